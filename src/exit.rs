@@ -1,0 +1,103 @@
+//! The exit status, after sysexits(3), and which one wins when several accounts disagree.
+//! Does not know what led to it.
+
+use std::process::ExitCode;
+
+/// What the process tells its caller. The order of the variants is the order of strength: of the
+/// statuses of several accounts the greatest is the one the process ends with.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Exit {
+    /// 0: done, with or without new mail.
+    #[default]
+    Done,
+    /// 1: only `check`: nothing new.
+    NothingNew,
+    /// 75: temporary; the next run may work.
+    Temporary,
+    /// 65: a message was set aside; the others were delivered.
+    SetAside,
+    /// 69: the server lacks what is needed.
+    Unavailable,
+    /// 73: a file or folder cannot be created.
+    CannotCreate,
+    /// 74: local input or output, or a delivery, failed.
+    LocalIo,
+    /// 76: the server broke the protocol or cannot prove who it is.
+    Protocol,
+    /// 77: the login was refused.
+    LoginRefused,
+    /// 78: the configuration, permissions or the database; or the user has to decide.
+    Configuration,
+    /// 70: a bug in mailpull.
+    Bug,
+    /// 64: the command line makes no sense.
+    Usage,
+    /// 128 + the signal that ended the run.
+    Signal(u8),
+}
+
+impl Exit {
+    /// The number that the process ends with.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::NothingNew => 1,
+            Self::Usage => 64,
+            Self::SetAside => 65,
+            Self::Unavailable => 69,
+            Self::Bug => 70,
+            Self::CannotCreate => 73,
+            Self::LocalIo => 74,
+            Self::Temporary => 75,
+            Self::Protocol => 76,
+            Self::LoginRefused => 77,
+            Self::Configuration => 78,
+            Self::Signal(number) => 128 | number,
+        }
+    }
+
+    /// Whether a later run may succeed without anyone doing anything.
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::Temporary | Self::Signal(_))
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_70_78_77_76_74_73_69_65_75_wins() {
+        let order = [
+            Exit::Bug,
+            Exit::Configuration,
+            Exit::LoginRefused,
+            Exit::Protocol,
+            Exit::LocalIo,
+            Exit::CannotCreate,
+            Exit::Unavailable,
+            Exit::SetAside,
+            Exit::Temporary,
+            Exit::Done,
+        ];
+        assert_eq!(
+            order.map(Exit::code),
+            [70, 78, 77, 76, 74, 73, 69, 65, 75, 0]
+        );
+        assert!(order.is_sorted_by(|a, b| a > b));
+    }
+
+    #[test]
+    fn a_signal_is_128_and_its_number() {
+        assert_eq!(
+            [1, 2, 15].map(|signal| Exit::Signal(signal).code()),
+            [129, 130, 143]
+        );
+    }
+}

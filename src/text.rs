@@ -1,0 +1,105 @@
+//! Text that came from elsewhere, made safe to show.
+//! Knows nothing of who sent it or where it will be printed.
+
+use std::fmt::{self, Write as _};
+
+/// The most octets of foreign text that are ever shown at once.
+pub const SHOWN_OCTETS: usize = 512;
+
+/// Text from a server or a message. `Display` shows it escaped and cut, on one line.
+///
+/// Control characters (C0, DEL, C1), octets that are no UTF-8, and the characters that reorder a
+/// line (bidi controls) could rewrite a terminal or a log, so each is shown as an escape.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct ServerText(Box<[u8]>);
+
+impl ServerText {
+    /// Takes the octets as they came; more than [`SHOWN_OCTETS`] are cut.
+    pub fn new(octets: &[u8]) -> Self {
+        Self(octets[..octets.len().min(SHOWN_OCTETS + 1)].into())
+    }
+
+    /// The octets as they came, for comparisons.
+    pub fn as_octets(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether there is nothing to show.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for ServerText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+impl fmt::Display for ServerText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = &self.0[..self.0.len().min(SHOWN_OCTETS)];
+        for chunk in shown.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                match c {
+                    '\\' => f.write_str("\\\\")?,
+                    c if is_unsafe(c) => write!(f, "{}", c.escape_unicode())?,
+                    c => f.write_char(c)?,
+                }
+            }
+            for octet in chunk.invalid() {
+                write!(f, "\\x{octet:02x}")?;
+            }
+        }
+        if self.0.len() > SHOWN_OCTETS {
+            f.write_str("…")?;
+        }
+        Ok(())
+    }
+}
+
+impl From<&[u8]> for ServerText {
+    fn from(octets: &[u8]) -> Self {
+        Self::new(octets)
+    }
+}
+
+impl From<&str> for ServerText {
+    fn from(text: &str) -> Self {
+        Self::new(text.as_bytes())
+    }
+}
+
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_rewrite_a_terminal_is_escaped() {
+        for (octets, shown) in [
+            (&b"+OK ready"[..], "+OK ready"),
+            ("größe".as_bytes(), "größe"),
+            (b"\x1b]0;owned\x07", "\\u{1b}]0;owned\\u{7}"),
+            (b"a\r\nb\tc\0", "a\\u{d}\\u{a}b\\u{9}c\\u{0}"),
+            (b"\x9b31m \xff", "\\x9b31m \\xff"),
+            ("\u{9b}31m".as_bytes(), "\\u{9b}31m"),
+            ("\u{202e}cod.exe".as_bytes(), "\\u{202e}cod.exe"),
+            (b"C:\\x", "C:\\\\x"),
+        ] {
+            assert_eq!(ServerText::new(octets).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn long_text_is_cut() {
+        let shown = ServerText::new(&[b'x'; 10_000]).to_string();
+        assert_eq!(shown.chars().count(), SHOWN_OCTETS + 1);
+        assert!(shown.ends_with('…'));
+    }
+}
