@@ -62,6 +62,26 @@ impl Exit {
     }
 }
 
+/// What went wrong, in words for the user, and the status it leads to.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{what}")]
+pub struct Failure {
+    /// What was being done and what happened.
+    pub what: String,
+    /// The status it leads to.
+    pub exit: Exit,
+}
+
+impl Failure {
+    /// Puts an error into words.
+    pub fn new(what: impl ToString, exit: Exit) -> Self {
+        Self {
+            what: what.to_string(),
+            exit,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         exit.code().into()

@@ -1,7 +1,16 @@
 //! What to do with each listed message: pure decisions.
 //! Sends nothing, reads no clock, opens no file.
 
+use std::fmt;
 use std::time::Duration;
+
+use crate::known::{Known, KnownMessages, State};
+use crate::maildrop::{Listing, Position};
+use crate::moment::Moment;
+
+/// So many old messages may be deleted after a change of `keep` without the user having said so
+/// on the command line.
+pub const UNASKED_DELETIONS: usize = 100;
 
 /// What an account wants done with its messages.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -12,7 +21,7 @@ pub struct Policy {
     pub max_messages: Option<u64>,
     /// Larger messages, in octets, are left on the server.
     pub max_size: Option<u64>,
-    /// The most octets that one run fetches.
+    /// The most octets that one run fetches; one message is always fetched.
     pub max_total: Option<u64>,
     /// Which messages come first.
     pub order: Order,
@@ -33,9 +42,371 @@ pub enum Keep {
 /// Which messages come first.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Order {
+    /// By falling message-number.
+    NewestFirst,
     /// By rising message-number.
     #[default]
     OldestFirst,
-    /// By falling message-number.
-    NewestFirst,
+}
+
+/// A message to do something with: where it is listed, and who it is under its unique-id.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Pick {
+    /// Where it is listed.
+    pub position: Position,
+    /// Its copy number: a known message's own, or one that is free.
+    pub copy: u32,
+}
+
+/// What to do with the messages of a listing.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub struct Plan {
+    /// To be fetched, in this order.
+    pub fetch: Vec<Pick>,
+    /// To be fetched only to see whether they are what was delivered before: their unique-id
+    /// alone does not prove it.
+    pub compare: Vec<Pick>,
+    /// To be deleted without another look.
+    pub delete: Vec<Pick>,
+    /// New, but over `max_size`.
+    pub too_large: Vec<Pick>,
+    /// How many new messages wait for the next run because of a limit.
+    pub postponed: usize,
+    /// How many listed messages are left as they are.
+    pub kept: usize,
+}
+
+impl Keep {
+    /// Whether a message delivered then may go now. A delivery that lies ahead (the clock was set
+    /// back) has not yet been kept long enough.
+    pub fn is_over(self, delivered: Option<Moment>, now: Moment) -> bool {
+        match self {
+            Self::Always => false,
+            Self::Never => true,
+            Self::For(time) => delivered
+                .and_then(|delivered| now.since(delivered))
+                .is_some_and(|age| age >= time),
+        }
+    }
+}
+
+/// As it is written in the configuration, in seconds.
+impl fmt::Display for Keep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Always => f.write_str("true"),
+            Self::For(time) => write!(f, "{} s", time.as_secs()),
+            Self::Never => f.write_str("false"),
+        }
+    }
+}
+
+impl Policy {
+    /// Whether sizes decide something before a message is asked for.
+    pub fn needs_sizes(&self) -> bool {
+        self.max_size.is_some() || self.max_total.is_some()
+    }
+
+    /// Whether something that was delivered before may have to go.
+    pub fn has_due(&self, known: &KnownMessages, now: Moment) -> bool {
+        known.iter().any(|known| self.is_due(known, now))
+    }
+
+    fn is_due(&self, known: &Known, now: Moment) -> bool {
+        known.state == State::Delivered
+            && !known.is_undeletable
+            && self.keep.is_over(known.delivered, now)
+    }
+}
+
+/// Decides about every message of a listing.
+pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Moment) -> Plan {
+    let mut plan = Plan::default();
+    let mut new = Vec::new();
+    for position in listing.positions() {
+        let rows = known.of(listing.unique_id(position));
+        let Some(row) = counterpart(rows.clone(), listing.repetition(position)) else {
+            new.push(Pick {
+                position,
+                copy: free_copy(rows, listing.repetition(position)),
+            });
+            continue;
+        };
+        let pick = Pick {
+            position,
+            copy: row.copy,
+        };
+        if row.state == State::Gone && !row.is_undeletable {
+            plan.compare.push(pick);
+        } else if !policy.is_due(row, now) {
+            plan.kept += 1;
+        } else if rows.len() == 1
+            && !listing.is_repeated(position)
+            && row.size.is_some()
+            && row.size == listing.size(position)
+        {
+            plan.delete.push(pick);
+        } else {
+            plan.compare.push(pick);
+        }
+    }
+    plan.choose(new, listing, policy);
+    plan
+}
+
+/// The known message that the n-th listed one under a unique-id is taken for: those that should
+/// still be on the server first, then those that were deleted from it.
+fn counterpart<'a>(
+    rows: impl Iterator<Item = &'a Known> + Clone,
+    repetition: u32,
+) -> Option<&'a Known> {
+    let is_gone = |known: &&Known| known.state == State::Gone;
+    let live = rows.clone().filter(|known| !is_gone(known));
+    let gone = rows.filter(is_gone);
+    live.chain(gone).nth(repetition as usize)
+}
+
+/// A copy number for a listed message beyond all known ones under its unique-id.
+fn free_copy<'a>(rows: impl ExactSizeIterator<Item = &'a Known>, repetition: u32) -> u32 {
+    let beyond = repetition - u32::try_from(rows.len()).unwrap_or(repetition);
+    rows.map(|known| known.copy + 1).max().unwrap_or(0) + beyond
+}
+
+impl Plan {
+    /// Applies order and limits to the new messages.
+    fn choose(&mut self, mut new: Vec<Pick>, listing: &Listing, policy: &Policy) {
+        if policy.order == Order::NewestFirst {
+            new.reverse();
+        }
+        let max_messages = policy.max_messages.unwrap_or(u64::MAX);
+        let mut total = 0u64;
+        for pick in new {
+            let size = listing.size(pick.position).unwrap_or(0);
+            let with_it = total.saturating_add(size);
+            if policy.max_size.is_some_and(|max| size > max) {
+                self.too_large.push(pick);
+            } else if self.fetch.len() as u64 >= max_messages
+                || (!self.fetch.is_empty() && policy.max_total.is_some_and(|max| with_it > max))
+            {
+                self.postponed += 1;
+            } else {
+                total = with_it;
+                self.fetch.push(pick);
+            }
+        }
+    }
+
+    /// How many messages of earlier runs may go.
+    pub fn deletions(&self) -> usize {
+        self.delete.len() + self.compare.len()
+    }
+
+    /// Leaves them all on the server.
+    pub fn hold_deletions(&mut self) {
+        self.kept += self.deletions();
+        self.delete.clear();
+        self.compare.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::maildrop::MessageNumber;
+
+    const DAY: i64 = 24 * 3600;
+    const NOW: Moment = Moment(100 * DAY);
+
+    fn listing(lines: &[(&str, Option<u64>)]) -> Listing {
+        let mut listing = Listing::default();
+        let numbers = (1..).filter_map(MessageNumber::new);
+        for (number, (unique_id, _)) in numbers.clone().zip(lines) {
+            listing.push(number, unique_id.as_bytes()).expect("valid");
+        }
+        let mut listing = listing.finish().expect("valid");
+        for (number, (_, size)) in numbers.zip(lines) {
+            if let Some(size) = size {
+                listing.set_size(number, *size);
+            }
+        }
+        listing
+    }
+
+    fn delivered(days_ago: i64, size: Option<u64>) -> Known {
+        Known {
+            copy: 0,
+            state: State::Delivered,
+            size,
+            delivered: Some(Moment(NOW.0 - days_ago * DAY)),
+            is_undeletable: false,
+        }
+    }
+
+    fn known(rows: &[(&str, Known)]) -> KnownMessages {
+        let mut known = KnownMessages::default();
+        for (unique_id, row) in rows {
+            known.push(unique_id.as_bytes(), *row);
+        }
+        known
+    }
+
+    fn numbers(listing: &Listing, picks: &[Pick]) -> Vec<u32> {
+        picks
+            .iter()
+            .map(|pick| listing.number(pick.position).value())
+            .collect()
+    }
+
+    #[test]
+    fn what_is_unknown_is_fetched_in_the_order_wished() {
+        let listing = listing(&[("a", None), ("b", None), ("c", None)]);
+        let known = known(&[("b", delivered(1, None))]);
+        for (order, expected) in [(Order::OldestFirst, [1, 3]), (Order::NewestFirst, [3, 1])] {
+            let policy = Policy {
+                order,
+                ..Policy::default()
+            };
+            let plan = plan(&listing, &known, &policy, NOW);
+            assert_eq!(numbers(&listing, &plan.fetch), expected);
+            assert_eq!((plan.kept, plan.delete.len()), (1, 0));
+        }
+    }
+
+    #[test]
+    fn a_delivered_message_goes_when_its_time_is_over() {
+        let fortnight = Duration::from_secs(14 * DAY as u64);
+        for (keep, days_ago, goes) in [
+            (Keep::Always, 1000, false),
+            (Keep::Never, 0, true),
+            (Keep::Never, -1, true),
+            (Keep::For(fortnight), 13, false),
+            (Keep::For(fortnight), 14, true),
+            (Keep::For(fortnight), -1, false),
+        ] {
+            let listing = listing(&[("a", Some(10))]);
+            let known = known(&[("a", delivered(days_ago, Some(10)))]);
+            let policy = Policy {
+                keep,
+                ..Policy::default()
+            };
+            let plan = plan(&listing, &known, &policy, NOW);
+            assert_eq!(plan.delete.len(), usize::from(goes), "{keep:?} {days_ago}");
+        }
+    }
+
+    #[test]
+    fn what_its_unique_id_does_not_prove_is_compared_before_it_is_deleted() {
+        let row = delivered(1, Some(10));
+        let second = Known { copy: 1, ..row };
+        let gone = Known {
+            state: State::Gone,
+            ..row
+        };
+        let sizeless = delivered(1, None);
+        let policy = Policy {
+            keep: Keep::Never,
+            ..Policy::default()
+        };
+        for (lines, rows, compared) in [
+            (&[("a", Some(11))][..], &[("a", row)][..], &[1][..]),
+            (&[("a", None)], &[("a", row)], &[1]),
+            (&[("a", Some(10))], &[("a", sizeless)], &[1]),
+            (&[("a", Some(10))], &[("a", row), ("a", second)], &[1]),
+            (
+                &[("a", Some(10)), ("a", Some(10))],
+                &[("a", row), ("a", second)],
+                &[1, 2],
+            ),
+            (&[("a", Some(10)), ("a", Some(10))], &[("a", row)], &[1]),
+            (&[("a", Some(10))], &[("a", gone), ("a", second)], &[1]),
+            (&[("a", Some(10))], &[("a", gone)], &[1]),
+        ] {
+            let listing = listing(lines);
+            let plan = plan(&listing, &known(rows), &policy, NOW);
+            assert_eq!(numbers(&listing, &plan.compare), compared, "{lines:?}");
+            assert!(plan.delete.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_unique_id_used_again_finds_the_message_that_is_on_the_server() {
+        let gone = Known {
+            state: State::Gone,
+            ..delivered(2, Some(10))
+        };
+        let live = Known {
+            copy: 1,
+            ..delivered(1, Some(10))
+        };
+        let known = known(&[("a", gone), ("a", live)]);
+        let once = plan(&listing(&[("a", None)]), &known, &Policy::default(), NOW);
+        assert_eq!((once.kept, once.compare.len(), once.fetch.len()), (1, 0, 0));
+        let thrice = listing(&[("a", None), ("a", None), ("a", None)]);
+        let thrice = plan(&thrice, &known, &Policy::default(), NOW);
+        let copies = |picks: &[Pick]| picks.iter().map(|pick| pick.copy).collect::<Vec<_>>();
+        assert_eq!(copies(&thrice.compare), [0]);
+        assert_eq!(copies(&thrice.fetch), [2]);
+    }
+
+    #[test]
+    fn what_was_not_delivered_by_us_is_never_deleted() {
+        let row = delivered(1, Some(10));
+        for state in [State::Seen, State::Staged] {
+            let rows = known(&[("a", Known { state, ..row })]);
+            let policy = Policy {
+                keep: Keep::Never,
+                ..Policy::default()
+            };
+            let plan = plan(&listing(&[("a", Some(10))]), &rows, &policy, NOW);
+            let left_alone = Plan {
+                kept: 1,
+                ..Plan::default()
+            };
+            assert_eq!(plan, left_alone, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_server_keeps_for_ever_is_left_alone() {
+        let kept = |state| Known {
+            state,
+            is_undeletable: true,
+            ..delivered(1, Some(10))
+        };
+        for state in [State::Delivered, State::Gone] {
+            let policy = Policy {
+                keep: Keep::Never,
+                ..Policy::default()
+            };
+            let rows = known(&[("a", kept(state))]);
+            let plan = plan(&listing(&[("a", Some(10))]), &rows, &policy, NOW);
+            assert_eq!((plan.kept, plan.compare.len()), (1, 0));
+        }
+    }
+
+    #[test]
+    fn limits_bound_a_run_but_never_to_nothing() {
+        let listing = listing(&[("a", Some(50)), ("b", Some(10)), ("c", Some(30))]);
+        let policy = |max_messages, max_size, max_total| Policy {
+            max_messages,
+            max_size,
+            max_total,
+            ..Policy::default()
+        };
+        for (policy, fetched, too_large, postponed) in [
+            (policy(Some(2), None, None), &[1, 2][..], 0, 1),
+            (policy(Some(0), None, None), &[], 0, 3),
+            (policy(None, Some(30), None), &[2, 3], 1, 0),
+            (policy(None, None, Some(60)), &[1, 2], 0, 1),
+            (policy(None, None, Some(1)), &[1], 0, 2),
+            (policy(Some(1), Some(30), None), &[2], 1, 1),
+        ] {
+            let plan = plan(&listing, &KnownMessages::default(), &policy, NOW);
+            assert_eq!(numbers(&listing, &plan.fetch), fetched, "{policy:?}");
+            assert_eq!(
+                (plan.too_large.len(), plan.postponed),
+                (too_large, postponed)
+            );
+        }
+    }
 }

@@ -30,7 +30,10 @@ impl Secret {
         if octets.is_empty() {
             return Err(Unusable::Empty);
         }
-        if octets.iter().any(|octet| matches!(octet, b'\r' | b'\n' | 0)) {
+        if octets
+            .iter()
+            .any(|octet| matches!(octet, b'\r' | b'\n' | 0))
+        {
             return Err(Unusable::Unsendable);
         }
         Ok(Self(octets))

@@ -1,7 +1,34 @@
 //! Delivery by a program (MDA: procmail, maildrop …) that reads one message on standard input.
 //! Knows nothing of servers; runs no shell.
 
-use std::time::Duration;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, io};
+
+use rustix::fs::{Access, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, geteuid, kill_process_group};
+
+use super::intake::{Folder, Intake};
+use super::{Error as DeliveryError, Target};
+use crate::custody::{Delivered, Outcome, Place, PlaceKind, Staged, sender};
+use crate::exit::Exit;
+use crate::headers::HeaderReader;
+use crate::interrupt::{Broken, Interrupt};
+use crate::text::ServerText;
+
+/// How long an MDA may still work after a signal asked the run to end.
+const GRACE: Duration = Duration::from_secs(3);
+/// How long it may take to end once it was asked to, before it is killed.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How much of a message is looked at for its Return-Path, in octets.
+const HEADER: u64 = 64 * 1024;
+/// sysexits(3): try again later.
+const EX_TEMPFAIL: i32 = 75;
 
 /// How to run the MDA.
 #[derive(Clone, Debug)]
@@ -16,6 +43,8 @@ pub struct Options {
     pub may_ignore_input: bool,
     /// The account's user, for `%T`.
     pub user: String,
+    /// Environment variables that hold secrets, and that the MDA does not get.
+    pub hidden_variables: Vec<String>,
 }
 
 /// A command line with placeholders: `%F` the envelope sender, `%T` the user, `%%` a per cent sign.
@@ -69,5 +98,379 @@ impl Template {
     /// The program as it is written.
     pub fn program(&self) -> &str {
         &self.0[0]
+    }
+
+    /// The arguments with their placeholders filled in. A value never becomes an option: one that
+    /// begins with a dash can stand behind other text only.
+    fn arguments(&self, sender: &str, user: &str) -> Vec<String> {
+        self.0[1..]
+            .iter()
+            .map(|argument| fill(argument, sender, user))
+            .collect()
+    }
+
+    fn asks_for_sender(&self) -> bool {
+        self.0.iter().any(|argument| argument.contains("%F"))
+    }
+}
+
+fn fill(argument: &str, sender: &str, user: &str) -> String {
+    let mut filled = String::with_capacity(argument.len());
+    let mut rest = argument;
+    while let Some((text, behind)) = rest.split_once('%') {
+        filled.push_str(text);
+        let mut chars = behind.chars();
+        let value = match chars.next() {
+            Some('F') => sender,
+            Some('T') => user,
+            _ => "%",
+        };
+        filled.push_str(value);
+        rest = chars.as_str();
+    }
+    filled.push_str(rest);
+    filled
+}
+
+/// Why an MDA cannot be used, or did not take a message.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It ended before it had read the message.
+    #[error(
+        "{0} ended with status 0 but did not read the whole message; if that is right, set \
+         mda-may-ignore-input = true"
+    )]
+    IgnoredInput(String),
+    /// It was stopped because the run was asked to end.
+    #[error("{0} was stopped, as the run was interrupted")]
+    Interrupted(String),
+    /// It cannot be run.
+    #[error("cannot run {program}: {source}")]
+    NotRunnable {
+        /// The program.
+        program: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It said no.
+    #[error("{program} {status}{words}")]
+    Refused {
+        /// The program.
+        program: String,
+        /// How it ended.
+        status: Ending,
+        /// What it said on standard error.
+        words: LastWords,
+    },
+    /// It would run as root.
+    #[error(
+        "{0} would run as root, with whatever a sender wrote as its input; run mailpull as the \
+         user, or set mda-allow-root = true"
+    )]
+    Root(String),
+    /// It took too long.
+    #[error("{program} did not end within {} s", timeout.as_secs())]
+    TimedOut {
+        /// The program.
+        program: String,
+        /// How long it had.
+        timeout: Duration,
+    },
+}
+
+impl Error {
+    /// The exit status that it leads to.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::IgnoredInput(_) => Exit::LocalIo,
+            Self::Interrupted(_) | Self::TimedOut { .. } => Exit::Temporary,
+            Self::NotRunnable { .. } | Self::Root(_) => Exit::Configuration,
+            Self::Refused { status, .. } if status.0.code() == Some(EX_TEMPFAIL) => Exit::Temporary,
+            Self::Refused { .. } => Exit::LocalIo,
+        }
+    }
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub struct Ending(ExitStatus);
+
+impl std::fmt::Display for Ending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.0.code(), self.0.signal()) {
+            (Some(code), _) => write!(f, "ended with status {code}"),
+            (None, Some(signal)) => write!(f, "was ended by signal {signal}"),
+            (None, None) => f.write_str("ended"),
+        }
+    }
+}
+
+/// What a program said on standard error: its first line.
+#[derive(Debug, Default)]
+pub struct LastWords(ServerText);
+
+impl std::fmt::Display for LastWords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        write!(f, " and said: {}", self.0)
+    }
+}
+
+/// A program that takes messages, fed from a spool.
+///
+/// A message is complete and durable in the spool before the program starts, so that it never
+/// sees half of one and what it refuses needs no second download.
+#[derive(Debug)]
+pub struct Mda {
+    intake: Intake,
+    place: Place,
+    options: Options,
+    words: File,
+    interrupt: Interrupt,
+}
+
+impl Mda {
+    /// Opens the spool, an existing folder, and checks that the program can run. `tag` tells the
+    /// account's files from others'.
+    ///
+    /// # Errors
+    /// The spool cannot be opened, the program cannot be run, or it would run as root.
+    pub fn open(
+        options: Options,
+        spool: &Path,
+        tag: &str,
+        interrupt: Interrupt,
+    ) -> Result<Self, DeliveryError> {
+        let program = options.command.program();
+        if geteuid().is_root() && !options.allow_root {
+            return Err(Error::Root(program.to_owned()).into());
+        }
+        find_program(program)?;
+        let folder = Folder::open(spool)?;
+        let words = scratch_file(&folder, tag)?;
+        let place = Place {
+            kind: PlaceKind::Spool,
+            path: spool.to_owned(),
+            inode: folder.inode()?,
+        };
+        Ok(Self {
+            intake: Intake::new(folder, tag),
+            place,
+            options,
+            words,
+            interrupt,
+        })
+    }
+
+    /// Hands one message over. `Ok(false)`: it is not in the spool.
+    fn hand_over(&self, staged: &Staged) -> Result<bool, DeliveryError> {
+        let folder = self.intake.folder();
+        let name = staged.parcel().file_name.as_str();
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut message = match rustix::fs::openat(folder.fd(), name, flags, Mode::empty()) {
+            Ok(fd) => File::from(fd),
+            Err(Errno::NOENT) => return Ok(false),
+            Err(errno) => return Err(DeliveryError::cannot("open", &folder.path_of(name), errno)),
+        };
+        let ended = self.run(&mut message)?;
+        let program = || self.options.command.program().to_owned();
+        if !ended.success() {
+            return Err(Error::Refused {
+                program: program(),
+                status: Ending(ended),
+                words: self.last_words(),
+            }
+            .into());
+        }
+        // The program reads through our descriptor, so its place in the file is how far it read.
+        let read = message.stream_position().unwrap_or(0);
+        if read < staged.parcel().octets && !self.options.may_ignore_input {
+            return Err(Error::IgnoredInput(program()).into());
+        }
+        Ok(true)
+    }
+
+    /// Runs the program on a message in a process group of its own, so that Ctrl-C does not reach
+    /// it, and waits for it alone, not for what it leaves running.
+    fn run(&self, message: &mut File) -> Result<ExitStatus, Error> {
+        let program = self.options.command.program();
+        let failed = |source| Error::NotRunnable {
+            program: program.to_owned(),
+            source,
+        };
+        let sender = self.sender(message).map_err(failed)?;
+        let _ = self.words.set_len(0);
+        let _ = (&self.words).rewind();
+        let mut command = Command::new(program);
+        command
+            .args(self.options.command.arguments(&sender, &self.options.user))
+            .stdin(message.try_clone().map_err(failed)?)
+            .stdout(Stdio::null())
+            .stderr(self.words.try_clone().map_err(failed)?)
+            .process_group(0);
+        for variable in &self.options.hidden_variables {
+            command.env_remove(variable);
+        }
+        let mut child = command.spawn().map_err(failed)?;
+        let group = Pid::from_child(&child);
+        let ending = self.interrupt.spawn(move || child.wait()).map_err(failed)?;
+        let deadline = Instant::now() + self.options.timeout;
+        let Err(broken) = ending.wait(deadline, GRACE) else {
+            return ending.join().map_err(failed);
+        };
+        for signal in [Signal::TERM, Signal::KILL] {
+            // The group may have ended just now.
+            let _ = kill_process_group(group, signal);
+            if ending
+                .wait(Instant::now() + LAST_WORDS, GRACE + LAST_WORDS)
+                .is_ok()
+            {
+                break;
+            }
+        }
+        // Whether it had done its work before is not known: it counts as not delivered.
+        Err(match broken {
+            Broken::Interrupted => Error::Interrupted(program.to_owned()),
+            Broken::TimedOut => Error::TimedOut {
+                program: program.to_owned(),
+                timeout: self.options.timeout,
+            },
+        })
+    }
+
+    /// The envelope sender, where the command line asks for it.
+    fn sender(&self, message: &mut File) -> io::Result<String> {
+        if !self.options.command.asks_for_sender() {
+            return Ok(String::new());
+        }
+        let mut octets = Vec::new();
+        message.by_ref().take(HEADER).read_to_end(&mut octets)?;
+        message.rewind()?;
+        let mut reader = HeaderReader::default();
+        reader.push(&octets);
+        Ok(sender(reader.finish().return_path.as_ref()).to_owned())
+    }
+
+    fn last_words(&self) -> LastWords {
+        let mut octets = vec![0; crate::text::SHOWN_OCTETS + 1];
+        let mut words = &self.words;
+        let read = words
+            .seek(SeekFrom::Start(0))
+            .and_then(|_| words.read(&mut octets))
+            .unwrap_or(0);
+        let line = octets[..read]
+            .split(|&octet| octet == b'\n')
+            .find(|line| !line.is_empty());
+        LastWords(line.map_or_else(ServerText::default, ServerText::new))
+    }
+}
+
+impl Target for Mda {
+    fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    fn place(&self) -> &Place {
+        &self.place
+    }
+
+    fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome> {
+        staged
+            .into_iter()
+            .map(|staged| match self.hand_over(&staged) {
+                Ok(true) => Outcome::Delivered(Delivered::new(staged)),
+                Ok(false) => Outcome::Lost(staged.parcel().identity.clone()),
+                Err(error) => Outcome::Kept {
+                    identity: staged.parcel().identity.clone(),
+                    why: error.to_string(),
+                    is_transient: error.exit().is_transient(),
+                },
+            })
+            .collect()
+    }
+
+    fn stride(&self) -> usize {
+        1
+    }
+
+    fn release(&self, recorded: &[Outcome]) {
+        for outcome in recorded {
+            if let Outcome::Delivered(delivered) = outcome {
+                // What cannot be removed now is swept up by the next run.
+                let _ = self
+                    .intake
+                    .folder()
+                    .remove(delivered.parcel().file_name.as_ref());
+            }
+        }
+    }
+}
+
+/// Looks for a program as execvp would, so that a wrong name is found before anything is fetched.
+fn find_program(program: &str) -> Result<(), Error> {
+    let is_runnable =
+        |path: PathBuf| path.is_file() && rustix::fs::access(&path, Access::EXEC_OK).is_ok();
+    let found = if program.contains('/') {
+        is_runnable(program.into())
+    } else {
+        let path = env::var_os("PATH").unwrap_or_default();
+        env::split_paths(&path).any(|folder| is_runnable(folder.join(program)))
+    };
+    if found {
+        return Ok(());
+    }
+    Err(Error::NotRunnable {
+        program: program.to_owned(),
+        source: io::Error::other("there is no such program that may be executed"),
+    })
+}
+
+/// A file without a name, for what programs say on standard error: a pipe could fill up, or be
+/// held open by what a program leaves running.
+fn scratch_file(folder: &Folder, tag: &str) -> Result<File, DeliveryError> {
+    // With the account's tag, so that it is swept up if a kill comes before its removal.
+    let name = format!("words.P{}_mp{tag}.", std::process::id());
+    let cannot = |errno| DeliveryError::cannot("create", &folder.path_of(&name), errno);
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::TRUNC;
+    let mode = Mode::RUSR | Mode::WUSR;
+    let fd = rustix::fs::openat(folder.fd(), name.as_str(), flags, mode).map_err(cannot)?;
+    folder.remove(name.as_ref())?;
+    Ok(fd.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template(argv: &[&str]) -> Result<Template, BadTemplate> {
+        Template::new(argv.iter().map(|&argument| argument.to_owned()).collect())
+    }
+
+    #[test]
+    fn placeholders_are_filled_in_once() {
+        let argv = ["x", "-f", "%F", "a%%b", "%T%F", "%%F"];
+        let filled = template(&argv)
+            .expect("it is valid")
+            .arguments("%T@x", "joe");
+        assert_eq!(filled, ["-f", "%T@x", "a%b", "joe%T@x", "%F"]);
+    }
+
+    #[test]
+    fn other_placeholders_are_refused() {
+        for (argv, shown) in [
+            (["x", "%u"], "%u"),
+            (["x", "50%"], "%"),
+            (["x", "% F"], "% "),
+        ] {
+            assert_eq!(
+                template(&argv),
+                Err(BadTemplate::Placeholder(shown.into())),
+                "{argv:?}"
+            );
+        }
+        assert_eq!(template(&[]), Err(BadTemplate::Empty));
+        assert_eq!(template(&["a\0b"]), Err(BadTemplate::Nul));
     }
 }

@@ -1,9 +1,22 @@
 //! Where messages go.
 //! Knows nothing of servers or of the database.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
+use crate::custody::{Outcome, Place, PlaceKind, Staged};
+use crate::exit::Exit;
+
+pub mod intake;
+pub mod maildir;
 pub mod mda;
+pub mod unique_name;
+
+pub use intake::{Incoming, Intake};
+pub use maildir::Maildir;
+pub use mda::Mda;
 
 /// Where an account's messages go.
 #[derive(Clone, Debug)]
@@ -12,4 +25,108 @@ pub enum Destination {
     Maildir(PathBuf),
     /// A program that reads one message on its standard input.
     Mda(mda::Options),
+}
+
+/// Takes messages in and brings them where they belong.
+pub trait Target: Send + Sync {
+    /// Where messages arrive and become durable (steps 1 and 2).
+    fn intake(&self) -> &Intake;
+
+    /// Where they come to stand, as the database remembers it.
+    fn place(&self) -> &Place;
+
+    /// Brings staged messages to their place, for good (steps 4 and 5). It may be asked again for
+    /// a message of which nobody knows how far it came.
+    fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome>;
+
+    /// How many messages may be delivered between two records. A target that cannot tell whether
+    /// it had a message before takes one: after a kill, only that one is delivered again.
+    fn stride(&self) -> usize;
+
+    /// Lets go of what is needed no longer, now that these outcomes are recorded.
+    fn release(&self, recorded: &[Outcome]);
+}
+
+/// A place of an earlier run, opened again.
+pub enum Reopened {
+    /// Messages can be brought there.
+    Target(Box<dyn Target>),
+    /// It is no longer there.
+    Missing,
+    /// It is a spool, and only an MDA can empty it.
+    NeedsMda,
+}
+
+/// Opens a place to which an earlier run wanted to deliver. `tag` tells the account's files.
+pub fn reopen(place: &Place, tag: &str) -> Reopened {
+    match place.kind {
+        PlaceKind::Spool => Reopened::NeedsMda,
+        PlaceKind::Maildir => Maildir::open_existing(&place.path, tag)
+            .map_or(Reopened::Missing, |maildir| {
+                Reopened::Target(Box::new(maildir))
+            }),
+    }
+}
+
+/// Why a delivery failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The Maildir cannot be made.
+    #[error("cannot create {}: {source}", path.display())]
+    Create {
+        /// What was to be made.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Something failed on the disk.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Local {
+        /// The verb.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The MDA did not take a message, or cannot.
+    #[error(transparent)]
+    Mda(#[from] mda::Error),
+    /// A folder that is not empty and no Maildir.
+    #[error("{} is no Maildir: it has other things in it, but no tmp/, new/ and cur/", .0.display())]
+    NotMaildir(PathBuf),
+    /// A message stays in tmp/.
+    #[error("cannot rename {} to {}: {source}", from.display(), to.display())]
+    Rename {
+        /// Its file in tmp/.
+        from: PathBuf,
+        /// Its file in new/.
+        to: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    fn cannot(doing: &'static str, path: &Path, errno: Errno) -> Self {
+        Self::Local {
+            doing,
+            path: path.to_owned(),
+            source: errno.into(),
+        }
+    }
+
+    /// The exit status that it leads to: a full disk may have room at the next run.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Create { .. } => Exit::CannotCreate,
+            Self::Local { doing: "open", .. } => Exit::CannotCreate,
+            Self::Local { source, .. } | Self::Rename { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Exit::Temporary,
+                _ => Exit::LocalIo,
+            },
+            Self::Mda(error) => error.exit(),
+            Self::NotMaildir(_) => Exit::Configuration,
+        }
+    }
 }

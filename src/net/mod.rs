@@ -2,11 +2,22 @@
 //! Knows nothing of POP3.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
+
+use crate::exit::Exit;
+use crate::interrupt::{Broken, Interrupt};
+
+pub mod socket;
 pub mod tls;
+
+pub use socket::Socket;
 
 /// Where a server is, and how long to wait for it.
 #[derive(Clone, Debug)]
@@ -45,6 +56,14 @@ impl Endpoint {
             }
         }
     }
+
+    /// The name that the server's certificate must have.
+    pub fn host(&self) -> &str {
+        match self {
+            Self::Unix(_) => "localhost",
+            Self::Tcp { host, .. } => host,
+        }
+    }
 }
 
 impl fmt::Display for Endpoint {
@@ -54,5 +73,267 @@ impl fmt::Display for Endpoint {
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "{}", path.display()),
         }
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No address answered; each with its reason.
+    #[error("cannot connect to {endpoint}: {attempts}")]
+    Connect {
+        /// Where to.
+        endpoint: Endpoint,
+        /// The addresses tried, and what each said.
+        attempts: Attempts,
+    },
+    /// A signal came.
+    #[error("interrupted while connecting to {0}")]
+    Interrupted(Endpoint),
+    /// The system refused something that has nothing to do with the server.
+    #[error("cannot open a connection to {endpoint}: {source}")]
+    Local {
+        /// Where to.
+        endpoint: Endpoint,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The name has no address, or nobody could say so.
+    #[error("cannot find the address of {host}: {why}")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        why: String,
+    },
+    /// TLS failed.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
+}
+
+/// Addresses that did not answer, each with its reason.
+#[derive(Debug, Default)]
+pub struct Attempts(Vec<(String, String)>);
+
+impl fmt::Display for Attempts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (address, why)) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{address}: {why}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error {
+    /// The exit status that it leads to.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Connect { .. } | Self::Interrupted(_) | Self::Resolve { .. } => Exit::Temporary,
+            Self::Local { .. } => Exit::LocalIo,
+            Self::Tls(error) => error.exit(),
+        }
+    }
+
+    /// Whether a signal caused it.
+    pub fn is_interrupt(&self) -> bool {
+        match self {
+            Self::Interrupted(_) => true,
+            Self::Tls(error) => error.is_interrupt(),
+            _ => false,
+        }
+    }
+}
+
+/// Connects, trying each address of the name in the resolver's order.
+///
+/// # Errors
+/// The name has no address, or none of them answered within the connect time-out.
+pub fn connect(options: &Options, interrupt: &Interrupt) -> Result<Socket, Error> {
+    let mut attempts = Attempts::default();
+    for address in addresses(options, interrupt)? {
+        match attempt(&address, options, interrupt) {
+            Ok(socket) => return Ok(socket),
+            Err(Failure::Interrupted) => {
+                return Err(Error::Interrupted(options.endpoint.clone()));
+            }
+            Err(Failure::Here(errno)) => {
+                return Err(Error::Local {
+                    endpoint: options.endpoint.clone(),
+                    source: errno.into(),
+                });
+            }
+            Err(Failure::There(why)) => attempts.0.push((address.to_string(), why)),
+        }
+    }
+    Err(Error::Connect {
+        endpoint: options.endpoint.clone(),
+        attempts,
+    })
+}
+
+/// One address to try.
+enum Address {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// Why one address did not connect.
+enum Failure {
+    Here(Errno),
+    Interrupted,
+    There(String),
+}
+
+fn addresses(options: &Options, interrupt: &Interrupt) -> Result<Vec<Address>, Error> {
+    let (host, port) = match &options.endpoint {
+        Endpoint::Unix(path) => return Ok(vec![Address::Unix(path.clone())]),
+        Endpoint::Tcp { host, port } => (host.clone(), *port),
+    };
+    let unresolved = |why: String| Error::Resolve {
+        host: host.clone(),
+        why,
+    };
+    let name = host.clone();
+    let deadline = Instant::now() + options.connect_timeout;
+    let resolver = interrupt
+        .spawn(move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter))
+        .map_err(|source| Error::Local {
+            endpoint: options.endpoint.clone(),
+            source,
+        })?;
+    match resolver.wait(deadline, Duration::ZERO) {
+        Ok(()) => {}
+        Err(Broken::Interrupted) => return Err(Error::Interrupted(options.endpoint.clone())),
+        Err(Broken::TimedOut) => return Err(unresolved(no_answer(options))),
+    }
+    match resolver.join() {
+        Ok(addresses) if addresses.is_empty() => Err(unresolved("it has none".into())),
+        Ok(addresses) => Ok(addresses.into_iter().map(Address::Tcp).collect()),
+        Err(error) => Err(unresolved(error.to_string())),
+    }
+}
+
+fn no_answer(options: &Options) -> String {
+    format!("no answer within {} s", options.connect_timeout.as_secs())
+}
+
+fn attempt(address: &Address, options: &Options, interrupt: &Interrupt) -> Result<Socket, Failure> {
+    let there = |errno: Errno| Failure::There(io::Error::from(errno).to_string());
+    let family = match address {
+        Address::Tcp(SocketAddr::V4(_)) => AddressFamily::INET,
+        Address::Tcp(SocketAddr::V6(_)) => AddressFamily::INET6,
+        Address::Unix(_) => AddressFamily::UNIX,
+    };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let fd = match rustix::net::socket_with(family, SocketType::STREAM, flags, None) {
+        Ok(fd) => fd,
+        Err(Errno::AFNOSUPPORT) => return Err(there(Errno::AFNOSUPPORT)),
+        Err(errno) => return Err(Failure::Here(errno)),
+    };
+    let begun = match address {
+        Address::Tcp(address) => rustix::net::connect(&fd, address),
+        Address::Unix(path) => {
+            let address = SocketAddrUnix::new(path.as_path()).map_err(there)?;
+            rustix::net::connect(&fd, &address)
+        }
+    };
+    match begun {
+        Ok(()) => {}
+        Err(Errno::INPROGRESS) => {
+            let socket = rustix::fd::AsFd::as_fd(&fd);
+            let deadline = Instant::now() + options.connect_timeout;
+            interrupt
+                .wait(socket, PollFlags::OUT, deadline, Duration::ZERO)
+                .map_err(|broken| match broken {
+                    Broken::Interrupted => Failure::Interrupted,
+                    Broken::TimedOut => Failure::There(no_answer(options)),
+                })?;
+            sockopt::socket_error(&fd).map_err(there)?.map_err(there)?;
+        }
+        Err(errno) => return Err(there(errno)),
+    }
+    if matches!(address, Address::Tcp(_)) {
+        sockopt::set_tcp_nodelay(&fd, true).map_err(there)?;
+        // A peer that vanished without a word is noticed even where no deadline runs.
+        sockopt::set_socket_keepalive(&fd, true).map_err(there)?;
+    }
+    Ok(Socket::new(fd, options.timeout, interrupt.clone()))
+}
+
+/// A connection with or without TLS.
+#[derive(Debug)]
+pub enum Stream {
+    /// Without.
+    Plain(Socket),
+    /// With.
+    Tls(Box<tls::TlsStream>),
+}
+
+impl Stream {
+    /// Whether what is sent is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(octets),
+            Self::Tls(stream) => stream.write(octets),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(host: &str) -> Endpoint {
+        Endpoint::Tcp {
+            host: host.into(),
+            port: 110,
+        }
+    }
+
+    #[test]
+    fn loopback_is_told_by_spelling() {
+        for host in ["127.0.0.1", "127.9.9.9", "::1", "localhost", "LocalHost"] {
+            assert!(tcp(host).is_loopback(), "{host}");
+        }
+        for host in ["localhost.example.com", "128.0.0.1", "pop.example.com", ""] {
+            assert!(!tcp(host).is_loopback(), "{host}");
+        }
+    }
+
+    #[test]
+    fn an_ipv6_address_is_shown_in_brackets() {
+        assert_eq!(tcp("::1").to_string(), "[::1]:110");
     }
 }

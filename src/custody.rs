@@ -1,0 +1,271 @@
+//! Taking charge of a message, step by step: each step is a proof that the next one consumes, and
+//! `DELE` accepts only the last. "Deleted before safely stored" does not compile.
+//!
+//! Each proof has one maker, which a test checks; nothing here touches a disk or a database.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use crate::digest::Digest;
+use crate::headers::Header;
+use crate::maildrop::{Identity, MessageNumber};
+use crate::moment::Moment;
+use crate::text::ServerText;
+
+/// A message in our hands.
+#[derive(Clone, Debug)]
+pub struct Parcel {
+    /// Who it is.
+    pub identity: Identity,
+    /// Its size in octets as the scan listing said.
+    pub size: Option<u64>,
+    /// Its unique name in tmp/, and then in new/.
+    pub file_name: String,
+    /// Its length in octets as it is stored.
+    pub octets: u64,
+    /// SHA-256 of it as it is stored.
+    pub digest: Digest,
+    /// What its header says.
+    pub header: Header,
+}
+
+/// Where messages are delivered, as it is remembered across runs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Place {
+    /// Maildir or MDA.
+    pub kind: PlaceKind,
+    /// The absolute path of the Maildir, or of the spool.
+    pub path: PathBuf,
+    /// The inode of the folder where messages come to stand: a Maildir made anew has another.
+    pub inode: u64,
+}
+
+impl Place {
+    /// Whether it is the same path, made anew or not.
+    pub fn is_at(&self, other: &Self) -> bool {
+        (self.kind, &self.path) == (other.kind, &other.path)
+    }
+}
+
+/// What kind of place a [`Place`] is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PlaceKind {
+    /// A Maildir.
+    Maildir,
+    /// The spool from which an MDA is fed.
+    Spool,
+}
+
+/// Step 1: the message is complete in tmp/, its terminator was seen. Made by a delivery target.
+#[derive(Debug)]
+pub struct Receipt {
+    parcel: Parcel,
+    file: File,
+}
+
+/// Step 2: its octets and its name in tmp/ survive a power cut. Made by a delivery target.
+#[derive(Debug)]
+pub struct Durable(Parcel);
+
+/// Step 3: the database knows it under its final name. From here on it is ours. Made by the
+/// database.
+#[derive(Debug)]
+pub struct Staged {
+    parcel: Parcel,
+    place: Place,
+    since: Moment,
+    was_handed_over: bool,
+}
+
+/// Steps 4 and 5: it is where the user wanted it, and stays there. Made by a delivery target.
+#[derive(Debug)]
+pub struct Delivered(Parcel);
+
+/// Step 6: its delivery is recorded; it may be deleted from the server. Made by the database.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    number: MessageNumber,
+    identity: Identity,
+}
+
+/// What became of a staged message.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is delivered.
+    Delivered(Delivered),
+    /// It is not, but still in our hands: it stays staged and is tried again.
+    Kept {
+        /// Who it is.
+        identity: Identity,
+        /// Why, for the user.
+        why: String,
+        /// Whether waiting may help.
+        is_transient: bool,
+    },
+    /// Our copy is nowhere: it has to be fetched again.
+    Lost(Identity),
+}
+
+impl Outcome {
+    /// Whose outcome it is.
+    pub fn identity(&self) -> &Identity {
+        match self {
+            Self::Delivered(delivered) => &delivered.parcel().identity,
+            Self::Kept { identity, .. } | Self::Lost(identity) => identity,
+        }
+    }
+}
+
+impl Receipt {
+    /// Made by a delivery target once a message is complete.
+    pub(crate) fn new(parcel: Parcel, file: File) -> Self {
+        Self { parcel, file }
+    }
+
+    /// The message.
+    pub fn parcel(&self) -> &Parcel {
+        &self.parcel
+    }
+
+    /// The open file, for a flush.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// The same message under another copy number: its unique-id turned out to be used again.
+    pub fn renumbered(mut self, copy: u32) -> Self {
+        self.parcel.identity.copy = copy;
+        self
+    }
+
+    /// Ends the custody of a message that turned out to be needless.
+    pub(crate) fn into_parcel(self) -> Parcel {
+        self.parcel
+    }
+}
+
+impl Durable {
+    /// Made by a delivery target once a flush succeeded.
+    pub(crate) fn new(receipt: Receipt) -> Self {
+        Self(receipt.parcel)
+    }
+
+    /// The message.
+    pub fn parcel(&self) -> &Parcel {
+        &self.0
+    }
+}
+
+impl Staged {
+    /// Made by the database once the transaction is committed.
+    pub(crate) fn new(durable: Durable, place: Place, since: Moment) -> Self {
+        Self::recalled(durable.0, place, since, false)
+    }
+
+    /// Made by the database from the row of an earlier run.
+    pub(crate) fn recalled(
+        parcel: Parcel,
+        place: Place,
+        since: Moment,
+        was_handed_over: bool,
+    ) -> Self {
+        Self {
+            parcel,
+            place,
+            since,
+            was_handed_over,
+        }
+    }
+
+    /// The message.
+    pub fn parcel(&self) -> &Parcel {
+        &self.parcel
+    }
+
+    /// Where it was to be delivered.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// When it was staged.
+    pub fn since(&self) -> Moment {
+        self.since
+    }
+
+    /// Whether an earlier run gave it to an MDA and did not live to see the answer.
+    pub fn was_handed_over(&self) -> bool {
+        self.was_handed_over
+    }
+}
+
+impl Delivered {
+    /// Made by a delivery target.
+    pub(crate) fn new(staged: Staged) -> Self {
+        Self(staged.parcel)
+    }
+
+    /// The message.
+    pub fn parcel(&self) -> &Parcel {
+        &self.0
+    }
+}
+
+impl Recorded {
+    /// Made by the database for a message that it knows to be delivered.
+    pub(crate) fn new(number: MessageNumber, identity: Identity) -> Self {
+        Self { number, identity }
+    }
+
+    /// Its number in this session.
+    pub fn number(&self) -> MessageNumber {
+        self.number
+    }
+
+    /// Who it is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+/// The sender for an MDA's `%F`: the address in Return-Path if it is plain, else `MAILER-DAEMON`.
+///
+/// Plain is `[A-Za-z0-9.@_+/=-]`, not beginning with a dash: it must never be read as an option
+/// (mpop and fetchmail pass `-oQ/tmp/x@y` on) nor as a path that climbs.
+pub fn sender(return_path: Option<&ServerText>) -> &str {
+    const NOBODY: &str = "MAILER-DAEMON";
+    let Some(address) = return_path.and_then(|path| str::from_utf8(path.as_octets()).ok()) else {
+        return NOBODY;
+    };
+    let is_plain = address
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || ".@_+/=-".contains(c));
+    if is_plain && !address.is_empty() && !address.starts_with('-') && !address.contains("..") {
+        address
+    } else {
+        NOBODY
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sender_is_plain_or_nobody() {
+        for good in ["joe@example.com", "joe+list-x=y_z@example.com"] {
+            assert_eq!(sender(Some(&good.into())), good);
+        }
+        for bad in [
+            "",
+            "-oQ/tmp/x@y",
+            "a b@c",
+            "$(id)@x",
+            "a'b@c",
+            "../../x",
+            "größe@example.com",
+        ] {
+            assert_eq!(sender(Some(&bad.into())), "MAILER-DAEMON", "{bad}");
+        }
+        assert_eq!(sender(None), "MAILER-DAEMON");
+    }
+}

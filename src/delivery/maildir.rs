@@ -1,0 +1,228 @@
+//! Delivery into a Maildir: tmp/, then new/, and then the mail reader's business.
+//! Knows nothing of servers or of the database.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, io};
+
+use rustix::fs::{AtFlags, RenameFlags};
+use rustix::io::Errno;
+
+use super::intake::{Folder, Intake};
+use super::{Error, Target};
+use crate::custody::{Delivered, Outcome, Place, PlaceKind, Staged};
+use crate::moment::Moment;
+
+/// A staged message that is nowhere was taken by a mail reader, for so long as nobody may have
+/// cleaned tmp/ up (the Maildir rules allow that after 36 hours).
+const READER_TOOK_IT: Duration = Duration::from_secs(36 * 3600);
+/// How often cur/ is read again for a file that was not found: readdir may miss what is being
+/// renamed.
+const SCANS: usize = 5;
+
+/// A Maildir.
+#[derive(Debug)]
+pub struct Maildir {
+    intake: Intake,
+    new: Folder,
+    cur: Folder,
+    place: Place,
+}
+
+impl Maildir {
+    /// Opens a Maildir; one that is missing is made (0700) if its parent exists. `tag` tells the
+    /// account's files from others'.
+    ///
+    /// # Errors
+    /// It cannot be made or opened, or is something else.
+    pub fn open(path: &Path, tag: &str) -> Result<Self, Error> {
+        create(path)?;
+        Self::open_existing(path, tag)
+    }
+
+    /// Opens a Maildir that has to exist.
+    ///
+    /// # Errors
+    /// It does not exist or cannot be opened.
+    pub fn open_existing(path: &Path, tag: &str) -> Result<Self, Error> {
+        let tmp = Folder::open(&path.join("tmp"))?;
+        let new = Folder::open(&path.join("new"))?;
+        let cur = Folder::open(&path.join("cur"))?;
+        let place = Place {
+            kind: PlaceKind::Maildir,
+            path: path.to_owned(),
+            inode: new.inode()?,
+        };
+        Ok(Self {
+            intake: Intake::new(tmp, tag),
+            new,
+            cur,
+            place,
+        })
+    }
+
+    /// Moves a message from tmp/ to new/. `Ok(false)`: it is not in tmp/.
+    fn promote(&self, name: &str) -> Result<bool, Error> {
+        let tmp = self.intake.folder();
+        let cannot = |errno| Error::Rename {
+            from: tmp.path_of(name),
+            to: self.new.path_of(name),
+            source: io::Error::from(errno),
+        };
+        match rustix::fs::renameat_with(tmp.fd(), name, self.new.fd(), name, RenameFlags::NOREPLACE)
+        {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            // File systems without RENAME_NOREPLACE (NFS, old FUSE), and the leftover of such a
+            // link whose unlink a kill prevented.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::EXIST) => {
+                self.link(name).map_err(cannot)?;
+                Ok(true)
+            }
+            Err(errno) => Err(cannot(errno)),
+        }
+    }
+
+    fn link(&self, name: &str) -> Result<(), Errno> {
+        let tmp = self.intake.folder().fd();
+        match rustix::fs::linkat(tmp, name, self.new.fd(), name, AtFlags::empty()) {
+            Ok(()) => {}
+            Err(Errno::EXIST) => {
+                let no_follow = AtFlags::SYMLINK_NOFOLLOW;
+                let ours = rustix::fs::statat(tmp, name, no_follow)?;
+                let theirs = rustix::fs::statat(self.new.fd(), name, no_follow)?;
+                if (ours.st_dev, ours.st_ino) != (theirs.st_dev, theirs.st_ino) {
+                    return Err(Errno::EXIST);
+                }
+            }
+            Err(errno) => return Err(errno),
+        }
+        rustix::fs::unlinkat(tmp, name, AtFlags::empty())
+    }
+
+    /// Whether a mail reader has the file: in new/ as it is, in cur/ with flags behind its name.
+    fn is_with_reader(&self, name: &str) -> Result<bool, Error> {
+        for _ in 0..SCANS {
+            if self.new.holds(name)? {
+                return Ok(true);
+            }
+            let is_here = self.cur.names()?.iter().any(|found| {
+                found
+                    .strip_prefix(name.as_bytes())
+                    .is_some_and(|rest| rest.first().is_none_or(|next| b":;,!".contains(next)))
+            });
+            if is_here {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a message that is nowhere can only have been taken by a reader: this is the very
+    /// Maildir it was meant for, and nobody had a reason to clean tmp/ up.
+    fn was_taken(&self, staged: &Staged) -> bool {
+        staged.place() == &self.place
+            && Moment::now()
+                .since(staged.since())
+                .is_some_and(|age| age < READER_TOOK_IT)
+    }
+
+    fn deliver_one(&self, staged: &Staged) -> Result<bool, Error> {
+        let name = &staged.parcel().file_name;
+        Ok(self.promote(name)? || self.is_with_reader(name)? || self.was_taken(staged))
+    }
+}
+
+impl Target for Maildir {
+    fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    fn place(&self) -> &Place {
+        &self.place
+    }
+
+    fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome> {
+        let moved: Vec<_> = staged
+            .into_iter()
+            .map(|staged| (self.deliver_one(&staged), staged))
+            .collect();
+        let flushed = self.new.flush();
+        moved
+            .into_iter()
+            .map(|(moved, staged)| {
+                let failed = match (moved, &flushed) {
+                    (Err(error), _) => error.to_string(),
+                    (Ok(false), _) => return Outcome::Lost(staged.parcel().identity.clone()),
+                    (Ok(true), Ok(())) => return Outcome::Delivered(Delivered::new(staged)),
+                    (Ok(true), Err(error)) => error.to_string(),
+                };
+                Outcome::Kept {
+                    identity: staged.parcel().identity.clone(),
+                    why: failed,
+                    is_transient: false,
+                }
+            })
+            .collect()
+    }
+
+    fn stride(&self) -> usize {
+        usize::MAX
+    }
+
+    fn release(&self, _recorded: &[Outcome]) {}
+}
+
+/// Makes what is missing of a Maildir whose parent exists, and makes that survive a power cut.
+fn create(path: &Path) -> Result<(), Error> {
+    const FOLDERS: [&str; 3] = ["tmp", "new", "cur"];
+    let is_new = make_folder(path)?;
+    // A folder that holds other things is not turned into a Maildir behind its user's back; one
+    // that a kill left half made is completed.
+    let is_begun = FOLDERS.iter().any(|name| path.join(name).is_dir());
+    if !is_begun && !is_new && !is_empty(path)? {
+        return Err(Error::NotMaildir(path.to_owned()));
+    }
+    let mut was_incomplete = false;
+    for name in FOLDERS {
+        was_incomplete |= make_folder(&path.join(name))?;
+    }
+    if was_incomplete {
+        flush(path)?;
+        flush(path.parent().unwrap_or(Path::new("/")))?;
+    }
+    Ok(())
+}
+
+fn flush(folder: &Path) -> Result<(), Error> {
+    let cannot = |source| Error::Local {
+        doing: "flush",
+        path: folder.to_owned(),
+        source,
+    };
+    fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(cannot)
+}
+
+fn is_empty(path: &Path) -> Result<bool, Error> {
+    let cannot = |source| Error::Local {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    };
+    Ok(fs::read_dir(path).map_err(cannot)?.next().is_none())
+}
+
+/// Makes a folder (0700) unless it exists; whether it had to.
+fn make_folder(path: &Path) -> Result<bool, Error> {
+    use std::os::unix::fs::DirBuilderExt;
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(false),
+        Err(source) => Err(Error::Create {
+            path: PathBuf::from(path),
+            source,
+        }),
+    }
+}

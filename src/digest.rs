@@ -1,0 +1,59 @@
+//! SHA-256, by which messages are compared: the only door to sha2.
+//! Does not know what it is fed.
+
+use std::fmt;
+
+use sha2::Digest as _;
+
+/// A SHA-256 digest.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest of these octets.
+    pub fn of(octets: &[u8]) -> Self {
+        let mut hasher = Hasher::default();
+        hasher.update(octets);
+        hasher.finish()
+    }
+
+    /// Its first octets as lower-case hexadecimal digits, two an octet.
+    pub fn hex(&self, octets: usize) -> String {
+        self.0[..octets]
+            .iter()
+            .map(|octet| format!("{octet:02x}"))
+            .collect()
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.hex(self.0.len()))
+    }
+}
+
+/// Computes a digest piece by piece.
+#[derive(Clone, Default)]
+pub struct Hasher(sha2::Sha256);
+
+impl Hasher {
+    /// Takes more octets.
+    pub fn update(&mut self, octets: &[u8]) {
+        self.0.update(octets);
+    }
+
+    /// The digest of all that was taken.
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_sha_256() {
+        assert_eq!(Digest::of(b"abc").hex(8), "ba7816bf8f01cfea");
+    }
+}

@@ -1,0 +1,253 @@
+//! Signals that end the run, and waiting that they can end: the only door to signal-hook.
+//! Does not know what is being waited for.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+/// How long after a signal what was begun may still take, so that all is over within 5 seconds.
+pub const GRACE: Duration = Duration::from_secs(4);
+
+/// Whether the user or the system asked the run to end. Clones share the answer.
+#[derive(Clone, Debug)]
+pub struct Interrupt(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    signal: Arc<AtomicUsize>,
+    noticed: OnceLock<Instant>,
+    /// Readable for good once a signal came.
+    wake: UnixStream,
+    waker: UnixStream,
+}
+
+/// Why waiting ended without what was waited for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Broken {
+    /// A signal asked the run to end.
+    #[error("interrupted")]
+    Interrupted,
+    /// The deadline passed.
+    #[error("timed out")]
+    TimedOut,
+}
+
+impl Interrupt {
+    /// Lets SIGINT, SIGTERM and SIGHUP end the run in good order. The second of them ends the
+    /// process at once.
+    ///
+    /// # Errors
+    /// The system refuses a descriptor or a handler.
+    pub fn install() -> io::Result<Self> {
+        let interrupt = Self::never()?;
+        let armed = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            let number = signal.unsigned_abs() as usize;
+            signal_hook::flag::register_conditional_shutdown(
+                signal,
+                128 | signal,
+                Arc::clone(&armed),
+            )?;
+            signal_hook::flag::register(signal, Arc::clone(&armed))?;
+            signal_hook::flag::register_usize(signal, Arc::clone(&interrupt.0.signal), number)?;
+            signal_hook::low_level::pipe::register(signal, interrupt.0.waker.try_clone()?)?;
+        }
+        Ok(interrupt)
+    }
+
+    /// One that no signal reaches.
+    ///
+    /// # Errors
+    /// The system refuses a descriptor.
+    pub fn never() -> io::Result<Self> {
+        let (wake, waker) = UnixStream::pair()?;
+        Ok(Self(Arc::new(State {
+            signal: Arc::default(),
+            noticed: OnceLock::new(),
+            wake,
+            waker,
+        })))
+    }
+
+    /// The signal that asked the run to end.
+    pub fn signal(&self) -> Option<u8> {
+        match self.0.signal.load(Ordering::Relaxed) {
+            0 => None,
+            signal => {
+                self.0.noticed.get_or_init(Instant::now);
+                u8::try_from(signal).ok()
+            }
+        }
+    }
+
+    /// Whether a signal came and `grace` has passed since.
+    pub fn is_over(&self, grace: Duration) -> bool {
+        self.left(grace).is_some_and(|left| left.is_zero())
+    }
+
+    /// What is left of `grace`, if a signal came.
+    fn left(&self, grace: Duration) -> Option<Duration> {
+        self.signal()?;
+        let noticed = self.0.noticed.get()?;
+        Some(grace.saturating_sub(noticed.elapsed()))
+    }
+
+    /// Waits until `fd` is ready, at most until `deadline`, and after a signal at most for `grace`.
+    ///
+    /// # Errors
+    /// The deadline or the grace is over.
+    pub fn wait(
+        &self,
+        fd: BorrowedFd<'_>,
+        ready: PollFlags,
+        deadline: Instant,
+        grace: Duration,
+    ) -> Result<(), Broken> {
+        loop {
+            let patience = self.left(grace);
+            if patience.is_some_and(|left| left.is_zero()) {
+                return Err(Broken::Interrupted);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            let wait = patience.map_or(left, |patience| patience.min(left));
+            let watched = [
+                PollFd::from_borrowed_fd(fd, ready),
+                PollFd::new(&self.0.wake, PollFlags::IN),
+            ];
+            // Once the signal is known the wake-up would only spin.
+            let mut watched = if patience.is_some() {
+                watched[..1].to_vec()
+            } else {
+                watched.to_vec()
+            };
+            // EINTR comes round again: the signal is looked at first.
+            let woken = rustix::event::poll(&mut watched, timespec(wait).as_ref()).unwrap_or(0);
+            if woken > 0 && !watched[0].revents().is_empty() {
+                return Ok(());
+            }
+            if woken == 0 && left.is_zero() {
+                return Err(Broken::TimedOut);
+            }
+        }
+    }
+
+    /// Runs what cannot be interrupted itself on a thread of its own.
+    ///
+    /// # Errors
+    /// The system refuses a descriptor or a thread.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<Task<T>> {
+        let (done, doing) = UnixStream::pair()?;
+        let worker = thread::Builder::new().spawn(move || {
+            let result = work();
+            drop(doing);
+            result
+        })?;
+        Ok(Task {
+            interrupt: self.clone(),
+            done,
+            worker,
+        })
+    }
+}
+
+/// Work on a thread of its own. Dropped, it is left to itself.
+#[derive(Debug)]
+pub struct Task<T> {
+    interrupt: Interrupt,
+    done: UnixStream,
+    worker: JoinHandle<T>,
+}
+
+impl<T> Task<T> {
+    /// Waits until it is done, at most until `deadline`, and after a signal at most for `grace`.
+    ///
+    /// # Errors
+    /// The deadline or the grace is over; the task goes on and can be waited for again.
+    pub fn wait(&self, deadline: Instant, grace: Duration) -> Result<(), Broken> {
+        let done = self.done.as_fd();
+        self.interrupt.wait(done, PollFlags::IN, deadline, grace)
+    }
+
+    /// Its result, for which it blocks.
+    pub fn join(self) -> T {
+        self.worker
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+/// Whether this error was caused by a signal that ended a wait. It carries
+/// [`Broken::Interrupted`]: `ErrorKind::Interrupted` would be tried again by every caller.
+pub fn is_interrupt(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Broken>())
+        .is_some_and(|broken| *broken == Broken::Interrupted)
+}
+
+fn timespec(duration: Duration) -> Option<Timespec> {
+    Timespec::try_from(duration).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_millis(5)
+    }
+
+    fn interrupted() -> Interrupt {
+        let interrupt = Interrupt::never().expect("a pair of sockets");
+        interrupt.0.signal.store(15, Ordering::Relaxed);
+        interrupt
+    }
+
+    #[test]
+    fn a_wait_ends_at_its_deadline() {
+        let (reader, _writer) = UnixStream::pair().expect("a pair of sockets");
+        let interrupt = Interrupt::never().expect("a pair of sockets");
+        let waited = interrupt.wait(reader.as_fd(), PollFlags::IN, soon(), GRACE);
+        assert_eq!(waited, Err(Broken::TimedOut));
+    }
+
+    #[test]
+    fn a_signal_ends_a_wait_once_its_grace_is_over() {
+        let (reader, _writer) = UnixStream::pair().expect("a pair of sockets");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let waited = interrupted().wait(reader.as_fd(), PollFlags::IN, deadline, Duration::ZERO);
+        assert_eq!(waited, Err(Broken::Interrupted));
+    }
+
+    #[test]
+    fn what_is_ready_within_the_grace_is_taken() {
+        let (reader, mut writer) = UnixStream::pair().expect("a pair of sockets");
+        writer.write_all(b"x").expect("it has room");
+        let waited = interrupted().wait(reader.as_fd(), PollFlags::IN, soon(), GRACE);
+        assert_eq!(waited, Ok(()));
+    }
+
+    #[test]
+    fn work_that_hangs_is_left_behind() {
+        let interrupt = Interrupt::never().expect("a pair of sockets");
+        let (hold, held) = UnixStream::pair().expect("a pair of sockets");
+        let task = interrupt
+            .spawn(move || drop(io::Read::read(&mut &held, &mut [0])))
+            .expect("a thread");
+        assert_eq!(task.wait(soon(), GRACE), Err(Broken::TimedOut));
+        drop(hold);
+        assert_eq!(task.wait(Instant::now() + GRACE, GRACE), Ok(()));
+        task.join();
+    }
+}

@@ -1,0 +1,115 @@
+//! What earlier runs know of an account's messages, compactly in memory.
+//! Reads no database and decides nothing.
+
+use crate::moment::Moment;
+
+/// Where a message stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum State {
+    /// Delivered, recorded.
+    Delivered,
+    /// Deleted from the server: a tombstone, in case its unique-id comes back.
+    Gone,
+    /// Known, but never delivered by us, and so never deleted by us.
+    Seen,
+    /// In our hands and on its way.
+    Staged,
+}
+
+/// One known message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Known {
+    /// Its number among those under the same unique-id.
+    pub copy: u32,
+    /// Where it stands.
+    pub state: State,
+    /// Its size in octets, as the scan listing said when it was new.
+    pub size: Option<u64>,
+    /// When it was delivered.
+    pub delivered: Option<Moment>,
+    /// Whether the server is known to list it for ever, whatever DELE answers (Gmail).
+    pub is_undeletable: bool,
+}
+
+/// All that is known of one account: unique-ids in one piece, and some 48 octets a message.
+#[derive(Debug, Default)]
+pub struct KnownMessages {
+    octets: Vec<u8>,
+    rows: Vec<(Span, Known)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: usize,
+    length: u16,
+}
+
+impl KnownMessages {
+    /// Adds a message. They have to come in the order of their unique-ids' octets, then of their
+    /// copy numbers.
+    pub fn push(&mut self, unique_id: &[u8], known: Known) {
+        let span = Span {
+            start: self.octets.len(),
+            length: u16::try_from(unique_id.len()).unwrap_or(u16::MAX),
+        };
+        debug_assert!(
+            self.rows.last().is_none_or(
+                |(last, row)| (self.unique_id(*last), row.copy) < (unique_id, known.copy)
+            ),
+            "in order"
+        );
+        self.octets
+            .extend_from_slice(&unique_id[..usize::from(span.length)]);
+        self.rows.push((span, known));
+    }
+
+    fn unique_id(&self, span: Span) -> &[u8] {
+        &self.octets[span.start..][..usize::from(span.length)]
+    }
+
+    /// What is known of the messages under a unique-id, by copy number.
+    pub fn of(&self, unique_id: &[u8]) -> impl ExactSizeIterator<Item = &Known> + Clone {
+        let start = self
+            .rows
+            .partition_point(|(span, _)| self.unique_id(*span) < unique_id);
+        let behind = &self.rows[start..];
+        let count = behind
+            .iter()
+            .take_while(|(span, _)| self.unique_id(*span) == unique_id)
+            .count();
+        behind[..count].iter().map(|(_, known)| known)
+    }
+
+    /// All known messages.
+    pub fn iter(&self) -> impl Iterator<Item = &Known> {
+        self.rows.iter().map(|(_, known)| known)
+    }
+
+    /// Whether nothing is known: the first run.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_found_by_their_unique_id() {
+        let known = |copy| Known {
+            copy,
+            state: State::Delivered,
+            size: None,
+            delivered: None,
+            is_undeletable: false,
+        };
+        let mut all = KnownMessages::default();
+        for (unique_id, copy) in [("a", 0), ("ab", 0), ("ab", 1), ("b", 0)] {
+            all.push(unique_id.as_bytes(), known(copy));
+        }
+        for (unique_id, copies) in [("a", 1), ("ab", 2), ("b", 1), ("", 0), ("aa", 0), ("c", 0)] {
+            assert_eq!(all.of(unique_id.as_bytes()).len(), copies, "{unique_id}");
+        }
+    }
+}

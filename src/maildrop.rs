@@ -1,0 +1,398 @@
+//! The vocabulary of RFC 1939: message-numbers, unique-ids, listings.
+//! Knows no server and no file.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use crate::text::ServerText;
+
+/// The number of a message in one session: 1 to 2^31 - 1. Never an array index (CVE-2001-1009).
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct MessageNumber(NonZeroU32);
+
+impl MessageNumber {
+    /// The greatest number that is believed.
+    pub const MAX: u32 = i32::MAX as u32;
+
+    /// Takes a number; zero and numbers beyond [`Self::MAX`] are none.
+    pub fn new(number: u32) -> Option<Self> {
+        NonZeroU32::new(number)
+            .filter(|number| number.get() <= Self::MAX)
+            .map(Self)
+    }
+
+    /// The plain number.
+    pub fn value(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for MessageNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a server calls a message for as long as it holds it: octets, never a path
+/// (CVE-2018-14362).
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct UniqueId(Box<[u8]>);
+
+impl UniqueId {
+    /// The longest unique-id in octets. RFC 1939 says 70; real servers send more.
+    pub const MAX: usize = 1024;
+
+    /// Takes 1 to [`Self::MAX`] octets, any but CR, LF and NUL.
+    pub fn new(octets: &[u8]) -> Option<Self> {
+        Self::is_valid(octets).then(|| Self(octets.into()))
+    }
+
+    /// Whether these octets can be a unique-id.
+    pub fn is_valid(octets: &[u8]) -> bool {
+        (1..=Self::MAX).contains(&octets.len())
+            && !octets
+                .iter()
+                .any(|octet| matches!(octet, b'\r' | b'\n' | 0))
+    }
+
+    /// The octets as the server sent them.
+    pub fn as_octets(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for UniqueId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UniqueId({self})")
+    }
+}
+
+impl fmt::Display for UniqueId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ServerText::new(&self.0).fmt(f)
+    }
+}
+
+/// Tells an account's messages from another's: its row in the database, which outlives its name.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct AccountKey(pub i64);
+
+/// What tells one message of an account from all others: its unique-id, and a copy number, since
+/// a server may list several messages under one unique-id (RFC 1939 section 7).
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Identity {
+    /// What the server calls it.
+    pub unique_id: UniqueId,
+    /// 0 for the first message under this unique-id.
+    pub copy: u32,
+}
+
+/// One message of one listing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Message {
+    /// Its number in this session.
+    pub number: MessageNumber,
+    /// Who it is.
+    pub identity: Identity,
+    /// Its size in octets as the scan listing says, which is a hint (Exchange, qmail-pop3d).
+    pub size: Option<u64>,
+}
+
+/// What a server lists: unique-ids and, once they were asked for, sizes.
+///
+/// Kept compactly, since a server may list a million messages: some 24 octets a message and the
+/// unique-ids themselves, in one piece.
+#[derive(Debug, Default)]
+pub struct Listing {
+    octets: Vec<u8>,
+    entries: Vec<Entry>,
+    nameless: Vec<MessageNumber>,
+}
+
+/// Where in a [`Listing`] a message stands.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Position(u32);
+
+#[derive(Debug)]
+struct Entry {
+    number: MessageNumber,
+    start: u32,
+    length: u16,
+    /// How many before it have the same unique-id.
+    repetition: u32,
+    /// Whether one behind it has.
+    is_repeated: bool,
+    size: Option<NonMaxSize>,
+}
+
+/// A size below `u64::MAX`, so that "unknown" costs nothing.
+#[derive(Clone, Copy, Debug)]
+struct NonMaxSize(std::num::NonZeroU64);
+
+impl NonMaxSize {
+    fn new(size: u64) -> Option<Self> {
+        std::num::NonZeroU64::new(!size).map(Self)
+    }
+
+    fn value(self) -> u64 {
+        !self.0.get()
+    }
+}
+
+/// Why a listing cannot be believed as a whole.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum BadListing {
+    /// A message-number stands in it twice.
+    #[error("message {0} is listed twice")]
+    Twice(MessageNumber),
+    /// More lines than any maildrop has.
+    #[error("more than {} lines", Listing::MAX_LINES)]
+    TooLong,
+    /// More octets of unique-ids than any maildrop has.
+    #[error("more than {} octets", Listing::MAX_OCTETS)]
+    TooLarge,
+}
+
+impl Listing {
+    /// The most lines of a listing.
+    pub const MAX_LINES: usize = 1_000_000;
+    /// The most octets of a listing.
+    pub const MAX_OCTETS: usize = 128 << 20;
+
+    /// Adds a message. A unique-id that cannot be one leaves the message nameless: it is left
+    /// alone.
+    ///
+    /// # Errors
+    /// More than [`Self::MAX_LINES`] or [`Self::MAX_OCTETS`].
+    pub fn push(&mut self, number: MessageNumber, unique_id: &[u8]) -> Result<(), BadListing> {
+        if self.entries.len() + self.nameless.len() >= Self::MAX_LINES {
+            return Err(BadListing::TooLong);
+        }
+        if !UniqueId::is_valid(unique_id) {
+            self.nameless.push(number);
+            return Ok(());
+        }
+        if self.octets.len() + unique_id.len() > Self::MAX_OCTETS {
+            return Err(BadListing::TooLarge);
+        }
+        let start = u32::try_from(self.octets.len()).map_err(|_| BadListing::TooLarge)?;
+        let length = u16::try_from(unique_id.len()).map_err(|_| BadListing::TooLarge)?;
+        self.octets.extend_from_slice(unique_id);
+        self.entries.push(Entry {
+            number,
+            start,
+            length,
+            repetition: 0,
+            is_repeated: false,
+            size: None,
+        });
+        Ok(())
+    }
+
+    /// Completes the listing: orders it by message-number and counts the messages under one
+    /// unique-id.
+    ///
+    /// # Errors
+    /// A message-number that is listed twice.
+    pub fn finish(mut self) -> Result<Self, BadListing> {
+        self.entries.sort_unstable_by_key(|entry| entry.number);
+        self.nameless.sort_unstable();
+        let twice = self
+            .entries
+            .windows(2)
+            .find(|pair| pair[0].number == pair[1].number)
+            .map(|pair| pair[0].number)
+            .or_else(|| {
+                let mut all = self.nameless.windows(2);
+                all.find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+            })
+            .or_else(|| {
+                let mut nameless = self.nameless.iter();
+                nameless
+                    .find(|&&number| self.find(number).is_some())
+                    .copied()
+            });
+        if let Some(number) = twice {
+            return Err(BadListing::Twice(number));
+        }
+        self.count_repetitions();
+        Ok(self)
+    }
+
+    fn count_repetitions(&mut self) {
+        let mut order: Vec<u32> = (0..self.entries.len() as u32).collect();
+        order.sort_unstable_by(|&a, &b| {
+            self.unique_id(Position(a))
+                .cmp(self.unique_id(Position(b)))
+                .then(a.cmp(&b))
+        });
+        for pair in 1..order.len() {
+            let (before, this) = (order[pair - 1], order[pair]);
+            if self.unique_id(Position(before)) == self.unique_id(Position(this)) {
+                self.entries[before as usize].is_repeated = true;
+                self.entries[this as usize].repetition =
+                    self.entries[before as usize].repetition + 1;
+            }
+        }
+    }
+
+    /// Notes the size of a message; one that is not listed is ignored (it came between the two
+    /// listings).
+    pub fn set_size(&mut self, number: MessageNumber, size: u64) {
+        if let Some(position) = self.find(number) {
+            self.entries[position.0 as usize].size = NonMaxSize::new(size);
+        }
+    }
+
+    fn find(&self, number: MessageNumber) -> Option<Position> {
+        self.entries
+            .binary_search_by_key(&number, |entry| entry.number)
+            .ok()
+            .map(|index| Position(index as u32))
+    }
+
+    /// How many messages with a unique-id are listed.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether no message with a unique-id is listed.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The messages that have a number and no usable unique-id.
+    pub fn nameless(&self) -> &[MessageNumber] {
+        &self.nameless
+    }
+
+    /// All positions, by rising message-number.
+    pub fn positions(&self) -> impl DoubleEndedIterator<Item = Position> + use<> {
+        (0..self.entries.len() as u32).map(Position)
+    }
+
+    /// The message-number at a position of this listing.
+    pub fn number(&self, position: Position) -> MessageNumber {
+        self.entries[position.0 as usize].number
+    }
+
+    /// The octets of the unique-id at a position of this listing.
+    pub fn unique_id(&self, position: Position) -> &[u8] {
+        let entry = &self.entries[position.0 as usize];
+        &self.octets[entry.start as usize..][..usize::from(entry.length)]
+    }
+
+    /// How many messages before this one have the same unique-id.
+    pub fn repetition(&self, position: Position) -> u32 {
+        self.entries[position.0 as usize].repetition
+    }
+
+    /// Whether another message has the same unique-id.
+    pub fn is_repeated(&self, position: Position) -> bool {
+        let entry = &self.entries[position.0 as usize];
+        entry.repetition > 0 || entry.is_repeated
+    }
+
+    /// The size in octets at a position, where it was asked for.
+    pub fn size(&self, position: Position) -> Option<u64> {
+        self.entries[position.0 as usize]
+            .size
+            .map(NonMaxSize::value)
+    }
+
+    /// The message at a position of this listing, as a value of its own.
+    pub fn message(&self, position: Position, copy: u32) -> Message {
+        Message {
+            number: self.number(position),
+            identity: Identity {
+                unique_id: UniqueId(self.unique_id(position).into()),
+                copy,
+            },
+            size: self.size(position),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(n: u32) -> MessageNumber {
+        MessageNumber::new(n).expect("it is in range")
+    }
+
+    fn listing(lines: &[(u32, &[u8])]) -> Result<Listing, BadListing> {
+        let mut listing = Listing::default();
+        for &(n, unique_id) in lines {
+            listing.push(number(n), unique_id)?;
+        }
+        listing.finish()
+    }
+
+    #[test]
+    fn a_message_number_is_1_to_two_to_the_31() {
+        assert_eq!(MessageNumber::new(0), None);
+        assert_eq!(MessageNumber::new(1 << 31), None);
+        assert!(MessageNumber::new((1 << 31) - 1).is_some());
+    }
+
+    #[test]
+    fn a_unique_id_is_1_to_1024_octets_without_line_ends_and_nul() {
+        for bad in [&b""[..], b"a\rb", b"a\nb", b"a\0b", &[b'x'; 1025]] {
+            assert_eq!(UniqueId::new(bad), None);
+        }
+        for good in [&b"../../etc"[..], b"a b", b"\xff\x01", &[b'x'; 1024]] {
+            assert!(UniqueId::new(good).is_some());
+        }
+    }
+
+    #[test]
+    fn a_number_twice_spoils_the_listing() {
+        for lines in [
+            &[(1, &b"a"[..]), (2, b"b"), (1, b"c")][..],
+            &[(1, b"a"), (1, b"")],
+            &[(1, b""), (1, b"")],
+        ] {
+            let refused = listing(lines).expect_err("a number stands twice");
+            assert_eq!(refused, BadListing::Twice(number(1)));
+        }
+    }
+
+    #[test]
+    fn messages_under_one_unique_id_are_counted_in_order() {
+        let listing = listing(&[(3, b"x"), (1, b"x"), (2, b"y"), (9, b"x")]).expect("it is valid");
+        let seen: Vec<_> = listing
+            .positions()
+            .map(|at| (listing.number(at).value(), listing.repetition(at)))
+            .collect();
+        assert_eq!(seen, [(1, 0), (2, 0), (3, 1), (9, 2)]);
+    }
+
+    #[test]
+    fn a_message_without_a_unique_id_is_left_out() {
+        let listing = listing(&[(1, b"a"), (2, b"")]).expect("it is valid");
+        assert_eq!(listing.len(), 1);
+        assert_eq!(listing.nameless(), [number(2)]);
+    }
+
+    #[test]
+    fn sizes_join_by_number() {
+        let mut listing = listing(&[(5, b"a"), (7, b"b")]).expect("it is valid");
+        listing.set_size(number(7), 0);
+        listing.set_size(number(6), 99);
+        let sizes: Vec<_> = listing.positions().map(|at| listing.size(at)).collect();
+        assert_eq!(sizes, [None, Some(0)]);
+    }
+
+    #[test]
+    fn a_listing_has_a_limit() {
+        let mut listing = Listing::default();
+        for n in 1..=Listing::MAX_LINES as u32 {
+            listing
+                .push(number(n), b"x")
+                .expect("it is below the limit");
+        }
+        let more = number(Listing::MAX_LINES as u32 + 1);
+        assert_eq!(listing.push(more, b"x"), Err(BadListing::TooLong));
+    }
+}

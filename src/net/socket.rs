@@ -1,0 +1,95 @@
+//! One socket on which every wait has a deadline and ends when the run is asked to end.
+//! Knows nothing of names, of TLS or of POP3.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+
+use crate::interrupt::{Broken, GRACE, Interrupt};
+
+/// A connected, non-blocking socket that reads and writes as if it blocked.
+///
+/// A wait that takes too long is an [`io::ErrorKind::TimedOut`]; one that a signal ended is told by
+/// [`crate::interrupt::is_interrupt`].
+#[derive(Debug)]
+pub struct Socket {
+    fd: OwnedFd,
+    timeout: Duration,
+    handshake: Option<Instant>,
+    interrupt: Interrupt,
+}
+
+impl Socket {
+    /// Takes a connected non-blocking socket, and how long it may be silent.
+    pub fn new(fd: OwnedFd, timeout: Duration, interrupt: Interrupt) -> Self {
+        Self {
+            fd,
+            timeout,
+            handshake: None,
+            interrupt,
+        }
+    }
+
+    /// Puts a handshake under one deadline as a whole, ends it at once on a signal, and makes a
+    /// closed connection an error in it.
+    pub fn begin_handshake(&mut self, deadline: Instant) {
+        self.handshake = Some(deadline);
+    }
+
+    /// Returns to one deadline a wait.
+    pub fn end_handshake(&mut self) {
+        self.handshake = None;
+    }
+
+    fn wait(&self, ready: PollFlags) -> io::Result<()> {
+        let silent = Instant::now() + self.timeout;
+        let (deadline, grace) = match self.handshake {
+            Some(deadline) => (deadline.min(silent), Duration::ZERO),
+            None => (silent, GRACE),
+        };
+        self.interrupt
+            .wait(self.fd.as_fd(), ready, deadline, grace)
+            .map_err(|broken| match broken {
+                Broken::Interrupted => io::Error::other(broken),
+                Broken::TimedOut => io::ErrorKind::TimedOut.into(),
+            })
+    }
+
+    fn retry<T>(
+        &self,
+        ready: PollFlags,
+        mut attempt: impl FnMut(&OwnedFd) -> Result<T, Errno>,
+    ) -> io::Result<T> {
+        loop {
+            match attempt(&self.fd) {
+                Ok(done) => return Ok(done),
+                Err(Errno::AGAIN) => self.wait(ready)?,
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let octets = self.retry(PollFlags::IN, |fd| rustix::io::read(fd, &mut *buffer))?;
+        if octets == 0 && self.handshake.is_some() && !buffer.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(octets)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.retry(PollFlags::OUT, |fd| rustix::io::write(fd, octets))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

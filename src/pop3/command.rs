@@ -1,0 +1,141 @@
+//! What a client says (RFC 1939, 2449, 2595, 5034).
+//! Pure: knows nothing of replies or of connections.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::maildrop::MessageNumber;
+use crate::secret::Secret;
+
+/// One command. `Display` shows it without its secrets and without its line end.
+#[derive(Debug)]
+pub enum Command<'a> {
+    /// Log in by a digest over the greeting's timestamp.
+    Apop {
+        /// The user.
+        user: &'a str,
+        /// 32 hexadecimal digits.
+        digest: &'a str,
+    },
+    /// Begin a SASL exchange.
+    Auth {
+        /// The mechanism's name.
+        mechanism: &'static str,
+        /// The initial response, base64, where it is sent at once.
+        initial: Option<&'a [u8]>,
+    },
+    /// Ask for the capabilities.
+    Capa,
+    /// Mark a message deleted; it goes at QUIT.
+    Dele(MessageNumber),
+    /// Ask for the scan listing: the size of every message.
+    List,
+    /// The password behind USER.
+    Pass(&'a Secret),
+    /// End the session; from TRANSACTION, delete what is marked.
+    Quit,
+    /// A line of a SASL exchange, base64.
+    Response(&'a [u8]),
+    /// Ask for a message.
+    Retr(MessageNumber),
+    /// Begin TLS.
+    Stls,
+    /// Ask for the unique-id listing.
+    Uidl,
+    /// The user before PASS.
+    User(&'a str),
+}
+
+impl Command<'_> {
+    /// Appends the command as it is sent, with its CRLF.
+    pub fn encode(&self, out: &mut Zeroizing<Vec<u8>>) {
+        let line = match self {
+            Self::Apop { user, digest } => format!("APOP {user} {digest}"),
+            Self::User(user) => format!("USER {user}"),
+            _ => self.to_string(),
+        };
+        match self {
+            Self::Auth {
+                mechanism,
+                initial: Some(initial),
+            } => {
+                out.extend_from_slice(format!("AUTH {mechanism} ").as_bytes());
+                out.extend_from_slice(initial);
+            }
+            Self::Pass(password) => {
+                out.extend_from_slice(b"PASS ");
+                out.extend_from_slice(password.expose());
+            }
+            Self::Response(response) => out.extend_from_slice(response),
+            _ => out.extend_from_slice(line.as_bytes()),
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// Whether the positive reply has more lines, up to a dot (RFC 1939 section 3).
+    pub fn is_multi_line(&self) -> bool {
+        matches!(self, Self::Capa | Self::List | Self::Retr(_) | Self::Uidl)
+    }
+}
+
+impl fmt::Display for Command<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Apop { user, .. } => write!(f, "APOP {user} ****"),
+            Self::Auth {
+                mechanism,
+                initial: None,
+            } => write!(f, "AUTH {mechanism}"),
+            Self::Auth { mechanism, .. } => write!(f, "AUTH {mechanism} ****"),
+            Self::Capa => f.write_str("CAPA"),
+            Self::Dele(number) => write!(f, "DELE {number}"),
+            Self::List => f.write_str("LIST"),
+            Self::Pass(_) => f.write_str("PASS ****"),
+            Self::Quit => f.write_str("QUIT"),
+            Self::Response(_) => f.write_str("****"),
+            Self::Retr(number) => write!(f, "RETR {number}"),
+            Self::Stls => f.write_str("STLS"),
+            Self::Uidl => f.write_str("UIDL"),
+            Self::User(user) => write!(f, "USER {user}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_lines_and_hide_their_secrets_when_shown() {
+        let password = Secret::new(b"s3cret".to_vec()).expect("it is usable");
+        let number = MessageNumber::new(7).expect("it is in range");
+        for (command, sent, shown) in [
+            (Command::Retr(number), "RETR 7\r\n", "RETR 7"),
+            (Command::User("joe x"), "USER joe x\r\n", "USER joe x"),
+            (Command::Pass(&password), "PASS s3cret\r\n", "PASS ****"),
+            (Command::Response(b"czNjcmV0"), "czNjcmV0\r\n", "****"),
+            (
+                Command::Apop {
+                    user: "joe",
+                    digest: "c4c9",
+                },
+                "APOP joe c4c9\r\n",
+                "APOP joe ****",
+            ),
+            (
+                Command::Auth {
+                    mechanism: "PLAIN",
+                    initial: Some(b"czNjcmV0"),
+                },
+                "AUTH PLAIN czNjcmV0\r\n",
+                "AUTH PLAIN ****",
+            ),
+        ] {
+            let mut out = Zeroizing::new(Vec::new());
+            command.encode(&mut out);
+            assert_eq!(&**out, sent.as_bytes());
+            assert_eq!(command.to_string(), shown);
+        }
+    }
+}

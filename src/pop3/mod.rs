@@ -1,0 +1,111 @@
+//! A blocking POP3 session (RFC 1939, 2449, 2595, 5034) on pure codecs.
+//! Knows nothing of names, certificates, files or databases.
+
+use std::io;
+
+use crate::exit::Exit;
+use crate::interrupt::is_interrupt;
+use crate::maildrop::BadListing;
+use crate::text::ServerText;
+
+pub mod auth;
+pub mod capabilities;
+pub mod command;
+pub mod pipeline;
+pub mod reply;
+pub mod session;
+pub mod unstuff;
+pub mod wire;
+
+pub use capabilities::Capabilities;
+pub use pipeline::{Pipeline, Retrieved};
+pub use reply::{Refusal, ResponseCode};
+pub use session::{Authorization, Farewell, Sizes, Transaction};
+pub use wire::{Direction, Trace};
+
+/// Why a session ended or a command did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A listing that cannot be believed; nothing was fetched and nothing deleted.
+    #[error("the answer to {command} cannot be used: {why}")]
+    BadListing {
+        /// UIDL or LIST.
+        command: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The server closed the connection in the middle of something.
+    #[error("waiting for {0}: the server closed the connection")]
+    Closed(String),
+    /// A reply came that belongs to no command, or a response was left unread.
+    #[error("waiting for {0}: the session has lost its step")]
+    Desynchronised(String),
+    /// Octets came in the clear behind the answer to STLS: somebody injects (security.md 2.3).
+    #[error("the server sent more than its answer to STLS: somebody may be injecting replies")]
+    Injected,
+    /// The connection failed.
+    #[error("{doing} {command}: {source}")]
+    Io {
+        /// Sending or waiting for.
+        doing: &'static str,
+        /// The command or what was awaited.
+        command: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The server cannot do what is needed.
+    #[error("the server does not offer {0}")]
+    Lacks(&'static str),
+    /// A line that is no POP3 reply.
+    #[error("waiting for {waiting_for}: the server said \"{line}\", which is not POP3")]
+    NotPop3 {
+        /// What was awaited.
+        waiting_for: String,
+        /// What came instead.
+        line: ServerText,
+    },
+    /// The server refused a command.
+    #[error("the server refused {command}: {}", refusal.text)]
+    Refused {
+        /// The command, without its secrets.
+        command: &'static str,
+        /// What the server said.
+        refusal: Refusal,
+    },
+    /// The server exceeded a limit of ours.
+    #[error("the server sent {0} longer than any real one")]
+    TooLong(&'static str),
+}
+
+impl Error {
+    fn io(doing: &'static str, command: impl Into<String>, source: io::Error) -> Self {
+        Self::Io {
+            doing,
+            command: command.into(),
+            source,
+        }
+    }
+
+    fn bad_listing(command: &'static str, why: BadListing) -> Self {
+        Self::BadListing {
+            command,
+            why: why.to_string(),
+        }
+    }
+
+    /// The exit status that it leads to.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Closed(_) | Self::Io { .. } => Exit::Temporary,
+            Self::Lacks(_) => Exit::Unavailable,
+            Self::Refused { refusal, .. } if refusal.is_transient() => Exit::Temporary,
+            _ => Exit::Protocol,
+        }
+    }
+
+    /// Whether a signal caused it.
+    pub fn is_interrupt(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_interrupt(source))
+    }
+}

@@ -1,0 +1,282 @@
+//! What a server answers (RFC 1939, 2449, 3206): status lines and the lines of listings.
+//! Pure: total functions of octets; nothing a server can send makes them fail otherwise.
+
+use crate::maildrop::MessageNumber;
+use crate::text::ServerText;
+
+/// The first line of a reply.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Status {
+    /// `+ `: the server waits for a line of a SASL exchange (RFC 5034); base64.
+    Continue(Vec<u8>),
+    /// `-ERR`.
+    Negative(Refusal),
+    /// `+OK`, and the text behind it.
+    Positive(ServerText),
+}
+
+/// What a server said when it refused something.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refusal {
+    /// The response code in brackets, if it is a known one.
+    pub code: Option<ResponseCode>,
+    /// The text behind `-ERR`, with the code.
+    pub text: ServerText,
+}
+
+/// Response codes of RFC 2449 section 8 and RFC 3206.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ResponseCode {
+    /// `[AUTH]`: the credentials are the problem.
+    Auth,
+    /// `[IN-USE]`: another session holds the maildrop.
+    InUse,
+    /// `[LOGIN-DELAY]`: logged in too often.
+    LoginDelay,
+    /// `[SYS/PERM]`: the server's fault, and waiting will not help.
+    SysPerm,
+    /// `[SYS/TEMP]`: the server's fault for now.
+    SysTemp,
+}
+
+impl Status {
+    /// Reads a status line without its line end. `None`: it is none, and the session has lost its
+    /// step.
+    ///
+    /// Case does not matter and the text is optional: servers answer a bare `+OK` (MailKit#391).
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        if let Some(text) = keyword(line, b"+OK") {
+            return Some(Self::Positive(ServerText::new(text)));
+        }
+        if let Some(text) = keyword(line, b"-ERR") {
+            return Some(Self::Negative(Refusal {
+                code: ResponseCode::parse(text),
+                text: ServerText::new(text),
+            }));
+        }
+        match line {
+            b"+" => Some(Self::Continue(Vec::new())),
+            [b'+', b' ', challenge @ ..] => Some(Self::Continue(challenge.to_vec())),
+            _ => None,
+        }
+    }
+}
+
+impl Refusal {
+    /// Whether another try later may succeed: the code says so, or, without one, the words that
+    /// servers use for a locked maildrop or too many logins (fetchmail's list).
+    pub fn is_transient(&self) -> bool {
+        match self.code {
+            Some(ResponseCode::InUse | ResponseCode::LoginDelay | ResponseCode::SysTemp) => true,
+            Some(ResponseCode::Auth | ResponseCode::SysPerm) => false,
+            None => {
+                let text = self.text.as_octets().to_ascii_lowercase();
+                let says = |word: &[u8]| memchr::memmem::find(&text, word).is_some();
+                let locked = says(b"lock") && !says(b"account");
+                locked
+                    || [
+                        &b"in use"[..],
+                        b"busy",
+                        b"try again",
+                        b"unavailable",
+                        b"too many",
+                    ]
+                    .iter()
+                    .any(|word| says(word))
+            }
+        }
+    }
+}
+
+impl ResponseCode {
+    fn parse(text: &[u8]) -> Option<Self> {
+        let inside = text.strip_prefix(b"[")?;
+        let end = inside.iter().position(|&octet| octet == b']')?;
+        let code = inside[..end].to_ascii_uppercase();
+        [
+            (&b"AUTH"[..], Self::Auth),
+            (b"IN-USE", Self::InUse),
+            (b"LOGIN-DELAY", Self::LoginDelay),
+            (b"SYS/PERM", Self::SysPerm),
+            (b"SYS/TEMP", Self::SysTemp),
+        ]
+        .into_iter()
+        .find(|(name, _)| *name == code)
+        .map(|(_, code)| code)
+    }
+}
+
+/// The rest of the line behind a keyword, without the blanks between.
+fn keyword<'a>(line: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
+    let (head, rest) = line.split_at_checked(word.len())?;
+    let ends = rest
+        .first()
+        .is_none_or(|octet| matches!(octet, b' ' | b'\t'));
+    (head.eq_ignore_ascii_case(word) && ends).then(|| rest.trim_ascii_start())
+}
+
+/// A line of a listing that cannot be believed, and so neither can the listing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Garbled;
+
+/// Reads `number blanks unique-id`; the unique-id may be missing (some servers send none for a
+/// message without a Message-ID), hold blanks, or stand behind several of them (Maillennium).
+pub fn unique_id_line(line: &[u8]) -> Result<(MessageNumber, &[u8]), Garbled> {
+    let (number, rest) = message_number(line)?;
+    let blanks = rest.iter().take_while(|&&octet| is_blank(octet)).count();
+    if blanks == 0 && !rest.is_empty() {
+        return Err(Garbled);
+    }
+    let unique_id = &rest[blanks..];
+    if unique_id.len() > crate::maildrop::UniqueId::MAX {
+        return Err(Garbled);
+    }
+    Ok((number, unique_id))
+}
+
+/// Reads `number blanks size …`. The size is a hint: one that is no number (Exchange sends -1) is
+/// unknown.
+pub fn scan_line(line: &[u8]) -> Result<(MessageNumber, Option<u64>), Garbled> {
+    let (number, rest) = message_number(line)?;
+    let size = rest.trim_ascii_start();
+    let digits = size
+        .iter()
+        .take_while(|octet| octet.is_ascii_digit())
+        .count();
+    let (size, behind) = size.split_at(digits);
+    let ends = behind.first().is_none_or(|&octet| is_blank(octet));
+    Ok((number, decimal(size).filter(|_| ends)))
+}
+
+fn message_number(line: &[u8]) -> Result<(MessageNumber, &[u8]), Garbled> {
+    let digits = line
+        .iter()
+        .take_while(|octet| octet.is_ascii_digit())
+        .count();
+    let (number, rest) = line.split_at(digits);
+    decimal(number)
+        .and_then(|number| u32::try_from(number).ok())
+        .and_then(MessageNumber::new)
+        .map(|number| (number, rest))
+        .ok_or(Garbled)
+}
+
+fn decimal(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |sum, digit| {
+        sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    })
+}
+
+fn is_blank(octet: u8) -> bool {
+    matches!(octet, b' ' | b'\t')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_line_is_read_whatever_its_case_and_text() {
+        for (line, text) in [
+            (&b"+OK"[..], &b""[..]),
+            (b"+ok ready", b"ready"),
+            (b"+Ok  two  words", b"two  words"),
+        ] {
+            assert_eq!(
+                Status::parse(line),
+                Some(Status::Positive(ServerText::new(text)))
+            );
+        }
+        assert_eq!(Status::parse(b"+"), Some(Status::Continue(vec![])));
+        assert_eq!(
+            Status::parse(b"+ cGFzcw=="),
+            Some(Status::Continue(b"cGFzcw==".to_vec()))
+        );
+        for garbage in [
+            &b""[..],
+            b"OK",
+            b"+OKAY",
+            b"-ERRor",
+            b"220 smtp",
+            b"HTTP/1.1 400",
+            b" +OK",
+            b"+\xff",
+        ] {
+            assert_eq!(Status::parse(garbage), None);
+        }
+    }
+
+    #[test]
+    fn a_refusal_knows_whether_to_come_again() {
+        for (line, code, transient) in [
+            (&b"-ERR [AUTH] no"[..], Some(ResponseCode::Auth), false),
+            (b"-ERR [in-use] x", Some(ResponseCode::InUse), true),
+            (
+                b"-ERR [LOGIN-DELAY] x",
+                Some(ResponseCode::LoginDelay),
+                true,
+            ),
+            (b"-ERR [SYS/TEMP] x", Some(ResponseCode::SysTemp), true),
+            (
+                b"-ERR [SYS/PERM] try again",
+                Some(ResponseCode::SysPerm),
+                false,
+            ),
+            (b"-ERR maildrop already locked", None, true),
+            (b"-ERR your account is locked", None, false),
+            (b"-ERR Service unavailable", None, true),
+            (b"-ERR [NEWS] wrong password", None, false),
+            (b"-ERR", None, false),
+        ] {
+            let Some(Status::Negative(refusal)) = Status::parse(line) else {
+                panic!("{line:?} is a refusal");
+            };
+            assert_eq!((refusal.code, refusal.is_transient()), (code, transient));
+        }
+    }
+
+    #[test]
+    fn a_unique_id_line_is_digits_blanks_unique_id() {
+        let long = [b"1 ", &[b'x'; 1025][..]].concat();
+        for (line, read) in [
+            (&b"1 abc"[..], Ok((1, &b"abc"[..]))),
+            (b"0012 \t  a b ", Ok((12, b"a b "))),
+            (b"3", Ok((3, b""))),
+            (b"3   ", Ok((3, b""))),
+            (b"2147483647 x", Ok((2_147_483_647, b"x"))),
+            (b"2147483648 x", Err(Garbled)),
+            (b"99999999999999999999999 x", Err(Garbled)),
+            (b"0 x", Err(Garbled)),
+            (b"-1 x", Err(Garbled)),
+            (b"+1 x", Err(Garbled)),
+            (b"1x y", Err(Garbled)),
+            (b"x", Err(Garbled)),
+            (b"", Err(Garbled)),
+            (b" 1 x", Err(Garbled)),
+            (&long, Err(Garbled)),
+        ] {
+            let read_as = unique_id_line(line).map(|(number, id)| (number.value(), id));
+            assert_eq!(read_as, read, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_only_a_hint() {
+        for (line, read) in [
+            (&b"1 120"[..], Ok((1, Some(120)))),
+            (b"1  120 extra", Ok((1, Some(120)))),
+            (b"1 0", Ok((1, Some(0)))),
+            (b"1 -1", Ok((1, None))),
+            (b"1", Ok((1, None))),
+            (b"1 12kB", Ok((1, None))),
+            (b"1 99999999999999999999999", Ok((1, None))),
+            (b"0 1", Err(Garbled)),
+        ] {
+            let read_as = scan_line(line).map(|(number, size)| (number.value(), size));
+            assert_eq!(read_as, read, "{line:?}");
+        }
+    }
+}

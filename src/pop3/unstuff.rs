@@ -1,0 +1,186 @@
+//! From byte-stuffed lines to the message (RFC 1939 section 3).
+//! Pure: knows nothing of connections or of files, and keeps no octet of the message.
+
+use memchr::{memchr, memchr2};
+
+/// Removes byte-stuffing, turns CRLF into LF, and finds the end of a multi-line response.
+/// Every other octet goes through as it is: NUL, bare CR, bare LF, 8-bit.
+///
+/// Only CRLF `.` CRLF ends the response: to take LF `.` LF as well would let a message end itself
+/// and speak for the server. Where the status line itself ended in a bare LF, the server ends its
+/// lines so (cyrus#4717), and LF counts as a line end throughout.
+#[derive(Clone, Debug)]
+pub struct Unstuffer {
+    state: State,
+    bare_lf: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    /// A line begins.
+    Start,
+    /// In a line.
+    Text,
+    /// Behind a CR in a line.
+    Cr,
+    /// Behind a dot that began a line.
+    Dot,
+    /// Behind a dot that began a line, and a CR.
+    DotCr,
+    /// Behind the terminator.
+    End,
+}
+
+impl Unstuffer {
+    /// Begins behind a status line; `bare_lf` tells whether that ended in a bare LF.
+    pub fn new(bare_lf: bool) -> Self {
+        Self {
+            state: State::Start,
+            bare_lf,
+        }
+    }
+
+    /// Whether the terminator has come.
+    pub fn is_done(&self) -> bool {
+        self.state == State::End
+    }
+
+    /// Appends to `out` what `input` holds of the message, and returns how many octets of it
+    /// belong to this response: all, unless the terminator came.
+    pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> usize {
+        let mut rest = input;
+        while let [first, behind @ ..] = rest {
+            self.state = match (self.state, first) {
+                (State::End, _) => break,
+                (State::Start, b'.') => State::Dot,
+                (State::Start | State::Text, _) => {
+                    rest = self.copy_text(rest, out);
+                    continue;
+                }
+                (State::Cr, b'\n') => {
+                    out.push(b'\n');
+                    State::Start
+                }
+                (State::Cr, b'\r') => {
+                    out.push(b'\r');
+                    State::Cr
+                }
+                (State::Cr, _) => {
+                    out.push(b'\r');
+                    self.state = State::Text;
+                    continue;
+                }
+                (State::Dot, b'\r') => State::DotCr,
+                (State::Dot, b'\n') if self.bare_lf => State::End,
+                (State::DotCr, b'\n') => State::End,
+                // The dot was stuffing; what follows it is text.
+                (State::Dot, _) => {
+                    self.state = State::Text;
+                    continue;
+                }
+                (State::DotCr, _) => {
+                    self.state = State::Cr;
+                    continue;
+                }
+            };
+            rest = behind;
+        }
+        input.len() - rest.len()
+    }
+
+    /// Copies up to the next octet that may end a line, and returns what is behind it.
+    fn copy_text<'a>(&mut self, text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+        let end = if self.bare_lf {
+            memchr2(b'\r', b'\n', text)
+        } else {
+            memchr(b'\r', text)
+        };
+        let Some(end) = end else {
+            out.extend_from_slice(text);
+            self.state = State::Text;
+            return &[];
+        };
+        out.extend_from_slice(&text[..end]);
+        if text[end] == b'\n' {
+            out.push(b'\n');
+            self.state = State::Start;
+        } else {
+            self.state = State::Cr;
+        }
+        &text[end + 1..]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of octets fed in these pieces, and how many of them belong to the response.
+    fn unstuff(pieces: &[&[u8]], bare_lf: bool) -> (Vec<u8>, usize, bool) {
+        let mut unstuffer = Unstuffer::new(bare_lf);
+        let mut out = Vec::new();
+        let taken = pieces
+            .iter()
+            .map(|piece| unstuffer.push(piece, &mut out))
+            .sum();
+        (out, taken, unstuffer.is_done())
+    }
+
+    const STRICT: &[(&[u8], &[u8])] = &[
+        (b".\r\n", b""),
+        (b"\r\n.\r\n", b"\n"),
+        (b"a\r\nb\r\n.\r\n", b"a\nb\n"),
+        (b"..\r\n.\r\n", b".\n"),
+        (b"...\r\n.\r\n", b"..\n"),
+        (b".a\r\n.\r\n", b"a\n"),
+        (b"a..\r\n.\r\n", b"a..\n"),
+        (b"a\rb\r\n.\r\n", b"a\rb\n"),
+        (b"a\r\r\n.\r\n", b"a\r\n"),
+        (b"\r\r\r\n.\r\n", b"\r\r\n"),
+        (b".\r\r\n.\r\n", b"\r\n"),
+        (b".\rx\r\n.\r\n", b"\rx\n"),
+        (b"a\nb\r\n.\r\n", b"a\nb\n"),
+        (b"a\n.\nb\r\n.\r\n", b"a\n.\nb\n"),
+        (b"a\n.\r\n+OK\r\n.\r\n", b"a\n.\n+OK\n"),
+        (b"a\n..\r\n.\r\n", b"a\n..\n"),
+        (b".\nx\r\n.\r\n", b"\nx\n"),
+        (b"\0\xff\x80\r\n.\r\n", b"\0\xff\x80\n"),
+    ];
+
+    const BARE_LF: &[(&[u8], &[u8])] = &[
+        (b".\n", b""),
+        (b"a\n.\n", b"a\n"),
+        (b"a\r\n..b\n.\r\n", b"a\n.b\n"),
+        (b"a\rb\n..\n.\n", b"a\rb\n.\n"),
+    ];
+
+    #[test]
+    fn every_split_gives_the_same_message() {
+        let tables = [(STRICT, false), (BARE_LF, true)];
+        for (table, bare_lf) in tables {
+            for (wire, stored) in table {
+                let followed = [*wire, b"+OK next"].concat();
+                for first in 0..=followed.len() {
+                    for second in first..=followed.len() {
+                        let pieces = [
+                            &followed[..first],
+                            &followed[first..second],
+                            &followed[second..],
+                        ];
+                        let result = unstuff(&pieces, bare_lf);
+                        assert_eq!(result, (stored.to_vec(), wire.len(), true), "{wire:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_cut_response_is_not_done() {
+        for (wire, _) in STRICT {
+            for cut in 0..wire.len() {
+                assert!(!unstuff(&[&wire[..cut]], false).2, "{wire:?} at {cut}");
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! One connection, commands out, replies in: the blocking half of the protocol.
+//! Does not know the states of a session.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, Read, Write};
+
+use memchr::memchr;
+use zeroize::Zeroizing;
+
+use super::Error;
+use super::command::Command;
+use super::reply::Status;
+use super::unstuff::Unstuffer;
+use crate::text::ServerText;
+
+/// How many octets are read from the connection at once.
+const BUFFER: usize = 64 * 1024;
+/// The longest status line in octets.
+const STATUS_LINE: usize = 64 * 1024;
+
+/// Sees the conversation, one line at a time, without its secrets. A message is one line that
+/// tells its octets.
+pub type Trace = Box<dyn FnMut(Direction, &dyn fmt::Display) + Send>;
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Direction {
+    /// We do.
+    Client,
+    /// The server does.
+    Server,
+}
+
+/// A connection on which commands and replies keep step.
+///
+/// Replies come in the order of the commands, so the wire remembers what it sent; an answer that
+/// cannot belong there, or a multi-line response that was left unread, ends the session.
+pub(super) struct Wire<S> {
+    stream: S,
+    buffer: Box<[u8]>,
+    start: usize,
+    end: usize,
+    unanswered: VecDeque<Unanswered>,
+    unanswered_octets: usize,
+    body: Option<Unstuffer>,
+    /// Whether the last line ended in a bare LF.
+    bare_lf: bool,
+    trace: Option<Trace>,
+}
+
+struct Unanswered {
+    shown: String,
+    octets: usize,
+    is_multi_line: bool,
+}
+
+impl<S: Read + Write> Wire<S> {
+    pub(super) fn new(stream: S, trace: Option<Trace>) -> Self {
+        Self {
+            stream,
+            buffer: vec![0; BUFFER].into(),
+            start: 0,
+            end: 0,
+            unanswered: VecDeque::new(),
+            unanswered_octets: 0,
+            body: None,
+            bare_lf: false,
+            trace,
+        }
+    }
+
+    /// Gives the connection back, bare. What was buffered is lost; see [`Self::has_buffered`].
+    pub(super) fn into_stream(self) -> (S, Option<Trace>) {
+        (self.stream, self.trace)
+    }
+
+    /// Whether octets were received that nobody has read.
+    pub(super) fn has_buffered(&self) -> bool {
+        self.start < self.end
+    }
+
+    /// How many octets of commands wait for their replies.
+    pub(super) fn unanswered_octets(&self) -> usize {
+        self.unanswered_octets
+    }
+
+    /// Sends commands in one write.
+    pub(super) fn send(&mut self, commands: &[Command<'_>]) -> Result<(), Error> {
+        let mut out = Zeroizing::new(Vec::new());
+        for command in commands {
+            let before = out.len();
+            command.encode(&mut out);
+            let octets = out.len() - before;
+            let shown = command.to_string();
+            if let Some(trace) = &mut self.trace {
+                trace(Direction::Client, &shown);
+            }
+            self.unanswered_octets += octets;
+            self.unanswered.push_back(Unanswered {
+                shown,
+                octets,
+                is_multi_line: command.is_multi_line(),
+            });
+        }
+        let waiting = || {
+            self.unanswered
+                .back()
+                .map_or_else(String::new, |c| c.shown.clone())
+        };
+        self.stream
+            .write_all(&out)
+            .and_then(|()| self.stream.flush())
+            .map_err(|source| Error::io("sending", waiting(), source))
+    }
+
+    /// Reads the greeting, which answers nothing.
+    pub(super) fn greeting(&mut self) -> Result<Status, Error> {
+        self.status("the greeting")
+    }
+
+    /// Reads the status line of the reply to the oldest unanswered command. Behind a positive one
+    /// to a multi-line command, the body has to be read before the next reply.
+    pub(super) fn reply(&mut self) -> Result<Status, Error> {
+        let Some(command) = self.unanswered.pop_front() else {
+            return Err(Error::Desynchronised("nothing was asked".into()));
+        };
+        self.unanswered_octets -= command.octets;
+        let status = self.status(&command.shown)?;
+        if command.is_multi_line && matches!(status, Status::Positive(_)) {
+            self.body = Some(Unstuffer::new(self.bare_lf));
+        }
+        Ok(status)
+    }
+
+    fn status(&mut self, waiting_for: &str) -> Result<Status, Error> {
+        if self.body.is_some() {
+            return Err(Error::Desynchronised(waiting_for.into()));
+        }
+        let line = self.line(waiting_for)?;
+        let status = Status::parse(&line);
+        if let Some(trace) = &mut self.trace {
+            match status {
+                // A challenge may hold what only the two ends should know.
+                Some(Status::Continue(_)) => trace(Direction::Server, &"+ ****"),
+                _ => trace(Direction::Server, &ServerText::new(&line)),
+            }
+        }
+        status.ok_or_else(|| Error::NotPop3 {
+            waiting_for: waiting_for.into(),
+            line: ServerText::new(&line),
+        })
+    }
+
+    /// Reads the next piece of the multi-line response that a [`Self::reply`] began and appends
+    /// what it holds to `out`; returns how many octets came over the line, or `None` once the
+    /// response has ended.
+    pub(super) fn body(&mut self, out: &mut Vec<u8>) -> Result<Option<usize>, Error> {
+        let Some(mut unstuffer) = self.body.take() else {
+            return Ok(None);
+        };
+        if !self.has_buffered() {
+            self.fill("the rest of a message")?;
+        }
+        let taken = unstuffer.push(&self.buffer[self.start..self.end], out);
+        self.start += taken;
+        if !unstuffer.is_done() {
+            self.body = Some(unstuffer);
+        }
+        Ok(Some(taken))
+    }
+
+    /// Reads a multi-line response of lines, each given to `each` without its line end.
+    pub(super) fn lines(
+        &mut self,
+        limit: usize,
+        mut each: impl FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut pending = Vec::new();
+        let mut octets = 0;
+        while let Some(taken) = self.body(&mut pending)? {
+            octets += taken;
+            let mut start = 0;
+            while let Some(end) = memchr(b'\n', &pending[start..]) {
+                let line = &pending[start..start + end];
+                if let Some(trace) = &mut self.trace {
+                    trace(Direction::Server, &ServerText::new(line));
+                }
+                each(line)?;
+                start += end + 1;
+            }
+            pending.drain(..start);
+            if octets > limit || pending.len() > STATUS_LINE {
+                return Err(Error::TooLong("a listing"));
+            }
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, waiting_for: &str) -> Result<Vec<u8>, Error> {
+        let mut line = Vec::new();
+        loop {
+            let buffered = &self.buffer[self.start..self.end];
+            let end = memchr(b'\n', buffered);
+            line.extend_from_slice(&buffered[..end.unwrap_or(buffered.len())]);
+            self.start += end.map_or(buffered.len(), |end| end + 1);
+            if line.len() > STATUS_LINE {
+                return Err(Error::TooLong("a reply"));
+            }
+            if end.is_some() {
+                break;
+            }
+            self.fill(waiting_for)?;
+        }
+        self.bare_lf = line.pop_if(|last| *last == b'\r').is_none();
+        Ok(line)
+    }
+
+    /// Reads more octets into the empty buffer. A closed connection is an error: whatever was
+    /// being read is not complete.
+    fn fill(&mut self, waiting_for: &str) -> Result<(), Error> {
+        debug_assert!(self.start == self.end, "the buffer is empty");
+        (self.start, self.end) = (0, 0);
+        loop {
+            match self.stream.read(&mut self.buffer) {
+                Ok(0) => return Err(Error::Closed(waiting_for.into())),
+                Ok(octets) => {
+                    self.end = octets;
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(Error::io("waiting for", waiting_for, source)),
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! One JSON object a line on standard output, one for each event: the only door to serde_json.
+//! The names and fields are an interface: they may be added to, never changed.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use super::{Event, Reporter};
+
+/// Writes JSON lines, and shows errors to people as the reporter behind it does.
+#[derive(Debug)]
+pub struct Json<R> {
+    people: R,
+}
+
+impl<R: Reporter> Json<R> {
+    /// JSON for programs, `people` for what goes to standard error.
+    pub fn new(people: R) -> Self {
+        Self { people }
+    }
+}
+
+impl<R: Reporter> Reporter for Json<R> {
+    fn report(&self, account: &str, event: Event<'_>) {
+        if let Some(mut object) = object(event) {
+            object["account"] = account.into();
+            // Who closed standard output has seen enough.
+            let _ = writeln!(io::stdout().lock(), "{object}");
+        }
+        match event {
+            // These would go to standard output.
+            Event::Checked { .. } | Event::Would(_) => {}
+            Event::Finished(summary) if summary.is_dry => {}
+            event => self.people.report(account, event),
+        }
+    }
+}
+
+fn object(event: Event<'_>) -> Option<Value> {
+    Some(match event {
+        Event::Begun { messages, octets } => json!({
+            "event": "begun", "messages": messages, "octets": octets,
+        }),
+        Event::Checked { messages, octets } => json!({
+            "event": "checked", "messages": messages, "octets": octets,
+        }),
+        Event::Deleted(unique_id) => json!({
+            "event": "deleted", "unique_id": unique_id.to_string(),
+        }),
+        Event::Delivered(parcel, place) => json!({
+            "event": "delivered",
+            "unique_id": parcel.identity.unique_id.to_string(),
+            "octets": parcel.octets,
+            "sha256": parcel.digest.hex(32),
+            "from": parcel.header.from.to_string(),
+            "subject": parcel.header.subject.to_string(),
+            "target": place.path.to_string_lossy(),
+            "file_name": parcel.file_name,
+        }),
+        Event::Finished(summary) => json!({
+            "event": "finished",
+            "delivered": summary.delivered,
+            "octets": summary.octets,
+            "deleted": summary.deleted,
+            "kept": summary.kept,
+            "failed": summary.failed,
+            "postponed": summary.postponed,
+            "dry_run": summary.is_dry,
+            "status": summary.exit.code(),
+        }),
+        Event::Problem(what, exit) => json!({
+            "event": "error", "message": what.to_string(), "status": exit.code(),
+        }),
+        Event::Warning(what) => json!({ "event": "warning", "message": what.to_string() }),
+        Event::Would(intent) => json!({
+            "event": "would",
+            "action": intent.action,
+            "number": intent.number,
+            "unique_id": intent.unique_id.to_string(),
+            "size": intent.size,
+        }),
+        Event::Note(_) | Event::Received(_) | Event::Retrieved | Event::Trace(..) => return None,
+    })
+}

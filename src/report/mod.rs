@@ -1,0 +1,212 @@
+//! What a run tells its user: events, and who shows them.
+//! Decides nothing and never fails a run.
+
+use std::fmt::{self, Display};
+
+use crate::custody::{Parcel, Place};
+use crate::exit::Exit;
+
+pub mod json;
+pub mod plain;
+pub mod terminal;
+
+pub use json::Json;
+pub use plain::Plain;
+pub use terminal::Terminal;
+
+/// Something that happened.
+#[derive(Clone, Copy)]
+pub enum Event<'a> {
+    /// So much is going to be fetched.
+    Begun {
+        /// How many messages.
+        messages: usize,
+        /// How many octets they have together, if the server said so.
+        octets: Option<u64>,
+    },
+    /// `check`: so much waits on the server.
+    Checked {
+        /// How many new messages.
+        messages: usize,
+        /// How many octets they have together, if the server said so.
+        octets: Option<u64>,
+    },
+    /// A message is where the user wanted it.
+    Delivered(&'a Parcel, &'a Place),
+    /// A message is gone from the server.
+    Deleted(&'a dyn Display),
+    /// The account is done.
+    Finished(&'a Summary),
+    /// What happens, for those who ask for it (`-v`).
+    Note(&'a dyn Display),
+    /// Something went wrong: what was being done and what happened, and the status it leads to.
+    Problem(&'a dyn Display, Exit),
+    /// So many octets came over the line.
+    Received(u64),
+    /// One more message came, or was refused.
+    Retrieved,
+    /// A line of the conversation (`-vv`), without secrets: who said it, and what.
+    Trace(&'static str, &'a dyn Display),
+    /// Something that the user should know, although nothing failed.
+    Warning(&'a dyn Display),
+    /// `--dry-run`: what would be done with one message.
+    Would(&'a Intent<'a>),
+}
+
+/// What a dry run would do with a message.
+pub struct Intent<'a> {
+    /// fetch, compare or delete.
+    pub action: &'static str,
+    /// Its number in this session.
+    pub number: u32,
+    /// Its unique-id.
+    pub unique_id: &'a dyn Display,
+    /// Its size in octets, if the server said so.
+    pub size: Option<u64>,
+}
+
+/// What one account's run came to.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Summary {
+    /// How many messages were delivered.
+    pub delivered: usize,
+    /// How many octets they have together, as stored.
+    pub octets: u64,
+    /// How many messages were deleted from the server.
+    pub deleted: usize,
+    /// How many listed messages are left on the server.
+    pub kept: usize,
+    /// How many messages could not be fetched or delivered.
+    pub failed: usize,
+    /// How many new messages wait for the next run because of a limit.
+    pub postponed: usize,
+    /// Whether deletions wait for the user to confirm them.
+    pub holds_deletions: bool,
+    /// Whether nothing was really done.
+    pub is_dry: bool,
+    /// The strongest status that a message led to.
+    pub exit: Exit,
+}
+
+/// Shows events. Accounts may run at the same time.
+pub trait Reporter: Sync {
+    /// Shows what happened to an account.
+    fn report(&self, account: &str, event: Event<'_>);
+}
+
+/// One account's line to a reporter.
+#[derive(Clone, Copy)]
+pub struct Desk<'a> {
+    reporter: &'a dyn Reporter,
+    account: &'a str,
+}
+
+impl<'a> Desk<'a> {
+    /// Speaks for `account`.
+    pub fn new(reporter: &'a dyn Reporter, account: &'a str) -> Self {
+        Self { reporter, account }
+    }
+
+    /// Tells what happened.
+    pub fn tell(&self, event: Event<'_>) {
+        self.reporter.report(self.account, event);
+    }
+}
+
+impl Summary {
+    /// Takes what a part of the run came to.
+    pub fn add(&mut self, part: &Self) {
+        self.delivered += part.delivered;
+        self.octets += part.octets;
+        self.failed += part.failed;
+        self.exit = self.exit.max(part.exit);
+    }
+}
+
+impl Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let would = if self.is_dry { "would fetch " } else { "" };
+        let plural = if self.delivered == 1 { "" } else { "s" };
+        write!(f, "{would}{} new message{plural}", self.delivered)?;
+        if self.octets > 0 {
+            write!(f, ", {}", Octets(self.octets))?;
+        }
+        if self.deleted > 0 {
+            let would = if self.is_dry { "would be " } else { "" };
+            write!(f, ", {} {would}deleted", self.deleted)?;
+        }
+        write!(f, ", {} kept", self.kept)?;
+        if self.postponed > 0 {
+            write!(f, ", {} for the next run", self.postponed)?;
+        }
+        if self.failed > 0 {
+            write!(f, ", {} failed", self.failed)?;
+        }
+        Ok(())
+    }
+}
+
+/// A number of octets for people: `512 octets`, `3.4 kB`, `1.2 GB`; powers of ten.
+#[derive(Clone, Copy, Debug)]
+pub struct Octets(pub u64);
+
+impl Display for Octets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+        if self.0 < 1000 {
+            return write!(f, "{} octets", self.0);
+        }
+        let mut tenths = self.0 / 100;
+        let mut unit = 0;
+        while tenths >= 10_000 && unit + 1 < UNITS.len() {
+            tenths /= 1000;
+            unit += 1;
+        }
+        write!(f, "{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn octets_are_shown_in_powers_of_ten() {
+        for (octets, shown) in [
+            (0, "0 octets"),
+            (999, "999 octets"),
+            (1000, "1.0 kB"),
+            (3_449_999, "3.4 MB"),
+            (999_999, "999.9 kB"),
+            (1_200_000_000, "1.2 GB"),
+            (u64::MAX, "18446744.0 TB"),
+        ] {
+            assert_eq!(Octets(octets).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_summary_is_one_line() {
+        let summary = Summary {
+            delivered: 12,
+            octets: 3_400_000,
+            deleted: 2,
+            kept: 41,
+            ..Summary::default()
+        };
+        assert_eq!(
+            summary.to_string(),
+            "12 new messages, 3.4 MB, 2 deleted, 41 kept"
+        );
+        let summary = Summary {
+            delivered: 1,
+            postponed: 3,
+            failed: 1,
+            ..Summary::default()
+        };
+        assert_eq!(
+            summary.to_string(),
+            "1 new message, 0 kept, 3 for the next run, 1 failed"
+        );
+    }
+}

@@ -1,0 +1,488 @@
+//! One account's rows: what is known, what is on its way, what may be deleted.
+//! Decides nothing; every change is one durable transaction.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+
+use super::{Error, Lock, StateFolder, schema};
+use crate::custody::{Durable, Outcome, Parcel, Place, PlaceKind, Recorded, Staged};
+use crate::digest::Digest;
+use crate::exit::Exit;
+use crate::headers::Header;
+use crate::known::{Known, KnownMessages, State};
+use crate::maildrop::{AccountKey, Identity, MessageNumber, UniqueId};
+use crate::moment::Moment;
+use crate::text::ServerText;
+
+/// One account's rows.
+#[derive(Debug)]
+pub struct Ledger {
+    connection: Connection,
+    folder: StateFolder,
+    key: AccountKey,
+    tag: String,
+}
+
+/// A delivered message with the same unique-id and the same octets.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Match {
+    /// Who it is.
+    pub identity: Identity,
+    /// Where it stands.
+    pub state: State,
+}
+
+impl Ledger {
+    /// Opens the rows of the account with this name, new ones if there are none. `server` and
+    /// `user` are remembered with it.
+    ///
+    /// # Errors
+    /// The database cannot be opened or written.
+    pub fn open(folder: &StateFolder, name: &str, server: &str, user: &str) -> Result<Self, Error> {
+        let path = folder.database();
+        let connection = schema::open(&path)?;
+        let (key, tag) = find_account(&connection, name, server, user)
+            .map_err(|source| Error::open(&path, source))?;
+        Ok(Self {
+            connection,
+            folder: folder.clone(),
+            key,
+            tag,
+        })
+    }
+
+    /// Eight hexadecimal digits that the names of the account's files carry.
+    pub fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    /// Takes the account's lock, without waiting.
+    ///
+    /// # Errors
+    /// Another run has it.
+    pub fn lock(&self) -> Result<Lock, Error> {
+        Lock::take(&self.folder.lock(self.key.0))
+    }
+
+    /// Loads all that is known of the account's messages.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn known(&self) -> Result<KnownMessages, Error> {
+        self.read(|connection| {
+            let mut known = KnownMessages::default();
+            let mut rows = connection.prepare(
+                "SELECT unique_id, copy, state, size, delivered, undeletable FROM seen
+                 WHERE account = ?1 ORDER BY unique_id, copy",
+            )?;
+            let mut rows = rows.query([self.key.0])?;
+            while let Some(row) = rows.next()? {
+                let facts = Known {
+                    copy: row.get(1)?,
+                    state: state(row.get(2)?),
+                    size: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
+                    delivered: row.get::<_, Option<i64>>(4)?.map(Moment),
+                    is_undeletable: row.get(5)?,
+                };
+                known.push(row.get_ref(0)?.as_blob()?, facts);
+            }
+            Ok(known)
+        })
+    }
+
+    /// The messages that an earlier run staged and nobody knows to be delivered, oldest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn staged(&self) -> Result<Vec<Staged>, Error> {
+        self.read(|connection| {
+            connection
+                .prepare(
+                    "SELECT s.unique_id, s.copy, s.size, d.file_name, d.octets, d.digest,
+                            d.header_digest, d.sender, d.subject, d.kind, d.target, d.inode,
+                            d.staged, s.handed_over
+                     FROM seen s JOIN delivery d USING (account, unique_id, copy)
+                     WHERE s.account = ?1 AND s.state = 1 ORDER BY d.id",
+                )?
+                .query_map([self.key.0], recall)?
+                .filter_map(Result::transpose)
+                .collect()
+        })
+    }
+
+    /// Step 3: writes durable messages down under their final names, together with what became of
+    /// those before. When this returns they are ours, and only then.
+    ///
+    /// # Errors
+    /// Nothing was written; the files stay in tmp/ and the next run removes them.
+    pub fn stage(
+        &mut self,
+        durable: Vec<Durable>,
+        place: &Place,
+        outcomes: &[Outcome],
+    ) -> Result<Vec<Staged>, Error> {
+        let now = Moment::now();
+        let key = self.key.0;
+        self.write(|transaction| {
+            settle(transaction, key, outcomes, now)?;
+            let mut seen = transaction.prepare(
+                "INSERT INTO seen (account, unique_id, copy, state, size, listed)
+                 VALUES (?1, ?2, ?3, 1, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET state = 1, size = ?4, attempts = 0, handed_over = 0",
+            )?;
+            let mut delivery = transaction.prepare(
+                "INSERT OR REPLACE INTO delivery (account, unique_id, copy, kind, target, inode,
+                     file_name, octets, digest, header_digest, sender, subject, staged)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            )?;
+            for parcel in durable.iter().map(Durable::parcel) {
+                let unique_id = parcel.identity.unique_id.as_octets();
+                let copy = parcel.identity.copy;
+                let size = parcel.size.map(u64::cast_signed);
+                seen.execute(params![key, unique_id, copy, size, now.0])?;
+                delivery.execute(params![
+                    key,
+                    unique_id,
+                    copy,
+                    place.kind as u8,
+                    place.path.as_os_str().as_bytes(),
+                    place.inode.cast_signed(),
+                    parcel.file_name,
+                    parcel.octets.cast_signed(),
+                    parcel.digest.0,
+                    parcel.header.digest.0,
+                    parcel.header.from.as_octets(),
+                    parcel.header.subject.as_octets(),
+                    now.0,
+                ])?;
+            }
+            Ok(())
+        })?;
+        Ok(durable
+            .into_iter()
+            .map(|durable| Staged::new(durable, place.clone(), now))
+            .collect())
+    }
+
+    /// Step 6: writes down what became of staged messages, and which are about to be handed to an
+    /// MDA.
+    ///
+    /// # Errors
+    /// Nothing was written; the messages stay staged.
+    pub fn record(&mut self, outcomes: &[Outcome], next: &[Staged]) -> Result<(), Error> {
+        if outcomes.is_empty() && next.is_empty() {
+            return Ok(());
+        }
+        let key = self.key.0;
+        self.write(|transaction| {
+            settle(transaction, key, outcomes, Moment::now())?;
+            for staged in next {
+                let identity = &staged.parcel().identity;
+                let whose = params![key, identity.unique_id.as_octets(), identity.copy];
+                if staged.was_handed_over() {
+                    transaction.execute(
+                        "UPDATE delivery SET repeated = repeated + 1
+                         WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+                        whose,
+                    )?;
+                }
+                transaction.execute(
+                    "UPDATE seen SET handed_over = 1
+                     WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+                    whose,
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Vouches for the messages whose delivery is recorded: only these may be deleted. Others are
+    /// left out.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn vouch(
+        &self,
+        messages: impl Iterator<Item = (MessageNumber, Identity)>,
+    ) -> Result<Vec<Recorded>, Error> {
+        self.read(|connection| {
+            let mut is_delivered = connection.prepare(
+                "SELECT 1 FROM seen WHERE account = ?1 AND unique_id = ?2 AND copy = ?3
+                 AND state IN (2, 3)",
+            )?;
+            let mut recorded = Vec::new();
+            for (number, identity) in messages {
+                let unique_id = identity.unique_id.as_octets();
+                if is_delivered.exists(params![self.key.0, unique_id, identity.copy])? {
+                    recorded.push(Recorded::new(number, identity));
+                }
+            }
+            Ok(recorded)
+        })
+    }
+
+    /// The delivered message that has this unique-id and these octets.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn find_match(&self, parcel: &Parcel) -> Result<Option<Match>, Error> {
+        let unique_id = parcel.identity.unique_id.as_octets();
+        self.read(|connection| {
+            connection
+                .query_row(
+                    "SELECT s.copy, s.state
+                     FROM seen s JOIN delivery d USING (account, unique_id, copy)
+                     WHERE s.account = ?1 AND s.unique_id = ?2 AND s.state IN (2, 3)
+                       AND d.digest = ?3
+                     ORDER BY s.copy <> ?4, s.copy LIMIT 1",
+                    params![self.key.0, unique_id, parcel.digest.0, parcel.identity.copy],
+                    |row| {
+                        Ok(Match {
+                            identity: Identity {
+                                unique_id: parcel.identity.unique_id.clone(),
+                                copy: row.get(0)?,
+                            },
+                            state: state(row.get(1)?),
+                        })
+                    },
+                )
+                .optional()
+        })
+    }
+
+    /// The first copy number under a unique-id that no message has.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn free_copy(&self, unique_id: &UniqueId) -> Result<u32, Error> {
+        self.read(|connection| {
+            connection.query_row(
+                "SELECT coalesce(max(copy) + 1, 0) FROM seen WHERE account = ?1 AND unique_id = ?2",
+                params![self.key.0, unique_id.as_octets()],
+                |row| row.get(0),
+            )
+        })
+    }
+
+    /// Notes that these messages are gone from the server: it committed.
+    ///
+    /// # Errors
+    /// Nothing was written; the next listing tells it again.
+    pub fn bury(&mut self, deleted: &[Recorded]) -> Result<(), Error> {
+        let (key, now) = (self.key.0, Moment::now());
+        self.write(|transaction| {
+            let mut seen = transaction.prepare(
+                "UPDATE seen SET state = 3, gone = ?4
+                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+            )?;
+            let mut delivery = transaction.prepare(
+                "UPDATE delivery SET deleted = ?4
+                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+            )?;
+            for identity in deleted.iter().map(Recorded::identity) {
+                let values = params![key, identity.unique_id.as_octets(), identity.copy, now.0];
+                seen.execute(values)?;
+                delivery.execute(values)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes that the server lists a message for ever, whatever it answers to DELE.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn mark_undeletable(&mut self, identity: &Identity) -> Result<(), Error> {
+        let key = self.key.0;
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE seen SET undeletable = 1
+                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+                params![key, identity.unique_id.as_octets(), identity.copy],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Whether something is to be said of a message for the first time.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn notice(&mut self, identity: &Identity) -> Result<bool, Error> {
+        let key = self.key.0;
+        self.write(|transaction| {
+            let new = transaction.execute(
+                "INSERT OR IGNORE INTO notice (account, unique_id, copy) VALUES (?1, ?2, ?3)",
+                params![key, identity.unique_id.as_octets(), identity.copy],
+            )?;
+            Ok(new > 0)
+        })
+    }
+
+    /// The policy of the last run, as [`Self::end_run`] was told.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn last_keep(&self) -> Result<Option<String>, Error> {
+        self.read(|connection| {
+            connection.query_row(
+                "SELECT keep FROM account WHERE id = ?1",
+                [self.key.0],
+                |row| row.get(0),
+            )
+        })
+    }
+
+    /// Notes how a run ended; `keep` is remembered unless it is `None`.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn end_run(&mut self, exit: Exit, keep: Option<&str>) -> Result<(), Error> {
+        let key = self.key.0;
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE account SET last_run = ?2, last_status = ?3, keep = coalesce(?4, keep),
+                     failures = CASE ?3 WHEN 0 THEN 0 ELSE failures + 1 END
+                 WHERE id = ?1",
+                params![key, Moment::now().0, exit.code(), keep],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        work(&self.connection).map_err(|source| Error::open(&self.folder.database(), source))
+    }
+
+    fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        self.connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .and_then(|transaction| {
+                let result = work(&transaction)?;
+                transaction.commit()?;
+                Ok(result)
+            })
+            .map_err(|source| Error::open(&self.folder.database(), source))
+    }
+}
+
+/// The account with this name, made where there is none; written only where something differs.
+fn find_account(
+    connection: &Connection,
+    name: &str,
+    server: &str,
+    user: &str,
+) -> rusqlite::Result<(AccountKey, String)> {
+    let read = |row: &Row<'_>| Ok((AccountKey(row.get(0)?), row.get(1)?));
+    let known = connection
+        .query_row(
+            "SELECT id, tag FROM account WHERE name = ?1 AND server = ?2 AND user = ?3",
+            [name, server, user],
+            read,
+        )
+        .optional()?;
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let tag = Digest::of(name.as_bytes()).hex(4);
+    connection.query_row(
+        "INSERT INTO account (name, server, user, tag) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (name) DO UPDATE SET server = ?2, user = ?3
+         RETURNING id, tag",
+        [name, server, user, &tag],
+        read,
+    )
+}
+
+/// Writes down what became of staged messages.
+fn settle(
+    transaction: &Transaction<'_>,
+    key: i64,
+    outcomes: &[Outcome],
+    now: Moment,
+) -> rusqlite::Result<()> {
+    let mut delivered = transaction.prepare(
+        "UPDATE seen SET state = 2, delivered = ?4, attempts = 0, handed_over = 0
+         WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+    )?;
+    let mut delivery = transaction.prepare(
+        "UPDATE delivery SET delivered = ?4 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+    )?;
+    let mut kept = transaction.prepare(
+        "UPDATE seen SET attempts = attempts + 1, handed_over = 0
+         WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+    )?;
+    let mut lost = transaction
+        .prepare("DELETE FROM seen WHERE account = ?1 AND unique_id = ?2 AND copy = ?3")?;
+    let mut undelivered = transaction
+        .prepare("DELETE FROM delivery WHERE account = ?1 AND unique_id = ?2 AND copy = ?3")?;
+    for outcome in outcomes {
+        let identity = outcome.identity();
+        let (unique_id, copy) = (identity.unique_id.as_octets(), identity.copy);
+        match outcome {
+            Outcome::Delivered(_) => {
+                delivered.execute(params![key, unique_id, copy, now.0])?;
+                delivery.execute(params![key, unique_id, copy, now.0])?;
+            }
+            Outcome::Kept { .. } => {
+                kept.execute(params![key, unique_id, copy])?;
+            }
+            Outcome::Lost(_) => {
+                lost.execute(params![key, unique_id, copy])?;
+                undelivered.execute(params![key, unique_id, copy])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A staged message from its row; `None` if the row holds what no version ever wrote.
+fn recall(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
+    let text = |index| -> rusqlite::Result<ServerText> {
+        Ok(ServerText::new(row.get_ref(index)?.as_blob()?))
+    };
+    let Some(unique_id) = UniqueId::new(row.get_ref(0)?.as_blob()?) else {
+        return Ok(None);
+    };
+    let parcel = Parcel {
+        identity: Identity {
+            unique_id,
+            copy: row.get(1)?,
+        },
+        size: row.get::<_, Option<i64>>(2)?.map(i64::cast_unsigned),
+        file_name: row.get(3)?,
+        octets: row.get::<_, i64>(4)?.cast_unsigned(),
+        digest: Digest(row.get(5)?),
+        header: Header {
+            digest: Digest(row.get(6)?),
+            from: text(7)?,
+            return_path: None,
+            subject: text(8)?,
+        },
+    };
+    let place = Place {
+        kind: match row.get::<_, u8>(9)? {
+            0 => PlaceKind::Maildir,
+            _ => PlaceKind::Spool,
+        },
+        path: PathBuf::from(OsString::from_vec(row.get(10)?)),
+        inode: row.get::<_, i64>(11)?.cast_unsigned(),
+    };
+    let since = Moment(row.get(12)?);
+    Ok(Some(Staged::recalled(parcel, place, since, row.get(13)?)))
+}
+
+fn state(number: u8) -> State {
+    match number {
+        1 => State::Staged,
+        2 => State::Delivered,
+        3 => State::Gone,
+        _ => State::Seen,
+    }
+}

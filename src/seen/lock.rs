@@ -1,0 +1,40 @@
+//! One run at a time for an account.
+//! Knows nothing of what the run does.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::Error;
+
+/// An account's lock. It ends when it is dropped or the process ends, however that happens: the
+/// file is never renamed or removed, so that it cannot go stale and two runs cannot hold two of it.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock without waiting.
+    ///
+    /// # Errors
+    /// Another run has it, or the file cannot be opened.
+    pub(super) fn take(path: &Path) -> Result<Self, Error> {
+        let cannot = |source| Error::Lock {
+            path: path.to_owned(),
+            source,
+        };
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(cannot)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(Error::Locked),
+            Err(TryLockError::Error(source)) => Err(cannot(source)),
+        }
+    }
+}

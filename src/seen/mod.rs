@@ -1,0 +1,169 @@
+//! The seen-database: what every message of every account has become, across runs.
+//! Knows nothing of servers or of Maildirs; the only door to rusqlite.
+
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use rusqlite::ErrorCode;
+
+use crate::exit::Exit;
+
+pub mod history;
+pub mod ledger;
+pub mod lock;
+mod schema;
+
+pub use history::{Delivery, History};
+pub use ledger::{Ledger, Match};
+pub use lock::Lock;
+
+/// The folder that holds the database, the spool of the MDAs and the locks.
+#[derive(Clone, Debug)]
+pub struct StateFolder(PathBuf);
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something else holds the database.
+    #[error("{} is in use by another program", .0.display())]
+    Busy(PathBuf),
+    /// A folder or file cannot be made.
+    #[error("cannot create {}: {source}", path.display())]
+    Create {
+        /// What was to be made.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The database is damaged.
+    #[error(
+        "{} is damaged ({why}); nothing was changed. Restore it from a backup, or move it away: \
+         then everything on the servers is new again",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What the library said.
+        why: String,
+    },
+    /// The file belongs to another program.
+    #[error("{} is not a database of mailpull; nothing was changed", .0.display())]
+    Foreign(PathBuf),
+    /// Reading or writing failed.
+    #[error("cannot use {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the library said.
+        source: rusqlite::Error,
+    },
+    /// Another run has this account.
+    #[error("another mailpull is fetching this account")]
+    Locked,
+    /// A lock cannot be taken for another reason.
+    #[error("cannot lock {}: {source}", path.display())]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file was written by a later version.
+    #[error("{} was written by a newer mailpull; use that one", .0.display())]
+    Newer(PathBuf),
+    /// The folder is not ours alone.
+    #[error(
+        "{} belongs to somebody else or can be written by others; it holds what decides about \
+         deletions: chmod 700 it, or name another with --state-dir",
+        .0.display()
+    )]
+    Unsafe(PathBuf),
+}
+
+impl Error {
+    fn open(path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(path),
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged {
+                path,
+                why: source.to_string(),
+            },
+            Some(ErrorCode::NotADatabase) => Self::Foreign(path),
+            _ => Self::Io { path, source },
+        }
+    }
+
+    /// The exit status that it leads to.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Busy(_) | Self::Locked => Exit::Temporary,
+            Self::Create { .. } => Exit::CannotCreate,
+            Self::Damaged { .. } | Self::Foreign(_) | Self::Newer(_) | Self::Unsafe(_) => {
+                Exit::Configuration
+            }
+            Self::Io { source, .. } => match source.sqlite_error_code() {
+                Some(ErrorCode::DiskFull) => Exit::Temporary,
+                _ => Exit::LocalIo,
+            },
+            Self::Lock { .. } => Exit::LocalIo,
+        }
+    }
+}
+
+impl StateFolder {
+    /// Opens the folder; what is missing of it is made (0700).
+    ///
+    /// # Errors
+    /// It cannot be made, or is not ours alone.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        for folder in [path.to_owned(), path.join("spool"), path.join("locks")] {
+            make_folder(&folder).map_err(|source| Error::Create {
+                path: folder.clone(),
+                source,
+            })?;
+        }
+        let owner = fs::metadata(path).map_err(|source| Error::Create {
+            path: path.to_owned(),
+            source,
+        })?;
+        let is_ours = owner.uid() == rustix::process::geteuid().as_raw();
+        if !is_ours || owner.permissions().mode() & 0o022 != 0 {
+            return Err(Error::Unsafe(path.to_owned()));
+        }
+        Ok(Self(path.to_owned()))
+    }
+
+    /// The folder in which an MDA's messages wait.
+    pub fn spool(&self) -> PathBuf {
+        self.0.join("spool")
+    }
+
+    fn database(&self) -> PathBuf {
+        self.0.join("seen.db")
+    }
+
+    fn lock(&self, account: i64) -> PathBuf {
+        self.0.join("locks").join(format!("{account}.lock"))
+    }
+}
+
+/// Makes a folder with all its parents, and makes each survive a power cut.
+fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        make_folder(parent)?;
+    }
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => match path.parent() {
+            Some(parent) => fs::File::open(parent)?.sync_all(),
+            None => Ok(()),
+        },
+    }
+}

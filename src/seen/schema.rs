@@ -1,0 +1,154 @@
+//! The tables, and how a database is opened: pragmas, ownership, migrations.
+//! Knows nothing of what the rows mean.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::Error;
+
+/// "mpul": marks the file as ours.
+const APPLICATION_ID: i32 = 0x6d70_756c;
+/// How long another run may hold the database before we give up.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// One step a version; `user_version` counts the steps that were taken.
+const MIGRATIONS: &[&str] = &["
+CREATE TABLE account (
+    id           INTEGER PRIMARY KEY,
+    name         TEXT NOT NULL UNIQUE,
+    server       TEXT NOT NULL,
+    user         TEXT NOT NULL,
+    tag          TEXT NOT NULL,             -- in the names of its files
+    keep         TEXT,                      -- the policy of its last run
+    last_run     INTEGER,
+    last_status  INTEGER,
+    failures     INTEGER NOT NULL DEFAULT 0,-- runs in a row that failed
+    in_session   INTEGER NOT NULL DEFAULT 0,-- the last session did not end with QUIT
+    capabilities TEXT                       -- learned in the last session
+) STRICT;
+
+CREATE TABLE seen (
+    account     INTEGER NOT NULL REFERENCES account (id),
+    unique_id   BLOB    NOT NULL,
+    copy        INTEGER NOT NULL,
+    state       INTEGER NOT NULL CHECK (state BETWEEN 0 AND 3),  -- SEEN STAGED DELIVERED GONE
+    size        INTEGER,                    -- as the first scan listing said
+    listed      INTEGER NOT NULL,           -- first listed
+    delivered   INTEGER,
+    gone        INTEGER,
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    next_try    INTEGER,
+    handed_over INTEGER NOT NULL DEFAULT 0, -- an MDA has it, or had it when we died
+    undeletable INTEGER NOT NULL DEFAULT 0, -- the server lists it whatever DELE answers
+    PRIMARY KEY (account, unique_id, copy)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX seen_staged ON seen (account) WHERE state = 1;
+
+CREATE TABLE delivery (
+    id            INTEGER PRIMARY KEY,
+    account       INTEGER NOT NULL REFERENCES account (id),
+    unique_id     BLOB    NOT NULL,
+    copy          INTEGER NOT NULL,
+    kind          INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 1),  -- Maildir, spool of an MDA
+    target        BLOB    NOT NULL,         -- absolute path
+    inode         INTEGER NOT NULL,         -- of the folder it stands in
+    file_name     TEXT    NOT NULL,
+    octets        INTEGER NOT NULL,         -- as stored
+    digest        BLOB    NOT NULL,         -- SHA-256 of the message as stored
+    header_digest BLOB    NOT NULL,         -- SHA-256 of its header as stored
+    sender        BLOB    NOT NULL,         -- From
+    subject       BLOB    NOT NULL,
+    staged        INTEGER NOT NULL,
+    delivered     INTEGER,
+    deleted       INTEGER,                  -- from the server
+    repeated      INTEGER NOT NULL DEFAULT 0, -- handed over again after a kill
+    UNIQUE (account, unique_id, copy)
+) STRICT;
+
+CREATE TABLE notice (                       -- what was said once and is not said again
+    account   INTEGER NOT NULL REFERENCES account (id),
+    unique_id BLOB    NOT NULL,
+    copy      INTEGER NOT NULL,
+    PRIMARY KEY (account, unique_id, copy)
+) STRICT, WITHOUT ROWID;
+"];
+
+/// Opens a database, making it (0600) where there is none.
+///
+/// # Errors
+/// It cannot be opened, is another program's, newer than this one, or damaged; it is never made
+/// anew over something else.
+pub(super) fn open(path: &Path) -> Result<Connection, Error> {
+    let cannot = |source| Error::open(path, source);
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|source| Error::Create {
+            path: path.to_owned(),
+            source,
+        })?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(cannot)?;
+    connection.busy_timeout(BUSY).map_err(cannot)?;
+    check_owner(&connection, path)?;
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+             PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON;",
+        )
+        .map_err(cannot)?;
+    migrate(&mut connection, path)?;
+    Ok(connection)
+}
+
+fn check_owner(connection: &Connection, path: &Path) -> Result<(), Error> {
+    let number = |sql| {
+        connection
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
+            .map_err(|source| Error::open(path, source))
+    };
+    let application_id = number("PRAGMA application_id")?;
+    let is_empty = number("SELECT count(*) FROM sqlite_schema")? == 0;
+    if application_id != i64::from(APPLICATION_ID) && !(application_id == 0 && is_empty) {
+        return Err(Error::Foreign(path.to_owned()));
+    }
+    if number("PRAGMA user_version")? > MIGRATIONS.len() as i64 {
+        return Err(Error::Newer(path.to_owned()));
+    }
+    Ok(())
+}
+
+/// Takes the steps that are missing, in one transaction, so that a kill leaves the old version.
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
+    let cannot = |source| Error::open(path, source);
+    let version = |connection: &Connection| {
+        connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))
+    };
+    if version(connection).map_err(cannot)? == MIGRATIONS.len() as i64 {
+        return Ok(());
+    }
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(cannot)?;
+    // Another run may have migrated while we waited.
+    let taken = usize::try_from(version(&transaction).map_err(cannot)?).unwrap_or(usize::MAX);
+    for step in MIGRATIONS.iter().skip(taken) {
+        transaction.execute_batch(step).map_err(cannot)?;
+    }
+    transaction
+        .execute_batch(&format!(
+            "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {};",
+            MIGRATIONS.len()
+        ))
+        .map_err(cannot)?;
+    transaction.commit().map_err(cannot)
+}

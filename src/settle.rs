@@ -1,0 +1,320 @@
+//! Makes what arrived durable, ours, delivered and recorded (steps 2 to 6 of the custody order),
+//! batch by batch, while the next one arrives.
+//! Knows nothing of servers.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use crate::custody::{Durable, Outcome, Receipt, Staged};
+use crate::delivery::{self, Target};
+use crate::exit::Exit;
+use crate::maildrop::{Identity, MessageNumber};
+use crate::report::{Desk, Event, Summary};
+use crate::seen::{self, Ledger, Match};
+
+/// The most messages of a batch.
+const BATCH_MESSAGES: usize = 128;
+/// The most octets of a batch, unless one message alone has more.
+const BATCH_OCTETS: u64 = 16 << 20;
+/// How long the first message of a batch waits at most for the others to arrive.
+const BATCH_TIME: Duration = Duration::from_secs(1);
+/// So many temporary refusals in a row are not this or that message's fault.
+const TRANSIENT_IN_A_ROW: usize = 3;
+
+/// A complete message, and what it came for.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Its number in this session.
+    pub number: MessageNumber,
+    /// Step 1's proof.
+    pub receipt: Receipt,
+    /// Whether it is only to be compared with what was delivered before.
+    pub purpose: Purpose,
+}
+
+/// What a message was fetched for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Purpose {
+    /// To see whether it is what was delivered before.
+    Comparison,
+    /// To be delivered.
+    Delivery,
+}
+
+/// Complete messages that are made durable together.
+#[derive(Debug, Default)]
+pub struct Batch {
+    arrivals: Vec<Arrival>,
+    octets: u64,
+    begun: Option<Instant>,
+}
+
+impl Batch {
+    /// Adds a message.
+    pub fn push(&mut self, arrival: Arrival) {
+        self.begun.get_or_insert_with(Instant::now);
+        self.octets += arrival.receipt.parcel().octets;
+        self.arrivals.push(arrival);
+    }
+
+    /// Whether it should go on its way: many messages, many octets, or an old first one.
+    pub fn is_due(&self) -> bool {
+        self.arrivals.len() >= BATCH_MESSAGES
+            || self.octets >= BATCH_OCTETS
+            || self
+                .begun
+                .is_some_and(|begun| begun.elapsed() >= BATCH_TIME)
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.arrivals.is_empty()
+    }
+}
+
+/// Why settling stopped. What is not recorded is settled by the next run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The target failed as a whole.
+    #[error(transparent)]
+    Delivery(#[from] delivery::Error),
+    /// The target refuses one message after the other for now.
+    #[error("{0}; it stays in the spool for the next run")]
+    Refusing(String),
+    /// The database failed.
+    #[error(transparent)]
+    Seen(#[from] seen::Error),
+}
+
+impl Error {
+    /// The exit status that it leads to.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Delivery(error) => error.exit(),
+            Self::Refusing(_) => Exit::Temporary,
+            Self::Seen(error) => error.exit(),
+        }
+    }
+}
+
+/// Takes batches from their arrival to their record.
+pub struct Settler<'a> {
+    ledger: &'a mut Ledger,
+    target: &'a dyn Target,
+    desk: Desk<'a>,
+    /// What became of messages, not yet recorded.
+    outcomes: Vec<Outcome>,
+    transient_in_a_row: usize,
+    settled: Settled,
+}
+
+/// What settling came to.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// Delivered, failed and so on.
+    pub summary: Summary,
+    /// Messages that turned out to be what was delivered before.
+    pub proven: Vec<(MessageNumber, Match)>,
+}
+
+impl<'a> Settler<'a> {
+    /// Settles into `target` and `ledger`.
+    pub fn new(ledger: &'a mut Ledger, target: &'a dyn Target, desk: Desk<'a>) -> Self {
+        Self {
+            ledger,
+            target,
+            desk,
+            outcomes: Vec::new(),
+            transient_in_a_row: 0,
+            settled: Settled::default(),
+        }
+    }
+
+    /// Finishes what earlier runs began: every message that was staged is delivered now, or known
+    /// to be, or forgotten so that it is fetched again. Needs no server.
+    ///
+    /// # Errors
+    /// The database or the target failed. What was not reached stays staged.
+    pub fn recover(&mut self) -> Result<(), Error> {
+        let (here, elsewhere): (Vec<_>, Vec<_>) = self
+            .ledger
+            .staged()?
+            .into_iter()
+            .partition(|staged| staged.place().is_at(self.target.place()));
+        self.deliver(here)?;
+        self.recover_elsewhere(elsewhere)?;
+        self.record()?;
+        let staged: HashSet<_> = self
+            .ledger
+            .staged()?
+            .iter()
+            .map(|staged| staged.parcel().file_name.clone())
+            .collect();
+        Ok(self.target.intake().sweep(&staged)?)
+    }
+
+    /// The same for messages that were on their way to where the account delivered before.
+    fn recover_elsewhere(&mut self, mut staged: Vec<Staged>) -> Result<(), Error> {
+        while let Some(place) = staged.first().map(|staged| staged.place().clone()) {
+            let (there, others): (Vec<_>, Vec<_>) = staged
+                .into_iter()
+                .partition(|staged| staged.place().is_at(&place));
+            staged = others;
+            match delivery::reopen(&place, self.ledger.tag()) {
+                delivery::Reopened::Target(target) => {
+                    let outcomes = target.deliver(there);
+                    self.note(outcomes);
+                }
+                delivery::Reopened::Missing => {
+                    let lost = there
+                        .iter()
+                        .map(|staged| Outcome::Lost(staged.parcel().identity.clone()));
+                    self.outcomes.extend(lost);
+                }
+                delivery::Reopened::NeedsMda => {
+                    let problem = format!(
+                        "{} messages wait in {} for an MDA, but the account has none now: set mda \
+                         once more to have them delivered",
+                        there.len(),
+                        place.path.display()
+                    );
+                    self.problem(&problem, Exit::Configuration);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Settles one batch.
+    ///
+    /// # Errors
+    /// The database or the target failed, or the target takes nothing for now. Nothing of it is
+    /// recorded that is not delivered.
+    pub fn settle(&mut self, batch: Batch) -> Result<(), Error> {
+        let receipts = self.compare(batch)?;
+        let durable = self.target.intake().flush(receipts)?;
+        let staged = self.stage(durable)?;
+        self.deliver(staged)
+    }
+
+    /// Takes out what was fetched only for comparison and is what was delivered before. What is
+    /// not is new mail under an old unique-id.
+    fn compare(&mut self, batch: Batch) -> Result<Vec<Receipt>, Error> {
+        let mut receipts = Vec::with_capacity(batch.arrivals.len());
+        let mut renumbered: Vec<Identity> = Vec::new();
+        for arrival in batch.arrivals {
+            if arrival.purpose == Purpose::Delivery {
+                receipts.push(arrival.receipt);
+                continue;
+            }
+            let parcel = arrival.receipt.parcel();
+            if let Some(found) = self.ledger.find_match(parcel)? {
+                self.settled.proven.push((arrival.number, found));
+                self.target.intake().discard(arrival.receipt)?;
+                continue;
+            }
+            let unique_id = parcel.identity.unique_id.clone();
+            let taken = renumbered
+                .iter()
+                .filter(|other| other.unique_id == unique_id)
+                .count();
+            let copy =
+                self.ledger.free_copy(&unique_id)? + u32::try_from(taken).unwrap_or(u32::MAX);
+            renumbered.push(Identity { unique_id, copy });
+            receipts.push(arrival.receipt.renumbered(copy));
+        }
+        Ok(receipts)
+    }
+
+    fn stage(&mut self, durable: Vec<Durable>) -> Result<Vec<Staged>, Error> {
+        if durable.is_empty() {
+            return Ok(Vec::new());
+        }
+        let staged = self
+            .ledger
+            .stage(durable, self.target.place(), &self.outcomes)?;
+        self.release();
+        Ok(staged)
+    }
+
+    fn deliver(&mut self, mut staged: Vec<Staged>) -> Result<(), Error> {
+        while !staged.is_empty() {
+            let behind = staged.split_off(self.target.stride().min(staged.len()));
+            let group = std::mem::replace(&mut staged, behind);
+            if self.target.stride() == 1 {
+                self.ledger.record(&self.outcomes, &group)?;
+                self.release();
+            }
+            let outcomes = self.target.deliver(group);
+            self.note(outcomes);
+            if self.transient_in_a_row >= TRANSIENT_IN_A_ROW {
+                self.record()?;
+                return Err(Error::Refusing("the MDA takes no messages for now".into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells what became of messages and keeps it for the next record.
+    fn note(&mut self, outcomes: Vec<Outcome>) {
+        for outcome in &outcomes {
+            match outcome {
+                Outcome::Delivered(delivered) => {
+                    let parcel = delivered.parcel();
+                    self.transient_in_a_row = 0;
+                    self.settled.summary.delivered += 1;
+                    self.settled.summary.octets += parcel.octets;
+                    self.desk
+                        .tell(Event::Delivered(parcel, self.target.place()));
+                }
+                Outcome::Kept {
+                    identity,
+                    why,
+                    is_transient,
+                } => {
+                    let exit = if *is_transient {
+                        self.transient_in_a_row += 1;
+                        Exit::Temporary
+                    } else {
+                        self.transient_in_a_row = 0;
+                        Exit::LocalIo
+                    };
+                    self.settled.summary.failed += 1;
+                    let id = &identity.unique_id;
+                    self.problem(
+                        &format!("delivering message {id}: {why}; it is kept for the next run"),
+                        exit,
+                    );
+                }
+                Outcome::Lost(_) => {}
+            }
+        }
+        self.outcomes.extend(outcomes);
+    }
+
+    /// Records what became of the last messages, and what came of it all.
+    ///
+    /// # Errors
+    /// The database failed: the messages are delivered, and the next run finds that out.
+    pub fn finish(mut self) -> Result<Settled, Error> {
+        self.record()?;
+        Ok(self.settled)
+    }
+
+    fn record(&mut self) -> Result<(), Error> {
+        self.ledger.record(&self.outcomes, &[])?;
+        self.release();
+        Ok(())
+    }
+
+    /// Lets go of what is recorded now.
+    fn release(&mut self) {
+        self.target.release(&self.outcomes);
+        self.outcomes.clear();
+    }
+
+    fn problem(&mut self, what: &str, exit: Exit) {
+        self.settled.summary.exit = self.settled.summary.exit.max(exit);
+        self.desk.tell(Event::Problem(&what, exit));
+    }
+}
