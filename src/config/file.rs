@@ -1,0 +1,217 @@
+//! TOML as it was written: sections of keys and values, each with its line. The only door to toml.
+//! Does not know what any key means.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue};
+use zeroize::Zeroizing;
+
+use crate::config::error::Error;
+use crate::config::origin::Origin;
+use crate::config::value::{Value, quoted};
+
+/// A configuration file as it was written.
+pub(super) struct Document {
+    pub(super) defaults: Vec<Written>,
+    pub(super) accounts: Vec<Section>,
+}
+
+/// One account's section, in the order of the file.
+pub(super) struct Section {
+    pub(super) name: String,
+    pub(super) origin: Origin,
+    pub(super) entries: Vec<Written>,
+}
+
+/// A key, its value, and where they stand.
+pub(super) struct Written {
+    pub(super) key: String,
+    pub(super) value: Value,
+    pub(super) origin: Origin,
+}
+
+impl Document {
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// Text that is no TOML, anything but `defaults` and `accounts` at the top, anything but
+    /// tables in them, a name that no account can have.
+    pub(super) fn parse(octets: &[u8], path: &str) -> Result<Self, Error> {
+        let lines = Lines::new(octets, path);
+        let text = lines.text()?;
+        let table = DeTable::parse(text).map_err(|error| lines.syntax(&error))?;
+        let mut document = Self {
+            defaults: Vec::new(),
+            accounts: Vec::new(),
+        };
+        for (key, value) in in_order(table.into_inner()) {
+            let at = lines.origin(key.span().start);
+            match key.get_ref().as_ref() {
+                "accounts" => document.accounts = accounts(value, at, &lines)?,
+                "defaults" => document.defaults = entries(value, "defaults", at, &lines)?,
+                other => return Err(unknown_section(other, at)),
+            }
+        }
+        Ok(document)
+    }
+}
+
+/// Reads one value as it would stand behind an equals sign, if it is one.
+pub(super) fn value(text: &str) -> Option<Value> {
+    let value = DeValue::parse(text).ok()?;
+    Some(convert(value.into_inner()))
+}
+
+/// Whether an account can have this name.
+pub(super) fn is_account_name(name: &str) -> bool {
+    let is_inner = |c: u8| c.is_ascii_alphanumeric() || b"@._+-".contains(&c);
+    name.len() <= LONGEST_NAME
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(is_inner)
+}
+
+type Pair<'a> = (Spanned<Cow<'a, str>>, Spanned<DeValue<'a>>);
+
+fn in_order(table: DeTable<'_>) -> Vec<Pair<'_>> {
+    let mut pairs: Vec<_> = table.into_iter().collect();
+    pairs.sort_by_key(|(key, _)| key.span().start);
+    pairs
+}
+
+fn accounts(
+    value: Spanned<DeValue<'_>>,
+    at: Origin,
+    lines: &Lines<'_>,
+) -> Result<Vec<Section>, Error> {
+    let table = table(value, "accounts", at)?;
+    in_order(table)
+        .into_iter()
+        .map(|(key, value)| section(key.get_ref(), value, lines.origin(key.span().start), lines))
+        .collect()
+}
+
+fn section(
+    name: &str,
+    value: Spanned<DeValue<'_>>,
+    origin: Origin,
+    lines: &Lines<'_>,
+) -> Result<Section, Error> {
+    if !is_account_name(name) {
+        let problem = format!(
+            "{} cannot be an account's name: up to 64 of A-Z a-z 0-9 @ . _ + -, the first a \
+             letter or a digit",
+            quoted(name)
+        );
+        return Err(Error::Syntax {
+            at: origin,
+            problem,
+        });
+    }
+    Ok(Section {
+        name: name.to_owned(),
+        entries: entries(value, &format!("accounts.{name}"), origin.clone(), lines)?,
+        origin,
+    })
+}
+
+fn entries(
+    value: Spanned<DeValue<'_>>,
+    name: &str,
+    at: Origin,
+    lines: &Lines<'_>,
+) -> Result<Vec<Written>, Error> {
+    let table = table(value, name, at)?;
+    let written = |(key, value): Pair<'_>| Written {
+        origin: lines.origin(key.span().start),
+        key: key.into_inner().into_owned(),
+        value: convert(value.into_inner()),
+    };
+    Ok(in_order(table).into_iter().map(written).collect())
+}
+
+fn table<'a>(value: Spanned<DeValue<'a>>, name: &str, at: Origin) -> Result<DeTable<'a>, Error> {
+    match value.into_inner() {
+        DeValue::Table(table) => Ok(table),
+        _ => Err(Error::Syntax {
+            at,
+            problem: format!("{} must be a table: [{name}]", quoted(name)),
+        }),
+    }
+}
+
+fn unknown_section(name: &str, at: Origin) -> Error {
+    let shown = quoted(name);
+    if LATER_SECTIONS.contains(&name) {
+        return Error::Unsupported { at, what: shown };
+    }
+    Error::Syntax {
+        at,
+        problem: format!(
+            "unknown {shown}; at the top stand [defaults] and [accounts.NAME], and every other \
+             key below one of them"
+        ),
+    }
+}
+
+fn convert(value: DeValue<'_>) -> Value {
+    match value {
+        DeValue::Array(values) => Value::List(convert_all(values)),
+        DeValue::Boolean(claim) => Value::Boolean(claim),
+        DeValue::Datetime(_) => Value::Other("a date"),
+        DeValue::Float(_) => Value::Other("a decimal number"),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_or(Value::Other("a number beyond all bounds"), Value::Integer),
+        DeValue::String(text) => Value::Text(Zeroizing::new(text.into_owned())),
+        DeValue::Table(_) => Value::Other("a table"),
+    }
+}
+
+fn convert_all(values: DeArray<'_>) -> Vec<Value> {
+    values
+        .into_iter()
+        .map(|value| convert(value.into_inner()))
+        .collect()
+}
+
+/// Finds the line of an offset.
+struct Lines<'a> {
+    octets: &'a [u8],
+    path: Arc<str>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(octets: &'a [u8], path: &str) -> Self {
+        let path = path.into();
+        Self { octets, path }
+    }
+
+    fn text(&self) -> Result<&'a str, Error> {
+        str::from_utf8(self.octets).map_err(|error| Error::Syntax {
+            at: self.origin(error.valid_up_to()),
+            problem: "this line is no UTF-8".to_owned(),
+        })
+    }
+
+    fn origin(&self, offset: usize) -> Origin {
+        let before = &self.octets[..offset.min(self.octets.len())];
+        Origin::File {
+            path: self.path.clone(),
+            line: 1 + memchr::memchr_iter(b'\n', before).count(),
+        }
+    }
+
+    /// The error on one line, without the text it is about: that may hold a password.
+    fn syntax(&self, error: &toml::de::Error) -> Error {
+        let offset = error.span().map_or(0, |span| span.start);
+        Error::Syntax {
+            at: self.origin(offset),
+            problem: error.message().lines().collect::<Vec<_>>().join("; "),
+        }
+    }
+}
+
+const LONGEST_NAME: usize = 64;
+
+const LATER_SECTIONS: &[&str] = &["accounts-dir", "max-per-host", "rules"];
