@@ -314,42 +314,29 @@ fn not_one_of(expected: &str, word: &str) -> Wrong {
 type Set = fn(&mut Settings, Entry) -> Result<(), Error>;
 
 /// Every key, with the field it fills and the way its value is read.
+#[rustfmt::skip] // one line a key
 const KEYS: &[(&str, Set)] = &[
     ("enabled", |s, e| e.put(&mut s.enabled, value::boolean)),
     ("server", |s, e| e.put_server(s)),
     ("port", |s, e| e.put(&mut s.port, port)),
     ("security", |s, e| e.put(&mut s.security, security)),
-    ("allow-cleartext", |s, e| {
-        e.put(&mut s.allow_cleartext, value::boolean)
-    }),
+    ("allow-cleartext", |s, e| e.put(&mut s.allow_cleartext, value::boolean)),
     ("tls-ca-file", |s, e| e.put(&mut s.tls_ca_file, value::line)),
-    ("timeout-connect", |s, e| {
-        e.put(&mut s.timeout_connect, duration)
-    }),
+    ("timeout-connect", |s, e| e.put(&mut s.timeout_connect, duration)),
     ("timeout", |s, e| e.put(&mut s.timeout, duration)),
     ("user", |s, e| e.put(&mut s.user, value::line)),
     ("password", |s, e| e.put(&mut s.password, password)),
-    ("password-command", |s, e| {
-        e.put(&mut s.password, password_command)
-    }),
-    ("password-file", |s, e| {
-        e.put(&mut s.password, password_file)
-    }),
+    ("password-command", |s, e| e.put(&mut s.password, password_command)),
+    ("password-file", |s, e| e.put(&mut s.password, password_file)),
     ("password-env", |s, e| e.put(&mut s.password, password_env)),
     ("auth", |s, e| e.put(&mut s.auth, auth)),
     ("maildir", |s, e| e.put(&mut s.target, maildir)),
     ("mda", |s, e| e.put(&mut s.target, mda)),
     ("mda-timeout", |s, e| e.put(&mut s.mda_timeout, duration)),
-    ("mda-allow-root", |s, e| {
-        e.put(&mut s.mda_allow_root, value::boolean)
-    }),
-    ("mda-may-ignore-input", |s, e| {
-        e.put(&mut s.mda_may_ignore_input, value::boolean)
-    }),
+    ("mda-allow-root", |s, e| e.put(&mut s.mda_allow_root, value::boolean)),
+    ("mda-may-ignore-input", |s, e| e.put(&mut s.mda_may_ignore_input, value::boolean)),
     ("keep", |s, e| e.put(&mut s.keep, keep)),
-    ("max-messages", |s, e| {
-        e.put(&mut s.max_messages, value::count)
-    }),
+    ("max-messages", |s, e| e.put(&mut s.max_messages, value::count)),
     ("max-size", |s, e| e.put(&mut s.max_size, value::size)),
     ("max-total", |s, e| e.put(&mut s.max_total, value::size)),
     ("order", |s, e| e.put(&mut s.order, order)),

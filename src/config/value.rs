@@ -132,10 +132,10 @@ pub(super) fn text(value: Value) -> Result<Zeroizing<String>, Wrong> {
 
 /// Text between quotes, as it is shown in an error: escaped and cut.
 pub(super) fn quoted(text: &str) -> String {
-    let end = text.floor_char_boundary(SHOWN_OCTETS);
-    let dots = if end < text.len() { "…" } else { "" };
-    format!("\"{}{dots}\"", ServerText::from(&text[..end]))
+    let shown: String = text.chars().take(SHOWN).collect();
+    let dots = if shown.len() < text.len() { "…" } else { "" };
+    format!("\"{}{dots}\"", ServerText::from(&*shown))
 }
 
-/// The most octets of a key or a value that an error repeats.
-const SHOWN_OCTETS: usize = 64;
+/// The most characters of a key or a value that an error repeats.
+const SHOWN: usize = 64;

@@ -1,10 +1,18 @@
 //! Where an account's password comes from, and how it is got.
 //! Sends it nowhere and shows it to nobody.
 
+use std::env;
+use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::mem;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
-use crate::config::private::Exposed;
+use zeroize::Zeroizing;
+
+use crate::config::private::{Exposed, Private, shown};
 use crate::exit::Exit;
 use crate::secret::{Secret, Unusable};
 use crate::text::ServerText;
@@ -12,6 +20,9 @@ use crate::text::ServerText;
 mod command;
 mod netrc;
 mod prompt;
+mod terminal;
+
+use command::Place;
 
 /// The variable that holds the password for a URL on the command line.
 pub const ONE_SHOT_VARIABLE: &str = "MAILPULL_PASSWORD";
@@ -48,7 +59,7 @@ pub struct Login<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The command said no.
-    #[error("password-command {how}{}", shown(.stderr))]
+    #[error("password-command {how}{}", complaint(.stderr))]
     Command {
         /// How it ended.
         how: String,
@@ -145,14 +156,130 @@ impl Source {
         hidden: &[String],
         interrupted: &dyn Fn() -> bool,
     ) -> Result<Secret, Error> {
-        let _ = (login, hidden, interrupted);
-        todo!()
+        match self {
+            Self::Ask => ask(login, interrupted),
+            Self::File(path) => from_file(path),
+            Self::Literal(secret) => Ok(secret.clone()),
+            Self::OneShot => match env::var_os(ONE_SHOT_VARIABLE).filter(|text| !text.is_empty()) {
+                None => ask(login, interrupted),
+                found => from_variable(ONE_SHOT_VARIABLE, found),
+            },
+            Self::Program(words) => from_command(words, hidden, interrupted),
+            Self::Shell(line) => {
+                let words = ["sh", "-c", line].map(str::to_owned);
+                from_command(&words, hidden, interrupted)
+            }
+            Self::Variable(name) => from_variable(name, env::var_os(name)),
+        }
     }
 }
 
-fn shown(stderr: &ServerText) -> String {
+fn ask(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<Secret, Error> {
+    let path = dirs::home_dir().map(|home| home.join(".netrc"));
+    if let Some(secret) = path.and_then(|path| from_netrc(&path, login).transpose()) {
+        return secret;
+    }
+    if !terminal::is_there() {
+        return Err(Error::Nobody {
+            user: login.user.to_owned(),
+            host: login.host.to_owned(),
+        });
+    }
+    let typed = prompt::ask(login, interrupted)?;
+    secret(typed, "the terminal")
+}
+
+fn from_command(
+    words: &[String],
+    hidden: &[String],
+    interrupted: &dyn Fn() -> bool,
+) -> Result<Secret, Error> {
+    let (program, arguments) = words.split_first().expect("a command names a program");
+    let mut command = Command::new(program);
+    command.args(arguments);
+    for name in hidden {
+        command.env_remove(name);
+    }
+    let place = match terminal::is_there() {
+        true => Place::Terminal,
+        false => Place::Alone,
+    };
+    let printed = command::run(&mut command, place, COMMAND_DEADLINE, interrupted)?;
+    secret(without_newline(printed), "password-command").map_err(|error| Error::Command {
+        how: match error {
+            Error::Unusable {
+                problem: Unusable::Empty,
+                ..
+            } => "printed nothing",
+            _ => "printed more than one line, or a NUL",
+        }
+        .to_owned(),
+        stderr: ServerText::default(),
+    })
+}
+
+fn from_file(path: &Path) -> Result<Secret, Error> {
+    let private = Private::read(path).map_err(|source| unreadable(path, source))?;
+    private.insist()?;
+    let octets = Zeroizing::new(private.octets().to_vec());
+    secret(without_newline(octets), &shown(path))
+}
+
+fn from_netrc(path: &Path, login: Login<'_>) -> Result<Option<Secret>, Error> {
+    let private = match Private::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(|source| unreadable(path, source))?,
+    };
+    let found = netrc::find(private.octets(), login.host, login.user).map_err(|malformed| {
+        Error::Netrc {
+            path: shown(path),
+            line: malformed.line,
+            problem: malformed.problem,
+        }
+    })?;
+    let Some(octets) = found else {
+        return Ok(None);
+    };
+    private.insist()?;
+    secret(octets, &shown(path)).map(Some)
+}
+
+fn from_variable(name: &str, value: Option<OsString>) -> Result<Secret, Error> {
+    let value = value.ok_or_else(|| Error::Variable(name.to_owned()))?;
+    secret(Zeroizing::new(value.into_vec()), &format!("${name}"))
+}
+
+/// Takes away the one line end that an editor or `echo` puts behind a password.
+fn without_newline(mut octets: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
+    if octets.last() == Some(&b'\n') {
+        octets.pop();
+        if octets.last() == Some(&b'\r') {
+            octets.pop();
+        }
+    }
+    octets
+}
+
+fn secret(mut octets: Zeroizing<Vec<u8>>, from: &str) -> Result<Secret, Error> {
+    Secret::new(mem::take(&mut *octets)).map_err(|problem| Error::Unusable {
+        from: from.to_owned(),
+        problem,
+    })
+}
+
+fn unreadable(path: &Path, source: io::Error) -> Error {
+    Error::Read {
+        path: shown(path),
+        source,
+    }
+}
+
+fn complaint(stderr: &ServerText) -> String {
     match stderr.is_empty() {
         true => String::new(),
         false => format!(": {stderr}"),
     }
 }
+
+/// How long a command may take: there may be a human who types a passphrase into it.
+const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
