@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{
     ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
@@ -31,7 +32,7 @@ impl Cli {
         let typed = command()
             .try_get_matches_from(arguments)
             .and_then(|matches| Typed::from_arg_matches(&matches))
-            .map_err(without_urls)?;
+            .map_err(explain)?;
         let command = match typed.command {
             None => Command::Fetch(Fetch {
                 accounts: Vec::new(),
@@ -77,12 +78,14 @@ pub struct Global {
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
 
-    /// Colour the output
+    /// Colour the output: auto, always, never
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = GLOBAL)]
+    #[arg(hide_possible_values = true)]
     pub color: When,
 
-    /// Draw progress bars
+    /// Draw progress bars: auto, always, never
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = GLOBAL)]
+    #[arg(hide_possible_values = true)]
     pub progress: When,
 }
 
@@ -90,14 +93,11 @@ pub struct Global {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum When {
     /// Always.
-    #[value(help = "always")]
     Always,
     /// When the output is a terminal.
     #[default]
-    #[value(help = "when the output is a terminal")]
     Auto,
     /// Never.
-    #[value(help = "never")]
     Never,
 }
 
@@ -161,7 +161,8 @@ pub struct Flags {
     #[arg(long, value_name = "SIZE")]
     pub max_total: Option<String>,
 
-    /// Fetch in this order
+    /// Fetch in this order: oldest-first, newest-first
+    #[arg(hide_possible_values = true)]
     #[arg(long, value_name = "ORDER", value_parser = ["oldest-first", "newest-first"])]
     pub order: Option<String>,
 
@@ -244,22 +245,19 @@ fn misplaced_flags() -> clap::Error {
     )
 }
 
-/// Takes what looks like a URL out of an error.
-fn without_urls(mut error: clap::Error) -> clap::Error {
-    let hidden: Vec<ContextKind> = error
-        .context()
-        .filter(|(_, value)| value.to_string().contains(':'))
-        .map(|(kind, _)| kind)
-        .filter(|kind| SHOWS_ARGUMENTS.contains(kind))
-        .collect();
-    if hidden.contains(&ContextKind::InvalidSubcommand) {
-        return command().error(
-            ErrorKind::InvalidSubcommand,
-            "a URL needs the word: mailpull fetch pops://USER@HOST",
-        );
+/// Takes what looks like a URL out of an error, and says where the names of accounts go.
+fn explain(mut error: clap::Error) -> clap::Error {
+    for kind in SHOWS_ARGUMENTS {
+        if error
+            .get(kind)
+            .is_some_and(|shown| shown.to_string().contains(':'))
+        {
+            error.insert(kind, ContextValue::String("…".to_owned()));
+        }
     }
-    for kind in hidden {
-        error.insert(kind, ContextValue::String("…".to_owned()));
+    if error.kind() == ErrorKind::InvalidSubcommand {
+        let tip = StyledStr::from("an account or a URL needs the word: 'mailpull fetch work'");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
     }
     error
 }

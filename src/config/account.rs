@@ -162,24 +162,18 @@ fn dial(settings: &Settings, origin: &Origin, home: Option<&Path>) -> Result<dia
 }
 
 fn endpoint(settings: &Settings, security: Security, origin: &Origin) -> Result<Endpoint, Error> {
-    let port = settings.port.as_ref();
     let server = settings.server.as_ref().ok_or_else(|| Error::Incomplete {
         at: origin.clone(),
         what: "\"server\"",
         advice: "add server = \"pop.example.com\"",
     })?;
-    match (&server.value, port) {
-        (Host::Name(host), _) => Ok(Endpoint::Tcp {
+    Ok(match &server.value {
+        Host::Name(host) => Endpoint::Tcp {
             host: host.clone(),
-            port: port.map_or(default_port(security), |at| at.value),
-        }),
-        (Host::Socket(path), None) => Ok(Endpoint::Unix(path.clone())),
-        (Host::Socket(_), Some(port)) => Err(Error::Value {
-            at: port.origin.clone(),
-            key: port.key,
-            problem: "is meaningless: the server is a Unix socket".to_owned(),
-        }),
-    }
+            port: value_or(&settings.port, default_port(security)),
+        },
+        Host::Socket(path) => Endpoint::Unix(path.clone()),
+    })
 }
 
 fn default_port(security: Security) -> u16 {

@@ -27,7 +27,7 @@ pub enum Error {
         problem: String,
     },
     /// Two keys that exclude each other stand in one section.
-    #[error("{at}: {second:?} and {first:?} exclude each other; keep one of them")]
+    #[error("{at}: {second:?} contradicts {first:?}; keep one of them")]
     Conflict {
         /// Where the second was written.
         at: Origin,

@@ -85,7 +85,7 @@ fn accounts(
     at: Origin,
     lines: &Lines<'_>,
 ) -> Result<Vec<Section>, Error> {
-    let table = table(value, "accounts", at)?;
+    let table = table(value, "accounts.NAME", at)?;
     in_order(table)
         .into_iter()
         .map(|(key, value)| section(key.get_ref(), value, lines.origin(key.span().start), lines))
@@ -136,7 +136,7 @@ fn table<'a>(value: Spanned<DeValue<'a>>, name: &str, at: Origin) -> Result<DeTa
         DeValue::Table(table) => Ok(table),
         _ => Err(Error::Syntax {
             at,
-            problem: format!("{} must be a table: [{name}]", quoted(name)),
+            problem: format!("must be a table, [{name}]"),
         }),
     }
 }
@@ -202,13 +202,18 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The error on one line, without the text it is about: that may hold a password.
+    /// The error on one line, without the text it is about, unless that is a key: a value may be
+    /// a password.
     fn syntax(&self, error: &toml::de::Error) -> Error {
-        let offset = error.span().map_or(0, |span| span.start);
-        Error::Syntax {
-            at: self.origin(offset),
-            problem: error.message().lines().collect::<Vec<_>>().join("; "),
+        let span = error.span().unwrap_or_default();
+        let mut problem = error.message().lines().collect::<Vec<_>>().join("; ");
+        let at = self.origin(span.start);
+        if problem == "duplicate key"
+            && let Some(Ok(key)) = self.octets.get(span).map(str::from_utf8)
+        {
+            problem = format!("{} is there twice", quoted(key));
         }
+        Error::Syntax { at, problem }
     }
 }
 

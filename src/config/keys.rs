@@ -211,12 +211,10 @@ fn keep(value: Value) -> Result<Keep, Wrong> {
         Value::Boolean(false) => Ok(Keep::Never),
         Value::Text(text) => match units::duration(&text) {
             Ok(age) => Ok(Keep::For(age)),
-            Err(_) => Err(not_one_of(
-                "true, false or an age such as \"14 days\"",
-                &text,
-            )),
+            Err(problem) if text.starts_with(|c: char| c.is_ascii_digit()) => Err(problem.into()),
+            Err(_) => Err(not_one_of(KEEP, &text)),
         },
-        other => Err(other.instead_of("true, false or an age such as \"14 days\"")),
+        other => Err(other.instead_of(KEEP)),
     }
 }
 
@@ -379,6 +377,8 @@ const LATER_AUTH: &[&str] = &[
     "scram-sha-256",
     "xoauth2",
 ];
+
+const KEEP: &str = "true, false or an age such as \"14 days\"";
 
 /// The longest word that is compared with the known ones.
 const LONGEST_TYPO: usize = 40;

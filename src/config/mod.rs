@@ -215,3 +215,247 @@ fn unreadable(path: &Path, source: io::Error) -> Error {
         _ => Error::Read { path, source },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::exit::Exit;
+    use crate::plan::Keep;
+
+    /// Reads a text as a private file that is shown as `config.toml`.
+    fn read(text: impl AsRef<[u8]>) -> Result<Config, String> {
+        read_with_mode(text, 0o600)
+    }
+
+    fn read_with_mode(text: impl AsRef<[u8]>, mode: u32) -> Result<Config, String> {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let path = folder.path().join("config.toml");
+        fs::write(&path, text).expect("it can be written");
+        fs::set_permissions(&path, Permissions::from_mode(mode)).expect("they can be set");
+        Config::read(&path, Some("/home/me".into())).map_err(|error| {
+            assert_eq!(error.exit(), Exit::Configuration);
+            let folder = format!("{}/", folder.path().display());
+            error.to_string().replace(&folder, "")
+        })
+    }
+
+    fn select(text: &str, names: &[&str]) -> Result<Vec<Account>, Error> {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let config = read(text).expect("it can be read");
+        config.select(&names, &Overrides::default())
+    }
+
+    fn names(accounts: &[Account]) -> Vec<&str> {
+        accounts.iter().map(|account| &*account.name).collect()
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_with_its_file_line_and_key() {
+        for (text, message) in [
+            (
+                "server = 'x'",
+                "config.toml:1: unknown \"server\"; at the top stand [defaults] and [accounts.NAME], and every other key below one of them",
+            ),
+            (
+                "accounts-dir = 'x'",
+                "config.toml:1: \"accounts-dir\" is not supported yet",
+            ),
+            (
+                "accounts = 3",
+                "config.toml:1: must be a table, [accounts.NAME]",
+            ),
+            (
+                "[[accounts]]",
+                "config.toml:1: must be a table, [accounts.NAME]",
+            ),
+            (
+                "\n[accounts]\nw = 3",
+                "config.toml:3: must be a table, [accounts.w]",
+            ),
+            (
+                "[defaults]\n[accounts.'a b']",
+                "config.toml:2: \"a b\" cannot be an account's name: up to 64 of A-Z a-z 0-9 @ . _ + -, the first a letter or a digit",
+            ),
+            (
+                "[accounts.w]\npasword = 'hunter2'",
+                "config.toml:2: unknown key \"pasword\"; did you mean \"password\"?",
+            ),
+            (
+                "[accounts.w]\r\n\r\nport = 0\r\n",
+                "config.toml:3: \"port\" must be a number from 1 to 65535, not 0",
+            ),
+            (
+                "\u{feff}[accounts.w]\nserver = 3",
+                "config.toml:2: \"server\" must be a string, not a number",
+            ),
+            (
+                "[accounts.w]\nuser = 'a'\nuser = 'b'",
+                "config.toml:3: \"user\" is there twice",
+            ),
+            (
+                "[accounts.w]\n[accounts.w]",
+                "config.toml:2: \"w\" is there twice",
+            ),
+            (
+                "[accounts.w\nuser = 'a'",
+                "config.toml:1: unclosed table, expected `]`",
+            ),
+            (
+                "[accounts.w]\npassword = 'hunter2",
+                "config.toml:2: invalid literal string, expected `'`",
+            ),
+            (
+                "[accounts.w]\nmaildir = '/m'\nmda = 'x'",
+                "config.toml:3: \"mda\" contradicts \"maildir\"; keep one of them",
+            ),
+            (
+                "[accounts.w]\npassword = 'x'\npassword-env = 'X'",
+                "config.toml:3: \"password-env\" contradicts \"password\"; keep one of them",
+            ),
+            (
+                "[defaults]\nserver = 'h:1'\nport = 1",
+                "config.toml:3: \"port\" contradicts \"server\"; keep one of them",
+            ),
+            (
+                "[accounts.w.x]\ny = 1",
+                "config.toml:1: unknown key \"x\"; known are enabled, server,",
+            ),
+        ] {
+            let error = read(text).expect_err(text);
+            assert!(error.starts_with(message), "{error}");
+            assert!(
+                !error.contains("hunter2") && !error.contains('\n'),
+                "{error}"
+            );
+        }
+        let error = read(b"[accounts.w]\nuser = '\xff'").expect_err("it is no UTF-8");
+        assert_eq!(error, "config.toml:2: this line is no UTF-8");
+    }
+
+    #[test]
+    fn a_monstrous_file_gives_a_short_error() {
+        let key = "k".repeat(100_000);
+        let nested = "[".repeat(100_000);
+        for text in [
+            format!("[accounts.{key}]"),
+            format!("[accounts.w]\n{key} = 1"),
+            format!("[accounts.w]\nkeep = '{key}'"),
+            format!("[accounts.w]\nserver = '{key}'"),
+            format!("[accounts.w]\nmda = {nested}"),
+            format!("[accounts.w]\nport = {}", "9".repeat(100_000)),
+            "\0".repeat(100_000),
+            key,
+        ] {
+            let error = read(text).expect_err("it is refused");
+            assert!(error.len() < 600, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_a_folder_and_an_empty_file_say_what_to_do() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let missing = folder.path().join("config.toml");
+        for (path, phrase) in [(&*missing, "write it"), (folder.path(), "is a directory")] {
+            let error = Config::read(path, None).expect_err("it is refused");
+            assert_eq!(error.exit(), Exit::Configuration);
+            assert!(error.to_string().contains(phrase), "{error}");
+            assert!(error.to_string().contains(&shown(path)), "{error}");
+        }
+        for text in ["", "# nothing\n", "[defaults]\nkeep = false"] {
+            let error = select(text, &[]).expect_err("there is no account");
+            assert!(
+                error.to_string().contains("names no account; add "),
+                "{error}"
+            );
+            assert_eq!(error.exit(), Exit::Configuration);
+        }
+    }
+
+    #[test]
+    fn only_a_private_file_may_hold_a_password() {
+        let password = "[accounts.w]\npassword = 'hunter2'";
+        let in_defaults = "[defaults]\npassword = 'hunter2'";
+        let command = "[accounts.w]\npassword-command = 'x'";
+        for (text, mode, is_accepted) in [
+            (password, 0o600, true),
+            (password, 0o400, true),
+            (password, 0o604, false),
+            (in_defaults, 0o644, false),
+            (command, 0o644, true),
+        ] {
+            let config = read_with_mode(text, mode);
+            assert_eq!(config.is_ok(), is_accepted, "{text} {mode:o}");
+            if let Err(error) = config {
+                assert!(error.ends_with(": chmod 600 config.toml"), "{error}");
+            }
+        }
+    }
+
+    const THREE: &str = "
+        [defaults]
+        user = 'me'
+        server = 'pop.example.com'
+        keep = '14 days'
+        password-command = 'pass show mail'
+        [accounts.zoe]
+        maildir = '~/Mail'
+        [accounts.old]
+        enabled = false
+        password-env = 'OLD'
+        [accounts.'me@example.com']
+        mda = 'procmail -d %T'
+        keep = true
+    ";
+
+    #[test]
+    fn accounts_come_as_they_are_named_or_as_the_file_has_the_enabled_ones() {
+        for (wanted, found) in [
+            (&[][..], &["zoe", "me@example.com"][..]),
+            (&["old", "zoe", "old"], &["old", "zoe"]),
+        ] {
+            let accounts = select(THREE, wanted).expect("they are there");
+            assert_eq!(names(&accounts), found);
+        }
+    }
+
+    #[test]
+    fn a_name_that_no_account_has_is_a_usage_error() {
+        for (name, message) in [
+            ("zoo", "there is no account \"zoo\"; did you mean \"zoe\"?"),
+            (
+                "spam-folder",
+                "there is no account \"spam-folder\"; known are zoe, old, me@example.com",
+            ),
+            (
+                "me:hunter2@h",
+                "there is no account of such a name; known are zoe, old, me@example.com",
+            ),
+        ] {
+            let error = select(THREE, &["old", name]).expect_err("nobody has that name");
+            assert_eq!(error.to_string(), message);
+            assert_eq!(error.exit(), Exit::Usage);
+        }
+    }
+
+    #[test]
+    fn an_account_replaces_what_the_defaults_say() {
+        let accounts = select(THREE, &["zoe", "old", "me@example.com"]).expect("they are there");
+        let fourteen_days = std::time::Duration::from_secs(14 * 86_400);
+        let keeps: Vec<Keep> = accounts.iter().map(|account| account.policy.keep).collect();
+        let fourteen_days = Keep::For(fourteen_days);
+        assert_eq!(keeps, [fourteen_days, fourteen_days, Keep::Always]);
+        assert!(matches!(&accounts[0].password, Source::Shell(line) if line == "pass show mail"));
+        assert!(matches!(&accounts[1].password, Source::Variable(name) if name == "OLD"));
+        assert_eq!(accounts[0].secret_variables, ["OLD", "MAILPULL_PASSWORD"]);
+    }
+
+    #[test]
+    fn a_url_stands_alone() {
+        let names = ["pops://me@h", "w"].map(str::to_owned);
+        let error = accounts(&names, None, &Overrides::default()).expect_err("it is not alone");
+        assert_eq!(error.exit(), Exit::Usage);
+    }
+}

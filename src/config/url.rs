@@ -115,3 +115,159 @@ fn wrong(problem: &str) -> Error {
         problem: problem.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::server::Host;
+    use crate::dial::{Auth, Security};
+    use crate::exit::Exit;
+
+    #[test]
+    fn a_url_is_a_user_a_server_and_how_to_log_in() {
+        let name = |name: &str| Host::Name(name.to_owned());
+        for (url, user, host, port, security, auth) in [
+            (
+                "pops://me@h",
+                Some("me"),
+                name("h"),
+                None,
+                Security::Tls,
+                None,
+            ),
+            (
+                "pop://me@h",
+                Some("me"),
+                name("h"),
+                None,
+                Security::StartTls,
+                None,
+            ),
+            (
+                "POPS://me@h:99/",
+                Some("me"),
+                name("h"),
+                Some(99),
+                Security::Tls,
+                None,
+            ),
+            (
+                "pops://me%40example.com@h",
+                Some("me@example.com"),
+                name("h"),
+                None,
+                Security::Tls,
+                None,
+            ),
+            (
+                "pops://me@example.com@h",
+                Some("me@example.com"),
+                name("h"),
+                None,
+                Security::Tls,
+                None,
+            ),
+            (
+                "pops://gr%C3%B6%c3%9fe%3a%2F@h",
+                Some("größe:/"),
+                name("h"),
+                None,
+                Security::Tls,
+                None,
+            ),
+            (
+                "pops://me@[2001:db8::1]:99",
+                Some("me"),
+                name("2001:db8::1"),
+                Some(99),
+                Security::Tls,
+                None,
+            ),
+            ("pops://h", None, name("h"), None, Security::Tls, None),
+            (
+                "pop://me;AUTH=*@h",
+                Some("me"),
+                name("h"),
+                None,
+                Security::StartTls,
+                Some(Auth::Auto),
+            ),
+            (
+                "pop://me;auth=+apop@h",
+                Some("me"),
+                name("h"),
+                None,
+                Security::StartTls,
+                Some(Auth::Apop),
+            ),
+            (
+                "pop://me;AUTH=PLAIN@h",
+                Some("me"),
+                name("h"),
+                None,
+                Security::StartTls,
+                Some(Auth::Plain),
+            ),
+        ] {
+            let settings = parse(url).expect(url);
+            assert_eq!(settings.user.map(|at| at.value).as_deref(), user, "{url}");
+            assert_eq!(settings.server.map(|at| at.value), Some(host), "{url}");
+            assert_eq!(settings.port.map(|at| at.value), port, "{url}");
+            assert_eq!(
+                settings.security.map(|at| at.value),
+                Some(security),
+                "{url}"
+            );
+            assert_eq!(settings.auth.map(|at| at.value), auth, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_that_is_refused_is_not_shown() {
+        for url in [
+            "pops:me:hunter2@h",
+            "pops:///hunter2",
+            "http://hunter2@h",
+            "imap://me:hunter2@h",
+            "://hunter2",
+            "pops://me:hunter2@h",
+            "pops://me:@h",
+            "pops://me:hunter2",
+            "pops://me:hun/ter2@h",
+            "pops://:hunter2@h",
+            "pops://me;AUTH=PLAIN:hunter2@h",
+            "pops://me;hunter2@h",
+            "pops://me;AUTH=+hunter2@h",
+            "pops://h/hunter2",
+            "pops://h?hunter2",
+            "pops://me@h#hunter2",
+            "pops://h/hunter2@h",
+            "pops://me%0d%0aDELE%201@h",
+            "pops://me%00@h",
+            "pops://me%0A@h",
+            "pops://me\n@h",
+            "pops://me@h%0d%0ahunter2",
+            "pops://me%7@h",
+            "pops://me%zz@h",
+            "pops://me%ff@h",
+            "pops://me%+1@h",
+            "pops://me@",
+            "pops://me@h:0",
+            "pops://me@h:70000",
+            "pops://",
+            "pops://me@/run/socket",
+            "pops://me@%2Frun%2Fsocket%00",
+            "pops://@",
+        ] {
+            let error = parse(url)
+                .err()
+                .unwrap_or_else(|| panic!("{url:?} is refused"));
+            assert_eq!(error.exit(), Exit::Usage, "{url:?}");
+            let error = error.to_string();
+            assert!(
+                !error.contains("hunter2") && !error.contains("DELE"),
+                "{error}"
+            );
+        }
+    }
+}
