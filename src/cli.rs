@@ -280,3 +280,106 @@ Examples:
                                                     fetch without a configuration file
 
 See mailpull(1) for the configuration and the exit status.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::parse(format!("mailpull {line}").split_whitespace())
+    }
+
+    fn fetch(line: &str) -> Fetch {
+        match parse(line).map(|cli| cli.command) {
+            Ok(Command::Fetch(fetch)) => fetch,
+            other => panic!("{line} is {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn fetch_is_what_is_done_when_no_command_is_named() {
+        for (bare, named) in [
+            ("", "fetch"),
+            ("--delete -n", "fetch --delete -n"),
+            (
+                "-o keep=false --maildir m",
+                "fetch -o keep=false --maildir m",
+            ),
+            ("-k=14days", "fetch --keep=14days"),
+            ("-vv --json", "fetch -vv --json"),
+        ] {
+            assert_eq!(parse(bare).ok(), parse(named).ok());
+            assert!(parse(bare).is_ok(), "{bare}");
+        }
+    }
+
+    #[test]
+    fn flags_stand_for_keys_and_an_age_needs_its_equals_sign() {
+        for (line, settings) in [
+            ("-k", &[("--keep", "keep", "true")][..]),
+            ("-d", &[("--delete", "keep", "false")]),
+            ("fetch --keep=3d", &[("--keep", "keep", "3d")]),
+            (
+                "--order newest-first",
+                &[("--order", "order", "newest-first")],
+            ),
+            (
+                "--mda x --max-size 1KB --max-total 2KB --max-messages 3",
+                &[
+                    ("--mda", "mda", "x"),
+                    ("--max-messages", "max-messages", "3"),
+                    ("--max-size", "max-size", "1KB"),
+                    ("--max-total", "max-total", "2KB"),
+                ],
+            ),
+        ] {
+            assert_eq!(fetch(line).flags.settings(), settings);
+        }
+        assert_eq!(fetch("fetch -k work").accounts, ["work"]);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for line in [
+            "work",
+            "list",
+            "--delete fetch",
+            "--delete check",
+            "-n log",
+            "check --delete",
+            "log -o keep=true",
+            "log a b",
+            "-k -d",
+            "--maildir m --mda x",
+            "--order sideways",
+            "--color sometimes",
+            "-q -v",
+            "--password x",
+            "fetch --maildir",
+        ] {
+            let error = parse(line).expect_err(line);
+            assert!(error.use_stderr(), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_error_repeats_no_password() {
+        for line in [
+            "pops://me:hunter2@h",
+            "--json pops://me:hunter2@h",
+            "log work pops://me:hunter2@h",
+            "--color=pops://me:hunter2@h",
+            "--password=hunter2",
+            "fetch --password hunter2",
+            "-phunter2",
+        ] {
+            let error = parse(line).expect_err(line).to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+}

@@ -1,19 +1,21 @@
 //! An account as it is meant: every rule between the keys has been checked.
 //! Connects to nothing; whether a folder exists is found out later.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::config::error::Error;
-use crate::config::keys::{At, Settings, Slot, Target};
+use crate::config::keys::{Settings, value_or, value_or_default};
 use crate::config::origin::Origin;
 use crate::config::overrides::Overrides;
 use crate::config::password::{self, Login, ONE_SHOT_VARIABLE, Source};
-use crate::config::server::Host;
+use crate::config::paths;
+use crate::config::reach;
+use crate::config::readers::Target;
 use crate::config::url;
 use crate::delivery::{Destination, mda};
-use crate::dial::{self, Auth, Security};
-use crate::net::{self, Endpoint, tls};
+use crate::dial;
+use crate::net::Endpoint;
 use crate::plan::{Keep, Policy};
 use crate::secret::Secret;
 
@@ -126,7 +128,7 @@ impl Draft<'_> {
         Ok(Account {
             name: self.name,
             enabled: settings.enabled.as_ref().is_none_or(|at| at.value),
-            dial: dial(&settings, &self.origin, self.home)?,
+            dial: reach::options(&settings, &self.origin, self.home)?,
             password: source(&settings, &self.origin, self.home)?,
             secret_variables: self.secret_variables,
             destination: destination(&settings, self.home)?,
@@ -138,90 +140,6 @@ impl Draft<'_> {
     }
 }
 
-fn dial(settings: &Settings, origin: &Origin, home: Option<&Path>) -> Result<dial::Options, Error> {
-    let security = value_or_default(&settings.security);
-    let options = dial::Options {
-        net: net::Options {
-            endpoint: endpoint(settings, security, origin)?,
-            connect_timeout: value_or(&settings.timeout_connect, CONNECT_TIMEOUT),
-            timeout: value_or(&settings.timeout, TIMEOUT),
-        },
-        security,
-        tls: tls::Options {
-            ca_file: settings
-                .tls_ca_file
-                .as_ref()
-                .map(|at| absolute(at, &at.value, home))
-                .transpose()?,
-        },
-        user: user(settings, origin)?,
-        auth: value_or_default(&settings.auth),
-    };
-    refuse_cleartext(settings, &options)?;
-    Ok(options)
-}
-
-fn endpoint(settings: &Settings, security: Security, origin: &Origin) -> Result<Endpoint, Error> {
-    let server = settings.server.as_ref().ok_or_else(|| Error::Incomplete {
-        at: origin.clone(),
-        what: "\"server\"",
-        advice: "add server = \"pop.example.com\"",
-    })?;
-    Ok(match &server.value {
-        Host::Name(host) => Endpoint::Tcp {
-            host: host.clone(),
-            port: value_or(&settings.port, default_port(security)),
-        },
-        Host::Socket(path) => Endpoint::Unix(path.clone()),
-    })
-}
-
-fn default_port(security: Security) -> u16 {
-    match security {
-        Security::None | Security::StartTls => 110,
-        Security::Tls => 995,
-    }
-}
-
-fn user(settings: &Settings, origin: &Origin) -> Result<String, Error> {
-    let user = settings.user.as_ref().map(|at| at.value.clone());
-    user.ok_or_else(|| Error::Incomplete {
-        at: origin.clone(),
-        what: "\"user\"",
-        advice: match origin {
-            Origin::Url => "write it before the host: pops://USER@HOST, with %40 for @",
-            _ => "add user = \"me@example.com\"",
-        },
-    })
-}
-
-/// Without TLS a password may only travel where nobody listens, unless the user insists and has
-/// chosen the way in which it is shown.
-fn refuse_cleartext(settings: &Settings, options: &dial::Options) -> Result<(), Error> {
-    let endpoint = &options.net.endpoint;
-    let Some(at) = &settings.security else {
-        return Ok(());
-    };
-    if options.security != Security::None || endpoint.is_loopback() {
-        return Ok(());
-    }
-    let problem = match (value_or_default(&settings.allow_cleartext), options.auth) {
-        (true, Auth::Apop | Auth::Plain | Auth::User) => return Ok(()),
-        (true, Auth::Auto) => format!(
-            "with security = \"none\" to {endpoint} name how to log in: auth = \"user\", \
-             \"plain\" or \"apop\""
-        ),
-        (false, _) => format!(
-            "security = \"none\" would send the password to {endpoint} for all to read; use \
-             \"tls\" or \"starttls\", or insist with allow-cleartext = true"
-        ),
-    };
-    Err(Error::Cleartext {
-        at: at.origin.clone(),
-        problem,
-    })
-}
-
 fn source(settings: &Settings, origin: &Origin, home: Option<&Path>) -> Result<Source, Error> {
     let Some(at) = &settings.password else {
         return Ok(match origin {
@@ -230,8 +148,8 @@ fn source(settings: &Settings, origin: &Origin, home: Option<&Path>) -> Result<S
         });
     };
     Ok(match &at.value {
-        Source::File(path) => Source::File(absolute(at, path, home)?),
-        Source::Program(words) => Source::Program(program(at, words, home)?),
+        Source::File(path) => Source::File(paths::absolute(at, path, home)?),
+        Source::Program(words) => Source::Program(paths::program(at, words, home)?),
         other => other.clone(),
     })
 }
@@ -241,11 +159,11 @@ fn destination(settings: &Settings, home: Option<&Path>) -> Result<Option<Destin
         return Ok(None);
     };
     Ok(Some(match &at.value {
-        Target::Maildir(path) => Destination::Maildir(absolute(at, path, home)?),
+        Target::Maildir(path) => Destination::Maildir(paths::absolute(at, path, home)?),
         Target::Mda(words) => {
-            let words = program(at, words, home)?;
+            let words = paths::program(at, words, home)?;
             Destination::Mda(mda::Options {
-                command: mda::Template::new(words).map_err(|problem| wrong(at, problem))?,
+                command: mda::Template::new(words).map_err(|problem| at.wrong(problem))?,
                 timeout: value_or(&settings.mda_timeout, MDA_TIMEOUT),
                 allow_root: value_or_default(&settings.mda_allow_root),
                 may_ignore_input: value_or_default(&settings.mda_may_ignore_input),
@@ -265,60 +183,160 @@ fn policy(settings: &Settings) -> Policy {
     }
 }
 
-/// A path that means the same wherever the program is started: `~/` is the home directory, and
-/// only on the command line may a path be relative.
-fn absolute<T>(at: &At<T>, path: impl AsRef<Path>, home: Option<&Path>) -> Result<PathBuf, Error> {
-    let path = expand(at, path.as_ref(), home)?;
-    if at.origin.was_typed() {
-        return std::path::absolute(&path).map_err(|problem| wrong(at, problem));
-    }
-    match path.is_absolute() {
-        true => Ok(path),
-        false => Err(wrong(at, "must begin with / or ~/")),
-    }
-}
-
-/// An argument vector whose program may begin with `~/`.
-fn program<T>(at: &At<T>, words: &[String], home: Option<&Path>) -> Result<Vec<String>, Error> {
-    let mut words = words.to_vec();
-    if let Some(program) = words.first_mut() {
-        let path = expand(at, Path::new(program), home)?;
-        *program = path
-            .into_os_string()
-            .into_string()
-            .map_err(|_| wrong(at, "is below a home directory whose name is no UTF-8"))?;
-    }
-    Ok(words)
-}
-
-fn expand<T>(at: &At<T>, path: &Path, home: Option<&Path>) -> Result<PathBuf, Error> {
-    match path.strip_prefix("~") {
-        Err(_) => Ok(path.to_owned()),
-        Ok(rest) => home.map(|home| home.join(rest)).ok_or_else(|| {
-            wrong(
-                at,
-                "begins with ~, and there is no home directory; set HOME",
-            )
-        }),
-    }
-}
-
-fn wrong<T>(at: &At<T>, problem: impl ToString) -> Error {
-    Error::Value {
-        at: at.origin.clone(),
-        key: at.key,
-        problem: problem.to_string(),
-    }
-}
-
-fn value_or<T: Clone>(slot: &Slot<T>, default: T) -> T {
-    slot.as_ref().map_or(default, |at| at.value.clone())
-}
-
-fn value_or_default<T: Clone + Default>(slot: &Slot<T>) -> T {
-    value_or(slot, T::default())
-}
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 const MDA_TIMEOUT: Duration = Duration::from_secs(10 * 60);
-const TIMEOUT: Duration = Duration::from_secs(180);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::file::Document;
+    use crate::dial::{Auth, Security};
+    use crate::exit::Exit;
+
+    const COMPLETE: &str = "server = 'pop.example.com'\nuser = 'me'\nmaildir = '/m'";
+
+    /// Checks an account of these lines, which begin on line 2 of the file `f`, in a home `/home/me`.
+    fn check(text: &str) -> Result<Account, Error> {
+        let home = Path::new("/home/me");
+        draft(text, Settings::default(), Some(home)).check()
+    }
+
+    fn draft<'a>(text: &str, flags: Settings, home: Option<&'a Path>) -> Draft<'a> {
+        let text = format!("[accounts.w]\n{text}");
+        let document = Document::parse(text.as_bytes(), "f").expect("it is TOML");
+        let section = document.accounts.into_iter().next().expect("there is one");
+        Draft {
+            name: section.name,
+            origin: section.origin,
+            written: Settings::read(section.entries).expect("its keys are known"),
+            flags,
+            home,
+            secret_variables: Vec::new(),
+        }
+    }
+
+    fn flags(options: &[&str]) -> Overrides {
+        let options: Vec<String> = options.iter().map(ToString::to_string).collect();
+        Overrides::new([], &options).expect("they are all right")
+    }
+
+    #[test]
+    fn what_is_not_said_is_the_safe_choice() {
+        let account = check(COMPLETE).expect("it is complete");
+        assert!(account.enabled);
+        assert_eq!(account.dial.net.endpoint.to_string(), "pop.example.com:995");
+        assert_eq!(account.dial.net.connect_timeout, Duration::from_secs(30));
+        assert_eq!(account.dial.net.timeout, Duration::from_secs(180));
+        assert_eq!(account.dial.security, Security::Tls);
+        assert_eq!(account.dial.auth, Auth::Auto);
+        assert!(matches!(account.password, Source::Ask));
+        assert_eq!(account.policy, Policy::default());
+        assert_eq!(account.configured_keep, Keep::Always);
+        assert!(!account.delete_was_asked);
+    }
+
+    #[test]
+    fn a_path_on_the_command_line_begins_where_the_user_is() {
+        let overrides = flags(&["maildir=Mail"]);
+        let account = Account::from_url("pops://me@h", &overrides).expect("it is complete");
+        let here = std::env::current_dir().expect("there is one");
+        let destination = account.require_destination().expect("it was said");
+        assert!(matches!(destination, Destination::Maildir(path) if *path == here.join("Mail")));
+    }
+
+    #[test]
+    fn what_is_missing_or_impossible_is_said_with_the_line() {
+        for (text, message) in [
+            (
+                "user = 'me'",
+                "f:1: there is no \"server\"; add server = \"pop.example.com\"",
+            ),
+            (
+                "server = 'h'",
+                "f:1: there is no \"user\"; add user = \"me@example.com\"",
+            ),
+            (
+                "server = 'h'\nuser = 'me'\nmda = 'x %s'",
+                "f:4: \"mda\" contains %s; only %F (sender), %T (user) and %% are known",
+            ),
+            (
+                "server = 'h'\nuser = 'me'\nmda = ''",
+                "f:4: \"mda\" names no program",
+            ),
+            (
+                "server = 'h'\nuser = 'me'\nmda = []",
+                "f:4: \"mda\" names no program",
+            ),
+        ] {
+            let error = check(text).expect_err(text);
+            assert_eq!(error.to_string(), message);
+            assert_eq!(error.exit(), Exit::Configuration);
+        }
+    }
+
+    #[test]
+    fn only_fetching_needs_a_destination() {
+        let account = check("server = 'h'\nuser = 'me'").expect("it is enough for a check");
+        let error = account.require_destination().expect_err("there is none");
+        assert_eq!(
+            error.to_string(),
+            "f:1: there is no destination; add \"maildir\" or \"mda\""
+        );
+        assert_eq!(error.exit(), Exit::Configuration);
+    }
+
+    #[test]
+    fn a_flag_changes_what_is_kept_and_leaves_what_is_configured() {
+        for (option, keep, delete_was_asked) in [
+            ("keep=false", Keep::Never, true),
+            ("keep=true", Keep::Always, false),
+            (
+                "order=newest-first",
+                Keep::For(Duration::from_secs(86_400)),
+                false,
+            ),
+        ] {
+            let text = format!("{COMPLETE}\nkeep = '1 day'");
+            let flags = flags(&[option]).settings().clone();
+            let account = draft(&text, flags, None).check().expect("it is complete");
+            assert_eq!(account.policy.keep, keep);
+            assert_eq!(account.delete_was_asked, delete_was_asked);
+            let day = Keep::For(Duration::from_secs(86_400));
+            assert_eq!(account.configured_keep, day);
+        }
+    }
+
+    #[test]
+    fn a_url_makes_an_account_without_any_file() {
+        for (url, options, name, security) in [
+            (
+                "pops://me%40example.com@h",
+                &[][..],
+                "me@example.com@h:995",
+                Security::Tls,
+            ),
+            ("pop://me@h", &[], "me@h:110", Security::StartTls),
+            (
+                "pop://me@[::1]:99",
+                &["security=none"],
+                "me@[::1]:99",
+                Security::None,
+            ),
+            ("pops://h", &["user=you"], "you@h:995", Security::Tls),
+        ] {
+            let account = Account::from_url(url, &flags(options)).expect(url);
+            assert_eq!(account.name, name);
+            assert_eq!(account.dial.security, security);
+            assert!(matches!(account.password, Source::OneShot));
+        }
+    }
+
+    #[test]
+    fn a_url_needs_a_user_and_never_sends_a_password_in_the_clear() {
+        for (url, options, exit) in [
+            ("pops://h", &[][..], Exit::Usage),
+            ("pop://me@h", &["security=none"], Exit::Configuration),
+        ] {
+            let error = Account::from_url(url, &flags(options)).expect_err(url);
+            assert_eq!(error.exit(), exit);
+        }
+    }
+}

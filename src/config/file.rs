@@ -220,3 +220,115 @@ impl<'a> Lines<'a> {
 const LONGEST_NAME: usize = 64;
 
 const LATER_SECTIONS: &[&str] = &["accounts-dir", "max-per-host", "rules"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: impl AsRef<[u8]>) -> Result<Document, String> {
+        Document::parse(text.as_ref(), "f").map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn sections_and_keys_come_in_the_order_of_the_file_each_with_its_line() {
+        let text = "[accounts.b]\ny = 1\nx = 2\n[defaults]\n[accounts.a]\nz.y = 3";
+        let document = parse(text).expect("it is a configuration");
+        let mut seen = Vec::new();
+        for section in document.accounts {
+            seen.push(format!("{} {}", section.origin, section.name));
+            seen.extend(
+                section
+                    .entries
+                    .iter()
+                    .map(|entry| format!("{} {}", entry.origin, entry.key)),
+            );
+        }
+        assert_eq!(seen, ["f:1 b", "f:2 y", "f:3 x", "f:5 a", "f:6 z"]);
+    }
+
+    #[test]
+    fn what_is_no_configuration_is_refused_with_its_line() {
+        for (text, message) in [
+            (
+                "server = 'x'",
+                "f:1: unknown \"server\"; at the top stand [defaults] and ",
+            ),
+            (
+                "accounts-dir = 'x'",
+                "f:1: \"accounts-dir\" is not supported yet",
+            ),
+            ("defaults = 3", "f:1: must be a table, [defaults]"),
+            ("accounts = 3", "f:1: must be a table, [accounts.NAME]"),
+            ("[[accounts]]", "f:1: must be a table, [accounts.NAME]"),
+            ("\n[accounts]\nw = 3", "f:3: must be a table, [accounts.w]"),
+            (
+                "[accounts.'a b']",
+                "f:1: \"a b\" cannot be an account's name: ",
+            ),
+            ("\u{feff}[defaults]\n3", "f:2: key with no value"),
+            (
+                "[defaults]\r\nuser = 'a'\r\nuser = 'b'",
+                "f:3: \"user\" is there twice",
+            ),
+            ("[accounts.w]\n[accounts.w]", "f:2: \"w\" is there twice"),
+            (
+                "[accounts.w\nuser = 'a'",
+                "f:1: unclosed table, expected `]`",
+            ),
+            (
+                "[defaults]\npassword = 'hunter2",
+                "f:2: invalid literal string, expected `'`",
+            ),
+            (
+                "[defaults]\npassword = hunter2",
+                "f:2: string values must be quoted, ",
+            ),
+            ("\0", "f:1: "),
+        ] {
+            let error = parse(text).err().expect(text);
+            assert!(error.starts_with(message), "{error}");
+            assert!(
+                !error.contains("hunter2") && !error.contains('\n'),
+                "{error}"
+            );
+        }
+        let error = parse(b"[defaults]\nuser = '\xff'").err();
+        assert_eq!(error.as_deref(), Some("f:2: this line is no UTF-8"));
+    }
+
+    #[test]
+    fn the_name_of_an_account_is_short_and_plain() {
+        let longest = "a".repeat(64);
+        for name in ["work", "0", "me@example.com", "a.b_c+d-e", &longest] {
+            assert!(is_account_name(name), "{name}");
+        }
+        let too_long = "a".repeat(65);
+        for name in [
+            "", "-a", ".a", "@a", "a b", "a/b", "a:b", "größe", "a\n", &too_long,
+        ] {
+            assert!(!is_account_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_value_alone_is_all_of_the_text_or_none() {
+        for (text, kind) in [
+            ("14", Some("a number")),
+            ("0x7fffffffffffffff", Some("a number")),
+            ("9223372036854775808", Some("a number beyond all bounds")),
+            ("-1", Some("a number")),
+            ("1.5", Some("a decimal number")),
+            ("true", Some("a boolean")),
+            ("'14 days'", Some("a string")),
+            ("['a', 1]", Some("a list")),
+            ("{ a = 1 }", Some("a table")),
+            ("2026-01-01", Some("a date")),
+            ("14 days", None),
+            ("a", None),
+            ("", None),
+        ] {
+            let shown = value(text).map(|value| format!("{value:?}"));
+            assert_eq!(shown.as_deref(), kind, "{text}");
+        }
+    }
+}

@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use crate::config::error::Error;
+use crate::config::file::Written;
 use crate::config::origin::Origin;
 use crate::config::password::Source;
+use crate::config::readers::{self, Target};
 use crate::config::server::{self, Host, Server};
-use crate::config::units;
 use crate::config::value::{self, Value, Wrong, quoted};
 use crate::dial::{Auth, Security};
 use crate::plan::{Keep, Order};
-use crate::secret::Secret;
 
 /// What one section, or the command line, says about an account. Keys that exclude each other
 /// share a field, so that a section's own one replaces whichever the section below it chose.
@@ -50,14 +50,30 @@ pub(super) struct At<T> {
     pub(super) origin: Origin,
 }
 
-/// Where messages go, as it was written.
-#[derive(Clone, Debug)]
-pub(super) enum Target {
-    Maildir(String),
-    Mda(Vec<String>),
+impl<T> At<T> {
+    /// Says what is wrong with the setting, as the rest of a sentence.
+    pub(super) fn wrong(&self, problem: impl ToString) -> Error {
+        Error::Value {
+            at: self.origin.clone(),
+            key: self.key,
+            problem: problem.to_string(),
+        }
+    }
 }
 
 impl Settings {
+    /// Reads a section.
+    ///
+    /// # Errors
+    /// As [`Settings::set`].
+    pub(super) fn read(entries: Vec<Written>) -> Result<Self, Error> {
+        let mut settings = Self::default();
+        for Written { key, value, origin } in entries {
+            settings.set(&key, value, origin)?;
+        }
+        Ok(settings)
+    }
+
     /// Adds what was written for a key. The same key again replaces it.
     ///
     /// # Errors
@@ -97,6 +113,16 @@ impl Settings {
             user: self.user.or(below.user),
         }
     }
+}
+
+/// What was said, or what holds where nothing was.
+pub(super) fn value_or<T: Clone>(slot: &Slot<T>, default: T) -> T {
+    slot.as_ref().map_or(default, |at| at.value.clone())
+}
+
+/// What was said, or the default of its type.
+pub(super) fn value_or_default<T: Clone + Default>(slot: &Slot<T>) -> T {
+    value_or(slot, T::default())
 }
 
 /// What is nearest to a word that is none of these, or all of them.
@@ -193,122 +219,6 @@ fn refusal(key: &str, at: Origin) -> Error {
     }
 }
 
-fn auth(value: Value) -> Result<Auth, Wrong> {
-    let word = value::line(value)?;
-    match word.as_str() {
-        "apop" => Ok(Auth::Apop),
-        "auto" => Ok(Auth::Auto),
-        "plain" => Ok(Auth::Plain),
-        "user" => Ok(Auth::User),
-        later if LATER_AUTH.contains(&later) => Err(Wrong::Later(word)),
-        _ => Err(not_one_of("auto, user, apop or plain", &word)),
-    }
-}
-
-fn keep(value: Value) -> Result<Keep, Wrong> {
-    match value {
-        Value::Boolean(true) => Ok(Keep::Always),
-        Value::Boolean(false) => Ok(Keep::Never),
-        Value::Text(text) => match units::duration(&text) {
-            Ok(age) => Ok(Keep::For(age)),
-            Err(problem) if text.starts_with(|c: char| c.is_ascii_digit()) => Err(problem.into()),
-            Err(_) => Err(not_one_of(KEEP, &text)),
-        },
-        other => Err(other.instead_of(KEEP)),
-    }
-}
-
-fn order(value: Value) -> Result<Order, Wrong> {
-    let word = value::line(value)?;
-    match word.as_str() {
-        "newest-first" => Ok(Order::NewestFirst),
-        "oldest-first" => Ok(Order::OldestFirst),
-        _ => Err(not_one_of("oldest-first or newest-first", &word)),
-    }
-}
-
-fn security(value: Value) -> Result<Security, Wrong> {
-    let word = value::line(value)?;
-    match word.as_str() {
-        "none" => Ok(Security::None),
-        "starttls" => Ok(Security::StartTls),
-        "tls" => Ok(Security::Tls),
-        _ => Err(not_one_of("tls, starttls or none", &word)),
-    }
-}
-
-fn port(value: Value) -> Result<u16, Wrong> {
-    let expected = "a number from 1 to 65535";
-    let Value::Integer(number) = value else {
-        return Err(value.instead_of(expected));
-    };
-    u16::try_from(number)
-        .ok()
-        .filter(|port| *port != 0)
-        .ok_or_else(|| format!("must be {expected}, not {number}").into())
-}
-
-fn duration(value: Value) -> Result<Duration, Wrong> {
-    match value {
-        Value::Integer(number) => {
-            Err(format!("needs a unit, such as \"{number}s\" or \"{number} min\"").into())
-        }
-        Value::Text(text) => Ok(units::duration(&text)?),
-        other => Err(other.instead_of("a duration such as \"30s\"")),
-    }
-}
-
-fn password(value: Value) -> Result<Source, Wrong> {
-    let mut text = value::text(value)?;
-    Secret::new(std::mem::take(&mut *text).into_bytes())
-        .map(Source::Literal)
-        .map_err(|problem| problem.to_string().into())
-}
-
-fn password_command(value: Value) -> Result<Source, Wrong> {
-    match value {
-        Value::List(values) => match value::words(values)? {
-            words if words.first().is_none_or(String::is_empty) => Err("names no program".into()),
-            words => Ok(Source::Program(words)),
-        },
-        text @ Value::Text(_) => match value::words(vec![text])?.remove(0) {
-            line if line.trim().is_empty() => Err("names no program".into()),
-            line => Ok(Source::Shell(line)),
-        },
-        other => Err(other.instead_of("a string or a list of strings")),
-    }
-}
-
-fn password_env(value: Value) -> Result<Source, Wrong> {
-    match value::line(value)? {
-        name if name.contains('=') => Err("must be the name of a variable".into()),
-        name => Ok(Source::Variable(name)),
-    }
-}
-
-fn password_file(value: Value) -> Result<Source, Wrong> {
-    Ok(Source::File(value::line(value)?.into()))
-}
-
-fn maildir(value: Value) -> Result<Target, Wrong> {
-    Ok(Target::Maildir(value::line(value)?))
-}
-
-fn mda(value: Value) -> Result<Target, Wrong> {
-    match value {
-        Value::List(values) => Ok(Target::Mda(value::words(values)?)),
-        Value::Text(text) => match shell_words::split(&text) {
-            Ok(words) => Ok(Target::Mda(words)),
-            Err(_) => Err("has a quote that is not closed".into()),
-        },
-        other => Err(other.instead_of("a string or a list of strings")),
-    }
-}
-
-fn not_one_of(expected: &str, word: &str) -> Wrong {
-    Wrong::Problem(format!("must be {expected}, not {}", quoted(word)))
-}
-
 type Set = fn(&mut Settings, Entry) -> Result<(), Error>;
 
 /// Every key, with the field it fills and the way its value is read.
@@ -316,28 +226,28 @@ type Set = fn(&mut Settings, Entry) -> Result<(), Error>;
 const KEYS: &[(&str, Set)] = &[
     ("enabled", |s, e| e.put(&mut s.enabled, value::boolean)),
     ("server", |s, e| e.put_server(s)),
-    ("port", |s, e| e.put(&mut s.port, port)),
-    ("security", |s, e| e.put(&mut s.security, security)),
+    ("port", |s, e| e.put(&mut s.port, readers::port)),
+    ("security", |s, e| e.put(&mut s.security, readers::security)),
     ("allow-cleartext", |s, e| e.put(&mut s.allow_cleartext, value::boolean)),
     ("tls-ca-file", |s, e| e.put(&mut s.tls_ca_file, value::line)),
-    ("timeout-connect", |s, e| e.put(&mut s.timeout_connect, duration)),
-    ("timeout", |s, e| e.put(&mut s.timeout, duration)),
+    ("timeout-connect", |s, e| e.put(&mut s.timeout_connect, readers::duration)),
+    ("timeout", |s, e| e.put(&mut s.timeout, readers::duration)),
     ("user", |s, e| e.put(&mut s.user, value::line)),
-    ("password", |s, e| e.put(&mut s.password, password)),
-    ("password-command", |s, e| e.put(&mut s.password, password_command)),
-    ("password-file", |s, e| e.put(&mut s.password, password_file)),
-    ("password-env", |s, e| e.put(&mut s.password, password_env)),
-    ("auth", |s, e| e.put(&mut s.auth, auth)),
-    ("maildir", |s, e| e.put(&mut s.target, maildir)),
-    ("mda", |s, e| e.put(&mut s.target, mda)),
-    ("mda-timeout", |s, e| e.put(&mut s.mda_timeout, duration)),
+    ("password", |s, e| e.put(&mut s.password, readers::password)),
+    ("password-command", |s, e| e.put(&mut s.password, readers::password_command)),
+    ("password-file", |s, e| e.put(&mut s.password, readers::password_file)),
+    ("password-env", |s, e| e.put(&mut s.password, readers::password_env)),
+    ("auth", |s, e| e.put(&mut s.auth, readers::auth)),
+    ("maildir", |s, e| e.put(&mut s.target, readers::maildir)),
+    ("mda", |s, e| e.put(&mut s.target, readers::mda)),
+    ("mda-timeout", |s, e| e.put(&mut s.mda_timeout, readers::duration)),
     ("mda-allow-root", |s, e| e.put(&mut s.mda_allow_root, value::boolean)),
     ("mda-may-ignore-input", |s, e| e.put(&mut s.mda_may_ignore_input, value::boolean)),
-    ("keep", |s, e| e.put(&mut s.keep, keep)),
+    ("keep", |s, e| e.put(&mut s.keep, readers::keep)),
     ("max-messages", |s, e| e.put(&mut s.max_messages, value::count)),
     ("max-size", |s, e| e.put(&mut s.max_size, value::size)),
     ("max-total", |s, e| e.put(&mut s.max_total, value::size)),
-    ("order", |s, e| e.put(&mut s.order, order)),
+    ("order", |s, e| e.put(&mut s.order, readers::order)),
 ];
 
 const LATER_KEYS: &[&str] = &[
@@ -366,19 +276,53 @@ const LATER_KEYS: &[&str] = &[
     "tunnel-command",
 ];
 
-const LATER_AUTH: &[&str] = &[
-    "cram-md5",
-    "digest-md5",
-    "external",
-    "login",
-    "none",
-    "oauthbearer",
-    "scram-sha-1",
-    "scram-sha-256",
-    "xoauth2",
-];
-
-const KEEP: &str = "true, false or an age such as \"14 days\"";
-
 /// The longest word that is compared with the known ones.
 const LONGEST_TYPO: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_word_is_told_its_nearest_neighbour() {
+        for (word, hint_) in [
+            ("pasword", "; did you mean \"password\"?"),
+            ("max_size", "; did you mean \"max-size\"?"),
+            ("Server", "; did you mean \"server\"?"),
+            ("sevrer", "; did you mean \"server\"?"),
+            ("elephant", "; known are password, max-size, server"),
+            ("", "; known are password, max-size, server"),
+        ] {
+            let known = ["password", "max-size", "server"].into_iter();
+            assert_eq!(hint(word, known), hint_);
+        }
+    }
+
+    #[test]
+    fn every_key_is_there_once_and_none_is_also_to_come() {
+        let mut names: Vec<&str> = KEYS.iter().map(|(name, _)| *name).collect();
+        names.extend(LATER_KEYS);
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    }
+
+    #[test]
+    fn a_server_laid_over_another_does_not_keep_its_port() {
+        let section = |text: &str| {
+            let value = Value::from_text(text);
+            let mut settings = Settings::default();
+            settings
+                .set("server", value, Origin::Url)
+                .expect("it is one");
+            settings
+        };
+        for (above, below, port) in [
+            ("a", "b:1", None),
+            ("a:2", "b:1", Some(2)),
+            ("a:2", "b", Some(2)),
+        ] {
+            let settings = section(above).over(section(below));
+            assert_eq!(settings.port.map(|at| at.value), port);
+        }
+    }
+}

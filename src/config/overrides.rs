@@ -77,7 +77,7 @@ fn split(option: &str) -> Result<(&str, &str), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::keys::Target;
+    use crate::config::readers::Target;
     use crate::exit::Exit;
 
     fn options(options: &[&str]) -> Result<Settings, Error> {

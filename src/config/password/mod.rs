@@ -283,3 +283,114 @@ fn complaint(stderr: &ServerText) -> String {
 
 /// How long a command may take: there may be a human who types a passphrase into it.
 const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const LOGIN: Login<'_> = Login {
+        user: "me",
+        host: "pop.example.com",
+    };
+
+    fn obtain(source: &Source, hidden: &[String]) -> Result<Vec<u8>, Error> {
+        let secret = source.obtain(LOGIN, hidden, &|| false);
+        secret.map(|secret| secret.expose().to_vec())
+    }
+
+    fn write(text: &[u8], mode: u32) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().expect("a file can be made");
+        fs::write(file.path(), text).expect("it can be written");
+        fs::set_permissions(file.path(), Permissions::from_mode(mode)).expect("they can be set");
+        file
+    }
+
+    #[test]
+    fn a_password_is_what_is_printed_or_stored_without_one_line_end() {
+        for (text, password) in [
+            (&b"hunter2"[..], Some(&b"hunter2"[..])),
+            (b"hunter2\n", Some(b"hunter2")),
+            (b"hunter2\r\n", Some(b"hunter2")),
+            (b" hunter 2 \n", Some(b" hunter 2 ")),
+            (b"\xff\n", Some(b"\xff")),
+            (b"", None),
+            (b"\n", None),
+            (b"hunter2\n\n", None),
+            (b"hunter2\r", None),
+            (b"hunter2\nuser: me\n", None),
+            (b"hunter\x002", None),
+        ] {
+            let file = write(text, 0o600);
+            let stored = Source::File(file.path().to_owned());
+            let printed = Source::Program(vec!["cat".into(), shown(file.path())]);
+            for (source, exit) in [(stored, Exit::Configuration), (printed, Exit::LoginRefused)] {
+                let answer = obtain(&source, &[]);
+                assert_eq!(answer.as_deref().ok(), password);
+                if let Err(error) = answer {
+                    assert_eq!(error.exit(), exit);
+                    assert!(!error.to_string().contains("hunter"), "{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_string_is_a_line_for_the_shell() {
+        let source = Source::Shell("echo hunter2 | tr a-z A-Z".into());
+        assert_eq!(obtain(&source, &[]).expect("it is printed"), b"HUNTER2");
+    }
+
+    #[test]
+    fn a_command_does_not_inherit_what_holds_a_password() {
+        let source = Source::Shell("echo \"${CARGO_MANIFEST_DIR-gone}\"".into());
+        let hidden = ["CARGO_MANIFEST_DIR".to_owned()];
+        assert_eq!(obtain(&source, &hidden).expect("it is printed"), b"gone");
+    }
+
+    #[test]
+    fn a_password_file_that_others_may_read_is_refused() {
+        let file = write(b"hunter2\n", 0o644);
+        let error = obtain(&Source::File(file.path().into()), &[]).expect_err("it is refused");
+        assert!(error.to_string().contains("chmod 600"), "{error}");
+        assert_eq!(error.exit(), Exit::Configuration);
+    }
+
+    #[test]
+    fn a_variable_that_is_not_set_is_named() {
+        for (value, password) in [
+            (Some("hunter2"), Some(&b"hunter2"[..])),
+            (Some(""), None),
+            (None, None),
+        ] {
+            let answer = from_variable("MAIL_PASSWORD", value.map(OsString::from));
+            match answer {
+                Ok(secret) => assert_eq!(Some(secret.expose()), password),
+                Err(error) => {
+                    assert!(password.is_none());
+                    assert!(error.to_string().contains("MAIL_PASSWORD"), "{error}");
+                    assert_eq!(error.exit(), Exit::Configuration);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_netrc_must_be_private_only_if_it_holds_the_password() {
+        let ours = b"machine pop.example.com login me password hunter2";
+        let others = b"machine ftp.example.com login me password hunter2";
+        for (text, mode, is_found) in [
+            (&ours[..], 0o600, Some(true)),
+            (&ours[..], 0o644, None),
+            (&others[..], 0o644, Some(false)),
+        ] {
+            let file = write(text, mode);
+            let found = from_netrc(file.path(), LOGIN);
+            assert_eq!(found.ok().map(|found| found.is_some()), is_found);
+        }
+        let missing = from_netrc(Path::new("/does/not/exist"), LOGIN);
+        assert!(missing.is_ok_and(|found| found.is_none()));
+    }
+}
