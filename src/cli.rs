@@ -1,0 +1,385 @@
+//! What was typed: commands and flags.
+//! Does not know what any of it means to an account.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{
+    ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
+};
+
+/// A command line.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Cli {
+    /// What every command takes.
+    pub global: Global,
+    /// What to do.
+    pub command: Command,
+}
+
+impl Cli {
+    /// Parses the arguments, of which the first is the program's name.
+    ///
+    /// # Errors
+    /// What clap says about arguments that make no sense, and its help and version texts. No
+    /// argument that looks like a URL is repeated: it may hold a password.
+    pub fn parse<I>(arguments: I) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator<Item: Into<OsString> + Clone>,
+    {
+        let typed = command()
+            .try_get_matches_from(arguments)
+            .and_then(|matches| Typed::from_arg_matches(&matches))
+            .map_err(explain)?;
+        let command = match typed.command {
+            None => Command::Fetch(Fetch {
+                accounts: Vec::new(),
+                flags: typed.flags,
+            }),
+            Some(_) if typed.flags != Flags::default() => return Err(misplaced_flags()),
+            Some(command) => command,
+        };
+        Ok(Self {
+            global: typed.global,
+            command,
+        })
+    }
+}
+
+/// The definition of the command line, from which the manual and the completions are rendered.
+pub fn command() -> clap::Command {
+    Typed::command()
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
+pub struct Global {
+    /// Read FILE instead of the user's configuration
+    #[arg(short, long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(help_heading = GLOBAL)]
+    pub config: Option<PathBuf>,
+
+    /// Keep the database, the spool and the locks in DIR
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(help_heading = GLOBAL)]
+    pub state_dir: Option<PathBuf>,
+
+    /// Show nothing but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = GLOBAL)]
+    pub quiet: bool,
+
+    /// Say more; twice: trace the conversation, with the secrets masked
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = GLOBAL)]
+    pub verbose: u8,
+
+    /// Print one JSON object a line for each event
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub json: bool,
+
+    /// Colour the output: auto, always, never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = GLOBAL)]
+    #[arg(hide_possible_values = true)]
+    pub color: When,
+
+    /// Draw progress bars: auto, always, never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = GLOBAL)]
+    #[arg(hide_possible_values = true)]
+    pub progress: When,
+}
+
+/// When to do what only suits a terminal.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum When {
+    /// Always.
+    Always,
+    /// When the output is a terminal.
+    #[default]
+    Auto,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
+pub enum Command {
+    /// Fetch new mail (the default command)
+    Fetch(Fetch),
+    /// Say how many new messages wait; exit with 1 if there are none
+    Check(Check),
+    /// Show what was fetched, where it was delivered and when it was deleted from the server
+    Log(Log),
+}
+
+/// The arguments of `fetch`.
+#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
+#[command(after_help = EXAMPLES)]
+pub struct Fetch {
+    /// Accounts to fetch, or one pops://USER@HOST; without any, all that are enabled
+    #[arg(value_name = "ACCOUNT|URL")]
+    pub accounts: Vec<String>,
+
+    /// How to fetch.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+/// The flags of `fetch`.
+#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
+pub struct Flags {
+    /// Leave the delivered messages on the server, or delete them at AGE (14days)
+    #[arg(short, long, value_name = "AGE", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "true", conflicts_with = "delete")]
+    pub keep: Option<String>,
+
+    /// Delete what is delivered from the server
+    #[arg(short, long)]
+    pub delete: bool,
+
+    /// Deliver to the Maildir DIR
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "mda")]
+    pub maildir: Option<String>,
+
+    /// Deliver by COMMAND, which reads a message on its standard input
+    #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString)]
+    pub mda: Option<String>,
+
+    /// Say what would be done; download, deliver and delete nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+
+    /// Fetch at most N messages
+    #[arg(long, value_name = "N")]
+    pub max_messages: Option<String>,
+
+    /// Leave messages over SIZE (15MiB) on the server
+    #[arg(long, value_name = "SIZE")]
+    pub max_size: Option<String>,
+
+    /// Fetch at most SIZE in all
+    #[arg(long, value_name = "SIZE")]
+    pub max_total: Option<String>,
+
+    /// Fetch in this order: oldest-first, newest-first
+    #[arg(hide_possible_values = true)]
+    #[arg(long, value_name = "ORDER", value_parser = ["oldest-first", "newest-first"])]
+    pub order: Option<String>,
+
+    /// Settings that have no flag of their own.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+impl Flags {
+    /// The flags that stand for an account's key, each with the key and its value.
+    pub fn settings(&self) -> Vec<(&'static str, &'static str, &str)> {
+        let delete = self.delete.then_some("false");
+        [
+            ("--keep", "keep", self.keep.as_deref()),
+            ("--delete", "keep", delete),
+            ("--maildir", "maildir", self.maildir.as_deref()),
+            ("--mda", "mda", self.mda.as_deref()),
+            (
+                "--max-messages",
+                "max-messages",
+                self.max_messages.as_deref(),
+            ),
+            ("--max-size", "max-size", self.max_size.as_deref()),
+            ("--max-total", "max-total", self.max_total.as_deref()),
+            ("--order", "order", self.order.as_deref()),
+        ]
+        .into_iter()
+        .filter_map(|(flag, key, value)| Some((flag, key, value?)))
+        .collect()
+    }
+}
+
+/// Settings that have no flag of their own.
+#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
+pub struct Options {
+    /// Set any key of the configuration but a password, for this run
+    #[arg(short = 'o', value_name = "KEY=VALUE")]
+    pub options: Vec<String>,
+}
+
+/// The arguments of `check`.
+#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
+pub struct Check {
+    /// Accounts to look at, or one pops://USER@HOST; without any, all that are enabled
+    #[arg(value_name = "ACCOUNT|URL")]
+    pub accounts: Vec<String>,
+
+    /// Settings for this run.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// The arguments of `log`.
+#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
+pub struct Log {
+    /// Only what concerns this account
+    #[arg(value_name = "ACCOUNT")]
+    pub account: Option<String>,
+}
+
+/// The command line as clap reads it: the flags of `fetch` may stand without the word.
+#[derive(Parser)]
+#[command(name = "mailpull", version, about = ABOUT, after_help = EXAMPLES)]
+#[command(disable_help_subcommand = true, subcommand_value_name = "COMMAND")]
+struct Typed {
+    #[command(flatten)]
+    global: Global,
+
+    #[command(flatten)]
+    flags: Flags,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+fn misplaced_flags() -> clap::Error {
+    command().error(
+        ErrorKind::ArgumentConflict,
+        "the flags of fetch stand behind the word: mailpull fetch --delete",
+    )
+}
+
+/// Takes what looks like a URL out of an error, and says where the names of accounts go.
+fn explain(mut error: clap::Error) -> clap::Error {
+    for kind in SHOWS_ARGUMENTS {
+        if error
+            .get(kind)
+            .is_some_and(|shown| shown.to_string().contains(':'))
+        {
+            error.insert(kind, ContextValue::String("…".to_owned()));
+        }
+    }
+    if error.kind() == ErrorKind::InvalidSubcommand {
+        let tip = StyledStr::from("an account or a URL needs the word: 'mailpull fetch work'");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    }
+    error
+}
+
+const SHOWS_ARGUMENTS: [ContextKind; 3] = [
+    ContextKind::InvalidArg,
+    ContextKind::InvalidSubcommand,
+    ContextKind::InvalidValue,
+];
+
+const ABOUT: &str = "A POP3 mail fetcher that never loses a message and never delivers it twice";
+
+const GLOBAL: &str = "Global options";
+
+const EXAMPLES: &str = "\
+Examples:
+  mailpull                                          fetch all enabled accounts
+  mailpull fetch work --delete                      fetch one; delete what is delivered
+  mailpull fetch pops://me%40example.com@pop.example.com --maildir ~/Mail
+                                                    fetch without a configuration file
+
+See mailpull(1) for the configuration and the exit status.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::parse(format!("mailpull {line}").split_whitespace())
+    }
+
+    fn fetch(line: &str) -> Fetch {
+        match parse(line).map(|cli| cli.command) {
+            Ok(Command::Fetch(fetch)) => fetch,
+            other => panic!("{line} is {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn fetch_is_what_is_done_when_no_command_is_named() {
+        for (bare, named) in [
+            ("", "fetch"),
+            ("--delete -n", "fetch --delete -n"),
+            (
+                "-o keep=false --maildir m",
+                "fetch -o keep=false --maildir m",
+            ),
+            ("-k=14days", "fetch --keep=14days"),
+            ("-vv --json", "fetch -vv --json"),
+        ] {
+            assert_eq!(parse(bare).ok(), parse(named).ok());
+            assert!(parse(bare).is_ok(), "{bare}");
+        }
+    }
+
+    #[test]
+    fn flags_stand_for_keys_and_an_age_needs_its_equals_sign() {
+        for (line, settings) in [
+            ("-k", &[("--keep", "keep", "true")][..]),
+            ("-d", &[("--delete", "keep", "false")]),
+            ("fetch --keep=3d", &[("--keep", "keep", "3d")]),
+            (
+                "--order newest-first",
+                &[("--order", "order", "newest-first")],
+            ),
+            (
+                "--mda x --max-size 1KB --max-total 2KB --max-messages 3",
+                &[
+                    ("--mda", "mda", "x"),
+                    ("--max-messages", "max-messages", "3"),
+                    ("--max-size", "max-size", "1KB"),
+                    ("--max-total", "max-total", "2KB"),
+                ],
+            ),
+        ] {
+            assert_eq!(fetch(line).flags.settings(), settings);
+        }
+        assert_eq!(fetch("fetch -k work").accounts, ["work"]);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for line in [
+            "work",
+            "list",
+            "--delete fetch",
+            "--delete check",
+            "-n log",
+            "check --delete",
+            "log -o keep=true",
+            "log a b",
+            "-k -d",
+            "--maildir m --mda x",
+            "--order sideways",
+            "--color sometimes",
+            "-q -v",
+            "--password x",
+            "fetch --maildir",
+        ] {
+            let error = parse(line).expect_err(line);
+            assert!(error.use_stderr(), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_error_repeats_no_password() {
+        for line in [
+            "pops://me:hunter2@h",
+            "--json pops://me:hunter2@h",
+            "log work pops://me:hunter2@h",
+            "--color=pops://me:hunter2@h",
+            "--password=hunter2",
+            "fetch --password hunter2",
+            "-phunter2",
+        ] {
+            let error = parse(line).expect_err(line).to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+}

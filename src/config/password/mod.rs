@@ -1,0 +1,396 @@
+//! Where an account's password comes from, and how it is got.
+//! Sends it nowhere and shows it to nobody.
+
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::mem;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::config::private::{Exposed, Private, shown};
+use crate::exit::Exit;
+use crate::secret::{Secret, Unusable};
+use crate::text::ServerText;
+
+mod command;
+mod netrc;
+mod prompt;
+mod terminal;
+
+use command::Place;
+
+/// The variable that holds the password for a URL on the command line.
+pub const ONE_SHOT_VARIABLE: &str = "MAILPULL_PASSWORD";
+
+/// Where a password comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// Nothing was said: `.netrc`, then the terminal.
+    Ask,
+    /// What a private file holds.
+    File(PathBuf),
+    /// As it stands in the configuration.
+    Literal(Secret),
+    /// A URL on the command line: [`ONE_SHOT_VARIABLE`], then as [`Source::Ask`].
+    OneShot,
+    /// What a program prints, given with its arguments.
+    Program(Vec<String>),
+    /// What a line for `sh -c` prints.
+    Shell(String),
+    /// The value of an environment variable.
+    Variable(String),
+}
+
+/// What a password is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Login<'a> {
+    /// Who logs in.
+    pub user: &'a str,
+    /// The server's name.
+    pub host: &'a str,
+}
+
+/// Why there is no password.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command said no.
+    #[error("password-command {how}{}", complaint(.stderr))]
+    Command {
+        /// How it ended.
+        how: String,
+        /// The first line of its standard error.
+        stderr: ServerText,
+    },
+    /// The command cannot be run or watched.
+    #[error("cannot run the password-command: {0}")]
+    CommandRun(#[source] io::Error),
+    /// The command took too long, and was killed.
+    #[error("password-command has printed no password within {0} s, and was killed")]
+    CommandTimeout(u64),
+    /// A file that holds it is not private.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
+    /// A signal asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// `.netrc` is not understood.
+    #[error("{path}:{line}: {problem}")]
+    Netrc {
+        /// The file.
+        path: String,
+        /// The line.
+        line: usize,
+        /// What is wrong there.
+        problem: &'static str,
+    },
+    /// Nothing holds it, and nobody is there to ask.
+    #[error(
+        "there is no password for {user} at {host}: set password-command, or add them to \
+         ~/.netrc; without a terminal nobody can be asked"
+    )]
+    Nobody {
+        /// Who wants to log in.
+        user: String,
+        /// And where.
+        host: String,
+    },
+    /// The terminal does not work, or nothing was typed.
+    #[error("cannot ask for the password: {0}")]
+    Prompt(#[source] io::Error),
+    /// A file that should hold it cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What was got cannot be sent.
+    #[error("the password from {from} {problem}")]
+    Unusable {
+        /// Where it came from.
+        from: String,
+        /// What is wrong with it.
+        problem: Unusable,
+    },
+    /// The environment variable is not there.
+    #[error("the variable {0}, which should hold the password, is not set")]
+    Variable(String),
+}
+
+impl Error {
+    /// The status it ends the account with.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Command { .. } | Self::CommandRun(_) => Exit::LoginRefused,
+            Self::CommandTimeout(_) => Exit::Temporary,
+            Self::Interrupted => Exit::Signal(2),
+            _ => Exit::Configuration,
+        }
+    }
+}
+
+impl Source {
+    /// The environment variable that may hold it: no child process may inherit that.
+    pub fn variable(&self) -> Option<&str> {
+        match self {
+            Self::OneShot => Some(ONE_SHOT_VARIABLE),
+            Self::Variable(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Gets the password, which may take a minute of a command or a human's patience.
+    ///
+    /// # Errors
+    /// Whatever keeps it away, see [`Error`]; [`Error::Interrupted`] within 0.1 s of
+    /// `interrupted` turning true.
+    pub fn obtain(
+        &self,
+        login: Login<'_>,
+        hidden: &[String],
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<Secret, Error> {
+        match self {
+            Self::Ask => ask(login, interrupted),
+            Self::File(path) => from_file(path),
+            Self::Literal(secret) => Ok(secret.clone()),
+            Self::OneShot => match env::var_os(ONE_SHOT_VARIABLE).filter(|text| !text.is_empty()) {
+                None => ask(login, interrupted),
+                found => from_variable(ONE_SHOT_VARIABLE, found),
+            },
+            Self::Program(words) => from_command(words, hidden, interrupted),
+            Self::Shell(line) => {
+                let words = ["sh", "-c", line].map(str::to_owned);
+                from_command(&words, hidden, interrupted)
+            }
+            Self::Variable(name) => from_variable(name, env::var_os(name)),
+        }
+    }
+}
+
+fn ask(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<Secret, Error> {
+    let path = dirs::home_dir().map(|home| home.join(".netrc"));
+    if let Some(secret) = path.and_then(|path| from_netrc(&path, login).transpose()) {
+        return secret;
+    }
+    if !terminal::is_there() {
+        return Err(Error::Nobody {
+            user: login.user.to_owned(),
+            host: login.host.to_owned(),
+        });
+    }
+    let typed = prompt::ask(login, interrupted)?;
+    secret(typed, "the terminal")
+}
+
+fn from_command(
+    words: &[String],
+    hidden: &[String],
+    interrupted: &dyn Fn() -> bool,
+) -> Result<Secret, Error> {
+    let (program, arguments) = words.split_first().expect("a command names a program");
+    let mut command = Command::new(program);
+    command.args(arguments);
+    for name in hidden {
+        command.env_remove(name);
+    }
+    let place = match terminal::is_there() {
+        true => Place::Terminal,
+        false => Place::Alone,
+    };
+    let printed = command::run(&mut command, place, COMMAND_DEADLINE, interrupted)?;
+    secret(without_newline(printed), "password-command").map_err(|error| Error::Command {
+        how: match error {
+            Error::Unusable {
+                problem: Unusable::Empty,
+                ..
+            } => "printed nothing",
+            _ => "printed more than one line, or a NUL",
+        }
+        .to_owned(),
+        stderr: ServerText::default(),
+    })
+}
+
+fn from_file(path: &Path) -> Result<Secret, Error> {
+    let private = Private::read(path).map_err(|source| unreadable(path, source))?;
+    private.insist()?;
+    let octets = Zeroizing::new(private.octets().to_vec());
+    secret(without_newline(octets), &shown(path))
+}
+
+fn from_netrc(path: &Path, login: Login<'_>) -> Result<Option<Secret>, Error> {
+    let private = match Private::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(|source| unreadable(path, source))?,
+    };
+    let found = netrc::find(private.octets(), login.host, login.user).map_err(|malformed| {
+        Error::Netrc {
+            path: shown(path),
+            line: malformed.line,
+            problem: malformed.problem,
+        }
+    })?;
+    let Some(octets) = found else {
+        return Ok(None);
+    };
+    private.insist()?;
+    secret(octets, &shown(path)).map(Some)
+}
+
+fn from_variable(name: &str, value: Option<OsString>) -> Result<Secret, Error> {
+    let value = value.ok_or_else(|| Error::Variable(name.to_owned()))?;
+    secret(Zeroizing::new(value.into_vec()), &format!("${name}"))
+}
+
+/// Takes away the one line end that an editor or `echo` puts behind a password.
+fn without_newline(mut octets: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
+    if octets.last() == Some(&b'\n') {
+        octets.pop();
+        if octets.last() == Some(&b'\r') {
+            octets.pop();
+        }
+    }
+    octets
+}
+
+fn secret(mut octets: Zeroizing<Vec<u8>>, from: &str) -> Result<Secret, Error> {
+    Secret::new(mem::take(&mut *octets)).map_err(|problem| Error::Unusable {
+        from: from.to_owned(),
+        problem,
+    })
+}
+
+fn unreadable(path: &Path, source: io::Error) -> Error {
+    Error::Read {
+        path: shown(path),
+        source,
+    }
+}
+
+fn complaint(stderr: &ServerText) -> String {
+    match stderr.is_empty() {
+        true => String::new(),
+        false => format!(": {stderr}"),
+    }
+}
+
+/// How long a command may take: there may be a human who types a passphrase into it.
+const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const LOGIN: Login<'_> = Login {
+        user: "me",
+        host: "pop.example.com",
+    };
+
+    fn obtain(source: &Source, hidden: &[String]) -> Result<Vec<u8>, Error> {
+        let secret = source.obtain(LOGIN, hidden, &|| false);
+        secret.map(|secret| secret.expose().to_vec())
+    }
+
+    fn write(text: &[u8], mode: u32) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().expect("a file can be made");
+        fs::write(file.path(), text).expect("it can be written");
+        fs::set_permissions(file.path(), Permissions::from_mode(mode)).expect("they can be set");
+        file
+    }
+
+    #[test]
+    fn a_password_is_what_is_printed_or_stored_without_one_line_end() {
+        for (text, password) in [
+            (&b"hunter2"[..], Some(&b"hunter2"[..])),
+            (b"hunter2\n", Some(b"hunter2")),
+            (b"hunter2\r\n", Some(b"hunter2")),
+            (b" hunter 2 \n", Some(b" hunter 2 ")),
+            (b"\xff\n", Some(b"\xff")),
+            (b"", None),
+            (b"\n", None),
+            (b"hunter2\n\n", None),
+            (b"hunter2\r", None),
+            (b"hunter2\nuser: me\n", None),
+            (b"hunter\x002", None),
+        ] {
+            let file = write(text, 0o600);
+            let stored = Source::File(file.path().to_owned());
+            let printed = Source::Program(vec!["cat".into(), shown(file.path())]);
+            for (source, exit) in [(stored, Exit::Configuration), (printed, Exit::LoginRefused)] {
+                let answer = obtain(&source, &[]);
+                assert_eq!(answer.as_deref().ok(), password);
+                if let Err(error) = answer {
+                    assert_eq!(error.exit(), exit);
+                    assert!(!error.to_string().contains("hunter"), "{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_string_is_a_line_for_the_shell() {
+        let source = Source::Shell("echo hunter2 | tr a-z A-Z".into());
+        assert_eq!(obtain(&source, &[]).expect("it is printed"), b"HUNTER2");
+    }
+
+    #[test]
+    fn a_command_does_not_inherit_what_holds_a_password() {
+        let source = Source::Shell("echo \"${CARGO_MANIFEST_DIR-gone}\"".into());
+        let hidden = ["CARGO_MANIFEST_DIR".to_owned()];
+        assert_eq!(obtain(&source, &hidden).expect("it is printed"), b"gone");
+    }
+
+    #[test]
+    fn a_password_file_that_others_may_read_is_refused() {
+        let file = write(b"hunter2\n", 0o644);
+        let error = obtain(&Source::File(file.path().into()), &[]).expect_err("it is refused");
+        assert!(error.to_string().contains("chmod 600"), "{error}");
+        assert_eq!(error.exit(), Exit::Configuration);
+    }
+
+    #[test]
+    fn a_variable_that_is_not_set_is_named() {
+        for (value, password) in [
+            (Some("hunter2"), Some(&b"hunter2"[..])),
+            (Some(""), None),
+            (None, None),
+        ] {
+            let answer = from_variable("MAIL_PASSWORD", value.map(OsString::from));
+            match answer {
+                Ok(secret) => assert_eq!(Some(secret.expose()), password),
+                Err(error) => {
+                    assert!(password.is_none());
+                    assert!(error.to_string().contains("MAIL_PASSWORD"), "{error}");
+                    assert_eq!(error.exit(), Exit::Configuration);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_netrc_must_be_private_only_if_it_holds_the_password() {
+        let ours = b"machine pop.example.com login me password hunter2";
+        let others = b"machine ftp.example.com login me password hunter2";
+        for (text, mode, is_found) in [
+            (&ours[..], 0o600, Some(true)),
+            (&ours[..], 0o644, None),
+            (&others[..], 0o644, Some(false)),
+        ] {
+            let file = write(text, mode);
+            let found = from_netrc(file.path(), LOGIN);
+            assert_eq!(found.ok().map(|found| found.is_some()), is_found);
+        }
+        let missing = from_netrc(Path::new("/does/not/exist"), LOGIN);
+        assert!(missing.is_ok_and(|found| found.is_none()));
+    }
+}

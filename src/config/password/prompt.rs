@@ -1,0 +1,57 @@
+//! The question on the terminal. The only door to rpassword.
+//! Does not know what else holds a password.
+
+use std::io::{self, ErrorKind};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::config::password::terminal::Saved;
+use crate::config::password::{Error, Login};
+use crate::text::ServerText;
+
+/// Asks on the terminal, and returns what was typed.
+///
+/// The reading thread cannot be called back: when `interrupted` turns true it is left behind, with
+/// the terminal as it was, and the program is expected to end.
+///
+/// # Errors
+/// The terminal does not work or was closed (Ctrl-D); Ctrl-C, or `interrupted` turned true.
+pub(super) fn ask(
+    login: Login<'_>,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let saved = Saved::now();
+    let user = ServerText::from(login.user);
+    let host = ServerText::from(login.host);
+    let question = format!("Password for {user} at {host}: ");
+    let (sender, answer) = mpsc::channel();
+    thread::spawn(move || {
+        let typed = rpassword::prompt_password(question);
+        // Nobody listens any more after an interruption; the password is wiped.
+        let _ = sender.send(typed.map(|text| Zeroizing::new(text.into_bytes())));
+    });
+    loop {
+        match answer.recv_timeout(PULSE) {
+            Ok(typed) => return typed.map_err(explain),
+            Err(RecvTimeoutError::Disconnected) => return Err(explain(ErrorKind::Other.into())),
+            Err(RecvTimeoutError::Timeout) if interrupted() => break,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+    if let Some(saved) = saved {
+        saved.restore();
+    }
+    Err(Error::Interrupted)
+}
+
+fn explain(error: io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::Interrupted => Error::Interrupted,
+        _ => Error::Prompt(error),
+    }
+}
+
+const PULSE: Duration = Duration::from_millis(50);

@@ -1,0 +1,109 @@
+//! Paths as the user writes them, made to mean the same wherever the program is started.
+//! Does not know what is there.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::error::Error;
+use crate::config::keys::At;
+
+/// A path that means the same wherever the program is started: `~/` is the home directory, and
+/// only on the command line may a path be relative.
+pub(super) fn absolute<T>(
+    at: &At<T>,
+    path: impl AsRef<Path>,
+    home: Option<&Path>,
+) -> Result<PathBuf, Error> {
+    let path = expand(at, path.as_ref(), home)?;
+    if at.origin.was_typed() {
+        return std::path::absolute(&path).map_err(|problem| at.wrong(problem));
+    }
+    match path.is_absolute() {
+        true => Ok(path),
+        false => Err(at.wrong("must begin with / or ~/")),
+    }
+}
+
+/// An argument vector whose program may begin with `~/`.
+pub(super) fn program<T>(
+    at: &At<T>,
+    words: &[String],
+    home: Option<&Path>,
+) -> Result<Vec<String>, Error> {
+    let mut words = words.to_vec();
+    if let Some(program) = words.first_mut() {
+        let path = expand(at, Path::new(program), home)?;
+        *program = path
+            .into_os_string()
+            .into_string()
+            .map_err(|_| at.wrong("is below a home directory whose name is no UTF-8"))?;
+    }
+    Ok(words)
+}
+
+fn expand<T>(at: &At<T>, path: &Path, home: Option<&Path>) -> Result<PathBuf, Error> {
+    match path.strip_prefix("~") {
+        Err(_) => Ok(path.to_owned()),
+        Ok(rest) => home
+            .map(|home| home.join(rest))
+            .ok_or_else(|| at.wrong("begins with ~, and there is no home directory; set HOME")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::origin::Origin;
+
+    fn at(origin: Origin) -> At<()> {
+        At {
+            value: (),
+            key: "maildir",
+            origin,
+        }
+    }
+
+    fn in_a_file() -> At<()> {
+        let path = "f".into();
+        at(Origin::File { path, line: 1 })
+    }
+
+    #[test]
+    fn a_path_in_a_file_begins_at_the_root_or_at_home() {
+        let home = Some(Path::new("/home/me"));
+        for (path, expected) in [
+            ("/var/mail/me", Some("/var/mail/me")),
+            ("~/Mail", Some("/home/me/Mail")),
+            ("~", Some("/home/me")),
+            ("Mail", None),
+            ("./Mail", None),
+            ("~you/Mail", None),
+            ("", None),
+        ] {
+            let path = absolute(&in_a_file(), path, home);
+            assert_eq!(path.ok().as_deref(), expected.map(Path::new));
+        }
+    }
+
+    #[test]
+    fn a_path_on_the_command_line_begins_where_the_user_is() {
+        let flag = at(Origin::Flag("--maildir".into()));
+        let here = std::env::current_dir().expect("there is one");
+        let path = absolute(&flag, "Mail", None).expect("it is a path");
+        assert_eq!(path, here.join("Mail"));
+    }
+
+    #[test]
+    fn without_a_home_directory_a_tilde_is_an_error() {
+        let error = absolute(&in_a_file(), "~/Mail", None).expect_err("there is no home");
+        let message = "f:1: \"maildir\" begins with ~, and there is no home directory; set HOME";
+        assert_eq!(error.to_string(), message);
+    }
+
+    #[test]
+    fn only_the_program_of_a_command_is_a_path() {
+        let words = ["~/bin/deliver", "~/x", "y"].map(str::to_owned);
+        let home = Some(Path::new("/home/me"));
+        let words = program(&in_a_file(), &words, home).expect("there is a home");
+        assert_eq!(words, ["/home/me/bin/deliver", "~/x", "y"]);
+    }
+}

@@ -1,0 +1,152 @@
+//! A file that may hold a password: read once, and judged by the descriptor it was read from.
+//! Does not know what is written in it.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::text::ServerText;
+
+/// The contents of a file, wiped when dropped, and whose eyes they are open to.
+pub(super) struct Private {
+    octets: Zeroizing<Vec<u8>>,
+    exposure: Option<Exposed>,
+}
+
+/// Why a file must not hold a password.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Exposed {
+    /// More than its owner may read or write it.
+    #[error("{path} holds a password and is open to others (mode {mode:04o}): chmod 600 {path}")]
+    Mode {
+        /// The file.
+        path: String,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// Somebody else can change it.
+    #[error("{path} holds a password and belongs to user {owner}, neither you nor root")]
+    Owner {
+        /// The file.
+        path: String,
+        /// Whose it is.
+        owner: u32,
+    },
+}
+
+impl Private {
+    /// Reads a file of at most [`LIMIT`] octets.
+    ///
+    /// # Errors
+    /// What the system says, a directory, a file that is too large.
+    pub(super) fn read(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        // Room for all that may come: a vector that grows leaves copies behind.
+        let mut octets = Zeroizing::new(Vec::with_capacity(LIMIT + 1));
+        file.take(LIMIT as u64 + 1).read_to_end(&mut octets)?;
+        if octets.len() > LIMIT {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let exposure = exposure(path, &metadata);
+        Ok(Self { octets, exposure })
+    }
+
+    /// The contents.
+    pub(super) fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// Insists that nobody but its owner, or a group that root chose, can read the file.
+    ///
+    /// # Errors
+    /// Somebody else can, or the owner is neither us nor root.
+    pub(super) fn insist(&self) -> Result<(), Exposed> {
+        self.exposure.clone().map_or(Ok(()), Err)
+    }
+}
+
+/// A path as it is shown: on one line, harmless to a terminal.
+pub(super) fn shown(path: &Path) -> String {
+    ServerText::new(path.as_os_str().as_encoded_bytes()).to_string()
+}
+
+fn exposure(path: &Path, metadata: &Metadata) -> Option<Exposed> {
+    let us = rustix::process::geteuid().as_raw();
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+    judge(us, owner, mode).map(|fault| match fault {
+        Fault::Mode => Exposed::Mode {
+            path: shown(path),
+            mode,
+        },
+        Fault::Owner => Exposed::Owner {
+            path: shown(path),
+            owner,
+        },
+    })
+}
+
+#[derive(Debug, Eq, PartialEq)]
+enum Fault {
+    Mode,
+    Owner,
+}
+
+fn judge(us: u32, owner: u32, mode: u32) -> Option<Fault> {
+    if owner != us && owner != ROOT {
+        return Some(Fault::Owner);
+    }
+    let allowed = if owner == ROOT { 0o740 } else { 0o700 };
+    (mode & 0o777 & !allowed != 0).then_some(Fault::Mode)
+}
+
+const ROOT: u32 = 0;
+
+/// The most octets of a configuration, a password file or a `.netrc`.
+const LIMIT: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_owner_and_a_group_of_roots_may_read_a_password() {
+        for (us, owner, mode, fault) in [
+            (1000, 1000, 0o600, None),
+            (1000, 1000, 0o400, None),
+            (1000, 1000, 0o640, Some(Fault::Mode)),
+            (1000, 1000, 0o604, Some(Fault::Mode)),
+            (1000, 1000, 0o620, Some(Fault::Mode)),
+            (1000, 0, 0o640, None),
+            (1000, 0, 0o644, Some(Fault::Mode)),
+            (1000, 0, 0o660, Some(Fault::Mode)),
+            (1000, 1001, 0o600, Some(Fault::Owner)),
+            (0, 1001, 0o600, Some(Fault::Owner)),
+            (0, 0, 0o600, None),
+        ] {
+            assert_eq!(judge(us, owner, mode), fault, "{us} {owner} {mode:o}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_of_a_bearable_size_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let large = folder.path().join("large");
+        std::fs::write(&large, vec![b'#'; LIMIT + 1]).expect("it can be written");
+        let missing = folder.path().join("missing");
+        for (path, kind) in [
+            (folder.path(), io::ErrorKind::IsADirectory),
+            (&large, io::ErrorKind::FileTooLarge),
+            (&missing, io::ErrorKind::NotFound),
+        ] {
+            let error = Private::read(path).err().expect("it is refused");
+            assert_eq!(error.kind(), kind);
+        }
+    }
+}

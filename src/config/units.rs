@@ -1,0 +1,155 @@
+//! Sizes and durations as people write them: `15 MiB`, `14 days`.
+//! Does not know what they limit.
+
+use std::time::Duration;
+
+use crate::config::value::quoted;
+
+/// Reads a size in octets: a whole number and, where it has one, a unit of powers of ten (`KB`) or
+/// of two (`KiB`).
+///
+/// # Errors
+/// No such thing, or more than 64 bits hold; the rest of a sentence.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    let wrong = || {
+        format!(
+            "must be a size such as \"15 MiB\" or \"500 KB\", not {}",
+            quoted(text)
+        )
+    };
+    let (digits, unit) = split(text).ok_or_else(wrong)?;
+    let octets = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return Err(wrong()),
+    };
+    multiply(digits, octets).ok_or_else(|| format!("is too large: {}", quoted(text)))
+}
+
+/// Reads a duration: a whole number and a unit from seconds to weeks.
+///
+/// # Errors
+/// No such thing, none at all, or more than a hundred years; the rest of a sentence.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || {
+        format!(
+            "must be a duration such as \"30s\", \"10 min\" or \"14 days\", not {}",
+            quoted(text)
+        )
+    };
+    let (digits, unit) = split(text).ok_or_else(wrong)?;
+    let seconds = match unit.to_ascii_lowercase().as_str() {
+        "s" | "sec" | "secs" | "second" | "seconds" => 1,
+        "min" | "mins" | "minute" | "minutes" => 60,
+        "h" | "hour" | "hours" => 60 * 60,
+        "d" | "day" | "days" => DAY,
+        "w" | "week" | "weeks" => 7 * DAY,
+        _ => return Err(wrong()),
+    };
+    match multiply(digits, seconds) {
+        Some(0) => Err("must be longer than nothing".to_owned()),
+        Some(seconds @ ..=LONGEST) => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!("is longer than 100 years: {}", quoted(text))),
+    }
+}
+
+/// The digits and the unit, of which either may be empty but not the digits.
+fn split(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_matches([' ', '\t']);
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    (!digits.is_empty()).then(|| (digits, unit.trim_start_matches([' ', '\t'])))
+}
+
+fn multiply(digits: &str, factor: u64) -> Option<u64> {
+    digits.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+const DAY: u64 = 24 * 60 * 60;
+
+/// The longest duration, so that no sum of a clock and a duration can overflow.
+const LONGEST: u64 = 36_525 * DAY;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_a_whole_number_and_a_unit() {
+        for (text, octets) in [
+            ("0", Some(0)),
+            ("512", Some(512)),
+            ("512B", Some(512)),
+            ("500 KB", Some(500_000)),
+            ("500kB", Some(500_000)),
+            ("15 MiB", Some(15 << 20)),
+            (" 1 \t gib ", Some(1 << 30)),
+            ("2TB", Some(2_000_000_000_000)),
+            ("3 TiB", Some(3 << 40)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("16777216 TiB", None),
+            ("", None),
+            ("MB", None),
+            ("-1", None),
+            ("+1", None),
+            ("1.5 MB", None),
+            ("1_000", None),
+            ("1 M", None),
+            ("1 KB x", None),
+            ("1\n", None),
+            ("١ KB", None),
+        ] {
+            assert_eq!(size(text).ok(), octets, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_a_whole_number_and_a_unit() {
+        for (text, seconds) in [
+            ("30s", Some(30)),
+            ("1 sec", Some(1)),
+            ("2 Seconds", Some(2)),
+            ("10 min", Some(600)),
+            ("1minute", Some(60)),
+            ("3h", Some(10_800)),
+            ("14 days", Some(14 * 86_400)),
+            ("1d", Some(86_400)),
+            ("2 weeks", Some(14 * 86_400)),
+            ("36525 days", Some(36_525 * 86_400)),
+            ("36526 days", None),
+            ("99999999999999999999 s", None),
+            ("9999999999999999999 w", None),
+            ("0s", None),
+            ("-1 day", None),
+            ("30", None),
+            ("30 ms", None),
+            ("5 m", None),
+            ("1 month", None),
+            ("1h30min", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let expected = seconds.map(Duration::from_secs);
+            assert_eq!(duration(text).ok(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_short_line() {
+        let long = "9".repeat(100_000);
+        for problem in [size(&long), duration(&long).map(|_| 0), size("a\nb")] {
+            let problem = problem.expect_err("it is refused");
+            assert!(problem.len() < 200 && !problem.contains('\n'), "{problem}");
+        }
+    }
+}

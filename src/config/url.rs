@@ -1,0 +1,273 @@
+//! A maildrop as a URL, after RFC 2384: `pop://user;AUTH=+APOP@host:port`, and `pops` for TLS.
+//! Reads no file, and shows no part of a URL that could hold a password.
+
+use crate::config::error::Error;
+use crate::config::keys::Settings;
+use crate::config::origin::Origin;
+use crate::config::server;
+use crate::config::value::Value;
+
+/// Whether an argument is meant as a URL, not as an account's name.
+pub(super) fn is_url(text: &str) -> bool {
+    text.contains("://") || scheme(text).is_some()
+}
+
+/// Parses a URL into the settings it stands for. `pops` is TLS from the first octet; `pop` is
+/// STLS, never cleartext.
+///
+/// # Errors
+/// What is no such URL, holds a password or a path, or a control character however it is encoded
+/// (CVE-2012-0036).
+pub(super) fn parse(text: &str) -> Result<Settings, Error> {
+    let (security, rest) = scheme(text)
+        .and_then(|(security, rest)| Some((security, rest.strip_prefix("//")?)))
+        .ok_or_else(|| wrong("must be pops://USER@HOST or pop://USER@HOST"))?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    if !matches!(path, "" | "/") {
+        return Err(wrong(
+            "has a path, which no maildrop has; a / in the user is %2F",
+        ));
+    }
+    let (login, server) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let server = decode(server)?;
+    if server::parse(&server).is_none() {
+        return Err(wrong(
+            "names no server: pops://USER@HOST or pops://USER@HOST:PORT",
+        ));
+    }
+    let mut parts = parse_login(login)?;
+    parts.extend([("security", security.to_owned()), ("server", server)]);
+    let mut settings = Settings::default();
+    for (key, text) in parts {
+        settings.set(key, Value::from_text(&text), Origin::Url)?;
+    }
+    Ok(settings)
+}
+
+fn scheme(text: &str) -> Option<(&'static str, &str)> {
+    let (scheme, rest) = text.split_once(':')?;
+    match scheme.to_ascii_lowercase().as_str() {
+        "pop" => Some(("starttls", rest)),
+        "pops" => Some(("tls", rest)),
+        _ => None,
+    }
+}
+
+fn parse_login(login: &str) -> Result<Vec<(&'static str, String)>, Error> {
+    if login.contains(':') {
+        return Err(wrong(
+            "holds a password, which everybody on this machine could see; leave it out, and \
+             set MAILPULL_PASSWORD or be asked",
+        ));
+    }
+    let (user, auth) = match login.split_once(';') {
+        Some((user, parameter)) => (user, Some(parse_auth(parameter)?)),
+        None => (login, None),
+    };
+    let user = Some(("user", decode(user)?)).filter(|(_, user)| !user.is_empty());
+    let auth = auth.map(|auth| ("auth", auth));
+    Ok(user.into_iter().chain(auth).collect())
+}
+
+/// `*` is any mechanism, `+APOP` is no SASL mechanism, anything else is one.
+fn parse_auth(parameter: &str) -> Result<String, Error> {
+    let auth = parameter
+        .split_once('=')
+        .filter(|(name, _)| name.eq_ignore_ascii_case("auth"))
+        .map(|(_, auth)| decode(auth))
+        .ok_or_else(|| wrong("has a parameter that is not ;AUTH=…"))??;
+    match auth.to_ascii_lowercase().as_str() {
+        "*" => Ok("auto".to_owned()),
+        "+apop" => Ok("apop".to_owned()),
+        sasl if !sasl.starts_with('+') => Ok(sasl.to_owned()),
+        _ => Err(wrong(
+            "names no mechanism: * and +APOP and those of SASL are known",
+        )),
+    }
+}
+
+fn decode(text: &str) -> Result<String, Error> {
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(octet) = rest.next() {
+        octets.push(match octet {
+            b'%' => decode_octet(&mut rest).ok_or_else(|| wrong("has a % without two digits"))?,
+            octet => octet,
+        });
+    }
+    let text = String::from_utf8(octets).map_err(|_| wrong("is no UTF-8 when it is decoded"))?;
+    match text.contains(char::is_control) {
+        true => Err(wrong("contains a control character")),
+        false => Ok(text),
+    }
+}
+
+fn decode_octet(rest: &mut impl Iterator<Item = u8>) -> Option<u8> {
+    let mut digit = || char::from(rest.next()?).to_digit(16);
+    let octet = digit()? * 16 + digit()?;
+    u8::try_from(octet).ok()
+}
+
+fn wrong(problem: &str) -> Error {
+    Error::Syntax {
+        at: Origin::Url,
+        problem: problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::server::Host;
+    use crate::dial::{Auth, Security};
+    use crate::exit::Exit;
+
+    #[test]
+    fn a_url_is_a_user_a_server_and_how_to_log_in() {
+        let name = |name: &str| Host::Name(name.to_owned());
+        for (url, user, host, port, security, auth) in [
+            (
+                "pops://me@h",
+                Some("me"),
+                name("h"),
+                None,
+                Security::Tls,
+                None,
+            ),
+            (
+                "pop://me@h",
+                Some("me"),
+                name("h"),
+                None,
+                Security::StartTls,
+                None,
+            ),
+            (
+                "POPS://me@h:99/",
+                Some("me"),
+                name("h"),
+                Some(99),
+                Security::Tls,
+                None,
+            ),
+            (
+                "pops://me%40example.com@h",
+                Some("me@example.com"),
+                name("h"),
+                None,
+                Security::Tls,
+                None,
+            ),
+            (
+                "pops://me@example.com@h",
+                Some("me@example.com"),
+                name("h"),
+                None,
+                Security::Tls,
+                None,
+            ),
+            (
+                "pops://gr%C3%B6%c3%9fe%3a%2F@h",
+                Some("größe:/"),
+                name("h"),
+                None,
+                Security::Tls,
+                None,
+            ),
+            (
+                "pops://me@[2001:db8::1]:99",
+                Some("me"),
+                name("2001:db8::1"),
+                Some(99),
+                Security::Tls,
+                None,
+            ),
+            ("pops://h", None, name("h"), None, Security::Tls, None),
+            (
+                "pop://me;AUTH=*@h",
+                Some("me"),
+                name("h"),
+                None,
+                Security::StartTls,
+                Some(Auth::Auto),
+            ),
+            (
+                "pop://me;auth=+apop@h",
+                Some("me"),
+                name("h"),
+                None,
+                Security::StartTls,
+                Some(Auth::Apop),
+            ),
+            (
+                "pop://me;AUTH=PLAIN@h",
+                Some("me"),
+                name("h"),
+                None,
+                Security::StartTls,
+                Some(Auth::Plain),
+            ),
+        ] {
+            let settings = parse(url).expect(url);
+            assert_eq!(settings.user.map(|at| at.value).as_deref(), user, "{url}");
+            assert_eq!(settings.server.map(|at| at.value), Some(host), "{url}");
+            assert_eq!(settings.port.map(|at| at.value), port, "{url}");
+            assert_eq!(
+                settings.security.map(|at| at.value),
+                Some(security),
+                "{url}"
+            );
+            assert_eq!(settings.auth.map(|at| at.value), auth, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_that_is_refused_is_not_shown() {
+        for url in [
+            "pops:me:hunter2@h",
+            "pops:///hunter2",
+            "http://hunter2@h",
+            "imap://me:hunter2@h",
+            "://hunter2",
+            "pops://me:hunter2@h",
+            "pops://me:@h",
+            "pops://me:hunter2",
+            "pops://me:hun/ter2@h",
+            "pops://:hunter2@h",
+            "pops://me;AUTH=PLAIN:hunter2@h",
+            "pops://me;hunter2@h",
+            "pops://me;AUTH=+hunter2@h",
+            "pops://h/hunter2",
+            "pops://h?hunter2",
+            "pops://me@h#hunter2",
+            "pops://h/hunter2@h",
+            "pops://me%0d%0aDELE%201@h",
+            "pops://me%00@h",
+            "pops://me%0A@h",
+            "pops://me\n@h",
+            "pops://me@h%0d%0ahunter2",
+            "pops://me%7@h",
+            "pops://me%zz@h",
+            "pops://me%ff@h",
+            "pops://me%+1@h",
+            "pops://me@",
+            "pops://me@h:0",
+            "pops://me@h:70000",
+            "pops://",
+            "pops://me@/run/socket",
+            "pops://me@%2Frun%2Fsocket%00",
+            "pops://@",
+        ] {
+            let error = parse(url)
+                .err()
+                .unwrap_or_else(|| panic!("{url:?} is refused"));
+            assert_eq!(error.exit(), Exit::Usage, "{url:?}");
+            let error = error.to_string();
+            assert!(
+                !error.contains("hunter2") && !error.contains("DELE"),
+                "{error}"
+            );
+        }
+    }
+}
