@@ -146,3 +146,93 @@ const LATER_AUTH: &[&str] = &[
 ];
 
 const KEEP: &str = "true, false or an age such as \"14 days\"";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strings(words: &[&str]) -> Value {
+        Value::List(words.iter().map(|word| Value::from_text(word)).collect())
+    }
+
+    #[test]
+    fn a_word_must_be_one_of_those_its_key_knows() {
+        let later = |word: &str| Err(Wrong::Later(word.into()));
+        for (word, expected) in [
+            ("auto", Ok(Auth::Auto)),
+            ("apop", Ok(Auth::Apop)),
+            ("cram-md5", later("cram-md5")),
+            ("none", later("none")),
+            (
+                "APOP",
+                Err("must be auto, user, apop or plain, not \"APOP\"".into()),
+            ),
+        ] {
+            assert_eq!(auth(Value::from_text(word)), expected);
+        }
+        assert_eq!(security(Value::from_text("none")), Ok(Security::None));
+        assert!(security(Value::from_text("ssl")).is_err());
+        assert_eq!(
+            order(Value::from_text("newest-first")),
+            Ok(Order::NewestFirst)
+        );
+        assert!(order(Value::Boolean(true)).is_err());
+    }
+
+    #[test]
+    fn keep_is_a_boolean_or_an_age() {
+        let day = Keep::For(Duration::from_secs(86_400));
+        for (value, expected) in [
+            (Value::Boolean(true), Some(Keep::Always)),
+            (Value::Boolean(false), Some(Keep::Never)),
+            (Value::from_text("1 day"), Some(day)),
+            (Value::from_text("0 days"), None),
+            (Value::from_text("soon"), None),
+            (Value::from_text("true"), None),
+            (Value::Integer(14), None),
+            (strings(&["1 day"]), None),
+        ] {
+            assert_eq!(keep(value).ok(), expected);
+        }
+    }
+
+    #[test]
+    fn a_duration_needs_a_unit() {
+        let problem = Wrong::from("needs a unit, such as \"30s\" or \"30 min\"");
+        assert_eq!(duration(Value::Integer(30)), Err(problem));
+        assert!(duration(Value::from_text("30s")).is_ok());
+    }
+
+    #[test]
+    fn a_command_is_a_line_for_the_shell_or_an_argument_vector() {
+        for (value, is_command) in [
+            (Value::from_text("pass show mail"), true),
+            (strings(&["pass", "", "x y"]), true),
+            (Value::from_text(" "), false),
+            (Value::from_text("a\0b"), false),
+            (strings(&[]), false),
+            (strings(&["", "x"]), false),
+            (strings(&["x", "a\0b"]), false),
+            (Value::List(vec![Value::Integer(1)]), false),
+            (Value::Integer(1), false),
+        ] {
+            assert_eq!(password_command(value).is_ok(), is_command);
+        }
+    }
+
+    #[test]
+    fn an_mda_in_one_string_is_split_like_the_words_of_a_shell() {
+        for (text, words) in [
+            ("procmail -d me", Some(&["procmail", "-d", "me"][..])),
+            ("'my mda' \"a b\" c\\ d", Some(&["my mda", "a b", "c d"])),
+            ("x $HOME `id` | y", Some(&["x", "$HOME", "`id`", "|", "y"])),
+            ("x 'y", None),
+        ] {
+            let read = mda(Value::from_text(text)).ok();
+            match (read, words) {
+                (Some(Target::Mda(read)), Some(words)) => assert_eq!(read, words),
+                (read, words) => assert!(read.is_none() && words.is_none(), "{text}"),
+            }
+        }
+    }
+}

@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 use zeroize::Zeroizing;
 
-use crate::config::password::Error;
+use crate::config::password::error::Error;
 use crate::config::password::terminal::Saved;
 use crate::text::ServerText;
 

@@ -12,15 +12,17 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::config::private::{Exposed, Private, shown};
-use crate::exit::Exit;
+use crate::config::private::{Private, shown};
 use crate::secret::{Secret, Unusable};
 use crate::text::ServerText;
 
 mod command;
+mod error;
 mod netrc;
 mod prompt;
 mod terminal;
+
+pub use error::Error;
 
 use command::Place;
 
@@ -28,6 +30,9 @@ use command::Place;
 pub const ONE_SHOT_VARIABLE: &str = "MAILPULL_PASSWORD";
 
 /// Where a password comes from.
+///
+/// One line end behind what a file holds or a command prints is taken away. Any other CR, LF or
+/// NUL cannot be part of a password, and is an error rather than a guess at which line was meant.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// Nothing was said: `.netrc`, then the terminal.
@@ -53,86 +58,6 @@ pub struct Login<'a> {
     pub user: &'a str,
     /// The server's name.
     pub host: &'a str,
-}
-
-/// Why there is no password.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The command said no.
-    #[error("password-command {how}{}", complaint(.stderr))]
-    Command {
-        /// How it ended.
-        how: String,
-        /// The first line of its standard error.
-        stderr: ServerText,
-    },
-    /// The command cannot be run or watched.
-    #[error("cannot run the password-command: {0}")]
-    CommandRun(#[source] io::Error),
-    /// The command took too long, and was killed.
-    #[error("password-command has printed no password within {0} s, and was killed")]
-    CommandTimeout(u64),
-    /// A file that holds it is not private.
-    #[error(transparent)]
-    Exposed(#[from] Exposed),
-    /// A signal asked to stop.
-    #[error("interrupted")]
-    Interrupted,
-    /// `.netrc` is not understood.
-    #[error("{path}:{line}: {problem}")]
-    Netrc {
-        /// The file.
-        path: String,
-        /// The line.
-        line: usize,
-        /// What is wrong there.
-        problem: &'static str,
-    },
-    /// Nothing holds it, and nobody is there to ask.
-    #[error(
-        "there is no password for {user} at {host}: set password-command, or add them to \
-         ~/.netrc; without a terminal nobody can be asked"
-    )]
-    Nobody {
-        /// Who wants to log in.
-        user: String,
-        /// And where.
-        host: String,
-    },
-    /// The terminal does not work, or nothing was typed.
-    #[error("cannot ask for the password: {0}")]
-    Prompt(#[source] io::Error),
-    /// A file that should hold it cannot be read.
-    #[error("cannot read {path}: {source}")]
-    Read {
-        /// The file.
-        path: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// What was got cannot be sent.
-    #[error("the password from {from} {problem}")]
-    Unusable {
-        /// Where it came from.
-        from: String,
-        /// What is wrong with it.
-        problem: Unusable,
-    },
-    /// The environment variable is not there.
-    #[error("the variable {0}, which should hold the password, is not set")]
-    Variable(String),
-}
-
-impl Error {
-    /// The status it ends the account with.
-    pub fn exit(&self) -> Exit {
-        match self {
-            Self::Command { .. } | Self::CommandRun(_) => Exit::LoginRefused,
-            Self::CommandTimeout(_) => Exit::Temporary,
-            Self::Interrupted => Exit::Signal(2),
-            _ => Exit::Configuration,
-        }
-    }
 }
 
 impl Source {
@@ -185,7 +110,9 @@ fn ask(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<Secret, Error
             host: login.host.to_owned(),
         });
     }
-    let typed = prompt::ask(login, interrupted)?;
+    let user = ServerText::from(login.user);
+    let host = ServerText::from(login.host);
+    let typed = prompt::ask(format!("Password for {user} at {host}: "), interrupted)?;
     secret(typed, "the terminal")
 }
 
@@ -274,13 +201,6 @@ fn unreadable(path: &Path, source: io::Error) -> Error {
     }
 }
 
-fn complaint(stderr: &ServerText) -> String {
-    match stderr.is_empty() {
-        true => String::new(),
-        false => format!(": {stderr}"),
-    }
-}
-
 /// How long a command may take: there may be a human who types a passphrase into it.
 const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -290,6 +210,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::exit::Exit;
 
     const LOGIN: Login<'_> = Login {
         user: "me",

@@ -100,8 +100,10 @@ impl Words<'_> {
     }
 
     fn word(&mut self) -> Result<Zeroizing<Vec<u8>>, Malformed> {
-        // Room for all that is left: a vector that grows leaves copies behind.
-        let mut word = Zeroizing::new(Vec::with_capacity(self.octets.len() - self.at));
+        let rest = &self.octets[self.at..];
+        // Room for the rest of the line: a vector that grows leaves copies behind.
+        let room = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let mut word = Zeroizing::new(Vec::with_capacity(room));
         let is_quoted = self.peek() == Some(b'"');
         self.at += usize::from(is_quoted);
         while let Some(octet) = self.peek() {

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::config::password::error::Error;
 use crate::config::password::terminal::Saved;
-use crate::config::password::{Error, Login};
-use crate::text::ServerText;
 
 /// Asks on the terminal, and returns what was typed.
 ///
@@ -20,13 +19,10 @@ use crate::text::ServerText;
 /// # Errors
 /// The terminal does not work or was closed (Ctrl-D); Ctrl-C, or `interrupted` turned true.
 pub(super) fn ask(
-    login: Login<'_>,
+    question: String,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
     let saved = Saved::now();
-    let user = ServerText::from(login.user);
-    let host = ServerText::from(login.host);
-    let question = format!("Password for {user} at {host}: ");
     let (sender, answer) = mpsc::channel();
     thread::spawn(move || {
         let typed = rpassword::prompt_password(question);
