@@ -1,7 +1,10 @@
 //! What earlier runs know of an account's messages, compactly in memory.
 //! Reads no database and decides nothing.
 
+use std::path::PathBuf;
+
 use crate::moment::Moment;
+use crate::text::ServerText;
 
 /// Where a message stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,6 +32,31 @@ pub struct Known {
     pub delivered: Option<Moment>,
     /// Whether the server is known to list it for ever, whatever DELE answers (Gmail).
     pub is_undeletable: bool,
+}
+
+/// One delivery.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The account's name.
+    pub account: String,
+    /// What the server calls the message.
+    pub unique_id: ServerText,
+    /// When it was delivered; `None`: it is still on its way.
+    pub delivered: Option<Moment>,
+    /// When it was deleted from the server.
+    pub deleted: Option<Moment>,
+    /// Whether it was handed to an MDA again after a kill, so that it may have come twice.
+    pub was_repeated: bool,
+    /// The Maildir, or the spool from which an MDA took it.
+    pub target: PathBuf,
+    /// Its file name there.
+    pub file_name: String,
+    /// Its length in octets.
+    pub octets: u64,
+    /// From.
+    pub from: ServerText,
+    /// Subject.
+    pub subject: ServerText,
 }
 
 /// All that is known of one account: unique-ids in one piece, and some 48 octets a message.

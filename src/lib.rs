@@ -1,6 +1,7 @@
 //! mailpull: a POP3 mail fetcher that never loses a message and never delivers it twice.
 
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod custody;
 pub mod delivery;

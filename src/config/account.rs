@@ -130,8 +130,8 @@ impl Draft<'_> {
             enabled: settings.enabled.as_ref().is_none_or(|at| at.value),
             dial: reach::options(&settings, &self.origin, self.home)?,
             password: source(&settings, &self.origin, self.home)?,
+            destination: destination(&settings, &self.secret_variables, self.home)?,
             secret_variables: self.secret_variables,
-            destination: destination(&settings, self.home)?,
             policy: policy(&settings),
             configured_keep,
             delete_was_asked: asked == Some(Keep::Never),
@@ -154,7 +154,11 @@ fn source(settings: &Settings, origin: &Origin, home: Option<&Path>) -> Result<S
     })
 }
 
-fn destination(settings: &Settings, home: Option<&Path>) -> Result<Option<Destination>, Error> {
+fn destination(
+    settings: &Settings,
+    secret_variables: &[String],
+    home: Option<&Path>,
+) -> Result<Option<Destination>, Error> {
     let Some(at) = &settings.target else {
         return Ok(None);
     };
@@ -168,6 +172,7 @@ fn destination(settings: &Settings, home: Option<&Path>) -> Result<Option<Destin
                 allow_root: value_or_default(&settings.mda_allow_root),
                 may_ignore_input: value_or_default(&settings.mda_may_ignore_input),
                 user: value_or_default(&settings.user),
+                hidden_variables: secret_variables.to_vec(),
             })
         }
     }))

@@ -83,6 +83,20 @@ pub fn accounts(
     }
 }
 
+/// The folder of the seen-database, the spool and the locks: the chosen one, or this user's.
+///
+/// # Errors
+/// There is no home directory to find it in.
+pub fn state_folder(chosen: Option<&Path>) -> Result<PathBuf, Error> {
+    if let Some(path) = chosen {
+        return std::path::absolute(path).map_err(|source| unreadable(path, source));
+    }
+    dirs::state_dir()
+        .or_else(|| dirs::home_dir().map(|home| home.join(".local/state")))
+        .map(|folder| folder.join("mailpull"))
+        .ok_or(Error::NoHome)
+}
+
 impl Config {
     /// Reads a configuration file; `~/` in it means `home`.
     ///

@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::{Event, Reporter};
+use crate::known::Delivery;
+use crate::moment::Moment;
 
 /// Writes JSON lines, and shows errors to people as the reporter behind it does.
 #[derive(Debug)]
@@ -81,4 +83,22 @@ fn object(event: Event<'_>) -> Option<Value> {
         }),
         Event::Note(_) | Event::Received(_) | Event::Retrieved | Event::Trace(..) => return None,
     })
+}
+
+/// One line of the record of deliveries; `time` puts a point in time into words.
+pub fn delivery(delivery: &Delivery, time: &dyn Fn(Moment) -> String) -> String {
+    json!({
+        "event": "logged",
+        "account": delivery.account,
+        "unique_id": delivery.unique_id.to_string(),
+        "delivered": delivery.delivered.map(time),
+        "deleted": delivery.deleted.map(time),
+        "possibly_repeated": delivery.was_repeated,
+        "target": delivery.target.to_string_lossy(),
+        "file_name": delivery.file_name,
+        "octets": delivery.octets,
+        "from": delivery.from.to_string(),
+        "subject": delivery.subject.to_string(),
+    })
+    .to_string()
 }

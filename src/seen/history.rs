@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use rusqlite::Connection;
 
 use super::{Error, StateFolder, schema};
+use crate::known::Delivery;
 use crate::moment::Moment;
 use crate::text::ServerText;
 
@@ -16,31 +17,6 @@ use crate::text::ServerText;
 pub struct History {
     connection: Connection,
     path: PathBuf,
-}
-
-/// One delivery.
-#[derive(Clone, Debug)]
-pub struct Delivery {
-    /// The account's name.
-    pub account: String,
-    /// What the server calls the message.
-    pub unique_id: ServerText,
-    /// When it was delivered; `None`: it is still on its way.
-    pub delivered: Option<Moment>,
-    /// When it was deleted from the server.
-    pub deleted: Option<Moment>,
-    /// Whether it was handed to an MDA again after a kill, so that it may have come twice.
-    pub was_repeated: bool,
-    /// The Maildir, or the spool from which an MDA took it.
-    pub target: PathBuf,
-    /// Its file name there.
-    pub file_name: String,
-    /// Its length in octets.
-    pub octets: u64,
-    /// From.
-    pub from: ServerText,
-    /// Subject.
-    pub subject: ServerText,
 }
 
 impl History {

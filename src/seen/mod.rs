@@ -14,7 +14,7 @@ pub mod ledger;
 pub mod lock;
 mod schema;
 
-pub use history::{Delivery, History};
+pub use history::History;
 pub use ledger::{Ledger, Match};
 pub use lock::Lock;
 

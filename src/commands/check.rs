@@ -1,0 +1,51 @@
+//! `mailpull check`: how much new mail waits; downloads nothing.
+
+use super::Setting;
+use crate::cli;
+use crate::config::{self, Account, Overrides};
+use crate::engine;
+use crate::exit::Exit;
+use crate::plan::Policy;
+use crate::report::Event;
+use crate::seen::{Ledger, StateFolder};
+
+/// Looks at every account. 0: something is new; 1: nothing; an error is stronger than both.
+pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let overrides = Overrides::new([], &arguments.options.options)?;
+    let chosen = setting.global.config.as_deref();
+    let accounts = config::accounts(&arguments.accounts, chosen, &overrides)?;
+    let folder = setting.state_folder()?;
+    let mut new = 0;
+    let mut exit = Exit::Done;
+    for account in &accounts {
+        if setting.interrupt.signal().is_some() {
+            break;
+        }
+        match check(account, &folder, setting) {
+            Ok(messages) => new += messages,
+            Err(error) => exit = exit.max(setting.tell_failure(account, &error)),
+        }
+    }
+    Ok(match (exit, new) {
+        (Exit::Done, 0) => Exit::NothingNew,
+        (exit, _) => exit,
+    })
+}
+
+fn check(account: &Account, folder: &StateFolder, setting: &Setting<'_>) -> anyhow::Result<usize> {
+    let server = account.dial.net.endpoint.to_string();
+    let ledger = Ledger::open(folder, &account.name, &server, &account.dial.user)?;
+    let known = ledger.known()?;
+    let mut session = setting.connect(account)?;
+    // The limits bound a run, not what waits.
+    let (listing, plan) = engine::survey(&mut session, &known, &Policy::default())?;
+    // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.
+    session.quit();
+    let messages = plan.fetch.len();
+    let sizes = plan.fetch.iter().map(|pick| listing.size(pick.position));
+    setting.desk(&account.name).tell(Event::Checked {
+        messages,
+        octets: sizes.sum(),
+    });
+    Ok(messages)
+}

@@ -1,0 +1,113 @@
+//! `mailpull fetch`: new mail for every account, one after the other.
+
+use anyhow::Context as _;
+
+use super::Setting;
+use crate::cli;
+use crate::config::{self, Account, Overrides};
+use crate::delivery::{Destination, Maildir, Mda, Target};
+use crate::engine::{self, Orders, Poll};
+use crate::exit::Exit;
+use crate::report::{Event, Summary};
+use crate::seen::{Ledger, StateFolder};
+
+/// Fetches. An account that fails does not keep the others waiting.
+pub(super) fn run(arguments: &cli::Fetch, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let flags = &arguments.flags;
+    let overrides = Overrides::new(flags.settings(), &flags.options.options)?;
+    let chosen = setting.global.config.as_deref();
+    let accounts = config::accounts(&arguments.accounts, chosen, &overrides)?;
+    let folder = setting.state_folder()?;
+    let mut exit = Exit::Done;
+    for account in &accounts {
+        if setting.interrupt.signal().is_some() {
+            break;
+        }
+        let mut summary = Summary::default();
+        let fetched = if flags.dry_run {
+            rehearse(account, &folder, setting, &mut summary)
+        } else {
+            fetch(account, &folder, setting, &mut summary)
+        };
+        if let Err(error) = fetched {
+            summary.exit = summary.exit.max(setting.tell_failure(account, &error));
+        }
+        setting.desk(&account.name).tell(Event::Finished(&summary));
+        exit = exit.max(summary.exit);
+    }
+    Ok(exit)
+}
+
+fn open_ledger(account: &Account, folder: &StateFolder) -> anyhow::Result<Ledger> {
+    let server = account.dial.net.endpoint.to_string();
+    Ok(Ledger::open(
+        folder,
+        &account.name,
+        &server,
+        &account.dial.user,
+    )?)
+}
+
+fn fetch(
+    account: &Account,
+    folder: &StateFolder,
+    setting: &Setting<'_>,
+    summary: &mut Summary,
+) -> anyhow::Result<()> {
+    let mut ledger = open_ledger(account, folder)?;
+    let _lock = ledger.lock()?;
+    let target = open_target(account, folder, ledger.tag(), setting)?;
+    let orders = Orders {
+        policy: account.policy.clone(),
+        configured_keep: account.configured_keep,
+        may_delete_many: account.delete_was_asked,
+    };
+    let poll = Poll {
+        orders: &orders,
+        ledger: &mut ledger,
+        target: &*target,
+        desk: setting.desk(&account.name),
+        interrupt: &setting.interrupt,
+    };
+    let ended = poll.run(summary, || setting.connect(account));
+    let exit = ended
+        .as_ref()
+        .map_or_else(engine::Error::exit, |()| summary.exit);
+    let keep = orders.configured_keep.to_string();
+    let keep = (!summary.holds_deletions && ended.is_ok()).then_some(keep.as_str());
+    // What ended the run is told rather than that it could not be noted.
+    let noted = ledger.end_run(exit, keep);
+    ended?;
+    noted.context("recording how the run ended")
+}
+
+fn open_target(
+    account: &Account,
+    folder: &StateFolder,
+    tag: &str,
+    setting: &Setting<'_>,
+) -> anyhow::Result<Box<dyn Target>> {
+    Ok(match account.require_destination()? {
+        Destination::Maildir(path) => Box::new(Maildir::open(path, tag)?),
+        Destination::Mda(options) => {
+            let interrupt = setting.interrupt.clone();
+            Box::new(Mda::open(options.clone(), &folder.spool(), tag, interrupt)?)
+        }
+    })
+}
+
+/// `--dry-run`: says what a run would do. Changes nothing here and nothing on the server.
+fn rehearse(
+    account: &Account,
+    folder: &StateFolder,
+    setting: &Setting<'_>,
+    summary: &mut Summary,
+) -> anyhow::Result<()> {
+    let known = open_ledger(account, folder)?.known()?;
+    let mut session = setting.connect(account)?;
+    let (listing, plan) = engine::survey(&mut session, &known, &account.policy)?;
+    *summary = engine::rehearse(&listing, &plan, setting.desk(&account.name));
+    // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.
+    session.quit();
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! `mailpull log`: what was fetched, when, where it was delivered, and when it was deleted.
+
+use std::io::{self, Write};
+use std::time::{Duration, UNIX_EPOCH};
+
+use humantime::format_rfc3339_seconds;
+
+use super::Setting;
+use crate::cli;
+use crate::exit::{Exit, Failure};
+use crate::known::Delivery;
+use crate::moment::Moment;
+use crate::report::{Octets, json};
+use crate::seen::History;
+
+/// Shows the record of deliveries, the oldest first, one line each.
+pub(super) fn run(arguments: &cli::Log, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let history = History::open(&setting.state_folder()?)?;
+    let account = arguments.account.as_deref();
+    if let Some(name) = account
+        && !history.knows(name)?
+    {
+        let what = format!("nothing was ever fetched for an account {name:?}");
+        return Err(Failure::new(what, Exit::Usage).into());
+    }
+    let mut out = io::stdout().lock();
+    history
+        .deliveries(account, |delivery| {
+            let line = if setting.global.json {
+                json::delivery(&delivery, &time)
+            } else {
+                line(&delivery)
+            };
+            writeln!(out, "{line}").map_err(anyhow::Error::from)
+        })
+        .or_else(closed_by_reader)?;
+    Ok(Exit::Done)
+}
+
+/// `mailpull log | head` is no error.
+fn closed_by_reader(error: anyhow::Error) -> anyhow::Result<()> {
+    match error.downcast_ref::<io::Error>() {
+        Some(io) if io.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Some(io) => Err(Failure::new(format!("writing the log: {io}"), Exit::LocalIo).into()),
+        None => Err(error),
+    }
+}
+
+fn line(delivery: &Delivery) -> String {
+    let when = delivery
+        .delivered
+        .map_or_else(|| "not yet delivered".into(), time);
+    let deleted = delivery.deleted.map_or_else(String::new, |when| {
+        format!(", deleted from the server {}", time(when))
+    });
+    let repeated = if delivery.was_repeated {
+        ", possibly delivered before"
+    } else {
+        ""
+    };
+    format!(
+        "{when} {} {} {} from \"{}\": \"{}\" to {}{deleted}{repeated}",
+        delivery.account,
+        delivery.unique_id,
+        Octets(delivery.octets),
+        delivery.from,
+        delivery.subject,
+        delivery.target.display(),
+    )
+}
+
+/// A point in time, UTC.
+fn time(moment: Moment) -> String {
+    let seconds = u64::try_from(moment.0).unwrap_or(0);
+    // A clock beyond the year 9999 is not worth a failure.
+    let at = UNIX_EPOCH + Duration::from_secs(seconds.min(253_402_300_799));
+    format_rfc3339_seconds(at).to_string()
+}

@@ -1,0 +1,191 @@
+//! One verb, one file: each gathers its parts, calls the engine or a service, and reports.
+//! What a status is and how an error is shown are decided in `exit` and in the errors themselves.
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+
+use crate::cli::{Cli, Command, Global, When};
+use crate::config::{self, Account, password};
+use crate::dial;
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::net::Stream;
+use crate::pop3::{Direction, Trace, Transaction};
+use crate::report::plain::{Color, Summaries, Verbosity};
+use crate::report::{Desk, Event, Json, Plain, Reporter, Terminal};
+use crate::seen::{self, StateFolder};
+
+mod check;
+mod fetch;
+mod log;
+
+/// Whoever is told what happens, shared by all accounts.
+type SharedReporter = Arc<dyn Reporter + Send + Sync>;
+
+/// What every command works with.
+struct Setting<'a> {
+    global: &'a Global,
+    reporter: SharedReporter,
+    verbosity: Verbosity,
+    interrupt: Interrupt,
+}
+
+/// Runs what was typed, and tells what went wrong with it as a whole.
+pub fn run(cli: &Cli) -> Exit {
+    let verbosity = verbosity(&cli.global);
+    let reporter = reporter(&cli.global, verbosity);
+    let interrupt = match Interrupt::install() {
+        Ok(interrupt) => interrupt,
+        Err(error) => {
+            let what = format!("cannot prepare for signals: {error}");
+            Desk::new(&*reporter, "").tell(Event::Problem(&what, Exit::LocalIo));
+            return Exit::LocalIo;
+        }
+    };
+    let setting = Setting {
+        global: &cli.global,
+        reporter,
+        verbosity,
+        interrupt,
+    };
+    let ended = match &cli.command {
+        Command::Fetch(arguments) => fetch::run(arguments, &setting),
+        Command::Check(arguments) => check::run(arguments, &setting),
+        Command::Log(arguments) => log::run(arguments, &setting),
+    };
+    let exit = ended.unwrap_or_else(|error| {
+        let exit = status(&error);
+        setting
+            .desk("")
+            .tell(Event::Problem(&format_args!("{error:#}"), exit));
+        exit
+    });
+    setting.interrupt.signal().map_or(exit, Exit::Signal)
+}
+
+impl Setting<'_> {
+    fn desk<'a>(&'a self, account: &'a str) -> Desk<'a> {
+        Desk::new(&*self.reporter, account)
+    }
+
+    /// Opens the folder of the seen-database.
+    fn state_folder(&self) -> anyhow::Result<StateFolder> {
+        let path = config::state_folder(self.global.state_dir.as_deref())?;
+        Ok(StateFolder::open(&path)?)
+    }
+
+    /// Gets the password, connects and logs in.
+    fn connect(&self, account: &Account) -> Result<Transaction<Stream>, Failure> {
+        let password = account
+            .obtain_password(&|| self.interrupt.signal().is_some())
+            .map_err(|error| Failure::new(&error, error.exit()))?;
+        let endpoint = &account.dial.net.endpoint;
+        let desk = self.desk(&account.name);
+        desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
+        dial::dial(
+            &account.dial,
+            &password,
+            self.trace(account),
+            &self.interrupt,
+        )
+        .map_err(|error| Failure::new(&error, error.exit()))
+    }
+
+    /// Passes the conversation on to the reporter, for `-vv`.
+    fn trace(&self, account: &Account) -> Option<Trace> {
+        if self.verbosity < Verbosity::Trace {
+            return None;
+        }
+        let (reporter, account) = (Arc::clone(&self.reporter), account.name.clone());
+        Some(Box::new(move |direction, line| {
+            let who = match direction {
+                Direction::Client => "C",
+                Direction::Server => "S",
+            };
+            reporter.report(&account, Event::Trace(who, line));
+        }))
+    }
+
+    /// Tells why an account failed, unless the user broke it off, and what status that is.
+    fn tell_failure(&self, account: &Account, error: &anyhow::Error) -> Exit {
+        if let Some(signal) = self.interrupt.signal() {
+            return Exit::Signal(signal);
+        }
+        let exit = status(error);
+        self.desk(&account.name)
+            .tell(Event::Problem(&format_args!("{error:#}"), exit));
+        exit
+    }
+}
+
+fn verbosity(global: &Global) -> Verbosity {
+    match (global.quiet, global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, 0) => Verbosity::Normal,
+        (false, 1) => Verbosity::Verbose,
+        (false, _) => Verbosity::Trace,
+    }
+}
+
+fn reporter(global: &Global, verbosity: Verbosity) -> SharedReporter {
+    let on_terminal = io::stderr().is_terminal();
+    let chosen = |when: When, otherwise: bool| match when {
+        When::Always => true,
+        When::Auto => otherwise,
+        When::Never => false,
+    };
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let color = if chosen(global.color, on_terminal && !no_color) {
+        Color::Ansi
+    } else {
+        Color::None
+    };
+    let summaries = if on_terminal {
+        Summaries::Shown
+    } else {
+        Summaries::Hidden
+    };
+    let plain = Plain::new(verbosity, summaries, color);
+    // The lines of a conversation and a bar would tear each other.
+    let is_calm = matches!(verbosity, Verbosity::Normal | Verbosity::Verbose);
+    let has_bars = chosen(global.progress, on_terminal && is_calm);
+    match (global.json, has_bars) {
+        (false, false) => Arc::new(plain),
+        (false, true) => Arc::new(Terminal::new(plain)),
+        (true, false) => Arc::new(Json::new(plain)),
+        (true, true) => Arc::new(Json::new(Terminal::new(plain))),
+    }
+}
+
+/// The status that an error leads to.
+fn status(error: &anyhow::Error) -> Exit {
+    let of = |error: &(dyn std::error::Error + 'static)| {
+        let config = error
+            .downcast_ref::<config::Error>()
+            .map(config::Error::exit);
+        let password = || {
+            error
+                .downcast_ref::<password::Error>()
+                .map(password::Error::exit)
+        };
+        let seen = || error.downcast_ref::<seen::Error>().map(seen::Error::exit);
+        let engine = || {
+            error
+                .downcast_ref::<crate::engine::Error>()
+                .map(crate::engine::Error::exit)
+        };
+        let delivery = || {
+            error
+                .downcast_ref::<crate::delivery::Error>()
+                .map(crate::delivery::Error::exit)
+        };
+        let failure = || error.downcast_ref::<Failure>().map(|failure| failure.exit);
+        config
+            .or_else(password)
+            .or_else(seen)
+            .or_else(engine)
+            .or_else(delivery)
+            .or_else(failure)
+    };
+    error.chain().find_map(of).unwrap_or(Exit::Bug)
+}
