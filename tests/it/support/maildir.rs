@@ -5,6 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use super::mail::Message;
+
 /// A Maildir, which need not exist yet: what does not exist is empty.
 pub(crate) struct Maildir {
     path: PathBuf,
@@ -36,6 +38,36 @@ impl Maildir {
             .collect();
         messages.sort();
         messages
+    }
+
+    /// Claims that `new` and `cur` hold these messages as they must be stored, each once, and
+    /// nothing else; and `tmp` nothing at all.
+    #[track_caller]
+    pub(crate) fn holds(&self, messages: &[Message]) -> &Self {
+        let mut missing: Vec<_> = messages
+            .iter()
+            .map(|message| (message.stored(), message))
+            .collect();
+        let mut superfluous = Vec::new();
+        for found in self.messages() {
+            match missing.iter().position(|(stored, _)| *stored == found) {
+                Some(at) => drop(missing.swap_remove(at)),
+                None => superfluous.push(head(&found)),
+            }
+        }
+        let missing: Vec<_> = missing
+            .iter()
+            .map(|(_, message)| message.unique_id.escape_ascii().to_string())
+            .collect();
+        assert!(
+            missing.is_empty() && superfluous.is_empty(),
+            "{} should hold {} messages\nmissing {missing:#?}\nnot asked for, or once too \
+             often {superfluous:#?}",
+            self.path.display(),
+            messages.len()
+        );
+        assert_eq!(self.files("tmp"), Vec::<PathBuf>::new());
+        self
     }
 
     /// Counts the files in `tmp`, `new` or `cur`.
@@ -78,6 +110,10 @@ impl Maildir {
     }
 }
 
+fn head(octets: &[u8]) -> String {
+    octets[..octets.len().min(200)].escape_ascii().to_string()
+}
+
 /// Reads the permission bits of a file or folder.
 pub(crate) fn mode(path: &Path) -> u32 {
     let metadata = fs::metadata(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -86,12 +122,25 @@ pub(crate) fn mode(path: &Path) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::support::sandbox::Sandbox;
 
     #[test]
     fn a_maildir_that_does_not_exist_is_empty() {
         let sandbox = Sandbox::new();
         assert_eq!(sandbox.maildir("none").messages(), Vec::<Vec<u8>>::new());
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "missing [\n    \"2\",\n]\nnot asked for, or once too often [\n    \"a\\\\n\""
+    )]
+    fn what_is_missing_and_what_came_twice_is_told() {
+        let sandbox = Sandbox::new();
+        let maildir = sandbox.maildir("work");
+        sandbox.write(maildir.path().join("new/1"), "a\n");
+        sandbox.write(maildir.path().join("cur/2:2,S"), "a\n");
+        maildir.holds(&[Message::new("1", "a\r\n"), Message::new("2", "b\r\n")]);
     }
 
     #[test]
