@@ -5,6 +5,7 @@
     reason = "a vocabulary: not every word is spoken in every state of the tests"
 )]
 
+pub(crate) mod certificates;
 pub(crate) mod mail;
 pub(crate) mod maildir;
 pub(crate) mod outcome;
