@@ -8,16 +8,15 @@
 pub(crate) mod certificates;
 pub(crate) mod mail;
 pub(crate) mod maildir;
+pub(crate) mod model_server;
 pub(crate) mod outcome;
 pub(crate) mod process;
 pub(crate) mod sandbox;
 pub(crate) mod script;
+pub(crate) mod stream;
 
 use std::time::Duration;
 
 /// How long a test waits for anything before it fails: long enough for a busy machine, short
 /// enough that a hanging test is found the same day. Nothing measures against it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
-
-/// How long a test server waits for a client that says nothing, or that does not read.
-pub(crate) const SOCKET_DEADLINE: Duration = Duration::from_secs(60);

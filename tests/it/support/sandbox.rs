@@ -13,11 +13,8 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::maildir::Maildir;
+use super::model_server::{PASSWORD, USER};
 use super::process::Program;
-
-/// The user and the password of every account that a sandbox configures.
-pub(crate) const USER: &str = "joe";
-pub(crate) const PASSWORD: &str = "open sesame";
 
 /// A temporary directory that the program takes for the whole world. Gone when dropped.
 pub(crate) struct Sandbox {

@@ -269,15 +269,15 @@ impl Host {
             }
             Step::Close => {
                 // The client may be quicker: then there is nobody left to tell.
-                let _ = wire.close();
+                let _ = wire.stream.close();
             }
             Step::Cut => {
                 // The same here; and what it still says is of no interest.
-                let _ = wire.cut();
+                let _ = wire.stream.cut();
                 return ended(wire.ignore());
             }
             Step::Reset => {
-                wire.reset().map_err(|e| e.to_string())?;
+                wire.stream.reset().map_err(|e| e.to_string())?;
                 return Ok(Next::End);
             }
             Step::Stall => return ended(wire.ignore()),
@@ -286,12 +286,13 @@ impl Host {
     }
 
     fn shake(&self, wire: &mut Wire) -> Result<(), String> {
-        let early = wire.said_too_early();
+        let early = wire.unread();
         if !early.is_empty() {
             return Err(format!("the client sent before TLS {}", show(early)));
         }
         let acceptor = self.acceptor.as_ref();
-        wire.start_tls(acceptor.ok_or("the script has no identity()")?)
+        wire.stream
+            .start_tls(acceptor.ok_or("the script has no identity()")?)
     }
 }
 

@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Script, Server, unescape};
-use crate::support::SOCKET_DEADLINE;
 use crate::support::certificates::{Authority, Certificate, handshake};
+use crate::support::stream::SOCKET_DEADLINE;
 
 fn connect(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(server.address()).unwrap();

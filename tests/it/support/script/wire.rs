@@ -1,40 +1,28 @@
-//! The server's end of one connection: cleartext or TLS, lines in, octets out, turns counted.
+//! A connection as a script sees it: lines in, octets out, the client's turns counted.
 //! Knows no script.
 
 use std::io::{self, Read, Write};
 use std::mem;
-use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::net::TcpStream;
 
-use native_tls::{TlsAcceptor, TlsStream};
-
-use crate::support::SOCKET_DEADLINE;
+use crate::support::stream::Stream;
 
 /// A connection to a client.
 pub(super) struct Wire {
+    pub(super) stream: Stream,
+    has_spoken: bool,
     heard: Vec<u8>,
     pending: Vec<u8>,
-    has_spoken: bool,
-    stream: Stream,
     turns: usize,
 }
 
-enum Stream {
-    Broken,
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
 impl Wire {
-    pub(super) fn new(stream: TcpStream) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(SOCKET_DEADLINE))?;
-        stream.set_write_timeout(Some(SOCKET_DEADLINE))?;
+    pub(super) fn new(socket: TcpStream) -> io::Result<Self> {
         Ok(Self {
+            stream: Stream::new(socket)?,
             has_spoken: false,
             heard: Vec::new(),
             pending: Vec::new(),
-            stream: Stream::Plain(stream),
             turns: 0,
         })
     }
@@ -87,50 +75,9 @@ impl Wire {
         Ok(())
     }
 
-    /// Returns what was said too early, before TLS.
-    pub(super) fn said_too_early(&self) -> &[u8] {
+    /// Returns what was said but not asked for yet.
+    pub(super) fn unread(&self) -> &[u8] {
         &self.heard
-    }
-
-    /// Shakes hands. The error of a client that breaks off is text.
-    pub(super) fn start_tls(&mut self, acceptor: &TlsAcceptor) -> Result<(), String> {
-        match mem::replace(&mut self.stream, Stream::Broken) {
-            Stream::Plain(stream) => {
-                let shaken = acceptor.accept(stream).map_err(|e| e.to_string())?;
-                self.stream = Stream::Tls(Box::new(shaken));
-                Ok(())
-            }
-            Stream::Broken | Stream::Tls(_) => Err("TLS was started before".to_owned()),
-        }
-    }
-
-    /// Ends the server's side properly: close_notify if there is TLS, then FIN.
-    pub(super) fn close(&mut self) -> io::Result<()> {
-        if let Stream::Tls(stream) = &mut self.stream {
-            stream.shutdown()?;
-        }
-        self.cut()
-    }
-
-    /// Sends FIN and nothing else.
-    pub(super) fn cut(&mut self) -> io::Result<()> {
-        match &self.stream {
-            Stream::Broken => Ok(()),
-            Stream::Plain(stream) => stream.shutdown(Shutdown::Write),
-            Stream::Tls(stream) => stream.get_ref().shutdown(Shutdown::Write),
-        }
-    }
-
-    /// Sends RST.
-    pub(super) fn reset(&mut self) -> io::Result<()> {
-        let stream = mem::replace(&mut self.stream, Stream::Broken);
-        let socket = match &stream {
-            Stream::Broken => return Ok(()),
-            Stream::Plain(stream) => stream,
-            Stream::Tls(stream) => stream.get_ref(),
-        };
-        rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO))?;
-        Ok(())
     }
 
     /// Hears more. A client that is gone, in whatever way, has nothing more to say.
@@ -154,32 +101,4 @@ fn is_timeout(e: &io::Error) -> bool {
         e.kind(),
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
     )
-}
-
-impl Read for Stream {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Broken => Ok(0),
-            Self::Plain(stream) => stream.read(buf),
-            Self::Tls(stream) => stream.read(buf),
-        }
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Broken => Err(io::ErrorKind::NotConnected.into()),
-            Self::Plain(stream) => stream.write(buf),
-            Self::Tls(stream) => stream.write(buf),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Broken => Ok(()),
-            Self::Plain(stream) => stream.flush(),
-            Self::Tls(stream) => stream.flush(),
-        }
-    }
 }
