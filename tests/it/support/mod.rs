@@ -6,6 +6,7 @@
 )]
 
 pub(crate) mod certificates;
+pub(crate) mod dovecot;
 pub(crate) mod mail;
 pub(crate) mod maildir;
 pub(crate) mod model_server;

@@ -113,6 +113,14 @@ impl Running {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
+    /// Whether it has ended.
+    pub(crate) fn is_over(&mut self) -> bool {
+        if let Ok(status) = self.status.try_recv() {
+            self.ended = Some(status.expect("a child can be waited for"));
+        }
+        self.ended.is_some()
+    }
+
     /// Sends a signal to the program alone, not to its children.
     pub(crate) fn signal(&self, signal: Signal) -> &Self {
         kill_process(self.pid, signal).expect("the program still runs");
@@ -126,24 +134,35 @@ impl Running {
     /// When the time limit passes; everything it printed until then is shown.
     #[track_caller]
     pub(crate) fn wait(mut self) -> Outcome {
-        let Ok(status) = self.status.recv_timeout(self.deadline) else {
-            self.kill_group();
-            panic!(
-                "{} still ran after {:?}\n--- stdout\n{}\n--- stderr\n{}",
-                self.program,
-                self.deadline,
-                self.stdout.so_far(),
-                self.stderr.so_far()
-            );
-        };
-        let status = status.expect("a child can be waited for");
-        self.ended = Some(status);
+        if !self.is_over() {
+            match self.status.recv_timeout(self.deadline) {
+                Ok(status) => self.ended = Some(status.expect("a child can be waited for")),
+                Err(_) => {
+                    self.kill_group();
+                    panic!(
+                        "{} still ran after {:?}\n--- stdout\n{}\n--- stderr\n{}",
+                        self.program,
+                        self.deadline,
+                        self.stdout.so_far(),
+                        self.stderr.so_far()
+                    );
+                }
+            }
+        }
+        let status = self.ended.expect("it was waited for");
         Outcome {
             program: self.program.clone(),
             stderr: self.stderr.all(self.deadline),
             status,
             stdout: self.stdout.all(self.deadline),
         }
+    }
+
+    /// Kills it and all its children, and waits for its end.
+    #[track_caller]
+    pub(crate) fn kill(self) -> Outcome {
+        self.kill_group();
+        self.wait()
     }
 
     fn kill_group(&self) {
