@@ -14,6 +14,7 @@ pub(crate) mod outcome;
 pub(crate) mod process;
 pub(crate) mod sandbox;
 pub(crate) mod script;
+pub(crate) mod source;
 pub(crate) mod stream;
 
 use std::time::Duration;

@@ -2,11 +2,11 @@
 //! Knows no rules.
 
 /// A source file without comments, literals and unit tests.
-pub(super) struct Source {
+pub(crate) struct Source {
     /// How many lines the file has, all counted.
-    pub(super) lines: usize,
+    pub(crate) lines: usize,
     /// Where it is in `src`.
-    pub(super) path: String,
+    pub(crate) path: String,
     paths: Vec<Path>,
     words: Vec<Word>,
 }
@@ -23,7 +23,7 @@ struct Word {
 }
 
 impl Source {
-    pub(super) fn new(path: &str, text: &str) -> Self {
+    pub(crate) fn new(path: &str, text: &str) -> Self {
         let is_tests = path.ends_with("/tests.rs");
         let words = without_tests(words(if is_tests { "" } else { text }));
         Self {
@@ -35,13 +35,13 @@ impl Source {
     }
 
     /// Names the part of the house that it belongs to: `pop3` for `pop3/wire.rs`.
-    pub(super) fn module(&self) -> &str {
+    pub(crate) fn module(&self) -> &str {
         let first = self.path.split('/').next().unwrap_or_default();
         first.strip_suffix(".rs").unwrap_or(first)
     }
 
     /// Whether it is this file, or in this folder (with its `.rs` beside it).
-    pub(super) fn is_behind(&self, door: &str) -> bool {
+    pub(crate) fn is_behind(&self, door: &str) -> bool {
         match door.strip_suffix('/') {
             Some(folder) => self.path.starts_with(door) || self.path == format!("{folder}.rs"),
             None => door.is_empty() || self.path == door,
@@ -49,7 +49,7 @@ impl Source {
     }
 
     /// Lists the parts of the house that it uses, with the lines.
-    pub(super) fn uses(&self) -> impl Iterator<Item = (usize, String)> {
+    pub(crate) fn uses(&self) -> impl Iterator<Item = (usize, String)> {
         self.paths.iter().filter_map(|path| {
             let used = self.resolve(&path.names)?;
             Some((path.line, used))
@@ -57,14 +57,14 @@ impl Source {
     }
 
     /// Lists the lines that name a third-party crate.
-    pub(super) fn mentions(&self, name: &str) -> impl Iterator<Item = usize> {
+    pub(crate) fn mentions(&self, name: &str) -> impl Iterator<Item = usize> {
         let begins_with = move |path: &&Path| path.names.first().is_some_and(|n| n == name);
         self.paths.iter().filter(begins_with).map(|path| path.line)
     }
 
     /// Lists the lines that make a value of a type of `custody`: `Proof {`, `Proof(` and
     /// `Proof::function(`.
-    pub(super) fn makings(&self, proof: &str) -> impl Iterator<Item = usize> {
+    pub(crate) fn makings(&self, proof: &str) -> impl Iterator<Item = usize> {
         let is_proof = |path: &Path| {
             path.names
                 .windows(2)

@@ -1,12 +1,10 @@
 //! The law of the house: which module may use which, and where each third-party crate comes in.
 //! Reads the source as text; to change a table here is to change the design.
 
-mod scan;
-
 use std::fs;
 use std::path::Path;
 
-use self::scan::Source;
+use crate::support::source::Source;
 
 /// What each module may use of this crate, the top of the house first. Whoever is not named in a
 /// row is above it or beside it. A module that does not exist yet has its row already.
@@ -192,8 +190,8 @@ fn complain_about(findings: impl IntoIterator<Item = String>) {
     let findings: Vec<_> = findings.into_iter().collect();
     assert!(
         findings.is_empty(),
-        "{}\nIf the design itself should change, change the table in tests/it/layers/mod.rs and \
-         say why in the commit.",
+        "{}\nIf the design itself should change, change the table in tests/it/layers.rs and say why \
+         in the commit.",
         findings.join("\n")
     );
 }
