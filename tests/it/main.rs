@@ -1,1 +1,5 @@
-fn main() {}
+//! The integration tests: one binary, so that it is linked once.
+//! They know the program by its command line, the servers it talks to and the files it leaves.
+
+mod layers;
+mod support;

@@ -1,0 +1,346 @@
+//! A real Dovecot on loopback, with its own configuration, users and mail in a temporary folder.
+//! Never touches the system's Dovecot, its configuration or its service.
+
+mod config;
+
+use std::fs::{self, Permissions};
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use rustix::process::{getgid, getuid};
+use tempfile::TempDir;
+
+use self::config::{Config, Dialect, Identity};
+use super::DEADLINE;
+use super::certificates::Authority;
+use super::mail::Message;
+use super::maildir::Maildir;
+use super::model_server::{PASSWORD, USER};
+use super::process::{Program, Running};
+
+/// A user id that nobody has: root may not own mail, and the mail must not be anyone's.
+const MAIL_UID: u32 = 61_110;
+
+/// A Dovecot that runs: PLAIN, LOGIN and APOP, cleartext with STLS on one port, TLS on another.
+/// When a test fails its log is shown.
+pub(crate) struct Dovecot {
+    authority: Authority,
+    folder: TempDir,
+    identity: Identity,
+    port: u16,
+    running: Option<Running>,
+    tls_port: u16,
+}
+
+impl Dovecot {
+    /// Starts one with an empty maildrop; `None`, said on standard error, if none is installed and
+    /// `MAILPULL_TESTS_OPTIONAL=1` allows to go without.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub(crate) fn start() -> Option<Self> {
+        let Some(program) = find() else {
+            let may_skip = env::var_os("MAILPULL_TESTS_OPTIONAL").is_some_and(|value| value == "1");
+            assert!(
+                may_skip,
+                "dovecot is not installed: apt-get install dovecot-pop3d, or tests/run does it; \
+                 MAILPULL_TESTS_OPTIONAL=1 skips the tests that need it"
+            );
+            eprintln!("skipped: dovecot is not installed");
+            return None;
+        };
+        let dialect = dialect(&program);
+        // Another process may take a free port before Dovecot does: then it is tried again.
+        for _ in 0..5 {
+            let mut dovecot = Self::prepare();
+            if dovecot.launch(&program, dialect) {
+                return Some(dovecot);
+            }
+            eprintln!("{}", dovecot.log());
+        }
+        panic!("dovecot does not start; its log is above");
+    }
+
+    /// Where it listens without TLS; STLS is offered.
+    pub(crate) fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// Where it listens with TLS.
+    pub(crate) fn tls_address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.tls_port).into()
+    }
+
+    /// Who vouches for it, as localhost and 127.0.0.1.
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Names where its mail lies.
+    pub(crate) fn maildir(&self) -> Maildir {
+        Maildir::at(self.folder.path().join("mail"))
+    }
+
+    /// Puts messages into the maildrop, behind those that are there, as a delivery agent does.
+    ///
+    /// They lie there with LF, and Dovecot sends them with CRLF: so a bare LF comes out as CRLF,
+    /// CR CR LF loses a CR, and unique-ids are Dovecot's own.
+    pub(crate) fn deliver(&self, messages: &[Message]) -> &Self {
+        let maildir = self.maildir();
+        let before = maildir.count("new") + maildir.count("cur");
+        for (n, message) in (before + 1..).zip(messages) {
+            let stored = message.stored();
+            let on_the_wire = stored.len() + stored.iter().filter(|&&o| o == b'\n').count();
+            let sizes = format!("S={},W={on_the_wire}", stored.len());
+            let name = format!("{}.M{n:06}P1.test,{sizes}", 1_700_000_000 + n);
+            let unfinished = maildir.path().join("tmp").join(&name);
+            fs::write(&unfinished, stored).expect("mail can be written");
+            self.give(&unfinished);
+            fs::rename(unfinished, maildir.path().join("new").join(name))
+                .expect("mail can be delivered");
+        }
+        self
+    }
+
+    /// Reads what it logged until now.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    fn prepare() -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("mailpull-dovecot-")
+            .permissions(Permissions::from_mode(0o755))
+            .tempdir()
+            .expect("a temporary directory can be made");
+        let dovecot = Self {
+            authority: Authority::new(),
+            folder,
+            identity: identity(),
+            port: free_port(),
+            running: None,
+            tls_port: free_port(),
+        };
+        let (uid, gid) = dovecot.owner();
+        let certificate = dovecot.authority.certificate();
+        dovecot.write("cert.pem", &certificate.pem);
+        dovecot.write("key.pem", &certificate.key);
+        let home = dovecot.folder.path().display();
+        let user = format!("{USER}:{{PLAIN}}{PASSWORD}:{uid}:{gid}::{home}/mail::\n");
+        dovecot.write("users", &user);
+        let maildir = dovecot.maildir();
+        maildir.make();
+        dovecot.give(maildir.path());
+        for folder in ["tmp", "new", "cur"] {
+            dovecot.give(&maildir.path().join(folder));
+        }
+        dovecot
+    }
+
+    /// Whether it came up and greets.
+    fn launch(&mut self, program: &Path, dialect: Dialect) -> bool {
+        let config = Config {
+            dialect,
+            folder: self.folder.path(),
+            identity: &self.identity,
+            port: self.port,
+            tls_port: self.tls_port,
+        };
+        self.write("dovecot.conf", &config.to_string());
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("PATH", env::var_os("PATH").unwrap_or_default())
+            .arg("-F")
+            .arg("-c")
+            .arg(self.folder.path().join("dovecot.conf"));
+        let mut running = Program::new(command).start();
+        let begin = Instant::now();
+        while begin.elapsed() < DEADLINE {
+            if running.is_over() {
+                eprintln!("{}", running.wait());
+                return false;
+            }
+            if greets(self.address()) && TcpStream::connect(self.tls_address()).is_ok() {
+                self.running = Some(running);
+                return true;
+            }
+            // Nothing tells when a server is ready but asking it.
+            thread::sleep(Duration::from_millis(20));
+        }
+        false
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
+    }
+
+    /// Gives a file to the user whose mail it is.
+    fn give(&self, path: &Path) {
+        let (uid, gid) = self.owner();
+        if matches!(self.identity, Identity::Root { .. }) {
+            chown(path, Some(uid), Some(gid)).expect("root may give files away");
+        }
+    }
+
+    fn owner(&self) -> (u32, u32) {
+        match self.identity {
+            Identity::Root { mail } => (mail, mail),
+            Identity::User { gid, uid, .. } => (uid, gid),
+        }
+    }
+}
+
+impl Drop for Dovecot {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("--- the log of dovecot\n{}", self.log());
+        }
+        if let Some(running) = self.running.take() {
+            // Nothing is worth saving, and a polite end takes seconds.
+            running.kill();
+        }
+    }
+}
+
+fn find() -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
+        .map(|folder| folder.join("dovecot"))
+        .find(|program| program.is_file())
+}
+
+fn dialect(program: &Path) -> Dialect {
+    let version = output(Command::new(program).arg("--version"));
+    Dialect::of(&version)
+        .unwrap_or_else(|| panic!("no configuration is known for dovecot {version}"))
+}
+
+fn identity() -> Identity {
+    if getuid().is_root() {
+        return Identity::Root { mail: MAIL_UID };
+    }
+    Identity::User {
+        gid: getgid().as_raw(),
+        group: output(Command::new("id").arg("-gn")).trim().to_owned(),
+        uid: getuid().as_raw(),
+        user: output(Command::new("id").arg("-un")).trim().to_owned(),
+    }
+}
+
+fn output(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    assert!(output.status.success(), "{command:?}: {}", output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Finds a port that is free now. Dovecot cannot be told to choose one.
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("loopback has a free port")
+        .port()
+}
+
+fn greets(address: SocketAddr) -> bool {
+    let Ok(client) = TcpStream::connect(address) else {
+        return false;
+    };
+    let mut greeting = String::new();
+    let patience = client.set_read_timeout(Some(DEADLINE));
+    let heard = patience.and_then(|()| BufReader::new(client).read_line(&mut greeting));
+    heard.is_ok() && greeting.starts_with("+OK")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use super::*;
+    use crate::support::certificates::handshake;
+    use crate::support::mail::{byte_stuffed, ordinary};
+
+    fn say(mut client: impl Read + Write, commands: &str) -> String {
+        client.write_all(commands.as_bytes()).unwrap();
+        let mut replies = Vec::new();
+        client.read_to_end(&mut replies).unwrap();
+        String::from_utf8_lossy(&replies).into_owned()
+    }
+
+    fn login() -> String {
+        format!("USER {USER}\r\nPASS {PASSWORD}\r\n")
+    }
+
+    #[test]
+    fn dovecot_lists_and_sends_what_was_delivered_in_cleartext_and_tls() {
+        let Some(dovecot) = Dovecot::start() else {
+            return;
+        };
+        let messages = ordinary(1, 3);
+        dovecot.deliver(&messages);
+        let commands = login() + "LIST\r\nUIDL\r\nRETR 2\r\nQUIT\r\n";
+        let in_cleartext = TcpStream::connect(dovecot.address()).unwrap();
+        let in_tls = TcpStream::connect(dovecot.tls_address()).unwrap();
+        let in_tls = handshake(in_tls, dovecot.authority()).unwrap();
+        for replies in [say(in_cleartext, &commands), say(in_tls, &commands)] {
+            for (n, message) in (1..).zip(&messages) {
+                let scan = format!("\r\n{n} {}\r\n", message.octets.len());
+                assert!(replies.contains(&scan), "{scan} is not in {replies}");
+            }
+            let second = String::from_utf8(byte_stuffed(&messages[1].octets)).unwrap();
+            assert!(replies.contains(&second), "{replies}");
+            assert!(replies.ends_with("+OK Logging out.\r\n"), "{replies}");
+        }
+        dovecot.maildir().holds(&messages);
+    }
+
+    #[test]
+    fn dovecot_offers_every_mechanism_and_stls() {
+        let Some(dovecot) = Dovecot::start() else {
+            return;
+        };
+        let client = TcpStream::connect(dovecot.address()).unwrap();
+        let replies = say(client, "CAPA\r\nQUIT\r\n");
+        for offer in [
+            "PIPELINING",
+            "SASL PLAIN LOGIN",
+            "STLS",
+            "TOP",
+            "UIDL",
+            "USER",
+        ] {
+            assert!(
+                replies.lines().any(|line| line == offer),
+                "{offer}: {replies}"
+            );
+        }
+        // The timestamp of APOP (RFC 1939 section 7).
+        let greeting = replies.lines().next().unwrap();
+        assert!(
+            greeting.contains('<') && greeting.ends_with('>'),
+            "{greeting}"
+        );
+    }
+
+    #[test]
+    fn what_is_deleted_is_gone_after_quit() {
+        let Some(dovecot) = Dovecot::start() else {
+            return;
+        };
+        let messages = ordinary(1, 3);
+        dovecot.deliver(&messages);
+        let client = TcpStream::connect(dovecot.address()).unwrap();
+        say(client, &(login() + "DELE 1\r\nDELE 3\r\nQUIT\r\n"));
+        dovecot.maildir().holds(&messages[1..2]);
+    }
+}

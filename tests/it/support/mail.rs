@@ -1,0 +1,324 @@
+//! Mail for test servers: ordinary and odd, the same at every run.
+//! Knows no server and no Maildir.
+
+use std::f64::consts::TAU;
+use std::ops::RangeInclusive;
+
+/// A message as it lies in a maildrop.
+///
+/// POP3 cannot express a message whose last line has no CRLF: a server must end it before the
+/// final dot (RFC 1939 section 3). So every message here is empty or ends with CRLF.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Message {
+    /// The octets before byte-stuffing, lines ended by CRLF.
+    pub(crate) octets: Vec<u8>,
+    pub(crate) unique_id: Vec<u8>,
+}
+
+impl Message {
+    pub(crate) fn new(unique_id: impl Into<Vec<u8>>, octets: impl Into<Vec<u8>>) -> Self {
+        let octets = octets.into();
+        assert!(
+            octets.is_empty() || octets.ends_with(b"\r\n"),
+            "POP3 cannot express a message without a final CRLF"
+        );
+        Self {
+            octets,
+            unique_id: unique_id.into(),
+        }
+    }
+
+    /// Returns what must be delivered: CRLF becomes LF, nothing else changes.
+    pub(crate) fn stored(&self) -> Vec<u8> {
+        let mut stored = Vec::with_capacity(self.octets.len());
+        for (at, &octet) in self.octets.iter().enumerate() {
+            if octet != b'\r' || self.octets.get(at + 1) != Some(&b'\n') {
+                stored.push(octet);
+            }
+        }
+        stored
+    }
+}
+
+/// Byte-stuffs a message and adds the final dot: what follows the `+OK` of RETR.
+pub(crate) fn byte_stuffed(octets: &[u8]) -> Vec<u8> {
+    let mut sent = Vec::with_capacity(octets.len() + octets.len() / 32 + 3);
+    for (at, &octet) in octets.iter().enumerate() {
+        if octet == b'.' && (at == 0 || octets[..at].ends_with(b"\r\n")) {
+            sent.push(b'.');
+        }
+        sent.push(octet);
+    }
+    sent.extend_from_slice(b".\r\n");
+    sent
+}
+
+/// Makes everyday mail of 2 to 6 KB. Another seed makes other mail with other unique-ids.
+pub(crate) fn ordinary(seed: u64, count: usize) -> Vec<Message> {
+    let mut random = Random::new(seed);
+    (1..=count)
+        .map(|n| {
+            let size = random.between(2000..=6000);
+            letter(&mut random, seed, n, size)
+        })
+        .collect()
+}
+
+/// Makes mail whose sizes are spread as in real maildrops (log-normal, median 6 KB, up to 2 MB),
+/// with the odd letter of [`odd`] in between.
+pub(crate) fn mixed(seed: u64, count: usize) -> Vec<Message> {
+    let mut random = Random::new(seed);
+    let odd = odd();
+    (1..=count)
+        .map(|n| {
+            let size = random.log_normal(6000.0, 1.4).clamp(300.0, 2e6);
+            #[expect(clippy::cast_possible_truncation, reason = "clamped to 2 MB")]
+            let size = size as u64;
+            let mut message = letter(&mut random, seed, n, size);
+            if random.between(1..=10) == 1 {
+                let which = random.below(odd.len() as u64);
+                message.octets.clone_from(&odd[which].1.octets);
+            }
+            message
+        })
+        .collect()
+}
+
+/// Lists what goes wrong in clients, with a name for each.
+pub(crate) fn odd() -> Vec<(&'static str, Message)> {
+    let every_octet: Vec<u8> = (0..=255).collect();
+    let folded = format!("Subject: a\r\n{}\r\nb\r\n", " folded\r\n".repeat(5000));
+    let letters: [(&str, &[u8]); 26] = [
+        ("empty", b""),
+        ("one empty line", b"\r\n"),
+        ("empty lines only", b"\r\n\r\n\r\n\r\n"),
+        ("no header", b"\r\nbody\r\n"),
+        (
+            "no header and no empty line",
+            b"just text, no colon\r\nmore text\r\n",
+        ),
+        ("no body", b"Subject: all there is\r\n"),
+        ("no body after the empty line", b"Subject: header\r\n\r\n"),
+        (
+            "empty lines at the end",
+            b"Subject: a\r\n\r\nb\r\n\r\n\r\n\r\n",
+        ),
+        ("one dot", b".\r\n"),
+        (
+            "dots",
+            b"Subject: dots\r\n\r\n.\r\n..\r\n...\r\n.a\r\n..a\r\na.\r\n \r\n. \r\n",
+        ),
+        ("a dot first", b".Subject: a\r\n\r\n.\r\n"),
+        ("NUL", b"Subject: a\0b\r\n\r\n\0\r\n\0.\0\r\n"),
+        ("bare CR", b"Subject: a\r b\r\n\r\nc\rd\r\re\r\n\r.\r\n"),
+        ("bare LF", b"Subject: a\n\nb\nc\r\n\n\n\r\n"),
+        (
+            "a dot between bare LFs",
+            b"Subject: a\r\n\r\nb\n.\nc\n.\r\nd\r\n",
+        ),
+        ("CR CR LF", b"Subject: a\r\r\n\r\r\nb\r\r\n.\r\r\n"),
+        ("8-bit", b"Subject: gr\xfc\xdfe\r\n\r\n\x80\xff\xa0\r\n"),
+        (
+            "UTF-8 and a byte order mark",
+            "\u{feff}Subject: Grüße 📬\r\n\r\n\u{2028}\r\n".as_bytes(),
+        ),
+        (
+            "a From line first",
+            b"From joe@example.com Mon Jan  1 00:00:00 2024\r\nSubject: a\r\n\r\nb\r\n",
+        ),
+        (
+            "From lines in the body",
+            b"Subject: a\r\n\r\nFrom here\r\n>From there\r\n\r\nFrom \r\n",
+        ),
+        (
+            "a subject that talks to the terminal",
+            b"Subject: \x1b]0;owned\x07\x1b[2J\x9b31m\r\n\r\na\r\n",
+        ),
+        (
+            "a subject that turns the text around",
+            "Subject: \u{202e}gpj.exe\r\n\r\na\r\n".as_bytes(),
+        ),
+        (
+            "what looks like a reply",
+            b"Subject: a\r\n\r\n+OK\r\n-ERR\r\nQUIT\r\n",
+        ),
+        ("every octet", &[&every_octet[..], b"\r\n"].concat()),
+        ("a header of 5,001 lines", folded.as_bytes()),
+        (
+            "an encoded subject",
+            b"From: =?utf-8?b?SsO8cmdlbg==?= <j@example.com>\r\n\
+            Subject: =?iso-8859-1?q?gr=FC=DFe?=\r\nMIME-Version: 1.0\r\n\
+            Content-Type: multipart/mixed; boundary=\"=_b\"\r\n\r\n--=_b\r\n\r\na\r\n--=_b--\r\n",
+        ),
+    ];
+    let named = letters
+        .into_iter()
+        .map(|(name, octets)| (name, octets.to_vec()));
+    // A reader's buffer is a power of two, and CRLF.CRLF may lie across its end in every way.
+    let edges = (65528..=65541).map(|size| ("the end of a buffer", line_of(size)));
+    named
+        .chain(edges)
+        .enumerate()
+        .map(|(n, (name, octets))| (name, Message::new(format!("odd-{n:02}"), octets)))
+        .collect()
+}
+
+/// Makes a message that is a single line.
+pub(crate) fn one_line(octets: usize) -> Message {
+    Message::new(format!("line-{octets}"), line_of(octets))
+}
+
+fn line_of(octets: usize) -> Vec<u8> {
+    let mut line = vec![b'x'; octets];
+    line.splice(octets - 2.., *b"\r\n");
+    line
+}
+
+fn letter(random: &mut Random, seed: u64, n: usize, size: u64) -> Message {
+    let unique_id = format!("{n:08x}{seed:08x}");
+    let mut octets = format!(
+        "Return-Path: <sender{n}@example.com>\r\n\
+         Received: from mx.example.com by pop.example.com; Mon, 1 Jan 2024 {:02}:{:02}:{:02} +0000\r\n\
+         Date: Mon, 1 Jan 2024 {:02}:{:02}:{:02} +0000\r\n\
+         From: Sender {n} <sender{n}@example.com>\r\n\
+         To: joe@example.com\r\n\
+         Subject: Letter {n} about {}\r\n\
+         Message-ID: <{unique_id}@example.com>\r\n\r\n",
+        n / 3600 % 24,
+        n / 60 % 60,
+        n % 60,
+        n / 3600 % 24,
+        n / 60 % 60,
+        n % 60,
+        random.word()
+    )
+    .into_bytes();
+    while (octets.len() as u64) < size {
+        let words = random.between(1..=12);
+        for at in 0..words {
+            if at > 0 {
+                octets.push(b' ');
+            }
+            octets.extend_from_slice(random.word().as_bytes());
+        }
+        octets.extend_from_slice(b"\r\n");
+    }
+    Message::new(unique_id, octets)
+}
+
+/// SplitMix64: small, and the same numbers on every machine for ever.
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn between(&mut self, range: RangeInclusive<u64>) -> u64 {
+        range.start() + self.next() % (range.end() - range.start() + 1)
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "an index into a small list"
+    )]
+    fn below(&mut self, end: u64) -> usize {
+        (self.next() % end) as usize
+    }
+
+    /// A number whose logarithm is normally distributed (Box-Muller).
+    fn log_normal(&mut self, median: f64, sigma: f64) -> f64 {
+        let mut unit = || (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
+        let (radius, turn) = (unit(), unit());
+        let normal = (-2.0 * (1.0 - radius).ln()).sqrt() * (TAU * turn).cos();
+        median * (sigma * normal).exp()
+    }
+
+    fn word(&mut self) -> &'static str {
+        const WORDS: [&str; 24] = [
+            "maildrop",
+            "greeting",
+            ".",
+            "..",
+            ".dot",
+            "octets",
+            "From",
+            "the",
+            "a",
+            "and",
+            "Grüße",
+            "listing",
+            "unique",
+            "server",
+            "client",
+            "=3D",
+            ">From",
+            "ends",
+            "with",
+            "naïve",
+            "https://example.com/?a=b&c=d",
+            "QUIT",
+            "transaction",
+            "update",
+        ];
+        WORDS[self.below(WORDS.len() as u64)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn mail_is_the_same_at_every_run_and_another_with_another_seed() {
+        assert_eq!(mixed(7, 20), mixed(7, 20));
+        let all: HashSet<_> = [ordinary(1, 50), ordinary(2, 50)]
+            .concat()
+            .into_iter()
+            .map(|message| message.unique_id)
+            .collect();
+        assert_eq!(all.len(), 100);
+    }
+
+    #[test]
+    fn ordinary_mail_has_2_to_7_kb() {
+        let sizes = ordinary(1, 100)
+            .into_iter()
+            .map(|message| message.octets.len());
+        assert!(sizes.into_iter().all(|size| (2000..7000).contains(&size)));
+    }
+
+    #[test]
+    fn only_crlf_changes_when_a_message_is_stored() {
+        let message = Message::new("1", "a\r\nb\rc\nd\r\r\n.\r\n");
+        assert_eq!(message.stored(), b"a\nb\rc\nd\r\n.\n");
+    }
+
+    #[test]
+    fn a_dot_is_stuffed_after_crlf_only() {
+        let cases: [(&[u8], &[u8]); 4] = [
+            (b"", b".\r\n"),
+            (b".\r\n", b"..\r\n.\r\n"),
+            (b"a.\r\n..b\r\n", b"a.\r\n...b\r\n.\r\n"),
+            (b"a\n.\r\n", b"a\n.\r\n.\r\n"),
+        ];
+        for (octets, sent) in cases {
+            assert_eq!(byte_stuffed(octets), sent);
+        }
+    }
+
+    #[test]
+    fn a_line_has_the_size_that_was_asked_for() {
+        assert_eq!(one_line(10).octets, b"xxxxxxxx\r\n");
+    }
+}

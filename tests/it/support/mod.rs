@@ -1,0 +1,24 @@
+//! The words that the integration tests are written in: sandboxes, servers and mail.
+//! Knows the program only by its interface.
+#![allow(
+    dead_code,
+    reason = "a vocabulary: not every word is spoken in every state of the tests"
+)]
+
+pub(crate) mod certificates;
+pub(crate) mod dovecot;
+pub(crate) mod mail;
+pub(crate) mod maildir;
+pub(crate) mod model_server;
+pub(crate) mod outcome;
+pub(crate) mod process;
+pub(crate) mod sandbox;
+pub(crate) mod script;
+pub(crate) mod source;
+pub(crate) mod stream;
+
+use std::time::Duration;
+
+/// How long a test waits for anything before it fails: long enough for a busy machine, short
+/// enough that a hanging test is found the same day. Nothing measures against it.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(120);

@@ -1,0 +1,358 @@
+//! One session of the model server: RFC 1939 with CAPA, STLS and AUTH PLAIN.
+//! Knows nothing of other sessions but the maildrop they share.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read, Write};
+use std::mem;
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::super::mail::{Message, byte_stuffed};
+use super::super::stream::Stream;
+use super::{Behaviour, Cut, PASSWORD, Security, Shared, USER, lock};
+
+/// A session, from the greeting to its end.
+pub(super) struct Session<'a> {
+    behaviour: Behaviour,
+    cut: Option<Cut>,
+    heard: Vec<u8>,
+    pending: Vec<u8>,
+    sent: usize,
+    shared: &'a Shared,
+    state: State,
+    stream: Stream,
+}
+
+enum State {
+    Authorization {
+        user: String,
+    },
+    Transaction {
+        deleted: BTreeSet<usize>,
+        listed: Vec<Arc<Message>>,
+    },
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn open(
+        client: TcpStream,
+        shared: &'a Shared,
+        behaviour: Behaviour,
+        cut: Option<Cut>,
+    ) -> io::Result<Self> {
+        let mut stream = Stream::new(client)?;
+        if let Security::Tls(acceptor) = &behaviour.security {
+            stream.start_tls(acceptor).map_err(io::Error::other)?;
+        }
+        Ok(Self {
+            behaviour,
+            cut,
+            heard: Vec::new(),
+            pending: Vec::new(),
+            sent: 0,
+            shared,
+            state: State::Authorization {
+                user: String::new(),
+            },
+            stream,
+        })
+    }
+
+    /// Serves until QUIT, or until the connection breaks.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        let greeting = self.behaviour.greeting.clone();
+        self.say(&greeting)?;
+        if greeting.starts_with("+OK") {
+            while let Some(line) = self.line()? {
+                let is_over = self.obey(&line)?;
+                lock(&self.shared.log).commands.push(line);
+                if is_over {
+                    break;
+                }
+            }
+        }
+        self.flush()?;
+        self.stream.close()
+    }
+
+    /// Obeys one command; true when it was QUIT.
+    fn obey(&mut self, line: &str) -> io::Result<bool> {
+        let (verb, argument) = line.split_once(' ').unwrap_or((line, ""));
+        let verb = verb.to_ascii_uppercase();
+        match (&mut self.state, verb.as_str()) {
+            (_, "CAPA") => self.capabilities()?,
+            (_, "QUIT") => {
+                self.update();
+                self.say("+OK bye")?;
+                return Ok(true);
+            }
+            (State::Authorization { user }, "USER") => {
+                argument.clone_into(user);
+                self.say("+OK")?;
+            }
+            (State::Authorization { user }, "PASS") => {
+                let is_right = user == USER && argument == PASSWORD;
+                self.log_in(is_right)?;
+            }
+            (State::Authorization { .. }, "AUTH") if self.behaviour.sasl_plain => {
+                self.authenticate(argument)?;
+            }
+            (State::Authorization { .. }, "STLS") => self.start_tls()?,
+            (State::Authorization { .. }, _) => self.say("-ERR log in first")?,
+            (State::Transaction { deleted, .. }, "RSET") => {
+                deleted.clear();
+                self.say("+OK")?;
+            }
+            (State::Transaction { .. }, _) => self.transact(&verb, argument)?,
+        }
+        Ok(false)
+    }
+
+    fn transact(&mut self, verb: &str, argument: &str) -> io::Result<()> {
+        match verb {
+            "DELE" => self.delete(argument),
+            "LIST" => self.scan(argument, |session, message| session.octets(message)),
+            "NOOP" => self.say("+OK"),
+            "RETR" => self.retrieve(argument, None),
+            "STAT" => {
+                let left: Vec<_> = self.left().collect();
+                let octets: usize = left.iter().map(|(_, message)| message.octets.len()).sum();
+                self.say(&format!("+OK {} {octets}", left.len()))
+            }
+            "TOP" if self.behaviour.top => {
+                let (number, lines) = argument.split_once(' ').unwrap_or((argument, ""));
+                match lines.parse() {
+                    Ok(lines) => self.retrieve(number, Some(lines)),
+                    Err(_) => self.say("-ERR how many lines?"),
+                }
+            }
+            "UIDL" if self.behaviour.uidl => {
+                self.scan(argument, |_, message| message.unique_id.clone())
+            }
+            _ => self.say("-ERR unknown command"),
+        }
+    }
+
+    fn capabilities(&mut self) -> io::Result<()> {
+        let is_cleartext = matches!(self.stream, Stream::Plain(_));
+        let offers_stls = is_cleartext && matches!(self.behaviour.security, Security::Stls(_));
+        let offered = [
+            ("AUTH-RESP-CODE", true),
+            ("PIPELINING", self.behaviour.pipelining),
+            ("RESP-CODES", true),
+            ("SASL PLAIN", self.behaviour.sasl_plain),
+            ("STLS", offers_stls),
+            ("TOP", self.behaviour.top),
+            ("UIDL", self.behaviour.uidl),
+            ("USER", true),
+        ];
+        self.say("+OK")?;
+        for (capability, _) in offered.iter().filter(|(_, is_offered)| *is_offered) {
+            self.say(capability)?;
+        }
+        self.say(".")
+    }
+
+    fn start_tls(&mut self) -> io::Result<()> {
+        let Security::Stls(acceptor) = self.behaviour.security.clone() else {
+            return self.say("-ERR no TLS here");
+        };
+        self.say("+OK begin TLS")?;
+        self.flush()?;
+        self.heard.clear();
+        self.stream.start_tls(&acceptor).map_err(io::Error::other)
+    }
+
+    fn authenticate(&mut self, argument: &str) -> io::Result<()> {
+        let (mechanism, initial) = argument.split_once(' ').unwrap_or((argument, ""));
+        if !mechanism.eq_ignore_ascii_case("PLAIN") {
+            return self.say("-ERR no such mechanism");
+        }
+        let response = if initial.is_empty() {
+            self.say("+ ")?;
+            self.line()?.unwrap_or_default()
+        } else {
+            initial.to_owned()
+        };
+        let expected = format!("\0{USER}\0{PASSWORD}");
+        let is_right = STANDARD
+            .decode(response)
+            .is_ok_and(|said| said == expected.as_bytes());
+        self.log_in(is_right)
+    }
+
+    fn log_in(&mut self, is_right: bool) -> io::Result<()> {
+        if !is_right {
+            return self.say("-ERR [AUTH] wrong user or password");
+        }
+        self.state = State::Transaction {
+            deleted: BTreeSet::new(),
+            listed: lock(&self.shared.maildrop).clone(),
+        };
+        self.say("+OK logged in")
+    }
+
+    /// Answers LIST or UIDL, with or without a message-number.
+    fn scan(
+        &mut self,
+        argument: &str,
+        tell: impl Fn(&Self, &Message) -> Vec<u8>,
+    ) -> io::Result<()> {
+        if !argument.is_empty() {
+            let Some((number, message)) = self.find(argument) else {
+                return self.say("-ERR no such message");
+            };
+            let told = [format!("+OK {number} ").as_bytes(), &tell(self, &message)].concat();
+            return self.send(&[&told, &b"\r\n"[..]].concat());
+        }
+        let lines: Vec<u8> = self
+            .left()
+            .flat_map(|(number, message)| {
+                let told = tell(self, message);
+                [format!("{number} ").as_bytes(), &told, b"\r\n"].concat()
+            })
+            .collect();
+        self.say("+OK")?;
+        self.send(&lines)?;
+        self.say(".")
+    }
+
+    fn octets(&self, message: &Message) -> Vec<u8> {
+        let lie = self.behaviour.lies.get(&message.unique_id);
+        lie.map_or_else(|| message.octets.len().to_string(), Clone::clone)
+            .into_bytes()
+    }
+
+    fn retrieve(&mut self, number: &str, lines: Option<usize>) -> io::Result<()> {
+        let Some((_, message)) = self.find(number) else {
+            return self.say("-ERR no such message");
+        };
+        if self.behaviour.refused.contains(&message.unique_id) {
+            return self.say("-ERR this message cannot be read");
+        }
+        self.say("+OK")?;
+        match lines {
+            Some(lines) => self.send(&byte_stuffed(top(&message.octets, lines))),
+            None => {
+                let mut log = lock(&self.shared.log);
+                log.retrieved.push(message.unique_id.clone());
+                drop(log);
+                self.send(&byte_stuffed(&message.octets))
+            }
+        }
+    }
+
+    fn delete(&mut self, number: &str) -> io::Result<()> {
+        let found = self.find(number);
+        match (&mut self.state, found) {
+            (State::Transaction { deleted, .. }, Some((number, _))) => {
+                deleted.insert(number);
+                self.say("+OK")
+            }
+            _ => self.say("-ERR no such message"),
+        }
+    }
+
+    /// Enters UPDATE: what was marked goes, and only that, also when others deleted meanwhile.
+    fn update(&mut self) {
+        let State::Transaction { deleted, listed } = &self.state else {
+            return;
+        };
+        let goes = |message: &Arc<Message>| {
+            let mut doomed = deleted.iter().map(|number| &listed[number - 1]);
+            doomed.any(|other| Arc::ptr_eq(other, message))
+        };
+        lock(&self.shared.maildrop).retain(|message| !goes(message));
+    }
+
+    /// Lists what is not marked deleted.
+    fn left(&self) -> impl Iterator<Item = (usize, &Arc<Message>)> {
+        let (listed, deleted) = match &self.state {
+            State::Authorization { .. } => (&[][..], None),
+            State::Transaction { deleted, listed } => (&listed[..], Some(deleted)),
+        };
+        let is_left =
+            move |number: &usize| deleted.is_some_and(|deleted| !deleted.contains(number));
+        (1..).zip(listed).filter(move |(number, _)| is_left(number))
+    }
+
+    fn find(&self, number: &str) -> Option<(usize, Arc<Message>)> {
+        let number = number.parse().ok()?;
+        let (_, message) = self.left().find(|(other, _)| *other == number)?;
+        Some((number, Arc::clone(message)))
+    }
+
+    fn say(&mut self, line: &str) -> io::Result<()> {
+        self.send(format!("{line}\r\n").as_bytes())
+    }
+
+    fn send(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.pending.extend_from_slice(octets);
+        if self.pending.len() < 65536 {
+            return Ok(());
+        }
+        self.flush()
+    }
+
+    /// Sends what is kept, or as much of it as the fault allows.
+    fn flush(&mut self) -> io::Result<()> {
+        let pending = mem::take(&mut self.pending);
+        let limit = match self.cut {
+            Some(Cut::Fin(limit) | Cut::Reset(limit)) => limit - self.sent,
+            None => usize::MAX,
+        };
+        let (allowed, withheld) = pending.split_at(limit.min(pending.len()));
+        self.stream.write_all(allowed)?;
+        self.stream.flush()?;
+        self.sent += allowed.len();
+        if withheld.is_empty() {
+            return Ok(());
+        }
+        if let Some(Cut::Reset(_)) = self.cut {
+            self.stream.reset()?;
+        } else {
+            self.stream.cut()?;
+            // Closing with something unread would send RST, and take back what was sent.
+            io::copy(&mut self.stream, &mut io::sink())?;
+        }
+        Err(io::ErrorKind::ConnectionAborted.into())
+    }
+
+    /// Reads one command without CRLF; `None` when the client is gone.
+    fn line(&mut self) -> io::Result<Option<String>> {
+        loop {
+            if let Some(at) = self.heard.iter().position(|&octet| octet == b'\n') {
+                let line: Vec<_> = self.heard.drain(..=at).collect();
+                let line = String::from_utf8_lossy(&line);
+                return Ok(Some(line.trim_end_matches(['\r', '\n']).to_owned()));
+            }
+            self.flush()?;
+            let mut chunk = [0; 8192];
+            let count = self.stream.read(&mut chunk)?;
+            if count == 0 {
+                return Ok(None);
+            }
+            lock(&self.shared.log).turns += 1;
+            self.heard.extend_from_slice(&chunk[..count]);
+        }
+    }
+}
+
+/// Returns the header, the empty line and the first `lines` lines after it.
+fn top(octets: &[u8], lines: usize) -> &[u8] {
+    let mut left = None;
+    let mut end = 0;
+    for line in octets.split_inclusive(|&octet| octet == b'\n') {
+        match &mut left {
+            Some(0) => break,
+            Some(left) => *left -= 1,
+            None if line == b"\r\n" => left = Some(lines),
+            None => {}
+        }
+        end += line.len();
+    }
+    &octets[..end]
+}

@@ -1,0 +1,262 @@
+//! A child process with a hard time limit, in a process group of its own.
+//! Does not judge what it did; see `outcome`.
+
+use std::ffi::OsStr;
+use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+use super::DEADLINE;
+use super::outcome::Outcome;
+
+/// A program that is about to be run. Without [`Program::stdin`] its standard input is empty.
+pub(crate) struct Program {
+    command: Command,
+    deadline: Duration,
+    stdin: Option<Vec<u8>>,
+}
+
+impl Program {
+    pub(crate) fn new(mut command: Command) -> Self {
+        command
+            .process_group(0)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Self {
+            command,
+            deadline: DEADLINE,
+            stdin: None,
+        }
+    }
+
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn env_remove(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    pub(crate) fn stdin(mut self, octets: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(octets.into());
+        self
+    }
+
+    /// Runs it to its end.
+    #[track_caller]
+    pub(crate) fn run(self) -> Outcome {
+        self.start().wait()
+    }
+
+    /// Starts it, for a test that has something to do while it runs.
+    #[track_caller]
+    pub(crate) fn start(mut self) -> Running {
+        let shown = format!("{:?}", self.command.get_args().collect::<Vec<_>>());
+        let program = self.command.get_program().to_owned();
+        self.command.stdin(match self.stdin {
+            Some(_) => Stdio::piped(),
+            None => Stdio::null(),
+        });
+        let mut child = self
+            .command
+            .spawn()
+            .unwrap_or_else(|e| panic!("cannot run {}: {e}", program.display()));
+        let pid = Pid::from_child(&child);
+        if let (Some(mut pipe), Some(octets)) = (child.stdin.take(), self.stdin) {
+            // A child need not read all it is given: a broken pipe is its decision.
+            thread::spawn(move || drop(pipe.write_all(&octets)));
+        }
+        Running {
+            deadline: self.deadline,
+            pid,
+            program: format!("{} {shown}", program.display()),
+            stderr: Collector::start(child.stderr.take()),
+            stdout: Collector::start(child.stdout.take()),
+            status: wait_elsewhere(child),
+            ended: None,
+        }
+    }
+
+    /// Replaces the time limit. Only for tests of the time limit itself.
+    fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+}
+
+/// A program that runs. It is killed, with all its children, when dropped.
+pub(crate) struct Running {
+    deadline: Duration,
+    ended: Option<ExitStatus>,
+    pid: Pid,
+    program: String,
+    status: Receiver<io::Result<ExitStatus>>,
+    stderr: Collector,
+    stdout: Collector,
+}
+
+impl Running {
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn is_over(&mut self) -> bool {
+        if let Ok(status) = self.status.try_recv() {
+            self.ended = Some(status.expect("a child can be waited for"));
+        }
+        self.ended.is_some()
+    }
+
+    /// Sends a signal to the program alone, not to its children.
+    pub(crate) fn signal(&self, signal: Signal) -> &Self {
+        kill_process(self.pid, signal).expect("the program still runs");
+        self
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    ///
+    /// When the time limit passes; everything it printed until then is shown.
+    #[track_caller]
+    pub(crate) fn wait(mut self) -> Outcome {
+        if !self.is_over() {
+            match self.status.recv_timeout(self.deadline) {
+                Ok(status) => self.ended = Some(status.expect("a child can be waited for")),
+                Err(_) => {
+                    self.kill_group();
+                    panic!(
+                        "{} still ran after {:?}\n--- stdout\n{}\n--- stderr\n{}",
+                        self.program,
+                        self.deadline,
+                        self.stdout.so_far(),
+                        self.stderr.so_far()
+                    );
+                }
+            }
+        }
+        let status = self.ended.expect("it was waited for");
+        Outcome {
+            program: self.program.clone(),
+            stderr: self.stderr.all(self.deadline),
+            status,
+            stdout: self.stdout.all(self.deadline),
+        }
+    }
+
+    /// Kills it and all its children, and waits for its end.
+    #[track_caller]
+    pub(crate) fn kill(self) -> Outcome {
+        self.kill_group();
+        self.wait()
+    }
+
+    fn kill_group(&self) {
+        // It may have ended by itself: then there is nobody left to kill.
+        let _ = kill_process_group(self.pid, Signal::KILL);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // An ended child was waited for: its number may already be someone else's.
+        if self.ended.is_none() {
+            self.kill_group();
+        }
+    }
+}
+
+fn wait_elsewhere(mut child: Child) -> Receiver<io::Result<ExitStatus>> {
+    let (sender, receiver) = mpsc::channel();
+    // Nobody listens any more when the test has already failed.
+    thread::spawn(move || drop(sender.send(child.wait())));
+    receiver
+}
+
+/// Collects what a child prints, so that its pipes never fill.
+struct Collector {
+    done: Receiver<()>,
+    octets: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Collector {
+    fn start(pipe: Option<impl Read + Send + 'static>) -> Self {
+        let octets = Arc::new(Mutex::new(Vec::new()));
+        let (sender, done) = mpsc::channel();
+        let mut pipe = pipe.expect("the pipe was asked for");
+        let shared = Arc::clone(&octets);
+        thread::spawn(move || {
+            let mut chunk = [0; 8192];
+            while let Ok(n @ 1..) = pipe.read(&mut chunk) {
+                shared
+                    .lock()
+                    .expect("nobody panics while collecting")
+                    .extend_from_slice(&chunk[..n]);
+            }
+            drop(sender);
+        });
+        Self { done, octets }
+    }
+
+    /// Waits for the end of the pipe. What a child left behind may hold it open: then what came
+    /// within the time limit must do.
+    fn all(&self, deadline: Duration) -> Vec<u8> {
+        // The end is the sender's being dropped; nothing is ever sent.
+        let _ = self.done.recv_timeout(deadline);
+        self.octets
+            .lock()
+            .expect("nobody panics while collecting")
+            .clone()
+    }
+
+    fn so_far(&self) -> String {
+        let octets = self.octets.lock().expect("nobody panics while collecting");
+        String::from_utf8_lossy(&octets).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str) -> Program {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        Program::new(command)
+    }
+
+    #[test]
+    fn both_outputs_and_the_status_are_collected() {
+        let outcome = sh("cat; echo err >&2; exit 75").stdin("out").run();
+        outcome.fails_with(75).stdout_is("out").stderr_is("err\n");
+    }
+
+    #[test]
+    #[should_panic(expected = "still ran after")]
+    fn a_program_that_hangs_fails_the_test() {
+        sh("exec tail -f /dev/null")
+            .deadline(Duration::from_millis(50))
+            .run();
+    }
+
+    #[test]
+    fn a_signal_is_seen_in_the_outcome() {
+        let running = sh("exec tail -f /dev/null").start();
+        running.signal(Signal::KILL);
+        running.wait().is_killed_by(Signal::KILL);
+    }
+}

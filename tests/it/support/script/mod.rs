@@ -1,0 +1,165 @@
+//! A scripted POP3 server: conversations written down as exact transcripts.
+//! Knows nothing of what the words mean; for a server that does, see `model_server`.
+//!
+//! One step a line; indentation, empty lines and lines that begin with `#` do not count.
+//!
+//! | step | what the server does |
+//! |---|---|
+//! | `S: text` | sends the text and CRLF |
+//! | `C: text` | waits for exactly this text and CRLF |
+//! | `raw: text` | sends the text with `\r \n \t \0 \\ \xHH` replaced, and nothing after it |
+//! | `drip: text` | the same, one octet a segment |
+//! | `endless: text` | the same again and again, until the client leaves |
+//! | `send NAME` | sends what was attached under this name |
+//! | `message NAME` | sends it byte-stuffed, with the final `.` |
+//! | `flush` | ends the segment; without it all that is sent between two `C:` is one write |
+//! | `tls` | shakes hands for TLS |
+//! | `tls refused` | the same, and the client must break it off |
+//! | `close` | ends properly (TLS: close_notify), then waits for the client to do the same |
+//! | `cut` | sends FIN (TLS: without close_notify) and ignores what still comes |
+//! | `reset` | sends RST |
+//! | `stall` | is silent, ignoring what comes, until the client leaves |
+//! | `reached NAME` | lets [`Server::reached`] return |
+//! | `hold NAME` | goes on after [`Server::release`] |
+//!
+//! After the last step the client must close without another octet.
+
+mod server;
+mod wire;
+
+use std::collections::HashMap;
+
+use native_tls::TlsAcceptor;
+
+use super::mail;
+
+pub(crate) use self::server::Server;
+
+/// Conversations to be had one after the other, one a connection.
+#[derive(Default)]
+pub(crate) struct Script {
+    acceptor: Option<TlsAcceptor>,
+    attachments: HashMap<String, Vec<u8>>,
+    conversations: Vec<String>,
+}
+
+impl Script {
+    pub(crate) fn new(conversation: impl Into<String>) -> Self {
+        Self::default().then(conversation)
+    }
+
+    /// Adds a conversation for the next connection.
+    pub(crate) fn then(mut self, conversation: impl Into<String>) -> Self {
+        self.conversations.push(conversation.into());
+        self
+    }
+
+    /// Gives octets a name for `send` and `message`.
+    pub(crate) fn attach(mut self, name: &str, octets: impl Into<Vec<u8>>) -> Self {
+        self.attachments.insert(name.to_owned(), octets.into());
+        self
+    }
+
+    /// Says who the server is after `tls`.
+    pub(crate) fn identity(mut self, acceptor: TlsAcceptor) -> Self {
+        self.acceptor = Some(acceptor);
+        self
+    }
+
+    /// Starts the server on a free port of 127.0.0.1.
+    ///
+    /// # Panics
+    ///
+    /// When a line is no step.
+    #[track_caller]
+    pub(crate) fn serve(self) -> Server {
+        let conversations = self
+            .conversations
+            .iter()
+            .map(|text| {
+                text.lines()
+                    .map(str::trim_start)
+                    .filter(|line| !line.is_empty() && !line.starts_with('#'))
+                    .map(|line| (line.to_owned(), self.step(line)))
+                    .collect()
+            })
+            .collect();
+        Server::start(conversations, self.acceptor)
+    }
+
+    #[track_caller]
+    fn step(&self, line: &str) -> Step {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match (word, rest) {
+            ("S:", text) => Step::Send(format!("{text}\r\n").into()),
+            ("C:", text) => Step::Expect(format!("{text}\r\n").into()),
+            ("raw:", text) => Step::Send(unescape(text)),
+            ("drip:", text) => Step::Drip(unescape(text)),
+            ("endless:", text) => Step::Endless(unescape(text)),
+            ("send", name) => Step::Send(self.attachment(name).to_vec()),
+            ("message", name) => Step::Send(mail::byte_stuffed(self.attachment(name))),
+            ("flush", "") => Step::Flush,
+            ("tls", "") => Step::Tls,
+            ("tls", "refused") => Step::TlsRefused,
+            ("close", "") => Step::Close,
+            ("cut", "") => Step::Cut,
+            ("reset", "") => Step::Reset,
+            ("stall", "") => Step::Stall,
+            ("reached", name) => Step::Reached(name.to_owned()),
+            ("hold", name) => Step::Hold(name.to_owned()),
+            _ => panic!("no step of a script: {line:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn attachment(&self, name: &str) -> &[u8] {
+        let attached = self.attachments.get(name);
+        attached.unwrap_or_else(|| panic!("nothing is attached as {name:?}"))
+    }
+}
+
+/// One step of a conversation; the table above says what each does.
+enum Step {
+    Close,
+    Cut,
+    Drip(Vec<u8>),
+    Endless(Vec<u8>),
+    Expect(Vec<u8>),
+    Flush,
+    Hold(String),
+    Reached(String),
+    Reset,
+    Send(Vec<u8>),
+    Stall,
+    Tls,
+    TlsRefused,
+}
+
+#[track_caller]
+fn unescape(text: &str) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(octet) = rest.next() {
+        octets.push(match octet {
+            b'\\' => match rest.next() {
+                Some(b'r') => b'\r',
+                Some(b'n') => b'\n',
+                Some(b't') => b'\t',
+                Some(b'0') => 0,
+                Some(b'\\') => b'\\',
+                Some(b'x') => {
+                    let digits = [rest.next(), rest.next()].map(Option::unwrap_or_default);
+                    let digits = str::from_utf8(&digits).unwrap_or_default();
+                    u8::from_str_radix(digits, 16)
+                        .unwrap_or_else(|_| panic!("\\x wants two hexadecimal digits: {text}"))
+                }
+                _ => panic!("no escape of a script: {text:?}"),
+            },
+            octet => octet,
+        });
+    }
+    octets
+}
+
+#[cfg(test)]
+mod tests;

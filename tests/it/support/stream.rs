@@ -1,0 +1,103 @@
+//! The server's end of a connection, cleartext or TLS, and the ways to end it.
+//! Knows no lines.
+
+use std::io::{self, Read, Write};
+use std::mem;
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+use native_tls::{TlsAcceptor, TlsStream};
+
+/// How long a test server waits for a client that says nothing, or that does not read.
+pub(crate) const SOCKET_DEADLINE: Duration = Duration::from_secs(60);
+
+/// A connection to a client.
+pub(crate) enum Stream {
+    /// Nothing is left of it.
+    Broken,
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// Takes a socket and gives every wait a deadline and every write a segment.
+    pub(crate) fn new(socket: TcpStream) -> io::Result<Self> {
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(SOCKET_DEADLINE))?;
+        socket.set_write_timeout(Some(SOCKET_DEADLINE))?;
+        Ok(Self::Plain(socket))
+    }
+
+    /// Shakes hands. The error of a client that breaks off is text.
+    pub(crate) fn start_tls(&mut self, acceptor: &TlsAcceptor) -> Result<(), String> {
+        match mem::replace(self, Self::Broken) {
+            Self::Plain(socket) => {
+                let shaken = acceptor.accept(socket).map_err(|e| e.to_string())?;
+                *self = Self::Tls(Box::new(shaken));
+                Ok(())
+            }
+            Self::Broken | Self::Tls(_) => Err("TLS was started before".to_owned()),
+        }
+    }
+
+    /// Ends the server's side properly: close_notify if there is TLS, then FIN.
+    pub(crate) fn close(&mut self) -> io::Result<()> {
+        if let Self::Tls(stream) = self {
+            stream.shutdown()?;
+        }
+        self.cut()
+    }
+
+    /// Sends FIN and nothing else.
+    pub(crate) fn cut(&mut self) -> io::Result<()> {
+        match self.socket() {
+            Some(socket) => socket.shutdown(Shutdown::Write),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends RST.
+    pub(crate) fn reset(&mut self) -> io::Result<()> {
+        if let Some(socket) = self.socket() {
+            rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO))?;
+        }
+        *self = Self::Broken;
+        Ok(())
+    }
+
+    fn socket(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Broken => None,
+            Self::Plain(socket) => Some(socket),
+            Self::Tls(stream) => Some(stream.get_ref()),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Broken => Ok(0),
+            Self::Plain(socket) => socket.read(buf),
+            Self::Tls(stream) => stream.read(buf),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Broken => Err(io::ErrorKind::NotConnected.into()),
+            Self::Plain(socket) => socket.write(buf),
+            Self::Tls(stream) => stream.write(buf),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Broken => Ok(()),
+            Self::Plain(socket) => socket.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}
