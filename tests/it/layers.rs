@@ -10,16 +10,17 @@ use crate::support::source::Source;
 /// row is above it or beside it. A module that does not exist yet has its row already.
 const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("lib", &[]),
+    ("main", &[&["cli", "commands"], LEAVES]),
     (
-        "main",
-        &[&["cli", "commands"], MIDDLE, SERVICES, SHARED, LEAVES],
+        "commands",
+        &[&["cli", "settle"], MIDDLE, SERVICES, SHARED, LEAVES],
     ),
-    ("commands", &[&["cli"], MIDDLE, SERVICES, SHARED, LEAVES]),
-    ("cli", &[&["config"], SERVICES, LEAVES]),
+    ("cli", &[]),
     // Only the options that each service declares.
     ("config", &[&["dial", "net", "delivery", "plan"], LEAVES]),
     ("dial", &[&["net", "pop3"], LEAVES]),
-    ("engine", &[SERVICES, SHARED, LEAVES]),
+    ("engine", &[&["settle"], SERVICES, SHARED, LEAVES]),
+    ("settle", &[&["delivery", "report", "seen"], SHARED, LEAVES]),
     // The services do not know each other; they meet in the engine.
     ("delivery", &[SHARED, LEAVES]),
     ("net", &[SHARED, LEAVES]),
@@ -27,18 +28,29 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("pop3", &[SHARED, LEAVES]),
     ("report", &[SHARED, LEAVES]),
     ("seen", &[SHARED, LEAVES]),
-    ("custody", &[LEAVES]),
+    ("custody", &[&["headers"], LEAVES]),
     ("headers", &[LEAVES]),
+    ("known", &[LEAVES]),
     ("digest", &[]),
     ("exit", &[]),
-    ("maildrop", &[&["digest", "text"]]),
+    ("interrupt", &[]),
+    ("maildrop", &[&["text"]]),
+    ("moment", &[]),
     ("secret", &[]),
     ("text", &[]),
 ];
 const MIDDLE: &[&str] = &["config", "dial", "engine"];
 const SERVICES: &[&str] = &["delivery", "net", "plan", "pop3", "report", "seen"];
-const SHARED: &[&str] = &["custody", "headers"];
-const LEAVES: &[&str] = &["digest", "exit", "maildrop", "secret", "text"];
+const SHARED: &[&str] = &["custody", "headers", "known"];
+const LEAVES: &[&str] = &[
+    "digest",
+    "exit",
+    "interrupt",
+    "maildrop",
+    "moment",
+    "secret",
+    "text",
+];
 
 /// Where each third-party crate may be named: files, or folders with all that is in them.
 const DOORS: &[(&str, &[&str])] = &[
@@ -46,18 +58,19 @@ const DOORS: &[(&str, &[&str])] = &[
     ("base64", &["pop3/auth.rs"]),
     ("clap", &["cli.rs"]),
     ("dirs", &["config/"]),
+    ("humantime", &["commands/log.rs"]),
     ("indicatif", &["report/terminal.rs"]),
     ("mailparse", &["headers.rs"]),
     ("md5", &["pop3/auth.rs"]),
     ("memchr", EVERYWHERE),
     ("native_tls", &["net/tls.rs"]),
-    ("rpassword", &["config/password.rs"]),
+    ("rpassword", &["config/password/prompt.rs"]),
     ("rusqlite", &["seen/"]),
     ("rustix", EVERYWHERE),
     ("serde_json", &["report/json.rs"]),
     ("sha2", &["digest.rs"]),
     ("shell_words", &["config/"]),
-    ("signal_hook", &["net/interrupt.rs"]),
+    ("signal_hook", &["interrupt.rs"]),
     ("strsim", &["config/"]),
     ("thiserror", EVERYWHERE),
     ("toml", &["config/file.rs"]),
@@ -67,7 +80,7 @@ const EVERYWHERE: &[&str] = &[""];
 
 /// Who makes each proof of custody. Besides its maker only `custody.rs`, which defines it, may.
 const MAKERS: &[(&str, &str)] = &[
-    ("Receipt", "pop3"),
+    ("Receipt", "delivery"),
     ("Durable", "delivery"),
     ("Staged", "seen"),
     ("Delivered", "delivery"),
