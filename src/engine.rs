@@ -4,31 +4,24 @@
 //! wrong ends it early by dropping the session, which closes the connection without UPDATE: the
 //! server then deletes nothing, and the next run goes on from what is recorded.
 
-use std::collections::HashSet;
 use std::io::{Read, Write};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::thread;
-use std::time::Duration;
 
 use crate::custody::Recorded;
-use crate::delivery::{self, Incoming, Intake, Target};
+use crate::delivery::Target;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::known::{KnownMessages, State};
 use crate::maildrop::{Identity, Listing, Message, MessageNumber};
 use crate::moment::Moment;
 use crate::plan::{self, Keep, Pick, Plan, Policy};
-use crate::pop3::{self, Farewell, Pipeline, Retrieved, Sizes, Transaction};
+use crate::pop3::{self, Farewell, Sizes, Transaction};
+use crate::receive::{self, Receiver};
 use crate::report::{Desk, Event, Intent, Octets, Summary};
 use crate::seen::{self, Ledger};
-use crate::settle::{self, Arrival, Batch, Purpose, Settled, Settler};
+use crate::settle::{self, Settled, Settler};
 use crate::text::ServerText;
-
-/// How long after a signal messages that were asked for may still arrive; what is left of the
-/// five seconds is for settling, DELE and QUIT.
-const LAST_ARRIVALS: Duration = Duration::from_secs(2);
-/// How many octets of a message are written at once.
-const CHUNK: usize = 128 * 1024;
 
 /// What a poll shall do.
 #[derive(Clone, Debug)]
@@ -47,14 +40,6 @@ pub enum Error {
     /// There is no session.
     #[error(transparent)]
     Connect(Failure),
-    /// The target failed.
-    #[error("{doing}: {source}")]
-    Delivery {
-        /// What was being done.
-        doing: &'static str,
-        /// Why it failed.
-        source: delivery::Error,
-    },
     /// A signal asked the run to end.
     #[error("interrupted")]
     Interrupted,
@@ -66,6 +51,9 @@ pub enum Error {
         /// Why it failed.
         source: pop3::Error,
     },
+    /// Messages did not arrive.
+    #[error(transparent)]
+    Receive(receive::Error),
     /// The database failed.
     #[error("{doing}: {source}")]
     Seen {
@@ -87,7 +75,7 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Connect(failure) => failure.exit,
-            Self::Delivery { source, .. } => source.exit(),
+            Self::Receive(source) => source.exit(),
             Self::Interrupted | Self::Unconfirmed(_) => Exit::Temporary,
             Self::Pop3 { source, .. } => source.exit(),
             Self::Seen { source, .. } => source.exit(),
@@ -221,7 +209,7 @@ impl Poll<'_> {
         let (target, desk, interrupt) = (self.target, self.desk, self.interrupt);
         let mut settler = Settler::new(self.ledger, target, desk);
         let (batches, arriving) = sync_channel(1);
-        let (fetched, settled) = thread::scope(|scope| {
+        let (received, settled) = thread::scope(|scope| {
             let settling = scope.spawn(move || {
                 let settled = arriving.iter().try_for_each(|batch| settler.settle(batch));
                 // Closes the channel, so that fetching stops where settling cannot go on.
@@ -229,7 +217,7 @@ impl Poll<'_> {
                 let finished = settler.finish();
                 (settled, finished)
             });
-            let fetch = Fetch {
+            let receiver = Receiver {
                 listing,
                 plan,
                 intake: target.intake(),
@@ -238,21 +226,21 @@ impl Poll<'_> {
                 interrupt,
                 batches,
             };
-            let fetched = fetch.run(session);
+            let received = receiver.run(session);
             let settled = settling
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            (fetched, settled)
+            (received, settled)
         });
         let (settling, finished) = settled;
         let settled = finished?;
         summary.add(&settled.summary);
         settling?;
-        let fetched = fetched?;
-        for message in &fetched.too_large {
+        let missing = received?;
+        for message in &missing.too_large {
             self.tell_too_large(message)?;
         }
-        for (message, why) in &fetched.refused {
+        for (message, why) in &missing.refused {
             summary.failed += 1;
             self.problem(
                 summary,
@@ -401,124 +389,21 @@ pub fn rehearse(listing: &Listing, plan: &Plan, desk: Desk<'_>) -> Summary {
     }
 }
 
-/// Reads messages from a session and passes them on in batches.
-struct Fetch<'a> {
-    listing: &'a Listing,
-    plan: &'a Plan,
-    intake: &'a Intake,
-    max_size: Option<u64>,
-    desk: Desk<'a>,
-    interrupt: &'a Interrupt,
-    batches: SyncSender<Batch>,
-}
-
-/// What did not arrive although it was asked for.
-#[derive(Default)]
-struct Fetched {
-    refused: Vec<(Message, ServerText)>,
-    too_large: Vec<Message>,
-}
-
-impl Fetch<'_> {
-    /// Fetches everything; what is complete when something fails is passed on all the same.
-    fn run<S: Read + Write>(self, session: &mut Transaction<S>) -> Result<Fetched, Error> {
-        let mut batch = Batch::default();
-        let fetched = self.receive(session, &mut batch);
-        if !batch.is_empty() {
-            // Refused only where settling has failed, which is then the error that is told.
-            let _ = self.batches.send(batch);
-        }
-        fetched
-    }
-
-    fn receive<S: Read + Write>(
-        &self,
-        session: &mut Transaction<S>,
-        batch: &mut Batch,
-    ) -> Result<Fetched, Error> {
-        let compared: HashSet<_> = self
-            .plan
-            .compare
-            .iter()
-            .map(|pick| self.listing.number(pick.position))
-            .collect();
-        let picks = self.plan.fetch.iter().chain(&self.plan.compare);
-        let messages = picks.map(|pick| self.listing.message(pick.position, pick.copy));
-        let mut pipeline = session.retrieve(messages);
-        let mut fetched = Fetched::default();
-        let retrieving = while_doing("retrieving messages");
-        while let Some((message, retrieved)) = pipeline.next().map_err(&retrieving)? {
-            match retrieved {
-                Retrieved::Refused(refusal) => fetched.refused.push((message, refusal.text)),
-                Retrieved::Body => match self.store(&mut pipeline, &message)? {
-                    None => fetched.too_large.push(message),
-                    Some(incoming) => {
-                        let number = message.number;
-                        let purpose = if compared.contains(&number) {
-                            Purpose::Comparison
-                        } else {
-                            Purpose::Delivery
-                        };
-                        batch.push(Arrival {
-                            number,
-                            receipt: incoming.finish(message),
-                            purpose,
-                        });
-                    }
-                },
-            }
-            self.desk.tell(Event::Retrieved);
-            if batch.is_due() && self.batches.send(std::mem::take(batch)).is_err() {
-                return Err(Error::Interrupted);
-            }
-            if self.interrupt.signal().is_some() {
-                pipeline.stop_asking();
-                if self.interrupt.is_over(LAST_ARRIVALS) {
-                    return Err(Error::Interrupted);
-                }
-            }
-        }
-        Ok(fetched)
-    }
-
-    /// Stores the message that comes next, to its end; `None` if it turned out to be over the
-    /// limit, whatever LIST said.
-    fn store<S: Read + Write>(
-        &self,
-        pipeline: &mut Pipeline<'_, S, impl Iterator<Item = Message>>,
-        message: &Message,
-    ) -> Result<Option<Incoming>, Error> {
-        let storing = |source| Error::Delivery {
-            doing: "storing a message",
-            source,
-        };
-        let mut incoming = Some(self.intake.accept(message).map_err(storing)?);
-        let mut chunk = Vec::with_capacity(CHUNK);
-        loop {
-            let read = pipeline
-                .read(&mut chunk)
-                .map_err(while_doing("retrieving messages"))?;
-            let Some(octets) = read else {
-                return Ok(incoming);
-            };
-            self.desk.tell(Event::Received(octets as u64));
-            if let Some(file) = &mut incoming {
-                file.write(&chunk).map_err(storing)?;
-                if self.max_size.is_some_and(|max| file.octets() > max) {
-                    incoming = None;
-                }
-            }
-            chunk.clear();
-        }
-    }
-}
-
 fn while_doing(doing: &'static str) -> impl Fn(pop3::Error) -> Error {
     move |source| {
         if source.is_interrupt() {
             Error::Interrupted
         } else {
             Error::Pop3 { doing, source }
+        }
+    }
+}
+
+impl From<receive::Error> for Error {
+    fn from(error: receive::Error) -> Self {
+        match error {
+            receive::Error::Interrupted => Self::Interrupted,
+            error => Self::Receive(error),
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod moment;
 pub mod net;
 pub mod plan;
 pub mod pop3;
+pub mod receive;
 pub mod report;
 pub mod secret;
 pub mod seen;

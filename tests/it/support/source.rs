@@ -91,7 +91,8 @@ impl Source {
             }
             start -= 2;
         }
-        let before = self.word(start.wrapping_sub(1));
+        let is_reference = self.word(start.wrapping_sub(1)) == "&";
+        let before = self.word(start.wrapping_sub(if is_reference { 2 } else { 1 }));
         match self.word(at + 1) {
             "{" => !["->", "enum", "for", "impl", "struct"].contains(&before),
             "(" => before != "struct",

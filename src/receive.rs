@@ -1,0 +1,178 @@
+//! Reads messages off a session into files (step 1 of the custody order) and passes them on in
+//! batches.
+//! Does not know what becomes of them.
+
+use std::collections::HashSet;
+use std::io::{Read, Write};
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use crate::delivery::{self, Incoming, Intake};
+use crate::exit::Exit;
+use crate::interrupt::Interrupt;
+use crate::maildrop::{Listing, Message};
+use crate::plan::Plan;
+use crate::pop3::{self, Pipeline, Retrieved, Transaction};
+use crate::report::{Desk, Event};
+use crate::settle::{Arrival, Batch, Purpose};
+use crate::text::ServerText;
+
+/// How long after a signal messages that were asked for may still arrive; what is left of the
+/// five seconds is for settling, DELE and QUIT.
+const LAST_ARRIVALS: Duration = Duration::from_secs(2);
+/// How many octets of a message are written at once.
+const CHUNK: usize = 128 * 1024;
+
+/// Why receiving ended early. The session can then only be closed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A message could not be stored.
+    #[error("storing a message: {0}")]
+    Delivery(#[from] delivery::Error),
+    /// A signal asked the run to end.
+    #[error("interrupted")]
+    Interrupted,
+    /// The session failed.
+    #[error("retrieving messages: {0}")]
+    Pop3(pop3::Error),
+    /// What arrived could not be settled; whoever settles knows why.
+    #[error("nobody takes what arrives")]
+    Unsettled,
+}
+
+impl Error {
+    /// The exit status that it leads to.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Delivery(error) => error.exit(),
+            Self::Interrupted | Self::Unsettled => Exit::Temporary,
+            Self::Pop3(error) => error.exit(),
+        }
+    }
+}
+
+impl From<pop3::Error> for Error {
+    fn from(error: pop3::Error) -> Self {
+        if error.is_interrupt() {
+            Self::Interrupted
+        } else {
+            Self::Pop3(error)
+        }
+    }
+}
+
+/// What is to be received, and where it goes.
+pub struct Receiver<'a> {
+    /// The listing of this session.
+    pub listing: &'a Listing,
+    /// What to fetch of it.
+    pub plan: &'a Plan,
+    /// Where messages arrive.
+    pub intake: &'a Intake,
+    /// Larger messages, in octets, are thrown away and left on the server.
+    pub max_size: Option<u64>,
+    /// Whom it is told.
+    pub desk: Desk<'a>,
+    /// Whether the run shall end.
+    pub interrupt: &'a Interrupt,
+    /// Who settles.
+    pub batches: SyncSender<Batch>,
+}
+
+/// What did not arrive although it was asked for.
+#[derive(Debug, Default)]
+pub struct Missing {
+    /// Refused by the server, and what it said.
+    pub refused: Vec<(Message, ServerText)>,
+    /// Over the limit, whatever LIST said.
+    pub too_large: Vec<Message>,
+}
+
+impl Receiver<'_> {
+    /// Receives everything; what is complete when something fails is passed on all the same.
+    ///
+    /// # Errors
+    /// The session, the disk or a signal ended it.
+    pub fn run<S: Read + Write>(self, session: &mut Transaction<S>) -> Result<Missing, Error> {
+        let mut batch = Batch::default();
+        let missing = self.receive(session, &mut batch);
+        if !batch.is_empty() {
+            // Refused only where settling has failed, which is then the error that is told.
+            let _ = self.batches.send(batch);
+        }
+        missing
+    }
+
+    fn receive<S: Read + Write>(
+        &self,
+        session: &mut Transaction<S>,
+        batch: &mut Batch,
+    ) -> Result<Missing, Error> {
+        let compared: HashSet<_> = self
+            .plan
+            .compare
+            .iter()
+            .map(|pick| self.listing.number(pick.position))
+            .collect();
+        let picks = self.plan.fetch.iter().chain(&self.plan.compare);
+        let messages = picks.map(|pick| self.listing.message(pick.position, pick.copy));
+        let mut pipeline = session.retrieve(messages);
+        let mut missing = Missing::default();
+        while let Some((message, retrieved)) = pipeline.next()? {
+            match retrieved {
+                Retrieved::Refused(refusal) => missing.refused.push((message, refusal.text)),
+                Retrieved::Body => match self.store(&mut pipeline, &message)? {
+                    None => missing.too_large.push(message),
+                    Some(incoming) => {
+                        let number = message.number;
+                        let purpose = if compared.contains(&number) {
+                            Purpose::Comparison
+                        } else {
+                            Purpose::Delivery
+                        };
+                        batch.push(Arrival {
+                            number,
+                            receipt: incoming.finish(message),
+                            purpose,
+                        });
+                    }
+                },
+            }
+            self.desk.tell(Event::Retrieved);
+            if batch.is_due() && self.batches.send(std::mem::take(batch)).is_err() {
+                return Err(Error::Unsettled);
+            }
+            if self.interrupt.signal().is_some() {
+                pipeline.stop_asking();
+                if self.interrupt.is_over(LAST_ARRIVALS) {
+                    return Err(Error::Interrupted);
+                }
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Stores the message that comes next, to its end; `None` if it turned out to be over the
+    /// limit, whatever LIST said.
+    fn store<S: Read + Write>(
+        &self,
+        pipeline: &mut Pipeline<'_, S, impl Iterator<Item = Message>>,
+        message: &Message,
+    ) -> Result<Option<Incoming>, Error> {
+        let mut incoming = Some(self.intake.accept(message)?);
+        let mut chunk = Vec::with_capacity(CHUNK);
+        loop {
+            let Some(octets) = pipeline.read(&mut chunk)? else {
+                return Ok(incoming);
+            };
+            self.desk.tell(Event::Received(octets as u64));
+            if let Some(file) = &mut incoming {
+                file.write(&chunk)?;
+                if self.max_size.is_some_and(|max| file.octets() > max) {
+                    incoming = None;
+                }
+            }
+            chunk.clear();
+        }
+    }
+}
