@@ -3,6 +3,7 @@
 //!
 //! Each proof has one maker, which a test checks; nothing here touches a disk or a database.
 
+use std::fmt;
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -32,28 +33,28 @@ pub struct Parcel {
 /// Where messages are delivered, as it is remembered across runs.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Place {
-    /// Maildir or MDA.
-    pub kind: PlaceKind,
-    /// The absolute path of the Maildir, or of the spool.
+    /// The absolute path of the Maildir, or of the spool from which an MDA is fed.
     pub path: PathBuf,
     /// The inode of the folder where messages come to stand: a Maildir made anew has another.
     pub inode: u64,
+    /// The MDA, where it is one.
+    pub program: Option<String>,
 }
 
 impl Place {
     /// Whether it is the same path, made anew or not.
     pub fn is_at(&self, other: &Self) -> bool {
-        (self.kind, &self.path) == (other.kind, &other.path)
+        self.path == other.path
     }
 }
 
-/// What kind of place a [`Place`] is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum PlaceKind {
-    /// A Maildir.
-    Maildir,
-    /// The spool from which an MDA is fed.
-    Spool,
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.program {
+            Some(program) => f.write_str(program),
+            None => self.path.display().fmt(f),
+        }
+    }
 }
 
 /// Step 1: the message is complete in tmp/, its terminator was seen. Made by a delivery target.

@@ -233,9 +233,11 @@ impl Poll<'_> {
             (received, settled)
         });
         let (settling, finished) = settled;
-        let settled = finished?;
-        summary.add(&settled.summary);
+        if let Ok(settled) = &finished {
+            summary.add(&settled.summary);
+        }
         settling?;
+        let settled = finished?;
         let missing = received?;
         for message in &missing.too_large {
             self.tell_too_large(message)?;
@@ -382,7 +384,7 @@ pub fn rehearse(listing: &Listing, plan: &Plan, desk: Desk<'_>) -> Summary {
         delivered: plan.fetch.len(),
         octets: sizes.sum(),
         deleted: plan.delete.len(),
-        kept: plan.kept + plan.too_large.len(),
+        kept: listing.len() + listing.nameless().len() - plan.delete.len(),
         postponed: plan.postponed,
         is_dry: true,
         ..Summary::default()

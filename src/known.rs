@@ -49,6 +49,8 @@ pub struct Delivery {
     pub was_repeated: bool,
     /// The Maildir, or the spool from which an MDA took it.
     pub target: PathBuf,
+    /// The MDA, if it was one.
+    pub program: Option<String>,
     /// Its file name there.
     pub file_name: String,
     /// Its length in octets.

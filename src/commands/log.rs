@@ -65,7 +65,10 @@ fn line(delivery: &Delivery) -> String {
         Octets(delivery.octets),
         delivery.from,
         delivery.subject,
-        delivery.target.display(),
+        delivery
+            .program
+            .as_deref()
+            .unwrap_or(&*delivery.target.to_string_lossy()),
     )
 }
 

@@ -186,14 +186,14 @@ impl Intake {
     }
 
     /// Removes what an interrupted run left: files of this account that the database does not
-    /// know. Only right under the account's lock.
+    /// know and whose process is no more. Only right under the account's lock.
     ///
     /// # Errors
     /// The folder cannot be read or a file not removed.
     pub fn sweep(&self, staged: &HashSet<String>) -> Result<(), Error> {
         for name in self.folder.names()? {
             let is_known = str::from_utf8(&name).is_ok_and(|name| staged.contains(name));
-            if self.names.is_ours(&name) && !is_known {
+            if self.names.is_abandoned(&name) && !is_known {
                 self.folder.remove(OsStr::from_bytes(&name))?;
             }
         }

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::intake::{Folder, Intake};
 use super::{Error, Target};
-use crate::custody::{Delivered, Outcome, Place, PlaceKind, Staged};
+use crate::custody::{Delivered, Outcome, Place, Staged};
 use crate::moment::Moment;
 
 /// A staged message that is nowhere was taken by a mail reader, for so long as nobody may have
@@ -49,9 +49,9 @@ impl Maildir {
         let new = Folder::open(&path.join("new"))?;
         let cur = Folder::open(&path.join("cur"))?;
         let place = Place {
-            kind: PlaceKind::Maildir,
             path: path.to_owned(),
             inode: new.inode()?,
+            program: None,
         };
         Ok(Self {
             intake: Intake::new(tmp, tag),

@@ -14,8 +14,8 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, geteuid, kill_process_group};
 
 use super::intake::{Folder, Intake};
-use super::{Error as DeliveryError, Target};
-use crate::custody::{Delivered, Outcome, Place, PlaceKind, Staged, sender};
+use super::{Error as DeliveryError, Target, unique_name};
+use crate::custody::{Delivered, Outcome, Place, Staged, sender};
 use crate::exit::Exit;
 use crate::headers::HeaderReader;
 use crate::interrupt::{Broken, Interrupt};
@@ -251,9 +251,9 @@ impl Mda {
         let folder = Folder::open(spool)?;
         let words = scratch_file(&folder, tag)?;
         let place = Place {
-            kind: PlaceKind::Spool,
             path: spool.to_owned(),
             inode: folder.inode()?,
+            program: Some(program.to_owned()),
         };
         Ok(Self {
             intake: Intake::new(folder, tag),
@@ -431,7 +431,11 @@ fn find_program(program: &str) -> Result<(), Error> {
 /// held open by what a program leaves running.
 fn scratch_file(folder: &Folder, tag: &str) -> Result<File, DeliveryError> {
     // With the account's tag, so that it is swept up if a kill comes before its removal.
-    let name = format!("words.P{}_mp{tag}.", std::process::id());
+    let name = format!(
+        "words.P{}_mp{tag}.{}",
+        std::process::id(),
+        unique_name::host()
+    );
     let cannot = |errno| DeliveryError::cannot("create", &folder.path_of(&name), errno);
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::TRUNC;
     let mode = Mode::RUSR | Mode::WUSR;

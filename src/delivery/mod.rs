@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use crate::custody::{Outcome, Place, PlaceKind, Staged};
+use crate::custody::{Outcome, Place, Staged};
 use crate::exit::Exit;
 
 pub mod intake;
@@ -59,12 +59,11 @@ pub enum Reopened {
 
 /// Opens a place to which an earlier run wanted to deliver. `tag` tells the account's files.
 pub fn reopen(place: &Place, tag: &str) -> Reopened {
-    match place.kind {
-        PlaceKind::Spool => Reopened::NeedsMda,
-        PlaceKind::Maildir => Maildir::open_existing(&place.path, tag)
-            .map_or(Reopened::Missing, |maildir| {
-                Reopened::Target(Box::new(maildir))
-            }),
+    match place.program {
+        Some(_) => Reopened::NeedsMda,
+        None => Maildir::open_existing(&place.path, tag).map_or(Reopened::Missing, |maildir| {
+            Reopened::Target(Box::new(maildir))
+        }),
     }
 }
 

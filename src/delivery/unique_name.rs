@@ -5,6 +5,8 @@ use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::digest::Digest;
@@ -52,11 +54,29 @@ impl UniqueNames {
         )
     }
 
-    /// Whether a file with this name was made for this account.
-    pub fn is_ours(&self, name: &[u8]) -> bool {
-        let mark = format!("_mp{}.", self.tag);
-        memchr::memmem::find(name, mark.as_bytes()).is_some()
+    /// Whether a file with this name was made for this account by a process that is no more.
+    ///
+    /// Another host's, or a living process's, belongs to somebody who uses the same Maildir with a
+    /// database of his own.
+    pub fn is_abandoned(&self, name: &[u8]) -> bool {
+        let Some(name) = str::from_utf8(name).ok() else {
+            return false;
+        };
+        let is_ours = name.contains(&format!("_mp{}.", self.tag)) && name.ends_with(&self.host);
+        let pid = name
+            .split_once('P')
+            .map(|(_, behind)| behind.split(|c: char| !c.is_ascii_digit()).next())
+            .and_then(|digits| digits?.parse().ok());
+        is_ours && pid.is_some_and(|pid| pid == self.pid || !is_alive(pid))
     }
+}
+
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| {
+        // One that belongs to another user cannot be signalled, but lives.
+        !matches!(test_kill_process(pid), Err(Errno::SRCH))
+    })
 }
 
 /// Sixteen hexadecimal digits that differ from run to run.
@@ -68,7 +88,7 @@ fn random() -> String {
 }
 
 /// This host's name; `/` and `:` as the Maildir rules write them.
-fn host() -> String {
+pub(super) fn host() -> String {
     let name = rustix::system::uname();
     let name: String = name
         .nodename()
@@ -89,15 +109,33 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn names_differ_and_are_recognised() {
+    fn names_differ() {
         let names = UniqueNames::new("0badcafe");
         let unique_id = UniqueId::new(b"../../etc/passwd").expect("it is valid");
         let made: HashSet<_> = (0..1000).map(|_| names.next(&unique_id)).collect();
         assert_eq!(made.len(), 1000);
         for name in made {
-            assert!(names.is_ours(name.as_bytes()));
-            assert!(!UniqueNames::new("deadbeef").is_ours(name.as_bytes()));
             assert!(!name.contains('/') && !name.contains(':') && name.len() < 255);
+        }
+    }
+
+    #[test]
+    fn only_what_a_dead_process_of_this_account_left_is_abandoned() {
+        let names = UniqueNames::new("0badcafe");
+        let unique_id = UniqueId::new(b"1").expect("it is valid");
+        let own = names.next(&unique_id);
+        let pid = format!("P{}Q", process::id());
+        let of_process = |other: &str| own.replace(&pid, &format!("P{other}Q"));
+        for (name, is_abandoned) in [
+            (own.clone(), true),
+            (of_process("2147483647"), true),
+            (of_process("1"), false),
+            (of_process(""), false),
+            (own.replace("_mp0badcafe", "_mpdeadbeef"), false),
+            (format!("{own}.elsewhere"), false),
+            ("1.P2147483647.host".into(), false),
+        ] {
+            assert_eq!(names.is_abandoned(name.as_bytes()), is_abandoned, "{name}");
         }
     }
 }

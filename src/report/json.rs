@@ -57,6 +57,7 @@ fn object(event: Event<'_>) -> Option<Value> {
             "from": parcel.header.from.to_string(),
             "subject": parcel.header.subject.to_string(),
             "target": place.path.to_string_lossy(),
+            "program": place.program,
             "file_name": parcel.file_name,
         }),
         Event::Finished(summary) => json!({
@@ -95,6 +96,7 @@ pub fn delivery(delivery: &Delivery, time: &dyn Fn(Moment) -> String) -> String 
         "deleted": delivery.deleted.map(time),
         "possibly_repeated": delivery.was_repeated,
         "target": delivery.target.to_string_lossy(),
+        "program": delivery.program,
         "file_name": delivery.file_name,
         "octets": delivery.octets,
         "from": delivery.from.to_string(),

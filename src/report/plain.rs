@@ -54,7 +54,7 @@ impl Plain {
                 Octets(parcel.octets),
                 parcel.header.from,
                 parcel.header.subject,
-                place.path.display()
+                place
             ))),
             Event::Deleted(what) if is_verbose => Some(told(&format_args!("deleted {what}"))),
             Event::Trace(who, line) if self.verbosity >= Verbosity::Trace => {

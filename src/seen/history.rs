@@ -57,7 +57,7 @@ impl History {
             .connection
             .prepare(
                 "SELECT a.name, d.unique_id, d.delivered, d.deleted, d.repeated, d.target,
-                        d.file_name, d.octets, d.sender, d.subject
+                        d.file_name, d.octets, d.sender, d.subject, d.program
                  FROM delivery d JOIN account a ON a.id = d.account
                  WHERE ?1 IS NULL OR a.name = ?1 ORDER BY d.id",
             )
@@ -85,5 +85,6 @@ fn delivery(row: &rusqlite::Row<'_>) -> rusqlite::Result<Delivery> {
         octets: row.get::<_, i64>(7)?.cast_unsigned(),
         from: text(8)?,
         subject: text(9)?,
+        program: row.get(10)?,
     })
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::{Error, Lock, StateFolder, schema};
-use crate::custody::{Durable, Outcome, Parcel, Place, PlaceKind, Recorded, Staged};
+use crate::custody::{Durable, Outcome, Parcel, Place, Recorded, Staged};
 use crate::digest::Digest;
 use crate::exit::Exit;
 use crate::headers::Header;
@@ -102,8 +102,8 @@ impl Ledger {
             connection
                 .prepare(
                     "SELECT s.unique_id, s.copy, s.size, d.file_name, d.octets, d.digest,
-                            d.header_digest, d.sender, d.subject, d.kind, d.target, d.inode,
-                            d.staged, s.handed_over
+                            d.header_digest, d.sender, d.subject, d.target, d.inode,
+                            d.staged, s.handed_over, d.program
                      FROM seen s JOIN delivery d USING (account, unique_id, copy)
                      WHERE s.account = ?1 AND s.state = 1 ORDER BY d.id",
                 )?
@@ -134,7 +134,7 @@ impl Ledger {
                  ON CONFLICT DO UPDATE SET state = 1, size = ?4, attempts = 0, handed_over = 0",
             )?;
             let mut delivery = transaction.prepare(
-                "INSERT OR REPLACE INTO delivery (account, unique_id, copy, kind, target, inode,
+                "INSERT OR REPLACE INTO delivery (account, unique_id, copy, program, target, inode,
                      file_name, octets, digest, header_digest, sender, subject, staged)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             )?;
@@ -147,7 +147,7 @@ impl Ledger {
                     key,
                     unique_id,
                     copy,
-                    place.kind as u8,
+                    place.program,
                     place.path.as_os_str().as_bytes(),
                     place.inode.cast_signed(),
                     parcel.file_name,
@@ -211,7 +211,7 @@ impl Ledger {
         self.read(|connection| {
             let mut is_delivered = connection.prepare(
                 "SELECT 1 FROM seen WHERE account = ?1 AND unique_id = ?2 AND copy = ?3
-                 AND state IN (2, 3)",
+                 AND state = 2",
             )?;
             let mut recorded = Vec::new();
             for (number, identity) in messages {
@@ -467,15 +467,12 @@ fn recall(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
         },
     };
     let place = Place {
-        kind: match row.get::<_, u8>(9)? {
-            0 => PlaceKind::Maildir,
-            _ => PlaceKind::Spool,
-        },
-        path: PathBuf::from(OsString::from_vec(row.get(10)?)),
-        inode: row.get::<_, i64>(11)?.cast_unsigned(),
+        path: PathBuf::from(OsString::from_vec(row.get(9)?)),
+        inode: row.get::<_, i64>(10)?.cast_unsigned(),
+        program: row.get(13)?,
     };
-    let since = Moment(row.get(12)?);
-    Ok(Some(Staged::recalled(parcel, place, since, row.get(13)?)))
+    let since = Moment(row.get(11)?);
+    Ok(Some(Staged::recalled(parcel, place, since, row.get(12)?)))
 }
 
 fn state(number: u8) -> State {

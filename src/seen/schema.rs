@@ -54,8 +54,8 @@ CREATE TABLE delivery (
     account       INTEGER NOT NULL REFERENCES account (id),
     unique_id     BLOB    NOT NULL,
     copy          INTEGER NOT NULL,
-    kind          INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 1),  -- Maildir, spool of an MDA
-    target        BLOB    NOT NULL,         -- absolute path
+    program       TEXT,                     -- the MDA, if it is one
+    target        BLOB    NOT NULL,         -- absolute path of the Maildir, or of the spool
     inode         INTEGER NOT NULL,         -- of the folder it stands in
     file_name     TEXT    NOT NULL,
     octets        INTEGER NOT NULL,         -- as stored
