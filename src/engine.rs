@@ -2,7 +2,9 @@
 //!
 //! recover → connect → list → plan → fetch and settle → delete → quit. Everything that can go
 //! wrong ends it early by dropping the session, which closes the connection without UPDATE: the
-//! server then deletes nothing, and the next run goes on from what is recorded.
+//! server then deletes nothing, and the next run goes on from what is recorded. After such an end
+//! that run deletes what is due in a session of its own before it fetches, so that deletions are
+//! not kept waiting by whatever breaks the sessions.
 
 use std::io::{Read, Write};
 use std::sync::mpsc::sync_channel;
@@ -107,19 +109,34 @@ impl Poll<'_> {
     pub fn run<S: Read + Write>(
         mut self,
         summary: &mut Summary,
-        connect: impl FnOnce() -> Result<Transaction<S>, Failure>,
+        mut connect: impl FnMut() -> Result<Transaction<S>, Failure>,
     ) -> Result<(), Error> {
         self.recover(summary)?;
-        let mut session = connect().map_err(Error::Connect)?;
-        let known = self.ledger.known().map_err(reading)?;
-        let (listing, mut plan) = survey(&mut session, &known, &self.orders.policy)?;
-        drop(known);
-        self.hold_surprising_deletions(&mut plan, summary)?;
+        let (mut session, mut listing, mut plan) = self.open_session(&mut connect, summary)?;
+        let was_cut_off = self.ledger.was_cut_off().map_err(reading)?;
+        if was_cut_off && plan.asks_for_both() {
+            let due = self.due(&listing, &plan.deletions_only(), Settled::default())?;
+            self.delete_and_quit(session, &due, summary)?;
+            (session, listing, plan) = self.open_session(&mut connect, summary)?;
+        }
         self.tell_plan(&listing, &plan, summary)?;
 
         let settled = self.fetch(&mut session, &listing, &plan, summary)?;
         let due = self.due(&listing, &plan, settled)?;
         self.delete_and_quit(session, &due, summary)
+    }
+
+    /// Connects, lists the maildrop and decides about every message.
+    fn open_session<S: Read + Write>(
+        &mut self,
+        connect: &mut impl FnMut() -> Result<Transaction<S>, Failure>,
+        summary: &mut Summary,
+    ) -> Result<(Transaction<S>, Listing, Plan), Error> {
+        let mut session = connect().map_err(Error::Connect)?;
+        let known = self.ledger.known().map_err(reading)?;
+        let (listing, mut plan) = survey(&mut session, &known, &self.orders.policy)?;
+        self.hold_surprising_deletions(&mut plan, summary)?;
+        Ok((session, listing, plan))
     }
 
     /// Finishes what an earlier run began, without a server.
@@ -176,10 +193,10 @@ impl Poll<'_> {
         }
         summary.kept = listing.len() + listing.nameless().len();
         summary.postponed = plan.postponed;
-        let picks = || plan.fetch.iter().chain(&plan.compare);
+        let picks = plan.fetch.iter().chain(&plan.compare);
         self.desk.tell(Event::Begun {
-            messages: picks().count(),
-            octets: picks().map(|pick| listing.size(pick.position)).sum(),
+            messages: plan.retrievals(),
+            octets: picks.map(|pick| listing.size(pick.position)).sum(),
         });
         Ok(())
     }
@@ -206,6 +223,9 @@ impl Poll<'_> {
         plan: &Plan,
         summary: &mut Summary,
     ) -> Result<Settled, Error> {
+        if plan.retrievals() > 0 {
+            self.ledger.begin_session().map_err(recording)?;
+        }
         let (target, desk, interrupt) = (self.target, self.desk, self.interrupt);
         let mut settler = Settler::new(self.ledger, target, desk);
         let (batches, arriving) = sync_channel(1);
@@ -312,13 +332,13 @@ impl Poll<'_> {
         }
         match session.quit() {
             Farewell::Committed => {
-                self.ledger.bury(&marked).map_err(recording)?;
+                self.ledger.end_session(&marked).map_err(recording)?;
                 for recorded in &marked {
                     let unique_id = &recorded.identity().unique_id;
                     self.desk.tell(Event::Deleted(unique_id));
                 }
-                summary.deleted = marked.len();
-                summary.kept -= marked.len();
+                summary.deleted += marked.len();
+                summary.kept = summary.kept.saturating_sub(marked.len());
                 Ok(())
             }
             Farewell::Unknown(_) if marked.is_empty() => Ok(()),

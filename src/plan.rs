@@ -201,6 +201,24 @@ impl Plan {
         self.delete.len() + self.compare.len()
     }
 
+    /// How many messages are asked for.
+    pub fn retrievals(&self) -> usize {
+        self.fetch.len() + self.compare.len()
+    }
+
+    /// Whether there is something to delete as well as something to fetch.
+    pub fn asks_for_both(&self) -> bool {
+        !self.delete.is_empty() && self.retrievals() > 0
+    }
+
+    /// The part of it that needs nothing to be fetched.
+    pub fn deletions_only(&self) -> Self {
+        Self {
+            delete: self.delete.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Leaves them all on the server.
     pub fn hold_deletions(&mut self) {
         self.kept += self.deletions();

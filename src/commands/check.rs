@@ -36,7 +36,7 @@ fn check(account: &Account, folder: &StateFolder, setting: &Setting<'_>) -> anyh
     let server = account.dial.net.endpoint.to_string();
     let ledger = Ledger::open(folder, &account.name, &server, &account.dial.user)?;
     let known = ledger.known()?;
-    let mut session = setting.connect(account)?;
+    let mut session = setting.connector(account)()?;
     // The limits bound a run, not what waits.
     let (listing, plan) = engine::survey(&mut session, &known, &Policy::default())?;
     // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.

@@ -69,7 +69,7 @@ fn fetch(
         desk: setting.desk(&account.name),
         interrupt: &setting.interrupt,
     };
-    let ended = poll.run(summary, || setting.connect(account));
+    let ended = poll.run(summary, setting.connector(account));
     let exit = ended
         .as_ref()
         .map_or_else(engine::Error::exit, |()| summary.exit);
@@ -104,7 +104,7 @@ fn rehearse(
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
     let known = open_ledger(account, folder)?.known()?;
-    let mut session = setting.connect(account)?;
+    let mut session = setting.connector(account)()?;
     let (listing, plan) = engine::survey(&mut session, &known, &account.policy)?;
     *summary = engine::rehearse(&listing, &plan, setting.desk(&account.name));
     // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.

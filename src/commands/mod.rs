@@ -13,6 +13,7 @@ use crate::net::Stream;
 use crate::pop3::{Direction, Trace, Transaction};
 use crate::report::plain::{Color, Summaries, Verbosity};
 use crate::report::{Desk, Event, Json, Plain, Reporter, Terminal};
+use crate::secret::Secret;
 use crate::seen::{self, StateFolder};
 
 mod check;
@@ -74,21 +75,34 @@ impl Setting<'_> {
         Ok(StateFolder::open(&path)?)
     }
 
-    /// Gets the password, connects and logs in.
-    fn connect(&self, account: &Account) -> Result<Transaction<Stream>, Failure> {
-        let password = account
+    /// What connects and logs in to an account, as often as it is called; the password is got once.
+    fn connector<'a>(
+        &'a self,
+        account: &'a Account,
+    ) -> impl FnMut() -> Result<Transaction<Stream>, Failure> + 'a {
+        let mut password = None;
+        move || {
+            let password = match &password {
+                Some(password) => password,
+                None => password.insert(self.obtain_password(account)?),
+            };
+            let endpoint = &account.dial.net.endpoint;
+            let desk = self.desk(&account.name);
+            desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
+            dial::dial(
+                &account.dial,
+                password,
+                self.trace(account),
+                &self.interrupt,
+            )
+            .map_err(|error| Failure::new(&error, error.exit()))
+        }
+    }
+
+    fn obtain_password(&self, account: &Account) -> Result<Secret, Failure> {
+        account
             .obtain_password(&|| self.interrupt.signal().is_some())
-            .map_err(|error| Failure::new(&error, error.exit()))?;
-        let endpoint = &account.dial.net.endpoint;
-        let desk = self.desk(&account.name);
-        desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
-        dial::dial(
-            &account.dial,
-            &password,
-            self.trace(account),
-            &self.interrupt,
-        )
-        .map_err(|error| Failure::new(&error, error.exit()))
+            .map_err(|error| Failure::new(&error, error.exit()))
     }
 
     /// Passes the conversation on to the reporter, for `-vv`.

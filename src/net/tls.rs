@@ -42,7 +42,10 @@ pub enum Error {
         source: io::Error,
     },
     /// The server and we have no common ground.
-    #[error("the TLS handshake with {name} failed: {why}")]
+    #[error(
+        "the TLS handshake with {name} failed: {why}; does this port speak TLS from the first \
+         octet (995)? One that does not (110) wants security = \"starttls\""
+    )]
     Refused {
         /// The server.
         name: String,
@@ -144,9 +147,20 @@ fn refused(name: &str, error: HandshakeError<Socket>) -> Error {
                     name,
                     why: why.to_owned(),
                 },
-                None => Error::Refused { name, why: text },
+                None => Error::Refused {
+                    name,
+                    why: reason(&text).to_owned(),
+                },
             }
         }
+    }
+}
+
+/// The reason in OpenSSL's `error:number:library:function:reason:file:line:`.
+fn reason(text: &str) -> &str {
+    match text.split(':').nth(4) {
+        Some(reason) if text.starts_with("error:") && !reason.is_empty() => reason,
+        _ => text,
     }
 }
 

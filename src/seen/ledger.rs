@@ -267,13 +267,44 @@ impl Ledger {
         })
     }
 
-    /// Notes that these messages are gone from the server: it committed.
+    /// Notes that messages are about to be retrieved in a session that has not ended yet.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn begin_session(&mut self) -> Result<(), Error> {
+        let key = self.key.0;
+        self.write(|transaction| {
+            transaction.execute("UPDATE account SET in_session = 1 WHERE id = ?1", [key])?;
+            Ok(())
+        })
+    }
+
+    /// Whether the last session in which messages were retrieved ended without QUIT.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn was_cut_off(&self) -> Result<bool, Error> {
+        self.read(|connection| {
+            connection.query_row(
+                "SELECT in_session FROM account WHERE id = ?1",
+                [self.key.0],
+                |row| row.get(0),
+            )
+        })
+    }
+
+    /// Notes that the server confirmed the end of the session, and that these messages are gone
+    /// from it.
     ///
     /// # Errors
     /// Nothing was written; the next listing tells it again.
-    pub fn bury(&mut self, deleted: &[Recorded]) -> Result<(), Error> {
+    pub fn end_session(&mut self, deleted: &[Recorded]) -> Result<(), Error> {
+        if deleted.is_empty() && !self.was_cut_off()? {
+            return Ok(());
+        }
         let (key, now) = (self.key.0, Moment::now());
         self.write(|transaction| {
+            transaction.execute("UPDATE account SET in_session = 0 WHERE id = ?1", [key])?;
             let mut seen = transaction.prepare(
                 "UPDATE seen SET state = 3, gone = ?4
                  WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
