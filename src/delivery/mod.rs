@@ -12,6 +12,7 @@ use crate::exit::Exit;
 pub mod intake;
 pub mod maildir;
 pub mod mda;
+mod template;
 pub mod unique_name;
 
 pub use intake::{Incoming, Intake};

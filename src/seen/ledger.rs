@@ -7,10 +7,9 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
-use super::{Error, Lock, StateFolder, schema};
+use super::{Error, Lock, StateFolder, account, schema};
 use crate::custody::{Durable, Outcome, Parcel, Place, Recorded, Staged};
 use crate::digest::Digest;
-use crate::exit::Exit;
 use crate::headers::Header;
 use crate::known::{Known, KnownMessages, State};
 use crate::maildrop::{AccountKey, Identity, MessageNumber, UniqueId};
@@ -22,7 +21,7 @@ use crate::text::ServerText;
 pub struct Ledger {
     connection: Connection,
     folder: StateFolder,
-    key: AccountKey,
+    pub(super) key: AccountKey,
     tag: String,
 }
 
@@ -44,7 +43,7 @@ impl Ledger {
     pub fn open(folder: &StateFolder, name: &str, server: &str, user: &str) -> Result<Self, Error> {
         let path = folder.database();
         let connection = schema::open(&path)?;
-        let (key, tag) = find_account(&connection, name, server, user)
+        let (key, tag) = account::find(&connection, name, server, user)
             .map_err(|source| Error::open(&path, source))?;
         Ok(Self {
             connection,
@@ -267,32 +266,6 @@ impl Ledger {
         })
     }
 
-    /// Notes that messages are about to be retrieved in a session that has not ended yet.
-    ///
-    /// # Errors
-    /// Nothing was written.
-    pub fn begin_session(&mut self) -> Result<(), Error> {
-        let key = self.key.0;
-        self.write(|transaction| {
-            transaction.execute("UPDATE account SET in_session = 1 WHERE id = ?1", [key])?;
-            Ok(())
-        })
-    }
-
-    /// Whether the last session in which messages were retrieved ended without QUIT.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn was_cut_off(&self) -> Result<bool, Error> {
-        self.read(|connection| {
-            connection.query_row(
-                "SELECT in_session FROM account WHERE id = ?1",
-                [self.key.0],
-                |row| row.get(0),
-            )
-        })
-    }
-
     /// Notes that the server confirmed the end of the session, and that these messages are gone
     /// from it.
     ///
@@ -353,42 +326,14 @@ impl Ledger {
         })
     }
 
-    /// The policy of the last run, as [`Self::end_run`] was told.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn last_keep(&self) -> Result<Option<String>, Error> {
-        self.read(|connection| {
-            connection.query_row(
-                "SELECT keep FROM account WHERE id = ?1",
-                [self.key.0],
-                |row| row.get(0),
-            )
-        })
-    }
-
-    /// Notes how a run ended; `keep` is remembered unless it is `None`.
-    ///
-    /// # Errors
-    /// Nothing was written.
-    pub fn end_run(&mut self, exit: Exit, keep: Option<&str>) -> Result<(), Error> {
-        let key = self.key.0;
-        self.write(|transaction| {
-            transaction.execute(
-                "UPDATE account SET last_run = ?2, last_status = ?3, keep = coalesce(?4, keep),
-                     failures = CASE ?3 WHEN 0 THEN 0 ELSE failures + 1 END
-                 WHERE id = ?1",
-                params![key, Moment::now().0, exit.code(), keep],
-            )?;
-            Ok(())
-        })
-    }
-
-    fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
         work(&self.connection).map_err(|source| Error::open(&self.folder.database(), source))
     }
 
-    fn write<T>(
+    pub(super) fn write<T>(
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
@@ -401,34 +346,6 @@ impl Ledger {
             })
             .map_err(|source| Error::open(&self.folder.database(), source))
     }
-}
-
-/// The account with this name, made where there is none; written only where something differs.
-fn find_account(
-    connection: &Connection,
-    name: &str,
-    server: &str,
-    user: &str,
-) -> rusqlite::Result<(AccountKey, String)> {
-    let read = |row: &Row<'_>| Ok((AccountKey(row.get(0)?), row.get(1)?));
-    let known = connection
-        .query_row(
-            "SELECT id, tag FROM account WHERE name = ?1 AND server = ?2 AND user = ?3",
-            [name, server, user],
-            read,
-        )
-        .optional()?;
-    if let Some(known) = known {
-        return Ok(known);
-    }
-    let tag = Digest::of(name.as_bytes()).hex(4);
-    connection.query_row(
-        "INSERT INTO account (name, server, user, tag) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (name) DO UPDATE SET server = ?2, user = ?3
-         RETURNING id, tag",
-        [name, server, user, &tag],
-        read,
-    )
 }
 
 /// Writes down what became of staged messages.

@@ -9,6 +9,7 @@ use rusqlite::ErrorCode;
 
 use crate::exit::Exit;
 
+mod account;
 pub mod history;
 pub mod ledger;
 pub mod lock;
