@@ -74,8 +74,20 @@ pub struct Durable(Parcel);
 pub struct Staged {
     parcel: Parcel,
     place: Place,
-    since: Moment,
-    was_handed_over: bool,
+    past: Past,
+}
+
+/// What a staged message has behind it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Past {
+    /// When it was staged.
+    pub since: Moment,
+    /// Whether an earlier run gave it to an MDA and did not live to see the answer.
+    pub was_handed_over: bool,
+    /// How often in a row its delivery failed.
+    pub failures: u32,
+    /// When it is to be tried again.
+    pub next_try: Moment,
 }
 
 /// Steps 4 and 5: it is where the user wanted it, and stays there. Made by a delivery target.
@@ -102,6 +114,8 @@ pub enum Outcome {
         why: String,
         /// Whether waiting may help.
         is_transient: bool,
+        /// How often in a row its delivery failed by now.
+        failures: u32,
     },
     /// Our copy is nowhere: it has to be fetched again.
     Lost(Identity),
@@ -160,21 +174,19 @@ impl Durable {
 impl Staged {
     /// Made by the database once the transaction is committed.
     pub(crate) fn new(durable: Durable, place: Place, since: Moment) -> Self {
-        Self::recalled(durable.0, place, since, false)
+        let past = Past {
+            since,
+            ..Past::default()
+        };
+        Self::recalled(durable.0, place, past)
     }
 
     /// Made by the database from the row of an earlier run.
-    pub(crate) fn recalled(
-        parcel: Parcel,
-        place: Place,
-        since: Moment,
-        was_handed_over: bool,
-    ) -> Self {
+    pub(crate) fn recalled(parcel: Parcel, place: Place, past: Past) -> Self {
         Self {
             parcel,
             place,
-            since,
-            was_handed_over,
+            past,
         }
     }
 
@@ -188,14 +200,20 @@ impl Staged {
         &self.place
     }
 
-    /// When it was staged.
-    pub fn since(&self) -> Moment {
-        self.since
+    /// What it has behind it.
+    pub fn past(&self) -> &Past {
+        &self.past
     }
 
-    /// Whether an earlier run gave it to an MDA and did not live to see the answer.
-    pub fn was_handed_over(&self) -> bool {
-        self.was_handed_over
+    /// What becomes of it when its delivery fails: it is kept. Only a refusal that waiting does
+    /// not mend counts as a failure of the message.
+    pub(crate) fn kept(&self, why: impl ToString, is_transient: bool) -> Outcome {
+        Outcome::Kept {
+            identity: self.parcel.identity.clone(),
+            why: why.to_string(),
+            is_transient,
+            failures: self.past.failures + u32::from(!is_transient),
+        }
     }
 }
 

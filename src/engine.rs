@@ -14,7 +14,7 @@ use crate::custody::Recorded;
 use crate::delivery::Target;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
-use crate::known::{KnownMessages, State};
+use crate::known::{KnownMessages, PATIENCE, State};
 use crate::maildrop::{Identity, Listing, Message, MessageNumber};
 use crate::moment::Moment;
 use crate::plan::{self, Keep, Pick, Plan, Policy};
@@ -162,8 +162,8 @@ impl Poll<'_> {
         }
         plan.hold_deletions();
         summary.holds_deletions = true;
-        self.problem(
-            summary,
+        summary.tell_problem(
+            self.desk,
             &format!(
                 "keep has changed, and {deletions} messages delivered by earlier runs would now \
                  be deleted from the server; they stay until you say: mailpull fetch --delete"
@@ -181,8 +181,8 @@ impl Poll<'_> {
         summary: &mut Summary,
     ) -> Result<(), Error> {
         for number in listing.nameless() {
-            self.problem(
-                summary,
+            summary.tell_problem(
+                self.desk,
                 &format!("message {number} has no unique-id; it stays on the server"),
                 Exit::Protocol,
             );
@@ -258,23 +258,44 @@ impl Poll<'_> {
         }
         settling?;
         let settled = finished?;
-        let missing = received?;
+        let missing = match received {
+            Ok(missing) => missing,
+            Err(error) => return Err(self.blame(error, summary)?),
+        };
         for message in &missing.too_large {
             self.tell_too_large(message)?;
         }
-        for (message, why) in &missing.refused {
+        for (message, refusal) in &missing.refused {
             summary.failed += 1;
-            self.problem(
-                summary,
-                &format!(
-                    "retrieving message {} ({}): the server said \"{why}\"; the next run tries \
-                     it again",
-                    message.number, message.identity.unique_id
-                ),
-                Exit::Temporary,
+            let failures = if refusal.is_transient() {
+                1
+            } else {
+                self.ledger.note_failure(message).map_err(recording)?
+            };
+            let what = format!(
+                "retrieving message {} ({}): the server said \"{}\"",
+                message.number, message.identity.unique_id, refusal.text
             );
+            summary.tell_failure(self.desk, &what, failures, Exit::Temporary);
         }
         Ok(settled)
+    }
+
+    /// Counts against a message that the session broke while it was awaited: if the same message
+    /// breaks every session, it must not keep the others away for ever.
+    fn blame(&mut self, error: receive::Error, summary: &mut Summary) -> Result<Error, Error> {
+        if let receive::Error::Pop3 {
+            awaited: Some(message),
+            ..
+        } = &error
+        {
+            let failures = self.ledger.note_failure(message).map_err(recording)?;
+            if failures >= PATIENCE {
+                let what = format!("retrieving message {}", message.identity.unique_id);
+                summary.tell_failure(self.desk, &what, failures, Exit::SetAside);
+            }
+        }
+        Ok(error.into())
     }
 
     /// What may be deleted now: delivered, recorded, and its time on the server over.
@@ -321,8 +342,8 @@ impl Poll<'_> {
             })
             .map_err(while_doing("deleting"))?;
         for (recorded, why) in refused {
-            self.problem(
-                summary,
+            summary.tell_problem(
+                self.desk,
                 &format!(
                     "deleting message {}: the server said \"{why}\"; the next run tries it again",
                     recorded.identity().unique_id
@@ -344,11 +365,6 @@ impl Poll<'_> {
             Farewell::Unknown(_) if marked.is_empty() => Ok(()),
             Farewell::Unknown(source) => Err(Error::Unconfirmed(source)),
         }
-    }
-
-    fn problem(&self, summary: &mut Summary, what: &str, exit: Exit) {
-        summary.exit = summary.exit.max(exit);
-        self.desk.tell(Event::Problem(&what, exit));
     }
 }
 

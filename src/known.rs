@@ -2,21 +2,29 @@
 //! Reads no database and decides nothing.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::moment::Moment;
 use crate::text::ServerText;
 
+/// After so many failures in a row a message is set aside.
+pub const PATIENCE: u32 = 5;
+/// How long a message that was set aside waits for its next try.
+pub const SET_ASIDE_FOR: Duration = Duration::from_secs(24 * 3600);
+
 /// Where a message stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum State {
-    /// Delivered, recorded.
-    Delivered,
+    /// Delivered at that time, recorded.
+    Delivered(Moment),
     /// Deleted from the server: a tombstone, in case its unique-id comes back.
     Gone,
     /// Known, but never delivered by us, and so never deleted by us.
     Seen,
     /// In our hands and on its way.
     Staged,
+    /// It could not be retrieved; not to be tried again before that time.
+    Troubled(Moment),
 }
 
 /// One known message.
@@ -28,8 +36,6 @@ pub struct Known {
     pub state: State,
     /// Its size in octets, as the scan listing said when it was new.
     pub size: Option<u64>,
-    /// When it was delivered.
-    pub delivered: Option<Moment>,
     /// Whether the server is known to list it for ever, whatever DELE answers (Gmail).
     pub is_undeletable: bool,
 }
@@ -129,9 +135,8 @@ mod tests {
     fn messages_are_found_by_their_unique_id() {
         let known = |copy| Known {
             copy,
-            state: State::Delivered,
+            state: State::Seen,
             size: None,
-            delivered: None,
             is_undeletable: false,
         };
         let mut all = KnownMessages::default();

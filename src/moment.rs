@@ -18,6 +18,11 @@ impl Moment {
         }
     }
 
+    /// So much later.
+    pub fn plus(self, time: Duration) -> Self {
+        Self(self.0.saturating_add_unsigned(time.as_secs()))
+    }
+
     /// How long ago `earlier` was; `None` if it lies ahead (the clock was set back).
     pub fn since(self, earlier: Self) -> Option<Duration> {
         let seconds = self.0.checked_sub(earlier.0)?;

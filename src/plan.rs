@@ -79,13 +79,11 @@ pub struct Plan {
 impl Keep {
     /// Whether a message delivered then may go now. A delivery that lies ahead (the clock was set
     /// back) has not yet been kept long enough.
-    pub fn is_over(self, delivered: Option<Moment>, now: Moment) -> bool {
+    pub fn is_over(self, delivered: Moment, now: Moment) -> bool {
         match self {
             Self::Always => false,
             Self::Never => true,
-            Self::For(time) => delivered
-                .and_then(|delivered| now.since(delivered))
-                .is_some_and(|age| age >= time),
+            Self::For(time) => now.since(delivered).is_some_and(|age| age >= time),
         }
     }
 }
@@ -113,9 +111,10 @@ impl Policy {
     }
 
     fn is_due(&self, known: &Known, now: Moment) -> bool {
-        known.state == State::Delivered
-            && !known.is_undeletable
-            && self.keep.is_over(known.delivered, now)
+        let State::Delivered(delivered) = known.state else {
+            return false;
+        };
+        !known.is_undeletable && self.keep.is_over(delivered, now)
     }
 }
 
@@ -123,6 +122,7 @@ impl Policy {
 pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Moment) -> Plan {
     let mut plan = Plan::default();
     let mut new = Vec::new();
+    let mut troubled = Vec::new();
     for position in listing.positions() {
         let rows = known.of(listing.unique_id(position));
         let Some(row) = counterpart(rows.clone(), listing.repetition(position)) else {
@@ -138,6 +138,8 @@ pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Mome
         };
         if row.state == State::Gone && !row.is_undeletable {
             plan.compare.push(pick);
+        } else if matches!(row.state, State::Troubled(until) if until <= now) {
+            troubled.push(pick);
         } else if !policy.is_due(row, now) {
             plan.kept += 1;
         } else if rows.len() == 1
@@ -150,7 +152,7 @@ pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Mome
             plan.compare.push(pick);
         }
     }
-    plan.choose(new, listing, policy);
+    plan.choose(new, troubled, listing, policy);
     plan
 }
 
@@ -173,11 +175,20 @@ fn free_copy<'a>(rows: impl ExactSizeIterator<Item = &'a Known>, repetition: u32
 }
 
 impl Plan {
-    /// Applies order and limits to the new messages.
-    fn choose(&mut self, mut new: Vec<Pick>, listing: &Listing, policy: &Policy) {
+    /// Applies order and limits to the new messages. Those that failed before come last, so that
+    /// whatever is wrong with them does not keep the others away.
+    fn choose(
+        &mut self,
+        mut new: Vec<Pick>,
+        mut troubled: Vec<Pick>,
+        listing: &Listing,
+        policy: &Policy,
+    ) {
         if policy.order == Order::NewestFirst {
             new.reverse();
+            troubled.reverse();
         }
+        new.append(&mut troubled);
         let max_messages = policy.max_messages.unwrap_or(u64::MAX);
         let mut total = 0u64;
         for pick in new {
@@ -253,9 +264,8 @@ mod tests {
     fn delivered(days_ago: i64, size: Option<u64>) -> Known {
         Known {
             copy: 0,
-            state: State::Delivered,
+            state: State::Delivered(Moment(NOW.0 - days_ago * DAY)),
             size,
-            delivered: Some(Moment(NOW.0 - days_ago * DAY)),
             is_undeletable: false,
         }
     }
@@ -391,7 +401,7 @@ mod tests {
             is_undeletable: true,
             ..delivered(1, Some(10))
         };
-        for state in [State::Delivered, State::Gone] {
+        for state in [State::Delivered(NOW), State::Gone] {
             let policy = Policy {
                 keep: Keep::Never,
                 ..Policy::default()
@@ -400,6 +410,19 @@ mod tests {
             let plan = plan(&listing(&[("a", Some(10))]), &rows, &policy, NOW);
             assert_eq!((plan.kept, plan.compare.len()), (1, 0));
         }
+    }
+
+    #[test]
+    fn what_failed_before_comes_last_and_not_before_its_time() {
+        let troubled = |until| Known {
+            state: State::Troubled(until),
+            ..delivered(0, None)
+        };
+        let known = known(&[("a", troubled(NOW)), ("b", troubled(Moment(NOW.0 + 1)))]);
+        let listing = listing(&[("a", None), ("b", None), ("c", None)]);
+        let plan = plan(&listing, &known, &Policy::default(), NOW);
+        assert_eq!(numbers(&listing, &plan.fetch), [3, 1]);
+        assert_eq!(plan.kept, 1);
     }
 
     #[test]

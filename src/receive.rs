@@ -12,10 +12,9 @@ use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::maildrop::{Listing, Message};
 use crate::plan::Plan;
-use crate::pop3::{self, Pipeline, Retrieved, Transaction};
+use crate::pop3::{self, Pipeline, Refusal, Retrieved, Transaction};
 use crate::report::{Desk, Event};
 use crate::settle::{Arrival, Batch, Purpose};
-use crate::text::ServerText;
 
 /// How long after a signal messages that were asked for may still arrive; what is left of the
 /// five seconds is for settling, DELE and QUIT.
@@ -32,9 +31,14 @@ pub enum Error {
     /// A signal asked the run to end.
     #[error("interrupted")]
     Interrupted,
-    /// The session failed.
-    #[error("retrieving messages: {0}")]
-    Pop3(pop3::Error),
+    /// The session failed; the message that was awaited may be why.
+    #[error("retrieving messages: {source}")]
+    Pop3 {
+        /// What happened.
+        source: pop3::Error,
+        /// The message whose reply or octets were awaited.
+        awaited: Option<Box<Message>>,
+    },
     /// What arrived could not be settled; whoever settles knows why.
     #[error("nobody takes what arrives")]
     Unsettled,
@@ -46,18 +50,16 @@ impl Error {
         match self {
             Self::Delivery(error) => error.exit(),
             Self::Interrupted | Self::Unsettled => Exit::Temporary,
-            Self::Pop3(error) => error.exit(),
+            Self::Pop3 { source, .. } => source.exit(),
         }
     }
-}
 
-impl From<pop3::Error> for Error {
-    fn from(error: pop3::Error) -> Self {
-        if error.is_interrupt() {
-            Self::Interrupted
-        } else {
-            Self::Pop3(error)
+    fn broken(source: pop3::Error, awaited: Option<&Message>) -> Self {
+        if source.is_interrupt() {
+            return Self::Interrupted;
         }
+        let awaited = awaited.cloned().map(Box::new);
+        Self::Pop3 { source, awaited }
     }
 }
 
@@ -83,7 +85,7 @@ pub struct Receiver<'a> {
 #[derive(Debug, Default)]
 pub struct Missing {
     /// Refused by the server, and what it said.
-    pub refused: Vec<(Message, ServerText)>,
+    pub refused: Vec<(Message, Refusal)>,
     /// Over the limit, whatever LIST said.
     pub too_large: Vec<Message>,
 }
@@ -118,9 +120,16 @@ impl Receiver<'_> {
         let messages = picks.map(|pick| self.listing.message(pick.position, pick.copy));
         let mut pipeline = session.retrieve(messages);
         let mut missing = Missing::default();
-        while let Some((message, retrieved)) = pipeline.next()? {
+        loop {
+            let next = match pipeline.next() {
+                Ok(next) => next,
+                Err(error) => return Err(Error::broken(error, pipeline.awaited())),
+            };
+            let Some((message, retrieved)) = next else {
+                return Ok(missing);
+            };
             match retrieved {
-                Retrieved::Refused(refusal) => missing.refused.push((message, refusal.text)),
+                Retrieved::Refused(refusal) => missing.refused.push((message, refusal)),
                 Retrieved::Body => match self.store(&mut pipeline, &message)? {
                     None => missing.too_large.push(message),
                     Some(incoming) => {
@@ -149,7 +158,6 @@ impl Receiver<'_> {
                 }
             }
         }
-        Ok(missing)
     }
 
     /// Stores the message that comes next, to its end; `None` if it turned out to be over the
@@ -162,7 +170,10 @@ impl Receiver<'_> {
         let mut incoming = Some(self.intake.accept(message)?);
         let mut chunk = Vec::with_capacity(CHUNK);
         loop {
-            let Some(octets) = pipeline.read(&mut chunk)? else {
+            let Some(octets) = pipeline
+                .read(&mut chunk)
+                .map_err(|error| Error::broken(error, Some(message)))?
+            else {
                 return Ok(incoming);
             };
             self.desk.tell(Event::Received(octets as u64));

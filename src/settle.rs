@@ -9,6 +9,7 @@ use crate::custody::{Durable, Outcome, Receipt, Staged};
 use crate::delivery::{self, Target};
 use crate::exit::Exit;
 use crate::maildrop::{Identity, MessageNumber};
+use crate::moment::Moment;
 use crate::report::{Desk, Event, Summary};
 use crate::seen::{self, Ledger, Match};
 
@@ -136,10 +137,12 @@ impl<'a> Settler<'a> {
     /// # Errors
     /// The database or the target failed. What was not reached stays staged.
     pub fn recover(&mut self) -> Result<(), Error> {
+        let now = Moment::now();
         let (here, elsewhere): (Vec<_>, Vec<_>) = self
             .ledger
             .staged()?
             .into_iter()
+            .filter(|staged| staged.past().next_try <= now)
             .partition(|staged| staged.place().is_at(self.target.place()));
         self.deliver(here)?;
         self.recover_elsewhere(elsewhere)?;
@@ -178,7 +181,9 @@ impl<'a> Settler<'a> {
                         there.len(),
                         place.path.display()
                     );
-                    self.problem(&problem, Exit::Configuration);
+                    self.settled
+                        .summary
+                        .tell_problem(self.desk, &problem, Exit::Configuration);
                 }
             }
         }
@@ -271,20 +276,23 @@ impl<'a> Settler<'a> {
                     identity,
                     why,
                     is_transient,
+                    failures,
                 } => {
+                    self.transient_in_a_row = if *is_transient {
+                        self.transient_in_a_row + 1
+                    } else {
+                        0
+                    };
                     let exit = if *is_transient {
-                        self.transient_in_a_row += 1;
                         Exit::Temporary
                     } else {
-                        self.transient_in_a_row = 0;
                         Exit::LocalIo
                     };
+                    let what = format!("delivering message {}: {why}", identity.unique_id);
                     self.settled.summary.failed += 1;
-                    let id = &identity.unique_id;
-                    self.problem(
-                        &format!("delivering message {id}: {why}; it is kept for the next run"),
-                        exit,
-                    );
+                    self.settled
+                        .summary
+                        .tell_failure(self.desk, &what, *failures, exit);
                 }
                 Outcome::Lost(_) => {}
             }
@@ -311,10 +319,5 @@ impl<'a> Settler<'a> {
     fn release(&mut self) {
         self.target.release(&self.outcomes);
         self.outcomes.clear();
-    }
-
-    fn problem(&mut self, what: &str, exit: Exit) {
-        self.settled.summary.exit = self.settled.summary.exit.max(exit);
-        self.desk.tell(Event::Problem(&what, exit));
     }
 }

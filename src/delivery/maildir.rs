@@ -123,7 +123,7 @@ impl Maildir {
     fn was_taken(&self, staged: &Staged) -> bool {
         staged.place() == &self.place
             && Moment::now()
-                .since(staged.since())
+                .since(staged.past().since)
                 .is_some_and(|age| age < READER_TOOK_IT)
     }
 
@@ -157,11 +157,7 @@ impl Target for Maildir {
                     (Ok(true), Ok(())) => return Outcome::Delivered(Delivered::new(staged)),
                     (Ok(true), Err(error)) => error.to_string(),
                 };
-                Outcome::Kept {
-                    identity: staged.parcel().identity.clone(),
-                    why: failed,
-                    is_transient: false,
-                }
+                staged.kept(failed, false)
             })
             .collect()
     }

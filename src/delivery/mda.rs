@@ -298,11 +298,7 @@ impl Target for Mda {
             .map(|staged| match self.hand_over(&staged) {
                 Ok(true) => Outcome::Delivered(Delivered::new(staged)),
                 Ok(false) => Outcome::Lost(staged.parcel().identity.clone()),
-                Err(error) => Outcome::Kept {
-                    identity: staged.parcel().identity.clone(),
-                    why: error.to_string(),
-                    is_transient: error.exit().is_transient(),
-                },
+                Err(error) => staged.kept(&error, error.exit().is_transient()),
             })
             .collect()
     }

@@ -74,12 +74,15 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
         wire: &mut Wire<S>,
     ) -> Result<Option<(T, Status)>, Error> {
         self.refill(wire)?;
-        let Some(asked) = self.asked.pop_front() else {
+        if self.asked.is_empty() {
             return Ok(None);
-        };
-        self.octets_ahead -= asked.octets();
+        }
         let status = wire.reply()?;
-        Ok(Some((asked, status)))
+        let answered = self.asked.pop_front();
+        Ok(answered.map(|answered| {
+            self.octets_ahead -= answered.octets();
+            (answered, status)
+        }))
     }
 
     /// Sends more commands in one write, once half of the window is answered.
@@ -147,6 +150,11 @@ impl<'a, S: Read + Write, I: Iterator<Item = Message>> Pipeline<'a, S, I> {
             Some((message, Status::Negative(why))) => Some((message, Retrieved::Refused(why))),
             Some((_, Status::Continue(_))) => return Err(Error::Desynchronised("RETR".into())),
         })
+    }
+
+    /// The message whose reply comes next.
+    pub fn awaited(&self) -> Option<&Message> {
+        self.window.asked.front()
     }
 
     /// Appends the next piece of the message to `out`: how many octets came, or `None` at its end.

@@ -1,10 +1,12 @@
 //! What a run tells its user: events, and who shows them.
 //! Decides nothing and never fails a run.
 
+use std::cmp::Ordering;
 use std::fmt::{self, Display};
 
 use crate::custody::{Parcel, Place};
 use crate::exit::Exit;
+use crate::known::PATIENCE;
 
 pub mod json;
 pub mod plain;
@@ -114,6 +116,31 @@ impl<'a> Desk<'a> {
 }
 
 impl Summary {
+    /// Tells that something went wrong.
+    pub fn tell_problem(&mut self, desk: Desk<'_>, what: &dyn Display, exit: Exit) {
+        self.exit = self.exit.max(exit);
+        desk.tell(Event::Problem(what, exit));
+    }
+
+    /// Tells that a message failed again: `exit` while it will be tried at the next run, once in
+    /// other words when it is set aside, and no more after that.
+    pub fn tell_failure(&mut self, desk: Desk<'_>, what: &dyn Display, failures: u32, exit: Exit) {
+        match failures.cmp(&PATIENCE) {
+            Ordering::Less => {
+                let what = format_args!("{what}; the next run tries it again");
+                self.tell_problem(desk, &what, exit);
+            }
+            Ordering::Equal => {
+                let what = format_args!(
+                    "{what}; it failed {failures} times in a row and is set aside: from now on it \
+                     is tried once a day"
+                );
+                self.tell_problem(desk, &what, Exit::SetAside);
+            }
+            Ordering::Greater => self.exit = self.exit.max(Exit::SetAside),
+        }
+    }
+
     /// Takes what a part of the run came to.
     pub fn add(&mut self, part: &Self) {
         self.delivered += part.delivered;

@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::{Error, Lock, StateFolder, account, schema};
-use crate::custody::{Durable, Outcome, Parcel, Place, Recorded, Staged};
+use crate::custody::{Durable, Outcome, Parcel, Past, Place, Recorded, Staged};
 use crate::digest::Digest;
 use crate::headers::Header;
-use crate::known::{Known, KnownMessages, State};
-use crate::maildrop::{AccountKey, Identity, MessageNumber, UniqueId};
+use crate::known::{Known, KnownMessages, PATIENCE, SET_ASIDE_FOR, State};
+use crate::maildrop::{AccountKey, Identity, Message, MessageNumber, UniqueId};
 use crate::moment::Moment;
 use crate::text::ServerText;
 
@@ -74,16 +74,15 @@ impl Ledger {
         self.read(|connection| {
             let mut known = KnownMessages::default();
             let mut rows = connection.prepare(
-                "SELECT unique_id, copy, state, size, delivered, undeletable FROM seen
+                "SELECT unique_id, copy, state, size, delivered, undeletable, next_try FROM seen
                  WHERE account = ?1 ORDER BY unique_id, copy",
             )?;
             let mut rows = rows.query([self.key.0])?;
             while let Some(row) = rows.next()? {
                 let facts = Known {
                     copy: row.get(1)?,
-                    state: state(row.get(2)?),
+                    state: state(row.get(2)?, row.get(4)?, row.get(6)?),
                     size: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
-                    delivered: row.get::<_, Option<i64>>(4)?.map(Moment),
                     is_undeletable: row.get(5)?,
                 };
                 known.push(row.get_ref(0)?.as_blob()?, facts);
@@ -102,7 +101,7 @@ impl Ledger {
                 .prepare(
                     "SELECT s.unique_id, s.copy, s.size, d.file_name, d.octets, d.digest,
                             d.header_digest, d.sender, d.subject, d.target, d.inode,
-                            d.staged, s.handed_over, d.program
+                            d.staged, s.handed_over, d.program, s.attempts, s.next_try
                      FROM seen s JOIN delivery d USING (account, unique_id, copy)
                      WHERE s.account = ?1 AND s.state = 1 ORDER BY d.id",
                 )?
@@ -130,7 +129,8 @@ impl Ledger {
             let mut seen = transaction.prepare(
                 "INSERT INTO seen (account, unique_id, copy, state, size, listed)
                  VALUES (?1, ?2, ?3, 1, ?4, ?5)
-                 ON CONFLICT DO UPDATE SET state = 1, size = ?4, attempts = 0, handed_over = 0",
+                 ON CONFLICT DO UPDATE SET state = 1, size = ?4, attempts = 0, next_try = 0,
+                     handed_over = 0",
             )?;
             let mut delivery = transaction.prepare(
                 "INSERT OR REPLACE INTO delivery (account, unique_id, copy, program, target, inode,
@@ -181,7 +181,7 @@ impl Ledger {
             for staged in next {
                 let identity = &staged.parcel().identity;
                 let whose = params![key, identity.unique_id.as_octets(), identity.copy];
-                if staged.was_handed_over() {
+                if staged.past().was_handed_over {
                     transaction.execute(
                         "UPDATE delivery SET repeated = repeated + 1
                          WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
@@ -232,7 +232,7 @@ impl Ledger {
         self.read(|connection| {
             connection
                 .query_row(
-                    "SELECT s.copy, s.state
+                    "SELECT s.copy, s.state, s.delivered, s.next_try
                      FROM seen s JOIN delivery d USING (account, unique_id, copy)
                      WHERE s.account = ?1 AND s.unique_id = ?2 AND s.state IN (2, 3)
                        AND d.digest = ?3
@@ -244,7 +244,7 @@ impl Ledger {
                                 unique_id: parcel.identity.unique_id.clone(),
                                 copy: row.get(0)?,
                             },
-                            state: state(row.get(1)?),
+                            state: state(row.get(1)?, row.get(2)?, row.get(3)?),
                         })
                     },
                 )
@@ -292,6 +292,33 @@ impl Ledger {
                 delivery.execute(values)?;
             }
             Ok(())
+        })
+    }
+
+    /// Notes that a message could not be retrieved, and tells how often in a row that is.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn note_failure(&mut self, message: &Message) -> Result<u32, Error> {
+        let (key, now) = (self.key.0, Moment::now());
+        let identity = &message.identity;
+        let (unique_id, copy) = (identity.unique_id.as_octets(), identity.copy);
+        let size = message.size.map(u64::cast_signed);
+        self.write(|transaction| {
+            let failures = transaction.query_row(
+                "INSERT INTO seen (account, unique_id, copy, state, size, listed, attempts)
+                 VALUES (?1, ?2, ?3, 4, ?4, ?5, 1)
+                 ON CONFLICT DO UPDATE SET attempts = attempts + 1
+                 RETURNING attempts",
+                params![key, unique_id, copy, size, now.0],
+                |row| row.get(0),
+            )?;
+            transaction.execute(
+                "UPDATE seen SET next_try = ?4
+                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+                params![key, unique_id, copy, next_try(failures, now).0],
+            )?;
+            Ok(failures)
         })
     }
 
@@ -356,14 +383,14 @@ fn settle(
     now: Moment,
 ) -> rusqlite::Result<()> {
     let mut delivered = transaction.prepare(
-        "UPDATE seen SET state = 2, delivered = ?4, attempts = 0, handed_over = 0
+        "UPDATE seen SET state = 2, delivered = ?4, attempts = 0, next_try = 0, handed_over = 0
          WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
     )?;
     let mut delivery = transaction.prepare(
         "UPDATE delivery SET delivered = ?4 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
     )?;
     let mut kept = transaction.prepare(
-        "UPDATE seen SET attempts = attempts + 1, handed_over = 0
+        "UPDATE seen SET attempts = ?4, next_try = ?5, handed_over = 0
          WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
     )?;
     let mut lost = transaction
@@ -378,8 +405,9 @@ fn settle(
                 delivered.execute(params![key, unique_id, copy, now.0])?;
                 delivery.execute(params![key, unique_id, copy, now.0])?;
             }
-            Outcome::Kept { .. } => {
-                kept.execute(params![key, unique_id, copy])?;
+            Outcome::Kept { failures, .. } => {
+                let next_try = next_try(*failures, now);
+                kept.execute(params![key, unique_id, copy, failures, next_try.0])?;
             }
             Outcome::Lost(_) => {
                 lost.execute(params![key, unique_id, copy])?;
@@ -388,6 +416,15 @@ fn settle(
         }
     }
     Ok(())
+}
+
+/// When a message that failed so often in a row is tried again.
+fn next_try(failures: u32, now: Moment) -> Moment {
+    if failures < PATIENCE {
+        Moment::default()
+    } else {
+        now.plus(SET_ASIDE_FOR)
+    }
 }
 
 /// A staged message from its row; `None` if the row holds what no version ever wrote.
@@ -419,15 +456,22 @@ fn recall(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
         inode: row.get::<_, i64>(10)?.cast_unsigned(),
         program: row.get(13)?,
     };
-    let since = Moment(row.get(11)?);
-    Ok(Some(Staged::recalled(parcel, place, since, row.get(12)?)))
+    let past = Past {
+        since: Moment(row.get(11)?),
+        was_handed_over: row.get(12)?,
+        failures: row.get(14)?,
+        next_try: Moment(row.get(15)?),
+    };
+    Ok(Some(Staged::recalled(parcel, place, past)))
 }
 
-fn state(number: u8) -> State {
+/// A state from its columns. A delivery without a time lies ahead: it is never over.
+fn state(number: u8, delivered: Option<i64>, next_try: i64) -> State {
     match number {
         1 => State::Staged,
-        2 => State::Delivered,
+        2 => State::Delivered(Moment(delivered.unwrap_or(i64::MAX))),
         3 => State::Gone,
+        4 => State::Troubled(Moment(next_try)),
         _ => State::Seen,
     }
 }

@@ -35,13 +35,14 @@ CREATE TABLE seen (
     account     INTEGER NOT NULL REFERENCES account (id),
     unique_id   BLOB    NOT NULL,
     copy        INTEGER NOT NULL,
-    state       INTEGER NOT NULL CHECK (state BETWEEN 0 AND 3),  -- SEEN STAGED DELIVERED GONE
+    -- 0 SEEN, 1 STAGED, 2 DELIVERED, 3 GONE, 4 TROUBLED (could not be retrieved)
+    state       INTEGER NOT NULL CHECK (state BETWEEN 0 AND 4),
     size        INTEGER,                    -- as the first scan listing said
     listed      INTEGER NOT NULL,           -- first listed
     delivered   INTEGER,
     gone        INTEGER,
-    attempts    INTEGER NOT NULL DEFAULT 0,
-    next_try    INTEGER,
+    attempts    INTEGER NOT NULL DEFAULT 0, -- that failed, in a row
+    next_try    INTEGER NOT NULL DEFAULT 0, -- not before
     handed_over INTEGER NOT NULL DEFAULT 0, -- an MDA has it, or had it when we died
     undeletable INTEGER NOT NULL DEFAULT 0, -- the server lists it whatever DELE answers
     PRIMARY KEY (account, unique_id, copy)
