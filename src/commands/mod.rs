@@ -146,9 +146,11 @@ fn reporter(global: &Global, verbosity: Verbosity) -> SharedReporter {
         Summaries::Hidden
     };
     let plain = Plain::new(verbosity, summaries, color);
-    // The lines of a conversation and a bar would tear each other.
-    let is_calm = matches!(verbosity, Verbosity::Normal | Verbosity::Verbose);
-    let has_bars = chosen(global.progress, on_terminal && is_calm);
+    // The lines of a conversation, or JSON on the same terminal, and a bar would tear each other.
+    let is_calm = matches!(verbosity, Verbosity::Normal | Verbosity::Verbose)
+        && !(global.json && io::stdout().is_terminal());
+    let can_draw = on_terminal && std::env::var_os("TERM").is_some_and(|term| term != "dumb");
+    let has_bars = chosen(global.progress, can_draw && is_calm);
     match (global.json, has_bars) {
         (false, false) => Arc::new(plain),
         (false, true) => Arc::new(Terminal::new(plain)),
