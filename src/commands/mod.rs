@@ -57,7 +57,7 @@ pub fn run(cli: &Cli) -> Exit {
         let exit = status(&error);
         setting
             .desk("")
-            .tell(Event::Problem(&format_args!("{error:#}"), exit));
+            .tell(Event::Problem(&on_one_line(&error), exit));
         exit
     });
     setting.interrupt.signal().map_or(exit, Exit::Signal)
@@ -113,7 +113,7 @@ impl Setting<'_> {
         }
         let exit = status(error);
         self.desk(&account.name)
-            .tell(Event::Problem(&format_args!("{error:#}"), exit));
+            .tell(Event::Problem(&on_one_line(error), exit));
         exit
     }
 }
@@ -157,6 +157,21 @@ fn reporter(global: &Global, verbosity: Verbosity) -> SharedReporter {
         (true, false) => Arc::new(Json::new(plain)),
         (true, true) => Arc::new(Json::new(Terminal::new(plain))),
     }
+}
+
+/// An error with its causes. Most of ours name their cause themselves: it is not said twice.
+fn on_one_line(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .skip(1)
+        .fold(error.to_string(), |line, cause| {
+            let cause = cause.to_string();
+            if line.contains(&cause) {
+                line
+            } else {
+                format!("{line}: {cause}")
+            }
+        })
 }
 
 /// The status that an error leads to.
