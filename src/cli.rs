@@ -53,6 +53,20 @@ pub fn command() -> clap::Command {
     Typed::command()
 }
 
+/// Says on one line what clap says on several: what is wrong, and what may have been meant.
+pub fn complaint(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim);
+    let told: Vec<_> = lines
+        .take_while(|line| !line.starts_with("Usage: ") && !line.starts_with("For more "))
+        .filter(|line| !line.is_empty())
+        .map(|line| line.trim_start_matches("error: "))
+        .map(|line| line.replacen("tip: ", "; ", 1))
+        .collect();
+    let told = told.join(" ").replace(" ; ", "; ");
+    format!("{told}; see mailpull --help")
+}
+
 /// What every command takes.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
 pub struct Global {
@@ -256,8 +270,10 @@ fn explain(mut error: clap::Error) -> clap::Error {
         }
     }
     if error.kind() == ErrorKind::InvalidSubcommand {
-        let tip = StyledStr::from("an account or a URL needs the word: 'mailpull fetch work'");
+        let tip = StyledStr::from("an account or a URL needs the word fetch: mailpull fetch work");
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+        // To clap `watch` is nearly `fetch`.
+        error.remove(ContextKind::SuggestedSubcommand);
     }
     error
 }
@@ -380,6 +396,39 @@ mod tests {
         ] {
             let error = parse(line).expect_err(line).to_string();
             assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_complaint_is_one_line() {
+        for (line, expected) in [
+            (
+                "--bogus",
+                "unexpected argument '--bogus' found; see mailpull --help",
+            ),
+            (
+                "watch",
+                "unrecognized subcommand 'watch'; an account or a URL needs the word fetch: \
+                 mailpull fetch work; see mailpull --help",
+            ),
+            (
+                "--order sideways",
+                "invalid value 'sideways' for '--order <ORDER>' [possible values: oldest-first, \
+                 newest-first]; see mailpull --help",
+            ),
+            (
+                "fetch --maildri m",
+                "unexpected argument '--maildri' found; a similar argument exists: '--maildir'; \
+                 see mailpull --help",
+            ),
+            (
+                "-n log",
+                "the flags of fetch stand behind the word: mailpull fetch --delete; \
+                 see mailpull --help",
+            ),
+        ] {
+            let error = parse(line).expect_err(line);
+            assert_eq!(complaint(&error), expected);
         }
     }
 }

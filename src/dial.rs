@@ -60,7 +60,7 @@ pub enum Error {
         source: pop3::Error,
     },
     /// There is no connection.
-    #[error("connecting: {0}")]
+    #[error(transparent)]
     Net(#[from] net::Error),
     /// The session failed before the login.
     #[error("connecting to {endpoint}: {source}")]

@@ -396,7 +396,7 @@ pub fn survey<S: Read + Write>(
 }
 
 /// Tells what a poll would do, without doing it.
-pub fn rehearse(listing: &Listing, plan: &Plan, desk: Desk<'_>) -> Summary {
+pub fn rehearse(listing: &Listing, plan: &Plan, keep: Keep, desk: Desk<'_>) -> Summary {
     let actions = [
         ("fetch", &plan.fetch),
         ("compare", &plan.compare),
@@ -416,11 +416,17 @@ pub fn rehearse(listing: &Listing, plan: &Plan, desk: Desk<'_>) -> Summary {
         .fetch
         .iter()
         .filter_map(|pick| listing.size(pick.position));
+    let at_once = if keep == Keep::Never {
+        plan.fetch.len()
+    } else {
+        0
+    };
+    let deleted = plan.delete.len() + at_once;
     Summary {
         delivered: plan.fetch.len(),
         octets: sizes.sum(),
-        deleted: plan.delete.len(),
-        kept: listing.len() + listing.nameless().len() - plan.delete.len(),
+        deleted,
+        kept: listing.len() + listing.nameless().len() - deleted,
         postponed: plan.postponed,
         is_dry: true,
         ..Summary::default()

@@ -106,7 +106,8 @@ fn rehearse(
     let known = open_ledger(account, folder)?.known()?;
     let mut session = setting.connector(account)()?;
     let (listing, plan) = engine::survey(&mut session, &known, &account.policy)?;
-    *summary = engine::rehearse(&listing, &plan, setting.desk(&account.name));
+    let desk = setting.desk(&account.name);
+    *summary = engine::rehearse(&listing, &plan, account.policy.keep, desk);
     // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.
     session.quit();
     Ok(())

@@ -58,7 +58,7 @@ pub fn run(cli: &Cli) -> Exit {
         let exit = status(&error);
         setting
             .desk("")
-            .tell(Event::Problem(&format_args!("{error:#}"), exit));
+            .tell(Event::Problem(&on_one_line(&error), exit));
         exit
     });
     setting.interrupt.signal().map_or(exit, Exit::Signal)
@@ -127,7 +127,7 @@ impl Setting<'_> {
         }
         let exit = status(error);
         self.desk(&account.name)
-            .tell(Event::Problem(&format_args!("{error:#}"), exit));
+            .tell(Event::Problem(&on_one_line(error), exit));
         exit
     }
 }
@@ -160,15 +160,32 @@ fn reporter(global: &Global, verbosity: Verbosity) -> SharedReporter {
         Summaries::Hidden
     };
     let plain = Plain::new(verbosity, summaries, color);
-    // The lines of a conversation and a bar would tear each other.
-    let is_calm = matches!(verbosity, Verbosity::Normal | Verbosity::Verbose);
-    let has_bars = chosen(global.progress, on_terminal && is_calm);
+    // The lines of a conversation, or JSON on the same terminal, and a bar would tear each other.
+    let is_calm = matches!(verbosity, Verbosity::Normal | Verbosity::Verbose)
+        && !(global.json && io::stdout().is_terminal());
+    let can_draw = on_terminal && std::env::var_os("TERM").is_some_and(|term| term != "dumb");
+    let has_bars = chosen(global.progress, can_draw && is_calm);
     match (global.json, has_bars) {
         (false, false) => Arc::new(plain),
         (false, true) => Arc::new(Terminal::new(plain)),
         (true, false) => Arc::new(Json::new(plain)),
         (true, true) => Arc::new(Json::new(Terminal::new(plain))),
     }
+}
+
+/// An error with its causes. Most of ours name their cause themselves: it is not said twice.
+fn on_one_line(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .skip(1)
+        .fold(error.to_string(), |line, cause| {
+            let cause = cause.to_string();
+            if line.contains(&cause) {
+                line
+            } else {
+                format!("{line}: {cause}")
+            }
+        })
 }
 
 /// The status that an error leads to.

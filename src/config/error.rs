@@ -40,7 +40,7 @@ pub enum Error {
     #[error(transparent)]
     Exposed(#[from] Exposed),
     /// Something necessary was not written.
-    #[error("{at}: there is no {what}; {advice}")]
+    #[error("{}there is no {what}; {advice}", before(at))]
     Incomplete {
         /// Where it should have been.
         at: Origin,
@@ -105,7 +105,7 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
     /// A value that its key cannot have.
-    #[error("{at}: {key:?} {problem}")]
+    #[error("{} {problem}", subject(at, key))]
     Value {
         /// Where it was written.
         at: Origin,
@@ -133,5 +133,21 @@ impl Error {
             }
             _ => Exit::Configuration,
         }
+    }
+}
+
+/// Where something should have been, with a colon; what a URL lacks is said of the account.
+fn before(at: &Origin) -> String {
+    match at {
+        Origin::Url => String::new(),
+        at => format!("{at}: "),
+    }
+}
+
+/// What a problem is told of: the key, or the flag that stands for it.
+fn subject(at: &Origin, key: &str) -> String {
+    match at {
+        Origin::Flag(flag) if flag.starts_with("--") => flag.clone(),
+        at => format!("{at}: {key:?}"),
     }
 }

@@ -110,10 +110,7 @@ fn decode_octet(rest: &mut impl Iterator<Item = u8>) -> Option<u8> {
 }
 
 fn wrong(problem: &str) -> Error {
-    Error::Syntax {
-        at: Origin::Url,
-        problem: problem.to_owned(),
-    }
+    Error::Usage(format!("the URL {problem}"))
 }
 
 #[cfg(test)]

@@ -216,9 +216,23 @@ fn make_folder(path: &Path) -> Result<bool, Error> {
     match fs::DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(false),
-        Err(source) => Err(Error::Create {
+        Err(error) => Err(Error::Create {
             path: PathBuf::from(path),
-            source,
+            source: explain(error, path),
         }),
+    }
+}
+
+/// A parent that is missing may be a typing error or a disk that is not mounted: it is never made.
+fn explain(error: io::Error, path: &Path) -> io::Error {
+    match path.parent() {
+        Some(parent) if error.kind() == io::ErrorKind::NotFound && !parent.exists() => {
+            let parent = parent.display();
+            io::Error::new(
+                error.kind(),
+                format!("there is no folder {parent}; make it first: mkdir -p {parent}"),
+            )
+        }
+        _ => error,
     }
 }

@@ -80,7 +80,7 @@ impl fmt::Display for Endpoint {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No address answered; each with its reason.
-    #[error("cannot connect to {endpoint}: {attempts}")]
+    #[error("cannot connect to {endpoint}: {}", attempts.told(endpoint))]
     Connect {
         /// Where to.
         endpoint: Endpoint,
@@ -114,6 +114,16 @@ pub enum Error {
 /// Addresses that did not answer, each with its reason.
 #[derive(Debug, Default)]
 pub struct Attempts(Vec<(String, String)>);
+
+impl Attempts {
+    /// What they said, without repeating an address that the user spelt.
+    fn told(&self, endpoint: &Endpoint) -> String {
+        match &self.0[..] {
+            [(address, why)] if *address == endpoint.to_string() => why.clone(),
+            _ => self.to_string(),
+        }
+    }
+}
 
 impl fmt::Display for Attempts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -67,6 +67,16 @@ pub struct Intent<'a> {
     pub size: Option<u64>,
 }
 
+impl Display for Intent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "would {} message {}", self.action, self.number)?;
+        if let Some(size) = self.size {
+            write!(f, " ({})", Octets(size))?;
+        }
+        write!(f, " {}", self.unique_id)
+    }
+}
+
 /// What one account's run came to.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Summary {
@@ -139,6 +149,15 @@ impl Summary {
             }
             Ordering::Greater => self.exit = self.exit.max(Exit::SetAside),
         }
+    }
+
+    /// Whether the run failed before it came to anything.
+    pub fn is_void(&self) -> bool {
+        let void = Self {
+            exit: self.exit,
+            ..Self::default()
+        };
+        self.exit != Exit::Done && *self == void
     }
 
     /// Takes what a part of the run came to.

@@ -40,41 +40,74 @@ impl Plain {
     }
 
     /// The line for an event, if it is worth one.
-    pub(super) fn line(&self, account: &str, event: Event<'_>) -> Option<String> {
+    pub(super) fn line(&self, account: &str, event: Event<'_>) -> Option<Line> {
         let is_verbose = self.verbosity >= Verbosity::Verbose;
         let told = |what: &dyn Display| format!("{account}: {what}");
+        let remark = |what: &dyn Display| Some(Line::Remark(told(what)));
         match event {
-            Event::Problem(what, _) => Some(self.error(account, what)),
-            Event::Warning(what) => Some(format!("mailpull: {account}: {what}")),
-            Event::Finished(summary) if self.summaries || is_verbose => Some(told(summary)),
-            Event::Note(what) if is_verbose => Some(told(what)),
-            Event::Delivered(parcel, place) if is_verbose => Some(told(&format_args!(
+            Event::Problem(what, _) => Some(Line::Remark(self.complaint(account, what))),
+            Event::Warning(what) => Some(Line::Remark(complaint("mailpull:", account, what))),
+            Event::Checked { .. } | Event::Would(_) if self.verbosity == Verbosity::Quiet => None,
+            Event::Checked { messages, octets } => {
+                Some(Line::Answer(told(&waiting(messages, octets))))
+            }
+            Event::Would(intent) => Some(Line::Answer(told(intent))),
+            Event::Finished(summary) if summary.is_void() => None,
+            Event::Finished(summary) if summary.is_dry && self.verbosity > Verbosity::Quiet => {
+                Some(Line::Answer(told(summary)))
+            }
+            Event::Finished(summary) if self.summaries || is_verbose => remark(summary),
+            Event::Note(what) if is_verbose => remark(what),
+            Event::Delivered(parcel, place) if is_verbose => remark(&format_args!(
                 "delivered {} ({}) from \"{}\": \"{}\" to {}",
                 parcel.identity.unique_id,
                 Octets(parcel.octets),
                 parcel.header.from,
                 parcel.header.subject,
                 place
-            ))),
-            Event::Deleted(what) if is_verbose => Some(told(&format_args!("deleted {what}"))),
+            )),
+            Event::Deleted(what) if is_verbose => remark(&format_args!("deleted {what}")),
             Event::Trace(who, line) if self.verbosity >= Verbosity::Trace => {
-                Some(told(&format_args!("{who}: {line}")))
+                remark(&format_args!("{who}: {line}"))
             }
             _ => None,
         }
     }
 
-    fn error(&self, account: &str, what: &dyn Display) -> String {
-        let account = if account.is_empty() {
-            String::new()
+    fn complaint(&self, account: &str, what: &dyn Display) -> String {
+        let program = if self.colored {
+            "\x1b[1;31mmailpull:\x1b[0m"
         } else {
-            format!("{account}: ")
+            "mailpull:"
         };
-        if self.colored {
-            format!("\x1b[1;31mmailpull:\x1b[0m {account}{what}")
-        } else {
-            format!("mailpull: {account}{what}")
+        complaint(program, account, what)
+    }
+}
+
+impl Reporter for Plain {
+    fn report(&self, account: &str, event: Event<'_>) {
+        if let Some(line) = self.line(account, event) {
+            line.print();
         }
+    }
+}
+
+/// A line, by where it goes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Line {
+    /// What the user asked for, on standard output.
+    Answer(String),
+    /// What happened, on standard error.
+    Remark(String),
+}
+
+impl Line {
+    /// Writes it. A full or closed output must not end a run that delivers mail.
+    pub(super) fn print(&self) {
+        let _ = match self {
+            Self::Answer(line) => writeln!(io::stdout().lock(), "{line}"),
+            Self::Remark(line) => writeln!(io::stderr().lock(), "{line}"),
+        };
     }
 }
 
@@ -96,41 +129,20 @@ pub enum Color {
     None,
 }
 
-impl Reporter for Plain {
-    fn report(&self, account: &str, event: Event<'_>) {
-        if let Some(line) = self.line(account, event) {
-            // A full or closed standard error must not end a run that delivers mail.
-            let _ = writeln!(io::stderr().lock(), "{line}");
-        }
-        match event {
-            Event::Checked { messages, octets } if self.verbosity > Verbosity::Quiet => {
-                let plural = if messages == 1 { "" } else { "s" };
-                let octets =
-                    octets.map_or_else(String::new, |octets| format!(", {}", Octets(octets)));
-                print(&format!(
-                    "{account}: {messages} new message{plural}{octets}"
-                ));
-            }
-            Event::Would(intent) if self.verbosity > Verbosity::Quiet => {
-                let size = intent
-                    .size
-                    .map_or_else(String::new, |size| format!(" ({})", Octets(size)));
-                print(&format!(
-                    "{account}: would {} message {}{size} {}",
-                    intent.action, intent.number, intent.unique_id
-                ));
-            }
-            Event::Finished(summary) if summary.is_dry && self.verbosity > Verbosity::Quiet => {
-                print(&format!("{account}: {summary}"));
-            }
-            _ => {}
-        }
+fn complaint(program: &str, account: &str, what: &dyn Display) -> String {
+    match account {
+        // What concerns no account, or all of them.
+        "" => format!("{program} {what}"),
+        account => format!("{program} {account}: {what}"),
     }
 }
 
-/// Writes what the user asked for to standard output; who closed it has seen enough.
-fn print(line: &str) {
-    let _ = writeln!(io::stdout().lock(), "{line}");
+fn waiting(messages: usize, octets: Option<u64>) -> String {
+    let plural = if messages == 1 { "" } else { "s" };
+    let octets = octets
+        .filter(|octets| *octets > 0)
+        .map_or_else(String::new, |octets| format!(", {}", Octets(octets)));
+    format!("{messages} new message{plural}{octets}")
 }
 
 #[cfg(test)]
@@ -159,8 +171,39 @@ mod tests {
 
     #[test]
     fn an_error_is_one_line_that_names_the_account() {
-        let line = plain(Verbosity::Quiet, Summaries::Hidden)
-            .line("work", Event::Problem(&"connecting: no", Exit::Temporary));
-        assert_eq!(line.as_deref(), Some("mailpull: work: connecting: no"));
+        let plain = plain(Verbosity::Quiet, Summaries::Hidden);
+        let problem = Event::Problem(&"connecting: no", Exit::Temporary);
+        for (account, line) in [
+            ("work", "mailpull: work: connecting: no"),
+            ("", "mailpull: connecting: no"),
+        ] {
+            let remark = Line::Remark(line.to_owned());
+            assert_eq!(plain.line(account, problem), Some(remark));
+        }
+    }
+
+    #[test]
+    fn a_run_that_came_to_nothing_has_no_summary() {
+        let plain = plain(Verbosity::Verbose, Summaries::Shown);
+        let failed = Summary {
+            exit: Exit::Temporary,
+            ..Summary::default()
+        };
+        assert_eq!(plain.line("work", Event::Finished(&failed)), None);
+        let empty = Line::Remark("work: 0 new messages, 0 kept".to_owned());
+        let summary = Summary::default();
+        assert_eq!(plain.line("work", Event::Finished(&summary)), Some(empty));
+    }
+
+    #[test]
+    fn a_dry_run_answers_on_standard_output_only() {
+        let plain = plain(Verbosity::Normal, Summaries::Shown);
+        let summary = Summary {
+            delivered: 2,
+            is_dry: true,
+            ..Summary::default()
+        };
+        let answer = Line::Answer("work: would fetch 2 new messages, 0 kept".to_owned());
+        assert_eq!(plain.line("work", Event::Finished(&summary)), Some(answer));
     }
 }

@@ -1,32 +1,56 @@
-//! A progress bar a connection, and lines above it: the only door to indicatif.
-//! Knows nothing of what the bars stand for.
+//! A progress bar an account, and lines above it: the only door to indicatif.
+//! Does not know when a bar is wanted.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::{Event, Plain, Reporter};
 
-/// How often a bar is drawn at most, a second.
+/// How often bars are drawn at most, a second.
 const FRAMES: u8 = 10;
+/// How often a bar is drawn at least: its rate falls while nothing comes.
+const TICK: Duration = Duration::from_millis(500);
+/// How many characters of an account's name stand before its bar.
+const NAME: usize = 24;
+/// With the sizes that the server said, octets fill the bar, and else messages.
+const BY_OCTETS: &str =
+    "{prefix} {wide_bar} {msg}  {decimal_bytes}  {decimal_bytes_per_sec}  eta {eta}";
+const BY_MESSAGES: &str = "{prefix} {wide_bar} {msg}  eta {eta}";
 
-/// Shows bars on standard error, and everything else as [`Plain`] does.
+/// Shows a bar for every account that fetches, and everything else as [`Plain`] does.
 #[derive(Debug)]
 pub struct Terminal {
     plain: Plain,
-    bars: MultiProgress,
-    by_account: Mutex<HashMap<String, ProgressBar>>,
+    screen: MultiProgress,
+    rows: Mutex<HashMap<String, Row>>,
+}
+
+/// How far an account is.
+#[derive(Debug)]
+struct Row {
+    bar: ProgressBar,
+    counts_octets: bool,
+    retrieved: usize,
+    messages: usize,
 }
 
 impl Terminal {
-    /// Bars below the lines of `plain`.
+    /// Bars on standard error, below the lines of `plain`.
     pub fn new(plain: Plain) -> Self {
+        let target = if io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr_with_hz(FRAMES)
+        } else {
+            // indicatif draws nothing there unless it is told that this is a terminal.
+            ProgressDrawTarget::term_like_with_hz(Box::new(Elsewhere), FRAMES)
+        };
         Self {
             plain,
-            bars: MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(FRAMES)),
-            by_account: Mutex::default(),
+            screen: MultiProgress::with_draw_target(target),
+            rows: Mutex::default(),
         }
     }
 
@@ -35,25 +59,60 @@ impl Terminal {
             return;
         }
         let (length, template) = match octets {
-            Some(octets) => (
-                octets,
-                "{prefix} {wide_bar} {msg} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}",
-            ),
-            None => (messages as u64, "{prefix} {wide_bar} {msg} {eta}"),
+            Some(octets) => (octets, BY_OCTETS),
+            None => (messages as u64, BY_MESSAGES),
         };
-        let style =
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = self.bars.add(ProgressBar::new(length).with_style(style));
-        bar.set_prefix(account.to_owned());
-        bar.set_message(format!("0/{messages}"));
-        bar.enable_steady_tick(Duration::from_millis(200));
-        self.bars_of_accounts().insert(account.to_owned(), bar);
+        let style = ProgressStyle::with_template(template).expect("the templates are right");
+        let bar = self.screen.add(
+            ProgressBar::new(length)
+                .with_style(style)
+                .with_prefix(cut(account)),
+        );
+        let row = Row {
+            bar,
+            counts_octets: octets.is_some(),
+            retrieved: 0,
+            messages,
+        };
+        row.show_count();
+        row.bar.enable_steady_tick(TICK);
+        self.rows().insert(account.to_owned(), row);
     }
 
-    fn bars_of_accounts(&self) -> std::sync::MutexGuard<'_, HashMap<String, ProgressBar>> {
-        self.by_account
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn end(&self, account: &str) {
+        if let Some(row) = self.rows().remove(account) {
+            row.bar.finish_and_clear();
+            self.screen.remove(&row.bar);
+        }
+    }
+
+    fn rows(&self) -> MutexGuard<'_, HashMap<String, Row>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Row {
+    fn receive(&self, octets: u64) {
+        if self.counts_octets {
+            self.bar.inc(octets);
+        }
+    }
+
+    fn retrieve(&mut self) {
+        self.retrieved += 1;
+        if !self.counts_octets {
+            self.bar.inc(1);
+        }
+        self.show_count();
+    }
+
+    fn show_count(&self) {
+        let Self {
+            retrieved,
+            messages,
+            ..
+        } = self;
+        self.bar.set_message(format!("{retrieved}/{messages}"));
     }
 }
 
@@ -62,23 +121,107 @@ impl Reporter for Terminal {
         match event {
             Event::Begun { messages, octets } => self.begin(account, messages, octets),
             Event::Received(octets) => {
-                if let Some(bar) = self.bars_of_accounts().get(account) {
-                    bar.inc(octets);
+                if let Some(row) = self.rows().get(account) {
+                    row.receive(octets);
                 }
             }
-            Event::Finished(_) => {
-                if let Some(bar) = self.bars_of_accounts().remove(account) {
-                    bar.finish_and_clear();
-                    self.bars.remove(&bar);
+            Event::Retrieved => {
+                if let Some(row) = self.rows().get_mut(account) {
+                    row.retrieve();
                 }
             }
+            Event::Finished(_) => self.end(account),
             _ => {}
         }
-        // Lines go above the bars and do not tear them.
-        if self.plain.line(account, event).is_some() || matches!(event, Event::Finished(_)) {
-            self.bars.suspend(|| self.plain.report(account, event));
-        } else {
-            self.plain.report(account, event);
+        // A line goes above the bars and does not tear them.
+        if let Some(line) = self.plain.line(account, event) {
+            self.screen.suspend(|| line.print());
+        }
+    }
+}
+
+fn cut(name: &str) -> String {
+    if name.chars().count() <= NAME {
+        return name.to_owned();
+    }
+    let begin: String = name.chars().take(NAME - 1).collect();
+    format!("{begin}…")
+}
+
+/// Standard error where it is no terminal and bars are wanted all the same.
+#[derive(Debug)]
+struct Elsewhere;
+
+impl Elsewhere {
+    /// Moves the cursor by `n` in the direction that ANSI calls by this letter.
+    fn go(&self, n: usize, direction: char) -> io::Result<()> {
+        match n {
+            0 => Ok(()),
+            n => self.write_str(&format!("\x1b[{n}{direction}")),
+        }
+    }
+}
+
+impl TermLike for Elsewhere {
+    fn width(&self) -> u16 {
+        80
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.go(n, 'A')
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.go(n, 'B')
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.go(n, 'C')
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.go(n, 'D')
+    }
+
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.write_str(&format!("{line}\n"))
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        io::stderr().write_all(text.as_bytes())
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.write_str("\r\x1b[2K")
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_leaves_room_for_the_bar() {
+        for (name, shown) in [
+            ("work", "work"),
+            ("24-characters-of-a-name-", "24-characters-of-a-name-"),
+            (
+                "me@example.com@pop.example.com:995",
+                "me@example.com@pop.exam…",
+            ),
+        ] {
+            assert_eq!(cut(name), shown);
+        }
+    }
+
+    #[test]
+    fn the_templates_are_right() {
+        for template in [BY_OCTETS, BY_MESSAGES] {
+            assert!(ProgressStyle::with_template(template).is_ok());
         }
     }
 }

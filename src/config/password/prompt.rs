@@ -29,23 +29,27 @@ pub(super) fn ask(
         // Nobody listens any more after an interruption; the password is wiped.
         let _ = sender.send(typed.map(|text| Zeroizing::new(text.into_bytes())));
     });
-    loop {
+    let unanswered = loop {
         match answer.recv_timeout(PULSE) {
-            Ok(typed) => return typed.map_err(explain),
-            Err(RecvTimeoutError::Disconnected) => return Err(explain(ErrorKind::Other.into())),
-            Err(RecvTimeoutError::Timeout) if interrupted() => break,
+            Ok(Ok(typed)) => return Ok(typed),
+            Ok(Err(error)) => break explain(error),
+            Err(RecvTimeoutError::Disconnected) => break explain(ErrorKind::Other.into()),
+            Err(RecvTimeoutError::Timeout) if interrupted() => break Error::Interrupted,
             Err(RecvTimeoutError::Timeout) => {}
         }
-    }
+    };
     if let Some(saved) = saved {
         saved.restore();
     }
-    Err(Error::Interrupted)
+    Err(unanswered)
 }
 
 fn explain(error: io::Error) -> Error {
     match error.kind() {
         ErrorKind::Interrupted => Error::Interrupted,
+        ErrorKind::UnexpectedEof => {
+            Error::Prompt(io::Error::new(error.kind(), "nothing was typed"))
+        }
         _ => Error::Prompt(error),
     }
 }
