@@ -55,9 +55,7 @@ pub fn run(cli: &Cli) -> Exit {
     };
     let exit = ended.unwrap_or_else(|error| {
         let exit = status(&error);
-        setting
-            .desk("")
-            .tell(Event::Problem(&format_args!("{error:#}"), exit));
+        setting.desk("").tell(Event::Problem(&error, exit));
         exit
     });
     setting.interrupt.signal().map_or(exit, Exit::Signal)
@@ -112,8 +110,7 @@ impl Setting<'_> {
             return Exit::Signal(signal);
         }
         let exit = status(error);
-        self.desk(&account.name)
-            .tell(Event::Problem(&format_args!("{error:#}"), exit));
+        self.desk(&account.name).tell(Event::Problem(&error, exit));
         exit
     }
 }
