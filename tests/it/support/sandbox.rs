@@ -28,7 +28,7 @@ impl Sandbox {
             .tempdir()
             .expect("a temporary directory can be made");
         let sandbox = Self { root };
-        for folder in ["home", "config/mailpull", "state", "tmp"] {
+        for folder in ["home/Mail", "config/mailpull", "state", "tmp"] {
             DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
@@ -116,6 +116,19 @@ impl Sandbox {
     pub(crate) fn mailpull(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Program {
         let mut command = self.command(env!("CARGO_BIN_EXE_mailpull"));
         command.args(args);
+        Program::new(command)
+    }
+
+    /// Prepares a run of the program under a clock that is `offset` (`+13d`, `-1d`) away.
+    pub(crate) fn mailpull_at(
+        &self,
+        offset: &str,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> Program {
+        let mut command = self.command("faketime");
+        command
+            .args(["-f", offset, env!("CARGO_BIN_EXE_mailpull")])
+            .args(args);
         Program::new(command)
     }
 

@@ -1,0 +1,174 @@
+//! What stays on the server and what goes, and what `check` and `log` say about it.
+//! The clock is set with faketime; nothing waits.
+
+use super::{configure, retrieves_nothing};
+use crate::support::dovecot::Dovecot;
+use crate::support::mail::ordinary;
+use crate::support::sandbox::Sandbox;
+use crate::support::tools;
+
+#[test]
+fn kept_mail_stays_and_is_not_fetched_again() {
+    let Some(dovecot) = Dovecot::start() else {
+        return;
+    };
+    let messages = ordinary(1, 5);
+    dovecot.deliver(&messages[..3]);
+    let sandbox = Sandbox::new();
+    configure(&sandbox, &dovecot, "");
+    sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
+    sandbox.maildir("work").holds(&messages[..3]);
+    retrieves_nothing(&sandbox, &["fetch"]);
+    dovecot.deliver(&messages[3..]);
+    sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
+    sandbox.maildir("work").holds(&messages);
+    assert_eq!(dovecot.count(), 5);
+}
+
+#[test]
+fn mail_that_is_not_kept_is_gone_from_the_server_once_it_is_delivered() {
+    let Some(dovecot) = Dovecot::start() else {
+        return;
+    };
+    let messages = ordinary(1, 200);
+    dovecot.deliver(&messages);
+    let sandbox = Sandbox::new();
+    configure(&sandbox, &dovecot, "keep = false");
+    sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
+    sandbox.maildir("work").holds(&messages);
+    assert_eq!(dovecot.count(), 0);
+}
+
+#[test]
+fn mail_stays_for_14_days_counted_from_its_delivery() {
+    let (Some(_), Some(dovecot)) = (tools::find("faketime"), Dovecot::start()) else {
+        return;
+    };
+    let messages = ordinary(1, 3);
+    dovecot.deliver(&messages);
+    let sandbox = Sandbox::new();
+    configure(&sandbox, &dovecot, "keep = '14 days'");
+    sandbox.mailpull_at("+0", [""; 0]).run().succeeds();
+    for (offset, left) in [("+13d", 3), ("-400d", 3), ("+14d", 0)] {
+        sandbox
+            .mailpull_at(offset, [""; 0])
+            .run()
+            .succeeds()
+            .is_silent();
+        assert_eq!(dovecot.count(), left, "{offset}");
+    }
+    sandbox.maildir("work").holds(&messages);
+}
+
+#[test]
+fn a_message_that_came_later_goes_later() {
+    let (Some(_), Some(dovecot)) = (tools::find("faketime"), Dovecot::start()) else {
+        return;
+    };
+    let messages = ordinary(1, 3);
+    let sandbox = Sandbox::new();
+    configure(&sandbox, &dovecot, "keep = '14 days'");
+    dovecot.deliver(&messages[..1]);
+    sandbox.mailpull_at("+0", [""; 0]).run().succeeds();
+    dovecot.deliver(&messages[1..]);
+    sandbox.mailpull_at("+7d", [""; 0]).run().succeeds();
+    for (offset, left) in [("+15d", 2), ("+20d", 2), ("+22d", 0)] {
+        sandbox.mailpull_at(offset, [""; 0]).run().succeeds();
+        assert_eq!(dovecot.count(), left, "{offset}");
+    }
+    sandbox.maildir("work").holds(&messages);
+}
+
+#[test]
+fn more_than_100_old_messages_stay_until_the_user_says_delete() {
+    let Some(dovecot) = Dovecot::start() else {
+        return;
+    };
+    let messages = ordinary(1, 103);
+    dovecot.deliver(&messages[..101]);
+    let sandbox = Sandbox::new();
+    configure(&sandbox, &dovecot, "keep = true");
+    sandbox.mailpull(["fetch"]).run().succeeds();
+    configure(&sandbox, &dovecot, "keep = false");
+    // It is asked at every run, and new mail is fetched and deleted all the same.
+    for (new, left) in [(101..103, 101), (103..103, 101)] {
+        dovecot.deliver(&messages[new]);
+        sandbox
+            .mailpull(["fetch"])
+            .run()
+            .fails_with(78)
+            .complains_in_lines(1)
+            .stderr_has("101 messages")
+            .stderr_has("mailpull fetch --delete");
+        assert_eq!(dovecot.count(), left);
+    }
+    retrieves_nothing(&sandbox, &["fetch", "--delete"]);
+    assert_eq!(dovecot.count(), 0);
+    sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
+    sandbox.maildir("work").holds(&messages);
+}
+
+#[test]
+fn a_hundred_old_messages_go_without_a_question() {
+    let Some(dovecot) = Dovecot::start() else {
+        return;
+    };
+    let messages = ordinary(1, 100);
+    dovecot.deliver(&messages);
+    let sandbox = Sandbox::new();
+    configure(&sandbox, &dovecot, "keep = true");
+    sandbox.mailpull(["fetch"]).run().succeeds();
+    configure(&sandbox, &dovecot, "keep = false");
+    retrieves_nothing(&sandbox, &["fetch"]);
+    assert_eq!(dovecot.count(), 0);
+    sandbox.maildir("work").holds(&messages);
+}
+
+#[test]
+fn check_counts_what_is_new_and_fetches_none_of_it() {
+    let Some(dovecot) = Dovecot::start() else {
+        return;
+    };
+    let messages = ordinary(1, 3);
+    dovecot.deliver(&messages);
+    let sandbox = Sandbox::new();
+    configure(&sandbox, &dovecot, "");
+    sandbox
+        .mailpull(["check"])
+        .run()
+        .succeeds()
+        .stdout_has("work: 3 new messages, ");
+    retrieves_nothing(&sandbox, &["check"]);
+    assert_eq!(sandbox.maildir("work").count("new"), 0);
+    sandbox.mailpull(["fetch"]).run().succeeds();
+    sandbox
+        .mailpull(["check"])
+        .run()
+        .fails_with(1)
+        .stdout_has("work: 0 new messages");
+    sandbox.account("absent", "127.0.0.1:9", "");
+    sandbox.mailpull(["check"]).run().fails_with(75);
+}
+
+#[test]
+fn the_log_tells_what_was_delivered_and_what_was_deleted() {
+    let Some(dovecot) = Dovecot::start() else {
+        return;
+    };
+    let messages = ordinary(1, 2);
+    dovecot.deliver(&messages);
+    let sandbox = Sandbox::new();
+    configure(&sandbox, &dovecot, "");
+    sandbox.mailpull(["fetch"]).run().succeeds();
+    let log = sandbox.mailpull(["log"]).run();
+    log.succeeds()
+        .stdout_has("Letter 1 about")
+        .stdout_has("sender2@example.com")
+        .stdout_has(&sandbox.maildir("work").path().display().to_string())
+        .never_says("deleted");
+    assert_eq!(log.stdout_text().lines().count(), 2, "{log}");
+    sandbox.mailpull(["--delete"]).run().succeeds();
+    let log = sandbox.mailpull(["log", "work"]).run().stdout_text();
+    assert_eq!(log.matches("deleted from the server 20").count(), 2);
+    sandbox.mailpull(["log", "nobody"]).run().fails_with(64);
+}

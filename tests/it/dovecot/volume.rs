@@ -1,0 +1,68 @@
+//! Thousands of messages, compared octet for octet with what was put in.
+
+use super::{configure, retrieves_nothing, trust};
+use crate::support::dovecot::Dovecot;
+use crate::support::mail::{Message, mixed, ordinary};
+use crate::support::sandbox::Sandbox;
+
+#[test]
+fn two_thousand_odd_and_ordinary_messages_come_as_they_are_and_go_when_told() {
+    let Some(dovecot) = Dovecot::start() else {
+        return;
+    };
+    let mut messages = mixed(1, 2100);
+    // Dovecot 2.3 does not byte-stuff the very first octet of a message.
+    messages.retain(|message| !message.octets.starts_with(b"."));
+    messages.truncate(2000);
+    dovecot.deliver(&messages);
+    let sandbox = Sandbox::new();
+    configure(&sandbox, &dovecot, "");
+    sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
+    let sent = dovecot.sends(&messages);
+    sandbox.maildir("work").holds(&sent);
+    retrieves_nothing(&sandbox, &["fetch"]);
+    assert_eq!(dovecot.count(), 2000);
+    retrieves_nothing(&sandbox, &["fetch", "--delete"]);
+    assert_eq!(dovecot.count(), 0);
+    sandbox.maildir("work").holds(&sent);
+}
+
+#[test]
+fn ten_thousand_messages_come_through_tls_as_they_are() {
+    let Some(dovecot) = Dovecot::start() else {
+        return;
+    };
+    let messages = ordinary(2, 10_000);
+    dovecot.deliver(&messages);
+    let sandbox = Sandbox::new();
+    let authority = trust(&sandbox, &dovecot);
+    let extra = format!("security = 'tls'\nkeep = false\n{authority}");
+    sandbox.account("work", dovecot.tls_address(), &extra);
+    sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
+    sandbox.maildir("work").holds(&messages);
+    assert_eq!(dovecot.count(), 0);
+}
+
+#[test]
+fn a_dot_that_dovecot_does_not_double_ends_the_session_and_loses_no_other_message() {
+    let Some(dovecot) = Dovecot::start() else {
+        return;
+    };
+    let mut messages = ordinary(1, 5);
+    messages[1] = Message::new("dot", ".\r\n");
+    dovecot.deliver(&messages);
+    let sandbox = Sandbox::new();
+    configure(&sandbox, &dovecot, "keep = false");
+    let outcome = sandbox.mailpull(["fetch"]).run();
+    if outcome.status.success() {
+        // A Dovecot that does.
+        sandbox.maildir("work").holds(&messages);
+        return;
+    }
+    outcome.fails_with(76).complains_in_lines(1);
+    assert_eq!(dovecot.count(), 5);
+    sandbox.mailpull(["fetch"]).run().succeeds();
+    messages[1] = Message::new("dot", "");
+    sandbox.maildir("work").holds(&messages);
+    assert_eq!(dovecot.count(), 0);
+}
