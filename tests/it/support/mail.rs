@@ -53,6 +53,17 @@ pub(crate) fn byte_stuffed(octets: &[u8]) -> Vec<u8> {
     sent
 }
 
+/// Makes a message of few octets that tells its unique-id: 17 for a unique-id of one letter.
+pub(crate) fn note(unique_id: &str) -> Message {
+    let octets = format!("Subject: {unique_id}\r\n\r\n{unique_id}\r\n");
+    Message::new(unique_id, octets)
+}
+
+/// Makes [`note`]s.
+pub(crate) fn notes<const N: usize>(unique_ids: [&str; N]) -> Vec<Message> {
+    unique_ids.map(note).into()
+}
+
 /// Makes everyday mail of 2 to 6 KB. Another seed makes other mail with other unique-ids.
 pub(crate) fn ordinary(seed: u64, count: usize) -> Vec<Message> {
     let mut random = Random::new(seed);

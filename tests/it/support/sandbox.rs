@@ -9,11 +9,14 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::maildir::Maildir;
 use super::model_server::{PASSWORD, USER};
+use super::outcome::Outcome;
 use super::process::Program;
 
 /// A temporary directory that the program takes for the whole world. Gone when dropped.
@@ -36,6 +39,36 @@ impl Sandbox {
                 .expect("a folder can be made in the sandbox");
         }
         sandbox
+    }
+
+    /// Makes one with the account `work` at `server`; see [`Sandbox::account`].
+    pub(crate) fn with_work(server: impl Display, extra: &str) -> Self {
+        let sandbox = Self::new();
+        sandbox.account(WORK, server, extra);
+        sandbox
+    }
+
+    /// Names the Maildir of the account `work`.
+    pub(crate) fn work(&self) -> Maildir {
+        self.maildir(WORK)
+    }
+
+    /// Fetches and waits for the end.
+    #[track_caller]
+    pub(crate) fn fetch(&self) -> Outcome {
+        self.mailpull(["fetch"]).run()
+    }
+
+    /// Makes all deliveries so far older, as if time had passed.
+    pub(crate) fn let_pass(&self, time: Duration) {
+        let database = Connection::open(self.state().join("seen.db"));
+        let aged = database.and_then(|database| {
+            database.execute(
+                "UPDATE seen SET delivered = delivered - ?1",
+                [time.as_secs().cast_signed()],
+            )
+        });
+        aged.expect("the database can be written");
     }
 
     /// Names a place in the sandbox.
@@ -149,6 +182,8 @@ impl Sandbox {
         command
     }
 }
+
+const WORK: &str = "work";
 
 /// Whether `extra` has a key that stands in the place of ours.
 fn is_replaced(ours: &str, extra: &str) -> bool {

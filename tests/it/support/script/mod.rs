@@ -12,6 +12,9 @@
 //! | `endless: text` | the same again and again, until the client leaves |
 //! | `send NAME` | sends what was attached under this name |
 //! | `message NAME` | sends it byte-stuffed, with the final `.` |
+//! | `note NAME` | sends [`mail::note`] byte-stuffed, with the final `.` |
+//! | `login` | the greeting, CAPA, USER, PASS and CAPA; PIPELINING is announced |
+//! | `login alone` | the same, without PIPELINING |
 //! | `flush` | ends the segment; without it all that is sent between two `C:` is one write |
 //! | `tls` | shakes hands for TLS |
 //! | `tls refused` | the same, and the client must break it off |
@@ -32,8 +35,31 @@ use std::collections::HashMap;
 use native_tls::TlsAcceptor;
 
 use super::mail;
+use super::model_server::{PASSWORD, USER};
 
 pub(crate) use self::server::Server;
+
+/// A run that finds two messages, fetches both and leaves them on the server.
+pub(crate) const FETCH_A_AND_B: &str = "
+    login
+    C: UIDL
+    C: LIST
+    S: +OK
+    S: 1 a
+    S: 2 b
+    S: .
+    S: +OK
+    S: 1 17
+    S: 2 17
+    S: .
+    C: RETR 1
+    C: RETR 2
+    S: +OK
+    note a
+    S: +OK
+    note b
+    C: QUIT
+    S: +OK";
 
 /// Conversations to be had one after the other, one a connection.
 #[derive(Default)]
@@ -80,7 +106,8 @@ impl Script {
                 text.lines()
                     .map(str::trim_start)
                     .filter(|line| !line.is_empty() && !line.starts_with('#'))
-                    .map(|line| (line.to_owned(), self.step(line)))
+                    .flat_map(spelt_out)
+                    .map(|line| (line.clone(), self.step(&line)))
                     .collect()
             })
             .collect();
@@ -98,6 +125,7 @@ impl Script {
             ("endless:", text) => Step::Endless(unescape(text)),
             ("send", name) => Step::Send(self.attachment(name).to_vec()),
             ("message", name) => Step::Send(mail::byte_stuffed(self.attachment(name))),
+            ("note", name) => Step::Send(mail::byte_stuffed(&mail::note(name).octets)),
             ("flush", "") => Step::Flush,
             ("tls", "") => Step::Tls,
             ("tls", "refused") => Step::TlsRefused,
@@ -133,6 +161,23 @@ enum Step {
     Stall,
     Tls,
     TlsRefused,
+}
+
+/// Puts the steps that a line is short for in its place.
+fn spelt_out(line: &str) -> Vec<String> {
+    let announced = match line {
+        "login" => "S: PIPELINING\nS: UIDL",
+        "login alone" => "S: UIDL",
+        _ => return vec![line.to_owned()],
+    };
+    let capabilities = format!("C: CAPA\nS: +OK\n{announced}\nS: .");
+    format!(
+        "S: +OK ready\n{capabilities}\nC: USER {USER}\nS: +OK\nC: PASS {PASSWORD}\nS: +OK\n\
+         {capabilities}"
+    )
+    .lines()
+    .map(str::to_owned)
+    .collect()
 }
 
 #[track_caller]

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
@@ -106,6 +107,7 @@ impl Server {
             return Report::default();
         };
         drop(end);
+        self.released.give_up();
         thread.join().expect("the server does not panic")
     }
 }
@@ -130,6 +132,8 @@ impl Drop for Server {
 struct Gates {
     open: Mutex<HashSet<String>>,
     opened: Condvar,
+    /// Whether nobody is left who could open one.
+    abandoned: AtomicBool,
 }
 
 impl Gates {
@@ -139,12 +143,21 @@ impl Gates {
         self.opened.notify_all();
     }
 
+    /// Lets nobody wait any longer.
+    fn give_up(&self) {
+        let open = self.open.lock().expect("nobody panics at a gate");
+        self.abandoned.store(true, Ordering::Relaxed);
+        self.opened.notify_all();
+        drop(open);
+    }
+
     /// Whether the gate was open before the time limit passed.
     fn wait(&self, name: &str) -> bool {
         let open = self.open.lock().expect("nobody panics at a gate");
-        let waited = self
-            .opened
-            .wait_timeout_while(open, DEADLINE, |open| !open.contains(name));
+        let is_closed = |open: &mut HashSet<String>| {
+            !open.contains(name) && !self.abandoned.load(Ordering::Relaxed)
+        };
+        let waited = self.opened.wait_timeout_while(open, DEADLINE, is_closed);
         waited.expect("nobody panics at a gate").0.contains(name)
     }
 }

@@ -1,0 +1,339 @@
+//! What is said in whole runs, word for word, and in how many flights.
+//! Knows nothing of servers that misbehave.
+
+use crate::support::mail::notes;
+use crate::support::sandbox::Sandbox;
+use crate::support::script::{FETCH_A_AND_B, Script};
+
+#[test]
+fn a_first_run_pipelines_its_listings_and_its_messages() {
+    let server = Script::new(
+        "S: +OK ready
+         C: CAPA
+         S: +OK
+         S: PIPELINING
+         S: UIDL
+         S: .
+         C: USER joe
+         S: +OK
+         C: PASS open sesame
+         S: +OK
+         C: CAPA
+         S: +OK
+         S: PIPELINING
+         S: UIDL
+         S: .
+         C: UIDL
+         C: LIST
+         S: +OK
+         S: 1 a
+         S: 2 b
+         S: .
+         S: +OK
+         S: 1 17
+         S: 2 17
+         S: .
+         C: RETR 1
+         C: RETR 2
+         S: +OK
+         note a
+         S: +OK
+         note b
+         C: QUIT
+         S: +OK",
+    )
+    .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    assert_eq!(server.finish()[0].turns, 7);
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn without_pipelining_every_command_waits_for_the_answer_before() {
+    let server = Script::new(
+        "login alone
+         C: UIDL
+         S: +OK
+         S: 1 a
+         S: 2 b
+         S: .
+         C: LIST
+         S: +OK
+         S: 1 17
+         S: 2 17
+         S: .
+         C: RETR 1
+         S: +OK
+         note a
+         C: RETR 2
+         S: +OK
+         note b
+         C: DELE 1
+         S: +OK
+         C: DELE 2
+         S: +OK
+         C: QUIT
+         S: +OK",
+    )
+    .serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    let heard = &server.finish()[0];
+    assert_eq!(heard.turns, heard.said.len());
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn pipelining_counts_only_where_it_is_announced_after_the_login() {
+    let server = Script::new(
+        "S: +OK ready
+         C: CAPA
+         S: +OK
+         S: PIPELINING
+         S: .
+         C: USER joe
+         S: +OK
+         C: PASS open sesame
+         S: +OK
+         C: CAPA
+         S: +OK
+         S: UIDL
+         S: .
+         C: UIDL
+         S: +OK
+         S: .
+         C: LIST
+         S: +OK
+         S: .
+         C: QUIT
+         S: +OK",
+    )
+    .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    let heard = &server.finish()[0];
+    assert_eq!(heard.turns, heard.said.len());
+}
+
+#[test]
+fn a_server_without_capa_is_asked_one_thing_at_a_time() {
+    let server = Script::new(
+        "S: +OK
+         C: CAPA
+         S: -ERR what?
+         C: USER joe
+         S: +OK
+         C: PASS open sesame
+         S: +OK
+         C: CAPA
+         S: -ERR what?
+         C: UIDL
+         S: +OK
+         S: 1 a
+         S: .
+         C: LIST
+         S: +OK
+         S: 1 17
+         S: .
+         C: RETR 1
+         S: +OK
+         note a
+         C: QUIT
+         S: +OK",
+    )
+    .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    let heard = &server.finish()[0];
+    assert_eq!(heard.turns, heard.said.len());
+    sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn an_empty_maildrop_is_no_event() {
+    let server = Script::new(
+        "login
+         C: UIDL
+         C: LIST
+         S: +OK
+         S: .
+         S: +OK
+         S: .
+         C: QUIT
+         S: +OK",
+    )
+    .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    sandbox.work().holds(&[]);
+}
+
+#[test]
+fn with_nothing_new_only_unique_ids_are_asked_for() {
+    let server = Script::new(FETCH_A_AND_B)
+        .then(
+            "login
+             C: UIDL
+             S: +OK
+             S: 1 a
+             S: 2 b
+             S: .
+             C: QUIT
+             S: +OK",
+        )
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+
+    sandbox.fetch().succeeds().is_silent();
+
+    assert_eq!(server.finish()[1].turns, 6);
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn only_what_is_new_is_fetched_whatever_its_number_is_now() {
+    let server = Script::new(FETCH_A_AND_B)
+        .then(
+            "login
+             C: UIDL
+             S: +OK
+             S: 1 b
+             S: 2 c
+             S: 3 a
+             S: .
+             C: LIST
+             S: +OK
+             S: 1 17
+             S: 2 17
+             S: 3 17
+             S: .
+             C: RETR 2
+             S: +OK
+             note c
+             C: QUIT
+             S: +OK",
+        )
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b", "c"]));
+}
+
+#[test]
+fn a_dry_run_says_what_it_would_do_and_does_none_of_it() {
+    let server = Script::new(FETCH_A_AND_B)
+        .then(
+            "login
+             C: UIDL
+             C: LIST
+             S: +OK
+             S: 1 a
+             S: 2 b
+             S: 3 c
+             S: .
+             S: +OK
+             S: 1 17
+             S: 2 18
+             S: 3 1234
+             S: .
+             C: QUIT
+             S: +OK",
+        )
+        .then(
+            "login
+             C: UIDL
+             S: +OK
+             S: 1 a
+             S: 2 b
+             S: .
+             C: QUIT
+             S: +OK",
+        )
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+
+    let outcome = sandbox.mailpull(["fetch", "--dry-run", "--delete"]).run();
+
+    outcome.succeeds().stderr_is("").stdout_is(
+        "work: would fetch message 3 (1.2 kB) c\n\
+         work: would compare message 2 (18 octets) b\n\
+         work: would delete message 1 (17 octets) a\n\
+         work: would fetch 1 new message, 1.2 kB, 1 would be deleted, 2 kept\n",
+    );
+    sandbox.fetch().succeeds();
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn check_counts_what_is_new_and_fetches_nothing() {
+    let check = "
+        login
+        C: UIDL
+        S: +OK
+        S: 2 b
+        S: 3 c
+        S: 4 d
+        S: .
+        C: LIST
+        S: +OK
+        S: 2 17
+        S: 3 1000
+        S: 4 234
+        S: .
+        C: QUIT
+        S: +OK";
+    let server = Script::new(FETCH_A_AND_B).then(check).then(check).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+
+    let outcome = sandbox.mailpull(["check"]).run();
+
+    outcome
+        .succeeds()
+        .stderr_is("")
+        .stdout_is("work: 2 new messages, 1.2 kB\n");
+    sandbox.mailpull(["check"]).run().succeeds();
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn check_ends_with_1_when_nothing_is_new() {
+    let server = Script::new(FETCH_A_AND_B)
+        .then(
+            "login
+             C: UIDL
+             S: +OK
+             S: 2 b
+             S: .
+             C: QUIT
+             S: +OK",
+        )
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+
+    let outcome = sandbox.mailpull(["check"]).run();
+
+    outcome.fails_with(1).stderr_is("");
+    server.finish();
+}

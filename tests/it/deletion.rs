@@ -1,0 +1,388 @@
+//! When messages leave the server, word for word; and that they never leave it before they are ours.
+
+use std::time::Duration;
+
+use crate::support::mail::{note, notes};
+use crate::support::model_server::ModelServer;
+use crate::support::sandbox::Sandbox;
+use crate::support::script::{FETCH_A_AND_B, Script};
+
+#[test]
+fn without_keep_messages_are_deleted_in_the_session_that_fetched_them() {
+    let server = Script::new(
+        "login
+         C: UIDL
+         C: LIST
+         S: +OK
+         S: 1 a
+         S: 2 b
+         S: .
+         S: +OK
+         S: 1 17
+         S: 2 17
+         S: .
+         C: RETR 1
+         C: RETR 2
+         S: +OK
+         note a
+         S: +OK
+         note b
+         C: DELE 1
+         C: DELE 2
+         S: +OK
+         S: +OK
+         C: QUIT
+         S: +OK",
+    )
+    .serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    assert_eq!(server.finish()[0].turns, 8);
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+/// A run that deletes two messages that are known, without fetching them again.
+const DELETE_A_AND_B: &str = "
+    login
+    C: UIDL
+    C: LIST
+    S: +OK
+    S: 1 a
+    S: 2 b
+    S: .
+    S: +OK
+    S: 1 17
+    S: 2 17
+    S: .
+    C: DELE 1
+    C: DELE 2
+    S: +OK
+    S: +OK
+    C: QUIT
+    S: +OK";
+
+#[test]
+fn what_was_kept_is_deleted_by_its_unique_id_and_size_without_another_look() {
+    let server = Script::new(FETCH_A_AND_B).then(DELETE_A_AND_B).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+
+    let outcome = sandbox.mailpull(["fetch", "--delete"]).run();
+
+    outcome.succeeds().is_silent();
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn messages_stay_as_long_as_keep_says_and_go_when_their_time_is_over() {
+    let server = Script::new(FETCH_A_AND_B)
+        .then(
+            "login
+             C: UIDL
+             S: +OK
+             S: 1 a
+             S: 2 b
+             S: .
+             C: QUIT
+             S: +OK",
+        )
+        .then(DELETE_A_AND_B)
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = '14 days'");
+    sandbox.fetch().succeeds();
+    sandbox.let_pass(DAY * 13);
+    sandbox.fetch().succeeds();
+    sandbox.let_pass(DAY);
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+/// A session up to the listing, which holds one message of 17 octets.
+const LIST_A: &str = "
+    login
+    C: UIDL
+    C: LIST
+    S: +OK
+    S: 1 a
+    S: .
+    S: +OK
+    S: 1 17
+    S: .";
+
+const RETRIEVE_A: &str = "
+    C: RETR 1
+    S: +OK
+    note a";
+
+const DELETE_1: &str = "
+    C: DELE 1
+    S: +OK";
+
+const QUIT: &str = "
+    C: QUIT
+    S: +OK";
+
+#[test]
+fn nothing_is_marked_before_it_is_delivered_and_recorded() {
+    let held = "
+        C: DELE 1
+        reached DELE
+        hold DELE
+        S: +OK";
+    let server = Script::new([LIST_A, RETRIEVE_A, held, QUIT].concat()).serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    let running = sandbox.mailpull(["fetch"]).start();
+
+    server.reached("DELE");
+
+    sandbox.work().holds(&notes(["a"]));
+    let log = sandbox.mailpull(["log"]).run();
+    assert!(!log.stdout_text().contains("not yet delivered"), "{log}");
+    log.stdout_has(" work a 14 octets ");
+    server.release("DELE");
+    running.wait().succeeds();
+}
+
+#[test]
+fn a_refused_dele_is_said_and_tried_again_without_another_retr() {
+    let refused = "
+        C: DELE 1
+        S: -ERR not today";
+    let server = Script::new([LIST_A, RETRIEVE_A, refused, QUIT].concat())
+        .then([LIST_A, DELETE_1, QUIT].concat())
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+
+    sandbox.fetch().fails_with(75).stderr_is(
+        "mailpull: work: deleting message a: the server said \"not today\"; the next run tries \
+         it again\n",
+    );
+
+    sandbox.fetch().succeeds().is_silent();
+    server.finish();
+    sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn a_session_that_breaks_before_quit_is_answered_leaves_deletions_to_the_next_run() {
+    let refused = "
+        C: QUIT
+        S: -ERR some deleted messages not removed";
+    let cut = "
+        C: QUIT
+        cut";
+    let reset = "
+        C: QUIT
+        reset";
+    let cut_in_dele = "
+        C: DELE 1
+        cut";
+    for end in [
+        [DELETE_1, refused].concat(),
+        [DELETE_1, cut].concat(),
+        [DELETE_1, reset].concat(),
+        cut_in_dele.to_owned(),
+    ] {
+        let server = Script::new([LIST_A, RETRIEVE_A, &end].concat())
+            .then([LIST_A, DELETE_1, QUIT].concat())
+            .serve();
+        let sandbox = Sandbox::with_work(server.address(), "keep = false");
+
+        sandbox.fetch().fails_with(75).complains_in_lines(1);
+
+        sandbox.fetch().succeeds().is_silent();
+        server.finish();
+        sandbox.work().holds(&notes(["a"]));
+    }
+}
+
+#[test]
+fn when_the_server_did_delete_without_answering_quit_nothing_is_left_to_do() {
+    let cut = "
+        C: QUIT
+        cut";
+    let empty = "
+        login
+        C: UIDL
+        C: LIST
+        S: +OK
+        S: .
+        S: +OK
+        S: .";
+    let server = Script::new([LIST_A, RETRIEVE_A, DELETE_1, cut].concat())
+        .then([empty, QUIT].concat())
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    sandbox.fetch().fails_with(75);
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn how_quit_is_answered_does_not_matter_when_nothing_was_to_be_deleted() {
+    for end in ["C: QUIT\nS: -ERR no", "C: QUIT\ncut", "C: QUIT\nreset"] {
+        let server = Script::new([LIST_A, RETRIEVE_A, "\n", end].concat()).serve();
+        let sandbox = Sandbox::with_work(server.address(), "");
+
+        sandbox.fetch().succeeds().is_silent();
+
+        server.finish();
+        sandbox.work().holds(&notes(["a"]));
+    }
+}
+
+#[test]
+fn a_message_whose_size_has_changed_is_compared_and_deleted_if_it_is_the_same() {
+    let resized = LIST_A.replace("1 17", "1 18");
+    let server = Script::new([LIST_A, RETRIEVE_A, QUIT].concat())
+        .then([&resized, RETRIEVE_A, DELETE_1, QUIT].concat())
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+
+    let outcome = sandbox.mailpull(["fetch", "--delete"]).run();
+
+    outcome.succeeds().is_silent();
+    server.finish();
+    sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn a_message_that_is_another_under_a_known_unique_id_is_delivered_and_not_deleted_unseen() {
+    let resized = LIST_A.replace("1 17", "1 19");
+    let other = "
+        C: RETR 1
+        S: +OK
+        note other";
+    let server = Script::new([LIST_A, RETRIEVE_A, QUIT].concat())
+        .then([&resized, other, QUIT].concat())
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+
+    let outcome = sandbox.mailpull(["fetch", "--delete"]).run();
+
+    outcome.succeeds().is_silent();
+    server.finish();
+    sandbox.work().holds(&notes(["a", "other"]));
+}
+
+#[test]
+fn two_messages_under_one_unique_id_are_compared_before_either_is_deleted() {
+    let listed = "
+        login
+        C: UIDL
+        C: LIST
+        S: +OK
+        S: 1 a
+        S: 2 a
+        S: .
+        S: +OK
+        S: 1 17
+        S: 2 17
+        S: .
+        C: RETR 1
+        C: RETR 2
+        S: +OK
+        note a
+        S: +OK
+        note b";
+    let deleted = "
+        C: DELE 1
+        C: DELE 2
+        S: +OK
+        S: +OK";
+    let server = Script::new([listed, QUIT].concat())
+        .then([listed, deleted, QUIT].concat())
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+
+    let outcome = sandbox.mailpull(["fetch", "--delete"]).run();
+
+    outcome.succeeds().is_silent();
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+/// A listing with one message by its unique-id alone.
+const UIDL_A: &str = "
+    login
+    C: UIDL
+    S: +OK
+    S: 1 a
+    S: .";
+
+#[test]
+fn a_unique_id_that_is_used_again_for_another_message_is_new_mail() {
+    let other = "
+        C: RETR 1
+        S: +OK
+        note other";
+    let server = Script::new([LIST_A, RETRIEVE_A, DELETE_1, QUIT].concat())
+        .then([UIDL_A, other, QUIT].concat())
+        .then([UIDL_A, QUIT].concat())
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.mailpull(["fetch", "--delete"]).run().succeeds();
+
+    sandbox.fetch().succeeds().is_silent();
+
+    sandbox.fetch().succeeds().is_silent();
+    server.finish();
+    sandbox.work().holds(&notes(["a", "other"]));
+}
+
+#[test]
+fn what_a_server_lists_again_after_its_deletion_is_looked_at_once_and_then_left_alone() {
+    let server = Script::new([LIST_A, RETRIEVE_A, DELETE_1, QUIT].concat())
+        .then([UIDL_A, RETRIEVE_A, QUIT].concat())
+        .then([UIDL_A, QUIT].concat())
+        .then([UIDL_A, QUIT].concat())
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    sandbox.fetch().succeeds();
+
+    sandbox.fetch().succeeds().is_silent();
+
+    sandbox.fetch().succeeds().is_silent();
+    sandbox.fetch().succeeds().is_silent();
+    server.finish();
+    sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn a_changed_keep_deletes_a_hundred_old_messages_but_no_more_unless_the_user_says_so() {
+    for (count, left) in [(100, 0), (101, 101)] {
+        let messages: Vec<_> = (1..=count).map(|n| note(&n.to_string())).collect();
+        let server = ModelServer::start(messages.clone());
+        let sandbox = Sandbox::with_work(server.address(), "keep = true");
+        sandbox.fetch().succeeds();
+        sandbox
+            .config("")
+            .account("work", server.address(), "keep = false");
+
+        let outcome = sandbox.fetch();
+
+        assert_eq!(server.count(), left, "{outcome}");
+        if left > 0 {
+            outcome.fails_with(78).stderr_has("101 messages");
+            sandbox.fetch().fails_with(78);
+            sandbox.mailpull(["fetch", "--delete"]).run().succeeds();
+            assert_eq!(server.count(), 0);
+        }
+        assert_eq!(server.log().count("RETR"), count);
+        sandbox.work().holds(&messages);
+    }
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
