@@ -276,7 +276,7 @@ fn a_dry_run_says_what_it_would_do_and_does_none_of_it() {
         "work: would fetch message 3 (1.2 kB) c\n\
          work: would compare message 2 (18 octets) b\n\
          work: would delete message 1 (17 octets) a\n\
-         work: would fetch 1 new message, 1.2 kB, 1 would be deleted, 2 kept\n",
+         work: would fetch 1 new message, 1.2 kB, 2 would be deleted, 1 kept\n",
     );
     sandbox.fetch().succeeds();
     server.finish();
