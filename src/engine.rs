@@ -14,16 +14,17 @@ use crate::custody::Recorded;
 use crate::delivery::Target;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
-use crate::known::{KnownMessages, PATIENCE, State};
+use crate::known::{PATIENCE, State};
 use crate::maildrop::{Identity, Listing, Message, MessageNumber};
 use crate::moment::Moment;
 use crate::plan::{self, Keep, Pick, Plan, Policy};
-use crate::pop3::{self, Farewell, Sizes, Transaction};
+use crate::pop3::{self, Farewell, Transaction};
 use crate::receive::{self, Receiver};
-use crate::report::{Desk, Event, Intent, Octets, Summary};
+use crate::rematch::{self, rematch};
+use crate::report::{Desk, Event, Octets, Summary};
 use crate::seen::{self, Ledger};
 use crate::settle::{self, Settled, Settler};
-use crate::text::ServerText;
+use crate::survey::{self, survey};
 
 /// What a poll shall do.
 #[derive(Clone, Debug)]
@@ -64,6 +65,9 @@ pub enum Error {
         /// Why it failed.
         source: seen::Error,
     },
+    /// There is no listing.
+    #[error(transparent)]
+    Survey(survey::Error),
     /// What arrived could not be settled.
     #[error("storing messages: {0}")]
     Settle(#[from] settle::Error),
@@ -82,6 +86,7 @@ impl Error {
             Self::Pop3 { source, .. } => source.exit(),
             Self::Seen { source, .. } => source.exit(),
             Self::Settle(source) => source.exit(),
+            Self::Survey(source) => source.exit(),
         }
     }
 }
@@ -135,8 +140,30 @@ impl Poll<'_> {
         let mut session = connect().map_err(Error::Connect)?;
         let known = self.ledger.known().map_err(reading)?;
         let (listing, mut plan) = survey(&mut session, &known, &self.orders.policy)?;
+        if plan::looks_renamed(&listing, &known) && self.rematch(&mut session, &listing, &plan)? {
+            let known = self.ledger.known().map_err(reading)?;
+            plan = plan::plan(&listing, &known, &self.orders.policy, Moment::now());
+        }
         self.hold_surprising_deletions(&mut plan, summary)?;
         Ok((session, listing, plan))
+    }
+
+    /// Recognises messages that the server has renamed; whether there were any.
+    fn rematch<S: Read + Write>(
+        &mut self,
+        session: &mut Transaction<S>,
+        listing: &Listing,
+        plan: &Plan,
+    ) -> Result<bool, Error> {
+        let recognised = rematch(session, listing, &plan.fetch, self.ledger)?;
+        if recognised > 0 {
+            self.desk.tell(Event::Warning(&format_args!(
+                "the server has given its messages new unique-ids: {recognised} of {} were \
+                 recognised and are not fetched again",
+                listing.len()
+            )));
+        }
+        Ok(recognised > 0)
     }
 
     /// Finishes what an earlier run began, without a server.
@@ -368,77 +395,31 @@ impl Poll<'_> {
     }
 }
 
-/// Lists the maildrop and decides about every message. Sizes are asked for in the same flight
-/// where they decide something, and else only if there is something to fetch: they are what a
-/// later run recognises a message by before it deletes it.
-///
-/// # Errors
-/// The server refused or its answer cannot be believed.
-pub fn survey<S: Read + Write>(
-    session: &mut Transaction<S>,
-    known: &KnownMessages,
-    policy: &Policy,
-) -> Result<(Listing, Plan), Error> {
-    let listing_failed = while_doing("listing the messages");
-    let now = Moment::now();
-    let is_needed = known.is_empty() || policy.needs_sizes() || policy.has_due(known, now);
-    let sizes = if is_needed {
-        Sizes::Needed
-    } else {
-        Sizes::Needless
-    };
-    let mut listing = session.list(sizes).map_err(&listing_failed)?;
-    let plan = plan::plan(&listing, known, policy, now);
-    if !is_needed && !plan.fetch.is_empty() {
-        session.add_sizes(&mut listing).map_err(&listing_failed)?;
-    }
-    Ok((listing, plan))
-}
-
-/// Tells what a poll would do, without doing it.
-pub fn rehearse(listing: &Listing, plan: &Plan, keep: Keep, desk: Desk<'_>) -> Summary {
-    let actions = [
-        ("fetch", &plan.fetch),
-        ("compare", &plan.compare),
-        ("delete", &plan.delete),
-    ];
-    for (action, picks) in actions {
-        for pick in picks {
-            desk.tell(Event::Would(&Intent {
-                action,
-                number: listing.number(pick.position).value(),
-                unique_id: &ServerText::new(listing.unique_id(pick.position)),
-                size: listing.size(pick.position),
-            }));
-        }
-    }
-    let sizes = plan
-        .fetch
-        .iter()
-        .filter_map(|pick| listing.size(pick.position));
-    let at_once = if keep == Keep::Never {
-        plan.fetch.len()
-    } else {
-        0
-    };
-    let deleted = plan.delete.len() + at_once;
-    Summary {
-        delivered: plan.fetch.len(),
-        octets: sizes.sum(),
-        deleted,
-        kept: listing.len() + listing.nameless().len() - deleted,
-        postponed: plan.postponed,
-        is_dry: true,
-        ..Summary::default()
-    }
-}
-
 fn while_doing(doing: &'static str) -> impl Fn(pop3::Error) -> Error {
     move |source| {
         if source.is_interrupt() {
             Error::Interrupted
         } else {
             Error::Pop3 { doing, source }
+        }
+    }
+}
+
+impl From<survey::Error> for Error {
+    fn from(error: survey::Error) -> Self {
+        if error.is_interrupt() {
+            Self::Interrupted
+        } else {
+            Self::Survey(error)
+        }
+    }
+}
+
+impl From<rematch::Error> for Error {
+    fn from(error: rematch::Error) -> Self {
+        match error {
+            rematch::Error::Pop3(source) => while_doing("recognising messages")(source),
+            rematch::Error::Seen(source) => recording(source),
         }
     }
 }

@@ -156,6 +156,21 @@ pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Mome
     plan
 }
 
+/// Whether the server seems to have given all its messages new unique-ids, as after a move to
+/// another one: many are known, about as many are listed, and hardly one is both.
+pub fn looks_renamed(listing: &Listing, known: &KnownMessages) -> bool {
+    const KNOWN_AT_LEAST: usize = 20;
+    let live = known
+        .iter()
+        .filter(|known| matches!(known.state, State::Delivered(_) | State::Seen))
+        .count();
+    let both = listing
+        .positions()
+        .filter(|&position| known.of(listing.unique_id(position)).len() > 0)
+        .count();
+    live >= KNOWN_AT_LEAST && listing.len() * 2 >= live && both * 20 < live
+}
+
 /// The known message that the n-th listed one under a unique-id is taken for: those that should
 /// still be on the server first, then those that were deleted from it.
 fn counterpart<'a>(
@@ -423,6 +438,26 @@ mod tests {
         let plan = plan(&listing, &known, &Policy::default(), NOW);
         assert_eq!(numbers(&listing, &plan.fetch), [3, 1]);
         assert_eq!(plan.kept, 1);
+    }
+
+    #[test]
+    fn a_maildrop_looks_renamed_when_hardly_a_known_message_is_listed() {
+        let names: Vec<_> = (10..60).map(|n| n.to_string()).collect();
+        let row = |name| (name, delivered(1, None));
+        for (known_ones, listed, looks_renamed) in [
+            (0..20, 20..40, true),
+            (0..20, 20..30, true),
+            (0..20, 20..29, false),
+            (0..19, 20..40, false),
+            (0..20, 19..39, false),
+            (0..20, 0..20, false),
+            (0..25, 24..49, true),
+        ] {
+            let rows: Vec<_> = names[known_ones].iter().map(|name| row(&**name)).collect();
+            let lines: Vec<_> = names[listed].iter().map(|name| (&**name, None)).collect();
+            let looks = super::looks_renamed(&listing(&lines), &known(&rows));
+            assert_eq!(looks, looks_renamed, "{} {}", rows.len(), lines.len());
+        }
     }
 
     #[test]

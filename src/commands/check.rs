@@ -3,11 +3,11 @@
 use super::Setting;
 use crate::cli;
 use crate::config::{self, Account, Overrides};
-use crate::engine;
 use crate::exit::Exit;
 use crate::plan::Policy;
 use crate::report::Event;
 use crate::seen::{Ledger, StateFolder};
+use crate::survey;
 
 /// Looks at every account. 0: something is new; 1: nothing; an error is stronger than both.
 pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Result<Exit> {
@@ -38,7 +38,7 @@ fn check(account: &Account, folder: &StateFolder, setting: &Setting<'_>) -> anyh
     let known = ledger.known()?;
     let mut session = setting.connector(account)()?;
     // The limits bound a run, not what waits.
-    let (listing, plan) = engine::survey(&mut session, &known, &Policy::default())?;
+    let (listing, plan) = survey::survey(&mut session, &known, &Policy::default())?;
     // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.
     session.quit();
     let messages = plan.fetch.len();

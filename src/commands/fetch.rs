@@ -8,6 +8,7 @@ use crate::engine::{self, Orders, Poll};
 use crate::exit::Exit;
 use crate::report::{Event, Summary};
 use crate::seen::{Ledger, StateFolder};
+use crate::survey;
 
 /// Fetches. An account that fails does not keep the others waiting.
 pub(super) fn run(arguments: &cli::Fetch, setting: &Setting<'_>) -> anyhow::Result<Exit> {
@@ -106,9 +107,9 @@ fn rehearse(
 ) -> anyhow::Result<()> {
     let known = open_ledger(account, folder)?.known()?;
     let mut session = setting.connector(account)()?;
-    let (listing, plan) = engine::survey(&mut session, &known, &account.policy)?;
+    let (listing, plan) = survey::survey(&mut session, &known, &account.policy)?;
     let desk = setting.desk(&account.name);
-    *summary = engine::rehearse(&listing, &plan, account.policy.keep, desk);
+    *summary = survey::rehearse(&listing, &plan, account.policy.keep, desk);
     // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.
     session.quit();
     Ok(())

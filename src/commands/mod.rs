@@ -1,12 +1,15 @@
 //! One verb, one file: each gathers its parts, calls the engine or a service, and reports.
 //! What a status is and how an error is shown are decided in `exit` and in the errors themselves.
 
+use std::error::Error;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use crate::cli::{Cli, Command, Global, When};
 use crate::config::{self, Account, password};
+use crate::delivery;
 use crate::dial;
+use crate::engine;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::net::Stream;
@@ -15,6 +18,7 @@ use crate::report::plain::{Color, Summaries, Verbosity};
 use crate::report::{Desk, Event, Json, Plain, Reporter, Terminal};
 use crate::secret::Secret;
 use crate::seen::{self, StateFolder};
+use crate::survey;
 
 mod check;
 mod fetch;
@@ -172,33 +176,17 @@ fn reporter(global: &Global, verbosity: Verbosity) -> SharedReporter {
 
 /// The status that an error leads to.
 fn status(error: &anyhow::Error) -> Exit {
-    let of = |error: &(dyn std::error::Error + 'static)| {
-        let config = error
-            .downcast_ref::<config::Error>()
-            .map(config::Error::exit);
-        let password = || {
-            error
-                .downcast_ref::<password::Error>()
-                .map(password::Error::exit)
-        };
-        let seen = || error.downcast_ref::<seen::Error>().map(seen::Error::exit);
-        let engine = || {
-            error
-                .downcast_ref::<crate::engine::Error>()
-                .map(crate::engine::Error::exit)
-        };
-        let delivery = || {
-            error
-                .downcast_ref::<crate::delivery::Error>()
-                .map(crate::delivery::Error::exit)
-        };
-        let failure = || error.downcast_ref::<Failure>().map(|failure| failure.exit);
-        config
-            .or_else(password)
-            .or_else(seen)
-            .or_else(engine)
-            .or_else(delivery)
-            .or_else(failure)
+    fn of<E: Error + 'static>(cause: &(dyn Error + 'static), exit: fn(&E) -> Exit) -> Option<Exit> {
+        cause.downcast_ref().map(exit)
+    }
+    let exit = |cause| {
+        of(cause, config::Error::exit)
+            .or_else(|| of(cause, delivery::Error::exit))
+            .or_else(|| of(cause, engine::Error::exit))
+            .or_else(|| of(cause, password::Error::exit))
+            .or_else(|| of(cause, seen::Error::exit))
+            .or_else(|| of(cause, survey::Error::exit))
+            .or_else(|| of(cause, |failure: &Failure| failure.exit))
     };
-    error.chain().find_map(of).unwrap_or(Exit::Bug)
+    error.chain().find_map(exit).unwrap_or(Exit::Bug)
 }

@@ -41,6 +41,8 @@ pub enum Command<'a> {
     Retr(MessageNumber),
     /// Begin TLS.
     Stls,
+    /// Ask for the header of a message and no line of its body.
+    Top(MessageNumber),
     /// Ask for the unique-id listing.
     Uidl,
     /// The user before PASS.
@@ -75,7 +77,10 @@ impl Command<'_> {
 
     /// Whether the positive reply has more lines, up to a dot (RFC 1939 section 3).
     pub fn is_multi_line(&self) -> bool {
-        matches!(self, Self::Capa | Self::List | Self::Retr(_) | Self::Uidl)
+        matches!(
+            self,
+            Self::Capa | Self::List | Self::Retr(_) | Self::Top(_) | Self::Uidl
+        )
     }
 }
 
@@ -96,6 +101,7 @@ impl fmt::Display for Command<'_> {
             Self::Response(_) => f.write_str("****"),
             Self::Retr(number) => write!(f, "RETR {number}"),
             Self::Stls => f.write_str("STLS"),
+            Self::Top(number) => write!(f, "TOP {number} 0"),
             Self::Uidl => f.write_str("UIDL"),
             Self::User(user) => write!(f, "USER {user}"),
         }

@@ -18,7 +18,7 @@ pub mod unstuff;
 pub mod wire;
 
 pub use capabilities::Capabilities;
-pub use pipeline::{Pipeline, Retrieved};
+pub use pipeline::{Ask, HeaderOf, Pipeline, Retrieved};
 pub use reply::{Refusal, ResponseCode};
 pub use session::{Authorization, Farewell, Sizes, Transaction};
 pub use wire::{Direction, Trace};

@@ -20,7 +20,7 @@ const WINDOW: usize = 8 * 1024;
 const OCTETS_AHEAD: u64 = 16 << 20;
 
 /// What can be asked for ahead of its turn.
-pub(super) trait Ask {
+pub trait Ask {
     /// The command that asks for it.
     fn command(&self) -> Command<'static>;
 
@@ -35,6 +35,20 @@ impl Ask for Message {
 
     fn octets(&self) -> u64 {
         self.size.unwrap_or(0)
+    }
+}
+
+/// The header of a message, asked for by TOP.
+#[derive(Clone, Debug)]
+pub struct HeaderOf(pub Message);
+
+impl Ask for HeaderOf {
+    fn command(&self) -> Command<'static> {
+        Command::Top(self.0.number)
+    }
+
+    fn octets(&self) -> u64 {
+        0
     }
 }
 
@@ -109,7 +123,7 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
     }
 }
 
-/// Messages being retrieved, in the order they were asked for. Dropped before its end, it leaves
+/// Messages or headers being retrieved, in the order they were asked for. Dropped before its end, it leaves
 /// replies on the way: the session can then only be closed.
 pub struct Pipeline<'a, S, I: Iterator> {
     wire: &'a mut Wire<S>,
@@ -125,7 +139,7 @@ pub enum Retrieved {
     Refused(Refusal),
 }
 
-impl<'a, S: Read + Write, I: Iterator<Item = Message>> Pipeline<'a, S, I> {
+impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
     pub(super) fn new(wire: &'a mut Wire<S>, pipelining: bool, messages: I) -> Self {
         Self {
             wire,
@@ -143,7 +157,7 @@ impl<'a, S: Read + Write, I: Iterator<Item = Message>> Pipeline<'a, S, I> {
     /// # Errors
     /// The connection fails, or the message before was not read to its end.
     #[expect(clippy::should_implement_trait, reason = "it can fail, and borrows")]
-    pub fn next(&mut self) -> Result<Option<(Message, Retrieved)>, Error> {
+    pub fn next(&mut self) -> Result<Option<(I::Item, Retrieved)>, Error> {
         Ok(match self.window.next(self.wire)? {
             None => None,
             Some((message, Status::Positive(_))) => Some((message, Retrieved::Body)),
@@ -153,7 +167,7 @@ impl<'a, S: Read + Write, I: Iterator<Item = Message>> Pipeline<'a, S, I> {
     }
 
     /// The message whose reply comes next.
-    pub fn awaited(&self) -> Option<&Message> {
+    pub fn awaited(&self) -> Option<&I::Item> {
         self.window.asked.front()
     }
 

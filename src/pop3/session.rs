@@ -7,11 +7,11 @@ use super::Error;
 use super::auth;
 use super::capabilities::Capabilities;
 use super::command::Command;
-use super::pipeline::{Pipeline, Window};
+use super::pipeline::{Ask, Pipeline, Window};
 use super::reply::{self, Garbled, Refusal, Status};
 use super::wire::{Trace, Wire};
 use crate::custody::Recorded;
-use crate::maildrop::{Listing, Message};
+use crate::maildrop::Listing;
 use crate::secret::Secret;
 use crate::text::ServerText;
 
@@ -239,8 +239,8 @@ impl<S: Read + Write> Transaction<S> {
         })
     }
 
-    /// Begins to retrieve messages, as many at once as the server allows.
-    pub fn retrieve<I: Iterator<Item = Message>>(&mut self, messages: I) -> Pipeline<'_, S, I> {
+    /// Begins to retrieve messages or headers, as many at once as the server allows.
+    pub fn retrieve<I: Iterator<Item: Ask>>(&mut self, messages: I) -> Pipeline<'_, S, I> {
         Pipeline::new(&mut self.wire, self.capabilities.pipelining, messages)
     }
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
 use super::{Error, Lock, StateFolder, account, schema};
 use crate::custody::{Durable, Outcome, Parcel, Past, Place, Recorded, Staged};
@@ -23,15 +23,6 @@ pub struct Ledger {
     folder: StateFolder,
     pub(super) key: AccountKey,
     tag: String,
-}
-
-/// A delivered message with the same unique-id and the same octets.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Match {
-    /// Who it is.
-    pub identity: Identity,
-    /// Where it stands.
-    pub state: State,
 }
 
 impl Ledger {
@@ -220,49 +211,6 @@ impl Ledger {
                 }
             }
             Ok(recorded)
-        })
-    }
-
-    /// The delivered message that has this unique-id and these octets.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn find_match(&self, parcel: &Parcel) -> Result<Option<Match>, Error> {
-        let unique_id = parcel.identity.unique_id.as_octets();
-        self.read(|connection| {
-            connection
-                .query_row(
-                    "SELECT s.copy, s.state, s.delivered, s.next_try
-                     FROM seen s JOIN delivery d USING (account, unique_id, copy)
-                     WHERE s.account = ?1 AND s.unique_id = ?2 AND s.state IN (2, 3)
-                       AND d.digest = ?3
-                     ORDER BY s.copy <> ?4, s.copy LIMIT 1",
-                    params![self.key.0, unique_id, parcel.digest.0, parcel.identity.copy],
-                    |row| {
-                        Ok(Match {
-                            identity: Identity {
-                                unique_id: parcel.identity.unique_id.clone(),
-                                copy: row.get(0)?,
-                            },
-                            state: state(row.get(1)?, row.get(2)?, row.get(3)?),
-                        })
-                    },
-                )
-                .optional()
-        })
-    }
-
-    /// The first copy number under a unique-id that no message has.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn free_copy(&self, unique_id: &UniqueId) -> Result<u32, Error> {
-        self.read(|connection| {
-            connection.query_row(
-                "SELECT coalesce(max(copy) + 1, 0) FROM seen WHERE account = ?1 AND unique_id = ?2",
-                params![self.key.0, unique_id.as_octets()],
-                |row| row.get(0),
-            )
         })
     }
 
@@ -466,7 +414,7 @@ fn recall(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
 }
 
 /// A state from its columns. A delivery without a time lies ahead: it is never over.
-fn state(number: u8, delivered: Option<i64>, next_try: i64) -> State {
+pub(super) fn state(number: u8, delivered: Option<i64>, next_try: i64) -> State {
     match number {
         1 => State::Staged,
         2 => State::Delivered(Moment(delivered.unwrap_or(i64::MAX))),

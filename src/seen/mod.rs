@@ -11,12 +11,14 @@ use crate::exit::Exit;
 
 mod account;
 pub mod history;
+pub mod identity;
 pub mod ledger;
 pub mod lock;
 mod schema;
 
 pub use history::History;
-pub use ledger::{Ledger, Match};
+pub use identity::Match;
+pub use ledger::Ledger;
 pub use lock::Lock;
 
 /// The folder that holds the database, the spool of the MDAs and the locks.

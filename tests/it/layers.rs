@@ -11,7 +11,10 @@ use crate::support::source::Source;
 const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("lib", &[]),
     ("main", &[&["cli", "commands"], LEAVES]),
-    ("commands", &[&["cli"], MIDDLE, SERVICES, SHARED, LEAVES]),
+    (
+        "commands",
+        &[&["cli", "survey"], MIDDLE, SERVICES, SHARED, LEAVES],
+    ),
     ("cli", &[]),
     // Only the options that each service declares.
     ("config", &[&["dial", "net", "delivery", "plan"], LEAVES]),
@@ -25,6 +28,8 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
             LEAVES,
         ],
     ),
+    ("survey", &[&["plan", "pop3", "report"], SHARED, LEAVES]),
+    ("rematch", &[&["plan", "pop3", "seen"], SHARED, LEAVES]),
     ("settle", &[&["delivery", "report", "seen"], SHARED, LEAVES]),
     // The services do not know each other; they meet in the engine.
     ("delivery", &[SHARED, LEAVES]),
@@ -45,8 +50,8 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("text", &[]),
 ];
 const MIDDLE: &[&str] = &["config", "dial", "engine"];
-// Two steps of the engine's story, told where they have room.
-const STEPS: &[&str] = &["receive", "settle"];
+// Steps of the engine's story, told where they have room.
+const STEPS: &[&str] = &["receive", "rematch", "settle", "survey"];
 const SERVICES: &[&str] = &["delivery", "net", "plan", "pop3", "report", "seen"];
 const SHARED: &[&str] = &["custody", "headers", "known"];
 const LEAVES: &[&str] = &[

@@ -6,3 +6,4 @@ mod deletion;
 mod dovecot;
 mod layers;
 mod support;
+mod trouble;

@@ -59,12 +59,12 @@ impl Sandbox {
         self.mailpull(["fetch"]).run()
     }
 
-    /// Makes all deliveries so far older, as if time had passed.
+    /// Makes all deliveries and failures so far older, as if time had passed.
     pub(crate) fn let_pass(&self, time: Duration) {
         let database = Connection::open(self.state().join("seen.db"));
         let aged = database.and_then(|database| {
             database.execute(
-                "UPDATE seen SET delivered = delivered - ?1",
+                "UPDATE seen SET delivered = delivered - ?1, next_try = next_try - ?1",
                 [time.as_secs().cast_signed()],
             )
         });

@@ -1,0 +1,118 @@
+//! Who is who: known messages found by what they are, not by what the server calls them.
+//! Decides nothing about them.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::ledger::state;
+use super::{Error, Ledger};
+use crate::custody::Parcel;
+use crate::digest::Digest;
+use crate::known::State;
+use crate::maildrop::{Identity, UniqueId};
+
+/// A delivered message with the same unique-id and the same octets.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Match {
+    /// Who it is.
+    pub identity: Identity,
+    /// Where it stands.
+    pub state: State,
+}
+
+impl Ledger {
+    /// The delivered message that has this unique-id and these octets.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn find_match(&self, parcel: &Parcel) -> Result<Option<Match>, Error> {
+        let unique_id = parcel.identity.unique_id.as_octets();
+        self.read(|connection| {
+            connection
+                .query_row(
+                    "SELECT s.copy, s.state, s.delivered, s.next_try
+                     FROM seen s JOIN delivery d USING (account, unique_id, copy)
+                     WHERE s.account = ?1 AND s.unique_id = ?2 AND s.state IN (2, 3)
+                       AND d.digest = ?3
+                     ORDER BY s.copy <> ?4, s.copy LIMIT 1",
+                    params![self.key.0, unique_id, parcel.digest.0, parcel.identity.copy],
+                    |row| {
+                        Ok(Match {
+                            identity: Identity {
+                                unique_id: parcel.identity.unique_id.clone(),
+                                copy: row.get(0)?,
+                            },
+                            state: state(row.get(1)?, row.get(2)?, row.get(3)?),
+                        })
+                    },
+                )
+                .optional()
+        })
+    }
+
+    /// The known messages whose header and size these are, under whatever unique-id.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn find_by_header(
+        &self,
+        header: &Digest,
+        size: Option<u64>,
+    ) -> Result<Vec<Identity>, Error> {
+        self.read(|connection| {
+            let mut found = connection.prepare(
+                "SELECT s.unique_id, s.copy
+                 FROM delivery d JOIN seen s USING (account, unique_id, copy)
+                 WHERE d.account = ?1 AND d.header_digest = ?2 AND s.state IN (0, 2)
+                   AND (s.size = ?3 OR s.size IS NULL OR ?3 IS NULL)
+                 ORDER BY d.id",
+            )?;
+            let size = size.map(u64::cast_signed);
+            let found = found.query_map(params![self.key.0, header.0, size], |row| {
+                let unique_id = UniqueId::new(row.get_ref(0)?.as_blob()?);
+                let copy = row.get(1)?;
+                Ok(unique_id.map(|unique_id| Identity { unique_id, copy }))
+            })?;
+            found.filter_map(Result::transpose).collect()
+        })
+    }
+
+    /// Gives known messages the unique-ids by which the server lists them now.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn rename(&mut self, renamed: &[(Identity, Identity)]) -> Result<(), Error> {
+        let key = self.key.0;
+        self.write(|transaction| {
+            for table in ["seen", "delivery"] {
+                let mut rename = transaction.prepare(&format!(
+                    "UPDATE {table} SET unique_id = ?4, copy = ?5
+                     WHERE account = ?1 AND unique_id = ?2 AND copy = ?3"
+                ))?;
+                for (old, new) in renamed {
+                    rename.execute(params![
+                        key,
+                        old.unique_id.as_octets(),
+                        old.copy,
+                        new.unique_id.as_octets(),
+                        new.copy,
+                    ])?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The first copy number under a unique-id that no message has.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn free_copy(&self, unique_id: &UniqueId) -> Result<u32, Error> {
+        self.read(|connection| {
+            connection.query_row(
+                "SELECT coalesce(max(copy) + 1, 0) FROM seen WHERE account = ?1 AND unique_id = ?2",
+                params![self.key.0, unique_id.as_octets()],
+                |row| row.get(0),
+            )
+        })
+    }
+}

@@ -1,0 +1,94 @@
+//! What a maildrop holds and what there is to do: the listing and the plan for it.
+//! Fetches nothing and deletes nothing.
+
+use std::io::{Read, Write};
+
+use crate::exit::Exit;
+use crate::known::KnownMessages;
+use crate::maildrop::Listing;
+use crate::moment::Moment;
+use crate::plan::{self, Keep, Plan, Policy};
+use crate::pop3::{self, Sizes, Transaction};
+use crate::report::{Desk, Event, Intent, Summary};
+use crate::text::ServerText;
+
+/// Why there is no listing. Nothing of it is used.
+#[derive(Debug, thiserror::Error)]
+#[error("listing the messages: {0}")]
+pub struct Error(#[from] pop3::Error);
+
+impl Error {
+    /// The exit status that it leads to.
+    pub fn exit(&self) -> Exit {
+        self.0.exit()
+    }
+
+    /// Whether a signal caused it.
+    pub fn is_interrupt(&self) -> bool {
+        self.0.is_interrupt()
+    }
+}
+
+/// Lists the maildrop and decides about every message. Sizes are asked for in the same flight
+/// where they decide something, and else only if there is something to fetch: they are what a
+/// later run recognises a message by before it deletes it.
+///
+/// # Errors
+/// The server refused or its answer cannot be believed.
+pub fn survey<S: Read + Write>(
+    session: &mut Transaction<S>,
+    known: &KnownMessages,
+    policy: &Policy,
+) -> Result<(Listing, Plan), Error> {
+    let now = Moment::now();
+    let is_needed = known.is_empty() || policy.needs_sizes() || policy.has_due(known, now);
+    let sizes = if is_needed {
+        Sizes::Needed
+    } else {
+        Sizes::Needless
+    };
+    let mut listing = session.list(sizes)?;
+    let plan = plan::plan(&listing, known, policy, now);
+    if !is_needed && !plan.fetch.is_empty() {
+        session.add_sizes(&mut listing)?;
+    }
+    Ok((listing, plan))
+}
+
+/// Tells what a poll would do, without doing it.
+pub fn rehearse(listing: &Listing, plan: &Plan, keep: Keep, desk: Desk<'_>) -> Summary {
+    let actions = [
+        ("fetch", &plan.fetch),
+        ("compare", &plan.compare),
+        ("delete", &plan.delete),
+    ];
+    for (action, picks) in actions {
+        for pick in picks {
+            desk.tell(Event::Would(&Intent {
+                action,
+                number: listing.number(pick.position).value(),
+                unique_id: &ServerText::new(listing.unique_id(pick.position)),
+                size: listing.size(pick.position),
+            }));
+        }
+    }
+    let sizes = plan
+        .fetch
+        .iter()
+        .filter_map(|pick| listing.size(pick.position));
+    let at_once = if keep == Keep::Never {
+        plan.fetch.len()
+    } else {
+        0
+    };
+    let deleted = plan.delete.len() + at_once;
+    Summary {
+        delivered: plan.fetch.len(),
+        octets: sizes.sum(),
+        deleted,
+        kept: listing.len() + listing.nameless().len() - deleted,
+        postponed: plan.postponed,
+        is_dry: true,
+        ..Summary::default()
+    }
+}

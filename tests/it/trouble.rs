@@ -1,0 +1,193 @@
+//! What does not go as it should, again and again: messages that fail, sessions that break,
+//! servers that call everything by a new name.
+
+use std::time::Duration;
+
+use crate::support::mail::{Message, notes, ordinary};
+use crate::support::model_server::{Behaviour, ModelServer};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
+use crate::support::script::Script;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn renamed(messages: &[Message]) -> Vec<Message> {
+    messages
+        .iter()
+        .map(|message| {
+            let unique_id = [b"moved-", &*message.unique_id].concat();
+            Message::new(unique_id, message.octets.clone())
+        })
+        .collect()
+}
+
+/// Fetches the account from where it has moved.
+fn fetch_from(server: &ModelServer, sandbox: &Sandbox) -> Outcome {
+    let elsewhere = format!("server={}", server.address());
+    sandbox.mailpull(["fetch", "-o", &elsewhere]).run()
+}
+
+fn refusing(unique_id: &str) -> ModelServer {
+    let refused = vec![unique_id.into()];
+    let behaviour = Behaviour {
+        refused,
+        ..Behaviour::default()
+    };
+    ModelServer::with(notes(["a", "b", "c"]), behaviour)
+}
+
+#[test]
+fn a_message_that_is_refused_five_times_is_set_aside_and_the_others_come() {
+    let server = refusing("b");
+    let sandbox = Sandbox::with_work(server.address(), "");
+    for _ in 0..4 {
+        let outcome = sandbox.fetch();
+        outcome.fails_with(75).complains_in_lines(1);
+        outcome.stderr_has("the next run tries it again");
+    }
+    let outcome = sandbox.fetch();
+    outcome.fails_with(65).complains_in_lines(1);
+    outcome.stderr_has("is set aside");
+
+    let asked = server.log().count("RETR");
+    sandbox.fetch().succeeds().is_silent();
+
+    assert_eq!(server.log().count("RETR"), asked);
+    sandbox.work().holds(&notes(["a", "c"]));
+}
+
+#[test]
+fn a_message_that_was_set_aside_is_tried_once_a_day_without_more_words() {
+    let server = refusing("b");
+    let sandbox = Sandbox::with_work(server.address(), "");
+    for _ in 0..5 {
+        sandbox.fetch();
+    }
+    sandbox.let_pass(DAY);
+    sandbox.fetch().fails_with(65).is_silent();
+    sandbox.let_pass(DAY);
+    server.change(|behaviour| behaviour.refused.clear());
+
+    sandbox.fetch().succeeds().is_silent();
+
+    sandbox.work().holds(&notes(["a", "b", "c"]));
+}
+
+#[test]
+fn what_was_set_aside_is_not_deleted_from_the_server() {
+    let server = refusing("b");
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    for _ in 0..6 {
+        sandbox.fetch();
+    }
+    assert_eq!(server.unique_ids(), [b"b"]);
+}
+
+const LOGIN: &str = "login\nC: UIDL\n";
+
+#[test]
+fn the_message_at_which_a_session_broke_is_asked_for_last() {
+    let server = Script::new(format!(
+        "{LOGIN} C: LIST
+         S: +OK\n S: 1 a\n S: 2 b\n S: .\n S: +OK\n S: 1 17\n S: 2 17\n S: .
+         C: RETR 1\n C: RETR 2
+         S: +OK\n raw: half\n cut"
+    ))
+    .then(format!(
+        "{LOGIN} S: +OK\n S: 1 a\n S: 2 b\n S: .
+         C: LIST\n S: +OK\n S: 1 17\n S: 2 17\n S: .
+         C: RETR 2\n C: RETR 1
+         S: +OK\n note b\n S: +OK\n note a
+         C: QUIT\n S: +OK"
+    ))
+    .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().fails_with(75).complains_in_lines(1);
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn after_a_session_without_quit_deletions_come_before_new_mail() {
+    let first = format!(
+        "{LOGIN} C: LIST
+         S: +OK\n S: 1 a\n S: 2 b\n S: .\n S: +OK\n S: 1 17\n S: 2 17\n S: .
+         C: RETR 1\n C: RETR 2
+         S: +OK\n note a\n S: +OK\n raw: half\n cut"
+    );
+    let deletion = format!(
+        "{LOGIN} C: LIST
+         S: +OK\n S: 1 a\n S: 2 b\n S: .\n S: +OK\n S: 1 17\n S: 2 17\n S: .
+         C: DELE 1\n S: +OK
+         C: QUIT\n S: +OK"
+    );
+    let rest = format!(
+        "{LOGIN} S: +OK\n S: 1 b\n S: .
+         C: LIST\n S: +OK\n S: 1 17\n S: .
+         C: RETR 1\n S: +OK\n note b
+         C: DELE 1\n S: +OK
+         C: QUIT\n S: +OK"
+    );
+    let server = Script::new(first).then(deletion).then(rest).serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    sandbox.fetch().fails_with(75).complains_in_lines(1);
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn messages_under_new_unique_ids_are_recognised_and_not_fetched_again() {
+    let old = ordinary(1, 40);
+    let server = ModelServer::start(old.clone());
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    let new = ordinary(2, 2);
+    let moved = ModelServer::start([renamed(&old), new.clone()].concat());
+
+    let outcome = fetch_from(&moved, &sandbox);
+
+    outcome.succeeds().complains_in_lines(1);
+    outcome.stderr_has("40 of 42 were recognised");
+    assert_eq!(moved.log().count("RETR"), 2);
+    sandbox.work().holds(&[old, new].concat());
+}
+
+#[test]
+fn what_was_recognised_can_be_deleted_without_another_look() {
+    let old = ordinary(1, 40);
+    let server = ModelServer::start(old.clone());
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    let moved = ModelServer::start(renamed(&old));
+    fetch_from(&moved, &sandbox).succeeds();
+
+    let elsewhere = format!("server={}", moved.address());
+    let outcome = sandbox
+        .mailpull(["fetch", "--delete", "-o", &elsewhere])
+        .run();
+
+    outcome.succeeds();
+
+    assert_eq!((moved.log().count("RETR"), moved.count()), (0, 0));
+}
+
+#[test]
+fn as_many_new_messages_are_not_taken_for_the_old_ones() {
+    let old = ordinary(1, 40);
+    let server = ModelServer::start(old.clone());
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    let new = renamed(&ordinary(2, 40));
+    let other = ModelServer::start(new.clone());
+
+    fetch_from(&other, &sandbox).succeeds().is_silent();
+
+    assert!(other.log().count("TOP") <= 16);
+    sandbox.work().holds(&[old, new].concat());
+}
