@@ -95,7 +95,7 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
             };
             let command = next.command();
             unanswered += command.to_string().len() + "\r\n".len();
-            self.octets_ahead = self.octets_ahead.saturating_add(next.octets());
+            self.octets_ahead += next.octets();
             flight.push(command);
             self.asked.push_back(next);
         }
