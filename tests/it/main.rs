@@ -4,4 +4,5 @@
 mod conversation;
 mod deletion;
 mod layers;
+mod listings;
 mod support;
