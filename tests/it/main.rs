@@ -5,4 +5,5 @@ mod conversation;
 mod deletion;
 mod layers;
 mod listings;
+mod pipelining;
 mod support;
