@@ -1,13 +1,11 @@
 //! `mailpull fetch`: new mail for every account, one after the other.
 
-use anyhow::Context as _;
-
 use super::Setting;
 use crate::cli;
 use crate::config::{self, Account, Overrides};
 use crate::delivery::{Destination, Maildir, Mda, Target};
 use crate::engine::{self, Orders, Poll};
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::report::{Event, Summary};
 use crate::seen::{Ledger, StateFolder};
 
@@ -78,7 +76,10 @@ fn fetch(
     // What ended the run is told rather than that it could not be noted.
     let noted = ledger.end_run(exit, keep);
     ended?;
-    noted.context("recording how the run ended")
+    noted.map_err(|error| {
+        let what = format!("recording how the run ended: {error}");
+        Failure::new(what, error.exit()).into()
+    })
 }
 
 fn open_target(

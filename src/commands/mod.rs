@@ -57,7 +57,7 @@ pub fn run(cli: &Cli) -> Exit {
         let exit = status(&error);
         setting
             .desk("")
-            .tell(Event::Problem(&format_args!("{error:#}"), exit));
+            .tell(Event::Problem(&format_args!("{error}"), exit));
         exit
     });
     setting.interrupt.signal().map_or(exit, Exit::Signal)
@@ -112,8 +112,9 @@ impl Setting<'_> {
             return Exit::Signal(signal);
         }
         let exit = status(error);
+        // What an error says ends with its cause: the chain would say it twice.
         self.desk(&account.name)
-            .tell(Event::Problem(&format_args!("{error:#}"), exit));
+            .tell(Event::Problem(&format_args!("{error}"), exit));
         exit
     }
 }
