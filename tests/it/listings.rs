@@ -3,11 +3,7 @@
 use crate::support::mail::{Message, note, notes};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
-use crate::support::script::Script;
-
-const QUIT: &str = "
-    C: QUIT
-    S: +OK";
+use crate::support::script::{QUIT, Script};
 
 /// A session up to the listings, with these lines in them; each is a `raw:` text.
 fn listed(unique_ids: &str, sizes: &str) -> String {
@@ -320,4 +316,23 @@ fn no_decision_is_made_from_a_listing_that_breaks_off() {
         server.finish();
         sandbox.work().holds(&notes(["a"]));
     }
+}
+
+#[test]
+fn an_error_is_one_line_that_says_each_thing_once() {
+    let server = Script::new(
+        "login
+         C: UIDL
+         C: LIST
+         S: +OK
+         S: 1 a
+         cut",
+    )
+    .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().fails_with(75).stderr_is(
+        "mailpull: work: listing the messages: waiting for the rest of the answer to UIDL: \
+         the server closed the connection\n",
+    );
 }
