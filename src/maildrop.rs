@@ -158,6 +158,9 @@ impl Listing {
     pub const MAX_LINES: usize = 1_000_000;
     /// The most octets of a listing.
     pub const MAX_OCTETS: usize = 128 << 20;
+    /// The greatest size of a message that is believed, in octets: a tebibyte. So the sizes of a
+    /// whole listing can be summed in 64 bits.
+    pub const MAX_SIZE: u64 = 1 << 40;
 
     /// Adds a message. A unique-id that cannot be one leaves the message nameless: it is left
     /// alone.
@@ -236,11 +239,11 @@ impl Listing {
         }
     }
 
-    /// Notes the size of a message; one that is not listed is ignored (it came between the two
-    /// listings).
+    /// Notes the size of a message, [`Self::MAX_SIZE`] at most; one that is not listed is ignored
+    /// (it came between the two listings).
     pub fn set_size(&mut self, number: MessageNumber, size: u64) {
         if let Some(position) = self.find(number) {
-            self.entries[position.0 as usize].size = NonMaxSize::new(size);
+            self.entries[position.0 as usize].size = NonMaxSize::new(size.min(Self::MAX_SIZE));
         }
     }
 
@@ -382,6 +385,15 @@ mod tests {
         listing.set_size(number(6), 99);
         let sizes: Vec<_> = listing.positions().map(|at| listing.size(at)).collect();
         assert_eq!(sizes, [None, Some(0)]);
+    }
+
+    #[test]
+    fn the_sizes_of_the_longest_listing_have_a_sum() {
+        let mut listing = listing(&[(1, b"a")]).expect("it is valid");
+        listing.set_size(number(1), u64::MAX - 1);
+        let greatest = listing.positions().find_map(|at| listing.size(at));
+        let lines = Listing::MAX_LINES as u64;
+        assert!(greatest.and_then(|size| size.checked_mul(lines)).is_some());
     }
 
     #[test]

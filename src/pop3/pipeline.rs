@@ -14,7 +14,9 @@ use crate::maildrop::Message;
 
 /// How many octets of commands may wait for their replies. It has to fit the socket buffers of
 /// any peer, or both ends could be blocked in a write.
-const WINDOW: usize = 8 * 1024;
+const WINDOW: usize = 8 * 1024 - LONGEST_COMMAND;
+/// What may begin just below the limit and end above it: `RETR 2147483647` and its line end.
+const LONGEST_COMMAND: usize = 17;
 /// How many octets of messages are asked for before they are needed, where sizes are known, so
 /// that a run that ends early has not made the server send for nothing.
 const OCTETS_AHEAD: u64 = 16 << 20;
@@ -112,7 +114,7 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
             };
             let command = next.command();
             unanswered += command.to_string().len() + "\r\n".len();
-            self.octets_ahead = self.octets_ahead.saturating_add(next.octets());
+            self.octets_ahead += next.octets();
             flight.push(command);
             self.asked.push_back(next);
         }

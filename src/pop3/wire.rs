@@ -43,10 +43,16 @@ pub(super) struct Wire<S> {
     end: usize,
     unanswered: VecDeque<Unanswered>,
     unanswered_octets: usize,
-    body: Option<Unstuffer>,
+    body: Option<Body>,
     /// Whether the last line ended in a bare LF.
     bare_lf: bool,
     trace: Option<Trace>,
+}
+
+/// A multi-line response that is being read.
+struct Body {
+    unstuffer: Unstuffer,
+    waiting_for: String,
 }
 
 struct Unanswered {
@@ -128,7 +134,10 @@ impl<S: Read + Write> Wire<S> {
         self.unanswered_octets -= command.octets;
         let status = self.status(&command.shown)?;
         if command.is_multi_line && matches!(status, Status::Positive(_)) {
-            self.body = Some(Unstuffer::new(self.bare_lf));
+            self.body = Some(Body {
+                unstuffer: Unstuffer::new(self.bare_lf),
+                waiting_for: format!("the rest of the answer to {}", command.shown),
+            });
         }
         Ok(status)
     }
@@ -156,16 +165,16 @@ impl<S: Read + Write> Wire<S> {
     /// what it holds to `out`; returns how many octets came over the line, or `None` once the
     /// response has ended.
     pub(super) fn body(&mut self, out: &mut Vec<u8>) -> Result<Option<usize>, Error> {
-        let Some(mut unstuffer) = self.body.take() else {
+        let Some(mut body) = self.body.take() else {
             return Ok(None);
         };
         if !self.has_buffered() {
-            self.fill("the rest of a message")?;
+            self.fill(&body.waiting_for)?;
         }
-        let taken = unstuffer.push(&self.buffer[self.start..self.end], out);
+        let taken = body.unstuffer.push(&self.buffer[self.start..self.end], out);
         self.start += taken;
-        if !unstuffer.is_done() {
-            self.body = Some(unstuffer);
+        if !body.unstuffer.is_done() {
+            self.body = Some(body);
         }
         Ok(Some(taken))
     }
@@ -191,7 +200,7 @@ impl<S: Read + Write> Wire<S> {
             }
             pending.drain(..start);
             if octets > limit || pending.len() > STATUS_LINE {
-                return Err(Error::TooLong("a listing"));
+                return Err(Error::TooLong("an answer"));
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::mail::{note, notes};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{FETCH_A_AND_B, Script};
+use crate::support::script::{FETCH_A_AND_B, LIST_A, QUIT, Script};
 
 #[test]
 fn without_keep_messages_are_deleted_in_the_session_that_fetched_them() {
@@ -103,18 +103,6 @@ fn messages_stay_as_long_as_keep_says_and_go_when_their_time_is_over() {
     sandbox.work().holds(&notes(["a", "b"]));
 }
 
-/// A session up to the listing, which holds one message of 17 octets.
-const LIST_A: &str = "
-    login
-    C: UIDL
-    C: LIST
-    S: +OK
-    S: 1 a
-    S: .
-    S: +OK
-    S: 1 17
-    S: .";
-
 const RETRIEVE_A: &str = "
     C: RETR 1
     S: +OK
@@ -122,10 +110,6 @@ const RETRIEVE_A: &str = "
 
 const DELETE_1: &str = "
     C: DELE 1
-    S: +OK";
-
-const QUIT: &str = "
-    C: QUIT
     S: +OK";
 
 #[test]

@@ -1,9 +1,13 @@
 //! The integration tests: one binary, so that it is linked once.
 //! They know the program by its command line, the servers it talks to and the files it leaves.
 
+mod choosing;
 mod conversation;
 mod deletion;
 mod dovecot;
 mod layers;
+mod listings;
+mod pipelining;
+mod retrieval;
 mod support;
 mod trouble;

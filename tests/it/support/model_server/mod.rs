@@ -6,6 +6,7 @@ mod session;
 use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroUsize;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
@@ -36,6 +37,8 @@ pub(crate) struct Behaviour {
     /// Whether CAPA says SASL PLAIN, and AUTH is understood.
     pub(crate) sasl_plain: bool,
     pub(crate) security: Security,
+    /// How many octets it writes at once, where that is to be few.
+    pub(crate) segment: Option<NonZeroUsize>,
     /// Whether TOP is offered and understood.
     pub(crate) top: bool,
     /// Whether UIDL is offered and understood.
@@ -52,6 +55,7 @@ impl Default for Behaviour {
             refused: Vec::new(),
             sasl_plain: true,
             security: Security::None,
+            segment: None,
             top: true,
             uidl: true,
         }
@@ -153,6 +157,8 @@ impl ModelServer {
 pub(crate) struct Log {
     /// Every command line, without CRLF.
     pub(crate) commands: Vec<String>,
+    /// The most octets of commands that ever waited to be answered.
+    pub(crate) longest_queue: usize,
     /// The unique-ids of the messages that RETR asked for and that were sent.
     pub(crate) retrieved: Vec<Vec<u8>>,
     pub(crate) sessions: usize,

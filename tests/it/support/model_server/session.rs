@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::mem;
 use std::net::TcpStream;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -305,8 +306,11 @@ impl<'a> Session<'a> {
             None => usize::MAX,
         };
         let (allowed, withheld) = pending.split_at(limit.min(pending.len()));
-        self.stream.write_all(allowed)?;
-        self.stream.flush()?;
+        let segment = self.behaviour.segment.map_or(usize::MAX, NonZeroUsize::get);
+        for piece in allowed.chunks(segment) {
+            self.stream.write_all(piece)?;
+            self.stream.flush()?;
+        }
         self.sent += allowed.len();
         if withheld.is_empty() {
             return Ok(());
@@ -330,13 +334,15 @@ impl<'a> Session<'a> {
                 return Ok(Some(line.trim_end_matches(['\r', '\n']).to_owned()));
             }
             self.flush()?;
-            let mut chunk = [0; 8192];
+            let mut chunk = [0; 65536];
             let count = self.stream.read(&mut chunk)?;
             if count == 0 {
                 return Ok(None);
             }
-            lock(&self.shared.log).turns += 1;
             self.heard.extend_from_slice(&chunk[..count]);
+            let mut log = lock(&self.shared.log);
+            log.turns += 1;
+            log.longest_queue = log.longest_queue.max(self.heard.len());
         }
     }
 }

@@ -61,6 +61,23 @@ pub(crate) const FETCH_A_AND_B: &str = "
     C: QUIT
     S: +OK";
 
+/// A session up to the listings, which hold one message.
+pub(crate) const LIST_A: &str = "
+    login
+    C: UIDL
+    C: LIST
+    S: +OK
+    S: 1 a
+    S: .
+    S: +OK
+    S: 1 17
+    S: .";
+
+/// The end of a session.
+pub(crate) const QUIT: &str = "
+    C: QUIT
+    S: +OK";
+
 /// Conversations to be had one after the other, one a connection.
 #[derive(Default)]
 pub(crate) struct Script {

@@ -1,0 +1,338 @@
+//! Listings that are odd and listings that lie: what is still fetched, and when nothing is.
+
+use crate::support::mail::{Message, note, notes};
+use crate::support::model_server::ModelServer;
+use crate::support::sandbox::Sandbox;
+use crate::support::script::{QUIT, Script};
+
+/// A session up to the listings, with these lines in them; each is a `raw:` text.
+fn listed(unique_ids: &str, sizes: &str) -> String {
+    format!(
+        "login
+         C: UIDL
+         C: LIST
+         S: +OK
+         raw: {unique_ids}
+         S: .
+         S: +OK
+         raw: {sizes}
+         S: ."
+    )
+}
+
+#[test]
+fn a_unique_id_may_be_any_octets_and_still_tells_new_from_known() {
+    let long = "x".repeat(1024);
+    let ids = format!(
+        r"1 two  words\r\n2   behind blanks\r\n3\ttab\r\n4 \xff\x80\x01\r\n5 {long}\r\n6 ../../etc/passwd\r\n0007 .\r\n8 {long}"
+    );
+    // The eighth has the unique-id of the fifth, and so is another message under the same one.
+    let ids = format!(r"{ids}\r\n");
+    let numbers = 1..=8;
+    let fetched: String = numbers.clone().map(|n| format!("C: RETR {n}\n")).collect();
+    let sent: String = numbers.map(|n| format!("S: +OK\nnote {n}\n")).collect();
+    let server = Script::new([&listed(&ids, r"1 12\r\n"), "\n", &fetched, &sent, QUIT].concat())
+        .then(format!("login\nC: UIDL\nS: +OK\nraw: {ids}\nS: .\n{QUIT}"))
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds().is_silent();
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    let all = notes(["1", "2", "3", "4", "5", "6", "7", "8"]);
+    sandbox.work().holds(&all);
+}
+
+#[test]
+fn a_message_without_a_unique_id_is_left_alone_and_the_others_are_fetched() {
+    let fetched = "
+        C: RETR 1
+        C: RETR 4
+        S: +OK
+        note a
+        S: +OK
+        note d
+        C: DELE 1
+        C: DELE 4
+        S: +OK
+        S: +OK";
+    let ids = r"1 a\r\n2\r\n3  \r\n4 d\r\n";
+    let server = Script::new([&listed(ids, r"1 17\r\n4 17\r\n"), fetched, QUIT].concat()).serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+
+    let outcome = sandbox.fetch();
+
+    outcome.fails_with(76).stderr_is(
+        "mailpull: work: message 2 has no unique-id; it stays on the server\n\
+         mailpull: work: message 3 has no unique-id; it stays on the server\n",
+    );
+    server.finish();
+    sandbox.work().holds(&notes(["a", "d"]));
+}
+
+#[test]
+fn a_listing_with_one_impossible_line_is_not_used_at_all() {
+    let too_long = format!(r"2 {}\r\n", "x".repeat(1025));
+    let lines = [
+        (r"1 b\r\n", "message 1 is listed twice"),
+        (r"1\r\n", "message 1 is listed twice"),
+        (r"0 b\r\n", "the line \"0 b\""),
+        (r"-2 b\r\n", "the line \"-2 b\""),
+        (r"+2 b\r\n", "the line \"+2 b\""),
+        (r"2147483648 b\r\n", "the line \"2147483648 b\""),
+        (r"18446744073709551618 b\r\n", "the line \"1844"),
+        (r"b\r\n", "the line \"b\""),
+        (r"\r\n", "the line \"\""),
+        (r" 2 b\r\n", "the line \" 2 b\""),
+        (r"2b\r\n", "the line \"2b\""),
+        (r"+OK\r\n", "the line \"+OK\""),
+        (too_long.as_str(), "the line \"2 xxx"),
+    ];
+    let session = |line: &str| {
+        format!(
+            "login
+             C: UIDL
+             C: LIST
+             S: +OK
+             S: 1 a
+             raw: {line}
+             S: .
+             S: +OK
+             S: 1 17
+             S: ."
+        )
+    };
+    for (line, said) in lines {
+        let server = Script::new(FETCH_A).then(session(line)).serve();
+        let sandbox = Sandbox::with_work(server.address(), "");
+        sandbox.fetch().succeeds();
+
+        let outcome = sandbox.mailpull(["fetch", "--delete"]).run();
+
+        outcome
+            .fails_with(76)
+            .complains_in_lines(1)
+            .stderr_has("the answer to UIDL cannot be used")
+            .stderr_has(said);
+        server.finish();
+        sandbox.work().holds(&notes(["a"]));
+    }
+}
+
+const FETCH_A: &str = "
+    login
+    C: UIDL
+    C: LIST
+    S: +OK
+    S: 1 a
+    S: .
+    S: +OK
+    S: 1 17
+    S: .
+    C: RETR 1
+    S: +OK
+    note a
+    C: QUIT
+    S: +OK";
+
+#[test]
+fn a_scan_listing_with_an_impossible_number_is_not_used_either() {
+    for line in ["0 17", "-1 17", "2147483648 17", "x"] {
+        let server = Script::new(listed(r"1 a\r\n", &format!(r"{line}\r\n"))).serve();
+        let sandbox = Sandbox::with_work(server.address(), "");
+
+        sandbox
+            .fetch()
+            .fails_with(76)
+            .complains_in_lines(1)
+            .stderr_has("the answer to LIST cannot be used");
+
+        server.finish();
+        sandbox.work().holds(&[]);
+    }
+}
+
+#[test]
+fn identical_messages_under_one_unique_id_are_two_deliveries_and_known_afterwards() {
+    let messages = notes(["a", "a", "b"]);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds().is_silent();
+
+    sandbox.fetch().succeeds().is_silent();
+
+    assert_eq!(server.log().count("RETR"), 3);
+    sandbox.work().holds(&messages);
+}
+
+#[test]
+fn one_more_message_under_a_known_unique_id_is_delivered() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    let another = Message::new("a", note("c").octets);
+    server.add(another.clone());
+
+    sandbox.fetch().succeeds().is_silent();
+
+    assert_eq!(server.log().count("RETR"), 3);
+    sandbox.work().holds(&notes(["a", "b", "c"]));
+}
+
+#[test]
+fn what_list_says_of_a_size_loses_nothing() {
+    let sizes = [
+        "0",
+        "1",
+        "-1",
+        "99999999",
+        "9223372036854775807",
+        "18446744073709551614",
+        "18446744073709551615",
+        "99999999999999999999999",
+        "many",
+        "17kB",
+        "",
+    ];
+    for lie in sizes {
+        let messages = notes(["a", "b", "c", "d"]);
+        let server = ModelServer::start(messages.clone());
+        server.change(|behaviour| {
+            let lies = ["b", "c"].map(|id| (id.as_bytes().to_vec(), lie.to_owned()));
+            behaviour.lies = lies.into();
+        });
+        let sandbox = Sandbox::with_work(server.address(), "keep = false");
+
+        sandbox.fetch().succeeds().is_silent();
+
+        assert_eq!(server.count(), 0, "{lie}");
+        sandbox.work().holds(&messages);
+    }
+}
+
+#[test]
+fn a_size_beyond_all_reason_can_be_checked_and_rehearsed() {
+    for command in [["check", "-q"], ["fetch", "-qn"]] {
+        let server = ModelServer::start(notes(["a", "b"]));
+        server.change(|behaviour| {
+            let huge = "18446744073709551614".to_owned();
+            behaviour.lies = [(b"a".to_vec(), huge.clone()), (b"b".to_vec(), huge)].into();
+        });
+        let sandbox = Sandbox::with_work(server.address(), "");
+
+        let outcome = sandbox.mailpull(command).run();
+
+        outcome.succeeds().is_silent();
+    }
+}
+
+#[test]
+fn messages_that_the_scan_listing_leaves_out_or_invents_are_no_matter() {
+    let fetched = "
+        C: RETR 1
+        C: RETR 2
+        S: +OK
+        note a
+        S: +OK
+        note b";
+    let server = Script::new(
+        [
+            &listed(r"1 a\r\n2 b\r\n", r"2 17\r\n3 17\r\n"),
+            fetched,
+            QUIT,
+        ]
+        .concat(),
+    )
+    .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn a_refused_list_leaves_the_sizes_unknown() {
+    let server = Script::new(
+        "login
+         C: UIDL
+         C: LIST
+         S: +OK
+         S: 1 a
+         S: .
+         S: -ERR no
+         C: RETR 1
+         S: +OK
+         note a
+         C: QUIT
+         S: +OK",
+    )
+    .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn without_unique_ids_nothing_is_fetched() {
+    let server = ModelServer::start(notes(["a"]));
+    server.change(|behaviour| behaviour.uidl = false);
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox
+        .fetch()
+        .fails_with(69)
+        .complains_in_lines(1)
+        .stderr_has("the server does not offer UIDL");
+
+    assert_eq!(server.log().count("RETR"), 0);
+    sandbox.work().holds(&[]);
+}
+
+#[test]
+fn no_decision_is_made_from_a_listing_that_breaks_off() {
+    for end in ["cut", "reset"] {
+        let broken = format!(
+            "login
+             C: UIDL
+             C: LIST
+             S: +OK
+             S: 1 a
+             raw: 2 b
+             {end}"
+        );
+        let server = Script::new(FETCH_A).then(broken).serve();
+        let sandbox = Sandbox::with_work(server.address(), "");
+        sandbox.fetch().succeeds();
+
+        let outcome = sandbox.mailpull(["fetch", "--delete"]).run();
+
+        outcome.fails_with(75).complains_in_lines(1);
+        server.finish();
+        sandbox.work().holds(&notes(["a"]));
+    }
+}
+
+#[test]
+fn an_error_is_one_line_that_says_each_thing_once() {
+    let server = Script::new(
+        "login
+         C: UIDL
+         C: LIST
+         S: +OK
+         S: 1 a
+         cut",
+    )
+    .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().fails_with(75).stderr_is(
+        "mailpull: work: listing the messages: waiting for the rest of the answer to UIDL: \
+         the server closed the connection\n",
+    );
+}

@@ -1,0 +1,102 @@
+//! How many commands travel together, and how many may not.
+//! Counts; what is said is `conversation`'s.
+
+use crate::support::mail::{Message, note};
+use crate::support::model_server::ModelServer;
+use crate::support::sandbox::Sandbox;
+use crate::support::script::Script;
+
+fn many(count: usize) -> Vec<Message> {
+    (1..=count).map(|n| note(&n.to_string())).collect()
+}
+
+#[test]
+fn a_thousand_messages_take_few_turns() {
+    let server = ModelServer::start(many(1000));
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    let log = server.log();
+    assert_eq!((log.count("RETR"), log.count("DELE")), (1000, 1000));
+    assert!(log.turns <= 20, "{} turns", log.turns);
+    assert_eq!(server.count(), 0);
+    assert_eq!(sandbox.work().count("new"), 1000);
+}
+
+#[test]
+fn a_thousand_known_messages_take_one_turn_for_their_listing() {
+    let server = ModelServer::start(many(1000));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    let before = server.log().turns;
+
+    sandbox.fetch().succeeds().is_silent();
+
+    // CAPA, AUTH PLAIN, CAPA, UIDL, QUIT.
+    assert_eq!(server.log().turns - before, 5);
+}
+
+#[test]
+fn no_more_than_8_kib_of_commands_wait_to_be_answered() {
+    // From above the commands have 11 octets each, which do not fill the window exactly.
+    let keys = "keep = false\norder = 'newest-first'";
+    let server = ModelServer::start(many(1500));
+    let sandbox = Sandbox::with_work(server.address(), keys);
+
+    sandbox.fetch().succeeds().is_silent();
+
+    let longest = server.log().longest_queue;
+    assert!((8000..=8192).contains(&longest), "{longest} octets");
+    assert_eq!(sandbox.work().count("new"), 1500);
+}
+
+#[test]
+fn without_pipelining_a_thousand_messages_are_asked_for_one_by_one() {
+    let server = ModelServer::start(many(1000));
+    server.change(|behaviour| behaviour.pipelining = false);
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    let log = server.log();
+    assert_eq!(log.turns, log.commands.len());
+    assert_eq!(sandbox.work().count("new"), 1000);
+}
+
+#[test]
+fn large_messages_are_asked_for_as_they_are_needed() {
+    let server = Script::new(
+        "login
+         C: UIDL
+         C: LIST
+         S: +OK
+         S: 1 a
+         S: 2 b
+         S: 3 c
+         S: .
+         S: +OK
+         S: 1 9000000
+         S: 2 9000000
+         S: 3 9000000
+         S: .
+         C: RETR 1
+         C: RETR 2
+         S: +OK
+         note a
+         C: RETR 3
+         S: +OK
+         note b
+         S: +OK
+         note c
+         C: QUIT
+         S: +OK",
+    )
+    .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    let heard = &server.finish()[0];
+    assert_eq!(heard.said.len() - heard.turns, 2);
+}

@@ -1,0 +1,271 @@
+//! Messages that come in odd ways or not at all, and that each is stored as it was sent.
+
+use std::num::NonZeroUsize;
+
+use crate::support::certificates::Authority;
+use crate::support::mail::{Message, note, notes, odd, one_line};
+use crate::support::model_server::{Behaviour, ModelServer, Security};
+use crate::support::sandbox::Sandbox;
+use crate::support::script::{LIST_A, QUIT, Script};
+
+#[test]
+fn a_refused_message_does_not_keep_the_others_and_is_asked_for_again() {
+    let server = ModelServer::start(notes(["a", "b", "c"]));
+    server.change(|behaviour| behaviour.refused = vec![b"b".to_vec()]);
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+
+    sandbox.fetch().fails_with(75).stderr_is(
+        "mailpull: work: retrieving message 2 (b): the server said \"this message cannot be \
+         read\"; the next run tries it again\n",
+    );
+
+    assert_eq!(server.unique_ids(), [b"b"]);
+    sandbox.work().holds(&notes(["a", "c"]));
+    server.change(|behaviour| behaviour.refused.clear());
+    sandbox.fetch().succeeds().is_silent();
+    assert_eq!(server.count(), 0);
+    sandbox.work().holds(&notes(["a", "b", "c"]));
+}
+
+#[test]
+fn a_session_that_breaks_in_a_message_keeps_the_ones_before() {
+    for end in ["cut", "reset"] {
+        for partial in [
+            r"",
+            r"+OK\r\n",
+            r"+OK\r\nSubject: b\r\n\r\nb\r\n.",
+            r"+OK\r\nb\r\n.\r",
+        ] {
+            let broken = format!(
+                "login
+                 C: UIDL
+                 C: LIST
+                 S: +OK
+                 S: 1 a
+                 S: 2 b
+                 S: .
+                 S: +OK
+                 S: 1 17
+                 S: 2 17
+                 S: .
+                 C: RETR 1
+                 C: RETR 2
+                 S: +OK
+                 note a
+                 raw: {partial}
+                 {end}"
+            );
+            let next = "
+                login
+                C: UIDL
+                C: LIST
+                S: +OK
+                S: 1 a
+                S: 2 b
+                S: .
+                S: +OK
+                S: 1 17
+                S: 2 17
+                S: .
+                C: RETR 2
+                S: +OK
+                note b
+                C: DELE 1
+                C: DELE 2
+                S: +OK
+                S: +OK";
+            let server = Script::new(broken).then([next, QUIT].concat()).serve();
+            let sandbox = Sandbox::with_work(server.address(), "keep = false");
+
+            sandbox.fetch().fails_with(75).complains_in_lines(1);
+
+            sandbox.work().holds(&notes(["a"]));
+            sandbox.fetch().succeeds().is_silent();
+            server.finish();
+            sandbox.work().holds(&notes(["a", "b"]));
+        }
+    }
+}
+
+#[test]
+fn a_server_that_falls_silent_in_a_message_is_left_when_the_time_is_over() {
+    let stalled = "
+        login
+        C: UIDL
+        C: LIST
+        S: +OK
+        S: 1 a
+        S: 2 b
+        S: .
+        S: +OK
+        S: 1 17
+        S: 2 17
+        S: .
+        C: RETR 1
+        C: RETR 2
+        S: +OK
+        note a
+        S: +OK
+        S: Subject: b
+        stall";
+    let server = Script::new(stalled).serve();
+    let sandbox = Sandbox::with_work(server.address(), "timeout = '1s'");
+
+    sandbox
+        .fetch()
+        .fails_with(75)
+        .complains_in_lines(1)
+        .stderr_has("waiting for the rest of the answer to RETR 2")
+        .stderr_has("timed out");
+
+    server.finish();
+    sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn a_conversation_may_come_one_octet_at_a_time() {
+    let server = Script::new(
+        r"drip: +OK ready\r\n
+          C: CAPA
+          drip: +OK\r\nPIPELINING\r\nUIDL\r\n.\r\n
+          C: USER joe
+          drip: +OK\r\n
+          C: PASS open sesame
+          drip: +OK\r\n
+          C: CAPA
+          drip: +OK\r\nPIPELINING\r\n.\r\n
+          C: UIDL
+          C: LIST
+          drip: +OK\r\n1 a\r\n.\r\n+OK\r\n1 17\r\n.\r\n
+          C: RETR 1
+          drip: +OK\r\nSubject: a\r\n\r\na\r\n.\r\n
+          C: DELE 1
+          drip: +OK\r\n
+          C: QUIT
+          drip: +OK\r\n",
+    )
+    .serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    sandbox.work().holds(&notes(["a"]));
+}
+
+/// Fetches all of `messages` from a server that writes so many octets at once, and compares.
+#[track_caller]
+fn arrives_as_sent(messages: &[Message], segment: Option<usize>) {
+    let authority = Authority::new();
+    for security in [
+        Security::None,
+        Security::Tls(authority.certificate().acceptor()),
+    ] {
+        let keys = match security {
+            Security::None => "",
+            _ => "security = 'tls'\ntls-ca-file = '~/ca.pem'",
+        };
+        let behaviour = Behaviour {
+            security,
+            segment: segment.and_then(NonZeroUsize::new),
+            ..Behaviour::default()
+        };
+        let server = ModelServer::with(messages.to_vec(), behaviour);
+        let sandbox = Sandbox::with_work(server.address(), keys);
+        sandbox.write("home/ca.pem", authority.pem());
+
+        sandbox.fetch().succeeds().is_silent();
+
+        sandbox.work().holds(messages);
+    }
+}
+
+fn all_odd() -> Vec<Message> {
+    odd().into_iter().map(|(_, message)| message).collect()
+}
+
+#[test]
+fn odd_messages_arrive_octet_for_octet() {
+    arrives_as_sent(&all_odd(), None);
+}
+
+#[test]
+fn odd_messages_arrive_octet_for_octet_in_pieces_of_any_size() {
+    for segment in [997, 16_384, 65_535] {
+        arrives_as_sent(&all_odd(), Some(segment));
+    }
+}
+
+#[test]
+fn odd_messages_arrive_octet_for_octet_one_octet_at_a_time() {
+    let mut messages = all_odd();
+    messages.retain(|message| message.octets.len() < 1000);
+    arrives_as_sent(&messages, Some(1));
+}
+
+#[test]
+fn a_line_of_ten_megabytes_arrives_octet_for_octet() {
+    arrives_as_sent(&[one_line(10_000_000)], None);
+}
+
+/// Fetches one message that is sent as these `raw:` octets, status line included, and whose end
+/// is followed by the answer to QUIT.
+#[track_caller]
+fn is_read_as(sent: &str, stored: &[u8]) {
+    let sent = format!("\nC: RETR 1\nraw: {sent}");
+    let server = Script::new([LIST_A, &sent, QUIT].concat()).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    assert_eq!(sandbox.work().messages(), [stored]);
+}
+
+#[test]
+fn only_a_dot_between_crlfs_ends_a_message() {
+    is_read_as(r"+OK\r\na\n.\nb\r\n.\r\n", b"a\n.\nb\n");
+    is_read_as(r"+OK\r\na\n.\r\n+OK\r\n.\r\n", b"a\n.\n+OK\n");
+    is_read_as(r"+OK\r\na\r.\rb\r\n.\r\n", b"a\r.\rb\n");
+    is_read_as(r"+OK\r\na\r\n.\nb\r\n.\r\n", b"a\n\nb\n");
+    is_read_as(r"+OK\r\na\r\n.\r\r\n.\r\n", b"a\n\r\n");
+}
+
+#[test]
+fn a_server_that_ends_its_status_line_by_lf_may_end_the_message_so() {
+    is_read_as(r"+OK\na\n..\n.\n", b"a\n.\n");
+    is_read_as(r"+OK\na\r\n.\r\n", b"a\n");
+}
+
+#[test]
+fn what_a_message_says_is_never_taken_for_an_answer() {
+    let first = r"raw: +OK\r\nSubject: x\r\n\r\nx\n.\r\n+OK\nDELE 2\n.\r\n-ERR\r\n.\r\n";
+    let server = Script::new(format!(
+        "login
+         C: UIDL
+         C: LIST
+         S: +OK
+         S: 1 x
+         S: 2 b
+         S: .
+         S: +OK
+         S: 1 17
+         S: 2 17
+         S: .
+         C: RETR 1
+         C: RETR 2
+         {first}
+         S: +OK
+         note b
+         C: QUIT
+         S: +OK"
+    ))
+    .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    let expected = b"Subject: x\n\nx\n.\n+OK\nDELE 2\n.\n-ERR\n".to_vec();
+    assert_eq!(sandbox.work().messages(), [note("b").stored(), expected]);
+}
