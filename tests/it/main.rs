@@ -3,4 +3,5 @@
 
 mod dovecot;
 mod layers;
+mod mda;
 mod support;
