@@ -237,14 +237,10 @@ impl Mda {
             return ending.join().map_err(failed);
         };
         for signal in [Signal::TERM, Signal::KILL] {
-            // The group may have ended just now.
+            // The group may have ended just now. Where only the program itself has, what it
+            // started may be left and deaf to SIGTERM: both signals are sent in any case.
             let _ = kill_process_group(group, signal);
-            if ending
-                .wait(Instant::now() + LAST_WORDS, GRACE + LAST_WORDS)
-                .is_ok()
-            {
-                break;
-            }
+            let _ = ending.wait(Instant::now() + LAST_WORDS, GRACE + LAST_WORDS);
         }
         // Whether it had done its work before is not known: it counts as not delivered.
         Err(match broken {

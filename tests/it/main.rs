@@ -7,6 +7,7 @@ mod deletion;
 mod dovecot;
 mod layers;
 mod listings;
+mod mda;
 mod pipelining;
 mod retrieval;
 mod support;

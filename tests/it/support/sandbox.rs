@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::fmt::{Display, Write as _};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -18,11 +18,17 @@ use super::maildir::Maildir;
 use super::model_server::{PASSWORD, USER};
 use super::outcome::Outcome;
 use super::process::Program;
+use super::tools::is_root;
 
 /// A temporary directory that the program takes for the whole world. Gone when dropped.
 pub(crate) struct Sandbox {
+    /// Whose it is and who runs in it, where that is not the tests' own user.
+    owner: Option<u32>,
     root: TempDir,
 }
+
+/// A user id that nobody has: its files are its own and no one else's.
+const OWNER: u32 = 61_111;
 
 impl Sandbox {
     pub(crate) fn new() -> Self {
@@ -30,7 +36,7 @@ impl Sandbox {
             .prefix("mailpull-test-")
             .tempdir()
             .expect("a temporary directory can be made");
-        let sandbox = Self { root };
+        let sandbox = Self { owner: None, root };
         for folder in ["home/Mail", "config/mailpull", "state", "tmp"] {
             DirBuilder::new()
                 .recursive(true)
@@ -71,6 +77,47 @@ impl Sandbox {
         aged.expect("the database can be written");
     }
 
+    /// Makes one in which everything belongs to a user who is not root and is run by that user.
+    pub(crate) fn unprivileged() -> Self {
+        let mut sandbox = Self::new();
+        if is_root() {
+            sandbox.owner = Some(OWNER);
+            let program = sandbox.program();
+            fs::create_dir_all(program.parent().expect("a file has a folder"))
+                .and_then(|()| fs::copy(BINARY, &program))
+                .expect("the program can be copied");
+            // A user cannot reach what lies in root's folders.
+            for folder in [
+                "",
+                "bin",
+                "config",
+                "config/mailpull",
+                "home",
+                "home/Mail",
+                "state",
+                "tmp",
+            ] {
+                sandbox.give(&sandbox.path(folder));
+            }
+        }
+        sandbox
+    }
+
+    /// Gives a file to the user whose sandbox it is.
+    fn give(&self, path: &Path) {
+        if self.owner.is_some() {
+            lchown(path, self.owner, self.owner).expect("root may give files away");
+        }
+    }
+
+    /// Names the program where whoever runs in the sandbox can run it.
+    pub(crate) fn program(&self) -> PathBuf {
+        match self.owner {
+            Some(_) => self.path("bin/mailpull"),
+            None => BINARY.into(),
+        }
+    }
+
     /// Names a place in the sandbox.
     pub(crate) fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.root.path().join(relative)
@@ -102,6 +149,7 @@ impl Sandbox {
             .open(&path)
             .and_then(|mut file| file.write_all(octets.as_ref()))
             .unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
+        self.give(&path);
         path
     }
 
@@ -147,7 +195,7 @@ impl Sandbox {
 
     /// Prepares a run of the program in this world.
     pub(crate) fn mailpull(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Program {
-        let mut command = self.command(env!("CARGO_BIN_EXE_mailpull"));
+        let mut command = self.command(self.program());
         command.args(args);
         Program::new(command)
     }
@@ -159,15 +207,24 @@ impl Sandbox {
         args: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> Program {
         let mut command = self.command("faketime");
-        command
-            .args(["-f", offset, env!("CARGO_BIN_EXE_mailpull")])
-            .args(args);
+        command.args(["-f", offset]).arg(self.program()).args(args);
         Program::new(command)
     }
 
     /// Prepares a run of another program in this world (an MDA, `sh`, `strace`).
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = Command::new(program);
+        let mut command = match self.owner {
+            None => Command::new(program),
+            Some(owner) => {
+                let mut command = Command::new("setpriv");
+                command
+                    .arg(format!("--reuid={owner}"))
+                    .arg(format!("--regid={owner}"))
+                    .args(["--clear-groups", "--"])
+                    .arg(program.as_ref());
+                command
+            }
+        };
         command
             .current_dir(self.root.path())
             .env_clear()
@@ -184,6 +241,7 @@ impl Sandbox {
 }
 
 const WORK: &str = "work";
+const BINARY: &str = env!("CARGO_BIN_EXE_mailpull");
 
 /// Whether `extra` has a key that stands in the place of ours.
 fn is_replaced(ours: &str, extra: &str) -> bool {
@@ -216,6 +274,16 @@ mod tests {
                 "{line} comes from outside"
             );
         }
+    }
+
+    #[test]
+    fn nobody_is_root_in_an_unprivileged_sandbox() {
+        let sandbox = Sandbox::unprivileged();
+        let mut id = sandbox.command("id");
+        id.arg("-u");
+        assert_ne!(Program::new(id).run().succeeds().stdout_text(), "0\n");
+        let version = sandbox.mailpull(["--version"]).run();
+        version.succeeds().stdout_has("mailpull");
     }
 
     #[test]

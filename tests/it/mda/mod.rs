@@ -1,0 +1,51 @@
+//! Delivery by programs: the real ones, and scripts that behave as badly as real ones do.
+//! The server is the model; what it was asked for tells what was downloaded.
+
+mod agents;
+mod arguments;
+mod ending;
+mod refusal;
+mod start;
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::support::maildir::{Maildir, mode};
+use crate::support::model_server::ModelServer;
+use crate::support::sandbox::Sandbox;
+
+/// Delivers to the Maildir [`inbox`] and ends with 0.
+const DELIVER: &str = r#"file=$(mktemp "$HOME/Mail/inbox/new/XXXXXX") && exec cat >"$file""#;
+
+/// Configures the account `work` with an MDA, whoever runs it.
+fn configure(sandbox: &Sandbox, server: &ModelServer, mda: &str, extra: &str) {
+    let extra = format!("mda = {mda:?}\nmda-allow-root = true\n{extra}");
+    sandbox.config("").account("work", server.address(), &extra);
+}
+
+/// Configures a script as MDA, in the place of the one before.
+fn configure_script(sandbox: &Sandbox, server: &ModelServer, body: &str, extra: &str) {
+    inbox(sandbox).make();
+    let script = sandbox.script("mda", body);
+    configure(sandbox, server, &script.display().to_string(), extra);
+}
+
+/// Names the Maildir that [`DELIVER`] fills.
+fn inbox(sandbox: &Sandbox) -> Maildir {
+    sandbox.maildir("inbox")
+}
+
+/// Lists what waits in the spool, after claiming that only the user can read it.
+#[track_caller]
+fn spool(sandbox: &Sandbox) -> Vec<PathBuf> {
+    let folder = sandbox.state().join("spool");
+    assert_eq!(mode(&folder), 0o700);
+    let files: Vec<_> = fs::read_dir(&folder)
+        .expect("the spool can be read")
+        .map(|entry| entry.expect("the spool can be read").path())
+        .collect();
+    for file in &files {
+        assert_eq!(mode(file), 0o600, "{}", file.display());
+    }
+    files
+}

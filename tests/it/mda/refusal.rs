@@ -1,0 +1,167 @@
+//! An MDA that says no: what it does not take stays in the spool and is not downloaded again.
+
+use super::{DELIVER, configure_script, inbox, spool};
+use crate::support::mail::ordinary;
+use crate::support::model_server::ModelServer;
+use crate::support::sandbox::Sandbox;
+
+#[test]
+fn what_is_refused_waits_in_the_spool_and_the_rest_is_delivered() {
+    let messages = ordinary(1, 6);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::new();
+    let script = r#"
+        file=$(mktemp "$HOME/Mail/inbox/tmp/XXXXXX") && cat >"$file"
+        case $(grep -m 1 ^Subject: "$file") in
+        *'Letter 2 '*) rm "$file"; exit 75 ;;
+        *'Letter 3 '*) rm "$file"; exit 1 ;;
+        *'Letter 5 '*) rm "$file"; kill -KILL $$ ;;
+        esac
+        mv "$file" "$HOME/Mail/inbox/new""#;
+    configure_script(&sandbox, &server, script, "keep = false");
+    let outcome = sandbox.mailpull(["fetch"]).run();
+    outcome
+        .fails_with(74)
+        .complains_in_lines(3)
+        .stderr_has("ended with status 75; it is kept for the next run\n")
+        .stderr_has("ended with status 1; it is kept for the next run\n")
+        .stderr_has("was ended by signal 9; it is kept for the next run\n");
+    let [m1, m2, m3, m4, m5, m6] = messages.clone().try_into().expect("they are six");
+    inbox(&sandbox).holds(&[m1, m4, m6]);
+    assert_eq!(spool(&sandbox).len(), 3);
+    assert_eq!(server.unique_ids(), [m2, m3, m5].map(|m| m.unique_id));
+
+    configure_script(&sandbox, &server, DELIVER, "keep = false");
+    sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
+    inbox(&sandbox).holds(&messages);
+    assert_eq!((server.count(), spool(&sandbox).len()), (0, 0));
+    assert_eq!(server.log().retrieved.len(), 6);
+}
+
+#[test]
+fn three_temporary_refusals_in_a_row_end_the_run() {
+    let messages = ordinary(1, 7);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::new();
+    let script = r#"echo >>"$HOME/runs"; cat >/dev/null; exit 75"#;
+    configure_script(&sandbox, &server, script, "keep = false");
+    sandbox
+        .mailpull(["fetch"])
+        .run()
+        .fails_with(75)
+        .complains_in_lines(4)
+        .stderr_has("mailpull: work: storing messages: the MDA takes no messages for now");
+    let runs = || std::fs::read(sandbox.home().join("runs")).map_or(0, |runs| runs.len());
+    assert_eq!((runs(), spool(&sandbox).len(), server.count()), (3, 7, 7));
+    // The spool comes first: the server is not even asked.
+    let sessions = server.log().sessions;
+    sandbox.mailpull(["fetch"]).run().fails_with(75);
+    assert_eq!((runs(), server.log().sessions), (6, sessions));
+
+    configure_script(&sandbox, &server, DELIVER, "keep = false");
+    sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
+    inbox(&sandbox).holds(&messages);
+    assert_eq!((server.count(), spool(&sandbox).len()), (0, 0));
+    assert_eq!(server.log().retrieved.len(), 7);
+}
+
+#[test]
+fn a_refusal_in_between_does_not_end_the_run() {
+    let messages = ordinary(1, 8);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::new();
+    // Two of three are refused.
+    let script = r#"
+        echo >>"$HOME/runs"
+        [ $(($(wc -l <"$HOME/runs") % 3)) = 0 ] || { cat >/dev/null; exit 75; }
+        file=$(mktemp "$HOME/Mail/inbox/new/XXXXXX") && exec cat >"$file""#;
+    configure_script(&sandbox, &server, script, "");
+    sandbox.mailpull(["fetch"]).run().fails_with(75);
+    inbox(&sandbox).holds(&[messages[2].clone(), messages[5].clone()]);
+    assert_eq!(spool(&sandbox).len(), 6);
+}
+
+#[test]
+fn what_an_mda_says_is_shown_escaped_and_in_one_line() {
+    let server = ModelServer::start(ordinary(1, 1));
+    let sandbox = Sandbox::new();
+    let script = r"cat >/dev/null; printf '\nno \033[2Jroom\nsecond line\n' >&2; exit 73";
+    configure_script(&sandbox, &server, script, "");
+    sandbox
+        .mailpull(["fetch"])
+        .run()
+        .fails_with(74)
+        .complains_in_lines(1)
+        .stderr_has("ended with status 73 and said: no ")
+        .stderr_has("[2Jroom; it is kept for the next run\n")
+        .never_says("\x1b");
+}
+
+#[test]
+fn endless_words_are_cut() {
+    let server = ModelServer::start(ordinary(1, 1));
+    let sandbox = Sandbox::new();
+    let script = "cat >/dev/null; head -c 1000000 /dev/zero | tr '\\0' x >&2; exit 1";
+    configure_script(&sandbox, &server, script, "");
+    let outcome = sandbox.mailpull(["fetch"]).run();
+    outcome
+        .fails_with(74)
+        .complains_in_lines(1)
+        .stderr_has("xxx");
+    assert!(outcome.stderr.len() < 2000, "{outcome}");
+}
+
+#[test]
+fn a_success_is_one_whatever_was_said() {
+    let messages = ordinary(1, 2);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::new();
+    let script = format!("echo 'just so you know'; echo 'a warning' >&2; {DELIVER}");
+    configure_script(&sandbox, &server, &script, "keep = false");
+    sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
+    inbox(&sandbox).holds(&messages);
+    assert_eq!(server.count(), 0);
+}
+
+#[test]
+fn a_program_that_ignores_its_input_has_not_delivered_it() {
+    let server = ModelServer::start(ordinary(1, 2));
+    let sandbox = Sandbox::new();
+    configure_script(&sandbox, &server, "exit 0", "keep = false");
+    sandbox
+        .mailpull(["fetch"])
+        .run()
+        .fails_with(74)
+        .complains_in_lines(2)
+        .stderr_has("did not read the whole message")
+        .stderr_has("mda-may-ignore-input");
+    assert_eq!((server.count(), spool(&sandbox).len()), (2, 2));
+    let extra = "keep = false\nmda-may-ignore-input = true";
+    configure_script(&sandbox, &server, "exit 0", extra);
+    sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
+    assert_eq!((server.count(), spool(&sandbox).len()), (0, 0));
+    assert_eq!(server.log().retrieved.len(), 2);
+}
+
+#[test]
+fn refused_messages_are_not_forgotten_when_the_account_has_a_maildir_now() {
+    let messages = ordinary(1, 2);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::new();
+    configure_script(&sandbox, &server, "cat >/dev/null; exit 1", "keep = false");
+    sandbox.mailpull(["fetch"]).run().fails_with(74);
+    sandbox
+        .config("")
+        .account("work", server.address(), "keep = false");
+    sandbox
+        .mailpull(["fetch"])
+        .run()
+        .fails_with(78)
+        .complains_in_lines(1)
+        .stderr_has("2 messages wait in ");
+    assert_eq!((server.count(), spool(&sandbox).len()), (2, 2));
+    configure_script(&sandbox, &server, DELIVER, "keep = false");
+    sandbox.mailpull(["fetch"]).run().succeeds();
+    inbox(&sandbox).holds(&messages);
+    assert_eq!(server.count(), 0);
+}

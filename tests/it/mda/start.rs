@@ -1,0 +1,71 @@
+//! An MDA that cannot be: found out before the server hears of it.
+
+use super::{configure, configure_script, inbox};
+use crate::support::mail::ordinary;
+use crate::support::model_server::ModelServer;
+use crate::support::sandbox::Sandbox;
+use crate::support::tools;
+
+#[test]
+fn an_mda_that_cannot_be_run_is_told_before_anything_is_connected() {
+    let server = ModelServer::start(ordinary(1, 1));
+    let sandbox = Sandbox::new();
+    let no_program = sandbox
+        .write("no-program", "#!/bin/sh\n")
+        .display()
+        .to_string();
+    let folder = sandbox.home().display().to_string();
+    for (mda, said) in [
+        ("/nowhere/mda", "/nowhere/mda"),
+        ("no-such-mda -f %F", "no-such-mda"),
+        (&no_program, &no_program),
+        (&folder, &folder),
+        ("cat %u", "%u"),
+        ("cat 50%", "%"),
+        ("", "mda"),
+    ] {
+        configure(&sandbox, &server, mda, "");
+        let outcome = sandbox.mailpull(["fetch"]).run();
+        outcome
+            .fails_with(78)
+            .complains_in_lines(1)
+            .stderr_has(said);
+    }
+    assert_eq!(server.log().sessions, 0);
+}
+
+#[test]
+fn root_runs_no_mda_unless_it_is_told_to() {
+    if !tools::is_root() {
+        tools::announce("skipped: only root can be refused as root");
+        return;
+    }
+    let server = ModelServer::start(ordinary(1, 1));
+    let sandbox = Sandbox::new();
+    configure_script(&sandbox, &server, super::DELIVER, "");
+    sandbox
+        .mailpull(["fetch", "-o", "mda-allow-root=false"])
+        .run()
+        .fails_with(78)
+        .complains_in_lines(1)
+        .stderr_has("mda-allow-root");
+    assert_eq!(server.log().sessions, 0);
+    sandbox.mailpull(["fetch"]).run().succeeds();
+}
+
+#[test]
+fn a_user_who_is_not_root_needs_no_leave() {
+    let messages = ordinary(1, 3);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::unprivileged();
+    let script = sandbox.script(
+        "mda",
+        r#"file=$(mktemp "$HOME/Mail/XXXXXX") && exec cat >"$file""#,
+    );
+    let extra = format!("mda = {:?}", script.display().to_string());
+    sandbox.account("work", server.address(), &extra);
+    sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
+    let delivered = std::fs::read_dir(sandbox.home().join("Mail"));
+    assert_eq!(delivered.expect("it can be read").count(), 3);
+    assert_eq!(inbox(&sandbox).count("new"), 0);
+}
