@@ -1,7 +1,5 @@
 //! `mailpull fetch`: new mail for every account, one after the other.
 
-use anyhow::Context as _;
-
 use super::Setting;
 use crate::cli;
 use crate::config::{self, Account, Overrides};
@@ -78,7 +76,10 @@ fn fetch(
     // What ended the run is told rather than that it could not be noted.
     let noted = ledger.end_run(exit, keep);
     ended?;
-    noted.context("recording how the run ended")
+    noted.map_err(|source| {
+        let doing = "recording how the run ended";
+        engine::Error::Seen { doing, source }.into()
+    })
 }
 
 fn open_target(

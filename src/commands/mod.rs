@@ -55,9 +55,7 @@ pub fn run(cli: &Cli) -> Exit {
     };
     let exit = ended.unwrap_or_else(|error| {
         let exit = status(&error);
-        setting
-            .desk("")
-            .tell(Event::Problem(&on_one_line(&error), exit));
+        setting.desk("").tell(Event::Problem(&error, exit));
         exit
     });
     setting.interrupt.signal().map_or(exit, Exit::Signal)
@@ -112,8 +110,7 @@ impl Setting<'_> {
             return Exit::Signal(signal);
         }
         let exit = status(error);
-        self.desk(&account.name)
-            .tell(Event::Problem(&on_one_line(error), exit));
+        self.desk(&account.name).tell(Event::Problem(&error, exit));
         exit
     }
 }
@@ -157,21 +154,6 @@ fn reporter(global: &Global, verbosity: Verbosity) -> SharedReporter {
         (true, false) => Arc::new(Json::new(plain)),
         (true, true) => Arc::new(Json::new(Terminal::new(plain))),
     }
-}
-
-/// An error with its causes. Most of ours name their cause themselves: it is not said twice.
-fn on_one_line(error: &anyhow::Error) -> String {
-    error
-        .chain()
-        .skip(1)
-        .fold(error.to_string(), |line, cause| {
-            let cause = cause.to_string();
-            if line.contains(&cause) {
-                line
-            } else {
-                format!("{line}: {cause}")
-            }
-        })
 }
 
 /// The status that an error leads to.
