@@ -125,6 +125,11 @@ pub(super) fn value_or_default<T: Clone + Default>(slot: &Slot<T>) -> T {
     value_or(slot, T::default())
 }
 
+/// The names of all keys that are there now.
+pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
+    KEYS.iter().map(|(name, _)| *name)
+}
+
 /// What is nearest to a word that is none of these, or all of them.
 pub(super) fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     let near = known
@@ -211,7 +216,7 @@ fn refusal(key: &str, at: Origin) -> Error {
     if LATER_KEYS.contains(&key) {
         return Error::Unsupported { at, what: shown };
     }
-    let hint = hint(key, KEYS.iter().map(|(name, _)| *name));
+    let hint = hint(key, names());
     Error::UnknownKey {
         at,
         key: shown,

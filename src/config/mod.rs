@@ -83,6 +83,11 @@ pub fn accounts(
     }
 }
 
+/// Every key that an account can have, in the order of the manual.
+pub fn key_names() -> impl Iterator<Item = &'static str> {
+    keys::names()
+}
+
 /// The folder of the seen-database, the spool and the locks: the chosen one, or this user's.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ mod choosing;
 mod conversation;
 mod deletion;
 mod dovecot;
+mod generated;
 mod layers;
 mod listings;
 mod mda;

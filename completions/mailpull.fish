@@ -1,0 +1,101 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_mailpull_global_optspecs
+    string join \n c/config= state-dir= q/quiet v/verbose json color= progress= k/keep= d/delete maildir= mda= n/dry-run max-messages= max-size= max-total= order= o= h/help V/version
+end
+
+function __fish_mailpull_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_mailpull_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_mailpull_using_subcommand
+    set -l cmd (__fish_mailpull_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c mailpull -n "__fish_mailpull_needs_command" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_needs_command" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_needs_command" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_needs_command" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_needs_command" -s k -l keep -d 'Leave the delivered messages on the server, or delete them at AGE (14days)' -r
+complete -c mailpull -n "__fish_mailpull_needs_command" -l maildir -d 'Deliver to the Maildir DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_needs_command" -l mda -d 'Deliver by COMMAND, which reads a message on its standard input' -r -f -a "(__fish_complete_command)"
+complete -c mailpull -n "__fish_mailpull_needs_command" -l max-messages -d 'Fetch at most N messages' -r
+complete -c mailpull -n "__fish_mailpull_needs_command" -l max-size -d 'Leave messages over SIZE (15MiB) on the server' -r
+complete -c mailpull -n "__fish_mailpull_needs_command" -l max-total -d 'Fetch at most SIZE in all' -r
+complete -c mailpull -n "__fish_mailpull_needs_command" -l order -d 'Fetch in this order: oldest-first, newest-first' -r -f -a "oldest-first\t''
+newest-first\t''"
+complete -c mailpull -n "__fish_mailpull_needs_command" -s o -d 'Set any key of the configuration but a password, for this run' -r
+complete -c mailpull -n "__fish_mailpull_needs_command" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_needs_command" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_needs_command" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_needs_command" -s d -l delete -d 'Delete what is delivered from the server'
+complete -c mailpull -n "__fish_mailpull_needs_command" -s n -l dry-run -d 'Say what would be done; download, deliver and delete nothing'
+complete -c mailpull -n "__fish_mailpull_needs_command" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_needs_command" -s V -l version -d 'Print version'
+complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "fetch" -d 'Fetch new mail (the default command)'
+complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "check" -d 'Say how many new messages wait; exit with 1 if there are none'
+complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "log" -d 'Show what was fetched, where it was delivered and when it was deleted from the server'
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s k -l keep -d 'Leave the delivered messages on the server, or delete them at AGE (14days)' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l maildir -d 'Deliver to the Maildir DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l mda -d 'Deliver by COMMAND, which reads a message on its standard input' -r -f -a "(__fish_complete_command)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l max-messages -d 'Fetch at most N messages' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l max-size -d 'Leave messages over SIZE (15MiB) on the server' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l max-total -d 'Fetch at most SIZE in all' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l order -d 'Fetch in this order: oldest-first, newest-first' -r -f -a "oldest-first\t''
+newest-first\t''"
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s o -d 'Set any key of the configuration but a password, for this run' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s d -l delete -d 'Delete what is delivered from the server'
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s n -l dry-run -d 'Say what would be done; download, deliver and delete nothing'
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s o -d 'Set any key of the configuration but a password, for this run' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand check" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand check" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand check" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand check" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s h -l help -d 'Print help'
