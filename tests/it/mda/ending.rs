@@ -50,7 +50,7 @@ fn an_mda_that_hangs_is_killed_with_all_that_it_started() {
             .run()
             .fails_with(75)
             .complains_in_lines(1)
-            .stderr_has("did not end within 1 s; it is kept for the next run");
+            .stderr_has("did not end within 1 s; the next run tries it again");
         let started = pids(&sandbox);
         let left: Vec<_> = started
             .iter()

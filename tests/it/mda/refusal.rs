@@ -23,9 +23,9 @@ fn what_is_refused_waits_in_the_spool_and_the_rest_is_delivered() {
     outcome
         .fails_with(74)
         .complains_in_lines(3)
-        .stderr_has("ended with status 75; it is kept for the next run\n")
-        .stderr_has("ended with status 1; it is kept for the next run\n")
-        .stderr_has("was ended by signal 9; it is kept for the next run\n");
+        .stderr_has("ended with status 75; the next run tries it again\n")
+        .stderr_has("ended with status 1; the next run tries it again\n")
+        .stderr_has("was ended by signal 9; the next run tries it again\n");
     let [m1, m2, m3, m4, m5, m6] = messages.clone().try_into().expect("they are six");
     inbox(&sandbox).holds(&[m1, m4, m6]);
     assert_eq!(spool(&sandbox).len(), 3);
@@ -93,7 +93,7 @@ fn what_an_mda_says_is_shown_escaped_and_in_one_line() {
         .fails_with(74)
         .complains_in_lines(1)
         .stderr_has("ended with status 73 and said: no ")
-        .stderr_has("[2Jroom; it is kept for the next run\n")
+        .stderr_has("[2Jroom; the next run tries it again\n")
         .never_says("\x1b");
 }
 
