@@ -17,7 +17,8 @@ use crate::interrupt::Interrupt;
 use crate::known::{PATIENCE, State};
 use crate::maildrop::{Identity, Listing, Message, MessageNumber};
 use crate::moment::Moment;
-use crate::plan::{self, Keep, Pick, Plan, Policy};
+use crate::plan::{self, Pick, Plan};
+use crate::policy::{Keep, Policy};
 use crate::pop3::{self, Farewell, Transaction};
 use crate::receive::{self, Receiver};
 use crate::rematch::{self, rematch};
@@ -290,6 +291,7 @@ impl Poll<'_> {
             Err(error) => return Err(self.blame(error, summary)?),
         };
         for message in &missing.too_large {
+            self.ledger.note_size(message).map_err(recording)?;
             self.tell_too_large(message)?;
         }
         for (message, refusal) in &missing.refused {

@@ -2,8 +2,9 @@
 //! Knows no server and no file.
 
 use std::fmt;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 
+use crate::limits;
 use crate::text::ServerText;
 
 /// The number of a message in one session: 1 to 2^31 - 1. Never an array index (CVE-2001-1009).
@@ -11,13 +12,10 @@ use crate::text::ServerText;
 pub struct MessageNumber(NonZeroU32);
 
 impl MessageNumber {
-    /// The greatest number that is believed.
-    pub const MAX: u32 = i32::MAX as u32;
-
-    /// Takes a number; zero and numbers beyond [`Self::MAX`] are none.
+    /// Takes a number; zero and numbers beyond [`limits::MESSAGE_NUMBER`] are none.
     pub fn new(number: u32) -> Option<Self> {
         NonZeroU32::new(number)
-            .filter(|number| number.get() <= Self::MAX)
+            .filter(|number| number.get() <= limits::MESSAGE_NUMBER)
             .map(Self)
     }
 
@@ -39,17 +37,14 @@ impl fmt::Display for MessageNumber {
 pub struct UniqueId(Box<[u8]>);
 
 impl UniqueId {
-    /// The longest unique-id in octets. RFC 1939 says 70; real servers send more.
-    pub const MAX: usize = 1024;
-
-    /// Takes 1 to [`Self::MAX`] octets, any but CR, LF and NUL.
+    /// Takes 1 to [`limits::UNIQUE_ID`] octets, any but CR, LF and NUL.
     pub fn new(octets: &[u8]) -> Option<Self> {
         Self::is_valid(octets).then(|| Self(octets.into()))
     }
 
     /// Whether these octets can be a unique-id.
     pub fn is_valid(octets: &[u8]) -> bool {
-        (1..=Self::MAX).contains(&octets.len())
+        (1..=limits::UNIQUE_ID).contains(&octets.len())
             && !octets
                 .iter()
                 .any(|octet| matches!(octet, b'\r' | b'\n' | 0))
@@ -122,21 +117,8 @@ struct Entry {
     repetition: u32,
     /// Whether one behind it has.
     is_repeated: bool,
-    size: Option<NonMaxSize>,
-}
-
-/// A size below `u64::MAX`, so that "unknown" costs nothing.
-#[derive(Clone, Copy, Debug)]
-struct NonMaxSize(std::num::NonZeroU64);
-
-impl NonMaxSize {
-    fn new(size: u64) -> Option<Self> {
-        std::num::NonZeroU64::new(!size).map(Self)
-    }
-
-    fn value(self) -> u64 {
-        !self.0.get()
-    }
+    /// One more than the size, so that "unknown" costs nothing.
+    size_and_one: Option<NonZeroU64>,
 }
 
 /// Why a listing cannot be believed as a whole.
@@ -146,36 +128,28 @@ pub enum BadListing {
     #[error("message {0} is listed twice")]
     Twice(MessageNumber),
     /// More lines than any maildrop has.
-    #[error("more than {} lines", Listing::MAX_LINES)]
+    #[error("more than {} lines", limits::LISTING_LINES)]
     TooLong,
     /// More octets of unique-ids than any maildrop has.
-    #[error("more than {} octets", Listing::MAX_OCTETS)]
+    #[error("more than {} octets", limits::LISTING_OCTETS)]
     TooLarge,
 }
 
 impl Listing {
-    /// The most lines of a listing.
-    pub const MAX_LINES: usize = 1_000_000;
-    /// The most octets of a listing.
-    pub const MAX_OCTETS: usize = 128 << 20;
-    /// The greatest size of a message that is believed, in octets: a tebibyte. So the sizes of a
-    /// whole listing can be summed in 64 bits.
-    pub const MAX_SIZE: u64 = 1 << 40;
-
     /// Adds a message. A unique-id that cannot be one leaves the message nameless: it is left
     /// alone.
     ///
     /// # Errors
-    /// More than [`Self::MAX_LINES`] or [`Self::MAX_OCTETS`].
+    /// More than [`limits::LISTING_LINES`] or [`limits::LISTING_OCTETS`].
     pub fn push(&mut self, number: MessageNumber, unique_id: &[u8]) -> Result<(), BadListing> {
-        if self.entries.len() + self.nameless.len() >= Self::MAX_LINES {
+        if self.entries.len() + self.nameless.len() >= limits::LISTING_LINES {
             return Err(BadListing::TooLong);
         }
         if !UniqueId::is_valid(unique_id) {
             self.nameless.push(number);
             return Ok(());
         }
-        if self.octets.len() + unique_id.len() > Self::MAX_OCTETS {
+        if self.octets.len() + unique_id.len() > limits::LISTING_OCTETS {
             return Err(BadListing::TooLarge);
         }
         let start = u32::try_from(self.octets.len()).map_err(|_| BadListing::TooLarge)?;
@@ -187,7 +161,7 @@ impl Listing {
             length,
             repetition: 0,
             is_repeated: false,
-            size: None,
+            size_and_one: None,
         });
         Ok(())
     }
@@ -239,11 +213,12 @@ impl Listing {
         }
     }
 
-    /// Notes the size of a message, [`Self::MAX_SIZE`] at most; one that is not listed is ignored
+    /// Notes the size of a message, [`limits::CLAIMED_SIZE`] at most; one that is not listed is ignored
     /// (it came between the two listings).
     pub fn set_size(&mut self, number: MessageNumber, size: u64) {
         if let Some(position) = self.find(number) {
-            self.entries[position.0 as usize].size = NonMaxSize::new(size.min(Self::MAX_SIZE));
+            let size = size.min(limits::CLAIMED_SIZE);
+            self.entries[position.0 as usize].size_and_one = NonZeroU64::new(size + 1);
         }
     }
 
@@ -299,8 +274,8 @@ impl Listing {
     /// The size in octets at a position, where it was asked for.
     pub fn size(&self, position: Position) -> Option<u64> {
         self.entries[position.0 as usize]
-            .size
-            .map(NonMaxSize::value)
+            .size_and_one
+            .map(|size| size.get() - 1)
     }
 
     /// The message at a position of this listing, as a value of its own.
@@ -392,19 +367,19 @@ mod tests {
         let mut listing = listing(&[(1, b"a")]).expect("it is valid");
         listing.set_size(number(1), u64::MAX - 1);
         let greatest = listing.positions().find_map(|at| listing.size(at));
-        let lines = Listing::MAX_LINES as u64;
+        let lines = limits::LISTING_LINES as u64;
         assert!(greatest.and_then(|size| size.checked_mul(lines)).is_some());
     }
 
     #[test]
     fn a_listing_has_a_limit() {
         let mut listing = Listing::default();
-        for n in 1..=Listing::MAX_LINES as u32 {
+        for n in 1..=limits::LISTING_LINES as u32 {
             listing
                 .push(number(n), b"x")
                 .expect("it is below the limit");
         }
-        let more = number(Listing::MAX_LINES as u32 + 1);
+        let more = number(limits::LISTING_LINES as u32 + 1);
         assert_eq!(listing.push(more, b"x"), Err(BadListing::TooLong));
     }
 }

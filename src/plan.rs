@@ -1,53 +1,14 @@
 //! What to do with each listed message: pure decisions.
 //! Sends nothing, reads no clock, opens no file.
 
-use std::fmt;
-use std::time::Duration;
-
 use crate::known::{Known, KnownMessages, State};
 use crate::maildrop::{Listing, Position};
 use crate::moment::Moment;
+use crate::policy::{Order, Policy};
 
 /// So many old messages may be deleted after a change of `keep` without the user having said so
 /// on the command line.
 pub const UNASKED_DELETIONS: usize = 100;
-
-/// What an account wants done with its messages.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Policy {
-    /// How long a delivered message stays on the server.
-    pub keep: Keep,
-    /// The most messages that one run fetches.
-    pub max_messages: Option<u64>,
-    /// Larger messages, in octets, are left on the server.
-    pub max_size: Option<u64>,
-    /// The most octets that one run fetches; one message is always fetched.
-    pub max_total: Option<u64>,
-    /// Which messages come first.
-    pub order: Order,
-}
-
-/// How long a delivered message stays on the server.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Keep {
-    /// For ever: nothing is deleted until the user says so.
-    #[default]
-    Always,
-    /// For so long, counted from our delivery.
-    For(Duration),
-    /// Until it is delivered.
-    Never,
-}
-
-/// Which messages come first.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Order {
-    /// By falling message-number.
-    NewestFirst,
-    /// By rising message-number.
-    #[default]
-    OldestFirst,
-}
 
 /// A message to do something with: where it is listed, and who it is under its unique-id.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -76,48 +37,6 @@ pub struct Plan {
     pub kept: usize,
 }
 
-impl Keep {
-    /// Whether a message delivered then may go now. A delivery that lies ahead (the clock was set
-    /// back) has not yet been kept long enough.
-    pub fn is_over(self, delivered: Moment, now: Moment) -> bool {
-        match self {
-            Self::Always => false,
-            Self::Never => true,
-            Self::For(time) => now.since(delivered).is_some_and(|age| age >= time),
-        }
-    }
-}
-
-/// As it is written in the configuration, in seconds.
-impl fmt::Display for Keep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Always => f.write_str("true"),
-            Self::For(time) => write!(f, "{} s", time.as_secs()),
-            Self::Never => f.write_str("false"),
-        }
-    }
-}
-
-impl Policy {
-    /// Whether sizes decide something before a message is asked for.
-    pub fn needs_sizes(&self) -> bool {
-        self.max_size.is_some() || self.max_total.is_some()
-    }
-
-    /// Whether something that was delivered before may have to go.
-    pub fn has_due(&self, known: &KnownMessages, now: Moment) -> bool {
-        known.iter().any(|known| self.is_due(known, now))
-    }
-
-    fn is_due(&self, known: &Known, now: Moment) -> bool {
-        let State::Delivered(delivered) = known.state else {
-            return false;
-        };
-        !known.is_undeletable && self.keep.is_over(delivered, now)
-    }
-}
-
 /// Decides about every message of a listing.
 pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Moment) -> Plan {
     let mut plan = Plan::default();
@@ -138,6 +57,8 @@ pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Mome
         };
         if row.state == State::Gone && !row.is_undeletable {
             plan.compare.push(pick);
+        } else if policy.is_too_large(row) {
+            plan.too_large.push(pick);
         } else if matches!(row.state, State::Troubled(until) if until <= now) {
             troubled.push(pick);
         } else if !policy.is_due(row, now) {
@@ -255,8 +176,11 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::maildrop::MessageNumber;
+    use crate::policy::Keep;
 
     const DAY: i64 = 24 * 3600;
     const NOW: Moment = Moment(100 * DAY);
@@ -457,6 +381,27 @@ mod tests {
             let lines: Vec<_> = names[listed].iter().map(|name| (&**name, None)).collect();
             let looks = super::looks_renamed(&listing(&lines), &known(&rows));
             assert_eq!(looks, looks_renamed, "{} {}", rows.len(), lines.len());
+        }
+    }
+
+    #[test]
+    fn a_message_about_whose_size_list_lied_is_not_fetched_in_vain_again() {
+        let lied = Known {
+            state: State::Troubled(Moment(0)),
+            ..delivered(0, Some(100))
+        };
+        let known = known(&[("a", lied)]);
+        let listing = listing(&[("a", Some(1))]);
+        for (max_size, too_large) in [(Some(50), 1), (Some(100), 0), (None, 0)] {
+            let policy = Policy {
+                max_size,
+                ..Policy::default()
+            };
+            let plan = plan(&listing, &known, &policy, NOW);
+            assert_eq!(
+                (plan.too_large.len(), plan.fetch.len()),
+                (too_large, 1 - too_large)
+            );
         }
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::delivery::{self, Incoming, Intake};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
+use crate::limits;
 use crate::maildrop::{Listing, Message};
 use crate::plan::Plan;
 use crate::pop3::{self, Pipeline, Refusal, Retrieved, Transaction};
@@ -86,7 +87,7 @@ pub struct Receiver<'a> {
 pub struct Missing {
     /// Refused by the server, and what it said.
     pub refused: Vec<(Message, Refusal)>,
-    /// Over the limit, whatever LIST said.
+    /// Over the limit, whatever LIST said, with their real sizes in octets.
     pub too_large: Vec<Message>,
 }
 
@@ -120,6 +121,7 @@ impl Receiver<'_> {
         let messages = picks.map(|pick| self.listing.message(pick.position, pick.copy));
         let mut pipeline = session.retrieve(messages);
         let mut missing = Missing::default();
+        let mut chunk = Vec::with_capacity(CHUNK);
         loop {
             let next = match pipeline.next() {
                 Ok(next) => next,
@@ -130,9 +132,12 @@ impl Receiver<'_> {
             };
             match retrieved {
                 Retrieved::Refused(refusal) => missing.refused.push((message, refusal)),
-                Retrieved::Body => match self.store(&mut pipeline, &message)? {
-                    None => missing.too_large.push(message),
-                    Some(incoming) => {
+                Retrieved::Body => match self.store(&mut pipeline, &message, &mut chunk)? {
+                    (None, octets) => {
+                        let size = Some(octets);
+                        missing.too_large.push(Message { size, ..message });
+                    }
+                    (Some(incoming), _) => {
                         let number = message.number;
                         let purpose = if compared.contains(&number) {
                             Purpose::Comparison
@@ -160,30 +165,35 @@ impl Receiver<'_> {
         }
     }
 
-    /// Stores the message that comes next, to its end; `None` if it turned out to be over the
-    /// limit, whatever LIST said.
+    /// Stores the message that comes next, to its end, unless it turns out to be over the limit;
+    /// and counts its octets on the line.
     fn store<S: Read + Write>(
         &self,
         pipeline: &mut Pipeline<'_, S, impl Iterator<Item = Message>>,
         message: &Message,
-    ) -> Result<Option<Incoming>, Error> {
+        chunk: &mut Vec<u8>,
+    ) -> Result<(Option<Incoming>, u64), Error> {
+        let broken = |source| Error::broken(source, Some(message));
         let mut incoming = Some(self.intake.accept(message)?);
-        let mut chunk = Vec::with_capacity(CHUNK);
-        loop {
-            let Some(octets) = pipeline
-                .read(&mut chunk)
-                .map_err(|error| Error::broken(error, Some(message)))?
-            else {
-                return Ok(incoming);
-            };
+        let mut received = 0;
+        while let Some(octets) = pipeline.read(chunk).map_err(broken)? {
+            received += octets as u64;
             self.desk.tell(Event::Received(octets as u64));
+            if received > limits::MESSAGE {
+                return Err(broken(pop3::Error::TooLong("a message")));
+            }
+            if self.interrupt.is_over(LAST_ARRIVALS) {
+                return Err(Error::Interrupted);
+            }
+            if self.max_size.is_some_and(|max| received > max) {
+                // The rest is read all the same, to keep step with the server.
+                incoming = None;
+            }
             if let Some(file) = &mut incoming {
-                file.write(&chunk)?;
-                if self.max_size.is_some_and(|max| file.octets() > max) {
-                    incoming = None;
-                }
+                file.write(chunk)?;
             }
             chunk.clear();
         }
+        Ok((incoming, received))
     }
 }

@@ -4,7 +4,7 @@ use super::Setting;
 use crate::cli;
 use crate::config::{self, Account, Overrides};
 use crate::exit::Exit;
-use crate::plan::Policy;
+use crate::policy::Policy;
 use crate::report::Event;
 use crate::seen::{Ledger, StateFolder};
 use crate::survey;

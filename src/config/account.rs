@@ -16,7 +16,7 @@ use crate::config::url;
 use crate::delivery::{Destination, mda};
 use crate::dial;
 use crate::net::Endpoint;
-use crate::plan::{Keep, Policy};
+use crate::policy::{Keep, Policy};
 use crate::secret::Secret;
 
 /// One maildrop, and what to do with its messages.

@@ -11,7 +11,7 @@ use crate::config::readers::{self, Target};
 use crate::config::server::{self, Host, Server};
 use crate::config::value::{self, Value, Wrong, quoted};
 use crate::dial::{Auth, Security};
-use crate::plan::{Keep, Order};
+use crate::policy::{Keep, Order};
 
 /// What one section, or the command line, says about an account. Keys that exclude each other
 /// share a field, so that a section's own one replaces whichever the section below it chose.

@@ -237,7 +237,7 @@ mod tests {
 
     use super::*;
     use crate::exit::Exit;
-    use crate::plan::Keep;
+    use crate::policy::Keep;
 
     /// Reads a text as a private file that is shown as `config.toml`.
     fn read(text: impl AsRef<[u8]>) -> Result<Config, String> {

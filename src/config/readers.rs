@@ -7,7 +7,7 @@ use crate::config::password::Source;
 use crate::config::units;
 use crate::config::value::{self, Value, Wrong, quoted};
 use crate::dial::{Auth, Security};
-use crate::plan::{Keep, Order};
+use crate::policy::{Keep, Order};
 use crate::secret::Secret;
 
 /// Where messages go, as it was written.

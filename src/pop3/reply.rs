@@ -1,6 +1,7 @@
 //! What a server answers (RFC 1939, 2449, 3206): status lines and the lines of listings.
 //! Pure: total functions of octets; nothing a server can send makes them fail otherwise.
 
+use crate::limits;
 use crate::maildrop::MessageNumber;
 use crate::text::ServerText;
 
@@ -128,7 +129,7 @@ pub fn unique_id_line(line: &[u8]) -> Result<(MessageNumber, &[u8]), Garbled> {
         return Err(Garbled);
     }
     let unique_id = &rest[blanks..];
-    if unique_id.len() > crate::maildrop::UniqueId::MAX {
+    if unique_id.len() > limits::UNIQUE_ID {
         return Err(Garbled);
     }
     Ok((number, unique_id))

@@ -11,14 +11,10 @@ use super::pipeline::{Ask, Pipeline, Window};
 use super::reply::{self, Garbled, Refusal, Status};
 use super::wire::{Trace, Wire};
 use crate::custody::Recorded;
+use crate::limits;
 use crate::maildrop::Listing;
 use crate::secret::Secret;
 use crate::text::ServerText;
-
-/// The most lines of capabilities.
-const CAPABILITY_LINES: usize = 1_000;
-/// The longest command line with an initial response, in octets (RFC 2449 section 4).
-const COMMAND_LINE: usize = 255;
 
 /// AUTHORIZATION: the server has greeted and waits for a login.
 pub struct Authorization<S> {
@@ -118,7 +114,7 @@ impl<S: Read + Write> Authorization<S> {
         const NAME: &str = "the login (AUTH PLAIN)";
         let response = auth::plain(user, password);
         let mechanism = "PLAIN";
-        let fits = "AUTH PLAIN \r\n".len() + response.len() <= COMMAND_LINE;
+        let fits = "AUTH PLAIN \r\n".len() + response.len() <= limits::COMMAND_LINE;
         let initial = fits.then_some(response.as_slice());
         self.wire.send(&[Command::Auth { mechanism, initial }])?;
         if !fits {
@@ -209,7 +205,7 @@ impl<S: Read + Write> Transaction<S> {
             status => return Err(unexpected(UIDL, status)),
         }
         let mut listing = Listing::default();
-        self.wire.lines(Listing::MAX_OCTETS, |line| {
+        self.wire.lines(limits::LISTING_OCTETS, |line| {
             let (number, unique_id) =
                 reply::unique_id_line(line).map_err(|Garbled| garbled(UIDL, line))?;
             listing
@@ -226,9 +222,9 @@ impl<S: Read + Write> Transaction<S> {
             return Ok(());
         }
         let mut lines = 0;
-        self.wire.lines(Listing::MAX_OCTETS, |line| {
+        self.wire.lines(limits::LISTING_OCTETS, |line| {
             lines += 1;
-            if lines > Listing::MAX_LINES {
+            if lines > limits::LISTING_LINES {
                 return Err(Error::TooLong("a listing"));
             }
             let (number, size) = reply::scan_line(line).map_err(|Garbled| garbled("LIST", line))?;
@@ -291,9 +287,9 @@ fn read_capabilities<S: Read + Write>(wire: &mut Wire<S>) -> Result<Capabilities
     match wire.reply()? {
         Status::Positive(_) => {
             let mut lines = 0;
-            wire.lines(CAPABILITY_LINES * COMMAND_LINE, |line| {
+            wire.lines(limits::CAPABILITY_OCTETS, |line| {
                 lines += 1;
-                if lines > CAPABILITY_LINES {
+                if lines > limits::CAPABILITY_LINES {
                     return Err(Error::TooLong("a list of capabilities"));
                 }
                 capabilities.add(line);

@@ -12,12 +12,11 @@ use super::Error;
 use super::command::Command;
 use super::reply::Status;
 use super::unstuff::Unstuffer;
+use crate::limits;
 use crate::text::ServerText;
 
 /// How many octets are read from the connection at once.
 const BUFFER: usize = 64 * 1024;
-/// The longest status line in octets.
-const STATUS_LINE: usize = 64 * 1024;
 
 /// Sees the conversation, one line at a time, without its secrets. A message is one line that
 /// tells its octets.
@@ -199,7 +198,7 @@ impl<S: Read + Write> Wire<S> {
                 start += end + 1;
             }
             pending.drain(..start);
-            if octets > limit || pending.len() > STATUS_LINE {
+            if octets > limit || pending.len() > limits::STATUS_LINE {
                 return Err(Error::TooLong("an answer"));
             }
         }
@@ -213,7 +212,7 @@ impl<S: Read + Write> Wire<S> {
             let end = memchr(b'\n', buffered);
             line.extend_from_slice(&buffered[..end.unwrap_or(buffered.len())]);
             self.start += end.map_or(buffered.len(), |end| end + 1);
-            if line.len() > STATUS_LINE {
+            if line.len() > limits::STATUS_LINE {
                 return Err(Error::TooLong("a reply"));
             }
             if end.is_some() {

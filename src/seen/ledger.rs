@@ -270,6 +270,26 @@ impl Ledger {
         })
     }
 
+    /// Notes the real size of a message about which LIST lied, so that it is not fetched in vain
+    /// again.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn note_size(&mut self, message: &Message) -> Result<(), Error> {
+        let (key, now) = (self.key.0, Moment::now());
+        let unique_id = message.identity.unique_id.as_octets();
+        let size = message.size.map(u64::cast_signed);
+        self.write(|transaction| {
+            transaction.execute(
+                "INSERT INTO seen (account, unique_id, copy, state, size, listed)
+                 VALUES (?1, ?2, ?3, 4, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET size = ?4 WHERE state = 4",
+                params![key, unique_id, message.identity.copy, size, now.0],
+            )?;
+            Ok(())
+        })
+    }
+
     /// Notes that the server lists a message for ever, whatever it answers to DELE.
     ///
     /// # Errors

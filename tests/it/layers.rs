@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ),
     ("cli", &[]),
     // Only the options that each service declares.
-    ("config", &[&["dial", "net", "delivery", "plan"], LEAVES]),
+    ("config", &[&["dial", "net", "delivery", "policy"], LEAVES]),
     ("dial", &[&["net", "pop3"], LEAVES]),
     ("engine", &[STEPS, SERVICES, SHARED, LEAVES]),
     (
@@ -41,10 +41,12 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("custody", &[&["headers"], LEAVES]),
     ("headers", &[LEAVES]),
     ("known", &[LEAVES]),
+    ("policy", &[&["known"], LEAVES]),
     ("digest", &[]),
     ("exit", &[]),
     ("interrupt", &[]),
-    ("maildrop", &[&["text"]]),
+    ("limits", &[]),
+    ("maildrop", &[&["limits", "text"]]),
     ("moment", &[]),
     ("secret", &[]),
     ("text", &[]),
@@ -53,11 +55,12 @@ const MIDDLE: &[&str] = &["config", "dial", "engine"];
 // Steps of the engine's story, told where they have room.
 const STEPS: &[&str] = &["receive", "rematch", "settle", "survey"];
 const SERVICES: &[&str] = &["delivery", "net", "plan", "pop3", "report", "seen"];
-const SHARED: &[&str] = &["custody", "headers", "known"];
+const SHARED: &[&str] = &["custody", "headers", "known", "policy"];
 const LEAVES: &[&str] = &[
     "digest",
     "exit",
     "interrupt",
+    "limits",
     "maildrop",
     "moment",
     "secret",
