@@ -6,6 +6,7 @@ mod conversation;
 mod deletion;
 mod layers;
 mod listings;
+mod login;
 mod pipelining;
 mod retrieval;
 mod support;
