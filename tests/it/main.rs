@@ -10,3 +10,4 @@ mod login;
 mod pipelining;
 mod retrieval;
 mod support;
+mod tls;
