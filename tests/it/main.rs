@@ -13,3 +13,8 @@ mod pipelining;
 mod retrieval;
 mod support;
 mod trouble;
+mod login;
+mod pipelining;
+mod retrieval;
+mod support;
+mod tls;

@@ -1,0 +1,366 @@
+//! How a session begins: greetings and logins in cleartext, what they lead to, and what they show.
+//! TLS is `tls`'s.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::support::sandbox::Sandbox;
+use crate::support::script::Script;
+
+const EMPTY: &str = "
+    C: CAPA
+    S: +OK
+    S: PIPELINING
+    S: .
+    C: UIDL
+    C: LIST
+    S: +OK
+    S: .
+    S: +OK
+    S: .
+    C: QUIT
+    S: +OK";
+
+/// The greeting and an answer to CAPA with these capabilities.
+fn greeting(capabilities: &[&str]) -> String {
+    let capabilities: String = capabilities.iter().map(|c| format!("S: {c}\n")).collect();
+    format!("S: +OK ready\nC: CAPA\nS: +OK\n{capabilities}S: .\n")
+}
+
+/// "joe" and "open sesame" for SASL PLAIN.
+const PLAIN: &str = "AGpvZQBvcGVuIHNlc2FtZQ==";
+
+#[test]
+fn plain_is_sent_in_one_line_where_it_is_offered() {
+    let login = format!("C: AUTH PLAIN {PLAIN}\nS: +OK");
+    for (capability, keys) in [
+        ("SASL LOGIN PLAIN", ""),
+        ("sasl plain", ""),
+        ("USER", "auth = 'plain'"),
+    ] {
+        let server = Script::new([&greeting(&[capability]), &login, EMPTY].concat()).serve();
+        let sandbox = Sandbox::with_work(server.address(), keys);
+
+        sandbox.fetch().succeeds().is_silent();
+
+        server.finish();
+    }
+}
+
+#[test]
+fn user_and_pass_are_sent_where_plain_is_not_offered_or_not_wanted() {
+    let login = "
+        C: USER joe
+        S: +OK
+        C: PASS open sesame
+        S: +OK";
+    for (capabilities, keys) in [
+        (&["SASL LOGIN CRAM-MD5"][..], ""),
+        (&["SASL", "USER"], ""),
+        (&[], ""),
+        (&["SASL PLAIN"], "auth = 'user'"),
+    ] {
+        let server = Script::new([&greeting(capabilities), login, EMPTY].concat()).serve();
+        let sandbox = Sandbox::with_work(server.address(), keys);
+
+        sandbox.fetch().succeeds().is_silent();
+
+        server.finish();
+    }
+}
+
+#[test]
+fn plain_waits_for_the_server_when_it_would_make_the_line_too_long() {
+    // AUTH PLAIN, a blank, the response and CRLF may have 255 octets together (RFC 2449).
+    for (password, is_one_line) in [("p".repeat(175), true), ("p".repeat(176), false)] {
+        let response = base64(&format!("\0joe\0{password}"));
+        let login = if is_one_line {
+            format!("C: AUTH PLAIN {response}\nS: +OK")
+        } else {
+            format!("C: AUTH PLAIN\nS: + \nC: {response}\nS: +OK")
+        };
+        let server = Script::new([&greeting(&["SASL PLAIN"]), &login, EMPTY].concat()).serve();
+        let sandbox = Sandbox::with_work(server.address(), &format!("password = '{password}'"));
+
+        sandbox.fetch().succeeds().is_silent();
+
+        server.finish();
+    }
+}
+
+#[test]
+fn a_bare_plus_is_a_continuation_and_anything_else_but_one_is_not() {
+    let password = "p".repeat(200);
+    let response = base64(&format!("\0joe\0{password}"));
+    let bare = format!("C: AUTH PLAIN\nS: +\nC: {response}\nS: +OK");
+    let server = Script::new([&greeting(&["SASL PLAIN"]), &bare, EMPTY].concat()).serve();
+    let sandbox = Sandbox::with_work(server.address(), &format!("password = '{password}'"));
+    sandbox.fetch().succeeds().is_silent();
+    server.finish();
+
+    for (answer, status) in [("+OK", 76), ("-ERR no", 77), ("334 go on", 76)] {
+        let login = format!("C: AUTH PLAIN\nS: {answer}");
+        let server = Script::new([greeting(&["SASL PLAIN"]), login].concat()).serve();
+        let sandbox = Sandbox::with_work(server.address(), &format!("password = '{password}'"));
+
+        let outcome = sandbox.fetch();
+
+        outcome.fails_with(status).complains_in_lines(1);
+        server.finish();
+    }
+}
+
+#[test]
+fn apop_sends_a_digest_over_the_greetings_timestamp() {
+    let login = "
+        S: +OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>
+        C: CAPA
+        S: -ERR
+        C: APOP mrose c4c9334bac560ecc979e58001b3e22fb
+        S: +OK";
+    let one_at_a_time = "
+        C: CAPA
+        S: -ERR
+        C: UIDL
+        S: +OK
+        S: .
+        C: LIST
+        S: +OK
+        S: .
+        C: QUIT
+        S: +OK";
+    let server = Script::new([login, one_at_a_time].concat()).serve();
+    let keys = "auth = 'apop'\nuser = 'mrose'\npassword = 'tanstaaf'";
+    let sandbox = Sandbox::with_work(server.address(), keys);
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+}
+
+#[test]
+fn apop_is_never_chosen_unless_it_is_named() {
+    let server = Script::new(format!(
+        "S: +OK ready <1896.697170952@dbc.mtview.ca.us>
+         C: CAPA
+         S: +OK
+         S: .
+         C: USER joe
+         S: +OK
+         C: PASS open sesame
+         S: +OK
+         {EMPTY}"
+    ))
+    .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+}
+
+#[test]
+fn apop_needs_a_timestamp_that_nobody_has_tampered_with() {
+    for greeting in [
+        r"+OK ready",
+        r"+OK <>",
+        r"+OK <no-domain>",
+        r"+OK <a b@example.com>",
+        r"+OK <a@b@example.com>",
+        r"+OK <a\x80@example.com>",
+        r"+OK <a\0@example.com>",
+    ] {
+        let server = Script::new(format!(
+            "raw: {greeting}\\r\\n
+             C: CAPA
+             S: +OK
+             S: ."
+        ))
+        .serve();
+        let sandbox = Sandbox::with_work(server.address(), "auth = 'apop'");
+
+        sandbox
+            .fetch()
+            .fails_with(69)
+            .complains_in_lines(1)
+            .stderr_has("the server does not offer APOP");
+
+        server.finish();
+    }
+}
+
+#[test]
+fn what_a_refused_login_says_decides_whether_to_come_again() {
+    for (answer, status) in [
+        ("-ERR [AUTH] wrong password", 77),
+        ("-ERR wrong password", 77),
+        ("-ERR", 77),
+        ("-ERR [SYS/PERM] ask your administrator", 77),
+        ("-ERR [IN-USE] another session", 75),
+        ("-ERR [LOGIN-DELAY] come back later", 75),
+        ("-ERR [SYS/TEMP] out of order", 75),
+        ("-ERR maildrop already locked", 75),
+    ] {
+        for login in [
+            format!("C: USER joe\nS: {answer}"),
+            format!("C: USER joe\nS: +OK\nC: PASS open sesame\nS: {answer}"),
+        ] {
+            let server = Script::new([greeting(&[]), login].concat()).serve();
+            let sandbox = Sandbox::with_work(server.address(), "");
+
+            sandbox
+                .fetch()
+                .fails_with(status)
+                .complains_in_lines(1)
+                .stderr_has("mailpull: work: logging in as joe: the server refused")
+                .stderr_has(answer.trim_start_matches("-ERR").trim());
+
+            server.finish();
+        }
+    }
+}
+
+#[test]
+fn a_session_that_breaks_in_the_login_may_be_tried_again() {
+    for end in ["cut", "reset"] {
+        for login in [
+            "C: USER joe\n",
+            "C: USER joe\nS: +OK\nC: PASS open sesame\n",
+        ] {
+            let server = Script::new([&greeting(&[]), login, end].concat()).serve();
+            let sandbox = Sandbox::with_work(server.address(), "");
+
+            let outcome = sandbox.fetch();
+
+            outcome.fails_with(75).complains_in_lines(1);
+            server.finish();
+        }
+    }
+}
+
+#[test]
+fn a_server_that_sends_us_away_says_whether_to_come_again() {
+    for (greeting, status) in [
+        ("-ERR go away", 76),
+        ("-ERR [SYS/PERM] go away", 76),
+        ("-ERR [SYS/TEMP] come later", 75),
+        ("-ERR [IN-USE] somebody is here", 75),
+        ("-ERR too many connections", 75),
+    ] {
+        let server = Script::new(format!("S: {greeting}")).serve();
+        let sandbox = Sandbox::with_work(server.address(), "");
+
+        sandbox
+            .fetch()
+            .fails_with(status)
+            .complains_in_lines(1)
+            .stderr_has(greeting.trim_start_matches("-ERR "));
+
+        server.finish();
+    }
+}
+
+#[test]
+fn whatever_is_no_pop3_server_is_shown_and_told_nothing() {
+    for (greeting, shown) in [
+        ("220 mx.example.com ESMTP", "\"220 mx.example.com ESMTP\""),
+        ("HTTP/1.1 400 Bad Request", "\"HTTP/1.1 400 Bad Request\""),
+        ("* OK IMAP4rev1", "\"* OK IMAP4rev1\""),
+        ("+OKAY", "\"+OKAY\""),
+        ("", "\"\""),
+        (r"\x16\x03\x01\x02", r#""\u{16}\u{3}\u{1}\u{2}""#),
+        (r"\x1b]0;owned\x07\x9b2J", r#""\u{1b}]0;owned\u{7}\x9b2J""#),
+    ] {
+        let server = Script::new(format!("raw: {greeting}\\r\\n")).serve();
+        let sandbox = Sandbox::with_work(server.address(), "");
+
+        sandbox
+            .fetch()
+            .fails_with(76)
+            .complains_in_lines(1)
+            .stderr_has(&format!("the server said {shown}, which is not POP3"));
+
+        server.finish();
+    }
+}
+
+#[test]
+fn a_continuation_is_no_greeting() {
+    let server = Script::new("S: + go ahead").serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    let outcome = sandbox.fetch();
+
+    outcome.fails_with(76).complains_in_lines(1);
+    server.finish();
+}
+
+#[test]
+fn a_server_that_never_greets_is_left_when_the_time_is_over() {
+    let server = Script::new("stall").serve();
+    let sandbox = Sandbox::with_work(server.address(), "timeout = '1s'");
+
+    sandbox
+        .fetch()
+        .fails_with(75)
+        .complains_in_lines(1)
+        .stderr_has("waiting for the greeting: timed out");
+
+    server.finish();
+}
+
+#[test]
+fn no_login_shows_its_password_however_much_is_shown() {
+    let long = format!("open sesame {}", "p".repeat(200));
+    let long_response = base64(&format!("\0joe\0{long}"));
+    let digest = "f8f7a1bb5f0c204cc1f7fead5fe1ee6b";
+    let with_timestamp = "S: +OK <1@example.com>\nC: CAPA\nS: +OK\nS: .\n";
+    let logins = [
+        (
+            greeting(&[]),
+            "C: USER joe\nS: +OK\nC: PASS open sesame\n".to_owned(),
+            "",
+        ),
+        (
+            greeting(&["SASL PLAIN"]),
+            format!("C: AUTH PLAIN {PLAIN}\n"),
+            "",
+        ),
+        (
+            greeting(&["SASL PLAIN"]),
+            format!("C: AUTH PLAIN\nS: + b3BlbiBzZXNhbWU=\nC: {long_response}\n"),
+            long.as_str(),
+        ),
+        (
+            with_timestamp.to_owned(),
+            format!("C: APOP joe {digest}\n"),
+            "apop",
+        ),
+    ];
+    for (greeting, login, special) in logins {
+        for (answer, end) in [("S: +OK", EMPTY), ("S: -ERR [AUTH] no", "")] {
+            let server = Script::new([&greeting, &login, answer, end].concat()).serve();
+            let keys = match special {
+                "" => String::new(),
+                "apop" => "auth = 'apop'".to_owned(),
+                password => format!("password = '{password}'"),
+            };
+            let sandbox = Sandbox::with_work(server.address(), &keys);
+
+            let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
+
+            outcome
+                .stderr_has("****")
+                .never_says("sesame")
+                .never_says("b3Blbi")
+                .never_says(PLAIN)
+                .never_says(&long_response)
+                .never_says(digest);
+            server.finish();
+        }
+    }
+}
+
+fn base64(text: &str) -> String {
+    STANDARD.encode(text)
+}
