@@ -3,18 +3,16 @@
 
 mod choosing;
 mod conversation;
+mod crash;
 mod deletion;
 mod dovecot;
 mod generated;
 mod layers;
 mod listings;
+mod login;
 mod mda;
 mod pipelining;
 mod retrieval;
 mod support;
-mod trouble;
-mod login;
-mod pipelining;
-mod retrieval;
-mod support;
 mod tls;
+mod trouble;

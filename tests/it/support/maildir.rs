@@ -1,9 +1,9 @@
 //! A Maildir as a mail reader sees it.
 //! Changes it only in the ways that a reader does.
 
-use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::mail::Message;
 
@@ -107,6 +107,19 @@ impl Maildir {
             seen.push(":2,S");
             fs::rename(&path, self.path.join("cur").join(seen)).expect("mail can be read");
         }
+    }
+
+    /// Reads the mail as a reader does and deletes every `nth` message of it; returns those.
+    pub(crate) fn read_all_and_delete_every(&self, nth: usize) -> Vec<Vec<u8>> {
+        self.read_all();
+        let doomed = self.files("cur").into_iter().step_by(nth);
+        let take = |path| {
+            let message = fs::read(&path)?;
+            fs::remove_file(&path)?;
+            Ok(message)
+        };
+        let taken: io::Result<_> = doomed.map(take).collect();
+        taken.expect("mail can be deleted")
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod process;
 pub(crate) mod sandbox;
 pub(crate) mod script;
 pub(crate) mod source;
+pub(crate) mod strace;
 pub(crate) mod stream;
 pub(crate) mod tools;
 

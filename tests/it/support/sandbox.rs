@@ -12,8 +12,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tempfile::TempDir;
 
+use super::DEADLINE;
 use super::maildir::Maildir;
 use super::model_server::{PASSWORD, USER};
 use super::outcome::Outcome;
@@ -191,6 +194,26 @@ impl Sandbox {
     /// Names the Maildir that [`Sandbox::account`] configures. It is not made.
     pub(crate) fn maildir(&self, account: &str) -> Maildir {
         Maildir::at(self.home().join("Mail").join(account))
+    }
+
+    /// Waits until nothing runs in this world any more: what a killed program left behind.
+    pub(crate) fn wait_until_nobody_is_left(&self) {
+        let processes = fs::read_dir("/proc").expect("there is a /proc");
+        let numbers = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        for pid in numbers.filter_map(Pid::from_raw) {
+            let folder = format!("/proc/{}/cwd", pid.as_raw_nonzero());
+            let is_here = fs::read_link(folder).is_ok_and(|cwd| cwd.starts_with(self.root.path()));
+            if !is_here {
+                continue;
+            }
+            // It may have ended just now.
+            if let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) {
+                let mut ended = [PollFd::new(&process, PollFlags::IN)];
+                let patience = Timespec::try_from(DEADLINE).expect("it is short");
+                let ended = poll(&mut ended, Some(&patience));
+                assert_eq!(ended, Ok(1), "a process runs on in the sandbox");
+            }
+        }
     }
 
     /// Prepares a run of the program in this world.

@@ -1,0 +1,135 @@
+//! Kills in runs that deliver to a Maildir, also with a mail reader at work before the next run.
+
+use rustix::process::Signal;
+
+use super::tally::Tally;
+use crate::support::mail::{Message, ordinary};
+use crate::support::model_server::ModelServer;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
+use crate::support::strace::{Fault, Point, Threads, faulty, points, sample};
+use crate::support::tools;
+
+/// More than a batch, so that one is settled while the next arrives.
+const MESSAGES: usize = 140;
+
+/// What changes something, and what SQLite locks with: a kill before each, so after each, too.
+const CALLS: [&str; 11] = [
+    "fcntl",
+    "fsync",
+    "ftruncate",
+    "mkdir",
+    "openat",
+    "pwrite64",
+    "renameat2",
+    "syncfs",
+    "unlink",
+    "unlinkat",
+    "write",
+];
+
+/// What happens between the kill and the next run.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Meanwhile {
+    Nothing,
+    /// A mail reader moves everything to cur/ and deletes some of it.
+    ReaderAtWork,
+}
+
+struct World {
+    messages: Vec<Message>,
+    sandbox: Sandbox,
+    server: ModelServer,
+}
+
+impl World {
+    /// Makes one in which the program never ran; or, for the points of other threads than the
+    /// first, one in which the first has nothing to write before the others do.
+    fn new(keep: &str, threads: Threads) -> Self {
+        let messages = ordinary(1, MESSAGES);
+        let server = ModelServer::start(messages.clone());
+        let sandbox = Sandbox::new();
+        sandbox.account("work", server.address(), keep);
+        if threads == Threads::Any {
+            sandbox.mailpull(["check"]).run().succeeds();
+            sandbox.maildir("work").make();
+        }
+        Self {
+            messages,
+            sandbox,
+            server,
+        }
+    }
+}
+
+fn sweep(name: &'static str, keep: &str, meanwhile: Meanwhile, samples: usize) {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let mut tally = Tally::new(name);
+    for threads in [Threads::Main, Threads::Any] {
+        let world = World::new(keep, threads);
+        let all = points(&world.sandbox, &["fetch"], threads, &CALLS);
+        for point in sample(&all, samples) {
+            try_at(&mut tally, &point, keep, meanwhile);
+        }
+    }
+    tally.conclude();
+}
+
+fn try_at(tally: &mut Tally, point: &Point, keep: &str, meanwhile: Meanwhile) {
+    let world = World::new(keep, point.threads);
+    let maildir = world.sandbox.maildir("work");
+    let killed = faulty(&world.sandbox, ["fetch"], point, Fault::Kill).run();
+    tally.try_at(point, was_killed(&killed));
+    let deleted = match meanwhile {
+        Meanwhile::Nothing => Vec::new(),
+        Meanwhile::ReaderAtWork => maildir.read_all_and_delete_every(3),
+    };
+    let next = world.sandbox.mailpull(["fetch"]).run();
+    next.succeeds().is_silent();
+    let mut there = [maildir.messages(), deleted].concat();
+    there.sort();
+    let copies = |stored: &[u8]| there.iter().filter(|found| *found == stored).count();
+    tally.compare(point, &world.messages, copies, 0);
+    if there.len() != MESSAGES {
+        tally.complain(point, format_args!("{} messages are there", there.len()));
+    }
+    if keep == "keep = false" {
+        tally.find_undeleted(point, world.server.count());
+    } else if world.server.count() != MESSAGES {
+        tally.complain(point, "kept mail is gone from the server");
+    }
+    if maildir.count("tmp") > 0 {
+        tally.complain(point, "tmp/ is not empty");
+    }
+}
+
+fn was_killed(outcome: &Outcome) -> bool {
+    if outcome.status.success() {
+        return false;
+    }
+    outcome.is_killed_by(Signal::KILL);
+    true
+}
+
+#[test]
+fn a_kill_neither_loses_nor_repeats_mail_that_is_kept() {
+    sweep("Maildir, keep", "keep = true", Meanwhile::Nothing, 4);
+}
+
+#[test]
+fn a_kill_neither_loses_nor_repeats_mail_that_is_deleted() {
+    sweep("Maildir, delete", "keep = false", Meanwhile::Nothing, 5);
+}
+
+#[test]
+fn a_kill_with_a_reader_at_work_neither_loses_nor_repeats_mail() {
+    let reader = Meanwhile::ReaderAtWork;
+    sweep(
+        "Maildir, delete, a reader at work",
+        "keep = false",
+        reader,
+        5,
+    );
+}

@@ -1,0 +1,109 @@
+//! Kills in runs that deliver by an MDA: at least once, and the one repeated message is told.
+
+use std::fs;
+
+use memchr::memmem;
+
+use super::tally::Tally;
+use crate::support::mail::{Message, ordinary};
+use crate::support::model_server::ModelServer;
+use crate::support::sandbox::Sandbox;
+use crate::support::strace::{Fault, Point, Threads, faulty, points, sample};
+use crate::support::tools;
+
+const MESSAGES: usize = 6;
+
+/// Only the program makes these, not the MDA: a kill must not hit that one.
+const CALLS: [&str; 6] = [
+    "fsync",
+    "ftruncate",
+    "pwrite64",
+    "syncfs",
+    "unlink",
+    "unlinkat",
+];
+/// The first thread starts no MDA, so what it does is told apart from what an MDA does.
+const CALLS_OF_MAIN: [&str; 9] = [
+    "fcntl",
+    "fsync",
+    "ftruncate",
+    "openat",
+    "pwrite64",
+    "syncfs",
+    "unlink",
+    "unlinkat",
+    "write",
+];
+
+struct World {
+    messages: Vec<Message>,
+    sandbox: Sandbox,
+    server: ModelServer,
+}
+
+impl World {
+    fn new(threads: Threads) -> Self {
+        let messages = ordinary(1, MESSAGES);
+        let server = ModelServer::start(messages.clone());
+        let sandbox = Sandbox::new();
+        let mda = sandbox.script("mda", r#"exec cat >>"$HOME/mbox""#);
+        let mda = format!("mda = {:?}", mda.display().to_string());
+        let extra = format!("{mda}\nmda-allow-root = true\nkeep = false");
+        sandbox.account("work", server.address(), &extra);
+        if threads == Threads::Any {
+            sandbox.mailpull(["check"]).run().succeeds();
+        }
+        Self {
+            messages,
+            sandbox,
+            server,
+        }
+    }
+}
+
+fn try_at(tally: &mut Tally, point: &Point) {
+    let World {
+        messages,
+        sandbox,
+        server,
+    } = World::new(point.threads);
+    let killed = faulty(&sandbox, ["fetch"], point, Fault::Kill).run();
+    tally.try_at(point, !killed.status.success());
+    sandbox.wait_until_nobody_is_left();
+    sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
+    let mbox = fs::read(sandbox.home().join("mbox")).unwrap_or_default();
+    let copies = |stored: &[u8]| memmem::find_iter(&mbox, stored).count();
+    let repeated = tally.compare(point, &messages, copies, 1);
+    let log = sandbox.mailpull(["log"]).run();
+    let told = log
+        .stdout_text()
+        .matches("possibly delivered before")
+        .count();
+    if told < repeated || told > 1 {
+        tally.complain(point, format_args!("{repeated} repeated, {told} told"));
+    }
+    tally.find_undeleted(point, server.count());
+    let spool = fs::read_dir(sandbox.state().join("spool"));
+    if spool.expect("there is a spool").next().is_some() {
+        tally.complain(point, "the spool is not empty");
+    }
+}
+
+#[test]
+fn a_kill_loses_no_mail_of_an_mda_and_repeats_one_message_at_most() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let mut tally = Tally::new("MDA, delete");
+    for (threads, calls) in [
+        (Threads::Main, &CALLS_OF_MAIN[..]),
+        (Threads::Any, &CALLS[..]),
+    ] {
+        let world = World::new(threads);
+        let all = points(&world.sandbox, &["fetch"], threads, calls);
+        for point in sample(&all, 6) {
+            try_at(&mut tally, &point);
+        }
+    }
+    tally.conclude();
+}

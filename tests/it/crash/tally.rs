@@ -1,0 +1,95 @@
+//! What a sweep of kills came to.
+//! Compares octets; knows no Maildir and no MDA.
+
+use std::fmt;
+
+use crate::support::mail::Message;
+use crate::support::strace::Point;
+use crate::support::tools;
+
+/// The counts of a sweep, and what went wrong at which point.
+pub(super) struct Tally {
+    sweep: &'static str,
+    tried: usize,
+    killed: usize,
+    lost: usize,
+    duplicated: usize,
+    undeleted: usize,
+    complaints: Vec<String>,
+}
+
+impl Tally {
+    pub(super) fn new(sweep: &'static str) -> Self {
+        Self {
+            sweep,
+            tried: 0,
+            killed: 0,
+            lost: 0,
+            duplicated: 0,
+            undeleted: 0,
+            complaints: Vec::new(),
+        }
+    }
+
+    /// Counts a run that was to be killed.
+    pub(super) fn try_at(&mut self, point: &Point, was_killed: bool) {
+        self.tried += 1;
+        if !was_killed {
+            eprintln!("{}: {point} was not reached", self.sweep);
+        }
+        self.killed += usize::from(was_killed);
+    }
+
+    /// Counts how often each message is there; `allowed` of them may be there twice.
+    pub(super) fn compare(
+        &mut self,
+        point: &Point,
+        messages: &[Message],
+        copies: impl Fn(&[u8]) -> usize,
+        allowed: usize,
+    ) -> usize {
+        let copies = messages.iter().map(|message| copies(&message.stored()));
+        let copies: Vec<_> = copies.collect();
+        let lost = copies.iter().filter(|&&count| count == 0).count();
+        let duplicated: usize = copies.iter().map(|count| count.saturating_sub(1)).sum();
+        self.lost += lost;
+        self.duplicated += duplicated;
+        if lost > 0 || duplicated > allowed {
+            self.complain(point, format_args!("{lost} lost, {duplicated} duplicated"));
+        }
+        duplicated
+    }
+
+    /// Counts messages that the server still has although they were to be deleted.
+    pub(super) fn find_undeleted(&mut self, point: &Point, left: usize) {
+        self.undeleted += left;
+        if left > 0 {
+            self.complain(point, format_args!("{left} left on the server"));
+        }
+    }
+
+    pub(super) fn complain(&mut self, point: &Point, what: impl fmt::Display) {
+        self.complaints.push(format!("killed at {point}: {what}"));
+    }
+
+    /// Says the counts, and fails if anything went wrong.
+    #[track_caller]
+    pub(super) fn conclude(self) {
+        let Self {
+            sweep,
+            tried,
+            killed,
+            lost,
+            duplicated,
+            undeleted,
+            complaints,
+        } = self;
+        tools::announce(format_args!(
+            "{sweep}: {tried} points tried, {killed} of them reached, {lost} lost, \
+             {duplicated} duplicated, {undeleted} left undeleted"
+        ));
+        assert!(complaints.is_empty(), "{sweep}: {complaints:#?}");
+        // A sweep that misses the program proves nothing.
+        assert!(killed * 10 >= tried * 9, "{sweep}: {killed} of {tried}");
+    }
+}

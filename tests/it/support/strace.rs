@@ -1,0 +1,126 @@
+//! Faults at chosen system calls of the program: it is killed there, or the call fails.
+//! Knows system calls by name only.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::{fmt, fs};
+
+use super::process::Program;
+use super::sandbox::Sandbox;
+use super::tools;
+
+/// One system call of a run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Point {
+    pub(crate) call: String,
+    /// How manieth of its name in its thread.
+    pub(crate) nth: usize,
+    pub(crate) threads: Threads,
+}
+
+/// Which threads a point may be in. strace counts for each thread.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Threads {
+    /// Every thread, and every child: whichever gets there first.
+    Any,
+    /// The first thread alone.
+    Main,
+}
+
+/// What happens at a point, instead of the call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fault {
+    /// The call fails with this error (`ENOSPC`).
+    Error(&'static str),
+    /// The program is killed.
+    Kill,
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} of {:?}", self.call, self.nth, self.threads)
+    }
+}
+
+/// Runs the program in `sandbox` to its end and lists every point at which one of `calls` was made.
+///
+/// For [`Threads::Any`] these are the points of the threads besides the first.
+#[track_caller]
+pub(crate) fn points(
+    sandbox: &Sandbox,
+    args: &[&str],
+    threads: Threads,
+    calls: &[&str],
+) -> Vec<Point> {
+    let log = sandbox.path("strace");
+    let mut command = sandbox.command("strace");
+    command.args(["-f", "--seccomp-bpf", "-qq", "-e", "signal=none", "-e"]);
+    command.arg(format!("trace={}", calls.join(",")));
+    command
+        .arg("-o")
+        .arg(&log)
+        .arg(sandbox.program())
+        .args(args);
+    Program::new(command).run().succeeds();
+    let log = fs::read(&log).expect("strace wrote its log");
+    let log = String::from_utf8_lossy(&log);
+    let mut main = None;
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for (pid, rest) in log.lines().filter_map(|line| line.split_once(' ')) {
+        main.get_or_insert(pid);
+        // What was interrupted in the log is "<... call resumed>" the second time.
+        if let Some((call, _)) = rest.trim_start().split_once('(')
+            && !call.contains(' ')
+        {
+            *counts.entry((pid, call)).or_default() += 1;
+        }
+    }
+    let mut most: BTreeMap<&str, usize> = BTreeMap::new();
+    for ((pid, call), count) in counts {
+        if (Some(pid) == main) == (threads == Threads::Main) {
+            let most = most.entry(call).or_default();
+            *most = count.max(*most);
+        }
+    }
+    let points = most.into_iter().flat_map(|(call, count)| {
+        (1..=count).map(move |nth| Point {
+            call: call.to_owned(),
+            nth,
+            threads,
+        })
+    });
+    points.collect()
+}
+
+/// Takes at most `count` points of each call, see [`tools::sample`].
+pub(crate) fn sample(points: &[Point], count: usize) -> Vec<Point> {
+    points
+        .chunk_by(|one, other| one.call == other.call)
+        .flat_map(|points| tools::sample(points, count))
+        .collect()
+}
+
+/// Prepares a run of the program with a fault at a point.
+pub(crate) fn faulty(
+    sandbox: &Sandbox,
+    args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    point: &Point,
+    fault: Fault,
+) -> Program {
+    let fault = match fault {
+        Fault::Error(name) => format!("error={name}"),
+        Fault::Kill => "signal=SIGKILL".to_owned(),
+    };
+    let mut command = sandbox.command("strace");
+    if point.threads == Threads::Any {
+        // Not --seccomp-bpf: with it strace 6.1 sends a signal at the first call only.
+        command.arg("-f");
+    }
+    command.args(["-qq", "-e", "signal=none", "-e"]);
+    command.arg(format!("trace={}", point.call));
+    command.arg("-e");
+    command.arg(format!("inject={}:{fault}:when={}", point.call, point.nth));
+    command.arg("-o").arg(sandbox.path("strace"));
+    command.arg(sandbox.program()).args(args);
+    Program::new(command)
+}
