@@ -2,11 +2,12 @@
 //! Does not know when a bar is wanted.
 
 use std::collections::HashMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
+use rustix::termios::{Winsize, tcgetwinsize};
 
 use super::{Event, Plain, Reporter};
 
@@ -41,12 +42,8 @@ struct Row {
 impl Terminal {
     /// Bars on standard error, below the lines of `plain`.
     pub fn new(plain: Plain) -> Self {
-        let target = if io::stderr().is_terminal() {
-            ProgressDrawTarget::stderr_with_hz(FRAMES)
-        } else {
-            // indicatif draws nothing there unless it is told that this is a terminal.
-            ProgressDrawTarget::term_like_with_hz(Box::new(Elsewhere), FRAMES)
-        };
+        let screen = Box::new(Screen::default());
+        let target = ProgressDrawTarget::term_like_with_hz(screen, FRAMES);
         Self {
             plain,
             screen: MultiProgress::with_draw_target(target),
@@ -148,23 +145,40 @@ fn cut(name: &str) -> String {
     format!("{begin}…")
 }
 
-/// Standard error where it is no terminal and bars are wanted all the same.
-#[derive(Debug)]
-struct Elsewhere;
+/// Standard error, whatever it is. Drawing never fails: indicatif panics where a terminal that
+/// has gone away refuses what is written.
+#[derive(Debug, Default)]
+struct Screen {
+    /// What is drawn with the next flush, in one write.
+    pending: Mutex<String>,
+}
 
-impl Elsewhere {
+impl Screen {
+    fn draw(&self, text: &str) -> io::Result<()> {
+        self.pending().push_str(text);
+        Ok(())
+    }
+
     /// Moves the cursor by `n` in the direction that ANSI calls by this letter.
     fn go(&self, n: usize, direction: char) -> io::Result<()> {
         match n {
             0 => Ok(()),
-            n => self.write_str(&format!("\x1b[{n}{direction}")),
+            n => self.draw(&format!("\x1b[{n}{direction}")),
         }
+    }
+
+    fn pending(&self) -> MutexGuard<'_, String> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl TermLike for Elsewhere {
+impl TermLike for Screen {
     fn width(&self) -> u16 {
-        80
+        size().map_or(80, |size| size.ws_col)
+    }
+
+    fn height(&self) -> u16 {
+        size().map_or(24, |size| size.ws_row)
     }
 
     fn move_cursor_up(&self, n: usize) -> io::Result<()> {
@@ -184,20 +198,31 @@ impl TermLike for Elsewhere {
     }
 
     fn write_line(&self, line: &str) -> io::Result<()> {
-        self.write_str(&format!("{line}\n"))
+        self.draw(line)?;
+        self.draw("\n")
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
-        io::stderr().write_all(text.as_bytes())
+        self.draw(text)
     }
 
     fn clear_line(&self) -> io::Result<()> {
-        self.write_str("\r\x1b[2K")
+        self.draw("\r\x1b[2K")
     }
 
     fn flush(&self) -> io::Result<()> {
-        io::stderr().flush()
+        let drawn = std::mem::take(&mut *self.pending());
+        // See above.
+        let _ = io::stderr().write_all(drawn.as_bytes());
+        Ok(())
     }
+}
+
+/// The size of the terminal, if there is one and it knows.
+fn size() -> Option<Winsize> {
+    tcgetwinsize(io::stderr())
+        .ok()
+        .filter(|size| size.ws_col > 0 && size.ws_row > 0)
 }
 
 #[cfg(test)]
