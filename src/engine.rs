@@ -19,13 +19,19 @@ use crate::maildrop::{Identity, Listing, Message, MessageNumber};
 use crate::moment::Moment;
 use crate::plan::{self, Pick, Plan};
 use crate::policy::{Keep, Policy};
-use crate::pop3::{self, Farewell, Transaction};
+use crate::pop3::{Farewell, Transaction};
 use crate::receive::{self, Receiver};
-use crate::rematch::{self, rematch};
+use crate::rematch::rematch;
 use crate::report::{Desk, Event, Octets, Summary};
-use crate::seen::{self, Ledger};
-use crate::settle::{self, Settled, Settler};
-use crate::survey::{self, survey};
+use crate::seen::Ledger;
+use crate::settle::{Settled, Settler};
+use crate::survey::survey;
+
+mod error;
+
+pub use error::Error;
+
+use error::{reading, recording, while_doing};
 
 /// What a poll shall do.
 #[derive(Clone, Debug)]
@@ -36,60 +42,6 @@ pub struct Orders {
     pub configured_keep: Keep,
     /// Whether the user asked for deletions just now, so that they need no second thought.
     pub may_delete_many: bool,
-}
-
-/// Why a poll ended early. Nothing is lost by it.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// There is no session.
-    #[error(transparent)]
-    Connect(Failure),
-    /// A signal asked the run to end.
-    #[error("interrupted")]
-    Interrupted,
-    /// The session failed.
-    #[error("{doing}: {source}")]
-    Pop3 {
-        /// What was being done.
-        doing: &'static str,
-        /// Why it failed.
-        source: pop3::Error,
-    },
-    /// Messages did not arrive.
-    #[error(transparent)]
-    Receive(receive::Error),
-    /// The database failed.
-    #[error("{doing}: {source}")]
-    Seen {
-        /// What was being done.
-        doing: &'static str,
-        /// Why it failed.
-        source: seen::Error,
-    },
-    /// There is no listing.
-    #[error(transparent)]
-    Survey(survey::Error),
-    /// What arrived could not be settled.
-    #[error("storing messages: {0}")]
-    Settle(#[from] settle::Error),
-    /// Messages were marked deleted, but QUIT was not answered as it should be.
-    #[error("ending the session: {0}; whether the messages are deleted, the next run will see")]
-    Unconfirmed(pop3::Error),
-}
-
-impl Error {
-    /// The exit status that it leads to.
-    pub fn exit(&self) -> Exit {
-        match self {
-            Self::Connect(failure) => failure.exit,
-            Self::Receive(source) => source.exit(),
-            Self::Interrupted | Self::Unconfirmed(_) => Exit::Temporary,
-            Self::Pop3 { source, .. } => source.exit(),
-            Self::Seen { source, .. } => source.exit(),
-            Self::Settle(source) => source.exit(),
-            Self::Survey(source) => source.exit(),
-        }
-    }
 }
 
 /// One account's poll.
@@ -104,6 +56,8 @@ pub struct Poll<'a> {
     pub desk: Desk<'a>,
     /// Whether it shall end.
     pub interrupt: &'a Interrupt,
+    /// The last message of this session that came to its end.
+    pub last: Option<Identity>,
 }
 
 impl Poll<'_> {
@@ -126,9 +80,22 @@ impl Poll<'_> {
             (session, listing, plan) = self.open_session(&mut connect, summary)?;
         }
         self.tell_plan(&listing, &plan, summary)?;
+        let ended = self.fetch_and_delete(session, &listing, &plan, summary);
+        if ended.as_ref().is_err_and(Error::is_out_of_step) {
+            self.suspect_last(summary)?;
+        }
+        ended
+    }
 
-        let settled = self.fetch(&mut session, &listing, &plan, summary)?;
-        let due = self.due(&listing, &plan, settled)?;
+    fn fetch_and_delete<S: Read + Write>(
+        &mut self,
+        mut session: Transaction<S>,
+        listing: &Listing,
+        plan: &Plan,
+        summary: &mut Summary,
+    ) -> Result<(), Error> {
+        let settled = self.fetch(&mut session, listing, plan, summary)?;
+        let due = self.due(listing, plan, settled)?;
         self.delete_and_quit(session, &due, summary)
     }
 
@@ -273,6 +240,7 @@ impl Poll<'_> {
                 desk,
                 interrupt,
                 batches,
+                last: &mut self.last,
             };
             let received = receiver.run(session);
             let settled = settling
@@ -310,13 +278,32 @@ impl Poll<'_> {
         Ok(settled)
     }
 
+    /// Keeps the last message on the server: one that does not stuff its dots ends a message at
+    /// the first line that is one, and says the rest of it where its next answer belongs
+    /// (greenmail, mailpit).
+    fn suspect_last(&mut self, summary: &mut Summary) -> Result<(), Error> {
+        let Some(last) = self.last.take() else {
+            return Ok(());
+        };
+        self.ledger.mark_undeletable(&last).map_err(recording)?;
+        let what = format!(
+            "message {} may be incomplete, as the server went on behind its end; it is never \
+             deleted from the server",
+            last.unique_id
+        );
+        summary.tell_problem(self.desk, &what, Exit::Protocol);
+        Ok(())
+    }
+
     /// Counts against a message that the session broke while it was awaited: if the same message
     /// breaks every session, it must not keep the others away for ever.
     fn blame(&mut self, error: receive::Error, summary: &mut Summary) -> Result<Error, Error> {
+        let is_of_last = error.is_out_of_step() && self.last.is_some();
         if let receive::Error::Pop3 {
             awaited: Some(message),
             ..
         } = &error
+            && !is_of_last
         {
             let failures = self.ledger.note_failure(message).map_err(recording)?;
             if failures >= PATIENCE {
@@ -391,60 +378,8 @@ impl Poll<'_> {
                 summary.kept = summary.kept.saturating_sub(marked.len());
                 Ok(())
             }
-            Farewell::Unknown(_) if marked.is_empty() => Ok(()),
+            Farewell::Unknown(source) if marked.is_empty() && !source.is_out_of_step() => Ok(()),
             Farewell::Unknown(source) => Err(Error::Unconfirmed(source)),
         }
-    }
-}
-
-fn while_doing(doing: &'static str) -> impl Fn(pop3::Error) -> Error {
-    move |source| {
-        if source.is_interrupt() {
-            Error::Interrupted
-        } else {
-            Error::Pop3 { doing, source }
-        }
-    }
-}
-
-impl From<survey::Error> for Error {
-    fn from(error: survey::Error) -> Self {
-        if error.is_interrupt() {
-            Self::Interrupted
-        } else {
-            Self::Survey(error)
-        }
-    }
-}
-
-impl From<rematch::Error> for Error {
-    fn from(error: rematch::Error) -> Self {
-        match error {
-            rematch::Error::Pop3(source) => while_doing("recognising messages")(source),
-            rematch::Error::Seen(source) => recording(source),
-        }
-    }
-}
-
-impl From<receive::Error> for Error {
-    fn from(error: receive::Error) -> Self {
-        match error {
-            receive::Error::Interrupted => Self::Interrupted,
-            error => Self::Receive(error),
-        }
-    }
-}
-
-fn reading(source: seen::Error) -> Error {
-    Error::Seen {
-        doing: "reading what is known",
-        source,
-    }
-}
-
-fn recording(source: seen::Error) -> Error {
-    Error::Seen {
-        doing: "recording",
-        source,
     }
 }

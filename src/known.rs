@@ -36,7 +36,8 @@ pub struct Known {
     pub state: State,
     /// Its size in octets, as the scan listing said when it was new.
     pub size: Option<u64>,
-    /// Whether the server is known to list it for ever, whatever DELE answers (Gmail).
+    /// Whether deleting it is out of the question: the server lists it for ever, whatever it
+    /// answers to DELE (Gmail), or our copy may be incomplete.
     pub is_undeletable: bool,
 }
 

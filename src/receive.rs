@@ -11,7 +11,7 @@ use crate::delivery::{self, Incoming, Intake};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::limits;
-use crate::maildrop::{Listing, Message};
+use crate::maildrop::{Identity, Listing, Message};
 use crate::plan::Plan;
 use crate::pop3::{self, Pipeline, Refusal, Retrieved, Transaction};
 use crate::report::{Desk, Event};
@@ -32,7 +32,7 @@ pub enum Error {
     /// A signal asked the run to end.
     #[error("interrupted")]
     Interrupted,
-    /// The session failed; the message that was awaited may be why.
+    /// The session failed; the message that was awaited, or the one before it, may be why.
     #[error("retrieving messages: {source}")]
     Pop3 {
         /// What happened.
@@ -46,6 +46,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the server lost its step, so that the last message may have ended too early.
+    pub fn is_out_of_step(&self) -> bool {
+        matches!(self, Self::Pop3 { source, .. } if source.is_out_of_step())
+    }
+
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {
@@ -80,6 +85,8 @@ pub struct Receiver<'a> {
     pub interrupt: &'a Interrupt,
     /// Who settles.
     pub batches: SyncSender<Batch>,
+    /// Set to the last message that came to its end.
+    pub last: &'a mut Option<Identity>,
 }
 
 /// What did not arrive although it was asked for.
@@ -96,7 +103,7 @@ impl Receiver<'_> {
     ///
     /// # Errors
     /// The session, the disk or a signal ended it.
-    pub fn run<S: Read + Write>(self, session: &mut Transaction<S>) -> Result<Missing, Error> {
+    pub fn run<S: Read + Write>(mut self, session: &mut Transaction<S>) -> Result<Missing, Error> {
         let mut batch = Batch::default();
         let missing = self.receive(session, &mut batch);
         if !batch.is_empty() {
@@ -107,7 +114,7 @@ impl Receiver<'_> {
     }
 
     fn receive<S: Read + Write>(
-        &self,
+        &mut self,
         session: &mut Transaction<S>,
         batch: &mut Batch,
     ) -> Result<Missing, Error> {
@@ -118,7 +125,8 @@ impl Receiver<'_> {
             .map(|pick| self.listing.number(pick.position))
             .collect();
         let picks = self.plan.fetch.iter().chain(&self.plan.compare);
-        let messages = picks.map(|pick| self.listing.message(pick.position, pick.copy));
+        let listing = self.listing;
+        let messages = picks.map(|pick| listing.message(pick.position, pick.copy));
         let mut pipeline = session.retrieve(messages);
         let mut missing = Missing::default();
         let mut chunk = Vec::with_capacity(CHUNK);
@@ -138,6 +146,7 @@ impl Receiver<'_> {
                         missing.too_large.push(Message { size, ..message });
                     }
                     (Some(incoming), _) => {
+                        *self.last = Some(message.identity.clone());
                         let number = message.number;
                         let purpose = if compared.contains(&number) {
                             Purpose::Comparison

@@ -67,6 +67,7 @@ fn fetch(
         target: &*target,
         desk: setting.desk(&account.name),
         interrupt: &setting.interrupt,
+        last: None,
     };
     let ended = poll.run(summary, setting.connector(account));
     let exit = ended

@@ -73,6 +73,9 @@ pub enum Error {
         /// What the server said.
         refusal: Refusal,
     },
+    /// The server spoke although nothing was asked.
+    #[error("before {0}: the server went on talking although nothing was asked")]
+    Unasked(String),
     /// The server exceeded a limit of ours.
     #[error("the server sent {0} longer than any real one")]
     TooLong(&'static str),
@@ -102,6 +105,15 @@ impl Error {
             Self::Refused { refusal, .. } if refusal.is_transient() => Exit::Temporary,
             _ => Exit::Protocol,
         }
+    }
+
+    /// Whether the server said something where nothing, or something else, belongs: what came
+    /// before it may have ended too early.
+    pub fn is_out_of_step(&self) -> bool {
+        matches!(
+            self,
+            Self::Desynchronised(_) | Self::NotPop3 { .. } | Self::Unasked(_)
+        )
     }
 
     /// Whether a signal caused it.

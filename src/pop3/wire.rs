@@ -92,6 +92,10 @@ impl<S: Read + Write> Wire<S> {
 
     /// Sends commands in one write.
     pub(super) fn send(&mut self, commands: &[Command<'_>]) -> Result<(), Error> {
+        if self.unanswered.is_empty() && self.has_buffered() {
+            let next = commands.first().map(ToString::to_string);
+            return Err(Error::Unasked(next.unwrap_or_default()));
+        }
         let mut out = Zeroizing::new(Vec::new());
         for command in commands {
             let before = out.len();

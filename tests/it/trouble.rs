@@ -191,3 +191,24 @@ fn as_many_new_messages_are_not_taken_for_the_old_ones() {
     assert!(other.log().count("TOP") <= 16);
     sandbox.work().holds(&[old, new].concat());
 }
+
+#[test]
+fn a_message_behind_whose_end_the_server_goes_on_is_never_deleted_from_it() {
+    let fetch = format!(
+        "{LOGIN} C: LIST
+         S: +OK\n S: 1 a\n S: .\n S: +OK\n S: 1 99\n S: .
+         C: RETR 1
+         S: +OK\n S: a line\n S: .\n S: behind a dot that nobody stuffed\n S: ."
+    );
+    let later = format!("{LOGIN} S: +OK\n S: 1 a\n S: .\n C: QUIT\n S: +OK");
+    let server = Script::new(fetch).then(later).serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    let outcome = sandbox.fetch();
+    outcome
+        .fails_with(76)
+        .stderr_has("message a may be incomplete");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+}

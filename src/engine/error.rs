@@ -1,0 +1,126 @@
+//! Why a poll ended early.
+//! Decides nothing but the exit status.
+
+use crate::exit::{Exit, Failure};
+use crate::pop3;
+use crate::receive;
+use crate::rematch;
+use crate::seen;
+use crate::settle;
+use crate::survey;
+
+/// Why a poll ended early. Nothing is lost by it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no session.
+    #[error(transparent)]
+    Connect(Failure),
+    /// A signal asked the run to end.
+    #[error("interrupted")]
+    Interrupted,
+    /// The session failed.
+    #[error("{doing}: {source}")]
+    Pop3 {
+        /// What was being done.
+        doing: &'static str,
+        /// Why it failed.
+        source: pop3::Error,
+    },
+    /// Messages did not arrive.
+    #[error(transparent)]
+    Receive(receive::Error),
+    /// The database failed.
+    #[error("{doing}: {source}")]
+    Seen {
+        /// What was being done.
+        doing: &'static str,
+        /// Why it failed.
+        source: seen::Error,
+    },
+    /// There is no listing.
+    #[error(transparent)]
+    Survey(survey::Error),
+    /// What arrived could not be settled.
+    #[error("storing messages: {0}")]
+    Settle(#[from] settle::Error),
+    /// Messages were marked deleted, but QUIT was not answered as it should be.
+    #[error("ending the session: {0}; whether the messages are deleted, the next run will see")]
+    Unconfirmed(pop3::Error),
+}
+
+impl Error {
+    /// Whether the server lost its step, so that the last message may have ended too early.
+    pub(super) fn is_out_of_step(&self) -> bool {
+        match self {
+            Self::Pop3 { source, .. } | Self::Unconfirmed(source) => source.is_out_of_step(),
+            Self::Receive(source) => source.is_out_of_step(),
+            _ => false,
+        }
+    }
+
+    /// The exit status that it leads to.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Connect(failure) => failure.exit,
+            Self::Receive(source) => source.exit(),
+            Self::Unconfirmed(source) if source.is_out_of_step() => source.exit(),
+            Self::Interrupted | Self::Unconfirmed(_) => Exit::Temporary,
+            Self::Pop3 { source, .. } => source.exit(),
+            Self::Seen { source, .. } => source.exit(),
+            Self::Settle(source) => source.exit(),
+            Self::Survey(source) => source.exit(),
+        }
+    }
+}
+
+pub(super) fn while_doing(doing: &'static str) -> impl Fn(pop3::Error) -> Error {
+    move |source| {
+        if source.is_interrupt() {
+            Error::Interrupted
+        } else {
+            Error::Pop3 { doing, source }
+        }
+    }
+}
+
+impl From<survey::Error> for Error {
+    fn from(error: survey::Error) -> Self {
+        if error.is_interrupt() {
+            Self::Interrupted
+        } else {
+            Self::Survey(error)
+        }
+    }
+}
+
+impl From<rematch::Error> for Error {
+    fn from(error: rematch::Error) -> Self {
+        match error {
+            rematch::Error::Pop3(source) => while_doing("recognising messages")(source),
+            rematch::Error::Seen(source) => recording(source),
+        }
+    }
+}
+
+impl From<receive::Error> for Error {
+    fn from(error: receive::Error) -> Self {
+        match error {
+            receive::Error::Interrupted => Self::Interrupted,
+            error => Self::Receive(error),
+        }
+    }
+}
+
+pub(super) fn reading(source: seen::Error) -> Error {
+    Error::Seen {
+        doing: "reading what is known",
+        source,
+    }
+}
+
+pub(super) fn recording(source: seen::Error) -> Error {
+    Error::Seen {
+        doing: "recording",
+        source,
+    }
+}
