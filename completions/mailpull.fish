@@ -51,6 +51,7 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -s V -l version -d 'Prin
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "fetch" -d 'Fetch new mail (the default command)'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "check" -d 'Say how many new messages wait; exit with 1 if there are none'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "log" -d 'Show what was fetched, where it was delivered and when it was deleted from the server'
+complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "seen" -d 'Look into the record of what was seen, and mend it'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s k -l keep -d 'Leave the delivered messages on the server, or delete them at AGE (14days)' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l maildir -d 'Deliver to the Maildir DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l mda -d 'Deliver by COMMAND, which reads a message on its standard input' -r -f -a "(__fish_complete_command)"
@@ -99,3 +100,81 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s q -l quiet -d 
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l json -d 'Print one JSON object a line for each event'
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -f -a "catch-up" -d 'Mark everything on the server as seen without downloading it; it is never deleted'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -f -a "check" -d 'Verify the database, and what is on its way against Maildir and spool'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -f -a "forget" -d 'Forget messages, so that they are fetched again while the server has them'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -f -a "list" -d 'Show the known messages: state, size and unique-id, one line each'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -f -a "rematch" -d 'Recognise messages that the server lists under new unique-ids, by their headers'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from catch-up" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from catch-up" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from catch-up" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from catch-up" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from catch-up" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from catch-up" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from catch-up" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from catch-up" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -l failed -d 'Only messages that could not be fetched or delivered'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from rematch" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from rematch" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from rematch" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from rematch" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from rematch" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from rematch" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from rematch" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from rematch" -s h -l help -d 'Print help'

@@ -124,6 +124,9 @@ pub enum Command {
     Check(Check),
     /// Show what was fetched, where it was delivered and when it was deleted from the server
     Log(Log),
+    /// Look into the record of what was seen, and mend it
+    #[command(subcommand)]
+    Seen(Seen),
 }
 
 /// The arguments of `fetch`.
@@ -235,6 +238,53 @@ pub struct Log {
     /// Only what concerns this account
     #[arg(value_name = "ACCOUNT")]
     pub account: Option<String>,
+}
+
+/// What to do with the record of what was seen.
+#[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
+pub enum Seen {
+    /// Mark everything on the server as seen without downloading it; it is never deleted
+    CatchUp(OneAccount),
+    /// Verify the database, and what is on its way against Maildir and spool
+    Check,
+    /// Forget messages, so that they are fetched again while the server has them
+    Forget(Forget),
+    /// Show the known messages: state, size and unique-id, one line each
+    List(List),
+    /// Recognise messages that the server lists under new unique-ids, by their headers
+    Rematch(OneAccount),
+}
+
+/// One account of the configuration.
+#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
+pub struct OneAccount {
+    /// The account
+    #[arg(value_name = "ACCOUNT")]
+    pub account: String,
+}
+
+/// The arguments of `seen forget`.
+#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
+pub struct Forget {
+    /// The account
+    #[arg(value_name = "ACCOUNT")]
+    pub account: String,
+
+    /// What the server calls the messages, as 'seen list' shows it
+    #[arg(value_name = "UNIQUE-ID", required = true)]
+    pub unique_ids: Vec<OsString>,
+}
+
+/// The arguments of `seen list`.
+#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
+pub struct List {
+    /// The account
+    #[arg(value_name = "ACCOUNT")]
+    pub account: String,
+
+    /// Only messages that could not be fetched or delivered
+    #[arg(long)]
+    pub failed: bool,
 }
 
 /// The command line as clap reads it: the flags of `fetch` may stand without the word.

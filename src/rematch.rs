@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::io::{Read, Write};
 
+use crate::exit::Exit;
 use crate::headers::HeaderReader;
 use crate::maildrop::{Identity, Listing, Message};
 use crate::plan::Pick;
@@ -22,6 +23,16 @@ pub enum Error {
     /// The database failed.
     #[error(transparent)]
     Seen(#[from] seen::Error),
+}
+
+impl Error {
+    /// The exit status that it leads to.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Pop3(error) => error.exit(),
+            Self::Seen(error) => error.exit(),
+        }
+    }
 }
 
 /// Looks at the headers of messages that seem to be new, a sample first. If most of the sample is

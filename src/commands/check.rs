@@ -6,7 +6,7 @@ use crate::config::{self, Account, Overrides};
 use crate::exit::Exit;
 use crate::policy::Policy;
 use crate::report::Event;
-use crate::seen::{Ledger, StateFolder};
+use crate::seen::StateFolder;
 use crate::survey;
 
 /// Looks at every account. 0: something is new; 1: nothing; an error is stronger than both.
@@ -33,9 +33,7 @@ pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Resu
 }
 
 fn check(account: &Account, folder: &StateFolder, setting: &Setting<'_>) -> anyhow::Result<usize> {
-    let server = account.dial.net.endpoint.to_string();
-    let ledger = Ledger::open(folder, &account.name, &server, &account.dial.user)?;
-    let known = ledger.known()?;
+    let known = setting.open_ledger(account, folder)?.known()?;
     let mut session = setting.connector(account)()?;
     // The limits bound a run, not what waits.
     let (listing, plan) = survey::survey(&mut session, &known, &Policy::default())?;

@@ -7,7 +7,7 @@ use crate::delivery::{Destination, Maildir, Mda, Target};
 use crate::engine::{self, Orders, Poll};
 use crate::exit::Exit;
 use crate::report::{Event, Summary};
-use crate::seen::{Ledger, StateFolder};
+use crate::seen::StateFolder;
 use crate::survey;
 
 /// Fetches. An account that fails does not keep the others waiting.
@@ -37,23 +37,13 @@ pub(super) fn run(arguments: &cli::Fetch, setting: &Setting<'_>) -> anyhow::Resu
     Ok(exit)
 }
 
-fn open_ledger(account: &Account, folder: &StateFolder) -> anyhow::Result<Ledger> {
-    let server = account.dial.net.endpoint.to_string();
-    Ok(Ledger::open(
-        folder,
-        &account.name,
-        &server,
-        &account.dial.user,
-    )?)
-}
-
 fn fetch(
     account: &Account,
     folder: &StateFolder,
     setting: &Setting<'_>,
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
-    let mut ledger = open_ledger(account, folder)?;
+    let mut ledger = setting.open_ledger(account, folder)?;
     let _lock = ledger.lock()?;
     let target = open_target(account, folder, ledger.tag(), setting)?;
     let orders = Orders {
@@ -106,7 +96,7 @@ fn rehearse(
     setting: &Setting<'_>,
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
-    let known = open_ledger(account, folder)?.known()?;
+    let known = setting.open_ledger(account, folder)?.known()?;
     let mut session = setting.connector(account)()?;
     let (listing, plan) = survey::survey(&mut session, &known, &account.policy)?;
     let desk = setting.desk(&account.name);

@@ -17,12 +17,13 @@ use crate::pop3::{Direction, Trace, Transaction};
 use crate::report::plain::{Color, Summaries, Verbosity};
 use crate::report::{Desk, Event, Json, Plain, Reporter, Terminal};
 use crate::secret::Secret;
-use crate::seen::{self, StateFolder};
+use crate::seen::{Error as SeenError, Ledger, StateFolder};
 use crate::survey;
 
 mod check;
 mod fetch;
 mod log;
+mod seen;
 
 /// Whoever is told what happens, shared by all accounts.
 type SharedReporter = Arc<dyn Reporter + Send + Sync>;
@@ -57,6 +58,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Fetch(arguments) => fetch::run(arguments, &setting),
         Command::Check(arguments) => check::run(arguments, &setting),
         Command::Log(arguments) => log::run(arguments, &setting),
+        Command::Seen(verb) => seen::run(verb, &setting),
     };
     let exit = ended.unwrap_or_else(|error| {
         let exit = status(&error);
@@ -75,6 +77,13 @@ impl Setting<'_> {
     fn state_folder(&self) -> anyhow::Result<StateFolder> {
         let path = config::state_folder(self.global.state_dir.as_deref())?;
         Ok(StateFolder::open(&path)?)
+    }
+
+    /// Opens an account's rows of the database.
+    fn open_ledger(&self, account: &Account, folder: &StateFolder) -> anyhow::Result<Ledger> {
+        let server = account.dial.net.endpoint.to_string();
+        let user = &account.dial.user;
+        Ok(Ledger::open(folder, &account.name, &server, user)?)
     }
 
     /// What connects and logs in to an account, as often as it is called; the password is got once.
@@ -184,7 +193,7 @@ fn status(error: &anyhow::Error) -> Exit {
             .or_else(|| of(cause, delivery::Error::exit))
             .or_else(|| of(cause, engine::Error::exit))
             .or_else(|| of(cause, password::Error::exit))
-            .or_else(|| of(cause, seen::Error::exit))
+            .or_else(|| of(cause, SeenError::exit))
             .or_else(|| of(cause, survey::Error::exit))
             .or_else(|| of(cause, |failure: &Failure| failure.exit))
     };

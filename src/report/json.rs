@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Event, Reporter};
 use crate::known::Delivery;
 use crate::moment::Moment;
+use crate::text::ServerText;
 
 /// Writes JSON lines, and shows errors to people as the reporter behind it does.
 #[derive(Debug)]
@@ -101,6 +102,17 @@ pub fn delivery(delivery: &Delivery, time: &dyn Fn(Moment) -> String) -> String 
         "octets": delivery.octets,
         "from": delivery.from.to_string(),
         "subject": delivery.subject.to_string(),
+    })
+    .to_string()
+}
+
+/// One line of the known messages of an account.
+pub fn known(unique_id: &ServerText, state: &str, size: &Option<u64>) -> String {
+    json!({
+        "event": "known",
+        "unique_id": unique_id.to_string(),
+        "state": state,
+        "size": size,
     })
     .to_string()
 }

@@ -10,12 +10,14 @@ use rusqlite::ErrorCode;
 use crate::exit::Exit;
 
 mod account;
+pub mod census;
 pub mod history;
 pub mod identity;
 pub mod ledger;
 pub mod lock;
 mod schema;
 
+pub use census::{Entry, Verdict};
 pub use history::History;
 pub use identity::Match;
 pub use ledger::Ledger;

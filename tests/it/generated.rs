@@ -39,10 +39,7 @@ fn the_completions_are_up_to_date() {
 #[test]
 fn the_manual_has_the_flags_of_every_command() {
     let command = cli::command();
-    let mut expected: Vec<_> = command
-        .get_subcommands()
-        .map(|command| command.get_name().to_owned())
-        .collect();
+    let mut expected = verbs(&command);
     expected.push(String::new());
     let placed: Vec<_> = PAGE
         .lines()
@@ -139,8 +136,9 @@ fn flags(name: &str) -> String {
             let is_everywhere = is_global(&arg) || ["help", "version"].contains(&name_of(&arg));
             arg.hide(!is_everywhere)
         }),
-        name => command
-            .find_subcommand(name)
+        name => name
+            .split(' ')
+            .try_fold(&command, |command, word| command.find_subcommand(word))
             .unwrap_or_else(|| panic!("there is no command {name:?}"))
             .clone()
             .mut_args(|arg| {
@@ -161,6 +159,20 @@ fn flags(name: &str) -> String {
     };
     let lines: Vec<_> = rendered.lines().filter(is_ours).collect();
     lines.join("\n").replace("\\*(Aq", "\\(aq") + "\n"
+}
+
+/// Names all commands that have none below them, each with those above it.
+fn verbs(command: &clap::Command) -> Vec<String> {
+    let mut names = Vec::new();
+    for below in command.get_subcommands() {
+        let name = below.get_name();
+        if below.has_subcommands() {
+            names.extend(verbs(below).iter().map(|verb| format!("{name} {verb}")));
+        } else {
+            names.push(name.to_owned());
+        }
+    }
+    names
 }
 
 fn is_global(arg: &clap::Arg) -> bool {

@@ -13,7 +13,13 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("main", &[&["cli", "commands"], LEAVES]),
     (
         "commands",
-        &[&["cli", "survey"], MIDDLE, SERVICES, SHARED, LEAVES],
+        &[
+            &["cli", "rematch", "survey"],
+            MIDDLE,
+            SERVICES,
+            SHARED,
+            LEAVES,
+        ],
     ),
     ("cli", &[]),
     // Only the options that each service declares.

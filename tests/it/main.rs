@@ -13,6 +13,7 @@ mod login;
 mod mda;
 mod pipelining;
 mod retrieval;
+mod seen;
 mod support;
 mod tls;
 mod trouble;

@@ -1,0 +1,159 @@
+//! `mailpull seen`: look into the record of what was seen, and mend it.
+
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+
+use super::Setting;
+use crate::cli;
+use crate::config::{self, Account, Overrides};
+use crate::exit::{Exit, Failure};
+use crate::known::State;
+use crate::maildrop::UniqueId;
+use crate::policy::Policy;
+use crate::rematch::rematch;
+use crate::report::{Octets, json};
+use crate::seen::{Entry, Ledger, Verdict};
+use crate::survey;
+
+/// Does what the verb says.
+pub(super) fn run(verb: &cli::Seen, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    match verb {
+        cli::Seen::CatchUp(named) => catch_up(&named.account, setting),
+        cli::Seen::Check => check(setting),
+        cli::Seen::Forget(arguments) => forget(arguments, setting),
+        cli::Seen::List(arguments) => list(arguments, setting),
+        cli::Seen::Rematch(named) => rematch_account(&named.account, setting),
+    }
+}
+
+fn open(name: &str, setting: &Setting<'_>) -> anyhow::Result<(Account, Ledger)> {
+    let chosen = setting.global.config.as_deref();
+    let mut accounts = config::accounts(&[name.to_owned()], chosen, &Overrides::default())?;
+    let account = accounts.remove(0);
+    let ledger = setting.open_ledger(&account, &setting.state_folder()?)?;
+    Ok((account, ledger))
+}
+
+fn list(arguments: &cli::List, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let (_, ledger) = open(&arguments.account, setting)?;
+    let mut out = io::stdout().lock();
+    for entry in ledger.entries()? {
+        if arguments.failed && entry.failures == 0 {
+            continue;
+        }
+        let written = if setting.global.json {
+            writeln!(
+                out,
+                "{}",
+                json::known(&entry.unique_id, word(entry.state), &entry.size)
+            )
+        } else {
+            writeln!(out, "{}", line(&entry))
+        };
+        if written.is_err() {
+            // Who closed standard output has seen enough.
+            break;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn line(entry: &Entry) -> String {
+    let size = entry
+        .size
+        .map_or_else(|| "?".into(), |size| Octets(size).to_string());
+    let copy = if entry.copy > 0 {
+        format!(" (copy {})", entry.copy)
+    } else {
+        String::new()
+    };
+    let failed = match entry.failures {
+        0 => String::new(),
+        failures => format!(", failed {failures} times in a row"),
+    };
+    format!(
+        "{} {size} {}{copy}{failed}",
+        word(entry.state),
+        entry.unique_id
+    )
+}
+
+fn word(state: State) -> &'static str {
+    match state {
+        State::Delivered(_) => "delivered",
+        State::Gone => "gone",
+        State::Seen => "seen",
+        State::Staged => "staged",
+        State::Troubled(_) => "failed",
+    }
+}
+
+fn forget(arguments: &cli::Forget, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let (_, mut ledger) = open(&arguments.account, setting)?;
+    let _lock = ledger.lock()?;
+    for name in &arguments.unique_ids {
+        let forgotten = match UniqueId::new(name.as_bytes()) {
+            Some(unique_id) => ledger.forget(&unique_id)?,
+            None => 0,
+        };
+        if forgotten == 0 {
+            let what = format!("no message is known as {}", name.display());
+            return Err(Failure::new(what, Exit::Usage).into());
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn check(setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let folder = setting.state_folder()?;
+    let chosen = setting.global.config.as_deref();
+    for account in config::accounts(&[], chosen, &Overrides::default())? {
+        let ledger = setting.open_ledger(&account, &folder)?;
+        if let Verdict::Damaged(complaints) = ledger.verify()? {
+            let what = format!("the database is damaged: {}", complaints.join("; "));
+            return Err(Failure::new(what, Exit::Configuration).into());
+        }
+        for staged in ledger.staged()? {
+            say(&format!(
+                "{}: {} is on its way to {}; the next fetch finishes that",
+                account.name,
+                staged.parcel().identity.unique_id,
+                staged.place()
+            ));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn catch_up(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let (account, mut ledger) = open(name, setting)?;
+    let _lock = ledger.lock()?;
+    let mut session = setting.connector(&account)()?;
+    let (listing, _) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
+    session.quit();
+    let marked = ledger.mark_seen(&listing)?;
+    say(&format!(
+        "{name}: {marked} messages are marked as seen; none was downloaded"
+    ));
+    Ok(Exit::Done)
+}
+
+fn rematch_account(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let (account, mut ledger) = open(name, setting)?;
+    let _lock = ledger.lock()?;
+    let mut session = setting.connector(&account)()?;
+    let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
+    let recognised = rematch(&mut session, &listing, &plan.fetch, &mut ledger)
+        .map_err(|error| Failure::new(&error, error.exit()))?;
+    session.quit();
+    say(&format!(
+        "{name}: {recognised} of {} new messages were recognised",
+        plan.fetch.len()
+    ));
+    Ok(Exit::Done)
+}
+
+/// Writes what the user asked for; who closed standard output has seen enough.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout().lock(), "{line}");
+}

@@ -1,0 +1,136 @@
+//! An account's known messages, for people: shown, forgotten, marked, verified.
+//! Knows no server.
+
+use rusqlite::params;
+
+use super::ledger::state;
+use super::{Error, Ledger};
+use crate::known::State;
+use crate::maildrop::{Listing, UniqueId};
+use crate::moment::Moment;
+use crate::text::ServerText;
+
+/// One known message.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What the server calls it.
+    pub unique_id: ServerText,
+    /// Its number among those under the same unique-id.
+    pub copy: u32,
+    /// Where it stands.
+    pub state: State,
+    /// Its size in octets, as the scan listing said.
+    pub size: Option<u64>,
+    /// How often in a row it failed.
+    pub failures: u32,
+}
+
+/// What a database looks like from the inside.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// What the library found wrong, one line each.
+    Damaged(Vec<String>),
+    /// Nothing is wrong.
+    Sound,
+}
+
+impl Ledger {
+    /// All known messages, ordered by unique-id.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn entries(&self) -> Result<Vec<Entry>, Error> {
+        self.read(|connection| {
+            connection
+                .prepare(
+                    "SELECT unique_id, copy, state, delivered, next_try, size, attempts FROM seen
+                     WHERE account = ?1 ORDER BY unique_id, copy",
+                )?
+                .query_map([self.key.0], |row| {
+                    Ok(Entry {
+                        unique_id: ServerText::new(row.get_ref(0)?.as_blob()?),
+                        copy: row.get(1)?,
+                        state: state(row.get(2)?, row.get(3)?, row.get(4)?),
+                        size: row.get::<_, Option<i64>>(5)?.map(i64::cast_unsigned),
+                        failures: row.get(6)?,
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    /// Forgets all messages under a unique-id; how many those were.
+    ///
+    /// # Errors
+    /// Nothing was forgotten.
+    pub fn forget(&mut self, unique_id: &UniqueId) -> Result<usize, Error> {
+        let key = self.key.0;
+        self.write(|transaction| {
+            let mut forgotten = 0;
+            for table in ["delivery", "notice", "seen"] {
+                forgotten = transaction.execute(
+                    &format!("DELETE FROM {table} WHERE account = ?1 AND unique_id = ?2"),
+                    params![key, unique_id.as_octets()],
+                )?;
+            }
+            Ok(forgotten)
+        })
+    }
+
+    /// Marks every listed message that is unknown as seen, though it was not delivered; how many
+    /// those were.
+    ///
+    /// # Errors
+    /// Nothing was marked.
+    pub fn mark_seen(&mut self, listing: &Listing) -> Result<usize, Error> {
+        let (key, now) = (self.key.0, Moment::now());
+        self.write(|transaction| {
+            let mut mark = transaction.prepare(
+                "INSERT OR IGNORE INTO seen (account, unique_id, copy, state, size, listed)
+                 VALUES (?1, ?2, ?3, 0, ?4, ?5)",
+            )?;
+            let mut marked = 0;
+            for position in listing.positions() {
+                marked += mark.execute(params![
+                    key,
+                    listing.unique_id(position),
+                    listing.repetition(position),
+                    listing.size(position).map(u64::cast_signed),
+                    now.0,
+                ])?;
+            }
+            Ok(marked)
+        })
+    }
+
+    /// Verifies the database as a whole.
+    ///
+    /// # Errors
+    /// It cannot be read at all.
+    pub fn verify(&self) -> Result<Verdict, Error> {
+        let complaints: Vec<String> = self.read(|connection| {
+            let mut complaints: Vec<String> = connection
+                .prepare("PRAGMA integrity_check")?
+                .query_map([], |row| row.get(0))?
+                .filter(|line| line.as_ref().is_ok_and(|line| line != "ok"))
+                .collect::<Result<_, _>>()?;
+            let unrecorded: i64 = connection.query_row(
+                "SELECT count(*) FROM seen LEFT JOIN delivery USING (account, unique_id, copy)
+                 WHERE state IN (1, 2) AND id IS NULL",
+                [],
+                |row| row.get(0),
+            )?;
+            if unrecorded > 0 {
+                complaints.push(format!(
+                    "{unrecorded} messages have no record of a delivery"
+                ));
+            }
+            Ok(complaints)
+        })?;
+        Ok(if complaints.is_empty() {
+            Verdict::Sound
+        } else {
+            Verdict::Damaged(complaints)
+        })
+    }
+}

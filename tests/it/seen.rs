@@ -1,0 +1,78 @@
+//! The record of what was seen, looked into and mended from the command line.
+
+use crate::support::mail::{notes, ordinary};
+use crate::support::model_server::ModelServer;
+use crate::support::sandbox::Sandbox;
+
+#[test]
+fn the_list_tells_state_size_and_unique_id() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    sandbox.mailpull(["fetch", "--delete"]).run().succeeds();
+
+    let outcome = sandbox.mailpull(["seen", "list", "work"]).run();
+
+    outcome.succeeds();
+    outcome.stdout_is("gone 17 octets a\ngone 17 octets b\n");
+}
+
+#[test]
+fn only_what_failed_is_listed_when_that_is_asked_for() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    server.change(|behaviour| behaviour.refused = vec![b"b".to_vec()]);
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().fails_with(75);
+
+    let outcome = sandbox.mailpull(["seen", "list", "work", "--failed"]).run();
+
+    outcome.succeeds();
+    outcome.stdout_is("failed 17 octets b, failed 1 times in a row\n");
+}
+
+#[test]
+fn what_is_forgotten_is_fetched_again() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+
+    let outcome = sandbox.mailpull(["seen", "forget", "work", "a"]).run();
+
+    outcome.succeeds().is_silent();
+    sandbox.fetch().succeeds();
+    sandbox.work().holds(&notes(["a", "a", "b"]));
+}
+
+#[test]
+fn what_is_not_known_cannot_be_forgotten() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    let outcome = sandbox.mailpull(["seen", "forget", "work", "x"]).run();
+    outcome.fails_with(64).complains_in_lines(1);
+}
+
+#[test]
+fn what_was_caught_up_with_is_neither_fetched_nor_deleted() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    let outcome = sandbox.mailpull(["seen", "catch-up", "work"]).run();
+    outcome.succeeds();
+    outcome.stdout_is("work: 2 messages are marked as seen; none was downloaded\n");
+
+    sandbox.mailpull(["fetch", "--delete"]).run().succeeds();
+
+    assert_eq!((server.count(), server.log().count("RETR")), (2, 0));
+    assert_eq!(sandbox.work().count("new"), 0);
+}
+
+#[test]
+fn a_sound_database_is_found_sound_in_silence() {
+    let server = ModelServer::start(ordinary(1, 30));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    sandbox
+        .mailpull(["seen", "check"])
+        .run()
+        .succeeds()
+        .is_silent();
+}
