@@ -3,11 +3,15 @@
 
 mod choosing;
 mod conversation;
+mod cuts;
 mod deletion;
+mod hostile;
 mod layers;
 mod listings;
 mod login;
 mod pipelining;
 mod retrieval;
+mod signals;
 mod support;
 mod tls;
+mod together;
