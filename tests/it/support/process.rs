@@ -2,13 +2,14 @@
 //! Does not judge what it did; see `outcome`.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
@@ -125,6 +126,40 @@ impl Running {
     pub(crate) fn signal(&self, signal: Signal) -> &Self {
         kill_process(self.pid, signal).expect("the program still runs");
         self
+    }
+
+    /// Sends a signal and waits until the program has noticed it.
+    #[track_caller]
+    pub(crate) fn signal_and_see_it_taken(&self, signal: Signal) -> &Self {
+        self.signal(signal);
+        let begun = Instant::now();
+        while self.has_pending_signals() {
+            assert!(begun.elapsed() < self.deadline, "it never took {signal:?}");
+            thread::yield_now();
+        }
+        self
+    }
+
+    fn has_pending_signals(&self) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("the program still runs");
+        let mut masks = status.lines().filter_map(|line| {
+            let (name, mask) = line.split_once(':')?;
+            matches!(name, "ShdPnd" | "SigPnd").then_some(mask)
+        });
+        masks.any(|mask| mask.trim().bytes().any(|digit| digit != b'0'))
+    }
+
+    /// Sends a signal again and again: whatever the first one began, one of the others interrupts.
+    #[track_caller]
+    pub(crate) fn signal_until_it_ends(mut self, signal: Signal) -> Outcome {
+        let begun = Instant::now();
+        while !self.is_over() && begun.elapsed() < self.deadline {
+            // It may have ended by itself just now.
+            let _ = kill_process(self.pid, signal);
+            thread::yield_now();
+        }
+        self.wait()
     }
 
     /// Waits for its end.

@@ -234,6 +234,19 @@ impl Sandbox {
         Program::new(command)
     }
 
+    /// The same, in so many megabytes of memory that it can write to: with more it dies.
+    pub(crate) fn mailpull_within(
+        &self,
+        megabytes: u32,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> Program {
+        let mut command = self.command("sh");
+        command.args(["-c", "ulimit -d $0 && exec \"$@\""]);
+        command.arg((megabytes * 1000).to_string());
+        command.arg(env!("CARGO_BIN_EXE_mailpull")).args(args);
+        Program::new(command)
+    }
+
     /// Prepares a run of another program in this world (an MDA, `sh`, `strace`).
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = match self.owner {

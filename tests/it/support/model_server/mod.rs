@@ -161,6 +161,8 @@ pub(crate) struct Log {
     pub(crate) longest_queue: usize,
     /// The unique-ids of the messages that RETR asked for and that were sent.
     pub(crate) retrieved: Vec<Vec<u8>>,
+    /// How many octets were sent (TLS not counted).
+    pub(crate) sent: usize,
     pub(crate) sessions: usize,
     /// How often the server had to wait for a client: the flights of commands.
     pub(crate) turns: usize,

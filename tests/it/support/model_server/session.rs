@@ -312,6 +312,7 @@ impl<'a> Session<'a> {
             self.stream.flush()?;
         }
         self.sent += allowed.len();
+        lock(&self.shared.log).sent += allowed.len();
         if withheld.is_empty() {
             return Ok(());
         }

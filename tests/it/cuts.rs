@@ -1,0 +1,98 @@
+//! Sessions that are cut off after every single octet: the next run makes good for all of them.
+
+use crate::support::mail::{Message, notes};
+use crate::support::model_server::{Behaviour, Cut, ModelServer};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
+
+/// As many accounts as a session has octets. The first session of each is cut off one octet later
+/// than that of the one before.
+struct Cuts {
+    messages: Vec<Message>,
+    sandbox: Sandbox,
+    servers: Vec<(String, ModelServer)>,
+}
+
+impl Cuts {
+    fn new(cut: fn(usize) -> Cut, step: usize, keys: &str) -> Self {
+        let messages = notes(["a", "b", "c"]);
+        let sandbox = Sandbox::new();
+        let octets = octets_of_a_session(&messages, keys);
+        let servers: Vec<_> = (0..octets)
+            .step_by(step)
+            .map(|at| {
+                let behaviour = Behaviour {
+                    cuts: vec![cut(at)],
+                    ..Behaviour::default()
+                };
+                let server = ModelServer::with(messages.clone(), behaviour);
+                (format!("cut-{at}"), server)
+            })
+            .collect();
+        for (account, server) in &servers {
+            sandbox.account(account, server.address(), keys);
+        }
+        Self {
+            messages,
+            sandbox,
+            servers,
+        }
+    }
+
+    /// Runs twice: the first time every session is cut, the second time none.
+    #[track_caller]
+    fn run(&self) -> Outcome {
+        let outcome = self.sandbox.fetch();
+        for (account, _) in &self.servers {
+            let maildir = self.sandbox.maildir(account);
+            assert_eq!(maildir.count("tmp"), 0, "{account}\n{outcome}");
+        }
+        self.sandbox.fetch().succeeds().is_silent();
+        for (account, server) in &self.servers {
+            assert_eq!(server.log().sessions, 2, "{account}");
+            self.sandbox.maildir(account).holds(&self.messages);
+        }
+        outcome
+    }
+}
+
+/// Counts what a server sends in a whole session.
+fn octets_of_a_session(messages: &[Message], keys: &str) -> usize {
+    let server = ModelServer::start(messages.to_vec());
+    let sandbox = Sandbox::with_work(server.address(), keys);
+    sandbox.fetch().succeeds();
+    server.log().sent
+}
+
+#[test]
+fn every_octet_at_which_a_session_ends_loses_nothing_and_repeats_nothing() {
+    let cuts = Cuts::new(Cut::Fin, 1, "");
+
+    let outcome = cuts.run();
+
+    outcome.fails_with(75);
+    assert!(cuts.servers.iter().all(|(_, server)| server.count() == 3));
+}
+
+#[test]
+fn every_octet_at_which_a_session_ends_leaves_a_deletion_that_the_next_run_makes_good() {
+    let cuts = Cuts::new(Cut::Fin, 1, "keep = false");
+
+    let outcome = cuts.run();
+
+    outcome
+        .fails_with(75)
+        .complains_in_lines(cuts.servers.len());
+    assert!(cuts.servers.iter().all(|(_, server)| server.count() == 0));
+}
+
+#[test]
+fn a_session_that_is_reset_is_made_good_as_well() {
+    for keys in ["", "keep = false"] {
+        let cuts = Cuts::new(Cut::Reset, 7, keys);
+
+        let outcome = cuts.run();
+
+        outcome.fails_with(75);
+    }
+}

@@ -1,0 +1,224 @@
+//! Servers that want to exhaust, confuse or write on the terminal: each ends with one line and 76.
+//! What they do to listings and TLS is told in `listings` and `tls`.
+
+use crate::support::mail::{Message, notes};
+use crate::support::model_server::ModelServer;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
+use crate::support::script::{LIST_A, Script};
+
+/// How much memory a run may take whatever a listing contains.
+const LISTING_MEMORY: u32 = 192;
+/// How much it may take whatever else a server sends.
+const MEMORY: u32 = 64;
+
+/// Fetches within so many megabytes from a server that never stops where it has come to.
+#[track_caller]
+fn fetch_within(megabytes: u32, conversation: &str) -> Outcome {
+    let server = Script::new(conversation).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    let outcome = sandbox.mailpull_within(megabytes, ["fetch"]).run();
+    outcome.fails_with(76).complains_in_lines(1);
+    server.finish();
+    sandbox.work().holds(&[]);
+    outcome
+}
+
+const ENDLESS_LINE: &str = "endless: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+
+#[test]
+fn an_endless_greeting_is_not_read_to_its_end() {
+    for start in ["", "raw: +OK \n", "raw: -ERR \n"] {
+        let outcome = fetch_within(MEMORY, &format!("{start}{ENDLESS_LINE}"));
+
+        outcome.stderr_has("longer than any real one");
+    }
+}
+
+#[test]
+fn an_endless_reply_is_not_read_to_its_end() {
+    for command in ["S: +OK\nC: CAPA\n", "login\nC: UIDL\nC: LIST\n"] {
+        let outcome = fetch_within(MEMORY, &format!("{command}raw: +OK \n{ENDLESS_LINE}"));
+
+        outcome.stderr_has("longer than any real one");
+    }
+}
+
+#[test]
+fn an_endless_line_of_a_listing_is_not_read_to_its_end() {
+    let uidl = "login\nC: UIDL\nC: LIST\nS: +OK\nraw: 1 \n";
+    let list = "login\nC: UIDL\nC: LIST\nS: +OK\nS: 1 a\nS: .\nS: +OK\nraw: 1 \n";
+    for listing in [uidl, list] {
+        let outcome = fetch_within(MEMORY, &format!("{listing}{ENDLESS_LINE}"));
+
+        outcome.stderr_has("longer than any real one");
+    }
+}
+
+#[test]
+fn a_million_lines_of_unique_ids_are_the_most() {
+    let outcome = fetch_within(
+        LISTING_MEMORY,
+        r"login
+          C: UIDL
+          C: LIST
+          S: +OK
+          endless: 1 a\r\n",
+    );
+
+    outcome.stderr_has("more than 1000000 lines");
+}
+
+#[test]
+fn a_million_lines_of_sizes_are_the_most() {
+    let outcome = fetch_within(
+        LISTING_MEMORY,
+        r"login
+          C: UIDL
+          C: LIST
+          S: +OK
+          S: 1 a
+          S: .
+          S: +OK
+          endless: 1 17\r\n",
+    );
+
+    outcome.stderr_has("longer than any real one");
+}
+
+#[test]
+fn the_octets_of_a_listing_are_bounded() {
+    let unique_id = "x".repeat(1024);
+    for line in [
+        format!(r"1 {unique_id}\r\n"),
+        format!(r"1 a {unique_id}\r\n"),
+    ] {
+        let conversation = format!("login\nC: UIDL\nC: LIST\nS: +OK\nendless: {line}");
+
+        let outcome = fetch_within(LISTING_MEMORY, &conversation);
+
+        outcome.stderr_has("mailpull: work: listing the messages: ");
+    }
+}
+
+#[test]
+fn capabilities_are_bounded_in_lines_and_in_octets() {
+    let long = format!(r"X-{}\r\n", "x".repeat(500));
+    for line in [r"X\r\n", r"SASL PLAIN\r\n", r"\r\n", &long] {
+        for before in [
+            "S: +OK\n",
+            "S: +OK\nC: CAPA\nS: -ERR\nC: USER joe\nS: +OK\nC: PASS open sesame\nS: +OK\n",
+        ] {
+            let conversation = format!("{before}C: CAPA\nS: +OK\nendless: {line}");
+
+            let outcome = fetch_within(MEMORY, &conversation);
+
+            outcome.stderr_has("longer than any real one");
+        }
+    }
+}
+
+#[test]
+fn a_message_of_any_size_fits_in_little_memory() {
+    let subject = [b"Subject: ", &vec![b'x'; 70_000_000][..], b"\r\n"].concat();
+    let server = ModelServer::start(vec![Message::new("a", subject)]);
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    let outcome = sandbox.mailpull_within(MEMORY, ["fetch"]).run();
+
+    outcome.succeeds().is_silent();
+    assert_eq!(sandbox.work().count("new"), 1);
+}
+
+#[test]
+fn an_answer_that_is_none_ends_the_session() {
+    for answer in ["250 fine", "+ go on", "Subject: a", ".", ""] {
+        let retrieved = format!("\nC: RETR 1\nS: {answer}");
+        let server = Script::new([LIST_A, &retrieved].concat()).serve();
+        let sandbox = Sandbox::with_work(server.address(), "");
+
+        sandbox
+            .fetch()
+            .fails_with(76)
+            .complains_in_lines(1)
+            .stderr_has("mailpull: work: retrieving messages: waiting for RETR");
+
+        server.finish();
+        sandbox.work().holds(&[]);
+    }
+}
+
+#[test]
+fn what_a_server_says_cannot_write_on_the_terminal() {
+    let evil = r"\x1b]0;owned\x07\x1b[2J\x9b31m\xe2\x80\xae";
+    let shown = r"\u{1b}]0;owned\u{7}\u{1b}[2J\x9b31m\u{202e}";
+    let places = [
+        format!("raw: -ERR {evil}\\r\\n"),
+        format!("raw: {evil}\\r\\n"),
+        format!("S: +OK\nC: CAPA\nS: +OK\nS: .\nC: USER joe\nraw: -ERR {evil}\\r\\n"),
+        format!("login\nC: UIDL\nC: LIST\nS: +OK\nraw: {evil}\\r\\n\nS: .\nS: +OK\nS: ."),
+        format!("{LIST_A}\nC: RETR 1\nraw: -ERR {evil}\\r\\n\nC: QUIT\nS: +OK"),
+    ];
+    for place in places {
+        let server = Script::new(&place).serve();
+        let sandbox = Sandbox::with_work(server.address(), "");
+
+        let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
+
+        outcome.stderr_has(shown);
+        let is_harmless = |octet: &u8| *octet == b'\n' || (0x20..0x7f).contains(octet);
+        assert!(outcome.stderr.iter().all(is_harmless), "{outcome}");
+        server.finish();
+    }
+}
+
+#[test]
+fn a_message_cannot_write_on_the_terminal_by_its_header_or_its_unique_id() {
+    let header = b"From: \x1b[2J\r\nSubject: \x1b]0;owned\x07\x9b31m\r\n\r\n".to_vec();
+    let server = ModelServer::start(vec![Message::new(b"\x1b[31m".to_vec(), header)]);
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+
+    let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
+    let log = sandbox.mailpull(["log"]).run();
+
+    outcome
+        .succeeds()
+        .never_says("\x1b")
+        .never_says("\u{9b}")
+        .never_says("\x07");
+    log.succeeds()
+        .never_says("\x1b")
+        .never_says("\u{9b}")
+        .never_says("\x07");
+    log.stdout_has(r"\u{1b}]0;owned");
+}
+
+#[test]
+fn long_text_of_a_server_is_cut() {
+    let server = Script::new(format!("S: -ERR {}", "x".repeat(60_000))).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    let outcome = sandbox.fetch();
+
+    outcome.fails_with(76).complains_in_lines(1).stderr_has("…");
+    assert!(
+        outcome.stderr.len() < 800,
+        "{} octets",
+        outcome.stderr.len()
+    );
+    server.finish();
+}
+
+#[test]
+fn one_account_with_a_hostile_server_does_not_keep_the_others() {
+    let hostile = Script::new(ENDLESS_LINE).serve();
+    let good = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::new();
+    sandbox.account("bad", hostile.address(), "");
+    sandbox.account("good", good.address(), "");
+
+    let outcome = sandbox.fetch();
+
+    outcome.fails_with(76).complains_in_lines(1);
+    sandbox.maildir("good").holds(&notes(["a"]));
+}

@@ -1,0 +1,206 @@
+//! Signals: what is complete is kept, what was asked for is given up, and the next run goes on.
+
+use rustix::process::Signal;
+
+use crate::support::mail::notes;
+use crate::support::sandbox::Sandbox;
+use crate::support::script::{QUIT, Script};
+
+/// A session with one complete message and another that hangs.
+const HANGING: &str = "
+    login
+    C: UIDL
+    C: LIST
+    S: +OK
+    S: 1 a
+    S: 2 b
+    S: .
+    S: +OK
+    S: 1 17
+    S: 2 17
+    S: .
+    C: RETR 1
+    C: RETR 2
+    S: +OK
+    note a
+    S: +OK
+    S: Subject: b
+    reached message
+    stall";
+
+/// A session that fetches the second message and deletes both.
+const REST: &str = "
+    login
+    C: UIDL
+    C: LIST
+    S: +OK
+    S: 1 a
+    S: 2 b
+    S: .
+    S: +OK
+    S: 1 17
+    S: 2 17
+    S: .
+    C: RETR 2
+    S: +OK
+    note b
+    C: DELE 1
+    C: DELE 2
+    S: +OK
+    S: +OK
+    C: QUIT
+    S: +OK";
+
+#[track_caller]
+fn ends_in_order(signal: Signal, status: i32) {
+    let server = Script::new(HANGING).then(REST).serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    let running = sandbox.mailpull(["fetch"]).start();
+    server.reached("message");
+    running.signal(signal);
+
+    let outcome = running.wait();
+
+    outcome.fails_with(status).is_silent();
+    sandbox.work().holds(&notes(["a"]));
+    sandbox.fetch().succeeds().is_silent();
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn sigterm_keeps_what_is_complete_and_gives_up_what_hangs() {
+    ends_in_order(Signal::TERM, 143);
+}
+
+#[test]
+fn sigint_keeps_what_is_complete_and_gives_up_what_hangs() {
+    ends_in_order(Signal::INT, 130);
+}
+
+#[test]
+fn sighup_keeps_what_is_complete_and_gives_up_what_hangs() {
+    ends_in_order(Signal::HUP, 129);
+}
+
+#[test]
+fn a_second_signal_stops_at_once_and_the_next_run_still_fetches_all_once() {
+    let server = Script::new(HANGING)
+        .then(REST.replace("C: RETR 2\n", "C: RETR 1\nC: RETR 2\nS: +OK\nnote a\n"));
+    let server = server.serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    let running = sandbox.mailpull(["fetch"]).start();
+    server.reached("message");
+
+    let outcome = running.signal_until_it_ends(Signal::TERM);
+
+    outcome.fails_with(143).is_silent();
+    assert_eq!(sandbox.work().count("new"), 0, "it took its time to settle");
+    sandbox.fetch().succeeds().is_silent();
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn after_a_signal_what_still_arrives_is_delivered_and_deleted() {
+    let arriving = "
+        login
+        C: UIDL
+        C: LIST
+        S: +OK
+        S: 1 a
+        S: 2 b
+        S: .
+        S: +OK
+        S: 1 17
+        S: 2 17
+        S: .
+        C: RETR 1
+        C: RETR 2
+        S: +OK
+        note a
+        reached message
+        hold message
+        S: +OK
+        note b
+        C: DELE 1
+        C: DELE 2
+        S: +OK
+        S: +OK";
+    let server = Script::new([arriving, QUIT].concat()).serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    let running = sandbox.mailpull(["fetch"]).start();
+    server.reached("message");
+    running.signal(Signal::TERM);
+    server.release("message");
+
+    running.wait().fails_with(143).is_silent();
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn after_a_signal_no_more_messages_are_asked_for() {
+    let one_by_one = "
+        login alone
+        C: UIDL
+        S: +OK
+        S: 1 a
+        S: 2 b
+        S: .
+        C: LIST
+        S: +OK
+        S: 1 17
+        S: 2 17
+        S: .
+        C: RETR 1
+        reached message
+        hold message
+        S: +OK
+        note a
+        C: DELE 1
+        S: +OK";
+    let server = Script::new([one_by_one, QUIT].concat()).serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    let running = sandbox.mailpull(["fetch"]).start();
+    server.reached("message");
+    running.signal_and_see_it_taken(Signal::TERM);
+
+    server.release("message");
+
+    running.wait().fails_with(143).is_silent();
+    server.finish();
+    sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_greeting_and_for_a_handshake() {
+    for keys in ["", "security = 'tls'"] {
+        let server = Script::new("reached greeting\nstall").serve();
+        let sandbox = Sandbox::with_work(server.address(), keys);
+        let running = sandbox.mailpull(["fetch"]).start();
+        server.reached("greeting");
+        running.signal(Signal::TERM);
+
+        let outcome = running.wait();
+
+        outcome.fails_with(143).is_silent();
+        server.finish();
+    }
+}
+
+#[test]
+fn after_a_signal_the_other_accounts_are_left_alone() {
+    let server = Script::new(HANGING).serve();
+    let sandbox = Sandbox::new();
+    sandbox.account("first", server.address(), "");
+    sandbox.account("second", "127.0.0.1:9", "");
+    let running = sandbox.mailpull(["fetch"]).start();
+    server.reached("message");
+    running.signal(Signal::TERM);
+
+    let outcome = running.wait();
+
+    outcome.fails_with(143).is_silent();
+    sandbox.maildir("first").holds(&notes(["a"]));
+}
