@@ -90,9 +90,12 @@ pub(super) fn open(path: &Path) -> Result<Connection, Error> {
         .create(true)
         .mode(0o600)
         .open(path)
-        .map_err(|source| Error::Create {
-            path: path.to_owned(),
-            source,
+        .map_err(|source| {
+            let path = path.to_owned();
+            match path.symlink_metadata() {
+                Ok(_) => Error::Open { path, source },
+                Err(_) => Error::Create { path, source },
+            }
         })?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
