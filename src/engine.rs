@@ -82,6 +82,14 @@ impl Error {
             Self::Settle(source) => source.exit(),
         }
     }
+
+    /// Whether the database failed: it may be damaged, and nothing more is written to it.
+    pub fn is_of_database(&self) -> bool {
+        matches!(
+            self,
+            Self::Seen { .. } | Self::Settle(settle::Error::Seen(_))
+        )
+    }
 }
 
 /// One account's poll.
