@@ -6,4 +6,6 @@ mod disk;
 mod dovecot;
 mod layers;
 mod mda;
+mod memory;
+mod permissions;
 mod support;
