@@ -80,8 +80,8 @@ pub enum Error {
     #[error(transparent)]
     Delivery(#[from] delivery::Error),
     /// The target refuses one message after the other for now.
-    #[error("{0}; it stays in the spool for the next run")]
-    Refusing(String),
+    #[error("nothing can be delivered for now; what arrived is kept for the next run")]
+    Refusing,
     /// The database failed.
     #[error(transparent)]
     Seen(#[from] seen::Error),
@@ -92,7 +92,7 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Delivery(error) => error.exit(),
-            Self::Refusing(_) => Exit::Temporary,
+            Self::Refusing => Exit::Temporary,
             Self::Seen(error) => error.exit(),
         }
     }
@@ -254,7 +254,7 @@ impl<'a> Settler<'a> {
             self.note(outcomes);
             if self.transient_in_a_row >= TRANSIENT_IN_A_ROW {
                 self.record()?;
-                return Err(Error::Refusing("the MDA takes no messages for now".into()));
+                return Err(Error::Refusing);
             }
         }
         Ok(())
@@ -263,41 +263,51 @@ impl<'a> Settler<'a> {
     /// Tells what became of messages and keeps it for the next record.
     fn note(&mut self, outcomes: Vec<Outcome>) {
         for outcome in &outcomes {
-            match outcome {
-                Outcome::Delivered(delivered) => {
-                    let parcel = delivered.parcel();
-                    self.transient_in_a_row = 0;
-                    self.settled.summary.delivered += 1;
-                    self.settled.summary.octets += parcel.octets;
-                    self.desk
-                        .tell(Event::Delivered(parcel, self.target.place()));
-                }
-                Outcome::Kept {
-                    identity,
-                    why,
-                    is_transient,
-                    failures,
-                } => {
-                    self.transient_in_a_row = if *is_transient {
-                        self.transient_in_a_row + 1
-                    } else {
-                        0
-                    };
-                    let exit = if *is_transient {
-                        Exit::Temporary
-                    } else {
-                        Exit::LocalIo
-                    };
-                    let what = format!("delivering message {}: {why}", identity.unique_id);
-                    self.settled.summary.failed += 1;
-                    self.settled
-                        .summary
-                        .tell_failure(self.desk, &what, *failures, exit);
-                }
-                Outcome::Lost(_) => {}
+            if let Outcome::Delivered(delivered) = outcome {
+                let parcel = delivered.parcel();
+                self.transient_in_a_row = 0;
+                self.settled.summary.delivered += 1;
+                self.settled.summary.octets += parcel.octets;
+                self.desk
+                    .tell(Event::Delivered(parcel, self.target.place()));
             }
         }
+        self.note_kept(&outcomes);
         self.outcomes.extend(outcomes);
+    }
+
+    /// Tells why messages were not delivered, in one line: what keeps one of those that are
+    /// delivered together keeps the others.
+    fn note_kept(&mut self, outcomes: &[Outcome]) {
+        let mut kept = outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Kept {
+                identity,
+                why,
+                is_transient,
+                failures,
+            } => Some((&identity.unique_id, why, *is_transient, *failures)),
+            Outcome::Delivered(_) | Outcome::Lost(_) => None,
+        });
+        let Some((id, why, is_transient, failures)) = kept.next() else {
+            return;
+        };
+        let exit = if is_transient {
+            self.transient_in_a_row += 1;
+            Exit::Temporary
+        } else {
+            self.transient_in_a_row = 0;
+            Exit::LocalIo
+        };
+        let others = kept.count();
+        self.settled.summary.failed += 1 + others;
+        let more = match others {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        let what = format!("delivering message {id}{more}: {why}");
+        self.settled
+            .summary
+            .tell_failure(self.desk, &what, failures, exit);
     }
 
     /// Records what became of the last messages, and what came of it all.

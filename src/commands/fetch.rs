@@ -65,6 +65,9 @@ fn fetch(
         .map_or_else(engine::Error::exit, |()| summary.exit);
     let keep = orders.configured_keep.to_string();
     let keep = (!summary.holds_deletions && ended.is_ok()).then_some(keep.as_str());
+    if ended.as_ref().is_err_and(engine::Error::is_of_database) {
+        return Ok(ended?);
+    }
     // What ended the run is told rather than that it could not be noted.
     let noted = ledger.end_run(exit, keep);
     ended?;

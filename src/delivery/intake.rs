@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::Error;
@@ -53,6 +53,17 @@ impl Folder {
         Ok(Self {
             fd,
             path: path.to_owned(),
+        })
+    }
+
+    /// Insists that files can be made in it.
+    pub(super) fn insist_writable(&self) -> Result<(), Error> {
+        let wanted = Access::WRITE_OK | Access::EXEC_OK;
+        rustix::fs::accessat(&self.fd, ".", wanted, AtFlags::EACCESS).map_err(|errno| {
+            Error::ReadOnly {
+                path: self.path.clone(),
+                source: errno.into(),
+            }
         })
     }
 

@@ -34,10 +34,14 @@ impl Maildir {
     /// account's files from others'.
     ///
     /// # Errors
-    /// It cannot be made or opened, or is something else.
+    /// It cannot be made, opened or written, or is something else.
     pub fn open(path: &Path, tag: &str) -> Result<Self, Error> {
         create(path)?;
-        Self::open_existing(path, tag)
+        let maildir = Self::open_existing(path, tag)?;
+        // Found out before anything is fetched.
+        maildir.intake.folder().insist_writable()?;
+        maildir.new.insist_writable()?;
+        Ok(maildir)
     }
 
     /// Opens a Maildir that has to exist.
@@ -151,13 +155,13 @@ impl Target for Maildir {
         moved
             .into_iter()
             .map(|(moved, staged)| {
-                let failed = match (moved, &flushed) {
-                    (Err(error), _) => error.to_string(),
+                let failed = match (&moved, &flushed) {
+                    (Err(error), _) => error,
                     (Ok(false), _) => return Outcome::Lost(staged.parcel().identity.clone()),
                     (Ok(true), Ok(())) => return Outcome::Delivered(Delivered::new(staged)),
-                    (Ok(true), Err(error)) => error.to_string(),
+                    (Ok(true), Err(error)) => error,
                 };
-                staged.kept(failed, false)
+                staged.kept(failed, failed.exit().is_transient())
             })
             .collect()
     }

@@ -95,6 +95,14 @@ pub enum Error {
     /// A folder that is not empty and no Maildir.
     #[error("{} is no Maildir: it has other things in it, but no tmp/, new/ and cur/", .0.display())]
     NotMaildir(PathBuf),
+    /// Nothing can be delivered there.
+    #[error("cannot create files in {}: {source}", path.display())]
+    ReadOnly {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A message stays in tmp/.
     #[error("cannot rename {} to {}: {source}", from.display(), to.display())]
     Rename {
@@ -119,14 +127,24 @@ impl Error {
     /// The exit status that it leads to: a full disk may have room at the next run.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Create { .. } => Exit::CannotCreate,
-            Self::Local { doing: "open", .. } => Exit::CannotCreate,
-            Self::Local { source, .. } | Self::Rename { source, .. } => match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Exit::Temporary,
-                _ => Exit::LocalIo,
-            },
+            Self::Create { source, .. }
+            | Self::Local { source, .. }
+            | Self::Rename { source, .. }
+                if is_full(source) =>
+            {
+                Exit::Temporary
+            }
+            Self::Create { .. } | Self::Local { doing: "open", .. } | Self::ReadOnly { .. } => {
+                Exit::CannotCreate
+            }
+            Self::Local { .. } | Self::Rename { .. } => Exit::LocalIo,
             Self::Mda(error) => error.exit(),
             Self::NotMaildir(_) => Exit::Configuration,
         }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), QuotaExceeded | StorageFull)
 }

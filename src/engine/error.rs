@@ -49,6 +49,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the database failed: it may be damaged, and nothing more is written to it.
+    pub fn is_of_database(&self) -> bool {
+        matches!(
+            self,
+            Self::Seen { .. } | Self::Settle(settle::Error::Seen(_))
+        )
+    }
+
     /// Whether the server lost its step, so that the last message may have ended too early.
     pub(super) fn is_out_of_step(&self) -> bool {
         match self {

@@ -78,6 +78,14 @@ pub enum Error {
     /// The file was written by a later version.
     #[error("{} was written by a newer mailpull; use that one", .0.display())]
     Newer(PathBuf),
+    /// The database is there and may not be used.
+    #[error("cannot open {}: {source}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The folder is not ours alone.
     #[error(
         "{} belongs to somebody else or can be written by others; it holds what decides about \
@@ -105,6 +113,14 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Busy(_) | Self::Locked => Exit::Temporary,
+            Self::Create { source, .. } | Self::Lock { source, .. } | Self::Open { source, .. }
+                if is_full(source) =>
+            {
+                Exit::Temporary
+            }
+            Self::Open { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Exit::Configuration
+            }
             Self::Create { .. } => Exit::CannotCreate,
             Self::Damaged { .. } | Self::Foreign(_) | Self::Newer(_) | Self::Unsafe(_) => {
                 Exit::Configuration
@@ -113,9 +129,14 @@ impl Error {
                 Some(ErrorCode::DiskFull) => Exit::Temporary,
                 _ => Exit::LocalIo,
             },
-            Self::Lock { .. } => Exit::LocalIo,
+            Self::Lock { .. } | Self::Open { .. } => Exit::LocalIo,
         }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), QuotaExceeded | StorageFull)
 }
 
 impl StateFolder {

@@ -1,7 +1,8 @@
 //! The tables, and how a database is opened: pragmas, ownership, migrations.
 //! Knows nothing of what the rows mean.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -12,6 +13,8 @@ use super::Error;
 
 /// "mpul": marks the file as ours.
 const APPLICATION_ID: i32 = 0x6d70_756c;
+/// What every SQLite database begins with.
+const HEAD: &[u8] = b"SQLite format 3\0";
 /// How long another run may hold the database before we give up.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -88,15 +91,23 @@ CREATE TABLE notice (                       -- what was said once and is not sai
 /// anew over something else.
 pub(super) fn open(path: &Path) -> Result<Connection, Error> {
     let cannot = |source| Error::open(path, source);
-    OpenOptions::new()
+    let is_foreign = OpenOptions::new()
+        .read(true)
         .append(true)
         .create(true)
         .mode(0o600)
         .open(path)
-        .map_err(|source| Error::Create {
-            path: path.to_owned(),
-            source,
+        .and_then(|file| is_foreign(file, path))
+        .map_err(|source| {
+            let path = path.to_owned();
+            match path.symlink_metadata() {
+                Ok(_) => Error::Open { path, source },
+                Err(_) => Error::Create { path, source },
+            }
         })?;
+    if is_foreign {
+        return Err(Error::Foreign(path.to_owned()));
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
@@ -111,6 +122,19 @@ pub(super) fn open(path: &Path) -> Result<Connection, Error> {
         .map_err(cannot)?;
     migrate(&mut connection, path)?;
     Ok(connection)
+}
+
+/// Whether a file cannot be a database: SQLite takes few octets, or zeros, for an empty one and
+/// would write over them. Where it left a journal, only SQLite can tell.
+fn is_foreign(file: File, path: &Path) -> io::Result<bool> {
+    let mut head = Vec::new();
+    file.take(HEAD.len() as u64).read_to_end(&mut head)?;
+    let has_journal = ["-journal", "-wal"].iter().any(|suffix| {
+        let mut journal = path.as_os_str().to_owned();
+        journal.push(suffix);
+        Path::new(&journal).exists()
+    });
+    Ok(!head.is_empty() && head != HEAD && !has_journal)
 }
 
 fn check_owner(connection: &Connection, path: &Path) -> Result<(), Error> {

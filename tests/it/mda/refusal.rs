@@ -50,7 +50,7 @@ fn three_temporary_refusals_in_a_row_end_the_run() {
         .run()
         .fails_with(75)
         .complains_in_lines(4)
-        .stderr_has("mailpull: work: storing messages: the MDA takes no messages for now");
+        .stderr_has("mailpull: work: storing messages: nothing can be delivered for now");
     let runs = || std::fs::read(sandbox.home().join("runs")).map_or(0, |runs| runs.len());
     assert_eq!((runs(), spool(&sandbox).len(), server.count()), (3, 7, 7));
     // The spool comes first: the server is not even asked.

@@ -10,6 +10,7 @@ pub(crate) mod dovecot;
 pub(crate) mod mail;
 pub(crate) mod maildir;
 pub(crate) mod model_server;
+pub(crate) mod mount;
 pub(crate) mod outcome;
 pub(crate) mod process;
 pub(crate) mod sandbox;

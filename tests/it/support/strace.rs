@@ -1,7 +1,7 @@
 //! Faults at chosen system calls of the program: it is killed there, or the call fails.
 //! Knows system calls by name only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::{fmt, fs};
 
@@ -13,6 +13,8 @@ use super::tools;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Point {
     pub(crate) call: String,
+    /// The call as strace shows it, with the paths of its descriptors.
+    pub(crate) line: String,
     /// How manieth of its name in its thread.
     pub(crate) nth: usize,
     pub(crate) threads: Threads,
@@ -54,7 +56,15 @@ pub(crate) fn points(
 ) -> Vec<Point> {
     let log = sandbox.path("strace");
     let mut command = sandbox.command("strace");
-    command.args(["-f", "--seccomp-bpf", "-qq", "-e", "signal=none", "-e"]);
+    command.args([
+        "-f",
+        "--seccomp-bpf",
+        "-qq",
+        "-y",
+        "-e",
+        "signal=none",
+        "-e",
+    ]);
     command.arg(format!("trace={}", calls.join(",")));
     command
         .arg("-o")
@@ -64,32 +74,35 @@ pub(crate) fn points(
     Program::new(command).run().succeeds();
     let log = fs::read(&log).expect("strace wrote its log");
     let log = String::from_utf8_lossy(&log);
-    let mut main = None;
+    let main = log.split_once(' ').map(|(pid, _)| pid);
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for (pid, rest) in log.lines().filter_map(|line| line.split_once(' ')) {
-        main.get_or_insert(pid);
-        // What was interrupted in the log is "<... call resumed>" the second time.
-        if let Some((call, _)) = rest.trim_start().split_once('(')
-            && !call.contains(' ')
-        {
-            *counts.entry((pid, call)).or_default() += 1;
+    let mut reached = BTreeSet::new();
+    let mut points = Vec::new();
+    for (pid, line) in log.lines().filter_map(|line| line.split_once(' ')) {
+        let line = line.trim_start();
+        // What another thread interrupted is "<... call resumed>" the second time.
+        let Some((call, _)) = line.split_once('(').filter(|(call, _)| !call.contains(' ')) else {
+            continue;
+        };
+        let is_main = Some(pid) == main;
+        if threads == Threads::Main && !is_main {
+            continue;
+        }
+        let nth = counts.entry((pid, call)).or_default();
+        *nth += 1;
+        // Only the first to get there is hit; what the first thread does is a point of its own.
+        let is_first = reached.insert((call, *nth));
+        if is_first && is_main == (threads == Threads::Main) {
+            points.push(Point {
+                call: call.to_owned(),
+                line: line.to_owned(),
+                nth: *nth,
+                threads,
+            });
         }
     }
-    let mut most: BTreeMap<&str, usize> = BTreeMap::new();
-    for ((pid, call), count) in counts {
-        if (Some(pid) == main) == (threads == Threads::Main) {
-            let most = most.entry(call).or_default();
-            *most = count.max(*most);
-        }
-    }
-    let points = most.into_iter().flat_map(|(call, count)| {
-        (1..=count).map(move |nth| Point {
-            call: call.to_owned(),
-            nth,
-            threads,
-        })
-    });
-    points.collect()
+    points.sort_by(|one, other| (&one.call, one.nth).cmp(&(&other.call, other.nth)));
+    points
 }
 
 /// Takes at most `count` points of each call, see [`tools::sample`].

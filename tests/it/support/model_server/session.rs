@@ -1,7 +1,7 @@
 //! One session of the model server: RFC 1939 with CAPA, STLS and AUTH PLAIN.
 //! Knows nothing of other sessions but the maildrop they share.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{self, Read, Write};
 use std::mem;
 use std::net::TcpStream;
@@ -262,11 +262,11 @@ impl<'a> Session<'a> {
         let State::Transaction { deleted, listed } = &self.state else {
             return;
         };
-        let goes = |message: &Arc<Message>| {
-            let mut doomed = deleted.iter().map(|number| &listed[number - 1]);
-            doomed.any(|other| Arc::ptr_eq(other, message))
-        };
-        lock(&self.shared.maildrop).retain(|message| !goes(message));
+        let doomed: HashSet<_> = deleted
+            .iter()
+            .map(|number| Arc::as_ptr(&listed[number - 1]))
+            .collect();
+        lock(&self.shared.maildrop).retain(|message| !doomed.contains(&Arc::as_ptr(message)));
     }
 
     /// Lists what is not marked deleted.
@@ -281,9 +281,12 @@ impl<'a> Session<'a> {
     }
 
     fn find(&self, number: &str) -> Option<(usize, Arc<Message>)> {
-        let number = number.parse().ok()?;
-        let (_, message) = self.left().find(|(other, _)| *other == number)?;
-        Some((number, Arc::clone(message)))
+        let number: usize = number.parse().ok()?;
+        let State::Transaction { deleted, listed } = &self.state else {
+            return None;
+        };
+        let message = listed.get(number.checked_sub(1)?)?;
+        (!deleted.contains(&number)).then(|| (number, Arc::clone(message)))
     }
 
     fn say(&mut self, line: &str) -> io::Result<()> {

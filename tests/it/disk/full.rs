@@ -1,0 +1,52 @@
+//! File systems that are really full: of octets or of files, under the Maildir or the state.
+
+use crate::support::mail::ordinary;
+use crate::support::model_server::ModelServer;
+use crate::support::mount::Tmpfs;
+use crate::support::sandbox::Sandbox;
+
+/// Mounts a file system that is too small over `folder`, fetches more than it holds, and then gives
+/// it room.
+fn runs_full(folder: &str, small: &str, large: &str, count: usize, extra: &str) {
+    let messages = ordinary(1, count);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::new();
+    let extra = format!("keep = false\n{extra}");
+    sandbox.account("work", server.address(), &extra);
+    let inbox = sandbox.maildir("work");
+    let Some(disk) = Tmpfs::mount(&sandbox.path(folder), &format!("mode=0700,{small}")) else {
+        return;
+    };
+    for _ in 0..2 {
+        sandbox
+            .mailpull(["fetch"])
+            .run()
+            .fails_with(75)
+            .complains_in_lines(1);
+    }
+    disk.remount(large);
+    sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
+    inbox.holds(&messages);
+    assert_eq!(server.count(), 0);
+}
+
+#[test]
+fn a_maildir_without_room_fills_up_without_losing_mail() {
+    runs_full("home/Mail", "size=300k", "size=64m", 300, "");
+}
+
+#[test]
+fn a_maildir_without_room_for_names_fills_up_without_losing_mail() {
+    runs_full(
+        "home/Mail",
+        "size=64m,nr_inodes=40",
+        "nr_inodes=4000",
+        300,
+        "",
+    );
+}
+
+#[test]
+fn a_state_folder_without_room_loses_no_mail() {
+    runs_full("state", "size=300k", "size=64m", 1500, "");
+}

@@ -1,0 +1,5 @@
+//! Disks that fail or are full, and Maildirs that cannot be delivered to.
+
+mod fault;
+mod full;
+mod maildir;

@@ -1,0 +1,101 @@
+//! What the program promises of its memory: little, whatever a message or a listing holds.
+//! Measured is the build that is tested, at the peak of its resident set.
+
+use std::fs;
+
+use rusqlite::Connection;
+
+use crate::support::mail::{Message, byte_stuffed, one_line};
+use crate::support::model_server::ModelServer;
+use crate::support::process::Program;
+use crate::support::sandbox::Sandbox;
+use crate::support::tools;
+
+/// With messages of any size.
+const MOST_FOR_MESSAGES: usize = 16_000;
+/// With a listing of [`UNIQUE_IDS`].
+const MOST_FOR_LISTING: usize = 48_000;
+const UNIQUE_IDS: usize = 100_000;
+
+/// Runs the program to its good end and returns its peak in kB.
+#[track_caller]
+fn peak(sandbox: &Sandbox, args: &[&str]) -> usize {
+    let log = sandbox.path("peak");
+    let mut command = sandbox.command("time");
+    command.args(["-f", "%M", "-o"]).arg(&log);
+    command.arg(sandbox.program()).args(args);
+    Program::new(command).run().succeeds();
+    let peak = fs::read_to_string(&log).expect("time wrote its log");
+    let peak = peak.trim().parse().expect("it is a number");
+    tools::announce(format_args!("peak of {args:?}: {peak} kB"));
+    peak
+}
+
+fn large(unique_id: &str) -> Message {
+    let line = [&[b'x'; 76][..], b"\r\n"].concat();
+    let lines = line.repeat(50_000_000 / line.len());
+    let octets = [b"Subject: large\r\n\r\n", &lines[..]].concat();
+    Message::new(unique_id, octets)
+}
+
+#[test]
+fn messages_of_50_mb_take_less_than_16_mb() {
+    if tools::find("time").is_none() {
+        return;
+    }
+    // Lines, one line, and as many dots to undo as there can be.
+    let dots = Message::new("dots", ".\r\n".repeat(16_000_000));
+    assert!(byte_stuffed(&dots.octets).len() > 60_000_000);
+    let messages = [large("lines"), one_line(50_000_000), dots];
+    let server = ModelServer::start(messages.to_vec());
+    let sandbox = Sandbox::new();
+    sandbox.account("work", server.address(), "keep = false");
+    let peak = peak(&sandbox, &["fetch"]);
+    sandbox.maildir("work").holds(&messages);
+    assert!(peak < MOST_FOR_MESSAGES, "{peak} kB");
+}
+
+#[test]
+fn a_listing_of_100_000_unique_ids_takes_less_than_48_mb() {
+    if tools::find("time").is_none() {
+        return;
+    }
+    // 70 octets are the most that RFC 1939 allows.
+    let unique_id = |n| format!("{n:070}");
+    let octets = b"Subject: small\r\n\r\n";
+    let messages = (0..UNIQUE_IDS).map(|n| Message::new(unique_id(n), &octets[..]));
+    let server = ModelServer::start(messages.collect());
+    let sandbox = Sandbox::new();
+    sandbox.account("work", server.address(), "");
+    let mut peaks = vec![
+        peak(&sandbox, &["check"]),
+        peak(&sandbox, &["fetch", "--max-messages", "300"]),
+    ];
+    assert_eq!(sandbox.maildir("work").count("new"), 300);
+
+    // As if all had been delivered.
+    let database = Connection::open(sandbox.state().join("seen.db"));
+    let mut database = database.expect("it can be opened");
+    let transaction = database.transaction().expect("nobody holds it");
+    let sql = "INSERT OR IGNORE INTO seen (account, unique_id, copy, state, size, listed, \
+               delivered) VALUES (1, ?1, 0, 2, ?2, 0, 0)";
+    let mut insert = transaction.prepare(sql).expect("there is such a table");
+    for n in 0..UNIQUE_IDS {
+        let size = i64::try_from(octets.len()).expect("it is small");
+        let row = (unique_id(n).into_bytes(), size);
+        insert.execute(row).expect("it can be written");
+    }
+    drop(insert);
+    transaction.commit().expect("it can be written");
+    drop(database);
+
+    peaks.push(peak(&sandbox, &["fetch"]));
+    assert_eq!(server.count(), UNIQUE_IDS);
+    peaks.push(peak(&sandbox, &["fetch", "--delete"]));
+    assert_eq!(server.count(), 0);
+    assert_eq!(server.log().retrieved.len(), 300);
+    assert!(
+        peaks.iter().all(|&peak| peak < MOST_FOR_LISTING),
+        "{peaks:?}"
+    );
+}

@@ -1,0 +1,316 @@
+//! Files that belong to others, are open to others, or are not what they should be.
+//! Runs as a user who is not root, whoever runs the tests.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use crate::support::mail::ordinary;
+use crate::support::model_server::{ModelServer, PASSWORD};
+use crate::support::outcome::Outcome;
+use crate::support::process::Program;
+use crate::support::sandbox::Sandbox;
+use crate::support::tools;
+
+/// A sandbox of a user who is not root, with three messages at its server.
+struct World {
+    sandbox: Sandbox,
+    server: ModelServer,
+}
+
+impl World {
+    fn new() -> Self {
+        let server = ModelServer::start(ordinary(1, 3));
+        let sandbox = Sandbox::unprivileged();
+        sandbox.account("work", server.address(), "keep = false");
+        Self { sandbox, server }
+    }
+
+    /// Makes one that has a database: its three messages were delivered and are kept.
+    fn with_database() -> Self {
+        let world = Self::new();
+        world.fetch("--keep").succeeds();
+        world
+    }
+
+    fn fetch(&self, flag: &str) -> Outcome {
+        self.sandbox.mailpull(["fetch", flag]).run()
+    }
+
+    fn database(&self) -> PathBuf {
+        self.sandbox.state().join("seen.db")
+    }
+
+    /// Claims that a run ends with `status` and says `parts` in one line, before connecting.
+    #[track_caller]
+    fn refuses(&self, status: i32, parts: &[&str]) {
+        let sessions = self.server.log().sessions;
+        let outcome = self.fetch("--delete");
+        outcome
+            .fails_with(status)
+            .complains_in_lines(1)
+            .never_says(PASSWORD);
+        for part in parts {
+            outcome.stderr_has(part);
+        }
+        assert_eq!(self.server.log().sessions, sessions, "{outcome}");
+        assert_eq!(self.server.count(), 3);
+    }
+}
+
+fn allow(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+}
+
+/// Gives a file to root; false, said on standard error, where the tests cannot.
+fn give_to_root(path: &Path) -> bool {
+    if !tools::is_root() {
+        tools::announce("skipped: only root can give files away");
+        return false;
+    }
+    chown(path, Some(0), Some(0)).is_ok()
+}
+
+#[test]
+fn a_configuration_with_a_password_is_for_its_owners_eyes() {
+    let world = World::new();
+    let file = world.sandbox.config_file();
+    for mode in [0o604, 0o640, 0o602, 0o620, 0o666] {
+        allow(&file, mode);
+        world.refuses(78, &["config.toml holds a password", "chmod 600"]);
+    }
+    for mode in [0o600, 0o400] {
+        allow(&file, mode);
+        world.fetch("--keep").succeeds();
+    }
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_named() {
+    let world = World::new();
+    allow(&world.sandbox.config_file(), 0o000);
+    world.refuses(78, &["config.toml", "Permission denied"]);
+    fs::remove_file(world.sandbox.config_file()).expect("it is there");
+    world.refuses(78, &["config.toml"]);
+}
+
+#[test]
+fn a_configuration_of_root_may_be_read_and_one_of_a_stranger_may_not() {
+    let world = World::new();
+    let file = world.sandbox.config_file();
+    if !give_to_root(&file) {
+        return;
+    }
+    allow(&file, 0o644);
+    world.refuses(78, &["config.toml holds a password"]);
+    // The stranger lets everybody read it who can change it any time.
+    chown(&file, Some(12_345), Some(12_345)).expect("root may give files away");
+    world.refuses(78, &["config.toml", "12345"]);
+}
+
+#[test]
+fn a_state_folder_that_others_can_write_is_refused() {
+    let world = World::with_database();
+    for mode in [0o720, 0o702, 0o777] {
+        allow(&world.sandbox.state(), mode);
+        world.refuses(
+            78,
+            &["state/mailpull belongs to somebody else or can be written"],
+        );
+    }
+    allow(&world.sandbox.state(), 0o750);
+    world.fetch("--keep").succeeds();
+}
+
+#[test]
+fn a_state_folder_of_another_user_is_refused() {
+    let world = World::with_database();
+    if !give_to_root(&world.sandbox.state()) {
+        return;
+    }
+    allow(&world.sandbox.state(), 0o755);
+    world.refuses(78, &["state/mailpull belongs to somebody else"]);
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_made_is_named() {
+    let world = World::new();
+    let parent = world.sandbox.path("state");
+    allow(&parent, 0o500);
+    world.refuses(
+        73,
+        &[
+            "mailpull: cannot create ",
+            "Permission denied (os error 13)\n",
+        ],
+    );
+    allow(&parent, 0o700);
+    world.sandbox.write(parent.join("mailpull"), "a file");
+    world.refuses(73, &["mailpull: cannot create "]);
+}
+
+#[test]
+fn a_database_of_another_user_is_refused() {
+    let world = World::with_database();
+    if !give_to_root(&world.database()) {
+        return;
+    }
+    let before = fs::read(world.database()).expect("it is there");
+    world.refuses(
+        78,
+        &["cannot open ", "seen.db: Permission denied (os error 13)\n"],
+    );
+    assert_eq!(fs::read(world.database()).expect("it is there"), before);
+}
+
+#[test]
+fn a_database_that_cannot_be_written_deletes_nothing() {
+    let world = World::with_database();
+    allow(&world.database(), 0o400);
+    world.refuses(
+        78,
+        &["cannot open ", "seen.db: Permission denied (os error 13)\n"],
+    );
+    allow(&world.database(), 0o600);
+    allow(&world.sandbox.state(), 0o500);
+    world.refuses(74, &["seen.db"]);
+    allow(&world.sandbox.state(), 0o700);
+    world.fetch("--delete").succeeds();
+    assert_eq!(world.server.count(), 0);
+}
+
+#[test]
+fn a_database_that_is_a_symbolic_link_is_refused() {
+    let world = World::with_database();
+    let elsewhere = world.sandbox.path("elsewhere");
+    fs::rename(world.database(), &elsewhere).expect("it is ours");
+    symlink(&elsewhere, world.database()).expect("it can be made");
+    let before = fs::read(&elsewhere).expect("it is there");
+    world.refuses(74, &["seen.db"]);
+    assert_eq!(fs::read(&elsewhere).expect("it is there"), before);
+}
+
+/// Puts something else in the database's place and claims that it is refused as it is.
+#[track_caller]
+fn is_left_as_it_is(status: i32, said: &str, spoil: impl FnOnce(&Path)) {
+    let world = World::with_database();
+    let database = world.database();
+    spoil(&database);
+    let before = fs::read(&database).expect("it is there");
+    for _ in 0..2 {
+        world.refuses(status, &["seen.db", said]);
+    }
+    let after = fs::read(&database).expect("it is there");
+    assert!(before == after, "the database was changed");
+    assert_eq!(world.sandbox.maildir("work").count("new"), 3);
+}
+
+fn overwrite(path: &Path, octets: &[u8]) {
+    // In its place, so that it stays its owner's.
+    fs::write(path, octets).expect("it can be written");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_left_as_it_is() {
+    for octets in [
+        &b"x"[..],
+        b"Dear diary, today I fetched mail.\n",
+        &[b'y'; 100_000],
+        &[0; 4096],
+    ] {
+        is_left_as_it_is(78, "is not a database of mailpull", |path| {
+            overwrite(path, octets)
+        });
+    }
+}
+
+#[test]
+fn a_database_of_another_program_is_left_as_it_is() {
+    is_left_as_it_is(78, "is not a database of mailpull", |path| {
+        overwrite(path, b"");
+        let other = Connection::open(path).expect("it can be opened");
+        let sql = "CREATE TABLE account (id); INSERT INTO account VALUES (1)";
+        other.execute_batch(sql).expect("it can be written");
+    });
+}
+
+#[test]
+fn a_database_of_a_newer_version_is_left_as_it_is() {
+    is_left_as_it_is(78, "was written by a newer mailpull", |path| {
+        let newer = Connection::open(path).expect("it can be opened");
+        let sql = "PRAGMA user_version = 1000";
+        newer.execute_batch(sql).expect("it can be written");
+    });
+}
+
+#[test]
+fn a_damaged_database_is_left_as_it_is() {
+    // Cut short, and every page after the first overwritten.
+    is_left_as_it_is(78, "is damaged", |path| {
+        let octets = fs::read(path).expect("it is there");
+        overwrite(path, &octets[..octets.len() / 2]);
+    });
+    is_left_as_it_is(78, "is damaged", |path| {
+        let mut octets = fs::read(path).expect("it is there");
+        octets[4096..].fill(0xa5);
+        overwrite(path, &octets);
+    });
+}
+
+#[test]
+fn a_page_that_is_damaged_stops_the_account_before_it_deletes() {
+    // Only the page of what was seen; that of the accounts is sound.
+    let world = World::with_database();
+    let page: u32 = {
+        let database = Connection::open(world.database()).expect("it can be opened");
+        let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'seen'";
+        database
+            .query_row(sql, [], |row| row.get(0))
+            .expect("it is there")
+    };
+    let mut octets = fs::read(world.database()).expect("it is there");
+    let page = page as usize - 1;
+    octets[page * 4096..][..4096].fill(0xa5);
+    overwrite(&world.database(), &octets);
+    for _ in 0..2 {
+        world.refuses(78, &["seen.db is damaged"]);
+    }
+    let after = fs::read(world.database()).expect("it is there");
+    assert!(after == octets, "a damaged database was changed");
+}
+
+#[test]
+fn a_database_that_another_program_holds_is_waited_for_and_then_left() {
+    let world = World::with_database();
+    let holder = Connection::open(world.database()).expect("it can be opened");
+    holder
+        .execute_batch("BEGIN EXCLUSIVE")
+        .expect("nobody holds it");
+    let outcome = world.fetch("--delete");
+    drop(holder);
+    outcome
+        .fails_with(75)
+        .complains_in_lines(1)
+        .stderr_has("seen.db is in use by another program");
+    world.fetch("--delete").succeeds();
+    assert_eq!(world.server.count(), 0);
+}
+
+#[test]
+fn two_runs_do_not_fetch_one_account_at_the_same_time() {
+    let world = World::new();
+    let lock = world.sandbox.state().join("locks/1.lock");
+    world.sandbox.mailpull(["check"]).run().succeeds();
+    world.sandbox.write(&lock, "");
+    let mut command = world.sandbox.command("flock");
+    command.arg(&lock).arg(world.sandbox.program()).arg("fetch");
+    Program::new(command)
+        .run()
+        .fails_with(75)
+        .complains_in_lines(1)
+        .stderr_has("another mailpull is fetching this account");
+    assert_eq!(world.sandbox.maildir("work").count("new"), 0);
+    world.fetch("--keep").succeeds();
+}
