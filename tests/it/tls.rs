@@ -160,7 +160,7 @@ fn octets_behind_the_answer_to_stls_end_the_session() {
     let later = "S: +OK begin\nflush\nS: +OK injected\ncut";
     for injected in [together, one_octet, later] {
         let server = Script::new(format!("S: +OK ready\nC: STLS\n{injected}")).serve();
-        let sandbox = Sandbox::with_work(server.address(), STARTTLS);
+        let sandbox = trusting(&Authority::new(), server.address(), STARTTLS);
 
         let outcome = sandbox.fetch();
 
