@@ -238,10 +238,15 @@ fn a_server_that_speaks_no_tls_is_not_spoken_to_without() {
 
 #[test]
 fn a_handshake_that_breaks_off_may_be_tried_again() {
-    for end in ["cut", "reset"] {
+    let stls = "S: +OK ready\nC: STLS\nS: +OK";
+    for (keys, conversation) in [
+        (TLS, "cut".to_owned()),
+        (STARTTLS, format!("{stls}\ncut")),
+        (STARTTLS, format!("{stls}\nreset")),
+    ] {
         let authority = Authority::new();
-        let server = Script::new(end).serve();
-        let sandbox = trusting(&authority, server.address(), TLS);
+        let server = Script::new(conversation).serve();
+        let sandbox = trusting(&authority, server.address(), keys);
 
         sandbox
             .fetch()
