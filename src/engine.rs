@@ -20,7 +20,7 @@ use crate::moment::Moment;
 use crate::plan::{self, Pick, Plan};
 use crate::policy::{Keep, Policy};
 use crate::pop3::{Farewell, Transaction};
-use crate::receive::{self, Receiver};
+use crate::receive::{self, Missing, Receiver};
 use crate::rematch::rematch;
 use crate::report::{Desk, Event, Octets, Summary};
 use crate::seen::Ledger;
@@ -136,10 +136,11 @@ impl Poll<'_> {
 
     /// Finishes what an earlier run began, without a server.
     fn recover(&mut self, summary: &mut Summary) -> Result<(), Error> {
-        let mut settler = Settler::new(self.ledger, self.target, self.desk);
-        let recovered = settler.recover();
-        summary.add(&settler.finish()?.summary);
-        Ok(recovered?)
+        let recovered = Settler::new(self.ledger, self.target, self.desk).recover();
+        summary.add(&recovered.summary);
+        recovered
+            .failure
+            .map_or(Ok(()), |failure| Err(failure.into()))
     }
 
     /// Leaves many old messages on the server where only a change of the configuration, not the
@@ -210,7 +211,7 @@ impl Poll<'_> {
         Ok(())
     }
 
-    /// Fetches what the plan says; one thread reads the session while another settles.
+    /// Fetches what the plan says, and tells what did not come.
     fn fetch<S: Read + Write>(
         &mut self,
         session: &mut Transaction<S>,
@@ -221,43 +222,49 @@ impl Poll<'_> {
         if plan.retrievals() > 0 {
             self.ledger.begin_session().map_err(recording)?;
         }
-        let (target, desk, interrupt) = (self.target, self.desk, self.interrupt);
-        let mut settler = Settler::new(self.ledger, target, desk);
+        let (received, mut settled) = self.transfer(session, listing, plan);
+        summary.add(&settled.summary);
+        if let Some(failure) = settled.failure.take() {
+            return Err(failure.into());
+        }
+        match received {
+            Ok(missing) => self.tell_missing(&missing, summary)?,
+            Err(error) => return Err(self.blame(error, summary)?),
+        }
+        Ok(settled)
+    }
+
+    /// Brings messages from the session to their place: one thread reads what comes while another
+    /// settles what came.
+    fn transfer<S: Read + Write>(
+        &mut self,
+        session: &mut Transaction<S>,
+        listing: &Listing,
+        plan: &Plan,
+    ) -> (Result<Missing, receive::Error>, Settled) {
+        let settler = Settler::new(self.ledger, self.target, self.desk);
         let (batches, arriving) = sync_channel(1);
-        let (received, settled) = thread::scope(|scope| {
-            let settling = scope.spawn(move || {
-                let settled = arriving.iter().try_for_each(|batch| settler.settle(batch));
-                // Closes the channel, so that fetching stops where settling cannot go on.
-                drop(arriving);
-                let finished = settler.finish();
-                (settled, finished)
-            });
-            let receiver = Receiver {
-                listing,
-                plan,
-                intake: target.intake(),
-                max_size: self.orders.policy.max_size,
-                desk,
-                interrupt,
-                batches,
-                last: &mut self.last,
-            };
+        let receiver = Receiver {
+            listing,
+            plan,
+            intake: self.target.intake(),
+            max_size: self.orders.policy.max_size,
+            desk: self.desk,
+            interrupt: self.interrupt,
+            batches,
+            last: &mut self.last,
+        };
+        thread::scope(|scope| {
+            let settling = scope.spawn(move || settler.run(arriving));
             let received = receiver.run(session);
             let settled = settling
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             (received, settled)
-        });
-        let (settling, finished) = settled;
-        if let Ok(settled) = &finished {
-            summary.add(&settled.summary);
-        }
-        settling?;
-        let settled = finished?;
-        let missing = match received {
-            Ok(missing) => missing,
-            Err(error) => return Err(self.blame(error, summary)?),
-        };
+        })
+    }
+
+    fn tell_missing(&mut self, missing: &Missing, summary: &mut Summary) -> Result<(), Error> {
         for message in &missing.too_large {
             self.ledger.note_size(message).map_err(recording)?;
             self.tell_too_large(message)?;
@@ -275,7 +282,7 @@ impl Poll<'_> {
             );
             summary.tell_failure(self.desk, &what, failures, Exit::Temporary);
         }
-        Ok(settled)
+        Ok(())
     }
 
     /// Keeps the last message on the server: one that does not stuff its dots ends a message at

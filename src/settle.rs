@@ -3,6 +3,7 @@
 //! Knows nothing of servers.
 
 use std::collections::HashSet;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use crate::custody::{Durable, Outcome, Receipt, Staged};
@@ -116,6 +117,8 @@ pub struct Settled {
     pub summary: Summary,
     /// Messages that turned out to be what was delivered before.
     pub proven: Vec<(MessageNumber, Match)>,
+    /// What ended it early, if something did.
+    pub failure: Option<Error>,
 }
 
 impl<'a> Settler<'a> {
@@ -131,12 +134,29 @@ impl<'a> Settler<'a> {
         }
     }
 
+    /// Settles batches as they arrive, to the last or until something fails; what is delivered by
+    /// then is recorded.
+    pub fn run(mut self, batches: Receiver<Batch>) -> Settled {
+        let ended = batches.iter().try_for_each(|batch| self.settle(batch));
+        // Closes the channel, so that nothing more is fetched where settling cannot go on.
+        drop(batches);
+        self.end(ended)
+    }
+
     /// Finishes what earlier runs began: every message that was staged is delivered now, or known
     /// to be, or forgotten so that it is fetched again. Needs no server.
-    ///
-    /// # Errors
-    /// The database or the target failed. What was not reached stays staged.
-    pub fn recover(&mut self) -> Result<(), Error> {
+    pub fn recover(mut self) -> Settled {
+        let ended = self.recover_staged();
+        self.end(ended)
+    }
+
+    fn end(mut self, ended: Result<(), Error>) -> Settled {
+        let recorded = self.record();
+        self.settled.failure = ended.and(recorded).err();
+        self.settled
+    }
+
+    fn recover_staged(&mut self) -> Result<(), Error> {
         let now = Moment::now();
         let (here, elsewhere): (Vec<_>, Vec<_>) = self
             .ledger
@@ -195,7 +215,7 @@ impl<'a> Settler<'a> {
     /// # Errors
     /// The database or the target failed, or the target takes nothing for now. Nothing of it is
     /// recorded that is not delivered.
-    pub fn settle(&mut self, batch: Batch) -> Result<(), Error> {
+    fn settle(&mut self, batch: Batch) -> Result<(), Error> {
         let receipts = self.compare(batch)?;
         let durable = self.target.intake().flush(receipts)?;
         let staged = self.stage(durable)?;
@@ -308,15 +328,6 @@ impl<'a> Settler<'a> {
         self.settled
             .summary
             .tell_failure(self.desk, &what, failures, exit);
-    }
-
-    /// Records what became of the last messages, and what came of it all.
-    ///
-    /// # Errors
-    /// The database failed: the messages are delivered, and the next run finds that out.
-    pub fn finish(mut self) -> Result<Settled, Error> {
-        self.record()?;
-        Ok(self.settled)
     }
 
     fn record(&mut self) -> Result<(), Error> {
