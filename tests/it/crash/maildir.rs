@@ -37,6 +37,7 @@ enum Meanwhile {
 }
 
 struct World {
+    keep: &'static str,
     messages: Vec<Message>,
     sandbox: Sandbox,
     server: ModelServer,
@@ -45,7 +46,7 @@ struct World {
 impl World {
     /// Makes one in which the program never ran; or, for the points of other threads than the
     /// first, one in which the first has nothing to write before the others do.
-    fn new(keep: &str, threads: Threads) -> Self {
+    fn new(keep: &'static str, threads: Threads) -> Self {
         let messages = ordinary(1, MESSAGES);
         let server = ModelServer::start(messages.clone());
         let sandbox = Sandbox::new();
@@ -55,6 +56,7 @@ impl World {
             sandbox.maildir("work").make();
         }
         Self {
+            keep,
             messages,
             sandbox,
             server,
@@ -62,7 +64,7 @@ impl World {
     }
 }
 
-fn sweep(name: &'static str, keep: &str, meanwhile: Meanwhile, samples: usize) {
+fn sweep(name: &'static str, keep: &'static str, meanwhile: Meanwhile, samples: usize) {
     if tools::find("strace").is_none() {
         return;
     }
@@ -77,11 +79,16 @@ fn sweep(name: &'static str, keep: &str, meanwhile: Meanwhile, samples: usize) {
     tally.conclude();
 }
 
-fn try_at(tally: &mut Tally, point: &Point, keep: &str, meanwhile: Meanwhile) {
+fn try_at(tally: &mut Tally, point: &Point, keep: &'static str, meanwhile: Meanwhile) {
     let world = World::new(keep, point.threads);
-    let maildir = world.sandbox.maildir("work");
     let killed = faulty(&world.sandbox, ["fetch"], point, Fault::Kill).run();
     tally.try_at(point, was_killed(&killed));
+    finish(tally, point, &world, meanwhile);
+}
+
+/// Runs once more and counts what came of it all.
+fn finish(tally: &mut Tally, point: &Point, world: &World, meanwhile: Meanwhile) {
+    let maildir = world.sandbox.maildir("work");
     let deleted = match meanwhile {
         Meanwhile::Nothing => Vec::new(),
         Meanwhile::ReaderAtWork => maildir.read_all_and_delete_every(3),
@@ -95,10 +102,10 @@ fn try_at(tally: &mut Tally, point: &Point, keep: &str, meanwhile: Meanwhile) {
     if there.len() != MESSAGES {
         tally.complain(point, format_args!("{} messages are there", there.len()));
     }
-    if keep == "keep = false" {
-        tally.find_undeleted(point, world.server.count());
-    } else if world.server.count() != MESSAGES {
-        tally.complain(point, "kept mail is gone from the server");
+    match (world.keep, world.server.count()) {
+        ("keep = false", left) => tally.find_undeleted(point, left),
+        (_, MESSAGES) => {}
+        _ => tally.complain(point, "kept mail is gone from the server"),
     }
     if maildir.count("tmp") > 0 {
         tally.complain(point, "tmp/ is not empty");
@@ -111,6 +118,38 @@ fn was_killed(outcome: &Outcome) -> bool {
     }
     outcome.is_killed_by(Signal::KILL);
     true
+}
+
+/// Makes a world in which a run was killed when half of its first batch was in new/.
+fn half_delivered() -> World {
+    let world = World::new("keep = false", Threads::Any);
+    let point = Point {
+        call: "renameat2".to_owned(),
+        line: String::new(),
+        nth: 60,
+        threads: Threads::Any,
+    };
+    let killed = faulty(&world.sandbox, ["fetch"], &point, Fault::Kill).run();
+    killed.is_killed_by(Signal::KILL);
+    let maildir = world.sandbox.maildir("work");
+    assert!(maildir.count("new") == 59 && maildir.count("tmp") > 0);
+    world
+}
+
+#[test]
+fn a_kill_in_the_recovery_from_a_kill_neither_loses_nor_repeats_mail() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let mut tally = Tally::new("Maildir, delete, killed twice");
+    let all = points(&half_delivered().sandbox, &["fetch"], Threads::Main, &CALLS);
+    for point in sample(&all, 3) {
+        let world = half_delivered();
+        let killed = faulty(&world.sandbox, ["fetch"], &point, Fault::Kill).run();
+        tally.try_at(&point, was_killed(&killed));
+        finish(&mut tally, &point, &world, Meanwhile::ReaderAtWork);
+    }
+    tally.conclude();
 }
 
 #[test]

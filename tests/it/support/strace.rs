@@ -129,11 +129,31 @@ pub(crate) fn faulty(
         // Not --seccomp-bpf: with it strace 6.1 sends a signal at the first call only.
         command.arg("-f");
     }
-    command.args(["-qq", "-e", "signal=none", "-e"]);
+    command.args(["-qq", "-y", "-e", "signal=none", "-e"]);
     command.arg(format!("trace={}", point.call));
     command.arg("-e");
     command.arg(format!("inject={}:{fault}:when={}", point.call, point.nth));
     command.arg("-o").arg(sandbox.path("strace"));
     command.arg(sandbox.program()).args(args);
     Program::new(command)
+}
+
+/// Returns the call in which the last faulty run was given an error, as strace shows it; `None` if
+/// the run took another way and never got there.
+pub(crate) fn hit(sandbox: &Sandbox) -> Option<String> {
+    let log = fs::read(sandbox.path("strace")).expect("strace wrote its log");
+    let log = String::from_utf8_lossy(&log);
+    let mut unfinished = BTreeMap::new();
+    for line in log.lines() {
+        let pid = line
+            .split(' ')
+            .next()
+            .filter(|pid| pid.parse::<u32>().is_ok());
+        match (line.contains("(INJECTED)"), line.contains("<... ")) {
+            (true, true) => return unfinished.remove(&pid).map(str::to_owned),
+            (true, false) => return Some(line.to_owned()),
+            _ => unfinished.insert(pid, line),
+        };
+    }
+    None
 }
