@@ -23,7 +23,7 @@ use crate::pop3::{Farewell, Transaction};
 use crate::receive::{self, Missing, Receiver};
 use crate::rematch::rematch;
 use crate::report::{Desk, Event, Octets, Summary};
-use crate::seen::Ledger;
+use crate::seen::{Ledger, RunEnd};
 use crate::settle::{Settled, Settler};
 use crate::survey::survey;
 
@@ -69,6 +69,20 @@ impl Poll<'_> {
     pub fn run<S: Read + Write>(
         mut self,
         summary: &mut Summary,
+        connect: impl FnMut() -> Result<Transaction<S>, Failure>,
+    ) -> Result<(), Error> {
+        let ended = self.poll(summary, connect);
+        if ended.as_ref().is_err_and(Error::is_of_database) {
+            // It may be damaged: nothing more is written to it.
+            return ended;
+        }
+        let noted = self.note_end(&ended, summary);
+        ended.and(noted)
+    }
+
+    fn poll<S: Read + Write>(
+        &mut self,
+        summary: &mut Summary,
         mut connect: impl FnMut() -> Result<Transaction<S>, Failure>,
     ) -> Result<(), Error> {
         self.recover(summary)?;
@@ -97,6 +111,20 @@ impl Poll<'_> {
         let settled = self.fetch(&mut session, listing, plan, summary)?;
         let due = self.due(listing, plan, settled)?;
         self.delete_and_quit(session, &due, summary)
+    }
+
+    fn note_end(&mut self, ended: &Result<(), Error>, summary: &Summary) -> Result<(), Error> {
+        let keep = self.orders.configured_keep.to_string();
+        let end = RunEnd {
+            exit: ended.as_ref().map_or_else(Error::exit, |()| summary.exit),
+            keep: (ended.is_ok() && !summary.holds_deletions).then_some(keep),
+            was_cut_off: match ended {
+                Ok(()) => Some(false),
+                Err(Error::Connect(_)) => None,
+                Err(_) => Some(true),
+            },
+        };
+        self.ledger.end_run(&end).map_err(recording)
     }
 
     /// Connects, lists the maildrop and decides about every message.
@@ -219,9 +247,6 @@ impl Poll<'_> {
         plan: &Plan,
         summary: &mut Summary,
     ) -> Result<Settled, Error> {
-        if plan.retrievals() > 0 {
-            self.ledger.begin_session().map_err(recording)?;
-        }
         let (received, mut settled) = self.transfer(session, listing, plan);
         summary.add(&settled.summary);
         if let Some(failure) = settled.failure.take() {
@@ -376,7 +401,7 @@ impl Poll<'_> {
         }
         match session.quit() {
             Farewell::Committed => {
-                self.ledger.end_session(&marked).map_err(recording)?;
+                self.ledger.bury(&marked).map_err(recording)?;
                 for recorded in &marked {
                     let unique_id = &recorded.identity().unique_id;
                     self.desk.tell(Event::Deleted(unique_id));

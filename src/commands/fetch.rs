@@ -4,7 +4,7 @@ use super::Setting;
 use crate::cli;
 use crate::config::{self, Account, Overrides};
 use crate::delivery::{Destination, Maildir, Mda, Target};
-use crate::engine::{self, Orders, Poll};
+use crate::engine::{Orders, Poll};
 use crate::exit::Exit;
 use crate::report::{Event, Summary};
 use crate::seen::StateFolder;
@@ -59,22 +59,7 @@ fn fetch(
         interrupt: &setting.interrupt,
         last: None,
     };
-    let ended = poll.run(summary, setting.connector(account));
-    let exit = ended
-        .as_ref()
-        .map_or_else(engine::Error::exit, |()| summary.exit);
-    let keep = orders.configured_keep.to_string();
-    let keep = (!summary.holds_deletions && ended.is_ok()).then_some(keep.as_str());
-    if ended.as_ref().is_err_and(engine::Error::is_of_database) {
-        return Ok(ended?);
-    }
-    // What ended the run is told rather than that it could not be noted.
-    let noted = ledger.end_run(exit, keep);
-    ended?;
-    noted.map_err(|source| {
-        let doing = "recording how the run ended";
-        engine::Error::Seen { doing, source }.into()
-    })
+    Ok(poll.run(summary, setting.connector(account))?)
 }
 
 fn open_target(

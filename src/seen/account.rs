@@ -10,26 +10,14 @@ use crate::maildrop::AccountKey;
 use crate::moment::Moment;
 
 impl Ledger {
-    /// Notes that messages are about to be retrieved in a session that has not ended yet.
-    ///
-    /// # Errors
-    /// Nothing was written.
-    pub fn begin_session(&mut self) -> Result<(), Error> {
-        let key = self.key.0;
-        self.write(|transaction| {
-            transaction.execute("UPDATE account SET in_session = 1 WHERE id = ?1", [key])?;
-            Ok(())
-        })
-    }
-
-    /// Whether the last session in which messages were retrieved ended without QUIT.
+    /// Whether the last session ended without QUIT.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn was_cut_off(&self) -> Result<bool, Error> {
         self.read(|connection| {
             connection.query_row(
-                "SELECT in_session FROM account WHERE id = ?1",
+                "SELECT cut_off FROM account WHERE id = ?1",
                 [self.key.0],
                 |row| row.get(0),
             )
@@ -50,22 +38,40 @@ impl Ledger {
         })
     }
 
-    /// Notes how a run ended; `keep` is remembered unless it is `None`.
+    /// Notes how a run ended.
     ///
     /// # Errors
     /// Nothing was written.
-    pub fn end_run(&mut self, exit: Exit, keep: Option<&str>) -> Result<(), Error> {
+    pub fn end_run(&mut self, end: &RunEnd) -> Result<(), Error> {
         let key = self.key.0;
         self.write(|transaction| {
             transaction.execute(
                 "UPDATE account SET last_run = ?2, last_status = ?3, keep = coalesce(?4, keep),
+                     cut_off = coalesce(?5, cut_off),
                      failures = CASE ?3 WHEN 0 THEN 0 ELSE failures + 1 END
                  WHERE id = ?1",
-                params![key, Moment::now().0, exit.code(), keep],
+                params![
+                    key,
+                    Moment::now().0,
+                    end.exit.code(),
+                    end.keep,
+                    end.was_cut_off
+                ],
             )?;
             Ok(())
         })
     }
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct RunEnd {
+    /// Its status.
+    pub exit: Exit,
+    /// The policy that it followed, unless it has still to be confirmed.
+    pub keep: Option<String>,
+    /// Whether its session ended without QUIT; `None`: there was none.
+    pub was_cut_off: Option<bool>,
 }
 
 /// The account with this name, made where there is none; written only where something differs.

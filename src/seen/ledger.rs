@@ -214,18 +214,16 @@ impl Ledger {
         })
     }
 
-    /// Notes that the server confirmed the end of the session, and that these messages are gone
-    /// from it.
+    /// Notes that these messages are gone from the server: it confirmed the end of the session.
     ///
     /// # Errors
     /// Nothing was written; the next listing tells it again.
-    pub fn end_session(&mut self, deleted: &[Recorded]) -> Result<(), Error> {
-        if deleted.is_empty() && !self.was_cut_off()? {
+    pub fn bury(&mut self, deleted: &[Recorded]) -> Result<(), Error> {
+        if deleted.is_empty() {
             return Ok(());
         }
         let (key, now) = (self.key.0, Moment::now());
         self.write(|transaction| {
-            transaction.execute("UPDATE account SET in_session = 0 WHERE id = ?1", [key])?;
             let mut seen = transaction.prepare(
                 "UPDATE seen SET state = 3, gone = ?4
                  WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",

@@ -30,7 +30,7 @@ CREATE TABLE account (
     last_run     INTEGER,
     last_status  INTEGER,
     failures     INTEGER NOT NULL DEFAULT 0,-- runs in a row that failed
-    in_session   INTEGER NOT NULL DEFAULT 0,-- the last session did not end with QUIT
+    cut_off      INTEGER NOT NULL DEFAULT 0,-- the last session did not end with QUIT
     capabilities TEXT                       -- learned in the last session
 ) STRICT;
 
