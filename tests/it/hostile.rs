@@ -119,6 +119,23 @@ fn capabilities_are_bounded_in_lines_and_in_octets() {
 }
 
 #[test]
+fn a_thousand_capabilities_are_the_most() {
+    for (count, status) in [(1000, 77), (1001, 76)] {
+        let capabilities = "S: X\n".repeat(count);
+        let after = "S: .\nC: USER joe\nS: -ERR no";
+        let after = if status == 77 { after } else { "S: ." };
+        let conversation = format!("S: +OK\nC: CAPA\nS: +OK\n{capabilities}{after}");
+        let server = Script::new(conversation).serve();
+        let sandbox = Sandbox::with_work(server.address(), "");
+
+        let outcome = sandbox.fetch();
+
+        outcome.fails_with(status).complains_in_lines(1);
+        server.finish();
+    }
+}
+
+#[test]
 fn a_message_of_any_size_fits_in_little_memory() {
     let subject = [b"Subject: ", &vec![b'x'; 70_000_000][..], b"\r\n"].concat();
     let server = ModelServer::start(vec![Message::new("a", subject)]);
