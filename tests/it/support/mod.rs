@@ -16,6 +16,7 @@ pub(crate) mod sandbox;
 pub(crate) mod script;
 pub(crate) mod source;
 pub(crate) mod stream;
+pub(crate) mod terminal;
 pub(crate) mod tools;
 
 use std::time::Duration;

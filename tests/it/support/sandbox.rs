@@ -28,7 +28,7 @@ impl Sandbox {
             .tempdir()
             .expect("a temporary directory can be made");
         let sandbox = Self { root };
-        for folder in ["home", "config/mailpull", "state", "tmp"] {
+        for folder in ["home/Mail", "config/mailpull", "state", "tmp"] {
             DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)

@@ -1,25 +1,74 @@
-//! Programs that tests look at the program with: shells, formatters, terminals.
-//! Installs nothing; tests/run does.
+//! The programs that tests use and a machine may lack, and what only some users can do.
+//! Decides whether a test may be left out; says so when it is.
 
-use std::env;
+use std::io::{self, Write};
 use std::path::PathBuf;
+use std::{env, fmt};
+
+use rustix::process::getuid;
 
 /// Finds a program; `None`, said on standard error, if it is not installed and
 /// `MAILPULL_TESTS_OPTIONAL=1` allows to go without.
-#[track_caller]
-pub(crate) fn find(program: &str, package: &str) -> Option<PathBuf> {
+///
+/// # Panics
+///
+/// When it is missing and must not be.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let found = env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
         .map(|folder| folder.join(program))
         .find(|path| path.is_file());
     if found.is_none() {
         let may_skip = env::var_os("MAILPULL_TESTS_OPTIONAL").is_some_and(|value| value == "1");
         assert!(
             may_skip,
-            "{program} is not installed: apt-get install {package}, or tests/run does it; \
-             MAILPULL_TESTS_OPTIONAL=1 skips the tests that need it"
+            "{program} is not installed: tests/run installs it; MAILPULL_TESTS_OPTIONAL=1 skips \
+             the tests that need it"
         );
-        eprintln!("skipped: {program} is not installed");
+        announce(format_args!("skipped: {program} is not installed"));
     }
     found
+}
+
+/// Whether the tests run as root, which some faults need.
+pub(crate) fn is_root() -> bool {
+    getuid().is_root()
+}
+
+/// Whether a sweep shall try every point and not a sample of them.
+pub(crate) fn is_thorough() -> bool {
+    env::var_os("MAILPULL_TESTS_FULL").is_some_and(|value| value == "1")
+}
+
+/// Takes at most `count` of `points`, evenly spread, the first and the last among them; all when
+/// [`is_thorough`].
+pub(crate) fn sample<T: Clone>(points: &[T], count: usize) -> Vec<T> {
+    if is_thorough() || points.len() <= count {
+        return points.to_vec();
+    }
+    let last = points.len() - 1;
+    (0..count)
+        .map(|n| points[n * last / (count - 1)].clone())
+        .collect()
+}
+
+/// Says something that is to be seen even when the test succeeds.
+pub(crate) fn announce(what: impl fmt::Display) {
+    // Who closed standard error does not want to know.
+    let _ = writeln!(io::stderr().lock(), "{what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_is_evenly_spread_and_has_both_ends() {
+        let points: Vec<_> = (1..=9).collect();
+        if !is_thorough() {
+            assert_eq!(sample(&points, 3), [1, 5, 9]);
+        }
+        assert_eq!(sample(&points, 9), points);
+    }
 }
