@@ -70,12 +70,12 @@ fn the_manual_explains_every_exit_status() {
 #[test]
 fn a_formatter_finds_nothing_wrong_with_the_manual() {
     let path = root().join(MAN_PAGE);
-    if let Some(mandoc) = tools::find("mandoc", "mandoc") {
+    if let Some(mandoc) = tools::find("mandoc") {
         let mut lint = Command::new(mandoc);
         lint.args(["-T", "lint", "-W", "style"]).arg(&path);
         Program::new(lint).run().succeeds().is_silent();
     }
-    if let Some(groff) = tools::find("groff", "groff") {
+    if let Some(groff) = tools::find("groff") {
         let mut format = Command::new(groff);
         format.args(["-man", "-ww", "-Tutf8", "-z"]).arg(&path);
         Program::new(format).run().succeeds().is_silent();
@@ -86,7 +86,7 @@ fn a_formatter_finds_nothing_wrong_with_the_manual() {
 fn the_shells_understand_the_completions() {
     for (shell, path) in COMPLETIONS {
         let name = shell.to_string();
-        if let Some(shell) = tools::find(&name, &name) {
+        if let Some(shell) = tools::find(&name) {
             let mut check = Command::new(shell);
             check.arg("-n").arg(root().join(path));
             Program::new(check).run().succeeds().is_silent();
@@ -96,7 +96,7 @@ fn the_shells_understand_the_completions() {
 
 #[test]
 fn bash_completes_commands_and_flags() {
-    let Some(bash) = tools::find("bash", "bash") else {
+    let Some(bash) = tools::find("bash") else {
         return;
     };
     let mut complete = Command::new(bash);
