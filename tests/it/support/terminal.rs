@@ -1,6 +1,7 @@
 //! A terminal with a shell in it and a user before it: tmux, whose screen can be read.
 //! Knows nothing of what is run there.
 
+use std::cell::Cell;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,6 +15,8 @@ use super::tools;
 
 /// A terminal of 100 columns in a sandbox. Closed when dropped.
 pub(crate) struct Terminal {
+    /// How many command lines were run.
+    runs: Cell<usize>,
     socket: PathBuf,
     tmux: PathBuf,
 }
@@ -47,7 +50,11 @@ impl Terminal {
             .stderr(Stdio::null());
         let status = command.status().expect("tmux can be run");
         assert!(status.success(), "tmux opens no terminal: {status}");
-        let terminal = Self { socket, tmux };
+        let terminal = Self {
+            runs: Cell::new(0),
+            socket,
+            tmux,
+        };
         terminal.wait("should have a prompt", |screen| {
             (!screen.trim().is_empty()).then_some(())
         });
@@ -56,8 +63,14 @@ impl Terminal {
 
     /// Runs a command line in the shell; [`Terminal::ended_with`] waits for its end.
     pub(crate) fn runs(&self, line: &str) -> &Self {
-        self.types(&format!("{line}; {SHOW_STATUS}"))
+        self.runs.set(self.runs.get() + 1);
+        self.types(&format!("{line}; {}", self.show_status()))
             .presses("Enter")
+    }
+
+    /// What is typed behind a command line: no other line on the screen has it.
+    fn show_status(&self) -> String {
+        format!("echo \"run {} ended with $?\"", self.runs.get())
     }
 
     pub(crate) fn types(&self, text: &str) -> &Self {
@@ -83,9 +96,11 @@ impl Terminal {
     /// Waits until the last command has ended, and returns what is left on the screen below it.
     #[track_caller]
     pub(crate) fn ended_with(&self, status: u8) -> Vec<String> {
+        let typed = self.show_status();
+        let end = format!("\nrun {} ended with ", self.runs.get());
         let (shown, ended) = self.wait("should come to an end", |screen| {
-            let (_, below) = screen.rsplit_once(SHOW_STATUS)?;
-            let (shown, ended) = below.split_once("\nended with ")?;
+            let (_, below) = screen.split_once(&typed)?;
+            let (shown, ended) = below.split_once(&end)?;
             let ended = ended.lines().next()?.trim_end().to_owned();
             Some((shown.to_owned(), ended))
         });
@@ -154,5 +169,3 @@ fn path_with_program() -> std::ffi::OsString {
     let folders = folder.map(Path::to_owned).into_iter();
     env::join_paths(folders.chain(env::split_paths(&path))).expect("no folder has a colon")
 }
-
-const SHOW_STATUS: &str = "echo \"ended with $?\"";
