@@ -42,7 +42,10 @@ pub enum Error {
         source: io::Error,
     },
     /// The server and we have no common ground.
-    #[error("the TLS handshake with {name} failed: {why}")]
+    #[error(
+        "the TLS handshake with {name} failed: {why}; a server that begins without TLS needs \
+         security = \"starttls\""
+    )]
     Refused {
         /// The server.
         name: String,
@@ -144,9 +147,20 @@ fn refused(name: &str, error: HandshakeError<Socket>) -> Error {
                     name,
                     why: why.to_owned(),
                 },
-                None => Error::Refused { name, why: text },
+                None => Error::Refused {
+                    name,
+                    why: reason(&text).to_owned(),
+                },
             }
         }
+    }
+}
+
+/// What OpenSSL means by `error:CODE:library:function:reason:file:line:`.
+fn reason(text: &str) -> &str {
+    match text.split(':').collect::<Vec<_>>()[..] {
+        ["error", _, _, _, reason, ..] => reason,
+        _ => text,
     }
 }
 

@@ -588,6 +588,17 @@ fn the_events_of_other_commands_have_their_fields() {
 }
 
 #[test]
+fn a_server_without_tls_where_tls_begins_is_told_what_it_needs() {
+    let sandbox = Sandbox::new();
+    let server = ModelServer::start(Vec::new());
+    sandbox.account("work", server.address(), "security = 'tls'");
+    sandbox.mailpull(["fetch"]).run().fails_with(76).stderr_is(
+        "mailpull: work: the TLS handshake with 127.0.0.1 failed: wrong version number; a server \
+         that begins without TLS needs security = \"starttls\"\n",
+    );
+}
+
+#[test]
 fn a_server_that_goes_away_is_one_line_and_75() {
     let sandbox = Sandbox::new();
     let server = Script::new("S: +OK hello\n C: CAPA\n close").serve();
