@@ -115,6 +115,30 @@ fn ctrl_c_takes_the_bar_away_and_keeps_what_has_come() {
 }
 
 #[test]
+fn a_terminal_that_goes_away_leaves_what_has_come() {
+    let sandbox = Sandbox::new();
+    let server = halting_server("stall");
+    sandbox.account("work", server.address(), "");
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+    terminal.runs("mailpull");
+    server.reached("middle");
+    terminal.shows(" 1/2  ");
+    drop(terminal);
+    // The server ends with its client.
+    server.finish();
+    sandbox
+        .maildir("work")
+        .holds(&[Message::new("a", letter())]);
+    sandbox
+        .mailpull(["log"])
+        .run()
+        .succeeds()
+        .stdout_has("Z work a 991 octets");
+}
+
+#[test]
 fn lines_and_a_bar_do_not_tear_each_other() {
     let sandbox = Sandbox::new();
     let server = ModelServer::start(mail::ordinary(1, 150));
