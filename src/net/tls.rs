@@ -43,8 +43,8 @@ pub enum Error {
     },
     /// The server and we have no common ground.
     #[error(
-        "the TLS handshake with {name} failed: {why}; does this port speak TLS from the first \
-         octet (995)? One that does not (110) wants security = \"starttls\""
+        "the TLS handshake with {name} failed: {why}; a server that begins without TLS needs \
+         security = \"starttls\""
     )]
     Refused {
         /// The server.
@@ -156,10 +156,10 @@ fn refused(name: &str, error: HandshakeError<Socket>) -> Error {
     }
 }
 
-/// The reason in OpenSSL's `error:number:library:function:reason:file:line:`.
+/// What OpenSSL means by `error:CODE:library:function:reason:file:line:`.
 fn reason(text: &str) -> &str {
-    match text.split(':').nth(4) {
-        Some(reason) if text.starts_with("error:") && !reason.is_empty() => reason,
+    match text.split(':').collect::<Vec<_>>()[..] {
+        ["error", _, _, _, reason, ..] => reason,
         _ => text,
     }
 }

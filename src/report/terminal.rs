@@ -17,6 +17,9 @@ const FRAMES: u8 = 10;
 const TICK: Duration = Duration::from_millis(500);
 /// How many characters of an account's name stand before its bar.
 const NAME: usize = 24;
+/// How many columns are left for the `^C` that the terminal echoes behind the bars: on a line of
+/// its own it would part the bars from the cursor.
+const ECHO: u16 = 3;
 /// With the sizes that the server said, octets fill the bar, and else messages.
 const BY_OCTETS: &str =
     "{prefix} {wide_bar} {msg}  {decimal_bytes}  {decimal_bytes_per_sec}  eta {eta}";
@@ -174,7 +177,7 @@ impl Screen {
 
 impl TermLike for Screen {
     fn width(&self) -> u16 {
-        size().map_or(80, |size| size.ws_col)
+        size().map_or(80, |size| size.ws_col.saturating_sub(ECHO).max(1))
     }
 
     fn height(&self) -> u16 {

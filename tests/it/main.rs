@@ -2,6 +2,8 @@
 //! They know the program by its command line, the servers it talks to and the files it leaves.
 
 mod choosing;
+mod cli;
+mod config;
 mod conversation;
 mod crash;
 mod cuts;
@@ -21,6 +23,7 @@ mod retrieval;
 mod seen;
 mod signals;
 mod support;
+mod terminal;
 mod tls;
 mod together;
 mod trouble;

@@ -43,8 +43,8 @@ pub enum Error {
     },
     /// Nothing holds it, and nobody is there to ask.
     #[error(
-        "there is no password for {user} at {host}: set password-command, or add them to \
-         ~/.netrc; without a terminal nobody can be asked"
+        "there is no password for {user} at {host}: set password-command, or MAILPULL_PASSWORD \
+         for a URL, or add them to ~/.netrc; without a terminal nobody can be asked"
     )]
     Nobody {
         /// Who wants to log in.

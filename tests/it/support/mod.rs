@@ -18,6 +18,7 @@ pub(crate) mod script;
 pub(crate) mod source;
 pub(crate) mod strace;
 pub(crate) mod stream;
+pub(crate) mod terminal;
 pub(crate) mod tools;
 
 use std::time::Duration;

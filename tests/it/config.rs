@@ -1,0 +1,307 @@
+//! The configuration as its user meets it: files, their permissions, and what is said about them.
+//! Every rule between the keys is tested beside it, in src/config.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use mailpull::config::{Config, Overrides};
+
+use crate::support::mail;
+use crate::support::model_server::{ModelServer, PASSWORD};
+use crate::support::sandbox::Sandbox;
+use crate::support::tools;
+
+const NOTHING: [&str; 0] = [];
+
+/// The lines of an account that lacks nothing, and that no test ever fetches.
+const COMPLETE: &str = "[accounts.work]\nserver = '127.0.0.1:1'\nuser = 'me'\nmaildir = '~/m'\n";
+
+#[test]
+fn a_missing_file_says_where_it_should_be_and_what_to_do() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.config_file().display().to_string();
+    for command in ["fetch", "check"] {
+        sandbox
+            .mailpull([command])
+            .run()
+            .fails_with(78)
+            .stdout_is("")
+            .stderr_is(&format!(
+                "mailpull: there is no {path}; write it, or name a server: mailpull fetch \
+                 pops://USER@HOST --maildir DIR\n"
+            ));
+    }
+    let other = sandbox.mailpull(["-c", "other.toml"]).run();
+    other.fails_with(78).stderr_has("there is no other.toml; ");
+}
+
+#[test]
+fn a_mistake_is_told_with_its_file_and_line_and_what_was_meant() {
+    for (line, complaint) in [
+        (
+            "pasword = 'hunter2'",
+            "unknown key \"pasword\"; did you mean \"password\"?",
+        ),
+        (
+            "max_size = '1 MB'",
+            "unknown key \"max_size\"; did you mean \"max-size\"?",
+        ),
+        ("lmtp = '/run/lmtp'", "\"lmtp\" is not supported yet"),
+        ("tls-pin = []", "\"tls-pin\" is not supported yet"),
+        (
+            "auth = 'xoauth2'",
+            "auth = \"xoauth2\" is not supported yet",
+        ),
+        (
+            "port = 'pop3s'",
+            "\"port\" must be a number from 1 to 65535, not a string",
+        ),
+        (
+            "keep = 14",
+            "\"keep\" must be true, false or an age such as \"14 days\", not a number",
+        ),
+        ("keep = '14'", "\"keep\" must be a duration such as "),
+        ("timeout = 30", "\"timeout\" needs a unit, such as \"30s\""),
+        (
+            "max-size = 0.5",
+            "\"max-size\" must be a size such as \"15 MiB\", not a decimal number",
+        ),
+        (
+            "enabled = 'no'",
+            "\"enabled\" must be true or false, not a string",
+        ),
+        (
+            "mda = 'x %s'",
+            "\"mda\" contradicts \"maildir\"; keep one of them",
+        ),
+        ("user = 'you'", "\"user\" is there twice"),
+        ("password = hunter2", "string values must be quoted"),
+        ("password = 'hunter2", "invalid literal string"),
+        (
+            "security = 'none'\nserver = 'h'",
+            "\"server\" is there twice",
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.config(&format!("{COMPLETE}{line}\n"));
+        let at = sandbox.config_file().display().to_string();
+        let outcome = sandbox.mailpull(NOTHING).run();
+        outcome
+            .fails_with(78)
+            .stderr_has(&format!("mailpull: {at}:"))
+            .stderr_has(complaint)
+            .never_says("hunter2")
+            .complains_in_lines(1);
+        let told = outcome.stderr_text();
+        let is_line = told.contains(&format!("{at}:5: ")) || told.contains(&format!("{at}:6: "));
+        assert!(is_line, "{told}");
+    }
+}
+
+#[test]
+fn an_account_that_lacks_something_is_told_what_to_add() {
+    for (text, complaint) in [
+        (
+            "",
+            "names no account; add [accounts.NAME] with server, user and maildir",
+        ),
+        (
+            "[accounts.work]\nuser = 'me'",
+            "there is no \"server\"; add server = ",
+        ),
+        (
+            "[accounts.work]\nserver = 'h'",
+            "there is no \"user\"; add user = ",
+        ),
+        (
+            "[accounts.work]\nserver = 'h'\nuser = 'me'",
+            "there is no destination; add \"maildir\" or \"mda\"",
+        ),
+        (
+            "[accounts.work]\nserver = 'h'\nuser = 'me'\nsecurity = 'none'",
+            "would send the password to h:110 for all to read",
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.config(text);
+        let outcome = sandbox.mailpull(NOTHING).run();
+        outcome
+            .fails_with(78)
+            .stderr_has(complaint)
+            .complains_in_lines(1);
+    }
+}
+
+#[test]
+fn a_name_that_no_account_has_is_a_mistake_of_typing() {
+    let sandbox = Sandbox::new();
+    sandbox.config(COMPLETE);
+    for command in ["fetch", "check"] {
+        sandbox
+            .mailpull([command, "wrok"])
+            .run()
+            .fails_with(64)
+            .stderr_is("mailpull: there is no account \"wrok\"; did you mean \"work\"?\n");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_says_why() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.mailpull(["-c", "home"]).run();
+    folder
+        .fails_with(78)
+        .stderr_has("cannot read home: is a directory");
+    if tools::is_root() {
+        return; // Root may read everything.
+    }
+    sandbox.config(COMPLETE);
+    fs::set_permissions(sandbox.config_file(), Permissions::from_mode(0o000)).expect("it is ours");
+    let locked = sandbox.mailpull(NOTHING).run();
+    locked
+        .fails_with(78)
+        .stderr_has("cannot read ")
+        .stderr_has("ermission denied");
+}
+
+#[test]
+fn what_holds_a_password_must_be_private() {
+    let sandbox = Sandbox::new();
+    let server = ModelServer::start(mail::ordinary(1, 1));
+    sandbox.account("work", server.address(), "");
+    let open = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o644));
+    open(&sandbox.config_file()).expect("it is ours");
+    let path = sandbox.config_file().display().to_string();
+    sandbox.mailpull(NOTHING).run().fails_with(78).stderr_is(&format!(
+        "mailpull: {path} holds a password and is open to others (mode 0644): chmod 600 {path}\n"
+    ));
+
+    let password = sandbox.write("password", PASSWORD);
+    fs::remove_file(sandbox.config_file()).expect("it is ours");
+    let extra = format!("password-file = '{}'", password.display());
+    sandbox.account("work", server.address(), &extra);
+    open(&sandbox.config_file()).expect("it is ours");
+    sandbox.mailpull(["check"]).run().succeeds();
+    open(&password).expect("it is ours");
+    let outcome = sandbox.mailpull(["check"]).run();
+    let advice = format!("chmod 600 {}\n", password.display());
+    outcome
+        .fails_with(78)
+        .stderr_has(&advice)
+        .complains_in_lines(1);
+}
+
+#[test]
+fn every_source_of_a_password_works() {
+    let netrc = format!("machine 127.0.0.1 login joe password \"{PASSWORD}\"\n");
+    for extra in [
+        format!("password-command = 'echo {PASSWORD}'"),
+        format!("password-command = ['echo', '{PASSWORD}']"),
+        "password-env = 'SECRET'".to_owned(),
+        "password-file = '~/secret'".to_owned(),
+        "".to_owned(),
+    ] {
+        let sandbox = Sandbox::new();
+        let server = ModelServer::start(mail::ordinary(1, 1));
+        sandbox.write("home/secret", format!("{PASSWORD}\n"));
+        let netrc_only = "password-command = 'false'";
+        if extra.is_empty() {
+            sandbox.write("home/.netrc", &netrc);
+            sandbox.account("work", server.address(), netrc_only);
+            let config = fs::read_to_string(sandbox.config_file()).expect("it was written");
+            sandbox.config(&config.replace(netrc_only, ""));
+        } else {
+            sandbox.account("work", server.address(), &extra);
+        }
+        let outcome = sandbox.mailpull(["check"]).env("SECRET", PASSWORD).run();
+        outcome.succeeds().stderr_is("");
+    }
+}
+
+#[test]
+fn a_password_command_that_fails_is_told_with_its_complaint() {
+    let sandbox = Sandbox::new();
+    let command = "password-command = 'echo the key is locked >&2; exit 2'";
+    sandbox.account("work", "127.0.0.1:1", command);
+    let outcome = sandbox.mailpull(["check"]).run();
+    outcome
+        .fails_with(77)
+        .stderr_has("mailpull: work: password-command ")
+        .stderr_has(": the key is locked\n")
+        .complains_in_lines(1);
+}
+
+#[test]
+fn options_win_over_the_account_and_the_account_over_the_defaults() {
+    let sandbox = Sandbox::new();
+    let server = ModelServer::start(mail::ordinary(1, 4));
+    let config = format!(
+        "[defaults]\nmax-messages = 3\nserver = '{}'\nuser = 'joe'\nsecurity = 'none'\n\
+         password-command = 'echo {PASSWORD}'\n\
+         [accounts.three]\nmaildir = '~/Mail/three'\n\
+         [accounts.two]\nmaildir = '~/Mail/two'\nmax-messages = 2\n",
+        server.address()
+    );
+    sandbox.config(&config);
+    sandbox.mailpull(NOTHING).run().succeeds().is_silent();
+    assert_eq!(sandbox.maildir("three").count("new"), 3);
+    assert_eq!(sandbox.maildir("two").count("new"), 2);
+    let one = [
+        "fetch",
+        "two",
+        "-o",
+        "max-messages=1",
+        "-o",
+        "maildir=home/Mail/one",
+    ];
+    sandbox.mailpull(one).run().succeeds().is_silent();
+    assert_eq!(sandbox.maildir("one").count("new"), 1);
+}
+
+#[test]
+fn the_example_is_a_configuration() {
+    is_configuration("examples/config.toml", &read("examples/config.toml"));
+}
+
+#[test]
+fn every_configuration_in_the_readme_is_one() {
+    let readme = read("README.md");
+    let blocks: Vec<_> = readme.split("```toml\n").skip(1).collect();
+    assert!(!blocks.is_empty(), "the README shows a configuration");
+    for block in blocks {
+        let text = block.split("```").next().unwrap_or_default();
+        is_configuration("README.md", text);
+    }
+}
+
+#[test]
+fn the_configuration_in_the_manual_is_one() {
+    let page = read("man/mailpull.1").replace("\\-", "-");
+    let (_, section) = page.split_once(".SH CONFIGURATION").expect("it is there");
+    let (_, block) = section.split_once(".EX\n").expect("it has an example");
+    is_configuration(
+        "man/mailpull.1",
+        block.split(".EE").next().unwrap_or_default(),
+    );
+}
+
+/// Claims that a text is a configuration whose accounts are all complete.
+#[track_caller]
+fn is_configuration(name: &str, text: &str) {
+    let sandbox = Sandbox::new();
+    let path = sandbox.write("config.toml", text);
+    let home = Some(PathBuf::from("/home/me"));
+    let config = Config::read(&path, home).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let accounts = config.select(&[], &Overrides::default());
+    let accounts = accounts.unwrap_or_else(|e| panic!("{name}: {e}"));
+    for account in &accounts {
+        let destination = account.require_destination();
+        assert!(destination.is_ok(), "{name}: {}", account.name);
+    }
+}
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}

@@ -1,0 +1,171 @@
+//! A terminal with a shell in it and a user before it: tmux, whose screen can be read.
+//! Knows nothing of what is run there.
+
+use std::cell::Cell;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::DEADLINE;
+use super::process::Program;
+use super::sandbox::Sandbox;
+use super::tools;
+
+/// A terminal of 100 columns in a sandbox. Closed when dropped.
+pub(crate) struct Terminal {
+    /// How many command lines were run.
+    runs: Cell<usize>,
+    socket: PathBuf,
+    tmux: PathBuf,
+}
+
+impl Terminal {
+    /// Opens one, with these variables beside the sandbox's; `None` if there is no tmux and that
+    /// is allowed.
+    pub(crate) fn open(sandbox: &Sandbox, variables: &[(&str, &str)]) -> Option<Self> {
+        let tmux = tools::find("tmux")?;
+        let socket = sandbox.path("tmux");
+        let mut command = sandbox.command(&tmux);
+        command
+            .arg("-S")
+            .arg(&socket)
+            .args([
+                "-f",
+                "/dev/null",
+                "new-session",
+                "-d",
+                "-x",
+                "100",
+                "-y",
+                "40",
+            ])
+            .arg("exec sh")
+            .env("PATH", path_with_program())
+            .envs(variables.iter().copied())
+            // The terminal lives on behind the command, and would hold its pipes open.
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let status = command.status().expect("tmux can be run");
+        assert!(status.success(), "tmux opens no terminal: {status}");
+        let terminal = Self {
+            runs: Cell::new(0),
+            socket,
+            tmux,
+        };
+        terminal.wait("should have a prompt", |screen| {
+            (!screen.trim().is_empty()).then_some(())
+        });
+        Some(terminal)
+    }
+
+    /// Runs a command line in the shell; [`Terminal::ended_with`] waits for its end.
+    pub(crate) fn runs(&self, line: &str) -> &Self {
+        self.runs.set(self.runs.get() + 1);
+        self.types(&format!("{line}; {}", self.show_status()))
+            .presses("Enter")
+    }
+
+    /// What is typed behind a command line: no other line on the screen has it.
+    fn show_status(&self) -> String {
+        format!("echo \"run {} ended with $?\"", self.runs.get())
+    }
+
+    pub(crate) fn types(&self, text: &str) -> &Self {
+        self.tmux(&["send-keys", "-l", "--", text]);
+        self
+    }
+
+    /// Presses a key by tmux's name: `Enter`, `C-c`.
+    pub(crate) fn presses(&self, key: &str) -> &Self {
+        self.tmux(&["send-keys", key]);
+        self
+    }
+
+    /// Waits until `text` is on the screen.
+    #[track_caller]
+    pub(crate) fn shows(&self, text: &str) -> &Self {
+        self.wait(&format!("should show {text:?}"), |screen| {
+            screen.contains(text).then_some(())
+        });
+        self
+    }
+
+    /// Waits until the last command has ended, and returns what is left on the screen below it.
+    #[track_caller]
+    pub(crate) fn ended_with(&self, status: u8) -> Vec<String> {
+        let typed = self.show_status();
+        let end = format!("\nrun {} ended with ", self.runs.get());
+        let (shown, ended) = self.wait("should come to an end", |screen| {
+            let (_, below) = screen.split_once(&typed)?;
+            let (shown, ended) = below.split_once(&end)?;
+            let ended = ended.lines().next()?.trim_end().to_owned();
+            Some((shown.to_owned(), ended))
+        });
+        assert_eq!(ended, status.to_string(), "on the screen was{shown}");
+        shown
+            .lines()
+            .skip(1)
+            .map(|line| line.trim_end().to_owned())
+            .collect()
+    }
+
+    /// Whether what is typed can be seen.
+    pub(crate) fn echoes(&self) -> bool {
+        self.runs("stty -a | tr ' ' '\\n' | grep -x -e '-*echo'");
+        self.ended_with(0) == ["echo"]
+    }
+
+    /// What is on the screen, long lines joined, with what has scrolled away.
+    pub(crate) fn screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-J", "-S", "-"])
+    }
+
+    /// The same with its colours, as escape sequences.
+    pub(crate) fn coloured_screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-e"])
+    }
+
+    /// Looks at the screen again and again: nothing tells when it changes.
+    #[track_caller]
+    fn wait<T>(&self, claim: &str, look: impl Fn(&str) -> Option<T>) -> T {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let screen = self.screen();
+            if let Some(found) = look(&screen) {
+                return found;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "the terminal {claim}; it shows\n{screen}"
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(&self.tmux);
+        command.arg("-S").arg(&self.socket).args(arguments);
+        Program::new(command).run().succeeds().stdout_text()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // Its shell may have ended, and tmux with it.
+        let _ = Command::new(&self.tmux)
+            .arg("-S")
+            .arg(&self.socket)
+            .arg("kill-server")
+            .output();
+    }
+}
+
+fn path_with_program() -> std::ffi::OsString {
+    let folder = Path::new(env!("CARGO_BIN_EXE_mailpull")).parent();
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = folder.map(Path::to_owned).into_iter();
+    env::join_paths(folders.chain(env::split_paths(&path))).expect("no folder has a colon")
+}

@@ -1,0 +1,339 @@
+//! The command line on a terminal: what its user sees, and what is left on the screen.
+//! Where there is no terminal, see `cli`.
+
+use std::fs;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::mail::{self, Message};
+use crate::support::model_server::{ModelServer, PASSWORD};
+use crate::support::sandbox::Sandbox;
+use crate::support::script::{Script, Server};
+use crate::support::terminal::Terminal;
+
+const ASKED: &str = "password-command = 'true'";
+
+/// A server that sends the first of two messages and the beginning of the second, and then does
+/// what the rest of the script says.
+fn halting_server(rest: &str) -> Server {
+    let begin = "S: +OK hello
+         C: CAPA
+         S: -ERR what
+         C: USER joe
+         S: +OK
+         C: PASS open sesame
+         S: +OK
+         C: CAPA
+         S: -ERR what
+         C: UIDL
+         S: +OK
+         S: 1 a
+         S: 2 b
+         S: .
+         C: LIST
+         S: +OK
+         S: 1 1000
+         S: 2 1000
+         S: .
+         C: RETR 1
+         S: +OK
+         message letter
+         C: RETR 2
+         S: +OK
+         S: Subject: begun
+         reached middle";
+    Script::new(format!("{begin}\n{rest}"))
+        .attach("letter", letter())
+        .serve()
+}
+
+const GO_ON: &str = "hold middle\n S: .\n C: QUIT\n S: +OK";
+
+fn letter() -> Vec<u8> {
+    let line = [&[b'x'; 98][..], b"\r\n"].concat();
+    [b"\r\n".to_vec(), line.repeat(10)].concat()
+}
+
+#[test]
+fn a_fetch_leaves_one_line() {
+    let sandbox = Sandbox::new();
+    let server = ModelServer::start(mail::ordinary(1, 200));
+    sandbox.account("work", server.address(), "");
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+    terminal.runs("mailpull fetch -d");
+    let [summary] = &terminal.ended_with(0)[..] else {
+        panic!("there should be one line\n{}", terminal.screen());
+    };
+    let amount = summary.strip_prefix("work: 200 new messages, ");
+    let is_right = amount.is_some_and(|amount| amount.ends_with("kB, 200 deleted, 0 kept"));
+    assert!(is_right, "{summary}");
+    terminal.runs("mailpull");
+    assert_eq!(terminal.ended_with(0), ["work: 0 new messages, 0 kept"]);
+    terminal.runs("mailpull -q");
+    assert_eq!(terminal.ended_with(0), Vec::<String>::new());
+}
+
+#[test]
+fn a_bar_shows_how_far_a_fetch_is_and_goes_away() {
+    let sandbox = Sandbox::new();
+    let server = halting_server(GO_ON);
+    sandbox.account("work", server.address(), "");
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+    terminal.runs("mailpull");
+    server.reached("middle");
+    terminal.shows(" 1/2  ").shows(" kB/s  eta ");
+    let screen = terminal.screen();
+    let bar = screen.trim_end().lines().last().unwrap_or_default();
+    assert!(bar.starts_with("work ██"), "{screen}");
+    server.release("middle");
+    let left = terminal.ended_with(0);
+    assert_eq!(left, ["work: 2 new messages, 1.0 kB, 2 kept"]);
+    server.finish();
+}
+
+#[test]
+fn ctrl_c_takes_the_bar_away_and_keeps_what_has_come() {
+    let sandbox = Sandbox::new();
+    let server = halting_server("stall");
+    sandbox.account("work", server.address(), "timeout = '60s'");
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+    terminal.runs("mailpull");
+    server.reached("middle");
+    terminal.shows(" 1/2  ").presses("C-c");
+    let left = terminal.ended_with(130);
+    assert_eq!(left, ["work: 1 new message, 991 octets, 2 kept"]);
+    sandbox
+        .maildir("work")
+        .holds(&[Message::new("a", letter())]);
+    server.finish();
+}
+
+#[test]
+fn a_terminal_that_goes_away_leaves_what_has_come() {
+    let sandbox = Sandbox::new();
+    let server = halting_server("stall");
+    sandbox.account("work", server.address(), "");
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+    terminal.runs("mailpull");
+    server.reached("middle");
+    terminal.shows(" 1/2  ");
+    drop(terminal);
+    // The server ends with its client.
+    server.finish();
+    sandbox
+        .maildir("work")
+        .holds(&[Message::new("a", letter())]);
+    sandbox
+        .mailpull(["log"])
+        .run()
+        .succeeds()
+        .stdout_has("Z work a 991 octets");
+}
+
+#[test]
+fn lines_and_a_bar_do_not_tear_each_other() {
+    let sandbox = Sandbox::new();
+    let server = ModelServer::start(mail::ordinary(1, 150));
+    sandbox.account("work", server.address(), "");
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+    for flags in ["-v --max-messages 50", "-vv --progress=always"] {
+        terminal.runs(&format!("mailpull {flags}"));
+        let lines = terminal.ended_with(0);
+        assert!(lines.len() > 50, "{lines:?}");
+        for line in &lines {
+            let is_whole = line.starts_with("work: ") && !line.contains(['█', '░']);
+            assert!(is_whole, "{line:?} in {lines:#?}");
+        }
+    }
+}
+
+#[test]
+fn an_error_is_all_that_is_left_of_an_account_that_failed() {
+    let sandbox = Sandbox::new();
+    let server = ModelServer::start(mail::ordinary(1, 1));
+    sandbox.account("dead", "127.0.0.1:1", "");
+    sandbox.account("work", server.address(), "");
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+    terminal.runs("mailpull");
+    let left = terminal.ended_with(75);
+    assert_eq!(left.len(), 2, "{left:#?}");
+    assert!(
+        left[0].starts_with("mailpull: dead: cannot connect to "),
+        "{left:#?}"
+    );
+    assert!(left[1].starts_with("work: 1 new message, "), "{left:#?}");
+}
+
+#[test]
+fn a_dry_run_tells_its_summary_once() {
+    let sandbox = Sandbox::new();
+    let server = ModelServer::start(mail::ordinary(1, 1));
+    sandbox.account("work", server.address(), "");
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+    terminal.runs("mailpull -n");
+    let left = terminal.ended_with(0);
+    assert_eq!(left.len(), 2, "{left:#?}");
+    assert!(
+        left[1].starts_with("work: would fetch 1 new message, "),
+        "{left:#?}"
+    );
+}
+
+#[test]
+fn json_and_bars_do_not_meet_on_one_screen() {
+    let sandbox = Sandbox::new();
+    let server = ModelServer::start(mail::ordinary(1, 3));
+    sandbox.account("work", server.address(), "");
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+    terminal.runs("mailpull --json");
+    let left = terminal.ended_with(0);
+    // begun, three times delivered, finished, and the summary for people.
+    assert_eq!(left.len(), 6, "{left:#?}");
+    let objects = left
+        .iter()
+        .filter(|line| line.starts_with('{') && line.ends_with('}'));
+    assert_eq!(objects.count(), 5, "{left:#?}");
+}
+
+#[test]
+fn a_terminal_without_colours_gets_none() {
+    for (variables, flag, is_coloured) in [
+        (&[][..], "auto", true),
+        (&[("NO_COLOR", "1")], "auto", false),
+        (&[("NO_COLOR", "1")], "always", true),
+        (&[], "never", false),
+    ] {
+        let sandbox = Sandbox::new();
+        let Some(terminal) = Terminal::open(&sandbox, variables) else {
+            return;
+        };
+        terminal.runs(&format!("mailpull --color {flag} -c missing"));
+        terminal.ended_with(78);
+        let screen = terminal.coloured_screen();
+        assert_eq!(
+            screen.contains("\x1b[1m\x1b[31mmailpull:"),
+            is_coloured,
+            "{screen:?}"
+        );
+    }
+}
+
+#[test]
+fn a_dumb_terminal_gets_no_bar() {
+    let sandbox = Sandbox::new();
+    let server = halting_server(GO_ON);
+    sandbox.account("work", server.address(), "");
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+    terminal.runs("TERM=dumb mailpull -v");
+    server.reached("middle");
+    terminal.shows("work: connecting to ");
+    let screen = terminal.screen();
+    assert!(!screen.contains('█'), "{screen}");
+    server.release("middle");
+    terminal.ended_with(0);
+    server.finish();
+}
+
+/// A sandbox whose account has no password.
+fn without_password() -> (Sandbox, ModelServer) {
+    let sandbox = Sandbox::new();
+    let server = ModelServer::start(mail::ordinary(1, 1));
+    sandbox.account("work", server.address(), ASKED);
+    let config = fs::read_to_string(sandbox.config_file()).expect("it was written");
+    sandbox.config(&config.replace(ASKED, ""));
+    (sandbox, server)
+}
+
+const QUESTION: &str = "Password for joe at 127.0.0.1:";
+
+#[test]
+fn a_password_is_asked_for_and_typed_blindly() {
+    let (sandbox, server) = without_password();
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+    terminal.runs("mailpull").shows(QUESTION);
+    assert_eq!(server.log().sessions, 0, "it asks before it connects");
+    terminal.types(PASSWORD).presses("Enter");
+    let left = terminal.ended_with(0);
+    assert_eq!(left[0], QUESTION);
+    assert!(left[1].starts_with("work: 1 new message, "), "{left:#?}");
+    assert!(!terminal.screen().contains("sesame"));
+    assert!(terminal.echoes());
+}
+
+#[test]
+fn a_wrong_password_is_an_error_that_helps() {
+    let (sandbox, _server) = without_password();
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+    terminal.runs("mailpull").shows(QUESTION);
+    terminal.types("hunter2").presses("Enter");
+    let left = terminal.ended_with(77);
+    assert_eq!(left.len(), 2, "{left:#?}");
+    assert!(
+        left[1].starts_with("mailpull: work: logging in as joe: "),
+        "{left:#?}"
+    );
+    assert!(left[1].contains("check user and password"), "{left:#?}");
+    assert!(!terminal.screen().contains("hunter2"));
+}
+
+#[test]
+fn a_question_can_be_left_by_ctrl_c() {
+    let (sandbox, _server) = without_password();
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+    terminal.runs("mailpull").shows(QUESTION);
+    terminal.types("half").presses("C-c");
+    assert_eq!(terminal.ended_with(130), [QUESTION]);
+    assert!(terminal.echoes());
+}
+
+#[test]
+fn a_question_can_be_left_by_ctrl_d() {
+    let (sandbox, _server) = without_password();
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+    terminal.runs("mailpull").shows(QUESTION).presses("C-d");
+    let error = "mailpull: work: cannot ask for the password: nothing was typed";
+    assert_eq!(terminal.ended_with(78), [QUESTION, error]);
+    assert!(terminal.echoes());
+}
+
+#[test]
+fn a_question_is_over_when_the_program_is_told_to_end() {
+    let (sandbox, _server) = without_password();
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+    terminal
+        .runs("sh -c 'echo $$ >pid; exec mailpull'")
+        .shows(QUESTION);
+    let pid = fs::read_to_string(sandbox.path("pid")).expect("it was written");
+    let pid = pid.trim().parse().ok().and_then(Pid::from_raw);
+    kill_process(pid.expect("it is a number"), Signal::TERM).expect("it runs");
+    assert_eq!(terminal.ended_with(143), [QUESTION]);
+    assert!(terminal.echoes());
+}
