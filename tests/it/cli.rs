@@ -501,6 +501,7 @@ fn every_event_has_its_fields() {
                 "from": "Sender 1 <sender1@example.com>",
                 "subject": delivered["subject"],
                 "target": sandbox.maildir("work").path().to_string_lossy(),
+                "program": null,
                 "file_name": file_name,
             }),
             json!({
@@ -579,6 +580,7 @@ fn the_events_of_other_commands_have_their_fields() {
             "deleted": null,
             "possibly_repeated": false,
             "target": sandbox.maildir("work").path().to_string_lossy(),
+                "program": null,
             "file_name": logged["file_name"],
             "octets": messages[0].stored().len(),
             "from": "Sender 1 <sender1@example.com>",
