@@ -95,6 +95,7 @@ impl<S: Read + Write> Authorization<S> {
     /// # Errors
     /// The connection fails or the server refuses.
     pub fn login_user(mut self, user: &str, password: &Secret) -> Result<Transaction<S>, Error> {
+        self.wire.hide(password.expose());
         for command in [Command::User(user), Command::Pass(password)] {
             let name = match command {
                 Command::Pass(_) => "the password",
@@ -113,6 +114,8 @@ impl<S: Read + Write> Authorization<S> {
     pub fn login_plain(mut self, user: &str, password: &Secret) -> Result<Transaction<S>, Error> {
         const NAME: &str = "the login (AUTH PLAIN)";
         let response = auth::plain(user, password);
+        self.wire.hide(password.expose());
+        self.wire.hide(&response);
         let mechanism = "PLAIN";
         let fits = "AUTH PLAIN \r\n".len() + response.len() <= limits::COMMAND_LINE;
         let initial = fits.then_some(response.as_slice());
@@ -136,6 +139,8 @@ impl<S: Read + Write> Authorization<S> {
             .ok_or(Error::Lacks("APOP: its greeting has no timestamp"))?;
         let digest = auth::apop(timestamp, password);
         let digest = digest.as_str();
+        self.wire.hide(password.expose());
+        self.wire.hide(digest.as_bytes());
         self.wire.send(&[Command::Apop { user, digest }])?;
         expect_positive(&mut self.wire, "the login (APOP)")?;
         self.into_transaction()

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 use zeroize::Zeroizing;
 
 use super::Error;
@@ -45,6 +45,8 @@ pub(super) struct Wire<S> {
     body: Option<Body>,
     /// Whether the last line ended in a bare LF.
     bare_lf: bool,
+    /// What is cut out of every status line: servers have echoed what they refused.
+    hidden: Vec<Zeroizing<Vec<u8>>>,
     trace: Option<Trace>,
 }
 
@@ -71,6 +73,7 @@ impl<S: Read + Write> Wire<S> {
             unanswered_octets: 0,
             body: None,
             bare_lf: false,
+            hidden: Vec::new(),
             trace,
         }
     }
@@ -123,6 +126,24 @@ impl<S: Read + Write> Wire<S> {
             .map_err(|source| Error::io("sending", waiting(), source))
     }
 
+    /// Cuts these octets out of every status line to come, so that a server that echoes a secret
+    /// does not have it shown. What is as short as a word of the server's own is left.
+    pub(super) fn hide(&mut self, secret: &[u8]) {
+        const SHORTEST: usize = 4;
+        if secret.len() >= SHORTEST {
+            self.hidden.push(Zeroizing::new(secret.to_vec()));
+        }
+    }
+
+    fn mask(&self, mut line: Vec<u8>) -> Vec<u8> {
+        for secret in &self.hidden {
+            while let Some(start) = memmem::find(&line, secret) {
+                line.splice(start..start + secret.len(), *b"...");
+            }
+        }
+        line
+    }
+
     /// Reads the greeting, which answers nothing.
     pub(super) fn greeting(&mut self) -> Result<Status, Error> {
         self.status("the greeting")
@@ -150,6 +171,7 @@ impl<S: Read + Write> Wire<S> {
             return Err(Error::Desynchronised(waiting_for.into()));
         }
         let line = self.line(waiting_for)?;
+        let line = self.mask(line);
         let status = Status::parse(&line);
         if let Some(trace) = &mut self.trace {
             match status {

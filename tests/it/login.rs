@@ -364,3 +364,26 @@ fn no_login_shows_its_password_however_much_is_shown() {
 fn base64(text: &str) -> String {
     STANDARD.encode(text)
 }
+
+#[test]
+fn a_secret_that_the_server_repeats_is_not_shown() {
+    for (capability, login) in [
+        (
+            "USER",
+            "C: USER joe\nS: +OK\nC: PASS open sesame\nS: -ERR no PASS open sesame here",
+        ),
+        (
+            "SASL PLAIN",
+            "C: AUTH PLAIN AGpvZQBvcGVuIHNlc2FtZQ==\nS: -ERR AGpvZQBvcGVuIHNlc2FtZQ== is bad",
+        ),
+    ] {
+        let server = Script::new([&greeting(&[capability]), login].concat()).serve();
+        let sandbox = Sandbox::with_work(server.address(), "");
+
+        let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
+
+        outcome.fails_with(77).never_says("open sesame");
+        outcome.never_says(PLAIN).stderr_has("...");
+        server.finish();
+    }
+}
