@@ -23,6 +23,10 @@ pub(super) fn ask(
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
     let saved = Saved::now();
+    // rpassword asks first and hides then: what is typed in between would be seen.
+    if let Some(saved) = &saved {
+        saved.hide();
+    }
     let (sender, answer) = mpsc::channel();
     thread::spawn(move || {
         let typed = rpassword::prompt_password(question);
@@ -31,7 +35,12 @@ pub(super) fn ask(
     });
     let unanswered = loop {
         match answer.recv_timeout(PULSE) {
-            Ok(Ok(typed)) => return Ok(typed),
+            Ok(Ok(typed)) => {
+                if let Some(saved) = &saved {
+                    saved.put_back();
+                }
+                return Ok(typed);
+            }
             Ok(Err(error)) => break explain(error),
             Err(RecvTimeoutError::Disconnected) => break explain(ErrorKind::Other.into()),
             Err(RecvTimeoutError::Timeout) if interrupted() => break Error::Interrupted,

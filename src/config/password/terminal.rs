@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 
-use rustix::termios::{self, OptionalActions, Termios};
+use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
 /// Whether somebody is there to be asked.
 pub(super) fn is_there() -> bool {
@@ -26,7 +26,22 @@ impl Saved {
         Some(Self { terminal, settings })
     }
 
-    /// Puts them back and begins a new line, as far as the terminal is still there.
+    /// Lets nothing that is typed from now on be seen.
+    pub(super) fn hide(&self) {
+        let mut settings = self.settings.clone();
+        settings.local_modes.remove(LocalModes::ECHO);
+        // A terminal that refuses this refuses to be read blindly, too, and that is an error.
+        let _ = termios::tcsetattr(&self.terminal, OptionalActions::Now, &settings);
+    }
+
+    /// Puts them back.
+    pub(super) fn put_back(&self) {
+        // The terminal may be what has gone away.
+        let _ = termios::tcsetattr(&self.terminal, OptionalActions::Now, &self.settings);
+    }
+
+    /// Puts them back, forgets what was typed, and begins a new line, as far as the terminal is
+    /// still there.
     pub(super) fn restore(&self) {
         // The terminal may be what has gone away, and the run ends anyway.
         let _ = termios::tcsetattr(&self.terminal, OptionalActions::Flush, &self.settings);

@@ -58,6 +58,9 @@ impl Terminal {
         terminal.wait("should have a prompt", |screen| {
             (!screen.trim().is_empty()).then_some(())
         });
+        // A prompt could come behind what is typed next, and in front of what that prints.
+        terminal.runs("PS1=");
+        terminal.ended_with(0);
         Some(terminal)
     }
 
