@@ -153,6 +153,22 @@ fn a_kill_in_the_recovery_from_a_kill_neither_loses_nor_repeats_mail() {
 }
 
 #[test]
+fn mail_that_was_read_is_recognised_days_after_a_kill_and_what_is_nowhere_comes_again() {
+    if tools::find("strace").is_none() || tools::find("faketime").is_none() {
+        return;
+    }
+    let world = half_delivered();
+    let maildir = world.sandbox.maildir("work");
+    // One in ten of 59; after 36 hours nobody knows who took them.
+    let deleted = maildir.read_all_and_delete_every(10);
+    assert_eq!(deleted.len(), 6);
+    let next = world.sandbox.mailpull_at("+2d", ["fetch"]).run();
+    next.succeeds().is_silent();
+    maildir.holds(&world.messages);
+    assert_eq!(world.server.count(), 0);
+}
+
+#[test]
 fn a_kill_neither_loses_nor_repeats_mail_that_is_kept() {
     sweep("Maildir, keep", "keep = true", Meanwhile::Nothing, 4);
 }
