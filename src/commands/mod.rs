@@ -83,7 +83,14 @@ impl Setting<'_> {
     fn open_ledger(&self, account: &Account, folder: &StateFolder) -> anyhow::Result<Ledger> {
         let server = account.dial.net.endpoint.to_string();
         let user = &account.dial.user;
-        Ok(Ledger::open(folder, &account.name, &server, user)?)
+        let ledger = Ledger::open(folder, &account.name, &server, user)?;
+        if let Some(former) = ledger.former_name() {
+            self.desk(&account.name).tell(Event::Warning(&format_args!(
+                "this maildrop was fetched as {former} before; what was fetched then is not \
+                     fetched again"
+            )));
+        }
+        Ok(ledger)
     }
 
     /// What connects and logs in to an account, as often as it is called; the password is got once.

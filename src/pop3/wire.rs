@@ -170,7 +170,11 @@ impl<S: Read + Write> Wire<S> {
         if self.body.is_some() {
             return Err(Error::Desynchronised(waiting_for.into()));
         }
-        let line = self.line(waiting_for)?;
+        let mut line = self.line(waiting_for)?;
+        if line.is_empty() {
+            // Exchange sends an empty line before its answer to DELE (MailKit#1636).
+            line = self.line(waiting_for)?;
+        }
         let line = self.mask(line);
         let status = Status::parse(&line);
         if let Some(trace) = &mut self.trace {

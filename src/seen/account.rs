@@ -10,6 +10,11 @@ use crate::maildrop::AccountKey;
 use crate::moment::Moment;
 
 impl Ledger {
+    /// The name by which the account was known until it was opened just now, if it had another.
+    pub fn former_name(&self) -> Option<&str> {
+        self.owner.former_name.as_deref()
+    }
+
     /// Whether the last session ended without QUIT.
     ///
     /// # Errors
@@ -18,7 +23,7 @@ impl Ledger {
         self.read(|connection| {
             connection.query_row(
                 "SELECT cut_off FROM account WHERE id = ?1",
-                [self.key.0],
+                [self.owner.key.0],
                 |row| row.get(0),
             )
         })
@@ -32,7 +37,7 @@ impl Ledger {
         self.read(|connection| {
             connection.query_row(
                 "SELECT keep FROM account WHERE id = ?1",
-                [self.key.0],
+                [self.owner.key.0],
                 |row| row.get(0),
             )
         })
@@ -43,11 +48,12 @@ impl Ledger {
     /// # Errors
     /// Nothing was written.
     pub fn end_run(&mut self, end: &RunEnd) -> Result<(), Error> {
-        let key = self.key.0;
+        let key = self.owner.key.0;
+        let Owner { server, user, .. } = self.owner.clone();
         self.write(|transaction| {
             transaction.execute(
-                "UPDATE account SET last_run = ?2, last_status = ?3, keep = coalesce(?4, keep),
-                     cut_off = coalesce(?5, cut_off),
+                "UPDATE account SET server = ?6, user = ?7, last_run = ?2, last_status = ?3,
+                     keep = coalesce(?4, keep), cut_off = coalesce(?5, cut_off),
                      failures = CASE ?3 WHEN 0 THEN 0 ELSE failures + 1 END
                  WHERE id = ?1",
                 params![
@@ -55,7 +61,9 @@ impl Ledger {
                     Moment::now().0,
                     end.exit.code(),
                     end.keep,
-                    end.was_cut_off
+                    end.was_cut_off,
+                    server,
+                    user,
                 ],
             )?;
             Ok(())
@@ -74,30 +82,63 @@ pub struct RunEnd {
     pub was_cut_off: Option<bool>,
 }
 
-/// The account with this name, made where there is none; written only where something differs.
+/// Whose rows they are.
+#[derive(Clone, Debug)]
+pub(super) struct Owner {
+    pub(super) key: AccountKey,
+    /// In the names of its files.
+    pub(super) tag: String,
+    pub(super) server: String,
+    pub(super) user: String,
+    /// The name by which it was known until now.
+    pub(super) former_name: Option<String>,
+}
+
+/// The account with this name, made where there is none. A maildrop that was fetched by its URL
+/// before it was given a name is the same under both.
 pub(super) fn find(
     connection: &Connection,
     name: &str,
     server: &str,
     user: &str,
-) -> rusqlite::Result<(AccountKey, String)> {
-    let read = |row: &Row<'_>| Ok((AccountKey(row.get(0)?), row.get(1)?));
-    let known = connection
-        .query_row(
-            "SELECT id, tag FROM account WHERE name = ?1 AND server = ?2 AND user = ?3",
-            [name, server, user],
-            read,
-        )
-        .optional()?;
-    if let Some(known) = known {
-        return Ok(known);
-    }
-    let tag = Digest::of(name.as_bytes()).hex(4);
-    connection.query_row(
-        "INSERT INTO account (name, server, user, tag) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (name) DO UPDATE SET server = ?2, user = ?3
-         RETURNING id, tag",
-        [name, server, user, &tag],
-        read,
-    )
+) -> rusqlite::Result<Owner> {
+    let one_shot = format!("{user}@{server}");
+    let known = |name: &str| {
+        connection
+            .query_row(
+                "SELECT id, tag FROM account WHERE name = ?1",
+                [name],
+                read_key,
+            )
+            .optional()
+    };
+    let mut former_name = None;
+    let (key, tag) = match (known(name)?, known(&one_shot)?) {
+        (Some(named), _) => named,
+        (None, Some(one_shot_row)) => {
+            connection.execute(
+                "UPDATE account SET name = ?1 WHERE name = ?2",
+                [name, &one_shot],
+            )?;
+            former_name = Some(one_shot);
+            one_shot_row
+        }
+        (None, None) => connection.query_row(
+            "INSERT INTO account (name, server, user, tag) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (name) DO UPDATE SET name = name RETURNING id, tag",
+            [name, server, user, &Digest::of(name.as_bytes()).hex(4)],
+            read_key,
+        )?,
+    };
+    Ok(Owner {
+        key,
+        tag,
+        server: server.to_owned(),
+        user: user.to_owned(),
+        former_name,
+    })
+}
+
+fn read_key(row: &Row<'_>) -> rusqlite::Result<(AccountKey, String)> {
+    Ok((AccountKey(row.get(0)?), row.get(1)?))
 }

@@ -46,7 +46,7 @@ impl Ledger {
                     "SELECT unique_id, copy, state, delivered, next_try, size, attempts FROM seen
                      WHERE account = ?1 ORDER BY unique_id, copy",
                 )?
-                .query_map([self.key.0], |row| {
+                .query_map([self.owner.key.0], |row| {
                     Ok(Entry {
                         unique_id: ServerText::new(row.get_ref(0)?.as_blob()?),
                         copy: row.get(1)?,
@@ -64,7 +64,7 @@ impl Ledger {
     /// # Errors
     /// Nothing was forgotten.
     pub fn forget(&mut self, unique_id: &UniqueId) -> Result<usize, Error> {
-        let key = self.key.0;
+        let key = self.owner.key.0;
         self.write(|transaction| {
             let mut forgotten = 0;
             for table in ["delivery", "notice", "seen"] {
@@ -83,7 +83,7 @@ impl Ledger {
     /// # Errors
     /// Nothing was marked.
     pub fn mark_seen(&mut self, listing: &Listing) -> Result<usize, Error> {
-        let (key, now) = (self.key.0, Moment::now());
+        let (key, now) = (self.owner.key.0, Moment::now());
         self.write(|transaction| {
             let mut mark = transaction.prepare(
                 "INSERT OR IGNORE INTO seen (account, unique_id, copy, state, size, listed)

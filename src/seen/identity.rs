@@ -34,7 +34,12 @@ impl Ledger {
                      WHERE s.account = ?1 AND s.unique_id = ?2 AND s.state IN (2, 3)
                        AND d.digest = ?3
                      ORDER BY s.copy <> ?4, s.copy LIMIT 1",
-                    params![self.key.0, unique_id, parcel.digest.0, parcel.identity.copy],
+                    params![
+                        self.owner.key.0,
+                        unique_id,
+                        parcel.digest.0,
+                        parcel.identity.copy
+                    ],
                     |row| {
                         Ok(Match {
                             identity: Identity {
@@ -67,7 +72,7 @@ impl Ledger {
                  ORDER BY d.id",
             )?;
             let size = size.map(u64::cast_signed);
-            let found = found.query_map(params![self.key.0, header.0, size], |row| {
+            let found = found.query_map(params![self.owner.key.0, header.0, size], |row| {
                 let unique_id = UniqueId::new(row.get_ref(0)?.as_blob()?);
                 let copy = row.get(1)?;
                 Ok(unique_id.map(|unique_id| Identity { unique_id, copy }))
@@ -81,7 +86,7 @@ impl Ledger {
     /// # Errors
     /// Nothing was written.
     pub fn rename(&mut self, renamed: &[(Identity, Identity)]) -> Result<(), Error> {
-        let key = self.key.0;
+        let key = self.owner.key.0;
         self.write(|transaction| {
             for table in ["seen", "delivery"] {
                 let mut rename = transaction.prepare(&format!(
@@ -110,7 +115,7 @@ impl Ledger {
         self.read(|connection| {
             connection.query_row(
                 "SELECT coalesce(max(copy) + 1, 0) FROM seen WHERE account = ?1 AND unique_id = ?2",
-                params![self.key.0, unique_id.as_octets()],
+                params![self.owner.key.0, unique_id.as_octets()],
                 |row| row.get(0),
             )
         })

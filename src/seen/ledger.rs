@@ -7,12 +7,13 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
-use super::{Error, Lock, StateFolder, account, schema};
+use super::account::{self, Owner};
+use super::{Error, Lock, StateFolder, schema};
 use crate::custody::{Durable, Outcome, Parcel, Past, Place, Recorded, Staged};
 use crate::digest::Digest;
 use crate::headers::Header;
 use crate::known::{Known, KnownMessages, PATIENCE, SET_ASIDE_FOR, State};
-use crate::maildrop::{AccountKey, Identity, Message, MessageNumber, UniqueId};
+use crate::maildrop::{Identity, Message, MessageNumber, UniqueId};
 use crate::moment::Moment;
 use crate::text::ServerText;
 
@@ -21,32 +22,30 @@ use crate::text::ServerText;
 pub struct Ledger {
     connection: Connection,
     folder: StateFolder,
-    pub(super) key: AccountKey,
-    tag: String,
+    pub(super) owner: Owner,
 }
 
 impl Ledger {
     /// Opens the rows of the account with this name, new ones if there are none. `server` and
-    /// `user` are remembered with it.
+    /// `user` are remembered when its next run ends.
     ///
     /// # Errors
     /// The database cannot be opened or written.
     pub fn open(folder: &StateFolder, name: &str, server: &str, user: &str) -> Result<Self, Error> {
         let path = folder.database();
         let connection = schema::open(&path)?;
-        let (key, tag) = account::find(&connection, name, server, user)
+        let owner = account::find(&connection, name, server, user)
             .map_err(|source| Error::open(&path, source))?;
         Ok(Self {
             connection,
             folder: folder.clone(),
-            key,
-            tag,
+            owner,
         })
     }
 
     /// Eight hexadecimal digits that the names of the account's files carry.
     pub fn tag(&self) -> &str {
-        &self.tag
+        &self.owner.tag
     }
 
     /// Takes the account's lock, without waiting.
@@ -54,7 +53,7 @@ impl Ledger {
     /// # Errors
     /// Another run has it.
     pub fn lock(&self) -> Result<Lock, Error> {
-        Lock::take(&self.folder.lock(self.key.0))
+        Lock::take(&self.folder.lock(self.owner.key.0))
     }
 
     /// Loads all that is known of the account's messages.
@@ -68,7 +67,7 @@ impl Ledger {
                 "SELECT unique_id, copy, state, size, delivered, undeletable, next_try FROM seen
                  WHERE account = ?1 ORDER BY unique_id, copy",
             )?;
-            let mut rows = rows.query([self.key.0])?;
+            let mut rows = rows.query([self.owner.key.0])?;
             while let Some(row) = rows.next()? {
                 let facts = Known {
                     copy: row.get(1)?,
@@ -96,7 +95,7 @@ impl Ledger {
                      FROM seen s JOIN delivery d USING (account, unique_id, copy)
                      WHERE s.account = ?1 AND s.state = 1 ORDER BY d.id",
                 )?
-                .query_map([self.key.0], recall)?
+                .query_map([self.owner.key.0], recall)?
                 .filter_map(Result::transpose)
                 .collect()
         })
@@ -114,7 +113,7 @@ impl Ledger {
         outcomes: &[Outcome],
     ) -> Result<Vec<Staged>, Error> {
         let now = Moment::now();
-        let key = self.key.0;
+        let key = self.owner.key.0;
         self.write(|transaction| {
             settle(transaction, key, outcomes, now)?;
             let mut seen = transaction.prepare(
@@ -166,7 +165,7 @@ impl Ledger {
         if outcomes.is_empty() && next.is_empty() {
             return Ok(());
         }
-        let key = self.key.0;
+        let key = self.owner.key.0;
         self.write(|transaction| {
             settle(transaction, key, outcomes, Moment::now())?;
             for staged in next {
@@ -206,7 +205,7 @@ impl Ledger {
             let mut recorded = Vec::new();
             for (number, identity) in messages {
                 let unique_id = identity.unique_id.as_octets();
-                if is_delivered.exists(params![self.key.0, unique_id, identity.copy])? {
+                if is_delivered.exists(params![self.owner.key.0, unique_id, identity.copy])? {
                     recorded.push(Recorded::new(number, identity));
                 }
             }
@@ -222,7 +221,7 @@ impl Ledger {
         if deleted.is_empty() {
             return Ok(());
         }
-        let (key, now) = (self.key.0, Moment::now());
+        let (key, now) = (self.owner.key.0, Moment::now());
         self.write(|transaction| {
             let mut seen = transaction.prepare(
                 "UPDATE seen SET state = 3, gone = ?4
@@ -246,7 +245,7 @@ impl Ledger {
     /// # Errors
     /// Nothing was written.
     pub fn note_failure(&mut self, message: &Message) -> Result<u32, Error> {
-        let (key, now) = (self.key.0, Moment::now());
+        let (key, now) = (self.owner.key.0, Moment::now());
         let identity = &message.identity;
         let (unique_id, copy) = (identity.unique_id.as_octets(), identity.copy);
         let size = message.size.map(u64::cast_signed);
@@ -274,7 +273,7 @@ impl Ledger {
     /// # Errors
     /// Nothing was written.
     pub fn note_size(&mut self, message: &Message) -> Result<(), Error> {
-        let (key, now) = (self.key.0, Moment::now());
+        let (key, now) = (self.owner.key.0, Moment::now());
         let unique_id = message.identity.unique_id.as_octets();
         let size = message.size.map(u64::cast_signed);
         self.write(|transaction| {
@@ -293,7 +292,7 @@ impl Ledger {
     /// # Errors
     /// Nothing was written.
     pub fn mark_undeletable(&mut self, identity: &Identity) -> Result<(), Error> {
-        let key = self.key.0;
+        let key = self.owner.key.0;
         self.write(|transaction| {
             transaction.execute(
                 "UPDATE seen SET undeletable = 1
@@ -309,7 +308,7 @@ impl Ledger {
     /// # Errors
     /// Nothing was written.
     pub fn notice(&mut self, identity: &Identity) -> Result<bool, Error> {
-        let key = self.key.0;
+        let key = self.owner.key.0;
         self.write(|transaction| {
             let new = transaction.execute(
                 "INSERT OR IGNORE INTO notice (account, unique_id, copy) VALUES (?1, ?2, ?3)",

@@ -212,3 +212,24 @@ fn a_message_behind_whose_end_the_server_goes_on_is_never_deleted_from_it() {
 
     server.finish();
 }
+
+#[test]
+fn a_maildrop_that_was_fetched_by_its_url_is_known_when_it_is_given_a_name() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    let url = format!("pop://joe@{}", server.address());
+    let maildir = sandbox.work().path().display().to_string();
+    let one_shot = ["fetch", &url, "-o", "security=none", "--maildir", &maildir];
+    let by_url = sandbox.mailpull(one_shot);
+    by_url
+        .env("MAILPULL_PASSWORD", "open sesame")
+        .run()
+        .succeeds();
+
+    let outcome = sandbox.fetch();
+
+    outcome.succeeds().complains_in_lines(1);
+    outcome.stderr_has("this maildrop was fetched as joe@127.0.0.1:");
+    sandbox.work().holds(&notes(["a", "b"]));
+    sandbox.fetch().succeeds().is_silent();
+}
