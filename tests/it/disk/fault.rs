@@ -75,6 +75,10 @@ fn allowed(line: &str, threads: Threads, error: &str) -> &'static [i32] {
         // SQLite flushes the folder of a new file as well as it can.
         return &[0];
     }
+    if line.contains("socket:") {
+        // The run took another way, and the server was cut off instead.
+        return &[75];
+    }
     match (error, threads) {
         // Closing the database, its pages are copied back; that can wait for the next run.
         ("ENOSPC", Threads::Main) if writes_database => &[0, 75],
