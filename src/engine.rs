@@ -385,7 +385,7 @@ impl Poll<'_> {
         let mut refused = Vec::new();
         session
             .delete(due, |recorded, answer| match answer {
-                Ok(()) => marked.push(recorded.clone()),
+                Ok(()) => marked.push(recorded),
                 Err(refusal) => refused.push((recorded, refusal.text)),
             })
             .map_err(while_doing("deleting"))?;

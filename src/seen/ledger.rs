@@ -217,7 +217,7 @@ impl Ledger {
     ///
     /// # Errors
     /// Nothing was written; the next listing tells it again.
-    pub fn bury(&mut self, deleted: &[Recorded]) -> Result<(), Error> {
+    pub fn bury(&mut self, deleted: &[&Recorded]) -> Result<(), Error> {
         if deleted.is_empty() {
             return Ok(());
         }
@@ -231,7 +231,7 @@ impl Ledger {
                 "UPDATE delivery SET deleted = ?4
                  WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
             )?;
-            for identity in deleted.iter().map(Recorded::identity) {
+            for identity in deleted.iter().map(|recorded| recorded.identity()) {
                 let values = params![key, identity.unique_id.as_octets(), identity.copy, now.0];
                 seen.execute(values)?;
                 delivery.execute(values)?;
