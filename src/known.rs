@@ -12,6 +12,12 @@ pub const PATIENCE: u32 = 5;
 /// How long a message that was set aside waits for its next try.
 pub const SET_ASIDE_FOR: Duration = Duration::from_secs(24 * 3600);
 
+/// Whether a message may be tried now that was not to be tried before `until`. Nothing waits for
+/// longer than a day: a clock that was set back does not count.
+pub fn may_be_tried(until: Moment, now: Moment) -> bool {
+    until <= now || until > now.plus(SET_ASIDE_FOR)
+}
+
 /// Where a message stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum State {

@@ -1,7 +1,7 @@
 //! What to do with each listed message: pure decisions.
 //! Sends nothing, reads no clock, opens no file.
 
-use crate::known::{Known, KnownMessages, State};
+use crate::known::{Known, KnownMessages, State, may_be_tried};
 use crate::maildrop::{Listing, Position};
 use crate::moment::Moment;
 use crate::policy::{Order, Policy};
@@ -17,6 +17,8 @@ pub struct Pick {
     pub position: Position,
     /// Its copy number: a known message's own, or one that is free.
     pub copy: u32,
+    /// A copy number that no other message has or gets, should it turn out to be another one.
+    pub free_copy: u32,
 }
 
 /// What to do with the messages of a listing.
@@ -44,22 +46,26 @@ pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Mome
     let mut troubled = Vec::new();
     for position in listing.positions() {
         let rows = known.of(listing.unique_id(position));
-        let Some(row) = counterpart(rows.clone(), listing.repetition(position)) else {
+        let repetition = listing.repetition(position);
+        let free_copy = free_copy(rows.clone(), repetition);
+        let Some(row) = counterpart(rows.clone(), repetition) else {
             new.push(Pick {
                 position,
-                copy: free_copy(rows, listing.repetition(position)),
+                copy: free_copy,
+                free_copy,
             });
             continue;
         };
         let pick = Pick {
             position,
             copy: row.copy,
+            free_copy,
         };
         if row.state == State::Gone && !row.is_undeletable {
             plan.compare.push(pick);
         } else if policy.is_too_large(row) {
             plan.too_large.push(pick);
-        } else if matches!(row.state, State::Troubled(until) if until <= now) {
+        } else if matches!(row.state, State::Troubled(until) if may_be_tried(until, now)) {
             troubled.push(pick);
         } else if !policy.is_due(row, now) {
             plan.kept += 1;
@@ -104,10 +110,10 @@ fn counterpart<'a>(
     live.chain(gone).nth(repetition as usize)
 }
 
-/// A copy number for a listed message beyond all known ones under its unique-id.
-fn free_copy<'a>(rows: impl ExactSizeIterator<Item = &'a Known>, repetition: u32) -> u32 {
-    let beyond = repetition - u32::try_from(rows.len()).unwrap_or(repetition);
-    rows.map(|known| known.copy + 1).max().unwrap_or(0) + beyond
+/// A copy number beyond all known ones under a unique-id, for the n-th listed message under it.
+fn free_copy<'a>(rows: impl Iterator<Item = &'a Known>, repetition: u32) -> u32 {
+    let beyond = rows.map(|known| known.copy.saturating_add(1)).max();
+    beyond.unwrap_or(0).saturating_add(repetition)
 }
 
 impl Plan {
@@ -312,7 +318,8 @@ mod tests {
         let thrice = plan(&thrice, &known, &Policy::default(), NOW);
         let copies = |picks: &[Pick]| picks.iter().map(|pick| pick.copy).collect::<Vec<_>>();
         assert_eq!(copies(&thrice.compare), [0]);
-        assert_eq!(copies(&thrice.fetch), [2]);
+        assert_eq!(copies(&thrice.fetch), [4]);
+        assert_eq!(thrice.compare[0].free_copy, 3);
     }
 
     #[test]

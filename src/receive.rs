@@ -2,7 +2,7 @@
 //! batches.
 //! Does not know what becomes of them.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
@@ -118,11 +118,11 @@ impl Receiver<'_> {
         session: &mut Transaction<S>,
         batch: &mut Batch,
     ) -> Result<Missing, Error> {
-        let compared: HashSet<_> = self
+        let compared: HashMap<_, _> = self
             .plan
             .compare
             .iter()
-            .map(|pick| self.listing.number(pick.position))
+            .map(|pick| (self.listing.number(pick.position), pick.free_copy))
             .collect();
         let picks = self.plan.fetch.iter().chain(&self.plan.compare);
         let listing = self.listing;
@@ -148,10 +148,9 @@ impl Receiver<'_> {
                     (Some(incoming), _) => {
                         *self.last = Some(message.identity.clone());
                         let number = message.number;
-                        let purpose = if compared.contains(&number) {
-                            Purpose::Comparison
-                        } else {
-                            Purpose::Delivery
+                        let purpose = match compared.get(&number) {
+                            Some(&free_copy) => Purpose::Comparison { free_copy },
+                            None => Purpose::Delivery,
                         };
                         batch.push(Arrival {
                             number,

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use crate::custody::{Durable, Outcome, Receipt, Staged};
 use crate::delivery::{self, Target};
 use crate::exit::Exit;
-use crate::maildrop::{Identity, MessageNumber};
+use crate::known::may_be_tried;
+use crate::maildrop::MessageNumber;
 use crate::moment::Moment;
 use crate::report::{Desk, Event, Summary};
 use crate::seen::{self, Ledger, Match};
@@ -38,7 +39,10 @@ pub struct Arrival {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Purpose {
     /// To see whether it is what was delivered before.
-    Comparison,
+    Comparison {
+        /// Its copy number if it is not.
+        free_copy: u32,
+    },
     /// To be delivered.
     Delivery,
 }
@@ -162,9 +166,13 @@ impl<'a> Settler<'a> {
             .ledger
             .staged()?
             .into_iter()
-            .filter(|staged| staged.past().next_try <= now)
+            .filter(|staged| may_be_tried(staged.past().next_try, now))
             .partition(|staged| staged.place().is_at(self.target.place()));
-        self.deliver(here)?;
+        match self.deliver(here) {
+            // Those that were tried first may be what is refused: new mail gets its own chance.
+            Err(Error::Refusing) => self.transient_in_a_row = 0,
+            delivered => delivered?,
+        }
         self.recover_elsewhere(elsewhere)?;
         self.record()?;
         let staged: HashSet<_> = self
@@ -226,27 +234,18 @@ impl<'a> Settler<'a> {
     /// not is new mail under an old unique-id.
     fn compare(&mut self, batch: Batch) -> Result<Vec<Receipt>, Error> {
         let mut receipts = Vec::with_capacity(batch.arrivals.len());
-        let mut renumbered: Vec<Identity> = Vec::new();
         for arrival in batch.arrivals {
-            if arrival.purpose == Purpose::Delivery {
+            let Purpose::Comparison { free_copy } = arrival.purpose else {
                 receipts.push(arrival.receipt);
                 continue;
+            };
+            match self.ledger.find_match(arrival.receipt.parcel())? {
+                Some(found) => {
+                    self.settled.proven.push((arrival.number, found));
+                    self.target.intake().discard(arrival.receipt)?;
+                }
+                None => receipts.push(arrival.receipt.renumbered(free_copy)),
             }
-            let parcel = arrival.receipt.parcel();
-            if let Some(found) = self.ledger.find_match(parcel)? {
-                self.settled.proven.push((arrival.number, found));
-                self.target.intake().discard(arrival.receipt)?;
-                continue;
-            }
-            let unique_id = parcel.identity.unique_id.clone();
-            let taken = renumbered
-                .iter()
-                .filter(|other| other.unique_id == unique_id)
-                .count();
-            let copy =
-                self.ledger.free_copy(&unique_id)? + u32::try_from(taken).unwrap_or(u32::MAX);
-            renumbered.push(Identity { unique_id, copy });
-            receipts.push(arrival.receipt.renumbered(copy));
         }
         Ok(receipts)
     }
@@ -263,7 +262,7 @@ impl<'a> Settler<'a> {
     }
 
     fn deliver(&mut self, mut staged: Vec<Staged>) -> Result<(), Error> {
-        while !staged.is_empty() {
+        while !staged.is_empty() && self.target.takes_more() {
             let behind = staged.split_off(self.target.stride().min(staged.len()));
             let group = std::mem::replace(&mut staged, behind);
             if self.target.stride() == 1 {

@@ -170,6 +170,10 @@ impl Target for Maildir {
         usize::MAX
     }
 
+    fn takes_more(&self) -> bool {
+        true
+    }
+
     fn release(&self, _recorded: &[Outcome]) {}
 }
 

@@ -22,7 +22,9 @@ use crate::headers::HeaderReader;
 use crate::interrupt::{Broken, Interrupt};
 use crate::text::ServerText;
 
-/// How long an MDA may still work after a signal asked the run to end.
+/// How long after a signal asked the run to end an MDA may still be started.
+const LAST_START: Duration = Duration::from_secs(1);
+/// How long one may still work after it.
 const GRACE: Duration = Duration::from_secs(3);
 /// How long it may take to end once it was asked to, before it is killed.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -303,6 +305,10 @@ impl Target for Mda {
         1
     }
 
+    fn takes_more(&self) -> bool {
+        !self.interrupt.is_over(LAST_START)
+    }
+
     fn release(&self, recorded: &[Outcome]) {
         for outcome in recorded {
             if let Outcome::Delivered(delivered) = outcome {
@@ -340,7 +346,7 @@ fn find_program(program: &str) -> Result<(), Error> {
 fn scratch_file(folder: &Folder, tag: &str) -> Result<File, DeliveryError> {
     // With the account's tag, so that it is swept up if a kill comes before its removal.
     let name = format!(
-        "words.P{}_mp{tag}.{}",
+        "words.P{}_mp{tag}.words.{}",
         std::process::id(),
         unique_name::host()
     );

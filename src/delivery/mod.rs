@@ -44,6 +44,9 @@ pub trait Target: Send + Sync {
     /// it had a message before takes one: after a kill, only that one is delivered again.
     fn stride(&self) -> usize;
 
+    /// Whether it still takes messages: a slow one does not once the run is ending.
+    fn takes_more(&self) -> bool;
+
     /// Lets go of what is needed no longer, now that these outcomes are recorded.
     fn release(&self, recorded: &[Outcome]);
 }

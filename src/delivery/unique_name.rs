@@ -62,12 +62,18 @@ impl UniqueNames {
         let Some(name) = str::from_utf8(name).ok() else {
             return false;
         };
-        let is_ours = name.contains(&format!("_mp{}.", self.tag)) && name.ends_with(&self.host);
-        let pid = name
+        let mark = format!("_mp{}.", self.tag);
+        let Some((head, tail)) = name.split_once(&mark) else {
+            return false;
+        };
+        let is_here = tail
+            .split_once('.')
+            .is_some_and(|(_, host)| host == self.host);
+        let pid = head
             .split_once('P')
             .map(|(_, behind)| behind.split(|c: char| !c.is_ascii_digit()).next())
             .and_then(|digits| digits?.parse().ok());
-        is_ours && pid.is_some_and(|pid| pid == self.pid || !is_alive(pid))
+        is_here && pid.is_some_and(|pid| pid == self.pid || !is_alive(pid))
     }
 }
 
@@ -133,6 +139,14 @@ mod tests {
             (of_process(""), false),
             (own.replace("_mp0badcafe", "_mpdeadbeef"), false),
             (format!("{own}.elsewhere"), false),
+            (
+                own.replace(&names.host, &format!("web{}", names.host)),
+                false,
+            ),
+            (
+                own.replace(&names.host, &format!("web.{}", names.host)),
+                false,
+            ),
             ("1.P2147483647.host".into(), false),
         ] {
             assert_eq!(names.is_abandoned(name.as_bytes()), is_abandoned, "{name}");

@@ -19,7 +19,8 @@ use crate::text::ServerText;
 /// AUTHORIZATION: the server has greeted and waits for a login.
 pub struct Authorization<S> {
     wire: Wire<S>,
-    greeting: ServerText,
+    /// Unless it was said before STLS.
+    greeting: Option<ServerText>,
     capabilities: Capabilities,
 }
 
@@ -49,7 +50,7 @@ impl<S: Read + Write> Authorization<S> {
         match wire.greeting()? {
             Status::Positive(greeting) => Ok(Self {
                 wire,
-                greeting,
+                greeting: Some(greeting),
                 capabilities: Capabilities::default(),
             }),
             status => Err(unexpected("to open a session", status)),
@@ -61,7 +62,7 @@ impl<S: Read + Write> Authorization<S> {
     pub fn resume(stream: S, trace: Option<Trace>) -> Self {
         Self {
             wire: Wire::new(stream, trace),
-            greeting: ServerText::default(),
+            greeting: None,
             capabilities: Capabilities::default(),
         }
     }
@@ -135,7 +136,12 @@ impl<S: Read + Write> Authorization<S> {
     /// # Errors
     /// The greeting has no timestamp, the connection fails, or the server refuses.
     pub fn login_apop(mut self, user: &str, password: &Secret) -> Result<Transaction<S>, Error> {
-        let timestamp = auth::timestamp(self.greeting.as_octets())
+        let Some(greeting) = &self.greeting else {
+            return Err(Error::Lacks(
+                "APOP behind STLS: what it greeted with cannot be trusted",
+            ));
+        };
+        let timestamp = auth::timestamp(greeting.as_octets())
             .ok_or(Error::Lacks("APOP: its greeting has no timestamp"))?;
         let digest = auth::apop(timestamp, password);
         let digest = digest.as_str();

@@ -60,6 +60,7 @@ struct Unanswered {
     shown: String,
     octets: usize,
     is_multi_line: bool,
+    is_deletion: bool,
 }
 
 impl<S: Read + Write> Wire<S> {
@@ -113,6 +114,7 @@ impl<S: Read + Write> Wire<S> {
                 shown,
                 octets,
                 is_multi_line: command.is_multi_line(),
+                is_deletion: matches!(command, Command::Dele(_)),
             });
         }
         let waiting = || {
@@ -146,7 +148,8 @@ impl<S: Read + Write> Wire<S> {
 
     /// Reads the greeting, which answers nothing.
     pub(super) fn greeting(&mut self) -> Result<Status, Error> {
-        self.status("the greeting")
+        let line = self.line("the greeting")?;
+        self.status("the greeting", line)
     }
 
     /// Reads the status line of the reply to the oldest unanswered command. Behind a positive one
@@ -156,7 +159,15 @@ impl<S: Read + Write> Wire<S> {
             return Err(Error::Desynchronised("nothing was asked".into()));
         };
         self.unanswered_octets -= command.octets;
-        let status = self.status(&command.shown)?;
+        if self.body.is_some() {
+            return Err(Error::Desynchronised(command.shown));
+        }
+        let mut line = self.line(&command.shown)?;
+        if line.is_empty() && command.is_deletion {
+            // Exchange sends an empty line before its answer to DELE (MailKit#1636).
+            line = self.line(&command.shown)?;
+        }
+        let status = self.status(&command.shown, line)?;
         if command.is_multi_line && matches!(status, Status::Positive(_)) {
             self.body = Some(Body {
                 unstuffer: Unstuffer::new(self.bare_lf),
@@ -166,15 +177,7 @@ impl<S: Read + Write> Wire<S> {
         Ok(status)
     }
 
-    fn status(&mut self, waiting_for: &str) -> Result<Status, Error> {
-        if self.body.is_some() {
-            return Err(Error::Desynchronised(waiting_for.into()));
-        }
-        let mut line = self.line(waiting_for)?;
-        if line.is_empty() {
-            // Exchange sends an empty line before its answer to DELE (MailKit#1636).
-            line = self.line(waiting_for)?;
-        }
+    fn status(&mut self, waiting_for: &str, line: Vec<u8>) -> Result<Status, Error> {
         let line = self.mask(line);
         let status = Status::parse(&line);
         if let Some(trace) = &mut self.trace {

@@ -81,7 +81,8 @@ impl Ledger {
         })
     }
 
-    /// The messages that an earlier run staged and nobody knows to be delivered, oldest first.
+    /// The messages that an earlier run staged and nobody knows to be delivered: those first that
+    /// were not tried for longest.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -93,7 +94,7 @@ impl Ledger {
                             d.header_digest, d.sender, d.subject, d.target, d.inode,
                             d.staged, s.handed_over, d.program, s.attempts, s.next_try
                      FROM seen s JOIN delivery d USING (account, unique_id, copy)
-                     WHERE s.account = ?1 AND s.state = 1 ORDER BY d.id",
+                     WHERE s.account = ?1 AND s.state = 1 ORDER BY s.next_try, d.id",
                 )?
                 .query_map([self.owner.key.0], recall)?
                 .filter_map(Result::transpose)
@@ -120,7 +121,7 @@ impl Ledger {
                 "INSERT INTO seen (account, unique_id, copy, state, size, listed)
                  VALUES (?1, ?2, ?3, 1, ?4, ?5)
                  ON CONFLICT DO UPDATE SET state = 1, size = ?4, attempts = 0, next_try = 0,
-                     handed_over = 0",
+                     handed_over = 0 WHERE state = 4",
             )?;
             let mut delivery = transaction.prepare(
                 "INSERT OR REPLACE INTO delivery (account, unique_id, copy, program, target, inode,
@@ -131,7 +132,11 @@ impl Ledger {
                 let unique_id = parcel.identity.unique_id.as_octets();
                 let copy = parcel.identity.copy;
                 let size = parcel.size.map(u64::cast_signed);
-                seen.execute(params![key, unique_id, copy, size, now.0])?;
+                let staged = seen.execute(params![key, unique_id, copy, size, now.0])?;
+                if staged != 1 {
+                    // Another message has this place; it must not be forgotten for this one.
+                    return Err(rusqlite::Error::StatementChangedRows(staged));
+                }
                 delivery.execute(params![
                     key,
                     unique_id,
@@ -383,10 +388,11 @@ fn settle(
     Ok(())
 }
 
-/// When a message that failed so often in a row is tried again.
+/// When a message that failed so often in a row is tried again: at the next run, behind those that
+/// were not tried for longer, or after a day.
 fn next_try(failures: u32, now: Moment) -> Moment {
     if failures < PATIENCE {
-        Moment::default()
+        now
     } else {
         now.plus(SET_ASIDE_FOR)
     }

@@ -233,3 +233,39 @@ fn a_maildrop_that_was_fetched_by_its_url_is_known_when_it_is_given_a_name() {
     sandbox.work().holds(&notes(["a", "b"]));
     sandbox.fetch().succeeds().is_silent();
 }
+
+#[test]
+fn an_empty_line_before_an_answer_is_passed_over() {
+    let session = format!(
+        "{LOGIN} C: LIST
+         S: +OK\n S: 1 a\n S: .\n S: +OK\n S: 1 17\n S: .
+         C: RETR 1\n S: +OK\n note a
+         C: DELE 1\n raw: \\r\\n+OK\\r\\n
+         C: QUIT\n S: +OK"
+    );
+    let server = Script::new(session).serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+}
+
+#[test]
+fn two_messages_under_the_unique_id_of_a_deleted_one_are_two_deliveries() {
+    let message = |body: &str| Message::new("a", format!("Subject: {body}\r\n\r\n{body}\r\n"));
+    let [first, second, third] = ["first", "second", "third"].map(message);
+    let server = ModelServer::start(vec![first.clone()]);
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    sandbox.fetch().succeeds();
+    assert_eq!(server.count(), 0);
+    server.add(second.clone());
+    server.add(third.clone());
+
+    for _ in 0..2 {
+        sandbox.fetch().succeeds().is_silent();
+    }
+
+    sandbox.work().holds(&[first, second, third]);
+    assert_eq!(server.count(), 0);
+}

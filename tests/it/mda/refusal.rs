@@ -53,10 +53,9 @@ fn three_temporary_refusals_in_a_row_end_the_run() {
         .stderr_has("mailpull: work: storing messages: nothing can be delivered for now");
     let runs = || std::fs::read(sandbox.home().join("runs")).map_or(0, |runs| runs.len());
     assert_eq!((runs(), spool(&sandbox).len(), server.count()), (3, 7, 7));
-    // The spool comes first: the server is not even asked.
-    let sessions = server.log().sessions;
+    // Three others have their turn, and what is in the spool is not downloaded again.
     sandbox.mailpull(["fetch"]).run().fails_with(75);
-    assert_eq!((runs(), server.log().sessions), (6, sessions));
+    assert_eq!((runs(), server.log().retrieved.len()), (6, 7));
 
     configure_script(&sandbox, &server, DELIVER, "keep = false");
     sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
@@ -164,4 +163,26 @@ fn refused_messages_are_not_forgotten_when_the_account_has_a_maildir_now() {
     sandbox.mailpull(["fetch"]).run().succeeds();
     inbox(&sandbox).holds(&messages);
     assert_eq!(server.count(), 0);
+}
+
+#[test]
+fn messages_that_are_always_refused_for_now_keep_no_other_away() {
+    let stubborn = ordinary(1, 4);
+    let server = ModelServer::start(stubborn);
+    let sandbox = Sandbox::new();
+    let script = r#"
+        file=$(mktemp "$HOME/Mail/inbox/tmp/XXXXXX") && cat >"$file"
+        case $(grep -m 1 ^Subject: "$file") in
+        *'Letter '[1-4]' '*) rm "$file"; exit 75 ;;
+        esac
+        mv "$file" "$HOME/Mail/inbox/new""#;
+    configure_script(&sandbox, &server, script, "");
+    sandbox.mailpull(["fetch"]).run().fails_with(75);
+    let later = ordinary(1, 9).split_off(4);
+    later.iter().for_each(|message| server.add(message.clone()));
+
+    sandbox.mailpull(["fetch"]).run().fails_with(75);
+
+    inbox(&sandbox).holds(&later);
+    assert_eq!(spool(&sandbox).len(), 4);
 }
