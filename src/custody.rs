@@ -42,9 +42,14 @@ pub struct Place {
 }
 
 impl Place {
-    /// Whether it is the same path, made anew or not.
+    /// Whether it is the same path, made anew or not. There is one spool, wherever the state folder
+    /// has moved, and whichever MDA it feeds.
     pub fn is_at(&self, other: &Self) -> bool {
-        self.path == other.path
+        match (&self.program, &other.program) {
+            (Some(_), Some(_)) => true,
+            (None, None) => self.path == other.path,
+            _ => false,
+        }
     }
 }
 
@@ -116,6 +121,8 @@ pub enum Outcome {
         is_transient: bool,
         /// How often in a row its delivery failed by now.
         failures: u32,
+        /// Whether the MDA may have taken it all the same.
+        is_in_doubt: bool,
     },
     /// Our copy is nowhere: it has to be fetched again.
     Lost(Identity),
@@ -213,6 +220,18 @@ impl Staged {
             why: why.to_string(),
             is_transient,
             failures: self.past.failures + u32::from(!is_transient),
+            is_in_doubt: false,
+        }
+    }
+
+    /// The same where nobody knows whether the MDA had done its work: it was stopped.
+    pub(crate) fn kept_in_doubt(&self, why: impl ToString) -> Outcome {
+        Outcome::Kept {
+            identity: self.parcel.identity.clone(),
+            why: why.to_string(),
+            is_transient: true,
+            failures: self.past.failures,
+            is_in_doubt: true,
         }
     }
 }

@@ -145,10 +145,13 @@ pub fn dial(
         Security::Tls => Authorization::open(encrypt(socket, options)?, trace).map_err(failed)?,
         Security::StartTls => start_tls(socket, options, trace)?,
     };
-    let offers_plain = session.capabilities().map_err(failed)?.offers("PLAIN");
+    let capabilities = session.capabilities().map_err(failed)?;
+    let offers_plain = capabilities.offers("PLAIN");
+    let lacks_plain = capabilities.are_known && !offers_plain;
     let user = &options.user;
     match options.auth {
         Auth::Apop => session.login_apop(user, password),
+        Auth::Plain if lacks_plain => Err(pop3::Error::Lacks("SASL PLAIN")),
         Auth::Plain => session.login_plain(user, password),
         Auth::Auto if offers_plain => session.login_plain(user, password),
         Auth::Auto | Auth::User => session.login_user(user, password),

@@ -21,7 +21,7 @@ use crate::plan::{self, Pick, Plan};
 use crate::policy::{Keep, Policy};
 use crate::pop3::{Farewell, Transaction};
 use crate::receive::{self, Missing, Receiver};
-use crate::rematch::rematch;
+use crate::rematch::Rematch;
 use crate::report::{Desk, Event, Octets, Summary};
 use crate::seen::{Ledger, RunEnd};
 use crate::settle::{Settled, Settler};
@@ -136,7 +136,12 @@ impl Poll<'_> {
         let mut session = connect().map_err(Error::Connect)?;
         let known = self.ledger.known().map_err(reading)?;
         let (listing, mut plan) = survey(&mut session, &known, &self.orders.policy)?;
-        if plan::looks_renamed(&listing, &known) && self.rematch(&mut session, &listing, &plan)? {
+        // What broke the last session may have been TOP.
+        let may_ask = !self.ledger.was_cut_off().map_err(reading)?;
+        if may_ask
+            && plan::looks_renamed(&listing, &known)
+            && self.rematch(&mut session, &listing, &plan)?
+        {
             let known = self.ledger.known().map_err(reading)?;
             plan = plan::plan(&listing, &known, &self.orders.policy, Moment::now());
         }
@@ -151,7 +156,12 @@ impl Poll<'_> {
         listing: &Listing,
         plan: &Plan,
     ) -> Result<bool, Error> {
-        let recognised = rematch(session, listing, &plan.fetch, self.ledger)?;
+        let rematch = Rematch {
+            listing,
+            ledger: self.ledger,
+            interrupt: self.interrupt,
+        };
+        let recognised = rematch.run(session, &plan.fetch)?;
         if recognised > 0 {
             self.desk.tell(Event::Warning(&format_args!(
                 "the server has given its messages new unique-ids: {recognised} of {} were \
@@ -178,18 +188,19 @@ impl Poll<'_> {
         plan: &mut Plan,
         summary: &mut Summary,
     ) -> Result<(), Error> {
-        let last = self.ledger.last_keep().map_err(reading)?;
-        let has_changed = last.is_some_and(|last| last != self.orders.configured_keep.to_string());
-        let deletions = plan.deletions();
-        if self.orders.may_delete_many || !has_changed || deletions <= plan::UNASKED_DELETIONS {
+        if self.orders.may_delete_many {
             return Ok(());
         }
-        plan.hold_deletions();
+        let last = self.ledger.last_keep().map_err(reading)?;
+        let held = plan.hold_surprising_deletions(last.as_deref(), self.orders.configured_keep);
+        if held == 0 {
+            return Ok(());
+        }
         summary.holds_deletions = true;
         summary.tell_problem(
             self.desk,
             &format!(
-                "keep has changed, and {deletions} messages delivered by earlier runs would now \
+                "keep has changed, and {held} messages delivered by earlier runs would now \
                  be deleted from the server; they stay until you say: mailpull fetch --delete"
             ),
             Exit::Configuration,

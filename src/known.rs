@@ -116,10 +116,7 @@ impl KnownMessages {
             .rows
             .partition_point(|(span, _)| self.unique_id(*span) < unique_id);
         let behind = &self.rows[start..];
-        let count = behind
-            .iter()
-            .take_while(|(span, _)| self.unique_id(*span) == unique_id)
-            .count();
+        let count = behind.partition_point(|(span, _)| self.unique_id(*span) <= unique_id);
         behind[..count].iter().map(|(_, known)| known)
     }
 

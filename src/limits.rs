@@ -22,6 +22,10 @@ pub const LISTING_OCTETS: usize = 128 << 20;
 /// The longest unique-id in octets. RFC 1939 says 70; real servers send more.
 pub const UNIQUE_ID: usize = 1024;
 
+/// The most messages under one unique-id. Some servers make unique-ids of contents, so that
+/// identical messages share theirs.
+pub const REPETITIONS: u32 = 10_000;
+
 /// The greatest message-number.
 pub const MESSAGE_NUMBER: u32 = i32::MAX as u32;
 

@@ -124,6 +124,9 @@ struct Entry {
 /// Why a listing cannot be believed as a whole.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum BadListing {
+    /// More messages under one unique-id than any maildrop has.
+    #[error("more than {} messages have the same unique-id", limits::REPETITIONS)]
+    Repeated,
     /// A message-number stands in it twice.
     #[error("message {0} is listed twice")]
     Twice(MessageNumber),
@@ -192,25 +195,31 @@ impl Listing {
         if let Some(number) = twice {
             return Err(BadListing::Twice(number));
         }
-        self.count_repetitions();
+        if self.count_repetitions() > limits::REPETITIONS {
+            return Err(BadListing::Repeated);
+        }
         Ok(self)
     }
 
-    fn count_repetitions(&mut self) {
+    /// Numbers the messages under each unique-id, and tells the greatest number.
+    fn count_repetitions(&mut self) -> u32 {
         let mut order: Vec<u32> = (0..self.entries.len() as u32).collect();
         order.sort_unstable_by(|&a, &b| {
             self.unique_id(Position(a))
                 .cmp(self.unique_id(Position(b)))
                 .then(a.cmp(&b))
         });
+        let mut greatest = 0;
         for pair in 1..order.len() {
             let (before, this) = (order[pair - 1], order[pair]);
             if self.unique_id(Position(before)) == self.unique_id(Position(this)) {
                 self.entries[before as usize].is_repeated = true;
-                self.entries[this as usize].repetition =
-                    self.entries[before as usize].repetition + 1;
+                let repetition = self.entries[before as usize].repetition + 1;
+                self.entries[this as usize].repetition = repetition;
+                greatest = greatest.max(repetition);
             }
         }
+        greatest
     }
 
     /// Notes the size of a message, [`limits::CLAIMED_SIZE`] at most; one that is not listed is ignored

@@ -4,11 +4,11 @@
 use crate::known::{Known, KnownMessages, State, may_be_tried};
 use crate::maildrop::{Listing, Position};
 use crate::moment::Moment;
-use crate::policy::{Order, Policy};
+use crate::policy::{Keep, Order, Policy};
 
 /// So many old messages may be deleted after a change of `keep` without the user having said so
 /// on the command line.
-pub const UNASKED_DELETIONS: usize = 100;
+const UNASKED_DELETIONS: usize = 100;
 
 /// A message to do something with: where it is listed, and who it is under its unique-id.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -150,7 +150,7 @@ impl Plan {
     }
 
     /// How many messages of earlier runs may go.
-    pub fn deletions(&self) -> usize {
+    fn deletions(&self) -> usize {
         self.delete.len() + self.compare.len()
     }
 
@@ -172,8 +172,19 @@ impl Plan {
         }
     }
 
-    /// Leaves them all on the server.
-    pub fn hold_deletions(&mut self) {
+    /// Leaves many messages of earlier runs on the server where only a change of the configuration,
+    /// not the user at this moment, asks for their deletion; how many those are.
+    pub fn hold_surprising_deletions(&mut self, last_keep: Option<&str>, keep: Keep) -> usize {
+        let has_changed = last_keep.is_some_and(|last| last != keep.to_string());
+        let deletions = self.deletions();
+        if !has_changed || deletions <= UNASKED_DELETIONS {
+            return 0;
+        }
+        self.hold_deletions();
+        deletions
+    }
+
+    fn hold_deletions(&mut self) {
         self.kept += self.deletions();
         self.delete.clear();
         self.compare.clear();
@@ -186,7 +197,6 @@ mod tests {
 
     use super::*;
     use crate::maildrop::MessageNumber;
-    use crate::policy::Keep;
 
     const DAY: i64 = 24 * 3600;
     const NOW: Moment = Moment(100 * DAY);

@@ -138,27 +138,28 @@ impl Receiver<'_> {
             let Some((message, retrieved)) = next else {
                 return Ok(missing);
             };
+            let (purpose, max_size) = match compared.get(&message.number) {
+                Some(&free_copy) => (Purpose::Comparison { free_copy }, None),
+                None => (Purpose::Delivery, self.max_size),
+            };
             match retrieved {
                 Retrieved::Refused(refusal) => missing.refused.push((message, refusal)),
-                Retrieved::Body => match self.store(&mut pipeline, &message, &mut chunk)? {
-                    (None, octets) => {
-                        let size = Some(octets);
-                        missing.too_large.push(Message { size, ..message });
+                Retrieved::Body => {
+                    match self.store(&mut pipeline, &message, &mut chunk, max_size)? {
+                        (None, octets) => {
+                            let size = Some(octets);
+                            missing.too_large.push(Message { size, ..message });
+                        }
+                        (Some(incoming), _) => {
+                            *self.last = Some(message.identity.clone());
+                            batch.push(Arrival {
+                                number: message.number,
+                                receipt: incoming.finish(message),
+                                purpose,
+                            });
+                        }
                     }
-                    (Some(incoming), _) => {
-                        *self.last = Some(message.identity.clone());
-                        let number = message.number;
-                        let purpose = match compared.get(&number) {
-                            Some(&free_copy) => Purpose::Comparison { free_copy },
-                            None => Purpose::Delivery,
-                        };
-                        batch.push(Arrival {
-                            number,
-                            receipt: incoming.finish(message),
-                            purpose,
-                        });
-                    }
-                },
+                }
             }
             self.desk.tell(Event::Retrieved);
             if batch.is_due() && self.batches.send(std::mem::take(batch)).is_err() {
@@ -180,6 +181,7 @@ impl Receiver<'_> {
         pipeline: &mut Pipeline<'_, S, impl Iterator<Item = Message>>,
         message: &Message,
         chunk: &mut Vec<u8>,
+        max_size: Option<u64>,
     ) -> Result<(Option<Incoming>, u64), Error> {
         let broken = |source| Error::broken(source, Some(message));
         let mut incoming = Some(self.intake.accept(message)?);
@@ -193,7 +195,7 @@ impl Receiver<'_> {
             if self.interrupt.is_over(LAST_ARRIVALS) {
                 return Err(Error::Interrupted);
             }
-            if self.max_size.is_some_and(|max| received > max) {
+            if max_size.is_some_and(|max| received > max) {
                 // The rest is read all the same, to keep step with the server.
                 incoming = None;
             }

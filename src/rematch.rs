@@ -5,18 +5,24 @@ use std::collections::HashSet;
 use std::io::{Read, Write};
 
 use crate::exit::Exit;
-use crate::headers::HeaderReader;
-use crate::maildrop::{Identity, Listing, Message};
+use crate::headers::{Header, HeaderReader};
+use crate::interrupt::Interrupt;
+use crate::maildrop::{Identity, Listing};
 use crate::plan::Pick;
-use crate::pop3::{self, HeaderOf, Retrieved, Transaction};
+use crate::pop3::{self, HeaderOf, Pipeline, Retrieved, Transaction};
 use crate::seen::{self, Ledger};
 
+/// The longest header that is read, in octets.
+const HEADER: usize = 1 << 20;
 /// So many newcomers are looked at before all are.
 const SAMPLE: usize = 16;
 
 /// Why recognising ended early. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A signal asked the run to end.
+    #[error("interrupted")]
+    Interrupted,
     /// The session failed.
     #[error(transparent)]
     Pop3(#[from] pop3::Error),
@@ -29,64 +35,92 @@ impl Error {
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {
+            Self::Interrupted => Exit::Temporary,
             Self::Pop3(error) => error.exit(),
             Self::Seen(error) => error.exit(),
         }
     }
 }
 
-/// Looks at the headers of messages that seem to be new, a sample first. If most of the sample is
-/// known, the server has renamed its messages: all that are recognised are known by their new
-/// unique-ids from then on. Returns how many that are; 0: it is just new mail.
-///
-/// # Errors
-/// The session or the database failed. A server that refuses TOP recognises nothing.
-pub fn rematch<S: Read + Write>(
-    session: &mut Transaction<S>,
-    listing: &Listing,
-    newcomers: &[Pick],
-    ledger: &mut Ledger,
-) -> Result<usize, Error> {
-    let sample = newcomers.len().min(SAMPLE);
-    let spread = (0..sample).map(|n| newcomers[n * newcomers.len() / sample.max(1)]);
-    let recognised = recognise(session, messages(listing, spread), ledger)?;
-    if recognised.len() * 2 <= sample {
-        return Ok(0);
+/// What is known, and who may end the search.
+pub struct Rematch<'a> {
+    /// The listing of this session.
+    pub listing: &'a Listing,
+    /// What is known.
+    pub ledger: &'a mut Ledger,
+    /// Whether the run shall end.
+    pub interrupt: &'a Interrupt,
+}
+
+impl Rematch<'_> {
+    /// Looks at the headers of messages that seem to be new, a sample first. If most of the sample
+    /// is known, the server has renamed its messages: all that are recognised are known by their
+    /// new unique-ids from then on. Returns how many that are; 0: it is just new mail.
+    ///
+    /// # Errors
+    /// The session or the database failed, or a signal came. A server that refuses TOP recognises
+    /// nothing.
+    pub fn run<S: Read + Write>(
+        self,
+        session: &mut Transaction<S>,
+        newcomers: &[Pick],
+    ) -> Result<usize, Error> {
+        let sample = newcomers.len().min(SAMPLE);
+        let spread: Vec<_> = (0..sample)
+            .map(|n| newcomers[n * newcomers.len() / sample])
+            .collect();
+        if self.recognise(session, &spread)?.len() * 2 <= sample {
+            return Ok(0);
+        }
+        let recognised = self.recognise(session, newcomers)?;
+        self.ledger.rename(&recognised)?;
+        Ok(recognised.len())
     }
-    let all = messages(listing, newcomers.iter().copied());
-    let recognised = recognise(session, all, ledger)?;
-    ledger.rename(&recognised)?;
-    Ok(recognised.len())
-}
 
-fn messages(listing: &Listing, picks: impl Iterator<Item = Pick>) -> impl Iterator<Item = Message> {
-    picks.map(|pick| listing.message(pick.position, pick.copy))
-}
+    /// Pairs known messages with what they are called now, each known message once.
+    fn recognise<S: Read + Write>(
+        &self,
+        session: &mut Transaction<S>,
+        picks: &[Pick],
+    ) -> Result<Vec<(Identity, Identity)>, Error> {
+        let messages = picks
+            .iter()
+            .map(|pick| HeaderOf(self.listing.message(pick.position, pick.copy)));
+        let mut pipeline = session.retrieve(messages);
+        let mut recognised = Vec::new();
+        let mut taken = HashSet::new();
+        while let Some((HeaderOf(message), retrieved)) = pipeline.next()? {
+            let Retrieved::Body = retrieved else {
+                continue;
+            };
+            let header = self.read_header(&mut pipeline)?;
+            let known = self.ledger.find_by_header(&header.digest, message.size)?;
+            if let Some(known) = known.into_iter().find(|known| !taken.contains(known)) {
+                taken.insert(known.clone());
+                recognised.push((known, message.identity));
+            }
+        }
+        Ok(recognised)
+    }
 
-/// Pairs known messages with what they are called now, each known message once.
-fn recognise<S: Read + Write>(
-    session: &mut Transaction<S>,
-    messages: impl Iterator<Item = Message>,
-    ledger: &Ledger,
-) -> Result<Vec<(Identity, Identity)>, Error> {
-    let mut pipeline = session.retrieve(messages.map(HeaderOf));
-    let mut recognised = Vec::new();
-    let mut taken = HashSet::new();
-    let mut octets = Vec::new();
-    while let Some((HeaderOf(message), retrieved)) = pipeline.next()? {
-        let Retrieved::Body = retrieved else {
-            continue;
-        };
+    fn read_header<S: Read + Write>(
+        &self,
+        pipeline: &mut Pipeline<'_, S, impl Iterator<Item = HeaderOf>>,
+    ) -> Result<Header, Error> {
         let mut header = HeaderReader::default();
-        while pipeline.read(&mut octets)?.is_some() {
-            header.push(&octets);
-            octets.clear();
+        let mut chunk = Vec::new();
+        let mut received = 0;
+        while let Some(octets) = pipeline.read(&mut chunk)? {
+            received += octets;
+            if received > HEADER {
+                return Err(pop3::Error::TooLong("a header").into());
+            }
+            if self.interrupt.signal().is_some() {
+                return Err(Error::Interrupted);
+            }
+            header.push(&chunk);
+            chunk.clear();
         }
-        let known = ledger.find_by_header(&header.finish().digest, message.size)?;
-        if let Some(known) = known.into_iter().find(|known| !taken.contains(known)) {
-            taken.insert(known.clone());
-            recognised.push((known, message.identity));
-        }
+        Ok(header.finish())
     }
-    Ok(recognised)
 }

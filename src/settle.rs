@@ -204,10 +204,10 @@ impl<'a> Settler<'a> {
                 }
                 delivery::Reopened::NeedsMda => {
                     let problem = format!(
-                        "{} messages wait in {} for an MDA, but the account has none now: set mda \
-                         once more to have them delivered",
-                        there.len(),
-                        place.path.display()
+                        "{} (messages: {}) waits for an MDA, but the account has none now: set mda \
+                         once more to have it delivered",
+                        place.path.display(),
+                        there.len()
                     );
                     self.settled
                         .summary
@@ -304,6 +304,7 @@ impl<'a> Settler<'a> {
                 why,
                 is_transient,
                 failures,
+                ..
             } => Some((&identity.unique_id, why, *is_transient, *failures)),
             Outcome::Delivered(_) | Outcome::Lost(_) => None,
         });

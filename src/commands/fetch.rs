@@ -84,10 +84,21 @@ fn rehearse(
     setting: &Setting<'_>,
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
-    let known = setting.open_ledger(account, folder)?.known()?;
+    let ledger = setting.open_ledger(account, folder)?;
+    let known = ledger.known()?;
     let mut session = setting.connector(account)()?;
-    let (listing, plan) = survey::survey(&mut session, &known, &account.policy)?;
+    let (listing, mut plan) = survey::survey(&mut session, &known, &account.policy)?;
     let desk = setting.desk(&account.name);
+    if !account.delete_was_asked {
+        let last = ledger.last_keep()?;
+        let held = plan.hold_surprising_deletions(last.as_deref(), account.configured_keep);
+        if held > 0 {
+            desk.tell(Event::Warning(&format_args!(
+                "keep has changed, and {held} messages would stay until you say: mailpull fetch \
+                 --delete"
+            )));
+        }
+    }
     *summary = survey::rehearse(&listing, &plan, account.policy.keep, desk);
     // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.
     session.quit();

@@ -90,6 +90,12 @@ impl Setting<'_> {
                      fetched again"
             )));
         }
+        if let Some(former) = ledger.former_place() {
+            self.desk(&account.name).tell(Event::Warning(&format_args!(
+                "this account was {former} until now; if it is another maildrop, give it \
+                     another name, or messages with the same unique-ids are not fetched"
+            )));
+        }
         Ok(ledger)
     }
 

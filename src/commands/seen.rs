@@ -8,9 +8,8 @@ use crate::cli;
 use crate::config::{self, Account, Overrides};
 use crate::exit::{Exit, Failure};
 use crate::known::State;
-use crate::maildrop::UniqueId;
 use crate::policy::Policy;
-use crate::rematch::rematch;
+use crate::rematch::Rematch;
 use crate::report::{Octets, json};
 use crate::seen::{Entry, Ledger, Verdict};
 use crate::survey;
@@ -91,12 +90,15 @@ fn word(state: State) -> &'static str {
 fn forget(arguments: &cli::Forget, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     let (_, mut ledger) = open(&arguments.account, setting)?;
     let _lock = ledger.lock()?;
+    let entries = ledger.entries()?;
     for name in &arguments.unique_ids {
-        let forgotten = match UniqueId::new(name.as_bytes()) {
-            Some(unique_id) => ledger.forget(&unique_id)?,
-            None => 0,
+        let is_meant = |entry: &&Entry| {
+            entry.unique_id.as_octets() == name.as_bytes()
+                || name.to_str() == Some(&entry.unique_id.to_string())
         };
-        if forgotten == 0 {
+        if let Some(entry) = entries.iter().find(is_meant) {
+            ledger.forget(&entry.unique_id)?;
+        } else {
             let what = format!("no message is known as {}", name.display());
             return Err(Failure::new(what, Exit::Usage).into());
         }
@@ -129,9 +131,10 @@ fn catch_up(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     let (account, mut ledger) = open(name, setting)?;
     let _lock = ledger.lock()?;
     let mut session = setting.connector(&account)()?;
-    let (listing, _) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
+    let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
     session.quit();
-    let marked = ledger.mark_seen(&listing)?;
+    let new = plan.fetch.iter();
+    let marked = ledger.mark_seen(new.map(|pick| listing.message(pick.position, pick.copy)))?;
     say(&format!(
         "{name}: {marked} messages are marked as seen; none was downloaded"
     ));
@@ -143,7 +146,13 @@ fn rematch_account(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     let _lock = ledger.lock()?;
     let mut session = setting.connector(&account)()?;
     let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
-    let recognised = rematch(&mut session, &listing, &plan.fetch, &mut ledger)
+    let rematch = Rematch {
+        listing: &listing,
+        ledger: &mut ledger,
+        interrupt: &setting.interrupt,
+    };
+    let recognised = rematch
+        .run(&mut session, &plan.fetch)
         .map_err(|error| Failure::new(&error, error.exit()))?;
     session.quit();
     say(&format!(

@@ -166,12 +166,18 @@ fn destination(
         Target::Maildir(path) => Destination::Maildir(paths::absolute(at, path, home)?),
         Target::Mda(words) => {
             let words = paths::program(at, words, home)?;
+            let user = value_or_default(&settings.user);
+            if user.starts_with('-') && words.iter().any(|word| word.starts_with("%T")) {
+                return Err(
+                    at.wrong("would make an option of the user; write %T behind other text")
+                );
+            }
             Destination::Mda(mda::Options {
                 command: mda::Template::new(words).map_err(|problem| at.wrong(problem))?,
                 timeout: value_or(&settings.mda_timeout, MDA_TIMEOUT),
                 allow_root: value_or_default(&settings.mda_allow_root),
                 may_ignore_input: value_or_default(&settings.mda_may_ignore_input),
-                user: value_or_default(&settings.user),
+                user,
                 hidden_variables: secret_variables.to_vec(),
             })
         }

@@ -296,6 +296,9 @@ impl Target for Mda {
             .map(|staged| match self.hand_over(&staged) {
                 Ok(true) => Outcome::Delivered(Delivered::new(staged)),
                 Ok(false) => Outcome::Lost(staged.parcel().identity.clone()),
+                Err(DeliveryError::Mda(
+                    error @ (Error::Interrupted(_) | Error::TimedOut { .. }),
+                )) => staged.kept_in_doubt(error),
                 Err(error) => staged.kept(&error, error.exit().is_transient()),
             })
             .collect()

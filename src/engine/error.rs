@@ -104,6 +104,7 @@ impl From<survey::Error> for Error {
 impl From<rematch::Error> for Error {
     fn from(error: rematch::Error) -> Self {
         match error {
+            rematch::Error::Interrupted => Self::Interrupted,
             rematch::Error::Pop3(source) => while_doing("recognising messages")(source),
             rematch::Error::Seen(source) => recording(source),
         }

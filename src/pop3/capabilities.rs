@@ -4,6 +4,8 @@
 /// The capabilities that mailpull acts on. Before CAPA was answered, none.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Capabilities {
+    /// Whether the server told them at all.
+    pub are_known: bool,
     /// Commands may be sent before the last reply came.
     pub pipelining: bool,
     /// The SASL mechanisms, in upper case.

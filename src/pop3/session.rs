@@ -297,6 +297,7 @@ fn read_capabilities<S: Read + Write>(wire: &mut Wire<S>) -> Result<Capabilities
     let mut capabilities = Capabilities::default();
     match wire.reply()? {
         Status::Positive(_) => {
+            capabilities.are_known = true;
             let mut lines = 0;
             wire.lines(limits::CAPABILITY_OCTETS, |line| {
                 lines += 1;

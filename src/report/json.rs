@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::{Event, Reporter};
 use crate::known::Delivery;
+use crate::maildrop::UniqueId;
 use crate::moment::Moment;
-use crate::text::ServerText;
 
 /// Writes JSON lines, and shows errors to people as the reporter behind it does.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ pub fn delivery(delivery: &Delivery, time: &dyn Fn(Moment) -> String) -> String 
 }
 
 /// One line of the known messages of an account.
-pub fn known(unique_id: &ServerText, state: &str, size: &Option<u64>) -> String {
+pub fn known(unique_id: &UniqueId, state: &str, size: &Option<u64>) -> String {
     json!({
         "event": "known",
         "unique_id": unique_id.to_string(),

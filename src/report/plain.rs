@@ -46,7 +46,9 @@ impl Plain {
         let remark = |what: &dyn Display| Some(Line::Remark(told(what)));
         match event {
             Event::Problem(what, _) => Some(Line::Remark(self.complaint(account, what))),
-            Event::Warning(what) => Some(Line::Remark(complaint("mailpull:", account, what))),
+            Event::Warning(what) if self.verbosity > Verbosity::Quiet => {
+                Some(Line::Remark(complaint("mailpull:", account, what)))
+            }
             Event::Checked { .. } | Event::Would(_) if self.verbosity == Verbosity::Quiet => None,
             Event::Checked { messages, octets } => {
                 Some(Line::Answer(told(&waiting(messages, octets))))

@@ -1,7 +1,7 @@
 //! An account's own row: who it is, how its last run and its last session ended.
 //! Knows nothing of its messages.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Error, Ledger};
 use crate::digest::Digest;
@@ -10,6 +10,11 @@ use crate::maildrop::AccountKey;
 use crate::moment::Moment;
 
 impl Ledger {
+    /// Where the account was fetched from by its last run (`user@server`), if that is elsewhere.
+    pub fn former_place(&self) -> Option<&str> {
+        self.owner.former_place.as_deref()
+    }
+
     /// The name by which the account was known until it was opened just now, if it had another.
     pub fn former_name(&self) -> Option<&str> {
         self.owner.former_name.as_deref()
@@ -92,6 +97,8 @@ pub(super) struct Owner {
     pub(super) user: String,
     /// The name by which it was known until now.
     pub(super) former_name: Option<String>,
+    /// Where it was fetched from, if that has changed.
+    pub(super) former_place: Option<String>,
 }
 
 /// The account with this name, made where there is none. A maildrop that was fetched by its URL
@@ -106,39 +113,41 @@ pub(super) fn find(
     let known = |name: &str| {
         connection
             .query_row(
-                "SELECT id, tag FROM account WHERE name = ?1",
+                "SELECT id, tag, user || '@' || server FROM account WHERE name = ?1",
                 [name],
-                read_key,
+                |row| Ok((AccountKey(row.get(0)?), row.get(1)?, row.get(2)?)),
             )
             .optional()
     };
-    let mut former_name = None;
-    let (key, tag) = match (known(name)?, known(&one_shot)?) {
-        (Some(named), _) => named,
-        (None, Some(one_shot_row)) => {
-            connection.execute(
-                "UPDATE account SET name = ?1 WHERE name = ?2",
-                [name, &one_shot],
-            )?;
-            former_name = Some(one_shot);
-            one_shot_row
-        }
-        (None, None) => connection.query_row(
-            "INSERT INTO account (name, server, user, tag) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (name) DO UPDATE SET name = name RETURNING id, tag",
-            [name, server, user, &Digest::of(name.as_bytes()).hex(4)],
-            read_key,
-        )?,
-    };
-    Ok(Owner {
+    let owner = |key, tag| Owner {
         key,
         tag,
         server: server.to_owned(),
         user: user.to_owned(),
-        former_name,
-    })
-}
-
-fn read_key(row: &Row<'_>) -> rusqlite::Result<(AccountKey, String)> {
-    Ok((AccountKey(row.get(0)?), row.get(1)?))
+        former_name: None,
+        former_place: None,
+    };
+    if let Some((key, tag, place)) = known(name)? {
+        let former_place = Some(place).filter(|place| *place != one_shot);
+        return Ok(Owner {
+            former_place,
+            ..owner(key, tag)
+        });
+    }
+    if let Some((key, tag, _)) = known(&one_shot)? {
+        connection.execute(
+            "UPDATE account SET name = ?1 WHERE name = ?2",
+            [name, &one_shot],
+        )?;
+        return Ok(Owner {
+            former_name: Some(one_shot),
+            ..owner(key, tag)
+        });
+    }
+    connection.query_row(
+        "INSERT INTO account (name, server, user, tag) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (name) DO UPDATE SET name = name RETURNING id, tag",
+        [name, server, user, &Digest::of(name.as_bytes()).hex(4)],
+        |row| Ok(owner(AccountKey(row.get(0)?), row.get(1)?)),
+    )
 }

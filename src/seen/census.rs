@@ -6,15 +6,14 @@ use rusqlite::params;
 use super::ledger::state;
 use super::{Error, Ledger};
 use crate::known::State;
-use crate::maildrop::{Listing, UniqueId};
+use crate::maildrop::{Message, UniqueId};
 use crate::moment::Moment;
-use crate::text::ServerText;
 
 /// One known message.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// What the server calls it.
-    pub unique_id: ServerText,
+    pub unique_id: UniqueId,
     /// Its number among those under the same unique-id.
     pub copy: u32,
     /// Where it stands.
@@ -47,14 +46,18 @@ impl Ledger {
                      WHERE account = ?1 ORDER BY unique_id, copy",
                 )?
                 .query_map([self.owner.key.0], |row| {
-                    Ok(Entry {
-                        unique_id: ServerText::new(row.get_ref(0)?.as_blob()?),
+                    let Some(unique_id) = UniqueId::new(row.get_ref(0)?.as_blob()?) else {
+                        return Ok(None);
+                    };
+                    Ok(Some(Entry {
+                        unique_id,
                         copy: row.get(1)?,
                         state: state(row.get(2)?, row.get(3)?, row.get(4)?),
                         size: row.get::<_, Option<i64>>(5)?.map(i64::cast_unsigned),
                         failures: row.get(6)?,
-                    })
+                    }))
                 })?
+                .filter_map(Result::transpose)
                 .collect()
         })
     }
@@ -77,25 +80,25 @@ impl Ledger {
         })
     }
 
-    /// Marks every listed message that is unknown as seen, though it was not delivered; how many
-    /// those were.
+    /// Marks messages that were never delivered as seen; how many those were.
     ///
     /// # Errors
     /// Nothing was marked.
-    pub fn mark_seen(&mut self, listing: &Listing) -> Result<usize, Error> {
+    pub fn mark_seen(&mut self, messages: impl Iterator<Item = Message>) -> Result<usize, Error> {
         let (key, now) = (self.owner.key.0, Moment::now());
         self.write(|transaction| {
             let mut mark = transaction.prepare(
-                "INSERT OR IGNORE INTO seen (account, unique_id, copy, state, size, listed)
-                 VALUES (?1, ?2, ?3, 0, ?4, ?5)",
+                "INSERT INTO seen (account, unique_id, copy, state, size, listed)
+                 VALUES (?1, ?2, ?3, 0, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET state = 0, attempts = 0, next_try = 0 WHERE state = 4",
             )?;
             let mut marked = 0;
-            for position in listing.positions() {
+            for Message { identity, size, .. } in messages {
                 marked += mark.execute(params![
                     key,
-                    listing.unique_id(position),
-                    listing.repetition(position),
-                    listing.size(position).map(u64::cast_signed),
+                    identity.unique_id.as_octets(),
+                    identity.copy,
+                    size.map(u64::cast_signed),
                     now.0,
                 ])?;
             }

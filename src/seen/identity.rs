@@ -88,6 +88,13 @@ impl Ledger {
     pub fn rename(&mut self, renamed: &[(Identity, Identity)]) -> Result<(), Error> {
         let key = self.owner.key.0;
         self.write(|transaction| {
+            let mut failed = transaction.prepare(
+                "DELETE FROM seen
+                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3 AND state = 4",
+            )?;
+            for (_, new) in renamed {
+                failed.execute(params![key, new.unique_id.as_octets(), new.copy])?;
+            }
             for table in ["seen", "delivery"] {
                 let mut rename = transaction.prepare(&format!(
                     "UPDATE {table} SET unique_id = ?4, copy = ?5

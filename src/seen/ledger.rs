@@ -360,7 +360,7 @@ fn settle(
         "UPDATE delivery SET delivered = ?4 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
     )?;
     let mut kept = transaction.prepare(
-        "UPDATE seen SET attempts = ?4, next_try = ?5, handed_over = 0
+        "UPDATE seen SET attempts = ?4, next_try = ?5, handed_over = ?6
          WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
     )?;
     let mut lost = transaction
@@ -375,9 +375,14 @@ fn settle(
                 delivered.execute(params![key, unique_id, copy, now.0])?;
                 delivery.execute(params![key, unique_id, copy, now.0])?;
             }
-            Outcome::Kept { failures, .. } => {
+            Outcome::Kept {
+                failures,
+                is_in_doubt,
+                ..
+            } => {
                 let next_try = next_try(*failures, now);
-                kept.execute(params![key, unique_id, copy, failures, next_try.0])?;
+                let values = params![key, unique_id, copy, failures, next_try.0, is_in_doubt];
+                kept.execute(values)?;
             }
             Outcome::Lost(_) => {
                 lost.execute(params![key, unique_id, copy])?;

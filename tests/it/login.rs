@@ -33,11 +33,7 @@ const PLAIN: &str = "AGpvZQBvcGVuIHNlc2FtZQ==";
 #[test]
 fn plain_is_sent_in_one_line_where_it_is_offered() {
     let login = format!("C: AUTH PLAIN {PLAIN}\nS: +OK");
-    for (capability, keys) in [
-        ("SASL LOGIN PLAIN", ""),
-        ("sasl plain", ""),
-        ("USER", "auth = 'plain'"),
-    ] {
+    for (capability, keys) in [("SASL LOGIN PLAIN", ""), ("sasl plain", "")] {
         let server = Script::new([&greeting(&[capability]), &login, EMPTY].concat()).serve();
         let sandbox = Sandbox::with_work(server.address(), keys);
 
@@ -45,6 +41,19 @@ fn plain_is_sent_in_one_line_where_it_is_offered() {
 
         server.finish();
     }
+}
+
+#[test]
+fn plain_is_not_tried_where_it_is_named_and_not_offered() {
+    let server = Script::new(greeting(&["USER"])).serve();
+    let sandbox = Sandbox::with_work(server.address(), "auth = 'plain'");
+
+    let outcome = sandbox.fetch();
+
+    outcome
+        .fails_with(69)
+        .stderr_has("does not offer SASL PLAIN");
+    server.finish();
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn refused_messages_are_not_forgotten_when_the_account_has_a_maildir_now() {
         .run()
         .fails_with(78)
         .complains_in_lines(1)
-        .stderr_has("2 messages wait in ");
+        .stderr_has("(messages: 2) waits for an MDA");
     assert_eq!((server.count(), spool(&sandbox).len()), (2, 2));
     configure_script(&sandbox, &server, DELIVER, "keep = false");
     sandbox.mailpull(["fetch"]).run().succeeds();
