@@ -319,6 +319,12 @@ fn explain(mut error: clap::Error) -> clap::Error {
             error.insert(kind, ContextValue::String("…".to_owned()));
         }
     }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return command().error(
+            ErrorKind::MissingSubcommand,
+            "seen needs a verb: catch-up, check, forget, list or rematch",
+        );
+    }
     if error.kind() == ErrorKind::InvalidSubcommand {
         let tip = StyledStr::from("an account or a URL needs the word fetch: mailpull fetch work");
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
@@ -342,7 +348,7 @@ const EXAMPLES: &str = "\
 Examples:
   mailpull                                          fetch all enabled accounts
   mailpull fetch work --delete                      fetch one; delete what is delivered
-  mailpull fetch pops://me%40example.com@pop.example.com --maildir ~/Mail
+  mailpull fetch pops://me%40example.com@pop.example.com --maildir ~/Mail/work
                                                     fetch without a configuration file
 
 See mailpull(1) for the configuration and the exit status.";

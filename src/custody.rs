@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::headers::Header;
 use crate::maildrop::{Identity, MessageNumber};
 use crate::moment::Moment;
-use crate::text::ServerText;
+use crate::text::{SHOWN_OCTETS, ServerText};
 
 /// A message in our hands.
 #[derive(Clone, Debug)]
@@ -85,6 +85,8 @@ pub struct Staged {
 /// What a staged message has behind it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Past {
+    /// Whether this run staged it.
+    pub is_fresh: bool,
     /// When it was staged.
     pub since: Moment,
     /// Whether an earlier run gave it to an MDA and did not live to see the answer.
@@ -182,6 +184,7 @@ impl Staged {
     /// Made by the database once the transaction is committed.
     pub(crate) fn new(durable: Durable, place: Place, since: Moment) -> Self {
         let past = Past {
+            is_fresh: true,
             since,
             ..Past::default()
         };
@@ -271,7 +274,8 @@ impl Recorded {
 /// (mpop and fetchmail pass `-oQ/tmp/x@y` on) nor as a path that climbs.
 pub fn sender(return_path: Option<&ServerText>) -> &str {
     const NOBODY: &str = "MAILER-DAEMON";
-    let Some(address) = return_path.and_then(|path| str::from_utf8(path.as_octets()).ok()) else {
+    let whole = return_path.filter(|path| path.as_octets().len() <= SHOWN_OCTETS);
+    let Some(address) = whole.and_then(|path| str::from_utf8(path.as_octets()).ok()) else {
         return NOBODY;
     };
     let is_plain = address

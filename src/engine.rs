@@ -56,8 +56,6 @@ pub struct Poll<'a> {
     pub desk: Desk<'a>,
     /// Whether it shall end.
     pub interrupt: &'a Interrupt,
-    /// The last message of this session that came to its end.
-    pub last: Option<Identity>,
 }
 
 impl Poll<'_> {
@@ -94,9 +92,10 @@ impl Poll<'_> {
             (session, listing, plan) = self.open_session(&mut connect, summary)?;
         }
         self.tell_plan(&listing, &plan, summary)?;
+        let begun = Moment::now();
         let ended = self.fetch_and_delete(session, &listing, &plan, summary);
         if ended.as_ref().is_err_and(Error::is_out_of_step) {
-            self.suspect_last(summary)?;
+            self.suspect_session(begun, summary)?;
         }
         ended
     }
@@ -288,7 +287,6 @@ impl Poll<'_> {
             desk: self.desk,
             interrupt: self.interrupt,
             batches,
-            last: &mut self.last,
         };
         thread::scope(|scope| {
             let settling = scope.spawn(move || settler.run(arriving));
@@ -321,18 +319,17 @@ impl Poll<'_> {
         Ok(())
     }
 
-    /// Keeps the last message on the server: one that does not stuff its dots ends a message at
-    /// the first line that is one, and says the rest of it where its next answer belongs
-    /// (greenmail, mailpit).
-    fn suspect_last(&mut self, summary: &mut Summary) -> Result<(), Error> {
-        let Some(last) = self.last.take() else {
+    /// Keeps the messages of this session on the server: one that does not stuff its dots ends a
+    /// message at the first line that is one, and says the rest of it where its next answer belongs
+    /// (greenmail, mailpit). From there on nobody knows what was received as what.
+    fn suspect_session(&mut self, begun: Moment, summary: &mut Summary) -> Result<(), Error> {
+        let suspects = self.ledger.suspect_since(begun).map_err(recording)?;
+        if suspects == 0 {
             return Ok(());
-        };
-        self.ledger.mark_undeletable(&last).map_err(recording)?;
+        }
         let what = format!(
-            "message {} may be incomplete, as the server went on behind its end; it is never \
-             deleted from the server",
-            last.unique_id
+            "the server went on talking behind the end of a message: what this session delivered \
+             (messages: {suspects}) may be incomplete, and is never deleted from the server"
         );
         summary.tell_problem(self.desk, &what, Exit::Protocol);
         Ok(())
@@ -341,12 +338,12 @@ impl Poll<'_> {
     /// Counts against a message that the session broke while it was awaited: if the same message
     /// breaks every session, it must not keep the others away for ever.
     fn blame(&mut self, error: receive::Error, summary: &mut Summary) -> Result<Error, Error> {
-        let is_of_last = error.is_out_of_step() && self.last.is_some();
+        let is_of_others = error.is_out_of_step() && summary.delivered > 0;
         if let receive::Error::Pop3 {
             awaited: Some(message),
             ..
         } = &error
-            && !is_of_last
+            && !is_of_others
         {
             let failures = self.ledger.note_failure(message).map_err(recording)?;
             if failures >= PATIENCE {

@@ -9,6 +9,9 @@ use crate::text::ServerText;
 /// How many octets of a header are looked into for names and subjects; all of it is hashed.
 const LOOKED_INTO: usize = 64 * 1024;
 
+/// How many octets of a field are decoded.
+const DECODED: usize = 2 * 1024;
+
 /// Reads a header while the message streams by.
 #[derive(Default)]
 pub struct HeaderReader {
@@ -71,8 +74,8 @@ impl HeaderReader {
         let fields =
             mailparse::parse_headers(&self.kept).map_or_else(|_| Vec::new(), |read| read.0);
         let text = |name: &str| {
-            let value = fields.get_first_value(name).unwrap_or_default();
-            ServerText::new(value.as_bytes())
+            let value = fields.get_first_header(name).map(decoded);
+            ServerText::new(value.unwrap_or_default().as_bytes())
         };
         let return_path = fields.get_first_header("Return-Path").map(|field| {
             let value = field.get_value_raw().trim_ascii();
@@ -88,6 +91,13 @@ impl HeaderReader {
             subject: text("Subject"),
         }
     }
+}
+
+/// The decoded beginning of a field: decoding takes long where a sender wants it to.
+fn decoded(field: &mailparse::MailHeader<'_>) -> String {
+    let raw = field.get_value_raw();
+    let line = [b"X: ", &raw[..raw.len().min(DECODED)], b"\n"].concat();
+    mailparse::parse_header(&line).map_or_else(|_| String::new(), |(field, _)| field.get_value())
 }
 
 #[cfg(test)]

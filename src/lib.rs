@@ -1,4 +1,33 @@
 //! mailpull: a POP3 mail fetcher that never loses a message and never delivers it twice.
+//!
+//! # The map
+//!
+//! `main` parses and ends with a status; [`cli`] is what was typed, [`commands`] one verb a file.
+//! [`config`] is what the user configured, [`dial`] gets from an address to a logged-in session.
+//! [`engine`] is the story of one poll of one maildrop; its steps are [`survey`] (what is there),
+//! [`rematch`] (is it what we know under another name), [`receive`] (off the line, into files) and
+//! [`settle`] (durable, ours, delivered, recorded).
+//!
+//! Below it are services that do not know each other: [`pop3`], [`net`], [`delivery`], [`seen`] (the
+//! database), [`plan`] and [`report`]. They share [`custody`] (the proofs of taking charge),
+//! [`headers`], [`known`] and [`policy`], and all use the leaves: [`digest`], [`exit`],
+//! [`interrupt`], [`limits`], [`maildrop`], [`moment`], [`secret`] and [`text`]. Every module uses
+//! only what is below it; `tests/it/layers.rs` is the law.
+//!
+//! # The promises
+//!
+//! A message is deleted from the server only when its delivery is recorded, recorded only when it is
+//! in its place for good, and put in its place only when the database knows it; so a kill or a power
+//! cut at any instant neither loses a message nor delivers it to a Maildir twice. A message is never
+//! held in memory. Nothing that a server or a message says becomes a path, an option or a command,
+//! and all of it is shown escaped. A password is sent only to a server that has proved who it is,
+//! and never shown.
+//!
+//! # The sources
+//!
+//! RFC 1939 (POP3), 2449 (CAPA, response codes, PIPELINING), 2595 (STLS), 3206 (SYS, AUTH codes),
+//! 5034 and 4616 (SASL, PLAIN), 8314 (TLS from the first octet), 2384 (POP URLs); the Maildir rules of
+//! qmail; sysexits(3).
 
 pub mod cli;
 pub mod commands;

@@ -5,13 +5,13 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::sync::mpsc::SyncSender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::delivery::{self, Incoming, Intake};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::limits;
-use crate::maildrop::{Identity, Listing, Message};
+use crate::maildrop::{Listing, Message};
 use crate::plan::Plan;
 use crate::pop3::{self, Pipeline, Refusal, Retrieved, Transaction};
 use crate::report::{Desk, Event};
@@ -20,6 +20,8 @@ use crate::settle::{Arrival, Batch, Purpose};
 /// How long after a signal messages that were asked for may still arrive; what is left of the
 /// five seconds is for settling, DELE and QUIT.
 const LAST_ARRIVALS: Duration = Duration::from_secs(2);
+/// How long no server minds that nothing is read.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How many octets of a message are written at once.
 const CHUNK: usize = 128 * 1024;
 
@@ -46,7 +48,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the server lost its step, so that the last message may have ended too early.
+    /// Whether the server lost its step, so that messages may have ended too early.
     pub fn is_out_of_step(&self) -> bool {
         matches!(self, Self::Pop3 { source, .. } if source.is_out_of_step())
     }
@@ -85,8 +87,6 @@ pub struct Receiver<'a> {
     pub interrupt: &'a Interrupt,
     /// Who settles.
     pub batches: SyncSender<Batch>,
-    /// Set to the last message that came to its end.
-    pub last: &'a mut Option<Identity>,
 }
 
 /// What did not arrive although it was asked for.
@@ -103,7 +103,7 @@ impl Receiver<'_> {
     ///
     /// # Errors
     /// The session, the disk or a signal ended it.
-    pub fn run<S: Read + Write>(mut self, session: &mut Transaction<S>) -> Result<Missing, Error> {
+    pub fn run<S: Read + Write>(self, session: &mut Transaction<S>) -> Result<Missing, Error> {
         let mut batch = Batch::default();
         let missing = self.receive(session, &mut batch);
         if !batch.is_empty() {
@@ -114,7 +114,7 @@ impl Receiver<'_> {
     }
 
     fn receive<S: Read + Write>(
-        &mut self,
+        &self,
         session: &mut Transaction<S>,
         batch: &mut Batch,
     ) -> Result<Missing, Error> {
@@ -129,10 +129,13 @@ impl Receiver<'_> {
         let messages = picks.map(|pick| listing.message(pick.position, pick.copy));
         let mut pipeline = session.retrieve(messages);
         let mut missing = Missing::default();
+        let mut was_slow = false;
         let mut chunk = Vec::with_capacity(CHUNK);
         loop {
             let next = match pipeline.next() {
                 Ok(next) => next,
+                // A server that left because we did not read has nothing against the message.
+                Err(error) if was_slow => return Err(Error::broken(error, None)),
                 Err(error) => return Err(Error::broken(error, pipeline.awaited())),
             };
             let Some((message, retrieved)) = next else {
@@ -151,7 +154,6 @@ impl Receiver<'_> {
                             missing.too_large.push(Message { size, ..message });
                         }
                         (Some(incoming), _) => {
-                            *self.last = Some(message.identity.clone());
                             batch.push(Arrival {
                                 number: message.number,
                                 receipt: incoming.finish(message),
@@ -162,8 +164,12 @@ impl Receiver<'_> {
                 }
             }
             self.desk.tell(Event::Retrieved);
-            if batch.is_due() && self.batches.send(std::mem::take(batch)).is_err() {
-                return Err(Error::Unsettled);
+            if batch.is_due() {
+                let begun = Instant::now();
+                if self.batches.send(std::mem::take(batch)).is_err() {
+                    return Err(Error::Unsettled);
+                }
+                was_slow = begun.elapsed() > PATIENCE;
             }
             if self.interrupt.signal().is_some() {
                 pipeline.stop_asking();

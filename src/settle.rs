@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use crate::custody::{Durable, Outcome, Receipt, Staged};
+use crate::custody::{Durable, Outcome, Place, Receipt, Staged};
 use crate::delivery::{self, Target};
 use crate::exit::Exit;
 use crate::known::may_be_tried;
@@ -194,7 +194,7 @@ impl<'a> Settler<'a> {
             match delivery::reopen(&place, self.ledger.tag()) {
                 delivery::Reopened::Target(target) => {
                     let outcomes = target.deliver(there);
-                    self.note(outcomes);
+                    self.note(outcomes, &place);
                 }
                 delivery::Reopened::Missing => {
                     let lost = there
@@ -202,6 +202,7 @@ impl<'a> Settler<'a> {
                         .map(|staged| Outcome::Lost(staged.parcel().identity.clone()));
                     self.outcomes.extend(lost);
                 }
+                delivery::Reopened::Unreachable(error) => return Err(error.into()),
                 delivery::Reopened::NeedsMda => {
                     let problem = format!(
                         "{} (messages: {}) waits for an MDA, but the account has none now: set mda \
@@ -270,7 +271,7 @@ impl<'a> Settler<'a> {
                 self.release();
             }
             let outcomes = self.target.deliver(group);
-            self.note(outcomes);
+            self.note(outcomes, self.target.place());
             if self.transient_in_a_row >= TRANSIENT_IN_A_ROW {
                 self.record()?;
                 return Err(Error::Refusing);
@@ -280,15 +281,14 @@ impl<'a> Settler<'a> {
     }
 
     /// Tells what became of messages and keeps it for the next record.
-    fn note(&mut self, outcomes: Vec<Outcome>) {
+    fn note(&mut self, outcomes: Vec<Outcome>, place: &Place) {
         for outcome in &outcomes {
             if let Outcome::Delivered(delivered) = outcome {
                 let parcel = delivered.parcel();
                 self.transient_in_a_row = 0;
                 self.settled.summary.delivered += 1;
                 self.settled.summary.octets += parcel.octets;
-                self.desk
-                    .tell(Event::Delivered(parcel, self.target.place()));
+                self.desk.tell(Event::Delivered(parcel, place));
             }
         }
         self.note_kept(&outcomes);

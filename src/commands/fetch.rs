@@ -57,7 +57,6 @@ fn fetch(
         target: &*target,
         desk: setting.desk(&account.name),
         interrupt: &setting.interrupt,
-        last: None,
     };
     Ok(poll.run(summary, setting.connector(account))?)
 }

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
-use crate::cli::{Cli, Command, Global, When};
+use crate::cli::{Cli, Command, Global, Seen, When};
 use crate::config::{self, Account, password};
 use crate::delivery;
 use crate::dial;
@@ -40,7 +40,7 @@ struct Setting<'a> {
 pub fn run(cli: &Cli) -> Exit {
     let verbosity = verbosity(&cli.global);
     let reporter = reporter(&cli.global, verbosity);
-    let interrupt = match Interrupt::install() {
+    let interrupt = match interrupt(&cli.command) {
         Ok(interrupt) => interrupt,
         Err(error) => {
             let what = format!("cannot prepare for signals: {error}");
@@ -66,6 +66,17 @@ pub fn run(cli: &Cli) -> Exit {
         exit
     });
     setting.interrupt.signal().map_or(exit, Exit::Signal)
+}
+
+/// Signals are taken by what talks to servers and has to end in good order. Everything else they
+/// simply end.
+fn interrupt(command: &Command) -> io::Result<Interrupt> {
+    match command {
+        Command::Log(_) | Command::Seen(Seen::Check | Seen::Forget(_) | Seen::List(_)) => {
+            Interrupt::never()
+        }
+        Command::Check(_) | Command::Fetch(_) | Command::Seen(_) => Interrupt::install(),
+    }
 }
 
 impl Setting<'_> {

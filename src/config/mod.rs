@@ -119,6 +119,7 @@ impl Config {
         if config.all().any(holds_a_password) {
             private.insist()?;
         }
+        private.insist_unwritable()?;
         Ok(config)
     }
 

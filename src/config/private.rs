@@ -14,6 +14,8 @@ use crate::text::ServerText;
 pub(super) struct Private {
     octets: Zeroizing<Vec<u8>>,
     exposure: Option<Exposed>,
+    path: String,
+    mode: u32,
 }
 
 /// Why a file must not hold a password.
@@ -22,6 +24,14 @@ pub enum Exposed {
     /// More than its owner may read or write it.
     #[error("{path} holds a password and is open to others (mode {mode:04o}): chmod 600 {path}")]
     Mode {
+        /// The file.
+        path: String,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// Others may write what says which programs are run.
+    #[error("{path} can be written by others (mode {mode:04o}): chmod go-w {path}")]
+    Writable {
         /// The file.
         path: String,
         /// Its permissions.
@@ -55,12 +65,31 @@ impl Private {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         let exposure = exposure(path, &metadata);
-        Ok(Self { octets, exposure })
+        Ok(Self {
+            octets,
+            exposure,
+            path: shown(path),
+            mode: metadata.mode() & 0o7777,
+        })
     }
 
     /// The contents.
     pub(super) fn octets(&self) -> &[u8] {
         &self.octets
+    }
+
+    /// Insists that nobody but its owner can write the file: it may name programs to run.
+    ///
+    /// # Errors
+    /// Somebody else can.
+    pub(super) fn insist_unwritable(&self) -> Result<(), Exposed> {
+        if self.mode & 0o022 == 0 {
+            return Ok(());
+        }
+        Err(Exposed::Writable {
+            path: self.path.clone(),
+            mode: self.mode,
+        })
     }
 
     /// Insists that nobody but its owner, or a group that root chose, can read the file.

@@ -122,10 +122,11 @@ impl Maildir {
         Ok(false)
     }
 
-    /// Whether a message that is nowhere can only have been taken by a reader: this is the very
-    /// Maildir it was meant for, and nobody had a reason to clean tmp/ up.
+    /// Whether a message of an earlier run that is nowhere can only have been taken by a reader:
+    /// this is the very Maildir it was meant for, and nobody had a reason to clean tmp/ up.
     fn was_taken(&self, staged: &Staged) -> bool {
-        staged.place() == &self.place
+        !staged.past().is_fresh
+            && staged.place() == &self.place
             && Moment::now()
                 .since(staged.past().since)
                 .is_some_and(|age| age < READER_TOOK_IT)

@@ -59,15 +59,21 @@ pub enum Reopened {
     Missing,
     /// It is a spool, and only an MDA can empty it.
     NeedsMda,
+    /// It may be there, but cannot be opened now.
+    Unreachable(Error),
 }
 
 /// Opens a place to which an earlier run wanted to deliver. `tag` tells the account's files.
 pub fn reopen(place: &Place, tag: &str) -> Reopened {
     match place.program {
         Some(_) => Reopened::NeedsMda,
-        None => Maildir::open_existing(&place.path, tag).map_or(Reopened::Missing, |maildir| {
-            Reopened::Target(Box::new(maildir))
-        }),
+        None => match Maildir::open_existing(&place.path, tag) {
+            Ok(maildir) => Reopened::Target(Box::new(maildir)),
+            Err(Error::Local { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Reopened::Missing
+            }
+            Err(error) => Reopened::Unreachable(error),
+        },
     }
 }
 

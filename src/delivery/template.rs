@@ -28,10 +28,10 @@ impl Template {
         if argv.first().is_none_or(String::is_empty) {
             return Err(BadTemplate::Empty);
         }
-        for argument in &argv {
-            if argument.contains('\0') {
-                return Err(BadTemplate::Nul);
-            }
+        if argv.iter().any(|argument| argument.contains('\0')) {
+            return Err(BadTemplate::Nul);
+        }
+        for argument in &argv[1..] {
             let mut chars = argument.chars();
             while let Some(c) = chars.next() {
                 if c != '%' {

@@ -1,6 +1,7 @@
 //! One connection, commands out, replies in: the blocking half of the protocol.
 //! Does not know the states of a session.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -45,7 +46,7 @@ pub(super) struct Wire<S> {
     body: Option<Body>,
     /// Whether the last line ended in a bare LF.
     bare_lf: bool,
-    /// What is cut out of every status line: servers have echoed what they refused.
+    /// What is cut out of every line: servers have echoed what they refused.
     hidden: Vec<Zeroizing<Vec<u8>>>,
     trace: Option<Trace>,
 }
@@ -128,7 +129,7 @@ impl<S: Read + Write> Wire<S> {
             .map_err(|source| Error::io("sending", waiting(), source))
     }
 
-    /// Cuts these octets out of every status line to come, so that a server that echoes a secret
+    /// Cuts these octets out of every line to come, so that a server that echoes a secret
     /// does not have it shown. What is as short as a word of the server's own is left.
     pub(super) fn hide(&mut self, secret: &[u8]) {
         const SHORTEST: usize = 4;
@@ -137,10 +138,11 @@ impl<S: Read + Write> Wire<S> {
         }
     }
 
-    fn mask(&self, mut line: Vec<u8>) -> Vec<u8> {
+    fn mask<'l>(&self, line: &'l [u8]) -> Cow<'l, [u8]> {
+        let mut line = Cow::Borrowed(line);
         for secret in &self.hidden {
             while let Some(start) = memmem::find(&line, secret) {
-                line.splice(start..start + secret.len(), *b"...");
+                line.to_mut().splice(start..start + secret.len(), *b"...");
             }
         }
         line
@@ -178,7 +180,7 @@ impl<S: Read + Write> Wire<S> {
     }
 
     fn status(&mut self, waiting_for: &str, line: Vec<u8>) -> Result<Status, Error> {
-        let line = self.mask(line);
+        let line = self.mask(&line);
         let status = Status::parse(&line);
         if let Some(trace) = &mut self.trace {
             match status {
@@ -223,11 +225,11 @@ impl<S: Read + Write> Wire<S> {
             octets += taken;
             let mut start = 0;
             while let Some(end) = memchr(b'\n', &pending[start..]) {
-                let line = &pending[start..start + end];
+                let line = self.mask(&pending[start..start + end]);
                 if let Some(trace) = &mut self.trace {
-                    trace(Direction::Server, &ServerText::new(line));
+                    trace(Direction::Server, &ServerText::new(&line));
                 }
-                each(line)?;
+                each(&line)?;
                 start += end + 1;
             }
             pending.drain(..start);

@@ -292,6 +292,23 @@ impl Ledger {
         })
     }
 
+    /// Notes that what was staged since then may be incomplete, and must not be deleted from the
+    /// server; how many messages those are.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn suspect_since(&mut self, begun: Moment) -> Result<usize, Error> {
+        let key = self.owner.key.0;
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE seen SET undeletable = 1
+                 WHERE account = ?1 AND (unique_id, copy) IN
+                     (SELECT unique_id, copy FROM delivery WHERE account = ?1 AND staged >= ?2)",
+                params![key, begun.0],
+            )
+        })
+    }
+
     /// Notes that the server lists a message for ever, whatever it answers to DELE.
     ///
     /// # Errors
@@ -433,6 +450,7 @@ fn recall(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
         program: row.get(13)?,
     };
     let past = Past {
+        is_fresh: false,
         since: Moment(row.get(11)?),
         was_handed_over: row.get(12)?,
         failures: row.get(14)?,

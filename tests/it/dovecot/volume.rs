@@ -65,5 +65,5 @@ fn a_message_that_dovecot_ends_too_early_stays_on_the_server_and_the_others_come
     sandbox.mailpull(["fetch"]).run().succeeds();
     messages[1] = Message::new("dot", "");
     sandbox.maildir("work").holds(&messages);
-    assert_eq!(dovecot.count(), 1);
+    assert_eq!(dovecot.count(), 2);
 }
