@@ -10,6 +10,7 @@ mod cuts;
 mod deletion;
 mod disk;
 mod dovecot;
+mod fault_table;
 mod generated;
 mod hostile;
 mod layers;
