@@ -18,6 +18,7 @@ mod listings;
 mod login;
 mod mda;
 mod memory;
+mod network;
 mod permissions;
 mod pipelining;
 mod retrieval;
