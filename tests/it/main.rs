@@ -21,6 +21,7 @@ mod memory;
 mod network;
 mod permissions;
 mod pipelining;
+mod power;
 mod retrieval;
 mod seen;
 mod signals;
