@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use rustix::process::Signal;
+
 use crate::support::disk::{Disk, FileSystem};
 use crate::support::mail::{Message, ordinary};
 use crate::support::maildir::Maildir;
@@ -113,31 +115,44 @@ impl World {
     }
 }
 
-fn sweep(setup: Setup, samples: usize) {
+/// Cuts the power at so many points in runs that begin in a world of `make`, if such
+/// can be made here.
+fn sweep(
+    tally: &mut Tally,
+    setup: Setup,
+    threads: Threads,
+    samples: usize,
+    make: fn(Setup, Threads) -> Option<World>,
+) {
+    let Some(world) = make(setup, threads) else {
+        return;
+    };
+    let args = world.args("fetch");
+    let args = args.each_ref().map(String::as_str);
+    let all = points(&world.sandbox, &args, threads, &CALLS);
+    drop(world);
+    // Of each call first, so that the frequent ones do not crowd the others out.
+    for point in tools::sample(&sample(&all, 2), samples) {
+        if let Some(world) = make(setup, threads) {
+            try_at(tally, &point, setup, world);
+        }
+    }
+}
+
+/// The same in the first run ever, in all threads.
+fn sweep_first_run(setup: Setup, samples: usize) {
     if tools::find("strace").is_none() {
         return;
     }
     let mut tally = Tally::new(format!("power, {setup:?}"));
     for threads in [Threads::Main, Threads::Any] {
-        let Some(world) = World::new(setup, threads) else {
-            return;
-        };
-        let args = world.args("fetch");
-        let args = args.each_ref().map(String::as_str);
-        let all = points(&world.sandbox, &args, threads, &CALLS);
-        drop(world);
-        for point in sample(&all, samples) {
-            try_at(&mut tally, &point, setup);
-        }
+        sweep(&mut tally, setup, threads, samples, World::new);
     }
     tally.conclude();
 }
 
 /// Cuts the power at a point, runs once more and counts what came of it all.
-fn try_at(tally: &mut Tally, point: &Point, setup: Setup) {
-    let Some(mut world) = World::new(setup, point.threads) else {
-        return;
-    };
+fn try_at(tally: &mut Tally, point: &Point, setup: Setup, mut world: World) {
     let args = world.args("fetch");
     let killed = faulty(&world.sandbox, args, point, Fault::Kill).run();
     world.cut_power();
@@ -178,7 +193,7 @@ fn a_power_cut_neither_loses_nor_repeats_mail_that_is_deleted() {
         keep: false,
         messages: 140,
     };
-    sweep(setup, 2);
+    sweep_first_run(setup, 10);
 }
 
 #[test]
@@ -189,7 +204,7 @@ fn a_power_cut_neither_loses_nor_repeats_mail_that_is_kept() {
         keep: true,
         messages: 8,
     };
-    sweep(setup, 2);
+    sweep_first_run(setup, 4);
 }
 
 #[test]
@@ -200,7 +215,7 @@ fn a_power_cut_with_the_database_on_another_disk_neither_loses_nor_repeats_mail(
         keep: false,
         messages: 8,
     };
-    sweep(setup, 3);
+    sweep_first_run(setup, 8);
 }
 
 #[test]
@@ -212,6 +227,42 @@ fn a_power_cut_on_other_file_systems_neither_loses_nor_repeats_mail() {
             keep: false,
             messages: 8,
         };
-        sweep(setup, 2);
+        sweep_first_run(setup, 5);
+    }
+}
+
+/// Makes one in which a run was killed when half of its messages were in new/, and a mail reader
+/// has moved those since then.
+fn half_delivered_and_read(setup: Setup, _: Threads) -> Option<World> {
+    let world = World::new(setup, Threads::Any)?;
+    let point = Point {
+        call: "renameat2".to_owned(),
+        line: String::new(),
+        nth: setup.messages / 2,
+        threads: Threads::Any,
+    };
+    let killed = faulty(&world.sandbox, world.args("fetch"), &point, Fault::Kill).run();
+    killed.is_killed_by(Signal::KILL);
+    world.maildir().read_all();
+    Some(world)
+}
+
+#[test]
+fn a_power_cut_in_the_recovery_from_a_kill_neither_loses_nor_repeats_mail() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let file_systems = [FileSystem::Btrfs, FileSystem::Ext4, FileSystem::Xfs];
+    for file_system in tools::sample(&file_systems, 2) {
+        let setup = Setup {
+            disks: Disks::Apart,
+            file_system,
+            keep: false,
+            messages: 8,
+        };
+        let mut tally = Tally::new(format!("power in the recovery, {setup:?}"));
+        let make = half_delivered_and_read;
+        sweep(&mut tally, setup, Threads::Main, 7, make);
+        tally.conclude();
     }
 }
