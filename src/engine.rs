@@ -107,8 +107,14 @@ impl Poll<'_> {
         plan: &Plan,
         summary: &mut Summary,
     ) -> Result<(), Error> {
-        let settled = self.fetch(&mut session, listing, plan, summary)?;
+        let (settled, missing) = self.fetch(&mut session, listing, plan, summary)?;
         let due = self.due(listing, plan, settled)?;
+        if !missing.too_large.is_empty() {
+            // They were retrieved and thrown away, and there are servers that hide what was
+            // retrieved once they hear QUIT. The next run knows their sizes and deletes what is
+            // due.
+            return Ok(());
+        }
         self.delete_and_quit(session, &due, summary)
     }
 
@@ -256,17 +262,18 @@ impl Poll<'_> {
         listing: &Listing,
         plan: &Plan,
         summary: &mut Summary,
-    ) -> Result<Settled, Error> {
+    ) -> Result<(Settled, Missing), Error> {
         let (received, mut settled) = self.transfer(session, listing, plan);
         summary.add(&settled.summary);
         if let Some(failure) = settled.failure.take() {
             return Err(failure.into());
         }
-        match received {
-            Ok(missing) => self.tell_missing(&missing, summary)?,
+        let missing = match received {
+            Ok(missing) => missing,
             Err(error) => return Err(self.blame(error, summary)?),
-        }
-        Ok(settled)
+        };
+        self.tell_missing(&missing, summary)?;
+        Ok((settled, missing))
     }
 
     /// Brings messages from the session to their place: one thread reads what comes while another

@@ -109,6 +109,27 @@ fn a_message_over_max_size_is_not_delivered_whatever_list_says_of_it() {
 }
 
 #[test]
+fn quit_is_not_said_after_a_message_that_was_retrieved_and_thrown_away() {
+    // There are servers that hide or delete what was retrieved, once they hear QUIT.
+    let server = ModelServer::start(vec![note("a"), large("b")]);
+    server.change(|behaviour| behaviour.lies = [(b"b".to_vec(), "1".to_owned())].into());
+    let sandbox = Sandbox::with_work(server.address(), "max-size = '900 B'");
+
+    sandbox.fetch().succeeds().complains_in_lines(1);
+
+    assert_eq!(
+        (retrieved(&server).len(), server.log().count("QUIT")),
+        (2, 0)
+    );
+    sandbox.work().holds(&notes(["a"]));
+    sandbox.fetch().succeeds().is_silent();
+    assert_eq!(
+        (retrieved(&server).len(), server.log().count("QUIT")),
+        (2, 1)
+    );
+}
+
+#[test]
 fn max_total_bounds_a_run_but_one_message_is_always_fetched() {
     let server = ModelServer::start(vec![large("a"), note("b"), note("c"), large("d")]);
     let sandbox = Sandbox::with_work(server.address(), "max-total = '40 B'");

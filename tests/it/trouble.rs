@@ -111,6 +111,41 @@ fn the_message_at_which_a_session_broke_is_asked_for_last() {
 }
 
 #[test]
+fn a_message_at_which_five_sessions_broke_is_set_aside() {
+    let known = format!("{LOGIN} S: +OK\n S: 1 a\n S: 2 b\n S: .\n");
+    let sizes = "C: LIST\n S: +OK\n S: 1 17\n S: 2 17\n S: .\n";
+    let broken = "C: RETR 2\n S: +OK\n raw: half\n cut";
+    let again = [&known, sizes, broken].concat();
+    let left_alone = [&known, "C: QUIT\n S: +OK"].concat();
+    let whole = "C: RETR 2\n S: +OK\n note b\n C: QUIT\n S: +OK";
+    let server = Script::new(format!(
+        "{LOGIN} C: LIST
+         S: +OK\n S: 1 a\n S: 2 b\n S: .\n S: +OK\n S: 1 17\n S: 2 17\n S: .
+         C: RETR 1\n C: RETR 2
+         S: +OK\n note a\n S: +OK\n raw: half\n cut"
+    ))
+    .then(&again)
+    .then(&again)
+    .then(&again)
+    .then(&again)
+    .then(left_alone)
+    .then([&known, sizes, whole].concat())
+    .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    for _ in 0..4 {
+        sandbox.fetch().fails_with(75).complains_in_lines(1);
+    }
+    sandbox.fetch().fails_with(65).stderr_has("is set aside");
+    sandbox.fetch().succeeds().is_silent();
+    sandbox.let_pass(DAY);
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
 fn after_a_session_without_quit_deletions_come_before_new_mail() {
     let first = format!(
         "{LOGIN} C: LIST

@@ -2,12 +2,12 @@
 
 use rustix::process::Signal;
 
-use super::tally::Tally;
 use crate::support::mail::{Message, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Fault, Point, Threads, faulty, points, sample};
+use crate::support::tally::Tally;
 use crate::support::tools;
 
 /// More than a batch, so that one is settled while the next arrives.

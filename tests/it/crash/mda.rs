@@ -4,11 +4,11 @@ use std::fs;
 
 use memchr::memmem;
 
-use super::tally::Tally;
 use crate::support::mail::{Message, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Fault, Point, Threads, faulty, points, sample};
+use crate::support::tally::Tally;
 use crate::support::tools;
 
 const MESSAGES: usize = 6;

@@ -3,4 +3,3 @@
 
 mod maildir;
 mod mda;
-mod tally;

@@ -185,6 +185,29 @@ fn what_is_not_known_to_be_on_disk_is_fetched_again() {
 }
 
 #[test]
+fn quit_is_not_said_while_something_retrieved_is_not_stored() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let is_write = |point: &Point| point.call == "write";
+    let is_flush = |point: &Point| point.call == "fsync" && point.line.contains("/tmp/1");
+    let is_record = |point: &Point| point.call == "pwrite64" && point.line.contains("/seen.db-wal");
+    for (threads, is_it) in [
+        (Threads::Main, &is_write as &dyn Fn(&Point) -> bool),
+        (Threads::Any, &is_flush),
+        (Threads::Any, &is_record),
+    ] {
+        let world = World::new(3);
+        let before = world.server.log().count("QUIT");
+        let outcome = fault_in(&world, threads, "EIO", is_it);
+        outcome.fails_with(74);
+        assert_eq!(world.server.log().count("QUIT"), before, "{outcome}");
+        assert!(world.server.log().count("RETR") > 0);
+        world.recovers();
+    }
+}
+
+#[test]
 fn what_is_not_known_to_stay_in_new_is_not_deleted_from_the_server() {
     if tools::find("strace").is_none() {
         return;

@@ -3,3 +3,4 @@
 mod fault;
 mod full;
 mod maildir;
+mod odd;

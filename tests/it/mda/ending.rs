@@ -6,9 +6,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 use super::{DELIVER, configure_script, inbox, spool};
-use crate::support::mail::ordinary;
+use crate::support::mail::{notes, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
+use crate::support::script::{LIST_A, QUIT, Script};
 
 /// Reads the numbers of processes that a script wrote down.
 fn pids(sandbox: &Sandbox) -> Vec<Pid> {
@@ -84,4 +85,24 @@ fn what_an_mda_leaves_running_is_not_waited_for() {
     outcome.succeeds().is_silent();
     inbox(&sandbox).holds(&messages);
     assert_eq!((server.count(), spool(&sandbox).len()), (0, 0));
+}
+
+#[test]
+fn a_server_that_leaves_while_the_mda_works_is_told_to_delete_at_the_next_run() {
+    let leaves = [LIST_A, "\nC: RETR 1\nS: +OK\nnote a\ncut"].concat();
+    let server = Script::new(leaves)
+        .then([LIST_A, "\nC: DELE 1\nS: +OK", QUIT].concat())
+        .serve();
+    let sandbox = Sandbox::new();
+    inbox(&sandbox).make();
+    let mda = sandbox.script("mda", DELIVER).display().to_string();
+    let keys = format!("mda = {mda:?}\nmda-allow-root = true\nkeep = false");
+    sandbox.account("work", server.address(), &keys);
+    sandbox.fetch().fails_with(75).complains_in_lines(1);
+    inbox(&sandbox).holds(&notes(["a"]));
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    inbox(&sandbox).holds(&notes(["a"]));
 }

@@ -1,5 +1,7 @@
 //! An MDA that says no: what it does not take stays in the spool and is not downloaded again.
 
+use std::time::Duration;
+
 use super::{DELIVER, configure_script, inbox, spool};
 use crate::support::mail::ordinary;
 use crate::support::model_server::ModelServer;
@@ -78,6 +80,33 @@ fn a_refusal_in_between_does_not_end_the_run() {
     sandbox.mailpull(["fetch"]).run().fails_with(75);
     inbox(&sandbox).holds(&[messages[2].clone(), messages[5].clone()]);
     assert_eq!(spool(&sandbox).len(), 6);
+}
+
+#[test]
+fn what_is_refused_five_times_is_set_aside_and_tried_once_a_day() {
+    let messages = ordinary(1, 2);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::new();
+    let script = r#"echo >>"$HOME/runs"; cat >/dev/null; exit 1"#;
+    configure_script(&sandbox, &server, script, "keep = false");
+    let runs = || std::fs::read(sandbox.home().join("runs")).map_or(0, |runs| runs.len());
+    for _ in 0..4 {
+        sandbox.fetch().fails_with(74).complains_in_lines(2);
+    }
+    let outcome = sandbox.fetch();
+    outcome.fails_with(65).complains_in_lines(2);
+    outcome.stderr_has("is set aside");
+    assert_eq!(runs(), 10);
+
+    sandbox.fetch().succeeds().is_silent();
+
+    assert_eq!((runs(), spool(&sandbox).len(), server.count()), (10, 2, 2));
+    sandbox.let_pass(Duration::from_secs(24 * 3600));
+    configure_script(&sandbox, &server, DELIVER, "keep = false");
+    sandbox.fetch().succeeds().is_silent();
+    inbox(&sandbox).holds(&messages);
+    assert_eq!((server.count(), spool(&sandbox).len()), (0, 0));
+    assert_eq!(server.log().retrieved.len(), 2);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 )]
 
 pub(crate) mod certificates;
+pub(crate) mod disk;
 pub(crate) mod dovecot;
 pub(crate) mod mail;
 pub(crate) mod maildir;
@@ -18,6 +19,7 @@ pub(crate) mod script;
 pub(crate) mod source;
 pub(crate) mod strace;
 pub(crate) mod stream;
+pub(crate) mod tally;
 pub(crate) mod terminal;
 pub(crate) mod tools;
 

@@ -14,11 +14,7 @@ use rustix::process::getuid;
 ///
 /// When it is missing and must not be.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path)
-        .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
-        .map(|folder| folder.join(program))
-        .find(|path| path.is_file());
+    let found = look_for(program);
     if found.is_none() {
         let may_skip = env::var_os("MAILPULL_TESTS_OPTIONAL").is_some_and(|value| value == "1");
         assert!(
@@ -29,6 +25,15 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
         announce(format_args!("skipped: {program} is not installed"));
     }
     found
+}
+
+/// Looks for a program where root finds it.
+pub(crate) fn look_for(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
+        .map(|folder| folder.join(program))
+        .find(|path| path.is_file())
 }
 
 /// Whether the tests run as root, which some faults need.

@@ -1,4 +1,4 @@
-//! What a sweep of kills came to.
+//! What a sweep of kills or power cuts came to.
 //! Compares octets; knows no Maildir and no MDA.
 
 use std::fmt;
@@ -8,8 +8,8 @@ use crate::support::strace::Point;
 use crate::support::tools;
 
 /// The counts of a sweep, and what went wrong at which point.
-pub(super) struct Tally {
-    sweep: &'static str,
+pub(crate) struct Tally {
+    sweep: String,
     tried: usize,
     killed: usize,
     lost: usize,
@@ -19,9 +19,9 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(sweep: &'static str) -> Self {
+    pub(crate) fn new(sweep: impl Into<String>) -> Self {
         Self {
-            sweep,
+            sweep: sweep.into(),
             tried: 0,
             killed: 0,
             lost: 0,
@@ -32,7 +32,7 @@ impl Tally {
     }
 
     /// Counts a run that was to be killed.
-    pub(super) fn try_at(&mut self, point: &Point, was_killed: bool) {
+    pub(crate) fn try_at(&mut self, point: &Point, was_killed: bool) {
         self.tried += 1;
         if !was_killed {
             eprintln!("{}: {point} was not reached", self.sweep);
@@ -41,7 +41,7 @@ impl Tally {
     }
 
     /// Counts how often each message is there; `allowed` of them may be there twice.
-    pub(super) fn compare(
+    pub(crate) fn compare(
         &mut self,
         point: &Point,
         messages: &[Message],
@@ -61,20 +61,20 @@ impl Tally {
     }
 
     /// Counts messages that the server still has although they were to be deleted.
-    pub(super) fn find_undeleted(&mut self, point: &Point, left: usize) {
+    pub(crate) fn find_undeleted(&mut self, point: &Point, left: usize) {
         self.undeleted += left;
         if left > 0 {
             self.complain(point, format_args!("{left} left on the server"));
         }
     }
 
-    pub(super) fn complain(&mut self, point: &Point, what: impl fmt::Display) {
-        self.complaints.push(format!("killed at {point}: {what}"));
+    pub(crate) fn complain(&mut self, point: &Point, what: impl fmt::Display) {
+        self.complaints.push(format!("at {point}: {what}"));
     }
 
     /// Says the counts, and fails if anything went wrong.
     #[track_caller]
-    pub(super) fn conclude(self) {
+    pub(crate) fn conclude(self) {
         let Self {
             sweep,
             tried,

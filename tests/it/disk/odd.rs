@@ -1,0 +1,198 @@
+//! Maildirs on odd file systems, under odd clocks, among others who clean up; and too few
+//! descriptors.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use crate::support::mail::{Message, ordinary};
+use crate::support::maildir::Maildir;
+use crate::support::model_server::ModelServer;
+use crate::support::outcome::Outcome;
+use crate::support::process::Program;
+use crate::support::sandbox::Sandbox;
+use crate::support::strace::{Fault, Point, Threads, faulty};
+use crate::support::tools;
+
+/// A world with a few messages that are deleted from the server once they are delivered.
+struct World {
+    messages: Vec<Message>,
+    sandbox: Sandbox,
+    server: ModelServer,
+}
+
+impl World {
+    fn new(count: usize) -> Self {
+        let messages = ordinary(1, count);
+        let server = ModelServer::start(messages.clone());
+        let sandbox = Sandbox::with_work(server.address(), "keep = false");
+        Self {
+            messages,
+            sandbox,
+            server,
+        }
+    }
+
+    /// Runs with a fault in the first rename from tmp/ to new/.
+    fn fault_in_rename(&self, fault: Fault) -> Outcome {
+        let point = Point {
+            call: "renameat2".to_owned(),
+            line: String::new(),
+            nth: 1,
+            threads: Threads::Any,
+        };
+        faulty(&self.sandbox, ["fetch"], &point, fault).run()
+    }
+
+    /// Makes one in which a run was killed when its only message was staged and still in tmp/.
+    fn staged() -> Self {
+        let world = Self::new(1);
+        let killed = world.fault_in_rename(Fault::Kill);
+        killed.is_killed_by(Signal::KILL);
+        assert_eq!(world.sandbox.work().count("tmp"), 1);
+        world
+    }
+
+    /// Claims that every message is there once, was retrieved so often, and is gone from the
+    /// server.
+    #[track_caller]
+    fn is_done(&self, retrieved: usize) {
+        self.sandbox.work().holds(&self.messages);
+        assert_eq!(self.server.log().retrieved.len(), retrieved);
+        assert_eq!(self.server.count(), 0);
+    }
+}
+
+fn empty_tmp(maildir: &Maildir) {
+    for file in maildir.files("tmp") {
+        fs::remove_file(file).expect("it is there");
+    }
+}
+
+#[test]
+fn a_message_that_cannot_be_renamed_waits_for_the_next_run() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    for error in ["EACCES", "EPERM", "EXDEV"] {
+        let world = World::new(3);
+
+        let outcome = world.fault_in_rename(Fault::Error(error));
+
+        outcome
+            .fails_with(74)
+            .complains_in_lines(1)
+            .stderr_has("cannot rename ");
+        assert_eq!(world.server.count(), 1);
+        world.sandbox.fetch().succeeds().is_silent();
+        world.is_done(3);
+    }
+}
+
+#[test]
+fn where_a_rename_cannot_refuse_to_replace_a_link_does() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    for error in ["EEXIST", "EINVAL", "ENOSYS"] {
+        let world = World::new(3);
+
+        let outcome = world.fault_in_rename(Fault::Error(error));
+
+        outcome.succeeds().is_silent();
+        world.is_done(3);
+    }
+}
+
+#[test]
+fn a_link_that_a_kill_left_in_tmp_as_well_is_one_message() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let world = World::staged();
+    let maildir = world.sandbox.work();
+    let file = maildir.files("tmp").remove(0);
+    let name = file.file_name().expect("a file has a name");
+    fs::hard_link(&file, maildir.path().join("new").join(name)).expect("it can be linked");
+
+    world.sandbox.fetch().succeeds().is_silent();
+
+    world.is_done(1);
+}
+
+#[test]
+fn a_staged_message_that_is_nowhere_was_taken_by_a_reader_for_36_hours() {
+    if tools::find("strace").is_none() || tools::find("faketime").is_none() {
+        return;
+    }
+    for (later, is_taken) in [("+35h", true), ("+37h", false), ("-1h", false)] {
+        let world = World::staged();
+        empty_tmp(&world.sandbox.work());
+
+        let outcome = world.sandbox.mailpull_at(later, ["fetch"]).run();
+
+        outcome.succeeds().is_silent();
+        assert_eq!(world.server.count(), 0);
+        let retrieved = world.server.log().retrieved.len();
+        let there = world.sandbox.work().count("new");
+        let expected = if is_taken { (1, 0) } else { (2, 1) };
+        assert_eq!((retrieved, there), expected, "{later}");
+    }
+}
+
+#[test]
+fn a_staged_message_is_fetched_again_where_the_maildir_was_made_anew() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let world = World::staged();
+    let maildir = world.sandbox.work();
+    // Beside the new one, so that it cannot have the inode of the old.
+    fs::rename(maildir.path(), world.sandbox.home().join("old")).expect("it is there");
+
+    world.sandbox.fetch().succeeds().is_silent();
+
+    world.is_done(2);
+}
+
+#[test]
+fn under_a_clock_that_stands_still_or_goes_back_no_message_replaces_another() {
+    if tools::find("faketime").is_none() {
+        return;
+    }
+    let messages = ordinary(1, 60);
+    let server = ModelServer::start(messages[..20].to_vec());
+    let sandbox = Sandbox::with_work(server.address(), "");
+    let now = "2020-02-20 20:20:20";
+    for (n, clock) in [now, now, "2010-01-01 00:00:00"].into_iter().enumerate() {
+        sandbox.mailpull_at(clock, ["fetch"]).run().succeeds();
+        for message in messages.iter().skip(20 * (n + 1)).take(20) {
+            server.add(message.clone());
+        }
+    }
+    assert_eq!(server.log().retrieved.len(), 60);
+    sandbox.work().holds(&messages);
+}
+
+#[test]
+fn with_few_descriptors_it_takes_more_runs_and_loses_no_mail() {
+    let world = World::new(100);
+    let run = || {
+        let mut command = world.sandbox.command("sh");
+        command.args(["-c", "ulimit -n 60; exec \"$0\" fetch"]);
+        command.arg(world.sandbox.program());
+        Program::new(command).run()
+    };
+    let first = run();
+    first
+        .fails_with(74)
+        .complains_in_lines(1)
+        .stderr_has("Too many open files");
+    let mut runs = 1;
+    while world.server.count() > 0 && runs < 10 {
+        run();
+        runs += 1;
+    }
+    world.sandbox.work().holds(&world.messages);
+    assert_eq!(world.server.count(), 0);
+}

@@ -1,0 +1,165 @@
+//! Keeps `tests/FAULTS.md` true: every row is there once, and every test that it names exists.
+//! Does not know what the tests claim.
+
+use std::fs;
+use std::path::Path;
+
+/// How many faults there are.
+const ROWS: usize = 73;
+
+/// What may be said of a fault.
+const STATUSES: [&str; 5] = ["in part", "not done", "not testable", "row wrong", "tested"];
+
+struct Row {
+    number: usize,
+    fault: String,
+    tests: Vec<String>,
+    /// One of [`STATUSES`].
+    status: String,
+    /// What follows it.
+    remark: String,
+}
+
+impl Row {
+    /// Reads a line of the table; `None` if it is none.
+    fn read(line: &str) -> Option<Self> {
+        let cells: Vec<_> = line
+            .strip_prefix("| ")?
+            .strip_suffix(" |")?
+            .split(" | ")
+            .collect();
+        let [number, fault, tests, status] = cells[..] else {
+            return None;
+        };
+        let number = number.parse().ok()?;
+        let names = tests.split('`').skip(1).step_by(2);
+        let (status, remark) = status.split_once(": ").unwrap_or((status, ""));
+        Some(Self {
+            number,
+            fault: fault.to_owned(),
+            tests: names.map(str::to_owned).collect(),
+            status: status.to_owned(),
+            remark: remark.to_owned(),
+        })
+    }
+
+    /// Tells what is wrong with it.
+    fn mistakes(&self) -> Vec<String> {
+        let is_claimed = ["in part", "tested"].contains(&&*self.status);
+        let rules = [
+            (STATUSES.contains(&&*self.status), "its status is no status"),
+            (!self.fault.is_empty(), "it does not say which fault it is"),
+            (
+                is_claimed != self.tests.is_empty() || self.status == "not testable",
+                "its status and its tests contradict each other",
+            ),
+            (
+                (self.status == "tested") == self.remark.is_empty(),
+                "what is not wholly tested needs a reason, and what is needs none",
+            ),
+        ];
+        let broken = rules.iter().filter(|(is_kept, _)| !is_kept);
+        let missing = self.tests.iter().filter(|test| !exists(test));
+        broken
+            .map(|(_, rule)| (*rule).to_owned())
+            .chain(missing.map(|test| format!("there is no test {test}")))
+            .map(|mistake| format!("row {}: {mistake}", self.number))
+            .collect()
+    }
+}
+
+fn rows() -> Vec<Row> {
+    let table = read("tests/FAULTS.md").expect("there is a table");
+    table.lines().filter_map(Row::read).collect()
+}
+
+/// Whether a test has this name, as `cargo test` shows it.
+fn exists(name: &str) -> bool {
+    let (module, function) = name.rsplit_once("::").unwrap_or(("", name));
+    let (folder, module) = match module.strip_suffix("::tests") {
+        Some(module) => ("src", module),
+        None => ("tests/it", module),
+    };
+    let path = module.replace("::", "/");
+    [
+        format!("{folder}/{path}.rs"),
+        format!("{folder}/{path}/mod.rs"),
+    ]
+    .iter()
+    .filter_map(|path| read(path))
+    .any(|source| has_test(&source, function))
+}
+
+fn read(path: &str) -> Option<String> {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).ok()
+}
+
+/// Whether a source has a function with this name and `#[test]` above it.
+fn has_test(source: &str, function: &str) -> bool {
+    let head = format!("fn {function}()");
+    let mut is_test = false;
+    for line in source.lines().map(str::trim) {
+        if is_test && line.starts_with(&head) {
+            return true;
+        }
+        // Other attributes may stand between.
+        is_test = line == "#[test]" || (is_test && !line.starts_with("fn "));
+    }
+    false
+}
+
+#[test]
+fn every_fault_has_one_row() {
+    let numbers: Vec<_> = rows().iter().map(|row| row.number).collect();
+    assert_eq!(numbers, (1..=ROWS).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_row_names_tests_that_exist_or_says_why_there_are_none() {
+    let mistakes: Vec<_> = rows().iter().flat_map(Row::mistakes).collect();
+    assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(line: &str) -> usize {
+        Row::read(line).expect("it is a row").mistakes().len()
+    }
+
+    #[test]
+    fn a_row_that_promises_what_it_does_not_keep_is_found() {
+        let test = "`fault_table::every_fault_has_one_row`";
+        for (cells, count) in [
+            (format!("x | {test} | tested"), 0),
+            (format!("x | {test} | in part: the rest"), 0),
+            ("x | – | not done: why".to_owned(), 0),
+            ("x | – | not testable: why".to_owned(), 0),
+            (format!("x | {test} | not testable: why"), 0),
+            ("x | – | tested".to_owned(), 1),
+            ("x | – | not done".to_owned(), 1),
+            (format!("x | {test} | in part"), 1),
+            (format!("x | {test} | tested: mostly"), 1),
+            (format!("x | {test} | not done: why"), 1),
+            (format!("x | {test} | perhaps: why"), 2),
+            ("x | `fault_table::no_such_test` | tested".to_owned(), 1),
+            ("x | `fault_table::rows` | tested".to_owned(), 1),
+            ("x | `no_such_module::rows` | tested".to_owned(), 1),
+        ] {
+            assert_eq!(mistakes(&format!("| 1 | {cells} |")), count, "{cells}");
+        }
+    }
+
+    #[test]
+    fn a_test_is_found_where_it_is() {
+        for (name, is_there) in [
+            ("fault_table::every_fault_has_one_row", true),
+            ("crash::mda::try_at", false),
+            ("plan::tests::limits_bound_a_run_but_never_to_nothing", true),
+            ("plan::limits_bound_a_run_but_never_to_nothing", false),
+        ] {
+            assert_eq!(exists(name), is_there, "{name}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Connections that do not come about, and a line that spoils what it carries.
+//! Touches no network but loopback; what servers do is told elsewhere.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroUsize;
+use std::os::fd::OwnedFd;
+use std::thread;
+use std::time::Duration;
+
+use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
+
+use crate::support::certificates::Authority;
+use crate::support::mail::ordinary;
+use crate::support::model_server::{Behaviour, ModelServer, Security};
+use crate::support::process::Program;
+use crate::support::sandbox::Sandbox;
+use crate::support::tools;
+
+#[test]
+fn a_name_without_an_address_is_said_and_may_have_one_later() {
+    // Longer than a part of a name may be: no resolver asks anybody for it.
+    let name = format!("{}.example.com", "x".repeat(64));
+    let sandbox = Sandbox::with_work(format!("{name}:995"), "security = 'tls'");
+
+    let outcome = sandbox.fetch();
+
+    outcome
+        .fails_with(75)
+        .complains_in_lines(1)
+        .stderr_has(&format!("cannot find the address of {name}: "));
+}
+
+/// A port of 127.0.0.1 that is taken by a socket on which nobody listens.
+fn deaf_socket() -> (OwnedFd, SocketAddr) {
+    let fd = socket(AddressFamily::INET, SocketType::STREAM, None).expect("there are sockets");
+    bind(&fd, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("loopback has a free port");
+    let address = getsockname(&fd).expect("a bound socket has an address");
+    let address = address.try_into().expect("it is an address of TCP");
+    (fd, address)
+}
+
+#[test]
+fn every_address_that_refuses_is_told() {
+    let (_deaf, address) = deaf_socket();
+    for (server, said) in [
+        (address.to_string(), "Connection refused".to_owned()),
+        (
+            format!("localhost:{}", address.port()),
+            format!("{address}: Connection refused"),
+        ),
+    ] {
+        let sandbox = Sandbox::with_work(server, "");
+
+        let outcome = sandbox.fetch();
+
+        outcome
+            .fails_with(75)
+            .complains_in_lines(1)
+            .stderr_has("cannot connect to ")
+            .stderr_has(&said);
+    }
+}
+
+#[test]
+fn a_connection_that_does_not_come_about_is_given_up_when_the_time_is_over() {
+    let (deaf, address) = deaf_socket();
+    listen(&deaf, 0).expect("it is bound");
+    // Nobody accepts them: once the queue is full, whoever comes is not even refused.
+    let mut queue = Vec::new();
+    while let Ok(client) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
+        queue.push(client);
+    }
+    let sandbox = Sandbox::with_work(address, "timeout-connect = '1s'");
+
+    let outcome = sandbox.fetch();
+
+    outcome
+        .fails_with(75)
+        .complains_in_lines(1)
+        .stderr_has("no answer within 1 s");
+}
+
+/// Leads two connections to a server. In the first, the octet of this number is another than the
+/// server sent.
+fn spoiling(server: SocketAddr, at: usize) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+    let address = listener.local_addr();
+    thread::spawn(move || {
+        for spoilt in [Some(at), None] {
+            // A connection that breaks is the program's to notice.
+            let _ = listener
+                .accept()
+                .and_then(|(client, _)| relay(client, server, spoilt));
+        }
+    });
+    address.expect("a bound socket has an address")
+}
+
+fn relay(mut client: TcpStream, server: SocketAddr, spoilt: Option<usize>) -> io::Result<()> {
+    let mut server = TcpStream::connect(server)?;
+    let (mut from_client, mut to_server) = (client.try_clone()?, server.try_clone()?);
+    thread::spawn(move || {
+        // Whichever side leaves first, the other is told.
+        let _ = io::copy(&mut from_client, &mut to_server);
+        let _ = to_server.shutdown(Shutdown::Write);
+    });
+    let mut chunk = [0; 4096];
+    let mut sent = 0;
+    loop {
+        let octets = server.read(&mut chunk)?;
+        if octets == 0 {
+            return client.shutdown(Shutdown::Write);
+        }
+        if let Some(at) = spoilt.filter(|at| (sent..sent + octets).contains(at)) {
+            chunk[at - sent] ^= 1;
+        }
+        client.write_all(&chunk[..octets])?;
+        sent += octets;
+    }
+}
+
+#[test]
+fn a_message_that_the_line_spoils_is_fetched_again_as_it_was_sent() {
+    let messages = ordinary(1, 20);
+    let authority = Authority::new();
+    // In the middle of the messages, and of a TLS record.
+    for at in [30_000, 40_001] {
+        let behaviour = Behaviour {
+            security: Security::Tls(authority.certificate().acceptor()),
+            ..Behaviour::default()
+        };
+        let server = ModelServer::with(messages.clone(), behaviour);
+        let keys = "security = 'tls'\ntls-ca-file = '~/ca.pem'";
+        let sandbox = Sandbox::with_work(spoiling(server.address(), at), keys);
+        sandbox.write("home/ca.pem", authority.pem());
+
+        let outcome = sandbox.fetch();
+
+        outcome.fails_with(75).complains_in_lines(1);
+        assert!(sandbox.work().count("new") < 20);
+        sandbox.fetch().succeeds().is_silent();
+        sandbox.work().holds(&messages);
+    }
+}
+
+#[test]
+fn interrupted_calls_are_made_again() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let messages = ordinary(1, 20);
+    let behaviour = Behaviour {
+        segment: NonZeroUsize::new(500),
+        ..Behaviour::default()
+    };
+    for every in ["+2", "+3"] {
+        let server = ModelServer::with(messages.clone(), behaviour.clone());
+        let sandbox = Sandbox::with_work(server.address(), "keep = false");
+        let mut command = sandbox.command("strace");
+        command.args(["-f", "-qq", "-e", "signal=none", "-e"]);
+        command.arg("trace=poll,ppoll,pread64,pwrite64,read,write");
+        for (calls, first) in [
+            ("poll,ppoll,pwrite64,write", 1),
+            // What loads the program takes no interruption.
+            ("pread64,read", 12),
+        ] {
+            command.arg("-e");
+            command.arg(format!("inject={calls}:error=EINTR:when={first}{every}"));
+        }
+        command.arg("-o").arg(sandbox.path("strace"));
+        command.arg(sandbox.program()).arg("fetch");
+
+        Program::new(command).run().succeeds().is_silent();
+
+        sandbox.work().holds(&messages);
+        assert_eq!(server.count(), 0);
+        let log = fs::read_to_string(sandbox.path("strace")).expect("strace wrote its log");
+        for call in ["poll(", " read(", "write("] {
+            let is_hit = |line: &&str| line.contains(call) && line.contains("(INJECTED)");
+            assert!(log.lines().any(|line| is_hit(&line)), "{call}");
+        }
+    }
+}
