@@ -181,6 +181,20 @@ fn one_more_message_under_a_known_unique_id_is_delivered() {
 }
 
 #[test]
+fn of_two_messages_under_one_unique_id_the_newer_may_come_first() {
+    let messages = [Message::new("x", "a\r\n"), Message::new("x", "b\r\n")];
+    let server = ModelServer::start(messages.to_vec());
+    let keys = "max-messages = 1\norder = 'newest-first'";
+    let sandbox = Sandbox::with_work(server.address(), keys);
+    for delivered in [1, 2, 2] {
+        sandbox.fetch().succeeds().is_silent();
+
+        assert_eq!(sandbox.work().count("new"), delivered);
+    }
+    sandbox.work().holds(&messages);
+}
+
+#[test]
 fn what_list_says_of_a_size_loses_nothing() {
     let sizes = [
         "0",
