@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::custody::{Durable, Outcome, Receipt, Staged};
 use crate::delivery::{self, Target};
 use crate::exit::Exit;
-use crate::maildrop::{Identity, MessageNumber};
+use crate::maildrop::MessageNumber;
 use crate::moment::Moment;
 use crate::report::{Desk, Event, Summary};
 use crate::seen::{self, Ledger, Match};
@@ -206,7 +206,6 @@ impl<'a> Settler<'a> {
     /// not is new mail under an old unique-id.
     fn compare(&mut self, batch: Batch) -> Result<Vec<Receipt>, Error> {
         let mut receipts = Vec::with_capacity(batch.arrivals.len());
-        let mut renumbered: Vec<Identity> = Vec::new();
         for arrival in batch.arrivals {
             if arrival.purpose == Purpose::Delivery {
                 receipts.push(arrival.receipt);
@@ -218,14 +217,14 @@ impl<'a> Settler<'a> {
                 self.target.intake().discard(arrival.receipt)?;
                 continue;
             }
-            let unique_id = parcel.identity.unique_id.clone();
-            let taken = renumbered
+            let unique_id = &parcel.identity.unique_id;
+            // Those of this batch have their copy numbers, too, and no rows yet.
+            let beside = receipts
                 .iter()
-                .filter(|other| other.unique_id == unique_id)
-                .count();
-            let copy =
-                self.ledger.free_copy(&unique_id)? + u32::try_from(taken).unwrap_or(u32::MAX);
-            renumbered.push(Identity { unique_id, copy });
+                .map(|receipt: &Receipt| &receipt.parcel().identity)
+                .filter(|other| other.unique_id == *unique_id)
+                .map(|other| other.copy + 1);
+            let copy = beside.fold(self.ledger.free_copy(unique_id)?, u32::max);
             receipts.push(arrival.receipt.renumbered(copy));
         }
         Ok(receipts)

@@ -195,6 +195,24 @@ fn of_two_messages_under_one_unique_id_the_newer_may_come_first() {
 }
 
 #[test]
+fn a_unique_id_of_a_deleted_message_can_be_used_again_for_two() {
+    let [first, second, third] = ["a\r\n", "b\r\n", "c\r\n"].map(|text| Message::new("x", text));
+    let server = ModelServer::start(vec![first.clone()]);
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.mailpull(["fetch", "-d"]).run().succeeds();
+    server.add(second.clone());
+    server.add(third.clone());
+    for _ in 0..2 {
+        sandbox.fetch().succeeds().is_silent();
+
+        let all = [first.clone(), second.clone(), third.clone()];
+        sandbox.work().holds(&all);
+    }
+    sandbox.mailpull(["fetch", "-d"]).run().succeeds();
+    assert_eq!(server.count(), 0);
+}
+
+#[test]
 fn what_list_says_of_a_size_loses_nothing() {
     let sizes = [
         "0",
