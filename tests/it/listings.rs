@@ -213,6 +213,21 @@ fn a_unique_id_of_a_deleted_message_can_be_used_again_for_two() {
 }
 
 #[test]
+fn what_is_known_by_its_octets_alone_is_not_deleted_in_spite_of_keep() {
+    let [first, second] = ["a\r\n", "b\r\n"].map(|text| Message::new("x", text));
+    let server = ModelServer::start(vec![first]);
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.mailpull(["fetch", "-d"]).run().succeeds();
+    server.add(second.clone());
+    sandbox.fetch().succeeds();
+    server.add(second);
+
+    sandbox.fetch().succeeds().is_silent();
+
+    assert_eq!(server.count(), 2);
+}
+
+#[test]
 fn what_list_says_of_a_size_loses_nothing() {
     let sizes = [
         "0",
