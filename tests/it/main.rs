@@ -17,6 +17,7 @@ mod mda;
 mod memory;
 mod permissions;
 mod pipelining;
+mod properties;
 mod retrieval;
 mod seen;
 mod signals;
