@@ -21,6 +21,7 @@ mod properties;
 mod retrieval;
 mod seen;
 mod signals;
+mod soak;
 mod support;
 mod tls;
 mod together;
