@@ -376,6 +376,7 @@ impl Poll<'_> {
         if self.orders.policy.keep == Keep::Never {
             due.extend(plan.fetch.iter().map(named));
         }
+        let (keep, now) = (self.orders.policy.keep, Moment::now());
         for (number, found) in settled.proven {
             match found.state {
                 // It was deleted before and is listed again, unchanged.
@@ -383,6 +384,8 @@ impl Poll<'_> {
                     .ledger
                     .mark_undeletable(&found.identity)
                     .map_err(recording)?,
+                // Another one than it was taken for may be younger.
+                State::Delivered(delivered) if !keep.is_over(delivered, now) => {}
                 _ => due.push((number, found.identity)),
             }
         }

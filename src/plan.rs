@@ -17,8 +17,6 @@ pub struct Pick {
     pub position: Position,
     /// Its copy number: a known message's own, or one that is free.
     pub copy: u32,
-    /// A copy number that no other message has or gets, should it turn out to be another one.
-    pub free_copy: u32,
 }
 
 /// What to do with the messages of a listing.
@@ -46,20 +44,16 @@ pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Mome
     let mut troubled = Vec::new();
     for position in listing.positions() {
         let rows = known.of(listing.unique_id(position));
-        let repetition = listing.repetition(position);
-        let free_copy = free_copy(rows.clone(), repetition);
-        let Some(row) = counterpart(rows.clone(), repetition) else {
-            new.push(Pick {
-                position,
-                copy: free_copy,
-                free_copy,
-            });
-            continue;
+        let row = match counterpart(rows.clone(), listing.repetition(position)) {
+            Counterpart::Known(row) => row,
+            Counterpart::Unknown { copy } => {
+                new.push(Pick { position, copy });
+                continue;
+            }
         };
         let pick = Pick {
             position,
             copy: row.copy,
-            free_copy,
         };
         if row.state == State::Gone && !row.is_undeletable {
             plan.compare.push(pick);
@@ -98,22 +92,44 @@ pub fn looks_renamed(listing: &Listing, known: &KnownMessages) -> bool {
     live >= KNOWN_AT_LEAST && listing.len() * 2 >= live && both * 20 < live
 }
 
-/// The known message that the n-th listed one under a unique-id is taken for: those that should
-/// still be on the server first, then those that were deleted from it.
+/// What a listed message is taken for.
+enum Counterpart<'a> {
+    Known(&'a Known),
+    /// None that is known; it has, or gets, this copy number.
+    Unknown {
+        copy: u32,
+    },
+}
+
+/// What the n-th listed message under a unique-id is taken for: those that should still be on the
+/// server first, then those that were deleted from it. A copy number that was left out is that of a
+/// message which was listed and never recorded, since a later one was fetched before it.
 fn counterpart<'a>(
     rows: impl Iterator<Item = &'a Known> + Clone,
     repetition: u32,
-) -> Option<&'a Known> {
+) -> Counterpart<'a> {
     let is_gone = |known: &&Known| known.state == State::Gone;
-    let live = rows.clone().filter(|known| !is_gone(known));
-    let gone = rows.filter(is_gone);
-    live.chain(gone).nth(repetition as usize)
-}
-
-/// A copy number beyond all known ones under a unique-id, for the n-th listed message under it.
-fn free_copy<'a>(rows: impl Iterator<Item = &'a Known>, repetition: u32) -> u32 {
-    let beyond = rows.map(|known| known.copy.saturating_add(1)).max();
-    beyond.unwrap_or(0).saturating_add(repetition)
+    let (mut nth, mut copy) = (repetition, 0);
+    for row in rows.clone() {
+        let left_out = row.copy - copy;
+        if nth < left_out {
+            return Counterpart::Unknown { copy: copy + nth };
+        }
+        nth -= left_out;
+        copy = row.copy + 1;
+        match nth {
+            _ if is_gone(&row) => {}
+            0 => return Counterpart::Known(row),
+            _ => nth -= 1,
+        }
+    }
+    for row in rows.filter(is_gone) {
+        match nth {
+            0 => return Counterpart::Known(row),
+            _ => nth -= 1,
+        }
+    }
+    Counterpart::Unknown { copy: copy + nth }
 }
 
 impl Plan {
@@ -328,8 +344,33 @@ mod tests {
         let thrice = plan(&thrice, &known, &Policy::default(), NOW);
         let copies = |picks: &[Pick]| picks.iter().map(|pick| pick.copy).collect::<Vec<_>>();
         assert_eq!(copies(&thrice.compare), [0]);
-        assert_eq!(copies(&thrice.fetch), [4]);
-        assert_eq!(thrice.compare[0].free_copy, 3);
+        assert_eq!(copies(&thrice.fetch), [2]);
+    }
+
+    #[test]
+    fn a_message_whose_copy_number_was_left_out_is_still_to_be_fetched() {
+        let row = |copy, state| Known {
+            copy,
+            state,
+            ..delivered(1, None)
+        };
+        let live = State::Delivered(NOW);
+        for (rows, lines, fetched) in [
+            (&[(1, live)][..], 2, &[(1, 0)][..]),
+            (&[(2, live)], 4, &[(1, 0), (2, 1), (4, 3)]),
+            (&[(0, live), (2, live)], 3, &[(2, 1)]),
+            (&[(0, State::Gone), (2, live)], 2, &[(1, 1)]),
+        ] {
+            let rows: Vec<_> = rows
+                .iter()
+                .map(|&(n, state)| ("a", row(n, state)))
+                .collect();
+            let listing = listing(&vec![("a", None); lines]);
+            let plan = plan(&listing, &known(&rows), &Policy::default(), NOW);
+            let picks = plan.fetch.iter();
+            let picks = picks.map(|pick| (listing.number(pick.position).value(), pick.copy));
+            assert_eq!(picks.collect::<Vec<_>>(), fetched, "{rows:?}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! batches.
 //! Does not know what becomes of them.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
@@ -118,11 +118,11 @@ impl Receiver<'_> {
         session: &mut Transaction<S>,
         batch: &mut Batch,
     ) -> Result<Missing, Error> {
-        let compared: HashMap<_, _> = self
+        let compared: HashSet<_> = self
             .plan
             .compare
             .iter()
-            .map(|pick| (self.listing.number(pick.position), pick.free_copy))
+            .map(|pick| self.listing.number(pick.position))
             .collect();
         let picks = self.plan.fetch.iter().chain(&self.plan.compare);
         let listing = self.listing;
@@ -141,9 +141,10 @@ impl Receiver<'_> {
             let Some((message, retrieved)) = next else {
                 return Ok(missing);
             };
-            let (purpose, max_size) = match compared.get(&message.number) {
-                Some(&free_copy) => (Purpose::Comparison { free_copy }, None),
-                None => (Purpose::Delivery, self.max_size),
+            let (purpose, max_size) = if compared.contains(&message.number) {
+                (Purpose::Comparison, None)
+            } else {
+                (Purpose::Delivery, self.max_size)
             };
             match retrieved {
                 Retrieved::Refused(refusal) => missing.refused.push((message, refusal)),

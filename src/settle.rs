@@ -39,10 +39,7 @@ pub struct Arrival {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Purpose {
     /// To see whether it is what was delivered before.
-    Comparison {
-        /// Its copy number if it is not.
-        free_copy: u32,
-    },
+    Comparison,
     /// To be delivered.
     Delivery,
 }
@@ -236,17 +233,26 @@ impl<'a> Settler<'a> {
     fn compare(&mut self, batch: Batch) -> Result<Vec<Receipt>, Error> {
         let mut receipts = Vec::with_capacity(batch.arrivals.len());
         for arrival in batch.arrivals {
-            let Purpose::Comparison { free_copy } = arrival.purpose else {
+            if arrival.purpose == Purpose::Delivery {
                 receipts.push(arrival.receipt);
                 continue;
-            };
-            match self.ledger.find_match(arrival.receipt.parcel())? {
-                Some(found) => {
-                    self.settled.proven.push((arrival.number, found));
-                    self.target.intake().discard(arrival.receipt)?;
-                }
-                None => receipts.push(arrival.receipt.renumbered(free_copy)),
             }
+            let parcel = arrival.receipt.parcel();
+            if let Some(found) = self.ledger.find_match(parcel)? {
+                self.settled.proven.push((arrival.number, found));
+                self.target.intake().discard(arrival.receipt)?;
+                continue;
+            }
+            let unique_id = &parcel.identity.unique_id;
+            // Those of this batch have their copy numbers, too, and no rows yet; what is fetched for
+            // delivery came before whatever is compared.
+            let beside = receipts
+                .iter()
+                .map(|receipt: &Receipt| &receipt.parcel().identity)
+                .filter(|other| other.unique_id == *unique_id)
+                .map(|other| other.copy + 1);
+            let copy = beside.fold(self.ledger.free_copy(unique_id)?, u32::max);
+            receipts.push(arrival.receipt.renumbered(copy));
         }
         Ok(receipts)
     }

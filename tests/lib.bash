@@ -19,10 +19,11 @@ need() {
         packages+=("$2")
 }
 
-# What it takes to compile: SQLite and ring are C, and TLS is the system's OpenSSL.
+# What it takes to compile: SQLite and ring are C, libFuzzer is C++, and TLS is the system's OpenSSL.
 need_build_tools() {
     command -v cargo >/dev/null || die "there is no Rust toolchain: see https://rustup.rs"
     need cc build-essential
+    need c++ g++
     need pkg-config pkg-config
     pkg-config --exists openssl 2>/dev/null || packages+=(libssl-dev)
 }

@@ -109,18 +109,27 @@ impl Config {
     /// As [`load`].
     pub fn read(path: &Path, home: Option<PathBuf>) -> Result<Self, Error> {
         let private = Private::read(path).map_err(|source| unreadable(path, source))?;
-        let document = Document::parse(private.octets(), &shown(path))?;
-        let config = Self {
-            path: shown(path),
-            home,
-            defaults: Settings::read(document.defaults)?,
-            accounts: sections(document.accounts)?,
-        };
+        let config = Self::parse(private.octets(), &shown(path), home)?;
         if config.all().any(holds_a_password) {
             private.insist()?;
         }
         private.insist_unwritable()?;
         Ok(config)
+    }
+
+    /// Understands the text of a configuration file, which errors call `path`. Whether others can
+    /// read a password in it is not asked.
+    ///
+    /// # Errors
+    /// Text that is no configuration.
+    pub fn parse(text: &[u8], path: &str, home: Option<PathBuf>) -> Result<Self, Error> {
+        let document = Document::parse(text, path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            home,
+            defaults: Settings::read(document.defaults)?,
+            accounts: sections(document.accounts)?,
+        })
     }
 
     /// Checks the named accounts, in the order of their names, or all enabled ones, in the order

@@ -25,7 +25,7 @@ pub(super) fn apop(timestamp: &[u8], password: &Secret) -> Zeroizing<String> {
 
 /// The timestamp in a greeting: a msg-id of printable ASCII, `<local@domain>`. Anything else could
 /// be chosen so that its digest gives the password away (CVE-2007-1558).
-pub(super) fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
+pub fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
     let start = greeting.iter().position(|&octet| octet == b'<')?;
     let length = greeting[start..].iter().position(|&octet| octet == b'>')? + 1;
     let timestamp = &greeting[start..start + length];

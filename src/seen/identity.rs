@@ -113,4 +113,18 @@ impl Ledger {
             Ok(())
         })
     }
+
+    /// The first copy number under a unique-id that no message has.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn free_copy(&self, unique_id: &UniqueId) -> Result<u32, Error> {
+        self.read(|connection| {
+            connection.query_row(
+                "SELECT coalesce(max(copy) + 1, 0) FROM seen WHERE account = ?1 AND unique_id = ?2",
+                params![self.owner.key.0, unique_id.as_octets()],
+                |row| row.get(0),
+            )
+        })
+    }
 }

@@ -181,6 +181,53 @@ fn one_more_message_under_a_known_unique_id_is_delivered() {
 }
 
 #[test]
+fn of_two_messages_under_one_unique_id_the_newer_may_come_first() {
+    let messages = [Message::new("x", "a\r\n"), Message::new("x", "b\r\n")];
+    let server = ModelServer::start(messages.to_vec());
+    let keys = "max-messages = 1\norder = 'newest-first'";
+    let sandbox = Sandbox::with_work(server.address(), keys);
+    for delivered in [1, 2, 2] {
+        sandbox.fetch().succeeds().is_silent();
+
+        assert_eq!(sandbox.work().count("new"), delivered);
+    }
+    sandbox.work().holds(&messages);
+}
+
+#[test]
+fn a_unique_id_of_a_deleted_message_can_be_used_again_for_two() {
+    let [first, second, third] = ["a\r\n", "b\r\n", "c\r\n"].map(|text| Message::new("x", text));
+    let server = ModelServer::start(vec![first.clone()]);
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.mailpull(["fetch", "-d"]).run().succeeds();
+    server.add(second.clone());
+    server.add(third.clone());
+    for _ in 0..2 {
+        sandbox.fetch().succeeds().is_silent();
+
+        let all = [first.clone(), second.clone(), third.clone()];
+        sandbox.work().holds(&all);
+    }
+    sandbox.mailpull(["fetch", "-d"]).run().succeeds();
+    assert_eq!(server.count(), 0);
+}
+
+#[test]
+fn what_is_known_by_its_octets_alone_is_not_deleted_in_spite_of_keep() {
+    let [first, second] = ["a\r\n", "b\r\n"].map(|text| Message::new("x", text));
+    let server = ModelServer::start(vec![first]);
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.mailpull(["fetch", "-d"]).run().succeeds();
+    server.add(second.clone());
+    sandbox.fetch().succeeds();
+    server.add(second);
+
+    sandbox.fetch().succeeds().is_silent();
+
+    assert_eq!(server.count(), 2);
+}
+
+#[test]
 fn what_list_says_of_a_size_loses_nothing() {
     let sizes = [
         "0",

@@ -242,9 +242,7 @@ fn a_message_behind_whose_end_the_server_goes_on_is_never_deleted_from_it() {
     let server = Script::new(fetch).then(later).serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     let outcome = sandbox.fetch();
-    outcome
-        .fails_with(76)
-        .stderr_has("may be incomplete");
+    outcome.fails_with(76).stderr_has("may be incomplete");
 
     sandbox.fetch().succeeds().is_silent();
 

@@ -218,10 +218,10 @@ fn letter(random: &mut Random, seed: u64, n: usize, size: u64) -> Message {
 }
 
 /// SplitMix64: small, and the same numbers on every machine for ever.
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -233,16 +233,23 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn between(&mut self, range: RangeInclusive<u64>) -> u64 {
+    /// A number in this range.
+    pub(crate) fn between(&mut self, range: RangeInclusive<u64>) -> u64 {
         range.start() + self.next() % (range.end() - range.start() + 1)
     }
 
+    /// An index below `end`.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "an index into a small list"
     )]
-    fn below(&mut self, end: u64) -> usize {
+    pub(crate) fn below(&mut self, end: u64) -> usize {
         (self.next() % end) as usize
+    }
+
+    /// Whether something happens that happens once in `times`.
+    pub(crate) fn once_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
     }
 
     /// A number whose logarithm is normally distributed (Box-Muller).

@@ -32,8 +32,12 @@ pub(crate) struct Behaviour {
     pub(crate) lies: HashMap<Vec<u8>, String>,
     /// Whether CAPA says PIPELINING. It is understood in any case.
     pub(crate) pipelining: bool,
-    /// Unique-ids for which RETR and TOP are answered by `-ERR`.
+    /// Whether QUIT in TRANSACTION is answered by `-ERR`, and nothing is deleted.
+    pub(crate) refuses_update: bool,
+    /// Unique-ids for which RETR and TOP are answered by [`Behaviour::refusal`].
     pub(crate) refused: Vec<Vec<u8>>,
+    /// What is said instead of a message.
+    pub(crate) refusal: String,
     /// Whether CAPA says SASL PLAIN, and AUTH is understood.
     pub(crate) sasl_plain: bool,
     pub(crate) security: Security,
@@ -43,6 +47,8 @@ pub(crate) struct Behaviour {
     pub(crate) top: bool,
     /// Whether UIDL is offered and understood.
     pub(crate) uidl: bool,
+    /// Unique-ids for which DELE is answered by `-ERR`.
+    pub(crate) undeletable: Vec<Vec<u8>>,
 }
 
 impl Default for Behaviour {
@@ -52,12 +58,15 @@ impl Default for Behaviour {
             greeting: "+OK model server ready".to_owned(),
             lies: HashMap::new(),
             pipelining: true,
+            refuses_update: false,
             refused: Vec::new(),
+            refusal: "-ERR this message cannot be read".to_owned(),
             sasl_plain: true,
             security: Security::None,
             segment: None,
             top: true,
             uidl: true,
+            undeletable: Vec::new(),
         }
     }
 }

@@ -85,6 +85,10 @@ impl<'a> Session<'a> {
         let verb = verb.to_ascii_uppercase();
         match (&mut self.state, verb.as_str()) {
             (_, "CAPA") => self.capabilities()?,
+            (State::Transaction { .. }, "QUIT") if self.behaviour.refuses_update => {
+                self.say("-ERR some messages were not removed")?;
+                return Ok(true);
+            }
             (_, "QUIT") => {
                 self.update();
                 self.say("+OK bye")?;
@@ -232,7 +236,8 @@ impl<'a> Session<'a> {
             return self.say("-ERR no such message");
         };
         if self.behaviour.refused.contains(&message.unique_id) {
-            return self.say("-ERR this message cannot be read");
+            let refusal = self.behaviour.refusal.clone();
+            return self.say(&refusal);
         }
         self.say("+OK")?;
         match lines {
@@ -248,7 +253,12 @@ impl<'a> Session<'a> {
 
     fn delete(&mut self, number: &str) -> io::Result<()> {
         let found = self.find(number);
+        let is_refused =
+            |message: &Message| self.behaviour.undeletable.contains(&message.unique_id);
         match (&mut self.state, found) {
+            (_, Some((_, message))) if is_refused(&message) => {
+                self.say("-ERR this message cannot be deleted")
+            }
             (State::Transaction { deleted, .. }, Some((number, _))) => {
                 deleted.insert(number);
                 self.say("+OK")

@@ -121,6 +121,20 @@ fn faults_can_be_asked_for() {
     assert!(replies.ends_with(
         "-ERR this message cannot be read\r\n+OK 2 -1\r\n-ERR unknown command\r\n+OK bye\r\n"
     ));
+    server.change(|behaviour| {
+        behaviour.refusal = "-ERR [SYS/TEMP] later".to_owned();
+        behaviour.refuses_update = true;
+        behaviour.undeletable = vec![b"b".to_vec()];
+    });
+    let replies = say(
+        &server,
+        &format!("{LOGIN}RETR 1\r\nDELE 1\r\nDELE 2\r\nQUIT\r\n"),
+    );
+    assert!(replies.ends_with(
+        "-ERR [SYS/TEMP] later\r\n+OK\r\n-ERR this message cannot be deleted\r\n\
+         -ERR some messages were not removed\r\n"
+    ));
+    assert_eq!(server.count(), 2);
     server.change(|behaviour| behaviour.greeting = "-ERR [SYS/TEMP] later".to_owned());
     assert_eq!(say(&server, ""), "-ERR [SYS/TEMP] later\r\n");
 }

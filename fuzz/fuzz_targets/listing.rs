@@ -1,0 +1,57 @@
+//! UIDL and LIST: the lines up to a single dot, and those behind it. A listing is refused, or it
+//! has every message once, by rising number, as it was listed.
+#![no_main]
+
+use std::collections::BTreeMap;
+
+use libfuzzer_sys::fuzz_target;
+use mailpull::limits;
+use mailpull::maildrop::{Listing, UniqueId};
+use mailpull::pop3::reply::{scan_line, unique_id_line};
+
+fuzz_target!(|input: &[u8]| {
+    let mut lines = input.split(|&octet| octet == b'\n');
+    let mut listing = Listing::default();
+    let mut listed = BTreeMap::new();
+    let mut is_twice = false;
+    for line in lines.by_ref().take_while(|line| line != b".") {
+        let Ok((number, unique_id)) = unique_id_line(line) else {
+            continue;
+        };
+        listing
+            .push(number, unique_id)
+            .expect("an input is shorter than the limits");
+        is_twice |= listed.insert(number, unique_id).is_some();
+    }
+    let mut listing = match listing.finish() {
+        Err(_) => return assert!(is_twice),
+        Ok(listing) => listing,
+    };
+    assert!(!is_twice);
+
+    let mut sizes = BTreeMap::new();
+    for line in lines {
+        if let Ok((number, Some(size))) = scan_line(line) {
+            listing.set_size(number, size);
+            sizes.insert(number, size.min(limits::CLAIMED_SIZE));
+        }
+    }
+
+    let mut repetitions: BTreeMap<&[u8], u32> = BTreeMap::new();
+    let mut positions = listing.positions();
+    for (&number, &unique_id) in listed.iter().filter(|(_, id)| UniqueId::is_valid(id)) {
+        let position = positions.next().expect("every message has its position");
+        assert_eq!(listing.number(position), number);
+        assert_eq!(listing.unique_id(position), unique_id);
+        assert_eq!(listing.size(position), sizes.get(&number).copied());
+        let repetition = repetitions.entry(unique_id).or_default();
+        assert_eq!(listing.repetition(position), *repetition);
+        *repetition += 1;
+    }
+    assert_eq!(positions.next(), None);
+    for position in listing.positions() {
+        let is_repeated = repetitions[listing.unique_id(position)] > 1;
+        assert_eq!(listing.is_repeated(position), is_repeated);
+    }
+    assert_eq!(listing.len() + listing.nameless().len(), listed.len());
+});

@@ -1,0 +1,84 @@
+//! A whole session with a server that says anything, in any pieces: login, listing, retrieval, QUIT.
+//! The first octet chooses how to log in; then come the lengths of the pieces.
+#![no_main]
+
+mod words;
+
+use std::io::{self, Read, Write};
+use std::vec;
+
+use libfuzzer_sys::fuzz_target;
+use mailpull::pop3::{Authorization, Error, HeaderOf, Retrieved, Sizes};
+use mailpull::secret::Secret;
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&login, input)) = input.split_first() else {
+        return;
+    };
+    let (octets, pieces) = words::octets_and_pieces(input);
+    let server = Server {
+        piece: &[],
+        pieces: pieces.into_iter(),
+    };
+    if let Ok(retrieved) = converse(server, login) {
+        assert!(retrieved <= octets.len());
+    }
+});
+
+/// Does all that a poll does; returns how many octets of messages came.
+fn converse(server: Server<'_>, login: u8) -> Result<usize, Error> {
+    let password = Secret::new(b"open sesame".to_vec()).expect("it can be sent");
+    let mut session = Authorization::open(server, None)?;
+    session.capabilities()?;
+    let mut session = match login % 3 {
+        0 => session.login_apop("joe", &password)?,
+        1 => session.login_plain("joe", &password)?,
+        _ => session.login_user("joe", &password)?,
+    };
+    let listing = session.list(Sizes::Needed)?;
+    let positions = listing.positions();
+    let messages: Vec<_> = positions.map(|at| listing.message(at, 0)).collect();
+    let mut out = Vec::new();
+    let mut headers = session.retrieve(messages.iter().take(2).cloned().map(HeaderOf));
+    while let Some((_, retrieved)) = headers.next()? {
+        if let Retrieved::Body = retrieved {
+            while headers.read(&mut out)?.is_some() {}
+        }
+    }
+    let mut pipeline = session.retrieve(messages.into_iter());
+    while let Some((_, retrieved)) = pipeline.next()? {
+        if let Retrieved::Body = retrieved {
+            while pipeline.read(&mut out)?.is_some() {}
+        }
+    }
+    session.quit();
+    Ok(out.len())
+}
+
+/// What was read from the input, as if it came over a connection.
+struct Server<'a> {
+    piece: &'a [u8],
+    pieces: vec::IntoIter<&'a [u8]>,
+}
+
+impl Read for Server<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.pieces.next() {
+                Some(piece) => self.piece = piece,
+                None => return Ok(0),
+            }
+        }
+        self.piece.read(buffer)
+    }
+}
+
+impl Write for Server<'_> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,25 @@
+//! Status lines: none makes the parser fail, and whatever one says can be shown.
+#![no_main]
+
+mod words;
+
+use libfuzzer_sys::fuzz_target;
+use mailpull::pop3::reply::Status;
+
+fuzz_target!(|line: &[u8]| {
+    let Some(status) = Status::parse(line) else {
+        return;
+    };
+    match status {
+        Status::Continue(challenge) => assert!(line.ends_with(&challenge)),
+        Status::Negative(refusal) => {
+            let _: bool = refusal.is_transient();
+            assert!(line[..4].eq_ignore_ascii_case(b"-ERR"));
+            assert!(words::is_one_safe_line(&refusal.text.to_string()));
+        }
+        Status::Positive(text) => {
+            assert!(line[..3].eq_ignore_ascii_case(b"+OK"));
+            assert!(words::is_one_safe_line(&text.to_string()));
+        }
+    }
+});

@@ -1,0 +1,26 @@
+//! The timestamp of APOP in a greeting: nothing but a msg-id of printable ASCII is one, since the
+//! digest of anything else could give the password away.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mailpull::pop3::auth::timestamp;
+
+fuzz_target!(|greeting: &[u8]| {
+    let Some(timestamp) = timestamp(greeting) else {
+        return;
+    };
+    let inside = timestamp
+        .strip_prefix(b"<")
+        .and_then(|inside| inside.strip_suffix(b">"))
+        .expect("it stands in brackets");
+    assert!(inside.iter().all(u8::is_ascii_graphic));
+    assert!(!inside.contains(&b'<') && !inside.contains(&b'>'));
+    let parts: Vec<_> = inside.split(|&octet| octet == b'@').collect();
+    assert_eq!(parts.len(), 2);
+    assert!(parts.iter().all(|part| !part.is_empty()));
+    assert!(
+        greeting
+            .windows(timestamp.len())
+            .any(|part| part == timestamp)
+    );
+});

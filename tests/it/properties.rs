@@ -1,0 +1,406 @@
+//! Laws that hold for every input: hundreds of made-up ones each, the same at every run.
+//! They know the pure parts of the program by their interfaces.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use proptest::arbitrary::any;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::ProptestConfig;
+use proptest::sample::select;
+use proptest::strategy::{Just, Strategy};
+use proptest::test_runner::RngSeed;
+use proptest::{prop_assert, prop_assert_eq, prop_oneof, proptest};
+
+use mailpull::config::{Config, Overrides};
+use mailpull::delivery::unique_name::UniqueNames;
+use mailpull::digest::Digest;
+use mailpull::headers::{Header, HeaderReader};
+use mailpull::known::{Known, KnownMessages, State};
+use mailpull::maildrop::{Listing, MessageNumber, UniqueId};
+use mailpull::moment::Moment;
+use mailpull::plan::{self, Pick, Plan};
+use mailpull::policy::{Keep, Order, Policy};
+use mailpull::pop3::unstuff::Unstuffer;
+
+use crate::support::mail::byte_stuffed;
+use crate::support::reference::{self, Unstuffed, pieces, unstuffed};
+
+/// Few enough for a second or two in all; nothing is written into the tree.
+fn settings() -> ProptestConfig {
+    ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(1939),
+        ..ProptestConfig::default()
+    }
+}
+
+/// Octets of which the ones that mean something are frequent.
+fn octets(longest: usize) -> impl Strategy<Value = Vec<u8>> {
+    let octet = prop_oneof![
+        Just(b'\r'),
+        Just(b'\n'),
+        Just(b'.'),
+        Just(b':'),
+        Just(b' '),
+        Just(b'a'),
+        any::<u8>()
+    ];
+    vec(octet, 0..longest)
+}
+
+/// The lengths of the pieces in which octets come, some of them empty.
+fn lengths() -> impl Strategy<Value = Vec<u8>> {
+    vec(0u8..9, 0..6)
+}
+
+fn unstuff(wire: &[u8], lengths: &[u8], bare_lf: bool) -> Unstuffed {
+    let mut unstuffer = Unstuffer::new(bare_lf);
+    let mut stored = Vec::new();
+    let pieces = pieces(wire, lengths);
+    let taken = pieces
+        .iter()
+        .map(|piece| unstuffer.push(piece, &mut stored))
+        .sum();
+    Unstuffed {
+        stored,
+        taken,
+        is_done: unstuffer.is_done(),
+    }
+}
+
+proptest! {
+    #![proptest_config(settings())]
+
+    #[test]
+    fn a_response_does_not_depend_on_its_pieces(
+        wire in octets(60),
+        lengths in lengths(),
+        bare_lf in any::<bool>(),
+    ) {
+        prop_assert_eq!(unstuff(&wire, &lengths, bare_lf), unstuffed(&wire, bare_lf));
+    }
+
+    #[test]
+    fn what_was_stuffed_is_stored_with_crlf_as_lf_and_nothing_else_changed(
+        lines in vec(octets(20), 0..8),
+        lengths in lengths(),
+        behind in octets(10),
+    ) {
+        let message = lines.join(&b"\r\n"[..]);
+        let message = [&message[..], b"\r\n"].concat();
+        let response = byte_stuffed(&message);
+        let wire = [&response[..], &behind].concat();
+
+        let read = unstuff(&wire, &lengths, false);
+
+        let stored = crate::support::mail::Message::new("a", message).stored();
+        let taken = response.len();
+        prop_assert_eq!(read, Unstuffed { stored, taken, is_done: true });
+    }
+}
+
+fn read_header(stored: &[u8], lengths: &[u8]) -> Header {
+    let mut reader = HeaderReader::default();
+    for piece in pieces(stored, lengths) {
+        reader.push(piece);
+    }
+    reader.finish()
+}
+
+proptest! {
+    #![proptest_config(settings())]
+
+    #[test]
+    fn a_header_does_not_depend_on_its_pieces(
+        start in select(vec!["", "From: a\n", "Subject: =?utf-8?q?a", "\n", "Return-Path: <"]),
+        rest in octets(60),
+        lengths in lengths(),
+    ) {
+        let stored = [start.as_bytes(), &rest].concat();
+
+        let header = read_header(&stored, &lengths);
+
+        prop_assert_eq!(&header, &read_header(&stored, &[]));
+        prop_assert_eq!(header.digest, Digest::of(reference::header(&stored)));
+    }
+}
+
+/// Few numbers and few unique-ids, so that some come twice; one that is none, too.
+fn lines() -> impl Strategy<Value = Vec<(u32, &'static str)>> {
+    let unique_id = select(vec!["a", "b", "ab", "c", "\r", ""]);
+    vec((1u32..30, unique_id), 0..12)
+}
+
+fn listing(lines: impl IntoIterator<Item = (u32, &'static str)>) -> Option<Listing> {
+    let mut listing = Listing::default();
+    for (n, unique_id) in lines {
+        let pushed = listing.push(number(n), unique_id.as_bytes());
+        pushed.expect("it is far from the limits");
+    }
+    listing.finish().ok()
+}
+
+fn number(n: u32) -> MessageNumber {
+    MessageNumber::new(n).expect("it is in range")
+}
+
+proptest! {
+    #![proptest_config(settings())]
+
+    #[test]
+    fn a_listing_is_refused_or_has_every_message_once_in_order(
+        lines in lines(),
+        sizes in vec((1u32..30, any::<u64>()), 0..12),
+    ) {
+        let listed: BTreeMap<_, _> = lines.iter().copied().collect();
+        let Some(mut listing) = listing(lines.clone()) else {
+            prop_assert!(listed.len() < lines.len());
+            return Ok(());
+        };
+        prop_assert_eq!(listed.len(), lines.len());
+        for &(n, size) in &sizes {
+            listing.set_size(number(n), size);
+        }
+        let sizes: BTreeMap<_, _> = sizes.into_iter().collect();
+
+        let mut before: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut positions = listing.positions();
+        let named = listed.iter().filter(|(_, id)| UniqueId::is_valid(id.as_bytes()));
+        for (&n, &unique_id) in named {
+            let at = positions.next().expect("every message has its position");
+            let repetition = before.entry(unique_id).or_default();
+            prop_assert_eq!(listing.number(at).value(), n);
+            prop_assert_eq!(listing.unique_id(at), unique_id.as_bytes());
+            prop_assert_eq!(listing.repetition(at), *repetition);
+            prop_assert_eq!(listing.size(at).is_some(), sizes.contains_key(&n));
+            prop_assert!(listing.size(at) <= sizes.get(&n).copied());
+            *repetition += 1;
+        }
+        prop_assert_eq!(positions.next(), None);
+        for at in listing.positions() {
+            let unique_id = str::from_utf8(listing.unique_id(at)).expect("it is one of ours");
+            prop_assert_eq!(listing.is_repeated(at), before[unique_id] > 1);
+        }
+    }
+}
+
+/// What was known of a message when the listing came, and where it stands.
+type Row = (&'static str, Known);
+
+const NOW: Moment = Moment(1_000_000);
+
+fn state() -> impl Strategy<Value = State> {
+    let moment = (-3i64..=3).prop_map(|seconds| Moment(NOW.0 + seconds));
+    prop_oneof![
+        3 => moment.clone().prop_map(State::Delivered),
+        2 => Just(State::Gone),
+        1 => Just(State::Seen),
+        1 => Just(State::Staged),
+        1 => moment.prop_map(State::Troubled),
+    ]
+}
+
+/// Rows as the database gives them: in the order of their unique-ids and copy numbers.
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let size = option::of(1u64..4);
+    let known =
+        (0u32..4, state(), size, any::<bool>()).prop_map(|(copy, state, size, flag)| Known {
+            copy,
+            state,
+            size,
+            is_undeletable: flag,
+        });
+    vec((select(vec!["a", "ab", "b", "x"]), known), 0..8).prop_map(|rows| {
+        let sorted: BTreeMap<_, _> = rows
+            .into_iter()
+            .map(|row| ((row.0, row.1.copy), row))
+            .collect();
+        sorted.into_values().collect()
+    })
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    let keep = prop_oneof![
+        Just(Keep::Always),
+        Just(Keep::Never),
+        (1u64..4).prop_map(|seconds| Keep::For(Duration::from_secs(seconds))),
+    ];
+    let order = select(vec![Order::NewestFirst, Order::OldestFirst]);
+    let limit = || option::of(0u64..5);
+    (keep, limit(), limit(), limit(), order).prop_map(
+        |(keep, max_messages, max_size, max_total, order)| Policy {
+            keep,
+            max_messages,
+            max_size,
+            max_total,
+            order,
+        },
+    )
+}
+
+/// A listing with sizes, of which some are known.
+fn maildrop() -> impl Strategy<Value = Listing> {
+    let line = (select(vec!["a", "ab", "b", "c"]), option::of(1u64..4));
+    vec(line, 0..8).prop_map(|lines| {
+        let names = lines.iter().map(|(unique_id, _)| *unique_id);
+        let mut listing = listing((1..).zip(names)).expect("no number stands twice");
+        for (n, (_, size)) in (1..).zip(&lines) {
+            if let Some(size) = size {
+                listing.set_size(number(n), *size);
+            }
+        }
+        listing
+    })
+}
+
+fn known(rows: &[Row]) -> KnownMessages {
+    let mut known = KnownMessages::default();
+    for (unique_id, row) in rows {
+        known.push(unique_id.as_bytes(), *row);
+    }
+    known
+}
+
+/// The row that a pick is taken for.
+fn row<'a>(rows: &'a [Row], listing: &Listing, pick: &Pick) -> Option<&'a Known> {
+    let unique_id = listing.unique_id(pick.position);
+    rows.iter()
+        .find(|(id, row)| id.as_bytes() == unique_id && row.copy == pick.copy)
+        .map(|(_, row)| row)
+}
+
+fn picks(plan: &Plan) -> impl Iterator<Item = &Pick> {
+    plan.fetch
+        .iter()
+        .chain(&plan.compare)
+        .chain(&plan.delete)
+        .chain(&plan.too_large)
+}
+
+proptest! {
+    #![proptest_config(settings())]
+
+    #[test]
+    fn a_plan_puts_every_listed_message_into_exactly_one_place(
+        listing in maildrop(),
+        rows in rows(),
+        policy in policy(),
+    ) {
+        let plan = plan::plan(&listing, &known(&rows), &policy, NOW);
+
+        let places: HashSet<_> = picks(&plan).map(|pick| listing.number(pick.position)).collect();
+        prop_assert_eq!(places.len(), picks(&plan).count());
+        prop_assert_eq!(places.len() + plan.postponed + plan.kept, listing.len());
+        let identities: HashSet<_> = picks(&plan)
+            .map(|pick| (listing.unique_id(pick.position), pick.copy))
+            .collect();
+        prop_assert_eq!(identities.len(), places.len(), "two messages have one identity");
+    }
+
+    #[test]
+    fn a_plan_deletes_only_what_was_delivered_and_is_sure_to_be_the_one(
+        listing in maildrop(),
+        rows in rows(),
+        policy in policy(),
+    ) {
+        let plan = plan::plan(&listing, &known(&rows), &policy, NOW);
+
+        for pick in &plan.delete {
+            let row = row(&rows, &listing, pick).expect("what is deleted is known");
+            prop_assert!(matches!(row.state, State::Delivered(_)) && !row.is_undeletable);
+            prop_assert!(row.size.is_some() && row.size == listing.size(pick.position));
+            prop_assert!(!listing.is_repeated(pick.position));
+            prop_assert!(policy.keep != Keep::Always);
+        }
+        for pick in &plan.compare {
+            let row = row(&rows, &listing, pick).expect("what is compared is known");
+            prop_assert!(matches!(row.state, State::Delivered(_) | State::Gone));
+            prop_assert!(!row.is_undeletable);
+        }
+        for pick in plan.fetch.iter().chain(&plan.too_large) {
+            let row = row(&rows, &listing, pick);
+            prop_assert!(row.is_none_or(|row| matches!(row.state, State::Troubled(_))));
+        }
+    }
+
+    #[test]
+    fn what_one_run_fetches_no_later_run_fetches_again_and_the_rest_is_not_forgotten(
+        listing in maildrop(),
+        limit in 0u64..5,
+        order in select(vec![Order::NewestFirst, Order::OldestFirst]),
+    ) {
+        let policy = Policy { max_messages: Some(limit), order, ..Policy::default() };
+        let first = plan::plan(&listing, &KnownMessages::default(), &policy, NOW);
+        let mut rows: Vec<_> = first.fetch.iter().map(|pick| {
+            let row = Known {
+                copy: pick.copy,
+                state: State::Delivered(NOW),
+                size: None,
+                is_undeletable: false,
+            };
+            (listing.unique_id(pick.position), row)
+        }).collect();
+        rows.sort_by_key(|(unique_id, row)| (*unique_id, row.copy));
+        let mut known = KnownMessages::default();
+        for (unique_id, row) in rows {
+            known.push(unique_id, row);
+        }
+
+        let second = plan::plan(&listing, &known, &Policy::default(), NOW);
+
+        let both = first.fetch.iter().chain(&second.fetch);
+        let fetched: HashSet<_> = both.map(|pick| (listing.number(pick.position), pick.copy)).collect();
+        prop_assert_eq!(fetched.len(), first.fetch.len() + second.fetch.len());
+        let numbers: HashSet<_> = fetched.iter().map(|(number, _)| *number).collect();
+        prop_assert_eq!(numbers.len(), listing.len());
+    }
+
+    #[test]
+    fn no_two_files_have_one_name(unique_ids in vec(octets(20), 1..20)) {
+        let names = UniqueNames::new("0badcafe");
+        let unique_ids: Vec<_> = unique_ids.iter().filter_map(|id| UniqueId::new(id)).collect();
+
+        let made: Vec<_> = unique_ids.iter().map(|id| names.next(id)).collect();
+
+        let all: HashSet<_> = made.iter().collect();
+        prop_assert_eq!(all.len(), unique_ids.len());
+        for name in made {
+            prop_assert!(name.bytes().all(|octet| octet.is_ascii_graphic()), "{}", name);
+            prop_assert!(!name.contains(['/', ':']) && name.len() < 255, "{}", name);
+            prop_assert!(names.is_abandoned(name.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn no_name_makes_the_sweep_fail(name in octets(60)) {
+        let names = UniqueNames::new("0badcafe");
+        prop_assert!(!names.is_abandoned(&name));
+    }
+
+    #[test]
+    fn a_size_is_its_number_times_its_unit_or_an_error(
+        n in prop_oneof![0u64..100_000, any::<u64>()],
+        blanks in " {0,3}",
+        (unit, octets) in select(vec![("", 1), ("B", 1), ("kb", 1_000), ("GB", 1_000_000_000), ("TiB", 1 << 40)]),
+    ) {
+        prop_assert_eq!(max_size(&format!("{n}{blanks}{unit}")), n.checked_mul(octets));
+    }
+
+    #[test]
+    fn no_text_makes_the_reading_of_a_size_fail(text in "[0-9]{0,30}[ kKmMiIbB.+-]{0,5}\\PC{0,3}") {
+        let _: Option<u64> = max_size(&text);
+    }
+}
+
+/// What a text is as a size in octets, if it is one.
+fn max_size(text: &str) -> Option<u64> {
+    let text = text.replace(['\\', '"'], "x");
+    let toml =
+        format!("[accounts.a]\nserver = 'h'\nuser = 'u'\nmaildir = '/m'\nmax-size = \"{text}\"\n");
+    let config = Config::parse(toml.as_bytes(), "f", None).ok()?;
+    let accounts = config.select(&[], &Overrides::default());
+    accounts.expect("it is complete")[0].policy.max_size
+}
