@@ -238,11 +238,6 @@ impl Incoming {
         Ok(())
     }
 
-    /// How many octets were stored so far.
-    pub fn octets(&self) -> u64 {
-        self.octets
-    }
-
     /// Confirms that the message is complete: its terminator was seen.
     pub fn finish(self, message: Message) -> Receipt {
         let parcel = Parcel {

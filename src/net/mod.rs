@@ -289,13 +289,6 @@ pub enum Stream {
     Tls(Box<tls::TlsStream>),
 }
 
-impl Stream {
-    /// Whether what is sent is encrypted.
-    pub fn is_encrypted(&self) -> bool {
-        matches!(self, Self::Tls(_))
-    }
-}
-
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {

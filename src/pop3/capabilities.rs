@@ -10,8 +10,6 @@ pub struct Capabilities {
     pub pipelining: bool,
     /// The SASL mechanisms, in upper case.
     pub sasl: Vec<String>,
-    /// Unique-ids exist.
-    pub uidl: bool,
 }
 
 impl Capabilities {
@@ -23,7 +21,6 @@ impl Capabilities {
         match words.next() {
             Some("PIPELINING") => self.pipelining = true,
             Some("SASL") => self.sasl.extend(words.map(str::to_owned)),
-            Some("UIDL") => self.uidl = true,
             _ => {}
         }
     }
@@ -51,7 +48,7 @@ mod tests {
         ] {
             capabilities.add(line);
         }
-        assert!(capabilities.pipelining && capabilities.uidl);
+        assert!(capabilities.pipelining);
         assert!(capabilities.offers("PLAIN") && !capabilities.offers("CRAM-MD5"));
     }
 }

@@ -164,11 +164,6 @@ impl<S: Read + Write> Authorization<S> {
 }
 
 impl<S: Read + Write> Transaction<S> {
-    /// What the server announced after the login.
-    pub fn capabilities(&self) -> &Capabilities {
-        &self.capabilities
-    }
-
     /// Lists the maildrop by unique-id, with the sizes if they are asked for; both in one flight
     /// where the server allows it.
     ///
