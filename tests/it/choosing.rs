@@ -140,3 +140,13 @@ fn max_total_bounds_a_run_but_one_message_is_always_fetched() {
     }
     assert_eq!(retrieved(&server), ["a", "b", "c", "d"]);
 }
+
+#[test]
+fn who_wants_to_hear_nothing_but_errors_hears_no_warning() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), "max-size = 1");
+
+    let outcome = sandbox.mailpull(["fetch", "-q"]).run();
+
+    outcome.succeeds().is_silent();
+}

@@ -305,3 +305,28 @@ fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
+
+#[test]
+fn a_configuration_that_others_may_write_is_refused() {
+    let sandbox = Sandbox::new();
+    let without = "[accounts.a]\nserver = 'localhost'\nuser = 'joe'\nmda = 'true'\n";
+    let file = sandbox.write("others.toml", without);
+    fs::set_permissions(&file, Permissions::from_mode(0o666)).expect("it is ours");
+
+    let outcome = sandbox.mailpull(["check", "-c"]).arg(&file).run();
+
+    outcome
+        .fails_with(78)
+        .stderr_has("can be written by others");
+}
+
+#[test]
+fn a_user_is_never_an_option_of_the_mda() {
+    let sandbox = Sandbox::new();
+    let account = "[accounts.a]\nserver = 'localhost'\nuser = '-oops'\nmda = 'true %T'\n";
+    let file = sandbox.write("option.toml", account);
+
+    let outcome = sandbox.mailpull(["fetch", "-c"]).arg(&file).run();
+
+    outcome.fails_with(78).stderr_has("an option of the user");
+}

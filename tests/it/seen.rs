@@ -76,3 +76,29 @@ fn a_sound_database_is_found_sound_in_silence() {
         .succeeds()
         .is_silent();
 }
+
+#[test]
+fn what_failed_before_can_be_caught_up_with() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    server.change(|behaviour| behaviour.refused = vec![b"b".to_vec()]);
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().fails_with(75);
+
+    let outcome = sandbox.mailpull(["seen", "catch-up", "work"]).run();
+
+    outcome.succeeds().stdout_has("work: 1 messages are marked");
+    sandbox.fetch().succeeds().is_silent();
+}
+
+#[test]
+fn a_message_is_forgotten_by_the_name_that_the_list_shows() {
+    let server = ModelServer::start(notes(["a\\b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    let list = sandbox.mailpull(["seen", "list", "work"]).run();
+    list.succeeds().stdout_has("a\\\\b");
+
+    let forgotten = sandbox.mailpull(["seen", "forget", "work", "a\\\\b"]).run();
+
+    forgotten.succeeds().is_silent();
+}

@@ -215,3 +215,22 @@ fn messages_that_are_always_refused_for_now_keep_no_other_away() {
     inbox(&sandbox).holds(&later);
     assert_eq!(spool(&sandbox).len(), 4);
 }
+
+#[test]
+fn a_spool_that_has_moved_is_emptied_where_it_is_now() {
+    let messages = ordinary(1, 2);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::new();
+    configure_script(&sandbox, &server, "cat >/dev/null; exit 1", "");
+    sandbox.mailpull(["fetch"]).run().fails_with(74);
+    let moved = sandbox.path("moved");
+    std::fs::rename(sandbox.state(), &moved).expect("it can be moved");
+    configure_script(&sandbox, &server, DELIVER, "");
+
+    let mut fetch = sandbox.mailpull(["fetch", "--state-dir"]);
+    fetch = fetch.arg(&moved);
+
+    fetch.run().succeeds().is_silent();
+    inbox(&sandbox).holds(&messages);
+    assert_eq!(server.log().retrieved.len(), 2);
+}
