@@ -106,3 +106,20 @@ fn a_server_that_leaves_while_the_mda_works_is_told_to_delete_at_the_next_run() 
     server.finish();
     inbox(&sandbox).holds(&notes(["a"]));
 }
+
+#[test]
+fn what_an_mda_may_have_taken_before_it_was_stopped_is_told_by_the_log() {
+    let messages = ordinary(1, 1);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::new();
+    let hanging = "cat >/dev/null; exec tail -f /dev/null";
+    configure_script(&sandbox, &server, hanging, "mda-timeout = '1s'");
+    sandbox.mailpull(["fetch"]).run().fails_with(75);
+    configure_script(&sandbox, &server, DELIVER, "");
+    sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
+
+    let log = sandbox.mailpull(["log"]).run();
+
+    log.succeeds().stdout_has("possibly delivered before");
+    inbox(&sandbox).holds(&messages);
+}
