@@ -34,6 +34,20 @@ impl Ledger {
         })
     }
 
+    /// How many runs in a row have failed until now.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn failures(&self) -> Result<u64, Error> {
+        self.read(|connection| {
+            connection.query_row(
+                "SELECT failures FROM account WHERE id = ?1",
+                [self.owner.key.0],
+                |row| row.get::<_, i64>(0).map(i64::cast_unsigned),
+            )
+        })
+    }
+
     /// The policy of the last run, as [`Self::end_run`] was told.
     ///
     /// # Errors
@@ -85,6 +99,17 @@ pub struct RunEnd {
     pub keep: Option<String>,
     /// Whether its session ended without QUIT; `None`: there was none.
     pub was_cut_off: Option<bool>,
+}
+
+impl RunEnd {
+    /// The end of a run that came to no session.
+    pub fn without_session(exit: Exit) -> Self {
+        Self {
+            exit,
+            keep: None,
+            was_cut_off: None,
+        }
+    }
 }
 
 /// Whose rows they are.

@@ -7,6 +7,7 @@ mod config;
 mod conversation;
 mod crash;
 mod cuts;
+mod damping;
 mod deletion;
 mod disk;
 mod dovecot;

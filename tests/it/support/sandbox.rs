@@ -187,6 +187,10 @@ impl Sandbox {
         for (key, value) in ours.iter().filter(|(key, _)| !is_replaced(key, extra)) {
             writeln!(toml, "{key} = {value:?}").expect("a string takes every write");
         }
+        if !is_replaced("report-after", extra) {
+            // Tests want to see every error.
+            writeln!(toml, "report-after = 1").expect("a string takes every write");
+        }
         writeln!(toml, "{extra}").expect("a string takes every write");
         self.config(&toml)
     }
@@ -338,7 +342,7 @@ mod tests {
         assert_eq!(
             written,
             "[accounts.work]\nserver = \"127.0.0.1:110\"\nsecurity = \"none\"\nuser = \"joe\"\n\
-             mda = 'cat'\npassword-env = 'P'\n"
+             report-after = 1\nmda = 'cat'\npassword-env = 'P'\n"
         );
     }
 }
