@@ -237,6 +237,7 @@ mod tests {
             copy: 0,
             state: State::Delivered(Moment(NOW.0 - days_ago * DAY)),
             size,
+            is_absent: false,
             is_undeletable: false,
         }
     }

@@ -1,13 +1,19 @@
 //! An account's own row: who it is, how its last run and its last session ended.
 //! Knows nothing of its messages.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{Error, Ledger};
 use crate::digest::Digest;
 use crate::exit::Exit;
 use crate::maildrop::AccountKey;
 use crate::moment::Moment;
+
+/// How long a message is remembered that the server lists no more: some come back, from a backup
+/// or because the server could not make a list for a while.
+const REMEMBERED_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
 
 impl Ledger {
     /// Where the account was fetched from by its last run (`user@server`), if that is elsewhere.
@@ -62,7 +68,8 @@ impl Ledger {
         })
     }
 
-    /// Notes how a run ended.
+    /// Notes how a run ended, and after one that ended well forgets what the server has not listed
+    /// for so long that it will not come back.
     ///
     /// # Errors
     /// Nothing was written.
@@ -85,9 +92,31 @@ impl Ledger {
                     user,
                 ],
             )?;
+            if end.was_cut_off == Some(false) {
+                forget_vanished(transaction, key)?;
+            }
             Ok(())
         })
     }
+}
+
+fn forget_vanished(transaction: &Transaction<'_>, key: i64) -> rusqlite::Result<()> {
+    let before = Moment::now().before(REMEMBERED_FOR);
+    for table in ["delivery", "notice"] {
+        transaction.execute(
+            &format!(
+                "DELETE FROM {table} WHERE account = ?1 AND (unique_id, copy) IN
+                     (SELECT unique_id, copy FROM seen
+                      WHERE account = ?1 AND vanished < ?2 AND state <> 1)"
+            ),
+            params![key, before.0],
+        )?;
+    }
+    transaction.execute(
+        "DELETE FROM seen WHERE account = ?1 AND vanished < ?2 AND state <> 1",
+        params![key, before.0],
+    )?;
+    Ok(())
 }
 
 /// How a run ended.

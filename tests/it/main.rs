@@ -20,6 +20,7 @@ mod login;
 mod mda;
 mod memory;
 mod network;
+mod parts;
 mod permissions;
 mod pipelining;
 mod power;

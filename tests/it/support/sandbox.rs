@@ -73,7 +73,8 @@ impl Sandbox {
         let database = Connection::open(self.state().join("seen.db"));
         let aged = database.and_then(|database| {
             database.execute(
-                "UPDATE seen SET delivered = delivered - ?1, next_try = next_try - ?1",
+                "UPDATE seen SET delivered = delivered - ?1, next_try = next_try - ?1,
+                     vanished = vanished - ?1",
                 [time.as_secs().cast_signed()],
             )
         });
