@@ -15,6 +15,9 @@ use crate::moment::Moment;
 /// or because the server could not make a list for a while.
 const REMEMBERED_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
 
+/// How long a server that lost its step is asked for one thing at a time.
+const STEP_IS_LOST_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+
 impl Ledger {
     /// Where the account was fetched from by its last run (`user@server`), if that is elsewhere.
     pub fn former_place(&self) -> Option<&str> {
@@ -26,45 +29,53 @@ impl Ledger {
         self.owner.former_name.as_deref()
     }
 
-    /// Whether the last session ended without QUIT.
+    /// How the last run ended, and what it left to be known.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn was_cut_off(&self) -> Result<bool, Error> {
+    pub fn last_run(&self) -> Result<LastRun, Error> {
+        let is_elsewhere = self.owner.former_place.is_some();
+        let patience = Moment::now().before(STEP_IS_LOST_FOR);
         self.read(|connection| {
             connection.query_row(
-                "SELECT cut_off FROM account WHERE id = ?1",
+                "SELECT keep, cut_off, failures, acquaintance, lost_step FROM account
+                 WHERE id = ?1",
                 [self.owner.key.0],
-                |row| row.get(0),
+                |row| {
+                    Ok(LastRun {
+                        keep: row.get(0)?,
+                        was_cut_off: row.get(1)?,
+                        failures: row.get::<_, i64>(2)?.cast_unsigned(),
+                        acquaintance: row
+                            .get(3)
+                            .map(|text: Option<String>| text.filter(|_| !is_elsewhere))?,
+                        has_lost_step: !is_elsewhere
+                            && row
+                                .get::<_, Option<i64>>(4)?
+                                .is_some_and(|lost| Moment(lost) > patience),
+                    })
+                },
             )
         })
     }
 
-    /// How many runs in a row have failed until now.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn failures(&self) -> Result<u64, Error> {
-        self.read(|connection| {
-            connection.query_row(
-                "SELECT failures FROM account WHERE id = ?1",
-                [self.owner.key.0],
-                |row| row.get::<_, i64>(0).map(i64::cast_unsigned),
-            )
-        })
+    /// Remembers what a session learned of the server, once [`Self::end_run`] writes it down.
+    pub fn note_acquaintance(&mut self, learned: String) {
+        self.owner.learned = Some(learned);
     }
 
-    /// The policy of the last run, as [`Self::end_run`] was told.
+    /// Remembers that the server could not keep step when commands were sent ahead.
     ///
     /// # Errors
-    /// The database cannot be read.
-    pub fn last_keep(&self) -> Result<Option<String>, Error> {
-        self.read(|connection| {
-            connection.query_row(
-                "SELECT keep FROM account WHERE id = ?1",
-                [self.owner.key.0],
-                |row| row.get(0),
-            )
+    /// Nothing was written.
+    pub fn note_lost_step(&mut self) -> Result<(), Error> {
+        let (key, now) = (self.owner.key.0, Moment::now());
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE account SET lost_step = ?2 WHERE id = ?1",
+                params![key, now.0],
+            )?;
+            Ok(())
         })
     }
 
@@ -75,12 +86,18 @@ impl Ledger {
     /// Nothing was written.
     pub fn end_run(&mut self, end: &RunEnd) -> Result<(), Error> {
         let key = self.owner.key.0;
-        let Owner { server, user, .. } = self.owner.clone();
+        let Owner {
+            server,
+            user,
+            learned,
+            ..
+        } = self.owner.clone();
         self.write(|transaction| {
             transaction.execute(
                 "UPDATE account SET server = ?6, user = ?7, last_run = ?2, last_status = ?3,
                      keep = coalesce(?4, keep), cut_off = coalesce(?5, cut_off),
-                     failures = CASE ?3 WHEN 0 THEN 0 ELSE failures + 1 END
+                     failures = CASE ?3 WHEN 0 THEN 0 ELSE failures + 1 END,
+                     acquaintance = CASE ?8 WHEN 0 THEN coalesce(?9, acquaintance) END
                  WHERE id = ?1",
                 params![
                     key,
@@ -90,6 +107,8 @@ impl Ledger {
                     end.was_cut_off,
                     server,
                     user,
+                    end.was_surprised,
+                    learned,
                 ],
             )?;
             if end.was_cut_off == Some(false) {
@@ -128,6 +147,23 @@ pub struct RunEnd {
     pub keep: Option<String>,
     /// Whether its session ended without QUIT; `None`: there was none.
     pub was_cut_off: Option<bool>,
+    /// Whether what was remembered of the server may be why it failed.
+    pub was_surprised: bool,
+}
+
+/// What the runs until now left to be known.
+#[derive(Clone, Debug, Default)]
+pub struct LastRun {
+    /// The policy that was followed last.
+    pub keep: Option<String>,
+    /// Whether the last session ended without QUIT.
+    pub was_cut_off: bool,
+    /// How many runs in a row have failed.
+    pub failures: u64,
+    /// What sessions learned of the server, as [`Ledger::note_acquaintance`] was told.
+    pub acquaintance: Option<String>,
+    /// Whether the server could not keep step lately when commands were sent ahead.
+    pub has_lost_step: bool,
 }
 
 impl RunEnd {
@@ -137,6 +173,7 @@ impl RunEnd {
             exit,
             keep: None,
             was_cut_off: None,
+            was_surprised: false,
         }
     }
 }
@@ -149,6 +186,8 @@ pub(super) struct Owner {
     pub(super) tag: String,
     pub(super) server: String,
     pub(super) user: String,
+    /// What this run learned of the server.
+    learned: Option<String>,
     /// The name by which it was known until now.
     pub(super) former_name: Option<String>,
     /// Where it was fetched from, if that has changed.
@@ -178,6 +217,7 @@ pub(super) fn find(
         tag,
         server: server.to_owned(),
         user: user.to_owned(),
+        learned: None,
         former_name: None,
         former_place: None,
     };

@@ -31,7 +31,8 @@ CREATE TABLE account (
     last_status  INTEGER,
     failures     INTEGER NOT NULL DEFAULT 0,-- runs in a row that failed
     cut_off      INTEGER NOT NULL DEFAULT 0,-- the last session did not end with QUIT
-    capabilities TEXT                       -- learned in the last session
+    acquaintance TEXT,                      -- what its sessions learned of the server
+    lost_step    INTEGER                    -- when the server could not keep step with pipelining
 ) STRICT;
 
 CREATE TABLE seen (
