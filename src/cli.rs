@@ -2,6 +2,7 @@
 //! Does not know what any of it means to an account.
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::builder::StyledStr;
@@ -183,6 +184,10 @@ pub struct Flags {
     #[arg(long, value_name = "ORDER", value_parser = ["oldest-first", "newest-first"])]
     pub order: Option<String>,
 
+    /// Work on at most N accounts at once
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+
     /// Settings that have no flag of their own.
     #[command(flatten)]
     pub options: Options,
@@ -226,6 +231,10 @@ pub struct Check {
     /// Accounts to look at, or one pops://USER@HOST; without any, all that are enabled
     #[arg(value_name = "ACCOUNT|URL")]
     pub accounts: Vec<String>,
+
+    /// Work on at most N accounts at once
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
 
     /// Settings for this run.
     #[command(flatten)]

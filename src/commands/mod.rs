@@ -21,9 +21,13 @@ use crate::seen::{Error as SeenError, Ledger, StateFolder};
 use crate::survey;
 
 mod check;
+mod crew;
 mod fetch;
 mod log;
+mod passwords;
 mod seen;
+
+use passwords::Passwords;
 
 /// Whoever is told what happens, shared by all accounts.
 type SharedReporter = Arc<dyn Reporter + Send + Sync>;
@@ -114,12 +118,13 @@ impl Setting<'_> {
     fn connector<'a>(
         &'a self,
         account: &'a Account,
+        passwords: &'a Passwords,
     ) -> impl FnMut(&Opening) -> Result<Transaction<Stream>, Failure> + 'a {
         let mut password = None;
         move |opening| {
             let password = match &password {
                 Some(password) => password,
-                None => password.insert(self.obtain_password(account)?),
+                None => password.insert(passwords.of(account, self)?),
             };
             let endpoint = &account.dial.net.endpoint;
             let desk = self.desk(&account.name);

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
 use super::Setting;
+use super::passwords::Passwords;
 use crate::cli;
 use crate::config::{self, Account, Overrides};
 use crate::exit::{Exit, Failure};
@@ -131,7 +132,7 @@ fn check(setting: &Setting<'_>) -> anyhow::Result<Exit> {
 fn catch_up(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     let (account, mut ledger) = open(name, setting)?;
     let _lock = ledger.lock()?;
-    let mut session = setting.connector(&account)(&Opening::default())?;
+    let mut session = setting.connector(&account, &Passwords::default())(&Opening::default())?;
     let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
     session.quit();
     let new = plan.fetch.iter();
@@ -145,7 +146,7 @@ fn catch_up(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
 fn rematch_account(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     let (account, mut ledger) = open(name, setting)?;
     let _lock = ledger.lock()?;
-    let mut session = setting.connector(&account)(&Opening::default())?;
+    let mut session = setting.connector(&account, &Passwords::default())(&Opening::default())?;
     let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
     let rematch = Rematch {
         listing: &listing,

@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod conversation;
 mod crash;
+mod crew;
 mod cuts;
 mod damping;
 mod deletion;

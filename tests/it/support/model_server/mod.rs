@@ -8,14 +8,18 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use native_tls::TlsAcceptor;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::mail::Message;
 use session::Session;
+
+/// How long a change of the maildrop is waited for.
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// The only user of every test server, and the password.
 pub(crate) const USER: &str = "joe";
@@ -114,6 +118,7 @@ impl ModelServer {
             behaviour: Mutex::new(behaviour),
             log: Mutex::default(),
             maildrop: Mutex::new(messages.into_iter().map(Arc::new).collect()),
+            updated: Condvar::new(),
         });
         let host = Arc::clone(&shared);
         thread::spawn(move || {
@@ -158,6 +163,19 @@ impl ModelServer {
         lock(&self.shared.maildrop).len()
     }
 
+    /// Waits until every message was deleted.
+    #[track_caller]
+    pub(crate) fn wait_until_empty(&self) {
+        let maildrop = lock(&self.shared.maildrop);
+        let is_full = |maildrop: &mut Vec<_>| !maildrop.is_empty();
+        let waited = self
+            .shared
+            .updated
+            .wait_timeout_while(maildrop, DEADLINE, is_full);
+        let (maildrop, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        assert!(maildrop.is_empty(), "{} messages are left", maildrop.len());
+    }
+
     /// Returns what was said to the server until now.
     pub(crate) fn log(&self) -> Log {
         lock(&self.shared.log).clone()
@@ -195,6 +213,8 @@ struct Shared {
     behaviour: Mutex<Behaviour>,
     log: Mutex<Log>,
     maildrop: Mutex<Vec<Arc<Message>>>,
+    /// Told whenever messages went.
+    updated: Condvar,
 }
 
 impl Shared {
