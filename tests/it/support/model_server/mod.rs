@@ -185,6 +185,8 @@ impl ModelServer {
 /// What clients said to a server, all sessions together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log {
+    /// How many octets had been sent before each session.
+    pub(crate) begun_at: Vec<usize>,
     /// Every command line, without CRLF.
     pub(crate) commands: Vec<String>,
     /// The most octets of commands that ever waited to be answered.
@@ -199,6 +201,11 @@ pub(crate) struct Log {
 }
 
 impl Log {
+    fn begin(&mut self) {
+        self.begun_at.push(self.sent);
+        self.sessions += 1;
+    }
+
     /// Counts the commands that begin with `verb`.
     pub(crate) fn count(&self, verb: &str) -> usize {
         self.commands
@@ -219,7 +226,7 @@ struct Shared {
 
 impl Shared {
     fn serve(&self, client: TcpStream) {
-        lock(&self.log).sessions += 1;
+        lock(&self.log).begin();
         let (behaviour, cut) = {
             let mut behaviour = lock(&self.behaviour);
             let is_cut = !behaviour.cuts.is_empty();
