@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
 use super::account::{self, Owner};
-use super::{Error, Lock, StateFolder, schema};
+use super::{Error, StateFolder, schema};
 use crate::custody::{Durable, Outcome, Parcel, Past, Place, Recorded, Staged};
 use crate::digest::Digest;
 use crate::headers::Header;
@@ -26,11 +26,11 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the rows of the account with this name, new ones if there are none. `server` and
-    /// `user` are remembered when its next run ends.
+    /// Opens the rows of the account with this name; there need not be any, and nothing is written
+    /// before [`Self::lock`]. `server` and `user` are remembered when its next run ends.
     ///
     /// # Errors
-    /// The database cannot be opened or written.
+    /// The database cannot be opened.
     pub fn open(folder: &StateFolder, name: &str, server: &str, user: &str) -> Result<Self, Error> {
         let path = folder.database();
         let connection = schema::open(&path)?;
@@ -48,12 +48,9 @@ impl Ledger {
         &self.owner.tag
     }
 
-    /// Takes the account's lock, without waiting.
-    ///
-    /// # Errors
-    /// Another run has it.
-    pub fn lock(&self) -> Result<Lock, Error> {
-        Lock::take(&self.folder.lock(self.owner.key.0))
+    /// Where the account's lock is.
+    pub(super) fn lock_file(&self) -> PathBuf {
+        self.folder.lock(self.owner.key.0)
     }
 
     /// Loads all that is known of the account's messages.

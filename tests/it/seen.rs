@@ -102,3 +102,36 @@ fn a_message_is_forgotten_by_the_name_that_the_list_shows() {
 
     forgotten.succeeds().is_silent();
 }
+
+#[test]
+fn looking_makes_no_account_known_and_renames_none() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    let url = format!("pop://joe@{}", server.address());
+    let is_known = || sandbox.mailpull(["log", "work"]).run().status.success();
+    let looks = [
+        &["check"][..],
+        &["fetch", "-n"],
+        &["seen", "list", "work"],
+        &["seen", "check"],
+    ];
+    for look in looks {
+        sandbox.mailpull(look).run().succeeds();
+        assert!(!is_known(), "{look:?} made it known");
+    }
+    let one_shot = ["fetch", &url, "-o", "security=none", "--maildir", "m"];
+    let by_url = sandbox.mailpull(one_shot);
+    by_url
+        .env("MAILPULL_PASSWORD", "open sesame")
+        .run()
+        .succeeds();
+    for look in looks {
+        let outcome = sandbox.mailpull(look).run();
+        outcome.stderr_has("this maildrop was fetched as joe@127.0.0.1:");
+        assert!(!is_known(), "{look:?} renamed it");
+    }
+
+    sandbox.fetch().succeeds().complains_in_lines(1);
+
+    assert!(is_known());
+}

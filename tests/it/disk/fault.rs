@@ -37,7 +37,7 @@ impl World {
         let sandbox = Sandbox::new();
         sandbox.account("work", server.address(), "keep = false");
         sandbox.maildir("work").make();
-        sandbox.mailpull(["check"]).run().succeeds();
+        sandbox.make_known();
         Self {
             messages,
             sandbox,
