@@ -11,7 +11,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use crate::custody::Recorded;
-use crate::delivery::Target;
+use crate::delivery::{Suspects, Target};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::known::{PATIENCE, State};
@@ -21,10 +21,10 @@ use crate::plan::{self, Pick, Plan};
 use crate::policy::{Keep, Policy};
 use crate::pop3::{Farewell, Transaction};
 use crate::receive::{self, Missing, Receiver};
-use crate::rematch::Rematch;
+use crate::rematch::{self, Rematch};
 use crate::report::{Desk, Event, Octets, Summary};
 use crate::seen::{Ledger, RunEnd};
-use crate::settle::{Settled, Settler};
+use crate::settle::{self, Settled, Settler};
 use crate::survey::survey;
 
 mod error;
@@ -128,6 +128,7 @@ impl Poll<'_> {
                 Err(Error::Connect(_)) => None,
                 Err(_) => Some(true),
             },
+            is_complete: ended.is_ok() && summary.is_complete(),
         };
         self.ledger.end_run(&end).map_err(recording)
     }
@@ -144,14 +145,29 @@ impl Poll<'_> {
         // What broke the last session may have been TOP.
         let may_ask = !self.ledger.was_cut_off().map_err(reading)?;
         if may_ask
-            && plan::looks_renamed(&listing, &known)
+            && rematch::looks_renamed(&listing, &known)
             && self.rematch(&mut session, &listing, &plan)?
         {
             let known = self.ledger.known().map_err(reading)?;
             plan = plan::plan(&listing, &known, &self.orders.policy, Moment::now());
         }
+        self.suspect_newcomers(&listing, &mut plan)?;
         self.hold_surprising_deletions(&mut plan, summary)?;
         Ok((session, listing, plan))
+    }
+
+    /// Has unknown messages recognised by their files, where the database may have been lost or is
+    /// an old one.
+    fn suspect_newcomers(&self, listing: &Listing, plan: &mut Plan) -> Result<(), Error> {
+        if !self.ledger.is_in_doubt().map_err(reading)? {
+            return Ok(());
+        }
+        let unique_id = |pick: &Pick| listing.unique_id(pick.position);
+        let unknown = plan.retrieved().chain(&plan.too_large).map(unique_id);
+        let suspects = Suspects::new(unknown, self.ledger.tags());
+        self.target.search(&suspects).map_err(settle::Error::from)?;
+        plan.suspect(|pick| self.target.may_hold(unique_id(pick)));
+        Ok(())
     }
 
     /// Recognises messages that the server has renamed; whether there were any.
@@ -233,7 +249,7 @@ impl Poll<'_> {
         }
         summary.kept = listing.len() + listing.nameless().len();
         summary.postponed = plan.postponed;
-        let picks = plan.fetch.iter().chain(&plan.compare);
+        let picks = plan.retrieved();
         self.desk.tell(Event::Begun {
             messages: plan.retrievals(),
             octets: picks.map(|pick| listing.size(pick.position)).sum(),

@@ -2,6 +2,7 @@
 //! Knows nothing of servers or of the database.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fs, io};
 
@@ -9,8 +10,9 @@ use rustix::fs::{AtFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::intake::{Folder, Intake};
+use super::traces::{Suspects, Traces};
 use super::{Error, Target};
-use crate::custody::{Delivered, Outcome, Place, Staged};
+use crate::custody::{Delivered, Found, Outcome, Parcel, Place, Staged};
 use crate::moment::Moment;
 
 /// A staged message that is nowhere was taken by a mail reader, for so long as nobody may have
@@ -20,6 +22,9 @@ const READER_TOOK_IT: Duration = Duration::from_secs(36 * 3600);
 /// renamed.
 const SCANS: usize = 5;
 
+/// What stands between a file's name and the flags of a mail reader.
+pub(super) const FLAGS: [char; 4] = [':', ';', ',', '!'];
+
 /// A Maildir.
 #[derive(Debug)]
 pub struct Maildir {
@@ -27,6 +32,7 @@ pub struct Maildir {
     new: Folder,
     cur: Folder,
     place: Place,
+    traces: Mutex<Traces>,
 }
 
 impl Maildir {
@@ -62,7 +68,12 @@ impl Maildir {
             new,
             cur,
             place,
+            traces: Mutex::default(),
         })
+    }
+
+    fn traces(&self) -> MutexGuard<'_, Traces> {
+        self.traces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Moves a message from tmp/ to new/. `Ok(false)`: it is not in tmp/.
@@ -110,12 +121,12 @@ impl Maildir {
             if self.new.holds(name)? {
                 return Ok(true);
             }
-            let is_here = self.cur.names()?.iter().any(|found| {
-                found
-                    .strip_prefix(name.as_bytes())
-                    .is_some_and(|rest| rest.first().is_none_or(|next| b":;,!".contains(next)))
-            });
-            if is_here {
+            if self
+                .cur
+                .names()?
+                .iter()
+                .any(|found| is_name_of(name, found))
+            {
                 return Ok(true);
             }
         }
@@ -176,6 +187,31 @@ impl Target for Maildir {
     }
 
     fn release(&self, _recorded: &[Outcome]) {}
+
+    fn search(&self, suspects: &Suspects) -> Result<(), Error> {
+        let traces = Traces::search([&self.new, &self.cur], suspects)?;
+        // Whoever moved them there may have been stopped before that was sure to stay.
+        self.new.flush()?;
+        self.cur.flush()?;
+        *self.traces() = traces;
+        Ok(())
+    }
+
+    fn may_hold(&self, unique_id: &[u8]) -> bool {
+        self.traces().has(unique_id)
+    }
+
+    fn recognise(&self, parcel: &Parcel) -> Result<Option<Found>, Error> {
+        self.traces().take(parcel, [&self.new, &self.cur])
+    }
+}
+
+/// Whether a file in cur/ is the one that was delivered under this name.
+pub(super) fn is_name_of(name: &str, found: &[u8]) -> bool {
+    found.strip_prefix(name.as_bytes()).is_some_and(|rest| {
+        rest.first()
+            .is_none_or(|next| FLAGS.contains(&char::from(*next)))
+    })
 }
 
 /// Makes what is missing of a Maildir whose parent exists, and makes that survive a power cut.

@@ -151,6 +151,11 @@ impl Summary {
         }
     }
 
+    /// Whether nothing that was listed is left for a later run.
+    pub fn is_complete(&self) -> bool {
+        self.failed == 0 && self.postponed == 0 && !self.holds_deletions
+    }
+
     /// Whether the run failed before it came to anything.
     pub fn is_void(&self) -> bool {
         let void = Self {

@@ -81,17 +81,19 @@ impl Ledger {
         })
     }
 
-    /// Notes how a run ended.
+    /// Notes how a run ended, and signs the database unless doubts about it remain.
     ///
     /// # Errors
     /// Nothing was written.
     pub fn end_run(&mut self, end: &RunEnd) -> Result<(), Error> {
         let key = self.owner.key.0;
         let Owner { server, user, .. } = self.owner.clone();
+        let is_in_doubt = !end.is_complete && self.is_in_doubt()?;
         self.write(|transaction| {
             transaction.execute(
                 "UPDATE account SET server = ?6, user = ?7, last_run = ?2, last_status = ?3,
                      keep = coalesce(?4, keep), cut_off = coalesce(?5, cut_off),
+                     generation = random(),
                      failures = CASE ?3 WHEN 0 THEN 0 ELSE failures + 1 END
                  WHERE id = ?1",
                 params![
@@ -105,7 +107,8 @@ impl Ledger {
                 ],
             )?;
             Ok(())
-        })
+        })?;
+        if is_in_doubt { Ok(()) } else { self.sign() }
     }
 }
 
@@ -118,6 +121,8 @@ pub struct RunEnd {
     pub keep: Option<String>,
     /// Whether its session ended without QUIT; `None`: there was none.
     pub was_cut_off: Option<bool>,
+    /// Whether nothing that is listed is left for a later run.
+    pub is_complete: bool,
 }
 
 /// The key of an account of which nothing is known: no row has it.

@@ -16,6 +16,7 @@ pub mod identity;
 pub mod ledger;
 pub mod lock;
 mod schema;
+mod signature;
 
 pub use account::RunEnd;
 pub use census::{Entry, Verdict};

@@ -31,6 +31,7 @@ CREATE TABLE account (
     last_status  INTEGER,
     failures     INTEGER NOT NULL DEFAULT 0,-- runs in a row that failed
     cut_off      INTEGER NOT NULL DEFAULT 0,-- the last session did not end with QUIT
+    generation   INTEGER,                   -- drawn anew by every run
     capabilities TEXT                       -- learned in the last session
 ) STRICT;
 

@@ -16,6 +16,7 @@ mod hostile;
 mod layers;
 mod listings;
 mod login;
+mod lost;
 mod mda;
 mod memory;
 mod network;
