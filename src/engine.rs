@@ -10,11 +10,14 @@ use std::io::{Read, Write};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
+use crate::attendance::Attendance;
 use crate::custody::Recorded;
-use crate::delivery::{Suspects, Target};
+use crate::delivery::Target;
+use crate::doubt::suspect_newcomers;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
-use crate::known::{PATIENCE, State};
+use crate::known::{KnownMessages, PATIENCE, State};
+use crate::limits;
 use crate::maildrop::{Identity, Listing, Message, MessageNumber};
 use crate::moment::Moment;
 use crate::plan::{self, Pick, Plan};
@@ -24,7 +27,7 @@ use crate::receive::{self, Missing, Receiver};
 use crate::rematch::{self, Rematch};
 use crate::report::{Desk, Event, Octets, Summary};
 use crate::seen::{Ledger, RunEnd};
-use crate::settle::{self, Settled, Settler};
+use crate::settle::{Settled, Settler};
 use crate::survey::survey;
 
 mod error;
@@ -58,6 +61,23 @@ pub struct Poll<'a> {
     pub interrupt: &'a Interrupt,
 }
 
+/// A session, and what is to be done in it.
+struct View<S> {
+    session: Transaction<S>,
+    listing: Listing,
+    plan: Plan,
+    prospect: Prospect,
+}
+
+/// What another session would bring.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Prospect {
+    /// Nothing that is there now.
+    Done,
+    /// Mail that the server has not shown yet.
+    More,
+}
+
 impl Poll<'_> {
     /// Fetches what is new and deletes what is due. The account's lock is held by the caller;
     /// `connect` is called once nothing of earlier runs is left to do.
@@ -84,20 +104,44 @@ impl Poll<'_> {
         mut connect: impl FnMut() -> Result<Transaction<S>, Failure>,
     ) -> Result<(), Error> {
         self.recover(summary)?;
-        let (mut session, mut listing, mut plan) = self.open_session(&mut connect, summary)?;
-        let was_cut_off = self.ledger.was_cut_off().map_err(reading)?;
-        if was_cut_off && plan.asks_for_both() {
-            let due = self.due(&listing, &plan.deletions_only(), Settled::default())?;
-            self.delete_and_quit(session, &due, summary)?;
-            (session, listing, plan) = self.open_session(&mut connect, summary)?;
+        for _ in 0..limits::SESSIONS {
+            if self.hold_session(&mut connect, summary)? == Prospect::Done {
+                break;
+            }
         }
-        self.tell_plan(&listing, &plan, summary)?;
-        let begun = Moment::now();
-        let ended = self.fetch_and_delete(session, &listing, &plan, summary);
+        Ok(())
+    }
+
+    fn hold_session<S: Read + Write>(
+        &mut self,
+        connect: &mut impl FnMut() -> Result<Transaction<S>, Failure>,
+        summary: &mut Summary,
+    ) -> Result<Prospect, Error> {
+        let mut view = self.open_session(connect, summary)?;
+        let was_cut_off = self.ledger.was_cut_off().map_err(reading)?;
+        if was_cut_off && view.plan.asks_for_both() {
+            let due = self.due(
+                &view.listing,
+                &view.plan.deletions_only(),
+                Settled::default(),
+            )?;
+            self.delete_and_quit(view.session, &due, summary)?;
+            view = self.open_session(connect, summary)?;
+        }
+        self.tell_plan(&view.listing, &view.plan, summary)?;
+        let (begun, settled) = (Moment::now(), summary.delivered + summary.recognised);
+        let ended = self.fetch_and_delete(view.session, &view.listing, &view.plan, summary);
         if ended.as_ref().is_err_and(Error::is_out_of_step) {
             self.suspect_session(begun, summary)?;
         }
-        ended
+        ended?;
+        let may_go_on = summary.delivered + summary.recognised > settled
+            && !self.orders.policy.is_bounded()
+            && self.interrupt.signal().is_none();
+        Ok(match view.prospect {
+            Prospect::More if may_go_on => Prospect::More,
+            _ => Prospect::Done,
+        })
     }
 
     fn fetch_and_delete<S: Read + Write>(
@@ -138,9 +182,9 @@ impl Poll<'_> {
         &mut self,
         connect: &mut impl FnMut() -> Result<Transaction<S>, Failure>,
         summary: &mut Summary,
-    ) -> Result<(Transaction<S>, Listing, Plan), Error> {
+    ) -> Result<View<S>, Error> {
         let mut session = connect().map_err(Error::Connect)?;
-        let known = self.ledger.known().map_err(reading)?;
+        let mut known = self.ledger.known().map_err(reading)?;
         let (listing, mut plan) = survey(&mut session, &known, &self.orders.policy)?;
         // What broke the last session may have been TOP.
         let may_ask = !self.ledger.was_cut_off().map_err(reading)?;
@@ -148,26 +192,32 @@ impl Poll<'_> {
             && rematch::looks_renamed(&listing, &known)
             && self.rematch(&mut session, &listing, &plan)?
         {
-            let known = self.ledger.known().map_err(reading)?;
+            known = self.ledger.known().map_err(reading)?;
             plan = plan::plan(&listing, &known, &self.orders.policy, Moment::now());
         }
-        self.suspect_newcomers(&listing, &mut plan)?;
+        suspect_newcomers(&mut plan, &listing, self.ledger, self.target)?;
         self.hold_surprising_deletions(&mut plan, summary)?;
-        Ok((session, listing, plan))
+        let prospect = self.call_roll(&known, &listing)?;
+        Ok(View {
+            session,
+            listing,
+            plan,
+            prospect,
+        })
     }
 
-    /// Has unknown messages recognised by their files, where the database may have been lost or is
-    /// an old one.
-    fn suspect_newcomers(&self, listing: &Listing, plan: &mut Plan) -> Result<(), Error> {
-        if !self.ledger.is_in_doubt().map_err(reading)? {
-            return Ok(());
+    /// Notes who is there and who is not.
+    fn call_roll(&mut self, known: &KnownMessages, listing: &Listing) -> Result<Prospect, Error> {
+        let attendance = Attendance::of(known, listing);
+        if !attendance.is_as_before() {
+            self.ledger
+                .note_attendance(&attendance.left, &attendance.back)
+                .map_err(recording)?;
         }
-        let unique_id = |pick: &Pick| listing.unique_id(pick.position);
-        let unknown = plan.retrieved().chain(&plan.too_large).map(unique_id);
-        let suspects = Suspects::new(unknown, self.ledger.tags());
-        self.target.search(&suspects).map_err(settle::Error::from)?;
-        plan.suspect(|pick| self.target.may_hold(unique_id(pick)));
-        Ok(())
+        Ok(match attendance.is_in_parts() {
+            false => Prospect::Done,
+            true => Prospect::More,
+        })
     }
 
     /// Recognises messages that the server has renamed; whether there were any.
@@ -249,10 +299,9 @@ impl Poll<'_> {
         }
         summary.kept = listing.len() + listing.nameless().len();
         summary.postponed = plan.postponed;
-        let picks = plan.retrieved();
         self.desk.tell(Event::Begun {
-            messages: plan.retrievals(),
-            octets: picks.map(|pick| listing.size(pick.position)).sum(),
+            messages: plan.retrieved().count(),
+            octets: plan.sizes(listing).sum(),
         });
         Ok(())
     }

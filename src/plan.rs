@@ -172,14 +172,14 @@ impl Plan {
         self.fetch.iter().chain(known)
     }
 
-    /// How many messages are asked for.
-    pub fn retrievals(&self) -> usize {
-        self.retrieved().count()
+    /// The sizes of what is asked for, as far as the server tells them.
+    pub fn sizes(&self, listing: &Listing) -> impl Iterator<Item = Option<u64>> {
+        self.retrieved().map(|pick| listing.size(pick.position))
     }
 
     /// Whether there is something to delete as well as something to fetch.
     pub fn asks_for_both(&self) -> bool {
-        !self.delete.is_empty() && self.retrievals() > 0
+        !self.delete.is_empty() && self.retrieved().next().is_some()
     }
 
     /// The part of it that needs nothing to be fetched.
@@ -240,6 +240,7 @@ mod tests {
             copy: 0,
             state: State::Delivered(Moment(NOW.0 - days_ago * DAY)),
             size,
+            is_absent: false,
             is_undeletable: false,
         }
     }

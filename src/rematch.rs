@@ -164,6 +164,7 @@ mod tests {
                     copy: 0,
                     state: State::Seen,
                     size: None,
+                    is_absent: false,
                     is_undeletable: false,
                 };
                 known.push(name.to_string().as_bytes(), row);

@@ -110,8 +110,6 @@ pub struct Settler<'a> {
     /// What became of messages, not yet recorded.
     outcomes: Vec<Outcome>,
     transient_in_a_row: usize,
-    /// How many messages without a record turned out to be delivered.
-    recognised: usize,
     settled: Settled,
 }
 
@@ -135,7 +133,6 @@ impl<'a> Settler<'a> {
             desk,
             outcomes: Vec::new(),
             transient_in_a_row: 0,
-            recognised: 0,
             settled: Settled::default(),
         }
     }
@@ -158,12 +155,12 @@ impl<'a> Settler<'a> {
 
     fn end(mut self, ended: Result<(), Error>) -> Settled {
         let recorded = self.record();
-        if self.recognised > 0 {
+        let recognised = self.settled.summary.recognised;
+        if recognised > 0 {
             self.desk.tell(Event::Warning(&format_args!(
                 "the database is new or an older one; messages recognised by their files in {} and \
-                 not delivered again: {}",
-                self.target.place(),
-                self.recognised
+                 not delivered again: {recognised}",
+                self.target.place()
             )));
         }
         self.settled.failure = ended.and(recorded).err();
@@ -262,7 +259,7 @@ impl<'a> Settler<'a> {
             }
             if let Some(found) = self.target.recognise(receipt.parcel())? {
                 let found = self.ledger.adopt(&found, self.target.place())?;
-                self.recognised += 1;
+                self.settled.summary.recognised += 1;
                 self.settled.proven.push((arrival.number, found));
                 self.target.intake().discard(receipt)?;
                 continue;

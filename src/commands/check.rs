@@ -23,7 +23,9 @@ pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Resu
         }
         match check(account, &folder, setting) {
             Ok(messages) => new += messages,
-            Err(error) => exit = exit.max(setting.tell_failure(account, &error)),
+            Err(error) => {
+                exit = exit.max(setting.tell_failure(setting.desk(&account.name), &error))
+            }
         }
     }
     Ok(match (exit, new) {

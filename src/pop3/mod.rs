@@ -8,19 +8,23 @@ use crate::interrupt::is_interrupt;
 use crate::maildrop::BadListing;
 use crate::text::ServerText;
 
+use reply::Status;
+
 pub mod auth;
+pub mod authorization;
 pub mod capabilities;
 pub mod command;
 pub mod pipeline;
 pub mod reply;
-pub mod session;
+pub mod transaction;
 pub mod unstuff;
 pub mod wire;
 
+pub use authorization::Authorization;
 pub use capabilities::Capabilities;
 pub use pipeline::{Ask, HeaderOf, Pipeline, Retrieved};
 pub use reply::{Refusal, ResponseCode};
-pub use session::{Authorization, Farewell, Sizes, Transaction};
+pub use transaction::{Farewell, Sizes, Transaction};
 pub use wire::{Direction, Trace};
 
 /// Why a session ended or a command did not do what it should.
@@ -94,6 +98,14 @@ impl Error {
         Self::BadListing {
             command,
             why: why.to_string(),
+        }
+    }
+
+    /// A reply that is not the one a command waits for.
+    fn unexpected(command: &'static str, status: Status) -> Self {
+        match status {
+            Status::Negative(refusal) => Self::Refused { command, refusal },
+            Status::Continue(_) | Status::Positive(_) => Self::Desynchronised(command.into()),
         }
     }
 

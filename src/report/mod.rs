@@ -47,6 +47,8 @@ pub enum Event<'a> {
     Received(u64),
     /// One more message came, or was refused.
     Retrieved,
+    /// A temporary error that has not come often enough in a row to be worth a word.
+    Setback(&'a dyn Display, Exit),
     /// A line of the conversation (`-vv`), without secrets: who said it, and what.
     Trace(&'static str, &'a dyn Display),
     /// Something that the user should know, although nothing failed.
@@ -88,6 +90,8 @@ pub struct Summary {
     pub deleted: usize,
     /// How many listed messages are left on the server.
     pub kept: usize,
+    /// How many messages without a record turned out to be delivered.
+    pub recognised: usize,
     /// How many messages could not be fetched or delivered.
     pub failed: usize,
     /// How many new messages wait for the next run because of a limit.
@@ -111,16 +115,35 @@ pub trait Reporter: Sync {
 pub struct Desk<'a> {
     reporter: &'a dyn Reporter,
     account: &'a str,
+    is_patient: bool,
 }
 
 impl<'a> Desk<'a> {
     /// Speaks for `account`.
     pub fn new(reporter: &'a dyn Reporter, account: &'a str) -> Self {
-        Self { reporter, account }
+        Self {
+            reporter,
+            account,
+            is_patient: false,
+        }
+    }
+
+    /// The same, for an account whose temporary errors are not worth a word yet.
+    pub fn patient(self) -> Self {
+        Self {
+            is_patient: true,
+            ..self
+        }
     }
 
     /// Tells what happened.
     pub fn tell(&self, event: Event<'_>) {
+        let event = match event {
+            Event::Problem(what, Exit::Temporary) if self.is_patient => {
+                Event::Setback(what, Exit::Temporary)
+            }
+            event => event,
+        };
         self.reporter.report(self.account, event);
     }
 }
@@ -151,9 +174,11 @@ impl Summary {
         }
     }
 
-    /// Whether nothing that was listed is left for a later run.
+    /// Whether nothing that was listed is left for a later run, nor anything to be recognised that
+    /// may be listed then.
     pub fn is_complete(&self) -> bool {
-        self.failed == 0 && self.postponed == 0 && !self.holds_deletions
+        let left = self.failed + self.postponed + self.recognised;
+        left == 0 && !self.holds_deletions
     }
 
     /// Whether the run failed before it came to anything.
@@ -169,6 +194,7 @@ impl Summary {
     pub fn add(&mut self, part: &Self) {
         self.delivered += part.delivered;
         self.octets += part.octets;
+        self.recognised += part.recognised;
         self.failed += part.failed;
         self.exit = self.exit.max(part.exit);
     }

@@ -1,13 +1,19 @@
 //! An account's own row: who it is, how its last run and its last session ended.
 //! Knows nothing of its messages.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{Error, Ledger, Lock};
 use crate::digest::Digest;
 use crate::exit::Exit;
 use crate::maildrop::AccountKey;
 use crate::moment::Moment;
+
+/// How long a message is remembered that the server lists no more: some come back, from a backup
+/// or because the server could not make a list for a while.
+const REMEMBERED_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
 
 impl Ledger {
     /// Where the account was fetched from by its last run (`user@server`), if that is elsewhere.
@@ -66,6 +72,21 @@ impl Ledger {
         })
     }
 
+    /// How many runs in a row have failed until now.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn failures(&self) -> Result<u64, Error> {
+        self.read(|connection| {
+            let row = connection.query_row(
+                "SELECT failures FROM account WHERE id = ?1",
+                [self.owner.key.0],
+                |row| row.get::<_, i64>(0).map(i64::cast_unsigned),
+            );
+            Ok(row.optional()?.unwrap_or(0))
+        })
+    }
+
     /// The policy of the last run, as [`Self::end_run`] was told.
     ///
     /// # Errors
@@ -81,7 +102,8 @@ impl Ledger {
         })
     }
 
-    /// Notes how a run ended, and signs the database unless doubts about it remain.
+    /// Notes how a run ended, and signs the database unless doubts about it remain. After a run that
+    /// ended well it forgets what the server has not listed for so long that it will not come back.
     ///
     /// # Errors
     /// Nothing was written.
@@ -106,10 +128,32 @@ impl Ledger {
                     user,
                 ],
             )?;
+            if end.was_cut_off == Some(false) {
+                forget_vanished(transaction, key)?;
+            }
             Ok(())
         })?;
         if is_in_doubt { Ok(()) } else { self.sign() }
     }
+}
+
+fn forget_vanished(transaction: &Transaction<'_>, key: i64) -> rusqlite::Result<()> {
+    let before = Moment::now().before(REMEMBERED_FOR);
+    for table in ["delivery", "notice"] {
+        transaction.execute(
+            &format!(
+                "DELETE FROM {table} WHERE account = ?1 AND (unique_id, copy) IN
+                     (SELECT unique_id, copy FROM seen
+                      WHERE account = ?1 AND vanished < ?2 AND state <> 1)"
+            ),
+            params![key, before.0],
+        )?;
+    }
+    transaction.execute(
+        "DELETE FROM seen WHERE account = ?1 AND vanished < ?2 AND state <> 1",
+        params![key, before.0],
+    )?;
+    Ok(())
 }
 
 /// How a run ended.
@@ -123,6 +167,18 @@ pub struct RunEnd {
     pub was_cut_off: Option<bool>,
     /// Whether nothing that is listed is left for a later run.
     pub is_complete: bool,
+}
+
+impl RunEnd {
+    /// The end of a run that came to no session.
+    pub fn without_session(exit: Exit) -> Self {
+        Self {
+            exit,
+            keep: None,
+            was_cut_off: None,
+            is_complete: false,
+        }
+    }
 }
 
 /// The key of an account of which nothing is known: no row has it.

@@ -34,10 +34,15 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
             LEAVES,
         ],
     ),
+    (
+        "doubt",
+        &[&["delivery", "plan", "seen", "settle"], SHARED, LEAVES],
+    ),
     ("survey", &[&["plan", "pop3", "report"], SHARED, LEAVES]),
     ("rematch", &[&["plan", "pop3", "seen"], SHARED, LEAVES]),
     ("settle", &[&["delivery", "report", "seen"], SHARED, LEAVES]),
     // The services do not know each other; they meet in the engine.
+    ("attendance", &[SHARED, LEAVES]),
     ("delivery", &[SHARED, LEAVES]),
     ("net", &[SHARED, LEAVES]),
     ("plan", &[SHARED, LEAVES]),
@@ -59,8 +64,16 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
 ];
 const MIDDLE: &[&str] = &["config", "dial", "engine"];
 // Steps of the engine's story, told where they have room.
-const STEPS: &[&str] = &["receive", "rematch", "settle", "survey"];
-const SERVICES: &[&str] = &["delivery", "net", "plan", "pop3", "report", "seen"];
+const STEPS: &[&str] = &["doubt", "receive", "rematch", "settle", "survey"];
+const SERVICES: &[&str] = &[
+    "attendance",
+    "delivery",
+    "net",
+    "plan",
+    "pop3",
+    "report",
+    "seen",
+];
 const SHARED: &[&str] = &["custody", "headers", "known", "policy"];
 const LEAVES: &[&str] = &[
     "digest",

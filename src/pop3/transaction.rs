@@ -1,0 +1,167 @@
+//! TRANSACTION: logged in, up to QUIT. What may not be sent in this state cannot be written down.
+//! Knows nothing of what is worth fetching.
+
+use std::io::{Read, Write};
+
+use super::Error;
+use super::capabilities::Capabilities;
+use super::command::Command;
+use super::pipeline::{Ask, Pipeline, Window};
+use super::reply::{self, Garbled, Refusal, Status};
+use super::wire::Wire;
+use crate::custody::Recorded;
+use crate::limits;
+use crate::maildrop::Listing;
+use crate::text::ServerText;
+
+/// TRANSACTION: logged in. Dropping it closes the connection without UPDATE, so that the server
+/// deletes nothing.
+pub struct Transaction<S> {
+    wire: Wire<S>,
+    capabilities: Capabilities,
+}
+
+/// How QUIT was answered.
+#[derive(Debug)]
+pub enum Farewell {
+    /// The server committed: what was marked deleted is gone.
+    Committed,
+    /// Refused, or no answer came: the next listing decides.
+    Unknown(Error),
+}
+
+/// Whether a listing shall tell sizes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sizes {
+    /// They decide something.
+    Needed,
+    /// Nobody asks for them yet.
+    Needless,
+}
+
+impl<S: Read + Write> Transaction<S> {
+    pub(super) fn new(wire: Wire<S>, capabilities: Capabilities) -> Self {
+        Self { wire, capabilities }
+    }
+
+    /// Lists the maildrop by unique-id, with the sizes if they are asked for; both in one flight
+    /// where the server allows it.
+    ///
+    /// # Errors
+    /// The server refuses UIDL, or an answer cannot be believed: then nothing of it is used.
+    pub fn list(&mut self, sizes: Sizes) -> Result<Listing, Error> {
+        match sizes {
+            Sizes::Needless => {
+                self.wire.send(&[Command::Uidl])?;
+                self.read_unique_ids()
+            }
+            Sizes::Needed if self.capabilities.pipelining => {
+                self.wire.send(&[Command::Uidl, Command::List])?;
+                let mut listing = self.read_unique_ids()?;
+                self.read_sizes(&mut listing)?;
+                Ok(listing)
+            }
+            Sizes::Needed => {
+                self.wire.send(&[Command::Uidl])?;
+                let mut listing = self.read_unique_ids()?;
+                self.add_sizes(&mut listing)?;
+                Ok(listing)
+            }
+        }
+    }
+
+    /// Asks for the sizes and notes them in the listing of this session.
+    ///
+    /// # Errors
+    /// The answer cannot be believed. A server that refuses leaves the sizes unknown.
+    pub fn add_sizes(&mut self, listing: &mut Listing) -> Result<(), Error> {
+        self.wire.send(&[Command::List])?;
+        self.read_sizes(listing)
+    }
+
+    fn read_unique_ids(&mut self) -> Result<Listing, Error> {
+        const UIDL: &str = "UIDL";
+        match self.wire.reply()? {
+            Status::Positive(_) => {}
+            Status::Negative(refusal) if !refusal.is_transient() => {
+                return Err(Error::Lacks(
+                    "UIDL, by which new messages are told from old ones",
+                ));
+            }
+            status => return Err(Error::unexpected(UIDL, status)),
+        }
+        let mut listing = Listing::default();
+        self.wire.lines(limits::LISTING_OCTETS, |line| {
+            let (number, unique_id) =
+                reply::unique_id_line(line).map_err(|Garbled| garbled(UIDL, line))?;
+            listing
+                .push(number, unique_id)
+                .map_err(|why| Error::bad_listing(UIDL, why))
+        })?;
+        listing
+            .finish()
+            .map_err(|why| Error::bad_listing(UIDL, why))
+    }
+
+    fn read_sizes(&mut self, listing: &mut Listing) -> Result<(), Error> {
+        if let Status::Negative(_) = self.wire.reply()? {
+            return Ok(());
+        }
+        let mut lines = 0;
+        self.wire.lines(limits::LISTING_OCTETS, |line| {
+            lines += 1;
+            if lines > limits::LISTING_LINES {
+                return Err(Error::TooLong("a listing"));
+            }
+            let (number, size) = reply::scan_line(line).map_err(|Garbled| garbled("LIST", line))?;
+            if let Some(size) = size {
+                listing.set_size(number, size);
+            }
+            Ok(())
+        })
+    }
+
+    /// Begins to retrieve messages or headers, as many at once as the server allows.
+    pub fn retrieve<I: Iterator<Item: Ask>>(&mut self, messages: I) -> Pipeline<'_, S, I> {
+        Pipeline::new(&mut self.wire, self.capabilities.pipelining, messages)
+    }
+
+    /// Marks messages deleted; the server acts on it only at QUIT. Each answer is given to `each`.
+    ///
+    /// # Errors
+    /// The connection fails; what was marked stays on the server.
+    pub fn delete<'r>(
+        &mut self,
+        recorded: &'r [Recorded],
+        mut each: impl FnMut(&'r Recorded, Result<(), Refusal>),
+    ) -> Result<(), Error> {
+        let mut window = Window::new(self.capabilities.pipelining, recorded.iter());
+        while let Some((recorded, status)) = window.next(&mut self.wire)? {
+            match status {
+                Status::Positive(_) => each(recorded, Ok(())),
+                Status::Negative(refusal) => each(recorded, Err(refusal)),
+                Status::Continue(_) => return Err(Error::unexpected("DELE", status)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the session. Only a positive answer says that what was marked is gone.
+    pub fn quit(mut self) -> Farewell {
+        let answer = self
+            .wire
+            .send(&[Command::Quit])
+            .and_then(|()| self.wire.expect_positive("QUIT"));
+        match answer {
+            Ok(()) => Farewell::Committed,
+            Err(error) => Farewell::Unknown(error),
+        }
+    }
+}
+
+fn garbled(command: &'static str, line: &[u8]) -> Error {
+    Error::BadListing {
+        command,
+        why: format!("it has the line \"{}\"", ServerText::new(line)),
+    }
+}
