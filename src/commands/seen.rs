@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
-use super::Setting;
+use super::{Setting, say};
 use crate::cli;
 use crate::config::{self, Account, Overrides};
 use crate::exit::{Exit, Failure};
@@ -160,9 +160,4 @@ fn rematch_account(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
         plan.fetch.len()
     ));
     Ok(Exit::Done)
-}
-
-/// Writes what the user asked for; who closed standard output has seen enough.
-fn say(line: &str) {
-    let _ = writeln!(io::stdout().lock(), "{line}");
 }

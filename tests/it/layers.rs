@@ -90,7 +90,7 @@ const LEAVES: &[&str] = &[
 const DOORS: &[(&str, &[&str])] = &[
     ("anyhow", &["commands/", "main.rs"]),
     ("base64", &["pop3/auth.rs"]),
-    ("clap", &["cli.rs"]),
+    ("clap", &["cli/"]),
     ("dirs", &["config/"]),
     ("humantime", &["commands/log.rs"]),
     ("indicatif", &["report/terminal.rs"]),
