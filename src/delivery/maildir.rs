@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::intake::{Folder, Intake};
 use super::traces::{Suspects, Traces};
+use super::whereabouts::Whereabouts;
 use super::{Error, Target};
 use crate::custody::{Delivered, Found, Outcome, Parcel, Place, Staged};
 use crate::moment::Moment;
@@ -131,6 +132,22 @@ impl Maildir {
             }
         }
         Ok(false)
+    }
+
+    /// Where a staged message is.
+    ///
+    /// # Errors
+    /// A folder cannot be read.
+    pub(super) fn locate(&self, staged: &Staged) -> Result<Whereabouts, Error> {
+        let name = &staged.parcel().file_name;
+        if self.intake.folder().holds(name)? {
+            return Ok(Whereabouts::Waiting);
+        }
+        Ok(match (self.is_with_reader(name)?, self.was_taken(staged)) {
+            (true, _) => Whereabouts::Delivered,
+            (false, true) => Whereabouts::Taken,
+            (false, false) => Whereabouts::Lost,
+        })
     }
 
     /// Whether a message of an earlier run that is nowhere can only have been taken by a reader:

@@ -15,11 +15,13 @@ pub mod mda;
 mod template;
 pub mod traces;
 pub mod unique_name;
+pub mod whereabouts;
 
 pub use intake::{Incoming, Intake};
 pub use maildir::Maildir;
 pub use mda::Mda;
 pub use traces::Suspects;
+pub use whereabouts::locate;
 
 /// Where an account's messages go.
 #[derive(Clone, Debug)]
@@ -93,9 +95,7 @@ pub fn reopen(place: &Place, tag: &str) -> Reopened {
         Some(_) => Reopened::NeedsMda,
         None => match Maildir::open_existing(&place.path, tag) {
             Ok(maildir) => Reopened::Target(Box::new(maildir)),
-            Err(Error::Local { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                Reopened::Missing
-            }
+            Err(error) if error.is_not_found() => Reopened::Missing,
             Err(error) => Reopened::Unreachable(error),
         },
     }
@@ -155,6 +155,10 @@ impl Error {
             path: path.to_owned(),
             source: errno.into(),
         }
+    }
+
+    fn is_not_found(&self) -> bool {
+        matches!(self, Self::Local { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
     /// The exit status that it leads to: a full disk may have room at the next run.

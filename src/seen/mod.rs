@@ -20,12 +20,12 @@ mod schema;
 mod signature;
 
 pub use account::RunEnd;
-pub use census::{Entry, Verdict};
+pub use census::Entry;
 pub use history::History;
 pub use identity::Match;
 pub use ledger::Ledger;
 pub use lock::Lock;
-pub use roster::{Known, Roster};
+pub use roster::{Known, Roster, Verdict};
 
 /// The folder that holds the database, the spool of the MDAs and the locks.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! All accounts of a database: listed, renamed, removed.
+//! All accounts of a database, and it as a whole: listed, renamed, removed, verified.
 //! Knows nothing of their messages but how many are on their way.
 
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
@@ -24,6 +24,15 @@ pub struct Known {
     pub server: String,
     /// The user of its last run.
     pub user: String,
+}
+
+/// What a database looks like from the inside.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// What the library found wrong, one line each.
+    Damaged(Vec<String>),
+    /// Nothing is wrong.
+    Sound,
 }
 
 impl Roster {
@@ -114,6 +123,37 @@ impl Roster {
         }
         transaction.commit().map_err(cannot)?;
         Ok(0)
+    }
+
+    /// Verifies the database as a whole.
+    ///
+    /// # Errors
+    /// It cannot be read at all.
+    pub fn verify(&self) -> Result<Verdict, Error> {
+        let complaints: Vec<String> = self.read(|connection| {
+            let mut complaints: Vec<String> = connection
+                .prepare("PRAGMA integrity_check")?
+                .query_map([], |row| row.get(0))?
+                .filter(|line| line.as_ref().is_ok_and(|line| line != "ok"))
+                .collect::<Result<_, _>>()?;
+            let unrecorded: i64 = connection.query_row(
+                "SELECT count(*) FROM seen LEFT JOIN delivery USING (account, unique_id, copy)
+                 WHERE state IN (1, 2) AND id IS NULL",
+                [],
+                |row| row.get(0),
+            )?;
+            if unrecorded > 0 {
+                complaints.push(format!(
+                    "{unrecorded} messages have no record of a delivery"
+                ));
+            }
+            Ok(complaints)
+        })?;
+        Ok(if complaints.is_empty() {
+            Verdict::Sound
+        } else {
+            Verdict::Damaged(complaints)
+        })
     }
 
     fn lock(&self, account: &Known) -> Result<Lock, Error> {
