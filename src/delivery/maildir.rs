@@ -101,19 +101,31 @@ impl Maildir {
 
     fn link(&self, name: &str) -> Result<(), Errno> {
         let tmp = self.intake.folder().fd();
-        match rustix::fs::linkat(tmp, name, self.new.fd(), name, AtFlags::empty()) {
-            Ok(()) => {}
-            Err(Errno::EXIST) => {
-                let no_follow = AtFlags::SYMLINK_NOFOLLOW;
-                let ours = rustix::fs::statat(tmp, name, no_follow)?;
-                let theirs = rustix::fs::statat(self.new.fd(), name, no_follow)?;
-                if (ours.st_dev, ours.st_ino) != (theirs.st_dev, theirs.st_ino) {
-                    return Err(Errno::EXIST);
-                }
-            }
-            Err(errno) => return Err(errno),
+        let answer = rustix::fs::linkat(tmp, name, self.new.fd(), name, AtFlags::empty());
+        self.confirm_link(name, answer)?;
+        match rustix::fs::unlinkat(tmp, name, AtFlags::empty()) {
+            // The first of two requests did it, too.
+            Err(Errno::NOENT) => Ok(()),
+            unlinked => unlinked,
         }
-        rustix::fs::unlinkat(tmp, name, AtFlags::empty())
+    }
+
+    /// Whether a link was made, whatever was answered: NFS repeats a request whose answer was lost,
+    /// and the second fails because of the first. Only the file itself tells.
+    fn confirm_link(&self, name: &str, answer: Result<(), Errno>) -> Result<(), Errno> {
+        let Err(errno) = answer else {
+            return Ok(());
+        };
+        let look = |folder| rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
+        let ours = look(self.intake.folder().fd());
+        match (ours, look(self.new.fd())) {
+            (Ok(ours), Ok(theirs))
+                if (ours.st_dev, ours.st_ino) == (theirs.st_dev, theirs.st_ino) =>
+            {
+                Ok(())
+            }
+            _ => Err(errno),
+        }
     }
 
     /// Whether a mail reader has the file: in new/ as it is, in cur/ with flags behind its name.
@@ -296,5 +308,34 @@ fn explain(error: io::Error, path: &Path) -> io::Error {
             )
         }
         _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_made_when_the_file_says_so_whatever_was_answered() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let maildir = Maildir::open(&folder.path().join("work"), "0badcafe").expect("it is ours");
+        let path = |name| folder.path().join("work").join(name);
+        for name in ["linked", "other", "tmp-only"] {
+            fs::write(path("tmp").join(name), name).expect("it can be written");
+        }
+        fs::hard_link(path("tmp").join("linked"), path("new").join("linked"))
+            .expect("it can be linked");
+        fs::write(path("new").join("other"), "other").expect("it can be written");
+        for errno in [Errno::EXIST, Errno::IO, Errno::PERM] {
+            for (name, expected) in [
+                ("linked", Ok(())),
+                ("other", Err(errno)),
+                ("tmp-only", Err(errno)),
+                ("nowhere", Err(errno)),
+            ] {
+                assert_eq!(maildir.confirm_link(name, Err(errno)), expected, "{name}");
+            }
+        }
+        assert_eq!(maildir.confirm_link("nowhere", Ok(())), Ok(()));
     }
 }
