@@ -177,6 +177,11 @@ impl Plan {
         self.retrieved().map(|pick| listing.size(pick.position))
     }
 
+    /// How many commands it takes.
+    pub fn commands(&self) -> usize {
+        self.retrieved().count() + self.delete.len()
+    }
+
     /// Whether there is something to delete as well as something to fetch.
     pub fn asks_for_both(&self) -> bool {
         !self.delete.is_empty() && self.retrieved().next().is_some()

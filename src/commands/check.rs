@@ -5,6 +5,7 @@ use crate::cli;
 use crate::config::{self, Account, Overrides};
 use crate::exit::Exit;
 use crate::policy::Policy;
+use crate::pop3::Opening;
 use crate::report::Event;
 use crate::seen::StateFolder;
 use crate::survey;
@@ -36,7 +37,7 @@ pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Resu
 
 fn check(account: &Account, folder: &StateFolder, setting: &Setting<'_>) -> anyhow::Result<usize> {
     let known = setting.open_ledger(account, folder)?.known()?;
-    let mut session = setting.connector(account)()?;
+    let mut session = setting.connector(account)(&Opening::default())?;
     // The limits bound a run, not what waits.
     let (listing, plan) = survey::survey(&mut session, &known, &Policy::default())?;
     // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.

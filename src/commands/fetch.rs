@@ -6,6 +6,7 @@ use crate::config::{self, Account, Overrides};
 use crate::delivery::{Destination, Maildir, Mda, Target};
 use crate::engine::{Orders, Poll};
 use crate::exit::Exit;
+use crate::pop3::Opening;
 use crate::report::{Desk, Event, Summary};
 use crate::seen::{Ledger, RunEnd, StateFolder};
 use crate::survey;
@@ -49,7 +50,7 @@ impl Visit<'_> {
         let mut summary = Summary::default();
         let ledger = self.setting.open_ledger(self.account, self.folder);
         let ended = ledger.and_then(|ledger| {
-            if ledger.failures()? + 1 < self.account.report_after {
+            if ledger.last_run()?.failures + 1 < self.account.report_after {
                 self.desk = self.desk.patient();
             }
             match self.is_dry {
@@ -104,10 +105,10 @@ impl Visit<'_> {
     fn rehearse(&self, ledger: Ledger, summary: &mut Summary) -> anyhow::Result<()> {
         let Self { account, desk, .. } = *self;
         let known = ledger.known()?;
-        let mut session = self.setting.connector(account)()?;
+        let mut session = self.setting.connector(account)(&Opening::default())?;
         let (listing, mut plan) = survey::survey(&mut session, &known, &account.policy)?;
         if !account.delete_was_asked {
-            let last = ledger.last_keep()?;
+            let last = ledger.last_run()?.keep;
             let held = plan.hold_surprising_deletions(last.as_deref(), account.configured_keep);
             if held > 0 {
                 desk.tell(Event::Warning(&format_args!(

@@ -13,7 +13,7 @@ use crate::engine;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::net::Stream;
-use crate::pop3::{Direction, Trace, Transaction};
+use crate::pop3::{Direction, Opening, Trace, Transaction};
 use crate::report::plain::{Audience, Color, Verbosity};
 use crate::report::{Desk, Event, Json, Plain, Reporter, Terminal};
 use crate::secret::Secret;
@@ -138,9 +138,9 @@ impl Setting<'_> {
     fn connector<'a>(
         &'a self,
         account: &'a Account,
-    ) -> impl FnMut() -> Result<Transaction<Stream>, Failure> + 'a {
+    ) -> impl FnMut(&Opening) -> Result<Transaction<Stream>, Failure> + 'a {
         let mut password = None;
-        move || {
+        move |opening| {
             let password = match &password {
                 Some(password) => password,
                 None => password.insert(self.obtain_password(account)?),
@@ -148,12 +148,13 @@ impl Setting<'_> {
             let endpoint = &account.dial.net.endpoint;
             let desk = self.desk(&account.name);
             desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
-            dial::dial(
-                &account.dial,
+            dial::Call {
+                options: &account.dial,
                 password,
-                self.trace(account),
-                &self.interrupt,
-            )
+                trace: &|| self.trace(account),
+                interrupt: &self.interrupt,
+            }
+            .make(opening)
             .map_err(|error| Failure::new(&error, error.exit()))
         }
     }

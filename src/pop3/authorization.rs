@@ -5,11 +5,12 @@
 use std::io::{Read, Write};
 
 use super::Error;
+use super::acquaintance::{Acquaintance, Opening};
 use super::auth;
 use super::capabilities::Capabilities;
 use super::command::Command;
 use super::reply::Status;
-use super::transaction::Transaction;
+use super::transaction::{Sizes, Transaction};
 use super::wire::{Trace, Wire};
 use crate::limits;
 use crate::secret::Secret;
@@ -20,6 +21,7 @@ pub struct Authorization<S> {
     wire: Wire<S>,
     /// Unless it was said before STLS.
     greeting: Option<ServerText>,
+    opening: Opening,
     capabilities: Capabilities,
 }
 
@@ -28,12 +30,13 @@ impl<S: Read + Write> Authorization<S> {
     ///
     /// # Errors
     /// The connection fails, the greeting is no POP3, or the server sends us away.
-    pub fn open(stream: S, trace: Option<Trace>) -> Result<Self, Error> {
+    pub fn open(stream: S, opening: &Opening, trace: Option<Trace>) -> Result<Self, Error> {
         let mut wire = Wire::new(stream, trace);
         match wire.greeting()? {
             Status::Positive(greeting) => Ok(Self {
                 wire,
                 greeting: Some(greeting),
+                opening: opening.clone(),
                 capabilities: Capabilities::default(),
             }),
             status => Err(Error::unexpected("to open a session", status)),
@@ -42,21 +45,31 @@ impl<S: Read + Write> Authorization<S> {
 
     /// Goes on over the connection that STLS made, remembering nothing that was said before.
     /// There is no second greeting (RFC 2595 section 4), and so no APOP.
-    pub fn resume(stream: S, trace: Option<Trace>) -> Self {
+    pub fn resume(stream: S, opening: &Opening, trace: Option<Trace>) -> Self {
         Self {
             wire: Wire::new(stream, trace),
             greeting: None,
+            opening: opening.clone(),
             capabilities: Capabilities::default(),
         }
     }
 
-    /// Asks for the capabilities. A server that knows no CAPA has none.
+    /// Asks for the capabilities, unless they are remembered well enough to log in and list in one
+    /// flight. A server that knows no CAPA has none.
     ///
     /// # Errors
     /// The connection fails or the answer breaks a limit.
     pub fn capabilities(&mut self) -> Result<&Capabilities, Error> {
-        self.wire.send(&[Command::Capa])?;
-        self.capabilities = read_capabilities(&mut self.wire)?;
+        self.capabilities = match &self.opening.acquaintance {
+            Some(Acquaintance::Announced { before_login, .. }) if self.opening.lists_at_once() => {
+                before_login.clone()
+            }
+            Some(Acquaintance::Mute) => Capabilities::default(),
+            _ => {
+                self.wire.send(&[Command::Capa])?;
+                read_capabilities(&mut self.wire)?
+            }
+        };
         Ok(&self.capabilities)
     }
 
@@ -80,14 +93,16 @@ impl<S: Read + Write> Authorization<S> {
     /// The connection fails or the server refuses.
     pub fn login_user(mut self, user: &str, password: &Secret) -> Result<Transaction<S>, Error> {
         self.wire.hide(password.expose());
-        for command in [Command::User(user), Command::Pass(password)] {
-            let name = match command {
-                Command::Pass(_) => "the password",
-                _ => "the user",
-            };
-            self.wire.send(&[command])?;
-            self.wire.expect_positive(name)?;
+        let (user, password) = (Command::User(user), Command::Pass(password));
+        if self.opening.lists_at_once() {
+            self.send_and_list(vec![user, password])?;
+            self.expect_positive("the user")?;
+        } else {
+            self.wire.send(&[user])?;
+            self.expect_positive("the user")?;
+            self.wire.send(&[password])?;
         }
+        self.expect_positive("the password")?;
         self.into_transaction()
     }
 
@@ -103,14 +118,17 @@ impl<S: Read + Write> Authorization<S> {
         let mechanism = "PLAIN";
         let fits = "AUTH PLAIN \r\n".len() + response.len() <= limits::COMMAND_LINE;
         let initial = fits.then_some(response.as_slice());
-        self.wire.send(&[Command::Auth { mechanism, initial }])?;
-        if !fits {
+        if fits {
+            self.send_and_list(vec![Command::Auth { mechanism, initial }])?;
+        } else {
+            self.opening.acquaintance = None;
+            self.wire.send(&[Command::Auth { mechanism, initial }])?;
             match self.wire.reply()? {
                 Status::Continue(_) => self.wire.send(&[Command::Response(&response)])?,
                 status => return Err(Error::unexpected(NAME, status)),
             }
         }
-        self.wire.expect_positive(NAME)?;
+        self.expect_positive(NAME)?;
         self.into_transaction()
     }
 
@@ -130,16 +148,72 @@ impl<S: Read + Write> Authorization<S> {
         let digest = digest.as_str();
         self.wire.hide(password.expose());
         self.wire.hide(digest.as_bytes());
-        self.wire.send(&[Command::Apop { user, digest }])?;
-        self.wire.expect_positive("the login (APOP)")?;
+        self.send_and_list(vec![Command::Apop { user, digest }])?;
+        self.expect_positive("the login (APOP)")?;
         self.into_transaction()
+    }
+
+    /// Sends what ends a login, and the listing's commands with it where the opening says so.
+    fn send_and_list(&mut self, mut commands: Vec<Command<'_>>) -> Result<(), Error> {
+        if self.opening.lists_at_once() {
+            commands.push(Command::Uidl);
+            if self.opening.sizes == Sizes::Needed {
+                commands.push(Command::List);
+            }
+        }
+        self.wire.send(&commands)
+    }
+
+    fn expect_positive(&mut self, name: &'static str) -> Result<(), Error> {
+        match self.wire.reply()? {
+            Status::Positive(_) => Ok(()),
+            status => Err(self.why_refused(Error::unexpected(name, status))?),
+        }
+    }
+
+    /// Finds out whether a login was refused because what is remembered of the server is no longer
+    /// true. What was sent behind the login is refused, too.
+    fn why_refused(&mut self, refused: Error) -> Result<Error, Error> {
+        let Error::Refused { refusal, .. } = &refused else {
+            return Ok(refused);
+        };
+        while self.wire.unanswered_octets() > 0 {
+            if let Status::Positive(_) | Status::Continue(_) = self.wire.reply()? {
+                return Err(Error::Desynchronised("the login".into()));
+            }
+        }
+        let is_of_login = refusal.is_transient() || refusal.is_of_login();
+        if is_of_login || !self.opening.lists_at_once() {
+            return Ok(refused);
+        }
+        self.wire.send(&[Command::Capa])?;
+        let announced = read_capabilities(&mut self.wire)?;
+        Ok(if announced == self.capabilities {
+            refused
+        } else {
+            Error::Changed
+        })
     }
 
     /// Asks for the capabilities again, since servers announce more here (Gmail: PIPELINING).
     fn into_transaction(mut self) -> Result<Transaction<S>, Error> {
-        self.wire.send(&[Command::Capa])?;
-        let capabilities = read_capabilities(&mut self.wire)?;
-        Ok(Transaction::new(self.wire, capabilities))
+        let pace = self.opening.pace;
+        let lists_at_once = self.opening.lists_at_once();
+        match self.opening.acquaintance.take() {
+            Some(known) if lists_at_once => {
+                let listing = Some(self.opening.sizes);
+                Ok(Transaction::new(self.wire, known, pace).expecting(listing))
+            }
+            Some(Acquaintance::Mute) => Ok(Transaction::new(self.wire, Acquaintance::Mute, pace)),
+            _ => {
+                self.wire.send(&[Command::Capa])?;
+                let learned = Acquaintance::Announced {
+                    after_login: read_capabilities(&mut self.wire)?,
+                    before_login: self.capabilities,
+                };
+                Ok(Transaction::new(self.wire, learned, pace))
+            }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::text::ServerText;
 
 use reply::Status;
 
+pub mod acquaintance;
 pub mod auth;
 pub mod authorization;
 pub mod capabilities;
@@ -20,6 +21,7 @@ pub mod transaction;
 pub mod unstuff;
 pub mod wire;
 
+pub use acquaintance::{Acquaintance, Opening, Pace};
 pub use authorization::Authorization;
 pub use capabilities::Capabilities;
 pub use pipeline::{Ask, HeaderOf, Pipeline, Retrieved};
@@ -38,6 +40,9 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// The server refused a login that rested on what it announced in an earlier session.
+    #[error("the server has changed since the last session")]
+    Changed,
     /// The server closed the connection in the middle of something.
     #[error("waiting for {0}: the server closed the connection")]
     Closed(String),
@@ -112,7 +117,7 @@ impl Error {
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Closed(_) | Self::Io { .. } => Exit::Temporary,
+            Self::Changed | Self::Closed(_) | Self::Io { .. } => Exit::Temporary,
             Self::Lacks(_) => Exit::Unavailable,
             Self::Refused { refusal, .. } if refusal.is_transient() => Exit::Temporary,
             _ => Exit::Protocol,

@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 
 use super::Error;
-use super::capabilities::Capabilities;
+use super::acquaintance::{Acquaintance, Pace};
 use super::command::Command;
 use super::pipeline::{Ask, Pipeline, Window};
 use super::reply::{self, Garbled, Refusal, Status};
@@ -18,7 +18,11 @@ use crate::text::ServerText;
 /// deletes nothing.
 pub struct Transaction<S> {
     wire: Wire<S>,
-    capabilities: Capabilities,
+    learned: Acquaintance,
+    /// Whether commands are sent ahead of replies.
+    pipelining: bool,
+    /// What was asked for behind the login.
+    listing: Option<Sizes>,
 }
 
 /// How QUIT was answered.
@@ -31,17 +35,38 @@ pub enum Farewell {
 }
 
 /// Whether a listing shall tell sizes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Sizes {
     /// They decide something.
+    #[default]
     Needed,
     /// Nobody asks for them yet.
     Needless,
 }
 
 impl<S: Read + Write> Transaction<S> {
-    pub(super) fn new(wire: Wire<S>, capabilities: Capabilities) -> Self {
-        Self { wire, capabilities }
+    pub(super) fn new(wire: Wire<S>, learned: Acquaintance, pace: Pace) -> Self {
+        Self {
+            pipelining: pace == Pace::Pipelined && learned.announces_pipelining(),
+            wire,
+            learned,
+            listing: None,
+        }
+    }
+
+    /// The same, with listings on their way.
+    pub(super) fn expecting(self, listing: Option<Sizes>) -> Self {
+        Self { listing, ..self }
+    }
+
+    /// What is worth remembering of the server.
+    pub fn learned(&self) -> &Acquaintance {
+        &self.learned
+    }
+
+    /// Whether commands are sent ahead of replies.
+    pub fn is_pipelining(&self) -> bool {
+        self.pipelining
     }
 
     /// Lists the maildrop by unique-id, with the sizes if they are asked for; both in one flight
@@ -50,24 +75,27 @@ impl<S: Read + Write> Transaction<S> {
     /// # Errors
     /// The server refuses UIDL, or an answer cannot be believed: then nothing of it is used.
     pub fn list(&mut self, sizes: Sizes) -> Result<Listing, Error> {
-        match sizes {
-            Sizes::Needless => {
-                self.wire.send(&[Command::Uidl])?;
-                self.read_unique_ids()
-            }
-            Sizes::Needed if self.capabilities.pipelining => {
-                self.wire.send(&[Command::Uidl, Command::List])?;
-                let mut listing = self.read_unique_ids()?;
-                self.read_sizes(&mut listing)?;
-                Ok(listing)
-            }
-            Sizes::Needed => {
-                self.wire.send(&[Command::Uidl])?;
-                let mut listing = self.read_unique_ids()?;
-                self.add_sizes(&mut listing)?;
-                Ok(listing)
-            }
+        let asked = match self.listing.take() {
+            Some(asked) => asked,
+            None => self.ask_for_listing(sizes)?,
+        };
+        let mut listing = self.read_unique_ids()?;
+        match (asked, sizes) {
+            (Sizes::Needed, _) => self.read_sizes(&mut listing)?,
+            (Sizes::Needless, Sizes::Needed) => self.add_sizes(&mut listing)?,
+            (Sizes::Needless, Sizes::Needless) => {}
         }
+        Ok(listing)
+    }
+
+    /// Sends as much of it as may be sent at once, and tells what that is.
+    fn ask_for_listing(&mut self, sizes: Sizes) -> Result<Sizes, Error> {
+        if sizes == Sizes::Needed && self.pipelining {
+            self.wire.send(&[Command::Uidl, Command::List])?;
+            return Ok(Sizes::Needed);
+        }
+        self.wire.send(&[Command::Uidl])?;
+        Ok(Sizes::Needless)
     }
 
     /// Asks for the sizes and notes them in the listing of this session.
@@ -123,7 +151,7 @@ impl<S: Read + Write> Transaction<S> {
 
     /// Begins to retrieve messages or headers, as many at once as the server allows.
     pub fn retrieve<I: Iterator<Item: Ask>>(&mut self, messages: I) -> Pipeline<'_, S, I> {
-        Pipeline::new(&mut self.wire, self.capabilities.pipelining, messages)
+        Pipeline::new(&mut self.wire, self.pipelining, messages)
     }
 
     /// Marks messages deleted; the server acts on it only at QUIT. Each answer is given to `each`.
@@ -135,7 +163,7 @@ impl<S: Read + Write> Transaction<S> {
         recorded: &'r [Recorded],
         mut each: impl FnMut(&'r Recorded, Result<(), Refusal>),
     ) -> Result<(), Error> {
-        let mut window = Window::new(self.capabilities.pipelining, recorded.iter());
+        let mut window = Window::new(self.pipelining, recorded.iter());
         while let Some((recorded, status)) = window.next(&mut self.wire)? {
             match status {
                 Status::Positive(_) => each(recorded, Ok(())),
@@ -144,6 +172,15 @@ impl<S: Read + Write> Transaction<S> {
             }
         }
         Ok(())
+    }
+
+    /// Ends a session in which nothing was retrieved and nothing marked, without waiting for the
+    /// answer, which decides nothing.
+    ///
+    /// # Errors
+    /// The connection failed, or the server has said something that was not asked.
+    pub fn leave(mut self) -> Result<(), Error> {
+        self.wire.send(&[Command::Quit])
     }
 
     /// Ends the session. Only a positive answer says that what was marked is gone.

@@ -174,6 +174,11 @@ impl Summary {
         }
     }
 
+    /// How many messages are ours that were not before, by what was done or by what was found.
+    pub fn settled(&self) -> usize {
+        self.delivered + self.recognised
+    }
+
     /// Whether nothing that was listed is left for a later run, nor anything to be recognised that
     /// may be listed then.
     pub fn is_complete(&self) -> bool {

@@ -19,7 +19,7 @@ pub mod roster;
 mod schema;
 mod signature;
 
-pub use account::RunEnd;
+pub use account::{LastRun, RunEnd};
 pub use census::Entry;
 pub use history::History;
 pub use identity::Match;

@@ -33,7 +33,8 @@ CREATE TABLE account (
     failures     INTEGER NOT NULL DEFAULT 0,-- runs in a row that failed
     cut_off      INTEGER NOT NULL DEFAULT 0,-- the last session did not end with QUIT
     generation   INTEGER,                   -- drawn anew by every run
-    capabilities TEXT                       -- learned in the last session
+    acquaintance TEXT,                      -- what its sessions learned of the server
+    lost_step    INTEGER                    -- when the server could not keep step with pipelining
 ) STRICT;
 
 CREATE TABLE seen (

@@ -2,6 +2,7 @@
 //! They know the program by its command line, the servers it talks to and the files it leaves.
 
 mod accounts;
+mod acquaintance;
 mod choosing;
 mod cli;
 mod config;
