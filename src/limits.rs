@@ -1,4 +1,5 @@
-//! What is believed of a server at most, in one place. Whatever exceeds it ends the session.
+//! What is believed of a server at most, and how long it may take, in one place. Whatever exceeds it
+//! ends the session.
 //! Numbers only.
 
 /// The longest status line, in octets (RFC 2449 section 4 says 512; real servers send more).
@@ -36,3 +37,7 @@ pub const CLAIMED_SIZE: u64 = 1 << 40;
 /// The longest message that is received, in octets, whatever was claimed: beyond it the server
 /// will never stop.
 pub const MESSAGE: u64 = 4 << 30;
+
+/// So many times the time-out of one address, all addresses of a name may take together to
+/// connect: one that has a hundred must not keep a run for an hour.
+pub const CONNECT_TIMEOUTS: u32 = 3;
