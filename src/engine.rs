@@ -15,6 +15,7 @@ use crate::delivery::Target;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::known::{PATIENCE, State};
+use crate::limits;
 use crate::maildrop::{Identity, Listing, Message, MessageNumber};
 use crate::moment::Moment;
 use crate::plan::{self, Pick, Plan};
@@ -322,6 +323,16 @@ impl Poll<'_> {
                 message.number, message.identity.unique_id, refusal.text
             );
             summary.tell_failure(self.desk, &what, failures, Exit::Temporary);
+        }
+        if missing.unasked > 0 && self.interrupt.signal().is_none() {
+            summary.postponed += missing.unasked;
+            let what = format!(
+                "retrieving messages: the session has lasted {} hours; what was not asked for \
+                 (messages: {}) waits for the next run: start it again",
+                limits::ASKING.as_secs() / 3600,
+                missing.unasked
+            );
+            summary.tell_problem(self.desk, &what, Exit::Temporary);
         }
         Ok(())
     }

@@ -96,6 +96,8 @@ pub struct Missing {
     pub refused: Vec<(Message, Refusal)>,
     /// Over the limit, whatever LIST said, with their real sizes in octets.
     pub too_large: Vec<Message>,
+    /// How many were not asked for, as the session had lasted too long.
+    pub unasked: usize,
 }
 
 impl Receiver<'_> {
@@ -139,6 +141,7 @@ impl Receiver<'_> {
                 Err(error) => return Err(Error::broken(error, pipeline.awaited())),
             };
             let Some((message, retrieved)) = next else {
+                missing.unasked = pipeline.unasked();
                 return Ok(missing);
             };
             let (purpose, max_size) = if compared.contains(&message.number) {

@@ -5,12 +5,14 @@ use std::io;
 
 use crate::exit::Exit;
 use crate::interrupt::is_interrupt;
+use crate::limits;
 use crate::maildrop::BadListing;
 use crate::text::ServerText;
 
 pub mod auth;
 pub mod capabilities;
 pub mod command;
+mod pace;
 pub mod pipeline;
 pub mod reply;
 pub mod session;
@@ -73,12 +75,27 @@ pub enum Error {
         /// What the server said.
         refusal: Refusal,
     },
-    /// The server spoke although nothing was asked.
-    #[error("before {0}: the server went on talking although nothing was asked")]
-    Unasked(String),
+    /// The session has lasted longer than [`limits::SESSION`].
+    #[error(
+        "waiting for {0}: the session has lasted {hours} hours; what came is kept, and the next run \
+         goes on from there",
+        hours = limits::SESSION.as_secs() / 3600
+    )]
+    TooLate(String),
     /// The server exceeded a limit of ours.
     #[error("the server sent {0} longer than any real one")]
     TooLong(&'static str),
+    /// The server drips: less than [`limits::LOW_SPEED`] came.
+    #[error(
+        "waiting for {0}: fewer than {octets} octets a second came for {minutes} minutes; what \
+         came before is kept, and the next run goes on from there",
+        octets = limits::LOW_SPEED,
+        minutes = limits::WINDOW.as_secs() / 60
+    )]
+    TooSlow(String),
+    /// The server spoke although nothing was asked.
+    #[error("before {0}: the server went on talking although nothing was asked")]
+    Unasked(String),
 }
 
 impl Error {
@@ -100,7 +117,9 @@ impl Error {
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Closed(_) | Self::Io { .. } => Exit::Temporary,
+            Self::Closed(_) | Self::Io { .. } | Self::TooLate(_) | Self::TooSlow(_) => {
+                Exit::Temporary
+            }
             Self::Lacks(_) => Exit::Unavailable,
             Self::Refused { refusal, .. } if refusal.is_transient() => Exit::Temporary,
             _ => Exit::Protocol,

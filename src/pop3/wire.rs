@@ -5,12 +5,14 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::time::Instant;
 
 use memchr::{memchr, memmem};
 use zeroize::Zeroizing;
 
 use super::Error;
 use super::command::Command;
+use super::pace::{Pace, Wait};
 use super::reply::Status;
 use super::unstuff::Unstuffer;
 use crate::limits;
@@ -44,6 +46,7 @@ pub(super) struct Wire<S> {
     unanswered: VecDeque<Unanswered>,
     unanswered_octets: usize,
     body: Option<Body>,
+    pace: Pace,
     /// Whether the last line ended in a bare LF.
     bare_lf: bool,
     /// What is cut out of every line: servers have echoed what they refused.
@@ -74,6 +77,7 @@ impl<S: Read + Write> Wire<S> {
             unanswered: VecDeque::new(),
             unanswered_octets: 0,
             body: None,
+            pace: Pace::default(),
             bare_lf: false,
             hidden: Vec::new(),
             trace,
@@ -93,6 +97,11 @@ impl<S: Read + Write> Wire<S> {
     /// How many octets of commands wait for their replies.
     pub(super) fn unanswered_octets(&self) -> usize {
         self.unanswered_octets
+    }
+
+    /// Whether the session has lasted so long that no more should be asked for.
+    pub(super) fn is_late(&self) -> bool {
+        self.pace.is_late()
     }
 
     /// Sends commands in one write.
@@ -203,7 +212,7 @@ impl<S: Read + Write> Wire<S> {
             return Ok(None);
         };
         if !self.has_buffered() {
-            self.fill(&body.waiting_for)?;
+            self.fill(Wait::Rest, &body.waiting_for)?;
         }
         let taken = body.unstuffer.push(&self.buffer[self.start..self.end], out);
         self.start += taken;
@@ -253,7 +262,11 @@ impl<S: Read + Write> Wire<S> {
             if end.is_some() {
                 break;
             }
-            self.fill(waiting_for)?;
+            let wait = match line.is_empty() {
+                true => Wait::Beginning,
+                false => Wait::Rest,
+            };
+            self.fill(wait, waiting_for)?;
         }
         self.bare_lf = line.pop_if(|last| *last == b'\r').is_none();
         Ok(line)
@@ -261,15 +274,16 @@ impl<S: Read + Write> Wire<S> {
 
     /// Reads more octets into the empty buffer. A closed connection is an error: whatever was
     /// being read is not complete.
-    fn fill(&mut self, waiting_for: &str) -> Result<(), Error> {
+    fn fill(&mut self, wait: Wait, waiting_for: &str) -> Result<(), Error> {
         debug_assert!(self.start == self.end, "the buffer is empty");
         (self.start, self.end) = (0, 0);
+        let begun = Instant::now();
         loop {
             match self.stream.read(&mut self.buffer) {
                 Ok(0) => return Err(Error::Closed(waiting_for.into())),
                 Ok(octets) => {
                     self.end = octets;
-                    return Ok(());
+                    return self.pace.count(wait, begun.elapsed(), octets, waiting_for);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => return Err(Error::io("waiting for", waiting_for, source)),

@@ -19,6 +19,7 @@ mod login;
 mod mda;
 mod memory;
 mod network;
+mod pace;
 mod permissions;
 mod pipelining;
 mod power;

@@ -140,6 +140,19 @@ impl Running {
         self
     }
 
+    /// Waits until its first thread waits for its connection.
+    #[track_caller]
+    pub(crate) fn wait_until_it_waits(&self) -> &Self {
+        let begun = Instant::now();
+        let place = format!("/proc/{}/wchan", self.pid());
+        let is_waiting = || fs::read_to_string(&place).is_ok_and(|place| place.contains("poll"));
+        while !is_waiting() {
+            assert!(begun.elapsed() < self.deadline, "it never waited");
+            thread::yield_now();
+        }
+        self
+    }
+
     fn has_pending_signals(&self) -> bool {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
         let status = status.expect("the program still runs");
