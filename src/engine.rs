@@ -7,8 +7,8 @@
 //! not kept waiting by whatever breaks the sessions.
 
 use std::io::{Read, Write};
-use std::sync::mpsc::sync_channel;
 use std::thread;
+use std::time::Duration;
 
 use crate::custody::Recorded;
 use crate::delivery::Target;
@@ -25,7 +25,7 @@ use crate::receive::{self, Missing, Receiver};
 use crate::rematch::Rematch;
 use crate::report::{Desk, Event, Octets, Summary};
 use crate::seen::{Ledger, RunEnd};
-use crate::settle::{Settled, Settler};
+use crate::settle::{self, Settled, Settler};
 use crate::survey::survey;
 
 mod error;
@@ -43,6 +43,8 @@ pub struct Orders {
     pub configured_keep: Keep,
     /// Whether the user asked for deletions just now, so that they need no second thought.
     pub may_delete_many: bool,
+    /// How long the server is left without a word while messages are delivered.
+    pub silence: Duration,
 }
 
 /// One account's poll.
@@ -286,7 +288,7 @@ impl Poll<'_> {
         plan: &Plan,
     ) -> (Result<Missing, receive::Error>, Settled) {
         let settler = Settler::new(self.ledger, self.target, self.desk);
-        let (batches, arriving) = sync_channel(1);
+        let (outlet, inlet) = settle::channel();
         let receiver = Receiver {
             listing,
             plan,
@@ -294,10 +296,11 @@ impl Poll<'_> {
             max_size: self.orders.policy.max_size,
             desk: self.desk,
             interrupt: self.interrupt,
-            batches,
+            silence: self.orders.silence,
+            outlet,
         };
         thread::scope(|scope| {
-            let settling = scope.spawn(move || settler.run(arriving));
+            let settling = scope.spawn(move || settler.run(inlet));
             let received = receiver.run(session);
             let settled = settling
                 .join()

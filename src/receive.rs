@@ -4,7 +4,6 @@
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use crate::delivery::{self, Incoming, Intake};
@@ -15,7 +14,7 @@ use crate::maildrop::{Listing, Message};
 use crate::plan::Plan;
 use crate::pop3::{self, Pipeline, Refusal, Retrieved, Transaction};
 use crate::report::{Desk, Event};
-use crate::settle::{Arrival, Batch, Purpose};
+use crate::settle::{Arrival, Batch, Outlet, Purpose, Room};
 
 /// How long after a signal messages that were asked for may still arrive; what is left of the
 /// five seconds is for settling, DELE and QUIT.
@@ -85,8 +84,10 @@ pub struct Receiver<'a> {
     pub desk: Desk<'a>,
     /// Whether the run shall end.
     pub interrupt: &'a Interrupt,
+    /// How long the server is left without a word.
+    pub silence: Duration,
     /// Who settles.
-    pub batches: SyncSender<Batch>,
+    pub outlet: Outlet,
 }
 
 /// What did not arrive although it was asked for.
@@ -101,18 +102,40 @@ pub struct Missing {
 }
 
 impl Receiver<'_> {
-    /// Receives everything; what is complete when something fails is passed on all the same.
+    /// Receives everything, and returns once it is settled; what is complete when something fails is
+    /// passed on all the same.
     ///
     /// # Errors
     /// The session, the disk or a signal ended it.
-    pub fn run<S: Read + Write>(self, session: &mut Transaction<S>) -> Result<Missing, Error> {
+    pub fn run<S: Read + Write>(mut self, session: &mut Transaction<S>) -> Result<Missing, Error> {
         let mut batch = Batch::default();
         let missing = self.receive(session, &mut batch);
         if !batch.is_empty() {
-            // Refused only where settling has failed, which is then the error that is told.
-            let _ = self.batches.send(batch);
+            self.outlet.send(batch);
         }
-        missing
+        self.outlet.close();
+        let missing = missing?;
+        self.wait(Room::Gone, || session.keep_awake())?;
+        Ok(missing)
+    }
+
+    /// Waits for whoever settles, which takes as long as an MDA wants, and keeps the server awake
+    /// meanwhile.
+    fn wait(
+        &self,
+        awaited: Room,
+        mut keep_awake: impl FnMut() -> Result<(), pop3::Error>,
+    ) -> Result<(), Error> {
+        loop {
+            match self.outlet.wait(self.silence) {
+                room if room == awaited => return Ok(()),
+                Room::Gone => return Err(Error::Unsettled),
+                Room::Free => {}
+                // All is soon over.
+                Room::Full if self.interrupt.signal().is_some() => {}
+                Room::Full => keep_awake().map_err(|source| Error::broken(source, None))?,
+            }
+        }
     }
 
     fn receive<S: Read + Write>(
@@ -170,9 +193,8 @@ impl Receiver<'_> {
             self.desk.tell(Event::Retrieved);
             if batch.is_due() {
                 let begun = Instant::now();
-                if self.batches.send(std::mem::take(batch)).is_err() {
-                    return Err(Error::Unsettled);
-                }
+                self.wait(Room::Free, || pipeline.keep_awake())?;
+                self.outlet.send(std::mem::take(batch));
                 was_slow = begun.elapsed() > PATIENCE;
             }
             if self.interrupt.signal().is_some() {

@@ -3,7 +3,7 @@
 //! Knows nothing of servers.
 
 use std::collections::HashSet;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use crate::custody::{Durable, Outcome, Place, Receipt, Staged};
@@ -21,6 +21,8 @@ const BATCH_MESSAGES: usize = 128;
 const BATCH_OCTETS: u64 = 16 << 20;
 /// How long the first message of a batch waits at most for the others to arrive.
 const BATCH_TIME: Duration = Duration::from_secs(1);
+/// How many batches may be sent that are not settled: while one is being settled, another waits.
+const BATCHES: usize = 2;
 /// So many temporary refusals in a row are not this or that message's fault.
 const TRANSIENT_IN_A_ROW: usize = 3;
 
@@ -72,6 +74,71 @@ impl Batch {
     /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
         self.arrivals.is_empty()
+    }
+}
+
+/// Where batches are sent.
+#[derive(Debug)]
+pub struct Outlet {
+    /// `None` once it is closed.
+    batches: Option<Sender<Batch>>,
+    settled: Receiver<()>,
+}
+
+/// Where they come out.
+#[derive(Debug)]
+pub struct Inlet {
+    batches: Receiver<Batch>,
+    settled: Sender<()>,
+}
+
+/// Whether a batch may be sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Room {
+    /// It may.
+    Free,
+    /// Too many before it are not settled yet.
+    Full,
+    /// Nobody settles any more.
+    Gone,
+}
+
+/// Connects whoever receives messages with whoever settles them.
+pub fn channel() -> (Outlet, Inlet) {
+    let (sender, batches) = mpsc::channel();
+    let (settled, receiver) = mpsc::channel();
+    for _ in 0..BATCHES {
+        // The other end is in this function.
+        let _ = settled.send(());
+    }
+    let outlet = Outlet {
+        batches: Some(sender),
+        settled: receiver,
+    };
+    (outlet, Inlet { batches, settled })
+}
+
+impl Outlet {
+    /// Waits until a batch may be sent, at most for `patience`.
+    pub fn wait(&self, patience: Duration) -> Room {
+        match self.settled.recv_timeout(patience) {
+            Ok(()) => Room::Free,
+            Err(RecvTimeoutError::Timeout) => Room::Full,
+            Err(RecvTimeoutError::Disconnected) => Room::Gone,
+        }
+    }
+
+    /// Sends a batch. Where nobody settles any more, the next run settles it.
+    pub fn send(&self, batch: Batch) {
+        if let Some(batches) = &self.batches {
+            // Whoever settled knows why he stopped.
+            let _ = batches.send(batch);
+        }
+    }
+
+    /// Sends no more; once all is settled, nobody is there to wait for.
+    pub fn close(&mut self) {
+        self.batches = None;
     }
 }
 
@@ -137,11 +204,17 @@ impl<'a> Settler<'a> {
 
     /// Settles batches as they arrive, to the last or until something fails; what is delivered by
     /// then is recorded.
-    pub fn run(mut self, batches: Receiver<Batch>) -> Settled {
-        let ended = batches.iter().try_for_each(|batch| self.settle(batch));
-        // Closes the channel, so that nothing more is fetched where settling cannot go on.
-        drop(batches);
-        self.end(ended)
+    pub fn run(mut self, inlet: Inlet) -> Settled {
+        let ended = inlet.batches.iter().try_for_each(|batch| {
+            self.settle(batch)?;
+            // Who does not listen has nothing more to send.
+            let _ = inlet.settled.send(());
+            Ok(())
+        });
+        let ended = self.end(ended);
+        // Where settling cannot go on, nothing more is to be fetched.
+        drop(inlet);
+        ended
     }
 
     /// Finishes what earlier runs began: every message that was staged is delivered now, or known

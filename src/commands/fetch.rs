@@ -10,6 +10,9 @@ use crate::report::{Event, Summary};
 use crate::seen::StateFolder;
 use crate::survey;
 
+/// The server hears from us so often in the time that we would give it: a NOOP a minute by default.
+const SILENCES: u32 = 3;
+
 /// Fetches. An account that fails does not keep the others waiting.
 pub(super) fn run(arguments: &cli::Fetch, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     let flags = &arguments.flags;
@@ -50,6 +53,7 @@ fn fetch(
         policy: account.policy.clone(),
         configured_keep: account.configured_keep,
         may_delete_many: account.delete_was_asked,
+        silence: account.dial.net.timeout / SILENCES,
     };
     let poll = Poll {
         orders: &orders,

@@ -8,6 +8,7 @@ use std::iter::Peekable;
 use super::Error;
 use super::command::Command;
 use super::reply::{Refusal, Status};
+use super::session;
 use super::wire::Wire;
 use crate::custody::Recorded;
 use crate::maildrop::Message;
@@ -152,6 +153,20 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
     /// Asks for no more messages; those that were asked for still come.
     pub fn stop_asking(&mut self) {
         self.window.limit = 0;
+    }
+
+    /// The same as [`Transaction::keep_awake`], if no reply is on its way: the server is not waiting
+    /// for us then.
+    ///
+    /// [`Transaction::keep_awake`]: super::Transaction::keep_awake
+    ///
+    /// # Errors
+    /// The connection fails.
+    pub fn keep_awake(&mut self) -> Result<(), Error> {
+        if self.window.asked.is_empty() {
+            return session::keep_awake(self.wire);
+        }
+        Ok(())
     }
 
     /// How many messages the session had no time for: they were not asked for.

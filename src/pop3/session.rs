@@ -246,6 +246,14 @@ impl<S: Read + Write> Transaction<S> {
         Pipeline::new(&mut self.wire, self.capabilities.pipelining, messages)
     }
 
+    /// Says something, so that the server does not log us out while we are busy elsewhere.
+    ///
+    /// # Errors
+    /// The connection fails.
+    pub fn keep_awake(&mut self) -> Result<(), Error> {
+        keep_awake(&mut self.wire)
+    }
+
     /// Marks messages deleted; the server acts on it only at QUIT. Each answer is given to `each`.
     ///
     /// # Errors
@@ -313,6 +321,15 @@ fn expect_positive<S: Read + Write>(wire: &mut Wire<S>, name: &'static str) -> R
     match wire.reply()? {
         Status::Positive(_) => Ok(()),
         status => Err(unexpected(name, status)),
+    }
+}
+
+/// Says NOOP. A server that refuses it has heard us all the same.
+pub(super) fn keep_awake<S: Read + Write>(wire: &mut Wire<S>) -> Result<(), Error> {
+    wire.send(&[Command::Noop])?;
+    match wire.reply()? {
+        Status::Negative(_) | Status::Positive(_) => Ok(()),
+        Status::Continue(_) => Err(Error::Desynchronised("NOOP".into())),
     }
 }
 
