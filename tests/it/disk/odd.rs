@@ -105,6 +105,32 @@ fn where_a_rename_cannot_refuse_to_replace_a_link_does() {
 }
 
 #[test]
+fn a_message_whose_name_is_taken_waits_until_it_is_free() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let world = World::staged();
+    let maildir = world.sandbox.work();
+    let name = maildir.files("tmp").remove(0);
+    let name = name.file_name().expect("a file has a name");
+    let taken = maildir.path().join("new").join(name);
+    fs::write(&taken, "another's").expect("the Maildir can be written");
+
+    let outcome = world.sandbox.fetch();
+
+    outcome
+        .fails_with(74)
+        .complains_in_lines(1)
+        .stderr_has("cannot rename ")
+        .stderr_has("File exists");
+    assert_eq!(fs::read(&taken).expect("it is there"), b"another's");
+    assert_eq!((maildir.count("tmp"), world.server.count()), (1, 1));
+    fs::remove_file(taken).expect("it is there");
+    world.sandbox.fetch().succeeds().is_silent();
+    world.is_done(1);
+}
+
+#[test]
 fn a_link_that_a_kill_left_in_tmp_as_well_is_one_message() {
     if tools::find("strace").is_none() {
         return;
