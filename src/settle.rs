@@ -6,6 +6,8 @@ use std::collections::HashSet;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, getrlimit};
+
 use crate::custody::{Durable, Outcome, Place, Receipt, Staged};
 use crate::delivery::{self, Target};
 use crate::exit::Exit;
@@ -15,8 +17,10 @@ use crate::moment::Moment;
 use crate::report::{Desk, Event, Summary};
 use crate::seen::{self, Ledger, Match};
 
-/// The most messages of a batch.
-const BATCH_MESSAGES: usize = 128;
+/// The most messages of a batch; fewer where so many open files are not allowed.
+const BATCH_MESSAGES: u64 = 128;
+/// How many descriptors a run has besides the files of its messages, with some to spare.
+const OTHER_DESCRIPTORS: u64 = 36;
 /// The most octets of a batch, unless one message alone has more.
 const BATCH_OCTETS: u64 = 16 << 20;
 /// How long the first message of a batch waits at most for the others to arrive.
@@ -47,11 +51,33 @@ pub enum Purpose {
 }
 
 /// Complete messages that are made durable together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Batch {
+    most: usize,
     arrivals: Vec<Arrival>,
     octets: u64,
     begun: Option<Instant>,
+}
+
+impl Default for Batch {
+    /// An empty one, of as many messages as the limit of open files allows.
+    fn default() -> Self {
+        let allowed = getrlimit(Resource::Nofile).current;
+        Self {
+            most: most_messages(allowed),
+            arrivals: Vec::new(),
+            octets: 0,
+            begun: None,
+        }
+    }
+}
+
+/// How many messages a batch may have where so many descriptors are allowed: their files are open
+/// until they are flushed, those of the batches that wait, and of the one that arrives.
+fn most_messages(descriptors: Option<u64>) -> usize {
+    let files = descriptors.map_or(u64::MAX, |all| all.saturating_sub(OTHER_DESCRIPTORS));
+    let each = files / (BATCHES as u64 + 1);
+    each.clamp(1, BATCH_MESSAGES) as usize
 }
 
 impl Batch {
@@ -64,7 +90,7 @@ impl Batch {
 
     /// Whether it should go on its way: many messages, many octets, or an old first one.
     pub fn is_due(&self) -> bool {
-        self.arrivals.len() >= BATCH_MESSAGES
+        self.arrivals.len() >= self.most
             || self.octets >= BATCH_OCTETS
             || self
                 .begun
@@ -419,5 +445,24 @@ impl<'a> Settler<'a> {
     fn release(&mut self) {
         self.target.release(&self.outcomes);
         self.outcomes.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_never_have_more_files_than_may_be_open() {
+        for (descriptors, most) in [
+            (Some(0), 1),
+            (Some(40), 1),
+            (Some(64), 9),
+            (Some(256), 73),
+            (Some(1024), 128),
+            (None, 128),
+        ] {
+            assert_eq!(most_messages(descriptors), most, "{descriptors:?}");
+        }
     }
 }
