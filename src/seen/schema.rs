@@ -114,14 +114,47 @@ pub(super) fn open(path: &Path) -> Result<Connection, Error> {
     let mut connection = Connection::open_with_flags(path, flags).map_err(cannot)?;
     connection.busy_timeout(BUSY).map_err(cannot)?;
     check_owner(&connection, path)?;
+    let journal = journal(path);
     connection
-        .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+        .execute_batch(&format!(
+            "PRAGMA journal_mode = {journal}; PRAGMA synchronous = EXTRA;
              PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON;",
-        )
+        ))
         .map_err(cannot)?;
     migrate(&mut connection, path)?;
     Ok(connection)
+}
+
+/// How SQLite is to keep its journal: a write-ahead log needs memory that all who use the database
+/// share, which processes on different machines cannot.
+fn journal(path: &Path) -> &'static str {
+    // Where nobody can say what it is, SQLite finds out whether it works.
+    let file_system = rustix::fs::statfs(path).map_or(0, |stat| stat.f_type & 0xFFFF_FFFF);
+    if is_network(file_system) {
+        "DELETE"
+    } else {
+        "WAL"
+    }
+}
+
+/// Whether files may be on another machine. FUSE may be anything, sshfs as well.
+fn is_network(file_system: i64) -> bool {
+    const AFS: i64 = 0x5346_414F;
+    const CEPH: i64 = 0x00C3_6400;
+    const CIFS: i64 = 0xFF53_4D42;
+    const FUSE: i64 = 0x6573_5546;
+    const GFS2: i64 = 0x0116_1970;
+    const LUSTRE: i64 = 0x0BD0_0BD0;
+    const NFS: i64 = 0x6969;
+    const OCFS2: i64 = 0x7461_636F;
+    const P9: i64 = 0x0102_1997;
+    const SMB: i64 = 0x517B;
+    const SMB2: i64 = 0xFE53_4D42;
+    const VBOX: i64 = 0x786F_4256;
+    [
+        AFS, CEPH, CIFS, FUSE, GFS2, LUSTRE, NFS, OCFS2, P9, SMB, SMB2, VBOX,
+    ]
+    .contains(&file_system)
 }
 
 /// Whether a file cannot be a database: SQLite takes few octets, or zeros, for an empty one and

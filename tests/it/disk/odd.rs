@@ -201,6 +201,58 @@ fn under_a_clock_that_stands_still_or_goes_back_no_message_replaces_another() {
 }
 
 #[test]
+fn a_database_on_a_network_file_system_has_no_write_ahead_log() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    // ext4, NFS, CIFS, FUSE and 9p: the first octets of what statfs tells, as they are in memory.
+    for (file_system, has_log) in [
+        ("53ef000000000000", true),
+        ("6969000000000000", false),
+        ("424d53ff00000000", false),
+        ("4655736500000000", false),
+        ("9719020100000000", false),
+    ] {
+        let world = World::new(3);
+        // One that had a log before it was moved there.
+        world
+            .sandbox
+            .mailpull(["seen", "list", "work"])
+            .run()
+            .succeeds();
+        let mut command = world.sandbox.command("strace");
+        command.args([
+            "-f",
+            "-qq",
+            "-e",
+            "signal=none",
+            "-e",
+            "trace=statfs,openat,pwrite64",
+            "-y",
+        ]);
+        command.arg("-e");
+        command.arg(format!("inject=statfs:poke_exit=@arg2={file_system}"));
+        command.arg("-o").arg(world.sandbox.path("strace"));
+        command.arg(world.sandbox.program()).arg("fetch");
+
+        Program::new(command).run().succeeds().is_silent();
+
+        let log = fs::read_to_string(world.sandbox.path("strace")).expect("strace wrote its log");
+        let writes = |suffix: &str| {
+            let file = format!("seen.db{suffix}>");
+            log.lines()
+                .any(|line| line.contains("pwrite64") && line.contains(&file))
+        };
+        assert_eq!(
+            (writes("-wal"), writes("-journal")),
+            (has_log, !has_log),
+            "{file_system}"
+        );
+        world.is_done(3);
+    }
+}
+
+#[test]
 fn with_few_descriptors_all_comes_in_smaller_batches() {
     for descriptors in [64, 40] {
         // The largest batches would hold three times as many files.
