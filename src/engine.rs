@@ -314,6 +314,15 @@ impl Poll<'_> {
             self.ledger.note_size(message).map_err(recording)?;
             self.tell_too_large(message)?;
         }
+        for (message, why) in &missing.homeless {
+            summary.failed += 1;
+            let what = format!(
+                "retrieving message {}: {why}; it stays on the server, and the next run tries it \
+                 again",
+                message.identity.unique_id
+            );
+            summary.tell_problem(self.desk, &what, why.exit());
+        }
         for (message, refusal) in &missing.refused {
             summary.failed += 1;
             let failures = if refusal.is_transient() {

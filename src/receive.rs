@@ -2,6 +2,7 @@
 //! batches.
 //! Does not know what becomes of them.
 
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -14,13 +15,15 @@ use crate::maildrop::{Listing, Message};
 use crate::plan::Plan;
 use crate::pop3::{self, Pipeline, Refusal, Retrieved, Transaction};
 use crate::report::{Desk, Event};
-use crate::settle::{Arrival, Batch, Outlet, Purpose, Room};
+use crate::settle::{Arrival, Batch, Outlet, Purpose, Turn};
 
 /// How long after a signal messages that were asked for may still arrive; what is left of the
 /// five seconds is for settling, DELE and QUIT.
 const LAST_ARRIVALS: Duration = Duration::from_secs(2);
 /// How long no server minds that nothing is read.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Messages of so many octets are only asked for where there is room for them.
+const LARGE: u64 = 1 << 20;
 /// How many octets of a message are written at once.
 const CHUNK: usize = 128 * 1024;
 
@@ -93,6 +96,8 @@ pub struct Receiver<'a> {
 /// What did not arrive although it was asked for.
 #[derive(Debug, Default)]
 pub struct Missing {
+    /// Not asked for, as there is no room for it.
+    pub homeless: Vec<(Message, delivery::Error)>,
     /// Refused by the server, and what it said.
     pub refused: Vec<(Message, Refusal)>,
     /// Over the limit, whatever LIST said, with their real sizes in octets.
@@ -115,7 +120,7 @@ impl Receiver<'_> {
         }
         self.outlet.close();
         let missing = missing?;
-        self.wait(Room::Gone, || session.keep_awake())?;
+        self.wait(Turn::Never, || session.keep_awake())?;
         Ok(missing)
     }
 
@@ -123,17 +128,17 @@ impl Receiver<'_> {
     /// meanwhile.
     fn wait(
         &self,
-        awaited: Room,
+        awaited: Turn,
         mut keep_awake: impl FnMut() -> Result<(), pop3::Error>,
     ) -> Result<(), Error> {
         loop {
             match self.outlet.wait(self.silence) {
-                room if room == awaited => return Ok(()),
-                Room::Gone => return Err(Error::Unsettled),
-                Room::Free => {}
+                turn if turn == awaited => return Ok(()),
+                Turn::Never => return Err(Error::Unsettled),
+                Turn::Now => {}
                 // All is soon over.
-                Room::Full if self.interrupt.signal().is_some() => {}
-                Room::Full => keep_awake().map_err(|source| Error::broken(source, None))?,
+                Turn::Later if self.interrupt.signal().is_some() => {}
+                Turn::Later => keep_awake().map_err(|source| Error::broken(source, None))?,
             }
         }
     }
@@ -151,7 +156,10 @@ impl Receiver<'_> {
             .collect();
         let picks = self.plan.fetch.iter().chain(&self.plan.compare);
         let listing = self.listing;
-        let messages = picks.map(|pick| listing.message(pick.position, pick.copy));
+        let room = Room::new(self.intake);
+        let messages = picks
+            .map(|pick| listing.message(pick.position, pick.copy))
+            .filter(|message| room.is_there_for(message));
         let mut pipeline = session.retrieve(messages);
         let mut missing = Missing::default();
         let mut was_slow = false;
@@ -165,8 +173,10 @@ impl Receiver<'_> {
             };
             let Some((message, retrieved)) = next else {
                 missing.unasked = pipeline.unasked();
+                missing.homeless = room.homeless.into_inner();
                 return Ok(missing);
             };
+            room.take(&message);
             let (purpose, max_size) = if compared.contains(&message.number) {
                 (Purpose::Comparison, None)
             } else {
@@ -193,7 +203,7 @@ impl Receiver<'_> {
             self.desk.tell(Event::Retrieved);
             if batch.is_due() {
                 let begun = Instant::now();
-                self.wait(Room::Free, || pipeline.keep_awake())?;
+                self.wait(Turn::Now, || pipeline.keep_awake())?;
                 self.outlet.send(std::mem::take(batch));
                 was_slow = begun.elapsed() > PATIENCE;
             }
@@ -237,5 +247,43 @@ impl Receiver<'_> {
             chunk.clear();
         }
         Ok((incoming, received))
+    }
+}
+
+/// Whether there is room for what is asked for.
+struct Room<'a> {
+    intake: &'a Intake,
+    /// How many octets were asked for and have not come.
+    ahead: Cell<u64>,
+    homeless: RefCell<Vec<(Message, delivery::Error)>>,
+}
+
+impl<'a> Room<'a> {
+    fn new(intake: &'a Intake) -> Self {
+        Self {
+            intake,
+            ahead: Cell::default(),
+            homeless: RefCell::default(),
+        }
+    }
+
+    /// Decides about a message that is going to be asked for. A size is only what the server says:
+    /// one that is beyond all reason keeps no message away.
+    fn is_there_for(&self, message: &Message) -> bool {
+        let size = message.size.unwrap_or(0);
+        let ahead = self.ahead.get() + size;
+        if (LARGE..limits::MESSAGE).contains(&size)
+            && let Err(error) = self.intake.insist_on_room(ahead)
+        {
+            self.homeless.borrow_mut().push((message.clone(), error));
+            return false;
+        }
+        self.ahead.set(ahead);
+        true
+    }
+
+    /// Counts a message that comes now.
+    fn take(&self, message: &Message) {
+        self.ahead.update(|ahead| ahead - message.size.unwrap_or(0));
     }
 }

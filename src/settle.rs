@@ -120,13 +120,13 @@ pub struct Inlet {
 
 /// Whether a batch may be sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Room {
-    /// It may.
-    Free,
-    /// Too many before it are not settled yet.
-    Full,
+pub enum Turn {
+    /// Not yet: too many before it are not settled.
+    Later,
     /// Nobody settles any more.
-    Gone,
+    Never,
+    /// It may.
+    Now,
 }
 
 /// Connects whoever receives messages with whoever settles them.
@@ -146,11 +146,11 @@ pub fn channel() -> (Outlet, Inlet) {
 
 impl Outlet {
     /// Waits until a batch may be sent, at most for `patience`.
-    pub fn wait(&self, patience: Duration) -> Room {
+    pub fn wait(&self, patience: Duration) -> Turn {
         match self.settled.recv_timeout(patience) {
-            Ok(()) => Room::Free,
-            Err(RecvTimeoutError::Timeout) => Room::Full,
-            Err(RecvTimeoutError::Disconnected) => Room::Gone,
+            Ok(()) => Turn::Now,
+            Err(RecvTimeoutError::Timeout) => Turn::Later,
+            Err(RecvTimeoutError::Disconnected) => Turn::Never,
         }
     }
 

@@ -129,6 +129,23 @@ impl Intake {
         &self.folder
     }
 
+    /// Insists that so many octets more can be stored, as far as anybody knows.
+    ///
+    /// # Errors
+    /// There is less room on the disk.
+    pub fn insist_on_room(&self, octets: u64) -> Result<(), Error> {
+        let Ok(disk) = rustix::fs::fstatvfs(&self.folder.fd) else {
+            return Ok(());
+        };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        // Some file systems do not know their size.
+        if disk.f_blocks == 0 || free >= octets {
+            return Ok(());
+        }
+        let path = self.folder.path.clone();
+        Err(Error::NoRoom { path, octets, free })
+    }
+
     /// Begins to take a message in.
     ///
     /// # Errors
