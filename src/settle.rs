@@ -231,6 +231,7 @@ impl<'a> Settler<'a> {
     /// Settles batches as they arrive, to the last or until something fails; what is delivered by
     /// then is recorded.
     pub fn run(mut self, inlet: Inlet) -> Settled {
+        let intake = self.target.intake();
         let ended = inlet.batches.iter().try_for_each(|batch| {
             self.settle(batch)?;
             // Who does not listen has nothing more to send.
@@ -239,7 +240,11 @@ impl<'a> Settler<'a> {
         });
         let ended = self.end(ended);
         // Where settling cannot go on, nothing more is to be fetched.
-        drop(inlet);
+        drop(inlet.settled);
+        for arrival in inlet.batches.iter().flat_map(|batch| batch.arrivals) {
+            // What cannot be removed now is swept up by the next run.
+            let _ = intake.discard(arrival.receipt);
+        }
         ended
     }
 
@@ -360,11 +365,24 @@ impl<'a> Settler<'a> {
         if durable.is_empty() {
             return Ok(Vec::new());
         }
+        let names = durable.iter().map(|durable| &durable.parcel().file_name);
+        let names: Vec<_> = names.cloned().collect();
         let staged = self
             .ledger
-            .stage(durable, self.target.place(), &self.outcomes)?;
+            .stage(durable, self.target.place(), &self.outcomes)
+            .inspect_err(|error| self.withdraw(error, &names))?;
         self.release();
         Ok(staged)
+    }
+
+    /// Removes what the database has no room for: it may be what fills the disk. After any other
+    /// error nobody knows whether the rows are there after all, and they must not come without
+    /// their files.
+    fn withdraw(&self, error: &seen::Error, file_names: &[String]) {
+        if error.exit() == Exit::Temporary {
+            // The next run sweeps up what cannot be removed now.
+            let _ = self.target.intake().withdraw(file_names);
+        }
     }
 
     fn deliver(&mut self, mut staged: Vec<Staged>) -> Result<(), Error> {

@@ -213,6 +213,16 @@ impl Intake {
             .remove(OsStr::new(&receipt.into_parcel().file_name))
     }
 
+    /// Removes messages that the database did not take: their file names.
+    ///
+    /// # Errors
+    /// A file cannot be removed; the next run sweeps them up.
+    pub fn withdraw(&self, file_names: &[String]) -> Result<(), Error> {
+        file_names
+            .iter()
+            .try_for_each(|name| self.folder.remove(OsStr::new(name)))
+    }
+
     /// Removes what an interrupted run left: files of this account that the database does not
     /// know and whose process is no more. Only right under the account's lock.
     ///

@@ -23,6 +23,8 @@ fn runs_full(folder: &str, small: &str, large: &str, count: usize, extra: &str) 
             .run()
             .fails_with(75)
             .complains_in_lines(1);
+        // What is given up must not be what fills the disk.
+        assert_eq!(inbox.count("tmp"), 0);
     }
     disk.remount(large);
     sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
