@@ -8,7 +8,6 @@ use std::iter::Peekable;
 use super::Error;
 use super::command::Command;
 use super::reply::{Refusal, Status};
-use super::session;
 use super::wire::Wire;
 use crate::custody::Recorded;
 use crate::maildrop::Message;
@@ -164,7 +163,7 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
     /// The connection fails.
     pub fn keep_awake(&mut self) -> Result<(), Error> {
         if self.window.asked.is_empty() {
-            return session::keep_awake(self.wire);
+            return self.wire.keep_awake();
         }
         Ok(())
     }

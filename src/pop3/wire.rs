@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 use super::Error;
 use super::command::Command;
-use super::pace::{Pace, Wait};
 use super::reply::Status;
+use super::speed::{Speed, Wait};
 use super::unstuff::Unstuffer;
 use crate::limits;
 use crate::text::ServerText;
@@ -46,7 +46,7 @@ pub(super) struct Wire<S> {
     unanswered: VecDeque<Unanswered>,
     unanswered_octets: usize,
     body: Option<Body>,
-    pace: Pace,
+    speed: Speed,
     /// Whether the last line ended in a bare LF.
     bare_lf: bool,
     /// What is cut out of every line: servers have echoed what they refused.
@@ -77,7 +77,7 @@ impl<S: Read + Write> Wire<S> {
             unanswered: VecDeque::new(),
             unanswered_octets: 0,
             body: None,
-            pace: Pace::default(),
+            speed: Speed::default(),
             bare_lf: false,
             hidden: Vec::new(),
             trace,
@@ -101,7 +101,7 @@ impl<S: Read + Write> Wire<S> {
 
     /// Whether the session has lasted so long that no more should be asked for.
     pub(super) fn is_late(&self) -> bool {
-        self.pace.is_late()
+        self.speed.is_late()
     }
 
     /// Sends commands in one write.
@@ -186,6 +186,23 @@ impl<S: Read + Write> Wire<S> {
             });
         }
         Ok(status)
+    }
+
+    /// Reads a reply that has to be positive.
+    pub(super) fn expect_positive(&mut self, name: &'static str) -> Result<(), Error> {
+        match self.reply()? {
+            Status::Positive(_) => Ok(()),
+            status => Err(Error::unexpected(name, status)),
+        }
+    }
+
+    /// Says NOOP. A server that refuses it has heard us all the same.
+    pub(super) fn keep_awake(&mut self) -> Result<(), Error> {
+        self.send(&[Command::Noop])?;
+        match self.reply()? {
+            Status::Negative(_) | Status::Positive(_) => Ok(()),
+            status @ Status::Continue(_) => Err(Error::unexpected("NOOP", status)),
+        }
     }
 
     fn status(&mut self, waiting_for: &str, line: Vec<u8>) -> Result<Status, Error> {
@@ -283,7 +300,7 @@ impl<S: Read + Write> Wire<S> {
                 Ok(0) => return Err(Error::Closed(waiting_for.into())),
                 Ok(octets) => {
                     self.end = octets;
-                    return self.pace.count(wait, begun.elapsed(), octets, waiting_for);
+                    return self.speed.count(wait, begun.elapsed(), octets, waiting_for);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => return Err(Error::io("waiting for", waiting_for, source)),

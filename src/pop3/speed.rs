@@ -10,7 +10,7 @@ use crate::limits;
 /// The waits of one session. Only they are counted, and not the time in which nobody read: a slow
 /// disk or MDA is ours, not the server's.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct Speed {
     /// All waits.
     whole: Duration,
     /// The waits of this window.
@@ -28,7 +28,7 @@ pub(super) enum Wait {
     Rest,
 }
 
-impl Pace {
+impl Speed {
     /// Counts a wait and what it brought.
     ///
     /// # Errors
@@ -71,11 +71,11 @@ mod tests {
 
     /// What comes of a server that sends so many octets after every wait of so many seconds.
     fn last(wait: Wait, seconds: f64, octets: usize) -> (Duration, Error) {
-        let mut pace = Pace::default();
+        let mut speed = Speed::default();
         loop {
             let took = Duration::from_secs_f64(seconds);
-            if let Err(error) = pace.count(wait, took, octets, "it") {
-                return (pace.whole, error);
+            if let Err(error) = speed.count(wait, took, octets, "it") {
+                return (speed.whole, error);
             }
         }
     }
@@ -111,20 +111,22 @@ mod tests {
 
     #[test]
     fn one_good_minute_does_not_pay_for_a_drip() {
-        let mut pace = Pace::default();
+        let mut speed = Speed::default();
         let second = Duration::from_secs(1);
-        pace.count(Wait::Rest, limits::WINDOW, 1 << 30, "it")
+        speed
+            .count(Wait::Rest, limits::WINDOW, 1 << 30, "it")
             .expect("one silence counts for less than a window");
-        let mut count = || pace.count(Wait::Rest, second, 1, "it");
+        let mut count = || speed.count(Wait::Rest, second, 1, "it");
         assert!((0..2 * limits::WINDOW.as_secs()).any(|_| count().is_err()));
     }
 
     #[test]
     fn a_session_is_asked_to_end_long_before_it_is_cut() {
-        let mut pace = Pace::default();
+        let mut speed = Speed::default();
         let mut count = |time| {
-            pace.count(Wait::Rest, time, 1 << 40, "it")
-                .map(|()| pace.is_late())
+            speed
+                .count(Wait::Rest, time, 1 << 40, "it")
+                .map(|()| speed.is_late())
         };
         assert!(!count(limits::ASKING / 2).expect("in time"));
         assert!(count(limits::ASKING / 2).expect("in time"));
