@@ -74,6 +74,8 @@ pub struct Delivery {
     pub from: ServerText,
     /// Subject.
     pub subject: ServerText,
+    /// What an MDA said although it took it.
+    pub words: ServerText,
 }
 
 /// All that is known of one account: unique-ids in one piece, and some 48 octets a message.

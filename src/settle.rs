@@ -412,6 +412,11 @@ impl<'a> Settler<'a> {
                 self.settled.summary.delivered += 1;
                 self.settled.summary.octets += parcel.octets;
                 self.desk.tell(Event::Delivered(parcel, place));
+                if !delivered.words().is_empty() {
+                    let words = delivered.words();
+                    self.desk
+                        .tell(Event::Note(&format_args!("{place} said: {words}")));
+                }
             }
         }
         self.note_kept(&outcomes);

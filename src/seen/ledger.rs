@@ -376,7 +376,8 @@ fn settle(
          WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
     )?;
     let mut delivery = transaction.prepare(
-        "UPDATE delivery SET delivered = ?4 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+        "UPDATE delivery SET delivered = ?4, words = nullif(?5, x'')
+         WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
     )?;
     let mut kept = transaction.prepare(
         "UPDATE seen SET attempts = ?4, next_try = ?5, handed_over = ?6
@@ -390,9 +391,10 @@ fn settle(
         let identity = outcome.identity();
         let (unique_id, copy) = (identity.unique_id.as_octets(), identity.copy);
         match outcome {
-            Outcome::Delivered(_) => {
+            Outcome::Delivered(done) => {
+                let words = done.words().as_octets();
                 delivered.execute(params![key, unique_id, copy, now.0])?;
-                delivery.execute(params![key, unique_id, copy, now.0])?;
+                delivery.execute(params![key, unique_id, copy, now.0, words])?;
             }
             Outcome::Kept {
                 failures,

@@ -74,6 +74,7 @@ CREATE TABLE delivery (
     delivered     INTEGER,
     deleted       INTEGER,                  -- from the server
     repeated      INTEGER NOT NULL DEFAULT 0, -- handed over again after a kill
+    words         BLOB,                     -- what an MDA said that took it
     UNIQUE (account, unique_id, copy)
 ) STRICT;
 
