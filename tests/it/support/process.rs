@@ -140,13 +140,13 @@ impl Running {
         self
     }
 
-    /// Waits until its first thread waits for its connection.
+    /// Waits until its first thread does nothing but wait, for its server as a rule.
     #[track_caller]
     pub(crate) fn wait_until_it_waits(&self) -> &Self {
         let begun = Instant::now();
-        let place = format!("/proc/{}/wchan", self.pid());
-        let is_waiting = || fs::read_to_string(&place).is_ok_and(|place| place.contains("poll"));
-        while !is_waiting() {
+        let status = format!("/proc/{}/status", self.pid());
+        let is_asleep = || fs::read_to_string(&status).is_ok_and(|it| it.contains("State:\tS"));
+        while !is_asleep() {
             assert!(begun.elapsed() < self.deadline, "it never waited");
             thread::yield_now();
         }
