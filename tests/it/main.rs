@@ -24,6 +24,7 @@ mod lost;
 mod mda;
 mod memory;
 mod network;
+mod pace;
 mod parts;
 mod permissions;
 mod pipelining;
