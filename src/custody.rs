@@ -104,6 +104,15 @@ pub struct Delivered {
     words: ServerText,
 }
 
+/// A message that was delivered by an earlier run of which no record is left.
+#[derive(Debug)]
+pub struct Found {
+    /// The proof.
+    pub delivered: Delivered,
+    /// When that was.
+    pub when: Moment,
+}
+
 /// Step 6: its delivery is recorded; it may be deleted from the server. Made by the database.
 #[derive(Clone, Debug)]
 pub struct Recorded {
@@ -246,6 +255,13 @@ impl Delivered {
     /// Made by a delivery target; `words` is what an MDA said although it took the message.
     pub(crate) fn new(staged: Staged, words: ServerText) -> Self {
         let parcel = staged.parcel;
+        Self { parcel, words }
+    }
+
+    /// Made by a delivery target for a message that it holds, octet by octet, since an earlier run
+    /// of which no record is left.
+    pub(crate) fn found(parcel: Parcel) -> Self {
+        let words = ServerText::default();
         Self { parcel, words }
     }
 

@@ -110,7 +110,7 @@ impl Poll<'_> {
             view = self.open_session(connect, last, summary)?;
         }
         self.tell_plan(&view.listing, &view.plan, summary)?;
-        let (begun, delivered) = (Moment::now(), summary.delivered);
+        let (begun, settled) = (Moment::now(), summary.settled());
         let is_ahead = view.session.is_pipelining() && view.plan.commands() > 1;
         match self.fetch_and_delete(view.session, &view.listing, &view.plan, summary) {
             Err(error) if error.is_out_of_step() => {
@@ -123,7 +123,7 @@ impl Poll<'_> {
             }
             ended => ended?,
         }
-        let may_go_on = summary.delivered > delivered
+        let may_go_on = summary.settled() > settled
             && !self.orders.policy.is_bounded()
             && summary.postponed == 0
             && self.interrupt.signal().is_none();
@@ -171,6 +171,7 @@ impl Poll<'_> {
                 Err(_) => Some(true),
             },
             was_surprised: ended.is_err(),
+            is_complete: ended.is_ok() && summary.is_complete(),
         };
         self.ledger.end_run(&end).map_err(recording)
     }
@@ -204,10 +205,9 @@ impl Poll<'_> {
         }
         summary.kept = listing.len() + listing.nameless().len();
         summary.postponed = plan.postponed;
-        let picks = plan.fetch.iter().chain(&plan.compare);
         self.desk.tell(Event::Begun {
-            messages: plan.retrievals(),
-            octets: picks.map(|pick| listing.size(pick.position)).sum(),
+            messages: plan.retrieved().count(),
+            octets: plan.sizes(listing).sum(),
         });
         Ok(())
     }

@@ -3,170 +3,22 @@
 //! Knows nothing of servers.
 
 use std::collections::HashSet;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, Instant};
-
-use rustix::process::{Resource, getrlimit};
 
 use crate::custody::{Durable, Outcome, Place, Receipt, Staged};
 use crate::delivery::{self, Target};
 use crate::exit::Exit;
 use crate::known::may_be_tried;
-use crate::maildrop::MessageNumber;
+use crate::maildrop::{MessageNumber, UniqueId};
 use crate::moment::Moment;
 use crate::report::{Desk, Event, Summary};
 use crate::seen::{self, Ledger, Match};
 
-/// The most messages of a batch; fewer where so many open files are not allowed.
-const BATCH_MESSAGES: u64 = 128;
-/// How many descriptors a run has besides the files of its messages, with some to spare.
-const OTHER_DESCRIPTORS: u64 = 36;
-/// The most octets of a batch, unless one message alone has more.
-const BATCH_OCTETS: u64 = 16 << 20;
-/// How long the first message of a batch waits at most for the others to arrive.
-const BATCH_TIME: Duration = Duration::from_secs(1);
-/// How many batches may be sent that are not settled: while one is being settled, another waits.
-const BATCHES: usize = 2;
+mod batch;
+
+pub use batch::{Arrival, Batch, Inlet, Outlet, Purpose, Turn, channel};
+
 /// So many temporary refusals in a row are not this or that message's fault.
 const TRANSIENT_IN_A_ROW: usize = 3;
-
-/// A complete message, and what it came for.
-#[derive(Debug)]
-pub struct Arrival {
-    /// Its number in this session.
-    pub number: MessageNumber,
-    /// Step 1's proof.
-    pub receipt: Receipt,
-    /// Whether it is only to be compared with what was delivered before.
-    pub purpose: Purpose,
-}
-
-/// What a message was fetched for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Purpose {
-    /// To see whether it is what was delivered before.
-    Comparison,
-    /// To be delivered.
-    Delivery,
-}
-
-/// Complete messages that are made durable together.
-#[derive(Debug)]
-pub struct Batch {
-    most: usize,
-    arrivals: Vec<Arrival>,
-    octets: u64,
-    begun: Option<Instant>,
-}
-
-impl Default for Batch {
-    /// An empty one, of as many messages as the limit of open files allows.
-    fn default() -> Self {
-        let allowed = getrlimit(Resource::Nofile).current;
-        Self {
-            most: most_messages(allowed),
-            arrivals: Vec::new(),
-            octets: 0,
-            begun: None,
-        }
-    }
-}
-
-/// How many messages a batch may have where so many descriptors are allowed: their files are open
-/// until they are flushed, those of the batches that wait, and of the one that arrives.
-fn most_messages(descriptors: Option<u64>) -> usize {
-    let files = descriptors.map_or(u64::MAX, |all| all.saturating_sub(OTHER_DESCRIPTORS));
-    let each = files / (BATCHES as u64 + 1);
-    each.clamp(1, BATCH_MESSAGES) as usize
-}
-
-impl Batch {
-    /// Adds a message.
-    pub fn push(&mut self, arrival: Arrival) {
-        self.begun.get_or_insert_with(Instant::now);
-        self.octets += arrival.receipt.parcel().octets;
-        self.arrivals.push(arrival);
-    }
-
-    /// Whether it should go on its way: many messages, many octets, or an old first one.
-    pub fn is_due(&self) -> bool {
-        self.arrivals.len() >= self.most
-            || self.octets >= BATCH_OCTETS
-            || self
-                .begun
-                .is_some_and(|begun| begun.elapsed() >= BATCH_TIME)
-    }
-
-    /// Whether nothing is in it.
-    pub fn is_empty(&self) -> bool {
-        self.arrivals.is_empty()
-    }
-}
-
-/// Where batches are sent.
-#[derive(Debug)]
-pub struct Outlet {
-    /// `None` once it is closed.
-    batches: Option<Sender<Batch>>,
-    settled: Receiver<()>,
-}
-
-/// Where they come out.
-#[derive(Debug)]
-pub struct Inlet {
-    batches: Receiver<Batch>,
-    settled: Sender<()>,
-}
-
-/// Whether a batch may be sent.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Turn {
-    /// Not yet: too many before it are not settled.
-    Later,
-    /// Nobody settles any more.
-    Never,
-    /// It may.
-    Now,
-}
-
-/// Connects whoever receives messages with whoever settles them.
-pub fn channel() -> (Outlet, Inlet) {
-    let (sender, batches) = mpsc::channel();
-    let (settled, receiver) = mpsc::channel();
-    for _ in 0..BATCHES {
-        // The other end is in this function.
-        let _ = settled.send(());
-    }
-    let outlet = Outlet {
-        batches: Some(sender),
-        settled: receiver,
-    };
-    (outlet, Inlet { batches, settled })
-}
-
-impl Outlet {
-    /// Waits until a batch may be sent, at most for `patience`.
-    pub fn wait(&self, patience: Duration) -> Turn {
-        match self.settled.recv_timeout(patience) {
-            Ok(()) => Turn::Now,
-            Err(RecvTimeoutError::Timeout) => Turn::Later,
-            Err(RecvTimeoutError::Disconnected) => Turn::Never,
-        }
-    }
-
-    /// Sends a batch. Where nobody settles any more, the next run settles it.
-    pub fn send(&self, batch: Batch) {
-        if let Some(batches) = &self.batches {
-            // Whoever settled knows why he stopped.
-            let _ = batches.send(batch);
-        }
-    }
-
-    /// Sends no more; once all is settled, nobody is there to wait for.
-    pub fn close(&mut self) {
-        self.batches = None;
-    }
-}
 
 /// Why settling stopped. What is not recorded is settled by the next run.
 #[derive(Debug, thiserror::Error)]
@@ -257,6 +109,14 @@ impl<'a> Settler<'a> {
 
     fn end(mut self, ended: Result<(), Error>) -> Settled {
         let recorded = self.record();
+        let recognised = self.settled.summary.recognised;
+        if recognised > 0 {
+            self.desk.tell(Event::Warning(&format_args!(
+                "the database is new or an older one; messages recognised by their files in {} and \
+                 not delivered again: {recognised}",
+                self.target.place()
+            )));
+        }
         self.settled.failure = ended.and(recorded).err();
         self.settled
     }
@@ -332,8 +192,8 @@ impl<'a> Settler<'a> {
         self.deliver(staged)
     }
 
-    /// Takes out what was fetched only for comparison and is what was delivered before. What is
-    /// not is new mail under an old unique-id.
+    /// Takes out what was delivered before, and needs only to be recognised. What is not the message
+    /// that it was taken for is new mail under an old unique-id.
     fn compare(&mut self, batch: Batch) -> Result<Vec<Receipt>, Error> {
         let mut receipts = Vec::with_capacity(batch.arrivals.len());
         for arrival in batch.arrivals {
@@ -341,24 +201,37 @@ impl<'a> Settler<'a> {
                 receipts.push(arrival.receipt);
                 continue;
             }
-            let parcel = arrival.receipt.parcel();
-            if let Some(found) = self.ledger.find_match(parcel)? {
+            let mut receipt = arrival.receipt;
+            if arrival.purpose == Purpose::Comparison {
+                if let Some(found) = self.ledger.find_match(receipt.parcel())? {
+                    self.settled.proven.push((arrival.number, found));
+                    self.target.intake().discard(receipt)?;
+                    continue;
+                }
+                let copy = self.free_copy(&receipt.parcel().identity.unique_id, &receipts)?;
+                receipt = receipt.renumbered(copy);
+            }
+            if let Some(found) = self.target.recognise(receipt.parcel())? {
+                let found = self.ledger.adopt(&found, self.target.place())?;
+                self.settled.summary.recognised += 1;
                 self.settled.proven.push((arrival.number, found));
-                self.target.intake().discard(arrival.receipt)?;
+                self.target.intake().discard(receipt)?;
                 continue;
             }
-            let unique_id = &parcel.identity.unique_id;
-            // Those of this batch have their copy numbers, too, and no rows yet; what is fetched for
-            // delivery came before whatever is compared.
-            let beside = receipts
-                .iter()
-                .map(|receipt: &Receipt| &receipt.parcel().identity)
-                .filter(|other| other.unique_id == *unique_id)
-                .map(|other| other.copy + 1);
-            let copy = beside.fold(self.ledger.free_copy(unique_id)?, u32::max);
-            receipts.push(arrival.receipt.renumbered(copy));
+            receipts.push(receipt);
         }
         Ok(receipts)
+    }
+
+    /// A copy number that no message under a unique-id has. Those of this batch have theirs, too,
+    /// and no rows yet; what is fetched for delivery came before whatever is compared.
+    fn free_copy(&self, unique_id: &UniqueId, beside: &[Receipt]) -> Result<u32, Error> {
+        let beside = beside
+            .iter()
+            .map(|receipt| &receipt.parcel().identity)
+            .filter(|other| other.unique_id == *unique_id)
+            .map(|other| other.copy + 1);
+        Ok(beside.fold(self.ledger.free_copy(unique_id)?, u32::max))
     }
 
     fn stage(&mut self, durable: Vec<Durable>) -> Result<Vec<Staged>, Error> {
@@ -468,24 +341,5 @@ impl<'a> Settler<'a> {
     fn release(&mut self) {
         self.target.release(&self.outcomes);
         self.outcomes.clear();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn batches_never_have_more_files_than_may_be_open() {
-        for (descriptors, most) in [
-            (Some(0), 1),
-            (Some(40), 1),
-            (Some(64), 9),
-            (Some(256), 73),
-            (Some(1024), 128),
-            (None, 128),
-        ] {
-            assert_eq!(most_messages(descriptors), most, "{descriptors:?}");
-        }
     }
 }

@@ -1,4 +1,4 @@
-# Words that tests/run and tests/demo share. Sourced, not run.
+# Words that the scripts of the tests share. Sourced, not run.
 # shellcheck shell=bash
 
 say() {

@@ -1,6 +1,7 @@
 //! `mailpull check`: how much new mail waits; downloads nothing.
 
-use super::Setting;
+use super::passwords::Passwords;
+use super::{Setting, crew};
 use crate::cli;
 use crate::config::{self, Account, Overrides};
 use crate::exit::Exit;
@@ -16,28 +17,33 @@ pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Resu
     let chosen = setting.global.config.as_deref();
     let accounts = config::accounts(&arguments.accounts, chosen, &overrides)?;
     let folder = setting.state_folder()?;
-    let mut new = 0;
-    let mut exit = Exit::Done;
-    for account in &accounts {
-        if setting.interrupt.signal().is_some() {
-            break;
-        }
-        match check(account, &folder, setting) {
-            Ok(messages) => new += messages,
-            Err(error) => {
-                exit = exit.max(setting.tell_failure(setting.desk(&account.name), &error))
-            }
-        }
-    }
-    Ok(match (exit, new) {
-        (Exit::Done, 0) => Exit::NothingNew,
-        (exit, _) => exit,
+    let passwords = Passwords::get_ahead(&accounts, setting);
+    let checked = crew::each(
+        &accounts,
+        arguments.jobs,
+        &setting.interrupt,
+        |account| match check(account, &folder, &passwords, setting) {
+            Ok(0) => Exit::NothingNew,
+            Ok(_) => Exit::Done,
+            Err(error) => setting.tell_failure(setting.desk(&account.name), &error),
+        },
+    );
+    let is_new = checked.contains(&Exit::Done);
+    Ok(match checked.into_iter().max() {
+        Some(Exit::NothingNew) if is_new => Exit::Done,
+        Some(exit) => exit,
+        None => Exit::NothingNew,
     })
 }
 
-fn check(account: &Account, folder: &StateFolder, setting: &Setting<'_>) -> anyhow::Result<usize> {
+fn check(
+    account: &Account,
+    folder: &StateFolder,
+    passwords: &Passwords,
+    setting: &Setting<'_>,
+) -> anyhow::Result<usize> {
     let known = setting.open_ledger(account, folder)?.known()?;
-    let mut session = setting.connector(account)(&Opening::default())?;
+    let mut session = setting.connector(account, passwords)(&Opening::default())?;
     // The limits bound a run, not what waits.
     let (listing, plan) = survey::survey(&mut session, &known, &Policy::default())?;
     // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.

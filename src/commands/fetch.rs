@@ -1,12 +1,14 @@
-//! `mailpull fetch`: new mail for every account, one after the other.
+//! `mailpull fetch`: new mail for every account.
 
-use super::Setting;
+use super::passwords::Passwords;
+use super::{Setting, crew};
 use crate::cli;
 use crate::config::{self, Account, Overrides};
 use crate::delivery::{Destination, Maildir, Mda, Target};
 use crate::engine::{Orders, Poll};
-use crate::exit::Exit;
-use crate::pop3::Opening;
+use crate::exit::{Exit, Failure};
+use crate::net::Stream;
+use crate::pop3::{Opening, Transaction};
 use crate::report::{Desk, Event, Summary};
 use crate::seen::{Ledger, RunEnd, StateFolder};
 use crate::survey;
@@ -21,27 +23,26 @@ pub(super) fn run(arguments: &cli::Fetch, setting: &Setting<'_>) -> anyhow::Resu
     let chosen = setting.global.config.as_deref();
     let accounts = config::accounts(&arguments.accounts, chosen, &overrides)?;
     let folder = setting.state_folder()?;
-    let mut exit = Exit::Done;
-    for account in &accounts {
-        if setting.interrupt.signal().is_some() {
-            break;
-        }
+    let passwords = Passwords::get_ahead(&accounts, setting);
+    let visited = crew::each(&accounts, flags.jobs, &setting.interrupt, |account| {
         let visit = Visit {
             account,
             folder: &folder,
+            passwords: &passwords,
             setting,
             desk: setting.desk(&account.name),
             is_dry: flags.dry_run,
         };
-        exit = exit.max(visit.make());
-    }
-    Ok(exit)
+        visit.make()
+    });
+    Ok(visited.into_iter().max().unwrap_or_default())
 }
 
 /// One account's turn.
 struct Visit<'a> {
     account: &'a Account,
     folder: &'a StateFolder,
+    passwords: &'a Passwords,
     setting: &'a Setting<'a>,
     desk: Desk<'a>,
     is_dry: bool,
@@ -91,7 +92,11 @@ impl Visit<'_> {
             desk: self.desk,
             interrupt: &self.setting.interrupt,
         };
-        Ok(poll.run(summary, self.setting.connector(self.account))?)
+        Ok(poll.run(summary, self.connect())?)
+    }
+
+    fn connect(&self) -> impl FnMut(&Opening) -> Result<Transaction<Stream>, Failure> {
+        self.setting.connector(self.account, self.passwords)
     }
 
     fn open_target(&self, tag: &str) -> anyhow::Result<Box<dyn Target>> {
@@ -109,7 +114,7 @@ impl Visit<'_> {
     fn rehearse(&self, ledger: Ledger, summary: &mut Summary) -> anyhow::Result<()> {
         let Self { account, desk, .. } = *self;
         let known = ledger.known()?;
-        let mut session = self.setting.connector(account)(&Opening::default())?;
+        let mut session = self.connect()(&Opening::default())?;
         let (listing, mut plan) = survey::survey(&mut session, &known, &account.policy)?;
         if !account.delete_was_asked {
             let last = ledger.last_run()?.keep;

@@ -2,8 +2,10 @@
 //! What a status is and how an error is shown are decided in `exit` and in the errors themselves.
 
 use std::error::Error;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::cli::{Cli, Command, Global, Seen, When};
 use crate::config::{self, Account, password};
@@ -20,10 +22,15 @@ use crate::secret::Secret;
 use crate::seen::{Error as SeenError, Ledger, StateFolder};
 use crate::survey;
 
+mod account;
 mod check;
+mod crew;
 mod fetch;
 mod log;
+mod passwords;
 mod seen;
+
+use passwords::Passwords;
 
 /// Whoever is told what happens, shared by all accounts.
 type SharedReporter = Arc<dyn Reporter + Send + Sync>;
@@ -48,6 +55,7 @@ pub fn run(cli: &Cli) -> Exit {
             return Exit::LocalIo;
         }
     };
+    allow_open_files();
     let setting = Setting {
         global: &cli.global,
         reporter,
@@ -57,6 +65,7 @@ pub fn run(cli: &Cli) -> Exit {
     let ended = match &cli.command {
         Command::Fetch(arguments) => fetch::run(arguments, &setting),
         Command::Check(arguments) => check::run(arguments, &setting),
+        Command::Account(verb) => account::run(verb, &setting),
         Command::Log(arguments) => log::run(arguments, &setting),
         Command::Seen(verb) => seen::run(verb, &setting),
     };
@@ -68,13 +77,24 @@ pub fn run(cli: &Cli) -> Exit {
     setting.interrupt.signal().map_or(exit, Exit::Signal)
 }
 
+/// Allows as many open files as may be: every message on its way is one, of every account.
+fn allow_open_files() {
+    let allowed = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: allowed.maximum,
+        ..allowed
+    };
+    // What is refused makes batches smaller, and no more.
+    let _ = setrlimit(Resource::Nofile, most);
+}
+
 /// Signals are taken by what talks to servers and has to end in good order. Everything else they
 /// simply end.
 fn interrupt(command: &Command) -> io::Result<Interrupt> {
     match command {
-        Command::Log(_) | Command::Seen(Seen::Check | Seen::Forget(_) | Seen::List(_)) => {
-            Interrupt::never()
-        }
+        Command::Account(_)
+        | Command::Log(_)
+        | Command::Seen(Seen::Check | Seen::Forget(_) | Seen::List(_)) => Interrupt::never(),
         Command::Check(_) | Command::Fetch(_) | Command::Seen(_) => Interrupt::install(),
     }
 }
@@ -101,6 +121,7 @@ impl Setting<'_> {
                      fetched again"
             )));
         }
+        self.insist_it_is_new(account, &ledger)?;
         if let Some(former) = ledger.former_place() {
             self.desk(&account.name).tell(Event::Warning(&format_args!(
                 "this account was {former} until now; if it is another maildrop, give it \
@@ -110,16 +131,38 @@ impl Setting<'_> {
         Ok(ledger)
     }
 
+    /// Asks what an unknown account is to the record, where its maildrop is known by a name that the
+    /// configuration no longer has: fetching everything again is not for us to decide.
+    fn insist_it_is_new(&self, account: &Account, ledger: &Ledger) -> anyhow::Result<()> {
+        let namesakes = ledger.namesakes()?;
+        if namesakes.is_empty() || account.is_one_shot() {
+            return Ok(());
+        }
+        let config = config::load(self.global.config.as_deref())?;
+        let is_gone = |name: &String| config.names().all(|other| other != name);
+        let Some(former) = namesakes.into_iter().find(is_gone) else {
+            return Ok(());
+        };
+        let name = &account.name;
+        let what = format!(
+            "this maildrop was fetched for an account {former}, which the configuration no longer \
+             has: either mailpull account rename {former} {name}, or mailpull account remove \
+             {former} to fetch everything again"
+        );
+        Err(Failure::new(what, Exit::Configuration).into())
+    }
+
     /// What connects and logs in to an account, as often as it is called; the password is got once.
     fn connector<'a>(
         &'a self,
         account: &'a Account,
+        passwords: &'a Passwords,
     ) -> impl FnMut(&Opening) -> Result<Transaction<Stream>, Failure> + 'a {
         let mut password = None;
         move |opening| {
             let password = match &password {
                 Some(password) => password,
-                None => password.insert(self.obtain_password(account)?),
+                None => password.insert(passwords.of(account, self)?),
             };
             let endpoint = &account.dial.net.endpoint;
             let desk = self.desk(&account.name);
@@ -223,4 +266,9 @@ fn status(error: &anyhow::Error) -> Exit {
             .or_else(|| of(cause, |failure: &Failure| failure.exit))
     };
     error.chain().find_map(exit).unwrap_or(Exit::Bug)
+}
+
+/// Writes what the user asked for; who closed standard output has seen enough.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout().lock(), "{line}");
 }

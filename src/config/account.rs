@@ -38,6 +38,8 @@ pub struct Account {
     pub policy: Policy,
     /// What `keep` is without the flags of this run.
     pub configured_keep: Keep,
+    /// The most connections to its host at once, its own among them.
+    pub max_per_host: u64,
     /// A temporary error is worth a word when so many runs in a row have failed.
     pub report_after: u64,
     /// Whether a flag of this run asked to delete what is delivered.
@@ -69,6 +71,11 @@ impl Account {
         .check()?;
         account.name = format!("{}@{}", account.dial.user, account.dial.net.endpoint);
         Ok(account)
+    }
+
+    /// Whether it was made of a URL.
+    pub fn is_one_shot(&self) -> bool {
+        self.origin == Origin::Url
     }
 
     /// Where its messages go.
@@ -136,6 +143,7 @@ impl Draft<'_> {
             secret_variables: self.secret_variables,
             policy: policy(&settings),
             configured_keep,
+            max_per_host: value_or(&settings.max_per_host, MAX_PER_HOST),
             report_after: value_or(&settings.report_after, REPORT_AFTER),
             delete_was_asked: asked == Some(Keep::Never),
             origin: self.origin,
@@ -198,6 +206,7 @@ fn policy(settings: &Settings) -> Policy {
 }
 
 const MDA_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+const MAX_PER_HOST: u64 = 8;
 const REPORT_AFTER: u64 = 3;
 
 #[cfg(test)]
@@ -246,6 +255,7 @@ mod tests {
         assert!(matches!(account.password, Source::Ask));
         assert_eq!(account.policy, Policy::default());
         assert_eq!(account.configured_keep, Keep::Always);
+        assert_eq!(account.max_per_host, 8);
         assert_eq!(account.report_after, 3);
         assert!(!account.delete_was_asked);
     }

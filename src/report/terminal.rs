@@ -55,6 +55,8 @@ impl Terminal {
     }
 
     fn begin(&self, account: &str, messages: usize, octets: Option<u64>) {
+        // A run may hold several sessions.
+        self.end(account);
         if messages == 0 {
             return;
         }

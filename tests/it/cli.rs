@@ -35,7 +35,8 @@ fn what_makes_no_sense_is_one_line_and_64() {
     for (line, complaint) in [
         ("--bogus", "unexpected argument '--bogus' found"),
         ("fetch --bogus", "unexpected argument '--bogus' found"),
-        ("-j", "unexpected argument '-j' found"),
+        ("-j", "a value is required for '--jobs <N>'"),
+        ("-j 0", "invalid value '0' for '--jobs <N>'"),
         ("watch", "unrecognized subcommand 'watch'"),
         ("work", "an account or a URL needs the word fetch"),
         ("-q -v", "cannot be used with"),
@@ -476,7 +477,7 @@ fn every_event_has_its_fields() {
     let messages = mail::ordinary(1, 1);
     let (sandbox, _server) = work(messages.clone());
     sandbox.account("dead", "127.0.0.1:1", "");
-    let outcome = sandbox.mailpull(["--json", "--delete"]).run();
+    let outcome = sandbox.mailpull(["--json", "--delete", "-j1"]).run();
     let events = outcome.fails_with(75).complains_in_lines(1).json_lines();
     let stored = messages[0].stored().len();
     let files = sandbox.maildir("work").files("new");

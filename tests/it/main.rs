@@ -1,12 +1,14 @@
 //! The integration tests: one binary, so that it is linked once.
 //! They know the program by its command line, the servers it talks to and the files it leaves.
 
+mod accounts;
 mod acquaintance;
 mod choosing;
 mod cli;
 mod config;
 mod conversation;
 mod crash;
+mod crew;
 mod cuts;
 mod damping;
 mod deletion;
@@ -18,6 +20,7 @@ mod hostile;
 mod layers;
 mod listings;
 mod login;
+mod lost;
 mod mda;
 mod memory;
 mod network;

@@ -70,6 +70,14 @@ impl Source {
         }
     }
 
+    /// Whether getting it may take a question on the terminal.
+    pub fn may_ask(&self) -> bool {
+        matches!(
+            self,
+            Self::Ask | Self::OneShot | Self::Program(_) | Self::Shell(_)
+        )
+    }
+
     /// Gets the password, which may take a minute of a command or a human's patience.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ pub(crate) mod strace;
 pub(crate) mod stream;
 pub(crate) mod tally;
 pub(crate) mod terminal;
+pub(crate) mod toll;
 pub(crate) mod tools;
 
 use std::time::Duration;

@@ -206,6 +206,17 @@ impl Running {
         }
     }
 
+    /// Waits for its end, or for so long: then it is killed with all its children, and there is no
+    /// outcome. For programs that are not ours, which may run for ever.
+    pub(crate) fn wait_within(mut self, patience: Duration) -> Option<Outcome> {
+        if let Ok(status) = self.status.recv_timeout(patience) {
+            self.ended = Some(status.expect("a child can be waited for"));
+            return Some(self.wait());
+        }
+        self.kill();
+        None
+    }
+
     /// Kills it and all its children, and waits for its end.
     #[track_caller]
     pub(crate) fn kill(self) -> Outcome {
@@ -299,6 +310,15 @@ mod tests {
         sh("exec tail -f /dev/null")
             .deadline(Duration::from_millis(50))
             .run();
+    }
+
+    #[test]
+    fn a_program_that_is_not_ours_may_hang() {
+        let patience = Duration::from_millis(50);
+        let hanging = sh("exec tail -f /dev/null").start();
+        assert!(hanging.wait_within(patience).is_none());
+        let ending = sh("exit 3").start().wait_within(DEADLINE);
+        ending.expect("it ends").fails_with(3);
     }
 
     #[test]

@@ -68,6 +68,12 @@ impl Sandbox {
         self.mailpull(["fetch"]).run()
     }
 
+    /// Makes the account `work` known to the database, and none of its messages.
+    #[track_caller]
+    pub(crate) fn make_known(&self) {
+        self.mailpull(["seen", "rematch", WORK]).run().succeeds();
+    }
+
     /// Makes all deliveries and failures so far older, as if time had passed.
     pub(crate) fn let_pass(&self, time: Duration) {
         let database = Connection::open(self.state().join("seen.db"));
@@ -83,32 +89,39 @@ impl Sandbox {
 
     /// Makes one in which everything belongs to a user who is not root and is run by that user.
     pub(crate) fn unprivileged() -> Self {
-        let mut sandbox = Self::new();
-        if is_root() {
-            sandbox.owner = Some(OWNER);
+        let sandbox = Self::owned_by(OWNER);
+        if sandbox.owner.is_some() {
             let program = sandbox.program();
-            fs::create_dir_all(program.parent().expect("a file has a folder"))
+            let folder = program.parent().expect("a file has a folder");
+            fs::create_dir_all(folder)
                 .and_then(|()| fs::copy(BINARY, &program))
                 .expect("the program can be copied");
-            // A user cannot reach what lies in root's folders.
-            for folder in [
-                "",
-                "bin",
-                "config",
-                "config/mailpull",
-                "home",
-                "home/Mail",
-                "state",
-                "tmp",
-            ] {
-                sandbox.give(&sandbox.path(folder));
-            }
+            sandbox.give(folder);
+        }
+        sandbox
+    }
+
+    /// Makes one that, if root does, belongs to this user and is run by them: without the program.
+    pub(crate) fn owned_by(owner: u32) -> Self {
+        let mut sandbox = Self::new();
+        sandbox.owner = is_root().then_some(owner);
+        // A user cannot reach what lies in root's folders.
+        for folder in [
+            "",
+            "config",
+            "config/mailpull",
+            "home",
+            "home/Mail",
+            "state",
+            "tmp",
+        ] {
+            sandbox.give(&sandbox.path(folder));
         }
         sandbox
     }
 
     /// Gives a file to the user whose sandbox it is.
-    fn give(&self, path: &Path) {
+    pub(crate) fn give(&self, path: &Path) {
         if self.owner.is_some() {
             lchown(path, self.owner, self.owner).expect("root may give files away");
         }

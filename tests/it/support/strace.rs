@@ -2,9 +2,10 @@
 //! Knows system calls by name only.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::{fmt, fs};
 
+use super::outcome::Outcome;
 use super::process::Program;
 use super::sandbox::Sandbox;
 use super::tools;
@@ -54,6 +55,21 @@ pub(crate) fn points(
     threads: Threads,
     calls: &[&str],
 ) -> Vec<Point> {
+    let mut argv = vec![sandbox.program().into_os_string()];
+    argv.extend(args.iter().map(OsString::from));
+    let (outcome, points) = points_of(sandbox, &argv, threads, calls);
+    outcome.succeeds();
+    points
+}
+
+/// The same of any program, however it ended.
+#[track_caller]
+pub(crate) fn points_of(
+    sandbox: &Sandbox,
+    argv: &[OsString],
+    threads: Threads,
+    calls: &[&str],
+) -> (Outcome, Vec<Point>) {
     let log = sandbox.path("strace");
     let mut command = sandbox.command("strace");
     command.args([
@@ -66,12 +82,8 @@ pub(crate) fn points(
         "-e",
     ]);
     command.arg(format!("trace={}", calls.join(",")));
-    command
-        .arg("-o")
-        .arg(&log)
-        .arg(sandbox.program())
-        .args(args);
-    Program::new(command).run().succeeds();
+    command.arg("-o").arg(&log).args(argv);
+    let outcome = Program::new(command).run();
     let log = fs::read(&log).expect("strace wrote its log");
     let log = String::from_utf8_lossy(&log);
     let main = log.split_once(' ').map(|(pid, _)| pid);
@@ -102,7 +114,7 @@ pub(crate) fn points(
         }
     }
     points.sort_by(|one, other| (&one.call, one.nth).cmp(&(&other.call, other.nth)));
-    points
+    (outcome, points)
 }
 
 /// Takes at most `count` points of each call, see [`tools::sample`].
@@ -120,6 +132,18 @@ pub(crate) fn faulty(
     point: &Point,
     fault: Fault,
 ) -> Program {
+    let mut argv = vec![sandbox.program().into_os_string()];
+    argv.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+    faulty_run_of(sandbox, &argv, point, fault)
+}
+
+/// The same of any program.
+pub(crate) fn faulty_run_of(
+    sandbox: &Sandbox,
+    argv: &[OsString],
+    point: &Point,
+    fault: Fault,
+) -> Program {
     let fault = match fault {
         Fault::Error(name) => format!("error={name}"),
         Fault::Kill => "signal=SIGKILL".to_owned(),
@@ -134,7 +158,7 @@ pub(crate) fn faulty(
     command.arg("-e");
     command.arg(format!("inject={}:{fault}:when={}", point.call, point.nth));
     command.arg("-o").arg(sandbox.path("strace"));
-    command.arg(sandbox.program()).args(args);
+    command.args(argv);
     Program::new(command)
 }
 

@@ -8,14 +8,18 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use native_tls::TlsAcceptor;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::mail::Message;
 use session::Session;
+
+/// How long a change of the maildrop is waited for.
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// The only user of every test server, and the password.
 pub(crate) const USER: &str = "joe";
@@ -114,6 +118,7 @@ impl ModelServer {
             behaviour: Mutex::new(behaviour),
             log: Mutex::default(),
             maildrop: Mutex::new(messages.into_iter().map(Arc::new).collect()),
+            updated: Condvar::new(),
         });
         let host = Arc::clone(&shared);
         thread::spawn(move || {
@@ -158,6 +163,19 @@ impl ModelServer {
         lock(&self.shared.maildrop).len()
     }
 
+    /// Waits until every message was deleted.
+    #[track_caller]
+    pub(crate) fn wait_until_empty(&self) {
+        let maildrop = lock(&self.shared.maildrop);
+        let is_full = |maildrop: &mut Vec<_>| !maildrop.is_empty();
+        let waited = self
+            .shared
+            .updated
+            .wait_timeout_while(maildrop, DEADLINE, is_full);
+        let (maildrop, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        assert!(maildrop.is_empty(), "{} messages are left", maildrop.len());
+    }
+
     /// Returns what was said to the server until now.
     pub(crate) fn log(&self) -> Log {
         lock(&self.shared.log).clone()
@@ -167,6 +185,8 @@ impl ModelServer {
 /// What clients said to a server, all sessions together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log {
+    /// How many octets had been sent before each session.
+    pub(crate) begun_at: Vec<usize>,
     /// Every command line, without CRLF.
     pub(crate) commands: Vec<String>,
     /// The most octets of commands that ever waited to be answered.
@@ -181,6 +201,11 @@ pub(crate) struct Log {
 }
 
 impl Log {
+    fn begin(&mut self) {
+        self.begun_at.push(self.sent);
+        self.sessions += 1;
+    }
+
     /// Counts the commands that begin with `verb`.
     pub(crate) fn count(&self, verb: &str) -> usize {
         self.commands
@@ -195,11 +220,13 @@ struct Shared {
     behaviour: Mutex<Behaviour>,
     log: Mutex<Log>,
     maildrop: Mutex<Vec<Arc<Message>>>,
+    /// Told whenever messages went.
+    updated: Condvar,
 }
 
 impl Shared {
     fn serve(&self, client: TcpStream) {
-        lock(&self.log).sessions += 1;
+        lock(&self.log).begin();
         let (behaviour, cut) = {
             let mut behaviour = lock(&self.behaviour);
             let is_cut = !behaviour.cuts.is_empty();

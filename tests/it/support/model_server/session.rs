@@ -295,6 +295,7 @@ impl<'a> Session<'a> {
             .map(|number| Arc::as_ptr(&listed[number - 1]))
             .collect();
         lock(&self.shared.maildrop).retain(|message| !doomed.contains(&Arc::as_ptr(message)));
+        self.shared.updated.notify_all();
     }
 
     /// Lists what is not marked deleted.

@@ -1,0 +1,100 @@
+//! Measures what faults cost mailpull and other fetchers, and prints a table of it in Markdown.
+//! Run by `tests/faults/compare`; no part of `cargo test`, as it judges nobody.
+
+mod fetcher;
+mod matrix;
+#[path = "../it/support/mod.rs"]
+#[allow(
+    unused_imports,
+    reason = "the tests' words, whose own tests are run elsewhere"
+)]
+mod support;
+mod table;
+mod trial;
+
+use std::collections::VecDeque;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::{env, thread};
+
+use fetcher::Fetcher;
+use matrix::Matrix;
+use table::Table;
+use trial::Trial;
+
+type Job = (Fetcher, Matrix, Trial);
+
+fn main() -> ExitCode {
+    let names: Vec<String> = env::args().skip(1).collect();
+    let is_unknown = |name: &&String| Fetcher::ALL.iter().all(|fetcher| fetcher.name() != *name);
+    if let Some(name) = names.iter().find(is_unknown) {
+        eprintln!("compare: {name} is no program that is compared");
+        return ExitCode::FAILURE;
+    }
+    let is_asked =
+        |fetcher: &Fetcher| names.is_empty() || names.iter().any(|n| n == fetcher.name());
+    let mut fetchers: Vec<_> = Fetcher::ALL.into_iter().filter(is_asked).collect();
+    fetchers.retain(|&fetcher| can_be_measured(fetcher));
+    let jobs = list(&fetchers);
+    eprintln!("{} points", jobs.len());
+    let table = measure(jobs);
+    print!("{table}");
+    let version = |fetcher: &Fetcher| format!("{} {}", fetcher.name(), fetcher.version());
+    let versions: Vec<_> = fetchers.iter().map(version).collect();
+    println!("\n{}", versions.join(", "));
+    if !table.is_clean(Fetcher::Mailpull) {
+        eprintln!("compare: mailpull did what it never does");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+fn can_be_measured(fetcher: Fetcher) -> bool {
+    let why_not = match fetcher.is_installed() {
+        true => trial::check(fetcher).err(),
+        false => Some("it is not installed".to_owned()),
+    };
+    if let Some(why) = &why_not {
+        eprintln!("{} is left out: {why}", fetcher.name());
+    }
+    why_not.is_none()
+}
+
+fn list(fetchers: &[Fetcher]) -> VecDeque<Job> {
+    let mut jobs = VecDeque::new();
+    for &fetcher in fetchers {
+        for matrix in Matrix::ALL {
+            let trials = matrix.trials(fetcher);
+            jobs.extend(trials.into_iter().map(|trial| (fetcher, matrix, trial)));
+        }
+    }
+    jobs
+}
+
+/// Tries everything, as much at a time as there are processors.
+fn measure(jobs: VecDeque<Job>) -> Table {
+    let jobs = Mutex::new(jobs);
+    let table = Mutex::new(Table::default());
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some((fetcher, matrix, trial)) = next(&jobs) {
+                    let Some(verdict) = trial.run(fetcher) else {
+                        continue;
+                    };
+                    if verdict.is_bad() {
+                        eprintln!("{}: {trial}: {verdict}", fetcher.name());
+                    }
+                    let mut table = table.lock().expect("nobody panics with it");
+                    table.add(fetcher, matrix, verdict);
+                }
+            });
+        }
+    });
+    table.into_inner().expect("nobody panics with it")
+}
+
+fn next(jobs: &Mutex<VecDeque<Job>>) -> Option<Job> {
+    jobs.lock().expect("nobody panics with it").pop_front()
+}

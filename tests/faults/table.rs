@@ -1,0 +1,78 @@
+//! What README says of all programs and faults: a table in Markdown.
+//! Counts points; knows nothing of how they were tried.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::fetcher::Fetcher;
+use crate::matrix::Matrix;
+use crate::support::toll::Toll;
+use crate::trial::Verdict;
+
+#[derive(Default)]
+pub(crate) struct Table {
+    rows: BTreeMap<(Matrix, Fetcher), Row>,
+}
+
+#[derive(Default)]
+struct Row {
+    ran_away: usize,
+    toll: Toll,
+    tried: usize,
+}
+
+impl Table {
+    pub(crate) fn add(&mut self, fetcher: Fetcher, matrix: Matrix, verdict: Verdict) {
+        let row = self.rows.entry((matrix, fetcher)).or_default();
+        row.ran_away += usize::from(verdict.ran_away);
+        row.toll += verdict.toll;
+        row.tried += 1;
+    }
+
+    /// Whether no fault cost this program anything.
+    pub(crate) fn is_clean(&self, fetcher: Fetcher) -> bool {
+        let mut rows = self.rows.iter().filter(|((_, of), _)| *of == fetcher);
+        rows.all(|(_, row)| row.ran_away == 0 && row.toll == Toll::default())
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "| {} |", HEAD.join(" | "))?;
+        writeln!(f, "|---|---|{}", "--:|".repeat(HEAD.len() - 2))?;
+        for ((matrix, fetcher), row) in &self.rows {
+            let Row {
+                ran_away,
+                toll,
+                tried,
+            } = row;
+            let Toll {
+                lost,
+                duplicated,
+                damaged,
+                undeleted,
+                unfetched,
+            } = toll;
+            writeln!(
+                f,
+                "| {} | {} | {tried} | {lost} | {duplicated} | {damaged} | {undeleted} | \
+                 {unfetched} | {ran_away} |",
+                matrix.name(),
+                fetcher.name()
+            )?;
+        }
+        Ok(())
+    }
+}
+
+const HEAD: [&str; 9] = [
+    "fault",
+    "program",
+    "points",
+    "lost",
+    "duplicated",
+    "damaged",
+    "left undeleted",
+    "never fetched",
+    "ran away",
+];

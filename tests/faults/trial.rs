@@ -1,0 +1,308 @@
+//! One fault in one run of one program, and what it cost when later runs had put right what they
+//! could. Knows no table and no choice of faults.
+
+use std::cell::Cell;
+use std::ffi::OsString;
+use std::time::Duration;
+use std::{fmt, fs};
+
+use crate::fetcher::Fetcher;
+use crate::support::disk::{Disk, FileSystem};
+use crate::support::mail::Message;
+use crate::support::model_server::{Cut, ModelServer};
+use crate::support::outcome::Outcome;
+use crate::support::process::Program;
+use crate::support::sandbox::Sandbox;
+use crate::support::strace::{Fault, Point, Threads, faulty_run_of, points_of};
+use crate::support::toll::Toll;
+
+/// How many messages are on the server.
+const MESSAGES: usize = 5;
+
+/// How long a run may take. The slowest takes a second if it does not wait for something.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The largest file that it may write: one that writes for ever soon finds its disk full.
+const LARGEST_FILE: u64 = 1 << 20;
+
+/// How many runs without a fault follow, unless nothing changes any more before.
+const CLEAN_RUNS: usize = 4;
+
+/// How often a point is tried at which something else came in between.
+const ATTEMPTS: usize = 8;
+
+/// What is to happen in a run.
+#[derive(Clone, Debug)]
+pub(crate) enum Trial {
+    /// A system call fails, or one process is killed there.
+    Call(Point, Fault),
+    /// The line is cut in a session, of which the first is 0.
+    Cut(usize, Cut),
+    /// Nothing happens: what is wrong even so is not the fault's doing.
+    None,
+    /// Everything ends at a system call, and only what is on the disk remains.
+    PowerCut(Point),
+}
+
+impl fmt::Display for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(point, fault) => write!(f, "{fault:?} at {point}"),
+            Self::Cut(session, cut) => write!(f, "{cut:?} of session {session}"),
+            Self::None => write!(f, "no fault"),
+            Self::PowerCut(point) => write!(f, "power cut at {point}"),
+        }
+    }
+}
+
+/// What came of a trial.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verdict {
+    /// Whether it says nothing of the fault; see [`Fetcher::was_disturbed`].
+    disturbed: bool,
+    /// Whether a run had no end: it wrote until there was no room, or it was killed.
+    pub(crate) ran_away: bool,
+    pub(crate) toll: Toll,
+}
+
+impl Verdict {
+    pub(crate) fn is_bad(&self) -> bool {
+        self.ran_away || self.toll != Toll::default()
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.toll)?;
+        if self.ran_away {
+            write!(f, ", and it ran away")?;
+        }
+        Ok(())
+    }
+}
+
+/// A program that has run once, when its maildrop was empty, and mail that came since then.
+struct World {
+    disturbed: Cell<bool>,
+    disk: Option<Disk>,
+    fetcher: Fetcher,
+    sandbox: Sandbox,
+    sent: Vec<Message>,
+    server: ModelServer,
+}
+
+impl World {
+    fn new(fetcher: Fetcher) -> Self {
+        Self::of(fetcher, fetcher.sandbox(), None)
+    }
+
+    /// Makes one whose home is a disk of its own; `None` if there is no such disk here.
+    fn on_disk(fetcher: Fetcher) -> Option<Self> {
+        let sandbox = fetcher.sandbox();
+        let image = sandbox.path("image");
+        let disk = Disk::mount(FileSystem::Ext4, &image, &sandbox.home())?;
+        sandbox.give(&sandbox.home());
+        Some(Self::of(fetcher, sandbox, Some(disk)))
+    }
+
+    fn of(fetcher: Fetcher, sandbox: Sandbox, disk: Option<Disk>) -> Self {
+        let world = Self {
+            disturbed: Cell::new(false),
+            disk,
+            fetcher,
+            sandbox,
+            sent: letters(),
+            server: ModelServer::start(Vec::new()),
+        };
+        world.prepare();
+        world.disk.iter().for_each(Disk::sync);
+        world
+    }
+
+    fn prepare(&self) {
+        let maildir = self.sandbox.work();
+        maildir.make();
+        self.sandbox.give(&self.sandbox.home().join("Mail"));
+        self.sandbox.give(maildir.path());
+        for folder in ["cur", "new", "tmp"] {
+            self.sandbox.give(&maildir.path().join(folder));
+        }
+        self.fetcher.configure(&self.sandbox, self.server.port());
+        self.run();
+        for message in &self.sent {
+            self.server.add(message.clone());
+        }
+    }
+
+    /// Names the program and its arguments, behind what tells it that a disk has an end.
+    fn argv(&self) -> Vec<OsString> {
+        // Ignored, the signal leaves an error as from a full disk.
+        let limit = format!(
+            "trap '' XFSZ && ulimit -f {} && exec \"$@\"",
+            LARGEST_FILE / 512
+        );
+        let mut argv: Vec<OsString> = vec!["sh".into(), "-c".into(), limit.into(), "sh".into()];
+        argv.extend(self.fetcher.argv(&self.sandbox));
+        argv
+    }
+
+    /// Runs without a fault; `None`: it did not end.
+    fn run(&self) -> Option<Outcome> {
+        let argv = self.argv();
+        let mut command = self.sandbox.command(&argv[0]);
+        command.args(&argv[1..]);
+        self.finish(Program::new(command))
+    }
+
+    fn run_with(&self, point: &Point, fault: Fault) -> Option<Outcome> {
+        self.finish(faulty_run_of(&self.sandbox, &self.argv(), point, fault))
+    }
+
+    fn finish(&self, program: Program) -> Option<Outcome> {
+        let outcome = program.start().wait_within(PATIENCE);
+        if let Some(outcome) = &outcome {
+            let disturbed = self.fetcher.was_disturbed(outcome);
+            self.disturbed.set(self.disturbed.get() || disturbed);
+        }
+        // A child may go on for a while, as an MDA does.
+        self.sandbox.wait_until_nobody_is_left();
+        outcome
+    }
+
+    fn cut_power(&mut self) {
+        if let Some(disk) = &mut self.disk {
+            let copy = disk.copy();
+            disk.replace(copy);
+        }
+    }
+
+    /// Tells whether a file was written until there was no more room.
+    fn is_full(&self) -> bool {
+        let maildir = self.sandbox.work();
+        let mut files = ["tmp", "new"]
+            .iter()
+            .flat_map(|folder| maildir.files(folder));
+        files.any(|path| fs::metadata(path).is_ok_and(|file| file.len() >= LARGEST_FILE))
+    }
+
+    fn toll(&self) -> Toll {
+        let delivered = self.sandbox.work().messages();
+        Toll::of(&self.sent, &delivered, &self.server.unique_ids())
+    }
+}
+
+impl Trial {
+    /// Tries it, again if it was disturbed; `None` if that is not possible here.
+    pub(crate) fn run(&self, fetcher: Fetcher) -> Option<Verdict> {
+        let mut verdict = self.run_once(fetcher)?;
+        for _ in 1..ATTEMPTS {
+            if !verdict.disturbed {
+                break;
+            }
+            verdict = self.run_once(fetcher)?;
+        }
+        Some(verdict)
+    }
+
+    fn run_once(&self, fetcher: Fetcher) -> Option<Verdict> {
+        let mut world = match self {
+            Self::PowerCut(_) => World::on_disk(fetcher)?,
+            Self::Call(..) | Self::Cut(..) | Self::None => World::new(fetcher),
+        };
+        let ended = match self {
+            Self::Call(point, fault) => world.run_with(point, *fault),
+            Self::Cut(session, cut) => {
+                let mut cuts = vec![Cut::Fin(usize::MAX); *session];
+                cuts.push(*cut);
+                world.server.change(|behaviour| behaviour.cuts = cuts);
+                world.run()
+            }
+            // Traced all the same, as that takes its time.
+            Self::None => world.run_with(&unreached(), Fault::Kill),
+            Self::PowerCut(point) => {
+                let ended = world.run_with(point, Fault::Kill);
+                world.cut_power();
+                ended
+            }
+        };
+        let mut ran_away = ended.is_none() || world.is_full();
+        let mut toll = None;
+        for _ in 0..CLEAN_RUNS {
+            ran_away |= world.run().is_none() || world.is_full();
+            let now = world.toll();
+            if toll.replace(now) == Some(now) || now == Toll::default() {
+                break;
+            }
+        }
+        let disturbed = world.disturbed.get();
+        toll.map(|toll| Verdict {
+            disturbed,
+            ran_away,
+            toll,
+        })
+    }
+}
+
+/// Makes a point that no run gets to.
+fn unreached() -> Point {
+    Point {
+        call: "write".to_owned(),
+        line: String::new(),
+        nth: 60_000,
+        threads: Threads::Main,
+    }
+}
+
+/// Says what is wrong if a program does not fetch and delete everything when nothing is in its way.
+pub(crate) fn check(fetcher: Fetcher) -> Result<(), String> {
+    match Trial::None.run(fetcher) {
+        Some(verdict) if verdict.is_bad() => Err(format!("without a fault, {verdict}")),
+        _ => Ok(()),
+    }
+}
+
+/// Lists where one of `calls` is made in a run without a fault, as far as that `is_meant`, which
+/// also gets to know in which folder the files of the program are.
+pub(crate) fn points(
+    fetcher: Fetcher,
+    threads: Threads,
+    calls: &[&str],
+    is_meant: fn(&Point, &str) -> bool,
+) -> Vec<Point> {
+    let look = || {
+        let world = World::new(fetcher);
+        let (outcome, mut points) = points_of(&world.sandbox, &world.argv(), threads, calls);
+        let root = world.sandbox.path("").display().to_string();
+        points.retain(|point| is_meant(point, &root));
+        (fetcher.was_disturbed(&outcome), points)
+    };
+    let mut looks = (0..ATTEMPTS).map(|_| look());
+    let seen = looks.find(|(is_disturbed, _)| !is_disturbed);
+    seen.map(|(_, points)| points).unwrap_or_default()
+}
+
+/// Counts the octets that the server sends in each session of a run without a fault.
+pub(crate) fn octets_of_sessions(fetcher: Fetcher) -> Vec<usize> {
+    let world = World::new(fetcher);
+    let before = world.server.log().sessions;
+    world.run();
+    let log = world.server.log();
+    let mut edges = log.begun_at[before..].to_vec();
+    edges.push(log.sent);
+    edges.windows(2).map(|edge| edge[1] - edge[0]).collect()
+}
+
+/// Makes mail in which no line stands twice, so that nothing passes for what it is not.
+fn letters() -> Vec<Message> {
+    let letter = |n| {
+        let line = |line| format!("Line {line} of letter {n} says no more than that.\r\n");
+        let lines: String = (1..=12).map(line).collect();
+        let octets = format!(
+            "From: sender{n}@example.com\r\nTo: joe@example.com\r\n\
+             Date: Mon, 1 Jan 2024 00:00:0{n} +0000\r\nSubject: Letter {n}\r\n\
+             Message-ID: <{n}@example.com>\r\n\r\n{lines}"
+        );
+        Message::new(format!("letter-{n}"), octets)
+    };
+    (1..=MESSAGES).map(letter).collect()
+}

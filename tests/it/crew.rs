@@ -1,0 +1,88 @@
+//! Many accounts in one run.
+
+use crate::support::mail::{self, notes};
+use crate::support::model_server::{ModelServer, PASSWORD};
+use crate::support::sandbox::Sandbox;
+use crate::support::script::{LIST_A, QUIT, Script};
+use crate::support::terminal::Terminal;
+
+const RETRIEVE_A: &str = "
+    C: RETR 1
+    reached message
+    hold message
+    S: +OK
+    note a";
+
+#[test]
+fn a_server_that_hangs_delays_no_other_account() {
+    let hanging = Script::new([LIST_A, RETRIEVE_A, QUIT].concat()).serve();
+    let quick: Vec<_> = (0..20)
+        .map(|_| ModelServer::start(notes(["a", "b"])))
+        .collect();
+    let sandbox = Sandbox::new();
+    sandbox.account("hanging", hanging.address(), "");
+    for (number, server) in quick.iter().enumerate() {
+        sandbox.account(&format!("quick-{number}"), server.address(), "keep = false");
+    }
+
+    let run = sandbox.mailpull(["fetch", "--json"]).start();
+    hanging.reached("message");
+    for server in &quick {
+        server.wait_until_empty();
+    }
+
+    hanging.release("message");
+    run.wait().succeeds();
+    sandbox.maildir("hanging").holds(&notes(["a"]));
+    for number in 0..quick.len() {
+        let maildir = sandbox.maildir(&format!("quick-{number}"));
+        maildir.holds(&notes(["a", "b"]));
+    }
+}
+
+#[test]
+fn what_is_fetched_does_not_depend_on_the_number_of_jobs() {
+    for jobs in ["-j1", "-j3", "-j100"] {
+        let servers: Vec<_> = (0..10)
+            .map(|seed| ModelServer::start(mail::ordinary(seed, 5)))
+            .collect();
+        let sandbox = Sandbox::new();
+        for (number, server) in servers.iter().enumerate() {
+            sandbox.account(&format!("a{number}"), server.address(), "max-per-host = 2");
+        }
+
+        sandbox.mailpull(["fetch", jobs]).run().succeeds();
+
+        for seed in 0..10 {
+            let maildir = sandbox.maildir(&format!("a{seed}"));
+            maildir.holds(&mail::ordinary(seed, 5));
+        }
+    }
+}
+
+#[test]
+fn passwords_are_asked_for_one_after_the_other_before_anything_is_fetched() {
+    let servers = ["a", "b"].map(|name| ModelServer::start(notes([name])));
+    let sandbox = Sandbox::new();
+    for (name, server) in ["a", "b"].into_iter().zip(&servers) {
+        sandbox.account(name, server.address(), "password-command = 'true'");
+    }
+    let config = std::fs::read_to_string(sandbox.config_file()).expect("it was written");
+    sandbox.config(&config.replace("password-command = 'true'", ""));
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+    terminal.runs("mailpull").shows("Password for joe");
+    terminal.types(PASSWORD).presses("Enter");
+    terminal.shows("Password for joe at 127.0.0.1: \nPassword for joe at 127.0.0.1:");
+    let sessions: usize = servers.iter().map(|server| server.log().sessions).sum();
+    assert_eq!(sessions, 0);
+    terminal.types(PASSWORD).presses("Enter");
+
+    let left = terminal.ended_with(0);
+
+    let mut summaries = left[2..].to_vec();
+    summaries.sort_unstable();
+    assert!(summaries[0].starts_with("a: 1 new message, "), "{left:#?}");
+    assert!(summaries[1].starts_with("b: 1 new message, "), "{left:#?}");
+}

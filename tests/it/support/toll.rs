@@ -1,0 +1,148 @@
+//! What a fault cost: each message sent is looked for where it was delivered and on the server.
+//! Judges by what follows the header, as some fetchers add lines to that; knows no fetcher.
+
+use std::ops::AddAssign;
+
+use memchr::memmem;
+
+use super::mail::Message;
+
+/// The counts of one point or, added up, of many.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Toll {
+    /// Neither delivered whole nor on the server any more.
+    pub(crate) lost: usize,
+    /// Whole copies beyond the first of each message.
+    pub(crate) duplicated: usize,
+    /// Files that hold no message whole: the first part of one, or nothing.
+    pub(crate) damaged: usize,
+    /// Delivered, and still on the server.
+    pub(crate) undeleted: usize,
+    /// Not delivered, and still on the server.
+    pub(crate) unfetched: usize,
+}
+
+impl Toll {
+    /// Compares what was sent with the files that were delivered and the unique-ids still listed.
+    pub(crate) fn of(sent: &[Message], delivered: &[Vec<u8>], listed: &[Vec<u8>]) -> Self {
+        let mut toll = Self::default();
+        let mut whole = 0;
+        for message in sent {
+            let stored = message.stored();
+            let copies = delivered.iter().filter(|file| is_copy(file, &stored));
+            let copies = copies.count();
+            match (copies, listed.contains(&message.unique_id)) {
+                (0, false) => toll.lost += 1,
+                (0, true) => toll.unfetched += 1,
+                (_, true) => toll.undeleted += 1,
+                (_, false) => {}
+            }
+            toll.duplicated += copies.saturating_sub(1);
+            whole += copies;
+        }
+        toll.damaged = delivered.len() - whole;
+        toll
+    }
+}
+
+impl AddAssign for Toll {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            lost,
+            duplicated,
+            damaged,
+            undeleted,
+            unfetched,
+        } = other;
+        self.lost += lost;
+        self.duplicated += duplicated;
+        self.damaged += damaged;
+        self.undeleted += undeleted;
+        self.unfetched += unfetched;
+    }
+}
+
+fn is_copy(file: &[u8], stored: &[u8]) -> bool {
+    let body = body(stored);
+    body.is_some() && self::body(file) == body
+}
+
+/// Returns what follows the first empty line.
+fn body(message: &[u8]) -> Option<&[u8]> {
+    memmem::find(message, b"\n\n").map(|at| &message[at + 2..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::mail::notes;
+
+    fn octets(texts: &[&str]) -> Vec<Vec<u8>> {
+        texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+    }
+
+    #[test]
+    fn each_message_is_found_whole_or_counted_where_it_failed() {
+        let (a, b) = ("Subject: a\n\na\n", "Received: here\nSubject: b\n\nb\n");
+        let none = Toll::default();
+        let cases: [(&[&str], &[&str], Toll); 7] = [
+            (&[a, b], &[], none),
+            (&[a], &[], Toll { lost: 1, ..none }),
+            (
+                &[a],
+                &["b"],
+                Toll {
+                    unfetched: 1,
+                    ..none
+                },
+            ),
+            (
+                &[a, b],
+                &["b"],
+                Toll {
+                    undeleted: 1,
+                    ..none
+                },
+            ),
+            (
+                &[a, b, a, a],
+                &[],
+                Toll {
+                    duplicated: 2,
+                    ..none
+                },
+            ),
+            (&[a, b, "Subj"], &[], Toll { damaged: 1, ..none }),
+            (
+                &[a, "Subject: b\n\n"],
+                &[],
+                Toll {
+                    damaged: 1,
+                    lost: 1,
+                    ..none
+                },
+            ),
+        ];
+        for (delivered, listed, toll) in cases {
+            let counted = Toll::of(&notes(["a", "b"]), &octets(delivered), &octets(listed));
+            assert_eq!(counted, toll, "{delivered:?} {listed:?}");
+        }
+    }
+
+    #[test]
+    fn tolls_add_up() {
+        let mut sum = Toll::default();
+        for n in 1..=2 {
+            sum += Toll {
+                lost: n,
+                duplicated: 10 * n,
+                damaged: 100 * n,
+                undeleted: 1000 * n,
+                unfetched: 10_000 * n,
+            };
+        }
+        let fields = [sum.lost, sum.duplicated, sum.damaged];
+        assert_eq!(fields, [3, 30, 300]);
+        assert_eq!([sum.undeleted, sum.unfetched], [3000, 30_000]);
+    }
+}
