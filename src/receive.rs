@@ -22,8 +22,9 @@ use crate::settle::{Arrival, Batch, Purpose};
 const LAST_ARRIVALS: Duration = Duration::from_secs(2);
 /// How long no server minds that nothing is read.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How many octets of a message are written at once.
-const CHUNK: usize = 128 * 1024;
+/// How many octets of a message are collected before they are written. A server may send them in
+/// pieces of any size, and a write for each would cost more than all else.
+const CHUNK: usize = 64 * 1024;
 
 /// Why receiving ended early. The session can then only be closed.
 #[derive(Debug, thiserror::Error)]
@@ -130,7 +131,7 @@ impl Receiver<'_> {
         let mut pipeline = session.retrieve(messages);
         let mut missing = Missing::default();
         let mut was_slow = false;
-        let mut chunk = Vec::with_capacity(CHUNK);
+        let mut chunk = Vec::with_capacity(2 * CHUNK);
         loop {
             let next = match pipeline.next() {
                 Ok(next) => next,
@@ -206,11 +207,19 @@ impl Receiver<'_> {
                 // The rest is read all the same, to keep step with the server.
                 incoming = None;
             }
-            if let Some(file) = &mut incoming {
-                file.write(chunk)?;
+            if chunk.len() >= CHUNK {
+                write_out(chunk, &mut incoming)?;
             }
-            chunk.clear();
         }
+        write_out(chunk, &mut incoming)?;
         Ok((incoming, received))
     }
+}
+
+fn write_out(chunk: &mut Vec<u8>, incoming: &mut Option<Incoming>) -> Result<(), Error> {
+    if let Some(file) = incoming {
+        file.write(chunk)?;
+    }
+    chunk.clear();
+    Ok(())
 }
