@@ -67,7 +67,7 @@ impl Bench {
         for round in 0..self.runs {
             for entrant in &mut entrants {
                 if round == 0 || entrant.pace == Pace::Always {
-                    self.take_sample(case, entrant);
+                    self.take_sample(case, entrant, round);
                 }
             }
         }
@@ -92,9 +92,11 @@ impl Bench {
             keys: case.keys,
             flags: case.flags,
         };
-        job.configure(who);
         // Dovecot looks at new mail once, and that is nobody's time.
         reading(&job, None).run();
+        if case.work != Work::Fetch {
+            job.configure(who);
+        }
         if case.work == Work::NothingNew && who.is_program() {
             let mut first = job.command(who, &[]);
             if who == Who::Mpop {
@@ -107,16 +109,19 @@ impl Bench {
         Ok(job)
     }
 
-    fn take_sample(&self, case: &Case, entrant: &mut Entrant) {
-        let Ok(job) = &entrant.job else { return };
-        match self.sample(case, entrant.who, job) {
+    fn take_sample(&self, case: &Case, entrant: &mut Entrant, round: usize) {
+        let Ok(job) = &mut entrant.job else { return };
+        match self.sample(case, entrant.who, job, round) {
             Ok(sample) => entrant.samples.push(sample),
             Err(why) => entrant.job = Err(why),
         }
     }
 
-    fn sample(&self, case: &Case, who: Who, job: &Job) -> Result<Sample, String> {
+    fn sample(&self, case: &Case, who: Who, job: &mut Job, round: usize) -> Result<Sample, String> {
         if case.work == Work::Fetch {
+            // Another folder each time, and none is removed before the end: a file system may be
+            // slow to use inodes again (ext4 without a journal waits for minutes).
+            job.home.set_extension(round.to_string());
             job.configure(who);
         }
         match who {
@@ -163,10 +168,6 @@ struct Entrant {
 
 impl Entrant {
     fn figure(self) -> Figure {
-        if let Ok(job) = &self.job {
-            // What is left is removed with everything else.
-            let _ = fs::remove_dir_all(&job.home);
-        }
         Figure {
             who: self.who,
             pace: self.pace,

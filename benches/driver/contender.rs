@@ -80,10 +80,8 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Makes the folder anew and writes what each of the clients reads.
+    /// Makes the folder and writes what the client reads.
     pub(crate) fn configure(&self, who: Who) {
-        // It may be the first time.
-        let _ = fs::remove_dir_all(&self.home);
         self.make_folder("");
         self.make_folder("Mail");
         for user in &self.users {
