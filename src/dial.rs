@@ -4,7 +4,7 @@
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::net::{self, Stream, tls};
-use crate::pop3::{self, Authorization, Trace, Transaction};
+use crate::pop3::{self, Acquaintance, Authorization, Opening, Trace, Transaction};
 use crate::secret::Secret;
 
 /// How to reach a maildrop and log in.
@@ -51,6 +51,14 @@ pub enum Auth {
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The server breaks off where it is asked for its capabilities.
+    #[error("connecting to {endpoint}: {source}")]
+    Capabilities {
+        /// The server.
+        endpoint: net::Endpoint,
+        /// What happened.
+        source: pop3::Error,
+    },
     /// The server refused the login.
     #[error("logging in as {user}: {source}{}", self.advice())]
     Login {
@@ -94,7 +102,7 @@ impl Error {
                 source => source.exit(),
             },
             Self::Net(source) => source.exit(),
-            Self::Session { source, .. } => source.exit(),
+            Self::Capabilities { source, .. } | Self::Session { source, .. } => source.exit(),
             // Refusing to encrypt is never something to wait for: it may be an attack.
             Self::StartTls { source, .. } => match source {
                 pop3::Error::Refused { .. } => Exit::Protocol,
@@ -107,10 +115,19 @@ impl Error {
     pub fn is_interrupt(&self) -> bool {
         match self {
             Self::Net(source) => source.is_interrupt(),
-            Self::Login { source, .. }
+            Self::Capabilities { source, .. }
+            | Self::Login { source, .. }
             | Self::Session { source, .. }
             | Self::StartTls { source, .. } => source.is_interrupt(),
         }
+    }
+
+    /// Whether the server did not answer a login as one that it is known to understand.
+    fn is_surprise(&self) -> bool {
+        let Self::Login { source, .. } = self else {
+            return false;
+        };
+        matches!(source, pop3::Error::Changed | pop3::Error::Closed(_)) || source.is_out_of_step()
     }
 
     fn advice(&self) -> &'static str {
@@ -124,66 +141,114 @@ impl Error {
     }
 }
 
-/// Connects and logs in. `trace` sees the conversation, without secrets.
-///
-/// # Errors
-/// No connection, no TLS, or no login. The password was not sent before the server had proved who
-/// it is, unless `security` is `none`.
-pub fn dial(
-    options: &Options,
-    password: &Secret,
-    trace: Option<Trace>,
-    interrupt: &Interrupt,
-) -> Result<Transaction<Stream>, Error> {
-    let failed = |source| Error::Session {
-        endpoint: options.net.endpoint.clone(),
-        source,
-    };
-    let socket = net::connect(&options.net, interrupt)?;
-    let mut session = match options.security {
-        Security::None => Authorization::open(Stream::Plain(socket), trace).map_err(failed)?,
-        Security::Tls => Authorization::open(encrypt(socket, options)?, trace).map_err(failed)?,
-        Security::StartTls => start_tls(socket, options, trace)?,
-    };
-    let capabilities = session.capabilities().map_err(failed)?;
-    let offers_plain = capabilities.offers("PLAIN");
-    let lacks_plain = capabilities.are_known && !offers_plain;
-    let user = &options.user;
-    match options.auth {
-        Auth::Apop => session.login_apop(user, password),
-        Auth::Plain if lacks_plain => Err(pop3::Error::Lacks("SASL PLAIN")),
-        Auth::Plain => session.login_plain(user, password),
-        Auth::Auto if offers_plain => session.login_plain(user, password),
-        Auth::Auto | Auth::User => session.login_user(user, password),
+/// Whom to call, and as whom.
+pub struct Call<'a> {
+    /// How.
+    pub options: &'a Options,
+    /// What proves who we are.
+    pub password: &'a Secret,
+    /// What sees the conversations, without secrets; one for each connection.
+    pub trace: &'a dyn Fn() -> Option<Trace>,
+    /// Whether the run shall end.
+    pub interrupt: &'a Interrupt,
+}
+
+impl Call<'_> {
+    /// Connects and logs in. A server that breaks off where what is remembered of it was relied on,
+    /// or because it was asked for capabilities (fetchmail's FAQ knows some), is called once more
+    /// without that.
+    ///
+    /// # Errors
+    /// No connection, no TLS, or no login. The password was not sent before the server had proved
+    /// who it is, unless `security` is `none`.
+    pub fn make(&self, opening: &Opening) -> Result<Transaction<Stream>, Error> {
+        match self.attempt(opening) {
+            Err(error) if opening.acquaintance.is_some() && error.is_surprise() => {
+                let from_scratch = Opening {
+                    acquaintance: None,
+                    ..opening.clone()
+                };
+                self.attempt(&from_scratch)
+            }
+            Err(Error::Capabilities { .. }) => self.attempt(&Opening {
+                acquaintance: Some(Acquaintance::Mute),
+                ..opening.clone()
+            }),
+            attempted => attempted,
+        }
     }
-    .map_err(|source| Error::Login {
-        user: user.clone(),
-        source,
-    })
-}
 
-fn encrypt(socket: net::Socket, options: &Options) -> Result<Stream, Error> {
-    let name = options.net.endpoint.host();
-    let stream = tls::connect(socket, name, &options.tls, options.net.connect_timeout)
-        .map_err(net::Error::from)?;
-    Ok(Stream::Tls(Box::new(stream)))
-}
+    fn attempt(&self, opening: &Opening) -> Result<Transaction<Stream>, Error> {
+        let mut session = self.open(opening)?;
+        let capabilities = session
+            .capabilities()
+            .map_err(|source| self.failed_at_capabilities(source))?;
+        let offers_plain = capabilities.offers("PLAIN");
+        let lacks_plain = capabilities.are_known && !offers_plain;
+        let (user, password) = (&self.options.user, self.password);
+        match self.options.auth {
+            Auth::Apop => session.login_apop(user, password),
+            Auth::Plain if lacks_plain => Err(pop3::Error::Lacks("SASL PLAIN")),
+            Auth::Plain => session.login_plain(user, password),
+            Auth::Auto if offers_plain => session.login_plain(user, password),
+            Auth::Auto | Auth::User => session.login_user(user, password),
+        }
+        .map_err(|source| Error::Login {
+            user: user.clone(),
+            source,
+        })
+    }
 
-/// STLS, whether or not it is announced, and without a way back: whoever can hide the announcement
-/// can read what would follow (security.md 2.3).
-fn start_tls(
-    socket: net::Socket,
-    options: &Options,
-    trace: Option<Trace>,
-) -> Result<Authorization<Stream>, Error> {
-    let endpoint = || options.net.endpoint.clone();
-    let session = Authorization::open(socket, trace).map_err(|source| Error::Session {
-        endpoint: endpoint(),
-        source,
-    })?;
-    let (socket, trace) = session.stls().map_err(|source| Error::StartTls {
-        endpoint: endpoint(),
-        source,
-    })?;
-    Ok(Authorization::resume(encrypt(socket, options)?, trace))
+    /// Connects, up to the greeting.
+    fn open(&self, opening: &Opening) -> Result<Authorization<Stream>, Error> {
+        let socket = net::connect(&self.options.net, self.interrupt)?;
+        let stream = match self.options.security {
+            Security::None => Stream::Plain(socket),
+            Security::Tls => self.encrypt(socket)?,
+            Security::StartTls => return self.start_tls(socket, opening),
+        };
+        Authorization::open(stream, opening, (self.trace)()).map_err(|source| self.failed(source))
+    }
+
+    fn encrypt(&self, socket: net::Socket) -> Result<Stream, Error> {
+        let options = self.options;
+        let name = options.net.endpoint.host();
+        let stream = tls::connect(socket, name, &options.tls, options.net.connect_timeout)
+            .map_err(net::Error::from)?;
+        Ok(Stream::Tls(Box::new(stream)))
+    }
+
+    /// STLS, whether or not it is announced, and without a way back: whoever can hide the
+    /// announcement can read what would follow (security.md 2.3).
+    fn start_tls(
+        &self,
+        socket: net::Socket,
+        opening: &Opening,
+    ) -> Result<Authorization<Stream>, Error> {
+        let session = Authorization::open(socket, opening, (self.trace)())
+            .map_err(|source| self.failed(source))?;
+        let (socket, trace) = session.stls().map_err(|source| Error::StartTls {
+            endpoint: self.options.net.endpoint.clone(),
+            source,
+        })?;
+        let stream = self.encrypt(socket)?;
+        Ok(Authorization::resume(stream, opening, trace))
+    }
+
+    fn failed(&self, source: pop3::Error) -> Error {
+        Error::Session {
+            endpoint: self.options.net.endpoint.clone(),
+            source,
+        }
+    }
+
+    fn failed_at_capabilities(&self, source: pop3::Error) -> Error {
+        match source {
+            source @ pop3::Error::Closed(_) => Error::Capabilities {
+                endpoint: self.options.net.endpoint.clone(),
+                source,
+            },
+            source => self.failed(source),
+        }
+    }
 }

@@ -10,28 +10,29 @@ use std::io::{Read, Write};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use crate::custody::Recorded;
 use crate::delivery::Target;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
-use crate::known::{PATIENCE, State};
-use crate::maildrop::{Identity, Listing, Message, MessageNumber};
+use crate::known::PATIENCE;
+use crate::limits;
+use crate::maildrop::{Listing, Message};
 use crate::moment::Moment;
-use crate::plan::{self, Pick, Plan};
+use crate::plan::Plan;
 use crate::policy::{Keep, Policy};
-use crate::pop3::{Farewell, Transaction};
+use crate::pop3::{Opening, Transaction};
 use crate::receive::{self, Missing, Receiver};
-use crate::rematch::Rematch;
 use crate::report::{Desk, Event, Octets, Summary};
-use crate::seen::{Ledger, RunEnd};
+use crate::seen::{LastRun, Ledger, RunEnd};
 use crate::settle::{Settled, Settler};
-use crate::survey::survey;
 
 mod error;
+mod opening;
+mod parting;
 
 pub use error::Error;
 
-use error::{reading, recording, while_doing};
+use error::{reading, recording};
+use opening::Prospect;
 
 /// What a poll shall do.
 #[derive(Clone, Debug)]
@@ -67,7 +68,7 @@ impl Poll<'_> {
     pub fn run<S: Read + Write>(
         mut self,
         summary: &mut Summary,
-        connect: impl FnMut() -> Result<Transaction<S>, Failure>,
+        connect: impl FnMut(&Opening) -> Result<Transaction<S>, Failure>,
     ) -> Result<(), Error> {
         let ended = self.poll(summary, connect);
         if ended.as_ref().is_err_and(Error::is_of_database) {
@@ -81,23 +82,58 @@ impl Poll<'_> {
     fn poll<S: Read + Write>(
         &mut self,
         summary: &mut Summary,
-        mut connect: impl FnMut() -> Result<Transaction<S>, Failure>,
+        mut connect: impl FnMut(&Opening) -> Result<Transaction<S>, Failure>,
     ) -> Result<(), Error> {
         self.recover(summary)?;
-        let (mut session, mut listing, mut plan) = self.open_session(&mut connect, summary)?;
-        let was_cut_off = self.ledger.was_cut_off().map_err(reading)?;
-        if was_cut_off && plan.asks_for_both() {
-            let due = self.due(&listing, &plan.deletions_only(), Settled::default())?;
-            self.delete_and_quit(session, &due, summary)?;
-            (session, listing, plan) = self.open_session(&mut connect, summary)?;
+        let last = self.ledger.last_run().map_err(reading)?;
+        for _ in 0..limits::SESSIONS {
+            if self.hold_session(&mut connect, &last, summary)? == Prospect::Done {
+                break;
+            }
         }
-        self.tell_plan(&listing, &plan, summary)?;
-        let begun = Moment::now();
-        let ended = self.fetch_and_delete(session, &listing, &plan, summary);
-        if ended.as_ref().is_err_and(Error::is_out_of_step) {
-            self.suspect_session(begun, summary)?;
+        Ok(())
+    }
+
+    fn hold_session<S: Read + Write>(
+        &mut self,
+        connect: &mut impl FnMut(&Opening) -> Result<Transaction<S>, Failure>,
+        last: &LastRun,
+        summary: &mut Summary,
+    ) -> Result<Prospect, Error> {
+        let mut view = self.open_session(connect, last, summary)?;
+        if last.was_cut_off && view.plan.asks_for_both() {
+            let plan = view.plan.deletions_only();
+            let due = self.due(&view.listing, &plan, Settled::default())?;
+            self.delete_and_quit(view.session, &due, summary)?;
+            view = self.open_session(connect, last, summary)?;
         }
-        ended
+        self.tell_plan(&view.listing, &view.plan, summary)?;
+        let (begun, delivered) = (Moment::now(), summary.delivered);
+        let is_ahead = view.session.is_pipelining() && view.plan.commands() > 1;
+        match self.fetch_and_delete(view.session, &view.listing, &view.plan, summary) {
+            Err(error) if error.is_out_of_step() => {
+                self.suspect_session(begun, summary)?;
+                return Err(if is_ahead {
+                    self.go_slow(error)?
+                } else {
+                    error
+                });
+            }
+            ended => ended?,
+        }
+        let may_go_on = summary.delivered > delivered
+            && !self.orders.policy.is_bounded()
+            && self.interrupt.signal().is_none();
+        Ok(match view.prospect {
+            Prospect::More if may_go_on => Prospect::More,
+            _ => Prospect::Done,
+        })
+    }
+
+    /// Keeps pipelining away from a server that may not be able to do what it announces.
+    fn go_slow(&mut self, error: Error) -> Result<Error, Error> {
+        self.ledger.note_lost_step().map_err(recording)?;
+        Ok(Error::LostStep(Box::new(error)))
     }
 
     fn fetch_and_delete<S: Read + Write>(
@@ -107,6 +143,9 @@ impl Poll<'_> {
         plan: &Plan,
         summary: &mut Summary,
     ) -> Result<(), Error> {
+        if plan.commands() == 0 {
+            return self.leave(session);
+        }
         let (settled, missing) = self.fetch(&mut session, listing, plan, summary)?;
         let due = self.due(listing, plan, settled)?;
         if !missing.too_large.is_empty() {
@@ -128,53 +167,9 @@ impl Poll<'_> {
                 Err(Error::Connect(_)) => None,
                 Err(_) => Some(true),
             },
+            was_surprised: ended.is_err(),
         };
         self.ledger.end_run(&end).map_err(recording)
-    }
-
-    /// Connects, lists the maildrop and decides about every message.
-    fn open_session<S: Read + Write>(
-        &mut self,
-        connect: &mut impl FnMut() -> Result<Transaction<S>, Failure>,
-        summary: &mut Summary,
-    ) -> Result<(Transaction<S>, Listing, Plan), Error> {
-        let mut session = connect().map_err(Error::Connect)?;
-        let known = self.ledger.known().map_err(reading)?;
-        let (listing, mut plan) = survey(&mut session, &known, &self.orders.policy)?;
-        // What broke the last session may have been TOP.
-        let may_ask = !self.ledger.was_cut_off().map_err(reading)?;
-        if may_ask
-            && plan::looks_renamed(&listing, &known)
-            && self.rematch(&mut session, &listing, &plan)?
-        {
-            let known = self.ledger.known().map_err(reading)?;
-            plan = plan::plan(&listing, &known, &self.orders.policy, Moment::now());
-        }
-        self.hold_surprising_deletions(&mut plan, summary)?;
-        Ok((session, listing, plan))
-    }
-
-    /// Recognises messages that the server has renamed; whether there were any.
-    fn rematch<S: Read + Write>(
-        &mut self,
-        session: &mut Transaction<S>,
-        listing: &Listing,
-        plan: &Plan,
-    ) -> Result<bool, Error> {
-        let rematch = Rematch {
-            listing,
-            ledger: self.ledger,
-            interrupt: self.interrupt,
-        };
-        let recognised = rematch.run(session, &plan.fetch)?;
-        if recognised > 0 {
-            self.desk.tell(Event::Warning(&format_args!(
-                "the server has given its messages new unique-ids: {recognised} of {} were \
-                 recognised and are not fetched again",
-                listing.len()
-            )));
-        }
-        Ok(recognised > 0)
     }
 
     /// Finishes what an earlier run began, without a server.
@@ -184,33 +179,6 @@ impl Poll<'_> {
         recovered
             .failure
             .map_or(Ok(()), |failure| Err(failure.into()))
-    }
-
-    /// Leaves many old messages on the server where only a change of the configuration, not the
-    /// user at this moment, asks for their deletion.
-    fn hold_surprising_deletions(
-        &mut self,
-        plan: &mut Plan,
-        summary: &mut Summary,
-    ) -> Result<(), Error> {
-        if self.orders.may_delete_many {
-            return Ok(());
-        }
-        let last = self.ledger.last_keep().map_err(reading)?;
-        let held = plan.hold_surprising_deletions(last.as_deref(), self.orders.configured_keep);
-        if held == 0 {
-            return Ok(());
-        }
-        summary.holds_deletions = true;
-        summary.tell_problem(
-            self.desk,
-            &format!(
-                "keep has changed, and {held} messages delivered by earlier runs would now \
-                 be deleted from the server; they stay until you say: mailpull fetch --delete"
-            ),
-            Exit::Configuration,
-        );
-        Ok(())
     }
 
     /// Tells what is left alone and what is going to happen.
@@ -359,77 +327,5 @@ impl Poll<'_> {
             }
         }
         Ok(error.into())
-    }
-
-    /// What may be deleted now: delivered, recorded, and its time on the server over.
-    fn due(
-        &mut self,
-        listing: &Listing,
-        plan: &Plan,
-        settled: Settled,
-    ) -> Result<Vec<Recorded>, Error> {
-        let named = |pick: &Pick| {
-            let message = listing.message(pick.position, pick.copy);
-            (message.number, message.identity)
-        };
-        let mut due: Vec<(MessageNumber, Identity)> = plan.delete.iter().map(named).collect();
-        if self.orders.policy.keep == Keep::Never {
-            due.extend(plan.fetch.iter().map(named));
-        }
-        let (keep, now) = (self.orders.policy.keep, Moment::now());
-        for (number, found) in settled.proven {
-            match found.state {
-                // It was deleted before and is listed again, unchanged.
-                State::Gone => self
-                    .ledger
-                    .mark_undeletable(&found.identity)
-                    .map_err(recording)?,
-                // Another one than it was taken for may be younger.
-                State::Delivered(delivered) if !keep.is_over(delivered, now) => {}
-                _ => due.push((number, found.identity)),
-            }
-        }
-        self.ledger.vouch(due.into_iter()).map_err(reading)
-    }
-
-    /// Marks messages deleted and ends the session; only its answer to QUIT says that they are.
-    fn delete_and_quit<S: Read + Write>(
-        &mut self,
-        mut session: Transaction<S>,
-        due: &[Recorded],
-        summary: &mut Summary,
-    ) -> Result<(), Error> {
-        let mut marked = Vec::with_capacity(due.len());
-        let mut refused = Vec::new();
-        session
-            .delete(due, |recorded, answer| match answer {
-                Ok(()) => marked.push(recorded),
-                Err(refusal) => refused.push((recorded, refusal.text)),
-            })
-            .map_err(while_doing("deleting"))?;
-        for (recorded, why) in refused {
-            summary.tell_problem(
-                self.desk,
-                &format!(
-                    "deleting message {}: the server said \"{why}\"; the next run tries it again",
-                    recorded.identity().unique_id
-                ),
-                Exit::Temporary,
-            );
-        }
-        match session.quit() {
-            Farewell::Committed => {
-                self.ledger.bury(&marked).map_err(recording)?;
-                for recorded in &marked {
-                    let unique_id = &recorded.identity().unique_id;
-                    self.desk.tell(Event::Deleted(unique_id));
-                }
-                summary.deleted += marked.len();
-                summary.kept = summary.kept.saturating_sub(marked.len());
-                Ok(())
-            }
-            Farewell::Unknown(source) if marked.is_empty() && !source.is_out_of_step() => Ok(()),
-            Farewell::Unknown(source) => Err(Error::Unconfirmed(source)),
-        }
     }
 }

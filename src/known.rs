@@ -42,6 +42,8 @@ pub struct Known {
     pub state: State,
     /// Its size in octets, as the scan listing said when it was new.
     pub size: Option<u64>,
+    /// Whether the last listing was without it.
+    pub is_absent: bool,
     /// Whether deleting it is out of the question: the server lists it for ever, whatever it
     /// answers to DELE (Gmail), or our copy may be incomplete.
     pub is_undeletable: bool,
@@ -120,6 +122,13 @@ impl KnownMessages {
         behind[..count].iter().map(|(_, known)| known)
     }
 
+    /// All known messages with their unique-ids, in the order of these.
+    pub fn rows(&self) -> impl Iterator<Item = (&[u8], &Known)> {
+        self.rows
+            .iter()
+            .map(|(span, known)| (self.unique_id(*span), known))
+    }
+
     /// All known messages.
     pub fn iter(&self) -> impl Iterator<Item = &Known> {
         self.rows.iter().map(|(_, known)| known)
@@ -141,6 +150,7 @@ mod tests {
             copy,
             state: State::Seen,
             size: None,
+            is_absent: false,
             is_undeletable: false,
         };
         let mut all = KnownMessages::default();

@@ -9,7 +9,7 @@
 //! [`settle`] (durable, ours, delivered, recorded).
 //!
 //! Below it are services that do not know each other: [`pop3`], [`net`], [`delivery`], [`seen`] (the
-//! database), [`plan`] and [`report`]. They share [`custody`] (the proofs of taking charge),
+//! database), [`plan`], [`attendance`] and [`report`]. They share [`custody`] (the proofs of taking charge),
 //! [`headers`], [`known`] and [`policy`], and all use the leaves: [`digest`], [`exit`],
 //! [`interrupt`], [`limits`], [`maildrop`], [`moment`], [`secret`] and [`text`]. Every module uses
 //! only what is below it; `tests/it/layers.rs` is the law.
@@ -29,6 +29,7 @@
 //! 5034 and 4616 (SASL, PLAIN), 8314 (TLS from the first octet), 2384 (POP URLs); the Maildir rules of
 //! qmail; sysexits(3).
 
+pub mod attendance;
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -33,6 +33,9 @@ pub const MESSAGE_NUMBER: u32 = i32::MAX as u32;
 /// listing can be added up.
 pub const CLAIMED_SIZE: u64 = 1 << 40;
 
+/// The most sessions of one run with a server that shows its mail in parts.
+pub const SESSIONS: usize = 100;
+
 /// The longest message that is received, in octets, whatever was claimed: beyond it the server
 /// will never stop.
 pub const MESSAGE: u64 = 4 << 30;

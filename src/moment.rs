@@ -23,6 +23,11 @@ impl Moment {
         Self(self.0.saturating_add_unsigned(time.as_secs()))
     }
 
+    /// So much earlier.
+    pub fn before(self, time: Duration) -> Self {
+        Self(self.0.saturating_sub_unsigned(time.as_secs()))
+    }
+
     /// How long ago `earlier` was; `None` if it lies ahead (the clock was set back).
     pub fn since(self, earlier: Self) -> Option<Duration> {
         let seconds = self.0.checked_sub(earlier.0)?;

@@ -175,6 +175,11 @@ impl Plan {
         self.fetch.len() + self.compare.len()
     }
 
+    /// How many commands it takes.
+    pub fn commands(&self) -> usize {
+        self.retrievals() + self.delete.len()
+    }
+
     /// Whether there is something to delete as well as something to fetch.
     pub fn asks_for_both(&self) -> bool {
         !self.delete.is_empty() && self.retrievals() > 0
@@ -237,6 +242,7 @@ mod tests {
             copy: 0,
             state: State::Delivered(Moment(NOW.0 - days_ago * DAY)),
             size,
+            is_absent: false,
             is_undeletable: false,
         }
     }

@@ -73,6 +73,11 @@ impl Policy {
         self.max_size.is_some() || self.max_total.is_some()
     }
 
+    /// Whether a run is to end before everything is fetched.
+    pub fn is_bounded(&self) -> bool {
+        self.max_messages.is_some() || self.max_total.is_some()
+    }
+
     /// Whether something that was delivered before may have to go.
     pub fn has_due(&self, known: &KnownMessages, now: Moment) -> bool {
         known.iter().any(|known| self.is_due(known, now))

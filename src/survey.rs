@@ -41,19 +41,22 @@ pub fn survey<S: Read + Write>(
     known: &KnownMessages,
     policy: &Policy,
 ) -> Result<(Listing, Plan), Error> {
-    let now = Moment::now();
-    let is_needed = known.is_empty() || policy.needs_sizes() || policy.has_due(known, now);
-    let sizes = if is_needed {
-        Sizes::Needed
-    } else {
-        Sizes::Needless
-    };
+    let sizes = sizes(known, policy);
     let mut listing = session.list(sizes)?;
-    let plan = plan::plan(&listing, known, policy, now);
-    if !is_needed && !plan.fetch.is_empty() {
+    let plan = plan::plan(&listing, known, policy, Moment::now());
+    if sizes == Sizes::Needless && !plan.fetch.is_empty() {
         session.add_sizes(&mut listing)?;
     }
     Ok((listing, plan))
+}
+
+/// Whether sizes decide something before anything is fetched.
+pub fn sizes(known: &KnownMessages, policy: &Policy) -> Sizes {
+    if known.is_empty() || policy.needs_sizes() || policy.has_due(known, Moment::now()) {
+        Sizes::Needed
+    } else {
+        Sizes::Needless
+    }
 }
 
 /// Tells what a poll would do, without doing it.

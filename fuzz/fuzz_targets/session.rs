@@ -8,7 +8,9 @@ use std::io::{self, Read, Write};
 use std::vec;
 
 use libfuzzer_sys::fuzz_target;
-use mailpull::pop3::{Authorization, Error, HeaderOf, Retrieved, Sizes};
+use mailpull::pop3::{
+    Acquaintance, Authorization, Error, HeaderOf, Opening, Retrieved, Sizes,
+};
 use mailpull::secret::Secret;
 
 fuzz_target!(|input: &[u8]| {
@@ -25,10 +27,19 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
+/// What an earlier session learned, or nothing.
+fn opening(login: u8) -> Opening {
+    let text = "SASL PLAIN,PIPELINING\nPIPELINING";
+    Opening {
+        acquaintance: Acquaintance::parse(text).filter(|_| login >= 128),
+        ..Opening::default()
+    }
+}
+
 /// Does all that a poll does; returns how many octets of messages came.
 fn converse(server: Server<'_>, login: u8) -> Result<usize, Error> {
     let password = Secret::new(b"open sesame".to_vec()).expect("it can be sent");
-    let mut session = Authorization::open(server, None)?;
+    let mut session = Authorization::open(server, &opening(login), None)?;
     session.capabilities()?;
     let mut session = match login % 3 {
         0 => session.login_apop("joe", &password)?,

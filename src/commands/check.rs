@@ -5,6 +5,7 @@ use crate::cli;
 use crate::config::{self, Account, Overrides};
 use crate::exit::Exit;
 use crate::policy::Policy;
+use crate::pop3::Opening;
 use crate::report::Event;
 use crate::seen::StateFolder;
 use crate::survey;
@@ -23,7 +24,9 @@ pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Resu
         }
         match check(account, &folder, setting) {
             Ok(messages) => new += messages,
-            Err(error) => exit = exit.max(setting.tell_failure(account, &error)),
+            Err(error) => {
+                exit = exit.max(setting.tell_failure(setting.desk(&account.name), &error))
+            }
         }
     }
     Ok(match (exit, new) {
@@ -34,7 +37,7 @@ pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Resu
 
 fn check(account: &Account, folder: &StateFolder, setting: &Setting<'_>) -> anyhow::Result<usize> {
     let known = setting.open_ledger(account, folder)?.known()?;
-    let mut session = setting.connector(account)()?;
+    let mut session = setting.connector(account)(&Opening::default())?;
     // The limits bound a run, not what waits.
     let (listing, plan) = survey::survey(&mut session, &known, &Policy::default())?;
     // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.

@@ -6,8 +6,9 @@ use crate::config::{self, Account, Overrides};
 use crate::delivery::{Destination, Maildir, Mda, Target};
 use crate::engine::{Orders, Poll};
 use crate::exit::Exit;
-use crate::report::{Event, Summary};
-use crate::seen::StateFolder;
+use crate::pop3::Opening;
+use crate::report::{Desk, Event, Summary};
+use crate::seen::{Ledger, RunEnd, StateFolder};
 use crate::survey;
 
 /// Fetches. An account that fails does not keep the others waiting.
@@ -22,84 +23,103 @@ pub(super) fn run(arguments: &cli::Fetch, setting: &Setting<'_>) -> anyhow::Resu
         if setting.interrupt.signal().is_some() {
             break;
         }
-        let mut summary = Summary::default();
-        let fetched = if flags.dry_run {
-            rehearse(account, &folder, setting, &mut summary)
-        } else {
-            fetch(account, &folder, setting, &mut summary)
+        let visit = Visit {
+            account,
+            folder: &folder,
+            setting,
+            desk: setting.desk(&account.name),
+            is_dry: flags.dry_run,
         };
-        if let Err(error) = fetched {
-            summary.exit = summary.exit.max(setting.tell_failure(account, &error));
-        }
-        setting.desk(&account.name).tell(Event::Finished(&summary));
-        exit = exit.max(summary.exit);
+        exit = exit.max(visit.make());
     }
     Ok(exit)
 }
 
-fn fetch(
-    account: &Account,
-    folder: &StateFolder,
-    setting: &Setting<'_>,
-    summary: &mut Summary,
-) -> anyhow::Result<()> {
-    let mut ledger = setting.open_ledger(account, folder)?;
-    let _lock = ledger.lock()?;
-    let target = open_target(account, folder, ledger.tag(), setting)?;
-    let orders = Orders {
-        policy: account.policy.clone(),
-        configured_keep: account.configured_keep,
-        may_delete_many: account.delete_was_asked,
-    };
-    let poll = Poll {
-        orders: &orders,
-        ledger: &mut ledger,
-        target: &*target,
-        desk: setting.desk(&account.name),
-        interrupt: &setting.interrupt,
-    };
-    Ok(poll.run(summary, setting.connector(account))?)
+/// One account's turn.
+struct Visit<'a> {
+    account: &'a Account,
+    folder: &'a StateFolder,
+    setting: &'a Setting<'a>,
+    desk: Desk<'a>,
+    is_dry: bool,
 }
 
-fn open_target(
-    account: &Account,
-    folder: &StateFolder,
-    tag: &str,
-    setting: &Setting<'_>,
-) -> anyhow::Result<Box<dyn Target>> {
-    Ok(match account.require_destination()? {
-        Destination::Maildir(path) => Box::new(Maildir::open(path, tag)?),
-        Destination::Mda(options) => {
-            let interrupt = setting.interrupt.clone();
-            Box::new(Mda::open(options.clone(), &folder.spool(), tag, interrupt)?)
+impl Visit<'_> {
+    /// Does it and tells how it ended.
+    fn make(mut self) -> Exit {
+        let mut summary = Summary::default();
+        let ledger = self.setting.open_ledger(self.account, self.folder);
+        let ended = ledger.and_then(|ledger| {
+            if ledger.last_run()?.failures + 1 < self.account.report_after {
+                self.desk = self.desk.patient();
+            }
+            match self.is_dry {
+                false => self.fetch(ledger, &mut summary),
+                true => self.rehearse(ledger, &mut summary),
+            }
+        });
+        if let Err(error) = ended {
+            let exit = self.setting.tell_failure(self.desk, &error);
+            summary.exit = summary.exit.max(exit);
         }
-    })
-}
-
-/// `--dry-run`: says what a run would do. Changes nothing here and nothing on the server.
-fn rehearse(
-    account: &Account,
-    folder: &StateFolder,
-    setting: &Setting<'_>,
-    summary: &mut Summary,
-) -> anyhow::Result<()> {
-    let ledger = setting.open_ledger(account, folder)?;
-    let known = ledger.known()?;
-    let mut session = setting.connector(account)()?;
-    let (listing, mut plan) = survey::survey(&mut session, &known, &account.policy)?;
-    let desk = setting.desk(&account.name);
-    if !account.delete_was_asked {
-        let last = ledger.last_keep()?;
-        let held = plan.hold_surprising_deletions(last.as_deref(), account.configured_keep);
-        if held > 0 {
-            desk.tell(Event::Warning(&format_args!(
-                "keep has changed, and {held} messages would stay until you say: mailpull fetch \
-                 --delete"
-            )));
-        }
+        self.desk.tell(Event::Finished(&summary));
+        summary.exit
     }
-    *summary = survey::rehearse(&listing, &plan, account.policy.keep, desk);
-    // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.
-    session.quit();
-    Ok(())
+
+    fn fetch(&self, mut ledger: Ledger, summary: &mut Summary) -> anyhow::Result<()> {
+        let _lock = match ledger.lock() {
+            Ok(lock) => lock,
+            Err(error) => {
+                ledger.end_run(&RunEnd::without_session(error.exit()))?;
+                return Err(error.into());
+            }
+        };
+        let target = self.open_target(ledger.tag())?;
+        let orders = Orders {
+            policy: self.account.policy.clone(),
+            configured_keep: self.account.configured_keep,
+            may_delete_many: self.account.delete_was_asked,
+        };
+        let poll = Poll {
+            orders: &orders,
+            ledger: &mut ledger,
+            target: &*target,
+            desk: self.desk,
+            interrupt: &self.setting.interrupt,
+        };
+        Ok(poll.run(summary, self.setting.connector(self.account))?)
+    }
+
+    fn open_target(&self, tag: &str) -> anyhow::Result<Box<dyn Target>> {
+        Ok(match self.account.require_destination()? {
+            Destination::Maildir(path) => Box::new(Maildir::open(path, tag)?),
+            Destination::Mda(options) => {
+                let (options, spool) = (options.clone(), self.folder.spool());
+                let interrupt = self.setting.interrupt.clone();
+                Box::new(Mda::open(options, &spool, tag, interrupt)?)
+            }
+        })
+    }
+
+    /// `--dry-run`: says what a run would do. Changes nothing here and nothing on the server.
+    fn rehearse(&self, ledger: Ledger, summary: &mut Summary) -> anyhow::Result<()> {
+        let Self { account, desk, .. } = *self;
+        let known = ledger.known()?;
+        let mut session = self.setting.connector(account)(&Opening::default())?;
+        let (listing, mut plan) = survey::survey(&mut session, &known, &account.policy)?;
+        if !account.delete_was_asked {
+            let last = ledger.last_run()?.keep;
+            let held = plan.hold_surprising_deletions(last.as_deref(), account.configured_keep);
+            if held > 0 {
+                desk.tell(Event::Warning(&format_args!(
+                    "keep has changed, and {held} messages would stay until you say: mailpull \
+                     fetch --delete"
+                )));
+            }
+        }
+        *summary = survey::rehearse(&listing, &plan, account.policy.keep, desk);
+        // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.
+        session.quit();
+        Ok(())
+    }
 }

@@ -13,8 +13,8 @@ use crate::engine;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::net::Stream;
-use crate::pop3::{Direction, Trace, Transaction};
-use crate::report::plain::{Color, Summaries, Verbosity};
+use crate::pop3::{Direction, Opening, Trace, Transaction};
+use crate::report::plain::{Audience, Color, Verbosity};
 use crate::report::{Desk, Event, Json, Plain, Reporter, Terminal};
 use crate::secret::Secret;
 use crate::seen::{Error as SeenError, Ledger, StateFolder};
@@ -114,9 +114,9 @@ impl Setting<'_> {
     fn connector<'a>(
         &'a self,
         account: &'a Account,
-    ) -> impl FnMut() -> Result<Transaction<Stream>, Failure> + 'a {
+    ) -> impl FnMut(&Opening) -> Result<Transaction<Stream>, Failure> + 'a {
         let mut password = None;
-        move || {
+        move |opening| {
             let password = match &password {
                 Some(password) => password,
                 None => password.insert(self.obtain_password(account)?),
@@ -124,12 +124,13 @@ impl Setting<'_> {
             let endpoint = &account.dial.net.endpoint;
             let desk = self.desk(&account.name);
             desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
-            dial::dial(
-                &account.dial,
+            dial::Call {
+                options: &account.dial,
                 password,
-                self.trace(account),
-                &self.interrupt,
-            )
+                trace: &|| self.trace(account),
+                interrupt: &self.interrupt,
+            }
+            .make(opening)
             .map_err(|error| Failure::new(&error, error.exit()))
         }
     }
@@ -156,12 +157,12 @@ impl Setting<'_> {
     }
 
     /// Tells why an account failed, unless the user broke it off, and what status that is.
-    fn tell_failure(&self, account: &Account, error: &anyhow::Error) -> Exit {
+    fn tell_failure(&self, desk: Desk<'_>, error: &anyhow::Error) -> Exit {
         if let Some(signal) = self.interrupt.signal() {
             return Exit::Signal(signal);
         }
         let exit = status(error);
-        self.desk(&account.name).tell(Event::Problem(&error, exit));
+        desk.tell(Event::Problem(&error, exit));
         exit
     }
 }
@@ -188,12 +189,12 @@ fn reporter(global: &Global, verbosity: Verbosity) -> SharedReporter {
     } else {
         Color::None
     };
-    let summaries = if on_terminal {
-        Summaries::Shown
+    let audience = if on_terminal {
+        Audience::Terminal
     } else {
-        Summaries::Hidden
+        Audience::Anyone
     };
-    let plain = Plain::new(verbosity, summaries, color);
+    let plain = Plain::new(verbosity, audience, color);
     // The lines of a conversation, or JSON on the same terminal, and a bar would tear each other.
     let is_calm = matches!(verbosity, Verbosity::Normal | Verbosity::Verbose)
         && !(global.json && io::stdout().is_terminal());

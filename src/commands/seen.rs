@@ -9,6 +9,7 @@ use crate::config::{self, Account, Overrides};
 use crate::exit::{Exit, Failure};
 use crate::known::State;
 use crate::policy::Policy;
+use crate::pop3::Opening;
 use crate::rematch::Rematch;
 use crate::report::{Octets, json};
 use crate::seen::{Entry, Ledger, Verdict};
@@ -130,7 +131,7 @@ fn check(setting: &Setting<'_>) -> anyhow::Result<Exit> {
 fn catch_up(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     let (account, mut ledger) = open(name, setting)?;
     let _lock = ledger.lock()?;
-    let mut session = setting.connector(&account)()?;
+    let mut session = setting.connector(&account)(&Opening::default())?;
     let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
     session.quit();
     let new = plan.fetch.iter();
@@ -144,7 +145,7 @@ fn catch_up(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
 fn rematch_account(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     let (account, mut ledger) = open(name, setting)?;
     let _lock = ledger.lock()?;
-    let mut session = setting.connector(&account)()?;
+    let mut session = setting.connector(&account)(&Opening::default())?;
     let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
     let rematch = Rematch {
         listing: &listing,

@@ -38,6 +38,8 @@ pub struct Account {
     pub policy: Policy,
     /// What `keep` is without the flags of this run.
     pub configured_keep: Keep,
+    /// A temporary error is worth a word when so many runs in a row have failed.
+    pub report_after: u64,
     /// Whether a flag of this run asked to delete what is delivered.
     pub delete_was_asked: bool,
     origin: Origin,
@@ -134,6 +136,7 @@ impl Draft<'_> {
             secret_variables: self.secret_variables,
             policy: policy(&settings),
             configured_keep,
+            report_after: value_or(&settings.report_after, REPORT_AFTER),
             delete_was_asked: asked == Some(Keep::Never),
             origin: self.origin,
         })
@@ -195,6 +198,8 @@ fn policy(settings: &Settings) -> Policy {
 }
 
 const MDA_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+const REPORT_AFTER: u64 = 3;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,6 +246,7 @@ mod tests {
         assert!(matches!(account.password, Source::Ask));
         assert_eq!(account.policy, Policy::default());
         assert_eq!(account.configured_keep, Keep::Always);
+        assert_eq!(account.report_after, 3);
         assert!(!account.delete_was_asked);
     }
 

@@ -30,6 +30,7 @@ pub(super) struct Settings {
     pub(super) order: Slot<Order>,
     pub(super) password: Slot<Source>,
     pub(super) port: Slot<u16>,
+    pub(super) report_after: Slot<u64>,
     pub(super) security: Slot<Security>,
     pub(super) server: Slot<Host>,
     pub(super) target: Slot<Target>,
@@ -104,6 +105,7 @@ impl Settings {
             order: self.order.or(below.order),
             password: self.password.or(below.password),
             port: self.port.or(port_below),
+            report_after: self.report_after.or(below.report_after),
             security: self.security.or(below.security),
             server: self.server.or(below.server),
             target: self.target.or(below.target),
@@ -253,6 +255,7 @@ const KEYS: &[(&str, Set)] = &[
     ("max-size", |s, e| e.put(&mut s.max_size, value::size)),
     ("max-total", |s, e| e.put(&mut s.max_total, value::size)),
     ("order", |s, e| e.put(&mut s.order, readers::order)),
+    ("report-after", |s, e| e.put(&mut s.report_after, value::count)),
 ];
 
 const LATER_KEYS: &[&str] = &[
@@ -268,7 +271,6 @@ const LATER_KEYS: &[&str] = &[
     "pre-command",
     "proxy",
     "received-header",
-    "report-after",
     "rules",
     "smtp",
     "source-address",

@@ -79,7 +79,7 @@ pub(super) fn boolean(value: Value) -> Result<bool, Wrong> {
 pub(super) fn count(value: Value) -> Result<u64, Wrong> {
     match value {
         Value::Integer(number @ 1..) => Ok(number.unsigned_abs()),
-        Value::Integer(_) => Err("must be at least 1; without it there is no limit".into()),
+        Value::Integer(_) => Err("must be at least 1".into()),
         other => Err(other.instead_of("a number")),
     }
 }

@@ -18,6 +18,12 @@ pub enum Error {
     /// A signal asked the run to end.
     #[error("interrupted")]
     Interrupted,
+    /// The server lost its step while commands were sent ahead.
+    #[error(
+        "{0}; it announces PIPELINING, but may not be able to keep step: from now on it is asked for \
+         one thing at a time"
+    )]
+    LostStep(Box<Error>),
     /// The session failed.
     #[error("{doing}: {source}")]
     Pop3 {
@@ -72,7 +78,7 @@ impl Error {
             Self::Connect(failure) => failure.exit,
             Self::Receive(source) => source.exit(),
             Self::Unconfirmed(source) if source.is_out_of_step() => source.exit(),
-            Self::Interrupted | Self::Unconfirmed(_) => Exit::Temporary,
+            Self::Interrupted | Self::LostStep(_) | Self::Unconfirmed(_) => Exit::Temporary,
             Self::Pop3 { source, .. } => source.exit(),
             Self::Seen { source, .. } => source.exit(),
             Self::Settle(source) => source.exit(),

@@ -1,6 +1,8 @@
 //! What a server says it can do (RFC 2449).
 //! Pure; what is not announced here may work all the same.
 
+use std::fmt;
+
 /// The capabilities that mailpull acts on. Before CAPA was answered, none.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Capabilities {
@@ -12,7 +14,42 @@ pub struct Capabilities {
     pub sasl: Vec<String>,
 }
 
+/// The capabilities as they are remembered: in one line, `-` where the server told none.
+impl fmt::Display for Capabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.are_known {
+            return f.write_str(UNKNOWN);
+        }
+        let pipelining = self.pipelining.then_some("PIPELINING");
+        let sasl = (!self.sasl.is_empty()).then(|| format!("SASL {}", self.sasl.join(" ")));
+        let told: Vec<_> = pipelining.into_iter().chain(sasl.as_deref()).collect();
+        f.write_str(&told.join(","))
+    }
+}
+
+const UNKNOWN: &str = "-";
+
 impl Capabilities {
+    /// Those of a server that answers CAPA, before its first line is read.
+    pub fn announced() -> Self {
+        Self {
+            are_known: true,
+            ..Self::default()
+        }
+    }
+
+    /// Reads what was remembered.
+    pub fn parse(line: &str) -> Self {
+        if line == UNKNOWN {
+            return Self::default();
+        }
+        let mut capabilities = Self::announced();
+        for told in line.split(',') {
+            capabilities.add(told.as_bytes());
+        }
+        capabilities
+    }
+
     /// Takes one line of the answer. Unknown capabilities are ignored, as RFC 2449 demands; case
     /// does not matter (fetchmail 6.4.22).
     pub fn add(&mut self, line: &[u8]) {
@@ -20,7 +57,9 @@ impl Capabilities {
         let mut words = line.split_ascii_whitespace();
         match words.next() {
             Some("PIPELINING") => self.pipelining = true,
-            Some("SASL") => self.sasl.extend(words.map(str::to_owned)),
+            Some("SASL") => self
+                .sasl
+                .extend(words.filter(is_mechanism).map(str::to_owned)),
             _ => {}
         }
     }
@@ -29,6 +68,12 @@ impl Capabilities {
     pub fn offers(&self, mechanism: &str) -> bool {
         self.sasl.iter().any(|offered| offered == mechanism)
     }
+}
+
+/// Whether a word can be a mechanism's name (RFC 4422 section 3.1).
+fn is_mechanism(word: &&str) -> bool {
+    let is_part = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+    word.len() <= 20 && word.bytes().all(is_part)
 }
 
 #[cfg(test)]

@@ -8,19 +8,25 @@ use crate::interrupt::is_interrupt;
 use crate::maildrop::BadListing;
 use crate::text::ServerText;
 
+use reply::Status;
+
+pub mod acquaintance;
 pub mod auth;
+pub mod authorization;
 pub mod capabilities;
 pub mod command;
 pub mod pipeline;
 pub mod reply;
-pub mod session;
+pub mod transaction;
 pub mod unstuff;
 pub mod wire;
 
+pub use acquaintance::{Acquaintance, Opening, Pace};
+pub use authorization::Authorization;
 pub use capabilities::Capabilities;
 pub use pipeline::{Ask, HeaderOf, Pipeline, Retrieved};
 pub use reply::{Refusal, ResponseCode};
-pub use session::{Authorization, Farewell, Sizes, Transaction};
+pub use transaction::{Farewell, Sizes, Transaction};
 pub use wire::{Direction, Trace};
 
 /// Why a session ended or a command did not do what it should.
@@ -34,6 +40,9 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// The server refused a login that rested on what it announced in an earlier session.
+    #[error("the server has changed since the last session")]
+    Changed,
     /// The server closed the connection in the middle of something.
     #[error("waiting for {0}: the server closed the connection")]
     Closed(String),
@@ -97,10 +106,18 @@ impl Error {
         }
     }
 
+    /// A reply that is not the one a command waits for.
+    fn unexpected(command: &'static str, status: Status) -> Self {
+        match status {
+            Status::Negative(refusal) => Self::Refused { command, refusal },
+            Status::Continue(_) | Status::Positive(_) => Self::Desynchronised(command.into()),
+        }
+    }
+
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Closed(_) | Self::Io { .. } => Exit::Temporary,
+            Self::Changed | Self::Closed(_) | Self::Io { .. } => Exit::Temporary,
             Self::Lacks(_) => Exit::Unavailable,
             Self::Refused { refusal, .. } if refusal.is_transient() => Exit::Temporary,
             _ => Exit::Protocol,

@@ -64,6 +64,11 @@ impl Status {
 }
 
 impl Refusal {
+    /// Whether the server says that it is the user or the password (RFC 3206).
+    pub fn is_of_login(&self) -> bool {
+        self.code == Some(ResponseCode::Auth)
+    }
+
     /// Whether another try later may succeed: the code says so, or, without one, the words that
     /// servers use for a locked maildrop or too many logins (fetchmail's list).
     pub fn is_transient(&self) -> bool {

@@ -179,6 +179,14 @@ impl<S: Read + Write> Wire<S> {
         Ok(status)
     }
 
+    /// Reads a reply that has to be positive.
+    pub(super) fn expect_positive(&mut self, name: &'static str) -> Result<(), Error> {
+        match self.reply()? {
+            Status::Positive(_) => Ok(()),
+            status => Err(Error::unexpected(name, status)),
+        }
+    }
+
     fn status(&mut self, waiting_for: &str, line: Vec<u8>) -> Result<Status, Error> {
         let line = self.mask(&line);
         let status = Status::parse(&line);

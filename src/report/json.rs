@@ -72,7 +72,7 @@ fn object(event: Event<'_>) -> Option<Value> {
             "dry_run": summary.is_dry,
             "status": summary.exit.code(),
         }),
-        Event::Problem(what, exit) => json!({
+        Event::Problem(what, exit) | Event::Setback(what, exit) => json!({
             "event": "error", "message": what.to_string(), "status": exit.code(),
         }),
         Event::Warning(what) => json!({ "event": "warning", "message": what.to_string() }),

@@ -47,6 +47,8 @@ pub enum Event<'a> {
     Received(u64),
     /// One more message came, or was refused.
     Retrieved,
+    /// A temporary error that has not come often enough in a row to be worth a word.
+    Setback(&'a dyn Display, Exit),
     /// A line of the conversation (`-vv`), without secrets: who said it, and what.
     Trace(&'static str, &'a dyn Display),
     /// Something that the user should know, although nothing failed.
@@ -111,16 +113,35 @@ pub trait Reporter: Sync {
 pub struct Desk<'a> {
     reporter: &'a dyn Reporter,
     account: &'a str,
+    is_patient: bool,
 }
 
 impl<'a> Desk<'a> {
     /// Speaks for `account`.
     pub fn new(reporter: &'a dyn Reporter, account: &'a str) -> Self {
-        Self { reporter, account }
+        Self {
+            reporter,
+            account,
+            is_patient: false,
+        }
+    }
+
+    /// The same, for an account whose temporary errors are not worth a word yet.
+    pub fn patient(self) -> Self {
+        Self {
+            is_patient: true,
+            ..self
+        }
     }
 
     /// Tells what happened.
     pub fn tell(&self, event: Event<'_>) {
+        let event = match event {
+            Event::Problem(what, Exit::Temporary) if self.is_patient => {
+                Event::Setback(what, Exit::Temporary)
+            }
+            event => event,
+        };
         self.reporter.report(self.account, event);
     }
 }

@@ -24,17 +24,17 @@ pub enum Verbosity {
 #[derive(Debug)]
 pub struct Plain {
     verbosity: Verbosity,
-    summaries: bool,
+    is_watched: bool,
     colored: bool,
 }
 
 impl Plain {
-    /// `summaries`: whether an account that is done gets a line without `-v` too. `colored`:
+    /// `audience`: who reads it. `colored`:
     /// whether the word that begins an error stands out.
-    pub fn new(verbosity: Verbosity, summaries: Summaries, color: Color) -> Self {
+    pub fn new(verbosity: Verbosity, audience: Audience, color: Color) -> Self {
         Self {
             verbosity,
-            summaries: summaries == Summaries::Shown && verbosity > Verbosity::Quiet,
+            is_watched: audience == Audience::Terminal,
             colored: color == Color::Ansi,
         }
     }
@@ -46,6 +46,9 @@ impl Plain {
         let remark = |what: &dyn Display| Some(Line::Remark(told(what)));
         match event {
             Event::Problem(what, _) => Some(Line::Remark(self.complaint(account, what))),
+            Event::Setback(what, exit) if self.is_watched || is_verbose => {
+                self.line(account, Event::Problem(what, exit))
+            }
             Event::Warning(what) if self.verbosity > Verbosity::Quiet => {
                 Some(Line::Remark(complaint("mailpull:", account, what)))
             }
@@ -58,7 +61,7 @@ impl Plain {
             Event::Finished(summary) if summary.is_dry && self.verbosity > Verbosity::Quiet => {
                 Some(Line::Answer(told(summary)))
             }
-            Event::Finished(summary) if self.summaries || is_verbose => remark(summary),
+            Event::Finished(summary) if self.has_summaries() => remark(summary),
             Event::Note(what) if is_verbose => remark(what),
             Event::Delivered(parcel, place) if is_verbose => remark(&format_args!(
                 "delivered {} ({}) from \"{}\": \"{}\" to {}",
@@ -73,6 +76,14 @@ impl Plain {
                 remark(&format_args!("{who}: {line}"))
             }
             _ => None,
+        }
+    }
+
+    fn has_summaries(&self) -> bool {
+        match self.verbosity {
+            Verbosity::Quiet => false,
+            Verbosity::Normal => self.is_watched,
+            Verbosity::Verbose | Verbosity::Trace => true,
         }
     }
 
@@ -113,13 +124,13 @@ impl Line {
     }
 }
 
-/// Whether an account that is done gets a line.
+/// Who reads the lines.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Summaries {
-    /// Only with `-v`.
-    Hidden,
-    /// Always.
-    Shown,
+pub enum Audience {
+    /// Cron, a file, another program: silence is success.
+    Anyone,
+    /// Somebody who looks on: an account that is done gets a line.
+    Terminal,
 }
 
 /// Whether output has colours.
@@ -153,13 +164,13 @@ mod tests {
     use super::*;
     use crate::exit::Exit;
 
-    fn plain(verbosity: Verbosity, summaries: Summaries) -> Plain {
-        Plain::new(verbosity, summaries, Color::None)
+    fn plain(verbosity: Verbosity, audience: Audience) -> Plain {
+        Plain::new(verbosity, audience, Color::None)
     }
 
     #[test]
     fn success_is_silent_without_a_terminal() {
-        let plain = plain(Verbosity::Normal, Summaries::Hidden);
+        let plain = plain(Verbosity::Normal, Audience::Anyone);
         let summary = Summary::default();
         for event in [
             Event::Finished(&summary),
@@ -173,7 +184,7 @@ mod tests {
 
     #[test]
     fn an_error_is_one_line_that_names_the_account() {
-        let plain = plain(Verbosity::Quiet, Summaries::Hidden);
+        let plain = plain(Verbosity::Quiet, Audience::Anyone);
         let problem = Event::Problem(&"connecting: no", Exit::Temporary);
         for (account, line) in [
             ("work", "mailpull: work: connecting: no"),
@@ -186,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_run_that_came_to_nothing_has_no_summary() {
-        let plain = plain(Verbosity::Verbose, Summaries::Shown);
+        let plain = plain(Verbosity::Verbose, Audience::Terminal);
         let failed = Summary {
             exit: Exit::Temporary,
             ..Summary::default()
@@ -199,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_dry_run_answers_on_standard_output_only() {
-        let plain = plain(Verbosity::Normal, Summaries::Shown);
+        let plain = plain(Verbosity::Normal, Audience::Terminal);
         let summary = Summary {
             delivered: 2,
             is_dry: true,

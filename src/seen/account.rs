@@ -1,13 +1,22 @@
 //! An account's own row: who it is, how its last run and its last session ended.
 //! Knows nothing of its messages.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{Error, Ledger};
 use crate::digest::Digest;
 use crate::exit::Exit;
 use crate::maildrop::AccountKey;
 use crate::moment::Moment;
+
+/// How long a message is remembered that the server lists no more: some come back, from a backup
+/// or because the server could not make a list for a while.
+const REMEMBERED_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// How long a server that lost its step is asked for one thing at a time.
+const STEP_IS_LOST_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl Ledger {
     /// Where the account was fetched from by its last run (`user@server`), if that is elsewhere.
@@ -20,46 +29,75 @@ impl Ledger {
         self.owner.former_name.as_deref()
     }
 
-    /// Whether the last session ended without QUIT.
+    /// How the last run ended, and what it left to be known.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn was_cut_off(&self) -> Result<bool, Error> {
+    pub fn last_run(&self) -> Result<LastRun, Error> {
+        let is_elsewhere = self.owner.former_place.is_some();
+        let patience = Moment::now().before(STEP_IS_LOST_FOR);
         self.read(|connection| {
             connection.query_row(
-                "SELECT cut_off FROM account WHERE id = ?1",
+                "SELECT keep, cut_off, failures, acquaintance, lost_step FROM account
+                 WHERE id = ?1",
                 [self.owner.key.0],
-                |row| row.get(0),
+                |row| {
+                    Ok(LastRun {
+                        keep: row.get(0)?,
+                        was_cut_off: row.get(1)?,
+                        failures: row.get::<_, i64>(2)?.cast_unsigned(),
+                        acquaintance: row
+                            .get(3)
+                            .map(|text: Option<String>| text.filter(|_| !is_elsewhere))?,
+                        has_lost_step: !is_elsewhere
+                            && row
+                                .get::<_, Option<i64>>(4)?
+                                .is_some_and(|lost| Moment(lost) > patience),
+                    })
+                },
             )
         })
     }
 
-    /// The policy of the last run, as [`Self::end_run`] was told.
+    /// Remembers what a session learned of the server, once [`Self::end_run`] writes it down.
+    pub fn note_acquaintance(&mut self, learned: String) {
+        self.owner.learned = Some(learned);
+    }
+
+    /// Remembers that the server could not keep step when commands were sent ahead.
     ///
     /// # Errors
-    /// The database cannot be read.
-    pub fn last_keep(&self) -> Result<Option<String>, Error> {
-        self.read(|connection| {
-            connection.query_row(
-                "SELECT keep FROM account WHERE id = ?1",
-                [self.owner.key.0],
-                |row| row.get(0),
-            )
+    /// Nothing was written.
+    pub fn note_lost_step(&mut self) -> Result<(), Error> {
+        let (key, now) = (self.owner.key.0, Moment::now());
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE account SET lost_step = ?2 WHERE id = ?1",
+                params![key, now.0],
+            )?;
+            Ok(())
         })
     }
 
-    /// Notes how a run ended.
+    /// Notes how a run ended, and after one that ended well forgets what the server has not listed
+    /// for so long that it will not come back.
     ///
     /// # Errors
     /// Nothing was written.
     pub fn end_run(&mut self, end: &RunEnd) -> Result<(), Error> {
         let key = self.owner.key.0;
-        let Owner { server, user, .. } = self.owner.clone();
+        let Owner {
+            server,
+            user,
+            learned,
+            ..
+        } = self.owner.clone();
         self.write(|transaction| {
             transaction.execute(
                 "UPDATE account SET server = ?6, user = ?7, last_run = ?2, last_status = ?3,
                      keep = coalesce(?4, keep), cut_off = coalesce(?5, cut_off),
-                     failures = CASE ?3 WHEN 0 THEN 0 ELSE failures + 1 END
+                     failures = CASE ?3 WHEN 0 THEN 0 ELSE failures + 1 END,
+                     acquaintance = CASE ?8 WHEN 0 THEN coalesce(?9, acquaintance) END
                  WHERE id = ?1",
                 params![
                     key,
@@ -69,11 +107,35 @@ impl Ledger {
                     end.was_cut_off,
                     server,
                     user,
+                    end.was_surprised,
+                    learned,
                 ],
             )?;
+            if end.was_cut_off == Some(false) {
+                forget_vanished(transaction, key)?;
+            }
             Ok(())
         })
     }
+}
+
+fn forget_vanished(transaction: &Transaction<'_>, key: i64) -> rusqlite::Result<()> {
+    let before = Moment::now().before(REMEMBERED_FOR);
+    for table in ["delivery", "notice"] {
+        transaction.execute(
+            &format!(
+                "DELETE FROM {table} WHERE account = ?1 AND (unique_id, copy) IN
+                     (SELECT unique_id, copy FROM seen
+                      WHERE account = ?1 AND vanished < ?2 AND state <> 1)"
+            ),
+            params![key, before.0],
+        )?;
+    }
+    transaction.execute(
+        "DELETE FROM seen WHERE account = ?1 AND vanished < ?2 AND state <> 1",
+        params![key, before.0],
+    )?;
+    Ok(())
 }
 
 /// How a run ended.
@@ -85,6 +147,35 @@ pub struct RunEnd {
     pub keep: Option<String>,
     /// Whether its session ended without QUIT; `None`: there was none.
     pub was_cut_off: Option<bool>,
+    /// Whether what was remembered of the server may be why it failed.
+    pub was_surprised: bool,
+}
+
+/// What the runs until now left to be known.
+#[derive(Clone, Debug, Default)]
+pub struct LastRun {
+    /// The policy that was followed last.
+    pub keep: Option<String>,
+    /// Whether the last session ended without QUIT.
+    pub was_cut_off: bool,
+    /// How many runs in a row have failed.
+    pub failures: u64,
+    /// What sessions learned of the server, as [`Ledger::note_acquaintance`] was told.
+    pub acquaintance: Option<String>,
+    /// Whether the server could not keep step lately when commands were sent ahead.
+    pub has_lost_step: bool,
+}
+
+impl RunEnd {
+    /// The end of a run that came to no session.
+    pub fn without_session(exit: Exit) -> Self {
+        Self {
+            exit,
+            keep: None,
+            was_cut_off: None,
+            was_surprised: false,
+        }
+    }
 }
 
 /// Whose rows they are.
@@ -95,6 +186,8 @@ pub(super) struct Owner {
     pub(super) tag: String,
     pub(super) server: String,
     pub(super) user: String,
+    /// What this run learned of the server.
+    learned: Option<String>,
     /// The name by which it was known until now.
     pub(super) former_name: Option<String>,
     /// Where it was fetched from, if that has changed.
@@ -124,6 +217,7 @@ pub(super) fn find(
         tag,
         server: server.to_owned(),
         user: user.to_owned(),
+        learned: None,
         former_name: None,
         former_place: None,
     };

@@ -6,7 +6,7 @@ use rusqlite::params;
 use super::ledger::state;
 use super::{Error, Ledger};
 use crate::known::State;
-use crate::maildrop::{Message, UniqueId};
+use crate::maildrop::{Identity, Message, UniqueId};
 use crate::moment::Moment;
 
 /// One known message.
@@ -103,6 +103,27 @@ impl Ledger {
                 ])?;
             }
             Ok(marked)
+        })
+    }
+
+    /// Notes which messages the server lists no more, and which it lists again.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn note_attendance(&mut self, left: &[Identity], back: &[Identity]) -> Result<(), Error> {
+        let key = self.owner.key.0;
+        let changes = [(left, Some(Moment::now().0)), (back, None)];
+        self.write(|transaction| {
+            let mut note = transaction.prepare(
+                "UPDATE seen SET vanished = ?4
+                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+            )?;
+            for (identities, vanished) in changes {
+                for Identity { unique_id, copy } in identities {
+                    note.execute(params![key, unique_id.as_octets(), copy, vanished])?;
+                }
+            }
+            Ok(())
         })
     }
 

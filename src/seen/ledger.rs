@@ -64,7 +64,8 @@ impl Ledger {
         self.read(|connection| {
             let mut known = KnownMessages::default();
             let mut rows = connection.prepare(
-                "SELECT unique_id, copy, state, size, delivered, undeletable, next_try FROM seen
+                "SELECT unique_id, copy, state, size, delivered, undeletable, next_try, vanished
+                 FROM seen
                  WHERE account = ?1 ORDER BY unique_id, copy",
             )?;
             let mut rows = rows.query([self.owner.key.0])?;
@@ -73,6 +74,7 @@ impl Ledger {
                     copy: row.get(1)?,
                     state: state(row.get(2)?, row.get(4)?, row.get(6)?),
                     size: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
+                    is_absent: row.get::<_, Option<i64>>(7)?.is_some(),
                     is_undeletable: row.get(5)?,
                 };
                 known.push(row.get_ref(0)?.as_blob()?, facts);
@@ -229,7 +231,7 @@ impl Ledger {
         let (key, now) = (self.owner.key.0, Moment::now());
         self.write(|transaction| {
             let mut seen = transaction.prepare(
-                "UPDATE seen SET state = 3, gone = ?4
+                "UPDATE seen SET state = 3, gone = ?4, vanished = ?4
                  WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
             )?;
             let mut delivery = transaction.prepare(

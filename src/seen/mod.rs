@@ -17,7 +17,7 @@ pub mod ledger;
 pub mod lock;
 mod schema;
 
-pub use account::RunEnd;
+pub use account::{LastRun, RunEnd};
 pub use census::{Entry, Verdict};
 pub use history::History;
 pub use identity::Match;

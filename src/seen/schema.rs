@@ -31,7 +31,8 @@ CREATE TABLE account (
     last_status  INTEGER,
     failures     INTEGER NOT NULL DEFAULT 0,-- runs in a row that failed
     cut_off      INTEGER NOT NULL DEFAULT 0,-- the last session did not end with QUIT
-    capabilities TEXT                       -- learned in the last session
+    acquaintance TEXT,                      -- what its sessions learned of the server
+    lost_step    INTEGER                    -- when the server could not keep step with pipelining
 ) STRICT;
 
 CREATE TABLE seen (
@@ -43,7 +44,8 @@ CREATE TABLE seen (
     size        INTEGER,                    -- as the first scan listing said
     listed      INTEGER NOT NULL,           -- first listed
     delivered   INTEGER,
-    gone        INTEGER,
+    gone        INTEGER,                    -- deleted from the server by us
+    vanished    INTEGER,                    -- when a listing was first without it
     attempts    INTEGER NOT NULL DEFAULT 0, -- that failed, in a row
     next_try    INTEGER NOT NULL DEFAULT 0, -- not before
     handed_over INTEGER NOT NULL DEFAULT 0, -- an MDA has it, or had it when we died
@@ -52,6 +54,7 @@ CREATE TABLE seen (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX seen_staged ON seen (account) WHERE state = 1;
+CREATE INDEX seen_vanished ON seen (account, vanished) WHERE vanished IS NOT NULL;
 
 CREATE TABLE delivery (
     id            INTEGER PRIMARY KEY,

@@ -606,7 +606,7 @@ fn a_server_without_tls_where_tls_begins_is_told_what_it_needs() {
 #[test]
 fn a_server_that_goes_away_is_one_line_and_75() {
     let sandbox = Sandbox::new();
-    let server = Script::new("S: +OK hello\n C: CAPA\n close").serve();
+    let server = Script::new("S: +OK hello\n C: CAPA\n S: -ERR\n C: USER joe\n close").serve();
     sandbox.account("work", server.address(), "");
     let outcome = sandbox.mailpull(["fetch"]).run();
     outcome

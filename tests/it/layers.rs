@@ -38,6 +38,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("rematch", &[&["plan", "pop3", "seen"], SHARED, LEAVES]),
     ("settle", &[&["delivery", "report", "seen"], SHARED, LEAVES]),
     // The services do not know each other; they meet in the engine.
+    ("attendance", &[SHARED, LEAVES]),
     ("delivery", &[SHARED, LEAVES]),
     ("net", &[SHARED, LEAVES]),
     ("plan", &[SHARED, LEAVES]),
@@ -60,7 +61,15 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
 const MIDDLE: &[&str] = &["config", "dial", "engine"];
 // Steps of the engine's story, told where they have room.
 const STEPS: &[&str] = &["receive", "rematch", "settle", "survey"];
-const SERVICES: &[&str] = &["delivery", "net", "plan", "pop3", "report", "seen"];
+const SERVICES: &[&str] = &[
+    "attendance",
+    "delivery",
+    "net",
+    "plan",
+    "pop3",
+    "report",
+    "seen",
+];
 const SHARED: &[&str] = &["custody", "headers", "known", "policy"];
 const LEAVES: &[&str] = &[
     "digest",

@@ -1,12 +1,14 @@
 //! The integration tests: one binary, so that it is linked once.
 //! They know the program by its command line, the servers it talks to and the files it leaves.
 
+mod acquaintance;
 mod choosing;
 mod cli;
 mod config;
 mod conversation;
 mod crash;
 mod cuts;
+mod damping;
 mod deletion;
 mod disk;
 mod dovecot;
@@ -19,6 +21,7 @@ mod login;
 mod mda;
 mod memory;
 mod network;
+mod parts;
 mod permissions;
 mod pipelining;
 mod power;

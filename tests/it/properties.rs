@@ -211,6 +211,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
             copy,
             state,
             size,
+            is_absent: !flag,
             is_undeletable: flag,
         });
     vec((select(vec!["a", "ab", "b", "x"]), known), 0..8).prop_map(|rows| {
@@ -339,6 +340,7 @@ proptest! {
                 copy: pick.copy,
                 state: State::Delivered(NOW),
                 size: None,
+                is_absent: false,
                 is_undeletable: false,
             };
             (listing.unique_id(pick.position), row)

@@ -73,7 +73,8 @@ impl Sandbox {
         let database = Connection::open(self.state().join("seen.db"));
         let aged = database.and_then(|database| {
             database.execute(
-                "UPDATE seen SET delivered = delivered - ?1, next_try = next_try - ?1",
+                "UPDATE seen SET delivered = delivered - ?1, next_try = next_try - ?1,
+                     vanished = vanished - ?1",
                 [time.as_secs().cast_signed()],
             )
         });
@@ -186,6 +187,10 @@ impl Sandbox {
         writeln!(toml, "[accounts.{name}]").expect("a string takes every write");
         for (key, value) in ours.iter().filter(|(key, _)| !is_replaced(key, extra)) {
             writeln!(toml, "{key} = {value:?}").expect("a string takes every write");
+        }
+        if !is_replaced("report-after", extra) {
+            // Tests want to see every error.
+            writeln!(toml, "report-after = 1").expect("a string takes every write");
         }
         writeln!(toml, "{extra}").expect("a string takes every write");
         self.config(&toml)
@@ -338,7 +343,7 @@ mod tests {
         assert_eq!(
             written,
             "[accounts.work]\nserver = \"127.0.0.1:110\"\nsecurity = \"none\"\nuser = \"joe\"\n\
-             mda = 'cat'\npassword-env = 'P'\n"
+             report-after = 1\nmda = 'cat'\npassword-env = 'P'\n"
         );
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Behaviour {
     pub(crate) greeting: String,
     /// What LIST says of the size of a unique-id when it does not tell the truth.
     pub(crate) lies: HashMap<Vec<u8>, String>,
+    /// How many messages it lists at most; those that were retrieved are hidden after QUIT (Gmail).
+    pub(crate) part: Option<usize>,
     /// Whether CAPA says PIPELINING. It is understood in any case.
     pub(crate) pipelining: bool,
     /// Whether QUIT in TRANSACTION is answered by `-ERR`, and nothing is deleted.
@@ -57,6 +59,7 @@ impl Default for Behaviour {
             cuts: Vec::new(),
             greeting: "+OK model server ready".to_owned(),
             lies: HashMap::new(),
+            part: None,
             pipelining: true,
             refuses_update: false,
             refused: Vec::new(),

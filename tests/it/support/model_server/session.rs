@@ -34,6 +34,7 @@ enum State {
     Transaction {
         deleted: BTreeSet<usize>,
         listed: Vec<Arc<Message>>,
+        retrieved: HashSet<usize>,
     },
 }
 
@@ -195,9 +196,16 @@ impl<'a> Session<'a> {
         }
         self.state = State::Transaction {
             deleted: BTreeSet::new(),
-            listed: lock(&self.shared.maildrop).clone(),
+            listed: self.shown(),
+            retrieved: HashSet::new(),
         };
         self.say("+OK logged in")
+    }
+
+    fn shown(&self) -> Vec<Arc<Message>> {
+        let part = self.behaviour.part.unwrap_or(usize::MAX);
+        let maildrop = lock(&self.shared.maildrop);
+        maildrop.iter().take(part).cloned().collect()
     }
 
     /// Answers LIST or UIDL, with or without a message-number.
@@ -232,7 +240,7 @@ impl<'a> Session<'a> {
     }
 
     fn retrieve(&mut self, number: &str, lines: Option<usize>) -> io::Result<()> {
-        let Some((_, message)) = self.find(number) else {
+        let Some((number, message)) = self.find(number) else {
             return self.say("-ERR no such message");
         };
         if self.behaviour.refused.contains(&message.unique_id) {
@@ -243,6 +251,9 @@ impl<'a> Session<'a> {
         match lines {
             Some(lines) => self.send(&byte_stuffed(top(&message.octets, lines))),
             None => {
+                if let State::Transaction { retrieved, .. } = &mut self.state {
+                    retrieved.insert(number);
+                }
                 let mut log = lock(&self.shared.log);
                 log.retrieved.push(message.unique_id.clone());
                 drop(log);
@@ -269,11 +280,18 @@ impl<'a> Session<'a> {
 
     /// Enters UPDATE: what was marked goes, and only that, also when others deleted meanwhile.
     fn update(&mut self) {
-        let State::Transaction { deleted, listed } = &self.state else {
+        let State::Transaction {
+            deleted,
+            listed,
+            retrieved,
+        } = &self.state
+        else {
             return;
         };
+        let hidden = retrieved.iter().filter(|_| self.behaviour.part.is_some());
         let doomed: HashSet<_> = deleted
             .iter()
+            .chain(hidden)
             .map(|number| Arc::as_ptr(&listed[number - 1]))
             .collect();
         lock(&self.shared.maildrop).retain(|message| !doomed.contains(&Arc::as_ptr(message)));
@@ -283,7 +301,9 @@ impl<'a> Session<'a> {
     fn left(&self) -> impl Iterator<Item = (usize, &Arc<Message>)> {
         let (listed, deleted) = match &self.state {
             State::Authorization { .. } => (&[][..], None),
-            State::Transaction { deleted, listed } => (&listed[..], Some(deleted)),
+            State::Transaction {
+                deleted, listed, ..
+            } => (&listed[..], Some(deleted)),
         };
         let is_left =
             move |number: &usize| deleted.is_some_and(|deleted| !deleted.contains(number));
@@ -292,7 +312,10 @@ impl<'a> Session<'a> {
 
     fn find(&self, number: &str) -> Option<(usize, Arc<Message>)> {
         let number: usize = number.parse().ok()?;
-        let State::Transaction { deleted, listed } = &self.state else {
+        let State::Transaction {
+            deleted, listed, ..
+        } = &self.state
+        else {
             return None;
         };
         let message = listed.get(number.checked_sub(1)?)?;

@@ -13,7 +13,8 @@
 //! | `send NAME` | sends what was attached under this name |
 //! | `message NAME` | sends it byte-stuffed, with the final `.` |
 //! | `note NAME` | sends [`mail::note`] byte-stuffed, with the final `.` |
-//! | `login` | the greeting, CAPA, USER, PASS and CAPA; PIPELINING is announced |
+//! | `login` | the greeting, CAPA, USER, PASS and CAPA; PIPELINING is announced, behind the login only |
+//! | `login ahead` | the same, with PIPELINING announced before it, too |
 //! | `login alone` | the same, without PIPELINING |
 //! | `flush` | ends the segment; without it all that is sent between two `C:` is one write |
 //! | `tls` | shakes hands for TLS |
@@ -182,15 +183,19 @@ enum Step {
 
 /// Puts the steps that a line is short for in its place.
 fn spelt_out(line: &str) -> Vec<String> {
-    let announced = match line {
-        "login" => "S: PIPELINING\nS: UIDL",
-        "login alone" => "S: UIDL",
+    const PIPELINING: &str = "S: PIPELINING\nS: UIDL";
+    const NO_PIPELINING: &str = "S: UIDL";
+    let (before, behind) = match line {
+        "login" => (NO_PIPELINING, PIPELINING),
+        "login ahead" => (PIPELINING, PIPELINING),
+        "login alone" => (NO_PIPELINING, NO_PIPELINING),
         _ => return vec![line.to_owned()],
     };
-    let capabilities = format!("C: CAPA\nS: +OK\n{announced}\nS: .");
+    let capabilities = |announced| format!("C: CAPA\nS: +OK\n{announced}\nS: .");
     format!(
-        "S: +OK ready\n{capabilities}\nC: USER {USER}\nS: +OK\nC: PASS {PASSWORD}\nS: +OK\n\
-         {capabilities}"
+        "S: +OK ready\n{}\nC: USER {USER}\nS: +OK\nC: PASS {PASSWORD}\nS: +OK\n{}",
+        capabilities(before),
+        capabilities(behind)
     )
     .lines()
     .map(str::to_owned)

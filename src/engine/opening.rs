@@ -1,0 +1,146 @@
+//! From a connection to a decision about every message.
+//! Fetches no message.
+
+use std::io::{Read, Write};
+
+use super::Poll;
+use super::error::{Error, reading, recording};
+use crate::attendance::Attendance;
+use crate::exit::{Exit, Failure};
+use crate::known::KnownMessages;
+use crate::maildrop::Listing;
+use crate::moment::Moment;
+use crate::plan::{self, Plan};
+use crate::pop3::{Acquaintance, Opening, Pace, Sizes, Transaction};
+use crate::rematch::Rematch;
+use crate::report::{Event, Summary};
+use crate::seen::LastRun;
+use crate::survey::{sizes, survey};
+
+/// A session, and what is to be done in it.
+pub(super) struct View<S> {
+    pub(super) session: Transaction<S>,
+    pub(super) listing: Listing,
+    pub(super) plan: Plan,
+    pub(super) prospect: Prospect,
+}
+
+/// What another session would bring.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Prospect {
+    /// Nothing that is there now.
+    Done,
+    /// Mail that the server has not shown yet.
+    More,
+}
+
+impl Poll<'_> {
+    /// Connects, lists the maildrop and decides about every message.
+    pub(super) fn open_session<S: Read + Write>(
+        &mut self,
+        connect: &mut impl FnMut(&Opening) -> Result<Transaction<S>, Failure>,
+        last: &LastRun,
+        summary: &mut Summary,
+    ) -> Result<View<S>, Error> {
+        let mut known = self.ledger.known().map_err(reading)?;
+        let policy = &self.orders.policy;
+        let mut session = connect(&opening(last, sizes(&known, policy))).map_err(Error::Connect)?;
+        let (listing, mut plan) = survey(&mut session, &known, policy)?;
+        self.ledger.note_acquaintance(session.learned().to_string());
+        // What broke the last session may have been TOP.
+        if !last.was_cut_off
+            && plan::looks_renamed(&listing, &known)
+            && self.rematch(&mut session, &listing, &plan)?
+        {
+            known = self.ledger.known().map_err(reading)?;
+            plan = plan::plan(&listing, &known, &self.orders.policy, Moment::now());
+        }
+        self.hold_surprising_deletions(&mut plan, last, summary)?;
+        let prospect = self.call_roll(&known, &listing)?;
+        Ok(View {
+            session,
+            listing,
+            plan,
+            prospect,
+        })
+    }
+
+    /// Notes who is there and who is not.
+    fn call_roll(&mut self, known: &KnownMessages, listing: &Listing) -> Result<Prospect, Error> {
+        let attendance = Attendance::of(known, listing);
+        if !attendance.is_as_before() {
+            self.ledger
+                .note_attendance(&attendance.left, &attendance.back)
+                .map_err(recording)?;
+        }
+        Ok(match attendance.is_in_parts() {
+            false => Prospect::Done,
+            true => Prospect::More,
+        })
+    }
+
+    /// Recognises messages that the server has renamed; whether there were any.
+    fn rematch<S: Read + Write>(
+        &mut self,
+        session: &mut Transaction<S>,
+        listing: &Listing,
+        plan: &Plan,
+    ) -> Result<bool, Error> {
+        let rematch = Rematch {
+            listing,
+            ledger: self.ledger,
+            interrupt: self.interrupt,
+        };
+        let recognised = rematch.run(session, &plan.fetch)?;
+        if recognised > 0 {
+            self.desk.tell(Event::Warning(&format_args!(
+                "the server has given its messages new unique-ids: {recognised} of {} were \
+                 recognised and are not fetched again",
+                listing.len()
+            )));
+        }
+        Ok(recognised > 0)
+    }
+
+    /// Leaves many old messages on the server where only a change of the configuration, not the
+    /// user at this moment, asks for their deletion.
+    fn hold_surprising_deletions(
+        &mut self,
+        plan: &mut Plan,
+        last: &LastRun,
+        summary: &mut Summary,
+    ) -> Result<(), Error> {
+        if self.orders.may_delete_many {
+            return Ok(());
+        }
+        let keep = self.orders.configured_keep;
+        let held = plan.hold_surprising_deletions(last.keep.as_deref(), keep);
+        if held == 0 {
+            return Ok(());
+        }
+        summary.holds_deletions = true;
+        summary.tell_problem(
+            self.desk,
+            &format!(
+                "keep has changed, and {held} messages delivered by earlier runs would now \
+                 be deleted from the server; they stay until you say: mailpull fetch --delete"
+            ),
+            Exit::Configuration,
+        );
+        Ok(())
+    }
+}
+
+fn opening(last: &LastRun, sizes: Sizes) -> Opening {
+    let acquaintance = last.acquaintance.as_deref().and_then(Acquaintance::parse);
+    let pace = if last.has_lost_step {
+        Pace::Lockstep
+    } else {
+        Pace::Pipelined
+    };
+    Opening {
+        acquaintance,
+        sizes,
+        pace,
+    }
+}

@@ -1,0 +1,204 @@
+//! TRANSACTION: logged in, up to QUIT. What may not be sent in this state cannot be written down.
+//! Knows nothing of what is worth fetching.
+
+use std::io::{Read, Write};
+
+use super::Error;
+use super::acquaintance::{Acquaintance, Pace};
+use super::command::Command;
+use super::pipeline::{Ask, Pipeline, Window};
+use super::reply::{self, Garbled, Refusal, Status};
+use super::wire::Wire;
+use crate::custody::Recorded;
+use crate::limits;
+use crate::maildrop::Listing;
+use crate::text::ServerText;
+
+/// TRANSACTION: logged in. Dropping it closes the connection without UPDATE, so that the server
+/// deletes nothing.
+pub struct Transaction<S> {
+    wire: Wire<S>,
+    learned: Acquaintance,
+    /// Whether commands are sent ahead of replies.
+    pipelining: bool,
+    /// What was asked for behind the login.
+    listing: Option<Sizes>,
+}
+
+/// How QUIT was answered.
+#[derive(Debug)]
+pub enum Farewell {
+    /// The server committed: what was marked deleted is gone.
+    Committed,
+    /// Refused, or no answer came: the next listing decides.
+    Unknown(Error),
+}
+
+/// Whether a listing shall tell sizes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Sizes {
+    /// They decide something.
+    #[default]
+    Needed,
+    /// Nobody asks for them yet.
+    Needless,
+}
+
+impl<S: Read + Write> Transaction<S> {
+    pub(super) fn new(wire: Wire<S>, learned: Acquaintance, pace: Pace) -> Self {
+        Self {
+            pipelining: pace == Pace::Pipelined && learned.announces_pipelining(),
+            wire,
+            learned,
+            listing: None,
+        }
+    }
+
+    /// The same, with listings on their way.
+    pub(super) fn expecting(self, listing: Option<Sizes>) -> Self {
+        Self { listing, ..self }
+    }
+
+    /// What is worth remembering of the server.
+    pub fn learned(&self) -> &Acquaintance {
+        &self.learned
+    }
+
+    /// Whether commands are sent ahead of replies.
+    pub fn is_pipelining(&self) -> bool {
+        self.pipelining
+    }
+
+    /// Lists the maildrop by unique-id, with the sizes if they are asked for; both in one flight
+    /// where the server allows it.
+    ///
+    /// # Errors
+    /// The server refuses UIDL, or an answer cannot be believed: then nothing of it is used.
+    pub fn list(&mut self, sizes: Sizes) -> Result<Listing, Error> {
+        let asked = match self.listing.take() {
+            Some(asked) => asked,
+            None => self.ask_for_listing(sizes)?,
+        };
+        let mut listing = self.read_unique_ids()?;
+        match (asked, sizes) {
+            (Sizes::Needed, _) => self.read_sizes(&mut listing)?,
+            (Sizes::Needless, Sizes::Needed) => self.add_sizes(&mut listing)?,
+            (Sizes::Needless, Sizes::Needless) => {}
+        }
+        Ok(listing)
+    }
+
+    /// Sends as much of it as may be sent at once, and tells what that is.
+    fn ask_for_listing(&mut self, sizes: Sizes) -> Result<Sizes, Error> {
+        if sizes == Sizes::Needed && self.pipelining {
+            self.wire.send(&[Command::Uidl, Command::List])?;
+            return Ok(Sizes::Needed);
+        }
+        self.wire.send(&[Command::Uidl])?;
+        Ok(Sizes::Needless)
+    }
+
+    /// Asks for the sizes and notes them in the listing of this session.
+    ///
+    /// # Errors
+    /// The answer cannot be believed. A server that refuses leaves the sizes unknown.
+    pub fn add_sizes(&mut self, listing: &mut Listing) -> Result<(), Error> {
+        self.wire.send(&[Command::List])?;
+        self.read_sizes(listing)
+    }
+
+    fn read_unique_ids(&mut self) -> Result<Listing, Error> {
+        const UIDL: &str = "UIDL";
+        match self.wire.reply()? {
+            Status::Positive(_) => {}
+            Status::Negative(refusal) if !refusal.is_transient() => {
+                return Err(Error::Lacks(
+                    "UIDL, by which new messages are told from old ones",
+                ));
+            }
+            status => return Err(Error::unexpected(UIDL, status)),
+        }
+        let mut listing = Listing::default();
+        self.wire.lines(limits::LISTING_OCTETS, |line| {
+            let (number, unique_id) =
+                reply::unique_id_line(line).map_err(|Garbled| garbled(UIDL, line))?;
+            listing
+                .push(number, unique_id)
+                .map_err(|why| Error::bad_listing(UIDL, why))
+        })?;
+        listing
+            .finish()
+            .map_err(|why| Error::bad_listing(UIDL, why))
+    }
+
+    fn read_sizes(&mut self, listing: &mut Listing) -> Result<(), Error> {
+        if let Status::Negative(_) = self.wire.reply()? {
+            return Ok(());
+        }
+        let mut lines = 0;
+        self.wire.lines(limits::LISTING_OCTETS, |line| {
+            lines += 1;
+            if lines > limits::LISTING_LINES {
+                return Err(Error::TooLong("a listing"));
+            }
+            let (number, size) = reply::scan_line(line).map_err(|Garbled| garbled("LIST", line))?;
+            if let Some(size) = size {
+                listing.set_size(number, size);
+            }
+            Ok(())
+        })
+    }
+
+    /// Begins to retrieve messages or headers, as many at once as the server allows.
+    pub fn retrieve<I: Iterator<Item: Ask>>(&mut self, messages: I) -> Pipeline<'_, S, I> {
+        Pipeline::new(&mut self.wire, self.pipelining, messages)
+    }
+
+    /// Marks messages deleted; the server acts on it only at QUIT. Each answer is given to `each`.
+    ///
+    /// # Errors
+    /// The connection fails; what was marked stays on the server.
+    pub fn delete<'r>(
+        &mut self,
+        recorded: &'r [Recorded],
+        mut each: impl FnMut(&'r Recorded, Result<(), Refusal>),
+    ) -> Result<(), Error> {
+        let mut window = Window::new(self.pipelining, recorded.iter());
+        while let Some((recorded, status)) = window.next(&mut self.wire)? {
+            match status {
+                Status::Positive(_) => each(recorded, Ok(())),
+                Status::Negative(refusal) => each(recorded, Err(refusal)),
+                Status::Continue(_) => return Err(Error::unexpected("DELE", status)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a session in which nothing was retrieved and nothing marked, without waiting for the
+    /// answer, which decides nothing.
+    ///
+    /// # Errors
+    /// The connection failed, or the server has said something that was not asked.
+    pub fn leave(mut self) -> Result<(), Error> {
+        self.wire.send(&[Command::Quit])
+    }
+
+    /// Ends the session. Only a positive answer says that what was marked is gone.
+    pub fn quit(mut self) -> Farewell {
+        let answer = self
+            .wire
+            .send(&[Command::Quit])
+            .and_then(|()| self.wire.expect_positive("QUIT"));
+        match answer {
+            Ok(()) => Farewell::Committed,
+            Err(error) => Farewell::Unknown(error),
+        }
+    }
+}
+
+fn garbled(command: &'static str, line: &[u8]) -> Error {
+    Error::BadListing {
+        command,
+        why: format!("it has the line \"{}\"", ServerText::new(line)),
+    }
+}

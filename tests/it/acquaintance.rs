@@ -1,0 +1,290 @@
+//! What a session learned of its server, and what becomes of a server that is no longer like that.
+
+use crate::support::mail::notes;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
+use crate::support::script::{Script, Server};
+
+/// A first session with a server that pipelines throughout and logs in with USER and PASS.
+const FIRST: &str = "
+    login ahead
+    C: UIDL
+    C: LIST
+    S: +OK
+    S: 1 a
+    S: .
+    S: +OK
+    S: 1 17
+    S: .
+    C: RETR 1
+    S: +OK
+    note a
+    C: QUIT
+    S: +OK";
+
+/// The login of a later one, with the listing in the same flight.
+const AT_ONCE: &str = "
+    S: +OK ready
+    C: USER joe
+    C: PASS open sesame
+    C: UIDL";
+
+/// A session from the greeting on that knows nothing.
+const FROM_SCRATCH: &str = "
+    login ahead
+    C: UIDL
+    S: +OK
+    S: 1 a
+    S: .
+    C: QUIT";
+
+/// Runs twice with a server that goes on like this after [`FIRST`]; the second run is the outcome.
+fn second_run(conversations: &[&str], keys: &str) -> (Sandbox, Server, Outcome) {
+    let script = conversations
+        .iter()
+        .fold(Script::new(FIRST), |script, conversation| {
+            script.then(*conversation)
+        });
+    let server = script.serve();
+    let sandbox = Sandbox::with_work(server.address(), keys);
+    sandbox.fetch().succeeds();
+    let outcome = sandbox.fetch();
+    (sandbox, server, outcome)
+}
+
+#[test]
+fn a_second_run_logs_in_and_lists_in_one_flight_and_does_not_wait_for_the_end() {
+    let listing = "
+        S: +OK
+        S: +OK
+        S: +OK
+        S: 1 a
+        S: .
+        C: QUIT";
+    let (sandbox, server, outcome) = second_run(&[&[AT_ONCE, listing].concat()], "");
+    outcome.succeeds().is_silent();
+    assert_eq!(server.finish()[1].turns, 2);
+    sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn sizes_that_decide_something_come_in_the_same_flight() {
+    let listing = "
+        C: LIST
+        S: +OK
+        S: +OK
+        S: +OK
+        S: 1 a
+        S: .
+        S: +OK
+        S: 1 17
+        S: .
+        C: QUIT";
+    let conversation = [AT_ONCE, listing].concat();
+    let (_, server, outcome) = second_run(&[&conversation], "max-size = 1000");
+    outcome.succeeds().is_silent();
+    server.finish();
+}
+
+#[test]
+fn new_mail_is_fetched_after_a_quick_opening() {
+    let rest = "
+        S: +OK
+        S: +OK
+        S: +OK
+        S: 1 a
+        S: 2 b
+        S: .
+        C: LIST
+        S: +OK
+        S: 1 17
+        S: 2 17
+        S: .
+        C: RETR 2
+        S: +OK
+        note b
+        C: QUIT
+        S: +OK";
+    let (sandbox, server, outcome) = second_run(&[&[AT_ONCE, rest].concat()], "");
+    outcome.succeeds().is_silent();
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn a_wrong_password_is_tried_once_also_where_the_server_is_known() {
+    for refusal in [
+        "
+        S: -ERR [AUTH] wrong password
+        S: -ERR log in first",
+        // It does not say what is wrong, and announces what it always did.
+        "
+        S: -ERR wrong password
+        S: -ERR log in first
+        C: CAPA
+        S: +OK
+        S: PIPELINING
+        S: UIDL
+        S: .",
+    ] {
+        let conversation = [AT_ONCE, "\nS: +OK", refusal].concat();
+        let (_, server, outcome) = second_run(&[&conversation], "");
+        outcome
+            .fails_with(77)
+            .complains_in_lines(1)
+            .stderr_has("mailpull: work: logging in as joe: the server refused the password");
+        server.finish();
+    }
+}
+
+#[test]
+fn a_login_that_is_refused_for_now_is_not_looked_into() {
+    let refusal = "
+        S: -ERR [IN-USE] another session
+        S: -ERR
+        S: -ERR";
+    let (_, server, outcome) = second_run(&[&[AT_ONCE, refusal].concat()], "");
+    outcome.fails_with(75).complains_in_lines(1);
+    server.finish();
+}
+
+#[test]
+fn a_server_that_announces_something_else_now_is_asked_anew() {
+    let changed = "
+        S: -ERR no USER here any more
+        S: -ERR
+        S: -ERR
+        C: CAPA
+        S: +OK
+        S: SASL PLAIN
+        S: .";
+    let anew = "
+        S: +OK ready
+        C: CAPA
+        S: +OK
+        S: SASL PLAIN
+        S: .
+        C: AUTH PLAIN AGpvZQBvcGVuIHNlc2FtZQ==
+        S: +OK
+        C: CAPA
+        S: +OK
+        S: SASL PLAIN
+        S: .
+        C: UIDL
+        S: +OK
+        S: 1 a
+        S: .
+        C: QUIT";
+    let (_, server, outcome) = second_run(&[&[AT_ONCE, changed].concat(), anew], "");
+    outcome.succeeds().is_silent();
+    server.finish();
+}
+
+#[test]
+fn a_server_that_cannot_bear_a_quick_opening_gets_a_slow_one() {
+    for (end, status) in [
+        ("\ncut", 0),
+        ("\nS: +OK\nS: * what", 0),
+        // Behind the login it is too late for this run.
+        ("\nS: +OK\nS: +OK\nS: +OK\ncut", 75),
+    ] {
+        let quick = [AT_ONCE, end].concat();
+        let script = Script::new(FIRST).then(quick).then(FROM_SCRATCH);
+        let server = script.serve();
+        let sandbox = Sandbox::with_work(server.address(), "");
+        sandbox.fetch().succeeds();
+
+        if status == 75 {
+            sandbox.fetch().fails_with(75).complains_in_lines(1);
+        }
+        sandbox.fetch().succeeds().is_silent();
+
+        server.finish();
+    }
+}
+
+#[test]
+fn a_server_that_breaks_off_at_capa_is_not_asked_for_it() {
+    let without = "
+        S: +OK ready
+        C: USER joe
+        S: +OK
+        C: PASS open sesame
+        S: +OK
+        C: UIDL
+        S: +OK
+        S: 1 a
+        S: .";
+    let fetching = "
+        C: LIST
+        S: +OK
+        S: 1 17
+        S: .
+        C: RETR 1
+        S: +OK
+        note a
+        C: QUIT
+        S: +OK";
+    let server = Script::new("S: +OK ready\n C: CAPA\n cut")
+        .then([without, fetching].concat())
+        .then([without, "\nC: QUIT"].concat())
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().succeeds().is_silent();
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn a_server_that_loses_its_step_is_asked_for_one_thing_at_a_time() {
+    let broken = "
+        login
+        C: UIDL
+        C: LIST
+        S: +OK
+        S: 1 a
+        S: 2 b
+        S: .
+        S: +OK
+        S: 1 17
+        S: 2 17
+        S: .
+        C: RETR 1
+        C: RETR 2
+        S: what was that?";
+    let slow = "
+        login
+        C: UIDL
+        S: +OK
+        S: 1 a
+        S: 2 b
+        S: .
+        C: LIST
+        S: +OK
+        S: 1 17
+        S: 2 17
+        S: .
+        C: RETR 2
+        S: +OK
+        note b
+        C: RETR 1
+        S: +OK
+        note a
+        C: QUIT
+        S: +OK";
+    let server = Script::new(broken).then(slow).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox
+        .fetch()
+        .fails_with(75)
+        .complains_in_lines(1)
+        .stderr_has("from now on it is asked for one thing at a time");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
+}

@@ -1,0 +1,122 @@
+//! `report-after`: temporary errors, and when they are worth a word.
+
+use crate::support::mail::notes;
+use crate::support::model_server::ModelServer;
+use crate::support::sandbox::Sandbox;
+use crate::support::terminal::Terminal;
+
+const DAMPED: &str = "report-after = 3";
+const COMPLAINT: &str = "mailpull: work: connecting to";
+
+fn busy_server() -> ModelServer {
+    let server = ModelServer::start(notes(["a"]));
+    server.change(|behaviour| behaviour.greeting = "-ERR [IN-USE] come back later".to_owned());
+    server
+}
+
+#[test]
+fn a_temporary_error_is_mentioned_when_it_is_the_third_in_a_row() {
+    let server = busy_server();
+    let sandbox = Sandbox::with_work(server.address(), DAMPED);
+    for _ in 1..=2 {
+        sandbox.fetch().fails_with(75).complains_in_lines(0);
+    }
+    for _ in 3..=4 {
+        let outcome = sandbox.fetch();
+        outcome.fails_with(75).complains_in_lines(1);
+        outcome.stderr_has(COMPLAINT);
+    }
+}
+
+#[test]
+fn three_in_a_row_is_what_is_waited_for_where_nothing_else_is_said() {
+    let server = busy_server();
+    let sandbox = Sandbox::with_work(server.address(), DAMPED);
+    let written = std::fs::read_to_string(sandbox.config_file()).expect("it is there");
+    sandbox.config(&written.replace(DAMPED, ""));
+    let lines: Vec<_> = (0..3)
+        .map(|_| sandbox.fetch().fails_with(75).stderr_text().lines().count())
+        .collect();
+    assert_eq!(lines, [0, 0, 1]);
+}
+
+#[test]
+fn a_run_that_works_begins_the_count_anew() {
+    let server = busy_server();
+    let sandbox = Sandbox::with_work(server.address(), "report-after = 2");
+    sandbox.fetch().fails_with(75).complains_in_lines(0);
+    let greeting = "+OK hello".to_owned();
+    server.change(|behaviour| behaviour.greeting = greeting);
+    sandbox.fetch().succeeds();
+    let greeting = "-ERR [IN-USE] come back later".to_owned();
+    server.change(|behaviour| behaviour.greeting = greeting);
+
+    let outcome = sandbox.fetch();
+
+    outcome.fails_with(75).complains_in_lines(0);
+}
+
+#[test]
+fn a_refused_message_is_damped_like_a_refused_login() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    server.change(|behaviour| behaviour.refused = vec![b"b".to_vec()]);
+    let sandbox = Sandbox::with_work(server.address(), "report-after = 2");
+    sandbox.fetch().fails_with(75).complains_in_lines(0);
+
+    let outcome = sandbox.fetch();
+
+    outcome.fails_with(75).complains_in_lines(1);
+    outcome.stderr_has("mailpull: work: retrieving message 2 (b)");
+}
+
+#[test]
+fn a_lock_that_is_held_run_after_run_is_mentioned() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), "report-after = 2");
+    sandbox.fetch().succeeds();
+    let lock = std::fs::File::open(sandbox.state().join("locks/1.lock")).expect("it is there");
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).expect("it is free");
+    sandbox.fetch().fails_with(75).complains_in_lines(0);
+
+    let outcome = sandbox.fetch();
+
+    outcome.fails_with(75).complains_in_lines(1);
+    outcome.stderr_has("another mailpull is fetching this account");
+}
+
+#[test]
+fn an_error_that_does_not_pass_by_itself_is_said_at_once() {
+    let server = busy_server();
+    let greeting = "-ERR go away".to_owned();
+    server.change(|behaviour| behaviour.greeting = greeting);
+    let sandbox = Sandbox::with_work(server.address(), DAMPED);
+    let outcome = sandbox.fetch();
+    outcome.fails_with(76).complains_in_lines(1);
+}
+
+#[test]
+fn whoever_asks_is_told_at_once() {
+    let server = busy_server();
+    let sandbox = Sandbox::with_work(server.address(), "report-after = 9");
+    let verbose = sandbox.mailpull(["fetch", "-v"]).run();
+    verbose.fails_with(75).stderr_has(COMPLAINT);
+
+    let json = sandbox.mailpull(["fetch", "--json"]).run();
+
+    json.fails_with(75).complains_in_lines(0);
+    let events = json.json_lines();
+    let error = events.iter().find(|event| event["event"] == "error");
+    assert_eq!(error.map(|event| &event["status"]), Some(&75.into()));
+}
+
+#[test]
+fn a_terminal_is_told_at_once() {
+    let server = busy_server();
+    let sandbox = Sandbox::with_work(server.address(), DAMPED);
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+    terminal.runs("mailpull -q");
+    let screen = terminal.ended_with(75).join("\n");
+    assert!(screen.contains(COMPLAINT), "{screen}");
+}

@@ -1,0 +1,94 @@
+//! Messages that the server lists no more, and servers that never list all they have.
+
+use std::time::Duration;
+
+use crate::support::mail::{notes, ordinary};
+use crate::support::model_server::{Behaviour, ModelServer};
+use crate::support::sandbox::Sandbox;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn known(sandbox: &Sandbox) -> String {
+    let list = sandbox.mailpull(["seen", "list", "work"]).run();
+    list.succeeds().stdout_text()
+}
+
+#[test]
+fn what_was_deleted_is_remembered_for_90_days() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    sandbox.fetch().succeeds();
+    sandbox.let_pass(89 * DAY);
+    sandbox.fetch().succeeds();
+    assert_eq!(known(&sandbox), "gone 17 octets a\ngone 17 octets b\n");
+
+    sandbox.let_pass(2 * DAY);
+    sandbox.fetch().succeeds();
+
+    assert_eq!(known(&sandbox), "");
+    let log = sandbox.mailpull(["log"]).run();
+    assert_eq!(log.succeeds().stdout_text(), "");
+}
+
+#[test]
+fn a_message_is_not_forgotten_for_a_listing_without_it() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    server.change(|behaviour| behaviour.part = Some(0));
+    sandbox.fetch().succeeds();
+    sandbox.let_pass(89 * DAY);
+    server.change(|behaviour| behaviour.part = None);
+    sandbox.fetch().succeeds();
+    sandbox.let_pass(89 * DAY);
+
+    sandbox.fetch().succeeds();
+
+    sandbox.work().holds(&notes(["a", "b"]));
+    assert_eq!(known(&sandbox).lines().count(), 2);
+}
+
+#[test]
+fn what_is_listed_is_never_forgotten() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    for _ in 0..3 {
+        sandbox.let_pass(365 * DAY);
+        sandbox.fetch().succeeds();
+    }
+    sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn a_server_that_shows_its_mail_in_parts_is_asked_until_it_has_no_more() {
+    let messages = ordinary(5, 450);
+    let behaviour = Behaviour {
+        part: Some(100),
+        ..Behaviour::default()
+    };
+    let server = ModelServer::with(messages.clone(), behaviour);
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    assert_eq!(sandbox.work().count("new"), 100);
+
+    sandbox.fetch().succeeds().is_silent();
+
+    sandbox.work().holds(&messages);
+    assert_eq!(server.log().sessions, 5);
+}
+
+#[test]
+fn a_limit_holds_for_all_parts_together() {
+    let behaviour = Behaviour {
+        part: Some(100),
+        ..Behaviour::default()
+    };
+    let server = ModelServer::with(ordinary(5, 450), behaviour);
+    let sandbox = Sandbox::with_work(server.address(), "max-messages = 150");
+    sandbox.fetch().succeeds();
+
+    sandbox.fetch().succeeds();
+
+    assert_eq!(sandbox.work().count("new"), 200);
+}
