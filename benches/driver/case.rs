@@ -120,7 +120,7 @@ pub(crate) fn all(scale: usize) -> Vec<Case> {
 
     let mixed = Mail::Mixed(2_000 / scale);
     let mut case = fetch("mixed", "2,000 messages, log-normal, TLS", mixed, Line::Tls);
-    case.entries.extend(slow);
+    case.entries.extend(very_slow);
     case.goals = vec![Goal::Faster(Who::Mpop, 1.3), Goal::Limit(1.25)];
     cases.push(case);
 
