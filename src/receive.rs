@@ -24,8 +24,9 @@ const LAST_ARRIVALS: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Messages of so many octets are only asked for where there is room for them.
 const LARGE: u64 = 1 << 20;
-/// How many octets of a message are written at once.
-const CHUNK: usize = 128 * 1024;
+/// How many octets of a message are collected before they are written. A server may send them in
+/// pieces of any size, and a write for each would cost more than all else.
+const CHUNK: usize = 64 * 1024;
 
 /// Why receiving ended early. The session can then only be closed.
 #[derive(Debug, thiserror::Error)]
@@ -161,7 +162,7 @@ impl Receiver<'_> {
         let mut pipeline = session.retrieve(messages);
         let mut missing = Missing::default();
         let mut was_slow = false;
-        let mut chunk = Vec::with_capacity(CHUNK);
+        let mut chunk = Vec::with_capacity(2 * CHUNK);
         loop {
             let next = match pipeline.next() {
                 Ok(next) => next,
@@ -257,11 +258,11 @@ impl Receiver<'_> {
                 // The rest is read all the same, to keep step with the server.
                 incoming = None;
             }
-            if let Some(file) = &mut incoming {
-                file.write(chunk)?;
+            if chunk.len() >= CHUNK {
+                write_out(chunk, &mut incoming)?;
             }
-            chunk.clear();
         }
+        write_out(chunk, &mut incoming)?;
         Ok((incoming, received))
     }
 }
@@ -302,4 +303,12 @@ impl<'a> Room<'a> {
     fn take(&self, message: &Message) {
         self.ahead.update(|ahead| ahead - message.size.unwrap_or(0));
     }
+}
+
+fn write_out(chunk: &mut Vec<u8>, incoming: &mut Option<Incoming>) -> Result<(), Error> {
+    if let Some(file) = incoming {
+        file.write(chunk)?;
+    }
+    chunk.clear();
+    Ok(())
 }
