@@ -185,7 +185,8 @@ impl Poll<'_> {
         let keep = self.orders.configured_keep.to_string();
         let end = RunEnd {
             exit: ended.as_ref().map_or_else(Error::exit, |()| summary.exit),
-            keep: (ended.is_ok() && !summary.holds_deletions).then_some(keep),
+            keep: (ended.is_ok() && !summary.holds_deletions).then(|| keep.clone()),
+            configured_keep: Some(keep),
             was_cut_off: match ended {
                 Ok(()) => Some(false),
                 Err(Error::Connect(_)) => None,

@@ -95,6 +95,7 @@ pub struct Delivery {
 pub struct KnownMessages {
     octets: Vec<u8>,
     rows: Vec<(Span, Known)>,
+    are_doubtful: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -136,11 +137,15 @@ impl KnownMessages {
         behind[..count].iter().map(|(_, known)| known)
     }
 
-    /// Takes nothing for granted: no message is known to have been listed last.
+    /// Takes nothing for granted: unique-ids may mean other messages now.
     pub fn doubt_all(&mut self) {
-        for (_, known) in &mut self.rows {
-            known.is_absent = true;
-        }
+        self.are_doubtful = true;
+    }
+
+    /// Whether a unique-id alone says nothing of a message, whatever its size: it was away, or all
+    /// of them are in doubt.
+    pub fn is_doubtful(&self, known: &Known) -> bool {
+        self.are_doubtful || known.is_absent
     }
 
     /// All known messages with their unique-ids, in the order of these.

@@ -72,10 +72,11 @@ pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Mome
             let is_as_large = row.size.is_some() && row.size == size;
             let is_alone = rows.len() == 1 && !listing.is_repeated(position);
             // What was away and is back may be another message under its unique-id.
-            let is_another = row.is_absent && row.state != State::Staged && !is_as_large;
+            let is_doubtful = known.is_doubtful(row);
+            let is_another = is_doubtful && row.state != State::Staged && !is_as_large;
             plan.lacks_sizes |= is_another && size.is_none();
             match policy.is_due(row, now) {
-                true if is_as_large && is_alone && !row.is_absent => plan.delete.push(pick),
+                true if is_as_large && is_alone && !is_doubtful => plan.delete.push(pick),
                 true if may_compare => plan.compare.push(pick),
                 false if is_another && row.state != State::Gone && may_compare => {
                     plan.compare.push(pick);

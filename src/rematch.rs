@@ -59,6 +59,7 @@ pub fn looks_renamed(listing: &Listing, known: &KnownMessages) -> bool {
     const KNOWN_AT_LEAST: usize = 20;
     let live = known
         .iter()
+        .filter(|known| !known.is_absent)
         .filter(|known| matches!(known.state, State::Delivered(_) | State::Seen))
         .count();
     let both = listing

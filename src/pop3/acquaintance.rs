@@ -36,7 +36,7 @@ pub struct Opening {
     pub haste: Haste,
 }
 
-/// Whether commands were sent ahead of replies, for whoever wonders why a session failed.
+/// Whether the last commands were sent ahead of replies, for whoever wonders why a session failed.
 #[derive(Clone, Debug, Default)]
 pub struct Haste(Arc<AtomicBool>);
 
@@ -46,8 +46,8 @@ impl Haste {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub(super) fn note(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    pub(super) fn note(&self, was_made: bool) {
+        self.0.store(was_made, Ordering::Relaxed);
     }
 }
 

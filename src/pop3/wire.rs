@@ -130,9 +130,7 @@ impl<S: Read + Write> Wire<S> {
                 is_deletion: matches!(command, Command::Dele(_)),
             });
         }
-        if self.unanswered.len() > 1 {
-            self.haste.note();
-        }
+        self.haste.note(self.unanswered.len() > 1);
         let waiting = || {
             self.unanswered
                 .back()

@@ -146,7 +146,7 @@ impl Ledger {
             transaction.execute(
                 "UPDATE account SET server = CASE ?5 WHEN 0 THEN ?6 ELSE server END,
                      user = CASE ?5 WHEN 0 THEN ?7 ELSE user END, last_run = ?2, last_status = ?3,
-                     keep = coalesce(?4, keep), cut_off = coalesce(?5, cut_off),
+                     keep = coalesce(?4, keep, ?10), cut_off = coalesce(?5, cut_off),
                      generation = random(),
                      failures = CASE ?3 WHEN 0 THEN 0 ELSE failures + 1 END,
                      recognitions = CASE ?5 WHEN 0 THEN 0 ELSE recognitions END,
@@ -162,6 +162,7 @@ impl Ledger {
                     user,
                     end.was_surprised,
                     learned,
+                    end.configured_keep,
                 ],
             )?;
             if end.was_cut_off == Some(false) {
@@ -199,6 +200,8 @@ pub struct RunEnd {
     pub exit: Exit,
     /// The policy that it followed, unless it has still to be confirmed.
     pub keep: Option<String>,
+    /// The policy of the configuration, for an account of which none is known yet.
+    pub configured_keep: Option<String>,
     /// Whether its session ended without QUIT; `None`: there was none.
     pub was_cut_off: Option<bool>,
     /// Whether nothing that is listed is left for a later run.
@@ -230,6 +233,7 @@ impl RunEnd {
         Self {
             exit,
             keep: None,
+            configured_keep: None,
             was_cut_off: None,
             is_complete: false,
             was_surprised: false,
