@@ -4,6 +4,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::private::{Private, shown};
+
 mod account;
 mod error;
 mod file;
@@ -12,7 +14,6 @@ mod origin;
 mod overrides;
 pub mod password;
 mod paths;
-mod private;
 mod reach;
 mod readers;
 mod server;
@@ -24,13 +25,11 @@ pub use account::Account;
 pub use error::Error;
 pub use origin::Origin;
 pub use overrides::Overrides;
-pub use private::Exposed;
 
 use account::Draft;
 use file::Document;
 use keys::Settings;
 use password::{ONE_SHOT_VARIABLE, Source};
-use private::{Private, shown};
 use value::quoted;
 
 /// The configuration file: accounts that are readable, and not yet checked.
@@ -111,7 +110,7 @@ impl Config {
         let private = Private::read(path).map_err(|source| unreadable(path, source))?;
         let config = Self::parse(private.octets(), &shown(path), home)?;
         if config.all().any(holds_a_password) {
-            private.insist()?;
+            private.insist("a password")?;
         }
         private.insist_unwritable()?;
         Ok(config)

@@ -55,6 +55,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("limits", &[]),
     ("maildrop", &[&["limits", "text"]]),
     ("moment", &[]),
+    ("private", &[&["text"]]),
     ("secret", &[]),
     ("text", &[]),
 ];
@@ -78,6 +79,7 @@ const LEAVES: &[&str] = &[
     "limits",
     "maildrop",
     "moment",
+    "private",
     "secret",
     "text",
 ];
