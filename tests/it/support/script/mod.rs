@@ -33,10 +33,9 @@ mod wire;
 
 use std::collections::HashMap;
 
-use native_tls::TlsAcceptor;
-
 use super::mail;
 use super::model_server::{PASSWORD, USER};
+use super::stream::TlsAcceptor;
 
 pub(crate) use self::server::Server;
 

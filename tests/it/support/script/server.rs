@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
-use native_tls::TlsAcceptor;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::Step;
 use super::wire::Wire;
 use crate::support::DEADLINE;
+use crate::support::stream::TlsAcceptor;
 
 /// A conversation: each step with the line it was written as.
 type Conversation = Vec<(String, Step)>;
