@@ -95,7 +95,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("mailparse", &["headers.rs"]),
     ("md5", &["pop3/auth.rs"]),
     ("memchr", EVERYWHERE),
-    ("native_tls", &["net/tls.rs"]),
+    ("native_tls", &["net/tls/mod.rs"]),
     ("rpassword", &["config/password/prompt.rs"]),
     ("rusqlite", &["seen/"]),
     ("rustix", EVERYWHERE),
@@ -106,6 +106,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("strsim", &["config/"]),
     ("thiserror", EVERYWHERE),
     ("toml", &["config/file.rs"]),
+    ("x509_parser", &["net/tls/certificate.rs"]),
     ("zeroize", EVERYWHERE),
 ];
 const EVERYWHERE: &[&str] = &[""];
@@ -305,7 +306,7 @@ mod tests {
     #[test]
     fn a_third_party_crate_at_a_back_door_is_found() {
         let cases = [
-            ("net/tls.rs", "use native_tls::TlsConnector;", 0),
+            ("net/tls/mod.rs", "use native_tls::TlsConnector;", 0),
             ("net/mod.rs", "use native_tls::TlsConnector;", 1),
             ("seen/schema.rs", "fn f(c: &rusqlite::Connection) {}", 0),
             ("engine.rs", "fn f(c: &rusqlite::Connection) {}", 1),

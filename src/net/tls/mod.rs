@@ -2,15 +2,20 @@
 //! Knows nothing of POP3 or of passwords.
 
 use std::error::Error as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
-use native_tls::{Certificate, HandshakeError, Protocol, TlsConnector};
+use native_tls::{HandshakeError, Protocol, TlsConnector, TlsConnectorBuilder};
 
 use super::socket::Socket;
-use crate::exit::Exit;
 use crate::interrupt::{Broken, is_interrupt};
+
+mod certificate;
+mod error;
+
+pub use certificate::{Certificate, Time};
+pub use error::{Error, Fault, Untrusted};
 
 /// An encrypted connection to a server that proved its name.
 pub type TlsStream = native_tls::TlsStream<Socket>;
@@ -22,138 +27,137 @@ pub struct Options {
     pub ca_file: Option<PathBuf>,
 }
 
-/// Why there is no encrypted connection.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file of trusted certificates cannot be used.
-    #[error("cannot use the certificates in {}: {why}", path.display())]
-    CaFile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The connection failed before it was encrypted.
-    #[error("the TLS handshake with {name} failed: {source}")]
-    Io {
-        /// The server.
-        name: String,
-        /// What the connection said.
-        source: io::Error,
-    },
-    /// The server and we have no common ground.
-    #[error(
-        "the TLS handshake with {name} failed: {why}; a server that begins without TLS needs \
-         security = \"starttls\""
-    )]
-    Refused {
-        /// The server.
-        name: String,
-        /// What the TLS library said.
-        why: String,
-    },
-    /// The server did not prove who it is. Nothing was sent to it.
-    #[error(
-        "the certificate of {name} is not trusted: {why}; if it is your own server, name its CA \
-         in tls-ca-file"
-    )]
-    Untrusted {
-        /// The server.
-        name: String,
-        /// What the verification said.
-        why: String,
-    },
+/// What encrypts connections to one server: its files are read, nothing is connected.
+pub struct Connector {
+    library: TlsConnector,
+    name: String,
 }
 
-impl Error {
-    /// The exit status that it leads to.
-    pub fn exit(&self) -> Exit {
-        match self {
-            Self::CaFile { .. } => Exit::Configuration,
-            Self::Io { .. } => Exit::Temporary,
-            Self::Refused { .. } | Self::Untrusted { .. } => Exit::Protocol,
+impl Connector {
+    /// Prepares for a server that has to prove to be `name`. TLS 1.2 at least, SNI always.
+    ///
+    /// # Errors
+    /// A file that cannot be used.
+    pub fn new(options: &Options, name: &str) -> Result<Self, Error> {
+        let mut builder = builder();
+        if let Some(path) = &options.ca_file {
+            builder.disable_built_in_roots(true);
+            for root in roots(path)? {
+                builder.add_root_certificate(root);
+            }
+        }
+        Ok(Self {
+            library: built(&builder)?,
+            name: name.to_owned(),
+        })
+    }
+
+    /// Encrypts a connection once the server has proved who it is.
+    ///
+    /// # Errors
+    /// The certificate is not trusted or not for this name, the handshake failed, or it took longer
+    /// than `timeout`. Not one octet of ours but the handshake has been sent.
+    pub fn connect(&self, socket: Socket, timeout: Duration) -> Result<TlsStream, Error> {
+        let stream = self
+            .shake(&self.library, socket, timeout)
+            .map_err(|error| self.refused(error))?;
+        let certificate = shown(&stream);
+        // OpenSSL takes a common name for the server's where there is no other; this does not.
+        let fault = match &certificate {
+            None => Fault::Unreadable,
+            Some(certificate) if !certificate.is_for(&self.name) => Fault::Name,
+            Some(_) => return Ok(stream),
+        };
+        Err(self.untrusted(fault, certificate))
+    }
+
+    /// Looks at the certificate that a server shows, whoever it is, and leaves without a word: for
+    /// an error to tell what was refused. The library keeps it to itself where it refuses.
+    pub fn look(&self, socket: Socket, timeout: Duration) -> Option<Certificate> {
+        let mut builder = builder();
+        builder.danger_accept_invalid_certs(true);
+        let library = built(&builder).ok()?;
+        shown(&self.shake(&library, socket, timeout).ok()?)
+    }
+
+    fn shake(
+        &self,
+        library: &TlsConnector,
+        mut socket: Socket,
+        timeout: Duration,
+    ) -> Result<TlsStream, HandshakeError<Socket>> {
+        socket.begin_handshake(Instant::now() + timeout);
+        let mut stream = library.connect(&self.name, socket)?;
+        stream.get_mut().end_handshake();
+        Ok(stream)
+    }
+
+    fn untrusted(&self, fault: Fault, certificate: Option<Certificate>) -> Error {
+        Box::new(Untrusted {
+            name: self.name.clone(),
+            fault,
+            certificate,
+        })
+        .into()
+    }
+
+    fn refused(&self, error: HandshakeError<Socket>) -> Error {
+        let name = self.name.clone();
+        let error = match error {
+            HandshakeError::WouldBlock(_) => {
+                let source = io::ErrorKind::TimedOut.into();
+                return Error::Io { name, source };
+            }
+            HandshakeError::Failure(error) => error,
+        };
+        if let Some(source) = io_source(&error) {
+            return Error::Io { name, source };
+        }
+        let text = error.to_string();
+        // The library appends the result of the verification in brackets when it failed.
+        let verification = text
+            .strip_suffix(')')
+            .and_then(|text| text.rsplit_once('('));
+        match verification {
+            Some((_, verification)) => self.untrusted(Fault::of(verification), None),
+            None => Error::Refused {
+                name,
+                why: reason(&text).to_owned(),
+            },
         }
     }
-
-    /// Whether a signal caused it.
-    pub fn is_interrupt(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if is_interrupt(source))
-    }
 }
 
-/// Encrypts a connection once the server has proved to be `name`. TLS 1.2 at least, SNI always.
-///
-/// # Errors
-/// The certificate is not trusted or not for this name, the handshake failed, or it took longer
-/// than `timeout`. Not one octet of ours but the handshake has been sent.
-pub fn connect(
-    mut socket: Socket,
-    name: &str,
-    options: &Options,
-    timeout: Duration,
-) -> Result<TlsStream, Error> {
-    let connector = connector(options)?;
-    socket.begin_handshake(Instant::now() + timeout);
-    let mut stream = connector
-        .connect(name, socket)
-        .map_err(|error| refused(name, error))?;
-    stream.get_mut().end_handshake();
-    Ok(stream)
-}
-
-fn connector(options: &Options) -> Result<TlsConnector, Error> {
+fn builder() -> TlsConnectorBuilder {
     let mut builder = TlsConnector::builder();
     builder.min_protocol_version(Some(Protocol::Tlsv12));
-    if let Some(path) = &options.ca_file {
-        let unusable = |why: String| Error::CaFile {
-            path: path.clone(),
-            why,
-        };
-        let pem = fs::read(path).map_err(|error| unusable(error.to_string()))?;
-        let roots =
-            Certificate::stack_from_pem(&pem).map_err(|error| unusable(error.to_string()))?;
-        if roots.is_empty() {
-            return Err(unusable("there is no PEM certificate in it".into()));
-        }
-        builder.disable_built_in_roots(true);
-        for root in roots {
-            builder.add_root_certificate(root);
-        }
-    }
+    builder
+}
+
+fn built(builder: &TlsConnectorBuilder) -> Result<TlsConnector, Error> {
     builder.build().map_err(|error| Error::Refused {
         name: "the TLS library".into(),
         why: error.to_string(),
     })
 }
 
-fn refused(name: &str, error: HandshakeError<Socket>) -> Error {
-    let name = name.to_owned();
-    match error {
-        HandshakeError::WouldBlock(_) => Error::Io {
-            name,
-            source: io::ErrorKind::TimedOut.into(),
-        },
-        HandshakeError::Failure(error) => {
-            if let Some(source) = io_source(&error) {
-                return Error::Io { name, source };
-            }
-            let text = error.to_string();
-            // The library appends the result of the verification in brackets when it failed.
-            match text
-                .strip_suffix(')')
-                .and_then(|text| text.rsplit_once('('))
-            {
-                Some((_, why)) => Error::Untrusted {
-                    name,
-                    why: why.to_owned(),
-                },
-                None => Error::Refused {
-                    name,
-                    why: reason(&text).to_owned(),
-                },
-            }
-        }
+fn roots(path: &Path) -> Result<Vec<native_tls::Certificate>, Error> {
+    let unusable = |why: String| Error::CaFile {
+        path: path.to_owned(),
+        why,
+    };
+    let pem = fs::read(path).map_err(|error| unusable(error.to_string()))?;
+    let roots = native_tls::Certificate::stack_from_pem(&pem);
+    let roots = roots.map_err(|error| unusable(error.to_string()))?;
+    match roots.is_empty() {
+        true => Err(unusable("there is no PEM certificate in it".into())),
+        false => Ok(roots),
     }
+}
+
+fn shown(stream: &TlsStream) -> Option<Certificate> {
+    let certificate = stream.peer_certificate().ok()??;
+    Certificate::read(&certificate.to_der().ok()?)
 }
 
 /// What OpenSSL means by `error:CODE:library:function:reason:file:line:`.
