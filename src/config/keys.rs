@@ -9,8 +9,10 @@ use crate::config::origin::Origin;
 use crate::config::password::Source;
 use crate::config::readers::{self, Target};
 use crate::config::server::{self, Host, Server};
+use crate::config::trust;
 use crate::config::value::{self, Value, Wrong, quoted};
 use crate::dial::{Auth, Security};
+use crate::net::tls::Version;
 use crate::policy::{Keep, Order};
 
 /// What one section, or the command line, says about an account. Keys that exclude each other
@@ -38,6 +40,8 @@ pub(super) struct Settings {
     pub(super) timeout: Slot<Duration>,
     pub(super) timeout_connect: Slot<Duration>,
     pub(super) tls_ca_file: Slot<String>,
+    pub(super) tls_min: Slot<Version>,
+    pub(super) tls_name: Slot<String>,
     pub(super) user: Slot<String>,
 }
 
@@ -114,6 +118,8 @@ impl Settings {
             timeout: self.timeout.or(below.timeout),
             timeout_connect: self.timeout_connect.or(below.timeout_connect),
             tls_ca_file: self.tls_ca_file.or(below.tls_ca_file),
+            tls_min: self.tls_min.or(below.tls_min),
+            tls_name: self.tls_name.or(below.tls_name),
             user: self.user.or(below.user),
         }
     }
@@ -239,6 +245,8 @@ const KEYS: &[(&str, Set)] = &[
     ("security", |s, e| e.put(&mut s.security, readers::security)),
     ("allow-cleartext", |s, e| e.put(&mut s.allow_cleartext, value::boolean)),
     ("tls-ca-file", |s, e| e.put(&mut s.tls_ca_file, value::line)),
+    ("tls-name", |s, e| e.put(&mut s.tls_name, trust::name)),
+    ("tls-min", |s, e| e.put(&mut s.tls_min, trust::version)),
     ("timeout-connect", |s, e| e.put(&mut s.timeout_connect, readers::duration)),
     ("timeout", |s, e| e.put(&mut s.timeout, readers::duration)),
     ("max-per-host", |s, e| e.put(&mut s.max_per_host, value::count)),
@@ -278,8 +286,6 @@ const LATER_KEYS: &[&str] = &[
     "source-address",
     "tls-client-cert",
     "tls-client-key",
-    "tls-min",
-    "tls-name",
     "tls-pin",
     "tls-verify",
     "tunnel-command",

@@ -17,6 +17,7 @@ mod paths;
 mod reach;
 mod readers;
 mod server;
+mod trust;
 mod units;
 mod url;
 mod value;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::config::error::Error;
 use crate::config::keys::{Settings, value_or, value_or_default};
 use crate::config::origin::Origin;
-use crate::config::paths;
 use crate::config::server::Host;
+use crate::config::trust;
 use crate::dial::{self, Auth, Security};
-use crate::net::{self, Endpoint, tls};
+use crate::net::{self, Endpoint};
 
 /// Checks how a server is reached and what may be sent there.
 ///
@@ -29,13 +29,7 @@ pub(super) fn options(
             timeout: value_or(&settings.timeout, TIMEOUT),
         },
         security,
-        tls: tls::Options {
-            ca_file: settings
-                .tls_ca_file
-                .as_ref()
-                .map(|at| paths::absolute(at, &at.value, home))
-                .transpose()?,
-        },
+        tls: trust::options(settings, home)?,
         user: user(settings, origin)?,
         auth: value_or_default(&settings.auth),
     };

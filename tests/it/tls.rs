@@ -40,11 +40,82 @@ fn trusting(authority: &Authority, server: impl std::fmt::Display, keys: &str) -
 fn a_server_that_proves_its_name_is_spoken_to() {
     for host in ["127.0.0.1", "localhost"] {
         let authority = Authority::new();
-        let server = Script::new(["tls\nS: +OK ready", SESSION].concat())
+        let handshake = match host {
+            "localhost" => "tls for localhost",
+            _ => "tls",
+        };
+        let server = Script::new([handshake, "\nS: +OK ready", SESSION].concat())
             .identity(authority.certificate().acceptor())
             .serve();
         let address = format!("{host}:{}", server.port());
         let sandbox = trusting(&authority, address, TLS);
+
+        sandbox.fetch().succeeds().is_silent();
+
+        server.finish();
+    }
+}
+
+#[test]
+fn a_server_is_called_by_the_name_that_tls_name_says() {
+    let authority = Authority::new();
+    for (own, name, handshake) in [
+        (
+            "pop.example.com",
+            "pop.example.com",
+            "tls for pop.example.com",
+        ),
+        (
+            "*.example.com",
+            "POP.example.com",
+            "tls for POP.example.com",
+        ),
+        ("192.0.2.1", "192.0.2.1", "tls"),
+        ("2001:db8::1", "2001:DB8::1", "tls"),
+    ] {
+        let server = Script::new([handshake, "\nS: +OK ready", SESSION].concat())
+            .identity(authority.certificate_for(&[own]).acceptor())
+            .serve();
+        let keys = format!("{TLS}\ntls-name = '{name}'");
+        let sandbox = trusting(&authority, server.address(), &keys);
+
+        sandbox.fetch().succeeds().is_silent();
+
+        server.finish();
+    }
+}
+
+#[test]
+fn a_server_that_knows_no_version_new_enough_is_left() {
+    let authority = Authority::new();
+    let server = Script::new("tls refused")
+        .identity(authority.certificate().old_acceptor())
+        .serve();
+    let keys = format!("{TLS}\ntls-min = '1.3'");
+    let sandbox = trusting(&authority, server.address(), &keys);
+
+    sandbox
+        .fetch()
+        .fails_with(76)
+        .complains_in_lines(1)
+        .stderr_has("it knows no version of TLS that tls-min allows");
+
+    server.finish();
+}
+
+#[test]
+fn an_older_server_will_do_unless_tls_min_says_otherwise() {
+    let authority = Authority::new();
+    for (acceptor, minimum) in [
+        (authority.certificate().old_acceptor(), "1.2"),
+        (authority.certificate().acceptor(), "1.2"),
+        (authority.certificate().acceptor(), "1.3"),
+    ] {
+        let server = Script::new(["tls\nS: +OK ready", SESSION].concat())
+            .identity(acceptor)
+            .serve();
+        let keys = format!("{TLS}\ntls-min = '{minimum}'");
+        let sandbox = trusting(&authority, server.address(), &keys);
 
         sandbox.fetch().succeeds().is_silent();
 
@@ -72,7 +143,8 @@ fn a_server_that_does_not_prove_its_name_hears_nothing_inside_tls() {
     for (certificate, said) in [
         (
             authority.wrong_name(),
-            "it is for another name (it is for pop.example.com); check \"server\"",
+            "it is for another name (it is for pop.example.com); check \"server\", or if this is the \
+             one you mean, say in tls-name what it is called",
         ),
         (
             authority.expired(),

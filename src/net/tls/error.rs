@@ -29,10 +29,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The server and we have no common ground.
-    #[error(
-        "the TLS handshake with {name} failed: {why}; a server that begins without TLS needs \
-         security = \"starttls\""
-    )]
+    #[error("the TLS handshake with {name} failed: {why}{}", after_refusal(why))]
     Refused {
         /// The server.
         name: String,
@@ -110,6 +107,19 @@ impl Fault {
     }
 }
 
+/// What may help where the TLS library gave up for this reason.
+fn after_refusal(why: &str) -> &'static str {
+    match why {
+        why if why.contains("wrong version number") || why.contains("packet length") => {
+            "; a server that begins without TLS needs security = \"starttls\""
+        }
+        why if why.contains("protocol version") || why.contains("unsupported protocol") => {
+            "; it knows no version of TLS that tls-min allows"
+        }
+        _ => "",
+    }
+}
+
 impl std::error::Error for Untrusted {}
 
 impl fmt::Display for Untrusted {
@@ -158,7 +168,9 @@ impl Untrusted {
                 f.write_str("tell whoever runs the server, or set the clock of this machine")
             }
             Fault::Issuer(_) => f.write_str("if it is your own server, name its CA in tls-ca-file"),
-            Fault::Name => f.write_str("check \"server\", or tell whoever runs it"),
+            Fault::Name => f.write_str(
+                "check \"server\", or if this is the one you mean, say in tls-name what it is called",
+            ),
             Fault::Other(_) | Fault::Purpose | Fault::Unreadable => {
                 f.write_str("tell whoever runs the server")
             }

@@ -25,21 +25,37 @@ pub type TlsStream = native_tls::TlsStream<Socket>;
 pub struct Options {
     /// PEM certificates that replace the system's roots.
     pub ca_file: Option<PathBuf>,
+    /// The oldest version that will do.
+    pub minimum: Version,
+    /// The name that the server has to prove and is asked for (SNI), if it is not its own.
+    pub name: Option<String>,
+}
+
+/// A version of TLS. What is older than 1.2 is broken (RFC 8996).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Version {
+    /// TLS 1.2 (RFC 5246).
+    #[default]
+    Tls12,
+    /// TLS 1.3 (RFC 8446).
+    Tls13,
 }
 
 /// What encrypts connections to one server: its files are read, nothing is connected.
 pub struct Connector {
     library: TlsConnector,
+    minimum: Version,
     name: String,
 }
 
 impl Connector {
-    /// Prepares for a server that has to prove to be `name`. TLS 1.2 at least, SNI always.
+    /// Prepares for a server that has to prove to be `host`, unless another name was said. It is
+    /// always told which name is wanted (SNI), where that is no address.
     ///
     /// # Errors
     /// A file that cannot be used.
-    pub fn new(options: &Options, name: &str) -> Result<Self, Error> {
-        let mut builder = builder();
+    pub fn new(options: &Options, host: &str) -> Result<Self, Error> {
+        let mut builder = builder(options.minimum);
         if let Some(path) = &options.ca_file {
             builder.disable_built_in_roots(true);
             for root in roots(path)? {
@@ -48,7 +64,8 @@ impl Connector {
         }
         Ok(Self {
             library: built(&builder)?,
-            name: name.to_owned(),
+            minimum: options.minimum,
+            name: options.name.as_deref().unwrap_or(host).to_owned(),
         })
     }
 
@@ -74,7 +91,7 @@ impl Connector {
     /// Looks at the certificate that a server shows, whoever it is, and leaves without a word: for
     /// an error to tell what was refused. The library keeps it to itself where it refuses.
     pub fn look(&self, socket: Socket, timeout: Duration) -> Option<Certificate> {
-        let mut builder = builder();
+        let mut builder = builder(self.minimum);
         builder.danger_accept_invalid_certs(true);
         let library = built(&builder).ok()?;
         shown(&self.shake(&library, socket, timeout).ok()?)
@@ -128,9 +145,12 @@ impl Connector {
     }
 }
 
-fn builder() -> TlsConnectorBuilder {
+fn builder(minimum: Version) -> TlsConnectorBuilder {
     let mut builder = TlsConnector::builder();
-    builder.min_protocol_version(Some(Protocol::Tlsv12));
+    builder.min_protocol_version(Some(match minimum {
+        Version::Tls12 => Protocol::Tlsv12,
+        Version::Tls13 => Protocol::Tlsv13,
+    }));
     builder
 }
 

@@ -6,7 +6,7 @@ use std::mem;
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-use openssl::ssl::{ErrorCode, SslAcceptor, SslStream};
+use openssl::ssl::{ErrorCode, NameType, SslAcceptor, SslStream};
 
 /// The server's side of TLS: of OpenSSL itself, as it can be worse than native-tls lets a server be.
 pub(crate) type TlsAcceptor = SslAcceptor;
@@ -40,6 +40,14 @@ impl Stream {
                 Ok(())
             }
             Self::Broken | Self::Tls(_) => Err("TLS was started before".to_owned()),
+        }
+    }
+
+    /// Tells which name the client asked for in the handshake.
+    pub(crate) fn asked_for(&self) -> Option<&str> {
+        match self {
+            Self::Tls(stream) => stream.ssl().servername(NameType::HOST_NAME),
+            Self::Broken | Self::Plain(_) => None,
         }
     }
 

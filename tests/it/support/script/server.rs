@@ -274,6 +274,13 @@ impl Host {
             }
             Step::Reached(name) => self.reached.open(name),
             Step::Tls => self.shake(wire)?,
+            Step::TlsFor(name) => {
+                self.shake(wire)?;
+                if wire.stream.asked_for() != Some(name) {
+                    let asked = wire.stream.asked_for();
+                    return Err(format!("the client asked for {asked:?}"));
+                }
+            }
             Step::TlsRefused => {
                 return match self.shake(wire) {
                     Ok(()) => Err("the client accepted the certificate".to_owned()),
