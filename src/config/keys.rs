@@ -12,7 +12,7 @@ use crate::config::server::{self, Host, Server};
 use crate::config::trust;
 use crate::config::value::{self, Value, Wrong, quoted};
 use crate::dial::{Auth, Security};
-use crate::net::tls::Version;
+use crate::net::tls::{Pin, Version};
 use crate::policy::{Keep, Order};
 
 /// What one section, or the command line, says about an account. Keys that exclude each other
@@ -42,6 +42,8 @@ pub(super) struct Settings {
     pub(super) tls_ca_file: Slot<String>,
     pub(super) tls_min: Slot<Version>,
     pub(super) tls_name: Slot<String>,
+    pub(super) tls_pin: Slot<Vec<Pin>>,
+    pub(super) tls_verify: Slot<bool>,
     pub(super) user: Slot<String>,
 }
 
@@ -120,6 +122,8 @@ impl Settings {
             tls_ca_file: self.tls_ca_file.or(below.tls_ca_file),
             tls_min: self.tls_min.or(below.tls_min),
             tls_name: self.tls_name.or(below.tls_name),
+            tls_pin: self.tls_pin.or(below.tls_pin),
+            tls_verify: self.tls_verify.or(below.tls_verify),
             user: self.user.or(below.user),
         }
     }
@@ -247,6 +251,8 @@ const KEYS: &[(&str, Set)] = &[
     ("tls-ca-file", |s, e| e.put(&mut s.tls_ca_file, value::line)),
     ("tls-name", |s, e| e.put(&mut s.tls_name, trust::name)),
     ("tls-min", |s, e| e.put(&mut s.tls_min, trust::version)),
+    ("tls-pin", |s, e| e.put(&mut s.tls_pin, trust::pins)),
+    ("tls-verify", |s, e| e.put(&mut s.tls_verify, value::boolean)),
     ("timeout-connect", |s, e| e.put(&mut s.timeout_connect, readers::duration)),
     ("timeout", |s, e| e.put(&mut s.timeout, readers::duration)),
     ("max-per-host", |s, e| e.put(&mut s.max_per_host, value::count)),
@@ -286,8 +292,6 @@ const LATER_KEYS: &[&str] = &[
     "source-address",
     "tls-client-cert",
     "tls-client-key",
-    "tls-pin",
-    "tls-verify",
     "tunnel-command",
 ];
 

@@ -9,7 +9,7 @@ use crate::config::paths;
 use crate::config::server::{self, Host};
 use crate::config::value::{self, Value, Wrong, quoted};
 use crate::dial::Security;
-use crate::net::tls::{Options, Version};
+use crate::net::tls::{Options, Pin, Proof, Version};
 
 /// Checks the keys of TLS.
 ///
@@ -18,14 +18,47 @@ use crate::net::tls::{Options, Version};
 pub(super) fn options(settings: &Settings, home: Option<&Path>) -> Result<Options, Error> {
     refuse_without_tls(settings)?;
     Ok(Options {
-        ca_file: settings
-            .tls_ca_file
-            .as_ref()
-            .map(|at| paths::absolute(at, &at.value, home))
-            .transpose()?,
         minimum: value_or_default(&settings.tls_min),
         name: settings.tls_name.as_ref().map(|at| at.value.clone()),
+        proof: proof(settings, home)?,
     })
+}
+
+fn proof(settings: &Settings, home: Option<&Path>) -> Result<Proof, Error> {
+    let unverified = settings.tls_verify.as_ref().filter(|at| !at.value);
+    match (&settings.tls_pin, unverified) {
+        (Some(pins), Some(unverified)) => Err(Error::Conflict {
+            at: unverified.origin.clone(),
+            first: pins.key,
+            second: unverified.key,
+        }),
+        (Some(pins), None) => Ok(Proof::Pins(pins.value.clone())),
+        (None, Some(_)) => Ok(Proof::Nothing),
+        (None, None) => {
+            let file = settings.tls_ca_file.as_ref();
+            let path = file.map(|at| paths::absolute(at, &at.value, home));
+            Ok(Proof::Authority(path.transpose()?))
+        }
+    }
+}
+
+/// `tls-pin`: one, or a list of which one has to fit.
+pub(super) fn pins(value: Value) -> Result<Vec<Pin>, Wrong> {
+    let values = match value {
+        Value::List(values) => values,
+        one => vec![one],
+    };
+    let pins: Result<Vec<Pin>, Wrong> = value::words(values)?
+        .into_iter()
+        .map(|word| {
+            word.parse()
+                .map_err(|error| Wrong::Problem(format!("{error}, not {}", quoted(&word))))
+        })
+        .collect();
+    match pins? {
+        pins if pins.is_empty() => Err("names no certificate".into()),
+        pins => Ok(pins),
+    }
 }
 
 /// `tls-min`.
@@ -54,9 +87,10 @@ fn refuse_without_tls(settings: &Settings) -> Result<(), Error> {
         return Ok(());
     }
     let none = "has no meaning with security = \"none\"";
-    match &settings.tls_name {
-        Some(at) => Err(at.wrong(none)),
-        None => Ok(()),
+    match (&settings.tls_name, &settings.tls_pin) {
+        (Some(at), _) => Err(at.wrong(none)),
+        (None, Some(at)) => Err(at.wrong(none)),
+        (None, None) => Ok(()),
     }
 }
 
@@ -75,6 +109,23 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(version(Value::from_text(word)).ok(), version_, "{word}");
+        }
+    }
+
+    #[test]
+    fn pins_are_one_or_several_and_all_of_them_pins() {
+        let pin = format!("sha256:{}", "0a".repeat(32));
+        let text = |text: &str| Value::from_text(text);
+        for (value, count) in [
+            (text(&pin), Some(1)),
+            (Value::List(vec![text(&pin)]), Some(1)),
+            (Value::List(vec![text(&pin), text(&pin)]), Some(2)),
+            (Value::List(Vec::new()), None),
+            (Value::List(vec![text(&pin), text("x")]), None),
+            (text(""), None),
+            (Value::Integer(1), None),
+        ] {
+            assert_eq!(pins(value).ok().map(|pins| pins.len()), count);
         }
     }
 

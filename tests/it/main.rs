@@ -34,5 +34,6 @@ mod soak;
 mod support;
 mod terminal;
 mod tls;
+mod tls_trust;
 mod together;
 mod trouble;

@@ -8,7 +8,7 @@ const TLS: &str = "security = 'tls'\ntls-ca-file = '~/ca.pem'";
 const STARTTLS: &str = "security = 'starttls'\ntls-ca-file = '~/ca.pem'";
 
 /// What follows the greeting, or STLS: an empty maildrop.
-const SESSION: &str = "
+pub(crate) const SESSION: &str = "
     C: CAPA
     S: +OK
     S: SASL PLAIN
@@ -124,7 +124,8 @@ fn an_older_server_will_do_unless_tls_min_says_otherwise() {
 }
 
 /// What comes before TLS, by what `security` is.
-const PROTECTIONS: [(&str, &str); 2] = [(TLS, ""), (STARTTLS, "S: +OK ready\nC: STLS\nS: +OK\n")];
+pub(crate) const PROTECTIONS: [(&str, &str); 2] =
+    [(TLS, ""), (STARTTLS, "S: +OK ready\nC: STLS\nS: +OK\n")];
 
 /// A server whose certificate the TLS library refuses. It comes back once, for the error to tell
 /// what it was shown, and leaves without an octet.

@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::certificate::{Certificate, Time};
+use super::pin::Pin;
 use crate::exit::Exit;
 use crate::interrupt::is_interrupt;
 
@@ -81,6 +82,8 @@ pub enum Fault {
     NotYetValid,
     /// Something else; what the TLS library says.
     Other(String),
+    /// It is none of those that the user named.
+    Pin,
     /// It is not for servers.
     Purpose,
     /// It cannot be read.
@@ -157,6 +160,13 @@ impl Untrusted {
             ),
             (Fault::Name, _) => f.write_str("it is for another name"),
             (Fault::Other(why), _) => f.write_str(why),
+            (Fault::Pin, Some((_, it))) => write!(
+                f,
+                "neither it ({}) nor its key ({}) is in tls-pin",
+                Pin::of(it),
+                Pin::of_key(it)
+            ),
+            (Fault::Pin, None) => f.write_str("it is not in tls-pin"),
             (Fault::Purpose, _) => f.write_str("it is not made for a server"),
             (Fault::Unreadable, _) => f.write_str("it cannot be read"),
         }
@@ -167,7 +177,18 @@ impl Untrusted {
             Fault::Expired | Fault::NotYetValid => {
                 f.write_str("tell whoever runs the server, or set the clock of this machine")
             }
-            Fault::Issuer(_) => f.write_str("if it is your own server, name its CA in tls-ca-file"),
+            Fault::Issuer(_) => {
+                f.write_str("if it is your own server, name its CA in tls-ca-file")?;
+                match &self.certificate {
+                    Some(it) => write!(
+                        f,
+                        ", or once you have compared it with the server's, set tls-pin = \"{}\"",
+                        Pin::of(it)
+                    ),
+                    None => Ok(()),
+                }
+            }
+            Fault::Pin => f.write_str("add one of the two if whoever runs the server says it is new"),
             Fault::Name => f.write_str(
                 "check \"server\", or if this is the one you mean, say in tls-name what it is called",
             ),

@@ -13,22 +13,44 @@ use crate::interrupt::{Broken, is_interrupt};
 
 mod certificate;
 mod error;
+mod pin;
 
 pub use certificate::{Certificate, Time};
 pub use error::{Error, Fault, Untrusted};
+pub use pin::{NoPin, Pin};
 
 /// An encrypted connection to a server that proved its name.
 pub type TlsStream = native_tls::TlsStream<Socket>;
 
-/// Whom to trust.
+/// How a server proves who it is.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// PEM certificates that replace the system's roots.
-    pub ca_file: Option<PathBuf>,
     /// The oldest version that will do.
     pub minimum: Version,
     /// The name that the server has to prove and is asked for (SNI), if it is not its own.
     pub name: Option<String>,
+    /// What is believed.
+    pub proof: Proof,
+}
+
+/// What is believed of a server that says who it is.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// The name in a certificate for which an authority vouches: one in this PEM file, or without
+    /// it one of the system's.
+    Authority(Option<PathBuf>),
+    /// Anything. Whoever can redirect the connection can read it.
+    Nothing,
+    /// The name in a certificate that the user knows by one of these. Who vouches for it, until
+    /// when and for what does not matter then: the user's word is newer and nearer, and if it did
+    /// matter, those whose own server has an old certificate would check nothing at all.
+    Pins(Vec<Pin>),
+}
+
+impl Default for Proof {
+    fn default() -> Self {
+        Self::Authority(None)
+    }
 }
 
 /// A version of TLS. What is older than 1.2 is broken (RFC 8996).
@@ -44,8 +66,8 @@ pub enum Version {
 /// What encrypts connections to one server: its files are read, nothing is connected.
 pub struct Connector {
     library: TlsConnector,
-    minimum: Version,
     name: String,
+    options: Options,
 }
 
 impl Connector {
@@ -56,16 +78,23 @@ impl Connector {
     /// A file that cannot be used.
     pub fn new(options: &Options, host: &str) -> Result<Self, Error> {
         let mut builder = builder(options.minimum);
-        if let Some(path) = &options.ca_file {
-            builder.disable_built_in_roots(true);
-            for root in roots(path)? {
-                builder.add_root_certificate(root);
+        match &options.proof {
+            Proof::Authority(None) => {}
+            Proof::Authority(Some(path)) => {
+                builder.disable_built_in_roots(true);
+                for root in roots(path)? {
+                    builder.add_root_certificate(root);
+                }
+            }
+            // The library checks the name with the chain or not at all.
+            Proof::Nothing | Proof::Pins(_) => {
+                builder.danger_accept_invalid_certs(true);
             }
         }
         Ok(Self {
             library: built(&builder)?,
-            minimum: options.minimum,
             name: options.name.as_deref().unwrap_or(host).to_owned(),
+            options: options.clone(),
         })
     }
 
@@ -79,19 +108,33 @@ impl Connector {
             .shake(&self.library, socket, timeout)
             .map_err(|error| self.refused(error))?;
         let certificate = shown(&stream);
-        // OpenSSL takes a common name for the server's where there is no other; this does not.
-        let fault = match &certificate {
-            None => Fault::Unreadable,
-            Some(certificate) if !certificate.is_for(&self.name) => Fault::Name,
-            Some(_) => return Ok(stream),
+        match self.fault(certificate.as_ref()) {
+            None => Ok(stream),
+            Some(fault) => Err(self.untrusted(fault, certificate)),
+        }
+    }
+
+    /// What is wrong with a certificate that the library took.
+    fn fault(&self, certificate: Option<&Certificate>) -> Option<Fault> {
+        let pins = match &self.options.proof {
+            Proof::Authority(_) => None,
+            Proof::Nothing => return None,
+            Proof::Pins(pins) => Some(pins),
         };
-        Err(self.untrusted(fault, certificate))
+        let Some(certificate) = certificate else {
+            return Some(Fault::Unreadable);
+        };
+        if pins.is_some_and(|pins| !pins.iter().any(|pin| pin.fits(certificate))) {
+            return Some(Fault::Pin);
+        }
+        // OpenSSL takes a common name for the server's where there is no other; this does not.
+        (!certificate.is_for(&self.name)).then_some(Fault::Name)
     }
 
     /// Looks at the certificate that a server shows, whoever it is, and leaves without a word: for
     /// an error to tell what was refused. The library keeps it to itself where it refuses.
     pub fn look(&self, socket: Socket, timeout: Duration) -> Option<Certificate> {
-        let mut builder = builder(self.minimum);
+        let mut builder = builder(self.options.minimum);
         builder.danger_accept_invalid_certs(true);
         let library = built(&builder).ok()?;
         shown(&self.shake(&library, socket, timeout).ok()?)

@@ -95,6 +95,16 @@ impl Authority {
         self.sign(params)
     }
 
+    /// Signs another one for the same key.
+    pub(crate) fn renewed(&self, former: &Certificate) -> Certificate {
+        let key = KeyPair::from_pem(&former.key).expect("our own PEM can be read");
+        let signed = server(OURS).signed_by(&key, &self.issuer);
+        Certificate {
+            key: former.key.clone(),
+            pem: signed.expect("a CA can sign a server").pem(),
+        }
+    }
+
     /// Signs one by SHA-1.
     pub(crate) fn sha1(&self) -> Certificate {
         self.sign_by_openssl("rsa:2048", "-sha1")
@@ -189,6 +199,21 @@ impl Certificate {
         }
     }
 
+    /// Its own pin, by OpenSSL.
+    pub(crate) fn pin(&self) -> String {
+        pin(&self.own().to_der().expect("it has a DER"))
+    }
+
+    /// The pin of its key, by OpenSSL.
+    pub(crate) fn key_pin(&self) -> String {
+        let key = self.own().public_key().expect("it has a key");
+        pin(&key.public_key_to_der().expect("it has a DER"))
+    }
+
+    fn own(&self) -> X509 {
+        X509::from_pem(self.pem.as_bytes()).expect("our own PEM can be read")
+    }
+
     /// Shows an authority's certificate, too.
     pub(crate) fn with(mut self, authority: &Authority) -> Self {
         self.pem += authority.pem();
@@ -264,6 +289,11 @@ fn long_ago(mut params: CertificateParams) -> CertificateParams {
     params.not_before = date_time_ymd(2000, 1, 1);
     params.not_after = date_time_ymd(2001, 1, 1);
     params
+}
+
+fn pin(der: &[u8]) -> String {
+    let digits = openssl::sha::sha256(der).map(|octet| format!("{octet:02x}"));
+    format!("sha256:{}", digits.concat())
 }
 
 fn new_key() -> KeyPair {
