@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use crate::digest::Digest;
 use crate::headers::Header;
-use crate::maildrop::{Identity, MessageNumber};
+use crate::maildrop::{Identity, MessageNumber, UniqueId};
 use crate::moment::Moment;
 use crate::text::{SHOWN_OCTETS, ServerText};
 
@@ -99,7 +99,19 @@ pub struct Past {
 
 /// Steps 4 and 5: it is where the user wanted it, and stays there. Made by a delivery target.
 #[derive(Debug)]
-pub struct Delivered(Parcel);
+pub struct Delivered {
+    parcel: Parcel,
+    words: ServerText,
+}
+
+/// A message that was delivered by an earlier run of which no record is left.
+#[derive(Debug)]
+pub struct Found {
+    /// The proof.
+    pub delivered: Delivered,
+    /// When that was.
+    pub when: Moment,
+}
 
 /// Step 6: its delivery is recorded; it may be deleted from the server. Made by the database.
 #[derive(Clone, Debug)]
@@ -159,6 +171,12 @@ impl Receipt {
     /// The same message under another copy number: its unique-id turned out to be used again.
     pub fn renumbered(mut self, copy: u32) -> Self {
         self.parcel.identity.copy = copy;
+        self
+    }
+
+    /// The same message under a name of its own: its server gave it none.
+    pub fn named(mut self, unique_id: UniqueId) -> Self {
+        self.parcel.identity = Identity { unique_id, copy: 0 };
         self
     }
 
@@ -240,14 +258,27 @@ impl Staged {
 }
 
 impl Delivered {
-    /// Made by a delivery target.
-    pub(crate) fn new(staged: Staged) -> Self {
-        Self(staged.parcel)
+    /// Made by a delivery target; `words` is what an MDA said although it took the message.
+    pub(crate) fn new(staged: Staged, words: ServerText) -> Self {
+        let parcel = staged.parcel;
+        Self { parcel, words }
+    }
+
+    /// Made by a delivery target for a message that it holds, octet by octet, since an earlier run
+    /// of which no record is left.
+    pub(crate) fn found(parcel: Parcel) -> Self {
+        let words = ServerText::default();
+        Self { parcel, words }
     }
 
     /// The message.
     pub fn parcel(&self) -> &Parcel {
-        &self.0
+        &self.parcel
+    }
+
+    /// What was said about it, if anything was.
+    pub fn words(&self) -> &ServerText {
+        &self.words
     }
 }
 

@@ -3,77 +3,19 @@
 //! Knows nothing of servers.
 
 use std::collections::HashSet;
-use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
 
+use crate::batch::{Arrival, Batch, Inlet, Purpose};
 use crate::custody::{Durable, Outcome, Place, Receipt, Staged};
 use crate::delivery::{self, Target};
 use crate::exit::Exit;
 use crate::known::may_be_tried;
-use crate::maildrop::MessageNumber;
+use crate::maildrop::{Identity, MessageNumber, UniqueId};
 use crate::moment::Moment;
 use crate::report::{Desk, Event, Summary};
 use crate::seen::{self, Ledger, Match};
 
-/// The most messages of a batch.
-const BATCH_MESSAGES: usize = 128;
-/// The most octets of a batch, unless one message alone has more.
-const BATCH_OCTETS: u64 = 16 << 20;
-/// How long the first message of a batch waits at most for the others to arrive.
-const BATCH_TIME: Duration = Duration::from_secs(1);
 /// So many temporary refusals in a row are not this or that message's fault.
 const TRANSIENT_IN_A_ROW: usize = 3;
-
-/// A complete message, and what it came for.
-#[derive(Debug)]
-pub struct Arrival {
-    /// Its number in this session.
-    pub number: MessageNumber,
-    /// Step 1's proof.
-    pub receipt: Receipt,
-    /// Whether it is only to be compared with what was delivered before.
-    pub purpose: Purpose,
-}
-
-/// What a message was fetched for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Purpose {
-    /// To see whether it is what was delivered before.
-    Comparison,
-    /// To be delivered.
-    Delivery,
-}
-
-/// Complete messages that are made durable together.
-#[derive(Debug, Default)]
-pub struct Batch {
-    arrivals: Vec<Arrival>,
-    octets: u64,
-    begun: Option<Instant>,
-}
-
-impl Batch {
-    /// Adds a message.
-    pub fn push(&mut self, arrival: Arrival) {
-        self.begun.get_or_insert_with(Instant::now);
-        self.octets += arrival.receipt.parcel().octets;
-        self.arrivals.push(arrival);
-    }
-
-    /// Whether it should go on its way: many messages, many octets, or an old first one.
-    pub fn is_due(&self) -> bool {
-        self.arrivals.len() >= BATCH_MESSAGES
-            || self.octets >= BATCH_OCTETS
-            || self
-                .begun
-                .is_some_and(|begun| begun.elapsed() >= BATCH_TIME)
-    }
-
-    /// Whether nothing is in it.
-    pub fn is_empty(&self) -> bool {
-        self.arrivals.is_empty()
-    }
-}
 
 /// Why settling stopped. What is not recorded is settled by the next run.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +49,8 @@ pub struct Settler<'a> {
     desk: Desk<'a>,
     /// What became of messages, not yet recorded.
     outcomes: Vec<Outcome>,
+    /// Who of the known messages was found again, so that no other is taken for it.
+    claimed: HashSet<Identity>,
     transient_in_a_row: usize,
     settled: Settled,
 }
@@ -118,6 +62,8 @@ pub struct Settled {
     pub summary: Summary,
     /// Messages that turned out to be what was delivered before.
     pub proven: Vec<(MessageNumber, Match)>,
+    /// What messages are called here that the server has no name for.
+    pub named: Vec<(MessageNumber, Identity)>,
     /// What ended it early, if something did.
     pub failure: Option<Error>,
 }
@@ -130,6 +76,7 @@ impl<'a> Settler<'a> {
             target,
             desk,
             outcomes: Vec::new(),
+            claimed: HashSet::new(),
             transient_in_a_row: 0,
             settled: Settled::default(),
         }
@@ -137,11 +84,20 @@ impl<'a> Settler<'a> {
 
     /// Settles batches as they arrive, to the last or until something fails; what is delivered by
     /// then is recorded.
-    pub fn run(mut self, batches: Receiver<Batch>) -> Settled {
-        let ended = batches.iter().try_for_each(|batch| self.settle(batch));
-        // Closes the channel, so that nothing more is fetched where settling cannot go on.
-        drop(batches);
-        self.end(ended)
+    pub fn run(mut self, inlet: Inlet) -> Settled {
+        let intake = self.target.intake();
+        let ended = inlet.batches().try_for_each(|batch| {
+            self.settle(batch)?;
+            inlet.tell_settled();
+            Ok(())
+        });
+        let ended = self.end(ended);
+        // Where settling cannot go on, nothing more is to be fetched.
+        for arrival in inlet.close().flat_map(Batch::into_arrivals) {
+            // What cannot be removed now is swept up by the next run.
+            let _ = intake.discard(arrival.receipt);
+        }
+        ended
     }
 
     /// Finishes what earlier runs began: every message that was staged is delivered now, or known
@@ -153,6 +109,14 @@ impl<'a> Settler<'a> {
 
     fn end(mut self, ended: Result<(), Error>) -> Settled {
         let recorded = self.record();
+        let recognised = self.settled.summary.recognised;
+        if recognised > 0 {
+            self.desk.tell(Event::Warning(&format_args!(
+                "the database is new or an older one; messages recognised by their files in {} and \
+                 not delivered again: {recognised}",
+                self.target.place()
+            )));
+        }
         self.settled.failure = ended.and(recorded).err();
         self.settled
     }
@@ -228,44 +192,110 @@ impl<'a> Settler<'a> {
         self.deliver(staged)
     }
 
-    /// Takes out what was fetched only for comparison and is what was delivered before. What is
-    /// not is new mail under an old unique-id.
+    /// Takes out what was delivered before, and needs only to be recognised. What is not the message
+    /// that it was taken for is new mail under an old unique-id.
     fn compare(&mut self, batch: Batch) -> Result<Vec<Receipt>, Error> {
-        let mut receipts = Vec::with_capacity(batch.arrivals.len());
-        for arrival in batch.arrivals {
-            if arrival.purpose == Purpose::Delivery {
-                receipts.push(arrival.receipt);
-                continue;
-            }
-            let parcel = arrival.receipt.parcel();
-            if let Some(found) = self.ledger.find_match(parcel)? {
-                self.settled.proven.push((arrival.number, found));
-                self.target.intake().discard(arrival.receipt)?;
-                continue;
-            }
-            let unique_id = &parcel.identity.unique_id;
-            // Those of this batch have their copy numbers, too, and no rows yet; what is fetched for
-            // delivery came before whatever is compared.
-            let beside = receipts
-                .iter()
-                .map(|receipt: &Receipt| &receipt.parcel().identity)
-                .filter(|other| other.unique_id == *unique_id)
-                .map(|other| other.copy + 1);
-            let copy = beside.fold(self.ledger.free_copy(unique_id)?, u32::max);
-            receipts.push(arrival.receipt.renumbered(copy));
+        let arrivals = batch.into_arrivals();
+        let mut receipts = Vec::with_capacity(arrivals.len());
+        for Arrival {
+            number,
+            receipt,
+            purpose,
+        } in arrivals
+        {
+            let unknown = match purpose {
+                Purpose::Comparison => self
+                    .recall(number, receipt, &receipts)?
+                    .map_or(Ok(None), |receipt| self.recognise(number, receipt))?,
+                Purpose::Delivery => Some(receipt),
+                Purpose::Naming => {
+                    let named = receipt.parcel().digest.hex(32);
+                    let named = UniqueId::new(format!("sha256:{named}").as_bytes());
+                    let receipt = receipt.named(named.expect("hexadecimal digits are one"));
+                    let unknown = self.recall(number, receipt, &receipts)?;
+                    if let Some(receipt) = &unknown {
+                        let identity = receipt.parcel().identity.clone();
+                        self.claimed.insert(identity.clone());
+                        self.settled.named.push((number, identity));
+                    }
+                    unknown
+                }
+                Purpose::Recognition => self.recognise(number, receipt)?,
+            };
+            receipts.extend(unknown);
         }
         Ok(receipts)
+    }
+
+    /// Takes a message out that the database knows, content and all; any other gets a copy number
+    /// of its own. Each known message answers for one.
+    fn recall(
+        &mut self,
+        number: MessageNumber,
+        receipt: Receipt,
+        beside: &[Receipt],
+    ) -> Result<Option<Receipt>, Error> {
+        let known = self.ledger.find_matches(receipt.parcel())?;
+        let is_free = |found: &Match| !self.claimed.contains(&found.identity);
+        if let Some(found) = known.into_iter().find(is_free) {
+            self.claimed.insert(found.identity.clone());
+            self.settled.proven.push((number, found));
+            self.target.intake().discard(receipt)?;
+            return Ok(None);
+        }
+        let copy = self.free_copy(&receipt.parcel().identity.unique_id, beside)?;
+        Ok(Some(receipt.renumbered(copy)))
+    }
+
+    /// Takes a message out of which the target has the file.
+    fn recognise(
+        &mut self,
+        number: MessageNumber,
+        receipt: Receipt,
+    ) -> Result<Option<Receipt>, Error> {
+        let Some(found) = self.target.recognise(receipt.parcel())? else {
+            return Ok(Some(receipt));
+        };
+        let found = self.ledger.adopt(&found, self.target.place())?;
+        self.settled.summary.recognised += 1;
+        self.settled.proven.push((number, found));
+        self.target.intake().discard(receipt)?;
+        Ok(None)
+    }
+
+    /// A copy number that no message under a unique-id has. Those of this batch have theirs, too,
+    /// and no rows yet; what is fetched for delivery came before whatever is compared.
+    fn free_copy(&self, unique_id: &UniqueId, beside: &[Receipt]) -> Result<u32, Error> {
+        let beside = beside
+            .iter()
+            .map(|receipt| &receipt.parcel().identity)
+            .filter(|other| other.unique_id == *unique_id)
+            .map(|other| other.copy + 1);
+        Ok(beside.fold(self.ledger.free_copy(unique_id)?, u32::max))
     }
 
     fn stage(&mut self, durable: Vec<Durable>) -> Result<Vec<Staged>, Error> {
         if durable.is_empty() {
             return Ok(Vec::new());
         }
+        let names = durable.iter().map(|durable| &durable.parcel().file_name);
+        let names: Vec<_> = names.cloned().collect();
         let staged = self
             .ledger
-            .stage(durable, self.target.place(), &self.outcomes)?;
+            .stage(durable, self.target.place(), &self.outcomes)
+            .inspect_err(|error| self.withdraw(error, &names))?;
         self.release();
         Ok(staged)
+    }
+
+    /// Removes what the database has no room for: it may be what fills the disk. After any other
+    /// error nobody knows whether the rows are there after all, and they must not come without
+    /// their files.
+    fn withdraw(&self, error: &seen::Error, file_names: &[String]) {
+        if error.exit() == Exit::Temporary {
+            // The next run sweeps up what cannot be removed now.
+            let _ = self.target.intake().withdraw(file_names);
+        }
     }
 
     fn deliver(&mut self, mut staged: Vec<Staged>) -> Result<(), Error> {
@@ -295,6 +325,11 @@ impl<'a> Settler<'a> {
                 self.settled.summary.delivered += 1;
                 self.settled.summary.octets += parcel.octets;
                 self.desk.tell(Event::Delivered(parcel, place));
+                if !delivered.words().is_empty() {
+                    let words = delivered.words();
+                    self.desk
+                        .tell(Event::Note(&format_args!("{place} said: {words}")));
+                }
             }
         }
         self.note_kept(&outcomes);

@@ -1,7 +1,8 @@
 //! `mailpull check`: how much new mail waits; downloads nothing.
 
+use super::Setting;
+use super::crew::Crew;
 use super::passwords::Passwords;
-use super::{Setting, crew};
 use crate::cli;
 use crate::config::{self, Account, Overrides};
 use crate::exit::Exit;
@@ -18,16 +19,14 @@ pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Resu
     let accounts = config::accounts(&arguments.accounts, chosen, &overrides)?;
     let folder = setting.state_folder()?;
     let passwords = Passwords::get_ahead(&accounts, setting);
-    let checked = crew::each(
-        &accounts,
-        arguments.jobs,
-        &setting.interrupt,
-        |account| match check(account, &folder, &passwords, setting) {
+    let crew = Crew::new(&accounts, arguments.jobs);
+    let checked = crew.each(&setting.interrupt, |account| {
+        match check(account, &folder, &passwords, setting) {
             Ok(0) => Exit::NothingNew,
             Ok(_) => Exit::Done,
             Err(error) => setting.tell_failure(setting.desk(&account.name), &error),
-        },
-    );
+        }
+    });
     let is_new = checked.contains(&Exit::Done);
     Ok(match checked.into_iter().max() {
         Some(Exit::NothingNew) if is_new => Exit::Done,
@@ -45,7 +44,11 @@ fn check(
     let known = setting.open_ledger(account, folder)?.known()?;
     let mut session = setting.connector(account, passwords)(&Opening::default())?;
     // The limits bound a run, not what waits.
-    let (listing, plan) = survey::survey(&mut session, &known, &Policy::default())?;
+    let policy = Policy {
+        keep: account.policy.keep,
+        ..Policy::default()
+    };
+    let (listing, plan) = survey::survey(&mut session, &known, &policy)?;
     // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.
     session.quit();
     let messages = plan.fetch.len();

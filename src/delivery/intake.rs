@@ -86,6 +86,13 @@ impl Folder {
             .map_err(|errno| Error::cannot("look at", &self.path, errno))
     }
 
+    /// When names in it last changed.
+    pub(super) fn changed(&self) -> Result<(i64, i64), Error> {
+        rustix::fs::fstat(&self.fd)
+            .map(|stat| (stat.st_mtime, stat.st_mtime_nsec as i64))
+            .map_err(|errno| Error::cannot("look at", &self.path, errno))
+    }
+
     pub(super) fn holds(&self, name: &str) -> Result<bool, Error> {
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => Ok(true),
@@ -127,6 +134,23 @@ impl Intake {
 
     pub(super) fn folder(&self) -> &Folder {
         &self.folder
+    }
+
+    /// Insists that so many octets more can be stored, as far as anybody knows.
+    ///
+    /// # Errors
+    /// There is less room on the disk.
+    pub fn insist_on_room(&self, octets: u64) -> Result<(), Error> {
+        let Ok(disk) = rustix::fs::fstatvfs(&self.folder.fd) else {
+            return Ok(());
+        };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        // Some file systems do not know their size.
+        if disk.f_blocks == 0 || free >= octets {
+            return Ok(());
+        }
+        let path = self.folder.path.clone();
+        Err(Error::NoRoom { path, octets, free })
     }
 
     /// Begins to take a message in.
@@ -194,6 +218,16 @@ impl Intake {
     pub fn discard(&self, receipt: Receipt) -> Result<(), Error> {
         self.folder
             .remove(OsStr::new(&receipt.into_parcel().file_name))
+    }
+
+    /// Removes messages that the database did not take: their file names.
+    ///
+    /// # Errors
+    /// A file cannot be removed; the next run sweeps them up.
+    pub fn withdraw(&self, file_names: &[String]) -> Result<(), Error> {
+        file_names
+            .iter()
+            .try_for_each(|name| self.folder.remove(OsStr::new(name)))
     }
 
     /// Removes what an interrupted run left: files of this account that the database does not

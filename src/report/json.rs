@@ -102,6 +102,7 @@ pub fn delivery(delivery: &Delivery, time: &dyn Fn(Moment) -> String) -> String 
         "octets": delivery.octets,
         "from": delivery.from.to_string(),
         "subject": delivery.subject.to_string(),
+        "said": (!delivery.words.is_empty()).then(|| delivery.words.to_string()),
     })
     .to_string()
 }
@@ -113,6 +114,20 @@ pub fn known(unique_id: &UniqueId, state: &str, size: &Option<u64>) -> String {
         "unique_id": unique_id.to_string(),
         "state": state,
         "size": size,
+    })
+    .to_string()
+}
+
+/// One account: what the configuration says of it, or else the record.
+pub fn account(name: &str, place: [&str; 2], target: Option<&str>, state: &str) -> String {
+    let [user, server] = place;
+    json!({
+        "event": "account",
+        "account": name,
+        "user": user,
+        "server": server,
+        "target": target,
+        "state": state,
     })
     .to_string()
 }

@@ -1,16 +1,17 @@
 //! Who is who: known messages found by what they are, not by what the server calls them.
 //! Decides nothing about them.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
-use super::ledger::state;
+use super::ledger::{Deliveries, state};
 use super::{Error, Ledger};
-use crate::custody::Parcel;
+use crate::custody::{Found, Parcel, Place};
 use crate::digest::Digest;
 use crate::known::State;
 use crate::maildrop::{Identity, UniqueId};
+use crate::moment::Moment;
 
-/// A delivered message with the same unique-id and the same octets.
+/// A message of ours with the same unique-id and the same octets.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Match {
     /// Who it is.
@@ -20,20 +21,23 @@ pub struct Match {
 }
 
 impl Ledger {
-    /// The delivered message that has this unique-id and these octets.
+    /// The messages, delivered or staged, that have this unique-id and these octets, the one with the same copy
+    /// number first.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn find_match(&self, parcel: &Parcel) -> Result<Option<Match>, Error> {
+    pub fn find_matches(&self, parcel: &Parcel) -> Result<Vec<Match>, Error> {
         let unique_id = parcel.identity.unique_id.as_octets();
         self.read(|connection| {
             connection
-                .query_row(
+                .prepare(
                     "SELECT s.copy, s.state, s.delivered, s.next_try
                      FROM seen s JOIN delivery d USING (account, unique_id, copy)
-                     WHERE s.account = ?1 AND s.unique_id = ?2 AND s.state IN (2, 3)
+                     WHERE s.account = ?1 AND s.unique_id = ?2 AND s.state IN (1, 2, 3)
                        AND d.digest = ?3
-                     ORDER BY s.copy <> ?4, s.copy LIMIT 1",
+                     ORDER BY s.copy <> ?4, s.copy",
+                )?
+                .query_map(
                     params![
                         self.owner.key.0,
                         unique_id,
@@ -49,8 +53,49 @@ impl Ledger {
                             state: state(row.get(1)?, row.get(2)?, row.get(3)?),
                         })
                     },
-                )
-                .optional()
+                )?
+                .collect()
+        })
+    }
+
+    /// Records a message that an earlier run delivered there; who it is then.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn adopt(&mut self, found: &Found, place: &Place) -> Result<Match, Error> {
+        let (key, now) = (self.owner.key, Moment::now());
+        let parcel = found.delivered.parcel();
+        let Identity { unique_id, copy } = &parcel.identity;
+        self.write(|transaction| {
+            let adopted = transaction.execute(
+                "INSERT INTO seen (account, unique_id, copy, state, size, listed, delivered)
+                 VALUES (?1, ?2, ?3, 2, ?4, ?5, ?6)
+                 ON CONFLICT DO UPDATE SET state = 2, size = ?4, delivered = ?6, attempts = 0,
+                     next_try = 0 WHERE state = 4",
+                params![
+                    key.0,
+                    unique_id.as_octets(),
+                    copy,
+                    parcel.size.map(u64::cast_signed),
+                    now.0,
+                    found.when.0,
+                ],
+            )?;
+            if adopted != 1 {
+                // Another message has this place.
+                return Err(rusqlite::Error::StatementChangedRows(adopted));
+            }
+            Deliveries::of(transaction)?.insert(key, parcel, place, now)?;
+            transaction.execute(
+                "UPDATE delivery SET delivered = ?4
+                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+                params![key.0, unique_id.as_octets(), copy, found.when.0],
+            )?;
+            Ok(())
+        })?;
+        Ok(Match {
+            identity: parcel.identity.clone(),
+            state: State::Delivered(found.when),
         })
     }
 

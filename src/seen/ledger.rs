@@ -5,15 +5,15 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Row, Statement, Transaction, TransactionBehavior, params};
 
 use super::account::{self, Owner};
-use super::{Error, Lock, StateFolder, schema};
+use super::{Error, StateFolder, schema};
 use crate::custody::{Durable, Outcome, Parcel, Past, Place, Recorded, Staged};
 use crate::digest::Digest;
 use crate::headers::Header;
-use crate::known::{Known, KnownMessages, PATIENCE, SET_ASIDE_FOR, State};
-use crate::maildrop::{Identity, Message, MessageNumber, UniqueId};
+use crate::known::{Known, KnownMessages, State, next_try};
+use crate::maildrop::{AccountKey, Identity, MessageNumber, UniqueId};
 use crate::moment::Moment;
 use crate::text::ServerText;
 
@@ -21,16 +21,16 @@ use crate::text::ServerText;
 #[derive(Debug)]
 pub struct Ledger {
     connection: Connection,
-    folder: StateFolder,
+    pub(super) folder: StateFolder,
     pub(super) owner: Owner,
 }
 
 impl Ledger {
-    /// Opens the rows of the account with this name, new ones if there are none. `server` and
-    /// `user` are remembered when its next run ends.
+    /// Opens the rows of the account with this name; there need not be any, and nothing is written
+    /// before [`Self::lock`]. `server` and `user` are remembered when its next run ends.
     ///
     /// # Errors
-    /// The database cannot be opened or written.
+    /// The database cannot be opened.
     pub fn open(folder: &StateFolder, name: &str, server: &str, user: &str) -> Result<Self, Error> {
         let path = folder.database();
         let connection = schema::open(&path)?;
@@ -48,12 +48,17 @@ impl Ledger {
         &self.owner.tag
     }
 
-    /// Takes the account's lock, without waiting.
-    ///
-    /// # Errors
-    /// Another run has it.
-    pub fn lock(&self) -> Result<Lock, Error> {
-        Lock::take(&self.folder.lock(self.owner.key.0))
+    /// The same, and what they carried while the account was fetched by its URL.
+    pub fn tags(&self) -> [String; 2] {
+        [
+            self.owner.tag.clone(),
+            account::tag(&self.owner.one_shot_name()),
+        ]
+    }
+
+    /// Where the account's lock is.
+    pub(super) fn lock_file(&self) -> PathBuf {
+        self.folder.lock(self.owner.key.0)
     }
 
     /// Loads all that is known of the account's messages.
@@ -125,11 +130,7 @@ impl Ledger {
                  ON CONFLICT DO UPDATE SET state = 1, size = ?4, attempts = 0, next_try = 0,
                      handed_over = 0 WHERE state = 4",
             )?;
-            let mut delivery = transaction.prepare(
-                "INSERT OR REPLACE INTO delivery (account, unique_id, copy, program, target, inode,
-                     file_name, octets, digest, header_digest, sender, subject, staged)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-            )?;
+            let mut deliveries = Deliveries::of(transaction)?;
             for parcel in durable.iter().map(Durable::parcel) {
                 let unique_id = parcel.identity.unique_id.as_octets();
                 let copy = parcel.identity.copy;
@@ -139,21 +140,7 @@ impl Ledger {
                     // Another message has this place; it must not be forgotten for this one.
                     return Err(rusqlite::Error::StatementChangedRows(staged));
                 }
-                delivery.execute(params![
-                    key,
-                    unique_id,
-                    copy,
-                    place.program,
-                    place.path.as_os_str().as_bytes(),
-                    place.inode.cast_signed(),
-                    parcel.file_name,
-                    parcel.octets.cast_signed(),
-                    parcel.digest.0,
-                    parcel.header.digest.0,
-                    parcel.header.from.as_octets(),
-                    parcel.header.subject.as_octets(),
-                    now.0,
-                ])?;
+                deliveries.insert(AccountKey(key), parcel, place, now)?;
             }
             Ok(())
         })?;
@@ -247,101 +234,6 @@ impl Ledger {
         })
     }
 
-    /// Notes that a message could not be retrieved, and tells how often in a row that is.
-    ///
-    /// # Errors
-    /// Nothing was written.
-    pub fn note_failure(&mut self, message: &Message) -> Result<u32, Error> {
-        let (key, now) = (self.owner.key.0, Moment::now());
-        let identity = &message.identity;
-        let (unique_id, copy) = (identity.unique_id.as_octets(), identity.copy);
-        let size = message.size.map(u64::cast_signed);
-        self.write(|transaction| {
-            let failures = transaction.query_row(
-                "INSERT INTO seen (account, unique_id, copy, state, size, listed, attempts)
-                 VALUES (?1, ?2, ?3, 4, ?4, ?5, 1)
-                 ON CONFLICT DO UPDATE SET attempts = attempts + 1
-                 RETURNING attempts",
-                params![key, unique_id, copy, size, now.0],
-                |row| row.get(0),
-            )?;
-            transaction.execute(
-                "UPDATE seen SET next_try = ?4
-                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
-                params![key, unique_id, copy, next_try(failures, now).0],
-            )?;
-            Ok(failures)
-        })
-    }
-
-    /// Notes the real size of a message about which LIST lied, so that it is not fetched in vain
-    /// again.
-    ///
-    /// # Errors
-    /// Nothing was written.
-    pub fn note_size(&mut self, message: &Message) -> Result<(), Error> {
-        let (key, now) = (self.owner.key.0, Moment::now());
-        let unique_id = message.identity.unique_id.as_octets();
-        let size = message.size.map(u64::cast_signed);
-        self.write(|transaction| {
-            transaction.execute(
-                "INSERT INTO seen (account, unique_id, copy, state, size, listed)
-                 VALUES (?1, ?2, ?3, 4, ?4, ?5)
-                 ON CONFLICT DO UPDATE SET size = ?4 WHERE state = 4",
-                params![key, unique_id, message.identity.copy, size, now.0],
-            )?;
-            Ok(())
-        })
-    }
-
-    /// Notes that what was staged since then may be incomplete, and must not be deleted from the
-    /// server; how many messages those are.
-    ///
-    /// # Errors
-    /// Nothing was written.
-    pub fn suspect_since(&mut self, begun: Moment) -> Result<usize, Error> {
-        let key = self.owner.key.0;
-        self.write(|transaction| {
-            transaction.execute(
-                "UPDATE seen SET undeletable = 1
-                 WHERE account = ?1 AND (unique_id, copy) IN
-                     (SELECT unique_id, copy FROM delivery WHERE account = ?1 AND staged >= ?2)",
-                params![key, begun.0],
-            )
-        })
-    }
-
-    /// Notes that the server lists a message for ever, whatever it answers to DELE.
-    ///
-    /// # Errors
-    /// Nothing was written.
-    pub fn mark_undeletable(&mut self, identity: &Identity) -> Result<(), Error> {
-        let key = self.owner.key.0;
-        self.write(|transaction| {
-            transaction.execute(
-                "UPDATE seen SET undeletable = 1
-                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
-                params![key, identity.unique_id.as_octets(), identity.copy],
-            )?;
-            Ok(())
-        })
-    }
-
-    /// Whether something is to be said of a message for the first time.
-    ///
-    /// # Errors
-    /// Nothing was written.
-    pub fn notice(&mut self, identity: &Identity) -> Result<bool, Error> {
-        let key = self.owner.key.0;
-        self.write(|transaction| {
-            let new = transaction.execute(
-                "INSERT OR IGNORE INTO notice (account, unique_id, copy) VALUES (?1, ?2, ?3)",
-                params![key, identity.unique_id.as_octets(), identity.copy],
-            )?;
-            Ok(new > 0)
-        })
-    }
-
     pub(super) fn read<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -364,6 +256,45 @@ impl Ledger {
     }
 }
 
+/// Writes down where messages are delivered to, and since when they are on their way.
+pub(super) struct Deliveries<'a>(Statement<'a>);
+
+impl<'a> Deliveries<'a> {
+    pub(super) fn of(transaction: &'a Transaction<'_>) -> rusqlite::Result<Self> {
+        let insert = transaction.prepare(
+            "INSERT OR REPLACE INTO delivery (account, unique_id, copy, program, target, inode,
+                 file_name, octets, digest, header_digest, sender, subject, staged)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )?;
+        Ok(Self(insert))
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        key: AccountKey,
+        parcel: &Parcel,
+        place: &Place,
+        staged: Moment,
+    ) -> rusqlite::Result<()> {
+        self.0.execute(params![
+            key.0,
+            parcel.identity.unique_id.as_octets(),
+            parcel.identity.copy,
+            place.program,
+            place.path.as_os_str().as_bytes(),
+            place.inode.cast_signed(),
+            parcel.file_name,
+            parcel.octets.cast_signed(),
+            parcel.digest.0,
+            parcel.header.digest.0,
+            parcel.header.from.as_octets(),
+            parcel.header.subject.as_octets(),
+            staged.0,
+        ])?;
+        Ok(())
+    }
+}
+
 /// Writes down what became of staged messages.
 fn settle(
     transaction: &Transaction<'_>,
@@ -376,7 +307,8 @@ fn settle(
          WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
     )?;
     let mut delivery = transaction.prepare(
-        "UPDATE delivery SET delivered = ?4 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+        "UPDATE delivery SET delivered = ?4, words = nullif(?5, x'')
+         WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
     )?;
     let mut kept = transaction.prepare(
         "UPDATE seen SET attempts = ?4, next_try = ?5, handed_over = ?6
@@ -390,9 +322,10 @@ fn settle(
         let identity = outcome.identity();
         let (unique_id, copy) = (identity.unique_id.as_octets(), identity.copy);
         match outcome {
-            Outcome::Delivered(_) => {
+            Outcome::Delivered(done) => {
+                let words = done.words().as_octets();
                 delivered.execute(params![key, unique_id, copy, now.0])?;
-                delivery.execute(params![key, unique_id, copy, now.0])?;
+                delivery.execute(params![key, unique_id, copy, now.0, words])?;
             }
             Outcome::Kept {
                 failures,
@@ -410,16 +343,6 @@ fn settle(
         }
     }
     Ok(())
-}
-
-/// When a message that failed so often in a row is tried again: at the next run, behind those that
-/// were not tried for longer, or after a day.
-fn next_try(failures: u32, now: Moment) -> Moment {
-    if failures < PATIENCE {
-        now
-    } else {
-        now.plus(SET_ASIDE_FOR)
-    }
 }
 
 /// A staged message from its row; `None` if the row holds what no version ever wrote.

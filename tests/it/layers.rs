@@ -29,16 +29,24 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     (
         "receive",
         &[
-            &["delivery", "plan", "pop3", "report", "settle"],
+            &["batch", "delivery", "plan", "pop3", "report"],
             SHARED,
             LEAVES,
         ],
     ),
+    (
+        "doubt",
+        &[&["delivery", "plan", "seen", "settle"], SHARED, LEAVES],
+    ),
     ("survey", &[&["plan", "pop3", "report"], SHARED, LEAVES]),
     ("rematch", &[&["plan", "pop3", "seen"], SHARED, LEAVES]),
-    ("settle", &[&["delivery", "report", "seen"], SHARED, LEAVES]),
+    (
+        "settle",
+        &[&["batch", "delivery", "report", "seen"], SHARED, LEAVES],
+    ),
     // The services do not know each other; they meet in the engine.
     ("attendance", &[SHARED, LEAVES]),
+    ("batch", &[SHARED, LEAVES]),
     ("delivery", &[SHARED, LEAVES]),
     ("net", &[SHARED, LEAVES]),
     ("plan", &[SHARED, LEAVES]),
@@ -61,7 +69,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
 ];
 const MIDDLE: &[&str] = &["config", "dial", "engine"];
 // Steps of the engine's story, told where they have room.
-const STEPS: &[&str] = &["receive", "rematch", "settle", "survey"];
+const STEPS: &[&str] = &["batch", "doubt", "receive", "rematch", "settle", "survey"];
 const SERVICES: &[&str] = &[
     "attendance",
     "delivery",
@@ -88,7 +96,7 @@ const LEAVES: &[&str] = &[
 const DOORS: &[(&str, &[&str])] = &[
     ("anyhow", &["commands/", "main.rs"]),
     ("base64", &["pop3/auth.rs"]),
-    ("clap", &["cli.rs"]),
+    ("clap", &["cli/"]),
     ("dirs", &["config/"]),
     ("humantime", &["commands/log.rs"]),
     ("indicatif", &["report/terminal.rs"]),

@@ -37,7 +37,7 @@ impl World {
         let sandbox = Sandbox::new();
         sandbox.account("work", server.address(), "keep = false");
         sandbox.maildir("work").make();
-        sandbox.mailpull(["check"]).run().succeeds();
+        sandbox.make_known();
         Self {
             messages,
             sandbox,
@@ -73,6 +73,10 @@ fn allowed(line: &str, threads: Threads, error: &str) -> &'static [i32] {
     let writes_database = is_database && line.contains("pwrite64") && !line.contains("-shm");
     if line.contains("fsync") && line.contains("/state/mailpull>") {
         // SQLite flushes the folder of a new file as well as it can.
+        return &[0];
+    }
+    if line.contains("/locks/") && !line.contains("O_CREAT") {
+        // Without a signature the database is only in doubt, and the next run reads the Maildir.
         return &[0];
     }
     if line.contains("socket:") {
@@ -122,7 +126,9 @@ fn no_failing_system_call_loses_mail_and_each_is_told_in_one_line() {
         }
     }
     tools::announce(format_args!(
-        "failing system calls: runs by status {statuses:?}, {missed} of them without the failure"
+        "error by its status, Maildir, deleted: {} points, 0 lost, 0 duplicated, 0 left; statuses \
+         {statuses:?}, {missed} not reached",
+        statuses.values().sum::<usize>()
     ));
     assert!(statuses.contains_key(&74) && statuses.contains_key(&75));
     // A sweep that misses the program proves nothing.
