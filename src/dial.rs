@@ -259,6 +259,15 @@ impl Call<'_> {
     }
 
     fn failed(&self, source: pop3::Error) -> Error {
+        if let pop3::Error::Io { source, .. } = &source
+            && let Some(alert) = tls::Alert::of(source)
+        {
+            return net::Error::Tls(tls::Error::Refused {
+                name: self.options.net.endpoint.host().to_owned(),
+                why: alert.to_string(),
+            })
+            .into();
+        }
         Error::Session {
             endpoint: self.options.net.endpoint.clone(),
             source,

@@ -40,6 +40,8 @@ pub(super) struct Settings {
     pub(super) timeout: Slot<Duration>,
     pub(super) timeout_connect: Slot<Duration>,
     pub(super) tls_ca_file: Slot<String>,
+    pub(super) tls_client_cert: Slot<String>,
+    pub(super) tls_client_key: Slot<String>,
     pub(super) tls_min: Slot<Version>,
     pub(super) tls_name: Slot<String>,
     pub(super) tls_pin: Slot<Vec<Pin>>,
@@ -98,6 +100,10 @@ impl Settings {
     pub(super) fn over(self, below: Self) -> Self {
         let replaced = self.server.is_some();
         let port_below = below.port.filter(|at| !(replaced && at.key == "server"));
+        // A key belongs to the certificate beside it.
+        let client_key_below = below
+            .tls_client_key
+            .filter(|_| self.tls_client_cert.is_none());
         Self {
             allow_cleartext: self.allow_cleartext.or(below.allow_cleartext),
             auth: self.auth.or(below.auth),
@@ -120,6 +126,8 @@ impl Settings {
             timeout: self.timeout.or(below.timeout),
             timeout_connect: self.timeout_connect.or(below.timeout_connect),
             tls_ca_file: self.tls_ca_file.or(below.tls_ca_file),
+            tls_client_key: self.tls_client_key.or(client_key_below),
+            tls_client_cert: self.tls_client_cert.or(below.tls_client_cert),
             tls_min: self.tls_min.or(below.tls_min),
             tls_name: self.tls_name.or(below.tls_name),
             tls_pin: self.tls_pin.or(below.tls_pin),
@@ -253,6 +261,8 @@ const KEYS: &[(&str, Set)] = &[
     ("tls-min", |s, e| e.put(&mut s.tls_min, trust::version)),
     ("tls-pin", |s, e| e.put(&mut s.tls_pin, trust::pins)),
     ("tls-verify", |s, e| e.put(&mut s.tls_verify, value::boolean)),
+    ("tls-client-cert", |s, e| e.put(&mut s.tls_client_cert, value::line)),
+    ("tls-client-key", |s, e| e.put(&mut s.tls_client_key, value::line)),
     ("timeout-connect", |s, e| e.put(&mut s.timeout_connect, readers::duration)),
     ("timeout", |s, e| e.put(&mut s.timeout, readers::duration)),
     ("max-per-host", |s, e| e.put(&mut s.max_per_host, value::count)),
@@ -290,8 +300,6 @@ const LATER_KEYS: &[&str] = &[
     "rules",
     "smtp",
     "source-address",
-    "tls-client-cert",
-    "tls-client-key",
     "tunnel-command",
 ];
 

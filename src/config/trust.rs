@@ -4,12 +4,12 @@
 use std::path::Path;
 
 use crate::config::error::Error;
-use crate::config::keys::{Settings, value_or_default};
+use crate::config::keys::{At, Settings, value_or_default};
 use crate::config::paths;
 use crate::config::server::{self, Host};
 use crate::config::value::{self, Value, Wrong, quoted};
 use crate::dial::Security;
-use crate::net::tls::{Options, Pin, Proof, Version};
+use crate::net::tls::{Files, Options, Pin, Proof, Version};
 
 /// Checks the keys of TLS.
 ///
@@ -18,10 +18,23 @@ use crate::net::tls::{Options, Pin, Proof, Version};
 pub(super) fn options(settings: &Settings, home: Option<&Path>) -> Result<Options, Error> {
     refuse_without_tls(settings)?;
     Ok(Options {
+        identity: identity(settings, home)?,
         minimum: value_or_default(&settings.tls_min),
         name: settings.tls_name.as_ref().map(|at| at.value.clone()),
         proof: proof(settings, home)?,
     })
+}
+
+fn identity(settings: &Settings, home: Option<&Path>) -> Result<Option<Files>, Error> {
+    let path = |at: &At<String>| paths::absolute(at, &at.value, home);
+    match (&settings.tls_client_cert, &settings.tls_client_key) {
+        (None, None) => Ok(None),
+        (None, Some(key)) => Err(key.wrong("is of no use without tls-client-cert")),
+        (Some(certificate), key) => Ok(Some(Files {
+            certificate: path(certificate)?,
+            key: key.as_ref().map(path).transpose()?,
+        })),
+    }
 }
 
 fn proof(settings: &Settings, home: Option<&Path>) -> Result<Proof, Error> {
@@ -87,10 +100,16 @@ fn refuse_without_tls(settings: &Settings) -> Result<(), Error> {
         return Ok(());
     }
     let none = "has no meaning with security = \"none\"";
-    match (&settings.tls_name, &settings.tls_pin) {
-        (Some(at), _) => Err(at.wrong(none)),
-        (None, Some(at)) => Err(at.wrong(none)),
-        (None, None) => Ok(()),
+    if let Some(at) = &settings.tls_pin {
+        return Err(at.wrong(none));
+    }
+    match settings
+        .tls_client_cert
+        .as_ref()
+        .or(settings.tls_name.as_ref())
+    {
+        Some(at) => Err(at.wrong(none)),
+        None => Ok(()),
     }
 }
 

@@ -103,7 +103,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("mailparse", &["headers.rs"]),
     ("md5", &["pop3/auth.rs"]),
     ("memchr", EVERYWHERE),
-    ("native_tls", &["net/tls/mod.rs"]),
+    ("native_tls", &["net/tls/identity.rs", "net/tls/mod.rs"]),
     ("rpassword", &["config/password/prompt.rs"]),
     ("rusqlite", &["seen/"]),
     ("rustix", EVERYWHERE),

@@ -37,6 +37,7 @@ mod soak;
 mod support;
 mod terminal;
 mod tls;
+mod tls_client;
 mod tls_trust;
 mod together;
 mod trouble;

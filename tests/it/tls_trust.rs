@@ -174,6 +174,14 @@ fn what_contradicts_itself_or_means_nothing_connects_nowhere() {
             "\"tls-name\" has no meaning with security = \"none\"",
         ),
         (
+            "security = 'none'\ntls-client-cert = '/a'".to_owned(),
+            "\"tls-client-cert\" has no meaning with security = \"none\"",
+        ),
+        (
+            "tls-client-key = '/a'".to_owned(),
+            "\"tls-client-key\" is of no use without tls-client-cert",
+        ),
+        (
             "tls-pin = 'sha256:12'".to_owned(),
             "\"tls-pin\" must be sha256: and 64 hexadecimal digits, not \"sha256:12\"",
         ),

@@ -9,6 +9,7 @@ use super::certificate::{Certificate, Time};
 use super::pin::Pin;
 use crate::exit::Exit;
 use crate::interrupt::is_interrupt;
+use crate::private::Exposed;
 
 /// Why there is no encrypted connection.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,17 @@ pub enum Error {
     /// The file of trusted certificates cannot be used.
     #[error("cannot use the certificates in {}: {why}", path.display())]
     CaFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Others can read the key of our own certificate.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
+    /// Our own certificate or its key cannot be used.
+    #[error("cannot use the client certificate in {}: {why}", path.display())]
+    Identity {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
@@ -46,7 +58,7 @@ impl Error {
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::CaFile { .. } => Exit::Configuration,
+            Self::CaFile { .. } | Self::Exposed(_) | Self::Identity { .. } => Exit::Configuration,
             Self::Io { .. } => Exit::Temporary,
             Self::Refused { .. } | Self::Untrusted(_) => Exit::Protocol,
         }
@@ -55,6 +67,37 @@ impl Error {
     /// Whether a signal caused it.
     pub fn is_interrupt(&self) -> bool {
         matches!(self, Self::Io { source, .. } if is_interrupt(source))
+    }
+}
+
+/// What the TLS library says of a connection that it has encrypted: often an alert of the server's,
+/// which in TLS 1.3 judges our certificate only after the handshake.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Alert(pub String);
+
+impl Alert {
+    /// Takes the library's words out of an error of a connection; any other error stays as it is.
+    pub(super) fn told(error: io::Error) -> io::Error {
+        match error.to_string() {
+            text if text.starts_with("error:") => {
+                io::Error::new(error.kind(), Self(reason(&text).to_owned()))
+            }
+            _ => error,
+        }
+    }
+
+    /// The alert that an error of a connection is, if it is one.
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+/// What OpenSSL means by `error:CODE:library:function:reason:file:line:`.
+pub(super) fn reason(text: &str) -> &str {
+    match text.split(':').collect::<Vec<_>>()[..] {
+        ["error", _, _, _, reason, ..] => reason,
+        _ => text,
     }
 }
 
@@ -110,6 +153,8 @@ impl Fault {
     }
 }
 
+const REFUSES_OURS: &str = "; it refuses the certificate in tls-client-cert, or that there is none";
+
 /// What may help where the TLS library gave up for this reason.
 fn after_refusal(why: &str) -> &'static str {
     match why {
@@ -118,6 +163,11 @@ fn after_refusal(why: &str) -> &'static str {
         }
         why if why.contains("protocol version") || why.contains("unsupported protocol") => {
             "; it knows no version of TLS that tls-min allows"
+        }
+        why if why.contains("alert") && why.contains("unknown ca") => REFUSES_OURS,
+        why if why.contains("alert") && why.contains("certificate") => REFUSES_OURS,
+        why if why.contains("handshake failure") => {
+            "; it may want a certificate of yours: tls-client-cert"
         }
         _ => "",
     }

@@ -2,6 +2,7 @@
 //! Knows nothing of POP3 or of passwords.
 
 use std::error::Error as _;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{fs, io};
@@ -13,18 +14,40 @@ use crate::interrupt::{Broken, is_interrupt};
 
 mod certificate;
 mod error;
+mod identity;
 mod pin;
 
 pub use certificate::{Certificate, Time};
-pub use error::{Error, Fault, Untrusted};
+use error::reason;
+pub use error::{Alert, Error, Fault, Untrusted};
+pub use identity::Files;
 pub use pin::{NoPin, Pin};
 
 /// An encrypted connection to a server that proved its name.
-pub type TlsStream = native_tls::TlsStream<Socket>;
+#[derive(Debug)]
+pub struct TlsStream(native_tls::TlsStream<Socket>);
+
+impl Read for TlsStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(Alert::told)
+    }
+}
+
+impl Write for TlsStream {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.write(octets).map_err(Alert::told)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(Alert::told)
+    }
+}
 
 /// How a server proves who it is.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// What proves who we are, to a server that asks for it.
+    pub identity: Option<Files>,
     /// The oldest version that will do.
     pub minimum: Version,
     /// The name that the server has to prove and is asked for (SNI), if it is not its own.
@@ -91,8 +114,18 @@ impl Connector {
                 builder.danger_accept_invalid_certs(true);
             }
         }
+        if let Some(files) = &options.identity {
+            builder.identity(files.identity()?);
+        }
+        let library = built(&builder).map_err(|error| match (&options.identity, error) {
+            // The key is compared with the certificate only here.
+            (Some(files), Error::Refused { why, .. }) => {
+                identity::unusable(&files.certificate, reason(&why).to_owned())
+            }
+            (_, error) => error,
+        })?;
         Ok(Self {
-            library: built(&builder)?,
+            library,
             name: options.name.as_deref().unwrap_or(host).to_owned(),
             options: options.clone(),
         })
@@ -149,7 +182,7 @@ impl Connector {
         socket.begin_handshake(Instant::now() + timeout);
         let mut stream = library.connect(&self.name, socket)?;
         stream.get_mut().end_handshake();
-        Ok(stream)
+        Ok(TlsStream(stream))
     }
 
     fn untrusted(&self, fault: Fault, certificate: Option<Certificate>) -> Error {
@@ -219,16 +252,8 @@ fn roots(path: &Path) -> Result<Vec<native_tls::Certificate>, Error> {
 }
 
 fn shown(stream: &TlsStream) -> Option<Certificate> {
-    let certificate = stream.peer_certificate().ok()??;
+    let certificate = stream.0.peer_certificate().ok()??;
     Certificate::read(&certificate.to_der().ok()?)
-}
-
-/// What OpenSSL means by `error:CODE:library:function:reason:file:line:`.
-fn reason(text: &str) -> &str {
-    match text.split(':').collect::<Vec<_>>()[..] {
-        ["error", _, _, _, reason, ..] => reason,
-        _ => text,
-    }
 }
 
 /// The error of the connection below the TLS library's, if that is what it was.
