@@ -1,6 +1,7 @@
 //! The table of keys: what an account may say, and how each value is read.
 //! Does not know where the values come from, nor whether they go together.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::config::error::Error;
@@ -11,6 +12,7 @@ use crate::config::readers::{self, Target};
 use crate::config::server::{self, Host, Server};
 use crate::config::trust;
 use crate::config::value::{self, Value, Wrong, quoted};
+use crate::config::way::{self, Way};
 use crate::dial::{Auth, Security};
 use crate::net::tls::{Pin, Version};
 use crate::policy::{Keep, Order};
@@ -36,6 +38,7 @@ pub(super) struct Settings {
     pub(super) report_after: Slot<u64>,
     pub(super) security: Slot<Security>,
     pub(super) server: Slot<Host>,
+    pub(super) source_address: Slot<IpAddr>,
     pub(super) target: Slot<Target>,
     pub(super) timeout: Slot<Duration>,
     pub(super) timeout_connect: Slot<Duration>,
@@ -47,6 +50,7 @@ pub(super) struct Settings {
     pub(super) tls_pin: Slot<Vec<Pin>>,
     pub(super) tls_verify: Slot<bool>,
     pub(super) user: Slot<String>,
+    pub(super) way: Slot<Way>,
 }
 
 /// A setting that may be absent.
@@ -122,6 +126,7 @@ impl Settings {
             report_after: self.report_after.or(below.report_after),
             security: self.security.or(below.security),
             server: self.server.or(below.server),
+            source_address: self.source_address.or(below.source_address),
             target: self.target.or(below.target),
             timeout: self.timeout.or(below.timeout),
             timeout_connect: self.timeout_connect.or(below.timeout_connect),
@@ -133,6 +138,7 @@ impl Settings {
             tls_pin: self.tls_pin.or(below.tls_pin),
             tls_verify: self.tls_verify.or(below.tls_verify),
             user: self.user.or(below.user),
+            way: self.way.or(below.way),
         }
     }
 }
@@ -263,6 +269,9 @@ const KEYS: &[(&str, Set)] = &[
     ("tls-verify", |s, e| e.put(&mut s.tls_verify, value::boolean)),
     ("tls-client-cert", |s, e| e.put(&mut s.tls_client_cert, value::line)),
     ("tls-client-key", |s, e| e.put(&mut s.tls_client_key, value::line)),
+    ("proxy", |s, e| e.put(&mut s.way, way::proxy)),
+    ("tunnel-command", |s, e| e.put(&mut s.way, way::tunnel)),
+    ("source-address", |s, e| e.put(&mut s.source_address, way::source)),
     ("timeout-connect", |s, e| e.put(&mut s.timeout_connect, readers::duration)),
     ("timeout", |s, e| e.put(&mut s.timeout, readers::duration)),
     ("max-per-host", |s, e| e.put(&mut s.max_per_host, value::count)),
@@ -295,12 +304,9 @@ const LATER_KEYS: &[&str] = &[
     "password-keyring",
     "post-command",
     "pre-command",
-    "proxy",
     "received-header",
     "rules",
     "smtp",
-    "source-address",
-    "tunnel-command",
 ];
 
 /// The longest word that is compared with the known ones.

@@ -21,6 +21,7 @@ mod trust;
 mod units;
 mod url;
 mod value;
+mod way;
 
 pub use account::Account;
 pub use error::Error;
@@ -33,6 +34,7 @@ use file::Document;
 use keys::Settings;
 use password::{ONE_SHOT_VARIABLE, Source};
 use value::quoted;
+use way::Way;
 
 /// The configuration file: accounts that are readable, and not yet checked.
 #[derive(Clone, Debug)]
@@ -235,7 +237,8 @@ fn sections(written: Vec<file::Section>) -> Result<Vec<Section>, Error> {
 
 fn holds_a_password(settings: &Settings) -> bool {
     let source = settings.password.as_ref().map(|at| &at.value);
-    matches!(source, Some(Source::Literal(_)))
+    let way = settings.way.as_ref().map(|at| &at.value);
+    matches!(source, Some(Source::Literal(_))) || way.is_some_and(Way::holds_a_password)
 }
 
 fn unreadable(path: &Path, source: io::Error) -> Error {

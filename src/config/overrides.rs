@@ -34,6 +34,16 @@ impl Overrides {
             let readings = [file::value(text), Some(Value::from_text(text))];
             set(&mut settings, key, readings, &Origin::Flag("-o".to_owned()))?;
         }
+        if settings
+            .way
+            .as_ref()
+            .is_some_and(|at| at.value.holds_a_password())
+        {
+            return Err(Error::Usage(
+                "no flag takes a password, nor a proxy with one; write it into the configuration"
+                    .to_owned(),
+            ));
+        }
         Ok(Self(settings))
     }
 

@@ -95,7 +95,7 @@ const LEAVES: &[&str] = &[
 /// Where each third-party crate may be named: files, or folders with all that is in them.
 const DOORS: &[(&str, &[&str])] = &[
     ("anyhow", &["commands/", "main.rs"]),
-    ("base64", &["pop3/auth.rs"]),
+    ("base64", &["net/proxy.rs", "pop3/auth.rs"]),
     ("clap", &["cli/"]),
     ("dirs", &["config/"]),
     ("humantime", &["commands/log.rs"]),

@@ -42,3 +42,4 @@ mod tls_trust;
 mod together;
 mod trouble;
 mod unnamed;
+mod ways;

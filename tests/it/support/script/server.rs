@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -30,6 +30,8 @@ pub(crate) struct Server {
 /// What the server heard in one conversation.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
+    /// Where the client called from.
+    pub(crate) client: Option<IpAddr>,
     /// The client's lines, without CRLF.
     pub(crate) said: Vec<String>,
     /// How many separate flights they came in.
@@ -229,6 +231,7 @@ impl Host {
         conversation: &Conversation,
         heard: &mut Heard,
     ) -> Result<(), (usize, String)> {
+        heard.client = stream.peer_addr().ok().map(|address| address.ip());
         let mut wire = Wire::new(stream).map_err(|e| (0, e.to_string()))?;
         for (at, (_, step)) in conversation.iter().enumerate() {
             let taken = self.take(step, &mut wire, heard);
