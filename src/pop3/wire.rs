@@ -251,11 +251,13 @@ impl<S: Read + Write> Wire<S> {
             octets += taken;
             let mut start = 0;
             while let Some(end) = memchr(b'\n', &pending[start..]) {
-                let line = self.mask(&pending[start..start + end]);
-                if let Some(trace) = &mut self.trace {
-                    trace(Direction::Server, &ServerText::new(&line));
+                let line = &pending[start..start + end];
+                if self.trace.is_some() {
+                    let shown = ServerText::new(&self.mask(line));
+                    self.trace_server(&shown);
                 }
-                each(&line)?;
+                // As it came: a unique-id may hold what a password holds.
+                each(line).map_err(|error| self.without_secrets(error, line))?;
                 start += end + 1;
             }
             pending.drain(..start);
@@ -264,6 +266,23 @@ impl<S: Read + Write> Wire<S> {
             }
         }
         Ok(())
+    }
+
+    fn trace_server(&mut self, text: &ServerText) {
+        if let Some(trace) = &mut self.trace {
+            trace(Direction::Server, text);
+        }
+    }
+
+    /// An error that may repeat a line, unless that holds a secret.
+    fn without_secrets(&self, error: Error, line: &[u8]) -> Error {
+        match self.mask(line) {
+            Cow::Borrowed(_) => error,
+            Cow::Owned(masked) => Error::NotPop3 {
+                waiting_for: "a listing".into(),
+                line: ServerText::new(&masked),
+            },
+        }
     }
 
     fn line(&mut self, waiting_for: &str) -> Result<Vec<u8>, Error> {

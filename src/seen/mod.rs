@@ -24,7 +24,7 @@ mod trouble;
 pub use account::{LastRun, RunEnd};
 pub use census::Entry;
 pub use history::History;
-pub use identity::Match;
+pub use identity::{Headers, Match};
 pub use ledger::Ledger;
 pub use lock::Lock;
 pub use roster::{Known, Roster, Verdict};
