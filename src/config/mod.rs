@@ -368,12 +368,17 @@ mod tests {
         let password = "[accounts.w]\npassword = 'hunter2'";
         let in_defaults = "[defaults]\npassword = 'hunter2'";
         let command = "[accounts.w]\npassword-command = 'x'";
+        let proxy = "[accounts.w]\nproxy = 'http://p:1'";
+        let of_a_proxy = "[accounts.w]\nproxy = 'http://u:hunter2@p:1'";
         for (text, mode, is_accepted) in [
             (password, 0o600, true),
             (password, 0o400, true),
             (password, 0o604, false),
             (in_defaults, 0o644, false),
             (command, 0o644, true),
+            (proxy, 0o644, true),
+            (of_a_proxy, 0o644, false),
+            (of_a_proxy, 0o600, true),
         ] {
             let config = read_with_mode(text, mode);
             assert_eq!(config.is_ok(), is_accepted, "{text} {mode:o}");
