@@ -12,10 +12,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use native_tls::TlsAcceptor;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::mail::Message;
+use super::stream::TlsAcceptor;
 use session::Session;
 
 /// How long a change of the maildrop is waited for.
