@@ -52,6 +52,7 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -s V -l version -d 'Prin
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "fetch" -d 'Fetch new mail (the default command)'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "check" -d 'Say how many new messages wait; exit with 1 if there are none'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "log" -d 'Show what was fetched, where it was delivered and when it was deleted from the server'
+complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "account" -d 'Show the accounts, and tell the record what became of one'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "seen" -d 'Look into the record of what was seen, and mend it'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s k -l keep -d 'Leave the delivered messages on the server, or delete them at AGE (14days)' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l maildir -d 'Deliver to the Maildir DIR' -r -f -a "(__fish_complete_directories)"
@@ -103,6 +104,57 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s q -l quiet -d 
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l json -d 'Print one JSON object a line for each event'
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -f -a "list" -d 'Show the accounts: user, server and where the mail goes, one line each'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -f -a "remove" -d 'Forget all that was fetched for an account that the configuration no longer names'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -f -a "rename" -d 'Keep what was fetched for an account that has been given another name'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from list" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from list" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from list" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from list" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'

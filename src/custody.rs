@@ -101,6 +101,15 @@ pub struct Past {
 #[derive(Debug)]
 pub struct Delivered(Parcel);
 
+/// A message that was delivered by an earlier run of which no record is left.
+#[derive(Debug)]
+pub struct Found {
+    /// The proof.
+    pub delivered: Delivered,
+    /// When that was.
+    pub when: Moment,
+}
+
 /// Step 6: its delivery is recorded; it may be deleted from the server. Made by the database.
 #[derive(Clone, Debug)]
 pub struct Recorded {
@@ -243,6 +252,12 @@ impl Delivered {
     /// Made by a delivery target.
     pub(crate) fn new(staged: Staged) -> Self {
         Self(staged.parcel)
+    }
+
+    /// Made by a delivery target for a message that it holds, octet by octet, since an earlier run
+    /// of which no record is left.
+    pub(crate) fn found(parcel: Parcel) -> Self {
+        Self(parcel)
     }
 
     /// The message.

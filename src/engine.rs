@@ -108,7 +108,7 @@ impl Poll<'_> {
             view = self.open_session(connect, last, summary)?;
         }
         self.tell_plan(&view.listing, &view.plan, summary)?;
-        let (begun, delivered) = (Moment::now(), summary.delivered);
+        let (begun, settled) = (Moment::now(), summary.settled());
         let is_ahead = view.session.is_pipelining() && view.plan.commands() > 1;
         match self.fetch_and_delete(view.session, &view.listing, &view.plan, summary) {
             Err(error) if error.is_out_of_step() => {
@@ -121,7 +121,7 @@ impl Poll<'_> {
             }
             ended => ended?,
         }
-        let may_go_on = summary.delivered > delivered
+        let may_go_on = summary.settled() > settled
             && !self.orders.policy.is_bounded()
             && self.interrupt.signal().is_none();
         Ok(match view.prospect {
@@ -168,6 +168,7 @@ impl Poll<'_> {
                 Err(_) => Some(true),
             },
             was_surprised: ended.is_err(),
+            is_complete: ended.is_ok() && summary.is_complete(),
         };
         self.ledger.end_run(&end).map_err(recording)
     }
@@ -201,10 +202,9 @@ impl Poll<'_> {
         }
         summary.kept = listing.len() + listing.nameless().len();
         summary.postponed = plan.postponed;
-        let picks = plan.fetch.iter().chain(&plan.compare);
         self.desk.tell(Event::Begun {
-            messages: plan.retrievals(),
-            octets: picks.map(|pick| listing.size(pick.position)).sum(),
+            messages: plan.retrieved().count(),
+            octets: plan.sizes(listing).sum(),
         });
         Ok(())
     }

@@ -5,8 +5,8 @@
 //! `main` parses and ends with a status; [`cli`] is what was typed, [`commands`] one verb a file.
 //! [`config`] is what the user configured, [`dial`] gets from an address to a logged-in session.
 //! [`engine`] is the story of one poll of one maildrop; its steps are [`survey`] (what is there),
-//! [`rematch`] (is it what we know under another name), [`receive`] (off the line, into files) and
-//! [`settle`] (durable, ours, delivered, recorded).
+//! [`rematch`] (is it what we know under another name), [`doubt`] (may it be here already),
+//! [`receive`] (off the line, into files) and [`settle`] (durable, ours, delivered, recorded).
 //!
 //! Below it are services that do not know each other: [`pop3`], [`net`], [`delivery`], [`seen`] (the
 //! database), [`plan`], [`attendance`] and [`report`]. They share [`custody`] (the proofs of taking charge),
@@ -37,6 +37,7 @@ pub mod custody;
 pub mod delivery;
 pub mod dial;
 pub mod digest;
+pub mod doubt;
 pub mod engine;
 pub mod exit;
 pub mod headers;

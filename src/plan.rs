@@ -27,6 +27,9 @@ pub struct Plan {
     /// To be fetched only to see whether they are what was delivered before: their unique-id
     /// alone does not prove it.
     pub compare: Vec<Pick>,
+    /// To be fetched, and delivered unless its file turns out to be here: the database knows
+    /// nothing of it, and may not be the last one.
+    pub recognise: Vec<Pick>,
     /// To be deleted without another look.
     pub delete: Vec<Pick>,
     /// New, but over `max_size`.
@@ -75,21 +78,6 @@ pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Mome
     }
     plan.choose(new, troubled, listing, policy);
     plan
-}
-
-/// Whether the server seems to have given all its messages new unique-ids, as after a move to
-/// another one: many are known, about as many are listed, and hardly one is both.
-pub fn looks_renamed(listing: &Listing, known: &KnownMessages) -> bool {
-    const KNOWN_AT_LEAST: usize = 20;
-    let live = known
-        .iter()
-        .filter(|known| matches!(known.state, State::Delivered(_) | State::Seen))
-        .count();
-    let both = listing
-        .positions()
-        .filter(|&position| known.of(listing.unique_id(position)).len() > 0)
-        .count();
-    live >= KNOWN_AT_LEAST && listing.len() * 2 >= live && both * 20 < live
 }
 
 /// What a listed message is taken for.
@@ -165,24 +153,38 @@ impl Plan {
         }
     }
 
-    /// How many messages of earlier runs may go.
-    fn deletions(&self) -> usize {
-        self.delete.len() + self.compare.len()
+    /// Has unknown messages recognised of which there may be a file already, whatever their size.
+    pub fn suspect(&mut self, may_be_here: impl Fn(&Pick) -> bool) {
+        for unknown in [&mut self.fetch, &mut self.too_large] {
+            let suspects = unknown.extract_if(.., |pick| may_be_here(pick));
+            self.recognise.extend(suspects);
+        }
     }
 
-    /// How many messages are asked for.
-    pub fn retrievals(&self) -> usize {
-        self.fetch.len() + self.compare.len()
+    /// How many messages of earlier runs may go.
+    fn deletions(&self) -> usize {
+        self.delete.len() + self.compare.len() + self.recognise.len()
+    }
+
+    /// What is asked for, in this order.
+    pub fn retrieved(&self) -> impl Iterator<Item = &Pick> {
+        let known = self.recognise.iter().chain(&self.compare);
+        self.fetch.iter().chain(known)
+    }
+
+    /// The sizes of what is asked for, as far as the server tells them.
+    pub fn sizes(&self, listing: &Listing) -> impl Iterator<Item = Option<u64>> {
+        self.retrieved().map(|pick| listing.size(pick.position))
     }
 
     /// How many commands it takes.
     pub fn commands(&self) -> usize {
-        self.retrievals() + self.delete.len()
+        self.retrieved().count() + self.delete.len()
     }
 
     /// Whether there is something to delete as well as something to fetch.
     pub fn asks_for_both(&self) -> bool {
-        !self.delete.is_empty() && self.retrievals() > 0
+        !self.delete.is_empty() && self.retrieved().next().is_some()
     }
 
     /// The part of it that needs nothing to be fetched.
@@ -209,6 +211,7 @@ impl Plan {
         self.kept += self.deletions();
         self.delete.clear();
         self.compare.clear();
+        self.recognise.clear();
     }
 }
 
@@ -426,26 +429,6 @@ mod tests {
         let plan = plan(&listing, &known, &Policy::default(), NOW);
         assert_eq!(numbers(&listing, &plan.fetch), [3, 1]);
         assert_eq!(plan.kept, 1);
-    }
-
-    #[test]
-    fn a_maildrop_looks_renamed_when_hardly_a_known_message_is_listed() {
-        let names: Vec<_> = (10..60).map(|n| n.to_string()).collect();
-        let row = |name| (name, delivered(1, None));
-        for (known_ones, listed, looks_renamed) in [
-            (0..20, 20..40, true),
-            (0..20, 20..30, true),
-            (0..20, 20..29, false),
-            (0..19, 20..40, false),
-            (0..20, 19..39, false),
-            (0..20, 0..20, false),
-            (0..25, 24..49, true),
-        ] {
-            let rows: Vec<_> = names[known_ones].iter().map(|name| row(&**name)).collect();
-            let lines: Vec<_> = names[listed].iter().map(|name| (&**name, None)).collect();
-            let looks = super::looks_renamed(&listing(&lines), &known(&rows));
-            assert_eq!(looks, looks_renamed, "{} {}", rows.len(), lines.len());
-        }
     }
 
     #[test]

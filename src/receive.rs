@@ -2,7 +2,7 @@
 //! batches.
 //! Does not know what becomes of them.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::delivery::{self, Incoming, Intake};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::limits;
-use crate::maildrop::{Listing, Message};
+use crate::maildrop::{Listing, Message, MessageNumber};
 use crate::plan::Plan;
 use crate::pop3::{self, Pipeline, Refusal, Retrieved, Transaction};
 use crate::report::{Desk, Event};
@@ -118,15 +118,12 @@ impl Receiver<'_> {
         session: &mut Transaction<S>,
         batch: &mut Batch,
     ) -> Result<Missing, Error> {
-        let compared: HashSet<_> = self
-            .plan
-            .compare
-            .iter()
-            .map(|pick| self.listing.number(pick.position))
-            .collect();
-        let picks = self.plan.fetch.iter().chain(&self.plan.compare);
+        let purposes = self.purposes();
         let listing = self.listing;
-        let messages = picks.map(|pick| listing.message(pick.position, pick.copy));
+        let messages = self
+            .plan
+            .retrieved()
+            .map(|pick| listing.message(pick.position, pick.copy));
         let mut pipeline = session.retrieve(messages);
         let mut missing = Missing::default();
         let mut was_slow = false;
@@ -141,10 +138,9 @@ impl Receiver<'_> {
             let Some((message, retrieved)) = next else {
                 return Ok(missing);
             };
-            let (purpose, max_size) = if compared.contains(&message.number) {
-                (Purpose::Comparison, None)
-            } else {
-                (Purpose::Delivery, self.max_size)
+            let (purpose, max_size) = match purposes.get(&message.number) {
+                Some(&purpose) => (purpose, None),
+                None => (Purpose::Delivery, self.max_size),
             };
             match retrieved {
                 Retrieved::Refused(refusal) => missing.refused.push((message, refusal)),
@@ -179,6 +175,24 @@ impl Receiver<'_> {
                 }
             }
         }
+    }
+
+    /// What messages are fetched for, other than to be delivered.
+    fn purposes(&self) -> HashMap<MessageNumber, Purpose> {
+        let compared = self
+            .plan
+            .compare
+            .iter()
+            .map(|pick| (pick, Purpose::Comparison));
+        let recognised = self
+            .plan
+            .recognise
+            .iter()
+            .map(|pick| (pick, Purpose::Recognition));
+        compared
+            .chain(recognised)
+            .map(|(pick, purpose)| (self.listing.number(pick.position), purpose))
+            .collect()
     }
 
     /// Stores the message that comes next, to its end, unless it turns out to be over the limit;

@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use crate::exit::Exit;
 use crate::headers::{Header, HeaderReader};
 use crate::interrupt::Interrupt;
+use crate::known::{KnownMessages, State};
 use crate::maildrop::{Identity, Listing};
 use crate::plan::Pick;
 use crate::pop3::{self, HeaderOf, Pipeline, Retrieved, Transaction};
@@ -50,6 +51,21 @@ pub struct Rematch<'a> {
     pub ledger: &'a mut Ledger,
     /// Whether the run shall end.
     pub interrupt: &'a Interrupt,
+}
+
+/// Whether the server seems to have given all its messages new unique-ids, as after a move to
+/// another one: many are known, about as many are listed, and hardly one is both.
+pub fn looks_renamed(listing: &Listing, known: &KnownMessages) -> bool {
+    const KNOWN_AT_LEAST: usize = 20;
+    let live = known
+        .iter()
+        .filter(|known| matches!(known.state, State::Delivered(_) | State::Seen))
+        .count();
+    let both = listing
+        .positions()
+        .filter(|&position| known.of(listing.unique_id(position)).len() > 0)
+        .count();
+    live >= KNOWN_AT_LEAST && listing.len() * 2 >= live && both * 20 < live
 }
 
 impl Rematch<'_> {
@@ -122,5 +138,45 @@ impl Rematch<'_> {
             chunk.clear();
         }
         Ok(header.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::known::Known;
+    use crate::maildrop::MessageNumber;
+
+    #[test]
+    fn a_maildrop_looks_renamed_when_hardly_a_known_message_is_listed() {
+        for (known_ones, listed, expected) in [
+            (10..30, 30..50, true),
+            (10..30, 30..40, true),
+            (10..30, 30..39, false),
+            (10..29, 30..50, false),
+            (10..30, 29..49, false),
+            (10..30, 10..30, false),
+            (10..35, 34..59, true),
+        ] {
+            let mut known = KnownMessages::default();
+            for name in known_ones.clone() {
+                let row = Known {
+                    copy: 0,
+                    state: State::Seen,
+                    size: None,
+                    is_absent: false,
+                    is_undeletable: false,
+                };
+                known.push(name.to_string().as_bytes(), row);
+            }
+            let mut listing = Listing::default();
+            for (number, name) in (1..).filter_map(MessageNumber::new).zip(listed.clone()) {
+                let unique_id: String = name.to_string();
+                listing.push(number, unique_id.as_bytes()).expect("valid");
+            }
+            let listing = listing.finish().expect("valid");
+            let looks = looks_renamed(&listing, &known);
+            assert_eq!(looks, expected, "{known_ones:?} {listed:?}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::custody::{Durable, Outcome, Place, Receipt, Staged};
 use crate::delivery::{self, Target};
 use crate::exit::Exit;
 use crate::known::may_be_tried;
-use crate::maildrop::MessageNumber;
+use crate::maildrop::{MessageNumber, UniqueId};
 use crate::moment::Moment;
 use crate::report::{Desk, Event, Summary};
 use crate::seen::{self, Ledger, Match};
@@ -42,6 +42,8 @@ pub enum Purpose {
     Comparison,
     /// To be delivered.
     Delivery,
+    /// To be delivered, unless an earlier run has done that and its record is lost.
+    Recognition,
 }
 
 /// Complete messages that are made durable together.
@@ -153,6 +155,14 @@ impl<'a> Settler<'a> {
 
     fn end(mut self, ended: Result<(), Error>) -> Settled {
         let recorded = self.record();
+        let recognised = self.settled.summary.recognised;
+        if recognised > 0 {
+            self.desk.tell(Event::Warning(&format_args!(
+                "the database is new or an older one; messages recognised by their files in {} and \
+                 not delivered again: {recognised}",
+                self.target.place()
+            )));
+        }
         self.settled.failure = ended.and(recorded).err();
         self.settled
     }
@@ -228,8 +238,8 @@ impl<'a> Settler<'a> {
         self.deliver(staged)
     }
 
-    /// Takes out what was fetched only for comparison and is what was delivered before. What is
-    /// not is new mail under an old unique-id.
+    /// Takes out what was delivered before, and needs only to be recognised. What is not the message
+    /// that it was taken for is new mail under an old unique-id.
     fn compare(&mut self, batch: Batch) -> Result<Vec<Receipt>, Error> {
         let mut receipts = Vec::with_capacity(batch.arrivals.len());
         for arrival in batch.arrivals {
@@ -237,24 +247,37 @@ impl<'a> Settler<'a> {
                 receipts.push(arrival.receipt);
                 continue;
             }
-            let parcel = arrival.receipt.parcel();
-            if let Some(found) = self.ledger.find_match(parcel)? {
+            let mut receipt = arrival.receipt;
+            if arrival.purpose == Purpose::Comparison {
+                if let Some(found) = self.ledger.find_match(receipt.parcel())? {
+                    self.settled.proven.push((arrival.number, found));
+                    self.target.intake().discard(receipt)?;
+                    continue;
+                }
+                let copy = self.free_copy(&receipt.parcel().identity.unique_id, &receipts)?;
+                receipt = receipt.renumbered(copy);
+            }
+            if let Some(found) = self.target.recognise(receipt.parcel())? {
+                let found = self.ledger.adopt(&found, self.target.place())?;
+                self.settled.summary.recognised += 1;
                 self.settled.proven.push((arrival.number, found));
-                self.target.intake().discard(arrival.receipt)?;
+                self.target.intake().discard(receipt)?;
                 continue;
             }
-            let unique_id = &parcel.identity.unique_id;
-            // Those of this batch have their copy numbers, too, and no rows yet; what is fetched for
-            // delivery came before whatever is compared.
-            let beside = receipts
-                .iter()
-                .map(|receipt: &Receipt| &receipt.parcel().identity)
-                .filter(|other| other.unique_id == *unique_id)
-                .map(|other| other.copy + 1);
-            let copy = beside.fold(self.ledger.free_copy(unique_id)?, u32::max);
-            receipts.push(arrival.receipt.renumbered(copy));
+            receipts.push(receipt);
         }
         Ok(receipts)
+    }
+
+    /// A copy number that no message under a unique-id has. Those of this batch have theirs, too,
+    /// and no rows yet; what is fetched for delivery came before whatever is compared.
+    fn free_copy(&self, unique_id: &UniqueId, beside: &[Receipt]) -> Result<u32, Error> {
+        let beside = beside
+            .iter()
+            .map(|receipt| &receipt.parcel().identity)
+            .filter(|other| other.unique_id == *unique_id)
+            .map(|other| other.copy + 1);
+        Ok(beside.fold(self.ledger.free_copy(unique_id)?, u32::max))
     }
 
     fn stage(&mut self, durable: Vec<Durable>) -> Result<Vec<Staged>, Error> {

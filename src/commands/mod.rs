@@ -2,7 +2,7 @@
 //! What a status is and how an error is shown are decided in `exit` and in the errors themselves.
 
 use std::error::Error;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
 use crate::cli::{Cli, Command, Global, Seen, When};
@@ -20,6 +20,7 @@ use crate::secret::Secret;
 use crate::seen::{Error as SeenError, Ledger, StateFolder};
 use crate::survey;
 
+mod account;
 mod check;
 mod crew;
 mod fetch;
@@ -61,6 +62,7 @@ pub fn run(cli: &Cli) -> Exit {
     let ended = match &cli.command {
         Command::Fetch(arguments) => fetch::run(arguments, &setting),
         Command::Check(arguments) => check::run(arguments, &setting),
+        Command::Account(verb) => account::run(verb, &setting),
         Command::Log(arguments) => log::run(arguments, &setting),
         Command::Seen(verb) => seen::run(verb, &setting),
     };
@@ -76,9 +78,9 @@ pub fn run(cli: &Cli) -> Exit {
 /// simply end.
 fn interrupt(command: &Command) -> io::Result<Interrupt> {
     match command {
-        Command::Log(_) | Command::Seen(Seen::Check | Seen::Forget(_) | Seen::List(_)) => {
-            Interrupt::never()
-        }
+        Command::Account(_)
+        | Command::Log(_)
+        | Command::Seen(Seen::Check | Seen::Forget(_) | Seen::List(_)) => Interrupt::never(),
         Command::Check(_) | Command::Fetch(_) | Command::Seen(_) => Interrupt::install(),
     }
 }
@@ -105,6 +107,7 @@ impl Setting<'_> {
                      fetched again"
             )));
         }
+        self.insist_it_is_new(account, &ledger)?;
         if let Some(former) = ledger.former_place() {
             self.desk(&account.name).tell(Event::Warning(&format_args!(
                 "this account was {former} until now; if it is another maildrop, give it \
@@ -112,6 +115,27 @@ impl Setting<'_> {
             )));
         }
         Ok(ledger)
+    }
+
+    /// Asks what an unknown account is to the record, where its maildrop is known by a name that the
+    /// configuration no longer has: fetching everything again is not for us to decide.
+    fn insist_it_is_new(&self, account: &Account, ledger: &Ledger) -> anyhow::Result<()> {
+        let namesakes = ledger.namesakes()?;
+        if namesakes.is_empty() || account.is_one_shot() {
+            return Ok(());
+        }
+        let config = config::load(self.global.config.as_deref())?;
+        let is_gone = |name: &String| config.names().all(|other| other != name);
+        let Some(former) = namesakes.into_iter().find(is_gone) else {
+            return Ok(());
+        };
+        let name = &account.name;
+        let what = format!(
+            "this maildrop was fetched for an account {former}, which the configuration no longer \
+             has: either mailpull account rename {former} {name}, or mailpull account remove \
+             {former} to fetch everything again"
+        );
+        Err(Failure::new(what, Exit::Configuration).into())
     }
 
     /// What connects and logs in to an account, as often as it is called; the password is got once.
@@ -228,4 +252,9 @@ fn status(error: &anyhow::Error) -> Exit {
             .or_else(|| of(cause, |failure: &Failure| failure.exit))
     };
     error.chain().find_map(exit).unwrap_or(Exit::Bug)
+}
+
+/// Writes what the user asked for; who closed standard output has seen enough.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout().lock(), "{line}");
 }

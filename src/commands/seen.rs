@@ -3,17 +3,18 @@
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
-use super::Setting;
 use super::passwords::Passwords;
+use super::{Setting, say};
 use crate::cli;
 use crate::config::{self, Account, Overrides};
+use crate::delivery;
 use crate::exit::{Exit, Failure};
 use crate::known::State;
 use crate::policy::Policy;
 use crate::pop3::Opening;
 use crate::rematch::Rematch;
 use crate::report::{Octets, json};
-use crate::seen::{Entry, Ledger, Verdict};
+use crate::seen::{Entry, Ledger, Roster, Verdict};
 use crate::survey;
 
 /// Does what the verb says.
@@ -110,16 +111,17 @@ fn forget(arguments: &cli::Forget, setting: &Setting<'_>) -> anyhow::Result<Exit
 
 fn check(setting: &Setting<'_>) -> anyhow::Result<Exit> {
     let folder = setting.state_folder()?;
-    let chosen = setting.global.config.as_deref();
-    for account in config::accounts(&[], chosen, &Overrides::default())? {
-        let ledger = setting.open_ledger(&account, &folder)?;
-        if let Verdict::Damaged(complaints) = ledger.verify()? {
-            let what = format!("the database is damaged: {}", complaints.join("; "));
-            return Err(Failure::new(what, Exit::Configuration).into());
-        }
+    let roster = Roster::open(&folder)?;
+    if let Verdict::Damaged(complaints) = roster.verify()? {
+        let what = format!("the database is damaged: {}", complaints.join("; "));
+        return Err(Failure::new(what, Exit::Configuration).into());
+    }
+    for account in roster.accounts()? {
+        let ledger = Ledger::open(&folder, &account.name, &account.server, &account.user)?;
         for staged in ledger.staged()? {
+            let whereabouts = delivery::locate(&staged, &folder.spool())?;
             say(&format!(
-                "{}: {} is on its way to {}; the next fetch finishes that",
+                "{}: message {} to {} {whereabouts}",
                 account.name,
                 staged.parcel().identity.unique_id,
                 staged.place()
@@ -162,9 +164,4 @@ fn rematch_account(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
         plan.fetch.len()
     ));
     Ok(Exit::Done)
-}
-
-/// Writes what the user asked for; who closed standard output has seen enough.
-fn say(line: &str) {
-    let _ = writeln!(io::stdout().lock(), "{line}");
 }

@@ -73,6 +73,11 @@ impl Account {
         Ok(account)
     }
 
+    /// Whether it was made of a URL.
+    pub fn is_one_shot(&self) -> bool {
+        self.origin == Origin::Url
+    }
+
     /// Where its messages go.
     ///
     /// # Errors

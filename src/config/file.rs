@@ -65,7 +65,7 @@ pub(super) fn value(text: &str) -> Option<Value> {
 }
 
 /// Whether an account can have this name.
-pub(super) fn is_account_name(name: &str) -> bool {
+pub fn is_account_name(name: &str) -> bool {
     let is_inner = |c: u8| c.is_ascii_alphanumeric() || b"@._+-".contains(&c);
     name.len() <= LONGEST_NAME
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())

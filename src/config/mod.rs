@@ -22,6 +22,7 @@ mod value;
 
 pub use account::Account;
 pub use error::Error;
+pub use file::is_account_name;
 pub use origin::Origin;
 pub use overrides::Overrides;
 pub use private::Exposed;
@@ -155,6 +156,11 @@ impl Config {
         Ok(accounts)
     }
 
+    /// The names of all accounts, in the order of the file.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.accounts.iter().map(|section| &*section.name)
+    }
+
     fn named(&self, names: &[String], overrides: &Overrides) -> Result<Vec<Account>, Error> {
         let mut accounts: Vec<Account> = Vec::new();
         for name in names {
@@ -170,7 +176,7 @@ impl Config {
         let found = self.accounts.iter().find(|section| section.name == name);
         found.ok_or_else(|| Error::Account {
             // What is no name at all may be a mistyped URL with a password in it.
-            name: match file::is_account_name(name) {
+            name: match is_account_name(name) {
                 true => quoted(name),
                 false => "of such a name".to_owned(),
             },

@@ -86,6 +86,13 @@ impl Folder {
             .map_err(|errno| Error::cannot("look at", &self.path, errno))
     }
 
+    /// When names in it last changed.
+    pub(super) fn changed(&self) -> Result<(i64, i64), Error> {
+        rustix::fs::fstat(&self.fd)
+            .map(|stat| (stat.st_mtime, stat.st_mtime_nsec as i64))
+            .map_err(|errno| Error::cannot("look at", &self.path, errno))
+    }
+
     pub(super) fn holds(&self, name: &str) -> Result<bool, Error> {
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => Ok(true),

@@ -2,6 +2,7 @@
 //! Knows nothing of servers or of the database.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fs, io};
 
@@ -9,8 +10,10 @@ use rustix::fs::{AtFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::intake::{Folder, Intake};
+use super::traces::{Suspects, Traces};
+use super::whereabouts::Whereabouts;
 use super::{Error, Target};
-use crate::custody::{Delivered, Outcome, Place, Staged};
+use crate::custody::{Delivered, Found, Outcome, Parcel, Place, Staged};
 use crate::moment::Moment;
 
 /// A staged message that is nowhere was taken by a mail reader, for so long as nobody may have
@@ -20,6 +23,9 @@ const READER_TOOK_IT: Duration = Duration::from_secs(36 * 3600);
 /// renamed.
 const SCANS: usize = 5;
 
+/// What stands between a file's name and the flags of a mail reader.
+pub(super) const FLAGS: [char; 4] = [':', ';', ',', '!'];
+
 /// A Maildir.
 #[derive(Debug)]
 pub struct Maildir {
@@ -27,6 +33,7 @@ pub struct Maildir {
     new: Folder,
     cur: Folder,
     place: Place,
+    traces: Mutex<Traces>,
 }
 
 impl Maildir {
@@ -62,7 +69,12 @@ impl Maildir {
             new,
             cur,
             place,
+            traces: Mutex::default(),
         })
+    }
+
+    fn traces(&self) -> MutexGuard<'_, Traces> {
+        self.traces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Moves a message from tmp/ to new/. `Ok(false)`: it is not in tmp/.
@@ -89,19 +101,31 @@ impl Maildir {
 
     fn link(&self, name: &str) -> Result<(), Errno> {
         let tmp = self.intake.folder().fd();
-        match rustix::fs::linkat(tmp, name, self.new.fd(), name, AtFlags::empty()) {
-            Ok(()) => {}
-            Err(Errno::EXIST) => {
-                let no_follow = AtFlags::SYMLINK_NOFOLLOW;
-                let ours = rustix::fs::statat(tmp, name, no_follow)?;
-                let theirs = rustix::fs::statat(self.new.fd(), name, no_follow)?;
-                if (ours.st_dev, ours.st_ino) != (theirs.st_dev, theirs.st_ino) {
-                    return Err(Errno::EXIST);
-                }
-            }
-            Err(errno) => return Err(errno),
+        let answer = rustix::fs::linkat(tmp, name, self.new.fd(), name, AtFlags::empty());
+        self.confirm_link(name, answer)?;
+        match rustix::fs::unlinkat(tmp, name, AtFlags::empty()) {
+            // The first of two requests did it, too.
+            Err(Errno::NOENT) => Ok(()),
+            unlinked => unlinked,
         }
-        rustix::fs::unlinkat(tmp, name, AtFlags::empty())
+    }
+
+    /// Whether a link was made, whatever was answered: NFS repeats a request whose answer was lost,
+    /// and the second fails because of the first. Only the file itself tells.
+    fn confirm_link(&self, name: &str, answer: Result<(), Errno>) -> Result<(), Errno> {
+        let Err(errno) = answer else {
+            return Ok(());
+        };
+        let look = |folder| rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
+        let ours = look(self.intake.folder().fd());
+        match (ours, look(self.new.fd())) {
+            (Ok(ours), Ok(theirs))
+                if (ours.st_dev, ours.st_ino) == (theirs.st_dev, theirs.st_ino) =>
+            {
+                Ok(())
+            }
+            _ => Err(errno),
+        }
     }
 
     /// Whether a mail reader has the file: in new/ as it is, in cur/ with flags behind its name.
@@ -110,16 +134,32 @@ impl Maildir {
             if self.new.holds(name)? {
                 return Ok(true);
             }
-            let is_here = self.cur.names()?.iter().any(|found| {
-                found
-                    .strip_prefix(name.as_bytes())
-                    .is_some_and(|rest| rest.first().is_none_or(|next| b":;,!".contains(next)))
-            });
-            if is_here {
+            if self
+                .cur
+                .names()?
+                .iter()
+                .any(|found| is_name_of(name, found))
+            {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Where a staged message is.
+    ///
+    /// # Errors
+    /// A folder cannot be read.
+    pub(super) fn locate(&self, staged: &Staged) -> Result<Whereabouts, Error> {
+        let name = &staged.parcel().file_name;
+        if self.intake.folder().holds(name)? {
+            return Ok(Whereabouts::Waiting);
+        }
+        Ok(match (self.is_with_reader(name)?, self.was_taken(staged)) {
+            (true, _) => Whereabouts::Delivered,
+            (false, true) => Whereabouts::Taken,
+            (false, false) => Whereabouts::Lost,
+        })
     }
 
     /// Whether a message of an earlier run that is nowhere can only have been taken by a reader:
@@ -176,6 +216,31 @@ impl Target for Maildir {
     }
 
     fn release(&self, _recorded: &[Outcome]) {}
+
+    fn search(&self, suspects: &Suspects) -> Result<(), Error> {
+        let traces = Traces::search([&self.new, &self.cur], suspects)?;
+        // Whoever moved them there may have been stopped before that was sure to stay.
+        self.new.flush()?;
+        self.cur.flush()?;
+        *self.traces() = traces;
+        Ok(())
+    }
+
+    fn may_hold(&self, unique_id: &[u8]) -> bool {
+        self.traces().has(unique_id)
+    }
+
+    fn recognise(&self, parcel: &Parcel) -> Result<Option<Found>, Error> {
+        self.traces().take(parcel, [&self.new, &self.cur])
+    }
+}
+
+/// Whether a file in cur/ is the one that was delivered under this name.
+pub(super) fn is_name_of(name: &str, found: &[u8]) -> bool {
+    found.strip_prefix(name.as_bytes()).is_some_and(|rest| {
+        rest.first()
+            .is_none_or(|next| FLAGS.contains(&char::from(*next)))
+    })
 }
 
 /// Makes what is missing of a Maildir whose parent exists, and makes that survive a power cut.
@@ -243,5 +308,34 @@ fn explain(error: io::Error, path: &Path) -> io::Error {
             )
         }
         _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_made_when_the_file_says_so_whatever_was_answered() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let maildir = Maildir::open(&folder.path().join("work"), "0badcafe").expect("it is ours");
+        let path = |name| folder.path().join("work").join(name);
+        for name in ["linked", "other", "tmp-only"] {
+            fs::write(path("tmp").join(name), name).expect("it can be written");
+        }
+        fs::hard_link(path("tmp").join("linked"), path("new").join("linked"))
+            .expect("it can be linked");
+        fs::write(path("new").join("other"), "other").expect("it can be written");
+        for errno in [Errno::EXIST, Errno::IO, Errno::PERM] {
+            for (name, expected) in [
+                ("linked", Ok(())),
+                ("other", Err(errno)),
+                ("tmp-only", Err(errno)),
+                ("nowhere", Err(errno)),
+            ] {
+                assert_eq!(maildir.confirm_link(name, Err(errno)), expected, "{name}");
+            }
+        }
+        assert_eq!(maildir.confirm_link("nowhere", Ok(())), Ok(()));
     }
 }

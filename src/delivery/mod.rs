@@ -6,18 +6,22 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use crate::custody::{Outcome, Place, Staged};
+use crate::custody::{Found, Outcome, Parcel, Place, Staged};
 use crate::exit::Exit;
 
 pub mod intake;
 pub mod maildir;
 pub mod mda;
 mod template;
+pub mod traces;
 pub mod unique_name;
+pub mod whereabouts;
 
 pub use intake::{Incoming, Intake};
 pub use maildir::Maildir;
 pub use mda::Mda;
+pub use traces::Suspects;
+pub use whereabouts::locate;
 
 /// Where an account's messages go.
 #[derive(Clone, Debug)]
@@ -49,6 +53,28 @@ pub trait Target: Send + Sync {
 
     /// Lets go of what is needed no longer, now that these outcomes are recorded.
     fn release(&self, recorded: &[Outcome]);
+
+    /// Looks for messages that earlier runs delivered, for a database that may not know of them. A
+    /// target that cannot tell finds none.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn search(&self, _suspects: &Suspects) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Whether the last search found something that may be a message with this unique-id.
+    fn may_hold(&self, _unique_id: &[u8]) -> bool {
+        false
+    }
+
+    /// Recognises a message by its octets among what the last search found, once.
+    ///
+    /// # Errors
+    /// What was found cannot be read.
+    fn recognise(&self, _parcel: &Parcel) -> Result<Option<Found>, Error> {
+        Ok(None)
+    }
 }
 
 /// A place of an earlier run, opened again.
@@ -69,9 +95,7 @@ pub fn reopen(place: &Place, tag: &str) -> Reopened {
         Some(_) => Reopened::NeedsMda,
         None => match Maildir::open_existing(&place.path, tag) {
             Ok(maildir) => Reopened::Target(Box::new(maildir)),
-            Err(Error::Local { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                Reopened::Missing
-            }
+            Err(error) if error.is_not_found() => Reopened::Missing,
             Err(error) => Reopened::Unreachable(error),
         },
     }
@@ -131,6 +155,10 @@ impl Error {
             path: path.to_owned(),
             source: errno.into(),
         }
+    }
+
+    fn is_not_found(&self) -> bool {
+        matches!(self, Self::Local { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
     /// The exit status that it leads to: a full disk may have room at the next run.

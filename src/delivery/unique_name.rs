@@ -11,6 +11,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::digest::Digest;
 use crate::maildrop::UniqueId;
+use crate::moment::Moment;
 
 /// Makes the names of one account's files:
 /// `<sec>.M<usec>P<pid>Q<n>R<random>_mp<account tag>.<unique-id hash>.<host>`.
@@ -49,7 +50,7 @@ impl UniqueNames {
             self.counter.fetch_add(1, Ordering::Relaxed),
             self.random,
             self.tag,
-            Digest::of(unique_id.as_octets()).hex(8),
+            format_args!("{:016x}", hash(unique_id.as_octets())),
             self.host,
         )
     }
@@ -75,6 +76,39 @@ impl UniqueNames {
             .and_then(|digits| digits?.parse().ok());
         is_here && pid.is_some_and(|pid| pid == self.pid || !is_alive(pid))
     }
+}
+
+/// What the name of a delivered file tells of the message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Trace<'a> {
+    /// When the message was fetched.
+    pub when: Moment,
+    /// Which account it was fetched for.
+    pub tag: &'a str,
+    /// The hash of its unique-id.
+    pub unique_id: u64,
+}
+
+impl<'a> Trace<'a> {
+    /// Reads a name, whatever flags a mail reader has put behind it; `None`: it is not ours.
+    pub fn read(name: &'a [u8]) -> Option<Self> {
+        let (seconds, rest) = str::from_utf8(name).ok()?.split_once('.')?;
+        let (_, rest) = rest.split_once("_mp")?;
+        let (tag, rest) = rest.split_once('.')?;
+        let (hash, _) = rest.split_once('.')?;
+        let is_whole = hash.len() == 16 && !hash.starts_with('+');
+        Some(Self {
+            when: Moment(seconds.parse().ok()?),
+            tag,
+            unique_id: u64::from_str_radix(hash, 16).ok().filter(|_| is_whole)?,
+        })
+    }
+}
+
+/// The hash of a unique-id that the names carry.
+pub fn hash(unique_id: &[u8]) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = Digest::of(unique_id).0;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 fn is_alive(pid: u32) -> bool {
@@ -122,6 +156,29 @@ mod tests {
         assert_eq!(made.len(), 1000);
         for name in made {
             assert!(!name.contains('/') && !name.contains(':') && name.len() < 255);
+        }
+    }
+
+    #[test]
+    fn a_name_tells_when_for_whom_and_which_message() {
+        let unique_id = UniqueId::new(b"1").expect("it is valid");
+        let name = UniqueNames::new("0badcafe").next(&unique_id);
+        for flags in ["", ":2,S", "!2,RS"] {
+            let name = format!("{name}{flags}");
+            let trace = Trace::read(name.as_bytes()).expect("it is ours");
+            assert_eq!(trace.tag, "0badcafe");
+            assert_eq!(trace.unique_id, hash(b"1"));
+            assert!(Moment::now().since(trace.when).is_some());
+        }
+        for name in [
+            "",
+            "1.M2P3Q4.host",
+            "x.M2P3Q4R5_mp0badcafe.0123456789abcdef.host",
+            "1.M2P3Q4R5_mp0badcafe.0123456789abcde.host",
+            "1.M2P3Q4R5_mp0badcafe.+123456789abcdef.host",
+            "1.M2P3Q4R5_mp0badcafe.0123456789abcdef",
+        ] {
+            assert_eq!(Trace::read(name.as_bytes()), None, "{name}");
         }
     }
 

@@ -6,13 +6,14 @@ use std::io::{Read, Write};
 use super::Poll;
 use super::error::{Error, reading, recording};
 use crate::attendance::Attendance;
+use crate::doubt::suspect_newcomers;
 use crate::exit::{Exit, Failure};
 use crate::known::KnownMessages;
 use crate::maildrop::Listing;
 use crate::moment::Moment;
 use crate::plan::{self, Plan};
 use crate::pop3::{Acquaintance, Opening, Pace, Sizes, Transaction};
-use crate::rematch::Rematch;
+use crate::rematch::{self, Rematch};
 use crate::report::{Event, Summary};
 use crate::seen::LastRun;
 use crate::survey::{sizes, survey};
@@ -49,12 +50,13 @@ impl Poll<'_> {
         self.ledger.note_acquaintance(session.learned().to_string());
         // What broke the last session may have been TOP.
         if !last.was_cut_off
-            && plan::looks_renamed(&listing, &known)
+            && rematch::looks_renamed(&listing, &known)
             && self.rematch(&mut session, &listing, &plan)?
         {
             known = self.ledger.known().map_err(reading)?;
             plan = plan::plan(&listing, &known, &self.orders.policy, Moment::now());
         }
+        suspect_newcomers(&mut plan, &listing, self.ledger, self.target)?;
         self.hold_surprising_deletions(&mut plan, last, summary)?;
         let prospect = self.call_roll(&known, &listing)?;
         Ok(View {

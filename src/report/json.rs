@@ -116,3 +116,17 @@ pub fn known(unique_id: &UniqueId, state: &str, size: &Option<u64>) -> String {
     })
     .to_string()
 }
+
+/// One account: what the configuration says of it, or else the record.
+pub fn account(name: &str, place: [&str; 2], target: Option<&str>, state: &str) -> String {
+    let [user, server] = place;
+    json!({
+        "event": "account",
+        "account": name,
+        "user": user,
+        "server": server,
+        "target": target,
+        "state": state,
+    })
+    .to_string()
+}

@@ -90,6 +90,8 @@ pub struct Summary {
     pub deleted: usize,
     /// How many listed messages are left on the server.
     pub kept: usize,
+    /// How many messages without a record turned out to be delivered.
+    pub recognised: usize,
     /// How many messages could not be fetched or delivered.
     pub failed: usize,
     /// How many new messages wait for the next run because of a limit.
@@ -172,6 +174,18 @@ impl Summary {
         }
     }
 
+    /// How many messages are ours that were not before, by what was done or by what was found.
+    pub fn settled(&self) -> usize {
+        self.delivered + self.recognised
+    }
+
+    /// Whether nothing that was listed is left for a later run, nor anything to be recognised that
+    /// may be listed then.
+    pub fn is_complete(&self) -> bool {
+        let left = self.failed + self.postponed + self.recognised;
+        left == 0 && !self.holds_deletions
+    }
+
     /// Whether the run failed before it came to anything.
     pub fn is_void(&self) -> bool {
         let void = Self {
@@ -185,6 +199,7 @@ impl Summary {
     pub fn add(&mut self, part: &Self) {
         self.delivered += part.delivered;
         self.octets += part.octets;
+        self.recognised += part.recognised;
         self.failed += part.failed;
         self.exit = self.exit.max(part.exit);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{Error, Ledger};
+use super::{Error, Ledger, Lock};
 use crate::digest::Digest;
 use crate::exit::Exit;
 use crate::maildrop::AccountKey;
@@ -24,9 +24,40 @@ impl Ledger {
         self.owner.former_place.as_deref()
     }
 
-    /// The name by which the account was known until it was opened just now, if it had another.
+    /// The name by which the account is known until it is locked, if that is another.
     pub fn former_name(&self) -> Option<&str> {
         self.owner.former_name.as_deref()
+    }
+
+    /// The names of other accounts with the same user at the same server, if nothing is known of
+    /// this one.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn namesakes(&self) -> Result<Vec<String>, Error> {
+        if self.owner.key != NOBODY {
+            return Ok(Vec::new());
+        }
+        self.read(|connection| {
+            connection
+                .prepare("SELECT name FROM account WHERE server = ?1 AND user = ?2 ORDER BY id")?
+                .query_map([&self.owner.server, &self.owner.user], |row| row.get(0))?
+                .collect()
+        })
+    }
+
+    /// Takes the account's lock, without waiting. An account that is new gets its rows now, and
+    /// one that has been given a name is known by it from now on.
+    ///
+    /// # Errors
+    /// Another run has it, or the database cannot be written.
+    pub fn lock(&mut self) -> Result<Lock, Error> {
+        let mut owner = self.owner.clone();
+        if owner.key == NOBODY || owner.former_name.is_some() {
+            owner.key = self.write(|transaction| enrol(transaction, &owner))?;
+            self.owner = owner;
+        }
+        Lock::take(&self.lock_file())
     }
 
     /// How the last run ended, and what it left to be known.
@@ -37,7 +68,7 @@ impl Ledger {
         let is_elsewhere = self.owner.former_place.is_some();
         let patience = Moment::now().before(STEP_IS_LOST_FOR);
         self.read(|connection| {
-            connection.query_row(
+            let row = connection.query_row(
                 "SELECT keep, cut_off, failures, acquaintance, lost_step FROM account
                  WHERE id = ?1",
                 [self.owner.key.0],
@@ -55,7 +86,8 @@ impl Ledger {
                                 .is_some_and(|lost| Moment(lost) > patience),
                     })
                 },
-            )
+            );
+            Ok(row.optional()?.unwrap_or_default())
         })
     }
 
@@ -79,8 +111,8 @@ impl Ledger {
         })
     }
 
-    /// Notes how a run ended, and after one that ended well forgets what the server has not listed
-    /// for so long that it will not come back.
+    /// Notes how a run ended, and signs the database unless doubts about it remain. After a run that
+    /// ended well it forgets what the server has not listed for so long that it will not come back.
     ///
     /// # Errors
     /// Nothing was written.
@@ -92,10 +124,12 @@ impl Ledger {
             learned,
             ..
         } = self.owner.clone();
+        let is_in_doubt = !end.is_complete && self.is_in_doubt()?;
         self.write(|transaction| {
             transaction.execute(
                 "UPDATE account SET server = ?6, user = ?7, last_run = ?2, last_status = ?3,
                      keep = coalesce(?4, keep), cut_off = coalesce(?5, cut_off),
+                     generation = random(),
                      failures = CASE ?3 WHEN 0 THEN 0 ELSE failures + 1 END,
                      acquaintance = CASE ?8 WHEN 0 THEN coalesce(?9, acquaintance) END
                  WHERE id = ?1",
@@ -115,7 +149,8 @@ impl Ledger {
                 forget_vanished(transaction, key)?;
             }
             Ok(())
-        })
+        })?;
+        if is_in_doubt { Ok(()) } else { self.sign() }
     }
 }
 
@@ -147,6 +182,8 @@ pub struct RunEnd {
     pub keep: Option<String>,
     /// Whether its session ended without QUIT; `None`: there was none.
     pub was_cut_off: Option<bool>,
+    /// Whether nothing that is listed is left for a later run.
+    pub is_complete: bool,
     /// Whether what was remembered of the server may be why it failed.
     pub was_surprised: bool,
 }
@@ -173,15 +210,20 @@ impl RunEnd {
             exit,
             keep: None,
             was_cut_off: None,
+            is_complete: false,
             was_surprised: false,
         }
     }
 }
 
+/// The key of an account of which nothing is known: no row has it.
+const NOBODY: AccountKey = AccountKey(0);
+
 /// Whose rows they are.
 #[derive(Clone, Debug)]
 pub(super) struct Owner {
     pub(super) key: AccountKey,
+    pub(super) name: String,
     /// In the names of its files.
     pub(super) tag: String,
     pub(super) server: String,
@@ -194,15 +236,27 @@ pub(super) struct Owner {
     pub(super) former_place: Option<String>,
 }
 
-/// The account with this name, made where there is none. A maildrop that was fetched by its URL
-/// before it was given a name is the same under both.
+impl Owner {
+    /// The name of the account while it is fetched by its URL.
+    pub(super) fn one_shot_name(&self) -> String {
+        format!("{}@{}", self.user, self.server)
+    }
+}
+
+/// What the names of an account's files carry. It depends on nothing but the account's name, so
+/// that they are known as its own when the database is lost.
+pub(super) fn tag(name: &str) -> String {
+    Digest::of(name.as_bytes()).hex(4)
+}
+
+/// The account with this name, which need not have a row yet. A maildrop that was fetched by its
+/// URL before it was given a name is the same under both.
 pub(super) fn find(
     connection: &Connection,
     name: &str,
     server: &str,
     user: &str,
 ) -> rusqlite::Result<Owner> {
-    let one_shot = format!("{user}@{server}");
     let known = |name: &str| {
         connection
             .query_row(
@@ -212,36 +266,52 @@ pub(super) fn find(
             )
             .optional()
     };
-    let owner = |key, tag| Owner {
-        key,
-        tag,
+    let owner = Owner {
+        key: NOBODY,
+        name: name.to_owned(),
+        tag: tag(name),
         server: server.to_owned(),
         user: user.to_owned(),
         learned: None,
         former_name: None,
         former_place: None,
     };
+    let one_shot = owner.one_shot_name();
     if let Some((key, tag, place)) = known(name)? {
         let former_place = Some(place).filter(|place| *place != one_shot);
         return Ok(Owner {
+            key,
+            tag,
             former_place,
-            ..owner(key, tag)
+            ..owner
         });
     }
-    if let Some((key, tag, _)) = known(&one_shot)? {
-        connection.execute(
-            "UPDATE account SET name = ?1 WHERE name = ?2",
-            [name, &one_shot],
-        )?;
-        return Ok(Owner {
+    Ok(match known(&one_shot)? {
+        Some((key, _, _)) => Owner {
+            key,
             former_name: Some(one_shot),
-            ..owner(key, tag)
-        });
+            ..owner
+        },
+        None => owner,
+    })
+}
+
+/// Gives an account its row, or its new name.
+fn enrol(connection: &Connection, owner: &Owner) -> rusqlite::Result<AccountKey> {
+    let Owner {
+        name, tag, server, ..
+    } = owner;
+    if let Some(former) = &owner.former_name {
+        connection.execute(
+            "UPDATE account SET name = ?1, tag = ?2 WHERE name = ?3",
+            [name, tag, former],
+        )?;
+        return Ok(owner.key);
     }
     connection.query_row(
         "INSERT INTO account (name, server, user, tag) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (name) DO UPDATE SET name = name RETURNING id, tag",
-        [name, server, user, &Digest::of(name.as_bytes()).hex(4)],
-        |row| Ok(owner(AccountKey(row.get(0)?), row.get(1)?)),
+         ON CONFLICT (name) DO UPDATE SET name = name RETURNING id",
+        [name, server, &owner.user, tag],
+        |row| row.get(0).map(AccountKey),
     )
 }

@@ -1,4 +1,4 @@
-//! An account's known messages, for people: shown, forgotten, marked, verified.
+//! An account's known messages, for people: shown, forgotten, marked.
 //! Knows no server.
 
 use rusqlite::params;
@@ -22,15 +22,6 @@ pub struct Entry {
     pub size: Option<u64>,
     /// How often in a row it failed.
     pub failures: u32,
-}
-
-/// What a database looks like from the inside.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Verdict {
-    /// What the library found wrong, one line each.
-    Damaged(Vec<String>),
-    /// Nothing is wrong.
-    Sound,
 }
 
 impl Ledger {
@@ -124,37 +115,6 @@ impl Ledger {
                 }
             }
             Ok(())
-        })
-    }
-
-    /// Verifies the database as a whole.
-    ///
-    /// # Errors
-    /// It cannot be read at all.
-    pub fn verify(&self) -> Result<Verdict, Error> {
-        let complaints: Vec<String> = self.read(|connection| {
-            let mut complaints: Vec<String> = connection
-                .prepare("PRAGMA integrity_check")?
-                .query_map([], |row| row.get(0))?
-                .filter(|line| line.as_ref().is_ok_and(|line| line != "ok"))
-                .collect::<Result<_, _>>()?;
-            let unrecorded: i64 = connection.query_row(
-                "SELECT count(*) FROM seen LEFT JOIN delivery USING (account, unique_id, copy)
-                 WHERE state IN (1, 2) AND id IS NULL",
-                [],
-                |row| row.get(0),
-            )?;
-            if unrecorded > 0 {
-                complaints.push(format!(
-                    "{unrecorded} messages have no record of a delivery"
-                ));
-            }
-            Ok(complaints)
-        })?;
-        Ok(if complaints.is_empty() {
-            Verdict::Sound
-        } else {
-            Verdict::Damaged(complaints)
         })
     }
 }

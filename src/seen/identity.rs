@@ -3,12 +3,13 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::ledger::state;
+use super::ledger::{Deliveries, state};
 use super::{Error, Ledger};
-use crate::custody::Parcel;
+use crate::custody::{Found, Parcel, Place};
 use crate::digest::Digest;
 use crate::known::State;
 use crate::maildrop::{Identity, UniqueId};
+use crate::moment::Moment;
 
 /// A delivered message with the same unique-id and the same octets.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -51,6 +52,47 @@ impl Ledger {
                     },
                 )
                 .optional()
+        })
+    }
+
+    /// Records a message that an earlier run delivered there; who it is then.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn adopt(&mut self, found: &Found, place: &Place) -> Result<Match, Error> {
+        let (key, now) = (self.owner.key, Moment::now());
+        let parcel = found.delivered.parcel();
+        let Identity { unique_id, copy } = &parcel.identity;
+        self.write(|transaction| {
+            let adopted = transaction.execute(
+                "INSERT INTO seen (account, unique_id, copy, state, size, listed, delivered)
+                 VALUES (?1, ?2, ?3, 2, ?4, ?5, ?6)
+                 ON CONFLICT DO UPDATE SET state = 2, size = ?4, delivered = ?6, attempts = 0,
+                     next_try = 0 WHERE state = 4",
+                params![
+                    key.0,
+                    unique_id.as_octets(),
+                    copy,
+                    parcel.size.map(u64::cast_signed),
+                    now.0,
+                    found.when.0,
+                ],
+            )?;
+            if adopted != 1 {
+                // Another message has this place.
+                return Err(rusqlite::Error::StatementChangedRows(adopted));
+            }
+            Deliveries::of(transaction)?.insert(key, parcel, place, now)?;
+            transaction.execute(
+                "UPDATE delivery SET delivered = ?4
+                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+                params![key.0, unique_id.as_octets(), copy, found.when.0],
+            )?;
+            Ok(())
+        })?;
+        Ok(Match {
+            identity: parcel.identity.clone(),
+            state: State::Delivered(found.when),
         })
     }
 

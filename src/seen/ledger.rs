@@ -5,15 +5,15 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Row, Statement, Transaction, TransactionBehavior, params};
 
 use super::account::{self, Owner};
-use super::{Error, Lock, StateFolder, schema};
+use super::{Error, StateFolder, schema};
 use crate::custody::{Durable, Outcome, Parcel, Past, Place, Recorded, Staged};
 use crate::digest::Digest;
 use crate::headers::Header;
 use crate::known::{Known, KnownMessages, PATIENCE, SET_ASIDE_FOR, State};
-use crate::maildrop::{Identity, Message, MessageNumber, UniqueId};
+use crate::maildrop::{AccountKey, Identity, Message, MessageNumber, UniqueId};
 use crate::moment::Moment;
 use crate::text::ServerText;
 
@@ -21,16 +21,16 @@ use crate::text::ServerText;
 #[derive(Debug)]
 pub struct Ledger {
     connection: Connection,
-    folder: StateFolder,
+    pub(super) folder: StateFolder,
     pub(super) owner: Owner,
 }
 
 impl Ledger {
-    /// Opens the rows of the account with this name, new ones if there are none. `server` and
-    /// `user` are remembered when its next run ends.
+    /// Opens the rows of the account with this name; there need not be any, and nothing is written
+    /// before [`Self::lock`]. `server` and `user` are remembered when its next run ends.
     ///
     /// # Errors
-    /// The database cannot be opened or written.
+    /// The database cannot be opened.
     pub fn open(folder: &StateFolder, name: &str, server: &str, user: &str) -> Result<Self, Error> {
         let path = folder.database();
         let connection = schema::open(&path)?;
@@ -48,12 +48,17 @@ impl Ledger {
         &self.owner.tag
     }
 
-    /// Takes the account's lock, without waiting.
-    ///
-    /// # Errors
-    /// Another run has it.
-    pub fn lock(&self) -> Result<Lock, Error> {
-        Lock::take(&self.folder.lock(self.owner.key.0))
+    /// The same, and what they carried while the account was fetched by its URL.
+    pub fn tags(&self) -> [String; 2] {
+        [
+            self.owner.tag.clone(),
+            account::tag(&self.owner.one_shot_name()),
+        ]
+    }
+
+    /// Where the account's lock is.
+    pub(super) fn lock_file(&self) -> PathBuf {
+        self.folder.lock(self.owner.key.0)
     }
 
     /// Loads all that is known of the account's messages.
@@ -125,11 +130,7 @@ impl Ledger {
                  ON CONFLICT DO UPDATE SET state = 1, size = ?4, attempts = 0, next_try = 0,
                      handed_over = 0 WHERE state = 4",
             )?;
-            let mut delivery = transaction.prepare(
-                "INSERT OR REPLACE INTO delivery (account, unique_id, copy, program, target, inode,
-                     file_name, octets, digest, header_digest, sender, subject, staged)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-            )?;
+            let mut deliveries = Deliveries::of(transaction)?;
             for parcel in durable.iter().map(Durable::parcel) {
                 let unique_id = parcel.identity.unique_id.as_octets();
                 let copy = parcel.identity.copy;
@@ -139,21 +140,7 @@ impl Ledger {
                     // Another message has this place; it must not be forgotten for this one.
                     return Err(rusqlite::Error::StatementChangedRows(staged));
                 }
-                delivery.execute(params![
-                    key,
-                    unique_id,
-                    copy,
-                    place.program,
-                    place.path.as_os_str().as_bytes(),
-                    place.inode.cast_signed(),
-                    parcel.file_name,
-                    parcel.octets.cast_signed(),
-                    parcel.digest.0,
-                    parcel.header.digest.0,
-                    parcel.header.from.as_octets(),
-                    parcel.header.subject.as_octets(),
-                    now.0,
-                ])?;
+                deliveries.insert(AccountKey(key), parcel, place, now)?;
             }
             Ok(())
         })?;
@@ -361,6 +348,45 @@ impl Ledger {
                 Ok(result)
             })
             .map_err(|source| Error::open(&self.folder.database(), source))
+    }
+}
+
+/// Writes down where messages are delivered to, and since when they are on their way.
+pub(super) struct Deliveries<'a>(Statement<'a>);
+
+impl<'a> Deliveries<'a> {
+    pub(super) fn of(transaction: &'a Transaction<'_>) -> rusqlite::Result<Self> {
+        let insert = transaction.prepare(
+            "INSERT OR REPLACE INTO delivery (account, unique_id, copy, program, target, inode,
+                 file_name, octets, digest, header_digest, sender, subject, staged)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )?;
+        Ok(Self(insert))
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        key: AccountKey,
+        parcel: &Parcel,
+        place: &Place,
+        staged: Moment,
+    ) -> rusqlite::Result<()> {
+        self.0.execute(params![
+            key.0,
+            parcel.identity.unique_id.as_octets(),
+            parcel.identity.copy,
+            place.program,
+            place.path.as_os_str().as_bytes(),
+            place.inode.cast_signed(),
+            parcel.file_name,
+            parcel.octets.cast_signed(),
+            parcel.digest.0,
+            parcel.header.digest.0,
+            parcel.header.from.as_octets(),
+            parcel.header.subject.as_octets(),
+            staged.0,
+        ])?;
+        Ok(())
     }
 }
 

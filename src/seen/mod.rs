@@ -15,14 +15,17 @@ pub mod history;
 pub mod identity;
 pub mod ledger;
 pub mod lock;
+pub mod roster;
 mod schema;
+mod signature;
 
 pub use account::{LastRun, RunEnd};
-pub use census::{Entry, Verdict};
+pub use census::Entry;
 pub use history::History;
 pub use identity::Match;
 pub use ledger::Ledger;
 pub use lock::Lock;
+pub use roster::{Known, Roster, Verdict};
 
 /// The folder that holds the database, the spool of the MDAs and the locks.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::Error;
 
@@ -18,7 +18,8 @@ const HEAD: &[u8] = b"SQLite format 3\0";
 /// How long another run may hold the database before we give up.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// One step a version; `user_version` counts the steps that were taken.
+/// One step a version; `user_version` counts the steps that were taken. Until the first release
+/// there is one, changed in place; what is released is never changed, only followed by another.
 const MIGRATIONS: &[&str] = &["
 CREATE TABLE account (
     id           INTEGER PRIMARY KEY,
@@ -31,6 +32,7 @@ CREATE TABLE account (
     last_status  INTEGER,
     failures     INTEGER NOT NULL DEFAULT 0,-- runs in a row that failed
     cut_off      INTEGER NOT NULL DEFAULT 0,-- the last session did not end with QUIT
+    generation   INTEGER,                   -- drawn anew by every run
     acquaintance TEXT,                      -- what its sessions learned of the server
     lost_step    INTEGER                    -- when the server could not keep step with pipelining
 ) STRICT;
@@ -123,7 +125,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, Error> {
              PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON;",
         )
         .map_err(cannot)?;
-    migrate(&mut connection, path)?;
+    migrate(&mut connection, MIGRATIONS, path)?;
     Ok(connection)
 }
 
@@ -158,27 +160,117 @@ fn check_owner(connection: &Connection, path: &Path) -> Result<(), Error> {
 }
 
 /// Takes the steps that are missing, in one transaction, so that a kill leaves the old version.
-fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
+fn migrate(connection: &mut Connection, steps: &[&str], path: &Path) -> Result<(), Error> {
     let cannot = |source| Error::open(path, source);
-    let version = |connection: &Connection| {
-        connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))
-    };
-    if version(connection).map_err(cannot)? == MIGRATIONS.len() as i64 {
+    if version(connection).map_err(cannot)? == steps.len() {
         return Ok(());
     }
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(cannot)?;
-    // Another run may have migrated while we waited.
-    let taken = usize::try_from(version(&transaction).map_err(cannot)?).unwrap_or(usize::MAX);
-    for step in MIGRATIONS.iter().skip(taken) {
-        transaction.execute_batch(step).map_err(cannot)?;
-    }
-    transaction
-        .execute_batch(&format!(
-            "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {};",
-            MIGRATIONS.len()
-        ))
-        .map_err(cannot)?;
+    take(steps, &transaction).map_err(cannot)?;
     transaction.commit().map_err(cannot)
+}
+
+fn take(steps: &[&str], transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    // Another run may have migrated while we waited.
+    for step in steps.iter().skip(version(transaction)?) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.execute_batch(&format!(
+        "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {};",
+        steps.len()
+    ))
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<usize> {
+    let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))?;
+    Ok(usize::try_from(version).unwrap_or(usize::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const FIRST: &str = "CREATE TABLE one (text TEXT); INSERT INTO one VALUES ('first');";
+    /// Writes more than its page cache holds, so that some is on the disk before the commit.
+    const SECOND: &str = "CREATE TABLE two (octets BLOB);
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+            INSERT INTO two SELECT randomblob(4000) FROM n;
+        UPDATE one SET text = 'second';";
+
+    fn connect(path: &Path) -> Connection {
+        let connection = Connection::open(path).expect("it can be opened");
+        let pragmas = "PRAGMA journal_mode = WAL; PRAGMA cache_size = 10;";
+        connection.execute_batch(pragmas).expect("they are known");
+        connection
+    }
+
+    /// The version, and what its last step wrote.
+    fn look(connection: &Connection) -> (usize, String) {
+        let text = connection.query_row("SELECT text FROM one", [], |row| row.get(0));
+        let version = version(connection).expect("it can be read");
+        (version, text.expect("the first step was taken"))
+    }
+
+    #[test]
+    fn steps_that_are_missing_are_taken_and_no_other() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let path = folder.path().join("seen.db");
+        let mut connection = connect(&path);
+        for (steps, expected) in [
+            (&[FIRST][..], (1, "first")),
+            (&[FIRST], (1, "first")),
+            (&[FIRST, SECOND], (2, "second")),
+            (&["not SQL", "nor this", ""], (3, "second")),
+        ] {
+            migrate(&mut connection, steps, &path).expect("it works");
+            let (version, text) = look(&connection);
+            assert_eq!((version, &*text), expected);
+        }
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_version_before() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let path = folder.path().join("seen.db");
+        let mut connection = connect(&path);
+        migrate(&mut connection, &[FIRST], &path).expect("it works");
+        for steps in [
+            &[FIRST, "INSERT INTO nothing"][..],
+            &[FIRST, SECOND, "no SQL"],
+        ] {
+            migrate(&mut connection, steps, &path).expect_err("a step fails");
+            assert_eq!(look(&connection), (1, "first".to_owned()));
+            assert_eq!(look(&connect(&path)), (1, "first".to_owned()));
+        }
+        migrate(&mut connection, &[FIRST, SECOND], &path).expect("it works");
+        assert_eq!(look(&connection), (2, "second".to_owned()));
+    }
+
+    #[test]
+    fn a_kill_before_the_commit_leaves_the_version_before() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let path = folder.path().join("seen.db");
+        let mut connection = connect(&path);
+        migrate(&mut connection, &[FIRST], &path).expect("it works");
+        let wal = folder.path().join("seen.db-wal");
+        let before = fs::metadata(&wal).expect("it is there").len();
+        let transaction = connection.transaction().expect("it can begin");
+        take(&[FIRST, SECOND], &transaction).expect("it works");
+        let written = fs::metadata(&wal).expect("it is there").len();
+        assert!(written > before + 1_000_000, "nothing of it is on the disk");
+
+        // What a process leaves that ends here, for good.
+        let left = folder.path().join("left.db");
+        fs::copy(&path, &left).expect("it can be copied");
+        fs::copy(&wal, folder.path().join("left.db-wal")).expect("it can be copied");
+
+        let mut next = connect(&left);
+        assert_eq!(look(&next), (1, "first".to_owned()));
+        migrate(&mut next, &[FIRST, SECOND], &left).expect("it works");
+        assert_eq!(look(&next), (2, "second".to_owned()));
+    }
 }

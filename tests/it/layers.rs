@@ -34,6 +34,10 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
             LEAVES,
         ],
     ),
+    (
+        "doubt",
+        &[&["delivery", "plan", "seen", "settle"], SHARED, LEAVES],
+    ),
     ("survey", &[&["plan", "pop3", "report"], SHARED, LEAVES]),
     ("rematch", &[&["plan", "pop3", "seen"], SHARED, LEAVES]),
     ("settle", &[&["delivery", "report", "seen"], SHARED, LEAVES]),
@@ -60,7 +64,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
 ];
 const MIDDLE: &[&str] = &["config", "dial", "engine"];
 // Steps of the engine's story, told where they have room.
-const STEPS: &[&str] = &["receive", "rematch", "settle", "survey"];
+const STEPS: &[&str] = &["doubt", "receive", "rematch", "settle", "survey"];
 const SERVICES: &[&str] = &[
     "attendance",
     "delivery",
@@ -86,7 +90,7 @@ const LEAVES: &[&str] = &[
 const DOORS: &[(&str, &[&str])] = &[
     ("anyhow", &["commands/", "main.rs"]),
     ("base64", &["pop3/auth.rs"]),
-    ("clap", &["cli.rs"]),
+    ("clap", &["cli/"]),
     ("dirs", &["config/"]),
     ("humantime", &["commands/log.rs"]),
     ("indicatif", &["report/terminal.rs"]),

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, so that it is linked once.
 //! They know the program by its command line, the servers it talks to and the files it leaves.
 
+mod accounts;
 mod acquaintance;
 mod choosing;
 mod cli;
@@ -19,6 +20,7 @@ mod hostile;
 mod layers;
 mod listings;
 mod login;
+mod lost;
 mod mda;
 mod memory;
 mod network;

@@ -1,8 +1,14 @@
 //! The record of what was seen, looked into and mended from the command line.
 
+use std::fs;
+
+use rustix::process::Signal;
+
 use crate::support::mail::{notes, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
+use crate::support::strace::{Fault, Point, Threads, faulty};
+use crate::support::tools;
 
 #[test]
 fn the_list_tells_state_size_and_unique_id() {
@@ -101,4 +107,131 @@ fn a_message_is_forgotten_by_the_name_that_the_list_shows() {
     let forgotten = sandbox.mailpull(["seen", "forget", "work", "a\\\\b"]).run();
 
     forgotten.succeeds().is_silent();
+}
+
+#[test]
+fn looking_makes_no_account_known_and_renames_none() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    let url = format!("pop://joe@{}", server.address());
+    let is_known = || sandbox.mailpull(["log", "work"]).run().status.success();
+    let looks = [
+        &["check"][..],
+        &["fetch", "-n"],
+        &["seen", "list", "work"],
+        &["seen", "check"],
+    ];
+    for look in looks {
+        sandbox.mailpull(look).run().succeeds();
+        assert!(!is_known(), "{look:?} made it known");
+    }
+    let one_shot = ["fetch", &url, "-o", "security=none", "--maildir", "m"];
+    let by_url = sandbox.mailpull(one_shot);
+    by_url
+        .env("MAILPULL_PASSWORD", "open sesame")
+        .run()
+        .succeeds();
+    for look in &looks[..3] {
+        let outcome = sandbox.mailpull(*look).run();
+        outcome.stderr_has("this maildrop was fetched as joe@127.0.0.1:");
+        assert!(!is_known(), "{look:?} renamed it");
+    }
+
+    sandbox.fetch().succeeds().complains_in_lines(1);
+
+    assert!(is_known());
+}
+
+/// Makes a world in which a run was killed when its only message was staged and still in tmp/.
+fn staged() -> (Sandbox, ModelServer) {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    let point = Point {
+        call: "renameat2".to_owned(),
+        line: String::new(),
+        nth: 1,
+        threads: Threads::Any,
+    };
+    let killed = faulty(&sandbox, ["fetch"], &point, Fault::Kill).run();
+    killed.is_killed_by(Signal::KILL);
+    (sandbox, server)
+}
+
+/// Claims that a check tells this of the only staged message, and does nothing about it.
+#[track_caller]
+fn is_told(sandbox: &Sandbox, whereabouts: &str) {
+    for _ in 0..2 {
+        let outcome = sandbox.mailpull(["seen", "check"]).run();
+        outcome.succeeds().complains_in_lines(0);
+        let said = outcome.stdout_text();
+        assert!(said.starts_with("work: message a to "), "{outcome}");
+        assert!(said.ends_with(&format!(" {whereabouts}\n")), "{outcome}");
+        assert_eq!(said.lines().count(), 1, "{outcome}");
+    }
+}
+
+#[test]
+fn a_check_tells_where_a_staged_message_of_a_maildir_is() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let (sandbox, server) = staged();
+    let maildir = sandbox.work();
+    let file = maildir.files("tmp").remove(0);
+    is_told(&sandbox, "is in tmp/; the next fetch moves it to new/");
+
+    let name = file.file_name().expect("a file has a name");
+    fs::rename(&file, maildir.path().join("new").join(name)).expect("it is there");
+    is_told(&sandbox, "is delivered; the next fetch records that");
+    maildir.read_all();
+    is_told(&sandbox, "is delivered; the next fetch records that");
+
+    fs::remove_file(maildir.files("cur").remove(0)).expect("it is there");
+    is_told(
+        &sandbox,
+        "was taken by a mail reader; the next fetch records that",
+    );
+
+    fs::rename(maildir.path(), sandbox.home().join("old")).expect("it is there");
+    is_told(
+        &sandbox,
+        "is nowhere; the next fetch gets it from the server again",
+    );
+    sandbox.fetch().succeeds().is_silent();
+    assert_eq!(server.log().count("RETR"), 2);
+    let sound = sandbox.mailpull(["seen", "check"]).run();
+    sound.succeeds().is_silent();
+}
+
+#[test]
+fn a_check_tells_where_a_message_for_an_mda_is() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), "mda = 'false'\nmda-allow-root = true");
+    sandbox.fetch().fails_with(74);
+    is_told(
+        &sandbox,
+        "is in the spool; the next fetch gives it to the MDA",
+    );
+
+    let spool = fs::read_dir(sandbox.state().join("spool")).expect("it is there");
+    for file in spool {
+        fs::remove_file(file.expect("it can be read").path()).expect("it is there");
+    }
+
+    is_told(
+        &sandbox,
+        "is nowhere; the next fetch gets it from the server again",
+    );
+}
+
+#[test]
+fn a_check_tells_which_message_an_mda_may_have_had() {
+    let keys = "mda = ['sh', '-c', 'kill -9 $PPID']\nmda-allow-root = true";
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), keys);
+    sandbox.fetch().is_killed_by(Signal::KILL);
+    is_told(
+        &sandbox,
+        "is in the spool, and an MDA may have had it; the next fetch gives it to the MDA",
+    );
 }

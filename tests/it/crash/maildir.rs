@@ -52,7 +52,7 @@ impl World {
         let sandbox = Sandbox::new();
         sandbox.account("work", server.address(), keep);
         if threads == Threads::Any {
-            sandbox.mailpull(["check"]).run().succeeds();
+            sandbox.make_known();
             sandbox.maildir("work").make();
         }
         Self {

@@ -37,7 +37,7 @@ impl World {
         let sandbox = Sandbox::new();
         sandbox.account("work", server.address(), "keep = false");
         sandbox.maildir("work").make();
-        sandbox.mailpull(["check"]).run().succeeds();
+        sandbox.make_known();
         Self {
             messages,
             sandbox,
@@ -73,6 +73,10 @@ fn allowed(line: &str, threads: Threads, error: &str) -> &'static [i32] {
     let writes_database = is_database && line.contains("pwrite64") && !line.contains("-shm");
     if line.contains("fsync") && line.contains("/state/mailpull>") {
         // SQLite flushes the folder of a new file as well as it can.
+        return &[0];
+    }
+    if line.contains("/locks/") && !line.contains("O_CREAT") {
+        // Without a signature the database is only in doubt, and the next run reads the Maildir.
         return &[0];
     }
     if line.contains("socket:") {

@@ -68,6 +68,12 @@ impl Sandbox {
         self.mailpull(["fetch"]).run()
     }
 
+    /// Makes the account `work` known to the database, and none of its messages.
+    #[track_caller]
+    pub(crate) fn make_known(&self) {
+        self.mailpull(["seen", "rematch", WORK]).run().succeeds();
+    }
+
     /// Makes all deliveries and failures so far older, as if time had passed.
     pub(crate) fn let_pass(&self, time: Duration) {
         let database = Connection::open(self.state().join("seen.db"));

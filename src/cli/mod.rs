@@ -11,6 +11,10 @@ use clap::{
     ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
 };
 
+mod record;
+
+pub use record::{Account, Forget, List, OneAccount, Rename, Seen};
+
 /// A command line.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Cli {
@@ -125,6 +129,9 @@ pub enum Command {
     Check(Check),
     /// Show what was fetched, where it was delivered and when it was deleted from the server
     Log(Log),
+    /// Show the accounts, and tell the record what became of one
+    #[command(subcommand)]
+    Account(Account),
     /// Look into the record of what was seen, and mend it
     #[command(subcommand)]
     Seen(Seen),
@@ -249,53 +256,6 @@ pub struct Log {
     pub account: Option<String>,
 }
 
-/// What to do with the record of what was seen.
-#[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
-pub enum Seen {
-    /// Mark everything on the server as seen without downloading it; it is never deleted
-    CatchUp(OneAccount),
-    /// Verify the database, and what is on its way against Maildir and spool
-    Check,
-    /// Forget messages, so that they are fetched again while the server has them
-    Forget(Forget),
-    /// Show the known messages: state, size and unique-id, one line each
-    List(List),
-    /// Recognise messages that the server lists under new unique-ids, by their headers
-    Rematch(OneAccount),
-}
-
-/// One account of the configuration.
-#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-pub struct OneAccount {
-    /// The account
-    #[arg(value_name = "ACCOUNT")]
-    pub account: String,
-}
-
-/// The arguments of `seen forget`.
-#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-pub struct Forget {
-    /// The account
-    #[arg(value_name = "ACCOUNT")]
-    pub account: String,
-
-    /// What the server calls the messages, as 'seen list' shows it
-    #[arg(value_name = "UNIQUE-ID", required = true)]
-    pub unique_ids: Vec<OsString>,
-}
-
-/// The arguments of `seen list`.
-#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-pub struct List {
-    /// The account
-    #[arg(value_name = "ACCOUNT")]
-    pub account: String,
-
-    /// Only messages that could not be fetched or delivered
-    #[arg(long)]
-    pub failed: bool,
-}
-
 /// The command line as clap reads it: the flags of `fetch` may stand without the word.
 #[derive(Parser)]
 #[command(name = "mailpull", version, about = ABOUT, after_help = EXAMPLES)]
@@ -329,10 +289,12 @@ fn explain(mut error: clap::Error) -> clap::Error {
         }
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return command().error(
-            ErrorKind::MissingSubcommand,
-            "seen needs a verb: catch-up, check, forget, list or rematch",
-        );
+        let missing = if error.to_string().contains("mailpull account") {
+            "account needs a verb: list, remove or rename"
+        } else {
+            "seen needs a verb: catch-up, check, forget, list or rematch"
+        };
+        return command().error(ErrorKind::MissingSubcommand, missing);
     }
     if error.kind() == ErrorKind::InvalidSubcommand {
         let tip = StyledStr::from("an account or a URL needs the word fetch: mailpull fetch work");
@@ -475,6 +437,14 @@ mod tests {
                 "watch",
                 "unrecognized subcommand 'watch'; an account or a URL needs the word fetch: \
                  mailpull fetch work; see mailpull --help",
+            ),
+            (
+                "account",
+                "account needs a verb: list, remove or rename; see mailpull --help",
+            ),
+            (
+                "seen",
+                "seen needs a verb: catch-up, check, forget, list or rematch; see mailpull --help",
             ),
             (
                 "--order sideways",

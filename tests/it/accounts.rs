@@ -1,0 +1,190 @@
+//! Accounts that are renamed, taken out and listed.
+
+use rustix::process::Signal;
+
+use crate::support::mail::notes;
+use crate::support::model_server::ModelServer;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
+use crate::support::strace::{Fault, Point, Threads, faulty};
+use crate::support::tools;
+
+/// A sandbox with two delivered messages whose account is now called `job`.
+fn renamed() -> (Sandbox, ModelServer) {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    sandbox.config("").account("job", server.address(), "");
+    (sandbox, server)
+}
+
+fn account(sandbox: &Sandbox, words: &[&str]) -> Outcome {
+    sandbox.mailpull([&["account"], words].concat()).run()
+}
+
+#[test]
+fn an_unknown_name_for_a_known_maildrop_is_the_users_to_explain() {
+    let (sandbox, server) = renamed();
+    let sessions = server.log().sessions;
+    for command in [
+        &["fetch"][..],
+        &["check"],
+        &["fetch", "-n"],
+        &["seen", "list", "job"],
+    ] {
+        let outcome = sandbox.mailpull(command).run();
+
+        outcome.fails_with(78).complains_in_lines(1);
+        outcome.stderr_has(
+            "this maildrop was fetched for an account work, which the configuration no longer \
+             has: either mailpull account rename work job, or mailpull account remove work to \
+             fetch everything again\n",
+        );
+    }
+    assert_eq!(server.log().sessions, sessions);
+}
+
+#[test]
+fn under_its_new_name_an_account_goes_on_where_it_was() {
+    let (sandbox, server) = renamed();
+
+    account(&sandbox, &["rename", "work", "job"])
+        .succeeds()
+        .is_silent();
+
+    sandbox.fetch().succeeds().is_silent();
+    assert_eq!(server.log().count("RETR"), 2);
+    sandbox.mailpull(["fetch", "--delete"]).run().succeeds();
+    assert_eq!(server.count(), 0);
+    let log = sandbox.mailpull(["log", "job"]).run();
+    assert_eq!(log.succeeds().stdout_text().lines().count(), 2);
+}
+
+#[test]
+fn whoever_renames_before_the_configuration_does_is_told_so() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+
+    let outcome = account(&sandbox, &["rename", "work", "job"]);
+
+    outcome.succeeds().stdout_has("[accounts.job]");
+    sandbox.fetch().fails_with(78).complains_in_lines(1);
+    sandbox.config("").account("job", server.address(), "");
+    sandbox.fetch().succeeds().is_silent();
+}
+
+#[test]
+fn an_account_whose_record_is_removed_is_fetched_again() {
+    let (sandbox, server) = renamed();
+
+    account(&sandbox, &["remove", "work"])
+        .succeeds()
+        .is_silent();
+
+    sandbox.fetch().succeeds().is_silent();
+    assert_eq!(server.log().count("RETR"), 4);
+    sandbox.maildir("job").holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn two_accounts_of_one_maildrop_are_two_accounts() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    sandbox.account("job", server.address(), "");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    sandbox.maildir("job").holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn a_name_is_neither_given_twice_nor_to_nobody_nor_when_it_is_none() {
+    let (sandbox, server) = renamed();
+    sandbox.account("work", server.address(), "");
+    sandbox.fetch().succeeds();
+    for (words, status, said) in [
+        (
+            &["rename", "work", "job"][..],
+            78,
+            "a record of an account job already",
+        ),
+        (&["rename", "nobody", "new"], 64, "nothing was ever fetched"),
+        (&["rename", "work", "a b"], 64, "cannot be an account's"),
+        (&["remove", "nobody"], 64, "nothing was ever fetched"),
+        (
+            &["remove", "work"],
+            78,
+            "the configuration still has the account work",
+        ),
+    ] {
+        let outcome = account(&sandbox, words);
+        outcome
+            .fails_with(status)
+            .complains_in_lines(1)
+            .stderr_has(said);
+    }
+    sandbox.fetch().succeeds().is_silent();
+}
+
+#[test]
+fn an_account_with_messages_on_their_way_is_not_removed() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    let rename = Point {
+        call: "renameat2".to_owned(),
+        line: String::new(),
+        nth: 1,
+        threads: Threads::Any,
+    };
+    let killed = faulty(&sandbox, ["fetch"], &rename, Fault::Kill).run();
+    killed.is_killed_by(Signal::KILL);
+    sandbox.config("").account("job", server.address(), "");
+
+    let outcome = account(&sandbox, &["remove", "work"]);
+
+    outcome.fails_with(78).complains_in_lines(1);
+    outcome.stderr_has("still on their way: 1");
+    account(&sandbox, &["rename", "work", "job"]).succeeds();
+    sandbox.fetch().succeeds();
+    sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn the_list_tells_of_every_account_who_where_and_whereto() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    sandbox.config("");
+    sandbox.account(
+        "home",
+        "pop.example.com",
+        "mda = 'procmail -t'\nsecurity = 'tls'",
+    );
+    sandbox.account(
+        "off",
+        "pop.example.org:99",
+        "security = 'tls'\nenabled = false",
+    );
+
+    let outcome = account(&sandbox, &["list"]);
+
+    let off = sandbox.maildir("off");
+    outcome
+        .succeeds()
+        .never_says("open sesame")
+        .stdout_is(format!(
+            "home: joe at pop.example.com:995 to procmail\n\
+         off: joe at pop.example.org:99 to {}, not enabled\n\
+         work: joe at {}, not in the configuration\n",
+            off.path().display(),
+            server.address()
+        ));
+    let lines = account(&sandbox, &["list", "--json"]).json_lines();
+    assert_eq!(lines[1]["state"], "not enabled");
+    assert_eq!(lines.len(), 3);
+}

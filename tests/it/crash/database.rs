@@ -1,0 +1,57 @@
+//! Kills while the database is made: the first migration, from nothing.
+
+use rusqlite::Connection;
+
+use crate::support::mail::notes;
+use crate::support::model_server::ModelServer;
+use crate::support::sandbox::Sandbox;
+use crate::support::strace::{Fault, Threads, faulty, points, sample};
+use crate::support::tools;
+
+/// What makes something, writes it, makes it last or locks it.
+const CALLS: [&str; 10] = [
+    "fcntl",
+    "fdatasync",
+    "fsync",
+    "ftruncate",
+    "mkdir",
+    "mmap",
+    "openat",
+    "pwrite64",
+    "unlink",
+    "write",
+];
+/// Makes the database, and does nothing else.
+const MAKE: [&str; 2] = ["seen", "check"];
+
+#[test]
+fn a_kill_while_the_database_is_made_leaves_one_that_the_next_run_makes() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let all = points(&Sandbox::new(), &MAKE, Threads::Main, &CALLS);
+    let made: Vec<_> = all
+        .into_iter()
+        .filter(|point| point.line.contains("/state"))
+        .collect();
+    let mut killed = 0;
+    for point in sample(&made, 4) {
+        let server = ModelServer::start(notes(["a"]));
+        let sandbox = Sandbox::with_work(server.address(), "");
+        let ended = faulty(&sandbox, MAKE, &point, Fault::Kill).run();
+        killed += usize::from(!ended.status.success());
+
+        let next = sandbox.fetch();
+
+        next.succeeds().is_silent();
+        sandbox.work().holds(&notes(["a"]));
+        let database = Connection::open(sandbox.state().join("seen.db"));
+        let version = database.and_then(|database| {
+            database.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))
+        });
+        assert_eq!(version, Ok(1), "{point}");
+        let sound = sandbox.mailpull(MAKE).run();
+        sound.succeeds().is_silent();
+    }
+    assert!(killed > 15, "only {killed} points were reached");
+}

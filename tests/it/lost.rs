@@ -1,0 +1,324 @@
+//! A database that is lost, or older than the Maildir: what was delivered is known by its files.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::support::mail::{Message, note, notes, ordinary};
+use crate::support::model_server::ModelServer;
+use crate::support::sandbox::Sandbox;
+use crate::support::strace::{Threads, points};
+use crate::support::tools;
+
+/// The files of the database.
+fn database(sandbox: &Sandbox) -> Vec<PathBuf> {
+    ["seen.db", "seen.db-wal", "seen.db-shm"]
+        .map(|name| sandbox.state().join(name))
+        .into_iter()
+        .filter(|path| path.exists())
+        .collect()
+}
+
+fn lose(sandbox: &Sandbox) {
+    for file in database(sandbox) {
+        fs::remove_file(file).expect("it is there");
+    }
+}
+
+/// Copies the database away.
+fn back_up(sandbox: &Sandbox) {
+    let backup = sandbox.path("backup");
+    fs::create_dir(&backup).expect("it can be made");
+    for file in database(sandbox) {
+        let name = file.file_name().expect("a file has a name");
+        fs::copy(&file, backup.join(name)).expect("it can be copied");
+    }
+}
+
+/// Writes the copy over the database, in its very file.
+fn restore(sandbox: &Sandbox) {
+    for file in database(sandbox) {
+        let name = file.file_name().expect("a file has a name");
+        fs::copy(sandbox.path("backup").join(name), &file).expect("it can be copied");
+    }
+}
+
+/// Claims that a run says one line: so many messages were recognised.
+#[track_caller]
+fn recognises(sandbox: &Sandbox, count: usize) {
+    let outcome = sandbox.fetch();
+    outcome.succeeds().stderr_is(&format!(
+        "mailpull: work: the database is new or an older one; messages recognised by their files \
+         in {} and not delivered again: {count}\n",
+        sandbox.work().path().display()
+    ));
+}
+
+#[test]
+fn without_its_database_a_run_recognises_what_was_delivered_by_the_files() {
+    let messages = ordinary(1, 200);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    sandbox.work().read_all();
+    server.add(note("new"));
+    lose(&sandbox);
+
+    recognises(&sandbox, 200);
+
+    sandbox
+        .work()
+        .holds(&[messages, vec![note("new")]].concat());
+    let retrieved = server.log().count("RETR");
+    sandbox.fetch().succeeds().is_silent();
+    assert_eq!(server.log().count("RETR"), retrieved);
+}
+
+#[test]
+fn what_was_recognised_is_deleted_when_its_time_is_over_without_another_look() {
+    let server = ModelServer::start(ordinary(1, 5));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    lose(&sandbox);
+    recognises(&sandbox, 5);
+    let retrieved = server.log().count("RETR");
+
+    let outcome = sandbox.mailpull(["fetch", "--delete"]).run();
+
+    outcome.succeeds().is_silent();
+    assert_eq!((server.count(), server.log().count("RETR")), (0, retrieved));
+    sandbox.work().holds(&ordinary(1, 5));
+}
+
+#[test]
+fn the_time_of_what_is_recognised_counts_from_its_delivery() {
+    if tools::find("faketime").is_none() {
+        return;
+    }
+    for (later, left) in [("+13d", 5), ("+15d", 0)] {
+        let server = ModelServer::start(ordinary(1, 5));
+        let sandbox = Sandbox::with_work(server.address(), "keep = '14 days'");
+        sandbox.fetch().succeeds();
+        lose(&sandbox);
+
+        let outcome = sandbox.mailpull_at(later, ["fetch"]).run();
+
+        outcome.succeeds().complains_in_lines(1);
+        assert_eq!(server.count(), left, "{later}");
+        sandbox.work().holds(&ordinary(1, 5));
+    }
+}
+
+#[test]
+fn with_an_older_database_a_run_recognises_what_was_delivered_since() {
+    let server = ModelServer::start(ordinary(1, 3));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    back_up(&sandbox);
+    for message in ordinary(2, 4) {
+        server.add(message);
+    }
+    sandbox.fetch().succeeds().is_silent();
+    sandbox.work().read_all();
+    restore(&sandbox);
+
+    recognises(&sandbox, 4);
+
+    sandbox
+        .work()
+        .holds(&[ordinary(1, 3), ordinary(2, 4)].concat());
+    sandbox.fetch().succeeds().is_silent();
+}
+
+#[test]
+fn a_state_folder_that_is_restored_as_a_whole_is_an_older_one() {
+    let server = ModelServer::start(ordinary(1, 3));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    let backup = sandbox.path("backup");
+    let copy = |from: PathBuf, to: PathBuf| {
+        let mut cp = sandbox.command("cp");
+        assert!(
+            cp.arg("-a")
+                .arg(from)
+                .arg(to)
+                .status()
+                .is_ok_and(|s| s.success())
+        );
+    };
+    copy(sandbox.state(), backup.clone());
+    for message in ordinary(2, 4) {
+        server.add(message);
+    }
+    sandbox.fetch().succeeds().is_silent();
+    fs::remove_dir_all(sandbox.state()).expect("it is there");
+    copy(backup, sandbox.state());
+
+    recognises(&sandbox, 4);
+
+    sandbox
+        .work()
+        .holds(&[ordinary(1, 3), ordinary(2, 4)].concat());
+}
+
+#[test]
+fn a_file_with_other_octets_is_not_the_message() {
+    for other in [&b"Subject: x\n\nx\n"[..], b"longer than it was", b""] {
+        let server = ModelServer::start(notes(["a", "b"]));
+        let sandbox = Sandbox::with_work(server.address(), "");
+        sandbox.fetch().succeeds();
+        for file in sandbox.work().files("new") {
+            if fs::read(&file).expect("it is there") == note("a").stored() {
+                fs::write(&file, other).expect("it can be written");
+            }
+        }
+        lose(&sandbox);
+
+        recognises(&sandbox, 1);
+
+        let mut expected = vec![other.to_vec(), note("a").stored(), note("b").stored()];
+        expected.sort();
+        assert_eq!(sandbox.work().messages(), expected);
+        sandbox.fetch().succeeds().is_silent();
+    }
+}
+
+#[test]
+fn the_file_of_another_account_is_not_the_message() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::new();
+    sandbox.account("work", server.address(), "");
+    let shared = sandbox.work().path().display().to_string();
+    sandbox.fetch().succeeds();
+    let same = ModelServer::start(notes(["a", "b"]));
+    sandbox.account("home", same.address(), &format!("maildir = {shared:?}"));
+
+    sandbox.fetch().succeeds().is_silent();
+
+    let twice = notes(["a", "a", "b", "b"]);
+    sandbox.work().holds(&twice);
+    lose(&sandbox);
+    sandbox.fetch().succeeds().complains_in_lines(2);
+    sandbox.work().holds(&twice);
+}
+
+#[test]
+fn one_file_is_one_of_two_messages_that_are_the_same() {
+    let server = ModelServer::start(notes(["a", "a", "a"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    let file = sandbox.work().files("new").remove(1);
+    fs::remove_file(file).expect("it is there");
+    lose(&sandbox);
+
+    recognises(&sandbox, 2);
+
+    sandbox.work().holds(&notes(["a", "a", "a"]));
+    sandbox.fetch().succeeds().is_silent();
+    sandbox.mailpull(["fetch", "--delete"]).run().succeeds();
+    assert_eq!(server.count(), 0);
+}
+
+#[test]
+fn what_a_run_does_not_come_to_is_recognised_by_the_next() {
+    let messages = ordinary(1, 9);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    lose(&sandbox);
+    for count in [4, 4, 1] {
+        let few = sandbox.mailpull(["fetch", "--max-messages", "4"]).run();
+        few.succeeds().complains_in_lines(1);
+        few.stderr_has(&format!("not delivered again: {count}\n"));
+    }
+    sandbox.fetch().succeeds().is_silent();
+    sandbox.work().holds(&messages);
+}
+
+#[test]
+fn a_message_that_is_refused_meanwhile_is_recognised_later() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    lose(&sandbox);
+    server.change(|behaviour| behaviour.refused = vec![b"b".to_vec()]);
+    sandbox.fetch().fails_with(75).complains_in_lines(2);
+    server.change(|behaviour| behaviour.refused.clear());
+
+    recognises(&sandbox, 1);
+
+    sandbox.work().holds(&notes(["a", "b"]));
+    sandbox.fetch().succeeds().is_silent();
+}
+
+#[test]
+fn a_message_over_the_limit_that_is_here_already_is_recognised() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    lose(&sandbox);
+
+    let limited = sandbox.mailpull(["fetch", "--max-size", "10"]).run();
+
+    limited.succeeds().complains_in_lines(1);
+    sandbox.fetch().succeeds().is_silent();
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn a_unique_id_that_was_used_again_after_the_backup_is_recognised() {
+    let message = |body: &str| Message::new("a", format!("Subject: {body}\r\n\r\n{body}\r\n"));
+    let [first, second] = ["first", "second"].map(message);
+    let server = ModelServer::start(vec![first.clone()]);
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.mailpull(["fetch", "--delete"]).run().succeeds();
+    back_up(&sandbox);
+    server.add(second.clone());
+    sandbox.fetch().succeeds().is_silent();
+    restore(&sandbox);
+
+    recognises(&sandbox, 1);
+
+    sandbox.work().holds(&[first, second]);
+    sandbox.fetch().succeeds().is_silent();
+}
+
+#[test]
+fn what_was_fetched_by_its_url_is_recognised_for_the_account() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    let url = format!("pop://joe@{}", server.address());
+    let maildir = sandbox.work().path().display().to_string();
+    let one_shot = ["fetch", &url, "-o", "security=none", "--maildir", &maildir];
+    let by_url = sandbox.mailpull(one_shot);
+    by_url
+        .env("MAILPULL_PASSWORD", "open sesame")
+        .run()
+        .succeeds();
+    lose(&sandbox);
+
+    recognises(&sandbox, 2);
+
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn a_run_that_follows_another_does_not_read_the_maildir() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    server.add(note("c"));
+
+    let mut read = Vec::new();
+    for threads in [Threads::Main, Threads::Any] {
+        server.add(note(&format!("{threads:?}")));
+        read.extend(points(&sandbox, &["fetch"], threads, &["getdents64"]));
+    }
+
+    let of_messages = |line: &str| line.contains("/new") || line.contains("/cur");
+    let lines: Vec<_> = read.iter().map(|point| &point.line).collect();
+    assert!(!lines.is_empty());
+    assert!(!lines.iter().any(|line| of_messages(line)), "{lines:#?}");
+}
