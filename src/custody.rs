@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use crate::digest::Digest;
 use crate::headers::Header;
-use crate::maildrop::{Identity, MessageNumber};
+use crate::maildrop::{Identity, MessageNumber, UniqueId};
 use crate::moment::Moment;
 use crate::text::{SHOWN_OCTETS, ServerText};
 
@@ -168,6 +168,12 @@ impl Receipt {
     /// The same message under another copy number: its unique-id turned out to be used again.
     pub fn renumbered(mut self, copy: u32) -> Self {
         self.parcel.identity.copy = copy;
+        self
+    }
+
+    /// The same message under a name of its own: its server gave it none.
+    pub fn named(mut self, unique_id: UniqueId) -> Self {
+        self.parcel.identity = Identity { unique_id, copy: 0 };
         self
     }
 

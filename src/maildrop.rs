@@ -102,6 +102,7 @@ pub struct Listing {
     octets: Vec<u8>,
     entries: Vec<Entry>,
     nameless: Vec<MessageNumber>,
+    names_are_made_up: bool,
 }
 
 /// Where in a [`Listing`] a message stands.
@@ -167,6 +168,26 @@ impl Listing {
             size_and_one: None,
         });
         Ok(())
+    }
+
+    /// Adds a message of a server that has no unique-ids. What it is called instead means little in
+    /// another session: what it is can only be told by its content.
+    ///
+    /// # Errors
+    /// As [`Listing::push`].
+    pub fn push_unnamed(
+        &mut self,
+        number: MessageNumber,
+        size: Option<u64>,
+    ) -> Result<(), BadListing> {
+        self.names_are_made_up = true;
+        let size = size.map_or_else(String::new, |size| format!(" of {size} octets"));
+        self.push(number, format!("message {number}{size}").as_bytes())
+    }
+
+    /// Whether the server has no unique-ids.
+    pub fn names_are_made_up(&self) -> bool {
+        self.names_are_made_up
     }
 
     /// Completes the listing: orders it by message-number and counts the messages under one

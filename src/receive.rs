@@ -140,6 +140,7 @@ impl Receiver<'_> {
             };
             let (purpose, max_size) = match purposes.get(&message.number) {
                 Some(&purpose) => (purpose, None),
+                None if listing.names_are_made_up() => (Purpose::Naming, self.max_size),
                 None => (Purpose::Delivery, self.max_size),
             };
             match retrieved {

@@ -10,7 +10,7 @@ use crate::custody::{Durable, Outcome, Place, Receipt, Staged};
 use crate::delivery::{self, Target};
 use crate::exit::Exit;
 use crate::known::may_be_tried;
-use crate::maildrop::{MessageNumber, UniqueId};
+use crate::maildrop::{Identity, MessageNumber, UniqueId};
 use crate::moment::Moment;
 use crate::report::{Desk, Event, Summary};
 use crate::seen::{self, Ledger, Match};
@@ -42,6 +42,9 @@ pub enum Purpose {
     Comparison,
     /// To be delivered.
     Delivery,
+    /// To be delivered, unless its content is what was delivered before: the server has no name for
+    /// it.
+    Naming,
     /// To be delivered, unless an earlier run has done that and its record is lost.
     Recognition,
 }
@@ -109,6 +112,8 @@ pub struct Settler<'a> {
     desk: Desk<'a>,
     /// What became of messages, not yet recorded.
     outcomes: Vec<Outcome>,
+    /// Who of the known messages was found again, so that no other is taken for it.
+    claimed: HashSet<Identity>,
     transient_in_a_row: usize,
     settled: Settled,
 }
@@ -120,6 +125,8 @@ pub struct Settled {
     pub summary: Summary,
     /// Messages that turned out to be what was delivered before.
     pub proven: Vec<(MessageNumber, Match)>,
+    /// What messages are called here that the server has no name for.
+    pub named: Vec<(MessageNumber, Identity)>,
     /// What ended it early, if something did.
     pub failure: Option<Error>,
 }
@@ -132,6 +139,7 @@ impl<'a> Settler<'a> {
             target,
             desk,
             outcomes: Vec::new(),
+            claimed: HashSet::new(),
             transient_in_a_row: 0,
             settled: Settled::default(),
         }
@@ -242,31 +250,70 @@ impl<'a> Settler<'a> {
     /// that it was taken for is new mail under an old unique-id.
     fn compare(&mut self, batch: Batch) -> Result<Vec<Receipt>, Error> {
         let mut receipts = Vec::with_capacity(batch.arrivals.len());
-        for arrival in batch.arrivals {
-            if arrival.purpose == Purpose::Delivery {
-                receipts.push(arrival.receipt);
-                continue;
-            }
-            let mut receipt = arrival.receipt;
-            if arrival.purpose == Purpose::Comparison {
-                if let Some(found) = self.ledger.find_match(receipt.parcel())? {
-                    self.settled.proven.push((arrival.number, found));
-                    self.target.intake().discard(receipt)?;
-                    continue;
+        for Arrival {
+            number,
+            receipt,
+            purpose,
+        } in batch.arrivals
+        {
+            let unknown = match purpose {
+                Purpose::Comparison => self
+                    .recall(number, receipt, &receipts)?
+                    .map_or(Ok(None), |receipt| self.recognise(number, receipt))?,
+                Purpose::Delivery => Some(receipt),
+                Purpose::Naming => {
+                    let named = receipt.parcel().digest.hex(32);
+                    let named = UniqueId::new(format!("sha256:{named}").as_bytes());
+                    let receipt = receipt.named(named.expect("hexadecimal digits are one"));
+                    let unknown = self.recall(number, receipt, &receipts)?;
+                    if let Some(receipt) = &unknown {
+                        let identity = receipt.parcel().identity.clone();
+                        self.claimed.insert(identity.clone());
+                        self.settled.named.push((number, identity));
+                    }
+                    unknown
                 }
-                let copy = self.free_copy(&receipt.parcel().identity.unique_id, &receipts)?;
-                receipt = receipt.renumbered(copy);
-            }
-            if let Some(found) = self.target.recognise(receipt.parcel())? {
-                let found = self.ledger.adopt(&found, self.target.place())?;
-                self.settled.summary.recognised += 1;
-                self.settled.proven.push((arrival.number, found));
-                self.target.intake().discard(receipt)?;
-                continue;
-            }
-            receipts.push(receipt);
+                Purpose::Recognition => self.recognise(number, receipt)?,
+            };
+            receipts.extend(unknown);
         }
         Ok(receipts)
+    }
+
+    /// Takes a message out that the database knows, content and all; any other gets a copy number
+    /// of its own. Each known message answers for one.
+    fn recall(
+        &mut self,
+        number: MessageNumber,
+        receipt: Receipt,
+        beside: &[Receipt],
+    ) -> Result<Option<Receipt>, Error> {
+        let known = self.ledger.find_matches(receipt.parcel())?;
+        let is_free = |found: &Match| !self.claimed.contains(&found.identity);
+        if let Some(found) = known.into_iter().find(is_free) {
+            self.claimed.insert(found.identity.clone());
+            self.settled.proven.push((number, found));
+            self.target.intake().discard(receipt)?;
+            return Ok(None);
+        }
+        let copy = self.free_copy(&receipt.parcel().identity.unique_id, beside)?;
+        Ok(Some(receipt.renumbered(copy)))
+    }
+
+    /// Takes a message out of which the target has the file.
+    fn recognise(
+        &mut self,
+        number: MessageNumber,
+        receipt: Receipt,
+    ) -> Result<Option<Receipt>, Error> {
+        let Some(found) = self.target.recognise(receipt.parcel())? else {
+            return Ok(Some(receipt));
+        };
+        let found = self.ledger.adopt(&found, self.target.place())?;
+        self.settled.summary.recognised += 1;
+        self.settled.proven.push((number, found));
+        self.target.intake().discard(receipt)?;
+        Ok(None)
     }
 
     /// A copy number that no message under a unique-id has. Those of this batch have theirs, too,

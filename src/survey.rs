@@ -42,9 +42,14 @@ pub fn survey<S: Read + Write>(
     policy: &Policy,
 ) -> Result<(Listing, Plan), Error> {
     let sizes = sizes(known, policy);
-    let mut listing = session.list(sizes)?;
+    let mut listing = match session.list(sizes) {
+        // What is fetched is deleted in this session: nothing has to be told from what stays.
+        Err(pop3::Error::NoUniqueIds) if policy.keep == Keep::Never => session.list_unnamed()?,
+        listing => listing?,
+    };
     let plan = plan::plan(&listing, known, policy, Moment::now());
-    if sizes == Sizes::Needless && !plan.fetch.is_empty() {
+    let lacks_sizes = sizes == Sizes::Needless && !listing.names_are_made_up();
+    if lacks_sizes && !plan.fetch.is_empty() {
         session.add_sizes(&mut listing)?;
     }
     Ok((listing, plan))

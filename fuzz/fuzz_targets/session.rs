@@ -8,9 +8,7 @@ use std::io::{self, Read, Write};
 use std::vec;
 
 use libfuzzer_sys::fuzz_target;
-use mailpull::pop3::{
-    Acquaintance, Authorization, Error, HeaderOf, Opening, Retrieved, Sizes,
-};
+use mailpull::pop3::{Acquaintance, Authorization, Error, HeaderOf, Opening, Retrieved, Sizes};
 use mailpull::secret::Secret;
 
 fuzz_target!(|input: &[u8]| {

@@ -45,7 +45,11 @@ fn check(
     let known = setting.open_ledger(account, folder)?.known()?;
     let mut session = setting.connector(account, passwords)(&Opening::default())?;
     // The limits bound a run, not what waits.
-    let (listing, plan) = survey::survey(&mut session, &known, &Policy::default())?;
+    let policy = Policy {
+        keep: account.policy.keep,
+        ..Policy::default()
+    };
+    let (listing, plan) = survey::survey(&mut session, &known, &policy)?;
     // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.
     session.quit();
     let messages = plan.fetch.len();

@@ -49,7 +49,8 @@ impl Poll<'_> {
         let (listing, mut plan) = survey(&mut session, &known, policy)?;
         self.ledger.note_acquaintance(session.learned().to_string());
         // What broke the last session may have been TOP.
-        if !last.was_cut_off
+        let may_recognise = !last.was_cut_off && !listing.names_are_made_up();
+        if may_recognise
             && rematch::looks_renamed(&listing, &known)
             && self.rematch(&mut session, &listing, &plan)?
         {

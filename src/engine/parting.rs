@@ -31,6 +31,7 @@ impl Poll<'_> {
         let mut due: Vec<(MessageNumber, Identity)> = plan.delete.iter().map(named).collect();
         if self.orders.policy.keep == Keep::Never {
             due.extend(plan.fetch.iter().map(named));
+            due.extend(settled.named);
         }
         let (keep, now) = (self.orders.policy.keep, Moment::now());
         for (number, found) in settled.proven {

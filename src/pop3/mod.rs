@@ -66,6 +66,12 @@ pub enum Error {
     /// The server cannot do what is needed.
     #[error("the server does not offer {0}")]
     Lacks(&'static str),
+    /// The server has no unique-ids.
+    #[error(
+        "the server does not offer UIDL, by which new messages are told from old ones; without it a \
+         maildrop can only be emptied: keep = false"
+    )]
+    NoUniqueIds,
     /// A line that is no POP3 reply.
     #[error("waiting for {waiting_for}: the server said \"{line}\", which is not POP3")]
     NotPop3 {
@@ -118,7 +124,7 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Changed | Self::Closed(_) | Self::Io { .. } => Exit::Temporary,
-            Self::Lacks(_) => Exit::Unavailable,
+            Self::Lacks(_) | Self::NoUniqueIds => Exit::Unavailable,
             Self::Refused { refusal, .. } if refusal.is_transient() => Exit::Temporary,
             _ => Exit::Protocol,
         }

@@ -79,11 +79,43 @@ impl<S: Read + Write> Transaction<S> {
             Some(asked) => asked,
             None => self.ask_for_listing(sizes)?,
         };
-        let mut listing = self.read_unique_ids()?;
+        let mut listing = match self.read_unique_ids() {
+            Err(Error::NoUniqueIds) if asked == Sizes::Needed => {
+                // The other answer is on its way.
+                self.read_sizes(&mut Listing::default())?;
+                return Err(Error::NoUniqueIds);
+            }
+            listing => listing?,
+        };
         match (asked, sizes) {
             (Sizes::Needed, _) => self.read_sizes(&mut listing)?,
             (Sizes::Needless, Sizes::Needed) => self.add_sizes(&mut listing)?,
             (Sizes::Needless, Sizes::Needless) => {}
+        }
+        Ok(listing)
+    }
+
+    /// Lists the maildrop of a server without unique-ids by number and size.
+    ///
+    /// # Errors
+    /// The server refuses LIST, or its answer cannot be believed.
+    pub fn list_unnamed(&mut self) -> Result<Listing, Error> {
+        self.wire.send(&[Command::List])?;
+        self.wire.expect_positive(LIST)?;
+        let mut listing = Listing::default();
+        let mut sizes = Vec::new();
+        self.wire.lines(limits::LISTING_OCTETS, |line| {
+            let (number, size) = reply::scan_line(line).map_err(|Garbled| garbled(LIST, line))?;
+            sizes.extend(size.map(|size| (number, size)));
+            listing
+                .push_unnamed(number, size)
+                .map_err(|why| Error::bad_listing(LIST, why))
+        })?;
+        let mut listing = listing
+            .finish()
+            .map_err(|why| Error::bad_listing(LIST, why))?;
+        for (number, size) in sizes {
+            listing.set_size(number, size);
         }
         Ok(listing)
     }
@@ -108,13 +140,10 @@ impl<S: Read + Write> Transaction<S> {
     }
 
     fn read_unique_ids(&mut self) -> Result<Listing, Error> {
-        const UIDL: &str = "UIDL";
         match self.wire.reply()? {
             Status::Positive(_) => {}
             Status::Negative(refusal) if !refusal.is_transient() => {
-                return Err(Error::Lacks(
-                    "UIDL, by which new messages are told from old ones",
-                ));
+                return Err(Error::NoUniqueIds);
             }
             status => return Err(Error::unexpected(UIDL, status)),
         }
@@ -141,7 +170,7 @@ impl<S: Read + Write> Transaction<S> {
             if lines > limits::LISTING_LINES {
                 return Err(Error::TooLong("a listing"));
             }
-            let (number, size) = reply::scan_line(line).map_err(|Garbled| garbled("LIST", line))?;
+            let (number, size) = reply::scan_line(line).map_err(|Garbled| garbled(LIST, line))?;
             if let Some(size) = size {
                 listing.set_size(number, size);
             }
@@ -195,6 +224,9 @@ impl<S: Read + Write> Transaction<S> {
         }
     }
 }
+
+const LIST: &str = "LIST";
+const UIDL: &str = "UIDL";
 
 fn garbled(command: &'static str, line: &[u8]) -> Error {
     Error::BadListing {

@@ -1,7 +1,7 @@
 //! Who is who: known messages found by what they are, not by what the server calls them.
 //! Decides nothing about them.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::ledger::{Deliveries, state};
 use super::{Error, Ledger};
@@ -11,7 +11,7 @@ use crate::known::State;
 use crate::maildrop::{Identity, UniqueId};
 use crate::moment::Moment;
 
-/// A delivered message with the same unique-id and the same octets.
+/// A message of ours with the same unique-id and the same octets.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Match {
     /// Who it is.
@@ -21,20 +21,23 @@ pub struct Match {
 }
 
 impl Ledger {
-    /// The delivered message that has this unique-id and these octets.
+    /// The messages, delivered or staged, that have this unique-id and these octets, the one with the same copy
+    /// number first.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn find_match(&self, parcel: &Parcel) -> Result<Option<Match>, Error> {
+    pub fn find_matches(&self, parcel: &Parcel) -> Result<Vec<Match>, Error> {
         let unique_id = parcel.identity.unique_id.as_octets();
         self.read(|connection| {
             connection
-                .query_row(
+                .prepare(
                     "SELECT s.copy, s.state, s.delivered, s.next_try
                      FROM seen s JOIN delivery d USING (account, unique_id, copy)
-                     WHERE s.account = ?1 AND s.unique_id = ?2 AND s.state IN (2, 3)
+                     WHERE s.account = ?1 AND s.unique_id = ?2 AND s.state IN (1, 2, 3)
                        AND d.digest = ?3
-                     ORDER BY s.copy <> ?4, s.copy LIMIT 1",
+                     ORDER BY s.copy <> ?4, s.copy",
+                )?
+                .query_map(
                     params![
                         self.owner.key.0,
                         unique_id,
@@ -50,8 +53,8 @@ impl Ledger {
                             state: state(row.get(1)?, row.get(2)?, row.get(3)?),
                         })
                     },
-                )
-                .optional()
+                )?
+                .collect()
         })
     }
 

@@ -38,3 +38,4 @@ mod terminal;
 mod tls;
 mod together;
 mod trouble;
+mod unnamed;
