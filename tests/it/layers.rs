@@ -21,7 +21,8 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
             LEAVES,
         ],
     ),
-    ("cli", &[]),
+    // What was typed for --shard is right or refused there.
+    ("cli", &[&["shard"]]),
     // Only the options that each service declares.
     ("config", &[&["dial", "net", "delivery", "policy"], LEAVES]),
     ("dial", &[&["net", "pop3"], LEAVES]),
@@ -60,6 +61,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("maildrop", &[&["limits", "text"]]),
     ("moment", &[]),
     ("secret", &[]),
+    ("shard", &[&["digest"]]),
     ("text", &[]),
 ];
 const MIDDLE: &[&str] = &["config", "dial", "engine"];
@@ -83,6 +85,7 @@ const LEAVES: &[&str] = &[
     "maildrop",
     "moment",
     "secret",
+    "shard",
     "text",
 ];
 
