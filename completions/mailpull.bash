@@ -62,7 +62,7 @@ _mailpull() {
 
     case "${cmd}" in
         mailpull)
-            opts="-c -q -v -k -d -n -j -o -h -V --config --state-dir --quiet --verbose --json --color --progress --keep --delete --maildir --mda --dry-run --max-messages --max-size --max-total --order --jobs --help --version fetch check log account seen"
+            opts="-c -q -v -k -d -n -j -o -h -V --config --state-dir --quiet --verbose --json --color --progress --keep --delete --maildir --mda --dry-run --max-messages --max-size --max-total --order --jobs --shard --help --version fetch check log account seen"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -153,6 +153,10 @@ _mailpull() {
                     return 0
                     ;;
                 -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shard)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -404,7 +408,7 @@ _mailpull() {
             return 0
             ;;
         mailpull__subcmd__check)
-            opts="-j -o -c -q -v -h --jobs --config --state-dir --quiet --verbose --json --color --progress --help"
+            opts="-j -o -c -q -v -h --jobs --shard --config --state-dir --quiet --verbose --json --color --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -415,6 +419,10 @@ _mailpull() {
                     return 0
                     ;;
                 -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shard)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -475,7 +483,7 @@ _mailpull() {
             return 0
             ;;
         mailpull__subcmd__fetch)
-            opts="-k -d -n -j -o -c -q -v -h --keep --delete --maildir --mda --dry-run --max-messages --max-size --max-total --order --jobs --config --state-dir --quiet --verbose --json --color --progress --help"
+            opts="-k -d -n -j -o -c -q -v -h --keep --delete --maildir --mda --dry-run --max-messages --max-size --max-total --order --jobs --shard --config --state-dir --quiet --verbose --json --color --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -521,6 +529,10 @@ _mailpull() {
                     return 0
                     ;;
                 -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shard)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_mailpull_global_optspecs
-    string join \n c/config= state-dir= q/quiet v/verbose json color= progress= k/keep= d/delete maildir= mda= n/dry-run max-messages= max-size= max-total= order= j/jobs= o= h/help V/version
+    string join \n c/config= state-dir= q/quiet v/verbose json color= progress= k/keep= d/delete maildir= mda= n/dry-run max-messages= max-size= max-total= order= j/jobs= shard= o= h/help V/version
 end
 
 function __fish_mailpull_needs_command
@@ -41,6 +41,7 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -l max-total -d 'Fetch a
 complete -c mailpull -n "__fish_mailpull_needs_command" -l order -d 'Fetch in this order: oldest-first, newest-first' -r -f -a "oldest-first\t''
 newest-first\t''"
 complete -c mailpull -n "__fish_mailpull_needs_command" -s j -l jobs -d 'Work on at most N accounts at once' -r
+complete -c mailpull -n "__fish_mailpull_needs_command" -l shard -d 'Take only the accounts of this one of N shards, the first of which is 0/N' -r
 complete -c mailpull -n "__fish_mailpull_needs_command" -s o -d 'Set any key of the configuration but a password, for this run' -r
 complete -c mailpull -n "__fish_mailpull_needs_command" -s q -l quiet -d 'Show nothing but errors'
 complete -c mailpull -n "__fish_mailpull_needs_command" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
@@ -63,6 +64,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l max-total -d
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l order -d 'Fetch in this order: oldest-first, newest-first' -r -f -a "oldest-first\t''
 newest-first\t''"
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s j -l jobs -d 'Work on at most N accounts at once' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l shard -d 'Take only the accounts of this one of N shards, the first of which is 0/N' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s o -d 'Set any key of the configuration but a password, for this run' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
@@ -79,6 +81,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s v -l verbose
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l json -d 'Print one JSON object a line for each event'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s j -l jobs -d 'Work on at most N accounts at once' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand check" -l shard -d 'Take only the accounts of this one of N shards, the first of which is 0/N' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s o -d 'Set any key of the configuration but a password, for this run' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand check" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"

@@ -11,6 +11,8 @@ use clap::{
     ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
 };
 
+use crate::shard::Shard;
+
 mod record;
 
 pub use record::{Account, Forget, List, OneAccount, Rename, Seen};
@@ -195,6 +197,10 @@ pub struct Flags {
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
 
+    /// Take only the accounts of this one of N shards, the first of which is 0/N
+    #[arg(long, value_name = "K/N")]
+    pub shard: Option<Shard>,
+
     /// Settings that have no flag of their own.
     #[command(flatten)]
     pub options: Options,
@@ -242,6 +248,10 @@ pub struct Check {
     /// Work on at most N accounts at once
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
+
+    /// Take only the accounts of this one of N shards, the first of which is 0/N
+    #[arg(long, value_name = "K/N")]
+    pub shard: Option<Shard>,
 
     /// Settings for this run.
     #[command(flatten)]

@@ -3,7 +3,7 @@
 use super::passwords::Passwords;
 use super::{Setting, crew};
 use crate::cli;
-use crate::config::{self, Account, Overrides};
+use crate::config::{self, Account, Choice, Overrides, Wanted};
 use crate::exit::Exit;
 use crate::policy::Policy;
 use crate::pop3::Opening;
@@ -15,7 +15,12 @@ use crate::survey;
 pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     let overrides = Overrides::new([], &arguments.options.options)?;
     let chosen = setting.global.config.as_deref();
-    let accounts = config::accounts(&arguments.accounts, chosen, &overrides)?;
+    let wanted = Wanted {
+        names: &arguments.accounts,
+        shard: arguments.shard,
+    };
+    let Choice { accounts, unusable } = config::accounts(&wanted, chosen, &overrides)?;
+    let unusable = setting.tell_unusable(&unusable);
     let folder = setting.state_folder()?;
     let passwords = Passwords::get_ahead(&accounts, setting);
     let checked = crew::each(
@@ -29,7 +34,7 @@ pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Resu
         },
     );
     let is_new = checked.contains(&Exit::Done);
-    Ok(match checked.into_iter().max() {
+    Ok(match checked.into_iter().chain(unusable).max() {
         Some(Exit::NothingNew) if is_new => Exit::Done,
         Some(exit) => exit,
         None => Exit::NothingNew,

@@ -1,12 +1,13 @@
 //! One verb, one file: each gathers its parts, calls the engine or a service, and reports.
 //! What a status is and how an error is shown are decided in `exit` and in the errors themselves.
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::cli::{Cli, Command, Global, Seen, When};
-use crate::config::{self, Account, password};
+use crate::config::{self, Account, Unusable, password};
 use crate::delivery;
 use crate::dial;
 use crate::engine;
@@ -39,6 +40,7 @@ struct Setting<'a> {
     reporter: SharedReporter,
     verbosity: Verbosity,
     interrupt: Interrupt,
+    names: OnceLock<HashSet<String>>,
 }
 
 /// Runs what was typed, and tells what went wrong with it as a whole.
@@ -58,6 +60,7 @@ pub fn run(cli: &Cli) -> Exit {
         reporter,
         verbosity,
         interrupt,
+        names: OnceLock::new(),
     };
     let ended = match &cli.command {
         Command::Fetch(arguments) => fetch::run(arguments, &setting),
@@ -124,8 +127,8 @@ impl Setting<'_> {
         if namesakes.is_empty() || account.is_one_shot() {
             return Ok(());
         }
-        let config = config::load(self.global.config.as_deref())?;
-        let is_gone = |name: &String| config.names().all(|other| other != name);
+        let names = self.configured_names()?;
+        let is_gone = |name: &String| !names.contains(name);
         let Some(former) = namesakes.into_iter().find(is_gone) else {
             return Ok(());
         };
@@ -136,6 +139,16 @@ impl Setting<'_> {
              {former} to fetch everything again"
         );
         Err(Failure::new(what, Exit::Configuration).into())
+    }
+
+    /// The names of all accounts of the configuration, which is read again only once.
+    fn configured_names(&self) -> anyhow::Result<&HashSet<String>> {
+        if let Some(names) = self.names.get() {
+            return Ok(names);
+        }
+        let config = config::load(self.global.config.as_deref())?;
+        let names = config.names().map(str::to_owned).collect();
+        Ok(self.names.get_or_init(|| names))
     }
 
     /// What connects and logs in to an account, as often as it is called; the password is got once.
@@ -183,6 +196,21 @@ impl Setting<'_> {
             };
             reporter.report(&account, Event::Trace(who, line));
         }))
+    }
+
+    /// Tells what is wrong with accounts that cannot be used, and what status that is.
+    fn tell_unusable(&self, unusable: &[Unusable]) -> Option<Exit> {
+        let tell = |Unusable { name, error }: &Unusable| {
+            // What is no account's name does not stand where one does.
+            let name = if config::is_account_name(name) {
+                name
+            } else {
+                ""
+            };
+            self.desk(name).tell(Event::Problem(error, error.exit()));
+            error.exit()
+        };
+        unusable.iter().map(tell).max()
     }
 
     /// Tells why an account failed, unless the user broke it off, and what status that is.

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use super::passwords::Passwords;
 use super::{Setting, say};
 use crate::cli;
-use crate::config::{self, Account, Overrides};
+use crate::config::{self, Account, Overrides, Wanted};
 use crate::delivery;
 use crate::exit::{Exit, Failure};
 use crate::known::State;
@@ -30,8 +30,11 @@ pub(super) fn run(verb: &cli::Seen, setting: &Setting<'_>) -> anyhow::Result<Exi
 
 fn open(name: &str, setting: &Setting<'_>) -> anyhow::Result<(Account, Ledger)> {
     let chosen = setting.global.config.as_deref();
-    let mut accounts = config::accounts(&[name.to_owned()], chosen, &Overrides::default())?;
-    let account = accounts.remove(0);
+    let wanted = Wanted {
+        names: &[name.to_owned()],
+        shard: None,
+    };
+    let account = config::accounts(&wanted, chosen, &Overrides::default())?.one()?;
     let ledger = setting.open_ledger(&account, &setting.state_folder()?)?;
     Ok((account, ledger))
 }

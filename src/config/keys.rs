@@ -134,7 +134,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
     KEYS.iter().map(|(name, _)| *name)
 }
 
-/// What is nearest to a word that is none of these, or all of them.
+/// What is nearest to a word that is none of these, or all of them if they are not too many.
 pub(super) fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     let near = known
         .clone()
@@ -144,6 +144,7 @@ pub(super) fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone)
         .filter(|(distance, name)| *distance <= name.len().max(word.len()) / 3 + 1);
     match near {
         Some((_, name)) => format!("; did you mean \"{name}\"?"),
+        None if known.clone().nth(MOST_NAMED).is_some() => String::new(),
         None => format!("; known are {}", known.collect::<Vec<_>>().join(", ")),
     }
 }
@@ -284,6 +285,9 @@ const LATER_KEYS: &[&str] = &[
     "tls-verify",
     "tunnel-command",
 ];
+
+/// The most words that an error lists.
+const MOST_NAMED: usize = 50;
 
 /// The longest word that is compared with the known ones.
 const LONGEST_TYPO: usize = 40;
