@@ -10,7 +10,7 @@
 //!
 //! Below it are services that do not know each other: [`pop3`], [`net`], [`delivery`], [`seen`] (the
 //! database), [`plan`], [`attendance`] and [`report`]. They share [`custody`] (the proofs of taking charge),
-//! [`headers`], [`known`] and [`policy`], and all use the leaves: [`digest`], [`exit`],
+//! [`headers`], [`known`], [`policy`] and [`transfer`], and all use the leaves: [`digest`], [`exit`],
 //! [`interrupt`], [`limits`], [`maildrop`], [`moment`], [`secret`], [`shard`] and [`text`]. Every
 //! module uses only what is below it; `tests/it/layers.rs` is the law.
 //!
@@ -59,3 +59,4 @@ pub mod settle;
 pub mod shard;
 pub mod survey;
 pub mod text;
+pub mod transfer;

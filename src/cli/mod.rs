@@ -15,7 +15,7 @@ use crate::shard::Shard;
 
 mod record;
 
-pub use record::{Account, Forget, List, OneAccount, Rename, Seen};
+pub use record::{Account, Export, Forget, Import, List, OneAccount, Rename, Seen};
 
 /// A command line.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -302,7 +302,7 @@ fn explain(mut error: clap::Error) -> clap::Error {
         let missing = if error.to_string().contains("mailpull account") {
             "account needs a verb: list, remove or rename"
         } else {
-            "seen needs a verb: catch-up, check, forget, list or rematch"
+            "seen needs a verb: catch-up, check, export, forget, import, list or rematch"
         };
         return command().error(ErrorKind::MissingSubcommand, missing);
     }
@@ -454,7 +454,8 @@ mod tests {
             ),
             (
                 "seen",
-                "seen needs a verb: catch-up, check, forget, list or rematch; see mailpull --help",
+                "seen needs a verb: catch-up, check, export, forget, import, list or rematch; see \
+                 mailpull --help",
             ),
             (
                 "--order sideways",

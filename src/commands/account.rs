@@ -80,7 +80,7 @@ fn find(name: &str, roster: &Roster) -> anyhow::Result<Known> {
 
 fn remove(name: &str, config: &Config, mut roster: Roster) -> anyhow::Result<Exit> {
     let account = find(name, &roster)?;
-    if config.names().any(|other| other == name) {
+    if !account.is_moved && config.names().any(|other| other == name) {
         let what = format!(
             "the configuration still has the account {name}: take it out there, or everything \
              that is on its server will be fetched again"

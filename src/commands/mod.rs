@@ -28,6 +28,7 @@ mod fetch;
 mod log;
 mod passwords;
 mod seen;
+mod transfer;
 
 use passwords::Passwords;
 
@@ -83,7 +84,9 @@ fn interrupt(command: &Command) -> io::Result<Interrupt> {
     match command {
         Command::Account(_)
         | Command::Log(_)
-        | Command::Seen(Seen::Check | Seen::Forget(_) | Seen::List(_)) => Interrupt::never(),
+        | Command::Seen(
+            Seen::Check | Seen::Export(_) | Seen::Forget(_) | Seen::Import(_) | Seen::List(_),
+        ) => Interrupt::never(),
         Command::Check(_) | Command::Fetch(_) | Command::Seen(_) => Interrupt::install(),
     }
 }
@@ -104,6 +107,15 @@ impl Setting<'_> {
         let server = account.dial.net.endpoint.to_string();
         let user = &account.dial.user;
         let ledger = Ledger::open(folder, &account.name, &server, user)?;
+        if ledger.is_moved() {
+            let name = &account.name;
+            let what = format!(
+                "its record was moved away by seen export --move: fetch it where that was \
+                 imported; to fetch it here again, bring it back with seen import, or begin anew \
+                 without it: mailpull account remove {name}"
+            );
+            return Err(Failure::new(what, Exit::Configuration).into());
+        }
         if let Some(former) = ledger.former_name() {
             self.desk(&account.name).tell(Event::Warning(&format_args!(
                 "this maildrop was fetched as {former} before; what was fetched then is not \

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
 use super::passwords::Passwords;
-use super::{Setting, say};
+use super::{Setting, say, transfer};
 use crate::cli;
 use crate::config::{self, Account, Overrides, Wanted};
 use crate::delivery;
@@ -22,7 +22,9 @@ pub(super) fn run(verb: &cli::Seen, setting: &Setting<'_>) -> anyhow::Result<Exi
     match verb {
         cli::Seen::CatchUp(named) => catch_up(&named.account, setting),
         cli::Seen::Check => check(setting),
+        cli::Seen::Export(arguments) => transfer::export(arguments, setting),
         cli::Seen::Forget(arguments) => forget(arguments, setting),
+        cli::Seen::Import(arguments) => transfer::import(arguments, setting),
         cli::Seen::List(arguments) => list(arguments, setting),
         cli::Seen::Rematch(named) => rematch_account(&named.account, setting),
     }

@@ -15,6 +15,7 @@ pub mod history;
 pub mod identity;
 pub mod ledger;
 pub mod lock;
+pub mod passage;
 pub mod roster;
 mod schema;
 mod signature;
@@ -25,6 +26,7 @@ pub use history::History;
 pub use identity::Match;
 pub use ledger::Ledger;
 pub use lock::Lock;
+pub use passage::{Arrival, Departure, Welcome};
 pub use roster::{Known, Roster, Verdict};
 
 /// The folder that holds the database, the spool of the MDAs and the locks.

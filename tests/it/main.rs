@@ -39,5 +39,6 @@ mod support;
 mod terminal;
 mod tls;
 mod together;
+mod transfer;
 mod trouble;
 mod unnamed;

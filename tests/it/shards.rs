@@ -124,3 +124,71 @@ fn what_is_no_shard_or_not_in_it_is_a_usage_error() {
             .stderr_has(said);
     }
 }
+
+/// Moves what another number of shards gives to others: from each state to each other one.
+fn reshard(sandbox: &Sandbox, from: usize, to: usize) -> BTreeSet<String> {
+    let mut moved = BTreeSet::new();
+    for old in 0..from {
+        for new in (0..to).filter(|&new| new != old) {
+            let shard = format!("{new}/{to}");
+            let args = ["seen", "export", "--move", "--shard", &shard, "--state-dir"];
+            let lines = sandbox.mailpull(args).arg(state(sandbox, old)).run();
+            let lines = lines.succeeds();
+            moved.extend(lines.json_lines().into_iter().filter_map(|line| {
+                let name = line.get("account")?.as_str()?.to_owned();
+                Some(name)
+            }));
+            let args = ["seen", "import", "--state-dir"];
+            let import = sandbox.mailpull(args).arg(state(sandbox, new));
+            import
+                .stdin(lines.stdout_text())
+                .run()
+                .succeeds()
+                .is_silent();
+        }
+    }
+    moved
+}
+
+#[test]
+fn with_another_number_of_shards_the_state_moves_and_nothing_is_fetched_again() {
+    let (sandbox, servers) = many();
+    for shard in 0..3 {
+        fetch(&sandbox, shard, 3);
+    }
+
+    let moved_to = reshard(&sandbox, 3, 4);
+
+    for shard in 0..4 {
+        fetch(&sandbox, shard, 4);
+    }
+    let moved_back = reshard(&sandbox, 4, 3);
+    for shard in 0..3 {
+        fetch(&sandbox, shard, 3);
+    }
+    assert_eq!(moved_to, moved_back);
+    assert!((2..9).contains(&moved_to.len()), "{moved_to:?}");
+    for (name, server) in names().zip(&servers) {
+        sandbox.maildir(&name).holds(&notes(["a", "b"]));
+        let log = server.log();
+        assert_eq!((log.sessions, log.count("RETR")), (3, 2), "{name}");
+    }
+}
+
+#[test]
+fn an_account_whose_state_was_left_behind_is_not_lost_sight_of() {
+    let (sandbox, servers) = many();
+    fetch(&sandbox, 0, 1);
+    let moved = reshard(&sandbox, 1, 2);
+    let name = moved.first().expect("some accounts move");
+
+    let args = ["fetch", name, "--state-dir"];
+    let outcome = sandbox.mailpull(args).arg(state(&sandbox, 0)).run();
+
+    outcome
+        .fails_with(78)
+        .complains_in_lines(1)
+        .stderr_has("moved away by seen export --move");
+    let sessions: usize = servers.iter().map(|server| server.log().sessions).sum();
+    assert_eq!(sessions, ACCOUNTS);
+}
