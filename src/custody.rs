@@ -99,7 +99,10 @@ pub struct Past {
 
 /// Steps 4 and 5: it is where the user wanted it, and stays there. Made by a delivery target.
 #[derive(Debug)]
-pub struct Delivered(Parcel);
+pub struct Delivered {
+    parcel: Parcel,
+    words: ServerText,
+}
 
 /// A message that was delivered by an earlier run of which no record is left.
 #[derive(Debug)]
@@ -255,20 +258,27 @@ impl Staged {
 }
 
 impl Delivered {
-    /// Made by a delivery target.
-    pub(crate) fn new(staged: Staged) -> Self {
-        Self(staged.parcel)
+    /// Made by a delivery target; `words` is what an MDA said although it took the message.
+    pub(crate) fn new(staged: Staged, words: ServerText) -> Self {
+        let parcel = staged.parcel;
+        Self { parcel, words }
     }
 
     /// Made by a delivery target for a message that it holds, octet by octet, since an earlier run
     /// of which no record is left.
     pub(crate) fn found(parcel: Parcel) -> Self {
-        Self(parcel)
+        let words = ServerText::default();
+        Self { parcel, words }
     }
 
     /// The message.
     pub fn parcel(&self) -> &Parcel {
-        &self.0
+        &self.parcel
+    }
+
+    /// What was said about it, if anything was.
+    pub fn words(&self) -> &ServerText {
+        &self.words
     }
 }
 

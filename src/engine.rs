@@ -7,9 +7,10 @@
 //! not kept waiting by whatever breaks the sessions.
 
 use std::io::{Read, Write};
-use std::sync::mpsc::sync_channel;
 use std::thread;
+use std::time::Duration;
 
+use crate::batch;
 use crate::delivery::Target;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
@@ -43,6 +44,10 @@ pub struct Orders {
     pub configured_keep: Keep,
     /// Whether the user asked for deletions just now, so that they need no second thought.
     pub may_delete_many: bool,
+    /// How long the server is left without a word while messages are delivered.
+    pub silence: Duration,
+    /// How many files may be open for it at the same time.
+    pub descriptors: u64,
 }
 
 /// One account's poll.
@@ -123,6 +128,7 @@ impl Poll<'_> {
         }
         let may_go_on = summary.settled() > settled
             && !self.orders.policy.is_bounded()
+            && summary.postponed == 0
             && self.interrupt.signal().is_none();
         Ok(match view.prospect {
             Prospect::More if may_go_on => Prospect::More,
@@ -253,7 +259,7 @@ impl Poll<'_> {
         plan: &Plan,
     ) -> (Result<Missing, receive::Error>, Settled) {
         let settler = Settler::new(self.ledger, self.target, self.desk);
-        let (batches, arriving) = sync_channel(1);
+        let (outlet, inlet) = batch::channel();
         let receiver = Receiver {
             listing,
             plan,
@@ -261,10 +267,12 @@ impl Poll<'_> {
             max_size: self.orders.policy.max_size,
             desk: self.desk,
             interrupt: self.interrupt,
-            batches,
+            descriptors: self.orders.descriptors,
+            silence: self.orders.silence,
+            outlet,
         };
         thread::scope(|scope| {
-            let settling = scope.spawn(move || settler.run(arriving));
+            let settling = scope.spawn(move || settler.run(inlet));
             let received = receiver.run(session);
             let settled = settling
                 .join()
@@ -278,6 +286,15 @@ impl Poll<'_> {
             self.ledger.note_size(message).map_err(recording)?;
             self.tell_too_large(message)?;
         }
+        for (message, why) in &missing.homeless {
+            summary.failed += 1;
+            let what = format!(
+                "retrieving message {}: {why}; it stays on the server, and the next run tries it \
+                 again",
+                message.identity.unique_id
+            );
+            summary.tell_problem(self.desk, &what, why.exit());
+        }
         for (message, refusal) in &missing.refused {
             summary.failed += 1;
             let failures = if refusal.is_transient() {
@@ -290,6 +307,16 @@ impl Poll<'_> {
                 message.number, message.identity.unique_id, refusal.text
             );
             summary.tell_failure(self.desk, &what, failures, Exit::Temporary);
+        }
+        if missing.unasked > 0 && self.interrupt.signal().is_none() {
+            summary.postponed += missing.unasked;
+            let what = format!(
+                "retrieving messages: the session has lasted {} hours; what was not asked for \
+                 (messages: {}) waits for the next run: start it again",
+                limits::ASKING.as_secs() / 3600,
+                missing.unasked
+            );
+            summary.tell_problem(self.desk, &what, Exit::Temporary);
         }
         Ok(())
     }

@@ -18,6 +18,16 @@ pub fn may_be_tried(until: Moment, now: Moment) -> bool {
     until <= now || until > now.plus(SET_ASIDE_FOR)
 }
 
+/// When a message that failed so often in a row is tried again: at the next run, behind those that
+/// were not tried for longer, or after a day.
+pub fn next_try(failures: u32, now: Moment) -> Moment {
+    if failures < PATIENCE {
+        now
+    } else {
+        now.plus(SET_ASIDE_FOR)
+    }
+}
+
 /// Where a message stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum State {
@@ -74,6 +84,8 @@ pub struct Delivery {
     pub from: ServerText,
     /// Subject.
     pub subject: ServerText,
+    /// What an MDA said although it took it.
+    pub words: ServerText,
 }
 
 /// All that is known of one account: unique-ids in one piece, and some 48 octets a message.

@@ -30,6 +30,7 @@
 //! qmail; sysexits(3).
 
 pub mod attendance;
+pub mod batch;
 pub mod cli;
 pub mod commands;
 pub mod config;

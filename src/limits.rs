@@ -1,5 +1,8 @@
-//! What is believed of a server at most, in one place. Whatever exceeds it ends the session.
+//! What is believed of a server at most, and how long it may take, in one place. Whatever exceeds it
+//! ends the session.
 //! Numbers only.
+
+use std::time::Duration;
 
 /// The longest status line, in octets (RFC 2449 section 4 says 512; real servers send more).
 pub const STATUS_LINE: usize = 64 * 1024;
@@ -39,3 +42,24 @@ pub const SESSIONS: usize = 100;
 /// The longest message that is received, in octets, whatever was claimed: beyond it the server
 /// will never stop.
 pub const MESSAGE: u64 = 4 << 30;
+
+/// So many times the time-out of one address, all addresses of a name may take together to
+/// connect: one that has a hundred must not keep a run for an hour.
+pub const CONNECT_TIMEOUTS: u32 = 3;
+
+/// The fewest octets a second at which an answer that has begun may go on. A satellite telephone
+/// has eight times as many, GPRS a hundred times.
+pub const LOW_SPEED: u64 = 32;
+
+/// How long waits have to come to before their speed is judged: a line may stall for a while.
+pub const WINDOW: Duration = Duration::from_secs(5 * 60);
+
+/// What one silence counts at most in it. A longer one is the affair of the time-out.
+pub const ONE_SILENCE: Duration = Duration::from_secs(60);
+
+/// How long the waits of a session may be together before no more messages are asked for: what was
+/// asked for still comes, and deletions are committed.
+pub const ASKING: Duration = Duration::from_secs(6 * 3600);
+
+/// How long they may be at all. A message of 50 MB comes through GPRS in that time.
+pub const SESSION: Duration = Duration::from_secs(24 * 3600);

@@ -2,11 +2,12 @@
 //! batches.
 //! Does not know what becomes of them.
 
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+use crate::batch::{Arrival, Batch, Outlet, Purpose, Turn};
 use crate::delivery::{self, Incoming, Intake};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
@@ -15,15 +16,17 @@ use crate::maildrop::{Listing, Message, MessageNumber};
 use crate::plan::Plan;
 use crate::pop3::{self, Pipeline, Refusal, Retrieved, Transaction};
 use crate::report::{Desk, Event};
-use crate::settle::{Arrival, Batch, Purpose};
 
 /// How long after a signal messages that were asked for may still arrive; what is left of the
 /// five seconds is for settling, DELE and QUIT.
 const LAST_ARRIVALS: Duration = Duration::from_secs(2);
 /// How long no server minds that nothing is read.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How many octets of a message are written at once.
-const CHUNK: usize = 128 * 1024;
+/// Messages of so many octets are only asked for where there is room for them.
+const LARGE: u64 = 1 << 20;
+/// How many octets of a message are collected before they are written. A server may send them in
+/// pieces of any size, and a write for each would cost more than all else.
+const CHUNK: usize = 64 * 1024;
 
 /// Why receiving ended early. The session can then only be closed.
 #[derive(Debug, thiserror::Error)]
@@ -85,32 +88,62 @@ pub struct Receiver<'a> {
     pub desk: Desk<'a>,
     /// Whether the run shall end.
     pub interrupt: &'a Interrupt,
+    /// How many files may be open for it.
+    pub descriptors: u64,
+    /// How long the server is left without a word.
+    pub silence: Duration,
     /// Who settles.
-    pub batches: SyncSender<Batch>,
+    pub outlet: Outlet,
 }
 
 /// What did not arrive although it was asked for.
 #[derive(Debug, Default)]
 pub struct Missing {
+    /// Not asked for, as there is no room for it.
+    pub homeless: Vec<(Message, delivery::Error)>,
     /// Refused by the server, and what it said.
     pub refused: Vec<(Message, Refusal)>,
     /// Over the limit, whatever LIST said, with their real sizes in octets.
     pub too_large: Vec<Message>,
+    /// How many were not asked for, as the session had lasted too long.
+    pub unasked: usize,
 }
 
 impl Receiver<'_> {
-    /// Receives everything; what is complete when something fails is passed on all the same.
+    /// Receives everything, and returns once it is settled; what is complete when something fails is
+    /// passed on all the same.
     ///
     /// # Errors
     /// The session, the disk or a signal ended it.
-    pub fn run<S: Read + Write>(self, session: &mut Transaction<S>) -> Result<Missing, Error> {
-        let mut batch = Batch::default();
+    pub fn run<S: Read + Write>(mut self, session: &mut Transaction<S>) -> Result<Missing, Error> {
+        let mut batch = Batch::new(self.descriptors);
         let missing = self.receive(session, &mut batch);
         if !batch.is_empty() {
-            // Refused only where settling has failed, which is then the error that is told.
-            let _ = self.batches.send(batch);
+            self.outlet.send(batch);
         }
-        missing
+        self.outlet.close();
+        let missing = missing?;
+        self.wait(Turn::Never, || session.keep_awake())?;
+        Ok(missing)
+    }
+
+    /// Waits for whoever settles, which takes as long as an MDA wants, and keeps the server awake
+    /// meanwhile.
+    fn wait(
+        &self,
+        awaited: Turn,
+        mut keep_awake: impl FnMut() -> Result<(), pop3::Error>,
+    ) -> Result<(), Error> {
+        loop {
+            match self.outlet.wait(self.silence) {
+                turn if turn == awaited => return Ok(()),
+                Turn::Never => return Err(Error::Unsettled),
+                Turn::Now => {}
+                // All is soon over.
+                Turn::Later if self.interrupt.signal().is_some() => {}
+                Turn::Later => keep_awake().map_err(|source| Error::broken(source, None))?,
+            }
+        }
     }
 
     fn receive<S: Read + Write>(
@@ -120,14 +153,16 @@ impl Receiver<'_> {
     ) -> Result<Missing, Error> {
         let purposes = self.purposes();
         let listing = self.listing;
+        let room = Room::new(self.intake);
         let messages = self
             .plan
             .retrieved()
-            .map(|pick| listing.message(pick.position, pick.copy));
+            .map(|pick| listing.message(pick.position, pick.copy))
+            .filter(|message| room.is_there_for(message));
         let mut pipeline = session.retrieve(messages);
         let mut missing = Missing::default();
         let mut was_slow = false;
-        let mut chunk = Vec::with_capacity(CHUNK);
+        let mut chunk = Vec::with_capacity(2 * CHUNK);
         loop {
             let next = match pipeline.next() {
                 Ok(next) => next,
@@ -136,8 +171,11 @@ impl Receiver<'_> {
                 Err(error) => return Err(Error::broken(error, pipeline.awaited())),
             };
             let Some((message, retrieved)) = next else {
+                missing.unasked = pipeline.unasked();
+                missing.homeless = room.homeless.into_inner();
                 return Ok(missing);
             };
+            room.take(&message);
             let (purpose, max_size) = match purposes.get(&message.number) {
                 Some(&purpose) => (purpose, None),
                 None if listing.names_are_made_up() => (Purpose::Naming, self.max_size),
@@ -164,9 +202,8 @@ impl Receiver<'_> {
             self.desk.tell(Event::Retrieved);
             if batch.is_due() {
                 let begun = Instant::now();
-                if self.batches.send(std::mem::take(batch)).is_err() {
-                    return Err(Error::Unsettled);
-                }
+                self.wait(Turn::Now, || pipeline.keep_awake())?;
+                self.outlet.send(batch.take());
                 was_slow = begun.elapsed() > PATIENCE;
             }
             if self.interrupt.signal().is_some() {
@@ -221,11 +258,57 @@ impl Receiver<'_> {
                 // The rest is read all the same, to keep step with the server.
                 incoming = None;
             }
-            if let Some(file) = &mut incoming {
-                file.write(chunk)?;
+            if chunk.len() >= CHUNK {
+                write_out(chunk, &mut incoming)?;
             }
-            chunk.clear();
         }
+        write_out(chunk, &mut incoming)?;
         Ok((incoming, received))
     }
+}
+
+/// Whether there is room for what is asked for.
+struct Room<'a> {
+    intake: &'a Intake,
+    /// How many octets were asked for and have not come.
+    ahead: Cell<u64>,
+    homeless: RefCell<Vec<(Message, delivery::Error)>>,
+}
+
+impl<'a> Room<'a> {
+    fn new(intake: &'a Intake) -> Self {
+        Self {
+            intake,
+            ahead: Cell::default(),
+            homeless: RefCell::default(),
+        }
+    }
+
+    /// Decides about a message that is going to be asked for. A size is only what the server says:
+    /// one that is beyond all reason keeps no message away.
+    fn is_there_for(&self, message: &Message) -> bool {
+        let size = message.size.unwrap_or(0);
+        let ahead = self.ahead.get() + size;
+        if (LARGE..limits::MESSAGE).contains(&size)
+            && let Err(error) = self.intake.insist_on_room(ahead)
+        {
+            self.homeless.borrow_mut().push((message.clone(), error));
+            return false;
+        }
+        self.ahead.set(ahead);
+        true
+    }
+
+    /// Counts a message that comes now.
+    fn take(&self, message: &Message) {
+        self.ahead.update(|ahead| ahead - message.size.unwrap_or(0));
+    }
+}
+
+fn write_out(chunk: &mut Vec<u8>, incoming: &mut Option<Incoming>) -> Result<(), Error> {
+    if let Some(file) = incoming {
+        file.write(chunk)?;
+    }
+    chunk.clear();
+    Ok(())
 }

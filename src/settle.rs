@@ -3,9 +3,8 @@
 //! Knows nothing of servers.
 
 use std::collections::HashSet;
-use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
 
+use crate::batch::{Arrival, Batch, Inlet, Purpose};
 use crate::custody::{Durable, Outcome, Place, Receipt, Staged};
 use crate::delivery::{self, Target};
 use crate::exit::Exit;
@@ -15,70 +14,8 @@ use crate::moment::Moment;
 use crate::report::{Desk, Event, Summary};
 use crate::seen::{self, Ledger, Match};
 
-/// The most messages of a batch.
-const BATCH_MESSAGES: usize = 128;
-/// The most octets of a batch, unless one message alone has more.
-const BATCH_OCTETS: u64 = 16 << 20;
-/// How long the first message of a batch waits at most for the others to arrive.
-const BATCH_TIME: Duration = Duration::from_secs(1);
 /// So many temporary refusals in a row are not this or that message's fault.
 const TRANSIENT_IN_A_ROW: usize = 3;
-
-/// A complete message, and what it came for.
-#[derive(Debug)]
-pub struct Arrival {
-    /// Its number in this session.
-    pub number: MessageNumber,
-    /// Step 1's proof.
-    pub receipt: Receipt,
-    /// Whether it is only to be compared with what was delivered before.
-    pub purpose: Purpose,
-}
-
-/// What a message was fetched for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Purpose {
-    /// To see whether it is what was delivered before.
-    Comparison,
-    /// To be delivered.
-    Delivery,
-    /// To be delivered, unless its content is what was delivered before: the server has no name for
-    /// it.
-    Naming,
-    /// To be delivered, unless an earlier run has done that and its record is lost.
-    Recognition,
-}
-
-/// Complete messages that are made durable together.
-#[derive(Debug, Default)]
-pub struct Batch {
-    arrivals: Vec<Arrival>,
-    octets: u64,
-    begun: Option<Instant>,
-}
-
-impl Batch {
-    /// Adds a message.
-    pub fn push(&mut self, arrival: Arrival) {
-        self.begun.get_or_insert_with(Instant::now);
-        self.octets += arrival.receipt.parcel().octets;
-        self.arrivals.push(arrival);
-    }
-
-    /// Whether it should go on its way: many messages, many octets, or an old first one.
-    pub fn is_due(&self) -> bool {
-        self.arrivals.len() >= BATCH_MESSAGES
-            || self.octets >= BATCH_OCTETS
-            || self
-                .begun
-                .is_some_and(|begun| begun.elapsed() >= BATCH_TIME)
-    }
-
-    /// Whether nothing is in it.
-    pub fn is_empty(&self) -> bool {
-        self.arrivals.is_empty()
-    }
-}
 
 /// Why settling stopped. What is not recorded is settled by the next run.
 #[derive(Debug, thiserror::Error)]
@@ -147,11 +84,20 @@ impl<'a> Settler<'a> {
 
     /// Settles batches as they arrive, to the last or until something fails; what is delivered by
     /// then is recorded.
-    pub fn run(mut self, batches: Receiver<Batch>) -> Settled {
-        let ended = batches.iter().try_for_each(|batch| self.settle(batch));
-        // Closes the channel, so that nothing more is fetched where settling cannot go on.
-        drop(batches);
-        self.end(ended)
+    pub fn run(mut self, inlet: Inlet) -> Settled {
+        let intake = self.target.intake();
+        let ended = inlet.batches().try_for_each(|batch| {
+            self.settle(batch)?;
+            inlet.tell_settled();
+            Ok(())
+        });
+        let ended = self.end(ended);
+        // Where settling cannot go on, nothing more is to be fetched.
+        for arrival in inlet.close().flat_map(Batch::into_arrivals) {
+            // What cannot be removed now is swept up by the next run.
+            let _ = intake.discard(arrival.receipt);
+        }
+        ended
     }
 
     /// Finishes what earlier runs began: every message that was staged is delivered now, or known
@@ -249,12 +195,13 @@ impl<'a> Settler<'a> {
     /// Takes out what was delivered before, and needs only to be recognised. What is not the message
     /// that it was taken for is new mail under an old unique-id.
     fn compare(&mut self, batch: Batch) -> Result<Vec<Receipt>, Error> {
-        let mut receipts = Vec::with_capacity(batch.arrivals.len());
+        let arrivals = batch.into_arrivals();
+        let mut receipts = Vec::with_capacity(arrivals.len());
         for Arrival {
             number,
             receipt,
             purpose,
-        } in batch.arrivals
+        } in arrivals
         {
             let unknown = match purpose {
                 Purpose::Comparison => self
@@ -331,11 +278,24 @@ impl<'a> Settler<'a> {
         if durable.is_empty() {
             return Ok(Vec::new());
         }
+        let names = durable.iter().map(|durable| &durable.parcel().file_name);
+        let names: Vec<_> = names.cloned().collect();
         let staged = self
             .ledger
-            .stage(durable, self.target.place(), &self.outcomes)?;
+            .stage(durable, self.target.place(), &self.outcomes)
+            .inspect_err(|error| self.withdraw(error, &names))?;
         self.release();
         Ok(staged)
+    }
+
+    /// Removes what the database has no room for: it may be what fills the disk. After any other
+    /// error nobody knows whether the rows are there after all, and they must not come without
+    /// their files.
+    fn withdraw(&self, error: &seen::Error, file_names: &[String]) {
+        if error.exit() == Exit::Temporary {
+            // The next run sweeps up what cannot be removed now.
+            let _ = self.target.intake().withdraw(file_names);
+        }
     }
 
     fn deliver(&mut self, mut staged: Vec<Staged>) -> Result<(), Error> {
@@ -365,6 +325,11 @@ impl<'a> Settler<'a> {
                 self.settled.summary.delivered += 1;
                 self.settled.summary.octets += parcel.octets;
                 self.desk.tell(Event::Delivered(parcel, place));
+                if !delivered.words().is_empty() {
+                    let words = delivered.words();
+                    self.desk
+                        .tell(Event::Note(&format_args!("{place} said: {words}")));
+                }
             }
         }
         self.note_kept(&outcomes);

@@ -1,7 +1,8 @@
 //! `mailpull check`: how much new mail waits; downloads nothing.
 
+use super::Setting;
+use super::crew::Crew;
 use super::passwords::Passwords;
-use super::{Setting, crew};
 use crate::cli;
 use crate::config::{self, Account, Choice, Overrides, Wanted};
 use crate::exit::Exit;
@@ -23,16 +24,14 @@ pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Resu
     let unusable = setting.tell_unusable(&unusable);
     let folder = setting.state_folder()?;
     let passwords = Passwords::get_ahead(&accounts, setting);
-    let checked = crew::each(
-        &accounts,
-        arguments.jobs,
-        &setting.interrupt,
-        |account| match check(account, &folder, &passwords, setting) {
+    let crew = Crew::new(&accounts, arguments.jobs);
+    let checked = crew.each(&setting.interrupt, |account| {
+        match check(account, &folder, &passwords, setting) {
             Ok(0) => Exit::NothingNew,
             Ok(_) => Exit::Done,
             Err(error) => setting.tell_failure(setting.desk(&account.name), &error),
-        },
-    );
+        }
+    });
     let is_new = checked.contains(&Exit::Done);
     Ok(match checked.into_iter().chain(unusable).max() {
         Some(Exit::NothingNew) if is_new => Exit::Done,

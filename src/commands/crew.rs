@@ -6,47 +6,84 @@ use std::num::NonZeroUsize;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::config::Account;
 use crate::interrupt::Interrupt;
 
 /// How many accounts are worked on at once where nobody says otherwise. Most of the time of each is
 /// spent waiting for its server.
 const JOBS: usize = 32;
+/// How many open files an account can make use of.
+const DESCRIPTORS: u64 = 512;
 
-/// Does something with every account; what came of it, in no particular order. After a signal no
-/// account is begun.
-pub(super) fn each<T: Send>(
-    accounts: &[Account],
-    jobs: Option<NonZeroUsize>,
-    interrupt: &Interrupt,
-    work: impl Fn(&Account) -> T + Sync,
-) -> Vec<T> {
-    let jobs = jobs.map_or(JOBS, NonZeroUsize::get).min(accounts.len());
-    let rota = Rota::new(accounts);
-    let worker = || {
-        let mut done = Vec::new();
-        while interrupt.signal().is_none() {
-            let Some(turn) = rota.next() else {
-                break;
+/// Who works on accounts at the same time.
+pub(super) struct Crew<'a> {
+    accounts: &'a [Account],
+    jobs: usize,
+}
+
+impl<'a> Crew<'a> {
+    /// So many at once, or as many as are good.
+    pub(super) fn new(accounts: &'a [Account], jobs: Option<NonZeroUsize>) -> Self {
+        let jobs = jobs.map_or(JOBS, NonZeroUsize::get);
+        Self {
+            accounts,
+            jobs: jobs.min(accounts.len()).max(1),
+        }
+    }
+
+    /// How many files may be open for each account: as many as are good, where the system lets us
+    /// allow them to ourselves.
+    pub(super) fn descriptors(&self) -> u64 {
+        let wanted = self.jobs as u64 * DESCRIPTORS;
+        let limit = getrlimit(Resource::Nofile);
+        if limit.current.is_some_and(|current| current < wanted) {
+            let highest = limit.maximum.unwrap_or(wanted);
+            let raised = Rlimit {
+                current: Some(wanted.min(highest)),
+                ..limit
             };
-            done.push(work(turn.account));
+            // Where it may not be raised it stays as it is.
+            let _ = setrlimit(Resource::Nofile, raised);
         }
-        done
-    };
-    thread::scope(|scope| {
-        // Where the system gives no more threads there are fewer at work.
-        let others: Vec<_> = (1..jobs)
-            .map_while(|_| thread::Builder::new().spawn_scoped(scope, worker).ok())
-            .collect();
-        let mut done = worker();
-        for other in others {
-            let done_there = other
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            done.extend(done_there);
-        }
-        done
-    })
+        let allowed = getrlimit(Resource::Nofile).current;
+        allowed.map_or(DESCRIPTORS, |allowed| allowed / self.jobs as u64)
+    }
+
+    /// Does something with every account; what came of it, in no particular order. After a signal
+    /// no account is begun.
+    pub(super) fn each<T: Send>(
+        &self,
+        interrupt: &Interrupt,
+        work: impl Fn(&Account) -> T + Sync,
+    ) -> Vec<T> {
+        let rota = Rota::new(self.accounts);
+        let worker = || {
+            let mut done = Vec::new();
+            while interrupt.signal().is_none() {
+                let Some(turn) = rota.next() else {
+                    break;
+                };
+                done.push(work(turn.account));
+            }
+            done
+        };
+        thread::scope(|scope| {
+            // Where the system gives no more threads there are fewer at work.
+            let others: Vec<_> = (1..self.jobs)
+                .map_while(|_| thread::Builder::new().spawn_scoped(scope, worker).ok())
+                .collect();
+            let mut done = worker();
+            for other in others {
+                let done_there = other
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                done.extend(done_there);
+            }
+            done
+        })
+    }
 }
 
 /// Whose turn it is.
@@ -165,7 +202,8 @@ mod tests {
         let accounts = accounts(&urls, 2);
         let interrupt = Interrupt::never().expect("it can be made");
         for jobs in [None, NonZeroUsize::new(1), NonZeroUsize::new(7)] {
-            let mut names = each(&accounts, jobs, &interrupt, |account| account.name.clone());
+            let crew = Crew::new(&accounts, jobs);
+            let mut names = crew.each(&interrupt, |account| account.name.clone());
             names.sort_unstable();
             names.dedup();
             assert_eq!(names.len(), accounts.len(), "{jobs:?}");

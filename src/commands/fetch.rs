@@ -1,7 +1,8 @@
 //! `mailpull fetch`: new mail for every account.
 
+use super::Setting;
+use super::crew::Crew;
 use super::passwords::Passwords;
-use super::{Setting, crew};
 use crate::cli;
 use crate::config::{self, Account, Choice, Overrides, Wanted};
 use crate::delivery::{Destination, Maildir, Mda, Target};
@@ -12,6 +13,9 @@ use crate::pop3::{Opening, Transaction};
 use crate::report::{Desk, Event, Summary};
 use crate::seen::{Ledger, RunEnd, StateFolder};
 use crate::survey;
+
+/// The server hears from us so often in the time that we would give it: a NOOP a minute by default.
+const SILENCES: u32 = 3;
 
 /// Fetches. An account that fails does not keep the others waiting.
 pub(super) fn run(arguments: &cli::Fetch, setting: &Setting<'_>) -> anyhow::Result<Exit> {
@@ -26,7 +30,9 @@ pub(super) fn run(arguments: &cli::Fetch, setting: &Setting<'_>) -> anyhow::Resu
     let unusable = setting.tell_unusable(&unusable);
     let folder = setting.state_folder()?;
     let passwords = Passwords::get_ahead(&accounts, setting);
-    let visited = crew::each(&accounts, flags.jobs, &setting.interrupt, |account| {
+    let crew = Crew::new(&accounts, flags.jobs);
+    let descriptors = crew.descriptors();
+    let visited = crew.each(&setting.interrupt, |account| {
         let visit = Visit {
             account,
             folder: &folder,
@@ -34,6 +40,7 @@ pub(super) fn run(arguments: &cli::Fetch, setting: &Setting<'_>) -> anyhow::Resu
             setting,
             desk: setting.desk(&account.name),
             is_dry: flags.dry_run,
+            descriptors,
         };
         visit.make()
     });
@@ -52,6 +59,8 @@ struct Visit<'a> {
     setting: &'a Setting<'a>,
     desk: Desk<'a>,
     is_dry: bool,
+    /// How many files may be open for it.
+    descriptors: u64,
 }
 
 impl Visit<'_> {
@@ -89,6 +98,8 @@ impl Visit<'_> {
             policy: self.account.policy.clone(),
             configured_keep: self.account.configured_keep,
             may_delete_many: self.account.delete_was_asked,
+            silence: self.account.dial.net.timeout / SILENCES,
+            descriptors: self.descriptors,
         };
         let poll = Poll {
             orders: &orders,

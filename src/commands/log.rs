@@ -58,8 +58,13 @@ fn line(delivery: &Delivery) -> String {
     } else {
         ""
     };
+    let said = if delivery.words.is_empty() {
+        String::new()
+    } else {
+        format!(", it said: {}", delivery.words)
+    };
     format!(
-        "{when} {} {} {} from \"{}\": \"{}\" to {}{deleted}{repeated}",
+        "{when} {} {} {} from \"{}\": \"{}\" to {}{deleted}{repeated}{said}",
         delivery.account,
         delivery.unique_id,
         Octets(delivery.octets),

@@ -136,6 +136,23 @@ impl Intake {
         &self.folder
     }
 
+    /// Insists that so many octets more can be stored, as far as anybody knows.
+    ///
+    /// # Errors
+    /// There is less room on the disk.
+    pub fn insist_on_room(&self, octets: u64) -> Result<(), Error> {
+        let Ok(disk) = rustix::fs::fstatvfs(&self.folder.fd) else {
+            return Ok(());
+        };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        // Some file systems do not know their size.
+        if disk.f_blocks == 0 || free >= octets {
+            return Ok(());
+        }
+        let path = self.folder.path.clone();
+        Err(Error::NoRoom { path, octets, free })
+    }
+
     /// Begins to take a message in.
     ///
     /// # Errors
@@ -201,6 +218,16 @@ impl Intake {
     pub fn discard(&self, receipt: Receipt) -> Result<(), Error> {
         self.folder
             .remove(OsStr::new(&receipt.into_parcel().file_name))
+    }
+
+    /// Removes messages that the database did not take: their file names.
+    ///
+    /// # Errors
+    /// A file cannot be removed; the next run sweeps them up.
+    pub fn withdraw(&self, file_names: &[String]) -> Result<(), Error> {
+        file_names
+            .iter()
+            .try_for_each(|name| self.folder.remove(OsStr::new(name)))
     }
 
     /// Removes what an interrupted run left: files of this account that the database does not

@@ -15,6 +15,7 @@ use super::whereabouts::Whereabouts;
 use super::{Error, Target};
 use crate::custody::{Delivered, Found, Outcome, Parcel, Place, Staged};
 use crate::moment::Moment;
+use crate::text::ServerText;
 
 /// A staged message that is nowhere was taken by a mail reader, for so long as nobody may have
 /// cleaned tmp/ up (the Maildir rules allow that after 36 hours).
@@ -199,7 +200,9 @@ impl Target for Maildir {
                 let failed = match (&moved, &flushed) {
                     (Err(error), _) => error,
                     (Ok(false), _) => return Outcome::Lost(staged.parcel().identity.clone()),
-                    (Ok(true), Ok(())) => return Outcome::Delivered(Delivered::new(staged)),
+                    (Ok(true), Ok(())) => {
+                        return Outcome::Delivered(Delivered::new(staged, ServerText::default()));
+                    }
                     (Ok(true), Err(error)) => error,
                 };
                 staged.kept(failed, failed.exit().is_transient())

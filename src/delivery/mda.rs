@@ -183,14 +183,15 @@ impl Mda {
         })
     }
 
-    /// Hands one message over. `Ok(false)`: it is not in the spool.
-    fn hand_over(&self, staged: &Staged) -> Result<bool, DeliveryError> {
+    /// Hands one message over; what the program said although it took it. `Ok(None)`: it is not in
+    /// the spool.
+    fn hand_over(&self, staged: &Staged) -> Result<Option<ServerText>, DeliveryError> {
         let folder = self.intake.folder();
         let name = staged.parcel().file_name.as_str();
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut message = match rustix::fs::openat(folder.fd(), name, flags, Mode::empty()) {
             Ok(fd) => File::from(fd),
-            Err(Errno::NOENT) => return Ok(false),
+            Err(Errno::NOENT) => return Ok(None),
             Err(errno) => return Err(DeliveryError::cannot("open", &folder.path_of(name), errno)),
         };
         let ended = self.run(&mut message)?;
@@ -208,7 +209,7 @@ impl Mda {
         if read < staged.parcel().octets && !self.options.may_ignore_input {
             return Err(Error::IgnoredInput(program()).into());
         }
-        Ok(true)
+        Ok(Some(self.last_words().0))
     }
 
     /// Runs the program on a message in a process group of its own, so that Ctrl-C does not reach
@@ -295,8 +296,8 @@ impl Target for Mda {
         staged
             .into_iter()
             .map(|staged| match self.hand_over(&staged) {
-                Ok(true) => Outcome::Delivered(Delivered::new(staged)),
-                Ok(false) => Outcome::Lost(staged.parcel().identity.clone()),
+                Ok(Some(words)) => Outcome::Delivered(Delivered::new(staged, words)),
+                Ok(None) => Outcome::Lost(staged.parcel().identity.clone()),
                 Err(DeliveryError::Mda(
                     error @ (Error::Interrupted(_) | Error::TimedOut { .. }),
                 )) => staged.kept_in_doubt(error),

@@ -125,6 +125,19 @@ pub enum Error {
     /// The MDA did not take a message, or cannot.
     #[error(transparent)]
     Mda(#[from] mda::Error),
+    /// A message that the server tells to be large does not fit.
+    #[error(
+        "there is no room in {}: {octets} octets are needed, and {free} are free",
+        path.display()
+    )]
+    NoRoom {
+        /// The folder where it would arrive.
+        path: PathBuf,
+        /// What is needed, with what is on the way already.
+        octets: u64,
+        /// What is there.
+        free: u64,
+    },
     /// A folder that is not empty and no Maildir.
     #[error("{} is no Maildir: it has other things in it, but no tmp/, new/ and cur/", .0.display())]
     NotMaildir(PathBuf),
@@ -176,6 +189,7 @@ impl Error {
             }
             Self::Local { .. } | Self::Rename { .. } => Exit::LocalIo,
             Self::Mda(error) => error.exit(),
+            Self::NoRoom { .. } => Exit::Temporary,
             Self::NotMaildir(_) => Exit::Configuration,
         }
     }

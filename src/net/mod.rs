@@ -13,6 +13,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockop
 
 use crate::exit::Exit;
 use crate::interrupt::{Broken, Interrupt};
+use crate::limits;
 
 pub mod socket;
 pub mod tls;
@@ -24,7 +25,7 @@ pub use socket::Socket;
 pub struct Options {
     /// The server's address.
     pub endpoint: Endpoint,
-    /// How long one address may take to connect.
+    /// How long one address may take to connect; see also [`limits::CONNECT_TIMEOUTS`].
     pub connect_timeout: Duration,
     /// How long a wait may last without one octet moving.
     pub timeout: Duration,
@@ -155,13 +156,24 @@ impl Error {
     }
 }
 
-/// Connects, trying each address of the name in the resolver's order.
+/// Connects, trying each address of the name in the resolver's order until the time for all of them
+/// is over.
 ///
 /// # Errors
 /// The name has no address, or none of them answered within the connect time-out.
 pub fn connect(options: &Options, interrupt: &Interrupt) -> Result<Socket, Error> {
     let mut attempts = Attempts::default();
-    for address in addresses(options, interrupt)? {
+    let addresses = addresses(options, interrupt)?;
+    let patience = options
+        .connect_timeout
+        .saturating_mul(limits::CONNECT_TIMEOUTS);
+    let begun = Instant::now();
+    for address in addresses {
+        if begun.elapsed() >= patience {
+            let why = format!("not tried, as {} s were over", patience.as_secs());
+            attempts.0.push((address.to_string(), why));
+            continue;
+        }
         match attempt(&address, options, interrupt) {
             Ok(socket) => return Ok(socket),
             Err(Failure::Interrupted) => {

@@ -31,6 +31,8 @@ pub enum Command<'a> {
     Dele(MessageNumber),
     /// Ask for the scan listing: the size of every message.
     List,
+    /// Say something, so that the server does not take us for dead.
+    Noop,
     /// The password behind USER.
     Pass(&'a Secret),
     /// End the session; from TRANSACTION, delete what is marked.
@@ -96,6 +98,7 @@ impl fmt::Display for Command<'_> {
             Self::Capa => f.write_str("CAPA"),
             Self::Dele(number) => write!(f, "DELE {number}"),
             Self::List => f.write_str("LIST"),
+            Self::Noop => f.write_str("NOOP"),
             Self::Pass(_) => f.write_str("PASS ****"),
             Self::Quit => f.write_str("QUIT"),
             Self::Response(_) => f.write_str("****"),

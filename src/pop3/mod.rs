@@ -5,6 +5,7 @@ use std::io;
 
 use crate::exit::Exit;
 use crate::interrupt::is_interrupt;
+use crate::limits;
 use crate::maildrop::BadListing;
 use crate::text::ServerText;
 
@@ -17,6 +18,7 @@ pub mod capabilities;
 pub mod command;
 pub mod pipeline;
 pub mod reply;
+mod speed;
 pub mod transaction;
 pub mod unstuff;
 pub mod wire;
@@ -88,12 +90,27 @@ pub enum Error {
         /// What the server said.
         refusal: Refusal,
     },
-    /// The server spoke although nothing was asked.
-    #[error("before {0}: the server went on talking although nothing was asked")]
-    Unasked(String),
+    /// The session has lasted longer than [`limits::SESSION`].
+    #[error(
+        "waiting for {0}: the session has lasted {hours} hours; what came is kept, and the next run \
+         goes on from there",
+        hours = limits::SESSION.as_secs() / 3600
+    )]
+    TooLate(String),
     /// The server exceeded a limit of ours.
     #[error("the server sent {0} longer than any real one")]
     TooLong(&'static str),
+    /// The server drips: less than [`limits::LOW_SPEED`] came.
+    #[error(
+        "waiting for {0}: fewer than {octets} octets a second came for {minutes} minutes; what \
+         came before is kept, and the next run goes on from there",
+        octets = limits::LOW_SPEED,
+        minutes = limits::WINDOW.as_secs() / 60
+    )]
+    TooSlow(String),
+    /// The server spoke although nothing was asked.
+    #[error("before {0}: the server went on talking although nothing was asked")]
+    Unasked(String),
 }
 
 impl Error {
@@ -123,7 +140,11 @@ impl Error {
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Changed | Self::Closed(_) | Self::Io { .. } => Exit::Temporary,
+            Self::Changed
+            | Self::Closed(_)
+            | Self::Io { .. }
+            | Self::TooLate(_)
+            | Self::TooSlow(_) => Exit::Temporary,
             Self::Lacks(_) | Self::NoUniqueIds => Exit::Unavailable,
             Self::Refused { refusal, .. } if refusal.is_transient() => Exit::Temporary,
             _ => Exit::Protocol,

@@ -154,12 +154,35 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
         self.window.limit = 0;
     }
 
-    /// Goes on to the next message; `None` once all have come.
+    /// The same as [`Transaction::keep_awake`], if no reply is on its way: the server is not waiting
+    /// for us then.
+    ///
+    /// [`Transaction::keep_awake`]: super::Transaction::keep_awake
+    ///
+    /// # Errors
+    /// The connection fails.
+    pub fn keep_awake(&mut self) -> Result<(), Error> {
+        if self.window.asked.is_empty() {
+            return self.wire.keep_awake();
+        }
+        Ok(())
+    }
+
+    /// How many messages the session had no time for: they were not asked for.
+    pub fn unasked(self) -> usize {
+        self.window.waiting.count()
+    }
+
+    /// Goes on to the next message; `None` once all have come, or those that were asked for before
+    /// the session had lasted for [`crate::limits::ASKING`].
     ///
     /// # Errors
     /// The connection fails, or the message before was not read to its end.
     #[expect(clippy::should_implement_trait, reason = "it can fail, and borrows")]
     pub fn next(&mut self) -> Result<Option<(I::Item, Retrieved)>, Error> {
+        if self.wire.is_late() {
+            self.stop_asking();
+        }
         Ok(match self.window.next(self.wire)? {
             None => None,
             Some((message, Status::Positive(_))) => Some((message, Retrieved::Body)),

@@ -183,6 +183,14 @@ impl<S: Read + Write> Transaction<S> {
         Pipeline::new(&mut self.wire, self.pipelining, messages)
     }
 
+    /// Says something, so that the server does not log us out while we are busy elsewhere.
+    ///
+    /// # Errors
+    /// The connection fails.
+    pub fn keep_awake(&mut self) -> Result<(), Error> {
+        self.wire.keep_awake()
+    }
+
     /// Marks messages deleted; the server acts on it only at QUIT. Each answer is given to `each`.
     ///
     /// # Errors

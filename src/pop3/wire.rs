@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::time::Instant;
 
 use memchr::{memchr, memmem};
 use zeroize::Zeroizing;
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 use super::Error;
 use super::command::Command;
 use super::reply::Status;
+use super::speed::{Speed, Wait};
 use super::unstuff::Unstuffer;
 use crate::limits;
 use crate::text::ServerText;
@@ -44,6 +46,7 @@ pub(super) struct Wire<S> {
     unanswered: VecDeque<Unanswered>,
     unanswered_octets: usize,
     body: Option<Body>,
+    speed: Speed,
     /// Whether the last line ended in a bare LF.
     bare_lf: bool,
     /// What is cut out of every line: servers have echoed what they refused.
@@ -74,6 +77,7 @@ impl<S: Read + Write> Wire<S> {
             unanswered: VecDeque::new(),
             unanswered_octets: 0,
             body: None,
+            speed: Speed::default(),
             bare_lf: false,
             hidden: Vec::new(),
             trace,
@@ -93,6 +97,11 @@ impl<S: Read + Write> Wire<S> {
     /// How many octets of commands wait for their replies.
     pub(super) fn unanswered_octets(&self) -> usize {
         self.unanswered_octets
+    }
+
+    /// Whether the session has lasted so long that no more should be asked for.
+    pub(super) fn is_late(&self) -> bool {
+        self.speed.is_late()
     }
 
     /// Sends commands in one write.
@@ -187,6 +196,15 @@ impl<S: Read + Write> Wire<S> {
         }
     }
 
+    /// Says NOOP. A server that refuses it has heard us all the same.
+    pub(super) fn keep_awake(&mut self) -> Result<(), Error> {
+        self.send(&[Command::Noop])?;
+        match self.reply()? {
+            Status::Negative(_) | Status::Positive(_) => Ok(()),
+            status @ Status::Continue(_) => Err(Error::unexpected("NOOP", status)),
+        }
+    }
+
     fn status(&mut self, waiting_for: &str, line: Vec<u8>) -> Result<Status, Error> {
         let line = self.mask(&line);
         let status = Status::parse(&line);
@@ -211,7 +229,7 @@ impl<S: Read + Write> Wire<S> {
             return Ok(None);
         };
         if !self.has_buffered() {
-            self.fill(&body.waiting_for)?;
+            self.fill(Wait::Rest, &body.waiting_for)?;
         }
         let taken = body.unstuffer.push(&self.buffer[self.start..self.end], out);
         self.start += taken;
@@ -233,11 +251,13 @@ impl<S: Read + Write> Wire<S> {
             octets += taken;
             let mut start = 0;
             while let Some(end) = memchr(b'\n', &pending[start..]) {
-                let line = self.mask(&pending[start..start + end]);
-                if let Some(trace) = &mut self.trace {
-                    trace(Direction::Server, &ServerText::new(&line));
+                let line = &pending[start..start + end];
+                if self.trace.is_some() {
+                    let shown = ServerText::new(&self.mask(line));
+                    self.trace_server(&shown);
                 }
-                each(&line)?;
+                // As it came: a unique-id may hold what a password holds.
+                each(line).map_err(|error| self.without_secrets(error, line))?;
                 start += end + 1;
             }
             pending.drain(..start);
@@ -246,6 +266,23 @@ impl<S: Read + Write> Wire<S> {
             }
         }
         Ok(())
+    }
+
+    fn trace_server(&mut self, text: &ServerText) {
+        if let Some(trace) = &mut self.trace {
+            trace(Direction::Server, text);
+        }
+    }
+
+    /// An error that may repeat a line, unless that holds a secret.
+    fn without_secrets(&self, error: Error, line: &[u8]) -> Error {
+        match self.mask(line) {
+            Cow::Borrowed(_) => error,
+            Cow::Owned(masked) => Error::NotPop3 {
+                waiting_for: "a listing".into(),
+                line: ServerText::new(&masked),
+            },
+        }
     }
 
     fn line(&mut self, waiting_for: &str) -> Result<Vec<u8>, Error> {
@@ -261,7 +298,11 @@ impl<S: Read + Write> Wire<S> {
             if end.is_some() {
                 break;
             }
-            self.fill(waiting_for)?;
+            let wait = match line.is_empty() {
+                true => Wait::Beginning,
+                false => Wait::Rest,
+            };
+            self.fill(wait, waiting_for)?;
         }
         self.bare_lf = line.pop_if(|last| *last == b'\r').is_none();
         Ok(line)
@@ -269,15 +310,16 @@ impl<S: Read + Write> Wire<S> {
 
     /// Reads more octets into the empty buffer. A closed connection is an error: whatever was
     /// being read is not complete.
-    fn fill(&mut self, waiting_for: &str) -> Result<(), Error> {
+    fn fill(&mut self, wait: Wait, waiting_for: &str) -> Result<(), Error> {
         debug_assert!(self.start == self.end, "the buffer is empty");
         (self.start, self.end) = (0, 0);
+        let begun = Instant::now();
         loop {
             match self.stream.read(&mut self.buffer) {
                 Ok(0) => return Err(Error::Closed(waiting_for.into())),
                 Ok(octets) => {
                     self.end = octets;
-                    return Ok(());
+                    return self.speed.count(wait, begun.elapsed(), octets, waiting_for);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => return Err(Error::io("waiting for", waiting_for, source)),

@@ -102,6 +102,7 @@ pub fn delivery(delivery: &Delivery, time: &dyn Fn(Moment) -> String) -> String 
         "octets": delivery.octets,
         "from": delivery.from.to_string(),
         "subject": delivery.subject.to_string(),
+        "said": (!delivery.words.is_empty()).then(|| delivery.words.to_string()),
     })
     .to_string()
 }

@@ -57,7 +57,8 @@ impl History {
             .connection
             .prepare(
                 "SELECT a.name, d.unique_id, d.delivered, d.deleted, d.repeated, d.target,
-                        d.file_name, d.octets, d.sender, d.subject, d.program
+                        d.file_name, d.octets, d.sender, d.subject, d.program,
+                        ifnull(d.words, x'')
                  FROM delivery d JOIN account a ON a.id = d.account
                  WHERE ?1 IS NULL OR a.name = ?1 ORDER BY d.id",
             )
@@ -86,5 +87,6 @@ fn delivery(row: &rusqlite::Row<'_>) -> rusqlite::Result<Delivery> {
         from: text(8)?,
         subject: text(9)?,
         program: row.get(10)?,
+        words: text(11)?,
     })
 }

@@ -3,9 +3,10 @@
 
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::{fs, io};
 
-use rusqlite::ErrorCode;
+use rusqlite::{Connection, ErrorCode};
 
 use crate::exit::Exit;
 
@@ -19,6 +20,7 @@ pub mod passage;
 pub mod roster;
 mod schema;
 mod signature;
+mod trouble;
 
 pub use account::{LastRun, RunEnd};
 pub use census::Entry;
@@ -31,7 +33,12 @@ pub use roster::{Known, Roster, Verdict};
 
 /// The folder that holds the database, the spool of the MDAs and the locks.
 #[derive(Clone, Debug)]
-pub struct StateFolder(PathBuf);
+pub struct StateFolder {
+    path: PathBuf,
+    /// Open for as long as anybody may open another, so that not every account's end copies the
+    /// write-ahead log back.
+    _database: Arc<Mutex<Connection>>,
+}
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -149,7 +156,7 @@ impl StateFolder {
     /// Opens the folder; what is missing of it is made (0700).
     ///
     /// # Errors
-    /// It cannot be made, or is not ours alone.
+    /// It cannot be made, or is not ours alone; its database cannot be opened or is none of ours.
     pub fn open(path: &Path) -> Result<Self, Error> {
         for folder in [path.to_owned(), path.join("spool"), path.join("locks")] {
             make_folder(&folder).map_err(|source| Error::Create {
@@ -165,21 +172,29 @@ impl StateFolder {
         if !is_ours || owner.permissions().mode() & 0o022 != 0 {
             return Err(Error::Unsafe(path.to_owned()));
         }
-        Ok(Self(path.to_owned()))
+        let database = schema::prepare(&database_in(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            _database: Arc::new(Mutex::new(database)),
+        })
     }
 
     /// The folder in which an MDA's messages wait.
     pub fn spool(&self) -> PathBuf {
-        self.0.join("spool")
+        self.path.join("spool")
     }
 
     fn database(&self) -> PathBuf {
-        self.0.join("seen.db")
+        database_in(&self.path)
     }
 
     fn lock(&self, account: i64) -> PathBuf {
-        self.0.join("locks").join(format!("{account}.lock"))
+        self.path.join("locks").join(format!("{account}.lock"))
     }
+}
+
+fn database_in(folder: &Path) -> PathBuf {
+    folder.join("seen.db")
 }
 
 /// Makes a folder with all its parents, and makes each survive a power cut.

@@ -77,6 +77,7 @@ CREATE TABLE delivery (
     delivered     INTEGER,
     deleted       INTEGER,                  -- from the server
     repeated      INTEGER NOT NULL DEFAULT 0, -- handed over again after a kill
+    words         BLOB,                     -- what an MDA said that took it
     UNIQUE (account, unique_id, copy)
 ) STRICT;
 
@@ -95,8 +96,10 @@ CREATE TABLE notice (                       -- what was said once and is not sai
 /// # Errors
 /// It cannot be opened, is another program's, newer than this one, or damaged; it is never made
 /// anew over something else.
-pub(super) fn open(path: &Path) -> Result<Connection, Error> {
-    let cannot = |source| Error::open(path, source);
+///
+/// Only for the first connection of a process: closing a file takes all locks from it that the
+/// process has (POSIX), those of other connections, too.
+pub(super) fn prepare(path: &Path) -> Result<Connection, Error> {
     let is_foreign = OpenOptions::new()
         .read(true)
         .append(true)
@@ -114,20 +117,62 @@ pub(super) fn open(path: &Path) -> Result<Connection, Error> {
     if is_foreign {
         return Err(Error::Foreign(path.to_owned()));
     }
+    open(path)
+}
+
+/// Opens a database that is there.
+///
+/// # Errors
+/// It cannot be opened, is another program's, newer than this one, or damaged.
+pub(super) fn open(path: &Path) -> Result<Connection, Error> {
+    let cannot = |source| Error::open(path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut connection = Connection::open_with_flags(path, flags).map_err(cannot)?;
     connection.busy_timeout(BUSY).map_err(cannot)?;
-    check_owner(&connection, path)?;
+    check_owner(&mut connection, path)?;
+    let journal = journal(path);
     connection
-        .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+        .execute_batch(&format!(
+            "PRAGMA journal_mode = {journal}; PRAGMA synchronous = EXTRA;
              PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON;",
-        )
+        ))
         .map_err(cannot)?;
     migrate(&mut connection, MIGRATIONS, path)?;
     Ok(connection)
+}
+
+/// How SQLite is to keep its journal: a write-ahead log needs memory that all who use the database
+/// share, which processes on different machines cannot.
+fn journal(path: &Path) -> &'static str {
+    // Where nobody can say what it is, SQLite finds out whether it works.
+    let file_system = rustix::fs::statfs(path).map_or(0, |stat| stat.f_type & 0xFFFF_FFFF);
+    if is_network(file_system) {
+        "DELETE"
+    } else {
+        "WAL"
+    }
+}
+
+/// Whether files may be on another machine. FUSE may be anything, sshfs as well.
+fn is_network(file_system: i64) -> bool {
+    const AFS: i64 = 0x5346_414F;
+    const CEPH: i64 = 0x00C3_6400;
+    const CIFS: i64 = 0xFF53_4D42;
+    const FUSE: i64 = 0x6573_5546;
+    const GFS2: i64 = 0x0116_1970;
+    const LUSTRE: i64 = 0x0BD0_0BD0;
+    const NFS: i64 = 0x6969;
+    const OCFS2: i64 = 0x7461_636F;
+    const P9: i64 = 0x0102_1997;
+    const SMB: i64 = 0x517B;
+    const SMB2: i64 = 0xFE53_4D42;
+    const VBOX: i64 = 0x786F_4256;
+    [
+        AFS, CEPH, CIFS, FUSE, GFS2, LUSTRE, NFS, OCFS2, P9, SMB, SMB2, VBOX,
+    ]
+    .contains(&file_system)
 }
 
 /// Whether a file cannot be a database: SQLite takes few octets, or zeros, for an empty one and
@@ -143,9 +188,13 @@ fn is_foreign(file: File, path: &Path) -> io::Result<bool> {
     Ok(!head.is_empty() && head != HEAD && !has_journal)
 }
 
-fn check_owner(connection: &Connection, path: &Path) -> Result<(), Error> {
+fn check_owner(connection: &mut Connection, path: &Path) -> Result<(), Error> {
+    // At one point in time: another run may be making the tables.
+    let transaction = connection
+        .transaction()
+        .map_err(|source| Error::open(path, source))?;
     let number = |sql| {
-        connection
+        transaction
             .query_row(sql, [], |row| row.get::<_, i64>(0))
             .map_err(|source| Error::open(path, source))
     };

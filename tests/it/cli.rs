@@ -586,6 +586,7 @@ fn the_events_of_other_commands_have_their_fields() {
             "octets": messages[0].stored().len(),
             "from": "Sender 1 <sender1@example.com>",
             "subject": logged["subject"],
+            "said": null,
         })
     );
 }

@@ -239,3 +239,18 @@ fn one_account_with_a_hostile_server_does_not_keep_the_others() {
     outcome.fails_with(76).complains_in_lines(1);
     sandbox.maildir("good").holds(&notes(["a"]));
 }
+
+#[test]
+#[ignore = "4 GiB over loopback take a while; tests/run --full has the time"]
+fn an_endless_message_is_not_read_to_its_end() {
+    let said = [LIST_A, "\nC: RETR 1\nS: +OK\n", ENDLESS_LINE].concat();
+    let server = Script::new(said).serve();
+    // Its octets are thrown away as they come, and counted all the same.
+    let sandbox = Sandbox::with_work(server.address(), "max-size = '1 KB'");
+    let outcome = sandbox.mailpull_within(MEMORY, ["fetch"]).run();
+
+    outcome
+        .fails_with(76)
+        .complains_in_lines(1)
+        .stderr_has("a message longer than any real one");
+}

@@ -30,7 +30,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     (
         "receive",
         &[
-            &["delivery", "plan", "pop3", "report", "settle"],
+            &["batch", "delivery", "plan", "pop3", "report"],
             SHARED,
             LEAVES,
         ],
@@ -41,9 +41,13 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ),
     ("survey", &[&["plan", "pop3", "report"], SHARED, LEAVES]),
     ("rematch", &[&["plan", "pop3", "seen"], SHARED, LEAVES]),
-    ("settle", &[&["delivery", "report", "seen"], SHARED, LEAVES]),
+    (
+        "settle",
+        &[&["batch", "delivery", "report", "seen"], SHARED, LEAVES],
+    ),
     // The services do not know each other; they meet in the engine.
     ("attendance", &[SHARED, LEAVES]),
+    ("batch", &[SHARED, LEAVES]),
     ("delivery", &[SHARED, LEAVES]),
     ("net", &[SHARED, LEAVES]),
     ("plan", &[SHARED, LEAVES]),
@@ -68,7 +72,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
 ];
 const MIDDLE: &[&str] = &["config", "dial", "engine"];
 // Steps of the engine's story, told where they have room.
-const STEPS: &[&str] = &["doubt", "receive", "rematch", "settle", "survey"];
+const STEPS: &[&str] = &["batch", "doubt", "receive", "rematch", "settle", "survey"];
 const SERVICES: &[&str] = &[
     "attendance",
     "delivery",

@@ -326,6 +326,32 @@ fn a_refused_list_leaves_the_sizes_unknown() {
 }
 
 #[test]
+fn a_unique_id_is_what_it_is_although_the_password_is_a_part_of_it() {
+    let server = ModelServer::start(notes(["x open sesame y"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    let list = sandbox.mailpull(["seen", "list", "work"]).run();
+    list.succeeds().stdout_has(" x open sesame y\n");
+}
+
+#[test]
+fn a_listing_that_repeats_the_password_is_refused_without_it() {
+    let listing = "
+        login
+        C: UIDL
+        C: LIST
+        S: +OK
+        S: the password is open sesame";
+    let server = Script::new(listing).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
+    outcome
+        .fails_with(76)
+        .stderr_has("the password is ...")
+        .never_says("sesame");
+}
+
+#[test]
 fn without_unique_ids_nothing_is_fetched() {
     let server = ModelServer::start(notes(["a"]));
     server.change(|behaviour| behaviour.uidl = false);

@@ -25,6 +25,7 @@ mod lost;
 mod mda;
 mod memory;
 mod network;
+mod pace;
 mod parts;
 mod permissions;
 mod pipelining;

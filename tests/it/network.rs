@@ -63,15 +63,18 @@ fn every_address_that_refuses_is_told() {
     }
 }
 
+/// Connects until nobody else can. Nobody accepts them: once the queue is full, whoever comes is not
+/// even refused.
+fn fill_queue(address: &SocketAddr) -> Vec<TcpStream> {
+    let connect = || TcpStream::connect_timeout(address, Duration::from_millis(100)).ok();
+    std::iter::from_fn(connect).collect()
+}
+
 #[test]
 fn a_connection_that_does_not_come_about_is_given_up_when_the_time_is_over() {
     let (deaf, address) = deaf_socket();
     listen(&deaf, 0).expect("it is bound");
-    // Nobody accepts them: once the queue is full, whoever comes is not even refused.
-    let mut queue = Vec::new();
-    while let Ok(client) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
-        queue.push(client);
-    }
+    let _queue = fill_queue(&address);
     let sandbox = Sandbox::with_work(address, "timeout-connect = '1s'");
 
     let outcome = sandbox.fetch();
@@ -80,6 +83,43 @@ fn a_connection_that_does_not_come_about_is_given_up_when_the_time_is_over() {
         .fails_with(75)
         .complains_in_lines(1)
         .stderr_has("no answer within 1 s");
+}
+
+#[test]
+fn all_addresses_of_a_name_have_one_deadline_together() {
+    if !tools::is_root() {
+        tools::announce("skipped: only root can give a name its addresses");
+        return;
+    }
+    // A port at which no address of this machine is answered.
+    let any = (Ipv4Addr::UNSPECIFIED, 0);
+    let deaf = socket(AddressFamily::INET, SocketType::STREAM, None).expect("there are sockets");
+    bind(&deaf, &SocketAddr::from(any)).expect("there is a free port");
+    listen(&deaf, 0).expect("it is bound");
+    let address = getsockname(&deaf).expect("a bound socket has an address");
+    let address = SocketAddr::try_from(address).expect("it is an address of TCP");
+    let port = address.port();
+    let _queue = fill_queue(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let sandbox = Sandbox::with_work(
+        format!("pop.example.com:{port}"),
+        "security = 'tls'\ntimeout-connect = '1s'",
+    );
+    let addresses: String = (1..=5)
+        .map(|n| format!("127.0.0.{n} pop.example.com\n"))
+        .collect();
+    let hosts = sandbox.write("hosts", addresses);
+    let mut command = sandbox.command("unshare");
+    let mount = "mount --bind \"$0\" /etc/hosts && exec \"$1\" fetch";
+    command.args(["-m", "sh", "-c", mount]);
+    command.arg(hosts).arg(sandbox.program());
+
+    let outcome = Program::new(command).run();
+
+    outcome
+        .fails_with(75)
+        .complains_in_lines(1)
+        .stderr_has(&format!("127.0.0.1:{port}: no answer within 1 s"))
+        .stderr_has(&format!("127.0.0.5:{port}: not tried, as 3 s were over"));
 }
 
 /// Leads two connections to a server. In the first, the octet of this number is another than the

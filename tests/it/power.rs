@@ -1,6 +1,7 @@
 //! The power fails in runs that deliver to a Maildir: what is on the disk at that instant is all
 //! that the next run finds. `MAILPULL_TESTS_FULL=1` cuts it at every system call.
 
+use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
@@ -45,6 +46,13 @@ struct Setup {
     file_system: FileSystem,
     keep: bool,
     messages: usize,
+}
+
+impl fmt::Display for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kept = if self.keep { "kept" } else { "deleted" };
+        write!(f, "{:?}, {:?}, {kept}", self.file_system, self.disks)
+    }
 }
 
 struct World {
@@ -145,7 +153,7 @@ fn sweep_first_run(setup: Setup, samples: usize) {
     if tools::find("strace").is_none() {
         return;
     }
-    let mut tally = Tally::new(format!("power, {setup:?}"));
+    let mut tally = Tally::new(format!("power cut, {setup}"));
     for threads in [Threads::Main, Threads::Any] {
         sweep(&mut tally, setup, threads, samples, World::new);
     }
@@ -261,7 +269,7 @@ fn a_power_cut_in_the_recovery_from_a_kill_neither_loses_nor_repeats_mail() {
             keep: false,
             messages: 8,
         };
-        let mut tally = Tally::new(format!("power in the recovery, {setup:?}"));
+        let mut tally = Tally::new(format!("power cut in the recovery, {setup}"));
         let make = half_delivered_and_read;
         sweep(&mut tally, setup, Threads::Main, 7, make);
         tally.conclude();

@@ -233,7 +233,7 @@ fn after_a_signal_the_other_accounts_are_left_alone() {
     let sandbox = Sandbox::new();
     sandbox.account("first", server.address(), "");
     sandbox.account("second", "127.0.0.1:9", "");
-    let running = sandbox.mailpull(["fetch"]).start();
+    let running = sandbox.mailpull(["fetch", "-j1"]).start();
     server.reached("message");
     running.signal(Signal::TERM);
 

@@ -141,7 +141,7 @@ fn a_kill_in_the_recovery_from_a_kill_neither_loses_nor_repeats_mail() {
     if tools::find("strace").is_none() {
         return;
     }
-    let mut tally = Tally::new("Maildir, delete, killed twice");
+    let mut tally = Tally::new("two kills, Maildir, deleted");
     let all = points(&half_delivered().sandbox, &["fetch"], Threads::Main, &CALLS);
     for point in sample(&all, 3) {
         let world = half_delivered();
@@ -170,19 +170,24 @@ fn mail_that_was_read_is_recognised_days_after_a_kill_and_what_is_nowhere_comes_
 
 #[test]
 fn a_kill_neither_loses_nor_repeats_mail_that_is_kept() {
-    sweep("Maildir, keep", "keep = true", Meanwhile::Nothing, 4);
+    sweep("kill, Maildir, kept", "keep = true", Meanwhile::Nothing, 4);
 }
 
 #[test]
 fn a_kill_neither_loses_nor_repeats_mail_that_is_deleted() {
-    sweep("Maildir, delete", "keep = false", Meanwhile::Nothing, 5);
+    sweep(
+        "kill, Maildir, deleted",
+        "keep = false",
+        Meanwhile::Nothing,
+        5,
+    );
 }
 
 #[test]
 fn a_kill_with_a_reader_at_work_neither_loses_nor_repeats_mail() {
     let reader = Meanwhile::ReaderAtWork;
     sweep(
-        "Maildir, delete, a reader at work",
+        "kill, Maildir, deleted, a reader at work",
         "keep = false",
         reader,
         5,

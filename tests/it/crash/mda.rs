@@ -94,7 +94,7 @@ fn a_kill_loses_no_mail_of_an_mda_and_repeats_one_message_at_most() {
     if tools::find("strace").is_none() {
         return;
     }
-    let mut tally = Tally::new("MDA, delete");
+    let mut tally = Tally::new("kill, MDA, deleted");
     for (threads, calls) in [
         (Threads::Main, &CALLS_OF_MAIN[..]),
         (Threads::Any, &CALLS[..]),

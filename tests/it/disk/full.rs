@@ -1,6 +1,6 @@
 //! File systems that are really full: of octets or of files, under the Maildir or the state.
 
-use crate::support::mail::ordinary;
+use crate::support::mail::{one_line, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::mount::Tmpfs;
 use crate::support::sandbox::Sandbox;
@@ -23,6 +23,8 @@ fn runs_full(folder: &str, small: &str, large: &str, count: usize, extra: &str) 
             .run()
             .fails_with(75)
             .complains_in_lines(1);
+        // What is given up must not be what fills the disk.
+        assert_eq!(inbox.count("tmp"), 0);
     }
     disk.remount(large);
     sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
@@ -49,4 +51,33 @@ fn a_maildir_without_room_for_names_fills_up_without_losing_mail() {
 #[test]
 fn a_state_folder_without_room_loses_no_mail() {
     runs_full("state", "size=300k", "size=64m", 1500, "");
+}
+
+#[test]
+fn a_message_for_which_there_is_no_room_stays_on_the_server_and_the_others_come() {
+    let mut messages = ordinary(1, 3);
+    messages[1].octets = one_line(5_000_000).octets;
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    let folder = sandbox.home().join("Mail");
+    let Some(disk) = Tmpfs::mount(&folder, "mode=0700,size=4m") else {
+        return;
+    };
+    let [first, large, last] = messages.clone().try_into().expect("they are three");
+
+    let outcome = sandbox.fetch();
+
+    outcome
+        .fails_with(75)
+        .complains_in_lines(1)
+        .stderr_has("/work/tmp: 50")
+        .stderr_has("there is no room in ")
+        .stderr_has("it stays on the server, and the next run tries it again");
+    sandbox.work().holds(&[first, last]);
+    assert_eq!(server.unique_ids(), [large.unique_id]);
+    assert_eq!(server.log().retrieved.len(), 2);
+    disk.remount("size=64m");
+    sandbox.fetch().succeeds().is_silent();
+    sandbox.work().holds(&messages);
+    assert_eq!(server.count(), 0);
 }

@@ -3,4 +3,5 @@
 mod fault;
 mod full;
 mod maildir;
+mod matrix;
 mod odd;

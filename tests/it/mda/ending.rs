@@ -1,12 +1,14 @@
 //! An MDA that does not end, and one that leaves something running.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 use super::{DELIVER, configure_script, inbox, spool};
-use crate::support::mail::{notes, ordinary};
+use crate::support::mail::{notes, one_line, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{LIST_A, QUIT, Script};
@@ -105,6 +107,99 @@ fn a_server_that_leaves_while_the_mda_works_is_told_to_delete_at_the_next_run() 
 
     server.finish();
     inbox(&sandbox).holds(&notes(["a"]));
+}
+
+/// Makes a named pipe at which an MDA waits with `read line <"$HOME/gate"`, once.
+fn gate(sandbox: &Sandbox) -> PathBuf {
+    let gate = sandbox.home().join("gate");
+    mkfifoat(CWD, &gate, Mode::RUSR | Mode::WUSR).expect("the sandbox can be written");
+    gate
+}
+
+fn open_gate(gate: &Path) {
+    fs::write(gate, "\n").expect("somebody waits there");
+}
+
+#[test]
+fn a_server_is_kept_awake_while_the_mda_works() {
+    let said = "
+        C: RETR 1
+        S: +OK
+        note a
+        C: NOOP
+        S: +OK
+        reached noop
+        C: DELE 1
+        S: +OK";
+    let server = Script::new([LIST_A, said, QUIT].concat()).serve();
+    let sandbox = Sandbox::new();
+    inbox(&sandbox).make();
+    let gate = gate(&sandbox);
+    let mda = sandbox.script("mda", &format!("read line <\"$HOME/gate\"; {DELIVER}"));
+    // A third of the time-out is more than the rest takes: one NOOP is all.
+    let keys = format!("mda = {mda:?}\nmda-allow-root = true\nkeep = false\ntimeout = '12s'");
+    sandbox.account("work", server.address(), &keys);
+    let running = sandbox.mailpull(["fetch"]).start();
+    server.reached("noop");
+    open_gate(&gate);
+
+    let outcome = running.wait();
+
+    outcome.succeeds().is_silent();
+    server.finish();
+    inbox(&sandbox).holds(&notes(["a"]));
+}
+
+#[test]
+fn a_server_is_kept_awake_between_messages_as_well() {
+    // Each is a batch, and while none is settled no more than two may wait for it.
+    let large = one_line(17 << 20).octets;
+    let said = "
+        login alone
+        C: UIDL
+        S: +OK
+        S: 1 a
+        S: 2 b
+        S: 3 c
+        S: 4 d
+        S: .
+        C: LIST
+        S: +OK
+        S: .
+        C: RETR 1
+        S: +OK
+        message large
+        C: RETR 2
+        S: +OK
+        message large
+        C: RETR 3
+        S: +OK
+        message large
+        C: NOOP
+        S: +OK
+        reached noop
+        C: RETR 4
+        S: +OK
+        note d";
+    let server = Script::new([said, QUIT].concat())
+        .attach("large", large)
+        .serve();
+    let sandbox = Sandbox::new();
+    let gate = gate(&sandbox);
+    let script = r#"
+        [ -e "$HOME/ready" ] || read line <"$HOME/gate"; >"$HOME/ready"
+        exec cat >/dev/null"#;
+    let mda = sandbox.script("mda", script);
+    let keys = format!("mda = {mda:?}\nmda-allow-root = true\ntimeout = '12s'");
+    sandbox.account("work", server.address(), &keys);
+    let running = sandbox.mailpull(["fetch"]).start();
+    server.reached("noop");
+    open_gate(&gate);
+
+    let outcome = running.wait();
+
+    outcome.succeeds().is_silent();
+    server.finish();
 }
 
 #[test]

@@ -152,6 +152,25 @@ fn a_success_is_one_whatever_was_said() {
 }
 
 #[test]
+fn what_an_mda_says_of_a_success_is_shown_to_who_asks_and_kept_in_the_log() {
+    let server = ModelServer::start(ordinary(1, 1));
+    let sandbox = Sandbox::new();
+    let script = format!(r"printf 'no \033[2Jindex\nmore\n' >&2; {DELIVER}");
+    configure_script(&sandbox, &server, &script, "");
+    let told = sandbox.mailpull(["fetch", "-v"]).run();
+    told.succeeds().stderr_has("/mda said: no ");
+
+    let log = sandbox.mailpull(["log"]).run();
+
+    log.succeeds()
+        .stdout_has(", it said: no ")
+        .never_says("\x1b");
+    let lines = sandbox.mailpull(["log", "--json"]).run().json_lines();
+    let said = lines[0]["said"].as_str().expect("it is kept");
+    assert!(said.starts_with("no ") && !said.contains("more"), "{said}");
+}
+
+#[test]
 fn a_program_that_ignores_its_input_has_not_delivered_it() {
     let server = ModelServer::start(ordinary(1, 2));
     let sandbox = Sandbox::new();

@@ -66,10 +66,19 @@ pub(crate) fn notes<const N: usize>(unique_ids: [&str; N]) -> Vec<Message> {
 
 /// Makes everyday mail of 2 to 6 KB. Another seed makes other mail with other unique-ids.
 pub(crate) fn ordinary(seed: u64, count: usize) -> Vec<Message> {
+    letters(seed, count, |random| random.between(2000..=6000))
+}
+
+/// Makes everyday mail of chosen sizes.
+pub(crate) fn letters(
+    seed: u64,
+    count: usize,
+    mut size: impl FnMut(&mut Random) -> u64,
+) -> Vec<Message> {
     let mut random = Random::new(seed);
     (1..=count)
         .map(|n| {
-            let size = random.between(2000..=6000);
+            let size = size(&mut random);
             letter(&mut random, seed, n, size)
         })
         .collect()
@@ -253,7 +262,7 @@ impl Random {
     }
 
     /// A number whose logarithm is normally distributed (Box-Muller).
-    fn log_normal(&mut self, median: f64, sigma: f64) -> f64 {
+    pub(crate) fn log_normal(&mut self, median: f64, sigma: f64) -> f64 {
         let mut unit = || (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
         let (radius, turn) = (unit(), unit());
         let normal = (-2.0 * (1.0 - radius).ln()).sqrt() * (TAU * turn).cos();

@@ -140,6 +140,19 @@ impl Running {
         self
     }
 
+    /// Waits until its first thread does nothing but wait, for its server as a rule.
+    #[track_caller]
+    pub(crate) fn wait_until_it_waits(&self) -> &Self {
+        let begun = Instant::now();
+        let status = format!("/proc/{}/status", self.pid());
+        let is_asleep = || fs::read_to_string(&status).is_ok_and(|it| it.contains("State:\tS"));
+        while !is_asleep() {
+            assert!(begun.elapsed() < self.deadline, "it never waited");
+            thread::yield_now();
+        }
+        self
+    }
+
     fn has_pending_signals(&self) -> bool {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
         let status = status.expect("the program still runs");

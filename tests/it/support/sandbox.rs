@@ -268,7 +268,32 @@ impl Sandbox {
         Program::new(command)
     }
 
-    /// The same, in so many megabytes of memory that it can write to: with more it dies.
+    /// Prepares a run of the program under the clock of [`Sandbox::set_clock`], which the
+    /// test may set while it runs.
+    pub(crate) fn mailpull_by_clock(
+        &self,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> Program {
+        // What faketime puts before a program, without faketime, which is a process of its own.
+        let mut preload = self.command("faketime");
+        preload.args(["-f", "+0", "printenv", "LD_PRELOAD"]);
+        let preload = Program::new(preload).run().succeeds().stdout_text();
+        let mut command = self.command(self.program());
+        command.args(args);
+        command.env("LD_PRELOAD", preload.trim_end());
+        command.env("FAKETIME_TIMESTAMP_FILE", self.path(CLOCK));
+        command.env("FAKETIME_NO_CACHE", "1");
+        Program::new(command)
+    }
+
+    /// Sets a clock so far (`+7h`) ahead of the real one.
+    pub(crate) fn set_clock(&self, offset: &str) {
+        // In one step: the program looks at it at any time.
+        let next = self.write(format!("{CLOCK}.next"), offset);
+        fs::rename(next, self.path(CLOCK)).expect("the sandbox can be written");
+    }
+
+    /// Prepares a run of the program in so many megabytes of memory that it can write to: with more it dies.
     pub(crate) fn mailpull_within(
         &self,
         megabytes: u32,
@@ -311,6 +336,7 @@ impl Sandbox {
 }
 
 const WORK: &str = "work";
+const CLOCK: &str = "clock";
 const BINARY: &str = env!("CARGO_BIN_EXE_mailpull");
 
 /// Whether `extra` has a key that stands in the place of ours.

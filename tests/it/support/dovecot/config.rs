@@ -56,7 +56,7 @@ impl fmt::Display for Config<'_> {
             Dialect::V2_3 => write!(
                 f,
                 "disable_plaintext_auth = no\n\
-                 mail_location = maildir:{folder}/mail\n\
+                 mail_location = maildir:{folder}/mail/%u\n\
                  ssl_cert = <{folder}/cert.pem\n\
                  ssl_key = <{folder}/key.pem\n\
                  passdb {{\n  driver = passwd-file\n  args = {folder}/users\n}}\n\
@@ -69,7 +69,7 @@ impl fmt::Display for Config<'_> {
                  dovecot_storage_version = 2.4.0\n\
                  auth_allow_cleartext = yes\n\
                  mail_driver = maildir\n\
-                 mail_path = {folder}/mail\n\
+                 mail_path = {folder}/mail/%{{user}}\n\
                  ssl_server_cert_file = {folder}/cert.pem\n\
                  ssl_server_key_file = {folder}/key.pem\n\
                  passdb passwd-file {{\n  passwd_file_path = {folder}/users\n}}\n\
@@ -150,7 +150,7 @@ mod tests {
         ];
         let only_2_4 = [
             "auth_allow_cleartext = yes",
-            "mail_driver = maildir\nmail_path = /d/mail",
+            "mail_driver = maildir\nmail_path = /d/mail/%{user}",
             "ssl_server_cert_file = /d/cert.pem",
             "ssl_server_key_file = /d/key.pem",
             "passdb passwd-file {\n  passwd_file_path = /d/users\n}",

@@ -3,8 +3,8 @@
 
 mod config;
 
-use std::fs::{self, Permissions};
-use std::io::{BufRead, BufReader};
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
@@ -76,7 +76,33 @@ impl Dovecot {
 
     /// Names where its mail lies.
     pub(crate) fn maildir(&self) -> Maildir {
-        Maildir::at(self.folder.path().join("mail"))
+        self.maildir_of(USER)
+    }
+
+    /// Names where the mail of a user lies.
+    pub(crate) fn maildir_of(&self, user: &str) -> Maildir {
+        Maildir::at(self.folder.path().join("mail").join(user))
+    }
+
+    /// Adds a user, who has the password of all and an empty maildrop.
+    pub(crate) fn add_user(&self, user: &str) -> &Self {
+        let (uid, gid) = self.owner();
+        let maildir = self.maildir_of(user);
+        maildir.make();
+        self.give(maildir.path());
+        for folder in ["tmp", "new", "cur"] {
+            self.give(&maildir.path().join(folder));
+        }
+        let home = maildir.path().display();
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.folder.path().join("users"))
+            .and_then(|mut users| {
+                writeln!(users, "{user}:{{PLAIN}}{PASSWORD}:{uid}:{gid}::{home}::")
+            })
+            .expect("a user can be added");
+        self
     }
 
     /// Puts messages into the maildrop, behind those that are there, as a delivery agent does.
@@ -84,7 +110,12 @@ impl Dovecot {
     /// They lie there with LF, and Dovecot sends them with CRLF: so a bare LF comes out as CRLF,
     /// CR CR LF loses a CR, and unique-ids are Dovecot's own.
     pub(crate) fn deliver(&self, messages: &[Message]) -> &Self {
-        let maildir = self.maildir();
+        self.deliver_to(USER, messages)
+    }
+
+    /// The same for another user.
+    pub(crate) fn deliver_to(&self, user: &str, messages: &[Message]) -> &Self {
+        let maildir = self.maildir_of(user);
         let before = maildir.count("new") + maildir.count("cur");
         for (n, message) in (before + 1..).zip(messages) {
             let stored = message.stored();
@@ -146,19 +177,13 @@ impl Dovecot {
             running: None,
             tls_port: free_port(),
         };
-        let (uid, gid) = dovecot.owner();
         let certificate = dovecot.authority.certificate();
         dovecot.write("cert.pem", &certificate.pem);
         dovecot.write("key.pem", &certificate.key);
-        let home = dovecot.folder.path().display();
-        let user = format!("{USER}:{{PLAIN}}{PASSWORD}:{uid}:{gid}::{home}/mail::\n");
-        dovecot.write("users", &user);
-        let maildir = dovecot.maildir();
-        maildir.make();
-        dovecot.give(maildir.path());
-        for folder in ["tmp", "new", "cur"] {
-            dovecot.give(&maildir.path().join(folder));
-        }
+        let mail = dovecot.folder.path().join("mail");
+        fs::create_dir(&mail).expect("a folder can be made");
+        dovecot.give(&mail);
+        dovecot.add_user(USER);
         dovecot
     }
 
@@ -275,7 +300,7 @@ fn greets(address: SocketAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
+    use std::io::Read;
 
     use super::*;
     use crate::support::certificates::handshake;

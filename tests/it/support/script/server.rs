@@ -342,7 +342,7 @@ fn expect(expected: &[u8], wire: &mut Wire, heard: &mut Heard) -> Result<(), Str
 
 /// Repeats itself until the client leaves, or has taken more than it ever should.
 fn flood(octets: &[u8], wire: &mut Wire) -> Result<Next, String> {
-    const TOO_MUCH: usize = 4 << 30;
+    const TOO_MUCH: usize = 5 << 30;
     let chunk = octets.repeat(65536 / octets.len().max(1) + 1);
     for _ in 0..TOO_MUCH / chunk.len() {
         wire.send(&chunk);
@@ -350,7 +350,7 @@ fn flood(octets: &[u8], wire: &mut Wire) -> Result<Next, String> {
             return Ok(Next::End);
         }
     }
-    Err("the client swallowed 4 GiB".to_owned())
+    Err("the client swallowed 5 GiB".to_owned())
 }
 
 /// Shows the conversation up to where it went wrong.

@@ -1,0 +1,104 @@
+//! What the line and the disk can do at best: everything asked for at once and thrown away, and
+//! the same files written with one flush at the end.
+//! Looks at nothing that it reads.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use native_tls::{Certificate, TlsConnector};
+
+use crate::support::model_server::PASSWORD;
+
+const BUFFER: usize = 256 * 1024;
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How many connections to one host are polite, and what mailpull allows itself.
+const AT_ONCE: usize = 8;
+
+/// Where to read, and what.
+pub(crate) struct Reading<'a> {
+    pub(crate) address: SocketAddr,
+    pub(crate) authority: Option<&'a Path>,
+    pub(crate) users: &'a [String],
+    /// How many messages each user has; `None` reads their unique-ids only.
+    pub(crate) retrieve: Option<usize>,
+}
+
+impl Reading<'_> {
+    /// Reads it all, several users at once.
+    pub(crate) fn run(&self) {
+        let next = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..AT_ONCE.min(self.users.len()) {
+                scope.spawn(|| {
+                    while let Some(user) = self.users.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let read = self.read(user).expect("Dovecot answers");
+                        assert!(read > 0, "nothing came for {user}");
+                    }
+                });
+            }
+        });
+    }
+
+    fn read(&self, user: &str) -> io::Result<u64> {
+        let mut commands = format!("USER {user}\r\nPASS {PASSWORD}\r\n");
+        match self.retrieve {
+            Some(count) => (1..=count).for_each(|n| commands += &format!("RETR {n}\r\n")),
+            None => commands += "UIDL\r\n",
+        }
+        commands += "QUIT\r\n";
+        let socket = TcpStream::connect(self.address)?;
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        match self.authority {
+            None => converse(socket, &commands),
+            Some(authority) => converse(encrypt(socket, authority)?, &commands),
+        }
+    }
+}
+
+fn encrypt(socket: TcpStream, authority: &Path) -> io::Result<impl Read + Write> {
+    let authority = Certificate::from_pem(&fs::read(authority)?).map_err(io::Error::other)?;
+    TlsConnector::builder()
+        .disable_built_in_roots(true)
+        .add_root_certificate(authority)
+        .build()
+        .map_err(io::Error::other)?
+        .connect("localhost", socket)
+        .map_err(|e| io::Error::other(e.to_string()))
+}
+
+/// Says everything in one write, which the sockets' buffers can hold, and reads to the end.
+fn converse(mut stream: impl Read + Write, commands: &str) -> io::Result<u64> {
+    stream.write_all(commands.as_bytes())?;
+    stream.flush()?;
+    let mut buffer = vec![0; BUFFER];
+    let mut total = 0;
+    loop {
+        match stream.read(&mut buffer)? {
+            0 => return Ok(total),
+            octets => total += octets as u64,
+        }
+    }
+}
+
+/// Writes files as a delivery into a Maildir makes them, and one flush.
+pub(crate) fn write(files: &[Vec<u8>], folder: &Path) {
+    let (tmp, new) = (folder.join("tmp"), folder.join("new"));
+    for folder in [&tmp, &new] {
+        fs::create_dir_all(folder).expect("a folder can be made");
+    }
+    for (n, octets) in files.iter().enumerate() {
+        let name = format!("1700000000.M{n:06}P1.test");
+        File::create_new(tmp.join(&name))
+            .and_then(|mut file| file.write_all(octets))
+            .and_then(|()| fs::rename(tmp.join(&name), new.join(&name)))
+            .expect("a file can be written");
+    }
+    let folder = File::open(folder).expect("it was made just now");
+    rustix::fs::syncfs(folder).expect("a file system can be flushed");
+}

@@ -1,0 +1,98 @@
+//! Measures mailpull beside its peers and beside what the machine can do; see `benches/compare`.
+//! Judges nothing: what is reached or not is told in the table, and the exit status is of no number.
+
+use std::process::ExitCode;
+
+mod bench;
+mod case;
+mod contender;
+mod gauge;
+mod limit;
+mod mailbox;
+mod proxy;
+mod table;
+
+#[path = "../../tests/it/support/mod.rs"]
+#[allow(
+    unused_imports,
+    reason = "the tests' words and their own tests, of which measuring needs a few"
+)]
+mod support;
+
+use bench::Bench;
+use case::Case;
+
+/// What is asked for on the command line.
+struct Options {
+    only: Vec<String>,
+    runs: usize,
+    scale: usize,
+}
+
+fn main() -> ExitCode {
+    match parse(std::env::args().skip(1)) {
+        Ok(Some(options)) => {
+            measure(&options);
+            ExitCode::SUCCESS
+        }
+        // `cargo test --benches` runs it, too, and wants no numbers.
+        Ok(None) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("compare: {why}");
+            ExitCode::from(64)
+        }
+    }
+}
+
+/// Reads the arguments; `None` if it was not `cargo bench` that passed them.
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
+    let mut options = Options {
+        only: Vec::new(),
+        runs: 3,
+        scale: 1,
+    };
+    let mut is_bench = false;
+    while let Some(flag) = args.next() {
+        match flag.as_str() {
+            "--bench" => is_bench = true,
+            "--quick" => options.scale = 10,
+            "--only" => options.only.extend(args.next()),
+            "--runs" => {
+                let runs = args.next().and_then(|runs| runs.parse().ok());
+                options.runs = runs
+                    .filter(|&runs| runs > 0)
+                    .ok_or("--runs wants a number")?;
+            }
+            _ => {
+                return Err(format!(
+                    "unknown flag {flag}: see the head of benches/compare"
+                ));
+            }
+        }
+    }
+    let names: Vec<_> = case::all(1).iter().map(|case| case.name).collect();
+    match options
+        .only
+        .iter()
+        .find(|name| !names.contains(&name.as_str()))
+    {
+        Some(name) => Err(format!(
+            "no case is called {name}; there are {}",
+            names.join(", ")
+        )),
+        None => Ok(is_bench.then_some(options)),
+    }
+}
+
+fn measure(options: &Options) {
+    let is_wanted =
+        |case: &Case| options.only.is_empty() || options.only.iter().any(|name| name == case.name);
+    let mut bench = Bench::new(options.runs);
+    let mut rows = Vec::new();
+    for case in case::all(options.scale).into_iter().filter(is_wanted) {
+        let figures = bench.run(&case);
+        rows.push(table::row(&case, &figures));
+        eprintln!("{}", rows.last().expect("it was pushed just now"));
+    }
+    println!("{}", table::render(&rows));
+}

@@ -1,0 +1,135 @@
+//! How fast a server is, and for how long it has been: what is waited for is neither to drip nor to
+//! go on for ever.
+//! Pure: is told how long each wait took, and reads no clock.
+
+use std::time::Duration;
+
+use super::Error;
+use crate::limits;
+
+/// The waits of one session. Only they are counted, and not the time in which nobody read: a slow
+/// disk or MDA is ours, not the server's.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Speed {
+    /// All waits.
+    whole: Duration,
+    /// The waits of this window.
+    waited: Duration,
+    /// The octets of this window.
+    octets: u64,
+}
+
+/// What was waited for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Wait {
+    /// The first octets of an answer: a server may think.
+    Beginning,
+    /// The next octets of one that has begun.
+    Rest,
+}
+
+impl Speed {
+    /// Counts a wait and what it brought.
+    ///
+    /// # Errors
+    /// The server drips, or the session has lasted too long. `waiting_for` says what it was about.
+    pub(super) fn count(
+        &mut self,
+        wait: Wait,
+        took: Duration,
+        octets: usize,
+        waiting_for: &str,
+    ) -> Result<(), Error> {
+        self.whole += took;
+        if self.whole >= limits::SESSION {
+            return Err(Error::TooLate(waiting_for.into()));
+        }
+        if wait == Wait::Rest {
+            self.waited += took.min(limits::ONE_SILENCE);
+        }
+        self.octets += octets as u64;
+        if self.waited < limits::WINDOW {
+            return Ok(());
+        }
+        let least = limits::LOW_SPEED * self.waited.as_secs();
+        if self.octets < least {
+            return Err(Error::TooSlow(waiting_for.into()));
+        }
+        (self.waited, self.octets) = (Duration::ZERO, 0);
+        Ok(())
+    }
+
+    /// Whether it is time to end the session in good order: no more should be asked for.
+    pub(super) fn is_late(&self) -> bool {
+        self.whole >= limits::ASKING
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of a server that sends so many octets after every wait of so many seconds.
+    fn last(wait: Wait, seconds: f64, octets: usize) -> (Duration, Error) {
+        let mut speed = Speed::default();
+        loop {
+            let took = Duration::from_secs_f64(seconds);
+            if let Err(error) = speed.count(wait, took, octets, "it") {
+                return (speed.whole, error);
+            }
+        }
+    }
+
+    #[test]
+    fn what_drips_is_left_after_minutes_and_what_is_only_slow_is_not() {
+        const GPRS: usize = 1000;
+        for (seconds, octets, is_too_slow) in [
+            (4.0, 1, true),
+            (1.0, 31, true),
+            (1.0, 32, false),
+            (0.001, 0, true),
+            (1.0, GPRS, false),
+            // It stalls, but carries something all the same.
+            (179.0, 5 * GPRS, false),
+            (179.0, 100, true),
+        ] {
+            let (when, error) = last(Wait::Rest, seconds, octets);
+            let is_dripping = matches!(error, Error::TooSlow(_));
+            assert_eq!(is_dripping, is_too_slow, "{seconds} s, {octets} octets");
+            if is_too_slow {
+                assert!(when < Duration::from_secs(20 * 60), "{when:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_may_think_before_it_answers() {
+        let (when, error) = last(Wait::Beginning, 179.0, 5);
+        assert!(matches!(error, Error::TooLate(_)), "{error}");
+        assert!(when >= limits::SESSION);
+    }
+
+    #[test]
+    fn one_good_minute_does_not_pay_for_a_drip() {
+        let mut speed = Speed::default();
+        let second = Duration::from_secs(1);
+        speed
+            .count(Wait::Rest, limits::WINDOW, 1 << 30, "it")
+            .expect("one silence counts for less than a window");
+        let mut count = || speed.count(Wait::Rest, second, 1, "it");
+        assert!((0..2 * limits::WINDOW.as_secs()).any(|_| count().is_err()));
+    }
+
+    #[test]
+    fn a_session_is_asked_to_end_long_before_it_is_cut() {
+        let mut speed = Speed::default();
+        let mut count = |time| {
+            speed
+                .count(Wait::Rest, time, 1 << 40, "it")
+                .map(|()| speed.is_late())
+        };
+        assert!(!count(limits::ASKING / 2).expect("in time"));
+        assert!(count(limits::ASKING / 2).expect("in time"));
+        assert!(matches!(count(limits::SESSION), Err(Error::TooLate(_))));
+    }
+}

@@ -1,0 +1,107 @@
+//! What is wrong with messages: those that do not come, lie about their size, may be incomplete, or
+//! do not go.
+//! Decides nothing about them.
+
+use rusqlite::params;
+
+use super::{Error, Ledger};
+use crate::known::next_try;
+use crate::maildrop::{Identity, Message};
+use crate::moment::Moment;
+
+impl Ledger {
+    /// Notes that a message could not be retrieved, and tells how often in a row that is.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn note_failure(&mut self, message: &Message) -> Result<u32, Error> {
+        let (key, now) = (self.owner.key.0, Moment::now());
+        let identity = &message.identity;
+        let (unique_id, copy) = (identity.unique_id.as_octets(), identity.copy);
+        let size = message.size.map(u64::cast_signed);
+        self.write(|transaction| {
+            let failures = transaction.query_row(
+                "INSERT INTO seen (account, unique_id, copy, state, size, listed, attempts)
+                 VALUES (?1, ?2, ?3, 4, ?4, ?5, 1)
+                 ON CONFLICT DO UPDATE SET attempts = attempts + 1
+                 RETURNING attempts",
+                params![key, unique_id, copy, size, now.0],
+                |row| row.get(0),
+            )?;
+            transaction.execute(
+                "UPDATE seen SET next_try = ?4
+                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+                params![key, unique_id, copy, next_try(failures, now).0],
+            )?;
+            Ok(failures)
+        })
+    }
+
+    /// Notes the real size of a message about which LIST lied, so that it is not fetched in vain
+    /// again.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn note_size(&mut self, message: &Message) -> Result<(), Error> {
+        let (key, now) = (self.owner.key.0, Moment::now());
+        let unique_id = message.identity.unique_id.as_octets();
+        let size = message.size.map(u64::cast_signed);
+        self.write(|transaction| {
+            transaction.execute(
+                "INSERT INTO seen (account, unique_id, copy, state, size, listed)
+                 VALUES (?1, ?2, ?3, 4, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET size = ?4 WHERE state = 4",
+                params![key, unique_id, message.identity.copy, size, now.0],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Notes that what was staged since then may be incomplete, and must not be deleted from the
+    /// server; how many messages those are.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn suspect_since(&mut self, begun: Moment) -> Result<usize, Error> {
+        let key = self.owner.key.0;
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE seen SET undeletable = 1
+                 WHERE account = ?1 AND (unique_id, copy) IN
+                     (SELECT unique_id, copy FROM delivery WHERE account = ?1 AND staged >= ?2)",
+                params![key, begun.0],
+            )
+        })
+    }
+
+    /// Notes that the server lists a message for ever, whatever it answers to DELE.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn mark_undeletable(&mut self, identity: &Identity) -> Result<(), Error> {
+        let key = self.owner.key.0;
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE seen SET undeletable = 1
+                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+                params![key, identity.unique_id.as_octets(), identity.copy],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Whether something is to be said of a message for the first time.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn notice(&mut self, identity: &Identity) -> Result<bool, Error> {
+        let key = self.owner.key.0;
+        self.write(|transaction| {
+            let new = transaction.execute(
+                "INSERT OR IGNORE INTO notice (account, unique_id, copy) VALUES (?1, ?2, ?3)",
+                params![key, identity.unique_id.as_octets(), identity.copy],
+            )?;
+            Ok(new > 0)
+        })
+    }
+}

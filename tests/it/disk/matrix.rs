@@ -1,0 +1,163 @@
+//! Every error at every system call, for a Maildir and for an MDA: nothing is lost, and the next run
+//! finishes what was begun. Which status each error leads to is told in `fault`.
+
+use std::fs;
+
+use memchr::memmem;
+
+use crate::support::mail::{Message, ordinary};
+use crate::support::model_server::ModelServer;
+use crate::support::sandbox::Sandbox;
+use crate::support::strace::{Fault, Point, Threads, faulty, hit, points, sample};
+use crate::support::tally::Tally;
+use crate::support::tools;
+
+const MESSAGES: usize = 6;
+
+const ERRORS: [&str; 4] = ["EINTR", "EIO", "EMFILE", "ENOSPC"];
+
+/// What the first thread does: it starts no MDA.
+const CALLS_OF_MAIN: [&str; 6] = [
+    "fsync",
+    "ftruncate",
+    "openat",
+    "pwrite64",
+    "unlinkat",
+    "write",
+];
+/// What the others do and no MDA does, which has its own right to fail.
+const CALLS: [&str; 5] = ["fsync", "pwrite64", "renameat2", "syncfs", "unlinkat"];
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Delivery {
+    Maildir,
+    Mda,
+}
+
+struct World {
+    delivery: Delivery,
+    messages: Vec<Message>,
+    sandbox: Sandbox,
+    server: ModelServer,
+}
+
+impl World {
+    /// Makes one in which the program ran before, so that all that comes is fetching.
+    fn new(delivery: Delivery) -> Self {
+        let messages = ordinary(1, MESSAGES);
+        let server = ModelServer::start(messages.clone());
+        let sandbox = Sandbox::new();
+        let extra = match delivery {
+            Delivery::Maildir => {
+                sandbox.maildir("work").make();
+                "keep = false".to_owned()
+            }
+            Delivery::Mda => {
+                let mda = sandbox.script("mda", r#"exec cat >>"$HOME/mbox""#);
+                format!("keep = false\nmda = {mda:?}\nmda-allow-root = true")
+            }
+        };
+        sandbox.account("work", server.address(), &extra);
+        sandbox.mailpull(["check"]).run().succeeds();
+        Self {
+            delivery,
+            messages,
+            sandbox,
+            server,
+        }
+    }
+
+    /// Lists what is done to files of the sandbox.
+    fn points(&self, threads: Threads) -> Vec<Point> {
+        let calls = match threads {
+            Threads::Any => &CALLS[..],
+            Threads::Main => &CALLS_OF_MAIN[..],
+        };
+        let mut points = points(&self.sandbox, &["fetch"], threads, calls);
+        let root = self.sandbox.path("").display().to_string();
+        points.retain(|point| point.line.contains(&root));
+        points
+    }
+
+    /// All that was delivered, one after the other.
+    fn delivered(&self) -> Vec<u8> {
+        match self.delivery {
+            Delivery::Maildir => self.sandbox.work().messages().concat(),
+            Delivery::Mda => fs::read(self.sandbox.home().join("mbox")).unwrap_or_default(),
+        }
+    }
+
+    /// What is left in the folder where messages arrive.
+    fn left_behind(&self) -> usize {
+        let spool = || fs::read_dir(self.sandbox.state().join("spool")).expect("it is there");
+        match self.delivery {
+            Delivery::Maildir => self.sandbox.work().count("tmp"),
+            Delivery::Mda => spool().count(),
+        }
+    }
+}
+
+fn try_at(tally: &mut Tally, point: &Point, error: &'static str, delivery: Delivery) {
+    let world = World::new(delivery);
+    let outcome = faulty(&world.sandbox, ["fetch"], point, Fault::Error(error)).run();
+    tally.try_at(point, hit(&world.sandbox).is_some());
+    let status = outcome.status.code();
+    let lines = outcome.stderr_text().lines().count();
+    let is_told = match status {
+        Some(0) => lines == 0,
+        Some(73..=75 | 78) => lines == 1,
+        _ => false,
+    };
+    if !is_told {
+        tally.complain(point, format_args!("{error}: {outcome}"));
+    }
+    let next = world.sandbox.mailpull(["fetch"]).run();
+    if !next.status.success() || !next.stderr.is_empty() {
+        tally.complain(point, format_args!("{error}, the next run: {next}"));
+    }
+    let delivered = world.delivered();
+    let copies = |stored: &[u8]| memmem::find_iter(&delivered, stored).count();
+    // An MDA has one again where its end could not be recorded.
+    let allowed = usize::from(delivery == Delivery::Mda);
+    tally.compare(point, &world.messages, copies, allowed);
+    tally.find_undeleted(point, world.server.count());
+    if world.left_behind() > 0 {
+        tally.complain(point, format_args!("{error}: files are left behind"));
+    }
+}
+
+fn sweep(delivery: Delivery) {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let mut tally = Tally::new(match delivery {
+        Delivery::Maildir => "error, Maildir, deleted",
+        Delivery::Mda => "error, MDA, deleted",
+    });
+    for threads in [Threads::Main, Threads::Any] {
+        let all = World::new(delivery).points(threads);
+        for (n, point) in sample(&all, 4).into_iter().enumerate() {
+            // Each point fails in one way, or in each.
+            let ways = ERRORS.iter().cycle().skip(n);
+            let count = if tools::is_thorough() {
+                ERRORS.len()
+            } else {
+                1
+            };
+            for error in ways.take(count) {
+                try_at(&mut tally, &point, error, delivery);
+            }
+        }
+    }
+    tally.conclude();
+}
+
+#[test]
+fn no_error_of_any_call_loses_or_repeats_mail_of_a_maildir() {
+    sweep(Delivery::Maildir);
+}
+
+#[test]
+fn no_error_of_any_call_loses_mail_of_an_mda_or_repeats_more_than_one() {
+    sweep(Delivery::Mda);
+}

@@ -1,0 +1,124 @@
+//! Servers that are slow, or never come to an end although they always say something. The clock is
+//! the test's.
+
+use crate::support::mail::notes;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
+use crate::support::script::{QUIT, Script};
+use crate::support::tools;
+
+/// The listings of two messages.
+const LISTINGS: &str = "
+    C: UIDL
+    S: +OK
+    S: 1 a
+    S: 2 b
+    S: .
+    C: LIST
+    S: +OK
+    S: 1 17
+    S: 2 17
+    S: .";
+
+/// A session that fetches the second message.
+const REST: &str = "
+    login alone
+    C: UIDL
+    S: +OK
+    S: 1 a
+    S: 2 b
+    S: .
+    C: LIST
+    S: +OK
+    S: 1 17
+    S: 2 17
+    S: .
+    C: RETR 2
+    S: +OK
+    note b
+    C: QUIT
+    S: +OK";
+
+/// Fetches in two sessions. The first is `login`, the listings of two messages and `retrieval`; at
+/// each `hold` of it, of the same names, the clock is set ahead.
+#[track_caller]
+fn fetch(retrieval: &str, clock: &[&str]) -> Option<Outcome> {
+    tools::find("faketime")?;
+    let first = ["login alone", LISTINGS, retrieval].concat();
+    let server = Script::new(first).then(REST).serve();
+    let sandbox = Sandbox::with_work(server.address(), "timeout = '30 days'");
+    sandbox.set_clock("+0");
+    let running = sandbox.mailpull_by_clock(["fetch"]).start();
+    for time in clock {
+        server.reached(time);
+        running.wait_until_it_waits();
+        sandbox.set_clock(time);
+        server.release(time);
+    }
+
+    let outcome = running.wait();
+
+    outcome.fails_with(75).complains_in_lines(1);
+    sandbox.work().holds(&notes(["a"]));
+    let next = sandbox.mailpull_by_clock(["fetch"]).run();
+    next.succeeds().is_silent();
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
+    Some(outcome)
+}
+
+/// One octet, and then silence until the clock has been set.
+fn drips(times: &[&str]) -> String {
+    let drip = |time: &&str| format!("raw: x\nreached {time}\nhold {time}\n");
+    times.iter().map(drip).collect()
+}
+
+const RETR_B: &str = "
+    C: RETR 1
+    S: +OK
+    note a
+    C: RETR 2
+    S: +OK
+";
+
+#[test]
+fn a_server_that_drips_is_left_after_minutes_and_what_came_before_is_kept() {
+    let times = ["+1m", "+2m", "+3m", "+4m", "+5m"];
+    let drips = drips(&times);
+
+    let outcome = fetch(&format!("{RETR_B}{drips}raw: x\nstall"), &times);
+
+    if let Some(outcome) = outcome {
+        outcome.stderr_has(
+            "waiting for the rest of the answer to RETR 2: fewer than 32 octets a second came for \
+             5 minutes",
+        );
+    }
+}
+
+#[test]
+fn no_session_lasts_for_more_than_a_day() {
+    let silence = "reached +25h\nhold +25h\nS: Subject: b\nstall";
+
+    let outcome = fetch(&format!("{RETR_B}{silence}"), &["+25h"]);
+
+    if let Some(outcome) = outcome {
+        outcome.stderr_has(
+            "waiting for the rest of the answer to RETR 2: the session has lasted 24 hours",
+        );
+    }
+}
+
+#[test]
+fn a_session_of_many_hours_ends_in_good_order_and_the_next_run_fetches_the_rest() {
+    let silence = "\nC: RETR 1\nreached +7h\nhold +7h\nS: +OK\nnote a";
+
+    let outcome = fetch(&format!("{silence}{QUIT}"), &["+7h"]);
+
+    if let Some(outcome) = outcome {
+        outcome.stderr_is(
+            "mailpull: work: retrieving messages: the session has lasted 6 hours; what was not \
+             asked for (messages: 1) waits for the next run: start it again\n",
+        );
+    }
+}
