@@ -123,6 +123,8 @@ pub struct Delivery {
     pub deleted: Option<i64>,
     /// How often it was handed over again.
     pub repeated: u32,
+    /// What the MDA said that took it.
+    pub words: Option<Octets>,
 }
 
 /// Something that was said of a message.
@@ -322,6 +324,7 @@ mod tests {
                 delivered: Some(2),
                 deleted: None,
                 repeated: 0,
+                words: None,
             }),
         }
     }
@@ -335,7 +338,7 @@ mod tests {
         \"62c66a7a5dd70c3146618063c344e531e6d4b59e379808443ce962b3abd63c5a\",\"header_sha256\":\
         \"aaa9402664f1a41f40ebbc52c9993eb66aeb366602958fdfaa283b71e64db123\",\
         \"from\":\"\\u0000\\u001b\",\"subject\":\"Grüße\",\"staged\":1,\"delivered\":2,\
-        \"deleted\":null,\"repeated\":0}}";
+        \"deleted\":null,\"repeated\":0,\"words\":null}}";
 
     #[test]
     fn a_line_is_what_it_always_was_and_is_read_as_what_it_was_written_of() {

@@ -291,6 +291,7 @@ fn insert_delivery(
         delivery.delivered,
         delivery.deleted,
         delivery.repeated,
+        delivery.words.as_ref().map(|words| &words.0),
     ])?;
     Ok(())
 }
@@ -351,6 +352,7 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
         delivered: row.get(21)?,
         deleted: row.get(22)?,
         repeated: row.get(23)?,
+        words: row.get::<_, Option<Vec<u8>>>(24)?.map(Octets),
     })
 }
 
@@ -372,7 +374,7 @@ const ACCOUNT: &str = "SELECT name, server, user, keep, last_run, last_status, f
 const MESSAGES: &str = "SELECT s.unique_id, s.copy, s.state, s.size, s.listed, s.delivered, s.gone,
         s.vanished, s.attempts, s.next_try, s.undeletable, d.program, d.target, d.inode,
         d.file_name, d.octets, d.digest, d.header_digest, d.sender, d.subject, d.staged,
-        d.delivered, d.deleted, d.repeated
+        d.delivered, d.deleted, d.repeated, d.words
     FROM seen s LEFT JOIN delivery d USING (account, unique_id, copy)
     WHERE s.account = ?1 ORDER BY d.id, s.unique_id, s.copy";
 
@@ -397,8 +399,8 @@ const SEEN: &str = "INSERT INTO temp.new_seen (unique_id, copy, state, size, lis
 
 const DELIVERY: &str = "INSERT INTO temp.new_delivery (unique_id, copy, program, target, inode,
         file_name, octets, digest, header_digest, sender, subject, staged, delivered, deleted,
-        repeated)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+        repeated, words)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 
 const NOTICE: &str = "INSERT INTO temp.new_notice (unique_id, copy) VALUES (?1, ?2)";
 
@@ -409,9 +411,9 @@ const MOVE_SEEN: &str = "INSERT INTO main.seen (account, unique_id, copy, state,
 
 const MOVE_DELIVERIES: &str = "INSERT INTO main.delivery (account, unique_id, copy, program,
         target, inode, file_name, octets, digest, header_digest, sender, subject, staged,
-        delivered, deleted, repeated)
+        delivered, deleted, repeated, words)
     SELECT ?1, unique_id, copy, program, target, inode, file_name, octets, digest, header_digest,
-        sender, subject, staged, delivered, deleted, repeated
+        sender, subject, staged, delivered, deleted, repeated, words
     FROM temp.new_delivery ORDER BY rowid";
 
 const MOVE_NOTICES: &str = "INSERT INTO main.notice (account, unique_id, copy)

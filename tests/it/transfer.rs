@@ -2,6 +2,8 @@
 
 use std::ffi::OsStr;
 
+use rusqlite::Connection;
+use rusqlite::types::Value;
 use rustix::process::Signal;
 
 use crate::support::mail::{self, Message, note, notes};
@@ -85,6 +87,54 @@ fn an_account_moves_with_all_that_is_known_of_it() {
         assert_eq!(one.stdout_text(), two.stdout_text());
     }
     at(&sandbox, "two", &["seen", "check"]).succeeds();
+}
+
+#[test]
+fn every_column_travels() {
+    let (sandbox, _server) = motley();
+    let one = Connection::open(sandbox.path("one/seen.db")).expect("it can be opened");
+    one.execute_batch(
+        "UPDATE account SET failures = 2, cut_off = 1, lost_step = 3;
+         UPDATE seen SET undeletable = 1, vanished = 4, gone = 5;
+         UPDATE delivery SET program = 'p', deleted = 6, repeated = 7, words = x'ff';",
+    )
+    .expect("there are such columns");
+    let lines = export(&sandbox, "one", &[]);
+    import(&sandbox, "two", &lines).succeeds();
+    let two = Connection::open(sandbox.path("two/seen.db")).expect("it can be opened");
+    for table in ["account", "seen", "delivery", "notice"] {
+        for column in columns(&one, table) {
+            let values = values(&one, table, &column);
+            let is_set = |value: &Value| !matches!(value, Value::Null | Value::Integer(0));
+            let says_something = values.iter().any(is_set) || column == "copy";
+            assert!(says_something, "this test does not try {table}.{column}");
+            let arrived = self::values(&two, table, &column);
+            assert_eq!(arrived, values, "{table}.{column}");
+        }
+    }
+}
+
+/// Lists the columns of a table that are to travel: not the numbers of rows, what is only true of
+/// one database, and what only a message on its way has.
+fn columns(database: &Connection, table: &str) -> Vec<String> {
+    let sql = format!("SELECT name FROM pragma_table_info('{table}')");
+    let mut names = database.prepare(&sql).expect("it is SQL");
+    let names = names
+        .query_map([], |row| row.get(0))
+        .expect("it can be read");
+    let stays = ["account", "generation", "handed_over", "id", "moved"];
+    names
+        .map(|name| name.expect("it is text"))
+        .filter(|name: &String| !stays.contains(&name.as_str()))
+        .collect()
+}
+
+fn values(database: &Connection, table: &str, column: &str) -> Vec<Value> {
+    let sql = format!("SELECT {column} FROM {table} ORDER BY {column}");
+    let mut values = database.prepare(&sql).expect("it is SQL");
+    let values = values.query_map([], |row| row.get(0));
+    let values = values.expect("it can be read");
+    values.map(|value| value.expect("it has one")).collect()
 }
 
 #[test]
