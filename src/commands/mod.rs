@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cli::{Cli, Command, Global, Seen, When};
 use crate::config::{self, Account, Unusable, password};
@@ -41,7 +41,7 @@ struct Setting<'a> {
     reporter: SharedReporter,
     verbosity: Verbosity,
     interrupt: Interrupt,
-    names: OnceLock<HashSet<String>>,
+    names: Mutex<Option<HashSet<String>>>,
 }
 
 /// Runs what was typed, and tells what went wrong with it as a whole.
@@ -61,7 +61,7 @@ pub fn run(cli: &Cli) -> Exit {
         reporter,
         verbosity,
         interrupt,
-        names: OnceLock::new(),
+        names: Mutex::default(),
     };
     let ended = match &cli.command {
         Command::Fetch(arguments) => fetch::run(arguments, &setting),
@@ -139,9 +139,7 @@ impl Setting<'_> {
         if namesakes.is_empty() || account.is_one_shot() {
             return Ok(());
         }
-        let names = self.configured_names()?;
-        let is_gone = |name: &String| !names.contains(name);
-        let Some(former) = namesakes.into_iter().find(is_gone) else {
+        let Some(former) = self.find_unconfigured(namesakes)? else {
             return Ok(());
         };
         let name = &account.name;
@@ -153,14 +151,17 @@ impl Setting<'_> {
         Err(Failure::new(what, Exit::Configuration).into())
     }
 
-    /// The names of all accounts of the configuration, which is read again only once.
-    fn configured_names(&self) -> anyhow::Result<&HashSet<String>> {
-        if let Some(names) = self.names.get() {
-            return Ok(names);
-        }
-        let config = config::load(self.global.config.as_deref())?;
-        let names = config.names().map(str::to_owned).collect();
-        Ok(self.names.get_or_init(|| names))
+    /// The first of these names that the configuration does not have; it is read again only once.
+    fn find_unconfigured(&self, wanted: Vec<String>) -> anyhow::Result<Option<String>> {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = match &mut *names {
+            Some(names) => names,
+            unread => {
+                let config = config::load(self.global.config.as_deref())?;
+                unread.insert(config.names().map(str::to_owned).collect())
+            }
+        };
+        Ok(wanted.into_iter().find(|name| !names.contains(name)))
     }
 
     /// What connects and logs in to an account, as often as it is called; the password is got once.
