@@ -6,6 +6,7 @@ mod acquaintance;
 mod choosing;
 mod cli;
 mod config;
+mod contrib;
 mod conversation;
 mod crash;
 mod crew;
