@@ -3,7 +3,7 @@
 //! Knows no server and forgets nobody: that takes more than one listing.
 
 use crate::known::{Known, KnownMessages, State};
-use crate::maildrop::{Identity, Listing, Position, UniqueId};
+use crate::maildrop::{Identity, Listing, UniqueId};
 
 /// So many messages that vanish at once, all there were, are not a user who tidied up.
 const PART: usize = 100;
@@ -29,7 +29,7 @@ impl Attendance {
             listed: listing.len(),
             ..Self::default()
         };
-        let mut listed = by_unique_id(listing).into_iter().peekable();
+        let mut listed = listing.by_unique_id().peekable();
         for (unique_id, row) in known.rows() {
             while listed
                 .next_if(|&at| listing.unique_id(at) < unique_id)
@@ -75,12 +75,6 @@ fn identity(unique_id: &[u8], row: &Known) -> Option<Identity> {
         unique_id,
         copy: row.copy,
     })
-}
-
-fn by_unique_id(listing: &Listing) -> Vec<Position> {
-    let mut positions: Vec<_> = listing.positions().collect();
-    positions.sort_unstable_by(|&a, &b| listing.unique_id(a).cmp(listing.unique_id(b)));
-    positions
 }
 
 #[cfg(test)]

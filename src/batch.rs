@@ -1,22 +1,26 @@
 //! Complete messages on their way from whoever receives them to whoever settles them.
 //! Knows neither.
 
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::cell::Cell;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
 use crate::custody::Receipt;
 use crate::maildrop::MessageNumber;
 
+/// So many messages are worth the flushes that it takes to settle them.
+const MANY: usize = 128;
 /// The most messages of a batch; fewer where so many open files are not allowed.
-const BATCH_MESSAGES: u64 = 128;
+const BATCH_MESSAGES: u64 = 512;
 /// How many descriptors a run has besides the files of its messages, with some to spare.
 const OTHER_DESCRIPTORS: u64 = 36;
 /// The most octets of a batch, unless one message alone has more.
 const BATCH_OCTETS: u64 = 16 << 20;
 /// How long the first message of a batch waits at most for the others to arrive.
 const BATCH_TIME: Duration = Duration::from_secs(1);
-/// How many batches may be sent that are not settled: while one is being settled, another waits.
-const BATCHES: usize = 2;
+/// How many batches there are at a time: while one is being settled, the next one grows.
+const BATCHES: u64 = 2;
+
 /// A complete message, and what it came for.
 #[derive(Debug)]
 pub struct Arrival {
@@ -52,10 +56,10 @@ pub struct Batch {
 }
 
 /// How many messages a batch may have where so many descriptors are allowed: their files are open
-/// until they are flushed, those of the batches that wait, and of the one that arrives.
+/// until they are flushed.
 fn most_messages(descriptors: u64) -> usize {
     let files = descriptors.saturating_sub(OTHER_DESCRIPTORS);
-    let each = files / (BATCHES as u64 + 1);
+    let each = files / BATCHES;
     each.clamp(1, BATCH_MESSAGES) as usize
 }
 
@@ -93,13 +97,16 @@ impl Batch {
         self.arrivals.push(arrival);
     }
 
-    /// Whether it should go on its way: many messages, many octets, or an old first one.
+    /// Whether it should go on its way if nobody is busy with another: many messages, many octets,
+    /// or an old first one.
     pub fn is_due(&self) -> bool {
-        self.arrivals.len() >= self.most
-            || self.octets >= BATCH_OCTETS
-            || self
-                .begun
-                .is_some_and(|begun| begun.elapsed() >= BATCH_TIME)
+        let is_old = |begun: Instant| begun.elapsed() >= BATCH_TIME;
+        self.is_full() || self.arrivals.len() >= MANY || self.begun.is_some_and(is_old)
+    }
+
+    /// Whether nothing more may be added.
+    pub fn is_full(&self) -> bool {
+        self.arrivals.len() >= self.most || self.octets >= BATCH_OCTETS
     }
 
     /// Whether nothing is in it.
@@ -114,6 +121,8 @@ pub struct Outlet {
     /// `None` once it is closed.
     batches: Option<Sender<Batch>>,
     settled: Receiver<()>,
+    /// Whether the next turn has been taken already.
+    has_turn: Cell<bool>,
 }
 
 /// Where they come out.
@@ -138,13 +147,10 @@ pub enum Turn {
 pub fn channel() -> (Outlet, Inlet) {
     let (sender, batches) = mpsc::channel();
     let (settled, receiver) = mpsc::channel();
-    for _ in 0..BATCHES {
-        // The other end is in this function.
-        let _ = settled.send(());
-    }
     let outlet = Outlet {
         batches: Some(sender),
         settled: receiver,
+        has_turn: Cell::new(true),
     };
     (outlet, Inlet { batches, settled })
 }
@@ -171,11 +177,24 @@ impl Inlet {
 impl Outlet {
     /// Waits until a batch may be sent, at most for `patience`.
     pub fn wait(&self, patience: Duration) -> Turn {
+        if self.has_turn.take() {
+            return Turn::Now;
+        }
         match self.settled.recv_timeout(patience) {
             Ok(()) => Turn::Now,
             Err(RecvTimeoutError::Timeout) => Turn::Later,
             Err(RecvTimeoutError::Disconnected) => Turn::Never,
         }
+    }
+
+    /// Whether [`Self::wait`] would not wait.
+    pub fn is_ready(&self) -> bool {
+        match self.settled.try_recv() {
+            Ok(()) => self.has_turn.set(true),
+            Err(TryRecvError::Disconnected) => return true,
+            Err(TryRecvError::Empty) => {}
+        }
+        self.has_turn.get()
     }
 
     /// Sends a batch. Where nobody settles any more, the next run settles it.
@@ -200,11 +219,11 @@ mod tests {
     fn batches_never_have_more_files_than_may_be_open() {
         for (descriptors, most) in [
             (0, 1),
-            (40, 1),
-            (64, 9),
-            (256, 73),
-            (1024, 128),
-            (u64::MAX, 128),
+            (40, 2),
+            (64, 14),
+            (256, 110),
+            (1024, 494),
+            (u64::MAX, 512),
         ] {
             assert_eq!(most_messages(descriptors), most, "{descriptors}");
         }

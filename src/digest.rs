@@ -6,7 +6,7 @@ use std::fmt;
 use sha2::Digest as _;
 
 /// A SHA-256 digest.
-#[derive(Clone, Copy, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {

@@ -103,6 +103,7 @@ pub struct Listing {
     entries: Vec<Entry>,
     nameless: Vec<MessageNumber>,
     names_are_made_up: bool,
+    by_unique_id: Vec<Position>,
 }
 
 /// Where in a [`Listing`] a message stands.
@@ -224,22 +225,22 @@ impl Listing {
 
     /// Numbers the messages under each unique-id, and tells the greatest number.
     fn count_repetitions(&mut self) -> u32 {
-        let mut order: Vec<u32> = (0..self.entries.len() as u32).collect();
+        let mut order: Vec<_> = self.positions().collect();
         order.sort_unstable_by(|&a, &b| {
-            self.unique_id(Position(a))
-                .cmp(self.unique_id(Position(b)))
-                .then(a.cmp(&b))
+            let (first, second) = (self.unique_id(a), self.unique_id(b));
+            first.cmp(second).then(a.cmp(&b))
         });
         let mut greatest = 0;
         for pair in 1..order.len() {
             let (before, this) = (order[pair - 1], order[pair]);
-            if self.unique_id(Position(before)) == self.unique_id(Position(this)) {
-                self.entries[before as usize].is_repeated = true;
-                let repetition = self.entries[before as usize].repetition + 1;
-                self.entries[this as usize].repetition = repetition;
+            if self.unique_id(before) == self.unique_id(this) {
+                self.entries[before.0 as usize].is_repeated = true;
+                let repetition = self.entries[before.0 as usize].repetition + 1;
+                self.entries[this.0 as usize].repetition = repetition;
                 greatest = greatest.max(repetition);
             }
         }
+        self.by_unique_id = order;
         greatest
     }
 
@@ -277,6 +278,11 @@ impl Listing {
     /// All positions, by rising message-number.
     pub fn positions(&self) -> impl DoubleEndedIterator<Item = Position> + use<> {
         (0..self.entries.len() as u32).map(Position)
+    }
+
+    /// All positions, in the order of their unique-ids.
+    pub fn by_unique_id(&self) -> impl Iterator<Item = Position> + '_ {
+        self.by_unique_id.iter().copied()
     }
 
     /// The message-number at a position of this listing.

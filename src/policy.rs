@@ -78,6 +78,15 @@ impl Policy {
         self.max_messages.is_some() || self.max_total.is_some()
     }
 
+    /// Until when a message must have been delivered to be due; `None`: none ever is.
+    pub fn due_until(&self, now: Moment) -> Option<Moment> {
+        match self.keep {
+            Keep::Always => None,
+            Keep::For(time) => Some(now.before(time)),
+            Keep::Never => Some(Moment(i64::MAX)),
+        }
+    }
+
     /// Whether something that was delivered before may have to go.
     pub fn has_due(&self, known: &KnownMessages, now: Moment) -> bool {
         known.iter().any(|known| self.is_due(known, now))

@@ -200,7 +200,7 @@ impl Receiver<'_> {
                 }
             }
             self.desk.tell(Event::Retrieved);
-            if batch.is_due() {
+            if batch.is_due() && (batch.is_full() || self.outlet.is_ready()) {
                 let begun = Instant::now();
                 self.wait(Turn::Now, || pipeline.keep_awake())?;
                 self.outlet.send(batch.take());

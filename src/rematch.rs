@@ -11,7 +11,7 @@ use crate::known::{KnownMessages, State};
 use crate::maildrop::{Identity, Listing};
 use crate::plan::Pick;
 use crate::pop3::{self, HeaderOf, Pipeline, Retrieved, Transaction};
-use crate::seen::{self, Ledger};
+use crate::seen::{self, Headers, Ledger};
 
 /// The longest header that is read, in octets.
 const HEADER: usize = 1 << 20;
@@ -85,10 +85,11 @@ impl Rematch<'_> {
         let spread: Vec<_> = (0..sample)
             .map(|n| newcomers[n * newcomers.len() / sample])
             .collect();
-        if self.recognise(session, &spread)?.len() * 2 <= sample {
+        let known = self.ledger.headers()?;
+        if self.recognise(session, &spread, &known)?.len() * 2 <= sample {
             return Ok(0);
         }
-        let recognised = self.recognise(session, newcomers)?;
+        let recognised = self.recognise(session, newcomers, &known)?;
         self.ledger.rename(&recognised)?;
         Ok(recognised.len())
     }
@@ -98,6 +99,7 @@ impl Rematch<'_> {
         &self,
         session: &mut Transaction<S>,
         picks: &[Pick],
+        known: &Headers,
     ) -> Result<Vec<(Identity, Identity)>, Error> {
         let messages = picks
             .iter()
@@ -110,10 +112,10 @@ impl Rematch<'_> {
                 continue;
             };
             let header = self.read_header(&mut pipeline)?;
-            let known = self.ledger.find_by_header(&header.digest, message.size)?;
-            if let Some(known) = known.into_iter().find(|known| !taken.contains(known)) {
-                taken.insert(known.clone());
-                recognised.push((known, message.identity));
+            let mut same = known.find(&header.digest, message.size);
+            if let Some(known) = same.find(|known| !taken.contains(known)) {
+                taken.insert(known);
+                recognised.push((known.clone(), message.identity));
             }
         }
         Ok(recognised)

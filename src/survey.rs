@@ -56,7 +56,7 @@ pub fn survey<S: Read + Write>(
 }
 
 /// Whether sizes decide something before anything is fetched.
-pub fn sizes(known: &KnownMessages, policy: &Policy) -> Sizes {
+fn sizes(known: &KnownMessages, policy: &Policy) -> Sizes {
     if known.is_empty() || policy.needs_sizes() || policy.has_due(known, Moment::now()) {
         Sizes::Needed
     } else {

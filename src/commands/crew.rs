@@ -15,7 +15,7 @@ use crate::interrupt::Interrupt;
 /// spent waiting for its server.
 const JOBS: usize = 32;
 /// How many open files an account can make use of.
-const DESCRIPTORS: u64 = 512;
+const DESCRIPTORS: u64 = 2 * 512 + 64;
 
 /// Who works on accounts at the same time.
 pub(super) struct Crew<'a> {

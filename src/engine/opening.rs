@@ -16,7 +16,7 @@ use crate::pop3::{Acquaintance, Opening, Pace, Sizes, Transaction};
 use crate::rematch::{self, Rematch};
 use crate::report::{Event, Summary};
 use crate::seen::LastRun;
-use crate::survey::{sizes, survey};
+use crate::survey::survey;
 
 /// A session, and what is to be done in it.
 pub(super) struct View<S> {
@@ -43,9 +43,16 @@ impl Poll<'_> {
         last: &LastRun,
         summary: &mut Summary,
     ) -> Result<View<S>, Error> {
-        let mut known = self.ledger.known().map_err(reading)?;
         let policy = &self.orders.policy;
-        let mut session = connect(&opening(last, sizes(&known, policy))).map_err(Error::Connect)?;
+        let is_decided = self.ledger.needs_sizes(policy.due_until(Moment::now()));
+        let sizes = if policy.needs_sizes() || is_decided.map_err(reading)? {
+            Sizes::Needed
+        } else {
+            Sizes::Needless
+        };
+        let mut session = connect(&opening(last, sizes)).map_err(Error::Connect)?;
+        // The listing may be on its way meanwhile.
+        let mut known = self.ledger.known().map_err(reading)?;
         let (listing, mut plan) = survey(&mut session, &known, policy)?;
         self.ledger.note_acquaintance(session.learned().to_string());
         // What broke the last session may have been TOP.

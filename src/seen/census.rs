@@ -97,6 +97,24 @@ impl Ledger {
         })
     }
 
+    /// Whether sizes decide something in the next session: nothing is known, so that they have to be
+    /// remembered, or something delivered until `due` may have to go.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn needs_sizes(&self, due: Option<Moment>) -> Result<bool, Error> {
+        self.read(|connection| {
+            connection.query_row(
+                "SELECT NOT EXISTS (SELECT 1 FROM seen WHERE account = ?1)
+                     OR (?2 IS NOT NULL AND EXISTS (
+                         SELECT 1 FROM seen WHERE account = ?1 AND state = 2
+                             AND undeletable = 0 AND delivered <= ?2))",
+                params![self.owner.key.0, due.map(|due| due.0)],
+                |row| row.get(0),
+            )
+        })
+    }
+
     /// Notes which messages the server lists no more, and which it lists again.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! Who is who: known messages found by what they are, not by what the server calls them.
 //! Decides nothing about them.
 
+use std::collections::HashMap;
+
 use rusqlite::params;
 
 use super::ledger::{Deliveries, state};
@@ -18,6 +20,22 @@ pub struct Match {
     pub identity: Identity,
     /// Where it stands.
     pub state: State,
+}
+
+/// The headers of known messages.
+#[derive(Debug, Default)]
+pub struct Headers(HashMap<Digest, Vec<(Identity, Option<u64>)>>);
+
+impl Headers {
+    /// The messages that have this header, and this size as far as sizes are known.
+    pub fn find(&self, header: &Digest, size: Option<u64>) -> impl Iterator<Item = &Identity> {
+        self.0
+            .get(header)
+            .into_iter()
+            .flatten()
+            .filter(move |(_, known)| known.is_none() || size.is_none() || *known == size)
+            .map(|(identity, _)| identity)
+    }
 }
 
 impl Ledger {
@@ -99,30 +117,35 @@ impl Ledger {
         })
     }
 
-    /// The known messages whose header and size these are, under whatever unique-id.
+    /// The headers of all messages that may still be on the server. They are looked up so rarely
+    /// that an index of them would only slow every delivery down.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn find_by_header(
-        &self,
-        header: &Digest,
-        size: Option<u64>,
-    ) -> Result<Vec<Identity>, Error> {
+    pub fn headers(&self) -> Result<Headers, Error> {
         self.read(|connection| {
-            let mut found = connection.prepare(
-                "SELECT s.unique_id, s.copy
+            let mut rows = connection.prepare(
+                "SELECT s.unique_id, s.copy, s.size, d.header_digest
                  FROM delivery d JOIN seen s USING (account, unique_id, copy)
-                 WHERE d.account = ?1 AND d.header_digest = ?2 AND s.state IN (0, 2)
-                   AND (s.size = ?3 OR s.size IS NULL OR ?3 IS NULL)
+                 WHERE d.account = ?1 AND s.state IN (0, 2)
                  ORDER BY d.id",
             )?;
-            let size = size.map(u64::cast_signed);
-            let found = found.query_map(params![self.owner.key.0, header.0, size], |row| {
-                let unique_id = UniqueId::new(row.get_ref(0)?.as_blob()?);
+            let mut rows = rows.query([self.owner.key.0])?;
+            let mut headers = Headers::default();
+            while let Some(row) = rows.next()? {
+                let Some(unique_id) = UniqueId::new(row.get_ref(0)?.as_blob()?) else {
+                    continue;
+                };
                 let copy = row.get(1)?;
-                Ok(unique_id.map(|unique_id| Identity { unique_id, copy }))
-            })?;
-            found.filter_map(Result::transpose).collect()
+                let size = row.get::<_, Option<i64>>(2)?.map(i64::cast_unsigned);
+                let whose = (Identity { unique_id, copy }, size);
+                headers
+                    .0
+                    .entry(Digest(row.get(3)?))
+                    .or_default()
+                    .push(whose);
+            }
+            Ok(headers)
         })
     }
 

@@ -25,7 +25,7 @@ mod trouble;
 pub use account::{LastRun, RunEnd};
 pub use census::Entry;
 pub use history::History;
-pub use identity::Match;
+pub use identity::{Headers, Match};
 pub use ledger::Ledger;
 pub use lock::Lock;
 pub use passage::{Arrival, Departure, Welcome};

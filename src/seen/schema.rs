@@ -81,8 +81,6 @@ CREATE TABLE delivery (
     UNIQUE (account, unique_id, copy)
 ) STRICT;
 
-CREATE INDEX delivery_header ON delivery (account, header_digest);
-
 CREATE TABLE notice (                       -- what was said once and is not said again
     account   INTEGER NOT NULL REFERENCES account (id),
     unique_id BLOB    NOT NULL,
