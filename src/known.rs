@@ -52,6 +52,8 @@ pub struct Known {
     pub state: State,
     /// Its size in octets, as the scan listing said when it was new.
     pub size: Option<u64>,
+    /// Not to be tried again before that time, whatever for.
+    pub next_try: Moment,
     /// Whether the last listing was without it.
     pub is_absent: bool,
     /// Whether deleting it is out of the question: the server lists it for ever, whatever it
@@ -134,6 +136,13 @@ impl KnownMessages {
         behind[..count].iter().map(|(_, known)| known)
     }
 
+    /// Takes nothing for granted: no message is known to have been listed last.
+    pub fn doubt_all(&mut self) {
+        for (_, known) in &mut self.rows {
+            known.is_absent = true;
+        }
+    }
+
     /// All known messages with their unique-ids, in the order of these.
     pub fn rows(&self) -> impl Iterator<Item = (&[u8], &Known)> {
         self.rows
@@ -162,6 +171,7 @@ mod tests {
             copy,
             state: State::Seen,
             size: None,
+            next_try: Moment(0),
             is_absent: false,
             is_undeletable: false,
         };

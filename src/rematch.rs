@@ -148,6 +148,7 @@ mod tests {
     use super::*;
     use crate::known::Known;
     use crate::maildrop::MessageNumber;
+    use crate::moment::Moment;
 
     #[test]
     fn a_maildrop_looks_renamed_when_hardly_a_known_message_is_listed() {
@@ -166,6 +167,7 @@ mod tests {
                     copy: 0,
                     state: State::Seen,
                     size: None,
+                    next_try: Moment(0),
                     is_absent: false,
                     is_undeletable: false,
                 };

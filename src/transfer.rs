@@ -47,6 +47,8 @@ pub struct Account {
     pub acquaintance: Option<String>,
     /// When the server could not keep step with pipelining.
     pub lost_step: Option<i64>,
+    /// How many recognitions of renamed messages were begun in a row and not ended.
+    pub recognitions: u32,
 }
 
 /// A known message. Times are seconds since 1970.
@@ -362,7 +364,7 @@ mod tests {
     fn a_newer_version_is_told_whatever_else_it_says() {
         let line = r#"{"record":"account","version":2,"account":"w","server":"","user":"","keep":
             null,"last_run":null,"last_status":null,"failures":0,"cut_off":false,"acquaintance":
-            null,"lost_step":null,"more":1}"#;
+            null,"lost_step":null,"recognitions":0,"more":1}"#;
         assert_eq!(Record::parse(line.as_bytes()), Err(Error::Newer));
     }
 

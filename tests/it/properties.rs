@@ -211,6 +211,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
             copy,
             state,
             size,
+            next_try: Moment(0),
             is_absent: !flag,
             is_undeletable: flag,
         });
@@ -340,6 +341,7 @@ proptest! {
                 copy: pick.copy,
                 state: State::Delivered(NOW),
                 size: None,
+                next_try: Moment(0),
                 is_absent: false,
                 is_undeletable: false,
             };
