@@ -46,8 +46,14 @@ _mailpull() {
             mailpull__subcmd__seen,check)
                 cmd="mailpull__subcmd__seen__subcmd__check"
                 ;;
+            mailpull__subcmd__seen,export)
+                cmd="mailpull__subcmd__seen__subcmd__export"
+                ;;
             mailpull__subcmd__seen,forget)
                 cmd="mailpull__subcmd__seen__subcmd__forget"
+                ;;
+            mailpull__subcmd__seen,import)
+                cmd="mailpull__subcmd__seen__subcmd__import"
                 ;;
             mailpull__subcmd__seen,list)
                 cmd="mailpull__subcmd__seen__subcmd__list"
@@ -62,7 +68,7 @@ _mailpull() {
 
     case "${cmd}" in
         mailpull)
-            opts="-c -q -v -k -d -n -j -o -h -V --config --state-dir --quiet --verbose --json --color --progress --keep --delete --maildir --mda --dry-run --max-messages --max-size --max-total --order --jobs --help --version fetch check log account seen"
+            opts="-c -q -v -k -d -n -j -o -h -V --config --state-dir --quiet --verbose --json --color --progress --keep --delete --maildir --mda --dry-run --max-messages --max-size --max-total --order --jobs --shard --help --version fetch check log account seen"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -153,6 +159,10 @@ _mailpull() {
                     return 0
                     ;;
                 -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shard)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -404,7 +414,7 @@ _mailpull() {
             return 0
             ;;
         mailpull__subcmd__check)
-            opts="-j -o -c -q -v -h --jobs --config --state-dir --quiet --verbose --json --color --progress --help"
+            opts="-j -o -c -q -v -h --jobs --shard --config --state-dir --quiet --verbose --json --color --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -415,6 +425,10 @@ _mailpull() {
                     return 0
                     ;;
                 -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shard)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -475,7 +489,7 @@ _mailpull() {
             return 0
             ;;
         mailpull__subcmd__fetch)
-            opts="-k -d -n -j -o -c -q -v -h --keep --delete --maildir --mda --dry-run --max-messages --max-size --max-total --order --jobs --config --state-dir --quiet --verbose --json --color --progress --help"
+            opts="-k -d -n -j -o -c -q -v -h --keep --delete --maildir --mda --dry-run --max-messages --max-size --max-total --order --jobs --shard --config --state-dir --quiet --verbose --json --color --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -521,6 +535,10 @@ _mailpull() {
                     return 0
                     ;;
                 -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shard)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -640,7 +658,7 @@ _mailpull() {
             return 0
             ;;
         mailpull__subcmd__seen)
-            opts="-c -q -v -h --config --state-dir --quiet --verbose --json --color --progress --help catch-up check forget list rematch"
+            opts="-c -q -v -h --config --state-dir --quiet --verbose --json --color --progress --help catch-up check export forget import list rematch"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -816,7 +834,129 @@ _mailpull() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mailpull__subcmd__seen__subcmd__export)
+            opts="-c -q -v -h --move --shard --config --state-dir --quiet --verbose --json --color --progress --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --shard)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -c)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "always auto never" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "always auto never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mailpull__subcmd__seen__subcmd__forget)
+            opts="-c -q -v -h --config --state-dir --quiet --verbose --json --color --progress --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -c)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "always auto never" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "always auto never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailpull__subcmd__seen__subcmd__import)
             opts="-c -q -v -h --config --state-dir --quiet --verbose --json --color --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

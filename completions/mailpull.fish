@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_mailpull_global_optspecs
-    string join \n c/config= state-dir= q/quiet v/verbose json color= progress= k/keep= d/delete maildir= mda= n/dry-run max-messages= max-size= max-total= order= j/jobs= o= h/help V/version
+    string join \n c/config= state-dir= q/quiet v/verbose json color= progress= k/keep= d/delete maildir= mda= n/dry-run max-messages= max-size= max-total= order= j/jobs= shard= o= h/help V/version
 end
 
 function __fish_mailpull_needs_command
@@ -41,6 +41,7 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -l max-total -d 'Fetch a
 complete -c mailpull -n "__fish_mailpull_needs_command" -l order -d 'Fetch in this order: oldest-first, newest-first' -r -f -a "oldest-first\t''
 newest-first\t''"
 complete -c mailpull -n "__fish_mailpull_needs_command" -s j -l jobs -d 'Work on at most N accounts at once' -r
+complete -c mailpull -n "__fish_mailpull_needs_command" -l shard -d 'Take only the accounts of this one of N shards, the first of which is 0/N' -r
 complete -c mailpull -n "__fish_mailpull_needs_command" -s o -d 'Set any key of the configuration but a password, for this run' -r
 complete -c mailpull -n "__fish_mailpull_needs_command" -s q -l quiet -d 'Show nothing but errors'
 complete -c mailpull -n "__fish_mailpull_needs_command" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
@@ -63,6 +64,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l max-total -d
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l order -d 'Fetch in this order: oldest-first, newest-first' -r -f -a "oldest-first\t''
 newest-first\t''"
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s j -l jobs -d 'Work on at most N accounts at once' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l shard -d 'Take only the accounts of this one of N shards, the first of which is 0/N' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s o -d 'Set any key of the configuration but a password, for this run' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
@@ -79,6 +81,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s v -l verbose
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l json -d 'Print one JSON object a line for each event'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s j -l jobs -d 'Work on at most N accounts at once' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand check" -l shard -d 'Take only the accounts of this one of N shards, the first of which is 0/N' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s o -d 'Set any key of the configuration but a password, for this run' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand check" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
@@ -155,23 +158,25 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_se
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -l json -d 'Print one JSON object a line for each event'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help'
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
 auto\t'When the output is a terminal'
 never\t'Never'"
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
 auto\t'When the output is a terminal'
 never\t'Never'"
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -s q -l quiet -d 'Show nothing but errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -l json -d 'Print one JSON object a line for each event'
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -s h -l help -d 'Print help'
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -f -a "catch-up" -d 'Mark everything on the server as seen without downloading it; it is never deleted'
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -f -a "check" -d 'Verify the database, and what is on its way against Maildir and spool'
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -f -a "forget" -d 'Forget messages, so that they are fetched again while the server has them'
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -f -a "list" -d 'Show the known messages: state, size and unique-id, one line each'
-complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check forget list rematch" -f -a "rematch" -d 'Recognise messages that the server lists under new unique-ids, by their headers'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -f -a "catch-up" -d 'Mark everything on the server as seen without downloading it; it is never deleted'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -f -a "check" -d 'Verify the database, and what is on its way against Maildir and spool'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -f -a "export" -d 'Write what is known of accounts as lines that \'seen import\' reads'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -f -a "forget" -d 'Forget messages, so that they are fetched again while the server has them'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -f -a "import" -d 'Take up accounts from what \'seen export\' wrote in another state directory'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -f -a "list" -d 'Show the known messages: state, size and unique-id, one line each'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -f -a "rematch" -d 'Recognise messages that the server lists under new unique-ids, by their headers'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from catch-up" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from catch-up" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from catch-up" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
@@ -196,6 +201,20 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -l json -d 'Print one JSON object a line for each event'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -l shard -d 'Take only the accounts of this one of N shards, the first of which is 0/N' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -l move -d 'Refuse to fetch them here from now on: their record goes on elsewhere'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
@@ -208,6 +227,18 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -l json -d 'Print one JSON object a line for each event'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from import" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from import" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from import" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from import" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from import" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and __fish_seen_subcommand_from list" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'

@@ -10,8 +10,8 @@
 //!
 //! Below it are services that do not know each other: [`pop3`], [`net`], [`delivery`], [`seen`] (the
 //! database), [`plan`], [`attendance`] and [`report`]. They share [`custody`] (the proofs of taking charge),
-//! [`headers`], [`known`] and [`policy`], and all use the leaves: [`digest`], [`exit`],
-//! [`interrupt`], [`limits`], [`maildrop`], [`moment`], [`private`], [`secret`] and [`text`]. Every
+//! [`headers`], [`known`], [`policy`] and [`transfer`], and all use the leaves: [`digest`], [`exit`],
+//! [`interrupt`], [`limits`], [`maildrop`], [`moment`], [`private`], [`secret`], [`shard`] and [`text`]. Every
 //! module uses only what is below it; `tests/it/layers.rs` is the law.
 //!
 //! # The promises
@@ -58,5 +58,7 @@ pub mod report;
 pub mod secret;
 pub mod seen;
 pub mod settle;
+pub mod shard;
 pub mod survey;
 pub mod text;
+pub mod transfer;

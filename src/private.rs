@@ -31,6 +31,14 @@ pub enum Exposed {
         /// Its permissions.
         mode: u32,
     },
+    /// Somebody else made what says which programs are run.
+    #[error("{path} belongs to user {owner}, neither you nor root")]
+    Foreign {
+        /// The file.
+        path: String,
+        /// Whose it is.
+        owner: u32,
+    },
     /// Others may write what says which programs are run.
     #[error("{path} can be written by others (mode {mode:04o}): chmod go-w {path}")]
     Writable {
@@ -62,8 +70,13 @@ impl Private {
         if metadata.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        // Room for all that may come: a vector that grows leaves copies behind.
-        let mut octets = Zeroizing::new(Vec::with_capacity(LIMIT + 1));
+        // Room for all that may come: a vector that grows leaves copies behind. What is no regular
+        // file does not tell how much that is.
+        let expected = match metadata.is_file() {
+            true => usize::try_from(metadata.len()).unwrap_or(LIMIT).min(LIMIT),
+            false => LIMIT,
+        };
+        let mut octets = Zeroizing::new(Vec::with_capacity(expected + 1));
         file.take(LIMIT as u64 + 1).read_to_end(&mut octets)?;
         if octets.len() > LIMIT {
             return Err(io::ErrorKind::FileTooLarge.into());
@@ -79,6 +92,21 @@ impl Private {
     /// The contents.
     pub fn octets(&self) -> &[u8] {
         &self.octets
+    }
+
+    /// Insists that we, or root, own the file.
+    ///
+    /// # Errors
+    /// Somebody else does.
+    pub fn insist_ours(&self) -> Result<(), Exposed> {
+        let us = rustix::process::geteuid().as_raw();
+        if [us, ROOT].contains(&self.owner) {
+            return Ok(());
+        }
+        Err(Exposed::Foreign {
+            path: self.path.clone(),
+            owner: self.owner,
+        })
     }
 
     /// Insists that nobody but its owner can write the file: it may name programs to run.

@@ -5,14 +5,17 @@
 mod words;
 
 use libfuzzer_sys::fuzz_target;
-use mailpull::config::{Config, Overrides};
+use mailpull::config::{Config, Overrides, Wanted};
 
 fuzz_target!(|text: &[u8]| {
-    let home = Some("/home/me".into());
-    let selected = Config::parse(text, "config.toml", home).and_then(|config| {
-        let accounts = config.select(&[], &Overrides::default())?;
-        let names: Vec<_> = accounts.into_iter().map(|account| account.name).collect();
-        config.select(&names, &Overrides::default())
+    let home = Some(std::path::PathBuf::from("/home/me"));
+    let parse = || Config::parse(text, "config.toml", home.clone());
+    let selected = parse().and_then(|config| {
+        let choice = config.select(&Wanted::default(), &Overrides::default())?;
+        let accounts = choice.accounts.into_iter();
+        let names: Vec<_> = accounts.map(|account| account.name).collect();
+        let (names, shard) = (&*names, None);
+        parse()?.select(&Wanted { names, shard }, &Overrides::default())
     });
     if let Err(error) = selected {
         let told = error.to_string();

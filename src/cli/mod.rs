@@ -11,9 +11,11 @@ use clap::{
     ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
 };
 
+use crate::shard::Shard;
+
 mod record;
 
-pub use record::{Account, Forget, List, OneAccount, Rename, Seen};
+pub use record::{Account, Export, Forget, Import, List, OneAccount, Rename, Seen};
 
 /// A command line.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -195,6 +197,10 @@ pub struct Flags {
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
 
+    /// Take only the accounts of this one of N shards, the first of which is 0/N
+    #[arg(long, value_name = "K/N")]
+    pub shard: Option<Shard>,
+
     /// Settings that have no flag of their own.
     #[command(flatten)]
     pub options: Options,
@@ -242,6 +248,10 @@ pub struct Check {
     /// Work on at most N accounts at once
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
+
+    /// Take only the accounts of this one of N shards, the first of which is 0/N
+    #[arg(long, value_name = "K/N")]
+    pub shard: Option<Shard>,
 
     /// Settings for this run.
     #[command(flatten)]
@@ -292,7 +302,7 @@ fn explain(mut error: clap::Error) -> clap::Error {
         let missing = if error.to_string().contains("mailpull account") {
             "account needs a verb: list, remove or rename"
         } else {
-            "seen needs a verb: catch-up, check, forget, list or rematch"
+            "seen needs a verb: catch-up, check, export, forget, import, list or rematch"
         };
         return command().error(ErrorKind::MissingSubcommand, missing);
     }
@@ -444,7 +454,8 @@ mod tests {
             ),
             (
                 "seen",
-                "seen needs a verb: catch-up, check, forget, list or rematch; see mailpull --help",
+                "seen needs a verb: catch-up, check, export, forget, import, list or rematch; see \
+                 mailpull --help",
             ),
             (
                 "--order sideways",

@@ -2,8 +2,11 @@
 //! Does not know what any of it means to an account.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
+
+use crate::shard::Shard;
 
 /// What to do with the accounts.
 #[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
@@ -35,8 +38,12 @@ pub enum Seen {
     CatchUp(OneAccount),
     /// Verify the database, and what is on its way against Maildir and spool
     Check,
+    /// Write what is known of accounts as lines that 'seen import' reads
+    Export(Export),
     /// Forget messages, so that they are fetched again while the server has them
     Forget(Forget),
+    /// Take up accounts from what 'seen export' wrote in another state directory
+    Import(Import),
     /// Show the known messages: state, size and unique-id, one line each
     List(List),
     /// Recognise messages that the server lists under new unique-ids, by their headers
@@ -49,6 +56,30 @@ pub struct OneAccount {
     /// The account
     #[arg(value_name = "ACCOUNT")]
     pub account: String,
+}
+
+/// The arguments of `seen export`.
+#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
+pub struct Export {
+    /// The accounts; without any, all that are known here and were not moved away
+    #[arg(value_name = "ACCOUNT")]
+    pub accounts: Vec<String>,
+
+    /// Refuse to fetch them here from now on: their record goes on elsewhere
+    #[arg(long = "move")]
+    pub moves: bool,
+
+    /// Take only the accounts of this one of N shards, the first of which is 0/N
+    #[arg(long, value_name = "K/N")]
+    pub shard: Option<Shard>,
+}
+
+/// The arguments of `seen import`.
+#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
+pub struct Import {
+    /// The file to read; without one, standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
 }
 
 /// The arguments of `seen forget`.

@@ -2,7 +2,7 @@
 
 use super::{Setting, say};
 use crate::cli;
-use crate::config::{self, Account, Config, Overrides};
+use crate::config::{self, Account, Config, Overrides, Wanted};
 use crate::delivery::Destination;
 use crate::exit::{Exit, Failure};
 use crate::report::json;
@@ -13,13 +13,13 @@ pub(super) fn run(verb: &cli::Account, setting: &Setting<'_>) -> anyhow::Result<
     let config = config::load(setting.global.config.as_deref())?;
     let roster = Roster::open(&setting.state_folder()?)?;
     match verb {
-        cli::Account::List => list(&config, &roster, setting),
+        cli::Account::List => list(config, &roster, setting),
         cli::Account::Remove(named) => remove(&named.account, &config, roster),
         cli::Account::Rename(names) => rename(names, &config, roster),
     }
 }
 
-fn list(config: &Config, roster: &Roster, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+fn list(config: Config, roster: &Roster, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     let names: Vec<_> = config.names().map(str::to_owned).collect();
     let tell = |name: &str, place: [&str; 2], target: Option<&str>, state: &str| {
         if setting.global.json {
@@ -34,8 +34,15 @@ fn list(config: &Config, roster: &Roster, setting: &Setting<'_>) -> anyhow::Resu
         let [user, server] = place;
         say(&format!("{name}: {user} at {server}{target}{state}"));
     };
+    let mut exit = Exit::Done;
     if !names.is_empty() {
-        for account in config.select(&names, &Overrides::default())? {
+        let wanted = Wanted {
+            names: &names,
+            shard: None,
+        };
+        let choice = config.select(&wanted, &Overrides::default())?;
+        exit = setting.tell_unusable(&choice.unusable).unwrap_or_default();
+        for account in choice.accounts {
             let server = account.dial.net.endpoint.to_string();
             let state = if account.enabled {
                 "enabled"
@@ -54,7 +61,7 @@ fn list(config: &Config, roster: &Roster, setting: &Setting<'_>) -> anyhow::Resu
             tell(&name, [&user, &server], None, "not in the configuration");
         }
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 fn target(account: &Account) -> Option<String> {
@@ -73,7 +80,7 @@ fn find(name: &str, roster: &Roster) -> anyhow::Result<Known> {
 
 fn remove(name: &str, config: &Config, mut roster: Roster) -> anyhow::Result<Exit> {
     let account = find(name, &roster)?;
-    if config.names().any(|other| other == name) {
+    if !account.is_moved && config.names().any(|other| other == name) {
         let what = format!(
             "the configuration still has the account {name}: take it out there, or everything \
              that is on its server will be fetched again"

@@ -4,7 +4,7 @@ use super::Setting;
 use super::crew::Crew;
 use super::passwords::Passwords;
 use crate::cli;
-use crate::config::{self, Account, Overrides};
+use crate::config::{self, Account, Choice, Overrides, Wanted};
 use crate::exit::Exit;
 use crate::policy::Policy;
 use crate::pop3::Opening;
@@ -16,7 +16,12 @@ use crate::survey;
 pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     let overrides = Overrides::new([], &arguments.options.options)?;
     let chosen = setting.global.config.as_deref();
-    let accounts = config::accounts(&arguments.accounts, chosen, &overrides)?;
+    let wanted = Wanted {
+        names: &arguments.accounts,
+        shard: arguments.shard,
+    };
+    let Choice { accounts, unusable } = config::accounts(&wanted, chosen, &overrides)?;
+    let unusable = setting.tell_unusable(&unusable);
     let folder = setting.state_folder()?;
     let passwords = Passwords::get_ahead(&accounts, setting);
     let crew = Crew::new(&accounts, arguments.jobs);
@@ -28,7 +33,7 @@ pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Resu
         }
     });
     let is_new = checked.contains(&Exit::Done);
-    Ok(match checked.into_iter().max() {
+    Ok(match checked.into_iter().chain(unusable).max() {
         Some(Exit::NothingNew) if is_new => Exit::Done,
         Some(exit) => exit,
         None => Exit::NothingNew,

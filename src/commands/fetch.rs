@@ -4,7 +4,7 @@ use super::Setting;
 use super::crew::Crew;
 use super::passwords::Passwords;
 use crate::cli;
-use crate::config::{self, Account, Overrides};
+use crate::config::{self, Account, Choice, Overrides, Wanted};
 use crate::delivery::{Destination, Maildir, Mda, Target};
 use crate::engine::{Orders, Poll};
 use crate::exit::{Exit, Failure};
@@ -22,7 +22,12 @@ pub(super) fn run(arguments: &cli::Fetch, setting: &Setting<'_>) -> anyhow::Resu
     let flags = &arguments.flags;
     let overrides = Overrides::new(flags.settings(), &flags.options.options)?;
     let chosen = setting.global.config.as_deref();
-    let accounts = config::accounts(&arguments.accounts, chosen, &overrides)?;
+    let wanted = Wanted {
+        names: &arguments.accounts,
+        shard: flags.shard,
+    };
+    let Choice { accounts, unusable } = config::accounts(&wanted, chosen, &overrides)?;
+    let unusable = setting.tell_unusable(&unusable);
     let folder = setting.state_folder()?;
     let passwords = Passwords::get_ahead(&accounts, setting);
     let crew = Crew::new(&accounts, flags.jobs);
@@ -39,7 +44,11 @@ pub(super) fn run(arguments: &cli::Fetch, setting: &Setting<'_>) -> anyhow::Resu
         };
         visit.make()
     });
-    Ok(visited.into_iter().max().unwrap_or_default())
+    Ok(visited
+        .into_iter()
+        .chain(unusable)
+        .max()
+        .unwrap_or_default())
 }
 
 /// One account's turn.

@@ -1,12 +1,13 @@
 //! One verb, one file: each gathers its parts, calls the engine or a service, and reports.
 //! What a status is and how an error is shown are decided in `exit` and in the errors themselves.
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cli::{Cli, Command, Global, Seen, When};
-use crate::config::{self, Account, password};
+use crate::config::{self, Account, Unusable, password};
 use crate::delivery;
 use crate::dial::{self, Security};
 use crate::engine;
@@ -28,6 +29,7 @@ mod fetch;
 mod log;
 mod passwords;
 mod seen;
+mod transfer;
 
 use passwords::Passwords;
 
@@ -40,6 +42,7 @@ struct Setting<'a> {
     reporter: SharedReporter,
     verbosity: Verbosity,
     interrupt: Interrupt,
+    names: Mutex<Option<HashSet<String>>>,
 }
 
 /// Runs what was typed, and tells what went wrong with it as a whole.
@@ -59,6 +62,7 @@ pub fn run(cli: &Cli) -> Exit {
         reporter,
         verbosity,
         interrupt,
+        names: Mutex::default(),
     };
     let ended = match &cli.command {
         Command::Fetch(arguments) => fetch::run(arguments, &setting),
@@ -81,7 +85,9 @@ fn interrupt(command: &Command) -> io::Result<Interrupt> {
     match command {
         Command::Account(_)
         | Command::Log(_)
-        | Command::Seen(Seen::Check | Seen::Forget(_) | Seen::List(_)) => Interrupt::never(),
+        | Command::Seen(
+            Seen::Check | Seen::Export(_) | Seen::Forget(_) | Seen::Import(_) | Seen::List(_),
+        ) => Interrupt::never(),
         Command::Check(_) | Command::Fetch(_) | Command::Seen(_) => Interrupt::install(),
     }
 }
@@ -102,6 +108,15 @@ impl Setting<'_> {
         let server = account.dial.net.endpoint.to_string();
         let user = &account.dial.user;
         let ledger = Ledger::open(folder, &account.name, &server, user)?;
+        if ledger.is_moved() {
+            let name = &account.name;
+            let what = format!(
+                "its record was moved away by seen export --move: fetch it where that was \
+                 imported; to fetch it here again, bring it back with seen import, or begin anew \
+                 without it: mailpull account remove {name}"
+            );
+            return Err(Failure::new(what, Exit::Configuration).into());
+        }
         if let Some(former) = ledger.former_name() {
             self.desk(&account.name).tell(Event::Warning(&format_args!(
                 "this maildrop was fetched as {former} before; what was fetched then is not \
@@ -125,9 +140,7 @@ impl Setting<'_> {
         if namesakes.is_empty() || account.is_one_shot() {
             return Ok(());
         }
-        let config = config::load(self.global.config.as_deref())?;
-        let is_gone = |name: &String| config.names().all(|other| other != name);
-        let Some(former) = namesakes.into_iter().find(is_gone) else {
+        let Some(former) = self.find_unconfigured(namesakes)? else {
             return Ok(());
         };
         let name = &account.name;
@@ -137,6 +150,19 @@ impl Setting<'_> {
              {former} to fetch everything again"
         );
         Err(Failure::new(what, Exit::Configuration).into())
+    }
+
+    /// The first of these names that the configuration does not have; it is read again only once.
+    fn find_unconfigured(&self, wanted: Vec<String>) -> anyhow::Result<Option<String>> {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = match &mut *names {
+            Some(names) => names,
+            unread => {
+                let config = config::load(self.global.config.as_deref())?;
+                unread.insert(config.names().map(str::to_owned).collect())
+            }
+        };
+        Ok(wanted.into_iter().find(|name| !names.contains(name)))
     }
 
     /// What connects and logs in to an account, as often as it is called; the password is got once.
@@ -193,6 +219,21 @@ impl Setting<'_> {
             };
             reporter.report(&account, Event::Trace(who, line));
         }))
+    }
+
+    /// Tells what is wrong with accounts that cannot be used, and what status that is.
+    fn tell_unusable(&self, unusable: &[Unusable]) -> Option<Exit> {
+        let tell = |Unusable { name, error }: &Unusable| {
+            // What is no account's name does not stand where one does.
+            let name = if config::is_account_name(name) {
+                name
+            } else {
+                ""
+            };
+            self.desk(name).tell(Event::Problem(error, error.exit()));
+            error.exit()
+        };
+        unusable.iter().map(tell).max()
     }
 
     /// Tells why an account failed, unless the user broke it off, and what status that is.

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
 use super::passwords::Passwords;
-use super::{Setting, say};
+use super::{Setting, say, transfer};
 use crate::cli;
-use crate::config::{self, Account, Overrides};
+use crate::config::{self, Account, Overrides, Wanted};
 use crate::delivery;
 use crate::exit::{Exit, Failure};
 use crate::known::State;
@@ -22,7 +22,9 @@ pub(super) fn run(verb: &cli::Seen, setting: &Setting<'_>) -> anyhow::Result<Exi
     match verb {
         cli::Seen::CatchUp(named) => catch_up(&named.account, setting),
         cli::Seen::Check => check(setting),
+        cli::Seen::Export(arguments) => transfer::export(arguments, setting),
         cli::Seen::Forget(arguments) => forget(arguments, setting),
+        cli::Seen::Import(arguments) => transfer::import(arguments, setting),
         cli::Seen::List(arguments) => list(arguments, setting),
         cli::Seen::Rematch(named) => rematch_account(&named.account, setting),
     }
@@ -30,8 +32,11 @@ pub(super) fn run(verb: &cli::Seen, setting: &Setting<'_>) -> anyhow::Result<Exi
 
 fn open(name: &str, setting: &Setting<'_>) -> anyhow::Result<(Account, Ledger)> {
     let chosen = setting.global.config.as_deref();
-    let mut accounts = config::accounts(&[name.to_owned()], chosen, &Overrides::default())?;
-    let account = accounts.remove(0);
+    let wanted = Wanted {
+        names: &[name.to_owned()],
+        shard: None,
+    };
+    let account = config::accounts(&wanted, chosen, &Overrides::default())?.one()?;
     let ledger = setting.open_ledger(&account, &setting.state_folder()?)?;
     Ok((account, ledger))
 }

@@ -2,6 +2,7 @@
 //! Connects to nothing; whether a folder exists is found out later.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::error::Error;
@@ -31,7 +32,7 @@ pub struct Account {
     /// Where its password comes from.
     pub password: Source,
     /// Environment variables that hold a password, of any account: no child may inherit them.
-    pub secret_variables: Vec<String>,
+    pub secret_variables: Arc<[String]>,
     /// Where its messages go, where that was said; [`Account::require_destination`] insists.
     pub destination: Option<Destination>,
     /// What this run does with its messages.
@@ -122,7 +123,7 @@ pub(super) struct Draft<'a> {
     pub(super) flags: Settings,
     /// What `~` means.
     pub(super) home: Option<&'a Path>,
-    pub(super) secret_variables: Vec<String>,
+    pub(super) secret_variables: Arc<[String]>,
 }
 
 impl Draft<'_> {
@@ -167,7 +168,7 @@ fn source(settings: &Settings, origin: &Origin, home: Option<&Path>) -> Result<S
 
 fn destination(
     settings: &Settings,
-    secret_variables: &[String],
+    secret_variables: &Arc<[String]>,
     home: Option<&Path>,
 ) -> Result<Option<Destination>, Error> {
     let Some(at) = &settings.target else {
@@ -189,7 +190,7 @@ fn destination(
                 allow_root: value_or_default(&settings.mda_allow_root),
                 may_ignore_input: value_or_default(&settings.mda_may_ignore_input),
                 user,
-                hidden_variables: secret_variables.to_vec(),
+                hidden_variables: Arc::clone(secret_variables),
             })
         }
     }))
@@ -234,7 +235,7 @@ mod tests {
             written: Settings::read(section.entries).expect("its keys are known"),
             flags,
             home,
-            secret_variables: Vec::new(),
+            secret_variables: [].into(),
         }
     }
 

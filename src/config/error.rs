@@ -6,6 +6,7 @@ use std::io;
 use crate::config::origin::Origin;
 use crate::exit::Exit;
 use crate::private::Exposed;
+use crate::shard::Shard;
 
 /// Why there is no account to work with. Each is shown as one line.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,14 @@ pub enum Error {
         first: &'static str,
         /// The other one.
         second: &'static str,
+    },
+    /// A named account is in another shard.
+    #[error("the account {name} is in shard {shard}; name it there, or leave --shard away")]
+    Elsewhere {
+        /// Its name.
+        name: String,
+        /// Its shard.
+        shard: Shard,
     },
     /// A file that holds a password is not private.
     #[error(transparent)]
@@ -121,7 +130,7 @@ impl Error {
     /// file and for what the user has to decide.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Account { .. } | Self::Usage(_) => Exit::Usage,
+            Self::Account { .. } | Self::Elsewhere { .. } | Self::Usage(_) => Exit::Usage,
             Self::Conflict { at, .. }
             | Self::Incomplete { at, .. }
             | Self::Syntax { at, .. }

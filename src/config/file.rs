@@ -14,6 +14,8 @@ use crate::config::value::{Value, quoted};
 
 /// A configuration file as it was written.
 pub(super) struct Document {
+    /// The folder of further accounts.
+    pub(super) accounts_dir: Option<Written>,
     pub(super) defaults: Vec<Written>,
     pub(super) accounts: Vec<Section>,
 }
@@ -43,6 +45,7 @@ impl Document {
         let text = lines.text()?;
         let table = DeTable::parse(text).map_err(|error| lines.syntax(&error))?;
         let mut document = Self {
+            accounts_dir: None,
             defaults: Vec::new(),
             accounts: Vec::new(),
         };
@@ -50,12 +53,24 @@ impl Document {
             let at = lines.origin(key.span().start);
             match key.get_ref().as_ref() {
                 "accounts" => document.accounts = accounts(value, at, &lines)?,
+                ACCOUNTS_DIR => document.accounts_dir = Some(written((key, value), &lines)),
                 "defaults" => document.defaults = entries(value, "defaults", at, &lines)?,
                 other => return Err(unknown_section(other, at)),
             }
         }
         Ok(document)
     }
+}
+
+/// Reads the text of a file that is one account's: its keys stand at the top.
+///
+/// # Errors
+/// Text that is no TOML.
+pub(super) fn account(octets: &[u8], path: &str) -> Result<Vec<Written>, Error> {
+    let lines = Lines::new(octets, path);
+    let table = DeTable::parse(lines.text()?).map_err(|error| lines.syntax(&error))?;
+    let pairs = in_order(table.into_inner()).into_iter();
+    Ok(pairs.map(|pair| written(pair, &lines)).collect())
 }
 
 /// Reads one value as it would stand behind an equals sign, if it is one.
@@ -70,6 +85,16 @@ pub fn is_account_name(name: &str) -> bool {
     name.len() <= LONGEST_NAME
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.bytes().all(is_inner)
+}
+
+/// Says what an account may be called.
+pub(super) fn no_account_name(name: &str, at: Origin) -> Error {
+    let problem = format!(
+        "{} cannot be an account's name: up to 64 of A-Z a-z 0-9 @ . _ + -, the first a letter or \
+         a digit",
+        quoted(name)
+    );
+    Error::Syntax { at, problem }
 }
 
 type Pair<'a> = (Spanned<Cow<'a, str>>, Spanned<DeValue<'a>>);
@@ -99,15 +124,7 @@ fn section(
     lines: &Lines<'_>,
 ) -> Result<Section, Error> {
     if !is_account_name(name) {
-        let problem = format!(
-            "{} cannot be an account's name: up to 64 of A-Z a-z 0-9 @ . _ + -, the first a \
-             letter or a digit",
-            quoted(name)
-        );
-        return Err(Error::Syntax {
-            at: origin,
-            problem,
-        });
+        return Err(no_account_name(name, origin));
     }
     Ok(Section {
         name: name.to_owned(),
@@ -122,13 +139,16 @@ fn entries(
     at: Origin,
     lines: &Lines<'_>,
 ) -> Result<Vec<Written>, Error> {
-    let table = table(value, name, at)?;
-    let written = |(key, value): Pair<'_>| Written {
+    let pairs = in_order(table(value, name, at)?).into_iter();
+    Ok(pairs.map(|pair| written(pair, lines)).collect())
+}
+
+fn written((key, value): Pair<'_>, lines: &Lines<'_>) -> Written {
+    Written {
         origin: lines.origin(key.span().start),
         key: key.into_inner().into_owned(),
         value: convert(value.into_inner()),
-    };
-    Ok(in_order(table).into_iter().map(written).collect())
+    }
 }
 
 fn table<'a>(value: Spanned<DeValue<'a>>, name: &str, at: Origin) -> Result<DeTable<'a>, Error> {
@@ -149,8 +169,8 @@ fn unknown_section(name: &str, at: Origin) -> Error {
     Error::Syntax {
         at,
         problem: format!(
-            "unknown {shown}; at the top stand [defaults] and [accounts.NAME], and every other \
-             key below one of them"
+            "unknown {shown}; at the top stand accounts-dir, [defaults] and [accounts.NAME], and \
+             every other key below one of them"
         ),
     }
 }
@@ -219,7 +239,10 @@ impl<'a> Lines<'a> {
 
 const LONGEST_NAME: usize = 64;
 
-const LATER_SECTIONS: &[&str] = &["accounts-dir", "max-per-host", "rules"];
+/// The key of a folder in which each file is an account.
+pub(super) const ACCOUNTS_DIR: &str = "accounts-dir";
+
+const LATER_SECTIONS: &[&str] = &["max-per-host", "rules"];
 
 #[cfg(test)]
 mod tests {
@@ -251,12 +274,9 @@ mod tests {
         for (text, message) in [
             (
                 "server = 'x'",
-                "f:1: unknown \"server\"; at the top stand [defaults] and ",
+                "f:1: unknown \"server\"; at the top stand accounts-dir, [defaults] and ",
             ),
-            (
-                "accounts-dir = 'x'",
-                "f:1: \"accounts-dir\" is not supported yet",
-            ),
+            ("rules = 'x'", "f:1: \"rules\" is not supported yet"),
             ("defaults = 3", "f:1: must be a table, [defaults]"),
             ("accounts = 3", "f:1: must be a table, [accounts.NAME]"),
             ("[[accounts]]", "f:1: must be a table, [accounts.NAME]"),

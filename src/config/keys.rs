@@ -158,7 +158,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
     KEYS.iter().map(|(name, _)| *name)
 }
 
-/// What is nearest to a word that is none of these, or all of them.
+/// What is nearest to a word that is none of these, or all of them if they are not too many.
 pub(super) fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     let near = known
         .clone()
@@ -168,6 +168,7 @@ pub(super) fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone)
         .filter(|(distance, name)| *distance <= name.len().max(word.len()) / 3 + 1);
     match near {
         Some((_, name)) => format!("; did you mean \"{name}\"?"),
+        None if known.clone().nth(MOST_NAMED).is_some() => String::new(),
         None => format!("; known are {}", known.collect::<Vec<_>>().join(", ")),
     }
 }
@@ -308,6 +309,9 @@ const LATER_KEYS: &[&str] = &[
     "rules",
     "smtp",
 ];
+
+/// The most words that an error lists.
+const MOST_NAMED: usize = 50;
 
 /// The longest word that is compared with the known ones.
 const LONGEST_TYPO: usize = 40;

@@ -1,14 +1,17 @@
-//! What the user configured: the TOML file, the flags, and where secrets come from.
+//! What the user configured: the TOML files, the flags, and where secrets come from.
 //! Connects to nothing and delivers nothing.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::private::{Private, shown};
 
 mod account;
+mod choice;
 mod error;
 mod file;
+mod folder;
 mod keys;
 mod origin;
 mod overrides;
@@ -24,40 +27,50 @@ mod value;
 mod way;
 
 pub use account::Account;
+pub use choice::{Choice, Unusable, Wanted};
 pub use error::Error;
 pub use file::is_account_name;
 pub use origin::Origin;
 pub use overrides::Overrides;
 
-use account::Draft;
-use file::Document;
+use file::{Document, Written};
+use folder::AccountFile;
 use keys::Settings;
-use password::{ONE_SHOT_VARIABLE, Source};
-use value::quoted;
+use password::Source;
 use way::Way;
 
-/// The configuration file: accounts that are readable, and not yet checked.
-#[derive(Clone, Debug)]
+/// The configuration: accounts that are readable, and not yet checked, and those that are not.
+#[derive(Debug)]
 pub struct Config {
     path: String,
     home: Option<PathBuf>,
     defaults: Settings,
     accounts: Vec<Section>,
+    unusable: Vec<Unusable>,
 }
 
-/// One account's section.
+/// What is written about one account.
 #[derive(Clone, Debug)]
 struct Section {
     name: String,
     origin: Origin,
     settings: Settings,
+    scope: Scope,
 }
 
-/// Reads the chosen configuration file, or this user's.
+/// Whom a mistake in an account's section concerns.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Scope {
+    /// All accounts: it stands in the file that they share, which somebody has just written.
+    All,
+    /// This account alone: it has a file of its own.
+    Own,
+}
+
+/// Reads the chosen configuration file, or this user's, and the folder of accounts that it names.
 ///
 /// # Errors
-/// No such file, one that cannot be read or understood, one that holds a password and is not
-/// private.
+/// As [`Config::read`]; there is no home directory to find the file in.
 pub fn load(chosen: Option<&Path>) -> Result<Config, Error> {
     let home = dirs::home_dir();
     match (chosen, dirs::config_dir()) {
@@ -67,22 +80,27 @@ pub fn load(chosen: Option<&Path>) -> Result<Config, Error> {
     }
 }
 
-/// Finds the accounts that the arguments of a command name: either one URL, for which no file is
-/// read, or names from the configuration file, or all its enabled accounts.
+/// Finds the accounts that a command is about: one URL, for which no file is read, or accounts of
+/// the configuration.
 ///
 /// # Errors
 /// As [`load`], [`Config::select`] and [`Account::from_url`]; a URL with anything beside it.
 pub fn accounts(
-    names: &[String],
+    wanted: &Wanted<'_>,
     chosen: Option<&Path>,
     overrides: &Overrides,
-) -> Result<Vec<Account>, Error> {
-    match names {
-        [name] if url::is_url(name) => Ok(vec![Account::from_url(name, overrides)?]),
-        names if names.iter().any(|name| url::is_url(name)) => Err(Error::Usage(
-            "a URL stands alone: name one URL, or accounts".to_owned(),
-        )),
-        names => load(chosen)?.select(names, overrides),
+) -> Result<Choice, Error> {
+    let usage = |what: &str| Err(Error::Usage(what.to_owned()));
+    match (wanted.names, wanted.shard) {
+        ([name], None) if url::is_url(name) => Ok(Choice {
+            accounts: vec![Account::from_url(name, overrides)?],
+            unusable: Vec::new(),
+        }),
+        ([name], Some(_)) if url::is_url(name) => usage("a URL is in no shard: leave --shard away"),
+        (names, _) if names.iter().any(|name| url::is_url(name)) => {
+            usage("a URL stands alone: name one URL, or accounts")
+        }
+        _ => load(chosen)?.select(wanted, overrides),
     }
 }
 
@@ -106,119 +124,89 @@ pub fn state_folder(chosen: Option<&Path>) -> Result<PathBuf, Error> {
 }
 
 impl Config {
-    /// Reads a configuration file; `~/` in it means `home`.
+    /// Reads a configuration file, and the folder of accounts that it names; `~/` in them means
+    /// `home`.
     ///
     /// # Errors
-    /// As [`load`].
+    /// No such file or folder, one that cannot be read, a file that cannot be understood, one that
+    /// holds a password and is not private, one that others can write. A mistake in the file of
+    /// one account is an error of that account, told when it is chosen.
     pub fn read(path: &Path, home: Option<PathBuf>) -> Result<Self, Error> {
         let private = Private::read(path).map_err(|source| unreadable(path, source))?;
-        let config = Self::parse(private.octets(), &shown(path), home)?;
+        let (mut config, folder) = Self::understand(private.octets(), &shown(path), home)?;
         if config.all().any(holds_a_password) {
             private.insist("a password")?;
         }
         private.insist_unwritable()?;
+        if let Some(folder) = folder {
+            let beside = path.parent().unwrap_or(Path::new(""));
+            let folder = folder::find(folder, beside, config.home.as_deref())?;
+            config.add(folder::read(&folder)?);
+        }
         Ok(config)
     }
 
     /// Understands the text of a configuration file, which errors call `path`. Whether others can
-    /// read a password in it is not asked.
+    /// read a password in it is not asked, and no folder of accounts is looked into.
     ///
     /// # Errors
     /// Text that is no configuration.
     pub fn parse(text: &[u8], path: &str, home: Option<PathBuf>) -> Result<Self, Error> {
+        Self::understand(text, path, home).map(|(config, _)| config)
+    }
+
+    fn understand(
+        text: &[u8],
+        path: &str,
+        home: Option<PathBuf>,
+    ) -> Result<(Self, Option<Written>), Error> {
         let document = Document::parse(text, path)?;
-        Ok(Self {
+        let config = Self {
             path: path.to_owned(),
             home,
             defaults: Settings::read(document.defaults)?,
             accounts: sections(document.accounts)?,
-        })
+            unusable: Vec::new(),
+        };
+        Ok((config, document.accounts_dir))
     }
 
-    /// Checks the named accounts, in the order of their names, or all enabled ones, in the order
-    /// of the file.
-    ///
-    /// # Errors
-    /// A name that no account has; a file without accounts; an account whose keys do not go
-    /// together.
-    pub fn select(&self, names: &[String], overrides: &Overrides) -> Result<Vec<Account>, Error> {
-        if self.accounts.is_empty() {
-            let path = self.path.clone();
-            return Err(Error::NoAccount { path });
-        }
-        if !names.is_empty() {
-            return self.named(names, overrides);
-        }
-        let mut accounts = Vec::new();
-        for section in &self.accounts {
-            if section.is_enabled(&self.defaults, overrides) {
-                accounts.push(self.check(section, overrides)?);
+    /// Takes up accounts that have files of their own. One that the configuration file has, too,
+    /// cannot be used: nobody knows which is meant.
+    fn add(&mut self, files: Vec<AccountFile>) {
+        let here = |section: &Section| (section.name.clone(), section.origin.clone());
+        let here: HashMap<_, _> = self.accounts.iter().map(here).collect();
+        for AccountFile { name, path, read } in files {
+            let read = match here.get(&name) {
+                None => read,
+                Some(at) => {
+                    self.accounts.retain(|section| section.name != name);
+                    let problem = format!("the account is in {path}, too; keep one of them");
+                    let at = at.clone();
+                    Err(Error::Syntax { at, problem })
+                }
+            };
+            match read {
+                Ok((origin, settings)) => self.accounts.push(Section {
+                    name,
+                    origin,
+                    settings,
+                    scope: Scope::Own,
+                }),
+                Err(error) => self.unusable.push(Unusable { name, error }),
             }
         }
-        Ok(accounts)
     }
 
-    /// The names of all accounts, in the order of the file.
+    /// The names of all accounts, enabled or not, usable or not.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.accounts.iter().map(|section| &*section.name)
-    }
-
-    fn named(&self, names: &[String], overrides: &Overrides) -> Result<Vec<Account>, Error> {
-        let mut accounts: Vec<Account> = Vec::new();
-        for name in names {
-            let section = self.find(name)?;
-            if accounts.iter().all(|account| account.name != *name) {
-                accounts.push(self.check(section, overrides)?);
-            }
-        }
-        Ok(accounts)
-    }
-
-    fn find(&self, name: &str) -> Result<&Section, Error> {
-        let found = self.accounts.iter().find(|section| section.name == name);
-        found.ok_or_else(|| Error::Account {
-            // What is no name at all may be a mistyped URL with a password in it.
-            name: match is_account_name(name) {
-                true => quoted(name),
-                false => "of such a name".to_owned(),
-            },
-            hint: keys::hint(name, self.accounts.iter().map(|section| &*section.name)),
-        })
-    }
-
-    fn check(&self, section: &Section, overrides: &Overrides) -> Result<Account, Error> {
-        Draft {
-            name: section.name.clone(),
-            origin: section.origin.clone(),
-            written: section.settings.clone().over(self.defaults.clone()),
-            flags: overrides.settings().clone(),
-            home: self.home.as_deref(),
-            secret_variables: self.secret_variables(overrides),
-        }
-        .check()
-    }
-
-    fn secret_variables(&self, overrides: &Overrides) -> Vec<String> {
-        self.all()
-            .chain([overrides.settings()])
-            .filter_map(|settings| settings.password.as_ref()?.value.variable())
-            .chain([ONE_SHOT_VARIABLE])
-            .map(str::to_owned)
-            .collect()
+        let usable = self.accounts.iter().map(|section| &*section.name);
+        usable.chain(self.unusable.iter().map(|unusable| &*unusable.name))
     }
 
     fn all(&self) -> impl Iterator<Item = &Settings> {
         let sections = self.accounts.iter().map(|section| &section.settings);
         sections.chain([&self.defaults])
-    }
-}
-
-impl Section {
-    fn is_enabled(&self, defaults: &Settings, overrides: &Overrides) -> bool {
-        [overrides.settings(), &self.settings, defaults]
-            .into_iter()
-            .find_map(|settings| settings.enabled.as_ref())
-            .is_none_or(|at| at.value)
     }
 }
 
@@ -230,6 +218,7 @@ fn sections(written: Vec<file::Section>) -> Result<Vec<Section>, Error> {
                 name: section.name,
                 origin: section.origin,
                 settings: Settings::read(section.entries)?,
+                scope: Scope::All,
             })
         })
         .collect()
@@ -256,7 +245,6 @@ mod tests {
 
     use super::*;
     use crate::exit::Exit;
-    use crate::policy::Keep;
 
     /// Reads a text as a private file that is shown as `config.toml`.
     fn read(text: impl AsRef<[u8]>) -> Result<Config, String> {
@@ -273,16 +261,6 @@ mod tests {
             let folder = format!("{}/", folder.path().display());
             error.to_string().replace(&folder, "")
         })
-    }
-
-    fn select(text: &str, names: &[&str]) -> Result<Vec<Account>, Error> {
-        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let config = read(text).expect("it can be read");
-        config.select(&names, &Overrides::default())
-    }
-
-    fn names(accounts: &[Account]) -> Vec<&str> {
-        accounts.iter().map(|account| &*account.name).collect()
     }
 
     #[test]
@@ -354,12 +332,26 @@ mod tests {
             assert!(error.to_string().contains(&shown(path)), "{error}");
         }
         for text in ["", "# nothing\n", "[defaults]\nkeep = false"] {
-            let error = select(text, &[]).expect_err("there is no account");
+            let config = read(text).expect("it can be read");
+            let error = config.select(&Wanted::default(), &Overrides::default());
+            let error = error.expect_err("there is no account");
             assert!(
                 error.to_string().contains("names no account; add "),
                 "{error}"
             );
             assert_eq!(error.exit(), Exit::Configuration);
+        }
+    }
+
+    #[test]
+    fn a_url_stands_alone() {
+        let urls = ["pops://me@h", "w"].map(str::to_owned);
+        let shard = "0/2".parse().ok();
+        for (names, shard) in [(&urls[..], None), (&urls[..1], shard)] {
+            let wanted = Wanted { names, shard };
+            let error = accounts(&wanted, None, &Overrides::default());
+            let error = error.expect_err("it is not alone");
+            assert_eq!(error.exit(), Exit::Usage);
         }
     }
 
@@ -386,70 +378,5 @@ mod tests {
                 assert!(error.ends_with(": chmod 600 config.toml"), "{error}");
             }
         }
-    }
-
-    const THREE: &str = "
-        [defaults]
-        user = 'me'
-        server = 'pop.example.com'
-        keep = '14 days'
-        password-command = 'pass show mail'
-        [accounts.zoe]
-        maildir = '~/Mail'
-        [accounts.old]
-        enabled = false
-        password-env = 'OLD'
-        [accounts.'me@example.com']
-        mda = 'procmail -d %T'
-        keep = true
-    ";
-
-    #[test]
-    fn accounts_come_as_they_are_named_or_as_the_file_has_the_enabled_ones() {
-        for (wanted, found) in [
-            (&[][..], &["zoe", "me@example.com"][..]),
-            (&["old", "zoe", "old"], &["old", "zoe"]),
-        ] {
-            let accounts = select(THREE, wanted).expect("they are there");
-            assert_eq!(names(&accounts), found);
-        }
-    }
-
-    #[test]
-    fn a_name_that_no_account_has_is_a_usage_error() {
-        for (name, message) in [
-            ("zoo", "there is no account \"zoo\"; did you mean \"zoe\"?"),
-            (
-                "spam-folder",
-                "there is no account \"spam-folder\"; known are zoe, old, me@example.com",
-            ),
-            (
-                "me:hunter2@h",
-                "there is no account of such a name; known are zoe, old, me@example.com",
-            ),
-        ] {
-            let error = select(THREE, &["old", name]).expect_err("nobody has that name");
-            assert_eq!(error.to_string(), message);
-            assert_eq!(error.exit(), Exit::Usage);
-        }
-    }
-
-    #[test]
-    fn an_account_replaces_what_the_defaults_say() {
-        let accounts = select(THREE, &["zoe", "old", "me@example.com"]).expect("they are there");
-        let fourteen_days = std::time::Duration::from_secs(14 * 86_400);
-        let keeps: Vec<Keep> = accounts.iter().map(|account| account.policy.keep).collect();
-        let fourteen_days = Keep::For(fourteen_days);
-        assert_eq!(keeps, [fourteen_days, fourteen_days, Keep::Always]);
-        assert!(matches!(&accounts[0].password, Source::Shell(line) if line == "pass show mail"));
-        assert!(matches!(&accounts[1].password, Source::Variable(name) if name == "OLD"));
-        assert_eq!(accounts[0].secret_variables, ["OLD", "MAILPULL_PASSWORD"]);
-    }
-
-    #[test]
-    fn a_url_stands_alone() {
-        let names = ["pops://me@h", "w"].map(str::to_owned);
-        let error = accounts(&names, None, &Overrides::default()).expect_err("it is not alone");
-        assert_eq!(error.exit(), Exit::Usage);
     }
 }

@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{env, io};
 
@@ -47,7 +48,7 @@ pub struct Options {
     /// The account's user, for `%T`.
     pub user: String,
     /// Environment variables that hold secrets, and that the MDA does not get.
-    pub hidden_variables: Vec<String>,
+    pub hidden_variables: Arc<[String]>,
 }
 
 /// Why an MDA cannot be used, or did not take a message.
@@ -229,7 +230,7 @@ impl Mda {
             .stdout(Stdio::null())
             .stderr(self.words.try_clone().map_err(failed)?)
             .process_group(0);
-        for variable in &self.options.hidden_variables {
+        for variable in self.options.hidden_variables.iter() {
             command.env_remove(variable);
         }
         let mut child = command.spawn().map_err(failed)?;

@@ -1,4 +1,4 @@
-//! One JSON object a line on standard output, one for each event: the only door to serde_json.
+//! One JSON object a line on standard output, one for each event.
 //! The names and fields are an interface: they may be added to, never changed.
 
 use std::io::{self, Write};

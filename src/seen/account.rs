@@ -29,6 +29,11 @@ impl Ledger {
         self.owner.former_name.as_deref()
     }
 
+    /// Whether its record was given to another database, where it goes on.
+    pub fn is_moved(&self) -> bool {
+        self.owner.is_moved
+    }
+
     /// The names of other accounts with the same user at the same server, if nothing is known of
     /// this one.
     ///
@@ -259,6 +264,7 @@ pub(super) struct Owner {
     pub(super) former_name: Option<String>,
     /// Where it was fetched from, if that has changed.
     pub(super) former_place: Option<String>,
+    is_moved: bool,
 }
 
 impl Owner {
@@ -285,9 +291,17 @@ pub(super) fn find(
     let known = |name: &str| {
         connection
             .query_row(
-                "SELECT id, tag, user || '@' || server FROM account WHERE name = ?1",
+                "SELECT id, tag, user || '@' || server, moved IS NOT NULL FROM account
+                 WHERE name = ?1",
                 [name],
-                |row| Ok((AccountKey(row.get(0)?), row.get(1)?, row.get(2)?)),
+                |row| {
+                    Ok((
+                        AccountKey(row.get(0)?),
+                        row.get(1)?,
+                        row.get(2)?,
+                        row.get(3)?,
+                    ))
+                },
             )
             .optional()
     };
@@ -300,20 +314,23 @@ pub(super) fn find(
         learned: None,
         former_name: None,
         former_place: None,
+        is_moved: false,
     };
     let one_shot = owner.one_shot_name();
-    if let Some((key, tag, place)) = known(name)? {
+    if let Some((key, tag, place, is_moved)) = known(name)? {
         let former_place = Some(place).filter(|place| *place != one_shot);
         return Ok(Owner {
             key,
             tag,
             former_place,
+            is_moved,
             ..owner
         });
     }
     Ok(match known(&one_shot)? {
-        Some((key, _, _)) => Owner {
+        Some((key, _, _, is_moved)) => Owner {
             key,
+            is_moved,
             former_name: Some(one_shot),
             ..owner
         },

@@ -16,6 +16,7 @@ pub mod history;
 pub mod identity;
 pub mod ledger;
 pub mod lock;
+pub mod passage;
 pub mod roster;
 mod schema;
 mod signature;
@@ -27,6 +28,7 @@ pub use history::History;
 pub use identity::{Headers, Match};
 pub use ledger::Ledger;
 pub use lock::Lock;
+pub use passage::{Arrival, Departure, Welcome};
 pub use roster::{Known, Roster, Verdict};
 
 /// The folder that holds the database, the spool of the MDAs and the locks.

@@ -10,20 +10,22 @@ use crate::maildrop::AccountKey;
 /// All accounts of a database.
 #[derive(Debug)]
 pub struct Roster {
-    connection: Connection,
-    folder: StateFolder,
+    pub(super) connection: Connection,
+    pub(super) folder: StateFolder,
 }
 
 /// An account that is known.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Known {
-    key: AccountKey,
+    pub(super) key: AccountKey,
     /// Its name.
     pub name: String,
     /// The server of its last run.
     pub server: String,
     /// The user of its last run.
     pub user: String,
+    /// Whether its record was given to another database.
+    pub is_moved: bool,
 }
 
 /// What a database looks like from the inside.
@@ -54,7 +56,7 @@ impl Roster {
     pub fn accounts(&self) -> Result<Vec<Known>, Error> {
         self.read(|connection| {
             connection
-                .prepare("SELECT id, name, server, user FROM account ORDER BY id")?
+                .prepare("SELECT id, name, server, user, moved FROM account ORDER BY id")?
                 .query_map([], known)?
                 .collect()
         })
@@ -68,7 +70,7 @@ impl Roster {
         self.read(|connection| {
             connection
                 .query_row(
-                    "SELECT id, name, server, user FROM account WHERE name = ?1",
+                    "SELECT id, name, server, user, moved FROM account WHERE name = ?1",
                     [name],
                     known,
                 )
@@ -156,11 +158,14 @@ impl Roster {
         })
     }
 
-    fn lock(&self, account: &Known) -> Result<Lock, Error> {
+    pub(super) fn lock(&self, account: &Known) -> Result<Lock, Error> {
         Lock::take(&self.folder.lock(account.key.0))
     }
 
-    fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
         work(&self.connection).map_err(|source| Error::open(&self.folder.database(), source))
     }
 }
@@ -171,5 +176,6 @@ fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
         name: row.get(1)?,
         server: row.get(2)?,
         user: row.get(3)?,
+        is_moved: row.get::<_, Option<i64>>(4)?.is_some(),
     })
 }

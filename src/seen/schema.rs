@@ -35,6 +35,7 @@ CREATE TABLE account (
     generation   INTEGER,                   -- drawn anew by every run
     acquaintance TEXT,                      -- what its sessions learned of the server
     lost_step    INTEGER,                   -- when the server could not keep step with pipelining
+    moved        INTEGER,                   -- when its record was given to another database
     recognitions INTEGER NOT NULL DEFAULT 0 -- of renamed messages, begun in a row and not ended
 ) STRICT;
 

@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use mailpull::config::{Config, Overrides};
+use mailpull::config::{Config, Overrides, Wanted};
 
 use crate::support::mail;
 use crate::support::model_server::{ModelServer, PASSWORD};
@@ -293,9 +293,9 @@ fn is_configuration(name: &str, text: &str) {
     let path = sandbox.write("config.toml", text);
     let home = Some(PathBuf::from("/home/me"));
     let config = Config::read(&path, home).unwrap_or_else(|e| panic!("{name}: {e}"));
-    let accounts = config.select(&[], &Overrides::default());
-    let accounts = accounts.unwrap_or_else(|e| panic!("{name}: {e}"));
-    for account in &accounts {
+    let choice = config.select(&Wanted::default(), &Overrides::default());
+    let choice = choice.unwrap_or_else(|e| panic!("{name}: {e}"));
+    for account in &choice.accounts {
         let destination = account.require_destination();
         assert!(destination.is_ok(), "{name}: {}", account.name);
     }

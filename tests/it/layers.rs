@@ -21,7 +21,8 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
             LEAVES,
         ],
     ),
-    ("cli", &[]),
+    // What was typed for --shard is right or refused there.
+    ("cli", &[&["shard"]]),
     // Only the options that each service declares.
     ("config", &[&["dial", "net", "delivery", "policy"], LEAVES]),
     ("dial", &[&["net", "pop3"], LEAVES]),
@@ -57,6 +58,8 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("headers", &[LEAVES]),
     ("known", &[LEAVES]),
     ("policy", &[&["known"], LEAVES]),
+    // What the record says and the lines in which it travels; who reads and writes those is above.
+    ("transfer", &[LEAVES]),
     ("digest", &[]),
     ("exit", &[]),
     ("interrupt", &[]),
@@ -65,6 +68,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("moment", &[]),
     ("private", &[&["text"]]),
     ("secret", &[]),
+    ("shard", &[&["digest"]]),
     ("text", &[]),
 ];
 const MIDDLE: &[&str] = &["config", "dial", "engine"];
@@ -79,7 +83,7 @@ const SERVICES: &[&str] = &[
     "report",
     "seen",
 ];
-const SHARED: &[&str] = &["custody", "headers", "known", "policy"];
+const SHARED: &[&str] = &["custody", "headers", "known", "policy", "transfer"];
 const LEAVES: &[&str] = &[
     "digest",
     "exit",
@@ -89,6 +93,7 @@ const LEAVES: &[&str] = &[
     "moment",
     "private",
     "secret",
+    "shard",
     "text",
 ];
 
@@ -107,7 +112,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rpassword", &["config/password/prompt.rs"]),
     ("rusqlite", &["seen/"]),
     ("rustix", EVERYWHERE),
-    ("serde_json", &["report/json.rs"]),
+    ("serde", &["transfer.rs"]),
+    ("serde_json", &["report/json.rs", "transfer.rs"]),
     ("sha2", &["digest.rs"]),
     ("shell_words", &["config/"]),
     ("signal_hook", &["interrupt.rs"]),

@@ -16,13 +16,24 @@ const MOST_FOR_MESSAGES: usize = 16_000;
 /// With a listing of [`UNIQUE_IDS`].
 const MOST_FOR_LISTING: usize = 48_000;
 const UNIQUE_IDS: usize = 100_000;
+/// With [`ACCOUNTS`].
+const MOST_FOR_ACCOUNTS: usize = 32_000;
+const ACCOUNTS: usize = 2_000;
 
 /// Runs the program to its good end and returns its peak in kB.
 #[track_caller]
 fn peak(sandbox: &Sandbox, args: &[&str]) -> usize {
+    peak_with(sandbox, 1024, args)
+}
+
+/// The same with so many descriptors at most.
+#[track_caller]
+fn peak_with(sandbox: &Sandbox, descriptors: usize, args: &[&str]) -> usize {
     let log = sandbox.path("peak");
-    let mut command = sandbox.command("time");
-    command.args(["-f", "%M", "-o"]).arg(&log);
+    let mut command = sandbox.command("sh");
+    command.args(["-c", "ulimit -n $0 && exec \"$@\""]);
+    command.arg(descriptors.to_string());
+    command.args(["time", "-f", "%M", "-o"]).arg(&log);
     command.arg(sandbox.program()).args(args);
     Program::new(command).run().succeeds();
     let peak = fs::read_to_string(&log).expect("time wrote its log");
@@ -96,6 +107,31 @@ fn a_listing_of_100_000_unique_ids_takes_less_than_48_mb() {
     assert_eq!(server.log().retrieved.len(), 300);
     assert!(
         peaks.iter().all(|&peak| peak < MOST_FOR_LISTING),
+        "{peaks:?}"
+    );
+}
+
+#[test]
+fn accounts_by_the_thousand_take_descriptors_by_jobs_alone_and_less_than_32_mb() {
+    if tools::find("time").is_none() {
+        return;
+    }
+    let server = ModelServer::start(Vec::new());
+    let sandbox = Sandbox::new();
+    sandbox.config("accounts-dir = 'accounts.d'\n[defaults]\nmax-per-host = 1000\n");
+    for number in 0..ACCOUNTS {
+        sandbox.account_file(&format!("user{number}"), server.address(), "");
+    }
+    // Some ten for the program, and twelve for each job.
+    let (few, more) = (10 + 4 * 12, 10 + 16 * 12);
+    let peaks = [
+        peak_with(&sandbox, few, &["fetch", "-j4"]),
+        peak_with(&sandbox, few, &["fetch", "-j4"]),
+        peak_with(&sandbox, more, &["fetch", "-j16"]),
+    ];
+    assert_eq!(server.log().sessions, 3 * ACCOUNTS);
+    assert!(
+        peaks.iter().all(|&peak| peak < MOST_FOR_ACCOUNTS),
         "{peaks:?}"
     );
 }

@@ -13,7 +13,7 @@ use proptest::strategy::{Just, Strategy};
 use proptest::test_runner::RngSeed;
 use proptest::{prop_assert, prop_assert_eq, prop_oneof, proptest};
 
-use mailpull::config::{Config, Overrides};
+use mailpull::config::{Config, Overrides, Wanted};
 use mailpull::delivery::unique_name::UniqueNames;
 use mailpull::digest::Digest;
 use mailpull::headers::{Header, HeaderReader};
@@ -406,6 +406,6 @@ fn max_size(text: &str) -> Option<u64> {
     let toml =
         format!("[accounts.a]\nserver = 'h'\nuser = 'u'\nmaildir = '/m'\nmax-size = \"{text}\"\n");
     let config = Config::parse(toml.as_bytes(), "f", None).ok()?;
-    let accounts = config.select(&[], &Overrides::default());
-    accounts.expect("it is complete")[0].policy.max_size
+    let choice = config.select(&Wanted::default(), &Overrides::default());
+    choice.expect("it is complete").accounts[0].policy.max_size
 }

@@ -188,6 +188,23 @@ impl Sandbox {
     /// and the Maildir of [`Sandbox::maildir`] with the account's name. A key in `extra` wins; a
     /// key for another delivery or another source of the password replaces ours.
     pub(crate) fn account(&self, name: &str, server: impl Display, extra: &str) -> &Self {
+        let before = fs::read_to_string(self.config_file()).unwrap_or_default();
+        let keys = self.keys(name, server, extra);
+        self.config(&format!("{before}[accounts.{name}]\n{keys}"))
+    }
+
+    /// Writes the same account into a file of its own, in the folder `accounts.d` beside the
+    /// configuration file.
+    pub(crate) fn account_file(&self, name: &str, server: impl Display, extra: &str) -> PathBuf {
+        let keys = self.keys(name, server, extra);
+        self.write(self.accounts_dir().join(format!("{name}.toml")), keys)
+    }
+
+    pub(crate) fn accounts_dir(&self) -> PathBuf {
+        self.path("config/mailpull/accounts.d")
+    }
+
+    fn keys(&self, name: &str, server: impl Display, extra: &str) -> String {
         let maildir = self.maildir(name);
         let ours = [
             ("server", server.to_string()),
@@ -196,8 +213,7 @@ impl Sandbox {
             ("password", PASSWORD.to_owned()),
             ("maildir", maildir.path().display().to_string()),
         ];
-        let mut toml = fs::read_to_string(self.config_file()).unwrap_or_default();
-        writeln!(toml, "[accounts.{name}]").expect("a string takes every write");
+        let mut toml = String::new();
         for (key, value) in ours.iter().filter(|(key, _)| !is_replaced(key, extra)) {
             writeln!(toml, "{key} = {value:?}").expect("a string takes every write");
         }
@@ -206,7 +222,7 @@ impl Sandbox {
             writeln!(toml, "report-after = 1").expect("a string takes every write");
         }
         writeln!(toml, "{extra}").expect("a string takes every write");
-        self.config(&toml)
+        toml
     }
 
     /// Names the Maildir that [`Sandbox::account`] configures. It is not made.

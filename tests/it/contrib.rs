@@ -1,0 +1,108 @@
+//! What schedulers are given: systemd's units and the manifest of Kubernetes, in `contrib`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mailpull::cli::{Cli, Command as Verb};
+use serde_json::Value;
+
+use crate::support::process::Program;
+use crate::support::sandbox::Sandbox;
+use crate::support::tools;
+
+#[test]
+fn systemd_finds_nothing_wrong_with_the_units() {
+    let Some(analyze) = tools::find("systemd-analyze") else {
+        return;
+    };
+    let sandbox = Sandbox::new();
+    let program = sandbox.program().display().to_string();
+    for name in [
+        "mailpull.service",
+        "mailpull.timer",
+        "mailpull@.service",
+        "mailpull@.timer",
+    ] {
+        let unit = read(&format!("contrib/systemd/{name}"))
+            .replace("%h/.cargo/bin/mailpull", &program)
+            .replace("/usr/local/bin/mailpull", &program)
+            // The manual is not installed.
+            .replace("Documentation=man:mailpull(1)\n", "");
+        sandbox.write(format!("units/{name}"), unit);
+    }
+    for name in ["mailpull.timer", "mailpull@3.timer"] {
+        let mut verify = Command::new(&analyze);
+        verify.arg("verify").arg(sandbox.path("units").join(name));
+        Program::new(verify).run().succeeds().is_silent();
+    }
+}
+
+#[test]
+fn the_units_run_what_there_is_and_each_instance_its_shard() {
+    let unit = read("contrib/systemd/mailpull.service");
+    assert!(Cli::parse(command_line(&unit).split(' ')).is_ok());
+    let unit = read("contrib/systemd/mailpull@.service");
+    let line = command_line(&unit)
+        .replace("%i", "3")
+        .replace("${SHARDS}", "4");
+    assert_eq!(shard(line.split(' ')), "3/4");
+    assert!(line.contains("--state-dir /var/lib/mailpull/3 "));
+    assert!(unit.contains("StateDirectory=mailpull/%i\n"));
+}
+
+#[test]
+fn every_pod_of_the_job_runs_the_shard_of_its_index() {
+    let Some(yq) = tools::find("yq") else {
+        return;
+    };
+    let mut convert = Command::new(yq);
+    convert
+        .args(["-c", "."])
+        .arg(path("contrib/kubernetes/cronjob.yaml"));
+    let converted = Program::new(convert).run();
+    let manifest = converted.succeeds().json_lines().remove(0);
+    let job = &manifest["spec"]["jobTemplate"]["spec"];
+    let container = &job["template"]["spec"]["containers"][0];
+    let shards = job["completions"].to_string();
+    let env = container["env"].as_array().expect("it is a list");
+    let declared = |name: &str| {
+        env.iter()
+            .find(|one| one["name"] == name)
+            .expect("it is there")
+    };
+    assert_eq!(job["completionMode"], "Indexed");
+    assert_eq!(job["parallelism"], job["completions"]);
+    assert_eq!(declared("SHARDS")["value"], Value::from(shards.clone()));
+    declared("JOB_COMPLETION_INDEX");
+    let args = container["args"].as_array().expect("it is a list").iter();
+    let args = args.map(|arg| {
+        let arg = arg.as_str().expect("it is text");
+        arg.replace("$(JOB_COMPLETION_INDEX)", "2")
+            .replace("$(SHARDS)", &shards)
+    });
+    let line = ["mailpull".to_owned()].into_iter().chain(args);
+    assert_eq!(shard(line), format!("2/{shards}"));
+}
+
+/// The shard that a command line of `fetch` names.
+fn shard(line: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>) -> String {
+    match Cli::parse(line).expect("it is right").command {
+        Verb::Fetch(fetch) => fetch.flags.shard.expect("it names one").to_string(),
+        other => panic!("{other:?} fetches nothing"),
+    }
+}
+
+fn command_line(unit: &str) -> &str {
+    let mut lines = unit.lines();
+    let line = lines.find_map(|line| line.strip_prefix("ExecStart="));
+    line.expect("it runs something")
+}
+
+fn read(relative: &str) -> String {
+    fs::read_to_string(path(relative)).expect("it is there")
+}
+
+fn path(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
+}

@@ -1,0 +1,260 @@
+//! `accounts-dir`: a folder in which each file is an account.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::Path;
+
+use rustix::fs::{CWD, Mode, mkfifoat};
+
+use crate::support::mail::notes;
+use crate::support::model_server::{ModelServer, PASSWORD};
+use crate::support::sandbox::Sandbox;
+use crate::support::tools::is_root;
+
+const KEY: &str = "accounts-dir = 'accounts.d'\n";
+
+/// A sandbox whose accounts a, b and c have files of their own, and the server of all three.
+fn three() -> (Sandbox, ModelServer) {
+    let server = ModelServer::start(notes(["x", "y"]));
+    let sandbox = Sandbox::new();
+    sandbox.config(KEY);
+    for name in ["a", "b", "c"] {
+        sandbox.account_file(name, server.address(), "");
+    }
+    (sandbox, server)
+}
+
+/// Claims that of three accounts only b fails, saying this about its file, and that the others are
+/// fetched all the same.
+#[track_caller]
+fn only_b_fails(sandbox: &Sandbox, said: &str) {
+    let outcome = sandbox.fetch();
+    let file = sandbox.accounts_dir().join("b.toml");
+    outcome
+        .fails_with(78)
+        .never_says(PASSWORD)
+        .stderr_is(&format!(
+            "mailpull: b: {}\n",
+            said.replace("FILE", &file.display().to_string())
+        ));
+    for name in ["a", "c"] {
+        sandbox.maildir(name).holds(&notes(["x", "y"]));
+    }
+    assert!(!sandbox.maildir("b").path().exists());
+    sandbox.mailpull(["check", "b"]).run().fails_with(78);
+    sandbox.mailpull(["check", "a"]).run().fails_with(1);
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
+}
+
+#[test]
+fn every_file_is_an_account_and_the_defaults_hold_for_it() {
+    let (sandbox, server) = three();
+    sandbox.config(&format!("{KEY}[defaults]\nkeep = false\n"));
+    sandbox.account_file("c", server.address(), "keep = true");
+    sandbox.account("d", server.address(), "enabled = false");
+    for (name, text) in [
+        (".hidden.toml", "no TOML"),
+        (".toml", "no TOML"),
+        ("README", "no TOML"),
+        ("b.toml~", "no TOML"),
+        ("b.toml.bak", "no TOML"),
+    ] {
+        sandbox.write(sandbox.accounts_dir().join(name), text);
+    }
+    let config = fs::read_to_string(sandbox.config_file()).expect("it was written");
+    assert!(config.starts_with(KEY));
+
+    sandbox
+        .mailpull(["fetch", "c"])
+        .run()
+        .succeeds()
+        .is_silent();
+    assert_eq!(server.count(), 2);
+    sandbox
+        .mailpull(["fetch", "a"])
+        .run()
+        .succeeds()
+        .is_silent();
+    assert_eq!(server.count(), 0);
+    sandbox.fetch().succeeds().is_silent();
+    let list = sandbox.mailpull(["account", "list"]).run();
+    let names: Vec<_> = list
+        .succeeds()
+        .stdout_text()
+        .lines()
+        .map(|line| line[..1].to_owned())
+        .collect();
+    assert_eq!(names, ["d", "a", "b", "c"]);
+}
+
+#[test]
+fn the_folder_is_absolute_at_home_or_beside_the_file_that_names_it() {
+    let (sandbox, _server) = three();
+    let absolute = sandbox.path("elsewhere");
+    let at_home = sandbox.home().join("accounts");
+    for (key, folder) in [
+        (absolute.display().to_string(), &absolute),
+        ("~/accounts".to_owned(), &at_home),
+    ] {
+        fs::rename(sandbox.accounts_dir(), folder).expect("it can be moved");
+        sandbox.config(&format!("accounts-dir = '{key}'"));
+        sandbox
+            .mailpull(["account", "list"])
+            .run()
+            .succeeds()
+            .stdout_has("c: joe");
+        fs::rename(folder, sandbox.accounts_dir()).expect("it can be moved");
+    }
+}
+
+#[test]
+fn a_mistake_in_one_file_fails_one_account() {
+    for (text, said) in [
+        (
+            "user = 'u'\nkeep = maybe",
+            "FILE:2: string values must be quoted, expected literal string",
+        ),
+        (
+            "user = 'u'\nsevrer = 'h'",
+            "FILE:2: unknown key \"sevrer\"; did you mean \"server\"?",
+        ),
+        (
+            "\nport = 0",
+            "FILE:2: \"port\" must be a number from 1 to 65535, not 0",
+        ),
+        (
+            "user = 'u'",
+            "FILE:1: there is no \"server\"; add server = \"pop.example.com\"",
+        ),
+        (
+            "server = 'h'\nuser = 'u'\nmda = 'cat %x'",
+            "FILE:3: \"mda\" contains %x; only %F (sender), %T (user) and %% are known",
+        ),
+    ] {
+        let (sandbox, _server) = three();
+        sandbox.write(sandbox.accounts_dir().join("b.toml"), text);
+        only_b_fails(&sandbox, said);
+    }
+}
+
+#[test]
+fn an_account_of_both_places_is_fetched_from_neither() {
+    let (sandbox, server) = three();
+    sandbox.account("b", server.address(), "");
+    let at = sandbox.config_file();
+    let said = format!(
+        "{}:2: the account is in FILE, too; keep one of them",
+        at.display()
+    );
+    only_b_fails(&sandbox, &said);
+}
+
+#[test]
+fn a_file_that_others_could_have_written_or_can_read_fails_one_account() {
+    for (mode, said) in [
+        (
+            0o644,
+            "FILE holds a password and is open to others (mode 0644): chmod 600 FILE",
+        ),
+        (
+            0o620,
+            "FILE can be written by others (mode 0620): chmod go-w FILE",
+        ),
+    ] {
+        let (sandbox, _server) = three();
+        set_mode(&sandbox.accounts_dir().join("b.toml"), mode);
+        only_b_fails(&sandbox, said);
+    }
+    let (sandbox, server) = three();
+    let file = sandbox.account_file(
+        "b",
+        server.address(),
+        "password-command = 'echo open sesame'",
+    );
+    set_mode(&file, 0o644);
+    sandbox.fetch().succeeds().is_silent();
+    if is_root() {
+        chown(&file, Some(61_112), None).expect("root may");
+        fs::remove_dir_all(sandbox.maildir("b").path()).expect("it is there");
+        only_b_fails(&sandbox, "FILE belongs to user 61112, neither you nor root");
+    }
+}
+
+#[test]
+fn what_is_no_file_fails_one_account_and_never_hangs() {
+    let (sandbox, _server) = three();
+    let file = sandbox.accounts_dir().join("b.toml");
+    fs::remove_file(&file).expect("it was there");
+    mkfifoat(CWD, &file, Mode::RUSR).expect("it can be made");
+    only_b_fails(&sandbox, "cannot read FILE: it is no regular file");
+
+    let (sandbox, _server) = three();
+    let file = sandbox.accounts_dir().join("b.toml");
+    fs::remove_file(&file).expect("it was there");
+    symlink("nowhere", &file).expect("it can be made");
+    only_b_fails(
+        &sandbox,
+        "cannot read FILE: No such file or directory (os error 2)",
+    );
+}
+
+#[test]
+fn a_file_whose_name_is_no_accounts_fails_alone() {
+    let (sandbox, _server) = three();
+    fs::remove_file(sandbox.accounts_dir().join("b.toml")).expect("it was there");
+    let file = sandbox.write(sandbox.accounts_dir().join("not an account.toml"), "");
+    let outcome = sandbox.fetch();
+    outcome
+        .fails_with(78)
+        .complains_in_lines(1)
+        .stderr_has(&format!(
+            "mailpull: {}:1: \"not an account\" cannot be an account's name",
+            file.display()
+        ));
+    for name in ["a", "c"] {
+        sandbox.maildir(name).holds(&notes(["x", "y"]));
+    }
+}
+
+#[test]
+fn links_to_files_are_followed_as_kubernetes_makes_them() {
+    let (sandbox, _server) = three();
+    let folder = sandbox.accounts_dir();
+    fs::create_dir(folder.join("..2026")).expect("it can be made");
+    symlink("..2026", folder.join("..data")).expect("it can be made");
+    fs::rename(folder.join("b.toml"), folder.join("..2026/b.toml")).expect("it can be moved");
+    symlink("..data/b.toml", folder.join("b.toml")).expect("it can be made");
+    set_mode(&folder, 0o1777);
+
+    sandbox.fetch().succeeds().is_silent();
+
+    sandbox.maildir("b").holds(&notes(["x", "y"]));
+}
+
+#[test]
+fn a_folder_that_others_can_write_or_that_is_not_there_stops_everything() {
+    let (sandbox, server) = three();
+    set_mode(&sandbox.accounts_dir(), 0o777);
+    let outcome = sandbox.fetch();
+    outcome
+        .fails_with(78)
+        .complains_in_lines(1)
+        .stderr_has("accounts.d can be written by others (mode 0777)");
+    set_mode(&sandbox.accounts_dir(), 0o700);
+    for (key, said) in [
+        ("'nowhere'", "cannot read "),
+        ("3", ":1: \"accounts-dir\" must be a string, not a number"),
+        ("''", ":1: \"accounts-dir\" is empty"),
+    ] {
+        sandbox.config(&format!("accounts-dir = {key}"));
+        let outcome = sandbox.fetch();
+        outcome
+            .fails_with(78)
+            .complains_in_lines(1)
+            .stderr_has(said);
+    }
+    assert_eq!(server.log().sessions, 0);
+}

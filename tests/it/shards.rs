@@ -1,0 +1,194 @@
+//! Several machines that share the accounts: `--shard`.
+
+use std::collections::BTreeSet;
+
+use crate::support::mail::notes;
+use crate::support::model_server::ModelServer;
+use crate::support::sandbox::Sandbox;
+
+const ACCOUNTS: usize = 20;
+
+/// A sandbox with accounts that each have a server of their own and files of their own.
+fn many() -> (Sandbox, Vec<ModelServer>) {
+    let sandbox = Sandbox::new();
+    sandbox.config("accounts-dir = 'accounts.d'\n");
+    let servers: Vec<_> = (0..ACCOUNTS)
+        .map(|_| ModelServer::start(notes(["a", "b"])))
+        .collect();
+    for (name, server) in names().zip(&servers) {
+        sandbox.account_file(&name, server.address(), "");
+    }
+    (sandbox, servers)
+}
+
+fn names() -> impl Iterator<Item = String> {
+    (0..ACCOUNTS).map(|number| format!("user{number}@example.com"))
+}
+
+/// Fetches as one of several machines, each of which has a state of its own.
+fn fetch(sandbox: &Sandbox, shard: usize, count: usize) {
+    let args = ["fetch", "--shard"].map(str::to_owned).into_iter();
+    let args = args.chain([format!("{shard}/{count}"), "--state-dir".to_owned()]);
+    let run = sandbox.mailpull(args).arg(state(sandbox, shard)).run();
+    run.succeeds().is_silent();
+}
+
+fn state(sandbox: &Sandbox, shard: usize) -> std::path::PathBuf {
+    sandbox.path(format!("state-{shard}"))
+}
+
+#[test]
+fn all_shards_together_fetch_every_account_once() {
+    let (sandbox, servers) = many();
+
+    for shard in 0..3 {
+        fetch(&sandbox, shard, 3);
+    }
+
+    for (name, server) in names().zip(&servers) {
+        sandbox.maildir(&name).holds(&notes(["a", "b"]));
+        assert_eq!(server.log().sessions, 1, "{name}");
+    }
+}
+
+#[test]
+fn a_check_looks_only_at_the_accounts_of_its_shard() {
+    let (sandbox, servers) = many();
+    let mut seen = BTreeSet::new();
+    for shard in ["0/3", "1/3", "2/3"] {
+        let run = sandbox
+            .mailpull(["check", "--json", "--shard", shard])
+            .run();
+        for line in run.succeeds().json_lines() {
+            let name = line["account"].as_str().expect("it has one").to_owned();
+            assert!(seen.insert(name), "{line}");
+        }
+    }
+    assert_eq!(seen, names().collect());
+    assert!(servers.iter().all(|server| server.log().sessions == 1));
+}
+
+#[test]
+fn an_account_that_cannot_be_used_is_told_by_its_own_shard() {
+    let (sandbox, _servers) = many();
+    sandbox.write(sandbox.accounts_dir().join("broken.toml"), "prot = 1");
+    let complains = |shard: &&str| {
+        let run = sandbox.mailpull(["check", "--shard", shard]).run();
+        run.stderr_text().contains("broken")
+    };
+    assert_eq!(
+        ["0/3", "1/3", "2/3"]
+            .iter()
+            .filter(|shard| complains(shard))
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_shard_without_accounts_has_nothing_to_do() {
+    let sandbox = Sandbox::with_work("127.0.0.1:9", "");
+    sandbox
+        .mailpull(["fetch", "--shard", "1/2"])
+        .run()
+        .succeeds()
+        .is_silent();
+    sandbox
+        .mailpull(["check", "--shard", "1/2"])
+        .run()
+        .fails_with(1)
+        .is_silent();
+}
+
+#[test]
+fn what_is_no_shard_or_not_in_it_is_a_usage_error() {
+    let sandbox = Sandbox::with_work("127.0.0.1:9", "");
+    for (args, said) in [
+        (
+            &["--shard", "3/3"][..],
+            "invalid value '3/3' for '--shard <K/N>': of 3 shards the first is 0/3 and the last 2/3",
+        ),
+        (
+            &["fetch", "--shard", "1/2", "work"],
+            "the account work is in shard 0/2; name it there, or leave --shard away",
+        ),
+        (
+            &["fetch", "--shard", "1/2", "pops://me@h"],
+            "a URL is in no shard: leave --shard away",
+        ),
+    ] {
+        let outcome = sandbox.mailpull(args).run();
+        outcome
+            .fails_with(64)
+            .complains_in_lines(1)
+            .stderr_has(said);
+    }
+}
+
+/// Moves what another number of shards gives to others: from each state to each other one.
+fn reshard(sandbox: &Sandbox, from: usize, to: usize) -> BTreeSet<String> {
+    let mut moved = BTreeSet::new();
+    for old in 0..from {
+        for new in (0..to).filter(|&new| new != old) {
+            let shard = format!("{new}/{to}");
+            let args = ["seen", "export", "--move", "--shard", &shard, "--state-dir"];
+            let lines = sandbox.mailpull(args).arg(state(sandbox, old)).run();
+            let lines = lines.succeeds();
+            moved.extend(lines.json_lines().into_iter().filter_map(|line| {
+                let name = line.get("account")?.as_str()?.to_owned();
+                Some(name)
+            }));
+            let args = ["seen", "import", "--state-dir"];
+            let import = sandbox.mailpull(args).arg(state(sandbox, new));
+            import
+                .stdin(lines.stdout_text())
+                .run()
+                .succeeds()
+                .is_silent();
+        }
+    }
+    moved
+}
+
+#[test]
+fn with_another_number_of_shards_the_state_moves_and_nothing_is_fetched_again() {
+    let (sandbox, servers) = many();
+    for shard in 0..3 {
+        fetch(&sandbox, shard, 3);
+    }
+
+    let moved_to = reshard(&sandbox, 3, 4);
+
+    for shard in 0..4 {
+        fetch(&sandbox, shard, 4);
+    }
+    let moved_back = reshard(&sandbox, 4, 3);
+    for shard in 0..3 {
+        fetch(&sandbox, shard, 3);
+    }
+    assert_eq!(moved_to, moved_back);
+    assert!((2..9).contains(&moved_to.len()), "{moved_to:?}");
+    for (name, server) in names().zip(&servers) {
+        sandbox.maildir(&name).holds(&notes(["a", "b"]));
+        let log = server.log();
+        assert_eq!((log.sessions, log.count("RETR")), (3, 2), "{name}");
+    }
+}
+
+#[test]
+fn an_account_whose_state_was_left_behind_is_not_lost_sight_of() {
+    let (sandbox, servers) = many();
+    fetch(&sandbox, 0, 1);
+    let moved = reshard(&sandbox, 1, 2);
+    let name = moved.first().expect("some accounts move");
+
+    let args = ["fetch", name, "--state-dir"];
+    let outcome = sandbox.mailpull(args).arg(state(&sandbox, 0)).run();
+
+    outcome
+        .fails_with(78)
+        .complains_in_lines(1)
+        .stderr_has("moved away by seen export --move");
+    let sessions: usize = servers.iter().map(|server| server.log().sessions).sum();
+    assert_eq!(sessions, ACCOUNTS);
+}

@@ -1,0 +1,413 @@
+//! `seen export` and `seen import`: accounts that move from one state directory to another.
+
+use std::ffi::OsStr;
+
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use rustix::process::Signal;
+
+use crate::support::mail::{self, Message, note, notes};
+use crate::support::model_server::ModelServer;
+use crate::support::outcome::Outcome;
+use crate::support::process::Program;
+use crate::support::sandbox::Sandbox;
+use crate::support::strace::{Fault, Point, Threads, faulty};
+use crate::support::tools;
+
+/// Runs a command with a state directory of this name.
+fn at(sandbox: &Sandbox, state: &str, words: &[&str]) -> Outcome {
+    program(sandbox, state, words).run()
+}
+
+fn program(sandbox: &Sandbox, state: &str, words: &[&str]) -> Program {
+    let program = sandbox.mailpull(words).arg("--state-dir");
+    program.arg(sandbox.path(state))
+}
+
+/// Exports from one state directory with these words and returns the lines.
+#[track_caller]
+fn export(sandbox: &Sandbox, state: &str, words: &[&str]) -> String {
+    let words = [&["seen", "export"], words].concat();
+    at(sandbox, state, &words).succeeds().stdout_text()
+}
+
+/// Imports lines into a state directory.
+fn import(sandbox: &Sandbox, state: &str, lines: &str) -> Outcome {
+    program(sandbox, state, &["seen", "import"])
+        .stdin(lines)
+        .run()
+}
+
+/// Gives every kind of message a row: delivered, deleted, set aside, refused by its size, marked as
+/// seen, under a shared unique-id and under one that is no text.
+fn motley() -> (Sandbox, ModelServer) {
+    let server = ModelServer::start(notes(["gone"]));
+    let sandbox = Sandbox::with_work(server.address(), "max-size = 1000");
+    at(&sandbox, "one", &["fetch", "--delete"]).succeeds();
+    server.add(note("caught-up"));
+    at(&sandbox, "one", &["seen", "catch-up", "work"]).succeeds();
+    let latin = b"From: J\xfcrgen\r\nSubject: gr\xfc\xdfe\r\n\r\n";
+    for message in [
+        note("a"),
+        note("a"),
+        note("refused"),
+        Message::new(b"\xff\x1b{", "Subject: \u{1b}\r\n\r\n"),
+        Message::new("latin", latin.to_vec()),
+        mail::one_line(5000),
+    ] {
+        server.add(message);
+    }
+    server.change(|behaviour| behaviour.refused = vec![b"refused".to_vec()]);
+    at(&sandbox, "one", &["fetch"]).fails_with(75);
+    (sandbox, server)
+}
+
+#[test]
+fn an_account_moves_with_all_that_is_known_of_it() {
+    let (sandbox, _server) = motley();
+    let lines = export(&sandbox, "one", &[]);
+    for part in [
+        "\"state\":\"delivered\"",
+        "\"state\":\"gone\"",
+        "\"state\":\"failed\"",
+        "\"state\":\"seen\"",
+        "\"record\":\"notice\"",
+        "\"copy\":1",
+        "{\"hex\":",
+    ] {
+        assert!(lines.contains(part), "no {part} in\n{lines}");
+    }
+    assert!(!lines.contains("sesame"));
+
+    import(&sandbox, "two", &lines).succeeds().is_silent();
+
+    assert_eq!(export(&sandbox, "two", &[]), lines);
+    for words in [&["seen", "list", "work"][..], &["log"], &["check"]] {
+        let (one, two) = (at(&sandbox, "one", words), at(&sandbox, "two", words));
+        assert_eq!(one.stdout_text(), two.stdout_text());
+    }
+    at(&sandbox, "two", &["seen", "check"]).succeeds();
+}
+
+#[test]
+fn every_column_travels() {
+    let (sandbox, _server) = motley();
+    let one = Connection::open(sandbox.path("one/seen.db")).expect("it can be opened");
+    one.execute_batch(
+        "UPDATE account SET failures = 2, cut_off = 1, lost_step = 3, recognitions = 4;
+         UPDATE seen SET undeletable = 1, vanished = 4, gone = 5;
+         UPDATE delivery SET program = 'p', deleted = 6, repeated = 7, words = x'ff';",
+    )
+    .expect("there are such columns");
+    let lines = export(&sandbox, "one", &[]);
+    import(&sandbox, "two", &lines).succeeds();
+    let two = Connection::open(sandbox.path("two/seen.db")).expect("it can be opened");
+    for table in ["account", "seen", "delivery", "notice"] {
+        for column in columns(&one, table) {
+            let values = values(&one, table, &column);
+            let is_set = |value: &Value| !matches!(value, Value::Null | Value::Integer(0));
+            let says_something = values.iter().any(is_set) || column == "copy";
+            assert!(says_something, "this test does not try {table}.{column}");
+            let arrived = self::values(&two, table, &column);
+            assert_eq!(arrived, values, "{table}.{column}");
+        }
+    }
+}
+
+/// Lists the columns of a table that are to travel: not the numbers of rows, what is only true of
+/// one database, and what only a message on its way has.
+fn columns(database: &Connection, table: &str) -> Vec<String> {
+    let sql = format!("SELECT name FROM pragma_table_info('{table}')");
+    let mut names = database.prepare(&sql).expect("it is SQL");
+    let names = names
+        .query_map([], |row| row.get(0))
+        .expect("it can be read");
+    let stays = ["account", "generation", "handed_over", "id", "moved"];
+    names
+        .map(|name| name.expect("it is text"))
+        .filter(|name: &String| !stays.contains(&name.as_str()))
+        .collect()
+}
+
+fn values(database: &Connection, table: &str, column: &str) -> Vec<Value> {
+    let sql = format!("SELECT {column} FROM {table} ORDER BY {column}");
+    let mut values = database.prepare(&sql).expect("it is SQL");
+    let values = values.query_map([], |row| row.get(0));
+    let values = values.expect("it can be read");
+    values.map(|value| value.expect("it has one")).collect()
+}
+
+#[test]
+fn where_it_has_moved_nothing_is_fetched_again_and_what_is_due_is_deleted() {
+    let server = ModelServer::start(mail::ordinary(1, 20));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    at(&sandbox, "one", &["fetch"]).succeeds();
+
+    let lines = export(&sandbox, "one", &["--move"]);
+    import(&sandbox, "two", &lines).succeeds();
+
+    at(&sandbox, "two", &["fetch"]).succeeds().is_silent();
+    server.add(note("new"));
+    at(&sandbox, "two", &["fetch", "--delete"])
+        .succeeds()
+        .is_silent();
+    assert_eq!(server.log().count("RETR"), 21);
+    assert_eq!(server.count(), 0);
+    sandbox
+        .work()
+        .holds(&[mail::ordinary(1, 20), notes(["new"])].concat());
+}
+
+#[test]
+fn what_was_moved_away_is_not_fetched_until_it_comes_back() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    at(&sandbox, "one", &["fetch"]).succeeds();
+    let lines = export(&sandbox, "one", &["--move"]);
+    let sessions = server.log().sessions;
+
+    for words in [
+        &["fetch"][..],
+        &["fetch", "-n"],
+        &["check"],
+        &["seen", "list", "work"],
+    ] {
+        let outcome = at(&sandbox, "one", words);
+        outcome
+            .fails_with(78)
+            .complains_in_lines(1)
+            .stderr_has("moved away by seen export --move");
+    }
+    assert_eq!(server.log().sessions, sessions);
+    assert_eq!(export(&sandbox, "one", &[]), "");
+    assert_eq!(export(&sandbox, "one", &["work"]), lines);
+
+    import(&sandbox, "two", &lines).succeeds();
+    server.add(note("c"));
+    at(&sandbox, "two", &["fetch"]).succeeds();
+    let lines = export(&sandbox, "two", &["--move"]);
+    import(&sandbox, "one", &lines).succeeds();
+    server.add(note("d"));
+    at(&sandbox, "one", &["fetch"]).succeeds().is_silent();
+    sandbox.work().holds(&notes(["a", "b", "c", "d"]));
+    assert_eq!(server.log().count("RETR"), 4);
+}
+
+#[test]
+fn an_account_that_moved_away_may_be_begun_anew() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    at(&sandbox, "one", &["fetch"]).succeeds();
+    export(&sandbox, "one", &["--move"]);
+
+    at(&sandbox, "one", &["account", "remove", "work"]).succeeds();
+
+    at(&sandbox, "one", &["fetch"])
+        .succeeds()
+        .stderr_has("recognised by their files");
+    sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn without_move_an_export_changes_nothing() {
+    let (sandbox, server) = motley();
+    let lines = export(&sandbox, "one", &[]);
+    at(&sandbox, "one", &["fetch", "--max-size=1GB"]);
+    assert!(server.log().retrieved.contains(&b"line-5000".to_vec()));
+    assert_ne!(export(&sandbox, "one", &[]), lines);
+}
+
+#[test]
+fn an_account_that_is_known_here_is_not_overwritten_and_keeps_no_other_from_coming() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.account("home", server.address(), "");
+    at(&sandbox, "one", &["fetch"]).succeeds();
+    let lines = export(&sandbox, "one", &[]);
+    at(&sandbox, "two", &["fetch", "work"]).succeeds();
+    let before = export(&sandbox, "two", &["work"]);
+
+    let outcome = import(&sandbox, "two", &lines);
+
+    outcome
+        .fails_with(78)
+        .complains_in_lines(1)
+        .stderr_has("mailpull: work: it is known here already");
+    assert_eq!(export(&sandbox, "two", &["work"]), before);
+    assert_eq!(
+        export(&sandbox, "two", &["home"]),
+        export(&sandbox, "one", &["home"])
+    );
+}
+
+#[test]
+fn an_account_of_which_nothing_was_fetched_yet_gives_way() {
+    let (sandbox, _server) = motley();
+    let lines = export(&sandbox, "one", &[]);
+    let state = format!("--state-dir={}", sandbox.path("two").display());
+    sandbox
+        .mailpull(["seen", "rematch", "work", &state])
+        .run()
+        .succeeds();
+
+    import(&sandbox, "two", &lines).succeeds().is_silent();
+
+    assert_eq!(export(&sandbox, "two", &[]), lines);
+}
+
+#[test]
+fn messages_on_their_way_do_not_travel_and_keep_their_account_back() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    let rename = Point {
+        call: "renameat2".to_owned(),
+        line: String::new(),
+        nth: 1,
+        threads: Threads::Any,
+    };
+    let killed = faulty(&sandbox, ["fetch"], &rename, Fault::Kill).run();
+    killed.is_killed_by(Signal::KILL);
+    sandbox.account("home", server.address(), "");
+    sandbox.mailpull(["fetch", "home"]).run().succeeds();
+
+    let outcome = sandbox.mailpull(["seen", "export", "--move"]).run();
+
+    outcome
+        .fails_with(78)
+        .complains_in_lines(1)
+        .stderr_has("mailpull: work: messages that are still on their way: 1");
+    assert_eq!(
+        outcome
+            .stdout_text()
+            .matches("\"record\":\"account\"")
+            .count(),
+        1
+    );
+    sandbox.mailpull(["fetch", "work"]).run().succeeds();
+    let outcome = sandbox.mailpull(["seen", "export", "--move"]).run();
+    import(&sandbox, "two", &outcome.succeeds().stdout_text()).succeeds();
+    at(&sandbox, "two", &["fetch", "work"])
+        .succeeds()
+        .is_silent();
+    sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn what_cannot_be_written_is_not_moved() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    let mut full = sandbox.command("sh");
+    full.args(["-c", "exec \"$0\" seen export --move > /dev/full"])
+        .arg(sandbox.program());
+
+    let outcome = Program::new(full).run();
+
+    outcome
+        .fails_with(74)
+        .complains_in_lines(1)
+        .stderr_has("it was not moved");
+    sandbox.fetch().succeeds();
+}
+
+#[test]
+fn what_is_cut_off_anywhere_is_not_imported() {
+    let (sandbox, _server) = motley();
+    let lines = export(&sandbox, "one", &[]);
+    let ends: Vec<_> = lines.match_indices('\n').map(|(at, _)| at).collect();
+    for end in ends.iter().flat_map(|&end| [end - 1, end, end + 1]) {
+        if end + 1 >= lines.len() {
+            break;
+        }
+        let outcome = import(&sandbox, "two", &lines[..end]);
+        outcome
+            .fails_with(78)
+            .complains_in_lines(1)
+            .stderr_has("mailpull: standard input:");
+        assert_eq!(export(&sandbox, "two", &[]), "");
+    }
+    let without_a_message: Vec<_> = lines
+        .lines()
+        .enumerate()
+        .filter(|(n, _)| *n != 2)
+        .map(|(_, line)| line)
+        .collect();
+    let outcome = import(&sandbox, "two", &(without_a_message.join("\n") + "\n"));
+    outcome
+        .fails_with(78)
+        .stderr_has("the account work is not complete");
+}
+
+#[test]
+fn what_is_no_export_is_refused_with_its_line() {
+    let sandbox = Sandbox::new();
+    let end = "{\"record\":\"end\",\"messages\":0,\"notices\":0}\n";
+    for (text, said) in [
+        ("\n", "standard input:1: it is no line of seen export"),
+        ("hello\n", "standard input:1: it is no line of seen export"),
+        (end, "standard input:1: an account should begin here"),
+        ("{}", "standard input:1: the line is cut off"),
+        (
+            &"x".repeat(2_000_000),
+            "standard input:1: the line is cut off",
+        ),
+        (
+            "\u{1b}[2J\n",
+            "standard input:1: it is no line of seen export",
+        ),
+    ] {
+        let outcome = import(&sandbox, "two", text);
+        outcome
+            .fails_with(78)
+            .complains_in_lines(1)
+            .never_says("\u{1b}")
+            .stderr_has(said);
+    }
+    import(&sandbox, "two", "").succeeds();
+    let outcome = at(&sandbox, "two", &["seen", "import", "nowhere"]);
+    outcome.fails_with(74).stderr_has("cannot read nowhere");
+    let outcome = at(&sandbox, "two", &["seen", "export", "nobody"]);
+    outcome
+        .fails_with(64)
+        .stderr_has("nothing was ever fetched for an account \"nobody\"");
+}
+
+#[test]
+fn an_import_that_is_killed_leaves_all_of_an_account_or_nothing() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let (sandbox, _server) = motley();
+    let lines = export(&sandbox, "one", &[]);
+    let file = sandbox.write("lines", &lines);
+    let mut killed = 0;
+    for nth in 1.. {
+        let state = sandbox.path(format!("killed-{nth}"));
+        let words = ["seen", "import", "--state-dir"].map(OsStr::new);
+        let words = words
+            .into_iter()
+            .chain([state.as_os_str(), file.as_os_str()]);
+        let point = Point {
+            call: "pwrite64".to_owned(),
+            line: String::new(),
+            nth,
+            threads: Threads::Any,
+        };
+        let outcome = faulty(&sandbox, words, &point, Fault::Kill).run();
+        let state = format!("killed-{nth}");
+        let left = export(&sandbox, &state, &[]);
+        assert!(left == lines || left.is_empty(), "{nth}: {left}");
+        if outcome.status.success() {
+            break;
+        }
+        killed += 1;
+        if left.is_empty() {
+            import(&sandbox, &state, &lines).succeeds();
+            assert_eq!(export(&sandbox, &state, &[]), lines);
+        }
+    }
+    assert!(killed > 10, "{killed}");
+}
