@@ -16,16 +16,18 @@ mod certificate;
 mod error;
 mod identity;
 mod pin;
+mod records;
 
 pub use certificate::{Certificate, Time};
 use error::reason;
 pub use error::{Alert, Error, Fault, Untrusted};
 pub use identity::Files;
 pub use pin::{NoPin, Pin};
+use records::Records;
 
 /// An encrypted connection to a server that proved its name.
 #[derive(Debug)]
-pub struct TlsStream(native_tls::TlsStream<Socket>);
+pub struct TlsStream(native_tls::TlsStream<Records>);
 
 impl Read for TlsStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -178,10 +180,10 @@ impl Connector {
         library: &TlsConnector,
         mut socket: Socket,
         timeout: Duration,
-    ) -> Result<TlsStream, HandshakeError<Socket>> {
+    ) -> Result<TlsStream, HandshakeError<Records>> {
         socket.begin_handshake(Instant::now() + timeout);
-        let mut stream = library.connect(&self.name, socket)?;
-        stream.get_mut().end_handshake();
+        let mut stream = library.connect(&self.name, Records::new(socket))?;
+        stream.get_mut().socket().end_handshake();
         Ok(TlsStream(stream))
     }
 
@@ -194,7 +196,7 @@ impl Connector {
         .into()
     }
 
-    fn refused(&self, error: HandshakeError<Socket>) -> Error {
+    fn refused(&self, error: HandshakeError<Records>) -> Error {
         let name = self.name.clone();
         let error = match error {
             HandshakeError::WouldBlock(_) => {
