@@ -91,6 +91,9 @@ impl Poll<'_> {
         mut connect: impl FnMut(&Opening) -> Result<Transaction<S>, Failure>,
     ) -> Result<(), Error> {
         self.recover(summary)?;
+        if self.orders.may_delete_many {
+            self.ledger.retry_deletions().map_err(recording)?;
+        }
         let last = self.ledger.last_run().map_err(reading)?;
         for _ in 0..limits::SESSIONS {
             if self.hold_session(&mut connect, &last, summary)? == Prospect::Done {

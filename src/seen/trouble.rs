@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::{Error, Ledger};
 use crate::known::{PATIENCE, SET_ASIDE_FOR, next_try};
@@ -134,17 +134,51 @@ impl Ledger {
         })
     }
 
-    /// Notes that the server lists a message for ever, whatever it answers to DELE.
+    /// Takes a message for delivered again that was deleted and is back, unchanged: the server may
+    /// have been restored from its backup. When it was delivered; `None`: it comes back for the
+    /// second time, and is not to be deleted any more.
     ///
     /// # Errors
     /// Nothing was written.
-    pub fn mark_undeletable(&mut self, identity: &Identity) -> Result<(), Error> {
+    pub fn take_back(&mut self, identity: &Identity) -> Result<Option<Moment>, Error> {
         let key = self.owner.key.0;
         self.write(|transaction| {
+            let whose = params![key, identity.unique_id.as_octets(), identity.copy];
+            let delivered: Option<Option<i64>> = transaction
+                .query_row(
+                    "UPDATE seen SET state = 2, came_back = 1
+                     WHERE account = ?1 AND unique_id = ?2 AND copy = ?3 AND came_back = 0
+                     RETURNING delivered",
+                    whose,
+                    |row| row.get(0),
+                )
+                .optional()?;
             transaction.execute(
-                "UPDATE seen SET undeletable = 1
-                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
-                params![key, identity.unique_id.as_octets(), identity.copy],
+                if delivered.is_some() {
+                    "UPDATE delivery SET deleted = NULL
+                     WHERE account = ?1 AND unique_id = ?2 AND copy = ?3"
+                } else {
+                    "UPDATE seen SET undeletable = 1
+                     WHERE account = ?1 AND unique_id = ?2 AND copy = ?3"
+                },
+                whose,
+            )?;
+            Ok(delivered.map(|delivered| Moment(delivered.unwrap_or(i64::MAX))))
+        })
+    }
+
+    /// Has messages deleted once more that came back each time, unless that was less than a day
+    /// ago: a server that never lets go of them would have to send them again at every run.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn retry_deletions(&mut self) -> Result<(), Error> {
+        let (key, before) = (self.owner.key.0, Moment::now().before(SET_ASIDE_FOR));
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE seen SET undeletable = 0, came_back = 0
+                 WHERE account = ?1 AND state = 3 AND undeletable = 1 AND gone <= ?2",
+                params![key, before.0],
             )?;
             Ok(())
         })
