@@ -324,6 +324,29 @@ fn a_run_that_follows_another_does_not_read_the_maildir() {
 }
 
 #[test]
+fn what_was_delivered_under_former_names_is_recognised() {
+    let server = ModelServer::start(ordinary(1, 5));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    let maildir = sandbox.work().path().display().to_string();
+    for (former, name) in [("work", "job"), ("job", "toil")] {
+        let rename = ["account", "rename", former, name];
+        sandbox.mailpull(rename).run().succeeds();
+    }
+    let keys = format!("maildir = {maildir:?}");
+    sandbox.config("").account("toil", server.address(), &keys);
+    lose(&sandbox);
+
+    let outcome = sandbox.fetch();
+
+    outcome.succeeds().stderr_is(&format!(
+        "mailpull: toil: the database is new or an older one; messages recognised by their files \
+         in {maildir} and not delivered again: 5\n"
+    ));
+    sandbox.work().holds(&ordinary(1, 5));
+}
+
+#[test]
 fn what_waits_for_a_program_outlives_the_database_that_knew_it() {
     for loss in [lose, restore] {
         let server = ModelServer::start(Vec::new());
