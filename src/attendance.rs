@@ -97,6 +97,7 @@ mod tests {
             copy: 0,
             state,
             size: None,
+            next_try: Moment(0),
             is_absent: false,
             is_undeletable: false,
         }
@@ -120,6 +121,7 @@ mod tests {
     #[test]
     fn who_has_left_and_who_is_back_is_told_once() {
         let absent = |state| Known {
+            next_try: Moment(0),
             is_absent: true,
             ..row(state)
         };

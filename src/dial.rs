@@ -199,43 +199,75 @@ impl Call<'_> {
         })
     }
 
-    /// Connects, up to the greeting.
+    /// Connects, up to the greeting. What TLS needs of this machine is looked for before.
     fn open(&self, opening: &Opening) -> Result<Authorization<Stream>, Error> {
-        let socket = net::connect(&self.options.net, self.interrupt)?;
-        let stream = match self.options.security {
-            Security::None => Stream::Plain(socket),
-            Security::Tls => self.encrypt(socket)?,
-            Security::StartTls => return self.start_tls(socket, opening),
-        };
-        Authorization::open(stream, opening, (self.trace)()).map_err(|source| self.failed(source))
-    }
-
-    fn encrypt(&self, socket: net::Socket) -> Result<Stream, Error> {
         let options = self.options;
-        let name = options.net.endpoint.host();
-        let stream = tls::connect(socket, name, &options.tls, options.net.connect_timeout)
+        if options.security == Security::None {
+            let stream = Stream::Plain(net::connect(&options.net, self.interrupt)?);
+            return Authorization::open(stream, opening, (self.trace)())
+                .map_err(|source| self.failed(source));
+        }
+        let connector = tls::Connector::new(&options.tls, options.net.endpoint.host())
             .map_err(net::Error::from)?;
-        Ok(Stream::Tls(Box::new(stream)))
+        let (socket, trace) = self.reach(opening, (self.trace)())?;
+        let stream = connector
+            .connect(socket, options.net.connect_timeout)
+            .map_err(|error| self.looked_into(error, &connector, opening))?;
+        let stream = Stream::Tls(Box::new(stream));
+        if options.security == Security::StartTls {
+            return Ok(Authorization::resume(stream, opening, trace));
+        }
+        Authorization::open(stream, opening, trace).map_err(|source| self.failed(source))
     }
 
-    /// STLS, whether or not it is announced, and without a way back: whoever can hide the
-    /// announcement can read what would follow (security.md 2.3).
-    fn start_tls(
+    /// Connects, up to where TLS begins: STLS, whether or not it is announced, and without a way
+    /// back: whoever can hide the announcement can read what would follow (security.md 2.3).
+    fn reach(
         &self,
-        socket: net::Socket,
         opening: &Opening,
-    ) -> Result<Authorization<Stream>, Error> {
-        let session = Authorization::open(socket, opening, (self.trace)())
-            .map_err(|source| self.failed(source))?;
-        let (socket, trace) = session.stls().map_err(|source| Error::StartTls {
+        trace: Option<Trace>,
+    ) -> Result<(net::Socket, Option<Trace>), Error> {
+        let socket = net::connect(&self.options.net, self.interrupt)?;
+        if self.options.security != Security::StartTls {
+            return Ok((socket, trace));
+        }
+        let session =
+            Authorization::open(socket, opening, trace).map_err(|source| self.failed(source))?;
+        session.stls().map_err(|source| Error::StartTls {
             endpoint: self.options.net.endpoint.clone(),
             source,
-        })?;
-        let stream = self.encrypt(socket)?;
-        Ok(Authorization::resume(stream, opening, trace))
+        })
+    }
+
+    /// Completes the error about a certificate that the library refused without showing it, by a
+    /// connection on which nothing is sent. What it fails by is not told: it is the first that counts.
+    fn looked_into(
+        &self,
+        error: tls::Error,
+        connector: &tls::Connector,
+        opening: &Opening,
+    ) -> Error {
+        match error {
+            tls::Error::Untrusted(mut untrusted) if untrusted.certificate.is_none() => {
+                untrusted.certificate = self.reach(opening, None).ok().and_then(|(socket, _)| {
+                    connector.look(socket, self.options.net.connect_timeout)
+                });
+                net::Error::Tls(untrusted.into()).into()
+            }
+            error => net::Error::from(error).into(),
+        }
     }
 
     fn failed(&self, source: pop3::Error) -> Error {
+        if let pop3::Error::Io { source, .. } = &source
+            && let Some(alert) = tls::Alert::of(source)
+        {
+            return net::Error::Tls(tls::Error::Refused {
+                name: self.options.net.endpoint.host().to_owned(),
+                why: alert.to_string(),
+            })
+            .into();
+        }
         Error::Session {
             endpoint: self.options.net.endpoint.clone(),
             source,

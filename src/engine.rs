@@ -21,7 +21,7 @@ use crate::maildrop::{Identity, Listing, Message};
 use crate::moment::Moment;
 use crate::plan::Plan;
 use crate::policy::{Keep, Policy};
-use crate::pop3::{Opening, Transaction};
+use crate::pop3::{self, Haste, Opening, Transaction};
 use crate::receive::{self, Missing, Receiver};
 use crate::report::{Desk, Event, Octets, Summary};
 use crate::seen::{LastRun, Ledger, RunEnd};
@@ -65,6 +65,24 @@ pub struct Poll<'a> {
     pub interrupt: &'a Interrupt,
 }
 
+/// What a session begins with.
+struct Terms<'a> {
+    last: &'a LastRun,
+    haste: Haste,
+}
+
+impl Terms<'_> {
+    /// Whether a session may have failed because commands were sent ahead. A line that is slow at
+    /// times is none such server.
+    fn may_be_haste(&self, error: &Error) -> bool {
+        let is_lasting = self.last.failures + 1 >= SILENCES;
+        self.haste.was_made() && (error.is_out_of_step() || is_lasting && error.is_timeout())
+    }
+}
+
+/// So many runs in a row that end in silence may be more than a slow line.
+const SILENCES: u64 = 3;
+
 impl Poll<'_> {
     /// Fetches what is new and deletes what is due. The account's lock is held by the caller;
     /// `connect` is called once nothing of earlier runs is left to do.
@@ -96,8 +114,15 @@ impl Poll<'_> {
         }
         let last = self.ledger.last_run().map_err(reading)?;
         for _ in 0..limits::SESSIONS {
-            if self.hold_session(&mut connect, &last, summary)? == Prospect::Done {
-                break;
+            let terms = Terms {
+                last: &last,
+                haste: Haste::default(),
+            };
+            match self.hold_session(&mut connect, &terms, summary) {
+                Ok(Prospect::Done) => break,
+                Ok(Prospect::More) => {}
+                Err(error) if terms.may_be_haste(&error) => return Err(self.go_slow(error)?),
+                Err(error) => return Err(error),
             }
         }
         Ok(())
@@ -106,30 +131,23 @@ impl Poll<'_> {
     fn hold_session<S: Read + Write>(
         &mut self,
         connect: &mut impl FnMut(&Opening) -> Result<Transaction<S>, Failure>,
-        last: &LastRun,
+        terms: &Terms<'_>,
         summary: &mut Summary,
     ) -> Result<Prospect, Error> {
-        let mut view = self.open_session(connect, last, summary)?;
-        if last.was_cut_off && view.plan.asks_for_both() {
+        let mut view = self.open_session(connect, terms, summary)?;
+        if terms.last.was_cut_off && view.plan.asks_for_both() {
             let plan = view.plan.deletions_only();
             let due = self.due(&view.listing, &plan, Settled::default())?;
             self.delete_and_quit(view.session, &due, summary)?;
-            view = self.open_session(connect, last, summary)?;
+            view = self.open_session(connect, terms, summary)?;
         }
         self.tell_plan(&view.listing, &view.plan, summary)?;
         let (begun, settled) = (Moment::now(), summary.settled());
-        let is_ahead = view.session.is_pipelining() && view.plan.commands() > 1;
-        match self.fetch_and_delete(view.session, &view.listing, &view.plan, summary) {
-            Err(error) if error.is_out_of_step() => {
-                self.suspect_session(begun, summary)?;
-                return Err(if is_ahead {
-                    self.go_slow(error)?
-                } else {
-                    error
-                });
-            }
-            ended => ended?,
+        let ended = self.fetch_and_delete(view.session, &view.listing, &view.plan, summary);
+        if ended.as_ref().is_err_and(Error::is_out_of_step) {
+            self.suspect_session(begun, summary)?;
         }
+        ended?;
         let may_go_on = summary.settled() > settled
             && !self.orders.policy.is_bounded()
             && summary.postponed == 0
@@ -171,7 +189,8 @@ impl Poll<'_> {
         let keep = self.orders.configured_keep.to_string();
         let end = RunEnd {
             exit: ended.as_ref().map_or_else(Error::exit, |()| summary.exit),
-            keep: (ended.is_ok() && !summary.holds_deletions).then_some(keep),
+            keep: (ended.is_ok() && !summary.holds_deletions).then(|| keep.clone()),
+            configured_keep: Some(keep),
             was_cut_off: match ended {
                 Ok(()) => Some(false),
                 Err(Error::Connect(_)) => None,
@@ -366,7 +385,8 @@ impl Poll<'_> {
     /// Counts against a message that the session broke while it was awaited: if the same message
     /// breaks every session, it must not keep the others away for ever.
     fn blame(&mut self, error: receive::Error, summary: &mut Summary) -> Result<Error, Error> {
-        let is_of_others = error.is_out_of_step() && summary.delivered > 0;
+        let is_out_of_step = error.cause().is_some_and(pop3::Error::is_out_of_step);
+        let is_of_others = is_out_of_step && summary.delivered > 0;
         if let receive::Error::Pop3 {
             awaited: Some(message),
             ..

@@ -52,6 +52,8 @@ pub struct Known {
     pub state: State,
     /// Its size in octets, as the scan listing said when it was new.
     pub size: Option<u64>,
+    /// Not to be tried again before that time, whatever for.
+    pub next_try: Moment,
     /// Whether the last listing was without it.
     pub is_absent: bool,
     /// Whether deleting it is out of the question: the server lists it for ever, whatever it
@@ -93,6 +95,7 @@ pub struct Delivery {
 pub struct KnownMessages {
     octets: Vec<u8>,
     rows: Vec<(Span, Known)>,
+    are_doubtful: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -134,6 +137,17 @@ impl KnownMessages {
         behind[..count].iter().map(|(_, known)| known)
     }
 
+    /// Takes nothing for granted: unique-ids may mean other messages now.
+    pub fn doubt_all(&mut self) {
+        self.are_doubtful = true;
+    }
+
+    /// Whether a unique-id alone says nothing of a message, whatever its size: it was away, or all
+    /// of them are in doubt.
+    pub fn is_doubtful(&self, known: &Known) -> bool {
+        self.are_doubtful || known.is_absent
+    }
+
     /// All known messages with their unique-ids, in the order of these.
     pub fn rows(&self) -> impl Iterator<Item = (&[u8], &Known)> {
         self.rows
@@ -162,6 +176,7 @@ mod tests {
             copy,
             state: State::Seen,
             size: None,
+            next_try: Moment(0),
             is_absent: false,
             is_undeletable: false,
         };

@@ -11,8 +11,8 @@
 //! Below it are services that do not know each other: [`pop3`], [`net`], [`delivery`], [`seen`] (the
 //! database), [`plan`], [`attendance`] and [`report`]. They share [`custody`] (the proofs of taking charge),
 //! [`headers`], [`known`] and [`policy`], and all use the leaves: [`digest`], [`exit`],
-//! [`interrupt`], [`limits`], [`maildrop`], [`moment`], [`secret`] and [`text`]. Every module uses
-//! only what is below it; `tests/it/layers.rs` is the law.
+//! [`interrupt`], [`limits`], [`maildrop`], [`moment`], [`private`], [`secret`] and [`text`]. Every
+//! module uses only what is below it; `tests/it/layers.rs` is the law.
 //!
 //! # The promises
 //!
@@ -51,6 +51,7 @@ pub mod net;
 pub mod plan;
 pub mod policy;
 pub mod pop3;
+pub mod private;
 pub mod receive;
 pub mod rematch;
 pub mod report;

@@ -36,6 +36,10 @@ impl fmt::Display for MessageNumber {
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct UniqueId(Box<[u8]>);
 
+/// How names begin that are made up where a server has none.
+const MADE_UP: &str = "message ";
+const OF_CONTENT: &str = "sha256:";
+
 impl UniqueId {
     /// Takes 1 to [`limits::UNIQUE_ID`] octets, any but CR, LF and NUL.
     pub fn new(octets: &[u8]) -> Option<Self> {
@@ -48,6 +52,16 @@ impl UniqueId {
             && !octets
                 .iter()
                 .any(|octet| matches!(octet, b'\r' | b'\n' | 0))
+    }
+
+    /// The name of a message whose server has none for it: its content, as hexadecimal digits.
+    pub fn of_content(digest: &str) -> Self {
+        Self(format!("{OF_CONTENT}{digest}").into_bytes().into())
+    }
+
+    /// Whether these octets are a name that was made up here.
+    pub fn is_made_up(octets: &[u8]) -> bool {
+        octets.starts_with(MADE_UP.as_bytes()) || octets.starts_with(OF_CONTENT.as_bytes())
     }
 
     /// The octets as the server sent them.
@@ -183,7 +197,7 @@ impl Listing {
     ) -> Result<(), BadListing> {
         self.names_are_made_up = true;
         let size = size.map_or_else(String::new, |size| format!(" of {size} octets"));
-        self.push(number, format!("message {number}{size}").as_bytes())
+        self.push(number, format!("{MADE_UP}{number}{size}").as_bytes())
     }
 
     /// Whether the server has no unique-ids.

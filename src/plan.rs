@@ -38,6 +38,8 @@ pub struct Plan {
     pub postponed: usize,
     /// How many listed messages are left as they are.
     pub kept: usize,
+    /// Whether sizes that are not known would decide something.
+    pub lacks_sizes: bool,
 }
 
 /// Decides about every message of a listing.
@@ -58,22 +60,29 @@ pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Mome
             position,
             copy: row.copy,
         };
-        if row.state == State::Gone && !row.is_undeletable {
+        let may_compare = may_be_tried(row.next_try, now);
+        if row.state == State::Gone && !row.is_undeletable && may_compare {
             plan.compare.push(pick);
         } else if policy.is_too_large(row) {
             plan.too_large.push(pick);
         } else if matches!(row.state, State::Troubled(until) if may_be_tried(until, now)) {
             troubled.push(pick);
-        } else if !policy.is_due(row, now) {
-            plan.kept += 1;
-        } else if rows.len() == 1
-            && !listing.is_repeated(position)
-            && row.size.is_some()
-            && row.size == listing.size(position)
-        {
-            plan.delete.push(pick);
         } else {
-            plan.compare.push(pick);
+            let size = listing.size(position);
+            let is_as_large = row.size.is_some() && row.size == size;
+            let is_alone = rows.len() == 1 && !listing.is_repeated(position);
+            // What was away and is back may be another message under its unique-id.
+            let is_doubtful = known.is_doubtful(row);
+            let is_another = is_doubtful && row.state != State::Staged && !is_as_large;
+            plan.lacks_sizes |= is_another && size.is_none();
+            match policy.is_due(row, now) {
+                true if is_as_large && is_alone && !is_doubtful => plan.delete.push(pick),
+                true if may_compare => plan.compare.push(pick),
+                false if is_another && row.state != State::Gone && may_compare => {
+                    plan.compare.push(pick);
+                }
+                _ => plan.kept += 1,
+            }
         }
     }
     plan.choose(new, troubled, listing, policy);
@@ -245,6 +254,7 @@ mod tests {
             copy: 0,
             state: State::Delivered(Moment(NOW.0 - days_ago * DAY)),
             size,
+            next_try: Moment(0),
             is_absent: false,
             is_undeletable: false,
         }

@@ -51,9 +51,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the server lost its step, so that messages may have ended too early.
-    pub fn is_out_of_step(&self) -> bool {
-        matches!(self, Self::Pop3 { source, .. } if source.is_out_of_step())
+    /// Why the session failed, if it did.
+    pub fn cause(&self) -> Option<&pop3::Error> {
+        match self {
+            Self::Pop3 { source, .. } => Some(source),
+            _ => None,
+        }
     }
 
     /// The exit status that it leads to.

@@ -59,6 +59,7 @@ pub fn looks_renamed(listing: &Listing, known: &KnownMessages) -> bool {
     const KNOWN_AT_LEAST: usize = 20;
     let live = known
         .iter()
+        .filter(|known| !known.is_absent)
         .filter(|known| matches!(known.state, State::Delivered(_) | State::Seen))
         .count();
     let both = listing
@@ -148,6 +149,7 @@ mod tests {
     use super::*;
     use crate::known::Known;
     use crate::maildrop::MessageNumber;
+    use crate::moment::Moment;
 
     #[test]
     fn a_maildrop_looks_renamed_when_hardly_a_known_message_is_listed() {
@@ -166,6 +168,7 @@ mod tests {
                     copy: 0,
                     state: State::Seen,
                     size: None,
+                    next_try: Moment(0),
                     is_absent: false,
                     is_undeletable: false,
                 };

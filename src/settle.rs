@@ -8,7 +8,7 @@ use crate::batch::{Arrival, Batch, Inlet, Purpose};
 use crate::custody::{Durable, Outcome, Place, Receipt, Staged};
 use crate::delivery::{self, Target};
 use crate::exit::Exit;
-use crate::known::may_be_tried;
+use crate::known::{State, may_be_tried};
 use crate::maildrop::{Identity, MessageNumber, UniqueId};
 use crate::moment::Moment;
 use crate::report::{Desk, Event, Summary};
@@ -23,6 +23,11 @@ pub enum Error {
     /// The target failed as a whole.
     #[error(transparent)]
     Delivery(#[from] delivery::Error),
+    /// Messages disappeared before they were in their place.
+    #[error(
+        "{0} messages disappeared from tmp/ before they were delivered; the next run fetches them again"
+    )]
+    Vanished(usize),
     /// The target refuses one message after the other for now.
     #[error("nothing can be delivered for now; what arrived is kept for the next run")]
     Refusing,
@@ -37,6 +42,7 @@ impl Error {
         match self {
             Self::Delivery(error) => error.exit(),
             Self::Refusing => Exit::Temporary,
+            Self::Vanished(_) => Exit::LocalIo,
             Self::Seen(error) => error.exit(),
         }
     }
@@ -52,6 +58,8 @@ pub struct Settler<'a> {
     /// Who of the known messages was found again, so that no other is taken for it.
     claimed: HashSet<Identity>,
     transient_in_a_row: usize,
+    /// How many disappeared on their way.
+    lost: usize,
     settled: Settled,
 }
 
@@ -78,6 +86,7 @@ impl<'a> Settler<'a> {
             outcomes: Vec::new(),
             claimed: HashSet::new(),
             transient_in_a_row: 0,
+            lost: 0,
             settled: Settled::default(),
         }
     }
@@ -213,7 +222,12 @@ impl<'a> Settler<'a> {
         let receipts = self.compare(batch)?;
         let durable = self.target.intake().flush(receipts)?;
         let staged = self.stage(durable)?;
-        self.deliver(staged)
+        self.deliver(staged)?;
+        // The server must not hear QUIT for what is not stored.
+        match self.lost {
+            0 => Ok(()),
+            lost => Err(Error::Vanished(lost)),
+        }
     }
 
     /// Takes out what was delivered before, and needs only to be recognised. What is not the message
@@ -233,9 +247,8 @@ impl<'a> Settler<'a> {
                     .map_or(Ok(None), |receipt| self.recognise(number, receipt))?,
                 Purpose::Delivery => Some(receipt),
                 Purpose::Naming => {
-                    let named = receipt.parcel().digest.hex(32);
-                    let named = UniqueId::new(format!("sha256:{named}").as_bytes());
-                    let receipt = receipt.named(named.expect("hexadecimal digits are one"));
+                    let content = receipt.parcel().digest.hex(32);
+                    let receipt = receipt.named(UniqueId::of_content(&content));
                     let unknown = self.recall(number, receipt, &receipts)?;
                     if let Some(receipt) = &unknown {
                         let identity = receipt.parcel().identity.clone();
@@ -260,7 +273,11 @@ impl<'a> Settler<'a> {
         beside: &[Receipt],
     ) -> Result<Option<Receipt>, Error> {
         let known = self.ledger.find_matches(receipt.parcel())?;
-        let is_free = |found: &Match| !self.claimed.contains(&found.identity);
+        // Where names are made up, one that is gone is no other message's.
+        let is_made_up = UniqueId::is_made_up(receipt.parcel().identity.unique_id.as_octets());
+        let is_free = |found: &Match| {
+            !(self.claimed.contains(&found.identity) || is_made_up && found.state == State::Gone)
+        };
         if let Some(found) = known.into_iter().find(is_free) {
             self.claimed.insert(found.identity.clone());
             self.settled.proven.push((number, found));
@@ -356,6 +373,8 @@ impl<'a> Settler<'a> {
                 }
             }
         }
+        let is_lost = |outcome: &&Outcome| matches!(outcome, Outcome::Lost(_));
+        self.lost += outcomes.iter().filter(is_lost).count();
         self.note_kept(&outcomes);
         self.outcomes.extend(outcomes);
     }

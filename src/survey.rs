@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 
 use crate::exit::Exit;
 use crate::known::KnownMessages;
-use crate::maildrop::Listing;
+use crate::maildrop::{Listing, UniqueId};
 use crate::moment::Moment;
 use crate::plan::{self, Plan};
 use crate::policy::{Keep, Policy};
@@ -22,6 +22,11 @@ impl Error {
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         self.0.exit()
+    }
+
+    /// Why the session failed.
+    pub fn cause(&self) -> &pop3::Error {
+        &self.0
     }
 
     /// Whether a signal caused it.
@@ -44,15 +49,30 @@ pub fn survey<S: Read + Write>(
     let sizes = sizes(known, policy);
     let mut listing = match session.list(sizes) {
         // What is fetched is deleted in this session: nothing has to be told from what stays.
-        Err(pop3::Error::NoUniqueIds) if policy.keep == Keep::Never => session.list_unnamed()?,
+        Err(pop3::Error::NoUniqueIds)
+            if policy.keep == Keep::Never && !session.announces_uidl() && !has_names(known) =>
+        {
+            session.list_unnamed()?
+        }
         listing => listing?,
     };
-    let plan = plan::plan(&listing, known, policy, Moment::now());
-    let lacks_sizes = sizes == Sizes::Needless && !listing.names_are_made_up();
-    if lacks_sizes && !plan.fetch.is_empty() {
+    let now = Moment::now();
+    let mut plan = plan::plan(&listing, known, policy, now);
+    let has_no_sizes = sizes == Sizes::Needless && !listing.names_are_made_up();
+    if has_no_sizes && (plan.lacks_sizes || !plan.fetch.is_empty()) {
         session.add_sizes(&mut listing)?;
+        if plan.lacks_sizes {
+            plan = plan::plan(&listing, known, policy, now);
+        }
     }
     Ok((listing, plan))
+}
+
+/// Whether the server has ever told unique-ids of its own: then it only refuses to tell them now.
+fn has_names(known: &KnownMessages) -> bool {
+    known
+        .rows()
+        .any(|(unique_id, _)| !UniqueId::is_made_up(unique_id))
 }
 
 /// Whether sizes decide something before anything is fetched.

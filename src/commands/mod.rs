@@ -8,11 +8,12 @@ use std::sync::Arc;
 use crate::cli::{Cli, Command, Global, Seen, When};
 use crate::config::{self, Account, password};
 use crate::delivery;
-use crate::dial;
+use crate::dial::{self, Security};
 use crate::engine;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::net::Stream;
+use crate::net::tls::Proof;
 use crate::pop3::{Direction, Opening, Trace, Transaction};
 use crate::report::plain::{Audience, Color, Verbosity};
 use crate::report::{Desk, Event, Json, Plain, Reporter, Terminal};
@@ -144,6 +145,15 @@ impl Setting<'_> {
         account: &'a Account,
         passwords: &'a Passwords,
     ) -> impl FnMut(&Opening) -> Result<Transaction<Stream>, Failure> + 'a {
+        if matches!(account.dial.tls.proof, Proof::Nothing)
+            && account.dial.security != Security::None
+        {
+            self.desk(&account.name).tell(Event::Warning(&format_args!(
+                "tls-verify = false: whoever answers in the place of {} gets the password and the \
+                 mail; without it the error says what to put into tls-pin",
+                account.dial.net.endpoint
+            )));
+        }
         let mut password = None;
         move |opening| {
             let password = match &password {

@@ -137,7 +137,7 @@ impl Draft<'_> {
         Ok(Account {
             name: self.name,
             enabled: settings.enabled.as_ref().is_none_or(|at| at.value),
-            dial: reach::options(&settings, &self.origin, self.home)?,
+            dial: reach::options(&settings, &self.origin, &self.secret_variables, self.home)?,
             password: source(&settings, &self.origin, self.home)?,
             destination: destination(&settings, &self.secret_variables, self.home)?,
             secret_variables: self.secret_variables,

@@ -4,8 +4,8 @@
 use std::io;
 
 use crate::config::origin::Origin;
-use crate::config::private::Exposed;
 use crate::exit::Exit;
+use crate::private::Exposed;
 
 /// Why there is no account to work with. Each is shown as one line.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! The table of keys: what an account may say, and how each value is read.
 //! Does not know where the values come from, nor whether they go together.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::config::error::Error;
@@ -9,8 +10,11 @@ use crate::config::origin::Origin;
 use crate::config::password::Source;
 use crate::config::readers::{self, Target};
 use crate::config::server::{self, Host, Server};
+use crate::config::trust;
 use crate::config::value::{self, Value, Wrong, quoted};
+use crate::config::way::{self, Way};
 use crate::dial::{Auth, Security};
+use crate::net::tls::{Pin, Version};
 use crate::policy::{Keep, Order};
 
 /// What one section, or the command line, says about an account. Keys that exclude each other
@@ -34,11 +38,19 @@ pub(super) struct Settings {
     pub(super) report_after: Slot<u64>,
     pub(super) security: Slot<Security>,
     pub(super) server: Slot<Host>,
+    pub(super) source_address: Slot<IpAddr>,
     pub(super) target: Slot<Target>,
     pub(super) timeout: Slot<Duration>,
     pub(super) timeout_connect: Slot<Duration>,
     pub(super) tls_ca_file: Slot<String>,
+    pub(super) tls_client_cert: Slot<String>,
+    pub(super) tls_client_key: Slot<String>,
+    pub(super) tls_min: Slot<Version>,
+    pub(super) tls_name: Slot<String>,
+    pub(super) tls_pin: Slot<Vec<Pin>>,
+    pub(super) tls_verify: Slot<bool>,
     pub(super) user: Slot<String>,
+    pub(super) way: Slot<Way>,
 }
 
 /// A setting that may be absent.
@@ -92,6 +104,10 @@ impl Settings {
     pub(super) fn over(self, below: Self) -> Self {
         let replaced = self.server.is_some();
         let port_below = below.port.filter(|at| !(replaced && at.key == "server"));
+        // A key belongs to the certificate beside it.
+        let client_key_below = below
+            .tls_client_key
+            .filter(|_| self.tls_client_cert.is_none());
         Self {
             allow_cleartext: self.allow_cleartext.or(below.allow_cleartext),
             auth: self.auth.or(below.auth),
@@ -110,11 +126,19 @@ impl Settings {
             report_after: self.report_after.or(below.report_after),
             security: self.security.or(below.security),
             server: self.server.or(below.server),
+            source_address: self.source_address.or(below.source_address),
             target: self.target.or(below.target),
             timeout: self.timeout.or(below.timeout),
             timeout_connect: self.timeout_connect.or(below.timeout_connect),
             tls_ca_file: self.tls_ca_file.or(below.tls_ca_file),
+            tls_client_key: self.tls_client_key.or(client_key_below),
+            tls_client_cert: self.tls_client_cert.or(below.tls_client_cert),
+            tls_min: self.tls_min.or(below.tls_min),
+            tls_name: self.tls_name.or(below.tls_name),
+            tls_pin: self.tls_pin.or(below.tls_pin),
+            tls_verify: self.tls_verify.or(below.tls_verify),
             user: self.user.or(below.user),
+            way: self.way.or(below.way),
         }
     }
 }
@@ -239,6 +263,15 @@ const KEYS: &[(&str, Set)] = &[
     ("security", |s, e| e.put(&mut s.security, readers::security)),
     ("allow-cleartext", |s, e| e.put(&mut s.allow_cleartext, value::boolean)),
     ("tls-ca-file", |s, e| e.put(&mut s.tls_ca_file, value::line)),
+    ("tls-name", |s, e| e.put(&mut s.tls_name, trust::name)),
+    ("tls-min", |s, e| e.put(&mut s.tls_min, trust::version)),
+    ("tls-pin", |s, e| e.put(&mut s.tls_pin, trust::pins)),
+    ("tls-verify", |s, e| e.put(&mut s.tls_verify, value::boolean)),
+    ("tls-client-cert", |s, e| e.put(&mut s.tls_client_cert, value::line)),
+    ("tls-client-key", |s, e| e.put(&mut s.tls_client_key, value::line)),
+    ("proxy", |s, e| e.put(&mut s.way, way::proxy)),
+    ("tunnel-command", |s, e| e.put(&mut s.way, way::tunnel)),
+    ("source-address", |s, e| e.put(&mut s.source_address, way::source)),
     ("timeout-connect", |s, e| e.put(&mut s.timeout_connect, readers::duration)),
     ("timeout", |s, e| e.put(&mut s.timeout, readers::duration)),
     ("max-per-host", |s, e| e.put(&mut s.max_per_host, value::count)),
@@ -271,18 +304,9 @@ const LATER_KEYS: &[&str] = &[
     "password-keyring",
     "post-command",
     "pre-command",
-    "proxy",
     "received-header",
     "rules",
     "smtp",
-    "source-address",
-    "tls-client-cert",
-    "tls-client-key",
-    "tls-min",
-    "tls-name",
-    "tls-pin",
-    "tls-verify",
-    "tunnel-command",
 ];
 
 /// The longest word that is compared with the known ones.

@@ -4,6 +4,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::private::{Private, shown};
+
 mod account;
 mod error;
 mod file;
@@ -12,27 +14,27 @@ mod origin;
 mod overrides;
 pub mod password;
 mod paths;
-mod private;
 mod reach;
 mod readers;
 mod server;
+mod trust;
 mod units;
 mod url;
 mod value;
+mod way;
 
 pub use account::Account;
 pub use error::Error;
 pub use file::is_account_name;
 pub use origin::Origin;
 pub use overrides::Overrides;
-pub use private::Exposed;
 
 use account::Draft;
 use file::Document;
 use keys::Settings;
 use password::{ONE_SHOT_VARIABLE, Source};
-use private::{Private, shown};
 use value::quoted;
+use way::Way;
 
 /// The configuration file: accounts that are readable, and not yet checked.
 #[derive(Clone, Debug)]
@@ -112,7 +114,7 @@ impl Config {
         let private = Private::read(path).map_err(|source| unreadable(path, source))?;
         let config = Self::parse(private.octets(), &shown(path), home)?;
         if config.all().any(holds_a_password) {
-            private.insist()?;
+            private.insist("a password")?;
         }
         private.insist_unwritable()?;
         Ok(config)
@@ -235,7 +237,8 @@ fn sections(written: Vec<file::Section>) -> Result<Vec<Section>, Error> {
 
 fn holds_a_password(settings: &Settings) -> bool {
     let source = settings.password.as_ref().map(|at| &at.value);
-    matches!(source, Some(Source::Literal(_)))
+    let way = settings.way.as_ref().map(|at| &at.value);
+    matches!(source, Some(Source::Literal(_))) || way.is_some_and(Way::holds_a_password)
 }
 
 fn unreadable(path: &Path, source: io::Error) -> Error {
@@ -365,12 +368,17 @@ mod tests {
         let password = "[accounts.w]\npassword = 'hunter2'";
         let in_defaults = "[defaults]\npassword = 'hunter2'";
         let command = "[accounts.w]\npassword-command = 'x'";
+        let proxy = "[accounts.w]\nproxy = 'http://p:1'";
+        let of_a_proxy = "[accounts.w]\nproxy = 'http://u:hunter2@p:1'";
         for (text, mode, is_accepted) in [
             (password, 0o600, true),
             (password, 0o400, true),
             (password, 0o604, false),
             (in_defaults, 0o644, false),
             (command, 0o644, true),
+            (proxy, 0o644, true),
+            (of_a_proxy, 0o644, false),
+            (of_a_proxy, 0o600, true),
         ] {
             let config = read_with_mode(text, mode);
             assert_eq!(config.is_ok(), is_accepted, "{text} {mode:o}");

@@ -34,6 +34,16 @@ impl Overrides {
             let readings = [file::value(text), Some(Value::from_text(text))];
             set(&mut settings, key, readings, &Origin::Flag("-o".to_owned()))?;
         }
+        if settings
+            .way
+            .as_ref()
+            .is_some_and(|at| at.value.holds_a_password())
+        {
+            return Err(Error::Usage(
+                "no flag takes a password, nor a proxy with one; write it into the configuration"
+                    .to_owned(),
+            ));
+        }
         Ok(Self(settings))
     }
 
@@ -163,7 +173,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_yet_is_a_matter_of_configuration() {
-        for option in ["tls-pin=sha256:00", "auth=xoauth2"] {
+        for option in ["interval=1h", "auth=xoauth2"] {
             let error = options(&[option]).expect_err(option);
             assert!(
                 error.to_string().ends_with(" is not supported yet"),

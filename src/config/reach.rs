@@ -7,10 +7,11 @@ use std::time::Duration;
 use crate::config::error::Error;
 use crate::config::keys::{Settings, value_or, value_or_default};
 use crate::config::origin::Origin;
-use crate::config::paths;
 use crate::config::server::Host;
+use crate::config::trust;
+use crate::config::way;
 use crate::dial::{self, Auth, Security};
-use crate::net::{self, Endpoint, tls};
+use crate::net::{self, Endpoint, Route};
 
 /// Checks how a server is reached and what may be sent there.
 ///
@@ -19,23 +20,20 @@ use crate::net::{self, Endpoint, tls};
 pub(super) fn options(
     settings: &Settings,
     origin: &Origin,
+    secret_variables: &[String],
     home: Option<&Path>,
 ) -> Result<dial::Options, Error> {
     let security = value_or_default(&settings.security);
+    let endpoint = endpoint(settings, security, origin)?;
     let options = dial::Options {
         net: net::Options {
-            endpoint: endpoint(settings, security, origin)?,
+            route: way::route(settings, &endpoint, secret_variables, home)?,
+            endpoint,
             connect_timeout: value_or(&settings.timeout_connect, CONNECT_TIMEOUT),
             timeout: value_or(&settings.timeout, TIMEOUT),
         },
         security,
-        tls: tls::Options {
-            ca_file: settings
-                .tls_ca_file
-                .as_ref()
-                .map(|at| paths::absolute(at, &at.value, home))
-                .transpose()?,
-        },
+        tls: trust::options(settings, home)?,
         user: user(settings, origin)?,
         auth: value_or_default(&settings.auth),
     };
@@ -78,13 +76,15 @@ fn user(settings: &Settings, origin: &Origin) -> Result<String, Error> {
 }
 
 /// Without TLS a password may only travel where nobody listens, unless the user insists and has
-/// chosen the way in which it is shown.
+/// chosen the way in which it is shown. A proxy or a program may carry it anywhere, whatever the
+/// server is called.
 fn refuse_cleartext(settings: &Settings, options: &dial::Options) -> Result<(), Error> {
     let endpoint = &options.net.endpoint;
     let Some(at) = &settings.security else {
         return Ok(());
     };
-    if options.security != Security::None || endpoint.is_loopback() {
+    let stays_here = endpoint.is_loopback() && matches!(options.net.route, Route::Direct(_));
+    if options.security != Security::None || stays_here {
         return Ok(());
     }
     let problem = match (value_or_default(&settings.allow_cleartext), options.auth) {
@@ -119,7 +119,7 @@ mod tests {
         let document = Document::parse(text.as_bytes(), "f").expect("it is TOML");
         let section = document.accounts.into_iter().next().expect("there is one");
         let settings = Settings::read(section.entries).expect("its keys are known");
-        options(&settings, &section.origin, None)
+        options(&settings, &section.origin, &[], None)
     }
 
     #[test]

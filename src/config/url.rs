@@ -88,17 +88,25 @@ fn parse_auth(parameter: &str) -> Result<String, Error> {
 }
 
 fn decode(text: &str) -> Result<String, Error> {
+    percent_decoded(text).map_err(wrong)
+}
+
+/// Undoes the percent-encoding of a part of a URL.
+///
+/// # Errors
+/// What is wrong with it, as the rest of a sentence.
+pub(super) fn percent_decoded(text: &str) -> Result<String, &'static str> {
     let mut octets = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(octet) = rest.next() {
         octets.push(match octet {
-            b'%' => decode_octet(&mut rest).ok_or_else(|| wrong("has a % without two digits"))?,
+            b'%' => decode_octet(&mut rest).ok_or("has a % without two digits")?,
             octet => octet,
         });
     }
-    let text = String::from_utf8(octets).map_err(|_| wrong("is no UTF-8 when it is decoded"))?;
+    let text = String::from_utf8(octets).map_err(|_| "is no UTF-8 when it is decoded")?;
     match text.contains(char::is_control) {
-        true => Err(wrong("contains a control character")),
+        true => Err("contains a control character"),
         false => Ok(text),
     }
 }

@@ -65,10 +65,21 @@ impl Error {
 
     /// Whether the server lost its step, so that the last message may have ended too early.
     pub(super) fn is_out_of_step(&self) -> bool {
+        self.cause().is_some_and(pop3::Error::is_out_of_step)
+    }
+
+    /// Whether the server did not answer in time.
+    pub(super) fn is_timeout(&self) -> bool {
+        self.cause().is_some_and(pop3::Error::is_timeout)
+    }
+
+    /// What happened to the session.
+    fn cause(&self) -> Option<&pop3::Error> {
         match self {
-            Self::Pop3 { source, .. } | Self::Unconfirmed(source) => source.is_out_of_step(),
-            Self::Receive(source) => source.is_out_of_step(),
-            _ => false,
+            Self::Pop3 { source, .. } | Self::Unconfirmed(source) => Some(source),
+            Self::Receive(error) => error.cause(),
+            Self::Survey(error) => Some(error.cause()),
+            _ => None,
         }
     }
 

@@ -3,12 +3,12 @@
 
 use std::io::{Read, Write};
 
-use super::Poll;
 use super::error::{Error, reading, recording};
+use super::{Poll, Terms};
 use crate::attendance::Attendance;
 use crate::doubt::suspect_newcomers;
 use crate::exit::{Exit, Failure};
-use crate::known::KnownMessages;
+use crate::known::{KnownMessages, PATIENCE};
 use crate::maildrop::Listing;
 use crate::moment::Moment;
 use crate::plan::{self, Plan};
@@ -40,9 +40,10 @@ impl Poll<'_> {
     pub(super) fn open_session<S: Read + Write>(
         &mut self,
         connect: &mut impl FnMut(&Opening) -> Result<Transaction<S>, Failure>,
-        last: &LastRun,
+        terms: &Terms<'_>,
         summary: &mut Summary,
     ) -> Result<View<S>, Error> {
+        let last = terms.last;
         let policy = &self.orders.policy;
         let is_decided = self.ledger.needs_sizes(policy.due_until(Moment::now()));
         let sizes = if policy.needs_sizes() || is_decided.map_err(reading)? {
@@ -50,18 +51,17 @@ impl Poll<'_> {
         } else {
             Sizes::Needless
         };
-        let mut session = connect(&opening(last, sizes)).map_err(Error::Connect)?;
+        let mut session = connect(&opening(terms, sizes)).map_err(Error::Connect)?;
         // The listing may be on its way meanwhile.
-        let mut known = self.ledger.known().map_err(reading)?;
+        let mut known = self.known()?;
         let (listing, mut plan) = survey(&mut session, &known, policy)?;
         self.ledger.note_acquaintance(session.learned().to_string());
-        // What broke the last session may have been TOP.
-        let may_recognise = !last.was_cut_off && !listing.names_are_made_up();
-        if may_recognise
+        if !listing.names_are_made_up()
             && rematch::looks_renamed(&listing, &known)
+            && self.may_recognise(last)?
             && self.rematch(&mut session, &listing, &plan)?
         {
-            known = self.ledger.known().map_err(reading)?;
+            known = self.known()?;
             plan = plan::plan(&listing, &known, &self.orders.policy, Moment::now());
         }
         suspect_newcomers(&mut plan, &listing, self.ledger, self.target)?;
@@ -73,6 +73,15 @@ impl Poll<'_> {
             plan,
             prospect,
         })
+    }
+
+    /// What is known. In a maildrop elsewhere unique-ids may mean other messages.
+    fn known(&self) -> Result<KnownMessages, Error> {
+        let mut known = self.ledger.known().map_err(reading)?;
+        if self.ledger.former_place().is_some() {
+            known.doubt_all();
+        }
+        Ok(known)
     }
 
     /// Notes who is there and who is not.
@@ -87,6 +96,20 @@ impl Poll<'_> {
             false => Prospect::Done,
             true => Prospect::More,
         })
+    }
+
+    /// Whether to recognise messages, which is noted beforehand: a server that breaks off at TOP
+    /// every time must not keep all mail away.
+    fn may_recognise(&mut self, last: &LastRun) -> Result<bool, Error> {
+        if last.recognitions >= PATIENCE {
+            self.desk.tell(Event::Warning(
+                &"the server has given its messages new unique-ids, and breaks off when they are to \
+                  be recognised: all are fetched again",
+            ));
+            return Ok(false);
+        }
+        self.ledger.note_recognition().map_err(recording)?;
+        Ok(true)
     }
 
     /// Recognises messages that the server has renamed; whether there were any.
@@ -141,7 +164,8 @@ impl Poll<'_> {
     }
 }
 
-fn opening(last: &LastRun, sizes: Sizes) -> Opening {
+fn opening(terms: &Terms<'_>, sizes: Sizes) -> Opening {
+    let last = terms.last;
     let acquaintance = last.acquaintance.as_deref().and_then(Acquaintance::parse);
     let pace = if last.has_lost_step {
         Pace::Lockstep
@@ -152,5 +176,6 @@ fn opening(last: &LastRun, sizes: Sizes) -> Opening {
         acquaintance,
         sizes,
         pace,
+        haste: terms.haste.clone(),
     }
 }

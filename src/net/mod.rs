@@ -15,10 +15,14 @@ use crate::exit::Exit;
 use crate::interrupt::{Broken, Interrupt};
 use crate::limits;
 
+pub mod proxy;
 pub mod socket;
 pub mod tls;
+pub mod tunnel;
 
+pub use proxy::{Login, Protocol, Proxy};
 pub use socket::Socket;
+pub use tunnel::Tunnel;
 
 /// Where a server is, and how long to wait for it.
 #[derive(Clone, Debug)]
@@ -29,6 +33,19 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// How long a wait may last without one octet moving.
     pub timeout: Duration,
+    /// The way there.
+    pub route: Route,
+}
+
+/// The way to a server.
+#[derive(Clone, Debug)]
+pub enum Route {
+    /// Straight, from this address of ours if one is named.
+    Direct(Option<IpAddr>),
+    /// Through a proxy, which resolves the name; from this address of ours if one is named.
+    Proxy(Proxy, Option<IpAddr>),
+    /// Through a program's standard input and output.
+    Tunnel(Tunnel),
 }
 
 /// A server's address as the user spelt it.
@@ -99,6 +116,16 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The proxy did not pass us on.
+    #[error("cannot reach {endpoint} through the proxy {proxy}: {source}")]
+    Proxy {
+        /// The server.
+        endpoint: Endpoint,
+        /// The proxy.
+        proxy: Endpoint,
+        /// Why.
+        source: proxy::Error,
+    },
     /// The name has no address, or nobody could say so.
     #[error("cannot find the address of {host}: {why}")]
     Resolve {
@@ -106,6 +133,14 @@ pub enum Error {
         host: String,
         /// What the resolver said.
         why: String,
+    },
+    /// The program that is the way cannot be run.
+    #[error("cannot run the tunnel-command {program}: {source}")]
+    Tunnel {
+        /// The program.
+        program: String,
+        /// What the system said.
+        source: io::Error,
     },
     /// TLS failed.
     #[error(transparent)]
@@ -142,7 +177,9 @@ impl Error {
         match self {
             Self::Connect { .. } | Self::Interrupted(_) | Self::Resolve { .. } => Exit::Temporary,
             Self::Local { .. } => Exit::LocalIo,
+            Self::Proxy { source, .. } => source.exit(),
             Self::Tls(error) => error.exit(),
+            Self::Tunnel { .. } => Exit::Configuration,
         }
     }
 
@@ -150,20 +187,59 @@ impl Error {
     pub fn is_interrupt(&self) -> bool {
         match self {
             Self::Interrupted(_) => true,
+            Self::Proxy { source, .. } => source.is_interrupt(),
             Self::Tls(error) => error.is_interrupt(),
             _ => false,
         }
     }
 }
 
-/// Connects, trying each address of the name in the resolver's order until the time for all of them
+/// Connects by the route.
+///
+/// # Errors
+/// As the parts of the way have them.
+pub fn connect(options: &Options, interrupt: &Interrupt) -> Result<Socket, Error> {
+    match &options.route {
+        Route::Direct(source) => call(&options.endpoint, *source, options, interrupt),
+        Route::Proxy(proxy, source) => {
+            let mut socket = call(&proxy.endpoint, *source, options, interrupt)?;
+            socket.begin_handshake(Instant::now() + options.connect_timeout);
+            let passed = match &options.endpoint {
+                Endpoint::Tcp { host, port } => proxy.pass(&mut socket, host, *port),
+                Endpoint::Unix(_) => Err(io::Error::from(io::ErrorKind::Unsupported).into()),
+            };
+            passed.map_err(|source| Error::Proxy {
+                endpoint: options.endpoint.clone(),
+                proxy: proxy.endpoint.clone(),
+                source,
+            })?;
+            socket.end_handshake();
+            Ok(socket)
+        }
+        Route::Tunnel(tunnel) => {
+            let (fd, running) = tunnel.open().map_err(|source| Error::Tunnel {
+                program: tunnel.command.first().cloned().unwrap_or_default(),
+                source,
+            })?;
+            let socket = Socket::new(fd, options.timeout, interrupt.clone());
+            Ok(socket.through(running))
+        }
+    }
+}
+
+/// Calls an endpoint, trying each address of the name in the resolver's order until the time for all of them
 /// is over.
 ///
 /// # Errors
 /// The name has no address, or none of them answered within the connect time-out.
-pub fn connect(options: &Options, interrupt: &Interrupt) -> Result<Socket, Error> {
+fn call(
+    endpoint: &Endpoint,
+    source: Option<IpAddr>,
+    options: &Options,
+    interrupt: &Interrupt,
+) -> Result<Socket, Error> {
     let mut attempts = Attempts::default();
-    let addresses = addresses(options, interrupt)?;
+    let addresses = addresses(endpoint, source, options, interrupt)?;
     let patience = options
         .connect_timeout
         .saturating_mul(limits::CONNECT_TIMEOUTS);
@@ -174,14 +250,14 @@ pub fn connect(options: &Options, interrupt: &Interrupt) -> Result<Socket, Error
             attempts.0.push((address.to_string(), why));
             continue;
         }
-        match attempt(&address, options, interrupt) {
+        match attempt(&address, source, options, interrupt) {
             Ok(socket) => return Ok(socket),
             Err(Failure::Interrupted) => {
-                return Err(Error::Interrupted(options.endpoint.clone()));
+                return Err(Error::Interrupted(endpoint.clone()));
             }
             Err(Failure::Here(errno)) => {
                 return Err(Error::Local {
-                    endpoint: options.endpoint.clone(),
+                    endpoint: endpoint.clone(),
                     source: errno.into(),
                 });
             }
@@ -189,7 +265,7 @@ pub fn connect(options: &Options, interrupt: &Interrupt) -> Result<Socket, Error
         }
     }
     Err(Error::Connect {
-        endpoint: options.endpoint.clone(),
+        endpoint: endpoint.clone(),
         attempts,
     })
 }
@@ -216,8 +292,13 @@ enum Failure {
     There(String),
 }
 
-fn addresses(options: &Options, interrupt: &Interrupt) -> Result<Vec<Address>, Error> {
-    let (host, port) = match &options.endpoint {
+fn addresses(
+    endpoint: &Endpoint,
+    source: Option<IpAddr>,
+    options: &Options,
+    interrupt: &Interrupt,
+) -> Result<Vec<Address>, Error> {
+    let (host, port) = match endpoint {
         Endpoint::Unix(path) => return Ok(vec![Address::Unix(path.clone())]),
         Endpoint::Tcp { host, port } => (host.clone(), *port),
     };
@@ -230,17 +311,27 @@ fn addresses(options: &Options, interrupt: &Interrupt) -> Result<Vec<Address>, E
     let resolver = interrupt
         .spawn(move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter))
         .map_err(|source| Error::Local {
-            endpoint: options.endpoint.clone(),
+            endpoint: endpoint.clone(),
             source,
         })?;
     match resolver.wait(deadline, Duration::ZERO) {
         Ok(()) => {}
-        Err(Broken::Interrupted) => return Err(Error::Interrupted(options.endpoint.clone())),
+        Err(Broken::Interrupted) => return Err(Error::Interrupted(endpoint.clone())),
         Err(Broken::TimedOut) => return Err(unresolved(no_answer(options))),
     }
     match resolver.join() {
         Ok(addresses) if addresses.is_empty() => Err(unresolved("it has none".into())),
-        Ok(addresses) => Ok(addresses.into_iter().map(Address::Tcp).collect()),
+        Ok(addresses) => {
+            let is_reachable =
+                |to: &SocketAddr| source.is_none_or(|ip| ip.is_ipv4() == to.is_ipv4());
+            let reachable: Vec<_> = addresses.into_iter().filter(is_reachable).collect();
+            match reachable.is_empty() {
+                true => Err(unresolved(
+                    "it has none of the family of source-address".into(),
+                )),
+                false => Ok(reachable.into_iter().map(Address::Tcp).collect()),
+            }
+        }
         Err(error) => Err(unresolved(error.to_string())),
     }
 }
@@ -249,7 +340,12 @@ fn no_answer(options: &Options) -> String {
     format!("no answer within {} s", options.connect_timeout.as_secs())
 }
 
-fn attempt(address: &Address, options: &Options, interrupt: &Interrupt) -> Result<Socket, Failure> {
+fn attempt(
+    address: &Address,
+    source: Option<IpAddr>,
+    options: &Options,
+    interrupt: &Interrupt,
+) -> Result<Socket, Failure> {
     let there = |errno: Errno| Failure::There(io::Error::from(errno).to_string());
     let family = match address {
         Address::Tcp(SocketAddr::V4(_)) => AddressFamily::INET,
@@ -262,6 +358,13 @@ fn attempt(address: &Address, options: &Options, interrupt: &Interrupt) -> Resul
         Err(Errno::AFNOSUPPORT) => return Err(there(Errno::AFNOSUPPORT)),
         Err(errno) => return Err(Failure::Here(errno)),
     };
+    if let (Some(source), Address::Tcp(_)) = (source, address) {
+        // It may come back, as that of a VPN does.
+        rustix::net::bind(&fd, &SocketAddr::new(source, 0)).map_err(|errno| {
+            let why = io::Error::from(errno);
+            Failure::There(format!("cannot use source-address {source}: {why}"))
+        })?;
+    }
     let begun = match address {
         Address::Tcp(address) => rustix::net::connect(&fd, address),
         Address::Unix(path) => {

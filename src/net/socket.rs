@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 
+use super::tunnel::Running;
 use crate::interrupt::{Broken, GRACE, Interrupt};
 
 /// A connected, non-blocking socket that reads and writes as if it blocked.
@@ -16,6 +17,8 @@ use crate::interrupt::{Broken, GRACE, Interrupt};
 /// [`crate::interrupt::is_interrupt`].
 #[derive(Debug)]
 pub struct Socket {
+    /// What carries it. It ends before the socket does, or it would complain of the broken pipe.
+    tunnel: Option<Running>,
     fd: OwnedFd,
     timeout: Duration,
     handshake: Option<Instant>,
@@ -26,11 +29,18 @@ impl Socket {
     /// Takes a connected non-blocking socket, and how long it may be silent.
     pub fn new(fd: OwnedFd, timeout: Duration, interrupt: Interrupt) -> Self {
         Self {
+            tunnel: None,
             fd,
             timeout,
             handshake: None,
             interrupt,
         }
+    }
+
+    /// Says which program carries it.
+    pub(super) fn through(mut self, tunnel: Running) -> Self {
+        self.tunnel = Some(tunnel);
+        self
     }
 
     /// Puts a handshake under one deadline as a whole, ends it at once on a signal, and makes a

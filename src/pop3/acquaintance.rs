@@ -2,6 +2,8 @@
 //! Does not know where it is remembered.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::capabilities::Capabilities;
 use super::transaction::Sizes;
@@ -30,6 +32,23 @@ pub struct Opening {
     pub sizes: Sizes,
     /// Whether commands may be sent ahead where the server announces PIPELINING.
     pub pace: Pace,
+    /// Where it is noted that they were.
+    pub haste: Haste,
+}
+
+/// Whether the last commands were sent ahead of replies, for whoever wonders why a session failed.
+#[derive(Clone, Debug, Default)]
+pub struct Haste(Arc<AtomicBool>);
+
+impl Haste {
+    /// Whether they were.
+    pub fn was_made(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note(&self, was_made: bool) {
+        self.0.store(was_made, Ordering::Relaxed);
+    }
 }
 
 /// Whether commands may be sent ahead of replies.
@@ -69,6 +88,11 @@ impl fmt::Display for Acquaintance {
 }
 
 impl Acquaintance {
+    /// Whether the server says that it has unique-ids.
+    pub fn announces_uidl(&self) -> bool {
+        matches!(self, Self::Announced { after_login, .. } if after_login.uidl)
+    }
+
     /// Whether commands may be sent ahead after the login.
     pub fn announces_pipelining(&self) -> bool {
         matches!(self, Self::Announced { after_login, .. } if after_login.pipelining)

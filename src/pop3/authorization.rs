@@ -31,7 +31,7 @@ impl<S: Read + Write> Authorization<S> {
     /// # Errors
     /// The connection fails, the greeting is no POP3, or the server sends us away.
     pub fn open(stream: S, opening: &Opening, trace: Option<Trace>) -> Result<Self, Error> {
-        let mut wire = Wire::new(stream, trace);
+        let mut wire = Wire::new(stream, trace, opening.haste.clone());
         match wire.greeting()? {
             Status::Positive(greeting) => Ok(Self {
                 wire,
@@ -47,7 +47,7 @@ impl<S: Read + Write> Authorization<S> {
     /// There is no second greeting (RFC 2595 section 4), and so no APOP.
     pub fn resume(stream: S, opening: &Opening, trace: Option<Trace>) -> Self {
         Self {
-            wire: Wire::new(stream, trace),
+            wire: Wire::new(stream, trace, opening.haste.clone()),
             greeting: None,
             opening: opening.clone(),
             capabilities: Capabilities::default(),
@@ -178,8 +178,11 @@ impl<S: Read + Write> Authorization<S> {
             return Ok(refused);
         };
         while self.wire.unanswered_octets() > 0 {
-            if let Status::Positive(_) | Status::Continue(_) = self.wire.reply()? {
-                return Err(Error::Desynchronised("the login".into()));
+            match self.wire.reply() {
+                Ok(Status::Negative(_)) => {}
+                Ok(_) => return Err(Error::Desynchronised("the login".into())),
+                // It has said what it had to say.
+                Err(_) => return Ok(refused),
             }
         }
         let is_of_login = refusal.is_transient() || refusal.is_of_login();

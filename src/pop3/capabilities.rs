@@ -10,6 +10,8 @@ pub struct Capabilities {
     pub are_known: bool,
     /// Commands may be sent before the last reply came.
     pub pipelining: bool,
+    /// Messages have unique-ids. Some servers have them and do not say so.
+    pub uidl: bool,
     /// The SASL mechanisms, in upper case.
     pub sasl: Vec<String>,
 }
@@ -22,7 +24,9 @@ impl fmt::Display for Capabilities {
         }
         let pipelining = self.pipelining.then_some("PIPELINING");
         let sasl = (!self.sasl.is_empty()).then(|| format!("SASL {}", self.sasl.join(" ")));
-        let told: Vec<_> = pipelining.into_iter().chain(sasl.as_deref()).collect();
+        let uidl = self.uidl.then_some("UIDL");
+        let told = pipelining.into_iter().chain(uidl).chain(sasl.as_deref());
+        let told: Vec<_> = told.collect();
         f.write_str(&told.join(","))
     }
 }
@@ -57,6 +61,7 @@ impl Capabilities {
         let mut words = line.split_ascii_whitespace();
         match words.next() {
             Some("PIPELINING") => self.pipelining = true,
+            Some("UIDL") => self.uidl = true,
             Some("SASL") => self
                 .sasl
                 .extend(words.filter(is_mechanism).map(str::to_owned)),

@@ -23,7 +23,7 @@ pub mod transaction;
 pub mod unstuff;
 pub mod wire;
 
-pub use acquaintance::{Acquaintance, Opening, Pace};
+pub use acquaintance::{Acquaintance, Haste, Opening, Pace};
 pub use authorization::Authorization;
 pub use capabilities::Capabilities;
 pub use pipeline::{Ask, HeaderOf, Pipeline, Retrieved};
@@ -158,6 +158,11 @@ impl Error {
             self,
             Self::Desynchronised(_) | Self::NotPop3 { .. } | Self::Unasked(_)
         )
+    }
+
+    /// Whether nothing came for too long.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::TimedOut)
     }
 
     /// Whether a signal caused it.

@@ -64,6 +64,11 @@ impl<S: Read + Write> Transaction<S> {
         &self.learned
     }
 
+    /// Whether the server says that it has unique-ids, whatever it answers to UIDL.
+    pub fn announces_uidl(&self) -> bool {
+        self.learned.announces_uidl()
+    }
+
     /// Whether commands are sent ahead of replies.
     pub fn is_pipelining(&self) -> bool {
         self.pipelining

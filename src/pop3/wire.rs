@@ -11,6 +11,7 @@ use memchr::{memchr, memmem};
 use zeroize::Zeroizing;
 
 use super::Error;
+use super::acquaintance::Haste;
 use super::command::Command;
 use super::reply::Status;
 use super::speed::{Speed, Wait};
@@ -52,6 +53,7 @@ pub(super) struct Wire<S> {
     /// What is cut out of every line: servers have echoed what they refused.
     hidden: Vec<Zeroizing<Vec<u8>>>,
     trace: Option<Trace>,
+    haste: Haste,
 }
 
 /// A multi-line response that is being read.
@@ -68,7 +70,7 @@ struct Unanswered {
 }
 
 impl<S: Read + Write> Wire<S> {
-    pub(super) fn new(stream: S, trace: Option<Trace>) -> Self {
+    pub(super) fn new(stream: S, trace: Option<Trace>, haste: Haste) -> Self {
         Self {
             stream,
             buffer: vec![0; BUFFER].into(),
@@ -81,6 +83,7 @@ impl<S: Read + Write> Wire<S> {
             bare_lf: false,
             hidden: Vec::new(),
             trace,
+            haste,
         }
     }
 
@@ -127,6 +130,7 @@ impl<S: Read + Write> Wire<S> {
                 is_deletion: matches!(command, Command::Dele(_)),
             });
         }
+        self.haste.note(self.unanswered.len() > 1);
         let waiting = || {
             self.unanswered
                 .back()

@@ -70,7 +70,8 @@ impl Ledger {
         let patience = Moment::now().before(STEP_IS_LOST_FOR);
         self.read(|connection| {
             let row = connection.query_row(
-                "SELECT keep, cut_off, failures, acquaintance, lost_step FROM account
+                "SELECT keep, cut_off, failures, acquaintance, lost_step, recognitions
+                 FROM account
                  WHERE id = ?1",
                 [self.owner.key.0],
                 |row| {
@@ -85,6 +86,7 @@ impl Ledger {
                             && row
                                 .get::<_, Option<i64>>(4)?
                                 .is_some_and(|lost| Moment(lost) > patience),
+                        recognitions: row.get(5)?,
                     })
                 },
             );
@@ -95,6 +97,21 @@ impl Ledger {
     /// Remembers what a session learned of the server, once [`Self::end_run`] writes it down.
     pub fn note_acquaintance(&mut self, learned: String) {
         self.owner.learned = Some(learned);
+    }
+
+    /// Counts that renamed messages are about to be recognised; a run that ends well forgets it.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn note_recognition(&mut self) -> Result<(), Error> {
+        let key = self.owner.key.0;
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE account SET recognitions = recognitions + 1 WHERE id = ?1",
+                [key],
+            )?;
+            Ok(())
+        })
     }
 
     /// Remembers that the server could not keep step when commands were sent ahead.
@@ -128,10 +145,12 @@ impl Ledger {
         let is_in_doubt = !end.is_complete && self.is_in_doubt()?;
         self.write(|transaction| {
             transaction.execute(
-                "UPDATE account SET server = ?6, user = ?7, last_run = ?2, last_status = ?3,
-                     keep = coalesce(?4, keep), cut_off = coalesce(?5, cut_off),
+                "UPDATE account SET server = CASE ?5 WHEN 0 THEN ?6 ELSE server END,
+                     user = CASE ?5 WHEN 0 THEN ?7 ELSE user END, last_run = ?2, last_status = ?3,
+                     keep = coalesce(?4, keep, ?10), cut_off = coalesce(?5, cut_off),
                      generation = random(),
                      failures = CASE ?3 WHEN 0 THEN 0 ELSE failures + 1 END,
+                     recognitions = CASE ?5 WHEN 0 THEN 0 ELSE recognitions END,
                      acquaintance = CASE ?8 WHEN 0 THEN coalesce(?9, acquaintance) END
                  WHERE id = ?1",
                 params![
@@ -144,6 +163,7 @@ impl Ledger {
                     user,
                     end.was_surprised,
                     learned,
+                    end.configured_keep,
                 ],
             )?;
             if end.was_cut_off == Some(false) {
@@ -181,6 +201,8 @@ pub struct RunEnd {
     pub exit: Exit,
     /// The policy that it followed, unless it has still to be confirmed.
     pub keep: Option<String>,
+    /// The policy of the configuration, for an account of which none is known yet.
+    pub configured_keep: Option<String>,
     /// Whether its session ended without QUIT; `None`: there was none.
     pub was_cut_off: Option<bool>,
     /// Whether nothing that is listed is left for a later run.
@@ -202,6 +224,8 @@ pub struct LastRun {
     pub acquaintance: Option<String>,
     /// Whether the server could not keep step lately when commands were sent ahead.
     pub has_lost_step: bool,
+    /// How many sessions in a row broke while renamed messages were being recognised.
+    pub recognitions: u32,
 }
 
 impl RunEnd {
@@ -210,6 +234,7 @@ impl RunEnd {
         Self {
             exit,
             keep: None,
+            configured_keep: None,
             was_cut_off: None,
             is_complete: false,
             was_surprised: false,

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
+use std::sync::PoisonError;
 
 use rusqlite::{Connection, Row, Statement, Transaction, TransactionBehavior, params};
 
@@ -79,6 +80,7 @@ impl Ledger {
                     copy: row.get(1)?,
                     state: state(row.get(2)?, row.get(4)?, row.get(6)?),
                     size: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
+                    next_try: Moment(row.get(6)?),
                     is_absent: row.get::<_, Option<i64>>(7)?.is_some(),
                     is_undeletable: row.get(5)?,
                 };
@@ -194,7 +196,7 @@ impl Ledger {
         self.read(|connection| {
             let mut is_delivered = connection.prepare(
                 "SELECT 1 FROM seen WHERE account = ?1 AND unique_id = ?2 AND copy = ?3
-                 AND state = 2",
+                 AND state = 2 AND undeletable = 0",
             )?;
             let mut recorded = Vec::new();
             for (number, identity) in messages {
@@ -245,6 +247,8 @@ impl Ledger {
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
+        let writing = self.folder.writing.lock();
+        let _writing = writing.unwrap_or_else(PoisonError::into_inner);
         self.connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .and_then(|transaction| {

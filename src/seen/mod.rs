@@ -37,6 +37,8 @@ pub struct StateFolder {
     /// Open for as long as anybody may open another, so that not every account's end copies the
     /// write-ahead log back.
     _database: Arc<Mutex<Connection>>,
+    /// Held while somebody writes: SQLite's own waiting is for other processes, and unfair.
+    writing: Arc<Mutex<()>>,
 }
 
 /// Why the database cannot be used.
@@ -175,6 +177,7 @@ impl StateFolder {
         Ok(Self {
             path: path.to_owned(),
             _database: Arc::new(Mutex::new(database)),
+            writing: Arc::default(),
         })
     }
 

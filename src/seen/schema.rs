@@ -34,7 +34,8 @@ CREATE TABLE account (
     cut_off      INTEGER NOT NULL DEFAULT 0,-- the last session did not end with QUIT
     generation   INTEGER,                   -- drawn anew by every run
     acquaintance TEXT,                      -- what its sessions learned of the server
-    lost_step    INTEGER                    -- when the server could not keep step with pipelining
+    lost_step    INTEGER,                   -- when the server could not keep step with pipelining
+    recognitions INTEGER NOT NULL DEFAULT 0 -- of renamed messages, begun in a row and not ended
 ) STRICT;
 
 CREATE TABLE seen (

@@ -288,3 +288,163 @@ fn a_server_that_loses_its_step_is_asked_for_one_thing_at_a_time() {
     server.finish();
     sandbox.work().holds(&notes(["a", "b"]));
 }
+
+#[test]
+fn a_server_that_cannot_take_two_commands_at_all_is_asked_for_one_at_a_time() {
+    let slow = "
+        login
+        C: UIDL
+        S: +OK
+        S: 1 a
+        S: .
+        C: LIST
+        S: +OK
+        S: 1 17
+        S: .
+        C: RETR 1
+        S: +OK
+        note a
+        C: QUIT
+        S: +OK";
+    let broken = "
+        login
+        C: UIDL
+        C: LIST
+        S: +OK
+        S: 1 a
+        S: .
+        S: what was that?";
+    let server = Script::new(broken).then(slow).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    let outcome = sandbox.fetch();
+    outcome.fails_with(75).complains_in_lines(1);
+    outcome.stderr_has("one thing at a time");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn a_server_that_swallows_a_command_three_times_is_asked_for_one_at_a_time() {
+    let swallowing = "
+        login
+        C: UIDL
+        C: LIST
+        S: +OK
+        S: 1 a
+        S: .
+        stall";
+    let slow = "
+        login
+        C: UIDL
+        S: +OK
+        S: 1 a
+        S: .
+        C: LIST
+        S: +OK
+        S: 1 17
+        S: .
+        C: RETR 1
+        S: +OK
+        note a
+        C: QUIT
+        S: +OK";
+    let script = Script::new(swallowing).then(swallowing).then(swallowing);
+    let server = script.then(slow).serve();
+    let sandbox = Sandbox::with_work(server.address(), "timeout = '1s'");
+    for _ in 0..2 {
+        let outcome = sandbox.fetch();
+        outcome.fails_with(75).never_says("one thing at a time");
+    }
+    let outcome = sandbox.fetch();
+    outcome.fails_with(75).stderr_has("one thing at a time");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+}
+
+#[test]
+fn a_server_that_loses_its_step_at_deletions_before_fetching_is_asked_slowly_too() {
+    let listed = "
+        S: +OK
+        S: 1 a
+        S: 2 b
+        S: 3 c
+        S: .";
+    let sizes = "
+        S: +OK
+        S: 1 17
+        S: 2 17
+        S: 3 17
+        S: .";
+    let both = ["login\nC: UIDL\nC: LIST", listed, sizes].concat();
+    let first = "
+        C: RETR 1
+        C: RETR 2
+        C: RETR 3
+        S: +OK
+        note a
+        S: +OK
+        note b
+        S: +OK
+        raw: half
+        cut";
+    let broken = "
+        C: DELE 1
+        C: DELE 2
+        S: +OK
+        S: what was that?";
+    let slow = [
+        "login\nC: UIDL",
+        listed,
+        "\nC: LIST",
+        sizes,
+        "\nC: DELE 1\nS: +OK\nC: DELE 2\nS: +OK\nC: QUIT\nS: +OK",
+    ]
+    .concat();
+    let rest = "
+        login
+        C: UIDL
+        S: +OK
+        S: 1 c
+        S: .
+        C: LIST
+        S: +OK
+        S: 1 17
+        S: .
+        C: RETR 1
+        S: +OK
+        note c
+        C: DELE 1
+        S: +OK
+        C: QUIT
+        S: +OK";
+    let script = Script::new([&both, first].concat());
+    let script = script.then([&both, broken].concat()).then(slow).then(rest);
+    let server = script.serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    sandbox.fetch().fails_with(75);
+    sandbox
+        .fetch()
+        .fails_with(75)
+        .stderr_has("one thing at a time");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b", "c"]));
+}
+
+#[test]
+fn a_server_that_hangs_up_on_a_wrong_password_hears_it_once() {
+    let refusal = "
+        S: +OK
+        S: -ERR wrong password
+        cut";
+    let (_, server, outcome) = second_run(&[&[AT_ONCE, refusal].concat()], "");
+    outcome.fails_with(77).complains_in_lines(1);
+    server.finish();
+}

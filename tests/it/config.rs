@@ -48,7 +48,7 @@ fn a_mistake_is_told_with_its_file_and_line_and_what_was_meant() {
             "unknown key \"max_size\"; did you mean \"max-size\"?",
         ),
         ("lmtp = '/run/lmtp'", "\"lmtp\" is not supported yet"),
-        ("tls-pin = []", "\"tls-pin\" is not supported yet"),
+        ("interval = '1h'", "\"interval\" is not supported yet"),
         (
             "auth = 'xoauth2'",
             "auth = \"xoauth2\" is not supported yet",

@@ -6,12 +6,15 @@ use crate::support::mail::{Message, notes};
 use crate::support::model_server::{Behaviour, Cut, ModelServer};
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
+use crate::support::tools;
 
 /// As many accounts as a session has octets. The first session of each is cut off one octet later
 /// than that of the one before.
 struct Cuts {
     messages: Vec<Message>,
     sandbox: Sandbox,
+    sweep: String,
+    deletes: bool,
     servers: Vec<(String, ModelServer)>,
 }
 
@@ -34,9 +37,17 @@ impl Cuts {
         for (account, server) in &servers {
             sandbox.account(account, server.address(), keys);
         }
+        let how = match cut(0) {
+            Cut::Fin(_) => "FIN",
+            Cut::Reset(_) => "RST",
+        };
+        let deletes = !keys.is_empty();
+        let kept = if deletes { "deleted" } else { "kept" };
         Self {
             messages,
             sandbox,
+            deletes,
+            sweep: format!("line cut by {how}, Maildir, {kept}"),
             servers,
         }
     }
@@ -55,7 +66,27 @@ impl Cuts {
             assert!(server.log().sessions <= 3, "{account}");
             self.sandbox.maildir(account).holds(&self.messages);
         }
+        self.announce();
         outcome
+    }
+}
+
+impl Cuts {
+    /// Tells the counts, as the other sweeps do.
+    fn announce(&self) {
+        let due = self.messages.len();
+        let (mut lost, mut duplicated, mut left) = (0, 0, 0);
+        for (account, server) in &self.servers {
+            let delivered = self.sandbox.maildir(account).messages().len();
+            lost += due.saturating_sub(delivered);
+            duplicated += delivered.saturating_sub(due);
+            left += if self.deletes { server.count() } else { 0 };
+        }
+        let points = self.servers.len();
+        let sweep = &self.sweep;
+        tools::announce(format_args!(
+            "{sweep}: {points} points, {lost} lost, {duplicated} duplicated, {left} left"
+        ));
     }
 }
 

@@ -63,6 +63,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("limits", &[]),
     ("maildrop", &[&["limits", "text"]]),
     ("moment", &[]),
+    ("private", &[&["text"]]),
     ("secret", &[]),
     ("text", &[]),
 ];
@@ -86,6 +87,7 @@ const LEAVES: &[&str] = &[
     "limits",
     "maildrop",
     "moment",
+    "private",
     "secret",
     "text",
 ];
@@ -93,7 +95,7 @@ const LEAVES: &[&str] = &[
 /// Where each third-party crate may be named: files, or folders with all that is in them.
 const DOORS: &[(&str, &[&str])] = &[
     ("anyhow", &["commands/", "main.rs"]),
-    ("base64", &["pop3/auth.rs"]),
+    ("base64", &["net/proxy.rs", "pop3/auth.rs"]),
     ("clap", &["cli/"]),
     ("dirs", &["config/"]),
     ("humantime", &["commands/log.rs"]),
@@ -101,7 +103,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("mailparse", &["headers.rs"]),
     ("md5", &["pop3/auth.rs"]),
     ("memchr", EVERYWHERE),
-    ("native_tls", &["net/tls.rs"]),
+    ("native_tls", &["net/tls/identity.rs", "net/tls/mod.rs"]),
     ("rpassword", &["config/password/prompt.rs"]),
     ("rusqlite", &["seen/"]),
     ("rustix", EVERYWHERE),
@@ -112,6 +114,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("strsim", &["config/"]),
     ("thiserror", EVERYWHERE),
     ("toml", &["config/file.rs"]),
+    ("x509_parser", &["net/tls/certificate.rs"]),
     ("zeroize", EVERYWHERE),
 ];
 const EVERYWHERE: &[&str] = &[""];
@@ -311,7 +314,7 @@ mod tests {
     #[test]
     fn a_third_party_crate_at_a_back_door_is_found() {
         let cases = [
-            ("net/tls.rs", "use native_tls::TlsConnector;", 0),
+            ("net/tls/mod.rs", "use native_tls::TlsConnector;", 0),
             ("net/mod.rs", "use native_tls::TlsConnector;", 1),
             ("seen/schema.rs", "fn f(c: &rusqlite::Connection) {}", 0),
             ("engine.rs", "fn f(c: &rusqlite::Connection) {}", 1),

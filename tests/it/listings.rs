@@ -337,9 +337,8 @@ fn a_unique_id_is_what_it_is_although_the_password_is_a_part_of_it() {
 #[test]
 fn a_listing_that_repeats_the_password_is_refused_without_it() {
     let listing = "
-        login
+        login alone
         C: UIDL
-        C: LIST
         S: +OK
         S: the password is open sesame";
     let server = Script::new(listing).serve();

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::mail::{notes, ordinary};
+use crate::support::mail::{Message, notes, ordinary};
 use crate::support::model_server::{Behaviour, ModelServer};
 use crate::support::sandbox::Sandbox;
+use crate::support::script::Script;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -91,4 +92,77 @@ fn a_limit_holds_for_all_parts_together() {
     sandbox.fetch().succeeds();
 
     assert_eq!(sandbox.work().count("new"), 200);
+}
+
+/// A server from which somebody else deleted what was fetched.
+fn emptied_by_others(server: &ModelServer) {
+    let other = Sandbox::with_work(server.address(), "keep = false");
+    other.fetch().succeeds();
+    assert_eq!(server.count(), 0);
+}
+
+#[test]
+fn another_message_under_a_unique_id_that_was_away_is_new_mail() {
+    let new = Message::new("a", &b"Subject: new\r\n\r\nanother and longer one\r\n"[..]);
+    for keep in ["keep=true", "keep=14 days", "keep=false"] {
+        let server = ModelServer::start(notes(["a"]));
+        let sandbox = Sandbox::with_work(server.address(), "");
+        sandbox.fetch().succeeds();
+        emptied_by_others(&server);
+        sandbox.fetch().succeeds();
+        server.add(new.clone());
+
+        sandbox.mailpull(["fetch", "-o", keep]).run().succeeds();
+
+        let delivered = [notes(["a"]).remove(0), new.clone()];
+        sandbox.work().holds(&delivered);
+    }
+}
+
+#[test]
+fn what_was_away_and_is_back_as_it_was_is_not_fetched_again() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    server.change(|behaviour| behaviour.part = Some(0));
+    sandbox.fetch().succeeds();
+    server.change(|behaviour| behaviour.part = None);
+
+    sandbox.fetch().succeeds().is_silent();
+
+    assert_eq!(server.log().count("RETR"), 2);
+}
+
+#[test]
+fn a_message_of_the_same_size_under_a_unique_id_that_was_away_is_compared_before_it_is_deleted() {
+    let list = "login
+        C: UIDL
+        C: LIST
+        S: +OK
+        S: 1 a
+        S: .
+        S: +OK
+        S: 1 17
+        S: .
+        C: RETR 1
+        S: +OK";
+    let first = [list, "\nnote a\nC: DELE 1\nS: +OK\nC: QUIT\ncut"].concat();
+    let empty = "login
+        C: UIDL
+        C: LIST
+        S: +OK
+        S: .
+        S: +OK
+        S: .
+        C: QUIT";
+    let last = [list, "\nnote b\nC: QUIT\nS: +OK"].concat();
+    let server = Script::new(first).then(empty).then(last).serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    sandbox.fetch().fails_with(75);
+    sandbox.fetch().succeeds();
+
+    sandbox.fetch().succeeds();
+
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
 }

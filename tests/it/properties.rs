@@ -211,6 +211,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
             copy,
             state,
             size,
+            next_try: Moment(0),
             is_absent: !flag,
             is_undeletable: flag,
         });
@@ -318,8 +319,9 @@ proptest! {
         }
         for pick in &plan.compare {
             let row = row(&rows, &listing, pick).expect("what is compared is known");
-            prop_assert!(matches!(row.state, State::Delivered(_) | State::Gone));
-            prop_assert!(!row.is_undeletable);
+            let is_doubtful = row.is_absent && row.state != State::Staged;
+            let is_ours = matches!(row.state, State::Delivered(_) | State::Gone);
+            prop_assert!(is_doubtful || is_ours && !row.is_undeletable);
         }
         for pick in plan.fetch.iter().chain(&plan.too_large) {
             let row = row(&rows, &listing, pick);
@@ -340,6 +342,7 @@ proptest! {
                 copy: pick.copy,
                 state: State::Delivered(NOW),
                 size: None,
+                next_try: Moment(0),
                 is_absent: false,
                 is_undeletable: false,
             };

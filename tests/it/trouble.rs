@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::support::mail::{Message, notes, ordinary};
-use crate::support::model_server::{Behaviour, ModelServer};
+use crate::support::model_server::{Behaviour, Cut, ModelServer};
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::Script;
@@ -192,6 +192,63 @@ fn messages_under_new_unique_ids_are_recognised_and_not_fetched_again() {
     outcome.stderr_has("40 of 42 were recognised");
     assert_eq!(moved.log().count("RETR"), 2);
     sandbox.work().holds(&[old, new].concat());
+}
+
+#[test]
+fn messages_are_recognised_also_when_a_session_broke_before_or_in_the_middle() {
+    for cuts in [vec![Cut::Fin(200)], vec![Cut::Fin(9000)]] {
+        let old = ordinary(1, 40);
+        let server = ModelServer::start(old.clone());
+        let sandbox = Sandbox::with_work(server.address(), "");
+        sandbox.fetch().succeeds();
+        let moved = ModelServer::start(renamed(&old));
+        moved.change(|behaviour| behaviour.cuts = cuts);
+        fetch_from(&moved, &sandbox).fails_with(75);
+
+        let outcome = fetch_from(&moved, &sandbox);
+
+        outcome.succeeds().stderr_has("40 of 40 were recognised");
+        assert_eq!(moved.log().count("RETR"), 0);
+    }
+}
+
+#[test]
+fn a_server_that_breaks_off_at_top_keeps_no_mail_away_for_ever() {
+    let old = ordinary(1, 40);
+    let server = ModelServer::start(old.clone());
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    let moved = ModelServer::start(renamed(&old));
+    moved.change(|behaviour| behaviour.cuts = vec![Cut::Fin(9000); 5]);
+    for _ in 0..5 {
+        fetch_from(&moved, &sandbox).fails_with(75);
+    }
+
+    let outcome = fetch_from(&moved, &sandbox);
+
+    outcome.succeeds().stderr_has("all are fetched again");
+    sandbox.work().holds(&[old.clone(), old].concat());
+}
+
+#[test]
+fn in_another_maildrop_nothing_is_deleted_by_its_unique_id_and_size() {
+    let old = notes(["a", "b"]);
+    let server = ModelServer::start(old.clone());
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    let others = vec![
+        Message::new("a", notes(["x"]).remove(0).octets),
+        Message::new("b", notes(["y"]).remove(0).octets),
+    ];
+    let elsewhere = ModelServer::start(others.clone());
+    let there = format!("server={}", elsewhere.address());
+
+    sandbox
+        .mailpull(["fetch", "--delete", "-o", &there])
+        .run()
+        .succeeds();
+
+    sandbox.work().holds(&[old, others].concat());
 }
 
 #[test]

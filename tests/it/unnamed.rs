@@ -113,3 +113,39 @@ fn what_waits_without_a_unique_id_is_counted_where_it_would_be_fetched() {
     let outcome = sandbox.mailpull(["check"]).run();
     outcome.succeeds().stdout_has("2 new messages");
 }
+
+#[test]
+fn a_server_that_refuses_its_unique_ids_for_once_is_not_emptied() {
+    for announces in [true, false] {
+        let messages = ordinary(1, 4);
+        let server = ModelServer::start(messages.clone());
+        let sandbox = Sandbox::with_work(server.address(), "");
+        if announces {
+            server.change(|behaviour| behaviour.refuses_uidl = true);
+        } else {
+            sandbox
+                .mailpull(["seen", "catch-up", "work"])
+                .run()
+                .succeeds();
+            server.change(|behaviour| behaviour.uidl = false);
+        }
+
+        let outcome = sandbox.mailpull(["fetch", "--delete"]).run();
+
+        outcome.fails_with(69).complains_in_lines(1);
+        assert_eq!((server.count(), server.log().count("RETR")), (4, 0));
+    }
+}
+
+#[test]
+fn a_message_like_one_that_was_deleted_is_new_mail_where_nothing_has_a_name() {
+    let server = server(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), EMPTYING);
+    sandbox.fetch().succeeds();
+    server.add(notes(["a"]).remove(0));
+
+    sandbox.fetch().succeeds();
+
+    sandbox.work().holds(&notes(["a", "a"]));
+    assert_eq!(server.count(), 0);
+}

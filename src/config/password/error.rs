@@ -3,8 +3,8 @@
 
 use std::io;
 
-use crate::config::private::Exposed;
 use crate::exit::Exit;
+use crate::private::Exposed;
 use crate::secret::Unusable;
 use crate::text::ServerText;
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::config::private::{Private, shown};
+use crate::private::{Private, shown};
 use crate::secret::{Secret, Unusable};
 use crate::text::ServerText;
 
@@ -155,7 +155,7 @@ fn from_command(
 
 fn from_file(path: &Path) -> Result<Secret, Error> {
     let private = Private::read(path).map_err(|source| unreadable(path, source))?;
-    private.insist()?;
+    private.insist("a password")?;
     let octets = Zeroizing::new(private.octets().to_vec());
     secret(without_newline(octets), &shown(path))
 }
@@ -175,7 +175,7 @@ fn from_netrc(path: &Path, login: Login<'_>) -> Result<Option<Secret>, Error> {
     let Some(octets) = found else {
         return Ok(None);
     };
-    private.insist()?;
+    private.insist("a password")?;
     secret(octets, &shown(path)).map(Some)
 }
 

@@ -1,11 +1,20 @@
 //! Certificates for test servers, made on the spot: good ones and every bad one we must refuse.
 //! Nothing here is trusted by anyone but the test that made it.
 
-use native_tls::{Identity, TlsAcceptor};
+use std::fs;
+use std::process::Command;
+
+use openssl::pkey::PKey;
+use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslMethod, SslVerifyMode, SslVersion};
+use openssl::x509::X509;
+use openssl::x509::store::X509StoreBuilder;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
+
+use super::process::Program;
+use super::stream::TlsAcceptor;
 
 /// A certificate authority that exists for one test.
 pub(crate) struct Authority {
@@ -15,13 +24,7 @@ pub(crate) struct Authority {
 
 impl Authority {
     pub(crate) fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).expect("no name is a valid name");
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "mailpull test authority");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = new_key();
+        let (params, key) = (authority("mailpull test authority"), new_key());
         let certificate = params.self_signed(&key).expect("a CA can sign itself");
         Self {
             pem: certificate.pem(),
@@ -34,9 +37,32 @@ impl Authority {
         &self.pem
     }
 
+    /// Makes an authority for which this one vouches.
+    pub(crate) fn intermediate(&self) -> Self {
+        self.vouch_for(authority("mailpull test intermediate"))
+    }
+
+    pub(crate) fn expired_intermediate(&self) -> Self {
+        self.vouch_for(long_ago(authority("mailpull test intermediate")))
+    }
+
+    fn vouch_for(&self, params: CertificateParams) -> Self {
+        let key = new_key();
+        let certificate = params.signed_by(&key, &self.issuer);
+        Self {
+            pem: certificate.expect("a CA can sign a CA").pem(),
+            issuer: Issuer::new(params, key),
+        }
+    }
+
     /// Signs what a right server shows: localhost and 127.0.0.1, valid now.
     pub(crate) fn certificate(&self) -> Certificate {
-        self.sign(server(&["localhost", "127.0.0.1"]))
+        self.sign(server(OURS))
+    }
+
+    /// Signs a certificate for these names and addresses.
+    pub(crate) fn certificate_for(&self, names: &[&str]) -> Certificate {
+        self.sign(server(names))
     }
 
     /// Signs a certificate for names of which none is this server's.
@@ -44,11 +70,49 @@ impl Authority {
         self.sign(server(&["pop.example.com"]))
     }
 
-    pub(crate) fn expired(&self) -> Certificate {
-        let mut params = server(&["localhost", "127.0.0.1"]);
-        params.not_before = date_time_ymd(2000, 1, 1);
-        params.not_after = date_time_ymd(2001, 1, 1);
+    /// Signs one that has a common name and no other.
+    pub(crate) fn common_name(&self, name: &str) -> Certificate {
+        let mut params = server(&[]);
+        params.distinguished_name.push(DnType::CommonName, name);
         self.sign(params)
+    }
+
+    pub(crate) fn expired(&self) -> Certificate {
+        self.sign(long_ago(server(OURS)))
+    }
+
+    pub(crate) fn not_yet_valid(&self) -> Certificate {
+        let mut params = server(OURS);
+        params.not_before = date_time_ymd(2098, 1, 1);
+        params.not_after = date_time_ymd(2099, 1, 1);
+        self.sign(params)
+    }
+
+    /// Signs one that is made for a client only.
+    pub(crate) fn client(&self) -> Certificate {
+        let mut params = server(OURS);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(params)
+    }
+
+    /// Signs another one for the same key.
+    pub(crate) fn renewed(&self, former: &Certificate) -> Certificate {
+        let key = KeyPair::from_pem(&former.key).expect("our own PEM can be read");
+        let signed = server(OURS).signed_by(&key, &self.issuer);
+        Certificate {
+            key: former.key.clone(),
+            pem: signed.expect("a CA can sign a server").pem(),
+        }
+    }
+
+    /// Signs one by SHA-1.
+    pub(crate) fn sha1(&self) -> Certificate {
+        self.sign_by_openssl("rsa:2048", "-sha1")
+    }
+
+    /// Signs one whose key is RSA with 1024 bits.
+    pub(crate) fn weak_key(&self) -> Certificate {
+        self.sign_by_openssl("rsa:1024", "-sha256")
     }
 
     fn sign(&self, params: CertificateParams) -> Certificate {
@@ -59,9 +123,66 @@ impl Authority {
             pem: signed.expect("a CA can sign a server").pem(),
         }
     }
+
+    /// Signs what no library that is kept well makes any more.
+    fn sign_by_openssl(&self, key: &str, digest: &str) -> Certificate {
+        let folder = tempfile::tempdir().expect("a temporary directory can be made");
+        let write = |name: &str, text: &str| {
+            fs::write(folder.path().join(name), text).expect("it can be written");
+        };
+        let openssl = |arguments: &[&str]| {
+            let mut command = Command::new("openssl");
+            command.args(arguments).current_dir(folder.path());
+            Program::new(command).run().succeeds();
+        };
+        write("ca.pem", &self.pem);
+        write("ca.key", &self.issuer.key().serialize_pem());
+        let names = "subjectAltName = DNS:localhost, IP:127.0.0.1";
+        write(
+            "names",
+            &format!("{names}\nextendedKeyUsage = serverAuth\n"),
+        );
+        openssl(&[
+            "req",
+            "-new",
+            "-newkey",
+            key,
+            "-nodes",
+            "-subj",
+            "/CN=server",
+            "-keyout",
+            "key",
+            "-out",
+            "request",
+        ]);
+        openssl(&[
+            "x509",
+            "-req",
+            "-in",
+            "request",
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-days",
+            "30",
+            "-set_serial",
+            "7",
+            "-extfile",
+            "names",
+            "-out",
+            "cert",
+            digest,
+        ]);
+        let read = |name| fs::read_to_string(folder.path().join(name)).expect("it was made");
+        Certificate {
+            key: read("key"),
+            pem: read("cert"),
+        }
+    }
 }
 
-/// A server's certificate and its key, both PEM (the key as PKCS#8, which native-tls wants).
+/// A server's certificate and its key, both PEM (the key as PKCS#8).
 pub(crate) struct Certificate {
     pub(crate) key: String,
     pub(crate) pem: String,
@@ -71,19 +192,85 @@ impl Certificate {
     /// Makes one for localhost and 127.0.0.1 that nobody but itself vouches for.
     pub(crate) fn self_signed() -> Self {
         let key = new_key();
-        let signed = server(&["localhost", "127.0.0.1"]).self_signed(&key);
+        let signed = server(OURS).self_signed(&key);
         Self {
             key: key.serialize_pem(),
             pem: signed.expect("a server can sign itself").pem(),
         }
     }
 
+    /// Its own pin, by OpenSSL.
+    pub(crate) fn pin(&self) -> String {
+        pin(&self.own().to_der().expect("it has a DER"))
+    }
+
+    /// The pin of its key, by OpenSSL.
+    pub(crate) fn key_pin(&self) -> String {
+        let key = self.own().public_key().expect("it has a key");
+        pin(&key.public_key_to_der().expect("it has a DER"))
+    }
+
+    fn own(&self) -> X509 {
+        X509::from_pem(self.pem.as_bytes()).expect("our own PEM can be read")
+    }
+
+    /// Shows an authority's certificate, too.
+    pub(crate) fn with(mut self, authority: &Authority) -> Self {
+        self.pem += authority.pem();
+        self
+    }
+
     /// Makes the server's side of TLS.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        let identity = Identity::from_pkcs8(self.pem.as_bytes(), self.key.as_bytes());
-        TlsAcceptor::new(identity.expect("our own PEM can be read"))
-            .expect("a TLS server can be made")
+        self.builder().build()
     }
+
+    /// Makes one that knows nothing newer than TLS 1.2.
+    pub(crate) fn old_acceptor(&self) -> TlsAcceptor {
+        let mut builder = self.builder();
+        let set = builder.set_max_proto_version(Some(SslVersion::TLS1_2));
+        set.expect("OpenSSL knows TLS 1.2");
+        builder.build()
+    }
+
+    /// Makes one that shakes hands only with clients for which this authority vouches.
+    pub(crate) fn choosy_acceptor(&self, clients: &Authority) -> TlsAcceptor {
+        let root = X509::from_pem(clients.pem().as_bytes()).expect("our own PEM can be read");
+        let mut store = X509StoreBuilder::new().expect("a store can be made");
+        store.add_cert(root).expect("it has room");
+        let mut builder = self.builder();
+        let store = builder.set_verify_cert_store(store.build());
+        store.expect("a server can have one");
+        builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+        builder.build()
+    }
+
+    fn builder(&self) -> SslAcceptorBuilder {
+        let builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server());
+        let mut builder = builder.expect("a TLS server can be made");
+        // So that it shows what no server should.
+        builder.set_security_level(0);
+        let chain = X509::stack_from_pem(self.pem.as_bytes()).expect("our own PEM can be read");
+        let (own, above) = chain.split_first().expect("there is one");
+        let key = PKey::private_key_from_pem(self.key.as_bytes()).expect("so can our key");
+        let mut set = builder.set_certificate(own);
+        set = set.and_then(|()| builder.set_private_key(&key));
+        for certificate in above {
+            set = set.and_then(|()| builder.add_extra_chain_cert(certificate.clone()));
+        }
+        set.expect("the key is the certificate's");
+        builder
+    }
+}
+
+const OURS: &[&str] = &["localhost", "127.0.0.1"];
+
+fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new(Vec::new()).expect("no name is a valid name");
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
 }
 
 fn server(names: &[&str]) -> CertificateParams {
@@ -96,6 +283,17 @@ fn server(names: &[&str]) -> CertificateParams {
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
     params
+}
+
+fn long_ago(mut params: CertificateParams) -> CertificateParams {
+    params.not_before = date_time_ymd(2000, 1, 1);
+    params.not_after = date_time_ymd(2001, 1, 1);
+    params
+}
+
+fn pin(der: &[u8]) -> String {
+    let digits = openssl::sha::sha256(der).map(|octet| format!("{octet:02x}"));
+    format!("sha256:{}", digits.concat())
 }
 
 fn new_key() -> KeyPair {

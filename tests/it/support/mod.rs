@@ -14,6 +14,7 @@ pub(crate) mod model_server;
 pub(crate) mod mount;
 pub(crate) mod outcome;
 pub(crate) mod process;
+pub(crate) mod proxies;
 pub(crate) mod reference;
 pub(crate) mod sandbox;
 pub(crate) mod script;

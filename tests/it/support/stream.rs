@@ -6,7 +6,10 @@ use std::mem;
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-use native_tls::{TlsAcceptor, TlsStream};
+use openssl::ssl::{ErrorCode, NameType, SslAcceptor, SslStream};
+
+/// The server's side of TLS: of OpenSSL itself, as it can be worse than native-tls lets a server be.
+pub(crate) type TlsAcceptor = SslAcceptor;
 
 /// How long a test server waits for a client that says nothing, or that does not read.
 pub(crate) const SOCKET_DEADLINE: Duration = Duration::from_secs(60);
@@ -16,7 +19,7 @@ pub(crate) enum Stream {
     /// Nothing is left of it.
     Broken,
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<SslStream<TcpStream>>),
 }
 
 impl Stream {
@@ -40,10 +43,23 @@ impl Stream {
         }
     }
 
+    /// Tells which name the client asked for in the handshake.
+    pub(crate) fn asked_for(&self) -> Option<&str> {
+        match self {
+            Self::Tls(stream) => stream.ssl().servername(NameType::HOST_NAME),
+            Self::Broken | Self::Plain(_) => None,
+        }
+    }
+
     /// Ends the server's side properly: close_notify if there is TLS, then FIN.
     pub(crate) fn close(&mut self) -> io::Result<()> {
         if let Self::Tls(stream) = self {
-            stream.shutdown()?;
+            match stream.shutdown() {
+                Err(error) if error.code() != ErrorCode::ZERO_RETURN => {
+                    return Err(io::Error::other(error));
+                }
+                _ => {}
+            }
         }
         self.cut()
     }

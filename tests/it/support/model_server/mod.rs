@@ -12,10 +12,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use native_tls::TlsAcceptor;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::mail::Message;
+use super::stream::TlsAcceptor;
 use session::Session;
 
 /// How long a change of the maildrop is waited for.
@@ -40,6 +40,8 @@ pub(crate) struct Behaviour {
     pub(crate) pipelining: bool,
     /// Whether QUIT in TRANSACTION is answered by `-ERR`, and nothing is deleted.
     pub(crate) refuses_update: bool,
+    /// Whether UIDL is offered and refused all the same.
+    pub(crate) refuses_uidl: bool,
     /// Unique-ids for which RETR and TOP are answered by [`Behaviour::refusal`].
     pub(crate) refused: Vec<Vec<u8>>,
     /// What is said instead of a message.
@@ -65,6 +67,7 @@ impl Default for Behaviour {
             lies: HashMap::new(),
             part: None,
             pipelining: true,
+            refuses_uidl: false,
             refuses_update: false,
             refused: Vec::new(),
             refusal: "-ERR this message cannot be read".to_owned(),

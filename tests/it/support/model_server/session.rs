@@ -135,7 +135,7 @@ impl<'a> Session<'a> {
                     Err(_) => self.say("-ERR how many lines?"),
                 }
             }
-            "UIDL" if self.behaviour.uidl => {
+            "UIDL" if self.behaviour.uidl && !self.behaviour.refuses_uidl => {
                 self.scan(argument, |_, message| message.unique_id.clone())
             }
             _ => self.say("-ERR unknown command"),

@@ -18,6 +18,7 @@
 //! | `login alone` | the same, without PIPELINING |
 //! | `flush` | ends the segment; without it all that is sent between two `C:` is one write |
 //! | `tls` | shakes hands for TLS |
+//! | `tls for NAME` | the same, and the client must have asked for this name (SNI) |
 //! | `tls refused` | the same, and the client must break it off |
 //! | `close` | ends properly (TLS: close_notify), then waits for the client to do the same |
 //! | `cut` | sends FIN (TLS: without close_notify) and ignores what still comes |
@@ -33,10 +34,9 @@ mod wire;
 
 use std::collections::HashMap;
 
-use native_tls::TlsAcceptor;
-
 use super::mail;
 use super::model_server::{PASSWORD, USER};
+use super::stream::TlsAcceptor;
 
 pub(crate) use self::server::Server;
 
@@ -147,6 +147,7 @@ impl Script {
             ("flush", "") => Step::Flush,
             ("tls", "") => Step::Tls,
             ("tls", "refused") => Step::TlsRefused,
+            ("tls", asked) if asked.starts_with("for ") => Step::TlsFor(asked[4..].to_owned()),
             ("close", "") => Step::Close,
             ("cut", "") => Step::Cut,
             ("reset", "") => Step::Reset,
@@ -178,6 +179,7 @@ enum Step {
     Send(Vec<u8>),
     Stall,
     Tls,
+    TlsFor(String),
     TlsRefused,
 }
 

@@ -3,18 +3,18 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
-use native_tls::TlsAcceptor;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::Step;
 use super::wire::Wire;
 use crate::support::DEADLINE;
+use crate::support::stream::TlsAcceptor;
 
 /// A conversation: each step with the line it was written as.
 type Conversation = Vec<(String, Step)>;
@@ -30,6 +30,8 @@ pub(crate) struct Server {
 /// What the server heard in one conversation.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
+    /// Where the client called from.
+    pub(crate) client: Option<IpAddr>,
     /// The client's lines, without CRLF.
     pub(crate) said: Vec<String>,
     /// How many separate flights they came in.
@@ -229,6 +231,7 @@ impl Host {
         conversation: &Conversation,
         heard: &mut Heard,
     ) -> Result<(), (usize, String)> {
+        heard.client = stream.peer_addr().ok().map(|address| address.ip());
         let mut wire = Wire::new(stream).map_err(|e| (0, e.to_string()))?;
         for (at, (_, step)) in conversation.iter().enumerate() {
             let taken = self.take(step, &mut wire, heard);
@@ -274,6 +277,13 @@ impl Host {
             }
             Step::Reached(name) => self.reached.open(name),
             Step::Tls => self.shake(wire)?,
+            Step::TlsFor(name) => {
+                self.shake(wire)?;
+                if wire.stream.asked_for() != Some(name) {
+                    let asked = wire.stream.asked_for();
+                    return Err(format!("the client asked for {asked:?}"));
+                }
+            }
             Step::TlsRefused => {
                 return match self.shake(wire) {
                     Ok(()) => Err("the client accepted the certificate".to_owned()),

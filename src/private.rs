@@ -1,7 +1,7 @@
-//! A file that may hold a password: read once, and judged by the descriptor it was read from.
+//! A file that may hold a secret: read once, and judged by the descriptor it was read from.
 //! Does not know what is written in it.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -11,21 +11,23 @@ use zeroize::Zeroizing;
 use crate::text::ServerText;
 
 /// The contents of a file, wiped when dropped, and whose eyes they are open to.
-pub(super) struct Private {
+pub struct Private {
     octets: Zeroizing<Vec<u8>>,
-    exposure: Option<Exposed>,
     path: String,
+    owner: u32,
     mode: u32,
 }
 
-/// Why a file must not hold a password.
+/// Why a file must not hold a secret.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Exposed {
     /// More than its owner may read or write it.
-    #[error("{path} holds a password and is open to others (mode {mode:04o}): chmod 600 {path}")]
+    #[error("{path} holds {secret} and is open to others (mode {mode:04o}): chmod 600 {path}")]
     Mode {
         /// The file.
         path: String,
+        /// What is in it, with an article.
+        secret: &'static str,
         /// Its permissions.
         mode: u32,
     },
@@ -38,21 +40,23 @@ pub enum Exposed {
         mode: u32,
     },
     /// Somebody else can change it.
-    #[error("{path} holds a password and belongs to user {owner}, neither you nor root")]
+    #[error("{path} holds {secret} and belongs to user {owner}, neither you nor root")]
     Owner {
         /// The file.
         path: String,
+        /// What is in it, with an article.
+        secret: &'static str,
         /// Whose it is.
         owner: u32,
     },
 }
 
 impl Private {
-    /// Reads a file of at most [`LIMIT`] octets.
+    /// Reads a file of at most 1 MiB.
     ///
     /// # Errors
     /// What the system says, a directory, a file that is too large.
-    pub(super) fn read(path: &Path) -> io::Result<Self> {
+    pub fn read(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {
@@ -64,17 +68,16 @@ impl Private {
         if octets.len() > LIMIT {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        let exposure = exposure(path, &metadata);
         Ok(Self {
             octets,
-            exposure,
             path: shown(path),
+            owner: metadata.uid(),
             mode: metadata.mode() & 0o7777,
         })
     }
 
     /// The contents.
-    pub(super) fn octets(&self) -> &[u8] {
+    pub fn octets(&self) -> &[u8] {
         &self.octets
     }
 
@@ -82,7 +85,7 @@ impl Private {
     ///
     /// # Errors
     /// Somebody else can.
-    pub(super) fn insist_unwritable(&self) -> Result<(), Exposed> {
+    pub fn insist_unwritable(&self) -> Result<(), Exposed> {
         if self.mode & 0o022 == 0 {
             return Ok(());
         }
@@ -92,33 +95,28 @@ impl Private {
         })
     }
 
-    /// Insists that nobody but its owner, or a group that root chose, can read the file.
+    /// Insists that nobody but its owner, or a group that root chose, can read the file; `secret`
+    /// is what is in it, with an article.
     ///
     /// # Errors
     /// Somebody else can, or the owner is neither us nor root.
-    pub(super) fn insist(&self) -> Result<(), Exposed> {
-        self.exposure.clone().map_or(Ok(()), Err)
+    pub fn insist(&self, secret: &'static str) -> Result<(), Exposed> {
+        let (path, owner, mode) = (self.path.clone(), self.owner, self.mode);
+        match judge(rustix::process::geteuid().as_raw(), owner, mode) {
+            None => Ok(()),
+            Some(Fault::Mode) => Err(Exposed::Mode { path, secret, mode }),
+            Some(Fault::Owner) => Err(Exposed::Owner {
+                path,
+                secret,
+                owner,
+            }),
+        }
     }
 }
 
 /// A path as it is shown: on one line, harmless to a terminal.
-pub(super) fn shown(path: &Path) -> String {
+pub fn shown(path: &Path) -> String {
     ServerText::new(path.as_os_str().as_encoded_bytes()).to_string()
-}
-
-fn exposure(path: &Path, metadata: &Metadata) -> Option<Exposed> {
-    let us = rustix::process::geteuid().as_raw();
-    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
-    judge(us, owner, mode).map(|fault| match fault {
-        Fault::Mode => Exposed::Mode {
-            path: shown(path),
-            mode,
-        },
-        Fault::Owner => Exposed::Owner {
-            path: shown(path),
-            owner,
-        },
-    })
 }
 
 #[derive(Debug, Eq, PartialEq)]

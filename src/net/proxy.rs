@@ -1,0 +1,347 @@
+//! Being passed on by a proxy: SOCKS5 (RFC 1928, 1929) and HTTP CONNECT (RFC 9110 section 9.3.6).
+//! Resolves no name: the proxy does. Reads not one octet of what the server says.
+
+use std::io::{self, Read, Write};
+use std::net::IpAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::Endpoint;
+use crate::exit::Exit;
+use crate::interrupt::is_interrupt;
+use crate::secret::Secret;
+use crate::text::ServerText;
+
+/// A proxy, and how it is asked.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// Who we are to it.
+    pub login: Option<Login>,
+}
+
+/// What a proxy speaks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Protocol {
+    /// HTTP, by CONNECT.
+    Http,
+    /// SOCKS version 5.
+    Socks5,
+}
+
+/// A user of a proxy. Neither is longer than 255 octets, which is all that SOCKS5 has room for.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The user's name.
+    pub user: String,
+    /// What proves it.
+    pub password: Secret,
+}
+
+/// Why a proxy did not pass us on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The connection to it failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// It does not know us.
+    #[error("it refuses the login; check user and password in \"proxy\"")]
+    Login,
+    /// It speaks something else.
+    #[error("it is no proxy of this kind: {0}")]
+    NoProxy(ServerText),
+    /// It cannot or may not reach the server.
+    #[error("it says \"{0}\"")]
+    Refused(ServerText),
+}
+
+impl Error {
+    /// The exit status that it leads to.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Io(_) | Self::Refused(_) => Exit::Temporary,
+            Self::Login => Exit::LoginRefused,
+            Self::NoProxy(_) => Exit::Protocol,
+        }
+    }
+
+    /// Whether a signal caused it.
+    pub fn is_interrupt(&self) -> bool {
+        matches!(self, Self::Io(source) if is_interrupt(source))
+    }
+}
+
+impl Proxy {
+    /// Asks the proxy at the other end of `stream` to pass us on. What is read next is the server's.
+    ///
+    /// # Errors
+    /// It refuses, or is none. The password of the maildrop was not sent.
+    pub fn pass<S: Read + Write>(
+        &self,
+        stream: &mut S,
+        host: &str,
+        port: u16,
+    ) -> Result<(), Error> {
+        match self.protocol {
+            Protocol::Http => self.connect(stream, host, port),
+            Protocol::Socks5 => self.socks5(stream, host, port),
+        }
+    }
+
+    fn socks5<S: Read + Write>(&self, stream: &mut S, host: &str, port: u16) -> Result<(), Error> {
+        let methods: &[u8] = match self.login {
+            Some(_) => &[5, 2, NO_LOGIN, BY_PASSWORD],
+            None => &[5, 1, NO_LOGIN],
+        };
+        stream.write_all(methods)?;
+        match (exactly(stream)?, &self.login) {
+            ([5, NO_LOGIN], _) => {}
+            ([5, BY_PASSWORD], Some(login)) => {
+                stream.write_all(&login.spelt())?;
+                let [_, status] = exactly(stream)?;
+                if status != 0 {
+                    return Err(Error::Login);
+                }
+            }
+            ([5, _], _) => return Err(Error::Login),
+            (other, _) => return Err(Error::NoProxy(ServerText::new(&other))),
+        }
+        stream.write_all(&destination(host, port))?;
+        let [version, status, _, kind] = exactly(stream)?;
+        if version != 5 {
+            let said = [version, status];
+            return Err(Error::NoProxy(ServerText::new(&said)));
+        }
+        if status != 0 {
+            return Err(Error::Refused(reason(status).into()));
+        }
+        // Where it calls the server from, which nobody needs to know.
+        let length = match kind {
+            1 => 4,
+            4 => 16,
+            _ => usize::from(exactly::<1, _>(stream)?[0]),
+        };
+        let mut rest = vec![0; length + 2];
+        Ok(stream.read_exact(&mut rest)?)
+    }
+
+    fn connect<S: Read + Write>(&self, stream: &mut S, host: &str, port: u16) -> Result<(), Error> {
+        let target = Endpoint::Tcp {
+            host: host.to_owned(),
+            port,
+        };
+        let mut request = Zeroizing::new(Vec::with_capacity(2048));
+        write!(request, "CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n")?;
+        if let Some(Login { user, password }) = &self.login {
+            let pair = Zeroizing::new([user.as_bytes(), b":", password.expose()].concat());
+            let encoded = Zeroizing::new(STANDARD.encode(&*pair));
+            write!(request, "Proxy-Authorization: Basic {}\r\n", *encoded)?;
+        }
+        request.extend_from_slice(b"\r\n");
+        stream.write_all(&request)?;
+        let head = head(stream)?;
+        let line = head
+            .split(|octet| *octet == b'\r')
+            .next()
+            .unwrap_or_default();
+        let said = ServerText::new(line);
+        match line.split(|octet| *octet == b' ').collect::<Vec<_>>()[..] {
+            [version, ..] if !version.starts_with(b"HTTP/1.") => Err(Error::NoProxy(said)),
+            [_, [b'2', _, _], ..] => Ok(()),
+            // tinyproxy says 401 to a wrong password.
+            [_, b"401" | b"407", ..] => Err(Error::Login),
+            [_, _, ..] => Err(Error::Refused(said)),
+            _ => Err(Error::NoProxy(said)),
+        }
+    }
+}
+
+impl Login {
+    /// RFC 1929.
+    fn spelt(&self) -> Zeroizing<Vec<u8>> {
+        let mut octets = Zeroizing::new(Vec::with_capacity(1 + 2 * (1 + LONGEST)));
+        octets.push(1);
+        for part in [self.user.as_bytes(), self.password.expose()] {
+            octets.push(u8::try_from(part.len()).unwrap_or(u8::MAX));
+            octets.extend_from_slice(&part[..part.len().min(LONGEST)]);
+        }
+        octets
+    }
+}
+
+/// The longest user or password that SOCKS5 has room for.
+pub const LONGEST: usize = 255;
+
+const NO_LOGIN: u8 = 0;
+const BY_PASSWORD: u8 = 2;
+
+fn destination(host: &str, port: u16) -> Vec<u8> {
+    let mut request = vec![5, 1, 0];
+    match host.parse() {
+        Ok(IpAddr::V4(address)) => {
+            request.push(1);
+            request.extend(address.octets());
+        }
+        Ok(IpAddr::V6(address)) => {
+            request.push(4);
+            request.extend(address.octets());
+        }
+        Err(_) => {
+            // A host has at most 253 octets.
+            request.extend([3, u8::try_from(host.len()).unwrap_or(u8::MAX)]);
+            request.extend(host.bytes().take(LONGEST));
+        }
+    }
+    request.extend(port.to_be_bytes());
+    request
+}
+
+fn reason(status: u8) -> &'static str {
+    match status {
+        2 => "connection not allowed",
+        3 => "network unreachable",
+        4 => "host unreachable",
+        5 => "connection refused",
+        6 => "TTL expired",
+        7 => "command not supported",
+        8 => "address type not supported",
+        _ => "general failure",
+    }
+}
+
+/// Reads the head of an HTTP response, octet by octet: what is behind it belongs to the server.
+fn head<S: Read>(stream: &mut S) -> Result<Vec<u8>, Error> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.extend(exactly::<1, _>(stream)?);
+        let is_http = head.starts_with(b"HTTP/") || b"HTTP/".starts_with(&head);
+        if !is_http || head.len() > LONGEST_HEAD {
+            return Err(Error::NoProxy(ServerText::new(&head)));
+        }
+    }
+    Ok(head)
+}
+
+const LONGEST_HEAD: usize = 64 * 1024;
+
+fn exactly<const N: usize, S: Read>(stream: &mut S) -> Result<[u8; N], Error> {
+    let mut octets = [0; N];
+    stream.read_exact(&mut octets)?;
+    Ok(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A proxy that has made up its mind what to answer.
+    struct Resolute<'a> {
+        answers: &'a [u8],
+        heard: Vec<u8>,
+    }
+
+    impl Read for Resolute<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.answers.read(buffer)
+        }
+    }
+
+    impl Write for Resolute<'_> {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.heard.write(octets)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Asks a SOCKS5 proxy that answers so; what it heard, and what is left of the answers.
+    fn ask(login: Option<(&str, &str)>, answers: &[u8]) -> (Result<(), String>, Vec<u8>, Vec<u8>) {
+        let mut stream = Resolute {
+            answers,
+            heard: Vec::new(),
+        };
+        let proxy = Proxy {
+            protocol: Protocol::Socks5,
+            endpoint: Endpoint::Unix("/p".into()),
+            login: login.map(|(user, password)| Login {
+                user: user.to_owned(),
+                password: Secret::new(password.into()).expect("it is usable"),
+            }),
+        };
+        let passed = proxy.pass(&mut stream, "h", 110);
+        let passed = passed.map_err(|error| error.to_string());
+        (passed, stream.heard, stream.answers.to_vec())
+    }
+
+    #[test]
+    fn a_socks_proxy_is_asked_for_a_name_and_what_follows_is_left_to_the_server() {
+        for (bound, kind) in [(&b"\0\0\0\0"[..], 1), (b"\x02ab", 3), (&[0; 16], 4)] {
+            let answers = [&b"\x05\0\x05\0\0"[..], &[kind], bound, b"\0\0+OK"].concat();
+
+            let (passed, heard, left) = ask(None, &answers);
+
+            assert_eq!(passed, Ok(()));
+            assert_eq!(heard, b"\x05\x01\0\x05\x01\0\x03\x01h\0\x6e");
+            assert_eq!(left, b"+OK");
+        }
+    }
+
+    #[test]
+    fn a_password_goes_only_to_a_proxy_that_asks_for_it() {
+        let bound = b"\x05\0\0\x01\0\0\0\0\0\0";
+        let login = Some(("me", "pw"));
+        let (passed, heard, _) = ask(login, &[b"\x05\x02\x01\0", &bound[..]].concat());
+        assert_eq!(passed, Ok(()));
+        assert!(heard.starts_with(b"\x05\x02\0\x02\x01\x02me\x02pw\x05\x01"));
+
+        let (passed, heard, _) = ask(login, &[b"\x05\0", &bound[..]].concat());
+        assert_eq!(passed, Ok(()));
+        assert!(!heard.windows(2).any(|octets| octets == b"pw"));
+    }
+
+    #[test]
+    fn what_a_socks_proxy_refuses_is_said() {
+        let refused = "it refuses the login; check user and password in \"proxy\"";
+        for (login, answers, said) in [
+            (None, &b"\x05\xff"[..], refused),
+            (None, b"\x05\x02", refused),
+            (Some(("me", "pw")), b"\x05\x02\x01\x01", refused),
+            (
+                None,
+                b"\x05\0\x05\x05\0\x01",
+                "it says \"connection refused\"",
+            ),
+            (None, b"\x05\0\x05\x63\0\x01", "it says \"general failure\""),
+            (None, b"+OK POP3", "it is no proxy of this kind: +O"),
+            (None, b"", "failed to fill whole buffer"),
+            (None, b"\x05\0\x05\0\0\x03", "failed to fill whole buffer"),
+        ] {
+            let (passed, _, _) = ask(login, answers);
+            assert_eq!(passed, Err(said.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_destination_is_an_address_or_a_name_that_the_proxy_resolves() {
+        for (host, expected) in [
+            (
+                "192.0.2.1",
+                &b"\x05\x01\x00\x01\xc0\x00\x02\x01\x03\xe3"[..],
+            ),
+            ("a.example", b"\x05\x01\x00\x03\x09a.example\x03\xe3"),
+            (
+                "2001:db8::1",
+                b"\x05\x01\x00\x04\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x03\xe3",
+            ),
+        ] {
+            assert_eq!(destination(host, 995), expected, "{host}");
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Why there is no encrypted connection, in one line that says what to do.
+//! Does not know how a handshake is made.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use super::certificate::{Certificate, Time};
+use super::pin::Pin;
+use crate::exit::Exit;
+use crate::interrupt::is_interrupt;
+use crate::private::Exposed;
+
+/// Why there is no encrypted connection.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file of trusted certificates cannot be used.
+    #[error("cannot use the certificates in {}: {why}", path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Others can read the key of our own certificate.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
+    /// Our own certificate or its key cannot be used.
+    #[error("cannot use the client certificate in {}: {why}", path.display())]
+    Identity {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The connection failed before it was encrypted.
+    #[error("the TLS handshake with {name} failed: {source}")]
+    Io {
+        /// The server.
+        name: String,
+        /// What the connection said.
+        source: io::Error,
+    },
+    /// The server and we have no common ground.
+    #[error("the TLS handshake with {name} failed: {why}{}", after_refusal(why))]
+    Refused {
+        /// The server.
+        name: String,
+        /// What the TLS library said.
+        why: String,
+    },
+    /// The server did not prove who it is. Nothing was sent to it.
+    #[error(transparent)]
+    Untrusted(#[from] Box<Untrusted>),
+}
+
+impl Error {
+    /// The exit status that it leads to.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::CaFile { .. } | Self::Exposed(_) | Self::Identity { .. } => Exit::Configuration,
+            Self::Io { .. } => Exit::Temporary,
+            Self::Refused { .. } | Self::Untrusted(_) => Exit::Protocol,
+        }
+    }
+
+    /// Whether a signal caused it.
+    pub fn is_interrupt(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_interrupt(source))
+    }
+}
+
+/// What the TLS library says of a connection that it has encrypted: often an alert of the server's,
+/// which in TLS 1.3 judges our certificate only after the handshake.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Alert(pub String);
+
+impl Alert {
+    /// Takes the library's words out of an error of a connection; any other error stays as it is.
+    pub(super) fn told(error: io::Error) -> io::Error {
+        match error.to_string() {
+            text if text.starts_with("error:") => {
+                io::Error::new(error.kind(), Self(reason(&text).to_owned()))
+            }
+            _ => error,
+        }
+    }
+
+    /// The alert that an error of a connection is, if it is one.
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+/// What OpenSSL means by `error:CODE:library:function:reason:file:line:`.
+pub(super) fn reason(text: &str) -> &str {
+    match text.split(':').collect::<Vec<_>>()[..] {
+        ["error", _, _, _, reason, ..] => reason,
+        _ => text,
+    }
+}
+
+/// A server that did not prove who it is.
+#[derive(Debug)]
+pub struct Untrusted {
+    /// The name that it should have proved.
+    pub name: String,
+    /// What is wrong.
+    pub fault: Fault,
+    /// What it showed, where that is known.
+    pub certificate: Option<Certificate>,
+}
+
+/// What is wrong with a certificate.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Fault {
+    /// Its time, or that of one above it, is over.
+    Expired,
+    /// Nobody who is trusted has signed it; what the TLS library says.
+    Issuer(String),
+    /// It is for somebody else, or for nobody.
+    Name,
+    /// Its time, or that of one above it, has not come.
+    NotYetValid,
+    /// Something else; what the TLS library says.
+    Other(String),
+    /// It is none of those that the user named.
+    Pin,
+    /// It is not for servers.
+    Purpose,
+    /// It cannot be read.
+    Unreadable,
+}
+
+impl Fault {
+    /// Understands the result of OpenSSL's verification, whose words changed a little with 3.0.
+    pub(super) fn of(verification: &str) -> Self {
+        let text = verification.to_ascii_lowercase();
+        match text.as_str() {
+            "certificate has expired" => Self::Expired,
+            "certificate is not yet valid" => Self::NotYetValid,
+            "hostname mismatch" | "ip address mismatch" => Self::Name,
+            "unsuitable certificate purpose" | "unsupported certificate purpose" => Self::Purpose,
+            "unable to get issuer certificate"
+            | "unable to get local issuer certificate"
+            | "unable to verify the first certificate" => Self::Issuer(text),
+            _ if text.starts_with("self-signed cert") || text.starts_with("self signed cert") => {
+                Self::Issuer(text)
+            }
+            _ => Self::Other(verification.to_owned()),
+        }
+    }
+}
+
+const REFUSES_OURS: &str = "; it refuses the certificate in tls-client-cert, or that there is none";
+
+/// What may help where the TLS library gave up for this reason.
+fn after_refusal(why: &str) -> &'static str {
+    match why {
+        why if why.contains("wrong version number") || why.contains("packet length") => {
+            "; a server that begins without TLS needs security = \"starttls\""
+        }
+        why if why.contains("protocol version") || why.contains("unsupported protocol") => {
+            "; it knows no version of TLS that tls-min allows"
+        }
+        why if why.contains("alert") && why.contains("unknown ca") => REFUSES_OURS,
+        why if why.contains("alert") && why.contains("certificate") => REFUSES_OURS,
+        why if why.contains("handshake failure") => {
+            "; it may want a certificate of yours: tls-client-cert"
+        }
+        _ => "",
+    }
+}
+
+impl std::error::Error for Untrusted {}
+
+impl fmt::Display for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the certificate of {} is not trusted: ", self.name)?;
+        self.complain(f)?;
+        if let Some(certificate) = &self.certificate {
+            write!(f, " (it is for {})", certificate.names())?;
+        }
+        f.write_str("; ")?;
+        self.advise(f)
+    }
+}
+
+impl Untrusted {
+    fn complain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.certificate.as_ref();
+        let dated = shown.map(|certificate| (certificate.time(), certificate));
+        match (&self.fault, dated) {
+            (Fault::Expired, Some((Time::After, it))) => {
+                write!(f, "it expired on {}", it.last_day())
+            }
+            (Fault::NotYetValid, Some((Time::Before, it))) => {
+                write!(f, "it is not valid before {}", it.first_day())
+            }
+            (Fault::Expired, _) => f.write_str("it, or one that vouches for it, has expired"),
+            (Fault::NotYetValid, _) => {
+                f.write_str("it, or one that vouches for it, is not valid yet")
+            }
+            (Fault::Issuer(why), _) => {
+                write!(f, "no authority that is known vouches for it: {why}")
+            }
+            (Fault::Name, Some((_, it))) if !it.has_names() => f.write_str(
+                "it has no subjectAltName, and a common name alone does not count (RFC 9525)",
+            ),
+            (Fault::Name, _) => f.write_str("it is for another name"),
+            (Fault::Other(why), _) => f.write_str(why),
+            (Fault::Pin, Some((_, it))) => write!(
+                f,
+                "neither it ({}) nor its key ({}) is in tls-pin",
+                Pin::of(it),
+                Pin::of_key(it)
+            ),
+            (Fault::Pin, None) => f.write_str("it is not in tls-pin"),
+            (Fault::Purpose, _) => f.write_str("it is not made for a server"),
+            (Fault::Unreadable, _) => f.write_str("it cannot be read"),
+        }
+    }
+
+    fn advise(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.fault {
+            Fault::Expired | Fault::NotYetValid => {
+                f.write_str("tell whoever runs the server, or set the clock of this machine")
+            }
+            Fault::Issuer(_) => {
+                f.write_str("if it is your own server, name its CA in tls-ca-file")?;
+                match &self.certificate {
+                    Some(it) => write!(
+                        f,
+                        ", or once you have compared it with the server's, set tls-pin = \"{}\"",
+                        Pin::of(it)
+                    ),
+                    None => Ok(()),
+                }
+            }
+            Fault::Pin => f.write_str("add one of the two if whoever runs the server says it is new"),
+            Fault::Name => f.write_str(
+                "check \"server\", or if this is the one you mean, say in tls-name what it is called",
+            ),
+            Fault::Other(_) | Fault::Purpose | Fault::Unreadable => {
+                f.write_str("tell whoever runs the server")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_openssl_are_understood_in_either_spelling() {
+        for (text, fault) in [
+            ("certificate has expired", Fault::Expired),
+            ("certificate is not yet valid", Fault::NotYetValid),
+            ("Hostname mismatch", Fault::Name),
+            ("IP address mismatch", Fault::Name),
+            ("unsuitable certificate purpose", Fault::Purpose),
+            (
+                "EE certificate key too weak",
+                Fault::Other("EE certificate key too weak".into()),
+            ),
+        ] {
+            assert_eq!(Fault::of(text), fault);
+        }
+        for text in [
+            "self-signed certificate",
+            "self signed certificate in certificate chain",
+            "unable to get local issuer certificate",
+        ] {
+            assert_eq!(Fault::of(text), Fault::Issuer(text.into()));
+        }
+    }
+}

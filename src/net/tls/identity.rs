@@ -1,0 +1,84 @@
+//! The certificate by which an account proves who it is, read from its files.
+//! Does not know which servers ask for one.
+
+use std::path::{Path, PathBuf};
+
+use native_tls::Identity;
+
+use super::error::Error;
+use crate::private::Private;
+
+/// Where a client's certificate and its key lie.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Files {
+    /// PEM, with what is between it and a root behind it; or PKCS#12 without a password.
+    pub certificate: PathBuf,
+    /// PEM; without it the key is in the file of the certificate.
+    pub key: Option<PathBuf>,
+}
+
+impl Files {
+    /// Reads certificate and key.
+    ///
+    /// # Errors
+    /// A file that cannot be read or used, and a key that others can read.
+    pub(super) fn identity(&self) -> Result<Identity, Error> {
+        let certificate = read(&self.certificate)?;
+        let Some(path) = &self.key else {
+            certificate.insist(SECRET)?;
+            return match find(certificate.octets(), "-----BEGIN ") {
+                Some(_) => pem(&certificate, &certificate, &self.certificate),
+                None => pkcs12(&certificate, &self.certificate),
+            };
+        };
+        let key = read(path)?;
+        key.insist(SECRET)?;
+        pem(&certificate, &key, path)
+    }
+}
+
+fn read(path: &Path) -> Result<Private, Error> {
+    Private::read(path).map_err(|error| unusable(path, error.to_string()))
+}
+
+fn pem(certificate: &Private, key: &Private, path: &Path) -> Result<Identity, Error> {
+    let octets = key.octets();
+    let Some(begin) = find(octets, "-----BEGIN PRIVATE KEY-----") else {
+        return Err(unusable(path, unusual(octets)));
+    };
+    Identity::from_pkcs8(certificate.octets(), &octets[begin..])
+        .map_err(|error| unusable(path, error.to_string()))
+}
+
+fn pkcs12(file: &Private, path: &Path) -> Result<Identity, Error> {
+    Identity::from_pkcs12(file.octets(), "").map_err(|error| {
+        let advice = "PKCS#12 must have an empty password; or name PEM files";
+        unusable(path, format!("{error}; {advice}"))
+    })
+}
+
+/// What keeps a key out of the only form that the TLS library reads.
+fn unusual(octets: &[u8]) -> String {
+    let has = |words| find(octets, words).is_some();
+    let why = if has("BEGIN ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED") {
+        "the key is encrypted, and at every run somebody would have to be asked; decrypt it"
+    } else if has(" PRIVATE KEY-----") {
+        "the key is not in PKCS#8; convert it"
+    } else {
+        return "there is no PEM private key in it; name its file in tls-client-key".to_owned();
+    };
+    format!("{why}: umask 077; openssl pkey -in OLD -out NEW")
+}
+
+const SECRET: &str = "a private key";
+
+fn find(octets: &[u8], words: &str) -> Option<usize> {
+    memchr::memmem::find(octets, words.as_bytes())
+}
+
+pub(super) fn unusable(path: &Path, why: String) -> Error {
+    Error::Identity {
+        path: path.to_owned(),
+        why,
+    }
+}

@@ -1,0 +1,105 @@
+//! What a user knows a certificate by: the SHA-256 of it or of its key.
+//! Does not know which server it belongs to.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::certificate::Certificate;
+use crate::digest::Digest;
+
+/// The SHA-256 of a certificate (DER), or of its public key (SubjectPublicKeyInfo), which stays the
+/// same where a certificate is renewed for the same key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Pin(Digest);
+
+/// Text that is no pin.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("must be sha256: and 64 hexadecimal digits")]
+pub struct NoPin;
+
+impl Pin {
+    /// The pin of a whole certificate.
+    pub fn of(certificate: &Certificate) -> Self {
+        Self(certificate.digest())
+    }
+
+    /// The pin of a certificate's key.
+    pub fn of_key(certificate: &Certificate) -> Self {
+        Self(certificate.key_digest())
+    }
+
+    /// Whether it is the certificate's or its key's.
+    pub fn fits(&self, certificate: &Certificate) -> bool {
+        [Self::of(certificate), Self::of_key(certificate)].contains(self)
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{PREFIX}{:?}", self.0)
+    }
+}
+
+impl FromStr for Pin {
+    type Err = NoPin;
+
+    /// Reads a pin; the digits may stand in pairs with colons, as openssl(1) prints them.
+    fn from_str(text: &str) -> Result<Self, NoPin> {
+        let digits = text.strip_prefix(PREFIX).ok_or(NoPin)?;
+        let pairs: Vec<&[u8]> = match digits.contains(':') {
+            true => digits.as_bytes().split(|octet| *octet == b':').collect(),
+            false => digits.as_bytes().chunks(2).collect(),
+        };
+        let octets: Option<Vec<u8>> = pairs.into_iter().map(octet).collect();
+        let digest = octets.and_then(|octets| octets.try_into().ok());
+        digest.map(|octets| Self(Digest(octets))).ok_or(NoPin)
+    }
+}
+
+fn octet(pair: &[u8]) -> Option<u8> {
+    let is_hex = pair.len() == 2 && pair.iter().all(u8::is_ascii_hexdigit);
+    let text = str::from_utf8(pair).ok().filter(|_| is_hex)?;
+    u8::from_str_radix(text, 16).ok()
+}
+
+const PREFIX: &str = "sha256:";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEX: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn a_pin_is_64_digits_with_colons_or_without() {
+        let pin = Pin(Digest::of(b"abc"));
+        let octets = pin.0.0.map(|octet| format!("{octet:02X}"));
+        for text in [
+            format!("sha256:{HEX}"),
+            format!("sha256:{}", HEX.to_uppercase()),
+            format!("sha256:{}", octets.join(":")),
+            pin.to_string(),
+        ] {
+            assert_eq!(text.parse(), Ok(pin), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_no_pin() {
+        for text in [
+            String::new(),
+            "sha256:".to_owned(),
+            HEX.to_owned(),
+            format!("sha1:{HEX}"),
+            format!("SHA256:{HEX}"),
+            format!("sha256:{}", &HEX[1..]),
+            format!("sha256:{HEX}00"),
+            format!("sha256:+{}", &HEX[1..]),
+            format!("sha256:{}ä", &HEX[2..]),
+            format!("sha256:{}:", &HEX[..62]),
+            format!("sha256: {HEX}"),
+        ] {
+            assert_eq!(text.parse::<Pin>(), Err(NoPin), "{text}");
+        }
+    }
+}

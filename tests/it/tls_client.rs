@@ -1,0 +1,182 @@
+//! Certificates of our own, for servers that let nobody in without.
+//! Touches no server's certificate but a good one.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use openssl::pkcs12::Pkcs12;
+use openssl::pkey::PKey;
+use openssl::rsa::Rsa;
+use openssl::symm::Cipher;
+use openssl::x509::X509;
+
+use crate::support::certificates::{Authority, Certificate};
+use crate::support::sandbox::Sandbox;
+use crate::support::script::{Script, Server};
+use crate::tls::{PROTECTIONS, SESSION};
+
+const PAIR: &str = "tls-client-cert = '~/cert.pem'\ntls-client-key = '~/key.pem'";
+
+/// A server that shakes hands only with clients of this authority.
+fn choosy(clients: &Authority, conversation: String) -> (Authority, Server) {
+    let authority = Authority::new();
+    let acceptor = authority.certificate().choosy_acceptor(clients);
+    let server = Script::new(conversation).identity(acceptor).serve();
+    (authority, server)
+}
+
+/// A world in which the server is trusted and a client's certificate lies in two files.
+fn world(server: &Server, authority: &Authority, own: &Certificate, keys: &str) -> Sandbox {
+    let keys = format!("tls-ca-file = '~/ca.pem'\n{keys}");
+    let sandbox = Sandbox::with_work(server.address(), &keys);
+    sandbox.write("home/ca.pem", authority.pem());
+    sandbox.write("home/cert.pem", &own.pem);
+    sandbox.write("home/key.pem", &own.key);
+    sandbox
+}
+
+#[test]
+fn a_server_that_wants_a_certificate_gets_ours() {
+    let clients = Authority::new();
+    let own = clients.client();
+    let both = format!("Bag Attributes\n{}{}", own.pem, own.key);
+    let key = PKey::private_key_from_pem(own.key.as_bytes()).expect("it is a key");
+    let certificate = X509::from_pem(own.pem.as_bytes()).expect("it is a certificate");
+    let mut bundle = Pkcs12::builder();
+    let bundle = bundle.pkey(&key).cert(&certificate).build2("");
+    let bundle = bundle.and_then(|bundle| bundle.to_der());
+    let bundle = bundle.expect("it can be bundled");
+    for (security, (_, before)) in ["tls", "starttls"].into_iter().zip(PROTECTIONS) {
+        for keys in [
+            PAIR,
+            "tls-client-cert = '~/both.pem'",
+            "tls-client-cert = '~/bundle.p12'",
+        ] {
+            let greeting = if before.is_empty() { "S: +OK\n" } else { "" };
+            let conversation = format!("{before}tls\n{greeting}{SESSION}");
+            let (authority, server) = choosy(&clients, conversation);
+            let keys = format!("security = '{security}'\n{keys}");
+            let sandbox = world(&server, &authority, &own, &keys);
+            sandbox.write("home/both.pem", &both);
+            sandbox.write("home/bundle.p12", &bundle);
+
+            sandbox.fetch().succeeds().is_silent();
+
+            server.finish();
+        }
+    }
+}
+
+#[test]
+fn a_server_that_wants_a_certificate_and_gets_none_or_a_strangers_is_left() {
+    let clients = Authority::new();
+    let own = clients.client();
+    let stranger = Authority::new().client();
+    for (shown, keys) in [(&own, ""), (&stranger, PAIR)] {
+        let (authority, server) = choosy(&clients, "tls refused".to_owned());
+        let keys = format!("security = 'tls'\n{keys}");
+        let sandbox = world(&server, &authority, shown, &keys);
+
+        sandbox
+            .fetch()
+            .fails_with(76)
+            .complains_in_lines(1)
+            .stderr_has("the TLS handshake with 127.0.0.1 failed: ")
+            .stderr_has("it refuses the certificate in tls-client-cert, or that there is none");
+
+        server.finish();
+    }
+}
+
+#[test]
+fn a_key_that_cannot_be_used_connects_nowhere() {
+    let clients = Authority::new();
+    let own = clients.client();
+    let key = PKey::private_key_from_pem(own.key.as_bytes()).expect("it is a key");
+    let encrypted = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"secret");
+    let rsa = Rsa::generate(2048).and_then(|key| key.private_key_to_pem());
+    for (key, said) in [
+        (
+            encrypted.expect("it can be encrypted"),
+            "home/key.pem: the key is encrypted, and at every run somebody would have to be asked; \
+             decrypt it: umask 077; openssl pkey -in OLD -out NEW\n",
+        ),
+        (
+            rsa.expect("it can be made"),
+            "home/key.pem: the key is not in PKCS#8; convert it: umask 077; openssl pkey -in OLD \
+             -out NEW\n",
+        ),
+        (
+            own.pem.clone().into_bytes(),
+            "home/key.pem: there is no PEM private key in it",
+        ),
+        (
+            clients.client().key.into_bytes(),
+            "home/cert.pem: key values mismatch",
+        ),
+    ] {
+        let authority = Authority::new();
+        let server = Script::default().serve();
+        let keys = format!("security = 'tls'\n{PAIR}");
+        let sandbox = world(&server, &authority, &own, &keys);
+        sandbox.write("home/key.pem", key);
+
+        sandbox
+            .fetch()
+            .fails_with(78)
+            .complains_in_lines(1)
+            .stderr_has("mailpull: work: cannot use the client certificate in ")
+            .stderr_has(said);
+
+        server.finish();
+    }
+}
+
+#[test]
+fn a_key_that_others_can_read_connects_nowhere() {
+    let clients = Authority::new();
+    let own = clients.client();
+    for (file, keys) in [
+        ("home/key.pem", PAIR),
+        ("home/both.pem", "tls-client-cert = '~/both.pem'"),
+    ] {
+        let authority = Authority::new();
+        let server = Script::default().serve();
+        let keys = format!("security = 'tls'\n{keys}");
+        let sandbox = world(&server, &authority, &own, &keys);
+        sandbox.write("home/both.pem", [own.pem.as_str(), &own.key].concat());
+        let path = sandbox.path(file);
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("they can be set");
+
+        sandbox.fetch().fails_with(78).stderr_is(&format!(
+            "mailpull: work: {0} holds a private key and is open to others (mode 0644): chmod 600 \
+             {0}\n",
+            path.display()
+        ));
+
+        server.finish();
+    }
+}
+
+#[test]
+fn a_bundle_with_a_password_is_refused_with_what_to_do() {
+    let clients = Authority::new();
+    let own = clients.client();
+    let key = PKey::private_key_from_pem(own.key.as_bytes()).expect("it is a key");
+    let certificate = X509::from_pem(own.pem.as_bytes()).expect("it is a certificate");
+    let mut bundle = Pkcs12::builder();
+    let bundle = bundle.pkey(&key).cert(&certificate).build2("secret");
+    let bundle = bundle.and_then(|bundle| bundle.to_der());
+    let server = Script::default().serve();
+    let keys = "security = 'tls'\ntls-client-cert = '~/bundle.p12'";
+    let sandbox = world(&server, &Authority::new(), &own, keys);
+    sandbox.write("home/bundle.p12", bundle.expect("it can be bundled"));
+
+    sandbox
+        .fetch()
+        .fails_with(78)
+        .complains_in_lines(1)
+        .stderr_has("PKCS#12 must have an empty password; or name PEM files");
+
+    server.finish();
+}

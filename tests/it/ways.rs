@@ -1,0 +1,247 @@
+//! The ways to a server: from an address, through a proxy, through a program.
+//! What is said at the end of the way is told elsewhere.
+
+use std::net::Ipv4Addr;
+
+use crate::support::certificates::Authority;
+use crate::support::proxies::{LOGIN, Proxy};
+use crate::support::sandbox::Sandbox;
+use crate::support::script::{Script, Server};
+use crate::tls::SESSION;
+
+const TLS: &str = "security = 'tls'\ntls-ca-file = '~/ca.pem'";
+const CLEARTEXT: &str = "allow-cleartext = true\nauth = 'plain'";
+
+fn tls_server() -> (Authority, Server) {
+    let authority = Authority::new();
+    let server = Script::new(["tls for localhost\nS: +OK ready", SESSION].concat())
+        .identity(authority.certificate().acceptor())
+        .serve();
+    (authority, server)
+}
+
+#[test]
+fn a_proxy_passes_us_on_to_a_name_that_it_resolves() {
+    for start in [Proxy::socks5, Proxy::http] {
+        let Some(proxy) = start() else {
+            return;
+        };
+        let (authority, server) = tls_server();
+        let target = format!("localhost:{}", server.port());
+        let keys = format!("{TLS}\nproxy = '{}'", proxy.url(LOGIN));
+        let sandbox = Sandbox::with_work(&target, &keys);
+        sandbox.write("home/ca.pem", authority.pem());
+
+        let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
+
+        outcome.succeeds().never_says("proxy-password");
+        server.finish();
+        let said = proxy.end();
+        let said = [said.stdout_text(), said.stderr_text()].concat();
+        assert!(said.contains("localhost"), "{said}");
+    }
+}
+
+#[test]
+fn a_proxy_that_does_not_know_us_is_told_nothing_more() {
+    for start in [Proxy::socks5, Proxy::http] {
+        let Some(proxy) = start() else {
+            return;
+        };
+        let (_, server) = (Authority::new(), Script::default().serve());
+        let keys = format!("{TLS}\nproxy = '{}'", proxy.url("proxy-user:hunter2"));
+        let sandbox = Sandbox::with_work(server.address(), &keys);
+        sandbox.write("home/ca.pem", Authority::new().pem());
+
+        sandbox
+            .fetch()
+            .fails_with(77)
+            .complains_in_lines(1)
+            .stderr_has("through the proxy 127.0.0.1:")
+            .stderr_has("it refuses the login; check user and password in \"proxy\"")
+            .never_says("hunter2");
+
+        server.finish();
+    }
+}
+
+/// Fetches from a server that is behind an HTTP proxy, which is the script.
+fn fetch_through(conversation: &str, keys: &str) -> (Server, crate::support::outcome::Outcome) {
+    let server = Script::new(conversation).serve();
+    let keys = format!("proxy = 'http://{}'\n{keys}", server.address());
+    let sandbox = Sandbox::with_work("pop.example.com:110", &keys);
+    let outcome = sandbox.fetch();
+    (server, outcome)
+}
+
+const CONNECT: &str =
+    "C: CONNECT pop.example.com:110 HTTP/1.1\nC: Host: pop.example.com:110\nC: \n";
+
+#[test]
+fn what_comes_right_behind_a_proxys_answer_is_the_servers() {
+    let answer = "S: HTTP/1.0 200 Connection established\nS: Via: x\nS: \nS: +OK ready\n";
+    let (server, outcome) = fetch_through(&[CONNECT, answer, SESSION].concat(), CLEARTEXT);
+
+    outcome.succeeds().is_silent();
+    server.finish();
+}
+
+#[test]
+fn what_a_proxy_refuses_is_said_with_its_words() {
+    for (answer, exit, said) in [
+        (
+            "S: HTTP/1.1 403 Forbidden\nS: ",
+            75,
+            "it says \"HTTP/1.1 403 Forbidden\"",
+        ),
+        (
+            "S: HTTP/1.1 502 \x1b[2J\nS: ",
+            75,
+            "it says \"HTTP/1.1 502 \\u{1b}[2J\"",
+        ),
+        ("S: HTTP/1.1 407 Who are you?\nS: ", 77, "refuses the login"),
+        ("S: +OK POP3 ready", 76, "it is no proxy of this kind: +"),
+        ("raw: HTTP/1.1 200\ncut", 75, "unexpected end of file"),
+        ("stall", 75, "timed out"),
+    ] {
+        let keys = format!("{CLEARTEXT}\ntimeout-connect = '1s'");
+        let (server, outcome) = fetch_through(&[CONNECT, answer].concat(), &keys);
+
+        outcome
+            .fails_with(exit)
+            .complains_in_lines(1)
+            .stderr_has("cannot reach pop.example.com:110 through the proxy 127.0.0.1:")
+            .stderr_has(said);
+        server.finish();
+    }
+}
+
+#[test]
+fn a_program_can_be_the_way() {
+    let server = Script::new(["S: +OK ready", SESSION].concat()).serve();
+    let port = server.port();
+    let keys = format!(
+        "{CLEARTEXT}\ntunnel-command = ['bash', '-c', \
+         'test -z \"$SECRET\" && exec 3<>/dev/tcp/127.0.0.1/{port} && {{ cat <&3 & cat >&3; }} 2>/dev/null']\n\
+         password-env = 'SECRET'"
+    );
+    let sandbox = Sandbox::with_work("pop.example.com:110", &keys);
+
+    let outcome = sandbox
+        .mailpull(["fetch"])
+        .env("SECRET", "open sesame")
+        .run();
+
+    outcome.succeeds().is_silent();
+    drop(server);
+}
+
+#[test]
+fn a_program_that_ends_or_cannot_be_run_is_no_way() {
+    for (command, exit, said) in [
+        ("['true']", 75, "the server closed the connection"),
+        (
+            "['/nonexistent/x']",
+            78,
+            "cannot run the tunnel-command /nonexistent/x: ",
+        ),
+    ] {
+        let keys = format!("{CLEARTEXT}\ntunnel-command = {command}");
+        let sandbox = Sandbox::with_work("pop.example.com:110", &keys);
+
+        let outcome = sandbox.fetch();
+
+        outcome
+            .fails_with(exit)
+            .complains_in_lines(1)
+            .stderr_has(said);
+    }
+}
+
+#[test]
+fn a_connection_comes_from_the_address_that_is_named() {
+    // All of 127/8 is this machine.
+    let server = Script::new(["S: +OK ready", SESSION].concat()).serve();
+    let sandbox = Sandbox::with_work(
+        server.address(),
+        "auth = 'plain'\nsource-address = '127.0.0.9'",
+    );
+
+    sandbox.fetch().succeeds().is_silent();
+
+    let heard = server.finish();
+    assert_eq!(heard[0].client, Some(Ipv4Addr::new(127, 0, 0, 9).into()));
+}
+
+#[test]
+fn an_address_that_is_not_ours_or_of_another_family_leads_nowhere() {
+    for (source, said) in [
+        ("192.0.2.77", "cannot use source-address 192.0.2.77: "),
+        ("::1", "it has none of the family of source-address"),
+    ] {
+        let server = Script::default().serve();
+        let keys = format!("source-address = '{source}'");
+        let sandbox = Sandbox::with_work(server.address(), &keys);
+
+        sandbox
+            .fetch()
+            .fails_with(75)
+            .complains_in_lines(1)
+            .stderr_has(said);
+
+        server.finish();
+    }
+}
+
+#[test]
+fn ways_that_contradict_each_other_or_show_a_password_connect_nowhere() {
+    for (server, keys, said) in [
+        (
+            "h",
+            "proxy = 'http://p:1'\ntunnel-command = ['x']",
+            "\"tunnel-command\" contradicts \"proxy\"",
+        ),
+        (
+            "h",
+            "security = 'tls'\ntunnel-command = ['x']\nsource-address = '::1'",
+            "\"source-address\" has no meaning with tunnel-command",
+        ),
+        (
+            "/run/pop3",
+            "proxy = 'http://p:1'",
+            "\"proxy\" has no meaning for a Unix socket",
+        ),
+        (
+            "127.0.0.1",
+            "proxy = 'http://127.0.0.1:1'",
+            "security = \"none\" would send the password to 127.0.0.1:110 for all to read",
+        ),
+        (
+            "localhost",
+            "tunnel-command = ['x']",
+            "security = \"none\" would send the password to localhost:110 for all to read",
+        ),
+    ] {
+        let sandbox = Sandbox::with_work(server, keys);
+
+        sandbox
+            .fetch()
+            .fails_with(78)
+            .complains_in_lines(1)
+            .stderr_has(said);
+    }
+}
+
+#[test]
+fn no_flag_takes_a_proxy_with_a_password() {
+    let sandbox = Sandbox::with_work("h", "security = 'tls'");
+    let outcome = sandbox
+        .mailpull(["fetch", "-o", "proxy=http://u:hunter2@p:1"])
+        .run();
+
+    outcome
+        .fails_with(64)
+        .complains_in_lines(1)
+        .stderr_has("no flag takes a password")
+        .never_says("hunter2");
+}
