@@ -6,6 +6,7 @@
 //! that run deletes what is due in a session of its own before it fetches, so that deletions are
 //! not kept waiting by whatever breaks the sessions.
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::known::PATIENCE;
 use crate::limits;
-use crate::maildrop::{Listing, Message};
+use crate::maildrop::{Identity, Listing, Message};
 use crate::moment::Moment;
 use crate::plan::Plan;
 use crate::policy::{Keep, Policy};
@@ -108,6 +109,9 @@ impl Poll<'_> {
         mut connect: impl FnMut(&Opening) -> Result<Transaction<S>, Failure>,
     ) -> Result<(), Error> {
         self.recover(summary)?;
+        if self.orders.may_delete_many {
+            self.ledger.retry_deletions().map_err(recording)?;
+        }
         let last = self.ledger.last_run().map_err(reading)?;
         for _ in 0..limits::SESSIONS {
             let terms = Terms {
@@ -256,7 +260,8 @@ impl Poll<'_> {
         plan: &Plan,
         summary: &mut Summary,
     ) -> Result<(Settled, Missing), Error> {
-        let (received, mut settled) = self.transfer(session, listing, plan);
+        let insisted = self.insist(listing, plan)?;
+        let (received, mut settled) = self.transfer(session, listing, plan, insisted);
         summary.add(&settled.summary);
         if let Some(failure) = settled.failure.take() {
             return Err(failure.into());
@@ -269,6 +274,24 @@ impl Poll<'_> {
         Ok((settled, missing))
     }
 
+    /// Which messages are to be asked for although there seems to be no room for them: a size that
+    /// is a lie (-1 as a number without a sign) would keep its message away for ever. Once a day,
+    /// as it may be the truth.
+    fn insist(&mut self, listing: &Listing, plan: &Plan) -> Result<HashSet<Identity>, Error> {
+        let waiting = self.ledger.waiting_long().map_err(reading)?;
+        if waiting.is_empty() {
+            return Ok(waiting);
+        }
+        let insisted = plan
+            .fetch
+            .iter()
+            .map(|pick| listing.message(pick.position, pick.copy).identity)
+            .filter(|identity| waiting.contains(identity))
+            .collect();
+        self.ledger.postpone(&insisted).map_err(recording)?;
+        Ok(insisted)
+    }
+
     /// Brings messages from the session to their place: one thread reads what comes while another
     /// settles what came.
     fn transfer<S: Read + Write>(
@@ -276,6 +299,7 @@ impl Poll<'_> {
         session: &mut Transaction<S>,
         listing: &Listing,
         plan: &Plan,
+        insisted: HashSet<Identity>,
     ) -> (Result<Missing, receive::Error>, Settled) {
         let settler = Settler::new(self.ledger, self.target, self.desk);
         let (outlet, inlet) = batch::channel();
@@ -283,6 +307,7 @@ impl Poll<'_> {
             listing,
             plan,
             intake: self.target.intake(),
+            insisted,
             max_size: self.orders.policy.max_size,
             desk: self.desk,
             interrupt: self.interrupt,
@@ -307,6 +332,7 @@ impl Poll<'_> {
         }
         for (message, why) in &missing.homeless {
             summary.failed += 1;
+            self.ledger.note_want_of_room(message).map_err(recording)?;
             let what = format!(
                 "retrieving message {}: {why}; it stays on the server, and the next run tries it \
                  again",

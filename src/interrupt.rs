@@ -110,6 +110,17 @@ impl Interrupt {
         deadline: Instant,
         grace: Duration,
     ) -> Result<(), Broken> {
+        let watched = [PollFd::from_borrowed_fd(fd, ready)];
+        self.wait_for_any(&watched, deadline, grace).map(drop)
+    }
+
+    /// The same for several; tells the first of them that is ready.
+    fn wait_for_any(
+        &self,
+        awaited: &[PollFd<'_>],
+        deadline: Instant,
+        grace: Duration,
+    ) -> Result<usize, Broken> {
         loop {
             let patience = self.left(grace);
             if patience.is_some_and(|left| left.is_zero()) {
@@ -117,20 +128,20 @@ impl Interrupt {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             let wait = patience.map_or(left, |patience| patience.min(left));
-            let watched = [
-                PollFd::from_borrowed_fd(fd, ready),
-                PollFd::new(&self.0.wake, PollFlags::IN),
-            ];
+            let mut watched = awaited.to_vec();
             // Once the signal is known the wake-up would only spin.
-            let mut watched = if patience.is_some() {
-                watched[..1].to_vec()
-            } else {
-                watched.to_vec()
-            };
+            if patience.is_none() {
+                watched.push(PollFd::new(&self.0.wake, PollFlags::IN));
+            }
             // EINTR comes round again: the signal is looked at first.
             let woken = rustix::event::poll(&mut watched, timespec(wait).as_ref()).unwrap_or(0);
-            if woken > 0 && !watched[0].revents().is_empty() {
-                return Ok(());
+            let ready = watched[..awaited.len()]
+                .iter()
+                .position(|fd| !fd.revents().is_empty());
+            if woken > 0
+                && let Some(ready) = ready
+            {
+                return Ok(ready);
             }
             if woken == 0 && left.is_zero() {
                 return Err(Broken::TimedOut);
@@ -176,6 +187,24 @@ impl<T> Task<T> {
     pub fn wait(&self, deadline: Instant, grace: Duration) -> Result<(), Broken> {
         let done = self.done.as_fd();
         self.interrupt.wait(done, PollFlags::IN, deadline, grace)
+    }
+
+    /// The same, but also ends when something can be written to `fd`; whether the task is done.
+    ///
+    /// # Errors
+    /// As those of [`Self::wait`].
+    pub fn wait_or_write(
+        &self,
+        fd: BorrowedFd<'_>,
+        deadline: Instant,
+        grace: Duration,
+    ) -> Result<bool, Broken> {
+        let awaited = [
+            PollFd::new(&self.done, PollFlags::IN),
+            PollFd::from_borrowed_fd(fd, PollFlags::OUT),
+        ];
+        let ready = self.interrupt.wait_for_any(&awaited, deadline, grace)?;
+        Ok(ready == 0)
     }
 
     /// Its result, for which it blocks.

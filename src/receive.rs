@@ -3,7 +3,7 @@
 //! Does not know what becomes of them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::delivery::{self, Incoming, Intake};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::limits;
-use crate::maildrop::{Listing, Message, MessageNumber};
+use crate::maildrop::{Identity, Listing, Message, MessageNumber};
 use crate::plan::Plan;
 use crate::pop3::{self, Pipeline, Refusal, Retrieved, Transaction};
 use crate::report::{Desk, Event};
@@ -85,6 +85,8 @@ pub struct Receiver<'a> {
     pub plan: &'a Plan,
     /// Where messages arrive.
     pub intake: &'a Intake,
+    /// Messages to ask for whether there is room or not.
+    pub insisted: HashSet<Identity>,
     /// Larger messages, in octets, are thrown away and left on the server.
     pub max_size: Option<u64>,
     /// Whom it is told.
@@ -156,7 +158,7 @@ impl Receiver<'_> {
     ) -> Result<Missing, Error> {
         let purposes = self.purposes();
         let listing = self.listing;
-        let room = Room::new(self.intake);
+        let room = Room::new(self.intake, &self.insisted);
         let messages = self
             .plan
             .retrieved()
@@ -273,26 +275,27 @@ impl Receiver<'_> {
 /// Whether there is room for what is asked for.
 struct Room<'a> {
     intake: &'a Intake,
+    insisted: &'a HashSet<Identity>,
     /// How many octets were asked for and have not come.
     ahead: Cell<u64>,
     homeless: RefCell<Vec<(Message, delivery::Error)>>,
 }
 
 impl<'a> Room<'a> {
-    fn new(intake: &'a Intake) -> Self {
+    fn new(intake: &'a Intake, insisted: &'a HashSet<Identity>) -> Self {
         Self {
             intake,
+            insisted,
             ahead: Cell::default(),
             homeless: RefCell::default(),
         }
     }
 
-    /// Decides about a message that is going to be asked for. A size is only what the server says:
-    /// one that is beyond all reason keeps no message away.
+    /// Decides about a message that is going to be asked for.
     fn is_there_for(&self, message: &Message) -> bool {
-        let size = message.size.unwrap_or(0);
+        let size = self.needed(message);
         let ahead = self.ahead.get() + size;
-        if (LARGE..limits::MESSAGE).contains(&size)
+        if size >= LARGE
             && let Err(error) = self.intake.insist_on_room(ahead)
         {
             self.homeless.borrow_mut().push((message.clone(), error));
@@ -304,7 +307,19 @@ impl<'a> Room<'a> {
 
     /// Counts a message that comes now.
     fn take(&self, message: &Message) {
-        self.ahead.update(|ahead| ahead - message.size.unwrap_or(0));
+        self.ahead
+            .update(|ahead| ahead.saturating_sub(self.needed(message)));
+    }
+
+    /// How much room a message needs. A size is only what the server says: one that is beyond all
+    /// reason, or has kept its message away for long enough, keeps none away.
+    fn needed(&self, message: &Message) -> u64 {
+        let size = message.size.unwrap_or(0);
+        if size < limits::MESSAGE && !self.insisted.contains(&message.identity) {
+            size
+        } else {
+            0
+        }
     }
 }
 

@@ -151,7 +151,31 @@ impl<'a> Settler<'a> {
             .iter()
             .map(|staged| staged.parcel().file_name.clone())
             .collect();
-        Ok(self.target.intake().sweep(&staged)?)
+        self.clean_up(&staged)
+    }
+
+    /// Removes what dead runs left, but nothing that only a database knew which is gone: a server
+    /// that hides what was retrieved would never give it again.
+    fn clean_up(&mut self, staged: &HashSet<String>) -> Result<(), Error> {
+        let intake = self.target.intake();
+        if !self.ledger.has_forgotten()? {
+            return Ok(intake.sweep(staged)?);
+        }
+        // A mail reader cleans tmp/ up, and another database may still know what is there.
+        let place = self.target.place();
+        if place.program.is_none() {
+            return Ok(());
+        }
+        let count = intake.set_aside(staged)?;
+        if count > 0 {
+            self.desk.tell(Event::Warning(&format_args!(
+                "the database is new or an older one; files in {} that it does not know were set \
+                 aside as *.unknown: {count}; give each to the MDA or remove it, as the server may \
+                 not have it any more",
+                place.path.display()
+            )));
+        }
+        Ok(())
     }
 
     /// The same for messages that were on their way to where the account delivered before.

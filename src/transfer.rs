@@ -77,6 +77,8 @@ pub struct Message {
     pub next_try: i64,
     /// Whether it must not or cannot be deleted from the server.
     pub undeletable: bool,
+    /// Whether the server listed it again, unchanged, after its deletion.
+    pub came_back: bool,
     /// Its delivery, if there was one.
     pub delivery: Option<Delivery>,
 }
@@ -312,6 +314,7 @@ mod tests {
             attempts: 0,
             next_try: -1,
             undeletable: false,
+            came_back: false,
             delivery: Some(Delivery {
                 program: None,
                 target: Octets(b"/home/gr\xfc\xdfe".to_vec()),
@@ -334,7 +337,7 @@ mod tests {
     /// Must never change: what one version writes another reads.
     const LINE: &str = "{\"record\":\"message\",\"unique_id\":\"a\",\"copy\":0,\
         \"state\":\"delivered\",\"size\":18446744073709551615,\"listed\":1,\"delivered\":2,\
-        \"gone\":null,\"vanished\":null,\"attempts\":0,\"next_try\":-1,\"undeletable\":false,\
+        \"gone\":null,\"vanished\":null,\"attempts\":0,\"next_try\":-1,\"undeletable\":false,\"came_back\":false,\
         \"delivery\":{\"program\":null,\"target\":{\"hex\":\"2f686f6d652f6772fcdf65\"},\
         \"inode\":7,\"file_name\":\"f\",\"octets\":17,\"sha256\":\
         \"62c66a7a5dd70c3146618063c344e531e6d4b59e379808443ce962b3abd63c5a\",\"header_sha256\":\

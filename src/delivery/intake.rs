@@ -29,6 +29,9 @@ const FEW_FILES: usize = 4;
 /// by one.
 const SLOW_SYNCFS: Duration = Duration::from_secs(2);
 
+/// What is put behind the name of a file that nobody knows: none of ours ends so.
+const UNKNOWN: &[u8] = b".unknown";
+
 /// The folder where messages arrive.
 #[derive(Debug)]
 pub struct Intake {
@@ -236,13 +239,41 @@ impl Intake {
     /// # Errors
     /// The folder cannot be read or a file not removed.
     pub fn sweep(&self, staged: &HashSet<String>) -> Result<(), Error> {
-        for name in self.folder.names()? {
-            let is_known = str::from_utf8(&name).is_ok_and(|name| staged.contains(name));
-            if self.names.is_abandoned(&name) && !is_known {
-                self.folder.remove(OsStr::from_bytes(&name))?;
-            }
+        for name in self.abandoned(staged)? {
+            self.folder.remove(OsStr::from_bytes(&name))?;
         }
         Ok(())
+    }
+
+    /// Renames the same files, so that no later run removes them either; how many those are.
+    ///
+    /// # Errors
+    /// The folder cannot be read or a file not renamed.
+    pub fn set_aside(&self, staged: &HashSet<String>) -> Result<usize, Error> {
+        let abandoned = self.abandoned(staged)?;
+        for name in &abandoned {
+            let aside = [name, UNKNOWN].concat();
+            rustix::fs::renameat(&self.folder.fd, &**name, &self.folder.fd, &*aside).map_err(
+                |errno| {
+                    Error::cannot(
+                        "rename",
+                        &self.folder.path.join(OsStr::from_bytes(name)),
+                        errno,
+                    )
+                },
+            )?;
+        }
+        if !abandoned.is_empty() {
+            self.folder.flush()?;
+        }
+        Ok(abandoned.len())
+    }
+
+    fn abandoned(&self, staged: &HashSet<String>) -> Result<Vec<Vec<u8>>, Error> {
+        let is_known = |name: &[u8]| str::from_utf8(name).is_ok_and(|name| staged.contains(name));
+        let mut names = self.folder.names()?;
+        names.retain(|name| self.names.is_abandoned(name) && !is_known(name));
+        Ok(names)
     }
 }
 

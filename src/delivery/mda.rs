@@ -14,13 +14,14 @@ use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, geteuid, kill_process_group};
 
+use super::feed::Feed;
 use super::intake::{Folder, Intake};
 pub use super::template::{BadTemplate, Template};
 use super::{Error as DeliveryError, Target, unique_name};
 use crate::custody::{Delivered, Outcome, Place, Staged, sender};
 use crate::exit::Exit;
 use crate::headers::HeaderReader;
-use crate::interrupt::{Broken, Interrupt};
+use crate::interrupt::{Broken, Interrupt, Task};
 use crate::text::ServerText;
 
 /// How long after a signal asked the run to end an MDA may still be started.
@@ -63,6 +64,14 @@ pub enum Error {
     /// It was stopped because the run was asked to end.
     #[error("{0} was stopped, as the run was interrupted")]
     Interrupted(String),
+    /// The message could not be read from the spool to its end.
+    #[error("cannot give a message to {program}: {source}")]
+    NotFed {
+        /// The program.
+        program: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// It cannot be run.
     #[error("cannot run {program}: {source}")]
     NotRunnable {
@@ -101,7 +110,7 @@ impl Error {
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::IgnoredInput(_) => Exit::LocalIo,
+            Self::IgnoredInput(_) | Self::NotFed { .. } => Exit::LocalIo,
             Self::Interrupted(_) | Self::TimedOut { .. } => Exit::Temporary,
             Self::NotRunnable { .. } | Self::Root(_) => Exit::Configuration,
             Self::Refused { status, .. } if status.0.code() == Some(EX_TEMPFAIL) => Exit::Temporary,
@@ -139,8 +148,9 @@ impl std::fmt::Display for LastWords {
 
 /// A program that takes messages, fed from a spool.
 ///
-/// A message is complete and durable in the spool before the program starts, so that it never
-/// sees half of one and what it refuses needs no second download.
+/// A message is complete and durable in the spool before the program starts, so that what it
+/// refuses needs no second download. It sees half of one only if it is over 1 MiB and we are killed
+/// outright meanwhile; then it gets the whole of it from the next run.
 #[derive(Debug)]
 pub struct Mda {
     intake: Intake,
@@ -189,12 +199,12 @@ impl Mda {
         let folder = self.intake.folder();
         let name = staged.parcel().file_name.as_str();
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut message = match rustix::fs::openat(folder.fd(), name, flags, Mode::empty()) {
+        let message = match rustix::fs::openat(folder.fd(), name, flags, Mode::empty()) {
             Ok(fd) => File::from(fd),
             Err(Errno::NOENT) => return Ok(None),
             Err(errno) => return Err(DeliveryError::cannot("open", &folder.path_of(name), errno)),
         };
-        let ended = self.run(&mut message)?;
+        let (ended, was_read) = self.run(message, staged.parcel().octets)?;
         let program = || self.options.command.program().to_owned();
         if !ended.success() {
             return Err(Error::Refused {
@@ -204,29 +214,29 @@ impl Mda {
             }
             .into());
         }
-        // The program reads through our descriptor, so its place in the file is how far it read.
-        let read = message.stream_position().unwrap_or(0);
-        if read < staged.parcel().octets && !self.options.may_ignore_input {
+        if !was_read && !self.options.may_ignore_input {
             return Err(Error::IgnoredInput(program()).into());
         }
         Ok(Some(self.last_words().0))
     }
 
     /// Runs the program on a message in a process group of its own, so that Ctrl-C does not reach
-    /// it, and waits for it alone, not for what it leaves running.
-    fn run(&self, message: &mut File) -> Result<ExitStatus, Error> {
+    /// it, and waits for it alone, not for what it leaves running; how it ended, and whether all was
+    /// read by then.
+    fn run(&self, mut message: File, octets: u64) -> Result<(ExitStatus, bool), Error> {
         let program = self.options.command.program();
         let failed = |source| Error::NotRunnable {
             program: program.to_owned(),
             source,
         };
-        let sender = self.sender(message).map_err(failed)?;
+        let sender = self.sender(&mut message).map_err(failed)?;
         let _ = self.words.set_len(0);
         let _ = (&self.words).rewind();
+        let mut feed = Feed::new(message, octets).map_err(|source| self.not_fed(source))?;
         let mut command = Command::new(program);
         command
             .args(self.options.command.arguments(&sender, &self.options.user))
-            .stdin(message.try_clone().map_err(failed)?)
+            .stdin(feed.stdin().map_err(failed)?)
             .stdout(Stdio::null())
             .stderr(self.words.try_clone().map_err(failed)?)
             .process_group(0);
@@ -236,10 +246,11 @@ impl Mda {
         let mut child = command.spawn().map_err(failed)?;
         let group = Pid::from_child(&child);
         let ending = self.interrupt.spawn(move || child.wait()).map_err(failed)?;
-        let deadline = Instant::now() + self.options.timeout;
-        let Err(broken) = ending.wait(deadline, GRACE) else {
-            return ending.join().map_err(failed);
+        let Err(error) = self.attend(&ending, &mut feed) else {
+            let ended = ending.join().map_err(failed)?;
+            return Ok((ended, feed.was_read()));
         };
+        // The feed is closed only afterwards: its end would look like that of the message.
         for signal in [Signal::TERM, Signal::KILL] {
             // The group may have ended just now. Where only the program itself has, what it
             // started may be left and deaf to SIGTERM: both signals are sent in any case.
@@ -247,13 +258,35 @@ impl Mda {
             let _ = ending.wait(Instant::now() + LAST_WORDS, GRACE + LAST_WORDS);
         }
         // Whether it had done its work before is not known: it counts as not delivered.
-        Err(match broken {
-            Broken::Interrupted => Error::Interrupted(program.to_owned()),
-            Broken::TimedOut => Error::TimedOut {
-                program: program.to_owned(),
-                timeout: self.options.timeout,
-            },
-        })
+        Err(error)
+    }
+
+    /// Feeds the program until it ends.
+    fn attend<T>(&self, ending: &Task<T>, feed: &mut Feed) -> Result<(), Error> {
+        let broken = |broken| {
+            let program = self.options.command.program().to_owned();
+            let timeout = self.options.timeout;
+            match broken {
+                Broken::Interrupted => Error::Interrupted(program),
+                Broken::TimedOut => Error::TimedOut { program, timeout },
+            }
+        };
+        let deadline = Instant::now() + self.options.timeout;
+        while let Some(rest) = feed.rest() {
+            if ending
+                .wait_or_write(rest, deadline, GRACE)
+                .map_err(broken)?
+            {
+                return Ok(());
+            }
+            feed.push().map_err(|source| self.not_fed(source))?;
+        }
+        ending.wait(deadline, GRACE).map_err(broken)
+    }
+
+    fn not_fed(&self, source: io::Error) -> Error {
+        let program = self.options.command.program().to_owned();
+        Error::NotFed { program, source }
     }
 
     /// The envelope sender, where the command line asks for it.
@@ -299,7 +332,7 @@ impl Target for Mda {
                 Ok(Some(words)) => Outcome::Delivered(Delivered::new(staged, words)),
                 Ok(None) => Outcome::Lost(staged.parcel().identity.clone()),
                 Err(DeliveryError::Mda(
-                    error @ (Error::Interrupted(_) | Error::TimedOut { .. }),
+                    error @ (Error::Interrupted(_) | Error::NotFed { .. } | Error::TimedOut { .. }),
                 )) => staged.kept_in_doubt(error),
                 Err(error) => staged.kept(&error, error.exit().is_transient()),
             })

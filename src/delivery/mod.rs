@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use crate::custody::{Found, Outcome, Parcel, Place, Staged};
 use crate::exit::Exit;
 
+mod feed;
 pub mod intake;
 pub mod maildir;
 pub mod mda;

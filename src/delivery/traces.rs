@@ -27,12 +27,12 @@ const CHUNK: usize = 64 * 1024;
 pub struct Suspects {
     /// In order.
     hashes: Vec<u64>,
-    tags: [String; 2],
+    tags: Vec<String>,
 }
 
 impl Suspects {
     /// Messages with these unique-ids, of an account whose files carry one of these tags.
-    pub fn new<'a>(unique_ids: impl Iterator<Item = &'a [u8]>, tags: [String; 2]) -> Self {
+    pub fn new<'a>(unique_ids: impl Iterator<Item = &'a [u8]>, tags: Vec<String>) -> Self {
         let mut hashes: Vec<_> = unique_ids.map(hash).collect();
         hashes.sort_unstable();
         Self { hashes, tags }

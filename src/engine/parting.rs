@@ -37,10 +37,12 @@ impl Poll<'_> {
         for (number, found) in settled.proven {
             match found.state {
                 // It was deleted before and is listed again, unchanged.
-                State::Gone => self
-                    .ledger
-                    .mark_undeletable(&found.identity)
-                    .map_err(recording)?,
+                State::Gone => {
+                    let back = self.ledger.take_back(&found.identity).map_err(recording)?;
+                    if back.is_some_and(|delivered| keep.is_over(delivered, now)) {
+                        due.push((number, found.identity));
+                    }
+                }
                 // Another one than it was taken for may be younger.
                 State::Delivered(delivered) if !keep.is_over(delivered, now) => {}
                 _ => due.push((number, found.identity)),

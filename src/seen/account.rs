@@ -59,6 +59,7 @@ impl Ledger {
     pub fn lock(&mut self) -> Result<Lock, Error> {
         let mut owner = self.owner.clone();
         if owner.key == NOBODY || owner.former_name.is_some() {
+            owner.is_new = owner.key == NOBODY;
             owner.key = self.write(|transaction| enrol(transaction, &owner))?;
             self.owner = owner;
         }
@@ -253,6 +254,8 @@ const NOBODY: AccountKey = AccountKey(0);
 #[derive(Clone, Debug)]
 pub(super) struct Owner {
     pub(super) key: AccountKey,
+    /// Whether nothing was known of it when this run began.
+    pub(super) is_new: bool,
     pub(super) name: String,
     /// In the names of its files.
     pub(super) tag: String,
@@ -307,6 +310,7 @@ pub(super) fn find(
     };
     let owner = Owner {
         key: NOBODY,
+        is_new: false,
         name: name.to_owned(),
         tag: tag(name),
         server: server.to_owned(),

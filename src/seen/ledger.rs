@@ -9,7 +9,7 @@ use std::sync::PoisonError;
 use rusqlite::{Connection, Row, Statement, Transaction, TransactionBehavior, params};
 
 use super::account::{self, Owner};
-use super::{Error, StateFolder, schema};
+use super::{Error, StateFolder, former, schema};
 use crate::custody::{Durable, Outcome, Parcel, Past, Place, Recorded, Staged};
 use crate::digest::Digest;
 use crate::headers::Header;
@@ -49,12 +49,12 @@ impl Ledger {
         &self.owner.tag
     }
 
-    /// The same, and what they carried while the account was fetched by its URL.
-    pub fn tags(&self) -> [String; 2] {
-        [
-            self.owner.tag.clone(),
-            account::tag(&self.owner.one_shot_name()),
-        ]
+    /// The same, and what they carried while the account was fetched by its URL or had other names.
+    pub fn tags(&self) -> Vec<String> {
+        let one_shot = account::tag(&self.owner.one_shot_name());
+        let mut tags = vec![self.owner.tag.clone(), one_shot];
+        former::add(&self.folder.former_tags(), &mut tags);
+        tags
     }
 
     /// Where the account's lock is.

@@ -12,6 +12,7 @@ use crate::exit::Exit;
 
 mod account;
 pub mod census;
+mod former;
 pub mod history;
 pub mod identity;
 pub mod ledger;
@@ -189,6 +190,10 @@ impl StateFolder {
 
     fn database(&self) -> PathBuf {
         database_in(&self.path)
+    }
+
+    fn former_tags(&self) -> PathBuf {
+        self.path.join("renamed")
     }
 
     fn lock(&self, account: i64) -> PathBuf {

@@ -267,6 +267,7 @@ fn insert_seen(insert: &mut Statement<'_>, message: &Message) -> rusqlite::Resul
         message.attempts,
         message.next_try,
         message.undeletable,
+        message.came_back,
     ])?;
     Ok(())
 }
@@ -332,6 +333,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         attempts: row.get(8)?,
         next_try: row.get(9)?,
         undeletable: row.get(10)?,
+        came_back: row.get(25)?,
         delivery: match row.get_ref(12)? {
             ValueRef::Null => None,
             _ => Some(delivery(row)?),
@@ -376,7 +378,7 @@ const ACCOUNT: &str = "SELECT name, server, user, keep, last_run, last_status, f
 const MESSAGES: &str = "SELECT s.unique_id, s.copy, s.state, s.size, s.listed, s.delivered, s.gone,
         s.vanished, s.attempts, s.next_try, s.undeletable, d.program, d.target, d.inode,
         d.file_name, d.octets, d.digest, d.header_digest, d.sender, d.subject, d.staged,
-        d.delivered, d.deleted, d.repeated, d.words
+        d.delivered, d.deleted, d.repeated, d.words, s.came_back
     FROM seen s LEFT JOIN delivery d USING (account, unique_id, copy)
     WHERE s.account = ?1 ORDER BY d.id, s.unique_id, s.copy";
 
@@ -396,8 +398,8 @@ const WAITING_ROOM: &str = "
     CREATE UNIQUE INDEX temp.once_notice ON new_notice (unique_id, copy);";
 
 const SEEN: &str = "INSERT INTO temp.new_seen (unique_id, copy, state, size, listed, delivered,
-        gone, vanished, attempts, next_try, undeletable)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        gone, vanished, attempts, next_try, undeletable, came_back)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 
 const DELIVERY: &str = "INSERT INTO temp.new_delivery (unique_id, copy, program, target, inode,
         file_name, octets, digest, header_digest, sender, subject, staged, delivered, deleted,
@@ -407,9 +409,9 @@ const DELIVERY: &str = "INSERT INTO temp.new_delivery (unique_id, copy, program,
 const NOTICE: &str = "INSERT INTO temp.new_notice (unique_id, copy) VALUES (?1, ?2)";
 
 const MOVE_SEEN: &str = "INSERT INTO main.seen (account, unique_id, copy, state, size, listed,
-        delivered, gone, vanished, attempts, next_try, undeletable)
+        delivered, gone, vanished, attempts, next_try, undeletable, came_back)
     SELECT ?1, unique_id, copy, state, size, listed, delivered, gone, vanished, attempts, next_try,
-        undeletable FROM temp.new_seen";
+        undeletable, came_back FROM temp.new_seen";
 
 const MOVE_DELIVERIES: &str = "INSERT INTO main.delivery (account, unique_id, copy, program,
         target, inode, file_name, octets, digest, header_digest, sender, subject, staged,

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::account::tag;
-use super::{Error, Lock, StateFolder, schema};
+use super::{Error, Lock, StateFolder, former, schema};
 use crate::maildrop::AccountKey;
 
 /// All accounts of a database.
@@ -84,6 +84,9 @@ impl Roster {
     /// A run has the account, or nothing was written.
     pub fn rename(&mut self, account: &Known, name: &str) -> Result<(), Error> {
         let _lock = self.lock(account)?;
+        let path = self.folder.former_tags();
+        former::note(&path, &tag(name), &tag(&account.name))
+            .map_err(|source| Error::Create { path, source })?;
         self.read(|connection| {
             connection.execute(
                 "UPDATE account SET name = ?2, tag = ?3 WHERE id = ?1",

@@ -53,6 +53,7 @@ CREATE TABLE seen (
     attempts    INTEGER NOT NULL DEFAULT 0, -- that failed, in a row
     next_try    INTEGER NOT NULL DEFAULT 0, -- not before
     handed_over INTEGER NOT NULL DEFAULT 0, -- an MDA has it, or had it when we died
+    came_back   INTEGER NOT NULL DEFAULT 0, -- listed again, unchanged, after its deletion
     undeletable INTEGER NOT NULL DEFAULT 0, -- the server lists it whatever DELE answers
     PRIMARY KEY (account, unique_id, copy)
 ) STRICT, WITHOUT ROWID;

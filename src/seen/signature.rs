@@ -23,6 +23,17 @@ impl Ledger {
         Ok(signature.is_none_or(|signature| signature.as_bytes() != signed))
     }
 
+    /// Whether messages may be on their way of which the database knows nothing: an earlier run
+    /// signed another one, or this one did not know the account. A first run that was killed leaves
+    /// a database without a signature, and that is doubt, but nothing was forgotten.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn has_forgotten(&self) -> Result<bool, Error> {
+        let was_signed = fs::metadata(self.lock_file()).is_ok_and(|file| file.len() > 0);
+        Ok(self.owner.is_new || was_signed && self.is_in_doubt()?)
+    }
+
     /// Signs the database as the one that a run left.
     ///
     /// # Errors

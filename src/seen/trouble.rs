@@ -2,11 +2,13 @@
 //! do not go.
 //! Decides nothing about them.
 
-use rusqlite::params;
+use std::collections::HashSet;
+
+use rusqlite::{OptionalExtension, params};
 
 use super::{Error, Ledger};
-use crate::known::next_try;
-use crate::maildrop::{Identity, Message};
+use crate::known::{PATIENCE, SET_ASIDE_FOR, next_try};
+use crate::maildrop::{Identity, Message, UniqueId};
 use crate::moment::Moment;
 
 impl Ledger {
@@ -34,6 +36,64 @@ impl Ledger {
                 params![key, unique_id, copy, next_try(failures, now).0],
             )?;
             Ok(failures)
+        })
+    }
+
+    /// Notes that there was no room for a message. It may be tried again at any time.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn note_want_of_room(&mut self, message: &Message) -> Result<(), Error> {
+        let (key, now) = (self.owner.key.0, Moment::now());
+        let unique_id = message.identity.unique_id.as_octets();
+        let size = message.size.map(u64::cast_signed);
+        self.write(|transaction| {
+            transaction.execute(
+                "INSERT INTO seen (account, unique_id, copy, state, size, listed, attempts)
+                 VALUES (?1, ?2, ?3, 4, ?4, ?5, 1)
+                 ON CONFLICT DO UPDATE SET attempts = attempts + 1 WHERE state = 4",
+                params![key, unique_id, message.identity.copy, size, now.0],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// The messages that did not come so many times that they are set aside, or would be.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn waiting_long(&self) -> Result<HashSet<Identity>, Error> {
+        self.read(|connection| {
+            connection
+                .prepare(
+                    "SELECT unique_id, copy FROM seen
+                     WHERE account = ?1 AND state = 4 AND attempts >= ?2",
+                )?
+                .query_map(params![self.owner.key.0, PATIENCE], |row| {
+                    let unique_id = UniqueId::new(row.get_ref(0)?.as_blob()?);
+                    let copy = row.get(1)?;
+                    Ok(unique_id.map(|unique_id| Identity { unique_id, copy }))
+                })?
+                .filter_map(Result::transpose)
+                .collect()
+        })
+    }
+
+    /// Has messages wait for a day once this run has tried them.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn postpone(&mut self, messages: &HashSet<Identity>) -> Result<(), Error> {
+        let (key, until) = (self.owner.key.0, Moment::now().plus(SET_ASIDE_FOR));
+        self.write(|transaction| {
+            let mut postpone = transaction.prepare(
+                "UPDATE seen SET next_try = ?4
+                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+            )?;
+            for Identity { unique_id, copy } in messages {
+                postpone.execute(params![key, unique_id.as_octets(), copy, until.0])?;
+            }
+            Ok(())
         })
     }
 
@@ -74,17 +134,51 @@ impl Ledger {
         })
     }
 
-    /// Notes that the server lists a message for ever, whatever it answers to DELE.
+    /// Takes a message for delivered again that was deleted and is back, unchanged: the server may
+    /// have been restored from its backup. When it was delivered; `None`: it comes back for the
+    /// second time, and is not to be deleted any more.
     ///
     /// # Errors
     /// Nothing was written.
-    pub fn mark_undeletable(&mut self, identity: &Identity) -> Result<(), Error> {
+    pub fn take_back(&mut self, identity: &Identity) -> Result<Option<Moment>, Error> {
         let key = self.owner.key.0;
         self.write(|transaction| {
+            let whose = params![key, identity.unique_id.as_octets(), identity.copy];
+            let delivered: Option<Option<i64>> = transaction
+                .query_row(
+                    "UPDATE seen SET state = 2, came_back = 1
+                     WHERE account = ?1 AND unique_id = ?2 AND copy = ?3 AND came_back = 0
+                     RETURNING delivered",
+                    whose,
+                    |row| row.get(0),
+                )
+                .optional()?;
             transaction.execute(
-                "UPDATE seen SET undeletable = 1
-                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
-                params![key, identity.unique_id.as_octets(), identity.copy],
+                if delivered.is_some() {
+                    "UPDATE delivery SET deleted = NULL
+                     WHERE account = ?1 AND unique_id = ?2 AND copy = ?3"
+                } else {
+                    "UPDATE seen SET undeletable = 1
+                     WHERE account = ?1 AND unique_id = ?2 AND copy = ?3"
+                },
+                whose,
+            )?;
+            Ok(delivered.map(|delivered| Moment(delivered.unwrap_or(i64::MAX))))
+        })
+    }
+
+    /// Has messages deleted once more that came back each time, unless that was less than a day
+    /// ago: a server that never lets go of them would have to send them again at every run.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub fn retry_deletions(&mut self) -> Result<(), Error> {
+        let (key, before) = (self.owner.key.0, Moment::now().before(SET_ASIDE_FOR));
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE seen SET undeletable = 0, came_back = 0
+                 WHERE account = ?1 AND state = 3 AND undeletable = 1 AND gone <= ?2",
+                params![key, before.0],
             )?;
             Ok(())
         })

@@ -327,8 +327,9 @@ fn a_unique_id_that_is_used_again_for_another_message_is_new_mail() {
 }
 
 #[test]
-fn what_a_server_lists_again_after_its_deletion_is_looked_at_once_and_then_left_alone() {
+fn what_a_server_lists_again_twice_after_its_deletion_is_left_alone() {
     let server = Script::new([LIST_A, RETRIEVE_A, DELETE_1, QUIT].concat())
+        .then([UIDL_A, RETRIEVE_A, DELETE_1, QUIT].concat())
         .then([UIDL_A, RETRIEVE_A, QUIT].concat())
         .then([UIDL_A, QUIT].concat())
         .then([UIDL_A, QUIT].concat())
@@ -337,10 +338,53 @@ fn what_a_server_lists_again_after_its_deletion_is_looked_at_once_and_then_left_
     sandbox.fetch().succeeds();
 
     sandbox.fetch().succeeds().is_silent();
+    sandbox.fetch().succeeds().is_silent();
 
     sandbox.fetch().succeeds().is_silent();
     sandbox.fetch().succeeds().is_silent();
     server.finish();
+    sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn messages_that_a_server_takes_from_its_backup_are_deleted_once_more() {
+    let messages = notes(["a", "b", "c"]);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    let restore = || {
+        messages
+            .iter()
+            .for_each(|message| server.add(message.clone()))
+    };
+    sandbox.fetch().succeeds();
+    restore();
+
+    sandbox.fetch().succeeds().is_silent();
+
+    assert_eq!(server.count(), 0);
+    restore();
+    sandbox.fetch().succeeds().is_silent();
+    assert_eq!(server.count(), 3);
+    let delete = || sandbox.mailpull(["fetch", "--delete"]).run();
+    delete().succeeds().is_silent();
+    assert_eq!(server.count(), 3);
+    sandbox.let_pass(DAY);
+    delete().succeeds().is_silent();
+    assert_eq!(server.count(), 0);
+    sandbox.work().holds(&messages);
+}
+
+#[test]
+fn what_is_to_be_kept_now_is_not_deleted_when_it_comes_back() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.mailpull(["fetch", "--delete"]).run().succeeds();
+    server.add(note("a"));
+
+    sandbox.fetch().succeeds().is_silent();
+
+    sandbox.fetch().succeeds().is_silent();
+    assert_eq!((server.count(), server.log().count("RETR")), (1, 2));
     sandbox.work().holds(&notes(["a"]));
 }
 

@@ -322,3 +322,68 @@ fn a_run_that_follows_another_does_not_read_the_maildir() {
     assert!(!lines.is_empty());
     assert!(!lines.iter().any(|line| of_messages(line)), "{lines:#?}");
 }
+
+#[test]
+fn what_was_delivered_under_former_names_is_recognised() {
+    let server = ModelServer::start(ordinary(1, 5));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    let maildir = sandbox.work().path().display().to_string();
+    for (former, name) in [("work", "job"), ("job", "toil")] {
+        let rename = ["account", "rename", former, name];
+        sandbox.mailpull(rename).run().succeeds();
+    }
+    let keys = format!("maildir = {maildir:?}");
+    sandbox.config("").account("toil", server.address(), &keys);
+    lose(&sandbox);
+
+    let outcome = sandbox.fetch();
+
+    outcome.succeeds().stderr_is(&format!(
+        "mailpull: toil: the database is new or an older one; messages recognised by their files \
+         in {maildir} and not delivered again: 5\n"
+    ));
+    sandbox.work().holds(&ordinary(1, 5));
+}
+
+#[test]
+fn what_waits_for_a_program_outlives_the_database_that_knew_it() {
+    for loss in [lose, restore] {
+        let server = ModelServer::start(Vec::new());
+        // What was retrieved is never shown again.
+        server.change(|behaviour| behaviour.part = Some(100));
+        let sandbox = Sandbox::new();
+        let mda = sandbox.script("mda", "cat >/dev/null; exit 75");
+        let keys = format!("mda = [{mda:?}]\nmda-allow-root = true");
+        sandbox.account("work", server.address(), &keys);
+        sandbox.fetch().succeeds();
+        back_up(&sandbox);
+        let messages = ordinary(1, 2);
+        messages
+            .iter()
+            .for_each(|message| server.add(message.clone()));
+        sandbox.fetch().fails_with(75);
+        loss(&sandbox);
+
+        let outcome = sandbox.fetch();
+
+        let spool = sandbox.state().join("spool");
+        outcome.succeeds().stderr_is(&format!(
+            "mailpull: work: the database is new or an older one; files in {} that it does not \
+             know were set aside as *.unknown: 2; give each to the MDA or remove it, as the server \
+             may not have it any more\n",
+            spool.display()
+        ));
+        sandbox.fetch().succeeds().is_silent();
+        let mut waiting: Vec<_> = fs::read_dir(&spool)
+            .expect("there is a spool")
+            .map(|entry| entry.expect("it can be read").path())
+            .filter(|path| path.extension().is_some_and(|end| end == "unknown"))
+            .map(|path| fs::read(path).expect("it can be read"))
+            .collect();
+        waiting.sort();
+        let mut expected: Vec<_> = messages.iter().map(Message::stored).collect();
+        expected.sort();
+        assert_eq!(waiting, expected);
+    }
+}

@@ -1,5 +1,7 @@
 //! File systems that are really full: of octets or of files, under the Maildir or the state.
 
+use std::time::Duration;
+
 use crate::support::mail::{one_line, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::mount::Tmpfs;
@@ -79,5 +81,58 @@ fn a_message_for_which_there_is_no_room_stays_on_the_server_and_the_others_come(
     disk.remount("size=64m");
     sandbox.fetch().succeeds().is_silent();
     sandbox.work().holds(&messages);
+    assert_eq!(server.count(), 0);
+}
+
+#[test]
+fn a_size_that_is_a_lie_keeps_its_message_away_for_five_runs_and_no_longer() {
+    let messages = ordinary(1, 3);
+    let server = ModelServer::start(messages.clone());
+    let [liar, ..] = &messages[..] else {
+        unreachable!("they are three")
+    };
+    let said = "4294967295".into();
+    server.change(|behaviour| drop(behaviour.lies.insert(liar.unique_id.clone(), said)));
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    let folder = sandbox.home().join("Mail");
+    let Some(_disk) = Tmpfs::mount(&folder, "mode=0700,size=4m") else {
+        return;
+    };
+    for _ in 0..5 {
+        let outcome = sandbox.fetch();
+        outcome.fails_with(75).stderr_has("there is no room in ");
+        sandbox.work().holds(&messages[1..]);
+    }
+
+    sandbox.fetch().succeeds().is_silent();
+
+    sandbox.work().holds(&messages);
+    assert_eq!(server.count(), 0);
+}
+
+#[test]
+fn a_message_that_is_too_large_for_the_disk_is_tried_once_a_day_and_keeps_no_other_away() {
+    let large = one_line(5_000_000);
+    let server = ModelServer::start(vec![large.clone()]);
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    let folder = sandbox.home().join("Mail");
+    let Some(disk) = Tmpfs::mount(&folder, "mode=0700,size=4m") else {
+        return;
+    };
+    for _ in 0..6 {
+        sandbox.fetch().fails_with(75).complains_in_lines(1);
+    }
+    assert_eq!(server.log().count("RETR"), 1);
+    let others = ordinary(1, 3);
+    others.iter().for_each(|other| server.add(other.clone()));
+
+    sandbox.fetch().succeeds().is_silent();
+
+    sandbox.work().holds(&others);
+    assert_eq!(server.unique_ids(), std::slice::from_ref(&large.unique_id));
+    disk.remount("size=64m");
+    sandbox.let_pass(Duration::from_secs(24 * 3600));
+    sandbox.fetch().succeeds().is_silent();
+    sandbox.work().holds(&[vec![large], others].concat());
     assert_eq!(server.count(), 0);
 }

@@ -73,6 +73,28 @@ fn an_mda_that_hangs_is_killed_with_all_that_it_started() {
 }
 
 #[test]
+fn an_mda_that_is_stopped_half_way_never_sees_an_end_of_the_message() {
+    let messages = vec![one_line(3_000_000)];
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::new();
+    // Reads on when it is told to end, and after the rest would have come.
+    let script = r#"trap 'cat >/dev/null; echo >"$HOME/ended"' TERM
+        head -c 10 >/dev/null; tail -f /dev/null & wait"#;
+    configure_script(&sandbox, &server, script, "mda-timeout = '1s'");
+
+    let outcome = sandbox.fetch();
+
+    outcome
+        .fails_with(75)
+        .complains_in_lines(1)
+        .stderr_has("did not end within 1 s; the next run tries it again");
+    assert!(!sandbox.home().join("ended").exists());
+    configure_script(&sandbox, &server, DELIVER, "");
+    sandbox.fetch().succeeds();
+    inbox(&sandbox).holds(&messages);
+}
+
+#[test]
 fn what_an_mda_leaves_running_is_not_waited_for() {
     let messages = ordinary(1, 3);
     let server = ModelServer::start(messages.clone());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{DELIVER, configure_script, inbox, spool};
-use crate::support::mail::ordinary;
+use crate::support::mail::{one_line, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 
@@ -188,6 +188,39 @@ fn a_program_that_ignores_its_input_has_not_delivered_it() {
     sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
     assert_eq!((server.count(), spool(&sandbox).len()), (0, 0));
     assert_eq!(server.log().retrieved.len(), 2);
+}
+
+#[test]
+fn a_program_that_opens_its_input_anew_has_read_it() {
+    let messages = [ordinary(1, 2), vec![one_line(3_000_000)]].concat();
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::new();
+    let script = r#"cat /dev/stdin >"$(mktemp "$HOME/Mail/inbox/new/XXXXXX")""#;
+    configure_script(&sandbox, &server, script, "keep = false");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    inbox(&sandbox).holds(&messages);
+    assert_eq!((server.count(), spool(&sandbox).len()), (0, 0));
+}
+
+#[test]
+fn a_program_that_reads_a_part_has_not_delivered_the_message() {
+    for script in ["head -c 100000 >/dev/null", "cat >/dev/null <&- || :"] {
+        for octets in [200_000, 3_000_000] {
+            let server = ModelServer::start(vec![one_line(octets)]);
+            let sandbox = Sandbox::new();
+            configure_script(&sandbox, &server, script, "keep = false");
+
+            let outcome = sandbox.fetch();
+
+            outcome
+                .fails_with(74)
+                .complains_in_lines(1)
+                .stderr_has("did not read the whole message");
+            assert_eq!((server.count(), spool(&sandbox).len()), (1, 1));
+        }
+    }
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl Sandbox {
         let aged = database.and_then(|database| {
             database.execute(
                 "UPDATE seen SET delivered = delivered - ?1, next_try = next_try - ?1,
-                     vanished = vanished - ?1",
+                     vanished = vanished - ?1, gone = gone - ?1",
                 [time.as_secs().cast_signed()],
             )
         });
