@@ -73,10 +73,13 @@ struct Terms<'a> {
 
 impl Terms<'_> {
     /// Whether a session may have failed because commands were sent ahead. A line that is slow at
-    /// times is none such server.
+    /// times is none such server; but one that says nothing any more behind a login may have thrown
+    /// away what was sent with it, and would every other time.
     fn may_be_haste(&self, error: &Error) -> bool {
         let is_lasting = self.last.failures + 1 >= SILENCES;
-        self.haste.was_made() && (error.is_out_of_step() || is_lasting && error.is_timeout())
+        let is_at_login = self.last.acquaintance.is_some() && matches!(error, Error::Survey(_));
+        let is_silence = error.is_timeout() && (is_lasting || is_at_login);
+        self.haste.was_made() && (error.is_out_of_step() || is_silence)
     }
 }
 

@@ -66,7 +66,11 @@ pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Mome
         } else if policy.is_too_large(row) {
             plan.too_large.push(pick);
         } else if matches!(row.state, State::Troubled(until) if may_be_tried(until, now)) {
-            troubled.push(pick);
+            // Beside others under its unique-id it may be one of those.
+            match rows.len() {
+                1 => troubled.push(pick),
+                _ => plan.compare.push(pick),
+            }
         } else {
             let size = listing.size(position);
             let is_as_large = row.size.is_some() && row.size == size;

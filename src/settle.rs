@@ -278,13 +278,24 @@ impl<'a> Settler<'a> {
         let is_free = |found: &Match| {
             !(self.claimed.contains(&found.identity) || is_made_up && found.state == State::Gone)
         };
-        if let Some(found) = known.into_iter().find(is_free) {
+        if let Some(mut found) = known.into_iter().find(is_free) {
+            let identity = &receipt.parcel().identity;
+            if found.identity != *identity && self.ledger.is_troubled(identity)? {
+                // What failed under this copy number is the one delivered under that.
+                let renamed = [(found.identity, identity.clone())];
+                self.ledger.rename(&renamed)?;
+                found.identity = identity.clone();
+            }
             self.claimed.insert(found.identity.clone());
             self.settled.proven.push((number, found));
             self.target.intake().discard(receipt)?;
             return Ok(None);
         }
-        let copy = self.free_copy(&receipt.parcel().identity.unique_id, beside)?;
+        let identity = &receipt.parcel().identity;
+        if self.ledger.is_troubled(identity)? {
+            return Ok(Some(receipt));
+        }
+        let copy = self.free_copy(&identity.unique_id, beside)?;
         Ok(Some(receipt.renumbered(copy)))
     }
 
@@ -294,14 +305,18 @@ impl<'a> Settler<'a> {
         number: MessageNumber,
         receipt: Receipt,
     ) -> Result<Option<Receipt>, Error> {
-        let Some(found) = self.target.recognise(receipt.parcel())? else {
-            return Ok(Some(receipt));
-        };
-        let found = self.ledger.adopt(&found, self.target.place())?;
-        self.settled.summary.recognised += 1;
-        self.settled.proven.push((number, found));
-        self.target.intake().discard(receipt)?;
-        Ok(None)
+        while let Some(found) = self.target.recognise(receipt.parcel())? {
+            // A file that is known is another message's, though they are the same octet by octet.
+            if self.ledger.has_file(found.delivered.parcel())? {
+                continue;
+            }
+            let found = self.ledger.adopt(&found, self.target.place())?;
+            self.settled.summary.recognised += 1;
+            self.settled.proven.push((number, found));
+            self.target.intake().discard(receipt)?;
+            return Ok(None);
+        }
+        Ok(Some(receipt))
     }
 
     /// A copy number that no message under a unique-id has. Those of this batch have theirs, too,
@@ -343,7 +358,7 @@ impl<'a> Settler<'a> {
         while !staged.is_empty() && self.target.takes_more() {
             let behind = staged.split_off(self.target.stride().min(staged.len()));
             let group = std::mem::replace(&mut staged, behind);
-            if self.target.stride() == 1 {
+            if self.target.may_repeat() {
                 self.ledger.record(&self.outcomes, &group)?;
                 self.release();
             }

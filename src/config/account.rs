@@ -187,6 +187,7 @@ fn destination(
             Destination::Mda(mda::Options {
                 command: mda::Template::new(words).map_err(|problem| at.wrong(problem))?,
                 timeout: value_or(&settings.mda_timeout, MDA_TIMEOUT),
+                jobs: value_or(&settings.mda_jobs, 1) as usize,
                 allow_root: value_or_default(&settings.mda_allow_root),
                 may_ignore_input: value_or_default(&settings.mda_may_ignore_input),
                 user,

@@ -118,6 +118,15 @@ pub(super) fn maildir(value: Value) -> Result<Target, Wrong> {
     Ok(Target::Maildir(value::line(value)?))
 }
 
+/// How many programs run at once: each has its files, and more than a few only wait for the disk.
+pub(super) fn jobs(value: Value) -> Result<u64, Wrong> {
+    const MOST: u64 = 64;
+    match value::count(value)? {
+        jobs if jobs <= MOST => Ok(jobs),
+        _ => Err(format!("must be at most {MOST}").into()),
+    }
+}
+
 pub(super) fn mda(value: Value) -> Result<Target, Wrong> {
     match value {
         Value::List(values) => Ok(Target::Mda(value::words(values)?)),

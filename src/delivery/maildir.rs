@@ -1,6 +1,7 @@
 //! Delivery into a Maildir: tmp/, then new/, and then the mail reader's business.
 //! Knows nothing of servers or of the database.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -44,6 +45,7 @@ impl Maildir {
     /// # Errors
     /// It cannot be made, opened or written, or is something else.
     pub fn open(path: &Path, tag: &str) -> Result<Self, Error> {
+        insist_ours(path)?;
         create(path)?;
         let maildir = Self::open_existing(path, tag)?;
         // Found out before anything is fetched.
@@ -244,6 +246,24 @@ pub(super) fn is_name_of(name: &str, found: &[u8]) -> bool {
         rest.first()
             .is_none_or(|next| FLAGS.contains(&char::from(*next)))
     })
+}
+
+/// Insists that nobody but us, and root, has a say in where messages go: who can turn a symbolic link
+/// elsewhere has files made there in our name (CVE-2004-0880), and whose Maildir it is could not read
+/// what we make in it.
+fn insist_ours(path: &Path) -> Result<(), Error> {
+    const ROOT: u32 = 0;
+    let us = rustix::process::geteuid().as_raw();
+    // One that is missing is made, and what cannot be looked at cannot be opened either.
+    let owners = [path.symlink_metadata(), path.metadata()];
+    let owners = owners.into_iter().flatten().map(|found| found.uid());
+    match owners.into_iter().find(|owner| ![us, ROOT].contains(owner)) {
+        None => Ok(()),
+        Some(owner) => Err(Error::Foreign {
+            path: path.to_owned(),
+            owner,
+        }),
+    }
 }
 
 /// Makes what is missing of a Maildir whose parent exists, and makes that survive a power cut.

@@ -7,6 +7,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, io};
 
@@ -42,6 +43,8 @@ pub struct Options {
     pub command: Template,
     /// How long one message may take.
     pub timeout: Duration,
+    /// How many messages it is given at once, each to a process of its own.
+    pub jobs: usize,
     /// Whether it may run as root (CVE-2004-0880).
     pub allow_root: bool,
     /// Whether exit status 0 counts although the message was not read to its end.
@@ -156,7 +159,8 @@ pub struct Mda {
     intake: Intake,
     place: Place,
     options: Options,
-    words: File,
+    /// What each of those that run at once says.
+    words: Vec<File>,
     interrupt: Interrupt,
 }
 
@@ -178,7 +182,8 @@ impl Mda {
         }
         find_program(program)?;
         let folder = Folder::open(spool)?;
-        let words = scratch_file(&folder, tag)?;
+        let words = (0..options.jobs).map(|_| scratch_file(&folder, tag));
+        let words = words.collect::<Result<_, _>>()?;
         let place = Place {
             path: spool.to_owned(),
             inode: folder.inode()?,
@@ -195,7 +200,11 @@ impl Mda {
 
     /// Hands one message over; what the program said although it took it. `Ok(None)`: it is not in
     /// the spool.
-    fn hand_over(&self, staged: &Staged) -> Result<Option<ServerText>, DeliveryError> {
+    fn hand_over(
+        &self,
+        staged: &Staged,
+        words: &File,
+    ) -> Result<Option<ServerText>, DeliveryError> {
         let folder = self.intake.folder();
         let name = staged.parcel().file_name.as_str();
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -204,41 +213,78 @@ impl Mda {
             Err(Errno::NOENT) => return Ok(None),
             Err(errno) => return Err(DeliveryError::cannot("open", &folder.path_of(name), errno)),
         };
-        let (ended, was_read) = self.run(message, staged.parcel().octets)?;
+        let (ended, was_read) = self.run(message, staged.parcel().octets, words)?;
         let program = || self.options.command.program().to_owned();
         if !ended.success() {
             return Err(Error::Refused {
                 program: program(),
                 status: Ending(ended),
-                words: self.last_words(),
+                words: last_words(words),
             }
             .into());
         }
         if !was_read && !self.options.may_ignore_input {
             return Err(Error::IgnoredInput(program()).into());
         }
-        Ok(Some(self.last_words().0))
+        Ok(Some(last_words(words).0))
+    }
+
+    fn outcome(&self, staged: Staged, words: &File) -> Outcome {
+        match self.hand_over(&staged, words) {
+            Ok(Some(words)) => Outcome::Delivered(Delivered::new(staged, words)),
+            Ok(None) => Outcome::Lost(staged.parcel().identity.clone()),
+            Err(DeliveryError::Mda(
+                error @ (Error::Interrupted(_) | Error::NotFed { .. } | Error::TimedOut { .. }),
+            )) => staged.kept_in_doubt(error),
+            Err(error) => staged.kept(&error, error.exit().is_transient()),
+        }
+    }
+
+    /// Hands messages over, as many at once as the account wants.
+    fn deliver_at_once(&self, staged: Vec<Staged>) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(staged.len());
+        let mut staged = staged.into_iter().peekable();
+        while staged.peek().is_some() {
+            // In this order: a message that is taken out is handed over.
+            let group = self.words.iter().zip(staged.by_ref());
+            outcomes.extend(thread::scope(|scope| {
+                let running: Vec<_> = group
+                    .map(|(words, staged)| scope.spawn(move || self.outcome(staged, words)))
+                    .collect();
+                let join = |running: thread::ScopedJoinHandle<'_, Outcome>| {
+                    let ended = running.join();
+                    ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                };
+                running.into_iter().map(join).collect::<Vec<_>>()
+            }));
+        }
+        outcomes
     }
 
     /// Runs the program on a message in a process group of its own, so that Ctrl-C does not reach
     /// it, and waits for it alone, not for what it leaves running; how it ended, and whether all was
     /// read by then.
-    fn run(&self, mut message: File, octets: u64) -> Result<(ExitStatus, bool), Error> {
+    fn run(
+        &self,
+        mut message: File,
+        octets: u64,
+        mut words: &File,
+    ) -> Result<(ExitStatus, bool), Error> {
         let program = self.options.command.program();
         let failed = |source| Error::NotRunnable {
             program: program.to_owned(),
             source,
         };
         let sender = self.sender(&mut message).map_err(failed)?;
-        let _ = self.words.set_len(0);
-        let _ = (&self.words).rewind();
+        let _ = words.set_len(0);
+        let _ = words.rewind();
         let mut feed = Feed::new(message, octets).map_err(|source| self.not_fed(source))?;
         let mut command = Command::new(program);
         command
             .args(self.options.command.arguments(&sender, &self.options.user))
             .stdin(feed.stdin().map_err(failed)?)
             .stdout(Stdio::null())
-            .stderr(self.words.try_clone().map_err(failed)?)
+            .stderr(words.try_clone().map_err(failed)?)
             .process_group(0);
         for variable in self.options.hidden_variables.iter() {
             command.env_remove(variable);
@@ -301,19 +347,6 @@ impl Mda {
         reader.push(&octets);
         Ok(sender(reader.finish().return_path.as_ref()).to_owned())
     }
-
-    fn last_words(&self) -> LastWords {
-        let mut octets = vec![0; crate::text::SHOWN_OCTETS + 1];
-        let mut words = &self.words;
-        let read = words
-            .seek(SeekFrom::Start(0))
-            .and_then(|_| words.read(&mut octets))
-            .unwrap_or(0);
-        let line = octets[..read]
-            .split(|&octet| octet == b'\n')
-            .find(|line| !line.is_empty());
-        LastWords(line.map_or_else(ServerText::default, ServerText::new))
-    }
 }
 
 impl Target for Mda {
@@ -326,21 +359,21 @@ impl Target for Mda {
     }
 
     fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome> {
+        let [alone] = &*self.words else {
+            return self.deliver_at_once(staged);
+        };
         staged
             .into_iter()
-            .map(|staged| match self.hand_over(&staged) {
-                Ok(Some(words)) => Outcome::Delivered(Delivered::new(staged, words)),
-                Ok(None) => Outcome::Lost(staged.parcel().identity.clone()),
-                Err(DeliveryError::Mda(
-                    error @ (Error::Interrupted(_) | Error::NotFed { .. } | Error::TimedOut { .. }),
-                )) => staged.kept_in_doubt(error),
-                Err(error) => staged.kept(&error, error.exit().is_transient()),
-            })
+            .map(|staged| self.outcome(staged, alone))
             .collect()
     }
 
+    fn may_repeat(&self) -> bool {
+        true
+    }
+
     fn stride(&self) -> usize {
-        1
+        self.options.jobs
     }
 
     fn takes_more(&self) -> bool {
@@ -358,6 +391,18 @@ impl Target for Mda {
             }
         }
     }
+}
+
+fn last_words(mut words: &File) -> LastWords {
+    let mut octets = vec![0; crate::text::SHOWN_OCTETS + 1];
+    let read = words
+        .seek(SeekFrom::Start(0))
+        .and_then(|_| words.read(&mut octets))
+        .unwrap_or(0);
+    let line = octets[..read]
+        .split(|&octet| octet == b'\n')
+        .find(|line| !line.is_empty());
+    LastWords(line.map_or_else(ServerText::default, ServerText::new))
 }
 
 /// Looks for a program as execvp would, so that a wrong name is found before anything is fetched.

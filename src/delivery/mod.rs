@@ -45,9 +45,14 @@ pub trait Target: Send + Sync {
     /// a message of which nobody knows how far it came.
     fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome>;
 
-    /// How many messages may be delivered between two records. A target that cannot tell whether
-    /// it had a message before takes one: after a kill, only that one is delivered again.
+    /// How many messages may be delivered between two records.
     fn stride(&self) -> usize;
+
+    /// Whether it cannot tell whether it had a message before: those on their way when we are
+    /// killed, [`Self::stride`] at most, are delivered again.
+    fn may_repeat(&self) -> bool {
+        false
+    }
 
     /// Whether it still takes messages: a slow one does not once the run is ending.
     fn takes_more(&self) -> bool;
@@ -112,6 +117,18 @@ pub enum Error {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// Somebody else has a say in where the messages go.
+    #[error(
+        "{} belongs to user {owner}, or is reached by a link of theirs: run as that user, or name \
+         another Maildir",
+        path.display()
+    )]
+    Foreign {
+        /// The Maildir.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
     },
     /// Something failed on the disk.
     #[error("cannot {doing} {}: {source}", path.display())]
@@ -191,7 +208,7 @@ impl Error {
             Self::Local { .. } | Self::Rename { .. } => Exit::LocalIo,
             Self::Mda(error) => error.exit(),
             Self::NoRoom { .. } => Exit::Temporary,
-            Self::NotMaildir(_) => Exit::Configuration,
+            Self::Foreign { .. } | Self::NotMaildir(_) => Exit::Configuration,
         }
     }
 }

@@ -76,6 +76,25 @@ impl Ledger {
         })
     }
 
+    /// Whether a file is known as that of a message with this unique-id.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn has_file(&self, parcel: &Parcel) -> Result<bool, Error> {
+        self.read(|connection| {
+            connection
+                .prepare(
+                    "SELECT 1 FROM delivery
+                     WHERE account = ?1 AND unique_id = ?2 AND file_name = ?3",
+                )?
+                .exists(params![
+                    self.owner.key.0,
+                    parcel.identity.unique_id.as_octets(),
+                    parcel.file_name
+                ])
+        })
+    }
+
     /// Records a message that an earlier run delivered there; who it is then.
     ///
     /// # Errors

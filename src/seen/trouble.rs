@@ -198,4 +198,23 @@ impl Ledger {
             Ok(new > 0)
         })
     }
+
+    /// Whether a message is only known for having failed.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn is_troubled(&self, identity: &Identity) -> Result<bool, Error> {
+        self.read(|connection| {
+            connection
+                .prepare(
+                    "SELECT 1 FROM seen
+                     WHERE account = ?1 AND unique_id = ?2 AND copy = ?3 AND state = 4",
+                )?
+                .exists(params![
+                    self.owner.key.0,
+                    identity.unique_id.as_octets(),
+                    identity.copy
+                ])
+        })
+    }
 }

@@ -448,3 +448,28 @@ fn a_server_that_hangs_up_on_a_wrong_password_hears_it_once() {
     outcome.fails_with(77).complains_in_lines(1);
     server.finish();
 }
+
+#[test]
+fn a_server_that_throws_away_what_comes_behind_a_login_is_not_sent_it_again() {
+    let dropped = "
+        S: +OK
+        S: +OK
+        stall";
+    let slow = "
+        login ahead
+        C: UIDL
+        S: +OK
+        S: 1 a
+        S: .
+        C: QUIT";
+    let script = Script::new(FIRST).then([AT_ONCE, dropped].concat());
+    let server = script.then(slow).then(slow).serve();
+    let sandbox = Sandbox::with_work(server.address(), "timeout = '1s'");
+    sandbox.fetch().succeeds();
+    sandbox.fetch().fails_with(75).complains_in_lines(1);
+
+    sandbox.fetch().succeeds().is_silent();
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+}

@@ -362,3 +362,94 @@ fn two_messages_under_the_unique_id_of_a_deleted_one_are_two_deliveries() {
     sandbox.work().holds(&[first, second, third]);
     assert_eq!(server.count(), 0);
 }
+
+/// A listing of two messages under one unique-id, of which only the second comes.
+const SECOND_OF_TWO: &str = "
+    login
+    C: UIDL
+    C: LIST
+    S: +OK
+    S: 1 u
+    S: 2 u
+    S: .
+    S: +OK
+    S: 1 17
+    S: 2 17
+    S: .
+    C: RETR 1
+    C: RETR 2
+    S: -ERR cannot
+    S: +OK
+    note x
+    C: QUIT
+    S: +OK";
+
+#[test]
+fn what_was_delivered_as_a_second_copy_is_known_when_the_first_is_gone() {
+    let alone = "
+        login
+        C: UIDL
+        S: +OK
+        S: 1 u
+        S: .";
+    let compared = "
+        C: RETR 1
+        S: +OK
+        note x
+        C: QUIT
+        S: +OK";
+    let server = Script::new(SECOND_OF_TWO)
+        .then([alone, compared].concat())
+        .then([alone, "\nC: QUIT"].concat())
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().fails_with(75);
+
+    sandbox.fetch().succeeds();
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+    sandbox.work().holds(&notes(["x"]));
+}
+
+#[test]
+fn the_first_of_two_copies_is_delivered_beside_the_second_once_it_comes() {
+    let both = "
+        login
+        C: UIDL
+        S: +OK
+        S: 1 u
+        S: 2 u
+        S: .
+        C: RETR 1
+        S: +OK
+        note x
+        C: QUIT
+        S: +OK";
+    let again = "
+        login
+        C: UIDL
+        S: +OK
+        S: 1 u
+        S: 2 u
+        S: .
+        C: LIST
+        S: +OK
+        S: 1 17
+        S: 2 17
+        S: .
+        C: RETR 2
+        S: +OK
+        note x
+        C: QUIT
+        S: +OK";
+    let server = Script::new(SECOND_OF_TWO).then(both).then(again).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().fails_with(75);
+
+    sandbox.fetch().succeeds();
+    sandbox.fetch().succeeds();
+
+    server.finish();
+    sandbox.work().holds(&notes(["x", "x"]));
+}

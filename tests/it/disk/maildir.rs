@@ -1,7 +1,7 @@
 //! What a Maildir must be, found out before the server hears of it.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::Path;
 
 use crate::support::mail::ordinary;
@@ -9,6 +9,7 @@ use crate::support::maildir::{Maildir, mode};
 use crate::support::model_server::ModelServer;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
+use crate::support::tools::{self, is_root};
 
 /// Fetches into the Maildir that `prepare` spoils, and claims that no connection was made.
 #[track_caller]
@@ -44,6 +45,27 @@ fn what_is_no_maildir_is_not_made_one() {
     // Said once.
     is_refused(73, "cannot create ", &Sandbox::new(), |path| {
         fs::remove_dir(path.parent().expect("it has one")).expect("it can be removed");
+    });
+}
+
+#[test]
+fn a_maildir_in_which_somebody_else_has_a_say_is_refused() {
+    if !is_root() {
+        tools::announce("skipped: only root can give files away");
+        return;
+    }
+    const SOMEBODY: Option<u32> = Some(61_222);
+    let theirs = Sandbox::new();
+    is_refused(78, "belongs to user 61222", &theirs, |path| {
+        fs::create_dir(path).expect("it can be made");
+        lchown(path, SOMEBODY, SOMEBODY).expect("root may give it away");
+    });
+    let linked = Sandbox::new();
+    is_refused(78, "belongs to user 61222", &linked, |path| {
+        let elsewhere = linked.path("elsewhere");
+        fs::create_dir(&elsewhere).expect("it can be made");
+        symlink(&elsewhere, path).expect("it can be linked");
+        lchown(path, SOMEBODY, SOMEBODY).expect("root may give it away");
     });
 }
 

@@ -236,3 +236,30 @@ fn what_an_mda_may_have_taken_before_it_was_stopped_is_told_by_the_log() {
     log.succeeds().stdout_has("possibly delivered before");
     inbox(&sandbox).holds(&messages);
 }
+
+#[test]
+fn as_many_messages_are_handed_over_at_once_as_the_account_wants() {
+    let messages = ordinary(3, 20);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::new();
+    // Each of a pair waits for the other: one alone would wait for ever.
+    let fifo = sandbox.path("fifo");
+    mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).expect("a FIFO can be made");
+    let meet = r#"
+        if mkdir "$HOME/turn" 2>/dev/null; then
+            read line <"$TMPDIR/../fifo"; rmdir "$HOME/turn"
+        else
+            echo met >"$TMPDIR/../fifo"
+        fi"#;
+    configure_script(
+        &sandbox,
+        &server,
+        &format!("{meet}\n{DELIVER}"),
+        "mda-jobs = 2\nkeep = false",
+    );
+
+    sandbox.fetch().succeeds().is_silent();
+
+    inbox(&sandbox).holds(&messages);
+    assert_eq!(server.count(), 0);
+}
