@@ -1,5 +1,7 @@
 //! Kills in runs that deliver to a Maildir, also with a mail reader at work before the next run.
 
+use std::time::Instant;
+
 use rustix::process::Signal;
 
 use crate::support::mail::{Message, ordinary};
@@ -192,4 +194,45 @@ fn a_kill_with_a_reader_at_work_neither_loses_nor_repeats_mail() {
         reader,
         5,
     );
+}
+
+/// At how many moments a run is killed that nothing watches: a tracer makes threads take turns that
+/// they would not take by themselves.
+const MOMENTS: (u32, u32) = (200, 16);
+
+#[test]
+fn a_kill_at_any_moment_neither_loses_nor_repeats_mail() {
+    let mut whole = {
+        let world = World::new("keep = false", Threads::Main);
+        let begun = Instant::now();
+        world.sandbox.fetch().succeeds();
+        begun.elapsed()
+    };
+    let mut killed = 0;
+    let (all, sampled) = MOMENTS;
+    let moments = if tools::is_thorough() { all } else { sampled };
+    let mut tally = Tally::new("kill at a moment, Maildir, deleted");
+    for nth in 1..=moments {
+        let point = Point {
+            call: "moment".to_owned(),
+            line: String::new(),
+            nth: nth as usize,
+            threads: Threads::Main,
+        };
+        let world = World::new("keep = false", Threads::Main);
+        let running = world.sandbox.mailpull(["fetch"]).start();
+        if running.wait_within(whole * nth / moments).is_some() {
+            // It was quicker than the one before.
+            whole = whole * 3 / 4;
+            continue;
+        }
+        killed += 1;
+        tally.try_at(&point, true);
+        finish(&mut tally, &point, &world, Meanwhile::Nothing);
+    }
+    assert!(
+        killed >= moments / 4,
+        "only {killed} of {moments} were killed"
+    );
+    tally.conclude();
 }
