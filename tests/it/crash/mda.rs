@@ -42,13 +42,13 @@ struct World {
 }
 
 impl World {
-    fn new(threads: Threads) -> Self {
+    fn new(keep: &str, threads: Threads) -> Self {
         let messages = ordinary(1, MESSAGES);
         let server = ModelServer::start(messages.clone());
         let sandbox = Sandbox::new();
         let mda = sandbox.script("mda", r#"exec cat >>"$HOME/mbox""#);
         let mda = format!("mda = {:?}", mda.display().to_string());
-        let extra = format!("{mda}\nmda-allow-root = true\nkeep = false");
+        let extra = format!("{mda}\nmda-allow-root = true\n{keep}");
         sandbox.account("work", server.address(), &extra);
         if threads == Threads::Any {
             sandbox.make_known();
@@ -61,12 +61,12 @@ impl World {
     }
 }
 
-fn try_at(tally: &mut Tally, point: &Point) {
+fn try_at(tally: &mut Tally, point: &Point, keep: &str) {
     let World {
         messages,
         sandbox,
         server,
-    } = World::new(point.threads);
+    } = World::new(keep, point.threads);
     let killed = faulty(&sandbox, ["fetch"], point, Fault::Kill).run();
     tally.try_at(point, !killed.status.success());
     sandbox.wait_until_nobody_is_left();
@@ -82,28 +82,41 @@ fn try_at(tally: &mut Tally, point: &Point) {
     if told < repeated || told > 1 {
         tally.complain(point, format_args!("{repeated} repeated, {told} told"));
     }
-    tally.find_undeleted(point, server.count());
+    match (keep, server.count()) {
+        ("keep = false", left) => tally.find_undeleted(point, left),
+        (_, MESSAGES) => {}
+        _ => tally.complain(point, "kept mail is gone from the server"),
+    }
     let spool = fs::read_dir(sandbox.state().join("spool"));
     if spool.expect("there is a spool").next().is_some() {
         tally.complain(point, "the spool is not empty");
     }
 }
 
-#[test]
-fn a_kill_loses_no_mail_of_an_mda_and_repeats_one_message_at_most() {
+fn sweep(name: &'static str, keep: &str, samples: usize) {
     if tools::find("strace").is_none() {
         return;
     }
-    let mut tally = Tally::new("kill, MDA, deleted");
+    let mut tally = Tally::new(name);
     for (threads, calls) in [
         (Threads::Main, &CALLS_OF_MAIN[..]),
         (Threads::Any, &CALLS[..]),
     ] {
-        let world = World::new(threads);
+        let world = World::new(keep, threads);
         let all = points(&world.sandbox, &["fetch"], threads, calls);
-        for point in sample(&all, 6) {
-            try_at(&mut tally, &point);
+        for point in sample(&all, samples) {
+            try_at(&mut tally, &point, keep);
         }
     }
     tally.conclude();
+}
+
+#[test]
+fn a_kill_loses_no_mail_of_an_mda_and_repeats_one_message_at_most() {
+    sweep("kill, MDA, deleted", "keep = false", 6);
+}
+
+#[test]
+fn a_kill_loses_no_kept_mail_of_an_mda_and_repeats_one_message_at_most() {
+    sweep("kill, MDA, kept", "keep = true", 3);
 }
