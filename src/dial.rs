@@ -145,6 +145,8 @@ impl Error {
 pub struct Call<'a> {
     /// How.
     pub options: &'a Options,
+    /// What encrypts, prepared for those who were called before.
+    pub connectors: &'a tls::Connectors,
     /// What proves who we are.
     pub password: &'a Secret,
     /// What sees the conversations, without secrets; one for each connection.
@@ -207,7 +209,9 @@ impl Call<'_> {
             return Authorization::open(stream, opening, (self.trace)())
                 .map_err(|source| self.failed(source));
         }
-        let connector = tls::Connector::new(&options.tls, options.net.endpoint.host())
+        let connector = self
+            .connectors
+            .prepare(&options.tls, options.net.endpoint.host())
             .map_err(net::Error::from)?;
         let (socket, trace) = self.reach(opening, (self.trace)())?;
         let stream = connector

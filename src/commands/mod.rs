@@ -14,7 +14,7 @@ use crate::engine;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::net::Stream;
-use crate::net::tls::Proof;
+use crate::net::tls::{Connectors, Proof};
 use crate::pop3::{Direction, Opening, Trace, Transaction};
 use crate::report::plain::{Audience, Color, Verbosity};
 use crate::report::{Desk, Event, Json, Plain, Reporter, Terminal};
@@ -42,6 +42,7 @@ struct Setting<'a> {
     reporter: SharedReporter,
     verbosity: Verbosity,
     interrupt: Interrupt,
+    connectors: Connectors,
     names: Mutex<Option<HashSet<String>>>,
 }
 
@@ -62,6 +63,7 @@ pub fn run(cli: &Cli) -> Exit {
         reporter,
         verbosity,
         interrupt,
+        connectors: Connectors::default(),
         names: Mutex::default(),
     };
     let ended = match &cli.command {
@@ -191,6 +193,7 @@ impl Setting<'_> {
             desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
             dial::Call {
                 options: &account.dial,
+                connectors: &self.connectors,
                 password,
                 trace: &|| self.trace(account),
                 interrupt: &self.interrupt,
