@@ -191,7 +191,7 @@ impl Setting<'_> {
             desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
             dial::Call {
                 options: &account.dial,
-                password,
+                secret: password,
                 trace: &|| self.trace(account),
                 interrupt: &self.interrupt,
             }

@@ -33,6 +33,7 @@ mod pipelining;
 mod power;
 mod properties;
 mod retrieval;
+mod sasl;
 mod seen;
 mod shards;
 mod signals;
