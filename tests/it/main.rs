@@ -34,6 +34,7 @@ mod power;
 mod properties;
 mod retrieval;
 mod sasl;
+mod scram;
 mod seen;
 mod shards;
 mod signals;
