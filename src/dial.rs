@@ -189,6 +189,7 @@ impl Call<'_> {
             capabilities,
             exposure: self.exposure(),
             can_bind: binding.is_some(),
+            before: opening.login,
         };
         let user = &self.options.user;
         let chosen = offer
