@@ -4,8 +4,15 @@
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::net::{self, Stream, tls};
-use crate::pop3::{self, Acquaintance, Authorization, Opening, Trace, Transaction};
+use crate::pop3::{self, Acquaintance, Authorization, Credentials, Opening, Trace, Transaction};
 use crate::secret::Secret;
+
+pub mod choice;
+
+pub use crate::pop3::Mechanism;
+pub use choice::{Auth, NoWay};
+
+use choice::{Exposure, Offer};
 
 /// How to reach a maildrop and log in.
 #[derive(Clone, Debug)]
@@ -34,20 +41,6 @@ pub enum Security {
     Tls,
 }
 
-/// How to log in.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Auth {
-    /// APOP (RFC 1939 section 7): MD5, weak, only when named.
-    Apop,
-    /// SASL PLAIN where it is offered, else USER and PASS.
-    #[default]
-    Auto,
-    /// SASL PLAIN (RFC 5034, RFC 4616).
-    Plain,
-    /// USER and PASS.
-    User,
-}
-
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -66,6 +59,14 @@ pub enum Error {
         user: String,
         /// What the server said.
         source: pop3::Error,
+    },
+    /// The server has no way to log in that is wanted.
+    #[error("logging in as {user}: {source}")]
+    NoWay {
+        /// The user.
+        user: String,
+        /// Why.
+        source: NoWay,
     },
     /// There is no connection.
     #[error(transparent)]
@@ -95,12 +96,11 @@ impl Error {
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Login { source, .. } => match source {
-                pop3::Error::Refused { refusal, .. } if !refusal.is_transient() => {
-                    Exit::LoginRefused
-                }
-                source => source.exit(),
+            Self::Login { source, .. } => match source.refusal() {
+                Some(refusal) if !refusal.is_transient() => Exit::LoginRefused,
+                _ => source.exit(),
             },
+            Self::NoWay { .. } => Exit::Unavailable,
             Self::Net(source) => source.exit(),
             Self::Capabilities { source, .. } | Self::Session { source, .. } => source.exit(),
             // Refusing to encrypt is never something to wait for: it may be an attack.
@@ -115,6 +115,7 @@ impl Error {
     pub fn is_interrupt(&self) -> bool {
         match self {
             Self::Net(source) => source.is_interrupt(),
+            Self::NoWay { .. } => false,
             Self::Capabilities { source, .. }
             | Self::Login { source, .. }
             | Self::Session { source, .. }
@@ -147,8 +148,9 @@ pub struct Call<'a> {
     pub options: &'a Options,
     /// What encrypts, prepared for those who were called before.
     pub connectors: &'a tls::Connectors,
-    /// What proves who we are.
-    pub password: &'a Secret,
+    /// What proves who we are: a password, or an access token where the mechanism takes one;
+    /// nothing where none is needed.
+    pub secret: &'a Secret,
     /// What sees the conversations, without secrets; one for each connection.
     pub trace: &'a dyn Fn() -> Option<Trace>,
     /// Whether the run shall end.
@@ -181,19 +183,32 @@ impl Call<'_> {
     }
 
     fn attempt(&self, opening: &Opening) -> Result<Transaction<Stream>, Error> {
-        let mut session = self.open(opening)?;
+        let (mut session, binding) = self.open(opening)?;
         let capabilities = session
             .capabilities()
             .map_err(|source| self.failed_at_capabilities(source))?;
-        let offers_plain = capabilities.offers("PLAIN");
-        let lacks_plain = capabilities.are_known && !offers_plain;
-        let (user, password) = (&self.options.user, self.password);
-        match self.options.auth {
-            Auth::Apop => session.login_apop(user, password),
-            Auth::Plain if lacks_plain => Err(pop3::Error::Lacks("SASL PLAIN")),
-            Auth::Plain => session.login_plain(user, password),
-            Auth::Auto if offers_plain => session.login_plain(user, password),
-            Auth::Auto | Auth::User => session.login_user(user, password),
+        let offer = Offer {
+            capabilities,
+            exposure: self.exposure(),
+            can_bind: binding.is_some(),
+            before: opening.login,
+        };
+        let user = &self.options.user;
+        let chosen = offer
+            .choose(self.options.auth)
+            .map_err(|source| Error::NoWay {
+                user: user.clone(),
+                source,
+            })?;
+        let credentials = Credentials {
+            user,
+            secret: self.secret,
+            host: self.options.net.endpoint.host(),
+            binding: binding.as_deref(),
+        };
+        match chosen {
+            Some(mechanism) => session.login(mechanism, &credentials),
+            None => session.login_needless(),
         }
         .map_err(|source| Error::Login {
             user: user.clone(),
@@ -201,13 +216,24 @@ impl Call<'_> {
         })
     }
 
-    /// Connects, up to the greeting. What TLS needs of this machine is looked for before.
-    fn open(&self, opening: &Opening) -> Result<Authorization<Stream>, Error> {
+    fn exposure(&self) -> Exposure {
+        match self.options.security {
+            Security::None if self.options.net.stays_here() => Exposure::Here,
+            Security::None => Exposure::Anyone,
+            Security::StartTls | Security::Tls => Exposure::Tls,
+        }
+    }
+
+    /// Connects, up to the greeting; what a login can be bound to comes with it. What TLS needs of
+    /// this machine is looked for before.
+    fn open(&self, opening: &Opening) -> Result<(Authorization<Stream>, Option<Vec<u8>>), Error> {
         let options = self.options;
         if options.security == Security::None {
             let stream = Stream::Plain(net::connect(&options.net, self.interrupt)?);
-            return Authorization::open(stream, opening, (self.trace)())
-                .map_err(|source| self.failed(source));
+            return match Authorization::open(stream, opening, (self.trace)()) {
+                Ok(session) => Ok((session, None)),
+                Err(source) => Err(self.failed(source)),
+            };
         }
         let connector = self
             .connectors
@@ -217,11 +243,15 @@ impl Call<'_> {
         let stream = connector
             .connect(socket, options.net.connect_timeout)
             .map_err(|error| self.looked_into(error, &connector, opening))?;
+        let binding = stream.end_point();
         let stream = Stream::Tls(Box::new(stream));
-        if options.security == Security::StartTls {
-            return Ok(Authorization::resume(stream, opening, trace));
-        }
-        Authorization::open(stream, opening, trace).map_err(|source| self.failed(source))
+        let session = match options.security {
+            Security::StartTls => Authorization::resume(stream, opening, trace),
+            _ => {
+                Authorization::open(stream, opening, trace).map_err(|source| self.failed(source))?
+            }
+        };
+        Ok((session, binding))
     }
 
     /// Connects, up to where TLS begins: STLS, whether or not it is announced, and without a way

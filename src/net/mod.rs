@@ -37,6 +37,14 @@ pub struct Options {
     pub route: Route,
 }
 
+impl Options {
+    /// Whether nothing leaves this machine, judged by what is written: a proxy or a program may
+    /// carry it anywhere, whatever the server is called.
+    pub fn stays_here(&self) -> bool {
+        self.endpoint.is_loopback() && matches!(self.route, Route::Direct(_))
+    }
+}
+
 /// The way to a server.
 #[derive(Clone, Debug)]
 pub enum Route {

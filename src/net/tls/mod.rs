@@ -30,6 +30,15 @@ use records::Records;
 #[derive(Debug)]
 pub struct TlsStream(native_tls::TlsStream<Records>);
 
+impl TlsStream {
+    /// What both ends know of this connection and nobody between them can have on both sides: the
+    /// hash of the server's certificate (`tls-server-end-point`, RFC 5929 section 4), where its
+    /// signature has one.
+    pub fn end_point(&self) -> Option<Vec<u8>> {
+        self.0.tls_server_end_point().ok().flatten()
+    }
+}
+
 impl Read for TlsStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer).map_err(Alert::told)

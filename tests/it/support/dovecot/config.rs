@@ -47,6 +47,8 @@ pub(super) struct Config<'a> {
     pub(super) identity: &'a Identity,
     pub(super) port: u16,
     pub(super) tls_port: u16,
+    /// What comes behind all else.
+    pub(super) extra: &'a str,
 }
 
 impl fmt::Display for Config<'_> {
@@ -96,7 +98,7 @@ impl fmt::Display for Config<'_> {
             self.port, self.tls_port
         )?;
         match self.identity {
-            Identity::Root { mail } => writeln!(f, "first_valid_uid = {mail}"),
+            Identity::Root { mail } => writeln!(f, "first_valid_uid = {mail}")?,
             Identity::User {
                 group, uid, user, ..
             } => write!(
@@ -107,8 +109,9 @@ impl fmt::Display for Config<'_> {
                  first_valid_uid = {uid}\n\
                  service anvil {{\n  chroot =\n}}\n\
                  service pop3-login {{\n  chroot =\n}}\n"
-            ),
+            )?,
         }
+        f.write_str(self.extra)
     }
 }
 
@@ -123,6 +126,7 @@ mod tests {
             identity,
             port: 1110,
             tls_port: 1995,
+            extra: "",
         };
         config.to_string()
     }
