@@ -399,3 +399,114 @@ fn is_token(octets: &[u8]) -> bool {
 fn saslname(name: &str) -> String {
     name.replace('=', "=3D").replace(',', "=2C")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EXCHANGED: [Mechanism; 11] = [
+        Mechanism::Login,
+        Mechanism::Plain,
+        Mechanism::XOAuth2,
+        Mechanism::OAuthBearer,
+        Mechanism::DigestMd5,
+        Mechanism::CramMd5,
+        Mechanism::ScramSha1,
+        Mechanism::ScramSha256,
+        Mechanism::ScramSha1Plus,
+        Mechanism::ScramSha256Plus,
+        Mechanism::External,
+    ];
+
+    fn exchange(mechanism: Mechanism, user: &str) -> Exchange {
+        let secret = Secret::new(b"hunter2".to_vec()).expect("it is usable");
+        let credentials = Credentials {
+            user,
+            secret: &secret,
+            host: "pop.example.com",
+            binding: Some(b"end point"),
+        };
+        Exchange::begin(mechanism, &credentials, true).expect("it can be said")
+    }
+
+    fn first(mechanism: Mechanism, user: &str) -> Option<String> {
+        let first = exchange(mechanism, user).first().expect("it can be said")?;
+        let decoded = STANDARD.decode(&*first).expect("it is base64");
+        Some(String::from_utf8(decoded).expect("it is text"))
+    }
+
+    #[test]
+    fn the_first_words_are_those_of_the_rfcs() {
+        for (mechanism, user, said) in [
+            (Mechanism::Plain, "joe", Some("\0joe\0hunter2")),
+            (Mechanism::External, "joe", Some("")),
+            (
+                Mechanism::XOAuth2,
+                "joe",
+                Some("user=joe\x01auth=Bearer hunter2\x01\x01"),
+            ),
+            (
+                Mechanism::OAuthBearer,
+                "j=o,e",
+                Some("n,a=j=3Do=2Ce,\x01host=pop.example.com\x01auth=Bearer hunter2\x01\x01"),
+            ),
+            (Mechanism::Login, "joe", None),
+            (Mechanism::CramMd5, "joe", None),
+            (Mechanism::DigestMd5, "joe", None),
+        ] {
+            assert_eq!(first(mechanism, user).as_deref(), said, "{mechanism}");
+        }
+        for (mechanism, begin) in [
+            (Mechanism::ScramSha256, "n,,n=j=3Do=2Ce,r="),
+            (
+                Mechanism::ScramSha1Plus,
+                "p=tls-server-end-point,,n=j=3Do=2Ce,r=",
+            ),
+        ] {
+            let said = first(mechanism, "j=o,e").expect("the client begins");
+            assert!(said.starts_with(begin), "{said}");
+        }
+    }
+
+    #[test]
+    fn every_exchange_has_its_own_nonce() {
+        let nonces = [(); 2].map(|()| first(Mechanism::ScramSha256, "joe"));
+        assert_ne!(nonces[0], nonces[1]);
+        assert_ne!(nonce(), nonce());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Challenges in the grammar of the mechanisms reach further into them than noise does.
+        #[test]
+        fn no_challenge_is_too_much(
+            parts in prop::collection::vec(
+                prop_oneof![
+                    Just("r=".to_owned()), Just("s=QQ==".to_owned()), Just("i=4096".to_owned()),
+                    Just("v=QQ==".to_owned()), Just("e=x".to_owned()), Just("m=x".to_owned()),
+                    Just("nonce=\"".to_owned()), Just("algorithm=md5-sess".to_owned()),
+                    Just("rspauth=".to_owned()), Just("\\".to_owned()), ".{0,8}",
+                ],
+                0..6,
+            ),
+            is_base64 in any::<bool>(),
+        ) {
+            let text = parts.join(",");
+            let challenge = if is_base64 { STANDARD.encode(text) } else { text };
+            for mechanism in EXCHANGED {
+                let mut exchange = exchange(mechanism, "joe");
+                let _ = exchange.first();
+                for _ in 0..3 {
+                    if exchange.answer(challenge.as_bytes()).is_err() {
+                        break;
+                    }
+                }
+                let proves = mechanism.proves_server();
+                prop_assert!(!(proves && exchange.is_over()), "nobody has proved anything");
+            }
+        }
+    }
+}

@@ -49,3 +49,4 @@ mod transfer;
 mod trouble;
 mod unnamed;
 mod ways;
+mod welcome;
