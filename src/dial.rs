@@ -193,6 +193,8 @@ impl Error {
 pub struct Call<'a> {
     /// How.
     pub options: &'a Options,
+    /// What encrypts, prepared for those who were called before.
+    pub connectors: &'a tls::Connectors,
     /// What proves who we are: a password, or an access token where the mechanism takes one;
     /// nothing where none is needed.
     pub secret: &'a Secret,
@@ -285,7 +287,9 @@ impl Call<'_> {
                 Err(source) => Err(self.failed(source)),
             };
         }
-        let connector = tls::Connector::new(&options.tls, options.net.endpoint.host())
+        let connector = self
+            .connectors
+            .prepare(&options.tls, options.net.endpoint.host())
             .map_err(net::Error::from)?;
         let (socket, trace) = self.reach(opening, (self.trace)())?;
         let stream = connector
