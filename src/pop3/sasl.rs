@@ -8,12 +8,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rsasl::callback::{Context, Request, SessionCallback, SessionData};
 use rsasl::mechanisms::external::EXTERNAL;
+#[cfg(feature = "gssapi")]
+use rsasl::mechanisms::gssapi::properties::{GssSecurityLayer, GssService, SecurityLayer};
 use rsasl::mechanisms::login::LOGIN;
 use rsasl::mechanisms::oauthbearer::OAUTHBEARER;
 use rsasl::mechanisms::plain::PLAIN;
 use rsasl::mechanisms::scram::{SCRAM_SHA1, SCRAM_SHA1_PLUS, SCRAM_SHA256, SCRAM_SHA256_PLUS};
 use rsasl::mechanisms::xoauth2::XOAUTH2;
 use rsasl::prelude::{Mechname, Registry, SASLClient, SASLConfig, Session, SessionError};
+#[cfg(feature = "gssapi")]
+use rsasl::property::Hostname;
 use rsasl::property::{
     AuthId, AuthzId, ChannelBindings, OAuthBearerKV, OAuthBearerToken, OverrideCBType, Password,
 };
@@ -53,7 +57,7 @@ pub(super) enum Fault {
     Unproven,
     /// Our own part cannot be said in this mechanism.
     #[error("{0}")]
-    Unsayable(&'static str),
+    Unsayable(String),
 }
 
 /// A response in base64, wiped when it is dropped.
@@ -135,7 +139,10 @@ impl Exchange {
     /// The mechanism has no words for the credentials.
     pub(super) fn first(&mut self) -> Result<Option<Response>, Fault> {
         match &self.method {
-            Method::Library(session) if session.are_we_first() => self.say(None).map(Some),
+            Method::Library(session) if session.are_we_first() => match self.say(None) {
+                Err(Fault::Challenge(why)) => Err(Fault::Unsayable(why)),
+                said => said.map(Some),
+            },
             _ => Ok(None),
         }
     }
@@ -152,17 +159,16 @@ impl Exchange {
         if self.is_over {
             return Err(Fault::Challenge("it goes on when all is said".into()));
         }
-        if let Some(error) = challenge.strip_prefix(b"e=").filter(|_| self.is_scram()) {
+        if let Some(error) = challenge
+            .strip_prefix(b"e=")
+            .filter(|_| self.mechanism.is_scram())
+        {
             return Err(Fault::Refused(ServerText::new(error)));
         }
-        if self.is_scram() {
+        if self.mechanism.is_scram() {
             check_rounds(&challenge)?;
         }
         self.say(Some(&challenge))
-    }
-
-    fn is_scram(&self) -> bool {
-        self.mechanism.proves_server() && matches!(self.method, Method::Library(_))
     }
 
     /// Whether nothing is left to be said by either side, if all is well.
@@ -237,6 +243,8 @@ fn nonce() -> String {
 /// that is offered, the library prefers it to the bare form, which would take it for its own offer.
 static LIBRARY: &[rsasl::prelude::Mechanism] = &[
     EXTERNAL,
+    #[cfg(feature = "gssapi")]
+    rsasl::mechanisms::gssapi::GSSAPI,
     LOGIN,
     OAUTHBEARER,
     PLAIN,
@@ -327,12 +335,11 @@ impl Answers {
             ..
         } = *credentials;
         if mechanism.takes_token() && !is_token(secret.expose()) {
-            return Err(Fault::Unsayable(
-                "what the account has is no access token: it has characters that none has",
-            ));
+            let why = "what the account has is no access token: it has characters that none has";
+            return Err(Fault::Unsayable(why.to_owned()));
         }
         let mut account = Account::of(credentials);
-        if mechanism.proves_server() {
+        if mechanism.is_scram() {
             account.secret = prepared(secret);
         }
         Ok(Self {
@@ -360,6 +367,12 @@ impl SessionCallback for Answers {
                 .satisfy::<AuthzId>(authorization)?
                 .satisfy::<OAuthBearerKV>(&[("host", host)])?;
         }
+        #[cfg(feature = "gssapi")]
+        request
+            .satisfy::<GssService>("pop")?
+            .satisfy::<Hostname>(host)?
+            // TLS is what protects the session.
+            .satisfy::<GssSecurityLayer>(&SecurityLayer::NO_SECURITY_LAYER)?;
         if let Ok(token) = std::str::from_utf8(secret.expose()) {
             request.satisfy::<OAuthBearerToken>(token)?;
         }
