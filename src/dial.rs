@@ -6,6 +6,7 @@ use crate::interrupt::Interrupt;
 use crate::net::{self, Stream, tls};
 use crate::pop3::{self, Acquaintance, Authorization, Opening, Trace, Transaction};
 use crate::secret::Secret;
+use crate::text::ServerText;
 
 /// How to reach a maildrop and log in.
 #[derive(Clone, Debug)]
@@ -141,6 +142,21 @@ impl Error {
     }
 }
 
+/// What happens between an address and a session, for whoever looks on.
+#[derive(Clone, Copy)]
+pub enum Step<'a> {
+    /// What the server announced before the login; after STLS, if that was used.
+    Announced(&'a [ServerText]),
+    /// The connection is encrypted, and the server has proved who it is as far as that was wanted.
+    Encrypted(&'a tls::TlsStream),
+    /// The server greeted.
+    Greeted(&'a ServerText),
+    /// On the way to the server.
+    Net(net::Step<'a>),
+    /// The server did not prove who it is: the error follows.
+    Untrusted(&'a tls::Untrusted),
+}
+
 /// Whom to call, and as whom.
 pub struct Call<'a> {
     /// How.
@@ -151,6 +167,8 @@ pub struct Call<'a> {
     pub trace: &'a dyn Fn() -> Option<Trace>,
     /// Whether the run shall end.
     pub interrupt: &'a Interrupt,
+    /// What is told each step.
+    pub watcher: &'a dyn Fn(Step<'_>),
 }
 
 impl Call<'_> {
@@ -185,6 +203,7 @@ impl Call<'_> {
             .map_err(|source| self.failed_at_capabilities(source))?;
         let offers_plain = capabilities.offers("PLAIN");
         let lacks_plain = capabilities.are_known && !offers_plain;
+        (self.watcher)(Step::Announced(session.announced()));
         let (user, password) = (&self.options.user, self.password);
         match self.options.auth {
             Auth::Apop => session.login_apop(user, password),
@@ -203,21 +222,40 @@ impl Call<'_> {
     fn open(&self, opening: &Opening) -> Result<Authorization<Stream>, Error> {
         let options = self.options;
         if options.security == Security::None {
-            let stream = Stream::Plain(net::connect(&options.net, self.interrupt)?);
-            return Authorization::open(stream, opening, (self.trace)())
-                .map_err(|source| self.failed(source));
+            let stream = Stream::Plain(self.connect(self.watcher)?);
+            return self.greet(stream, opening, (self.trace)());
         }
         let connector = tls::Connector::new(&options.tls, options.net.endpoint.host())
             .map_err(net::Error::from)?;
-        let (socket, trace) = self.reach(opening, (self.trace)())?;
+        let (socket, trace) = self.reach(opening, (self.trace)(), self.watcher)?;
         let stream = connector
             .connect(socket, options.net.connect_timeout)
             .map_err(|error| self.looked_into(error, &connector, opening))?;
+        (self.watcher)(Step::Encrypted(&stream));
         let stream = Stream::Tls(Box::new(stream));
         if options.security == Security::StartTls {
             return Ok(Authorization::resume(stream, opening, trace));
         }
-        Authorization::open(stream, opening, trace).map_err(|source| self.failed(source))
+        self.greet(stream, opening, trace)
+    }
+
+    fn connect(&self, watcher: &dyn Fn(Step<'_>)) -> Result<net::Socket, Error> {
+        let watcher = |step: net::Step<'_>| watcher(Step::Net(step));
+        Ok(net::connect(&self.options.net, self.interrupt, &watcher)?)
+    }
+
+    fn greet(
+        &self,
+        stream: Stream,
+        opening: &Opening,
+        trace: Option<Trace>,
+    ) -> Result<Authorization<Stream>, Error> {
+        let session =
+            Authorization::open(stream, opening, trace).map_err(|source| self.failed(source))?;
+        session
+            .greeting()
+            .inspect(|said| (self.watcher)(Step::Greeted(said)));
+        Ok(session)
     }
 
     /// Connects, up to where TLS begins: STLS, whether or not it is announced, and without a way
@@ -226,13 +264,17 @@ impl Call<'_> {
         &self,
         opening: &Opening,
         trace: Option<Trace>,
+        watcher: &dyn Fn(Step<'_>),
     ) -> Result<(net::Socket, Option<Trace>), Error> {
-        let socket = net::connect(&self.options.net, self.interrupt)?;
+        let socket = self.connect(watcher)?;
         if self.options.security != Security::StartTls {
             return Ok((socket, trace));
         }
         let session =
             Authorization::open(socket, opening, trace).map_err(|source| self.failed(source))?;
+        session
+            .greeting()
+            .inspect(|said| watcher(Step::Greeted(said)));
         session.stls().map_err(|source| Error::StartTls {
             endpoint: self.options.net.endpoint.clone(),
             source,
@@ -249,9 +291,15 @@ impl Call<'_> {
     ) -> Error {
         match error {
             tls::Error::Untrusted(mut untrusted) if untrusted.certificate.is_none() => {
-                untrusted.certificate = self.reach(opening, None).ok().and_then(|(socket, _)| {
+                let reached = self.reach(opening, None, &|_| {});
+                untrusted.certificate = reached.ok().and_then(|(socket, _)| {
                     connector.look(socket, self.options.net.connect_timeout)
                 });
+                (self.watcher)(Step::Untrusted(&untrusted));
+                net::Error::Tls(untrusted.into()).into()
+            }
+            tls::Error::Untrusted(untrusted) => {
+                (self.watcher)(Step::Untrusted(&untrusted));
                 net::Error::Tls(untrusted.into()).into()
             }
             error => net::Error::from(error).into(),

@@ -13,9 +13,11 @@ use clap::{
 
 use crate::shard::Shard;
 
+mod account;
 mod record;
 
-pub use record::{Account, Export, Forget, Import, List, OneAccount, Rename, Seen};
+pub use account::{Account, Rename, Test};
+pub use record::{Export, Forget, Import, List, OneAccount, Seen};
 
 /// A command line.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -131,7 +133,7 @@ pub enum Command {
     Check(Check),
     /// Show what was fetched, where it was delivered and when it was deleted from the server
     Log(Log),
-    /// Show the accounts, and tell the record what became of one
+    /// Test and show the accounts, and tell the record what became of one
     #[command(subcommand)]
     Account(Account),
     /// Look into the record of what was seen, and mend it
@@ -300,7 +302,7 @@ fn explain(mut error: clap::Error) -> clap::Error {
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let missing = if error.to_string().contains("mailpull account") {
-            "account needs a verb: list, remove or rename"
+            "account needs a verb: list, remove, rename or test"
         } else {
             "seen needs a verb: catch-up, check, export, forget, import, list or rematch"
         };
@@ -450,7 +452,7 @@ mod tests {
             ),
             (
                 "account",
-                "account needs a verb: list, remove or rename; see mailpull --help",
+                "account needs a verb: list, remove, rename or test; see mailpull --help",
             ),
             (
                 "seen",

@@ -17,11 +17,13 @@ use crate::limits;
 
 pub mod proxy;
 pub mod socket;
+pub mod step;
 pub mod tls;
 pub mod tunnel;
 
 pub use proxy::{Login, Protocol, Proxy};
 pub use socket::Socket;
+pub use step::Step;
 pub use tunnel::Tunnel;
 
 /// Where a server is, and how long to wait for it.
@@ -194,15 +196,24 @@ impl Error {
     }
 }
 
-/// Connects by the route.
+/// Connects by the route, and tells `watcher` how that goes.
 ///
 /// # Errors
 /// As the parts of the way have them.
-pub fn connect(options: &Options, interrupt: &Interrupt) -> Result<Socket, Error> {
+pub fn connect(
+    options: &Options,
+    interrupt: &Interrupt,
+    watcher: &dyn Fn(Step<'_>),
+) -> Result<Socket, Error> {
+    let caller = Caller {
+        options,
+        interrupt,
+        watcher,
+    };
     match &options.route {
-        Route::Direct(source) => call(&options.endpoint, *source, options, interrupt),
+        Route::Direct(source) => caller.call(&options.endpoint, *source),
         Route::Proxy(proxy, source) => {
-            let mut socket = call(&proxy.endpoint, *source, options, interrupt)?;
+            let mut socket = caller.call(&proxy.endpoint, *source)?;
             socket.begin_handshake(Instant::now() + options.connect_timeout);
             let passed = match &options.endpoint {
                 Endpoint::Tcp { host, port } => proxy.pass(&mut socket, host, *port),
@@ -214,60 +225,85 @@ pub fn connect(options: &Options, interrupt: &Interrupt) -> Result<Socket, Error
                 source,
             })?;
             socket.end_handshake();
+            watcher(Step::Passed(&options.endpoint));
             Ok(socket)
         }
         Route::Tunnel(tunnel) => {
             let (fd, running) = tunnel.open().map_err(|source| Error::Tunnel {
-                program: tunnel.command.first().cloned().unwrap_or_default(),
+                program: tunnel.program().to_owned(),
                 source,
             })?;
+            watcher(Step::Started(tunnel.program()));
             let socket = Socket::new(fd, options.timeout, interrupt.clone());
             Ok(socket.through(running))
         }
     }
 }
 
-/// Calls an endpoint, trying each address of the name in the resolver's order until the time for all of them
-/// is over.
-///
-/// # Errors
-/// The name has no address, or none of them answered within the connect time-out.
-fn call(
-    endpoint: &Endpoint,
-    source: Option<IpAddr>,
-    options: &Options,
-    interrupt: &Interrupt,
-) -> Result<Socket, Error> {
-    let mut attempts = Attempts::default();
-    let addresses = addresses(endpoint, source, options, interrupt)?;
-    let patience = options
-        .connect_timeout
-        .saturating_mul(limits::CONNECT_TIMEOUTS);
-    let begun = Instant::now();
-    for address in addresses {
-        if begun.elapsed() >= patience {
-            let why = format!("not tried, as {} s were over", patience.as_secs());
-            attempts.0.push((address.to_string(), why));
-            continue;
-        }
-        match attempt(&address, source, options, interrupt) {
-            Ok(socket) => return Ok(socket),
-            Err(Failure::Interrupted) => {
-                return Err(Error::Interrupted(endpoint.clone()));
+/// Who calls.
+struct Caller<'a> {
+    options: &'a Options,
+    interrupt: &'a Interrupt,
+    watcher: &'a dyn Fn(Step<'_>),
+}
+
+impl Caller<'_> {
+    /// Calls an endpoint, trying each address of the name in the resolver's order until the time
+    /// for all of them is over.
+    ///
+    /// They are not raced (RFC 8305): the resolver puts first what this machine has a way to (RFC
+    /// 6724), nobody waits at a screen for a fetch, and a race would open a connection to every
+    /// address of servers that count connections. A dead address costs its time-out, no more.
+    ///
+    /// # Errors
+    /// The name has no address, or none of them answered within the connect time-out.
+    fn call(&self, endpoint: &Endpoint, source: Option<IpAddr>) -> Result<Socket, Error> {
+        let Self {
+            options, interrupt, ..
+        } = self;
+        let mut attempts = Attempts::default();
+        let addresses = addresses(endpoint, source, options, interrupt)?;
+        let patience = options
+            .connect_timeout
+            .saturating_mul(limits::CONNECT_TIMEOUTS);
+        let begun = Instant::now();
+        for address in addresses {
+            if begun.elapsed() >= patience {
+                let why = format!("not tried, as {} s were over", patience.as_secs());
+                self.note(&mut attempts, &address, why);
+                continue;
             }
-            Err(Failure::Here(errno)) => {
-                return Err(Error::Local {
-                    endpoint: endpoint.clone(),
-                    source: errno.into(),
-                });
+            let tried = Instant::now();
+            match attempt(&address, source, options, interrupt) {
+                Ok(socket) => {
+                    (self.watcher)(Step::Answered {
+                        address: &address,
+                        took: tried.elapsed(),
+                    });
+                    return Ok(socket);
+                }
+                Err(Failure::Interrupted) => {
+                    return Err(Error::Interrupted(endpoint.clone()));
+                }
+                Err(Failure::Here(errno)) => {
+                    return Err(Error::Local {
+                        endpoint: endpoint.clone(),
+                        source: errno.into(),
+                    });
+                }
+                Err(Failure::There(why)) => self.note(&mut attempts, &address, why),
             }
-            Err(Failure::There(why)) => attempts.0.push((address.to_string(), why)),
         }
+        Err(Error::Connect {
+            endpoint: endpoint.clone(),
+            attempts,
+        })
     }
-    Err(Error::Connect {
-        endpoint: endpoint.clone(),
-        attempts,
-    })
+
+    fn note(&self, attempts: &mut Attempts, address: &Address, why: String) {
+        (self.watcher)(Step::Unreachable { address, why: &why });
+        attempts.0.push((address.to_string(), why));
+    }
 }
 
 /// One address to try.

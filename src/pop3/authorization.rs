@@ -23,6 +23,8 @@ pub struct Authorization<S> {
     greeting: Option<ServerText>,
     opening: Opening,
     capabilities: Capabilities,
+    /// The lines that they were read from.
+    announced: Vec<ServerText>,
 }
 
 impl<S: Read + Write> Authorization<S> {
@@ -38,6 +40,7 @@ impl<S: Read + Write> Authorization<S> {
                 greeting: Some(greeting),
                 opening: opening.clone(),
                 capabilities: Capabilities::default(),
+                announced: Vec::new(),
             }),
             status => Err(Error::unexpected("to open a session", status)),
         }
@@ -51,7 +54,18 @@ impl<S: Read + Write> Authorization<S> {
             greeting: None,
             opening: opening.clone(),
             capabilities: Capabilities::default(),
+            announced: Vec::new(),
         }
+    }
+
+    /// What the server greeted with, unless that was before STLS.
+    pub fn greeting(&self) -> Option<&ServerText> {
+        self.greeting.as_ref()
+    }
+
+    /// The capabilities in the server's words, if it was asked for them.
+    pub fn announced(&self) -> &[ServerText] {
+        &self.announced
     }
 
     /// Asks for the capabilities, unless they are remembered well enough to log in and list in one
@@ -67,7 +81,7 @@ impl<S: Read + Write> Authorization<S> {
             Some(Acquaintance::Mute) => Capabilities::default(),
             _ => {
                 self.wire.send(&[Command::Capa])?;
-                read_capabilities(&mut self.wire)?
+                read_capabilities(&mut self.wire, &mut self.announced)?
             }
         };
         Ok(&self.capabilities)
@@ -190,7 +204,7 @@ impl<S: Read + Write> Authorization<S> {
             return Ok(refused);
         }
         self.wire.send(&[Command::Capa])?;
-        let announced = read_capabilities(&mut self.wire)?;
+        let announced = read_capabilities(&mut self.wire, &mut Vec::new())?;
         Ok(if announced == self.capabilities {
             refused
         } else {
@@ -210,17 +224,22 @@ impl<S: Read + Write> Authorization<S> {
             Some(Acquaintance::Mute) => Ok(Transaction::new(self.wire, Acquaintance::Mute, pace)),
             _ => {
                 self.wire.send(&[Command::Capa])?;
+                let mut announced = Vec::new();
                 let learned = Acquaintance::Announced {
-                    after_login: read_capabilities(&mut self.wire)?,
+                    after_login: read_capabilities(&mut self.wire, &mut announced)?,
                     before_login: self.capabilities,
                 };
-                Ok(Transaction::new(self.wire, learned, pace))
+                Ok(Transaction::new(self.wire, learned, pace).having_announced(announced))
             }
         }
     }
 }
 
-fn read_capabilities<S: Read + Write>(wire: &mut Wire<S>) -> Result<Capabilities, Error> {
+/// Reads the answer to CAPA, and gives its lines to `announced`.
+fn read_capabilities<S: Read + Write>(
+    wire: &mut Wire<S>,
+    announced: &mut Vec<ServerText>,
+) -> Result<Capabilities, Error> {
     let mut capabilities = Capabilities::default();
     match wire.reply()? {
         Status::Positive(_) => {
@@ -232,6 +251,7 @@ fn read_capabilities<S: Read + Write>(wire: &mut Wire<S>) -> Result<Capabilities
                     return Err(Error::TooLong("a list of capabilities"));
                 }
                 capabilities.add(line);
+                announced.push(ServerText::new(line));
                 Ok(())
             })?;
             Ok(capabilities)

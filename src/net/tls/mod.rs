@@ -14,6 +14,7 @@ use crate::interrupt::{Broken, is_interrupt};
 
 mod certificate;
 mod error;
+mod hello;
 mod identity;
 mod pin;
 mod records;
@@ -21,6 +22,7 @@ mod records;
 pub use certificate::{Certificate, Time};
 use error::reason;
 pub use error::{Alert, Error, Fault, Untrusted};
+pub use hello::Negotiated;
 pub use identity::Files;
 pub use pin::{NoPin, Pin};
 use records::Records;
@@ -28,6 +30,19 @@ use records::Records;
 /// An encrypted connection to a server that proved its name.
 #[derive(Debug)]
 pub struct TlsStream(native_tls::TlsStream<Records>);
+
+impl TlsStream {
+    /// What the server chose for it.
+    pub fn negotiated(&self) -> Option<Negotiated> {
+        self.0.get_ref().negotiated()
+    }
+
+    /// The certificate that the server showed. The library keeps those above it to itself.
+    pub fn certificate(&self) -> Option<Certificate> {
+        let certificate = self.0.peer_certificate().ok()??;
+        Certificate::read(&certificate.to_der().ok()?)
+    }
+}
 
 impl Read for TlsStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -142,7 +157,7 @@ impl Connector {
         let stream = self
             .shake(&self.library, socket, timeout)
             .map_err(|error| self.refused(error))?;
-        let certificate = shown(&stream);
+        let certificate = stream.certificate();
         match self.fault(certificate.as_ref()) {
             None => Ok(stream),
             Some(fault) => Err(self.untrusted(fault, certificate)),
@@ -172,7 +187,7 @@ impl Connector {
         let mut builder = builder(self.options.minimum);
         builder.danger_accept_invalid_certs(true);
         let library = built(&builder).ok()?;
-        shown(&self.shake(&library, socket, timeout).ok()?)
+        self.shake(&library, socket, timeout).ok()?.certificate()
     }
 
     fn shake(
@@ -251,11 +266,6 @@ fn roots(path: &Path) -> Result<Vec<native_tls::Certificate>, Error> {
         true => Err(unusable("there is no PEM certificate in it".into())),
         false => Ok(roots),
     }
-}
-
-fn shown(stream: &TlsStream) -> Option<Certificate> {
-    let certificate = stream.0.peer_certificate().ok()??;
-    Certificate::read(&certificate.to_der().ok()?)
 }
 
 /// The error of the connection below the TLS library's, if that is what it was.

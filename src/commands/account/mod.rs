@@ -1,4 +1,4 @@
-//! `mailpull account`: the accounts shown, and the record told what became of one.
+//! `mailpull account`: the accounts shown and tested, and the record told what became of one.
 
 use super::{Setting, say};
 use crate::cli;
@@ -8,18 +8,26 @@ use crate::exit::{Exit, Failure};
 use crate::report::json;
 use crate::seen::{Known, Roster};
 
+mod findings;
+mod test;
+
 /// Does what the verb says.
 pub(super) fn run(verb: &cli::Account, setting: &Setting<'_>) -> anyhow::Result<Exit> {
-    let config = config::load(setting.global.config.as_deref())?;
-    let roster = Roster::open(&setting.state_folder()?)?;
     match verb {
-        cli::Account::List => list(config, &roster, setting),
-        cli::Account::Remove(named) => remove(&named.account, &config, roster),
-        cli::Account::Rename(names) => rename(names, &config, roster),
+        cli::Account::List => list(setting),
+        cli::Account::Remove(named) => remove(&named.account, setting),
+        cli::Account::Rename(names) => rename(names, setting),
+        cli::Account::Test(arguments) => test::run(arguments, setting),
     }
 }
 
-fn list(config: Config, roster: &Roster, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+fn open(setting: &Setting<'_>) -> anyhow::Result<(Config, Roster)> {
+    let config = config::load(setting.global.config.as_deref())?;
+    Ok((config, Roster::open(&setting.state_folder()?)?))
+}
+
+fn list(setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let (config, roster) = open(setting)?;
     let names: Vec<_> = config.names().map(str::to_owned).collect();
     let tell = |name: &str, place: [&str; 2], target: Option<&str>, state: &str| {
         if setting.global.json {
@@ -78,7 +86,8 @@ fn find(name: &str, roster: &Roster) -> anyhow::Result<Known> {
     })
 }
 
-fn remove(name: &str, config: &Config, mut roster: Roster) -> anyhow::Result<Exit> {
+fn remove(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let (config, mut roster) = open(setting)?;
     let account = find(name, &roster)?;
     if !account.is_moved && config.names().any(|other| other == name) {
         let what = format!(
@@ -99,7 +108,8 @@ fn remove(name: &str, config: &Config, mut roster: Roster) -> anyhow::Result<Exi
     }
 }
 
-fn rename(names: &cli::Rename, config: &Config, mut roster: Roster) -> anyhow::Result<Exit> {
+fn rename(names: &cli::Rename, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let (config, mut roster) = open(setting)?;
     let cli::Rename { old, new } = names;
     let account = find(old, &roster)?;
     if !config::is_account_name(new) {

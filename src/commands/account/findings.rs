@@ -1,0 +1,233 @@
+//! What `account test` says of each step towards a maildrop, in words.
+//! Asks the server nothing.
+
+use std::time::Duration;
+
+use crate::dial::{Security, Step};
+use crate::net::tls::{Certificate, Pin, Proof, Time, TlsStream};
+use crate::net::{self, Endpoint};
+use crate::report::{Fact, Finding};
+use crate::text::ServerText;
+
+/// Puts a step towards an account's server into words.
+pub(super) fn of_step(step: Step<'_>, account: &crate::config::Account) -> Vec<Finding> {
+    match step {
+        Step::Announced(lines) => vec![capabilities("before the login", lines)],
+        Step::Encrypted(stream) => encrypted(stream, &account.dial.tls.proof),
+        Step::Greeted(said) => vec![greeting(said, account.dial.security)],
+        Step::Net(step) => vec![of_way(step)],
+        Step::Untrusted(untrusted) => {
+            let certificate = untrusted.certificate.iter();
+            let mut findings: Vec<_> = certificate.flat_map(of_certificate).collect();
+            let words = "refused; nothing but the beginning of the handshake was sent";
+            findings.push(Finding::new("tls", words));
+            findings
+        }
+    }
+}
+
+fn of_way(step: net::Step<'_>) -> Finding {
+    match step {
+        net::Step::Answered { address, took } => {
+            let words = format!("{address} answered in {}", milliseconds(took));
+            Finding::new("address", words).with("address", Fact::text(address))
+        }
+        net::Step::Passed(endpoint) => {
+            let words = format!("passed us on to {endpoint}, whose name it resolves");
+            Finding::new("proxy", words)
+        }
+        net::Step::Started(program) => {
+            let words = format!("{program} is running, and is the connection");
+            Finding::new("tunnel", words)
+        }
+        net::Step::Unreachable { address, why } => {
+            let words = format!("{address} did not answer: {why}");
+            Finding::new("address", words)
+                .with("address", Fact::text(address))
+                .with("problem", Fact::text(why))
+        }
+    }
+}
+
+fn encrypted(stream: &TlsStream, proof: &Proof) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let checked = match proof {
+        Proof::Authority(None) => "an authority that this machine trusts vouches for the name",
+        Proof::Authority(Some(_)) => "an authority in tls-ca-file vouches for the name",
+        Proof::Nothing => "nothing was checked: tls-verify = false",
+        Proof::Pins(_) => "the certificate or its key is in tls-pin, and the name is right",
+    };
+    findings.push(match stream.negotiated() {
+        Some(negotiated) => {
+            let (version, suite) = (negotiated.version(), negotiated.suite());
+            Finding::new("tls", format_args!("{version}, {suite}; {checked}"))
+                .with("version", Fact::text(version))
+                .with("cipher", Fact::text(suite))
+        }
+        None => Finding::new("tls", checked),
+    });
+    findings.extend(stream.certificate().iter().flat_map(of_certificate));
+    findings
+}
+
+/// A certificate, and the pins by which it can be known from now on.
+fn of_certificate(certificate: &Certificate) -> [Finding; 5] {
+    let topic = "certificate";
+    let validity = match certificate.time() {
+        Time::After => "it has expired",
+        Time::Before => "not yet",
+        Time::Within => "now",
+    };
+    let (first, last) = (certificate.first_day(), certificate.last_day());
+    let (pin, key_pin) = (Pin::of(certificate), Pin::of_key(certificate));
+    [
+        Finding::new(topic, format_args!("for {}", certificate.names()))
+            .with("names", Fact::text(certificate.names())),
+        Finding::new(topic, format_args!("issued to {}", certificate.subject()))
+            .with("subject", Fact::text(certificate.subject())),
+        Finding::new(topic, format_args!("issued by {}", certificate.issuer()))
+            .with("issuer", Fact::text(certificate.issuer())),
+        Finding::new(
+            topic,
+            format_args!("valid from {first} to {last}: {validity}"),
+        )
+        .with("first_day", Fact::text(&first))
+        .with("last_day", Fact::text(&last)),
+        Finding::new(
+            topic,
+            format_args!(
+                "tls-pin = \"{pin}\" would pin it, \"{key_pin}\" its key, which a renewal may keep"
+            ),
+        )
+        .with("pin", Fact::text(pin))
+        .with("key_pin", Fact::text(key_pin)),
+    ]
+}
+
+fn greeting(said: &ServerText, security: Security) -> Finding {
+    let finding = match security {
+        // Whoever is in between can have said it (security.md 2.3).
+        Security::StartTls => Finding::new("greeting", format_args!("{said} (before TLS)")),
+        Security::None | Security::Tls => Finding::new("greeting", said),
+    };
+    finding.with("greeting", Fact::text(said))
+}
+
+/// What the server says it can do.
+pub(super) fn capabilities(when: &str, lines: &[ServerText]) -> Finding {
+    let told: Vec<_> = lines.iter().map(ToString::to_string).collect();
+    let words = match told.is_empty() {
+        true => format!("{when} it tells none"),
+        false => format!("{when}: {}", told.join(", ")),
+    };
+    Finding::new("capabilities", words)
+        .with("when", Fact::text(when))
+        .with("capabilities", Fact::List(told))
+}
+
+/// How often one may log in and how long mail stays, as the server announced it (RFC 2449 sections
+/// 6.5 and 6.7).
+pub(super) fn rules(lines: &[ServerText]) -> Vec<Finding> {
+    lines.iter().filter_map(rule).collect()
+}
+
+fn rule(line: &ServerText) -> Option<Finding> {
+    let line = line.to_string().to_ascii_uppercase();
+    let mut words = line.split_ascii_whitespace();
+    let (name, value) = (words.next()?, words.next()?);
+    match (name, value, value.parse::<u64>()) {
+        ("LOGIN-DELAY", _, Ok(seconds)) => {
+            let words = format!(
+                "{} must pass from one login to the next",
+                duration(Duration::from_secs(seconds))
+            );
+            Some(Finding::new("login delay", words).with("seconds", Fact::Number(seconds)))
+        }
+        ("EXPIRE", "NEVER", _) => Some(Finding::new(
+            "expiry",
+            "mail stays there until it is deleted",
+        )),
+        ("EXPIRE", _, Ok(0)) => {
+            let words = "what was fetched is deleted there at once, whatever \"keep\" says";
+            Some(Finding::new("expiry", words).with("days", Fact::Number(0)))
+        }
+        ("EXPIRE", _, Ok(days)) => {
+            let words = format!("mail is deleted there after {days} days, whatever \"keep\" says");
+            Some(Finding::new("expiry", words).with("days", Fact::Number(days)))
+        }
+        _ => None,
+    }
+}
+
+/// Where an account's maildrop is, and how it is reached.
+pub(super) fn of_account(endpoint: &Endpoint, user: &str, security: Security) -> Finding {
+    let security = match security {
+        Security::None => "without TLS",
+        Security::StartTls => "with TLS by STLS",
+        Security::Tls => "with TLS from the first octet",
+    };
+    Finding::new("server", format_args!("{endpoint} as {user}, {security}"))
+        .with("server", Fact::text(endpoint))
+        .with("user", Fact::text(user))
+}
+
+/// A time that is short enough to be a wait for a server.
+pub(super) fn milliseconds(time: Duration) -> String {
+    format!(
+        "{}.{} ms",
+        time.as_micros() / 1000,
+        time.as_micros() / 100 % 10
+    )
+}
+
+fn duration(time: Duration) -> String {
+    match (time.as_secs() / 60, time.as_secs() % 60) {
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, 0) => format!("{minutes} min"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_demands_is_put_into_words() {
+        for (line, words) in [
+            (
+                "LOGIN-DELAY 900",
+                Some("login delay: 15 min must pass from one login to the next"),
+            ),
+            (
+                "login-delay 61 USER",
+                Some("login delay: 1 min 1 s must pass from one login to the next"),
+            ),
+            (
+                "EXPIRE NEVER",
+                Some("expiry: mail stays there until it is deleted"),
+            ),
+            (
+                "EXPIRE 0",
+                Some("expiry: what was fetched is deleted there at once, whatever \"keep\" says"),
+            ),
+            (
+                "EXPIRE 60 USER",
+                Some("expiry: mail is deleted there after 60 days, whatever \"keep\" says"),
+            ),
+            ("EXPIRE soon", None),
+            ("EXPIRE", None),
+            ("LOGIN-DELAY -1", None),
+            ("LOGIN-DELAY 99999999999999999999", None),
+            ("TOP", None),
+            ("", None),
+        ] {
+            let rule = rule(&ServerText::from(line));
+            assert_eq!(
+                rule.map(|rule| rule.to_string()).as_deref(),
+                words,
+                "{line}"
+            );
+        }
+    }
+}
