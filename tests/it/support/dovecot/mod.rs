@@ -7,7 +7,7 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, thread};
@@ -67,6 +67,11 @@ impl Dovecot {
     /// Where it listens with TLS.
     pub(crate) fn tls_address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.tls_port).into()
+    }
+
+    /// Where it listens on this machine's own terms: a Unix socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join("socket")
     }
 
     /// Who vouches for it, as localhost and 127.0.0.1.
