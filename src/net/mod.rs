@@ -17,6 +17,7 @@ use crate::limits;
 
 pub mod proxy;
 pub mod socket;
+pub mod srv;
 pub mod step;
 pub mod tls;
 pub mod tunnel;

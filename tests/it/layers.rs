@@ -116,6 +116,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rustix", EVERYWHERE),
     ("serde", &["transfer.rs"]),
     ("serde_json", &["report/json.rs", "transfer.rs"]),
+    ("simple_dns", &["net/srv.rs"]),
     ("sha2", &["digest.rs"]),
     ("shell_words", &["config/"]),
     ("signal_hook", &["interrupt.rs"]),
