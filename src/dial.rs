@@ -157,6 +157,22 @@ pub enum Step<'a> {
     Untrusted(&'a tls::Untrusted),
 }
 
+/// Finds out whether a server is there that encrypts and proves its name. Nobody logs in.
+///
+/// # Errors
+/// As those of [`Call::make`] before the login.
+pub fn knock(options: &Options, interrupt: &Interrupt) -> Result<(), Error> {
+    let unsaid = Secret::new(b"-".to_vec()).expect("it is neither empty nor more than a line");
+    let call = Call {
+        options,
+        password: &unsaid,
+        trace: &|| None,
+        interrupt,
+        watcher: &|_| {},
+    };
+    call.open(&Opening::default()).map(drop)
+}
+
 /// Whom to call, and as whom.
 pub struct Call<'a> {
     /// How.

@@ -6,13 +6,15 @@
 pub struct Provider {
     /// What it is called.
     pub name: &'static str,
-    /// The domains of its servers.
+    /// The domains of its servers and its users.
     domains: &'static [&'static str],
+    /// Its users' server, where that is not called as such servers are.
+    pub server: Option<&'static str>,
     /// What has to be so, the likeliest obstacle first.
     pub rules: &'static [&'static str],
 }
 
-/// The provider that a server belongs to, by the server's name.
+/// The provider that a server or a mail domain belongs to, by its name.
 pub fn of(host: &str) -> Option<&'static Provider> {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let is_of = |domain: &&str| {
@@ -36,7 +38,8 @@ const APP_PASSWORD: &str = "the account's own password is refused: make an app p
 const PROVIDERS: &[Provider] = &[
     Provider {
         name: "Gmail",
-        domains: &["gmail.com", "googlemail.com", "google.com"],
+        server: Some("pop.gmail.com"),
+        domains: &["gmail.com", "googlemail.com"],
         rules: &[
             "POP must be switched on: Settings, Forwarding and POP/IMAP",
             "the account's own password is refused: sign in by OAuth2, or with two-step verification \
@@ -47,6 +50,7 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Microsoft",
+        server: Some("outlook.office365.com"),
         domains: &[
             "office365.com",
             "outlook.com",
@@ -63,16 +67,25 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Yahoo",
-        domains: &["yahoo.com", "yahoodns.net", "aol.com"],
+        server: Some("pop.mail.yahoo.com"),
+        domains: &["yahoo.com", "yahoodns.net"],
+        rules: &[APP_PASSWORD],
+    },
+    Provider {
+        name: "AOL",
+        server: None,
+        domains: &["aol.com"],
         rules: &[APP_PASSWORD],
     },
     Provider {
         name: "iCloud",
+        server: None,
         domains: &["me.com", "icloud.com", "mac.com"],
         rules: &["iCloud has no POP3, only IMAP"],
     },
     Provider {
         name: "GMX",
+        server: None,
         domains: &["gmx.net", "gmx.com", "gmx.de", "gmx.at", "gmx.ch"],
         rules: &[
             "POP3 must be switched on: E-mail settings, POP3/IMAP",
@@ -82,6 +95,7 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "WEB.DE",
+        server: None,
         domains: &["web.de"],
         rules: &[
             "POP3 must be switched on: E-mail settings, POP3/IMAP",
@@ -91,16 +105,19 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Telekom",
+        server: Some("securepop.t-online.de"),
         domains: &["t-online.de", "magenta.de"],
         rules: &["it wants the password for e-mail programs, which is made in the customer centre"],
     },
     Provider {
         name: "Fastmail",
+        server: None,
         domains: &["fastmail.com", "messagingengine.com"],
         rules: &[APP_PASSWORD],
     },
     Provider {
         name: "Zoho",
+        server: None,
         domains: &["zoho.com", "zoho.eu", "zoho.in"],
         rules: &[
             "POP must be switched on: Settings, Mail accounts, POP",
@@ -109,6 +126,7 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Yandex",
+        server: None,
         domains: &["yandex.com", "yandex.ru", "yandex.net"],
         rules: &[
             "POP3 must be switched on: Settings, Email clients; folders are chosen there, too",
@@ -117,11 +135,13 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Mail.ru",
+        server: None,
         domains: &["mail.ru"],
         rules: &[APP_PASSWORD],
     },
     Provider {
         name: "Tencent or NetEase",
+        server: None,
         domains: &["qq.com", "exmail.qq.com", "163.com", "126.com"],
         rules: &[
             "POP3 must be switched on in the settings, which also give the authorization code that \
@@ -130,6 +150,7 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Proton",
+        server: None,
         domains: &["proton.me", "protonmail.com", "protonmail.ch"],
         rules: &["Proton has no POP3, and its bridge offers only IMAP"],
     },

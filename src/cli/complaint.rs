@@ -125,7 +125,7 @@ mod tests {
             ),
             (
                 "account",
-                "account needs a verb: list, remove, rename or test; see mailpull --help",
+                "account needs a verb: add, list, remove, rename or test; see mailpull --help",
             ),
             (
                 "seen",
@@ -134,7 +134,7 @@ mod tests {
             ),
             (
                 "account foo",
-                "unrecognized subcommand 'foo'; account needs a verb: list, remove, rename or test; see \
+                "unrecognized subcommand 'foo'; account needs a verb: add, list, remove, rename or test; see \
                  mailpull --help",
             ),
             (

@@ -15,7 +15,7 @@ mod account;
 mod complaint;
 mod record;
 
-pub use account::{Account, Rename, Test};
+pub use account::{Account, Add, Rename, Test};
 pub use complaint::complaint;
 pub use record::{Export, Forget, Import, List, OneAccount, Seen};
 
@@ -119,7 +119,7 @@ pub enum Command {
     Check(Check),
     /// Show what was fetched, where it was delivered and when it was deleted from the server
     Log(Log),
-    /// Test and show the accounts, and tell the record what became of one
+    /// Add, test and show the accounts, and tell the record what became of one
     #[command(subcommand)]
     Account(Account),
     /// Look into the record of what was seen, and mend it

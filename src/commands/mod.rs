@@ -73,7 +73,10 @@ pub fn run(cli: &Cli) -> Exit {
     };
     let exit = ended.unwrap_or_else(|error| {
         let exit = status(&error);
-        setting.desk("").tell(Event::Problem(&error, exit));
+        // Who broke it off knows why it ended.
+        if setting.interrupt.signal().is_none() {
+            setting.desk("").tell(Event::Problem(&error, exit));
+        }
         exit
     });
     setting.interrupt.signal().map_or(exit, Exit::Signal)
@@ -83,7 +86,7 @@ pub fn run(cli: &Cli) -> Exit {
 /// simply end.
 fn interrupt(command: &Command) -> io::Result<Interrupt> {
     match command {
-        Command::Account(cli::Account::Test(_)) => Interrupt::install(),
+        Command::Account(cli::Account::Add(_) | cli::Account::Test(_)) => Interrupt::install(),
         Command::Account(_)
         | Command::Log(_)
         | Command::Seen(

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, so that it is linked once.
 //! They know the program by its command line, the servers it talks to and the files it leaves.
 
+mod account_add;
 mod account_test;
 mod accounts;
 mod acquaintance;

@@ -5,19 +5,31 @@ use crate::cli;
 use crate::config::{self, Account, Config, Overrides, Wanted};
 use crate::delivery::Destination;
 use crate::exit::{Exit, Failure};
-use crate::report::json;
+use crate::report::{Finding, json};
 use crate::seen::{Known, Roster};
 
+mod add;
+mod discovery;
 mod findings;
+mod questions;
 mod test;
 
 /// Does what the verb says.
 pub(super) fn run(verb: &cli::Account, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     match verb {
+        cli::Account::Add(arguments) => add::run(arguments, setting),
         cli::Account::List => list(setting),
         cli::Account::Remove(named) => remove(&named.account, setting),
         cli::Account::Rename(names) => rename(names, setting),
         cli::Account::Test(arguments) => test::run(arguments, setting),
+    }
+}
+
+/// Tells what was found out about an account.
+fn tell(finding: &Finding, account: &Account, setting: &Setting<'_>) {
+    match setting.global.json {
+        true => say(&json::finding(&account.name, finding)),
+        false => say(&finding.to_string()),
     }
 }
 

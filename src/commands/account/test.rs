@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::findings;
 use crate::cli;
+use crate::commands::Setting;
 use crate::commands::passwords::Passwords;
-use crate::commands::{Setting, say};
 use crate::config::{self, Account, Overrides, Wanted};
 use crate::exit::Exit;
 use crate::known::KnownMessages;
@@ -14,7 +14,7 @@ use crate::net::Stream;
 use crate::policy::Policy;
 use crate::pop3::{Opening, Transaction};
 use crate::providers;
-use crate::report::{Fact, Finding, Octets, json};
+use crate::report::{Fact, Finding, Octets};
 use crate::seen::{Ledger, StateFolder};
 use crate::survey;
 
@@ -31,10 +31,7 @@ pub(super) fn run(arguments: &cli::Test, setting: &Setting<'_>) -> anyhow::Resul
 
 /// Tests an account and tells what is found out.
 pub(super) fn test(account: &Account, setting: &Setting<'_>) -> Exit {
-    let tell = |finding: &Finding| match setting.global.json {
-        true => say(&json::finding(&account.name, finding)),
-        false => say(&finding.to_string()),
-    };
+    let tell = |finding: &Finding| super::tell(finding, account, setting);
     let dial = &account.dial;
     tell(&findings::of_account(
         &dial.net.endpoint,
