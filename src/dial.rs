@@ -4,9 +4,16 @@
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::net::{self, Stream, tls};
-use crate::pop3::{self, Acquaintance, Authorization, Opening, Trace, Transaction};
+use crate::pop3::{self, Acquaintance, Authorization, Credentials, Opening, Trace, Transaction};
 use crate::secret::Secret;
 use crate::text::ServerText;
+
+pub mod choice;
+
+pub use crate::pop3::Mechanism;
+pub use choice::{Auth, NoWay};
+
+use choice::{Exposure, Offer};
 
 /// How to reach a maildrop and log in.
 #[derive(Clone, Debug)]
@@ -35,20 +42,6 @@ pub enum Security {
     Tls,
 }
 
-/// How to log in.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Auth {
-    /// APOP (RFC 1939 section 7): MD5, weak, only when named.
-    Apop,
-    /// SASL PLAIN where it is offered, else USER and PASS.
-    #[default]
-    Auto,
-    /// SASL PLAIN (RFC 5034, RFC 4616).
-    Plain,
-    /// USER and PASS.
-    User,
-}
-
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -67,6 +60,14 @@ pub enum Error {
         user: String,
         /// What the server said.
         source: pop3::Error,
+    },
+    /// The server has no way to log in that is wanted.
+    #[error("logging in as {user}: {source}")]
+    NoWay {
+        /// The user.
+        user: String,
+        /// Why.
+        source: NoWay,
     },
     /// There is no connection.
     #[error(transparent)]
@@ -96,12 +97,11 @@ impl Error {
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Login { source, .. } => match source {
-                pop3::Error::Refused { refusal, .. } if !refusal.is_transient() => {
-                    Exit::LoginRefused
-                }
-                source => source.exit(),
+            Self::Login { source, .. } => match source.refusal() {
+                Some(refusal) if !refusal.is_transient() => Exit::LoginRefused,
+                _ => source.exit(),
             },
+            Self::NoWay { .. } => Exit::Unavailable,
             Self::Net(source) => source.exit(),
             Self::Capabilities { source, .. } | Self::Session { source, .. } => source.exit(),
             // Refusing to encrypt is never something to wait for: it may be an attack.
@@ -116,6 +116,7 @@ impl Error {
     pub fn is_interrupt(&self) -> bool {
         match self {
             Self::Net(source) => source.is_interrupt(),
+            Self::NoWay { .. } => false,
             Self::Capabilities { source, .. }
             | Self::Login { source, .. }
             | Self::Session { source, .. }
@@ -147,6 +148,8 @@ impl Error {
 pub enum Step<'a> {
     /// What the server announced before the login; after STLS, if that was used.
     Announced(&'a [ServerText]),
+    /// How to log in, of what the server offers; `None`: that is not needed.
+    Chosen(Option<Mechanism>),
     /// The connection is encrypted, and the server has proved who it is as far as that was wanted.
     Encrypted(&'a tls::TlsStream),
     /// The server greeted.
@@ -165,7 +168,7 @@ pub fn knock(options: &Options, interrupt: &Interrupt) -> Result<(), Error> {
     let unsaid = Secret::new(b"-".to_vec()).expect("it is neither empty nor more than a line");
     let call = Call {
         options,
-        password: &unsaid,
+        secret: &unsaid,
         trace: &|| None,
         interrupt,
         watcher: &|_| {},
@@ -177,8 +180,9 @@ pub fn knock(options: &Options, interrupt: &Interrupt) -> Result<(), Error> {
 pub struct Call<'a> {
     /// How.
     pub options: &'a Options,
-    /// What proves who we are.
-    pub password: &'a Secret,
+    /// What proves who we are: a password, or an access token where the mechanism takes one;
+    /// nothing where none is needed.
+    pub secret: &'a Secret,
     /// What sees the conversations, without secrets; one for each connection.
     pub trace: &'a dyn Fn() -> Option<Trace>,
     /// Whether the run shall end.
@@ -213,20 +217,35 @@ impl Call<'_> {
     }
 
     fn attempt(&self, opening: &Opening) -> Result<Transaction<Stream>, Error> {
-        let mut session = self.open(opening)?;
+        let (mut session, binding) = self.open(opening)?;
         let capabilities = session
             .capabilities()
-            .map_err(|source| self.failed_at_capabilities(source))?;
-        let offers_plain = capabilities.offers("PLAIN");
-        let lacks_plain = capabilities.are_known && !offers_plain;
+            .map_err(|source| self.failed_at_capabilities(source))?
+            .clone();
         (self.watcher)(Step::Announced(session.announced()));
-        let (user, password) = (&self.options.user, self.password);
-        match self.options.auth {
-            Auth::Apop => session.login_apop(user, password),
-            Auth::Plain if lacks_plain => Err(pop3::Error::Lacks("SASL PLAIN")),
-            Auth::Plain => session.login_plain(user, password),
-            Auth::Auto if offers_plain => session.login_plain(user, password),
-            Auth::Auto | Auth::User => session.login_user(user, password),
+        let offer = Offer {
+            capabilities: &capabilities,
+            exposure: self.exposure(),
+            can_bind: binding.is_some(),
+            before: opening.login,
+        };
+        let user = &self.options.user;
+        let chosen = offer
+            .choose(self.options.auth)
+            .map_err(|source| Error::NoWay {
+                user: user.clone(),
+                source,
+            })?;
+        (self.watcher)(Step::Chosen(chosen));
+        let credentials = Credentials {
+            user,
+            secret: self.secret,
+            host: self.options.net.endpoint.host(),
+            binding: binding.as_deref(),
+        };
+        match chosen {
+            Some(mechanism) => session.login(mechanism, &credentials),
+            None => session.login_needless(),
         }
         .map_err(|source| Error::Login {
             user: user.clone(),
@@ -234,12 +253,21 @@ impl Call<'_> {
         })
     }
 
-    /// Connects, up to the greeting. What TLS needs of this machine is looked for before.
-    fn open(&self, opening: &Opening) -> Result<Authorization<Stream>, Error> {
+    fn exposure(&self) -> Exposure {
+        match self.options.security {
+            Security::None if self.options.net.stays_here() => Exposure::Here,
+            Security::None => Exposure::Anyone,
+            Security::StartTls | Security::Tls => Exposure::Tls,
+        }
+    }
+
+    /// Connects, up to the greeting; what a login can be bound to comes with it. What TLS needs of
+    /// this machine is looked for before.
+    fn open(&self, opening: &Opening) -> Result<(Authorization<Stream>, Option<Vec<u8>>), Error> {
         let options = self.options;
         if options.security == Security::None {
             let stream = Stream::Plain(self.connect(self.watcher)?);
-            return self.greet(stream, opening, (self.trace)());
+            return Ok((self.greet(stream, opening, (self.trace)())?, None));
         }
         let connector = tls::Connector::new(&options.tls, options.net.endpoint.host())
             .map_err(net::Error::from)?;
@@ -248,11 +276,13 @@ impl Call<'_> {
             .connect(socket, options.net.connect_timeout)
             .map_err(|error| self.looked_into(error, &connector, opening))?;
         (self.watcher)(Step::Encrypted(&stream));
+        let binding = stream.end_point();
         let stream = Stream::Tls(Box::new(stream));
-        if options.security == Security::StartTls {
-            return Ok(Authorization::resume(stream, opening, trace));
-        }
-        self.greet(stream, opening, trace)
+        let session = match options.security {
+            Security::StartTls => Authorization::resume(stream, opening, trace),
+            _ => self.greet(stream, opening, trace)?,
+        };
+        Ok((session, binding))
     }
 
     fn connect(&self, watcher: &dyn Fn(Step<'_>)) -> Result<net::Socket, Error> {

@@ -26,8 +26,9 @@
 //! # The sources
 //!
 //! RFC 1939 (POP3), 2449 (CAPA, response codes, PIPELINING), 2595 (STLS), 3206 (SYS, AUTH codes),
-//! 5034 and 4616 (SASL, PLAIN), 8314 (TLS from the first octet), 2384 (POP URLs); the Maildir rules of
-//! qmail; sysexits(3).
+//! 4422 and 5034 (SASL), 4616 (PLAIN), 2195 (CRAM-MD5), 2831 (DIGEST-MD5), 5802 and 7677 (SCRAM), 5929
+//! (channel bindings), 7628 (OAUTHBEARER), 8314 (TLS from the first octet), 2384 (POP URLs); the Maildir
+//! rules of qmail; sysexits(3).
 
 pub mod attendance;
 pub mod batch;

@@ -39,6 +39,11 @@ impl Secret {
         Ok(Self(octets))
     }
 
+    /// Nothing, for a login that needs no secret.
+    pub fn needless() -> Self {
+        Self(Zeroizing::default())
+    }
+
     /// The octets, for the one who sends them.
     pub fn expose(&self) -> &[u8] {
         &self.0

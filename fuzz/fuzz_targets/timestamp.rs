@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mailpull::pop3::auth::timestamp;
+use mailpull::pop3::apop::timestamp;
 
 fuzz_target!(|greeting: &[u8]| {
     let Some(timestamp) = timestamp(greeting) else {

@@ -153,6 +153,9 @@ impl Draft<'_> {
 }
 
 fn source(settings: &Settings, origin: &Origin, home: Option<&Path>) -> Result<Source, Error> {
+    if !value_or_default(&settings.auth).needs_secret() {
+        return Ok(Source::Needless);
+    }
     let Some(at) = &settings.password else {
         return Ok(match origin {
             Origin::Url => Source::OneShot,

@@ -38,7 +38,7 @@ pub(super) fn find(written: Written, beside: &Path, home: Option<&Path>) -> Resu
     match value::line(value) {
         Ok(path) if path.starts_with(['/', '~']) => paths::absolute(&at(()), path, home),
         Ok(path) => Ok(beside.join(path)),
-        Err(Wrong::Later(problem) | Wrong::Problem(problem)) => Err(at(()).wrong(problem)),
+        Err(Wrong(problem)) => Err(at(()).wrong(problem)),
     }
 }
 

@@ -215,11 +215,7 @@ impl Entry {
         let Self { value, key, origin } = self;
         match read(value) {
             Ok(value) => Ok(At { value, key, origin }),
-            Err(Wrong::Later(word)) => Err(Error::Unsupported {
-                at: origin,
-                what: format!("{key} = \"{word}\""),
-            }),
-            Err(Wrong::Problem(problem)) => Err(Error::Value {
+            Err(Wrong(problem)) => Err(Error::Value {
                 at: origin,
                 key,
                 problem,

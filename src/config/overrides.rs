@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_yet_is_a_matter_of_configuration() {
-        for option in ["interval=1h", "auth=xoauth2"] {
+        for option in ["interval=1h", "rules=x"] {
             let error = options(&[option]).expect_err(option);
             assert!(
                 error.to_string().ends_with(" is not supported yet"),

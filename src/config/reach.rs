@@ -10,8 +10,8 @@ use crate::config::origin::Origin;
 use crate::config::server::Host;
 use crate::config::trust;
 use crate::config::way;
-use crate::dial::{self, Auth, Security};
-use crate::net::{self, Endpoint, Route};
+use crate::dial::{self, Security};
+use crate::net::{self, Endpoint};
 
 /// Checks how a server is reached and what may be sent there.
 ///
@@ -75,32 +75,23 @@ fn user(settings: &Settings, origin: &Origin) -> Result<String, Error> {
     })
 }
 
-/// Without TLS a password may only travel where nobody listens, unless the user insists and has
-/// chosen the way in which it is shown. A proxy or a program may carry it anywhere, whatever the
-/// server is called.
+/// Without TLS nothing secret may leave this machine, unless the user insists. How it is shown then
+/// has to be named, too: `auto` shows it to nobody.
 fn refuse_cleartext(settings: &Settings, options: &dial::Options) -> Result<(), Error> {
-    let endpoint = &options.net.endpoint;
     let Some(at) = &settings.security else {
         return Ok(());
     };
-    let stays_here = endpoint.is_loopback() && matches!(options.net.route, Route::Direct(_));
-    if options.security != Security::None || stays_here {
+    let is_allowed = value_or_default(&settings.allow_cleartext);
+    if options.security != Security::None || options.net.stays_here() || is_allowed {
         return Ok(());
     }
-    let problem = match (value_or_default(&settings.allow_cleartext), options.auth) {
-        (true, Auth::Apop | Auth::Plain | Auth::User) => return Ok(()),
-        (true, Auth::Auto) => format!(
-            "with security = \"none\" to {endpoint} name how to log in: auth = \"user\", \
-             \"plain\" or \"apop\""
-        ),
-        (false, _) => format!(
+    let endpoint = &options.net.endpoint;
+    Err(Error::Cleartext {
+        at: at.origin.clone(),
+        problem: format!(
             "security = \"none\" would send the password to {endpoint} for all to read; use \
              \"tls\" or \"starttls\", or insist with allow-cleartext = true"
         ),
-    };
-    Err(Error::Cleartext {
-        at: at.origin.clone(),
-        problem,
     })
 }
 
@@ -143,8 +134,8 @@ mod tests {
         let allowed = "allow-cleartext = true";
         for (server, text, is_allowed) in [
             ("h", "", false),
-            ("h", allowed, false),
-            ("h", "allow-cleartext = true\nauth = 'auto'", false),
+            ("h", allowed, true),
+            ("h", "allow-cleartext = true\nauth = 'auto'", true),
             ("h", "auth = 'user'", false),
             ("h", "allow-cleartext = true\nauth = 'user'", true),
             ("h", "allow-cleartext = true\nauth = 'apop'", true),

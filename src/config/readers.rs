@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config::password::Source;
 use crate::config::units;
 use crate::config::value::{self, Value, Wrong, quoted};
-use crate::dial::{Auth, Security};
+use crate::dial::{Auth, Mechanism, Security};
 use crate::policy::{Keep, Order};
 use crate::secret::Secret;
 
@@ -20,12 +20,18 @@ pub(super) enum Target {
 pub(super) fn auth(value: Value) -> Result<Auth, Wrong> {
     let word = value::line(value)?;
     match word.as_str() {
-        "apop" => Ok(Auth::Apop),
-        "auto" => Ok(Auth::Auto),
-        "plain" => Ok(Auth::Plain),
-        "user" => Ok(Auth::User),
-        later if LATER_AUTH.contains(&later) => Err(Wrong::Later(word)),
-        _ => Err(not_one_of("auto, user, apop or plain", &word)),
+        "auto" => return Ok(Auth::Auto),
+        "none" => return Ok(Auth::Needless),
+        _ => {}
+    }
+    let is_it = |mechanism: &Mechanism| mechanism.name().to_ascii_lowercase() == word;
+    match AUTH.into_iter().find(is_it) {
+        Some(mechanism) => Ok(Auth::Named(mechanism)),
+        None => {
+            let names = AUTH.map(|mechanism| mechanism.name().to_ascii_lowercase());
+            let expected = format!("auto, {} or none", names.join(", "));
+            Err(not_one_of(&expected, &word))
+        }
     }
 }
 
@@ -139,19 +145,22 @@ pub(super) fn mda(value: Value) -> Result<Target, Wrong> {
 }
 
 fn not_one_of(expected: &str, word: &str) -> Wrong {
-    Wrong::Problem(format!("must be {expected}, not {}", quoted(word)))
+    Wrong(format!("must be {expected}, not {}", quoted(word)))
 }
 
-const LATER_AUTH: &[&str] = &[
-    "cram-md5",
-    "digest-md5",
-    "external",
-    "login",
-    "none",
-    "oauthbearer",
-    "scram-sha-1",
-    "scram-sha-256",
-    "xoauth2",
+/// What can be named. To bind a login to the connection is no choice: it is done where it can be.
+const AUTH: [Mechanism; 11] = [
+    Mechanism::User,
+    Mechanism::Apop,
+    Mechanism::Plain,
+    Mechanism::Login,
+    Mechanism::CramMd5,
+    Mechanism::DigestMd5,
+    Mechanism::ScramSha1,
+    Mechanism::ScramSha256,
+    Mechanism::XOAuth2,
+    Mechanism::OAuthBearer,
+    Mechanism::External,
 ];
 
 const KEEP: &str = "true, false or an age such as \"14 days\"";
@@ -166,15 +175,18 @@ mod tests {
 
     #[test]
     fn a_word_must_be_one_of_those_its_key_knows() {
-        let later = |word: &str| Err(Wrong::Later(word.into()));
         for (word, expected) in [
             ("auto", Ok(Auth::Auto)),
-            ("apop", Ok(Auth::Apop)),
-            ("cram-md5", later("cram-md5")),
-            ("none", later("none")),
+            ("apop", Ok(Auth::Named(Mechanism::Apop))),
+            ("scram-sha-256", Ok(Auth::Named(Mechanism::ScramSha256))),
+            ("none", Ok(Auth::Needless)),
             (
                 "APOP",
-                Err("must be auto, user, apop or plain, not \"APOP\"".into()),
+                Err(
+                    "must be auto, user, apop, plain, login, cram-md5, digest-md5, scram-sha-1, \
+                     scram-sha-256, xoauth2, oauthbearer, external or none, not \"APOP\""
+                        .into(),
+                ),
             ),
         ] {
             assert_eq!(auth(Value::from_text(word)), expected);

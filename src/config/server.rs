@@ -27,7 +27,7 @@ pub(super) fn server(value: Value) -> Result<Server, Wrong> {
     let text = value::line(value)?;
     parse(&text).ok_or_else(|| {
         let shown = quoted(&text);
-        Wrong::Problem(format!(
+        Wrong(format!(
             "must be a host, host:port, [IPv6]:port or the absolute path of a socket, not {shown}"
         ))
     })

@@ -65,7 +65,7 @@ pub(super) fn pins(value: Value) -> Result<Vec<Pin>, Wrong> {
         .into_iter()
         .map(|word| {
             word.parse()
-                .map_err(|error| Wrong::Problem(format!("{error}, not {}", quoted(&word))))
+                .map_err(|error| Wrong(format!("{error}, not {}", quoted(&word))))
         })
         .collect();
     match pins? {

@@ -125,7 +125,7 @@ fn wrong(problem: &str) -> Error {
 mod tests {
     use super::*;
     use crate::config::server::Host;
-    use crate::dial::{Auth, Security};
+    use crate::dial::{Auth, Mechanism, Security};
     use crate::exit::Exit;
 
     #[test]
@@ -203,7 +203,7 @@ mod tests {
                 name("h"),
                 None,
                 Security::StartTls,
-                Some(Auth::Apop),
+                Some(Auth::Named(Mechanism::Apop)),
             ),
             (
                 "pop://me;AUTH=PLAIN@h",
@@ -211,7 +211,7 @@ mod tests {
                 name("h"),
                 None,
                 Security::StartTls,
-                Some(Auth::Plain),
+                Some(Auth::Named(Mechanism::Plain)),
             ),
         ] {
             let settings = parse(url).expect(url);

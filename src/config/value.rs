@@ -19,14 +19,9 @@ pub(super) enum Value {
     Text(Zeroizing<String>),
 }
 
-/// Why a value cannot be read.
+/// Why a value cannot be read, as the rest of a sentence whose subject is the key.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum Wrong {
-    /// It belongs to a later version; the value.
-    Later(String),
-    /// What is wrong, as the rest of a sentence whose subject is the key.
-    Problem(String),
-}
+pub(super) struct Wrong(pub(super) String);
 
 impl Value {
     pub(super) fn from_text(text: &str) -> Self {
@@ -45,7 +40,7 @@ impl Value {
 
     /// Says what was expected instead, without showing the value: it may be secret.
     pub(super) fn instead_of(&self, expected: &str) -> Wrong {
-        Wrong::Problem(format!("must be {expected}, not {}", self.kind()))
+        Wrong(format!("must be {expected}, not {}", self.kind()))
     }
 }
 
@@ -57,13 +52,13 @@ impl fmt::Debug for Value {
 
 impl From<&str> for Wrong {
     fn from(problem: &str) -> Self {
-        Self::Problem(problem.to_owned())
+        Self(problem.to_owned())
     }
 }
 
 impl From<String> for Wrong {
     fn from(problem: String) -> Self {
-        Self::Problem(problem)
+        Self(problem)
     }
 }
 
@@ -104,7 +99,7 @@ pub(super) fn words(values: Vec<Value>) -> Result<Vec<String>, Wrong> {
         .map(|value| match value {
             Value::Text(text) if text.contains('\0') => Err("contains a NUL".into()),
             Value::Text(mut text) => Ok(std::mem::take(&mut *text)),
-            other => Err(Wrong::Problem(format!(
+            other => Err(Wrong(format!(
                 "must be a list of strings; it holds {}",
                 other.kind()
             ))),

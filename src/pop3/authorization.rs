@@ -6,14 +6,15 @@ use std::io::{Read, Write};
 
 use super::Error;
 use super::acquaintance::{Acquaintance, Opening};
-use super::auth;
+use super::apop;
 use super::capabilities::Capabilities;
 use super::command::Command;
+use super::mechanism::Mechanism;
 use super::reply::Status;
+use super::sasl::{self, Credentials, Exchange, Fault, Response};
 use super::transaction::{Sizes, Transaction};
 use super::wire::{Trace, Wire};
 use crate::limits;
-use crate::secret::Secret;
 use crate::text::ServerText;
 
 /// AUTHORIZATION: the server has greeted and waits for a login.
@@ -101,13 +102,39 @@ impl<S: Read + Write> Authorization<S> {
         }
     }
 
-    /// Logs in with USER and PASS.
+    /// Logs in.
     ///
     /// # Errors
-    /// The connection fails or the server refuses.
-    pub fn login_user(mut self, user: &str, password: &Secret) -> Result<Transaction<S>, Error> {
-        self.wire.hide(password.expose());
-        let (user, password) = (Command::User(user), Command::Pass(password));
+    /// The connection fails, the server refuses or cannot do what the mechanism needs, or it does
+    /// not prove who it is where the mechanism demands that.
+    pub fn login(
+        mut self,
+        mechanism: Mechanism,
+        credentials: &Credentials<'_>,
+    ) -> Result<Transaction<S>, Error> {
+        self.wire.hide(credentials.secret.expose());
+        match mechanism {
+            Mechanism::Apop => self.say_apop(credentials)?,
+            Mechanism::User => self.say_user(credentials)?,
+            sasl => self.say_sasl(sasl, credentials)?,
+        }
+        Ok(self.into_transaction()?.by(Some(mechanism)))
+    }
+
+    /// Goes on where no login is needed: what carries the connection has proved who we are.
+    ///
+    /// # Errors
+    /// The connection fails or the answer to CAPA breaks a limit.
+    pub fn login_needless(mut self) -> Result<Transaction<S>, Error> {
+        if self.opening.lists_at_once() {
+            self.send_and_list(Vec::new())?;
+        }
+        self.into_transaction()
+    }
+
+    fn say_user(&mut self, credentials: &Credentials<'_>) -> Result<(), Error> {
+        let user = Command::User(credentials.user);
+        let password = Command::Pass(credentials.secret);
         if self.opening.lists_at_once() {
             self.send_and_list(vec![user, password])?;
             self.expect_positive("the user")?;
@@ -116,55 +143,125 @@ impl<S: Read + Write> Authorization<S> {
             self.expect_positive("the user")?;
             self.wire.send(&[password])?;
         }
-        self.expect_positive("the password")?;
-        self.into_transaction()
+        self.expect_positive("the password")
     }
 
-    /// Logs in with SASL PLAIN, in one line where that is short enough.
-    ///
-    /// # Errors
-    /// The connection fails or the server refuses.
-    pub fn login_plain(mut self, user: &str, password: &Secret) -> Result<Transaction<S>, Error> {
-        const NAME: &str = "the login (AUTH PLAIN)";
-        let response = auth::plain(user, password);
-        self.wire.hide(password.expose());
-        self.wire.hide(&response);
-        let mechanism = "PLAIN";
-        let fits = "AUTH PLAIN \r\n".len() + response.len() <= limits::COMMAND_LINE;
-        let initial = fits.then_some(response.as_slice());
-        if fits {
-            self.send_and_list(vec![Command::Auth { mechanism, initial }])?;
-        } else {
-            self.opening.acquaintance = None;
-            self.wire.send(&[Command::Auth { mechanism, initial }])?;
-            match self.wire.reply()? {
-                Status::Continue(_) => self.wire.send(&[Command::Response(&response)])?,
-                status => return Err(Error::unexpected(NAME, status)),
-            }
-        }
-        self.expect_positive(NAME)?;
-        self.into_transaction()
-    }
-
-    /// Logs in with APOP.
-    ///
-    /// # Errors
-    /// The greeting has no timestamp, the connection fails, or the server refuses.
-    pub fn login_apop(mut self, user: &str, password: &Secret) -> Result<Transaction<S>, Error> {
+    fn say_apop(&mut self, credentials: &Credentials<'_>) -> Result<(), Error> {
         let Some(greeting) = &self.greeting else {
             return Err(Error::Lacks(
                 "APOP behind STLS: what it greeted with cannot be trusted",
             ));
         };
-        let timestamp = auth::timestamp(greeting.as_octets())
+        let timestamp = apop::timestamp(greeting.as_octets())
             .ok_or(Error::Lacks("APOP: its greeting has no timestamp"))?;
-        let digest = auth::apop(timestamp, password);
-        let digest = digest.as_str();
-        self.wire.hide(password.expose());
+        let digest = apop::digest(timestamp, credentials.secret);
+        let (user, digest) = (credentials.user, digest.as_str());
         self.wire.hide(digest.as_bytes());
         self.send_and_list(vec![Command::Apop { user, digest }])?;
-        self.expect_positive("the login (APOP)")?;
-        self.into_transaction()
+        self.expect_positive("the login (APOP)")
+    }
+
+    /// Leads a SASL exchange (RFC 5034). What is said last takes the listing's commands with it.
+    fn say_sasl(
+        &mut self,
+        mechanism: Mechanism,
+        credentials: &Credentials<'_>,
+    ) -> Result<(), Error> {
+        let wrong = |fault| Error::of_exchange(mechanism, fault);
+        let bound = mechanism.bound().unwrap_or(mechanism);
+        let offers_bound = self.capabilities.offers(bound.name());
+        let mut exchange = Exchange::begin(mechanism, credentials, offers_bound).map_err(wrong)?;
+        let first = exchange.first().map_err(wrong)?;
+        let mut unsaid = self.ask_for(mechanism, first, &exchange)?;
+        loop {
+            let challenge = match self.wire.reply()? {
+                Status::Continue(challenge) => challenge,
+                Status::Positive(_) => return end(mechanism, &exchange, unsaid.is_none()),
+                status => {
+                    let refused = Error::unexpected(login_by(mechanism), status);
+                    return Err(self.why_refused(refused)?);
+                }
+            };
+            let answered = match unsaid.take() {
+                // What it says here means nothing, but it has to be a challenge.
+                Some(first) => sasl::decoded(&challenge).map(|_| first),
+                None => exchange.answer(&challenge),
+            };
+            match answered {
+                Ok(response) => {
+                    self.wire.hide(&response);
+                    self.say(Command::Response(&response), &exchange)?;
+                }
+                Err(fault) => return Err(self.cancel(mechanism, fault)?),
+            }
+        }
+    }
+
+    /// Begins an exchange, with the first response where there is one and the line has room for it;
+    /// what it has no room for is given back.
+    fn ask_for(
+        &mut self,
+        mechanism: Mechanism,
+        first: Option<Response>,
+        exchange: &Exchange,
+    ) -> Result<Option<Response>, Error> {
+        let name = mechanism.name();
+        let line = first.as_ref().map(|first| match &first[..] {
+            b"" => b"=",
+            first => first,
+        });
+        let room = limits::COMMAND_LINE - "AUTH  \r\n".len() - name.len();
+        let Some(line) = line.filter(|line| line.len() <= room) else {
+            let command = Command::Auth {
+                mechanism: name,
+                initial: None,
+            };
+            self.wire.send(&[command])?;
+            return Ok(first);
+        };
+        self.wire.hide(line);
+        let command = Command::Auth {
+            mechanism: name,
+            initial: Some(line),
+        };
+        self.say(command, exchange)?;
+        Ok(None)
+    }
+
+    /// Says something in an exchange; if it is the last thing, the listing's commands go with it.
+    fn say(&mut self, command: Command<'_>, exchange: &Exchange) -> Result<(), Error> {
+        match exchange.is_over() {
+            true => self.send_and_list(vec![command]),
+            false => self.wire.send(&[command]),
+        }
+    }
+
+    /// Ends an exchange that cannot go on, and says why it could not.
+    fn cancel(&mut self, mechanism: Mechanism, fault: Fault) -> Result<Error, Error> {
+        let told = match fault {
+            Fault::Refused(told) => told,
+            fault => {
+                // The answer to a cancellation says nothing new.
+                let _ = self
+                    .wire
+                    .send(&[Command::Response(b"*")])
+                    .and_then(|()| self.wire.reply());
+                return Ok(Error::of_exchange(mechanism, fault));
+            }
+        };
+        // Where the listing's commands are behind, the first of them was taken for this.
+        if self.wire.unanswered_octets() == 0 {
+            let acknowledgement = sasl::acknowledgement(mechanism);
+            self.wire.send(&[Command::Response(acknowledgement)])?;
+        }
+        match self.wire.reply()? {
+            Status::Negative(refusal) => Ok(Error::RefusedAt {
+                mechanism,
+                told,
+                refusal,
+            }),
+            _ => Ok(Error::Desynchronised(login_by(mechanism))),
+        }
     }
 
     /// Sends what ends a login, and the listing's commands with it where the opening says so.
@@ -233,6 +330,19 @@ impl<S: Read + Write> Authorization<S> {
             }
         }
     }
+}
+
+/// Takes the server's word for the end of an exchange, if that has come to its end.
+fn end(mechanism: Mechanism, exchange: &Exchange, all_is_said: bool) -> Result<(), Error> {
+    match exchange.is_over() && all_is_said {
+        true => Ok(()),
+        false if mechanism.proves_server() => Err(Error::of_exchange(mechanism, Fault::Unproven)),
+        false => Err(Error::Desynchronised(login_by(mechanism))),
+    }
+}
+
+fn login_by(mechanism: Mechanism) -> String {
+    format!("the login (AUTH {mechanism})")
 }
 
 /// Reads the answer to CAPA, and gives its lines to `announced`.

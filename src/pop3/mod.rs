@@ -10,14 +10,19 @@ use crate::maildrop::BadListing;
 use crate::text::ServerText;
 
 use reply::Status;
+use sasl::Fault;
 
 pub mod acquaintance;
-pub mod auth;
+pub mod apop;
 pub mod authorization;
 pub mod capabilities;
 pub mod command;
+mod cram;
+mod digest;
+pub mod mechanism;
 pub mod pipeline;
 pub mod reply;
+pub mod sasl;
 mod speed;
 pub mod transaction;
 pub mod unstuff;
@@ -26,8 +31,10 @@ pub mod wire;
 pub use acquaintance::{Acquaintance, Haste, Opening, Pace};
 pub use authorization::Authorization;
 pub use capabilities::Capabilities;
+pub use mechanism::{Mechanism, Strength};
 pub use pipeline::{Ask, HeaderOf, Pipeline, Retrieved};
 pub use reply::{Refusal, ResponseCode};
+pub use sasl::Credentials;
 pub use transaction::{Farewell, Sizes, Transaction};
 pub use wire::{Direction, Trace};
 
@@ -86,8 +93,18 @@ pub enum Error {
     #[error("the server refused {command}: {}", refusal.text)]
     Refused {
         /// The command, without its secrets.
-        command: &'static str,
+        command: String,
         /// What the server said.
+        refusal: Refusal,
+    },
+    /// The server refused a login, and said more of it than in its reply.
+    #[error("the server refused the login (AUTH {mechanism}): {}; it told us {told}", refusal.text)]
+    RefusedAt {
+        /// How it was tried.
+        mechanism: Mechanism,
+        /// What it said within the exchange: of a token, JSON (RFC 7628 section 3.2.2).
+        told: ServerText,
+        /// What it said at its end.
         refusal: Refusal,
     },
     /// The session has lasted longer than [`limits::SESSION`].
@@ -97,6 +114,14 @@ pub enum Error {
         hours = limits::SESSION.as_secs() / 3600
     )]
     TooLate(String),
+    /// The server said in a SASL exchange what does not belong there.
+    #[error("in the login (AUTH {mechanism}) the server said what cannot be answered: {why}")]
+    Exchange {
+        /// How the login was tried.
+        mechanism: Mechanism,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The server exceeded a limit of ours.
     #[error("the server sent {0} longer than any real one")]
     TooLong(&'static str),
@@ -108,6 +133,23 @@ pub enum Error {
         minutes = limits::WINDOW.as_secs() / 60
     )]
     TooSlow(String),
+    /// What the account has cannot be said in this mechanism; nothing was sent.
+    #[error("the login (AUTH {mechanism}): {why}")]
+    Unsayable {
+        /// How the login was to be tried.
+        mechanism: Mechanism,
+        /// Why it cannot.
+        why: &'static str,
+    },
+    /// The server let us in without having proved who it is.
+    #[error(
+        "in the login (AUTH {mechanism}) the server could not prove that it knows the password: it \
+         is not the right one, or somebody stands between"
+    )]
+    Unproven {
+        /// How the login was tried.
+        mechanism: Mechanism,
+    },
     /// The server spoke although nothing was asked.
     #[error("before {0}: the server went on talking although nothing was asked")]
     Unasked(String),
@@ -130,10 +172,31 @@ impl Error {
     }
 
     /// A reply that is not the one a command waits for.
-    fn unexpected(command: &'static str, status: Status) -> Self {
+    fn unexpected(command: impl Into<String>, status: Status) -> Self {
+        let command = command.into();
         match status {
             Status::Negative(refusal) => Self::Refused { command, refusal },
-            Status::Continue(_) | Status::Positive(_) => Self::Desynchronised(command.into()),
+            Status::Continue(_) | Status::Positive(_) => Self::Desynchronised(command),
+        }
+    }
+
+    fn of_exchange(mechanism: Mechanism, fault: Fault) -> Self {
+        match fault {
+            Fault::Challenge(why) => Self::Exchange { mechanism, why },
+            Fault::Refused(told) => Self::Exchange {
+                mechanism,
+                why: told.to_string(),
+            },
+            Fault::Unproven => Self::Unproven { mechanism },
+            Fault::Unsayable(why) => Self::Unsayable { mechanism, why },
+        }
+    }
+
+    /// What the server said when it refused something.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused { refusal, .. } | Self::RefusedAt { refusal, .. } => Some(refusal),
+            _ => None,
         }
     }
 
@@ -146,7 +209,12 @@ impl Error {
             | Self::TooLate(_)
             | Self::TooSlow(_) => Exit::Temporary,
             Self::Lacks(_) | Self::NoUniqueIds => Exit::Unavailable,
-            Self::Refused { refusal, .. } if refusal.is_transient() => Exit::Temporary,
+            Self::Refused { refusal, .. } | Self::RefusedAt { refusal, .. }
+                if refusal.is_transient() =>
+            {
+                Exit::Temporary
+            }
+            Self::Unsayable { .. } => Exit::Configuration,
             _ => Exit::Protocol,
         }
     }

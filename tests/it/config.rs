@@ -50,8 +50,9 @@ fn a_mistake_is_told_with_its_file_and_line_and_what_was_meant() {
         ("lmtp = '/run/lmtp'", "\"lmtp\" is not supported yet"),
         ("interval = '1h'", "\"interval\" is not supported yet"),
         (
-            "auth = 'xoauth2'",
-            "auth = \"xoauth2\" is not supported yet",
+            "auth = 'ntlm'",
+            "\"auth\" must be auto, user, apop, plain, login, cram-md5, digest-md5, scram-sha-1, \
+             scram-sha-256, xoauth2, oauthbearer, external or none, not \"ntlm\"",
         ),
         (
             "port = 'pop3s'",

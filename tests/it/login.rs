@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::Script;
 
-const EMPTY: &str = "
+pub(crate) const EMPTY: &str = "
     C: CAPA
     S: +OK
     S: PIPELINING
@@ -22,7 +22,7 @@ const EMPTY: &str = "
     S: +OK";
 
 /// The greeting and an answer to CAPA with these capabilities.
-fn greeting(capabilities: &[&str]) -> String {
+pub(crate) fn greeting(capabilities: &[&str]) -> String {
     let capabilities: String = capabilities.iter().map(|c| format!("S: {c}\n")).collect();
     format!("S: +OK ready\nC: CAPA\nS: +OK\n{capabilities}S: .\n")
 }
@@ -52,7 +52,7 @@ fn plain_is_not_tried_where_it_is_named_and_not_offered() {
 
     outcome
         .fails_with(69)
-        .stderr_has("does not offer SASL PLAIN");
+        .stderr_has("does not offer SASL PLAIN: it announces no SASL mechanism");
     server.finish();
 }
 
@@ -64,7 +64,7 @@ fn user_and_pass_are_sent_where_plain_is_not_offered_or_not_wanted() {
         C: PASS open sesame
         S: +OK";
     for (capabilities, keys) in [
-        (&["SASL LOGIN CRAM-MD5"][..], ""),
+        (&["SASL LOGIN DIGEST-MD5"][..], ""),
         (&["SASL", "USER"], ""),
         (&[], ""),
         (&["SASL PLAIN"], "auth = 'user'"),
@@ -370,7 +370,7 @@ fn no_login_shows_its_password_however_much_is_shown() {
     }
 }
 
-fn base64(text: &str) -> String {
+pub(crate) fn base64(text: &str) -> String {
     STANDARD.encode(text)
 }
 

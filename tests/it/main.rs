@@ -35,6 +35,8 @@ mod pipelining;
 mod power;
 mod properties;
 mod retrieval;
+mod sasl;
+mod scram;
 mod seen;
 mod shards;
 mod signals;

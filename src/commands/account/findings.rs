@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use crate::dial::{Security, Step};
+use crate::dial::{Auth, Mechanism, Security, Step};
 use crate::net::tls::{Certificate, Pin, Proof, Time, TlsStream};
 use crate::net::{self, Endpoint};
+use crate::pop3::Strength;
 use crate::report::{Fact, Finding};
 use crate::text::ServerText;
 
@@ -13,6 +14,7 @@ use crate::text::ServerText;
 pub(super) fn of_step(step: Step<'_>, account: &crate::config::Account) -> Vec<Finding> {
     match step {
         Step::Announced(lines) => vec![capabilities("before the login", lines)],
+        Step::Chosen(mechanism) => vec![chosen(mechanism, account.dial.auth)],
         Step::Encrypted(stream) => encrypted(stream, &account.dial.tls.proof),
         Step::Greeted(said) => vec![greeting(said, account.dial.security)],
         Step::Net(step) => vec![of_way(step)],
@@ -111,6 +113,26 @@ fn greeting(said: &ServerText, security: Security) -> Finding {
         Security::None | Security::Tls => Finding::new("greeting", said),
     };
     finding.with("greeting", Fact::text(said))
+}
+
+/// How the login is done, and what that gives away.
+fn chosen(mechanism: Option<Mechanism>, auth: Auth) -> Finding {
+    let Some(mechanism) = mechanism else {
+        return Finding::new("mechanism", "none, as auth = \"none\" says");
+    };
+    let by = match auth {
+        Auth::Auto => "what auth = \"auto\" takes here",
+        Auth::Named(_) | Auth::Needless => "as \"auth\" says",
+        Auth::Token => "the best way for an access token",
+    };
+    let shows = match mechanism.strength() {
+        Strength::Shown => "the server, and nobody else under TLS, gets to know the secret",
+        Strength::Digested => "whoever listens can try out guesses at the password",
+        Strength::Proved => "the password is not sent, and the server has to know it, too",
+        Strength::Bound => "nobody can stand in between",
+    };
+    Finding::new("mechanism", format_args!("{mechanism}, {by}: {shows}"))
+        .with("mechanism", Fact::text(mechanism))
 }
 
 /// What the server says it can do.

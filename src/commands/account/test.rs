@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::known::KnownMessages;
 use crate::net::Stream;
 use crate::policy::Policy;
-use crate::pop3::{Opening, Transaction};
+use crate::pop3::{Mechanism, Opening, Transaction};
 use crate::providers;
 use crate::report::{Fact, Finding, Octets};
 use crate::seen::{Ledger, StateFolder};
@@ -49,13 +49,16 @@ pub(super) fn test(account: &Account, setting: &Setting<'_>) -> Exit {
 }
 
 fn probe(account: &Account, setting: &Setting<'_>, tell: &dyn Fn(&Finding)) -> anyhow::Result<()> {
-    let known = known(account, setting)?;
+    let (known, login) = known(account, setting)?;
     let watcher = |step: crate::dial::Step<'_>| {
         findings::of_step(step, account).iter().for_each(tell);
     };
     let passwords = Passwords::default();
-    let mut session =
-        setting.watched_connector(account, &passwords, &watcher)(&Opening::default())?;
+    let opening = Opening {
+        login,
+        ..Opening::default()
+    };
+    let mut session = setting.watched_connector(account, &passwords, &watcher)(&opening)?;
     tell(&Finding::new(
         "login",
         format_args!("accepted for {}", account.dial.user),
@@ -72,15 +75,20 @@ fn probe(account: &Account, setting: &Setting<'_>, tell: &dyn Fn(&Finding)) -> a
     Ok(())
 }
 
-/// What is known of the maildrop's messages. What there is no record of is not begun.
-fn known(account: &Account, setting: &Setting<'_>) -> anyhow::Result<KnownMessages> {
+/// What is known of the maildrop's messages, and how the last login was made. Where there is no
+/// record none is begun.
+fn known(
+    account: &Account,
+    setting: &Setting<'_>,
+) -> anyhow::Result<(KnownMessages, Option<Mechanism>)> {
     let path = config::state_folder(setting.global.state_dir.as_deref())?;
     let Some(folder) = StateFolder::find(&path)? else {
-        return Ok(KnownMessages::default());
+        return Ok(Default::default());
     };
     let server = account.dial.net.endpoint.to_string();
     let ledger = Ledger::open(&folder, &account.name, &server, &account.dial.user)?;
-    Ok(ledger.known()?)
+    let login = ledger.last_run()?.login;
+    Ok((ledger.known()?, login.as_deref().and_then(Mechanism::named)))
 }
 
 fn round_trip(session: &mut Transaction<Stream>) -> anyhow::Result<Finding> {

@@ -41,6 +41,8 @@ pub enum Source {
     File(PathBuf),
     /// As it stands in the configuration.
     Literal(Secret),
+    /// Nowhere: the login needs none.
+    Needless,
     /// A URL on the command line: [`ONE_SHOT_VARIABLE`], then as [`Source::Ask`].
     OneShot,
     /// What a program prints, given with its arguments.
@@ -93,6 +95,7 @@ impl Source {
             Self::Ask => ask(login, interrupted),
             Self::File(path) => from_file(path),
             Self::Literal(secret) => Ok(secret.clone()),
+            Self::Needless => Ok(Secret::needless()),
             Self::OneShot => match env::var_os(ONE_SHOT_VARIABLE).filter(|text| !text.is_empty()) {
                 None => ask(login, interrupted),
                 found => from_variable(ONE_SHOT_VARIABLE, found),

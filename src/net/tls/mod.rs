@@ -42,6 +42,13 @@ impl TlsStream {
         let certificate = self.0.peer_certificate().ok()??;
         Certificate::read(&certificate.to_der().ok()?)
     }
+
+    /// What both ends know of this connection and nobody between them can have on both sides: the
+    /// hash of the server's certificate (`tls-server-end-point`, RFC 5929 section 4), where its
+    /// signature has one.
+    pub fn end_point(&self) -> Option<Vec<u8>> {
+        self.0.tls_server_end_point().ok().flatten()
+    }
 }
 
 impl Read for TlsStream {

@@ -47,6 +47,8 @@ pub(super) struct Config<'a> {
     pub(super) identity: &'a Identity,
     pub(super) port: u16,
     pub(super) tls_port: u16,
+    /// What comes behind all else.
+    pub(super) extra: &'a str,
 }
 
 impl fmt::Display for Config<'_> {
@@ -97,7 +99,7 @@ impl fmt::Display for Config<'_> {
             self.port, self.tls_port
         )?;
         match self.identity {
-            Identity::Root { mail } => writeln!(f, "first_valid_uid = {mail}"),
+            Identity::Root { mail } => writeln!(f, "first_valid_uid = {mail}")?,
             Identity::User {
                 group, uid, user, ..
             } => write!(
@@ -108,8 +110,9 @@ impl fmt::Display for Config<'_> {
                  first_valid_uid = {uid}\n\
                  service anvil {{\n  chroot =\n}}\n\
                  service pop3-login {{\n  chroot =\n}}\n"
-            ),
+            )?,
         }
+        f.write_str(self.extra)
     }
 }
 
@@ -124,6 +127,7 @@ mod tests {
             identity,
             port: 1110,
             tls_port: 1995,
+            extra: "",
         };
         config.to_string()
     }

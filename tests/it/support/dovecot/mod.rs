@@ -46,12 +46,23 @@ impl Dovecot {
     ///
     /// When it cannot be started.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(|_| String::new())
+    }
+
+    /// The same, with lines behind its configuration that its folder is asked for, where the version
+    /// is the one that they are written for (2.3).
+    pub(crate) fn start_with(extra: impl Fn(&Self) -> String) -> Option<Self> {
         let program = find("dovecot")?;
         let dialect = dialect(&program);
         // Another process may take a free port before Dovecot does: then it is tried again.
         for _ in 0..5 {
             let mut dovecot = Self::prepare();
-            if dovecot.launch(&program, dialect) {
+            let extra = extra(&dovecot);
+            if !extra.is_empty() && dialect != Dialect::V2_3 {
+                eprintln!("skipped: this is written for Dovecot 2.3");
+                return None;
+            }
+            if dovecot.launch(&program, dialect, &extra) {
                 return Some(dovecot);
             }
             eprintln!("{}", dovecot.log());
@@ -91,6 +102,11 @@ impl Dovecot {
 
     /// Adds a user, who has the password of all and an empty maildrop.
     pub(crate) fn add_user(&self, user: &str) -> &Self {
+        self.add_user_with(user, PASSWORD)
+    }
+
+    /// Adds a user with a password and an empty maildrop.
+    pub(crate) fn add_user_with(&self, user: &str, password: &str) -> &Self {
         let (uid, gid) = self.owner();
         let maildir = self.maildir_of(user);
         maildir.make();
@@ -104,7 +120,7 @@ impl Dovecot {
             .create(true)
             .open(self.folder.path().join("users"))
             .and_then(|mut users| {
-                writeln!(users, "{user}:{{PLAIN}}{PASSWORD}:{uid}:{gid}::{home}::")
+                writeln!(users, "{user}:{{PLAIN}}{password}:{uid}:{gid}::{home}::")
             })
             .expect("a user can be added");
         self
@@ -193,13 +209,14 @@ impl Dovecot {
     }
 
     /// Whether it came up and greets.
-    fn launch(&mut self, program: &Path, dialect: Dialect) -> bool {
+    fn launch(&mut self, program: &Path, dialect: Dialect, extra: &str) -> bool {
         let config = Config {
             dialect,
             folder: self.folder.path(),
             identity: &self.identity,
             port: self.port,
             tls_port: self.tls_port,
+            extra,
         };
         self.write("dovecot.conf", &config.to_string());
         let mut command = Command::new(program);
@@ -226,9 +243,14 @@ impl Dovecot {
         false
     }
 
-    fn write(&self, name: &str, text: &str) {
+    /// Puts a file beside its configuration, and tells where it is.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).expect("a folder can be made");
+        }
         fs::write(&path, text).unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
+        path
     }
 
     /// Gives a file to the user whose mail it is.

@@ -1,0 +1,175 @@
+//! The ways to log in, by their names and by what they show to whoever listens or pretends.
+//! Pure: knows no mechanism's insides, and not which one is the right one.
+
+use std::fmt;
+
+/// A way to log in: the two of RFC 1939, and the SASL mechanisms (RFC 5034). The weakest first, in
+/// the order in which [`Mechanism::strength`] and then preference has them.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Mechanism {
+    /// USER and PASS.
+    User,
+    /// SASL LOGIN, which no RFC defines: PLAIN in two steps.
+    Login,
+    /// SASL PLAIN (RFC 4616).
+    Plain,
+    /// SASL XOAUTH2, Google's and Microsoft's, with an access token.
+    XOAuth2,
+    /// SASL OAUTHBEARER (RFC 7628), with an access token.
+    OAuthBearer,
+    /// APOP (RFC 1939 section 7): MD5 over a timestamp of the server's choice and the password.
+    Apop,
+    /// SASL DIGEST-MD5 (RFC 2831, historic since RFC 6331).
+    DigestMd5,
+    /// SASL CRAM-MD5 (RFC 2195).
+    CramMd5,
+    /// SASL SCRAM-SHA-1 (RFC 5802).
+    ScramSha1,
+    /// SASL SCRAM-SHA-256 (RFC 7677).
+    ScramSha256,
+    /// SASL SCRAM-SHA-1-PLUS: bound to the TLS connection.
+    ScramSha1Plus,
+    /// SASL SCRAM-SHA-256-PLUS: bound to the TLS connection.
+    ScramSha256Plus,
+    /// SASL EXTERNAL (RFC 4422 appendix A): the certificate of the TLS connection is the proof.
+    External,
+}
+
+/// What a login gives away.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Strength {
+    /// The secret itself, to the server and to whoever reads along.
+    Shown,
+    /// A digest from which a password can be guessed, and to whoever asks for it.
+    Digested,
+    /// Only to whoever knows the password already is anything of use, and the server proves itself.
+    Proved,
+    /// As [`Strength::Proved`], and nobody can stand between.
+    Bound,
+}
+
+impl Mechanism {
+    /// Every one, the weakest first.
+    pub const ALL: [Self; 13] = [
+        Self::User,
+        Self::Login,
+        Self::Plain,
+        Self::XOAuth2,
+        Self::OAuthBearer,
+        Self::Apop,
+        Self::DigestMd5,
+        Self::CramMd5,
+        Self::ScramSha1,
+        Self::ScramSha256,
+        Self::ScramSha1Plus,
+        Self::ScramSha256Plus,
+        Self::External,
+    ];
+
+    /// The one of this name, in whatever case.
+    pub fn named(name: &str) -> Option<Self> {
+        let is_it = |mechanism: &Self| mechanism.name().eq_ignore_ascii_case(name);
+        Self::ALL.into_iter().find(is_it)
+    }
+
+    /// Its name, as servers announce it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Apop => "APOP",
+            Self::CramMd5 => "CRAM-MD5",
+            Self::DigestMd5 => "DIGEST-MD5",
+            Self::External => "EXTERNAL",
+            Self::Login => "LOGIN",
+            Self::OAuthBearer => "OAUTHBEARER",
+            Self::Plain => "PLAIN",
+            Self::ScramSha1 => "SCRAM-SHA-1",
+            Self::ScramSha1Plus => "SCRAM-SHA-1-PLUS",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
+            Self::User => "USER",
+            Self::XOAuth2 => "XOAUTH2",
+        }
+    }
+
+    /// What it gives away. Of an access token no more than what it is good for, and only for an hour;
+    /// it is shown all the same.
+    pub fn strength(self) -> Strength {
+        match self {
+            Self::Login | Self::OAuthBearer | Self::Plain | Self::User | Self::XOAuth2 => {
+                Strength::Shown
+            }
+            Self::Apop | Self::CramMd5 | Self::DigestMd5 => Strength::Digested,
+            Self::ScramSha1 | Self::ScramSha256 => Strength::Proved,
+            Self::External | Self::ScramSha1Plus | Self::ScramSha256Plus => Strength::Bound,
+        }
+    }
+
+    /// Whether it is one of SASL, which servers announce by its name.
+    pub fn is_sasl(self) -> bool {
+        !matches!(self, Self::Apop | Self::User)
+    }
+
+    /// Whether its secret is an access token (RFC 6750), not a password.
+    pub fn takes_token(self) -> bool {
+        matches!(self, Self::OAuthBearer | Self::XOAuth2)
+    }
+
+    /// Whether the server has to prove in it that it knows the password.
+    pub fn proves_server(self) -> bool {
+        match self {
+            Self::External => false,
+            Self::DigestMd5 => true,
+            other => other.strength() >= Strength::Proved,
+        }
+    }
+
+    /// Whether it is bound to the TLS connection that carries it (RFC 5929).
+    pub fn is_bound(self) -> bool {
+        matches!(self, Self::ScramSha1Plus | Self::ScramSha256Plus)
+    }
+
+    /// The one that is bound to the connection besides, where there is one.
+    pub fn bound(self) -> Option<Self> {
+        match self {
+            Self::ScramSha1 => Some(Self::ScramSha1Plus),
+            Self::ScramSha256 => Some(Self::ScramSha256Plus),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Mechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mechanism_is_found_by_its_name_in_any_case() {
+        for mechanism in Mechanism::ALL {
+            assert_eq!(Mechanism::named(mechanism.name()), Some(mechanism));
+            let lower = mechanism.name().to_ascii_lowercase();
+            assert_eq!(Mechanism::named(&lower), Some(mechanism));
+        }
+        assert_eq!(Mechanism::named("NTLM"), None);
+    }
+
+    #[test]
+    fn a_stronger_mechanism_is_never_listed_before_a_weaker_one() {
+        assert!(Mechanism::ALL.is_sorted());
+        assert!(Mechanism::ALL.is_sorted_by_key(|mechanism| mechanism.strength()));
+    }
+
+    #[test]
+    fn the_names_fit_the_grammar_of_sasl() {
+        let is_octet =
+            |octet: u8| octet.is_ascii_uppercase() || octet.is_ascii_digit() || octet == b'-';
+        for name in Mechanism::ALL.map(Mechanism::name) {
+            assert!(name.len() <= 20 && name.bytes().all(is_octet), "{name}");
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! One SASL exchange (RFC 4422), from the client's first word to the server's proof: octets in
+//! base64 in, octets in base64 out. The only door to rsasl.
+//! Sends nothing, and does not know which mechanism is the right one.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rsasl::callback::{Context, Request, SessionCallback, SessionData};
+use rsasl::mechanisms::external::EXTERNAL;
+use rsasl::mechanisms::login::LOGIN;
+use rsasl::mechanisms::oauthbearer::OAUTHBEARER;
+use rsasl::mechanisms::plain::PLAIN;
+use rsasl::mechanisms::scram::{SCRAM_SHA1, SCRAM_SHA1_PLUS, SCRAM_SHA256, SCRAM_SHA256_PLUS};
+use rsasl::mechanisms::xoauth2::XOAUTH2;
+use rsasl::prelude::{Mechname, Registry, SASLClient, SASLConfig, Session, SessionError};
+use rsasl::property::{
+    AuthId, AuthzId, ChannelBindings, OAuthBearerKV, OAuthBearerToken, OverrideCBType, Password,
+};
+use rustix::rand::{GetRandomFlags, getrandom};
+use zeroize::Zeroizing;
+
+use super::mechanism::Mechanism;
+use super::{cram, digest};
+use crate::limits;
+use crate::secret::Secret;
+use crate::text::ServerText;
+
+/// Who logs in, and what proves it.
+#[derive(Clone, Copy, Debug)]
+pub struct Credentials<'a> {
+    /// The user's name.
+    pub user: &'a str,
+    /// A password, or an access token where the mechanism takes one.
+    pub secret: &'a Secret,
+    /// The server's name as the user spelt it.
+    pub host: &'a str,
+    /// What the TLS connection is known by (`tls-server-end-point`, RFC 5929), where that is known.
+    pub binding: Option<&'a [u8]>,
+}
+
+/// Why an exchange cannot go on.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum Fault {
+    /// The challenge is none that the mechanism has.
+    #[error("{0}")]
+    Challenge(String),
+    /// The server says in its own words that it refuses; its reply follows.
+    #[error("the server refused: {0}")]
+    Refused(ServerText),
+    /// The server does not know what only the right one can know.
+    #[error("the server could not prove that it knows the password")]
+    Unproven,
+    /// Our own part cannot be said in this mechanism.
+    #[error("{0}")]
+    Unsayable(&'static str),
+}
+
+/// A response in base64, wiped when it is dropped.
+pub(super) type Response = Zeroizing<Vec<u8>>;
+
+/// Whose words the client has.
+enum Method {
+    /// Those of RFC 2195, once.
+    Cram(Account),
+    /// Those of RFC 2831.
+    Digest(Account, Stage),
+    /// The library's.
+    Library(Box<Session>),
+}
+
+/// Who logs in where, for as long as an exchange lasts.
+struct Account {
+    user: String,
+    secret: Secret,
+    host: String,
+}
+
+impl Account {
+    fn of(credentials: &Credentials<'_>) -> Self {
+        Self {
+            user: credentials.user.to_owned(),
+            secret: credentials.secret.clone(),
+            host: credentials.host.to_owned(),
+        }
+    }
+}
+
+/// How far an exchange by digest has come.
+enum Stage {
+    /// The server has the first word.
+    Challenge,
+    /// It has to say this to prove itself.
+    Proof(Vec<u8>),
+}
+
+/// An exchange.
+pub(super) struct Exchange {
+    mechanism: Mechanism,
+    method: Method,
+    /// Whether nothing is left to be said by either side, if all is well.
+    is_over: bool,
+}
+
+impl Exchange {
+    /// Begins an exchange; `offers_bound` is whether the server can bind it to the connection: where
+    /// we can and it says that it cannot, that is told it, which shows who cut it out of the list.
+    ///
+    /// # Errors
+    /// A user or a secret that the mechanism has no words for.
+    pub(super) fn begin(
+        mechanism: Mechanism,
+        credentials: &Credentials<'_>,
+        offers_bound: bool,
+    ) -> Result<Self, Fault> {
+        let account = || Account::of(credentials);
+        let method = match mechanism {
+            Mechanism::CramMd5 => Method::Cram(account()),
+            Mechanism::DigestMd5 => Method::Digest(account(), Stage::Challenge),
+            _ => {
+                let answers = Answers::new(mechanism, credentials, offers_bound)?;
+                Method::Library(Box::new(session(mechanism, answers)))
+            }
+        };
+        Ok(Self {
+            mechanism,
+            method,
+            is_over: false,
+        })
+    }
+
+    /// What is said before any challenge; `None` where the server speaks first.
+    ///
+    /// # Errors
+    /// The mechanism has no words for the credentials.
+    pub(super) fn first(&mut self) -> Result<Option<Response>, Fault> {
+        match &self.method {
+            Method::Library(session) if session.are_we_first() => self.say(None).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Answers a challenge.
+    ///
+    /// # Errors
+    /// Whatever ends the exchange here.
+    pub(super) fn answer(&mut self, challenge: &[u8]) -> Result<Response, Fault> {
+        let challenge = decoded(challenge)?;
+        if self.mechanism.takes_token() {
+            return Err(Fault::Refused(ServerText::new(&challenge)));
+        }
+        if self.is_over {
+            return Err(Fault::Challenge("it goes on when all is said".into()));
+        }
+        if let Some(error) = challenge.strip_prefix(b"e=").filter(|_| self.is_scram()) {
+            return Err(Fault::Refused(ServerText::new(error)));
+        }
+        if self.is_scram() {
+            check_rounds(&challenge)?;
+        }
+        self.say(Some(&challenge))
+    }
+
+    fn is_scram(&self) -> bool {
+        self.mechanism.proves_server() && matches!(self.method, Method::Library(_))
+    }
+
+    /// Whether nothing is left to be said by either side, if all is well.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    fn say(&mut self, challenge: Option<&[u8]>) -> Result<Response, Fault> {
+        let said = match (&mut self.method, challenge) {
+            (Method::Library(session), challenge) => {
+                let mut said = Zeroizing::new(Vec::new());
+                let state = session.step(challenge, &mut *said).map_err(fault)?;
+                // Where a token is not refused, nothing comes behind it.
+                self.is_over = state.is_finished() || self.mechanism.takes_token();
+                said
+            }
+            (Method::Cram(account), challenge) => {
+                self.is_over = true;
+                let challenge = challenge.unwrap_or_default();
+                cram::response(&account.user, &account.secret, challenge)
+            }
+            (Method::Digest(account, stage), challenge) => {
+                let (said, next) = stage.next(account, challenge.unwrap_or_default())?;
+                self.is_over = next.is_none();
+                if let Some(next) = next {
+                    *stage = next;
+                }
+                said
+            }
+        };
+        Ok(Zeroizing::new(STANDARD.encode(&*said).into_bytes()))
+    }
+}
+
+impl Stage {
+    /// What is said to a challenge, and how far the exchange has come then; `None`: to its end.
+    fn next(
+        &self,
+        account: &Account,
+        challenge: &[u8],
+    ) -> Result<(Zeroizing<Vec<u8>>, Option<Self>), Fault> {
+        match self {
+            Self::Challenge => {
+                let credentials = Credentials {
+                    user: &account.user,
+                    secret: &account.secret,
+                    host: &account.host,
+                    binding: None,
+                };
+                let ours = digest::Ours {
+                    nonce: &nonce(),
+                    uri: &format!("pop/{}", account.host),
+                };
+                let answer = digest::answer(challenge, ours, &credentials)
+                    .map_err(|why| Fault::Challenge(why.to_owned()))?;
+                Ok((answer.response, Some(Self::Proof(answer.proof))))
+            }
+            Self::Proof(proof) if proof == challenge => Ok((Zeroizing::default(), None)),
+            Self::Proof(_) => Err(Fault::Unproven),
+        }
+    }
+}
+
+/// What never comes twice.
+fn nonce() -> String {
+    let mut octets = [0; 18];
+    getrandom(&mut octets, GetRandomFlags::empty()).expect("the kernel has random numbers");
+    STANDARD.encode(octets)
+}
+
+/// What the library is asked for. Its own list has nothing that is bound to the connection; where
+/// that is offered, the library prefers it to the bare form, which would take it for its own offer.
+static LIBRARY: &[rsasl::prelude::Mechanism] = &[
+    EXTERNAL,
+    LOGIN,
+    OAUTHBEARER,
+    PLAIN,
+    SCRAM_SHA1,
+    SCRAM_SHA1_PLUS,
+    SCRAM_SHA256,
+    SCRAM_SHA256_PLUS,
+    XOAUTH2,
+];
+
+fn session(mechanism: Mechanism, answers: Answers) -> Session {
+    let name = Mechname::parse(mechanism.name().as_bytes()).expect("it is a mechanism's name");
+    let config = SASLConfig::builder()
+        .with_registry(Registry::with_mechanisms(LIBRARY))
+        .with_callback(answers)
+        .expect("it has a callback");
+    SASLClient::new(config)
+        .start_suggested(&[name])
+        .expect("the library was built with it")
+}
+
+/// What says that a refusal of a token was read (RFC 7628 section 3.2.3, and Google's for XOAUTH2).
+pub(super) fn acknowledgement(mechanism: Mechanism) -> &'static [u8] {
+    match mechanism {
+        Mechanism::OAuthBearer => b"AQ==",
+        _ => b"",
+    }
+}
+
+/// Looks for a number of rounds (RFC 5802 section 5.1, `i`) that nobody should compute.
+fn check_rounds(challenge: &[u8]) -> Result<(), Fault> {
+    let mut attributes = challenge.split(|&octet| octet == b',');
+    let Some(rounds) = attributes.find_map(|attribute| attribute.strip_prefix(b"i=")) else {
+        return Ok(());
+    };
+    let shown = ServerText::new(rounds);
+    let rounds = str::from_utf8(rounds)
+        .ok()
+        .and_then(|rounds| rounds.parse().ok());
+    match rounds.is_some_and(|rounds| limits::SCRAM_ROUNDS.contains(&rounds)) {
+        true => Ok(()),
+        false => Err(Fault::Challenge(format!(
+            "it wants the password hashed {shown} times, and not fewer than {} or more than {} are \
+             reasonable",
+            limits::SCRAM_ROUNDS.start(),
+            limits::SCRAM_ROUNDS.end()
+        ))),
+    }
+}
+
+/// Decodes what a continuation carries.
+///
+/// # Errors
+/// It is no base64 (CVE-2012-3482: never take a text for a challenge).
+pub(super) fn decoded(challenge: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    STANDARD
+        .decode(challenge)
+        .map(Zeroizing::new)
+        .map_err(|_| Fault::Challenge("it is no base64".into()))
+}
+
+fn fault(error: SessionError) -> Fault {
+    match error {
+        SessionError::MutualAuthenticationFailed => Fault::Unproven,
+        error => Fault::Challenge(error.to_string()),
+    }
+}
+
+/// What the library is told when it asks.
+struct Answers {
+    account: Account,
+    /// In OAUTHBEARER's header.
+    authorization: Option<String>,
+    binding: Option<Vec<u8>>,
+    says_what_it_could: bool,
+}
+
+impl Answers {
+    fn new(
+        mechanism: Mechanism,
+        credentials: &Credentials<'_>,
+        offers_bound: bool,
+    ) -> Result<Self, Fault> {
+        let Credentials {
+            user,
+            secret,
+            binding,
+            ..
+        } = *credentials;
+        if mechanism.takes_token() && !is_token(secret.expose()) {
+            return Err(Fault::Unsayable(
+                "what the account has is no access token: it has characters that none has",
+            ));
+        }
+        let mut account = Account::of(credentials);
+        if mechanism.proves_server() {
+            account.secret = prepared(secret);
+        }
+        Ok(Self {
+            account,
+            authorization: (mechanism == Mechanism::OAuthBearer).then(|| saslname(user)),
+            binding: binding.filter(|_| mechanism.is_bound()).map(<[u8]>::to_vec),
+            says_what_it_could: binding.is_some() && !offers_bound,
+        })
+    }
+}
+
+impl SessionCallback for Answers {
+    fn callback(
+        &self,
+        _: &SessionData,
+        _: &Context<'_>,
+        request: &mut Request<'_>,
+    ) -> Result<(), SessionError> {
+        let Account { user, secret, host } = &self.account;
+        request
+            .satisfy::<AuthId>(user)?
+            .satisfy::<Password>(secret.expose())?;
+        if let Some(authorization) = &self.authorization {
+            request
+                .satisfy::<AuthzId>(authorization)?
+                .satisfy::<OAuthBearerKV>(&[("host", host)])?;
+        }
+        if let Ok(token) = std::str::from_utf8(secret.expose()) {
+            request.satisfy::<OAuthBearerToken>(token)?;
+        }
+        if let Some(binding) = &self.binding {
+            request
+                .satisfy::<OverrideCBType>("tls-server-end-point")?
+                .satisfy::<ChannelBindings>(binding)?;
+        }
+        Ok(())
+    }
+
+    fn enable_channel_binding(&self) -> bool {
+        self.binding.is_some() || self.says_what_it_could
+    }
+}
+
+/// A password as SCRAM hashes it (RFC 4013); one that is no such text stays as it is, since servers
+/// that store it do not always look either.
+fn prepared(secret: &Secret) -> Secret {
+    let text = str::from_utf8(secret.expose()).ok();
+    let prepared = text.and_then(|text| stringprep::saslprep(text).ok());
+    match prepared {
+        Some(Cow::Owned(prepared)) => {
+            Secret::new(prepared.into_bytes()).unwrap_or_else(|_| secret.clone())
+        }
+        _ => secret.clone(),
+    }
+}
+
+/// Whether octets are a token as headers carry it (RFC 6750 section 2.1).
+fn is_token(octets: &[u8]) -> bool {
+    let is_octet = |octet: &u8| octet.is_ascii_alphanumeric() || b"-._~+/=".contains(octet);
+    octets.iter().all(is_octet)
+}
+
+/// A name as SASL's headers have it (RFC 5801 section 4).
+fn saslname(name: &str) -> String {
+    name.replace('=', "=3D").replace(',', "=2C")
+}

@@ -1,0 +1,212 @@
+//! Logins by SASL (RFC 5034): what is said to the octet, what is chosen, and what is refused.
+//! PLAIN and what is no SASL are `login`'s.
+
+use crate::login::{EMPTY, base64, greeting};
+use crate::support::sandbox::Sandbox;
+use crate::support::script::Script;
+
+const TOKEN: &str = "ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg";
+
+/// A session with a server that offers these mechanisms, from the greeting to the end.
+fn session(sasl: &str, login: &str) -> String {
+    [&greeting(&[&format!("SASL {sasl}")]), login, EMPTY].concat()
+}
+
+/// A session that ends with the login.
+fn failure(sasl: &str, login: &str) -> String {
+    [&greeting(&[&format!("SASL {sasl}")]), login].concat()
+}
+
+/// What a token is sent as.
+fn response(mechanism: &str, token: &str) -> String {
+    base64(&match mechanism {
+        "XOAUTH2" => format!("user=joe\x01auth=Bearer {token}\x01\x01"),
+        _ => format!("n,a=joe,\x01host=127.0.0.1\x01auth=Bearer {token}\x01\x01"),
+    })
+}
+
+#[test]
+fn a_token_is_sent_in_one_line_where_that_has_room() {
+    for mechanism in ["XOAUTH2", "OAUTHBEARER"] {
+        let login = format!("C: AUTH {mechanism} {}\nS: +OK", response(mechanism, TOKEN));
+        let server = Script::new(session(mechanism, &login)).serve();
+        let auth = mechanism.to_ascii_lowercase();
+        let keys = format!("auth = '{auth}'\npassword-command = 'echo {TOKEN}'");
+        let sandbox = Sandbox::with_work(server.address(), &keys);
+
+        let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
+
+        outcome.succeeds().never_says(TOKEN);
+        outcome.stderr_has(&format!("C: AUTH {mechanism} ****"));
+        server.finish();
+    }
+}
+
+#[test]
+fn a_token_that_makes_the_line_too_long_waits_for_the_server() {
+    let token = TOKEN.repeat(40);
+    for mechanism in ["XOAUTH2", "OAUTHBEARER"] {
+        let response = response(mechanism, &token);
+        let login = format!("C: AUTH {mechanism}\nS: + \nC: {response}\nS: +OK");
+        let server = Script::new(session(mechanism, &login)).serve();
+        let auth = mechanism.to_ascii_lowercase();
+        let keys = format!("auth = '{auth}'\npassword = '{token}'");
+        let sandbox = Sandbox::with_work(server.address(), &keys);
+
+        sandbox.fetch().succeeds().is_silent();
+
+        server.finish();
+    }
+}
+
+#[test]
+fn what_is_said_of_a_refused_token_is_shown() {
+    let json = r#"{"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"}"#;
+    for (mechanism, acknowledgement) in [("XOAUTH2", ""), ("OAUTHBEARER", "AQ==")] {
+        let login = format!(
+            "C: AUTH {mechanism} {}\nS: + {}\nC: {acknowledgement}\nS: -ERR [AUTH] no\n",
+            response(mechanism, TOKEN),
+            base64(json)
+        );
+        let server = Script::new(failure(mechanism, &login)).serve();
+        let auth = mechanism.to_ascii_lowercase();
+        let keys = format!("auth = '{auth}'\npassword = '{TOKEN}'");
+        let sandbox = Sandbox::with_work(server.address(), &keys);
+
+        let outcome = sandbox.fetch();
+
+        outcome
+            .fails_with(77)
+            .complains_in_lines(1)
+            .stderr_has("https://mail.google.com/")
+            .never_says(TOKEN);
+        server.finish();
+    }
+}
+
+#[test]
+fn what_cannot_be_a_token_is_not_sent() {
+    let server = Script::new(greeting(&["SASL XOAUTH2"])).serve();
+    let sandbox = Sandbox::with_work(server.address(), "auth = 'xoauth2'");
+
+    let outcome = sandbox.fetch();
+
+    outcome.fails_with(78).complains_in_lines(1);
+    outcome.stderr_has("is no access token");
+    server.finish();
+}
+
+#[test]
+fn login_says_user_and_password_one_after_the_other() {
+    // "User Name" and "Password" as Microsoft's servers ask.
+    let login = "
+        C: AUTH LOGIN
+        S: + VXNlciBOYW1lAA==
+        C: am9l
+        S: + UGFzc3dvcmQA
+        C: b3BlbiBzZXNhbWU=
+        S: +OK";
+    let server = Script::new(session("LOGIN PLAIN", login)).serve();
+    let sandbox = Sandbox::with_work(server.address(), "auth = 'login'");
+
+    let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
+
+    outcome.succeeds().never_says("sesame").never_says("b3Blbi");
+    server.finish();
+}
+
+#[test]
+fn cram_md5_is_the_example_of_rfc_2195_and_taken_where_the_line_is_not_encrypted() {
+    let login = "
+        C: AUTH CRAM-MD5
+        S: + PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+
+        C: dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw
+        S: +OK";
+    for auth in ["auto", "cram-md5"] {
+        let server = Script::new(session("LOGIN PLAIN CRAM-MD5", login)).serve();
+        let keys = format!("auth = '{auth}'\nuser = 'tim'\npassword = 'tanstaaftanstaaf'");
+        let sandbox = Sandbox::with_work(server.address(), &keys);
+
+        sandbox.fetch().succeeds().is_silent();
+
+        server.finish();
+    }
+}
+
+#[test]
+fn a_certificate_or_the_connection_itself_is_proof_without_any_password() {
+    let external = session("EXTERNAL", "C: AUTH EXTERNAL =\nS: +OK");
+    let none = session("PLAIN", "");
+    for (auth, conversation) in [("external", external), ("none", none)] {
+        let server = Script::new(conversation).serve();
+        let sandbox = Sandbox::new();
+        let account = format!(
+            "[accounts.work]\nserver = '{}'\nsecurity = 'none'\nuser = 'joe'\n\
+             auth = '{auth}'\nmaildir = {:?}",
+            server.address(),
+            sandbox.work().path()
+        );
+        sandbox.config(&account);
+
+        sandbox.fetch().succeeds().is_silent();
+
+        server.finish();
+    }
+}
+
+#[test]
+fn a_challenge_that_is_no_base64_ends_the_session() {
+    for (mechanism, challenge) in [("login", "Username:"), ("cram-md5", "<1@example.com>")] {
+        let name = mechanism.to_ascii_uppercase();
+        let login = format!("C: AUTH {name}\nS: + {challenge}\nC: *\nS: -ERR cancelled");
+        let server = Script::new(failure(&name, &login)).serve();
+        let keys = format!("auth = '{mechanism}'");
+        let sandbox = Sandbox::with_work(server.address(), &keys);
+
+        let outcome = sandbox.fetch();
+
+        outcome.fails_with(76).complains_in_lines(1);
+        outcome.stderr_has("no base64");
+        server.finish();
+    }
+}
+
+/// A login by CRAM-MD5, which shows a digest.
+const DIGESTED: &str = "
+    C: AUTH CRAM-MD5
+    S: + PDFAZXhhbXBsZS5jb20+
+    C: am9lIDczZTkxZDg5NzA1MzEzNmFiM2Q5YWI5ZWFlYzVhYmFk
+    S: +OK";
+
+#[test]
+fn a_server_that_offers_less_than_before_is_told_nothing_until_the_user_says_so() {
+    let plain = format!("C: AUTH PLAIN {}\nS: +OK", base64("\0joe\0open sesame"));
+    let server = Script::new(session("CRAM-MD5 PLAIN", DIGESTED))
+        .then(failure("PLAIN", ""))
+        .then(failure("", ""))
+        .then(session("PLAIN", &plain))
+        .then(session("PLAIN", &plain))
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    // Also where nothing is remembered but how it was.
+    sandbox
+        .mailpull(["check"])
+        .run()
+        .fails_with(69)
+        .complains_in_lines(1)
+        .stderr_has("shows more of the password than CRAM-MD5");
+    sandbox
+        .fetch()
+        .fails_with(69)
+        .complains_in_lines(1)
+        .stderr_has("say so once: mailpull fetch -o auth=");
+
+    sandbox
+        .mailpull(["fetch", "-o", "auth=plain"])
+        .run()
+        .succeeds();
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+}
