@@ -6,6 +6,7 @@
 )]
 
 pub(crate) mod certificates;
+pub(crate) mod claims;
 pub(crate) mod disk;
 pub(crate) mod dovecot;
 pub(crate) mod mail;
