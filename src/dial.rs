@@ -4,7 +4,9 @@
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::net::{self, Stream, tls};
-use crate::pop3::{self, Acquaintance, Authorization, Credentials, Opening, Trace, Transaction};
+use crate::pop3::{
+    self, Acquaintance, Authorization, Credentials, Opening, ResponseCode, Trace, Transaction,
+};
 use crate::secret::Secret;
 use crate::text::ServerText;
 
@@ -58,6 +60,10 @@ pub enum Error {
     Login {
         /// The user.
         user: String,
+        /// How it was tried.
+        mechanism: Option<Mechanism>,
+        /// What is known of this login.
+        record: Record,
         /// What the server said.
         source: pop3::Error,
     },
@@ -91,6 +97,15 @@ pub enum Error {
         /// Why it failed.
         source: pop3::Error,
     },
+}
+
+/// What is known of a login that is refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Record {
+    /// It has worked.
+    Good,
+    /// Nothing.
+    None,
 }
 
 impl Error {
@@ -132,13 +147,45 @@ impl Error {
         matches!(source, pop3::Error::Changed | pop3::Error::Closed(_)) || source.is_out_of_step()
     }
 
+    /// What the user can do. The codes of RFC 2449 and 3206 say whose fault it is; a server that
+    /// does not have them may mean anything (quirks.md 30).
     fn advice(&self) -> &'static str {
-        match self.exit() {
-            Exit::LoginRefused => {
+        let Self::Login {
+            source,
+            mechanism,
+            record,
+            ..
+        } = self
+        else {
+            return "";
+        };
+        let Some(refusal) = source.refusal() else {
+            return "";
+        };
+        let takes_token = mechanism.is_some_and(Mechanism::takes_token);
+        match refusal.code {
+            Some(ResponseCode::InUse) => "; another session has the maildrop",
+            Some(ResponseCode::LoginDelay) => "; it wants more time between two logins",
+            Some(ResponseCode::SysTemp) => {
+                "; that is a fault of the server, which says it will pass"
+            }
+            Some(ResponseCode::SysPerm) => {
+                "; that is a fault of the server, which will not pass: ask whoever runs it"
+            }
+            None if refusal.is_transient() => "",
+            _ if takes_token => {
+                "; the access token may have run out, be another user's or not be for mail: get a \
+                 new one, and see whether the provider wants POP3 switched on"
+            }
+            _ if *mechanism == Some(Mechanism::External) => "; check user and tls-client-cert",
+            None if *record == Record::Good => {
+                "; this login has worked before and the server does not say what is wrong with it: \
+                 it may pass; else check user and password"
+            }
+            Some(ResponseCode::Auth) | None => {
                 "; check user and password, and whether the provider wants POP3 switched on or an \
                  app password"
             }
-            _ => "",
         }
     }
 }
@@ -249,6 +296,11 @@ impl Call<'_> {
         }
         .map_err(|source| Error::Login {
             user: user.clone(),
+            mechanism: chosen,
+            record: match opening.login == chosen {
+                true => Record::Good,
+                false => Record::None,
+            },
             source,
         })
     }

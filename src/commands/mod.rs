@@ -28,6 +28,7 @@ mod crew;
 mod fetch;
 mod log;
 mod passwords;
+mod pause;
 mod seen;
 mod transfer;
 

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::capabilities::Capabilities;
 use super::mechanism::Mechanism;
@@ -101,6 +102,27 @@ impl Acquaintance {
         matches!(self, Self::Announced { after_login, .. } if after_login.pipelining)
     }
 
+    /// How long the server wants us to wait between two logins.
+    pub fn login_delay(&self) -> Option<Duration> {
+        self.of_user(|capabilities| capabilities.login_delay)
+    }
+
+    /// For how many days the server keeps messages, where it deletes them at all.
+    pub fn expire(&self) -> Option<u32> {
+        self.of_user(|capabilities| capabilities.expire)
+    }
+
+    /// What holds for this user is told after the login; some servers say it only before.
+    fn of_user<T>(&self, what: impl Fn(&Capabilities) -> Option<T>) -> Option<T> {
+        match self {
+            Self::Announced {
+                before_login,
+                after_login,
+            } => what(after_login).or_else(|| what(before_login)),
+            Self::Mute => None,
+        }
+    }
+
     /// Reads what was remembered; `None` if that is no such thing.
     pub fn parse(text: &str) -> Option<Self> {
         if text == MUTE {
@@ -136,12 +158,12 @@ mod tests {
                 after_login: Capabilities::default(),
             },
             Acquaintance::Announced {
-                before_login: announced(&["SASL PLAIN LOGIN", "PIPELINING"]),
+                before_login: announced(&["SASL PLAIN LOGIN", "PIPELINING", "UTF8 USER"]),
                 after_login: Capabilities::default(),
             },
             Acquaintance::Announced {
                 before_login: announced(&[]),
-                after_login: announced(&["PIPELINING"]),
+                after_login: announced(&["PIPELINING", "EXPIRE 0", "LOGIN-DELAY 300"]),
             },
         ] {
             let remembered = Acquaintance::parse(&acquaintance.to_string());

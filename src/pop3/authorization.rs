@@ -135,10 +135,18 @@ impl<S: Read + Write> Authorization<S> {
     fn say_user(&mut self, credentials: &Credentials<'_>) -> Result<(), Error> {
         let user = Command::User(credentials.user);
         let password = Command::Pass(credentials.secret);
+        let speaks_utf8 = self.needs_utf8(credentials);
         if self.opening.lists_at_once() {
-            self.send_and_list(vec![user, password])?;
+            let before = speaks_utf8.then_some(Command::Utf8);
+            self.send_and_list(before.into_iter().chain([user, password]).collect())?;
+            if speaks_utf8 {
+                self.hear_of_utf8()?;
+            }
             self.expect_positive("the user")?;
         } else {
+            if speaks_utf8 {
+                self.speak_utf8()?;
+            }
             self.wire.send(&[user])?;
             self.expect_positive("the user")?;
             self.wire.send(&[password])?;
@@ -157,8 +165,32 @@ impl<S: Read + Write> Authorization<S> {
         let digest = apop::digest(timestamp, credentials.secret);
         let (user, digest) = (credentials.user, digest.as_str());
         self.wire.hide(digest.as_bytes());
+        if self.needs_utf8(credentials) {
+            self.speak_utf8()?;
+        }
         self.send_and_list(vec![Command::Apop { user, digest }])?;
         self.expect_positive("the login (APOP)")
+    }
+
+    /// Whether the server has to be told that names and passwords may be in any script. SASL has
+    /// them in UTF-8 anyway. Nobody else is told, as servers change the messages, too, for those who
+    /// understand it, and we take these as they are.
+    fn needs_utf8(&self, credentials: &Credentials<'_>) -> bool {
+        let is_ascii = credentials.user.is_ascii() && credentials.secret.expose().is_ascii();
+        self.capabilities.utf8_user && !is_ascii
+    }
+
+    fn speak_utf8(&mut self) -> Result<(), Error> {
+        self.wire.send(&[Command::Utf8])?;
+        self.hear_of_utf8()
+    }
+
+    /// A server that refuses it may take the name all the same.
+    fn hear_of_utf8(&mut self) -> Result<(), Error> {
+        match self.wire.reply()? {
+            Status::Negative(_) | Status::Positive(_) => Ok(()),
+            status @ Status::Continue(_) => Err(Error::unexpected("UTF8", status)),
+        }
     }
 
     /// Leads a SASL exchange (RFC 5034). What is said last takes the listing's commands with it.
@@ -172,16 +204,25 @@ impl<S: Read + Write> Authorization<S> {
         let offers_bound = self.capabilities.offers(bound.name());
         let mut exchange = Exchange::begin(mechanism, credentials, offers_bound).map_err(wrong)?;
         let first = exchange.first().map_err(wrong)?;
+        // A token, since there are servers that refuse it in this line and take it in its own
+        // (quirks.md 4).
+        let mut spare = first.clone().filter(|_| mechanism.takes_token());
         let mut unsaid = self.ask_for(mechanism, first, &exchange)?;
         loop {
             let challenge = match self.wire.reply()? {
                 Status::Continue(challenge) => challenge,
                 Status::Positive(_) => return end(mechanism, &exchange, unsaid.is_none()),
-                status => {
-                    let refused = Error::unexpected(login_by(mechanism), status);
-                    return Err(self.why_refused(refused)?);
+                Status::Negative(refusal) => {
+                    spare = spare.filter(|_| unsaid.is_none() && refusal.code.is_none());
+                    let refused = Error::unexpected(login_by(mechanism), Status::Negative(refusal));
+                    if spare.is_none() || !self.asks_again(mechanism)? {
+                        return Err(self.why_refused(refused)?);
+                    }
+                    unsaid = spare.take();
+                    continue;
                 }
             };
+            spare = None;
             let answered = match unsaid.take() {
                 // What it says here means nothing, but it has to be a challenge.
                 Some(first) => sasl::decoded(&challenge).map(|_| first),
@@ -226,6 +267,21 @@ impl<S: Read + Write> Authorization<S> {
         };
         self.say(command, exchange)?;
         Ok(None)
+    }
+
+    /// Asks for the mechanism with nothing behind it; not where the server has gone. What was sent
+    /// behind the first try is refused, too.
+    fn asks_again(&mut self, mechanism: Mechanism) -> Result<bool, Error> {
+        while self.wire.unanswered_octets() > 0 {
+            if !matches!(self.wire.reply(), Ok(Status::Negative(_))) {
+                return Ok(false);
+            }
+        }
+        let command = Command::Auth {
+            mechanism: mechanism.name(),
+            initial: None,
+        };
+        Ok(self.wire.send(&[command]).is_ok())
     }
 
     /// Says something in an exchange; if it is the last thing, the listing's commands go with it.

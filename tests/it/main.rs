@@ -53,3 +53,4 @@ mod transfer;
 mod trouble;
 mod unnamed;
 mod ways;
+mod welcome;
