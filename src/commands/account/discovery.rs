@@ -1,6 +1,8 @@
 //! Where a domain's maildrops are: what is known, what its DNS says, what such servers are called.
 //! Logs nobody in; whether a server that is elsewhere is the right one is for the user to say.
 
+use std::time::Duration;
+
 use super::questions::Questions;
 use crate::commands::Setting;
 use crate::config::Addition;
@@ -46,7 +48,10 @@ pub(super) fn find(
     let named = srv::servers(&domain, &setting.interrupt)
         .map_err(|error| Failure::new(error, Exit::Temporary))?;
     for candidate in candidates(&domain, named) {
-        let account = addition.account_at(&candidate.place(), candidate.security())?;
+        let mut account = addition.account_at(&candidate.place(), candidate.security())?;
+        let net = &mut account.dial.net;
+        net.connect_timeout = net.connect_timeout.min(PATIENCE);
+        net.timeout = net.timeout.min(PATIENCE);
         if setting.interrupt.signal().is_some() {
             break;
         }
@@ -154,6 +159,9 @@ impl Candidate {
         Ok(())
     }
 }
+
+/// How long a server that may not be there is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn is_within(host: &str, domain: &str) -> bool {
     let before = host.strip_suffix(domain);

@@ -3,15 +3,16 @@
 
 use std::time::Duration;
 
+use crate::config::Account;
 use crate::dial::{Auth, Mechanism, Security, Step};
 use crate::net::tls::{Certificate, Pin, Proof, Time, TlsStream};
 use crate::net::{self, Endpoint};
-use crate::pop3::Strength;
+use crate::pop3::{Acquaintance, Strength};
 use crate::report::{Fact, Finding};
 use crate::text::ServerText;
 
 /// Puts a step towards an account's server into words.
-pub(super) fn of_step(step: Step<'_>, account: &crate::config::Account) -> Vec<Finding> {
+pub(super) fn of_step(step: Step<'_>, account: &Account) -> Vec<Finding> {
     match step {
         Step::Announced(lines) => vec![capabilities("before the login", lines)],
         Step::Chosen(mechanism) => vec![chosen(mechanism, account.dial.auth)],
@@ -147,38 +148,22 @@ pub(super) fn capabilities(when: &str, lines: &[ServerText]) -> Finding {
         .with("capabilities", Fact::List(told))
 }
 
-/// How often one may log in and how long mail stays, as the server announced it (RFC 2449 sections
-/// 6.5 and 6.7).
-pub(super) fn rules(lines: &[ServerText]) -> Vec<Finding> {
-    lines.iter().filter_map(rule).collect()
-}
-
-fn rule(line: &ServerText) -> Option<Finding> {
-    let line = line.to_string().to_ascii_uppercase();
-    let mut words = line.split_ascii_whitespace();
-    let (name, value) = (words.next()?, words.next()?);
-    match (name, value, value.parse::<u64>()) {
-        ("LOGIN-DELAY", _, Ok(seconds)) => {
-            let words = format!(
-                "{} must pass from one login to the next",
-                duration(Duration::from_secs(seconds))
-            );
-            Some(Finding::new("login delay", words).with("seconds", Fact::Number(seconds)))
-        }
-        ("EXPIRE", "NEVER", _) => Some(Finding::new(
-            "expiry",
-            "mail stays there until it is deleted",
-        )),
-        ("EXPIRE", _, Ok(0)) => {
-            let words = "what was fetched is deleted there at once, whatever \"keep\" says";
-            Some(Finding::new("expiry", words).with("days", Fact::Number(0)))
-        }
-        ("EXPIRE", _, Ok(days)) => {
-            let words = format!("mail is deleted there after {days} days, whatever \"keep\" says");
-            Some(Finding::new("expiry", words).with("days", Fact::Number(days)))
-        }
-        _ => None,
-    }
+/// How often one may log in and how long mail stays, as the server demands it.
+pub(super) fn demands(learned: &Acquaintance) -> Vec<Finding> {
+    let delay = learned.login_delay().map(|delay| {
+        let words = format!("{} must pass from one login to the next", duration(delay));
+        Finding::new("login delay", words).with("seconds", Fact::Number(delay.as_secs()))
+    });
+    let expiry = learned.expire().map(|days| {
+        let when = match days {
+            0 => "once it was fetched".to_owned(),
+            1 => "after a day".to_owned(),
+            days => format!("after {days} days"),
+        };
+        let words = format!("mail is deleted there {when}, whatever \"keep\" says");
+        Finding::new("expiry", words).with("days", Fact::Number(days.into()))
+    });
+    delay.into_iter().chain(expiry).collect()
 }
 
 /// Where an account's maildrop is, and how it is reached.
@@ -213,43 +198,35 @@ fn duration(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pop3::Capabilities;
 
     #[test]
     fn what_a_server_demands_is_put_into_words() {
-        for (line, words) in [
+        for (announced, demands_) in [
             (
                 "LOGIN-DELAY 900",
-                Some("login delay: 15 min must pass from one login to the next"),
+                &["login delay: 15 min must pass from one login to the next"][..],
             ),
             (
-                "login-delay 61 USER",
-                Some("login delay: 1 min 1 s must pass from one login to the next"),
-            ),
-            (
-                "EXPIRE NEVER",
-                Some("expiry: mail stays there until it is deleted"),
+                "EXPIRE 60,LOGIN-DELAY 61",
+                &[
+                    "login delay: 1 min 1 s must pass from one login to the next",
+                    "expiry: mail is deleted there after 60 days, whatever \"keep\" says",
+                ],
             ),
             (
                 "EXPIRE 0",
-                Some("expiry: what was fetched is deleted there at once, whatever \"keep\" says"),
+                &["expiry: mail is deleted there once it was fetched, whatever \"keep\" says"],
             ),
-            (
-                "EXPIRE 60 USER",
-                Some("expiry: mail is deleted there after 60 days, whatever \"keep\" says"),
-            ),
-            ("EXPIRE soon", None),
-            ("EXPIRE", None),
-            ("LOGIN-DELAY -1", None),
-            ("LOGIN-DELAY 99999999999999999999", None),
-            ("TOP", None),
-            ("", None),
+            ("EXPIRE NEVER", &[]),
+            ("TOP", &[]),
         ] {
-            let rule = rule(&ServerText::from(line));
-            assert_eq!(
-                rule.map(|rule| rule.to_string()).as_deref(),
-                words,
-                "{line}"
-            );
+            let learned = Acquaintance::Announced {
+                before_login: Capabilities::default(),
+                after_login: Capabilities::parse(announced),
+            };
+            let told: Vec<_> = demands(&learned).iter().map(Finding::to_string).collect();
+            assert_eq!(told, demands_, "{announced}");
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::cli;
 use crate::commands::Setting;
 use crate::commands::passwords::Passwords;
 use crate::config::{self, Account, Overrides, Wanted};
+use crate::dial::Step;
 use crate::exit::Exit;
 use crate::known::KnownMessages;
 use crate::net::Stream;
@@ -50,7 +51,7 @@ pub(super) fn test(account: &Account, setting: &Setting<'_>) -> Exit {
 
 fn probe(account: &Account, setting: &Setting<'_>, tell: &dyn Fn(&Finding)) -> anyhow::Result<()> {
     let (known, login) = known(account, setting)?;
-    let watcher = |step: crate::dial::Step<'_>| {
+    let watcher = |step: Step<'_>| {
         findings::of_step(step, account).iter().for_each(tell);
     };
     let passwords = Passwords::default();
@@ -67,7 +68,7 @@ fn probe(account: &Account, setting: &Setting<'_>, tell: &dyn Fn(&Finding)) -> a
         "after the login",
         session.announced(),
     ));
-    findings::rules(session.announced()).iter().for_each(tell);
+    findings::demands(session.learned()).iter().for_each(tell);
     tell(&round_trip(&mut session)?);
     tell(&maildrop(&mut session, &known, account)?);
     // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.
