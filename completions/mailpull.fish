@@ -134,7 +134,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_se
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l password-env -d 'The environment variable NAME holds the password' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l maildir -d 'Deliver to the Maildir DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l mda -d 'Deliver by COMMAND, which reads a message on its standard input' -r -f -a "(__fish_complete_command)"
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -s o -d 'Set any key of the configuration but a password, for this run' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -s o -d 'Set any other key of the configuration but a password' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'

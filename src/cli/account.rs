@@ -64,9 +64,9 @@ pub struct Add {
     #[arg(long)]
     pub no_test: bool,
 
-    /// Further settings; they are written, too.
-    #[command(flatten)]
-    pub options: Options,
+    /// Set any other key of the configuration but a password
+    #[arg(short = 'o', value_name = "KEY=VALUE")]
+    pub options: Vec<String>,
 }
 
 impl Add {

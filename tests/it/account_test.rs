@@ -72,7 +72,7 @@ fn every_step_is_shown_and_nothing_is_fetched_or_written() {
         format!("certificate: tls-pin = \"{pin}\" would pin it, \"{key_pin}\" its key"),
         "greeting: \\u{1b}[2Jready\n".to_owned(),
         "capabilities: before the login: TOP, SASL PLAIN, LOGIN-DELAY 900 USER\n".to_owned(),
-        "mechanism: PLAIN, what auth = \"auto\" takes here: the server, and ".to_owned(),
+        "mechanism: PLAIN, what auth = \"auto\" takes here: the secret itself is sent, ".to_owned(),
         "login: accepted for joe\n".to_owned(),
         "capabilities: after the login: UIDL, EXPIRE 60, LOGIN-DELAY 300\n".to_owned(),
         "expiry: mail is deleted there after 60 days, whatever \"keep\" says\n".to_owned(),

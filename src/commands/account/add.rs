@@ -21,7 +21,7 @@ pub(super) fn run(arguments: &cli::Add, setting: &Setting<'_>) -> anyhow::Result
     };
     let name = name(arguments, &user, &questions)?;
     let chosen = setting.global.config.as_deref();
-    let mut addition = Addition::new(&name, chosen, &arguments.options.options)?;
+    let mut addition = Addition::new(&name, chosen, &arguments.options)?;
     for (flag, key, value) in arguments.settings() {
         addition.say(flag, key, value.to_owned())?;
     }

@@ -127,7 +127,7 @@ fn chosen(mechanism: Option<Mechanism>, auth: Auth) -> Finding {
         Auth::Token => "the best way for an access token",
     };
     let shows = match mechanism.strength() {
-        Strength::Shown => "the server, and nobody else under TLS, gets to know the secret",
+        Strength::Shown => "the secret itself is sent, which only TLS hides",
         Strength::Digested => "whoever listens can try out guesses at the password",
         Strength::Proved => "the password is not sent, and the server has to know it, too",
         Strength::Bound => "nobody can stand in between",

@@ -5,6 +5,7 @@ use crate::cli;
 use crate::config::{self, Account, Config, Overrides, Wanted};
 use crate::delivery::Destination;
 use crate::exit::{Exit, Failure};
+use crate::report::plain::Verbosity;
 use crate::report::{Finding, json};
 use crate::seen::{Known, Roster};
 
@@ -27,9 +28,10 @@ pub(super) fn run(verb: &cli::Account, setting: &Setting<'_>) -> anyhow::Result<
 
 /// Tells what was found out about an account.
 fn tell(finding: &Finding, account: &Account, setting: &Setting<'_>) {
-    match setting.global.json {
-        true => say(&json::finding(&account.name, finding)),
-        false => say(&finding.to_string()),
+    match (setting.global.json, setting.verbosity) {
+        (true, _) => say(&json::finding(&account.name, finding)),
+        (false, Verbosity::Quiet) => {}
+        (false, _) => say(&finding.to_string()),
     }
 }
 
