@@ -5,12 +5,12 @@
 
 use std::cmp::Reverse;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 use std::{fmt, fs};
 
 use rustix::rand::{GetRandomFlags, getrandom};
-use simple_dns::rdata::RData;
+use simple_dns::rdata::{RData, SRV};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, Question, TYPE};
 
 use crate::interrupt::Interrupt;
@@ -54,7 +54,7 @@ pub fn servers(domain: &str, interrupt: &Interrupt) -> io::Result<Vec<Server>> {
     let domain = domain.to_owned();
     let asking = interrupt.spawn(move || {
         let resolvers = resolvers();
-        let of = |service| ask(&format!("{service}.{domain}"), &resolvers, service);
+        let of = |service| ask(&domain, service, &resolvers);
         [of(Service::Pop3s), of(Service::Pop3)].concat()
     })?;
     match asking.wait(Instant::now() + PATIENCE, Duration::ZERO) {
@@ -96,26 +96,29 @@ fn nameservers(text: &str) -> Vec<IpAddr> {
         .collect()
 }
 
-fn ask(name: &str, resolvers: &[IpAddr], service: Service) -> Vec<Server> {
+fn ask(domain: &str, service: Service, resolvers: &[IpAddr]) -> Vec<Server> {
     // Who does not answer at once is asked once more, behind the others.
     let mut turns = resolvers.iter().chain(resolvers);
+    let answer = |resolver: &IpAddr| {
+        let mut number = [0; 2];
+        getrandom(&mut number, GetRandomFlags::empty())?;
+        let question = Inquiry::new(domain, service, u16::from_ne_bytes(number));
+        exchange(&question, (*resolver, PORT).into())
+    };
     turns
-        .find_map(|resolver| exchange(name, (*resolver, PORT).into(), service).ok())
+        .find_map(|resolver| answer(resolver).ok())
         .unwrap_or_default()
 }
 
-fn exchange(name: &str, resolver: SocketAddr, service: Service) -> io::Result<Vec<Server>> {
-    let mut number = [0; 2];
-    getrandom(&mut number, GetRandomFlags::empty())?;
-    let number = u16::from_ne_bytes(number);
+fn exchange(question: &Inquiry, resolver: SocketAddr) -> io::Result<Vec<Server>> {
     let ours: SocketAddr = match resolver {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
     };
     let socket = UdpSocket::bind(ours)?;
     // From here on the system drops what comes from elsewhere.
     socket.connect(resolver)?;
-    socket.send(&query(name, number)?)?;
+    socket.send(&question.spelt()?)?;
     let deadline = Instant::now() + TURN;
     let mut answer = [0; LONGEST_ANSWER];
     loop {
@@ -125,56 +128,72 @@ fn exchange(name: &str, resolver: SocketAddr, service: Service) -> io::Result<Ve
         }
         socket.set_read_timeout(Some(left))?;
         let octets = socket.recv(&mut answer)?;
-        if let Some(servers) = read(&answer[..octets], name, number, service) {
+        if let Some(servers) = question.read(&answer[..octets]) {
             return Ok(servers);
         }
     }
 }
 
-fn query(name: &str, number: u16) -> io::Result<Vec<u8>> {
-    let mut packet = Packet::new_query(number);
-    packet.set_flags(PacketFlag::RECURSION_DESIRED);
-    let name = Name::new(name).map_err(io::Error::other)?;
-    packet.questions.push(Question::new(
-        name,
-        QTYPE::TYPE(TYPE::SRV),
-        CLASS::IN.into(),
-        false,
-    ));
-    packet.build_bytes_vec().map_err(io::Error::other)
+/// A question for the servers of a domain.
+#[derive(Clone, Debug)]
+pub struct Inquiry {
+    name: String,
+    service: Service,
+    number: u16,
 }
 
-/// Reads an answer; `None` if it is none to this question.
-fn read(octets: &[u8], name: &str, number: u16, service: Service) -> Option<Vec<Server>> {
-    let packet = Packet::parse(octets).ok()?;
-    let asked = packet.questions.first()?;
-    let is_ours = |other: &Name<'_>| other.to_string().eq_ignore_ascii_case(name);
-    let is_answer = packet.has_flags(PacketFlag::RESPONSE)
-        && packet.id() == number
-        && is_ours(&asked.qname)
-        && asked.qtype == QTYPE::TYPE(TYPE::SRV);
-    if !is_answer {
-        return None;
+impl Inquiry {
+    /// Asks for one service; an answer has to carry the same number, which nobody should guess.
+    pub fn new(domain: &str, service: Service, number: u16) -> Self {
+        Self {
+            name: format!("{service}.{domain}"),
+            service,
+            number,
+        }
     }
-    let mut found: Vec<_> = packet
-        .answers
-        .iter()
-        .filter(|record| is_ours(&record.name))
-        .filter_map(|record| match &record.rdata {
-            RData::SRV(srv) => Some(srv),
-            _ => None,
-        })
-        // A target of "." says that there is no such service.
-        .filter(|srv| srv.port != 0 && is_domain(&srv.target.to_string()))
-        .collect();
-    // One server is written down for good: of equal priority the heaviest, without a draw.
-    found.sort_by_key(|srv| (srv.priority, Reverse(srv.weight)));
-    let server = |srv: &simple_dns::rdata::SRV<'_>| Server {
-        host: srv.target.to_string().to_ascii_lowercase(),
-        port: srv.port,
-        service,
-    };
-    Some(found.into_iter().take(MOST_SERVERS).map(server).collect())
+
+    fn spelt(&self) -> io::Result<Vec<u8>> {
+        let mut packet = Packet::new_query(self.number);
+        packet.set_flags(PacketFlag::RECURSION_DESIRED);
+        let name = Name::new(&self.name).map_err(io::Error::other)?;
+        let kind = QTYPE::TYPE(TYPE::SRV);
+        let question = Question::new(name, kind, CLASS::IN.into(), false);
+        packet.questions.push(question);
+        packet.build_bytes_vec().map_err(io::Error::other)
+    }
+
+    /// Reads an answer; `None` if it is none to this question.
+    pub fn read(&self, octets: &[u8]) -> Option<Vec<Server>> {
+        let packet = Packet::parse(octets).ok()?;
+        let asked = packet.questions.first()?;
+        let is_ours = |other: &Name<'_>| other.to_string().eq_ignore_ascii_case(&self.name);
+        let is_answer = packet.has_flags(PacketFlag::RESPONSE)
+            && packet.id() == self.number
+            && is_ours(&asked.qname)
+            && asked.qtype == QTYPE::TYPE(TYPE::SRV);
+        if !is_answer {
+            return None;
+        }
+        let mut found: Vec<_> = packet
+            .answers
+            .iter()
+            .filter(|record| is_ours(&record.name))
+            .filter_map(|record| match &record.rdata {
+                RData::SRV(srv) => Some(srv),
+                _ => None,
+            })
+            // A target of "." says that there is no such service.
+            .filter(|srv| srv.port != 0 && is_domain(&srv.target.to_string()))
+            .collect();
+        // One server is written down for good: of equal priority the heaviest, without a draw.
+        found.sort_by_key(|srv| (srv.priority, Reverse(srv.weight)));
+        let server = |srv: &SRV<'_>| Server {
+            host: srv.target.to_string().to_ascii_lowercase(),
+            port: srv.port,
+            service: self.service,
+        };
+        Some(found.into_iter().take(MOST_SERVERS).map(server).collect())
+    }
 }
 
 const PORT: u16 = 53;
@@ -189,15 +208,23 @@ const PATIENCE: Duration = Duration::from_secs(15);
 #[cfg(test)]
 mod tests {
     use simple_dns::ResourceRecord;
-    use simple_dns::rdata::SRV;
 
     use super::*;
 
     const NAME: &str = "_pop3s._tcp.example.com";
 
+    fn question() -> Inquiry {
+        Inquiry::new("example.com", Service::Pop3s, 7)
+    }
+
     /// An answer with these records: priority, weight, port and target.
     fn answer(name: &str, number: u16, records: &[(u16, u16, u16, &str)]) -> Vec<u8> {
-        let asked = query(name, number).expect("it is a name");
+        let asked = Inquiry {
+            name: name.to_owned(),
+            number,
+            ..question()
+        };
+        let asked = asked.spelt().expect("it is a name");
         let mut packet = Packet::parse(&asked).expect("it is a packet").into_reply();
         for (priority, weight, port, target) in records {
             let srv = SRV {
@@ -214,7 +241,7 @@ mod tests {
     }
 
     fn hosts(octets: &[u8]) -> Option<Vec<String>> {
-        let servers = read(octets, NAME, 7, Service::Pop3s)?;
+        let servers = question().read(octets)?;
         Some(servers.into_iter().map(|server| server.host).collect())
     }
 
@@ -239,7 +266,7 @@ mod tests {
         for octets in [
             answer(NAME, 8, records),
             answer("_pop3._tcp.example.com", 7, records),
-            query(NAME, 7).expect("it is a name"),
+            question().spelt().expect("it is a name"),
             Vec::new(),
             vec![0xff; 100],
         ] {
