@@ -214,6 +214,7 @@ pub enum Step<'a> {
 pub fn knock(options: &Options, interrupt: &Interrupt) -> Result<(), Error> {
     let call = Call {
         options,
+        connectors: &tls::Connectors::default(),
         secret: &Secret::needless(),
         trace: &|| None,
         interrupt,
@@ -226,6 +227,8 @@ pub fn knock(options: &Options, interrupt: &Interrupt) -> Result<(), Error> {
 pub struct Call<'a> {
     /// How.
     pub options: &'a Options,
+    /// What encrypts, prepared for those who were called before.
+    pub connectors: &'a tls::Connectors,
     /// What proves who we are: a password, or an access token where the mechanism takes one;
     /// nothing where none is needed.
     pub secret: &'a Secret,
@@ -320,7 +323,9 @@ impl Call<'_> {
             let stream = Stream::Plain(self.connect(self.watcher)?);
             return Ok((self.greet(stream, opening, (self.trace)())?, None));
         }
-        let connector = tls::Connector::new(&options.tls, options.net.endpoint.host())
+        let connector = self
+            .connectors
+            .prepare(&options.tls, options.net.endpoint.host())
             .map_err(net::Error::from)?;
         let (socket, trace) = self.reach(opening, (self.trace)(), self.watcher)?;
         let stream = connector

@@ -14,7 +14,7 @@ use crate::engine;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::net::Stream;
-use crate::net::tls::Proof;
+use crate::net::tls::{Connectors, Proof};
 use crate::pop3::{Direction, Mechanism, Opening, Trace, Transaction};
 use crate::report::plain::{Audience, Color, Verbosity};
 use crate::report::{Desk, Event, Json, Plain, Reporter, Terminal};
@@ -43,6 +43,7 @@ struct Setting<'a> {
     reporter: SharedReporter,
     verbosity: Verbosity,
     interrupt: Interrupt,
+    connectors: Connectors,
     names: Mutex<Option<HashSet<String>>>,
 }
 
@@ -63,6 +64,7 @@ pub fn run(cli: &Cli) -> Exit {
         reporter,
         verbosity,
         interrupt,
+        connectors: Connectors::default(),
         names: Mutex::default(),
     };
     let ended = match &cli.command {
@@ -206,6 +208,7 @@ impl Setting<'_> {
             desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
             dial::Call {
                 options: &account.dial,
+                connectors: &self.connectors,
                 secret: password,
                 trace: &|| self.trace(account),
                 interrupt: &self.interrupt,
