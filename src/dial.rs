@@ -8,6 +8,7 @@ use crate::pop3::{
     self, Acquaintance, Authorization, Credentials, Opening, Pace, ResponseCode, Trace, Transaction,
 };
 use crate::secret::Secret;
+use crate::text::ServerText;
 
 pub mod choice;
 
@@ -191,6 +192,39 @@ impl Error {
     }
 }
 
+/// What happens between an address and a session, for whoever looks on.
+#[derive(Clone, Copy)]
+pub enum Step<'a> {
+    /// What the server announced before the login; after STLS, if that was used.
+    Announced(&'a [ServerText]),
+    /// How to log in, of what the server offers; `None`: that is not needed.
+    Chosen(Option<Mechanism>),
+    /// The connection is encrypted, and the server has proved who it is as far as that was wanted.
+    Encrypted(&'a tls::TlsStream),
+    /// The server greeted.
+    Greeted(&'a ServerText),
+    /// On the way to the server.
+    Net(net::Step<'a>),
+    /// The server did not prove who it is: the error follows.
+    Untrusted(&'a tls::Untrusted),
+}
+
+/// Finds out whether a server is there that encrypts and proves its name. Nobody logs in.
+///
+/// # Errors
+/// As those of [`Call::make`] before the login.
+pub fn knock(options: &Options, interrupt: &Interrupt) -> Result<(), Error> {
+    let call = Call {
+        options,
+        connectors: &tls::Connectors::default(),
+        secret: &Secret::needless(),
+        trace: &|| None,
+        interrupt,
+        watcher: &|_| {},
+    };
+    call.open(&Opening::default()).map(drop)
+}
+
 /// Whom to call, and as whom.
 pub struct Call<'a> {
     /// How.
@@ -204,6 +238,8 @@ pub struct Call<'a> {
     pub trace: &'a dyn Fn() -> Option<Trace>,
     /// Whether the run shall end.
     pub interrupt: &'a Interrupt,
+    /// What is told each step.
+    pub watcher: &'a dyn Fn(Step<'_>),
 }
 
 impl Call<'_> {
@@ -236,9 +272,11 @@ impl Call<'_> {
         let (mut session, binding) = self.open(opening)?;
         let capabilities = session
             .capabilities()
-            .map_err(|source| self.failed_at_capabilities(source))?;
+            .map_err(|source| self.failed_at_capabilities(source))?
+            .clone();
+        (self.watcher)(Step::Announced(session.announced()));
         let offer = Offer {
-            capabilities,
+            capabilities: &capabilities,
             exposure: self.exposure(),
             can_bind: binding.is_some(),
             before: opening.login,
@@ -250,6 +288,7 @@ impl Call<'_> {
                 user: user.clone(),
                 source,
             })?;
+        (self.watcher)(Step::Chosen(chosen));
         let credentials = Credentials {
             user,
             secret: self.secret,
@@ -284,29 +323,44 @@ impl Call<'_> {
     fn open(&self, opening: &Opening) -> Result<(Authorization<Stream>, Option<Vec<u8>>), Error> {
         let options = self.options;
         if options.security == Security::None {
-            let stream = Stream::Plain(net::connect(&options.net, self.interrupt)?);
-            return match Authorization::open(stream, opening, (self.trace)()) {
-                Ok(session) => Ok((session, None)),
-                Err(source) => Err(self.failed(source)),
-            };
+            let stream = Stream::Plain(self.connect(self.watcher)?);
+            return Ok((self.greet(stream, opening, (self.trace)())?, None));
         }
         let connector = self
             .connectors
             .prepare(&options.tls, options.net.endpoint.host())
             .map_err(net::Error::from)?;
-        let (socket, trace) = self.reach(opening, (self.trace)())?;
+        let (socket, trace) = self.reach(opening, (self.trace)(), self.watcher)?;
         let stream = connector
             .connect(socket, options.net.connect_timeout)
             .map_err(|error| self.looked_into(error, &connector, opening))?;
+        (self.watcher)(Step::Encrypted(&stream));
         let binding = stream.end_point();
         let stream = Stream::Tls(Box::new(stream));
         let session = match options.security {
             Security::StartTls => Authorization::resume(stream, opening, trace),
-            _ => {
-                Authorization::open(stream, opening, trace).map_err(|source| self.failed(source))?
-            }
+            _ => self.greet(stream, opening, trace)?,
         };
         Ok((session, binding))
+    }
+
+    fn connect(&self, watcher: &dyn Fn(Step<'_>)) -> Result<net::Socket, Error> {
+        let watcher = |step: net::Step<'_>| watcher(Step::Net(step));
+        Ok(net::connect(&self.options.net, self.interrupt, &watcher)?)
+    }
+
+    fn greet(
+        &self,
+        stream: Stream,
+        opening: &Opening,
+        trace: Option<Trace>,
+    ) -> Result<Authorization<Stream>, Error> {
+        let session =
+            Authorization::open(stream, opening, trace).map_err(|source| self.failed(source))?;
+        session
+            .greeting()
+            .inspect(|said| (self.watcher)(Step::Greeted(said)));
+        Ok(session)
     }
 
     /// Connects, up to where TLS begins: STLS, whether or not it is announced, and without a way
@@ -315,13 +369,17 @@ impl Call<'_> {
         &self,
         opening: &Opening,
         trace: Option<Trace>,
+        watcher: &dyn Fn(Step<'_>),
     ) -> Result<(net::Socket, Option<Trace>), Error> {
-        let socket = net::connect(&self.options.net, self.interrupt)?;
+        let socket = self.connect(watcher)?;
         if self.options.security != Security::StartTls {
             return Ok((socket, trace));
         }
         let session =
             Authorization::open(socket, opening, trace).map_err(|source| self.failed(source))?;
+        session
+            .greeting()
+            .inspect(|said| watcher(Step::Greeted(said)));
         session.stls().map_err(|source| Error::StartTls {
             endpoint: self.options.net.endpoint.clone(),
             source,
@@ -338,9 +396,15 @@ impl Call<'_> {
     ) -> Error {
         match error {
             tls::Error::Untrusted(mut untrusted) if untrusted.certificate.is_none() => {
-                untrusted.certificate = self.reach(opening, None).ok().and_then(|(socket, _)| {
+                let reached = self.reach(opening, None, &|_| {});
+                untrusted.certificate = reached.ok().and_then(|(socket, _)| {
                     connector.look(socket, self.options.net.connect_timeout)
                 });
+                (self.watcher)(Step::Untrusted(&untrusted));
+                net::Error::Tls(untrusted.into()).into()
+            }
+            tls::Error::Untrusted(untrusted) => {
+                (self.watcher)(Step::Untrusted(&untrusted));
                 net::Error::Tls(untrusted.into()).into()
             }
             error => net::Error::from(error).into(),

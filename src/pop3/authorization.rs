@@ -24,6 +24,8 @@ pub struct Authorization<S> {
     greeting: Option<ServerText>,
     opening: Opening,
     capabilities: Capabilities,
+    /// The lines that they were read from.
+    announced: Vec<ServerText>,
 }
 
 impl<S: Read + Write> Authorization<S> {
@@ -39,6 +41,7 @@ impl<S: Read + Write> Authorization<S> {
                 greeting: Some(greeting),
                 opening: opening.clone(),
                 capabilities: Capabilities::default(),
+                announced: Vec::new(),
             }),
             status => Err(Error::unexpected("to open a session", status)),
         }
@@ -52,7 +55,18 @@ impl<S: Read + Write> Authorization<S> {
             greeting: None,
             opening: opening.clone(),
             capabilities: Capabilities::default(),
+            announced: Vec::new(),
         }
+    }
+
+    /// What the server greeted with, unless that was before STLS.
+    pub fn greeting(&self) -> Option<&ServerText> {
+        self.greeting.as_ref()
+    }
+
+    /// The capabilities in the server's words, if it was asked for them.
+    pub fn announced(&self) -> &[ServerText] {
+        &self.announced
     }
 
     /// Asks for the capabilities, unless they are remembered well enough to log in and list in one
@@ -66,7 +80,7 @@ impl<S: Read + Write> Authorization<S> {
             (None, Some(Acquaintance::Mute)) => Capabilities::default(),
             (None, _) => {
                 self.wire.send(&[Command::Capa])?;
-                read_capabilities(&mut self.wire)?
+                read_capabilities(&mut self.wire, &mut self.announced)?
             }
         };
         Ok(&self.capabilities)
@@ -348,7 +362,7 @@ impl<S: Read + Write> Authorization<S> {
             return Ok(refused);
         }
         self.wire.send(&[Command::Capa])?;
-        let announced = read_capabilities(&mut self.wire)?;
+        let announced = read_capabilities(&mut self.wire, &mut Vec::new())?;
         Ok(if announced == self.capabilities {
             refused
         } else {
@@ -361,7 +375,7 @@ impl<S: Read + Write> Authorization<S> {
     fn hear_the_rest(&mut self) -> Result<(), Error> {
         while let Some(awaited) = self.wire.awaited() {
             if awaited == Command::Capa.to_string() {
-                read_capabilities(&mut self.wire)?;
+                read_capabilities(&mut self.wire, &mut Vec::new())?;
             } else if !matches!(self.wire.reply()?, Status::Negative(_)) {
                 return Err(Error::Desynchronised("the login".into()));
             }
@@ -374,6 +388,7 @@ impl<S: Read + Write> Authorization<S> {
         let pace = self.opening.pace;
         let hurries = self.hurries();
         let listing = hurries.then_some(self.opening.sizes);
+        let mut announced = Vec::new();
         let learned = match self.opening.acquaintance.take() {
             Some(known) if hurries => known,
             Some(Acquaintance::Mute) => Acquaintance::Mute,
@@ -382,12 +397,14 @@ impl<S: Read + Write> Authorization<S> {
                     self.wire.send(&[Command::Capa])?;
                 }
                 Acquaintance::Announced {
-                    after_login: read_capabilities(&mut self.wire)?,
+                    after_login: read_capabilities(&mut self.wire, &mut announced)?,
                     before_login: self.capabilities,
                 }
             }
         };
-        Ok(Transaction::new(self.wire, learned, pace).expecting(listing))
+        Ok(Transaction::new(self.wire, learned, pace)
+            .expecting(listing)
+            .having_announced(announced))
     }
 }
 
@@ -404,7 +421,11 @@ fn login_by(mechanism: Mechanism) -> String {
     format!("the login (AUTH {mechanism})")
 }
 
-fn read_capabilities<S: Read + Write>(wire: &mut Wire<S>) -> Result<Capabilities, Error> {
+/// Reads the answer to CAPA, and gives its lines to `announced`.
+fn read_capabilities<S: Read + Write>(
+    wire: &mut Wire<S>,
+    announced: &mut Vec<ServerText>,
+) -> Result<Capabilities, Error> {
     let mut capabilities = Capabilities::default();
     match wire.reply()? {
         Status::Positive(_) => {
@@ -416,6 +437,7 @@ fn read_capabilities<S: Read + Write>(wire: &mut Wire<S>) -> Result<Capabilities
                     return Err(Error::TooLong("a list of capabilities"));
                 }
                 capabilities.add(line);
+                announced.push(ServerText::new(line));
                 Ok(())
             })?;
             Ok(capabilities)
