@@ -5,9 +5,10 @@ use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::net::{self, Stream, tls};
 use crate::pop3::{
-    self, Acquaintance, Authorization, Credentials, Opening, ResponseCode, Trace, Transaction,
+    self, Acquaintance, Authorization, Credentials, Opening, Pace, ResponseCode, Trace, Transaction,
 };
 use crate::secret::Secret;
+use crate::text::ServerText;
 
 pub mod choice;
 
@@ -143,7 +144,9 @@ impl Error {
         let Self::Login { source, .. } = self else {
             return false;
         };
-        matches!(source, pop3::Error::Changed | pop3::Error::Closed(_)) || source.is_out_of_step()
+        matches!(source, pop3::Error::Changed | pop3::Error::Closed(_))
+            || source.is_out_of_step()
+            || source.is_timeout()
     }
 
     /// Whether the server did not understand how a login was bound to the connection.
@@ -206,6 +209,39 @@ impl Error {
     }
 }
 
+/// What happens between an address and a session, for whoever looks on.
+#[derive(Clone, Copy)]
+pub enum Step<'a> {
+    /// What the server announced before the login; after STLS, if that was used.
+    Announced(&'a [ServerText]),
+    /// How to log in, of what the server offers; `None`: that is not needed.
+    Chosen(Option<Mechanism>),
+    /// The connection is encrypted, and the server has proved who it is as far as that was wanted.
+    Encrypted(&'a tls::TlsStream),
+    /// The server greeted.
+    Greeted(&'a ServerText),
+    /// On the way to the server.
+    Net(net::Step<'a>),
+    /// The server did not prove who it is: the error follows.
+    Untrusted(&'a tls::Untrusted),
+}
+
+/// Finds out whether a server is there that encrypts and proves its name. Nobody logs in.
+///
+/// # Errors
+/// As those of [`Call::make`] before the login.
+pub fn knock(options: &Options, interrupt: &Interrupt) -> Result<(), Error> {
+    let call = Call {
+        options,
+        connectors: &tls::Connectors::default(),
+        secret: &Secret::needless(),
+        trace: &|| None,
+        interrupt,
+        watcher: &|_| {},
+    };
+    call.open(&Opening::default()).map(drop)
+}
+
 /// Whom to call, and as whom.
 pub struct Call<'a> {
     /// How.
@@ -219,6 +255,8 @@ pub struct Call<'a> {
     pub trace: &'a dyn Fn() -> Option<Trace>,
     /// Whether the run shall end.
     pub interrupt: &'a Interrupt,
+    /// What is told each step.
+    pub watcher: &'a dyn Fn(Step<'_>),
 }
 
 /// Whether a login is to be bound to the connection where it can be.
@@ -231,9 +269,10 @@ enum Binding {
 }
 
 impl Call<'_> {
-    /// Connects and logs in. A server that breaks off where what is remembered of it was relied on,
-    /// or because it was asked for capabilities (fetchmail's FAQ knows some), is called once more
-    /// without that; so is one that offers to bind the login and does not understand how.
+    /// Connects and logs in. A server that breaks off or falls silent where what is remembered of it
+    /// was relied on, or where more than a login came in one flight, or because it was asked for
+    /// capabilities (fetchmail's FAQ knows some), is called once more without that; so is one that
+    /// offers to bind the login and does not understand how.
     ///
     /// # Errors
     /// No connection, no TLS, or no login. The password was not sent before the server had proved
@@ -269,9 +308,10 @@ impl Call<'_> {
 
     fn attempt(&self, opening: &Opening, bind: Binding) -> Result<Transaction<Stream>, Error> {
         match self.log_in(opening, bind) {
-            Err(error) if opening.acquaintance.is_some() && error.is_surprise() => {
+            Err(error) if opening.was_bold() && error.is_surprise() => {
                 let from_scratch = Opening {
                     acquaintance: None,
+                    pace: opening.pace.min(Pace::Steady),
                     ..opening.clone()
                 };
                 self.log_in(&from_scratch, bind)
@@ -292,9 +332,11 @@ impl Call<'_> {
         let end_point = end_point.filter(|_| bind == Binding::Wanted);
         let capabilities = session
             .capabilities()
-            .map_err(|source| self.failed_at_capabilities(source))?;
+            .map_err(|source| self.failed_at_capabilities(source))?
+            .clone();
+        (self.watcher)(Step::Announced(session.announced()));
         let offer = Offer {
-            capabilities,
+            capabilities: &capabilities,
             exposure: self.exposure(),
             can_bind: end_point.is_some(),
             before: opening.login,
@@ -306,6 +348,7 @@ impl Call<'_> {
                 user: user.clone(),
                 source,
             })?;
+        (self.watcher)(Step::Chosen(chosen));
         let credentials = Credentials {
             user,
             secret: self.secret,
@@ -340,29 +383,44 @@ impl Call<'_> {
     fn open(&self, opening: &Opening) -> Result<(Authorization<Stream>, Option<Vec<u8>>), Error> {
         let options = self.options;
         if options.security == Security::None {
-            let stream = Stream::Plain(net::connect(&options.net, self.interrupt)?);
-            return match Authorization::open(stream, opening, (self.trace)()) {
-                Ok(session) => Ok((session, None)),
-                Err(source) => Err(self.failed(source)),
-            };
+            let stream = Stream::Plain(self.connect(self.watcher)?);
+            return Ok((self.greet(stream, opening, (self.trace)())?, None));
         }
         let connector = self
             .connectors
             .prepare(&options.tls, options.net.endpoint.host())
             .map_err(net::Error::from)?;
-        let (socket, trace) = self.reach(opening, (self.trace)())?;
+        let (socket, trace) = self.reach(opening, (self.trace)(), self.watcher)?;
         let stream = connector
             .connect(socket, options.net.connect_timeout)
             .map_err(|error| self.looked_into(error, &connector, opening))?;
+        (self.watcher)(Step::Encrypted(&stream));
         let binding = stream.end_point();
         let stream = Stream::Tls(Box::new(stream));
         let session = match options.security {
             Security::StartTls => Authorization::resume(stream, opening, trace),
-            _ => {
-                Authorization::open(stream, opening, trace).map_err(|source| self.failed(source))?
-            }
+            _ => self.greet(stream, opening, trace)?,
         };
         Ok((session, binding))
+    }
+
+    fn connect(&self, watcher: &dyn Fn(Step<'_>)) -> Result<net::Socket, Error> {
+        let watcher = |step: net::Step<'_>| watcher(Step::Net(step));
+        Ok(net::connect(&self.options.net, self.interrupt, &watcher)?)
+    }
+
+    fn greet(
+        &self,
+        stream: Stream,
+        opening: &Opening,
+        trace: Option<Trace>,
+    ) -> Result<Authorization<Stream>, Error> {
+        let session =
+            Authorization::open(stream, opening, trace).map_err(|source| self.failed(source))?;
+        session
+            .greeting()
+            .inspect(|said| (self.watcher)(Step::Greeted(said)));
+        Ok(session)
     }
 
     /// Connects, up to where TLS begins: STLS, whether or not it is announced, and without a way
@@ -371,13 +429,17 @@ impl Call<'_> {
         &self,
         opening: &Opening,
         trace: Option<Trace>,
+        watcher: &dyn Fn(Step<'_>),
     ) -> Result<(net::Socket, Option<Trace>), Error> {
-        let socket = net::connect(&self.options.net, self.interrupt)?;
+        let socket = self.connect(watcher)?;
         if self.options.security != Security::StartTls {
             return Ok((socket, trace));
         }
         let session =
             Authorization::open(socket, opening, trace).map_err(|source| self.failed(source))?;
+        session
+            .greeting()
+            .inspect(|said| watcher(Step::Greeted(said)));
         session.stls().map_err(|source| Error::StartTls {
             endpoint: self.options.net.endpoint.clone(),
             source,
@@ -394,9 +456,15 @@ impl Call<'_> {
     ) -> Error {
         match error {
             tls::Error::Untrusted(mut untrusted) if untrusted.certificate.is_none() => {
-                untrusted.certificate = self.reach(opening, None).ok().and_then(|(socket, _)| {
+                let reached = self.reach(opening, None, &|_| {});
+                untrusted.certificate = reached.ok().and_then(|(socket, _)| {
                     connector.look(socket, self.options.net.connect_timeout)
                 });
+                (self.watcher)(Step::Untrusted(&untrusted));
+                net::Error::Tls(untrusted.into()).into()
+            }
+            tls::Error::Untrusted(untrusted) => {
+                (self.watcher)(Step::Untrusted(&untrusted));
                 net::Error::Tls(untrusted.into()).into()
             }
             error => net::Error::from(error).into(),

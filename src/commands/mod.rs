@@ -6,10 +6,10 @@ use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::cli::{Cli, Command, Global, Seen, When};
+use crate::cli::{self, Cli, Command, Global, Seen, When};
 use crate::config::{self, Account, Unusable, password};
 use crate::delivery;
-use crate::dial::{self, Security};
+use crate::dial::{self, Security, Step};
 use crate::engine;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
@@ -76,7 +76,10 @@ pub fn run(cli: &Cli) -> Exit {
     };
     let exit = ended.unwrap_or_else(|error| {
         let exit = status(&error);
-        setting.desk("").tell(Event::Problem(&error, exit));
+        // Who broke it off knows why it ended.
+        if setting.interrupt.signal().is_none() {
+            setting.desk("").tell(Event::Problem(&error, exit));
+        }
         exit
     });
     setting.interrupt.signal().map_or(exit, Exit::Signal)
@@ -86,6 +89,7 @@ pub fn run(cli: &Cli) -> Exit {
 /// simply end.
 fn interrupt(command: &Command) -> io::Result<Interrupt> {
     match command {
+        Command::Account(cli::Account::Add(_) | cli::Account::Test(_)) => Interrupt::install(),
         Command::Account(_)
         | Command::Log(_)
         | Command::Seen(
@@ -174,6 +178,16 @@ impl Setting<'_> {
         account: &'a Account,
         passwords: &'a Passwords,
     ) -> impl FnMut(&Opening) -> Result<Transaction<Stream>, Failure> + 'a {
+        self.watched_connector(account, passwords, &|_| {})
+    }
+
+    /// The same, with somebody looking on.
+    fn watched_connector<'a>(
+        &'a self,
+        account: &'a Account,
+        passwords: &'a Passwords,
+        watcher: &'a dyn Fn(Step<'_>),
+    ) -> impl FnMut(&Opening) -> Result<Transaction<Stream>, Failure> + 'a {
         if matches!(account.dial.tls.proof, Proof::Nothing)
             && account.dial.security != Security::None
         {
@@ -198,6 +212,7 @@ impl Setting<'_> {
                 secret: password,
                 trace: &|| self.trace(account),
                 interrupt: &self.interrupt,
+                watcher,
             }
             .make(opening)
             .map_err(|error| Failure::new(&error, error.exit()))

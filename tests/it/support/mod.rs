@@ -6,12 +6,14 @@
 )]
 
 pub(crate) mod certificates;
+pub(crate) mod claims;
 pub(crate) mod disk;
 pub(crate) mod dovecot;
 pub(crate) mod mail;
 pub(crate) mod maildir;
 pub(crate) mod model_server;
 pub(crate) mod mount;
+pub(crate) mod names;
 pub(crate) mod outcome;
 pub(crate) mod process;
 pub(crate) mod proxies;
