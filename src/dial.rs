@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::net::{self, Stream, tls};
 use crate::pop3::{
-    self, Acquaintance, Authorization, Credentials, Opening, ResponseCode, Trace, Transaction,
+    self, Acquaintance, Authorization, Credentials, Opening, Pace, ResponseCode, Trace, Transaction,
 };
 use crate::secret::Secret;
 use crate::text::ServerText;
@@ -144,7 +144,9 @@ impl Error {
         let Self::Login { source, .. } = self else {
             return false;
         };
-        matches!(source, pop3::Error::Changed | pop3::Error::Closed(_)) || source.is_out_of_step()
+        matches!(source, pop3::Error::Changed | pop3::Error::Closed(_))
+            || source.is_out_of_step()
+            || source.is_timeout()
     }
 
     /// What the user can do. The codes of RFC 2449 and 3206 say whose fault it is; a server that
@@ -241,18 +243,19 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Connects and logs in. A server that breaks off where what is remembered of it was relied on,
-    /// or because it was asked for capabilities (fetchmail's FAQ knows some), is called once more
-    /// without that.
+    /// Connects and logs in. A server that breaks off or falls silent where what is remembered of it
+    /// was relied on, or where more than a login came in one flight, or because it was asked for
+    /// capabilities (fetchmail's FAQ knows some), is called once more without that.
     ///
     /// # Errors
     /// No connection, no TLS, or no login. The password was not sent before the server had proved
     /// who it is, unless `security` is `none`.
     pub fn make(&self, opening: &Opening) -> Result<Transaction<Stream>, Error> {
         match self.attempt(opening) {
-            Err(error) if opening.acquaintance.is_some() && error.is_surprise() => {
+            Err(error) if opening.was_bold() && error.is_surprise() => {
                 let from_scratch = Opening {
                     acquaintance: None,
+                    pace: opening.pace.min(Pace::Steady),
                     ..opening.clone()
                 };
                 self.attempt(&from_scratch)

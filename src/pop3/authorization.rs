@@ -75,12 +75,10 @@ impl<S: Read + Write> Authorization<S> {
     /// # Errors
     /// The connection fails or the answer breaks a limit.
     pub fn capabilities(&mut self) -> Result<&Capabilities, Error> {
-        self.capabilities = match &self.opening.acquaintance {
-            Some(Acquaintance::Announced { before_login, .. }) if self.opening.lists_at_once() => {
-                before_login.clone()
-            }
-            Some(Acquaintance::Mute) => Capabilities::default(),
-            _ => {
+        self.capabilities = match (self.opening.remembered(), &self.opening.acquaintance) {
+            (Some(remembered), _) => remembered.clone(),
+            (None, Some(Acquaintance::Mute)) => Capabilities::default(),
+            (None, _) => {
                 self.wire.send(&[Command::Capa])?;
                 read_capabilities(&mut self.wire, &mut self.announced)?
             }
@@ -126,7 +124,7 @@ impl<S: Read + Write> Authorization<S> {
     /// # Errors
     /// The connection fails or the answer to CAPA breaks a limit.
     pub fn login_needless(mut self) -> Result<Transaction<S>, Error> {
-        if self.opening.lists_at_once() {
+        if self.hurries() {
             self.send_and_list(Vec::new())?;
         }
         self.into_transaction()
@@ -136,7 +134,7 @@ impl<S: Read + Write> Authorization<S> {
         let user = Command::User(credentials.user);
         let password = Command::Pass(credentials.secret);
         let speaks_utf8 = self.needs_utf8(credentials);
-        if self.opening.lists_at_once() {
+        if self.hurries() {
             let before = speaks_utf8.then_some(Command::Utf8);
             self.send_and_list(before.into_iter().chain([user, password]).collect())?;
             if speaks_utf8 {
@@ -320,9 +318,18 @@ impl<S: Read + Write> Authorization<S> {
         }
     }
 
-    /// Sends what ends a login, and the listing's commands with it where the opening says so.
+    /// Whether the listing is asked for in the flight of the login.
+    fn hurries(&self) -> bool {
+        self.opening.hurries_behind(&self.capabilities)
+    }
+
+    /// Sends what ends a login, and in the same flight, where that may be, whatever the session
+    /// begins with.
     fn send_and_list(&mut self, mut commands: Vec<Command<'_>>) -> Result<(), Error> {
-        if self.opening.lists_at_once() {
+        if self.hurries() {
+            if self.opening.acquaintance.is_none() {
+                commands.push(Command::Capa);
+            }
             commands.push(Command::Uidl);
             if self.opening.sizes == Sizes::Needed {
                 commands.push(Command::List);
@@ -339,21 +346,19 @@ impl<S: Read + Write> Authorization<S> {
     }
 
     /// Finds out whether a login was refused because what is remembered of the server is no longer
-    /// true. What was sent behind the login is refused, too.
+    /// true.
     fn why_refused(&mut self, refused: Error) -> Result<Error, Error> {
         let Error::Refused { refusal, .. } = &refused else {
             return Ok(refused);
         };
-        while self.wire.unanswered_octets() > 0 {
-            match self.wire.reply() {
-                Ok(Status::Negative(_)) => {}
-                Ok(_) => return Err(Error::Desynchronised("the login".into())),
-                // It has said what it had to say.
-                Err(_) => return Ok(refused),
-            }
+        match self.hear_the_rest() {
+            Err(Error::Desynchronised(why)) => return Err(Error::Desynchronised(why)),
+            // It has said what it had to say.
+            Err(_) => return Ok(refused),
+            Ok(()) => {}
         }
         let is_of_login = refusal.is_transient() || refusal.is_of_login();
-        if is_of_login || !self.opening.lists_at_once() {
+        if is_of_login || self.opening.remembered().is_none() {
             return Ok(refused);
         }
         self.wire.send(&[Command::Capa])?;
@@ -365,26 +370,41 @@ impl<S: Read + Write> Authorization<S> {
         })
     }
 
-    /// Asks for the capabilities again, since servers announce more here (Gmail: PIPELINING).
-    fn into_transaction(mut self) -> Result<Transaction<S>, Error> {
-        let pace = self.opening.pace;
-        let lists_at_once = self.opening.lists_at_once();
-        match self.opening.acquaintance.take() {
-            Some(known) if lists_at_once => {
-                let listing = Some(self.opening.sizes);
-                Ok(Transaction::new(self.wire, known, pace).expecting(listing))
-            }
-            Some(Acquaintance::Mute) => Ok(Transaction::new(self.wire, Acquaintance::Mute, pace)),
-            _ => {
-                self.wire.send(&[Command::Capa])?;
-                let mut announced = Vec::new();
-                let learned = Acquaintance::Announced {
-                    after_login: read_capabilities(&mut self.wire, &mut announced)?,
-                    before_login: self.capabilities,
-                };
-                Ok(Transaction::new(self.wire, learned, pace).having_announced(announced))
+    /// Reads the answers to what was sent behind a login that was refused: it is refused, too, but
+    /// for CAPA.
+    fn hear_the_rest(&mut self) -> Result<(), Error> {
+        while let Some(awaited) = self.wire.awaited() {
+            if awaited == Command::Capa.to_string() {
+                read_capabilities(&mut self.wire, &mut Vec::new())?;
+            } else if !matches!(self.wire.reply()?, Status::Negative(_)) {
+                return Err(Error::Desynchronised("the login".into()));
             }
         }
+        Ok(())
+    }
+
+    /// Learns the capabilities again, since servers announce more here (Gmail: PIPELINING).
+    fn into_transaction(mut self) -> Result<Transaction<S>, Error> {
+        let pace = self.opening.pace;
+        let hurries = self.hurries();
+        let listing = hurries.then_some(self.opening.sizes);
+        let mut announced = Vec::new();
+        let learned = match self.opening.acquaintance.take() {
+            Some(known) if hurries => known,
+            Some(Acquaintance::Mute) => Acquaintance::Mute,
+            _ => {
+                if !hurries {
+                    self.wire.send(&[Command::Capa])?;
+                }
+                Acquaintance::Announced {
+                    after_login: read_capabilities(&mut self.wire, &mut announced)?,
+                    before_login: self.capabilities,
+                }
+            }
+        };
+        Ok(Transaction::new(self.wire, learned, pace)
+            .expecting(listing)
+            .having_announced(announced))
     }
 }
 

@@ -52,7 +52,7 @@ pub enum Sizes {
 impl<S: Read + Write> Transaction<S> {
     pub(super) fn new(wire: Wire<S>, learned: Acquaintance, pace: Pace) -> Self {
         Self {
-            pipelining: pace == Pace::Pipelined && learned.announces_pipelining(),
+            pipelining: pace != Pace::Lockstep && learned.announces_pipelining(),
             wire,
             learned,
             announced: Vec::new(),

@@ -19,6 +19,7 @@ mod deletion;
 mod disk;
 mod dovecot;
 mod fault_table;
+mod first_contact;
 mod folder;
 mod generated;
 mod hostile;

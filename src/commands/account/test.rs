@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::known::KnownMessages;
 use crate::net::Stream;
 use crate::policy::Policy;
-use crate::pop3::{Mechanism, Opening, Transaction};
+use crate::pop3::{Mechanism, Opening, Pace, Transaction};
 use crate::providers;
 use crate::report::{Fact, Finding, Octets};
 use crate::seen::{Ledger, StateFolder};
@@ -57,6 +57,8 @@ fn probe(account: &Account, setting: &Setting<'_>, tell: &dyn Fn(&Finding)) -> a
     let passwords = Passwords::default();
     let opening = Opening {
         login,
+        // One step after the other, or it is not seen which one fails.
+        pace: Pace::Steady,
         ..Opening::default()
     };
     let mut session = setting.watched_connector(account, &passwords, &watcher)(&opening)?;
