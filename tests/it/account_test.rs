@@ -33,15 +33,9 @@ const TWO_MESSAGES: &str = "
     C: NOOP
     S: +OK
     C: UIDL
-    S: +OK
-    S: 1 a
-    S: 2 b
-    S: .
+    lists a b
     C: LIST
-    S: +OK
-    S: 1 1000
-    S: 2 2000
-    S: .
+    lists 1000 2000
     C: QUIT
     S: +OK
     close";

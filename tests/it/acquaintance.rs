@@ -10,15 +10,10 @@ const FIRST: &str = "
     login ahead
     C: UIDL
     C: LIST
-    S: +OK
-    S: 1 a
-    S: .
-    S: +OK
-    S: 1 17
-    S: .
+    lists a
+    lists 17
     C: RETR 1
-    S: +OK
-    note a
+    gives a
     C: QUIT
     S: +OK";
 
@@ -33,9 +28,7 @@ const AT_ONCE: &str = "
 const FROM_SCRATCH: &str = "
     login ahead
     C: UIDL
-    S: +OK
-    S: 1 a
-    S: .
+    lists a
     C: QUIT";
 
 /// Runs twice with a server that goes on like this after [`FIRST`]; the second run is the outcome.
@@ -57,9 +50,7 @@ fn a_second_run_logs_in_and_lists_in_one_flight_and_does_not_wait_for_the_end() 
     let listing = "
         S: +OK
         S: +OK
-        S: +OK
-        S: 1 a
-        S: .
+        lists a
         C: QUIT";
     let (sandbox, server, outcome) = second_run(&[&[AT_ONCE, listing].concat()], "");
     outcome.succeeds().is_silent();
@@ -73,12 +64,8 @@ fn sizes_that_decide_something_come_in_the_same_flight() {
         C: LIST
         S: +OK
         S: +OK
-        S: +OK
-        S: 1 a
-        S: .
-        S: +OK
-        S: 1 17
-        S: .
+        lists a
+        lists 17
         C: QUIT";
     let conversation = [AT_ONCE, listing].concat();
     let (_, server, outcome) = second_run(&[&conversation], "max-size = 1000");
@@ -91,18 +78,11 @@ fn new_mail_is_fetched_after_a_quick_opening() {
     let rest = "
         S: +OK
         S: +OK
-        S: +OK
-        S: 1 a
-        S: 2 b
-        S: .
+        lists a b
         C: LIST
-        S: +OK
-        S: 1 17
-        S: 2 17
-        S: .
+        lists 17 17
         C: RETR 2
-        S: +OK
-        note b
+        gives b
         C: QUIT
         S: +OK";
     let (sandbox, server, outcome) = second_run(&[&[AT_ONCE, rest].concat()], "");
@@ -171,9 +151,7 @@ fn a_server_that_announces_something_else_now_is_asked_anew() {
         S: SASL PLAIN
         S: .
         C: UIDL
-        S: +OK
-        S: 1 a
-        S: .
+        lists a
         C: QUIT";
     let (_, server, outcome) = second_run(&[&[AT_ONCE, changed].concat(), anew], "");
     outcome.succeeds().is_silent();
@@ -212,17 +190,12 @@ fn a_server_that_breaks_off_at_capa_is_not_asked_for_it() {
         C: PASS open sesame
         S: +OK
         C: UIDL
-        S: +OK
-        S: 1 a
-        S: .";
+        lists a";
     let fetching = "
         C: LIST
-        S: +OK
-        S: 1 17
-        S: .
+        lists 17
         C: RETR 1
-        S: +OK
-        note a
+        gives a
         C: QUIT
         S: +OK";
     let server = Script::new("S: +OK ready\n C: CAPA\n cut")
@@ -244,35 +217,21 @@ fn a_server_that_loses_its_step_is_asked_for_one_thing_at_a_time() {
         login
         C: UIDL
         C: LIST
-        S: +OK
-        S: 1 a
-        S: 2 b
-        S: .
-        S: +OK
-        S: 1 17
-        S: 2 17
-        S: .
+        lists a b
+        lists 17 17
         C: RETR 1
         C: RETR 2
         S: what was that?";
     let slow = "
         login
         C: UIDL
-        S: +OK
-        S: 1 a
-        S: 2 b
-        S: .
+        lists a b
         C: LIST
-        S: +OK
-        S: 1 17
-        S: 2 17
-        S: .
+        lists 17 17
         C: RETR 2
-        S: +OK
-        note b
+        gives b
         C: RETR 1
-        S: +OK
-        note a
+        gives a
         C: QUIT
         S: +OK";
     let server = Script::new(broken).then(slow).serve();
@@ -294,25 +253,18 @@ fn a_server_that_cannot_take_two_commands_at_all_is_asked_for_one_at_a_time() {
     let slow = "
         login
         C: UIDL
-        S: +OK
-        S: 1 a
-        S: .
+        lists a
         C: LIST
-        S: +OK
-        S: 1 17
-        S: .
+        lists 17
         C: RETR 1
-        S: +OK
-        note a
+        gives a
         C: QUIT
         S: +OK";
     let broken = "
         login
         C: UIDL
         C: LIST
-        S: +OK
-        S: 1 a
-        S: .
+        lists a
         S: what was that?";
     let server = Script::new(broken).then(slow).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -332,23 +284,16 @@ fn a_server_that_swallows_a_command_three_times_is_asked_for_one_at_a_time() {
         login
         C: UIDL
         C: LIST
-        S: +OK
-        S: 1 a
-        S: .
+        lists a
         stall";
     let slow = "
         login
         C: UIDL
-        S: +OK
-        S: 1 a
-        S: .
+        lists a
         C: LIST
-        S: +OK
-        S: 1 17
-        S: .
+        lists 17
         C: RETR 1
-        S: +OK
-        note a
+        gives a
         C: QUIT
         S: +OK";
     let script = Script::new(swallowing).then(swallowing).then(swallowing);
@@ -369,26 +314,16 @@ fn a_server_that_swallows_a_command_three_times_is_asked_for_one_at_a_time() {
 #[test]
 fn a_server_that_loses_its_step_at_deletions_before_fetching_is_asked_slowly_too() {
     let listed = "
-        S: +OK
-        S: 1 a
-        S: 2 b
-        S: 3 c
-        S: .";
+        lists a b c";
     let sizes = "
-        S: +OK
-        S: 1 17
-        S: 2 17
-        S: 3 17
-        S: .";
+        lists 17 17 17";
     let both = ["login\nC: UIDL\nC: LIST", listed, sizes].concat();
     let first = "
         C: RETR 1
         C: RETR 2
         C: RETR 3
-        S: +OK
-        note a
-        S: +OK
-        note b
+        gives a
+        gives b
         S: +OK
         raw: half
         cut";
@@ -408,16 +343,11 @@ fn a_server_that_loses_its_step_at_deletions_before_fetching_is_asked_slowly_too
     let rest = "
         login
         C: UIDL
-        S: +OK
-        S: 1 c
-        S: .
+        lists c
         C: LIST
-        S: +OK
-        S: 1 17
-        S: .
+        lists 17
         C: RETR 1
-        S: +OK
-        note c
+        gives c
         C: DELE 1
         S: +OK
         C: QUIT
@@ -458,9 +388,7 @@ fn a_server_that_throws_away_what_comes_behind_a_login_is_not_sent_it_again() {
     let slow = "
         login ahead
         C: UIDL
-        S: +OK
-        S: 1 a
-        S: .
+        lists a
         C: QUIT";
     let script = Script::new(FIRST).then([AT_ONCE, dropped].concat());
     let server = script.then(slow).then(slow).serve();

@@ -24,20 +24,12 @@ fn where_pipelining_is_announced_after_the_login_listings_and_messages_come_in_f
          S: .
          C: UIDL
          C: LIST
-         S: +OK
-         S: 1 a
-         S: 2 b
-         S: .
-         S: +OK
-         S: 1 17
-         S: 2 17
-         S: .
+         lists a b
+         lists 17 17
          C: RETR 1
          C: RETR 2
-         S: +OK
-         note a
-         S: +OK
-         note b
+         gives a
+         gives b
          C: QUIT
          S: +OK",
     )
@@ -55,21 +47,13 @@ fn without_pipelining_every_command_waits_for_the_answer_before() {
     let server = Script::new(
         "login alone
          C: UIDL
-         S: +OK
-         S: 1 a
-         S: 2 b
-         S: .
+         lists a b
          C: LIST
-         S: +OK
-         S: 1 17
-         S: 2 17
-         S: .
+         lists 17 17
          C: RETR 1
-         S: +OK
-         note a
+         gives a
          C: RETR 2
-         S: +OK
-         note b
+         gives b
          C: DELE 1
          S: +OK
          C: DELE 2
@@ -100,16 +84,11 @@ fn a_server_without_capa_is_asked_one_thing_at_a_time() {
          C: CAPA
          S: -ERR what?
          C: UIDL
-         S: +OK
-         S: 1 a
-         S: .
+         lists a
          C: LIST
-         S: +OK
-         S: 1 17
-         S: .
+         lists 17
          C: RETR 1
-         S: +OK
-         note a
+         gives a
          C: QUIT
          S: +OK",
     )
@@ -151,10 +130,7 @@ fn with_nothing_new_only_unique_ids_are_asked_for() {
         .then(
             "login
              C: UIDL
-             S: +OK
-             S: 1 a
-             S: 2 b
-             S: .
+             lists a b
              C: QUIT
              S: +OK",
         )
@@ -174,20 +150,11 @@ fn only_what_is_new_is_fetched_whatever_its_number_is_now() {
         .then(
             "login
              C: UIDL
-             S: +OK
-             S: 1 b
-             S: 2 c
-             S: 3 a
-             S: .
+             lists b c a
              C: LIST
-             S: +OK
-             S: 1 17
-             S: 2 17
-             S: 3 17
-             S: .
+             lists 17 17 17
              C: RETR 2
-             S: +OK
-             note c
+             gives c
              C: QUIT
              S: +OK",
         )
@@ -208,26 +175,15 @@ fn a_dry_run_says_what_it_would_do_and_does_none_of_it() {
             "login
              C: UIDL
              C: LIST
-             S: +OK
-             S: 1 a
-             S: 2 b
-             S: 3 c
-             S: .
-             S: +OK
-             S: 1 17
-             S: 2 18
-             S: 3 1234
-             S: .
+             lists a b c
+             lists 17 18 1234
              C: QUIT
              S: +OK",
         )
         .then(
             "login
              C: UIDL
-             S: +OK
-             S: 1 a
-             S: 2 b
-             S: .
+             lists a b
              C: QUIT
              S: +OK",
         )

@@ -10,8 +10,7 @@ const RETRIEVE_A: &str = "
     C: RETR 1
     reached message
     hold message
-    S: +OK
-    note a";
+    gives a";
 
 #[test]
 fn a_server_that_hangs_delays_no_other_account() {

@@ -13,20 +13,12 @@ fn without_keep_messages_are_deleted_in_the_session_that_fetched_them() {
         "login
          C: UIDL
          C: LIST
-         S: +OK
-         S: 1 a
-         S: 2 b
-         S: .
-         S: +OK
-         S: 1 17
-         S: 2 17
-         S: .
+         lists a b
+         lists 17 17
          C: RETR 1
          C: RETR 2
-         S: +OK
-         note a
-         S: +OK
-         note b
+         gives a
+         gives b
          C: DELE 1
          C: DELE 2
          S: +OK
@@ -48,14 +40,8 @@ const DELETE_A_AND_B: &str = "
     login
     C: UIDL
     C: LIST
-    S: +OK
-    S: 1 a
-    S: 2 b
-    S: .
-    S: +OK
-    S: 1 17
-    S: 2 17
-    S: .
+    lists a b
+    lists 17 17
     C: DELE 1
     C: DELE 2
     S: +OK
@@ -82,10 +68,7 @@ fn messages_stay_as_long_as_keep_says_and_go_when_their_time_is_over() {
         .then(
             "login
              C: UIDL
-             S: +OK
-             S: 1 a
-             S: 2 b
-             S: .
+             lists a b
              C: QUIT
              S: +OK",
         )
@@ -105,8 +88,7 @@ fn messages_stay_as_long_as_keep_says_and_go_when_their_time_is_over() {
 
 const RETRIEVE_A: &str = "
     C: RETR 1
-    S: +OK
-    note a";
+    gives a";
 
 const DELETE_1: &str = "
     C: DELE 1
@@ -226,7 +208,7 @@ fn how_quit_is_answered_does_not_matter_when_nothing_was_to_be_deleted() {
 
 #[test]
 fn a_message_whose_size_has_changed_is_compared_and_deleted_if_it_is_the_same() {
-    let resized = LIST_A.replace("1 17", "1 18");
+    let resized = LIST_A.replace("lists 17", "lists 18");
     let server = Script::new([LIST_A, RETRIEVE_A, QUIT].concat())
         .then([&resized, RETRIEVE_A, DELETE_1, QUIT].concat())
         .serve();
@@ -242,11 +224,10 @@ fn a_message_whose_size_has_changed_is_compared_and_deleted_if_it_is_the_same() 
 
 #[test]
 fn a_message_that_is_another_under_a_known_unique_id_is_delivered_and_not_deleted_unseen() {
-    let resized = LIST_A.replace("1 17", "1 19");
+    let resized = LIST_A.replace("lists 17", "lists 19");
     let other = "
         C: RETR 1
-        S: +OK
-        note other";
+        gives other";
     let server = Script::new([LIST_A, RETRIEVE_A, QUIT].concat())
         .then([&resized, other, QUIT].concat())
         .serve();
@@ -266,20 +247,12 @@ fn two_messages_under_one_unique_id_are_compared_before_either_is_deleted() {
         login
         C: UIDL
         C: LIST
-        S: +OK
-        S: 1 a
-        S: 2 a
-        S: .
-        S: +OK
-        S: 1 17
-        S: 2 17
-        S: .
+        lists a a
+        lists 17 17
         C: RETR 1
         C: RETR 2
-        S: +OK
-        note a
-        S: +OK
-        note b";
+        gives a
+        gives b";
     let deleted = "
         C: DELE 1
         C: DELE 2
@@ -302,16 +275,13 @@ fn two_messages_under_one_unique_id_are_compared_before_either_is_deleted() {
 const UIDL_A: &str = "
     login
     C: UIDL
-    S: +OK
-    S: 1 a
-    S: .";
+    lists a";
 
 #[test]
 fn a_unique_id_that_is_used_again_for_another_message_is_new_mail() {
     let other = "
         C: RETR 1
-        S: +OK
-        note other";
+        gives other";
     let server = Script::new([LIST_A, RETRIEVE_A, DELETE_1, QUIT].concat())
         .then([UIDL_A, other, QUIT].concat())
         .then([UIDL_A, QUIT].concat())

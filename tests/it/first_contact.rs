@@ -29,17 +29,12 @@ const LISTING: &str = "
     S: PIPELINING
     S: UIDL
     S: .
-    S: +OK
-    S: 1 a
-    S: .
-    S: +OK
-    S: 1 17
-    S: .";
+    lists a
+    lists 17";
 
 const RETRIEVAL: &str = "
     C: RETR 1
-    S: +OK
-    note a
+    gives a
     C: QUIT
     S: +OK";
 
@@ -48,12 +43,8 @@ const STEADY: &str = "
     login ahead
     C: UIDL
     C: LIST
-    S: +OK
-    S: 1 a
-    S: .
-    S: +OK
-    S: 1 17
-    S: .";
+    lists a
+    lists 17";
 
 #[test]
 fn a_first_session_logs_in_and_lists_in_one_flight() {
@@ -97,9 +88,7 @@ fn a_server_that_listed_without_a_login_is_not_believed() {
         S: +OK
         S: -ERR wrong password
         S: -ERR
-        S: +OK
-        S: 1 a
-        S: .";
+        lists a";
     let script = Script::new([FLIGHT, nonsense].concat());
     let server = script.then([STEADY, RETRIEVAL].concat()).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -131,20 +120,12 @@ fn a_server_that_pipelines_only_before_the_login_is_hurried_once() {
         S: +OK
         S: UIDL
         S: .
-        S: +OK
-        S: 1 a
-        S: 2 b
-        S: .
-        S: +OK
-        S: 1 17
-        S: 2 17
-        S: .
+        lists a b
+        lists 17 17
         C: RETR 1
-        S: +OK
-        note a
+        gives a
         C: RETR 2
-        S: +OK
-        note b
+        gives b
         C: QUIT
         S: +OK";
     let later = "
@@ -163,10 +144,7 @@ fn a_server_that_pipelines_only_before_the_login_is_hurried_once() {
         S: UIDL
         S: .
         C: UIDL
-        S: +OK
-        S: 1 a
-        S: 2 b
-        S: .
+        lists a b
         C: QUIT";
     let script = Script::new([FLIGHT, WELCOME, behind].concat()).then(later);
     let server = script.serve();

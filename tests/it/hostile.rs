@@ -76,9 +76,7 @@ fn a_million_lines_of_sizes_are_the_most() {
         r"login
           C: UIDL
           C: LIST
-          S: +OK
-          S: 1 a
-          S: .
+          lists a
           S: +OK
           endless: 1 17\r\n",
     );

@@ -49,10 +49,8 @@ fn a_message_without_a_unique_id_is_left_alone_and_the_others_are_fetched() {
     let fetched = "
         C: RETR 1
         C: RETR 4
-        S: +OK
-        note a
-        S: +OK
-        note d
+        gives a
+        gives d
         C: DELE 1
         C: DELE 4
         S: +OK
@@ -98,9 +96,7 @@ fn a_listing_with_one_impossible_line_is_not_used_at_all() {
              S: 1 a
              raw: {line}
              S: .
-             S: +OK
-             S: 1 17
-             S: ."
+             lists 17"
         )
     };
     for (line, said) in lines {
@@ -124,15 +120,10 @@ const FETCH_A: &str = "
     login
     C: UIDL
     C: LIST
-    S: +OK
-    S: 1 a
-    S: .
-    S: +OK
-    S: 1 17
-    S: .
+    lists a
+    lists 17
     C: RETR 1
-    S: +OK
-    note a
+    gives a
     C: QUIT
     S: +OK";
 
@@ -279,10 +270,8 @@ fn messages_that_the_scan_listing_leaves_out_or_invents_are_no_matter() {
     let fetched = "
         C: RETR 1
         C: RETR 2
-        S: +OK
-        note a
-        S: +OK
-        note b";
+        gives a
+        gives b";
     let server = Script::new(
         [
             &listed(r"1 a\r\n2 b\r\n", r"2 17\r\n3 17\r\n"),
@@ -306,13 +295,10 @@ fn a_refused_list_leaves_the_sizes_unknown() {
         "login
          C: UIDL
          C: LIST
-         S: +OK
-         S: 1 a
-         S: .
+         lists a
          S: -ERR no
          C: RETR 1
-         S: +OK
-         note a
+         gives a
          C: QUIT
          S: +OK",
     )

@@ -10,32 +10,19 @@ use crate::support::tools;
 /// The listings of two messages.
 const LISTINGS: &str = "
     C: UIDL
-    S: +OK
-    S: 1 a
-    S: 2 b
-    S: .
+    lists a b
     C: LIST
-    S: +OK
-    S: 1 17
-    S: 2 17
-    S: .";
+    lists 17 17";
 
 /// A session that fetches the second message.
 const REST: &str = "
     login alone
     C: UIDL
-    S: +OK
-    S: 1 a
-    S: 2 b
-    S: .
+    lists a b
     C: LIST
-    S: +OK
-    S: 1 17
-    S: 2 17
-    S: .
+    lists 17 17
     C: RETR 2
-    S: +OK
-    note b
+    gives b
     C: QUIT
     S: +OK";
 
@@ -75,8 +62,7 @@ fn drips(times: &[&str]) -> String {
 
 const RETR_B: &str = "
     C: RETR 1
-    S: +OK
-    note a
+    gives a
     C: RETR 2
     S: +OK
 ";

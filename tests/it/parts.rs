@@ -138,12 +138,8 @@ fn a_message_of_the_same_size_under_a_unique_id_that_was_away_is_compared_before
     let list = "login
         C: UIDL
         C: LIST
-        S: +OK
-        S: 1 a
-        S: .
-        S: +OK
-        S: 1 17
-        S: .
+        lists a
+        lists 17
         C: RETR 1
         S: +OK";
     let first = [list, "\nnote a\nC: DELE 1\nS: +OK\nC: QUIT\ncut"].concat();

@@ -70,25 +70,14 @@ fn large_messages_are_asked_for_as_they_are_needed() {
         "login
          C: UIDL
          C: LIST
-         S: +OK
-         S: 1 a
-         S: 2 b
-         S: 3 c
-         S: .
-         S: +OK
-         S: 1 9000000
-         S: 2 9000000
-         S: 3 9000000
-         S: .
+         lists a b c
+         lists 9000000 9000000 9000000
          C: RETR 1
          C: RETR 2
-         S: +OK
-         note a
+         gives a
          C: RETR 3
-         S: +OK
-         note b
-         S: +OK
-         note c
+         gives b
+         gives c
          C: QUIT
          S: +OK",
     )

@@ -40,36 +40,22 @@ fn a_session_that_breaks_in_a_message_keeps_the_ones_before() {
                 "login
                  C: UIDL
                  C: LIST
-                 S: +OK
-                 S: 1 a
-                 S: 2 b
-                 S: .
-                 S: +OK
-                 S: 1 17
-                 S: 2 17
-                 S: .
+                 lists a b
+                 lists 17 17
                  C: RETR 1
                  C: RETR 2
-                 S: +OK
-                 note a
+                 gives a
                  raw: {partial}
                  {end}"
             );
             let next = "
                 login
                 C: UIDL
-                S: +OK
-                S: 1 a
-                S: 2 b
-                S: .
+                lists a b
                 C: LIST
-                S: +OK
-                S: 1 17
-                S: 2 17
-                S: .
+                lists 17 17
                 C: RETR 2
-                S: +OK
-                note b";
+                gives b";
             let server = Script::new(broken).then([next, QUIT].concat()).serve();
             let sandbox = Sandbox::with_work(server.address(), "");
 
@@ -89,18 +75,11 @@ fn a_server_that_falls_silent_in_a_message_is_left_when_the_time_is_over() {
         login
         C: UIDL
         C: LIST
-        S: +OK
-        S: 1 a
-        S: 2 b
-        S: .
-        S: +OK
-        S: 1 17
-        S: 2 17
-        S: .
+        lists a b
+        lists 17 17
         C: RETR 1
         C: RETR 2
-        S: +OK
-        note a
+        gives a
         S: +OK
         S: Subject: b
         stall";
@@ -240,19 +219,12 @@ fn what_a_message_says_is_never_taken_for_an_answer() {
         "login
          C: UIDL
          C: LIST
-         S: +OK
-         S: 1 x
-         S: 2 b
-         S: .
-         S: +OK
-         S: 1 17
-         S: 2 17
-         S: .
+         lists x b
+         lists 17 17
          C: RETR 1
          C: RETR 2
          {first}
-         S: +OK
-         note b
+         gives b
          C: QUIT
          S: +OK"
     ))

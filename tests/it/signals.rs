@@ -11,18 +11,11 @@ const HANGING: &str = "
     login
     C: UIDL
     C: LIST
-    S: +OK
-    S: 1 a
-    S: 2 b
-    S: .
-    S: +OK
-    S: 1 17
-    S: 2 17
-    S: .
+    lists a b
+    lists 17 17
     C: RETR 1
     C: RETR 2
-    S: +OK
-    note a
+    gives a
     S: +OK
     S: Subject: b
     reached message
@@ -33,20 +26,12 @@ const ALL: &str = "
     login
     C: UIDL
     C: LIST
-    S: +OK
-    S: 1 a
-    S: 2 b
-    S: .
-    S: +OK
-    S: 1 17
-    S: 2 17
-    S: .
+    lists a b
+    lists 17 17
     C: RETR 1
     C: RETR 2
-    S: +OK
-    note a
-    S: +OK
-    note b
+    gives a
+    gives b
     C: DELE 1
     C: DELE 2
     S: +OK
@@ -59,14 +44,8 @@ const DELETION: &str = "
     login
     C: UIDL
     C: LIST
-    S: +OK
-    S: 1 a
-    S: 2 b
-    S: .
-    S: +OK
-    S: 1 17
-    S: 2 17
-    S: .
+    lists a b
+    lists 17 17
     C: DELE 1
     S: +OK
     C: QUIT
@@ -76,16 +55,11 @@ const DELETION: &str = "
 const REST: &str = "
     login
     C: UIDL
-    S: +OK
-    S: 1 b
-    S: .
+    lists b
     C: LIST
-    S: +OK
-    S: 1 17
-    S: .
+    lists 17
     C: RETR 1
-    S: +OK
-    note b
+    gives b
     C: DELE 1
     S: +OK
     C: QUIT
@@ -145,22 +119,14 @@ fn after_a_signal_what_still_arrives_is_delivered_and_deleted() {
         login
         C: UIDL
         C: LIST
-        S: +OK
-        S: 1 a
-        S: 2 b
-        S: .
-        S: +OK
-        S: 1 17
-        S: 2 17
-        S: .
+        lists a b
+        lists 17 17
         C: RETR 1
         C: RETR 2
-        S: +OK
-        note a
+        gives a
         reached message
         hold message
-        S: +OK
-        note b
+        gives b
         C: DELE 1
         C: DELE 2
         S: +OK
@@ -182,20 +148,13 @@ fn after_a_signal_no_more_messages_are_asked_for() {
     let one_by_one = "
         login alone
         C: UIDL
-        S: +OK
-        S: 1 a
-        S: 2 b
-        S: .
+        lists a b
         C: LIST
-        S: +OK
-        S: 1 17
-        S: 2 17
-        S: .
+        lists 17 17
         C: RETR 1
         reached message
         hold message
-        S: +OK
-        note a
+        gives a
         C: DELE 1
         S: +OK";
     let server = Script::new([one_by_one, QUIT].concat()).serve();

@@ -26,15 +26,9 @@ fn halting_server(rest: &str) -> Server {
          C: CAPA
          S: -ERR what
          C: UIDL
-         S: +OK
-         S: 1 a
-         S: 2 b
-         S: .
+         lists a b
          C: LIST
-         S: +OK
-         S: 1 1000
-         S: 2 1000
-         S: .
+         lists 1000 1000
          C: RETR 1
          S: +OK
          message letter

@@ -488,13 +488,9 @@ fn a_message_that_tls_cuts_off_is_not_complete() {
              C: CAPA
              S: -ERR
              C: UIDL
-             S: +OK
-             S: 1 a
-             S: .
+             lists a
              C: LIST
-             S: +OK
-             S: 1 17
-             S: .
+             lists 17
              C: RETR 1
              S: +OK
              S: Subject: a

@@ -8,8 +8,7 @@ const RETRIEVE_A: &str = "
     C: RETR 1
     reached message
     hold message
-    S: +OK
-    note a";
+    gives a";
 
 #[test]
 fn a_second_run_leaves_the_account_to_the_first_and_says_so() {
@@ -87,8 +86,7 @@ fn a_run_that_was_killed_locks_nobody_out_and_leaves_nothing_behind() {
         stall";
     let whole = "
         C: RETR 1
-        S: +OK
-        note a";
+        gives a";
     let server = Script::new([LIST_A, partial].concat())
         .then([LIST_A, whole, QUIT].concat())
         .serve();

@@ -368,19 +368,12 @@ const SECOND_OF_TWO: &str = "
     login
     C: UIDL
     C: LIST
-    S: +OK
-    S: 1 u
-    S: 2 u
-    S: .
-    S: +OK
-    S: 1 17
-    S: 2 17
-    S: .
+    lists u u
+    lists 17 17
     C: RETR 1
     C: RETR 2
     S: -ERR cannot
-    S: +OK
-    note x
+    gives x
     C: QUIT
     S: +OK";
 
@@ -389,13 +382,10 @@ fn what_was_delivered_as_a_second_copy_is_known_when_the_first_is_gone() {
     let alone = "
         login
         C: UIDL
-        S: +OK
-        S: 1 u
-        S: .";
+        lists u";
     let compared = "
         C: RETR 1
-        S: +OK
-        note x
+        gives x
         C: QUIT
         S: +OK";
     let server = Script::new(SECOND_OF_TWO)
@@ -417,30 +407,19 @@ fn the_first_of_two_copies_is_delivered_beside_the_second_once_it_comes() {
     let both = "
         login
         C: UIDL
-        S: +OK
-        S: 1 u
-        S: 2 u
-        S: .
+        lists u u
         C: RETR 1
-        S: +OK
-        note x
+        gives x
         C: QUIT
         S: +OK";
     let again = "
         login
         C: UIDL
-        S: +OK
-        S: 1 u
-        S: 2 u
-        S: .
+        lists u u
         C: LIST
-        S: +OK
-        S: 1 17
-        S: 2 17
-        S: .
+        lists 17 17
         C: RETR 2
-        S: +OK
-        note x
+        gives x
         C: QUIT
         S: +OK";
     let server = Script::new(SECOND_OF_TWO).then(both).then(again).serve();

@@ -146,8 +146,7 @@ fn open_gate(gate: &Path) {
 fn a_server_is_kept_awake_while_the_mda_works() {
     let said = "
         C: RETR 1
-        S: +OK
-        note a
+        gives a
         C: NOOP
         S: +OK
         reached noop
@@ -179,11 +178,7 @@ fn a_server_is_kept_awake_between_messages_as_well() {
     let said = "
         login alone
         C: UIDL
-        S: +OK
-        S: 1 a
-        S: 2 b
-        S: 3 d
-        S: .
+        lists a b d
         C: LIST
         S: +OK
         S: .
@@ -197,8 +192,7 @@ fn a_server_is_kept_awake_between_messages_as_well() {
         S: +OK
         reached noop
         C: RETR 3
-        S: +OK
-        note d";
+        gives d";
     let server = Script::new([said, QUIT].concat())
         .attach("large", large)
         .serve();

@@ -13,6 +13,8 @@
 //! | `send NAME` | sends what was attached under this name |
 //! | `message NAME` | sends it byte-stuffed, with the final `.` |
 //! | `note NAME` | sends [`mail::note`] byte-stuffed, with the final `.` |
+//! | `lists A B …` | says `+OK`, a line `1 A`, a line `2 B` and so on, and the final `.` |
+//! | `gives NAME` | says `+OK`, and the note of that name |
 //! | `login` | the greeting, CAPA, USER, PASS and CAPA; PIPELINING is announced, behind the login only |
 //! | `login ahead` | the same, with PIPELINING announced before it, too |
 //! | `login alone` | the same, without PIPELINING |
@@ -45,20 +47,12 @@ pub(crate) const FETCH_A_AND_B: &str = "
     login
     C: UIDL
     C: LIST
-    S: +OK
-    S: 1 a
-    S: 2 b
-    S: .
-    S: +OK
-    S: 1 17
-    S: 2 17
-    S: .
+    lists a b
+    lists 17 17
     C: RETR 1
     C: RETR 2
-    S: +OK
-    note a
-    S: +OK
-    note b
+    gives a
+    gives b
     C: QUIT
     S: +OK";
 
@@ -67,12 +61,8 @@ pub(crate) const LIST_A: &str = "
     login
     C: UIDL
     C: LIST
-    S: +OK
-    S: 1 a
-    S: .
-    S: +OK
-    S: 1 17
-    S: .";
+    lists a
+    lists 17";
 
 /// The end of a session.
 pub(crate) const QUIT: &str = "
@@ -185,13 +175,34 @@ enum Step {
 
 /// Puts the steps that a line is short for in its place.
 fn spelt_out(line: &str) -> Vec<String> {
+    let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+    match word {
+        "gives" => vec!["S: +OK".into(), format!("note {rest}")],
+        "lists" => {
+            let lines = (1..)
+                .zip(rest.split(' '))
+                .map(|(n, what)| format!("S: {n} {what}"));
+            let around = |line: &str| std::iter::once(line.to_owned());
+            around("S: +OK")
+                .chain(lines)
+                .chain(around("S: ."))
+                .collect()
+        }
+        "login" => logged_in(line),
+        _ => vec![line.to_owned()],
+    }
+}
+
+/// A conversation up to the answer to the second CAPA.
+#[track_caller]
+fn logged_in(line: &str) -> Vec<String> {
     const PIPELINING: &str = "S: PIPELINING\nS: UIDL";
     const NO_PIPELINING: &str = "S: UIDL";
     let (before, behind) = match line {
         "login" => (NO_PIPELINING, PIPELINING),
         "login ahead" => (PIPELINING, PIPELINING),
         "login alone" => (NO_PIPELINING, NO_PIPELINING),
-        _ => return vec![line.to_owned()],
+        _ => panic!("no step of a script: {line:?}"),
     };
     let capabilities = |announced| format!("C: CAPA\nS: +OK\n{announced}\nS: .");
     format!(
