@@ -316,7 +316,9 @@ impl Call<'_> {
                 };
                 self.log_in(&from_scratch, bind)
             }
-            Err(Error::Capabilities { .. }) => {
+            // Without them only USER is left: where there was more before, it may be the line, and
+            // whoever cut it.
+            Err(Error::Capabilities { .. }) if !opening.login.is_some_and(Mechanism::is_sasl) => {
                 let mute = Opening {
                     acquaintance: Some(Acquaintance::Mute),
                     ..opening.clone()

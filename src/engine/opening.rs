@@ -60,7 +60,9 @@ impl Poll<'_> {
         let mut known = self.known()?;
         let (listing, mut plan) = survey(&mut session, &known, policy)?;
         self.warn_of_expiry(session.learned(), last);
-        self.ledger.note_acquaintance(session.learned().to_string());
+        if let Some(learned) = session.learned().lasting() {
+            self.ledger.note_acquaintance(learned);
+        }
         if !listing.names_are_made_up()
             && rematch::looks_renamed(&listing, &known)
             && self.may_recognise(last)?

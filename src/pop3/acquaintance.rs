@@ -1,7 +1,6 @@
 //! What sessions learn of a server, for the next one to begin with: pure.
 //! Does not know where it is remembered.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -99,21 +98,20 @@ impl Opening {
     }
 }
 
-/// As [`Acquaintance::parse`] reads it: what was announced before, and after the login, in a line
-/// each.
-impl fmt::Display for Acquaintance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Acquaintance {
+    /// What is worth remembering of it, as [`Self::parse`] reads it: what was announced before, and
+    /// after the login, in a line each. That somebody broke off at CAPA is not: it may have been the
+    /// line, and whoever can cut it must not have us log in by less from then on.
+    pub fn lasting(&self) -> Option<String> {
         match self {
             Self::Announced {
                 before_login,
                 after_login,
-            } => write!(f, "{before_login}\n{after_login}"),
-            Self::Mute => f.write_str(MUTE),
+            } => Some(format!("{before_login}\n{after_login}")),
+            Self::Mute => None,
         }
     }
-}
 
-impl Acquaintance {
     /// Whether the server says that it has unique-ids.
     pub fn announces_uidl(&self) -> bool {
         matches!(self, Self::Announced { after_login, .. } if after_login.uidl)
@@ -147,9 +145,6 @@ impl Acquaintance {
 
     /// Reads what was remembered; `None` if that is no such thing.
     pub fn parse(text: &str) -> Option<Self> {
-        if text == MUTE {
-            return Some(Self::Mute);
-        }
         let (before, after) = text.split_once('\n')?;
         Some(Self::Announced {
             before_login: Capabilities::parse(before),
@@ -157,8 +152,6 @@ impl Acquaintance {
         })
     }
 }
-
-const MUTE: &str = "mute";
 
 #[cfg(test)]
 mod tests {
@@ -174,7 +167,6 @@ mod tests {
             capabilities
         };
         for acquaintance in [
-            Acquaintance::Mute,
             Acquaintance::Announced {
                 before_login: Capabilities::default(),
                 after_login: Capabilities::default(),
@@ -188,9 +180,10 @@ mod tests {
                 after_login: announced(&["PIPELINING", "EXPIRE 0", "LOGIN-DELAY 300"]),
             },
         ] {
-            let remembered = Acquaintance::parse(&acquaintance.to_string());
-            assert_eq!(remembered, Some(acquaintance));
+            let lasting = acquaintance.lasting().expect("it announced something");
+            assert_eq!(Acquaintance::parse(&lasting), Some(acquaintance));
         }
+        assert_eq!(Acquaintance::Mute.lasting(), None);
         assert_eq!(Acquaintance::parse("PIPELINING"), None);
     }
 

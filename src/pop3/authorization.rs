@@ -289,10 +289,10 @@ impl<S: Read + Write> Authorization<S> {
     /// Asks for the mechanism with nothing behind it; not where the server has gone. What was sent
     /// behind the first try is refused, too.
     fn asks_again(&mut self, mechanism: Mechanism) -> Result<bool, Error> {
-        while self.wire.unanswered_octets() > 0 {
-            if !matches!(self.wire.reply(), Ok(Status::Negative(_))) {
-                return Ok(false);
-            }
+        match self.hear_the_rest() {
+            Err(error @ Error::Desynchronised(_)) => return Err(error),
+            Err(_) => return Ok(false),
+            Ok(()) => {}
         }
         let command = Command::Auth {
             mechanism: mechanism.name(),
@@ -312,7 +312,7 @@ impl<S: Read + Write> Authorization<S> {
     /// Ends an exchange that cannot go on, and says why it could not.
     fn cancel(&mut self, mechanism: Mechanism, fault: Fault) -> Result<Error, Error> {
         let told = match fault {
-            Fault::Refused(told) => told,
+            Fault::Refused(told) => ServerText::new(&self.wire.mask(&told)),
             fault => {
                 // The answer to a cancellation says nothing new.
                 let _ = self

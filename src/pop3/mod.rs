@@ -198,9 +198,9 @@ impl Error {
     fn of_exchange(mechanism: Mechanism, fault: Fault) -> Self {
         match fault {
             Fault::Challenge(why) => Self::Exchange { mechanism, why },
-            Fault::Refused(told) => Self::Exchange {
+            Fault::Refused(_) => Self::Exchange {
                 mechanism,
-                why: told.to_string(),
+                why: "the server refused".into(),
             },
             Fault::Unproven => Self::Unproven { mechanism },
             Fault::Unsayable(why) => Self::Unsayable { mechanism, why },

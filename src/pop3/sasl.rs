@@ -37,9 +37,10 @@ pub(super) enum Fault {
     /// The challenge is none that the mechanism has.
     #[error("{0}")]
     Challenge(String),
-    /// The server says in its own words that it refuses; its reply follows.
-    #[error("the server refused: {0}")]
-    Refused(ServerText),
+    /// The server says in its own words, which may repeat the secret, that it refuses; its reply
+    /// follows.
+    #[error("the server refused")]
+    Refused(Vec<u8>),
     /// The server does not know what only the right one can know.
     #[error("the server could not prove that it knows the password")]
     Unproven,
@@ -145,7 +146,7 @@ impl Exchange {
     pub(super) fn answer(&mut self, challenge: &[u8]) -> Result<Response, Fault> {
         let challenge = decoded(challenge)?;
         if self.mechanism.takes_token() {
-            return Err(Fault::Refused(ServerText::new(&challenge)));
+            return Err(Fault::Refused(challenge.to_vec()));
         }
         if self.is_over {
             return Err(Fault::Challenge("it goes on when all is said".into()));
@@ -154,7 +155,7 @@ impl Exchange {
             .strip_prefix(b"e=")
             .filter(|_| self.mechanism.is_scram())
         {
-            return Err(Fault::Refused(ServerText::new(error)));
+            return Err(Fault::Refused(error.to_vec()));
         }
         if self.mechanism.is_scram() {
             check_rounds(&challenge)?;

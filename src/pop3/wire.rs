@@ -156,7 +156,8 @@ impl<S: Read + Write> Wire<S> {
         }
     }
 
-    fn mask<'l>(&self, line: &'l [u8]) -> Cow<'l, [u8]> {
+    /// The same without what is hidden.
+    pub(super) fn mask<'l>(&self, line: &'l [u8]) -> Cow<'l, [u8]> {
         let mut line = Cow::Borrowed(line);
         for secret in &self.hidden {
             while let Some(start) = memmem::find(&line, secret) {

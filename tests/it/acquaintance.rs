@@ -1,5 +1,6 @@
 //! What a session learned of its server, and what becomes of a server that is no longer like that.
 
+use crate::login::{EMPTY, base64};
 use crate::support::mail::notes;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
@@ -182,7 +183,7 @@ fn a_server_that_cannot_bear_a_quick_opening_gets_a_slow_one() {
 }
 
 #[test]
-fn a_server_that_breaks_off_at_capa_is_not_asked_for_it() {
+fn a_server_that_breaks_off_at_capa_is_called_again_without_it_each_time() {
     let without = "
         S: +OK ready
         C: USER joe
@@ -198,8 +199,10 @@ fn a_server_that_breaks_off_at_capa_is_not_asked_for_it() {
         gives a
         C: QUIT
         S: +OK";
-    let server = Script::new("S: +OK ready\n C: CAPA\n cut")
+    let asked = "S: +OK ready\n C: CAPA\n cut";
+    let server = Script::new(asked)
         .then([without, fetching].concat())
+        .then(asked)
         .then([without, "\nC: QUIT"].concat())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -209,6 +212,32 @@ fn a_server_that_breaks_off_at_capa_is_not_asked_for_it() {
 
     server.finish();
     sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn a_line_that_is_cut_at_capa_takes_nothing_from_a_login() {
+    let proof = "\0joe\0open sesame";
+    let sasl = format!(
+        "S: +OK ready
+         C: CAPA
+         S: +OK
+         S: SASL PLAIN
+         S: .
+         C: AUTH PLAIN {}
+         S: +OK{EMPTY}",
+        base64(proof)
+    );
+    let server = Script::new(&*sasl)
+        .then("S: +OK ready\n C: CAPA\n cut")
+        .then(&*sasl)
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "report-after = 1");
+    sandbox.fetch().succeeds();
+
+    sandbox.fetch().fails_with(75).complains_in_lines(1);
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
 }
 
 #[test]

@@ -117,6 +117,69 @@ fn what_is_said_of_a_refused_token_is_shown() {
 }
 
 #[test]
+fn a_server_that_repeats_a_token_in_its_refusal_is_shown_without_it() {
+    let login = format!(
+        "C: AUTH XOAUTH2 {}\nS: + {}\nC: \nS: -ERR [AUTH] no\n",
+        response("XOAUTH2", TOKEN),
+        base64(&format!(r#"{{"status":"400","token":"{TOKEN}"}}"#))
+    );
+    let server = Script::new(failure("XOAUTH2", &login)).serve();
+    let keys = format!("auth = 'xoauth2'\npassword = '{TOKEN}'");
+    let sandbox = Sandbox::with_work(server.address(), &keys);
+
+    let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
+
+    outcome
+        .fails_with(77)
+        .stderr_has(r#""token":"...""#)
+        .never_says(TOKEN);
+    server.finish();
+}
+
+#[test]
+fn a_token_that_is_refused_with_a_listing_behind_it_is_sent_on_no_second_connection() {
+    let hurried = format!(
+        "S: +OK ready
+         C: CAPA
+         S: +OK
+         S: PIPELINING
+         S: SASL XOAUTH2
+         S: .
+         C: AUTH XOAUTH2 {0}
+         C: CAPA
+         C: UIDL
+         C: LIST
+         S: -ERR Protocol error
+         S: +OK
+         S: PIPELINING
+         S: SASL XOAUTH2
+         S: .
+         S: -ERR
+         S: -ERR
+         C: AUTH XOAUTH2
+         S: +\x20
+         C: {0}
+         C: CAPA
+         C: UIDL
+         C: LIST
+         S: -ERR no
+         S: +OK
+         S: .
+         S: -ERR
+         S: -ERR",
+        response("XOAUTH2", TOKEN)
+    );
+    let server = Script::new(hurried).serve();
+    let keys = format!("auth = 'xoauth2'\npassword = '{TOKEN}'");
+    let sandbox = Sandbox::with_work(server.address(), &keys);
+
+    let outcome = sandbox.fetch();
+
+    outcome.fails_with(77).complains_in_lines(1);
+    server.finish();
+}
+
+#[test]
 fn what_cannot_be_a_token_is_not_sent() {
     let server = Script::new(greeting(&["SASL XOAUTH2"])).serve();
     let sandbox = Sandbox::with_work(server.address(), "auth = 'xoauth2'");
