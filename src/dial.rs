@@ -144,9 +144,12 @@ impl Error {
         let Self::Login { source, .. } = self else {
             return false;
         };
-        matches!(source, pop3::Error::Changed | pop3::Error::Closed(_))
-            || source.is_out_of_step()
-            || source.is_timeout()
+        matches!(source, pop3::Error::Changed | pop3::Error::Closed(_)) || self.is_lost_step()
+    }
+
+    /// Whether the server said nothing to a login, or something that belongs to no login.
+    fn is_lost_step(&self) -> bool {
+        matches!(self, Self::Login { source, .. } if source.is_out_of_step() || source.is_timeout())
     }
 
     /// Whether the server did not understand how a login was bound to the connection.
@@ -309,6 +312,10 @@ impl Call<'_> {
     fn attempt(&self, opening: &Opening, bind: Binding) -> Result<Transaction<Stream>, Error> {
         match self.log_in(opening, bind) {
             Err(error) if opening.was_bold() && error.is_surprise() => {
+                // One that hangs up may have had its own reasons.
+                if error.is_lost_step() && opening.haste.was_made() {
+                    opening.haste.regret();
+                }
                 let from_scratch = Opening {
                     acquaintance: None,
                     pace: opening.pace.min(Pace::Steady),

@@ -32,6 +32,7 @@ mod opening;
 mod parting;
 
 pub use error::Error;
+pub use opening::opening;
 
 use error::{reading, recording};
 use opening::Prospect;

@@ -1,10 +1,11 @@
 //! `mailpull check`: how much new mail waits; downloads nothing.
 
+use super::Setting;
 use super::crew::Crew;
 use super::passwords::Passwords;
-use super::{Setting, opening};
 use crate::cli;
 use crate::config::{self, Account, Choice, Overrides, Wanted};
+use crate::engine;
 use crate::exit::Exit;
 use crate::policy::Policy;
 use crate::report::Event;
@@ -47,7 +48,7 @@ fn check(
 ) -> anyhow::Result<usize> {
     let ledger = setting.open_ledger(account, folder)?;
     let known = ledger.known()?;
-    let mut session = setting.connector(account, passwords)(&opening(&ledger)?)?;
+    let mut session = setting.connector(account, passwords)(&engine::opening(&ledger.last_run()?))?;
     // The limits bound a run, not what waits.
     let policy = Policy {
         keep: account.policy.keep,

@@ -1,13 +1,13 @@
 //! `mailpull fetch`: new mail for every account.
 
+use super::Setting;
 use super::crew::Crew;
 use super::passwords::Passwords;
 use super::pause::until_welcome;
-use super::{Setting, opening};
 use crate::cli;
 use crate::config::{self, Account, Choice, Overrides, Wanted};
 use crate::delivery::{Destination, Maildir, Mda, Target};
-use crate::engine::{Orders, Poll};
+use crate::engine::{self, Orders, Poll};
 use crate::exit::{Exit, Failure};
 use crate::moment::Moment;
 use crate::net::Stream;
@@ -157,7 +157,7 @@ impl Visit<'_> {
     fn rehearse(&self, ledger: Ledger, summary: &mut Summary) -> anyhow::Result<()> {
         let Self { account, desk, .. } = *self;
         let known = ledger.known()?;
-        let mut session = self.connect()(&opening(&ledger)?)?;
+        let mut session = self.connect()(&engine::opening(&ledger.last_run()?))?;
         let (listing, mut plan) = survey::survey(&mut session, &known, &account.policy)?;
         if !account.delete_was_asked {
             let last = ledger.last_run()?.keep;

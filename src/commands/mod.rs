@@ -15,7 +15,7 @@ use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::net::Stream;
 use crate::net::tls::{Connectors, Proof};
-use crate::pop3::{Direction, Mechanism, Opening, Trace, Transaction};
+use crate::pop3::{Direction, Opening, Trace, Transaction};
 use crate::report::plain::{Audience, Color, Verbosity};
 use crate::report::{Desk, Event, Json, Plain, Reporter, Terminal};
 use crate::secret::Secret;
@@ -264,15 +264,6 @@ impl Setting<'_> {
         desk.tell(Event::Problem(&error, exit));
         exit
     }
-}
-
-/// What a session of its own begins with, outside of the engine.
-fn opening(ledger: &Ledger) -> anyhow::Result<Opening> {
-    let login = ledger.last_run()?.login;
-    Ok(Opening {
-        login: login.as_deref().and_then(Mechanism::named),
-        ..Opening::default()
-    })
 }
 
 fn verbosity(global: &Global) -> Verbosity {

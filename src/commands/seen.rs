@@ -4,10 +4,11 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
 use super::passwords::Passwords;
-use super::{Setting, opening, say, transfer};
+use super::{Setting, say, transfer};
 use crate::cli;
 use crate::config::{self, Account, Overrides, Wanted};
 use crate::delivery;
+use crate::engine;
 use crate::exit::{Exit, Failure};
 use crate::known::State;
 use crate::policy::Policy;
@@ -138,7 +139,8 @@ fn check(setting: &Setting<'_>) -> anyhow::Result<Exit> {
 fn catch_up(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     let (account, mut ledger) = open(name, setting)?;
     let _lock = ledger.lock()?;
-    let mut session = setting.connector(&account, &Passwords::default())(&opening(&ledger)?)?;
+    let mut session =
+        setting.connector(&account, &Passwords::default())(&engine::opening(&ledger.last_run()?))?;
     let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
     session.quit();
     let new = plan.fetch.iter();
@@ -152,7 +154,8 @@ fn catch_up(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
 fn rematch_account(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     let (account, mut ledger) = open(name, setting)?;
     let _lock = ledger.lock()?;
-    let mut session = setting.connector(&account, &Passwords::default())(&opening(&ledger)?)?;
+    let mut session =
+        setting.connector(&account, &Passwords::default())(&engine::opening(&ledger.last_run()?))?;
     let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
     let rematch = Rematch {
         listing: &listing,

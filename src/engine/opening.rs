@@ -53,7 +53,15 @@ impl Poll<'_> {
         } else {
             Sizes::Needless
         };
-        let mut session = connect(&opening(terms, sizes)).map_err(Error::Connect)?;
+        let opening = Opening {
+            sizes,
+            haste: terms.haste.clone(),
+            ..opening(last)
+        };
+        let mut session = connect(&opening).map_err(Error::Connect)?;
+        if terms.haste.was_too_much() {
+            self.ledger.note_lost_step().map_err(recording)?;
+        }
         let login = session.login();
         self.ledger.note_login(login.map(Mechanism::name));
         // The listing may be on its way meanwhile.
@@ -199,19 +207,17 @@ impl Poll<'_> {
     }
 }
 
-fn opening(terms: &Terms<'_>, sizes: Sizes) -> Opening {
-    let last = terms.last;
-    let acquaintance = last.acquaintance.as_deref().and_then(Acquaintance::parse);
+/// What a session with a server begins with that the last run had to do with.
+pub fn opening(last: &LastRun) -> Opening {
     let pace = if last.has_lost_step {
         Pace::Lockstep
     } else {
         Pace::Pipelined
     };
     Opening {
-        acquaintance,
+        acquaintance: last.acquaintance.as_deref().and_then(Acquaintance::parse),
         login: last.login.as_deref().and_then(Mechanism::named),
-        sizes,
         pace,
-        haste: terms.haste.clone(),
+        ..Opening::default()
     }
 }

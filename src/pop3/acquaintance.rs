@@ -39,18 +39,34 @@ pub struct Opening {
     pub haste: Haste,
 }
 
-/// Whether the last commands were sent ahead of replies, for whoever wonders why a session failed.
+/// What was sent ahead of replies, for whoever wonders why a session failed.
 #[derive(Clone, Debug, Default)]
-pub struct Haste(Arc<AtomicBool>);
+pub struct Haste(Arc<Traces>);
+
+#[derive(Debug, Default)]
+struct Traces {
+    was_made: AtomicBool,
+    was_too_much: AtomicBool,
+}
 
 impl Haste {
-    /// Whether they were.
+    /// Whether the last commands were sent ahead.
     pub fn was_made(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.was_made.load(Ordering::Relaxed)
+    }
+
+    /// Whether a server was called again because it could not bear it.
+    pub fn was_too_much(&self) -> bool {
+        self.0.was_too_much.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a server could not bear it.
+    pub fn regret(&self) {
+        self.0.was_too_much.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn note(&self, was_made: bool) {
-        self.0.store(was_made, Ordering::Relaxed);
+        self.0.was_made.store(was_made, Ordering::Relaxed);
     }
 }
 
