@@ -55,6 +55,8 @@ pub(super) fn session(mechanism: Mechanism, answers: Answers) -> Session {
 pub(super) fn fault(error: SessionError) -> Fault {
     match error {
         SessionError::MutualAuthenticationFailed => Fault::Unproven,
+        // Without saying that it is one of the mechanism.
+        SessionError::MechanismError(error) => Fault::Challenge(error.to_string()),
         error => Fault::Challenge(error.to_string()),
     }
 }
