@@ -11,7 +11,7 @@
 //! Below it are services that do not know each other: [`pop3`], [`net`], [`delivery`], [`seen`] (the
 //! database), [`plan`], [`attendance`] and [`report`]. They share [`custody`] (the proofs of taking charge),
 //! [`headers`], [`known`], [`policy`] and [`transfer`], and all use the leaves: [`digest`], [`exit`],
-//! [`interrupt`], [`limits`], [`maildrop`], [`moment`], [`private`], [`secret`], [`shard`] and [`text`]. Every
+//! [`interrupt`], [`keyring`], [`limits`], [`maildrop`], [`moment`], [`private`], [`secret`], [`shard`] and [`text`]. Every
 //! module uses only what is below it; `tests/it/layers.rs` is the law.
 //!
 //! # The promises
@@ -44,6 +44,7 @@ pub mod engine;
 pub mod exit;
 pub mod headers;
 pub mod interrupt;
+pub mod keyring;
 pub mod known;
 pub mod limits;
 pub mod maildrop;
