@@ -3,7 +3,8 @@
 //! # The map
 //!
 //! `main` parses and ends with a status; [`cli`] is what was typed, [`commands`] one verb a file.
-//! [`config`] is what the user configured, [`dial`] gets from an address to a logged-in session.
+//! [`config`] is what the user configured, [`dial`] gets from an address to a logged-in session, with a
+//! token of [`oauth2`] where there is no password.
 //! [`engine`] is the story of one poll of one maildrop; its steps are [`survey`] (what is there),
 //! [`rematch`] (is it what we know under another name), [`doubt`] (may it be here already),
 //! [`receive`] (off the line, into files) and [`settle`] (durable, ours, delivered, recorded).
@@ -27,7 +28,7 @@
 //!
 //! RFC 1939 (POP3), 2449 (CAPA, response codes, PIPELINING), 2595 (STLS), 3206 (SYS, AUTH codes),
 //! 4422 and 5034 (SASL), 4616 (PLAIN), 2195 (CRAM-MD5), 2831 (DIGEST-MD5), 5802 and 7677 (SCRAM), 5929
-//! (channel bindings), 7628 (OAUTHBEARER), 8314 (TLS from the first octet), 2384 (POP URLs); the Maildir
+//! (channel bindings), 7628 (OAUTHBEARER), 6749, 7636, 8252 and 8628 (OAuth 2.0), 8314 (TLS from the first octet), 2384 (POP URLs); the Maildir
 //! rules of qmail; sysexits(3).
 
 pub mod attendance;
@@ -50,6 +51,7 @@ pub mod limits;
 pub mod maildrop;
 pub mod moment;
 pub mod net;
+pub mod oauth2;
 pub mod plan;
 pub mod policy;
 pub mod pop3;

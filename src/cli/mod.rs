@@ -13,8 +13,10 @@ use clap::{
 
 use crate::shard::Shard;
 
+mod login;
 mod record;
 
+pub use login::Login;
 pub use record::{Account, Export, Forget, Import, List, OneAccount, Rename, Seen};
 
 /// A command line.
@@ -131,6 +133,8 @@ pub enum Command {
     Check(Check),
     /// Show what was fetched, where it was delivered and when it was deleted from the server
     Log(Log),
+    /// Sign in to the provider of an account, or put its password into the keyring
+    Login(Login),
     /// Show the accounts, and tell the record what became of one
     #[command(subcommand)]
     Account(Account),

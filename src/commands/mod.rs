@@ -27,8 +27,10 @@ mod check;
 mod crew;
 mod fetch;
 mod log;
+mod login;
 mod passwords;
 mod seen;
+mod tokens;
 mod transfer;
 
 use passwords::Passwords;
@@ -69,6 +71,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Check(arguments) => check::run(arguments, &setting),
         Command::Account(verb) => account::run(verb, &setting),
         Command::Log(arguments) => log::run(arguments, &setting),
+        Command::Login(arguments) => login::run(arguments, &setting),
         Command::Seen(verb) => seen::run(verb, &setting),
     };
     let exit = ended.unwrap_or_else(|error| {
@@ -88,7 +91,9 @@ fn interrupt(command: &Command) -> io::Result<Interrupt> {
         | Command::Seen(
             Seen::Check | Seen::Export(_) | Seen::Forget(_) | Seen::Import(_) | Seen::List(_),
         ) => Interrupt::never(),
-        Command::Check(_) | Command::Fetch(_) | Command::Seen(_) => Interrupt::install(),
+        Command::Check(_) | Command::Fetch(_) | Command::Login(_) | Command::Seen(_) => {
+            Interrupt::install()
+        }
     }
 }
 
@@ -182,25 +187,50 @@ impl Setting<'_> {
         }
         let mut password = None;
         move |opening| {
-            let password = match &password {
+            let password = match &mut password {
                 Some(password) => password,
-                None => password.insert(passwords.of(account, self)?),
+                unknown => unknown.insert(passwords.of(account, self)?),
             };
-            let endpoint = &account.dial.net.endpoint;
-            let desk = self.desk(&account.name);
-            desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
-            dial::Call {
-                options: &account.dial,
-                secret: password,
-                trace: &|| self.trace(account),
-                interrupt: &self.interrupt,
+            let called = self.call(account, password, opening);
+            let Some(sign_in) = tokens::sign_in(account, self)? else {
+                return called.map_err(|error| Failure::new(&error, error.exit()));
+            };
+            let called = match called {
+                Err(error) if error.exit() == Exit::LoginRefused => {
+                    *password = tokens::another(account, &sign_in, password)?;
+                    self.call(account, password, opening)
+                }
+                called => called,
+            };
+            if called.is_ok() {
+                sign_in.note_success();
             }
-            .make(opening)
-            .map_err(|error| Failure::new(&error, error.exit()))
+            called.map_err(|error| tokens::refused(account, &sign_in, &error))
         }
     }
 
+    fn call(
+        &self,
+        account: &Account,
+        password: &Secret,
+        opening: &Opening,
+    ) -> Result<Transaction<Stream>, dial::Error> {
+        let endpoint = &account.dial.net.endpoint;
+        let desk = self.desk(&account.name);
+        desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
+        let call = dial::Call {
+            options: &account.dial,
+            secret: password,
+            trace: &|| self.trace(account),
+            interrupt: &self.interrupt,
+        };
+        call.make(opening)
+    }
+
     fn obtain_password(&self, account: &Account) -> Result<Secret, Failure> {
+        if let Some(sign_in) = tokens::sign_in(account, self)? {
+            return tokens::token(account, &sign_in);
+        }
         account
             .obtain_password(&|| self.interrupt.signal().is_some())
             .map_err(|error| Failure::new(&error, error.exit()))
@@ -242,7 +272,10 @@ impl Setting<'_> {
             return Exit::Signal(signal);
         }
         let exit = status(error);
-        desk.tell(Event::Problem(&error, exit));
+        desk.tell(match is_known(error) {
+            true => Event::Setback(&error, exit),
+            false => Event::Problem(&error, exit),
+        });
         exit
     }
 }
@@ -303,6 +336,13 @@ fn status(error: &anyhow::Error) -> Exit {
             .or_else(|| of(cause, |failure: &Failure| failure.exit))
     };
     error.chain().find_map(exit).unwrap_or(Exit::Bug)
+}
+
+/// Whether the user was told of it not long ago.
+fn is_known(error: &anyhow::Error) -> bool {
+    let of_failure = |failure: &Failure| failure.is_known;
+    error.downcast_ref().is_some_and(of_failure)
+        || error.downcast_ref().is_some_and(engine::Error::is_known)
 }
 
 /// Writes what the user asked for; who closed standard output has seen enough.

@@ -26,6 +26,7 @@ mod lost;
 mod mda;
 mod memory;
 mod network;
+mod oauth2;
 mod pace;
 mod parts;
 mod permissions;

@@ -12,6 +12,7 @@ pub(crate) mod mail;
 pub(crate) mod maildir;
 pub(crate) mod model_server;
 pub(crate) mod mount;
+pub(crate) mod oauth2;
 pub(crate) mod outcome;
 pub(crate) mod process;
 pub(crate) mod proxies;

@@ -45,6 +45,8 @@ pub(super) struct Config<'a> {
     pub(super) dialect: Dialect,
     pub(super) folder: &'a Path,
     pub(super) identity: &'a Identity,
+    /// Where the file is that says whom to ask about tokens.
+    pub(super) introspection: Option<&'a str>,
     pub(super) port: u16,
     pub(super) tls_port: u16,
 }
@@ -76,10 +78,29 @@ impl fmt::Display for Config<'_> {
                  userdb passwd-file {{\n  passwd_file_path = {folder}/users\n}}\n"
             )?,
         }
+        if let Some(url) = self.introspection {
+            match self.dialect {
+                Dialect::V2_3 => write!(
+                    f,
+                    "passdb {{\n  driver = oauth2\n  mechanisms = oauthbearer xoauth2\n  \
+                     args = {folder}/oauth2\n}}\n"
+                )?,
+                Dialect::V2_4 => write!(
+                    f,
+                    "oauth2 {{\n{}}}\npassdb oauth2 {{\n  mechanisms_filter = oauthbearer \
+                     xoauth2\n}}\n",
+                    introspection(url)
+                )?,
+            }
+        }
+        let mechanisms = match self.introspection {
+            None => "plain login apop",
+            Some(_) => "plain oauthbearer xoauth2",
+        };
+        writeln!(f, "auth_mechanisms = {mechanisms}")?;
         write!(
             f,
             "auth_failure_delay = 0\n\
-             auth_mechanisms = plain login apop\n\
              base_dir = {folder}/run\n\
              listen = 127.0.0.1\n\
              log_path = {folder}/log\n\
@@ -112,6 +133,14 @@ impl fmt::Display for Config<'_> {
     }
 }
 
+/// How Dovecot asks about tokens.
+pub(super) fn introspection(url: &str) -> String {
+    format!(
+        "introspection_url = {url}\nintrospection_mode = post\nusername_attribute = sub\n\
+         active_attribute = active\nactive_value = true\n"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +150,7 @@ mod tests {
             dialect,
             folder: Path::new("/d"),
             identity,
+            introspection: None,
             port: 1110,
             tls_port: 1995,
         };

@@ -33,6 +33,7 @@ pub(crate) struct Dovecot {
     authority: Authority,
     folder: TempDir,
     identity: Identity,
+    introspection: Option<String>,
     port: u16,
     running: Option<Running>,
     tls_port: u16,
@@ -46,11 +47,20 @@ impl Dovecot {
     ///
     /// When it cannot be started.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(None)
+    }
+
+    /// Starts one that takes tokens instead of passwords, and asks about them at this address.
+    pub(crate) fn with_tokens_of(introspection: String) -> Option<Self> {
+        Self::start_with(Some(introspection))
+    }
+
+    fn start_with(introspection: Option<String>) -> Option<Self> {
         let program = find("dovecot")?;
         let dialect = dialect(&program);
         // Another process may take a free port before Dovecot does: then it is tried again.
         for _ in 0..5 {
-            let mut dovecot = Self::prepare();
+            let mut dovecot = Self::prepare(introspection.clone());
             if dovecot.launch(&program, dialect) {
                 return Some(dovecot);
             }
@@ -163,7 +173,7 @@ impl Dovecot {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    fn prepare() -> Self {
+    fn prepare(introspection: Option<String>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("mailpull-dovecot-")
             .permissions(Permissions::from_mode(0o755))
@@ -173,6 +183,7 @@ impl Dovecot {
             authority: Authority::new(),
             folder,
             identity: identity(),
+            introspection,
             port: free_port(),
             running: None,
             tls_port: free_port(),
@@ -180,6 +191,9 @@ impl Dovecot {
         let certificate = dovecot.authority.certificate();
         dovecot.write("cert.pem", &certificate.pem);
         dovecot.write("key.pem", &certificate.key);
+        if let Some(url) = &dovecot.introspection {
+            dovecot.write("oauth2", &config::introspection(url));
+        }
         let mail = dovecot.folder.path().join("mail");
         fs::create_dir(&mail).expect("a folder can be made");
         dovecot.give(&mail);
@@ -193,6 +207,7 @@ impl Dovecot {
             dialect,
             folder: self.folder.path(),
             identity: &self.identity,
+            introspection: self.introspection.as_deref(),
             port: self.port,
             tls_port: self.tls_port,
         };
