@@ -8,6 +8,7 @@
 pub(crate) mod certificates;
 pub(crate) mod disk;
 pub(crate) mod dovecot;
+pub(crate) mod keyring;
 pub(crate) mod mail;
 pub(crate) mod maildir;
 pub(crate) mod model_server;
