@@ -146,6 +146,8 @@ impl Error {
 pub struct Call<'a> {
     /// How.
     pub options: &'a Options,
+    /// What encrypts, prepared for those who were called before.
+    pub connectors: &'a tls::Connectors,
     /// What proves who we are: a password, or an access token where the mechanism takes one;
     /// nothing where none is needed.
     pub secret: &'a Secret,
@@ -189,6 +191,7 @@ impl Call<'_> {
             capabilities,
             exposure: self.exposure(),
             can_bind: binding.is_some(),
+            before: opening.login,
         };
         let user = &self.options.user;
         let chosen = offer
@@ -232,7 +235,9 @@ impl Call<'_> {
                 Err(source) => Err(self.failed(source)),
             };
         }
-        let connector = tls::Connector::new(&options.tls, options.net.endpoint.host())
+        let connector = self
+            .connectors
+            .prepare(&options.tls, options.net.endpoint.host())
             .map_err(net::Error::from)?;
         let (socket, trace) = self.reach(opening, (self.trace)())?;
         let stream = connector

@@ -2,6 +2,7 @@
 //! ends the session.
 //! Numbers only.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The longest status line, in octets (RFC 2449 section 4 says 512; real servers send more).
@@ -9,6 +10,10 @@ pub const STATUS_LINE: usize = 64 * 1024;
 
 /// The longest command line that we send, in octets (RFC 2449 section 4).
 pub const COMMAND_LINE: usize = 255;
+
+/// How often SCRAM may have a password hashed. Fewer rounds than RFC 7677 demands make it easy to
+/// guess for whoever pretends to be the server; more keep the processor busy for the server's fun.
+pub const SCRAM_ROUNDS: RangeInclusive<u64> = 4096..=2_000_000;
 
 /// The most lines of capabilities.
 pub const CAPABILITY_LINES: usize = 1_000;

@@ -49,6 +49,10 @@ pub struct Account {
     pub lost_step: Option<i64>,
     /// How many recognitions of renamed messages were begun in a row and not ended.
     pub recognitions: u32,
+    /// How its last session logged in.
+    pub login: Option<String>,
+    /// When that was.
+    pub logged_in: Option<i64>,
 }
 
 /// A known message. Times are seconds since 1970.

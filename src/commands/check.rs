@@ -1,13 +1,12 @@
 //! `mailpull check`: how much new mail waits; downloads nothing.
 
-use super::Setting;
 use super::crew::Crew;
 use super::passwords::Passwords;
+use super::{Setting, opening};
 use crate::cli;
 use crate::config::{self, Account, Choice, Overrides, Wanted};
 use crate::exit::Exit;
 use crate::policy::Policy;
-use crate::pop3::Opening;
 use crate::report::Event;
 use crate::seen::StateFolder;
 use crate::survey;
@@ -46,8 +45,9 @@ fn check(
     passwords: &Passwords,
     setting: &Setting<'_>,
 ) -> anyhow::Result<usize> {
-    let known = setting.open_ledger(account, folder)?.known()?;
-    let mut session = setting.connector(account, passwords)(&Opening::default())?;
+    let ledger = setting.open_ledger(account, folder)?;
+    let known = ledger.known()?;
+    let mut session = setting.connector(account, passwords)(&opening(&ledger)?)?;
     // The limits bound a run, not what waits.
     let policy = Policy {
         keep: account.policy.keep,

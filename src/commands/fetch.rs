@@ -1,8 +1,8 @@
 //! `mailpull fetch`: new mail for every account.
 
-use super::Setting;
 use super::crew::Crew;
 use super::passwords::Passwords;
+use super::{Setting, opening};
 use crate::cli;
 use crate::config::{self, Account, Choice, Overrides, Wanted};
 use crate::delivery::{Destination, Maildir, Mda, Target};
@@ -130,7 +130,7 @@ impl Visit<'_> {
     fn rehearse(&self, ledger: Ledger, summary: &mut Summary) -> anyhow::Result<()> {
         let Self { account, desk, .. } = *self;
         let known = ledger.known()?;
-        let mut session = self.connect()(&Opening::default())?;
+        let mut session = self.connect()(&opening(&ledger)?)?;
         let (listing, mut plan) = survey::survey(&mut session, &known, &account.policy)?;
         if !account.delete_was_asked {
             let last = ledger.last_run()?.keep;

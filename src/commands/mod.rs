@@ -14,8 +14,8 @@ use crate::engine;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::net::Stream;
-use crate::net::tls::Proof;
-use crate::pop3::{Direction, Opening, Trace, Transaction};
+use crate::net::tls::{Connectors, Proof};
+use crate::pop3::{Direction, Mechanism, Opening, Trace, Transaction};
 use crate::report::plain::{Audience, Color, Verbosity};
 use crate::report::{Desk, Event, Json, Plain, Reporter, Terminal};
 use crate::secret::Secret;
@@ -44,6 +44,7 @@ struct Setting<'a> {
     reporter: SharedReporter,
     verbosity: Verbosity,
     interrupt: Interrupt,
+    connectors: Connectors,
     names: Mutex<Option<HashSet<String>>>,
 }
 
@@ -64,6 +65,7 @@ pub fn run(cli: &Cli) -> Exit {
         reporter,
         verbosity,
         interrupt,
+        connectors: Connectors::default(),
         names: Mutex::default(),
     };
     let ended = match &cli.command {
@@ -220,6 +222,7 @@ impl Setting<'_> {
         desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
         let call = dial::Call {
             options: &account.dial,
+            connectors: &self.connectors,
             secret: password,
             trace: &|| self.trace(account),
             interrupt: &self.interrupt,
@@ -278,6 +281,15 @@ impl Setting<'_> {
         });
         exit
     }
+}
+
+/// What a session of its own begins with, outside of the engine.
+fn opening(ledger: &Ledger) -> anyhow::Result<Opening> {
+    let login = ledger.last_run()?.login;
+    Ok(Opening {
+        login: login.as_deref().and_then(Mechanism::named),
+        ..Opening::default()
+    })
 }
 
 fn verbosity(global: &Global) -> Verbosity {

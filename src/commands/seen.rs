@@ -4,14 +4,13 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
 use super::passwords::Passwords;
-use super::{Setting, say, transfer};
+use super::{Setting, opening, say, transfer};
 use crate::cli;
 use crate::config::{self, Account, Overrides, Wanted};
 use crate::delivery;
 use crate::exit::{Exit, Failure};
 use crate::known::State;
 use crate::policy::Policy;
-use crate::pop3::Opening;
 use crate::rematch::Rematch;
 use crate::report::{Octets, json};
 use crate::seen::{Entry, Ledger, Roster, Verdict};
@@ -139,7 +138,7 @@ fn check(setting: &Setting<'_>) -> anyhow::Result<Exit> {
 fn catch_up(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     let (account, mut ledger) = open(name, setting)?;
     let _lock = ledger.lock()?;
-    let mut session = setting.connector(&account, &Passwords::default())(&Opening::default())?;
+    let mut session = setting.connector(&account, &Passwords::default())(&opening(&ledger)?)?;
     let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
     session.quit();
     let new = plan.fetch.iter();
@@ -153,7 +152,7 @@ fn catch_up(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
 fn rematch_account(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     let (account, mut ledger) = open(name, setting)?;
     let _lock = ledger.lock()?;
-    let mut session = setting.connector(&account, &Passwords::default())(&Opening::default())?;
+    let mut session = setting.connector(&account, &Passwords::default())(&opening(&ledger)?)?;
     let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
     let rematch = Rematch {
         listing: &listing,

@@ -37,6 +37,7 @@ pub(super) fn sign_in<'a>(
             user,
             way: Way {
                 route: &account.dial.net.route,
+                connectors: &setting.connectors,
                 interrupt: &setting.interrupt,
             },
         },

@@ -1,7 +1,7 @@
 //! Which way to log in: what the user wants, against what the server offers and the way shows.
 //! Pure: sends nothing, and knows no mechanism's insides.
 
-use crate::pop3::{Capabilities, Mechanism};
+use crate::pop3::{Capabilities, Mechanism, Strength};
 
 /// How the user wants to log in.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -44,6 +44,8 @@ pub(super) struct Offer<'a> {
     pub(super) exposure: Exposure,
     /// Whether a login can be bound to the connection.
     pub(super) can_bind: bool,
+    /// How the account has logged in before.
+    pub(super) before: Option<Mechanism>,
 }
 
 /// Why there is no way to log in.
@@ -56,6 +58,18 @@ pub enum NoWay {
         wanted: String,
         /// The mechanisms that it offers.
         offered: Vec<String>,
+    },
+    /// What is offered shows more than what there was before.
+    #[error(
+        "the server offers only {best} now, which shows more of the password than {before}, by which \
+         this account logged in before: somebody may stand between; if the server has changed, say \
+         so once: mailpull fetch -o auth={} ACCOUNT", best.name().to_ascii_lowercase()
+    )]
+    Weaker {
+        /// The best that is left.
+        best: Mechanism,
+        /// What there was.
+        before: Mechanism,
     },
     /// Whatever is offered shows the password.
     #[error(
@@ -79,7 +93,7 @@ impl Offer<'_> {
     /// None of those that are wanted is there.
     pub(super) fn choose(&self, auth: Auth) -> Result<Option<Mechanism>, NoWay> {
         match auth {
-            Auth::Auto => self.best_of(&self.presentable()).ok_or(NoWay::Shown),
+            Auth::Auto => self.automatic(),
             Auth::Named(mechanism) => self.named(mechanism),
             Auth::Needless => return Ok(None),
             Auth::Token => self
@@ -87,6 +101,28 @@ impl Offer<'_> {
                 .ok_or_else(|| self.lacks("a login by token (XOAUTH2, OAUTHBEARER)")),
         }
         .map(Some)
+    }
+
+    /// The best that is offered, unless it shows more than what there was before: who stands between
+    /// can cut the better ones out of the offer.
+    fn automatic(&self) -> Result<Mechanism, NoWay> {
+        let best = self.best_of(&self.presentable());
+        match (best, self.before) {
+            (Some(best), Some(before)) if self.is_weaker(best, before) => {
+                Err(NoWay::Weaker { best, before })
+            }
+            (Some(best), _) => Ok(best),
+            (None, _) => Err(NoWay::Shown),
+        }
+    }
+
+    /// Under TLS a digest is no more than PLAIN. A certificate is no measure for a password.
+    fn is_weaker(&self, now: Mechanism, before: Mechanism) -> bool {
+        let strength = |mechanism: Mechanism| match mechanism.strength() {
+            Strength::Digested if self.exposure == Exposure::Tls => Strength::Shown,
+            strength => strength,
+        };
+        before != Mechanism::External && strength(now) < strength(before)
     }
 
     /// What `auto` takes, the best first. Under TLS a digest is nothing to be had: servers can give
@@ -154,6 +190,7 @@ mod tests {
             capabilities: &capabilities,
             exposure,
             can_bind,
+            before: None,
         };
         offer.choose(auth).ok().flatten()
     }
@@ -188,6 +225,37 @@ mod tests {
         ] {
             let found = choose(Auth::Auto, sasl, exposure, can_bind);
             assert_eq!(found, chosen, "{sasl} {exposure:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_shows_more_than_before_is_taken_unasked() {
+        use Exposure::{Here, Tls};
+        use Mechanism::*;
+        for (before, sasl, exposure, is_taken) in [
+            (ScramSha256Plus, "SCRAM-SHA-256 PLAIN", Tls, false),
+            (ScramSha256, "SCRAM-SHA-1 PLAIN", Tls, true),
+            (ScramSha1, "PLAIN", Tls, false),
+            (ScramSha1, "", Tls, false),
+            (ScramSha1, "CRAM-MD5", Here, false),
+            (CramMd5, "PLAIN", Here, false),
+            (CramMd5, "PLAIN", Tls, true),
+            (Plain, "", Tls, true),
+            (XOAuth2, "PLAIN", Tls, true),
+            (External, "PLAIN", Tls, true),
+        ] {
+            let mut capabilities = Capabilities::announced();
+            capabilities.add(format!("SASL {sasl}").as_bytes());
+            let offer = Offer {
+                capabilities: &capabilities,
+                exposure,
+                can_bind: true,
+                before: Some(before),
+            };
+            let chosen = offer.choose(Auth::Auto);
+            assert_eq!(chosen.is_ok(), is_taken, "{before} {sasl}");
+            let named = offer.choose(Auth::Named(User));
+            assert_eq!(named, Ok(Some(User)));
         }
     }
 
@@ -227,6 +295,7 @@ mod tests {
             capabilities: &unknown,
             exposure: Tls,
             can_bind: false,
+            before: None,
         };
         assert_eq!(offer.choose(Auth::Named(CramMd5)), Ok(Some(CramMd5)));
     }

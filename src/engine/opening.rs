@@ -12,7 +12,7 @@ use crate::known::{KnownMessages, PATIENCE};
 use crate::maildrop::Listing;
 use crate::moment::Moment;
 use crate::plan::{self, Plan};
-use crate::pop3::{Acquaintance, Opening, Pace, Sizes, Transaction};
+use crate::pop3::{Acquaintance, Mechanism, Opening, Pace, Sizes, Transaction};
 use crate::rematch::{self, Rematch};
 use crate::report::{Event, Summary};
 use crate::seen::LastRun;
@@ -52,6 +52,8 @@ impl Poll<'_> {
             Sizes::Needless
         };
         let mut session = connect(&opening(terms, sizes)).map_err(Error::Connect)?;
+        let login = session.login();
+        self.ledger.note_login(login.map(Mechanism::name));
         // The listing may be on its way meanwhile.
         let mut known = self.known()?;
         let (listing, mut plan) = survey(&mut session, &known, policy)?;
@@ -174,6 +176,7 @@ fn opening(terms: &Terms<'_>, sizes: Sizes) -> Opening {
     };
     Opening {
         acquaintance,
+        login: last.login.as_deref().and_then(Mechanism::named),
         sizes,
         pace,
         haste: terms.haste.clone(),

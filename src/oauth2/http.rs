@@ -19,10 +19,12 @@ use crate::net::{self, Endpoint, Route, Stream, tls};
 use crate::text::ServerText;
 
 /// How a provider is reached.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Way<'a> {
     /// By which way: the one that the account takes, unless that ends at its server.
     pub route: &'a Route,
+    /// What encrypts connections.
+    pub connectors: &'a tls::Connectors,
     /// Whether the run shall end.
     pub interrupt: &'a Interrupt,
 }
@@ -67,7 +69,8 @@ impl Way<'_> {
         if !url.is_secure() {
             return Ok(Stream::Plain(socket));
         }
-        let connector = tls::Connector::new(&tls::Options::default(), url.endpoint.host());
+        let host = url.endpoint.host();
+        let connector = self.connectors.prepare(&tls::Options::default(), host);
         let stream = connector.and_then(|connector| connector.connect(socket, PATIENCE));
         let stream = stream.map_err(|error| failed(error.into()))?;
         Ok(Stream::Tls(Box::new(stream)))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::capabilities::Capabilities;
+use super::mechanism::Mechanism;
 use super::transaction::Sizes;
 
 /// What a session learned of its server.
@@ -28,6 +29,8 @@ pub struct Opening {
     /// What an earlier session learned. The login, and the listing behind it, then need not wait
     /// for CAPA.
     pub acquaintance: Option<Acquaintance>,
+    /// How an earlier session logged in: what shows more is not taken unasked.
+    pub login: Option<Mechanism>,
     /// Whether the listing shall tell sizes.
     pub sizes: Sizes,
     /// Whether commands may be sent ahead where the server announces PIPELINING.

@@ -104,7 +104,7 @@ impl<S: Read + Write> Authorization<S> {
             Mechanism::User => self.say_user(credentials)?,
             sasl => self.say_sasl(sasl, credentials)?,
         }
-        self.into_transaction()
+        Ok(self.into_transaction()?.by(Some(mechanism)))
     }
 
     /// Goes on where no login is needed: what carries the connection has proved who we are.

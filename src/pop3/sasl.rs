@@ -2,10 +2,18 @@
 //! base64 in, octets in base64 out. The only door to rsasl.
 //! Sends nothing, and does not know which mechanism is the right one.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rsasl::callback::{Context, Request, SessionCallback, SessionData};
-use rsasl::prelude::{Mechname, SASLClient, SASLConfig, Session, SessionError};
+use rsasl::mechanisms::external::EXTERNAL;
+use rsasl::mechanisms::login::LOGIN;
+use rsasl::mechanisms::oauthbearer::OAUTHBEARER;
+use rsasl::mechanisms::plain::PLAIN;
+use rsasl::mechanisms::scram::{SCRAM_SHA1, SCRAM_SHA1_PLUS, SCRAM_SHA256, SCRAM_SHA256_PLUS};
+use rsasl::mechanisms::xoauth2::XOAUTH2;
+use rsasl::prelude::{Mechname, Registry, SASLClient, SASLConfig, Session, SessionError};
 use rsasl::property::{
     AuthId, AuthzId, ChannelBindings, OAuthBearerKV, OAuthBearerToken, OverrideCBType, Password,
 };
@@ -14,6 +22,7 @@ use zeroize::Zeroizing;
 
 use super::mechanism::Mechanism;
 use super::{cram, digest};
+use crate::limits;
 use crate::secret::Secret;
 use crate::text::ServerText;
 
@@ -60,11 +69,21 @@ enum Method {
     Library(Box<Session>),
 }
 
-/// Who logs in, for mechanisms that are asked more than once.
+/// Who logs in where, for as long as an exchange lasts.
 struct Account {
     user: String,
     secret: Secret,
     host: String,
+}
+
+impl Account {
+    fn of(credentials: &Credentials<'_>) -> Self {
+        Self {
+            user: credentials.user.to_owned(),
+            secret: credentials.secret.clone(),
+            host: credentials.host.to_owned(),
+        }
+    }
 }
 
 /// How far an exchange by digest has come.
@@ -94,11 +113,7 @@ impl Exchange {
         credentials: &Credentials<'_>,
         offers_bound: bool,
     ) -> Result<Self, Fault> {
-        let account = || Account {
-            user: credentials.user.to_owned(),
-            secret: credentials.secret.clone(),
-            host: credentials.host.to_owned(),
-        };
+        let account = || Account::of(credentials);
         let method = match mechanism {
             Mechanism::CramMd5 => Method::Cram(account()),
             Mechanism::DigestMd5 => Method::Digest(account(), Stage::Challenge),
@@ -137,7 +152,17 @@ impl Exchange {
         if self.is_over {
             return Err(Fault::Challenge("it goes on when all is said".into()));
         }
+        if let Some(error) = challenge.strip_prefix(b"e=").filter(|_| self.is_scram()) {
+            return Err(Fault::Refused(ServerText::new(error)));
+        }
+        if self.is_scram() {
+            check_rounds(&challenge)?;
+        }
         self.say(Some(&challenge))
+    }
+
+    fn is_scram(&self) -> bool {
+        self.mechanism.proves_server() && matches!(self.method, Method::Library(_))
     }
 
     /// Whether nothing is left to be said by either side, if all is well.
@@ -208,10 +233,24 @@ fn nonce() -> String {
     STANDARD.encode(octets)
 }
 
+/// What the library is asked for. Its own list has nothing that is bound to the connection; where
+/// that is offered, the library prefers it to the bare form, which would take it for its own offer.
+static LIBRARY: &[rsasl::prelude::Mechanism] = &[
+    EXTERNAL,
+    LOGIN,
+    OAUTHBEARER,
+    PLAIN,
+    SCRAM_SHA1,
+    SCRAM_SHA1_PLUS,
+    SCRAM_SHA256,
+    SCRAM_SHA256_PLUS,
+    XOAUTH2,
+];
+
 fn session(mechanism: Mechanism, answers: Answers) -> Session {
     let name = Mechname::parse(mechanism.name().as_bytes()).expect("it is a mechanism's name");
     let config = SASLConfig::builder()
-        .with_defaults()
+        .with_registry(Registry::with_mechanisms(LIBRARY))
         .with_callback(answers)
         .expect("it has a callback");
     SASLClient::new(config)
@@ -224,6 +263,27 @@ pub(super) fn acknowledgement(mechanism: Mechanism) -> &'static [u8] {
     match mechanism {
         Mechanism::OAuthBearer => b"AQ==",
         _ => b"",
+    }
+}
+
+/// Looks for a number of rounds (RFC 5802 section 5.1, `i`) that nobody should compute.
+fn check_rounds(challenge: &[u8]) -> Result<(), Fault> {
+    let mut attributes = challenge.split(|&octet| octet == b',');
+    let Some(rounds) = attributes.find_map(|attribute| attribute.strip_prefix(b"i=")) else {
+        return Ok(());
+    };
+    let shown = ServerText::new(rounds);
+    let rounds = str::from_utf8(rounds)
+        .ok()
+        .and_then(|rounds| rounds.parse().ok());
+    match rounds.is_some_and(|rounds| limits::SCRAM_ROUNDS.contains(&rounds)) {
+        true => Ok(()),
+        false => Err(Fault::Challenge(format!(
+            "it wants the password hashed {shown} times, and not fewer than {} or more than {} are \
+             reasonable",
+            limits::SCRAM_ROUNDS.start(),
+            limits::SCRAM_ROUNDS.end()
+        ))),
     }
 }
 
@@ -247,12 +307,10 @@ fn fault(error: SessionError) -> Fault {
 
 /// What the library is told when it asks.
 struct Answers {
-    user: Zeroizing<String>,
-    secret: Secret,
-    /// Behind OAUTHBEARER's header.
+    account: Account,
+    /// In OAUTHBEARER's header.
     authorization: Option<String>,
     binding: Option<Vec<u8>>,
-    host: String,
     says_what_it_could: bool,
 }
 
@@ -265,22 +323,22 @@ impl Answers {
         let Credentials {
             user,
             secret,
-            host,
             binding,
+            ..
         } = *credentials;
-        let is_text = std::str::from_utf8(secret.expose()).is_ok();
         if mechanism.takes_token() && !is_token(secret.expose()) {
             return Err(Fault::Unsayable(
                 "what the account has is no access token: it has characters that none has",
             ));
         }
-        debug_assert!(is_text || !mechanism.takes_token(), "a token is ASCII");
+        let mut account = Account::of(credentials);
+        if mechanism.proves_server() {
+            account.secret = prepared(secret);
+        }
         Ok(Self {
-            user: Zeroizing::new(user.to_owned()),
-            secret: secret.clone(),
+            account,
             authorization: (mechanism == Mechanism::OAuthBearer).then(|| saslname(user)),
             binding: binding.filter(|_| mechanism.is_bound()).map(<[u8]>::to_vec),
-            host: host.to_owned(),
             says_what_it_could: binding.is_some() && !offers_bound,
         })
     }
@@ -293,15 +351,16 @@ impl SessionCallback for Answers {
         _: &Context<'_>,
         request: &mut Request<'_>,
     ) -> Result<(), SessionError> {
+        let Account { user, secret, host } = &self.account;
         request
-            .satisfy::<AuthId>(&self.user)?
-            .satisfy::<Password>(self.secret.expose())?;
+            .satisfy::<AuthId>(user)?
+            .satisfy::<Password>(secret.expose())?;
         if let Some(authorization) = &self.authorization {
             request
                 .satisfy::<AuthzId>(authorization)?
-                .satisfy::<OAuthBearerKV>(&[("host", &self.host)])?;
+                .satisfy::<OAuthBearerKV>(&[("host", host)])?;
         }
-        if let Ok(token) = std::str::from_utf8(self.secret.expose()) {
+        if let Ok(token) = std::str::from_utf8(secret.expose()) {
             request.satisfy::<OAuthBearerToken>(token)?;
         }
         if let Some(binding) = &self.binding {
@@ -314,6 +373,19 @@ impl SessionCallback for Answers {
 
     fn enable_channel_binding(&self) -> bool {
         self.binding.is_some() || self.says_what_it_could
+    }
+}
+
+/// A password as SCRAM hashes it (RFC 4013); one that is no such text stays as it is, since servers
+/// that store it do not always look either.
+fn prepared(secret: &Secret) -> Secret {
+    let text = str::from_utf8(secret.expose()).ok();
+    let prepared = text.and_then(|text| stringprep::saslprep(text).ok());
+    match prepared {
+        Some(Cow::Owned(prepared)) => {
+            Secret::new(prepared.into_bytes()).unwrap_or_else(|_| secret.clone())
+        }
+        _ => secret.clone(),
     }
 }
 

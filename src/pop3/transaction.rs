@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use super::Error;
 use super::acquaintance::{Acquaintance, Pace};
 use super::command::Command;
+use super::mechanism::Mechanism;
 use super::pipeline::{Ask, Pipeline, Window};
 use super::reply::{self, Garbled, Refusal, Status};
 use super::wire::Wire;
@@ -19,6 +20,8 @@ use crate::text::ServerText;
 pub struct Transaction<S> {
     wire: Wire<S>,
     learned: Acquaintance,
+    /// How it was logged in; `None`: that was not needed.
+    login: Option<Mechanism>,
     /// Whether commands are sent ahead of replies.
     pipelining: bool,
     /// What was asked for behind the login.
@@ -50,6 +53,7 @@ impl<S: Read + Write> Transaction<S> {
             pipelining: pace == Pace::Pipelined && learned.announces_pipelining(),
             wire,
             learned,
+            login: None,
             listing: None,
         }
     }
@@ -57,6 +61,16 @@ impl<S: Read + Write> Transaction<S> {
     /// The same, with listings on their way.
     pub(super) fn expecting(self, listing: Option<Sizes>) -> Self {
         Self { listing, ..self }
+    }
+
+    /// The same, logged in by this.
+    pub(super) fn by(self, login: Option<Mechanism>) -> Self {
+        Self { login, ..self }
+    }
+
+    /// How it was logged in; `None`: that was not needed.
+    pub fn login(&self) -> Option<Mechanism> {
+        self.login
     }
 
     /// What is worth remembering of the server.

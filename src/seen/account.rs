@@ -75,7 +75,8 @@ impl Ledger {
         let patience = Moment::now().before(STEP_IS_LOST_FOR);
         self.read(|connection| {
             let row = connection.query_row(
-                "SELECT keep, cut_off, failures, acquaintance, lost_step, recognitions
+                "SELECT keep, cut_off, failures, acquaintance, lost_step, recognitions, login,
+                     logged_in
                  FROM account
                  WHERE id = ?1",
                 [self.owner.key.0],
@@ -92,6 +93,10 @@ impl Ledger {
                                 .get::<_, Option<i64>>(4)?
                                 .is_some_and(|lost| Moment(lost) > patience),
                         recognitions: row.get(5)?,
+                        login: row
+                            .get(6)
+                            .map(|how: Option<String>| how.filter(|_| !is_elsewhere))?,
+                        logged_in: row.get::<_, Option<i64>>(7)?.map(Moment),
                     })
                 },
             );
@@ -102,6 +107,12 @@ impl Ledger {
     /// Remembers what a session learned of the server, once [`Self::end_run`] writes it down.
     pub fn note_acquaintance(&mut self, learned: String) {
         self.owner.learned = Some(learned);
+    }
+
+    /// Remembers how a session logged in, and that it did now, once [`Self::end_run`] writes it down.
+    pub fn note_login(&mut self, how: Option<&str>) {
+        self.owner.login = how.map(str::to_owned);
+        self.owner.logged_in = Some(Moment::now());
     }
 
     /// Counts that renamed messages are about to be recognised; a run that ends well forgets it.
@@ -145,6 +156,8 @@ impl Ledger {
             server,
             user,
             learned,
+            login,
+            logged_in,
             ..
         } = self.owner.clone();
         let is_in_doubt = !end.is_complete && self.is_in_doubt()?;
@@ -156,7 +169,8 @@ impl Ledger {
                      generation = random(),
                      failures = CASE ?3 WHEN 0 THEN 0 ELSE failures + 1 END,
                      recognitions = CASE ?5 WHEN 0 THEN 0 ELSE recognitions END,
-                     acquaintance = CASE ?8 WHEN 0 THEN coalesce(?9, acquaintance) END
+                     acquaintance = CASE ?8 WHEN 0 THEN coalesce(?9, acquaintance) END,
+                     login = coalesce(?11, login), logged_in = coalesce(?12, logged_in)
                  WHERE id = ?1",
                 params![
                     key,
@@ -169,6 +183,8 @@ impl Ledger {
                     end.was_surprised,
                     learned,
                     end.configured_keep,
+                    login,
+                    logged_in.map(|moment| moment.0),
                 ],
             )?;
             if end.was_cut_off == Some(false) {
@@ -227,6 +243,10 @@ pub struct LastRun {
     pub failures: u64,
     /// What sessions learned of the server, as [`Ledger::note_acquaintance`] was told.
     pub acquaintance: Option<String>,
+    /// How the last session logged in, as [`Ledger::note_login`] was told.
+    pub login: Option<String>,
+    /// When that was.
+    pub logged_in: Option<Moment>,
     /// Whether the server could not keep step lately when commands were sent ahead.
     pub has_lost_step: bool,
     /// How many sessions in a row broke while renamed messages were being recognised.
@@ -263,6 +283,10 @@ pub(super) struct Owner {
     pub(super) user: String,
     /// What this run learned of the server.
     learned: Option<String>,
+    /// How it logged in.
+    login: Option<String>,
+    /// When that was.
+    logged_in: Option<Moment>,
     /// The name by which it was known until now.
     pub(super) former_name: Option<String>,
     /// Where it was fetched from, if that has changed.
@@ -316,6 +340,8 @@ pub(super) fn find(
         server: server.to_owned(),
         user: user.to_owned(),
         learned: None,
+        login: None,
+        logged_in: None,
         former_name: None,
         former_place: None,
         is_moved: false,

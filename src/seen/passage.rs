@@ -227,8 +227,8 @@ fn insert_account(
 ) -> rusqlite::Result<i64> {
     transaction.execute(
         "INSERT INTO account (id, name, server, user, tag, keep, last_run, last_status, failures,
-             cut_off, acquaintance, lost_step, recognitions)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+             cut_off, acquaintance, lost_step, recognitions, login, logged_in)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         params![
             key,
             account.account,
@@ -243,6 +243,8 @@ fn insert_account(
             account.acquaintance,
             account.lost_step,
             account.recognitions,
+            account.login,
+            account.logged_in,
         ],
     )?;
     Ok(transaction.last_insert_rowid())
@@ -312,6 +314,8 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
         acquaintance: row.get(8)?,
         lost_step: row.get(9)?,
         recognitions: row.get(10)?,
+        login: row.get(11)?,
+        logged_in: row.get(12)?,
     })
 }
 
@@ -372,7 +376,7 @@ fn octets(row: &Row<'_>, index: usize) -> rusqlite::Result<Octets> {
 }
 
 const ACCOUNT: &str = "SELECT name, server, user, keep, last_run, last_status, failures, cut_off,
-        acquaintance, lost_step, recognitions FROM account WHERE id = ?1";
+        acquaintance, lost_step, recognitions, login, logged_in FROM account WHERE id = ?1";
 
 /// In the order in which `log` shows them.
 const MESSAGES: &str = "SELECT s.unique_id, s.copy, s.state, s.size, s.listed, s.delivered, s.gone,

@@ -34,6 +34,8 @@ CREATE TABLE account (
     cut_off      INTEGER NOT NULL DEFAULT 0,-- the last session did not end with QUIT
     generation   INTEGER,                   -- drawn anew by every run
     acquaintance TEXT,                      -- what its sessions learned of the server
+    login        TEXT,                      -- how its last session logged in
+    logged_in    INTEGER,                   -- when that was
     lost_step    INTEGER,                   -- when the server could not keep step with pipelining
     moved        INTEGER,                   -- when its record was given to another database
     recognitions INTEGER NOT NULL DEFAULT 0 -- of renamed messages, begun in a row and not ended

@@ -126,6 +126,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("sha2", &["digest.rs"]),
     ("shell_words", &["config/"]),
     ("signal_hook", &["interrupt.rs"]),
+    ("stringprep", &["pop3/sasl.rs"]),
     ("strsim", &["config/"]),
     ("thiserror", EVERYWHERE),
     ("toml", &["config/file.rs"]),

@@ -36,6 +36,7 @@ mod power;
 mod properties;
 mod retrieval;
 mod sasl;
+mod scram;
 mod secrets;
 mod seen;
 mod shards;

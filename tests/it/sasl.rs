@@ -170,3 +170,43 @@ fn a_challenge_that_is_no_base64_ends_the_session() {
         server.finish();
     }
 }
+
+/// A login by CRAM-MD5, which shows a digest.
+const DIGESTED: &str = "
+    C: AUTH CRAM-MD5
+    S: + PDFAZXhhbXBsZS5jb20+
+    C: am9lIDczZTkxZDg5NzA1MzEzNmFiM2Q5YWI5ZWFlYzVhYmFk
+    S: +OK";
+
+#[test]
+fn a_server_that_offers_less_than_before_is_told_nothing_until_the_user_says_so() {
+    let plain = format!("C: AUTH PLAIN {}\nS: +OK", base64("\0joe\0open sesame"));
+    let server = Script::new(session("CRAM-MD5 PLAIN", DIGESTED))
+        .then(failure("PLAIN", ""))
+        .then(failure("", ""))
+        .then(session("PLAIN", &plain))
+        .then(session("PLAIN", &plain))
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    // Also where nothing is remembered but how it was.
+    sandbox
+        .mailpull(["check"])
+        .run()
+        .fails_with(69)
+        .complains_in_lines(1)
+        .stderr_has("shows more of the password than CRAM-MD5");
+    sandbox
+        .fetch()
+        .fails_with(69)
+        .complains_in_lines(1)
+        .stderr_has("say so once: mailpull fetch -o auth=");
+
+    sandbox
+        .mailpull(["fetch", "-o", "auth=plain"])
+        .run()
+        .succeeds();
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
+}

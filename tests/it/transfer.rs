@@ -94,7 +94,8 @@ fn every_column_travels() {
     let (sandbox, _server) = motley();
     let one = Connection::open(sandbox.path("one/seen.db")).expect("it can be opened");
     one.execute_batch(
-        "UPDATE account SET failures = 2, cut_off = 1, lost_step = 3, recognitions = 4;
+        "UPDATE account SET failures = 2, cut_off = 1, lost_step = 3, recognitions = 4, login = 'x',
+             logged_in = 5;
          UPDATE seen SET undeletable = 1, came_back = 1, vanished = 4, gone = 5;
          UPDATE delivery SET program = 'p', deleted = 6, repeated = 7, words = x'ff';",
     )

@@ -4,6 +4,7 @@
 use std::error::Error as _;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
@@ -55,7 +56,7 @@ impl Write for TlsStream {
 }
 
 /// How a server proves who it is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Options {
     /// What proves who we are, to a server that asks for it.
     pub identity: Option<Files>,
@@ -68,7 +69,7 @@ pub struct Options {
 }
 
 /// What is believed of a server that says who it is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Proof {
     /// The name in a certificate for which an authority vouches: one in this PEM file, or without
     /// it one of the system's.
@@ -97,6 +98,44 @@ pub enum Version {
     Tls13,
 }
 
+/// What encrypts connections, prepared once for all servers with the same options: the library
+/// reads each of the system's some hundred and forty authorities twice, which takes longer than a
+/// session.
+#[derive(Default)]
+pub struct Connectors(Mutex<Vec<(Options, TlsConnector)>>);
+
+/// How many are kept: each holds the authorities, and a thousand accounts may have as many pins.
+const CONNECTORS: usize = 8;
+
+impl Connectors {
+    /// Prepares for a server that has to prove to be `host`, unless another name was said. It is
+    /// always told which name is wanted (SNI), where that is no address.
+    ///
+    /// # Errors
+    /// A file that cannot be used.
+    pub fn prepare(&self, options: &Options, host: &str) -> Result<Connector, Error> {
+        Ok(Connector {
+            library: self.library(options)?,
+            name: options.name.as_deref().unwrap_or(host).to_owned(),
+            options: options.clone(),
+        })
+    }
+
+    fn library(&self, options: &Options) -> Result<TlsConnector, Error> {
+        // Whoever wants the same waits for it meanwhile.
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, library)) = kept.iter().find(|(known, _)| known == options) {
+            return Ok(library.clone());
+        }
+        let library = library(options)?;
+        if kept.len() == CONNECTORS {
+            kept.remove(0);
+        }
+        kept.push((options.clone(), library.clone()));
+        Ok(library)
+    }
+}
+
 /// What encrypts connections to one server: its files are read, nothing is connected.
 pub struct Connector {
     library: TlsConnector,
@@ -105,43 +144,6 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Prepares for a server that has to prove to be `host`, unless another name was said. It is
-    /// always told which name is wanted (SNI), where that is no address.
-    ///
-    /// # Errors
-    /// A file that cannot be used.
-    pub fn new(options: &Options, host: &str) -> Result<Self, Error> {
-        let mut builder = builder(options.minimum);
-        match &options.proof {
-            Proof::Authority(None) => {}
-            Proof::Authority(Some(path)) => {
-                builder.disable_built_in_roots(true);
-                for root in roots(path)? {
-                    builder.add_root_certificate(root);
-                }
-            }
-            // The library checks the name with the chain or not at all.
-            Proof::Nothing | Proof::Pins(_) => {
-                builder.danger_accept_invalid_certs(true);
-            }
-        }
-        if let Some(files) = &options.identity {
-            builder.identity(files.identity()?);
-        }
-        let library = built(&builder).map_err(|error| match (&options.identity, error) {
-            // The key is compared with the certificate only here.
-            (Some(files), Error::Refused { why, .. }) => {
-                identity::unusable(&files.certificate, reason(&why).to_owned())
-            }
-            (_, error) => error,
-        })?;
-        Ok(Self {
-            library,
-            name: options.name.as_deref().unwrap_or(host).to_owned(),
-            options: options.clone(),
-        })
-    }
-
     /// Encrypts a connection once the server has proved who it is.
     ///
     /// # Errors
@@ -230,6 +232,33 @@ impl Connector {
             },
         }
     }
+}
+
+fn library(options: &Options) -> Result<TlsConnector, Error> {
+    let mut builder = builder(options.minimum);
+    match &options.proof {
+        Proof::Authority(None) => {}
+        Proof::Authority(Some(path)) => {
+            builder.disable_built_in_roots(true);
+            for root in roots(path)? {
+                builder.add_root_certificate(root);
+            }
+        }
+        // The library checks the name with the chain or not at all.
+        Proof::Nothing | Proof::Pins(_) => {
+            builder.danger_accept_invalid_certs(true);
+        }
+    }
+    if let Some(files) = &options.identity {
+        builder.identity(files.identity()?);
+    }
+    built(&builder).map_err(|error| match (&options.identity, error) {
+        // The key is compared with the certificate only here.
+        (Some(files), Error::Refused { why, .. }) => {
+            identity::unusable(&files.certificate, reason(&why).to_owned())
+        }
+        (_, error) => error,
+    })
 }
 
 fn builder(minimum: Version) -> TlsConnectorBuilder {

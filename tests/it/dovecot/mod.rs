@@ -3,6 +3,7 @@
 
 mod keep;
 mod login;
+mod sasl;
 mod volume;
 
 use crate::support::dovecot::Dovecot;

@@ -26,8 +26,19 @@ impl Scene {
 
     fn before_sign_in(extra: &str) -> Option<Self> {
         let provider = Provider::start()?;
-        let introspection = provider.at("/token/introspection", "dovecot:dovecot");
-        let dovecot = Dovecot::with_tokens_of(introspection)?;
+        let asking = format!(
+            "introspection_url = {}\nintrospection_mode = post\nusername_attribute = sub\n\
+             active_attribute = active\nactive_value = true\n",
+            provider.at("/token/introspection", "dovecot:dovecot")
+        );
+        let dovecot = Dovecot::start_with(|dovecot| {
+            let path = dovecot.write("oauth2", &asking);
+            format!(
+                "auth_mechanisms = plain oauthbearer xoauth2\n\
+                 passdb {{\n  driver = oauth2\n  mechanisms = oauthbearer xoauth2\n  args = {}\n}}\n",
+                path.display()
+            )
+        })?;
         dovecot.deliver(&ordinary(1, 3));
         let keys = provider.keys() + extra;
         let sandbox = Sandbox::with_work(dovecot.address(), &keys);

@@ -95,6 +95,14 @@ impl Authority {
         self.sign(params)
     }
 
+    /// Signs one for a client of this name.
+    pub(crate) fn client_named(&self, name: &str) -> Certificate {
+        let mut params = server(OURS);
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(params)
+    }
+
     /// Signs another one for the same key.
     pub(crate) fn renewed(&self, former: &Certificate) -> Certificate {
         let key = KeyPair::from_pem(&former.key).expect("our own PEM can be read");

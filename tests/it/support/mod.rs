@@ -19,6 +19,7 @@ pub(crate) mod process;
 pub(crate) mod proxies;
 pub(crate) mod reference;
 pub(crate) mod sandbox;
+pub(crate) mod scram;
 pub(crate) mod script;
 pub(crate) mod source;
 pub(crate) mod strace;

@@ -45,10 +45,10 @@ pub(super) struct Config<'a> {
     pub(super) dialect: Dialect,
     pub(super) folder: &'a Path,
     pub(super) identity: &'a Identity,
-    /// Where the file is that says whom to ask about tokens.
-    pub(super) introspection: Option<&'a str>,
     pub(super) port: u16,
     pub(super) tls_port: u16,
+    /// What comes behind all else.
+    pub(super) extra: &'a str,
 }
 
 impl fmt::Display for Config<'_> {
@@ -78,29 +78,10 @@ impl fmt::Display for Config<'_> {
                  userdb passwd-file {{\n  passwd_file_path = {folder}/users\n}}\n"
             )?,
         }
-        if let Some(url) = self.introspection {
-            match self.dialect {
-                Dialect::V2_3 => write!(
-                    f,
-                    "passdb {{\n  driver = oauth2\n  mechanisms = oauthbearer xoauth2\n  \
-                     args = {folder}/oauth2\n}}\n"
-                )?,
-                Dialect::V2_4 => write!(
-                    f,
-                    "oauth2 {{\n{}}}\npassdb oauth2 {{\n  mechanisms_filter = oauthbearer \
-                     xoauth2\n}}\n",
-                    introspection(url)
-                )?,
-            }
-        }
-        let mechanisms = match self.introspection {
-            None => "plain login apop",
-            Some(_) => "plain oauthbearer xoauth2",
-        };
-        writeln!(f, "auth_mechanisms = {mechanisms}")?;
         write!(
             f,
             "auth_failure_delay = 0\n\
+             auth_mechanisms = plain login apop\n\
              base_dir = {folder}/run\n\
              listen = 127.0.0.1\n\
              log_path = {folder}/log\n\
@@ -117,7 +98,7 @@ impl fmt::Display for Config<'_> {
             self.port, self.tls_port
         )?;
         match self.identity {
-            Identity::Root { mail } => writeln!(f, "first_valid_uid = {mail}"),
+            Identity::Root { mail } => writeln!(f, "first_valid_uid = {mail}")?,
             Identity::User {
                 group, uid, user, ..
             } => write!(
@@ -128,17 +109,10 @@ impl fmt::Display for Config<'_> {
                  first_valid_uid = {uid}\n\
                  service anvil {{\n  chroot =\n}}\n\
                  service pop3-login {{\n  chroot =\n}}\n"
-            ),
+            )?,
         }
+        f.write_str(self.extra)
     }
-}
-
-/// How Dovecot asks about tokens.
-pub(super) fn introspection(url: &str) -> String {
-    format!(
-        "introspection_url = {url}\nintrospection_mode = post\nusername_attribute = sub\n\
-         active_attribute = active\nactive_value = true\n"
-    )
 }
 
 #[cfg(test)]
@@ -150,9 +124,9 @@ mod tests {
             dialect,
             folder: Path::new("/d"),
             identity,
-            introspection: None,
             port: 1110,
             tls_port: 1995,
+            extra: "",
         };
         config.to_string()
     }

@@ -7,7 +7,7 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, thread};
@@ -33,7 +33,6 @@ pub(crate) struct Dovecot {
     authority: Authority,
     folder: TempDir,
     identity: Identity,
-    introspection: Option<String>,
     port: u16,
     running: Option<Running>,
     tls_port: u16,
@@ -47,21 +46,23 @@ impl Dovecot {
     ///
     /// When it cannot be started.
     pub(crate) fn start() -> Option<Self> {
-        Self::start_with(None)
+        Self::start_with(|_| String::new())
     }
 
-    /// Starts one that takes tokens instead of passwords, and asks about them at this address.
-    pub(crate) fn with_tokens_of(introspection: String) -> Option<Self> {
-        Self::start_with(Some(introspection))
-    }
-
-    fn start_with(introspection: Option<String>) -> Option<Self> {
+    /// The same, with lines behind its configuration that its folder is asked for, where the version
+    /// is the one that they are written for (2.3).
+    pub(crate) fn start_with(extra: impl Fn(&Self) -> String) -> Option<Self> {
         let program = find("dovecot")?;
         let dialect = dialect(&program);
         // Another process may take a free port before Dovecot does: then it is tried again.
         for _ in 0..5 {
-            let mut dovecot = Self::prepare(introspection.clone());
-            if dovecot.launch(&program, dialect) {
+            let mut dovecot = Self::prepare();
+            let extra = extra(&dovecot);
+            if !extra.is_empty() && dialect != Dialect::V2_3 {
+                eprintln!("skipped: this is written for Dovecot 2.3");
+                return None;
+            }
+            if dovecot.launch(&program, dialect, &extra) {
                 return Some(dovecot);
             }
             eprintln!("{}", dovecot.log());
@@ -96,6 +97,11 @@ impl Dovecot {
 
     /// Adds a user, who has the password of all and an empty maildrop.
     pub(crate) fn add_user(&self, user: &str) -> &Self {
+        self.add_user_with(user, PASSWORD)
+    }
+
+    /// Adds a user with a password and an empty maildrop.
+    pub(crate) fn add_user_with(&self, user: &str, password: &str) -> &Self {
         let (uid, gid) = self.owner();
         let maildir = self.maildir_of(user);
         maildir.make();
@@ -109,7 +115,7 @@ impl Dovecot {
             .create(true)
             .open(self.folder.path().join("users"))
             .and_then(|mut users| {
-                writeln!(users, "{user}:{{PLAIN}}{PASSWORD}:{uid}:{gid}::{home}::")
+                writeln!(users, "{user}:{{PLAIN}}{password}:{uid}:{gid}::{home}::")
             })
             .expect("a user can be added");
         self
@@ -173,7 +179,7 @@ impl Dovecot {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    fn prepare(introspection: Option<String>) -> Self {
+    fn prepare() -> Self {
         let folder = tempfile::Builder::new()
             .prefix("mailpull-dovecot-")
             .permissions(Permissions::from_mode(0o755))
@@ -183,7 +189,6 @@ impl Dovecot {
             authority: Authority::new(),
             folder,
             identity: identity(),
-            introspection,
             port: free_port(),
             running: None,
             tls_port: free_port(),
@@ -191,9 +196,6 @@ impl Dovecot {
         let certificate = dovecot.authority.certificate();
         dovecot.write("cert.pem", &certificate.pem);
         dovecot.write("key.pem", &certificate.key);
-        if let Some(url) = &dovecot.introspection {
-            dovecot.write("oauth2", &config::introspection(url));
-        }
         let mail = dovecot.folder.path().join("mail");
         fs::create_dir(&mail).expect("a folder can be made");
         dovecot.give(&mail);
@@ -202,14 +204,14 @@ impl Dovecot {
     }
 
     /// Whether it came up and greets.
-    fn launch(&mut self, program: &Path, dialect: Dialect) -> bool {
+    fn launch(&mut self, program: &Path, dialect: Dialect, extra: &str) -> bool {
         let config = Config {
             dialect,
             folder: self.folder.path(),
             identity: &self.identity,
-            introspection: self.introspection.as_deref(),
             port: self.port,
             tls_port: self.tls_port,
+            extra,
         };
         self.write("dovecot.conf", &config.to_string());
         let mut command = Command::new(program);
@@ -236,9 +238,14 @@ impl Dovecot {
         false
     }
 
-    fn write(&self, name: &str, text: &str) {
+    /// Puts a file beside its configuration, and tells where it is.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).expect("a folder can be made");
+        }
         fs::write(&path, text).unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
+        path
     }
 
     /// Gives a file to the user whose mail it is.

@@ -1,0 +1,218 @@
+//! Every mechanism of SASL that Dovecot has, with the right secret and with a wrong one.
+//! What is chosen where several are offered is decided in `dial::choice`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use openssl::hash::MessageDigest;
+use openssl::pkey::PKey;
+use openssl::sign::Signer;
+
+use super::{configure, trust};
+use crate::support::certificates::Authority;
+use crate::support::dovecot::Dovecot;
+use crate::support::mail::ordinary;
+use crate::support::model_server::{PASSWORD, USER};
+use crate::support::sandbox::Sandbox;
+
+const ALL: &str =
+    "auth_mechanisms = plain login cram-md5 digest-md5 scram-sha-1 scram-sha-256 apop\n";
+
+#[test]
+fn every_mechanism_with_a_password_works_and_a_wrong_one_is_refused() {
+    let Some(dovecot) = Dovecot::start_with(|_| ALL.to_owned()) else {
+        return;
+    };
+    let messages = ordinary(1, 3);
+    dovecot.deliver(&messages);
+    for auth in [
+        "plain",
+        "login",
+        "cram-md5",
+        "digest-md5",
+        "scram-sha-1",
+        "scram-sha-256",
+    ] {
+        let name = auth.to_ascii_uppercase();
+        let said = format!("C: AUTH {name}");
+        let sandbox = Sandbox::new();
+        let keys = format!("auth = '{auth}'");
+        configure(&sandbox, &dovecot, &keys);
+        let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
+        outcome
+            .succeeds()
+            .stderr_has(&said)
+            .never_says(PASSWORD)
+            .never_says(&STANDARD.encode(PASSWORD));
+        sandbox.work().holds(&messages);
+        // The second run logs in by what is remembered, and lists in the same flight.
+        sandbox.fetch().succeeds().is_silent();
+
+        let keys = format!("{keys}\npassword = 'not this one'");
+        configure(&sandbox, &dovecot, &keys);
+        let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
+        outcome.fails_with(77).never_says("not this one");
+        assert_eq!(outcome.stderr_text().matches(&said).count(), 1, "{outcome}");
+    }
+}
+
+#[test]
+fn scram_is_taken_before_plain() {
+    let Some(dovecot) = Dovecot::start_with(|_| ALL.to_owned()) else {
+        return;
+    };
+    let messages = ordinary(1, 3);
+    dovecot.deliver(&messages);
+    let sandbox = Sandbox::new();
+    let authority = trust(&sandbox, &dovecot);
+    for (name, security, address) in [
+        ("none", "none", dovecot.address()),
+        ("stls", "starttls", dovecot.address()),
+        ("tls", "tls", dovecot.tls_address()),
+    ] {
+        sandbox.account(
+            name,
+            address,
+            &format!("security = '{security}'\n{authority}"),
+        );
+    }
+    let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
+    outcome
+        .succeeds()
+        .never_says("C: AUTH PLAIN")
+        .never_says("C: USER");
+    let text = outcome.stderr_text();
+    assert_eq!(
+        text.matches("C: AUTH SCRAM-SHA-256 ****").count(),
+        3,
+        "{outcome}"
+    );
+    for name in ["none", "stls", "tls"] {
+        sandbox.maildir(name).holds(&messages);
+    }
+}
+
+#[test]
+fn names_and_passwords_may_be_in_any_script() {
+    let all = |_: &Dovecot| format!("{ALL}auth_username_chars =\n");
+    let Some(dovecot) = Dovecot::start_with(all) else {
+        return;
+    };
+    let (user, password) = ("j\u{f6}e", "\u{e4}\u{20ac}=, x");
+    dovecot.add_user_with(user, password);
+    for auth in ["plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256"] {
+        let sandbox = Sandbox::new();
+        let keys = format!("auth = '{auth}'\nuser = '{user}'\npassword = '{password}'");
+        configure(&sandbox, &dovecot, &keys);
+        sandbox.fetch().succeeds();
+    }
+}
+
+#[test]
+fn a_client_certificate_is_enough() {
+    let clients = Authority::new();
+    let configuration = |dovecot: &Dovecot| {
+        let authority = dovecot.write("clients.pem", clients.pem());
+        let certified = dovecot.write("certified", &format!("{USER}:::::::nopassword=y\n"));
+        format!(
+            "auth_mechanisms = plain external\n\
+             auth_ssl_username_from_cert = yes\n\
+             ssl_ca = <{}\n\
+             ssl_verify_client_cert = yes\n\
+             ssl_require_crl = no\n\
+             passdb {{\n  driver = passwd-file\n  mechanisms = external\n  args = {}\n}}\n",
+            authority.display(),
+            certified.display()
+        )
+    };
+    let Some(dovecot) = Dovecot::start_with(configuration) else {
+        return;
+    };
+    let messages = ordinary(1, 3);
+    dovecot.deliver(&messages);
+    for (name, status) in [(USER, 0), ("nobody-of-ours", 77)] {
+        let own = clients.client_named(name);
+        let sandbox = Sandbox::new();
+        let authority = trust(&sandbox, &dovecot);
+        let certificate = sandbox.write("client.pem", own.pem + &own.key);
+        sandbox.config(&format!(
+            "[accounts.work]\nserver = '{}'\nuser = '{USER}'\nauth = 'external'\n\
+             maildir = {:?}\ntls-client-cert = {certificate:?}\n{authority}",
+            dovecot.tls_address(),
+            sandbox.work().path()
+        ));
+        let outcome = sandbox.fetch();
+        if status == 0 {
+            outcome.succeeds().is_silent();
+            sandbox.work().holds(&messages);
+        } else {
+            outcome.fails_with(status).complains_in_lines(1);
+        }
+    }
+}
+
+/// A token that says who its bearer is, signed with a key that both sides have.
+fn token(user: &str, key: &[u8]) -> String {
+    let part = |json: &str| URL_SAFE_NO_PAD.encode(json);
+    let body = format!(r#"{{"sub":"{user}","iat":1700000000,"exp":4000000000}}"#);
+    let signed = format!("{}.{}", part(r#"{"alg":"HS256","typ":"JWT"}"#), part(&body));
+    let key = PKey::hmac(key).expect("it is a key");
+    let mut signer = Signer::new(MessageDigest::sha256(), &key).expect("it can sign");
+    let signature = signer.sign_oneshot_to_vec(signed.as_bytes());
+    let signature = URL_SAFE_NO_PAD.encode(signature.expect("it signs"));
+    format!("{signed}.{signature}")
+}
+
+#[test]
+fn an_access_token_is_taken_by_both_mechanisms_and_a_forged_one_by_none() {
+    const KEY: &[u8] = b"a key that only the provider and Dovecot know";
+    let configuration = |dovecot: &Dovecot| {
+        let key = dovecot.write("keys/default/HS256/default", &STANDARD.encode(KEY));
+        let keys = key.ancestors().nth(3).expect("it lies three folders down");
+        let oauth2 = dovecot.write(
+            "oauth2.conf",
+            &format!(
+                "introspection_mode = local\nusername_attribute = sub\n\
+                 local_validation_key_dict = fs:posix:prefix={}/\n",
+                keys.display()
+            ),
+        );
+        format!(
+            "auth_mechanisms = plain xoauth2 oauthbearer\n\
+             passdb {{\n  driver = oauth2\n  mechanisms = xoauth2 oauthbearer\n  args = {}\n}}\n",
+            oauth2.display()
+        )
+    };
+    let Some(dovecot) = Dovecot::start_with(configuration) else {
+        return;
+    };
+    let messages = ordinary(1, 3);
+    dovecot.deliver(&messages);
+    for auth in ["xoauth2", "oauthbearer"] {
+        let sandbox = Sandbox::new();
+        let good = token(USER, KEY);
+        configure(
+            &sandbox,
+            &dovecot,
+            &format!("auth = '{auth}'\npassword = '{good}'"),
+        );
+        let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
+        outcome.succeeds().never_says(&good);
+        sandbox.work().holds(&messages);
+        sandbox.fetch().succeeds().is_silent();
+
+        let forged = token(USER, b"another key");
+        configure(
+            &sandbox,
+            &dovecot,
+            &format!("auth = '{auth}'\npassword = '{forged}'"),
+        );
+        for _ in 0..2 {
+            let outcome = sandbox.fetch();
+            outcome
+                .fails_with(77)
+                .complains_in_lines(1)
+                .never_says(&forged);
+            outcome.stderr_has(r#""status":"#);
+        }
+    }
+}

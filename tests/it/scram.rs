@@ -1,0 +1,130 @@
+//! SCRAM bound to the TLS connection, and servers that are not who they say they are.
+//! That Dovecot understands it is `dovecot::sasl`'s.
+
+use crate::support::certificates::{Authority, Certificate};
+use crate::support::model_server::PASSWORD;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
+use crate::support::scram::{Deceit, Manners, ScramServer};
+
+const PLUS: &str = "PLAIN SCRAM-SHA-1 SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-256-PLUS";
+const BARE: &str = "PLAIN SCRAM-SHA-1 SCRAM-SHA-256";
+
+/// Fetches from a server with this certificate, by TLS.
+fn fetch(
+    certificate: Option<&Certificate>,
+    manners: Manners,
+    keys: &str,
+) -> (Outcome, Vec<String>) {
+    let server = ScramServer::start(certificate, manners);
+    let security = if certificate.is_some() { "tls" } else { "none" };
+    let keys = format!("security = '{security}'\n{keys}");
+    let sandbox = Sandbox::with_work(server.address(), &keys);
+    let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
+    (outcome, server.finish())
+}
+
+fn pinned(certificate: &Certificate, keys: &str) -> String {
+    format!("tls-pin = '{}'\n{keys}", certificate.pin())
+}
+
+#[test]
+fn a_login_is_bound_to_the_connection_where_the_server_offers_it() {
+    let certificate = Authority::new().certificate();
+    for (auth, sasl, begin, flag) in [
+        (
+            "auto",
+            PLUS,
+            "AUTH SCRAM-SHA-256-PLUS ",
+            "p=tls-server-end-point,,n=joe,r=",
+        ),
+        (
+            "scram-sha-1",
+            PLUS,
+            "AUTH SCRAM-SHA-1-PLUS ",
+            "p=tls-server-end-point,,n=joe,r=",
+        ),
+        // What could have been is told, so that the server notices who hid its offer.
+        ("auto", BARE, "AUTH SCRAM-SHA-256 ", "y,,n=joe,r="),
+        ("scram-sha-1", BARE, "AUTH SCRAM-SHA-1 ", "y,,n=joe,r="),
+    ] {
+        let keys = pinned(&certificate, &format!("auth = '{auth}'"));
+        let (outcome, heard) = fetch(Some(&certificate), Manners::offering(sasl), &keys);
+        outcome.succeeds().never_says(PASSWORD);
+        assert!(heard[1].starts_with(begin), "{heard:?}");
+        assert!(heard[2].starts_with(flag), "{heard:?}");
+    }
+}
+
+#[test]
+fn without_tls_there_is_nothing_to_be_bound_to() {
+    let (outcome, heard) = fetch(None, Manners::offering(PLUS), "");
+    outcome.succeeds();
+    assert!(heard[1].starts_with("AUTH SCRAM-SHA-256 "), "{heard:?}");
+    assert!(heard[2].starts_with("n,,n=joe,r="), "{heard:?}");
+}
+
+#[test]
+fn somebody_who_stands_between_can_log_in_nowhere() {
+    // His certificate is trusted, and what the client says goes on to the right server.
+    let authority = Authority::new();
+    let (right, between) = (authority.certificate(), authority.certificate());
+    let server = ScramServer::start_as(&between, &right, Manners::offering(PLUS));
+    let sandbox = Sandbox::with_work(server.address(), &pinned(&between, "security = 'tls'"));
+    sandbox.fetch().fails_with(77);
+    let heard = server.finish();
+    assert!(
+        heard.iter().all(|line| !line.starts_with("UIDL")),
+        "{heard:?}"
+    );
+}
+
+#[test]
+fn a_server_that_does_not_know_the_password_is_left() {
+    for (deceit, complaint) in [
+        (
+            Deceit::LeaveOutTheSignature,
+            "could not prove that it knows the password",
+        ),
+        (
+            Deceit::ForgeTheSignature,
+            "could not prove that it knows the password",
+        ),
+        (Deceit::ChangeTheNonce, "what cannot be answered"),
+        (Deceit::Rounds(1), "hashed 1 times"),
+        (Deceit::Rounds(100_000_000), "hashed 100000000 times"),
+    ] {
+        let manners = Manners {
+            deceit,
+            ..Manners::offering(BARE)
+        };
+        let (outcome, heard) = fetch(None, manners, "");
+        outcome
+            .fails_with(76)
+            .stderr_has(complaint)
+            .never_says(PASSWORD);
+        assert!(!heard.contains(&"UIDL".to_owned()), "{heard:?}");
+    }
+}
+
+#[test]
+fn a_wrong_password_is_refused_in_words_of_the_mechanism() {
+    let manners = Manners::offering(BARE);
+    let (outcome, _) = fetch(None, manners, "password = 'not this one'");
+    outcome
+        .fails_with(77)
+        .stderr_has("[AUTH] no")
+        .stderr_has("invalid-proof")
+        .never_says("not this one");
+}
+
+#[test]
+fn a_password_is_prepared_as_the_rfc_demands() {
+    // A ligature, a soft hyphen and a blank of its own kind (RFC 4013 section 3).
+    let manners = Manners {
+        password: "fi x".to_owned(),
+        ..Manners::offering(BARE)
+    };
+    let (outcome, _) = fetch(None, manners, "password = '\u{fb01}\u{ad}\u{a0}x'");
+    outcome.succeeds();
+}
