@@ -4,6 +4,7 @@
 use crate::support::certificates::Authority;
 use crate::support::oauth2::{Fake, answer, kept};
 use crate::support::outcome::Outcome;
+use crate::support::proxies::{LOGIN, Proxy};
 use crate::support::sandbox::Sandbox;
 
 const CODE: &str = r#"{"device_code": "d", "user_code": "AB-CD", "expires_in": 600,
@@ -132,6 +133,27 @@ fn a_provider_has_to_prove_who_it_is() {
     login.env("SSL_CERT_FILE", trusted).run().succeeds();
     let asked = fake.was_asked();
     assert!(asked.starts_with("POST /device HTTP/1.1\r\n"), "{asked}");
+}
+
+#[test]
+fn the_provider_is_asked_through_the_proxy_of_the_account() {
+    for start in [Proxy::socks5, Proxy::http] {
+        let Some(proxy) = start() else {
+            return;
+        };
+        let fake = Fake::start([answer("200 OK", CODE), answer("200 OK", TOKENS)]);
+        let keys = format!(
+            "{}security = 'tls'\nproxy = '{}'",
+            fake.keys(),
+            proxy.url(LOGIN)
+        );
+        let sandbox = Sandbox::with_work("pop.example.com:995", &keys);
+        sandbox.mailpull(["login", "work"]).run().succeeds();
+        fake.was_asked();
+        let said = proxy.end();
+        let said = [said.stdout_text(), said.stderr_text()].concat();
+        assert!(said.contains("localhost"), "{said}");
+    }
 }
 
 #[test]

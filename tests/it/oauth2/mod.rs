@@ -4,3 +4,4 @@
 mod answers;
 mod fetching;
 mod signing_in;
+mod wiped;
