@@ -18,7 +18,7 @@ use crate::net::tls::{Connectors, Proof};
 use crate::pop3::{Direction, Mechanism, Opening, Trace, Transaction};
 use crate::report::plain::{Audience, Color, Verbosity};
 use crate::report::{Desk, Event, Json, Plain, Reporter, Terminal};
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 use crate::seen::{Error as SeenError, Ledger, StateFolder};
 use crate::survey;
 
@@ -50,6 +50,7 @@ struct Setting<'a> {
 
 /// Runs what was typed, and tells what went wrong with it as a whole.
 pub fn run(cli: &Cli) -> Exit {
+    secret::keep_memory_private();
     let verbosity = verbosity(&cli.global);
     let reporter = reporter(&cli.global, verbosity);
     let interrupt = match interrupt(&cli.command) {

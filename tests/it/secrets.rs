@@ -2,12 +2,15 @@
 //! The keyring and the terminal have files of their own.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use crate::login::{EMPTY, greeting};
 use crate::support::mail::ordinary;
 use crate::support::model_server::{ModelServer, PASSWORD};
 use crate::support::sandbox::Sandbox;
+use crate::support::script::Script;
+use crate::support::tools::is_root;
 
 /// Where nobody listens: without a password no server is called.
 const NOWHERE: &str = "127.0.0.1:9";
@@ -181,6 +184,27 @@ fn a_client_secret_in_the_configuration_has_to_be_as_private_as_a_password() {
         .fails_with(64)
         .complains_in_lines(1)
         .never_says("hunter");
+}
+
+#[test]
+fn nobody_else_looks_into_the_memory_of_a_run() {
+    if !is_root() {
+        // Only root can run as somebody else.
+        return;
+    }
+    let login = "C: AUTH PLAIN AGpvZQBvcGVuIHNlc2FtZQ==\nS: +OK";
+    let held = EMPTY.replacen("S: +OK", "reached session\nhold session\nS: +OK", 1);
+    let server = Script::new([&*greeting(&["SASL PLAIN"]), login, &held].concat()).serve();
+    let sandbox = Sandbox::unprivileged();
+    sandbox.account("work", server.address(), "");
+    let fetch = sandbox.mailpull(["fetch"]).start();
+    server.reached("session");
+    // Of a process that can be dumped they belong to its user.
+    let memory = fs::metadata(format!("/proc/{}/mem", fetch.pid())).expect("it runs");
+    assert_eq!(memory.uid(), 0);
+    server.release("session");
+    fetch.wait().succeeds();
+    server.finish();
 }
 
 fn open_to_others(path: &Path) {
