@@ -1,8 +1,9 @@
 //! `mailpull login`: by a code that is typed elsewhere and with a browser, agreed to and refused.
 //! What a token is good for is told elsewhere.
 
-use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::{env, fs};
 
 use rustix::process::Signal;
 
@@ -153,6 +154,29 @@ fn a_user_at_a_terminal_signs_in_or_gives_up() {
         .shows("code_challenge_method=S256")
         .presses("C-c");
     terminal.ended_with(130);
+}
+
+#[test]
+fn where_there_is_a_display_the_browser_is_opened() {
+    let Some(provider) = Provider::start() else {
+        return;
+    };
+    let sandbox = Sandbox::with_work(NOWHERE, &provider.keys());
+    let opener = sandbox.script("bin/xdg-open", &provider.browser_of("joe"));
+    let folder = opener.parent().expect("it has one").to_owned();
+    let path = env::var_os("PATH").unwrap_or_default();
+    let program = Path::new(env!("CARGO_BIN_EXE_mailpull")).parent();
+    let folders = [Some(folder.as_path()), program].into_iter().flatten();
+    let path = env::join_paths(folders.map(Path::to_owned).chain(env::split_paths(&path)));
+    let path = path.expect("no folder has a colon").into_string();
+    let variables = [("DISPLAY", ":9"), ("PATH", &path.expect("it is text"))];
+    let Some(terminal) = Terminal::open(&sandbox, &variables) else {
+        return;
+    };
+    terminal.runs("mailpull login work");
+    let shown = terminal.ended_with(0);
+    let last = shown.last().expect("something is shown");
+    assert!(last.starts_with("joe has signed in; "), "{shown:?}");
 }
 
 #[test]

@@ -102,6 +102,12 @@ impl Provider {
         self.browse(&[&format!("{}/device", self.address), user, code])
     }
 
+    /// A shell's line that opens the address `$1`, signs in as `user` and agrees.
+    pub(crate) fn browser_of(&self, user: &str) -> String {
+        let (node, script) = (self.node.display(), script("browser.mjs"));
+        format!("exec {node} {} \"$1\" {user} >/dev/null", script.display())
+    }
+
     fn browse(&self, arguments: &[&str]) -> Outcome {
         let mut command = Command::new(&self.node);
         command.arg(script("browser.mjs")).args(arguments);
