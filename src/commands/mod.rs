@@ -18,7 +18,7 @@ use crate::net::tls::{Connectors, Proof};
 use crate::pop3::{Direction, Mechanism, Opening, Trace, Transaction};
 use crate::report::plain::{Audience, Color, Verbosity};
 use crate::report::{Desk, Event, Json, Plain, Reporter, Terminal};
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 use crate::seen::{Error as SeenError, Ledger, StateFolder};
 use crate::survey;
 
@@ -27,9 +27,11 @@ mod check;
 mod crew;
 mod fetch;
 mod log;
+mod login;
 mod passwords;
 mod pause;
 mod seen;
+mod tokens;
 mod transfer;
 
 use passwords::Passwords;
@@ -49,6 +51,7 @@ struct Setting<'a> {
 
 /// Runs what was typed, and tells what went wrong with it as a whole.
 pub fn run(cli: &Cli) -> Exit {
+    secret::keep_memory_private();
     let verbosity = verbosity(&cli.global);
     let reporter = reporter(&cli.global, verbosity);
     let interrupt = match interrupt(&cli.command) {
@@ -72,6 +75,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Check(arguments) => check::run(arguments, &setting),
         Command::Account(verb) => account::run(verb, &setting),
         Command::Log(arguments) => log::run(arguments, &setting),
+        Command::Login(arguments) => login::run(arguments, &setting),
         Command::Seen(verb) => seen::run(verb, &setting),
     };
     let exit = ended.unwrap_or_else(|error| {
@@ -95,7 +99,9 @@ fn interrupt(command: &Command) -> io::Result<Interrupt> {
         | Command::Seen(
             Seen::Check | Seen::Export(_) | Seen::Forget(_) | Seen::Import(_) | Seen::List(_),
         ) => Interrupt::never(),
-        Command::Check(_) | Command::Fetch(_) | Command::Seen(_) => Interrupt::install(),
+        Command::Check(_) | Command::Fetch(_) | Command::Login(_) | Command::Seen(_) => {
+            Interrupt::install()
+        }
     }
 }
 
@@ -199,27 +205,53 @@ impl Setting<'_> {
         }
         let mut password = None;
         move |opening| {
-            let password = match &password {
+            let password = match &mut password {
                 Some(password) => password,
-                None => password.insert(passwords.of(account, self)?),
+                unknown => unknown.insert(passwords.of(account, self)?),
             };
-            let endpoint = &account.dial.net.endpoint;
-            let desk = self.desk(&account.name);
-            desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
-            dial::Call {
-                options: &account.dial,
-                connectors: &self.connectors,
-                secret: password,
-                trace: &|| self.trace(account),
-                interrupt: &self.interrupt,
-                watcher,
+            let called = self.call(account, password, opening, watcher);
+            let Some(sign_in) = tokens::sign_in(account, self)? else {
+                return called.map_err(|error| Failure::new(&error, error.exit()));
+            };
+            let called = match called {
+                Err(error) if error.exit() == Exit::LoginRefused => {
+                    *password = tokens::another(account, &sign_in, password)?;
+                    self.call(account, password, opening, watcher)
+                }
+                called => called,
+            };
+            if called.is_ok() {
+                sign_in.note_success();
             }
-            .make(opening)
-            .map_err(|error| Failure::new(&error, error.exit()))
+            called.map_err(|error| tokens::refused(account, &sign_in, &error))
         }
     }
 
+    fn call(
+        &self,
+        account: &Account,
+        password: &Secret,
+        opening: &Opening,
+        watcher: &dyn Fn(Step<'_>),
+    ) -> Result<Transaction<Stream>, dial::Error> {
+        let endpoint = &account.dial.net.endpoint;
+        let desk = self.desk(&account.name);
+        desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
+        let call = dial::Call {
+            options: &account.dial,
+            connectors: &self.connectors,
+            secret: password,
+            trace: &|| self.trace(account),
+            interrupt: &self.interrupt,
+            watcher,
+        };
+        call.make(opening)
+    }
+
     fn obtain_password(&self, account: &Account) -> Result<Secret, Failure> {
+        if let Some(sign_in) = tokens::sign_in(account, self)? {
+            return tokens::token(account, &sign_in);
+        }
         account
             .obtain_password(&|| self.interrupt.signal().is_some())
             .map_err(|error| Failure::new(&error, error.exit()))
@@ -261,7 +293,10 @@ impl Setting<'_> {
             return Exit::Signal(signal);
         }
         let exit = status(error);
-        desk.tell(Event::Problem(&error, exit));
+        desk.tell(match is_known(error) {
+            true => Event::Setback(&error, exit),
+            false => Event::Problem(&error, exit),
+        });
         exit
     }
 }
@@ -331,6 +366,13 @@ fn status(error: &anyhow::Error) -> Exit {
             .or_else(|| of(cause, |failure: &Failure| failure.exit))
     };
     error.chain().find_map(exit).unwrap_or(Exit::Bug)
+}
+
+/// Whether the user was told of it not long ago.
+fn is_known(error: &anyhow::Error) -> bool {
+    let of_failure = |failure: &Failure| failure.is_known;
+    error.downcast_ref().is_some_and(of_failure)
+        || error.downcast_ref().is_some_and(engine::Error::is_known)
 }
 
 /// Writes what the user asked for; who closed standard output has seen enough.

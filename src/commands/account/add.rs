@@ -140,6 +140,7 @@ fn type_password(
     setting: &Setting<'_>,
 ) -> anyhow::Result<()> {
     let login = password::Login {
+        account: &account.name,
         user: &account.dial.user,
         host: account.dial.net.endpoint.host(),
     };
