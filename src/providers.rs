@@ -8,6 +8,8 @@ pub struct Provider {
     pub name: &'static str,
     /// The domains of its servers and its users.
     domains: &'static [&'static str],
+    /// What `oauth2` calls its sign-in.
+    pub oauth2: Option<&'static str>,
     /// Its users' server, where that is not called as such servers are.
     pub server: Option<&'static str>,
     /// What has to be so, the likeliest obstacle first.
@@ -38,6 +40,7 @@ const APP_PASSWORD: &str = "the account's own password is refused: make an app p
 const PROVIDERS: &[Provider] = &[
     Provider {
         name: "Gmail",
+        oauth2: Some("google"),
         server: Some("pop.gmail.com"),
         domains: &["gmail.com", "googlemail.com"],
         rules: &[
@@ -50,6 +53,7 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Microsoft",
+        oauth2: Some("microsoft"),
         server: Some("outlook.office365.com"),
         domains: &[
             "office365.com",
@@ -67,24 +71,28 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Yahoo",
+        oauth2: None,
         server: Some("pop.mail.yahoo.com"),
         domains: &["yahoo.com", "yahoodns.net"],
         rules: &[APP_PASSWORD],
     },
     Provider {
         name: "AOL",
+        oauth2: None,
         server: None,
         domains: &["aol.com"],
         rules: &[APP_PASSWORD],
     },
     Provider {
         name: "iCloud",
+        oauth2: None,
         server: None,
         domains: &["me.com", "icloud.com", "mac.com"],
         rules: &["iCloud has no POP3, only IMAP"],
     },
     Provider {
         name: "GMX",
+        oauth2: None,
         server: None,
         domains: &["gmx.net", "gmx.com", "gmx.de", "gmx.at", "gmx.ch"],
         rules: &[
@@ -95,6 +103,7 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "WEB.DE",
+        oauth2: None,
         server: None,
         domains: &["web.de"],
         rules: &[
@@ -105,18 +114,21 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Telekom",
+        oauth2: None,
         server: Some("securepop.t-online.de"),
         domains: &["t-online.de", "magenta.de"],
         rules: &["it wants the password for e-mail programs, which is made in the customer centre"],
     },
     Provider {
         name: "Fastmail",
+        oauth2: None,
         server: None,
         domains: &["fastmail.com", "messagingengine.com"],
         rules: &[APP_PASSWORD],
     },
     Provider {
         name: "Zoho",
+        oauth2: None,
         server: None,
         domains: &["zoho.com", "zoho.eu", "zoho.in"],
         rules: &[
@@ -126,6 +138,7 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Yandex",
+        oauth2: None,
         server: None,
         domains: &["yandex.com", "yandex.ru", "yandex.net"],
         rules: &[
@@ -135,12 +148,14 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Mail.ru",
+        oauth2: None,
         server: None,
         domains: &["mail.ru"],
         rules: &[APP_PASSWORD],
     },
     Provider {
         name: "Tencent or NetEase",
+        oauth2: None,
         server: None,
         domains: &["qq.com", "exmail.qq.com", "163.com", "126.com"],
         rules: &[
@@ -150,6 +165,7 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Proton",
+        oauth2: None,
         server: None,
         domains: &["proton.me", "protonmail.com", "protonmail.ch"],
         rules: &["Proton has no POP3, and its bridge offers only IMAP"],

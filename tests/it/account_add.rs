@@ -416,6 +416,34 @@ fn a_person_is_asked_for_what_is_missing() {
 }
 
 #[test]
+fn whoever_has_to_sign_in_is_told_how() {
+    let sandbox = Sandbox::new();
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+
+    terminal.runs("mailpull account add gmail --user me@gmail.com --server pop.gmail.com");
+    terminal.shows("note: a token needs the scope https://mail.google.com/");
+    terminal.shows("Client id, to sign in by OAuth 2.0 (Enter: with a password): ");
+    terminal.types("some.id").presses("Enter");
+    terminal.shows("Command that prints the client's secret (Enter: it has none): ");
+    terminal.types("pass show it").presses("Enter");
+    terminal.shows("Maildir for its mail [~/Mail/gmail]: ");
+    terminal.presses("Enter");
+
+    terminal.ended_with(0);
+    terminal.shows("to sign in: mailpull login gmail");
+    let written = config(&sandbox);
+    for line in [
+        "oauth2 = \"google\"\n",
+        "oauth2-client-id = \"some.id\"\n",
+        "oauth2-client-secret-command = \"pass show it\"\n",
+    ] {
+        assert!(written.contains(line), "{written}");
+    }
+}
+
+#[test]
 fn whoever_breaks_off_or_says_no_gets_nothing_written() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::new();
