@@ -12,6 +12,8 @@ pub struct Provider {
     pub oauth2: Option<&'static str>,
     /// Its users' server, where that is not called as such servers are.
     pub server: Option<&'static str>,
+    /// What is not as elsewhere once one is in.
+    pub habits: &'static [&'static str],
     /// What has to be so, the likeliest obstacle first.
     pub rules: &'static [&'static str],
 }
@@ -35,24 +37,32 @@ pub const ANYWHERE: &[&str] = &[
     "with two-step verification the provider may want an app password instead of yours",
 ];
 
-const APP_PASSWORD: &str = "the account's own password is refused: make an app password in the account's security settings";
+const APP_PASSWORD: &str =
+    "the account's own password is refused: make an app password in its security settings";
+
+const PART: &str = "its settings for POP decide which folders, and how much of the mail, are shown";
 
 const PROVIDERS: &[Provider] = &[
     Provider {
         name: "Gmail",
+        habits: &[
+            "it shows some hundred messages at a time, the oldest first; fetch goes on to the last",
+            "its settings, not deletions by POP, decide what becomes of mail that was fetched",
+        ],
         oauth2: Some("google"),
         server: Some("pop.gmail.com"),
         domains: &["gmail.com", "googlemail.com"],
         rules: &[
             "POP must be switched on: Settings, Forwarding and POP/IMAP",
-            "the account's own password is refused: sign in by OAuth2, or with two-step verification \
-             make an app password",
+            "the account's own password is refused: sign in by OAuth2, or make an app password, \
+             which takes two-step verification",
             "a token needs the scope https://mail.google.com/",
             "in a company its administrator may have to allow POP",
         ],
     },
     Provider {
         name: "Microsoft",
+        habits: &[],
         oauth2: Some("microsoft"),
         server: Some("outlook.office365.com"),
         domains: &[
@@ -71,6 +81,7 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Yahoo",
+        habits: &[PART],
         oauth2: None,
         server: Some("pop.mail.yahoo.com"),
         domains: &["yahoo.com", "yahoodns.net"],
@@ -78,6 +89,7 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "AOL",
+        habits: &[],
         oauth2: None,
         server: None,
         domains: &["aol.com"],
@@ -85,6 +97,7 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "iCloud",
+        habits: &[],
         oauth2: None,
         server: None,
         domains: &["me.com", "icloud.com", "mac.com"],
@@ -92,28 +105,29 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "GMX",
+        habits: &["who logs in again within some minutes may be refused"],
         oauth2: None,
         server: None,
         domains: &["gmx.net", "gmx.com", "gmx.de", "gmx.at", "gmx.ch"],
         rules: &[
             "POP3 must be switched on: E-mail settings, POP3/IMAP",
             "with two-step verification it wants an app password",
-            "who logs in again within some minutes may be refused",
         ],
     },
     Provider {
         name: "WEB.DE",
+        habits: &["who logs in again within 15 minutes may be refused"],
         oauth2: None,
         server: None,
         domains: &["web.de"],
         rules: &[
             "POP3 must be switched on: E-mail settings, POP3/IMAP",
             "with two-step verification it wants an app password",
-            "who logs in again within 15 minutes may be refused",
         ],
     },
     Provider {
         name: "Telekom",
+        habits: &[],
         oauth2: None,
         server: Some("securepop.t-online.de"),
         domains: &["t-online.de", "magenta.de"],
@@ -121,6 +135,7 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Fastmail",
+        habits: &[],
         oauth2: None,
         server: None,
         domains: &["fastmail.com", "messagingengine.com"],
@@ -128,6 +143,7 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Zoho",
+        habits: &[],
         oauth2: None,
         server: None,
         domains: &["zoho.com", "zoho.eu", "zoho.in"],
@@ -138,6 +154,7 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Yandex",
+        habits: &[PART],
         oauth2: None,
         server: None,
         domains: &["yandex.com", "yandex.ru", "yandex.net"],
@@ -148,6 +165,7 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Mail.ru",
+        habits: &[],
         oauth2: None,
         server: None,
         domains: &["mail.ru"],
@@ -155,6 +173,7 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Tencent or NetEase",
+        habits: &[PART],
         oauth2: None,
         server: None,
         domains: &["qq.com", "exmail.qq.com", "163.com", "126.com"],
@@ -165,6 +184,7 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Proton",
+        habits: &[],
         oauth2: None,
         server: None,
         domains: &["proton.me", "protonmail.com", "protonmail.ch"],

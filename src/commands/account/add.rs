@@ -75,7 +75,8 @@ fn added(addition: &Addition, account: &Account) -> Finding {
     let (name, path) = (&account.name, addition.path());
     let words = match wants_login(account) {
         true => format!(
-            "{name} is in {path} now; to sign in: mailpull login {name}; then: mailpull account test {name}"
+            "{name} is in {path} now; to sign in: mailpull login {name}; then: mailpull account \
+             test {name}"
         ),
         false => format!("{name} is in {path} now; to fetch it: mailpull fetch {name}"),
     };
