@@ -54,7 +54,7 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "fetch" -d 'Fetch 
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "check" -d 'Say how many new messages wait; exit with 1 if there are none'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "log" -d 'Show what was fetched, where it was delivered and when it was deleted from the server'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "login" -d 'Sign in to the provider of an account, or put its password into the keyring'
-complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "account" -d 'Show the accounts, and tell the record what became of one'
+complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "account" -d 'Add, test and show the accounts, and tell the record what became of one'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "seen" -d 'Look into the record of what was seen, and mend it'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s k -l keep -d 'Leave the delivered messages on the server, or delete them at AGE (14days)' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l maildir -d 'Deliver to the Maildir DIR' -r -f -a "(__fish_complete_directories)"
@@ -123,21 +123,47 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s q -l quiet -
 complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand login" -l json -d 'Print one JSON object a line for each event'
 complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s h -l help -d 'Print help'
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
 auto\t'When the output is a terminal'
 never\t'Never'"
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
 auto\t'When the output is a terminal'
 never\t'Never'"
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -s q -l quiet -d 'Show nothing but errors'
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -l json -d 'Print one JSON object a line for each event'
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -s h -l help -d 'Print help'
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -f -a "list" -d 'Show the accounts: user, server and where the mail goes, one line each'
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -f -a "remove" -d 'Forget all that was fetched for an account that the configuration no longer names'
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from list remove rename" -f -a "rename" -d 'Keep what was fetched for an account that has been given another name'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -f -a "add" -d 'Find the server, try the login, and write an account into the configuration'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -f -a "list" -d 'Show the accounts: user, server and where the mail goes, one line each'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -f -a "remove" -d 'Forget all that was fetched for an account that the configuration no longer names'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -f -a "rename" -d 'Keep what was fetched for an account that has been given another name'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -f -a "test" -d 'Connect, log in and show what is found out step by step; fetches and deletes nothing'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l user -d 'The user\'s name at the server, often the mail address' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l server -d 'HOST or HOST:PORT; without it, it is looked for in the domain of USER' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l security -d 'How TLS begins: tls, starttls, none' -r -f -a "tls\t''
+starttls\t''
+none\t''"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l password-command -d 'COMMAND prints the password' -r -f -a "(__fish_complete_command)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l password-file -d 'FILE holds the password' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l password-env -d 'The environment variable NAME holds the password' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l maildir -d 'Deliver to the Maildir DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l mda -d 'Deliver by COMMAND, which reads a message on its standard input' -r -f -a "(__fish_complete_command)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -s o -d 'Set any other key of the configuration but a password' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l no-test -d 'Write it without trying the login'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from list" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from list" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from list" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
@@ -174,6 +200,19 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_se
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -l json -d 'Print one JSON object a line for each event'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -s o -d 'Set any key of the configuration but a password, for this run' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand seen; and not __fish_seen_subcommand_from catch-up check export forget import list rematch" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'

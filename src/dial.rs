@@ -4,8 +4,11 @@
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::net::{self, Stream, tls};
-use crate::pop3::{self, Acquaintance, Authorization, Credentials, Opening, Trace, Transaction};
+use crate::pop3::{
+    self, Acquaintance, Authorization, Credentials, Opening, Pace, ResponseCode, Trace, Transaction,
+};
 use crate::secret::Secret;
+use crate::text::ServerText;
 
 pub mod choice;
 
@@ -57,6 +60,10 @@ pub enum Error {
     Login {
         /// The user.
         user: String,
+        /// How it was tried.
+        mechanism: Option<Mechanism>,
+        /// What is known of this login.
+        record: Record,
         /// What the server said.
         source: pop3::Error,
     },
@@ -90,6 +97,15 @@ pub enum Error {
         /// Why it failed.
         source: pop3::Error,
     },
+}
+
+/// What is known of a login that is refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Record {
+    /// It has worked.
+    Good,
+    /// Nothing.
+    None,
 }
 
 impl Error {
@@ -128,18 +144,85 @@ impl Error {
         let Self::Login { source, .. } = self else {
             return false;
         };
-        matches!(source, pop3::Error::Changed | pop3::Error::Closed(_)) || source.is_out_of_step()
+        matches!(source, pop3::Error::Changed | pop3::Error::Closed(_))
+            || source.is_out_of_step()
+            || source.is_timeout()
     }
 
+    /// What the user can do. The codes of RFC 2449 and 3206 say whose fault it is; a server that
+    /// does not have them may mean anything (quirks.md 30).
     fn advice(&self) -> &'static str {
-        match self.exit() {
-            Exit::LoginRefused => {
+        let Self::Login {
+            source,
+            mechanism,
+            record,
+            ..
+        } = self
+        else {
+            return "";
+        };
+        let Some(refusal) = source.refusal() else {
+            return "";
+        };
+        let takes_token = mechanism.is_some_and(Mechanism::takes_token);
+        match refusal.code {
+            Some(ResponseCode::InUse) => "; another session has the maildrop",
+            Some(ResponseCode::LoginDelay) => "; it wants more time between two logins",
+            Some(ResponseCode::SysTemp) => {
+                "; that is a fault of the server, which says it will pass"
+            }
+            Some(ResponseCode::SysPerm) => {
+                "; that is a fault of the server, which will not pass: ask whoever runs it"
+            }
+            None if refusal.is_transient() => "",
+            _ if takes_token => {
+                "; the access token may have run out, be another user's or not be for mail: get a \
+                 new one, and see whether the provider wants POP3 switched on"
+            }
+            _ if *mechanism == Some(Mechanism::External) => "; check user and tls-client-cert",
+            None if *record == Record::Good => {
+                "; this login has worked before and the server does not say what is wrong with it: \
+                 it may pass; else check user and password"
+            }
+            Some(ResponseCode::Auth) | None => {
                 "; check user and password, and whether the provider wants POP3 switched on or an \
                  app password"
             }
-            _ => "",
         }
     }
+}
+
+/// What happens between an address and a session, for whoever looks on.
+#[derive(Clone, Copy)]
+pub enum Step<'a> {
+    /// What the server announced before the login; after STLS, if that was used.
+    Announced(&'a [ServerText]),
+    /// How to log in, of what the server offers; `None`: that is not needed.
+    Chosen(Option<Mechanism>),
+    /// The connection is encrypted, and the server has proved who it is as far as that was wanted.
+    Encrypted(&'a tls::TlsStream),
+    /// The server greeted.
+    Greeted(&'a ServerText),
+    /// On the way to the server.
+    Net(net::Step<'a>),
+    /// The server did not prove who it is: the error follows.
+    Untrusted(&'a tls::Untrusted),
+}
+
+/// Finds out whether a server is there that encrypts and proves its name. Nobody logs in.
+///
+/// # Errors
+/// As those of [`Call::make`] before the login.
+pub fn knock(options: &Options, interrupt: &Interrupt) -> Result<(), Error> {
+    let call = Call {
+        options,
+        connectors: &tls::Connectors::default(),
+        secret: &Secret::needless(),
+        trace: &|| None,
+        interrupt,
+        watcher: &|_| {},
+    };
+    call.open(&Opening::default()).map(drop)
 }
 
 /// Whom to call, and as whom.
@@ -155,21 +238,24 @@ pub struct Call<'a> {
     pub trace: &'a dyn Fn() -> Option<Trace>,
     /// Whether the run shall end.
     pub interrupt: &'a Interrupt,
+    /// What is told each step.
+    pub watcher: &'a dyn Fn(Step<'_>),
 }
 
 impl Call<'_> {
-    /// Connects and logs in. A server that breaks off where what is remembered of it was relied on,
-    /// or because it was asked for capabilities (fetchmail's FAQ knows some), is called once more
-    /// without that.
+    /// Connects and logs in. A server that breaks off or falls silent where what is remembered of it
+    /// was relied on, or where more than a login came in one flight, or because it was asked for
+    /// capabilities (fetchmail's FAQ knows some), is called once more without that.
     ///
     /// # Errors
     /// No connection, no TLS, or no login. The password was not sent before the server had proved
     /// who it is, unless `security` is `none`.
     pub fn make(&self, opening: &Opening) -> Result<Transaction<Stream>, Error> {
         match self.attempt(opening) {
-            Err(error) if opening.acquaintance.is_some() && error.is_surprise() => {
+            Err(error) if opening.was_bold() && error.is_surprise() => {
                 let from_scratch = Opening {
                     acquaintance: None,
+                    pace: opening.pace.min(Pace::Steady),
                     ..opening.clone()
                 };
                 self.attempt(&from_scratch)
@@ -186,9 +272,11 @@ impl Call<'_> {
         let (mut session, binding) = self.open(opening)?;
         let capabilities = session
             .capabilities()
-            .map_err(|source| self.failed_at_capabilities(source))?;
+            .map_err(|source| self.failed_at_capabilities(source))?
+            .clone();
+        (self.watcher)(Step::Announced(session.announced()));
         let offer = Offer {
-            capabilities,
+            capabilities: &capabilities,
             exposure: self.exposure(),
             can_bind: binding.is_some(),
             before: opening.login,
@@ -200,6 +288,7 @@ impl Call<'_> {
                 user: user.clone(),
                 source,
             })?;
+        (self.watcher)(Step::Chosen(chosen));
         let credentials = Credentials {
             user,
             secret: self.secret,
@@ -212,6 +301,11 @@ impl Call<'_> {
         }
         .map_err(|source| Error::Login {
             user: user.clone(),
+            mechanism: chosen,
+            record: match opening.login == chosen {
+                true => Record::Good,
+                false => Record::None,
+            },
             source,
         })
     }
@@ -229,29 +323,44 @@ impl Call<'_> {
     fn open(&self, opening: &Opening) -> Result<(Authorization<Stream>, Option<Vec<u8>>), Error> {
         let options = self.options;
         if options.security == Security::None {
-            let stream = Stream::Plain(net::connect(&options.net, self.interrupt)?);
-            return match Authorization::open(stream, opening, (self.trace)()) {
-                Ok(session) => Ok((session, None)),
-                Err(source) => Err(self.failed(source)),
-            };
+            let stream = Stream::Plain(self.connect(self.watcher)?);
+            return Ok((self.greet(stream, opening, (self.trace)())?, None));
         }
         let connector = self
             .connectors
             .prepare(&options.tls, options.net.endpoint.host())
             .map_err(net::Error::from)?;
-        let (socket, trace) = self.reach(opening, (self.trace)())?;
+        let (socket, trace) = self.reach(opening, (self.trace)(), self.watcher)?;
         let stream = connector
             .connect(socket, options.net.connect_timeout)
             .map_err(|error| self.looked_into(error, &connector, opening))?;
+        (self.watcher)(Step::Encrypted(&stream));
         let binding = stream.end_point();
         let stream = Stream::Tls(Box::new(stream));
         let session = match options.security {
             Security::StartTls => Authorization::resume(stream, opening, trace),
-            _ => {
-                Authorization::open(stream, opening, trace).map_err(|source| self.failed(source))?
-            }
+            _ => self.greet(stream, opening, trace)?,
         };
         Ok((session, binding))
+    }
+
+    fn connect(&self, watcher: &dyn Fn(Step<'_>)) -> Result<net::Socket, Error> {
+        let watcher = |step: net::Step<'_>| watcher(Step::Net(step));
+        Ok(net::connect(&self.options.net, self.interrupt, &watcher)?)
+    }
+
+    fn greet(
+        &self,
+        stream: Stream,
+        opening: &Opening,
+        trace: Option<Trace>,
+    ) -> Result<Authorization<Stream>, Error> {
+        let session =
+            Authorization::open(stream, opening, trace).map_err(|source| self.failed(source))?;
+        session
+            .greeting()
+            .inspect(|said| (self.watcher)(Step::Greeted(said)));
+        Ok(session)
     }
 
     /// Connects, up to where TLS begins: STLS, whether or not it is announced, and without a way
@@ -260,13 +369,17 @@ impl Call<'_> {
         &self,
         opening: &Opening,
         trace: Option<Trace>,
+        watcher: &dyn Fn(Step<'_>),
     ) -> Result<(net::Socket, Option<Trace>), Error> {
-        let socket = net::connect(&self.options.net, self.interrupt)?;
+        let socket = self.connect(watcher)?;
         if self.options.security != Security::StartTls {
             return Ok((socket, trace));
         }
         let session =
             Authorization::open(socket, opening, trace).map_err(|source| self.failed(source))?;
+        session
+            .greeting()
+            .inspect(|said| watcher(Step::Greeted(said)));
         session.stls().map_err(|source| Error::StartTls {
             endpoint: self.options.net.endpoint.clone(),
             source,
@@ -283,9 +396,15 @@ impl Call<'_> {
     ) -> Error {
         match error {
             tls::Error::Untrusted(mut untrusted) if untrusted.certificate.is_none() => {
-                untrusted.certificate = self.reach(opening, None).ok().and_then(|(socket, _)| {
+                let reached = self.reach(opening, None, &|_| {});
+                untrusted.certificate = reached.ok().and_then(|(socket, _)| {
                     connector.look(socket, self.options.net.connect_timeout)
                 });
+                (self.watcher)(Step::Untrusted(&untrusted));
+                net::Error::Tls(untrusted.into()).into()
+            }
+            tls::Error::Untrusted(untrusted) => {
+                (self.watcher)(Step::Untrusted(&untrusted));
                 net::Error::Tls(untrusted.into()).into()
             }
             error => net::Error::from(error).into(),

@@ -138,10 +138,16 @@ impl Poll<'_> {
         summary: &mut Summary,
     ) -> Result<Prospect, Error> {
         let mut view = self.open_session(connect, terms, summary)?;
+        // Then another login has to wait for the next run.
+        let is_last = view.session.learned().login_delay().is_some();
         if terms.last.was_cut_off && view.plan.asks_for_both() {
             let plan = view.plan.deletions_only();
             let due = self.due(&view.listing, &plan, Settled::default())?;
             self.delete_and_quit(view.session, &due, summary)?;
+            if is_last {
+                summary.postponed = view.plan.fetch.len();
+                return Ok(Prospect::Done);
+            }
             view = self.open_session(connect, terms, summary)?;
         }
         self.tell_plan(&view.listing, &view.plan, summary)?;
@@ -156,7 +162,7 @@ impl Poll<'_> {
             && summary.postponed == 0
             && self.interrupt.signal().is_none();
         Ok(match view.prospect {
-            Prospect::More if may_go_on => Prospect::More,
+            Prospect::More if may_go_on && !is_last => Prospect::More,
             _ => Prospect::Done,
         })
     }

@@ -15,6 +15,9 @@ pub const COMMAND_LINE: usize = 255;
 /// guess for whoever pretends to be the server; more keep the processor busy for the server's fun.
 pub const SCRAM_ROUNDS: RangeInclusive<u64> = 4096..=2_000_000;
 
+/// The longest pause between two logins that a server may ask for.
+pub const LOGIN_DELAY: Duration = Duration::from_secs(24 * 3600);
+
 /// The most lines of capabilities.
 pub const CAPABILITY_LINES: usize = 1_000;
 

@@ -1,9 +1,10 @@
-//! A file that may hold a secret: read once, and judged by the descriptor it was read from.
+//! A file that may hold a secret: read once, and judged by the descriptor it was read from; or
+//! replaced.
 //! Does not know what is written in it.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -11,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::text::ServerText;
 
 /// The contents of a file, wiped when dropped, and whose eyes they are open to.
+#[derive(Default)]
 pub struct Private {
     octets: Zeroizing<Vec<u8>>,
     path: String,
@@ -142,6 +144,71 @@ impl Private {
     }
 }
 
+/// Who may read what is written in the place of a file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Secrecy {
+    /// Whoever may read the file; a new one, its owner.
+    AsBefore,
+    /// Its owner at most.
+    Secret,
+}
+
+/// Writes a file in the place of another, which keeps its owner and is there whole at any moment,
+/// whatever happens. Missing folders are made, for their owner only. Behind a symbolic link it is
+/// the file that is replaced.
+///
+/// # Errors
+/// What the system says; the file is as it was.
+pub fn replace(path: &Path, octets: &[u8], secrecy: Secrecy) -> io::Result<()> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    let before = fs::metadata(&path).ok();
+    let mut next = path.clone().into_os_string();
+    next.push(format!(".new.{}", std::process::id()));
+    let written = write_new(Path::new(&next), octets, before.as_ref(), secrecy)
+        .and_then(|()| fs::rename(&next, &path));
+    if written.is_err() {
+        // It may not be there; the first error is the one to tell.
+        let _ = fs::remove_file(&next);
+    }
+    written?;
+    File::open(folder)?.sync_all()
+}
+
+fn write_new(
+    path: &Path,
+    octets: &[u8],
+    before: Option<&Metadata>,
+    secrecy: Secrecy,
+) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(octets)?;
+    if let Some(before) = before {
+        let ours = file.metadata()?;
+        if (ours.uid(), ours.gid()) != (before.uid(), before.gid()) {
+            fchown(&file, Some(before.uid()), Some(before.gid()))?;
+        }
+        let mask = match secrecy {
+            Secrecy::AsBefore => 0o7777,
+            Secrecy::Secret => 0o600,
+        };
+        file.set_permissions(Permissions::from_mode(before.mode() & mask))?;
+    }
+    file.sync_all()
+}
+
 /// A path as it is shown: on one line, harmless to a terminal.
 pub fn shown(path: &Path) -> String {
     ServerText::new(path.as_os_str().as_encoded_bytes()).to_string()
@@ -193,7 +260,7 @@ mod tests {
     fn what_is_no_file_of_a_bearable_size_is_refused() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let large = folder.path().join("large");
-        std::fs::write(&large, vec![b'#'; LIMIT + 1]).expect("it can be written");
+        fs::write(&large, vec![b'#'; LIMIT + 1]).expect("it can be written");
         let missing = folder.path().join("missing");
         for (path, kind) in [
             (folder.path(), io::ErrorKind::IsADirectory),

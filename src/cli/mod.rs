@@ -5,19 +5,21 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::builder::StyledStr;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{
     ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
 };
 
 use crate::shard::Shard;
 
+mod account;
+mod complaint;
 mod login;
 mod record;
 
+pub use account::{Account, Add, Rename, Test};
+pub use complaint::complaint;
 pub use login::Login;
-pub use record::{Account, Export, Forget, Import, List, OneAccount, Rename, Seen};
+pub use record::{Export, Forget, Import, List, OneAccount, Seen};
 
 /// A command line.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -41,13 +43,13 @@ impl Cli {
         let typed = command()
             .try_get_matches_from(arguments)
             .and_then(|matches| Typed::from_arg_matches(&matches))
-            .map_err(explain)?;
+            .map_err(complaint::explain)?;
         let command = match typed.command {
             None => Command::Fetch(Fetch {
                 accounts: Vec::new(),
                 flags: typed.flags,
             }),
-            Some(_) if typed.flags != Flags::default() => return Err(misplaced_flags()),
+            Some(_) if typed.flags != Flags::default() => return Err(complaint::misplaced_flags()),
             Some(command) => command,
         };
         Ok(Self {
@@ -60,20 +62,6 @@ impl Cli {
 /// The definition of the command line, from which the manual and the completions are rendered.
 pub fn command() -> clap::Command {
     Typed::command()
-}
-
-/// Says on one line what clap says on several: what is wrong, and what may have been meant.
-pub fn complaint(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let lines = text.lines().map(str::trim);
-    let told: Vec<_> = lines
-        .take_while(|line| !line.starts_with("Usage: ") && !line.starts_with("For more "))
-        .filter(|line| !line.is_empty())
-        .map(|line| line.trim_start_matches("error: "))
-        .map(|line| line.replacen("tip: ", "; ", 1))
-        .collect();
-    let told = told.join(" ").replace(" ; ", "; ");
-    format!("{told}; see mailpull --help")
 }
 
 /// What every command takes.
@@ -135,7 +123,7 @@ pub enum Command {
     Log(Log),
     /// Sign in to the provider of an account, or put its password into the keyring
     Login(Login),
-    /// Show the accounts, and tell the record what became of one
+    /// Add, test and show the accounts, and tell the record what became of one
     #[command(subcommand)]
     Account(Account),
     /// Look into the record of what was seen, and mend it
@@ -198,7 +186,7 @@ pub struct Flags {
     pub order: Option<String>,
 
     /// Work on at most N accounts at once
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<NonZeroUsize>,
 
     /// Take only the accounts of this one of N shards, the first of which is 0/N
@@ -250,7 +238,7 @@ pub struct Check {
     pub accounts: Vec<String>,
 
     /// Work on at most N accounts at once
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<NonZeroUsize>,
 
     /// Take only the accounts of this one of N shards, the first of which is 0/N
@@ -270,6 +258,10 @@ pub struct Log {
     pub account: Option<String>,
 }
 
+fn jobs(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "must be a number from 1 on")
+}
+
 /// The command line as clap reads it: the flags of `fetch` may stand without the word.
 #[derive(Parser)]
 #[command(name = "mailpull", version, about = ABOUT, after_help = EXAMPLES)]
@@ -284,46 +276,6 @@ struct Typed {
     #[command(subcommand)]
     command: Option<Command>,
 }
-
-fn misplaced_flags() -> clap::Error {
-    command().error(
-        ErrorKind::ArgumentConflict,
-        "the flags of fetch stand behind the word: mailpull fetch --delete",
-    )
-}
-
-/// Takes what looks like a URL out of an error, and says where the names of accounts go.
-fn explain(mut error: clap::Error) -> clap::Error {
-    for kind in SHOWS_ARGUMENTS {
-        if error
-            .get(kind)
-            .is_some_and(|shown| shown.to_string().contains(':'))
-        {
-            error.insert(kind, ContextValue::String("…".to_owned()));
-        }
-    }
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        let missing = if error.to_string().contains("mailpull account") {
-            "account needs a verb: list, remove or rename"
-        } else {
-            "seen needs a verb: catch-up, check, export, forget, import, list or rematch"
-        };
-        return command().error(ErrorKind::MissingSubcommand, missing);
-    }
-    if error.kind() == ErrorKind::InvalidSubcommand {
-        let tip = StyledStr::from("an account or a URL needs the word fetch: mailpull fetch work");
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
-        // To clap `watch` is nearly `fetch`.
-        error.remove(ContextKind::SuggestedSubcommand);
-    }
-    error
-}
-
-const SHOWS_ARGUMENTS: [ContextKind; 3] = [
-    ContextKind::InvalidArg,
-    ContextKind::InvalidSubcommand,
-    ContextKind::InvalidValue,
-];
 
 const ABOUT: &str = "A POP3 mail fetcher that never loses a message and never delivers it twice";
 
@@ -421,64 +373,6 @@ mod tests {
         ] {
             let error = parse(line).expect_err(line);
             assert!(error.use_stderr(), "{line}");
-        }
-    }
-
-    #[test]
-    fn an_error_repeats_no_password() {
-        for line in [
-            "pops://me:hunter2@h",
-            "--json pops://me:hunter2@h",
-            "log work pops://me:hunter2@h",
-            "--color=pops://me:hunter2@h",
-            "--password=hunter2",
-            "fetch --password hunter2",
-            "-phunter2",
-        ] {
-            let error = parse(line).expect_err(line).to_string();
-            assert!(!error.contains("hunter2"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_complaint_is_one_line() {
-        for (line, expected) in [
-            (
-                "--bogus",
-                "unexpected argument '--bogus' found; see mailpull --help",
-            ),
-            (
-                "watch",
-                "unrecognized subcommand 'watch'; an account or a URL needs the word fetch: \
-                 mailpull fetch work; see mailpull --help",
-            ),
-            (
-                "account",
-                "account needs a verb: list, remove or rename; see mailpull --help",
-            ),
-            (
-                "seen",
-                "seen needs a verb: catch-up, check, export, forget, import, list or rematch; see \
-                 mailpull --help",
-            ),
-            (
-                "--order sideways",
-                "invalid value 'sideways' for '--order <ORDER>' [possible values: oldest-first, \
-                 newest-first]; see mailpull --help",
-            ),
-            (
-                "fetch --maildri m",
-                "unexpected argument '--maildri' found; a similar argument exists: '--maildir'; \
-                 see mailpull --help",
-            ),
-            (
-                "-n log",
-                "the flags of fetch stand behind the word: mailpull fetch --delete; \
-                 see mailpull --help",
-            ),
-        ] {
-            let error = parse(line).expect_err(line);
-            assert_eq!(complaint(&error), expected);
         }
     }
 }

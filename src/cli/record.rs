@@ -1,4 +1,4 @@
-//! What was typed behind `account` and `seen`: the verbs that look into the record and mend it.
+//! What was typed behind `seen`: the verbs that look into the record and mend it.
 //! Does not know what any of it means to an account.
 
 use std::ffi::OsString;
@@ -7,29 +7,6 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueHint};
 
 use crate::shard::Shard;
-
-/// What to do with the accounts.
-#[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
-pub enum Account {
-    /// Show the accounts: user, server and where the mail goes, one line each
-    List,
-    /// Forget all that was fetched for an account that the configuration no longer names
-    Remove(OneAccount),
-    /// Keep what was fetched for an account that has been given another name
-    Rename(Rename),
-}
-
-/// The arguments of `account rename`.
-#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-pub struct Rename {
-    /// The name it had
-    #[arg(value_name = "OLD")]
-    pub old: String,
-
-    /// The name it has now
-    #[arg(value_name = "NEW")]
-    pub new: String,
-}
 
 /// What to do with the record of what was seen.
 #[derive(Clone, Debug, Eq, PartialEq, Subcommand)]

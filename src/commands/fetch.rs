@@ -2,12 +2,14 @@
 
 use super::crew::Crew;
 use super::passwords::Passwords;
-use super::{Setting, opening};
+use super::pause::until_welcome;
+use super::{Setting, opening, status};
 use crate::cli;
 use crate::config::{self, Account, Choice, Overrides, Wanted};
 use crate::delivery::{Destination, Maildir, Mda, Target};
-use crate::engine::{Orders, Poll};
+use crate::engine::{self, Orders, Poll};
 use crate::exit::{Exit, Failure};
+use crate::moment::Moment;
 use crate::net::Stream;
 use crate::pop3::{Opening, Transaction};
 use crate::report::{Desk, Event, Summary};
@@ -40,6 +42,7 @@ pub(super) fn run(arguments: &cli::Fetch, setting: &Setting<'_>) -> anyhow::Resu
             setting,
             desk: setting.desk(&account.name),
             is_dry: flags.dry_run,
+            is_named: !arguments.accounts.is_empty(),
             descriptors,
         };
         visit.make()
@@ -59,30 +62,61 @@ struct Visit<'a> {
     setting: &'a Setting<'a>,
     desk: Desk<'a>,
     is_dry: bool,
+    is_named: bool,
     /// How many files may be open for it.
     descriptors: u64,
+}
+
+/// What became of a turn.
+enum Turn {
+    /// Nothing, and nobody needs to know.
+    LeftOut,
+    /// It was taken.
+    Taken,
 }
 
 impl Visit<'_> {
     /// Does it and tells how it ended.
     fn make(mut self) -> Exit {
         let mut summary = Summary::default();
-        let ledger = self.setting.open_ledger(self.account, self.folder);
-        let ended = ledger.and_then(|ledger| {
-            if ledger.last_run()?.failures + 1 < self.account.report_after {
-                self.desk = self.desk.patient();
+        match self.take(&mut summary) {
+            Ok(Turn::LeftOut) => return Exit::Done,
+            Ok(Turn::Taken) => {}
+            Err(error) => {
+                let exit = match is_known(&error) {
+                    true => {
+                        let exit = status(&error);
+                        self.desk.tell(Event::Setback(&error, exit));
+                        exit
+                    }
+                    false => self.setting.tell_failure(self.desk, &error),
+                };
+                summary.exit = summary.exit.max(exit);
             }
-            match self.is_dry {
-                false => self.fetch(ledger, &mut summary),
-                true => self.rehearse(ledger, &mut summary),
-            }
-        });
-        if let Err(error) = ended {
-            let exit = self.setting.tell_failure(self.desk, &error);
-            summary.exit = summary.exit.max(exit);
         }
         self.desk.tell(Event::Finished(&summary));
         summary.exit
+    }
+
+    fn take(&mut self, summary: &mut Summary) -> anyhow::Result<Turn> {
+        let ledger = self.setting.open_ledger(self.account, self.folder)?;
+        let last = ledger.last_run()?;
+        let wait = until_welcome(&last, Moment::now()).filter(|_| !self.is_named);
+        if let Some(wait) = wait {
+            self.desk.tell(Event::Note(&format_args!(
+                "left out: the server wants no login for another {} s",
+                wait.as_secs()
+            )));
+            return Ok(Turn::LeftOut);
+        }
+        if last.failures + 1 < self.account.report_after {
+            self.desk = self.desk.patient();
+        }
+        match self.is_dry {
+            false => self.fetch(ledger, summary)?,
+            true => self.rehearse(ledger, summary)?,
+        }
+        Ok(Turn::Taken)
     }
 
     fn fetch(&self, mut ledger: Ledger, summary: &mut Summary) -> anyhow::Result<()> {
@@ -147,4 +181,11 @@ impl Visit<'_> {
         session.quit();
         Ok(())
     }
+}
+
+/// Whether the user was told of it not long ago.
+fn is_known(error: &anyhow::Error) -> bool {
+    let of_failure = |failure: &Failure| failure.is_known;
+    error.downcast_ref().is_some_and(of_failure)
+        || error.downcast_ref().is_some_and(engine::Error::is_known)
 }

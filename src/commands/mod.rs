@@ -6,10 +6,10 @@ use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::cli::{Cli, Command, Global, Seen, When};
+use crate::cli::{self, Cli, Command, Global, Seen, When};
 use crate::config::{self, Account, Unusable, password};
 use crate::delivery;
-use crate::dial::{self, Security};
+use crate::dial::{self, Security, Step};
 use crate::engine;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
@@ -29,6 +29,7 @@ mod fetch;
 mod log;
 mod login;
 mod passwords;
+mod pause;
 mod seen;
 mod tokens;
 mod transfer;
@@ -79,7 +80,10 @@ pub fn run(cli: &Cli) -> Exit {
     };
     let exit = ended.unwrap_or_else(|error| {
         let exit = status(&error);
-        setting.desk("").tell(Event::Problem(&error, exit));
+        // Who broke it off knows why it ended.
+        if setting.interrupt.signal().is_none() {
+            setting.desk("").tell(Event::Problem(&error, exit));
+        }
         exit
     });
     setting.interrupt.signal().map_or(exit, Exit::Signal)
@@ -89,6 +93,7 @@ pub fn run(cli: &Cli) -> Exit {
 /// simply end.
 fn interrupt(command: &Command) -> io::Result<Interrupt> {
     match command {
+        Command::Account(cli::Account::Add(_) | cli::Account::Test(_)) => Interrupt::install(),
         Command::Account(_)
         | Command::Log(_)
         | Command::Seen(
@@ -179,6 +184,16 @@ impl Setting<'_> {
         account: &'a Account,
         passwords: &'a Passwords,
     ) -> impl FnMut(&Opening) -> Result<Transaction<Stream>, Failure> + 'a {
+        self.watched_connector(account, passwords, &|_| {})
+    }
+
+    /// The same, with somebody looking on.
+    fn watched_connector<'a>(
+        &'a self,
+        account: &'a Account,
+        passwords: &'a Passwords,
+        watcher: &'a dyn Fn(Step<'_>),
+    ) -> impl FnMut(&Opening) -> Result<Transaction<Stream>, Failure> + 'a {
         if matches!(account.dial.tls.proof, Proof::Nothing)
             && account.dial.security != Security::None
         {
@@ -194,41 +209,25 @@ impl Setting<'_> {
                 Some(password) => password,
                 unknown => unknown.insert(passwords.of(account, self)?),
             };
-            let called = self.call(account, password, opening);
-            let Some(sign_in) = tokens::sign_in(account, self)? else {
-                return called.map_err(|error| Failure::new(&error, error.exit()));
-            };
-            let called = match called {
-                Err(error) if error.exit() == Exit::LoginRefused => {
-                    *password = tokens::another(account, &sign_in, password)?;
-                    self.call(account, password, opening)
+            let call = |password: &Secret| {
+                let endpoint = &account.dial.net.endpoint;
+                let desk = self.desk(&account.name);
+                desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
+                dial::Call {
+                    options: &account.dial,
+                    connectors: &self.connectors,
+                    secret: password,
+                    trace: &|| self.trace(account),
+                    interrupt: &self.interrupt,
+                    watcher,
                 }
-                called => called,
+                .make(opening)
             };
-            if called.is_ok() {
-                sign_in.note_success();
+            match tokens::sign_in(account, self)? {
+                None => call(password).map_err(|error| Failure::new(&error, error.exit())),
+                Some(sign_in) => tokens::show(account, &sign_in, password, call),
             }
-            called.map_err(|error| tokens::refused(account, &sign_in, &error))
         }
-    }
-
-    fn call(
-        &self,
-        account: &Account,
-        password: &Secret,
-        opening: &Opening,
-    ) -> Result<Transaction<Stream>, dial::Error> {
-        let endpoint = &account.dial.net.endpoint;
-        let desk = self.desk(&account.name);
-        desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
-        let call = dial::Call {
-            options: &account.dial,
-            connectors: &self.connectors,
-            secret: password,
-            trace: &|| self.trace(account),
-            interrupt: &self.interrupt,
-        };
-        call.make(opening)
     }
 
     fn obtain_password(&self, account: &Account) -> Result<Secret, Failure> {
@@ -276,10 +275,7 @@ impl Setting<'_> {
             return Exit::Signal(signal);
         }
         let exit = status(error);
-        desk.tell(match is_known(error) {
-            true => Event::Setback(&error, exit),
-            false => Event::Problem(&error, exit),
-        });
+        desk.tell(Event::Problem(&error, exit));
         exit
     }
 }
@@ -349,13 +345,6 @@ fn status(error: &anyhow::Error) -> Exit {
             .or_else(|| of(cause, |failure: &Failure| failure.exit))
     };
     error.chain().find_map(exit).unwrap_or(Exit::Bug)
-}
-
-/// Whether the user was told of it not long ago.
-fn is_known(error: &anyhow::Error) -> bool {
-    let of_failure = |failure: &Failure| failure.is_known;
-    error.downcast_ref().is_some_and(of_failure)
-        || error.downcast_ref().is_some_and(engine::Error::is_known)
 }
 
 /// Writes what the user asked for; who closed standard output has seen enough.

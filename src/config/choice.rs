@@ -117,7 +117,7 @@ impl Config {
         }
     }
 
-    fn draft(
+    pub(super) fn draft(
         &self,
         section: &Section,
         overrides: &Overrides,
@@ -133,7 +133,7 @@ impl Config {
         }
     }
 
-    fn secret_variables(&self, overrides: &Overrides) -> Arc<[String]> {
+    pub(super) fn secret_variables(&self, overrides: &Overrides) -> Arc<[String]> {
         self.all()
             .chain([overrides.settings()])
             .filter_map(|settings| settings.password.as_ref()?.value.variable())

@@ -84,6 +84,14 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// An account of this name is there.
+    #[error("there is an account {name} in {path} already; give the new one another name")]
+    Taken {
+        /// The name, quoted.
+        name: String,
+        /// The file.
+        path: String,
+    },
     /// The text is not what a configuration is written in.
     #[error("{at}: {problem}")]
     Syntax {
@@ -113,6 +121,14 @@ pub enum Error {
     /// The arguments make no sense.
     #[error("{0}")]
     Usage(String),
+    /// The configuration file cannot be written; it is as it was.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A value that its key cannot have.
     #[error("{} {problem}", subject(at, key))]
     Value {
@@ -140,6 +156,7 @@ impl Error {
             {
                 Exit::Usage
             }
+            Self::Write { .. } => Exit::CannotCreate,
             _ => Exit::Configuration,
         }
     }

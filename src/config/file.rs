@@ -79,6 +79,11 @@ pub(super) fn value(text: &str) -> Option<Value> {
     Some(convert(value.into_inner()))
 }
 
+/// Spells a text as a value of TOML.
+pub(super) fn spelt(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
 /// Whether an account can have this name.
 pub fn is_account_name(name: &str) -> bool {
     let is_inner = |c: u8| c.is_ascii_alphanumeric() || b"@._+-".contains(&c);

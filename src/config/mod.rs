@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::private::{Private, shown};
 
 mod account;
+mod addition;
 mod choice;
 mod error;
 mod file;
@@ -28,6 +29,7 @@ mod value;
 mod way;
 
 pub use account::Account;
+pub use addition::Addition;
 pub use choice::{Choice, Unusable, Wanted};
 pub use error::Error;
 pub use file::is_account_name;
@@ -74,10 +76,14 @@ enum Scope {
 /// # Errors
 /// As [`Config::read`]; there is no home directory to find the file in.
 pub fn load(chosen: Option<&Path>) -> Result<Config, Error> {
-    let home = dirs::home_dir();
+    Config::read(&config_file(chosen)?, dirs::home_dir())
+}
+
+/// Where the configuration file is, or would be.
+fn config_file(chosen: Option<&Path>) -> Result<PathBuf, Error> {
     match (chosen, dirs::config_dir()) {
-        (Some(path), _) => Config::read(path, home),
-        (None, Some(folder)) => Config::read(&folder.join("mailpull/config.toml"), home),
+        (Some(path), _) => Ok(path.to_owned()),
+        (None, Some(folder)) => Ok(folder.join("mailpull/config.toml")),
         (None, None) => Err(Error::NoHome),
     }
 }

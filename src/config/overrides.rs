@@ -72,7 +72,8 @@ fn set(
     Err(told.expect("one of the readings is always text"))
 }
 
-fn split(option: &str) -> Result<(&str, &str), Error> {
+/// Splits an argument of `-o`.
+pub(super) fn split(option: &str) -> Result<(&str, &str), Error> {
     let (key, value) = option
         .split_once('=')
         .ok_or_else(|| Error::Usage("-o takes KEY=VALUE".to_owned()))?;

@@ -22,13 +22,19 @@ pub(super) fn auth(value: Value) -> Result<Auth, Wrong> {
     match word.as_str() {
         "auto" => return Ok(Auth::Auto),
         "none" => return Ok(Auth::Needless),
+        "gssapi" if cfg!(not(feature = "gssapi")) => {
+            return Err("is not built in; cargo build --features gssapi has it".into());
+        }
         _ => {}
     }
     let is_it = |mechanism: &Mechanism| mechanism.name().to_ascii_lowercase() == word;
-    match AUTH.into_iter().find(is_it) {
+    match AUTH.iter().copied().find(is_it) {
         Some(mechanism) => Ok(Auth::Named(mechanism)),
         None => {
-            let names = AUTH.map(|mechanism| mechanism.name().to_ascii_lowercase());
+            let names = AUTH
+                .iter()
+                .map(|mechanism| mechanism.name().to_ascii_lowercase());
+            let names: Vec<_> = names.collect();
             let expected = format!("auto, {} or none", names.join(", "));
             Err(not_one_of(&expected, &word))
         }
@@ -180,7 +186,7 @@ fn not_one_of(expected: &str, word: &str) -> Wrong {
 }
 
 /// What can be named. To bind a login to the connection is no choice: it is done where it can be.
-const AUTH: [Mechanism; 11] = [
+const AUTH: &[Mechanism] = &[
     Mechanism::User,
     Mechanism::Apop,
     Mechanism::Plain,
@@ -191,6 +197,8 @@ const AUTH: [Mechanism; 11] = [
     Mechanism::ScramSha256,
     Mechanism::XOAuth2,
     Mechanism::OAuthBearer,
+    #[cfg(feature = "gssapi")]
+    Mechanism::Gssapi,
     Mechanism::External,
 ];
 

@@ -20,7 +20,11 @@ pub enum Auth {
 impl Auth {
     /// Whether the account has to have a secret.
     pub fn needs_secret(self) -> bool {
-        !matches!(self, Self::Needless | Self::Named(Mechanism::External))
+        match self {
+            Self::Needless => false,
+            Self::Named(mechanism) => mechanism.needs_secret(),
+            Self::Auto | Self::Token => true,
+        }
     }
 }
 
@@ -116,13 +120,13 @@ impl Offer<'_> {
         }
     }
 
-    /// Under TLS a digest is no more than PLAIN. A certificate is no measure for a password.
+    /// Under TLS a digest is no more than PLAIN. What is no password is no measure for one.
     fn is_weaker(&self, now: Mechanism, before: Mechanism) -> bool {
         let strength = |mechanism: Mechanism| match mechanism.strength() {
             Strength::Digested if self.exposure == Exposure::Tls => Strength::Shown,
             strength => strength,
         };
-        before != Mechanism::External && strength(now) < strength(before)
+        before.needs_secret() && strength(now) < strength(before)
     }
 
     /// What `auto` takes, the best first. Under TLS a digest is nothing to be had: servers can give

@@ -2,6 +2,7 @@
 //! Fetches no message.
 
 use std::io::{Read, Write};
+use std::time::Duration;
 
 use super::error::{Error, reading, recording};
 use super::{Poll, Terms};
@@ -12,6 +13,7 @@ use crate::known::{KnownMessages, PATIENCE};
 use crate::maildrop::Listing;
 use crate::moment::Moment;
 use crate::plan::{self, Plan};
+use crate::policy::Keep;
 use crate::pop3::{Acquaintance, Mechanism, Opening, Pace, Sizes, Transaction};
 use crate::rematch::{self, Rematch};
 use crate::report::{Event, Summary};
@@ -57,6 +59,7 @@ impl Poll<'_> {
         // The listing may be on its way meanwhile.
         let mut known = self.known()?;
         let (listing, mut plan) = survey(&mut session, &known, policy)?;
+        self.warn_of_expiry(session.learned(), last);
         self.ledger.note_acquaintance(session.learned().to_string());
         if !listing.names_are_made_up()
             && rematch::looks_renamed(&listing, &known)
@@ -75,6 +78,34 @@ impl Poll<'_> {
             plan,
             prospect,
         })
+    }
+
+    /// Says that the server deletes what shall be kept, once for each change of the one or the other.
+    fn warn_of_expiry(&self, learned: &Acquaintance, last: &LastRun) {
+        let keep = self.orders.policy.keep;
+        let Some(days) = learned.expire() else {
+            return;
+        };
+        let stays = Duration::from_secs(u64::from(days) * 24 * 3600);
+        let is_enough = match keep {
+            Keep::Always => false,
+            Keep::For(time) => time <= stays,
+            Keep::Never => true,
+        };
+        let remembered = last.acquaintance.as_deref().and_then(Acquaintance::parse);
+        let was_known = remembered.is_some_and(|before| before.expire() == Some(days));
+        let was_kept = last.keep.as_deref() == Some(&*keep.to_string());
+        if is_enough || (was_known && was_kept) {
+            return;
+        }
+        let when = match days {
+            0 => "as soon as they are fetched".to_owned(),
+            1 => "after a day".to_owned(),
+            days => format!("after {days} days"),
+        };
+        self.desk.tell(Event::Warning(&format_args!(
+            "the server deletes messages {when}, whatever keep says (EXPIRE {days})"
+        )));
     }
 
     /// What is known. In a maildrop elsewhere unique-ids may mean other messages.

@@ -20,6 +20,11 @@ pub struct Tunnel {
 pub struct Running(Child);
 
 impl Tunnel {
+    /// The program's name.
+    pub fn program(&self) -> &str {
+        self.command.first().map_or("", String::as_str)
+    }
+
     /// Starts the program. What it says on standard error is shown as it is: it may ask something.
     ///
     /// # Errors

@@ -65,7 +65,7 @@ impl Way<'_> {
                 route => route.clone(),
             },
         };
-        let socket = net::connect(&options, self.interrupt).map_err(failed)?;
+        let socket = net::connect(&options, self.interrupt, &|_| {}).map_err(failed)?;
         if !url.is_secure() {
             return Ok(Stream::Plain(socket));
         }

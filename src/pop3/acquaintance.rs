@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::capabilities::Capabilities;
 use super::mechanism::Mechanism;
@@ -55,24 +56,46 @@ impl Haste {
 }
 
 /// Whether commands may be sent ahead of replies.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Pace {
     /// Never, whatever is announced: this server cannot keep step.
     Lockstep,
+    /// Behind the login, where the server announces it there: it may have lost what came with one.
+    Steady,
     /// Where the server announces it.
     #[default]
     Pipelined,
 }
 
 impl Opening {
-    /// Whether the listing may be asked for in the flight of the login.
-    pub(super) fn lists_at_once(&self) -> bool {
-        self.pace == Pace::Pipelined
-            && matches!(
-                &self.acquaintance,
-                Some(Acquaintance::Announced { before_login, after_login })
-                    if before_login.pipelining && after_login.pipelining
-            )
+    /// Whether more was taken for granted than the server has said in this session.
+    pub fn was_bold(&self) -> bool {
+        self.acquaintance.is_some() || self.haste.was_made()
+    }
+
+    /// What the server announced before the login, where that is remembered and all that the next
+    /// session has to know.
+    pub(super) fn remembered(&self) -> Option<&Capabilities> {
+        match &self.acquaintance {
+            Some(Acquaintance::Announced { before_login, .. })
+                if self.hurries_behind(before_login) =>
+            {
+                Some(before_login)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the listing may be asked for in the flight of the login, by what the server announces
+    /// before that: PIPELINING counts in both states (RFC 2449 section 6.8), unless it is known to
+    /// be gone in the other.
+    pub(super) fn hurries_behind(&self, before_login: &Capabilities) -> bool {
+        let may_hurry = match &self.acquaintance {
+            None => true,
+            Some(Acquaintance::Announced { after_login, .. }) => after_login.pipelining,
+            Some(Acquaintance::Mute) => false,
+        };
+        self.pace == Pace::Pipelined && may_hurry && before_login.pipelining
     }
 }
 
@@ -99,6 +122,27 @@ impl Acquaintance {
     /// Whether commands may be sent ahead after the login.
     pub fn announces_pipelining(&self) -> bool {
         matches!(self, Self::Announced { after_login, .. } if after_login.pipelining)
+    }
+
+    /// How long the server wants us to wait between two logins.
+    pub fn login_delay(&self) -> Option<Duration> {
+        self.of_user(|capabilities| capabilities.login_delay)
+    }
+
+    /// For how many days the server keeps messages, where it deletes them at all.
+    pub fn expire(&self) -> Option<u32> {
+        self.of_user(|capabilities| capabilities.expire)
+    }
+
+    /// What holds for this user is told after the login; some servers say it only before.
+    fn of_user<T>(&self, what: impl Fn(&Capabilities) -> Option<T>) -> Option<T> {
+        match self {
+            Self::Announced {
+                before_login,
+                after_login,
+            } => what(after_login).or_else(|| what(before_login)),
+            Self::Mute => None,
+        }
     }
 
     /// Reads what was remembered; `None` if that is no such thing.
@@ -136,12 +180,12 @@ mod tests {
                 after_login: Capabilities::default(),
             },
             Acquaintance::Announced {
-                before_login: announced(&["SASL PLAIN LOGIN", "PIPELINING"]),
+                before_login: announced(&["SASL PLAIN LOGIN", "PIPELINING", "UTF8 USER"]),
                 after_login: Capabilities::default(),
             },
             Acquaintance::Announced {
                 before_login: announced(&[]),
-                after_login: announced(&["PIPELINING"]),
+                after_login: announced(&["PIPELINING", "EXPIRE 0", "LOGIN-DELAY 300"]),
             },
         ] {
             let remembered = Acquaintance::parse(&acquaintance.to_string());
@@ -151,32 +195,38 @@ mod tests {
     }
 
     #[test]
-    fn the_listing_is_asked_for_at_once_only_where_the_server_pipelines_throughout() {
+    fn the_listing_is_asked_for_at_once_unless_the_server_is_known_not_to_pipeline_throughout() {
+        let silent = Capabilities::announced;
         let pipelining = || Capabilities {
             pipelining: true,
-            ..Capabilities::announced()
+            ..silent()
         };
-        let both = Acquaintance::Announced {
-            before_login: pipelining(),
-            after_login: pipelining(),
+        let announced = |before_login, after_login| {
+            Some(Acquaintance::Announced {
+                before_login,
+                after_login,
+            })
         };
-        let late = Acquaintance::Announced {
-            before_login: Capabilities::announced(),
-            after_login: pipelining(),
-        };
-        for (acquaintance, pace, lists_at_once) in [
-            (Some(both.clone()), Pace::Pipelined, true),
-            (Some(both), Pace::Lockstep, false),
-            (Some(late), Pace::Pipelined, false),
-            (Some(Acquaintance::Mute), Pace::Pipelined, false),
-            (None, Pace::Pipelined, false),
+        let both = announced(pipelining(), pipelining());
+        let early = announced(pipelining(), silent());
+        let late = announced(silent(), pipelining());
+        for (acquaintance, announced, pace, hurries) in [
+            (both.clone(), pipelining(), Pace::Pipelined, true),
+            (both.clone(), pipelining(), Pace::Steady, false),
+            (both, pipelining(), Pace::Lockstep, false),
+            (early, pipelining(), Pace::Pipelined, false),
+            (late, silent(), Pace::Pipelined, false),
+            (Some(Acquaintance::Mute), silent(), Pace::Pipelined, false),
+            (None, pipelining(), Pace::Pipelined, true),
+            (None, pipelining(), Pace::Steady, false),
+            (None, silent(), Pace::Pipelined, false),
         ] {
             let opening = Opening {
                 acquaintance,
                 pace,
                 ..Opening::default()
             };
-            assert_eq!(opening.lists_at_once(), lists_at_once, "{opening:?}");
+            assert_eq!(opening.hurries_behind(&announced), hurries, "{opening:?}");
         }
     }
 }

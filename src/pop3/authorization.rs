@@ -24,6 +24,8 @@ pub struct Authorization<S> {
     greeting: Option<ServerText>,
     opening: Opening,
     capabilities: Capabilities,
+    /// The lines that they were read from.
+    announced: Vec<ServerText>,
 }
 
 impl<S: Read + Write> Authorization<S> {
@@ -39,6 +41,7 @@ impl<S: Read + Write> Authorization<S> {
                 greeting: Some(greeting),
                 opening: opening.clone(),
                 capabilities: Capabilities::default(),
+                announced: Vec::new(),
             }),
             status => Err(Error::unexpected("to open a session", status)),
         }
@@ -52,7 +55,18 @@ impl<S: Read + Write> Authorization<S> {
             greeting: None,
             opening: opening.clone(),
             capabilities: Capabilities::default(),
+            announced: Vec::new(),
         }
+    }
+
+    /// What the server greeted with, unless that was before STLS.
+    pub fn greeting(&self) -> Option<&ServerText> {
+        self.greeting.as_ref()
+    }
+
+    /// The capabilities in the server's words, if it was asked for them.
+    pub fn announced(&self) -> &[ServerText] {
+        &self.announced
     }
 
     /// Asks for the capabilities, unless they are remembered well enough to log in and list in one
@@ -61,14 +75,12 @@ impl<S: Read + Write> Authorization<S> {
     /// # Errors
     /// The connection fails or the answer breaks a limit.
     pub fn capabilities(&mut self) -> Result<&Capabilities, Error> {
-        self.capabilities = match &self.opening.acquaintance {
-            Some(Acquaintance::Announced { before_login, .. }) if self.opening.lists_at_once() => {
-                before_login.clone()
-            }
-            Some(Acquaintance::Mute) => Capabilities::default(),
-            _ => {
+        self.capabilities = match (self.opening.remembered(), &self.opening.acquaintance) {
+            (Some(remembered), _) => remembered.clone(),
+            (None, Some(Acquaintance::Mute)) => Capabilities::default(),
+            (None, _) => {
                 self.wire.send(&[Command::Capa])?;
-                read_capabilities(&mut self.wire)?
+                read_capabilities(&mut self.wire, &mut self.announced)?
             }
         };
         Ok(&self.capabilities)
@@ -112,7 +124,7 @@ impl<S: Read + Write> Authorization<S> {
     /// # Errors
     /// The connection fails or the answer to CAPA breaks a limit.
     pub fn login_needless(mut self) -> Result<Transaction<S>, Error> {
-        if self.opening.lists_at_once() {
+        if self.hurries() {
             self.send_and_list(Vec::new())?;
         }
         self.into_transaction()
@@ -121,10 +133,18 @@ impl<S: Read + Write> Authorization<S> {
     fn say_user(&mut self, credentials: &Credentials<'_>) -> Result<(), Error> {
         let user = Command::User(credentials.user);
         let password = Command::Pass(credentials.secret);
-        if self.opening.lists_at_once() {
-            self.send_and_list(vec![user, password])?;
+        let speaks_utf8 = self.needs_utf8(credentials);
+        if self.hurries() {
+            let before = speaks_utf8.then_some(Command::Utf8);
+            self.send_and_list(before.into_iter().chain([user, password]).collect())?;
+            if speaks_utf8 {
+                self.hear_of_utf8()?;
+            }
             self.expect_positive("the user")?;
         } else {
+            if speaks_utf8 {
+                self.speak_utf8()?;
+            }
             self.wire.send(&[user])?;
             self.expect_positive("the user")?;
             self.wire.send(&[password])?;
@@ -143,8 +163,32 @@ impl<S: Read + Write> Authorization<S> {
         let digest = apop::digest(timestamp, credentials.secret);
         let (user, digest) = (credentials.user, digest.as_str());
         self.wire.hide(digest.as_bytes());
+        if self.needs_utf8(credentials) {
+            self.speak_utf8()?;
+        }
         self.send_and_list(vec![Command::Apop { user, digest }])?;
         self.expect_positive("the login (APOP)")
+    }
+
+    /// Whether the server has to be told that names and passwords may be in any script. SASL has
+    /// them in UTF-8 anyway. Nobody else is told, as servers change the messages, too, for those who
+    /// understand it, and we take these as they are.
+    fn needs_utf8(&self, credentials: &Credentials<'_>) -> bool {
+        let is_ascii = credentials.user.is_ascii() && credentials.secret.expose().is_ascii();
+        self.capabilities.utf8_user && !is_ascii
+    }
+
+    fn speak_utf8(&mut self) -> Result<(), Error> {
+        self.wire.send(&[Command::Utf8])?;
+        self.hear_of_utf8()
+    }
+
+    /// A server that refuses it may take the name all the same.
+    fn hear_of_utf8(&mut self) -> Result<(), Error> {
+        match self.wire.reply()? {
+            Status::Negative(_) | Status::Positive(_) => Ok(()),
+            status @ Status::Continue(_) => Err(Error::unexpected("UTF8", status)),
+        }
     }
 
     /// Leads a SASL exchange (RFC 5034). What is said last takes the listing's commands with it.
@@ -158,16 +202,25 @@ impl<S: Read + Write> Authorization<S> {
         let offers_bound = self.capabilities.offers(bound.name());
         let mut exchange = Exchange::begin(mechanism, credentials, offers_bound).map_err(wrong)?;
         let first = exchange.first().map_err(wrong)?;
+        // A token, since there are servers that refuse it in this line and take it in its own
+        // (quirks.md 4).
+        let mut spare = first.clone().filter(|_| mechanism.takes_token());
         let mut unsaid = self.ask_for(mechanism, first, &exchange)?;
         loop {
             let challenge = match self.wire.reply()? {
                 Status::Continue(challenge) => challenge,
                 Status::Positive(_) => return end(mechanism, &exchange, unsaid.is_none()),
-                status => {
-                    let refused = Error::unexpected(login_by(mechanism), status);
-                    return Err(self.why_refused(refused)?);
+                Status::Negative(refusal) => {
+                    spare = spare.filter(|_| unsaid.is_none() && refusal.code.is_none());
+                    let refused = Error::unexpected(login_by(mechanism), Status::Negative(refusal));
+                    if spare.is_none() || !self.asks_again(mechanism)? {
+                        return Err(self.why_refused(refused)?);
+                    }
+                    unsaid = spare.take();
+                    continue;
                 }
             };
+            spare = None;
             let answered = match unsaid.take() {
                 // What it says here means nothing, but it has to be a challenge.
                 Some(first) => sasl::decoded(&challenge).map(|_| first),
@@ -214,6 +267,21 @@ impl<S: Read + Write> Authorization<S> {
         Ok(None)
     }
 
+    /// Asks for the mechanism with nothing behind it; not where the server has gone. What was sent
+    /// behind the first try is refused, too.
+    fn asks_again(&mut self, mechanism: Mechanism) -> Result<bool, Error> {
+        while self.wire.unanswered_octets() > 0 {
+            if !matches!(self.wire.reply(), Ok(Status::Negative(_))) {
+                return Ok(false);
+            }
+        }
+        let command = Command::Auth {
+            mechanism: mechanism.name(),
+            initial: None,
+        };
+        Ok(self.wire.send(&[command]).is_ok())
+    }
+
     /// Says something in an exchange; if it is the last thing, the listing's commands go with it.
     fn say(&mut self, command: Command<'_>, exchange: &Exchange) -> Result<(), Error> {
         match exchange.is_over() {
@@ -250,9 +318,18 @@ impl<S: Read + Write> Authorization<S> {
         }
     }
 
-    /// Sends what ends a login, and the listing's commands with it where the opening says so.
+    /// Whether the listing is asked for in the flight of the login.
+    fn hurries(&self) -> bool {
+        self.opening.hurries_behind(&self.capabilities)
+    }
+
+    /// Sends what ends a login, and in the same flight, where that may be, whatever the session
+    /// begins with.
     fn send_and_list(&mut self, mut commands: Vec<Command<'_>>) -> Result<(), Error> {
-        if self.opening.lists_at_once() {
+        if self.hurries() {
+            if self.opening.acquaintance.is_none() {
+                commands.push(Command::Capa);
+            }
             commands.push(Command::Uidl);
             if self.opening.sizes == Sizes::Needed {
                 commands.push(Command::List);
@@ -269,25 +346,23 @@ impl<S: Read + Write> Authorization<S> {
     }
 
     /// Finds out whether a login was refused because what is remembered of the server is no longer
-    /// true. What was sent behind the login is refused, too.
+    /// true.
     fn why_refused(&mut self, refused: Error) -> Result<Error, Error> {
         let Error::Refused { refusal, .. } = &refused else {
             return Ok(refused);
         };
-        while self.wire.unanswered_octets() > 0 {
-            match self.wire.reply() {
-                Ok(Status::Negative(_)) => {}
-                Ok(_) => return Err(Error::Desynchronised("the login".into())),
-                // It has said what it had to say.
-                Err(_) => return Ok(refused),
-            }
+        match self.hear_the_rest() {
+            Err(Error::Desynchronised(why)) => return Err(Error::Desynchronised(why)),
+            // It has said what it had to say.
+            Err(_) => return Ok(refused),
+            Ok(()) => {}
         }
         let is_of_login = refusal.is_transient() || refusal.is_of_login();
-        if is_of_login || !self.opening.lists_at_once() {
+        if is_of_login || self.opening.remembered().is_none() {
             return Ok(refused);
         }
         self.wire.send(&[Command::Capa])?;
-        let announced = read_capabilities(&mut self.wire)?;
+        let announced = read_capabilities(&mut self.wire, &mut Vec::new())?;
         Ok(if announced == self.capabilities {
             refused
         } else {
@@ -295,25 +370,41 @@ impl<S: Read + Write> Authorization<S> {
         })
     }
 
-    /// Asks for the capabilities again, since servers announce more here (Gmail: PIPELINING).
-    fn into_transaction(mut self) -> Result<Transaction<S>, Error> {
-        let pace = self.opening.pace;
-        let lists_at_once = self.opening.lists_at_once();
-        match self.opening.acquaintance.take() {
-            Some(known) if lists_at_once => {
-                let listing = Some(self.opening.sizes);
-                Ok(Transaction::new(self.wire, known, pace).expecting(listing))
-            }
-            Some(Acquaintance::Mute) => Ok(Transaction::new(self.wire, Acquaintance::Mute, pace)),
-            _ => {
-                self.wire.send(&[Command::Capa])?;
-                let learned = Acquaintance::Announced {
-                    after_login: read_capabilities(&mut self.wire)?,
-                    before_login: self.capabilities,
-                };
-                Ok(Transaction::new(self.wire, learned, pace))
+    /// Reads the answers to what was sent behind a login that was refused: it is refused, too, but
+    /// for CAPA.
+    fn hear_the_rest(&mut self) -> Result<(), Error> {
+        while let Some(awaited) = self.wire.awaited() {
+            if awaited == Command::Capa.to_string() {
+                read_capabilities(&mut self.wire, &mut Vec::new())?;
+            } else if !matches!(self.wire.reply()?, Status::Negative(_)) {
+                return Err(Error::Desynchronised("the login".into()));
             }
         }
+        Ok(())
+    }
+
+    /// Learns the capabilities again, since servers announce more here (Gmail: PIPELINING).
+    fn into_transaction(mut self) -> Result<Transaction<S>, Error> {
+        let pace = self.opening.pace;
+        let hurries = self.hurries();
+        let listing = hurries.then_some(self.opening.sizes);
+        let mut announced = Vec::new();
+        let learned = match self.opening.acquaintance.take() {
+            Some(known) if hurries => known,
+            Some(Acquaintance::Mute) => Acquaintance::Mute,
+            _ => {
+                if !hurries {
+                    self.wire.send(&[Command::Capa])?;
+                }
+                Acquaintance::Announced {
+                    after_login: read_capabilities(&mut self.wire, &mut announced)?,
+                    before_login: self.capabilities,
+                }
+            }
+        };
+        Ok(Transaction::new(self.wire, learned, pace)
+            .expecting(listing)
+            .having_announced(announced))
     }
 }
 
@@ -330,7 +421,11 @@ fn login_by(mechanism: Mechanism) -> String {
     format!("the login (AUTH {mechanism})")
 }
 
-fn read_capabilities<S: Read + Write>(wire: &mut Wire<S>) -> Result<Capabilities, Error> {
+/// Reads the answer to CAPA, and gives its lines to `announced`.
+fn read_capabilities<S: Read + Write>(
+    wire: &mut Wire<S>,
+    announced: &mut Vec<ServerText>,
+) -> Result<Capabilities, Error> {
     let mut capabilities = Capabilities::default();
     match wire.reply()? {
         Status::Positive(_) => {
@@ -342,6 +437,7 @@ fn read_capabilities<S: Read + Write>(wire: &mut Wire<S>) -> Result<Capabilities
                     return Err(Error::TooLong("a list of capabilities"));
                 }
                 capabilities.add(line);
+                announced.push(ServerText::new(line));
                 Ok(())
             })?;
             Ok(capabilities)

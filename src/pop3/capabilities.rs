@@ -2,18 +2,27 @@
 //! Pure; what is not announced here may work all the same.
 
 use std::fmt;
+use std::time::Duration;
+
+use crate::limits;
 
 /// The capabilities that mailpull acts on. Before CAPA was answered, none.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Capabilities {
     /// Whether the server told them at all.
     pub are_known: bool,
+    /// For how many days it keeps messages (RFC 2449 section 6.7), where it deletes them at all.
+    pub expire: Option<u32>,
+    /// How long a client has to wait between two logins (section 6.5).
+    pub login_delay: Option<Duration>,
     /// Commands may be sent before the last reply came.
     pub pipelining: bool,
     /// Messages have unique-ids. Some servers have them and do not say so.
     pub uidl: bool,
     /// The SASL mechanisms, in upper case.
     pub sasl: Vec<String>,
+    /// After UTF8, user and password may be in any script (RFC 6856 section 2.1).
+    pub utf8_user: bool,
 }
 
 /// The capabilities as they are remembered: in one line, `-` where the server told none.
@@ -22,11 +31,16 @@ impl fmt::Display for Capabilities {
         if !self.are_known {
             return f.write_str(UNKNOWN);
         }
-        let pipelining = self.pipelining.then_some("PIPELINING");
-        let sasl = (!self.sasl.is_empty()).then(|| format!("SASL {}", self.sasl.join(" ")));
-        let uidl = self.uidl.then_some("UIDL");
-        let told = pipelining.into_iter().chain(uidl).chain(sasl.as_deref());
-        let told: Vec<_> = told.collect();
+        let told = [
+            self.pipelining.then(|| "PIPELINING".to_owned()),
+            self.uidl.then(|| "UIDL".to_owned()),
+            (!self.sasl.is_empty()).then(|| format!("SASL {}", self.sasl.join(" "))),
+            self.expire.map(|days| format!("EXPIRE {days}")),
+            self.login_delay
+                .map(|delay| format!("LOGIN-DELAY {}", delay.as_secs())),
+            self.utf8_user.then(|| "UTF8 USER".to_owned()),
+        ];
+        let told: Vec<_> = told.into_iter().flatten().collect();
         f.write_str(&told.join(","))
     }
 }
@@ -60,11 +74,20 @@ impl Capabilities {
         let line = String::from_utf8_lossy(line).to_ascii_uppercase();
         let mut words = line.split_ascii_whitespace();
         match words.next() {
+            Some("EXPIRE") => self.expire = of_everybody(words).and_then(|days| days.parse().ok()),
+            Some("LOGIN-DELAY") => {
+                let seconds = of_everybody(words).and_then(|seconds| seconds.parse().ok());
+                self.login_delay = seconds
+                    .map(Duration::from_secs)
+                    .filter(|delay| !delay.is_zero())
+                    .map(|delay| delay.min(limits::LOGIN_DELAY));
+            }
             Some("PIPELINING") => self.pipelining = true,
             Some("UIDL") => self.uidl = true,
             Some("SASL") => self
                 .sasl
                 .extend(words.filter(is_mechanism).map(str::to_owned)),
+            Some("UTF8") => self.utf8_user = words.any(|word| word == "USER"),
             _ => {}
         }
     }
@@ -73,6 +96,12 @@ impl Capabilities {
     pub fn offers(&self, mechanism: &str) -> bool {
         self.sasl.iter().any(|offered| offered == mechanism)
     }
+}
+
+/// A value, unless another one may hold for the user who will log in: that is told after the login.
+fn of_everybody<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let value = words.next()?;
+    (words.next() != Some("USER")).then_some(value)
 }
 
 /// Whether a word can be a mechanism's name (RFC 4422 section 3.1).
@@ -100,5 +129,28 @@ mod tests {
         }
         assert!(capabilities.pipelining);
         assert!(capabilities.offers("PLAIN") && !capabilities.offers("CRAM-MD5"));
+    }
+
+    #[test]
+    fn times_are_believed_where_they_hold_for_this_user_and_within_reason() {
+        for (line, expire, delay) in [
+            ("EXPIRE 60", Some(60), None),
+            ("EXPIRE 0", Some(0), None),
+            ("EXPIRE NEVER", None, None),
+            ("EXPIRE 5 USER", None, None),
+            ("EXPIRE 99999999999", None, None),
+            ("LOGIN-DELAY 900", None, Some(900)),
+            ("login-delay 900 user", None, None),
+            ("LOGIN-DELAY 0", None, None),
+            ("LOGIN-DELAY -5", None, None),
+            ("LOGIN-DELAY 99999999999", None, Some(86_400)),
+            ("LOGIN-DELAY", None, None),
+        ] {
+            let mut capabilities = Capabilities::announced();
+            capabilities.add(line.as_bytes());
+            assert_eq!(capabilities.expire, expire, "{line}");
+            let delay = delay.map(Duration::from_secs);
+            assert_eq!(capabilities.login_delay, delay, "{line}");
+        }
     }
 }

@@ -47,6 +47,8 @@ pub enum Command<'a> {
     Top(MessageNumber),
     /// Ask for the unique-id listing.
     Uidl,
+    /// Speak UTF-8 from here on (RFC 6856).
+    Utf8,
     /// The user before PASS.
     User(&'a str),
 }
@@ -106,6 +108,7 @@ impl fmt::Display for Command<'_> {
             Self::Stls => f.write_str("STLS"),
             Self::Top(number) => write!(f, "TOP {number} 0"),
             Self::Uidl => f.write_str("UIDL"),
+            Self::Utf8 => f.write_str("UTF8"),
             Self::User(user) => write!(f, "USER {user}"),
         }
     }

@@ -31,6 +31,8 @@ pub enum Mechanism {
     ScramSha1Plus,
     /// SASL SCRAM-SHA-256-PLUS: bound to the TLS connection.
     ScramSha256Plus,
+    /// SASL GSSAPI (RFC 4752): a ticket of Kerberos. Only where it is built in.
+    Gssapi,
     /// SASL EXTERNAL (RFC 4422 appendix A): the certificate of the TLS connection is the proof.
     External,
 }
@@ -50,7 +52,7 @@ pub enum Strength {
 
 impl Mechanism {
     /// Every one, the weakest first.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::User,
         Self::Login,
         Self::Plain,
@@ -63,6 +65,7 @@ impl Mechanism {
         Self::ScramSha256,
         Self::ScramSha1Plus,
         Self::ScramSha256Plus,
+        Self::Gssapi,
         Self::External,
     ];
 
@@ -79,6 +82,7 @@ impl Mechanism {
             Self::CramMd5 => "CRAM-MD5",
             Self::DigestMd5 => "DIGEST-MD5",
             Self::External => "EXTERNAL",
+            Self::Gssapi => "GSSAPI",
             Self::Login => "LOGIN",
             Self::OAuthBearer => "OAUTHBEARER",
             Self::Plain => "PLAIN",
@@ -100,7 +104,9 @@ impl Mechanism {
             }
             Self::Apop | Self::CramMd5 | Self::DigestMd5 => Strength::Digested,
             Self::ScramSha1 | Self::ScramSha256 => Strength::Proved,
-            Self::External | Self::ScramSha1Plus | Self::ScramSha256Plus => Strength::Bound,
+            Self::External | Self::Gssapi | Self::ScramSha1Plus | Self::ScramSha256Plus => {
+                Strength::Bound
+            }
         }
     }
 
@@ -121,6 +127,16 @@ impl Mechanism {
             Self::DigestMd5 => true,
             other => other.strength() >= Strength::Proved,
         }
+    }
+
+    /// Whether it is SCRAM, bound or not.
+    pub fn is_scram(self) -> bool {
+        self.is_bound() || self.bound().is_some()
+    }
+
+    /// Whether it takes a password or a token, not what lies elsewhere on this machine.
+    pub fn needs_secret(self) -> bool {
+        !matches!(self, Self::External | Self::Gssapi)
     }
 
     /// Whether it is bound to the TLS connection that carries it (RFC 5929).

@@ -139,7 +139,7 @@ pub enum Error {
         /// How the login was to be tried.
         mechanism: Mechanism,
         /// Why it cannot.
-        why: &'static str,
+        why: String,
     },
     /// The server let us in without having proved who it is.
     #[error(

@@ -8,12 +8,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rsasl::callback::{Context, Request, SessionCallback, SessionData};
 use rsasl::mechanisms::external::EXTERNAL;
+#[cfg(feature = "gssapi")]
+use rsasl::mechanisms::gssapi::properties::{GssSecurityLayer, GssService, SecurityLayer};
 use rsasl::mechanisms::login::LOGIN;
 use rsasl::mechanisms::oauthbearer::OAUTHBEARER;
 use rsasl::mechanisms::plain::PLAIN;
 use rsasl::mechanisms::scram::{SCRAM_SHA1, SCRAM_SHA1_PLUS, SCRAM_SHA256, SCRAM_SHA256_PLUS};
 use rsasl::mechanisms::xoauth2::XOAUTH2;
 use rsasl::prelude::{Mechname, Registry, SASLClient, SASLConfig, Session, SessionError};
+#[cfg(feature = "gssapi")]
+use rsasl::property::Hostname;
 use rsasl::property::{
     AuthId, AuthzId, ChannelBindings, OAuthBearerKV, OAuthBearerToken, OverrideCBType, Password,
 };
@@ -53,7 +57,7 @@ pub(super) enum Fault {
     Unproven,
     /// Our own part cannot be said in this mechanism.
     #[error("{0}")]
-    Unsayable(&'static str),
+    Unsayable(String),
 }
 
 /// A response in base64, wiped when it is dropped.
@@ -135,7 +139,10 @@ impl Exchange {
     /// The mechanism has no words for the credentials.
     pub(super) fn first(&mut self) -> Result<Option<Response>, Fault> {
         match &self.method {
-            Method::Library(session) if session.are_we_first() => self.say(None).map(Some),
+            Method::Library(session) if session.are_we_first() => match self.say(None) {
+                Err(Fault::Challenge(why)) => Err(Fault::Unsayable(why)),
+                said => said.map(Some),
+            },
             _ => Ok(None),
         }
     }
@@ -152,17 +159,16 @@ impl Exchange {
         if self.is_over {
             return Err(Fault::Challenge("it goes on when all is said".into()));
         }
-        if let Some(error) = challenge.strip_prefix(b"e=").filter(|_| self.is_scram()) {
+        if let Some(error) = challenge
+            .strip_prefix(b"e=")
+            .filter(|_| self.mechanism.is_scram())
+        {
             return Err(Fault::Refused(ServerText::new(error)));
         }
-        if self.is_scram() {
+        if self.mechanism.is_scram() {
             check_rounds(&challenge)?;
         }
         self.say(Some(&challenge))
-    }
-
-    fn is_scram(&self) -> bool {
-        self.mechanism.proves_server() && matches!(self.method, Method::Library(_))
     }
 
     /// Whether nothing is left to be said by either side, if all is well.
@@ -237,6 +243,8 @@ fn nonce() -> String {
 /// that is offered, the library prefers it to the bare form, which would take it for its own offer.
 static LIBRARY: &[rsasl::prelude::Mechanism] = &[
     EXTERNAL,
+    #[cfg(feature = "gssapi")]
+    rsasl::mechanisms::gssapi::GSSAPI,
     LOGIN,
     OAUTHBEARER,
     PLAIN,
@@ -327,12 +335,11 @@ impl Answers {
             ..
         } = *credentials;
         if mechanism.takes_token() && !is_token(secret.expose()) {
-            return Err(Fault::Unsayable(
-                "what the account has is no access token: it has characters that none has",
-            ));
+            let why = "what the account has is no access token: it has characters that none has";
+            return Err(Fault::Unsayable(why.to_owned()));
         }
         let mut account = Account::of(credentials);
-        if mechanism.proves_server() {
+        if mechanism.is_scram() {
             account.secret = prepared(secret);
         }
         Ok(Self {
@@ -360,6 +367,12 @@ impl SessionCallback for Answers {
                 .satisfy::<AuthzId>(authorization)?
                 .satisfy::<OAuthBearerKV>(&[("host", host)])?;
         }
+        #[cfg(feature = "gssapi")]
+        request
+            .satisfy::<GssService>("pop")?
+            .satisfy::<Hostname>(host)?
+            // TLS is what protects the session.
+            .satisfy::<GssSecurityLayer>(&SecurityLayer::NO_SECURITY_LAYER)?;
         if let Ok(token) = std::str::from_utf8(secret.expose()) {
             request.satisfy::<OAuthBearerToken>(token)?;
         }
@@ -398,4 +411,115 @@ fn is_token(octets: &[u8]) -> bool {
 /// A name as SASL's headers have it (RFC 5801 section 4).
 fn saslname(name: &str) -> String {
     name.replace('=', "=3D").replace(',', "=2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EXCHANGED: [Mechanism; 11] = [
+        Mechanism::Login,
+        Mechanism::Plain,
+        Mechanism::XOAuth2,
+        Mechanism::OAuthBearer,
+        Mechanism::DigestMd5,
+        Mechanism::CramMd5,
+        Mechanism::ScramSha1,
+        Mechanism::ScramSha256,
+        Mechanism::ScramSha1Plus,
+        Mechanism::ScramSha256Plus,
+        Mechanism::External,
+    ];
+
+    fn exchange(mechanism: Mechanism, user: &str) -> Exchange {
+        let secret = Secret::new(b"hunter2".to_vec()).expect("it is usable");
+        let credentials = Credentials {
+            user,
+            secret: &secret,
+            host: "pop.example.com",
+            binding: Some(b"end point"),
+        };
+        Exchange::begin(mechanism, &credentials, true).expect("it can be said")
+    }
+
+    fn first(mechanism: Mechanism, user: &str) -> Option<String> {
+        let first = exchange(mechanism, user).first().expect("it can be said")?;
+        let decoded = STANDARD.decode(&*first).expect("it is base64");
+        Some(String::from_utf8(decoded).expect("it is text"))
+    }
+
+    #[test]
+    fn the_first_words_are_those_of_the_rfcs() {
+        for (mechanism, user, said) in [
+            (Mechanism::Plain, "joe", Some("\0joe\0hunter2")),
+            (Mechanism::External, "joe", Some("")),
+            (
+                Mechanism::XOAuth2,
+                "joe",
+                Some("user=joe\x01auth=Bearer hunter2\x01\x01"),
+            ),
+            (
+                Mechanism::OAuthBearer,
+                "j=o,e",
+                Some("n,a=j=3Do=2Ce,\x01host=pop.example.com\x01auth=Bearer hunter2\x01\x01"),
+            ),
+            (Mechanism::Login, "joe", None),
+            (Mechanism::CramMd5, "joe", None),
+            (Mechanism::DigestMd5, "joe", None),
+        ] {
+            assert_eq!(first(mechanism, user).as_deref(), said, "{mechanism}");
+        }
+        for (mechanism, begin) in [
+            (Mechanism::ScramSha256, "n,,n=j=3Do=2Ce,r="),
+            (
+                Mechanism::ScramSha1Plus,
+                "p=tls-server-end-point,,n=j=3Do=2Ce,r=",
+            ),
+        ] {
+            let said = first(mechanism, "j=o,e").expect("the client begins");
+            assert!(said.starts_with(begin), "{said}");
+        }
+    }
+
+    #[test]
+    fn every_exchange_has_its_own_nonce() {
+        let nonces = [(); 2].map(|()| first(Mechanism::ScramSha256, "joe"));
+        assert_ne!(nonces[0], nonces[1]);
+        assert_ne!(nonce(), nonce());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Challenges in the grammar of the mechanisms reach further into them than noise does.
+        #[test]
+        fn no_challenge_is_too_much(
+            parts in prop::collection::vec(
+                prop_oneof![
+                    Just("r=".to_owned()), Just("s=QQ==".to_owned()), Just("i=4096".to_owned()),
+                    Just("v=QQ==".to_owned()), Just("e=x".to_owned()), Just("m=x".to_owned()),
+                    Just("nonce=\"".to_owned()), Just("algorithm=md5-sess".to_owned()),
+                    Just("rspauth=".to_owned()), Just("\\".to_owned()), ".{0,8}",
+                ],
+                0..6,
+            ),
+            is_base64 in any::<bool>(),
+        ) {
+            let text = parts.join(",");
+            let challenge = if is_base64 { STANDARD.encode(text) } else { text };
+            for mechanism in EXCHANGED {
+                let mut exchange = exchange(mechanism, "joe");
+                let _ = exchange.first();
+                for _ in 0..3 {
+                    if exchange.answer(challenge.as_bytes()).is_err() {
+                        break;
+                    }
+                }
+                let proves = mechanism.proves_server();
+                prop_assert!(!(proves && exchange.is_over()), "nobody has proved anything");
+            }
+        }
+    }
 }

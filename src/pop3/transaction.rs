@@ -20,6 +20,8 @@ use crate::text::ServerText;
 pub struct Transaction<S> {
     wire: Wire<S>,
     learned: Acquaintance,
+    /// What the server announced after the login, in its words.
+    announced: Vec<ServerText>,
     /// How it was logged in; `None`: that was not needed.
     login: Option<Mechanism>,
     /// Whether commands are sent ahead of replies.
@@ -50,12 +52,18 @@ pub enum Sizes {
 impl<S: Read + Write> Transaction<S> {
     pub(super) fn new(wire: Wire<S>, learned: Acquaintance, pace: Pace) -> Self {
         Self {
-            pipelining: pace == Pace::Pipelined && learned.announces_pipelining(),
+            pipelining: pace != Pace::Lockstep && learned.announces_pipelining(),
             wire,
             learned,
+            announced: Vec::new(),
             login: None,
             listing: None,
         }
+    }
+
+    /// The same, with what the server announced.
+    pub(super) fn having_announced(self, announced: Vec<ServerText>) -> Self {
+        Self { announced, ..self }
     }
 
     /// The same, with listings on their way.
@@ -76,6 +84,11 @@ impl<S: Read + Write> Transaction<S> {
     /// What is worth remembering of the server.
     pub fn learned(&self) -> &Acquaintance {
         &self.learned
+    }
+
+    /// The capabilities in the server's words, if it was asked for them after the login.
+    pub fn announced(&self) -> &[ServerText] {
+        &self.announced
     }
 
     /// Whether the server says that it has unique-ids, whatever it answers to UIDL.

@@ -102,6 +102,11 @@ impl<S: Read + Write> Wire<S> {
         self.unanswered_octets
     }
 
+    /// The command whose reply comes next, without its secrets.
+    pub(super) fn awaited(&self) -> Option<&str> {
+        self.unanswered.front().map(|command| &*command.shown)
+    }
+
     /// Whether the session has lasted so long that no more should be asked for.
     pub(super) fn is_late(&self) -> bool {
         self.speed.is_late()

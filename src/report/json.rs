@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::{Event, Reporter};
+use super::{Event, Fact, Finding, Reporter};
 use crate::known::Delivery;
 use crate::maildrop::UniqueId;
 use crate::moment::Moment;
@@ -126,6 +126,24 @@ pub fn sign_in(account: &str, address: &str, code: Option<&str>) -> String {
 /// Who has signed in, and where what that brought is kept.
 pub fn signed_in(account: &str, user: &str, place: &str) -> String {
     json!({ "event": "signed-in", "account": account, "user": user, "place": place }).to_string()
+}
+
+/// One thing that was found out about an account.
+pub fn finding(account: &str, finding: &Finding) -> String {
+    let mut object = json!({
+        "event": "finding",
+        "account": account,
+        "topic": finding.topic,
+        "text": finding.words,
+    });
+    for (name, fact) in &finding.facts {
+        object[*name] = match fact {
+            Fact::List(list) => json!(list),
+            Fact::Number(number) => json!(number),
+            Fact::Text(text) => json!(text),
+        };
+    }
+    object.to_string()
 }
 
 /// One account: what the configuration says of it, or else the record.

@@ -8,10 +8,12 @@ use crate::custody::{Parcel, Place};
 use crate::exit::Exit;
 use crate::known::PATIENCE;
 
+pub mod finding;
 pub mod json;
 pub mod plain;
 pub mod terminal;
 
+pub use finding::{Fact, Finding};
 pub use json::Json;
 pub use plain::Plain;
 pub use terminal::Terminal;

@@ -183,6 +183,17 @@ impl StateFolder {
         })
     }
 
+    /// Opens the folder if it has a database; nothing is made.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn find(path: &Path) -> Result<Option<Self>, Error> {
+        match database_in(path).exists() {
+            true => Self::open(path).map(Some),
+            false => Ok(None),
+        }
+    }
+
     /// The folder in which an MDA's messages wait.
     pub fn spool(&self) -> PathBuf {
         self.path.join("spool")

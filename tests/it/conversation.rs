@@ -6,12 +6,11 @@ use crate::support::sandbox::Sandbox;
 use crate::support::script::{FETCH_A_AND_B, Script};
 
 #[test]
-fn a_first_run_pipelines_its_listings_and_its_messages() {
+fn where_pipelining_is_announced_after_the_login_listings_and_messages_come_in_flights() {
     let server = Script::new(
         "S: +OK ready
          C: CAPA
          S: +OK
-         S: PIPELINING
          S: UIDL
          S: .
          C: USER joe
@@ -86,40 +85,6 @@ fn without_pipelining_every_command_waits_for_the_answer_before() {
     let heard = &server.finish()[0];
     assert_eq!(heard.turns, heard.said.len());
     sandbox.work().holds(&notes(["a", "b"]));
-}
-
-#[test]
-fn pipelining_counts_only_where_it_is_announced_after_the_login() {
-    let server = Script::new(
-        "S: +OK ready
-         C: CAPA
-         S: +OK
-         S: PIPELINING
-         S: .
-         C: USER joe
-         S: +OK
-         C: PASS open sesame
-         S: +OK
-         C: CAPA
-         S: +OK
-         S: UIDL
-         S: .
-         C: UIDL
-         S: +OK
-         S: .
-         C: LIST
-         S: +OK
-         S: .
-         C: QUIT
-         S: +OK",
-    )
-    .serve();
-    let sandbox = Sandbox::with_work(server.address(), "");
-
-    sandbox.fetch().succeeds().is_silent();
-
-    let heard = &server.finish()[0];
-    assert_eq!(heard.turns, heard.said.len());
 }
 
 #[test]

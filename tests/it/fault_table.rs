@@ -1,8 +1,7 @@
 //! Keeps `tests/FAULTS.md` true: every row is there once, and every test that it names exists.
 //! Does not know what the tests claim.
 
-use std::fs;
-use std::path::Path;
+use crate::support::claims::{exists, read};
 
 /// How many faults there are.
 const ROWS: usize = 73;
@@ -74,41 +73,6 @@ fn rows() -> Vec<Row> {
     table.lines().filter_map(Row::read).collect()
 }
 
-/// Whether a test has this name, as `cargo test` shows it.
-fn exists(name: &str) -> bool {
-    let (module, function) = name.rsplit_once("::").unwrap_or(("", name));
-    let (folder, module) = match module.strip_suffix("::tests") {
-        Some(module) => ("src", module),
-        None => ("tests/it", module),
-    };
-    let path = module.replace("::", "/");
-    [
-        format!("{folder}/{path}.rs"),
-        format!("{folder}/{path}/mod.rs"),
-    ]
-    .iter()
-    .filter_map(|path| read(path))
-    .any(|source| has_test(&source, function))
-}
-
-fn read(path: &str) -> Option<String> {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).ok()
-}
-
-/// Whether a source has a function with this name and `#[test]` above it.
-fn has_test(source: &str, function: &str) -> bool {
-    let head = format!("fn {function}()");
-    let mut is_test = false;
-    for line in source.lines().map(str::trim) {
-        if is_test && line.starts_with(&head) {
-            return true;
-        }
-        // Other attributes may stand between.
-        is_test = line == "#[test]" || (is_test && !line.starts_with("fn "));
-    }
-    false
-}
-
 #[test]
 fn every_fault_has_one_row() {
     let numbers: Vec<_> = rows().iter().map(|row| row.number).collect();
@@ -149,18 +113,6 @@ mod tests {
             ("x | `no_such_module::rows` | tested".to_owned(), 1),
         ] {
             assert_eq!(mistakes(&format!("| 1 | {cells} |")), count, "{cells}");
-        }
-    }
-
-    #[test]
-    fn a_test_is_found_where_it_is() {
-        for (name, is_there) in [
-            ("fault_table::every_fault_has_one_row", true),
-            ("crash::mda::try_at", false),
-            ("plan::tests::limits_bound_a_run_but_never_to_nothing", true),
-            ("plan::limits_bound_a_run_but_never_to_nothing", false),
-        ] {
-            assert_eq!(exists(name), is_there, "{name}");
         }
     }
 }

@@ -1,10 +1,13 @@
 //! The integration tests: one binary, so that it is linked once.
 //! They know the program by its command line, the servers it talks to and the files it leaves.
 
+mod account_add;
+mod account_test;
 mod accounts;
 mod acquaintance;
 mod choosing;
 mod cli;
+mod comparison;
 mod config;
 mod contrib;
 mod conversation;
@@ -16,6 +19,7 @@ mod deletion;
 mod disk;
 mod dovecot;
 mod fault_table;
+mod first_contact;
 mod folder;
 mod generated;
 mod hostile;
@@ -46,9 +50,11 @@ mod support;
 mod terminal;
 mod tls;
 mod tls_client;
+mod tls_system;
 mod tls_trust;
 mod together;
 mod transfer;
 mod trouble;
 mod unnamed;
 mod ways;
+mod welcome;

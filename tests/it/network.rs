@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -85,6 +86,51 @@ fn a_connection_that_does_not_come_about_is_given_up_when_the_time_is_over() {
         .stderr_has("no answer within 1 s");
 }
 
+/// Runs the program in a world in which names have these addresses.
+fn naming(sandbox: &Sandbox, hosts: &str, arguments: &str) -> Command {
+    let hosts = sandbox.write("hosts", hosts);
+    let mut command = sandbox.command("unshare");
+    let mount = format!("mount --bind \"$0\" /etc/hosts && exec \"$1\" {arguments}");
+    command.args(["-m", "sh", "-c", &mount]);
+    command.arg(hosts).arg(sandbox.program());
+    command
+}
+
+#[test]
+fn a_dead_first_address_costs_its_time_and_the_next_one_is_taken() {
+    if !tools::is_root() {
+        tools::announce("skipped: only root can give a name its addresses");
+        return;
+    }
+    let (deaf, dead) = deaf_socket();
+    listen(&deaf, 0).expect("it is bound");
+    let _queue = fill_queue(&dead);
+    let server = ModelServer::start(ordinary(1, 3));
+    let alive = (Ipv4Addr::new(127, 0, 0, 2), dead.port());
+    let listener = TcpListener::bind(alive).expect("nobody has that address");
+    let address = server.address();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            // A connection that breaks is the program's to notice.
+            let _ = client.and_then(|client| relay(client, address, None));
+        }
+    });
+    let keys = "allow-cleartext = true\nauth = 'user'\ntimeout-connect = '1s'";
+    let sandbox = Sandbox::with_work(format!("pop.example.com:{}", dead.port()), keys);
+    let hosts = "127.0.0.1 pop.example.com\n127.0.0.2 pop.example.com\n";
+
+    let outcome = Program::new(naming(&sandbox, hosts, "account test work")).run();
+
+    let port = dead.port();
+    outcome
+        .succeeds()
+        .stdout_has(&format!(
+            "address: 127.0.0.1:{port} did not answer: no answer within 1 s\n"
+        ))
+        .stdout_has(&format!("address: 127.0.0.2:{port} answered in "))
+        .stdout_has("maildrop: 3 messages, ");
+}
+
 #[test]
 fn all_addresses_of_a_name_have_one_deadline_together() {
     if !tools::is_root() {
@@ -107,11 +153,7 @@ fn all_addresses_of_a_name_have_one_deadline_together() {
     let addresses: String = (1..=5)
         .map(|n| format!("127.0.0.{n} pop.example.com\n"))
         .collect();
-    let hosts = sandbox.write("hosts", addresses);
-    let mut command = sandbox.command("unshare");
-    let mount = "mount --bind \"$0\" /etc/hosts && exec \"$1\" fetch";
-    command.args(["-m", "sh", "-c", mount]);
-    command.arg(hosts).arg(sandbox.program());
+    let command = naming(&sandbox, &addresses, "fetch");
 
     let outcome = Program::new(command).run();
 

@@ -60,6 +60,37 @@ fn a_token_that_makes_the_line_too_long_waits_for_the_server() {
 }
 
 #[test]
+fn a_token_that_is_refused_in_one_line_is_sent_in_two_unless_it_is_the_token() {
+    let one_line = format!("C: AUTH XOAUTH2 {}\n", response("XOAUTH2", TOKEN));
+    let again = format!(
+        "S: -ERR Protocol error\nC: AUTH XOAUTH2\nS: + \nC: {}\n",
+        response("XOAUTH2", TOKEN)
+    );
+    for (end, status) in [
+        (format!("{again}S: +OK{EMPTY}"), 0),
+        (format!("{again}S: -ERR no"), 77),
+        (
+            "S: -ERR Protocol error\nC: AUTH XOAUTH2\nS: -ERR no".to_owned(),
+            77,
+        ),
+        ("S: -ERR [AUTH] no".to_owned(), 77),
+        ("S: -ERR [IN-USE] no".to_owned(), 75),
+    ] {
+        let server = Script::new(failure("XOAUTH2", &[&one_line, &*end].concat())).serve();
+        let keys = format!("auth = 'xoauth2'\npassword = '{TOKEN}'");
+        let sandbox = Sandbox::with_work(server.address(), &keys);
+
+        let outcome = sandbox.fetch();
+
+        match status {
+            0 => outcome.succeeds().is_silent(),
+            status => outcome.fails_with(status).complains_in_lines(1),
+        };
+        server.finish();
+    }
+}
+
+#[test]
 fn what_is_said_of_a_refused_token_is_shown() {
     let json = r#"{"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"}"#;
     for (mechanism, acknowledgement) in [("XOAUTH2", ""), ("OAUTHBEARER", "AQ==")] {

@@ -146,6 +146,14 @@ fn prompted(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<Secret, 
             host: login.host.to_owned(),
         });
     }
+    prompt(login, interrupted)
+}
+
+/// Asks for a password on the terminal, wherever else there may be one.
+///
+/// # Errors
+/// The terminal does not work or was closed; nothing usable was typed; `interrupted` turned true.
+pub fn prompt(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<Secret, Error> {
     let user = ServerText::from(login.user);
     let host = ServerText::from(login.host);
     let typed = prompt::ask(format!("Password for {user} at {host}: "), interrupted)?;

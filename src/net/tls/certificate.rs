@@ -15,6 +15,8 @@ use crate::text::ServerText;
 pub struct Certificate {
     whole: Digest,
     key: Digest,
+    subject: ServerText,
+    issuer: ServerText,
     names: Vec<Name>,
     begin: ASN1Time,
     end: ASN1Time,
@@ -51,6 +53,8 @@ impl Certificate {
         Some(Self {
             whole: Digest::of(der),
             key: Digest::of(certificate.public_key().raw),
+            subject: ServerText::from(&*certificate.subject().to_string()),
+            issuer: ServerText::from(&*certificate.issuer().to_string()),
             names,
             begin: certificate.validity().not_before,
             end: certificate.validity().not_after,
@@ -65,6 +69,16 @@ impl Certificate {
     /// The SHA-256 of its public key, with its algorithm (SubjectPublicKeyInfo).
     pub fn key_digest(&self) -> Digest {
         self.key
+    }
+
+    /// Whose it says it is, for people; what counts are its names.
+    pub fn subject(&self) -> &ServerText {
+        &self.subject
+    }
+
+    /// Who signed it, by its own account.
+    pub fn issuer(&self) -> &ServerText {
+        &self.issuer
     }
 
     /// Whether it is for the server of this name or address. Only its subjectAltName counts, never

@@ -15,6 +15,7 @@ use crate::interrupt::{Broken, is_interrupt};
 
 mod certificate;
 mod error;
+mod hello;
 mod identity;
 mod pin;
 mod records;
@@ -22,6 +23,7 @@ mod records;
 pub use certificate::{Certificate, Time};
 use error::reason;
 pub use error::{Alert, Error, Fault, Untrusted};
+pub use hello::Negotiated;
 pub use identity::Files;
 pub use pin::{NoPin, Pin};
 use records::Records;
@@ -31,6 +33,17 @@ use records::Records;
 pub struct TlsStream(native_tls::TlsStream<Records>);
 
 impl TlsStream {
+    /// What the server chose for it.
+    pub fn negotiated(&self) -> Option<Negotiated> {
+        self.0.get_ref().negotiated()
+    }
+
+    /// The certificate that the server showed. The library keeps those above it to itself.
+    pub fn certificate(&self) -> Option<Certificate> {
+        let certificate = self.0.peer_certificate().ok()??;
+        Certificate::read(&certificate.to_der().ok()?)
+    }
+
     /// What both ends know of this connection and nobody between them can have on both sides: the
     /// hash of the server's certificate (`tls-server-end-point`, RFC 5929 section 4), where its
     /// signature has one.
@@ -153,7 +166,7 @@ impl Connector {
         let stream = self
             .shake(&self.library, socket, timeout)
             .map_err(|error| self.refused(error))?;
-        let certificate = shown(&stream);
+        let certificate = stream.certificate();
         match self.fault(certificate.as_ref()) {
             None => Ok(stream),
             Some(fault) => Err(self.untrusted(fault, certificate)),
@@ -183,7 +196,7 @@ impl Connector {
         let mut builder = builder(self.options.minimum);
         builder.danger_accept_invalid_certs(true);
         let library = built(&builder).ok()?;
-        shown(&self.shake(&library, socket, timeout).ok()?)
+        self.shake(&library, socket, timeout).ok()?.certificate()
     }
 
     fn shake(
@@ -289,11 +302,6 @@ fn roots(path: &Path) -> Result<Vec<native_tls::Certificate>, Error> {
         true => Err(unusable("there is no PEM certificate in it".into())),
         false => Ok(roots),
     }
-}
-
-fn shown(stream: &TlsStream) -> Option<Certificate> {
-    let certificate = stream.0.peer_certificate().ok()??;
-    Certificate::read(&certificate.to_der().ok()?)
 }
 
 /// The error of the connection below the TLS library's, if that is what it was.

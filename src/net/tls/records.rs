@@ -4,6 +4,7 @@
 
 use std::io::{self, BufReader, Read, Write};
 
+use super::hello::{self, Negotiated};
 use crate::net::socket::Socket;
 
 /// How many octets are read at once.
@@ -11,30 +12,45 @@ const BUFFER: usize = 32 * 1024;
 
 /// A socket with a buffer for what comes.
 #[derive(Debug)]
-pub(super) struct Records(BufReader<Socket>);
+pub(super) struct Records {
+    buffered: BufReader<Socket>,
+    /// What came first.
+    head: Vec<u8>,
+}
 
 impl Records {
     pub(super) fn new(socket: Socket) -> Self {
-        Self(BufReader::with_capacity(BUFFER, socket))
+        Self {
+            buffered: BufReader::with_capacity(BUFFER, socket),
+            head: Vec::new(),
+        }
     }
 
     pub(super) fn socket(&mut self) -> &mut Socket {
-        self.0.get_mut()
+        self.buffered.get_mut()
+    }
+
+    /// What the server chose for the connection.
+    pub(super) fn negotiated(&self) -> Option<Negotiated> {
+        Negotiated::read(&self.head)
     }
 }
 
 impl Read for Records {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
+        let octets = self.buffered.read(buffer)?;
+        let room = hello::HEAD.saturating_sub(self.head.len());
+        self.head.extend_from_slice(&buffer[..octets.min(room)]);
+        Ok(octets)
     }
 }
 
 impl Write for Records {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.get_mut().write(octets)
+        self.buffered.get_mut().write(octets)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.get_mut().flush()
+        self.buffered.get_mut().flush()
     }
 }

@@ -90,6 +90,28 @@ fn a_server_that_nobody_vouches_for_never_hears_a_login() {
 }
 
 #[test]
+fn a_unix_socket_is_a_way_in() {
+    let Some(dovecot) = Dovecot::start() else {
+        return;
+    };
+    let messages = ordinary(1, 3);
+    dovecot.deliver(&messages);
+    let sandbox = Sandbox::new();
+    sandbox.account("none", dovecot.socket().display(), "");
+    let authority = trust(&sandbox, &dovecot);
+    let extra = format!("security = 'starttls'\n{authority}");
+    sandbox.account("stls", dovecot.socket().display(), &extra);
+
+    sandbox.fetch().succeeds().is_silent();
+
+    for account in ["none", "stls"] {
+        sandbox.maildir(account).holds(&messages);
+    }
+    let tested = sandbox.mailpull(["account", "test", "none"]).run();
+    tested.succeeds().stdout_has("socket answered in ");
+}
+
+#[test]
 fn a_wrong_password_is_said_in_one_line_and_tried_once() {
     let Some(dovecot) = Dovecot::start() else {
         return;

@@ -2,6 +2,8 @@
 //! What is stored in Dovecot's Maildir is the truth that all claims are held against.
 
 mod keep;
+#[cfg(feature = "gssapi")]
+mod kerberos;
 mod login;
 mod sasl;
 mod volume;

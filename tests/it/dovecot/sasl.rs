@@ -92,18 +92,29 @@ fn scram_is_taken_before_plain() {
 }
 
 #[test]
-fn names_and_passwords_may_be_in_any_script() {
+fn names_and_passwords_may_be_long_and_in_any_script() {
     let all = |_: &Dovecot| format!("{ALL}auth_username_chars =\n");
     let Some(dovecot) = Dovecot::start_with(all) else {
         return;
     };
-    let (user, password) = ("j\u{f6}e", "\u{e4}\u{20ac}=, x");
-    dovecot.add_user_with(user, password);
-    for auth in ["plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256"] {
-        let sandbox = Sandbox::new();
-        let keys = format!("auth = '{auth}'\nuser = '{user}'\npassword = '{password}'");
-        configure(&sandbox, &dovecot, &keys);
-        sandbox.fetch().succeeds();
+    // The second is written three times as long in SCRAM, and its password is long in PLAIN: no line
+    // has room for a first word.
+    let (long, long_password) = ("j,".repeat(45), "p".repeat(120));
+    let users = [
+        ("j\u{f6}e", "\u{e4}\u{20ac}=, x"),
+        (&*long, &*long_password),
+    ];
+    for (user, password) in users {
+        dovecot.add_user_with(user, password);
+    }
+    for (user, password) in users {
+        for auth in ["plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256"] {
+            let sandbox = Sandbox::new();
+            let keys = format!("auth = '{auth}'\nuser = '{user}'\npassword = '{password}'");
+            configure(&sandbox, &dovecot, &keys);
+            sandbox.fetch().succeeds();
+            sandbox.fetch().succeeds();
+        }
     }
 }
 

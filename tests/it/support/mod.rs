@@ -6,6 +6,7 @@
 )]
 
 pub(crate) mod certificates;
+pub(crate) mod claims;
 pub(crate) mod disk;
 pub(crate) mod dovecot;
 pub(crate) mod keyring;
@@ -13,6 +14,7 @@ pub(crate) mod mail;
 pub(crate) mod maildir;
 pub(crate) mod model_server;
 pub(crate) mod mount;
+pub(crate) mod names;
 pub(crate) mod oauth2;
 pub(crate) mod outcome;
 pub(crate) mod process;

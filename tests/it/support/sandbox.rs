@@ -78,11 +78,12 @@ impl Sandbox {
     pub(crate) fn let_pass(&self, time: Duration) {
         let database = Connection::open(self.state().join("seen.db"));
         let aged = database.and_then(|database| {
-            database.execute(
-                "UPDATE seen SET delivered = delivered - ?1, next_try = next_try - ?1,
-                     vanished = vanished - ?1, gone = gone - ?1",
-                [time.as_secs().cast_signed()],
-            )
+            let seconds = time.as_secs();
+            database.execute_batch(&format!(
+                "UPDATE seen SET delivered = delivered - {seconds}, next_try = next_try - {seconds},
+                     vanished = vanished - {seconds}, gone = gone - {seconds};
+                 UPDATE account SET logged_in = logged_in - {seconds}"
+            ))
         });
         aged.expect("the database can be written");
     }

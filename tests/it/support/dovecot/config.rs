@@ -93,7 +93,8 @@ impl fmt::Display for Config<'_> {
              pop3_fast_size_lookups = yes\n  pop3_no_flag_updates = yes\n}}\n\
              service pop3-login {{\n  \
              inet_listener pop3 {{\n    port = {}\n  }}\n  \
-             inet_listener pop3s {{\n    port = {}\n    ssl = yes\n  }}\n}}\n\
+             inet_listener pop3s {{\n    port = {}\n    ssl = yes\n  }}\n  \
+             unix_listener {folder}/socket {{\n    mode = 0666\n  }}\n}}\n\
              service anvil {{\n  unix_listener anvil-auth-penalty {{\n    mode = 0\n  }}\n}}\n",
             self.port, self.tls_port
         )?;

@@ -80,6 +80,11 @@ impl Dovecot {
         (Ipv4Addr::LOCALHOST, self.tls_port).into()
     }
 
+    /// Where it listens on this machine's own terms: a Unix socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join("socket")
+    }
+
     /// Who vouches for it, as localhost and 127.0.0.1.
     pub(crate) fn authority(&self) -> &Authority {
         &self.authority

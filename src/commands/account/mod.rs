@@ -1,25 +1,47 @@
-//! `mailpull account`: the accounts shown, and the record told what became of one.
+//! `mailpull account`: the accounts shown and tested, and the record told what became of one.
 
 use super::{Setting, say};
 use crate::cli;
 use crate::config::{self, Account, Config, Overrides, Wanted};
 use crate::delivery::Destination;
 use crate::exit::{Exit, Failure};
-use crate::report::json;
+use crate::report::plain::Verbosity;
+use crate::report::{Finding, json};
 use crate::seen::{Known, Roster};
+
+mod add;
+mod discovery;
+mod findings;
+mod questions;
+mod test;
 
 /// Does what the verb says.
 pub(super) fn run(verb: &cli::Account, setting: &Setting<'_>) -> anyhow::Result<Exit> {
-    let config = config::load(setting.global.config.as_deref())?;
-    let roster = Roster::open(&setting.state_folder()?)?;
     match verb {
-        cli::Account::List => list(config, &roster, setting),
-        cli::Account::Remove(named) => remove(&named.account, &config, roster),
-        cli::Account::Rename(names) => rename(names, &config, roster),
+        cli::Account::Add(arguments) => add::run(arguments, setting),
+        cli::Account::List => list(setting),
+        cli::Account::Remove(named) => remove(&named.account, setting),
+        cli::Account::Rename(names) => rename(names, setting),
+        cli::Account::Test(arguments) => test::run(arguments, setting),
     }
 }
 
-fn list(config: Config, roster: &Roster, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+/// Tells what was found out about an account.
+fn tell(finding: &Finding, account: &Account, setting: &Setting<'_>) {
+    match (setting.global.json, setting.verbosity) {
+        (true, _) => say(&json::finding(&account.name, finding)),
+        (false, Verbosity::Quiet) => {}
+        (false, _) => say(&finding.to_string()),
+    }
+}
+
+fn open(setting: &Setting<'_>) -> anyhow::Result<(Config, Roster)> {
+    let config = config::load(setting.global.config.as_deref())?;
+    Ok((config, Roster::open(&setting.state_folder()?)?))
+}
+
+fn list(setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let (config, roster) = open(setting)?;
     let names: Vec<_> = config.names().map(str::to_owned).collect();
     let tell = |name: &str, place: [&str; 2], target: Option<&str>, state: &str| {
         if setting.global.json {
@@ -78,7 +100,8 @@ fn find(name: &str, roster: &Roster) -> anyhow::Result<Known> {
     })
 }
 
-fn remove(name: &str, config: &Config, mut roster: Roster) -> anyhow::Result<Exit> {
+fn remove(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let (config, mut roster) = open(setting)?;
     let account = find(name, &roster)?;
     if !account.is_moved && config.names().any(|other| other == name) {
         let what = format!(
@@ -99,7 +122,8 @@ fn remove(name: &str, config: &Config, mut roster: Roster) -> anyhow::Result<Exi
     }
 }
 
-fn rename(names: &cli::Rename, config: &Config, mut roster: Roster) -> anyhow::Result<Exit> {
+fn rename(names: &cli::Rename, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let (config, mut roster) = open(setting)?;
     let cli::Rename { old, new } = names;
     let account = find(old, &roster)?;
     if !config::is_account_name(new) {

@@ -1,0 +1,13 @@
+//! An answer of DNS: whatever it says, a server that is taken from it has a name and a port.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mailpull::net::srv::{Inquiry, Service, is_domain};
+
+fuzz_target!(|answer: &[u8]| {
+    let question = Inquiry::new("example.com", Service::Pop3s, 7);
+    for server in question.read(answer).unwrap_or_default() {
+        assert!(is_domain(&server.host), "{}", server.host);
+        assert_ne!(server.port, 0);
+    }
+});

@@ -1,0 +1,235 @@
+//! Where a domain's maildrops are: what is known, what its DNS says, what such servers are called.
+//! Logs nobody in; whether a server that is elsewhere is the right one is for the user to say.
+
+use std::time::Duration;
+
+use super::questions::Questions;
+use crate::commands::Setting;
+use crate::config::Addition;
+use crate::dial;
+use crate::exit::{Exit, Failure};
+use crate::net::srv::{self, Service};
+use crate::providers;
+use crate::report::{Fact, Finding};
+
+/// A server that may be the one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Candidate {
+    host: String,
+    port: u16,
+    service: Service,
+    source: Source,
+}
+
+/// Who says that it may.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Source {
+    /// Its name: such servers are often called so.
+    Custom,
+    /// The domain's DNS.
+    Dns,
+    /// The table of providers.
+    Provider,
+}
+
+/// Finds the server for a user's address: the first that answers and proves its name. Tells what
+/// was tried, and lets the new account say it. Whether there was one.
+pub(super) fn find(
+    user: &str,
+    addition: &mut Addition,
+    questions: &Questions<'_>,
+    setting: &Setting<'_>,
+) -> anyhow::Result<bool> {
+    let domain = user.rsplit_once('@').map(|(_, domain)| domain);
+    let Some(domain) = domain.filter(|domain| srv::is_domain(domain)) else {
+        return Ok(false);
+    };
+    let domain = domain.to_ascii_lowercase();
+    let named = srv::servers(&domain, &setting.interrupt)
+        .map_err(|error| Failure::new(error, Exit::Temporary))?;
+    for candidate in candidates(&domain, named) {
+        let mut account = addition.account_at(&candidate.place(), candidate.security())?;
+        let net = &mut account.dial.net;
+        net.connect_timeout = net.connect_timeout.min(PATIENCE);
+        net.timeout = net.timeout.min(PATIENCE);
+        if setting.interrupt.signal().is_some() {
+            break;
+        }
+        let answered = dial::knock(&account.dial, &setting.interrupt);
+        super::tell(&candidate.told(&answered), &account, setting);
+        if answered.is_ok() {
+            candidate.insist_on_consent(&domain, questions)?;
+            candidate.settle(addition)?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What to try, in this order: what is known; what the domain names; what such servers are called,
+/// first in TLS from the first octet, then by STLS (RFC 8314 section 3). Nothing without TLS.
+fn candidates(domain: &str, named: Vec<srv::Server>) -> Vec<Candidate> {
+    let known = providers::of(domain).and_then(|provider| provider.server);
+    let known = known.map(|host| Candidate::new(host, Service::Pop3s, Source::Provider));
+    let named = named.into_iter().map(|server| Candidate {
+        host: server.host,
+        port: server.port,
+        service: server.service,
+        source: Source::Dns,
+    });
+    let hosts = ["pop.", "pop3.", "mail.", ""].map(|prefix| format!("{prefix}{domain}"));
+    let customary = [Service::Pop3s, Service::Pop3]
+        .into_iter()
+        .flat_map(|service| {
+            let candidate = move |host: &String| Candidate::new(host, service, Source::Custom);
+            hosts.iter().map(candidate)
+        });
+    known.into_iter().chain(named).chain(customary).collect()
+}
+
+impl Candidate {
+    fn new(host: &str, service: Service, source: Source) -> Self {
+        Self {
+            host: host.to_owned(),
+            port: default_port(service),
+            service,
+            source,
+        }
+    }
+
+    fn place(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// What the key `security` calls it.
+    fn security(&self) -> &'static str {
+        match self.service {
+            Service::Pop3 => "starttls",
+            Service::Pop3s => "tls",
+        }
+    }
+
+    fn told(&self, answered: &Result<(), dial::Error>) -> Finding {
+        let place = self.place();
+        let source = match self.source {
+            Source::Custom => "as such servers are often called",
+            Source::Dns => "as the domain's DNS says",
+            Source::Provider => "as is known of the provider",
+        };
+        let outcome = match answered {
+            Ok(()) => "it answers and proves its name".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let security = self.security();
+        Finding::new(
+            "search",
+            format_args!("{place}, {source}, {security}: {outcome}"),
+        )
+        .with("server", Fact::text(place))
+        .with("security", Fact::text(security))
+        .with("found", Fact::Number(u64::from(answered.is_ok())))
+    }
+
+    /// Asks about a server that only DNS puts in another domain: the answer may be anybody's (RFC
+    /// 6186 section 6), and a server of anybody's proves its own name, too.
+    fn insist_on_consent(&self, domain: &str, questions: &Questions<'_>) -> anyhow::Result<()> {
+        if self.source != Source::Dns || is_within(&self.host, domain) {
+            return Ok(());
+        }
+        let place = self.place();
+        let says = format!("DNS says that the mail of {domain} is at {place}, which is elsewhere");
+        if questions.confirm(&format!(
+            "{says}, and anybody could have said. Is it right?"
+        ))? {
+            return Ok(());
+        }
+        let what = format!("{says}; if that is right, name it: --server {place}");
+        Err(Failure::new(what, Exit::Usage).into())
+    }
+
+    fn settle(self, addition: &mut Addition) -> anyhow::Result<()> {
+        let server = match self.port == default_port(self.service) {
+            true => self.host.clone(),
+            false => self.place(),
+        };
+        addition.say("--server", "server", server)?;
+        if self.service == Service::Pop3 {
+            addition.say("--security", "security", self.security().to_owned())?;
+        }
+        Ok(())
+    }
+}
+
+/// How long a server that may not be there is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn is_within(host: &str, domain: &str) -> bool {
+    let before = host.strip_suffix(domain);
+    before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+}
+
+fn default_port(service: Service) -> u16 {
+    match service {
+        Service::Pop3 => 110,
+        Service::Pop3s => 995,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(domain: &str, named: &[(&str, u16, Service)]) -> Vec<String> {
+        let server = |(host, port, service): &(&str, u16, Service)| srv::Server {
+            host: (*host).to_owned(),
+            port: *port,
+            service: *service,
+        };
+        let candidates = candidates(domain, named.iter().map(server).collect());
+        let told =
+            |candidate: &Candidate| format!("{} {}", candidate.place(), candidate.security());
+        candidates.iter().map(told).collect()
+    }
+
+    #[test]
+    fn what_is_named_is_tried_before_what_is_customary() {
+        let named = [
+            ("mx.example.net", 1995, Service::Pop3s),
+            ("mx.example.net", 110, Service::Pop3),
+        ];
+        assert_eq!(
+            places("example.com", &named),
+            [
+                "mx.example.net:1995 tls",
+                "mx.example.net:110 starttls",
+                "pop.example.com:995 tls",
+                "pop3.example.com:995 tls",
+                "mail.example.com:995 tls",
+                "example.com:995 tls",
+                "pop.example.com:110 starttls",
+                "pop3.example.com:110 starttls",
+                "mail.example.com:110 starttls",
+                "example.com:110 starttls",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_known_provider_is_tried_first() {
+        let places = places("hotmail.com", &[("evil.example", 995, Service::Pop3s)]);
+        assert_eq!(places[0], "outlook.office365.com:995 tls");
+    }
+
+    #[test]
+    fn a_host_is_within_its_domain_by_whole_labels() {
+        for (host, domain, is_inside) in [
+            ("example.com", "example.com", true),
+            ("pop.example.com", "example.com", true),
+            ("notexample.com", "example.com", false),
+            ("example.com.evil.example", "example.com", false),
+            ("com", "example.com", false),
+        ] {
+            assert_eq!(is_within(host, domain), is_inside, "{host} {domain}");
+        }
+    }
+}

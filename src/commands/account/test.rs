@@ -1,0 +1,156 @@
+//! `mailpull account test`: connects, logs in, and shows what is found out on the way.
+//! Fetches nothing, deletes nothing, and changes no record.
+
+use std::time::Instant;
+
+use super::findings;
+use crate::cli;
+use crate::commands::Setting;
+use crate::commands::passwords::Passwords;
+use crate::config::{self, Account, Overrides, Wanted};
+use crate::dial::Step;
+use crate::exit::Exit;
+use crate::known::KnownMessages;
+use crate::net::Stream;
+use crate::policy::Policy;
+use crate::pop3::{Mechanism, Opening, Pace, Transaction};
+use crate::providers;
+use crate::report::{Fact, Finding, Octets};
+use crate::seen::{Ledger, StateFolder};
+use crate::survey;
+
+/// Tests one account. The status is what `fetch` would end with.
+pub(super) fn run(arguments: &cli::Test, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let overrides = Overrides::new([], &arguments.options.options)?;
+    let wanted = Wanted {
+        names: std::slice::from_ref(&arguments.account),
+        shard: None,
+    };
+    let account = config::accounts(&wanted, setting.global.config.as_deref(), &overrides)?.one()?;
+    Ok(test(&account, setting))
+}
+
+/// Tests an account and tells what is found out.
+pub(super) fn test(account: &Account, setting: &Setting<'_>) -> Exit {
+    let tell = |finding: &Finding| super::tell(finding, account, setting);
+    let dial = &account.dial;
+    tell(&findings::of_account(
+        &dial.net.endpoint,
+        &dial.user,
+        dial.security,
+    ));
+    match probe(account, setting, &tell) {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            let exit = setting.tell_failure(setting.desk(&account.name), &error);
+            causes(account, exit).iter().for_each(tell);
+            exit
+        }
+    }
+}
+
+fn probe(account: &Account, setting: &Setting<'_>, tell: &dyn Fn(&Finding)) -> anyhow::Result<()> {
+    let (known, login) = known(account, setting)?;
+    let watcher = |step: Step<'_>| {
+        findings::of_step(step, account).iter().for_each(tell);
+    };
+    let passwords = Passwords::default();
+    let opening = Opening {
+        login,
+        // One step after the other, or it is not seen which one fails.
+        pace: Pace::Steady,
+        ..Opening::default()
+    };
+    let mut session = setting.watched_connector(account, &passwords, &watcher)(&opening)?;
+    tell(&Finding::new(
+        "login",
+        format_args!("accepted for {}", account.dial.user),
+    ));
+    tell(&findings::capabilities(
+        "after the login",
+        session.announced(),
+    ));
+    findings::demands(session.learned()).iter().for_each(tell);
+    tell(&round_trip(&mut session)?);
+    tell(&maildrop(&mut session, &known, account)?);
+    // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.
+    session.quit();
+    Ok(())
+}
+
+/// What is known of the maildrop's messages, and how the last login was made. Where there is no
+/// record none is begun.
+fn known(
+    account: &Account,
+    setting: &Setting<'_>,
+) -> anyhow::Result<(KnownMessages, Option<Mechanism>)> {
+    let path = config::state_folder(setting.global.state_dir.as_deref())?;
+    let Some(folder) = StateFolder::find(&path)? else {
+        return Ok(Default::default());
+    };
+    let server = account.dial.net.endpoint.to_string();
+    let ledger = Ledger::open(&folder, &account.name, &server, &account.dial.user)?;
+    let login = ledger.last_run()?.login;
+    Ok((ledger.known()?, login.as_deref().and_then(Mechanism::named)))
+}
+
+fn round_trip(session: &mut Transaction<Stream>) -> anyhow::Result<Finding> {
+    let begun = Instant::now();
+    session.keep_awake().map_err(survey::Error::from)?;
+    let took = begun.elapsed();
+    let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let words = format!("{} for a NOOP", findings::milliseconds(took));
+    Ok(Finding::new("round trip", words).with("microseconds", Fact::Number(microseconds)))
+}
+
+fn maildrop(
+    session: &mut Transaction<Stream>,
+    known: &KnownMessages,
+    account: &Account,
+) -> anyhow::Result<Finding> {
+    // The limits bound a run, not what is there.
+    let policy = Policy {
+        keep: account.policy.keep,
+        ..Policy::default()
+    };
+    let (mut listing, plan) = survey::survey(session, known, &policy)?;
+    let lacks_size = |position| listing.size(position).is_none();
+    if listing.positions().any(lacks_size) {
+        session
+            .add_sizes(&mut listing)
+            .map_err(survey::Error::from)?;
+    }
+    let messages = listing.len() + listing.nameless().len();
+    let sizes = listing
+        .positions()
+        .filter_map(|position| listing.size(position));
+    let octets = sizes.fold(0, u64::saturating_add);
+    let new = plan.fetch.len();
+    let words = match messages {
+        0 => "no message".to_owned(),
+        1 => format!("1 message, {}; {new} new", Octets(octets)),
+        _ => format!("{messages} messages, {}; {new} new", Octets(octets)),
+    };
+    Ok(Finding::new("maildrop", words)
+        .with("messages", Fact::Number(messages as u64))
+        .with("octets", Fact::Number(octets))
+        .with("new", Fact::Number(new as u64)))
+}
+
+/// What is likely behind a failure.
+fn causes(account: &Account, exit: Exit) -> Vec<Finding> {
+    let rules = match providers::of(account.dial.net.endpoint.host()) {
+        Some(provider) if !matches!(exit, Exit::Configuration | Exit::Signal(_)) => provider
+            .rules
+            .iter()
+            .map(|rule| format!("at {}: {rule}", provider.name))
+            .collect(),
+        None if exit == Exit::LoginRefused => providers::ANYWHERE
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        _ => Vec::new(),
+    };
+    let finding = |rule: String| Finding::new("likely", rule);
+    rules.into_iter().map(finding).collect()
+}

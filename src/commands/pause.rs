@@ -1,0 +1,44 @@
+//! Whether a server wants to be left alone for now (LOGIN-DELAY, RFC 2449 section 6.5).
+//! Waits for nothing.
+
+use std::time::Duration;
+
+use crate::moment::Moment;
+use crate::pop3::Acquaintance;
+use crate::seen::LastRun;
+
+/// How long it is until the next login is welcome, by what the last one learned.
+pub(super) fn until_welcome(last: &LastRun, now: Moment) -> Option<Duration> {
+    let acquaintance = last.acquaintance.as_deref().and_then(Acquaintance::parse)?;
+    let delay = acquaintance.login_delay()?;
+    // Where the clock was set back nobody knows.
+    let since = now.since(last.logged_in?)?;
+    delay.checked_sub(since).filter(|left| !left.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_lasts_from_the_login_and_not_where_the_clock_was_set_back() {
+        for (learned, now, left) in [
+            ("PIPELINING\nLOGIN-DELAY 300", 1000, Some(300)),
+            ("PIPELINING\nLOGIN-DELAY 300", 1299, Some(1)),
+            ("LOGIN-DELAY 300\nLOGIN-DELAY 100", 1099, Some(1)),
+            ("LOGIN-DELAY 300\n", 1100, Some(200)),
+            ("PIPELINING\nLOGIN-DELAY 300", 1300, None),
+            ("PIPELINING\nLOGIN-DELAY 300", 999, None),
+            ("PIPELINING\nPIPELINING", 1000, None),
+        ] {
+            let last = LastRun {
+                acquaintance: Some(learned.to_owned()),
+                logged_in: Some(Moment(1000)),
+                ..LastRun::default()
+            };
+            let left = left.map(Duration::from_secs);
+            assert_eq!(until_welcome(&last, Moment(now)), left, "{learned:?} {now}");
+        }
+        assert_eq!(until_welcome(&LastRun::default(), Moment(1000)), None);
+    }
+}

@@ -1,0 +1,211 @@
+//! A call to one endpoint: its addresses, one after the other.
+//! Knows no proxy and no TLS.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
+
+use super::{Attempts, Endpoint, Error, Options, Socket, Step};
+use crate::interrupt::{Broken, Interrupt};
+use crate::limits;
+
+/// Who calls.
+pub(super) struct Caller<'a> {
+    pub(super) options: &'a Options,
+    pub(super) interrupt: &'a Interrupt,
+    pub(super) watcher: &'a dyn Fn(Step<'_>),
+}
+
+impl Caller<'_> {
+    /// Calls an endpoint, trying each address of the name in the resolver's order until the time
+    /// for all of them is over.
+    ///
+    /// They are not raced (RFC 8305): the resolver puts first what this machine has a way to (RFC
+    /// 6724), nobody waits at a screen for a fetch, and a race would open a connection to every
+    /// address of servers that count connections. A dead address costs its time-out, no more.
+    ///
+    /// # Errors
+    /// The name has no address, or none of them answered within the connect time-out.
+    pub(super) fn call(
+        &self,
+        endpoint: &Endpoint,
+        source: Option<IpAddr>,
+    ) -> Result<Socket, Error> {
+        let Self {
+            options, interrupt, ..
+        } = self;
+        let mut attempts = Attempts::default();
+        let addresses = addresses(endpoint, source, options, interrupt)?;
+        let patience = options
+            .connect_timeout
+            .saturating_mul(limits::CONNECT_TIMEOUTS);
+        let begun = Instant::now();
+        for address in addresses {
+            if begun.elapsed() >= patience {
+                let why = format!("not tried, as {} s were over", patience.as_secs());
+                self.note(&mut attempts, &address, why);
+                continue;
+            }
+            let tried = Instant::now();
+            match attempt(&address, source, options, interrupt) {
+                Ok(socket) => {
+                    (self.watcher)(Step::Answered {
+                        address: &address,
+                        took: tried.elapsed(),
+                    });
+                    return Ok(socket);
+                }
+                Err(Failure::Interrupted) => {
+                    return Err(Error::Interrupted(endpoint.clone()));
+                }
+                Err(Failure::Here(errno)) => {
+                    return Err(Error::Local {
+                        endpoint: endpoint.clone(),
+                        source: errno.into(),
+                    });
+                }
+                Err(Failure::There(why)) => self.note(&mut attempts, &address, why),
+            }
+        }
+        Err(Error::Connect {
+            endpoint: endpoint.clone(),
+            attempts,
+        })
+    }
+
+    fn note(&self, attempts: &mut Attempts, address: &Address, why: String) {
+        (self.watcher)(Step::Unreachable { address, why: &why });
+        attempts.0.push((address.to_string(), why));
+    }
+}
+
+/// One address to try.
+enum Address {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// Why one address did not connect.
+enum Failure {
+    Here(Errno),
+    Interrupted,
+    There(String),
+}
+
+fn addresses(
+    endpoint: &Endpoint,
+    source: Option<IpAddr>,
+    options: &Options,
+    interrupt: &Interrupt,
+) -> Result<Vec<Address>, Error> {
+    let (host, port) = match endpoint {
+        Endpoint::Unix(path) => return Ok(vec![Address::Unix(path.clone())]),
+        Endpoint::Tcp { host, port } => (host.clone(), *port),
+    };
+    let unresolved = |why: String| Error::Resolve {
+        host: host.clone(),
+        why,
+    };
+    let name = host.clone();
+    let deadline = Instant::now() + options.connect_timeout;
+    let resolver = interrupt
+        .spawn(move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter))
+        .map_err(|source| Error::Local {
+            endpoint: endpoint.clone(),
+            source,
+        })?;
+    match resolver.wait(deadline, Duration::ZERO) {
+        Ok(()) => {}
+        Err(Broken::Interrupted) => return Err(Error::Interrupted(endpoint.clone())),
+        Err(Broken::TimedOut) => return Err(unresolved(no_answer(options))),
+    }
+    match resolver.join() {
+        Ok(addresses) if addresses.is_empty() => Err(unresolved("it has none".into())),
+        Ok(addresses) => {
+            let is_reachable =
+                |to: &SocketAddr| source.is_none_or(|ip| ip.is_ipv4() == to.is_ipv4());
+            let reachable: Vec<_> = addresses.into_iter().filter(is_reachable).collect();
+            match reachable.is_empty() {
+                true => Err(unresolved(
+                    "it has none of the family of source-address".into(),
+                )),
+                false => Ok(reachable.into_iter().map(Address::Tcp).collect()),
+            }
+        }
+        Err(error) => Err(unresolved(error.to_string())),
+    }
+}
+
+fn no_answer(options: &Options) -> String {
+    format!("no answer within {} s", options.connect_timeout.as_secs())
+}
+
+fn attempt(
+    address: &Address,
+    source: Option<IpAddr>,
+    options: &Options,
+    interrupt: &Interrupt,
+) -> Result<Socket, Failure> {
+    let there = |errno: Errno| Failure::There(io::Error::from(errno).to_string());
+    let family = match address {
+        Address::Tcp(SocketAddr::V4(_)) => AddressFamily::INET,
+        Address::Tcp(SocketAddr::V6(_)) => AddressFamily::INET6,
+        Address::Unix(_) => AddressFamily::UNIX,
+    };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let fd = match rustix::net::socket_with(family, SocketType::STREAM, flags, None) {
+        Ok(fd) => fd,
+        Err(Errno::AFNOSUPPORT) => return Err(there(Errno::AFNOSUPPORT)),
+        Err(errno) => return Err(Failure::Here(errno)),
+    };
+    if let (Some(source), Address::Tcp(_)) = (source, address) {
+        // It may come back, as that of a VPN does.
+        rustix::net::bind(&fd, &SocketAddr::new(source, 0)).map_err(|errno| {
+            let why = io::Error::from(errno);
+            Failure::There(format!("cannot use source-address {source}: {why}"))
+        })?;
+    }
+    let begun = match address {
+        Address::Tcp(address) => rustix::net::connect(&fd, address),
+        Address::Unix(path) => {
+            let address = SocketAddrUnix::new(path.as_path()).map_err(there)?;
+            rustix::net::connect(&fd, &address)
+        }
+    };
+    match begun {
+        Ok(()) => {}
+        Err(Errno::INPROGRESS) => {
+            let socket = rustix::fd::AsFd::as_fd(&fd);
+            let deadline = Instant::now() + options.connect_timeout;
+            interrupt
+                .wait(socket, PollFlags::OUT, deadline, Duration::ZERO)
+                .map_err(|broken| match broken {
+                    Broken::Interrupted => Failure::Interrupted,
+                    Broken::TimedOut => Failure::There(no_answer(options)),
+                })?;
+            sockopt::socket_error(&fd).map_err(there)?.map_err(there)?;
+        }
+        Err(errno) => return Err(there(errno)),
+    }
+    if matches!(address, Address::Tcp(_)) {
+        sockopt::set_tcp_nodelay(&fd, true).map_err(there)?;
+        // A peer that vanished without a word is noticed even where no deadline runs.
+        sockopt::set_socket_keepalive(&fd, true).map_err(there)?;
+    }
+    Ok(Socket::new(fd, options.timeout, interrupt.clone()))
+}

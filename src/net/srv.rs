@@ -1,0 +1,310 @@
+//! Where a domain keeps its POP3 servers, as its DNS says (RFC 6186, RFC 8314). The only door to
+//! simple-dns.
+//! Believes nothing of it: who answers may be anybody, so that a server found here has to be agreed
+//! to and has to prove its name.
+
+use std::cmp::Reverse;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+use std::{fmt, fs};
+
+use rustix::rand::{GetRandomFlags, getrandom};
+use simple_dns::rdata::{RData, SRV};
+use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, Question, TYPE};
+
+use crate::interrupt::Interrupt;
+
+/// A server that a domain names.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Server {
+    /// Its name.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How TLS begins there.
+    pub service: Service,
+}
+
+/// What a server can be named for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Service {
+    /// POP3, where TLS begins by STLS.
+    Pop3,
+    /// POP3 in TLS from the first octet.
+    Pop3s,
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pop3 => "_pop3._tcp",
+            Self::Pop3s => "_pop3s._tcp",
+        })
+    }
+}
+
+/// Finds the servers of a domain, the ones to try first at the front: TLS from the first octet
+/// before STLS (RFC 8314 section 5.1), then by priority and weight. There are none where nobody
+/// answers, in time, or in one datagram: what is not found so is found by its name.
+///
+/// # Errors
+/// The system refuses a thread, or a signal came.
+pub fn servers(domain: &str, interrupt: &Interrupt) -> io::Result<Vec<Server>> {
+    let domain = domain.to_owned();
+    let asking = interrupt.spawn(move || {
+        let resolvers = resolvers();
+        let of = |service| ask(&domain, service, &resolvers);
+        [of(Service::Pop3s), of(Service::Pop3)].concat()
+    })?;
+    match asking.wait(Instant::now() + PATIENCE, Duration::ZERO) {
+        Ok(()) => Ok(asking.join()),
+        Err(crate::interrupt::Broken::TimedOut) => Ok(Vec::new()),
+        Err(broken) => Err(io::Error::other(broken)),
+    }
+}
+
+/// Whether a name can be a host's or a domain's: letters, digits and hyphens, in two labels or more.
+pub fn is_domain(name: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
+    };
+    name.len() <= 253 && name.contains('.') && name.split('.').all(is_label)
+}
+
+/// The resolvers of this machine.
+fn resolvers() -> Vec<IpAddr> {
+    let text = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let mut resolvers = nameservers(&text);
+    if resolvers.is_empty() {
+        // As resolv.conf(5) says.
+        resolvers.push(Ipv4Addr::LOCALHOST.into());
+    }
+    resolvers
+}
+
+fn nameservers(text: &str) -> Vec<IpAddr> {
+    text.lines()
+        .filter_map(|line| line.trim_start().strip_prefix("nameserver"))
+        .filter_map(|rest| rest.split_ascii_whitespace().next()?.parse().ok())
+        .take(MOST_RESOLVERS)
+        .collect()
+}
+
+fn ask(domain: &str, service: Service, resolvers: &[IpAddr]) -> Vec<Server> {
+    // Who does not answer at once is asked once more, behind the others.
+    let mut turns = resolvers.iter().chain(resolvers);
+    let answer = |resolver: &IpAddr| {
+        let mut number = [0; 2];
+        getrandom(&mut number, GetRandomFlags::empty())?;
+        let question = Inquiry::new(domain, service, u16::from_ne_bytes(number));
+        exchange(&question, (*resolver, PORT).into())
+    };
+    turns
+        .find_map(|resolver| answer(resolver).ok())
+        .unwrap_or_default()
+}
+
+fn exchange(question: &Inquiry, resolver: SocketAddr) -> io::Result<Vec<Server>> {
+    let ours: SocketAddr = match resolver {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let socket = UdpSocket::bind(ours)?;
+    // From here on the system drops what comes from elsewhere.
+    socket.connect(resolver)?;
+    socket.send(&question.spelt()?)?;
+    let deadline = Instant::now() + TURN;
+    let mut answer = [0; LONGEST_ANSWER];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        socket.set_read_timeout(Some(left))?;
+        let octets = socket.recv(&mut answer)?;
+        if let Some(servers) = question.read(&answer[..octets]) {
+            return Ok(servers);
+        }
+    }
+}
+
+/// A question for the servers of a domain.
+#[derive(Clone, Debug)]
+pub struct Inquiry {
+    name: String,
+    service: Service,
+    number: u16,
+}
+
+impl Inquiry {
+    /// Asks for one service; an answer has to carry the same number, which nobody should guess.
+    pub fn new(domain: &str, service: Service, number: u16) -> Self {
+        Self {
+            name: format!("{service}.{domain}"),
+            service,
+            number,
+        }
+    }
+
+    fn spelt(&self) -> io::Result<Vec<u8>> {
+        let mut packet = Packet::new_query(self.number);
+        packet.set_flags(PacketFlag::RECURSION_DESIRED);
+        let name = Name::new(&self.name).map_err(io::Error::other)?;
+        let kind = QTYPE::TYPE(TYPE::SRV);
+        let question = Question::new(name, kind, CLASS::IN.into(), false);
+        packet.questions.push(question);
+        packet.build_bytes_vec().map_err(io::Error::other)
+    }
+
+    /// Reads an answer; `None` if it is none to this question.
+    pub fn read(&self, octets: &[u8]) -> Option<Vec<Server>> {
+        let packet = Packet::parse(octets).ok()?;
+        let asked = packet.questions.first()?;
+        let is_ours = |other: &Name<'_>| other.to_string().eq_ignore_ascii_case(&self.name);
+        let is_answer = packet.has_flags(PacketFlag::RESPONSE)
+            && packet.id() == self.number
+            && is_ours(&asked.qname)
+            && asked.qtype == QTYPE::TYPE(TYPE::SRV);
+        if !is_answer {
+            return None;
+        }
+        let mut found: Vec<_> = packet
+            .answers
+            .iter()
+            .filter(|record| is_ours(&record.name))
+            .filter_map(|record| match &record.rdata {
+                RData::SRV(srv) => Some(srv),
+                _ => None,
+            })
+            // A target of "." says that there is no such service.
+            .filter(|srv| srv.port != 0 && is_domain(&srv.target.to_string()))
+            .collect();
+        // One server is written down for good: of equal priority the heaviest, without a draw.
+        found.sort_by_key(|srv| (srv.priority, Reverse(srv.weight)));
+        let server = |srv: &SRV<'_>| Server {
+            host: srv.target.to_string().to_ascii_lowercase(),
+            port: srv.port,
+            service: self.service,
+        };
+        Some(found.into_iter().take(MOST_SERVERS).map(server).collect())
+    }
+}
+
+const PORT: u16 = 53;
+const LONGEST_ANSWER: usize = 4096;
+const MOST_RESOLVERS: usize = 3;
+const MOST_SERVERS: usize = 4;
+/// How long one resolver may take.
+const TURN: Duration = Duration::from_secs(2);
+/// How long all of it may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests {
+    use simple_dns::ResourceRecord;
+
+    use super::*;
+
+    const NAME: &str = "_pop3s._tcp.example.com";
+
+    fn question() -> Inquiry {
+        Inquiry::new("example.com", Service::Pop3s, 7)
+    }
+
+    /// An answer with these records: priority, weight, port and target.
+    fn answer(name: &str, number: u16, records: &[(u16, u16, u16, &str)]) -> Vec<u8> {
+        let asked = Inquiry {
+            name: name.to_owned(),
+            number,
+            ..question()
+        };
+        let asked = asked.spelt().expect("it is a name");
+        let mut packet = Packet::parse(&asked).expect("it is a packet").into_reply();
+        for (priority, weight, port, target) in records {
+            let srv = SRV {
+                priority: *priority,
+                weight: *weight,
+                port: *port,
+                target: Name::new_unchecked(target),
+            };
+            let name = Name::new_unchecked(name);
+            let record = ResourceRecord::new(name, CLASS::IN, 60, RData::SRV(srv));
+            packet.answers.push(record);
+        }
+        packet.build_bytes_vec().expect("it is short")
+    }
+
+    fn hosts(octets: &[u8]) -> Option<Vec<String>> {
+        let servers = question().read(octets)?;
+        Some(servers.into_iter().map(|server| server.host).collect())
+    }
+
+    #[test]
+    fn the_servers_of_an_answer_come_by_priority_and_weight() {
+        let answer = answer(
+            "_POP3S._tcp.example.com",
+            7,
+            &[
+                (20, 0, 995, "c.example.com"),
+                (10, 1, 995, "b.example.com"),
+                (10, 9, 995, "A.example.com"),
+            ],
+        );
+        let expected = ["a.example.com", "b.example.com", "c.example.com"];
+        assert_eq!(hosts(&answer), Some(expected.map(str::to_owned).to_vec()));
+    }
+
+    #[test]
+    fn an_answer_to_another_question_is_none() {
+        let records = &[(0, 0, 995, "a.example.com")];
+        for octets in [
+            answer(NAME, 8, records),
+            answer("_pop3._tcp.example.com", 7, records),
+            question().spelt().expect("it is a name"),
+            Vec::new(),
+            vec![0xff; 100],
+        ] {
+            assert_eq!(hosts(&octets), None);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_server_is_none() {
+        let answer = answer(
+            NAME,
+            7,
+            &[
+                (0, 0, 995, "."),
+                (0, 0, 0, "a.example.com"),
+                (0, 0, 995, "localhost"),
+                (0, 0, 995, "a b.example.com"),
+                (0, 0, 995, "-x.example.com"),
+                (0, 0, 995, "ok.example.com"),
+            ],
+        );
+        assert_eq!(hosts(&answer), Some(vec!["ok.example.com".to_owned()]));
+    }
+
+    #[test]
+    fn a_cut_answer_harms_nobody() {
+        let whole = answer(NAME, 7, &[(0, 0, 995, "a.example.com")]);
+        for end in 0..whole.len() {
+            let _ = hosts(&whole[..end]);
+        }
+    }
+
+    #[test]
+    fn resolvers_are_those_of_resolv_conf() {
+        let text = "# nameserver 192.0.2.9\nsearch x\nnameserver 192.0.2.1\n nameserver\t::1 \n\
+                    nameserver nonsense\nnameserver 192.0.2.2\nnameserver 192.0.2.3";
+        let expected = ["192.0.2.1", "::1", "192.0.2.2"];
+        let expected = expected.map(|address| address.parse::<IpAddr>().expect("it is one"));
+        assert_eq!(nameservers(text), expected);
+    }
+}

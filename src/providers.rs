@@ -1,0 +1,187 @@
+//! What usually keeps people out of their maildrop at providers that have rules of their own.
+//! Pure; asks nobody, and what it says is only likely.
+
+/// A provider whose rules are known.
+#[derive(Debug)]
+pub struct Provider {
+    /// What it is called.
+    pub name: &'static str,
+    /// The domains of its servers and its users.
+    domains: &'static [&'static str],
+    /// Its users' server, where that is not called as such servers are.
+    pub server: Option<&'static str>,
+    /// What has to be so, the likeliest obstacle first.
+    pub rules: &'static [&'static str],
+}
+
+/// The provider that a server or a mail domain belongs to, by its name.
+pub fn of(host: &str) -> Option<&'static Provider> {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let is_of = |domain: &&str| {
+        let before = host.strip_suffix(*domain);
+        before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    };
+    PROVIDERS
+        .iter()
+        .find(|provider| provider.domains.iter().any(is_of))
+}
+
+/// What has to be so anywhere.
+pub const ANYWHERE: &[&str] = &[
+    "the user may have to be the whole address",
+    "POP3 may have to be switched on in the provider's settings",
+    "with two-step verification the provider may want an app password instead of yours",
+];
+
+const APP_PASSWORD: &str = "the account's own password is refused: make an app password in the account's security settings";
+
+const PROVIDERS: &[Provider] = &[
+    Provider {
+        name: "Gmail",
+        server: Some("pop.gmail.com"),
+        domains: &["gmail.com", "googlemail.com"],
+        rules: &[
+            "POP must be switched on: Settings, Forwarding and POP/IMAP",
+            "the account's own password is refused: sign in by OAuth2, or with two-step verification \
+             make an app password",
+            "a token needs the scope https://mail.google.com/",
+            "in a company its administrator may have to allow POP",
+        ],
+    },
+    Provider {
+        name: "Microsoft",
+        server: Some("outlook.office365.com"),
+        domains: &[
+            "office365.com",
+            "outlook.com",
+            "office.com",
+            "hotmail.com",
+            "live.com",
+        ],
+        rules: &[
+            "passwords and app passwords are refused: sign in by OAuth2",
+            "a token needs the scope https://outlook.office.com/POP.AccessAsUser.All",
+            "POP must be switched on: outlook.com under Settings, Mail, Forwarding and IMAP; in a \
+             company by its administrator, for the mailbox",
+        ],
+    },
+    Provider {
+        name: "Yahoo",
+        server: Some("pop.mail.yahoo.com"),
+        domains: &["yahoo.com", "yahoodns.net"],
+        rules: &[APP_PASSWORD],
+    },
+    Provider {
+        name: "AOL",
+        server: None,
+        domains: &["aol.com"],
+        rules: &[APP_PASSWORD],
+    },
+    Provider {
+        name: "iCloud",
+        server: None,
+        domains: &["me.com", "icloud.com", "mac.com"],
+        rules: &["iCloud has no POP3, only IMAP"],
+    },
+    Provider {
+        name: "GMX",
+        server: None,
+        domains: &["gmx.net", "gmx.com", "gmx.de", "gmx.at", "gmx.ch"],
+        rules: &[
+            "POP3 must be switched on: E-mail settings, POP3/IMAP",
+            "with two-step verification it wants an app password",
+            "who logs in again within some minutes may be refused",
+        ],
+    },
+    Provider {
+        name: "WEB.DE",
+        server: None,
+        domains: &["web.de"],
+        rules: &[
+            "POP3 must be switched on: E-mail settings, POP3/IMAP",
+            "with two-step verification it wants an app password",
+            "who logs in again within 15 minutes may be refused",
+        ],
+    },
+    Provider {
+        name: "Telekom",
+        server: Some("securepop.t-online.de"),
+        domains: &["t-online.de", "magenta.de"],
+        rules: &["it wants the password for e-mail programs, which is made in the customer centre"],
+    },
+    Provider {
+        name: "Fastmail",
+        server: None,
+        domains: &["fastmail.com", "messagingengine.com"],
+        rules: &[APP_PASSWORD],
+    },
+    Provider {
+        name: "Zoho",
+        server: None,
+        domains: &["zoho.com", "zoho.eu", "zoho.in"],
+        rules: &[
+            "POP must be switched on: Settings, Mail accounts, POP",
+            "with two-step verification it wants an app password",
+        ],
+    },
+    Provider {
+        name: "Yandex",
+        server: None,
+        domains: &["yandex.com", "yandex.ru", "yandex.net"],
+        rules: &[
+            "POP3 must be switched on: Settings, Email clients; folders are chosen there, too",
+            APP_PASSWORD,
+        ],
+    },
+    Provider {
+        name: "Mail.ru",
+        server: None,
+        domains: &["mail.ru"],
+        rules: &[APP_PASSWORD],
+    },
+    Provider {
+        name: "Tencent or NetEase",
+        server: None,
+        domains: &["qq.com", "exmail.qq.com", "163.com", "126.com"],
+        rules: &[
+            "POP3 must be switched on in the settings, which also give the authorization code that \
+             stands for the password",
+        ],
+    },
+    Provider {
+        name: "Proton",
+        server: None,
+        domains: &["proton.me", "protonmail.com", "protonmail.ch"],
+        rules: &["Proton has no POP3, and its bridge offers only IMAP"],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_belongs_to_whom_its_domain_says_and_to_nobody_by_half_a_name() {
+        for (host, name) in [
+            ("pop.gmail.com", Some("Gmail")),
+            ("POP.GMAIL.COM.", Some("Gmail")),
+            ("outlook.office365.com", Some("Microsoft")),
+            ("pop-mail.outlook.com", Some("Microsoft")),
+            ("pop3.web.de", Some("WEB.DE")),
+            ("web.de", Some("WEB.DE")),
+            ("notgmail.com", None),
+            ("gmail.com.example.org", None),
+            ("localhost", None),
+            ("", None),
+        ] {
+            assert_eq!(of(host).map(|provider| provider.name), name, "{host}");
+        }
+    }
+
+    #[test]
+    fn no_domain_is_two_providers() {
+        let mut domains: Vec<_> = PROVIDERS.iter().flat_map(|it| it.domains).collect();
+        domains.sort_unstable();
+        assert!(domains.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+}

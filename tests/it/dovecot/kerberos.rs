@@ -1,0 +1,165 @@
+//! A ticket of a Kerberos of our own, which Dovecot takes for a login. Only where that is built in.
+
+use std::fs::{self, Permissions};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::support::DEADLINE;
+use crate::support::dovecot::Dovecot;
+use crate::support::mail::ordinary;
+use crate::support::model_server::USER;
+use crate::support::sandbox::Sandbox;
+use crate::support::tools::find;
+
+/// A key distribution centre that runs.
+struct Kerberos {
+    folder: TempDir,
+    running: Child,
+}
+
+impl Kerberos {
+    /// Starts one that knows our user and the service of localhost.
+    fn start() -> Option<Self> {
+        let program = find("krb5kdc")?;
+        let folder = tempfile::Builder::new()
+            .permissions(Permissions::from_mode(0o755))
+            .tempdir()
+            .expect("a folder can be made");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+        let address = listener.local_addr().expect("it has an address");
+        drop(listener);
+        let at = folder.path().display();
+        let write = |name: &str, text: String| {
+            fs::write(folder.path().join(name), text).expect("it can be written");
+        };
+        write(
+            "krb5.conf",
+            format!(
+                "[libdefaults]\n default_realm = TEST\n dns_lookup_kdc = false\n\
+                 dns_canonicalize_hostname = false\n\
+                 [realms]\n TEST = {{\n  kdc = {address}\n }}\n"
+            ),
+        );
+        write(
+            "kdc.conf",
+            format!(
+                "[kdcdefaults]\n kdc_listen = {address}\n kdc_tcp_listen = {address}\n\
+                 [realms]\n TEST = {{\n  database_name = {at}/principal\n  \
+                 key_stash_file = {at}/stash\n }}\n"
+            ),
+        );
+        let run = |program: &str, arguments: &[&str]| {
+            let output = kerberised(program, folder.path()).args(arguments).output();
+            let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+            assert!(output.status.success(), "{program}: {output:?}");
+        };
+        run("kdb5_util", &["create", "-s", "-r", "TEST", "-P", "master"]);
+        let keytab = format!("ktadd -k {at}/keytab pop/localhost");
+        let user = format!("addprinc -pw secret {USER}");
+        for query in [&*user, "addprinc -randkey pop/localhost", &keytab] {
+            run("kadmin.local", &["-q", query]);
+        }
+        // Dovecot's own user reads it.
+        fs::set_permissions(folder.path().join("keytab"), Permissions::from_mode(0o644))
+            .expect("it is ours");
+        let running = kerberised(program.to_str().expect("its path is text"), folder.path())
+            .arg("-n")
+            .spawn()
+            .expect("it can be run");
+        let begin = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            assert!(begin.elapsed() < DEADLINE, "krb5kdc does not answer");
+            // Nothing tells when a server is ready but asking it.
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Some(Self { folder, running })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Gets a ticket for our user.
+    fn sign_in(&self) {
+        let mut kinit = kerberised("kinit", self.folder.path());
+        let mut kinit = kinit
+            .arg(USER)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("kinit can be run");
+        let mut stdin = kinit.stdin.take().expect("it has a standard input");
+        std::io::Write::write_all(&mut stdin, b"secret\n").expect("it reads");
+        drop(stdin);
+        assert!(kinit.wait().expect("it ends").success());
+    }
+}
+
+impl Drop for Kerberos {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.running.kill();
+        let _ = self.running.wait();
+    }
+}
+
+/// A program that knows no other Kerberos than ours.
+fn kerberised(program: &str, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env("KRB5_CONFIG", folder.join("krb5.conf"))
+        .env("KRB5_KDC_PROFILE", folder.join("kdc.conf"))
+        .env("KRB5CCNAME", folder.join("tickets"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+#[test]
+fn a_ticket_is_enough_and_without_one_nothing_is_said() {
+    let Some(kerberos) = Kerberos::start() else {
+        return;
+    };
+    let configuration = |_: &Dovecot| {
+        format!(
+            "auth_mechanisms = plain gssapi\nauth_krb5_keytab = {}\n\
+             auth_gssapi_hostname = localhost\nauth_username_format = %n\n\
+             import_environment = KRB5_CONFIG={}\n",
+            kerberos.path("keytab").display(),
+            kerberos.path("krb5.conf").display()
+        )
+    };
+    let Some(dovecot) = Dovecot::start_with(configuration) else {
+        return;
+    };
+    let messages = ordinary(1, 3);
+    dovecot.deliver(&messages);
+    let sandbox = Sandbox::new();
+    sandbox.config(&format!(
+        "[accounts.work]\nserver = 'localhost:{}'\nsecurity = 'none'\nuser = '{USER}'\n\
+         auth = 'gssapi'\nmaildir = {:?}",
+        dovecot.address().port(),
+        sandbox.work().path()
+    ));
+    let fetch = || {
+        sandbox
+            .mailpull(["fetch", "-vv"])
+            .env("KRB5_CONFIG", kerberos.path("krb5.conf"))
+            .env("KRB5CCNAME", kerberos.path("tickets"))
+            .run()
+    };
+    let outcome = fetch();
+    outcome
+        .fails_with(78)
+        .stderr_has("GSS")
+        .never_says("C: AUTH");
+
+    kerberos.sign_in();
+    let outcome = fetch();
+    outcome.succeeds().stderr_has("C: AUTH GSSAPI");
+    sandbox.work().holds(&messages);
+}

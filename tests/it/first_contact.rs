@@ -1,0 +1,183 @@
+//! What is sent ahead to a server that nobody knows yet, and what becomes of one that cannot bear it.
+
+use crate::support::mail::notes;
+use crate::support::sandbox::Sandbox;
+use crate::support::script::Script;
+
+/// The first words with a server that announces PIPELINING, and all that is then said at once.
+const FLIGHT: &str = "
+    S: +OK ready
+    C: CAPA
+    S: +OK
+    S: PIPELINING
+    S: UIDL
+    S: .
+    C: USER joe
+    C: PASS open sesame
+    C: CAPA
+    C: UIDL
+    C: LIST";
+
+/// The answers to a login.
+const WELCOME: &str = "
+    S: +OK
+    S: +OK";
+
+/// The answers to what came with it.
+const LISTING: &str = "
+    S: +OK
+    S: PIPELINING
+    S: UIDL
+    S: .
+    S: +OK
+    S: 1 a
+    S: .
+    S: +OK
+    S: 1 17
+    S: .";
+
+const RETRIEVAL: &str = "
+    C: RETR 1
+    S: +OK
+    note a
+    C: QUIT
+    S: +OK";
+
+/// The same session for a server that is not hurried before the login is over.
+const STEADY: &str = "
+    login ahead
+    C: UIDL
+    C: LIST
+    S: +OK
+    S: 1 a
+    S: .
+    S: +OK
+    S: 1 17
+    S: .";
+
+#[test]
+fn a_first_session_logs_in_and_lists_in_one_flight() {
+    let server = Script::new([FLIGHT, WELCOME, LISTING, RETRIEVAL].concat()).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    // CAPA, everything, the message, and the end.
+    assert_eq!(server.finish()[0].turns, 4);
+    sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn a_password_that_is_refused_with_all_behind_it_is_tried_once() {
+    for code in ["", "[AUTH] "] {
+        let refusal = format!(
+            "
+            S: +OK
+            S: -ERR {code}wrong password
+            S: +OK
+            S: PIPELINING
+            S: .
+            S: -ERR log in first
+            S: -ERR log in first
+            cut"
+        );
+        let server = Script::new([FLIGHT, &refusal].concat()).serve();
+        let sandbox = Sandbox::with_work(server.address(), "");
+
+        let outcome = sandbox.fetch();
+
+        outcome.fails_with(77).stderr_has("wrong password");
+        server.finish();
+    }
+}
+
+#[test]
+fn a_server_that_listed_without_a_login_is_not_believed() {
+    let nonsense = "
+        S: +OK
+        S: -ERR wrong password
+        S: -ERR
+        S: +OK
+        S: 1 a
+        S: .";
+    let script = Script::new([FLIGHT, nonsense].concat());
+    let server = script.then([STEADY, RETRIEVAL].concat()).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().succeeds();
+
+    server.finish();
+    sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn a_server_that_breaks_off_or_falls_silent_behind_a_login_is_called_again_without_haste() {
+    for end in ["cut", "stall"] {
+        let lost = [FLIGHT, WELCOME, "\n", end].concat();
+        let script = Script::new(lost).then([STEADY, RETRIEVAL].concat());
+        let server = script.serve();
+        let sandbox = Sandbox::with_work(server.address(), "timeout = '1s'");
+
+        sandbox.fetch().succeeds().is_silent();
+
+        server.finish();
+        sandbox.work().holds(&notes(["a"]));
+    }
+}
+
+#[test]
+fn a_server_that_pipelines_only_before_the_login_is_hurried_once() {
+    let behind = "
+        S: +OK
+        S: UIDL
+        S: .
+        S: +OK
+        S: 1 a
+        S: 2 b
+        S: .
+        S: +OK
+        S: 1 17
+        S: 2 17
+        S: .
+        C: RETR 1
+        S: +OK
+        note a
+        C: RETR 2
+        S: +OK
+        note b
+        C: QUIT
+        S: +OK";
+    let later = "
+        S: +OK ready
+        C: CAPA
+        S: +OK
+        S: PIPELINING
+        S: UIDL
+        S: .
+        C: USER joe
+        S: +OK
+        C: PASS open sesame
+        S: +OK
+        C: CAPA
+        S: +OK
+        S: UIDL
+        S: .
+        C: UIDL
+        S: +OK
+        S: 1 a
+        S: 2 b
+        S: .
+        C: QUIT";
+    let script = Script::new([FLIGHT, WELCOME, behind].concat()).then(later);
+    let server = script.serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().succeeds().is_silent();
+    sandbox.fetch().succeeds().is_silent();
+
+    let heard = server.finish();
+    // CAPA, everything, two messages one after the other, and the end.
+    assert_eq!(heard[0].turns, 5);
+    assert_eq!(heard[1].turns, heard[1].said.len());
+    sandbox.work().holds(&notes(["a", "b"]));
+}

@@ -1,0 +1,88 @@
+//! A real DNS server on loopback, and runs of the program in a world that asks nobody else.
+//! Knows no mail server.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::DEADLINE;
+use super::process::{Program, Running};
+use super::sandbox::Sandbox;
+use super::tools;
+
+/// A dnsmasq that knows a few names under `.test`, and nobody to ask for others.
+pub(crate) struct Names {
+    address: Ipv4Addr,
+    running: Option<Running>,
+}
+
+impl Names {
+    /// Starts one that has these lines for a configuration; `None` if that takes more than there is:
+    /// root, who alone may listen where resolvers are asked, and dnsmasq.
+    pub(crate) fn start(sandbox: &Sandbox, lines: &str) -> Option<Self> {
+        if !tools::is_root() {
+            tools::announce("skipped: only root can say whom the program asks for names");
+            return None;
+        }
+        let program = tools::find("dnsmasq")?;
+        let text =
+            format!("no-resolv\nno-hosts\nlocal=/test/\nbind-interfaces\nuser=root\n{lines}\n");
+        for _ in 0..5 {
+            let address = free_address();
+            let text = format!("{text}listen-address={address}\n");
+            let config = sandbox.write("dnsmasq.conf", text);
+            let mut command = Command::new(&program);
+            command.args(["--keep-in-foreground", "--pid-file", "--log-facility=-"]);
+            command.arg("-C").arg(config);
+            let mut running = Program::new(command).start();
+            if answers((address, 53).into(), &mut running) {
+                let running = Some(running);
+                return Some(Self { address, running });
+            }
+            eprintln!("{}", running.wait());
+        }
+        panic!("dnsmasq does not start; what it said is above");
+    }
+
+    /// Prepares a run of the program that asks this server alone.
+    pub(crate) fn mailpull(&self, sandbox: &Sandbox, arguments: &[&str]) -> Program {
+        let resolver = sandbox.write("resolv.conf", format!("nameserver {}\n", self.address));
+        let mut command = sandbox.command("unshare");
+        let script = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
+        command.args(["-m", "sh", "-c", script]);
+        command.arg(resolver).arg(sandbox.program()).args(arguments);
+        Program::new(command)
+    }
+}
+
+impl Drop for Names {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.kill();
+        }
+    }
+}
+
+/// An address of this machine that hardly anybody else uses.
+pub(crate) fn free_address() -> Ipv4Addr {
+    let [a, b, c] = {
+        let mut octets = [0; 3];
+        rustix::rand::getrandom(&mut octets, rustix::rand::GetRandomFlags::empty())
+            .expect("the system has random numbers");
+        octets
+    };
+    Ipv4Addr::new(127, a | 1, b, c | 1)
+}
+
+fn answers(address: SocketAddr, running: &mut Running) -> bool {
+    let begin = Instant::now();
+    while begin.elapsed() < DEADLINE && !running.is_over() {
+        if TcpStream::connect(address).is_ok() {
+            return true;
+        }
+        // Nothing tells when a server is ready but asking it.
+        thread::sleep(Duration::from_millis(20));
+    }
+    false
+}

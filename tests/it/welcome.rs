@@ -1,0 +1,285 @@
+//! What a server says of when it is to be called, what it keeps and which scripts it reads, and the
+//! advice that belongs to a refusal.
+
+use std::time::Duration;
+
+use crate::login::{EMPTY, base64, greeting};
+use crate::support::mail::notes;
+use crate::support::sandbox::Sandbox;
+use crate::support::script::Script;
+
+const LOGIN: &str = "
+    C: USER joe
+    S: +OK
+    C: PASS open sesame
+    S: +OK";
+
+/// The end of a session whose server says this after the login.
+fn end(capabilities: &str) -> String {
+    EMPTY.replace(
+        "S: PIPELINING",
+        &format!("S: PIPELINING\nS: {capabilities}"),
+    )
+}
+
+#[test]
+fn a_server_that_wants_a_pause_gets_it_and_nobody_is_told() {
+    let session = [
+        &greeting(&["LOGIN-DELAY 900 USER"]),
+        LOGIN,
+        &end("LOGIN-DELAY 300"),
+    ]
+    .concat();
+    let named = [&greeting(&[]), LOGIN, EMPTY].concat();
+    let server = Script::new(&session).then(&session).then(named).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds().is_silent();
+
+    // Too early: it is not called.
+    sandbox.fetch().succeeds().is_silent();
+    sandbox.let_pass(Duration::from_secs(200));
+    let outcome = sandbox.mailpull(["fetch", "-v"]).run();
+    outcome.succeeds().stderr_has("wants no login for another");
+
+    sandbox.let_pass(Duration::from_secs(110));
+    sandbox.fetch().succeeds().is_silent();
+    // Whoever names it wants it now.
+    sandbox
+        .mailpull(["fetch", "work"])
+        .run()
+        .succeeds()
+        .is_silent();
+
+    server.finish();
+}
+
+#[test]
+fn a_server_that_deletes_what_shall_be_kept_is_told_of_once() {
+    let session = |days: &str| [&greeting(&[]), LOGIN, &end(&format!("EXPIRE {days}"))].concat();
+    for (keep, days, is_told) in [
+        ("true", "60", true),
+        ("true", "NEVER", false),
+        ("'60 days'", "60", false),
+        ("'61 days'", "60", true),
+        ("'1 day'", "0", true),
+        ("false", "0", false),
+    ] {
+        let server = Script::new(session(days)).then(session(days)).serve();
+        let sandbox = Sandbox::with_work(server.address(), &format!("keep = {keep}"));
+
+        let first = sandbox.fetch();
+
+        first.succeeds();
+        let told = first.stderr_text().contains("the server deletes messages");
+        assert_eq!(told, is_told, "{keep} {days}: {first}");
+        sandbox.fetch().succeeds().is_silent();
+        server.finish();
+    }
+}
+
+#[test]
+fn a_name_in_another_script_is_announced_where_the_server_has_utf8_for_names() {
+    let user = "j\u{f6}e";
+    let login = format!("C: USER {user}\nS: +OK\nC: PASS open sesame\nS: +OK");
+    for (capability, answer) in [
+        ("UTF8 USER", "C: UTF8\nS: +OK\n"),
+        ("UTF8 USER", "C: UTF8\nS: -ERR what?\n"),
+        ("UTF8", ""),
+        ("USER", ""),
+    ] {
+        let session = [&greeting(&[capability]), answer, &login, EMPTY].concat();
+        let server = Script::new(session).serve();
+        let sandbox = Sandbox::with_work(server.address(), &format!("user = '{user}'"));
+
+        sandbox.fetch().succeeds().is_silent();
+
+        server.finish();
+    }
+    let session = [&greeting(&["UTF8 USER"]), LOGIN, EMPTY].concat();
+    let server = Script::new(session).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds().is_silent();
+    server.finish();
+}
+
+#[test]
+fn utf8_goes_in_the_flight_of_a_login_to_a_server_that_is_known() {
+    let user = "j\u{f6}e";
+    let capabilities = greeting(&["PIPELINING", "UTF8 USER"]);
+    let first = format!(
+        "{capabilities}C: UTF8\nS: +OK\nC: USER {user}\nS: +OK\nC: PASS open sesame\nS: +OK{EMPTY}"
+    );
+    let second = format!(
+        "S: +OK
+         C: UTF8
+         C: USER {user}
+         C: PASS open sesame
+         C: UIDL
+         C: LIST
+         S: +OK
+         S: +OK
+         S: +OK
+         S: +OK
+         S: .
+         S: +OK
+         S: .
+         C: QUIT"
+    );
+    let server = Script::new(first).then(second).serve();
+    let sandbox = Sandbox::with_work(server.address(), &format!("user = '{user}'"));
+    sandbox.fetch().succeeds().is_silent();
+    sandbox.fetch().succeeds().is_silent();
+    assert_eq!(server.finish()[1].turns, 2);
+}
+
+#[test]
+fn the_advice_is_that_of_the_code() {
+    for (answer, status, advice) in [
+        ("[AUTH] no", 77, "; check user and password"),
+        (
+            "[SYS/PERM] no",
+            77,
+            "; that is a fault of the server, which will not pass",
+        ),
+        (
+            "[SYS/TEMP] no",
+            75,
+            "; that is a fault of the server, which says it will pass",
+        ),
+        ("[IN-USE] no", 75, "; another session has the maildrop"),
+        (
+            "[LOGIN-DELAY] no",
+            75,
+            "; it wants more time between two logins",
+        ),
+    ] {
+        let login = format!("C: USER joe\nS: +OK\nC: PASS open sesame\nS: -ERR {answer}");
+        let server = Script::new([greeting(&[]), login].concat()).serve();
+        let sandbox = Sandbox::with_work(server.address(), "");
+
+        let outcome = sandbox.fetch();
+
+        outcome.fails_with(status).complains_in_lines(1);
+        outcome.stderr_has(&format!("{answer}{advice}"));
+        server.finish();
+    }
+}
+
+#[test]
+fn a_login_that_worked_before_may_work_again_where_the_server_does_not_say_why_it_refuses() {
+    let refused = "C: USER joe\nS: +OK\nC: PASS open sesame\nS: -ERR no";
+    let server = Script::new([&greeting(&[]), LOGIN, EMPTY].concat())
+        .then([&greeting(&[]), refused].concat())
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+
+    let outcome = sandbox.fetch();
+
+    outcome.fails_with(77).complains_in_lines(1);
+    outcome.stderr_has("this login has worked before");
+    server.finish();
+}
+
+#[test]
+fn a_quick_opening_keeps_its_round_trips_for_what_is_said_in_one_line() {
+    for (auth, login) in [
+        (
+            "plain",
+            format!("C: AUTH PLAIN {}", base64("\0joe\0open sesame")),
+        ),
+        ("external", "C: AUTH EXTERNAL =".to_owned()),
+        (
+            "xoauth2",
+            format!(
+                "C: AUTH XOAUTH2 {}",
+                base64("user=joe\x01auth=Bearer abc\x01\x01")
+            ),
+        ),
+        (
+            "oauthbearer",
+            format!(
+                "C: AUTH OAUTHBEARER {}",
+                base64("n,a=joe,\x01host=127.0.0.1\x01auth=Bearer abc\x01\x01")
+            ),
+        ),
+    ] {
+        let name = auth.to_ascii_uppercase();
+        let capabilities = greeting(&["PIPELINING", &format!("SASL {name}")]);
+        let first = format!(
+            "{capabilities}{login}
+             S: +OK
+             C: CAPA
+             S: +OK
+             S: PIPELINING
+             S: .
+             C: UIDL
+             C: LIST
+             S: +OK
+             S: 1 a
+             S: .
+             S: +OK
+             S: 1 17
+             S: .
+             C: RETR 1
+             S: +OK
+             note a
+             C: QUIT
+             S: +OK"
+        );
+        let second = format!(
+            "S: +OK
+             {login}
+             C: UIDL
+             S: +OK
+             S: +OK
+             S: 1 a
+             S: .
+             C: QUIT"
+        );
+        let server = Script::new(first).then(second).serve();
+        let secret = if auth == "plain" {
+            "open sesame"
+        } else {
+            "abc"
+        };
+        let keys = format!("auth = '{auth}'\npassword = '{secret}'");
+        let sandbox = Sandbox::with_work(server.address(), &keys);
+        sandbox.fetch().succeeds().is_silent();
+        sandbox.fetch().succeeds().is_silent();
+
+        assert_eq!(server.finish()[1].turns, 2, "{auth}");
+        sandbox.work().holds(&notes(["a"]));
+    }
+}
+
+#[test]
+fn a_refused_token_is_told_of_also_where_the_listing_was_asked_for_behind_it() {
+    let login = format!(
+        "C: AUTH XOAUTH2 {}",
+        base64("user=joe\x01auth=Bearer abc\x01\x01")
+    );
+    let capabilities = greeting(&["PIPELINING", "SASL XOAUTH2"]);
+    let first = format!("{capabilities}{login}\nS: +OK{EMPTY}");
+    let json = base64(r#"{"status":"401"}"#);
+    let second = format!(
+        "S: +OK
+         {login}
+         C: UIDL
+         C: LIST
+         S: + {json}
+         S: -ERR [AUTH] no
+         S: -ERR what?"
+    );
+    let server = Script::new(first).then(second).serve();
+    let sandbox = Sandbox::with_work(server.address(), "auth = 'xoauth2'\npassword = 'abc'");
+    sandbox.fetch().succeeds().is_silent();
+
+    let outcome = sandbox.fetch();
+
+    outcome
+        .fails_with(77)
+        .complains_in_lines(1)
+        .stderr_has("401");
+    server.finish();
+}
