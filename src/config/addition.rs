@@ -82,6 +82,11 @@ impl Addition {
         Ok(self.password.is_some() || self.settings()?.password.is_some())
     }
 
+    /// Whether a password was typed that is to stand in the file.
+    pub fn has_typed_password(&self) -> bool {
+        self.password.is_some()
+    }
+
     /// Whether it is said where its messages go.
     ///
     /// # Errors

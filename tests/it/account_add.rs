@@ -394,12 +394,16 @@ fn a_person_is_asked_for_what_is_missing() {
     terminal.shows("-: ask at every run): ");
     terminal.presses("Enter");
     terminal.shows("Password for joe at 127.0.0.1: ");
-    terminal.types(PASSWORD).presses("Enter");
+    terminal.types("hunter2").presses("Enter");
     terminal.shows("Maildir for its mail [~/Mail/work]: ");
     terminal.presses("Enter");
+    terminal.shows("Type the password again? [y/N]: ");
+    terminal.types("y").presses("Enter");
+    terminal.shows("y\nPassword for joe at 127.0.0.1: ");
+    terminal.types(PASSWORD).presses("Enter");
 
     terminal.ended_with(0);
-    assert!(!terminal.screen().contains(PASSWORD));
+    assert!(!terminal.screen().contains(PASSWORD) && !terminal.screen().contains("hunter2"));
     let written = config(&sandbox);
     assert!(
         written.ends_with("password = \"open sesame\"\n"),

@@ -35,11 +35,11 @@ pub(super) fn run(arguments: &cli::Add, setting: &Setting<'_>) -> anyhow::Result
         let folder = questions.ask("--maildir", "Maildir for its mail", Some(&proposal))?;
         addition.say("--maildir", "maildir", folder)?;
     }
-    let account = addition.account()?;
     let exit = match arguments.no_test {
         true => Exit::Done,
-        false => test::test(&account, setting),
+        false => attempt(&mut addition, &questions, setting)?,
     };
+    let account = addition.account()?;
     if exit != Exit::Done && !questions.confirm("This did not work. Add it all the same?")? {
         let words = "not added; --no-test adds it all the same";
         super::tell(&Finding::new("account", words), &account, setting);
@@ -48,6 +48,23 @@ pub(super) fn run(arguments: &cli::Add, setting: &Setting<'_>) -> anyhow::Result
     addition.write()?;
     super::tell(&added(&addition, &account), &account, setting);
     Ok(exit)
+}
+
+/// Tries the login, with a password that is typed again if the one before was refused.
+fn attempt(
+    addition: &mut Addition,
+    questions: &Questions<'_>,
+    setting: &Setting<'_>,
+) -> anyhow::Result<Exit> {
+    loop {
+        let account = addition.account()?;
+        let exit = test::test(&account, setting);
+        let was_mistyped = exit == Exit::LoginRefused && addition.has_typed_password();
+        if !was_mistyped || !questions.confirm("Type the password again?")? {
+            return Ok(exit);
+        }
+        type_password(addition, &account, setting)?;
+    }
 }
 
 fn added(addition: &Addition, account: &Account) -> Finding {
@@ -94,12 +111,12 @@ fn ask_for_password(
     questions: &Questions<'_>,
     setting: &Setting<'_>,
 ) -> anyhow::Result<()> {
-    if addition.has_password_source()? || !questions.has_listener() {
+    let account = addition.account()?;
+    let needs_none = !account.dial.auth.needs_secret() || addition.has_password_source()?;
+    if needs_none || !questions.has_listener() {
         return Ok(());
     }
-    let account = addition.account()?;
-    let endpoint = &account.dial.net.endpoint;
-    if let Some(provider) = providers::of(endpoint.host()) {
+    if let Some(provider) = providers::of(account.dial.net.endpoint.host()) {
         for rule in provider.rules {
             let words = format!("at {}: {rule}", provider.name);
             super::tell(&Finding::new("note", words), &account, setting);
@@ -109,19 +126,21 @@ fn ask_for_password(
         "Command that prints the password (Enter: type it, and keep it in {}; -: ask at every run)",
         addition.path()
     );
-    match questions
-        .ask("--password-command", &question, Some(""))?
-        .as_str()
-    {
-        "-" => Ok(()),
-        "" => {
-            let interrupted = || setting.interrupt.signal().is_some();
-            let password = password::prompt(account.login(), &interrupted)
-                .map_err(|error| Failure::new(&error, error.exit()))?;
-            Ok(addition.keep_password(password)?)
-        }
-        command => {
-            Ok(addition.say("--password-command", "password-command", command.to_owned())?)
-        }
+    let flag = "--password-command";
+    match questions.ask(flag, &question, Some(""))? {
+        command if command.is_empty() => type_password(addition, &account, setting),
+        command if command == "-" => Ok(()),
+        command => Ok(addition.say(flag, "password-command", command)?),
     }
+}
+
+fn type_password(
+    addition: &mut Addition,
+    account: &Account,
+    setting: &Setting<'_>,
+) -> anyhow::Result<()> {
+    let interrupted = || setting.interrupt.signal().is_some();
+    let password = password::prompt(account.login(), &interrupted)
+        .map_err(|error| Failure::new(&error, error.exit()))?;
+    Ok(addition.keep_password(password)?)
 }
