@@ -149,6 +149,17 @@ impl Error {
             || source.is_timeout()
     }
 
+    /// Whether the server did not understand how a login was bound to the connection.
+    fn is_unbound(&self) -> bool {
+        matches!(
+            self,
+            Self::Login {
+                source: pop3::Error::Unbound { .. },
+                ..
+            }
+        )
+    }
+
     /// What the user can do. The codes of RFC 2449 and 3206 say whose fault it is; a server that
     /// does not have them may mean anything (quirks.md 30).
     fn advice(&self) -> &'static str {
@@ -164,6 +175,12 @@ impl Error {
         let Some(refusal) = source.refusal() else {
             return "";
         };
+        // Said only of a bound login, at its end.
+        if let pop3::Error::RefusedAt { told, .. } = source
+            && told.as_octets() == b"channel-bindings-dont-match"
+        {
+            return "; somebody may stand between, with a certificate that is trusted here";
+        }
         let takes_token = mechanism.is_some_and(Mechanism::takes_token);
         match refusal.code {
             Some(ResponseCode::InUse) => "; another session has the maildrop",
@@ -242,34 +259,77 @@ pub struct Call<'a> {
     pub watcher: &'a dyn Fn(Step<'_>),
 }
 
+/// Whether a login is to be bound to the connection where it can be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Binding {
+    /// The server does not understand ours.
+    Refused,
+    /// It is.
+    Wanted,
+}
+
 impl Call<'_> {
     /// Connects and logs in. A server that breaks off or falls silent where what is remembered of it
     /// was relied on, or where more than a login came in one flight, or because it was asked for
-    /// capabilities (fetchmail's FAQ knows some), is called once more without that.
+    /// capabilities (fetchmail's FAQ knows some), is called once more without that; so is one that
+    /// offers to bind the login and does not understand how.
     ///
     /// # Errors
     /// No connection, no TLS, or no login. The password was not sent before the server had proved
     /// who it is, unless `security` is `none`.
     pub fn make(&self, opening: &Opening) -> Result<Transaction<Stream>, Error> {
-        match self.attempt(opening) {
+        match self.attempt(opening, self.binding(opening)) {
+            Err(error) if error.is_unbound() && self.may_go_unbound(opening) => {
+                self.attempt(opening, Binding::Refused)
+            }
+            attempted => attempted,
+        }
+    }
+
+    /// Whether a login is worth binding: not where the last one was bare although the server, as it
+    /// is remembered, offered more.
+    fn binding(&self, opening: &Opening) -> Binding {
+        let offered = match &opening.acquaintance {
+            Some(Acquaintance::Announced { before_login, .. }) => before_login,
+            _ => return Binding::Wanted,
+        };
+        let bound = opening.login.and_then(Mechanism::bound);
+        match bound.is_some_and(|bound| offered.offers(bound.name())) {
+            true => Binding::Refused,
+            false => Binding::Wanted,
+        }
+    }
+
+    /// Whether a login may be bare that was to be bound. Who stands between can have it so; where
+    /// one was bound before, only the user can.
+    fn may_go_unbound(&self, opening: &Opening) -> bool {
+        self.options.auth != Auth::Auto || !opening.login.is_some_and(Mechanism::is_bound)
+    }
+
+    fn attempt(&self, opening: &Opening, bind: Binding) -> Result<Transaction<Stream>, Error> {
+        match self.log_in(opening, bind) {
             Err(error) if opening.was_bold() && error.is_surprise() => {
                 let from_scratch = Opening {
                     acquaintance: None,
                     pace: opening.pace.min(Pace::Steady),
                     ..opening.clone()
                 };
-                self.attempt(&from_scratch)
+                self.log_in(&from_scratch, bind)
             }
-            Err(Error::Capabilities { .. }) => self.attempt(&Opening {
-                acquaintance: Some(Acquaintance::Mute),
-                ..opening.clone()
-            }),
+            Err(Error::Capabilities { .. }) => {
+                let mute = Opening {
+                    acquaintance: Some(Acquaintance::Mute),
+                    ..opening.clone()
+                };
+                self.log_in(&mute, bind)
+            }
             attempted => attempted,
         }
     }
 
-    fn attempt(&self, opening: &Opening) -> Result<Transaction<Stream>, Error> {
-        let (mut session, binding) = self.open(opening)?;
+    fn log_in(&self, opening: &Opening, bind: Binding) -> Result<Transaction<Stream>, Error> {
+        let (mut session, end_point) = self.open(opening)?;
+        let end_point = end_point.filter(|_| bind == Binding::Wanted);
         let capabilities = session
             .capabilities()
             .map_err(|source| self.failed_at_capabilities(source))?
@@ -278,7 +338,7 @@ impl Call<'_> {
         let offer = Offer {
             capabilities: &capabilities,
             exposure: self.exposure(),
-            can_bind: binding.is_some(),
+            can_bind: end_point.is_some(),
             before: opening.login,
         };
         let user = &self.options.user;
@@ -293,7 +353,7 @@ impl Call<'_> {
             user,
             secret: self.secret,
             host: self.options.net.endpoint.host(),
-            binding: binding.as_deref(),
+            binding: end_point.as_deref(),
         };
         match chosen {
             Some(mechanism) => session.login(mechanism, &credentials),

@@ -12,7 +12,8 @@
 //! Below it are services that do not know each other: [`pop3`], [`net`], [`delivery`], [`seen`] (the
 //! database), [`plan`], [`attendance`] and [`report`]. They share [`custody`] (the proofs of taking charge),
 //! [`headers`], [`known`], [`policy`] and [`transfer`], and all use the leaves: [`digest`], [`exit`],
-//! [`interrupt`], [`keyring`], [`limits`], [`maildrop`], [`moment`], [`private`], [`providers`], [`secret`], [`shard`] and [`text`]. Every
+//! [`interrupt`], [`keyring`], [`limits`], [`maildrop`], [`moment`], [`private`], [`providers`], [`secret`], [`shard`]
+//! and [`text`]. Every
 //! module uses only what is below it; `tests/it/layers.rs` is the law.
 //!
 //! # The promises

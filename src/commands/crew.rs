@@ -12,7 +12,8 @@ use crate::config::Account;
 use crate::interrupt::Interrupt;
 
 /// How many accounts are worked on at once where nobody says otherwise. Most of the time of each is
-/// spent waiting for its server.
+/// spent waiting for its server: 128 of them, 50 ms away, took 6.2, 3.4, 2.1, 1.7, 1.7 and 1.8 s
+/// with 4, 8, 16, 32, 64 and 128 at once on two cores, and each that is one more takes 400 kB.
 const JOBS: usize = 32;
 /// How many open files an account can make use of.
 const DESCRIPTORS: u64 = 2 * 512 + 64;

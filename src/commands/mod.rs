@@ -209,43 +209,25 @@ impl Setting<'_> {
                 Some(password) => password,
                 unknown => unknown.insert(passwords.of(account, self)?),
             };
-            let called = self.call(account, password, opening, watcher);
-            let Some(sign_in) = tokens::sign_in(account, self)? else {
-                return called.map_err(|error| Failure::new(&error, error.exit()));
-            };
-            let called = match called {
-                Err(error) if error.exit() == Exit::LoginRefused => {
-                    *password = tokens::another(account, &sign_in, password)?;
-                    self.call(account, password, opening, watcher)
+            let call = |password: &Secret| {
+                let endpoint = &account.dial.net.endpoint;
+                let desk = self.desk(&account.name);
+                desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
+                dial::Call {
+                    options: &account.dial,
+                    connectors: &self.connectors,
+                    secret: password,
+                    trace: &|| self.trace(account),
+                    interrupt: &self.interrupt,
+                    watcher,
                 }
-                called => called,
+                .make(opening)
             };
-            if called.is_ok() {
-                sign_in.note_success();
+            match tokens::sign_in(account, self)? {
+                None => call(password).map_err(|error| Failure::new(&error, error.exit())),
+                Some(sign_in) => tokens::show(account, &sign_in, password, call),
             }
-            called.map_err(|error| tokens::refused(account, &sign_in, &error))
         }
-    }
-
-    fn call(
-        &self,
-        account: &Account,
-        password: &Secret,
-        opening: &Opening,
-        watcher: &dyn Fn(Step<'_>),
-    ) -> Result<Transaction<Stream>, dial::Error> {
-        let endpoint = &account.dial.net.endpoint;
-        let desk = self.desk(&account.name);
-        desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
-        let call = dial::Call {
-            options: &account.dial,
-            connectors: &self.connectors,
-            secret: password,
-            trace: &|| self.trace(account),
-            interrupt: &self.interrupt,
-            watcher,
-        };
-        call.make(opening)
     }
 
     fn obtain_password(&self, account: &Account) -> Result<Secret, Failure> {
@@ -293,10 +275,7 @@ impl Setting<'_> {
             return Exit::Signal(signal);
         }
         let exit = status(error);
-        desk.tell(match is_known(error) {
-            true => Event::Setback(&error, exit),
-            false => Event::Problem(&error, exit),
-        });
+        desk.tell(Event::Problem(&error, exit));
         exit
     }
 }
@@ -366,13 +345,6 @@ fn status(error: &anyhow::Error) -> Exit {
             .or_else(|| of(cause, |failure: &Failure| failure.exit))
     };
     error.chain().find_map(exit).unwrap_or(Exit::Bug)
-}
-
-/// Whether the user was told of it not long ago.
-fn is_known(error: &anyhow::Error) -> bool {
-    let of_failure = |failure: &Failure| failure.is_known;
-    error.downcast_ref().is_some_and(of_failure)
-        || error.downcast_ref().is_some_and(engine::Error::is_known)
 }
 
 /// Writes what the user asked for; who closed standard output has seen enough.

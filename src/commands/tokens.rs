@@ -51,23 +51,33 @@ pub(super) fn token(account: &Account, sign_in: &SignIn<'_>) -> Result<Secret, F
         .map_err(|error| told(account, sign_in, &error))
 }
 
-/// Another token than the one that the server refused.
-pub(super) fn another(
+/// Calls the server with a token, and once more with another one if it refuses that.
+pub(super) fn show<T>(
     account: &Account,
     sign_in: &SignIn<'_>,
-    refused: &Secret,
-) -> Result<Secret, Failure> {
-    let another = sign_in.another_token(refused);
-    another.map_err(|error| told(account, sign_in, &error))
-}
-
-/// Puts into words that the server refuses even a new token.
-pub(super) fn refused(account: &Account, sign_in: &SignIn<'_>, error: &dial::Error) -> Failure {
-    let failure = Failure::new(error, error.exit());
-    match failure.exit {
+    token: &mut Secret,
+    call: impl Fn(&Secret) -> Result<T, dial::Error>,
+) -> Result<T, Failure> {
+    let mut called = call(token);
+    if let Err(error) = &called
+        && error.exit() == Exit::LoginRefused
+    {
+        let another = sign_in.another_token(token);
+        *token = another.map_err(|error| told(account, sign_in, &error))?;
+        called = call(token);
+    }
+    let error = match called {
+        Ok(session) => {
+            sign_in.note_success();
+            return Ok(session);
+        }
+        Err(error) => error,
+    };
+    let failure = Failure::new(&error, error.exit());
+    Err(match failure.exit {
         Exit::LoginRefused => advised(account, sign_in, failure),
         _ => failure,
-    }
+    })
 }
 
 fn told(account: &Account, sign_in: &SignIn<'_>, error: &Error) -> Failure {

@@ -75,17 +75,17 @@ pub enum NoWay {
         /// What there was.
         before: Mechanism,
     },
-    /// Whatever is offered shows the password.
+    /// Whatever there is shows the secret.
     #[error(
-        "without TLS the password would be shown: the server offers neither SCRAM nor CRAM-MD5, and \
-         name how to log in all the same, auth = \"plain\" or \"user\", only where nobody listens"
+        "without TLS {0} would be shown to all on the way; if nobody listens there, name how to log \
+         in all the same: auth = {1}"
     )]
-    Shown,
+    Shown(&'static str, &'static str),
 }
 
 fn told(offered: &[String]) -> String {
     match offered {
-        [] => "it announces no SASL mechanism; auth = \"user\" may do".to_owned(),
+        [] => "it announces no SASL mechanism".to_owned(),
         offered => format!("it offers {}", offered.join(", ")),
     }
 }
@@ -100,6 +100,10 @@ impl Offer<'_> {
             Auth::Auto => self.automatic(),
             Auth::Named(mechanism) => self.named(mechanism),
             Auth::Needless => return Ok(None),
+            Auth::Token if self.exposure == Exposure::Anyone => Err(NoWay::Shown(
+                "the access token",
+                "\"xoauth2\" or \"oauthbearer\"",
+            )),
             Auth::Token => self
                 .best_of(&TOKENS)
                 .ok_or_else(|| self.lacks("a login by token (XOAUTH2, OAUTHBEARER)")),
@@ -116,7 +120,7 @@ impl Offer<'_> {
                 Err(NoWay::Weaker { best, before })
             }
             (Some(best), _) => Ok(best),
-            (None, _) => Err(NoWay::Shown),
+            (None, _) => Err(NoWay::Shown("the password", "\"plain\" or \"user\"")),
         }
     }
 
@@ -314,6 +318,8 @@ mod tests {
         ] {
             assert_eq!(choose(Auth::Token, sasl, Tls, false), chosen);
         }
+        let shown = choose(Auth::Token, "XOAUTH2", Exposure::Anyone, false);
+        assert_eq!(shown, None);
     }
 
     #[test]

@@ -202,14 +202,33 @@ impl<S: Read + Write> Authorization<S> {
         let offers_bound = self.capabilities.offers(bound.name());
         let mut exchange = Exchange::begin(mechanism, credentials, offers_bound).map_err(wrong)?;
         let first = exchange.first().map_err(wrong)?;
+        self.converse(mechanism, &mut exchange, first)
+            .map_err(|error| match error {
+                Error::Refused { refusal, .. } | Error::RefusedAt { refusal, .. }
+                    if mechanism.is_bound()
+                        && exchange.has_only_begun()
+                        && !refusal.is_transient() =>
+                {
+                    Error::Unbound { mechanism, refusal }
+                }
+                error => error,
+            })
+    }
+
+    fn converse(
+        &mut self,
+        mechanism: Mechanism,
+        exchange: &mut Exchange,
+        first: Option<Response>,
+    ) -> Result<(), Error> {
         // A token, since there are servers that refuse it in this line and take it in its own
         // (quirks.md 4).
         let mut spare = first.clone().filter(|_| mechanism.takes_token());
-        let mut unsaid = self.ask_for(mechanism, first, &exchange)?;
+        let mut unsaid = self.ask_for(mechanism, first, exchange)?;
         loop {
             let challenge = match self.wire.reply()? {
                 Status::Continue(challenge) => challenge,
-                Status::Positive(_) => return end(mechanism, &exchange, unsaid.is_none()),
+                Status::Positive(_) => return end(mechanism, exchange, unsaid.is_none()),
                 Status::Negative(refusal) => {
                     spare = spare.filter(|_| unsaid.is_none() && refusal.code.is_none());
                     let refused = Error::unexpected(login_by(mechanism), Status::Negative(refusal));
@@ -229,7 +248,7 @@ impl<S: Read + Write> Authorization<S> {
             match answered {
                 Ok(response) => {
                     self.wire.hide(&response);
-                    self.say(Command::Response(&response), &exchange)?;
+                    self.say(Command::Response(&response), exchange)?;
                 }
                 Err(fault) => return Err(self.cancel(mechanism, fault)?),
             }

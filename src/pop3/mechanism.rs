@@ -129,6 +129,15 @@ impl Mechanism {
         }
     }
 
+    /// The one that is not bound to the connection, where it is the other.
+    pub fn bare(self) -> Self {
+        match self {
+            Self::ScramSha1Plus => Self::ScramSha1,
+            Self::ScramSha256Plus => Self::ScramSha256,
+            other => other,
+        }
+    }
+
     /// Whether it is SCRAM, bound or not.
     pub fn is_scram(self) -> bool {
         self.is_bound() || self.bound().is_some()

@@ -133,6 +133,21 @@ pub enum Error {
         minutes = limits::WINDOW.as_secs() / 60
     )]
     TooSlow(String),
+    /// The server refuses a login that is bound to the connection before it has seen any proof: it
+    /// may know other ways to bind one (RFC 9266), but not ours.
+    #[error(
+        "the server offers {mechanism} but does not bind it by the certificate: {}; this account was \
+         bound before, so that somebody may stand between; if the server has changed, say so once: \
+         mailpull fetch -o auth={} ACCOUNT",
+        refusal.text,
+        mechanism.bare().name().to_ascii_lowercase()
+    )]
+    Unbound {
+        /// How the login was tried.
+        mechanism: Mechanism,
+        /// What it said.
+        refusal: Refusal,
+    },
     /// What the account has cannot be said in this mechanism; nothing was sent.
     #[error("the login (AUTH {mechanism}): {why}")]
     Unsayable {
@@ -208,7 +223,7 @@ impl Error {
             | Self::Io { .. }
             | Self::TooLate(_)
             | Self::TooSlow(_) => Exit::Temporary,
-            Self::Lacks(_) | Self::NoUniqueIds => Exit::Unavailable,
+            Self::Lacks(_) | Self::NoUniqueIds | Self::Unbound { .. } => Exit::Unavailable,
             Self::Refused { refusal, .. } | Self::RefusedAt { refusal, .. }
                 if refusal.is_transient() =>
             {

@@ -1,26 +1,10 @@
 //! One SASL exchange (RFC 4422), from the client's first word to the server's proof: octets in
-//! base64 in, octets in base64 out. The only door to rsasl.
+//! base64 in, octets in base64 out.
 //! Sends nothing, and does not know which mechanism is the right one.
-
-use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rsasl::callback::{Context, Request, SessionCallback, SessionData};
-use rsasl::mechanisms::external::EXTERNAL;
-#[cfg(feature = "gssapi")]
-use rsasl::mechanisms::gssapi::properties::{GssSecurityLayer, GssService, SecurityLayer};
-use rsasl::mechanisms::login::LOGIN;
-use rsasl::mechanisms::oauthbearer::OAUTHBEARER;
-use rsasl::mechanisms::plain::PLAIN;
-use rsasl::mechanisms::scram::{SCRAM_SHA1, SCRAM_SHA1_PLUS, SCRAM_SHA256, SCRAM_SHA256_PLUS};
-use rsasl::mechanisms::xoauth2::XOAUTH2;
-use rsasl::prelude::{Mechname, Registry, SASLClient, SASLConfig, Session, SessionError};
-#[cfg(feature = "gssapi")]
-use rsasl::property::Hostname;
-use rsasl::property::{
-    AuthId, AuthzId, ChannelBindings, OAuthBearerKV, OAuthBearerToken, OverrideCBType, Password,
-};
+use rsasl::prelude::Session;
 use rustix::rand::{GetRandomFlags, getrandom};
 use zeroize::Zeroizing;
 
@@ -29,6 +13,10 @@ use super::{cram, digest};
 use crate::limits;
 use crate::secret::Secret;
 use crate::text::ServerText;
+
+mod library;
+
+use library::Answers;
 
 /// Who logs in, and what proves it.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +90,8 @@ enum Stage {
 pub(super) struct Exchange {
     mechanism: Mechanism,
     method: Method,
+    /// How often the client has spoken.
+    turns: u32,
     /// Whether nothing is left to be said by either side, if all is well.
     is_over: bool,
 }
@@ -123,12 +113,13 @@ impl Exchange {
             Mechanism::DigestMd5 => Method::Digest(account(), Stage::Challenge),
             _ => {
                 let answers = Answers::new(mechanism, credentials, offers_bound)?;
-                Method::Library(Box::new(session(mechanism, answers)))
+                Method::Library(Box::new(library::session(mechanism, answers)))
             }
         };
         Ok(Self {
             mechanism,
             method,
+            turns: 0,
             is_over: false,
         })
     }
@@ -171,6 +162,11 @@ impl Exchange {
         self.say(Some(&challenge))
     }
 
+    /// Whether nothing was said that needs the secret, where the mechanism does not begin with it.
+    pub(super) fn has_only_begun(&self) -> bool {
+        self.turns <= 1
+    }
+
     /// Whether nothing is left to be said by either side, if all is well.
     pub(super) fn is_over(&self) -> bool {
         self.is_over
@@ -180,7 +176,9 @@ impl Exchange {
         let said = match (&mut self.method, challenge) {
             (Method::Library(session), challenge) => {
                 let mut said = Zeroizing::new(Vec::new());
-                let state = session.step(challenge, &mut *said).map_err(fault)?;
+                let state = session
+                    .step(challenge, &mut *said)
+                    .map_err(library::fault)?;
                 // Where a token is not refused, nothing comes behind it.
                 self.is_over = state.is_finished() || self.mechanism.takes_token();
                 said
@@ -199,6 +197,7 @@ impl Exchange {
                 said
             }
         };
+        self.turns += 1;
         Ok(Zeroizing::new(STANDARD.encode(&*said).into_bytes()))
     }
 }
@@ -239,33 +238,6 @@ fn nonce() -> String {
     STANDARD.encode(octets)
 }
 
-/// What the library is asked for. Its own list has nothing that is bound to the connection; where
-/// that is offered, the library prefers it to the bare form, which would take it for its own offer.
-static LIBRARY: &[rsasl::prelude::Mechanism] = &[
-    EXTERNAL,
-    #[cfg(feature = "gssapi")]
-    rsasl::mechanisms::gssapi::GSSAPI,
-    LOGIN,
-    OAUTHBEARER,
-    PLAIN,
-    SCRAM_SHA1,
-    SCRAM_SHA1_PLUS,
-    SCRAM_SHA256,
-    SCRAM_SHA256_PLUS,
-    XOAUTH2,
-];
-
-fn session(mechanism: Mechanism, answers: Answers) -> Session {
-    let name = Mechname::parse(mechanism.name().as_bytes()).expect("it is a mechanism's name");
-    let config = SASLConfig::builder()
-        .with_registry(Registry::with_mechanisms(LIBRARY))
-        .with_callback(answers)
-        .expect("it has a callback");
-    SASLClient::new(config)
-        .start_suggested(&[name])
-        .expect("the library was built with it")
-}
-
 /// What says that a refusal of a token was read (RFC 7628 section 3.2.3, and Google's for XOAUTH2).
 pub(super) fn acknowledgement(mechanism: Mechanism) -> &'static [u8] {
     match mechanism {
@@ -304,113 +276,6 @@ pub(super) fn decoded(challenge: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
         .decode(challenge)
         .map(Zeroizing::new)
         .map_err(|_| Fault::Challenge("it is no base64".into()))
-}
-
-fn fault(error: SessionError) -> Fault {
-    match error {
-        SessionError::MutualAuthenticationFailed => Fault::Unproven,
-        error => Fault::Challenge(error.to_string()),
-    }
-}
-
-/// What the library is told when it asks.
-struct Answers {
-    account: Account,
-    /// In OAUTHBEARER's header.
-    authorization: Option<String>,
-    binding: Option<Vec<u8>>,
-    says_what_it_could: bool,
-}
-
-impl Answers {
-    fn new(
-        mechanism: Mechanism,
-        credentials: &Credentials<'_>,
-        offers_bound: bool,
-    ) -> Result<Self, Fault> {
-        let Credentials {
-            user,
-            secret,
-            binding,
-            ..
-        } = *credentials;
-        if mechanism.takes_token() && !is_token(secret.expose()) {
-            let why = "what the account has is no access token: it has characters that none has";
-            return Err(Fault::Unsayable(why.to_owned()));
-        }
-        let mut account = Account::of(credentials);
-        if mechanism.is_scram() {
-            account.secret = prepared(secret);
-        }
-        Ok(Self {
-            account,
-            authorization: (mechanism == Mechanism::OAuthBearer).then(|| saslname(user)),
-            binding: binding.filter(|_| mechanism.is_bound()).map(<[u8]>::to_vec),
-            says_what_it_could: binding.is_some() && !offers_bound,
-        })
-    }
-}
-
-impl SessionCallback for Answers {
-    fn callback(
-        &self,
-        _: &SessionData,
-        _: &Context<'_>,
-        request: &mut Request<'_>,
-    ) -> Result<(), SessionError> {
-        let Account { user, secret, host } = &self.account;
-        request
-            .satisfy::<AuthId>(user)?
-            .satisfy::<Password>(secret.expose())?;
-        if let Some(authorization) = &self.authorization {
-            request
-                .satisfy::<AuthzId>(authorization)?
-                .satisfy::<OAuthBearerKV>(&[("host", host)])?;
-        }
-        #[cfg(feature = "gssapi")]
-        request
-            .satisfy::<GssService>("pop")?
-            .satisfy::<Hostname>(host)?
-            // TLS is what protects the session.
-            .satisfy::<GssSecurityLayer>(&SecurityLayer::NO_SECURITY_LAYER)?;
-        if let Ok(token) = std::str::from_utf8(secret.expose()) {
-            request.satisfy::<OAuthBearerToken>(token)?;
-        }
-        if let Some(binding) = &self.binding {
-            request
-                .satisfy::<OverrideCBType>("tls-server-end-point")?
-                .satisfy::<ChannelBindings>(binding)?;
-        }
-        Ok(())
-    }
-
-    fn enable_channel_binding(&self) -> bool {
-        self.binding.is_some() || self.says_what_it_could
-    }
-}
-
-/// A password as SCRAM hashes it (RFC 4013); one that is no such text stays as it is, since servers
-/// that store it do not always look either.
-fn prepared(secret: &Secret) -> Secret {
-    let text = str::from_utf8(secret.expose()).ok();
-    let prepared = text.and_then(|text| stringprep::saslprep(text).ok());
-    match prepared {
-        Some(Cow::Owned(prepared)) => {
-            Secret::new(prepared.into_bytes()).unwrap_or_else(|_| secret.clone())
-        }
-        _ => secret.clone(),
-    }
-}
-
-/// Whether octets are a token as headers carry it (RFC 6750 section 2.1).
-fn is_token(octets: &[u8]) -> bool {
-    let is_octet = |octet: &u8| octet.is_ascii_alphanumeric() || b"-._~+/=".contains(octet);
-    octets.iter().all(is_octet)
-}
-
-/// A name as SASL's headers have it (RFC 5801 section 4).
-fn saslname(name: &str) -> String {
-    name.replace('=', "=3D").replace(',', "=2C")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! PLAIN and what is no SASL are `login`'s.
 
 use crate::login::{EMPTY, base64, greeting};
+use crate::support::proxies::{LOGIN, Proxy};
 use crate::support::sandbox::Sandbox;
 use crate::support::script::Script;
 
@@ -240,4 +241,40 @@ fn a_server_that_offers_less_than_before_is_told_nothing_until_the_user_says_so(
     sandbox.fetch().succeeds().is_silent();
 
     server.finish();
+}
+
+#[test]
+fn nothing_is_shown_to_a_network_unless_it_is_named() {
+    // By a proxy, which may lead anywhere.
+    let Some(proxy) = Proxy::socks5() else {
+        return;
+    };
+    let way = format!(
+        "security = 'none'\nallow-cleartext = true\nproxy = '{}'",
+        proxy.url(LOGIN)
+    );
+    let plain = format!("C: AUTH PLAIN {}\nS: +OK", base64("\0joe\0open sesame"));
+    for (sasl, keys, login) in [
+        ("PLAIN LOGIN", "", None),
+        ("PLAIN CRAM-MD5", "", Some(DIGESTED)),
+        ("PLAIN CRAM-MD5", "auth = 'plain'", Some(&*plain)),
+    ] {
+        let conversation = match login {
+            Some(login) => session(sasl, login),
+            None => failure(sasl, ""),
+        };
+        let server = Script::new(conversation).serve();
+        let sandbox = Sandbox::with_work(server.address(), &format!("{way}\n{keys}"));
+
+        let outcome = sandbox.fetch();
+
+        match login {
+            Some(_) => outcome.succeeds().is_silent(),
+            None => outcome
+                .fails_with(69)
+                .complains_in_lines(1)
+                .stderr_has("the password would be shown"),
+        };
+        server.finish();
+    }
 }

@@ -71,12 +71,80 @@ fn somebody_who_stands_between_can_log_in_nowhere() {
     let (right, between) = (authority.certificate(), authority.certificate());
     let server = ScramServer::start_as(&between, &right, Manners::offering(PLUS));
     let sandbox = Sandbox::with_work(server.address(), &pinned(&between, "security = 'tls'"));
-    sandbox.fetch().fails_with(77);
+    sandbox
+        .fetch()
+        .fails_with(77)
+        .stderr_has("somebody may stand between");
     let heard = server.finish();
     assert!(
         heard.iter().all(|line| !line.starts_with("UIDL")),
         "{heard:?}"
     );
+}
+
+#[test]
+fn a_server_that_binds_otherwise_than_we_do_gets_a_bare_login_and_is_not_asked_again() {
+    let certificate = Authority::new().certificate();
+    let server = ScramServer::start(
+        Some(&certificate),
+        Manners {
+            deceits: vec![Deceit::BindOtherwise; 3],
+            ..Manners::offering(PLUS)
+        },
+    );
+    let keys = pinned(&certificate, "security = 'tls'");
+    let sandbox = Sandbox::with_work(server.address(), &keys);
+    sandbox.fetch().succeeds().is_silent();
+    sandbox.fetch().succeeds().is_silent();
+
+    let heard = server.finish();
+    let begun: Vec<_> = heard
+        .iter()
+        .filter(|line| line.starts_with("AUTH"))
+        .collect();
+    assert_eq!(begun.len(), 3, "{heard:?}");
+    assert!(
+        begun[0].starts_with("AUTH SCRAM-SHA-256-PLUS "),
+        "{heard:?}"
+    );
+    for bare in &begun[1..] {
+        assert!(bare.starts_with("AUTH SCRAM-SHA-256 "), "{heard:?}");
+    }
+    // What is said then is that we could not: to say that we could would be refused, and rightly.
+    let flags: Vec<_> = heard
+        .iter()
+        .filter(|line| line.contains(",,n=joe"))
+        .collect();
+    assert!(
+        flags[1].starts_with("n,,") && flags[2].starts_with("n,,"),
+        "{heard:?}"
+    );
+}
+
+#[test]
+fn a_login_that_was_bound_before_is_not_bare_until_the_user_says_so() {
+    let certificate = Authority::new().certificate();
+    let deceits = [vec![Deceit::None], vec![Deceit::BindOtherwise; 4]].concat();
+    let manners = Manners {
+        deceits,
+        ..Manners::offering(PLUS)
+    };
+    let server = ScramServer::start(Some(&certificate), manners);
+    let keys = pinned(&certificate, "security = 'tls'");
+    let sandbox = Sandbox::with_work(server.address(), &keys);
+    sandbox.fetch().succeeds();
+
+    let outcome = sandbox.fetch();
+    outcome
+        .fails_with(69)
+        .complains_in_lines(1)
+        .stderr_has("mailpull fetch -o auth=scram-sha-256 ACCOUNT");
+    let named = sandbox.mailpull(["fetch", "-o", "auth=scram-sha-256"]);
+    named.run().succeeds();
+    // That was said once and for all.
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
 }
 
 #[test]
@@ -95,7 +163,7 @@ fn a_server_that_does_not_know_the_password_is_left() {
         (Deceit::Rounds(100_000_000), "hashed 100000000 times"),
     ] {
         let manners = Manners {
-            deceit,
+            deceits: vec![deceit],
             ..Manners::offering(BARE)
         };
         let (outcome, heard) = fetch(None, manners, "");

@@ -28,11 +28,13 @@ pub(crate) enum Deceit {
     ForgeTheSignature,
     /// It takes another nonce than the client's.
     ChangeTheNonce,
+    /// It offers to bind a login and knows no way that we have.
+    BindOtherwise,
     /// It wants the password hashed so often.
     Rounds(u64),
 }
 
-/// A server for one client.
+/// A server for so many clients as it is told of.
 pub(crate) struct ScramServer {
     address: SocketAddr,
     running: JoinHandle<Vec<String>>,
@@ -43,17 +45,18 @@ pub(crate) struct ScramServer {
 pub(crate) struct Manners {
     /// What it announces.
     pub(crate) sasl: &'static str,
-    pub(crate) deceit: Deceit,
     /// The password that it knows.
     pub(crate) password: String,
+    /// What it does with each of its clients.
+    pub(crate) deceits: Vec<Deceit>,
 }
 
 impl Manners {
     pub(crate) fn offering(sasl: &'static str) -> Self {
         Self {
             sasl,
-            deceit: Deceit::None,
             password: PASSWORD.to_owned(),
+            deceits: vec![Deceit::None],
         }
     }
 }
@@ -75,23 +78,25 @@ impl ScramServer {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("it has an address");
         let running = thread::spawn(move || {
-            let (socket, _) = listener.accept().expect("a client calls");
-            let mut stream = Stream::new(socket).expect("it is a socket");
-            let end_point = tls.map(|(acceptor, end_point)| {
-                stream
-                    .start_tls(&acceptor)
-                    .expect("the client shakes hands");
-                end_point
-            });
-            let mut session = Session {
-                stream: BufReader::new(stream),
-                manners,
-                end_point,
-                heard: Vec::new(),
-            };
-            // A client that leaves ends it.
-            let _ = session.hold();
-            session.heard
+            let mut heard = Vec::new();
+            for &deceit in &manners.deceits {
+                let (socket, _) = listener.accept().expect("a client calls");
+                let mut stream = Stream::new(socket).expect("it is a socket");
+                if let Some((acceptor, _)) = &tls {
+                    stream.start_tls(acceptor).expect("the client shakes hands");
+                }
+                let mut session = Session {
+                    stream: BufReader::new(stream),
+                    manners: manners.clone(),
+                    deceit,
+                    end_point: tls.as_ref().map(|(_, end_point)| end_point.clone()),
+                    heard: Vec::new(),
+                };
+                // A client that leaves ends it.
+                let _ = session.hold();
+                heard.append(&mut session.heard);
+            }
+            heard
         });
         Self { address, running }
     }
@@ -116,6 +121,7 @@ fn end_point(certificate: &Certificate) -> Vec<u8> {
 struct Session {
     stream: BufReader<Stream>,
     manners: Manners,
+    deceit: Deceit,
     end_point: Option<Vec<u8>>,
     heard: Vec<String>,
 }
@@ -156,12 +162,16 @@ impl Session {
         self.heard.push(first.clone());
         let (flag, rest) = first.split_once(',').ok_or(Over)?;
         let (_, bare) = rest.split_once(',').ok_or(Over)?;
+        if self.deceit == Deceit::BindOtherwise && flag.starts_with("p=") {
+            self.ask("e=unsupported-channel-binding-type")?;
+            return self.say("-ERR [AUTH] no");
+        }
         let nonce = attribute(bare, "r=");
-        let nonce = match self.manners.deceit {
+        let nonce = match self.deceit {
             Deceit::ChangeTheNonce => "another".to_owned(),
             _ => format!("{nonce}server"),
         };
-        let rounds = match self.manners.deceit {
+        let rounds = match self.deceit {
             Deceit::Rounds(rounds) => rounds,
             _ => 4096,
         };
@@ -192,7 +202,7 @@ impl Session {
             return self.say("-ERR [AUTH] no");
         }
         let server = hmac(digest, &salted, b"Server Key");
-        let signature = match self.manners.deceit {
+        let signature = match self.deceit {
             Deceit::LeaveOutTheSignature => return self.say("+OK"),
             Deceit::ForgeTheSignature => vec![7; digest.size()],
             _ => hmac(digest, &server, signed.as_bytes()),
