@@ -313,6 +313,39 @@ fn a_server_in_another_domain_is_for_the_user_to_agree_to() {
     server.finish();
 }
 
+#[test]
+fn a_person_may_agree_to_a_server_in_another_domain() {
+    let authority = Authority::new();
+    let sandbox = Sandbox::new();
+    let server = server(&authority, "mx.elsewhere.test", "");
+    let port = server.port();
+    let lines = format!(
+        "srv-host=_pop3s._tcp.example.test,mx.elsewhere.test,{port},0,0\n\
+         address=/mx.elsewhere.test/127.0.0.1"
+    );
+    let names = Names::start(&sandbox, &lines);
+    let terminal = Terminal::open(&sandbox, &[("SECRET", PASSWORD)]);
+    let (Some(names), Some(terminal)) = (names, terminal) else {
+        return;
+    };
+    let ca = sandbox.write("home/ca.pem", authority.pem());
+
+    terminal.runs(&format!(
+        "{} mailpull account add work --user joe@example.test --password-env SECRET --maildir m \
+         -o tls-ca-file={}",
+        names.prefix(&sandbox),
+        ca.display()
+    ));
+    terminal.shows("Is it right? [y/N]: ");
+    terminal.types("y").presses("Enter");
+
+    terminal.ended_with(0);
+    let written = config(&sandbox);
+    let server_line = format!("server = \"mx.elsewhere.test:{port}\"\n");
+    assert!(written.contains(&server_line), "{written}");
+    server.finish();
+}
+
 /// Leads the connections of a port, of an address of our own, to a server.
 fn lead(from: (Ipv4Addr, u16), to: SocketAddr) {
     let listener = TcpListener::bind(from).expect("nobody else has that address");
