@@ -53,6 +53,7 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -s V -l version -d 'Prin
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "fetch" -d 'Fetch new mail (the default command)'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "check" -d 'Say how many new messages wait; exit with 1 if there are none'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "log" -d 'Show what was fetched, where it was delivered and when it was deleted from the server'
+complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "login" -d 'Sign in to the provider of an account, or put its password into the keyring'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "account" -d 'Add, test and show the accounts, and tell the record what became of one'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "seen" -d 'Look into the record of what was seen, and mend it'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s k -l keep -d 'Leave the delivered messages on the server, or delete them at AGE (14days)' -r
@@ -107,6 +108,21 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s q -l quiet -d 
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l json -d 'Print one JSON object a line for each event'
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s o -d 'Set any key of the configuration but a password, for this run' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand login" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand login" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand login" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'Always'
+auto\t'When the output is a terminal'
+never\t'Never'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand login" -l device -d 'Sign in on another device, by a code that is typed there'
+complete -c mailpull -n "__fish_mailpull_using_subcommand login" -l browser -d 'Sign in with a browser on this machine'
+complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s q -l quiet -d 'Show nothing but errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s v -l verbose -d 'Say more; twice: trace the conversation, with the secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand login" -l json -d 'Print one JSON object a line for each event'
+complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'Always'

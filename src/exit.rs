@@ -70,6 +70,8 @@ pub struct Failure {
     pub what: String,
     /// The status it leads to.
     pub exit: Exit,
+    /// Whether its user was told of it not long ago.
+    pub is_known: bool,
 }
 
 impl Failure {
@@ -78,6 +80,7 @@ impl Failure {
         Self {
             what: what.to_string(),
             exit,
+            is_known: false,
         }
     }
 }

@@ -149,6 +149,17 @@ impl Interrupt {
         }
     }
 
+    /// Does nothing for so long.
+    ///
+    /// # Errors
+    /// [`Broken::Interrupted`], at once: a signal came.
+    pub fn pause(&self, time: Duration) -> Result<(), Broken> {
+        match self.wait_for_any(&[], Instant::now() + time, Duration::ZERO) {
+            Err(Broken::Interrupted) => Err(Broken::Interrupted),
+            Ok(_) | Err(Broken::TimedOut) => Ok(()),
+        }
+    }
+
     /// Runs what cannot be interrupted itself on a thread of its own.
     ///
     /// # Errors
@@ -249,6 +260,14 @@ mod tests {
         let interrupt = Interrupt::never().expect("a pair of sockets");
         let waited = interrupt.wait(reader.as_fd(), PollFlags::IN, soon(), GRACE);
         assert_eq!(waited, Err(Broken::TimedOut));
+    }
+
+    #[test]
+    fn a_pause_ends_by_itself_or_by_a_signal() {
+        let interrupt = Interrupt::never().expect("a pair of sockets");
+        assert_eq!(interrupt.pause(Duration::from_millis(1)), Ok(()));
+        let broken = interrupted().pause(Duration::from_secs(60));
+        assert_eq!(broken, Err(Broken::Interrupted));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! # The map
 //!
 //! `main` parses and ends with a status; [`cli`] is what was typed, [`commands`] one verb a file.
-//! [`config`] is what the user configured, [`dial`] gets from an address to a logged-in session.
+//! [`config`] is what the user configured, [`dial`] gets from an address to a logged-in session, with a
+//! token of [`oauth2`] where there is no password.
 //! [`engine`] is the story of one poll of one maildrop; its steps are [`survey`] (what is there),
 //! [`rematch`] (is it what we know under another name), [`doubt`] (may it be here already),
 //! [`receive`] (off the line, into files) and [`settle`] (durable, ours, delivered, recorded).
@@ -11,7 +12,8 @@
 //! Below it are services that do not know each other: [`pop3`], [`net`], [`delivery`], [`seen`] (the
 //! database), [`plan`], [`attendance`] and [`report`]. They share [`custody`] (the proofs of taking charge),
 //! [`headers`], [`known`], [`policy`] and [`transfer`], and all use the leaves: [`digest`], [`exit`],
-//! [`interrupt`], [`limits`], [`maildrop`], [`moment`], [`private`], [`providers`], [`secret`], [`shard`] and [`text`]. Every
+//! [`interrupt`], [`keyring`], [`limits`], [`maildrop`], [`moment`], [`private`], [`providers`], [`secret`], [`shard`]
+//! and [`text`]. Every
 //! module uses only what is below it; `tests/it/layers.rs` is the law.
 //!
 //! # The promises
@@ -27,8 +29,8 @@
 //!
 //! RFC 1939 (POP3), 2449 (CAPA, response codes, PIPELINING), 2595 (STLS), 3206 (SYS, AUTH codes),
 //! 4422 and 5034 (SASL), 4616 (PLAIN), 2195 (CRAM-MD5), 2831 (DIGEST-MD5), 5802 and 7677 (SCRAM), 5929
-//! (channel bindings), 7628 (OAUTHBEARER), 8314 (TLS from the first octet), 2384 (POP URLs); the Maildir
-//! rules of qmail; sysexits(3).
+//! (channel bindings), 7628 (OAUTHBEARER), 6749, 7636, 8252 and 8628 (OAuth 2.0), 8314 (TLS from the first octet), 2384 (POP URLs),
+//! 2782 and 6186 (servers by DNS); the Maildir rules of qmail; sysexits(3).
 
 pub mod attendance;
 pub mod batch;
@@ -44,11 +46,13 @@ pub mod engine;
 pub mod exit;
 pub mod headers;
 pub mod interrupt;
+pub mod keyring;
 pub mod known;
 pub mod limits;
 pub mod maildrop;
 pub mod moment;
 pub mod net;
+pub mod oauth2;
 pub mod plan;
 pub mod policy;
 pub mod pop3;

@@ -8,8 +8,12 @@ pub struct Provider {
     pub name: &'static str,
     /// The domains of its servers and its users.
     domains: &'static [&'static str],
+    /// What `oauth2` calls its sign-in.
+    pub oauth2: Option<&'static str>,
     /// Its users' server, where that is not called as such servers are.
     pub server: Option<&'static str>,
+    /// What is not as elsewhere once one is in.
+    pub habits: &'static [&'static str],
     /// What has to be so, the likeliest obstacle first.
     pub rules: &'static [&'static str],
 }
@@ -33,23 +37,33 @@ pub const ANYWHERE: &[&str] = &[
     "with two-step verification the provider may want an app password instead of yours",
 ];
 
-const APP_PASSWORD: &str = "the account's own password is refused: make an app password in the account's security settings";
+const APP_PASSWORD: &str =
+    "the account's own password is refused: make an app password in its security settings";
+
+const PART: &str = "its settings for POP decide which folders, and how much of the mail, are shown";
 
 const PROVIDERS: &[Provider] = &[
     Provider {
         name: "Gmail",
+        habits: &[
+            "it shows some hundred messages at a time, the oldest first; fetch goes on to the last",
+            "its settings, not deletions by POP, decide what becomes of mail that was fetched",
+        ],
+        oauth2: Some("google"),
         server: Some("pop.gmail.com"),
         domains: &["gmail.com", "googlemail.com"],
         rules: &[
             "POP must be switched on: Settings, Forwarding and POP/IMAP",
-            "the account's own password is refused: sign in by OAuth2, or with two-step verification \
-             make an app password",
+            "the account's own password is refused: sign in by OAuth2, or make an app password, \
+             which takes two-step verification",
             "a token needs the scope https://mail.google.com/",
             "in a company its administrator may have to allow POP",
         ],
     },
     Provider {
         name: "Microsoft",
+        habits: &[],
+        oauth2: Some("microsoft"),
         server: Some("outlook.office365.com"),
         domains: &[
             "office365.com",
@@ -67,56 +81,70 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Yahoo",
+        habits: &[PART],
+        oauth2: None,
         server: Some("pop.mail.yahoo.com"),
         domains: &["yahoo.com", "yahoodns.net"],
         rules: &[APP_PASSWORD],
     },
     Provider {
         name: "AOL",
+        habits: &[],
+        oauth2: None,
         server: None,
         domains: &["aol.com"],
         rules: &[APP_PASSWORD],
     },
     Provider {
         name: "iCloud",
+        habits: &[],
+        oauth2: None,
         server: None,
         domains: &["me.com", "icloud.com", "mac.com"],
         rules: &["iCloud has no POP3, only IMAP"],
     },
     Provider {
         name: "GMX",
+        habits: &["who logs in again within some minutes may be refused"],
+        oauth2: None,
         server: None,
         domains: &["gmx.net", "gmx.com", "gmx.de", "gmx.at", "gmx.ch"],
         rules: &[
             "POP3 must be switched on: E-mail settings, POP3/IMAP",
             "with two-step verification it wants an app password",
-            "who logs in again within some minutes may be refused",
         ],
     },
     Provider {
         name: "WEB.DE",
+        habits: &["who logs in again within 15 minutes may be refused"],
+        oauth2: None,
         server: None,
         domains: &["web.de"],
         rules: &[
             "POP3 must be switched on: E-mail settings, POP3/IMAP",
             "with two-step verification it wants an app password",
-            "who logs in again within 15 minutes may be refused",
         ],
     },
     Provider {
         name: "Telekom",
+        habits: &[],
+        oauth2: None,
         server: Some("securepop.t-online.de"),
         domains: &["t-online.de", "magenta.de"],
         rules: &["it wants the password for e-mail programs, which is made in the customer centre"],
     },
     Provider {
         name: "Fastmail",
+        habits: &[],
+        oauth2: None,
         server: None,
         domains: &["fastmail.com", "messagingengine.com"],
         rules: &[APP_PASSWORD],
     },
     Provider {
         name: "Zoho",
+        habits: &[],
+        oauth2: None,
         server: None,
         domains: &["zoho.com", "zoho.eu", "zoho.in"],
         rules: &[
@@ -126,6 +154,8 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Yandex",
+        habits: &[PART],
+        oauth2: None,
         server: None,
         domains: &["yandex.com", "yandex.ru", "yandex.net"],
         rules: &[
@@ -135,12 +165,16 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Mail.ru",
+        habits: &[],
+        oauth2: None,
         server: None,
         domains: &["mail.ru"],
         rules: &[APP_PASSWORD],
     },
     Provider {
         name: "Tencent or NetEase",
+        habits: &[PART],
+        oauth2: None,
         server: None,
         domains: &["qq.com", "exmail.qq.com", "163.com", "126.com"],
         rules: &[
@@ -150,6 +184,8 @@ const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Proton",
+        habits: &[],
+        oauth2: None,
         server: None,
         domains: &["proton.me", "protonmail.com", "protonmail.ch"],
         rules: &["Proton has no POP3, and its bridge offers only IMAP"],

@@ -50,6 +50,17 @@ impl Secret {
     }
 }
 
+/// Keeps the memory of this process out of core dumps, and from other processes of its user, where
+/// the system can do that (prctl(2), PR_SET_DUMPABLE). Programs that it runs are not concerned.
+pub fn keep_memory_private() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // Where that is refused it is as private as the user's files.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")

@@ -13,10 +13,12 @@ use crate::shard::Shard;
 
 mod account;
 mod complaint;
+mod login;
 mod record;
 
 pub use account::{Account, Add, Rename, Test};
 pub use complaint::complaint;
+pub use login::Login;
 pub use record::{Export, Forget, Import, List, OneAccount, Seen};
 
 /// A command line.
@@ -119,6 +121,8 @@ pub enum Command {
     Check(Check),
     /// Show what was fetched, where it was delivered and when it was deleted from the server
     Log(Log),
+    /// Sign in to the provider of an account, or put its password into the keyring
+    Login(Login),
     /// Add, test and show the accounts, and tell the record what became of one
     #[command(subcommand)]
     Account(Account),

@@ -1,9 +1,9 @@
 //! `mailpull fetch`: new mail for every account.
 
-use super::Setting;
 use super::crew::Crew;
 use super::passwords::Passwords;
 use super::pause::until_welcome;
+use super::{Setting, status};
 use crate::cli;
 use crate::config::{self, Account, Choice, Overrides, Wanted};
 use crate::delivery::{Destination, Maildir, Mda, Target};
@@ -83,7 +83,14 @@ impl Visit<'_> {
             Ok(Turn::LeftOut) => return Exit::Done,
             Ok(Turn::Taken) => {}
             Err(error) => {
-                let exit = self.setting.tell_failure(self.desk, &error);
+                let exit = match is_known(&error) {
+                    true => {
+                        let exit = status(&error);
+                        self.desk.tell(Event::Setback(&error, exit));
+                        exit
+                    }
+                    false => self.setting.tell_failure(self.desk, &error),
+                };
                 summary.exit = summary.exit.max(exit);
             }
         }
@@ -174,4 +181,11 @@ impl Visit<'_> {
         session.quit();
         Ok(())
     }
+}
+
+/// Whether the user was told of it not long ago.
+fn is_known(error: &anyhow::Error) -> bool {
+    let of_failure = |failure: &Failure| failure.is_known;
+    error.downcast_ref().is_some_and(of_failure)
+        || error.downcast_ref().is_some_and(engine::Error::is_known)
 }

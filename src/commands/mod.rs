@@ -18,7 +18,7 @@ use crate::net::tls::{Connectors, Proof};
 use crate::pop3::{Direction, Opening, Trace, Transaction};
 use crate::report::plain::{Audience, Color, Verbosity};
 use crate::report::{Desk, Event, Json, Plain, Reporter, Terminal};
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 use crate::seen::{Error as SeenError, Ledger, StateFolder};
 use crate::survey;
 
@@ -27,9 +27,11 @@ mod check;
 mod crew;
 mod fetch;
 mod log;
+mod login;
 mod passwords;
 mod pause;
 mod seen;
+mod tokens;
 mod transfer;
 
 use passwords::Passwords;
@@ -49,6 +51,7 @@ struct Setting<'a> {
 
 /// Runs what was typed, and tells what went wrong with it as a whole.
 pub fn run(cli: &Cli) -> Exit {
+    secret::keep_memory_private();
     let verbosity = verbosity(&cli.global);
     let reporter = reporter(&cli.global, verbosity);
     let interrupt = match interrupt(&cli.command) {
@@ -72,6 +75,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Check(arguments) => check::run(arguments, &setting),
         Command::Account(verb) => account::run(verb, &setting),
         Command::Log(arguments) => log::run(arguments, &setting),
+        Command::Login(arguments) => login::run(arguments, &setting),
         Command::Seen(verb) => seen::run(verb, &setting),
     };
     let exit = ended.unwrap_or_else(|error| {
@@ -95,7 +99,9 @@ fn interrupt(command: &Command) -> io::Result<Interrupt> {
         | Command::Seen(
             Seen::Check | Seen::Export(_) | Seen::Forget(_) | Seen::Import(_) | Seen::List(_),
         ) => Interrupt::never(),
-        Command::Check(_) | Command::Fetch(_) | Command::Seen(_) => Interrupt::install(),
+        Command::Check(_) | Command::Fetch(_) | Command::Login(_) | Command::Seen(_) => {
+            Interrupt::install()
+        }
     }
 }
 
@@ -199,27 +205,35 @@ impl Setting<'_> {
         }
         let mut password = None;
         move |opening| {
-            let password = match &password {
+            let password = match &mut password {
                 Some(password) => password,
-                None => password.insert(passwords.of(account, self)?),
+                unknown => unknown.insert(passwords.of(account, self)?),
             };
-            let endpoint = &account.dial.net.endpoint;
-            let desk = self.desk(&account.name);
-            desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
-            dial::Call {
-                options: &account.dial,
-                connectors: &self.connectors,
-                secret: password,
-                trace: &|| self.trace(account),
-                interrupt: &self.interrupt,
-                watcher,
+            let call = |password: &Secret| {
+                let endpoint = &account.dial.net.endpoint;
+                let desk = self.desk(&account.name);
+                desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
+                dial::Call {
+                    options: &account.dial,
+                    connectors: &self.connectors,
+                    secret: password,
+                    trace: &|| self.trace(account),
+                    interrupt: &self.interrupt,
+                    watcher,
+                }
+                .make(opening)
+            };
+            match tokens::sign_in(account, self)? {
+                None => call(password).map_err(|error| Failure::new(&error, error.exit())),
+                Some(sign_in) => tokens::show(account, &sign_in, password, call),
             }
-            .make(opening)
-            .map_err(|error| Failure::new(&error, error.exit()))
         }
     }
 
     fn obtain_password(&self, account: &Account) -> Result<Secret, Failure> {
+        if let Some(sign_in) = tokens::sign_in(account, self)? {
+            return tokens::token(account, &sign_in);
+        }
         account
             .obtain_password(&|| self.interrupt.signal().is_some())
             .map_err(|error| Failure::new(&error, error.exit()))

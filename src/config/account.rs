@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::error::Error;
-use crate::config::keys::{Settings, value_or, value_or_default};
+use crate::config::keys::{At, Settings, value_or, value_or_default};
 use crate::config::origin::Origin;
 use crate::config::overrides::Overrides;
-use crate::config::password::{self, Login, ONE_SHOT_VARIABLE, Source};
+use crate::config::password::{self, Command, Line, Login, ONE_SHOT_VARIABLE, Source};
 use crate::config::paths;
 use crate::config::reach;
 use crate::config::readers::Target;
+use crate::config::sign_in::{self, SignIn};
 use crate::config::url;
 use crate::delivery::{Destination, mda};
 use crate::dial;
-use crate::net::Endpoint;
 use crate::policy::{Keep, Policy};
 use crate::secret::Secret;
 
@@ -31,6 +31,8 @@ pub struct Account {
     pub dial: dial::Options,
     /// Where its password comes from.
     pub password: Source,
+    /// How it gets a token instead.
+    pub sign_in: Option<SignIn>,
     /// Environment variables that hold a password, of any account: no child may inherit them.
     pub secret_variables: Arc<[String]>,
     /// Where its messages go, where that was said; [`Account::require_destination`] insists.
@@ -102,13 +104,34 @@ impl Account {
         &self,
         interrupted: &dyn Fn() -> bool,
     ) -> Result<Secret, password::Error> {
-        let host = match &self.dial.net.endpoint {
-            Endpoint::Tcp { host, .. } => host,
-            Endpoint::Unix(_) => "localhost",
-        };
-        let user = &self.dial.user;
         self.password
-            .obtain(Login { user, host }, &self.secret_variables, interrupted)
+            .obtain(self.login(), &self.secret_variables, interrupted)
+    }
+
+    /// Gets the secret by which we prove to the provider which client we are, if there is one.
+    ///
+    /// # Errors
+    /// Whatever keeps it away.
+    pub fn obtain_client_secret(
+        &self,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<Option<Secret>, password::Error> {
+        let source = self
+            .sign_in
+            .as_ref()
+            .and_then(|sign_in| sign_in.client_secret.as_ref());
+        source
+            .map(|source| source.obtain(self.login(), &self.secret_variables, interrupted))
+            .transpose()
+    }
+
+    /// Whose password it is.
+    pub fn login(&self) -> Login<'_> {
+        Login {
+            account: &self.name,
+            user: &self.dial.user,
+            host: self.dial.net.endpoint.host(),
+        }
     }
 }
 
@@ -139,7 +162,8 @@ impl Draft<'_> {
             name: self.name,
             enabled: settings.enabled.as_ref().is_none_or(|at| at.value),
             dial: reach::options(&settings, &self.origin, &self.secret_variables, self.home)?,
-            password: source(&settings, &self.origin, self.home)?,
+            password: password(&settings, &self.origin, self.home)?,
+            sign_in: sign_in::options(&settings, &self.origin, self.home)?,
             destination: destination(&settings, &self.secret_variables, self.home)?,
             secret_variables: self.secret_variables,
             policy: policy(&settings),
@@ -152,19 +176,28 @@ impl Draft<'_> {
     }
 }
 
-fn source(settings: &Settings, origin: &Origin, home: Option<&Path>) -> Result<Source, Error> {
+fn password(settings: &Settings, origin: &Origin, home: Option<&Path>) -> Result<Source, Error> {
     if !value_or_default(&settings.auth).needs_secret() {
         return Ok(Source::Needless);
     }
-    let Some(at) = &settings.password else {
-        return Ok(match origin {
-            Origin::Url => Source::OneShot,
-            _ => Source::Ask,
-        });
-    };
+    match (&settings.password, origin) {
+        (Some(at), _) => source(at, home),
+        (None, Origin::Url) => Ok(Source::OneShot),
+        (None, _) => Ok(Source::Ask),
+    }
+}
+
+/// Where a secret comes from, with the paths in it made to mean the same everywhere.
+pub(super) fn source(at: &At<Source>, home: Option<&Path>) -> Result<Source, Error> {
     Ok(match &at.value {
         Source::File(path) => Source::File(paths::absolute(at, path, home)?),
-        Source::Program(words) => Source::Program(paths::program(at, words, home)?),
+        Source::Command(Command {
+            key,
+            line: Line::Program(words),
+        }) => Source::Command(Command {
+            key,
+            line: Line::Program(paths::program(at, words, home)?),
+        }),
         other => other.clone(),
     })
 }

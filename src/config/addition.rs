@@ -71,34 +71,13 @@ impl Addition {
     /// # Errors
     /// What was typed does not go together.
     pub fn has_server(&self) -> Result<bool, Error> {
-        Ok(self.settings()?.server.is_some())
-    }
-
-    /// Whether it is said where its password comes from.
-    ///
-    /// # Errors
-    /// What was typed does not go together.
-    pub fn has_password_source(&self) -> Result<bool, Error> {
-        Ok(self.password.is_some() || self.settings()?.password.is_some())
+        let typed = self.overrides()?.settings().clone();
+        Ok(typed.over(self.config.defaults.clone()).server.is_some())
     }
 
     /// Whether a password was typed that is to stand in the file.
     pub fn has_typed_password(&self) -> bool {
         self.password.is_some()
-    }
-
-    /// Whether it is said where its messages go.
-    ///
-    /// # Errors
-    /// What was typed does not go together.
-    pub fn has_destination(&self) -> Result<bool, Error> {
-        Ok(self.settings()?.target.is_some())
-    }
-
-    /// What was typed, over the defaults of the file.
-    fn settings(&self) -> Result<Settings, Error> {
-        let typed = self.overrides()?.settings().clone();
-        Ok(typed.over(self.config.defaults.clone()))
     }
 
     /// Where it will be written.

@@ -165,7 +165,7 @@ impl Section {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::password::Source;
+    use crate::config::password::{Command, Line, Source};
     use crate::exit::Exit;
     use crate::policy::Keep;
 
@@ -257,7 +257,10 @@ mod tests {
         let keeps: Vec<Keep> = accounts.iter().map(|account| account.policy.keep).collect();
         let fourteen_days = Keep::For(fourteen_days);
         assert_eq!(keeps, [fourteen_days, fourteen_days, Keep::Always]);
-        assert!(matches!(&accounts[0].password, Source::Shell(line) if line == "pass show mail"));
+        let Source::Command(Command { line, .. }) = &accounts[0].password else {
+            panic!("zoe has no command");
+        };
+        assert!(matches!(line, Line::Shell(line) if line == "pass show mail"));
         assert!(matches!(&accounts[1].password, Source::Variable(name) if name == "OLD"));
         assert_eq!(*accounts[0].secret_variables, ["OLD", "MAILPULL_PASSWORD"]);
     }

@@ -10,11 +10,13 @@ use crate::config::origin::Origin;
 use crate::config::password::Source;
 use crate::config::readers::{self, Target};
 use crate::config::server::{self, Host, Server};
+use crate::config::sign_in::{self, Preset};
 use crate::config::trust;
 use crate::config::value::{self, Value, Wrong, quoted};
 use crate::config::way::{self, Way};
 use crate::dial::{Auth, Security};
 use crate::net::tls::{Pin, Version};
+use crate::oauth2::{Keeper, Url};
 use crate::policy::{Keep, Order};
 
 /// What one section, or the command line, says about an account. Keys that exclude each other
@@ -33,6 +35,14 @@ pub(super) struct Settings {
     pub(super) mda_jobs: Slot<u64>,
     pub(super) mda_may_ignore_input: Slot<bool>,
     pub(super) mda_timeout: Slot<Duration>,
+    pub(super) oauth2: Slot<Preset>,
+    pub(super) oauth2_auth_url: Slot<Url>,
+    pub(super) oauth2_client_id: Slot<String>,
+    pub(super) oauth2_client_secret: Slot<Source>,
+    pub(super) oauth2_device_url: Slot<Url>,
+    pub(super) oauth2_scope: Slot<String>,
+    pub(super) oauth2_store: Slot<Keeper>,
+    pub(super) oauth2_token_url: Slot<Url>,
     pub(super) order: Slot<Order>,
     pub(super) password: Slot<Source>,
     pub(super) port: Slot<u16>,
@@ -122,6 +132,14 @@ impl Settings {
             mda_jobs: self.mda_jobs.or(below.mda_jobs),
             mda_may_ignore_input: self.mda_may_ignore_input.or(below.mda_may_ignore_input),
             mda_timeout: self.mda_timeout.or(below.mda_timeout),
+            oauth2: self.oauth2.or(below.oauth2),
+            oauth2_auth_url: self.oauth2_auth_url.or(below.oauth2_auth_url),
+            oauth2_client_id: self.oauth2_client_id.or(below.oauth2_client_id),
+            oauth2_client_secret: self.oauth2_client_secret.or(below.oauth2_client_secret),
+            oauth2_device_url: self.oauth2_device_url.or(below.oauth2_device_url),
+            oauth2_scope: self.oauth2_scope.or(below.oauth2_scope),
+            oauth2_store: self.oauth2_store.or(below.oauth2_store),
+            oauth2_token_url: self.oauth2_token_url.or(below.oauth2_token_url),
             order: self.order.or(below.order),
             password: self.password.or(below.password),
             port: self.port.or(port_below),
@@ -211,6 +229,18 @@ impl Entry {
         )
     }
 
+    /// Who signs in has no password: the two share a field.
+    fn put_client(self, settings: &mut Settings) -> Result<(), Error> {
+        let At { value, key, origin } = self.read(value::line)?;
+        let password = At {
+            value: Source::Needless,
+            key,
+            origin: origin.clone(),
+        };
+        fill(&mut settings.password, password)?;
+        fill(&mut settings.oauth2_client_id, At { value, key, origin })
+    }
+
     fn read<T>(self, read: fn(Value) -> Result<T, Wrong>) -> Result<At<T>, Error> {
         let Self { value, key, origin } = self;
         match read(value) {
@@ -279,6 +309,18 @@ const KEYS: &[(&str, Set)] = &[
     ("password-command", |s, e| e.put(&mut s.password, readers::password_command)),
     ("password-file", |s, e| e.put(&mut s.password, readers::password_file)),
     ("password-env", |s, e| e.put(&mut s.password, readers::password_env)),
+    ("password-keyring", |s, e| e.put(&mut s.password, readers::password_keyring)),
+    ("password-credential", |s, e| e.put(&mut s.password, readers::password_credential)),
+    ("oauth2", |s, e| e.put(&mut s.oauth2, sign_in::preset)),
+    ("oauth2-client-id", |s, e| e.put_client(s)),
+    ("oauth2-client-secret", |s, e| e.put(&mut s.oauth2_client_secret, readers::password)),
+    ("oauth2-client-secret-command", |s, e| e.put(&mut s.oauth2_client_secret, readers::client_secret_command)),
+    ("oauth2-token-url", |s, e| e.put(&mut s.oauth2_token_url, sign_in::url)),
+    ("oauth2-auth-url", |s, e| e.put(&mut s.oauth2_auth_url, sign_in::url)),
+    ("oauth2-device-url", |s, e| e.put(&mut s.oauth2_device_url, sign_in::url)),
+    ("oauth2-scope", |s, e| e.put(&mut s.oauth2_scope, value::line)),
+    ("oauth2-store", |s, e| e.put(&mut s.oauth2_store, sign_in::keeper)),
+    ("oauth2-token-command", |s, e| e.put(&mut s.password, readers::token_command)),
     ("auth", |s, e| e.put(&mut s.auth, readers::auth)),
     ("maildir", |s, e| e.put(&mut s.target, readers::maildir)),
     ("mda", |s, e| e.put(&mut s.target, readers::mda)),
@@ -300,7 +342,6 @@ const LATER_KEYS: &[&str] = &[
     "interval",
     "lmtp",
     "mbox",
-    "password-keyring",
     "post-command",
     "pre-command",
     "received-header",
@@ -309,7 +350,7 @@ const LATER_KEYS: &[&str] = &[
 ];
 
 /// The most words that an error lists.
-const MOST_NAMED: usize = 50;
+const MOST_NAMED: usize = 30;
 
 /// The longest word that is compared with the known ones.
 const LONGEST_TYPO: usize = 40;

@@ -21,6 +21,7 @@ mod paths;
 mod reach;
 mod readers;
 mod server;
+mod sign_in;
 mod trust;
 mod units;
 mod url;
@@ -34,6 +35,7 @@ pub use error::Error;
 pub use file::is_account_name;
 pub use origin::Origin;
 pub use overrides::Overrides;
+pub use sign_in::SignIn;
 
 use file::{Document, Written};
 use folder::AccountFile;
@@ -231,9 +233,11 @@ fn sections(written: Vec<file::Section>) -> Result<Vec<Section>, Error> {
 }
 
 fn holds_a_password(settings: &Settings) -> bool {
-    let source = settings.password.as_ref().map(|at| &at.value);
+    let sources = [&settings.password, &settings.oauth2_client_secret];
+    let mut sources = sources.into_iter().flatten().map(|at| &at.value);
     let way = settings.way.as_ref().map(|at| &at.value);
-    matches!(source, Some(Source::Literal(_))) || way.is_some_and(Way::holds_a_password)
+    sources.any(|source| matches!(source, Source::Literal(_)))
+        || way.is_some_and(Way::holds_a_password)
 }
 
 fn unreadable(path: &Path, source: io::Error) -> Error {

@@ -78,7 +78,7 @@ pub(super) fn split(option: &str) -> Result<(&str, &str), Error> {
         .split_once('=')
         .ok_or_else(|| Error::Usage("-o takes KEY=VALUE".to_owned()))?;
     match key.trim() {
-        "password" => Err(Error::Usage(
+        "oauth2-client-secret" | "password" => Err(Error::Usage(
             "no flag takes a password; use password-command, password-file or .netrc".to_owned(),
         )),
         key => Ok((key, value.trim())),

@@ -8,9 +8,10 @@ use crate::config::error::Error;
 use crate::config::keys::{Settings, value_or, value_or_default};
 use crate::config::origin::Origin;
 use crate::config::server::Host;
+use crate::config::sign_in;
 use crate::config::trust;
 use crate::config::way;
-use crate::dial::{self, Security};
+use crate::dial::{self, Auth, Security};
 use crate::net::{self, Endpoint};
 
 /// Checks how a server is reached and what may be sent there.
@@ -35,7 +36,7 @@ pub(super) fn options(
         security,
         tls: trust::options(settings, home)?,
         user: user(settings, origin)?,
-        auth: value_or_default(&settings.auth),
+        auth: auth(settings),
     };
     refuse_cleartext(settings, &options)?;
     Ok(options)
@@ -73,6 +74,14 @@ fn user(settings: &Settings, origin: &Origin) -> Result<String, Error> {
             _ => "add user = \"me@example.com\"",
         },
     })
+}
+
+/// How to log in: what was named, or what the secret is good for.
+fn auth(settings: &Settings) -> Auth {
+    match value_or_default(&settings.auth) {
+        Auth::Auto if sign_in::has_token(settings) => Auth::Token,
+        auth => auth,
+    }
 }
 
 /// Without TLS nothing secret may leave this machine, unless the user insists. How it is shown then

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::config::password::Source;
+use crate::config::password::{Command, Line, Source};
 use crate::config::units;
 use crate::config::value::{self, Value, Wrong, quoted};
 use crate::dial::{Auth, Mechanism, Security};
@@ -102,16 +102,40 @@ pub(super) fn password(value: Value) -> Result<Source, Wrong> {
 }
 
 pub(super) fn password_command(value: Value) -> Result<Source, Wrong> {
-    match value {
+    command("password-command", value)
+}
+
+pub(super) fn client_secret_command(value: Value) -> Result<Source, Wrong> {
+    command("oauth2-client-secret-command", value)
+}
+
+pub(super) fn token_command(value: Value) -> Result<Source, Wrong> {
+    command("oauth2-token-command", value)
+}
+
+fn command(key: &'static str, value: Value) -> Result<Source, Wrong> {
+    let line = match value {
         Value::List(values) => match value::words(values)? {
-            words if words.first().is_none_or(String::is_empty) => Err("names no program".into()),
-            words => Ok(Source::Program(words)),
+            words if words.first().is_none_or(String::is_empty) => {
+                return Err("names no program".into());
+            }
+            words => Line::Program(words),
         },
         text @ Value::Text(_) => match value::words(vec![text])?.remove(0) {
-            line if line.trim().is_empty() => Err("names no program".into()),
-            line => Ok(Source::Shell(line)),
+            line if line.trim().is_empty() => return Err("names no program".into()),
+            line => Line::Shell(line),
         },
-        other => Err(other.instead_of("a string or a list of strings")),
+        other => return Err(other.instead_of("a string or a list of strings")),
+    };
+    Ok(Source::Command(Command { key, line }))
+}
+
+pub(super) fn password_credential(value: Value) -> Result<Source, Wrong> {
+    match value::line(value)? {
+        name if name.contains('/') || name.starts_with('.') => {
+            Err("must be the name of a credential, not a path".into())
+        }
+        name => Ok(Source::Credential(name)),
     }
 }
 
@@ -119,6 +143,13 @@ pub(super) fn password_env(value: Value) -> Result<Source, Wrong> {
     match value::line(value)? {
         name if name.contains('=') => Err("must be the name of a variable".into()),
         name => Ok(Source::Variable(name)),
+    }
+}
+
+pub(super) fn password_keyring(value: Value) -> Result<Source, Wrong> {
+    match value::boolean(value)? {
+        true => Ok(Source::Keyring),
+        false => Err("must be true, or not be there".into()),
     }
 }
 

@@ -55,6 +55,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether its user was told of it not long ago.
+    pub fn is_known(&self) -> bool {
+        matches!(self, Self::Connect(failure) if failure.is_known)
+    }
+
     /// Whether the database failed: it may be damaged, and nothing more is written to it.
     pub fn is_of_database(&self) -> bool {
         matches!(

@@ -118,6 +118,16 @@ pub fn known(unique_id: &UniqueId, state: &str, size: &Option<u64>) -> String {
     .to_string()
 }
 
+/// Where a user has to sign in, and which code is to be typed there.
+pub fn sign_in(account: &str, address: &str, code: Option<&str>) -> String {
+    json!({ "event": "sign-in", "account": account, "address": address, "code": code }).to_string()
+}
+
+/// Who has signed in, and where what that brought is kept.
+pub fn signed_in(account: &str, user: &str, place: &str) -> String {
+    json!({ "event": "signed-in", "account": account, "user": user, "place": place }).to_string()
+}
+
 /// One thing that was found out about an account.
 pub fn finding(account: &str, finding: &Finding) -> String {
     let mut object = json!({

@@ -313,6 +313,39 @@ fn a_server_in_another_domain_is_for_the_user_to_agree_to() {
     server.finish();
 }
 
+#[test]
+fn a_person_may_agree_to_a_server_in_another_domain() {
+    let authority = Authority::new();
+    let sandbox = Sandbox::new();
+    let server = server(&authority, "mx.elsewhere.test", "");
+    let port = server.port();
+    let lines = format!(
+        "srv-host=_pop3s._tcp.example.test,mx.elsewhere.test,{port},0,0\n\
+         address=/mx.elsewhere.test/127.0.0.1"
+    );
+    let names = Names::start(&sandbox, &lines);
+    let terminal = Terminal::open(&sandbox, &[("SECRET", PASSWORD)]);
+    let (Some(names), Some(terminal)) = (names, terminal) else {
+        return;
+    };
+    let ca = sandbox.write("home/ca.pem", authority.pem());
+
+    terminal.runs(&format!(
+        "{} mailpull account add work --user joe@example.test --password-env SECRET --maildir m \
+         -o tls-ca-file={}",
+        names.prefix(&sandbox),
+        ca.display()
+    ));
+    terminal.shows("Is it right? [y/N]: ");
+    terminal.types("y").presses("Enter");
+
+    terminal.ended_with(0);
+    let written = config(&sandbox);
+    let server_line = format!("server = \"mx.elsewhere.test:{port}\"\n");
+    assert!(written.contains(&server_line), "{written}");
+    server.finish();
+}
+
 /// Leads the connections of a port, of an address of our own, to a server.
 fn lead(from: (Ipv4Addr, u16), to: SocketAddr) {
     let listener = TcpListener::bind(from).expect("nobody else has that address");
@@ -413,6 +446,34 @@ fn a_person_is_asked_for_what_is_missing() {
     terminal.runs("mailpull fetch");
     terminal.ended_with(0);
     sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn whoever_has_to_sign_in_is_told_how() {
+    let sandbox = Sandbox::new();
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+
+    terminal.runs("mailpull account add gmail --user me@gmail.com --server pop.gmail.com");
+    terminal.shows("note: a token needs the scope https://mail.google.com/");
+    terminal.shows("Client id, to sign in by OAuth 2.0 (Enter: with a password): ");
+    terminal.types("some.id").presses("Enter");
+    terminal.shows("Command that prints the client's secret (Enter: it has none): ");
+    terminal.types("pass show it").presses("Enter");
+    terminal.shows("Maildir for its mail [~/Mail/gmail]: ");
+    terminal.presses("Enter");
+
+    terminal.ended_with(0);
+    terminal.shows("to sign in: mailpull login gmail");
+    let written = config(&sandbox);
+    for line in [
+        "oauth2 = \"google\"\n",
+        "oauth2-client-id = \"some.id\"\n",
+        "oauth2-client-secret-command = \"pass show it\"\n",
+    ] {
+        assert!(written.contains(line), "{written}");
+    }
 }
 
 #[test]

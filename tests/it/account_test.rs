@@ -6,7 +6,7 @@ use crate::support::mail::notes;
 use crate::support::model_server::ModelServer;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
-use crate::support::script::Script;
+use crate::support::script::{Script, Server};
 
 const TLS: &str = "security = 'tls'\ntls-ca-file = '~/ca.pem'";
 
@@ -148,10 +148,8 @@ fn what_is_known_is_not_new_and_what_is_there_stays() {
 
     assert_eq!((server.count(), server.log().count("RETR")), (2, 1));
     assert_eq!(sandbox.work().count("new"), 1);
-    sandbox
-        .mailpull(["account", "test", "work", "-o", "keep=true"])
-        .run()
-        .succeeds();
+    let quiet = ["account", "test", "work", "-o", "keep=true", "--quiet"];
+    sandbox.mailpull(quiet).run().succeeds().is_silent();
     sandbox.fetch().succeeds();
     assert_eq!(server.log().count("RETR"), 2);
 }
@@ -159,7 +157,6 @@ fn what_is_known_is_not_new_and_what_is_there_stays() {
 #[test]
 fn a_refused_login_names_what_is_likely_behind_it() {
     let refusal = "
-        S: +OK ready
         C: CAPA
         S: +OK
         S: USER
@@ -183,16 +180,7 @@ fn a_refused_login_names_what_is_likely_behind_it() {
             "likely: with two-step verification the provider may want an app password",
         ),
     ] {
-        let certificate = authority.certificate_for(&[name]);
-        let proxy = format!(
-            "C: CONNECT {name}:995 HTTP/1.1\nC: Host: {name}:995\nC: \nS: HTTP/1.1 200 OK\nS: \ntls\n"
-        );
-        let server = Script::new([&proxy, refusal].concat())
-            .identity(certificate.acceptor())
-            .serve();
-        let keys = format!("{TLS}\nproxy = 'http://{}'", server.address());
-        let sandbox = Sandbox::with_work(name, &keys);
-        sandbox.write("home/ca.pem", authority.pem());
+        let (server, sandbox) = behind_a_proxy(&authority, name, refusal);
 
         test(&sandbox)
             .fails_with(77)
@@ -206,6 +194,33 @@ fn a_refused_login_names_what_is_likely_behind_it() {
 
         server.finish();
     }
+}
+
+/// A server behind an HTTP proxy, which is the script.
+fn behind_a_proxy(authority: &Authority, name: &str, session: &str) -> (Server, Sandbox) {
+    let certificate = authority.certificate_for(&[name]);
+    let proxy = format!(
+        "C: CONNECT {name}:995 HTTP/1.1\nC: Host: {name}:995\nC: \nS: HTTP/1.1 200 OK\nS: \ntls\n"
+    );
+    let server = Script::new([&proxy, "S: +OK ready", session].concat())
+        .identity(certificate.acceptor())
+        .serve();
+    let keys = format!("{TLS}\nproxy = 'http://{}'", server.address());
+    let sandbox = Sandbox::with_work(name, &keys);
+    sandbox.write("home/ca.pem", authority.pem());
+    (server, sandbox)
+}
+
+#[test]
+fn what_is_not_as_elsewhere_at_a_provider_is_told() {
+    let authority = Authority::new();
+    let (server, sandbox) = behind_a_proxy(&authority, "pop.mail.yahoo.com", TWO_MESSAGES);
+
+    test(&sandbox).succeeds().stdout_has(
+        "note: its settings for POP decide which folders, and how much of the mail, are shown\n",
+    );
+
+    server.finish();
 }
 
 #[test]

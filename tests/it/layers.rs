@@ -24,8 +24,12 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     // What was typed for --shard is right or refused there.
     ("cli", &[&["shard"]]),
     // Only the options that each service declares.
-    ("config", &[&["dial", "net", "delivery", "policy"], LEAVES]),
+    (
+        "config",
+        &[&["dial", "net", "oauth2", "delivery", "policy"], LEAVES],
+    ),
     ("dial", &[&["net", "pop3"], LEAVES]),
+    ("oauth2", &[&["net"], LEAVES]),
     ("engine", &[STEPS, SERVICES, SHARED, LEAVES]),
     (
         "receive",
@@ -63,6 +67,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("digest", &[]),
     ("exit", &[]),
     ("interrupt", &[]),
+    ("keyring", &[&["exit", "secret", "text"]]),
     ("limits", &[]),
     ("maildrop", &[&["limits", "text"]]),
     ("moment", &[]),
@@ -72,7 +77,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("shard", &[&["digest"]]),
     ("text", &[]),
 ];
-const MIDDLE: &[&str] = &["config", "dial", "engine"];
+const MIDDLE: &[&str] = &["config", "dial", "engine", "oauth2"];
 // Steps of the engine's story, told where they have room.
 const STEPS: &[&str] = &["batch", "doubt", "receive", "rematch", "settle", "survey"];
 const SERVICES: &[&str] = &[
@@ -89,6 +94,7 @@ const LEAVES: &[&str] = &[
     "digest",
     "exit",
     "interrupt",
+    "keyring",
     "limits",
     "maildrop",
     "moment",
@@ -102,8 +108,9 @@ const LEAVES: &[&str] = &[
 /// Where each third-party crate may be named: files, or folders with all that is in them.
 const DOORS: &[(&str, &[&str])] = &[
     ("anyhow", &["commands/", "main.rs"]),
-    ("base64", &["net/proxy.rs", "pop3/sasl.rs"]),
+    ("base64", &["net/proxy.rs", "oauth2/", "pop3/sasl.rs"]),
     ("clap", &["cli/"]),
+    ("dbus_secret_service", &["keyring/secret_service.rs"]),
     ("dirs", &["config/"]),
     ("humantime", &["commands/log.rs"]),
     ("indicatif", &["report/terminal.rs"]),
@@ -115,8 +122,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rsasl", &["pop3/sasl.rs", "pop3/sasl/"]),
     ("rusqlite", &["seen/"]),
     ("rustix", EVERYWHERE),
-    ("serde", &["transfer.rs"]),
-    ("serde_json", &["report/json.rs", "transfer.rs"]),
+    ("security_framework", &["keyring/keychain.rs"]),
+    ("serde", &["oauth2/", "transfer.rs"]),
+    ("serde_json", &["oauth2/", "report/json.rs", "transfer.rs"]),
     ("simple_dns", &["net/srv.rs"]),
     ("sha2", &["digest.rs"]),
     ("shell_words", &["config/"]),
@@ -125,6 +133,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("strsim", &["config/"]),
     ("thiserror", EVERYWHERE),
     ("toml", &["config/file.rs"]),
+    ("ureq_proto", &["oauth2/http.rs", "oauth2/url.rs"]),
     ("x509_parser", &["net/tls/certificate.rs"]),
     ("zeroize", EVERYWHERE),
 ];

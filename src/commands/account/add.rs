@@ -6,7 +6,8 @@ use super::questions::Questions;
 use super::{discovery, test};
 use crate::cli;
 use crate::commands::Setting;
-use crate::config::{Account, Addition, is_account_name, password};
+use crate::config::password::{self, Source};
+use crate::config::{Account, Addition, is_account_name};
 use crate::exit::{Exit, Failure};
 use crate::providers;
 use crate::report::{Fact, Finding};
@@ -29,13 +30,16 @@ pub(super) fn run(arguments: &cli::Add, setting: &Setting<'_>) -> anyhow::Result
     if !addition.has_server()? {
         find_server(&user, &mut addition, &questions, setting)?;
     }
-    ask_for_password(&mut addition, &questions, setting)?;
-    if !addition.has_destination()? {
+    let account = addition.account()?;
+    if has_no_secret(&account) && questions.has_listener() {
+        ask_for_secret(&mut addition, &account, &questions, setting)?;
+    }
+    if account.destination.is_none() {
         let proposal = format!("~/Mail/{name}");
         let folder = questions.ask("--maildir", "Maildir for its mail", Some(&proposal))?;
         addition.say("--maildir", "maildir", folder)?;
     }
-    let exit = match arguments.no_test {
+    let exit = match arguments.no_test || wants_login(&addition.account()?) {
         true => Exit::Done,
         false => attempt(&mut addition, &questions, setting)?,
     };
@@ -69,7 +73,13 @@ fn attempt(
 
 fn added(addition: &Addition, account: &Account) -> Finding {
     let (name, path) = (&account.name, addition.path());
-    let words = format!("{name} is in {path} now; to fetch it: mailpull fetch {name}");
+    let words = match wants_login(account) {
+        true => format!(
+            "{name} is in {path} now; to sign in: mailpull login {name}; then: mailpull account \
+             test {name}"
+        ),
+        false => format!("{name} is in {path} now; to fetch it: mailpull fetch {name}"),
+    };
     Finding::new("account", words).with("file", Fact::text(path))
 }
 
@@ -105,22 +115,31 @@ fn find_server(
     Ok(addition.say("--server", "server", server)?)
 }
 
-/// Asks for a password source where there is somebody; without one it is looked for in .netrc.
-fn ask_for_password(
+/// Whether nothing is said about how the user proves who they are.
+fn has_no_secret(account: &Account) -> bool {
+    matches!(account.password, Source::Ask) && account.sign_in.is_none()
+}
+
+/// Whether there is nothing to try the login with before somebody has said `mailpull login`.
+fn wants_login(account: &Account) -> bool {
+    matches!(account.password, Source::Keyring) || account.sign_in.is_some()
+}
+
+/// Asks where the secret comes from. Without one it is looked for in .netrc, and asked at every run.
+fn ask_for_secret(
     addition: &mut Addition,
+    account: &Account,
     questions: &Questions<'_>,
     setting: &Setting<'_>,
 ) -> anyhow::Result<()> {
-    let account = addition.account()?;
-    let needs_none = !account.dial.auth.needs_secret() || addition.has_password_source()?;
-    if needs_none || !questions.has_listener() {
-        return Ok(());
+    let provider = providers::of(account.dial.net.endpoint.host());
+    for rule in provider.iter().flat_map(|provider| provider.rules) {
+        super::tell(&Finding::new("note", rule), account, setting);
     }
-    if let Some(provider) = providers::of(account.dial.net.endpoint.host()) {
-        for rule in provider.rules {
-            let words = format!("at {}: {rule}", provider.name);
-            super::tell(&Finding::new("note", words), &account, setting);
-        }
+    if let Some(preset) = provider.and_then(|provider| provider.oauth2)
+        && ask_for_client(preset, addition, questions)?
+    {
+        return Ok(());
     }
     let question = format!(
         "Command that prints the password (Enter: type it, and keep it in {}; -: ask at every run)",
@@ -128,10 +147,35 @@ fn ask_for_password(
     );
     let flag = "--password-command";
     match questions.ask(flag, &question, Some(""))? {
-        command if command.is_empty() => type_password(addition, &account, setting),
+        command if command.is_empty() => type_password(addition, account, setting),
         command if command == "-" => Ok(()),
         command => Ok(addition.say(flag, "password-command", command)?),
     }
+}
+
+/// Asks as which client to sign in, where the provider is known. Whether that is wanted.
+fn ask_for_client(
+    preset: &str,
+    addition: &mut Addition,
+    questions: &Questions<'_>,
+) -> anyhow::Result<bool> {
+    let question = "Client id, to sign in by OAuth 2.0 (Enter: with a password)";
+    let id = questions.ask("-o", question, Some(""))?;
+    if id.is_empty() {
+        return Ok(false);
+    }
+    let question = "Command that prints the client's secret (Enter: it has none)";
+    let command = questions.ask("-o", question, Some(""))?;
+    for (key, value) in [
+        ("oauth2-client-id", id),
+        ("oauth2-client-secret-command", command),
+        ("oauth2", preset.to_owned()),
+    ] {
+        if !value.is_empty() {
+            addition.say("-o", key, value)?;
+        }
+    }
+    Ok(true)
 }
 
 fn type_password(
@@ -139,12 +183,8 @@ fn type_password(
     account: &Account,
     setting: &Setting<'_>,
 ) -> anyhow::Result<()> {
-    let login = password::Login {
-        user: &account.dial.user,
-        host: account.dial.net.endpoint.host(),
-    };
     let interrupted = || setting.interrupt.signal().is_some();
-    let password = password::prompt(login, &interrupted)
+    let password = password::prompt(account.login(), &interrupted)
         .map_err(|error| Failure::new(&error, error.exit()))?;
     Ok(addition.keep_password(password)?)
 }

@@ -40,7 +40,10 @@ pub(super) fn test(account: &Account, setting: &Setting<'_>) -> Exit {
         dial.security,
     ));
     match probe(account, setting, &tell) {
-        Ok(()) => Exit::Done,
+        Ok(()) => {
+            habits(account).iter().for_each(tell);
+            Exit::Done
+        }
         Err(error) => {
             let exit = setting.tell_failure(setting.desk(&account.name), &error);
             causes(account, exit).iter().for_each(tell);
@@ -135,6 +138,13 @@ fn maildrop(
         .with("messages", Fact::Number(messages as u64))
         .with("octets", Fact::Number(octets))
         .with("new", Fact::Number(new as u64)))
+}
+
+/// What is not as elsewhere at the provider, if it is known.
+fn habits(account: &Account) -> Vec<Finding> {
+    let provider = providers::of(account.dial.net.endpoint.host());
+    let habits = provider.map_or(&[][..], |provider| provider.habits);
+    habits.iter().map(|it| Finding::new("note", it)).collect()
 }
 
 /// What is likely behind a failure.

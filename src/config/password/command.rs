@@ -17,7 +17,6 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 use zeroize::Zeroizing;
 
-use crate::config::password::error::Error;
 use crate::config::password::terminal::Saved;
 use crate::text::ServerText;
 
@@ -30,6 +29,34 @@ pub(super) enum Place {
     Terminal,
 }
 
+/// Why a command printed no password.
+#[derive(Debug)]
+pub enum Problem {
+    /// It said no: how, and the first line of its standard error.
+    Failed(String, ServerText),
+    /// A signal asked to stop.
+    Interrupted,
+    /// It cannot be run or watched.
+    Run(io::Error),
+    /// It took so many seconds, and was killed.
+    Timeout(u64),
+}
+
+impl Problem {
+    /// The same in words, about the command of a key.
+    pub(super) fn told(&self, key: &str) -> String {
+        match self {
+            Self::Failed(how, complaint) if complaint.is_empty() => format!("{key} {how}"),
+            Self::Failed(how, complaint) => format!("{key} {how}: {complaint}"),
+            Self::Interrupted => "interrupted".to_owned(),
+            Self::Run(error) => format!("cannot run the {key}: {error}"),
+            Self::Timeout(seconds) => {
+                format!("{key} has printed nothing useful within {seconds} s, and was killed")
+            }
+        }
+    }
+}
+
 /// Runs a command and returns what it printed.
 ///
 /// # Errors
@@ -40,20 +67,20 @@ pub(super) fn run(
     place: Place,
     deadline: Duration,
     interrupted: &dyn Fn() -> bool,
-) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut running = Running::start(command, place).map_err(Error::CommandRun)?;
+) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let mut running = Running::start(command, place).map_err(Problem::Run)?;
     let ends = Instant::now() + deadline;
     loop {
         if interrupted() {
-            return Err(Error::Interrupted);
+            return Err(Problem::Interrupted);
         }
         if Instant::now() >= ends {
-            return Err(Error::CommandTimeout(deadline.as_secs()));
+            return Err(Problem::Timeout(deadline.as_secs()));
         }
         // Asked before the pipes are emptied: what an ended command printed is all there.
-        let status = running.child.try_wait().map_err(Error::CommandRun)?;
+        let status = running.child.try_wait().map_err(Problem::Run)?;
         let patience = if status.is_some() { NONE } else { PULSE };
-        let has_read = running.drain(patience).map_err(Error::CommandRun)?;
+        let has_read = running.drain(patience).map_err(Problem::Run)?;
         if let (Some(status), false) = (status, has_read) {
             return running.finish(status, interrupted);
         }
@@ -115,16 +142,16 @@ impl Running {
         mut self,
         status: ExitStatus,
         interrupted: &dyn Fn() -> bool,
-    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+    ) -> Result<Zeroizing<Vec<u8>>, Problem> {
         let how = match status.success() {
             // Ctrl-C ends the command as well as us.
-            false if interrupted() => return Err(Error::Interrupted),
+            false if interrupted() => return Err(Problem::Interrupted),
             false => format!("failed ({status})"),
             true if self.stdout.has_overflowed() => "printed more than a password".to_owned(),
             true => return Ok(self.stdout.take()),
         };
         let stderr = first_line(self.stderr.octets());
-        Err(Error::Command { how, stderr })
+        Err(Problem::Failed(how, stderr))
     }
 
     fn kill(&mut self) {
@@ -220,7 +247,7 @@ mod tests {
 
     use super::*;
 
-    fn run_line(line: &str, deadline: Duration) -> Result<Vec<u8>, Error> {
+    fn run_line(line: &str, deadline: Duration) -> Result<Vec<u8>, Problem> {
         let mut command = Command::new("sh");
         command.args(["-c", line]);
         let never = || false;
@@ -271,7 +298,7 @@ mod tests {
             ),
         ] {
             let error = run_line(line, Duration::from_secs(20)).expect_err("it fails");
-            assert_eq!(error.to_string(), message);
+            assert_eq!(error.told("password-command"), message);
         }
     }
 
@@ -287,7 +314,7 @@ mod tests {
             // It is read to its end when nobody is left who could write to it.
             let reader = scope.spawn(|| std::fs::read(&fifo));
             let error = run_line(&line, Duration::from_secs(1)).expect_err("it hangs");
-            assert!(matches!(error, Error::CommandTimeout(1)), "{error}");
+            assert!(matches!(error, Problem::Timeout(1)), "{error:?}");
             reader.join().expect("it does not panic").expect("it ends");
         });
         assert!(begun.elapsed() < Duration::from_secs(30));
@@ -304,7 +331,7 @@ mod tests {
             Duration::from_secs(20),
             &interrupted,
         );
-        assert!(matches!(answer, Err(Error::Interrupted)));
+        assert!(matches!(answer, Err(Problem::Interrupted)));
         assert!(begun.elapsed() < Duration::from_secs(10));
     }
 
@@ -317,7 +344,7 @@ mod tests {
         .expect_err("it cannot be run");
         assert!(
             error
-                .to_string()
+                .told("password-command")
                 .starts_with("cannot run the password-command: ")
         );
     }

@@ -3,34 +3,48 @@
 
 use std::io;
 
+use crate::config::password::command::Problem;
 use crate::exit::Exit;
+use crate::keyring;
 use crate::private::Exposed;
 use crate::secret::Unusable;
-use crate::text::ServerText;
 
 /// Why there is no password.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The command said no.
-    #[error("password-command {how}{}", complaint(.stderr))]
+    /// A command printed none.
+    #[error("{}", .problem.told(key))]
     Command {
-        /// How it ended.
-        how: String,
-        /// The first line of its standard error.
-        stderr: ServerText,
+        /// The key that names it.
+        key: &'static str,
+        /// Why not.
+        problem: Problem,
     },
-    /// The command cannot be run or watched.
-    #[error("cannot run the password-command: {0}")]
-    CommandRun(#[source] io::Error),
-    /// The command took too long, and was killed.
-    #[error("password-command has printed no password within {0} s, and was killed")]
-    CommandTimeout(u64),
+    /// systemd gave this process no credentials.
+    #[error(
+        "$CREDENTIALS_DIRECTORY is not set, so there is no credential {0}: password-credential is \
+         for a service with LoadCredential={0}:PATH"
+    )]
+    Credential(String),
     /// A file that holds it is not private.
     #[error(transparent)]
     Exposed(#[from] Exposed),
     /// A signal asked to stop.
     #[error("interrupted")]
     Interrupted,
+    /// The keyring gives none.
+    #[error(transparent)]
+    Keyring(#[from] keyring::Error),
+    /// The keyring has none.
+    #[error("the keyring has no password for {user} at {host}; put it there with: {command}")]
+    KeyringEmpty {
+        /// Who wants to log in.
+        user: String,
+        /// And where.
+        host: String,
+        /// What puts it there.
+        command: String,
+    },
     /// `.netrc` is not understood.
     #[error("{path}:{line}: {problem}")]
     Netrc {
@@ -80,17 +94,14 @@ impl Error {
     /// The status it ends the account with.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Command { .. } | Self::CommandRun(_) => Exit::LoginRefused,
-            Self::CommandTimeout(_) => Exit::Temporary,
+            Self::Command { problem, .. } => match problem {
+                Problem::Failed(..) | Problem::Run(_) => Exit::LoginRefused,
+                Problem::Interrupted => Exit::Signal(2),
+                Problem::Timeout(_) => Exit::Temporary,
+            },
             Self::Interrupted => Exit::Signal(2),
+            Self::Keyring(source) => source.exit(),
             _ => Exit::Configuration,
         }
-    }
-}
-
-fn complaint(stderr: &ServerText) -> String {
-    match stderr.is_empty() {
-        true => String::new(),
-        false => format!(": {stderr}"),
     }
 }

@@ -7,11 +7,12 @@ use std::io;
 use std::mem;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::keyring::{self, Item};
 use crate::private::{Private, shown};
 use crate::secret::{Secret, Unusable};
 use crate::text::ServerText;
@@ -24,7 +25,7 @@ mod terminal;
 
 pub use error::Error;
 
-use command::Place;
+use command::{Place, Problem};
 
 /// The variable that holds the password for a URL on the command line.
 pub const ONE_SHOT_VARIABLE: &str = "MAILPULL_PASSWORD";
@@ -37,25 +38,47 @@ pub const ONE_SHOT_VARIABLE: &str = "MAILPULL_PASSWORD";
 pub enum Source {
     /// Nothing was said: `.netrc`, then the terminal.
     Ask,
+    /// What a program prints.
+    Command(Command),
+    /// The credential of this name, which systemd gives to a service.
+    Credential(String),
     /// What a private file holds.
     File(PathBuf),
     /// As it stands in the configuration.
     Literal(Secret),
+    /// The keyring of the user's desktop.
+    Keyring,
     /// Nowhere: the login needs none.
     Needless,
     /// A URL on the command line: [`ONE_SHOT_VARIABLE`], then as [`Source::Ask`].
     OneShot,
-    /// What a program prints, given with its arguments.
-    Program(Vec<String>),
-    /// What a line for `sh -c` prints.
-    Shell(String),
     /// The value of an environment variable.
     Variable(String),
+}
+
+/// A program that prints a secret.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// The key that names it.
+    pub key: &'static str,
+    /// How it is run.
+    pub line: Line,
+}
+
+/// How a program is run.
+#[derive(Clone, Debug)]
+pub enum Line {
+    /// As it is, with its arguments.
+    Program(Vec<String>),
+    /// By `sh -c`.
+    Shell(String),
 }
 
 /// What a password is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Login<'a> {
+    /// For which account.
+    pub account: &'a str,
     /// Who logs in.
     pub user: &'a str,
     /// The server's name.
@@ -76,7 +99,7 @@ impl Source {
     pub fn may_ask(&self) -> bool {
         matches!(
             self,
-            Self::Ask | Self::OneShot | Self::Program(_) | Self::Shell(_)
+            Self::Ask | Self::Command(_) | Self::Keyring | Self::OneShot
         )
     }
 
@@ -93,18 +116,16 @@ impl Source {
     ) -> Result<Secret, Error> {
         match self {
             Self::Ask => ask(login, interrupted),
+            Self::Command(command) => from_command(command, hidden, interrupted),
+            Self::Credential(name) => from_credential(name),
             Self::File(path) => from_file(path),
+            Self::Keyring => from_keyring(login, interrupted),
             Self::Literal(secret) => Ok(secret.clone()),
             Self::Needless => Ok(Secret::needless()),
             Self::OneShot => match env::var_os(ONE_SHOT_VARIABLE).filter(|text| !text.is_empty()) {
                 None => ask(login, interrupted),
                 found => from_variable(ONE_SHOT_VARIABLE, found),
             },
-            Self::Program(words) => from_command(words, hidden, interrupted),
-            Self::Shell(line) => {
-                let words = ["sh", "-c", line].map(str::to_owned);
-                from_command(&words, hidden, interrupted)
-            }
             Self::Variable(name) => from_variable(name, env::var_os(name)),
         }
     }
@@ -115,6 +136,10 @@ fn ask(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<Secret, Error
     if let Some(secret) = path.and_then(|path| from_netrc(&path, login).transpose()) {
         return secret;
     }
+    prompted(login, interrupted)
+}
+
+fn prompted(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<Secret, Error> {
     if !terminal::is_there() {
         return Err(Error::Nobody {
             user: login.user.to_owned(),
@@ -136,32 +161,56 @@ pub fn prompt(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<Secret
 }
 
 fn from_command(
-    words: &[String],
+    command: &Command,
     hidden: &[String],
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Secret, Error> {
-    let (program, arguments) = words.split_first().expect("a command names a program");
-    let mut command = Command::new(program);
-    command.args(arguments);
+    let mut process = match &command.line {
+        Line::Program(words) => {
+            let (program, arguments) = words.split_first().expect("a command names a program");
+            let mut process = process::Command::new(program);
+            process.args(arguments);
+            process
+        }
+        Line::Shell(line) => {
+            let mut process = process::Command::new("sh");
+            process.args(["-c", line]);
+            process
+        }
+    };
     for name in hidden {
-        command.env_remove(name);
+        process.env_remove(name);
     }
     let place = match terminal::is_there() {
         true => Place::Terminal,
         false => Place::Alone,
     };
-    let printed = command::run(&mut command, place, COMMAND_DEADLINE, interrupted)?;
-    secret(without_newline(printed), "password-command").map_err(|error| Error::Command {
-        how: match error {
-            Error::Unusable {
-                problem: Unusable::Empty,
-                ..
-            } => "printed nothing",
-            _ => "printed more than one line, or a NUL",
-        }
-        .to_owned(),
-        stderr: ServerText::default(),
+    let printed = command::run(&mut process, place, COMMAND_DEADLINE, interrupted);
+    let secret = printed.and_then(|printed| {
+        let mut octets = without_newline(printed);
+        Secret::new(mem::take(&mut *octets)).map_err(|problem| {
+            let how = match problem {
+                Unusable::Empty => "printed nothing",
+                Unusable::Unsendable => "printed more than one line, or a NUL",
+            };
+            Problem::Failed(how.to_owned(), ServerText::default())
+        })
+    });
+    secret.map_err(|problem| match problem {
+        Problem::Interrupted => Error::Interrupted,
+        problem => Error::Command {
+            key: command.key,
+            problem,
+        },
     })
+}
+
+/// What systemd has put there it has made readable to this service alone (systemd.exec(5)).
+fn from_credential(name: &str) -> Result<Secret, Error> {
+    match env::var_os("CREDENTIALS_DIRECTORY") {
+        Some(folder) => from_file(&Path::new(&folder).join(name)),
+        None => Err(Error::Credential(name.to_owned())),
+    }
 }
 
 fn from_file(path: &Path) -> Result<Secret, Error> {
@@ -169,6 +218,38 @@ fn from_file(path: &Path) -> Result<Secret, Error> {
     private.insist("a password")?;
     let octets = Zeroizing::new(private.octets().to_vec());
     secret(without_newline(octets), &shown(path))
+}
+
+fn from_keyring(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<Secret, Error> {
+    match keyring_item(login).find(interrupted) {
+        Ok(Some(secret)) => Ok(secret),
+        Ok(None) => Err(Error::KeyringEmpty {
+            user: login.user.to_owned(),
+            host: login.host.to_owned(),
+            command: format!("mailpull login {}", login.account),
+        }),
+        Err(keyring::Error::Interrupted) => Err(Error::Interrupted),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Asks for a password and puts it into the keyring.
+///
+/// # Errors
+/// Nobody is there to be asked, or the keyring does not take it.
+pub fn put_into_keyring(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<(), Error> {
+    let secret = prompted(login, interrupted)?;
+    let label = format!("mailpull: {} at {}", login.user, login.host);
+    Ok(keyring_item(login).store(&label, &secret, interrupted)?)
+}
+
+/// As mpop(1) has it there, which finds the same.
+fn keyring_item(login: Login<'_>) -> Item<'_> {
+    Item::new([
+        ("service", "pop3"),
+        ("user", login.user),
+        ("host", login.host),
+    ])
 }
 
 fn from_netrc(path: &Path, login: Login<'_>) -> Result<Option<Secret>, Error> {
@@ -232,6 +313,7 @@ mod tests {
     use crate::exit::Exit;
 
     const LOGIN: Login<'_> = Login {
+        account: "work",
         user: "me",
         host: "pop.example.com",
     };
@@ -239,6 +321,19 @@ mod tests {
     fn obtain(source: &Source, hidden: &[String]) -> Result<Vec<u8>, Error> {
         let secret = source.obtain(LOGIN, hidden, &|| false);
         secret.map(|secret| secret.expose().to_vec())
+    }
+
+    fn program(words: Vec<String>) -> Source {
+        command(Line::Program(words))
+    }
+
+    fn shell(line: &str) -> Source {
+        command(Line::Shell(line.into()))
+    }
+
+    fn command(line: Line) -> Source {
+        let key = "password-command";
+        Source::Command(Command { key, line })
     }
 
     fn write(text: &[u8], mode: u32) -> tempfile::NamedTempFile {
@@ -265,7 +360,7 @@ mod tests {
         ] {
             let file = write(text, 0o600);
             let stored = Source::File(file.path().to_owned());
-            let printed = Source::Program(vec!["cat".into(), shown(file.path())]);
+            let printed = program(vec!["cat".into(), shown(file.path())]);
             for (source, exit) in [(stored, Exit::Configuration), (printed, Exit::LoginRefused)] {
                 let answer = obtain(&source, &[]);
                 assert_eq!(answer.as_deref().ok(), password);
@@ -279,13 +374,13 @@ mod tests {
 
     #[test]
     fn a_string_is_a_line_for_the_shell() {
-        let source = Source::Shell("echo hunter2 | tr a-z A-Z".into());
+        let source = shell("echo hunter2 | tr a-z A-Z");
         assert_eq!(obtain(&source, &[]).expect("it is printed"), b"HUNTER2");
     }
 
     #[test]
     fn a_command_does_not_inherit_what_holds_a_password() {
-        let source = Source::Shell("echo \"${CARGO_MANIFEST_DIR-gone}\"".into());
+        let source = shell("echo \"${CARGO_MANIFEST_DIR-gone}\"");
         let hidden = ["CARGO_MANIFEST_DIR".to_owned()];
         assert_eq!(obtain(&source, &hidden).expect("it is printed"), b"gone");
     }

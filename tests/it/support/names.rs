@@ -2,6 +2,7 @@
 //! Knows no mail server.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -47,14 +48,25 @@ impl Names {
 
     /// Prepares a run of the program that asks this server alone.
     pub(crate) fn mailpull(&self, sandbox: &Sandbox, arguments: &[&str]) -> Program {
-        let resolver = sandbox.write("resolv.conf", format!("nameserver {}\n", self.address));
         let mut command = sandbox.command("unshare");
-        let script = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
-        command.args(["-m", "sh", "-c", script]);
-        command.arg(resolver).arg(sandbox.program()).args(arguments);
+        command.args(["-m", "sh", "-c", ASKING]);
+        command.arg(self.resolver(sandbox));
+        command.arg(sandbox.program()).args(arguments);
         Program::new(command)
     }
+
+    /// Puts the same into words for a shell, to stand before a command.
+    pub(crate) fn prefix(&self, sandbox: &Sandbox) -> String {
+        let resolver = self.resolver(sandbox);
+        format!("unshare -m sh -c '{ASKING}' {}", resolver.display())
+    }
+
+    fn resolver(&self, sandbox: &Sandbox) -> PathBuf {
+        sandbox.write("resolv.conf", format!("nameserver {}\n", self.address))
+    }
 }
+
+const ASKING: &str = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
 
 impl Drop for Names {
     fn drop(&mut self) {

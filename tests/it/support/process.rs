@@ -122,6 +122,30 @@ impl Running {
         self.ended.is_some()
     }
 
+    /// Waits until it has printed a line with this in it, on standard output, and returns the line.
+    #[track_caller]
+    pub(crate) fn prints(&self, part: &str) -> String {
+        let begun = Instant::now();
+        loop {
+            let printed = self.stdout.so_far();
+            // The last piece may not be all of its line yet.
+            let mut lines = printed
+                .split_inclusive('\n')
+                .filter(|line| line.ends_with('\n'));
+            if let Some(line) = lines.find(|line| line.contains(part)) {
+                return line.trim_end().to_owned();
+            }
+            assert!(
+                begun.elapsed() < self.deadline,
+                "{} never printed {part:?}\n--- stdout\n{printed}\n--- stderr\n{}",
+                self.program,
+                self.stderr.so_far()
+            );
+            // Nothing tells when a program prints but looking.
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Sends a signal to the program alone, not to its children.
     pub(crate) fn signal(&self, signal: Signal) -> &Self {
         kill_process(self.pid, signal).expect("the program still runs");

@@ -348,7 +348,10 @@ fn is_replaced(ours: &str, extra: &str) -> bool {
         .map(str::trim)
         .any(|key| match ours {
             "maildir" => ["lmtp", "maildir", "mbox", "mda", "smtp"].contains(&key),
-            "password" => key.starts_with("password"),
+            "password" => {
+                key.starts_with("password")
+                    || ["oauth2-client-id", "oauth2-token-command"].contains(&key)
+            }
             _ => key == ours,
         })
 }

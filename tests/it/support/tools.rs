@@ -2,7 +2,7 @@
 //! Decides whether a test may be left out; says so when it is.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fmt};
 
 use rustix::process::getuid;
@@ -25,6 +25,14 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
         announce(format_args!("skipped: {program} is not installed"));
     }
     found
+}
+
+/// Finds a file that `tests/run` puts into the build folder; `None` as for [`find`].
+pub(crate) fn installed(relative: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()?
+        .join(relative);
+    path.is_file().then_some(path).or_else(|| find(relative))
 }
 
 /// Looks for a program where root finds it.

@@ -1,0 +1,184 @@
+//! `mailpull login`: the user signs in, once, and what that brings is kept for later runs.
+//! Does not know what a token opens.
+
+use std::env;
+use std::io::{self, IsTerminal};
+use std::process::{Command, Stdio};
+
+use super::{Setting, say, tokens};
+use crate::cli;
+use crate::config::password::{self, Source};
+use crate::config::{self, Account, Overrides, Wanted};
+use crate::exit::{Exit, Failure};
+use crate::oauth2::{self, Provider, SignIn, Tokens};
+use crate::report::{Event, json};
+
+/// Signs in to what the account needs: its provider, or the keyring that is to hold its password.
+pub(super) fn run(arguments: &cli::Login, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let names = [arguments.account.account.clone()];
+    let wanted = Wanted {
+        names: &names,
+        shard: None,
+    };
+    let overrides = Overrides::new([], &arguments.options.options)?;
+    let chosen = setting.global.config.as_deref();
+    let account = config::accounts(&wanted, chosen, &overrides)?.one()?;
+    setting.state_folder()?;
+    let ended = match tokens::sign_in(&account, setting)? {
+        Some(sign_in) => grant(&account, &sign_in, arguments, setting),
+        None => put_into_keyring(&account, setting),
+    };
+    match (ended, setting.interrupt.signal()) {
+        (Err(_), Some(signal)) => {
+            // The shell's prompt would stand behind ^C.
+            if io::stdout().is_terminal() {
+                say("");
+            }
+            Ok(Exit::Signal(signal))
+        }
+        (ended, _) => ended.map(|()| Exit::Done),
+    }
+}
+
+fn grant(
+    account: &Account,
+    sign_in: &SignIn<'_>,
+    arguments: &cli::Login,
+    setting: &Setting<'_>,
+) -> anyhow::Result<()> {
+    let grant = match (arguments.device, arguments.browser) {
+        (true, _) => Grant::Device,
+        (_, true) => Grant::Browser,
+        _ => Grant::fitting(sign_in.client.provider),
+    };
+    let granted = match grant {
+        Grant::Browser => by_browser(account, sign_in, setting),
+        Grant::Device => by_device(account, sign_in, setting),
+    };
+    let kept = granted.and_then(|tokens| {
+        if tokens.refresh.is_none() {
+            setting.desk(&account.name).tell(Event::Warning(&format_args!(
+                "the provider grants no refresh token, so that this sign-in ends with its token; \
+                 check oauth2-scope"
+            )));
+        }
+        sign_in.keep(&tokens)
+    });
+    kept.map_err(|error| Failure::new(&error, error.exit()))?;
+    let place = sign_in.wallet.place();
+    let user = &account.dial.user;
+    if setting.global.json {
+        say(&json::signed_in(&account.name, user, &place));
+    } else {
+        say(&format!(
+            "{user} has signed in; what that brought is kept in {place}"
+        ));
+    }
+    Ok(())
+}
+
+/// How the user agrees.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Grant {
+    Browser,
+    Device,
+}
+
+impl Grant {
+    /// A browser, where there is one to be opened: then nothing has to be typed. Else whichever the
+    /// provider has, and rather the one that works from another machine.
+    fn fitting(provider: &Provider) -> Self {
+        match (&provider.auth_url, &provider.device_url) {
+            (None, _) => Self::Device,
+            (Some(_), None) => Self::Browser,
+            (Some(_), Some(_)) if has_display() => Self::Browser,
+            (Some(_), Some(_)) => Self::Device,
+        }
+    }
+}
+
+fn by_device(
+    account: &Account,
+    sign_in: &SignIn<'_>,
+    setting: &Setting<'_>,
+) -> Result<Tokens, oauth2::Error> {
+    let device = sign_in.client.begin_device()?;
+    if setting.global.json {
+        let address = device
+            .complete_address
+            .as_ref()
+            .unwrap_or(&device.address)
+            .to_string();
+        say(&json::sign_in(
+            &account.name,
+            &address,
+            Some(&device.user_code.to_string()),
+        ));
+    } else {
+        let user = &account.dial.user;
+        say(&format!("To sign in as {user}, open {}", device.address));
+        say(&format!("and type the code {}", device.user_code));
+        if let Some(address) = &device.complete_address {
+            say(&format!("or open {address}"));
+        }
+        say("Waiting until that is done; Ctrl-C gives up.");
+    }
+    sign_in.client.await_device(&device)
+}
+
+fn by_browser(
+    account: &Account,
+    sign_in: &SignIn<'_>,
+    setting: &Setting<'_>,
+) -> Result<Tokens, oauth2::Error> {
+    let visit = sign_in.client.begin_browser()?;
+    if setting.global.json {
+        say(&json::sign_in(&account.name, visit.address(), None));
+    } else {
+        let user = &account.dial.user;
+        say(&format!(
+            "To sign in as {user}, open with a browser on this machine:"
+        ));
+        say(visit.address());
+        say("Waiting until that is done; Ctrl-C gives up.");
+    }
+    if has_display() && io::stdout().is_terminal() {
+        open(visit.address());
+    }
+    sign_in.client.await_browser(&visit)
+}
+
+fn has_display() -> bool {
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    cfg!(target_os = "macos") || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")
+}
+
+/// Opens an address in the user's browser. Where that fails the user has read it, too.
+fn open(address: &str) {
+    let program = match cfg!(target_os = "macos") {
+        true => "open",
+        false => "xdg-open",
+    };
+    let _ = Command::new(program)
+        .arg(address)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+}
+
+fn put_into_keyring(account: &Account, setting: &Setting<'_>) -> anyhow::Result<()> {
+    if !matches!(account.password, Source::Keyring) {
+        let what = format!(
+            "there is nothing to sign in to: {} has neither oauth2-client-id nor password-keyring",
+            account.name
+        );
+        return Err(Failure::new(what, Exit::Configuration).into());
+    }
+    password::put_into_keyring(account.login(), &|| setting.interrupt.signal().is_some())?;
+    if !setting.global.json {
+        let user = &account.dial.user;
+        say(&format!("the password of {user} is kept in the keyring"));
+    }
+    Ok(())
+}

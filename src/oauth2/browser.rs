@@ -1,0 +1,243 @@
+//! Signing in with a browser on this machine, which brings the answer to a port of ours on loopback
+//! (RFC 8252) and knows nothing that another could use (PKCE, RFC 7636).
+//! Starts no browser.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::rand::{GetRandomFlags, getrandom};
+use zeroize::Zeroizing;
+
+use super::answer::Refusal;
+use super::client::Client;
+use super::error::Error;
+use super::form;
+use super::tokens::Tokens;
+use crate::digest::Digest;
+use crate::interrupt::{Broken, Interrupt};
+use crate::net::Socket;
+
+/// A sign-in that waits for its browser.
+pub struct Visit {
+    listener: TcpListener,
+    /// Where the browser is sent when the user has agreed.
+    redirect: String,
+    /// What only the browser that was sent from here can bring back.
+    state: String,
+    verifier: Zeroizing<String>,
+    address: String,
+}
+
+impl Client<'_> {
+    /// Opens a port for the browser to come back to.
+    ///
+    /// # Errors
+    /// The provider has no page to sign in on; no port can be opened.
+    pub fn begin_browser(&self) -> Result<Visit, Error> {
+        let page = self.provider.auth_url.as_ref();
+        let page = page.ok_or(Error::Unavailable("a sign-in with a browser"))?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::Listen)?;
+        listener.set_nonblocking(true).map_err(Error::Listen)?;
+        let port = listener.local_addr().map_err(Error::Listen)?.port();
+        let redirect = format!("http://{}:{port}", self.provider.loopback);
+        let state = random()?;
+        let verifier = random()?;
+        let challenge = URL_SAFE_NO_PAD.encode(Digest::of(verifier.as_bytes()).0);
+        let mut query = vec![
+            ("response_type", "code"),
+            ("client_id", self.id),
+            ("redirect_uri", &redirect),
+            ("scope", &self.provider.scope),
+            ("state", &state),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+            ("login_hint", self.user),
+        ];
+        query.extend(&self.provider.extras);
+        let address = page.with_query(&form::encode(&query));
+        Ok(Visit {
+            listener,
+            redirect,
+            state: state.to_string(),
+            verifier,
+            address,
+        })
+    }
+
+    /// Waits until the browser brings the answer.
+    ///
+    /// # Errors
+    /// The user did not agree, or not in time; a signal came.
+    pub fn await_browser(&self, visit: &Visit) -> Result<Tokens, Error> {
+        let code = visit.wait(self)?;
+        self.exchange(&[
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("redirect_uri", &visit.redirect),
+            ("code_verifier", &visit.verifier),
+        ])
+    }
+}
+
+impl Visit {
+    /// Where the user signs in.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn wait(&self, client: &Client<'_>) -> Result<Zeroizing<String>, Error> {
+        let interrupt = client.way.interrupt;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let listener = self.listener.as_fd();
+            interrupt
+                .wait(listener, PollFlags::IN, deadline, Duration::ZERO)
+                .map_err(|broken| match broken {
+                    Broken::Interrupted => Error::Interrupted,
+                    Broken::TimedOut => Error::Expired,
+                })?;
+            // Who comes and goes at once is no reason to end.
+            if let Ok((stream, _)) = self.listener.accept()
+                && stream.set_nonblocking(true).is_ok()
+                && let Some(answer) = self.receive(stream.into(), interrupt)
+            {
+                let host = client.provider.token_url.endpoint.to_string();
+                return answer.map_err(|refusal| Error::Refused { host, refusal });
+            }
+        }
+    }
+
+    /// Hears one visitor out; `None`: it was not the browser that was sent from here.
+    fn receive(
+        &self,
+        connection: OwnedFd,
+        interrupt: &Interrupt,
+    ) -> Option<Result<Zeroizing<String>, Refusal>> {
+        let mut socket = Socket::new(connection, SILENCE, interrupt.clone());
+        socket.begin_handshake(Instant::now() + SILENCE);
+        let mut request = Zeroizing::new(vec![0; LONGEST]);
+        let mut length = 0;
+        while !request[..length].windows(4).any(|end| end == b"\r\n\r\n") {
+            match socket.read(&mut request[length..]) {
+                Ok(0) | Err(_) => return None,
+                Ok(octets) => length += octets,
+            }
+        }
+        let answer = self.answer(&request[..length]);
+        let (status, text) = match &answer {
+            Some(Ok(_)) => ("200 OK", "You have signed in. Go back to mailpull."),
+            Some(Err(_)) => ("200 OK", "You have not signed in. Go back to mailpull."),
+            None => ("404 Not Found", "There is nothing here."),
+        };
+        // The answer is what counts, whether or not the browser shows this.
+        let _ = write!(
+            socket,
+            "HTTP/1.1 {status}\r\nCache-Control: no-store\r\nConnection: close\r\n\
+             Content-Security-Policy: default-src 'none'\r\nContent-Length: {}\r\n\
+             Content-Type: text/plain; charset=utf-8\r\nReferrer-Policy: no-referrer\r\n\r\n{text}\n",
+            text.len() + 1
+        );
+        answer
+    }
+
+    /// What a request brings.
+    fn answer(&self, request: &[u8]) -> Option<Result<Zeroizing<String>, Refusal>> {
+        let line = request.split(|&octet| octet == b'\r').next()?;
+        let target = str::from_utf8(line).ok()?.strip_prefix("GET /")?;
+        let (target, _) = target.split_once(' ')?;
+        let query = target.strip_prefix('?')?;
+        if *form::value(query, "state")? != self.state {
+            return None;
+        }
+        if let Some(code) = form::value(query, "code") {
+            return Some(Ok(code));
+        }
+        let error = form::value(query, "error")?;
+        let description = form::value(query, "error_description").unwrap_or_default();
+        Some(Err(Refusal::new(&error, &description)))
+    }
+}
+
+/// 256 random bits as text that needs no escaping.
+fn random() -> Result<Zeroizing<String>, Error> {
+    let mut octets = Zeroizing::new([0; 32]);
+    let mut filled = 0;
+    while filled < octets.len() {
+        match getrandom(&mut octets[filled..], GetRandomFlags::empty()) {
+            Ok(count) => filled += count,
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(Error::Listen(errno.into())),
+        }
+    }
+    Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(*octets)))
+}
+
+/// How long the user may take.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// How long a visitor may take to say what it wants. Browsers open connections ahead.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// The most octets of a visitor's words.
+const LONGEST: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn visit() -> Visit {
+        Visit {
+            listener: TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a port"),
+            redirect: String::new(),
+            state: "s+t".to_owned(),
+            verifier: Zeroizing::default(),
+            address: String::new(),
+        }
+    }
+
+    #[test]
+    fn only_who_knows_the_state_brings_an_answer() {
+        for (request, expected) in [
+            ("GET /?code=a%2Fb&state=s%2Bt HTTP/1.1\r\n", Some(Ok("a/b"))),
+            ("GET /?state=s%2Bt&code=c&iss=x HTTP/1.1\r\n", Some(Ok("c"))),
+            (
+                "GET /?error=access_denied&error_description=no%1b&state=s%2Bt HTTP/1.1\r\n",
+                Some(Err("access_denied (no\\u{1b})")),
+            ),
+            ("GET /?state=s%2Bt HTTP/1.1\r\n", None),
+            ("GET /?code=c&state=other HTTP/1.1\r\n", None),
+            ("GET /?code=c&state= HTTP/1.1\r\n", None),
+            ("GET /?code=c HTTP/1.1\r\n", None),
+            ("GET /favicon.ico HTTP/1.1\r\n", None),
+            ("POST /?code=c&state=s%2Bt HTTP/1.1\r\n", None),
+            ("GET /x?code=c&state=s%2Bt HTTP/1.1\r\n", None),
+            ("GET /?code=c&state=s%2Bt\r\n", None),
+            ("\u{0}\r\n", None),
+            ("", None),
+        ] {
+            let answer = visit().answer(request.as_bytes());
+            let answer = answer.map(|answer| match answer {
+                Ok(code) => Ok(code.to_string()),
+                Err(refusal) => Err(refusal.to_string()),
+            });
+            let expected = expected.map(|answer| match answer {
+                Ok(code) => Ok(code.to_owned()),
+                Err(refusal) => Err(refusal.to_owned()),
+            });
+            assert_eq!(answer, expected, "{request}");
+        }
+    }
+
+    #[test]
+    fn what_is_random_is_never_the_same() {
+        let [a, b] = [random(), random()].map(|text| text.expect("there is randomness"));
+        assert_eq!(a.len(), 43);
+        assert_ne!(*a, *b);
+    }
+}

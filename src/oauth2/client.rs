@@ -1,0 +1,59 @@
+//! What we are to a provider: an id, perhaps a secret, and whom we sign in.
+//! Does not know how the user agrees to it.
+
+use zeroize::Zeroizing;
+
+use super::answer;
+use super::error::Error;
+use super::form;
+use super::http::{self, Answer, Way};
+use super::provider::Provider;
+use super::tokens::Tokens;
+use super::url::Url;
+use crate::exit::Failure;
+use crate::moment::Moment;
+use crate::secret::Secret;
+
+/// Who asks a provider, on whose behalf.
+pub struct Client<'a> {
+    /// Whom is asked.
+    pub provider: &'a Provider,
+    /// The client's id, which the user got from the provider.
+    pub id: &'a str,
+    /// Gets the client's secret, where the provider gave one.
+    pub secret: Box<dyn Fn() -> Result<Option<Secret>, Failure> + 'a>,
+    /// Who signs in.
+    pub user: &'a str,
+    /// How the provider is reached.
+    pub way: Way<'a>,
+}
+
+impl Client<'_> {
+    /// Gets tokens for a grant (RFC 6749 section 4).
+    pub(super) fn exchange(&self, grant: &[(&str, &str)]) -> Result<Tokens, Error> {
+        let url = &self.provider.token_url;
+        let answer = self.ask(url, grant)?;
+        answer::tokens(&answer, url, Moment::now())
+    }
+
+    /// Gets new tokens for a refresh token (RFC 6749 section 6).
+    pub(super) fn refresh(&self, token: &Secret) -> Result<Tokens, Error> {
+        let token = String::from_utf8_lossy(token.expose());
+        let token = Zeroizing::new(token.into_owned());
+        self.exchange(&[("grant_type", "refresh_token"), ("refresh_token", &token)])
+    }
+
+    /// Asks something at one of the provider's addresses, as whom we are.
+    pub(super) fn ask(&self, url: &Url, question: &[(&str, &str)]) -> Result<Answer, Error> {
+        let mut pairs = question.to_vec();
+        pairs.push(("client_id", self.id));
+        let secret = (self.secret)().map_err(Error::ClientSecret)?.map(|secret| {
+            let secret = String::from_utf8_lossy(secret.expose());
+            Zeroizing::new(secret.into_owned())
+        });
+        let credentials = secret.map(|secret| http::basic(self.id, &secret));
+        let form = form::encode(&pairs);
+        self.way
+            .post(url, &form, credentials.as_deref().map(String::as_str))
+    }
+}

@@ -1,0 +1,105 @@
+//! Names and values as forms and queries carry them (`application/x-www-form-urlencoded`).
+//! Does not know what they mean.
+
+use zeroize::Zeroizing;
+
+/// Encodes pairs. What comes of it is wiped when dropped.
+pub(super) fn encode(pairs: &[(&str, &str)]) -> Zeroizing<String> {
+    // Room for all of it: a string that grows leaves copies behind.
+    let room = pairs
+        .iter()
+        .map(|(name, value)| 3 * (name.len() + value.len()) + 2);
+    let mut encoded = Zeroizing::new(String::with_capacity(room.sum()));
+    for (name, value) in pairs {
+        if !encoded.is_empty() {
+            encoded.push('&');
+        }
+        escape(name, &mut encoded);
+        encoded.push('=');
+        escape(value, &mut encoded);
+    }
+    encoded
+}
+
+/// Appends text with everything escaped that RFC 3986 does not leave unreserved.
+pub(super) fn escape(text: &str, to: &mut String) {
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
+    ];
+    for octet in text.bytes() {
+        match octet {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => {
+                to.push(octet.into());
+            }
+            octet => to.extend([
+                '%',
+                DIGITS[usize::from(octet >> 4)],
+                DIGITS[usize::from(octet & 15)],
+            ]),
+        }
+    }
+}
+
+/// The value of a name in a query. An escape that is none stands for itself.
+pub(super) fn value(query: &str, name: &str) -> Option<Zeroizing<String>> {
+    let (_, value) = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(other, _)| *other == name)?;
+    let mut octets = Zeroizing::new(Vec::with_capacity(value.len()));
+    let mut rest = value.as_bytes();
+    while let [octet, behind @ ..] = rest {
+        rest = behind;
+        octets.push(match (octet, unescape(behind)) {
+            (b'%', Some(octet)) => {
+                rest = &behind[2..];
+                octet
+            }
+            (b'+', _) => b' ',
+            (octet, _) => *octet,
+        });
+    }
+    let text = String::from_utf8(std::mem::take(&mut *octets));
+    text.ok().map(Zeroizing::new)
+}
+
+/// The octet that two hexadecimal digits stand for.
+fn unescape(digits: &[u8]) -> Option<u8> {
+    let digit = |at: usize| char::from(*digits.get(at)?).to_digit(16);
+    u8::try_from(digit(0)? << 4 | digit(1)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_encoded_is_read_again() {
+        for text in ["", "plain-1._~", "a b&c=d%+", "größe\0\n", "https://h/?x=y"] {
+            let encoded = encode(&[("first", "x"), ("name", text)]);
+            assert!(
+                encoded.bytes().all(|octet| octet.is_ascii_graphic()),
+                "{text}"
+            );
+            let read = value(&encoded, "name");
+            assert_eq!(read.as_deref().map(String::as_str), Some(text));
+        }
+    }
+
+    #[test]
+    fn a_query_from_elsewhere_is_read_whatever_it_is() {
+        for (query, expected) in [
+            ("code=a+b%20c", Some("a b c")),
+            ("x=1&code=a%2Fb&code=c", Some("a/b")),
+            ("code=%zz%4", Some("%zz%4")),
+            ("code=%", Some("%")),
+            ("code=%c3", None),
+            ("code", None),
+            ("mycode=1", None),
+            ("", None),
+        ] {
+            let read = value(query, "code");
+            assert_eq!(read.as_deref().map(String::as_str), expected, "{query}");
+        }
+    }
+}

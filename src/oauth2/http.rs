@@ -1,0 +1,260 @@
+//! One question to a provider over HTTP: a form goes there, JSON comes back. The only door to
+//! ureq-proto, which knows how HTTP/1.1 is written.
+//! Does not know what is asked, and follows no redirect: where to ask is the user's to say.
+
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ureq_proto::BodyMode;
+use ureq_proto::client::{Call, RecvResponseResult, SendRequestResult, state};
+use ureq_proto::http::Request;
+use zeroize::Zeroizing;
+
+use super::error::Error;
+use super::url::Url;
+use crate::interrupt::{Interrupt, is_interrupt};
+use crate::net::{self, Endpoint, Route, Stream, tls};
+use crate::text::ServerText;
+
+/// How a provider is reached.
+#[derive(Clone, Copy)]
+pub struct Way<'a> {
+    /// By which way: the one that the account takes, unless that ends at its server.
+    pub route: &'a Route,
+    /// What encrypts connections.
+    pub connectors: &'a tls::Connectors,
+    /// Whether the run shall end.
+    pub interrupt: &'a Interrupt,
+}
+
+/// What a provider answered, wiped when dropped.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Zeroizing<Vec<u8>>,
+}
+
+impl Way<'_> {
+    /// Posts a form. `credentials`: what the header `Authorization` says, if there is to be one.
+    ///
+    /// # Errors
+    /// No connection; no answer within [`PATIENCE`]; one that is no HTTP or longer than [`LIMIT`].
+    pub(super) fn post(
+        &self,
+        url: &Url,
+        form: &str,
+        credentials: Option<&str>,
+    ) -> Result<Answer, Error> {
+        let mut stream = self.connect(url)?;
+        let asked = ask(&mut stream, url, form, credentials);
+        asked.map_err(|trouble| trouble.at(&url.endpoint))
+    }
+
+    fn connect(&self, url: &Url) -> Result<Stream, Error> {
+        let failed = |source: net::Error| match source.is_interrupt() {
+            true => Error::Interrupted,
+            false => Error::Connect(source),
+        };
+        let options = net::Options {
+            endpoint: url.endpoint.clone(),
+            connect_timeout: PATIENCE,
+            timeout: PATIENCE,
+            route: match self.route {
+                Route::Tunnel(_) => Route::Direct(None),
+                route => route.clone(),
+            },
+        };
+        let socket = net::connect(&options, self.interrupt, &|_| {}).map_err(failed)?;
+        if !url.is_secure() {
+            return Ok(Stream::Plain(socket));
+        }
+        let host = url.endpoint.host();
+        let connector = self.connectors.prepare(&tls::Options::default(), host);
+        let stream = connector.and_then(|connector| connector.connect(socket, PATIENCE));
+        let stream = stream.map_err(|error| failed(error.into()))?;
+        Ok(Stream::Tls(Box::new(stream)))
+    }
+}
+
+/// The value of `Authorization` by which a client shows its secret (RFC 6749 section 2.3.1).
+pub(super) fn basic(id: &str, secret: &str) -> Zeroizing<String> {
+    let mut pair = Zeroizing::new(String::with_capacity(3 * (id.len() + secret.len()) + 1));
+    super::form::escape(id, &mut pair);
+    pair.push(':');
+    super::form::escape(secret, &mut pair);
+    let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
+    Zeroizing::new(format!("Basic {}", *encoded))
+}
+
+/// Why there is no answer.
+enum Trouble {
+    Cut,
+    Io(io::Error),
+    Long,
+    Unclear(ureq_proto::Error),
+}
+
+impl Trouble {
+    fn at(self, endpoint: &Endpoint) -> Error {
+        let host = endpoint.to_string();
+        match self {
+            Self::Io(source) if is_interrupt(&source) => Error::Interrupted,
+            Self::Io(source) => Error::Io { host, source },
+            Self::Cut => Error::Io {
+                host,
+                source: io::ErrorKind::UnexpectedEof.into(),
+            },
+            Self::Long => Error::Answer {
+                host,
+                problem: "it is too long".to_owned(),
+            },
+            Self::Unclear(error) => Error::Answer {
+                host,
+                problem: format!("it is no HTTP ({})", ServerText::from(&*error.to_string())),
+            },
+        }
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<ureq_proto::Error> for Trouble {
+    fn from(error: ureq_proto::Error) -> Self {
+        Self::Unclear(error)
+    }
+}
+
+fn ask(
+    stream: &mut Stream,
+    url: &Url,
+    form: &str,
+    credentials: Option<&str>,
+) -> Result<Answer, Trouble> {
+    let request = Request::post(url.uri.clone())
+        .header("accept", "application/json")
+        .header("connection", "close")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("content-length", form.len())
+        .header(
+            "user-agent",
+            concat!("mailpull/", env!("CARGO_PKG_VERSION")),
+        )
+        .body(())
+        .expect("these are headers, and the address was taken as one before");
+    let mut call = Call::new(request)?.proceed();
+    let mut head = Zeroizing::new(vec![0; HEAD]);
+    let mut length = 0;
+    while !call.can_proceed() {
+        length += call.write(&mut head[length..])?;
+    }
+    let Some(SendRequestResult::SendBody(mut call)) = call.proceed()? else {
+        return Err(Trouble::Cut);
+    };
+    // The library would keep a copy of what is secret; an empty line ends the head.
+    if let (Some(credentials), Some(lines)) = (credentials, head[..length].strip_suffix(b"\r\n")) {
+        stream.write_all(lines)?;
+        stream.write_all(&credentials_line(credentials))?;
+    } else {
+        stream.write_all(&head[..length])?;
+    }
+    stream.write_all(form.as_bytes())?;
+    stream.flush()?;
+    call.consume_direct_write(form.len())?;
+    let call = call.proceed().ok_or(Trouble::Cut)?;
+    Inlet::new(stream).answer(call)
+}
+
+fn credentials_line(credentials: &str) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new([b"authorization: ", credentials.as_bytes(), b"\r\n\r\n"].concat())
+}
+
+/// What comes from a provider: not for longer than is bearable, and not more than that.
+struct Inlet<'a> {
+    stream: &'a mut Stream,
+    /// Of its full size from the start: a vector that grows leaves copies behind.
+    buffer: Zeroizing<Vec<u8>>,
+    start: usize,
+    end: usize,
+    deadline: Instant,
+}
+
+impl<'a> Inlet<'a> {
+    fn new(stream: &'a mut Stream) -> Self {
+        Self {
+            stream,
+            buffer: Zeroizing::new(vec![0; LIMIT]),
+            start: 0,
+            end: 0,
+            deadline: Instant::now() + PATIENCE,
+        }
+    }
+
+    fn answer(mut self, mut call: Call<state::RecvResponse>) -> Result<Answer, Trouble> {
+        let status = loop {
+            let (used, response) = call.try_response(&self.buffer[self.start..self.end], false)?;
+            self.start += used;
+            match response {
+                Some(response) => break response.status().as_u16(),
+                None if used > 0 => {}
+                None if self.fill()? == 0 => return Err(Trouble::Cut),
+                None => {}
+            }
+        };
+        let body = match call.proceed() {
+            Some(RecvResponseResult::RecvBody(call)) => self.body(call)?,
+            _ => Zeroizing::default(),
+        };
+        Ok(Answer { status, body })
+    }
+
+    fn body(mut self, mut call: Call<state::RecvBody>) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+        let mut body = Zeroizing::new(vec![0; LIMIT]);
+        let mut length = 0;
+        let lasts_until_the_end = matches!(call.body_mode(), BodyMode::CloseDelimited);
+        loop {
+            let arrived = &self.buffer[self.start..self.end];
+            let (used, made) = call.read(arrived, &mut body[length..])?;
+            self.start += used;
+            length += made;
+            let is_whole = call.can_proceed() && !lasts_until_the_end;
+            if is_whole {
+                break;
+            }
+            if used == 0 && self.fill()? == 0 {
+                match lasts_until_the_end {
+                    true => break,
+                    false => return Err(Trouble::Cut),
+                }
+            }
+        }
+        body.truncate(length);
+        Ok(body)
+    }
+
+    /// Reads some more; how much that is.
+    fn fill(&mut self) -> Result<usize, Trouble> {
+        if self.end == self.buffer.len() {
+            return Err(Trouble::Long);
+        }
+        if Instant::now() >= self.deadline {
+            return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+        }
+        let octets = self.stream.read(&mut self.buffer[self.end..])?;
+        self.end += octets;
+        Ok(octets)
+    }
+}
+
+/// How long each of connecting, the handshake and the answer may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The most octets of an answer. Tokens have a few thousand.
+const LIMIT: usize = 128 << 10;
+
+/// The most octets of the lines before the form.
+const HEAD: usize = 16 << 10;

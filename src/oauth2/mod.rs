@@ -1,0 +1,135 @@
+//! Signing in without a password: OAuth 2.0 (RFC 6749), by a code that is typed elsewhere
+//! (RFC 8628) or with a browser on this machine (RFC 8252).
+//! Knows nothing of POP3: what a token opens is its user's business.
+
+use std::time::Duration;
+
+use crate::moment::Moment;
+use crate::secret::Secret;
+
+mod answer;
+mod browser;
+mod client;
+mod device;
+mod error;
+mod form;
+mod http;
+mod provider;
+mod tokens;
+mod url;
+mod wallet;
+
+pub use answer::{Device, Refusal};
+pub use browser::Visit;
+pub use client::Client;
+pub use error::Error;
+pub use http::Way;
+pub use provider::Provider;
+pub use tokens::Tokens;
+pub use url::{Malformed, Url};
+pub use wallet::{Keeper, Wallet};
+
+/// One user's sign-in at a provider, across runs.
+pub struct SignIn<'a> {
+    /// How the provider is asked.
+    pub client: Client<'a>,
+    /// Where what it grants is kept.
+    pub wallet: Wallet,
+}
+
+impl SignIn<'_> {
+    /// Keeps what was granted.
+    ///
+    /// # Errors
+    /// It is not kept; what was kept before still is.
+    pub fn keep(&self, tokens: &Tokens) -> Result<(), Error> {
+        let interrupt = self.client.way.interrupt;
+        let _lock = self.wallet.lock(interrupt)?;
+        self.wallet.keep(tokens, interrupt)
+    }
+
+    /// The access token, renewed when it is due.
+    ///
+    /// # Errors
+    /// Nobody has signed in, or the provider wants it to be done again.
+    pub fn token(&self) -> Result<Secret, Error> {
+        let kept = self.wallet.open(self.client.way.interrupt)?;
+        match kept {
+            Some(tokens) if tokens.is_good(Moment::now()) => Ok(tokens.access),
+            Some(_) => self.renew(|tokens| tokens.is_good(Moment::now())),
+            None => Err(Error::Nobody),
+        }
+    }
+
+    /// Another access token than the one that the server refused.
+    ///
+    /// # Errors
+    /// As those of [`SignIn::token`].
+    pub fn another_token(&self, refused: &Secret) -> Result<Secret, Error> {
+        self.renew(|tokens| tokens.access.expose() != refused.expose())
+    }
+
+    /// Whether it is worth a word that a new sign-in is needed: at once, and then once a day.
+    /// Where that cannot be remembered it always is.
+    pub fn is_worth_a_word(&self) -> bool {
+        let interrupt = self.client.way.interrupt;
+        let now = Moment::now();
+        let Ok(_lock) = self.wallet.lock(interrupt) else {
+            return true;
+        };
+        let Ok(Some(mut tokens)) = self.wallet.open(interrupt) else {
+            return true;
+        };
+        let since = tokens.told.map(|told| now.since(told));
+        if since.is_some_and(|since| since.is_some_and(|since| since < SILENCE)) {
+            return false;
+        }
+        tokens.told = Some(now);
+        // Not remembered, it is told once more.
+        let _ = self.wallet.keep(&tokens, interrupt);
+        true
+    }
+
+    /// Forgets that the user was told of a trouble, now that it is over.
+    pub fn note_success(&self) {
+        let interrupt = self.client.way.interrupt;
+        let was_told = |tokens: &Tokens| tokens.told.is_some();
+        if !self
+            .wallet
+            .open(interrupt)
+            .is_ok_and(|kept| kept.as_ref().is_some_and(was_told))
+        {
+            return;
+        }
+        if let Ok(_lock) = self.wallet.lock(interrupt)
+            && let Ok(Some(tokens)) = self.wallet.open(interrupt)
+        {
+            let tokens = Tokens {
+                told: None,
+                ..tokens
+            };
+            // Not forgotten, the next trouble is told a day late at most.
+            let _ = self.wallet.keep(&tokens, interrupt);
+        }
+    }
+
+    /// Renews the tokens, unless another run has done so meanwhile.
+    fn renew(&self, will_do: impl Fn(&Tokens) -> bool) -> Result<Secret, Error> {
+        let interrupt = self.client.way.interrupt;
+        let _lock = self.wallet.lock(interrupt)?;
+        let mut tokens = self.wallet.open(interrupt)?.ok_or(Error::Nobody)?;
+        if will_do(&tokens) {
+            return Ok(tokens.access);
+        }
+        let refresh = tokens.refresh.as_ref().ok_or(Error::Nobody)?;
+        let granted = self.client.refresh(refresh)?;
+        tokens.renew(granted);
+        // What is granted may be the only refresh token that is still good: before it is used it
+        // is kept.
+        self.wallet.keep(&tokens, interrupt)?;
+        Ok(tokens.access)
+    }
+}
+
+/// How long a user who was told is not told again.
+const SILENCE: Duration = Duration::from_secs(24 * 3600);

@@ -1,0 +1,162 @@
+//! The tokens of one sign-in, and the text in which they are kept.
+//! Does not know where they are kept or what they open.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::moment::Moment;
+use crate::secret::Secret;
+
+/// What a provider granted. `Debug` shows no token.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// What the server is shown instead of a password.
+    pub access: Secret,
+    /// Until when it is good, where the provider said so.
+    pub expires: Option<Moment>,
+    /// What a new access token is got with.
+    pub refresh: Option<Secret>,
+    /// When the user was last told that a new sign-in is needed.
+    pub told: Option<Moment>,
+}
+
+impl Tokens {
+    /// Whether the access token can be expected to open the maildrop now.
+    pub fn is_good(&self, now: Moment) -> bool {
+        self.expires
+            .is_none_or(|expires| now.plus(MARGIN) < expires)
+    }
+
+    /// Takes what a refresh brought. A provider that sends no new refresh token leaves the old one
+    /// in force (RFC 6749 section 6).
+    pub(super) fn renew(&mut self, granted: Self) {
+        self.access = granted.access;
+        self.expires = granted.expires;
+        self.refresh = granted.refresh.or(self.refresh.take());
+    }
+
+    /// The text in which they are kept.
+    pub(super) fn written(&self) -> Zeroizing<Vec<u8>> {
+        let text = |secret: &Secret| {
+            let text = String::from_utf8_lossy(secret.expose());
+            Zeroizing::new(text.into_owned())
+        };
+        let kept = Kept {
+            access_token: text(&self.access),
+            refresh_token: self.refresh.as_ref().map(text),
+            expires: self.expires.map(|moment| moment.0),
+            told: self.told.map(|moment| moment.0),
+        };
+        // Room for all of it, escapes included: a vector that grows leaves copies behind.
+        let tokens = [Some(&kept.access_token), kept.refresh_token.as_ref()];
+        let length: usize = tokens.into_iter().flatten().map(|text| text.len()).sum();
+        let mut written = Zeroizing::new(Vec::with_capacity(6 * length + 256));
+        serde_json::to_writer(&mut *written, &kept).expect("it is text and numbers");
+        written.push(b'\n');
+        written
+    }
+
+    /// Reads what was kept; `None`: it is not that.
+    pub(super) fn read(written: &[u8]) -> Option<Self> {
+        let kept: Kept = serde_json::from_slice(written).ok()?;
+        let secret = |text: &str| Secret::new(text.as_bytes().to_vec()).ok();
+        Some(Self {
+            access: secret(&kept.access_token)?,
+            expires: kept.expires.map(Moment),
+            refresh: match kept.refresh_token {
+                Some(text) => Some(secret(&text)?),
+                None => None,
+            },
+            told: kept.told.map(Moment),
+        })
+    }
+}
+
+#[derive(Deserialize, Serialize)]
+struct Kept {
+    access_token: Zeroizing<String>,
+    refresh_token: Option<Zeroizing<String>>,
+    expires: Option<i64>,
+    told: Option<i64>,
+}
+
+/// How long before its end a token is not relied on any more: until it is shown, and for clocks
+/// that differ.
+const MARGIN: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.as_bytes().to_vec()).expect("it is usable")
+    }
+
+    fn tokens(refresh: Option<&str>, expires: Option<i64>) -> Tokens {
+        Tokens {
+            access: secret("access\"\\"),
+            expires: expires.map(Moment),
+            refresh: refresh.map(secret),
+            told: None,
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_read_again() {
+        for (refresh, expires) in [(Some("r"), Some(5)), (None, None)] {
+            let read = Tokens::read(&tokens(refresh, expires).written()).expect("it is read");
+            assert_eq!(read.access.expose(), b"access\"\\");
+            assert_eq!(
+                read.refresh.as_ref().map(Secret::expose),
+                refresh.map(str::as_bytes)
+            );
+            assert_eq!(read.expires, expires.map(Moment));
+        }
+        for other in [
+            "",
+            "{}",
+            "hunter2",
+            r#"{"access_token":"a\nb"}"#,
+            r#"{"access_token":""}"#,
+        ] {
+            assert!(Tokens::read(other.as_bytes()).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_renewed_before_it_ends() {
+        for (expires, is_good) in [
+            (None, true),
+            (Some(1061), true),
+            (Some(1060), false),
+            (Some(0), false),
+        ] {
+            assert_eq!(
+                tokens(None, expires).is_good(Moment(1000)),
+                is_good,
+                "{expires:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refresh_token_is_in_force_until_another_comes() {
+        for (granted, in_force) in [(None, "old"), (Some("new"), "new")] {
+            let mut tokens_ = tokens(Some("old"), None);
+            tokens_.renew(tokens(granted, Some(9)));
+            assert_eq!(
+                tokens_.refresh.expect("it is there").expose(),
+                in_force.as_bytes()
+            );
+            assert_eq!(tokens_.expires, Some(Moment(9)));
+        }
+    }
+
+    #[test]
+    fn no_token_is_shown() {
+        assert!(!format!("{:?}", tokens(Some("refresh"), None)).contains("refresh\""));
+        assert!(!format!("{:?}", tokens(None, None)).contains("access\\"));
+    }
+}

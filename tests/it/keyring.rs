@@ -1,0 +1,142 @@
+//! Passwords and sign-ins in a real keyring: found, put there, missing, locked, not running.
+//! A program without the feature `keyring` is told of in the tests of its own.
+
+use std::fs;
+use std::os::unix::net::UnixListener;
+
+use rustix::process::Signal;
+
+use crate::support::keyring::{BUS, Keyring};
+use crate::support::mail::ordinary;
+use crate::support::model_server::{ModelServer, PASSWORD};
+use crate::support::oauth2::Provider;
+use crate::support::sandbox::Sandbox;
+use crate::support::terminal::Terminal;
+
+const KEYRING: &str = "password-keyring = true";
+
+/// As mpop(1) says that its passwords have to be stored.
+const AS_MPOP: [&str; 6] = ["host", "127.0.0.1", "service", "pop3", "user", "joe"];
+
+#[test]
+fn a_password_is_found_where_mpop_has_it() {
+    let server = ModelServer::start(ordinary(1, 2));
+    let sandbox = Sandbox::with_work(server.address(), KEYRING);
+    let Some(keyring) = Keyring::start(&sandbox) else {
+        return;
+    };
+    keyring.store(&AS_MPOP, PASSWORD);
+    let outcome = keyring.mailpull(["fetch", "-vv"]).run();
+    outcome.succeeds().never_says(PASSWORD);
+    sandbox.work().holds(&ordinary(1, 2));
+}
+
+#[test]
+fn login_asks_for_the_password_once_and_puts_it_where_it_is_found() {
+    let server = ModelServer::start(ordinary(1, 2));
+    let sandbox = Sandbox::with_work(server.address(), KEYRING);
+    let Some(keyring) = Keyring::start(&sandbox) else {
+        return;
+    };
+    keyring.store(&AS_MPOP, "an older one");
+    let Some(terminal) = Terminal::open(&sandbox, &[(BUS, keyring.bus())]) else {
+        return;
+    };
+    terminal
+        .runs("mailpull login work")
+        .shows("Password for joe at 127.0.0.1: ");
+    terminal.types(PASSWORD).presses("Enter");
+    let shown = terminal.ended_with(0);
+    let last = shown.last().expect("something is shown");
+    assert_eq!(last, "the password of joe is kept in the keyring");
+    assert!(!terminal.screen().contains(PASSWORD));
+    assert_eq!(keyring.lookup(&AS_MPOP), PASSWORD);
+    keyring.mailpull(["fetch"]).run().succeeds();
+    sandbox.work().holds(&ordinary(1, 2));
+}
+
+#[test]
+fn a_password_that_is_not_there_is_missing_before_the_server_is_called() {
+    let sandbox = Sandbox::with_work("127.0.0.1:9", KEYRING);
+    let Some(keyring) = Keyring::start(&sandbox) else {
+        return;
+    };
+    let outcome = keyring.mailpull(["fetch"]).run();
+    outcome.fails_with(78).stderr_is(
+        "mailpull: work: the keyring has no password for joe at 127.0.0.1; put it there with: \
+         mailpull login work\n",
+    );
+}
+
+#[test]
+fn a_keyring_that_stays_locked_is_temporary() {
+    let sandbox = Sandbox::with_work("127.0.0.1:9", KEYRING);
+    let Some(keyring) = Keyring::start(&sandbox) else {
+        return;
+    };
+    keyring.store(&AS_MPOP, PASSWORD);
+    keyring.lock();
+    // Whoever would ask the user to unlock it has no display.
+    let outcome = keyring.mailpull(["fetch"]).run();
+    outcome
+        .fails_with(75)
+        .stderr_is("mailpull: work: the keyring is locked, and was not unlocked\n");
+}
+
+#[test]
+fn without_a_session_there_is_no_keyring() {
+    let sandbox = Sandbox::with_work("127.0.0.1:9", KEYRING);
+    let nowhere = format!("unix:path={}", sandbox.path("bus").display());
+    let fetch = sandbox.mailpull(["fetch"]).env(BUS, nowhere);
+    fetch
+        .run()
+        .fails_with(75)
+        .complains_in_lines(1)
+        .stderr_has("work: no keyring is running in this session (");
+}
+
+#[test]
+fn a_keyring_that_does_not_answer_is_left_at_once_by_a_signal() {
+    let sandbox = Sandbox::with_work("127.0.0.1:9", KEYRING);
+    // Nobody accepts what connects here.
+    let path = sandbox.path("bus");
+    let _listener = UnixListener::bind(&path).expect("a socket can be made");
+    let silent = format!("unix:path={}", path.display());
+    let fetch = sandbox.mailpull(["fetch"]).env(BUS, silent).start();
+    fetch.wait_until_it_waits();
+    fetch.signal(Signal::TERM);
+    fetch.wait().fails_with(143).is_silent();
+}
+
+#[test]
+fn a_sign_in_can_be_kept_in_the_keyring() {
+    let Some(provider) = Provider::start() else {
+        return;
+    };
+    let keys = provider.keys() + "oauth2-store = 'keyring'";
+    let sandbox = Sandbox::with_work("127.0.0.1:9", &keys);
+    let Some(keyring) = Keyring::start(&sandbox) else {
+        return;
+    };
+    let login = keyring.mailpull(["login", "--device", "work"]).start();
+    let line = login.prints("or open ");
+    provider.agree(line.trim_start_matches("or open "), "joe");
+    let outcome = login.wait();
+    outcome
+        .succeeds()
+        .stdout_has("joe has signed in; what that brought is kept in the keyring\n");
+    let kept = keyring.lookup(&["service", "mailpull-oauth2", "user", "joe"]);
+    let kept: serde_json::Value = serde_json::from_str(&kept).expect("it is JSON");
+    let token = kept["access_token"].as_str().expect("it is text");
+    assert_eq!(provider.introspect(token)["sub"], "joe");
+
+    // Nobody listens there, but with a token that is where a run gets to.
+    let fetch = keyring.mailpull(["fetch", "-v"]).run();
+    fetch.fails_with(75).stderr_has("connecting to 127.0.0.1:9");
+    let files = fs::read_dir(sandbox.state().join("tokens")).expect("it is there");
+    for file in files {
+        let file = file.expect("it can be read");
+        let octets = fs::read(file.path()).expect("it can be read");
+        assert!(octets.is_empty(), "{}", file.path().display());
+    }
+}

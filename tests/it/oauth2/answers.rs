@@ -1,0 +1,179 @@
+//! What providers answer that they should not, and the patience that the RFCs want of us.
+//! Nobody signs in here.
+
+use crate::support::certificates::Authority;
+use crate::support::oauth2::{Fake, answer, kept};
+use crate::support::outcome::Outcome;
+use crate::support::proxies::{LOGIN, Proxy};
+use crate::support::sandbox::Sandbox;
+
+const CODE: &str = r#"{"device_code": "d", "user_code": "AB-CD", "expires_in": 600,
+    "verification_uri": "https://login.example.com/device", "interval": 1}"#;
+
+const TOKENS: &str = r#"{"access_token": "hunter2", "refresh_token": "hunter3"}"#;
+
+/// Signs in at a provider that answers so.
+fn login(fake: &Fake) -> Outcome {
+    let sandbox = Sandbox::with_work("127.0.0.1:9", &fake.keys());
+    sandbox.mailpull(["login", "-vv", "work"]).run()
+}
+
+#[test]
+fn an_answer_that_is_none_ends_the_sign_in_and_shows_nothing_of_a_token() {
+    let endless = format!("HTTP/1.1 200 OK\r\n\r\n{}", "hunter2".repeat(100_000));
+    let crumbs = format!("HTTP/1.1 200 OK\r\nX: {}", "hunter2".repeat(100_000));
+    let redirect = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/hunter2\r\n\r\n".to_owned();
+    let cut = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhunter2".to_owned();
+    let injected = r#"{"device_code": "a\r\nhunter2", "user_code": "x", "expires_in": 1,
+        "verification_uri": "x"}"#;
+    for (answer, status, complaint) in [
+        (
+            answer("200 OK", "hunter2"),
+            76,
+            "is not understood: it is not what",
+        ),
+        (
+            answer("200 OK", injected),
+            76,
+            "the code contains a line break",
+        ),
+        (
+            answer("500 Oops", "hunter2"),
+            75,
+            "it answers with status 500",
+        ),
+        (
+            answer("404 What", "hunter2"),
+            76,
+            "it answers with status 404",
+        ),
+        (redirect, 76, "it answers with status 302"),
+        (endless, 76, "it is too long"),
+        (crumbs, 76, "it is too long"),
+        (cut, 75, "unexpected end of file"),
+        (String::new(), 75, "unexpected end of file"),
+        ("hunter2 is what\r\n\r\n".to_owned(), 76, "it is no HTTP"),
+    ] {
+        let fake = Fake::start([answer]);
+        login(&fake)
+            .fails_with(status)
+            .complains_in_lines(1)
+            .stderr_has(complaint)
+            .never_says("hunter2");
+    }
+}
+
+#[test]
+fn what_a_provider_says_cannot_rewrite_the_terminal() {
+    let refused = r#"{"error": "\u001b[1mno", "error_description": "not\nnow\u202e"}"#;
+    let fake = Fake::start([answer("400 Bad", refused)]);
+    login(&fake)
+        .fails_with(77)
+        .complains_in_lines(1)
+        .stderr_has(r"refuses the sign-in: \u{1b}[1mno (not\u{a}now\u{202e})");
+    let code = r#"{"device_code": "d", "user_code": "A\u001b[1m", "expires_in": 1,
+        "verification_uri": "https://h/\u0007"}"#;
+    let fake = Fake::start([answer("200 OK", code)]);
+    let outcome = login(&fake);
+    outcome
+        .fails_with(77)
+        .stdout_has(r"open https://h/\u{7}")
+        .stdout_has(r"the code A\u{1b}[1m")
+        .stderr_is("mailpull: nobody signed in in time\n");
+}
+
+#[test]
+fn the_provider_is_asked_again_while_the_user_has_not_decided() {
+    let refusal = |word: &str| answer("400 Bad", &format!("{{\"error\": \"{word}\"}}"));
+    let fake = Fake::start([
+        answer("200 OK", CODE),
+        refusal("authorization_pending"),
+        answer("503 Busy", ""),
+        refusal("slow_down"),
+        answer("200 OK", TOKENS),
+    ]);
+    let sandbox = Sandbox::with_work("127.0.0.1:9", &fake.keys());
+    let outcome = sandbox.mailpull(["login", "-vv", "work"]).run();
+    outcome
+        .succeeds()
+        .stdout_has("To sign in as joe, open https://login.example.com/device\n")
+        .never_says("hunter");
+    assert_eq!(kept(&sandbox.state())["access_token"], "hunter2");
+    let first = fake.was_asked();
+    assert!(first.starts_with("POST /device HTTP/1.1\r\n"), "{first}");
+    assert!(
+        first.ends_with("\r\n\r\nscope=mail&client_id=me"),
+        "{first}"
+    );
+    for _ in 0..4 {
+        let asked = fake.was_asked();
+        assert!(asked.starts_with("POST /token HTTP/1.1\r\n"), "{asked}");
+        let form = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&\
+                    device_code=d&client_id=me";
+        assert!(asked.ends_with(form), "{asked}");
+    }
+}
+
+#[test]
+fn a_provider_has_to_prove_who_it_is() {
+    let authority = Authority::new();
+    let granted = || {
+        let answers = [answer("200 OK", CODE), answer("200 OK", TOKENS)];
+        Fake::with_tls(authority.certificate().acceptor(), answers.to_vec())
+    };
+    let fake = granted();
+    login(&fake)
+        .fails_with(76)
+        .complains_in_lines(1)
+        .stderr_has("certificate");
+    let fake = granted();
+    let sandbox = Sandbox::with_work("127.0.0.1:9", &fake.keys());
+    let trusted = sandbox.write("ca.pem", authority.pem());
+    let login = sandbox.mailpull(["login", "work"]);
+    login.env("SSL_CERT_FILE", trusted).run().succeeds();
+    let asked = fake.was_asked();
+    assert!(asked.starts_with("POST /device HTTP/1.1\r\n"), "{asked}");
+}
+
+#[test]
+fn the_provider_is_asked_through_the_proxy_of_the_account() {
+    for start in [Proxy::socks5, Proxy::http] {
+        let Some(proxy) = start() else {
+            return;
+        };
+        let fake = Fake::start([answer("200 OK", CODE), answer("200 OK", TOKENS)]);
+        let keys = format!(
+            "{}security = 'tls'\nproxy = '{}'",
+            fake.keys(),
+            proxy.url(LOGIN)
+        );
+        let sandbox = Sandbox::with_work("pop.example.com:995", &keys);
+        sandbox.mailpull(["login", "work"]).run().succeeds();
+        fake.was_asked();
+        let said = proxy.end();
+        let said = [said.stdout_text(), said.stderr_text()].concat();
+        assert!(said.contains("localhost"), "{said}");
+    }
+}
+
+#[test]
+fn a_provider_in_the_clear_is_refused_before_it_is_asked() {
+    for (url, complaint) in [
+        ("http://login.example.com/token", "must begin with https://"),
+        (
+            "https://me:hunter2@login.example.com/",
+            "must be an address such as",
+        ),
+    ] {
+        let keys =
+            format!("oauth2-client-id = 'me'\noauth2-scope = 'mail'\noauth2-token-url = {url:?}\n");
+        let sandbox = Sandbox::with_work("127.0.0.1:9", &keys);
+        let outcome = sandbox.mailpull(["login", "work"]).run();
+        outcome
+            .fails_with(78)
+            .complains_in_lines(1)
+            .stderr_has("\"oauth2-token-url\"")
+            .stderr_has(complaint)
+            .never_says("hunter2");
+    }
+}

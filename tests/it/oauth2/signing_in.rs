@@ -1,0 +1,206 @@
+//! `mailpull login`: by a code that is typed elsewhere and with a browser, agreed to and refused.
+//! What a token is good for is told elsewhere.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::{env, fs};
+
+use rustix::process::Signal;
+
+use crate::support::oauth2::{Provider, SECRET, kept, kept_file};
+use crate::support::process::Running;
+use crate::support::sandbox::Sandbox;
+use crate::support::terminal::Terminal;
+
+/// Where nobody listens: signing in needs no mail server.
+const NOWHERE: &str = "127.0.0.1:9";
+
+/// The address that a sign-in prints.
+fn address(login: &Running, part: &str) -> String {
+    let line = login.prints(part);
+    let begin = line.find("http").expect("there is an address");
+    line[begin..].to_owned()
+}
+
+#[test]
+fn a_code_typed_elsewhere_signs_in_and_what_that_brings_is_kept_from_others() {
+    let Some(provider) = Provider::start() else {
+        return;
+    };
+    let sandbox = Sandbox::with_work(NOWHERE, &provider.keys());
+    let login = sandbox.mailpull(["login", "-vv", "work"]).start();
+    let code = login.prints("and type the code");
+    let code = code.rsplit(' ').next().expect("it ends with the code");
+    provider.type_code(code, "joe").stdout_has("Success");
+
+    let outcome = login.wait();
+
+    let file = kept_file(&sandbox.state());
+    let kept = kept(&sandbox.state());
+    let token = kept["access_token"].as_str().expect("it is text");
+    assert_eq!(provider.introspect(token)["sub"], "joe");
+    let refresh = kept["refresh_token"].as_str().expect("it is text");
+    assert_eq!(provider.introspect(refresh)["active"], true);
+    let place = file.display().to_string();
+    outcome
+        .succeeds()
+        .stdout_has(&format!(
+            "joe has signed in; what that brought is kept in {place}\n"
+        ))
+        .never_says(token)
+        .never_says(refresh);
+    for (path, mode) in [(file.as_path(), 0o600), (file.parent().unwrap(), 0o700)] {
+        let metadata = fs::metadata(path).expect("it is there");
+        assert_eq!(metadata.permissions().mode() & 0o777, mode);
+    }
+}
+
+#[test]
+fn a_browser_comes_back_with_a_code_that_only_we_can_use() {
+    let Some(provider) = Provider::start() else {
+        return;
+    };
+    let with_secret = format!(
+        "{}oauth2-client-secret-command = \"echo '{SECRET}'\"\n",
+        provider.keys_of("confidential")
+    );
+    for keys in [provider.keys(), with_secret] {
+        let sandbox = Sandbox::with_work(NOWHERE, &keys);
+        let login = sandbox.mailpull(["login", "--browser", "work"]).start();
+        let address = address(&login, "code_challenge_method=S256");
+        assert!(address.contains("login_hint=joe"), "{address}");
+        let page = provider.agree(&address, "joe");
+        page.stdout_has("You have signed in. Go back to mailpull.");
+        login.wait().succeeds().never_says(SECRET);
+        let kept = kept(&sandbox.state());
+        let token = kept["access_token"].as_str().expect("it is text");
+        assert_eq!(provider.introspect(token)["sub"], "joe");
+    }
+}
+
+#[test]
+fn a_wrong_client_secret_is_a_mistake_in_the_configuration() {
+    let Some(provider) = Provider::start() else {
+        return;
+    };
+    let keys = format!(
+        "{}oauth2-client-secret = 'hunter2'",
+        provider.keys_of("confidential")
+    );
+    let sandbox = Sandbox::with_work(NOWHERE, &keys);
+    let outcome = sandbox.mailpull(["login", "--device", "work"]).run();
+    outcome
+        .fails_with(78)
+        .complains_in_lines(1)
+        .stderr_has("refuses the sign-in: invalid_client (")
+        .stderr_has("; check the keys oauth2-… of the account")
+        .never_says("hunter2");
+}
+
+#[test]
+fn who_refuses_has_not_signed_in() {
+    let Some(provider) = Provider::start() else {
+        return;
+    };
+    let sandbox = Sandbox::with_work(NOWHERE, &provider.keys());
+    let login = sandbox.mailpull(["login", "--browser", "work"]).start();
+    let page = provider.refuse(&address(&login, "code_challenge"), "joe");
+    page.stdout_has("You have not signed in. Go back to mailpull.");
+    login
+        .wait()
+        .fails_with(77)
+        .complains_in_lines(1)
+        .stderr_has("refuses the sign-in: access_denied (End-User aborted interaction)");
+    assert!(!sandbox.state().join("tokens").exists());
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_the_user_without_a_word() {
+    let Some(provider) = Provider::start() else {
+        return;
+    };
+    let sandbox = Sandbox::with_work(NOWHERE, &provider.keys());
+    for flag in ["--browser", "--device"] {
+        let login = sandbox.mailpull(["login", flag, "work"]).start();
+        login.prints("Ctrl-C gives up");
+        login.signal(Signal::INT);
+        login.wait().fails_with(130).stderr_is("");
+    }
+    assert!(!sandbox.state().join("tokens").exists());
+}
+
+#[test]
+fn a_user_at_a_terminal_signs_in_or_gives_up() {
+    let Some(provider) = Provider::start() else {
+        return;
+    };
+    let sandbox = Sandbox::with_work(NOWHERE, &provider.keys());
+    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+        return;
+    };
+    terminal
+        .runs("mailpull login work")
+        .shows("Ctrl-C gives up");
+    let screen = terminal.screen();
+    let (_, code) = screen.rsplit_once("type the code ").expect("it is shown");
+    let code = code.split_whitespace().next().expect("it is shown");
+    provider.type_code(code, "joe").stdout_has("Success");
+    let shown = terminal.ended_with(0);
+    let last = shown.last().expect("something is shown");
+    assert!(last.starts_with("joe has signed in; "), "{last}");
+
+    terminal
+        .runs("mailpull login --browser work")
+        .shows("code_challenge_method=S256")
+        .presses("C-c");
+    terminal.ended_with(130);
+}
+
+#[test]
+fn where_there_is_a_display_the_browser_is_opened() {
+    let Some(provider) = Provider::start() else {
+        return;
+    };
+    let sandbox = Sandbox::with_work(NOWHERE, &provider.keys());
+    let opener = sandbox.script("bin/xdg-open", &provider.browser_of("joe"));
+    let folder = opener.parent().expect("it has one").to_owned();
+    let path = env::var_os("PATH").unwrap_or_default();
+    let program = Path::new(env!("CARGO_BIN_EXE_mailpull")).parent();
+    let folders = [Some(folder.as_path()), program].into_iter().flatten();
+    let path = env::join_paths(folders.map(Path::to_owned).chain(env::split_paths(&path)));
+    let path = path.expect("no folder has a colon").into_string();
+    let variables = [("DISPLAY", ":9"), ("PATH", &path.expect("it is text"))];
+    let Some(terminal) = Terminal::open(&sandbox, &variables) else {
+        return;
+    };
+    terminal.runs("mailpull login work");
+    let shown = terminal.ended_with(0);
+    let last = shown.last().expect("something is shown");
+    assert!(last.starts_with("joe has signed in; "), "{shown:?}");
+}
+
+#[test]
+fn a_program_reads_where_to_sign_in_as_json() {
+    let Some(provider) = Provider::start() else {
+        return;
+    };
+    let sandbox = Sandbox::with_work(NOWHERE, &provider.keys());
+    let login = sandbox.mailpull(["login", "--json", "work"]).start();
+    let line = login.prints("sign-in");
+    let event: serde_json::Value = serde_json::from_str(&line).expect("it is JSON");
+    assert_eq!(event["account"], "work");
+    provider.agree(event["address"].as_str().expect("it is text"), "joe");
+    let outcome = login.wait();
+    let events = outcome.succeeds().json_lines();
+    assert_eq!(events[1]["event"], "signed-in");
+    assert_eq!(events[1]["user"], "joe");
+}
+
+#[test]
+fn who_has_a_password_has_nothing_to_sign_in_to() {
+    let sandbox = Sandbox::with_work(NOWHERE, "");
+    let outcome = sandbox.mailpull(["login", "work"]).run();
+    outcome.fails_with(78).complains_in_lines(1).stderr_has(
+        "there is nothing to sign in to: work has neither oauth2-client-id nor password-keyring",
+    );
+}

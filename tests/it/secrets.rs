@@ -1,0 +1,212 @@
+//! Where a password comes from, and every way in which it does not: commands, credentials, `.netrc`.
+//! The keyring and the terminal have files of their own.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use crate::login::{EMPTY, greeting};
+use crate::support::mail::ordinary;
+use crate::support::model_server::{ModelServer, PASSWORD};
+use crate::support::sandbox::Sandbox;
+use crate::support::script::Script;
+use crate::support::tools::is_root;
+
+/// Where nobody listens: without a password no server is called.
+const NOWHERE: &str = "127.0.0.1:9";
+
+#[test]
+fn what_a_command_prints_that_is_no_password_is_told_and_never_shown() {
+    for (line, told) in [
+        ("true", "printed nothing"),
+        ("echo", "printed nothing"),
+        (
+            "printf 'hunter2\\nuser: me\\n'",
+            "printed more than one line, or a NUL",
+        ),
+        (
+            "printf 'hunter2\\rx'",
+            "printed more than one line, or a NUL",
+        ),
+        (
+            "printf 'hunter2\\000x'",
+            "printed more than one line, or a NUL",
+        ),
+        (
+            "yes hunter2 | head -c 100000",
+            "printed more than a password",
+        ),
+        ("echo hunter2; exit 3", "failed (exit status: 3)"),
+        ("echo hunter2; kill -9 $$", "failed (signal: 9 (SIGKILL))"),
+    ] {
+        for key in ["password-command", "oauth2-token-command"] {
+            let script = format!("{key} = '''{line}'''");
+            let sandbox = Sandbox::with_work(NOWHERE, &script);
+            let outcome = sandbox.fetch();
+            outcome
+                .fails_with(77)
+                .never_says("hunter")
+                .stderr_is(&format!("mailpull: work: {key} {told}\n"));
+        }
+    }
+}
+
+#[test]
+fn the_error_of_a_client_secret_names_its_key() {
+    let sandbox = Sandbox::with_work(
+        NOWHERE,
+        "oauth2 = 'microsoft'\noauth2-client-id = 'me'\n\
+         oauth2-client-secret-command = 'echo locked >&2; exit 2'",
+    );
+    let outcome = sandbox.mailpull(["login", "--device", "work"]).run();
+    outcome
+        .fails_with(77)
+        .stderr_is("mailpull: oauth2-client-secret-command failed (exit status: 2): locked\n");
+}
+
+#[test]
+fn a_credential_of_systemd_is_the_password() {
+    let server = ModelServer::start(ordinary(1, 2));
+    let keys = "password-credential = 'mail.work'";
+    let sandbox = Sandbox::with_work(server.address(), keys);
+    let credential = sandbox.write("credentials/mail.work", format!("{PASSWORD}\n"));
+    let folder = credential.parent().expect("it has one");
+    let fetch = sandbox.mailpull(["fetch", "-vv"]);
+    let outcome = fetch.env("CREDENTIALS_DIRECTORY", folder).run();
+    outcome.succeeds().never_says(PASSWORD);
+    sandbox.work().holds(&ordinary(1, 2));
+}
+
+#[test]
+fn a_credential_that_is_not_there_is_told_with_what_gives_it() {
+    let sandbox = Sandbox::with_work(NOWHERE, "password-credential = 'mail'");
+    sandbox.fetch().fails_with(78).stderr_is(
+        "mailpull: work: $CREDENTIALS_DIRECTORY is not set, so there is no credential mail: \
+         password-credential is for a service with LoadCredential=mail:PATH\n",
+    );
+    let folder = sandbox.path("credentials");
+    let fetch = sandbox.mailpull(["fetch"]);
+    let outcome = fetch.env("CREDENTIALS_DIRECTORY", &folder).run();
+    let path = folder.join("mail").display().to_string();
+    outcome
+        .fails_with(78)
+        .complains_in_lines(1)
+        .stderr_has(&format!("work: cannot read {path}: "));
+    for name in ["../mail", "a/b", ".", ""] {
+        let keys = format!("password-credential = {name:?}");
+        let sandbox = Sandbox::with_work(NOWHERE, &keys);
+        let outcome = sandbox.fetch();
+        outcome.fails_with(78).stderr_has("\"password-credential\"");
+    }
+}
+
+#[test]
+fn a_netrc_that_others_can_read_is_not_used() {
+    let sandbox = Sandbox::new();
+    sandbox.account("work", NOWHERE, "password-env = 'X'");
+    let config = fs::read_to_string(sandbox.config_file()).expect("it was written");
+    sandbox.config(&config.replace("password-env = 'X'", ""));
+    let netrc = "machine 127.0.0.1 login joe password hunter2\n";
+    let netrc = sandbox.write("home/.netrc", netrc);
+    open_to_others(&netrc);
+    let outcome = sandbox.fetch();
+    outcome
+        .fails_with(78)
+        .complains_in_lines(1)
+        .stderr_has(" holds a password and is open to others (mode 0644): chmod 600 ")
+        .never_says("hunter");
+}
+
+#[test]
+fn an_account_has_one_secret() {
+    for (keys, complaint) in [
+        (
+            "password-keyring = true\npassword-env = 'X'",
+            "\"password-env\" contradicts \"password-keyring\"",
+        ),
+        (
+            "password-env = 'X'\noauth2-client-id = 'me'",
+            "\"oauth2-client-id\" contradicts \"password-env\"",
+        ),
+        (
+            "oauth2-token-command = 'x'\noauth2-client-id = 'me'",
+            "\"oauth2-client-id\" contradicts \"oauth2-token-command\"",
+        ),
+        (
+            "password-keyring = false",
+            "\"password-keyring\" must be true, or not be there",
+        ),
+        (
+            "oauth2-client-id = 'me'",
+            "there is no provider; add oauth2 = \"google\"",
+        ),
+        (
+            "oauth2-client-id = 'me'\noauth2-token-url = 'https://h/t'",
+            "there is no \"oauth2-scope\"",
+        ),
+        (
+            "oauth2-client-id = 'me'\noauth2-token-url = 'https://h/t'\noauth2-scope = 'x'",
+            "there is no way to sign in; add \"oauth2-device-url\" or \"oauth2-auth-url\"",
+        ),
+        (
+            "oauth2-client-id = 'me'\noauth2 = 'yahoo'",
+            "\"oauth2\" must be google or microsoft, not \"yahoo\"",
+        ),
+    ] {
+        let sandbox = Sandbox::with_work(NOWHERE, keys);
+        let outcome = sandbox.fetch();
+        outcome
+            .fails_with(78)
+            .complains_in_lines(1)
+            .stderr_has(complaint);
+    }
+    let sandbox = Sandbox::new();
+    let keys = "server = 'h'\nuser = 'me'\nmaildir = '~/Mail/x'\noauth2 = 'google'";
+    sandbox.config(&format!("[accounts.work]\n{keys}\n"));
+    let outcome = sandbox.fetch();
+    outcome
+        .fails_with(78)
+        .stderr_has("there is no \"oauth2-client-id\"; add the client id");
+}
+
+#[test]
+fn a_client_secret_in_the_configuration_has_to_be_as_private_as_a_password() {
+    let keys = "oauth2 = 'google'\noauth2-client-id = 'me'\noauth2-client-secret = 'hunter2'";
+    let sandbox = Sandbox::with_work(NOWHERE, keys);
+    open_to_others(&sandbox.config_file());
+    let outcome = sandbox.fetch();
+    outcome
+        .fails_with(78)
+        .stderr_has(" holds a password and is open to others (mode 0644)");
+    let typed = ["fetch", "-o", "oauth2-client-secret=hunter2"];
+    let outcome = sandbox.mailpull(typed).run();
+    outcome
+        .fails_with(64)
+        .complains_in_lines(1)
+        .never_says("hunter");
+}
+
+#[test]
+fn nobody_else_looks_into_the_memory_of_a_run() {
+    if !is_root() {
+        // Only root can run as somebody else.
+        return;
+    }
+    let login = "C: AUTH PLAIN AGpvZQBvcGVuIHNlc2FtZQ==\nS: +OK";
+    let held = EMPTY.replacen("S: +OK", "reached session\nhold session\nS: +OK", 1);
+    let server = Script::new([&*greeting(&["SASL PLAIN"]), login, &held].concat()).serve();
+    let sandbox = Sandbox::unprivileged();
+    sandbox.account("work", server.address(), "");
+    let fetch = sandbox.mailpull(["fetch"]).start();
+    server.reached("session");
+    // Of a process that can be dumped they belong to its user.
+    let memory = fs::metadata(format!("/proc/{}/mem", fetch.pid())).expect("it runs");
+    assert_eq!(memory.uid(), 0);
+    server.release("session");
+    fetch.wait().succeeds();
+    server.finish();
+}
+
+fn open_to_others(path: &Path) {
+    fs::set_permissions(path, Permissions::from_mode(0o644)).expect("it is ours");
+}

@@ -1,0 +1,77 @@
+//! A real keyring, GNOME's, unlocked, on a session bus of its own.
+//! Knows nothing of mail.
+
+use std::process::Command;
+
+use super::process::{Program, Running};
+use super::sandbox::Sandbox;
+use super::tools::find;
+
+/// The variable by which programs find the bus.
+pub(crate) const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
+
+/// A keyring that runs in a sandbox, where what it holds is kept, too.
+pub(crate) struct Keyring<'a> {
+    bus: String,
+    sandbox: &'a Sandbox,
+    _running: Running,
+}
+
+impl<'a> Keyring<'a> {
+    /// Starts one; `None` if none is installed and that is allowed.
+    pub(crate) fn start(sandbox: &'a Sandbox) -> Option<Self> {
+        find("gnome-keyring-daemon")?;
+        find("secret-tool")?;
+        let session = find("dbus-run-session")?;
+        let mut command = sandbox.command(session);
+        command.args(["--", "sh", "-c"]).arg(
+            "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null &&
+             echo \"bus at $DBUS_SESSION_BUS_ADDRESS\" && exec tail -f /dev/null",
+        );
+        let running = Program::new(command).start();
+        let line = running.prints("bus at ");
+        Some(Self {
+            bus: line.trim_start_matches("bus at ").to_owned(),
+            sandbox,
+            _running: running,
+        })
+    }
+
+    /// Where its bus is.
+    pub(crate) fn bus(&self) -> &str {
+        &self.bus
+    }
+
+    /// Prepares a run of the program with this keyring.
+    pub(crate) fn mailpull<const N: usize>(&self, args: [&str; N]) -> Program {
+        self.sandbox.mailpull(args).env(BUS, &self.bus)
+    }
+
+    /// Keeps a password under these attributes, as another program does.
+    pub(crate) fn store(&self, attributes: &[&str], password: &str) {
+        let mut command = self.secret_tool();
+        command.args(["store", "--label=mail"]).args(attributes);
+        Program::new(command).stdin(password).run().succeeds();
+    }
+
+    /// What is kept under these attributes.
+    pub(crate) fn lookup(&self, attributes: &[&str]) -> String {
+        let mut command = self.secret_tool();
+        command.arg("lookup").args(attributes);
+        Program::new(command).run().stdout_text()
+    }
+
+    /// Locks it: its user would have to unlock it.
+    pub(crate) fn lock(&self) {
+        let mut command = self.secret_tool();
+        command.args(["lock", "--collection=login"]);
+        // It locks, and then crashes in some versions.
+        Program::new(command).run();
+    }
+
+    fn secret_tool(&self) -> Command {
+        let mut command = self.sandbox.command("secret-tool");
+        command.env(BUS, &self.bus);
+        command
+    }
+}
