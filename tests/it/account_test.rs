@@ -155,6 +155,18 @@ fn what_is_known_is_not_new_and_what_is_there_stays() {
 }
 
 #[test]
+fn a_password_that_is_not_to_be_had_says_nothing_of_the_server() {
+    let sandbox = Sandbox::new();
+    sandbox.config(
+        "[accounts.work]\nserver = \"localhost:9\"\nuser = \"joe\"\n\
+         password-command = \"exit 1\"\n",
+    );
+    let outcome = sandbox.mailpull(["account", "test", "work"]).run();
+    outcome.fails_with(77).complains_in_lines(1);
+    assert!(!outcome.stdout_text().contains("likely"), "{outcome}");
+}
+
+#[test]
 fn a_refused_login_names_what_is_likely_behind_it() {
     let refusal = "
         C: CAPA

@@ -1,6 +1,7 @@
 //! `mailpull account test`: connects, logs in, and shows what is found out on the way.
 //! Fetches nothing, deletes nothing, and changes no record.
 
+use std::cell::Cell;
 use std::time::Instant;
 
 use super::findings;
@@ -39,24 +40,34 @@ pub(super) fn test(account: &Account, setting: &Setting<'_>) -> Exit {
         &dial.user,
         dial.security,
     ));
-    match probe(account, setting, &tell) {
+    let is_met = Cell::new(false);
+    let watcher = |step: Step<'_>| {
+        is_met.set(true);
+        findings::of_step(step, account).iter().for_each(&tell);
+    };
+    match probe(account, setting, &watcher, &tell) {
         Ok(()) => {
-            habits(account).iter().for_each(tell);
+            habits(account).iter().for_each(&tell);
             Exit::Done
         }
         Err(error) => {
             let exit = setting.tell_failure(setting.desk(&account.name), &error);
-            causes(account, exit).iter().for_each(tell);
+            // Before the first step it is the password that is not to be had.
+            if is_met.get() {
+                causes(account, exit).iter().for_each(&tell);
+            }
             exit
         }
     }
 }
 
-fn probe(account: &Account, setting: &Setting<'_>, tell: &dyn Fn(&Finding)) -> anyhow::Result<()> {
+fn probe(
+    account: &Account,
+    setting: &Setting<'_>,
+    watcher: &dyn Fn(Step<'_>),
+    tell: &dyn Fn(&Finding),
+) -> anyhow::Result<()> {
     let (known, login) = known(account, setting)?;
-    let watcher = |step: Step<'_>| {
-        findings::of_step(step, account).iter().for_each(tell);
-    };
     let passwords = Passwords::default();
     let opening = Opening {
         login,
@@ -64,7 +75,7 @@ fn probe(account: &Account, setting: &Setting<'_>, tell: &dyn Fn(&Finding)) -> a
         pace: Pace::Steady,
         ..Opening::default()
     };
-    let mut session = setting.watched_connector(account, &passwords, &watcher)(&opening)?;
+    let mut session = setting.watched_connector(account, &passwords, watcher)(&opening)?;
     tell(&Finding::new(
         "login",
         format_args!("accepted for {}", account.dial.user),
