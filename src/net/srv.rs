@@ -11,7 +11,7 @@ use std::{fmt, fs};
 
 use rustix::rand::{GetRandomFlags, getrandom};
 use simple_dns::rdata::{RData, SRV};
-use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, Question, TYPE};
+use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, Question, RCODE, TYPE};
 
 use crate::interrupt::Interrupt;
 
@@ -128,8 +128,8 @@ fn exchange(question: &Inquiry, resolver: SocketAddr) -> io::Result<Vec<Server>>
         }
         socket.set_read_timeout(Some(left))?;
         let octets = socket.recv(&mut answer)?;
-        if let Some(servers) = question.read(&answer[..octets]) {
-            return Ok(servers);
+        if let Some(read) = question.read(&answer[..octets]) {
+            return read;
         }
     }
 }
@@ -163,7 +163,10 @@ impl Inquiry {
     }
 
     /// Reads an answer; `None` if it is none to this question.
-    pub fn read(&self, octets: &[u8]) -> Option<Vec<Server>> {
+    ///
+    /// # Errors
+    /// Who answers does not know, or has more to say than there was room for.
+    pub fn read(&self, octets: &[u8]) -> Option<io::Result<Vec<Server>>> {
         let packet = Packet::parse(octets).ok()?;
         let asked = packet.questions.first()?;
         let is_ours = |other: &Name<'_>| other.to_string().eq_ignore_ascii_case(&self.name);
@@ -173,6 +176,10 @@ impl Inquiry {
             && asked.qtype == QTYPE::TYPE(TYPE::SRV);
         if !is_answer {
             return None;
+        }
+        let knows = matches!(packet.rcode(), RCODE::NoError | RCODE::NameError);
+        if !knows || packet.has_flags(PacketFlag::TRUNCATION) {
+            return Some(Err(io::ErrorKind::InvalidData.into()));
         }
         let mut found: Vec<_> = packet
             .answers
@@ -192,7 +199,11 @@ impl Inquiry {
             port: srv.port,
             service: self.service,
         };
-        Some(found.into_iter().take(MOST_SERVERS).map(server).collect())
+        Some(Ok(found
+            .into_iter()
+            .take(MOST_SERVERS)
+            .map(server)
+            .collect()))
     }
 }
 
@@ -241,7 +252,7 @@ mod tests {
     }
 
     fn hosts(octets: &[u8]) -> Option<Vec<String>> {
-        let servers = question().read(octets)?;
+        let servers = question().read(octets)?.expect("it says something");
         Some(servers.into_iter().map(|server| server.host).collect())
     }
 
@@ -271,6 +282,25 @@ mod tests {
             vec![0xff; 100],
         ] {
             assert_eq!(hosts(&octets), None);
+        }
+    }
+
+    #[test]
+    fn who_does_not_know_has_not_said_that_there_is_none() {
+        for (third, fourth, is_known) in [
+            (0x84, 0x80, true),
+            // NXDOMAIN.
+            (0x84, 0x83, true),
+            // SERVFAIL, REFUSED.
+            (0x84, 0x82, false),
+            (0x84, 0x85, false),
+            // Cut off.
+            (0x86, 0x80, false),
+        ] {
+            let mut answer = answer(NAME, 7, &[]);
+            answer[2..4].copy_from_slice(&[third, fourth]);
+            let read = question().read(&answer).expect("it is an answer");
+            assert_eq!(read.is_ok(), is_known, "{third:x} {fourth:x}");
         }
     }
 
