@@ -2,10 +2,12 @@
 //! replaced.
 //! Does not know what is written in it.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
@@ -149,64 +151,147 @@ impl Private {
 pub enum Secrecy {
     /// Whoever may read the file; a new one, its owner.
     AsBefore,
-    /// Its owner at most.
+    /// Its owner, and a group that root chose.
     Secret,
 }
 
-/// Writes a file in the place of another, which keeps its owner and is there whole at any moment,
-/// whatever happens. Missing folders are made, for their owner only. Behind a symbolic link it is
-/// the file that is replaced.
-///
-/// # Errors
-/// What the system says; the file is as it was.
-pub fn replace(path: &Path, octets: &[u8], secrecy: Secrecy) -> io::Result<()> {
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    let before = fs::metadata(&path).ok();
-    let mut next = path.clone().into_os_string();
-    next.push(format!(".new.{}", std::process::id()));
-    let written = write_new(Path::new(&next), octets, before.as_ref(), secrecy)
-        .and_then(|()| fs::rename(&next, &path));
-    if written.is_err() {
-        // It may not be there; the first error is the one to tell.
-        let _ = fs::remove_file(&next);
-    }
-    written?;
-    File::open(folder)?.sync_all()
+/// The place of a file that is to be replaced. Whoever else takes it waits meanwhile.
+#[derive(Debug)]
+pub struct Place {
+    path: PathBuf,
+    folder: File,
 }
 
-fn write_new(
-    path: &Path,
+impl Place {
+    /// Takes the place of a file: behind symbolic links, of the one that they lead to, which need
+    /// not be there. Missing folders are made, for their owner only.
+    ///
+    /// # Errors
+    /// What the system says; somebody keeps the folder locked; what is there is no regular file.
+    pub fn take(path: &Path) -> io::Result<Self> {
+        let path = followed(path)?;
+        let folder = folder(&path);
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+        let folder = File::open(folder)?;
+        lock(&folder)?;
+        insist_replaceable(&path)?;
+        Ok(Self { path, folder })
+    }
+
+    /// Reads the file; `None` if it is not there.
+    ///
+    /// # Errors
+    /// As [`Private::read`].
+    pub fn read(&self) -> io::Result<Option<Private>> {
+        match Private::read(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
+    /// Writes a file in the place of the one that is there, which keeps its owner and is there
+    /// whole at any moment, whatever happens.
+    ///
+    /// # Errors
+    /// What the system says; the file is as it was, unless only its folder could not be synced.
+    pub fn replace(&self, octets: &[u8], secrecy: Secrecy) -> io::Result<()> {
+        let before = insist_replaceable(&self.path)?;
+        let mut next = self.path.clone().into_os_string();
+        next.push(format!(".new.{}", std::process::id()));
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&next)?;
+        let written = write(file, octets, before.as_ref(), secrecy)
+            .and_then(|()| fs::rename(&next, &self.path));
+        if written.is_err() {
+            // The first error is the one to tell.
+            let _ = fs::remove_file(&next);
+        }
+        written?;
+        self.folder.sync_all()
+    }
+}
+
+/// Insists that a file can be replaced: that it is a regular one, or not there.
+///
+/// # Errors
+/// It is something else, which would be gone for good; what the system says.
+pub fn insist_replaceable(path: &Path) -> io::Result<Option<Metadata>> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(Some(metadata)),
+        Ok(_) => Err(io::Error::other("it is no regular file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Where the links of a path lead, whether anything is there or not.
+fn followed(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match fs::read_link(&path) {
+            Ok(target) => path = folder(&path).join(target),
+            // Not there, or no link: whoever opens it learns more.
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(rustix::io::Errno::LOOP.into())
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Locks a folder. Whoever can read it can do so, too, and keep it: nobody is waited for for ever.
+fn lock(folder: &File) -> io::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(TURN),
+            Err(TryLockError::WouldBlock) => {
+                let what = "another program keeps its folder locked";
+                return Err(io::Error::new(io::ErrorKind::ResourceBusy, what));
+            }
+        }
+    }
+}
+
+fn write(
+    mut file: File,
     octets: &[u8],
     before: Option<&Metadata>,
     secrecy: Secrecy,
 ) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
     file.write_all(octets)?;
     if let Some(before) = before {
         let ours = file.metadata()?;
         if (ours.uid(), ours.gid()) != (before.uid(), before.gid()) {
             fchown(&file, Some(before.uid()), Some(before.gid()))?;
         }
-        let mask = match secrecy {
-            Secrecy::AsBefore => 0o7777,
-            Secrecy::Secret => 0o600,
+        let mode = match secrecy {
+            Secrecy::AsBefore => before.mode(),
+            Secrecy::Secret => closed(before.uid(), before.mode()),
         };
-        file.set_permissions(Permissions::from_mode(before.mode() & mask))?;
+        file.set_permissions(Permissions::from_mode(mode & 0o7777))?;
     }
     file.sync_all()
+}
+
+/// The mode of a file that is to hold a secret. A group that root chose may read on; where
+/// everybody could, nobody chose.
+fn closed(owner: u32, mode: u32) -> u32 {
+    let is_chosen = owner == ROOT && mode & 0o007 == 0;
+    mode & if is_chosen { 0o640 } else { 0o600 }
 }
 
 /// A path as it is shown: on one line, harmless to a terminal.
@@ -233,6 +318,14 @@ const ROOT: u32 = 0;
 /// The most octets of a configuration, a password file or a `.netrc`.
 const LIMIT: usize = 1 << 20;
 
+/// The most symbolic links on the way to a file; the system's own limit.
+const MOST_LINKS: usize = 40;
+
+/// How long somebody else may hold a place.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// How often it is tried.
+const TURN: Duration = Duration::from_millis(20);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,6 +347,33 @@ mod tests {
         ] {
             assert_eq!(judge(us, owner, mode), fault, "{us} {owner} {mode:o}");
         }
+    }
+
+    #[test]
+    fn a_secret_closes_a_file_but_to_a_group_that_root_chose() {
+        for (owner, before, after) in [
+            (1000, 0o100644, 0o600),
+            (1000, 0o100640, 0o600),
+            (1000, 0o100400, 0o400),
+            (ROOT, 0o100640, 0o640),
+            (ROOT, 0o100660, 0o640),
+            (ROOT, 0o100644, 0o600),
+        ] {
+            assert_eq!(closed(owner, before), after, "{owner} {before:o}");
+            assert_eq!(judge(owner, owner, closed(owner, before)), None);
+        }
+    }
+
+    #[test]
+    fn links_that_lead_in_a_circle_are_no_place() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("link", &link).expect("a link can be made");
+        let error = Place::take(&link).expect_err("it leads nowhere");
+        assert_eq!(
+            error.raw_os_error(),
+            Some(rustix::io::Errno::LOOP.raw_os_error())
+        );
     }
 
     #[test]

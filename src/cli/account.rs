@@ -84,6 +84,7 @@ impl Add {
             ("--password-env", "password-env", &self.password_env),
             ("--maildir", "maildir", &self.maildir),
             ("--mda", "mda", &self.mda),
+            ("--user", "user", &self.user),
         ]
         .into_iter()
         .filter_map(|(flag, key, value)| Some((flag, key, value.as_deref()?)))

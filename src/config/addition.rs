@@ -8,13 +8,13 @@ use zeroize::Zeroizing;
 use crate::config::account::Account;
 use crate::config::error::Error;
 use crate::config::file;
-use crate::config::keys::Settings;
+use crate::config::keys::{At, Settings, Slot};
 use crate::config::origin::Origin;
 use crate::config::overrides::{self, Overrides};
 use crate::config::password::Source;
 use crate::config::value::{Value, quoted};
 use crate::config::{Config, Scope, Section, Wanted, config_file};
-use crate::private::{self, Private, Secrecy, shown};
+use crate::private::{self, Place, Secrecy, shown};
 use crate::secret::Secret;
 
 /// An account that is to be added: its keys as they were typed.
@@ -37,28 +37,22 @@ struct Flag {
 }
 
 impl Addition {
-    /// Begins with the name, the chosen configuration file or this user's, and the arguments of
-    /// `-o`. There need not be a file.
+    /// Begins with the chosen configuration file or this user's, and the arguments of `-o`. There
+    /// need not be a file.
     ///
     /// # Errors
-    /// The name cannot be an account's or is one's already; the file cannot be understood.
-    pub fn new(name: &str, chosen: Option<&Path>, options: &[String]) -> Result<Self, Error> {
-        let origin = Origin::Flag(NAME.to_owned());
-        if !file::is_account_name(name) {
-            return Err(file::no_account_name(name, origin));
-        }
+    /// What is there cannot be replaced or understood.
+    pub fn new(chosen: Option<&Path>, options: &[String]) -> Result<Self, Error> {
         let path = config_file(chosen)?;
+        private::insist_replaceable(&path).map_err(|source| cannot_write(&shown(&path), source))?;
         let config = match Config::read(&path, dirs::home_dir()) {
             Err(Error::Missing { .. }) => Config::parse(b"", &shown(&path), dirs::home_dir()),
             read => read,
         }?;
-        if config.names().any(|other| other == name) {
-            return Err(taken(name, &path));
-        }
         let addition = Self {
             config,
             path,
-            name: name.to_owned(),
+            name: String::new(),
             flags: Vec::new(),
             options: options.to_vec(),
             password: None,
@@ -66,13 +60,57 @@ impl Addition {
         addition.overrides().map(|_| addition)
     }
 
+    /// Calls it by this name.
+    ///
+    /// # Errors
+    /// The name cannot be an account's or is one's already.
+    pub fn call(&mut self, name: &str) -> Result<(), Error> {
+        if !file::is_account_name(name) {
+            return Err(file::no_account_name(name, Origin::Flag(NAME.to_owned())));
+        }
+        insist_free(name, &self.config)?;
+        self.name = name.to_owned();
+        Ok(())
+    }
+
+    /// The user, if one was typed.
+    ///
+    /// # Errors
+    /// What was typed does not go together.
+    pub fn user(&self) -> Result<Option<String>, Error> {
+        let typed = self.overrides()?.settings().clone();
+        Ok(typed.user.map(|at| at.value))
+    }
+
     /// Whether it is said where its server is.
     ///
     /// # Errors
     /// What was typed does not go together.
     pub fn has_server(&self) -> Result<bool, Error> {
-        let typed = self.overrides()?.settings().clone();
-        Ok(typed.over(self.config.defaults.clone()).server.is_some())
+        Ok(self.said()?.server.is_some())
+    }
+
+    /// Insists that nothing is said that is meant for one server: a search would have to do
+    /// without it, and find what is not used then, or show more than was wanted to whoever is found.
+    ///
+    /// # Errors
+    /// Something is.
+    pub fn insist_searchable(&self) -> Result<(), Error> {
+        let said = self.said()?;
+        let obstacles = [
+            place(&said.port),
+            place(&said.security),
+            place(&said.tls_client_cert),
+            place(&said.tls_name),
+            place(&said.tls_verify.filter(|at| !at.value)),
+            place(&said.way),
+        ];
+        match obstacles.into_iter().flatten().next() {
+            None => Ok(()),
+            Some(place) => Err(Error::Usage(format!(
+                "{place}, with which no server is searched for; name it: --server HOST"
+            ))),
+        }
     }
 
     /// Whether a password was typed that is to stand in the file.
@@ -152,22 +190,21 @@ impl Addition {
     }
 
     /// Writes it behind what is in the file, of which nothing is touched: as it is by then, whoever
-    /// has written it meanwhile. A file that holds a password is readable by its owner only from
-    /// then on; otherwise its permissions stay.
+    /// has written it meanwhile. A file that holds a password is readable by its owner, and a group
+    /// that root chose, only from then on; otherwise its permissions stay.
     ///
     /// # Errors
     /// The file has become another, has the account by now, or cannot be written. It is as it was
     /// then.
     pub fn write(&self) -> Result<(), Error> {
         let (path, home) = (shown(&self.path), dirs::home_dir());
-        let before = match Config::read(&self.path, home.clone()) {
-            Ok(config) if config.names().any(|name| name == self.name) => {
-                return Err(taken(&self.name, &self.path));
-            }
-            Ok(_) => Private::read(&self.path).map_err(|source| cannot_write(&path, source))?,
-            Err(Error::Missing { .. }) => Private::default(),
-            Err(error) => return Err(error),
-        };
+        let cannot = |source| cannot_write(&path, source);
+        let place = Place::take(&self.path).map_err(cannot)?;
+        let before = place.read().map_err(cannot)?;
+        if let Some(before) = &before {
+            insist_free(&self.name, &Config::of(before, &self.path, home.clone())?)?;
+        }
+        let before = before.unwrap_or_default();
         let gap = match before.octets() {
             [] => "",
             [.., b'\n'] => "\n",
@@ -187,7 +224,7 @@ impl Addition {
             Some(_) => Secrecy::Secret,
             None => Secrecy::AsBefore,
         };
-        private::replace(&self.path, &text, secrecy).map_err(|source| cannot_write(&path, source))
+        place.replace(&text, secrecy).map_err(cannot)
     }
 
     fn section(&self) -> Zeroizing<String> {
@@ -221,7 +258,29 @@ impl Addition {
         text
     }
 
+    /// What was typed, over what stands for all accounts.
+    fn said(&self) -> Result<Settings, Error> {
+        let typed = self.overrides()?.settings().clone();
+        Ok(typed.over(self.config.defaults.clone()))
+    }
+
+    /// Insists that no key is said twice: a file could not say it so.
+    fn insist_once(&self) -> Result<(), Error> {
+        let mut said: Vec<_> = self.flags.iter().map(|it| (it.flag, it.key)).collect();
+        for option in &self.options {
+            let (key, _) = overrides::split(option)?;
+            if let Some((flag, _)) = said.iter().find(|(_, other)| *other == key) {
+                let key = quoted(key);
+                let what = format!("{flag}: {key} is said by -o, too; keep one of them");
+                return Err(Error::Usage(what));
+            }
+            said.push(("-o", key));
+        }
+        Ok(())
+    }
+
     fn overrides(&self) -> Result<Overrides, Error> {
+        self.insist_once()?;
         Overrides::new(self.flags(), &self.options)
     }
 
@@ -250,9 +309,18 @@ fn is_bare(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_')
 }
 
-fn taken(name: &str, path: &Path) -> Error {
-    let (name, path) = (quoted(name), shown(path));
-    Error::Taken { name, path }
+fn insist_free(name: &str, config: &Config) -> Result<(), Error> {
+    if config.names().any(|other| other == name) {
+        let name = quoted(name);
+        return Err(Error::Taken { name });
+    }
+    Ok(())
+}
+
+/// Where something is said, and by which key.
+fn place<T>(slot: &Slot<T>) -> Option<String> {
+    let At { key, origin, .. } = slot.as_ref()?;
+    Some(format!("{origin}: {key:?} is set"))
 }
 
 fn cannot_write(path: &str, source: std::io::Error) -> Error {
@@ -285,7 +353,8 @@ mod tests {
         let path = folder.path().join("config.toml");
         fs::write(&path, text).expect("it can be written");
         fs::set_permissions(&path, Permissions::from_mode(mode)).expect("they can be set");
-        let mut addition = Addition::new("work", Some(&path), &["keep=14 days".to_owned()])?;
+        let mut addition = Addition::new(Some(&path), &["keep=14 days".to_owned()])?;
+        addition.call("work")?;
         addition.say("--server", "server", "pop.example.com".to_owned())?;
         addition.say("--user", "user", "me \"too\"".to_owned())?;
         if let Some(password) = password {

@@ -85,12 +85,10 @@ pub enum Error {
         source: io::Error,
     },
     /// An account of this name is there.
-    #[error("there is an account {name} in {path} already; give the new one another name")]
+    #[error("there is an account {name} already; give the new one another name")]
     Taken {
         /// The name, quoted.
         name: String,
-        /// The file.
-        path: String,
     },
     /// The text is not what a configuration is written in.
     #[error("{at}: {problem}")]

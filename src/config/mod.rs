@@ -141,6 +141,11 @@ impl Config {
     /// one account is an error of that account, told when it is chosen.
     pub fn read(path: &Path, home: Option<PathBuf>) -> Result<Self, Error> {
         let private = Private::read(path).map_err(|source| unreadable(path, source))?;
+        Self::of(&private, path, home)
+    }
+
+    /// Understands what was read at a path.
+    fn of(private: &Private, path: &Path, home: Option<PathBuf>) -> Result<Self, Error> {
         let (mut config, folder) = Self::understand(private.octets(), &shown(path), home)?;
         if config.all().any(holds_a_password) {
             private.insist("a password")?;

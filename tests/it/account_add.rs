@@ -2,18 +2,14 @@
 //! What `account test` shows on the way is told there.
 
 use std::fs::{self, Permissions};
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
-use std::thread;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 
-use crate::support::certificates::Authority;
+use rustix::fs::{CWD, Mode, mkfifoat};
+
 use crate::support::mail::notes;
 use crate::support::model_server::{ModelServer, PASSWORD};
-use crate::support::names::{Names, free_address};
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{Script, Server};
 use crate::support::terminal::Terminal;
 
 /// Adds the account `work` at a server without TLS, with these further arguments.
@@ -93,7 +89,7 @@ fn what_is_written_already_is_not_touched() {
     add(&sandbox, &address, &further)
         .fails_with(78)
         .complains_in_lines(1)
-        .stderr_has("there is an account \"work\" in ");
+        .stderr_has("there is an account \"work\" already; ");
     assert_eq!(config(&sandbox), after);
     let folder = fs::read_dir(sandbox.path("config/mailpull")).expect("it is there");
     assert_eq!(folder.count(), 1, "it left a file behind");
@@ -104,7 +100,7 @@ fn a_configuration_behind_a_link_stays_there() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::new();
     let real = sandbox.write("home/dotfiles/mailpull.toml", "# Mine.\n");
-    std::os::unix::fs::symlink(&real, sandbox.config_file()).expect("a link can be made");
+    symlink(&real, sandbox.config_file()).expect("a link can be made");
 
     let address = server.address().to_string();
     add(&sandbox, &address, &["--password-env", "SECRET"]).succeeds();
@@ -113,6 +109,136 @@ fn a_configuration_behind_a_link_stays_there() {
     assert!(link.is_symlink());
     let text = fs::read_to_string(real).expect("it is there");
     assert!(text.starts_with("# Mine.\n\n[accounts.work]\n"), "{text}");
+}
+
+#[test]
+fn a_link_to_a_configuration_that_is_not_there_yet_leads_to_it_then() {
+    let sandbox = Sandbox::new();
+    let target = "../../dotfiles/mailpull.toml";
+    symlink(target, sandbox.config_file()).expect("a link can be made");
+
+    add(
+        &sandbox,
+        "localhost",
+        &["-o", "allow-cleartext=true", "--no-test"],
+    )
+    .succeeds();
+
+    let link = fs::symlink_metadata(sandbox.config_file()).expect("it is there");
+    assert!(link.is_symlink());
+    assert!(config(&sandbox).starts_with("[accounts.work]\n"));
+}
+
+#[test]
+fn what_is_no_file_is_refused_before_anything_is_asked() {
+    let sandbox = Sandbox::new();
+    let fifo = sandbox.path("fifo");
+    mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).expect("the sandbox can be written");
+    for path in [&fifo, &sandbox.path("home")] {
+        let arguments = [
+            "-c".as_ref(),
+            path.as_os_str(),
+            "account".as_ref(),
+            "add".as_ref(),
+        ];
+        sandbox
+            .mailpull(arguments)
+            .run()
+            .fails_with(73)
+            .complains_in_lines(1)
+            .stderr_has("cannot write ")
+            .stderr_has(": it is no regular file\n");
+    }
+    let left = fs::symlink_metadata(fifo).expect("it is there");
+    assert!(left.file_type().is_fifo());
+}
+
+#[test]
+fn a_folder_that_cannot_be_synced_is_not_written_to() {
+    let sandbox = Sandbox::unprivileged();
+    let folder = sandbox.path("config/mailpull");
+    fs::set_permissions(&folder, Permissions::from_mode(0o300)).expect("it is there");
+
+    add(&sandbox, "localhost", &["--no-test"])
+        .fails_with(73)
+        .complains_in_lines(1)
+        .stderr_has("Permission denied");
+
+    fs::set_permissions(&folder, Permissions::from_mode(0o700)).expect("it is there");
+    assert!(!sandbox.config_file().exists());
+}
+
+#[test]
+fn accounts_that_are_added_at_the_same_time_are_all_there() {
+    let sandbox = Sandbox::new();
+    let names: Vec<_> = (0..8).map(|number| format!("work{number}")).collect();
+    let start = |name: &String| {
+        let arguments = [
+            "account",
+            "add",
+            name,
+            "--user",
+            "joe",
+            "--server",
+            "localhost",
+        ];
+        let further = ["--maildir", "m", "--no-test"];
+        sandbox
+            .mailpull([&arguments[..], &further].concat())
+            .start()
+    };
+
+    let running: Vec<_> = names.iter().map(start).collect();
+
+    for adding in running {
+        adding.wait().succeeds();
+    }
+    let written = config(&sandbox);
+    for name in &names {
+        assert!(
+            written.contains(&format!("[accounts.{name}]\n")),
+            "{written}"
+        );
+    }
+}
+
+#[test]
+fn a_key_that_is_said_twice_is_refused_at_once() {
+    let sandbox = Sandbox::new();
+    for (arguments, said) in [
+        (
+            &["--server", "h", "-o", "server=h"][..],
+            "--server: \"server\" is said by -o, too; keep",
+        ),
+        (
+            &["--user", "joe", "-o", "user = x"],
+            "--user: \"user\" is said by -o, too; keep",
+        ),
+        (
+            &["-o", "keep=true", "-o", "keep=false"],
+            "-o: \"keep\" is said by -o, too; keep",
+        ),
+    ] {
+        let arguments = [&["account", "add", "work"], arguments].concat();
+        let outcome = sandbox.mailpull(arguments).run();
+        outcome
+            .fails_with(64)
+            .complains_in_lines(1)
+            .stderr_has(said);
+    }
+}
+
+#[test]
+fn a_user_may_be_said_as_any_other_key() {
+    let sandbox = Sandbox::new();
+    let arguments = ["account", "add", "work", "--server", "h", "--maildir", "/m"];
+    let further = ["-o", "user=joe", "--no-test"];
+    sandbox
+        .mailpull([&arguments[..], &further].concat())
+        .run()
+        .succeeds();
+    let expected = "[accounts.work]\nserver = \"h\"\nmaildir = \"/m\"\nuser = \"joe\"\n";
+    assert_eq!(config(&sandbox), expected);
 }
 
 #[test]
@@ -195,218 +321,6 @@ fn what_is_missing_or_makes_no_sense_is_named_by_its_flag() {
             .stderr_has(said)
             .never_says("hunter2");
         assert!(!sandbox.config_file().exists());
-    }
-}
-
-/// A session of an empty maildrop, of a user with a domain.
-const SESSION: &str = "
-    S: +OK ready
-    C: CAPA
-    S: -ERR what
-    C: USER joe@example.test
-    S: +OK
-    C: PASS open sesame
-    S: +OK
-    C: CAPA
-    S: -ERR what
-    C: NOOP
-    S: +OK
-    C: UIDL
-    S: +OK
-    S: .
-    C: LIST
-    S: +OK
-    S: .
-    C: QUIT
-    S: +OK
-    close";
-
-/// A server of this name that is looked at once and then logged in to.
-fn server(authority: &Authority, name: &str, stls: &str) -> Server {
-    let tls = format!("{stls}tls for {name}\n");
-    let session = match stls {
-        "" => SESSION.to_owned(),
-        _ => SESSION.replacen("S: +OK ready", "", 1),
-    };
-    let greeting = if stls.is_empty() { "S: +OK ready" } else { "" };
-    Script::new([&tls, greeting].concat())
-        .then([tls, session].concat())
-        .identity(authority.certificate_for(&[name]).acceptor())
-        .serve()
-}
-
-/// Looks for the server of `joe@example.test` and adds the account.
-fn discover(sandbox: &Sandbox, names: &Names, authority: &Authority) -> Outcome {
-    let ca = sandbox.write("home/ca.pem", authority.pem());
-    let ca = format!("tls-ca-file={}", ca.display());
-    let arguments = [
-        &["account", "add", "work", "--user", "joe@example.test"][..],
-        &["--password-env", "SECRET", "--maildir", "home/Mail/work"],
-        &["-o", &*ca][..],
-    ]
-    .concat();
-    let program = names.mailpull(sandbox, &arguments);
-    program.env("SECRET", PASSWORD).run()
-}
-
-#[test]
-fn a_server_is_where_the_domain_says() {
-    let authority = Authority::new();
-    for (service, stls, security, line) in [
-        ("_pop3s._tcp", "", "tls", ""),
-        (
-            "_pop3._tcp",
-            "S: +OK ready\nC: STLS\nS: +OK\n",
-            "starttls",
-            "security = \"starttls\"\n",
-        ),
-    ] {
-        let sandbox = Sandbox::new();
-        let server = server(&authority, "mx.example.test", stls);
-        let port = server.port();
-        let lines = format!(
-            "srv-host={service}.example.test,mx.example.test,{port},0,0\n\
-             address=/mx.example.test/127.0.0.1"
-        );
-        let Some(names) = Names::start(&sandbox, &lines) else {
-            return;
-        };
-
-        let outcome = discover(&sandbox, &names, &authority);
-
-        outcome.succeeds().stderr_is("").stdout_has(&format!(
-            "search: mx.example.test:{port}, as the domain's DNS says, {security}: it answers and \
-             proves its name\n"
-        ));
-        let written = config(&sandbox);
-        let server_line = format!("server = \"mx.example.test:{port}\"\n{line}");
-        assert!(written.contains(&server_line), "{written}");
-        server.finish();
-    }
-}
-
-#[test]
-fn a_server_in_another_domain_is_for_the_user_to_agree_to() {
-    let authority = Authority::new();
-    let sandbox = Sandbox::new();
-    let server = Script::new("tls for mx.elsewhere.test\nS: +OK ready")
-        .identity(authority.certificate_for(&["mx.elsewhere.test"]).acceptor())
-        .serve();
-    let port = server.port();
-    let lines = format!(
-        "srv-host=_pop3s._tcp.example.test,mx.elsewhere.test,{port},0,0\n\
-         address=/mx.elsewhere.test/127.0.0.1"
-    );
-    let Some(names) = Names::start(&sandbox, &lines) else {
-        return;
-    };
-
-    discover(&sandbox, &names, &authority)
-        .fails_with(64)
-        .complains_in_lines(1)
-        .stderr_has(&format!(
-            "DNS says that the mail of example.test is at mx.elsewhere.test:{port}, which is \
-             elsewhere; if that is right, name it: --server mx.elsewhere.test:{port}\n"
-        ));
-
-    assert!(!sandbox.config_file().exists());
-    server.finish();
-}
-
-#[test]
-fn a_person_may_agree_to_a_server_in_another_domain() {
-    let authority = Authority::new();
-    let sandbox = Sandbox::new();
-    let server = server(&authority, "mx.elsewhere.test", "");
-    let port = server.port();
-    let lines = format!(
-        "srv-host=_pop3s._tcp.example.test,mx.elsewhere.test,{port},0,0\n\
-         address=/mx.elsewhere.test/127.0.0.1"
-    );
-    let names = Names::start(&sandbox, &lines);
-    let terminal = Terminal::open(&sandbox, &[("SECRET", PASSWORD)]);
-    let (Some(names), Some(terminal)) = (names, terminal) else {
-        return;
-    };
-    let ca = sandbox.write("home/ca.pem", authority.pem());
-
-    terminal.runs(&format!(
-        "{} mailpull account add work --user joe@example.test --password-env SECRET --maildir m \
-         -o tls-ca-file={}",
-        names.prefix(&sandbox),
-        ca.display()
-    ));
-    terminal.shows("Is it right? [y/N]: ");
-    terminal.types("y").presses("Enter");
-
-    terminal.ended_with(0);
-    let written = config(&sandbox);
-    let server_line = format!("server = \"mx.elsewhere.test:{port}\"\n");
-    assert!(written.contains(&server_line), "{written}");
-    server.finish();
-}
-
-/// Leads the connections of a port, of an address of our own, to a server.
-fn lead(from: (Ipv4Addr, u16), to: SocketAddr) {
-    let listener = TcpListener::bind(from).expect("nobody else has that address");
-    thread::spawn(move || {
-        for client in listener.incoming() {
-            let relay = client.and_then(|client| Ok((client, TcpStream::connect(to)?)));
-            let Ok((client, server)) = relay else {
-                // The program notices.
-                continue;
-            };
-            for (mut from, mut to) in [
-                (client.try_clone(), server.try_clone()),
-                (Ok(server), Ok(client)),
-            ]
-            .map(|(from, to)| (from.expect("it is open"), to.expect("it is open")))
-            {
-                thread::spawn(move || {
-                    // Whichever side leaves, the other is told.
-                    let _ = io::copy(&mut from, &mut to);
-                    let _ = to.shutdown(std::net::Shutdown::Write);
-                });
-            }
-        }
-    });
-}
-
-#[test]
-fn a_server_that_the_domain_does_not_name_is_found_by_what_it_is_called() {
-    let authority = Authority::new();
-    for (name, port, stls, lines) in [
-        (
-            "mail.example.test",
-            995,
-            "",
-            "server = \"mail.example.test\"\n",
-        ),
-        (
-            "pop.example.test",
-            110,
-            "S: +OK ready\nC: STLS\nS: +OK\n",
-            "server = \"pop.example.test\"\nsecurity = \"starttls\"\n",
-        ),
-    ] {
-        let sandbox = Sandbox::new();
-        let server = server(&authority, name, stls);
-        let address = free_address();
-        let Some(names) = Names::start(&sandbox, &format!("address=/{name}/{address}")) else {
-            return;
-        };
-        lead((address, port), server.address());
-
-        let outcome = discover(&sandbox, &names, &authority);
-
-        outcome
-            .succeeds()
-            .stdout_has("search: pop3.example.test:995, as such servers are often called, tls: ")
-            .stdout_has(&format!(
-                "search: {name}:{port}, as such servers are often called, "
-            ));
-        assert!(config(&sandbox).contains(lines), "{}", config(&sandbox));
-        server.finish();
     }
 }
 

@@ -16,17 +16,21 @@ use crate::report::{Fact, Finding};
 /// the user wants it all the same.
 pub(super) fn run(arguments: &cli::Add, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     let questions = Questions::new(&setting.interrupt);
-    let user = match &arguments.user {
-        Some(user) => user.clone(),
-        None => questions.ask("--user", "Mail address, or user name", None)?,
-    };
-    let name = name(arguments, &user, &questions)?;
     let chosen = setting.global.config.as_deref();
-    let mut addition = Addition::new(&name, chosen, &arguments.options)?;
+    let mut addition = Addition::new(chosen, &arguments.options)?;
     for (flag, key, value) in arguments.settings() {
         addition.say(flag, key, value.to_owned())?;
     }
-    addition.say("--user", "user", user.clone())?;
+    let user = match addition.user()? {
+        Some(user) => user,
+        None => {
+            let user = questions.ask("--user", "Mail address, or user name", None)?;
+            addition.say("--user", "user", user.clone())?;
+            user
+        }
+    };
+    let name = name(arguments, &user, &questions)?;
+    addition.call(&name)?;
     if !addition.has_server()? {
         find_server(&user, &mut addition, &questions, setting)?;
     }
