@@ -2,6 +2,7 @@
 //! They know the program by its command line, the servers it talks to and the files it leaves.
 
 mod account_add;
+mod account_search;
 mod account_test;
 mod accounts;
 mod acquaintance;

@@ -15,6 +15,7 @@ use super::tools;
 /// A dnsmasq that knows a few names under `.test`, and nobody to ask for others.
 pub(crate) struct Names {
     address: Ipv4Addr,
+    asked_before: Option<Ipv4Addr>,
     running: Option<Running>,
 }
 
@@ -39,11 +40,21 @@ impl Names {
             let mut running = Program::new(command).start();
             if answers((address, 53).into(), &mut running) {
                 let running = Some(running);
-                return Some(Self { address, running });
+                return Some(Self {
+                    address,
+                    asked_before: None,
+                    running,
+                });
             }
             eprintln!("{}", running.wait());
         }
         panic!("dnsmasq does not start; what it said is above");
+    }
+
+    /// Puts another resolver before this one.
+    pub(crate) fn behind(mut self, other: Ipv4Addr) -> Self {
+        self.asked_before = Some(other);
+        self
     }
 
     /// Prepares a run of the program that asks this server alone.
@@ -62,7 +73,11 @@ impl Names {
     }
 
     fn resolver(&self, sandbox: &Sandbox) -> PathBuf {
-        sandbox.write("resolv.conf", format!("nameserver {}\n", self.address))
+        let resolvers = self.asked_before.iter().chain([&self.address]);
+        let lines: String = resolvers
+            .map(|address| format!("nameserver {address}\n"))
+            .collect();
+        sandbox.write("resolv.conf", lines)
     }
 }
 

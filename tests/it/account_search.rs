@@ -1,0 +1,383 @@
+//! `account add` without `--server`: where it looks, whom it believes, and when it does not look.
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::thread;
+use std::time::Duration;
+
+use crate::support::certificates::Authority;
+use crate::support::model_server::PASSWORD;
+use crate::support::names::{Names, free_address};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
+use crate::support::script::{Script, Server};
+use crate::support::terminal::Terminal;
+
+fn config(sandbox: &Sandbox) -> String {
+    fs::read_to_string(sandbox.config_file()).expect("there is a configuration")
+}
+
+/// A session of an empty maildrop, of a user with a domain.
+const SESSION: &str = "
+    S: +OK ready
+    C: CAPA
+    S: -ERR what
+    C: USER joe@example.test
+    S: +OK
+    C: PASS open sesame
+    S: +OK
+    C: CAPA
+    S: -ERR what
+    C: NOOP
+    S: +OK
+    C: UIDL
+    S: +OK
+    S: .
+    C: LIST
+    S: +OK
+    S: .
+    C: QUIT
+    S: +OK
+    close";
+
+/// A server of this name that is looked at once and then logged in to.
+fn server(authority: &Authority, name: &str, stls: &str) -> Server {
+    let tls = format!("{stls}tls for {name}\n");
+    let session = match stls {
+        "" => SESSION.to_owned(),
+        _ => SESSION.replacen("S: +OK ready", "", 1),
+    };
+    let greeting = if stls.is_empty() { "S: +OK ready" } else { "" };
+    Script::new([&tls, greeting].concat())
+        .then([tls, session].concat())
+        .identity(authority.certificate_for(&[name]).acceptor())
+        .serve()
+}
+
+/// Looks for the server of `joe@example.test` and adds the account.
+fn discover(sandbox: &Sandbox, names: &Names, authority: &Authority) -> Outcome {
+    let ca = sandbox.write("home/ca.pem", authority.pem());
+    let ca = format!("tls-ca-file={}", ca.display());
+    let arguments = [
+        &["account", "add", "work", "--user", "joe@example.test"][..],
+        &["--password-env", "SECRET", "--maildir", "home/Mail/work"],
+        &["-o", &*ca][..],
+    ]
+    .concat();
+    let program = names.mailpull(sandbox, &arguments);
+    program.env("SECRET", PASSWORD).run()
+}
+
+#[test]
+fn a_server_is_where_the_domain_says() {
+    let authority = Authority::new();
+    for (service, stls, security, line) in [
+        ("_pop3s._tcp", "", "tls", ""),
+        (
+            "_pop3._tcp",
+            "S: +OK ready\nC: STLS\nS: +OK\n",
+            "starttls",
+            "security = \"starttls\"\n",
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        let server = server(&authority, "pop3.example.test", stls);
+        let port = server.port();
+        let lines = format!(
+            "srv-host={service}.example.test,pop3.example.test,{port},0,0\n\
+             address=/pop3.example.test/127.0.0.1"
+        );
+        let Some(names) = Names::start(&sandbox, &lines) else {
+            return;
+        };
+
+        let outcome = discover(&sandbox, &names, &authority);
+
+        outcome.succeeds().stderr_is("").stdout_has(&format!(
+            "search: pop3.example.test:{port}, as the domain's DNS says, {security}: it answers and \
+             proves its name\n"
+        ));
+        let written = config(&sandbox);
+        let server_line = format!("server = \"pop3.example.test:{port}\"\n{line}");
+        assert!(written.contains(&server_line), "{written}");
+        server.finish();
+    }
+}
+
+#[test]
+fn a_server_in_another_domain_is_for_the_user_to_agree_to() {
+    let authority = Authority::new();
+    let sandbox = Sandbox::new();
+    let server = Script::new("tls for mx.elsewhere.test\nS: +OK ready")
+        .identity(authority.certificate_for(&["mx.elsewhere.test"]).acceptor())
+        .serve();
+    let port = server.port();
+    let lines = format!(
+        "srv-host=_pop3s._tcp.example.test,mx.elsewhere.test,{port},0,0\n\
+         address=/mx.elsewhere.test/127.0.0.1"
+    );
+    let Some(names) = Names::start(&sandbox, &lines) else {
+        return;
+    };
+
+    discover(&sandbox, &names, &authority)
+        .fails_with(64)
+        .complains_in_lines(1)
+        .stderr_has(&format!(
+            "DNS says that the mail of example.test is at mx.elsewhere.test:{port}; if that is \
+             right, name it: --server mx.elsewhere.test:{port}\n"
+        ));
+
+    assert!(!sandbox.config_file().exists());
+    server.finish();
+}
+
+#[test]
+fn a_person_may_agree_to_a_server_in_another_domain() {
+    let authority = Authority::new();
+    let sandbox = Sandbox::new();
+    let server = server(&authority, "mx.elsewhere.test", "");
+    let port = server.port();
+    let lines = format!(
+        "srv-host=_pop3s._tcp.example.test,mx.elsewhere.test,{port},0,0\n\
+         address=/mx.elsewhere.test/127.0.0.1"
+    );
+    let names = Names::start(&sandbox, &lines);
+    let terminal = Terminal::open(&sandbox, &[("SECRET", PASSWORD)]);
+    let (Some(names), Some(terminal)) = (names, terminal) else {
+        return;
+    };
+    let ca = sandbox.write("home/ca.pem", authority.pem());
+
+    terminal.runs(&format!(
+        "{} mailpull account add work --user joe@example.test --password-env SECRET --maildir m \
+         -o tls-ca-file={}",
+        names.prefix(&sandbox),
+        ca.display()
+    ));
+    terminal.shows("Is it right? [y/N]: ");
+    terminal.types("y").presses("Enter");
+
+    terminal.ended_with(0);
+    let written = config(&sandbox);
+    let server_line = format!("server = \"mx.elsewhere.test:{port}\"\n");
+    assert!(written.contains(&server_line), "{written}");
+    server.finish();
+}
+
+/// Leads the connections of a port, of an address of our own, to a server.
+fn lead(from: (Ipv4Addr, u16), to: SocketAddr) {
+    let listener = TcpListener::bind(from).expect("nobody else has that address");
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let relay = client.and_then(|client| Ok((client, TcpStream::connect(to)?)));
+            let Ok((client, server)) = relay else {
+                // The program notices.
+                continue;
+            };
+            for (mut from, mut to) in [
+                (client.try_clone(), server.try_clone()),
+                (Ok(server), Ok(client)),
+            ]
+            .map(|(from, to)| (from.expect("it is open"), to.expect("it is open")))
+            {
+                thread::spawn(move || {
+                    // Whichever side leaves, the other is told.
+                    let _ = io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(std::net::Shutdown::Write);
+                });
+            }
+        }
+    });
+}
+
+#[test]
+fn a_server_that_the_domain_does_not_name_is_found_by_what_it_is_called() {
+    let authority = Authority::new();
+    for (name, port, stls, lines) in [
+        (
+            "mail.example.test",
+            995,
+            "",
+            "server = \"mail.example.test\"\n",
+        ),
+        (
+            "pop.example.test",
+            110,
+            "S: +OK ready\nC: STLS\nS: +OK\n",
+            "server = \"pop.example.test\"\nsecurity = \"starttls\"\n",
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        let server = server(&authority, name, stls);
+        let address = free_address();
+        let Some(names) = Names::start(&sandbox, &format!("address=/{name}/{address}")) else {
+            return;
+        };
+        lead((address, port), server.address());
+
+        let outcome = discover(&sandbox, &names, &authority);
+
+        outcome
+            .succeeds()
+            .stdout_has("search: pop3.example.test:995, as such servers are often called, tls: ")
+            .stdout_has(&format!(
+                "search: {name}:{port}, as such servers are often called, "
+            ));
+        assert!(config(&sandbox).contains(lines), "{}", config(&sandbox));
+        server.finish();
+    }
+}
+
+#[test]
+fn what_is_meant_for_one_server_is_not_carried_about_in_search_of_it() {
+    let sandbox = Sandbox::new();
+    let add = |options: &[&str]| {
+        let arguments = [
+            &["account", "add", "work", "--user", "joe@example.test"][..],
+            &["--password-env", "SECRET", "--maildir", "m"],
+            options,
+        ]
+        .concat();
+        let program = sandbox.mailpull(arguments).env("SECRET", PASSWORD);
+        program.run()
+    };
+    for (key, value) in [
+        ("port", "1995"),
+        ("proxy", "\"socks5://127.0.0.1:9\""),
+        ("security", "\"none\""),
+        ("tls-client-cert", "\"/c.pem\""),
+        ("tls-name", "\"localhost\""),
+        ("tls-verify", "false"),
+        ("tunnel-command", "[\"false\"]"),
+    ] {
+        let refused = |outcome: Outcome, place: &str| {
+            outcome
+                .fails_with(64)
+                .complains_in_lines(1)
+                .stderr_has(&format!(
+                    "{place}: \"{key}\" is set, with which no server is searched for; name it: \
+                     --server HOST\n"
+                ))
+                .stdout_is("");
+        };
+        refused(add(&["-o", &format!("{key}={value}")]), "-o");
+        let text = format!("[defaults]\n{key} = {value}\n");
+        sandbox.config(&text);
+        refused(add(&[]), "config.toml:2");
+        assert_eq!(config(&sandbox), text);
+        fs::remove_file(sandbox.config_file()).expect("it is there");
+    }
+}
+
+#[test]
+fn a_resolver_that_does_not_know_is_not_the_last_one_that_is_asked() {
+    let authority = Authority::new();
+    let sandbox = Sandbox::new();
+    let server = server(&authority, "pop3.example.test", "");
+    let port = server.port();
+    let lines = format!(
+        "srv-host=_pop3s._tcp.example.test,pop3.example.test,{port},0,0\n\
+         address=/pop3.example.test/127.0.0.1"
+    );
+    let Some(names) = Names::start(&sandbox, &lines) else {
+        return;
+    };
+    let names = names.behind(clueless());
+
+    discover(&sandbox, &names, &authority)
+        .succeeds()
+        .stdout_has(&format!(
+            "search: pop3.example.test:{port}, as the domain's DNS says, tls: it answers"
+        ));
+
+    server.finish();
+}
+
+/// A resolver that answers each question with SERVFAIL.
+fn clueless() -> Ipv4Addr {
+    let address = free_address();
+    let socket = UdpSocket::bind((address, 53)).expect("nobody else has that address");
+    thread::spawn(move || {
+        let mut packet = [0; 512];
+        while let Ok((octets, from)) = socket.recv_from(&mut packet) {
+            packet[2] |= 0x80;
+            packet[3] = 0x82;
+            // Whoever has gone needs no answer.
+            let _ = socket.send_to(&packet[..octets], from);
+        }
+    });
+    address
+}
+
+#[test]
+fn a_server_within_the_domain_may_be_a_neighbours() {
+    let authority = Authority::new();
+    let sandbox = Sandbox::new();
+    let server = Script::new("tls for evil.example.test\nS: +OK ready")
+        .identity(authority.certificate_for(&["evil.example.test"]).acceptor())
+        .serve();
+    let port = server.port();
+    let lines = format!(
+        "srv-host=_pop3s._tcp.example.test,evil.example.test,{port},0,0\n\
+         address=/evil.example.test/127.0.0.1"
+    );
+    let Some(names) = Names::start(&sandbox, &lines) else {
+        return;
+    };
+
+    discover(&sandbox, &names, &authority)
+        .fails_with(64)
+        .complains_in_lines(1)
+        .stderr_has(&format!("name it: --server evil.example.test:{port}\n"));
+
+    assert!(!sandbox.config_file().exists());
+    server.finish();
+}
+
+#[test]
+fn a_server_that_drips_is_left_for_the_next_one() {
+    let authority = Authority::new();
+    let sandbox = Sandbox::new();
+    let slow = dripping();
+    let server = server(
+        &authority,
+        "pop.example.test",
+        "S: +OK ready\nC: STLS\nS: +OK\n",
+    );
+    let port = server.port();
+    let lines = format!(
+        "srv-host=_pop3._tcp.example.test,pop3.example.test,{slow},0,0\n\
+         srv-host=_pop3._tcp.example.test,pop.example.test,{port},10,0\n\
+         address=/pop3.example.test/127.0.0.1\naddress=/pop.example.test/127.0.0.1"
+    );
+    let Some(names) = Names::start(&sandbox, &lines) else {
+        return;
+    };
+
+    discover(&sandbox, &names, &authority)
+        .succeeds()
+        .stdout_has(&format!(
+            "search: pop3.example.test:{slow}, as the domain's DNS says, starttls: timed out\n\
+             search: pop.example.test:{port}, "
+        ));
+
+    server.finish();
+}
+
+/// The port of a server whose greeting never ends, and is never silent for long.
+fn dripping() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
+    let port = listener.local_addr().expect("it has one").port();
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            thread::spawn(move || {
+                while client.write_all(b"+").is_ok() {
+                    thread::sleep(Duration::from_secs(1));
+                }
+            });
+        }
+    });
+    port
+}
