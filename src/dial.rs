@@ -2,9 +2,10 @@
 //! Knows nothing of messages; "TLS unless told otherwise" is decided here only.
 
 use crate::interrupt::Interrupt;
+use crate::moment::Moment;
 use crate::net::{self, Stream, tls};
 use crate::pop3::{
-    self, Acquaintance, Authorization, Credentials, Opening, Pace, Trace, Transaction,
+    self, Acquaintance, Authorization, Channel, Credentials, Opening, Pace, Trace, Transaction,
 };
 use crate::secret::Secret;
 use crate::text::ServerText;
@@ -114,12 +115,30 @@ impl Call<'_> {
     /// No connection, no TLS, or no login. The password was not sent before the server had proved
     /// who it is, unless `security` is `none`.
     pub fn make(&self, opening: &Opening) -> Result<Transaction<Stream>, Error> {
+        let opening = &self.over_this_channel(opening);
         match self.attempt(opening, self.binding(opening)) {
             Err(error) if error.is_unbound() && self.may_go_unbound(opening) => {
                 self.attempt(opening, Binding::Refused)
             }
             attempted => attempted,
         }
+    }
+
+    /// The same, without what is too old or was said where somebody could change it.
+    fn over_this_channel(&self, opening: &Opening) -> Opening {
+        let channel = match self.options.security {
+            Security::None => Channel::Clear,
+            Security::StartTls | Security::Tls => Channel::Encrypted,
+        };
+        let mut opening = Opening {
+            channel,
+            ..opening.clone()
+        };
+        let now = Moment::now();
+        opening.acquaintance = opening
+            .acquaintance
+            .filter(|known| known.is_good(channel, now));
+        opening
     }
 
     /// Whether a login is worth binding: not where the last one was bare although the server, as it

@@ -64,7 +64,8 @@ pub(super) fn fault(error: SessionError) -> Fault {
 /// What the library is told when it asks.
 pub(super) struct Answers {
     account: Account,
-    /// In OAUTHBEARER's header.
+    /// Whose mail it is, where that is not who logs in: in OAUTHBEARER's header, and all that
+    /// EXTERNAL says.
     authorization: Option<String>,
     binding: Option<Vec<u8>>,
     says_what_it_could: bool,
@@ -76,7 +77,7 @@ impl Answers {
     pub(super) fn new(
         mechanism: Mechanism,
         credentials: &Credentials<'_>,
-        offers_bound: bool,
+        may_bind: bool,
     ) -> Result<Self, Fault> {
         let Credentials {
             user,
@@ -94,9 +95,13 @@ impl Answers {
         }
         Ok(Self {
             account,
-            authorization: (mechanism == Mechanism::OAuthBearer).then(|| saslname(user)),
+            authorization: match mechanism {
+                Mechanism::External => Some(user.to_owned()),
+                Mechanism::OAuthBearer => Some(saslname(user)),
+                _ => None,
+            },
             binding: binding.filter(|_| mechanism.is_bound()).map(<[u8]>::to_vec),
-            says_what_it_could: binding.is_some() && !offers_bound,
+            says_what_it_could: binding.is_some() && !may_bind,
         })
     }
 }
