@@ -119,7 +119,7 @@ impl Exchange {
             Mechanism::DigestMd5 => Method::Digest(account(), Stage::Challenge),
             _ => {
                 let answers = Answers::new(mechanism, credentials, may_bind)?;
-                Method::Library(Box::new(library::session(mechanism, answers)))
+                Method::Library(Box::new(library::session(mechanism, answers)?))
             }
         };
         Ok(Self {
