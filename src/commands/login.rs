@@ -143,7 +143,7 @@ fn by_browser(
         say("Waiting until that is done; Ctrl-C gives up.");
     }
     if has_display() && io::stdout().is_terminal() {
-        open(visit.address());
+        open(visit.address(), account);
     }
     sign_in.client.await_browser(&visit)
 }
@@ -154,12 +154,16 @@ fn has_display() -> bool {
 }
 
 /// Opens an address in the user's browser. Where that fails the user has read it, too.
-fn open(address: &str) {
+fn open(address: &str, account: &Account) {
     let program = match cfg!(target_os = "macos") {
         true => "open",
         false => "xdg-open",
     };
-    let _ = Command::new(program)
+    let mut command = Command::new(program);
+    for name in account.secret_variables.iter() {
+        command.env_remove(name);
+    }
+    let _ = command
         .arg(address)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -121,7 +121,7 @@ impl SignIn<'_> {
         if will_do(&tokens) {
             return Ok(tokens.access);
         }
-        let refresh = tokens.refresh.as_ref().ok_or(Error::Nobody)?;
+        let refresh = tokens.refresh.as_ref().ok_or(Error::Ended)?;
         let granted = self.client.refresh(refresh)?;
         tokens.renew(granted);
         // What is granted may be the only refresh token that is still good: before it is used it

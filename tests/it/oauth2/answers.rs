@@ -115,6 +115,23 @@ fn the_provider_is_asked_again_while_the_user_has_not_decided() {
 }
 
 #[test]
+fn a_sign_in_without_a_refresh_token_ends_with_its_token() {
+    let short = r#"{"access_token": "hunter2", "expires_in": 1}"#;
+    let fake = Fake::start([answer("200 OK", CODE), answer("200 OK", short)]);
+    let sandbox = Sandbox::with_work("127.0.0.1:9", &fake.keys());
+    let login = sandbox.mailpull(["login", "work"]).run();
+    login
+        .succeeds()
+        .complains_in_lines(1)
+        .stderr_has("work: the provider grants no refresh token, so that this sign-in ends with");
+    sandbox.fetch().fails_with(77).stderr_is(
+        "mailpull: work: the sign-in has ended, as the provider granted no refresh token; sign in \
+         with: mailpull login work\n",
+    );
+    sandbox.fetch().fails_with(77).is_silent();
+}
+
+#[test]
 fn a_provider_has_to_prove_who_it_is() {
     let authority = Authority::new();
     let granted = || {
