@@ -54,6 +54,20 @@ pub enum Command<'a> {
 }
 
 impl Command<'_> {
+    /// How many octets it takes at most.
+    pub fn room(&self) -> usize {
+        const WORDS: usize = 64;
+        WORDS
+            + match self {
+                Self::Apop { user, digest } => user.len() + digest.len(),
+                Self::Auth { initial, .. } => initial.map_or(0, <[u8]>::len),
+                Self::Pass(password) => password.expose().len(),
+                Self::Response(response) => response.len(),
+                Self::User(user) => user.len(),
+                _ => 0,
+            }
+    }
+
     /// Appends the command as it is sent, with its CRLF.
     pub fn encode(&self, out: &mut Zeroizing<Vec<u8>>) {
         let line = match self {
@@ -147,6 +161,7 @@ mod tests {
             let mut out = Zeroizing::new(Vec::new());
             command.encode(&mut out);
             assert_eq!(&**out, sent.as_bytes());
+            assert!(out.len() <= command.room());
             assert_eq!(command.to_string(), shown);
         }
     }

@@ -48,6 +48,9 @@ pub(super) enum Fault {
     Unsayable(String),
 }
 
+/// What a response says besides user and secret: names, nonces, headers.
+const ROOM: usize = 1024;
+
 /// A response in base64, wiped when it is dropped.
 pub(super) type Response = Zeroizing<Vec<u8>>;
 
@@ -90,6 +93,8 @@ enum Stage {
 pub(super) struct Exchange {
     mechanism: Mechanism,
     method: Method,
+    /// How many octets a response takes at most, unless a server says much.
+    room: usize,
     /// How often the client has spoken.
     turns: u32,
     /// Whether nothing is left to be said by either side, if all is well.
@@ -113,12 +118,13 @@ impl Exchange {
             Mechanism::DigestMd5 => Method::Digest(account(), Stage::Challenge),
             _ => {
                 let answers = Answers::new(mechanism, credentials, offers_bound)?;
-                Method::Library(Box::new(library::session(mechanism, answers)))
+                Method::Library(Box::new(library::session(mechanism, answers)?))
             }
         };
         Ok(Self {
             mechanism,
             method,
+            room: ROOM + credentials.user.len() + credentials.secret.expose().len(),
             turns: 0,
             is_over: false,
         })
@@ -157,7 +163,7 @@ impl Exchange {
             return Err(Fault::Refused(ServerText::new(error)));
         }
         if self.mechanism.is_scram() {
-            check_rounds(&challenge)?;
+            check_attributes(&challenge)?;
         }
         self.say(Some(&challenge))
     }
@@ -175,7 +181,8 @@ impl Exchange {
     fn say(&mut self, challenge: Option<&[u8]>) -> Result<Response, Fault> {
         let said = match (&mut self.method, challenge) {
             (Method::Library(session), challenge) => {
-                let mut said = Zeroizing::new(Vec::new());
+                // What grows leaves copies behind that nobody wipes.
+                let mut said = Zeroizing::new(Vec::with_capacity(self.room));
                 let state = session
                     .step(challenge, &mut *said)
                     .map_err(library::fault)?;
@@ -246,9 +253,16 @@ pub(super) fn acknowledgement(mechanism: Mechanism) -> &'static [u8] {
     }
 }
 
-/// Looks for a number of rounds (RFC 5802 section 5.1, `i`) that nobody should compute.
-fn check_rounds(challenge: &[u8]) -> Result<(), Fault> {
+/// Looks for what is no attribute of SCRAM (RFC 5802 section 5.1), by which the library would panic,
+/// and for a number of rounds (`i`) that nobody should compute.
+fn check_attributes(challenge: &[u8]) -> Result<(), Fault> {
     let mut attributes = challenge.split(|&octet| octet == b',');
+    if !attributes
+        .clone()
+        .all(|attribute| matches!(attribute, [b'A'..=b'Z' | b'a'..=b'z', b'=', ..]))
+    {
+        return Err(Fault::Challenge("it is not made of attributes".into()));
+    }
     let Some(rounds) = attributes.find_map(|attribute| attribute.strip_prefix(b"i=")) else {
         return Ok(());
     };
@@ -356,7 +370,11 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig {
+            cases: 512,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
 
         /// Challenges in the grammar of the mechanisms reach further into them than noise does.
         #[test]
@@ -366,17 +384,25 @@ mod tests {
                     Just("r=".to_owned()), Just("s=QQ==".to_owned()), Just("i=4096".to_owned()),
                     Just("v=QQ==".to_owned()), Just("e=x".to_owned()), Just("m=x".to_owned()),
                     Just("nonce=\"".to_owned()), Just("algorithm=md5-sess".to_owned()),
-                    Just("rspauth=".to_owned()), Just("\\".to_owned()), ".{0,8}",
+                    Just("rspauth=".to_owned()), Just("\\".to_owned()), Just("r".to_owned()),
+                    ".{0,8}",
                 ],
                 0..6,
             ),
             is_base64 in any::<bool>(),
+            knows_nonce in any::<bool>(),
         ) {
-            let text = parts.join(",");
-            let challenge = if is_base64 { STANDARD.encode(text) } else { text };
             for mechanism in EXCHANGED {
                 let mut exchange = exchange(mechanism, "joe");
-                let _ = exchange.first();
+                let first = exchange.first().expect("it can be said").unwrap_or_default();
+                let first = String::from_utf8(STANDARD.decode(&*first).expect("it is base64"));
+                let first = first.expect("it is text");
+                let nonce = first.split_once("r=").map_or("", |(_, nonce)| nonce);
+                let mut text = parts.join(",");
+                if knows_nonce {
+                    text = format!("r={nonce}x,{text}");
+                }
+                let challenge = if is_base64 { STANDARD.encode(text) } else { text };
                 for _ in 0..3 {
                     if exchange.answer(challenge.as_bytes()).is_err() {
                         break;

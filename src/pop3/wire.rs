@@ -118,7 +118,9 @@ impl<S: Read + Write> Wire<S> {
             let next = commands.first().map(ToString::to_string);
             return Err(Error::Unasked(next.unwrap_or_default()));
         }
-        let mut out = Zeroizing::new(Vec::new());
+        // With room for all: what grows leaves copies behind that nobody wipes.
+        let room = commands.iter().map(Command::room).sum();
+        let mut out = Zeroizing::new(Vec::with_capacity(room));
         for command in commands {
             let before = out.len();
             command.encode(&mut out);

@@ -176,6 +176,20 @@ fn a_server_that_does_not_know_the_password_is_left() {
 }
 
 #[test]
+fn what_is_no_message_of_scram_ends_the_session() {
+    // By the last one the library would panic.
+    for words in ["", "v=QQ==", "r=x,s=QQ==,i=4096", "m=x,r=x", "r=x,s"] {
+        let manners = Manners {
+            deceits: vec![Deceit::Say(words)],
+            ..Manners::offering(BARE)
+        };
+        let (outcome, heard) = fetch(None, manners, "");
+        outcome.fails_with(76);
+        assert_eq!(heard.last().map(String::as_str), Some("*"), "{words}");
+    }
+}
+
+#[test]
 fn a_wrong_password_is_refused_in_words_of_the_mechanism() {
     let manners = Manners::offering(BARE);
     let (outcome, _) = fetch(None, manners, "password = 'not this one'");

@@ -40,7 +40,10 @@ static LIBRARY: &[rsasl::prelude::Mechanism] = &[
 ];
 
 /// Begins the client's side of an exchange.
-pub(super) fn session(mechanism: Mechanism, answers: Answers) -> Session {
+///
+/// # Errors
+/// It was built without the mechanism.
+pub(super) fn session(mechanism: Mechanism, answers: Answers) -> Result<Session, Fault> {
     let name = Mechname::parse(mechanism.name().as_bytes()).expect("it is a mechanism's name");
     let config = SASLConfig::builder()
         .with_registry(Registry::with_mechanisms(LIBRARY))
@@ -48,13 +51,15 @@ pub(super) fn session(mechanism: Mechanism, answers: Answers) -> Session {
         .expect("it has a callback");
     SASLClient::new(config)
         .start_suggested(&[name])
-        .expect("the library was built with it")
+        .map_err(|_| Fault::Unsayable("it is not built in".to_owned()))
 }
 
 /// What the library's error is to us.
 pub(super) fn fault(error: SessionError) -> Fault {
     match error {
         SessionError::MutualAuthenticationFailed => Fault::Unproven,
+        // Without saying that it is one of the mechanism.
+        SessionError::MechanismError(error) => Fault::Challenge(error.to_string()),
         error => Fault::Challenge(error.to_string()),
     }
 }

@@ -28,6 +28,8 @@ pub(crate) enum Deceit {
     ForgeTheSignature,
     /// It takes another nonce than the client's.
     ChangeTheNonce,
+    /// It says this where its first message is due.
+    Say(&'static str),
     /// It offers to bind a login and knows no way that we have.
     BindOtherwise,
     /// It wants the password hashed so often.
@@ -165,6 +167,9 @@ impl Session {
         if self.deceit == Deceit::BindOtherwise && flag.starts_with("p=") {
             self.ask("e=unsupported-channel-binding-type")?;
             return self.say("-ERR [AUTH] no");
+        }
+        if let Deceit::Say(words) = self.deceit {
+            self.ask(words)?;
         }
         let nonce = attribute(bare, "r=");
         let nonce = match self.deceit {
