@@ -9,6 +9,7 @@ use crate::config::Addition;
 use crate::dial;
 use crate::exit::{Exit, Failure};
 use crate::net::srv::{self, Service};
+use crate::net::tls::Proof;
 use crate::providers;
 use crate::report::{Fact, Finding};
 
@@ -56,7 +57,8 @@ pub(super) fn find(
             break;
         }
         let answered = dial::knock(&account.dial, &setting.interrupt);
-        super::tell(&candidate.told(&answered), &account, setting);
+        let proof = &account.dial.tls.proof;
+        super::tell(&candidate.told(&answered, proof), &account, setting);
         if answered.is_ok() {
             candidate.insist_on_consent(&domain, questions)?;
             candidate.settle(addition)?;
@@ -109,16 +111,17 @@ impl Candidate {
         }
     }
 
-    fn told(&self, answered: &Result<(), dial::Error>) -> Finding {
+    fn told(&self, answered: &Result<(), dial::Error>, proof: &Proof) -> Finding {
         let place = self.place();
         let source = match self.source {
             Source::Custom => "as such servers are often called",
             Source::Dns => "as the domain's DNS says",
             Source::Provider => "as is known of the provider",
         };
-        let outcome = match answered {
-            Ok(()) => "it answers and proves its name".to_owned(),
-            Err(error) => error.to_string(),
+        let outcome = match (answered, proof) {
+            (Ok(()), Proof::Nothing) => "it answers, whoever it is".to_owned(),
+            (Ok(()), _) => "it answers and proves its name".to_owned(),
+            (Err(error), _) => error.to_string(),
         };
         let security = self.security();
         Finding::new(
@@ -218,6 +221,18 @@ mod tests {
     fn a_known_provider_is_tried_first() {
         let places = places("hotmail.com", &[("evil.example", 995, Service::Pop3s)]);
         assert_eq!(places[0], "outlook.office365.com:995 tls");
+    }
+
+    #[test]
+    fn a_name_that_nobody_has_checked_is_not_said_to_be_proven() {
+        let candidate = Candidate::new("pop.example.com", Service::Pop3s, Source::Custom);
+        for (proof, said) in [
+            (Proof::default(), "it answers and proves its name"),
+            (Proof::Nothing, "it answers, whoever it is"),
+        ] {
+            let told = candidate.told(&Ok(()), &proof).to_string();
+            assert!(told.ends_with(said), "{told}");
+        }
     }
 
     #[test]
