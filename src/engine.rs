@@ -73,6 +73,12 @@ struct Terms<'a> {
 }
 
 impl Terms<'_> {
+    /// Whether what is due is deleted in a session of its own, before anything is fetched. A server
+    /// that never says that it has must not keep new mail away.
+    fn deletes_first(&self) -> bool {
+        self.last.was_cut_off && self.last.failures < DEFERRALS
+    }
+
     /// Whether a session may have failed because commands were sent ahead. A line that is slow at
     /// times is none such server; but one that says nothing any more behind a login may have thrown
     /// away what was sent with it, and would every other time.
@@ -83,6 +89,9 @@ impl Terms<'_> {
         self.haste.was_made() && (error.is_out_of_step() || is_silence)
     }
 }
+
+/// So many runs in a row may fail before mail is fetched ahead of what is due to be deleted.
+const DEFERRALS: u64 = 3;
 
 /// So many runs in a row that end in silence may be more than a slow line.
 const SILENCES: u64 = 3;
@@ -141,7 +150,7 @@ impl Poll<'_> {
         let mut view = self.open_session(connect, terms, summary)?;
         // Then another login has to wait for the next run.
         let is_last = view.session.learned().login_delay().is_some();
-        if terms.last.was_cut_off && view.plan.asks_for_both() {
+        if terms.deletes_first() && view.plan.asks_for_both() {
             let plan = view.plan.deletions_only();
             let due = self.due(&view.listing, &plan, Settled::default())?;
             self.delete_and_quit(view.session, &due, summary)?;

@@ -13,7 +13,10 @@ pub const COMMAND_LINE: usize = 255;
 
 /// How often SCRAM may have a password hashed. Fewer rounds than RFC 7677 demands make it easy to
 /// guess for whoever pretends to be the server; more keep the processor busy for the server's fun.
-pub const SCRAM_ROUNDS: RangeInclusive<u64> = 4096..=2_000_000;
+pub const SCRAM_ROUNDS: RangeInclusive<u64> = 4096..=1_000_000;
+
+/// How long what a server announced is relied on: it may have learned something since.
+pub const ACQUAINTANCE: Duration = Duration::from_secs(24 * 3600);
 
 /// The longest pause between two logins that a server may ask for.
 pub const LOGIN_DELAY: Duration = Duration::from_secs(24 * 3600);

@@ -54,8 +54,8 @@ const PROVIDERS: &[Provider] = &[
         domains: &["gmail.com", "googlemail.com"],
         rules: &[
             "POP must be switched on: Settings, Forwarding and POP/IMAP",
-            "the account's own password is refused: sign in by OAuth2, or make an app password, \
-             which takes two-step verification",
+            "the account's own password is refused: sign in (oauth2 = \"google\", mailpull login), or with \
+             two-step verification make an app password",
             "a token needs the scope https://mail.google.com/",
             "in a company its administrator may have to allow POP",
         ],
@@ -73,7 +73,7 @@ const PROVIDERS: &[Provider] = &[
             "live.com",
         ],
         rules: &[
-            "passwords and app passwords are refused: sign in by OAuth2",
+            "passwords and app passwords are refused: sign in (oauth2 = \"microsoft\", mailpull login)",
             "a token needs the scope https://outlook.office.com/POP.AccessAsUser.All",
             "POP must be switched on: outlook.com under Settings, Mail, Forwarding and IMAP; in a \
              company by its administrator, for the mailbox",

@@ -8,7 +8,9 @@ use std::io::{self, Read, Write};
 use std::vec;
 
 use libfuzzer_sys::fuzz_target;
-use mailpull::pop3::{Acquaintance, Authorization, Error, HeaderOf, Opening, Retrieved, Sizes};
+use mailpull::pop3::{
+    Acquaintance, Authorization, Credentials, Error, HeaderOf, Mechanism, Opening, Retrieved, Sizes,
+};
 use mailpull::secret::Secret;
 
 fuzz_target!(|input: &[u8]| {
@@ -34,16 +36,28 @@ fn opening(login: u8) -> Opening {
     }
 }
 
+/// How to log in; the first three are the commonest.
+fn mechanism(login: u8) -> Mechanism {
+    match usize::from(login % 128) {
+        0 => Mechanism::Apop,
+        1 => Mechanism::Plain,
+        2 => Mechanism::User,
+        other => Mechanism::ALL[other % Mechanism::ALL.len()],
+    }
+}
+
 /// Does all that a poll does; returns how many octets of messages came.
 fn converse(server: Server<'_>, login: u8) -> Result<usize, Error> {
-    let password = Secret::new(b"open sesame".to_vec()).expect("it can be sent");
+    let password = Secret::new(b"open-sesame".to_vec()).expect("it can be sent");
     let mut session = Authorization::open(server, &opening(login), None)?;
     session.capabilities()?;
-    let mut session = match login % 3 {
-        0 => session.login_apop("joe", &password)?,
-        1 => session.login_plain("joe", &password)?,
-        _ => session.login_user("joe", &password)?,
+    let credentials = Credentials {
+        user: "joe",
+        secret: &password,
+        host: "pop.example.com",
+        binding: Some(b"end point"),
     };
+    let mut session = session.login(mechanism(login), &credentials)?;
     let listing = session.list(Sizes::Needed)?;
     let positions = listing.positions();
     let messages: Vec<_> = positions.map(|at| listing.message(at, 0)).collect();

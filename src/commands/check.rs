@@ -3,10 +3,12 @@
 use super::Setting;
 use super::crew::Crew;
 use super::passwords::Passwords;
+use super::pause::until_welcome;
 use crate::cli;
 use crate::config::{self, Account, Choice, Overrides, Wanted};
 use crate::engine;
 use crate::exit::Exit;
+use crate::moment::Moment;
 use crate::policy::Policy;
 use crate::report::Event;
 use crate::seen::StateFolder;
@@ -23,14 +25,17 @@ pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Resu
     let Choice { accounts, unusable } = config::accounts(&wanted, chosen, &overrides)?;
     let unusable = setting.tell_unusable(&unusable);
     let folder = setting.state_folder()?;
-    let passwords = Passwords::get_ahead(&accounts, setting);
+    let look = Look {
+        is_named: !arguments.accounts.is_empty(),
+        folder: &folder,
+        passwords: &Passwords::get_ahead(&accounts, setting),
+        setting,
+    };
     let crew = Crew::new(&accounts, arguments.jobs);
-    let checked = crew.each(&setting.interrupt, |account| {
-        match check(account, &folder, &passwords, setting) {
-            Ok(0) => Exit::NothingNew,
-            Ok(_) => Exit::Done,
-            Err(error) => setting.tell_failure(setting.desk(&account.name), &error),
-        }
+    let checked = crew.each(&setting.interrupt, |account| match look.at(account) {
+        Ok(0) => Exit::NothingNew,
+        Ok(_) => Exit::Done,
+        Err(error) => setting.tell_failure(setting.desk(&account.name), &error),
     });
     let is_new = checked.contains(&Exit::Done);
     Ok(match checked.into_iter().chain(unusable).max() {
@@ -40,28 +45,39 @@ pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Resu
     })
 }
 
-fn check(
-    account: &Account,
-    folder: &StateFolder,
-    passwords: &Passwords,
-    setting: &Setting<'_>,
-) -> anyhow::Result<usize> {
-    let ledger = setting.open_ledger(account, folder)?;
-    let known = ledger.known()?;
-    let mut session = setting.connector(account, passwords)(&engine::opening(&ledger.last_run()?))?;
-    // The limits bound a run, not what waits.
-    let policy = Policy {
-        keep: account.policy.keep,
-        ..Policy::default()
-    };
-    let (listing, plan) = survey::survey(&mut session, &known, &policy)?;
-    // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.
-    session.quit();
-    let messages = plan.fetch.len();
-    let sizes = plan.fetch.iter().map(|pick| listing.size(pick.position));
-    setting.desk(&account.name).tell(Event::Checked {
-        messages,
-        octets: sizes.sum(),
-    });
-    Ok(messages)
+/// A look at accounts.
+struct Look<'a> {
+    is_named: bool,
+    folder: &'a StateFolder,
+    passwords: &'a Passwords,
+    setting: &'a Setting<'a>,
+}
+
+impl Look<'_> {
+    /// How many messages are new; none where the server does not want to be called again yet.
+    fn at(&self, account: &Account) -> anyhow::Result<usize> {
+        let ledger = self.setting.open_ledger(account, self.folder)?;
+        let last = ledger.last_run()?;
+        if !self.is_named && until_welcome(&last, Moment::now()).is_some() {
+            return Ok(0);
+        }
+        let known = ledger.known()?;
+        let mut connect = self.setting.connector(account, self.passwords);
+        let mut session = connect(&engine::opening(&last))?;
+        // The limits bound a run, not what waits.
+        let policy = Policy {
+            keep: account.policy.keep,
+            ..Policy::default()
+        };
+        let (listing, plan) = survey::survey(&mut session, &known, &policy)?;
+        // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.
+        session.quit();
+        let messages = plan.fetch.len();
+        let sizes = plan.fetch.iter().map(|pick| listing.size(pick.position));
+        self.setting.desk(&account.name).tell(Event::Checked {
+            messages,
+            octets: sizes.sum(),
+        });
+        Ok(messages)
+    }
 }

@@ -49,7 +49,7 @@ fn grant(
     let grant = match (arguments.device, arguments.browser) {
         (true, _) => Grant::Device,
         (_, true) => Grant::Browser,
-        _ => Grant::fitting(sign_in.client.provider),
+        _ => Grant::fitting(sign_in.client.provider, has_display()),
     };
     let granted = match grant {
         Grant::Browser => by_browser(account, sign_in, setting),
@@ -87,11 +87,11 @@ enum Grant {
 impl Grant {
     /// A browser, where there is one to be opened: then nothing has to be typed. Else whichever the
     /// provider has, and rather the one that works from another machine.
-    fn fitting(provider: &Provider) -> Self {
+    fn fitting(provider: &Provider, has_display: bool) -> Self {
         match (&provider.auth_url, &provider.device_url) {
             (None, _) => Self::Device,
             (Some(_), None) => Self::Browser,
-            (Some(_), Some(_)) if has_display() => Self::Browser,
+            (Some(_), Some(_)) if has_display => Self::Browser,
             (Some(_), Some(_)) => Self::Device,
         }
     }
@@ -143,7 +143,7 @@ fn by_browser(
         say("Waiting until that is done; Ctrl-C gives up.");
     }
     if has_display() && io::stdout().is_terminal() {
-        open(visit.address());
+        open(visit.address(), account);
     }
     sign_in.client.await_browser(&visit)
 }
@@ -154,12 +154,16 @@ fn has_display() -> bool {
 }
 
 /// Opens an address in the user's browser. Where that fails the user has read it, too.
-fn open(address: &str) {
+fn open(address: &str, account: &Account) {
     let program = match cfg!(target_os = "macos") {
         true => "open",
         false => "xdg-open",
     };
-    let _ = Command::new(program)
+    let mut command = Command::new(program);
+    for name in account.secret_variables.iter() {
+        command.env_remove(name);
+    }
+    let _ = command
         .arg(address)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -181,4 +185,27 @@ fn put_into_keyring(account: &Account, setting: &Setting<'_>) -> anyhow::Result<
         say(&format!("the password of {user} is kept in the keyring"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_typed_elsewhere_where_no_browser_can_be_opened_and_the_provider_allows_it() {
+        let mut only_device = Provider::microsoft();
+        only_device.auth_url = None;
+        for (provider, has_display, grant) in [
+            (Provider::microsoft(), true, Grant::Browser),
+            (Provider::microsoft(), false, Grant::Device),
+            // Google's codes do not open mail.
+            (Provider::google(), true, Grant::Browser),
+            (Provider::google(), false, Grant::Browser),
+            (only_device.clone(), true, Grant::Device),
+            (only_device, false, Grant::Device),
+        ] {
+            let fitting = Grant::fitting(&provider, has_display);
+            assert_eq!(fitting, grant, "{}", provider.token_url);
+        }
+    }
 }

@@ -149,3 +149,65 @@ const CLIENT_ID: &str = "oauth2-client-id";
 
 /// The key of a command that prints a token.
 const TOKEN_COMMAND: &str = "oauth2-token-command";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::file::Document;
+
+    fn settings(keys: &str) -> (Settings, Origin) {
+        let text = format!("[accounts.w]\n{keys}");
+        let document = Document::parse(text.as_bytes(), "f").expect("it is TOML");
+        let section = document.accounts.into_iter().next().expect("there is one");
+        let settings = Settings::read(section.entries).expect(keys);
+        (settings, section.origin)
+    }
+
+    fn sign_in(keys: &str) -> Option<SignIn> {
+        let (settings, origin) = settings(keys);
+        options(&settings, &origin, None).expect(keys)
+    }
+
+    #[test]
+    fn a_preset_needs_a_client_id_and_whatever_is_written_wins() {
+        let google = sign_in("oauth2 = 'google'\noauth2-client-id = 'me'").expect("it is one");
+        assert_eq!(google.provider, Provider::google());
+        assert_eq!(google.client_id, "me");
+        assert_eq!(google.keeper, Keeper::File);
+        let tenant = "https://login.microsoftonline.com/ours/oauth2/v2.0/token";
+        let ours = sign_in(&format!(
+            "oauth2 = 'microsoft'\noauth2-client-id = 'me'\noauth2-token-url = '{tenant}'\n\
+             oauth2-store = 'keyring'\noauth2-scope = 'x y'"
+        ))
+        .expect("it is one");
+        let mut expected = Provider::microsoft();
+        expected.token_url = tenant.parse().expect("it is one");
+        expected.scope = "x y".to_owned();
+        assert_eq!(ours.provider, expected);
+        assert_eq!(ours.keeper, Keeper::Keyring);
+    }
+
+    #[test]
+    fn who_has_a_password_does_not_sign_in_whatever_the_defaults_say() {
+        for keys in [
+            "oauth2 = 'google'\npassword-env = 'X'",
+            "oauth2 = 'google'\noauth2-token-command = 'x'",
+            "password-env = 'X'",
+            "",
+        ] {
+            assert!(sign_in(keys).is_none(), "{keys}");
+        }
+    }
+
+    #[test]
+    fn who_signs_in_or_has_a_command_for_it_has_a_token() {
+        for (keys, has_one) in [
+            ("oauth2-client-id = 'me'", true),
+            ("oauth2-token-command = 'x'", true),
+            ("password-command = 'x'", false),
+        ] {
+            let (settings, _) = settings(keys);
+            assert_eq!(has_token(&settings), has_one, "{keys}");
+        }
+    }
+}

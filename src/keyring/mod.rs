@@ -134,3 +134,29 @@ fn apart<T: Send + 'static>(
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const PULSE: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(not(feature = "keyring"))]
+    fn without_the_feature_it_is_said_that_there_is_none() {
+        let item = Item::new([("service", "pop3"), ("user", "me"), ("host", "h")]);
+        let error = item.find(&|| false).expect_err("there is none");
+        assert_eq!(error, Error::Absent);
+        assert_eq!(error.exit(), Exit::Configuration);
+    }
+
+    #[test]
+    fn what_takes_too_long_is_left_by_a_signal() {
+        let (hold, held) = mpsc::channel::<()>();
+        let left = apart(&|| true, move || {
+            // It lasts until nobody holds it.
+            let _ = held.recv();
+            Ok(())
+        });
+        assert_eq!(left, Err(Error::Interrupted));
+        drop(hold);
+    }
+}

@@ -26,6 +26,9 @@ pub enum Error {
     /// The provider cannot be reached.
     #[error("asking for a token: {0}")]
     Connect(#[source] net::Error),
+    /// The token has ended, or is refused, and there is nothing to get another one with.
+    #[error("the sign-in has ended, as the provider granted no refresh token")]
+    Ended,
     /// What is kept of the sign-in is open to others.
     #[error(transparent)]
     Exposed(#[from] Exposed),
@@ -93,7 +96,7 @@ impl Error {
             Self::Io { .. } => Exit::Temporary,
             Self::Keyring(source) => source.exit(),
             Self::Kept { .. } | Self::Listen(_) => Exit::LocalIo,
-            Self::Expired => Exit::LoginRefused,
+            Self::Ended | Self::Expired => Exit::LoginRefused,
             Self::Refused { refusal, .. } => refusal.exit(),
             Self::Status { status, .. } if *status == 429 || *status >= 500 => Exit::Temporary,
             Self::Answer { .. } | Self::Status { .. } => Exit::Protocol,
@@ -104,7 +107,7 @@ impl Error {
     /// Whether only a new sign-in helps.
     pub fn wants_sign_in(&self) -> bool {
         match self {
-            Self::Nobody => true,
+            Self::Ended | Self::Nobody => true,
             Self::Refused { refusal, .. } => refusal.exit() == Exit::LoginRefused,
             _ => false,
         }

@@ -74,6 +74,10 @@ impl SignIn<'_> {
     pub fn is_worth_a_word(&self) -> bool {
         let interrupt = self.client.way.interrupt;
         let now = Moment::now();
+        // Where nobody has signed in there is nothing to lock.
+        if !matches!(self.wallet.open(interrupt), Ok(Some(_))) {
+            return true;
+        }
         let Ok(_lock) = self.wallet.lock(interrupt) else {
             return true;
         };
@@ -121,7 +125,9 @@ impl SignIn<'_> {
         if will_do(&tokens) {
             return Ok(tokens.access);
         }
-        let refresh = tokens.refresh.as_ref().ok_or(Error::Nobody)?;
+        let refresh = tokens.refresh.as_ref().ok_or(Error::Ended)?;
+        // Asked for in vain the new one would be lost, and the old one may be good no more.
+        self.wallet.keep(&tokens, interrupt)?;
         let granted = self.client.refresh(refresh)?;
         tokens.renew(granted);
         // What is granted may be the only refresh token that is still good: before it is used it

@@ -8,6 +8,8 @@ use std::time::Duration;
 use super::capabilities::Capabilities;
 use super::mechanism::Mechanism;
 use super::transaction::Sizes;
+use crate::limits;
+use crate::moment::Moment;
 
 /// What a session learned of its server.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -18,9 +20,23 @@ pub enum Acquaintance {
         before_login: Capabilities,
         /// What it announced after the login.
         after_login: Capabilities,
+        /// What carried it: who can read along can change it, too.
+        channel: Channel,
+        /// When that was.
+        when: Moment,
     },
     /// It breaks off when it is asked for its capabilities (fetchmail's FAQ knows such servers).
     Mute,
+}
+
+/// What carries a session.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Channel {
+    /// A line on which everything can be read and changed.
+    Clear,
+    /// TLS.
+    #[default]
+    Encrypted,
 }
 
 /// What a session begins with.
@@ -29,6 +45,8 @@ pub struct Opening {
     /// What an earlier session learned. The login, and the listing behind it, then need not wait
     /// for CAPA.
     pub acquaintance: Option<Acquaintance>,
+    /// What carries the session.
+    pub channel: Channel,
     /// How an earlier session logged in: what shows more is not taken unasked.
     pub login: Option<Mechanism>,
     /// Whether the listing shall tell sizes.
@@ -123,8 +141,28 @@ impl Acquaintance {
             Self::Announced {
                 before_login,
                 after_login,
-            } => Some(format!("{before_login}\n{after_login}")),
+                channel,
+                when: Moment(when),
+            } => {
+                let channel = match channel {
+                    Channel::Clear => CLEAR,
+                    Channel::Encrypted => ENCRYPTED,
+                };
+                Some(format!("{before_login}\n{after_login}\n{channel} {when}"))
+            }
             Self::Mute => None,
+        }
+    }
+
+    /// Whether it may be relied on in a session over `channel`: not what was said where somebody
+    /// could change it (security.md 2.3), and nothing that is older than a day, as servers learn.
+    pub fn is_good(&self, over: Channel, now: Moment) -> bool {
+        match self {
+            Self::Announced { channel, when, .. } => {
+                let age = now.since(*when);
+                *channel == over && age.is_some_and(|age| age < limits::ACQUAINTANCE)
+            }
+            Self::Mute => true,
         }
     }
 
@@ -154,6 +192,7 @@ impl Acquaintance {
             Self::Announced {
                 before_login,
                 after_login,
+                ..
             } => what(after_login).or_else(|| what(before_login)),
             Self::Mute => None,
         }
@@ -161,17 +200,38 @@ impl Acquaintance {
 
     /// Reads what was remembered; `None` if that is no such thing.
     pub fn parse(text: &str) -> Option<Self> {
-        let (before, after) = text.split_once('\n')?;
+        let mut lines = text.splitn(3, '\n');
+        let before_login = Capabilities::parse(lines.next()?);
+        let after_login = Capabilities::parse(lines.next()?);
+        let carried = lines.next().and_then(|line| line.split_once(' '));
+        let (channel, when) = carried.unwrap_or((CLEAR, ""));
         Some(Self::Announced {
-            before_login: Capabilities::parse(before),
-            after_login: Capabilities::parse(after),
+            before_login,
+            after_login,
+            channel: match channel {
+                ENCRYPTED => Channel::Encrypted,
+                _ => Channel::Clear,
+            },
+            when: Moment(when.parse().unwrap_or_default()),
         })
     }
 }
 
+const CLEAR: &str = "clear";
+const ENCRYPTED: &str = "tls";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn acquaintance(before_login: Capabilities, after_login: Capabilities) -> Acquaintance {
+        Acquaintance::Announced {
+            before_login,
+            after_login,
+            channel: Channel::Encrypted,
+            when: Moment(1_000_000),
+        }
+    }
 
     #[test]
     fn what_is_remembered_is_what_was_learned() {
@@ -183,18 +243,15 @@ mod tests {
             capabilities
         };
         for acquaintance in [
-            Acquaintance::Announced {
-                before_login: Capabilities::default(),
-                after_login: Capabilities::default(),
-            },
-            Acquaintance::Announced {
-                before_login: announced(&["SASL PLAIN LOGIN", "PIPELINING", "UTF8 USER"]),
-                after_login: Capabilities::default(),
-            },
-            Acquaintance::Announced {
-                before_login: announced(&[]),
-                after_login: announced(&["PIPELINING", "EXPIRE 0", "LOGIN-DELAY 300"]),
-            },
+            acquaintance(Capabilities::default(), Capabilities::default()),
+            acquaintance(
+                announced(&["SASL PLAIN LOGIN", "PIPELINING", "UTF8 USER"]),
+                Capabilities::default(),
+            ),
+            acquaintance(
+                announced(&[]),
+                announced(&["PIPELINING", "EXPIRE 0", "LOGIN-DELAY 300"]),
+            ),
         ] {
             let lasting = acquaintance.lasting().expect("it announced something");
             assert_eq!(Acquaintance::parse(&lasting), Some(acquaintance));
@@ -210,12 +267,7 @@ mod tests {
             pipelining: true,
             ..silent()
         };
-        let announced = |before_login, after_login| {
-            Some(Acquaintance::Announced {
-                before_login,
-                after_login,
-            })
-        };
+        let announced = |before, after| Some(acquaintance(before, after));
         let both = announced(pipelining(), pipelining());
         let early = announced(pipelining(), silent());
         let late = announced(silent(), pipelining());
@@ -236,6 +288,20 @@ mod tests {
                 ..Opening::default()
             };
             assert_eq!(opening.hurries_behind(&announced), hurries, "{opening:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_good_for_a_day_and_for_what_carried_it() {
+        let learned = acquaintance(Capabilities::announced(), Capabilities::announced());
+        for (channel, now, is_good) in [
+            (Channel::Encrypted, 1_000_000, true),
+            (Channel::Encrypted, 1_086_399, true),
+            (Channel::Encrypted, 1_086_400, false),
+            (Channel::Encrypted, 999_999, false),
+            (Channel::Clear, 1_000_000, false),
+        ] {
+            assert_eq!(learned.is_good(channel, Moment(now)), is_good, "{now}");
         }
     }
 }

@@ -15,6 +15,7 @@ use super::sasl::{self, Credentials, Exchange, Fault, Response};
 use super::transaction::{Sizes, Transaction};
 use super::wire::{Trace, Wire};
 use crate::limits;
+use crate::moment::Moment;
 use crate::text::ServerText;
 
 /// AUTHORIZATION: the server has greeted and waits for a login.
@@ -198,9 +199,8 @@ impl<S: Read + Write> Authorization<S> {
         credentials: &Credentials<'_>,
     ) -> Result<(), Error> {
         let wrong = |fault| Error::of_exchange(mechanism, fault);
-        let bound = mechanism.bound().unwrap_or(mechanism);
-        let offers_bound = self.capabilities.offers(bound.name());
-        let mut exchange = Exchange::begin(mechanism, credentials, offers_bound).map_err(wrong)?;
+        let may_bind = self.capabilities.may_bind();
+        let mut exchange = Exchange::begin(mechanism, credentials, may_bind).map_err(wrong)?;
         let first = exchange.first().map_err(wrong)?;
         self.converse(mechanism, &mut exchange, first)
             .map_err(|error| match error {
@@ -224,6 +224,8 @@ impl<S: Read + Write> Authorization<S> {
         // A token, since there are servers that refuse it in this line and take it in its own
         // (quirks.md 4).
         let mut spare = first.clone().filter(|_| mechanism.takes_token());
+        // PLAIN's, since there are servers that hear nothing in this line (quirks.md 49).
+        let mut unheard = first.clone().filter(|_| mechanism == Mechanism::Plain);
         let mut unsaid = self.ask_for(mechanism, first, exchange)?;
         loop {
             let challenge = match self.wire.reply()? {
@@ -240,10 +242,14 @@ impl<S: Read + Write> Authorization<S> {
                 }
             };
             spare = None;
-            let answered = match unsaid.take() {
+            let answered = match (unsaid.take(), unheard.take()) {
                 // What it says here means nothing, but it has to be a challenge.
-                Some(first) => sasl::decoded(&challenge).map(|_| first),
-                None => exchange.answer(&challenge),
+                (Some(first), _) => sasl::decoded(&challenge).map(|_| first),
+                (None, Some(first)) if challenge.is_empty() => match self.wire.awaited() {
+                    None => Ok(first),
+                    Some(_) => return Err(Error::Desynchronised(login_by(mechanism))),
+                },
+                (None, _) => exchange.answer(&challenge),
             };
             match answered {
                 Ok(response) => {
@@ -418,6 +424,8 @@ impl<S: Read + Write> Authorization<S> {
                 Acquaintance::Announced {
                     after_login: read_capabilities(&mut self.wire, &mut announced)?,
                     before_login: self.capabilities,
+                    channel: self.opening.channel,
+                    when: Moment::now(),
                 }
             }
         };
@@ -449,16 +457,16 @@ fn read_capabilities<S: Read + Write>(
     match wire.reply()? {
         Status::Positive(_) => {
             capabilities.are_known = true;
-            let mut lines = 0;
+            let mut said = Vec::new();
             wire.lines(limits::CAPABILITY_OCTETS, |line| {
-                lines += 1;
-                if lines > limits::CAPABILITY_LINES {
+                if said.len() == limits::CAPABILITY_LINES {
                     return Err(Error::TooLong("a list of capabilities"));
                 }
                 capabilities.add(line);
-                announced.push(ServerText::new(line));
+                said.push(line.to_vec());
                 Ok(())
             })?;
+            announced.extend(said.iter().map(|line| ServerText::new(&wire.mask(line))));
             Ok(capabilities)
         }
         Status::Negative(_) => Ok(capabilities),

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::mechanism::Mechanism;
 use crate::limits;
 
 /// The capabilities that mailpull acts on. Before CAPA was answered, none.
@@ -54,6 +55,12 @@ impl Capabilities {
             are_known: true,
             ..Self::default()
         }
+    }
+
+    /// Whether a login may be bound to the connection in any way, as far as that is known.
+    pub(super) fn may_bind(&self) -> bool {
+        let mut bound = Mechanism::ALL.iter().filter(|known| known.is_bound());
+        !self.are_known || bound.any(|known| self.offers(known.name()))
     }
 
     /// Reads what was remembered.

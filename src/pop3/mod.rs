@@ -28,7 +28,7 @@ pub mod transaction;
 pub mod unstuff;
 pub mod wire;
 
-pub use acquaintance::{Acquaintance, Haste, Opening, Pace};
+pub use acquaintance::{Acquaintance, Channel, Haste, Opening, Pace};
 pub use authorization::Authorization;
 pub use capabilities::Capabilities;
 pub use mechanism::{Mechanism, Strength};

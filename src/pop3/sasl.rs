@@ -103,7 +103,7 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Begins an exchange; `offers_bound` is whether the server can bind it to the connection: where
+    /// Begins an exchange; `may_bind` is whether the server may be able to bind it to the connection: where
     /// we can and it says that it cannot, that is told it, which shows who cut it out of the list.
     ///
     /// # Errors
@@ -111,15 +111,15 @@ impl Exchange {
     pub(super) fn begin(
         mechanism: Mechanism,
         credentials: &Credentials<'_>,
-        offers_bound: bool,
+        may_bind: bool,
     ) -> Result<Self, Fault> {
         let account = || Account::of(credentials);
         let method = match mechanism {
             Mechanism::CramMd5 => Method::Cram(account()),
             Mechanism::DigestMd5 => Method::Digest(account(), Stage::Challenge),
             _ => {
-                let answers = Answers::new(mechanism, credentials, offers_bound)?;
-                Method::Library(Box::new(library::session(mechanism, answers)))
+                let answers = Answers::new(mechanism, credentials, may_bind)?;
+                Method::Library(Box::new(library::session(mechanism, answers)?))
             }
         };
         Ok(Self {
@@ -334,7 +334,7 @@ mod tests {
     fn the_first_words_are_those_of_the_rfcs() {
         for (mechanism, user, said) in [
             (Mechanism::Plain, "joe", Some("\0joe\0hunter2")),
-            (Mechanism::External, "joe", Some("")),
+            (Mechanism::External, "joe", Some("joe")),
             (
                 Mechanism::XOAuth2,
                 "joe",

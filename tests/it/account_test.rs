@@ -185,7 +185,8 @@ fn a_refused_login_names_what_is_likely_behind_it() {
         ),
         (
             "outlook.office365.com",
-            "likely: at Microsoft: passwords and app passwords are refused: sign in by OAuth2\n",
+            "likely: at Microsoft: passwords and app passwords are refused: sign in (oauth2 = \
+             \"microsoft\", mailpull login)\n",
         ),
         (
             "pop.example.com",

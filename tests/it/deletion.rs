@@ -384,3 +384,39 @@ fn a_changed_keep_deletes_a_hundred_old_messages_but_no_more_unless_the_user_say
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
+
+#[test]
+fn a_server_that_never_answers_quit_does_not_keep_new_mail_away_for_ever() {
+    let listed = "
+        login
+        C: UIDL
+        C: LIST
+        lists a b
+        lists 17 17";
+    let deletion = "
+        C: DELE 1
+        S: +OK
+        C: QUIT
+        cut";
+    let retrieval = "
+        C: RETR 2
+        gives b
+        C: DELE 1
+        C: DELE 2
+        S: +OK
+        S: +OK
+        C: QUIT
+        cut";
+    let first = [LIST_A, RETRIEVE_A, deletion].concat();
+    let stubborn = [listed, deletion].concat();
+    let script = Script::new(first).then(&*stubborn).then(&*stubborn);
+    let server = script.then([listed, retrieval].concat()).serve();
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+
+    for _ in 0..4 {
+        sandbox.fetch().fails_with(75);
+    }
+
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
+}

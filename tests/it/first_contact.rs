@@ -1,5 +1,6 @@
 //! What is sent ahead to a server that nobody knows yet, and what becomes of one that cannot bear it.
 
+use crate::support::certificates::Authority;
 use crate::support::mail::notes;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::Script;
@@ -158,4 +159,76 @@ fn a_server_that_pipelines_only_before_the_login_is_hurried_once() {
     assert_eq!(heard[0].turns, 5);
     assert_eq!(heard[1].turns, heard[1].said.len());
     sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn what_was_announced_in_the_clear_counts_for_nothing_behind_tls() {
+    let behind_tls = "
+        S: +OK ready
+        C: STLS
+        S: +OK
+        tls
+        C: CAPA
+        S: +OK
+        S: UIDL
+        S: .
+        C: USER joe
+        S: +OK
+        C: PASS open sesame
+        S: +OK
+        C: CAPA
+        S: +OK
+        S: UIDL
+        S: .
+        C: UIDL
+        lists a
+        C: QUIT
+        S: +OK
+        close";
+    let authority = Authority::new();
+    let server = Script::new([FLIGHT, WELCOME, LISTING, RETRIEVAL].concat())
+        .then(behind_tls)
+        .identity(authority.certificate().acceptor())
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "tls-ca-file = '~/ca.pem'");
+    sandbox.write("home/ca.pem", authority.pem());
+    sandbox.fetch().succeeds().is_silent();
+
+    sandbox
+        .mailpull(["fetch", "-o", "security=starttls"])
+        .run()
+        .succeeds()
+        .is_silent();
+
+    server.finish();
+}
+
+#[test]
+fn what_a_server_announced_is_asked_for_again_a_day_later() {
+    let again = "
+        login ahead
+        C: UIDL
+        lists a
+        C: QUIT";
+    let quick = "
+        S: +OK ready
+        C: USER joe
+        C: PASS open sesame
+        C: UIDL
+        S: +OK
+        S: +OK
+        lists a
+        C: QUIT";
+    let script = Script::new([FLIGHT, WELCOME, LISTING, RETRIEVAL].concat()).then(quick);
+    let server = script.then(again).then(quick).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    sandbox.fetch().succeeds();
+
+    sandbox.set_clock("+25h");
+    for _ in 0..2 {
+        sandbox.mailpull_by_clock(["fetch"]).run().succeeds();
+    }
+
+    server.finish();
 }

@@ -230,7 +230,8 @@ fn cram_md5_is_the_example_of_rfc_2195_and_taken_where_the_line_is_not_encrypted
 
 #[test]
 fn a_certificate_or_the_connection_itself_is_proof_without_any_password() {
-    let external = session("EXTERNAL", "C: AUTH EXTERNAL =\nS: +OK");
+    let says = format!("C: AUTH EXTERNAL {}\nS: +OK", base64("joe"));
+    let external = session("EXTERNAL", &says);
     let none = session("PLAIN", "");
     for (auth, conversation) in [("external", external), ("none", none)] {
         let server = Script::new(conversation).serve();
@@ -340,4 +341,18 @@ fn nothing_is_shown_to_a_network_unless_it_is_named() {
         };
         server.finish();
     }
+}
+
+#[test]
+fn a_login_that_was_not_heard_in_one_line_is_said_in_its_own() {
+    let login = format!(
+        "C: AUTH PLAIN {0}\nS: +\x20\nC: {0}\nS: +OK",
+        base64("\0joe\0open sesame")
+    );
+    let server = Script::new(session("PLAIN", &login)).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    server.finish();
 }

@@ -37,6 +37,11 @@ fn a_server_that_wants_a_pause_gets_it_and_nobody_is_told() {
 
     // Too early: it is not called.
     sandbox.fetch().succeeds().is_silent();
+    sandbox
+        .mailpull(["check"])
+        .run()
+        .fails_with(1)
+        .complains_in_lines(0);
     sandbox.let_pass(Duration::from_secs(200));
     let outcome = sandbox.mailpull(["fetch", "-v"]).run();
     outcome.succeeds().stderr_has("wants no login for another");
@@ -188,7 +193,7 @@ fn a_quick_opening_keeps_its_round_trips_for_what_is_said_in_one_line() {
             "plain",
             format!("C: AUTH PLAIN {}", base64("\0joe\0open sesame")),
         ),
-        ("external", "C: AUTH EXTERNAL =".to_owned()),
+        ("external", format!("C: AUTH EXTERNAL {}", base64("joe"))),
         (
             "xoauth2",
             format!(

@@ -198,7 +198,6 @@ fn duration(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pop3::Capabilities;
 
     #[test]
     fn what_a_server_demands_is_put_into_words() {
@@ -221,10 +220,7 @@ mod tests {
             ("EXPIRE NEVER", &[]),
             ("TOP", &[]),
         ] {
-            let learned = Acquaintance::Announced {
-                before_login: Capabilities::default(),
-                after_login: Capabilities::parse(announced),
-            };
+            let learned = Acquaintance::parse(&format!("-\n{announced}")).expect("it is one");
             let told: Vec<_> = demands(&learned).iter().map(Finding::to_string).collect();
             assert_eq!(told, demands_, "{announced}");
         }

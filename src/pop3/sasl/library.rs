@@ -40,7 +40,10 @@ static LIBRARY: &[rsasl::prelude::Mechanism] = &[
 ];
 
 /// Begins the client's side of an exchange.
-pub(super) fn session(mechanism: Mechanism, answers: Answers) -> Session {
+///
+/// # Errors
+/// It was built without the mechanism.
+pub(super) fn session(mechanism: Mechanism, answers: Answers) -> Result<Session, Fault> {
     let name = Mechname::parse(mechanism.name().as_bytes()).expect("it is a mechanism's name");
     let config = SASLConfig::builder()
         .with_registry(Registry::with_mechanisms(LIBRARY))
@@ -48,7 +51,7 @@ pub(super) fn session(mechanism: Mechanism, answers: Answers) -> Session {
         .expect("it has a callback");
     SASLClient::new(config)
         .start_suggested(&[name])
-        .expect("the library was built with it")
+        .map_err(|_| Fault::Unsayable("it is not built in".to_owned()))
 }
 
 /// What the library's error is to us.
@@ -64,7 +67,8 @@ pub(super) fn fault(error: SessionError) -> Fault {
 /// What the library is told when it asks.
 pub(super) struct Answers {
     account: Account,
-    /// In OAUTHBEARER's header.
+    /// Whose mail it is, where that is not who logs in: in OAUTHBEARER's header, and all that
+    /// EXTERNAL says.
     authorization: Option<String>,
     binding: Option<Vec<u8>>,
     says_what_it_could: bool,
@@ -76,7 +80,7 @@ impl Answers {
     pub(super) fn new(
         mechanism: Mechanism,
         credentials: &Credentials<'_>,
-        offers_bound: bool,
+        may_bind: bool,
     ) -> Result<Self, Fault> {
         let Credentials {
             user,
@@ -94,9 +98,13 @@ impl Answers {
         }
         Ok(Self {
             account,
-            authorization: (mechanism == Mechanism::OAuthBearer).then(|| saslname(user)),
+            authorization: match mechanism {
+                Mechanism::External => Some(user.to_owned()),
+                Mechanism::OAuthBearer => Some(saslname(user)),
+                _ => None,
+            },
             binding: binding.filter(|_| mechanism.is_bound()).map(<[u8]>::to_vec),
-            says_what_it_could: binding.is_some() && !offers_bound,
+            says_what_it_could: binding.is_some() && !may_bind,
         })
     }
 }

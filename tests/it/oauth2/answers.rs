@@ -1,6 +1,9 @@
 //! What providers answer that they should not, and the patience that the RFCs want of us.
 //! Nobody signs in here.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
 use crate::support::certificates::Authority;
 use crate::support::oauth2::{Fake, answer, kept};
 use crate::support::outcome::Outcome;
@@ -112,6 +115,47 @@ fn the_provider_is_asked_again_while_the_user_has_not_decided() {
                     device_code=d&client_id=me";
         assert!(asked.ends_with(form), "{asked}");
     }
+}
+
+#[test]
+fn a_sign_in_without_a_refresh_token_ends_with_its_token() {
+    let short = r#"{"access_token": "hunter2", "expires_in": 1}"#;
+    let fake = Fake::start([answer("200 OK", CODE), answer("200 OK", short)]);
+    let sandbox = Sandbox::with_work("127.0.0.1:9", &fake.keys());
+    let login = sandbox.mailpull(["login", "work"]).run();
+    login
+        .succeeds()
+        .complains_in_lines(1)
+        .stderr_has("work: the provider grants no refresh token, so that this sign-in ends with");
+    sandbox.fetch().fails_with(77).stderr_is(
+        "mailpull: work: the sign-in has ended, as the provider granted no refresh token; sign in \
+         with: mailpull login work\n",
+    );
+    sandbox.fetch().fails_with(77).is_silent();
+}
+
+#[test]
+fn a_token_that_could_not_be_kept_is_not_asked_for() {
+    let short = r#"{"access_token": "hunter2", "refresh_token": "hunter3", "expires_in": 1}"#;
+    let grant = || answer("200 OK", short);
+    let fake = Fake::start([answer("200 OK", CODE), grant(), grant()]);
+    let sandbox = Sandbox::unprivileged();
+    sandbox.account("work", "127.0.0.1:9", &fake.keys());
+    sandbox.mailpull(["login", "work"]).run().succeeds();
+    for path in ["/device", "/token"] {
+        assert!(fake.was_asked().starts_with(&format!("POST {path} ")));
+    }
+    let folder = sandbox.state().join("tokens");
+    fs::set_permissions(&folder, Permissions::from_mode(0o500)).expect("it is there");
+    sandbox
+        .fetch()
+        .fails_with(74)
+        .complains_in_lines(1)
+        .stderr_has("work: cannot write ");
+    fake.was_asked_no_more();
+    fs::set_permissions(&folder, Permissions::from_mode(0o700)).expect("it is there");
+    sandbox.fetch().fails_with(75);
+    assert!(fake.was_asked().contains("refresh_token=hunter3"));
 }
 
 #[test]

@@ -210,6 +210,7 @@ fn before_anybody_has_signed_in_the_server_is_not_called() {
         .fails_with(78)
         .complains_in_lines(1)
         .stderr_is("mailpull: work: nobody has signed in; sign in with: mailpull login work\n");
+    assert!(!scene.sandbox.state().join("tokens").exists());
 }
 
 #[test]

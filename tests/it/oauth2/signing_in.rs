@@ -162,14 +162,18 @@ fn where_there_is_a_display_the_browser_is_opened() {
         return;
     };
     let sandbox = Sandbox::with_work(NOWHERE, &provider.keys());
-    let opener = sandbox.script("bin/xdg-open", &provider.browser_of("joe"));
+    sandbox.account("other", NOWHERE, "password-env = 'SECRET'");
+    let browser = provider.browser_of("joe");
+    let opener = format!("[ -z \"$SECRET\" ] && {browser}");
+    let opener = sandbox.script("bin/xdg-open", &opener);
     let folder = opener.parent().expect("it has one").to_owned();
     let path = env::var_os("PATH").unwrap_or_default();
     let program = Path::new(env!("CARGO_BIN_EXE_mailpull")).parent();
     let folders = [Some(folder.as_path()), program].into_iter().flatten();
     let path = env::join_paths(folders.map(Path::to_owned).chain(env::split_paths(&path)));
     let path = path.expect("no folder has a colon").into_string();
-    let variables = [("DISPLAY", ":9"), ("PATH", &path.expect("it is text"))];
+    let path = path.expect("it is text");
+    let variables = [("DISPLAY", ":9"), ("PATH", &path), ("SECRET", "hunter2")];
     let Some(terminal) = Terminal::open(&sandbox, &variables) else {
         return;
     };

@@ -67,6 +67,13 @@ impl Fake {
         )
     }
 
+    /// Claims that it was sent no other request.
+    #[track_caller]
+    pub(crate) fn was_asked_no_more(&self) {
+        let asked = self.requests.try_recv();
+        assert!(asked.is_err(), "it was asked {asked:?}");
+    }
+
     /// The next request that it was sent.
     #[track_caller]
     pub(crate) fn was_asked(&self) -> String {
