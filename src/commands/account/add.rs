@@ -146,7 +146,8 @@ fn ask_for_secret(
         return Ok(());
     }
     let question = format!(
-        "Command that prints the password (Enter: type it, and keep it in {}; -: ask at every run)",
+        "Command that prints the password, not the password itself (Enter: type it, and keep it in \
+         {}; -: ask at every run)",
         addition.path()
     );
     let flag = "--password-command";
