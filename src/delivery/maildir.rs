@@ -271,9 +271,10 @@ fn create(path: &Path) -> Result<(), Error> {
     const FOLDERS: [&str; 3] = ["tmp", "new", "cur"];
     let is_new = make_folder(path)?;
     // A folder that holds other things is not turned into a Maildir behind its user's back; one
-    // that a kill left half made is completed.
-    let is_begun = FOLDERS.iter().any(|name| path.join(name).is_dir());
-    if !is_begun && !is_new && !is_empty(path)? {
+    // that a kill left half made is completed, and one that another account is making at this moment
+    // is begun once it is not empty.
+    let is_begun = || FOLDERS.iter().any(|name| path.join(name).is_dir());
+    if !is_new && !is_empty(path)? && !is_begun() {
         return Err(Error::NotMaildir(path.to_owned()));
     }
     let mut was_incomplete = false;

@@ -24,8 +24,12 @@ impl<'a> Keyring<'a> {
         find("secret-tool")?;
         let session = find("dbus-run-session")?;
         let mut command = sandbox.command(session);
+        // Whoever asks for it before it is there has the bus start another, which is locked.
         command.args(["--", "sh", "-c"]).arg(
             "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null &&
+             until dbus-send --session --print-reply --dest=org.freedesktop.DBus / \
+                 org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets |
+                 grep -q true; do sleep 0.02; done &&
              echo \"bus at $DBUS_SESSION_BUS_ADDRESS\" && exec tail -f /dev/null",
         );
         let running = Program::new(command).start();
