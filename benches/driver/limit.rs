@@ -32,11 +32,15 @@ impl Reading<'_> {
     /// Reads it all, several users at once.
     pub(crate) fn run(&self) {
         let next = AtomicUsize::new(0);
+        // Once: the authorities that it reads for nothing are no part of the line.
+        let tls = self
+            .authority
+            .map(|path| connector(path).expect("it is a certificate"));
         thread::scope(|scope| {
             for _ in 0..AT_ONCE.min(self.users.len()) {
                 scope.spawn(|| {
                     while let Some(user) = self.users.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let read = self.read(user).expect("Dovecot answers");
+                        let read = self.read(user, tls.as_ref()).expect("Dovecot answers");
                         assert!(read > 0, "nothing came for {user}");
                     }
                 });
@@ -44,7 +48,7 @@ impl Reading<'_> {
         });
     }
 
-    fn read(&self, user: &str) -> io::Result<u64> {
+    fn read(&self, user: &str, tls: Option<&TlsConnector>) -> io::Result<u64> {
         let mut commands = format!("USER {user}\r\nPASS {PASSWORD}\r\n");
         match self.retrieve {
             Some(count) => (1..=count).for_each(|n| commands += &format!("RETR {n}\r\n")),
@@ -54,22 +58,26 @@ impl Reading<'_> {
         let socket = TcpStream::connect(self.address)?;
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(PATIENCE))?;
-        match self.authority {
+        match tls {
             None => converse(socket, &commands),
-            Some(authority) => converse(encrypt(socket, authority)?, &commands),
+            Some(tls) => {
+                let stream = tls.connect("localhost", socket);
+                converse(
+                    stream.map_err(|e| io::Error::other(e.to_string()))?,
+                    &commands,
+                )
+            }
         }
     }
 }
 
-fn encrypt(socket: TcpStream, authority: &Path) -> io::Result<impl Read + Write> {
+fn connector(authority: &Path) -> io::Result<TlsConnector> {
     let authority = Certificate::from_pem(&fs::read(authority)?).map_err(io::Error::other)?;
     TlsConnector::builder()
         .disable_built_in_roots(true)
         .add_root_certificate(authority)
         .build()
-        .map_err(io::Error::other)?
-        .connect("localhost", socket)
-        .map_err(|e| io::Error::other(e.to_string()))
+        .map_err(io::Error::other)
 }
 
 /// Says everything in one write, which the sockets' buffers can hold, and reads to the end.

@@ -3,13 +3,15 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::proxy::Proxy;
 use crate::support::dovecot::Dovecot;
 use crate::support::mail::{self, Message};
+use crate::support::model_server::PASSWORD;
 
 /// How long an octet is on its way to a far server, or from there.
 const ONE_WAY: Duration = Duration::from_millis(25);
@@ -102,11 +104,14 @@ impl Server {
         let users = self.users.entry((mail, accounts)).or_insert_with(|| {
             let messages = mail.make();
             let users = (1..=accounts).map(|n| format!("user{next}-{n}"));
-            users
+            let users: Vec<_> = users
                 .inspect(|user| {
                     dovecot.add_user(user).deliver_to(user, &messages);
                 })
-                .collect()
+                .collect();
+            // Dovecot looks for new users once a second.
+            while !users.last().is_none_or(|user| knows(dovecot, user)) {}
+            users
         });
         users.clone()
     }
@@ -133,4 +138,16 @@ impl Server {
     pub(crate) fn take_round_trips(&self) -> u64 {
         self.far.take_round_trips()
     }
+}
+
+/// Whether a user can log in.
+fn knows(dovecot: &Dovecot, user: &str) -> bool {
+    let mut answers = String::new();
+    TcpStream::connect(dovecot.address())
+        .and_then(|mut socket| {
+            write!(socket, "USER {user}\r\nPASS {PASSWORD}\r\nQUIT\r\n")?;
+            socket.read_to_string(&mut answers)
+        })
+        .expect("Dovecot answers");
+    !answers.contains("-ERR")
 }
