@@ -32,6 +32,18 @@ const FROM_SCRATCH: &str = "
     lists a
     C: QUIT";
 
+/// A session in which nothing is sent ahead, although that is announced.
+const SLOW: &str = "
+    login
+    C: UIDL
+    lists a
+    C: LIST
+    lists 17
+    C: RETR 1
+    gives a
+    C: QUIT
+    S: +OK";
+
 /// Runs twice with a server that goes on like this after [`FIRST`]; the second run is the outcome.
 fn second_run(conversations: &[&str], keys: &str) -> (Sandbox, Server, Outcome) {
     let script = conversations
@@ -279,23 +291,13 @@ fn a_server_that_loses_its_step_is_asked_for_one_thing_at_a_time() {
 
 #[test]
 fn a_server_that_cannot_take_two_commands_at_all_is_asked_for_one_at_a_time() {
-    let slow = "
-        login
-        C: UIDL
-        lists a
-        C: LIST
-        lists 17
-        C: RETR 1
-        gives a
-        C: QUIT
-        S: +OK";
     let broken = "
         login
         C: UIDL
         C: LIST
         lists a
         S: what was that?";
-    let server = Script::new(broken).then(slow).serve();
+    let server = Script::new(broken).then(SLOW).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     let outcome = sandbox.fetch();
     outcome.fails_with(75).complains_in_lines(1);
@@ -315,18 +317,8 @@ fn a_server_that_swallows_a_command_three_times_is_asked_for_one_at_a_time() {
         C: LIST
         lists a
         stall";
-    let slow = "
-        login
-        C: UIDL
-        lists a
-        C: LIST
-        lists 17
-        C: RETR 1
-        gives a
-        C: QUIT
-        S: +OK";
     let script = Script::new(swallowing).then(swallowing).then(swallowing);
-    let server = script.then(slow).serve();
+    let server = script.then(SLOW).serve();
     let sandbox = Sandbox::with_work(server.address(), "timeout = '1s'");
     for _ in 0..2 {
         let outcome = sandbox.fetch();

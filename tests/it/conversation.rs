@@ -8,20 +8,7 @@ use crate::support::script::{FETCH_A_AND_B, Script};
 #[test]
 fn where_pipelining_is_announced_after_the_login_listings_and_messages_come_in_flights() {
     let server = Script::new(
-        "S: +OK ready
-         C: CAPA
-         S: +OK
-         S: UIDL
-         S: .
-         C: USER joe
-         S: +OK
-         C: PASS open sesame
-         S: +OK
-         C: CAPA
-         S: +OK
-         S: PIPELINING
-         S: UIDL
-         S: .
+        "login
          C: UIDL
          C: LIST
          lists a b

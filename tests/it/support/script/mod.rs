@@ -17,6 +17,7 @@
 //! | `gives NAME` | says `+OK`, and the note of that name |
 //! | `login` | the greeting, CAPA, USER, PASS and CAPA; PIPELINING is announced, behind the login only |
 //! | `login ahead` | the same, with PIPELINING announced before it, too |
+//! | `login early` | the same, with PIPELINING announced before it only |
 //! | `login alone` | the same, without PIPELINING |
 //! | `flush` | ends the segment; without it all that is sent between two `C:` is one write |
 //! | `tls` | shakes hands for TLS |
@@ -201,6 +202,7 @@ fn logged_in(line: &str) -> Vec<String> {
     let (before, behind) = match line {
         "login" => (NO_PIPELINING, PIPELINING),
         "login ahead" => (PIPELINING, PIPELINING),
+        "login early" => (PIPELINING, NO_PIPELINING),
         "login alone" => (NO_PIPELINING, NO_PIPELINING),
         _ => panic!("no step of a script: {line:?}"),
     };
