@@ -30,12 +30,15 @@ pub fn of(host: &str) -> Option<&'static Provider> {
         .find(|provider| provider.domains.iter().any(is_of))
 }
 
-/// What has to be so anywhere.
-pub const ANYWHERE: &[&str] = &[
-    "the user may have to be the whole address",
-    "POP3 may have to be switched on in the provider's settings",
-    "with two-step verification the provider may want an app password instead of yours",
-];
+/// What may be behind a refused login of this user anywhere.
+pub fn anywhere(user: &str) -> impl Iterator<Item = &'static str> {
+    let is_whole = user.contains('@');
+    let address = (!is_whole).then_some("the user may have to be the whole address");
+    address.into_iter().chain([
+        "POP3 may have to be switched on in the provider's settings",
+        "with two-step verification the provider may want an app password instead of yours",
+    ])
+}
 
 const APP_PASSWORD: &str =
     "the account's own password is refused: make an app password in its security settings";
@@ -195,6 +198,12 @@ const PROVIDERS: &[Provider] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_whole_address_is_not_asked_for_where_there_is_one() {
+        assert_eq!(anywhere("joe").count(), 3);
+        assert_eq!(anywhere("joe@example.com").count(), 2);
+    }
 
     #[test]
     fn a_server_belongs_to_whom_its_domain_says_and_to_nobody_by_half_a_name() {

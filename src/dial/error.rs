@@ -18,7 +18,7 @@ pub enum Error {
         source: pop3::Error,
     },
     /// The server refused the login.
-    #[error("logging in as {user}: {source}{}", self.advice())]
+    #[error("logging in as {user}: {}", self.with_advice(source))]
     Login {
         /// The user.
         user: String,
@@ -123,6 +123,16 @@ impl Error {
                 ..
             }
         )
+    }
+
+    /// What happened, and what the user can do, in one sentence: servers end theirs.
+    fn with_advice(&self, source: &pop3::Error) -> String {
+        let advice = self.advice();
+        let told = source.to_string();
+        match advice {
+            "" => told,
+            advice => format!("{}{advice}", told.trim_end_matches('.')),
+        }
     }
 
     /// What the user can do. The codes of RFC 2449 and 3206 say whose fault it is; a server that

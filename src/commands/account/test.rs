@@ -166,8 +166,7 @@ fn causes(account: &Account, exit: Exit) -> Vec<Finding> {
             .iter()
             .map(|rule| format!("at {}: {rule}", provider.name))
             .collect(),
-        None if exit == Exit::LoginRefused => providers::ANYWHERE
-            .iter()
+        None if exit == Exit::LoginRefused => providers::anywhere(&account.dial.user)
             .map(ToString::to_string)
             .collect(),
         _ => Vec::new(),
