@@ -1,7 +1,7 @@
 //! Signals that end the run, and waiting that they can end: the only door to signal-hook.
 //! Does not know what is being waited for.
 
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,7 +10,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::SigId;
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
 /// How long after a signal what was begun may still take, so that all is over within 5 seconds.
 pub const GRACE: Duration = Duration::from_secs(4);
@@ -160,6 +161,20 @@ impl Interrupt {
         }
     }
 
+    /// Hears of the end of every child process from now on.
+    ///
+    /// # Errors
+    /// The system refuses a descriptor or a handler.
+    pub fn listen_for_children(&self) -> io::Result<Knell> {
+        let (heard, bell) = UnixStream::pair()?;
+        heard.set_nonblocking(true)?;
+        Ok(Knell {
+            interrupt: self.clone(),
+            heard,
+            bell: signal_hook::low_level::pipe::register(SIGCHLD, bell)?,
+        })
+    }
+
     /// Runs what cannot be interrupted itself on a thread of its own.
     ///
     /// # Errors
@@ -182,6 +197,46 @@ impl Interrupt {
     }
 }
 
+/// Tells that a child process ended, whichever it was (SIGCHLD).
+#[derive(Debug)]
+pub struct Knell {
+    interrupt: Interrupt,
+    heard: UnixStream,
+    bell: SigId,
+}
+
+impl Knell {
+    /// Waits until a child ends or, where that is given, something can be written to `fd`, at most
+    /// until `deadline`, and after a signal at most for `grace`; whether it was a child, which may
+    /// have ended since the last [`Self::silence`].
+    ///
+    /// # Errors
+    /// The deadline or the grace is over.
+    pub fn wait_or_write(
+        &self,
+        fd: Option<BorrowedFd<'_>>,
+        deadline: Instant,
+        grace: Duration,
+    ) -> Result<bool, Broken> {
+        let mut awaited = vec![PollFd::new(&self.heard, PollFlags::IN)];
+        awaited.extend(fd.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)));
+        let ready = self.interrupt.wait_for_any(&awaited, deadline, grace)?;
+        Ok(ready == 0)
+    }
+
+    /// Makes it tell of those only that end from now on: to be called before a child is looked at.
+    pub fn silence(&self) {
+        let mut octets = [0; 64];
+        while matches!((&self.heard).read(&mut octets), Ok(1..)) {}
+    }
+}
+
+impl Drop for Knell {
+    fn drop(&mut self) {
+        signal_hook::low_level::unregister(self.bell);
+    }
+}
+
 /// Work on a thread of its own. Dropped, it is left to itself.
 #[derive(Debug)]
 pub struct Task<T> {
@@ -198,24 +253,6 @@ impl<T> Task<T> {
     pub fn wait(&self, deadline: Instant, grace: Duration) -> Result<(), Broken> {
         let done = self.done.as_fd();
         self.interrupt.wait(done, PollFlags::IN, deadline, grace)
-    }
-
-    /// The same, but also ends when something can be written to `fd`; whether the task is done.
-    ///
-    /// # Errors
-    /// As those of [`Self::wait`].
-    pub fn wait_or_write(
-        &self,
-        fd: BorrowedFd<'_>,
-        deadline: Instant,
-        grace: Duration,
-    ) -> Result<bool, Broken> {
-        let awaited = [
-            PollFd::new(&self.done, PollFlags::IN),
-            PollFd::from_borrowed_fd(fd, PollFlags::OUT),
-        ];
-        let ready = self.interrupt.wait_for_any(&awaited, deadline, grace)?;
-        Ok(ready == 0)
     }
 
     /// Its result, for which it blocks.
@@ -243,6 +280,7 @@ fn timespec(duration: Duration) -> Option<Timespec> {
 mod tests {
     use super::*;
     use std::io::Write as _;
+    use std::process::Command;
 
     fn soon() -> Instant {
         Instant::now() + Duration::from_millis(5)
@@ -287,11 +325,28 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_child_is_heard_once() {
+        let interrupt = Interrupt::never().expect("a pair of sockets");
+        let knell = interrupt.listen_for_children().expect("a handler");
+        let mut child = Command::new("true").spawn().expect("a program");
+        let far = Instant::now() + Duration::from_secs(60);
+        while child.try_wait().expect("a child").is_none() {
+            assert_eq!(knell.wait_or_write(None, far, GRACE), Ok(true));
+        }
+        assert_eq!(knell.wait_or_write(None, far, GRACE), Ok(true));
+        knell.silence();
+        assert_eq!(
+            knell.wait_or_write(None, soon(), GRACE),
+            Err(Broken::TimedOut)
+        );
+    }
+
+    #[test]
     fn work_that_hangs_is_left_behind() {
         let interrupt = Interrupt::never().expect("a pair of sockets");
         let (hold, held) = UnixStream::pair().expect("a pair of sockets");
         let task = interrupt
-            .spawn(move || drop(io::Read::read(&mut &held, &mut [0])))
+            .spawn(move || drop((&held).read(&mut [0])))
             .expect("a thread");
         assert_eq!(task.wait(soon(), GRACE), Err(Broken::TimedOut));
         drop(hold);

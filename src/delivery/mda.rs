@@ -2,35 +2,31 @@
 //! Knows nothing of servers; runs no shell.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::io::{Read, Seek};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{env, io};
 
 use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, geteuid, kill_process_group};
+use rustix::process::geteuid;
 
-use super::feed::Feed;
 use super::intake::{Folder, Intake};
+use super::runner::Runner;
 pub use super::template::{BadTemplate, Template};
-use super::{Error as DeliveryError, Target, unique_name};
+use super::{Error as DeliveryError, Target};
 use crate::custody::{Delivered, Outcome, Place, Staged, sender};
 use crate::exit::Exit;
 use crate::headers::HeaderReader;
-use crate::interrupt::{Broken, Interrupt, Task};
+use crate::interrupt::Interrupt;
 use crate::text::ServerText;
 
 /// How long after a signal asked the run to end an MDA may still be started.
 const LAST_START: Duration = Duration::from_secs(1);
-/// How long one may still work after it.
-const GRACE: Duration = Duration::from_secs(3);
-/// How long it may take to end once it was asked to, before it is killed.
-const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How much of a message is looked at for its Return-Path, in octets.
 const HEADER: u64 = 64 * 1024;
 /// sysexits(3): try again later.
@@ -138,7 +134,7 @@ impl std::fmt::Display for Ending {
 
 /// What a program said on standard error: its first line.
 #[derive(Debug, Default)]
-pub struct LastWords(ServerText);
+pub struct LastWords(pub(super) ServerText);
 
 impl std::fmt::Display for LastWords {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -159,8 +155,8 @@ pub struct Mda {
     intake: Intake,
     place: Place,
     options: Options,
-    /// What each of those that run at once says.
-    words: Vec<File>,
+    /// One for each of those that run at once.
+    runners: Vec<Runner>,
     interrupt: Interrupt,
 }
 
@@ -182,8 +178,8 @@ impl Mda {
         }
         find_program(program)?;
         let folder = Folder::open(spool)?;
-        let words = (0..options.jobs).map(|_| scratch_file(&folder, tag));
-        let words = words.collect::<Result<_, _>>()?;
+        let runners = (0..options.jobs).map(|_| Runner::new(&folder, tag, &interrupt));
+        let runners = runners.collect::<Result<_, _>>()?;
         let place = Place {
             path: spool.to_owned(),
             inode: folder.inode()?,
@@ -193,7 +189,7 @@ impl Mda {
             intake: Intake::new(folder, tag),
             place,
             options,
-            words,
+            runners,
             interrupt,
         })
     }
@@ -203,34 +199,39 @@ impl Mda {
     fn hand_over(
         &self,
         staged: &Staged,
-        words: &File,
+        runner: &Runner,
     ) -> Result<Option<ServerText>, DeliveryError> {
         let folder = self.intake.folder();
         let name = staged.parcel().file_name.as_str();
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let message = match rustix::fs::openat(folder.fd(), name, flags, Mode::empty()) {
+        let mut message = match rustix::fs::openat(folder.fd(), name, flags, Mode::empty()) {
             Ok(fd) => File::from(fd),
             Err(Errno::NOENT) => return Ok(None),
             Err(errno) => return Err(DeliveryError::cannot("open", &folder.path_of(name), errno)),
         };
-        let (ended, was_read) = self.run(message, staged.parcel().octets, words)?;
         let program = || self.options.command.program().to_owned();
+        let sender = self.sender(&mut message).map_err(|source| Error::NotFed {
+            program: program(),
+            source,
+        })?;
+        let octets = staged.parcel().octets;
+        let (ended, was_read) = runner.run(&self.options, &sender, message, octets)?;
         if !ended.success() {
             return Err(Error::Refused {
                 program: program(),
                 status: Ending(ended),
-                words: last_words(words),
+                words: runner.last_words(),
             }
             .into());
         }
         if !was_read && !self.options.may_ignore_input {
             return Err(Error::IgnoredInput(program()).into());
         }
-        Ok(Some(last_words(words).0))
+        Ok(Some(runner.last_words().0))
     }
 
-    fn outcome(&self, staged: Staged, words: &File) -> Outcome {
-        match self.hand_over(&staged, words) {
+    fn outcome(&self, staged: Staged, runner: &Runner) -> Outcome {
+        match self.hand_over(&staged, runner) {
             Ok(Some(words)) => Outcome::Delivered(Delivered::new(staged, words)),
             Ok(None) => Outcome::Lost(staged.parcel().identity.clone()),
             Err(DeliveryError::Mda(
@@ -246,10 +247,10 @@ impl Mda {
         let mut staged = staged.into_iter().peekable();
         while staged.peek().is_some() {
             // In this order: a message that is taken out is handed over.
-            let group = self.words.iter().zip(staged.by_ref());
+            let group = self.runners.iter().zip(staged.by_ref());
             outcomes.extend(thread::scope(|scope| {
                 let running: Vec<_> = group
-                    .map(|(words, staged)| scope.spawn(move || self.outcome(staged, words)))
+                    .map(|(runner, staged)| scope.spawn(move || self.outcome(staged, runner)))
                     .collect();
                 let join = |running: thread::ScopedJoinHandle<'_, Outcome>| {
                     let ended = running.join();
@@ -259,80 +260,6 @@ impl Mda {
             }));
         }
         outcomes
-    }
-
-    /// Runs the program on a message in a process group of its own, so that Ctrl-C does not reach
-    /// it, and waits for it alone, not for what it leaves running; how it ended, and whether all was
-    /// read by then.
-    fn run(
-        &self,
-        mut message: File,
-        octets: u64,
-        mut words: &File,
-    ) -> Result<(ExitStatus, bool), Error> {
-        let program = self.options.command.program();
-        let failed = |source| Error::NotRunnable {
-            program: program.to_owned(),
-            source,
-        };
-        let sender = self.sender(&mut message).map_err(failed)?;
-        let _ = words.set_len(0);
-        let _ = words.rewind();
-        let mut feed = Feed::new(message, octets).map_err(|source| self.not_fed(source))?;
-        let mut command = Command::new(program);
-        command
-            .args(self.options.command.arguments(&sender, &self.options.user))
-            .stdin(feed.stdin().map_err(failed)?)
-            .stdout(Stdio::null())
-            .stderr(words.try_clone().map_err(failed)?)
-            .process_group(0);
-        for variable in self.options.hidden_variables.iter() {
-            command.env_remove(variable);
-        }
-        let mut child = command.spawn().map_err(failed)?;
-        let group = Pid::from_child(&child);
-        let ending = self.interrupt.spawn(move || child.wait()).map_err(failed)?;
-        let Err(error) = self.attend(&ending, &mut feed) else {
-            let ended = ending.join().map_err(failed)?;
-            return Ok((ended, feed.was_read()));
-        };
-        // The feed is closed only afterwards: its end would look like that of the message.
-        for signal in [Signal::TERM, Signal::KILL] {
-            // The group may have ended just now. Where only the program itself has, what it
-            // started may be left and deaf to SIGTERM: both signals are sent in any case.
-            let _ = kill_process_group(group, signal);
-            let _ = ending.wait(Instant::now() + LAST_WORDS, GRACE + LAST_WORDS);
-        }
-        // Whether it had done its work before is not known: it counts as not delivered.
-        Err(error)
-    }
-
-    /// Feeds the program until it ends.
-    fn attend<T>(&self, ending: &Task<T>, feed: &mut Feed) -> Result<(), Error> {
-        let broken = |broken| {
-            let program = self.options.command.program().to_owned();
-            let timeout = self.options.timeout;
-            match broken {
-                Broken::Interrupted => Error::Interrupted(program),
-                Broken::TimedOut => Error::TimedOut { program, timeout },
-            }
-        };
-        let deadline = Instant::now() + self.options.timeout;
-        while let Some(rest) = feed.rest() {
-            if ending
-                .wait_or_write(rest, deadline, GRACE)
-                .map_err(broken)?
-            {
-                return Ok(());
-            }
-            feed.push().map_err(|source| self.not_fed(source))?;
-        }
-        ending.wait(deadline, GRACE).map_err(broken)
-    }
-
-    fn not_fed(&self, source: io::Error) -> Error {
-        let program = self.options.command.program().to_owned();
-        Error::NotFed { program, source }
     }
 
     /// The envelope sender, where the command line asks for it.
@@ -359,7 +286,7 @@ impl Target for Mda {
     }
 
     fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome> {
-        let [alone] = &*self.words else {
+        let [alone] = &*self.runners else {
             return self.deliver_at_once(staged);
         };
         staged
@@ -393,18 +320,6 @@ impl Target for Mda {
     }
 }
 
-fn last_words(mut words: &File) -> LastWords {
-    let mut octets = vec![0; crate::text::SHOWN_OCTETS + 1];
-    let read = words
-        .seek(SeekFrom::Start(0))
-        .and_then(|_| words.read(&mut octets))
-        .unwrap_or(0);
-    let line = octets[..read]
-        .split(|&octet| octet == b'\n')
-        .find(|line| !line.is_empty());
-    LastWords(line.map_or_else(ServerText::default, ServerText::new))
-}
-
 /// Looks for a program as execvp would, so that a wrong name is found before anything is fetched.
 fn find_program(program: &str) -> Result<(), Error> {
     let is_runnable =
@@ -422,21 +337,4 @@ fn find_program(program: &str) -> Result<(), Error> {
         program: program.to_owned(),
         source: io::Error::other("there is no such program that may be executed"),
     })
-}
-
-/// A file without a name, for what programs say on standard error: a pipe could fill up, or be
-/// held open by what a program leaves running.
-fn scratch_file(folder: &Folder, tag: &str) -> Result<File, DeliveryError> {
-    // With the account's tag, so that it is swept up if a kill comes before its removal.
-    let name = format!(
-        "words.P{}_mp{tag}.words.{}",
-        std::process::id(),
-        unique_name::host()
-    );
-    let cannot = |errno| DeliveryError::cannot("create", &folder.path_of(&name), errno);
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::TRUNC;
-    let mode = Mode::RUSR | Mode::WUSR;
-    let fd = rustix::fs::openat(folder.fd(), name.as_str(), flags, mode).map_err(cannot)?;
-    folder.remove(name.as_ref())?;
-    Ok(fd.into())
 }

@@ -13,6 +13,7 @@ mod feed;
 pub mod intake;
 pub mod maildir;
 pub mod mda;
+mod runner;
 mod template;
 pub mod traces;
 pub mod unique_name;
