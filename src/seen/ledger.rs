@@ -164,21 +164,21 @@ impl Ledger {
         let key = self.owner.key.0;
         self.write(|transaction| {
             settle(transaction, key, outcomes, Moment::now())?;
+            let mut repeated = transaction.prepare_cached(
+                "UPDATE delivery SET repeated = repeated + 1
+                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+            )?;
+            let mut handed_over = transaction.prepare_cached(
+                "UPDATE seen SET handed_over = 1
+                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+            )?;
             for staged in next {
                 let identity = &staged.parcel().identity;
                 let whose = params![key, identity.unique_id.as_octets(), identity.copy];
                 if staged.past().was_handed_over {
-                    transaction.execute(
-                        "UPDATE delivery SET repeated = repeated + 1
-                         WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
-                        whose,
-                    )?;
+                    repeated.execute(whose)?;
                 }
-                transaction.execute(
-                    "UPDATE seen SET handed_over = 1
-                     WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
-                    whose,
-                )?;
+                handed_over.execute(whose)?;
             }
             Ok(())
         })
@@ -306,22 +306,22 @@ fn settle(
     outcomes: &[Outcome],
     now: Moment,
 ) -> rusqlite::Result<()> {
-    let mut delivered = transaction.prepare(
+    let mut delivered = transaction.prepare_cached(
         "UPDATE seen SET state = 2, delivered = ?4, attempts = 0, next_try = 0, handed_over = 0
          WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
     )?;
-    let mut delivery = transaction.prepare(
+    let mut delivery = transaction.prepare_cached(
         "UPDATE delivery SET delivered = ?4, words = nullif(?5, x'')
          WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
     )?;
-    let mut kept = transaction.prepare(
+    let mut kept = transaction.prepare_cached(
         "UPDATE seen SET attempts = ?4, next_try = ?5, handed_over = ?6
          WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
     )?;
     let mut lost = transaction
-        .prepare("DELETE FROM seen WHERE account = ?1 AND unique_id = ?2 AND copy = ?3")?;
+        .prepare_cached("DELETE FROM seen WHERE account = ?1 AND unique_id = ?2 AND copy = ?3")?;
     let mut undelivered = transaction
-        .prepare("DELETE FROM delivery WHERE account = ?1 AND unique_id = ?2 AND copy = ?3")?;
+        .prepare_cached("DELETE FROM delivery WHERE account = ?1 AND unique_id = ?2 AND copy = ?3")?;
     for outcome in outcomes {
         let identity = outcome.identity();
         let (unique_id, copy) = (identity.unique_id.as_octets(), identity.copy);
