@@ -3,10 +3,11 @@
 
 use std::fs::File;
 use std::io::{Read, Seek};
+use std::mem;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 use std::{env, io};
@@ -15,6 +16,7 @@ use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
+use super::feed::Feed;
 use super::intake::{Folder, Intake};
 use super::runner::Runner;
 pub use super::template::{BadTemplate, Template};
@@ -158,6 +160,8 @@ pub struct Mda {
     /// One for each of those that run at once.
     runners: Vec<Runner>,
     interrupt: Interrupt,
+    /// Files in the spool whose delivery is recorded: they are removed while a program works.
+    spent: Mutex<Vec<String>>,
 }
 
 impl Mda {
@@ -190,6 +194,7 @@ impl Mda {
             place,
             options,
             runners,
+            spent: Mutex::default(),
             interrupt,
         })
     }
@@ -210,12 +215,13 @@ impl Mda {
             Err(errno) => return Err(DeliveryError::cannot("open", &folder.path_of(name), errno)),
         };
         let program = || self.options.command.program().to_owned();
-        let sender = self.sender(&mut message).map_err(|source| Error::NotFed {
+        let not_fed = |source| Error::NotFed {
             program: program(),
             source,
-        })?;
-        let octets = staged.parcel().octets;
-        let (ended, was_read) = runner.run(&self.options, &sender, message, octets)?;
+        };
+        let sender = self.sender(&mut message).map_err(not_fed)?;
+        let feed = Feed::new(message, staged.parcel().octets).map_err(not_fed)?;
+        let (ended, was_read) = runner.run(&self.options, &sender, feed, || self.tidy())?;
         if !ended.success() {
             return Err(Error::Refused {
                 program: program(),
@@ -228,6 +234,15 @@ impl Mda {
             return Err(Error::IgnoredInput(program()).into());
         }
         Ok(Some(runner.last_words().0))
+    }
+
+    /// Removes what is recorded as delivered.
+    fn tidy(&self) {
+        let spent = mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner));
+        for name in spent {
+            // What cannot be removed now is swept up by the next run.
+            let _ = self.intake.folder().remove(name.as_ref());
+        }
     }
 
     fn outcome(&self, staged: Staged, runner: &Runner) -> Outcome {
@@ -308,15 +323,18 @@ impl Target for Mda {
     }
 
     fn release(&self, recorded: &[Outcome]) {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         for outcome in recorded {
             if let Outcome::Delivered(delivered) = outcome {
-                // What cannot be removed now is swept up by the next run.
-                let _ = self
-                    .intake
-                    .folder()
-                    .remove(delivered.parcel().file_name.as_ref());
+                spent.push(delivered.parcel().file_name.clone());
             }
         }
+    }
+}
+
+impl Drop for Mda {
+    fn drop(&mut self) {
+        self.tidy();
     }
 }
 

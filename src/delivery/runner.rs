@@ -2,7 +2,7 @@
 //! Knows nothing of custody.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -51,15 +51,15 @@ impl Runner {
         Ok(Self { knell, words })
     }
 
-    /// Runs the program on a message of so many octets, in a process group of its own, so that
-    /// Ctrl-C does not reach it, and waits for it alone, not for what it leaves running; how it
-    /// ended, and whether all was read by then.
+    /// Runs the program on a message, in a process group of its own, so that Ctrl-C does not reach
+    /// it, does something else `meanwhile`, and waits for it alone, not for what it leaves running;
+    /// how it ended, and whether all was read by then.
     pub(super) fn run(
         &self,
         options: &Options,
         sender: &str,
-        message: File,
-        octets: u64,
+        mut feed: Feed,
+        meanwhile: impl FnOnce(),
     ) -> Result<(ExitStatus, bool), Error> {
         let program = options.command.program();
         let failed = |source| Error::NotRunnable {
@@ -69,7 +69,6 @@ impl Runner {
         let mut words = &self.words;
         let _ = words.set_len(0);
         let _ = words.rewind();
-        let mut feed = Feed::new(message, octets).map_err(|source| not_fed(program, source))?;
         let mut command = Command::new(program);
         command
             .args(options.command.arguments(sender, &options.user))
@@ -81,6 +80,7 @@ impl Runner {
             command.env_remove(variable);
         }
         let mut child = command.spawn().map_err(failed)?;
+        meanwhile();
         match self.attend(&mut child, &mut feed, options) {
             Ok(ended) => Ok((ended, feed.was_read())),
             // The feed is closed only afterwards: its end would look like that of the message.
@@ -133,7 +133,10 @@ impl Runner {
             }
             let heard = self.knell.wait_or_write(feed.rest(), deadline, GRACE);
             if !heard.map_err(broken)? {
-                feed.push().map_err(|source| not_fed(program, source))?;
+                feed.push().map_err(|source| Error::NotFed {
+                    program: program.to_owned(),
+                    source,
+                })?;
             }
         }
     }
@@ -156,11 +159,6 @@ impl Runner {
             }
         }
     }
-}
-
-fn not_fed(program: &str, source: io::Error) -> Error {
-    let program = program.to_owned();
-    Error::NotFed { program, source }
 }
 
 /// A file without a name.

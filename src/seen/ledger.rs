@@ -320,8 +320,9 @@ fn settle(
     )?;
     let mut lost = transaction
         .prepare_cached("DELETE FROM seen WHERE account = ?1 AND unique_id = ?2 AND copy = ?3")?;
-    let mut undelivered = transaction
-        .prepare_cached("DELETE FROM delivery WHERE account = ?1 AND unique_id = ?2 AND copy = ?3")?;
+    let mut undelivered = transaction.prepare_cached(
+        "DELETE FROM delivery WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
+    )?;
     for outcome in outcomes {
         let identity = outcome.identity();
         let (unique_id, copy) = (identity.unique_id.as_octets(), identity.copy);
