@@ -167,17 +167,20 @@ impl StateFolder {
                 source,
             })?;
         }
-        let owner = fs::metadata(path).map_err(|source| Error::Create {
+        let cannot = |source| Error::Create {
             path: path.to_owned(),
             source,
-        })?;
+        };
+        // A home may be reached by a link; SQLite refuses one anywhere in the path.
+        let path = path.canonicalize().map_err(cannot)?;
+        let owner = fs::metadata(&path).map_err(cannot)?;
         let is_ours = owner.uid() == rustix::process::geteuid().as_raw();
         if !is_ours || owner.permissions().mode() & 0o022 != 0 {
-            return Err(Error::Unsafe(path.to_owned()));
+            return Err(Error::Unsafe(path));
         }
-        let database = schema::prepare(&database_in(path))?;
+        let database = schema::prepare(&database_in(&path))?;
         Ok(Self {
-            path: path.to_owned(),
+            path,
             _database: Arc::new(Mutex::new(database)),
             writing: Arc::default(),
         })

@@ -182,6 +182,16 @@ fn a_database_that_cannot_be_written_deletes_nothing() {
 }
 
 #[test]
+fn a_state_folder_may_be_reached_by_a_symbolic_link() {
+    let world = World::with_database();
+    let elsewhere = world.sandbox.path("elsewhere");
+    fs::rename(world.sandbox.state(), &elsewhere).expect("it is ours");
+    symlink(&elsewhere, world.sandbox.state()).expect("it can be made");
+    world.fetch("--keep").succeeds();
+    assert_eq!(world.sandbox.maildir("work").count("new"), 3);
+}
+
+#[test]
 fn a_database_that_is_a_symbolic_link_is_refused() {
     let world = World::with_database();
     let elsewhere = world.sandbox.path("elsewhere");
