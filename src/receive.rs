@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LARGE: u64 = 1 << 20;
 /// How many octets of a message are collected before they are written. A server may send them in
 /// pieces of any size, and a write for each would cost more than all else.
-const CHUNK: usize = 64 * 1024;
+const CHUNK: usize = 128 * 1024;
 
 /// Why receiving ended early. The session can then only be closed.
 #[derive(Debug, thiserror::Error)]
