@@ -10,6 +10,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use super::{DELIVER, configure_script, inbox, spool};
 use crate::support::mail::{notes, one_line, ordinary};
 use crate::support::model_server::ModelServer;
+use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{LIST_A, QUIT, Script};
 
@@ -70,6 +71,20 @@ fn an_mda_that_hangs_is_killed_with_all_that_it_started() {
     sandbox.mailpull(["fetch"]).run().succeeds();
     inbox(&sandbox).holds(&messages);
     assert_eq!(server.log().retrieved.len(), 1);
+}
+
+#[test]
+fn the_end_of_an_mda_is_noticed_by_who_was_started_deaf_to_it() {
+    let server = ModelServer::start(ordinary(1, 2));
+    let sandbox = Sandbox::new();
+    configure_script(&sandbox, &server, DELIVER, "mda-timeout = '20s'");
+    let mut command = sandbox.command("env");
+    command
+        .args(["--block-signal=CHLD"])
+        .arg(sandbox.program())
+        .arg("fetch");
+    Program::new(command).run().succeeds();
+    inbox(&sandbox).holds(&ordinary(1, 2));
 }
 
 #[test]
