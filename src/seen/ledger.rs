@@ -102,7 +102,8 @@ impl Ledger {
                     "SELECT s.unique_id, s.copy, s.size, d.file_name, d.octets, d.digest,
                             d.header_digest, d.sender, d.subject, d.target, d.inode,
                             d.staged, s.handed_over, d.program, s.attempts, s.next_try
-                     FROM seen s JOIN delivery d USING (account, unique_id, copy)
+                     FROM seen s INDEXED BY seen_staged
+                         JOIN delivery d USING (account, unique_id, copy)
                      WHERE s.account = ?1 AND s.state = 1 ORDER BY s.next_try, d.id",
                 )?
                 .query_map([self.owner.key.0], recall)?
