@@ -1,6 +1,7 @@
 //! What earlier runs know of an account's messages, compactly in memory.
 //! Reads no database and decides nothing.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -96,6 +97,8 @@ pub struct KnownMessages {
     octets: Vec<u8>,
     rows: Vec<(Span, Known)>,
     are_doubtful: bool,
+    /// The row behind the one that was looked for last.
+    next: Cell<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -129,11 +132,22 @@ impl KnownMessages {
 
     /// What is known of the messages under a unique-id, by copy number.
     pub fn of(&self, unique_id: &[u8]) -> impl ExactSizeIterator<Item = &Known> + Clone {
-        let start = self
-            .rows
-            .partition_point(|(span, _)| self.unique_id(*span) < unique_id);
+        let is_before = |(span, _): &(Span, Known)| self.unique_id(*span) < unique_id;
+        let is_one = |(span, _): &(Span, Known)| self.unique_id(*span) == unique_id;
+        // Most servers list in the order of their unique-ids: then it is the next one.
+        let next = self.next.get();
+        let is_next = self.rows[..next].last().is_none_or(is_before)
+            && self.rows.get(next).is_some_and(|row| !is_before(row));
+        let start = match is_next {
+            true => next,
+            false => self.rows.partition_point(is_before),
+        };
         let behind = &self.rows[start..];
-        let count = behind.partition_point(|(span, _)| self.unique_id(*span) <= unique_id);
+        let count = match behind.get(1).is_some_and(is_one) {
+            true => behind.partition_point(is_one),
+            false => usize::from(behind.first().is_some_and(is_one)),
+        };
+        self.next.set(start + count);
         behind[..count].iter().map(|(_, known)| known)
     }
 
@@ -184,8 +198,14 @@ mod tests {
         for (unique_id, copy) in [("a", 0), ("ab", 0), ("ab", 1), ("b", 0)] {
             all.push(unique_id.as_bytes(), known(copy));
         }
-        for (unique_id, copies) in [("a", 1), ("ab", 2), ("b", 1), ("", 0), ("aa", 0), ("c", 0)] {
-            assert_eq!(all.of(unique_id.as_bytes()).len(), copies, "{unique_id}");
+        let copies = [("", 0), ("a", 1), ("aa", 0), ("ab", 2), ("b", 1), ("c", 0)];
+        // One after the other, backwards, and each behind each.
+        let pairs = copies
+            .iter()
+            .flat_map(|one| copies.iter().flat_map(move |other| [one, other]));
+        let orders = copies.iter().chain(copies.iter().rev()).chain(pairs);
+        for (unique_id, copies) in orders {
+            assert_eq!(all.of(unique_id.as_bytes()).len(), *copies, "{unique_id}");
         }
     }
 }
