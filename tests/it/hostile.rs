@@ -27,7 +27,7 @@ fn fetch_within(megabytes: u32, conversation: &str) -> Outcome {
 const ENDLESS_LINE: &str = "endless: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
 #[test]
-fn an_endless_greeting_is_not_read_to_its_end() {
+fn an_endless_greeting_ends_the_session() {
     for start in ["", "raw: +OK \n", "raw: -ERR \n"] {
         let outcome = fetch_within(MEMORY, &format!("{start}{ENDLESS_LINE}"));
 
@@ -36,7 +36,7 @@ fn an_endless_greeting_is_not_read_to_its_end() {
 }
 
 #[test]
-fn an_endless_reply_is_not_read_to_its_end() {
+fn an_endless_reply_ends_the_session() {
     for command in ["S: +OK\nC: CAPA\n", "login\nC: UIDL\nC: LIST\n"] {
         let outcome = fetch_within(MEMORY, &format!("{command}raw: +OK \n{ENDLESS_LINE}"));
 
@@ -45,7 +45,7 @@ fn an_endless_reply_is_not_read_to_its_end() {
 }
 
 #[test]
-fn an_endless_line_of_a_listing_is_not_read_to_its_end() {
+fn an_endless_listing_line_ends_the_session() {
     let uidl = "login\nC: UIDL\nC: LIST\nS: +OK\nraw: 1 \n";
     let list = "login\nC: UIDL\nC: LIST\nS: +OK\nS: 1 a\nS: .\nS: +OK\nraw: 1 \n";
     for listing in [uidl, list] {
@@ -56,7 +56,7 @@ fn an_endless_line_of_a_listing_is_not_read_to_its_end() {
 }
 
 #[test]
-fn a_million_lines_of_unique_ids_are_the_most() {
+fn a_uidl_listing_is_limited_to_a_million_lines() {
     let outcome = fetch_within(
         LISTING_MEMORY,
         r"login
@@ -70,7 +70,7 @@ fn a_million_lines_of_unique_ids_are_the_most() {
 }
 
 #[test]
-fn a_million_lines_of_sizes_are_the_most() {
+fn a_scan_listing_is_limited_to_a_million_lines() {
     let outcome = fetch_within(
         LISTING_MEMORY,
         r"login
@@ -85,7 +85,7 @@ fn a_million_lines_of_sizes_are_the_most() {
 }
 
 #[test]
-fn the_octets_of_a_listing_are_bounded() {
+fn a_listing_is_limited_in_octets() {
     let unique_id = "x".repeat(1024);
     for line in [
         format!(r"1 {unique_id}\r\n"),
@@ -100,7 +100,7 @@ fn the_octets_of_a_listing_are_bounded() {
 }
 
 #[test]
-fn capabilities_are_bounded_in_lines_and_in_octets() {
+fn capabilities_are_limited_in_lines_and_octets() {
     let long = format!(r"X-{}\r\n", "x".repeat(500));
     for line in [r"X\r\n", r"SASL PLAIN\r\n", r"\r\n", &long] {
         for before in [
@@ -117,7 +117,7 @@ fn capabilities_are_bounded_in_lines_and_in_octets() {
 }
 
 #[test]
-fn a_thousand_capabilities_are_the_most() {
+fn capabilities_are_limited_to_a_thousand_lines() {
     for (count, status) in [(1000, 77), (1001, 76)] {
         let capabilities = "S: X\n".repeat(count);
         let after = "S: .\nC: USER joe\nS: -ERR no";
@@ -134,7 +134,7 @@ fn a_thousand_capabilities_are_the_most() {
 }
 
 #[test]
-fn a_message_of_any_size_fits_in_little_memory() {
+fn a_header_line_of_70_mb_takes_little_memory() {
     let subject = [b"Subject: ", &vec![b'x'; 70_000_000][..], b"\r\n"].concat();
     let server = ModelServer::start(vec![Message::new("a", subject)]);
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -146,7 +146,7 @@ fn a_message_of_any_size_fits_in_little_memory() {
 }
 
 #[test]
-fn an_answer_that_is_none_ends_the_session() {
+fn an_answer_outside_pop3_ends_the_session() {
     for answer in ["250 fine", "+ go on", "Subject: a", ".", ""] {
         let retrieved = format!("\nC: RETR 1\nS: {answer}");
         let server = Script::new([LIST_A, &retrieved].concat()).serve();
@@ -164,7 +164,7 @@ fn an_answer_that_is_none_ends_the_session() {
 }
 
 #[test]
-fn what_a_server_says_cannot_write_on_the_terminal() {
+fn server_text_cannot_control_the_terminal() {
     let evil = r"\x1b]0;owned\x07\x1b[2J\x9b31m\xe2\x80\xae";
     let shown = r"\u{1b}]0;owned\u{7}\u{1b}[2J\x9b31m\u{202e}";
     let places = [
@@ -188,7 +188,7 @@ fn what_a_server_says_cannot_write_on_the_terminal() {
 }
 
 #[test]
-fn a_message_cannot_write_on_the_terminal_by_its_header_or_its_unique_id() {
+fn headers_and_unique_ids_cannot_control_the_terminal() {
     let header = b"From: \x1b[2J\r\nSubject: \x1b]0;owned\x07\x9b31m\r\n\r\n".to_vec();
     let server = ModelServer::start(vec![Message::new(b"\x1b[31m".to_vec(), header)]);
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
@@ -209,7 +209,7 @@ fn a_message_cannot_write_on_the_terminal_by_its_header_or_its_unique_id() {
 }
 
 #[test]
-fn long_text_of_a_server_is_cut() {
+fn long_server_text_is_cut_short() {
     let server = Script::new(format!("S: -ERR {}", "x".repeat(60_000))).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
 
@@ -225,7 +225,7 @@ fn long_text_of_a_server_is_cut() {
 }
 
 #[test]
-fn one_account_with_a_hostile_server_does_not_keep_the_others() {
+fn a_hostile_server_does_not_stop_other_accounts() {
     let hostile = Script::new(ENDLESS_LINE).serve();
     let good = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::new();
@@ -240,7 +240,7 @@ fn one_account_with_a_hostile_server_does_not_keep_the_others() {
 
 #[test]
 #[ignore = "4 GiB over loopback take a while; tests/run --full has the time"]
-fn an_endless_message_is_not_read_to_its_end() {
+fn an_endless_message_ends_the_session() {
     let said = [LIST_A, "\nC: RETR 1\nS: +OK\n", ENDLESS_LINE].concat();
     let server = Script::new(said).serve();
     // Its octets are thrown away as they come, and counted all the same.

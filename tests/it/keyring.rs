@@ -19,7 +19,7 @@ const KEYRING: &str = "password-keyring = true";
 const AS_MPOP: [&str; 6] = ["host", "127.0.0.1", "service", "pop3", "user", "joe"];
 
 #[test]
-fn a_password_is_found_where_mpop_has_it() {
+fn a_password_stored_for_mpop_is_found() {
     let server = ModelServer::start(ordinary(1, 2));
     let sandbox = Sandbox::with_work(server.address(), KEYRING);
     let Some(keyring) = Keyring::start(&sandbox) else {
@@ -32,7 +32,7 @@ fn a_password_is_found_where_mpop_has_it() {
 }
 
 #[test]
-fn login_asks_for_the_password_once_and_puts_it_where_it_is_found() {
+fn login_stores_the_typed_password_in_the_keyring() {
     let server = ModelServer::start(ordinary(1, 2));
     let sandbox = Sandbox::with_work(server.address(), KEYRING);
     let Some(keyring) = Keyring::start(&sandbox) else {
@@ -56,7 +56,7 @@ fn login_asks_for_the_password_once_and_puts_it_where_it_is_found() {
 }
 
 #[test]
-fn a_password_that_is_not_there_is_missing_before_the_server_is_called() {
+fn a_missing_password_is_reported_before_connecting() {
     let sandbox = Sandbox::with_work("127.0.0.1:9", KEYRING);
     let Some(keyring) = Keyring::start(&sandbox) else {
         return;
@@ -69,7 +69,7 @@ fn a_password_that_is_not_there_is_missing_before_the_server_is_called() {
 }
 
 #[test]
-fn a_keyring_that_stays_locked_is_temporary() {
+fn a_locked_keyring_is_a_temporary_failure() {
     let sandbox = Sandbox::with_work("127.0.0.1:9", KEYRING);
     let Some(keyring) = Keyring::start(&sandbox) else {
         return;
@@ -84,7 +84,7 @@ fn a_keyring_that_stays_locked_is_temporary() {
 }
 
 #[test]
-fn without_a_session_there_is_no_keyring() {
+fn a_missing_session_bus_is_a_temporary_failure() {
     let sandbox = Sandbox::with_work("127.0.0.1:9", KEYRING);
     let nowhere = format!("unix:path={}", sandbox.path("bus").display());
     let fetch = sandbox.mailpull(["fetch"]).env(BUS, nowhere);
@@ -96,7 +96,7 @@ fn without_a_session_there_is_no_keyring() {
 }
 
 #[test]
-fn a_keyring_that_does_not_answer_is_left_at_once_by_a_signal() {
+fn a_signal_ends_the_wait_for_a_keyring() {
     let sandbox = Sandbox::with_work("127.0.0.1:9", KEYRING);
     // Nobody accepts what connects here.
     let path = sandbox.path("bus");
@@ -109,7 +109,7 @@ fn a_keyring_that_does_not_answer_is_left_at_once_by_a_signal() {
 }
 
 #[test]
-fn a_sign_in_can_be_kept_in_the_keyring() {
+fn a_sign_in_can_be_stored_in_the_keyring() {
     let Some(provider) = Provider::start() else {
         return;
     };

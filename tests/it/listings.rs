@@ -21,7 +21,7 @@ fn listed(unique_ids: &str, sizes: &str) -> String {
 }
 
 #[test]
-fn a_unique_id_may_be_any_octets_and_still_tells_new_from_known() {
+fn odd_unique_ids_tell_new_messages_from_known_ones() {
     let long = "x".repeat(1024);
     let ids = format!(
         r"1 two  words\r\n2   behind blanks\r\n3\ttab\r\n4 \xff\x80\x01\r\n5 {long}\r\n6 ../../etc/passwd\r\n0007 .\r\n8 {long}"
@@ -45,7 +45,7 @@ fn a_unique_id_may_be_any_octets_and_still_tells_new_from_known() {
 }
 
 #[test]
-fn a_message_without_a_unique_id_is_left_alone_and_the_others_are_fetched() {
+fn a_message_without_a_unique_id_stays_on_the_server() {
     let fetched = "
         C: RETR 1
         C: RETR 4
@@ -70,7 +70,7 @@ fn a_message_without_a_unique_id_is_left_alone_and_the_others_are_fetched() {
 }
 
 #[test]
-fn a_listing_with_one_impossible_line_is_not_used_at_all() {
+fn one_impossible_line_rejects_the_whole_listing() {
     let too_long = format!(r"2 {}\r\n", "x".repeat(1025));
     let lines = [
         (r"1 b\r\n", "message 1 is listed twice"),
@@ -128,7 +128,7 @@ const FETCH_A: &str = "
     S: +OK";
 
 #[test]
-fn a_scan_listing_with_an_impossible_number_is_not_used_either() {
+fn an_impossible_number_rejects_the_scan_listing() {
     for line in ["0 17", "-1 17", "2147483648 17", "x"] {
         let server = Script::new(listed(r"1 a\r\n", &format!(r"{line}\r\n"))).serve();
         let sandbox = Sandbox::with_work(server.address(), "");
@@ -145,7 +145,7 @@ fn a_scan_listing_with_an_impossible_number_is_not_used_either() {
 }
 
 #[test]
-fn identical_messages_under_one_unique_id_are_two_deliveries_and_known_afterwards() {
+fn identical_messages_under_one_unique_id_are_each_delivered_once() {
     let messages = notes(["a", "a", "b"]);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -158,7 +158,7 @@ fn identical_messages_under_one_unique_id_are_two_deliveries_and_known_afterward
 }
 
 #[test]
-fn one_more_message_under_a_known_unique_id_is_delivered() {
+fn another_message_under_a_known_unique_id_is_delivered() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -172,7 +172,7 @@ fn one_more_message_under_a_known_unique_id_is_delivered() {
 }
 
 #[test]
-fn of_two_messages_under_one_unique_id_the_newer_may_come_first() {
+fn messages_under_one_unique_id_may_be_fetched_newest_first() {
     let messages = [Message::new("x", "a\r\n"), Message::new("x", "b\r\n")];
     let server = ModelServer::start(messages.to_vec());
     let keys = "max-messages = 1\norder = 'newest-first'";
@@ -186,7 +186,7 @@ fn of_two_messages_under_one_unique_id_the_newer_may_come_first() {
 }
 
 #[test]
-fn a_unique_id_of_a_deleted_message_can_be_used_again_for_two() {
+fn a_deleted_messages_unique_id_may_return_for_two_messages() {
     let [first, second, third] = ["a\r\n", "b\r\n", "c\r\n"].map(|text| Message::new("x", text));
     let server = ModelServer::start(vec![first.clone()]);
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -204,7 +204,7 @@ fn a_unique_id_of_a_deleted_message_can_be_used_again_for_two() {
 }
 
 #[test]
-fn what_is_known_by_its_octets_alone_is_not_deleted_in_spite_of_keep() {
+fn keep_protects_a_message_recognised_by_its_octets() {
     let [first, second] = ["a\r\n", "b\r\n"].map(|text| Message::new("x", text));
     let server = ModelServer::start(vec![first]);
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -219,7 +219,7 @@ fn what_is_known_by_its_octets_alone_is_not_deleted_in_spite_of_keep() {
 }
 
 #[test]
-fn what_list_says_of_a_size_loses_nothing() {
+fn a_wrong_size_in_list_loses_nothing() {
     let sizes = [
         "0",
         "1",
@@ -250,7 +250,7 @@ fn what_list_says_of_a_size_loses_nothing() {
 }
 
 #[test]
-fn a_size_beyond_all_reason_can_be_checked_and_rehearsed() {
+fn check_and_dry_run_accept_impossible_sizes() {
     for command in [["check", "-q"], ["fetch", "-qn"]] {
         let server = ModelServer::start(notes(["a", "b"]));
         server.change(|behaviour| {
@@ -266,7 +266,7 @@ fn a_size_beyond_all_reason_can_be_checked_and_rehearsed() {
 }
 
 #[test]
-fn messages_that_the_scan_listing_leaves_out_or_invents_are_no_matter() {
+fn a_scan_listing_may_omit_or_invent_messages() {
     let fetched = "
         C: RETR 1
         C: RETR 2
@@ -290,7 +290,7 @@ fn messages_that_the_scan_listing_leaves_out_or_invents_are_no_matter() {
 }
 
 #[test]
-fn a_refused_list_leaves_the_sizes_unknown() {
+fn a_refused_list_does_not_stop_the_fetch() {
     let server = Script::new(
         "login
          C: UIDL
@@ -312,7 +312,7 @@ fn a_refused_list_leaves_the_sizes_unknown() {
 }
 
 #[test]
-fn a_unique_id_is_what_it_is_although_the_password_is_a_part_of_it() {
+fn a_unique_id_that_contains_the_password_is_shown_whole() {
     let server = ModelServer::start(notes(["x open sesame y"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -321,7 +321,7 @@ fn a_unique_id_is_what_it_is_although_the_password_is_a_part_of_it() {
 }
 
 #[test]
-fn a_listing_that_repeats_the_password_is_refused_without_it() {
+fn a_password_in_a_listing_is_masked_in_the_error() {
     let listing = "
         login alone
         C: UIDL
@@ -337,7 +337,7 @@ fn a_listing_that_repeats_the_password_is_refused_without_it() {
 }
 
 #[test]
-fn without_unique_ids_nothing_is_fetched() {
+fn nothing_is_fetched_from_a_server_without_uidl() {
     let server = ModelServer::start(notes(["a"]));
     server.change(|behaviour| behaviour.uidl = false);
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -353,7 +353,7 @@ fn without_unique_ids_nothing_is_fetched() {
 }
 
 #[test]
-fn no_decision_is_made_from_a_listing_that_breaks_off() {
+fn a_listing_that_breaks_off_is_not_used() {
     for end in ["cut", "reset"] {
         let broken = format!(
             "login
@@ -377,7 +377,7 @@ fn no_decision_is_made_from_a_listing_that_breaks_off() {
 }
 
 #[test]
-fn an_error_is_one_line_that_says_each_thing_once() {
+fn an_error_is_one_line_without_repetition() {
     let server = Script::new(
         "login
          C: UIDL

@@ -31,7 +31,7 @@ pub(crate) fn greeting(capabilities: &[&str]) -> String {
 const PLAIN: &str = "AGpvZQBvcGVuIHNlc2FtZQ==";
 
 #[test]
-fn plain_is_sent_in_one_line_where_it_is_offered() {
+fn plain_is_sent_in_one_line_if_offered() {
     let login = format!("C: AUTH PLAIN {PLAIN}\nS: +OK");
     for (capability, keys) in [("SASL LOGIN PLAIN", ""), ("sasl plain", "")] {
         let server = Script::new([&greeting(&[capability]), &login, EMPTY].concat()).serve();
@@ -44,7 +44,7 @@ fn plain_is_sent_in_one_line_where_it_is_offered() {
 }
 
 #[test]
-fn plain_is_not_tried_where_it_is_named_and_not_offered() {
+fn plain_is_not_tried_unless_the_server_offers_it() {
     let server = Script::new(greeting(&["USER"])).serve();
     let sandbox = Sandbox::with_work(server.address(), "auth = 'plain'");
 
@@ -57,7 +57,7 @@ fn plain_is_not_tried_where_it_is_named_and_not_offered() {
 }
 
 #[test]
-fn user_and_pass_are_sent_where_plain_is_not_offered_or_not_wanted() {
+fn user_and_pass_are_used_if_plain_is_not() {
     let login = "
         C: USER joe
         S: +OK
@@ -79,7 +79,7 @@ fn user_and_pass_are_sent_where_plain_is_not_offered_or_not_wanted() {
 }
 
 #[test]
-fn plain_waits_for_the_server_when_it_would_make_the_line_too_long() {
+fn a_long_plain_response_waits_for_the_continuation() {
     // AUTH PLAIN, a blank, the response and CRLF may have 255 octets together (RFC 2449).
     for (password, is_one_line) in [("p".repeat(175), true), ("p".repeat(176), false)] {
         let response = base64(&format!("\0joe\0{password}"));
@@ -98,7 +98,7 @@ fn plain_waits_for_the_server_when_it_would_make_the_line_too_long() {
 }
 
 #[test]
-fn a_bare_plus_is_a_continuation_and_anything_else_but_one_is_not() {
+fn a_bare_plus_is_a_continuation_unlike_other_answers() {
     let password = "p".repeat(200);
     let response = base64(&format!("\0joe\0{password}"));
     let bare = format!("C: AUTH PLAIN\nS: +\nC: {response}\nS: +OK");
@@ -120,7 +120,7 @@ fn a_bare_plus_is_a_continuation_and_anything_else_but_one_is_not() {
 }
 
 #[test]
-fn apop_sends_a_digest_over_the_greetings_timestamp() {
+fn apop_sends_a_digest_of_the_greetings_timestamp() {
     let login = "
         S: +OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>
         C: CAPA
@@ -148,7 +148,7 @@ fn apop_sends_a_digest_over_the_greetings_timestamp() {
 }
 
 #[test]
-fn apop_is_never_chosen_unless_it_is_named() {
+fn apop_is_used_only_if_configured() {
     let server = Script::new(format!(
         "S: +OK ready <1896.697170952@dbc.mtview.ca.us>
          C: CAPA
@@ -169,7 +169,7 @@ fn apop_is_never_chosen_unless_it_is_named() {
 }
 
 #[test]
-fn apop_needs_a_timestamp_that_nobody_has_tampered_with() {
+fn apop_requires_a_valid_timestamp() {
     for greeting in [
         r"+OK ready",
         r"+OK <>",
@@ -199,7 +199,7 @@ fn apop_needs_a_timestamp_that_nobody_has_tampered_with() {
 }
 
 #[test]
-fn what_a_refused_login_says_decides_whether_to_come_again() {
+fn a_login_refusal_says_if_it_is_temporary() {
     for (answer, status) in [
         ("-ERR [AUTH] wrong password", 77),
         ("-ERR wrong password", 77),
@@ -230,7 +230,7 @@ fn what_a_refused_login_says_decides_whether_to_come_again() {
 }
 
 #[test]
-fn a_session_that_breaks_in_the_login_may_be_tried_again() {
+fn a_connection_lost_during_login_is_a_temporary_failure() {
     for end in ["cut", "reset"] {
         for login in [
             "C: USER joe\n",
@@ -248,7 +248,7 @@ fn a_session_that_breaks_in_the_login_may_be_tried_again() {
 }
 
 #[test]
-fn a_server_that_sends_us_away_says_whether_to_come_again() {
+fn a_refusal_as_greeting_says_if_it_is_temporary() {
     for (greeting, status) in [
         ("-ERR go away", 76),
         ("-ERR [SYS/PERM] go away", 76),
@@ -270,7 +270,7 @@ fn a_server_that_sends_us_away_says_whether_to_come_again() {
 }
 
 #[test]
-fn whatever_is_no_pop3_server_is_shown_and_told_nothing() {
+fn a_greeting_of_another_protocol_is_quoted_and_not_answered() {
     for (greeting, shown) in [
         ("220 mx.example.com ESMTP", "\"220 mx.example.com ESMTP\""),
         ("HTTP/1.1 400 Bad Request", "\"HTTP/1.1 400 Bad Request\""),
@@ -294,7 +294,7 @@ fn whatever_is_no_pop3_server_is_shown_and_told_nothing() {
 }
 
 #[test]
-fn a_continuation_is_no_greeting() {
+fn a_continuation_is_not_a_greeting() {
     let server = Script::new("S: + go ahead").serve();
     let sandbox = Sandbox::with_work(server.address(), "");
 
@@ -305,7 +305,7 @@ fn a_continuation_is_no_greeting() {
 }
 
 #[test]
-fn a_server_that_never_greets_is_left_when_the_time_is_over() {
+fn a_server_that_never_greets_times_out() {
     let server = Script::new("stall").serve();
     let sandbox = Sandbox::with_work(server.address(), "timeout = '1s'");
 
@@ -319,7 +319,7 @@ fn a_server_that_never_greets_is_left_when_the_time_is_over() {
 }
 
 #[test]
-fn no_login_shows_its_password_however_much_is_shown() {
+fn verbose_output_never_shows_the_secret_of_a_login() {
     let long = format!("open sesame {}", "p".repeat(200));
     let long_response = base64(&format!("\0joe\0{long}"));
     let digest = "f8f7a1bb5f0c204cc1f7fead5fe1ee6b";
@@ -375,7 +375,7 @@ pub(crate) fn base64(text: &str) -> String {
 }
 
 #[test]
-fn a_secret_that_the_server_repeats_is_not_shown() {
+fn a_secret_repeated_by_the_server_is_masked() {
     for (capability, login) in [
         (
             "USER",

@@ -54,7 +54,7 @@ fn recognises(sandbox: &Sandbox, count: usize) {
 }
 
 #[test]
-fn without_its_database_a_run_recognises_what_was_delivered_by_the_files() {
+fn delivered_messages_are_recognised_after_losing_the_database() {
     let messages = ordinary(1, 200);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -74,7 +74,7 @@ fn without_its_database_a_run_recognises_what_was_delivered_by_the_files() {
 }
 
 #[test]
-fn what_was_recognised_is_deleted_when_its_time_is_over_without_another_look() {
+fn recognised_messages_are_deleted_without_another_retr() {
     let server = ModelServer::start(ordinary(1, 5));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -90,7 +90,7 @@ fn what_was_recognised_is_deleted_when_its_time_is_over_without_another_look() {
 }
 
 #[test]
-fn the_time_of_what_is_recognised_counts_from_its_delivery() {
+fn the_keep_time_of_recognised_messages_counts_from_delivery() {
     if tools::find("faketime").is_none() {
         return;
     }
@@ -109,7 +109,7 @@ fn the_time_of_what_is_recognised_counts_from_its_delivery() {
 }
 
 #[test]
-fn with_an_older_database_a_run_recognises_what_was_delivered_since() {
+fn messages_delivered_since_the_backup_are_recognised() {
     let server = ModelServer::start(ordinary(1, 3));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -130,7 +130,7 @@ fn with_an_older_database_a_run_recognises_what_was_delivered_since() {
 }
 
 #[test]
-fn a_state_folder_that_is_restored_as_a_whole_is_an_older_one() {
+fn messages_are_recognised_after_restoring_the_state_folder() {
     let server = ModelServer::start(ordinary(1, 3));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -161,7 +161,7 @@ fn a_state_folder_that_is_restored_as_a_whole_is_an_older_one() {
 }
 
 #[test]
-fn a_file_with_other_octets_is_not_the_message() {
+fn a_changed_file_is_not_recognised() {
     for other in [&b"Subject: x\n\nx\n"[..], b"longer than it was", b""] {
         let server = ModelServer::start(notes(["a", "b"]));
         let sandbox = Sandbox::with_work(server.address(), "");
@@ -183,7 +183,7 @@ fn a_file_with_other_octets_is_not_the_message() {
 }
 
 #[test]
-fn the_file_of_another_account_is_not_the_message() {
+fn another_accounts_file_is_not_recognised() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::new();
     sandbox.account("work", server.address(), "");
@@ -202,7 +202,7 @@ fn the_file_of_another_account_is_not_the_message() {
 }
 
 #[test]
-fn one_file_is_one_of_two_messages_that_are_the_same() {
+fn one_file_matches_only_one_of_several_identical_messages() {
     let server = ModelServer::start(notes(["a", "a", "a"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -219,7 +219,7 @@ fn one_file_is_one_of_two_messages_that_are_the_same() {
 }
 
 #[test]
-fn what_a_run_does_not_come_to_is_recognised_by_the_next() {
+fn messages_left_by_a_limit_are_recognised_next_time() {
     let messages = ordinary(1, 9);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -235,7 +235,7 @@ fn what_a_run_does_not_come_to_is_recognised_by_the_next() {
 }
 
 #[test]
-fn a_message_that_is_refused_meanwhile_is_recognised_later() {
+fn a_temporarily_refused_message_is_recognised_later() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -251,7 +251,7 @@ fn a_message_that_is_refused_meanwhile_is_recognised_later() {
 }
 
 #[test]
-fn a_message_over_the_limit_that_is_here_already_is_recognised() {
+fn a_delivered_message_over_the_size_limit_is_recognised() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -265,7 +265,7 @@ fn a_message_over_the_limit_that_is_here_already_is_recognised() {
 }
 
 #[test]
-fn a_unique_id_that_was_used_again_after_the_backup_is_recognised() {
+fn a_unique_id_reused_since_the_backup_is_recognised() {
     let message = |body: &str| Message::new("a", format!("Subject: {body}\r\n\r\n{body}\r\n"));
     let [first, second] = ["first", "second"].map(message);
     let server = ModelServer::start(vec![first.clone()]);
@@ -283,7 +283,7 @@ fn a_unique_id_that_was_used_again_after_the_backup_is_recognised() {
 }
 
 #[test]
-fn what_was_fetched_by_its_url_is_recognised_for_the_account() {
+fn messages_fetched_by_url_are_recognised_for_the_account() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     let url = format!("pop://joe@{}", server.address());
@@ -302,7 +302,7 @@ fn what_was_fetched_by_its_url_is_recognised_for_the_account() {
 }
 
 #[test]
-fn a_run_that_follows_another_does_not_read_the_maildir() {
+fn an_ordinary_run_does_not_read_the_maildir() {
     if tools::find("strace").is_none() {
         return;
     }
@@ -324,7 +324,7 @@ fn a_run_that_follows_another_does_not_read_the_maildir() {
 }
 
 #[test]
-fn what_was_delivered_under_former_names_is_recognised() {
+fn messages_delivered_under_former_account_names_are_recognised() {
     let server = ModelServer::start(ordinary(1, 5));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -347,7 +347,7 @@ fn what_was_delivered_under_former_names_is_recognised() {
 }
 
 #[test]
-fn what_waits_for_a_program_outlives_the_database_that_knew_it() {
+fn spooled_messages_outlive_their_database() {
     for loss in [lose, restore] {
         let server = ModelServer::start(Vec::new());
         // What was retrieved is never shown again.

@@ -59,7 +59,7 @@ fn large(unique_id: &str) -> Message {
 }
 
 #[test]
-fn messages_of_50_mb_take_less_than_4_mb_more_than_none() {
+fn large_messages_take_less_than_4_mb_of_memory() {
     if tools::find("time").is_none() {
         return;
     }
@@ -77,7 +77,7 @@ fn messages_of_50_mb_take_less_than_4_mb_more_than_none() {
 }
 
 #[test]
-fn a_listing_of_100_000_unique_ids_takes_less_than_48_mb() {
+fn listing_100000_messages_takes_less_than_48_mb() {
     if tools::find("time").is_none() {
         return;
     }
@@ -122,7 +122,7 @@ fn a_listing_of_100_000_unique_ids_takes_less_than_48_mb() {
 }
 
 #[test]
-fn accounts_by_the_thousand_take_descriptors_by_jobs_alone_and_less_than_22_mb_more_than_one() {
+fn thousands_of_accounts_take_little_memory_and_few_descriptors() {
     if tools::find("time").is_none() {
         return;
     }

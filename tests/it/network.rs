@@ -20,7 +20,7 @@ use crate::support::sandbox::Sandbox;
 use crate::support::tools;
 
 #[test]
-fn a_name_without_an_address_is_said_and_may_have_one_later() {
+fn an_unresolvable_name_is_a_temporary_failure() {
     // Longer than a part of a name may be: no resolver asks anybody for it.
     let name = format!("{}.example.com", "x".repeat(64));
     let sandbox = Sandbox::with_work(format!("{name}:995"), "security = 'tls'");
@@ -43,7 +43,7 @@ fn deaf_socket() -> (OwnedFd, SocketAddr) {
 }
 
 #[test]
-fn every_address_that_refuses_is_told() {
+fn every_refusing_address_is_reported() {
     let (_deaf, address) = deaf_socket();
     for (server, said) in [
         (address.to_string(), "Connection refused".to_owned()),
@@ -72,7 +72,7 @@ fn fill_queue(address: &SocketAddr) -> Vec<TcpStream> {
 }
 
 #[test]
-fn a_connection_that_does_not_come_about_is_given_up_when_the_time_is_over() {
+fn an_unanswered_connection_attempt_times_out() {
     let (deaf, address) = deaf_socket();
     listen(&deaf, 0).expect("it is bound");
     let _queue = fill_queue(&address);
@@ -97,7 +97,7 @@ fn naming(sandbox: &Sandbox, hosts: &str, arguments: &str) -> Command {
 }
 
 #[test]
-fn a_dead_first_address_costs_its_time_and_the_next_one_is_taken() {
+fn the_next_address_is_tried_after_a_dead_one() {
     if !tools::is_root() {
         tools::announce("skipped: only root can give a name its addresses");
         return;
@@ -132,7 +132,7 @@ fn a_dead_first_address_costs_its_time_and_the_next_one_is_taken() {
 }
 
 #[test]
-fn all_addresses_of_a_name_have_one_deadline_together() {
+fn all_addresses_of_a_name_share_one_deadline() {
     if !tools::is_root() {
         tools::announce("skipped: only root can give a name its addresses");
         return;
@@ -204,7 +204,7 @@ fn relay(mut client: TcpStream, server: SocketAddr, spoilt: Option<usize>) -> io
 }
 
 #[test]
-fn a_message_that_the_line_spoils_is_fetched_again_as_it_was_sent() {
+fn a_message_corrupted_in_transit_is_fetched_again() {
     let messages = ordinary(1, 20);
     let authority = Authority::new();
     // In the middle of the messages, and of a TLS record.
@@ -228,7 +228,7 @@ fn a_message_that_the_line_spoils_is_fetched_again_as_it_was_sent() {
 }
 
 #[test]
-fn interrupted_calls_are_made_again() {
+fn interrupted_system_calls_are_repeated() {
     if tools::find("strace").is_none() {
         return;
     }

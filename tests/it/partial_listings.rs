@@ -15,7 +15,7 @@ fn known(sandbox: &Sandbox) -> String {
 }
 
 #[test]
-fn what_was_deleted_is_remembered_for_90_days() {
+fn deleted_messages_are_remembered_for_90_days() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     sandbox.fetch().succeeds();
@@ -32,7 +32,7 @@ fn what_was_deleted_is_remembered_for_90_days() {
 }
 
 #[test]
-fn a_message_is_not_forgotten_for_a_listing_without_it() {
+fn a_message_missing_from_one_listing_is_not_forgotten() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -50,7 +50,7 @@ fn a_message_is_not_forgotten_for_a_listing_without_it() {
 }
 
 #[test]
-fn what_is_listed_is_never_forgotten() {
+fn a_listed_message_is_never_forgotten() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -62,7 +62,7 @@ fn what_is_listed_is_never_forgotten() {
 }
 
 #[test]
-fn a_server_that_shows_its_mail_in_parts_is_asked_until_it_has_no_more() {
+fn mail_listed_in_parts_is_fetched_to_the_end() {
     let messages = ordinary(5, 450);
     let behaviour = Behaviour {
         part: Some(100),
@@ -80,7 +80,7 @@ fn a_server_that_shows_its_mail_in_parts_is_asked_until_it_has_no_more() {
 }
 
 #[test]
-fn a_limit_holds_for_all_parts_together() {
+fn a_run_with_a_limit_fetches_only_one_part() {
     let behaviour = Behaviour {
         part: Some(100),
         ..Behaviour::default()
@@ -102,7 +102,7 @@ fn emptied_by_others(server: &ModelServer) {
 }
 
 #[test]
-fn another_message_under_a_unique_id_that_was_away_is_new_mail() {
+fn another_message_under_a_returned_unique_id_is_new_mail() {
     let new = Message::new("a", &b"Subject: new\r\n\r\nanother and longer one\r\n"[..]);
     for keep in ["keep=true", "keep=14 days", "keep=false"] {
         let server = ModelServer::start(notes(["a"]));
@@ -120,7 +120,7 @@ fn another_message_under_a_unique_id_that_was_away_is_new_mail() {
 }
 
 #[test]
-fn what_was_away_and_is_back_as_it_was_is_not_fetched_again() {
+fn a_message_that_returns_unchanged_is_not_fetched_again() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -134,7 +134,7 @@ fn what_was_away_and_is_back_as_it_was_is_not_fetched_again() {
 }
 
 #[test]
-fn a_message_of_the_same_size_under_a_unique_id_that_was_away_is_compared_before_it_is_deleted() {
+fn a_returned_message_is_compared_before_it_is_deleted() {
     let list = "login
         C: UIDL
         C: LIST

@@ -74,7 +74,7 @@ fn give_to_root(path: &Path) -> bool {
 }
 
 #[test]
-fn a_configuration_with_a_password_is_for_its_owners_eyes() {
+fn a_configuration_with_a_password_must_be_private() {
     let world = World::new();
     let file = world.sandbox.config_file();
     for mode in [0o604, 0o640, 0o602, 0o620, 0o666] {
@@ -88,7 +88,7 @@ fn a_configuration_with_a_password_is_for_its_owners_eyes() {
 }
 
 #[test]
-fn a_configuration_that_cannot_be_read_is_named() {
+fn an_unreadable_configuration_is_named() {
     let world = World::new();
     allow(&world.sandbox.config_file(), 0o000);
     world.refuses(78, &["config.toml", "Permission denied"]);
@@ -97,7 +97,7 @@ fn a_configuration_that_cannot_be_read_is_named() {
 }
 
 #[test]
-fn a_configuration_of_root_may_be_read_and_one_of_a_stranger_may_not() {
+fn a_readable_configuration_of_root_or_a_stranger_is_refused() {
     let world = World::new();
     let file = world.sandbox.config_file();
     if !give_to_root(&file) {
@@ -135,7 +135,7 @@ fn a_state_folder_of_another_user_is_refused() {
 }
 
 #[test]
-fn a_state_folder_that_cannot_be_made_is_named() {
+fn a_state_folder_that_cannot_be_created_is_named() {
     let world = World::new();
     let parent = world.sandbox.path("state");
     allow(&parent, 0o500);
@@ -166,7 +166,7 @@ fn a_database_of_another_user_is_refused() {
 }
 
 #[test]
-fn a_database_that_cannot_be_written_deletes_nothing() {
+fn nothing_is_deleted_with_a_read_only_database() {
     let world = World::with_database();
     allow(&world.database(), 0o400);
     world.refuses(
@@ -182,7 +182,7 @@ fn a_database_that_cannot_be_written_deletes_nothing() {
 }
 
 #[test]
-fn a_state_folder_may_be_reached_by_a_symbolic_link() {
+fn a_state_folder_may_be_a_symbolic_link() {
     let world = World::with_database();
     let elsewhere = world.sandbox.path("elsewhere");
     fs::rename(world.sandbox.state(), &elsewhere).expect("it is ours");
@@ -223,7 +223,7 @@ fn overwrite(path: &Path, octets: &[u8]) {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_left_as_it_is() {
+fn a_file_that_is_not_a_database_is_left_unchanged() {
     for octets in [
         &b"x"[..],
         b"Dear diary, today I fetched mail.\n",
@@ -237,7 +237,7 @@ fn a_file_that_is_no_database_is_left_as_it_is() {
 }
 
 #[test]
-fn a_database_of_another_program_is_left_as_it_is() {
+fn a_database_of_another_program_is_left_unchanged() {
     is_left_as_it_is(78, "is not a database of mailpull", |path| {
         overwrite(path, b"");
         let other = Connection::open(path).expect("it can be opened");
@@ -247,7 +247,7 @@ fn a_database_of_another_program_is_left_as_it_is() {
 }
 
 #[test]
-fn a_database_of_a_newer_version_is_left_as_it_is() {
+fn a_database_of_a_newer_version_is_left_unchanged() {
     is_left_as_it_is(78, "was written by a newer mailpull", |path| {
         let newer = Connection::open(path).expect("it can be opened");
         let sql = "PRAGMA user_version = 1000";
@@ -256,7 +256,7 @@ fn a_database_of_a_newer_version_is_left_as_it_is() {
 }
 
 #[test]
-fn a_damaged_database_is_left_as_it_is() {
+fn a_damaged_database_is_left_unchanged() {
     // Cut short, and every page after the first overwritten.
     is_left_as_it_is(78, "is damaged", |path| {
         let octets = fs::read(path).expect("it is there");
@@ -270,7 +270,7 @@ fn a_damaged_database_is_left_as_it_is() {
 }
 
 #[test]
-fn a_page_that_is_damaged_stops_the_account_before_it_deletes() {
+fn a_damaged_page_stops_the_account_before_deletion() {
     // Only the page of what was seen; that of the accounts is sound.
     let world = World::with_database();
     let page: u32 = {
@@ -292,7 +292,7 @@ fn a_page_that_is_damaged_stops_the_account_before_it_deletes() {
 }
 
 #[test]
-fn a_database_that_another_program_holds_is_waited_for_and_then_left() {
+fn a_database_locked_by_another_program_is_a_temporary_failure() {
     let world = World::with_database();
     let holder = Connection::open(world.database()).expect("it can be opened");
     holder
@@ -309,7 +309,7 @@ fn a_database_that_another_program_holds_is_waited_for_and_then_left() {
 }
 
 #[test]
-fn two_runs_do_not_fetch_one_account_at_the_same_time() {
+fn two_runs_never_fetch_one_account_at_once() {
     let world = World::new();
     let lock = world.sandbox.state().join("locks/1.lock");
     world.sandbox.mailpull(["check"]).run().succeeds();

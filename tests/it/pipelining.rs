@@ -11,7 +11,7 @@ fn many(count: usize) -> Vec<Message> {
 }
 
 #[test]
-fn a_thousand_messages_take_few_turns() {
+fn a_thousand_messages_take_few_round_trips() {
     let server = ModelServer::start(many(1000));
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
 
@@ -25,7 +25,7 @@ fn a_thousand_messages_take_few_turns() {
 }
 
 #[test]
-fn a_thousand_known_messages_take_one_turn_for_their_listing() {
+fn listing_a_thousand_known_messages_takes_one_round_trip() {
     let server = ModelServer::start(many(1000));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -38,7 +38,7 @@ fn a_thousand_known_messages_take_one_turn_for_their_listing() {
 }
 
 #[test]
-fn no_more_than_8_kib_of_commands_wait_to_be_answered() {
+fn at_most_8_kib_of_commands_wait_for_answers() {
     // From above the commands have 11 octets each, which do not fill the window exactly.
     let keys = "keep = false\norder = 'newest-first'";
     let server = ModelServer::start(many(1500));
@@ -52,7 +52,7 @@ fn no_more_than_8_kib_of_commands_wait_to_be_answered() {
 }
 
 #[test]
-fn without_pipelining_a_thousand_messages_are_asked_for_one_by_one() {
+fn messages_are_requested_one_by_one_without_pipelining() {
     let server = ModelServer::start(many(1000));
     server.change(|behaviour| behaviour.pipelining = false);
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
@@ -65,7 +65,7 @@ fn without_pipelining_a_thousand_messages_are_asked_for_one_by_one() {
 }
 
 #[test]
-fn large_messages_are_asked_for_as_they_are_needed() {
+fn large_messages_are_requested_as_needed() {
     let server = Script::new(
         "login
          C: UIDL

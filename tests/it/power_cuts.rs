@@ -217,7 +217,7 @@ fn a_power_cut_neither_loses_nor_repeats_mail_that_is_kept() {
 }
 
 #[test]
-fn a_power_cut_with_the_database_on_another_disk_neither_loses_nor_repeats_mail() {
+fn a_power_cut_with_two_disks_loses_and_repeats_nothing() {
     let setup = Setup {
         disks: Disks::Apart,
         file_system: FileSystem::Ext4,
@@ -228,7 +228,7 @@ fn a_power_cut_with_the_database_on_another_disk_neither_loses_nor_repeats_mail(
 }
 
 #[test]
-fn a_power_cut_on_other_file_systems_neither_loses_nor_repeats_mail() {
+fn power_cuts_on_xfs_and_btrfs_lose_and_repeat_nothing() {
     for file_system in [FileSystem::Xfs, FileSystem::Btrfs] {
         let setup = Setup {
             disks: Disks::Together,
@@ -257,7 +257,7 @@ fn half_delivered_and_read(setup: Setup, _: Threads) -> Option<World> {
 }
 
 #[test]
-fn a_power_cut_in_the_recovery_from_a_kill_neither_loses_nor_repeats_mail() {
+fn a_power_cut_during_recovery_loses_and_repeats_nothing() {
     if tools::find("strace").is_none() {
         return;
     }

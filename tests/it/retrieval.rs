@@ -9,7 +9,7 @@ use crate::support::sandbox::Sandbox;
 use crate::support::script::{LIST_A, QUIT, Script};
 
 #[test]
-fn a_refused_message_does_not_keep_the_others_and_is_asked_for_again() {
+fn a_refused_message_stops_no_others_and_is_retried() {
     let server = ModelServer::start(notes(["a", "b", "c"]));
     server.change(|behaviour| behaviour.refused = vec![b"b".to_vec()]);
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
@@ -28,7 +28,7 @@ fn a_refused_message_does_not_keep_the_others_and_is_asked_for_again() {
 }
 
 #[test]
-fn a_session_that_breaks_in_a_message_keeps_the_ones_before() {
+fn messages_received_before_the_connection_breaks_are_kept() {
     for end in ["cut", "reset"] {
         for partial in [
             r"",
@@ -70,7 +70,7 @@ fn a_session_that_breaks_in_a_message_keeps_the_ones_before() {
 }
 
 #[test]
-fn a_server_that_falls_silent_in_a_message_is_left_when_the_time_is_over() {
+fn a_server_that_stalls_in_a_message_times_out() {
     let stalled = "
         login
         C: UIDL
@@ -98,7 +98,7 @@ fn a_server_that_falls_silent_in_a_message_is_left_when_the_time_is_over() {
 }
 
 #[test]
-fn a_conversation_may_come_one_octet_at_a_time() {
+fn answers_may_arrive_one_octet_at_a_time() {
     let server = Script::new(
         r"drip: +OK ready\r\n
           C: CAPA
@@ -160,26 +160,26 @@ fn all_odd() -> Vec<Message> {
 }
 
 #[test]
-fn odd_messages_arrive_octet_for_octet() {
+fn odd_messages_arrive_unchanged() {
     arrives_as_sent(&all_odd(), None);
 }
 
 #[test]
-fn odd_messages_arrive_octet_for_octet_in_pieces_of_any_size() {
+fn odd_messages_arrive_unchanged_in_pieces_of_any_size() {
     for segment in [997, 16_384, 65_535] {
         arrives_as_sent(&all_odd(), Some(segment));
     }
 }
 
 #[test]
-fn odd_messages_arrive_octet_for_octet_one_octet_at_a_time() {
+fn odd_messages_arrive_unchanged_one_octet_at_a_time() {
     let mut messages = all_odd();
     messages.retain(|message| message.octets.len() < 1000);
     arrives_as_sent(&messages, Some(1));
 }
 
 #[test]
-fn a_line_of_ten_megabytes_arrives_octet_for_octet() {
+fn a_line_of_ten_megabytes_arrives_unchanged() {
     arrives_as_sent(&[one_line(10_000_000)], None);
 }
 
@@ -207,13 +207,13 @@ fn only_a_dot_between_crlfs_ends_a_message() {
 }
 
 #[test]
-fn a_server_that_ends_its_status_line_by_lf_may_end_the_message_so() {
+fn a_message_may_end_with_lf_like_its_status_line() {
     is_read_as(r"+OK\na\n..\n.\n", b"a\n.\n");
     is_read_as(r"+OK\na\r\n.\r\n", b"a\n");
 }
 
 #[test]
-fn what_a_message_says_is_never_taken_for_an_answer() {
+fn message_text_is_never_taken_for_an_answer() {
     let first = r"raw: +OK\r\nSubject: x\r\n\r\nx\n.\r\n+OK\nDELE 2\n.\r\n-ERR\r\n.\r\n";
     let server = Script::new(format!(
         "login

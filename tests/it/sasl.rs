@@ -27,7 +27,7 @@ fn response(mechanism: &str, token: &str) -> String {
 }
 
 #[test]
-fn a_token_is_sent_in_one_line_where_that_has_room() {
+fn a_short_token_is_sent_in_one_line() {
     for mechanism in ["XOAUTH2", "OAUTHBEARER"] {
         let login = format!("C: AUTH {mechanism} {}\nS: +OK", response(mechanism, TOKEN));
         let server = Script::new(session(mechanism, &login)).serve();
@@ -44,7 +44,7 @@ fn a_token_is_sent_in_one_line_where_that_has_room() {
 }
 
 #[test]
-fn a_token_that_makes_the_line_too_long_waits_for_the_server() {
+fn a_long_token_waits_for_the_continuation() {
     let token = TOKEN.repeat(40);
     for mechanism in ["XOAUTH2", "OAUTHBEARER"] {
         let response = response(mechanism, &token);
@@ -61,7 +61,7 @@ fn a_token_that_makes_the_line_too_long_waits_for_the_server() {
 }
 
 #[test]
-fn a_token_that_is_refused_in_one_line_is_sent_in_two_unless_it_is_the_token() {
+fn only_a_protocol_error_retries_a_token_in_two_lines() {
     let one_line = format!("C: AUTH XOAUTH2 {}\n", response("XOAUTH2", TOKEN));
     let again = format!(
         "S: -ERR Protocol error\nC: AUTH XOAUTH2\nS: + \nC: {}\n",
@@ -92,7 +92,7 @@ fn a_token_that_is_refused_in_one_line_is_sent_in_two_unless_it_is_the_token() {
 }
 
 #[test]
-fn what_is_said_of_a_refused_token_is_shown() {
+fn the_servers_reason_for_refusing_a_token_is_shown() {
     let json = r#"{"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"}"#;
     for (mechanism, acknowledgement) in [("XOAUTH2", ""), ("OAUTHBEARER", "AQ==")] {
         let login = format!(
@@ -117,7 +117,7 @@ fn what_is_said_of_a_refused_token_is_shown() {
 }
 
 #[test]
-fn a_server_that_repeats_a_token_in_its_refusal_is_shown_without_it() {
+fn a_token_repeated_in_a_refusal_is_masked() {
     let login = format!(
         "C: AUTH XOAUTH2 {}\nS: + {}\nC: \nS: -ERR [AUTH] no\n",
         response("XOAUTH2", TOKEN),
@@ -137,7 +137,7 @@ fn a_server_that_repeats_a_token_in_its_refusal_is_shown_without_it() {
 }
 
 #[test]
-fn a_token_that_is_refused_with_a_listing_behind_it_is_sent_on_no_second_connection() {
+fn a_refused_pipelined_token_is_retried_on_the_same_connection() {
     let hurried = format!(
         "S: +OK ready
          C: CAPA
@@ -180,7 +180,7 @@ fn a_token_that_is_refused_with_a_listing_behind_it_is_sent_on_no_second_connect
 }
 
 #[test]
-fn what_cannot_be_a_token_is_not_sent() {
+fn an_invalid_token_is_not_sent() {
     let server = Script::new(greeting(&["SASL XOAUTH2"])).serve();
     let sandbox = Sandbox::with_work(server.address(), "auth = 'xoauth2'");
 
@@ -192,7 +192,7 @@ fn what_cannot_be_a_token_is_not_sent() {
 }
 
 #[test]
-fn login_says_user_and_password_one_after_the_other() {
+fn auth_login_sends_the_user_and_then_the_password() {
     // "User Name" and "Password" as Microsoft's servers ask.
     let login = "
         C: AUTH LOGIN
@@ -211,7 +211,7 @@ fn login_says_user_and_password_one_after_the_other() {
 }
 
 #[test]
-fn cram_md5_is_the_example_of_rfc_2195_and_taken_where_the_line_is_not_encrypted() {
+fn cram_md5_is_chosen_without_tls_and_matches_rfc_2195() {
     let login = "
         C: AUTH CRAM-MD5
         S: + PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+
@@ -229,7 +229,7 @@ fn cram_md5_is_the_example_of_rfc_2195_and_taken_where_the_line_is_not_encrypted
 }
 
 #[test]
-fn a_certificate_or_the_connection_itself_is_proof_without_any_password() {
+fn external_and_none_need_no_password() {
     let says = format!("C: AUTH EXTERNAL {}\nS: +OK", base64("joe"));
     let external = session("EXTERNAL", &says);
     let none = session("PLAIN", "");
@@ -251,7 +251,7 @@ fn a_certificate_or_the_connection_itself_is_proof_without_any_password() {
 }
 
 #[test]
-fn a_challenge_that_is_no_base64_ends_the_session() {
+fn a_challenge_that_is_not_base64_ends_the_session() {
     for (mechanism, challenge) in [("login", "Username:"), ("cram-md5", "<1@example.com>")] {
         let name = mechanism.to_ascii_uppercase();
         let login = format!("C: AUTH {name}\nS: + {challenge}\nC: *\nS: -ERR cancelled");
@@ -275,7 +275,7 @@ const DIGESTED: &str = "
     S: +OK";
 
 #[test]
-fn a_server_that_offers_less_than_before_is_told_nothing_until_the_user_says_so() {
+fn a_weaker_mechanism_than_before_requires_the_users_consent() {
     let plain = format!("C: AUTH PLAIN {}\nS: +OK", base64("\0joe\0open sesame"));
     let server = Script::new(session("CRAM-MD5 PLAIN", DIGESTED))
         .then(failure("PLAIN", ""))
@@ -308,7 +308,7 @@ fn a_server_that_offers_less_than_before_is_told_nothing_until_the_user_says_so(
 }
 
 #[test]
-fn nothing_is_shown_to_a_network_unless_it_is_named() {
+fn only_a_named_mechanism_shows_the_password_to_a_network() {
     // By a proxy, which may lead anywhere.
     let Some(proxy) = Proxy::socks5() else {
         return;
@@ -344,7 +344,7 @@ fn nothing_is_shown_to_a_network_unless_it_is_named() {
 }
 
 #[test]
-fn a_login_that_was_not_heard_in_one_line_is_said_in_its_own() {
+fn an_ignored_initial_response_is_sent_again() {
     let login = format!(
         "C: AUTH PLAIN {0}\nS: +\x20\nC: {0}\nS: +OK",
         base64("\0joe\0open sesame")

@@ -29,7 +29,7 @@ fn pinned(certificate: &Certificate, keys: &str) -> String {
 }
 
 #[test]
-fn a_login_is_bound_to_the_connection_where_the_server_offers_it() {
+fn channel_binding_is_used_if_the_server_offers_it() {
     let certificate = Authority::new().certificate();
     for (auth, sasl, begin, flag) in [
         (
@@ -57,7 +57,7 @@ fn a_login_is_bound_to_the_connection_where_the_server_offers_it() {
 }
 
 #[test]
-fn without_tls_there_is_nothing_to_be_bound_to() {
+fn a_login_without_tls_has_no_channel_binding() {
     let (outcome, heard) = fetch(None, Manners::offering(PLUS), "");
     outcome.succeeds();
     assert!(heard[1].starts_with("AUTH SCRAM-SHA-256 "), "{heard:?}");
@@ -65,7 +65,7 @@ fn without_tls_there_is_nothing_to_be_bound_to() {
 }
 
 #[test]
-fn somebody_who_stands_between_can_log_in_nowhere() {
+fn a_man_in_the_middle_cannot_log_in() {
     // His certificate is trusted, and what the client says goes on to the right server.
     let authority = Authority::new();
     let (right, between) = (authority.certificate(), authority.certificate());
@@ -83,7 +83,7 @@ fn somebody_who_stands_between_can_log_in_nowhere() {
 }
 
 #[test]
-fn a_server_that_binds_otherwise_than_we_do_gets_a_bare_login_and_is_not_asked_again() {
+fn a_failed_channel_binding_is_not_tried_again() {
     let certificate = Authority::new().certificate();
     let server = ScramServer::start(
         Some(&certificate),
@@ -122,7 +122,7 @@ fn a_server_that_binds_otherwise_than_we_do_gets_a_bare_login_and_is_not_asked_a
 }
 
 #[test]
-fn a_login_that_was_bound_before_is_not_bare_until_the_user_says_so() {
+fn a_bound_login_is_not_weakened_until_the_user_agrees() {
     let certificate = Authority::new().certificate();
     let deceits = [vec![Deceit::None], vec![Deceit::BindOtherwise; 4]].concat();
     let manners = Manners {
@@ -148,7 +148,7 @@ fn a_login_that_was_bound_before_is_not_bare_until_the_user_says_so() {
 }
 
 #[test]
-fn a_server_that_does_not_know_the_password_is_left() {
+fn a_server_that_does_not_know_the_password_is_rejected() {
     for (deceit, complaint) in [
         (
             Deceit::LeaveOutTheSignature,
@@ -176,7 +176,7 @@ fn a_server_that_does_not_know_the_password_is_left() {
 }
 
 #[test]
-fn what_is_no_message_of_scram_ends_the_session() {
+fn an_invalid_scram_message_ends_the_session() {
     // By the last one the library would panic.
     for words in ["", "v=QQ==", "r=x,s=QQ==,i=4096", "m=x,r=x", "r=x,s"] {
         let manners = Manners {
@@ -190,7 +190,7 @@ fn what_is_no_message_of_scram_ends_the_session() {
 }
 
 #[test]
-fn a_wrong_password_is_refused_in_words_of_the_mechanism() {
+fn a_wrong_password_shows_the_mechanisms_error() {
     let manners = Manners::offering(BARE);
     let (outcome, _) = fetch(None, manners, "password = 'not this one'");
     outcome
@@ -201,7 +201,7 @@ fn a_wrong_password_is_refused_in_words_of_the_mechanism() {
 }
 
 #[test]
-fn a_password_is_prepared_as_the_rfc_demands() {
+fn a_password_is_prepared_by_saslprep() {
     // A ligature, a soft hyphen and a blank of its own kind (RFC 4013 section 3).
     let manners = Manners {
         password: "fi x".to_owned(),

@@ -16,7 +16,7 @@ use crate::support::tools::is_root;
 const NOWHERE: &str = "127.0.0.1:9";
 
 #[test]
-fn what_a_command_prints_that_is_no_password_is_told_and_never_shown() {
+fn invalid_output_of_a_password_command_is_never_shown() {
     for (line, told) in [
         ("true", "printed nothing"),
         ("echo", "printed nothing"),
@@ -52,7 +52,7 @@ fn what_a_command_prints_that_is_no_password_is_told_and_never_shown() {
 }
 
 #[test]
-fn the_error_of_a_client_secret_names_its_key() {
+fn a_client_secret_error_names_its_key() {
     let sandbox = Sandbox::with_work(
         NOWHERE,
         "oauth2 = 'microsoft'\noauth2-client-id = 'me'\n\
@@ -65,7 +65,7 @@ fn the_error_of_a_client_secret_names_its_key() {
 }
 
 #[test]
-fn a_credential_of_systemd_is_the_password() {
+fn a_systemd_credential_can_be_the_password() {
     let server = ModelServer::start(ordinary(1, 2));
     let keys = "password-credential = 'mail.work'";
     let sandbox = Sandbox::with_work(server.address(), keys);
@@ -78,7 +78,7 @@ fn a_credential_of_systemd_is_the_password() {
 }
 
 #[test]
-fn a_credential_that_is_not_there_is_told_with_what_gives_it() {
+fn a_missing_credential_is_reported_with_its_remedy() {
     let sandbox = Sandbox::with_work(NOWHERE, "password-credential = 'mail'");
     sandbox.fetch().fails_with(78).stderr_is(
         "mailpull: work: $CREDENTIALS_DIRECTORY is not set, so there is no credential mail: \
@@ -101,7 +101,7 @@ fn a_credential_that_is_not_there_is_told_with_what_gives_it() {
 }
 
 #[test]
-fn a_netrc_that_others_can_read_is_not_used() {
+fn a_netrc_readable_by_others_is_refused() {
     let sandbox = Sandbox::new();
     sandbox.account("work", NOWHERE, "password-env = 'X'");
     let config = fs::read_to_string(sandbox.config_file()).expect("it was written");
@@ -118,7 +118,7 @@ fn a_netrc_that_others_can_read_is_not_used() {
 }
 
 #[test]
-fn an_account_has_one_secret() {
+fn an_account_has_exactly_one_secret() {
     for (keys, complaint) in [
         (
             "password-keyring = true\npassword-env = 'X'",
@@ -170,7 +170,7 @@ fn an_account_has_one_secret() {
 }
 
 #[test]
-fn a_client_secret_in_the_configuration_has_to_be_as_private_as_a_password() {
+fn a_client_secret_must_be_as_private_as_a_password() {
     let keys = "oauth2 = 'google'\noauth2-client-id = 'me'\noauth2-client-secret = 'hunter2'";
     let sandbox = Sandbox::with_work(NOWHERE, keys);
     open_to_others(&sandbox.config_file());
@@ -187,7 +187,7 @@ fn a_client_secret_in_the_configuration_has_to_be_as_private_as_a_password() {
 }
 
 #[test]
-fn nobody_else_looks_into_the_memory_of_a_run() {
+fn only_root_can_read_the_memory_of_a_run() {
     if !is_root() {
         // Only root can run as somebody else.
         return;

@@ -11,7 +11,7 @@ use crate::support::strace::{Fault, Point, Threads, faulty};
 use crate::support::tools;
 
 #[test]
-fn the_list_tells_state_size_and_unique_id() {
+fn seen_list_shows_state_size_and_unique_id() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -24,7 +24,7 @@ fn the_list_tells_state_size_and_unique_id() {
 }
 
 #[test]
-fn only_what_failed_is_listed_when_that_is_asked_for() {
+fn seen_list_failed_shows_only_failures() {
     let server = ModelServer::start(notes(["a", "b"]));
     server.change(|behaviour| behaviour.refused = vec![b"b".to_vec()]);
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -37,7 +37,7 @@ fn only_what_failed_is_listed_when_that_is_asked_for() {
 }
 
 #[test]
-fn what_is_forgotten_is_fetched_again() {
+fn a_forgotten_message_is_fetched_again() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -50,7 +50,7 @@ fn what_is_forgotten_is_fetched_again() {
 }
 
 #[test]
-fn what_is_not_known_cannot_be_forgotten() {
+fn an_unknown_message_cannot_be_forgotten() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     let outcome = sandbox.mailpull(["seen", "forget", "work", "x"]).run();
@@ -58,7 +58,7 @@ fn what_is_not_known_cannot_be_forgotten() {
 }
 
 #[test]
-fn what_was_caught_up_with_is_neither_fetched_nor_deleted() {
+fn messages_marked_by_catch_up_are_neither_fetched_nor_deleted() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     let outcome = sandbox.mailpull(["seen", "catch-up", "work"]).run();
@@ -72,7 +72,7 @@ fn what_was_caught_up_with_is_neither_fetched_nor_deleted() {
 }
 
 #[test]
-fn a_sound_database_is_found_sound_in_silence() {
+fn seen_check_is_silent_about_a_sound_database() {
     let server = ModelServer::start(ordinary(1, 30));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -84,7 +84,7 @@ fn a_sound_database_is_found_sound_in_silence() {
 }
 
 #[test]
-fn what_failed_before_can_be_caught_up_with() {
+fn catch_up_marks_failed_messages_as_seen() {
     let server = ModelServer::start(notes(["a", "b"]));
     server.change(|behaviour| behaviour.refused = vec![b"b".to_vec()]);
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -97,7 +97,7 @@ fn what_failed_before_can_be_caught_up_with() {
 }
 
 #[test]
-fn a_message_is_forgotten_by_the_name_that_the_list_shows() {
+fn seen_forget_accepts_a_unique_id_as_listed() {
     let server = ModelServer::start(notes(["a\\b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -110,7 +110,7 @@ fn a_message_is_forgotten_by_the_name_that_the_list_shows() {
 }
 
 #[test]
-fn looking_makes_no_account_known_and_renames_none() {
+fn read_only_commands_neither_record_nor_rename_accounts() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     let url = format!("pop://joe@{}", server.address());
@@ -171,7 +171,7 @@ fn is_told(sandbox: &Sandbox, whereabouts: &str) {
 }
 
 #[test]
-fn a_check_tells_where_a_staged_message_of_a_maildir_is() {
+fn seen_check_says_where_a_message_for_a_maildir_is() {
     if tools::find("strace").is_none() {
         return;
     }
@@ -204,7 +204,7 @@ fn a_check_tells_where_a_staged_message_of_a_maildir_is() {
 }
 
 #[test]
-fn a_check_tells_where_a_message_for_an_mda_is() {
+fn seen_check_says_where_a_message_for_an_mda_is() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "mda = 'false'\nmda-allow-root = true");
     sandbox.fetch().fails_with(74);
@@ -225,7 +225,7 @@ fn a_check_tells_where_a_message_for_an_mda_is() {
 }
 
 #[test]
-fn a_check_tells_which_message_an_mda_may_have_had() {
+fn seen_check_warns_of_a_possible_delivery_by_an_mda() {
     let keys = "mda = ['sh', '-c', 'kill -9 $PPID']\nmda-allow-root = true";
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), keys);

@@ -52,7 +52,7 @@ fn all_shards_together_fetch_every_account_once() {
 }
 
 #[test]
-fn a_check_looks_only_at_the_accounts_of_its_shard() {
+fn check_reports_only_the_accounts_of_its_shard() {
     let (sandbox, servers) = many();
     let mut seen = BTreeSet::new();
     for shard in ["0/3", "1/3", "2/3"] {
@@ -69,7 +69,7 @@ fn a_check_looks_only_at_the_accounts_of_its_shard() {
 }
 
 #[test]
-fn an_account_that_cannot_be_used_is_told_by_its_own_shard() {
+fn a_broken_account_is_reported_by_one_shard_only() {
     let (sandbox, _servers) = many();
     sandbox.write(sandbox.accounts_dir().join("broken.toml"), "prot = 1");
     let complains = |shard: &&str| {
@@ -101,7 +101,7 @@ fn a_shard_without_accounts_has_nothing_to_do() {
 }
 
 #[test]
-fn what_is_no_shard_or_not_in_it_is_a_usage_error() {
+fn a_wrong_shard_is_a_usage_error() {
     let sandbox = Sandbox::with_work("127.0.0.1:9", "");
     for (args, said) in [
         (
@@ -151,7 +151,7 @@ fn reshard(sandbox: &Sandbox, from: usize, to: usize) -> BTreeSet<String> {
 }
 
 #[test]
-fn with_another_number_of_shards_the_state_moves_and_nothing_is_fetched_again() {
+fn resharding_moves_state_and_fetches_nothing_again() {
     let (sandbox, servers) = many();
     for shard in 0..3 {
         fetch(&sandbox, shard, 3);
@@ -176,7 +176,7 @@ fn with_another_number_of_shards_the_state_moves_and_nothing_is_fetched_again() 
 }
 
 #[test]
-fn an_account_whose_state_was_left_behind_is_not_lost_sight_of() {
+fn a_moved_account_is_refused_at_its_old_shard() {
     let (sandbox, servers) = many();
     fetch(&sandbox, 0, 1);
     let moved = reshard(&sandbox, 1, 2);

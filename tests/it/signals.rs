@@ -83,22 +83,22 @@ fn ends_in_order(signal: Signal, status: i32) {
 }
 
 #[test]
-fn sigterm_keeps_what_is_complete_and_gives_up_what_hangs() {
+fn sigterm_keeps_complete_messages_and_abandons_the_rest() {
     ends_in_order(Signal::TERM, 143);
 }
 
 #[test]
-fn sigint_keeps_what_is_complete_and_gives_up_what_hangs() {
+fn sigint_keeps_complete_messages_and_abandons_the_rest() {
     ends_in_order(Signal::INT, 130);
 }
 
 #[test]
-fn sighup_keeps_what_is_complete_and_gives_up_what_hangs() {
+fn sighup_keeps_complete_messages_and_abandons_the_rest() {
     ends_in_order(Signal::HUP, 129);
 }
 
 #[test]
-fn a_second_signal_stops_at_once_and_the_next_run_still_fetches_all_once() {
+fn a_second_signal_stops_at_once_without_losing_mail() {
     let server = Script::new(HANGING).then(ALL).serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     let running = sandbox.mailpull(["fetch"]).start();
@@ -114,7 +114,7 @@ fn a_second_signal_stops_at_once_and_the_next_run_still_fetches_all_once() {
 }
 
 #[test]
-fn after_a_signal_what_still_arrives_is_delivered_and_deleted() {
+fn messages_arriving_after_a_signal_are_delivered_and_deleted() {
     let arriving = "
         login
         C: UIDL
@@ -144,7 +144,7 @@ fn after_a_signal_what_still_arrives_is_delivered_and_deleted() {
 }
 
 #[test]
-fn after_a_signal_no_more_messages_are_asked_for() {
+fn no_messages_are_requested_after_a_signal() {
     let one_by_one = "
         login alone
         C: UIDL
@@ -171,7 +171,7 @@ fn after_a_signal_no_more_messages_are_asked_for() {
 }
 
 #[test]
-fn a_signal_ends_the_wait_for_a_greeting_and_for_a_handshake() {
+fn a_signal_ends_the_wait_for_greeting_or_handshake() {
     for keys in ["", "security = 'tls'"] {
         let server = Script::new("reached greeting\nstall").serve();
         let sandbox = Sandbox::with_work(server.address(), keys);
@@ -187,7 +187,7 @@ fn a_signal_ends_the_wait_for_a_greeting_and_for_a_handshake() {
 }
 
 #[test]
-fn after_a_signal_the_other_accounts_are_left_alone() {
+fn other_accounts_are_not_fetched_after_a_signal() {
     let server = Script::new(HANGING).serve();
     let sandbox = Sandbox::new();
     sandbox.account("first", server.address(), "");

@@ -68,7 +68,7 @@ const RETR_B: &str = "
 ";
 
 #[test]
-fn a_server_that_drips_is_left_after_minutes_and_what_came_before_is_kept() {
+fn a_server_that_drips_is_abandoned_after_five_minutes() {
     let times = ["+1m", "+2m", "+3m", "+4m", "+5m"];
     let drips = drips(&times);
 
@@ -83,7 +83,7 @@ fn a_server_that_drips_is_left_after_minutes_and_what_came_before_is_kept() {
 }
 
 #[test]
-fn no_session_lasts_for_more_than_a_day() {
+fn no_session_lasts_longer_than_a_day() {
     let silence = "reached +25h\nhold +25h\nS: Subject: b\nstall";
 
     let outcome = fetch(&format!("{RETR_B}{silence}"), &["+25h"]);
@@ -96,7 +96,7 @@ fn no_session_lasts_for_more_than_a_day() {
 }
 
 #[test]
-fn a_session_of_many_hours_ends_in_good_order_and_the_next_run_fetches_the_rest() {
+fn a_session_requests_no_more_messages_after_six_hours() {
     let silence = "\nC: RETR 1\nreached +7h\nhold +7h\nS: +OK\nnote a";
 
     let outcome = fetch(&format!("{silence}{QUIT}"), &["+7h"]);

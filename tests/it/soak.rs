@@ -188,7 +188,7 @@ impl Soak {
 }
 
 #[test]
-fn a_server_that_misbehaves_for_hundreds_of_sessions_loses_nothing_and_repeats_nothing() {
+fn hundreds_of_bad_sessions_lose_and_repeat_nothing() {
     let sessions = if is_thorough() {
         SESSIONS.0
     } else {

@@ -25,7 +25,7 @@ fn delivers_octet_for_octet(agent: &str, rules: impl Fn(&Sandbox) -> String) {
 }
 
 #[test]
-fn procmail_delivers_octet_for_octet() {
+fn procmail_delivers_messages_unchanged() {
     delivers_octet_for_octet("procmail", |sandbox| {
         let inbox = sandbox.maildir("inbox");
         format!("SHELL=/bin/sh\nDEFAULT={}/\n", inbox.path().display())
@@ -33,7 +33,7 @@ fn procmail_delivers_octet_for_octet() {
 }
 
 #[test]
-fn maildrop_delivers_octet_for_octet() {
+fn maildrop_delivers_messages_unchanged() {
     delivers_octet_for_octet("maildrop", |sandbox| {
         let inbox = sandbox.maildir("inbox");
         format!("to \"{}\"\n", inbox.path().display())
@@ -41,7 +41,7 @@ fn maildrop_delivers_octet_for_octet() {
 }
 
 #[test]
-fn maildrop_that_cannot_deliver_keeps_the_mail_in_the_spool() {
+fn mail_that_maildrop_cannot_deliver_stays_in_the_spool() {
     let Some(program) = tools::find("maildrop") else {
         return;
     };

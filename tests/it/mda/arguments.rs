@@ -8,7 +8,7 @@ use crate::support::model_server::{ModelServer, PASSWORD};
 use crate::support::sandbox::Sandbox;
 
 #[test]
-fn a_sender_that_is_not_plain_never_reaches_the_command_line() {
+fn an_unsafe_sender_never_reaches_the_command_line() {
     let senders = [
         (
             "Return-Path: <joe+list@example.com>\r\n",

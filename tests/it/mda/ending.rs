@@ -36,7 +36,7 @@ fn runs_on(pid: Pid) -> bool {
 }
 
 #[test]
-fn an_mda_that_hangs_is_killed_with_all_that_it_started() {
+fn a_hanging_mda_is_killed_with_its_child_processes() {
     let messages = ordinary(1, 1);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();
@@ -74,7 +74,7 @@ fn an_mda_that_hangs_is_killed_with_all_that_it_started() {
 }
 
 #[test]
-fn the_end_of_an_mda_is_noticed_by_who_was_started_deaf_to_it() {
+fn the_mdas_end_is_noticed_despite_a_blocked_sigchld() {
     let server = ModelServer::start(ordinary(1, 2));
     let sandbox = Sandbox::new();
     configure_script(&sandbox, &server, DELIVER, "mda-timeout = '20s'");
@@ -88,7 +88,7 @@ fn the_end_of_an_mda_is_noticed_by_who_was_started_deaf_to_it() {
 }
 
 #[test]
-fn an_mda_that_is_stopped_half_way_never_sees_an_end_of_the_message() {
+fn a_timed_out_mda_never_sees_the_end_of_input() {
     let messages = vec![one_line(3_000_000)];
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();
@@ -110,7 +110,7 @@ fn an_mda_that_is_stopped_half_way_never_sees_an_end_of_the_message() {
 }
 
 #[test]
-fn what_an_mda_leaves_running_is_not_waited_for() {
+fn processes_left_running_by_an_mda_are_not_awaited() {
     let messages = ordinary(1, 3);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();
@@ -127,7 +127,7 @@ fn what_an_mda_leaves_running_is_not_waited_for() {
 }
 
 #[test]
-fn a_server_that_leaves_while_the_mda_works_is_told_to_delete_at_the_next_run() {
+fn a_connection_lost_during_delivery_postpones_the_deletion() {
     let leaves = [LIST_A, "\nC: RETR 1\nS: +OK\nnote a\ncut"].concat();
     let server = Script::new(leaves)
         .then([LIST_A, "\nC: DELE 1\nS: +OK", QUIT].concat())
@@ -158,7 +158,7 @@ fn open_gate(gate: &Path) {
 }
 
 #[test]
-fn a_server_is_kept_awake_while_the_mda_works() {
+fn noop_keeps_the_session_alive_while_the_mda_works() {
     let said = "
         C: RETR 1
         gives a
@@ -187,7 +187,7 @@ fn a_server_is_kept_awake_while_the_mda_works() {
 }
 
 #[test]
-fn a_server_is_kept_awake_between_messages_as_well() {
+fn noop_keeps_the_session_alive_between_messages() {
     // Each is a batch, and while one is not settled no more than another may wait for it.
     let large = one_line(17 << 20).octets;
     let said = "
@@ -230,7 +230,7 @@ fn a_server_is_kept_awake_between_messages_as_well() {
 }
 
 #[test]
-fn what_an_mda_may_have_taken_before_it_was_stopped_is_told_by_the_log() {
+fn the_log_marks_a_possibly_repeated_delivery() {
     let messages = ordinary(1, 1);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();
@@ -247,7 +247,7 @@ fn what_an_mda_may_have_taken_before_it_was_stopped_is_told_by_the_log() {
 }
 
 #[test]
-fn as_many_messages_are_handed_over_at_once_as_the_account_wants() {
+fn mda_jobs_sets_the_number_of_parallel_deliveries() {
     let messages = ordinary(3, 20);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();

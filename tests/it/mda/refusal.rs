@@ -8,7 +8,7 @@ use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 
 #[test]
-fn what_is_refused_waits_in_the_spool_and_the_rest_is_delivered() {
+fn refused_messages_wait_in_the_spool_while_others_are_delivered() {
     let messages = ordinary(1, 6);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();
@@ -67,7 +67,7 @@ fn three_temporary_refusals_in_a_row_end_the_run() {
 }
 
 #[test]
-fn a_refusal_in_between_does_not_end_the_run() {
+fn refusals_between_successes_do_not_end_the_run() {
     let messages = ordinary(1, 8);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();
@@ -83,7 +83,7 @@ fn a_refusal_in_between_does_not_end_the_run() {
 }
 
 #[test]
-fn what_is_refused_five_times_is_set_aside_and_tried_once_a_day() {
+fn a_message_refused_five_times_is_tried_once_a_day() {
     let messages = ordinary(1, 2);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();
@@ -110,7 +110,7 @@ fn what_is_refused_five_times_is_set_aside_and_tried_once_a_day() {
 }
 
 #[test]
-fn what_an_mda_says_is_shown_escaped_and_in_one_line() {
+fn mda_output_is_shown_escaped_in_one_line() {
     let server = ModelServer::start(ordinary(1, 1));
     let sandbox = Sandbox::new();
     let script = r"cat >/dev/null; printf '\nno \033[2Jroom\nsecond line\n' >&2; exit 73";
@@ -126,7 +126,7 @@ fn what_an_mda_says_is_shown_escaped_and_in_one_line() {
 }
 
 #[test]
-fn endless_words_are_cut() {
+fn long_mda_output_is_cut_short() {
     let server = ModelServer::start(ordinary(1, 1));
     let sandbox = Sandbox::new();
     let script = "cat >/dev/null; head -c 1000000 /dev/zero | tr '\\0' x >&2; exit 1";
@@ -140,7 +140,7 @@ fn endless_words_are_cut() {
 }
 
 #[test]
-fn a_success_is_one_whatever_was_said() {
+fn an_mda_may_print_text_and_succeed() {
     let messages = ordinary(1, 2);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();
@@ -152,7 +152,7 @@ fn a_success_is_one_whatever_was_said() {
 }
 
 #[test]
-fn what_an_mda_says_of_a_success_is_shown_to_who_asks_and_kept_in_the_log() {
+fn output_of_a_successful_mda_is_shown_and_logged() {
     let server = ModelServer::start(ordinary(1, 1));
     let sandbox = Sandbox::new();
     let script = format!(r"printf 'no \033[2Jindex\nmore\n' >&2; {DELIVER}");
@@ -171,7 +171,7 @@ fn what_an_mda_says_of_a_success_is_shown_to_who_asks_and_kept_in_the_log() {
 }
 
 #[test]
-fn a_program_that_ignores_its_input_has_not_delivered_it() {
+fn an_mda_that_ignores_its_input_has_failed() {
     let server = ModelServer::start(ordinary(1, 2));
     let sandbox = Sandbox::new();
     configure_script(&sandbox, &server, "exit 0", "keep = false");
@@ -191,7 +191,7 @@ fn a_program_that_ignores_its_input_has_not_delivered_it() {
 }
 
 #[test]
-fn a_program_that_opens_its_input_anew_has_read_it() {
+fn an_mda_may_reopen_its_input() {
     let messages = [ordinary(1, 2), vec![one_line(3_000_000)]].concat();
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();
@@ -205,7 +205,7 @@ fn a_program_that_opens_its_input_anew_has_read_it() {
 }
 
 #[test]
-fn a_program_that_reads_a_part_has_not_delivered_the_message() {
+fn an_mda_that_reads_only_a_part_has_failed() {
     for script in ["head -c 100000 >/dev/null", "cat >/dev/null <&- || :"] {
         for octets in [200_000, 3_000_000] {
             let server = ModelServer::start(vec![one_line(octets)]);
@@ -224,7 +224,7 @@ fn a_program_that_reads_a_part_has_not_delivered_the_message() {
 }
 
 #[test]
-fn refused_messages_are_not_forgotten_when_the_account_has_a_maildir_now() {
+fn spooled_messages_are_not_forgotten_after_switching_to_a_maildir() {
     let messages = ordinary(1, 2);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();
@@ -247,7 +247,7 @@ fn refused_messages_are_not_forgotten_when_the_account_has_a_maildir_now() {
 }
 
 #[test]
-fn messages_that_are_always_refused_for_now_keep_no_other_away() {
+fn repeatedly_refused_messages_do_not_block_others() {
     let stubborn = ordinary(1, 4);
     let server = ModelServer::start(stubborn);
     let sandbox = Sandbox::new();
@@ -269,7 +269,7 @@ fn messages_that_are_always_refused_for_now_keep_no_other_away() {
 }
 
 #[test]
-fn a_spool_that_has_moved_is_emptied_where_it_is_now() {
+fn a_moved_spool_is_emptied_at_its_new_place() {
     let messages = ordinary(1, 2);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();

@@ -9,7 +9,7 @@ use crate::support::sandbox::Sandbox;
 use crate::support::tools;
 
 #[test]
-fn an_mda_that_cannot_be_run_is_told_before_anything_is_connected() {
+fn an_mda_that_cannot_run_is_reported_before_connecting() {
     let server = ModelServer::start(ordinary(1, 1));
     let sandbox = Sandbox::new();
     let no_program = sandbox
@@ -37,7 +37,7 @@ fn an_mda_that_cannot_be_run_is_told_before_anything_is_connected() {
 }
 
 #[test]
-fn root_runs_no_mda_unless_it_is_told_to() {
+fn root_runs_an_mda_only_if_allowed() {
     if !tools::is_root() {
         tools::announce("skipped: only root can be refused as root");
         return;
@@ -56,7 +56,7 @@ fn root_runs_no_mda_unless_it_is_told_to() {
 }
 
 #[test]
-fn a_user_who_is_not_root_needs_no_leave() {
+fn an_ordinary_user_may_run_an_mda() {
     let messages = ordinary(1, 3);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::unprivileged();

@@ -22,7 +22,7 @@ fn login(fake: &Fake) -> Outcome {
 }
 
 #[test]
-fn an_answer_that_is_none_ends_the_sign_in_and_shows_nothing_of_a_token() {
+fn an_invalid_answer_ends_the_sign_in_without_showing_tokens() {
     let endless = format!("HTTP/1.1 200 OK\r\n\r\n{}", "hunter2".repeat(100_000));
     let crumbs = format!("HTTP/1.1 200 OK\r\nX: {}", "hunter2".repeat(100_000));
     let redirect = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/hunter2\r\n\r\n".to_owned();
@@ -67,7 +67,7 @@ fn an_answer_that_is_none_ends_the_sign_in_and_shows_nothing_of_a_token() {
 }
 
 #[test]
-fn what_a_provider_says_cannot_rewrite_the_terminal() {
+fn provider_text_cannot_control_the_terminal() {
     let refused = r#"{"error": "\u001b[1mno", "error_description": "not\nnow\u202e"}"#;
     let fake = Fake::start([answer("400 Bad", refused)]);
     login(&fake)
@@ -86,7 +86,7 @@ fn what_a_provider_says_cannot_rewrite_the_terminal() {
 }
 
 #[test]
-fn the_provider_is_asked_again_while_the_user_has_not_decided() {
+fn the_provider_is_polled_until_the_user_decides() {
     let refusal = |word: &str| answer("400 Bad", &format!("{{\"error\": \"{word}\"}}"));
     let fake = Fake::start([
         answer("200 OK", CODE),
@@ -135,7 +135,7 @@ fn a_sign_in_without_a_refresh_token_ends_with_its_token() {
 }
 
 #[test]
-fn a_token_that_could_not_be_kept_is_not_asked_for() {
+fn no_token_is_requested_that_cannot_be_stored() {
     let short = r#"{"access_token": "hunter2", "refresh_token": "hunter3", "expires_in": 1}"#;
     let grant = || answer("200 OK", short);
     let fake = Fake::start([answer("200 OK", CODE), grant(), grant()]);
@@ -159,7 +159,7 @@ fn a_token_that_could_not_be_kept_is_not_asked_for() {
 }
 
 #[test]
-fn a_provider_has_to_prove_who_it_is() {
+fn a_provider_must_have_a_trusted_certificate() {
     let authority = Authority::new();
     let granted = || {
         let answers = [answer("200 OK", CODE), answer("200 OK", TOKENS)];
@@ -180,7 +180,7 @@ fn a_provider_has_to_prove_who_it_is() {
 }
 
 #[test]
-fn the_provider_is_asked_through_the_proxy_of_the_account() {
+fn the_provider_is_reached_through_the_accounts_proxy() {
     for start in [Proxy::socks5, Proxy::http] {
         let Some(proxy) = start() else {
             return;
@@ -201,7 +201,7 @@ fn the_provider_is_asked_through_the_proxy_of_the_account() {
 }
 
 #[test]
-fn a_provider_in_the_clear_is_refused_before_it_is_asked() {
+fn an_unsafe_provider_url_is_refused() {
     for (url, complaint) in [
         ("http://login.example.com/token", "must begin with https://"),
         (

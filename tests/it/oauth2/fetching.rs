@@ -64,7 +64,7 @@ impl Scene {
 }
 
 #[test]
-fn who_has_signed_in_fetches_by_either_mechanism_and_no_token_is_shown() {
+fn both_token_mechanisms_fetch_without_showing_a_token() {
     let Some(scene) = Scene::new() else {
         return;
     };
@@ -86,7 +86,7 @@ fn who_has_signed_in_fetches_by_either_mechanism_and_no_token_is_shown() {
 }
 
 #[test]
-fn a_token_that_is_due_is_renewed_before_the_server_is_called() {
+fn an_expiring_token_is_renewed_before_connecting() {
     let Some(scene) = Scene::new() else {
         return;
     };
@@ -104,7 +104,7 @@ fn a_token_that_is_due_is_renewed_before_the_server_is_called() {
 }
 
 #[test]
-fn a_token_that_the_server_refuses_is_renewed_once() {
+fn a_token_refused_by_the_server_is_renewed_once() {
     let Some(scene) = Scene::new() else {
         return;
     };
@@ -119,7 +119,7 @@ fn a_token_that_the_server_refuses_is_renewed_once() {
 }
 
 #[test]
-fn runs_at_the_same_time_use_a_refresh_token_once() {
+fn concurrent_runs_use_a_refresh_token_once() {
     let Some(scene) = Scene::new() else {
         return;
     };
@@ -135,7 +135,7 @@ fn runs_at_the_same_time_use_a_refresh_token_once() {
 }
 
 #[test]
-fn what_was_taken_back_is_told_at_once_and_then_once_a_day_until_the_next_sign_in() {
+fn a_revoked_sign_in_is_reported_once_a_day() {
     let Some(scene) = Scene::new() else {
         return;
     };
@@ -168,7 +168,7 @@ fn what_was_taken_back_is_told_at_once_and_then_once_a_day_until_the_next_sign_i
 }
 
 #[test]
-fn a_server_that_refuses_every_token_is_told_once_a_day() {
+fn a_server_that_refuses_every_token_is_reported_daily() {
     let Some(scene) = Scene::new() else {
         return;
     };
@@ -201,7 +201,7 @@ fn a_server_that_refuses_every_token_is_told_once_a_day() {
 }
 
 #[test]
-fn before_anybody_has_signed_in_the_server_is_not_called() {
+fn the_server_is_not_called_before_the_first_sign_in() {
     let Some(scene) = Scene::before_sign_in("") else {
         return;
     };
@@ -214,7 +214,7 @@ fn before_anybody_has_signed_in_the_server_is_not_called() {
 }
 
 #[test]
-fn what_is_kept_of_a_sign_in_must_be_readable_by_nobody_else() {
+fn a_stored_sign_in_must_be_private() {
     let Some(scene) = Scene::new() else {
         return;
     };
@@ -229,7 +229,7 @@ fn what_is_kept_of_a_sign_in_must_be_readable_by_nobody_else() {
 }
 
 #[test]
-fn a_command_may_print_the_token_instead() {
+fn a_command_may_supply_the_token() {
     let Some(scene) = Scene::new() else {
         return;
     };

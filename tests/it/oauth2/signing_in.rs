@@ -23,7 +23,7 @@ fn address(login: &Running, part: &str) -> String {
 }
 
 #[test]
-fn a_code_typed_elsewhere_signs_in_and_what_that_brings_is_kept_from_others() {
+fn a_device_code_sign_in_is_stored_privately() {
     let Some(provider) = Provider::start() else {
         return;
     };
@@ -56,7 +56,7 @@ fn a_code_typed_elsewhere_signs_in_and_what_that_brings_is_kept_from_others() {
 }
 
 #[test]
-fn a_browser_comes_back_with_a_code_that_only_we_can_use() {
+fn a_browser_sign_in_is_protected_by_pkce() {
     let Some(provider) = Provider::start() else {
         return;
     };
@@ -79,7 +79,7 @@ fn a_browser_comes_back_with_a_code_that_only_we_can_use() {
 }
 
 #[test]
-fn a_wrong_client_secret_is_a_mistake_in_the_configuration() {
+fn a_wrong_client_secret_is_a_configuration_error() {
     let Some(provider) = Provider::start() else {
         return;
     };
@@ -98,7 +98,7 @@ fn a_wrong_client_secret_is_a_mistake_in_the_configuration() {
 }
 
 #[test]
-fn who_refuses_has_not_signed_in() {
+fn a_refused_sign_in_stores_nothing() {
     let Some(provider) = Provider::start() else {
         return;
     };
@@ -115,7 +115,7 @@ fn who_refuses_has_not_signed_in() {
 }
 
 #[test]
-fn a_signal_ends_the_wait_for_the_user_without_a_word() {
+fn a_signal_silently_ends_the_wait_for_the_user() {
     let Some(provider) = Provider::start() else {
         return;
     };
@@ -130,7 +130,7 @@ fn a_signal_ends_the_wait_for_the_user_without_a_word() {
 }
 
 #[test]
-fn a_user_at_a_terminal_signs_in_or_gives_up() {
+fn a_terminal_user_can_sign_in_or_give_up() {
     let Some(provider) = Provider::start() else {
         return;
     };
@@ -157,7 +157,7 @@ fn a_user_at_a_terminal_signs_in_or_gives_up() {
 }
 
 #[test]
-fn where_there_is_a_display_the_browser_is_opened() {
+fn the_browser_opens_if_there_is_a_display() {
     let Some(provider) = Provider::start() else {
         return;
     };
@@ -184,7 +184,7 @@ fn where_there_is_a_display_the_browser_is_opened() {
 }
 
 #[test]
-fn a_program_reads_where_to_sign_in_as_json() {
+fn sign_in_instructions_are_available_as_json() {
     let Some(provider) = Provider::start() else {
         return;
     };
@@ -201,7 +201,7 @@ fn a_program_reads_where_to_sign_in_as_json() {
 }
 
 #[test]
-fn who_has_a_password_has_nothing_to_sign_in_to() {
+fn login_refuses_an_account_with_a_password() {
     let sandbox = Sandbox::with_work(NOWHERE, "");
     let outcome = sandbox.mailpull(["login", "work"]).run();
     outcome.fails_with(78).complains_in_lines(1).stderr_has(

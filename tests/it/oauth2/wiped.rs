@@ -13,7 +13,7 @@ const CODE: &str = r#"{"device_code": "device-code-0123456789", "user_code": "A"
     "expires_in": 600, "verification_uri": "https://login.example.com/device"}"#;
 
 #[test]
-fn a_refresh_token_and_a_client_secret_are_wiped_before_the_session() {
+fn refresh_tokens_and_client_secrets_are_wiped_before_the_session() {
     if !is_root() {
         // Nobody else may look.
         return;
