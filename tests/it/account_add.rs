@@ -36,7 +36,7 @@ fn mode(sandbox: &Sandbox) -> u32 {
 }
 
 #[test]
-fn flags_are_enough_and_what_is_added_is_fetched() {
+fn an_account_added_by_flags_alone_can_be_fetched() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::new();
     fs::remove_dir(sandbox.path("config/mailpull")).expect("it is empty");
@@ -68,7 +68,7 @@ fn flags_are_enough_and_what_is_added_is_fetched() {
 }
 
 #[test]
-fn what_is_written_already_is_not_touched() {
+fn existing_configuration_stays_untouched_when_an_account_is_added() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::new();
     let before = "# Mine.\n[accounts.old]   # first\nserver='h'\n\n[defaults]\n  keep = false";
@@ -96,7 +96,7 @@ fn what_is_written_already_is_not_touched() {
 }
 
 #[test]
-fn a_configuration_behind_a_link_stays_there() {
+fn a_link_to_the_configuration_is_followed_not_replaced() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::new();
     let real = sandbox.write("home/dotfiles/mailpull.toml", "# Mine.\n");
@@ -112,7 +112,7 @@ fn a_configuration_behind_a_link_stays_there() {
 }
 
 #[test]
-fn a_link_to_a_configuration_that_is_not_there_yet_leads_to_it_then() {
+fn a_dangling_link_to_the_configuration_is_followed_not_replaced() {
     let sandbox = Sandbox::new();
     let target = "../../dotfiles/mailpull.toml";
     symlink(target, sandbox.config_file()).expect("a link can be made");
@@ -130,7 +130,7 @@ fn a_link_to_a_configuration_that_is_not_there_yet_leads_to_it_then() {
 }
 
 #[test]
-fn what_is_no_file_is_refused_before_anything_is_asked() {
+fn the_configuration_must_be_a_regular_file() {
     let sandbox = Sandbox::new();
     let fifo = sandbox.path("fifo");
     mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).expect("the sandbox can be written");
@@ -169,7 +169,7 @@ fn a_folder_that_cannot_be_synced_is_not_written_to() {
 }
 
 #[test]
-fn accounts_that_are_added_at_the_same_time_are_all_there() {
+fn accounts_added_at_the_same_time_are_all_kept() {
     let sandbox = Sandbox::new();
     let names: Vec<_> = (0..8).map(|number| format!("work{number}")).collect();
     let start = |name: &String| {
@@ -203,7 +203,7 @@ fn accounts_that_are_added_at_the_same_time_are_all_there() {
 }
 
 #[test]
-fn a_key_that_is_said_twice_is_refused_at_once() {
+fn a_key_given_twice_is_refused() {
     let sandbox = Sandbox::new();
     for (arguments, said) in [
         (
@@ -229,7 +229,7 @@ fn a_key_that_is_said_twice_is_refused_at_once() {
 }
 
 #[test]
-fn a_user_may_be_said_as_any_other_key() {
+fn the_user_can_be_given_as_a_key() {
     let sandbox = Sandbox::new();
     let arguments = ["account", "add", "work", "--server", "h", "--maildir", "/m"];
     let further = ["-o", "user=joe", "--no-test"];
@@ -242,7 +242,7 @@ fn a_user_may_be_said_as_any_other_key() {
 }
 
 #[test]
-fn a_login_that_fails_adds_nothing_unless_it_is_not_tried() {
+fn a_failed_login_adds_nothing_unless_the_test_is_skipped() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::new();
     let address = server.address().to_string();
@@ -263,7 +263,7 @@ fn a_login_that_fails_adds_nothing_unless_it_is_not_tried() {
 }
 
 #[test]
-fn what_is_missing_or_makes_no_sense_is_named_by_its_flag() {
+fn a_missing_or_invalid_value_is_named_by_its_flag() {
     let sandbox = Sandbox::new();
     for (arguments, status, said) in [
         (
@@ -325,7 +325,7 @@ fn what_is_missing_or_makes_no_sense_is_named_by_its_flag() {
 }
 
 #[test]
-fn a_person_is_asked_for_what_is_missing() {
+fn missing_values_are_asked_for_at_a_terminal() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::new();
     let Some(terminal) = Terminal::open(&sandbox, &[]) else {
@@ -363,7 +363,7 @@ fn a_person_is_asked_for_what_is_missing() {
 }
 
 #[test]
-fn whoever_has_to_sign_in_is_told_how() {
+fn an_oauth2_account_explains_how_to_sign_in() {
     let sandbox = Sandbox::new();
     let Some(terminal) = Terminal::open(&sandbox, &[]) else {
         return;
@@ -391,7 +391,7 @@ fn whoever_has_to_sign_in_is_told_how() {
 }
 
 #[test]
-fn whoever_breaks_off_or_says_no_gets_nothing_written() {
+fn an_aborted_or_declined_dialogue_writes_nothing() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::new();
     let Some(terminal) = Terminal::open(&sandbox, &[]) else {

@@ -70,7 +70,7 @@ fn discover(sandbox: &Sandbox, names: &Names, authority: &Authority) -> Outcome 
 }
 
 #[test]
-fn a_server_is_where_the_domain_says() {
+fn a_server_named_by_the_domains_srv_record_is_used() {
     let authority = Authority::new();
     for (service, stls, security, line) in [
         ("_pop3s._tcp", "", "tls", ""),
@@ -106,7 +106,7 @@ fn a_server_is_where_the_domain_says() {
 }
 
 #[test]
-fn a_server_in_another_domain_is_for_the_user_to_agree_to() {
+fn a_server_in_another_domain_needs_the_users_agreement() {
     let authority = Authority::new();
     let sandbox = Sandbox::new();
     let server = Script::new("tls for mx.elsewhere.test\nS: +OK ready")
@@ -134,7 +134,7 @@ fn a_server_in_another_domain_is_for_the_user_to_agree_to() {
 }
 
 #[test]
-fn a_person_may_agree_to_a_server_in_another_domain() {
+fn a_user_can_accept_a_server_in_another_domain() {
     let authority = Authority::new();
     let sandbox = Sandbox::new();
     let server = server(&authority, "mx.elsewhere.test", "");
@@ -193,7 +193,7 @@ fn lead(from: (Ipv4Addr, u16), to: SocketAddr) {
 }
 
 #[test]
-fn a_server_that_the_domain_does_not_name_is_found_by_what_it_is_called() {
+fn a_server_without_srv_record_is_found_by_common_names() {
     let authority = Authority::new();
     for (name, port, stls, lines) in [
         (
@@ -231,7 +231,7 @@ fn a_server_that_the_domain_does_not_name_is_found_by_what_it_is_called() {
 }
 
 #[test]
-fn what_is_meant_for_one_server_is_not_carried_about_in_search_of_it() {
+fn keys_for_one_particular_server_prevent_the_search() {
     let sandbox = Sandbox::new();
     let add = |options: &[&str]| {
         let arguments = [
@@ -272,7 +272,7 @@ fn what_is_meant_for_one_server_is_not_carried_about_in_search_of_it() {
 }
 
 #[test]
-fn a_resolver_that_does_not_know_is_not_the_last_one_that_is_asked() {
+fn the_next_resolver_is_asked_after_a_servfail() {
     let authority = Authority::new();
     let sandbox = Sandbox::new();
     let server = server(&authority, "pop3.example.test", "");
@@ -312,7 +312,7 @@ fn clueless() -> Ipv4Addr {
 }
 
 #[test]
-fn a_server_within_the_domain_may_be_a_neighbours() {
+fn an_unusual_host_in_the_domain_needs_the_users_agreement() {
     let authority = Authority::new();
     let sandbox = Sandbox::new();
     let server = Script::new("tls for evil.example.test\nS: +OK ready")
@@ -337,7 +337,7 @@ fn a_server_within_the_domain_may_be_a_neighbours() {
 }
 
 #[test]
-fn a_server_that_drips_is_left_for_the_next_one() {
+fn a_dripping_server_is_given_up_for_the_next() {
     let authority = Authority::new();
     let sandbox = Sandbox::new();
     let slow = dripping();

@@ -41,7 +41,7 @@ const TWO_MESSAGES: &str = "
     close";
 
 #[test]
-fn every_step_is_shown_and_nothing_is_fetched_or_written() {
+fn every_step_is_shown_without_fetching_or_writing_anything() {
     let authority = Authority::new();
     let certificate = authority.certificate();
     let server = Script::new(["tls\nS: +OK \x1b[2Jready", TWO_MESSAGES].concat())
@@ -82,7 +82,7 @@ fn every_step_is_shown_and_nothing_is_fetched_or_written() {
 }
 
 #[test]
-fn the_version_and_the_cipher_are_those_that_were_chosen() {
+fn the_negotiated_tls_version_and_cipher_are_shown() {
     let authority = Authority::new();
     let server = Script::new(["tls\nS: +OK ready", TWO_MESSAGES].concat())
         .identity(authority.certificate().old_acceptor())
@@ -98,7 +98,7 @@ fn the_version_and_the_cipher_are_those_that_were_chosen() {
 }
 
 #[test]
-fn a_pin_that_is_shown_is_a_pin_that_works() {
+fn the_pins_shown_are_accepted_as_tls_pin() {
     let certificate = Certificate::self_signed();
     let server = Script::new("tls refused")
         .then("tls")
@@ -133,7 +133,7 @@ fn a_pin_that_is_shown_is_a_pin_that_works() {
 }
 
 #[test]
-fn what_is_known_is_not_new_and_what_is_there_stays() {
+fn new_messages_are_counted_and_left_alone() {
     let server = ModelServer::start(notes(["a", "b", "c"]));
     let sandbox = Sandbox::with_work(server.address(), "keep = false\nmax-messages = 1");
     sandbox.fetch().succeeds();
@@ -155,7 +155,7 @@ fn what_is_known_is_not_new_and_what_is_there_stays() {
 }
 
 #[test]
-fn a_password_that_is_not_to_be_had_says_nothing_of_the_server() {
+fn a_failed_password_command_gives_no_provider_advice() {
     let sandbox = Sandbox::new();
     sandbox.config(
         "[accounts.work]\nserver = \"localhost:9\"\nuser = \"joe\"\n\
@@ -167,7 +167,7 @@ fn a_password_that_is_not_to_be_had_says_nothing_of_the_server() {
 }
 
 #[test]
-fn a_refused_login_names_what_is_likely_behind_it() {
+fn a_refused_login_names_the_providers_likely_reason() {
     let refusal = "
         C: CAPA
         S: +OK
@@ -225,7 +225,7 @@ fn behind_a_proxy(authority: &Authority, name: &str, session: &str) -> (Server, 
 }
 
 #[test]
-fn what_is_not_as_elsewhere_at_a_provider_is_told() {
+fn a_providers_peculiarity_is_shown_as_a_note() {
     let authority = Authority::new();
     let (server, sandbox) = behind_a_proxy(&authority, "pop.mail.yahoo.com", TWO_MESSAGES);
 
@@ -237,7 +237,7 @@ fn what_is_not_as_elsewhere_at_a_provider_is_told() {
 }
 
 #[test]
-fn programs_get_every_finding_as_an_object() {
+fn json_reports_every_finding_as_an_object() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "");
 
@@ -263,7 +263,7 @@ fn programs_get_every_finding_as_an_object() {
 }
 
 #[test]
-fn a_url_can_be_tested_before_it_is_an_account() {
+fn a_url_can_be_tested_without_an_account() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::new();
     let url = format!("pop://joe@{}", server.address());
@@ -279,7 +279,7 @@ fn a_url_can_be_tested_before_it_is_an_account() {
 }
 
 #[test]
-fn an_address_that_does_not_answer_is_shown_with_its_reason() {
+fn an_unreachable_address_is_shown_with_the_reason() {
     let sandbox = Sandbox::with_work("127.0.0.1:9", "");
 
     test(&sandbox)

@@ -23,7 +23,7 @@ fn account(sandbox: &Sandbox, words: &[&str]) -> Outcome {
 }
 
 #[test]
-fn an_unknown_name_for_a_known_maildrop_is_the_users_to_explain() {
+fn a_known_mailbox_under_a_new_account_name_is_refused() {
     let (sandbox, server) = renamed();
     let sessions = server.log().sessions;
     for command in [
@@ -45,7 +45,7 @@ fn an_unknown_name_for_a_known_maildrop_is_the_users_to_explain() {
 }
 
 #[test]
-fn under_its_new_name_an_account_goes_on_where_it_was() {
+fn a_renamed_account_continues_where_it_stopped() {
     let (sandbox, server) = renamed();
 
     account(&sandbox, &["rename", "work", "job"])
@@ -61,7 +61,7 @@ fn under_its_new_name_an_account_goes_on_where_it_was() {
 }
 
 #[test]
-fn whoever_renames_before_the_configuration_does_is_told_so() {
+fn account_rename_says_to_rename_the_configuration_too() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -75,7 +75,7 @@ fn whoever_renames_before_the_configuration_does_is_told_so() {
 }
 
 #[test]
-fn an_account_whose_record_is_removed_is_fetched_again() {
+fn an_account_with_its_record_removed_is_fetched_again() {
     let (sandbox, server) = renamed();
 
     account(&sandbox, &["remove", "work"])
@@ -88,7 +88,7 @@ fn an_account_whose_record_is_removed_is_fetched_again() {
 }
 
 #[test]
-fn two_accounts_of_one_maildrop_are_two_accounts() {
+fn two_accounts_for_one_mailbox_fetch_independently() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -100,7 +100,7 @@ fn two_accounts_of_one_maildrop_are_two_accounts() {
 }
 
 #[test]
-fn a_name_is_neither_given_twice_nor_to_nobody_nor_when_it_is_none() {
+fn impossible_renames_and_removals_are_refused() {
     let (sandbox, server) = renamed();
     sandbox.account("work", server.address(), "");
     sandbox.fetch().succeeds();
@@ -129,7 +129,7 @@ fn a_name_is_neither_given_twice_nor_to_nobody_nor_when_it_is_none() {
 }
 
 #[test]
-fn an_account_with_messages_on_their_way_is_not_removed() {
+fn an_account_with_unfinished_deliveries_is_not_removed() {
     if tools::find("strace").is_none() {
         return;
     }
@@ -155,7 +155,7 @@ fn an_account_with_messages_on_their_way_is_not_removed() {
 }
 
 #[test]
-fn the_list_tells_of_every_account_who_where_and_whereto() {
+fn account_list_shows_user_server_target_and_state() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();

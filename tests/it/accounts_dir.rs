@@ -50,7 +50,7 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 #[test]
-fn every_file_is_an_account_and_the_defaults_hold_for_it() {
+fn every_file_is_an_account_that_inherits_the_defaults() {
     let (sandbox, server) = three();
     sandbox.config(&format!("{KEY}[defaults]\nkeep = false\n"));
     sandbox.account_file("c", server.address(), "keep = true");
@@ -91,7 +91,7 @@ fn every_file_is_an_account_and_the_defaults_hold_for_it() {
 }
 
 #[test]
-fn the_folder_is_absolute_at_home_or_beside_the_file_that_names_it() {
+fn the_folder_can_be_absolute_relative_or_under_home() {
     let (sandbox, _server) = three();
     let absolute = sandbox.path("elsewhere");
     let at_home = sandbox.home().join("accounts");
@@ -141,7 +141,7 @@ fn a_mistake_in_one_file_fails_one_account() {
 }
 
 #[test]
-fn an_account_of_both_places_is_fetched_from_neither() {
+fn an_account_defined_in_two_places_is_not_fetched() {
     let (sandbox, server) = three();
     sandbox.account("b", server.address(), "");
     let at = sandbox.config_file();
@@ -153,7 +153,7 @@ fn an_account_of_both_places_is_fetched_from_neither() {
 }
 
 #[test]
-fn a_file_that_others_could_have_written_or_can_read_fails_one_account() {
+fn a_file_with_unsafe_permissions_fails_only_its_account() {
     for (mode, said) in [
         (
             0o644,
@@ -184,7 +184,7 @@ fn a_file_that_others_could_have_written_or_can_read_fails_one_account() {
 }
 
 #[test]
-fn what_is_no_file_fails_one_account_and_never_hangs() {
+fn a_fifo_or_dangling_link_fails_only_its_account() {
     let (sandbox, _server) = three();
     let file = sandbox.accounts_dir().join("b.toml");
     fs::remove_file(&file).expect("it was there");
@@ -202,7 +202,7 @@ fn what_is_no_file_fails_one_account_and_never_hangs() {
 }
 
 #[test]
-fn a_file_whose_name_is_no_accounts_fails_alone() {
+fn a_file_with_an_invalid_name_fails_alone() {
     let (sandbox, _server) = three();
     fs::remove_file(sandbox.accounts_dir().join("b.toml")).expect("it was there");
     let file = sandbox.write(sandbox.accounts_dir().join("not an account.toml"), "");
@@ -220,7 +220,7 @@ fn a_file_whose_name_is_no_accounts_fails_alone() {
 }
 
 #[test]
-fn links_to_files_are_followed_as_kubernetes_makes_them() {
+fn links_are_followed_as_in_a_kubernetes_volume() {
     let (sandbox, _server) = three();
     let folder = sandbox.accounts_dir();
     fs::create_dir(folder.join("..2026")).expect("it can be made");
@@ -235,7 +235,7 @@ fn links_to_files_are_followed_as_kubernetes_makes_them() {
 }
 
 #[test]
-fn a_folder_that_others_can_write_or_that_is_not_there_stops_everything() {
+fn an_unsafe_or_missing_folder_stops_the_run() {
     let (sandbox, server) = three();
     set_mode(&sandbox.accounts_dir(), 0o777);
     let outcome = sandbox.fetch();

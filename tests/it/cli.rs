@@ -30,7 +30,7 @@ fn sh(sandbox: &Sandbox, line: &str) -> Program {
 }
 
 #[test]
-fn what_makes_no_sense_is_one_line_and_64() {
+fn an_invalid_command_line_is_one_line_and_64() {
     let sandbox = Sandbox::new();
     for (line, complaint) in [
         ("--bogus", "unexpected argument '--bogus' found"),
@@ -108,7 +108,7 @@ fn a_url_with_a_password_is_refused_without_being_shown() {
 }
 
 #[test]
-fn a_url_needs_no_file_and_takes_its_password_from_the_environment() {
+fn a_url_works_without_a_configuration_file() {
     let sandbox = Sandbox::new();
     let messages = mail::ordinary(1, 2);
     let server = ModelServer::start(messages.clone());
@@ -160,7 +160,7 @@ fn mailpull_alone_fetches_every_enabled_account() {
 }
 
 #[test]
-fn the_flags_of_fetch_may_stand_without_the_word() {
+fn flags_of_fetch_work_without_the_word_fetch() {
     let messages = mail::ordinary(1, 3);
     let (sandbox, server) = work(messages.clone());
     let dry = sandbox.mailpull(["--dry-run"]).run();
@@ -177,7 +177,7 @@ fn the_flags_of_fetch_may_stand_without_the_word() {
 }
 
 #[test]
-fn a_dry_run_counts_what_would_be_deleted() {
+fn a_dry_run_counts_the_messages_it_would_delete() {
     let (sandbox, server) = work(mail::ordinary(1, 3));
     let dry = sandbox.mailpull(["-n", "-d"]).run();
     dry.succeeds().stdout_has(", 3 would be deleted, 0 kept\n");
@@ -185,7 +185,7 @@ fn a_dry_run_counts_what_would_be_deleted() {
 }
 
 #[test]
-fn cron_hears_nothing_of_success() {
+fn a_successful_run_prints_nothing() {
     let messages = mail::ordinary(1, 3);
     let (sandbox, _server) = work(messages.clone());
     for _ in 0..2 {
@@ -195,7 +195,7 @@ fn cron_hears_nothing_of_success() {
 }
 
 #[test]
-fn an_error_is_one_line_and_the_other_accounts_still_run() {
+fn a_failing_account_prints_one_line_and_stops_no_other() {
     let messages = mail::ordinary(1, 1);
     let (sandbox, server) = work(messages.clone());
     sandbox.account("dead", "127.0.0.1:1", "");
@@ -213,7 +213,7 @@ fn an_error_is_one_line_and_the_other_accounts_still_run() {
 }
 
 #[test]
-fn the_cause_of_an_error_is_told_once() {
+fn the_cause_of_an_error_appears_once() {
     let (sandbox, _server) = work(Vec::new());
     sandbox.write("file", "");
     let maildir = sandbox.path("file/mail").display().to_string();
@@ -223,7 +223,7 @@ fn the_cause_of_an_error_is_told_once() {
 }
 
 #[test]
-fn a_maildir_whose_folder_is_missing_says_so() {
+fn a_missing_parent_folder_of_the_maildir_is_reported() {
     let (sandbox, _server) = work(Vec::new());
     let outcome = sandbox.mailpull(["fetch", "--maildir", "not/there"]).run();
     outcome
@@ -234,7 +234,7 @@ fn a_maildir_whose_folder_is_missing_says_so() {
 }
 
 #[test]
-fn a_message_that_is_left_alone_is_a_line_of_its_own() {
+fn each_skipped_message_is_reported_once_on_its_own_line() {
     let (sandbox, _server) = work(mail::ordinary(1, 2));
     for lines in [2, 0] {
         let outcome = sandbox.mailpull(["fetch", "--max-size", "1KB"]).run();
@@ -243,7 +243,7 @@ fn a_message_that_is_left_alone_is_a_line_of_its_own() {
 }
 
 #[test]
-fn quiet_leaves_only_errors() {
+fn quiet_prints_only_errors() {
     let (sandbox, _server) = work(mail::ordinary(1, 1));
     sandbox.mailpull(["-q", "-n"]).run().succeeds().is_silent();
     sandbox
@@ -256,7 +256,7 @@ fn quiet_leaves_only_errors() {
 }
 
 #[test]
-fn verbose_tells_what_happens_to_every_message() {
+fn verbose_shows_what_happens_to_every_message() {
     let messages = mail::ordinary(1, 2);
     let (sandbox, server) = work(messages);
     let outcome = sandbox.mailpull(["-v", "-d"]).run();
@@ -275,7 +275,7 @@ fn verbose_tells_what_happens_to_every_message() {
 }
 
 #[test]
-fn a_trace_shows_the_conversation_and_no_secret() {
+fn a_trace_shows_the_conversation_without_secrets() {
     let encoded = BASE64_STANDARD.encode(format!("\0joe\0{PASSWORD}"));
     for sasl_plain in [true, false] {
         let sandbox = Sandbox::new();
@@ -298,7 +298,7 @@ fn a_trace_shows_the_conversation_and_no_secret() {
 }
 
 #[test]
-fn what_a_server_or_a_message_says_cannot_steer_the_terminal() {
+fn text_from_servers_and_messages_cannot_control_the_terminal() {
     let letter = "From: \x1b[31mjoe\r\nSubject: \x1b]0;owned\x07\u{202e}\r\n\r\na\r\n";
     let (sandbox, _server) = work(vec![Message::new("1\x1b[2J", letter)]);
     for arguments in [&["-vv"][..], &["log"], &["log", "--json"]] {
@@ -324,7 +324,7 @@ fn errors_are_coloured_only_when_asked() {
 }
 
 #[test]
-fn bars_are_drawn_without_a_terminal_only_when_asked() {
+fn progress_bars_without_a_terminal_need_progress_always() {
     for (flag, is_drawn) in [("auto", false), ("never", false), ("always", true)] {
         let (sandbox, _server) = work(mail::ordinary(1, 20));
         let outcome = sandbox.mailpull(["--progress", flag]).run();
@@ -334,7 +334,7 @@ fn bars_are_drawn_without_a_terminal_only_when_asked() {
 }
 
 #[test]
-fn check_says_whether_something_is_new() {
+fn check_reports_new_mail_by_text_and_status() {
     let messages = mail::ordinary(1, 2);
     let octets: usize = messages.iter().map(|message| message.octets.len()).sum();
     let (sandbox, server) = work(messages);
@@ -365,7 +365,7 @@ fn check_says_whether_something_is_new() {
 }
 
 #[test]
-fn log_shows_what_became_of_every_message() {
+fn the_log_shows_delivery_and_deletion_of_every_message() {
     let (sandbox, _server) = work(mail::ordinary(1, 2));
     sandbox.mailpull(["log"]).run().succeeds().is_silent();
     let unknown = sandbox.mailpull(["log", "work"]).run();
@@ -390,7 +390,7 @@ fn log_shows_what_became_of_every_message() {
 }
 
 #[test]
-fn a_reader_of_the_log_may_leave() {
+fn log_ignores_a_closed_pipe_but_not_a_full_disk() {
     let (sandbox, _server) = work(mail::ordinary(1, 3));
     sandbox.mailpull(["fetch"]).run().succeeds();
     // The reader of the pipe is gone before the first line.
@@ -429,7 +429,7 @@ fn closed_and_full_outputs_do_not_end_a_run() {
 }
 
 #[test]
-fn without_a_home_named_paths_are_enough() {
+fn explicit_paths_suffice_when_there_is_no_home() {
     let messages = mail::ordinary(1, 1);
     let (sandbox, _server) = work(messages.clone());
     let config = sandbox.config_file().display().to_string();
@@ -451,7 +451,7 @@ fn without_a_home_named_paths_are_enough() {
 }
 
 #[test]
-fn a_bug_is_one_line_and_70() {
+fn a_panic_is_one_line_and_70() {
     let Some(strace) = tools::find("strace") else {
         return;
     };
@@ -473,7 +473,7 @@ fn a_bug_is_one_line_and_70() {
 }
 
 #[test]
-fn every_event_has_its_fields() {
+fn every_json_event_of_fetch_has_its_fields() {
     let messages = mail::ordinary(1, 1);
     let (sandbox, _server) = work(messages.clone());
     sandbox.account("dead", "127.0.0.1:1", "");
@@ -530,7 +530,7 @@ fn every_event_has_its_fields() {
 }
 
 #[test]
-fn the_events_of_other_commands_have_their_fields() {
+fn json_events_of_other_commands_have_their_fields() {
     let messages = mail::ordinary(1, 1);
     let (sandbox, _server) = work(messages.clone());
     let size = messages[0].octets.len();
@@ -592,7 +592,7 @@ fn the_events_of_other_commands_have_their_fields() {
 }
 
 #[test]
-fn a_server_without_tls_where_tls_begins_is_told_what_it_needs() {
+fn a_server_without_tls_leads_to_the_starttls_hint() {
     let sandbox = Sandbox::new();
     let server = ModelServer::start(Vec::new());
     sandbox.account("work", server.address(), "security = 'tls'");
@@ -606,7 +606,7 @@ fn a_server_without_tls_where_tls_begins_is_told_what_it_needs() {
 }
 
 #[test]
-fn a_server_that_goes_away_is_one_line_and_75() {
+fn a_lost_connection_is_one_line_and_75() {
     let sandbox = Sandbox::new();
     let server = Script::new("S: +OK hello\n C: CAPA\n S: -ERR\n C: USER joe\n close").serve();
     sandbox.account("work", server.address(), "");

@@ -18,7 +18,7 @@ const NOTHING: [&str; 0] = [];
 const COMPLETE: &str = "[accounts.work]\nserver = '127.0.0.1:1'\nuser = 'me'\nmaildir = '~/m'\n";
 
 #[test]
-fn a_missing_file_says_where_it_should_be_and_what_to_do() {
+fn a_missing_configuration_is_reported_with_path_and_remedy() {
     let sandbox = Sandbox::new();
     let path = sandbox.config_file().display().to_string();
     for command in ["fetch", "check"] {
@@ -37,7 +37,7 @@ fn a_missing_file_says_where_it_should_be_and_what_to_do() {
 }
 
 #[test]
-fn a_mistake_is_told_with_its_file_and_line_and_what_was_meant() {
+fn a_mistake_is_reported_with_file_line_and_remedy() {
     for (line, complaint) in [
         (
             "pasword = 'hunter2'",
@@ -101,7 +101,7 @@ fn a_mistake_is_told_with_its_file_and_line_and_what_was_meant() {
 }
 
 #[test]
-fn an_account_that_lacks_something_is_told_what_to_add() {
+fn an_incomplete_account_is_reported_with_the_missing_key() {
     for (text, complaint) in [
         (
             "",
@@ -135,7 +135,7 @@ fn an_account_that_lacks_something_is_told_what_to_add() {
 }
 
 #[test]
-fn a_name_that_no_account_has_is_a_mistake_of_typing() {
+fn an_unknown_account_name_gets_a_suggestion() {
     let sandbox = Sandbox::new();
     sandbox.config(COMPLETE);
     for command in ["fetch", "check"] {
@@ -148,7 +148,7 @@ fn a_name_that_no_account_has_is_a_mistake_of_typing() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_says_why() {
+fn an_unreadable_configuration_is_reported_with_the_reason() {
     let sandbox = Sandbox::new();
     let folder = sandbox.mailpull(["-c", "home"]).run();
     folder
@@ -167,7 +167,7 @@ fn a_file_that_cannot_be_read_says_why() {
 }
 
 #[test]
-fn what_holds_a_password_must_be_private() {
+fn a_file_with_a_password_must_be_private() {
     let sandbox = Sandbox::new();
     let server = ModelServer::start(mail::ordinary(1, 1));
     sandbox.account("work", server.address(), "");
@@ -221,7 +221,7 @@ fn every_source_of_a_password_works() {
 }
 
 #[test]
-fn a_password_command_that_fails_is_told_with_its_complaint() {
+fn a_failed_password_command_is_reported_with_its_output() {
     let sandbox = Sandbox::new();
     let command = "password-command = 'echo the key is locked >&2; exit 2'";
     sandbox.account("work", "127.0.0.1:1", command);
@@ -234,7 +234,7 @@ fn a_password_command_that_fails_is_told_with_its_complaint() {
 }
 
 #[test]
-fn options_win_over_the_account_and_the_account_over_the_defaults() {
+fn options_override_the_account_which_overrides_the_defaults() {
     let sandbox = Sandbox::new();
     let server = ModelServer::start(mail::ordinary(1, 4));
     let config = format!(
@@ -261,12 +261,12 @@ fn options_win_over_the_account_and_the_account_over_the_defaults() {
 }
 
 #[test]
-fn the_example_is_a_configuration() {
+fn the_example_configuration_is_valid() {
     is_configuration("examples/config.toml", &read("examples/config.toml"));
 }
 
 #[test]
-fn every_configuration_in_the_readme_is_one() {
+fn every_configuration_in_the_readme_is_valid() {
     let readme = read("README.md");
     let blocks: Vec<_> = readme.split("```toml\n").skip(1).collect();
     assert!(!blocks.is_empty(), "the README shows a configuration");
@@ -277,7 +277,7 @@ fn every_configuration_in_the_readme_is_one() {
 }
 
 #[test]
-fn the_configuration_in_the_manual_is_one() {
+fn the_configuration_in_the_manual_is_valid() {
     let page = read("man/mailpull.1").replace("\\-", "-");
     let (_, section) = page.split_once(".SH CONFIGURATION").expect("it is there");
     let (_, block) = section.split_once(".EX\n").expect("it has an example");
@@ -308,7 +308,7 @@ fn read(path: &str) -> String {
 }
 
 #[test]
-fn a_configuration_that_others_may_write_is_refused() {
+fn a_configuration_writable_by_others_is_refused() {
     let sandbox = Sandbox::new();
     let without = "[accounts.a]\nserver = 'localhost'\nuser = 'joe'\nmda = 'true'\n";
     let file = sandbox.write("others.toml", without);
@@ -322,7 +322,7 @@ fn a_configuration_that_others_may_write_is_refused() {
 }
 
 #[test]
-fn a_user_is_never_an_option_of_the_mda() {
+fn a_user_cannot_become_an_option_of_the_mda() {
     let sandbox = Sandbox::new();
     let account = "[accounts.a]\nserver = 'localhost'\nuser = '-oops'\nmda = 'true %T'\n";
     let file = sandbox.write("option.toml", account);

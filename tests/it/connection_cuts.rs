@@ -107,7 +107,7 @@ fn octets_of_a_session(messages: &[Message], keys: &str) -> usize {
 }
 
 #[test]
-fn every_octet_at_which_a_session_ends_loses_nothing_and_repeats_nothing() {
+fn a_cut_at_any_octet_neither_loses_nor_repeats_mail() {
     let cuts = Cuts::new(Cut::Fin, 1, "");
 
     let outcome = cuts.run();
@@ -117,7 +117,7 @@ fn every_octet_at_which_a_session_ends_loses_nothing_and_repeats_nothing() {
 }
 
 #[test]
-fn every_octet_at_which_a_session_ends_leaves_a_deletion_that_the_next_run_makes_good() {
+fn a_deletion_cut_at_any_octet_is_completed_next_run() {
     let cuts = Cuts::new(Cut::Fin, 1, "keep = false");
 
     let outcome = cuts.run();
@@ -136,7 +136,7 @@ fn every_octet_at_which_a_session_ends_leaves_a_deletion_that_the_next_run_makes
 }
 
 #[test]
-fn a_session_that_is_reset_is_made_good_as_well() {
+fn a_reset_at_any_octet_neither_loses_nor_repeats_mail() {
     for keys in ["", "keep = false"] {
         let step = if tools::is_thorough() { 1 } else { 7 };
         let cuts = Cuts::new(Cut::Reset, step, keys);

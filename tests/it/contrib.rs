@@ -12,7 +12,7 @@ use crate::support::sandbox::Sandbox;
 use crate::support::tools;
 
 #[test]
-fn systemd_finds_nothing_wrong_with_the_units() {
+fn systemd_analyze_accepts_the_units() {
     let Some(analyze) = tools::find("systemd-analyze") else {
         return;
     };
@@ -41,7 +41,7 @@ fn systemd_finds_nothing_wrong_with_the_units() {
 }
 
 #[test]
-fn the_units_run_what_there_is_and_each_instance_its_shard() {
+fn the_units_run_valid_commands_and_their_own_shard() {
     let unit = read("contrib/systemd/mailpull.service");
     assert!(Cli::parse(command_line(&unit).split(' ')).is_ok());
     let unit = read("contrib/systemd/mailpull@.service");
@@ -54,7 +54,7 @@ fn the_units_run_what_there_is_and_each_instance_its_shard() {
 }
 
 #[test]
-fn every_pod_of_the_job_runs_the_shard_of_its_index() {
+fn each_pod_of_the_job_fetches_its_own_shard() {
     let Some(yq) = tools::find("yq") else {
         return;
     };

@@ -6,7 +6,7 @@ use crate::support::sandbox::Sandbox;
 use crate::support::script::{FETCH_A_AND_B, Script};
 
 #[test]
-fn where_pipelining_is_announced_after_the_login_listings_and_messages_come_in_flights() {
+fn listings_and_messages_are_pipelined_when_announced_after_login() {
     let server = Script::new(
         "login
          C: UIDL
@@ -30,7 +30,7 @@ fn where_pipelining_is_announced_after_the_login_listings_and_messages_come_in_f
 }
 
 #[test]
-fn without_pipelining_every_command_waits_for_the_answer_before() {
+fn every_command_waits_for_its_reply_without_pipelining() {
     let server = Script::new(
         "login alone
          C: UIDL
@@ -59,7 +59,7 @@ fn without_pipelining_every_command_waits_for_the_answer_before() {
 }
 
 #[test]
-fn a_server_without_capa_is_asked_one_thing_at_a_time() {
+fn a_server_without_capa_gets_one_command_at_a_time() {
     let server = Script::new(
         "S: +OK
          C: CAPA
@@ -90,7 +90,7 @@ fn a_server_without_capa_is_asked_one_thing_at_a_time() {
 }
 
 #[test]
-fn an_empty_maildrop_is_no_event() {
+fn an_empty_mailbox_ends_the_run_silently() {
     let server = Script::new(
         "login
          C: UIDL
@@ -112,7 +112,7 @@ fn an_empty_maildrop_is_no_event() {
 }
 
 #[test]
-fn with_nothing_new_only_unique_ids_are_asked_for() {
+fn only_unique_ids_are_listed_when_nothing_is_new() {
     let server = Script::new(FETCH_A_AND_B)
         .then(
             "login
@@ -132,7 +132,7 @@ fn with_nothing_new_only_unique_ids_are_asked_for() {
 }
 
 #[test]
-fn only_what_is_new_is_fetched_whatever_its_number_is_now() {
+fn new_messages_are_recognised_by_unique_id_not_by_number() {
     let server = Script::new(FETCH_A_AND_B)
         .then(
             "login
@@ -156,7 +156,7 @@ fn only_what_is_new_is_fetched_whatever_its_number_is_now() {
 }
 
 #[test]
-fn a_dry_run_says_what_it_would_do_and_does_none_of_it() {
+fn a_dry_run_lists_its_actions_without_carrying_them_out() {
     let server = Script::new(FETCH_A_AND_B)
         .then(
             "login
@@ -192,7 +192,7 @@ fn a_dry_run_says_what_it_would_do_and_does_none_of_it() {
 }
 
 #[test]
-fn check_counts_what_is_new_and_fetches_nothing() {
+fn check_counts_new_messages_without_fetching_them() {
     let check = "
         login
         C: UIDL
@@ -225,7 +225,7 @@ fn check_counts_what_is_new_and_fetches_nothing() {
 }
 
 #[test]
-fn check_ends_with_1_when_nothing_is_new() {
+fn check_exits_with_1_when_nothing_is_new() {
     let server = Script::new(FETCH_A_AND_B)
         .then(
             "login

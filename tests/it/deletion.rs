@@ -8,7 +8,7 @@ use crate::support::sandbox::Sandbox;
 use crate::support::script::{FETCH_A_AND_B, LIST_A, QUIT, Script};
 
 #[test]
-fn without_keep_messages_are_deleted_in_the_session_that_fetched_them() {
+fn messages_not_kept_are_deleted_in_the_same_session() {
     let server = Script::new(
         "login
          C: UIDL
@@ -50,7 +50,7 @@ const DELETE_A_AND_B: &str = "
     S: +OK";
 
 #[test]
-fn what_was_kept_is_deleted_by_its_unique_id_and_size_without_another_look() {
+fn a_kept_message_is_deleted_later_without_another_retr() {
     let server = Script::new(FETCH_A_AND_B).then(DELETE_A_AND_B).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -63,7 +63,7 @@ fn what_was_kept_is_deleted_by_its_unique_id_and_size_without_another_look() {
 }
 
 #[test]
-fn messages_stay_as_long_as_keep_says_and_go_when_their_time_is_over() {
+fn messages_are_deleted_once_the_keep_period_is_over() {
     let server = Script::new(FETCH_A_AND_B)
         .then(
             "login
@@ -95,7 +95,7 @@ const DELETE_1: &str = "
     S: +OK";
 
 #[test]
-fn nothing_is_marked_before_it_is_delivered_and_recorded() {
+fn no_dele_is_sent_before_delivery_and_record() {
     let held = "
         C: DELE 1
         reached DELE
@@ -116,7 +116,7 @@ fn nothing_is_marked_before_it_is_delivered_and_recorded() {
 }
 
 #[test]
-fn a_refused_dele_is_said_and_tried_again_without_another_retr() {
+fn a_refused_dele_is_reported_and_retried_next_run() {
     let refused = "
         C: DELE 1
         S: -ERR not today";
@@ -136,7 +136,7 @@ fn a_refused_dele_is_said_and_tried_again_without_another_retr() {
 }
 
 #[test]
-fn a_session_that_breaks_before_quit_is_answered_leaves_deletions_to_the_next_run() {
+fn a_session_broken_before_the_quit_reply_deletes_next_run() {
     let refused = "
         C: QUIT
         S: -ERR some deleted messages not removed";
@@ -169,7 +169,7 @@ fn a_session_that_breaks_before_quit_is_answered_leaves_deletions_to_the_next_ru
 }
 
 #[test]
-fn when_the_server_did_delete_without_answering_quit_nothing_is_left_to_do() {
+fn an_unanswered_quit_that_deleted_needs_no_further_work() {
     let cut = "
         C: QUIT
         cut";
@@ -194,7 +194,7 @@ fn when_the_server_did_delete_without_answering_quit_nothing_is_left_to_do() {
 }
 
 #[test]
-fn how_quit_is_answered_does_not_matter_when_nothing_was_to_be_deleted() {
+fn the_reply_to_quit_is_ignored_when_nothing_was_deleted() {
     for end in ["C: QUIT\nS: -ERR no", "C: QUIT\ncut", "C: QUIT\nreset"] {
         let server = Script::new([LIST_A, RETRIEVE_A, "\n", end].concat()).serve();
         let sandbox = Sandbox::with_work(server.address(), "");
@@ -207,7 +207,7 @@ fn how_quit_is_answered_does_not_matter_when_nothing_was_to_be_deleted() {
 }
 
 #[test]
-fn a_message_whose_size_has_changed_is_compared_and_deleted_if_it_is_the_same() {
+fn a_message_with_a_new_size_is_compared_before_deletion() {
     let resized = LIST_A.replace("lists 17", "lists 18");
     let server = Script::new([LIST_A, RETRIEVE_A, QUIT].concat())
         .then([&resized, RETRIEVE_A, DELETE_1, QUIT].concat())
@@ -223,7 +223,7 @@ fn a_message_whose_size_has_changed_is_compared_and_deleted_if_it_is_the_same() 
 }
 
 #[test]
-fn a_message_that_is_another_under_a_known_unique_id_is_delivered_and_not_deleted_unseen() {
+fn a_different_message_under_a_known_unique_id_is_delivered() {
     let resized = LIST_A.replace("lists 17", "lists 19");
     let other = "
         C: RETR 1
@@ -242,7 +242,7 @@ fn a_message_that_is_another_under_a_known_unique_id_is_delivered_and_not_delete
 }
 
 #[test]
-fn two_messages_under_one_unique_id_are_compared_before_either_is_deleted() {
+fn messages_that_share_a_unique_id_are_compared_before_deletion() {
     let listed = "
         login
         C: UIDL
@@ -278,7 +278,7 @@ const UIDL_A: &str = "
     lists a";
 
 #[test]
-fn a_unique_id_that_is_used_again_for_another_message_is_new_mail() {
+fn a_unique_id_reused_for_another_message_is_new_mail() {
     let other = "
         C: RETR 1
         gives other";
@@ -297,7 +297,7 @@ fn a_unique_id_that_is_used_again_for_another_message_is_new_mail() {
 }
 
 #[test]
-fn what_a_server_lists_again_twice_after_its_deletion_is_left_alone() {
+fn a_message_listed_again_after_two_deletions_is_left_alone() {
     let server = Script::new([LIST_A, RETRIEVE_A, DELETE_1, QUIT].concat())
         .then([UIDL_A, RETRIEVE_A, DELETE_1, QUIT].concat())
         .then([UIDL_A, RETRIEVE_A, QUIT].concat())
@@ -317,7 +317,7 @@ fn what_a_server_lists_again_twice_after_its_deletion_is_left_alone() {
 }
 
 #[test]
-fn messages_that_a_server_takes_from_its_backup_are_deleted_once_more() {
+fn messages_restored_by_the_server_are_deleted_once_more() {
     let messages = notes(["a", "b", "c"]);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
@@ -345,7 +345,7 @@ fn messages_that_a_server_takes_from_its_backup_are_deleted_once_more() {
 }
 
 #[test]
-fn what_is_to_be_kept_now_is_not_deleted_when_it_comes_back() {
+fn a_returning_message_is_kept_when_keep_is_set() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.mailpull(["fetch", "--delete"]).run().succeeds();
@@ -359,7 +359,7 @@ fn what_is_to_be_kept_now_is_not_deleted_when_it_comes_back() {
 }
 
 #[test]
-fn a_changed_keep_deletes_a_hundred_old_messages_but_no_more_unless_the_user_says_so() {
+fn a_changed_keep_deletes_at_most_100_messages_unasked() {
     for (count, left) in [(100, 0), (101, 101)] {
         let messages: Vec<_> = (1..=count).map(|n| note(&n.to_string())).collect();
         let server = ModelServer::start(messages.clone());
@@ -386,7 +386,7 @@ fn a_changed_keep_deletes_a_hundred_old_messages_but_no_more_unless_the_user_say
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 #[test]
-fn a_server_that_never_answers_quit_does_not_keep_new_mail_away_for_ever() {
+fn a_server_ignoring_quit_does_not_block_new_mail() {
     let listed = "
         login
         C: UIDL

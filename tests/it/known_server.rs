@@ -59,7 +59,7 @@ fn second_run(conversations: &[&str], keys: &str) -> (Sandbox, Server, Outcome) 
 }
 
 #[test]
-fn a_second_run_logs_in_and_lists_in_one_flight_and_does_not_wait_for_the_end() {
+fn a_second_run_logs_in_and_lists_in_one_flight() {
     let listing = "
         S: +OK
         S: +OK
@@ -72,7 +72,7 @@ fn a_second_run_logs_in_and_lists_in_one_flight_and_does_not_wait_for_the_end() 
 }
 
 #[test]
-fn sizes_that_decide_something_come_in_the_same_flight() {
+fn needed_sizes_are_listed_in_the_same_flight() {
     let listing = "
         C: LIST
         S: +OK
@@ -87,7 +87,7 @@ fn sizes_that_decide_something_come_in_the_same_flight() {
 }
 
 #[test]
-fn new_mail_is_fetched_after_a_quick_opening() {
+fn new_mail_is_fetched_after_a_pipelined_login() {
     let rest = "
         S: +OK
         S: +OK
@@ -105,7 +105,7 @@ fn new_mail_is_fetched_after_a_quick_opening() {
 }
 
 #[test]
-fn a_wrong_password_is_tried_once_also_where_the_server_is_known() {
+fn a_known_server_gets_a_wrong_password_only_once() {
     for refusal in [
         "
         S: -ERR [AUTH] wrong password
@@ -131,7 +131,7 @@ fn a_wrong_password_is_tried_once_also_where_the_server_is_known() {
 }
 
 #[test]
-fn a_login_that_is_refused_for_now_is_not_looked_into() {
+fn a_temporary_login_refusal_ends_the_session_at_once() {
     let refusal = "
         S: -ERR [IN-USE] another session
         S: -ERR
@@ -142,7 +142,7 @@ fn a_login_that_is_refused_for_now_is_not_looked_into() {
 }
 
 #[test]
-fn a_server_that_announces_something_else_now_is_asked_anew() {
+fn changed_capabilities_lead_to_a_fresh_login() {
     let changed = "
         S: -ERR no USER here any more
         S: -ERR
@@ -172,7 +172,7 @@ fn a_server_that_announces_something_else_now_is_asked_anew() {
 }
 
 #[test]
-fn a_server_that_cannot_bear_a_quick_opening_gets_a_slow_one() {
+fn a_broken_pipelined_login_is_followed_by_an_ordinary_one() {
     for (end, status) in [
         ("\ncut", 0),
         ("\nS: +OK\nS: * what", 0),
@@ -195,7 +195,7 @@ fn a_server_that_cannot_bear_a_quick_opening_gets_a_slow_one() {
 }
 
 #[test]
-fn a_server_that_breaks_off_at_capa_is_called_again_without_it_each_time() {
+fn a_server_that_disconnects_at_capa_is_retried_without_it() {
     let without = "
         S: +OK ready
         C: USER joe
@@ -227,7 +227,7 @@ fn a_server_that_breaks_off_at_capa_is_called_again_without_it_each_time() {
 }
 
 #[test]
-fn a_line_that_is_cut_at_capa_takes_nothing_from_a_login() {
+fn a_disconnect_at_capa_does_not_weaken_a_known_login() {
     let proof = "\0joe\0open sesame";
     let sasl = format!(
         "S: +OK ready
@@ -253,7 +253,7 @@ fn a_line_that_is_cut_at_capa_takes_nothing_from_a_login() {
 }
 
 #[test]
-fn a_server_that_loses_its_step_is_asked_for_one_thing_at_a_time() {
+fn broken_pipelining_of_retr_is_not_used_again() {
     let broken = "
         login
         C: UIDL
@@ -290,7 +290,7 @@ fn a_server_that_loses_its_step_is_asked_for_one_thing_at_a_time() {
 }
 
 #[test]
-fn a_server_that_cannot_take_two_commands_at_all_is_asked_for_one_at_a_time() {
+fn broken_pipelining_of_listings_is_not_used_again() {
     let broken = "
         login
         C: UIDL
@@ -310,7 +310,7 @@ fn a_server_that_cannot_take_two_commands_at_all_is_asked_for_one_at_a_time() {
 }
 
 #[test]
-fn a_server_that_swallows_a_command_three_times_is_asked_for_one_at_a_time() {
+fn pipelining_stops_after_three_unanswered_commands() {
     let swallowing = "
         login
         C: UIDL
@@ -333,7 +333,7 @@ fn a_server_that_swallows_a_command_three_times_is_asked_for_one_at_a_time() {
 }
 
 #[test]
-fn a_server_that_loses_its_step_at_deletions_before_fetching_is_asked_slowly_too() {
+fn broken_pipelining_of_deletions_is_not_used_again() {
     let listed = "
         lists a b c";
     let sizes = "
@@ -390,7 +390,7 @@ fn a_server_that_loses_its_step_at_deletions_before_fetching_is_asked_slowly_too
 }
 
 #[test]
-fn a_server_that_hangs_up_on_a_wrong_password_hears_it_once() {
+fn a_disconnect_after_a_wrong_password_is_not_retried() {
     let refusal = "
         S: +OK
         S: -ERR wrong password
@@ -401,7 +401,7 @@ fn a_server_that_hangs_up_on_a_wrong_password_hears_it_once() {
 }
 
 #[test]
-fn a_server_that_throws_away_what_comes_behind_a_login_is_not_sent_it_again() {
+fn a_server_that_discards_pipelined_commands_gets_none_again() {
     let dropped = "
         S: +OK
         S: +OK

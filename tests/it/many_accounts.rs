@@ -13,7 +13,7 @@ const RETRIEVE_A: &str = "
     gives a";
 
 #[test]
-fn a_server_that_hangs_delays_no_other_account() {
+fn a_hanging_server_delays_no_other_account() {
     let hanging = Script::new([LIST_A, RETRIEVE_A, QUIT].concat()).serve();
     let quick: Vec<_> = (0..20)
         .map(|_| ModelServer::start(notes(["a", "b"])))
@@ -40,7 +40,7 @@ fn a_server_that_hangs_delays_no_other_account() {
 }
 
 #[test]
-fn what_is_fetched_does_not_depend_on_the_number_of_jobs() {
+fn any_number_of_jobs_fetches_the_same_mail() {
     for jobs in ["-j1", "-j3", "-j100"] {
         let servers: Vec<_> = (0..10)
             .map(|seed| ModelServer::start(mail::ordinary(seed, 5)))
@@ -60,7 +60,7 @@ fn what_is_fetched_does_not_depend_on_the_number_of_jobs() {
 }
 
 #[test]
-fn passwords_are_asked_for_one_after_the_other_before_anything_is_fetched() {
+fn passwords_are_asked_one_by_one_before_any_connection() {
     let servers = ["a", "b"].map(|name| ModelServer::start(notes([name])));
     let sandbox = Sandbox::new();
     for (name, server) in ["a", "b"].into_iter().zip(&servers) {

@@ -60,7 +60,7 @@ fn a_first_session_logs_in_and_lists_in_one_flight() {
 }
 
 #[test]
-fn a_password_that_is_refused_with_all_behind_it_is_tried_once() {
+fn a_password_refused_in_a_pipelined_login_is_tried_once() {
     for code in ["", "[AUTH] "] {
         let refusal = format!(
             "
@@ -84,7 +84,7 @@ fn a_password_that_is_refused_with_all_behind_it_is_tried_once() {
 }
 
 #[test]
-fn a_server_that_listed_without_a_login_is_not_believed() {
+fn a_listing_after_a_refused_login_is_not_believed() {
     let nonsense = "
         S: +OK
         S: -ERR wrong password
@@ -101,7 +101,7 @@ fn a_server_that_listed_without_a_login_is_not_believed() {
 }
 
 #[test]
-fn a_server_that_breaks_off_or_falls_silent_behind_a_login_is_called_again_without_haste() {
+fn a_pipelined_login_without_replies_is_retried_one_by_one() {
     for end in ["cut", "stall"] {
         let lost = [FLIGHT, WELCOME, "\n", end].concat();
         let script = Script::new(lost).then([STEADY, RETRIEVAL].concat());
@@ -116,7 +116,7 @@ fn a_server_that_breaks_off_or_falls_silent_behind_a_login_is_called_again_witho
 }
 
 #[test]
-fn a_server_that_pipelines_only_before_the_login_is_hurried_once() {
+fn pipelining_announced_only_before_login_is_used_once() {
     let behind = "
         S: +OK
         S: UIDL
@@ -149,7 +149,7 @@ fn a_server_that_pipelines_only_before_the_login_is_hurried_once() {
 }
 
 #[test]
-fn what_was_announced_in_the_clear_counts_for_nothing_behind_tls() {
+fn capabilities_learned_without_tls_are_ignored_inside_tls() {
     let behind_tls = "
         S: +OK ready
         C: STLS
@@ -191,7 +191,7 @@ fn what_was_announced_in_the_clear_counts_for_nothing_behind_tls() {
 }
 
 #[test]
-fn what_a_server_announced_is_asked_for_again_a_day_later() {
+fn remembered_capabilities_are_asked_for_again_a_day_later() {
     let again = "
         login ahead
         C: UIDL

@@ -15,7 +15,7 @@ fn busy_server() -> ModelServer {
 }
 
 #[test]
-fn a_temporary_error_is_mentioned_when_it_is_the_third_in_a_row() {
+fn a_temporary_error_is_reported_from_the_third_run_on() {
     let server = busy_server();
     let sandbox = Sandbox::with_work(server.address(), DAMPED);
     for _ in 1..=2 {
@@ -29,7 +29,7 @@ fn a_temporary_error_is_mentioned_when_it_is_the_third_in_a_row() {
 }
 
 #[test]
-fn three_in_a_row_is_what_is_waited_for_where_nothing_else_is_said() {
+fn the_default_of_report_after_is_three() {
     let server = busy_server();
     let sandbox = Sandbox::with_work(server.address(), DAMPED);
     let written = std::fs::read_to_string(sandbox.config_file()).expect("it is there");
@@ -41,7 +41,7 @@ fn three_in_a_row_is_what_is_waited_for_where_nothing_else_is_said() {
 }
 
 #[test]
-fn a_run_that_works_begins_the_count_anew() {
+fn a_successful_run_restarts_the_count() {
     let server = busy_server();
     let sandbox = Sandbox::with_work(server.address(), "report-after = 2");
     sandbox.fetch().fails_with(75).complains_in_lines(0);
@@ -57,7 +57,7 @@ fn a_run_that_works_begins_the_count_anew() {
 }
 
 #[test]
-fn a_refused_message_is_damped_like_a_refused_login() {
+fn a_refused_message_is_counted_like_a_refused_login() {
     let server = ModelServer::start(notes(["a", "b"]));
     server.change(|behaviour| behaviour.refused = vec![b"b".to_vec()]);
     let sandbox = Sandbox::with_work(server.address(), "report-after = 2");
@@ -70,7 +70,7 @@ fn a_refused_message_is_damped_like_a_refused_login() {
 }
 
 #[test]
-fn a_lock_that_is_held_run_after_run_is_mentioned() {
+fn a_lock_held_in_repeated_runs_is_reported() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "report-after = 2");
     sandbox.fetch().succeeds();
@@ -85,7 +85,7 @@ fn a_lock_that_is_held_run_after_run_is_mentioned() {
 }
 
 #[test]
-fn an_error_that_does_not_pass_by_itself_is_said_at_once() {
+fn a_permanent_error_is_reported_at_once() {
     let server = busy_server();
     let greeting = "-ERR go away".to_owned();
     server.change(|behaviour| behaviour.greeting = greeting);
@@ -95,7 +95,7 @@ fn an_error_that_does_not_pass_by_itself_is_said_at_once() {
 }
 
 #[test]
-fn whoever_asks_is_told_at_once() {
+fn verbose_and_json_report_a_temporary_error_at_once() {
     let server = busy_server();
     let sandbox = Sandbox::with_work(server.address(), "report-after = 9");
     let verbose = sandbox.mailpull(["fetch", "-v"]).run();
@@ -110,7 +110,7 @@ fn whoever_asks_is_told_at_once() {
 }
 
 #[test]
-fn a_terminal_is_told_at_once() {
+fn a_terminal_shows_a_temporary_error_at_once() {
     let server = busy_server();
     let sandbox = Sandbox::with_work(server.address(), DAMPED);
     let Some(terminal) = Terminal::open(&sandbox, &[]) else {

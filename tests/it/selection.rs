@@ -21,7 +21,7 @@ fn retrieved(server: &ModelServer) -> Vec<String> {
 }
 
 #[test]
-fn the_oldest_message_comes_first_unless_the_newest_is_wanted() {
+fn messages_come_oldest_first_unless_order_says_otherwise() {
     for (keys, expected) in [
         ("", ["a", "b", "c"]),
         ("order = 'oldest-first'", ["a", "b", "c"]),
@@ -49,7 +49,7 @@ fn max_messages_leaves_the_rest_to_the_next_runs() {
 }
 
 #[test]
-fn with_max_messages_the_newest_can_be_chosen() {
+fn max_messages_can_take_the_newest() {
     let server = ModelServer::start(notes(["a", "b", "c"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     let few = ["fetch", "--max-messages", "2", "--order", "newest-first"];
@@ -60,7 +60,7 @@ fn with_max_messages_the_newest_can_be_chosen() {
 }
 
 #[test]
-fn a_message_over_max_size_stays_on_the_server_and_that_is_said_once() {
+fn a_message_over_max_size_stays_and_is_reported_once() {
     let server = ModelServer::start(vec![note("a"), large("b"), note("c")]);
     let sandbox = Sandbox::with_work(server.address(), "max-size = '999 B'\nkeep = false");
 
@@ -75,7 +75,7 @@ fn a_message_over_max_size_stays_on_the_server_and_that_is_said_once() {
 }
 
 #[test]
-fn a_message_of_just_max_size_is_fetched_and_a_greater_one_once_the_limit_is_raised() {
+fn max_size_is_inclusive_and_a_raised_limit_fetches_more() {
     let server = ModelServer::start(vec![large("a"), large("b")]);
     server.change(|behaviour| behaviour.lies = [(b"b".to_vec(), "1001".to_owned())].into());
     let sandbox = Sandbox::with_work(server.address(), "max-size = '1 KB'");
@@ -89,7 +89,7 @@ fn a_message_of_just_max_size_is_fetched_and_a_greater_one_once_the_limit_is_rai
 }
 
 #[test]
-fn a_message_over_max_size_is_not_delivered_whatever_list_says_of_it() {
+fn max_size_holds_even_when_list_reports_less() {
     for lie in ["1", "0", "-1"] {
         let server = ModelServer::start(vec![note("a"), large("b"), note("c")]);
         server.change(|behaviour| behaviour.lies = [(b"b".to_vec(), lie.to_owned())].into());
@@ -109,7 +109,7 @@ fn a_message_over_max_size_is_not_delivered_whatever_list_says_of_it() {
 }
 
 #[test]
-fn quit_is_not_said_after_a_message_that_was_retrieved_and_thrown_away() {
+fn no_quit_follows_a_message_retrieved_and_discarded() {
     // There are servers that hide or delete what was retrieved, once they hear QUIT.
     let server = ModelServer::start(vec![note("a"), large("b")]);
     server.change(|behaviour| behaviour.lies = [(b"b".to_vec(), "1".to_owned())].into());
@@ -130,7 +130,7 @@ fn quit_is_not_said_after_a_message_that_was_retrieved_and_thrown_away() {
 }
 
 #[test]
-fn max_total_bounds_a_run_but_one_message_is_always_fetched() {
+fn max_total_limits_a_run_to_at_least_one_message() {
     let server = ModelServer::start(vec![large("a"), note("b"), note("c"), large("d")]);
     let sandbox = Sandbox::with_work(server.address(), "max-total = '40 B'");
     for after in [1, 3, 4] {
@@ -142,7 +142,7 @@ fn max_total_bounds_a_run_but_one_message_is_always_fetched() {
 }
 
 #[test]
-fn who_wants_to_hear_nothing_but_errors_hears_no_warning() {
+fn quiet_suppresses_the_warning_about_max_size() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "max-size = 1");
 

@@ -25,7 +25,7 @@ const CALLS: [&str; 10] = [
 const MAKE: [&str; 2] = ["seen", "check"];
 
 #[test]
-fn a_kill_while_the_database_is_made_leaves_one_that_the_next_run_makes() {
+fn a_half_made_database_is_completed_by_the_next_run() {
     if tools::find("strace").is_none() {
         return;
     }

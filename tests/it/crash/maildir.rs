@@ -139,7 +139,7 @@ fn half_delivered() -> World {
 }
 
 #[test]
-fn a_kill_in_the_recovery_from_a_kill_neither_loses_nor_repeats_mail() {
+fn a_kill_during_recovery_neither_loses_nor_repeats_mail() {
     if tools::find("strace").is_none() {
         return;
     }
@@ -155,7 +155,7 @@ fn a_kill_in_the_recovery_from_a_kill_neither_loses_nor_repeats_mail() {
 }
 
 #[test]
-fn mail_that_was_read_is_recognised_days_after_a_kill_and_what_is_nowhere_comes_again() {
+fn mail_read_after_a_kill_is_recognised_days_later() {
     if tools::find("strace").is_none() || tools::find("faketime").is_none() {
         return;
     }
@@ -186,7 +186,7 @@ fn a_kill_neither_loses_nor_repeats_mail_that_is_deleted() {
 }
 
 #[test]
-fn a_kill_with_a_reader_at_work_neither_loses_nor_repeats_mail() {
+fn a_kill_and_a_reader_neither_lose_nor_repeat_mail() {
     let reader = Meanwhile::ReaderAtWork;
     sweep(
         "kill, Maildir, deleted, a reader at work",

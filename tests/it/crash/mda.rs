@@ -112,11 +112,11 @@ fn sweep(name: &'static str, keep: &str, samples: usize) {
 }
 
 #[test]
-fn a_kill_loses_no_mail_of_an_mda_and_repeats_one_message_at_most() {
+fn a_kill_with_an_mda_loses_no_mail() {
     sweep("kill, MDA, deleted", "keep = false", 6);
 }
 
 #[test]
-fn a_kill_loses_no_kept_mail_of_an_mda_and_repeats_one_message_at_most() {
+fn a_kill_with_an_mda_loses_no_kept_mail() {
     sweep("kill, MDA, kept", "keep = true", 3);
 }

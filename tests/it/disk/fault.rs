@@ -96,7 +96,7 @@ fn allowed(line: &str, threads: Threads, error: &str) -> &'static [i32] {
 }
 
 #[test]
-fn no_failing_system_call_loses_mail_and_each_is_told_in_one_line() {
+fn failing_system_calls_lose_no_mail_and_print_one_line() {
     if tools::find("strace").is_none() {
         return;
     }
@@ -149,7 +149,7 @@ fn fault_in(
 }
 
 #[test]
-fn a_message_that_cannot_be_written_is_no_message() {
+fn a_message_that_cannot_be_written_is_not_delivered() {
     if tools::find("strace").is_none() {
         return;
     }
@@ -173,7 +173,7 @@ fn a_message_that_cannot_be_written_is_no_message() {
 }
 
 #[test]
-fn what_is_not_known_to_be_on_disk_is_fetched_again() {
+fn a_message_that_cannot_be_flushed_is_fetched_again() {
     if tools::find("strace").is_none() {
         return;
     }
@@ -191,7 +191,7 @@ fn what_is_not_known_to_be_on_disk_is_fetched_again() {
 }
 
 #[test]
-fn quit_is_not_said_while_something_retrieved_is_not_stored() {
+fn no_quit_is_sent_while_a_retrieved_message_is_unstored() {
     if tools::find("strace").is_none() {
         return;
     }
@@ -214,7 +214,7 @@ fn quit_is_not_said_while_something_retrieved_is_not_stored() {
 }
 
 #[test]
-fn what_is_not_known_to_stay_in_new_is_not_deleted_from_the_server() {
+fn a_failed_flush_of_new_deletes_nothing_from_the_server() {
     if tools::find("strace").is_none() {
         return;
     }

@@ -35,12 +35,12 @@ fn runs_full(folder: &str, small: &str, large: &str, count: usize, extra: &str) 
 }
 
 #[test]
-fn a_maildir_without_room_fills_up_without_losing_mail() {
+fn a_full_maildir_loses_no_mail() {
     runs_full("home/Mail", "size=300k", "size=64m", 300, "");
 }
 
 #[test]
-fn a_maildir_without_room_for_names_fills_up_without_losing_mail() {
+fn a_maildir_without_free_inodes_loses_no_mail() {
     runs_full(
         "home/Mail",
         "size=64m,nr_inodes=40",
@@ -51,12 +51,12 @@ fn a_maildir_without_room_for_names_fills_up_without_losing_mail() {
 }
 
 #[test]
-fn a_state_folder_without_room_loses_no_mail() {
+fn a_full_state_folder_loses_no_mail() {
     runs_full("state", "size=300k", "size=64m", 1500, "");
 }
 
 #[test]
-fn a_message_for_which_there_is_no_room_stays_on_the_server_and_the_others_come() {
+fn a_message_too_large_for_the_disk_stops_no_other() {
     let mut messages = ordinary(1, 3);
     messages[1].octets = one_line(5_000_000).octets;
     let server = ModelServer::start(messages.clone());
@@ -85,7 +85,7 @@ fn a_message_for_which_there_is_no_room_stays_on_the_server_and_the_others_come(
 }
 
 #[test]
-fn a_size_that_is_a_lie_keeps_its_message_away_for_five_runs_and_no_longer() {
+fn a_false_size_postpones_its_message_for_five_runs_only() {
     let messages = ordinary(1, 3);
     let server = ModelServer::start(messages.clone());
     let [liar, ..] = &messages[..] else {
@@ -111,7 +111,7 @@ fn a_size_that_is_a_lie_keeps_its_message_away_for_five_runs_and_no_longer() {
 }
 
 #[test]
-fn a_message_that_is_too_large_for_the_disk_is_tried_once_a_day_and_keeps_no_other_away() {
+fn a_message_too_large_for_the_disk_is_retried_daily() {
     let large = one_line(5_000_000);
     let server = ModelServer::start(vec![large.clone()]);
     let sandbox = Sandbox::with_work(server.address(), "keep = false");

@@ -29,7 +29,7 @@ fn is_refused(status: i32, said: &str, sandbox: &Sandbox, prepare: impl FnOnce(&
 }
 
 #[test]
-fn what_is_no_maildir_is_not_made_one() {
+fn a_path_that_cannot_be_a_maildir_is_refused() {
     let file = Sandbox::new();
     is_refused(73, "cannot create ", &file, |path| {
         file.write(path, "a file");
@@ -49,7 +49,7 @@ fn what_is_no_maildir_is_not_made_one() {
 }
 
 #[test]
-fn a_maildir_in_which_somebody_else_has_a_say_is_refused() {
+fn a_maildir_owned_by_another_user_is_refused() {
     if !is_root() {
         tools::announce("skipped: only root can give files away");
         return;
@@ -70,7 +70,7 @@ fn a_maildir_in_which_somebody_else_has_a_say_is_refused() {
 }
 
 #[test]
-fn a_maildir_that_cannot_be_written_is_refused_before_anything_is_fetched() {
+fn an_unwritable_maildir_is_refused_before_connecting() {
     for folder in ["tmp", "new"] {
         let sandbox = Sandbox::unprivileged();
         is_refused(73, folder, &sandbox, |path| {
@@ -92,7 +92,7 @@ fn a_maildir_that_cannot_be_written_is_refused_before_anything_is_fetched() {
 }
 
 #[test]
-fn a_maildir_whose_folders_are_symbolic_links_is_refused() {
+fn a_maildir_with_linked_folders_is_refused() {
     for folder in ["tmp", "new", "cur"] {
         let sandbox = Sandbox::new();
         let elsewhere = sandbox.path("elsewhere");
@@ -107,7 +107,7 @@ fn a_maildir_whose_folders_are_symbolic_links_is_refused() {
 }
 
 #[test]
-fn a_maildir_that_a_kill_left_half_made_is_completed() {
+fn a_half_made_maildir_is_completed() {
     let messages = ordinary(1, 2);
     let server = ModelServer::start(messages.clone());
     for made in [&[][..], &["tmp"], &["tmp", "new"], &["cur"]] {
@@ -124,7 +124,7 @@ fn a_maildir_that_a_kill_left_half_made_is_completed() {
 }
 
 #[test]
-fn a_maildir_is_its_users_alone_whatever_the_umask() {
+fn maildir_and_state_are_private_under_any_umask() {
     let messages = ordinary(1, 2);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();
@@ -151,7 +151,7 @@ fn a_maildir_is_its_users_alone_whatever_the_umask() {
 }
 
 #[test]
-fn only_what_an_interrupted_run_left_is_swept_out_of_tmp() {
+fn only_the_accounts_own_leftovers_are_removed_from_tmp() {
     let messages = ordinary(1, 1);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();

@@ -153,11 +153,11 @@ fn sweep(delivery: Delivery) {
 }
 
 #[test]
-fn no_error_of_any_call_loses_or_repeats_mail_of_a_maildir() {
+fn no_failing_call_loses_or_repeats_mail_in_a_maildir() {
     sweep(Delivery::Maildir);
 }
 
 #[test]
-fn no_error_of_any_call_loses_mail_of_an_mda_or_repeats_more_than_one() {
+fn no_failing_call_loses_mail_for_an_mda() {
     sweep(Delivery::Mda);
 }

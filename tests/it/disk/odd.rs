@@ -70,7 +70,7 @@ fn empty_tmp(maildir: &Maildir) {
 }
 
 #[test]
-fn a_message_that_cannot_be_renamed_waits_for_the_next_run() {
+fn a_failed_rename_is_retried_by_the_next_run() {
     if tools::find("strace").is_none() {
         return;
     }
@@ -90,7 +90,7 @@ fn a_message_that_cannot_be_renamed_waits_for_the_next_run() {
 }
 
 #[test]
-fn where_a_rename_cannot_refuse_to_replace_a_link_does() {
+fn a_link_is_used_where_an_exclusive_rename_fails() {
     if tools::find("strace").is_none() {
         return;
     }
@@ -105,7 +105,7 @@ fn where_a_rename_cannot_refuse_to_replace_a_link_does() {
 }
 
 #[test]
-fn a_message_whose_name_is_taken_waits_until_it_is_free() {
+fn a_message_waits_while_its_file_name_is_taken() {
     if tools::find("strace").is_none() {
         return;
     }
@@ -131,7 +131,7 @@ fn a_message_whose_name_is_taken_waits_until_it_is_free() {
 }
 
 #[test]
-fn a_link_that_a_kill_left_in_tmp_as_well_is_one_message() {
+fn a_message_linked_in_both_tmp_and_new_counts_once() {
     if tools::find("strace").is_none() {
         return;
     }
@@ -147,7 +147,7 @@ fn a_link_that_a_kill_left_in_tmp_as_well_is_one_message() {
 }
 
 #[test]
-fn a_staged_message_that_is_nowhere_was_taken_by_a_reader_for_36_hours() {
+fn a_vanished_staged_message_counts_as_read_for_36_hours() {
     if tools::find("strace").is_none() || tools::find("faketime").is_none() {
         return;
     }
@@ -167,7 +167,7 @@ fn a_staged_message_that_is_nowhere_was_taken_by_a_reader_for_36_hours() {
 }
 
 #[test]
-fn a_staged_message_is_fetched_again_where_the_maildir_was_made_anew() {
+fn a_staged_message_is_fetched_again_into_a_new_maildir() {
     if tools::find("strace").is_none() {
         return;
     }
@@ -182,7 +182,7 @@ fn a_staged_message_is_fetched_again_where_the_maildir_was_made_anew() {
 }
 
 #[test]
-fn under_a_clock_that_stands_still_or_goes_back_no_message_replaces_another() {
+fn a_clock_that_repeats_itself_overwrites_no_message() {
     if tools::find("faketime").is_none() {
         return;
     }
@@ -201,7 +201,7 @@ fn under_a_clock_that_stands_still_or_goes_back_no_message_replaces_another() {
 }
 
 #[test]
-fn a_database_on_a_network_file_system_has_no_write_ahead_log() {
+fn a_network_file_system_gets_no_write_ahead_log() {
     if tools::find("strace").is_none() {
         return;
     }
@@ -253,7 +253,7 @@ fn a_database_on_a_network_file_system_has_no_write_ahead_log() {
 }
 
 #[test]
-fn with_few_descriptors_all_comes_in_smaller_batches() {
+fn few_file_descriptors_lead_to_smaller_batches() {
     for descriptors in [64, 40] {
         // The largest batches would hold three times as many files.
         let world = World::new(300);

@@ -26,7 +26,7 @@ fn kept_mail_stays_and_is_not_fetched_again() {
 }
 
 #[test]
-fn mail_that_is_not_kept_is_gone_from_the_server_once_it_is_delivered() {
+fn mail_without_keep_is_deleted_after_delivery() {
     let Some(dovecot) = Dovecot::start() else {
         return;
     };
@@ -61,7 +61,7 @@ fn mail_stays_for_14_days_counted_from_its_delivery() {
 }
 
 #[test]
-fn a_message_that_came_later_goes_later() {
+fn a_message_delivered_later_is_deleted_later() {
     let (Some(_), Some(dovecot)) = (tools::find("faketime"), Dovecot::start()) else {
         return;
     };
@@ -80,7 +80,7 @@ fn a_message_that_came_later_goes_later() {
 }
 
 #[test]
-fn more_than_100_old_messages_stay_until_the_user_says_delete() {
+fn more_than_100_old_messages_stay_until_delete_is_given() {
     let Some(dovecot) = Dovecot::start() else {
         return;
     };
@@ -109,7 +109,7 @@ fn more_than_100_old_messages_stay_until_the_user_says_delete() {
 }
 
 #[test]
-fn a_hundred_old_messages_go_without_a_question() {
+fn a_hundred_old_messages_are_deleted_without_confirmation() {
     let Some(dovecot) = Dovecot::start() else {
         return;
     };
@@ -125,7 +125,7 @@ fn a_hundred_old_messages_go_without_a_question() {
 }
 
 #[test]
-fn check_counts_what_is_new_and_fetches_none_of_it() {
+fn check_counts_new_messages_without_fetching_them() {
     let Some(dovecot) = Dovecot::start() else {
         return;
     };
@@ -151,7 +151,7 @@ fn check_counts_what_is_new_and_fetches_none_of_it() {
 }
 
 #[test]
-fn the_log_tells_what_was_delivered_and_what_was_deleted() {
+fn the_log_shows_deliveries_and_deletions() {
     let Some(dovecot) = Dovecot::start() else {
         return;
     };

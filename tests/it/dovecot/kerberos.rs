@@ -120,7 +120,7 @@ fn kerberised(program: &str, folder: &Path) -> Command {
 }
 
 #[test]
-fn a_ticket_is_enough_and_without_one_nothing_is_said() {
+fn a_kerberos_ticket_suffices_and_a_missing_one_sends_nothing() {
     let Some(kerberos) = Kerberos::start() else {
         return;
     };

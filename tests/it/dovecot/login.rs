@@ -12,7 +12,7 @@ use crate::support::model_server::{ModelServer, PASSWORD, USER};
 use crate::support::sandbox::Sandbox;
 
 #[test]
-fn every_mechanism_works_under_every_protection_and_shows_no_password() {
+fn every_mechanism_works_with_every_security_setting() {
     let Some(dovecot) = Dovecot::start() else {
         return;
     };
@@ -59,7 +59,7 @@ fn every_mechanism_works_under_every_protection_and_shows_no_password() {
 }
 
 #[test]
-fn apop_does_not_believe_a_timestamp_from_before_stls() {
+fn apop_ignores_a_timestamp_from_before_stls() {
     let Some(dovecot) = Dovecot::start() else {
         return;
     };
@@ -72,7 +72,7 @@ fn apop_does_not_believe_a_timestamp_from_before_stls() {
 }
 
 #[test]
-fn a_server_that_nobody_vouches_for_never_hears_a_login() {
+fn an_untrusted_server_never_receives_a_login() {
     let Some(dovecot) = Dovecot::start() else {
         return;
     };
@@ -90,7 +90,7 @@ fn a_server_that_nobody_vouches_for_never_hears_a_login() {
 }
 
 #[test]
-fn a_unix_socket_is_a_way_in() {
+fn a_server_can_be_a_unix_socket() {
     let Some(dovecot) = Dovecot::start() else {
         return;
     };
@@ -112,7 +112,7 @@ fn a_unix_socket_is_a_way_in() {
 }
 
 #[test]
-fn a_wrong_password_is_said_in_one_line_and_tried_once() {
+fn a_wrong_password_is_reported_and_tried_only_once() {
     let Some(dovecot) = Dovecot::start() else {
         return;
     };
@@ -134,7 +134,7 @@ fn a_wrong_password_is_said_in_one_line_and_tried_once() {
 }
 
 #[test]
-fn a_url_and_a_variable_are_all_that_one_shot_needs() {
+fn a_url_and_a_password_variable_suffice_to_fetch() {
     let Some(dovecot) = Dovecot::start() else {
         return;
     };
@@ -167,7 +167,7 @@ fn a_url_and_a_variable_are_all_that_one_shot_needs() {
 }
 
 #[test]
-fn accounts_that_share_a_maildir_do_not_take_each_others_mail() {
+fn accounts_can_share_a_maildir_without_mixing_up_mail() {
     let Some(dovecot) = Dovecot::start() else {
         return;
     };
@@ -190,7 +190,7 @@ fn accounts_that_share_a_maildir_do_not_take_each_others_mail() {
 }
 
 #[test]
-fn an_account_that_fails_stops_no_other_and_the_strongest_status_wins() {
+fn a_failing_account_stops_no_other_and_sets_the_status() {
     let Some(dovecot) = Dovecot::start() else {
         return;
     };

@@ -6,7 +6,7 @@ use crate::support::mail::{Message, mixed, ordinary};
 use crate::support::sandbox::Sandbox;
 
 #[test]
-fn two_thousand_odd_and_ordinary_messages_come_as_they_are_and_go_when_told() {
+fn two_thousand_odd_and_ordinary_messages_arrive_unchanged() {
     let Some(dovecot) = Dovecot::start() else {
         return;
     };
@@ -28,7 +28,7 @@ fn two_thousand_odd_and_ordinary_messages_come_as_they_are_and_go_when_told() {
 }
 
 #[test]
-fn ten_thousand_messages_come_through_tls_as_they_are() {
+fn ten_thousand_messages_arrive_unchanged_through_tls() {
     let Some(dovecot) = Dovecot::start() else {
         return;
     };
@@ -44,7 +44,7 @@ fn ten_thousand_messages_come_through_tls_as_they_are() {
 }
 
 #[test]
-fn a_message_that_dovecot_ends_too_early_stays_on_the_server_and_the_others_come() {
+fn a_message_dovecot_cuts_short_stays_and_stops_no_other() {
     let Some(dovecot) = Dovecot::start() else {
         return;
     };
