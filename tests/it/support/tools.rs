@@ -49,6 +49,16 @@ pub(crate) fn is_root() -> bool {
     getuid().is_root()
 }
 
+/// Fails a test that needs root. Such a test is `#[ignore = "needs root: tests/run runs it"]`.
+///
+/// # Panics
+///
+/// When another user runs it.
+#[track_caller]
+pub(crate) fn require_root() {
+    assert!(is_root(), "this test needs root");
+}
+
 /// Whether a sweep shall try every point and not a sample of them.
 pub(crate) fn is_thorough() -> bool {
     env::var_os("MAILPULL_TESTS_FULL").is_some_and(|value| value == "1")
