@@ -18,8 +18,8 @@ const HEAD: &[u8] = b"SQLite format 3\0";
 /// How long another run may hold the database before we give up.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// One step a version; `user_version` counts the steps that were taken. Until the first release
-/// there is one, changed in place; what is released is never changed, only followed by another.
+/// The steps from an empty database to the current schema; `user_version` counts those taken.
+/// Version 0.1.0 has the first one. A released step is never changed: a new one follows it.
 const MIGRATIONS: &[&str] = &["
 CREATE TABLE account (
     id           INTEGER PRIMARY KEY,

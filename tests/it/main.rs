@@ -28,6 +28,7 @@ mod lost_database;
 mod many_accounts;
 mod mda;
 mod memory;
+mod migration;
 mod network;
 mod new_server;
 mod oauth2;
