@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::fetcher::Fetcher;
 use crate::matrix::Matrix;
-use crate::support::toll::Toll;
+use crate::support::cost::Cost;
 use crate::trial::Verdict;
 
 #[derive(Default)]
@@ -17,7 +17,7 @@ pub(crate) struct Table {
 #[derive(Default)]
 struct Row {
     ran_away: usize,
-    toll: Toll,
+    cost: Cost,
     tried: usize,
 }
 
@@ -25,14 +25,14 @@ impl Table {
     pub(crate) fn add(&mut self, fetcher: Fetcher, matrix: Matrix, verdict: Verdict) {
         let row = self.rows.entry((matrix, fetcher)).or_default();
         row.ran_away += usize::from(verdict.ran_away);
-        row.toll += verdict.toll;
+        row.cost += verdict.cost;
         row.tried += 1;
     }
 
     /// Whether no fault cost this program anything.
     pub(crate) fn is_clean(&self, fetcher: Fetcher) -> bool {
         let mut rows = self.rows.iter().filter(|((_, of), _)| *of == fetcher);
-        rows.all(|(_, row)| row.ran_away == 0 && row.toll == Toll::default())
+        rows.all(|(_, row)| row.ran_away == 0 && row.cost == Cost::default())
     }
 }
 
@@ -43,16 +43,16 @@ impl fmt::Display for Table {
         for ((matrix, fetcher), row) in &self.rows {
             let Row {
                 ran_away,
-                toll,
+                cost,
                 tried,
             } = row;
-            let Toll {
+            let Cost {
                 lost,
                 duplicated,
                 damaged,
                 undeleted,
                 unfetched,
-            } = toll;
+            } = cost;
             writeln!(
                 f,
                 "| {} | {} | {tried} | {lost} | {duplicated} | {damaged} | {undeleted} | \

@@ -7,6 +7,7 @@ use std::time::Duration;
 use std::{fmt, fs};
 
 use crate::fetcher::Fetcher;
+use crate::support::cost::Cost;
 use crate::support::disk::{Disk, FileSystem};
 use crate::support::mail::Message;
 use crate::support::model_server::{Cut, ModelServer};
@@ -14,7 +15,6 @@ use crate::support::outcome::Outcome;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Fault, Point, Threads, faulty_run_of, points_of};
-use crate::support::toll::Toll;
 
 /// How many messages are on the server.
 const MESSAGES: usize = 5;
@@ -62,18 +62,18 @@ pub(crate) struct Verdict {
     disturbed: bool,
     /// Whether a run had no end: it wrote until there was no room, or it was killed.
     pub(crate) ran_away: bool,
-    pub(crate) toll: Toll,
+    pub(crate) cost: Cost,
 }
 
 impl Verdict {
     pub(crate) fn is_bad(&self) -> bool {
-        self.ran_away || self.toll != Toll::default()
+        self.ran_away || self.cost != Cost::default()
     }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.toll)?;
+        write!(f, "{:?}", self.cost)?;
         if self.ran_away {
             write!(f, ", and it ran away")?;
         }
@@ -185,9 +185,9 @@ impl World {
         files.any(|path| fs::metadata(path).is_ok_and(|file| file.len() >= LARGEST_FILE))
     }
 
-    fn toll(&self) -> Toll {
+    fn cost(&self) -> Cost {
         let delivered = self.sandbox.work().messages();
-        Toll::of(&self.sent, &delivered, &self.server.unique_ids())
+        Cost::of(&self.sent, &delivered, &self.server.unique_ids())
     }
 }
 
@@ -226,19 +226,19 @@ impl Trial {
             }
         };
         let mut ran_away = ended.is_none() || world.is_full();
-        let mut toll = None;
+        let mut cost = None;
         for _ in 0..CLEAN_RUNS {
             ran_away |= world.run().is_none() || world.is_full();
-            let now = world.toll();
-            if toll.replace(now) == Some(now) || now == Toll::default() {
+            let now = world.cost();
+            if cost.replace(now) == Some(now) || now == Cost::default() {
                 break;
             }
         }
         let disturbed = world.disturbed.get();
-        toll.map(|toll| Verdict {
+        cost.map(|cost| Verdict {
             disturbed,
             ran_away,
-            toll,
+            cost,
         })
     }
 }

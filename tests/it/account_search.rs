@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::certificates::Authority;
+use crate::support::dns::{DnsServer, free_address};
 use crate::support::model_server::PASSWORD;
-use crate::support::names::{Names, free_address};
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{Script, Server};
@@ -56,7 +56,7 @@ fn server(authority: &Authority, name: &str, stls: &str) -> Server {
 }
 
 /// Looks for the server of `joe@example.test` and adds the account.
-fn discover(sandbox: &Sandbox, names: &Names, authority: &Authority) -> Outcome {
+fn discover(sandbox: &Sandbox, dns: &DnsServer, authority: &Authority) -> Outcome {
     let ca = sandbox.write("home/ca.pem", authority.pem());
     let ca = format!("tls-ca-file={}", ca.display());
     let arguments = [
@@ -65,7 +65,7 @@ fn discover(sandbox: &Sandbox, names: &Names, authority: &Authority) -> Outcome 
         &["-o", &*ca][..],
     ]
     .concat();
-    let program = names.mailpull(sandbox, &arguments);
+    let program = dns.mailpull(sandbox, &arguments);
     program.env("SECRET", PASSWORD).run()
 }
 
@@ -88,11 +88,11 @@ fn a_server_named_by_the_domains_srv_record_is_used() {
             "srv-host={service}.example.test,pop3.example.test,{port},0,0\n\
              address=/pop3.example.test/127.0.0.1"
         );
-        let Some(names) = Names::start(&sandbox, &lines) else {
+        let Some(dns) = DnsServer::start(&sandbox, &lines) else {
             return;
         };
 
-        let outcome = discover(&sandbox, &names, &authority);
+        let outcome = discover(&sandbox, &dns, &authority);
 
         outcome.succeeds().stderr_is("").stdout_has(&format!(
             "search: pop3.example.test:{port}, as the domain's DNS says, {security}: it answers and \
@@ -117,11 +117,11 @@ fn a_server_in_another_domain_needs_the_users_agreement() {
         "srv-host=_pop3s._tcp.example.test,mx.elsewhere.test,{port},0,0\n\
          address=/mx.elsewhere.test/127.0.0.1"
     );
-    let Some(names) = Names::start(&sandbox, &lines) else {
+    let Some(dns) = DnsServer::start(&sandbox, &lines) else {
         return;
     };
 
-    discover(&sandbox, &names, &authority)
+    discover(&sandbox, &dns, &authority)
         .fails_with(64)
         .complains_in_lines(1)
         .stderr_has(&format!(
@@ -143,9 +143,9 @@ fn a_user_can_accept_a_server_in_another_domain() {
         "srv-host=_pop3s._tcp.example.test,mx.elsewhere.test,{port},0,0\n\
          address=/mx.elsewhere.test/127.0.0.1"
     );
-    let names = Names::start(&sandbox, &lines);
+    let dns = DnsServer::start(&sandbox, &lines);
     let terminal = Terminal::open(&sandbox, &[("SECRET", PASSWORD)]);
-    let (Some(names), Some(terminal)) = (names, terminal) else {
+    let (Some(dns), Some(terminal)) = (dns, terminal) else {
         return;
     };
     let ca = sandbox.write("home/ca.pem", authority.pem());
@@ -153,7 +153,7 @@ fn a_user_can_accept_a_server_in_another_domain() {
     terminal.runs(&format!(
         "{} mailpull account add work --user joe@example.test --password-env SECRET --maildir m \
          -o tls-ca-file={}",
-        names.prefix(&sandbox),
+        dns.prefix(&sandbox),
         ca.display()
     ));
     terminal.shows("Is it right? [y/N]: ");
@@ -212,12 +212,12 @@ fn a_server_without_srv_record_is_found_by_common_names() {
         let sandbox = Sandbox::new();
         let server = server(&authority, name, stls);
         let address = free_address();
-        let Some(names) = Names::start(&sandbox, &format!("address=/{name}/{address}")) else {
+        let Some(dns) = DnsServer::start(&sandbox, &format!("address=/{name}/{address}")) else {
             return;
         };
         lead((address, port), server.address());
 
-        let outcome = discover(&sandbox, &names, &authority);
+        let outcome = discover(&sandbox, &dns, &authority);
 
         outcome
             .succeeds()
@@ -281,12 +281,12 @@ fn the_next_resolver_is_asked_after_a_servfail() {
         "srv-host=_pop3s._tcp.example.test,pop3.example.test,{port},0,0\n\
          address=/pop3.example.test/127.0.0.1"
     );
-    let Some(names) = Names::start(&sandbox, &lines) else {
+    let Some(dns) = DnsServer::start(&sandbox, &lines) else {
         return;
     };
-    let names = names.behind(clueless());
+    let dns = dns.behind(clueless());
 
-    discover(&sandbox, &names, &authority)
+    discover(&sandbox, &dns, &authority)
         .succeeds()
         .stdout_has(&format!(
             "search: pop3.example.test:{port}, as the domain's DNS says, tls: it answers"
@@ -323,11 +323,11 @@ fn an_unusual_host_in_the_domain_needs_the_users_agreement() {
         "srv-host=_pop3s._tcp.example.test,evil.example.test,{port},0,0\n\
          address=/evil.example.test/127.0.0.1"
     );
-    let Some(names) = Names::start(&sandbox, &lines) else {
+    let Some(dns) = DnsServer::start(&sandbox, &lines) else {
         return;
     };
 
-    discover(&sandbox, &names, &authority)
+    discover(&sandbox, &dns, &authority)
         .fails_with(64)
         .complains_in_lines(1)
         .stderr_has(&format!("name it: --server evil.example.test:{port}\n"));
@@ -352,11 +352,11 @@ fn a_dripping_server_is_given_up_for_the_next() {
          srv-host=_pop3._tcp.example.test,pop.example.test,{port},10,0\n\
          address=/pop3.example.test/127.0.0.1\naddress=/pop.example.test/127.0.0.1"
     );
-    let Some(names) = Names::start(&sandbox, &lines) else {
+    let Some(dns) = DnsServer::start(&sandbox, &lines) else {
         return;
     };
 
-    discover(&sandbox, &names, &authority)
+    discover(&sandbox, &dns, &authority)
         .succeeds()
         .stdout_has(&format!(
             "search: pop3.example.test:{slow}, as the domain's DNS says, starttls: timed out\n\

@@ -14,7 +14,7 @@ use crate::support::model_server::ModelServer;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Fault, Point, Threads, faulty, points, sample};
-use crate::support::tally::Tally;
+use crate::support::sweep::Sweep;
 use crate::support::tools;
 
 /// What changes a disk, or the server's mind: the power fails before each, so after each, too.
@@ -126,8 +126,8 @@ impl World {
 
 /// Cuts the power at so many points in runs that begin in a world of `make`, if such
 /// can be made here.
-fn sweep(
-    tally: &mut Tally,
+fn sweep_points(
+    sweep: &mut Sweep,
     setup: Setup,
     threads: Threads,
     samples: usize,
@@ -143,7 +143,7 @@ fn sweep(
     // Of each call first, so that the frequent ones do not crowd the others out.
     for point in tools::sample(&sample(&all, 2), samples) {
         if let Some(world) = make(setup, threads) {
-            try_at(tally, &point, setup, world);
+            try_at(sweep, &point, setup, world);
         }
     }
 }
@@ -153,44 +153,44 @@ fn sweep_first_run(setup: Setup, samples: usize) {
     if tools::find("strace").is_none() {
         return;
     }
-    let mut tally = Tally::new(format!("power cut, {setup}"));
+    let mut sweep = Sweep::new(format!("power cut, {setup}"));
     for threads in [Threads::Main, Threads::Any] {
-        sweep(&mut tally, setup, threads, samples, World::new);
+        sweep_points(&mut sweep, setup, threads, samples, World::new);
     }
-    tally.conclude();
+    sweep.conclude();
 }
 
 /// Cuts the power at a point, runs once more and counts what came of it all.
-fn try_at(tally: &mut Tally, point: &Point, setup: Setup, mut world: World) {
+fn try_at(sweep: &mut Sweep, point: &Point, setup: Setup, mut world: World) {
     let args = world.args("fetch");
     let killed = faulty(&world.sandbox, args, point, Fault::Kill).run();
     world.cut_power();
-    tally.try_at(point, !killed.status.success());
+    sweep.try_at(point, !killed.status.success());
     let survivors = world.maildir().messages();
     let listed = world.server.unique_ids();
     let is_gone = |message: &&Message| !listed.contains(&message.unique_id);
     for message in world.messages.iter().filter(is_gone) {
         if !survivors.contains(&message.stored()) {
-            tally.complain(point, "a message is on neither side");
+            sweep.complain(point, "a message is on neither side");
         }
     }
     let next = world.mailpull("fetch").run();
     if !next.status.success() || !next.stderr.is_empty() {
-        tally.complain(point, &next);
+        sweep.complain(point, &next);
     }
     let there = world.maildir().messages();
     let copies = |stored: &[u8]| there.iter().filter(|found| *found == stored).count();
-    tally.compare(point, &world.messages, copies, 0);
+    sweep.compare(point, &world.messages, copies, 0);
     if there.len() != setup.messages {
-        tally.complain(point, format_args!("{} messages are there", there.len()));
+        sweep.complain(point, format_args!("{} messages are there", there.len()));
     }
     match (setup.keep, world.server.count()) {
-        (false, left) => tally.find_undeleted(point, left),
+        (false, left) => sweep.find_undeleted(point, left),
         (true, left) if left == setup.messages => {}
-        _ => tally.complain(point, "kept mail is gone from the server"),
+        _ => sweep.complain(point, "kept mail is gone from the server"),
     }
     if world.maildir().count("tmp") > 0 {
-        tally.complain(point, "tmp/ is not empty");
+        sweep.complain(point, "tmp/ is not empty");
     }
 }
 
@@ -269,9 +269,9 @@ fn a_power_cut_during_recovery_loses_and_repeats_nothing() {
             keep: false,
             messages: 8,
         };
-        let mut tally = Tally::new(format!("power cut in the recovery, {setup}"));
+        let mut sweep = Sweep::new(format!("power cut in the recovery, {setup}"));
         let make = half_delivered_and_read;
-        sweep(&mut tally, setup, Threads::Main, 7, make);
-        tally.conclude();
+        sweep_points(&mut sweep, setup, Threads::Main, 7, make);
+        sweep.conclude();
     }
 }

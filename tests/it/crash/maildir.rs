@@ -9,7 +9,7 @@ use crate::support::model_server::ModelServer;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Fault, Point, Threads, faulty, points, sample};
-use crate::support::tally::Tally;
+use crate::support::sweep::Sweep;
 use crate::support::tools;
 
 /// More than a batch, so that one is settled while the next arrives.
@@ -70,26 +70,26 @@ fn sweep(name: &'static str, keep: &'static str, meanwhile: Meanwhile, samples: 
     if tools::find("strace").is_none() {
         return;
     }
-    let mut tally = Tally::new(name);
+    let mut sweep = Sweep::new(name);
     for threads in [Threads::Main, Threads::Any] {
         let world = World::new(keep, threads);
         let all = points(&world.sandbox, &["fetch"], threads, &CALLS);
         for point in sample(&all, samples) {
-            try_at(&mut tally, &point, keep, meanwhile);
+            try_at(&mut sweep, &point, keep, meanwhile);
         }
     }
-    tally.conclude();
+    sweep.conclude();
 }
 
-fn try_at(tally: &mut Tally, point: &Point, keep: &'static str, meanwhile: Meanwhile) {
+fn try_at(sweep: &mut Sweep, point: &Point, keep: &'static str, meanwhile: Meanwhile) {
     let world = World::new(keep, point.threads);
     let killed = faulty(&world.sandbox, ["fetch"], point, Fault::Kill).run();
-    tally.try_at(point, was_killed(&killed));
-    finish(tally, point, &world, meanwhile);
+    sweep.try_at(point, was_killed(&killed));
+    finish(sweep, point, &world, meanwhile);
 }
 
 /// Runs once more and counts what came of it all.
-fn finish(tally: &mut Tally, point: &Point, world: &World, meanwhile: Meanwhile) {
+fn finish(sweep: &mut Sweep, point: &Point, world: &World, meanwhile: Meanwhile) {
     let maildir = world.sandbox.maildir("work");
     let deleted = match meanwhile {
         Meanwhile::Nothing => Vec::new(),
@@ -100,17 +100,17 @@ fn finish(tally: &mut Tally, point: &Point, world: &World, meanwhile: Meanwhile)
     let mut there = [maildir.messages(), deleted].concat();
     there.sort();
     let copies = |stored: &[u8]| there.iter().filter(|found| *found == stored).count();
-    tally.compare(point, &world.messages, copies, 0);
+    sweep.compare(point, &world.messages, copies, 0);
     if there.len() != MESSAGES {
-        tally.complain(point, format_args!("{} messages are there", there.len()));
+        sweep.complain(point, format_args!("{} messages are there", there.len()));
     }
     match (world.keep, world.server.count()) {
-        ("keep = false", left) => tally.find_undeleted(point, left),
+        ("keep = false", left) => sweep.find_undeleted(point, left),
         (_, MESSAGES) => {}
-        _ => tally.complain(point, "kept mail is gone from the server"),
+        _ => sweep.complain(point, "kept mail is gone from the server"),
     }
     if maildir.count("tmp") > 0 {
-        tally.complain(point, "tmp/ is not empty");
+        sweep.complain(point, "tmp/ is not empty");
     }
 }
 
@@ -143,15 +143,15 @@ fn a_kill_during_recovery_neither_loses_nor_repeats_mail() {
     if tools::find("strace").is_none() {
         return;
     }
-    let mut tally = Tally::new("two kills, Maildir, deleted");
+    let mut sweep = Sweep::new("two kills, Maildir, deleted");
     let all = points(&half_delivered().sandbox, &["fetch"], Threads::Main, &CALLS);
     for point in sample(&all, 3) {
         let world = half_delivered();
         let killed = faulty(&world.sandbox, ["fetch"], &point, Fault::Kill).run();
-        tally.try_at(&point, was_killed(&killed));
-        finish(&mut tally, &point, &world, Meanwhile::ReaderAtWork);
+        sweep.try_at(&point, was_killed(&killed));
+        finish(&mut sweep, &point, &world, Meanwhile::ReaderAtWork);
     }
-    tally.conclude();
+    sweep.conclude();
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn a_kill_at_any_moment_neither_loses_nor_repeats_mail() {
     let mut killed = 0;
     let (all, sampled) = MOMENTS;
     let moments = if tools::is_thorough() { all } else { sampled };
-    let mut tally = Tally::new("kill at a moment, Maildir, deleted");
+    let mut sweep = Sweep::new("kill at a moment, Maildir, deleted");
     for nth in 1..=moments {
         let point = Point {
             call: "moment".to_owned(),
@@ -227,12 +227,12 @@ fn a_kill_at_any_moment_neither_loses_nor_repeats_mail() {
             continue;
         }
         killed += 1;
-        tally.try_at(&point, true);
-        finish(&mut tally, &point, &world, Meanwhile::Nothing);
+        sweep.try_at(&point, true);
+        finish(&mut sweep, &point, &world, Meanwhile::Nothing);
     }
     assert!(
         killed >= moments / 4,
         "only {killed} of {moments} were killed"
     );
-    tally.conclude();
+    sweep.conclude();
 }

@@ -8,7 +8,7 @@ use crate::support::mail::{Message, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Fault, Point, Threads, faulty, points, sample};
-use crate::support::tally::Tally;
+use crate::support::sweep::Sweep;
 use crate::support::tools;
 
 const MESSAGES: usize = 6;
@@ -61,35 +61,35 @@ impl World {
     }
 }
 
-fn try_at(tally: &mut Tally, point: &Point, keep: &str) {
+fn try_at(sweep: &mut Sweep, point: &Point, keep: &str) {
     let World {
         messages,
         sandbox,
         server,
     } = World::new(keep, point.threads);
     let killed = faulty(&sandbox, ["fetch"], point, Fault::Kill).run();
-    tally.try_at(point, !killed.status.success());
+    sweep.try_at(point, !killed.status.success());
     sandbox.wait_until_nobody_is_left();
     sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
     let mbox = fs::read(sandbox.home().join("mbox")).unwrap_or_default();
     let copies = |stored: &[u8]| memmem::find_iter(&mbox, stored).count();
-    let repeated = tally.compare(point, &messages, copies, 1);
+    let repeated = sweep.compare(point, &messages, copies, 1);
     let log = sandbox.mailpull(["log"]).run();
     let told = log
         .stdout_text()
         .matches("possibly delivered before")
         .count();
     if told < repeated || told > 1 {
-        tally.complain(point, format_args!("{repeated} repeated, {told} told"));
+        sweep.complain(point, format_args!("{repeated} repeated, {told} told"));
     }
     match (keep, server.count()) {
-        ("keep = false", left) => tally.find_undeleted(point, left),
+        ("keep = false", left) => sweep.find_undeleted(point, left),
         (_, MESSAGES) => {}
-        _ => tally.complain(point, "kept mail is gone from the server"),
+        _ => sweep.complain(point, "kept mail is gone from the server"),
     }
     let spool = fs::read_dir(sandbox.state().join("spool"));
     if spool.expect("there is a spool").next().is_some() {
-        tally.complain(point, "the spool is not empty");
+        sweep.complain(point, "the spool is not empty");
     }
 }
 
@@ -97,7 +97,7 @@ fn sweep(name: &'static str, keep: &str, samples: usize) {
     if tools::find("strace").is_none() {
         return;
     }
-    let mut tally = Tally::new(name);
+    let mut sweep = Sweep::new(name);
     for (threads, calls) in [
         (Threads::Main, &CALLS_OF_MAIN[..]),
         (Threads::Any, &CALLS[..]),
@@ -105,10 +105,10 @@ fn sweep(name: &'static str, keep: &str, samples: usize) {
         let world = World::new(keep, threads);
         let all = points(&world.sandbox, &["fetch"], threads, calls);
         for point in sample(&all, samples) {
-            try_at(&mut tally, &point, keep);
+            try_at(&mut sweep, &point, keep);
         }
     }
-    tally.conclude();
+    sweep.conclude();
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::support::mail::{Message, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Fault, Point, Threads, faulty, hit, points, sample};
-use crate::support::tally::Tally;
+use crate::support::sweep::Sweep;
 use crate::support::tools;
 
 const MESSAGES: usize = 6;
@@ -97,10 +97,10 @@ impl World {
     }
 }
 
-fn try_at(tally: &mut Tally, point: &Point, error: &'static str, delivery: Delivery) {
+fn try_at(sweep: &mut Sweep, point: &Point, error: &'static str, delivery: Delivery) {
     let world = World::new(delivery);
     let outcome = faulty(&world.sandbox, ["fetch"], point, Fault::Error(error)).run();
-    tally.try_at(point, hit(&world.sandbox).is_some());
+    sweep.try_at(point, hit(&world.sandbox).is_some());
     let status = outcome.status.code();
     let lines = outcome.stderr_text().lines().count();
     let is_told = match status {
@@ -109,20 +109,20 @@ fn try_at(tally: &mut Tally, point: &Point, error: &'static str, delivery: Deliv
         _ => false,
     };
     if !is_told {
-        tally.complain(point, format_args!("{error}: {outcome}"));
+        sweep.complain(point, format_args!("{error}: {outcome}"));
     }
     let next = world.sandbox.mailpull(["fetch"]).run();
     if !next.status.success() || !next.stderr.is_empty() {
-        tally.complain(point, format_args!("{error}, the next run: {next}"));
+        sweep.complain(point, format_args!("{error}, the next run: {next}"));
     }
     let delivered = world.delivered();
     let copies = |stored: &[u8]| memmem::find_iter(&delivered, stored).count();
     // An MDA has one again where its end could not be recorded.
     let allowed = usize::from(delivery == Delivery::Mda);
-    tally.compare(point, &world.messages, copies, allowed);
-    tally.find_undeleted(point, world.server.count());
+    sweep.compare(point, &world.messages, copies, allowed);
+    sweep.find_undeleted(point, world.server.count());
     if world.left_behind() > 0 {
-        tally.complain(point, format_args!("{error}: files are left behind"));
+        sweep.complain(point, format_args!("{error}: files are left behind"));
     }
 }
 
@@ -130,7 +130,7 @@ fn sweep(delivery: Delivery) {
     if tools::find("strace").is_none() {
         return;
     }
-    let mut tally = Tally::new(match delivery {
+    let mut sweep = Sweep::new(match delivery {
         Delivery::Maildir => "error, Maildir, deleted",
         Delivery::Mda => "error, MDA, deleted",
     });
@@ -145,11 +145,11 @@ fn sweep(delivery: Delivery) {
                 1
             };
             for error in ways.take(count) {
-                try_at(&mut tally, &point, error, delivery);
+                try_at(&mut sweep, &point, error, delivery);
             }
         }
     }
-    tally.conclude();
+    sweep.conclude();
 }
 
 #[test]

@@ -7,14 +7,15 @@
 
 pub(crate) mod certificates;
 pub(crate) mod claims;
+pub(crate) mod cost;
 pub(crate) mod disk;
+pub(crate) mod dns;
 pub(crate) mod dovecot;
 pub(crate) mod keyring;
 pub(crate) mod mail;
 pub(crate) mod maildir;
 pub(crate) mod model_server;
 pub(crate) mod mount;
-pub(crate) mod names;
 pub(crate) mod oauth2;
 pub(crate) mod outcome;
 pub(crate) mod process;
@@ -26,9 +27,8 @@ pub(crate) mod script;
 pub(crate) mod source;
 pub(crate) mod strace;
 pub(crate) mod stream;
-pub(crate) mod tally;
+pub(crate) mod sweep;
 pub(crate) mod terminal;
-pub(crate) mod toll;
 pub(crate) mod tools;
 
 use std::time::Duration;

@@ -1,5 +1,4 @@
-//! What a server says of when it is to be called, what it keeps and which scripts it reads, and the
-//! advice that belongs to a refusal.
+//! The capabilities that change a session: LOGIN-DELAY, EXPIRE, UTF8 and SASL.
 
 use std::time::Duration;
 
@@ -138,55 +137,6 @@ fn utf8_goes_in_the_flight_of_a_login_to_a_server_that_is_known() {
 }
 
 #[test]
-fn the_advice_is_that_of_the_code() {
-    for (answer, status, advice) in [
-        ("[AUTH] no", 77, "; check user and password"),
-        (
-            "[SYS/PERM] no",
-            77,
-            "; that is a fault of the server, which will not pass",
-        ),
-        (
-            "[SYS/TEMP] no",
-            75,
-            "; that is a fault of the server, which says it will pass",
-        ),
-        ("[IN-USE] no", 75, "; another session has the maildrop"),
-        (
-            "[LOGIN-DELAY] no",
-            75,
-            "; it wants more time between two logins",
-        ),
-    ] {
-        let login = format!("C: USER joe\nS: +OK\nC: PASS open sesame\nS: -ERR {answer}");
-        let server = Script::new([greeting(&[]), login].concat()).serve();
-        let sandbox = Sandbox::with_work(server.address(), "");
-
-        let outcome = sandbox.fetch();
-
-        outcome.fails_with(status).complains_in_lines(1);
-        outcome.stderr_has(&format!("{answer}{advice}"));
-        server.finish();
-    }
-}
-
-#[test]
-fn a_login_that_worked_before_may_work_again_where_the_server_does_not_say_why_it_refuses() {
-    let refused = "C: USER joe\nS: +OK\nC: PASS open sesame\nS: -ERR no";
-    let server = Script::new([&greeting(&[]), LOGIN, EMPTY].concat())
-        .then([&greeting(&[]), refused].concat())
-        .serve();
-    let sandbox = Sandbox::with_work(server.address(), "");
-    sandbox.fetch().succeeds();
-
-    let outcome = sandbox.fetch();
-
-    outcome.fails_with(77).complains_in_lines(1);
-    outcome.stderr_has("this login has worked before");
-    server.finish();
-}
-
-#[test]
 fn a_quick_opening_keeps_its_round_trips_for_what_is_said_in_one_line() {
     for (auth, login) in [
         (
@@ -249,35 +199,4 @@ fn a_quick_opening_keeps_its_round_trips_for_what_is_said_in_one_line() {
         assert_eq!(server.finish()[1].turns, 2, "{auth}");
         sandbox.work().holds(&notes(["a"]));
     }
-}
-
-#[test]
-fn a_refused_token_is_told_of_also_where_the_listing_was_asked_for_behind_it() {
-    let login = format!(
-        "C: AUTH XOAUTH2 {}",
-        base64("user=joe\x01auth=Bearer abc\x01\x01")
-    );
-    let capabilities = greeting(&["PIPELINING", "SASL XOAUTH2"]);
-    let first = format!("{capabilities}{login}\nS: +OK{EMPTY}");
-    let json = base64(r#"{"status":"401"}"#);
-    let second = format!(
-        "S: +OK
-         {login}
-         C: UIDL
-         C: LIST
-         S: + {json}
-         S: -ERR [AUTH] no
-         S: -ERR what?"
-    );
-    let server = Script::new(first).then(second).serve();
-    let sandbox = Sandbox::with_work(server.address(), "auth = 'xoauth2'\npassword = 'abc'");
-    sandbox.fetch().succeeds().is_silent();
-
-    let outcome = sandbox.fetch();
-
-    outcome
-        .fails_with(77)
-        .complains_in_lines(1)
-        .stderr_has("401");
-    server.finish();
 }

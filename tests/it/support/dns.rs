@@ -13,13 +13,13 @@ use super::sandbox::Sandbox;
 use super::tools;
 
 /// A dnsmasq that knows a few names under `.test`, and nobody to ask for others.
-pub(crate) struct Names {
+pub(crate) struct DnsServer {
     address: Ipv4Addr,
     asked_before: Option<Ipv4Addr>,
     running: Option<Running>,
 }
 
-impl Names {
+impl DnsServer {
     /// Starts one that has these lines for a configuration; `None` if that takes more than there is:
     /// root, who alone may listen where resolvers are asked, and dnsmasq.
     pub(crate) fn start(sandbox: &Sandbox, lines: &str) -> Option<Self> {
@@ -83,7 +83,7 @@ impl Names {
 
 const ASKING: &str = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
 
-impl Drop for Names {
+impl Drop for DnsServer {
     fn drop(&mut self) {
         if let Some(running) = self.running.take() {
             running.kill();

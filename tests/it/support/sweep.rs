@@ -8,7 +8,7 @@ use crate::support::strace::Point;
 use crate::support::tools;
 
 /// The counts of a sweep, and what went wrong at which point.
-pub(crate) struct Tally {
+pub(crate) struct Sweep {
     sweep: String,
     tried: usize,
     reached: usize,
@@ -18,7 +18,7 @@ pub(crate) struct Tally {
     complaints: Vec<String>,
 }
 
-impl Tally {
+impl Sweep {
     pub(crate) fn new(sweep: impl Into<String>) -> Self {
         Self {
             sweep: sweep.into(),

@@ -9,7 +9,7 @@ use super::mail::Message;
 
 /// The counts of one point or, added up, of many.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Toll {
+pub(crate) struct Cost {
     /// Neither delivered whole nor on the server any more.
     pub(crate) lost: usize,
     /// Whole copies beyond the first of each message.
@@ -22,30 +22,30 @@ pub(crate) struct Toll {
     pub(crate) unfetched: usize,
 }
 
-impl Toll {
+impl Cost {
     /// Compares what was sent with the files that were delivered and the unique-ids still listed.
     pub(crate) fn of(sent: &[Message], delivered: &[Vec<u8>], listed: &[Vec<u8>]) -> Self {
-        let mut toll = Self::default();
+        let mut cost = Self::default();
         let mut whole = 0;
         for message in sent {
             let stored = message.stored();
             let copies = delivered.iter().filter(|file| is_copy(file, &stored));
             let copies = copies.count();
             match (copies, listed.contains(&message.unique_id)) {
-                (0, false) => toll.lost += 1,
-                (0, true) => toll.unfetched += 1,
-                (_, true) => toll.undeleted += 1,
+                (0, false) => cost.lost += 1,
+                (0, true) => cost.unfetched += 1,
+                (_, true) => cost.undeleted += 1,
                 (_, false) => {}
             }
-            toll.duplicated += copies.saturating_sub(1);
+            cost.duplicated += copies.saturating_sub(1);
             whole += copies;
         }
-        toll.damaged = delivered.len() - whole;
-        toll
+        cost.damaged = delivered.len() - whole;
+        cost
     }
 }
 
-impl AddAssign for Toll {
+impl AddAssign for Cost {
     fn add_assign(&mut self, other: Self) {
         let Self {
             lost,
@@ -84,14 +84,14 @@ mod tests {
     #[test]
     fn each_message_is_found_whole_or_counted_where_it_failed() {
         let (a, b) = ("Subject: a\n\na\n", "Received: here\nSubject: b\n\nb\n");
-        let none = Toll::default();
-        let cases: [(&[&str], &[&str], Toll); 7] = [
+        let none = Cost::default();
+        let cases: [(&[&str], &[&str], Cost); 7] = [
             (&[a, b], &[], none),
-            (&[a], &[], Toll { lost: 1, ..none }),
+            (&[a], &[], Cost { lost: 1, ..none }),
             (
                 &[a],
                 &["b"],
-                Toll {
+                Cost {
                     unfetched: 1,
                     ..none
                 },
@@ -99,7 +99,7 @@ mod tests {
             (
                 &[a, b],
                 &["b"],
-                Toll {
+                Cost {
                     undeleted: 1,
                     ..none
                 },
@@ -107,33 +107,33 @@ mod tests {
             (
                 &[a, b, a, a],
                 &[],
-                Toll {
+                Cost {
                     duplicated: 2,
                     ..none
                 },
             ),
-            (&[a, b, "Subj"], &[], Toll { damaged: 1, ..none }),
+            (&[a, b, "Subj"], &[], Cost { damaged: 1, ..none }),
             (
                 &[a, "Subject: b\n\n"],
                 &[],
-                Toll {
+                Cost {
                     damaged: 1,
                     lost: 1,
                     ..none
                 },
             ),
         ];
-        for (delivered, listed, toll) in cases {
-            let counted = Toll::of(&notes(["a", "b"]), &octets(delivered), &octets(listed));
-            assert_eq!(counted, toll, "{delivered:?} {listed:?}");
+        for (delivered, listed, cost) in cases {
+            let counted = Cost::of(&notes(["a", "b"]), &octets(delivered), &octets(listed));
+            assert_eq!(counted, cost, "{delivered:?} {listed:?}");
         }
     }
 
     #[test]
-    fn tolls_add_up() {
-        let mut sum = Toll::default();
+    fn costs_add_up() {
+        let mut sum = Cost::default();
         for n in 1..=2 {
-            sum += Toll {
+            sum += Cost {
                 lost: n,
                 duplicated: 10 * n,
                 damaged: 100 * n,
