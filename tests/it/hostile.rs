@@ -238,17 +238,22 @@ fn a_hostile_server_does_not_stop_other_accounts() {
     sandbox.maildir("good").holds(&notes(["a"]));
 }
 
-#[test]
-#[ignore = "4 GiB over loopback take a while; tests/run --full has the time"]
-fn an_endless_message_ends_the_session() {
-    let said = [LIST_A, "\nC: RETR 1\nS: +OK\n", ENDLESS_LINE].concat();
-    let server = Script::new(said).serve();
-    // Its octets are thrown away as they come, and counted all the same.
-    let sandbox = Sandbox::with_work(server.address(), "max-size = '1 KB'");
-    let outcome = sandbox.mailpull_within(MEMORY, ["fetch"]).run();
+/// Takes a while: 4 GiB come over loopback.
+mod slow {
+    use super::*;
 
-    outcome
-        .fails_with(76)
-        .complains_in_lines(1)
-        .stderr_has("a message longer than any real one");
+    #[test]
+    #[ignore = "slow: tests/run --full runs it"]
+    fn an_endless_message_ends_the_session() {
+        let said = [LIST_A, "\nC: RETR 1\nS: +OK\n", ENDLESS_LINE].concat();
+        let server = Script::new(said).serve();
+        // Its octets are thrown away as they come, and counted all the same.
+        let sandbox = Sandbox::with_work(server.address(), "max-size = '1 KB'");
+        let outcome = sandbox.mailpull_within(MEMORY, ["fetch"]).run();
+
+        outcome
+            .fails_with(76)
+            .complains_in_lines(1)
+            .stderr_has("a message longer than any real one");
+    }
 }

@@ -9,7 +9,8 @@ pub(crate) fn exists(name: &str) -> bool {
     let (module, function) = name.rsplit_once("::").unwrap_or(("", name));
     let (folder, module) = match module.strip_suffix("::tests") {
         Some(module) => ("src", module),
-        None => ("tests/it", module),
+        // Slow tests are in a module inside the file.
+        None => ("tests/it", module.strip_suffix("::slow").unwrap_or(module)),
     };
     let path = module.replace("::", "/");
     [
@@ -48,6 +49,7 @@ mod tests {
     fn a_test_is_found_where_it_is() {
         for (name, is_there) in [
             ("fault_table::every_fault_has_one_row", true),
+            ("hostile::slow::an_endless_message_ends_the_session", true),
             ("crash::mda::try_at", false),
             ("plan::tests::limits_bound_a_run_but_never_to_nothing", true),
             ("plan::limits_bound_a_run_but_never_to_nothing", false),

@@ -51,18 +51,17 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// Formats a disk in the file `image` and mounts it over `folder`, which is made; `None`, said
-    /// on standard error, if that is not possible here.
+    /// Formats a disk in the file `image`, makes `folder`, and mounts the disk over it. Returns
+    /// `None` if the formatter is not installed or the system cannot mount the disk, after
+    /// [`tools::skip`].
+    ///
+    /// # Panics
+    ///
+    /// If the test does not run as root.
+    #[track_caller]
     pub(crate) fn mount(file_system: FileSystem, image: &Path, folder: &Path) -> Option<Self> {
-        let formatter = file_system.formatter();
-        if !tools::is_root() {
-            tools::announce("skipped: only root can mount disks");
-            return None;
-        }
-        let Some(format) = tools::look_for(formatter) else {
-            tools::announce(format_args!("skipped: {formatter} is not installed"));
-            return None;
-        };
+        tools::require_root();
+        let format = tools::find(file_system.formatter())?;
         File::create(image)
             .and_then(|file| file.set_len(file_system.size()))
             .and_then(|()| fs::create_dir_all(folder))
@@ -78,8 +77,8 @@ impl Disk {
             Err(why) => {
                 // There is nothing to unmount.
                 std::mem::forget(disk);
-                tools::announce(format_args!(
-                    "skipped: {file_system:?} cannot be mounted: {why}"
+                tools::skip(format_args!(
+                    "a {file_system:?} disk, which cannot be mounted here: {why}"
                 ));
                 None
             }
@@ -144,6 +143,7 @@ mod tests {
     use crate::support::sandbox::Sandbox;
 
     #[test]
+    #[ignore = "needs root: tests/run runs it"]
     fn a_power_cut_spares_only_what_was_flushed() {
         for file_system in [FileSystem::Ext4, FileSystem::Xfs, FileSystem::Btrfs] {
             let sandbox = Sandbox::new();

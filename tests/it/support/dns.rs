@@ -20,13 +20,16 @@ pub(crate) struct DnsServer {
 }
 
 impl DnsServer {
-    /// Starts one that has these lines for a configuration; `None` if that takes more than there is:
-    /// root, who alone may listen where resolvers are asked, and dnsmasq.
+    /// Starts one with these lines in its configuration. Returns `None` if dnsmasq is not installed,
+    /// after [`tools::skip`].
+    ///
+    /// # Panics
+    ///
+    /// If the test does not run as root: only root may listen on port 53 and replace
+    /// `/etc/resolv.conf`.
+    #[track_caller]
     pub(crate) fn start(sandbox: &Sandbox, lines: &str) -> Option<Self> {
-        if !tools::is_root() {
-            tools::announce("skipped: only root can say whom the program asks for names");
-            return None;
-        }
+        tools::require_root();
         let program = tools::find("dnsmasq")?;
         let text =
             format!("no-resolv\nno-hosts\nlocal=/test/\nbind-interfaces\nuser=root\n{lines}\n");

@@ -11,19 +11,20 @@ pub(crate) struct Tmpfs {
 }
 
 impl Tmpfs {
-    /// Mounts one over `folder`, which exists; `None`, said on standard error, if that is not
-    /// allowed here.
+    /// Mounts one over `folder`, which exists. Returns `None` if the system does not allow it (as
+    /// in most containers), after [`tools::skip`].
+    ///
+    /// # Panics
+    ///
+    /// If the test does not run as root.
+    #[track_caller]
     pub(crate) fn mount(folder: &Path, options: &str) -> Option<Self> {
-        let mount = || {
-            let mut command = Command::new("mount");
-            command.args(["-t", "tmpfs", "-o", options, "tmpfs"]);
-            command
-                .arg(folder)
-                .output()
-                .is_ok_and(|o| o.status.success())
-        };
-        if !tools::is_root() || !mount() {
-            tools::announce("skipped: no file system can be mounted here");
+        tools::require_root();
+        let mut command = Command::new("mount");
+        command.args(["-t", "tmpfs", "-o", options, "tmpfs"]);
+        let output = command.arg(folder).output();
+        if !output.is_ok_and(|output| output.status.success()) {
+            tools::skip("a tmpfs, which cannot be mounted here");
             return None;
         }
         Some(Self {

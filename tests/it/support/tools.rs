@@ -1,30 +1,35 @@
-//! The programs that tests use and a machine may lack, and what only some users can do.
-//! Decides whether a test may be left out; says so when it is.
+//! Finds the programs that tests use, and leaves out the tests that cannot run on this machine.
+//! Every test that is left out is reported on standard error.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::{env, fmt};
+use std::{env, fmt, thread};
 
 use rustix::process::getuid;
 
-/// Finds a program; `None`, said on standard error, if it is not installed and
-/// `MAILPULL_TESTS_OPTIONAL=1` allows to go without.
+/// Finds a program. Returns `None` if it is not installed, after [`skip`].
 ///
 /// # Panics
 ///
-/// When it is missing and must not be.
+/// If it is not installed and `MAILPULL_TESTS_REQUIRED=1`, which `tests/run` sets.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let found = look_for(program);
     if found.is_none() {
-        let may_skip = env::var_os("MAILPULL_TESTS_OPTIONAL").is_some_and(|value| value == "1");
-        assert!(
-            may_skip,
-            "{program} is not installed: tests/run installs it; MAILPULL_TESTS_OPTIONAL=1 skips \
-             the tests that need it"
-        );
-        announce(format_args!("skipped: {program} is not installed"));
+        let is_required = env::var_os("MAILPULL_TESTS_REQUIRED").is_some_and(|value| value == "1");
+        assert!(!is_required, "{program} is not installed");
+        skip(format_args!(
+            "{program}, which is not installed; tests/run installs it"
+        ));
     }
     found
+}
+
+/// Reports on standard error that the running test is left out because it needs something.
+pub(crate) fn skip(need: impl fmt::Display) {
+    let thread = thread::current();
+    // The test harness names each thread after its test.
+    let test = thread.name().unwrap_or("a test");
+    announce(format_args!("skipped: {test} needs {need}"));
 }
 
 /// Finds a file that `tests/run` puts into the build folder; `None` as for [`find`].
@@ -44,22 +49,18 @@ pub(crate) fn look_for(program: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Whether the tests run as root, which some faults need.
+/// True if the tests run as root, which some faults need.
 pub(crate) fn is_root() -> bool {
     getuid().is_root()
 }
 
-/// Fails a test that needs root. Such a test is `#[ignore = "needs root: tests/run runs it"]`.
-///
-/// # Panics
-///
-/// When another user runs it.
+/// Fails a test that only root can run. Such a test is `ignored`, and `tests/run` runs it as root.
 #[track_caller]
 pub(crate) fn require_root() {
-    assert!(is_root(), "this test needs root");
+    assert!(is_root(), "this test needs root: run tests/run as root");
 }
 
-/// Whether a sweep shall try every point and not a sample of them.
+/// True if a sweep is to try every point and not only a sample of them.
 pub(crate) fn is_thorough() -> bool {
     env::var_os("MAILPULL_TESTS_FULL").is_some_and(|value| value == "1")
 }
@@ -76,9 +77,9 @@ pub(crate) fn sample<T: Clone>(points: &[T], count: usize) -> Vec<T> {
         .collect()
 }
 
-/// Says something that is to be seen even when the test succeeds.
+/// Prints a line that is seen even if the test succeeds: the test harness does not capture it.
 pub(crate) fn announce(what: impl fmt::Display) {
-    // Who closed standard error does not want to know.
+    // A closed standard error must not fail a test.
     let _ = writeln!(io::stderr().lock(), "{what}");
 }
 

@@ -22,7 +22,7 @@ use super::mail::Message;
 use super::maildir::Maildir;
 use super::model_server::{PASSWORD, USER};
 use super::process::{Program, Running};
-use super::tools::find;
+use super::tools;
 
 /// A user id that nobody has: root may not own mail, and the mail must not be anyone's.
 const MAIL_UID: u32 = 61_110;
@@ -39,8 +39,8 @@ pub(crate) struct Dovecot {
 }
 
 impl Dovecot {
-    /// Starts one with an empty maildrop; `None`, said on standard error, if none is installed and
-    /// `MAILPULL_TESTS_OPTIONAL=1` allows to go without.
+    /// Starts one with an empty maildrop. Returns `None` if Dovecot is not installed, after
+    /// [`tools::skip`].
     ///
     /// # Panics
     ///
@@ -52,14 +52,14 @@ impl Dovecot {
     /// The same, with lines behind its configuration that its folder is asked for, where the version
     /// is the one that they are written for (2.3).
     pub(crate) fn start_with(extra: impl Fn(&Self) -> String) -> Option<Self> {
-        let program = find("dovecot")?;
+        let program = tools::find("dovecot")?;
         let dialect = dialect(&program);
         // Another process may take a free port before Dovecot does: then it is tried again.
         for _ in 0..5 {
             let mut dovecot = Self::prepare();
             let extra = extra(&dovecot);
             if !extra.is_empty() && dialect != Dialect::V2_3 {
-                eprintln!("skipped: this is written for Dovecot 2.3");
+                tools::skip("Dovecot 2.3, and another version is installed");
                 return None;
             }
             if dovecot.launch(&program, dialect, &extra) {
