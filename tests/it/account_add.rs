@@ -1,5 +1,5 @@
-//! `account add`: what it asks and tries, and what it writes only then.
-//! What `account test` shows on the way is told there.
+//! `account add`: its flags, its questions, the test login, and the account that it writes.
+//! The output of the test itself is in `account_test`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
@@ -12,7 +12,7 @@ use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::terminal::Terminal;
 
-/// Adds the account `work` at a server without TLS, with these further arguments.
+/// Adds the account `work` at a server without TLS, with further arguments.
 fn add(sandbox: &Sandbox, server: &str, further: &[&str]) -> Outcome {
     let arguments = [
         &[
@@ -27,11 +27,12 @@ fn add(sandbox: &Sandbox, server: &str, further: &[&str]) -> Outcome {
 }
 
 fn config(sandbox: &Sandbox) -> String {
-    fs::read_to_string(sandbox.config_file()).expect("there is a configuration")
+    fs::read_to_string(sandbox.config_file()).expect("account add wrote the configuration")
 }
 
 fn mode(sandbox: &Sandbox) -> u32 {
-    let metadata = fs::metadata(sandbox.config_file()).expect("there is a configuration");
+    let metadata =
+        fs::metadata(sandbox.config_file()).expect("account add wrote the configuration");
     metadata.permissions().mode() & 0o7777
 }
 
@@ -39,7 +40,7 @@ fn mode(sandbox: &Sandbox) -> u32 {
 fn an_account_added_by_flags_alone_can_be_fetched() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::new();
-    fs::remove_dir(sandbox.path("config/mailpull")).expect("it is empty");
+    fs::remove_dir(sandbox.path("config/mailpull")).expect("the folder is empty");
     let address = server.address().to_string();
 
     let outcome = add(
@@ -73,8 +74,8 @@ fn existing_configuration_stays_untouched_when_an_account_is_added() {
     let sandbox = Sandbox::new();
     let before = "# Mine.\n[accounts.old]   # first\nserver='h'\n\n[defaults]\n  keep = false";
     sandbox.config(before);
-    let own = Permissions::from_mode(0o640);
-    fs::set_permissions(sandbox.config_file(), own).expect("it is ours");
+    let group_readable = Permissions::from_mode(0o640);
+    fs::set_permissions(sandbox.config_file(), group_readable).expect("the test owns the file");
     let address = server.address().to_string();
     let further = ["--password-env", "SECRET"];
 
@@ -91,8 +92,8 @@ fn existing_configuration_stays_untouched_when_an_account_is_added() {
         .complains_in_lines(1)
         .stderr_has("there is an account \"work\" already; ");
     assert_eq!(config(&sandbox), after);
-    let folder = fs::read_dir(sandbox.path("config/mailpull")).expect("it is there");
-    assert_eq!(folder.count(), 1, "it left a file behind");
+    let folder = fs::read_dir(sandbox.path("config/mailpull")).expect("the folder exists");
+    assert_eq!(folder.count(), 1, "a temporary file was left behind");
 }
 
 #[test]
@@ -100,14 +101,14 @@ fn a_link_to_the_configuration_is_followed_not_replaced() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::new();
     let real = sandbox.write("home/dotfiles/mailpull.toml", "# Mine.\n");
-    symlink(&real, sandbox.config_file()).expect("a link can be made");
+    symlink(&real, sandbox.config_file()).expect("the link can be created");
 
     let address = server.address().to_string();
     add(&sandbox, &address, &["--password-env", "SECRET"]).succeeds();
 
-    let link = fs::symlink_metadata(sandbox.config_file()).expect("it is there");
+    let link = fs::symlink_metadata(sandbox.config_file()).expect("the link exists");
     assert!(link.is_symlink());
-    let text = fs::read_to_string(real).expect("it is there");
+    let text = fs::read_to_string(real).expect("the link's target exists");
     assert!(text.starts_with("# Mine.\n\n[accounts.work]\n"), "{text}");
 }
 
@@ -115,7 +116,7 @@ fn a_link_to_the_configuration_is_followed_not_replaced() {
 fn a_dangling_link_to_the_configuration_is_followed_not_replaced() {
     let sandbox = Sandbox::new();
     let target = "../../dotfiles/mailpull.toml";
-    symlink(target, sandbox.config_file()).expect("a link can be made");
+    symlink(target, sandbox.config_file()).expect("the link can be created");
 
     add(
         &sandbox,
@@ -124,7 +125,7 @@ fn a_dangling_link_to_the_configuration_is_followed_not_replaced() {
     )
     .succeeds();
 
-    let link = fs::symlink_metadata(sandbox.config_file()).expect("it is there");
+    let link = fs::symlink_metadata(sandbox.config_file()).expect("the link exists");
     assert!(link.is_symlink());
     assert!(config(&sandbox).starts_with("[accounts.work]\n"));
 }
@@ -133,7 +134,7 @@ fn a_dangling_link_to_the_configuration_is_followed_not_replaced() {
 fn the_configuration_must_be_a_regular_file() {
     let sandbox = Sandbox::new();
     let fifo = sandbox.path("fifo");
-    mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).expect("the sandbox can be written");
+    mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).expect("the sandbox is writable");
     for path in [&fifo, &sandbox.path("home")] {
         let arguments = [
             "-c".as_ref(),
@@ -149,7 +150,7 @@ fn the_configuration_must_be_a_regular_file() {
             .stderr_has("cannot write ")
             .stderr_has(": it is no regular file\n");
     }
-    let left = fs::symlink_metadata(fifo).expect("it is there");
+    let left = fs::symlink_metadata(fifo).expect("the FIFO exists");
     assert!(left.file_type().is_fifo());
 }
 
@@ -157,14 +158,15 @@ fn the_configuration_must_be_a_regular_file() {
 fn a_folder_that_cannot_be_synced_is_not_written_to() {
     let sandbox = Sandbox::unprivileged();
     let folder = sandbox.path("config/mailpull");
-    fs::set_permissions(&folder, Permissions::from_mode(0o300)).expect("it is there");
+    // Without the read bit the folder cannot be opened, so it cannot be flushed either.
+    fs::set_permissions(&folder, Permissions::from_mode(0o300)).expect("the folder exists");
 
     add(&sandbox, "localhost", &["--no-test"])
         .fails_with(73)
         .complains_in_lines(1)
         .stderr_has("Permission denied");
 
-    fs::set_permissions(&folder, Permissions::from_mode(0o700)).expect("it is there");
+    fs::set_permissions(&folder, Permissions::from_mode(0o700)).expect("the folder exists");
     assert!(!sandbox.config_file().exists());
 }
 
@@ -256,8 +258,8 @@ fn a_failed_login_adds_nothing_unless_the_test_is_skipped() {
     assert!(!sandbox.config_file().exists());
 
     let sessions = server.log().sessions;
-    let untried = [&wrong[..], &["--no-test"]].concat();
-    add(&sandbox, &address, &untried).succeeds();
+    let untested = [&wrong[..], &["--no-test"]].concat();
+    add(&sandbox, &address, &untested).succeeds();
     assert!(config(&sandbox).contains("password-command = \"echo wrong\"\n"));
     assert_eq!(server.log().sessions, sessions);
 }

@@ -1,4 +1,5 @@
-//! `account add` without `--server`: where it looks, whom it believes, and when it does not look.
+//! `account add` without `--server`: the search for the server in DNS and by common names.
+//! A server is used only if it proves its name. If only DNS names it, the user must agree, too.
 
 use std::fs;
 use std::io::{self, Write};
@@ -15,10 +16,10 @@ use crate::support::script::{Script, Server};
 use crate::support::terminal::Terminal;
 
 fn config(sandbox: &Sandbox) -> String {
-    fs::read_to_string(sandbox.config_file()).expect("there is a configuration")
+    fs::read_to_string(sandbox.config_file()).expect("account add wrote the configuration")
 }
 
-/// A session of an empty maildrop, of a user with a domain.
+/// A session with an empty mailbox, for a user name that contains a domain.
 const SESSION: &str = "
     S: +OK ready
     C: CAPA
@@ -41,7 +42,7 @@ const SESSION: &str = "
     S: +OK
     close";
 
-/// A server of this name that is looked at once and then logged in to.
+/// A server of this name that accepts two connections: the search probes it, then the test logs in.
 fn server(authority: &Authority, name: &str, stls: &str) -> Server {
     let tls = format!("{stls}tls for {name}\n");
     let session = match stls {
@@ -55,8 +56,8 @@ fn server(authority: &Authority, name: &str, stls: &str) -> Server {
         .serve()
 }
 
-/// Looks for the server of `joe@example.test` and adds the account.
-fn discover(sandbox: &Sandbox, dns: &DnsServer, authority: &Authority) -> Outcome {
+/// Searches for the server of `joe@example.test` and adds the account.
+fn search(sandbox: &Sandbox, dns: &DnsServer, authority: &Authority) -> Outcome {
     let ca = sandbox.write("home/ca.pem", authority.pem());
     let ca = format!("tls-ca-file={}", ca.display());
     let arguments = [
@@ -70,6 +71,7 @@ fn discover(sandbox: &Sandbox, dns: &DnsServer, authority: &Authority) -> Outcom
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn a_server_named_by_the_domains_srv_record_is_used() {
     let authority = Authority::new();
     for (service, stls, security, line) in [
@@ -92,7 +94,7 @@ fn a_server_named_by_the_domains_srv_record_is_used() {
             return;
         };
 
-        let outcome = discover(&sandbox, &dns, &authority);
+        let outcome = search(&sandbox, &dns, &authority);
 
         outcome.succeeds().stderr_is("").stdout_has(&format!(
             "search: pop3.example.test:{port}, as the domain's DNS says, {security}: it answers and \
@@ -106,6 +108,7 @@ fn a_server_named_by_the_domains_srv_record_is_used() {
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn a_server_in_another_domain_needs_the_users_agreement() {
     let authority = Authority::new();
     let sandbox = Sandbox::new();
@@ -121,7 +124,7 @@ fn a_server_in_another_domain_needs_the_users_agreement() {
         return;
     };
 
-    discover(&sandbox, &dns, &authority)
+    search(&sandbox, &dns, &authority)
         .fails_with(64)
         .complains_in_lines(1)
         .stderr_has(&format!(
@@ -134,6 +137,7 @@ fn a_server_in_another_domain_needs_the_users_agreement() {
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn a_user_can_accept_a_server_in_another_domain() {
     let authority = Authority::new();
     let sandbox = Sandbox::new();
@@ -166,24 +170,26 @@ fn a_user_can_accept_a_server_in_another_domain() {
     server.finish();
 }
 
-/// Leads the connections of a port, of an address of our own, to a server.
-fn lead(from: (Ipv4Addr, u16), to: SocketAddr) {
-    let listener = TcpListener::bind(from).expect("nobody else has that address");
+const OPEN: &str = "an open socket can be duplicated";
+
+/// Forwards connections from a port of another loopback address to a server.
+fn forward(from: (Ipv4Addr, u16), to: SocketAddr) {
+    let listener = TcpListener::bind(from).expect("no other test uses this address");
     thread::spawn(move || {
         for client in listener.incoming() {
             let relay = client.and_then(|client| Ok((client, TcpStream::connect(to)?)));
             let Ok((client, server)) = relay else {
-                // The program notices.
+                // The server may be gone. Then the client's connection is closed, too.
                 continue;
             };
             for (mut from, mut to) in [
                 (client.try_clone(), server.try_clone()),
                 (Ok(server), Ok(client)),
             ]
-            .map(|(from, to)| (from.expect("it is open"), to.expect("it is open")))
+            .map(|(from, to)| (from.expect(OPEN), to.expect(OPEN)))
             {
                 thread::spawn(move || {
-                    // Whichever side leaves, the other is told.
+                    // When either side closes, the other must see the end of the stream.
                     let _ = io::copy(&mut from, &mut to);
                     let _ = to.shutdown(std::net::Shutdown::Write);
                 });
@@ -193,6 +199,7 @@ fn lead(from: (Ipv4Addr, u16), to: SocketAddr) {
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn a_server_without_srv_record_is_found_by_common_names() {
     let authority = Authority::new();
     for (name, port, stls, lines) in [
@@ -215,9 +222,9 @@ fn a_server_without_srv_record_is_found_by_common_names() {
         let Some(dns) = DnsServer::start(&sandbox, &format!("address=/{name}/{address}")) else {
             return;
         };
-        lead((address, port), server.address());
+        forward((address, port), server.address());
 
-        let outcome = discover(&sandbox, &dns, &authority);
+        let outcome = search(&sandbox, &dns, &authority);
 
         outcome
             .succeeds()
@@ -267,11 +274,12 @@ fn keys_for_one_particular_server_prevent_the_search() {
         sandbox.config(&text);
         refused(add(&[]), "config.toml:2");
         assert_eq!(config(&sandbox), text);
-        fs::remove_file(sandbox.config_file()).expect("it is there");
+        fs::remove_file(sandbox.config_file()).expect("the configuration exists");
     }
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn the_next_resolver_is_asked_after_a_servfail() {
     let authority = Authority::new();
     let sandbox = Sandbox::new();
@@ -284,9 +292,9 @@ fn the_next_resolver_is_asked_after_a_servfail() {
     let Some(dns) = DnsServer::start(&sandbox, &lines) else {
         return;
     };
-    let dns = dns.behind(clueless());
+    let dns = dns.behind(failing_resolver());
 
-    discover(&sandbox, &dns, &authority)
+    search(&sandbox, &dns, &authority)
         .succeeds()
         .stdout_has(&format!(
             "search: pop3.example.test:{port}, as the domain's DNS says, tls: it answers"
@@ -295,16 +303,16 @@ fn the_next_resolver_is_asked_after_a_servfail() {
     server.finish();
 }
 
-/// A resolver that answers each question with SERVFAIL.
-fn clueless() -> Ipv4Addr {
+/// Starts a resolver that answers each question with SERVFAIL.
+fn failing_resolver() -> Ipv4Addr {
     let address = free_address();
-    let socket = UdpSocket::bind((address, 53)).expect("nobody else has that address");
+    let socket = UdpSocket::bind((address, 53)).expect("no other test uses this address");
     thread::spawn(move || {
         let mut packet = [0; 512];
         while let Ok((octets, from)) = socket.recv_from(&mut packet) {
             packet[2] |= 0x80;
             packet[3] = 0x82;
-            // Whoever has gone needs no answer.
+            // The client may have stopped waiting.
             let _ = socket.send_to(&packet[..octets], from);
         }
     });
@@ -312,6 +320,7 @@ fn clueless() -> Ipv4Addr {
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn an_unusual_host_in_the_domain_needs_the_users_agreement() {
     let authority = Authority::new();
     let sandbox = Sandbox::new();
@@ -327,7 +336,7 @@ fn an_unusual_host_in_the_domain_needs_the_users_agreement() {
         return;
     };
 
-    discover(&sandbox, &dns, &authority)
+    search(&sandbox, &dns, &authority)
         .fails_with(64)
         .complains_in_lines(1)
         .stderr_has(&format!("name it: --server evil.example.test:{port}\n"));
@@ -337,10 +346,11 @@ fn an_unusual_host_in_the_domain_needs_the_users_agreement() {
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn a_dripping_server_is_given_up_for_the_next() {
     let authority = Authority::new();
     let sandbox = Sandbox::new();
-    let slow = dripping();
+    let slow = dripping_server();
     let server = server(
         &authority,
         "pop.example.test",
@@ -356,7 +366,7 @@ fn a_dripping_server_is_given_up_for_the_next() {
         return;
     };
 
-    discover(&sandbox, &dns, &authority)
+    search(&sandbox, &dns, &authority)
         .succeeds()
         .stdout_has(&format!(
             "search: pop3.example.test:{slow}, as the domain's DNS says, starttls: timed out\n\
@@ -366,10 +376,10 @@ fn a_dripping_server_is_given_up_for_the_next() {
     server.finish();
 }
 
-/// The port of a server whose greeting never ends, and is never silent for long.
-fn dripping() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
-    let port = listener.local_addr().expect("it has one").port();
+/// Starts a server that sends one octet of its greeting each second, forever. Returns its port.
+fn dripping_server() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let port = listener.local_addr().expect("the listener is bound").port();
     thread::spawn(move || {
         for mut client in listener.incoming().flatten() {
             thread::spawn(move || {

@@ -1,5 +1,4 @@
-//! `account test`: what it shows of each step, and what it never does.
-//! How connections and logins behave is told elsewhere.
+//! `account test`: the findings that it shows for each step. It fetches and changes nothing.
 
 use crate::support::certificates::{Authority, Certificate};
 use crate::support::mail::notes;
@@ -14,7 +13,7 @@ fn test(sandbox: &Sandbox) -> Outcome {
     sandbox.mailpull(["account", "test", "work"]).run()
 }
 
-/// What a session shows that finds two messages.
+/// A session from CAPA on that lists two messages.
 const TWO_MESSAGES: &str = "
     C: CAPA
     S: +OK
@@ -77,7 +76,7 @@ fn every_step_is_shown_without_fetching_or_writing_anything() {
         outcome.stdout_has(&line);
     }
     server.finish();
-    assert!(!sandbox.state().exists(), "it left something behind");
+    assert!(!sandbox.state().exists(), "account test created state");
     assert!(!sandbox.work().path().exists());
 }
 
@@ -193,7 +192,7 @@ fn a_refused_login_names_the_providers_likely_reason() {
             "likely: with two-step verification the provider may want an app password",
         ),
     ] {
-        let (server, sandbox) = behind_a_proxy(&authority, name, refusal);
+        let (server, sandbox) = with_proxy(&authority, name, refusal);
 
         test(&sandbox)
             .fails_with(77)
@@ -209,8 +208,8 @@ fn a_refused_login_names_the_providers_likely_reason() {
     }
 }
 
-/// A server behind an HTTP proxy, which is the script.
-fn behind_a_proxy(authority: &Authority, name: &str, session: &str) -> (Server, Sandbox) {
+/// Sets up an account whose HTTP proxy is scripted to play the server called `name`, too.
+fn with_proxy(authority: &Authority, name: &str, session: &str) -> (Server, Sandbox) {
     let certificate = authority.certificate_for(&[name]);
     let proxy = format!(
         "C: CONNECT {name}:995 HTTP/1.1\nC: Host: {name}:995\nC: \nS: HTTP/1.1 200 OK\nS: \ntls\n"
@@ -227,7 +226,7 @@ fn behind_a_proxy(authority: &Authority, name: &str, session: &str) -> (Server, 
 #[test]
 fn a_providers_peculiarity_is_shown_as_a_note() {
     let authority = Authority::new();
-    let (server, sandbox) = behind_a_proxy(&authority, "pop.mail.yahoo.com", TWO_MESSAGES);
+    let (server, sandbox) = with_proxy(&authority, "pop.mail.yahoo.com", TWO_MESSAGES);
 
     test(&sandbox).succeeds().stdout_has(
         "note: its settings for POP decide which folders, and how much of the mail, are shown\n",

@@ -1,4 +1,4 @@
-//! Accounts that are renamed, taken out and listed.
+//! `account rename`, `account remove` and `account list`.
 
 use rustix::process::Signal;
 
@@ -9,7 +9,7 @@ use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Fault, Point, Threads, faulty};
 use crate::support::tools;
 
-/// A sandbox with two delivered messages whose account is now called `job`.
+/// A sandbox in which `work` has fetched two messages and is now called `job` in the configuration.
 fn renamed() -> (Sandbox, ModelServer) {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");

@@ -1,5 +1,4 @@
-//! The command line where no terminal is: in scripts and in cron.
-//! What the parts of the program answer is tested beside them.
+//! The command line without a terminal, as scripts and cron use it: output, statuses and events.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -20,7 +19,7 @@ fn work(messages: Vec<Message>) -> (Sandbox, ModelServer) {
     (sandbox, server)
 }
 
-/// Runs a line of shell in the sandbox, in which `$mailpull` is the program.
+/// Prepares a line of shell in the sandbox, in which `$mailpull` is the program.
 fn sh(sandbox: &Sandbox, line: &str) -> Program {
     let mut command = sandbox.command("sh");
     command
@@ -146,8 +145,8 @@ fn mailpull_alone_fetches_every_enabled_account() {
     sandbox.account("work", server.address(), "");
     sandbox.account("home", server.address(), "");
     sandbox.account("old", server.address(), "enabled = false");
-    let none: [&str; 0] = [];
-    sandbox.mailpull(none).run().succeeds().is_silent();
+    let no_arguments: [&str; 0] = [];
+    sandbox.mailpull(no_arguments).run().succeeds().is_silent();
     sandbox.maildir("work").holds(&messages);
     sandbox.maildir("home").holds(&messages);
     sandbox.maildir("old").holds(&[]);
@@ -380,8 +379,8 @@ fn the_log_shows_delivery_and_deletion_of_every_message() {
     assert_eq!(lines.lines().count(), 2);
     let maildir = sandbox.maildir("work").path().display().to_string();
     for (n, line) in (1..).zip(lines.lines()) {
-        let told = format!(" from \"Sender {n} <sender{n}@example.com>\": \"Letter {n} about ");
-        assert!(line.contains(&told), "{line}");
+        let shown = format!(" from \"Sender {n} <sender{n}@example.com>\": \"Letter {n} about ");
+        assert!(line.contains(&shown), "{line}");
         assert!(
             line.contains(&format!("\" to {maildir}, deleted from the server 2")),
             "{line}"
@@ -393,7 +392,7 @@ fn the_log_shows_delivery_and_deletion_of_every_message() {
 fn log_ignores_a_closed_pipe_but_not_a_full_disk() {
     let (sandbox, _server) = work(mail::ordinary(1, 3));
     sandbox.mailpull(["fetch"]).run().succeeds();
-    // The reader of the pipe is gone before the first line.
+    // The shell waits until the reader of the pipe has closed it. Then the log is written to it.
     let line = "mkfifo gone; (: <gone) & exec 3>gone; wait; exec $mailpull log >&3";
     sh(&sandbox, line).run().succeeds().is_silent();
     let full = sh(&sandbox, "exec $mailpull log >/dev/full").run();
@@ -456,8 +455,8 @@ fn a_panic_is_one_line_and_70() {
         return;
     };
     let (sandbox, _server) = work(mail::ordinary(1, 1));
-    // The first thread finds the server; that a second one cannot be started is what the program
-    // has no answer to.
+    // The first thread starts, and the start of the second one fails: an error that the program does
+    // not handle.
     let mut command = sandbox.command(strace);
     command
         .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=clone,clone3"])

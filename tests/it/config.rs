@@ -1,5 +1,5 @@
-//! The configuration as its user meets it: files, their permissions, and what is said about them.
-//! Every rule between the keys is tested beside it, in src/config.
+//! The configuration as its users see it: files, their permissions, and the errors about them.
+//! The rules for single keys have unit tests in src/config.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -10,11 +10,11 @@ use mailpull::config::{Config, Overrides, Wanted};
 use crate::support::mail;
 use crate::support::model_server::{ModelServer, PASSWORD};
 use crate::support::sandbox::Sandbox;
-use crate::support::tools;
 
-const NOTHING: [&str; 0] = [];
+const OWNED: &str = "the test owns the file";
+const NO_ARGUMENTS: [&str; 0] = [];
 
-/// The lines of an account that lacks nothing, and that no test ever fetches.
+/// The configuration of a complete account, whose server no test contacts.
 const COMPLETE: &str = "[accounts.work]\nserver = '127.0.0.1:1'\nuser = 'me'\nmaildir = '~/m'\n";
 
 #[test]
@@ -87,16 +87,16 @@ fn a_mistake_is_reported_with_file_line_and_remedy() {
         let sandbox = Sandbox::new();
         sandbox.config(&format!("{COMPLETE}{line}\n"));
         let at = sandbox.config_file().display().to_string();
-        let outcome = sandbox.mailpull(NOTHING).run();
+        let outcome = sandbox.mailpull(NO_ARGUMENTS).run();
         outcome
             .fails_with(78)
             .stderr_has(&format!("mailpull: {at}:"))
             .stderr_has(complaint)
             .never_says("hunter2")
             .complains_in_lines(1);
-        let told = outcome.stderr_text();
-        let is_line = told.contains(&format!("{at}:5: ")) || told.contains(&format!("{at}:6: "));
-        assert!(is_line, "{told}");
+        let shown = outcome.stderr_text();
+        let has_line = shown.contains(&format!("{at}:5: ")) || shown.contains(&format!("{at}:6: "));
+        assert!(has_line, "{shown}");
     }
 }
 
@@ -126,7 +126,7 @@ fn an_incomplete_account_is_reported_with_the_missing_key() {
     ] {
         let sandbox = Sandbox::new();
         sandbox.config(text);
-        let outcome = sandbox.mailpull(NOTHING).run();
+        let outcome = sandbox.mailpull(NO_ARGUMENTS).run();
         outcome
             .fails_with(78)
             .stderr_has(complaint)
@@ -154,12 +154,11 @@ fn an_unreadable_configuration_is_reported_with_the_reason() {
     folder
         .fails_with(78)
         .stderr_has("cannot read home: is a directory");
-    if tools::is_root() {
-        return; // Root may read everything.
-    }
+    // Root may read every file.
+    let sandbox = Sandbox::unprivileged();
     sandbox.config(COMPLETE);
-    fs::set_permissions(sandbox.config_file(), Permissions::from_mode(0o000)).expect("it is ours");
-    let locked = sandbox.mailpull(NOTHING).run();
+    fs::set_permissions(sandbox.config_file(), Permissions::from_mode(0o000)).expect(OWNED);
+    let locked = sandbox.mailpull(NO_ARGUMENTS).run();
     locked
         .fails_with(78)
         .stderr_has("cannot read ")
@@ -172,19 +171,19 @@ fn a_file_with_a_password_must_be_private() {
     let server = ModelServer::start(mail::ordinary(1, 1));
     sandbox.account("work", server.address(), "");
     let open = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o644));
-    open(&sandbox.config_file()).expect("it is ours");
+    open(&sandbox.config_file()).expect(OWNED);
     let path = sandbox.config_file().display().to_string();
-    sandbox.mailpull(NOTHING).run().fails_with(78).stderr_is(&format!(
+    sandbox.mailpull(NO_ARGUMENTS).run().fails_with(78).stderr_is(&format!(
         "mailpull: {path} holds a password and is open to others (mode 0644): chmod 600 {path}\n"
     ));
 
     let password = sandbox.write("password", PASSWORD);
-    fs::remove_file(sandbox.config_file()).expect("it is ours");
+    fs::remove_file(sandbox.config_file()).expect(OWNED);
     let extra = format!("password-file = '{}'", password.display());
     sandbox.account("work", server.address(), &extra);
-    open(&sandbox.config_file()).expect("it is ours");
+    open(&sandbox.config_file()).expect(OWNED);
     sandbox.mailpull(["check"]).run().succeeds();
-    open(&password).expect("it is ours");
+    open(&password).expect(OWNED);
     let outcome = sandbox.mailpull(["check"]).run();
     let advice = format!("chmod 600 {}\n", password.display());
     outcome
@@ -210,7 +209,8 @@ fn every_source_of_a_password_works() {
         if extra.is_empty() {
             sandbox.write("home/.netrc", &netrc);
             sandbox.account("work", server.address(), netrc_only);
-            let config = fs::read_to_string(sandbox.config_file()).expect("it was written");
+            let config =
+                fs::read_to_string(sandbox.config_file()).expect("the configuration exists");
             sandbox.config(&config.replace(netrc_only, ""));
         } else {
             sandbox.account("work", server.address(), &extra);
@@ -245,7 +245,7 @@ fn options_override_the_account_which_overrides_the_defaults() {
         server.address()
     );
     sandbox.config(&config);
-    sandbox.mailpull(NOTHING).run().succeeds().is_silent();
+    sandbox.mailpull(NO_ARGUMENTS).run().succeeds().is_silent();
     assert_eq!(sandbox.maildir("three").count("new"), 3);
     assert_eq!(sandbox.maildir("two").count("new"), 2);
     let one = [
@@ -279,15 +279,19 @@ fn every_configuration_in_the_readme_is_valid() {
 #[test]
 fn the_configuration_in_the_manual_is_valid() {
     let page = read("man/mailpull.1").replace("\\-", "-");
-    let (_, section) = page.split_once(".SH CONFIGURATION").expect("it is there");
-    let (_, block) = section.split_once(".EX\n").expect("it has an example");
+    let (_, section) = page
+        .split_once(".SH CONFIGURATION")
+        .expect("the manual has this section");
+    let (_, block) = section
+        .split_once(".EX\n")
+        .expect("the section has an example");
     is_configuration(
         "man/mailpull.1",
         block.split(".EE").next().unwrap_or_default(),
     );
 }
 
-/// Claims that a text is a configuration whose accounts are all complete.
+/// Claims that a text is a valid configuration and that all its accounts are complete.
 #[track_caller]
 fn is_configuration(name: &str, text: &str) {
     let sandbox = Sandbox::new();
@@ -312,7 +316,7 @@ fn a_configuration_writable_by_others_is_refused() {
     let sandbox = Sandbox::new();
     let without = "[accounts.a]\nserver = 'localhost'\nuser = 'joe'\nmda = 'true'\n";
     let file = sandbox.write("others.toml", without);
-    fs::set_permissions(&file, Permissions::from_mode(0o666)).expect("it is ours");
+    fs::set_permissions(&file, Permissions::from_mode(0o666)).expect(OWNED);
 
     let outcome = sandbox.mailpull(["check", "-c"]).arg(&file).run();
 

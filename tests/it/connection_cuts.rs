@@ -1,4 +1,5 @@
-//! Sessions that are cut off after every single octet: the next run makes good for all of them.
+//! Sessions that are cut off at each octet that the server sends. After the next run no message is
+//! lost and none is delivered twice.
 
 use std::collections::HashSet;
 
@@ -8,8 +9,8 @@ use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::tools;
 
-/// As many accounts as a session has octets. The first session of each is cut off one octet later
-/// than that of the one before.
+/// One account for each octet that the server sends in a session. The first session of each account
+/// is cut off at its octet.
 struct Cuts {
     messages: Vec<Message>,
     sandbox: Sandbox,
@@ -37,7 +38,7 @@ impl Cuts {
         for (account, server) in &servers {
             sandbox.account(account, server.address(), keys);
         }
-        let how = match cut(0) {
+        let signal = match cut(0) {
             Cut::Fin(_) => "FIN",
             Cut::Reset(_) => "RST",
         };
@@ -47,7 +48,7 @@ impl Cuts {
             messages,
             sandbox,
             deletes,
-            sweep: format!("line cut by {how}, Maildir, {kept}"),
+            sweep: format!("line cut by {signal}, Maildir, {kept}"),
             servers,
         }
     }
@@ -62,18 +63,17 @@ impl Cuts {
         }
         self.sandbox.fetch().succeeds().is_silent();
         for (account, server) in &self.servers {
-            // The cut one, one for what was due to be deleted, one for the rest.
+            // The session that was cut, then one for the deletions that it left, and one for the
+            // other messages.
             assert!(server.log().sessions <= 3, "{account}");
             self.sandbox.maildir(account).holds(&self.messages);
         }
-        self.announce();
+        self.print_counts();
         outcome
     }
-}
 
-impl Cuts {
-    /// Tells the counts, as the other sweeps do.
-    fn announce(&self) {
+    /// Prints the counts in the same form as the other sweeps.
+    fn print_counts(&self) {
         let due = self.messages.len();
         let (mut lost, mut duplicated, mut left) = (0, 0, 0);
         for (account, server) in &self.servers {
@@ -90,7 +90,7 @@ impl Cuts {
     }
 }
 
-/// What the server announces, longer than its greeting and the beginning of an answer.
+/// The server's capabilities, which are longer than its greeting and the first line of a reply.
 const CAPABILITIES: &str =
     "+OK AUTH-RESP-CODE PIPELINING RESP-CODES SASL PLAIN TOP UIDL USER and a line end for each";
 
@@ -123,14 +123,14 @@ fn a_deletion_cut_at_any_octet_is_completed_next_run() {
     let outcome = cuts.run();
 
     let text = outcome.fails_with(75).stderr_text();
-    let told: HashSet<_> = text.lines().map(account_of).collect();
-    outcome.complains_in_lines(told.len());
-    // A server that breaks off at CAPA is called once more, whether it was asked before the login or
-    // with it.
-    let untold = cuts.servers.len() - told.len();
+    let reported: HashSet<_> = text.lines().map(account_of).collect();
+    outcome.complains_in_lines(reported.len());
+    // After a cut in the reply to CAPA, before the login or with it, the same run connects once more.
+    // That connection succeeds, so no error is reported.
+    let unreported = cuts.servers.len() - reported.len();
     assert!(
-        untold < 2 * CAPABILITIES.len(),
-        "{untold} cuts are not told"
+        unreported < 2 * CAPABILITIES.len(),
+        "{unreported} cuts are not reported"
     );
     assert!(cuts.servers.iter().all(|(_, server)| server.count() == 0));
 }

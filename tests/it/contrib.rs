@@ -1,4 +1,4 @@
-//! What schedulers are given: systemd's units and the manifest of Kubernetes, in `contrib`.
+//! The files for schedulers in `contrib`: units for systemd and a manifest for Kubernetes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,9 +27,9 @@ fn systemd_analyze_accepts_the_units() {
         let unit = read(&format!("contrib/systemd/{name}"))
             .replace("%h/.cargo/bin/mailpull", &program)
             .replace("/usr/local/bin/mailpull", &program)
-            // What can be had is right, too.
+            // The unit offers this line to its users as a comment, so it is checked, too.
             .replace("#LoadCredential=", "LoadCredential=")
-            // The manual is not installed.
+            // systemd looks for the manual, which is not installed here.
             .replace("Documentation=man:mailpull(1)\n", "");
         sandbox.write(format!("units/{name}"), unit);
     }
@@ -67,19 +67,24 @@ fn each_pod_of_the_job_fetches_its_own_shard() {
     let job = &manifest["spec"]["jobTemplate"]["spec"];
     let container = &job["template"]["spec"]["containers"][0];
     let shards = job["completions"].to_string();
-    let env = container["env"].as_array().expect("it is a list");
+    let env = container["env"]
+        .as_array()
+        .expect("the manifest has a list here");
     let declared = |name: &str| {
         env.iter()
             .find(|one| one["name"] == name)
-            .expect("it is there")
+            .expect("the manifest declares the variable")
     };
     assert_eq!(job["completionMode"], "Indexed");
     assert_eq!(job["parallelism"], job["completions"]);
     assert_eq!(declared("SHARDS")["value"], Value::from(shards.clone()));
     declared("JOB_COMPLETION_INDEX");
-    let args = container["args"].as_array().expect("it is a list").iter();
+    let args = container["args"]
+        .as_array()
+        .expect("the manifest has a list here")
+        .iter();
     let args = args.map(|arg| {
-        let arg = arg.as_str().expect("it is text");
+        let arg = arg.as_str().expect("an argument is a string");
         arg.replace("$(JOB_COMPLETION_INDEX)", "2")
             .replace("$(SHARDS)", &shards)
     });
@@ -87,22 +92,26 @@ fn each_pod_of_the_job_fetches_its_own_shard() {
     assert_eq!(shard(line), format!("2/{shards}"));
 }
 
-/// The shard that a command line of `fetch` names.
+/// Returns the shard in a command line of `fetch`.
 fn shard(line: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>) -> String {
-    match Cli::parse(line).expect("it is right").command {
-        Verb::Fetch(fetch) => fetch.flags.shard.expect("it names one").to_string(),
-        other => panic!("{other:?} fetches nothing"),
+    match Cli::parse(line).expect("the command line is valid").command {
+        Verb::Fetch(fetch) => fetch
+            .flags
+            .shard
+            .expect("the command line has --shard")
+            .to_string(),
+        other => panic!("{other:?} is not fetch"),
     }
 }
 
 fn command_line(unit: &str) -> &str {
     let mut lines = unit.lines();
     let line = lines.find_map(|line| line.strip_prefix("ExecStart="));
-    line.expect("it runs something")
+    line.expect("a service has ExecStart")
 }
 
 fn read(relative: &str) -> String {
-    fs::read_to_string(path(relative)).expect("it is there")
+    fs::read_to_string(path(relative)).expect("the file is in the repository")
 }
 
 fn path(relative: &str) -> PathBuf {

@@ -1,26 +1,17 @@
-//! What is said in whole runs, word for word, and in how many flights.
-//! Knows nothing of servers that misbehave.
+//! The exact conversations of whole runs with servers that behave well, and their round trips.
 
 use crate::support::mail::notes;
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{FETCH_A_AND_B, Script};
+use crate::support::script::{FETCH_A_AND_B, QUIT, Script};
+
+/// A later session up to UIDL. LIST follows only if the program needs sizes.
+const UIDL_ALONE: &str = "
+    login
+    C: UIDL";
 
 #[test]
 fn listings_and_messages_are_pipelined_when_announced_after_login() {
-    let server = Script::new(
-        "login
-         C: UIDL
-         C: LIST
-         lists a b
-         lists 17 17
-         C: RETR 1
-         C: RETR 2
-         gives a
-         gives b
-         C: QUIT
-         S: +OK",
-    )
-    .serve();
+    let server = Script::new(FETCH_A_AND_B).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
 
     sandbox.fetch().succeeds().is_silent();
@@ -114,13 +105,7 @@ fn an_empty_mailbox_ends_the_run_silently() {
 #[test]
 fn only_unique_ids_are_listed_when_nothing_is_new() {
     let server = Script::new(FETCH_A_AND_B)
-        .then(
-            "login
-             C: UIDL
-             lists a b
-             C: QUIT
-             S: +OK",
-        )
+        .then([UIDL_ALONE, "\nlists a b", QUIT].concat())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -167,13 +152,7 @@ fn a_dry_run_lists_its_actions_without_carrying_them_out() {
              C: QUIT
              S: +OK",
         )
-        .then(
-            "login
-             C: UIDL
-             lists a b
-             C: QUIT
-             S: +OK",
-        )
+        .then([UIDL_ALONE, "\nlists a b", QUIT].concat())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -193,23 +172,19 @@ fn a_dry_run_lists_its_actions_without_carrying_them_out() {
 
 #[test]
 fn check_counts_new_messages_without_fetching_them() {
-    let check = "
-        login
-        C: UIDL
-        S: +OK
-        S: 2 b
-        S: 3 c
-        S: 4 d
-        S: .
-        C: LIST
-        S: +OK
-        S: 2 17
-        S: 3 1000
-        S: 4 234
-        S: .
-        C: QUIT
-        S: +OK";
-    let server = Script::new(FETCH_A_AND_B).then(check).then(check).serve();
+    let check = [
+        "login
+         C: UIDL
+         lists b c d
+         C: LIST
+         lists 17 1000 234",
+        QUIT,
+    ]
+    .concat();
+    let server = Script::new(FETCH_A_AND_B)
+        .then(&*check)
+        .then(&*check)
+        .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
 
@@ -227,15 +202,7 @@ fn check_counts_new_messages_without_fetching_them() {
 #[test]
 fn check_exits_with_1_when_nothing_is_new() {
     let server = Script::new(FETCH_A_AND_B)
-        .then(
-            "login
-             C: UIDL
-             S: +OK
-             S: 2 b
-             S: .
-             C: QUIT
-             S: +OK",
-        )
+        .then([UIDL_ALONE, "\nlists b", QUIT].concat())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();

@@ -1,4 +1,5 @@
-//! When messages leave the server, word for word; and that they never leave it before they are ours.
+//! Deletion: the exact conversations that delete messages, and never before they are delivered.
+//! Messages that come back after their deletion are covered, too.
 
 use std::time::Duration;
 
@@ -7,26 +8,34 @@ use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{FETCH_A_AND_B, LIST_A, QUIT, Script};
 
+/// A session up to the listings, which hold two messages.
+const LIST_A_AND_B: &str = "
+    login
+    C: UIDL
+    C: LIST
+    lists a b
+    lists 17 17";
+
+const DELETE_1_AND_2: &str = "
+    C: DELE 1
+    C: DELE 2
+    S: +OK
+    S: +OK";
+
+/// A session that deletes two known messages without fetching them again.
+fn delete_a_and_b() -> String {
+    [LIST_A_AND_B, DELETE_1_AND_2, QUIT].concat()
+}
+
 #[test]
 fn messages_not_kept_are_deleted_in_the_same_session() {
-    let server = Script::new(
-        "login
-         C: UIDL
-         C: LIST
-         lists a b
-         lists 17 17
-         C: RETR 1
-         C: RETR 2
-         gives a
-         gives b
-         C: DELE 1
-         C: DELE 2
-         S: +OK
-         S: +OK
-         C: QUIT
-         S: +OK",
-    )
-    .serve();
+    let retrieval = "
+        C: RETR 1
+        C: RETR 2
+        gives a
+        gives b";
+    let conversation = [LIST_A_AND_B, retrieval, DELETE_1_AND_2, QUIT].concat();
+    let server = Script::new(conversation).serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
 
     sandbox.fetch().succeeds().is_silent();
@@ -35,23 +44,9 @@ fn messages_not_kept_are_deleted_in_the_same_session() {
     sandbox.work().holds(&notes(["a", "b"]));
 }
 
-/// A run that deletes two messages that are known, without fetching them again.
-const DELETE_A_AND_B: &str = "
-    login
-    C: UIDL
-    C: LIST
-    lists a b
-    lists 17 17
-    C: DELE 1
-    C: DELE 2
-    S: +OK
-    S: +OK
-    C: QUIT
-    S: +OK";
-
 #[test]
 fn a_kept_message_is_deleted_later_without_another_retr() {
-    let server = Script::new(FETCH_A_AND_B).then(DELETE_A_AND_B).serve();
+    let server = Script::new(FETCH_A_AND_B).then(delete_a_and_b()).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
 
@@ -65,14 +60,8 @@ fn a_kept_message_is_deleted_later_without_another_retr() {
 #[test]
 fn messages_are_deleted_once_the_keep_period_is_over() {
     let server = Script::new(FETCH_A_AND_B)
-        .then(
-            "login
-             C: UIDL
-             lists a b
-             C: QUIT
-             S: +OK",
-        )
-        .then(DELETE_A_AND_B)
+        .then(["login\nC: UIDL\nlists a b", QUIT].concat())
+        .then(delete_a_and_b())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = '14 days'");
     sandbox.fetch().succeeds();
@@ -253,13 +242,8 @@ fn messages_that_share_a_unique_id_are_compared_before_deletion() {
         C: RETR 2
         gives a
         gives b";
-    let deleted = "
-        C: DELE 1
-        C: DELE 2
-        S: +OK
-        S: +OK";
     let server = Script::new([listed, QUIT].concat())
-        .then([listed, deleted, QUIT].concat())
+        .then([listed, DELETE_1_AND_2, QUIT].concat())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -271,7 +255,7 @@ fn messages_that_share_a_unique_id_are_compared_before_deletion() {
     sandbox.work().holds(&notes(["a", "b"]));
 }
 
-/// A listing with one message by its unique-id alone.
+/// A later session up to UIDL, which lists one message.
 const UIDL_A: &str = "
     login
     C: UIDL
@@ -387,30 +371,17 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 #[test]
 fn a_server_ignoring_quit_does_not_block_new_mail() {
-    let listed = "
-        login
-        C: UIDL
-        C: LIST
-        lists a b
-        lists 17 17";
-    let deletion = "
-        C: DELE 1
-        S: +OK
+    let cut = "
         C: QUIT
         cut";
-    let retrieval = "
+    let retrieve_b = "
         C: RETR 2
-        gives b
-        C: DELE 1
-        C: DELE 2
-        S: +OK
-        S: +OK
-        C: QUIT
-        cut";
-    let first = [LIST_A, RETRIEVE_A, deletion].concat();
-    let stubborn = [listed, deletion].concat();
-    let script = Script::new(first).then(&*stubborn).then(&*stubborn);
-    let server = script.then([listed, retrieval].concat()).serve();
+        gives b";
+    let server = Script::new([LIST_A, RETRIEVE_A, DELETE_1, cut].concat())
+        .then([LIST_A_AND_B, DELETE_1, cut].concat())
+        .then([LIST_A_AND_B, DELETE_1, cut].concat())
+        .then([LIST_A_AND_B, retrieve_b, DELETE_1_AND_2, cut].concat())
+        .serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
 
     for _ in 0..4 {

@@ -1,4 +1,5 @@
-//! What a session learned of its server, and what becomes of a server that is no longer like that.
+//! Servers that are known from an earlier run: their capabilities are remembered, so that the login
+//! and the listing can be sent at once. When a server has changed, the program notices and recovers.
 
 use crate::login::{EMPTY, base64};
 use crate::support::mail::notes;
@@ -6,7 +7,7 @@ use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{Script, Server};
 
-/// A first session with a server that pipelines throughout and logs in with USER and PASS.
+/// A first session with a server that announces PIPELINING before and after the login.
 const FIRST: &str = "
     login ahead
     C: UIDL
@@ -18,22 +19,22 @@ const FIRST: &str = "
     C: QUIT
     S: +OK";
 
-/// The login of a later one, with the listing in the same flight.
-const AT_ONCE: &str = "
+/// A later session: everything up to UIDL is sent at once, before the server has answered.
+const PIPELINED_LOGIN: &str = "
     S: +OK ready
     C: USER joe
     C: PASS open sesame
     C: UIDL";
 
-/// A session from the greeting on that knows nothing.
-const FROM_SCRATCH: &str = "
+/// A later session in which the capabilities are asked for again.
+const ORDINARY_LOGIN: &str = "
     login ahead
     C: UIDL
     lists a
     C: QUIT";
 
-/// A session in which nothing is sent ahead, although that is announced.
-const SLOW: &str = "
+/// A session that is not pipelined although the server announces PIPELINING.
+const UNPIPELINED: &str = "
     login
     C: UIDL
     lists a
@@ -44,7 +45,8 @@ const SLOW: &str = "
     C: QUIT
     S: +OK";
 
-/// Runs twice with a server that goes on like this after [`FIRST`]; the second run is the outcome.
+/// Runs twice against a server with these conversations after [`FIRST`]. The outcome is that of the
+/// second run.
 fn second_run(conversations: &[&str], keys: &str) -> (Sandbox, Server, Outcome) {
     let script = conversations
         .iter()
@@ -65,7 +67,7 @@ fn a_second_run_logs_in_and_lists_in_one_flight() {
         S: +OK
         lists a
         C: QUIT";
-    let (sandbox, server, outcome) = second_run(&[&[AT_ONCE, listing].concat()], "");
+    let (sandbox, server, outcome) = second_run(&[&[PIPELINED_LOGIN, listing].concat()], "");
     outcome.succeeds().is_silent();
     assert_eq!(server.finish()[1].turns, 2);
     sandbox.work().holds(&notes(["a"]));
@@ -80,7 +82,7 @@ fn needed_sizes_are_listed_in_the_same_flight() {
         lists a
         lists 17
         C: QUIT";
-    let conversation = [AT_ONCE, listing].concat();
+    let conversation = [PIPELINED_LOGIN, listing].concat();
     let (_, server, outcome) = second_run(&[&conversation], "max-size = 1000");
     outcome.succeeds().is_silent();
     server.finish();
@@ -98,7 +100,7 @@ fn new_mail_is_fetched_after_a_pipelined_login() {
         gives b
         C: QUIT
         S: +OK";
-    let (sandbox, server, outcome) = second_run(&[&[AT_ONCE, rest].concat()], "");
+    let (sandbox, server, outcome) = second_run(&[&[PIPELINED_LOGIN, rest].concat()], "");
     outcome.succeeds().is_silent();
     server.finish();
     sandbox.work().holds(&notes(["a", "b"]));
@@ -110,7 +112,7 @@ fn a_known_server_gets_a_wrong_password_only_once() {
         "
         S: -ERR [AUTH] wrong password
         S: -ERR log in first",
-        // It does not say what is wrong, and announces what it always did.
+        // The reply has no code, so the capabilities are asked for; they have not changed.
         "
         S: -ERR wrong password
         S: -ERR log in first
@@ -120,7 +122,7 @@ fn a_known_server_gets_a_wrong_password_only_once() {
         S: UIDL
         S: .",
     ] {
-        let conversation = [AT_ONCE, "\nS: +OK", refusal].concat();
+        let conversation = [PIPELINED_LOGIN, "\nS: +OK", refusal].concat();
         let (_, server, outcome) = second_run(&[&conversation], "");
         outcome
             .fails_with(77)
@@ -136,7 +138,7 @@ fn a_temporary_login_refusal_ends_the_session_at_once() {
         S: -ERR [IN-USE] another session
         S: -ERR
         S: -ERR";
-    let (_, server, outcome) = second_run(&[&[AT_ONCE, refusal].concat()], "");
+    let (_, server, outcome) = second_run(&[&[PIPELINED_LOGIN, refusal].concat()], "");
     outcome.fails_with(75).complains_in_lines(1);
     server.finish();
 }
@@ -151,7 +153,7 @@ fn changed_capabilities_lead_to_a_fresh_login() {
         S: +OK
         S: SASL PLAIN
         S: .";
-    let anew = "
+    let fresh = "
         S: +OK ready
         C: CAPA
         S: +OK
@@ -166,7 +168,7 @@ fn changed_capabilities_lead_to_a_fresh_login() {
         C: UIDL
         lists a
         C: QUIT";
-    let (_, server, outcome) = second_run(&[&[AT_ONCE, changed].concat(), anew], "");
+    let (_, server, outcome) = second_run(&[&[PIPELINED_LOGIN, changed].concat(), fresh], "");
     outcome.succeeds().is_silent();
     server.finish();
 }
@@ -176,11 +178,11 @@ fn a_broken_pipelined_login_is_followed_by_an_ordinary_one() {
     for (end, status) in [
         ("\ncut", 0),
         ("\nS: +OK\nS: * what", 0),
-        // Behind the login it is too late for this run.
+        // After the login this run cannot connect again; the next one does.
         ("\nS: +OK\nS: +OK\nS: +OK\ncut", 75),
     ] {
-        let quick = [AT_ONCE, end].concat();
-        let script = Script::new(FIRST).then(quick).then(FROM_SCRATCH);
+        let broken = [PIPELINED_LOGIN, end].concat();
+        let script = Script::new(FIRST).then(broken).then(ORDINARY_LOGIN);
         let server = script.serve();
         let sandbox = Sandbox::with_work(server.address(), "");
         sandbox.fetch().succeeds();
@@ -211,10 +213,10 @@ fn a_server_that_disconnects_at_capa_is_retried_without_it() {
         gives a
         C: QUIT
         S: +OK";
-    let asked = "S: +OK ready\n C: CAPA\n cut";
-    let server = Script::new(asked)
+    let disconnect = "S: +OK ready\n C: CAPA\n cut";
+    let server = Script::new(disconnect)
         .then([without, fetching].concat())
-        .then(asked)
+        .then(disconnect)
         .then([without, "\nC: QUIT"].concat())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -263,7 +265,7 @@ fn broken_pipelining_of_retr_is_not_used_again() {
         C: RETR 1
         C: RETR 2
         S: what was that?";
-    let slow = "
+    let unpipelined = "
         login
         C: UIDL
         lists a b
@@ -275,7 +277,7 @@ fn broken_pipelining_of_retr_is_not_used_again() {
         gives a
         C: QUIT
         S: +OK";
-    let server = Script::new(broken).then(slow).serve();
+    let server = Script::new(broken).then(unpipelined).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox
         .fetch()
@@ -297,7 +299,7 @@ fn broken_pipelining_of_listings_is_not_used_again() {
         C: LIST
         lists a
         S: what was that?";
-    let server = Script::new(broken).then(SLOW).serve();
+    let server = Script::new(broken).then(UNPIPELINED).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     let outcome = sandbox.fetch();
     outcome.fails_with(75).complains_in_lines(1);
@@ -311,14 +313,14 @@ fn broken_pipelining_of_listings_is_not_used_again() {
 
 #[test]
 fn pipelining_stops_after_three_unanswered_commands() {
-    let swallowing = "
+    let unanswered = "
         login
         C: UIDL
         C: LIST
         lists a
         stall";
-    let script = Script::new(swallowing).then(swallowing).then(swallowing);
-    let server = script.then(SLOW).serve();
+    let script = Script::new(unanswered).then(unanswered).then(unanswered);
+    let server = script.then(UNPIPELINED).serve();
     let sandbox = Sandbox::with_work(server.address(), "timeout = '1s'");
     for _ in 0..2 {
         let outcome = sandbox.fetch();
@@ -335,10 +337,11 @@ fn pipelining_stops_after_three_unanswered_commands() {
 #[test]
 fn broken_pipelining_of_deletions_is_not_used_again() {
     let listed = "
-        lists a b c";
-    let sizes = "
+        login
+        C: UIDL
+        C: LIST
+        lists a b c
         lists 17 17 17";
-    let both = ["login\nC: UIDL\nC: LIST", listed, sizes].concat();
     let first = "
         C: RETR 1
         C: RETR 2
@@ -353,14 +356,18 @@ fn broken_pipelining_of_deletions_is_not_used_again() {
         C: DELE 2
         S: +OK
         S: what was that?";
-    let slow = [
-        "login\nC: UIDL",
-        listed,
-        "\nC: LIST",
-        sizes,
-        "\nC: DELE 1\nS: +OK\nC: DELE 2\nS: +OK\nC: QUIT\nS: +OK",
-    ]
-    .concat();
+    let unpipelined = "
+        login
+        C: UIDL
+        lists a b c
+        C: LIST
+        lists 17 17 17
+        C: DELE 1
+        S: +OK
+        C: DELE 2
+        S: +OK
+        C: QUIT
+        S: +OK";
     let rest = "
         login
         C: UIDL
@@ -373,9 +380,11 @@ fn broken_pipelining_of_deletions_is_not_used_again() {
         S: +OK
         C: QUIT
         S: +OK";
-    let script = Script::new([&both, first].concat());
-    let script = script.then([&both, broken].concat()).then(slow).then(rest);
-    let server = script.serve();
+    let server = Script::new([listed, first].concat())
+        .then([listed, broken].concat())
+        .then(unpipelined)
+        .then(rest)
+        .serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     sandbox.fetch().fails_with(75);
     sandbox
@@ -395,7 +404,7 @@ fn a_disconnect_after_a_wrong_password_is_not_retried() {
         S: +OK
         S: -ERR wrong password
         cut";
-    let (_, server, outcome) = second_run(&[&[AT_ONCE, refusal].concat()], "");
+    let (_, server, outcome) = second_run(&[&[PIPELINED_LOGIN, refusal].concat()], "");
     outcome.fails_with(77).complains_in_lines(1);
     server.finish();
 }
@@ -406,13 +415,8 @@ fn a_server_that_discards_pipelined_commands_gets_none_again() {
         S: +OK
         S: +OK
         stall";
-    let slow = "
-        login ahead
-        C: UIDL
-        lists a
-        C: QUIT";
-    let script = Script::new(FIRST).then([AT_ONCE, dropped].concat());
-    let server = script.then(slow).then(slow).serve();
+    let script = Script::new(FIRST).then([PIPELINED_LOGIN, dropped].concat());
+    let server = script.then(ORDINARY_LOGIN).then(ORDINARY_LOGIN).serve();
     let sandbox = Sandbox::with_work(server.address(), "timeout = '1s'");
     sandbox.fetch().succeeds();
     sandbox.fetch().fails_with(75).complains_in_lines(1);

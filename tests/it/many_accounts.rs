@@ -1,4 +1,4 @@
-//! Many accounts in one run.
+//! Runs that fetch many accounts at once.
 
 use crate::support::mail::{self, notes};
 use crate::support::model_server::{ModelServer, PASSWORD};
@@ -66,7 +66,7 @@ fn passwords_are_asked_one_by_one_before_any_connection() {
     for (name, server) in ["a", "b"].into_iter().zip(&servers) {
         sandbox.account(name, server.address(), "password-command = 'true'");
     }
-    let config = std::fs::read_to_string(sandbox.config_file()).expect("it was written");
+    let config = std::fs::read_to_string(sandbox.config_file()).expect("the configuration exists");
     sandbox.config(&config.replace("password-command = 'true'", ""));
     let Some(terminal) = Terminal::open(&sandbox, &[]) else {
         return;

@@ -1,12 +1,13 @@
-//! What is sent ahead to a server that nobody knows yet, and what becomes of one that cannot bear it.
+//! Servers that announce PIPELINING at the first connection: the login and the listings are sent at
+//! once, and again one by one if the server cannot take that.
 
 use crate::support::certificates::Authority;
 use crate::support::mail::notes;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::Script;
 
-/// The first words with a server that announces PIPELINING, and all that is then said at once.
-const FLIGHT: &str = "
+/// The greeting and CAPA, then the login and the listings at once, up to the server's replies.
+const PIPELINED_LOGIN: &str = "
     S: +OK ready
     C: CAPA
     S: +OK
@@ -19,13 +20,13 @@ const FLIGHT: &str = "
     C: UIDL
     C: LIST";
 
-/// The answers to a login.
-const WELCOME: &str = "
+/// The replies to USER and PASS.
+const LOGIN_REPLIES: &str = "
     S: +OK
     S: +OK";
 
-/// The answers to what came with it.
-const LISTING: &str = "
+/// The replies to the other commands of the pipelined login.
+const LISTING_REPLIES: &str = "
     S: +OK
     S: PIPELINING
     S: UIDL
@@ -39,8 +40,8 @@ const RETRIEVAL: &str = "
     C: QUIT
     S: +OK";
 
-/// The same session for a server that is not hurried before the login is over.
-const STEADY: &str = "
+/// The same session for a server that gets one command at a time until the login is over.
+const ORDINARY_LOGIN: &str = "
     login ahead
     C: UIDL
     C: LIST
@@ -49,12 +50,13 @@ const STEADY: &str = "
 
 #[test]
 fn a_first_session_logs_in_and_lists_in_one_flight() {
-    let server = Script::new([FLIGHT, WELCOME, LISTING, RETRIEVAL].concat()).serve();
+    let server =
+        Script::new([PIPELINED_LOGIN, LOGIN_REPLIES, LISTING_REPLIES, RETRIEVAL].concat()).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
 
     sandbox.fetch().succeeds().is_silent();
 
-    // CAPA, everything, the message, and the end.
+    // CAPA; the login and the listings; RETR; QUIT.
     assert_eq!(server.finish()[0].turns, 4);
     sandbox.work().holds(&notes(["a"]));
 }
@@ -73,7 +75,7 @@ fn a_password_refused_in_a_pipelined_login_is_tried_once() {
             S: -ERR log in first
             cut"
         );
-        let server = Script::new([FLIGHT, &refusal].concat()).serve();
+        let server = Script::new([PIPELINED_LOGIN, &refusal].concat()).serve();
         let sandbox = Sandbox::with_work(server.address(), "");
 
         let outcome = sandbox.fetch();
@@ -85,13 +87,13 @@ fn a_password_refused_in_a_pipelined_login_is_tried_once() {
 
 #[test]
 fn a_listing_after_a_refused_login_is_not_believed() {
-    let nonsense = "
+    let refused = "
         S: +OK
         S: -ERR wrong password
         S: -ERR
         lists a";
-    let script = Script::new([FLIGHT, nonsense].concat());
-    let server = script.then([STEADY, RETRIEVAL].concat()).serve();
+    let script = Script::new([PIPELINED_LOGIN, refused].concat());
+    let server = script.then([ORDINARY_LOGIN, RETRIEVAL].concat()).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
 
     sandbox.fetch().succeeds();
@@ -101,10 +103,10 @@ fn a_listing_after_a_refused_login_is_not_believed() {
 }
 
 #[test]
-fn a_pipelined_login_without_replies_is_retried_one_by_one() {
+fn a_pipelined_login_that_fails_is_retried_one_by_one() {
     for end in ["cut", "stall"] {
-        let lost = [FLIGHT, WELCOME, "\n", end].concat();
-        let script = Script::new(lost).then([STEADY, RETRIEVAL].concat());
+        let lost = [PIPELINED_LOGIN, LOGIN_REPLIES, "\n", end].concat();
+        let script = Script::new(lost).then([ORDINARY_LOGIN, RETRIEVAL].concat());
         let server = script.serve();
         let sandbox = Sandbox::with_work(server.address(), "timeout = '1s'");
 
@@ -117,7 +119,7 @@ fn a_pipelined_login_without_replies_is_retried_one_by_one() {
 
 #[test]
 fn pipelining_announced_only_before_login_is_used_once() {
-    let behind = "
+    let replies = "
         S: +OK
         S: UIDL
         S: .
@@ -134,7 +136,7 @@ fn pipelining_announced_only_before_login_is_used_once() {
         C: UIDL
         lists a b
         C: QUIT";
-    let script = Script::new([FLIGHT, WELCOME, behind].concat()).then(later);
+    let script = Script::new([PIPELINED_LOGIN, LOGIN_REPLIES, replies].concat()).then(later);
     let server = script.serve();
     let sandbox = Sandbox::with_work(server.address(), "");
 
@@ -142,7 +144,7 @@ fn pipelining_announced_only_before_login_is_used_once() {
     sandbox.fetch().succeeds().is_silent();
 
     let heard = server.finish();
-    // CAPA, everything, two messages one after the other, and the end.
+    // CAPA; the login and the listings; two times RETR, one after the other; QUIT.
     assert_eq!(heard[0].turns, 5);
     assert_eq!(heard[1].turns, heard[1].said.len());
     sandbox.work().holds(&notes(["a", "b"]));
@@ -150,7 +152,7 @@ fn pipelining_announced_only_before_login_is_used_once() {
 
 #[test]
 fn capabilities_learned_without_tls_are_ignored_inside_tls() {
-    let behind_tls = "
+    let inside_tls = "
         S: +OK ready
         C: STLS
         S: +OK
@@ -173,8 +175,8 @@ fn capabilities_learned_without_tls_are_ignored_inside_tls() {
         S: +OK
         close";
     let authority = Authority::new();
-    let server = Script::new([FLIGHT, WELCOME, LISTING, RETRIEVAL].concat())
-        .then(behind_tls)
+    let server = Script::new([PIPELINED_LOGIN, LOGIN_REPLIES, LISTING_REPLIES, RETRIEVAL].concat())
+        .then(inside_tls)
         .identity(authority.certificate().acceptor())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "tls-ca-file = '~/ca.pem'");
@@ -192,12 +194,12 @@ fn capabilities_learned_without_tls_are_ignored_inside_tls() {
 
 #[test]
 fn remembered_capabilities_are_asked_for_again_a_day_later() {
-    let again = "
+    let asking_again = "
         login ahead
         C: UIDL
         lists a
         C: QUIT";
-    let quick = "
+    let remembering = "
         S: +OK ready
         C: USER joe
         C: PASS open sesame
@@ -206,8 +208,9 @@ fn remembered_capabilities_are_asked_for_again_a_day_later() {
         S: +OK
         lists a
         C: QUIT";
-    let script = Script::new([FLIGHT, WELCOME, LISTING, RETRIEVAL].concat()).then(quick);
-    let server = script.then(again).then(quick).serve();
+    let script = Script::new([PIPELINED_LOGIN, LOGIN_REPLIES, LISTING_REPLIES, RETRIEVAL].concat())
+        .then(remembering);
+    let server = script.then(asking_again).then(remembering).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
     sandbox.fetch().succeeds();

@@ -1,12 +1,12 @@
-//! `report-after`: temporary errors, and when they are worth a word.
+//! The key `report-after`: a temporary error is reported only after several failed runs in a row.
 
 use crate::support::mail::notes;
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 use crate::support::terminal::Terminal;
 
-const DAMPED: &str = "report-after = 3";
-const COMPLAINT: &str = "mailpull: work: connecting to";
+const AFTER_THREE: &str = "report-after = 3";
+const ERROR: &str = "mailpull: work: connecting to";
 
 fn busy_server() -> ModelServer {
     let server = ModelServer::start(notes(["a"]));
@@ -17,23 +17,23 @@ fn busy_server() -> ModelServer {
 #[test]
 fn a_temporary_error_is_reported_from_the_third_run_on() {
     let server = busy_server();
-    let sandbox = Sandbox::with_work(server.address(), DAMPED);
+    let sandbox = Sandbox::with_work(server.address(), AFTER_THREE);
     for _ in 1..=2 {
         sandbox.fetch().fails_with(75).complains_in_lines(0);
     }
     for _ in 3..=4 {
         let outcome = sandbox.fetch();
         outcome.fails_with(75).complains_in_lines(1);
-        outcome.stderr_has(COMPLAINT);
+        outcome.stderr_has(ERROR);
     }
 }
 
 #[test]
 fn the_default_of_report_after_is_three() {
     let server = busy_server();
-    let sandbox = Sandbox::with_work(server.address(), DAMPED);
-    let written = std::fs::read_to_string(sandbox.config_file()).expect("it is there");
-    sandbox.config(&written.replace(DAMPED, ""));
+    let sandbox = Sandbox::with_work(server.address(), AFTER_THREE);
+    let written = std::fs::read_to_string(sandbox.config_file()).expect("the configuration exists");
+    sandbox.config(&written.replace(AFTER_THREE, ""));
     let lines: Vec<_> = (0..3)
         .map(|_| sandbox.fetch().fails_with(75).stderr_text().lines().count())
         .collect();
@@ -74,8 +74,9 @@ fn a_lock_held_in_repeated_runs_is_reported() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "report-after = 2");
     sandbox.fetch().succeeds();
-    let lock = std::fs::File::open(sandbox.state().join("locks/1.lock")).expect("it is there");
-    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).expect("it is free");
+    let lock =
+        std::fs::File::open(sandbox.state().join("locks/1.lock")).expect("the first run made it");
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).expect("no run holds it");
     sandbox.fetch().fails_with(75).complains_in_lines(0);
 
     let outcome = sandbox.fetch();
@@ -89,7 +90,7 @@ fn a_permanent_error_is_reported_at_once() {
     let server = busy_server();
     let greeting = "-ERR go away".to_owned();
     server.change(|behaviour| behaviour.greeting = greeting);
-    let sandbox = Sandbox::with_work(server.address(), DAMPED);
+    let sandbox = Sandbox::with_work(server.address(), AFTER_THREE);
     let outcome = sandbox.fetch();
     outcome.fails_with(76).complains_in_lines(1);
 }
@@ -99,7 +100,7 @@ fn verbose_and_json_report_a_temporary_error_at_once() {
     let server = busy_server();
     let sandbox = Sandbox::with_work(server.address(), "report-after = 9");
     let verbose = sandbox.mailpull(["fetch", "-v"]).run();
-    verbose.fails_with(75).stderr_has(COMPLAINT);
+    verbose.fails_with(75).stderr_has(ERROR);
 
     let json = sandbox.mailpull(["fetch", "--json"]).run();
 
@@ -112,11 +113,11 @@ fn verbose_and_json_report_a_temporary_error_at_once() {
 #[test]
 fn a_terminal_shows_a_temporary_error_at_once() {
     let server = busy_server();
-    let sandbox = Sandbox::with_work(server.address(), DAMPED);
+    let sandbox = Sandbox::with_work(server.address(), AFTER_THREE);
     let Some(terminal) = Terminal::open(&sandbox, &[]) else {
         return;
     };
     terminal.runs("mailpull -q");
     let screen = terminal.ended_with(75).join("\n");
-    assert!(screen.contains(COMPLAINT), "{screen}");
+    assert!(screen.contains(ERROR), "{screen}");
 }

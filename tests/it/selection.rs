@@ -1,4 +1,4 @@
-//! Which of the new messages a run fetches, and in which order.
+//! The selection of new messages: their order, and the limits on their number and size.
 
 use crate::support::mail::{Message, note, notes};
 use crate::support::model_server::ModelServer;
@@ -13,11 +13,13 @@ fn large(unique_id: &str) -> Message {
     message
 }
 
-/// What a server was asked for, in order.
+/// Returns the unique-ids of the messages that were retrieved, in order.
 fn retrieved(server: &ModelServer) -> Vec<String> {
     let retrieved = server.log().retrieved;
     let names = retrieved.into_iter().map(String::from_utf8);
-    names.map(|name| name.expect("it is text")).collect()
+    names
+        .map(|name| name.expect("the unique-ids of notes are text"))
+        .collect()
 }
 
 #[test]
@@ -110,7 +112,7 @@ fn max_size_holds_even_when_list_reports_less() {
 
 #[test]
 fn no_quit_follows_a_message_retrieved_and_discarded() {
-    // There are servers that hide or delete what was retrieved, once they hear QUIT.
+    // Some servers hide or delete retrieved messages when the session ends with QUIT.
     let server = ModelServer::start(vec![note("a"), large("b")]);
     server.change(|behaviour| behaviour.lies = [(b"b".to_vec(), "1".to_owned())].into());
     let sandbox = Sandbox::with_work(server.address(), "max-size = '900 B'");

@@ -1,4 +1,4 @@
-//! Kills while the database is made: the first migration, from nothing.
+//! Kills while the database is created.
 
 use rusqlite::Connection;
 
@@ -8,7 +8,7 @@ use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Fault, Threads, faulty, points, sample};
 use crate::support::tools;
 
-/// What makes something, writes it, makes it last or locks it.
+/// The system calls that create, write, flush or lock files.
 const CALLS: [&str; 10] = [
     "fcntl",
     "fdatasync",
@@ -21,25 +21,25 @@ const CALLS: [&str; 10] = [
     "unlink",
     "write",
 ];
-/// Makes the database, and does nothing else.
-const MAKE: [&str; 2] = ["seen", "check"];
+/// The arguments of a run that creates the database and does nothing else.
+const CREATE: [&str; 2] = ["seen", "check"];
 
 #[test]
 fn a_half_made_database_is_completed_by_the_next_run() {
     if tools::find("strace").is_none() {
         return;
     }
-    let all = points(&Sandbox::new(), &MAKE, Threads::Main, &CALLS);
-    let made: Vec<_> = all
+    let all = points(&Sandbox::new(), &CREATE, Threads::Main, &CALLS);
+    let in_state: Vec<_> = all
         .into_iter()
         .filter(|point| point.line.contains("/state"))
         .collect();
     let mut killed = 0;
-    for point in sample(&made, 4) {
+    for point in sample(&in_state, 4) {
         let server = ModelServer::start(notes(["a"]));
         let sandbox = Sandbox::with_work(server.address(), "");
-        let ended = faulty(&sandbox, MAKE, &point, Fault::Kill).run();
-        killed += usize::from(!ended.status.success());
+        let outcome = faulty(&sandbox, CREATE, &point, Fault::Kill).run();
+        killed += usize::from(!outcome.status.success());
 
         let next = sandbox.fetch();
 
@@ -50,8 +50,8 @@ fn a_half_made_database_is_completed_by_the_next_run() {
             database.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))
         });
         assert_eq!(version, Ok(1), "{point}");
-        let sound = sandbox.mailpull(MAKE).run();
-        sound.succeeds().is_silent();
+        let check = sandbox.mailpull(CREATE).run();
+        check.succeeds().is_silent();
     }
-    assert!(killed > 15, "only {killed} points were reached");
+    assert!(killed > 15, "only {killed} runs were killed");
 }

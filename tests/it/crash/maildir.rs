@@ -1,4 +1,5 @@
-//! Kills in runs that deliver to a Maildir, also with a mail reader at work before the next run.
+//! Kills in runs that deliver to a Maildir. In some tests a mail reader works on it before the next
+//! run.
 
 use std::time::Instant;
 
@@ -12,10 +13,11 @@ use crate::support::strace::{Fault, Point, Threads, faulty, points, sample};
 use crate::support::sweep::Sweep;
 use crate::support::tools;
 
-/// More than a batch, so that one is settled while the next arrives.
+/// More messages than a batch holds, so that one batch is settled while the next one arrives.
 const MESSAGES: usize = 140;
 
-/// What changes something, and what SQLite locks with: a kill before each, so after each, too.
+/// The system calls that change something, and the one with which SQLite locks. A kill before each
+/// call is also a kill after the call before it.
 const CALLS: [&str; 11] = [
     "fcntl",
     "fsync",
@@ -30,24 +32,24 @@ const CALLS: [&str; 11] = [
     "write",
 ];
 
-/// What happens between the kill and the next run.
+/// The events between the kill and the next run.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Meanwhile {
     Nothing,
-    /// A mail reader moves everything to cur/ and deletes some of it.
+    /// A mail reader moves every message to cur/ and deletes some of them.
     ReaderAtWork,
 }
 
-struct World {
+struct Setup {
     keep: &'static str,
     messages: Vec<Message>,
     sandbox: Sandbox,
     server: ModelServer,
 }
 
-impl World {
-    /// Makes one in which the program never ran; or, for the points of other threads than the
-    /// first, one in which the first has nothing to write before the others do.
+impl Setup {
+    /// Prepares an account that was never fetched. For the points of all threads but the first, the
+    /// account is known and its Maildir exists, so that the first thread writes nothing before them.
     fn new(keep: &'static str, threads: Threads) -> Self {
         let messages = ordinary(1, MESSAGES);
         let server = ModelServer::start(messages.clone());
@@ -72,8 +74,8 @@ fn sweep(name: &'static str, keep: &'static str, meanwhile: Meanwhile, samples: 
     }
     let mut sweep = Sweep::new(name);
     for threads in [Threads::Main, Threads::Any] {
-        let world = World::new(keep, threads);
-        let all = points(&world.sandbox, &["fetch"], threads, &CALLS);
+        let setup = Setup::new(keep, threads);
+        let all = points(&setup.sandbox, &["fetch"], threads, &CALLS);
         for point in sample(&all, samples) {
             try_at(&mut sweep, &point, keep, meanwhile);
         }
@@ -82,29 +84,29 @@ fn sweep(name: &'static str, keep: &'static str, meanwhile: Meanwhile, samples: 
 }
 
 fn try_at(sweep: &mut Sweep, point: &Point, keep: &'static str, meanwhile: Meanwhile) {
-    let world = World::new(keep, point.threads);
-    let killed = faulty(&world.sandbox, ["fetch"], point, Fault::Kill).run();
+    let setup = Setup::new(keep, point.threads);
+    let killed = faulty(&setup.sandbox, ["fetch"], point, Fault::Kill).run();
     sweep.try_at(point, was_killed(&killed));
-    finish(sweep, point, &world, meanwhile);
+    finish(sweep, point, &setup, meanwhile);
 }
 
-/// Runs once more and counts what came of it all.
-fn finish(sweep: &mut Sweep, point: &Point, world: &World, meanwhile: Meanwhile) {
-    let maildir = world.sandbox.maildir("work");
+/// Runs once more and counts the messages that were delivered and those left on the server.
+fn finish(sweep: &mut Sweep, point: &Point, setup: &Setup, meanwhile: Meanwhile) {
+    let maildir = setup.sandbox.maildir("work");
     let deleted = match meanwhile {
         Meanwhile::Nothing => Vec::new(),
         Meanwhile::ReaderAtWork => maildir.read_all_and_delete_every(3),
     };
-    let next = world.sandbox.mailpull(["fetch"]).run();
+    let next = setup.sandbox.mailpull(["fetch"]).run();
     next.succeeds().is_silent();
     let mut there = [maildir.messages(), deleted].concat();
     there.sort();
     let copies = |stored: &[u8]| there.iter().filter(|found| *found == stored).count();
-    sweep.compare(point, &world.messages, copies, 0);
+    sweep.compare(point, &setup.messages, copies, 0);
     if there.len() != MESSAGES {
         sweep.complain(point, format_args!("{} messages are there", there.len()));
     }
-    match (world.keep, world.server.count()) {
+    match (setup.keep, setup.server.count()) {
         ("keep = false", left) => sweep.find_undeleted(point, left),
         (_, MESSAGES) => {}
         _ => sweep.complain(point, "kept mail is gone from the server"),
@@ -122,20 +124,20 @@ fn was_killed(outcome: &Outcome) -> bool {
     true
 }
 
-/// Makes a world in which a run was killed when half of its first batch was in new/.
-fn half_delivered() -> World {
-    let world = World::new("keep = false", Threads::Any);
+/// Prepares a Maildir after a run that was killed when half of its first batch was in new/.
+fn half_delivered() -> Setup {
+    let setup = Setup::new("keep = false", Threads::Any);
     let point = Point {
         call: "renameat2".to_owned(),
         line: String::new(),
         nth: 60,
         threads: Threads::Any,
     };
-    let killed = faulty(&world.sandbox, ["fetch"], &point, Fault::Kill).run();
+    let killed = faulty(&setup.sandbox, ["fetch"], &point, Fault::Kill).run();
     killed.is_killed_by(Signal::KILL);
-    let maildir = world.sandbox.maildir("work");
+    let maildir = setup.sandbox.maildir("work");
     assert!(maildir.count("new") == 59 && maildir.count("tmp") > 0);
-    world
+    setup
 }
 
 #[test]
@@ -146,10 +148,10 @@ fn a_kill_during_recovery_neither_loses_nor_repeats_mail() {
     let mut sweep = Sweep::new("two kills, Maildir, deleted");
     let all = points(&half_delivered().sandbox, &["fetch"], Threads::Main, &CALLS);
     for point in sample(&all, 3) {
-        let world = half_delivered();
-        let killed = faulty(&world.sandbox, ["fetch"], &point, Fault::Kill).run();
+        let setup = half_delivered();
+        let killed = faulty(&setup.sandbox, ["fetch"], &point, Fault::Kill).run();
         sweep.try_at(&point, was_killed(&killed));
-        finish(&mut sweep, &point, &world, Meanwhile::ReaderAtWork);
+        finish(&mut sweep, &point, &setup, Meanwhile::ReaderAtWork);
     }
     sweep.conclude();
 }
@@ -159,15 +161,15 @@ fn mail_read_after_a_kill_is_recognised_days_later() {
     if tools::find("strace").is_none() || tools::find("faketime").is_none() {
         return;
     }
-    let world = half_delivered();
-    let maildir = world.sandbox.maildir("work");
-    // One in ten of 59; after 36 hours nobody knows who took them.
+    let setup = half_delivered();
+    let maildir = setup.sandbox.maildir("work");
+    // One in ten of the 59. After 36 hours mailpull no longer assumes that a reader took them.
     let deleted = maildir.read_all_and_delete_every(10);
     assert_eq!(deleted.len(), 6);
-    let next = world.sandbox.mailpull_at("+2d", ["fetch"]).run();
+    let next = setup.sandbox.mailpull_at("+2d", ["fetch"]).run();
     next.succeeds().is_silent();
-    maildir.holds(&world.messages);
-    assert_eq!(world.server.count(), 0);
+    maildir.holds(&setup.messages);
+    assert_eq!(setup.server.count(), 0);
 }
 
 #[test]
@@ -196,17 +198,17 @@ fn a_kill_and_a_reader_neither_lose_nor_repeat_mail() {
     );
 }
 
-/// At how many moments a run is killed that nothing watches: a tracer makes threads take turns that
-/// they would not take by themselves.
+/// The number of moments at which a run without strace is killed: in a full run, and in a sample.
+/// Under strace the threads run in an order that they would not take without it.
 const MOMENTS: (u32, u32) = (200, 16);
 
 #[test]
 fn a_kill_at_any_moment_neither_loses_nor_repeats_mail() {
-    let mut whole = {
-        let world = World::new("keep = false", Threads::Main);
-        let begun = Instant::now();
-        world.sandbox.fetch().succeeds();
-        begun.elapsed()
+    let mut duration = {
+        let setup = Setup::new("keep = false", Threads::Main);
+        let start = Instant::now();
+        setup.sandbox.fetch().succeeds();
+        start.elapsed()
     };
     let mut killed = 0;
     let (all, sampled) = MOMENTS;
@@ -219,20 +221,20 @@ fn a_kill_at_any_moment_neither_loses_nor_repeats_mail() {
             nth: nth as usize,
             threads: Threads::Main,
         };
-        let world = World::new("keep = false", Threads::Main);
-        let running = world.sandbox.mailpull(["fetch"]).start();
-        if running.wait_within(whole * nth / moments).is_some() {
-            // It was quicker than the one before.
-            whole = whole * 3 / 4;
+        let setup = Setup::new("keep = false", Threads::Main);
+        let running = setup.sandbox.mailpull(["fetch"]).start();
+        if running.wait_within(duration * nth / moments).is_some() {
+            // This run was faster than the measured one, so there was nothing to kill.
+            duration = duration * 3 / 4;
             continue;
         }
         killed += 1;
         sweep.try_at(&point, true);
-        finish(&mut sweep, &point, &world, Meanwhile::Nothing);
+        finish(&mut sweep, &point, &setup, Meanwhile::Nothing);
     }
     assert!(
         killed >= moments / 4,
-        "only {killed} of {moments} were killed"
+        "only {killed} of {moments} runs were killed"
     );
     sweep.conclude();
 }

@@ -1,4 +1,5 @@
-//! Kills in runs that deliver by an MDA: at least once, and the one repeated message is told.
+//! Kills in runs that deliver by an MDA. No message is lost, at most one is delivered twice, and the
+//! log shows which one.
 
 use std::fs;
 
@@ -13,7 +14,7 @@ use crate::support::tools;
 
 const MESSAGES: usize = 6;
 
-/// Only the program makes these, not the MDA: a kill must not hit that one.
+/// The system calls that only the program makes, and not the MDA, which must not be killed.
 const CALLS: [&str; 6] = [
     "fsync",
     "ftruncate",
@@ -22,7 +23,7 @@ const CALLS: [&str; 6] = [
     "unlink",
     "unlinkat",
 ];
-/// The first thread starts no MDA, so what it does is told apart from what an MDA does.
+/// The system calls of the first thread. It starts no MDA, so none of them can be the MDA's.
 const CALLS_OF_MAIN: [&str; 9] = [
     "fcntl",
     "fsync",
@@ -35,13 +36,13 @@ const CALLS_OF_MAIN: [&str; 9] = [
     "write",
 ];
 
-struct World {
+struct Setup {
     messages: Vec<Message>,
     sandbox: Sandbox,
     server: ModelServer,
 }
 
-impl World {
+impl Setup {
     fn new(keep: &str, threads: Threads) -> Self {
         let messages = ordinary(1, MESSAGES);
         let server = ModelServer::start(messages.clone());
@@ -62,11 +63,11 @@ impl World {
 }
 
 fn try_at(sweep: &mut Sweep, point: &Point, keep: &str) {
-    let World {
+    let Setup {
         messages,
         sandbox,
         server,
-    } = World::new(keep, point.threads);
+    } = Setup::new(keep, point.threads);
     let killed = faulty(&sandbox, ["fetch"], point, Fault::Kill).run();
     sweep.try_at(point, !killed.status.success());
     sandbox.wait_until_nobody_is_left();
@@ -75,12 +76,13 @@ fn try_at(sweep: &mut Sweep, point: &Point, keep: &str) {
     let copies = |stored: &[u8]| memmem::find_iter(&mbox, stored).count();
     let repeated = sweep.compare(point, &messages, copies, 1);
     let log = sandbox.mailpull(["log"]).run();
-    let told = log
+    let shown = log
         .stdout_text()
         .matches("possibly delivered before")
         .count();
-    if told < repeated || told > 1 {
-        sweep.complain(point, format_args!("{repeated} repeated, {told} told"));
+    if shown < repeated || shown > 1 {
+        let what = format_args!("{repeated} repeated, {shown} shown in the log");
+        sweep.complain(point, what);
     }
     match (keep, server.count()) {
         ("keep = false", left) => sweep.find_undeleted(point, left),
@@ -88,7 +90,7 @@ fn try_at(sweep: &mut Sweep, point: &Point, keep: &str) {
         _ => sweep.complain(point, "kept mail is gone from the server"),
     }
     let spool = fs::read_dir(sandbox.state().join("spool"));
-    if spool.expect("there is a spool").next().is_some() {
+    if spool.expect("a run made the spool").next().is_some() {
         sweep.complain(point, "the spool is not empty");
     }
 }
@@ -102,8 +104,8 @@ fn sweep(name: &'static str, keep: &str, samples: usize) {
         (Threads::Main, &CALLS_OF_MAIN[..]),
         (Threads::Any, &CALLS[..]),
     ] {
-        let world = World::new(keep, threads);
-        let all = points(&world.sandbox, &["fetch"], threads, calls);
+        let setup = Setup::new(keep, threads);
+        let all = points(&setup.sandbox, &["fetch"], threads, calls);
         for point in sample(&all, samples) {
             try_at(&mut sweep, &point, keep);
         }

@@ -1,5 +1,5 @@
-//! The program is killed at its system calls, one after the other, and run again.
-//! `MAILPULL_TESTS_FULL=1` takes every system call instead of a sample of them.
+//! The program is killed at a system call and run again, for one system call after the other.
+//! With `MAILPULL_TESTS_FULL=1` it is killed at every system call, otherwise at a sample of them.
 
 mod database;
 mod maildir;

@@ -1,5 +1,5 @@
-//! System calls that fail with ENOSPC, EDQUOT or EIO: told in one line, nothing lost, and the next
-//! run finishes what was begun.
+//! System calls that fail with ENOSPC, EDQUOT or EIO. The error is one line, no mail is lost, and
+//! the next run completes the deliveries.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Fault, Point, Threads, faulty, hit, points, sample};
 use crate::support::tools;
 
-/// More than a batch.
+/// More messages than a batch holds.
 const MESSAGES: usize = 140;
 
 const CALLS: [&str; 7] = [
@@ -23,14 +23,14 @@ const CALLS: [&str; 7] = [
     "write",
 ];
 
-/// A world in which the program ran before, so that all that comes is fetching.
-struct World {
+/// An account that is known to the program and whose Maildir exists, so that a run only fetches.
+struct Setup {
     messages: Vec<Message>,
     sandbox: Sandbox,
     server: ModelServer,
 }
 
-impl World {
+impl Setup {
     fn new(count: usize) -> Self {
         let messages = ordinary(1, count);
         let server = ModelServer::start(messages.clone());
@@ -45,8 +45,8 @@ impl World {
         }
     }
 
-    /// Lists what is done to files and folders of the sandbox; only opening to write can fail for
-    /// want of room.
+    /// Lists the system calls on files and folders of the sandbox. Of openat only those that may create
+    /// a file are listed, as the others cannot fail for lack of space.
     fn points(&self, threads: Threads) -> Vec<Point> {
         let mut points = points(&self.sandbox, &["fetch"], threads, &CALLS);
         let root = self.sandbox.path("").display().to_string();
@@ -56,7 +56,7 @@ impl World {
         points
     }
 
-    /// Claims that the next run leaves every message once, and none on the server.
+    /// Claims that after the next run every message is delivered once and none is on the server.
     #[track_caller]
     fn recovers(&self) {
         let next = self.sandbox.mailpull(["fetch"]).run();
@@ -66,29 +66,30 @@ impl World {
     }
 }
 
-/// Tells which statuses a failed call may lead to; `line` is the call.
+/// Returns the exit statuses that are right after the call in `line` failed.
 fn allowed(line: &str, threads: Threads, error: &str) -> &'static [i32] {
-    // What SQLite does, which opens nothing to append.
+    // The calls of SQLite, which opens no file to append.
     let is_database = line.contains("/seen.db") && !line.contains("O_APPEND");
     let writes_database = is_database && line.contains("pwrite64") && !line.contains("-shm");
     if line.contains("fsync") && line.contains("/state/mailpull>") {
-        // SQLite flushes the folder of a new file as well as it can.
+        // SQLite ignores an error when it flushes the folder of a new file.
         return &[0];
     }
     if line.contains("/locks/") && !line.contains("O_CREAT") {
-        // Without a signature the database is only in doubt, and the next run reads the Maildir.
+        // The database's signature was not written. The next run cannot know that the database is the
+        // newest one, so it also looks for messages in the Maildir.
         return &[0];
     }
     if line.contains("socket:") {
-        // The run took another way, and the server was cut off instead.
+        // The run took another course, and a call on the connection failed instead.
         return &[75];
     }
     match (error, threads) {
-        // Closing the database, its pages are copied back; that can wait for the next run.
+        // When SQLite closes the database it copies pages back from its log. The next run can do that.
         ("ENOSPC", Threads::Main) if writes_database => &[0, 75],
         (_, Threads::Main) if is_database => &[0, 74],
         ("ENOSPC", Threads::Any) if writes_database => &[75],
-        // SQLite tells no more than that it cannot.
+        // SQLite reports that the call failed, but not why.
         (_, Threads::Any) if is_database => &[74],
         ("EIO", _) => &[74],
         _ => &[75],
@@ -103,14 +104,14 @@ fn failing_system_calls_lose_no_mail_and_print_one_line() {
     let mut statuses = BTreeMap::new();
     let mut missed = 0;
     for threads in [Threads::Main, Threads::Any] {
-        let all = World::new(MESSAGES).points(threads);
+        let all = Setup::new(MESSAGES).points(threads);
         for error in ["EDQUOT", "EIO", "ENOSPC"] {
             for point in sample(&all, 3) {
-                let world = World::new(MESSAGES);
-                let failing = faulty(&world.sandbox, ["fetch"], &point, Fault::Error(error));
+                let setup = Setup::new(MESSAGES);
+                let failing = faulty(&setup.sandbox, ["fetch"], &point, Fault::Error(error));
                 let outcome = failing.run();
-                let status = outcome.status.code().expect("it was not killed");
-                let line = hit(&world.sandbox);
+                let status = outcome.status.code().expect("the run was not killed");
+                let line = hit(&setup.sandbox);
                 missed += usize::from(line.is_none());
                 let allowed = line
                     .as_deref()
@@ -121,7 +122,7 @@ fn failing_system_calls_lose_no_mail_and_print_one_line() {
                 );
                 outcome.complains_in_lines(usize::from(status != 0));
                 *statuses.entry(status).or_insert(0) += 1;
-                world.recovers();
+                setup.recovers();
             }
         }
     }
@@ -131,21 +132,24 @@ fn failing_system_calls_lose_no_mail_and_print_one_line() {
         statuses.values().sum::<usize>()
     ));
     assert!(statuses.contains_key(&74) && statuses.contains_key(&75));
-    // A sweep that misses the program proves nothing.
+    // A sweep whose faults do not happen proves nothing.
     assert!(missed * 10 <= statuses.values().sum(), "{missed} missed");
 }
 
-/// Runs with a fault in the first call that `is_it`.
+/// Runs with a fault in the first call for which `is_it` is true.
 fn fault_in(
-    world: &World,
+    setup: &Setup,
     threads: Threads,
     error: &'static str,
     is_it: impl Fn(&Point) -> bool,
 ) -> Outcome {
-    // Of another world, whose points are the same.
-    let points = World::new(world.messages.len()).points(threads);
-    let point = points.into_iter().find(is_it).expect("it is done");
-    faulty(&world.sandbox, ["fetch"], &point, Fault::Error(error)).run()
+    // The points come from a run in another sandbox, which makes the same calls.
+    let points = Setup::new(setup.messages.len()).points(threads);
+    let point = points
+        .into_iter()
+        .find(is_it)
+        .expect("the run makes such a call");
+    faulty(&setup.sandbox, ["fetch"], &point, Fault::Error(error)).run()
 }
 
 #[test]
@@ -157,18 +161,18 @@ fn a_message_that_cannot_be_written_is_not_delivered() {
         ("ENOSPC", 75, "No space left on device (os error 28)\n"),
         ("EIO", 74, "Input/output error (os error 5)\n"),
     ] {
-        let world = World::new(3);
-        let outcome = fault_in(&world, Threads::Main, error, |point| point.call == "write");
-        let tmp = world.sandbox.maildir("work").path().join("tmp");
+        let setup = Setup::new(3);
+        let outcome = fault_in(&setup, Threads::Main, error, |point| point.call == "write");
+        let tmp = setup.sandbox.maildir("work").path().join("tmp");
         outcome
             .fails_with(status)
             .complains_in_lines(1)
             .stderr_has("mailpull: work: storing a message: cannot write ")
             .stderr_has(&tmp.display().to_string())
             .stderr_has(said);
-        assert_eq!(world.sandbox.maildir("work").count("tmp"), 0);
-        assert_eq!(world.server.count(), 3);
-        world.recovers();
+        assert_eq!(setup.sandbox.maildir("work").count("tmp"), 0);
+        assert_eq!(setup.server.count(), 3);
+        setup.recovers();
     }
 }
 
@@ -177,17 +181,17 @@ fn a_message_that_cannot_be_flushed_is_fetched_again() {
     if tools::find("strace").is_none() {
         return;
     }
-    let world = World::new(3);
+    let setup = Setup::new(3);
     let is_message = |point: &Point| point.call == "fsync" && point.line.contains("/tmp/1");
-    let outcome = fault_in(&world, Threads::Any, "EIO", is_message);
+    let outcome = fault_in(&setup, Threads::Any, "EIO", is_message);
     outcome
         .fails_with(74)
         .complains_in_lines(1)
         .stderr_has("mailpull: work: storing messages: cannot flush ");
-    let maildir = world.sandbox.maildir("work");
+    let maildir = setup.sandbox.maildir("work");
     assert_eq!((maildir.count("tmp"), maildir.count("new")), (0, 0));
-    world.recovers();
-    assert_eq!(world.server.log().retrieved.len(), 6);
+    setup.recovers();
+    assert_eq!(setup.server.log().retrieved.len(), 6);
 }
 
 #[test]
@@ -203,13 +207,13 @@ fn no_quit_is_sent_while_a_retrieved_message_is_unstored() {
         (Threads::Any, &is_flush),
         (Threads::Any, &is_record),
     ] {
-        let world = World::new(3);
-        let before = world.server.log().count("QUIT");
-        let outcome = fault_in(&world, threads, "EIO", is_it);
+        let setup = Setup::new(3);
+        let before = setup.server.log().count("QUIT");
+        let outcome = fault_in(&setup, threads, "EIO", is_it);
         outcome.fails_with(74);
-        assert_eq!(world.server.log().count("QUIT"), before, "{outcome}");
-        assert!(world.server.log().count("RETR") > 0);
-        world.recovers();
+        assert_eq!(setup.server.log().count("QUIT"), before, "{outcome}");
+        assert!(setup.server.log().count("RETR") > 0);
+        setup.recovers();
     }
 }
 
@@ -218,14 +222,14 @@ fn a_failed_flush_of_new_deletes_nothing_from_the_server() {
     if tools::find("strace").is_none() {
         return;
     }
-    let world = World::new(3);
+    let setup = Setup::new(3);
     let is_new = |point: &Point| point.call == "fsync" && point.line.contains("/work/new>");
-    let outcome = fault_in(&world, Threads::Any, "EIO", is_new);
+    let outcome = fault_in(&setup, Threads::Any, "EIO", is_new);
     outcome
         .fails_with(74)
         .complains_in_lines(1)
         .stderr_has("cannot flush ");
-    assert_eq!(world.server.count(), 3);
-    world.recovers();
-    assert_eq!(world.server.log().retrieved.len(), 3);
+    assert_eq!(setup.server.count(), 3);
+    setup.recovers();
+    assert_eq!(setup.server.log().retrieved.len(), 3);
 }

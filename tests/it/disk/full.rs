@@ -1,4 +1,5 @@
-//! File systems that are really full: of octets or of files, under the Maildir or the state.
+//! Small file systems that run out of space or inodes, under the Maildir or the state folder.
+//! Only root can mount them.
 
 use std::time::Duration;
 
@@ -7,8 +8,8 @@ use crate::support::model_server::ModelServer;
 use crate::support::mount::Tmpfs;
 use crate::support::sandbox::Sandbox;
 
-/// Mounts a file system that is too small over `folder`, fetches more than it holds, and then gives
-/// it room.
+/// Mounts a file system that is too small at `folder`, fetches more than fits, enlarges the file
+/// system, and claims that the next run fetches the rest.
 fn runs_full(folder: &str, small: &str, large: &str, count: usize, extra: &str) {
     let messages = ordinary(1, count);
     let server = ModelServer::start(messages.clone());
@@ -25,7 +26,7 @@ fn runs_full(folder: &str, small: &str, large: &str, count: usize, extra: &str) 
             .run()
             .fails_with(75)
             .complains_in_lines(1);
-        // What is given up must not be what fills the disk.
+        // Files of a failed delivery must not keep the disk full.
         assert_eq!(inbox.count("tmp"), 0);
     }
     disk.remount(large);
@@ -35,11 +36,13 @@ fn runs_full(folder: &str, small: &str, large: &str, count: usize, extra: &str) 
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn a_full_maildir_loses_no_mail() {
     runs_full("home/Mail", "size=300k", "size=64m", 300, "");
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn a_maildir_without_free_inodes_loses_no_mail() {
     runs_full(
         "home/Mail",
@@ -51,11 +54,13 @@ fn a_maildir_without_free_inodes_loses_no_mail() {
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn a_full_state_folder_loses_no_mail() {
     runs_full("state", "size=300k", "size=64m", 1500, "");
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn a_message_too_large_for_the_disk_stops_no_other() {
     let mut messages = ordinary(1, 3);
     messages[1].octets = one_line(5_000_000).octets;
@@ -65,7 +70,10 @@ fn a_message_too_large_for_the_disk_stops_no_other() {
     let Some(disk) = Tmpfs::mount(&folder, "mode=0700,size=4m") else {
         return;
     };
-    let [first, large, last] = messages.clone().try_into().expect("they are three");
+    let [first, large, last] = messages
+        .clone()
+        .try_into()
+        .expect("there are three messages");
 
     let outcome = sandbox.fetch();
 
@@ -85,14 +93,21 @@ fn a_message_too_large_for_the_disk_stops_no_other() {
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn a_false_size_postpones_its_message_for_five_runs_only() {
     let messages = ordinary(1, 3);
     let server = ModelServer::start(messages.clone());
-    let [liar, ..] = &messages[..] else {
-        unreachable!("they are three")
+    let [with_false_size, ..] = &messages[..] else {
+        unreachable!("there are three messages")
     };
     let said = "4294967295".into();
-    server.change(|behaviour| drop(behaviour.lies.insert(liar.unique_id.clone(), said)));
+    server.change(|behaviour| {
+        drop(
+            behaviour
+                .lies
+                .insert(with_false_size.unique_id.clone(), said),
+        )
+    });
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     let folder = sandbox.home().join("Mail");
     let Some(_disk) = Tmpfs::mount(&folder, "mode=0700,size=4m") else {
@@ -111,6 +126,7 @@ fn a_false_size_postpones_its_message_for_five_runs_only() {
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn a_message_too_large_for_the_disk_is_retried_daily() {
     let large = one_line(5_000_000);
     let server = ModelServer::start(vec![large.clone()]);

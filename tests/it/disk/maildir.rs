@@ -1,4 +1,4 @@
-//! What a Maildir must be, found out before the server hears of it.
+//! Maildirs that are unsuitable, which is found out before the server is contacted.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, lchown, symlink};
@@ -9,9 +9,12 @@ use crate::support::maildir::{Maildir, mode};
 use crate::support::model_server::ModelServer;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
-use crate::support::tools::{self, is_root};
+use crate::support::tools;
 
-/// Fetches into the Maildir that `prepare` spoils, and claims that no connection was made.
+const WRITABLE: &str = "the sandbox is writable";
+const PARENT: &str = "an absolute path has a parent";
+
+/// Fetches into the Maildir that `prepare` made unsuitable. Claims an error and no connection.
 #[track_caller]
 fn is_refused(status: i32, said: &str, sandbox: &Sandbox, prepare: impl FnOnce(&Path)) {
     let server = ModelServer::start(ordinary(1, 1));
@@ -40,32 +43,29 @@ fn a_path_that_cannot_be_a_maildir_is_refused() {
     });
     let orphan = Sandbox::new();
     is_refused(73, "make it first: mkdir -p ", &orphan, |path| {
-        fs::remove_dir(path.parent().expect("it has one")).expect("it can be removed");
+        fs::remove_dir(path.parent().expect(PARENT)).expect("the folder is empty");
     });
-    // Said once.
     is_refused(73, "cannot create ", &Sandbox::new(), |path| {
-        fs::remove_dir(path.parent().expect("it has one")).expect("it can be removed");
+        fs::remove_dir(path.parent().expect(PARENT)).expect("the folder is empty");
     });
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn a_maildir_owned_by_another_user_is_refused() {
-    if !is_root() {
-        tools::announce("skipped: only root can give files away");
-        return;
-    }
-    const SOMEBODY: Option<u32> = Some(61_222);
+    tools::require_root();
+    const OTHER_USER: Option<u32> = Some(61_222);
     let theirs = Sandbox::new();
     is_refused(78, "belongs to user 61222", &theirs, |path| {
-        fs::create_dir(path).expect("it can be made");
-        lchown(path, SOMEBODY, SOMEBODY).expect("root may give it away");
+        fs::create_dir(path).expect(WRITABLE);
+        lchown(path, OTHER_USER, OTHER_USER).expect("root may change owners");
     });
     let linked = Sandbox::new();
     is_refused(78, "belongs to user 61222", &linked, |path| {
         let elsewhere = linked.path("elsewhere");
-        fs::create_dir(&elsewhere).expect("it can be made");
-        symlink(&elsewhere, path).expect("it can be linked");
-        lchown(path, SOMEBODY, SOMEBODY).expect("root may give it away");
+        fs::create_dir(&elsewhere).expect(WRITABLE);
+        symlink(&elsewhere, path).expect(WRITABLE);
+        lchown(path, OTHER_USER, OTHER_USER).expect("root may change owners");
     });
 }
 
@@ -80,14 +80,14 @@ fn an_unwritable_maildir_is_refused_before_connecting() {
                 .args(["tmp", "new", "cur"].map(|folder| path.join(folder)));
             Program::new(command).run().succeeds();
             let read_only = fs::Permissions::from_mode(0o500);
-            fs::set_permissions(path.join(folder), read_only).expect("it is there");
+            fs::set_permissions(path.join(folder), read_only).expect("mkdir created the folder");
         });
     }
     let sandbox = Sandbox::unprivileged();
     is_refused(73, "Permission denied", &sandbox, |path| {
         let read_only = fs::Permissions::from_mode(0o500);
-        let parent = path.parent().expect("it has one");
-        fs::set_permissions(parent, read_only).expect("it is there");
+        let parent = path.parent().expect(PARENT);
+        fs::set_permissions(parent, read_only).expect("the sandbox has a folder for mail");
     });
 }
 
@@ -96,13 +96,16 @@ fn a_maildir_with_linked_folders_is_refused() {
     for folder in ["tmp", "new", "cur"] {
         let sandbox = Sandbox::new();
         let elsewhere = sandbox.path("elsewhere");
-        fs::create_dir(&elsewhere).expect("it can be made");
+        fs::create_dir(&elsewhere).expect(WRITABLE);
         is_refused(73, folder, &sandbox, |path| {
             Maildir::at(path).make();
-            fs::remove_dir(path.join(folder)).expect("it is empty");
-            symlink(&elsewhere, path.join(folder)).expect("it can be made");
+            fs::remove_dir(path.join(folder)).expect("the new folder is empty");
+            symlink(&elsewhere, path.join(folder)).expect(WRITABLE);
         });
-        assert_eq!(fs::read_dir(&elsewhere).expect("it is there").count(), 0);
+        assert_eq!(
+            fs::read_dir(&elsewhere).expect("the folder exists").count(),
+            0
+        );
     }
 }
 
@@ -114,9 +117,9 @@ fn a_half_made_maildir_is_completed() {
         let sandbox = Sandbox::new();
         sandbox.account("work", server.address(), "");
         let maildir = sandbox.maildir("work");
-        fs::create_dir(maildir.path()).expect("it can be made");
+        fs::create_dir(maildir.path()).expect(WRITABLE);
         for folder in made {
-            fs::create_dir(maildir.path().join(folder)).expect("it can be made");
+            fs::create_dir(maildir.path().join(folder)).expect(WRITABLE);
         }
         sandbox.mailpull(["fetch"]).run().succeeds();
         maildir.holds(&messages);
@@ -161,18 +164,19 @@ fn only_the_accounts_own_leftovers_are_removed_from_tmp() {
     let delivered = maildir.files("new").remove(0);
     let name = delivered.file_name().expect("a file has a name");
     let ours = format!("1{}", name.display());
-    let (before, after) = ours.split_once("_mp").expect("it has a tag");
-    let another_accounts = format!("{before}_mp00000000{}", &after[8..]);
-    for name in [&ours, &another_accounts, "1.M2P3.host"] {
+    // The tag after "_mp" is the account's.
+    let (before, after) = ours.split_once("_mp").expect("a file name has a tag");
+    let of_another_account = format!("{before}_mp00000000{}", &after[8..]);
+    for name in [&ours, &of_another_account, "1.M2P3.host"] {
         sandbox.write(maildir.path().join("tmp").join(name), "half a mess");
     }
     sandbox.mailpull(["fetch"]).run().succeeds();
     let left = maildir.files("tmp");
     let left: Vec<_> = left
         .iter()
-        .map(|path| path.file_name().expect("a name"))
+        .map(|path| path.file_name().expect("a file has a name"))
         .collect();
-    let mut expected = ["1.M2P3.host", &another_accounts];
+    let mut expected = ["1.M2P3.host", &of_another_account];
     expected.sort_unstable();
     assert_eq!(left, expected);
 }

@@ -1,5 +1,5 @@
-//! Every error at every system call, for a Maildir and for an MDA: nothing is lost, and the next run
-//! finishes what was begun. Which status each error leads to is told in `fault`.
+//! Every error at every system call, for a Maildir and for an MDA. No mail is lost, and the next run
+//! completes the deliveries. The exit status for each error is tested in `fault`.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ const MESSAGES: usize = 6;
 
 const ERRORS: [&str; 4] = ["EINTR", "EIO", "EMFILE", "ENOSPC"];
 
-/// What the first thread does: it starts no MDA.
+/// The system calls of the first thread, which starts no MDA.
 const CALLS_OF_MAIN: [&str; 6] = [
     "fsync",
     "ftruncate",
@@ -25,7 +25,7 @@ const CALLS_OF_MAIN: [&str; 6] = [
     "unlinkat",
     "write",
 ];
-/// What the others do and no MDA does, which has its own right to fail.
+/// The system calls of the other threads. An MDA makes none of them, as its own calls must not fail.
 const CALLS: [&str; 5] = ["fsync", "pwrite64", "renameat2", "syncfs", "unlinkat"];
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,15 +34,15 @@ enum Delivery {
     Mda,
 }
 
-struct World {
+struct Setup {
     delivery: Delivery,
     messages: Vec<Message>,
     sandbox: Sandbox,
     server: ModelServer,
 }
 
-impl World {
-    /// Makes one in which the program ran before, so that all that comes is fetching.
+impl Setup {
+    /// Prepares an account that is known to the program, so that a run only fetches.
     fn new(delivery: Delivery) -> Self {
         let messages = ordinary(1, MESSAGES);
         let server = ModelServer::start(messages.clone());
@@ -67,7 +67,7 @@ impl World {
         }
     }
 
-    /// Lists what is done to files of the sandbox.
+    /// Lists the system calls on files of the sandbox.
     fn points(&self, threads: Threads) -> Vec<Point> {
         let calls = match threads {
             Threads::Any => &CALLS[..],
@@ -79,7 +79,7 @@ impl World {
         points
     }
 
-    /// All that was delivered, one after the other.
+    /// Returns all delivered messages, concatenated.
     fn delivered(&self) -> Vec<u8> {
         match self.delivery {
             Delivery::Maildir => self.sandbox.work().messages().concat(),
@@ -87,9 +87,10 @@ impl World {
         }
     }
 
-    /// What is left in the folder where messages arrive.
+    /// Counts the files in the folder in which messages are staged.
     fn left_behind(&self) -> usize {
-        let spool = || fs::read_dir(self.sandbox.state().join("spool")).expect("it is there");
+        let spool =
+            || fs::read_dir(self.sandbox.state().join("spool")).expect("a run made the spool");
         match self.delivery {
             Delivery::Maildir => self.sandbox.work().count("tmp"),
             Delivery::Mda => spool().count(),
@@ -98,30 +99,30 @@ impl World {
 }
 
 fn try_at(sweep: &mut Sweep, point: &Point, error: &'static str, delivery: Delivery) {
-    let world = World::new(delivery);
-    let outcome = faulty(&world.sandbox, ["fetch"], point, Fault::Error(error)).run();
-    sweep.try_at(point, hit(&world.sandbox).is_some());
+    let setup = Setup::new(delivery);
+    let outcome = faulty(&setup.sandbox, ["fetch"], point, Fault::Error(error)).run();
+    sweep.try_at(point, hit(&setup.sandbox).is_some());
     let status = outcome.status.code();
     let lines = outcome.stderr_text().lines().count();
-    let is_told = match status {
+    let is_reported = match status {
         Some(0) => lines == 0,
         Some(73..=75 | 78) => lines == 1,
         _ => false,
     };
-    if !is_told {
+    if !is_reported {
         sweep.complain(point, format_args!("{error}: {outcome}"));
     }
-    let next = world.sandbox.mailpull(["fetch"]).run();
+    let next = setup.sandbox.mailpull(["fetch"]).run();
     if !next.status.success() || !next.stderr.is_empty() {
         sweep.complain(point, format_args!("{error}, the next run: {next}"));
     }
-    let delivered = world.delivered();
+    let delivered = setup.delivered();
     let copies = |stored: &[u8]| memmem::find_iter(&delivered, stored).count();
-    // An MDA has one again where its end could not be recorded.
+    // An MDA gets a message twice if its success could not be recorded.
     let allowed = usize::from(delivery == Delivery::Mda);
-    sweep.compare(point, &world.messages, copies, allowed);
-    sweep.find_undeleted(point, world.server.count());
-    if world.left_behind() > 0 {
+    sweep.compare(point, &setup.messages, copies, allowed);
+    sweep.find_undeleted(point, setup.server.count());
+    if setup.left_behind() > 0 {
         sweep.complain(point, format_args!("{error}: files are left behind"));
     }
 }
@@ -135,16 +136,16 @@ fn sweep(delivery: Delivery) {
         Delivery::Mda => "error, MDA, deleted",
     });
     for threads in [Threads::Main, Threads::Any] {
-        let all = World::new(delivery).points(threads);
+        let all = Setup::new(delivery).points(threads);
         for (n, point) in sample(&all, 4).into_iter().enumerate() {
-            // Each point fails in one way, or in each.
-            let ways = ERRORS.iter().cycle().skip(n);
+            // In a sample each point fails with one of the errors, in a full run with each of them.
+            let errors = ERRORS.iter().cycle().skip(n);
             let count = if tools::is_thorough() {
                 ERRORS.len()
             } else {
                 1
             };
-            for error in ways.take(count) {
+            for error in errors.take(count) {
                 try_at(&mut sweep, &point, error, delivery);
             }
         }

@@ -1,4 +1,4 @@
-//! Disks that fail or are full, and Maildirs that cannot be delivered to.
+//! Failing and full disks, unsuitable Maildirs, and unusual file systems and clocks.
 
 mod fault;
 mod full;

@@ -1,5 +1,4 @@
-//! Maildirs on odd file systems, under odd clocks, among others who clean up; and too few
-//! descriptors.
+//! Unusual file systems and clocks, other programs that clean up tmp/, and too few file descriptors.
 
 use std::fs;
 
@@ -14,14 +13,14 @@ use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Fault, Point, Threads, faulty};
 use crate::support::tools;
 
-/// A world with a few messages that are deleted from the server once they are delivered.
-struct World {
+/// An account with a few messages, which are deleted from the server after their delivery.
+struct Setup {
     messages: Vec<Message>,
     sandbox: Sandbox,
     server: ModelServer,
 }
 
-impl World {
+impl Setup {
     fn new(count: usize) -> Self {
         let messages = ordinary(1, count);
         let server = ModelServer::start(messages.clone());
@@ -44,17 +43,17 @@ impl World {
         faulty(&self.sandbox, ["fetch"], &point, fault).run()
     }
 
-    /// Makes one in which a run was killed when its only message was staged and still in tmp/.
+    /// Prepares a Maildir after a run that was killed when its only message was staged and still in
+    /// tmp/.
     fn staged() -> Self {
-        let world = Self::new(1);
-        let killed = world.fault_in_rename(Fault::Kill);
+        let setup = Self::new(1);
+        let killed = setup.fault_in_rename(Fault::Kill);
         killed.is_killed_by(Signal::KILL);
-        assert_eq!(world.sandbox.work().count("tmp"), 1);
-        world
+        assert_eq!(setup.sandbox.work().count("tmp"), 1);
+        setup
     }
 
-    /// Claims that every message is there once, was retrieved so often, and is gone from the
-    /// server.
+    /// Claims that every message was delivered once and deleted, after this number of retrievals.
     #[track_caller]
     fn is_done(&self, retrieved: usize) {
         self.sandbox.work().holds(&self.messages);
@@ -65,7 +64,7 @@ impl World {
 
 fn empty_tmp(maildir: &Maildir) {
     for file in maildir.files("tmp") {
-        fs::remove_file(file).expect("it is there");
+        fs::remove_file(file).expect("the listed file exists");
     }
 }
 
@@ -75,17 +74,17 @@ fn a_failed_rename_is_retried_by_the_next_run() {
         return;
     }
     for error in ["EACCES", "EPERM", "EXDEV"] {
-        let world = World::new(3);
+        let setup = Setup::new(3);
 
-        let outcome = world.fault_in_rename(Fault::Error(error));
+        let outcome = setup.fault_in_rename(Fault::Error(error));
 
         outcome
             .fails_with(74)
             .complains_in_lines(1)
             .stderr_has("cannot rename ");
-        assert_eq!(world.server.count(), 1);
-        world.sandbox.fetch().succeeds().is_silent();
-        world.is_done(3);
+        assert_eq!(setup.server.count(), 1);
+        setup.sandbox.fetch().succeeds().is_silent();
+        setup.is_done(3);
     }
 }
 
@@ -95,12 +94,12 @@ fn a_link_is_used_where_an_exclusive_rename_fails() {
         return;
     }
     for error in ["EEXIST", "EINVAL", "ENOSYS"] {
-        let world = World::new(3);
+        let setup = Setup::new(3);
 
-        let outcome = world.fault_in_rename(Fault::Error(error));
+        let outcome = setup.fault_in_rename(Fault::Error(error));
 
         outcome.succeeds().is_silent();
-        world.is_done(3);
+        setup.is_done(3);
     }
 }
 
@@ -109,25 +108,25 @@ fn a_message_waits_while_its_file_name_is_taken() {
     if tools::find("strace").is_none() {
         return;
     }
-    let world = World::staged();
-    let maildir = world.sandbox.work();
+    let setup = Setup::staged();
+    let maildir = setup.sandbox.work();
     let name = maildir.files("tmp").remove(0);
     let name = name.file_name().expect("a file has a name");
     let taken = maildir.path().join("new").join(name);
-    fs::write(&taken, "another's").expect("the Maildir can be written");
+    fs::write(&taken, "another file").expect("the Maildir is writable");
 
-    let outcome = world.sandbox.fetch();
+    let outcome = setup.sandbox.fetch();
 
     outcome
         .fails_with(74)
         .complains_in_lines(1)
         .stderr_has("cannot rename ")
         .stderr_has("File exists");
-    assert_eq!(fs::read(&taken).expect("it is there"), b"another's");
-    assert_eq!((maildir.count("tmp"), world.server.count()), (1, 1));
-    fs::remove_file(taken).expect("it is there");
-    world.sandbox.fetch().succeeds().is_silent();
-    world.is_done(1);
+    assert_eq!(fs::read(&taken).expect("the file exists"), b"another file");
+    assert_eq!((maildir.count("tmp"), setup.server.count()), (1, 1));
+    fs::remove_file(taken).expect("the file exists");
+    setup.sandbox.fetch().succeeds().is_silent();
+    setup.is_done(1);
 }
 
 #[test]
@@ -135,15 +134,15 @@ fn a_message_linked_in_both_tmp_and_new_counts_once() {
     if tools::find("strace").is_none() {
         return;
     }
-    let world = World::staged();
-    let maildir = world.sandbox.work();
+    let setup = Setup::staged();
+    let maildir = setup.sandbox.work();
     let file = maildir.files("tmp").remove(0);
     let name = file.file_name().expect("a file has a name");
-    fs::hard_link(&file, maildir.path().join("new").join(name)).expect("it can be linked");
+    fs::hard_link(&file, maildir.path().join("new").join(name)).expect("the Maildir is writable");
 
-    world.sandbox.fetch().succeeds().is_silent();
+    setup.sandbox.fetch().succeeds().is_silent();
 
-    world.is_done(1);
+    setup.is_done(1);
 }
 
 #[test]
@@ -152,15 +151,15 @@ fn a_vanished_staged_message_counts_as_read_for_36_hours() {
         return;
     }
     for (later, is_taken) in [("+35h", true), ("+37h", false), ("-1h", false)] {
-        let world = World::staged();
-        empty_tmp(&world.sandbox.work());
+        let setup = Setup::staged();
+        empty_tmp(&setup.sandbox.work());
 
-        let outcome = world.sandbox.mailpull_at(later, ["fetch"]).run();
+        let outcome = setup.sandbox.mailpull_at(later, ["fetch"]).run();
 
         outcome.succeeds().is_silent();
-        assert_eq!(world.server.count(), 0);
-        let retrieved = world.server.log().retrieved.len();
-        let there = world.sandbox.work().count("new");
+        assert_eq!(setup.server.count(), 0);
+        let retrieved = setup.server.log().retrieved.len();
+        let there = setup.sandbox.work().count("new");
         let expected = if is_taken { (1, 0) } else { (2, 1) };
         assert_eq!((retrieved, there), expected, "{later}");
     }
@@ -171,14 +170,14 @@ fn a_staged_message_is_fetched_again_into_a_new_maildir() {
     if tools::find("strace").is_none() {
         return;
     }
-    let world = World::staged();
-    let maildir = world.sandbox.work();
-    // Beside the new one, so that it cannot have the inode of the old.
-    fs::rename(maildir.path(), world.sandbox.home().join("old")).expect("it is there");
+    let setup = Setup::staged();
+    let maildir = setup.sandbox.work();
+    // The old Maildir is kept, so that the new one cannot get the same inode number.
+    fs::rename(maildir.path(), setup.sandbox.home().join("old")).expect("the Maildir exists");
 
-    world.sandbox.fetch().succeeds().is_silent();
+    setup.sandbox.fetch().succeeds().is_silent();
 
-    world.is_done(2);
+    setup.is_done(2);
 }
 
 #[test]
@@ -205,7 +204,7 @@ fn a_network_file_system_gets_no_write_ahead_log() {
     if tools::find("strace").is_none() {
         return;
     }
-    // ext4, NFS, CIFS, FUSE and 9p: the first octets of what statfs tells, as they are in memory.
+    // ext4, NFS, CIFS, FUSE and 9p: the file system's type as statfs puts it into memory.
     for (file_system, has_log) in [
         ("53ef000000000000", true),
         ("6969000000000000", false),
@@ -213,14 +212,14 @@ fn a_network_file_system_gets_no_write_ahead_log() {
         ("4655736500000000", false),
         ("9719020100000000", false),
     ] {
-        let world = World::new(3);
-        // One that had a log before it was moved there.
-        world
+        let setup = Setup::new(3);
+        // The database is created on a local file system, where it has a write-ahead log.
+        setup
             .sandbox
             .mailpull(["seen", "list", "work"])
             .run()
             .succeeds();
-        let mut command = world.sandbox.command("strace");
+        let mut command = setup.sandbox.command("strace");
         command.args([
             "-f",
             "-qq",
@@ -232,12 +231,12 @@ fn a_network_file_system_gets_no_write_ahead_log() {
         ]);
         command.arg("-e");
         command.arg(format!("inject=statfs:poke_exit=@arg2={file_system}"));
-        command.arg("-o").arg(world.sandbox.path("strace"));
-        command.arg(world.sandbox.program()).arg("fetch");
+        command.arg("-o").arg(setup.sandbox.path("strace"));
+        command.arg(setup.sandbox.program()).arg("fetch");
 
         Program::new(command).run().succeeds().is_silent();
 
-        let log = fs::read_to_string(world.sandbox.path("strace")).expect("strace wrote its log");
+        let log = fs::read_to_string(setup.sandbox.path("strace")).expect("strace wrote its log");
         let writes = |suffix: &str| {
             let file = format!("seen.db{suffix}>");
             log.lines()
@@ -248,24 +247,24 @@ fn a_network_file_system_gets_no_write_ahead_log() {
             (has_log, !has_log),
             "{file_system}"
         );
-        world.is_done(3);
+        setup.is_done(3);
     }
 }
 
 #[test]
 fn few_file_descriptors_lead_to_smaller_batches() {
     for descriptors in [64, 40] {
-        // The largest batches would hold three times as many files.
-        let world = World::new(300);
-        let mut command = world.sandbox.command("sh");
+        // A batch of the usual size would need three times as many descriptors.
+        let setup = Setup::new(300);
+        let mut command = setup.sandbox.command("sh");
         command.args(["-c", "ulimit -n $0; exec \"$1\" fetch"]);
         command
             .arg(descriptors.to_string())
-            .arg(world.sandbox.program());
+            .arg(setup.sandbox.program());
 
         let outcome = Program::new(command).run();
 
         outcome.succeeds().is_silent();
-        world.is_done(300);
+        setup.is_done(300);
     }
 }

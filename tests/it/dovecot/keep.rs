@@ -1,5 +1,5 @@
-//! What stays on the server and what goes, and what `check` and `log` say about it.
-//! The clock is set with faketime; nothing waits.
+//! Which messages stay on the server and which are deleted, and the output of `check` and `log`.
+//! Days pass by faketime, so no test waits.
 
 use super::{configure, retrieves_nothing};
 use crate::support::dovecot::Dovecot;
@@ -90,7 +90,7 @@ fn more_than_100_old_messages_stay_until_delete_is_given() {
     configure(&sandbox, &dovecot, "keep = true");
     sandbox.mailpull(["fetch"]).run().succeeds();
     configure(&sandbox, &dovecot, "keep = false");
-    // It is asked at every run, and new mail is fetched and deleted all the same.
+    // Every run asks for confirmation, and fetches and deletes new mail anyway.
     for (new, left) in [(101..103, 101), (103..103, 101)] {
         dovecot.deliver(&messages[new]);
         sandbox

@@ -1,4 +1,4 @@
-//! A ticket of a Kerberos of our own, which Dovecot takes for a login. Only where that is built in.
+//! A login to Dovecot with a ticket from a Kerberos server of the test. Needs the feature `gssapi`.
 
 use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -16,26 +16,28 @@ use crate::support::model_server::USER;
 use crate::support::sandbox::Sandbox;
 use crate::support::tools::find;
 
-/// A key distribution centre that runs.
+/// A running key distribution centre.
 struct Kerberos {
     folder: TempDir,
     running: Child,
 }
 
 impl Kerberos {
-    /// Starts one that knows our user and the service of localhost.
+    /// Starts a key distribution centre with the test's user and the POP3 service of localhost.
     fn start() -> Option<Self> {
         let program = find("krb5kdc")?;
         let folder = tempfile::Builder::new()
             .permissions(Permissions::from_mode(0o755))
             .tempdir()
-            .expect("a folder can be made");
+            .expect("a temporary folder can be created");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-        let address = listener.local_addr().expect("it has an address");
+        let address = listener
+            .local_addr()
+            .expect("a bound socket has an address");
         drop(listener);
         let at = folder.path().display();
         let write = |name: &str, text: String| {
-            fs::write(folder.path().join(name), text).expect("it can be written");
+            fs::write(folder.path().join(name), text).expect("the folder is writable");
         };
         write(
             "krb5.conf",
@@ -54,7 +56,9 @@ impl Kerberos {
             ),
         );
         let run = |program: &str, arguments: &[&str]| {
-            let output = kerberised(program, folder.path()).args(arguments).output();
+            let output = with_kerberos(program, folder.path())
+                .args(arguments)
+                .output();
             let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
             assert!(output.status.success(), "{program}: {output:?}");
         };
@@ -64,17 +68,17 @@ impl Kerberos {
         for query in [&*user, "addprinc -randkey pop/localhost", &keytab] {
             run("kadmin.local", &["-q", query]);
         }
-        // Dovecot's own user reads it.
+        // Dovecot reads the keytab as a user of its own.
         fs::set_permissions(folder.path().join("keytab"), Permissions::from_mode(0o644))
-            .expect("it is ours");
-        let running = kerberised(program.to_str().expect("its path is text"), folder.path())
+            .expect("kadmin.local made the keytab");
+        let running = with_kerberos(program.to_str().expect("the path is UTF-8"), folder.path())
             .arg("-n")
             .spawn()
-            .expect("it can be run");
+            .expect("krb5kdc can be started");
         let begin = Instant::now();
         while TcpStream::connect(address).is_err() {
             assert!(begin.elapsed() < DEADLINE, "krb5kdc does not answer");
-            // Nothing tells when a server is ready but asking it.
+            // The server does not announce that it is ready, so it is tried again and again.
             std::thread::sleep(Duration::from_millis(20));
         }
         Some(Self { folder, running })
@@ -84,31 +88,31 @@ impl Kerberos {
         self.folder.path().join(name)
     }
 
-    /// Gets a ticket for our user.
+    /// Gets a ticket for the test's user.
     fn sign_in(&self) {
-        let mut kinit = kerberised("kinit", self.folder.path());
+        let mut kinit = with_kerberos("kinit", self.folder.path());
         let mut kinit = kinit
             .arg(USER)
             .stdin(Stdio::piped())
             .spawn()
-            .expect("kinit can be run");
-        let mut stdin = kinit.stdin.take().expect("it has a standard input");
-        std::io::Write::write_all(&mut stdin, b"secret\n").expect("it reads");
+            .expect("kinit can be started");
+        let mut stdin = kinit.stdin.take().expect("standard input is a pipe");
+        std::io::Write::write_all(&mut stdin, b"secret\n").expect("kinit reads the password");
         drop(stdin);
-        assert!(kinit.wait().expect("it ends").success());
+        assert!(kinit.wait().expect("kinit is a child").success());
     }
 }
 
 impl Drop for Kerberos {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The server may have ended already.
         let _ = self.running.kill();
         let _ = self.running.wait();
     }
 }
 
-/// A program that knows no other Kerberos than ours.
-fn kerberised(program: &str, folder: &Path) -> Command {
+/// Prepares a program that uses the Kerberos server in `folder` and no other.
+fn with_kerberos(program: &str, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command
         .env("KRB5_CONFIG", folder.join("krb5.conf"))

@@ -1,5 +1,5 @@
-//! Every protection with every mechanism; the wrong password; a URL; several accounts.
-//! Counts on mail only to see that a login was a whole one.
+//! Logins to Dovecot: every mechanism with every security setting, a wrong password, a Unix socket, a
+//! URL, and several accounts.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -33,7 +33,7 @@ fn every_mechanism_works_with_every_security_setting() {
             names.push((name, security, auth));
         }
     }
-    // APOP's timestamp came before STLS, and nothing that was said before it is believed.
+    // The timestamp for APOP came before STLS, so the program ignores it.
     names.retain(|(_, security, auth)| (*security, *auth) != ("starttls", "apop"));
     let hidden = STANDARD.encode(format!("\0{USER}\0{PASSWORD}"));
     for (name, security, auth) in names {
@@ -126,7 +126,7 @@ fn a_wrong_password_is_reported_and_tried_only_once() {
         .stderr_has("mailpull: work: logging in as joe")
         .stderr_has("[AUTH]")
         .never_says("not this one");
-    // Whoever tries again locks the user out.
+    // A provider may lock the account after a few wrong passwords.
     let traced = sandbox.mailpull(["-vv"]).run();
     let attempts = traced.stderr_text().matches("C: AUTH").count();
     assert_eq!(attempts, 1, "{traced}");
@@ -171,7 +171,7 @@ fn accounts_can_share_a_maildir_without_mixing_up_mail() {
     let Some(dovecot) = Dovecot::start() else {
         return;
     };
-    // The same mail on purpose: two accounts' deliveries are two deliveries.
+    // Both servers have the same messages. Each account must deliver its own copy.
     let messages = ordinary(1, 20);
     dovecot.deliver(&messages);
     let other = ModelServer::start(messages.clone());

@@ -1,5 +1,5 @@
-//! The program against a real Dovecot: every way in, and what is fetched, kept and deleted.
-//! What is stored in Dovecot's Maildir is the truth that all claims are held against.
+//! The program against a real Dovecot: logins, fetching, keeping and deleting.
+//! Every claim is checked against the Maildir of Dovecot.
 
 mod keep;
 #[cfg(feature = "gssapi")]
@@ -11,9 +11,8 @@ mod volume;
 use crate::support::dovecot::Dovecot;
 use crate::support::sandbox::Sandbox;
 
-/// Configures the account `work` for the cleartext port.
+/// Configures the account `work`, and no other, for the cleartext port.
 fn configure(sandbox: &Sandbox, dovecot: &Dovecot, extra: &str) {
-    // What was configured before goes.
     sandbox.config("").account("work", dovecot.address(), extra);
 }
 
@@ -28,7 +27,7 @@ fn retrieves_nothing(sandbox: &Sandbox, args: &[&str]) {
         .never_says("C: TOP");
 }
 
-/// Writes the authority of the server's certificate where `tls-ca-file` finds it.
+/// Writes the authority of the server's certificate to a file. Returns the key that names it.
 fn trust(sandbox: &Sandbox, dovecot: &Dovecot) -> String {
     let path = sandbox.write("ca.pem", dovecot.authority().pem());
     format!("tls-ca-file = {:?}", path.display().to_string())

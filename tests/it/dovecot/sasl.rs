@@ -1,5 +1,4 @@
-//! Every mechanism of SASL that Dovecot has, with the right secret and with a wrong one.
-//! What is chosen where several are offered is decided in `dial::choice`.
+//! Every SASL mechanism that Dovecot has, with the right and with a wrong secret.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -44,7 +43,7 @@ fn every_password_mechanism_accepts_only_the_right_password() {
             .never_says(PASSWORD)
             .never_says(&STANDARD.encode(PASSWORD));
         sandbox.work().holds(&messages);
-        // The second run logs in by what is remembered, and lists in the same flight.
+        // The second run remembers the capabilities, and sends the login and the listing at once.
         sandbox.fetch().succeeds().is_silent();
 
         let keys = format!("{keys}\npassword = 'not this one'");
@@ -97,8 +96,8 @@ fn long_and_non_ascii_names_and_passwords_work() {
     let Some(dovecot) = Dovecot::start_with(all) else {
         return;
     };
-    // The second is written three times as long in SCRAM, and its password is long in PLAIN: no line
-    // has room for a first word.
+    // In SCRAM each comma of the second name becomes three octets, and in PLAIN its password is long:
+    // the initial response does not fit into the line of AUTH.
     let (long, long_password) = ("j,".repeat(45), "p".repeat(120));
     let users = [
         ("j\u{f6}e", "\u{e4}\u{20ac}=, x"),
@@ -161,15 +160,15 @@ fn a_client_certificate_suffices_to_log_in() {
     }
 }
 
-/// A token that says who its bearer is, signed with a key that both sides have.
+/// Makes a JSON web token for a user, signed with a key that Dovecot has, too.
 fn token(user: &str, key: &[u8]) -> String {
     let part = |json: &str| URL_SAFE_NO_PAD.encode(json);
     let body = format!(r#"{{"sub":"{user}","iat":1700000000,"exp":4000000000}}"#);
     let signed = format!("{}.{}", part(r#"{"alg":"HS256","typ":"JWT"}"#), part(&body));
-    let key = PKey::hmac(key).expect("it is a key");
-    let mut signer = Signer::new(MessageDigest::sha256(), &key).expect("it can sign");
+    let key = PKey::hmac(key).expect("any octets are an HMAC key");
+    let mut signer = Signer::new(MessageDigest::sha256(), &key).expect("an HMAC key can sign");
     let signature = signer.sign_oneshot_to_vec(signed.as_bytes());
-    let signature = URL_SAFE_NO_PAD.encode(signature.expect("it signs"));
+    let signature = URL_SAFE_NO_PAD.encode(signature.expect("an HMAC key can sign"));
     format!("{signed}.{signature}")
 }
 
@@ -178,7 +177,10 @@ fn access_tokens_work_and_forged_ones_are_refused() {
     const KEY: &[u8] = b"a key that only the provider and Dovecot know";
     let configuration = |dovecot: &Dovecot| {
         let key = dovecot.write("keys/default/HS256/default", &STANDARD.encode(KEY));
-        let keys = key.ancestors().nth(3).expect("it lies three folders down");
+        let keys = key
+            .ancestors()
+            .nth(3)
+            .expect("the key is three folders down");
         let oauth2 = dovecot.write(
             "oauth2.conf",
             &format!(

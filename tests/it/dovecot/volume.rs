@@ -1,4 +1,4 @@
-//! Thousands of messages, compared octet for octet with what was put in.
+//! Thousands of messages, compared octet for octet with those that Dovecot stores.
 
 use super::{configure, retrieves_nothing, trust};
 use crate::support::dovecot::Dovecot;
@@ -55,7 +55,7 @@ fn a_message_dovecot_cuts_short_stays_and_stops_no_other() {
     configure(&sandbox, &dovecot, "keep = false");
     let outcome = sandbox.mailpull(["fetch"]).run();
     if outcome.status.success() {
-        // A Dovecot that does.
+        // This version of Dovecot sends such a message whole.
         sandbox.maildir("work").holds(&messages);
         return;
     }
