@@ -22,7 +22,7 @@ fn end(capabilities: &str) -> String {
 }
 
 #[test]
-fn a_server_that_wants_a_pause_gets_it_and_nobody_is_told() {
+fn login_delay_is_respected_silently() {
     let session = [
         &greeting(&["LOGIN-DELAY 900 USER"]),
         LOGIN,
@@ -58,7 +58,7 @@ fn a_server_that_wants_a_pause_gets_it_and_nobody_is_told() {
 }
 
 #[test]
-fn a_server_that_deletes_what_shall_be_kept_is_told_of_once() {
+fn an_expire_shorter_than_keep_is_reported_once() {
     let session = |days: &str| [&greeting(&[]), LOGIN, &end(&format!("EXPIRE {days}"))].concat();
     for (keep, days, is_told) in [
         ("true", "60", true),
@@ -82,7 +82,7 @@ fn a_server_that_deletes_what_shall_be_kept_is_told_of_once() {
 }
 
 #[test]
-fn a_name_in_another_script_is_announced_where_the_server_has_utf8_for_names() {
+fn utf8_is_sent_before_a_non_ascii_user() {
     let user = "j\u{f6}e";
     let login = format!("C: USER {user}\nS: +OK\nC: PASS open sesame\nS: +OK");
     for (capability, answer) in [
@@ -107,7 +107,7 @@ fn a_name_in_another_script_is_announced_where_the_server_has_utf8_for_names() {
 }
 
 #[test]
-fn utf8_goes_in_the_flight_of_a_login_to_a_server_that_is_known() {
+fn utf8_is_pipelined_with_the_login_to_a_known_server() {
     let user = "j\u{f6}e";
     let capabilities = greeting(&["PIPELINING", "UTF8 USER"]);
     let first = format!(
@@ -137,7 +137,7 @@ fn utf8_goes_in_the_flight_of_a_login_to_a_server_that_is_known() {
 }
 
 #[test]
-fn a_quick_opening_keeps_its_round_trips_for_what_is_said_in_one_line() {
+fn a_known_server_is_logged_in_within_two_round_trips() {
     for (auth, login) in [
         (
             "plain",

@@ -11,7 +11,7 @@ const RETRIEVE_A: &str = "
     gives a";
 
 #[test]
-fn a_second_run_leaves_the_account_to_the_first_and_says_so() {
+fn a_second_run_for_a_busy_account_fails_temporarily() {
     let server = Script::new([LIST_A, RETRIEVE_A, QUIT].concat()).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     let first = sandbox.mailpull(["fetch"]).start();
@@ -30,7 +30,7 @@ fn a_second_run_leaves_the_account_to_the_first_and_says_so() {
 }
 
 #[test]
-fn a_run_for_one_account_does_not_keep_another_account_waiting() {
+fn runs_for_different_accounts_do_not_wait_for_each_other() {
     let slow = Script::new([LIST_A, RETRIEVE_A, QUIT].concat()).serve();
     let quick = Script::new([LIST_A, RETRIEVE_A, QUIT].concat()).serve();
     quick.release("message");
@@ -49,7 +49,7 @@ fn a_run_for_one_account_does_not_keep_another_account_waiting() {
 }
 
 #[test]
-fn check_and_dry_run_may_look_while_a_run_is_at_work() {
+fn check_and_dry_run_work_during_a_fetch() {
     let look = [LIST_A, QUIT].concat();
     let server = Script::new(
         [
@@ -77,7 +77,7 @@ fn check_and_dry_run_may_look_while_a_run_is_at_work() {
 }
 
 #[test]
-fn a_run_that_was_killed_locks_nobody_out_and_leaves_nothing_behind() {
+fn a_killed_run_leaves_no_lock_and_no_files() {
     let partial = "
         C: RETR 1
         S: +OK

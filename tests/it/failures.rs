@@ -37,7 +37,7 @@ fn refusing(unique_id: &str) -> ModelServer {
 }
 
 #[test]
-fn a_message_that_is_refused_five_times_is_set_aside_and_the_others_come() {
+fn a_message_refused_five_times_is_set_aside() {
     let server = refusing("b");
     let sandbox = Sandbox::with_work(server.address(), "");
     for _ in 0..4 {
@@ -57,7 +57,7 @@ fn a_message_that_is_refused_five_times_is_set_aside_and_the_others_come() {
 }
 
 #[test]
-fn a_message_that_was_set_aside_is_tried_once_a_day_without_more_words() {
+fn a_message_set_aside_is_retried_daily_without_a_report() {
     let server = refusing("b");
     let sandbox = Sandbox::with_work(server.address(), "");
     for _ in 0..5 {
@@ -74,7 +74,7 @@ fn a_message_that_was_set_aside_is_tried_once_a_day_without_more_words() {
 }
 
 #[test]
-fn what_was_set_aside_is_not_deleted_from_the_server() {
+fn a_message_set_aside_stays_on_the_server() {
     let server = refusing("b");
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     for _ in 0..6 {
@@ -86,7 +86,7 @@ fn what_was_set_aside_is_not_deleted_from_the_server() {
 const LOGIN: &str = "login\nC: UIDL\n";
 
 #[test]
-fn the_message_at_which_a_session_broke_is_asked_for_last() {
+fn the_message_that_broke_the_session_is_fetched_last() {
     let server = Script::new(format!(
         "{LOGIN} C: LIST
          S: +OK\n S: 1 a\n S: 2 b\n S: .\n S: +OK\n S: 1 17\n S: 2 17\n S: .
@@ -111,7 +111,7 @@ fn the_message_at_which_a_session_broke_is_asked_for_last() {
 }
 
 #[test]
-fn a_message_at_which_five_sessions_broke_is_set_aside() {
+fn a_message_that_breaks_five_sessions_is_set_aside() {
     let known = format!("{LOGIN} S: +OK\n S: 1 a\n S: 2 b\n S: .\n");
     let sizes = "C: LIST\n S: +OK\n S: 1 17\n S: 2 17\n S: .\n";
     let broken = "C: RETR 2\n S: +OK\n raw: half\n cut";
@@ -146,7 +146,7 @@ fn a_message_at_which_five_sessions_broke_is_set_aside() {
 }
 
 #[test]
-fn after_a_session_without_quit_deletions_come_before_new_mail() {
+fn deletions_left_by_a_broken_session_precede_new_mail() {
     let first = format!(
         "{LOGIN} C: LIST
          S: +OK\n S: 1 a\n S: 2 b\n S: .\n S: +OK\n S: 1 17\n S: 2 17\n S: .
@@ -177,7 +177,7 @@ fn after_a_session_without_quit_deletions_come_before_new_mail() {
 }
 
 #[test]
-fn messages_under_new_unique_ids_are_recognised_and_not_fetched_again() {
+fn messages_with_new_unique_ids_are_recognised_not_fetched_again() {
     let old = ordinary(1, 40);
     let server = ModelServer::start(old.clone());
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -195,7 +195,7 @@ fn messages_under_new_unique_ids_are_recognised_and_not_fetched_again() {
 }
 
 #[test]
-fn messages_are_recognised_also_when_a_session_broke_before_or_in_the_middle() {
+fn renamed_messages_are_recognised_after_a_broken_session() {
     for cuts in [vec![Cut::Fin(200)], vec![Cut::Fin(9000)]] {
         let old = ordinary(1, 40);
         let server = ModelServer::start(old.clone());
@@ -213,7 +213,7 @@ fn messages_are_recognised_also_when_a_session_broke_before_or_in_the_middle() {
 }
 
 #[test]
-fn a_server_that_breaks_off_at_top_keeps_no_mail_away_for_ever() {
+fn recognition_is_given_up_after_five_sessions_broken_at_top() {
     let old = ordinary(1, 40);
     let server = ModelServer::start(old.clone());
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -231,7 +231,7 @@ fn a_server_that_breaks_off_at_top_keeps_no_mail_away_for_ever() {
 }
 
 #[test]
-fn in_another_maildrop_nothing_is_deleted_by_its_unique_id_and_size() {
+fn unique_id_and_size_delete_nothing_in_another_mailbox() {
     let old = notes(["a", "b"]);
     let server = ModelServer::start(old.clone());
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -252,7 +252,7 @@ fn in_another_maildrop_nothing_is_deleted_by_its_unique_id_and_size() {
 }
 
 #[test]
-fn what_was_recognised_can_be_deleted_without_another_look() {
+fn a_recognised_message_is_deleted_without_another_retr() {
     let old = ordinary(1, 40);
     let server = ModelServer::start(old.clone());
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -271,7 +271,7 @@ fn what_was_recognised_can_be_deleted_without_another_look() {
 }
 
 #[test]
-fn as_many_new_messages_are_not_taken_for_the_old_ones() {
+fn new_messages_are_not_taken_for_the_old_ones() {
     let old = ordinary(1, 40);
     let server = ModelServer::start(old.clone());
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -288,7 +288,7 @@ fn as_many_new_messages_are_not_taken_for_the_old_ones() {
 }
 
 #[test]
-fn a_message_behind_whose_end_the_server_goes_on_is_never_deleted_from_it() {
+fn a_message_followed_by_extra_lines_is_never_deleted() {
     let fetch = format!(
         "{LOGIN} C: LIST
          S: +OK\n S: 1 a\n S: .\n S: +OK\n S: 1 99\n S: .
@@ -307,7 +307,7 @@ fn a_message_behind_whose_end_the_server_goes_on_is_never_deleted_from_it() {
 }
 
 #[test]
-fn a_maildrop_that_was_fetched_by_its_url_is_known_when_it_is_given_a_name() {
+fn a_mailbox_fetched_by_url_is_known_as_an_account() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     let url = format!("pop://joe@{}", server.address());
@@ -328,7 +328,7 @@ fn a_maildrop_that_was_fetched_by_its_url_is_known_when_it_is_given_a_name() {
 }
 
 #[test]
-fn an_empty_line_before_an_answer_is_passed_over() {
+fn an_empty_line_before_a_reply_is_skipped() {
     let session = format!(
         "{LOGIN} C: LIST
          S: +OK\n S: 1 a\n S: .\n S: +OK\n S: 1 17\n S: .
@@ -345,7 +345,7 @@ fn an_empty_line_before_an_answer_is_passed_over() {
 }
 
 #[test]
-fn two_messages_under_the_unique_id_of_a_deleted_one_are_two_deliveries() {
+fn two_messages_reusing_a_deleted_unique_id_are_both_delivered() {
     let message = |body: &str| Message::new("a", format!("Subject: {body}\r\n\r\n{body}\r\n"));
     let [first, second, third] = ["first", "second", "third"].map(message);
     let server = ModelServer::start(vec![first.clone()]);
@@ -378,7 +378,7 @@ const SECOND_OF_TWO: &str = "
     S: +OK";
 
 #[test]
-fn what_was_delivered_as_a_second_copy_is_known_when_the_first_is_gone() {
+fn a_delivered_second_copy_is_known_after_the_first_disappears() {
     let alone = "
         login
         C: UIDL
@@ -403,7 +403,7 @@ fn what_was_delivered_as_a_second_copy_is_known_when_the_first_is_gone() {
 }
 
 #[test]
-fn the_first_of_two_copies_is_delivered_beside_the_second_once_it_comes() {
+fn a_late_first_copy_is_delivered_beside_the_second() {
     let both = "
         login
         C: UIDL

@@ -80,7 +80,7 @@ fn every_fault_has_one_row() {
 }
 
 #[test]
-fn every_row_names_tests_that_exist_or_says_why_there_are_none() {
+fn every_row_names_existing_tests_or_a_reason() {
     let mistakes: Vec<_> = rows().iter().flat_map(Row::mistakes).collect();
     assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
 }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_promises_what_it_does_not_keep_is_found() {
+    fn a_row_that_breaks_a_rule_is_found() {
         let test = "`fault_table::every_fault_has_one_row`";
         for (cells, count) in [
             (format!("x | {test} | tested"), 0),

@@ -50,7 +50,7 @@ fn the_manual_has_the_flags_of_every_command() {
 }
 
 #[test]
-fn the_manual_explains_every_key_of_the_configuration_and_no_other() {
+fn the_manual_explains_exactly_the_known_configuration_keys() {
     let explained = entries(section("CONFIGURATION"));
     let known: BTreeSet<_> = config::key_names().map(str::to_owned).collect();
     assert_eq!(explained, known);
@@ -65,7 +65,7 @@ fn the_manual_explains_every_exit_status() {
 }
 
 #[test]
-fn a_formatter_finds_nothing_wrong_with_the_manual() {
+fn the_manual_has_no_formatting_errors() {
     let path = root().join(MAN_PAGE);
     if let Some(mandoc) = tools::find("mandoc") {
         let mut lint = Command::new(mandoc);
@@ -80,7 +80,7 @@ fn a_formatter_finds_nothing_wrong_with_the_manual() {
 }
 
 #[test]
-fn the_shells_understand_the_completions() {
+fn the_completions_are_valid_shell_code() {
     for (shell, path) in COMPLETIONS {
         let name = shell.to_string();
         if let Some(shell) = tools::find(&name) {

@@ -15,7 +15,7 @@ fn server(messages: Vec<Message>) -> ModelServer {
 }
 
 #[test]
-fn a_maildrop_without_unique_ids_can_be_emptied() {
+fn a_mailbox_without_unique_ids_can_be_emptied() {
     let messages = ordinary(7, 200);
     let server = server(messages.clone());
     let sandbox = Sandbox::with_work(server.address(), EMPTYING);
@@ -31,7 +31,7 @@ fn a_maildrop_without_unique_ids_can_be_emptied() {
 }
 
 #[test]
-fn identical_messages_without_unique_ids_are_as_many_deliveries() {
+fn identical_messages_without_unique_ids_are_each_delivered() {
     let messages = notes(["a", "a", "b", "a"]);
     let server = server(messages.clone());
     let sandbox = Sandbox::with_work(server.address(), EMPTYING);
@@ -43,7 +43,7 @@ fn identical_messages_without_unique_ids_are_as_many_deliveries() {
 }
 
 #[test]
-fn what_was_delivered_without_a_unique_id_is_known_when_it_was_not_deleted() {
+fn an_undeleted_message_without_unique_id_is_recognised_by_content() {
     let messages = notes(["a", "a", "b"]);
     let whole = {
         let server = server(messages.clone());
@@ -66,7 +66,7 @@ fn what_was_delivered_without_a_unique_id_is_known_when_it_was_not_deleted() {
 }
 
 #[test]
-fn what_an_mda_refused_is_not_handed_to_it_twice_for_want_of_a_unique_id() {
+fn a_message_the_mda_refused_is_later_delivered_once() {
     let server = server(notes(["a"]));
     let sandbox = Sandbox::new();
     let mda = sandbox.script(
@@ -92,7 +92,7 @@ fn what_an_mda_refused_is_not_handed_to_it_twice_for_want_of_a_unique_id() {
 }
 
 #[test]
-fn nothing_is_kept_on_a_server_without_unique_ids() {
+fn keeping_mail_without_unique_ids_is_refused() {
     let server = server(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "keep = '14 days'");
     for command in ["fetch", "check"] {
@@ -107,7 +107,7 @@ fn nothing_is_kept_on_a_server_without_unique_ids() {
 }
 
 #[test]
-fn what_waits_without_a_unique_id_is_counted_where_it_would_be_fetched() {
+fn check_counts_messages_without_unique_ids() {
     let server = server(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), EMPTYING);
     let outcome = sandbox.mailpull(["check"]).run();
@@ -115,7 +115,7 @@ fn what_waits_without_a_unique_id_is_counted_where_it_would_be_fetched() {
 }
 
 #[test]
-fn a_server_that_refuses_its_unique_ids_for_once_is_not_emptied() {
+fn a_mailbox_is_not_emptied_when_uidl_fails_once() {
     for announces in [true, false] {
         let messages = ordinary(1, 4);
         let server = ModelServer::start(messages.clone());
@@ -138,7 +138,7 @@ fn a_server_that_refuses_its_unique_ids_for_once_is_not_emptied() {
 }
 
 #[test]
-fn a_message_like_one_that_was_deleted_is_new_mail_where_nothing_has_a_name() {
+fn a_message_identical_to_a_deleted_one_is_new_mail() {
     let server = server(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), EMPTYING);
     sandbox.fetch().succeeds();

@@ -75,7 +75,7 @@ proptest! {
     #![proptest_config(settings())]
 
     #[test]
-    fn a_response_does_not_depend_on_its_pieces(
+    fn a_response_does_not_depend_on_how_it_is_split(
         wire in octets(60),
         lengths in lengths(),
         bare_lf in any::<bool>(),
@@ -84,7 +84,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_stuffed_is_stored_with_crlf_as_lf_and_nothing_else_changed(
+    fn unstuffing_changes_only_crlf_to_lf(
         lines in vec(octets(20), 0..8),
         lengths in lengths(),
         behind in octets(10),
@@ -114,7 +114,7 @@ proptest! {
     #![proptest_config(settings())]
 
     #[test]
-    fn a_header_does_not_depend_on_its_pieces(
+    fn a_header_does_not_depend_on_how_it_is_split(
         start in select(vec!["", "From: a\n", "Subject: =?utf-8?q?a", "\n", "Return-Path: <"]),
         rest in octets(60),
         lengths in lengths(),
@@ -151,7 +151,7 @@ proptest! {
     #![proptest_config(settings())]
 
     #[test]
-    fn a_listing_is_refused_or_has_every_message_once_in_order(
+    fn a_listing_has_each_message_once_or_is_refused(
         lines in lines(),
         sizes in vec((1u32..30, any::<u64>()), 0..12),
     ) {
@@ -286,7 +286,7 @@ proptest! {
     #![proptest_config(settings())]
 
     #[test]
-    fn a_plan_puts_every_listed_message_into_exactly_one_place(
+    fn a_plan_has_exactly_one_place_for_each_message(
         listing in maildrop(),
         rows in rows(),
         policy in policy(),
@@ -303,7 +303,7 @@ proptest! {
     }
 
     #[test]
-    fn a_plan_deletes_only_what_was_delivered_and_is_sure_to_be_the_one(
+    fn a_plan_deletes_only_messages_delivered_without_doubt(
         listing in maildrop(),
         rows in rows(),
         policy in policy(),
@@ -333,7 +333,7 @@ proptest! {
     }
 
     #[test]
-    fn what_one_run_fetches_no_later_run_fetches_again_and_the_rest_is_not_forgotten(
+    fn two_runs_fetch_every_message_exactly_once(
         listing in maildrop(),
         limit in 0u64..5,
         order in select(vec![Order::NewestFirst, Order::OldestFirst]),
@@ -367,7 +367,7 @@ proptest! {
     }
 
     #[test]
-    fn no_two_files_have_one_name(unique_ids in vec(octets(20), 1..20)) {
+    fn every_file_name_is_unique(unique_ids in vec(octets(20), 1..20)) {
         let names = UniqueNames::new("0badcafe");
         let unique_ids: Vec<_> = unique_ids.iter().filter_map(|id| UniqueId::new(id)).collect();
 
@@ -383,13 +383,13 @@ proptest! {
     }
 
     #[test]
-    fn no_name_makes_the_sweep_fail(name in octets(60)) {
+    fn a_foreign_file_name_is_never_abandoned(name in octets(60)) {
         let names = UniqueNames::new("0badcafe");
         prop_assert!(!names.is_abandoned(&name));
     }
 
     #[test]
-    fn a_size_is_its_number_times_its_unit_or_an_error(
+    fn a_size_is_number_times_unit_or_an_error(
         n in prop_oneof![0u64..100_000, any::<u64>()],
         blanks in " {0,3}",
         (unit, octets) in select(vec![("", 1), ("B", 1), ("kb", 1_000), ("GB", 1_000_000_000), ("TiB", 1 << 40)]),
@@ -398,7 +398,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_the_reading_of_a_size_fail(text in "[0-9]{0,30}[ kKmMiIbB.+-]{0,5}\\PC{0,3}") {
+    fn parsing_a_size_never_panics(text in "[0-9]{0,30}[ kKmMiIbB.+-]{0,5}\\PC{0,3}") {
         let _: Option<u64> = max_size(&text);
     }
 }

@@ -11,7 +11,7 @@ const LOGIN: &str = "
     S: +OK";
 
 #[test]
-fn the_advice_is_that_of_the_code() {
+fn the_hint_depends_on_the_response_code() {
     for (answer, status, advice) in [
         ("[AUTH] no", 77, "; check user and password"),
         (
@@ -44,7 +44,7 @@ fn the_advice_is_that_of_the_code() {
 }
 
 #[test]
-fn a_login_that_worked_before_may_work_again_where_the_server_does_not_say_why_it_refuses() {
+fn an_unexplained_refusal_mentions_that_the_login_worked_before() {
     let refused = "C: USER joe\nS: +OK\nC: PASS open sesame\nS: -ERR no";
     let server = Script::new([&greeting(&[]), LOGIN, EMPTY].concat())
         .then([&greeting(&[]), refused].concat())
@@ -60,7 +60,7 @@ fn a_login_that_worked_before_may_work_again_where_the_server_does_not_say_why_i
 }
 
 #[test]
-fn a_refused_token_is_told_of_also_where_the_listing_was_asked_for_behind_it() {
+fn a_refused_token_is_reported_despite_pipelined_commands() {
     let login = format!(
         "C: AUTH XOAUTH2 {}",
         base64("user=joe\x01auth=Bearer abc\x01\x01")

@@ -21,7 +21,7 @@ fn tls_server() -> (Authority, Server) {
 }
 
 #[test]
-fn a_proxy_passes_us_on_to_a_name_that_it_resolves() {
+fn the_proxy_resolves_the_servers_name() {
     for start in [Proxy::socks5, Proxy::http] {
         let Some(proxy) = start() else {
             return;
@@ -43,7 +43,7 @@ fn a_proxy_passes_us_on_to_a_name_that_it_resolves() {
 }
 
 #[test]
-fn a_proxy_that_does_not_know_us_is_told_nothing_more() {
+fn a_proxy_that_refuses_the_login_ends_the_session() {
     for start in [Proxy::socks5, Proxy::http] {
         let Some(proxy) = start() else {
             return;
@@ -78,7 +78,7 @@ const CONNECT: &str =
     "C: CONNECT pop.example.com:110 HTTP/1.1\nC: Host: pop.example.com:110\nC: \n";
 
 #[test]
-fn what_comes_right_behind_a_proxys_answer_is_the_servers() {
+fn octets_after_the_proxys_reply_come_from_the_server() {
     let answer = "S: HTTP/1.0 200 Connection established\nS: Via: x\nS: \nS: +OK ready\n";
     let (server, outcome) = fetch_through(&[CONNECT, answer, SESSION].concat(), CLEARTEXT);
 
@@ -87,7 +87,7 @@ fn what_comes_right_behind_a_proxys_answer_is_the_servers() {
 }
 
 #[test]
-fn what_a_proxy_refuses_is_said_with_its_words() {
+fn a_proxys_refusal_is_quoted_in_the_error() {
     for (answer, exit, said) in [
         (
             "S: HTTP/1.1 403 Forbidden\nS: ",
@@ -117,7 +117,7 @@ fn what_a_proxy_refuses_is_said_with_its_words() {
 }
 
 #[test]
-fn a_program_can_be_the_way() {
+fn tunnel_command_carries_the_session() {
     let server = Script::new(["S: +OK ready", SESSION].concat()).serve();
     let port = server.port();
     let keys = format!(
@@ -137,7 +137,7 @@ fn a_program_can_be_the_way() {
 }
 
 #[test]
-fn a_program_that_ends_or_cannot_be_run_is_no_way() {
+fn a_tunnel_command_that_fails_is_an_error() {
     for (command, exit, said) in [
         ("['true']", 75, "the server closed the connection"),
         (
@@ -159,7 +159,7 @@ fn a_program_that_ends_or_cannot_be_run_is_no_way() {
 }
 
 #[test]
-fn a_connection_comes_from_the_address_that_is_named() {
+fn the_connection_comes_from_source_address() {
     // All of 127/8 is this machine.
     let server = Script::new(["S: +OK ready", SESSION].concat()).serve();
     let sandbox = Sandbox::with_work(
@@ -174,7 +174,7 @@ fn a_connection_comes_from_the_address_that_is_named() {
 }
 
 #[test]
-fn an_address_that_is_not_ours_or_of_another_family_leads_nowhere() {
+fn an_unusable_source_address_is_an_error() {
     for (source, said) in [
         ("192.0.2.77", "cannot use source-address 192.0.2.77: "),
         ("::1", "it has none of the family of source-address"),
@@ -194,7 +194,7 @@ fn an_address_that_is_not_ours_or_of_another_family_leads_nowhere() {
 }
 
 #[test]
-fn ways_that_contradict_each_other_or_show_a_password_connect_nowhere() {
+fn invalid_routes_are_refused_before_connecting() {
     for (server, keys, said) in [
         (
             "h",
@@ -233,7 +233,7 @@ fn ways_that_contradict_each_other_or_show_a_password_connect_nowhere() {
 }
 
 #[test]
-fn no_flag_takes_a_proxy_with_a_password() {
+fn a_proxy_password_in_a_flag_is_refused() {
     let sandbox = Sandbox::with_work("h", "security = 'tls'");
     let outcome = sandbox
         .mailpull(["fetch", "-o", "proxy=http://u:hunter2@p:1"])

@@ -70,7 +70,7 @@ fn a_fetch_leaves_one_line() {
 }
 
 #[test]
-fn a_bar_shows_how_far_a_fetch_is_and_goes_away() {
+fn a_progress_bar_is_shown_only_during_a_fetch() {
     let sandbox = Sandbox::new();
     let server = halting_server(GO_ON);
     sandbox.account("work", server.address(), "");
@@ -90,7 +90,7 @@ fn a_bar_shows_how_far_a_fetch_is_and_goes_away() {
 }
 
 #[test]
-fn ctrl_c_takes_the_bar_away_and_keeps_what_has_come() {
+fn ctrl_c_removes_the_bar_and_keeps_delivered_mail() {
     let sandbox = Sandbox::new();
     let server = halting_server("stall");
     sandbox.account("work", server.address(), "timeout = '60s'");
@@ -109,7 +109,7 @@ fn ctrl_c_takes_the_bar_away_and_keeps_what_has_come() {
 }
 
 #[test]
-fn a_terminal_that_goes_away_leaves_what_has_come() {
+fn a_closed_terminal_keeps_delivered_mail() {
     let sandbox = Sandbox::new();
     let server = halting_server("stall");
     sandbox.account("work", server.address(), "");
@@ -133,7 +133,7 @@ fn a_terminal_that_goes_away_leaves_what_has_come() {
 }
 
 #[test]
-fn lines_and_a_bar_do_not_tear_each_other() {
+fn verbose_lines_and_the_bar_do_not_mix() {
     let sandbox = Sandbox::new();
     let server = ModelServer::start(mail::ordinary(1, 150));
     sandbox.account("work", server.address(), "");
@@ -152,7 +152,7 @@ fn lines_and_a_bar_do_not_tear_each_other() {
 }
 
 #[test]
-fn an_error_is_all_that_is_left_of_an_account_that_failed() {
+fn a_failed_account_leaves_only_its_error() {
     let sandbox = Sandbox::new();
     let server = ModelServer::start(mail::ordinary(1, 1));
     sandbox.account("dead", "127.0.0.1:1", "");
@@ -171,7 +171,7 @@ fn an_error_is_all_that_is_left_of_an_account_that_failed() {
 }
 
 #[test]
-fn a_dry_run_tells_its_summary_once() {
+fn a_dry_run_prints_its_summary_once() {
     let sandbox = Sandbox::new();
     let server = ModelServer::start(mail::ordinary(1, 1));
     sandbox.account("work", server.address(), "");
@@ -188,7 +188,7 @@ fn a_dry_run_tells_its_summary_once() {
 }
 
 #[test]
-fn json_and_bars_do_not_meet_on_one_screen() {
+fn json_output_shows_no_bar() {
     let sandbox = Sandbox::new();
     let server = ModelServer::start(mail::ordinary(1, 3));
     sandbox.account("work", server.address(), "");
@@ -206,7 +206,7 @@ fn json_and_bars_do_not_meet_on_one_screen() {
 }
 
 #[test]
-fn a_terminal_without_colours_gets_none() {
+fn colours_follow_the_flag_and_no_color() {
     for (variables, flag, is_coloured) in [
         (&[][..], "auto", true),
         (&[("NO_COLOR", "1")], "auto", false),
@@ -229,7 +229,7 @@ fn a_terminal_without_colours_gets_none() {
 }
 
 #[test]
-fn a_dumb_terminal_gets_no_bar() {
+fn a_dumb_terminal_shows_no_bar() {
     let sandbox = Sandbox::new();
     let server = halting_server(GO_ON);
     sandbox.account("work", server.address(), "");
@@ -259,7 +259,7 @@ fn without_password() -> (Sandbox, ModelServer) {
 const QUESTION: &str = "Password for joe at 127.0.0.1:";
 
 #[test]
-fn a_password_is_asked_for_and_typed_blindly() {
+fn a_typed_password_is_not_echoed() {
     let (sandbox, server) = without_password();
     let Some(terminal) = Terminal::open(&sandbox, &[]) else {
         return;
@@ -275,7 +275,7 @@ fn a_password_is_asked_for_and_typed_blindly() {
 }
 
 #[test]
-fn a_wrong_password_is_an_error_that_helps() {
+fn a_wrong_typed_password_is_an_error_with_a_hint() {
     let (sandbox, _server) = without_password();
     let Some(terminal) = Terminal::open(&sandbox, &[]) else {
         return;
@@ -293,7 +293,7 @@ fn a_wrong_password_is_an_error_that_helps() {
 }
 
 #[test]
-fn a_question_can_be_left_by_ctrl_c() {
+fn ctrl_c_cancels_the_password_prompt() {
     let (sandbox, _server) = without_password();
     let Some(terminal) = Terminal::open(&sandbox, &[]) else {
         return;
@@ -305,7 +305,7 @@ fn a_question_can_be_left_by_ctrl_c() {
 }
 
 #[test]
-fn a_question_can_be_left_by_ctrl_d() {
+fn ctrl_d_cancels_the_password_prompt() {
     let (sandbox, _server) = without_password();
     let Some(terminal) = Terminal::open(&sandbox, &[]) else {
         return;
@@ -317,7 +317,7 @@ fn a_question_can_be_left_by_ctrl_d() {
 }
 
 #[test]
-fn a_question_is_over_when_the_program_is_told_to_end() {
+fn sigterm_cancels_the_password_prompt() {
     let (sandbox, _server) = without_password();
     let Some(terminal) = Terminal::open(&sandbox, &[]) else {
         return;

@@ -37,7 +37,7 @@ fn trusting(authority: &Authority, server: impl std::fmt::Display, keys: &str) -
 }
 
 #[test]
-fn a_server_that_proves_its_name_is_spoken_to() {
+fn a_certificate_for_the_servers_name_is_accepted() {
     for host in ["127.0.0.1", "localhost"] {
         let authority = Authority::new();
         let handshake = match host {
@@ -57,7 +57,7 @@ fn a_server_that_proves_its_name_is_spoken_to() {
 }
 
 #[test]
-fn a_server_is_called_by_the_name_that_tls_name_says() {
+fn tls_name_replaces_the_servers_name() {
     let authority = Authority::new();
     for (own, name, handshake) in [
         (
@@ -86,7 +86,7 @@ fn a_server_is_called_by_the_name_that_tls_name_says() {
 }
 
 #[test]
-fn a_server_that_knows_no_version_new_enough_is_left() {
+fn a_tls_version_below_tls_min_is_refused() {
     let authority = Authority::new();
     let server = Script::new("tls refused")
         .identity(authority.certificate().old_acceptor())
@@ -104,7 +104,7 @@ fn a_server_that_knows_no_version_new_enough_is_left() {
 }
 
 #[test]
-fn an_older_server_will_do_unless_tls_min_says_otherwise() {
+fn tls_1_2_is_accepted_if_tls_min_allows_it() {
     let authority = Authority::new();
     for (acceptor, minimum) in [
         (authority.certificate().old_acceptor(), "1.2"),
@@ -137,7 +137,7 @@ fn refused(before: &str, certificate: &Certificate) -> Server {
 }
 
 #[test]
-fn a_server_that_does_not_prove_its_name_hears_nothing_inside_tls() {
+fn a_bad_certificate_ends_the_session_before_any_command() {
     let authority = Authority::new();
     let root = Authority::new();
     let intermediate = root.intermediate();
@@ -201,7 +201,7 @@ fn a_server_that_does_not_prove_its_name_hears_nothing_inside_tls() {
 }
 
 #[test]
-fn a_name_that_only_looks_like_the_servers_is_not_its_name() {
+fn a_similar_name_in_the_certificate_is_refused() {
     let authority = Authority::new();
     for name in [
         "localhost\0.example.com",
@@ -226,7 +226,7 @@ fn a_name_that_only_looks_like_the_servers_is_not_its_name() {
 }
 
 #[test]
-fn a_common_name_is_not_the_servers_name() {
+fn a_common_name_does_not_replace_subject_alt_name() {
     let authority = Authority::new();
     for (security, before) in PROTECTIONS {
         let server = Script::new(format!("{before}tls"))
@@ -246,7 +246,7 @@ fn a_common_name_is_not_the_servers_name() {
 }
 
 #[test]
-fn an_authority_that_is_not_named_is_not_trusted() {
+fn an_unknown_authority_is_not_trusted() {
     let server = refused("", &Authority::new().certificate());
     let sandbox = Sandbox::with_work(server.address(), "security = 'tls'");
 
@@ -257,7 +257,7 @@ fn an_authority_that_is_not_named_is_not_trusted() {
 }
 
 #[test]
-fn a_server_that_is_gone_when_its_certificate_is_looked_at_is_still_refused_for_it() {
+fn a_bad_certificate_is_refused_even_if_the_server_disappears() {
     let authority = Authority::new();
     for second in ["cut", "S: +OK\ncut"] {
         let server = Script::new("tls refused")
@@ -277,7 +277,7 @@ fn a_server_that_is_gone_when_its_certificate_is_looked_at_is_still_refused_for_
 }
 
 #[test]
-fn an_authority_below_the_one_that_is_trusted_may_vouch_if_it_is_shown() {
+fn an_intermediate_certificate_is_accepted_if_the_server_sends_it() {
     let root = Authority::new();
     let intermediate = root.intermediate();
     let server = Script::new(["tls\nS: +OK ready", SESSION].concat())
@@ -291,7 +291,7 @@ fn an_authority_below_the_one_that_is_trusted_may_vouch_if_it_is_shown() {
 }
 
 #[test]
-fn an_expired_authority_vouches_for_nobody() {
+fn an_expired_intermediate_certificate_is_refused() {
     let root = Authority::new();
     let intermediate = root.expired_intermediate();
     let certificate = intermediate.certificate().with(&intermediate);
@@ -308,7 +308,7 @@ fn an_expired_authority_vouches_for_nobody() {
 }
 
 #[test]
-fn after_stls_everything_is_asked_again_inside_tls() {
+fn capabilities_are_asked_again_after_stls() {
     let authority = Authority::new();
     let server = Script::new(["S: +OK ready\nC: STLS\nS: +OK\ntls", SESSION].concat())
         .identity(authority.certificate().acceptor())
@@ -321,7 +321,7 @@ fn after_stls_everything_is_asked_again_inside_tls() {
 }
 
 #[test]
-fn a_server_that_refuses_stls_is_told_nothing_more() {
+fn a_refused_stls_ends_the_session() {
     for answer in [
         "-ERR no TLS here",
         "-ERR",
@@ -345,7 +345,7 @@ fn a_server_that_refuses_stls_is_told_nothing_more() {
 }
 
 #[test]
-fn octets_behind_the_answer_to_stls_end_the_session() {
+fn octets_after_the_stls_reply_end_the_session() {
     let together = r"raw: +OK begin\r\n+OK injected\r\n";
     let one_octet = r"raw: +OK begin\r\n+";
     let later = "S: +OK begin\nflush\nS: +OK injected\ncut";
@@ -361,7 +361,7 @@ fn octets_behind_the_answer_to_stls_end_the_session() {
 }
 
 #[test]
-fn injected_replies_are_called_what_they_are() {
+fn the_error_about_injected_replies_names_the_attack() {
     let server = Script::new("S: +OK ready\nC: STLS\nraw: +OK\\r\\n+OK\\r\\n").serve();
     let sandbox = trusting(&Authority::new(), server.address(), STARTTLS);
 
@@ -374,7 +374,7 @@ fn injected_replies_are_called_what_they_are() {
 }
 
 #[test]
-fn a_server_that_sends_us_away_is_not_asked_for_stls() {
+fn stls_is_not_sent_after_a_refusing_greeting() {
     for greeting in ["-ERR no", "220 smtp"] {
         let server = Script::new(format!("S: {greeting}")).serve();
         let sandbox = trusting(&Authority::new(), server.address(), STARTTLS);
@@ -387,7 +387,7 @@ fn a_server_that_sends_us_away_is_not_asked_for_stls() {
 }
 
 #[test]
-fn a_timestamp_from_before_tls_is_not_remembered() {
+fn an_apop_timestamp_from_before_tls_is_not_used() {
     let authority = Authority::new();
     let server = Script::new(
         "S: +OK ready <1896.697170952@dbc.mtview.ca.us>
@@ -413,7 +413,7 @@ fn a_timestamp_from_before_tls_is_not_remembered() {
 }
 
 #[test]
-fn a_server_that_speaks_no_tls_is_not_spoken_to_without() {
+fn a_server_without_tls_is_not_used_in_cleartext() {
     let server = Script::new("S: +OK ready\ncut").serve();
     let sandbox = Sandbox::with_work(server.address(), TLS);
     sandbox.write("home/ca.pem", Authority::new().pem());
@@ -428,7 +428,7 @@ fn a_server_that_speaks_no_tls_is_not_spoken_to_without() {
 }
 
 #[test]
-fn a_handshake_that_breaks_off_may_be_tried_again() {
+fn a_broken_tls_handshake_is_a_temporary_error() {
     let stls = "S: +OK ready\nC: STLS\nS: +OK";
     for (keys, conversation) in [
         (TLS, "cut".to_owned()),
@@ -451,7 +451,7 @@ fn a_handshake_that_breaks_off_may_be_tried_again() {
 }
 
 #[test]
-fn a_handshake_that_hangs_is_left_when_the_time_is_over() {
+fn a_hanging_tls_handshake_times_out() {
     for keys in ["timeout = '1s'", "timeout-connect = '1s'"] {
         for (security, conversation) in
             [(TLS, "stall"), (STARTTLS, "S: +OK\nC: STLS\nS: +OK\nstall")]
@@ -473,7 +473,7 @@ fn a_handshake_that_hangs_is_left_when_the_time_is_over() {
 }
 
 #[test]
-fn a_message_that_tls_cuts_off_is_not_complete() {
+fn a_message_cut_off_by_tls_is_not_delivered() {
     let authority = Authority::new();
     for end in ["cut", "close"] {
         let server = Script::new(format!(

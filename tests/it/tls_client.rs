@@ -36,7 +36,7 @@ fn world(server: &Server, authority: &Authority, own: &Certificate, keys: &str) 
 }
 
 #[test]
-fn a_server_that_wants_a_certificate_gets_ours() {
+fn a_client_certificate_is_sent_on_request() {
     let clients = Authority::new();
     let own = clients.client();
     let both = format!("Bag Attributes\n{}{}", own.pem, own.key);
@@ -68,7 +68,7 @@ fn a_server_that_wants_a_certificate_gets_ours() {
 }
 
 #[test]
-fn a_server_that_wants_a_certificate_and_gets_none_or_a_strangers_is_left() {
+fn a_missing_or_unknown_client_certificate_ends_the_session() {
     let clients = Authority::new();
     let own = clients.client();
     let stranger = Authority::new().client();
@@ -89,7 +89,7 @@ fn a_server_that_wants_a_certificate_and_gets_none_or_a_strangers_is_left() {
 }
 
 #[test]
-fn a_key_that_cannot_be_used_connects_nowhere() {
+fn an_unusable_client_key_is_refused_before_connecting() {
     let clients = Authority::new();
     let own = clients.client();
     let key = PKey::private_key_from_pem(own.key.as_bytes()).expect("it is a key");
@@ -133,7 +133,7 @@ fn a_key_that_cannot_be_used_connects_nowhere() {
 }
 
 #[test]
-fn a_key_that_others_can_read_connects_nowhere() {
+fn a_client_key_readable_by_others_is_refused() {
     let clients = Authority::new();
     let own = clients.client();
     for (file, keys) in [
@@ -159,7 +159,7 @@ fn a_key_that_others_can_read_connects_nowhere() {
 }
 
 #[test]
-fn a_bundle_with_a_password_is_refused_with_what_to_do() {
+fn a_pkcs12_file_with_a_password_is_refused() {
     let clients = Authority::new();
     let own = clients.client();
     let key = PKey::private_key_from_pem(own.key.as_bytes()).expect("it is a key");

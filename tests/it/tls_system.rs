@@ -17,7 +17,7 @@ fn server(authority: &Authority) -> Server {
 }
 
 #[test]
-fn an_authority_of_the_machine_may_be_a_file_or_in_a_folder() {
+fn system_authorities_come_from_a_file_or_a_folder() {
     let authority = Authority::new();
     for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
         let server = server(&authority);
@@ -40,7 +40,7 @@ fn an_authority_of_the_machine_may_be_a_file_or_in_a_folder() {
 }
 
 #[test]
-fn ciphers_are_those_of_the_machines_policy() {
+fn ciphers_follow_the_systems_openssl_policy() {
     let authority = Authority::new();
     for suite in ["TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"] {
         let server = Script::new("tls\nS: -ERR not now")

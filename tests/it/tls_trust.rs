@@ -47,7 +47,7 @@ fn protection(security: &str) -> (&'static str, &'static str) {
 }
 
 #[test]
-fn a_pin_of_the_certificate_or_of_its_key_is_proof_enough() {
+fn a_pinned_certificate_or_key_is_trusted() {
     let authority = Authority::new();
     for certificate in [
         Certificate::self_signed(),
@@ -70,7 +70,7 @@ fn a_pin_of_the_certificate_or_of_its_key_is_proof_enough() {
 }
 
 #[test]
-fn a_key_outlives_its_certificate() {
+fn a_key_pin_survives_a_renewed_certificate() {
     let authority = Authority::new();
     let first = authority.certificate();
     let renewed = authority.renewed(&first);
@@ -83,7 +83,7 @@ fn a_key_outlives_its_certificate() {
 }
 
 #[test]
-fn whoever_has_no_pin_hears_nothing_inside_tls() {
+fn a_certificate_without_a_matching_pin_is_refused() {
     let authority = Authority::new();
     let certificate = authority.certificate();
     let keys = format!("tls-pin = '{OTHER}'\ntls-ca-file = '/dev/null'");
@@ -101,7 +101,7 @@ fn whoever_has_no_pin_hears_nothing_inside_tls() {
 }
 
 #[test]
-fn a_pin_replaces_no_name() {
+fn a_pin_does_not_replace_the_name_check() {
     let authority = Authority::new();
     for certificate in [authority.wrong_name(), authority.common_name("127.0.0.1")] {
         let keys = format!("tls-pin = '{}'", certificate.pin());
@@ -124,7 +124,7 @@ fn a_pin_replaces_no_name() {
 }
 
 #[test]
-fn the_error_about_an_unknown_authority_says_what_to_pin() {
+fn the_unknown_authority_error_shows_the_pin() {
     let certificate = Certificate::self_signed();
     let server = Script::new("tls refused")
         .then("tls")
@@ -140,7 +140,7 @@ fn the_error_about_an_unknown_authority_says_what_to_pin() {
 }
 
 #[test]
-fn what_is_not_verified_is_warned_about_at_every_run() {
+fn tls_verify_false_warns_on_every_run() {
     let authority = Authority::new();
     for certificate in [
         authority.wrong_name(),
@@ -158,7 +158,7 @@ fn what_is_not_verified_is_warned_about_at_every_run() {
 }
 
 #[test]
-fn what_contradicts_itself_or_means_nothing_connects_nowhere() {
+fn contradicting_tls_keys_are_refused() {
     let pin = format!("tls-pin = '{OTHER}'");
     for (keys, said) in [
         (

@@ -63,7 +63,7 @@ fn motley() -> (Sandbox, ModelServer) {
 }
 
 #[test]
-fn an_account_moves_with_all_that_is_known_of_it() {
+fn an_export_carries_every_record_of_an_account() {
     let (sandbox, _server) = motley();
     let lines = export(&sandbox, "one", &[]);
     for part in [
@@ -90,7 +90,7 @@ fn an_account_moves_with_all_that_is_known_of_it() {
 }
 
 #[test]
-fn every_column_travels() {
+fn every_column_survives_export_and_import() {
     let (sandbox, _server) = motley();
     let one = Connection::open(sandbox.path("one/seen.db")).expect("it can be opened");
     one.execute_batch(
@@ -139,7 +139,7 @@ fn values(database: &Connection, table: &str, column: &str) -> Vec<Value> {
 }
 
 #[test]
-fn where_it_has_moved_nothing_is_fetched_again_and_what_is_due_is_deleted() {
+fn an_imported_account_deletes_but_does_not_fetch_again() {
     let server = ModelServer::start(mail::ordinary(1, 20));
     let sandbox = Sandbox::with_work(server.address(), "");
     at(&sandbox, "one", &["fetch"]).succeeds();
@@ -160,7 +160,7 @@ fn where_it_has_moved_nothing_is_fetched_again_and_what_is_due_is_deleted() {
 }
 
 #[test]
-fn what_was_moved_away_is_not_fetched_until_it_comes_back() {
+fn a_moved_account_is_not_fetched_until_it_comes_back() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     at(&sandbox, "one", &["fetch"]).succeeds();
@@ -195,7 +195,7 @@ fn what_was_moved_away_is_not_fetched_until_it_comes_back() {
 }
 
 #[test]
-fn an_account_that_moved_away_may_be_begun_anew() {
+fn a_moved_account_can_start_anew_after_account_remove() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     at(&sandbox, "one", &["fetch"]).succeeds();
@@ -210,7 +210,7 @@ fn an_account_that_moved_away_may_be_begun_anew() {
 }
 
 #[test]
-fn without_move_an_export_changes_nothing() {
+fn an_export_without_move_changes_nothing() {
     let (sandbox, server) = motley();
     let lines = export(&sandbox, "one", &[]);
     at(&sandbox, "one", &["fetch", "--max-size=1GB"]);
@@ -219,7 +219,7 @@ fn without_move_an_export_changes_nothing() {
 }
 
 #[test]
-fn an_account_that_is_known_here_is_not_overwritten_and_keeps_no_other_from_coming() {
+fn an_import_skips_only_accounts_that_are_already_known() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.account("home", server.address(), "");
@@ -242,7 +242,7 @@ fn an_account_that_is_known_here_is_not_overwritten_and_keeps_no_other_from_comi
 }
 
 #[test]
-fn an_account_of_which_nothing_was_fetched_yet_gives_way() {
+fn an_import_replaces_an_account_without_records() {
     let (sandbox, _server) = motley();
     let lines = export(&sandbox, "one", &[]);
     let state = format!("--state-dir={}", sandbox.path("two").display());
@@ -257,7 +257,7 @@ fn an_account_of_which_nothing_was_fetched_yet_gives_way() {
 }
 
 #[test]
-fn messages_on_their_way_do_not_travel_and_keep_their_account_back() {
+fn an_account_with_unfinished_messages_is_not_exported() {
     if tools::find("strace").is_none() {
         return;
     }
@@ -297,7 +297,7 @@ fn messages_on_their_way_do_not_travel_and_keep_their_account_back() {
 }
 
 #[test]
-fn what_cannot_be_written_is_not_moved() {
+fn a_failed_write_does_not_move_the_account() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -315,7 +315,7 @@ fn what_cannot_be_written_is_not_moved() {
 }
 
 #[test]
-fn what_is_cut_off_anywhere_is_not_imported() {
+fn a_truncated_export_is_not_imported() {
     let (sandbox, _server) = motley();
     let lines = export(&sandbox, "one", &[]);
     let ends: Vec<_> = lines.match_indices('\n').map(|(at, _)| at).collect();
@@ -343,7 +343,7 @@ fn what_is_cut_off_anywhere_is_not_imported() {
 }
 
 #[test]
-fn what_is_no_export_is_refused_with_its_line() {
+fn invalid_lines_are_refused_with_their_line_number() {
     let sandbox = Sandbox::new();
     let end = "{\"record\":\"end\",\"messages\":0,\"notices\":0}\n";
     for (text, said) in [
@@ -377,7 +377,7 @@ fn what_is_no_export_is_refused_with_its_line() {
 }
 
 #[test]
-fn an_import_that_is_killed_leaves_all_of_an_account_or_nothing() {
+fn a_killed_import_leaves_a_whole_account_or_nothing() {
     if tools::find("strace").is_none() {
         return;
     }

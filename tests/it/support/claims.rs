@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_test_is_found_where_it_is() {
+    fn a_test_is_found_by_its_full_name() {
         for (name, is_there) in [
             ("fault_table::every_fault_has_one_row", true),
             ("hostile::slow::an_endless_message_ends_the_session", true),

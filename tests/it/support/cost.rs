@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn each_message_is_found_whole_or_counted_where_it_failed() {
+    fn every_message_is_counted_by_where_it_is_found() {
         let (a, b) = ("Subject: a\n\na\n", "Received: here\nSubject: b\n\nb\n");
         let none = Cost::default();
         let cases: [(&[&str], &[&str], Cost); 7] = [

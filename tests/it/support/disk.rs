@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     #[ignore = "needs root: tests/run runs it"]
-    fn a_power_cut_spares_only_what_was_flushed() {
+    fn a_power_cut_keeps_only_synced_files() {
         for file_system in [FileSystem::Ext4, FileSystem::Xfs, FileSystem::Btrfs] {
             let sandbox = Sandbox::new();
             let folder = sandbox.path("disk");

@@ -307,7 +307,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mail_is_the_same_at_every_run_and_another_with_another_seed() {
+    fn mail_depends_on_the_seed_only() {
         assert_eq!(mixed(7, 20), mixed(7, 20));
         let all: HashSet<_> = [ordinary(1, 50), ordinary(2, 50)]
             .concat()
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_the_size_that_was_asked_for() {
+    fn a_line_has_the_requested_size() {
         assert_eq!(one_line(10).octets, b"xxxxxxxx\r\n");
     }
 }

@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_not_ours_may_hang() {
+    fn wait_within_kills_a_program_that_hangs() {
         let patience = Duration::from_millis(50);
         let hanging = sh("exec tail -f /dev/null").start();
         assert!(hanging.wait_within(patience).is_none());

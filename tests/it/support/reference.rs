@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_have_the_lengths_asked_for() {
+    fn pieces_have_the_requested_lengths() {
         for (lengths, expected) in [
             (&[1, 0, 2][..], &["a", "", "bc", "d", "", "e"][..]),
             (&[0], &["", "", "", "", "", "abcde"]),

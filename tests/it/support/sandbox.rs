@@ -361,7 +361,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sandboxed_program_sees_the_sandbox_and_nothing_else() {
+    fn a_sandboxed_program_sees_only_the_sandbox() {
         let sandbox = Sandbox::new();
         let outcome = Program::new(sandbox.command("env")).run();
         let seen = outcome.succeeds().stdout_text();
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_root_in_an_unprivileged_sandbox() {
+    fn an_unprivileged_sandbox_does_not_run_as_root() {
         let sandbox = Sandbox::unprivileged();
         let mut id = sandbox.command("id");
         id.arg("-u");
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn an_accounts_own_keys_replace_the_sandboxs() {
+    fn an_accounts_keys_replace_the_sandboxs_defaults() {
         let sandbox = Sandbox::new();
         sandbox.account("work", "127.0.0.1:110", "mda = 'cat'\npassword-env = 'P'");
         let written = fs::read_to_string(sandbox.config_file()).unwrap();

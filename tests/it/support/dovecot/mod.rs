@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn dovecot_lists_and_sends_what_was_delivered_in_cleartext_and_tls() {
+    fn dovecot_serves_delivered_mail_in_cleartext_and_tls() {
         let Some(dovecot) = Dovecot::start() else {
             return;
         };
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_deleted_is_gone_after_quit() {
+    fn a_deleted_message_is_gone_after_quit() {
         let Some(dovecot) = Dovecot::start() else {
             return;
         };

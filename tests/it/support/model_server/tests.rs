@@ -82,7 +82,7 @@ fn auth_plain_logs_in_with_and_without_an_initial_response() {
 }
 
 #[test]
-fn a_cut_session_sends_exactly_so_many_octets_and_the_next_one_all() {
+fn a_cut_session_sends_exactly_the_given_octets() {
     let server = two_messages();
     server.change(|behaviour| behaviour.cuts = vec![Cut::Fin(30)]);
     let mut client = TcpStream::connect(server.address()).unwrap();
@@ -105,7 +105,7 @@ fn a_reset_session_ends_in_an_error() {
 }
 
 #[test]
-fn faults_can_be_asked_for() {
+fn requested_faults_happen() {
     let server = two_messages();
     server.change(|behaviour| {
         behaviour.pipelining = false;

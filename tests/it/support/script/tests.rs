@@ -53,7 +53,7 @@ fn a_pipelined_flight_is_one_turn() {
 }
 
 #[test]
-fn a_client_that_leaves_the_script_is_shown_with_what_came_before() {
+fn a_wrong_command_is_reported_with_the_conversation_so_far() {
     let server = Script::new("S: +OK\n C: USER joe\n S: +OK").serve();
     connect(&server).write_all(b"USER jim\r\n").unwrap();
     let complaint = complaint(server);
@@ -103,7 +103,7 @@ fn tls_begins_where_the_script_says() {
 }
 
 #[test]
-fn a_refused_certificate_is_a_kept_script_and_an_accepted_one_is_not() {
+fn tls_refused_fails_if_the_client_accepts() {
     let authority = Authority::new();
     let server = Script::new("tls refused")
         .identity(Certificate::self_signed().acceptor())
