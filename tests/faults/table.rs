@@ -1,4 +1,4 @@
-//! What README says of all programs and faults: a table in Markdown.
+//! The table of docs/proof.md: what each program lost, duplicated and so on, in Markdown.
 //! Counts points; knows nothing of how they were tried.
 
 use std::collections::BTreeMap;

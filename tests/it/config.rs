@@ -261,18 +261,55 @@ fn options_override_the_account_which_overrides_the_defaults() {
 }
 
 #[test]
+fn keys_of_other_fetchers_are_refused_by_name() {
+    for (key, said) in [
+        ("auth = 'ntlm'", "\"auth\" must be "),
+        ("auth = 'msn'", "\"auth\" must be "),
+        ("auth = 'otp'", "\"auth\" must be "),
+        ("auth = 'kerberos'", "\"auth\" must be "),
+        ("port = 'pop3s'", "\"port\" must be a number "),
+        ("interface = 'tun0'", "unknown key \"interface\""),
+        ("pre-command = 'x'", "\"pre-command\" is not supported yet"),
+        (
+            "post-command = 'x'",
+            "\"post-command\" is not supported yet",
+        ),
+        ("tls-min = '1.1'", "\"tls-min\" must be "),
+        ("tls-ciphers = 'ALL'", "unknown key \"tls-ciphers\""),
+        ("tls-crl-file = '/crl'", "unknown key \"tls-crl-file\""),
+        ("tls-pin = 'md5:00'", "\"tls-pin\" must be sha256: and "),
+        (
+            "tls-client-cert = 'pkcs11:token=x'",
+            "\"tls-client-cert\" must begin with / or ~/",
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.config(&format!("{COMPLETE}{key}\n"));
+
+        let outcome = sandbox.mailpull(NOTHING).run();
+
+        outcome
+            .fails_with(78)
+            .complains_in_lines(1)
+            .stderr_has(said);
+    }
+}
+
+#[test]
 fn the_example_configuration_is_valid() {
     is_configuration("examples/config.toml", &read("examples/config.toml"));
 }
 
 #[test]
-fn every_configuration_in_the_readme_is_valid() {
-    let readme = read("README.md");
-    let blocks: Vec<_> = readme.split("```toml\n").skip(1).collect();
-    assert!(!blocks.is_empty(), "the README shows a configuration");
-    for block in blocks {
-        let text = block.split("```").next().unwrap_or_default();
-        is_configuration("README.md", text);
+fn every_configuration_in_the_documents_is_valid() {
+    for name in ["README.md", "docs/guide.md"] {
+        let document = read(name);
+        let blocks: Vec<_> = document.split("```toml\n").skip(1).collect();
+        assert!(!blocks.is_empty(), "{name} shows a configuration");
+        for block in blocks {
+            let text = block.split("```").next().unwrap_or_default();
+            is_configuration(name, text);
+        }
     }
 }
 

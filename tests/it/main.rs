@@ -8,7 +8,6 @@ mod accounts;
 mod accounts_dir;
 mod capabilities;
 mod cli;
-mod comparison;
 mod concurrent_runs;
 mod config;
 mod connection_cuts;
