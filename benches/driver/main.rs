@@ -1,10 +1,13 @@
 //! Measures mailpull beside its peers and beside what the machine can do; see `benches/compare`.
 //! Judges nothing: what is reached or not is told in the table, and the exit status is of no number.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 mod bench;
 mod case;
+mod chart;
 mod contender;
 mod gauge;
 mod limit;
@@ -27,6 +30,8 @@ struct Options {
     only: Vec<String>,
     runs: usize,
     scale: usize,
+    /// Where the chart is written.
+    svg: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -50,6 +55,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
         only: Vec::new(),
         runs: 3,
         scale: 1,
+        svg: None,
     };
     let mut is_bench = false;
     while let Some(flag) = args.next() {
@@ -63,6 +69,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
                     .filter(|&runs| runs > 0)
                     .ok_or("--runs wants a number")?;
             }
+            "--svg" => options.svg = Some(args.next().ok_or("--svg needs a file")?.into()),
             _ => {
                 return Err(format!(
                     "unknown flag {flag}: see the head of benches/compare"
@@ -94,5 +101,9 @@ fn measure(options: &Options) {
         rows.push(table::row(&case, &figures));
         eprintln!("{}", rows.last().expect("it was pushed just now"));
     }
-    println!("{}", table::render(&rows));
+    let table = table::render(&rows);
+    println!("{table}");
+    if let Some(path) = &options.svg {
+        fs::write(path, chart::draw(&table)).expect("the chart can be written");
+    }
 }

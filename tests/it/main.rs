@@ -6,6 +6,7 @@ mod account_search;
 mod account_test;
 mod accounts;
 mod accounts_dir;
+mod benchmarks;
 mod capabilities;
 mod cli;
 mod concurrent_runs;
