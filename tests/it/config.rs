@@ -286,7 +286,7 @@ fn keys_of_other_fetchers_are_refused_by_name() {
         let sandbox = Sandbox::new();
         sandbox.config(&format!("{COMPLETE}{key}\n"));
 
-        let outcome = sandbox.mailpull(NOTHING).run();
+        let outcome = sandbox.mailpull(NO_ARGUMENTS).run();
 
         outcome
             .fails_with(78)
