@@ -7,11 +7,11 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::case::{Case, Pace, Work};
+use crate::case::{Case, Frequency, Work};
 use crate::contender::{Job, Who};
 use crate::gauge::{self, Gauge, Sample};
 use crate::limit::{self, Reading};
-use crate::mailbox::Server;
+use crate::mailbox::BenchServer;
 
 /// So often a program is started where that is all it does.
 const STARTS: usize = 20;
@@ -20,7 +20,7 @@ const STARTS: usize = 20;
 #[derive(Debug)]
 pub(crate) struct Figure {
     pub(crate) who: Who,
-    pub(crate) pace: Pace,
+    pub(crate) pace: Frequency,
     /// The median; or why there is none.
     pub(crate) result: Result<Sample, String>,
 }
@@ -30,7 +30,7 @@ pub(crate) struct Bench {
     folder: TempDir,
     mailpull: PathBuf,
     runs: usize,
-    server: Server,
+    server: BenchServer,
 }
 
 impl Bench {
@@ -43,7 +43,7 @@ impl Bench {
         // Nobody may reach where it was built.
         let mailpull = folder.path().join("mailpull");
         fs::copy(env!("CARGO_BIN_EXE_mailpull"), &mailpull).expect("a program can be copied");
-        let server = Server::start(folder.path());
+        let server = BenchServer::start(folder.path());
         Self {
             folder,
             mailpull,
@@ -66,7 +66,7 @@ impl Bench {
             .collect();
         for round in 0..self.runs {
             for entrant in &mut entrants {
-                if round == 0 || entrant.pace == Pace::Always {
+                if round == 0 || entrant.pace == Frequency::Always {
                     self.take_sample(case, entrant, round);
                 }
             }
@@ -75,10 +75,10 @@ impl Bench {
     }
 
     /// Makes the maildrops, and what somebody knows of them.
-    fn prepare(&mut self, case: &Case, who: Who, pace: Pace) -> Result<Job, String> {
+    fn prepare(&mut self, case: &Case, who: Who, pace: Frequency) -> Result<Job, String> {
         let mail = match pace {
-            Pace::Always | Pace::Once => case.mail,
-            Pace::Tenth => case.mail.tenth(),
+            Frequency::Always | Frequency::Once => case.mail,
+            Frequency::Tenth => case.mail.tenth(),
         };
         let users = self.server.users(mail, case.accounts);
         let job = Job {
@@ -162,7 +162,7 @@ impl Bench {
 /// Somebody who takes part in a case; `job` tells why not any longer.
 struct Entrant {
     who: Who,
-    pace: Pace,
+    pace: Frequency,
     job: Result<Job, String>,
     samples: Vec<Sample>,
 }

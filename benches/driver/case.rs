@@ -1,9 +1,9 @@
 //! What is measured: the cases, who takes part in each, and what it must come to.
 //! Numbers and names only.
 
-use crate::contender::{Delivery, Who};
+use crate::contender::{DeliveryMethod, Who};
 use crate::gauge::Gauge;
-use crate::mailbox::{Line, Mail};
+use crate::mailbox::{Link, Mail};
 
 /// One row of the table.
 pub(crate) struct Case {
@@ -12,10 +12,10 @@ pub(crate) struct Case {
     pub(crate) work: Work,
     pub(crate) mail: Mail,
     pub(crate) accounts: usize,
-    pub(crate) line: Line,
-    pub(crate) delivery: Delivery,
+    pub(crate) line: Link,
+    pub(crate) delivery: DeliveryMethod,
     pub(crate) gauge: Gauge,
-    pub(crate) entries: Vec<(Who, Pace)>,
+    pub(crate) entries: Vec<(Who, Frequency)>,
     pub(crate) goals: Vec<Goal>,
     /// What mailpull is configured with besides.
     pub(crate) keys: &'static str,
@@ -36,7 +36,7 @@ pub(crate) enum Work {
 
 /// How often somebody is measured.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Pace {
+pub(crate) enum Frequency {
     /// As often as is asked for.
     Always,
     /// Once.
@@ -61,7 +61,7 @@ pub(crate) enum Goal {
 /// Every case, with one message where there are `scale`.
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub(crate) fn all(scale: usize) -> Vec<Case> {
-    use Pace::{Always, Once, Tenth};
+    use Frequency::{Always, Once, Tenth};
     let ten_thousand = Mail::Small(10_000 / scale);
     let thousand = Mail::Small(1_000 / scale);
     let fetch = |name, title: &str, mail, line| Case {
@@ -71,7 +71,7 @@ pub(crate) fn all(scale: usize) -> Vec<Case> {
         mail,
         accounts: 1,
         line,
-        delivery: Delivery::Maildir,
+        delivery: DeliveryMethod::Maildir,
         gauge: Gauge::Time,
         entries: vec![
             (Who::Mailpull, Always),
@@ -107,19 +107,19 @@ pub(crate) fn all(scale: usize) -> Vec<Case> {
         "small",
         "10,000 messages of 2–6 KB",
         ten_thousand,
-        Line::Plain,
+        Link::Plain,
     );
     case.entries.extend(very_slow);
     case.goals = vec![Goal::Faster(Who::Mpop, 4.0), Goal::Limit(2.0)];
     cases.push(case);
 
-    let mut case = fetch("small-tls", "the same, TLS", ten_thousand, Line::Tls);
+    let mut case = fetch("small-tls", "the same, TLS", ten_thousand, Link::Tls);
     case.entries.extend(very_slow);
     case.goals = vec![Goal::Faster(Who::Mpop, 3.5), Goal::Limit(1.7)];
     cases.push(case);
 
     let mixed = Mail::Mixed(2_000 / scale);
-    let mut case = fetch("mixed", "2,000 messages, log-normal, TLS", mixed, Line::Tls);
+    let mut case = fetch("mixed", "2,000 messages, log-normal, TLS", mixed, Link::Tls);
     case.entries.extend(very_slow);
     case.goals = vec![Goal::Faster(Who::Mpop, 1.3), Goal::Limit(1.25)];
     cases.push(case);
@@ -128,20 +128,20 @@ pub(crate) fn all(scale: usize) -> Vec<Case> {
         "large",
         "6 messages of 50 MB, TLS",
         Mail::Large(6),
-        Line::Tls,
+        Link::Tls,
     );
     case.entries.extend(slow);
     case.goals = vec![Goal::Limit(1.15)];
     cases.push(case);
 
     let title = "1,000 messages, 50 ms round trip, TLS";
-    let mut case = fetch("far", title, thousand, Line::Far);
+    let mut case = fetch("far", title, thousand, Link::Far);
     case.entries.extend(very_slow);
     case.goals = vec![Goal::Faster(Who::Mpop, 2.5)];
     cases.push(case);
 
     let title = "nothing new, 50 ms round trip, TLS: round trips";
-    let mut case = fetch("far-nothing", title, Mail::Small(20), Line::Far);
+    let mut case = fetch("far-nothing", title, Mail::Small(20), Link::Far);
     case.work = Work::NothingNew;
     case.gauge = Gauge::RoundTrips;
     case.entries = all_always.to_vec();
@@ -150,14 +150,14 @@ pub(crate) fn all(scale: usize) -> Vec<Case> {
 
     let hundred_thousand = Mail::Tiny(100_000 / scale);
     let title = "nothing new, 100,000 seen messages, TLS";
-    let mut case = fetch("nothing", title, hundred_thousand, Line::Tls);
+    let mut case = fetch("nothing", title, hundred_thousand, Link::Tls);
     case.work = Work::NothingNew;
     case.entries.truncate(3);
     case.goals = vec![Goal::Within(Who::Line, 1.2)];
     cases.push(case);
 
     let title = "1,000 messages, a flush takes 5 ms: flushes";
-    let mut case = fetch("flushes", title, thousand, Line::Plain);
+    let mut case = fetch("flushes", title, thousand, Link::Plain);
     case.gauge = Gauge::Flushes;
     case.entries.truncate(2);
     case.entries
@@ -166,8 +166,8 @@ pub(crate) fn all(scale: usize) -> Vec<Case> {
     cases.push(case);
 
     let title = "1,000 messages, procmail for each";
-    let mut case = fetch("procmail", title, thousand, Line::Plain);
-    case.delivery = Delivery::Procmail;
+    let mut case = fetch("procmail", title, thousand, Link::Plain);
+    case.delivery = DeliveryMethod::Procmail;
     case.entries.truncate(2);
     case.entries.push((Who::Fetchmail, Always));
     case.goals = vec![Goal::Faster(Who::Fetchmail, 1.3)];
@@ -177,23 +177,23 @@ pub(crate) fn all(scale: usize) -> Vec<Case> {
         "procmail-two",
         "the same, two at once",
         thousand,
-        Line::Plain,
+        Link::Plain,
     );
-    case.delivery = Delivery::Procmail;
+    case.delivery = DeliveryMethod::Procmail;
     case.entries = vec![(Who::Mailpull, Always), (Who::Fetchmail, Always)];
     case.goals = vec![Goal::Faster(Who::Fetchmail, 2.0)];
     case.keys = "mda-jobs = 2";
     cases.push(case);
 
     let title = "40 accounts, one message each, 50 ms, TLS";
-    let mut case = fetch("accounts", title, Mail::Small(1), Line::Far);
+    let mut case = fetch("accounts", title, Mail::Small(1), Link::Far);
     case.accounts = 40;
     case.entries = all_always.to_vec();
     case.goals = vec![Goal::Faster(Who::Mpop, 10.0)];
     cases.push(case);
 
     let title = "2,000 accounts, nothing new, TLS";
-    let mut case = fetch("many-accounts", title, Mail::Small(1), Line::Tls);
+    let mut case = fetch("many-accounts", title, Mail::Small(1), Link::Tls);
     case.work = Work::NothingNew;
     case.accounts = 2_000 / scale;
     case.entries = vec![(Who::Mailpull, Once), (Who::Line, Once)];
@@ -202,21 +202,21 @@ pub(crate) fn all(scale: usize) -> Vec<Case> {
     cases.push(case);
 
     let title = "6 messages of 50 MB, TLS: peak memory in kB";
-    let mut case = fetch("large-memory", title, Mail::Large(6), Line::Tls);
+    let mut case = fetch("large-memory", title, Mail::Large(6), Link::Tls);
     case.gauge = Gauge::Memory;
     case.entries = all_always.map(|(who, _)| (who, Once)).to_vec();
     case.goals = vec![Goal::Count(12_000)];
     cases.push(case);
 
     let title = "100,000 seen messages, TLS: peak memory in kB";
-    let mut case = fetch("listing-memory", title, hundred_thousand, Line::Tls);
+    let mut case = fetch("listing-memory", title, hundred_thousand, Link::Tls);
     case.work = Work::NothingNew;
     case.gauge = Gauge::Memory;
     case.entries = vec![(Who::Mailpull, Once), (Who::Mpop, Once)];
     case.goals = vec![Goal::Count(32_000)];
     cases.push(case);
 
-    let mut case = fetch("start", "`--version`", Mail::Small(1), Line::Plain);
+    let mut case = fetch("start", "`--version`", Mail::Small(1), Link::Plain);
     case.work = Work::Version;
     case.entries = all_always.to_vec();
     case.goals = vec![Goal::Within(Who::Mpop, 1.5)];

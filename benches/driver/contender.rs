@@ -12,7 +12,7 @@ use std::process::Command;
 
 use rustix::process::getuid;
 
-use crate::support::maildir::Maildir;
+use crate::support::maildir::MaildirView;
 use crate::support::model_server::PASSWORD;
 
 /// A client, or what the machine can do at best.
@@ -51,7 +51,7 @@ impl fmt::Display for Who {
 
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Delivery {
+pub(crate) enum DeliveryMethod {
     Maildir,
     /// A procmail for each, which writes into a Maildir.
     Procmail,
@@ -72,7 +72,7 @@ pub(crate) struct Job {
     pub(crate) users: Vec<String>,
     /// How many messages there are for all of them.
     pub(crate) messages: usize,
-    pub(crate) delivery: Delivery,
+    pub(crate) delivery: DeliveryMethod,
     /// What mailpull is configured with besides.
     pub(crate) keys: &'static str,
     /// What mailpull's command line has besides.
@@ -109,7 +109,7 @@ impl Job {
 
     /// Counts what was delivered to a user.
     pub(crate) fn delivered(&self, user: &str) -> usize {
-        Maildir::at(self.maildir(user)).count("new")
+        MaildirView::at(self.maildir(user)).count("new")
     }
 
     /// What a client has to be called with, and what comes before it (`strace`).
@@ -188,8 +188,8 @@ impl Job {
         .expect("a string takes every write");
         for user in &self.users {
             let delivery = match self.delivery {
-                Delivery::Maildir => format!("maildir = {:?}", self.maildir(user)),
-                Delivery::Procmail => format!("mda = {:?}", self.procmail(user)),
+                DeliveryMethod::Maildir => format!("maildir = {:?}", self.maildir(user)),
+                DeliveryMethod::Procmail => format!("mda = {:?}", self.procmail(user)),
             };
             toml += &format!(
                 "[accounts.{user}]\nserver = \"localhost:{}\"\nuser = {user:?}\n{delivery}\n",
@@ -213,8 +213,8 @@ impl Job {
         );
         for user in &self.users {
             let delivery = match self.delivery {
-                Delivery::Maildir => format!("maildir {}", self.maildir(user).display()),
-                Delivery::Procmail => format!("mda {}", self.procmail(user)),
+                DeliveryMethod::Maildir => format!("maildir {}", self.maildir(user).display()),
+                DeliveryMethod::Procmail => format!("mda {}", self.procmail(user)),
             };
             rc += &format!(
                 "account {user}\nuser {user}\ndelivery {delivery}\nuidls_file {}\n",

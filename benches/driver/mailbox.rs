@@ -8,9 +8,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::proxy::Proxy;
+use crate::delayed_line::DelayedLine;
 use crate::support::dovecot::Dovecot;
-use crate::support::mail::{self, Message};
+use crate::support::mail::{self, TestMessage};
 use crate::support::model_server::PASSWORD;
 
 /// How long an octet is on its way to a far server, or from there.
@@ -48,7 +48,7 @@ impl Mail {
         }
     }
 
-    fn make(self) -> Vec<Message> {
+    fn make(self) -> Vec<TestMessage> {
         match self {
             Self::Large(count) => mail::letters(3, count, |_| 50_000_000),
             #[expect(
@@ -67,7 +67,7 @@ impl Mail {
 
 /// How the server is reached.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Line {
+pub(crate) enum Link {
     /// With TLS, 50 ms away and back.
     Far,
     /// On this machine, in cleartext.
@@ -77,14 +77,14 @@ pub(crate) enum Line {
 }
 
 /// One Dovecot with a user for every maildrop.
-pub(crate) struct Server {
+pub(crate) struct BenchServer {
     authority: PathBuf,
     dovecot: Dovecot,
-    far: Proxy,
+    far: DelayedLine,
     users: HashMap<(Mail, usize), Vec<String>>,
 }
 
-impl Server {
+impl BenchServer {
     /// Starts it; what clients need to know of it is left in `folder`.
     pub(crate) fn start(folder: &Path) -> Self {
         let dovecot = Dovecot::start().expect("there is no measuring without Dovecot");
@@ -92,7 +92,7 @@ impl Server {
         fs::write(&authority, dovecot.authority().pem()).expect("a file can be written");
         Self {
             authority,
-            far: Proxy::start(dovecot.tls_address(), ONE_WAY),
+            far: DelayedLine::start(dovecot.tls_address(), ONE_WAY),
             dovecot,
             users: HashMap::new(),
         }
@@ -121,17 +121,17 @@ impl Server {
         self.dovecot.maildir_of(user).messages()
     }
 
-    pub(crate) fn address(&self, line: Line) -> SocketAddr {
+    pub(crate) fn address(&self, line: Link) -> SocketAddr {
         match line {
-            Line::Far => self.far.address(),
-            Line::Plain => self.dovecot.address(),
-            Line::Tls => self.dovecot.tls_address(),
+            Link::Far => self.far.address(),
+            Link::Plain => self.dovecot.address(),
+            Link::Tls => self.dovecot.tls_address(),
         }
     }
 
     /// Who vouches for it, where there is TLS.
-    pub(crate) fn authority(&self, line: Line) -> Option<PathBuf> {
-        (line != Line::Plain).then(|| self.authority.clone())
+    pub(crate) fn authority(&self, line: Link) -> Option<PathBuf> {
+        (line != Link::Plain).then(|| self.authority.clone())
     }
 
     /// How often since the last call the far server's answer was waited for.

@@ -9,10 +9,10 @@ mod bench;
 mod case;
 mod chart;
 mod contender;
+mod delayed_line;
 mod gauge;
 mod limit;
 mod mailbox;
-mod proxy;
 mod table;
 
 #[path = "../../tests/it/support/mod.rs"]
@@ -26,7 +26,7 @@ use bench::Bench;
 use case::Case;
 
 /// What is asked for on the command line.
-struct Options {
+struct BenchOptions {
     only: Vec<String>,
     runs: usize,
     scale: usize,
@@ -50,8 +50,8 @@ fn main() -> ExitCode {
 }
 
 /// Reads the arguments; `None` if it was not `cargo bench` that passed them.
-fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
-    let mut options = Options {
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<BenchOptions>, String> {
+    let mut options = BenchOptions {
         only: Vec::new(),
         runs: 3,
         scale: 1,
@@ -91,7 +91,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
     }
 }
 
-fn measure(options: &Options) {
+fn measure(options: &BenchOptions) {
     let is_wanted =
         |case: &Case| options.only.is_empty() || options.only.iter().any(|name| name == case.name);
     let mut bench = Bench::new(options.runs);

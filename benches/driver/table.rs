@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::bench::Figure;
-use crate::case::{Case, Goal, Pace};
+use crate::case::{Case, Frequency, Goal};
 use crate::contender::Who;
 use crate::gauge::{Gauge, Sample};
 
@@ -72,16 +72,16 @@ fn cell(case: &Case, own: Sample, figure: &Figure) -> String {
         let _ = write!(cell, " ({count})");
     }
     match figure.pace {
-        Pace::Always => cell,
-        Pace::Once => cell + "¹",
-        Pace::Tenth => cell + "²",
+        Frequency::Always => cell,
+        Frequency::Once => cell + "¹",
+        Frequency::Tenth => cell + "²",
     }
 }
 
-fn seconds(pace: Pace, sample: Sample) -> f64 {
+fn seconds(pace: Frequency, sample: Sample) -> f64 {
     match pace {
-        Pace::Always | Pace::Once => sample.seconds,
-        Pace::Tenth => sample.seconds * 10.0,
+        Frequency::Always | Frequency::Once => sample.seconds,
+        Frequency::Tenth => sample.seconds * 10.0,
     }
 }
 

@@ -34,7 +34,7 @@ use model_server::{ModelServer, PASSWORD, USER};
 
 const USAGE: &str = "usage: pop3-server [--messages N] [--port-file FILE]";
 
-struct Options {
+struct ServerOptions {
     messages: usize,
     port_file: Option<PathBuf>,
 }
@@ -49,8 +49,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, Box<dyn Error>> {
-    let mut options = Options {
+fn parse(mut args: impl Iterator<Item = String>) -> Result<ServerOptions, Box<dyn Error>> {
+    let mut options = ServerOptions {
         messages: 200,
         port_file: None,
     };
@@ -65,7 +65,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, Box<dyn Erro
     Ok(options)
 }
 
-fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
+fn serve(options: &ServerOptions) -> Result<(), Box<dyn Error>> {
     let server = ModelServer::start(mail::ordinary(1, options.messages));
     if let Some(path) = &options.port_file {
         write_whole(path, &format!("{}\n", server.port()))?;

@@ -18,7 +18,7 @@ fuzz_target!(|input: &[u8]| {
         return;
     };
     let (octets, pieces) = words::octets_and_pieces(input);
-    let server = Server {
+    let server = FuzzServer {
         piece: &[],
         pieces: pieces.into_iter(),
     };
@@ -47,7 +47,7 @@ fn mechanism(login: u8) -> Mechanism {
 }
 
 /// Does all that a poll does; returns how many octets of messages came.
-fn converse(server: Server<'_>, login: u8) -> Result<usize, Error> {
+fn converse(server: FuzzServer<'_>, login: u8) -> Result<usize, Error> {
     let password = Secret::new(b"open-sesame".to_vec()).expect("it can be sent");
     let mut session = Authorization::open(server, &opening(login), None)?;
     session.capabilities()?;
@@ -79,12 +79,12 @@ fn converse(server: Server<'_>, login: u8) -> Result<usize, Error> {
 }
 
 /// What was read from the input, as if it came over a connection.
-struct Server<'a> {
+struct FuzzServer<'a> {
     piece: &'a [u8],
     pieces: vec::IntoIter<&'a [u8]>,
 }
 
-impl Read for Server<'_> {
+impl Read for FuzzServer<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
             match self.pieces.next() {
@@ -96,7 +96,7 @@ impl Read for Server<'_> {
     }
 }
 
-impl Write for Server<'_> {
+impl Write for FuzzServer<'_> {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         Ok(octets.len())
     }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::process::Command;
 
 use crate::support::model_server::{PASSWORD, USER};
-use crate::support::outcome::Outcome;
+use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::strace::Threads;
 use crate::support::tools;
@@ -78,7 +78,7 @@ impl Fetcher {
 
     /// Whether something else than the fault came in between. getmail at times misses the end of its
     /// own child, waits for it and delivers again; that is likely where a run is traced.
-    pub(crate) fn was_disturbed(self, outcome: &Outcome) -> bool {
+    pub(crate) fn was_disturbed(self, outcome: &RunOutcome) -> bool {
         self == Self::Getmail && outcome.stderr_text().contains("waiting child pid")
     }
 

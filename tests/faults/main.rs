@@ -22,7 +22,7 @@ use matrix::Matrix;
 use table::Table;
 use trial::Trial;
 
-type Job = (Fetcher, Matrix, Trial);
+type TrialJob = (Fetcher, Matrix, Trial);
 
 fn main() -> ExitCode {
     let names: Vec<String> = env::args().skip(1).collect();
@@ -60,7 +60,7 @@ fn can_be_measured(fetcher: Fetcher) -> bool {
     why_not.is_none()
 }
 
-fn list(fetchers: &[Fetcher]) -> VecDeque<Job> {
+fn list(fetchers: &[Fetcher]) -> VecDeque<TrialJob> {
     let mut jobs = VecDeque::new();
     for &fetcher in fetchers {
         for matrix in Matrix::ALL {
@@ -72,7 +72,7 @@ fn list(fetchers: &[Fetcher]) -> VecDeque<Job> {
 }
 
 /// Tries everything, as much at a time as there are processors.
-fn measure(jobs: VecDeque<Job>) -> Table {
+fn measure(jobs: VecDeque<TrialJob>) -> Table {
     let jobs = Mutex::new(jobs);
     let table = Mutex::new(Table::default());
     let workers = thread::available_parallelism().map_or(1, usize::from);
@@ -95,6 +95,6 @@ fn measure(jobs: VecDeque<Job>) -> Table {
     table.into_inner().expect("nobody panics with it")
 }
 
-fn next(jobs: &Mutex<VecDeque<Job>>) -> Option<Job> {
+fn next(jobs: &Mutex<VecDeque<TrialJob>>) -> Option<TrialJob> {
     jobs.lock().expect("nobody panics with it").pop_front()
 }

@@ -3,7 +3,7 @@
 
 use crate::fetcher::Fetcher;
 use crate::support::model_server::Cut;
-use crate::support::strace::{Fault, Point, sample};
+use crate::support::strace::{Injection, Point, sample};
 use crate::support::tools;
 use crate::trial::{Trial, octets_of_sessions, points};
 
@@ -42,14 +42,14 @@ const CHANGES: [&str; 20] = [
 ];
 
 /// What may fail with an error, by its manual.
-struct Failure {
+struct FailingCalls {
     calls: &'static [&'static str],
     error: &'static str,
     is_meant: fn(&Point, &str) -> bool,
 }
 
-const FAILURES: [Failure; 4] = [
-    Failure {
+const FAILURES: [FailingCalls; 4] = [
+    FailingCalls {
         calls: &[
             "?link",
             "?rename",
@@ -71,7 +71,7 @@ const FAILURES: [Failure; 4] = [
         error: "EIO",
         is_meant: is_of_its_files,
     },
-    Failure {
+    FailingCalls {
         calls: &[
             "?link",
             "?mkdir",
@@ -89,12 +89,12 @@ const FAILURES: [Failure; 4] = [
         error: "ENOSPC",
         is_meant: is_of_its_files,
     },
-    Failure {
+    FailingCalls {
         calls: &["?pipe", "epoll_create1", "openat", "pipe2", "socket"],
         error: "EMFILE",
         is_meant: |point, root| point.call != "openat" || is_of_its_files(point, root),
     },
-    Failure {
+    FailingCalls {
         calls: &[
             "?poll", "?select", "fcntl", "fsync", "openat", "ppoll", "pselect6", "read",
             "recvfrom", "sendto", "wait4", "write",
@@ -143,15 +143,15 @@ impl Matrix {
                 cuts.into_iter().flat_map(of).collect()
             }
             Self::Error => {
-                let of = |failure: &Failure| {
-                    let fail = |point| Trial::Call(point, Fault::Error(failure.error));
+                let of = |failure: &FailingCalls| {
+                    let fail = |point| Trial::Call(point, Injection::Error(failure.error));
                     let points = sampled(fetcher, failure.calls, failure.is_meant, 15);
                     points.into_iter().map(fail).collect::<Vec<_>>()
                 };
                 FAILURES.iter().flat_map(of).collect()
             }
             Self::Kill => {
-                let kill = |point| Trial::Call(point, Fault::Kill);
+                let kill = |point| Trial::Call(point, Injection::Kill);
                 sampled(fetcher, &CHANGES, is_of_its_own, 60)
                     .into_iter()
                     .map(kill)
@@ -159,7 +159,7 @@ impl Matrix {
             }
             Self::None => vec![Trial::None; 20],
             Self::PowerCut if !tools::is_root() => {
-                tools::announce("skipped: only root can cut the power");
+                tools::report("skipped: only root can cut the power");
                 Vec::new()
             }
             Self::PowerCut => {

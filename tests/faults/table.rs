@@ -7,22 +7,22 @@ use std::fmt;
 use crate::fetcher::Fetcher;
 use crate::matrix::Matrix;
 use crate::support::cost::Cost;
-use crate::trial::Verdict;
+use crate::trial::TrialResult;
 
 #[derive(Default)]
 pub(crate) struct Table {
-    rows: BTreeMap<(Matrix, Fetcher), Row>,
+    rows: BTreeMap<(Matrix, Fetcher), FetcherRow>,
 }
 
 #[derive(Default)]
-struct Row {
+struct FetcherRow {
     ran_away: usize,
     cost: Cost,
     tried: usize,
 }
 
 impl Table {
-    pub(crate) fn add(&mut self, fetcher: Fetcher, matrix: Matrix, verdict: Verdict) {
+    pub(crate) fn add(&mut self, fetcher: Fetcher, matrix: Matrix, verdict: TrialResult) {
         let row = self.rows.entry((matrix, fetcher)).or_default();
         row.ran_away += usize::from(verdict.ran_away);
         row.cost += verdict.cost;
@@ -41,7 +41,7 @@ impl fmt::Display for Table {
         writeln!(f, "| {} |", HEAD.join(" | "))?;
         writeln!(f, "|---|---|{}", "--:|".repeat(HEAD.len() - 2))?;
         for ((matrix, fetcher), row) in &self.rows {
-            let Row {
+            let FetcherRow {
                 ran_away,
                 cost,
                 tried,

@@ -9,12 +9,12 @@ use std::{fmt, fs};
 use crate::fetcher::Fetcher;
 use crate::support::cost::Cost;
 use crate::support::disk::{Disk, FileSystem};
-use crate::support::mail::Message;
+use crate::support::mail::TestMessage;
 use crate::support::model_server::{Cut, ModelServer};
-use crate::support::outcome::Outcome;
+use crate::support::outcome::RunOutcome;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
-use crate::support::strace::{Fault, Point, Threads, faulty_run_of, points_of};
+use crate::support::strace::{Injection, Point, Threads, faulty_run_of, points_of};
 
 /// How many messages are on the server.
 const MESSAGES: usize = 5;
@@ -35,7 +35,7 @@ const ATTEMPTS: usize = 8;
 #[derive(Clone, Debug)]
 pub(crate) enum Trial {
     /// A system call fails, or one process is killed there.
-    Call(Point, Fault),
+    Call(Point, Injection),
     /// The line is cut in a session, of which the first is 0.
     Cut(usize, Cut),
     /// Nothing happens: what is wrong even so is not the fault's doing.
@@ -57,7 +57,7 @@ impl fmt::Display for Trial {
 
 /// What came of a trial.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Verdict {
+pub(crate) struct TrialResult {
     /// Whether it says nothing of the fault; see [`Fetcher::was_disturbed`].
     disturbed: bool,
     /// Whether a run had no end: it wrote until there was no room, or it was killed.
@@ -65,13 +65,13 @@ pub(crate) struct Verdict {
     pub(crate) cost: Cost,
 }
 
-impl Verdict {
+impl TrialResult {
     pub(crate) fn is_bad(&self) -> bool {
         self.ran_away || self.cost != Cost::default()
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for TrialResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.cost)?;
         if self.ran_away {
@@ -82,16 +82,16 @@ impl fmt::Display for Verdict {
 }
 
 /// A program that has run once, when its maildrop was empty, and mail that came since then.
-struct World {
+struct TrialSetup {
     disturbed: Cell<bool>,
     disk: Option<Disk>,
     fetcher: Fetcher,
     sandbox: Sandbox,
-    sent: Vec<Message>,
+    sent: Vec<TestMessage>,
     server: ModelServer,
 }
 
-impl World {
+impl TrialSetup {
     fn new(fetcher: Fetcher) -> Self {
         Self::of(fetcher, fetcher.sandbox(), None)
     }
@@ -147,18 +147,18 @@ impl World {
     }
 
     /// Runs without a fault; `None`: it did not end.
-    fn run(&self) -> Option<Outcome> {
+    fn run(&self) -> Option<RunOutcome> {
         let argv = self.argv();
         let mut command = self.sandbox.command(&argv[0]);
         command.args(&argv[1..]);
         self.finish(Program::new(command))
     }
 
-    fn run_with(&self, point: &Point, fault: Fault) -> Option<Outcome> {
+    fn run_with(&self, point: &Point, fault: Injection) -> Option<RunOutcome> {
         self.finish(faulty_run_of(&self.sandbox, &self.argv(), point, fault))
     }
 
-    fn finish(&self, program: Program) -> Option<Outcome> {
+    fn finish(&self, program: Program) -> Option<RunOutcome> {
         let outcome = program.start().wait_within(PATIENCE);
         if let Some(outcome) = &outcome {
             let disturbed = self.fetcher.was_disturbed(outcome);
@@ -193,7 +193,7 @@ impl World {
 
 impl Trial {
     /// Tries it, again if it was disturbed; `None` if that is not possible here.
-    pub(crate) fn run(&self, fetcher: Fetcher) -> Option<Verdict> {
+    pub(crate) fn run(&self, fetcher: Fetcher) -> Option<TrialResult> {
         let mut verdict = self.run_once(fetcher)?;
         for _ in 1..ATTEMPTS {
             if !verdict.disturbed {
@@ -204,10 +204,10 @@ impl Trial {
         Some(verdict)
     }
 
-    fn run_once(&self, fetcher: Fetcher) -> Option<Verdict> {
+    fn run_once(&self, fetcher: Fetcher) -> Option<TrialResult> {
         let mut world = match self {
-            Self::PowerCut(_) => World::on_disk(fetcher)?,
-            Self::Call(..) | Self::Cut(..) | Self::None => World::new(fetcher),
+            Self::PowerCut(_) => TrialSetup::on_disk(fetcher)?,
+            Self::Call(..) | Self::Cut(..) | Self::None => TrialSetup::new(fetcher),
         };
         let ended = match self {
             Self::Call(point, fault) => world.run_with(point, *fault),
@@ -218,9 +218,9 @@ impl Trial {
                 world.run()
             }
             // Traced all the same, as that takes its time.
-            Self::None => world.run_with(&unreached(), Fault::Kill),
+            Self::None => world.run_with(&unreached(), Injection::Kill),
             Self::PowerCut(point) => {
-                let ended = world.run_with(point, Fault::Kill);
+                let ended = world.run_with(point, Injection::Kill);
                 world.cut_power();
                 ended
             }
@@ -235,7 +235,7 @@ impl Trial {
             }
         }
         let disturbed = world.disturbed.get();
-        cost.map(|cost| Verdict {
+        cost.map(|cost| TrialResult {
             disturbed,
             ran_away,
             cost,
@@ -270,7 +270,7 @@ pub(crate) fn points(
     is_meant: fn(&Point, &str) -> bool,
 ) -> Vec<Point> {
     let look = || {
-        let world = World::new(fetcher);
+        let world = TrialSetup::new(fetcher);
         let (outcome, mut points) = points_of(&world.sandbox, &world.argv(), threads, calls);
         let root = world.sandbox.path("").display().to_string();
         points.retain(|point| is_meant(point, &root));
@@ -283,7 +283,7 @@ pub(crate) fn points(
 
 /// Counts the octets that the server sends in each session of a run without a fault.
 pub(crate) fn octets_of_sessions(fetcher: Fetcher) -> Vec<usize> {
-    let world = World::new(fetcher);
+    let world = TrialSetup::new(fetcher);
     let before = world.server.log().sessions;
     world.run();
     let log = world.server.log();
@@ -293,7 +293,7 @@ pub(crate) fn octets_of_sessions(fetcher: Fetcher) -> Vec<usize> {
 }
 
 /// Makes mail in which no line stands twice, so that nothing passes for what it is not.
-fn letters() -> Vec<Message> {
+fn letters() -> Vec<TestMessage> {
     let letter = |n| {
         let line = |line| format!("Line {line} of letter {n} says no more than that.\r\n");
         let lines: String = (1..=12).map(line).collect();
@@ -302,7 +302,7 @@ fn letters() -> Vec<Message> {
              Date: Mon, 1 Jan 2024 00:00:0{n} +0000\r\nSubject: Letter {n}\r\n\
              Message-ID: <{n}@example.com>\r\n\r\n{lines}"
         );
-        Message::new(format!("letter-{n}"), octets)
+        TestMessage::new(format!("letter-{n}"), octets)
     };
     (1..=MESSAGES).map(letter).collect()
 }

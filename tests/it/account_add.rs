@@ -8,12 +8,12 @@ use rustix::fs::{CWD, Mode, mkfifoat};
 
 use crate::support::mail::notes;
 use crate::support::model_server::{ModelServer, PASSWORD};
-use crate::support::outcome::Outcome;
+use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
-use crate::support::terminal::Terminal;
+use crate::support::terminal::Tmux;
 
 /// Adds the account `work` at a server without TLS, with further arguments.
-fn add(sandbox: &Sandbox, server: &str, further: &[&str]) -> Outcome {
+fn add(sandbox: &Sandbox, server: &str, further: &[&str]) -> RunOutcome {
     let arguments = [
         &[
             "account", "add", "work", "--user", "joe", "--server", server,
@@ -330,7 +330,7 @@ fn a_missing_or_invalid_value_is_named_by_its_flag() {
 fn missing_values_are_asked_for_at_a_terminal() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::new();
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     let server_flags = format!("--server {} --security none", server.address());
@@ -367,7 +367,7 @@ fn missing_values_are_asked_for_at_a_terminal() {
 #[test]
 fn an_oauth2_account_explains_how_to_sign_in() {
     let sandbox = Sandbox::new();
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
 
@@ -396,7 +396,7 @@ fn an_oauth2_account_explains_how_to_sign_in() {
 fn an_aborted_or_declined_dialogue_writes_nothing() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::new();
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     terminal.runs("mailpull account add");

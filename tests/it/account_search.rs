@@ -10,10 +10,10 @@ use std::time::Duration;
 use crate::support::certificates::Authority;
 use crate::support::dns::{DnsServer, free_address};
 use crate::support::model_server::PASSWORD;
-use crate::support::outcome::Outcome;
+use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{Script, Server};
-use crate::support::terminal::Terminal;
+use crate::support::script::{Script, ScriptServer};
+use crate::support::terminal::Tmux;
 
 fn config(sandbox: &Sandbox) -> String {
     fs::read_to_string(sandbox.config_file()).expect("account add wrote the configuration")
@@ -43,7 +43,7 @@ const SESSION: &str = "
     close";
 
 /// A server of this name that accepts two connections: the search probes it, then the test logs in.
-fn server(authority: &Authority, name: &str, stls: &str) -> Server {
+fn server(authority: &Authority, name: &str, stls: &str) -> ScriptServer {
     let tls = format!("{stls}tls for {name}\n");
     let session = match stls {
         "" => SESSION.to_owned(),
@@ -57,7 +57,7 @@ fn server(authority: &Authority, name: &str, stls: &str) -> Server {
 }
 
 /// Searches for the server of `joe@example.test` and adds the account.
-fn search(sandbox: &Sandbox, dns: &DnsServer, authority: &Authority) -> Outcome {
+fn search(sandbox: &Sandbox, dns: &DnsServer, authority: &Authority) -> RunOutcome {
     let ca = sandbox.write("home/ca.pem", authority.pem());
     let ca = format!("tls-ca-file={}", ca.display());
     let arguments = [
@@ -148,7 +148,7 @@ fn a_user_can_accept_a_server_in_another_domain() {
          address=/mx.elsewhere.test/127.0.0.1"
     );
     let dns = DnsServer::start(&sandbox, &lines);
-    let terminal = Terminal::open(&sandbox, &[("SECRET", PASSWORD)]);
+    let terminal = Tmux::open(&sandbox, &[("SECRET", PASSWORD)]);
     let (Some(dns), Some(terminal)) = (dns, terminal) else {
         return;
     };
@@ -259,7 +259,7 @@ fn keys_for_one_particular_server_prevent_the_search() {
         ("tls-verify", "false"),
         ("tunnel-command", "[\"false\"]"),
     ] {
-        let refused = |outcome: Outcome, place: &str| {
+        let refused = |outcome: RunOutcome, place: &str| {
             outcome
                 .fails_with(64)
                 .complains_in_lines(1)

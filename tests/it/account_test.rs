@@ -1,15 +1,15 @@
 //! `account test`: the findings that it shows for each step. It fetches and changes nothing.
 
-use crate::support::certificates::{Authority, Certificate};
+use crate::support::certificates::{Authority, TestCertificate};
 use crate::support::mail::notes;
 use crate::support::model_server::ModelServer;
-use crate::support::outcome::Outcome;
+use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{Script, Server};
+use crate::support::script::{Script, ScriptServer};
 
 const TLS: &str = "security = 'tls'\ntls-ca-file = '~/ca.pem'";
 
-fn test(sandbox: &Sandbox) -> Outcome {
+fn test(sandbox: &Sandbox) -> RunOutcome {
     sandbox.mailpull(["account", "test", "work"]).run()
 }
 
@@ -98,7 +98,7 @@ fn the_negotiated_tls_version_and_cipher_are_shown() {
 
 #[test]
 fn the_pins_shown_are_accepted_as_tls_pin() {
-    let certificate = Certificate::self_signed();
+    let certificate = TestCertificate::self_signed();
     let server = Script::new("tls refused")
         .then("tls")
         .then(["tls\nS: +OK ready", TWO_MESSAGES].concat())
@@ -209,7 +209,7 @@ fn a_refused_login_names_the_providers_likely_reason() {
 }
 
 /// Sets up an account whose HTTP proxy is scripted to play the server called `name`, too.
-fn with_proxy(authority: &Authority, name: &str, session: &str) -> (Server, Sandbox) {
+fn with_proxy(authority: &Authority, name: &str, session: &str) -> (ScriptServer, Sandbox) {
     let certificate = authority.certificate_for(&[name]);
     let proxy = format!(
         "C: CONNECT {name}:995 HTTP/1.1\nC: Host: {name}:995\nC: \nS: HTTP/1.1 200 OK\nS: \ntls\n"

@@ -4,9 +4,9 @@ use rustix::process::Signal;
 
 use crate::support::mail::notes;
 use crate::support::model_server::ModelServer;
-use crate::support::outcome::Outcome;
+use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
-use crate::support::strace::{Fault, Point, Threads, faulty};
+use crate::support::strace::{Injection, Point, Threads, faulty};
 use crate::support::tools;
 
 /// A sandbox in which `work` has fetched two messages and is now called `job` in the configuration.
@@ -18,7 +18,7 @@ fn renamed() -> (Sandbox, ModelServer) {
     (sandbox, server)
 }
 
-fn account(sandbox: &Sandbox, words: &[&str]) -> Outcome {
+fn account(sandbox: &Sandbox, words: &[&str]) -> RunOutcome {
     sandbox.mailpull([&["account"], words].concat()).run()
 }
 
@@ -141,7 +141,7 @@ fn an_account_with_unfinished_deliveries_is_not_removed() {
         nth: 1,
         threads: Threads::Any,
     };
-    let killed = faulty(&sandbox, ["fetch"], &rename, Fault::Kill).run();
+    let killed = faulty(&sandbox, ["fetch"], &rename, Injection::Kill).run();
     killed.is_killed_by(Signal::KILL);
     sandbox.config("").account("job", server.address(), "");
 

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::mail::{self, Message};
+use crate::support::mail::{self, TestMessage};
 use crate::support::model_server::{Behaviour, ModelServer, PASSWORD};
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
@@ -12,7 +12,7 @@ use crate::support::script::Script;
 use crate::support::tools;
 
 /// A sandbox with the account `work` at a server with these messages.
-fn work(messages: Vec<Message>) -> (Sandbox, ModelServer) {
+fn work(messages: Vec<TestMessage>) -> (Sandbox, ModelServer) {
     let sandbox = Sandbox::new();
     let server = ModelServer::start(messages);
     sandbox.account("work", server.address(), "");
@@ -126,7 +126,7 @@ fn a_url_works_without_a_configuration_file() {
         .env("MAILPULL_PASSWORD", PASSWORD)
         .run();
     outcome.succeeds().is_silent();
-    crate::support::maildir::Maildir::at(maildir).holds(&messages);
+    crate::support::maildir::MaildirView::at(maildir).holds(&messages);
     let account = format!("joe@{}", server.address());
     let log = sandbox.mailpull(["log", &account]).run();
     assert_eq!(log.succeeds().stdout_text().lines().count(), 2);
@@ -299,7 +299,7 @@ fn a_trace_shows_the_conversation_without_secrets() {
 #[test]
 fn text_from_servers_and_messages_cannot_control_the_terminal() {
     let letter = "From: \x1b[31mjoe\r\nSubject: \x1b]0;owned\x07\u{202e}\r\n\r\na\r\n";
-    let (sandbox, _server) = work(vec![Message::new("1\x1b[2J", letter)]);
+    let (sandbox, _server) = work(vec![TestMessage::new("1\x1b[2J", letter)]);
     for arguments in [&["-vv"][..], &["log"], &["log", "--json"]] {
         let outcome = sandbox.mailpull(arguments).run();
         outcome.succeeds().never_says("\x1b").never_says("\u{202e}");
@@ -355,7 +355,7 @@ fn check_reports_new_mail_by_text_and_status() {
         .stderr_is("");
 
     sandbox.account("dead", "127.0.0.1:1", "");
-    server.add(Message::new("new", "a\r\n"));
+    server.add(TestMessage::new("new", "a\r\n"));
     let outcome = sandbox.mailpull(["check"]).run();
     outcome
         .fails_with(75)

@@ -3,16 +3,16 @@
 
 use std::collections::HashSet;
 
-use crate::support::mail::{Message, notes};
+use crate::support::mail::{TestMessage, notes};
 use crate::support::model_server::{Behaviour, Cut, ModelServer};
-use crate::support::outcome::Outcome;
+use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::tools;
 
 /// One account for each octet that the server sends in a session. The first session of each account
 /// is cut off at its octet.
 struct Cuts {
-    messages: Vec<Message>,
+    messages: Vec<TestMessage>,
     sandbox: Sandbox,
     sweep: String,
     deletes: bool,
@@ -55,7 +55,7 @@ impl Cuts {
 
     /// Runs twice: the first time every session is cut, the second time none.
     #[track_caller]
-    fn run(&self) -> Outcome {
+    fn run(&self) -> RunOutcome {
         let outcome = self.sandbox.fetch();
         for (account, _) in &self.servers {
             let maildir = self.sandbox.maildir(account);
@@ -84,7 +84,7 @@ impl Cuts {
         }
         let points = self.servers.len();
         let sweep = &self.sweep;
-        tools::announce(format_args!(
+        tools::report(format_args!(
             "{sweep}: {points} points, {lost} lost, {duplicated} duplicated, {left} left"
         ));
     }
@@ -99,7 +99,7 @@ fn account_of(line: &str) -> Option<&str> {
 }
 
 /// Counts what a server sends in a whole session.
-fn octets_of_a_session(messages: &[Message], keys: &str) -> usize {
+fn octets_of_a_session(messages: &[TestMessage], keys: &str) -> usize {
     let server = ModelServer::start(messages.to_vec());
     let sandbox = Sandbox::with_work(server.address(), keys);
     sandbox.fetch().succeeds();

@@ -3,26 +3,26 @@
 
 use std::time::Duration;
 
-use crate::support::mail::{Message, notes, ordinary};
+use crate::support::mail::{TestMessage, notes, ordinary};
 use crate::support::model_server::{Behaviour, Cut, ModelServer};
-use crate::support::outcome::Outcome;
+use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::Script;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-fn renamed(messages: &[Message]) -> Vec<Message> {
+fn renamed(messages: &[TestMessage]) -> Vec<TestMessage> {
     messages
         .iter()
         .map(|message| {
             let unique_id = [b"moved-", &*message.unique_id].concat();
-            Message::new(unique_id, message.octets.clone())
+            TestMessage::new(unique_id, message.octets.clone())
         })
         .collect()
 }
 
 /// Fetches the account from where it has moved.
-fn fetch_from(server: &ModelServer, sandbox: &Sandbox) -> Outcome {
+fn fetch_from(server: &ModelServer, sandbox: &Sandbox) -> RunOutcome {
     let elsewhere = format!("server={}", server.address());
     sandbox.mailpull(["fetch", "-o", &elsewhere]).run()
 }
@@ -237,8 +237,8 @@ fn unique_id_and_size_delete_nothing_in_another_mailbox() {
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
     let others = vec![
-        Message::new("a", notes(["x"]).remove(0).octets),
-        Message::new("b", notes(["y"]).remove(0).octets),
+        TestMessage::new("a", notes(["x"]).remove(0).octets),
+        TestMessage::new("b", notes(["y"]).remove(0).octets),
     ];
     let elsewhere = ModelServer::start(others.clone());
     let there = format!("server={}", elsewhere.address());
@@ -346,7 +346,7 @@ fn an_empty_line_before_a_reply_is_skipped() {
 
 #[test]
 fn two_messages_reusing_a_deleted_unique_id_are_both_delivered() {
-    let message = |body: &str| Message::new("a", format!("Subject: {body}\r\n\r\n{body}\r\n"));
+    let message = |body: &str| TestMessage::new("a", format!("Subject: {body}\r\n\r\n{body}\r\n"));
     let [first, second, third] = ["first", "second", "third"].map(message);
     let server = ModelServer::start(vec![first.clone()]);
     let sandbox = Sandbox::with_work(server.address(), "keep = false");

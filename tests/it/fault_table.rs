@@ -9,7 +9,7 @@ const ROWS: usize = 73;
 /// What may be said of a fault.
 const STATUSES: [&str; 5] = ["in part", "not done", "not testable", "row wrong", "tested"];
 
-struct Row {
+struct FaultRow {
     number: usize,
     fault: String,
     tests: Vec<String>,
@@ -19,7 +19,7 @@ struct Row {
     remark: String,
 }
 
-impl Row {
+impl FaultRow {
     /// Reads a line of the table; `None` if it is none.
     fn read(line: &str) -> Option<Self> {
         let cells: Vec<_> = line
@@ -68,9 +68,9 @@ impl Row {
     }
 }
 
-fn rows() -> Vec<Row> {
+fn rows() -> Vec<FaultRow> {
     let table = read("tests/FAULTS.md").expect("there is a table");
-    table.lines().filter_map(Row::read).collect()
+    table.lines().filter_map(FaultRow::read).collect()
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn every_fault_has_one_row() {
 
 #[test]
 fn every_row_names_existing_tests_or_a_reason() {
-    let mistakes: Vec<_> = rows().iter().flat_map(Row::mistakes).collect();
+    let mistakes: Vec<_> = rows().iter().flat_map(FaultRow::mistakes).collect();
     assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
 }
 
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn mistakes(line: &str) -> usize {
-        Row::read(line).expect("it is a row").mistakes().len()
+        FaultRow::read(line).expect("it is a row").mistakes().len()
     }
 
     #[test]

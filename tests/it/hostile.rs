@@ -1,9 +1,9 @@
 //! Servers that want to exhaust, confuse or write on the terminal: each ends with one line and 76.
 //! What they do to listings and TLS is told in `listings` and `tls`.
 
-use crate::support::mail::{Message, notes};
+use crate::support::mail::{TestMessage, notes};
 use crate::support::model_server::ModelServer;
-use crate::support::outcome::Outcome;
+use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{LIST_A, Script};
 
@@ -14,7 +14,7 @@ const MEMORY: u32 = 64;
 
 /// Fetches within so many megabytes from a server that never stops where it has come to.
 #[track_caller]
-fn fetch_within(megabytes: u32, conversation: &str) -> Outcome {
+fn fetch_within(megabytes: u32, conversation: &str) -> RunOutcome {
     let server = Script::new(conversation).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     let outcome = sandbox.mailpull_within(megabytes, ["fetch"]).run();
@@ -136,7 +136,7 @@ fn capabilities_are_limited_to_a_thousand_lines() {
 #[test]
 fn a_header_line_of_70_mb_takes_little_memory() {
     let subject = [b"Subject: ", &vec![b'x'; 70_000_000][..], b"\r\n"].concat();
-    let server = ModelServer::start(vec![Message::new("a", subject)]);
+    let server = ModelServer::start(vec![TestMessage::new("a", subject)]);
     let sandbox = Sandbox::with_work(server.address(), "");
 
     let outcome = sandbox.mailpull_within(MEMORY, ["fetch"]).run();
@@ -190,7 +190,7 @@ fn server_text_cannot_control_the_terminal() {
 #[test]
 fn headers_and_unique_ids_cannot_control_the_terminal() {
     let header = b"From: \x1b[2J\r\nSubject: \x1b]0;owned\x07\x9b31m\r\n\r\n".to_vec();
-    let server = ModelServer::start(vec![Message::new(b"\x1b[31m".to_vec(), header)]);
+    let server = ModelServer::start(vec![TestMessage::new(b"\x1b[31m".to_vec(), header)]);
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
 
     let outcome = sandbox.mailpull(["fetch", "-vv"]).run();

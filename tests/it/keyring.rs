@@ -9,9 +9,9 @@ use rustix::process::Signal;
 use crate::support::keyring::{BUS, Keyring};
 use crate::support::mail::ordinary;
 use crate::support::model_server::{ModelServer, PASSWORD};
-use crate::support::oauth2::Provider;
+use crate::support::oauth2::OidcProvider;
 use crate::support::sandbox::Sandbox;
-use crate::support::terminal::Terminal;
+use crate::support::terminal::Tmux;
 
 const KEYRING: &str = "password-keyring = true";
 
@@ -39,7 +39,7 @@ fn login_stores_the_typed_password_in_the_keyring() {
         return;
     };
     keyring.store(&AS_MPOP, "an older one");
-    let Some(terminal) = Terminal::open(&sandbox, &[(BUS, keyring.bus())]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[(BUS, keyring.bus())]) else {
         return;
     };
     terminal
@@ -110,7 +110,7 @@ fn a_signal_ends_the_wait_for_a_keyring() {
 
 #[test]
 fn a_sign_in_can_be_stored_in_the_keyring() {
-    let Some(provider) = Provider::start() else {
+    let Some(provider) = OidcProvider::start() else {
         return;
     };
     let keys = provider.keys() + "oauth2-store = 'keyring'";

@@ -3,9 +3,9 @@
 
 use crate::login::{EMPTY, base64};
 use crate::support::mail::notes;
-use crate::support::outcome::Outcome;
+use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{Script, Server};
+use crate::support::script::{Script, ScriptServer};
 
 /// A first session with a server that announces PIPELINING before and after the login.
 const FIRST: &str = "
@@ -47,7 +47,7 @@ const UNPIPELINED: &str = "
 
 /// Runs twice against a server with these conversations after [`FIRST`]. The outcome is that of the
 /// second run.
-fn second_run(conversations: &[&str], keys: &str) -> (Sandbox, Server, Outcome) {
+fn second_run(conversations: &[&str], keys: &str) -> (Sandbox, ScriptServer, RunOutcome) {
     let script = conversations
         .iter()
         .fold(Script::new(FIRST), |script, conversation| {

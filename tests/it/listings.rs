@@ -1,6 +1,6 @@
 //! Listings that are odd and listings that lie: what is still fetched, and when nothing is.
 
-use crate::support::mail::{Message, note, notes};
+use crate::support::mail::{TestMessage, note, notes};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{QUIT, Script};
@@ -162,7 +162,7 @@ fn another_message_under_a_known_unique_id_is_delivered() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
-    let another = Message::new("a", note("c").octets);
+    let another = TestMessage::new("a", note("c").octets);
     server.add(another.clone());
 
     sandbox.fetch().succeeds().is_silent();
@@ -173,7 +173,10 @@ fn another_message_under_a_known_unique_id_is_delivered() {
 
 #[test]
 fn messages_under_one_unique_id_may_be_fetched_newest_first() {
-    let messages = [Message::new("x", "a\r\n"), Message::new("x", "b\r\n")];
+    let messages = [
+        TestMessage::new("x", "a\r\n"),
+        TestMessage::new("x", "b\r\n"),
+    ];
     let server = ModelServer::start(messages.to_vec());
     let keys = "max-messages = 1\norder = 'newest-first'";
     let sandbox = Sandbox::with_work(server.address(), keys);
@@ -187,7 +190,8 @@ fn messages_under_one_unique_id_may_be_fetched_newest_first() {
 
 #[test]
 fn a_deleted_messages_unique_id_may_return_for_two_messages() {
-    let [first, second, third] = ["a\r\n", "b\r\n", "c\r\n"].map(|text| Message::new("x", text));
+    let [first, second, third] =
+        ["a\r\n", "b\r\n", "c\r\n"].map(|text| TestMessage::new("x", text));
     let server = ModelServer::start(vec![first.clone()]);
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.mailpull(["fetch", "-d"]).run().succeeds();
@@ -205,7 +209,7 @@ fn a_deleted_messages_unique_id_may_return_for_two_messages() {
 
 #[test]
 fn keep_protects_a_message_recognised_by_its_octets() {
-    let [first, second] = ["a\r\n", "b\r\n"].map(|text| Message::new("x", text));
+    let [first, second] = ["a\r\n", "b\r\n"].map(|text| TestMessage::new("x", text));
     let server = ModelServer::start(vec![first]);
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.mailpull(["fetch", "-d"]).run().succeeds();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::support::mail::{Message, note, notes, ordinary};
+use crate::support::mail::{TestMessage, note, notes, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Threads, points};
@@ -266,7 +266,7 @@ fn a_delivered_message_over_the_size_limit_is_recognised() {
 
 #[test]
 fn a_unique_id_reused_since_the_backup_is_recognised() {
-    let message = |body: &str| Message::new("a", format!("Subject: {body}\r\n\r\n{body}\r\n"));
+    let message = |body: &str| TestMessage::new("a", format!("Subject: {body}\r\n\r\n{body}\r\n"));
     let [first, second] = ["first", "second"].map(message);
     let server = ModelServer::start(vec![first.clone()]);
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -382,7 +382,7 @@ fn spooled_messages_outlive_their_database() {
             .map(|path| fs::read(path).expect("it can be read"))
             .collect();
         waiting.sort();
-        let mut expected: Vec<_> = messages.iter().map(Message::stored).collect();
+        let mut expected: Vec<_> = messages.iter().map(TestMessage::stored).collect();
         expected.sort();
         assert_eq!(waiting, expected);
     }

@@ -4,7 +4,7 @@ use crate::support::mail::{self, notes};
 use crate::support::model_server::{ModelServer, PASSWORD};
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{LIST_A, QUIT, Script};
-use crate::support::terminal::Terminal;
+use crate::support::terminal::Tmux;
 
 const RETRIEVE_A: &str = "
     C: RETR 1
@@ -68,7 +68,7 @@ fn passwords_are_asked_one_by_one_before_any_connection() {
     }
     let config = std::fs::read_to_string(sandbox.config_file()).expect("the configuration exists");
     sandbox.config(&config.replace("password-command = 'true'", ""));
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     terminal.runs("mailpull").shows("Password for joe");

@@ -5,7 +5,7 @@ use std::fs;
 
 use rusqlite::Connection;
 
-use crate::support::mail::{Message, byte_stuffed, one_line};
+use crate::support::mail::{TestMessage, byte_stuffed, one_line};
 use crate::support::model_server::ModelServer;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
@@ -39,7 +39,7 @@ fn peak_with(sandbox: &Sandbox, descriptors: usize, args: &[&str]) -> usize {
     Program::new(command).run().succeeds();
     let peak = fs::read_to_string(&log).expect("time wrote its log");
     let peak = peak.trim().parse().expect("it is a number");
-    tools::announce(format_args!("peak of {args:?}: {peak} kB"));
+    tools::report(format_args!("peak of {args:?}: {peak} kB"));
     peak
 }
 
@@ -51,11 +51,11 @@ fn peak_with_nothing() -> usize {
     peak(&sandbox, &["fetch"])
 }
 
-fn large(unique_id: &str) -> Message {
+fn large(unique_id: &str) -> TestMessage {
     let line = [&[b'x'; 76][..], b"\r\n"].concat();
     let lines = line.repeat(50_000_000 / line.len());
     let octets = [b"Subject: large\r\n\r\n", &lines[..]].concat();
-    Message::new(unique_id, octets)
+    TestMessage::new(unique_id, octets)
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn large_messages_take_less_than_4_mb_of_memory() {
         return;
     }
     // Lines, one line, and as many dots to undo as there can be.
-    let dots = Message::new("dots", ".\r\n".repeat(16_000_000));
+    let dots = TestMessage::new("dots", ".\r\n".repeat(16_000_000));
     assert!(byte_stuffed(&dots.octets).len() > 60_000_000);
     let messages = [large("lines"), one_line(50_000_000), dots];
     let server = ModelServer::start(messages.to_vec());
@@ -84,7 +84,7 @@ fn listing_100000_messages_takes_less_than_48_mb() {
     // 70 octets are the most that RFC 1939 allows.
     let unique_id = |n| format!("{n:070}");
     let octets = b"Subject: small\r\n\r\n";
-    let messages = (0..UNIQUE_IDS).map(|n| Message::new(unique_id(n), &octets[..]));
+    let messages = (0..UNIQUE_IDS).map(|n| TestMessage::new(unique_id(n), &octets[..]));
     let server = ModelServer::start(messages.collect());
     let sandbox = Sandbox::new();
     sandbox.account("work", server.address(), "");

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use rusqlite::{Connection, params};
 
-use crate::support::mail::Message;
+use crate::support::mail::TestMessage;
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 
@@ -38,10 +38,10 @@ fn account(sandbox: &Sandbox, name: &str, server: &ModelServer, extra: &str) {
 }
 
 /// Makes a message as the servers had it from which version 0.1.0 fetched.
-fn note(unique_id: &str) -> Message {
+fn note(unique_id: &str) -> TestMessage {
     let octets =
         format!("From: Ann <ann@example.org>\r\nSubject: note {unique_id}\r\n\r\n{unique_id}\r\n");
-    Message::new(unique_id, octets)
+    TestMessage::new(unique_id, octets)
 }
 
 /// Puts the files of an account's staged messages into `folder`. They are not part of the fixture.

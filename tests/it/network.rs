@@ -14,7 +14,7 @@ use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
 
 use crate::support::certificates::Authority;
 use crate::support::mail::ordinary;
-use crate::support::model_server::{Behaviour, ModelServer, Security};
+use crate::support::model_server::{Behaviour, ModelServer, Protection};
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
 use crate::support::tools;
@@ -99,7 +99,7 @@ fn naming(sandbox: &Sandbox, hosts: &str, arguments: &str) -> Command {
 #[test]
 fn the_next_address_is_tried_after_a_dead_one() {
     if !tools::is_root() {
-        tools::announce("skipped: only root can give a name its addresses");
+        tools::report("skipped: only root can give a name its addresses");
         return;
     }
     let (deaf, dead) = deaf_socket();
@@ -134,7 +134,7 @@ fn the_next_address_is_tried_after_a_dead_one() {
 #[test]
 fn all_addresses_of_a_name_share_one_deadline() {
     if !tools::is_root() {
-        tools::announce("skipped: only root can give a name its addresses");
+        tools::report("skipped: only root can give a name its addresses");
         return;
     }
     // A port at which no address of this machine is answered.
@@ -210,7 +210,7 @@ fn a_message_corrupted_in_transit_is_fetched_again() {
     // In the middle of the messages, and of a TLS record.
     for at in [30_000, 40_001] {
         let behaviour = Behaviour {
-            security: Security::Tls(authority.certificate().acceptor()),
+            security: Protection::Tls(authority.certificate().acceptor()),
             ..Behaviour::default()
         };
         let server = ModelServer::with(messages.clone(), behaviour);

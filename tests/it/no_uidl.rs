@@ -1,12 +1,12 @@
 //! Servers without UIDL: what is fetched is deleted in the same session, and told by its content.
 
-use crate::support::mail::{Message, notes, ordinary};
+use crate::support::mail::{TestMessage, notes, ordinary};
 use crate::support::model_server::{Behaviour, Cut, ModelServer};
 use crate::support::sandbox::Sandbox;
 
 const EMPTYING: &str = "keep = false";
 
-fn server(messages: Vec<Message>) -> ModelServer {
+fn server(messages: Vec<TestMessage>) -> ModelServer {
     let behaviour = Behaviour {
         uidl: false,
         ..Behaviour::default()

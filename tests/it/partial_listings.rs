@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::mail::{Message, notes, ordinary};
+use crate::support::mail::{TestMessage, notes, ordinary};
 use crate::support::model_server::{Behaviour, ModelServer};
 use crate::support::sandbox::Sandbox;
 use crate::support::script::Script;
@@ -103,7 +103,7 @@ fn emptied_by_others(server: &ModelServer) {
 
 #[test]
 fn another_message_under_a_returned_unique_id_is_new_mail() {
-    let new = Message::new("a", &b"Subject: new\r\n\r\nanother and longer one\r\n"[..]);
+    let new = TestMessage::new("a", &b"Subject: new\r\n\r\nanother and longer one\r\n"[..]);
     for keep in ["keep=true", "keep=14 days", "keep=false"] {
         let server = ModelServer::start(notes(["a"]));
         let sandbox = Sandbox::with_work(server.address(), "");

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use crate::support::mail::ordinary;
 use crate::support::model_server::{ModelServer, PASSWORD};
-use crate::support::outcome::Outcome;
+use crate::support::outcome::RunOutcome;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
 use crate::support::tools;
@@ -35,7 +35,7 @@ impl World {
         world
     }
 
-    fn fetch(&self, flag: &str) -> Outcome {
+    fn fetch(&self, flag: &str) -> RunOutcome {
         self.sandbox.mailpull(["fetch", flag]).run()
     }
 
@@ -67,7 +67,7 @@ fn allow(path: &Path, mode: u32) {
 /// Gives a file to root; false, said on standard error, where the tests cannot.
 fn give_to_root(path: &Path) -> bool {
     if !tools::is_root() {
-        tools::announce("skipped: only root can give files away");
+        tools::report("skipped: only root can give files away");
         return false;
     }
     chown(path, Some(0), Some(0)).is_ok()

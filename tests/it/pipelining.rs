@@ -1,12 +1,12 @@
 //! How many commands travel together, and how many may not.
 //! Counts; what is said is `conversation`'s.
 
-use crate::support::mail::{Message, note};
+use crate::support::mail::{TestMessage, note};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::Script;
 
-fn many(count: usize) -> Vec<Message> {
+fn many(count: usize) -> Vec<TestMessage> {
     (1..=count).map(|n| note(&n.to_string())).collect()
 }
 

@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use rustix::process::Signal;
 
 use crate::support::disk::{Disk, FileSystem};
-use crate::support::mail::{Message, ordinary};
-use crate::support::maildir::Maildir;
+use crate::support::mail::{TestMessage, ordinary};
+use crate::support::maildir::MaildirView;
 use crate::support::model_server::ModelServer;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
-use crate::support::strace::{Fault, Point, Threads, faulty, points, sample};
+use crate::support::strace::{Injection, Point, Threads, faulty, points, sample};
 use crate::support::sweep::Sweep;
 use crate::support::tools;
 
@@ -57,7 +57,7 @@ impl fmt::Display for Setup {
 
 struct World {
     disks: Vec<Disk>,
-    messages: Vec<Message>,
+    messages: Vec<TestMessage>,
     sandbox: Sandbox,
     server: ModelServer,
 }
@@ -100,8 +100,8 @@ impl World {
         Some(world)
     }
 
-    fn maildir(&self) -> Maildir {
-        Maildir::at(self.sandbox.path("disk/mail/work"))
+    fn maildir(&self) -> MaildirView {
+        MaildirView::at(self.sandbox.path("disk/mail/work"))
     }
 
     fn args(&self, command: &'static str) -> [String; 3] {
@@ -163,12 +163,12 @@ fn sweep_first_run(setup: Setup, samples: usize) {
 /// Cuts the power at a point, runs once more and counts what came of it all.
 fn try_at(sweep: &mut Sweep, point: &Point, setup: Setup, mut world: World) {
     let args = world.args("fetch");
-    let killed = faulty(&world.sandbox, args, point, Fault::Kill).run();
+    let killed = faulty(&world.sandbox, args, point, Injection::Kill).run();
     world.cut_power();
     sweep.try_at(point, !killed.status.success());
     let survivors = world.maildir().messages();
     let listed = world.server.unique_ids();
-    let is_gone = |message: &&Message| !listed.contains(&message.unique_id);
+    let is_gone = |message: &&TestMessage| !listed.contains(&message.unique_id);
     for message in world.messages.iter().filter(is_gone) {
         if !survivors.contains(&message.stored()) {
             sweep.complain(point, "a message is on neither side");
@@ -250,7 +250,7 @@ fn half_delivered_and_read(setup: Setup, _: Threads) -> Option<World> {
         nth: setup.messages / 2,
         threads: Threads::Any,
     };
-    let killed = faulty(&world.sandbox, world.args("fetch"), &point, Fault::Kill).run();
+    let killed = faulty(&world.sandbox, world.args("fetch"), &point, Injection::Kill).run();
     killed.is_killed_by(Signal::KILL);
     world.maildir().read_all();
     Some(world)

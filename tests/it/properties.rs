@@ -96,7 +96,7 @@ proptest! {
 
         let read = unstuff(&wire, &lengths, false);
 
-        let stored = crate::support::mail::Message::new("a", message).stored();
+        let stored = crate::support::mail::TestMessage::new("a", message).stored();
         let taken = response.len();
         prop_assert_eq!(read, Unstuffed { stored, taken, is_done: true });
     }
@@ -188,7 +188,7 @@ proptest! {
 }
 
 /// What was known of a message when the listing came, and where it stands.
-type Row = (&'static str, Known);
+type KnownRow = (&'static str, Known);
 
 const NOW: Moment = Moment(1_000_000);
 
@@ -204,7 +204,7 @@ fn state() -> impl Strategy<Value = State> {
 }
 
 /// Rows as the database gives them: in the order of their unique-ids and copy numbers.
-fn rows() -> impl Strategy<Value = Vec<Row>> {
+fn rows() -> impl Strategy<Value = Vec<KnownRow>> {
     let size = option::of(1u64..4);
     let known =
         (0u32..4, state(), size, any::<bool>()).prop_map(|(copy, state, size, flag)| Known {
@@ -258,7 +258,7 @@ fn maildrop() -> impl Strategy<Value = Listing> {
     })
 }
 
-fn known(rows: &[Row]) -> KnownMessages {
+fn known(rows: &[KnownRow]) -> KnownMessages {
     let mut known = KnownMessages::default();
     for (unique_id, row) in rows {
         known.push(unique_id.as_bytes(), *row);
@@ -267,7 +267,7 @@ fn known(rows: &[Row]) -> KnownMessages {
 }
 
 /// The row that a pick is taken for.
-fn row<'a>(rows: &'a [Row], listing: &Listing, pick: &Pick) -> Option<&'a Known> {
+fn row<'a>(rows: &'a [KnownRow], listing: &Listing, pick: &Pick) -> Option<&'a Known> {
     let unique_id = listing.unique_id(pick.position);
     rows.iter()
         .find(|(id, row)| id.as_bytes() == unique_id && row.copy == pick.copy)

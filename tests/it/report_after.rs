@@ -3,7 +3,7 @@
 use crate::support::mail::notes;
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
-use crate::support::terminal::Terminal;
+use crate::support::terminal::Tmux;
 
 const AFTER_THREE: &str = "report-after = 3";
 const ERROR: &str = "mailpull: work: connecting to";
@@ -114,7 +114,7 @@ fn verbose_and_json_report_a_temporary_error_at_once() {
 fn a_terminal_shows_a_temporary_error_at_once() {
     let server = busy_server();
     let sandbox = Sandbox::with_work(server.address(), AFTER_THREE);
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     terminal.runs("mailpull -q");

@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 
 use crate::support::certificates::Authority;
-use crate::support::mail::{Message, note, notes, odd, one_line};
-use crate::support::model_server::{Behaviour, ModelServer, Security};
+use crate::support::mail::{TestMessage, note, notes, odd, one_line};
+use crate::support::model_server::{Behaviour, ModelServer, Protection};
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{LIST_A, QUIT, Script};
 
@@ -130,14 +130,14 @@ fn answers_may_arrive_one_octet_at_a_time() {
 
 /// Fetches all of `messages` from a server that writes so many octets at once, and compares.
 #[track_caller]
-fn arrives_as_sent(messages: &[Message], segment: Option<usize>) {
+fn arrives_as_sent(messages: &[TestMessage], segment: Option<usize>) {
     let authority = Authority::new();
     for security in [
-        Security::None,
-        Security::Tls(authority.certificate().acceptor()),
+        Protection::None,
+        Protection::Tls(authority.certificate().acceptor()),
     ] {
         let keys = match security {
-            Security::None => "",
+            Protection::None => "",
             _ => "security = 'tls'\ntls-ca-file = '~/ca.pem'",
         };
         let behaviour = Behaviour {
@@ -155,7 +155,7 @@ fn arrives_as_sent(messages: &[Message], segment: Option<usize>) {
     }
 }
 
-fn all_odd() -> Vec<Message> {
+fn all_odd() -> Vec<TestMessage> {
     odd().into_iter().map(|(_, message)| message).collect()
 }
 

@@ -4,15 +4,15 @@
 use std::net::Ipv4Addr;
 
 use crate::support::certificates::Authority;
-use crate::support::proxies::{LOGIN, Proxy};
+use crate::support::proxies::{LOGIN, ProxyServer};
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{Script, Server};
+use crate::support::script::{Script, ScriptServer};
 use crate::tls::SESSION;
 
 const TLS: &str = "security = 'tls'\ntls-ca-file = '~/ca.pem'";
 const CLEARTEXT: &str = "allow-cleartext = true\nauth = 'plain'";
 
-fn tls_server() -> (Authority, Server) {
+fn tls_server() -> (Authority, ScriptServer) {
     let authority = Authority::new();
     let server = Script::new(["tls for localhost\nS: +OK ready", SESSION].concat())
         .identity(authority.certificate().acceptor())
@@ -22,7 +22,7 @@ fn tls_server() -> (Authority, Server) {
 
 #[test]
 fn the_proxy_resolves_the_servers_name() {
-    for start in [Proxy::socks5, Proxy::http] {
+    for start in [ProxyServer::socks5, ProxyServer::http] {
         let Some(proxy) = start() else {
             return;
         };
@@ -44,7 +44,7 @@ fn the_proxy_resolves_the_servers_name() {
 
 #[test]
 fn a_proxy_that_refuses_the_login_ends_the_session() {
-    for start in [Proxy::socks5, Proxy::http] {
+    for start in [ProxyServer::socks5, ProxyServer::http] {
         let Some(proxy) = start() else {
             return;
         };
@@ -66,7 +66,10 @@ fn a_proxy_that_refuses_the_login_ends_the_session() {
 }
 
 /// Fetches from a server that is behind an HTTP proxy, which is the script.
-fn fetch_through(conversation: &str, keys: &str) -> (Server, crate::support::outcome::Outcome) {
+fn fetch_through(
+    conversation: &str,
+    keys: &str,
+) -> (ScriptServer, crate::support::outcome::RunOutcome) {
     let server = Script::new(conversation).serve();
     let keys = format!("proxy = 'http://{}'\n{keys}", server.address());
     let sandbox = Sandbox::with_work("pop.example.com:110", &keys);

@@ -2,7 +2,7 @@
 //! PLAIN and what is no SASL are `login`'s.
 
 use crate::login::{EMPTY, base64, greeting};
-use crate::support::proxies::{LOGIN, Proxy};
+use crate::support::proxies::{LOGIN, ProxyServer};
 use crate::support::sandbox::Sandbox;
 use crate::support::script::Script;
 
@@ -310,7 +310,7 @@ fn a_weaker_mechanism_than_before_requires_the_users_consent() {
 #[test]
 fn only_a_named_mechanism_shows_the_password_to_a_network() {
     // By a proxy, which may lead anywhere.
-    let Some(proxy) = Proxy::socks5() else {
+    let Some(proxy) = ProxyServer::socks5() else {
         return;
     };
     let way = format!(

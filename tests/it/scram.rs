@@ -1,21 +1,21 @@
 //! SCRAM bound to the TLS connection, and servers that are not who they say they are.
 //! That Dovecot understands it is `dovecot::sasl`'s.
 
-use crate::support::certificates::{Authority, Certificate};
+use crate::support::certificates::{Authority, TestCertificate};
 use crate::support::model_server::PASSWORD;
-use crate::support::outcome::Outcome;
+use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
-use crate::support::scram::{Deceit, Manners, ScramServer};
+use crate::support::scram::{ScramBehaviour, ScramFault, ScramServer};
 
 const PLUS: &str = "PLAIN SCRAM-SHA-1 SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-256-PLUS";
 const BARE: &str = "PLAIN SCRAM-SHA-1 SCRAM-SHA-256";
 
 /// Fetches from a server with this certificate, by TLS.
 fn fetch(
-    certificate: Option<&Certificate>,
-    manners: Manners,
+    certificate: Option<&TestCertificate>,
+    manners: ScramBehaviour,
     keys: &str,
-) -> (Outcome, Vec<String>) {
+) -> (RunOutcome, Vec<String>) {
     let server = ScramServer::start(certificate, manners);
     let security = if certificate.is_some() { "tls" } else { "none" };
     let keys = format!("security = '{security}'\n{keys}");
@@ -24,7 +24,7 @@ fn fetch(
     (outcome, server.finish())
 }
 
-fn pinned(certificate: &Certificate, keys: &str) -> String {
+fn pinned(certificate: &TestCertificate, keys: &str) -> String {
     format!("tls-pin = '{}'\n{keys}", certificate.pin())
 }
 
@@ -49,7 +49,7 @@ fn channel_binding_is_used_if_the_server_offers_it() {
         ("scram-sha-1", BARE, "AUTH SCRAM-SHA-1 ", "y,,n=joe,r="),
     ] {
         let keys = pinned(&certificate, &format!("auth = '{auth}'"));
-        let (outcome, heard) = fetch(Some(&certificate), Manners::offering(sasl), &keys);
+        let (outcome, heard) = fetch(Some(&certificate), ScramBehaviour::offering(sasl), &keys);
         outcome.succeeds().never_says(PASSWORD);
         assert!(heard[1].starts_with(begin), "{heard:?}");
         assert!(heard[2].starts_with(flag), "{heard:?}");
@@ -58,7 +58,7 @@ fn channel_binding_is_used_if_the_server_offers_it() {
 
 #[test]
 fn a_login_without_tls_has_no_channel_binding() {
-    let (outcome, heard) = fetch(None, Manners::offering(PLUS), "");
+    let (outcome, heard) = fetch(None, ScramBehaviour::offering(PLUS), "");
     outcome.succeeds();
     assert!(heard[1].starts_with("AUTH SCRAM-SHA-256 "), "{heard:?}");
     assert!(heard[2].starts_with("n,,n=joe,r="), "{heard:?}");
@@ -69,7 +69,7 @@ fn a_man_in_the_middle_cannot_log_in() {
     // His certificate is trusted, and what the client says goes on to the right server.
     let authority = Authority::new();
     let (right, between) = (authority.certificate(), authority.certificate());
-    let server = ScramServer::start_as(&between, &right, Manners::offering(PLUS));
+    let server = ScramServer::start_as(&between, &right, ScramBehaviour::offering(PLUS));
     let sandbox = Sandbox::with_work(server.address(), &pinned(&between, "security = 'tls'"));
     sandbox
         .fetch()
@@ -87,9 +87,9 @@ fn a_failed_channel_binding_is_not_tried_again() {
     let certificate = Authority::new().certificate();
     let server = ScramServer::start(
         Some(&certificate),
-        Manners {
-            deceits: vec![Deceit::BindOtherwise; 3],
-            ..Manners::offering(PLUS)
+        ScramBehaviour {
+            deceits: vec![ScramFault::BindOtherwise; 3],
+            ..ScramBehaviour::offering(PLUS)
         },
     );
     let keys = pinned(&certificate, "security = 'tls'");
@@ -124,10 +124,10 @@ fn a_failed_channel_binding_is_not_tried_again() {
 #[test]
 fn a_bound_login_is_not_weakened_until_the_user_agrees() {
     let certificate = Authority::new().certificate();
-    let deceits = [vec![Deceit::None], vec![Deceit::BindOtherwise; 4]].concat();
-    let manners = Manners {
+    let deceits = [vec![ScramFault::None], vec![ScramFault::BindOtherwise; 4]].concat();
+    let manners = ScramBehaviour {
         deceits,
-        ..Manners::offering(PLUS)
+        ..ScramBehaviour::offering(PLUS)
     };
     let server = ScramServer::start(Some(&certificate), manners);
     let keys = pinned(&certificate, "security = 'tls'");
@@ -151,20 +151,20 @@ fn a_bound_login_is_not_weakened_until_the_user_agrees() {
 fn a_server_that_does_not_know_the_password_is_rejected() {
     for (deceit, complaint) in [
         (
-            Deceit::LeaveOutTheSignature,
+            ScramFault::LeaveOutTheSignature,
             "could not prove that it knows the password",
         ),
         (
-            Deceit::ForgeTheSignature,
+            ScramFault::ForgeTheSignature,
             "could not prove that it knows the password",
         ),
-        (Deceit::ChangeTheNonce, "what cannot be answered"),
-        (Deceit::Rounds(1), "hashed 1 times"),
-        (Deceit::Rounds(100_000_000), "hashed 100000000 times"),
+        (ScramFault::ChangeTheNonce, "what cannot be answered"),
+        (ScramFault::Rounds(1), "hashed 1 times"),
+        (ScramFault::Rounds(100_000_000), "hashed 100000000 times"),
     ] {
-        let manners = Manners {
+        let manners = ScramBehaviour {
             deceits: vec![deceit],
-            ..Manners::offering(BARE)
+            ..ScramBehaviour::offering(BARE)
         };
         let (outcome, heard) = fetch(None, manners, "");
         outcome
@@ -179,9 +179,9 @@ fn a_server_that_does_not_know_the_password_is_rejected() {
 fn an_invalid_scram_message_ends_the_session() {
     // By the last one the library would panic.
     for words in ["", "v=QQ==", "r=x,s=QQ==,i=4096", "m=x,r=x", "r=x,s"] {
-        let manners = Manners {
-            deceits: vec![Deceit::Say(words)],
-            ..Manners::offering(BARE)
+        let manners = ScramBehaviour {
+            deceits: vec![ScramFault::Say(words)],
+            ..ScramBehaviour::offering(BARE)
         };
         let (outcome, heard) = fetch(None, manners, "");
         outcome.fails_with(76);
@@ -191,7 +191,7 @@ fn an_invalid_scram_message_ends_the_session() {
 
 #[test]
 fn a_wrong_password_shows_the_mechanisms_error() {
-    let manners = Manners::offering(BARE);
+    let manners = ScramBehaviour::offering(BARE);
     let (outcome, _) = fetch(None, manners, "password = 'not this one'");
     outcome
         .fails_with(77)
@@ -203,9 +203,9 @@ fn a_wrong_password_shows_the_mechanisms_error() {
 #[test]
 fn a_password_is_prepared_by_saslprep() {
     // A ligature, a soft hyphen and a blank of its own kind (RFC 4013 section 3).
-    let manners = Manners {
+    let manners = ScramBehaviour {
         password: "fi x".to_owned(),
-        ..Manners::offering(BARE)
+        ..ScramBehaviour::offering(BARE)
     };
     let (outcome, _) = fetch(None, manners, "password = '\u{fb01}\u{ad}\u{a0}x'");
     outcome.succeeds();

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use crate::support::mail::{notes, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
-use crate::support::strace::{Fault, Point, Threads, faulty};
+use crate::support::strace::{Injection, Point, Threads, faulty};
 use crate::support::tools;
 
 #[test]
@@ -152,7 +152,7 @@ fn staged() -> (Sandbox, ModelServer) {
         nth: 1,
         threads: Threads::Any,
     };
-    let killed = faulty(&sandbox, ["fetch"], &point, Fault::Kill).run();
+    let killed = faulty(&sandbox, ["fetch"], &point, Injection::Kill).run();
     killed.is_killed_by(Signal::KILL);
     (sandbox, server)
 }

@@ -1,11 +1,11 @@
 //! The selection of new messages: their order, and the limits on their number and size.
 
-use crate::support::mail::{Message, note, notes};
+use crate::support::mail::{TestMessage, note, notes};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 
 /// A message of 1,000 octets.
-fn large(unique_id: &str) -> Message {
+fn large(unique_id: &str) -> TestMessage {
     let mut message = note(unique_id);
     let filler = "x".repeat(998 - message.octets.len());
     message.octets.extend_from_slice(filler.as_bytes());

@@ -2,7 +2,7 @@
 //! the test's.
 
 use crate::support::mail::notes;
-use crate::support::outcome::Outcome;
+use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{QUIT, Script};
 use crate::support::tools;
@@ -29,7 +29,7 @@ const REST: &str = "
 /// Fetches in two sessions. The first is `login`, the listings of two messages and `retrieval`; at
 /// each `hold` of it, of the same names, the clock is set ahead.
 #[track_caller]
-fn fetch(retrieval: &str, clock: &[&str]) -> Option<Outcome> {
+fn fetch(retrieval: &str, clock: &[&str]) -> Option<RunOutcome> {
     tools::find("faketime")?;
     let first = ["login alone", LISTINGS, retrieval].concat();
     let server = Script::new(first).then(REST).serve();

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::support::mail::{Message, Random, mixed};
+use crate::support::mail::{Random, TestMessage, mixed};
 use crate::support::model_server::{Behaviour, Cut, ModelServer};
-use crate::support::outcome::Outcome;
+use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::tools::{self, is_thorough};
 
@@ -25,8 +25,8 @@ struct Soak {
     sandbox: Sandbox,
     server: ModelServer,
     /// What has yet to arrive, the next one last.
-    unsent: Vec<Message>,
-    sent: Vec<Message>,
+    unsent: Vec<TestMessage>,
+    sent: Vec<TestMessage>,
     /// What the mail reader deleted.
     taken: Vec<Vec<u8>>,
     runs: HashMap<i32, usize>,
@@ -133,7 +133,7 @@ impl Soak {
     }
 
     #[track_caller]
-    fn count(&mut self, outcome: &Outcome) {
+    fn count(&mut self, outcome: &RunOutcome) {
         let status = outcome.status.code().unwrap_or(-1);
         assert!([0, 65, 75].contains(&status), "{outcome}");
         *self.runs.entry(status).or_default() += 1;
@@ -177,7 +177,7 @@ impl Soak {
         let left = self.server.count();
         let mut runs: Vec<_> = self.runs.into_iter().collect();
         runs.sort_unstable();
-        tools::announce(format_args!(
+        tools::report(format_args!(
             "soak: {} sessions, {} messages, {lost} lost, {duplicated} duplicated, {left} left; \
              runs by status {runs:?}",
             self.server.log().sessions,

@@ -5,17 +5,17 @@ use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::mail::{self, Message};
+use crate::support::mail::{self, TestMessage};
 use crate::support::model_server::{ModelServer, PASSWORD};
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{Script, Server};
-use crate::support::terminal::Terminal;
+use crate::support::script::{Script, ScriptServer};
+use crate::support::terminal::Tmux;
 
 const ASKED: &str = "password-command = 'true'";
 
 /// A server that sends the first of two messages and the beginning of the second, and then does
 /// what the rest of the script says.
-fn halting_server(rest: &str) -> Server {
+fn halting_server(rest: &str) -> ScriptServer {
     let begin = "S: +OK hello
          C: CAPA
          S: -ERR what
@@ -53,7 +53,7 @@ fn a_fetch_leaves_one_line() {
     let sandbox = Sandbox::new();
     let server = ModelServer::start(mail::ordinary(1, 200));
     sandbox.account("work", server.address(), "");
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     terminal.runs("mailpull fetch -d");
@@ -74,7 +74,7 @@ fn a_progress_bar_is_shown_only_during_a_fetch() {
     let sandbox = Sandbox::new();
     let server = halting_server(GO_ON);
     sandbox.account("work", server.address(), "");
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     terminal.runs("mailpull");
@@ -94,7 +94,7 @@ fn ctrl_c_removes_the_bar_and_keeps_delivered_mail() {
     let sandbox = Sandbox::new();
     let server = halting_server("stall");
     sandbox.account("work", server.address(), "timeout = '60s'");
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     terminal.runs("mailpull");
@@ -104,7 +104,7 @@ fn ctrl_c_removes_the_bar_and_keeps_delivered_mail() {
     assert_eq!(left, ["work: 1 new message, 991 octets, 2 kept"]);
     sandbox
         .maildir("work")
-        .holds(&[Message::new("a", letter())]);
+        .holds(&[TestMessage::new("a", letter())]);
     server.finish();
 }
 
@@ -113,7 +113,7 @@ fn a_closed_terminal_keeps_delivered_mail() {
     let sandbox = Sandbox::new();
     let server = halting_server("stall");
     sandbox.account("work", server.address(), "");
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     terminal.runs("mailpull");
@@ -124,7 +124,7 @@ fn a_closed_terminal_keeps_delivered_mail() {
     server.finish();
     sandbox
         .maildir("work")
-        .holds(&[Message::new("a", letter())]);
+        .holds(&[TestMessage::new("a", letter())]);
     sandbox
         .mailpull(["log"])
         .run()
@@ -137,7 +137,7 @@ fn verbose_lines_and_the_bar_do_not_mix() {
     let sandbox = Sandbox::new();
     let server = ModelServer::start(mail::ordinary(1, 150));
     sandbox.account("work", server.address(), "");
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     for flags in ["-v --max-messages 50", "-vv --progress=always"] {
@@ -157,7 +157,7 @@ fn a_failed_account_leaves_only_its_error() {
     let server = ModelServer::start(mail::ordinary(1, 1));
     sandbox.account("dead", "127.0.0.1:1", "");
     sandbox.account("work", server.address(), "");
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     terminal.runs("mailpull");
@@ -175,7 +175,7 @@ fn a_dry_run_prints_its_summary_once() {
     let sandbox = Sandbox::new();
     let server = ModelServer::start(mail::ordinary(1, 1));
     sandbox.account("work", server.address(), "");
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     terminal.runs("mailpull -n");
@@ -192,7 +192,7 @@ fn json_output_shows_no_bar() {
     let sandbox = Sandbox::new();
     let server = ModelServer::start(mail::ordinary(1, 3));
     sandbox.account("work", server.address(), "");
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     terminal.runs("mailpull --json");
@@ -214,7 +214,7 @@ fn colours_follow_the_flag_and_no_color() {
         (&[], "never", false),
     ] {
         let sandbox = Sandbox::new();
-        let Some(terminal) = Terminal::open(&sandbox, variables) else {
+        let Some(terminal) = Tmux::open(&sandbox, variables) else {
             return;
         };
         terminal.runs(&format!("mailpull --color {flag} -c missing"));
@@ -233,7 +233,7 @@ fn a_dumb_terminal_shows_no_bar() {
     let sandbox = Sandbox::new();
     let server = halting_server(GO_ON);
     sandbox.account("work", server.address(), "");
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     terminal.runs("TERM=dumb mailpull -v");
@@ -261,7 +261,7 @@ const QUESTION: &str = "Password for joe at 127.0.0.1:";
 #[test]
 fn a_typed_password_is_not_echoed() {
     let (sandbox, server) = without_password();
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     terminal.runs("mailpull").shows(QUESTION);
@@ -277,7 +277,7 @@ fn a_typed_password_is_not_echoed() {
 #[test]
 fn a_wrong_typed_password_is_an_error_with_a_hint() {
     let (sandbox, _server) = without_password();
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     terminal.runs("mailpull").shows(QUESTION);
@@ -295,7 +295,7 @@ fn a_wrong_typed_password_is_an_error_with_a_hint() {
 #[test]
 fn ctrl_c_cancels_the_password_prompt() {
     let (sandbox, _server) = without_password();
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     terminal.runs("mailpull").shows(QUESTION);
@@ -307,7 +307,7 @@ fn ctrl_c_cancels_the_password_prompt() {
 #[test]
 fn ctrl_d_cancels_the_password_prompt() {
     let (sandbox, _server) = without_password();
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     terminal.runs("mailpull").shows(QUESTION).presses("C-d");
@@ -319,7 +319,7 @@ fn ctrl_d_cancels_the_password_prompt() {
 #[test]
 fn sigterm_cancels_the_password_prompt() {
     let (sandbox, _server) = without_password();
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     terminal

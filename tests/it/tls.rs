@@ -1,8 +1,8 @@
 //! TLS from the first octet and by STLS: nothing secret before the server has proved who it is.
 
-use crate::support::certificates::{Authority, Certificate};
+use crate::support::certificates::{Authority, TestCertificate};
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{Script, Server};
+use crate::support::script::{Script, ScriptServer};
 
 const TLS: &str = "security = 'tls'\ntls-ca-file = '~/ca.pem'";
 const STARTTLS: &str = "security = 'starttls'\ntls-ca-file = '~/ca.pem'";
@@ -129,7 +129,7 @@ pub(crate) const PROTECTIONS: [(&str, &str); 2] =
 
 /// A server whose certificate the TLS library refuses. It comes back once, for the error to tell
 /// what it was shown, and leaves without an octet.
-fn refused(before: &str, certificate: &Certificate) -> Server {
+fn refused(before: &str, certificate: &TestCertificate) -> ScriptServer {
     Script::new(format!("{before}tls refused"))
         .then(format!("{before}tls"))
         .identity(certificate.acceptor())
@@ -156,7 +156,7 @@ fn a_bad_certificate_ends_the_session_before_any_command() {
             "it is not valid before 2098-01-01 (it is for localhost, 127.0.0.1); tell whoever runs",
         ),
         (
-            Certificate::self_signed(),
+            TestCertificate::self_signed(),
             "vouches for it: self-signed certificate (it is for localhost, 127.0.0.1); if it is \
              your own server, name its CA in tls-ca-file",
         ),

@@ -10,15 +10,15 @@ use openssl::rsa::Rsa;
 use openssl::symm::Cipher;
 use openssl::x509::X509;
 
-use crate::support::certificates::{Authority, Certificate};
+use crate::support::certificates::{Authority, TestCertificate};
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{Script, Server};
+use crate::support::script::{Script, ScriptServer};
 use crate::tls::{PROTECTIONS, SESSION};
 
 const PAIR: &str = "tls-client-cert = '~/cert.pem'\ntls-client-key = '~/key.pem'";
 
 /// A server that shakes hands only with clients of this authority.
-fn choosy(clients: &Authority, conversation: String) -> (Authority, Server) {
+fn choosy(clients: &Authority, conversation: String) -> (Authority, ScriptServer) {
     let authority = Authority::new();
     let acceptor = authority.certificate().choosy_acceptor(clients);
     let server = Script::new(conversation).identity(acceptor).serve();
@@ -26,7 +26,12 @@ fn choosy(clients: &Authority, conversation: String) -> (Authority, Server) {
 }
 
 /// A world in which the server is trusted and a client's certificate lies in two files.
-fn world(server: &Server, authority: &Authority, own: &Certificate, keys: &str) -> Sandbox {
+fn world(
+    server: &ScriptServer,
+    authority: &Authority,
+    own: &TestCertificate,
+    keys: &str,
+) -> Sandbox {
     let keys = format!("tls-ca-file = '~/ca.pem'\n{keys}");
     let sandbox = Sandbox::with_work(server.address(), &keys);
     sandbox.write("home/ca.pem", authority.pem());

@@ -5,12 +5,12 @@ use std::process::Command;
 use crate::support::certificates::Authority;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{Script, Server};
+use crate::support::script::{Script, ScriptServer};
 use crate::tls::SESSION;
 
 const TLS: &str = "security = 'tls'";
 
-fn server(authority: &Authority) -> Server {
+fn server(authority: &Authority) -> ScriptServer {
     Script::new(["tls\nS: +OK ready", SESSION].concat())
         .identity(authority.certificate().acceptor())
         .serve()

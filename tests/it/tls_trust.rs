@@ -1,8 +1,8 @@
 //! Servers that are known by a pin or not checked at all.
 //! What else a certificate can be refused for is told in `tls`.
 
-use crate::support::certificates::{Authority, Certificate};
-use crate::support::outcome::Outcome;
+use crate::support::certificates::{Authority, TestCertificate};
+use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::Script;
 use crate::tls::{PROTECTIONS, SESSION};
@@ -11,7 +11,7 @@ use crate::tls::{PROTECTIONS, SESSION};
 const OTHER: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
 /// Fetches from a server that shows this certificate and is spoken to.
-fn fetch(certificate: &Certificate, security: &str, keys: &str) -> Outcome {
+fn fetch(certificate: &TestCertificate, security: &str, keys: &str) -> RunOutcome {
     let (name, before) = protection(security);
     let greeting = match name {
         "tls" => "S: +OK ready\n",
@@ -27,7 +27,7 @@ fn fetch(certificate: &Certificate, security: &str, keys: &str) -> Outcome {
 }
 
 /// Fetches from a server that shows this certificate and must hear nothing inside TLS.
-fn fetch_in_vain(certificate: &Certificate, security: &str, keys: &str) -> Outcome {
+fn fetch_in_vain(certificate: &TestCertificate, security: &str, keys: &str) -> RunOutcome {
     let (name, before) = protection(security);
     let server = Script::new(format!("{before}tls"))
         .identity(certificate.acceptor())
@@ -50,7 +50,7 @@ fn protection(security: &str) -> (&'static str, &'static str) {
 fn a_pinned_certificate_or_key_is_trusted() {
     let authority = Authority::new();
     for certificate in [
-        Certificate::self_signed(),
+        TestCertificate::self_signed(),
         authority.certificate(),
         authority.expired(),
         authority.not_yet_valid(),
@@ -125,7 +125,7 @@ fn a_pin_does_not_replace_the_name_check() {
 
 #[test]
 fn the_unknown_authority_error_shows_the_pin() {
-    let certificate = Certificate::self_signed();
+    let certificate = TestCertificate::self_signed();
     let server = Script::new("tls refused")
         .then("tls")
         .identity(certificate.acceptor())
@@ -146,7 +146,7 @@ fn tls_verify_false_warns_on_every_run() {
         authority.wrong_name(),
         authority.expired(),
         authority.common_name("x"),
-        Certificate::self_signed(),
+        TestCertificate::self_signed(),
     ] {
         for security in ["tls", "starttls"] {
             fetch(&certificate, security, "tls-verify = false")

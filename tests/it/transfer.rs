@@ -6,16 +6,16 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use rustix::process::Signal;
 
-use crate::support::mail::{self, Message, note, notes};
+use crate::support::mail::{self, TestMessage, note, notes};
 use crate::support::model_server::ModelServer;
-use crate::support::outcome::Outcome;
+use crate::support::outcome::RunOutcome;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
-use crate::support::strace::{Fault, Point, Threads, faulty};
+use crate::support::strace::{Injection, Point, Threads, faulty};
 use crate::support::tools;
 
 /// Runs a command with a state directory of this name.
-fn at(sandbox: &Sandbox, state: &str, words: &[&str]) -> Outcome {
+fn at(sandbox: &Sandbox, state: &str, words: &[&str]) -> RunOutcome {
     program(sandbox, state, words).run()
 }
 
@@ -32,7 +32,7 @@ fn export(sandbox: &Sandbox, state: &str, words: &[&str]) -> String {
 }
 
 /// Imports lines into a state directory.
-fn import(sandbox: &Sandbox, state: &str, lines: &str) -> Outcome {
+fn import(sandbox: &Sandbox, state: &str, lines: &str) -> RunOutcome {
     program(sandbox, state, &["seen", "import"])
         .stdin(lines)
         .run()
@@ -51,8 +51,8 @@ fn motley() -> (Sandbox, ModelServer) {
         note("a"),
         note("a"),
         note("refused"),
-        Message::new(b"\xff\x1b{", "Subject: \u{1b}\r\n\r\n"),
-        Message::new("latin", latin.to_vec()),
+        TestMessage::new(b"\xff\x1b{", "Subject: \u{1b}\r\n\r\n"),
+        TestMessage::new("latin", latin.to_vec()),
         mail::one_line(5000),
     ] {
         server.add(message);
@@ -269,7 +269,7 @@ fn an_account_with_unfinished_messages_is_not_exported() {
         nth: 1,
         threads: Threads::Any,
     };
-    let killed = faulty(&sandbox, ["fetch"], &rename, Fault::Kill).run();
+    let killed = faulty(&sandbox, ["fetch"], &rename, Injection::Kill).run();
     killed.is_killed_by(Signal::KILL);
     sandbox.account("home", server.address(), "");
     sandbox.mailpull(["fetch", "home"]).run().succeeds();
@@ -397,7 +397,7 @@ fn a_killed_import_leaves_a_whole_account_or_nothing() {
             nth,
             threads: Threads::Any,
         };
-        let outcome = faulty(&sandbox, words, &point, Fault::Kill).run();
+        let outcome = faulty(&sandbox, words, &point, Injection::Kill).run();
         let state = format!("killed-{nth}");
         let left = export(&sandbox, &state, &[]);
         assert!(left == lines || left.is_empty(), "{nth}: {left}");

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::support::mail::notes;
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
-use crate::support::strace::{Fault, Threads, faulty, points, sample};
+use crate::support::strace::{Injection, Threads, faulty, points, sample};
 use crate::support::tools;
 
 /// The system calls that create, write, flush or lock files.
@@ -38,7 +38,7 @@ fn a_half_made_database_is_completed_by_the_next_run() {
     for point in sample(&in_state, 4) {
         let server = ModelServer::start(notes(["a"]));
         let sandbox = Sandbox::with_work(server.address(), "");
-        let outcome = faulty(&sandbox, CREATE, &point, Fault::Kill).run();
+        let outcome = faulty(&sandbox, CREATE, &point, Injection::Kill).run();
         killed += usize::from(!outcome.status.success());
 
         let next = sandbox.fetch();

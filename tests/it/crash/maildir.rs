@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use rustix::process::Signal;
 
-use crate::support::mail::{Message, ordinary};
+use crate::support::mail::{TestMessage, ordinary};
 use crate::support::model_server::ModelServer;
-use crate::support::outcome::Outcome;
+use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
-use crate::support::strace::{Fault, Point, Threads, faulty, points, sample};
+use crate::support::strace::{Injection, Point, Threads, faulty, points, sample};
 use crate::support::sweep::Sweep;
 use crate::support::tools;
 
@@ -42,7 +42,7 @@ enum Meanwhile {
 
 struct Setup {
     keep: &'static str,
-    messages: Vec<Message>,
+    messages: Vec<TestMessage>,
     sandbox: Sandbox,
     server: ModelServer,
 }
@@ -85,7 +85,7 @@ fn sweep(name: &'static str, keep: &'static str, meanwhile: Meanwhile, samples: 
 
 fn try_at(sweep: &mut Sweep, point: &Point, keep: &'static str, meanwhile: Meanwhile) {
     let setup = Setup::new(keep, point.threads);
-    let killed = faulty(&setup.sandbox, ["fetch"], point, Fault::Kill).run();
+    let killed = faulty(&setup.sandbox, ["fetch"], point, Injection::Kill).run();
     sweep.try_at(point, was_killed(&killed));
     finish(sweep, point, &setup, meanwhile);
 }
@@ -116,7 +116,7 @@ fn finish(sweep: &mut Sweep, point: &Point, setup: &Setup, meanwhile: Meanwhile)
     }
 }
 
-fn was_killed(outcome: &Outcome) -> bool {
+fn was_killed(outcome: &RunOutcome) -> bool {
     if outcome.status.success() {
         return false;
     }
@@ -133,7 +133,7 @@ fn half_delivered() -> Setup {
         nth: 60,
         threads: Threads::Any,
     };
-    let killed = faulty(&setup.sandbox, ["fetch"], &point, Fault::Kill).run();
+    let killed = faulty(&setup.sandbox, ["fetch"], &point, Injection::Kill).run();
     killed.is_killed_by(Signal::KILL);
     let maildir = setup.sandbox.maildir("work");
     assert!(maildir.count("new") == 59 && maildir.count("tmp") > 0);
@@ -149,7 +149,7 @@ fn a_kill_during_recovery_neither_loses_nor_repeats_mail() {
     let all = points(&half_delivered().sandbox, &["fetch"], Threads::Main, &CALLS);
     for point in sample(&all, 3) {
         let setup = half_delivered();
-        let killed = faulty(&setup.sandbox, ["fetch"], &point, Fault::Kill).run();
+        let killed = faulty(&setup.sandbox, ["fetch"], &point, Injection::Kill).run();
         sweep.try_at(&point, was_killed(&killed));
         finish(&mut sweep, &point, &setup, Meanwhile::ReaderAtWork);
     }

@@ -5,10 +5,10 @@ use std::fs;
 
 use memchr::memmem;
 
-use crate::support::mail::{Message, ordinary};
+use crate::support::mail::{TestMessage, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
-use crate::support::strace::{Fault, Point, Threads, faulty, points, sample};
+use crate::support::strace::{Injection, Point, Threads, faulty, points, sample};
 use crate::support::sweep::Sweep;
 use crate::support::tools;
 
@@ -37,7 +37,7 @@ const CALLS_OF_MAIN: [&str; 9] = [
 ];
 
 struct Setup {
-    messages: Vec<Message>,
+    messages: Vec<TestMessage>,
     sandbox: Sandbox,
     server: ModelServer,
 }
@@ -68,7 +68,7 @@ fn try_at(sweep: &mut Sweep, point: &Point, keep: &str) {
         sandbox,
         server,
     } = Setup::new(keep, point.threads);
-    let killed = faulty(&sandbox, ["fetch"], point, Fault::Kill).run();
+    let killed = faulty(&sandbox, ["fetch"], point, Injection::Kill).run();
     sweep.try_at(point, !killed.status.success());
     sandbox.wait_until_nobody_is_left();
     sandbox.mailpull(["fetch"]).run().succeeds().is_silent();

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::mail::{Message, ordinary};
+use crate::support::mail::{TestMessage, ordinary};
 use crate::support::model_server::ModelServer;
-use crate::support::outcome::Outcome;
+use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
-use crate::support::strace::{Fault, Point, Threads, faulty, hit, points, sample};
+use crate::support::strace::{Injection, Point, Threads, faulty, hit, points, sample};
 use crate::support::tools;
 
 /// More messages than a batch holds.
@@ -25,7 +25,7 @@ const CALLS: [&str; 7] = [
 
 /// An account that is known to the program and whose Maildir exists, so that a run only fetches.
 struct Setup {
-    messages: Vec<Message>,
+    messages: Vec<TestMessage>,
     sandbox: Sandbox,
     server: ModelServer,
 }
@@ -108,7 +108,7 @@ fn failing_system_calls_lose_no_mail_and_print_one_line() {
         for error in ["EDQUOT", "EIO", "ENOSPC"] {
             for point in sample(&all, 3) {
                 let setup = Setup::new(MESSAGES);
-                let failing = faulty(&setup.sandbox, ["fetch"], &point, Fault::Error(error));
+                let failing = faulty(&setup.sandbox, ["fetch"], &point, Injection::Error(error));
                 let outcome = failing.run();
                 let status = outcome.status.code().expect("the run was not killed");
                 let line = hit(&setup.sandbox);
@@ -126,7 +126,7 @@ fn failing_system_calls_lose_no_mail_and_print_one_line() {
             }
         }
     }
-    tools::announce(format_args!(
+    tools::report(format_args!(
         "error by its status, Maildir, deleted: {} points, 0 lost, 0 duplicated, 0 left; statuses \
          {statuses:?}, {missed} not reached",
         statuses.values().sum::<usize>()
@@ -142,14 +142,14 @@ fn fault_in(
     threads: Threads,
     error: &'static str,
     is_it: impl Fn(&Point) -> bool,
-) -> Outcome {
+) -> RunOutcome {
     // The points come from a run in another sandbox, which makes the same calls.
     let points = Setup::new(setup.messages.len()).points(threads);
     let point = points
         .into_iter()
         .find(is_it)
         .expect("the run makes such a call");
-    faulty(&setup.sandbox, ["fetch"], &point, Fault::Error(error)).run()
+    faulty(&setup.sandbox, ["fetch"], &point, Injection::Error(error)).run()
 }
 
 #[test]

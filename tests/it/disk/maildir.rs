@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::Path;
 
 use crate::support::mail::ordinary;
-use crate::support::maildir::{Maildir, mode};
+use crate::support::maildir::{MaildirView, mode};
 use crate::support::model_server::ModelServer;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
@@ -98,7 +98,7 @@ fn a_maildir_with_linked_folders_is_refused() {
         let elsewhere = sandbox.path("elsewhere");
         fs::create_dir(&elsewhere).expect(WRITABLE);
         is_refused(73, folder, &sandbox, |path| {
-            Maildir::at(path).make();
+            MaildirView::at(path).make();
             fs::remove_dir(path.join(folder)).expect("the new folder is empty");
             symlink(&elsewhere, path.join(folder)).expect(WRITABLE);
         });

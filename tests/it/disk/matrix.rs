@@ -5,10 +5,10 @@ use std::fs;
 
 use memchr::memmem;
 
-use crate::support::mail::{Message, ordinary};
+use crate::support::mail::{TestMessage, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
-use crate::support::strace::{Fault, Point, Threads, faulty, hit, points, sample};
+use crate::support::strace::{Injection, Point, Threads, faulty, hit, points, sample};
 use crate::support::sweep::Sweep;
 use crate::support::tools;
 
@@ -36,7 +36,7 @@ enum Delivery {
 
 struct Setup {
     delivery: Delivery,
-    messages: Vec<Message>,
+    messages: Vec<TestMessage>,
     sandbox: Sandbox,
     server: ModelServer,
 }
@@ -100,7 +100,7 @@ impl Setup {
 
 fn try_at(sweep: &mut Sweep, point: &Point, error: &'static str, delivery: Delivery) {
     let setup = Setup::new(delivery);
-    let outcome = faulty(&setup.sandbox, ["fetch"], point, Fault::Error(error)).run();
+    let outcome = faulty(&setup.sandbox, ["fetch"], point, Injection::Error(error)).run();
     sweep.try_at(point, hit(&setup.sandbox).is_some());
     let status = outcome.status.code();
     let lines = outcome.stderr_text().lines().count();

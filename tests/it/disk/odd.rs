@@ -4,18 +4,18 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::support::mail::{Message, ordinary};
-use crate::support::maildir::Maildir;
+use crate::support::mail::{TestMessage, ordinary};
+use crate::support::maildir::MaildirView;
 use crate::support::model_server::ModelServer;
-use crate::support::outcome::Outcome;
+use crate::support::outcome::RunOutcome;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
-use crate::support::strace::{Fault, Point, Threads, faulty};
+use crate::support::strace::{Injection, Point, Threads, faulty};
 use crate::support::tools;
 
 /// An account with a few messages, which are deleted from the server after their delivery.
 struct Setup {
-    messages: Vec<Message>,
+    messages: Vec<TestMessage>,
     sandbox: Sandbox,
     server: ModelServer,
 }
@@ -33,7 +33,7 @@ impl Setup {
     }
 
     /// Runs with a fault in the first rename from tmp/ to new/.
-    fn fault_in_rename(&self, fault: Fault) -> Outcome {
+    fn fault_in_rename(&self, fault: Injection) -> RunOutcome {
         let point = Point {
             call: "renameat2".to_owned(),
             line: String::new(),
@@ -47,7 +47,7 @@ impl Setup {
     /// tmp/.
     fn staged() -> Self {
         let setup = Self::new(1);
-        let killed = setup.fault_in_rename(Fault::Kill);
+        let killed = setup.fault_in_rename(Injection::Kill);
         killed.is_killed_by(Signal::KILL);
         assert_eq!(setup.sandbox.work().count("tmp"), 1);
         setup
@@ -62,7 +62,7 @@ impl Setup {
     }
 }
 
-fn empty_tmp(maildir: &Maildir) {
+fn empty_tmp(maildir: &MaildirView) {
     for file in maildir.files("tmp") {
         fs::remove_file(file).expect("the listed file exists");
     }
@@ -76,7 +76,7 @@ fn a_failed_rename_is_retried_by_the_next_run() {
     for error in ["EACCES", "EPERM", "EXDEV"] {
         let setup = Setup::new(3);
 
-        let outcome = setup.fault_in_rename(Fault::Error(error));
+        let outcome = setup.fault_in_rename(Injection::Error(error));
 
         outcome
             .fails_with(74)
@@ -96,7 +96,7 @@ fn a_link_is_used_where_an_exclusive_rename_fails() {
     for error in ["EEXIST", "EINVAL", "ENOSYS"] {
         let setup = Setup::new(3);
 
-        let outcome = setup.fault_in_rename(Fault::Error(error));
+        let outcome = setup.fault_in_rename(Injection::Error(error));
 
         outcome.succeeds().is_silent();
         setup.is_done(3);

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::{configure, trust};
 use crate::support::dovecot::Dovecot;
 use crate::support::mail::ordinary;
-use crate::support::maildir::Maildir;
+use crate::support::maildir::MaildirView;
 use crate::support::model_server::{ModelServer, PASSWORD, USER};
 use crate::support::sandbox::Sandbox;
 
@@ -141,7 +141,7 @@ fn a_url_and_a_password_variable_suffice_to_fetch() {
     let messages = ordinary(1, 3);
     dovecot.deliver(&messages);
     let sandbox = Sandbox::new();
-    let maildir = Maildir::at(sandbox.path("one-shot"));
+    let maildir = MaildirView::at(sandbox.path("one-shot"));
     let authority = sandbox.write("ca.pem", dovecot.authority().pem());
     let fetch = || {
         let url = format!("pops://{USER}@{}", dovecot.tls_address());

@@ -2,7 +2,7 @@
 
 use super::{configure, retrieves_nothing, trust};
 use crate::support::dovecot::Dovecot;
-use crate::support::mail::{Message, mixed, ordinary};
+use crate::support::mail::{TestMessage, mixed, ordinary};
 use crate::support::sandbox::Sandbox;
 
 #[test]
@@ -49,7 +49,7 @@ fn a_message_dovecot_cuts_short_stays_and_stops_no_other() {
         return;
     };
     let mut messages = ordinary(1, 5);
-    messages[1] = Message::new("dot", ".\r\n");
+    messages[1] = TestMessage::new("dot", ".\r\n");
     dovecot.deliver(&messages);
     let sandbox = Sandbox::new();
     configure(&sandbox, &dovecot, "keep = false");
@@ -63,7 +63,7 @@ fn a_message_dovecot_cuts_short_stays_and_stops_no_other() {
     outcome.stderr_has("may be incomplete");
     assert_eq!(dovecot.count(), 5);
     sandbox.mailpull(["fetch"]).run().succeeds();
-    messages[1] = Message::new("dot", "");
+    messages[1] = TestMessage::new("dot", "");
     sandbox.maildir("work").holds(&messages);
     assert_eq!(dovecot.count(), 2);
 }

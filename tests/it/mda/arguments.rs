@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::configure_script;
-use crate::support::mail::{Message, ordinary};
+use crate::support::mail::{TestMessage, ordinary};
 use crate::support::model_server::{ModelServer, PASSWORD};
 use crate::support::sandbox::Sandbox;
 
@@ -24,7 +24,7 @@ fn an_unsafe_sender_never_reaches_the_command_line() {
     ];
     let messages = (1..).zip(senders).map(|(n, (header, _))| {
         let octets = format!("{header}Subject: {n}\r\n\r\nbody\r\n");
-        Message::new(n.to_string(), octets)
+        TestMessage::new(n.to_string(), octets)
     });
     let server = ModelServer::start(messages.collect());
     let sandbox = Sandbox::new();

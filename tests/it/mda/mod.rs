@@ -10,7 +10,7 @@ mod start;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::support::maildir::{Maildir, mode};
+use crate::support::maildir::{MaildirView, mode};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 
@@ -31,7 +31,7 @@ fn configure_script(sandbox: &Sandbox, server: &ModelServer, body: &str, extra: 
 }
 
 /// Names the Maildir that [`DELIVER`] fills.
-fn inbox(sandbox: &Sandbox) -> Maildir {
+fn inbox(sandbox: &Sandbox) -> MaildirView {
     sandbox.maildir("inbox")
 }
 

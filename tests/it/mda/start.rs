@@ -39,7 +39,7 @@ fn an_mda_that_cannot_run_is_reported_before_connecting() {
 #[test]
 fn root_runs_an_mda_only_if_allowed() {
     if !tools::is_root() {
-        tools::announce("skipped: only root can be refused as root");
+        tools::report("skipped: only root can be refused as root");
         return;
     }
     let server = ModelServer::start(ordinary(1, 1));

@@ -5,9 +5,9 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use crate::support::certificates::Authority;
-use crate::support::oauth2::{Fake, answer, kept};
-use crate::support::outcome::Outcome;
-use crate::support::proxies::{LOGIN, Proxy};
+use crate::support::oauth2::{FakeProvider, answer, kept};
+use crate::support::outcome::RunOutcome;
+use crate::support::proxies::{LOGIN, ProxyServer};
 use crate::support::sandbox::Sandbox;
 
 const CODE: &str = r#"{"device_code": "d", "user_code": "AB-CD", "expires_in": 600,
@@ -16,7 +16,7 @@ const CODE: &str = r#"{"device_code": "d", "user_code": "AB-CD", "expires_in": 6
 const TOKENS: &str = r#"{"access_token": "hunter2", "refresh_token": "hunter3"}"#;
 
 /// Signs in at a provider that answers so.
-fn login(fake: &Fake) -> Outcome {
+fn login(fake: &FakeProvider) -> RunOutcome {
     let sandbox = Sandbox::with_work("127.0.0.1:9", &fake.keys());
     sandbox.mailpull(["login", "-vv", "work"]).run()
 }
@@ -57,7 +57,7 @@ fn an_invalid_answer_ends_the_sign_in_without_showing_tokens() {
         (String::new(), 75, "unexpected end of file"),
         ("hunter2 is what\r\n\r\n".to_owned(), 76, "it is no HTTP"),
     ] {
-        let fake = Fake::start([answer]);
+        let fake = FakeProvider::start([answer]);
         login(&fake)
             .fails_with(status)
             .complains_in_lines(1)
@@ -69,14 +69,14 @@ fn an_invalid_answer_ends_the_sign_in_without_showing_tokens() {
 #[test]
 fn provider_text_cannot_control_the_terminal() {
     let refused = r#"{"error": "\u001b[1mno", "error_description": "not\nnow\u202e"}"#;
-    let fake = Fake::start([answer("400 Bad", refused)]);
+    let fake = FakeProvider::start([answer("400 Bad", refused)]);
     login(&fake)
         .fails_with(77)
         .complains_in_lines(1)
         .stderr_has(r"refuses the sign-in: \u{1b}[1mno (not\u{a}now\u{202e})");
     let code = r#"{"device_code": "d", "user_code": "A\u001b[1m", "expires_in": 1,
         "verification_uri": "https://h/\u0007"}"#;
-    let fake = Fake::start([answer("200 OK", code)]);
+    let fake = FakeProvider::start([answer("200 OK", code)]);
     let outcome = login(&fake);
     outcome
         .fails_with(77)
@@ -88,7 +88,7 @@ fn provider_text_cannot_control_the_terminal() {
 #[test]
 fn the_provider_is_polled_until_the_user_decides() {
     let refusal = |word: &str| answer("400 Bad", &format!("{{\"error\": \"{word}\"}}"));
-    let fake = Fake::start([
+    let fake = FakeProvider::start([
         answer("200 OK", CODE),
         refusal("authorization_pending"),
         answer("503 Busy", ""),
@@ -120,7 +120,7 @@ fn the_provider_is_polled_until_the_user_decides() {
 #[test]
 fn a_sign_in_without_a_refresh_token_ends_with_its_token() {
     let short = r#"{"access_token": "hunter2", "expires_in": 1}"#;
-    let fake = Fake::start([answer("200 OK", CODE), answer("200 OK", short)]);
+    let fake = FakeProvider::start([answer("200 OK", CODE), answer("200 OK", short)]);
     let sandbox = Sandbox::with_work("127.0.0.1:9", &fake.keys());
     let login = sandbox.mailpull(["login", "work"]).run();
     login
@@ -138,7 +138,7 @@ fn a_sign_in_without_a_refresh_token_ends_with_its_token() {
 fn no_token_is_requested_that_cannot_be_stored() {
     let short = r#"{"access_token": "hunter2", "refresh_token": "hunter3", "expires_in": 1}"#;
     let grant = || answer("200 OK", short);
-    let fake = Fake::start([answer("200 OK", CODE), grant(), grant()]);
+    let fake = FakeProvider::start([answer("200 OK", CODE), grant(), grant()]);
     let sandbox = Sandbox::unprivileged();
     sandbox.account("work", "127.0.0.1:9", &fake.keys());
     sandbox.mailpull(["login", "work"]).run().succeeds();
@@ -163,7 +163,7 @@ fn a_provider_must_have_a_trusted_certificate() {
     let authority = Authority::new();
     let granted = || {
         let answers = [answer("200 OK", CODE), answer("200 OK", TOKENS)];
-        Fake::with_tls(authority.certificate().acceptor(), answers.to_vec())
+        FakeProvider::with_tls(authority.certificate().acceptor(), answers.to_vec())
     };
     let fake = granted();
     login(&fake)
@@ -181,11 +181,11 @@ fn a_provider_must_have_a_trusted_certificate() {
 
 #[test]
 fn the_provider_is_reached_through_the_accounts_proxy() {
-    for start in [Proxy::socks5, Proxy::http] {
+    for start in [ProxyServer::socks5, ProxyServer::http] {
         let Some(proxy) = start() else {
             return;
         };
-        let fake = Fake::start([answer("200 OK", CODE), answer("200 OK", TOKENS)]);
+        let fake = FakeProvider::start([answer("200 OK", CODE), answer("200 OK", TOKENS)]);
         let keys = format!(
             "{}security = 'tls'\nproxy = '{}'",
             fake.keys(),

@@ -7,12 +7,12 @@ use std::os::unix::fs::PermissionsExt;
 
 use crate::support::dovecot::Dovecot;
 use crate::support::mail::ordinary;
-use crate::support::oauth2::{Provider, kept, kept_file};
+use crate::support::oauth2::{OidcProvider, kept, kept_file};
 use crate::support::sandbox::Sandbox;
 
 /// A maildrop with three messages, and a user who has signed in.
 struct Scene {
-    provider: Provider,
+    provider: OidcProvider,
     dovecot: Dovecot,
     sandbox: Sandbox,
 }
@@ -25,7 +25,7 @@ impl Scene {
     }
 
     fn before_sign_in(extra: &str) -> Option<Self> {
-        let provider = Provider::start()?;
+        let provider = OidcProvider::start()?;
         let asking = format!(
             "introspection_url = {}\nintrospection_mode = post\nusername_attribute = sub\n\
              active_attribute = active\nactive_value = true\n",

@@ -7,16 +7,16 @@ use std::{env, fs};
 
 use rustix::process::Signal;
 
-use crate::support::oauth2::{Provider, SECRET, kept, kept_file};
-use crate::support::process::Running;
+use crate::support::oauth2::{OidcProvider, SECRET, kept, kept_file};
+use crate::support::process::RunningProgram;
 use crate::support::sandbox::Sandbox;
-use crate::support::terminal::Terminal;
+use crate::support::terminal::Tmux;
 
 /// Where nobody listens: signing in needs no mail server.
 const NOWHERE: &str = "127.0.0.1:9";
 
 /// The address that a sign-in prints.
-fn address(login: &Running, part: &str) -> String {
+fn address(login: &RunningProgram, part: &str) -> String {
     let line = login.prints(part);
     let begin = line.find("http").expect("there is an address");
     line[begin..].to_owned()
@@ -24,7 +24,7 @@ fn address(login: &Running, part: &str) -> String {
 
 #[test]
 fn a_device_code_sign_in_is_stored_privately() {
-    let Some(provider) = Provider::start() else {
+    let Some(provider) = OidcProvider::start() else {
         return;
     };
     let sandbox = Sandbox::with_work(NOWHERE, &provider.keys());
@@ -57,7 +57,7 @@ fn a_device_code_sign_in_is_stored_privately() {
 
 #[test]
 fn a_browser_sign_in_is_protected_by_pkce() {
-    let Some(provider) = Provider::start() else {
+    let Some(provider) = OidcProvider::start() else {
         return;
     };
     let with_secret = format!(
@@ -80,7 +80,7 @@ fn a_browser_sign_in_is_protected_by_pkce() {
 
 #[test]
 fn a_wrong_client_secret_is_a_configuration_error() {
-    let Some(provider) = Provider::start() else {
+    let Some(provider) = OidcProvider::start() else {
         return;
     };
     let keys = format!(
@@ -99,7 +99,7 @@ fn a_wrong_client_secret_is_a_configuration_error() {
 
 #[test]
 fn a_refused_sign_in_stores_nothing() {
-    let Some(provider) = Provider::start() else {
+    let Some(provider) = OidcProvider::start() else {
         return;
     };
     let sandbox = Sandbox::with_work(NOWHERE, &provider.keys());
@@ -116,7 +116,7 @@ fn a_refused_sign_in_stores_nothing() {
 
 #[test]
 fn a_signal_silently_ends_the_wait_for_the_user() {
-    let Some(provider) = Provider::start() else {
+    let Some(provider) = OidcProvider::start() else {
         return;
     };
     let sandbox = Sandbox::with_work(NOWHERE, &provider.keys());
@@ -131,11 +131,11 @@ fn a_signal_silently_ends_the_wait_for_the_user() {
 
 #[test]
 fn a_terminal_user_can_sign_in_or_give_up() {
-    let Some(provider) = Provider::start() else {
+    let Some(provider) = OidcProvider::start() else {
         return;
     };
     let sandbox = Sandbox::with_work(NOWHERE, &provider.keys());
-    let Some(terminal) = Terminal::open(&sandbox, &[]) else {
+    let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
     terminal
@@ -158,7 +158,7 @@ fn a_terminal_user_can_sign_in_or_give_up() {
 
 #[test]
 fn the_browser_opens_if_there_is_a_display() {
-    let Some(provider) = Provider::start() else {
+    let Some(provider) = OidcProvider::start() else {
         return;
     };
     let sandbox = Sandbox::with_work(NOWHERE, &provider.keys());
@@ -174,7 +174,7 @@ fn the_browser_opens_if_there_is_a_display() {
     let path = path.expect("no folder has a colon").into_string();
     let path = path.expect("it is text");
     let variables = [("DISPLAY", ":9"), ("PATH", &path), ("SECRET", "hunter2")];
-    let Some(terminal) = Terminal::open(&sandbox, &variables) else {
+    let Some(terminal) = Tmux::open(&sandbox, &variables) else {
         return;
     };
     terminal.runs("mailpull login work");
@@ -185,7 +185,7 @@ fn the_browser_opens_if_there_is_a_display() {
 
 #[test]
 fn sign_in_instructions_are_available_as_json() {
-    let Some(provider) = Provider::start() else {
+    let Some(provider) = OidcProvider::start() else {
         return;
     };
     let sandbox = Sandbox::with_work(NOWHERE, &provider.keys());

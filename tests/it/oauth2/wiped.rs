@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 
 use crate::login::{EMPTY, base64, greeting};
-use crate::support::oauth2::{Fake, answer};
+use crate::support::oauth2::{FakeProvider, answer};
 use crate::support::sandbox::Sandbox;
 use crate::support::script::Script;
 use crate::support::tools::is_root;
@@ -25,7 +25,7 @@ fn refresh_tokens_and_client_secrets_are_wiped_before_the_session() {
         );
         answer("200 OK", &body)
     };
-    let fake = Fake::start([
+    let fake = FakeProvider::start([
         answer("200 OK", CODE),
         tokens("old", 1),
         tokens("new", 3600),

@@ -56,32 +56,32 @@ impl Authority {
     }
 
     /// Signs what a right server shows: localhost and 127.0.0.1, valid now.
-    pub(crate) fn certificate(&self) -> Certificate {
+    pub(crate) fn certificate(&self) -> TestCertificate {
         self.sign(server(OURS))
     }
 
     /// Signs a certificate for these names and addresses.
-    pub(crate) fn certificate_for(&self, names: &[&str]) -> Certificate {
+    pub(crate) fn certificate_for(&self, names: &[&str]) -> TestCertificate {
         self.sign(server(names))
     }
 
     /// Signs a certificate for names of which none is this server's.
-    pub(crate) fn wrong_name(&self) -> Certificate {
+    pub(crate) fn wrong_name(&self) -> TestCertificate {
         self.sign(server(&["pop.example.com"]))
     }
 
     /// Signs one that has a common name and no other.
-    pub(crate) fn common_name(&self, name: &str) -> Certificate {
+    pub(crate) fn common_name(&self, name: &str) -> TestCertificate {
         let mut params = server(&[]);
         params.distinguished_name.push(DnType::CommonName, name);
         self.sign(params)
     }
 
-    pub(crate) fn expired(&self) -> Certificate {
+    pub(crate) fn expired(&self) -> TestCertificate {
         self.sign(long_ago(server(OURS)))
     }
 
-    pub(crate) fn not_yet_valid(&self) -> Certificate {
+    pub(crate) fn not_yet_valid(&self) -> TestCertificate {
         let mut params = server(OURS);
         params.not_before = date_time_ymd(2098, 1, 1);
         params.not_after = date_time_ymd(2099, 1, 1);
@@ -89,14 +89,14 @@ impl Authority {
     }
 
     /// Signs one that is made for a client only.
-    pub(crate) fn client(&self) -> Certificate {
+    pub(crate) fn client(&self) -> TestCertificate {
         let mut params = server(OURS);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.sign(params)
     }
 
     /// Signs one for a client of this name.
-    pub(crate) fn client_named(&self, name: &str) -> Certificate {
+    pub(crate) fn client_named(&self, name: &str) -> TestCertificate {
         let mut params = server(OURS);
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -104,36 +104,36 @@ impl Authority {
     }
 
     /// Signs another one for the same key.
-    pub(crate) fn renewed(&self, former: &Certificate) -> Certificate {
+    pub(crate) fn renewed(&self, former: &TestCertificate) -> TestCertificate {
         let key = KeyPair::from_pem(&former.key).expect("our own PEM can be read");
         let signed = server(OURS).signed_by(&key, &self.issuer);
-        Certificate {
+        TestCertificate {
             key: former.key.clone(),
             pem: signed.expect("a CA can sign a server").pem(),
         }
     }
 
     /// Signs one by SHA-1.
-    pub(crate) fn sha1(&self) -> Certificate {
+    pub(crate) fn sha1(&self) -> TestCertificate {
         self.sign_by_openssl("rsa:2048", "-sha1")
     }
 
     /// Signs one whose key is RSA with 1024 bits.
-    pub(crate) fn weak_key(&self) -> Certificate {
+    pub(crate) fn weak_key(&self) -> TestCertificate {
         self.sign_by_openssl("rsa:1024", "-sha256")
     }
 
-    fn sign(&self, params: CertificateParams) -> Certificate {
+    fn sign(&self, params: CertificateParams) -> TestCertificate {
         let key = new_key();
         let signed = params.signed_by(&key, &self.issuer);
-        Certificate {
+        TestCertificate {
             key: key.serialize_pem(),
             pem: signed.expect("a CA can sign a server").pem(),
         }
     }
 
     /// Signs what no library that is kept well makes any more.
-    fn sign_by_openssl(&self, key: &str, digest: &str) -> Certificate {
+    fn sign_by_openssl(&self, key: &str, digest: &str) -> TestCertificate {
         let folder = tempfile::tempdir().expect("a temporary directory can be made");
         let write = |name: &str, text: &str| {
             fs::write(folder.path().join(name), text).expect("it can be written");
@@ -183,7 +183,7 @@ impl Authority {
             digest,
         ]);
         let read = |name| fs::read_to_string(folder.path().join(name)).expect("it was made");
-        Certificate {
+        TestCertificate {
             key: read("key"),
             pem: read("cert"),
         }
@@ -191,12 +191,12 @@ impl Authority {
 }
 
 /// A server's certificate and its key, both PEM (the key as PKCS#8).
-pub(crate) struct Certificate {
+pub(crate) struct TestCertificate {
     pub(crate) key: String,
     pub(crate) pem: String,
 }
 
-impl Certificate {
+impl TestCertificate {
     /// Makes one for localhost and 127.0.0.1 that nobody but itself vouches for.
     pub(crate) fn self_signed() -> Self {
         let key = new_key();
@@ -331,7 +331,7 @@ mod tests {
 
     use super::*;
 
-    fn verdict(authority: &Authority, certificate: &Certificate) -> Result<(), String> {
+    fn verdict(authority: &Authority, certificate: &TestCertificate) -> Result<(), String> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let acceptor = certificate.acceptor();
@@ -349,7 +349,7 @@ mod tests {
         let refused = [
             (authority.wrong_name(), "mismatch"),
             (authority.expired(), "expired"),
-            (Certificate::self_signed(), "self"),
+            (TestCertificate::self_signed(), "self"),
             (Authority::new().certificate(), "issuer"),
         ];
         for (certificate, reason) in refused {

@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 
 use memchr::memmem;
 
-use super::mail::Message;
+use super::mail::TestMessage;
 
 /// The counts of one point or, added up, of many.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -24,7 +24,7 @@ pub(crate) struct Cost {
 
 impl Cost {
     /// Compares what was sent with the files that were delivered and the unique-ids still listed.
-    pub(crate) fn of(sent: &[Message], delivered: &[Vec<u8>], listed: &[Vec<u8>]) -> Self {
+    pub(crate) fn of(sent: &[TestMessage], delivered: &[Vec<u8>], listed: &[Vec<u8>]) -> Self {
         let mut cost = Self::default();
         let mut whole = 0;
         for message in sent {

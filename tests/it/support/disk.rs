@@ -123,7 +123,7 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         if let Err(why) = self.detach() {
-            tools::announce(format_args!("cannot unmount a disk: {why}"));
+            tools::report(format_args!("cannot unmount a disk: {why}"));
         }
     }
 }

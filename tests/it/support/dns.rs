@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::DEADLINE;
-use super::process::{Program, Running};
+use super::process::{Program, RunningProgram};
 use super::sandbox::Sandbox;
 use super::tools;
 
@@ -16,7 +16,7 @@ use super::tools;
 pub(crate) struct DnsServer {
     address: Ipv4Addr,
     asked_before: Option<Ipv4Addr>,
-    running: Option<Running>,
+    running: Option<RunningProgram>,
 }
 
 impl DnsServer {
@@ -105,7 +105,7 @@ pub(crate) fn free_address() -> Ipv4Addr {
     Ipv4Addr::new(127, a | 1, b, c | 1)
 }
 
-fn answers(address: SocketAddr, running: &mut Running) -> bool {
+fn answers(address: SocketAddr, running: &mut RunningProgram) -> bool {
     let begin = Instant::now();
     while begin.elapsed() < DEADLINE && !running.is_over() {
         if TcpStream::connect(address).is_ok() {

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use super::process::{Program, Running};
+use super::process::{Program, RunningProgram};
 use super::sandbox::Sandbox;
 use super::tools::find;
 
@@ -14,7 +14,7 @@ pub(crate) const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
 pub(crate) struct Keyring<'a> {
     bus: String,
     sandbox: &'a Sandbox,
-    _running: Running,
+    _running: RunningProgram,
 }
 
 impl<'a> Keyring<'a> {

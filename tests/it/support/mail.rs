@@ -9,13 +9,13 @@ use std::ops::RangeInclusive;
 /// POP3 cannot express a message whose last line has no CRLF: a server must end it before the
 /// final dot (RFC 1939 section 3). So every message here is empty or ends with CRLF.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Message {
+pub(crate) struct TestMessage {
     /// The octets before byte-stuffing, lines ended by CRLF.
     pub(crate) octets: Vec<u8>,
     pub(crate) unique_id: Vec<u8>,
 }
 
-impl Message {
+impl TestMessage {
     pub(crate) fn new(unique_id: impl Into<Vec<u8>>, octets: impl Into<Vec<u8>>) -> Self {
         let octets = octets.into();
         assert!(
@@ -54,18 +54,18 @@ pub(crate) fn byte_stuffed(octets: &[u8]) -> Vec<u8> {
 }
 
 /// Makes a message of few octets that tells its unique-id: 17 for a unique-id of one letter.
-pub(crate) fn note(unique_id: &str) -> Message {
+pub(crate) fn note(unique_id: &str) -> TestMessage {
     let octets = format!("Subject: {unique_id}\r\n\r\n{unique_id}\r\n");
-    Message::new(unique_id, octets)
+    TestMessage::new(unique_id, octets)
 }
 
 /// Makes [`note`]s.
-pub(crate) fn notes<const N: usize>(unique_ids: [&str; N]) -> Vec<Message> {
+pub(crate) fn notes<const N: usize>(unique_ids: [&str; N]) -> Vec<TestMessage> {
     unique_ids.map(note).into()
 }
 
 /// Makes everyday mail of 2 to 6 KB. Another seed makes other mail with other unique-ids.
-pub(crate) fn ordinary(seed: u64, count: usize) -> Vec<Message> {
+pub(crate) fn ordinary(seed: u64, count: usize) -> Vec<TestMessage> {
     letters(seed, count, |random| random.between(2000..=6000))
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn letters(
     seed: u64,
     count: usize,
     mut size: impl FnMut(&mut Random) -> u64,
-) -> Vec<Message> {
+) -> Vec<TestMessage> {
     let mut random = Random::new(seed);
     (1..=count)
         .map(|n| {
@@ -86,7 +86,7 @@ pub(crate) fn letters(
 
 /// Makes mail whose sizes are spread as in real maildrops (log-normal, median 6 KB, up to 2 MB),
 /// with the odd letter of [`odd`] in between.
-pub(crate) fn mixed(seed: u64, count: usize) -> Vec<Message> {
+pub(crate) fn mixed(seed: u64, count: usize) -> Vec<TestMessage> {
     let mut random = Random::new(seed);
     let odd = odd();
     (1..=count)
@@ -105,7 +105,7 @@ pub(crate) fn mixed(seed: u64, count: usize) -> Vec<Message> {
 }
 
 /// Lists what goes wrong in clients, with a name for each.
-pub(crate) fn odd() -> Vec<(&'static str, Message)> {
+pub(crate) fn odd() -> Vec<(&'static str, TestMessage)> {
     let every_octet: Vec<u8> = (0..=255).collect();
     let folded = format!("Subject: a\r\n{}\r\nb\r\n", " folded\r\n".repeat(5000));
     let letters: [(&str, &[u8]); 26] = [
@@ -179,13 +179,13 @@ pub(crate) fn odd() -> Vec<(&'static str, Message)> {
     named
         .chain(edges)
         .enumerate()
-        .map(|(n, (name, octets))| (name, Message::new(format!("odd-{n:02}"), octets)))
+        .map(|(n, (name, octets))| (name, TestMessage::new(format!("odd-{n:02}"), octets)))
         .collect()
 }
 
 /// Makes a message that is a single line.
-pub(crate) fn one_line(octets: usize) -> Message {
-    Message::new(format!("line-{octets}"), line_of(octets))
+pub(crate) fn one_line(octets: usize) -> TestMessage {
+    TestMessage::new(format!("line-{octets}"), line_of(octets))
 }
 
 fn line_of(octets: usize) -> Vec<u8> {
@@ -194,7 +194,7 @@ fn line_of(octets: usize) -> Vec<u8> {
     line
 }
 
-fn letter(random: &mut Random, seed: u64, n: usize, size: u64) -> Message {
+fn letter(random: &mut Random, seed: u64, n: usize, size: u64) -> TestMessage {
     let unique_id = format!("{n:08x}{seed:08x}");
     let mut octets = format!(
         "Return-Path: <sender{n}@example.com>\r\n\
@@ -223,7 +223,7 @@ fn letter(random: &mut Random, seed: u64, n: usize, size: u64) -> Message {
         }
         octets.extend_from_slice(b"\r\n");
     }
-    Message::new(unique_id, octets)
+    TestMessage::new(unique_id, octets)
 }
 
 /// SplitMix64: small, and the same numbers on every machine for ever.
@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn only_crlf_changes_when_a_message_is_stored() {
-        let message = Message::new("1", "a\r\nb\rc\nd\r\r\n.\r\n");
+        let message = TestMessage::new("1", "a\r\nb\rc\nd\r\r\n.\r\n");
         assert_eq!(message.stored(), b"a\nb\rc\nd\r\n.\n");
     }
 

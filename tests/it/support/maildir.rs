@@ -5,14 +5,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::mail::Message;
+use super::mail::TestMessage;
 
 /// A Maildir, which need not exist yet: what does not exist is empty.
-pub(crate) struct Maildir {
+pub(crate) struct MaildirView {
     path: PathBuf,
 }
 
-impl Maildir {
+impl MaildirView {
     pub(crate) fn at(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
@@ -43,7 +43,7 @@ impl Maildir {
     /// Claims that `new` and `cur` hold these messages as they must be stored, each once, and
     /// nothing else; and `tmp` nothing at all.
     #[track_caller]
-    pub(crate) fn holds(&self, messages: &[Message]) -> &Self {
+    pub(crate) fn holds(&self, messages: &[TestMessage]) -> &Self {
         let mut missing: Vec<_> = messages
             .iter()
             .map(|message| (message.stored(), message))
@@ -153,7 +153,10 @@ mod tests {
         let maildir = sandbox.maildir("work");
         sandbox.write(maildir.path().join("new/1"), "a\n");
         sandbox.write(maildir.path().join("cur/2:2,S"), "a\n");
-        maildir.holds(&[Message::new("1", "a\r\n"), Message::new("2", "b\r\n")]);
+        maildir.holds(&[
+            TestMessage::new("1", "a\r\n"),
+            TestMessage::new("2", "b\r\n"),
+        ]);
     }
 
     #[test]

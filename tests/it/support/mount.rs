@@ -45,7 +45,7 @@ impl Drop for Tmpfs {
     fn drop(&mut self) {
         let status = Command::new("umount").arg(&self.folder).status();
         if !status.is_ok_and(|status| status.success()) {
-            tools::announce(format_args!("cannot unmount {}", self.folder.display()));
+            tools::report(format_args!("cannot unmount {}", self.folder.display()));
         }
     }
 }

@@ -8,14 +8,14 @@ use std::process::ExitStatus;
 use rustix::process::Signal;
 
 /// The end of a run. Claims return `self`, to be chained.
-pub(crate) struct Outcome {
+pub(crate) struct RunOutcome {
     pub(crate) program: String,
     pub(crate) status: ExitStatus,
     pub(crate) stderr: Vec<u8>,
     pub(crate) stdout: Vec<u8>,
 }
 
-impl Outcome {
+impl RunOutcome {
     #[track_caller]
     pub(crate) fn succeeds(&self) -> &Self {
         self.claim(self.status.success(), "should have succeeded")
@@ -113,7 +113,7 @@ impl Outcome {
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for RunOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "--- {}: {}", self.program, self.status)?;
         writeln!(f, "--- stdout\n{}", self.stdout_text())?;

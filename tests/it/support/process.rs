@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::DEADLINE;
-use super::outcome::Outcome;
+use super::outcome::RunOutcome;
 
 /// A program that is about to be run. Without [`Program::stdin`] its standard input is empty.
 pub(crate) struct Program {
@@ -58,13 +58,13 @@ impl Program {
 
     /// Runs it to its end.
     #[track_caller]
-    pub(crate) fn run(self) -> Outcome {
+    pub(crate) fn run(self) -> RunOutcome {
         self.start().wait()
     }
 
     /// Starts it, for a test that has something to do while it runs.
     #[track_caller]
-    pub(crate) fn start(mut self) -> Running {
+    pub(crate) fn start(mut self) -> RunningProgram {
         let shown = format!("{:?}", self.command.get_args().collect::<Vec<_>>());
         let program = self.command.get_program().to_owned();
         self.command.stdin(match self.stdin {
@@ -80,7 +80,7 @@ impl Program {
             // A child need not read all it is given: a broken pipe is its decision.
             thread::spawn(move || drop(pipe.write_all(&octets)));
         }
-        Running {
+        RunningProgram {
             deadline: self.deadline,
             pid,
             program: format!("{} {shown}", program.display()),
@@ -99,7 +99,7 @@ impl Program {
 }
 
 /// A program that runs. It is killed, with all its children, when dropped.
-pub(crate) struct Running {
+pub(crate) struct RunningProgram {
     deadline: Duration,
     ended: Option<ExitStatus>,
     pid: Pid,
@@ -109,7 +109,7 @@ pub(crate) struct Running {
     stdout: Collector,
 }
 
-impl Running {
+impl RunningProgram {
     pub(crate) fn pid(&self) -> u32 {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
@@ -189,7 +189,7 @@ impl Running {
 
     /// Sends a signal again and again: whatever the first one began, one of the others interrupts.
     #[track_caller]
-    pub(crate) fn signal_until_it_ends(mut self, signal: Signal) -> Outcome {
+    pub(crate) fn signal_until_it_ends(mut self, signal: Signal) -> RunOutcome {
         let begun = Instant::now();
         while !self.is_over() && begun.elapsed() < self.deadline {
             // It may have ended by itself just now.
@@ -205,7 +205,7 @@ impl Running {
     ///
     /// When the time limit passes; everything it printed until then is shown.
     #[track_caller]
-    pub(crate) fn wait(mut self) -> Outcome {
+    pub(crate) fn wait(mut self) -> RunOutcome {
         if !self.is_over() {
             match self.status.recv_timeout(self.deadline) {
                 Ok(status) => self.ended = Some(status.expect("a child can be waited for")),
@@ -222,7 +222,7 @@ impl Running {
             }
         }
         let status = self.ended.expect("it was waited for");
-        Outcome {
+        RunOutcome {
             program: self.program.clone(),
             stderr: self.stderr.all(self.deadline),
             status,
@@ -232,7 +232,7 @@ impl Running {
 
     /// Waits for its end, or for so long: then it is killed with all its children, and there is no
     /// outcome. For programs that are not ours, which may run for ever.
-    pub(crate) fn wait_within(mut self, patience: Duration) -> Option<Outcome> {
+    pub(crate) fn wait_within(mut self, patience: Duration) -> Option<RunOutcome> {
         if let Ok(status) = self.status.recv_timeout(patience) {
             self.ended = Some(status.expect("a child can be waited for"));
             return Some(self.wait());
@@ -243,7 +243,7 @@ impl Running {
 
     /// Kills it and all its children, and waits for its end.
     #[track_caller]
-    pub(crate) fn kill(self) -> Outcome {
+    pub(crate) fn kill(self) -> RunOutcome {
         self.kill_group();
         self.wait()
     }
@@ -254,7 +254,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningProgram {
     fn drop(&mut self) {
         // An ended child was waited for: its number may already be someone else's.
         if self.ended.is_none() {

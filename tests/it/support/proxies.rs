@@ -9,22 +9,22 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::DEADLINE;
-use super::outcome::Outcome;
-use super::process::{Program, Running};
+use super::outcome::RunOutcome;
+use super::process::{Program, RunningProgram};
 use super::tools::find;
 
 /// Whom the proxies let through.
 pub(crate) const LOGIN: &str = "proxy-user:proxy-password";
 
 /// A proxy that runs.
-pub(crate) struct Proxy {
+pub(crate) struct ProxyServer {
     _folder: TempDir,
-    running: Running,
+    running: RunningProgram,
     scheme: &'static str,
     port: u16,
 }
 
-impl Proxy {
+impl ProxyServer {
     /// Starts a SOCKS5 proxy, or none where none is installed and that is allowed.
     pub(crate) fn socks5() -> Option<Self> {
         let program = find("microsocks")?;
@@ -80,12 +80,12 @@ impl Proxy {
     }
 
     /// Ends it and returns what it said.
-    pub(crate) fn end(self) -> Outcome {
+    pub(crate) fn end(self) -> RunOutcome {
         self.running.kill()
     }
 }
 
-fn listens(port: u16, running: &mut Running) -> bool {
+fn listens(port: u16, running: &mut RunningProgram) -> bool {
     let begin = Instant::now();
     while begin.elapsed() < DEADLINE && !running.is_over() {
         if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {

@@ -17,9 +17,9 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tempfile::TempDir;
 
 use super::DEADLINE;
-use super::maildir::Maildir;
+use super::maildir::MaildirView;
 use super::model_server::{PASSWORD, USER};
-use super::outcome::Outcome;
+use super::outcome::RunOutcome;
 use super::process::Program;
 use super::tools::is_root;
 
@@ -58,13 +58,13 @@ impl Sandbox {
     }
 
     /// Names the Maildir of the account `work`.
-    pub(crate) fn work(&self) -> Maildir {
+    pub(crate) fn work(&self) -> MaildirView {
         self.maildir(WORK)
     }
 
     /// Fetches and waits for the end.
     #[track_caller]
-    pub(crate) fn fetch(&self) -> Outcome {
+    pub(crate) fn fetch(&self) -> RunOutcome {
         self.mailpull(["fetch"]).run()
     }
 
@@ -227,8 +227,8 @@ impl Sandbox {
     }
 
     /// Names the Maildir that [`Sandbox::account`] configures. It is not made.
-    pub(crate) fn maildir(&self, account: &str) -> Maildir {
-        Maildir::at(self.home().join("Mail").join(account))
+    pub(crate) fn maildir(&self, account: &str) -> MaildirView {
+        MaildirView::at(self.home().join("Mail").join(account))
     }
 
     /// Waits until nothing runs in this world any more: what a killed program left behind.

@@ -13,13 +13,13 @@ use openssl::pkey::PKey;
 use openssl::sign::Signer;
 use openssl::x509::X509;
 
-use super::certificates::Certificate;
+use super::certificates::TestCertificate;
 use super::model_server::PASSWORD;
-use super::stream::{Stream, TlsAcceptor};
+use super::stream::{ServerStream, TlsAcceptor};
 
 /// What a server does that is not the right one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Deceit {
+pub(crate) enum ScramFault {
     /// Nothing: it is the right one.
     None,
     /// It says +OK where its signature is due.
@@ -44,50 +44,54 @@ pub(crate) struct ScramServer {
 
 /// How it behaves.
 #[derive(Clone, Debug)]
-pub(crate) struct Manners {
+pub(crate) struct ScramBehaviour {
     /// What it announces.
     pub(crate) sasl: &'static str,
     /// The password that it knows.
     pub(crate) password: String,
     /// What it does with each of its clients.
-    pub(crate) deceits: Vec<Deceit>,
+    pub(crate) deceits: Vec<ScramFault>,
 }
 
-impl Manners {
+impl ScramBehaviour {
     pub(crate) fn offering(sasl: &'static str) -> Self {
         Self {
             sasl,
             password: PASSWORD.to_owned(),
-            deceits: vec![Deceit::None],
+            deceits: vec![ScramFault::None],
         }
     }
 }
 
 impl ScramServer {
     /// Starts one, with TLS where it has a certificate.
-    pub(crate) fn start(certificate: Option<&Certificate>, manners: Manners) -> Self {
+    pub(crate) fn start(certificate: Option<&TestCertificate>, manners: ScramBehaviour) -> Self {
         let tls = certificate.map(|certificate| (certificate.acceptor(), end_point(certificate)));
         Self::serve(tls, manners)
     }
 
     /// Starts one that shows a certificate and holds logins against another, as if somebody stood
     /// between who passes everything on.
-    pub(crate) fn start_as(shown: &Certificate, own: &Certificate, manners: Manners) -> Self {
+    pub(crate) fn start_as(
+        shown: &TestCertificate,
+        own: &TestCertificate,
+        manners: ScramBehaviour,
+    ) -> Self {
         Self::serve(Some((shown.acceptor(), end_point(own))), manners)
     }
 
-    fn serve(tls: Option<(TlsAcceptor, Vec<u8>)>, manners: Manners) -> Self {
+    fn serve(tls: Option<(TlsAcceptor, Vec<u8>)>, manners: ScramBehaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("it has an address");
         let running = thread::spawn(move || {
             let mut heard = Vec::new();
             for &deceit in &manners.deceits {
                 let (socket, _) = listener.accept().expect("a client calls");
-                let mut stream = Stream::new(socket).expect("it is a socket");
+                let mut stream = ServerStream::new(socket).expect("it is a socket");
                 if let Some((acceptor, _)) = &tls {
                     stream.start_tls(acceptor).expect("the client shakes hands");
                 }
-                let mut session = Session {
+                let mut session = ScramSession {
                     stream: BufReader::new(stream),
                     manners: manners.clone(),
                     deceit,
@@ -114,16 +118,16 @@ impl ScramServer {
 }
 
 /// `tls-server-end-point`: the hash of the certificate, here always by SHA-256.
-fn end_point(certificate: &Certificate) -> Vec<u8> {
+fn end_point(certificate: &TestCertificate) -> Vec<u8> {
     let certificate = X509::from_pem(certificate.pem.as_bytes()).expect("it is PEM");
     let der = certificate.to_der().expect("it has a DER");
     openssl::sha::sha256(&der).to_vec()
 }
 
-struct Session {
-    stream: BufReader<Stream>,
-    manners: Manners,
-    deceit: Deceit,
+struct ScramSession {
+    stream: BufReader<ServerStream>,
+    manners: ScramBehaviour,
+    deceit: ScramFault,
     end_point: Option<Vec<u8>>,
     heard: Vec<String>,
 }
@@ -131,7 +135,7 @@ struct Session {
 /// The client has gone, or said what ends the session.
 struct Over;
 
-impl Session {
+impl ScramSession {
     fn hold(&mut self) -> Result<(), Over> {
         self.say("+OK ready")?;
         loop {
@@ -164,20 +168,20 @@ impl Session {
         self.heard.push(first.clone());
         let (flag, rest) = first.split_once(',').ok_or(Over)?;
         let (_, bare) = rest.split_once(',').ok_or(Over)?;
-        if self.deceit == Deceit::BindOtherwise && flag.starts_with("p=") {
+        if self.deceit == ScramFault::BindOtherwise && flag.starts_with("p=") {
             self.ask("e=unsupported-channel-binding-type")?;
             return self.say("-ERR [AUTH] no");
         }
-        if let Deceit::Say(words) = self.deceit {
+        if let ScramFault::Say(words) = self.deceit {
             self.ask(words)?;
         }
         let nonce = attribute(bare, "r=");
         let nonce = match self.deceit {
-            Deceit::ChangeTheNonce => "another".to_owned(),
+            ScramFault::ChangeTheNonce => "another".to_owned(),
             _ => format!("{nonce}server"),
         };
         let rounds = match self.deceit {
-            Deceit::Rounds(rounds) => rounds,
+            ScramFault::Rounds(rounds) => rounds,
             _ => 4096,
         };
         let server_first = format!("r={nonce},s={},i={rounds}", STANDARD.encode("salt"));
@@ -208,8 +212,8 @@ impl Session {
         }
         let server = hmac(digest, &salted, b"Server Key");
         let signature = match self.deceit {
-            Deceit::LeaveOutTheSignature => return self.say("+OK"),
-            Deceit::ForgeTheSignature => vec![7; digest.size()],
+            ScramFault::LeaveOutTheSignature => return self.say("+OK"),
+            ScramFault::ForgeTheSignature => vec![7; digest.size()],
             _ => hmac(digest, &server, signed.as_bytes()),
         };
         self.ask(&format!("v={}", STANDARD.encode(signature)))?;

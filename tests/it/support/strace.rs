@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::{fmt, fs};
 
-use super::outcome::Outcome;
+use super::outcome::RunOutcome;
 use super::process::Program;
 use super::sandbox::Sandbox;
 use super::tools;
@@ -32,7 +32,7 @@ pub(crate) enum Threads {
 
 /// What happens at a point, instead of the call.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Fault {
+pub(crate) enum Injection {
     /// The call fails with this error (`ENOSPC`).
     Error(&'static str),
     /// The program is killed.
@@ -69,7 +69,7 @@ pub(crate) fn points_of(
     argv: &[OsString],
     threads: Threads,
     calls: &[&str],
-) -> (Outcome, Vec<Point>) {
+) -> (RunOutcome, Vec<Point>) {
     let log = sandbox.path("strace");
     let mut command = sandbox.command("strace");
     command.args([
@@ -130,7 +130,7 @@ pub(crate) fn faulty(
     sandbox: &Sandbox,
     args: impl IntoIterator<Item = impl AsRef<OsStr>>,
     point: &Point,
-    fault: Fault,
+    fault: Injection,
 ) -> Program {
     let mut argv = vec![sandbox.program().into_os_string()];
     argv.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
@@ -142,11 +142,11 @@ pub(crate) fn faulty_run_of(
     sandbox: &Sandbox,
     argv: &[OsString],
     point: &Point,
-    fault: Fault,
+    fault: Injection,
 ) -> Program {
     let fault = match fault {
-        Fault::Error(name) => format!("error={name}"),
-        Fault::Kill => "signal=SIGKILL".to_owned(),
+        Injection::Error(name) => format!("error={name}"),
+        Injection::Kill => "signal=SIGKILL".to_owned(),
     };
     let mut command = sandbox.command("strace");
     if point.threads == Threads::Any {

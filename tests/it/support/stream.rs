@@ -15,14 +15,14 @@ pub(crate) type TlsAcceptor = SslAcceptor;
 pub(crate) const SOCKET_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A connection to a client.
-pub(crate) enum Stream {
+pub(crate) enum ServerStream {
     /// Nothing is left of it.
     Broken,
     Plain(TcpStream),
     Tls(Box<SslStream<TcpStream>>),
 }
 
-impl Stream {
+impl ServerStream {
     /// Takes a socket and gives every wait a deadline and every write a segment.
     pub(crate) fn new(socket: TcpStream) -> io::Result<Self> {
         socket.set_nodelay(true)?;
@@ -90,7 +90,7 @@ impl Stream {
     }
 }
 
-impl Read for Stream {
+impl Read for ServerStream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Broken => Ok(0),
@@ -100,7 +100,7 @@ impl Read for Stream {
     }
 }
 
-impl Write for Stream {
+impl Write for ServerStream {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         match self {
             Self::Broken => Err(io::ErrorKind::NotConnected.into()),

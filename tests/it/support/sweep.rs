@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::support::mail::Message;
+use crate::support::mail::TestMessage;
 use crate::support::strace::Point;
 use crate::support::tools;
 
@@ -44,7 +44,7 @@ impl Sweep {
     pub(crate) fn compare(
         &mut self,
         point: &Point,
-        messages: &[Message],
+        messages: &[TestMessage],
         copies: impl Fn(&[u8]) -> usize,
         allowed: usize,
     ) -> usize {
@@ -84,7 +84,7 @@ impl Sweep {
             undeleted,
             complaints,
         } = self;
-        tools::announce(format_args!(
+        tools::report(format_args!(
             "{sweep}: {tried} points, {lost} lost, {duplicated} duplicated, {undeleted} left{}",
             match tried - reached {
                 0 => String::new(),

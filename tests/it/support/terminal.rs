@@ -14,14 +14,14 @@ use super::sandbox::Sandbox;
 use super::tools;
 
 /// A terminal of 100 columns in a sandbox. Closed when dropped.
-pub(crate) struct Terminal {
+pub(crate) struct Tmux {
     /// How many command lines were run.
     runs: Cell<usize>,
     socket: PathBuf,
     tmux: PathBuf,
 }
 
-impl Terminal {
+impl Tmux {
     /// Opens one, with these variables beside the sandbox's; `None` if there is no tmux and that
     /// is allowed.
     pub(crate) fn open(sandbox: &Sandbox, variables: &[(&str, &str)]) -> Option<Self> {
@@ -64,7 +64,7 @@ impl Terminal {
         Some(terminal)
     }
 
-    /// Runs a command line in the shell; [`Terminal::ended_with`] waits for its end.
+    /// Runs a command line in the shell; [`Tmux::ended_with`] waits for its end.
     pub(crate) fn runs(&self, line: &str) -> &Self {
         self.runs.set(self.runs.get() + 1);
         self.types(&format!("{line}; {}", self.show_status()))
@@ -155,7 +155,7 @@ impl Terminal {
     }
 }
 
-impl Drop for Terminal {
+impl Drop for Tmux {
     fn drop(&mut self) {
         // Its shell may have ended, and tmux with it.
         let _ = Command::new(&self.tmux)

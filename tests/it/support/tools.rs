@@ -29,7 +29,7 @@ pub(crate) fn skip(need: impl fmt::Display) {
     let thread = thread::current();
     // The test harness names each thread after its test.
     let test = thread.name().unwrap_or("a test");
-    announce(format_args!("skipped: {test} needs {need}"));
+    report(format_args!("skipped: {test} needs {need}"));
 }
 
 /// Finds a file that `tests/run` puts into the build folder; `None` as for [`find`].
@@ -78,7 +78,7 @@ pub(crate) fn sample<T: Clone>(points: &[T], count: usize) -> Vec<T> {
 }
 
 /// Prints a line that is seen even if the test succeeds: the test harness does not capture it.
-pub(crate) fn announce(what: impl fmt::Display) {
+pub(crate) fn report(what: impl fmt::Display) {
     // A closed standard error must not fail a test.
     let _ = writeln!(io::stderr().lock(), "{what}");
 }

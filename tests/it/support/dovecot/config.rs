@@ -27,7 +27,7 @@ impl Dialect {
 
 /// Who the processes run as.
 #[derive(Clone, Debug)]
-pub(super) enum Identity {
+pub(super) enum RunsAs {
     /// The tests run as root: the package's own users, and a user for the mail who is nobody else.
     Root { mail: u32 },
     /// The tests run as somebody: everything is theirs, and nothing can be chrooted.
@@ -41,17 +41,17 @@ pub(super) enum Identity {
 
 /// What a configuration file is made of. All files are in `folder`: `cert.pem`, `key.pem`, `users`
 /// and, made by Dovecot, `log`, `mail`, `run` and `state`.
-pub(super) struct Config<'a> {
+pub(super) struct DovecotConfig<'a> {
     pub(super) dialect: Dialect,
     pub(super) folder: &'a Path,
-    pub(super) identity: &'a Identity,
+    pub(super) identity: &'a RunsAs,
     pub(super) port: u16,
     pub(super) tls_port: u16,
     /// What comes behind all else.
     pub(super) extra: &'a str,
 }
 
-impl fmt::Display for Config<'_> {
+impl fmt::Display for DovecotConfig<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let folder = self.folder.display();
         match self.dialect {
@@ -99,8 +99,8 @@ impl fmt::Display for Config<'_> {
             self.port, self.tls_port
         )?;
         match self.identity {
-            Identity::Root { mail } => writeln!(f, "first_valid_uid = {mail}")?,
-            Identity::User {
+            RunsAs::Root { mail } => writeln!(f, "first_valid_uid = {mail}")?,
+            RunsAs::User {
                 group, uid, user, ..
             } => write!(
                 f,
@@ -120,8 +120,8 @@ impl fmt::Display for Config<'_> {
 mod tests {
     use super::*;
 
-    fn config(dialect: Dialect, identity: &Identity) -> String {
-        let config = Config {
+    fn config(dialect: Dialect, identity: &RunsAs) -> String {
+        let config = DovecotConfig {
             dialect,
             folder: Path::new("/d"),
             identity,
@@ -160,7 +160,7 @@ mod tests {
             "ssl_server_key_file = /d/key.pem",
             "passdb passwd-file {\n  passwd_file_path = /d/users\n}",
         ];
-        let root = Identity::Root { mail: 1234 };
+        let root = RunsAs::Root { mail: 1234 };
         let (old, new) = (config(Dialect::V2_3, &root), config(Dialect::V2_4, &root));
         assert!(new.starts_with("dovecot_config_version = 2.4"));
         for word in only_2_3 {
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn an_ordinary_user_owns_everything_and_chroots_nothing() {
-        let identity = Identity::User {
+        let identity = RunsAs::User {
             gid: 1000,
             group: "g".to_owned(),
             uid: 1001,

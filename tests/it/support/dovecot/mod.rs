@@ -15,13 +15,13 @@ use std::{env, thread};
 use rustix::process::{getgid, getuid};
 use tempfile::TempDir;
 
-use self::config::{Config, Dialect, Identity};
+use self::config::{Dialect, DovecotConfig, RunsAs};
 use super::DEADLINE;
 use super::certificates::Authority;
-use super::mail::Message;
-use super::maildir::Maildir;
+use super::mail::TestMessage;
+use super::maildir::MaildirView;
 use super::model_server::{PASSWORD, USER};
-use super::process::{Program, Running};
+use super::process::{Program, RunningProgram};
 use super::tools;
 
 /// A user id that nobody has: root may not own mail, and the mail must not be anyone's.
@@ -32,9 +32,9 @@ const MAIL_UID: u32 = 61_110;
 pub(crate) struct Dovecot {
     authority: Authority,
     folder: TempDir,
-    identity: Identity,
+    identity: RunsAs,
     port: u16,
-    running: Option<Running>,
+    running: Option<RunningProgram>,
     tls_port: u16,
 }
 
@@ -91,13 +91,13 @@ impl Dovecot {
     }
 
     /// Names where its mail lies.
-    pub(crate) fn maildir(&self) -> Maildir {
+    pub(crate) fn maildir(&self) -> MaildirView {
         self.maildir_of(USER)
     }
 
     /// Names where the mail of a user lies.
-    pub(crate) fn maildir_of(&self, user: &str) -> Maildir {
-        Maildir::at(self.folder.path().join("mail").join(user))
+    pub(crate) fn maildir_of(&self, user: &str) -> MaildirView {
+        MaildirView::at(self.folder.path().join("mail").join(user))
     }
 
     /// Adds a user, who has the password of all and an empty maildrop.
@@ -130,12 +130,12 @@ impl Dovecot {
     ///
     /// They lie there with LF, and Dovecot sends them with CRLF: so a bare LF comes out as CRLF,
     /// CR CR LF loses a CR, and unique-ids are Dovecot's own.
-    pub(crate) fn deliver(&self, messages: &[Message]) -> &Self {
+    pub(crate) fn deliver(&self, messages: &[TestMessage]) -> &Self {
         self.deliver_to(USER, messages)
     }
 
     /// The same for another user.
-    pub(crate) fn deliver_to(&self, user: &str, messages: &[Message]) -> &Self {
+    pub(crate) fn deliver_to(&self, user: &str, messages: &[TestMessage]) -> &Self {
         let maildir = self.maildir_of(user);
         let before = maildir.count("new") + maildir.count("cur");
         for (n, message) in (before + 1..).zip(messages) {
@@ -154,9 +154,9 @@ impl Dovecot {
 
     /// Returns what it sends of these messages: CRLF in the mail it stores is a line's end to it,
     /// and a message without octets is an empty line.
-    pub(crate) fn sends(&self, messages: &[Message]) -> Vec<Message> {
-        let sent = |message: &Message| {
-            let lying_there = Message {
+    pub(crate) fn sends(&self, messages: &[TestMessage]) -> Vec<TestMessage> {
+        let sent = |message: &TestMessage| {
+            let lying_there = TestMessage {
                 octets: message.stored(),
                 unique_id: message.unique_id.clone(),
             };
@@ -169,7 +169,7 @@ impl Dovecot {
                 Some(line) => [line, b"\r\n"].concat(),
                 None => line.to_vec(),
             });
-            Message::new(lying_there.unique_id.clone(), octets.collect::<Vec<_>>())
+            TestMessage::new(lying_there.unique_id.clone(), octets.collect::<Vec<_>>())
         };
         messages.iter().map(sent).collect()
     }
@@ -210,7 +210,7 @@ impl Dovecot {
 
     /// Whether it came up and greets.
     fn launch(&mut self, program: &Path, dialect: Dialect, extra: &str) -> bool {
-        let config = Config {
+        let config = DovecotConfig {
             dialect,
             folder: self.folder.path(),
             identity: &self.identity,
@@ -256,15 +256,15 @@ impl Dovecot {
     /// Gives a file to the user whose mail it is.
     fn give(&self, path: &Path) {
         let (uid, gid) = self.owner();
-        if matches!(self.identity, Identity::Root { .. }) {
+        if matches!(self.identity, RunsAs::Root { .. }) {
             chown(path, Some(uid), Some(gid)).expect("root may give files away");
         }
     }
 
     fn owner(&self) -> (u32, u32) {
         match self.identity {
-            Identity::Root { mail } => (mail, mail),
-            Identity::User { gid, uid, .. } => (uid, gid),
+            RunsAs::Root { mail } => (mail, mail),
+            RunsAs::User { gid, uid, .. } => (uid, gid),
         }
     }
 }
@@ -287,11 +287,11 @@ fn dialect(program: &Path) -> Dialect {
         .unwrap_or_else(|| panic!("no configuration is known for dovecot {version}"))
 }
 
-fn identity() -> Identity {
+fn identity() -> RunsAs {
     if getuid().is_root() {
-        return Identity::Root { mail: MAIL_UID };
+        return RunsAs::Root { mail: MAIL_UID };
     }
-    Identity::User {
+    RunsAs::User {
         gid: getgid().as_raw(),
         group: output(Command::new("id").arg("-gn")).trim().to_owned(),
         uid: getuid().as_raw(),

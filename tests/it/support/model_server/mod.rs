@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::mail::Message;
+use super::mail::TestMessage;
 use super::stream::TlsAcceptor;
-use session::Session;
+use session::ModelSession;
 
 /// How long a change of the maildrop is waited for.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -48,7 +48,7 @@ pub(crate) struct Behaviour {
     pub(crate) refusal: String,
     /// Whether CAPA says SASL PLAIN, and AUTH is understood.
     pub(crate) sasl_plain: bool,
-    pub(crate) security: Security,
+    pub(crate) security: Protection,
     /// How many octets it writes at once, where that is to be few.
     pub(crate) segment: Option<NonZeroUsize>,
     /// Whether TOP is offered and understood.
@@ -72,7 +72,7 @@ impl Default for Behaviour {
             refused: Vec::new(),
             refusal: "-ERR this message cannot be read".to_owned(),
             sasl_plain: true,
-            security: Security::None,
+            security: Protection::None,
             segment: None,
             top: true,
             uidl: true,
@@ -90,7 +90,7 @@ pub(crate) enum Cut {
 
 /// How connections are protected.
 #[derive(Clone)]
-pub(crate) enum Security {
+pub(crate) enum Protection {
     None,
     /// Cleartext, and STLS is offered.
     Stls(TlsAcceptor),
@@ -107,11 +107,11 @@ pub(crate) struct ModelServer {
 
 impl ModelServer {
     /// Serves `messages` on a free port of 127.0.0.1.
-    pub(crate) fn start(messages: Vec<Message>) -> Self {
+    pub(crate) fn start(messages: Vec<TestMessage>) -> Self {
         Self::with(messages, Behaviour::default())
     }
 
-    pub(crate) fn with(messages: Vec<Message>, behaviour: Behaviour) -> Self {
+    pub(crate) fn with(messages: Vec<TestMessage>, behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener
             .local_addr()
@@ -146,7 +146,7 @@ impl ModelServer {
     }
 
     /// Adds a message behind the others, for the sessions to come.
-    pub(crate) fn add(&self, message: Message) {
+    pub(crate) fn add(&self, message: TestMessage) {
         lock(&self.shared.maildrop).push(Arc::new(message));
     }
 
@@ -180,14 +180,14 @@ impl ModelServer {
     }
 
     /// Returns what was said to the server until now.
-    pub(crate) fn log(&self) -> Log {
+    pub(crate) fn log(&self) -> ServerLog {
         lock(&self.shared.log).clone()
     }
 }
 
 /// What clients said to a server, all sessions together.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Log {
+pub(crate) struct ServerLog {
     /// How many octets had been sent before each session.
     pub(crate) begun_at: Vec<usize>,
     /// Every command line, without CRLF.
@@ -203,7 +203,7 @@ pub(crate) struct Log {
     pub(crate) turns: usize,
 }
 
-impl Log {
+impl ServerLog {
     fn begin(&mut self) {
         self.begun_at.push(self.sent);
         self.sessions += 1;
@@ -221,8 +221,8 @@ impl Log {
 /// What all sessions share.
 struct Shared {
     behaviour: Mutex<Behaviour>,
-    log: Mutex<Log>,
-    maildrop: Mutex<Vec<Arc<Message>>>,
+    log: Mutex<ServerLog>,
+    maildrop: Mutex<Vec<Arc<TestMessage>>>,
     /// Told whenever messages went.
     updated: Condvar,
 }
@@ -237,7 +237,8 @@ impl Shared {
             (behaviour.clone(), cut)
         };
         // A session that breaks is the client's to notice.
-        let _: io::Result<()> = Session::open(client, self, behaviour, cut).and_then(Session::run);
+        let _: io::Result<()> =
+            ModelSession::open(client, self, behaviour, cut).and_then(ModelSession::run);
     }
 }
 

@@ -11,42 +11,42 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::super::mail::{Message, byte_stuffed};
-use super::super::stream::Stream;
-use super::{Behaviour, Cut, PASSWORD, Security, Shared, USER, lock};
+use super::super::mail::{TestMessage, byte_stuffed};
+use super::super::stream::ServerStream;
+use super::{Behaviour, Cut, PASSWORD, Protection, Shared, USER, lock};
 
 /// A session, from the greeting to its end.
-pub(super) struct Session<'a> {
+pub(super) struct ModelSession<'a> {
     behaviour: Behaviour,
     cut: Option<Cut>,
     heard: Vec<u8>,
     pending: Vec<u8>,
     sent: usize,
     shared: &'a Shared,
-    state: State,
-    stream: Stream,
+    state: SessionState,
+    stream: ServerStream,
 }
 
-enum State {
+enum SessionState {
     Authorization {
         user: String,
     },
     Transaction {
         deleted: BTreeSet<usize>,
-        listed: Vec<Arc<Message>>,
+        listed: Vec<Arc<TestMessage>>,
         retrieved: HashSet<usize>,
     },
 }
 
-impl<'a> Session<'a> {
+impl<'a> ModelSession<'a> {
     pub(super) fn open(
         client: TcpStream,
         shared: &'a Shared,
         behaviour: Behaviour,
         cut: Option<Cut>,
     ) -> io::Result<Self> {
-        let mut stream = Stream::new(client)?;
-        if let Security::Tls(acceptor) = &behaviour.security {
+        let mut stream = ServerStream::new(client)?;
+        if let Protection::Tls(acceptor) = &behaviour.security {
             stream.start_tls(acceptor).map_err(io::Error::other)?;
         }
         Ok(Self {
@@ -56,7 +56,7 @@ impl<'a> Session<'a> {
             pending: Vec::new(),
             sent: 0,
             shared,
-            state: State::Authorization {
+            state: SessionState::Authorization {
                 user: String::new(),
             },
             stream,
@@ -86,7 +86,7 @@ impl<'a> Session<'a> {
         let verb = verb.to_ascii_uppercase();
         match (&mut self.state, verb.as_str()) {
             (_, "CAPA") => self.capabilities()?,
-            (State::Transaction { .. }, "QUIT") if self.behaviour.refuses_update => {
+            (SessionState::Transaction { .. }, "QUIT") if self.behaviour.refuses_update => {
                 self.say("-ERR some messages were not removed")?;
                 return Ok(true);
             }
@@ -95,24 +95,24 @@ impl<'a> Session<'a> {
                 self.say("+OK bye")?;
                 return Ok(true);
             }
-            (State::Authorization { user }, "USER") => {
+            (SessionState::Authorization { user }, "USER") => {
                 argument.clone_into(user);
                 self.say("+OK")?;
             }
-            (State::Authorization { user }, "PASS") => {
+            (SessionState::Authorization { user }, "PASS") => {
                 let is_right = user == USER && argument == PASSWORD;
                 self.log_in(is_right)?;
             }
-            (State::Authorization { .. }, "AUTH") if self.behaviour.sasl_plain => {
+            (SessionState::Authorization { .. }, "AUTH") if self.behaviour.sasl_plain => {
                 self.authenticate(argument)?;
             }
-            (State::Authorization { .. }, "STLS") => self.start_tls()?,
-            (State::Authorization { .. }, _) => self.say("-ERR log in first")?,
-            (State::Transaction { deleted, .. }, "RSET") => {
+            (SessionState::Authorization { .. }, "STLS") => self.start_tls()?,
+            (SessionState::Authorization { .. }, _) => self.say("-ERR log in first")?,
+            (SessionState::Transaction { deleted, .. }, "RSET") => {
                 deleted.clear();
                 self.say("+OK")?;
             }
-            (State::Transaction { .. }, _) => self.transact(&verb, argument)?,
+            (SessionState::Transaction { .. }, _) => self.transact(&verb, argument)?,
         }
         Ok(false)
     }
@@ -143,8 +143,8 @@ impl<'a> Session<'a> {
     }
 
     fn capabilities(&mut self) -> io::Result<()> {
-        let is_cleartext = matches!(self.stream, Stream::Plain(_));
-        let offers_stls = is_cleartext && matches!(self.behaviour.security, Security::Stls(_));
+        let is_cleartext = matches!(self.stream, ServerStream::Plain(_));
+        let offers_stls = is_cleartext && matches!(self.behaviour.security, Protection::Stls(_));
         let offered = [
             ("AUTH-RESP-CODE", true),
             ("PIPELINING", self.behaviour.pipelining),
@@ -163,7 +163,7 @@ impl<'a> Session<'a> {
     }
 
     fn start_tls(&mut self) -> io::Result<()> {
-        let Security::Stls(acceptor) = self.behaviour.security.clone() else {
+        let Protection::Stls(acceptor) = self.behaviour.security.clone() else {
             return self.say("-ERR no TLS here");
         };
         self.say("+OK begin TLS")?;
@@ -194,7 +194,7 @@ impl<'a> Session<'a> {
         if !is_right {
             return self.say("-ERR [AUTH] wrong user or password");
         }
-        self.state = State::Transaction {
+        self.state = SessionState::Transaction {
             deleted: BTreeSet::new(),
             listed: self.shown(),
             retrieved: HashSet::new(),
@@ -202,7 +202,7 @@ impl<'a> Session<'a> {
         self.say("+OK logged in")
     }
 
-    fn shown(&self) -> Vec<Arc<Message>> {
+    fn shown(&self) -> Vec<Arc<TestMessage>> {
         let part = self.behaviour.part.unwrap_or(usize::MAX);
         let maildrop = lock(&self.shared.maildrop);
         maildrop.iter().take(part).cloned().collect()
@@ -212,7 +212,7 @@ impl<'a> Session<'a> {
     fn scan(
         &mut self,
         argument: &str,
-        tell: impl Fn(&Self, &Message) -> Vec<u8>,
+        tell: impl Fn(&Self, &TestMessage) -> Vec<u8>,
     ) -> io::Result<()> {
         if !argument.is_empty() {
             let Some((number, message)) = self.find(argument) else {
@@ -233,7 +233,7 @@ impl<'a> Session<'a> {
         self.say(".")
     }
 
-    fn octets(&self, message: &Message) -> Vec<u8> {
+    fn octets(&self, message: &TestMessage) -> Vec<u8> {
         let lie = self.behaviour.lies.get(&message.unique_id);
         lie.map_or_else(|| message.octets.len().to_string(), Clone::clone)
             .into_bytes()
@@ -251,7 +251,7 @@ impl<'a> Session<'a> {
         match lines {
             Some(lines) => self.send(&byte_stuffed(top(&message.octets, lines))),
             None => {
-                if let State::Transaction { retrieved, .. } = &mut self.state {
+                if let SessionState::Transaction { retrieved, .. } = &mut self.state {
                     retrieved.insert(number);
                 }
                 let mut log = lock(&self.shared.log);
@@ -265,12 +265,12 @@ impl<'a> Session<'a> {
     fn delete(&mut self, number: &str) -> io::Result<()> {
         let found = self.find(number);
         let is_refused =
-            |message: &Message| self.behaviour.undeletable.contains(&message.unique_id);
+            |message: &TestMessage| self.behaviour.undeletable.contains(&message.unique_id);
         match (&mut self.state, found) {
             (_, Some((_, message))) if is_refused(&message) => {
                 self.say("-ERR this message cannot be deleted")
             }
-            (State::Transaction { deleted, .. }, Some((number, _))) => {
+            (SessionState::Transaction { deleted, .. }, Some((number, _))) => {
                 deleted.insert(number);
                 self.say("+OK")
             }
@@ -280,7 +280,7 @@ impl<'a> Session<'a> {
 
     /// Enters UPDATE: what was marked goes, and only that, also when others deleted meanwhile.
     fn update(&mut self) {
-        let State::Transaction {
+        let SessionState::Transaction {
             deleted,
             listed,
             retrieved,
@@ -299,10 +299,10 @@ impl<'a> Session<'a> {
     }
 
     /// Lists what is not marked deleted.
-    fn left(&self) -> impl Iterator<Item = (usize, &Arc<Message>)> {
+    fn left(&self) -> impl Iterator<Item = (usize, &Arc<TestMessage>)> {
         let (listed, deleted) = match &self.state {
-            State::Authorization { .. } => (&[][..], None),
-            State::Transaction {
+            SessionState::Authorization { .. } => (&[][..], None),
+            SessionState::Transaction {
                 deleted, listed, ..
             } => (&listed[..], Some(deleted)),
         };
@@ -311,9 +311,9 @@ impl<'a> Session<'a> {
         (1..).zip(listed).filter(move |(number, _)| is_left(number))
     }
 
-    fn find(&self, number: &str) -> Option<(usize, Arc<Message>)> {
+    fn find(&self, number: &str) -> Option<(usize, Arc<TestMessage>)> {
         let number: usize = number.parse().ok()?;
-        let State::Transaction {
+        let SessionState::Transaction {
             deleted, listed, ..
         } = &self.state
         else {

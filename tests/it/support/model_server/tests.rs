@@ -18,8 +18,8 @@ fn say(server: &ModelServer, commands: &str) -> String {
 
 fn two_messages() -> ModelServer {
     ModelServer::start(vec![
-        Message::new("a", "S: 1\r\n\r\n.1\r\n2\r\n"),
-        Message::new("b", "S: 2\r\n"),
+        TestMessage::new("a", "S: 1\r\n\r\n.1\r\n2\r\n"),
+        TestMessage::new("b", "S: 2\r\n"),
     ])
 }
 
@@ -147,7 +147,7 @@ fn a_large_maildrop_is_served_over_tls_as_it_is() {
         odd().into_iter().map(|(_, odd)| odd).collect(),
     ]
     .concat();
-    let security = Security::Tls(authority.certificate().acceptor());
+    let security = Protection::Tls(authority.certificate().acceptor());
     let behaviour = Behaviour {
         security,
         ..Behaviour::default()

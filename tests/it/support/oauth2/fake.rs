@@ -7,16 +7,16 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use super::super::DEADLINE;
-use super::super::stream::{Stream, TlsAcceptor};
+use super::super::stream::{ServerStream, TlsAcceptor};
 
 /// A provider that answers by the book, one answer a request, and then no more.
-pub(crate) struct Fake {
+pub(crate) struct FakeProvider {
     port: u16,
     scheme: &'static str,
     requests: Receiver<String>,
 }
 
-impl Fake {
+impl FakeProvider {
     /// Starts one with whole answers of HTTP.
     pub(crate) fn start(answers: impl IntoIterator<Item = String>) -> Self {
         Self::listen(None, answers.into_iter().collect())
@@ -37,7 +37,7 @@ impl Fake {
                 let Ok((socket, _)) = listener.accept() else {
                     return;
                 };
-                let mut stream = Stream::new(socket).expect("a socket can be set up");
+                let mut stream = ServerStream::new(socket).expect("a socket can be set up");
                 if let Some(acceptor) = &acceptor
                     && stream.start_tls(acceptor).is_err()
                 {

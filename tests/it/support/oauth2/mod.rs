@@ -16,23 +16,23 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::DEADLINE;
-use super::outcome::Outcome;
-use super::process::{Program, Running};
+use super::outcome::RunOutcome;
+use super::process::{Program, RunningProgram};
 use super::tools;
 
-pub(crate) use fake::{Fake, answer};
+pub(crate) use fake::{FakeProvider, answer};
 
 /// A provider that runs. Anybody can sign in there.
-pub(crate) struct Provider {
+pub(crate) struct OidcProvider {
     address: String,
     node: PathBuf,
-    _running: Running,
+    _running: RunningProgram,
 }
 
 /// The secret of the client `confidential`: what an escape too few would spoil.
 pub(crate) const SECRET: &str = "s3cr&t/+";
 
-impl Provider {
+impl OidcProvider {
     /// Starts one; `None`, said on standard error, if it is not installed and that is allowed.
     pub(crate) fn start() -> Option<Self> {
         Self::start_with("{}")
@@ -88,17 +88,17 @@ impl Provider {
     }
 
     /// Has a user open an address, sign in as `user` and agree.
-    pub(crate) fn agree(&self, address: &str, user: &str) -> Outcome {
+    pub(crate) fn agree(&self, address: &str, user: &str) -> RunOutcome {
         self.browse(&[address, user])
     }
 
     /// Has a user open an address, sign in as `user` and refuse.
-    pub(crate) fn refuse(&self, address: &str, user: &str) -> Outcome {
+    pub(crate) fn refuse(&self, address: &str, user: &str) -> RunOutcome {
         self.browse(&[address, user, "refuse"])
     }
 
     /// Has a user type a code where that is asked for, sign in as `user` and agree.
-    pub(crate) fn type_code(&self, code: &str, user: &str) -> Outcome {
+    pub(crate) fn type_code(&self, code: &str, user: &str) -> RunOutcome {
         self.browse(&[&format!("{}/device", self.address), user, code])
     }
 
@@ -108,7 +108,7 @@ impl Provider {
         format!("exec {node} {} \"$1\" {user} >/dev/null", script.display())
     }
 
-    fn browse(&self, arguments: &[&str]) -> Outcome {
+    fn browse(&self, arguments: &[&str]) -> RunOutcome {
         let mut command = Command::new(&self.node);
         command.arg(script("browser.mjs")).args(arguments);
         let outcome = Program::new(command).run();

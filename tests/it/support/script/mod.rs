@@ -27,8 +27,8 @@
 //! | `cut` | sends FIN (TLS: without close_notify) and ignores what still comes |
 //! | `reset` | sends RST |
 //! | `stall` | is silent, ignoring what comes, until the client leaves |
-//! | `reached NAME` | lets [`Server::reached`] return |
-//! | `hold NAME` | goes on after [`Server::release`] |
+//! | `reached NAME` | lets [`ScriptServer::reached`] return |
+//! | `hold NAME` | goes on after [`ScriptServer::release`] |
 //!
 //! After the last step the client must close without another octet.
 
@@ -41,7 +41,7 @@ use super::mail;
 use super::model_server::{PASSWORD, USER};
 use super::stream::TlsAcceptor;
 
-pub(crate) use self::server::Server;
+pub(crate) use self::server::ScriptServer;
 
 /// A run that finds two messages, fetches both and leaves them on the server.
 pub(crate) const FETCH_A_AND_B: &str = "
@@ -107,7 +107,7 @@ impl Script {
     ///
     /// When a line is no step.
     #[track_caller]
-    pub(crate) fn serve(self) -> Server {
+    pub(crate) fn serve(self) -> ScriptServer {
         let conversations = self
             .conversations
             .iter()
@@ -120,31 +120,33 @@ impl Script {
                     .collect()
             })
             .collect();
-        Server::start(conversations, self.acceptor)
+        ScriptServer::start(conversations, self.acceptor)
     }
 
     #[track_caller]
-    fn step(&self, line: &str) -> Step {
+    fn step(&self, line: &str) -> ScriptStep {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match (word, rest) {
-            ("S:", text) => Step::Send(format!("{text}\r\n").into()),
-            ("C:", text) => Step::Expect(format!("{text}\r\n").into()),
-            ("raw:", text) => Step::Send(unescape(text)),
-            ("drip:", text) => Step::Drip(unescape(text)),
-            ("endless:", text) => Step::Endless(unescape(text)),
-            ("send", name) => Step::Send(self.attachment(name).to_vec()),
-            ("message", name) => Step::Send(mail::byte_stuffed(self.attachment(name))),
-            ("note", name) => Step::Send(mail::byte_stuffed(&mail::note(name).octets)),
-            ("flush", "") => Step::Flush,
-            ("tls", "") => Step::Tls,
-            ("tls", "refused") => Step::TlsRefused,
-            ("tls", asked) if asked.starts_with("for ") => Step::TlsFor(asked[4..].to_owned()),
-            ("close", "") => Step::Close,
-            ("cut", "") => Step::Cut,
-            ("reset", "") => Step::Reset,
-            ("stall", "") => Step::Stall,
-            ("reached", name) => Step::Reached(name.to_owned()),
-            ("hold", name) => Step::Hold(name.to_owned()),
+            ("S:", text) => ScriptStep::Send(format!("{text}\r\n").into()),
+            ("C:", text) => ScriptStep::Expect(format!("{text}\r\n").into()),
+            ("raw:", text) => ScriptStep::Send(unescape(text)),
+            ("drip:", text) => ScriptStep::Drip(unescape(text)),
+            ("endless:", text) => ScriptStep::Endless(unescape(text)),
+            ("send", name) => ScriptStep::Send(self.attachment(name).to_vec()),
+            ("message", name) => ScriptStep::Send(mail::byte_stuffed(self.attachment(name))),
+            ("note", name) => ScriptStep::Send(mail::byte_stuffed(&mail::note(name).octets)),
+            ("flush", "") => ScriptStep::Flush,
+            ("tls", "") => ScriptStep::Tls,
+            ("tls", "refused") => ScriptStep::TlsRefused,
+            ("tls", asked) if asked.starts_with("for ") => {
+                ScriptStep::TlsFor(asked[4..].to_owned())
+            }
+            ("close", "") => ScriptStep::Close,
+            ("cut", "") => ScriptStep::Cut,
+            ("reset", "") => ScriptStep::Reset,
+            ("stall", "") => ScriptStep::Stall,
+            ("reached", name) => ScriptStep::Reached(name.to_owned()),
+            ("hold", name) => ScriptStep::Hold(name.to_owned()),
             _ => panic!("no step of a script: {line:?}"),
         }
     }
@@ -157,7 +159,7 @@ impl Script {
 }
 
 /// One step of a conversation; the table above says what each does.
-enum Step {
+enum ScriptStep {
     Close,
     Cut,
     Drip(Vec<u8>),

@@ -11,19 +11,19 @@ use std::thread::{self, JoinHandle};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::Step;
-use super::wire::Wire;
+use super::ScriptStep;
+use super::wire::ScriptConnection;
 use crate::support::DEADLINE;
 use crate::support::stream::TlsAcceptor;
 
 /// A conversation: each step with the line it was written as.
-type Conversation = Vec<(String, Step)>;
+type Conversation = Vec<(String, ScriptStep)>;
 
 /// A scripted server that runs. Dropped, it ends and fails the test if the client left the script.
-pub(crate) struct Server {
+pub(crate) struct ScriptServer {
     address: SocketAddr,
-    reached: Arc<Gates>,
-    released: Arc<Gates>,
+    reached: Arc<NamedEvents>,
+    released: Arc<NamedEvents>,
     running: Option<(JoinHandle<Report>, UnixStream)>,
 }
 
@@ -44,15 +44,15 @@ struct Report {
     heard: Vec<Heard>,
 }
 
-impl Server {
+impl ScriptServer {
     pub(super) fn start(conversations: Vec<Conversation>, acceptor: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener
             .local_addr()
             .expect("a bound socket has an address");
         let (end, ended) = UnixStream::pair().expect("a pair of sockets can be made");
-        let (reached, released) = (Arc::<Gates>::default(), Arc::<Gates>::default());
-        let host = Host {
+        let (reached, released) = (Arc::<NamedEvents>::default(), Arc::<NamedEvents>::default());
+        let host = ServerThread {
             acceptor,
             ended,
             listener,
@@ -114,7 +114,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for ScriptServer {
     fn drop(&mut self) {
         let complaints = self.end().complaints.join("\n");
         if complaints.is_empty() {
@@ -131,14 +131,14 @@ impl Drop for Server {
 
 /// Names that one thread opens and others wait for.
 #[derive(Default)]
-struct Gates {
+struct NamedEvents {
     open: Mutex<HashSet<String>>,
     opened: Condvar,
     /// Whether nobody is left who could open one.
     abandoned: AtomicBool,
 }
 
-impl Gates {
+impl NamedEvents {
     fn open(&self, name: &str) {
         let mut open = self.open.lock().expect("nobody panics at a gate");
         open.insert(name.to_owned());
@@ -164,15 +164,15 @@ impl Gates {
     }
 }
 
-struct Host {
+struct ServerThread {
     acceptor: Option<TlsAcceptor>,
     ended: UnixStream,
     listener: TcpListener,
-    reached: Arc<Gates>,
-    released: Arc<Gates>,
+    reached: Arc<NamedEvents>,
+    released: Arc<NamedEvents>,
 }
 
-impl Host {
+impl ServerThread {
     fn serve(&self, conversations: &[Conversation]) -> Report {
         let mut report = Report::default();
         for (done, conversation) in conversations.iter().enumerate() {
@@ -232,7 +232,7 @@ impl Host {
         heard: &mut Heard,
     ) -> Result<(), (usize, String)> {
         heard.client = stream.peer_addr().ok().map(|address| address.ip());
-        let mut wire = Wire::new(stream).map_err(|e| (0, e.to_string()))?;
+        let mut wire = ScriptConnection::new(stream).map_err(|e| (0, e.to_string()))?;
         for (at, (_, step)) in conversation.iter().enumerate() {
             let taken = self.take(step, &mut wire, heard);
             heard.turns = wire.turns();
@@ -254,61 +254,66 @@ impl Host {
         }
     }
 
-    fn take(&self, step: &Step, wire: &mut Wire, heard: &mut Heard) -> Result<Next, String> {
-        if !matches!(step, Step::Send(_)) {
+    fn take(
+        &self,
+        step: &ScriptStep,
+        wire: &mut ScriptConnection,
+        heard: &mut Heard,
+    ) -> Result<Next, String> {
+        if !matches!(step, ScriptStep::Send(_)) {
             wire.flush()
                 .map_err(|e| format!("what came before could not be sent: {e}"))?;
         }
         match step {
-            Step::Send(octets) => wire.send(octets),
-            Step::Expect(line) => expect(line, wire, heard)?,
-            Step::Drip(octets) => {
+            ScriptStep::Send(octets) => wire.send(octets),
+            ScriptStep::Expect(line) => expect(line, wire, heard)?,
+            ScriptStep::Drip(octets) => {
                 for octet in octets {
                     wire.send(&[*octet]);
                     wire.flush().map_err(|e| e.to_string())?;
                 }
             }
-            Step::Endless(octets) => return flood(octets, wire),
-            Step::Flush => {}
-            Step::Hold(name) => {
+            ScriptStep::Endless(octets) => return flood(octets, wire),
+            ScriptStep::Flush => {}
+            ScriptStep::Hold(name) => {
                 if !self.released.wait(name) {
                     return Err("nobody released it".to_owned());
                 }
             }
-            Step::Reached(name) => self.reached.open(name),
-            Step::Tls => self.shake(wire)?,
-            Step::TlsFor(name) => {
+            ScriptStep::Reached(name) => self.reached.open(name),
+            ScriptStep::Tls => self.shake(wire)?,
+            ScriptStep::TlsFor(name) => {
                 self.shake(wire)?;
                 if wire.stream.asked_for() != Some(name) {
                     let asked = wire.stream.asked_for();
                     return Err(format!("the client asked for {asked:?}"));
                 }
             }
-            Step::TlsRefused => {
+            ScriptStep::TlsRefused => {
                 return match self.shake(wire) {
                     Ok(()) => Err("the client accepted the certificate".to_owned()),
                     Err(_) => Ok(Next::End),
                 };
             }
-            Step::Close => {
+            ScriptStep::Close => {
                 // The client may be quicker: then there is nobody left to tell.
                 let _ = wire.stream.close();
             }
-            Step::Cut => {
+            ScriptStep::Cut => {
                 // The same here; and what it still says is of no interest.
                 let _ = wire.stream.cut();
                 return ended(wire.ignore());
             }
-            Step::Reset => {
+            ScriptStep::Reset => {
                 wire.stream.reset().map_err(|e| e.to_string())?;
                 return Ok(Next::End);
             }
-            Step::Stall => return ended(wire.ignore()),
+            ScriptStep::Stall => return ended(wire.ignore()),
         }
         Ok(Next::Step)
     }
 
-    fn shake(&self, wire: &mut Wire) -> Result<(), String> {
+    fn shake(&self, wire: &mut ScriptConnection) -> Result<(), String> {
         let early = wire.unread();
         if !early.is_empty() {
             return Err(format!("the client sent before TLS {}", show(early)));
@@ -331,7 +336,7 @@ fn ended(closed: io::Result<()>) -> Result<Next, String> {
     }
 }
 
-fn expect(expected: &[u8], wire: &mut Wire, heard: &mut Heard) -> Result<(), String> {
+fn expect(expected: &[u8], wire: &mut ScriptConnection, heard: &mut Heard) -> Result<(), String> {
     let line = wire
         .line()
         .map_err(|e| format!("the client said nothing: {e}"))?;
@@ -351,7 +356,7 @@ fn expect(expected: &[u8], wire: &mut Wire, heard: &mut Heard) -> Result<(), Str
 }
 
 /// Repeats itself until the client leaves, or has taken more than it ever should.
-fn flood(octets: &[u8], wire: &mut Wire) -> Result<Next, String> {
+fn flood(octets: &[u8], wire: &mut ScriptConnection) -> Result<Next, String> {
     const TOO_MUCH: usize = 5 << 30;
     let chunk = octets.repeat(65536 / octets.len().max(1) + 1);
     for _ in 0..TOO_MUCH / chunk.len() {

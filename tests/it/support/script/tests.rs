@@ -4,11 +4,11 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{Script, Server, unescape};
-use crate::support::certificates::{Authority, Certificate, handshake};
+use super::{Script, ScriptServer, unescape};
+use crate::support::certificates::{Authority, TestCertificate, handshake};
 use crate::support::stream::SOCKET_DEADLINE;
 
-fn connect(server: &Server) -> TcpStream {
+fn connect(server: &ScriptServer) -> TcpStream {
     let stream = TcpStream::connect(server.address()).unwrap();
     stream.set_read_timeout(Some(SOCKET_DEADLINE)).unwrap();
     stream
@@ -21,7 +21,7 @@ fn hears(stream: &mut impl Read, expected: &str) {
     assert_eq!(String::from_utf8_lossy(&octets), expected);
 }
 
-fn complaint(server: Server) -> String {
+fn complaint(server: ScriptServer) -> String {
     let failure = catch_unwind(AssertUnwindSafe(|| server.finish())).unwrap_err();
     failure.downcast_ref::<String>().unwrap().clone()
 }
@@ -106,7 +106,7 @@ fn tls_begins_where_the_script_says() {
 fn tls_refused_fails_if_the_client_accepts() {
     let authority = Authority::new();
     let server = Script::new("tls refused")
-        .identity(Certificate::self_signed().acceptor())
+        .identity(TestCertificate::self_signed().acceptor())
         .serve();
     handshake(connect(&server), &authority).unwrap_err();
     server.finish();

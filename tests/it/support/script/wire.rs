@@ -5,21 +5,21 @@ use std::io::{self, Read, Write};
 use std::mem;
 use std::net::TcpStream;
 
-use crate::support::stream::Stream;
+use crate::support::stream::ServerStream;
 
 /// A connection to a client.
-pub(super) struct Wire {
-    pub(super) stream: Stream,
+pub(super) struct ScriptConnection {
+    pub(super) stream: ServerStream,
     has_spoken: bool,
     heard: Vec<u8>,
     pending: Vec<u8>,
     turns: usize,
 }
 
-impl Wire {
+impl ScriptConnection {
     pub(super) fn new(socket: TcpStream) -> io::Result<Self> {
         Ok(Self {
-            stream: Stream::new(socket)?,
+            stream: ServerStream::new(socket)?,
             has_spoken: false,
             heard: Vec::new(),
             pending: Vec::new(),
@@ -33,7 +33,7 @@ impl Wire {
         self.turns
     }
 
-    /// Keeps octets for the next [`Wire::flush`].
+    /// Keeps octets for the next [`ScriptConnection::flush`].
     pub(super) fn send(&mut self, octets: &[u8]) {
         self.pending.extend_from_slice(octets);
     }

@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 const BUFFER: usize = 64 * 1024;
 
 /// The near end of the line. It stays open until the process ends.
-pub(crate) struct Proxy {
+pub(crate) struct DelayedLine {
     address: SocketAddr,
     round_trips: Arc<AtomicU64>,
 }
 
-impl Proxy {
+impl DelayedLine {
     /// Opens a line on which every octet takes `one_way` in each direction.
     pub(crate) fn start(server: SocketAddr, one_way: Duration) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
