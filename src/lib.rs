@@ -32,39 +32,21 @@
 //! (channel bindings), 7628 (OAUTHBEARER), 6749, 7636, 8252 and 8628 (OAuth 2.0), 8314 (TLS from the first octet), 2384 (POP URLs),
 //! 2782 and 6186 (servers by DNS); the Maildir rules of qmail; sysexits(3).
 
-pub mod attendance;
-pub mod batch;
 pub mod cli;
 pub mod commands;
 pub mod config;
-pub mod custody;
 pub mod delivery;
 pub mod dial;
 pub mod digest;
-pub mod doubt;
-pub mod engine;
 pub mod exit;
-pub mod headers;
-pub mod interrupt;
-pub mod keyring;
-pub mod known;
 pub mod limits;
-pub mod maildrop;
+pub mod mail;
 pub mod moment;
 pub mod net;
 pub mod oauth2;
-pub mod plan;
-pub mod policy;
+pub mod os;
+pub mod poll;
 pub mod pop3;
-pub mod private;
-pub mod providers;
-pub mod receive;
-pub mod rematch;
 pub mod report;
-pub mod secret;
 pub mod seen;
-pub mod settle;
-pub mod shard;
-pub mod survey;
 pub mod text;
-pub mod transfer;

@@ -6,7 +6,7 @@ mod words;
 
 use libfuzzer_sys::fuzz_target;
 use mailpull::digest::Digest;
-use mailpull::headers::HeaderReader;
+use mailpull::mail::headers::HeaderReader;
 
 fuzz_target!(|input: &[u8]| {
     let (stored, pieces) = words::octets_and_pieces(input);

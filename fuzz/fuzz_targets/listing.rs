@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
 use mailpull::limits;
-use mailpull::maildrop::{Listing, UniqueId};
+use mailpull::mail::maildrop::{Listing, UniqueId};
 use mailpull::pop3::reply::{scan_line, unique_id_line};
 
 fuzz_target!(|input: &[u8]| {

@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use mailpull::pop3::{
     Acquaintance, Authorization, Credentials, Error, HeaderOf, Mechanism, Opening, Retrieved, Sizes,
 };
-use mailpull::secret::Secret;
+use mailpull::os::secret::Secret;
 
 fuzz_target!(|input: &[u8]| {
     let Some((&login, input)) = input.split_first() else {

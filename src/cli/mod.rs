@@ -9,7 +9,7 @@ use clap::{
     ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
 };
 
-use crate::shard::Shard;
+use crate::config::shard::Shard;
 
 mod account;
 mod complaint;

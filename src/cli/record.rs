@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use crate::shard::Shard;
+use crate::config::shard::Shard;
 
 /// What to do with the record of what was seen.
 #[derive(Clone, Debug, Eq, PartialEq, Subcommand)]

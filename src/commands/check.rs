@@ -1,18 +1,18 @@
 //! `mailpull check`: how much new mail waits; downloads nothing.
 
 use super::Setting;
-use super::crew::Crew;
+use super::login_delay::until_welcome;
 use super::passwords::Passwords;
-use super::pause::until_welcome;
+use super::workers::Crew;
 use crate::cli;
 use crate::config::{self, Account, Choice, Overrides, Wanted};
-use crate::engine;
 use crate::exit::Exit;
+use crate::mail::policy::Policy;
 use crate::moment::Moment;
-use crate::policy::Policy;
+use crate::poll;
+use crate::poll::survey;
 use crate::report::Event;
 use crate::seen::StateFolder;
-use crate::survey;
 
 /// Looks at every account. 0: something is new; 1: nothing; an error is stronger than both.
 pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Result<Exit> {
@@ -63,7 +63,7 @@ impl Look<'_> {
         }
         let known = ledger.known()?;
         let mut connect = self.setting.connector(account, self.passwords);
-        let mut session = connect(&engine::opening(&last))?;
+        let mut session = connect(&poll::opening(&last))?;
         // The limits bound a run, not what waits.
         let policy = Policy {
             keep: account.policy.keep,

@@ -1,20 +1,20 @@
 //! `mailpull fetch`: new mail for every account.
 
-use super::crew::Crew;
+use super::login_delay::until_welcome;
 use super::passwords::Passwords;
-use super::pause::until_welcome;
+use super::workers::Crew;
 use super::{Setting, status};
 use crate::cli;
 use crate::config::{self, Account, Choice, Overrides, Wanted};
 use crate::delivery::{Destination, Maildir, Mda, Target};
-use crate::engine::{self, Orders, Poll};
 use crate::exit::{Exit, Failure};
 use crate::moment::Moment;
 use crate::net::Stream;
+use crate::poll::survey;
+use crate::poll::{self, Orders, Poll};
 use crate::pop3::{Opening, Transaction};
 use crate::report::{Desk, Event, Summary};
 use crate::seen::{Ledger, RunEnd, StateFolder};
-use crate::survey;
 
 /// The server hears from us so often in the time that we would give it: a NOOP a minute by default.
 const SILENCES: u32 = 3;
@@ -164,7 +164,7 @@ impl Visit<'_> {
     fn rehearse(&self, ledger: Ledger, summary: &mut Summary) -> anyhow::Result<()> {
         let Self { account, desk, .. } = *self;
         let known = ledger.known()?;
-        let mut session = self.connect()(&engine::opening(&ledger.last_run()?))?;
+        let mut session = self.connect()(&poll::opening(&ledger.last_run()?))?;
         let (listing, mut plan) = survey::survey(&mut session, &known, &account.policy)?;
         if !account.delete_was_asked {
             let last = ledger.last_run()?.keep;
@@ -187,5 +187,5 @@ impl Visit<'_> {
 fn is_known(error: &anyhow::Error) -> bool {
     let of_failure = |failure: &Failure| failure.is_known;
     error.downcast_ref().is_some_and(of_failure)
-        || error.downcast_ref().is_some_and(engine::Error::is_known)
+        || error.downcast_ref().is_some_and(poll::Error::is_known)
 }

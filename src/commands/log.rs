@@ -8,7 +8,7 @@ use humantime::format_rfc3339_seconds;
 use super::Setting;
 use crate::cli;
 use crate::exit::{Exit, Failure};
-use crate::known::Delivery;
+use crate::mail::known::Delivery;
 use crate::moment::Moment;
 use crate::report::{Octets, json};
 use crate::seen::History;

@@ -10,29 +10,28 @@ use crate::cli::{self, Cli, Command, Global, Seen, When};
 use crate::config::{self, Account, Unusable, password};
 use crate::delivery;
 use crate::dial::{self, Security, Step};
-use crate::engine;
 use crate::exit::{Exit, Failure};
-use crate::interrupt::Interrupt;
 use crate::net::Stream;
 use crate::net::tls::{Connectors, Proof};
+use crate::os::secret::{self, Secret};
+use crate::os::signals::Interrupt;
+use crate::poll;
+use crate::poll::survey;
 use crate::pop3::{Direction, Opening, Trace, Transaction};
 use crate::report::plain::{Audience, Color, Verbosity};
 use crate::report::{Desk, Event, Json, Plain, Reporter, Terminal};
-use crate::secret::{self, Secret};
 use crate::seen::{Error as SeenError, Ledger, StateFolder};
-use crate::survey;
 
 mod account;
 mod check;
-mod crew;
 mod fetch;
 mod log;
 mod login;
+mod login_delay;
 mod passwords;
-mod pause;
 mod seen;
 mod tokens;
-mod transfer;
+mod workers;
 
 use passwords::Passwords;
 
@@ -329,7 +328,7 @@ fn status(error: &anyhow::Error) -> Exit {
     let exit = |cause| {
         of(cause, config::Error::exit)
             .or_else(|| of(cause, delivery::Error::exit))
-            .or_else(|| of(cause, engine::Error::exit))
+            .or_else(|| of(cause, poll::Error::exit))
             .or_else(|| of(cause, password::Error::exit))
             .or_else(|| of(cause, SeenError::exit))
             .or_else(|| of(cause, survey::Error::exit))

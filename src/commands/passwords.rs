@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal};
 use super::Setting;
 use crate::config::Account;
 use crate::exit::Failure;
-use crate::secret::Secret;
+use crate::os::secret::Secret;
 
 /// Passwords that were got ahead, or what kept them away, by account.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use crate::config::{self, Account};
 use crate::dial;
 use crate::exit::{Exit, Failure};
 use crate::oauth2::{Client, Error, SignIn, Wallet, Way};
-use crate::secret::Secret;
+use crate::os::secret::Secret;
 
 /// The sign-in of an account; `None`: it has a password.
 ///

@@ -5,20 +5,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::connection;
 use crate::config::error::Error;
-use crate::config::keys::{At, Settings, value_or, value_or_default};
+use crate::config::oauth2::{self, SignIn};
 use crate::config::origin::Origin;
 use crate::config::overrides::Overrides;
 use crate::config::password::{self, Command, Line, Login, ONE_SHOT_VARIABLE, Source};
 use crate::config::paths;
-use crate::config::reach;
 use crate::config::readers::Target;
-use crate::config::sign_in::{self, SignIn};
+use crate::config::settings::{At, Settings, value_or, value_or_default};
 use crate::config::url;
 use crate::delivery::{Destination, mda};
 use crate::dial;
-use crate::policy::{Keep, Policy};
-use crate::secret::Secret;
+use crate::mail::policy::{Keep, Policy};
+use crate::os::secret::Secret;
 
 /// One maildrop, and what to do with its messages.
 #[derive(Clone, Debug)]
@@ -161,9 +161,9 @@ impl Draft<'_> {
         Ok(Account {
             name: self.name,
             enabled: settings.enabled.as_ref().is_none_or(|at| at.value),
-            dial: reach::options(&settings, &self.origin, &self.secret_variables, self.home)?,
+            dial: connection::options(&settings, &self.origin, &self.secret_variables, self.home)?,
             password: password(&settings, &self.origin, self.home)?,
-            sign_in: sign_in::options(&settings, &self.origin, self.home)?,
+            sign_in: oauth2::options(&settings, &self.origin, self.home)?,
             destination: destination(&settings, &self.secret_variables, self.home)?,
             secret_variables: self.secret_variables,
             policy: policy(&settings),
@@ -250,7 +250,7 @@ const REPORT_AFTER: u64 = 3;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::file::Document;
+    use crate::config::document::Document;
     use crate::dial::{Auth, Security};
     use crate::exit::Exit;
 

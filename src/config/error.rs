@@ -4,9 +4,9 @@
 use std::io;
 
 use crate::config::origin::Origin;
+use crate::config::shard::Shard;
 use crate::exit::Exit;
-use crate::private::Exposed;
-use crate::shard::Shard;
+use crate::os::secret_file::Exposed;
 
 /// Why there is no account to work with. Each is shown as one line.
 #[derive(Debug, thiserror::Error)]

@@ -5,43 +5,44 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::private::{Private, shown};
+use crate::os::secret_file::{Private, shown};
 
 mod account;
-mod addition;
-mod choice;
+mod accounts_dir;
+mod connection;
+mod document;
 mod error;
-mod file;
-mod folder;
-mod keys;
+mod new_account;
+mod oauth2;
 mod origin;
 mod overrides;
 pub mod password;
 mod paths;
-mod reach;
 mod readers;
+mod route;
+mod selection;
 mod server;
-mod sign_in;
-mod trust;
+mod settings;
+pub mod shard;
+mod tls;
 mod units;
 mod url;
 mod value;
-mod way;
 
 pub use account::Account;
-pub use addition::Addition;
-pub use choice::{Choice, Unusable, Wanted};
+pub use document::is_account_name;
 pub use error::Error;
-pub use file::is_account_name;
+pub use new_account::Addition;
+pub use oauth2::SignIn;
 pub use origin::Origin;
 pub use overrides::Overrides;
-pub use sign_in::SignIn;
+pub use selection::{Choice, Unusable, Wanted};
 
-use file::{Document, Written};
-use folder::AccountFile;
-use keys::Settings;
+use accounts_dir::AccountFile;
+use document::{Document, Written};
 use password::Source;
-use way::Way;
+use route::Way;
+use settings::Settings;
 
 /// The configuration: accounts that are readable, and not yet checked, and those that are not.
 #[derive(Debug)]
@@ -114,7 +115,7 @@ pub fn accounts(
 
 /// Every key that an account can have, in the order of the manual.
 pub fn key_names() -> impl Iterator<Item = &'static str> {
-    keys::names()
+    settings::names()
 }
 
 /// The folder of the seen-database, the spool and the locks: the chosen one, or this user's.
@@ -153,8 +154,8 @@ impl Config {
         private.insist_unwritable()?;
         if let Some(folder) = folder {
             let beside = path.parent().unwrap_or(Path::new(""));
-            let folder = folder::find(folder, beside, config.home.as_deref())?;
-            config.add(folder::read(&folder)?);
+            let folder = accounts_dir::find(folder, beside, config.home.as_deref())?;
+            config.add(accounts_dir::read(&folder)?);
         }
         Ok(config)
     }
@@ -223,7 +224,7 @@ impl Config {
     }
 }
 
-fn sections(written: Vec<file::Section>) -> Result<Vec<Section>, Error> {
+fn sections(written: Vec<document::Section>) -> Result<Vec<Section>, Error> {
     written
         .into_iter()
         .map(|section| {

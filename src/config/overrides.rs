@@ -1,10 +1,10 @@
 //! What the command line says over the file: flags that stand for keys, and `-o KEY=VALUE`.
 //! Knows no flag by name.
 
+use crate::config::document;
 use crate::config::error::Error;
-use crate::config::file;
-use crate::config::keys::Settings;
 use crate::config::origin::Origin;
+use crate::config::settings::Settings;
 use crate::config::value::Value;
 
 /// Settings of this run, for every account it works on.
@@ -26,12 +26,12 @@ impl Overrides {
     ) -> Result<Self, Error> {
         let mut settings = Settings::default();
         for (flag, key, text) in flags {
-            let readings = [Some(Value::from_text(text)), file::value(text)];
+            let readings = [Some(Value::from_text(text)), document::value(text)];
             set(&mut settings, key, readings, &Origin::Flag(flag.to_owned()))?;
         }
         for option in options {
             let (key, text) = split(option)?;
-            let readings = [file::value(text), Some(Value::from_text(text))];
+            let readings = [document::value(text), Some(Value::from_text(text))];
             set(&mut settings, key, readings, &Origin::Flag("-o".to_owned()))?;
         }
         if settings

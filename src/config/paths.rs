@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::error::Error;
-use crate::config::keys::At;
+use crate::config::settings::At;
 
 /// A path that means the same wherever the program is started: `~/` is the home directory, and
 /// only on the command line may a path be relative.

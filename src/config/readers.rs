@@ -7,8 +7,8 @@ use crate::config::password::{Command, Line, Source};
 use crate::config::units;
 use crate::config::value::{self, Value, Wrong, quoted};
 use crate::dial::{Auth, Mechanism, Security};
-use crate::policy::{Keep, Order};
-use crate::secret::Secret;
+use crate::mail::policy::{Keep, Order};
+use crate::os::secret::Secret;
 
 /// Where messages go, as it was written.
 #[derive(Clone, Debug)]

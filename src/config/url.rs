@@ -2,9 +2,9 @@
 //! Reads no file, and shows no part of a URL that could hold a password.
 
 use crate::config::error::Error;
-use crate::config::keys::Settings;
 use crate::config::origin::Origin;
 use crate::config::server;
+use crate::config::settings::Settings;
 use crate::config::value::Value;
 
 /// Whether an argument is meant as a URL, not as an account's name.

@@ -17,10 +17,10 @@ use rustix::io::Errno;
 
 use super::Error;
 use super::unique_name::UniqueNames;
-use crate::custody::{Durable, Parcel, Receipt};
 use crate::digest::Hasher;
-use crate::headers::HeaderReader;
-use crate::maildrop::Message;
+use crate::mail::custody::{Durable, Parcel, Receipt};
+use crate::mail::headers::HeaderReader;
+use crate::mail::maildrop::Message;
 
 /// Up to so many files are flushed one by one: it is no more flushes than a syncfs is worth, and
 /// does not make the user wait for what other programs wrote.

@@ -11,10 +11,10 @@ use rustix::fs::{AtFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::intake::{Folder, Intake};
-use super::traces::{Suspects, Traces};
-use super::whereabouts::Whereabouts;
+use super::recovered::{Suspects, Traces};
+use super::staged_state::Whereabouts;
 use super::{Error, Target};
-use crate::custody::{Delivered, Found, Outcome, Parcel, Place, Staged};
+use crate::mail::custody::{Delivered, Found, Outcome, Parcel, Place, Staged};
 use crate::moment::Moment;
 use crate::text::ServerText;
 

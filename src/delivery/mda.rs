@@ -16,15 +16,15 @@ use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use super::feed::Feed;
 use super::intake::{Folder, Intake};
-use super::runner::Runner;
+use super::process::Runner;
+use super::stdin::Feed;
 pub use super::template::{BadTemplate, Template};
 use super::{Error as DeliveryError, Target};
-use crate::custody::{Delivered, Outcome, Place, Staged, sender};
 use crate::exit::Exit;
-use crate::headers::HeaderReader;
-use crate::interrupt::Interrupt;
+use crate::mail::custody::{Delivered, Outcome, Place, Staged, sender};
+use crate::mail::headers::HeaderReader;
+use crate::os::signals::Interrupt;
 use crate::text::ServerText;
 
 /// How long after a signal asked the run to end an MDA may still be started.

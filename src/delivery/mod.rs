@@ -6,24 +6,24 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use crate::custody::{Found, Outcome, Parcel, Place, Staged};
 use crate::exit::Exit;
+use crate::mail::custody::{Found, Outcome, Parcel, Place, Staged};
 
-mod feed;
 pub mod intake;
 pub mod maildir;
 pub mod mda;
-mod runner;
+mod process;
+pub mod recovered;
+pub mod staged_state;
+mod stdin;
 mod template;
-pub mod traces;
 pub mod unique_name;
-pub mod whereabouts;
 
 pub use intake::{Incoming, Intake};
 pub use maildir::Maildir;
 pub use mda::Mda;
-pub use traces::Suspects;
-pub use whereabouts::locate;
+pub use recovered::Suspects;
+pub use staged_state::locate;
 
 /// Where an account's messages go.
 #[derive(Clone, Debug)]

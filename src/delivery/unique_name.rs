@@ -10,7 +10,7 @@ use rustix::process::{Pid, test_kill_process};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::digest::Digest;
-use crate::maildrop::UniqueId;
+use crate::mail::maildrop::UniqueId;
 use crate::moment::Moment;
 
 /// Makes the names of one account's files:

@@ -1,7 +1,7 @@
 //! Why there is no session: what happened on the way to it, and what the user can do.
 //! Tries nothing again.
 
-use super::choice::NoWay;
+use super::auth::NoWay;
 use crate::exit::Exit;
 use crate::net;
 use crate::pop3::{self, Mechanism, ResponseCode};

@@ -12,8 +12,8 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
 use super::{Attempts, Endpoint, Error, Options, Socket, Step};
-use crate::interrupt::{Broken, Interrupt};
 use crate::limits;
+use crate::os::signals::{Broken, Interrupt};
 
 /// Who calls.
 pub(super) struct Caller<'a> {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::exit::Exit;
-use crate::interrupt::Interrupt;
+use crate::os::signals::Interrupt;
 
 mod call;
 pub mod proxy;

@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use super::Endpoint;
 use crate::exit::Exit;
-use crate::interrupt::is_interrupt;
-use crate::secret::Secret;
+use crate::os::secret::Secret;
+use crate::os::signals::is_interrupt;
 use crate::text::ServerText;
 
 /// A proxy, and how it is asked.

@@ -10,7 +10,7 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 
 use super::tunnel::Running;
-use crate::interrupt::{Broken, GRACE, Interrupt};
+use crate::os::signals::{Broken, GRACE, Interrupt};
 
 /// So many octets without a word of ours between them are a flow.
 const FLOW: u64 = 256 * 1024;
@@ -21,7 +21,7 @@ const BREATH: Duration = Duration::from_micros(250);
 /// A connected, non-blocking socket that reads and writes as if it blocked.
 ///
 /// A wait that takes too long is an [`io::ErrorKind::TimedOut`]; one that a signal ended is told by
-/// [`crate::interrupt::is_interrupt`].
+/// [`crate::os::signals::is_interrupt`].
 #[derive(Debug)]
 pub struct Socket {
     /// What carries it. It ends before the socket does, or it would complain of the broken pipe.

@@ -13,7 +13,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use simple_dns::rdata::{RData, SRV};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, Question, RCODE, TYPE};
 
-use crate::interrupt::Interrupt;
+use crate::os::signals::Interrupt;
 
 /// A server that a domain names.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -59,7 +59,7 @@ pub fn servers(domain: &str, interrupt: &Interrupt) -> io::Result<Vec<Server>> {
     })?;
     match asking.wait(Instant::now() + PATIENCE, Duration::ZERO) {
         Ok(()) => Ok(asking.join()),
-        Err(crate::interrupt::Broken::TimedOut) => Ok(Vec::new()),
+        Err(crate::os::signals::Broken::TimedOut) => Ok(Vec::new()),
         Err(broken) => Err(io::Error::other(broken)),
     }
 }

@@ -12,7 +12,7 @@ use super::tokens::Tokens;
 use super::url::Url;
 use crate::exit::Exit;
 use crate::moment::Moment;
-use crate::secret::{Secret, Unusable};
+use crate::os::secret::{Secret, Unusable};
 use crate::text::ServerText;
 
 /// Why a provider said no.

@@ -20,8 +20,8 @@ use super::error::Error;
 use super::form;
 use super::tokens::Tokens;
 use crate::digest::Digest;
-use crate::interrupt::{Broken, Interrupt};
 use crate::net::Socket;
+use crate::os::signals::{Broken, Interrupt};
 
 /// A sign-in that waits for its browser.
 pub struct Visit {

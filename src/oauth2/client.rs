@@ -12,7 +12,7 @@ use super::tokens::Tokens;
 use super::url::Url;
 use crate::exit::Failure;
 use crate::moment::Moment;
-use crate::secret::Secret;
+use crate::os::secret::Secret;
 
 /// Who asks a provider, on whose behalf.
 pub struct Client<'a> {

@@ -5,9 +5,9 @@ use std::io;
 
 use super::answer::Refusal;
 use crate::exit::{Exit, Failure};
-use crate::keyring;
 use crate::net;
-use crate::private::Exposed;
+use crate::os::keyring;
+use crate::os::secret_file::Exposed;
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]

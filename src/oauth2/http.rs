@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 
 use super::error::Error;
 use super::url::Url;
-use crate::interrupt::{Interrupt, is_interrupt};
 use crate::net::{self, Endpoint, Route, Stream, tls};
+use crate::os::signals::{Interrupt, is_interrupt};
 use crate::text::ServerText;
 
 /// How a provider is reached.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::moment::Moment;
-use crate::secret::Secret;
+use crate::os::secret::Secret;
 
 mod answer;
 mod browser;
@@ -15,9 +15,9 @@ mod error;
 mod form;
 mod http;
 mod provider;
+mod token_store;
 mod tokens;
 mod url;
-mod wallet;
 
 pub use answer::{Device, Refusal};
 pub use browser::Visit;
@@ -25,9 +25,9 @@ pub use client::Client;
 pub use error::Error;
 pub use http::Way;
 pub use provider::Provider;
+pub use token_store::{Keeper, Wallet};
 pub use tokens::Tokens;
 pub use url::{Malformed, Url};
-pub use wallet::{Keeper, Wallet};
 
 /// One user's sign-in at a provider, across runs.
 pub struct SignIn<'a> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::moment::Moment;
-use crate::secret::Secret;
+use crate::os::secret::Secret;
 
 /// What a provider granted. `Debug` shows no token.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 use md5::{Digest as _, Md5};
 use zeroize::Zeroizing;
 
-use crate::secret::Secret;
+use crate::os::secret::Secret;
 
 /// The digest of APOP (RFC 1939 section 7): MD5 over timestamp and password, in hexadecimal.
 pub(super) fn digest(timestamp: &[u8], password: &Secret) -> Zeroizing<String> {

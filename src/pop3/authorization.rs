@@ -5,13 +5,13 @@
 use std::io::{Read, Write};
 
 use super::Error;
-use super::acquaintance::{Acquaintance, Opening};
 use super::apop;
 use super::capabilities::Capabilities;
 use super::command::Command;
 use super::mechanism::Mechanism;
 use super::reply::Status;
 use super::sasl::{self, Credentials, Exchange, Fault, Response};
+use super::server_profile::{Acquaintance, Opening};
 use super::transaction::{Sizes, Transaction};
 use super::wire::{Trace, Wire};
 use crate::limits;

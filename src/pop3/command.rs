@@ -5,8 +5,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::maildrop::MessageNumber;
-use crate::secret::Secret;
+use crate::mail::maildrop::MessageNumber;
+use crate::os::secret::Secret;
 
 /// One command. `Display` shows it without its secrets and without its line end.
 #[derive(Debug)]

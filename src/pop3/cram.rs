@@ -5,7 +5,7 @@ use md5::{Digest as _, Md5};
 use zeroize::Zeroizing;
 
 use super::apop::hexadecimal;
-use crate::secret::Secret;
+use crate::os::secret::Secret;
 
 /// The block of MD5, in octets.
 const BLOCK: usize = 64;

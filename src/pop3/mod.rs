@@ -4,37 +4,37 @@
 use std::io;
 
 use crate::exit::Exit;
-use crate::interrupt::is_interrupt;
 use crate::limits;
-use crate::maildrop::BadListing;
+use crate::mail::maildrop::BadListing;
+use crate::os::signals::is_interrupt;
 use crate::text::ServerText;
 
 use reply::Status;
 use sasl::Fault;
 
-pub mod acquaintance;
 pub mod apop;
 pub mod authorization;
 pub mod capabilities;
 pub mod command;
 mod cram;
-mod digest;
+mod digest_md5;
 pub mod mechanism;
 pub mod pipeline;
 pub mod reply;
 pub mod sasl;
+pub mod server_profile;
 mod speed;
 pub mod transaction;
 pub mod unstuff;
 pub mod wire;
 
-pub use acquaintance::{Acquaintance, Channel, Haste, Opening, Pace};
 pub use authorization::Authorization;
 pub use capabilities::Capabilities;
 pub use mechanism::{Mechanism, Strength};
 pub use pipeline::{Ask, HeaderOf, Pipeline, Retrieved};
 pub use reply::{Refusal, ResponseCode};
 pub use sasl::Credentials;
+pub use server_profile::{Acquaintance, Channel, Haste, Opening, Pace};
 pub use transaction::{Farewell, Sizes, Transaction};
 pub use wire::{Direction, Trace};
 

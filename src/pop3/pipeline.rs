@@ -9,8 +9,8 @@ use super::Error;
 use super::command::Command;
 use super::reply::{Refusal, Status};
 use super::wire::Wire;
-use crate::custody::Recorded;
-use crate::maildrop::Message;
+use crate::mail::custody::Recorded;
+use crate::mail::maildrop::Message;
 
 /// How many octets of commands may wait for their replies. It has to fit the socket buffers of
 /// any peer, or both ends could be blocked in a write.

@@ -2,7 +2,7 @@
 //! Pure: total functions of octets; nothing a server can send makes them fail otherwise.
 
 use crate::limits;
-use crate::maildrop::MessageNumber;
+use crate::mail::maildrop::MessageNumber;
 use crate::text::ServerText;
 
 /// The first line of a reply.

@@ -4,15 +4,15 @@
 use std::io::{Read, Write};
 
 use super::Error;
-use super::acquaintance::{Acquaintance, Pace};
 use super::command::Command;
 use super::mechanism::Mechanism;
 use super::pipeline::{Ask, Pipeline, Window};
 use super::reply::{self, Garbled, Refusal, Status};
+use super::server_profile::{Acquaintance, Pace};
 use super::wire::Wire;
-use crate::custody::Recorded;
 use crate::limits;
-use crate::maildrop::Listing;
+use crate::mail::custody::Recorded;
+use crate::mail::maildrop::Listing;
 use crate::text::ServerText;
 
 /// TRANSACTION: logged in. Dropping it closes the connection without UPDATE, so that the server

@@ -11,9 +11,9 @@ use memchr::{memchr, memmem};
 use zeroize::Zeroizing;
 
 use super::Error;
-use super::acquaintance::Haste;
 use super::command::Command;
 use super::reply::Status;
+use super::server_profile::Haste;
 use super::speed::{Speed, Wait};
 use super::unstuff::Unstuffer;
 use crate::limits;

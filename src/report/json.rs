@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::{Event, Fact, Finding, Reporter};
-use crate::known::Delivery;
-use crate::maildrop::UniqueId;
+use crate::mail::known::Delivery;
+use crate::mail::maildrop::UniqueId;
 use crate::moment::Moment;
 
 /// Writes JSON lines, and shows errors to people as the reporter behind it does.

@@ -4,9 +4,9 @@
 use std::cmp::Ordering;
 use std::fmt::{self, Display};
 
-use crate::custody::{Parcel, Place};
 use crate::exit::Exit;
-use crate::known::PATIENCE;
+use crate::mail::custody::{Parcel, Place};
+use crate::mail::known::PATIENCE;
 
 pub mod finding;
 pub mod json;

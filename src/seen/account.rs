@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::{Error, Ledger, Lock};
 use crate::digest::Digest;
 use crate::exit::Exit;
-use crate::maildrop::AccountKey;
+use crate::mail::maildrop::AccountKey;
 use crate::moment::Moment;
 
 /// How long a message is remembered that the server lists no more: some come back, from a backup

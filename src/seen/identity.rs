@@ -7,10 +7,10 @@ use rusqlite::params;
 
 use super::ledger::{Deliveries, state};
 use super::{Error, Ledger};
-use crate::custody::{Found, Parcel, Place};
 use crate::digest::Digest;
-use crate::known::State;
-use crate::maildrop::{Identity, UniqueId};
+use crate::mail::custody::{Found, Parcel, Place};
+use crate::mail::known::State;
+use crate::mail::maildrop::{Identity, UniqueId};
 use crate::moment::Moment;
 
 /// A message of ours with the same unique-id and the same octets.

@@ -9,12 +9,12 @@ use std::sync::PoisonError;
 use rusqlite::{Connection, Row, Statement, Transaction, TransactionBehavior, params};
 
 use super::account::{self, Owner};
-use super::{Error, StateFolder, former, schema};
-use crate::custody::{Durable, Outcome, Parcel, Past, Place, Recorded, Staged};
+use super::{Error, StateFolder, former_tags, schema};
 use crate::digest::Digest;
-use crate::headers::Header;
-use crate::known::{Known, KnownMessages, State, next_try};
-use crate::maildrop::{AccountKey, Identity, MessageNumber, UniqueId};
+use crate::mail::custody::{Durable, Outcome, Parcel, Past, Place, Recorded, Staged};
+use crate::mail::headers::Header;
+use crate::mail::known::{Known, KnownMessages, State, next_try};
+use crate::mail::maildrop::{AccountKey, Identity, MessageNumber, UniqueId};
 use crate::moment::Moment;
 use crate::text::ServerText;
 
@@ -53,7 +53,7 @@ impl Ledger {
     pub fn tags(&self) -> Vec<String> {
         let one_shot = account::tag(&self.owner.one_shot_name());
         let mut tags = vec![self.owner.tag.clone(), one_shot];
-        former::add(&self.folder.former_tags(), &mut tags);
+        former_tags::add(&self.folder.former_tags(), &mut tags);
         tags
     }
 

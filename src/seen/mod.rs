@@ -11,26 +11,27 @@ use rusqlite::{Connection, ErrorCode};
 use crate::exit::Exit;
 
 mod account;
-pub mod census;
-mod former;
-pub mod history;
+pub mod accounts;
+pub mod deliveries;
+mod failures;
+mod former_tags;
+mod freshness;
 pub mod identity;
 pub mod ledger;
 pub mod lock;
+pub mod messages;
 pub mod passage;
-pub mod roster;
+pub mod record;
 mod schema;
-mod signature;
-mod trouble;
 
 pub use account::{LastRun, RunEnd};
-pub use census::Entry;
-pub use history::History;
+pub use accounts::{Known, Roster, Verdict};
+pub use deliveries::History;
 pub use identity::{Headers, Match};
 pub use ledger::Ledger;
 pub use lock::Lock;
+pub use messages::Entry;
 pub use passage::{Arrival, Departure, Welcome};
-pub use roster::{Known, Roster, Verdict};
 
 /// The folder that holds the database, the spool of the MDAs and the locks.
 #[derive(Clone, Debug)]

@@ -5,12 +5,12 @@ use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, Statement, Transaction, TransactionBehavior, params};
 
 use super::account::tag;
-use super::roster::{Known, Roster};
+use super::accounts::{Known, Roster};
 use super::{Error, Lock};
 use crate::digest::Digest;
-use crate::maildrop::AccountKey;
+use crate::mail::maildrop::AccountKey;
 use crate::moment::Moment;
-use crate::transfer::{
+use crate::seen::record::{
     Account, Delivery, End, Hash, Message, Notice, Octets, Record, State, VERSION,
 };
 

@@ -16,12 +16,12 @@ use proptest::{prop_assert, prop_assert_eq, prop_oneof, proptest};
 use mailpull::config::{Config, Overrides, Wanted};
 use mailpull::delivery::unique_name::UniqueNames;
 use mailpull::digest::Digest;
-use mailpull::headers::{Header, HeaderReader};
-use mailpull::known::{Known, KnownMessages, State};
-use mailpull::maildrop::{Listing, MessageNumber, UniqueId};
+use mailpull::mail::headers::{Header, HeaderReader};
+use mailpull::mail::known::{Known, KnownMessages, State};
+use mailpull::mail::maildrop::{Listing, MessageNumber, UniqueId};
+use mailpull::mail::policy::{Keep, Order, Policy};
 use mailpull::moment::Moment;
-use mailpull::plan::{self, Pick, Plan};
-use mailpull::policy::{Keep, Order, Policy};
+use mailpull::poll::plan::{self, Pick, Plan};
 use mailpull::pop3::unstuff::Unstuffer;
 
 use crate::support::mail::byte_stuffed;

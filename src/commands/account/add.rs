@@ -6,10 +6,10 @@ use super::questions::Questions;
 use super::{discovery, test};
 use crate::cli;
 use crate::commands::Setting;
+use crate::commands::account::providers;
 use crate::config::password::{self, Source};
 use crate::config::{Account, Addition, is_account_name};
 use crate::exit::{Exit, Failure};
-use crate::providers;
 use crate::report::{Fact, Finding};
 
 /// Adds an account. A login that does not work is the status, and nothing is written then unless

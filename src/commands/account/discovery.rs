@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use super::questions::Questions;
 use crate::commands::Setting;
+use crate::commands::account::providers;
 use crate::config::Addition;
 use crate::dial;
 use crate::exit::{Exit, Failure};
-use crate::interrupt::Interrupt;
 use crate::net::srv::{self, Service};
-use crate::providers;
+use crate::os::signals::Interrupt;
 use crate::report::{Fact, Finding};
 
 /// A server that may be the one.

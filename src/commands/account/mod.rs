@@ -12,6 +12,7 @@ use crate::seen::{Known, Roster};
 mod add;
 mod discovery;
 mod findings;
+mod providers;
 mod questions;
 mod test;
 

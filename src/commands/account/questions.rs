@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 
 use crate::exit::{Exit, Failure};
-use crate::interrupt::Interrupt;
+use crate::os::signals::Interrupt;
 use crate::text::ServerText;
 
 /// Somebody to be asked, or nobody.

@@ -7,18 +7,18 @@ use std::time::Instant;
 use super::findings;
 use crate::cli;
 use crate::commands::Setting;
+use crate::commands::account::providers;
 use crate::commands::passwords::Passwords;
 use crate::config::{self, Account, Overrides, Wanted};
 use crate::dial::Step;
 use crate::exit::Exit;
-use crate::known::KnownMessages;
+use crate::mail::known::KnownMessages;
+use crate::mail::policy::Policy;
 use crate::net::Stream;
-use crate::policy::Policy;
+use crate::poll::survey;
 use crate::pop3::{Mechanism, Opening, Pace, Transaction};
-use crate::providers;
 use crate::report::{Fact, Finding, Octets};
 use crate::seen::{Ledger, StateFolder};
-use crate::survey;
 
 /// Tests one account. The status is what `fetch` would end with.
 pub(super) fn run(arguments: &cli::Test, setting: &Setting<'_>) -> anyhow::Result<Exit> {

@@ -5,9 +5,9 @@ use std::io;
 
 use crate::config::password::command::Problem;
 use crate::exit::Exit;
-use crate::keyring;
-use crate::private::Exposed;
-use crate::secret::Unusable;
+use crate::os::keyring;
+use crate::os::secret::Unusable;
+use crate::os::secret_file::Exposed;
 
 /// Why there is no password.
 #[derive(Debug, thiserror::Error)]

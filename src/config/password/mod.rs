@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::keyring::{self, Item};
-use crate::private::{Private, shown};
-use crate::secret::{Secret, Unusable};
+use crate::os::keyring::{self, Item};
+use crate::os::secret::{Secret, Unusable};
+use crate::os::secret_file::{Private, shown};
 use crate::text::ServerText;
 
 mod command;

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use super::certificate::{Certificate, Time};
 use super::pin::Pin;
 use crate::exit::Exit;
-use crate::interrupt::is_interrupt;
-use crate::private::Exposed;
+use crate::os::secret_file::Exposed;
+use crate::os::signals::is_interrupt;
 
 /// Why there is no encrypted connection.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use native_tls::Identity;
 
 use super::error::Error;
-use crate::private::Private;
+use crate::os::secret_file::Private;
 
 /// Where a client's certificate and its key lie.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -11,7 +11,7 @@ use std::{fs, io};
 use native_tls::{HandshakeError, Protocol, TlsConnector, TlsConnectorBuilder};
 
 use super::socket::Socket;
-use crate::interrupt::{Broken, is_interrupt};
+use crate::os::signals::{Broken, is_interrupt};
 
 mod certificate;
 mod error;

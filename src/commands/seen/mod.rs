@@ -1,0 +1,176 @@
+//! `mailpull seen`: look into the record of what was seen, and mend it.
+
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+
+use super::passwords::Passwords;
+use super::{Setting, say};
+use crate::cli;
+use crate::config::{self, Account, Overrides, Wanted};
+use crate::delivery;
+use crate::exit::{Exit, Failure};
+use crate::mail::known::State;
+use crate::mail::policy::Policy;
+use crate::poll;
+use crate::poll::renamed::Rematch;
+use crate::poll::survey;
+use crate::report::{Octets, json};
+use crate::seen::{Entry, Ledger, Roster, Verdict};
+
+mod export;
+
+/// Does what the verb says.
+pub(super) fn run(verb: &cli::Seen, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    match verb {
+        cli::Seen::CatchUp(named) => catch_up(&named.account, setting),
+        cli::Seen::Check => check(setting),
+        cli::Seen::Export(arguments) => export::export(arguments, setting),
+        cli::Seen::Forget(arguments) => forget(arguments, setting),
+        cli::Seen::Import(arguments) => export::import(arguments, setting),
+        cli::Seen::List(arguments) => list(arguments, setting),
+        cli::Seen::Rematch(named) => rematch_account(&named.account, setting),
+    }
+}
+
+fn open(name: &str, setting: &Setting<'_>) -> anyhow::Result<(Account, Ledger)> {
+    let chosen = setting.global.config.as_deref();
+    let wanted = Wanted {
+        names: &[name.to_owned()],
+        shard: None,
+    };
+    let account = config::accounts(&wanted, chosen, &Overrides::default())?.one()?;
+    let ledger = setting.open_ledger(&account, &setting.state_folder()?)?;
+    Ok((account, ledger))
+}
+
+fn list(arguments: &cli::List, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let (_, ledger) = open(&arguments.account, setting)?;
+    let mut out = io::stdout().lock();
+    for entry in ledger.entries()? {
+        if arguments.failed && entry.failures == 0 {
+            continue;
+        }
+        let written = if setting.global.json {
+            writeln!(
+                out,
+                "{}",
+                json::known(&entry.unique_id, word(entry.state), &entry.size)
+            )
+        } else {
+            writeln!(out, "{}", line(&entry))
+        };
+        if written.is_err() {
+            // Who closed standard output has seen enough.
+            break;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn line(entry: &Entry) -> String {
+    let size = entry
+        .size
+        .map_or_else(|| "?".into(), |size| Octets(size).to_string());
+    let copy = if entry.copy > 0 {
+        format!(" (copy {})", entry.copy)
+    } else {
+        String::new()
+    };
+    let failed = match entry.failures {
+        0 => String::new(),
+        failures => format!(", failed {failures} times in a row"),
+    };
+    format!(
+        "{} {size} {}{copy}{failed}",
+        word(entry.state),
+        entry.unique_id
+    )
+}
+
+fn word(state: State) -> &'static str {
+    match state {
+        State::Delivered(_) => "delivered",
+        State::Gone => "gone",
+        State::Seen => "seen",
+        State::Staged => "staged",
+        State::Troubled(_) => "failed",
+    }
+}
+
+fn forget(arguments: &cli::Forget, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let (_, mut ledger) = open(&arguments.account, setting)?;
+    let _lock = ledger.lock()?;
+    let entries = ledger.entries()?;
+    for name in &arguments.unique_ids {
+        let is_meant = |entry: &&Entry| {
+            entry.unique_id.as_octets() == name.as_bytes()
+                || name.to_str() == Some(&entry.unique_id.to_string())
+        };
+        if let Some(entry) = entries.iter().find(is_meant) {
+            ledger.forget(&entry.unique_id)?;
+        } else {
+            let what = format!("no message is known as {}", name.display());
+            return Err(Failure::new(what, Exit::Usage).into());
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn check(setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let folder = setting.state_folder()?;
+    let roster = Roster::open(&folder)?;
+    if let Verdict::Damaged(complaints) = roster.verify()? {
+        let what = format!("the database is damaged: {}", complaints.join("; "));
+        return Err(Failure::new(what, Exit::Configuration).into());
+    }
+    for account in roster.accounts()? {
+        let ledger = Ledger::open(&folder, &account.name, &account.server, &account.user)?;
+        for staged in ledger.staged()? {
+            let whereabouts = delivery::locate(&staged, &folder.spool())?;
+            say(&format!(
+                "{}: message {} to {} {whereabouts}",
+                account.name,
+                staged.parcel().identity.unique_id,
+                staged.place()
+            ));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn catch_up(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let (account, mut ledger) = open(name, setting)?;
+    let _lock = ledger.lock()?;
+    let mut session =
+        setting.connector(&account, &Passwords::default())(&poll::opening(&ledger.last_run()?))?;
+    let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
+    session.quit();
+    let new = plan.fetch.iter();
+    let marked = ledger.mark_seen(new.map(|pick| listing.message(pick.position, pick.copy)))?;
+    say(&format!(
+        "{name}: {marked} messages are marked as seen; none was downloaded"
+    ));
+    Ok(Exit::Done)
+}
+
+fn rematch_account(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+    let (account, mut ledger) = open(name, setting)?;
+    let _lock = ledger.lock()?;
+    let mut session =
+        setting.connector(&account, &Passwords::default())(&poll::opening(&ledger.last_run()?))?;
+    let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
+    let rematch = Rematch {
+        listing: &listing,
+        ledger: &mut ledger,
+        interrupt: &setting.interrupt,
+    };
+    let recognised = rematch
+        .run(&mut session, &plan.fetch)
+        .map_err(|error| Failure::new(&error, error.exit()))?;
+    session.quit();
+    say(&format!(
+        "{name}: {recognised} of {} new messages were recognised",
+        plan.fetch.len()
+    ));
+    Ok(Exit::Done)
+}

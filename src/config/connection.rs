@@ -1,0 +1,169 @@
+//! How an account reaches its server: the rules between `server`, `port`, `security` and `auth`.
+//! Connects to nothing and resolves no name.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::config::error::Error;
+use crate::config::oauth2;
+use crate::config::origin::Origin;
+use crate::config::route;
+use crate::config::server::Host;
+use crate::config::settings::{Settings, value_or, value_or_default};
+use crate::config::tls;
+use crate::dial::{self, Auth, Security};
+use crate::net::{self, Endpoint};
+
+/// Checks how a server is reached and what may be sent there.
+///
+/// # Errors
+/// No server, no user, a path that means nothing, a password in the clear.
+pub(super) fn options(
+    settings: &Settings,
+    origin: &Origin,
+    secret_variables: &[String],
+    home: Option<&Path>,
+) -> Result<dial::Options, Error> {
+    let security = value_or_default(&settings.security);
+    let endpoint = endpoint(settings, security, origin)?;
+    let options = dial::Options {
+        net: net::Options {
+            route: route::route(settings, &endpoint, secret_variables, home)?,
+            endpoint,
+            connect_timeout: value_or(&settings.timeout_connect, CONNECT_TIMEOUT),
+            timeout: value_or(&settings.timeout, TIMEOUT),
+        },
+        security,
+        tls: tls::options(settings, home)?,
+        user: user(settings, origin)?,
+        auth: auth(settings),
+    };
+    refuse_cleartext(settings, &options)?;
+    Ok(options)
+}
+
+fn endpoint(settings: &Settings, security: Security, origin: &Origin) -> Result<Endpoint, Error> {
+    let server = settings.server.as_ref().ok_or_else(|| Error::Incomplete {
+        at: origin.clone(),
+        what: "\"server\"",
+        advice: "add server = \"pop.example.com\"",
+    })?;
+    Ok(match &server.value {
+        Host::Name(host) => Endpoint::Tcp {
+            host: host.clone(),
+            port: value_or(&settings.port, default_port(security)),
+        },
+        Host::Socket(path) => Endpoint::Unix(path.clone()),
+    })
+}
+
+fn default_port(security: Security) -> u16 {
+    match security {
+        Security::None | Security::StartTls => 110,
+        Security::Tls => 995,
+    }
+}
+
+fn user(settings: &Settings, origin: &Origin) -> Result<String, Error> {
+    let user = settings.user.as_ref().map(|at| at.value.clone());
+    user.ok_or_else(|| Error::Incomplete {
+        at: origin.clone(),
+        what: "\"user\"",
+        advice: match origin {
+            Origin::Url => "write it before the host: pops://USER@HOST, with %40 for @",
+            _ => "add user = \"me@example.com\"",
+        },
+    })
+}
+
+/// How to log in: what was named, or what the secret is good for.
+fn auth(settings: &Settings) -> Auth {
+    match value_or_default(&settings.auth) {
+        Auth::Auto if oauth2::has_token(settings) => Auth::Token,
+        auth => auth,
+    }
+}
+
+/// Without TLS nothing secret may leave this machine, unless the user insists. How it is shown then
+/// has to be named, too: `auto` shows it to nobody.
+fn refuse_cleartext(settings: &Settings, options: &dial::Options) -> Result<(), Error> {
+    let Some(at) = &settings.security else {
+        return Ok(());
+    };
+    let is_allowed = value_or_default(&settings.allow_cleartext);
+    if options.security != Security::None || options.net.stays_here() || is_allowed {
+        return Ok(());
+    }
+    let endpoint = &options.net.endpoint;
+    Err(Error::Cleartext {
+        at: at.origin.clone(),
+        problem: format!(
+            "security = \"none\" would send the password to {endpoint} for all to read; use \
+             \"tls\" or \"starttls\", or insist with allow-cleartext = true"
+        ),
+    })
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(180);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::document::Document;
+    use crate::exit::Exit;
+
+    /// Checks an account of these lines, which begin on line 2 of the file `f`.
+    fn options_of(text: &str) -> Result<dial::Options, Error> {
+        let text = format!("[accounts.w]\n{text}");
+        let document = Document::parse(text.as_bytes(), "f").expect("it is TOML");
+        let section = document.accounts.into_iter().next().expect("there is one");
+        let settings = Settings::read(section.entries).expect("its keys are known");
+        options(&settings, &section.origin, &[], None)
+    }
+
+    #[test]
+    fn the_port_follows_from_the_security_unless_it_is_said() {
+        for (text, endpoint) in [
+            ("server = 'h'", "h:995"),
+            ("server = 'h'\nsecurity = 'starttls'", "h:110"),
+            ("server = '127.0.0.1'\nsecurity = 'none'", "127.0.0.1:110"),
+            ("server = 'h:99'", "h:99"),
+            ("server = 'h'\nport = 99", "h:99"),
+            ("server = '::1'\nport = 99", "[::1]:99"),
+            ("server = '/run/pop3'\nport = 99", "/run/pop3"),
+        ] {
+            let options = options_of(&format!("user = 'me'\n{text}")).expect(text);
+            assert_eq!(options.net.endpoint.to_string(), endpoint);
+        }
+    }
+
+    #[test]
+    fn a_password_in_the_clear_leaves_this_machine_only_on_request() {
+        let allowed = "allow-cleartext = true";
+        for (server, text, is_allowed) in [
+            ("h", "", false),
+            ("h", allowed, true),
+            ("h", "allow-cleartext = true\nauth = 'auto'", true),
+            ("h", "auth = 'user'", false),
+            ("h", "allow-cleartext = true\nauth = 'user'", true),
+            ("h", "allow-cleartext = true\nauth = 'apop'", true),
+            ("127.0.0.1.example.com", "", false),
+            ("localhost.example.com", "", false),
+            ("192.0.2.1", "", false),
+            ("localhost", "", true),
+            ("LOCALHOST", "", true),
+            ("127.9.9.9", "", true),
+            ("::1", "", true),
+            ("/run/pop3", "", true),
+        ] {
+            let text = format!("server = '{server}'\nuser = 'me'\nsecurity = 'none'\n{text}");
+            let options = options_of(&text);
+            assert_eq!(options.is_ok(), is_allowed, "{text}");
+            if let Err(error) = options {
+                assert_eq!(error.exit(), Exit::Configuration);
+                assert!(error.to_string().starts_with("f:4: "), "{error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! By what an account signs in without a password: the rules between the keys of OAuth 2.0.
+//! Asks no provider anything.
+
+use std::path::Path;
+
+use crate::config::account;
+use crate::config::error::Error;
+use crate::config::origin::Origin;
+use crate::config::password::Source;
+use crate::config::settings::{Settings, Slot, value_or_default};
+use crate::config::value::{self, Value, Wrong, quoted};
+use crate::oauth2::{Keeper, Provider, Url};
+
+/// How an account signs in.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    /// Who grants tokens.
+    pub provider: Provider,
+    /// What we are to it.
+    pub client_id: String,
+    /// Where the client's secret comes from, if there is one.
+    pub client_secret: Option<Source>,
+    /// What keeps the tokens.
+    pub keeper: Keeper,
+}
+
+/// A provider that needs no addresses.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Preset {
+    Google,
+    Microsoft,
+}
+
+/// Checks the keys of a sign-in; `None`: this account has a password, or a command for its token.
+///
+/// # Errors
+/// Something is missing, a path means nothing.
+pub(super) fn options(
+    settings: &Settings,
+    origin: &Origin,
+    home: Option<&Path>,
+) -> Result<Option<SignIn>, Error> {
+    let is_meant = match &settings.password {
+        Some(at) => at.key == CLIENT_ID,
+        None => settings.oauth2.is_some() || settings.oauth2_token_url.is_some(),
+    };
+    if !is_meant || !value_or_default(&settings.auth).needs_secret() {
+        return Ok(None);
+    }
+    let client_id = settings.oauth2_client_id.as_ref();
+    let client_id = client_id.ok_or_else(|| Error::Incomplete {
+        at: origin.clone(),
+        what: "\"oauth2-client-id\"",
+        advice: "add the client id that the provider gave you",
+    })?;
+    let secret = settings.oauth2_client_secret.as_ref();
+    let secret = secret.map(|at| account::source(at, home)).transpose()?;
+    let provider = provider(settings, origin)?;
+    if provider.auth_url.is_none() && provider.device_url.is_none() {
+        return Err(Error::Incomplete {
+            at: origin.clone(),
+            what: "way to sign in",
+            advice: "add \"oauth2-device-url\" or \"oauth2-auth-url\"",
+        });
+    }
+    Ok(Some(SignIn {
+        provider,
+        client_id: client_id.value.clone(),
+        client_secret: secret,
+        keeper: value_or_default(&settings.oauth2_store),
+    }))
+}
+
+/// Whether what opens the maildrop is a token and no password.
+pub(super) fn has_token(settings: &Settings) -> bool {
+    let is_one = |key| [CLIENT_ID, TOKEN_COMMAND].contains(&key);
+    settings.password.as_ref().is_some_and(|at| is_one(at.key))
+}
+
+fn provider(settings: &Settings, origin: &Origin) -> Result<Provider, Error> {
+    let said = |slot: &Slot<Url>| slot.as_ref().map(|at| at.value.clone());
+    let scope = settings.oauth2_scope.as_ref().map(|at| at.value.clone());
+    let mut provider = match settings.oauth2.as_ref().map(|at| at.value) {
+        Some(Preset::Google) => Provider::google(),
+        Some(Preset::Microsoft) => Provider::microsoft(),
+        None => {
+            let missing = |what, advice| Error::Incomplete {
+                at: origin.clone(),
+                what,
+                advice,
+            };
+            let token_url = said(&settings.oauth2_token_url).ok_or_else(|| {
+                missing(
+                    "provider",
+                    "add oauth2 = \"google\" or \"microsoft\", or \"oauth2-token-url\"",
+                )
+            })?;
+            let scope = scope.clone().ok_or_else(|| {
+                missing(
+                    "\"oauth2-scope\"",
+                    "add what the provider calls the right to read mail by POP3",
+                )
+            })?;
+            Provider::other(token_url, scope)
+        }
+    };
+    if let Some(url) = said(&settings.oauth2_token_url) {
+        provider.token_url = url;
+    }
+    provider.auth_url = said(&settings.oauth2_auth_url).or(provider.auth_url);
+    provider.device_url = said(&settings.oauth2_device_url).or(provider.device_url);
+    provider.scope = scope.unwrap_or(provider.scope);
+    Ok(provider)
+}
+
+/// `oauth2`.
+pub(super) fn preset(value: Value) -> Result<Preset, Wrong> {
+    let word = value::line(value)?;
+    match word.as_str() {
+        "google" => Ok(Preset::Google),
+        "microsoft" => Ok(Preset::Microsoft),
+        _ => Err(format!(
+            "must be google or microsoft, not {}; others are known by oauth2-token-url",
+            quoted(&word)
+        )
+        .into()),
+    }
+}
+
+/// `oauth2-store`.
+pub(super) fn keeper(value: Value) -> Result<Keeper, Wrong> {
+    let word = value::line(value)?;
+    match word.as_str() {
+        "file" => Ok(Keeper::File),
+        "keyring" => Ok(Keeper::Keyring),
+        _ => Err(format!("must be file or keyring, not {}", quoted(&word)).into()),
+    }
+}
+
+/// `oauth2-…-url`.
+pub(super) fn url(value: Value) -> Result<Url, Wrong> {
+    let text = value::line(value)?;
+    text.parse()
+        .map_err(|problem: crate::oauth2::Malformed| problem.to_string().into())
+}
+
+/// The key that says that an account signs in.
+const CLIENT_ID: &str = "oauth2-client-id";
+
+/// The key of a command that prints a token.
+const TOKEN_COMMAND: &str = "oauth2-token-command";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::document::Document;
+
+    fn settings(keys: &str) -> (Settings, Origin) {
+        let text = format!("[accounts.w]\n{keys}");
+        let document = Document::parse(text.as_bytes(), "f").expect("it is TOML");
+        let section = document.accounts.into_iter().next().expect("there is one");
+        let settings = Settings::read(section.entries).expect(keys);
+        (settings, section.origin)
+    }
+
+    fn sign_in(keys: &str) -> Option<SignIn> {
+        let (settings, origin) = settings(keys);
+        options(&settings, &origin, None).expect(keys)
+    }
+
+    #[test]
+    fn a_preset_needs_a_client_id_and_whatever_is_written_wins() {
+        let google = sign_in("oauth2 = 'google'\noauth2-client-id = 'me'").expect("it is one");
+        assert_eq!(google.provider, Provider::google());
+        assert_eq!(google.client_id, "me");
+        assert_eq!(google.keeper, Keeper::File);
+        let tenant = "https://login.microsoftonline.com/ours/oauth2/v2.0/token";
+        let ours = sign_in(&format!(
+            "oauth2 = 'microsoft'\noauth2-client-id = 'me'\noauth2-token-url = '{tenant}'\n\
+             oauth2-store = 'keyring'\noauth2-scope = 'x y'"
+        ))
+        .expect("it is one");
+        let mut expected = Provider::microsoft();
+        expected.token_url = tenant.parse().expect("it is one");
+        expected.scope = "x y".to_owned();
+        assert_eq!(ours.provider, expected);
+        assert_eq!(ours.keeper, Keeper::Keyring);
+    }
+
+    #[test]
+    fn who_has_a_password_does_not_sign_in_whatever_the_defaults_say() {
+        for keys in [
+            "oauth2 = 'google'\npassword-env = 'X'",
+            "oauth2 = 'google'\noauth2-token-command = 'x'",
+            "password-env = 'X'",
+            "",
+        ] {
+            assert!(sign_in(keys).is_none(), "{keys}");
+        }
+    }
+
+    #[test]
+    fn who_signs_in_or_has_a_command_for_it_has_a_token() {
+        for (keys, has_one) in [
+            ("oauth2-client-id = 'me'", true),
+            ("oauth2-token-command = 'x'", true),
+            ("password-command = 'x'", false),
+        ] {
+            let (settings, _) = settings(keys);
+            assert_eq!(has_token(&settings), has_one, "{keys}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The vocabulary that the steps of a poll and the services share.
+
+pub mod custody;
+pub mod headers;
+pub mod known;
+pub mod maildrop;
+pub mod policy;

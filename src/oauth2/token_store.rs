@@ -1,0 +1,185 @@
+//! Where the tokens of a sign-in are kept: a file in the state folder, or the keyring.
+//! Does not know how tokens are got.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::error::Error;
+use super::tokens::Tokens;
+use crate::digest::Digest;
+use crate::os::keyring::Item;
+use crate::os::secret::Secret;
+use crate::os::secret_file::{Private, shown};
+use crate::os::signals::{Broken, Interrupt};
+
+/// What keeps tokens.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Keeper {
+    /// A file that only its owner can read.
+    #[default]
+    File,
+    /// The keyring of the desktop.
+    Keyring,
+}
+
+/// The place of one sign-in. It is named after who signs in where, and not after an account, which
+/// may be renamed.
+#[derive(Debug)]
+pub struct Wallet {
+    keeper: Keeper,
+    folder: PathBuf,
+    name: String,
+    user: String,
+}
+
+impl Wallet {
+    /// The place, below the state folder, of what `client` got for `user` at `provider`.
+    pub fn new(keeper: Keeper, state_folder: &Path, [provider, client, user]: [&str; 3]) -> Self {
+        let whose = format!("{provider}\n{client}\n{user}");
+        Self {
+            keeper,
+            folder: state_folder.join("tokens"),
+            name: Digest::of(whose.as_bytes()).hex(8),
+            user: user.to_owned(),
+        }
+    }
+
+    /// In words.
+    pub fn place(&self) -> String {
+        match self.keeper {
+            Keeper::File => shown(&self.path()),
+            Keeper::Keyring => "the keyring".to_owned(),
+        }
+    }
+
+    /// Takes the right to change what is kept: a refresh token may be good for one use only, and
+    /// of two runs that use it the second would lose the sign-in.
+    ///
+    /// # Errors
+    /// The folder or the file cannot be made, a signal came, another run holds it for a minute.
+    pub(super) fn lock(&self, interrupt: &Interrupt) -> Result<File, Error> {
+        let path = self.folder.join(format!("{}.lock", self.name));
+        let cannot = |source| kept("lock", &path, source);
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)
+            .map_err(|source| kept("create", &self.folder, source))?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(cannot)?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::Error(source)) => return Err(cannot(source)),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Err(cannot(io::ErrorKind::TimedOut.into()));
+                }
+            }
+            interrupt
+                .pause(PULSE)
+                .map_err(|_: Broken| Error::Interrupted)?;
+        }
+    }
+
+    /// What is kept, if there is anything. What cannot be understood counts as nothing.
+    ///
+    /// # Errors
+    /// It cannot be read, or others can read it.
+    pub(super) fn open(&self, interrupt: &Interrupt) -> Result<Option<Tokens>, Error> {
+        match self.keeper {
+            Keeper::File => self.open_file(),
+            Keeper::Keyring => {
+                let found = self.item().find(&|| interrupt.signal().is_some())?;
+                Ok(found.and_then(|secret| Tokens::read(secret.expose())))
+            }
+        }
+    }
+
+    fn open_file(&self) -> Result<Option<Tokens>, Error> {
+        let path = self.path();
+        let private = match Private::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(|source| kept("read", &path, source))?,
+        };
+        private.insist("a sign-in")?;
+        Ok(Tokens::read(private.octets()))
+    }
+
+    /// Keeps tokens, so that neither the old nor the new ones are lost whenever the power is.
+    ///
+    /// # Errors
+    /// They are not kept; those that were there before still are.
+    pub(super) fn keep(&self, tokens: &Tokens, interrupt: &Interrupt) -> Result<(), Error> {
+        let written = tokens.written();
+        match self.keeper {
+            Keeper::File => {
+                let path = self.path();
+                self.keep_file(&written)
+                    .map_err(|source| kept("write", &path, source))
+            }
+            Keeper::Keyring => {
+                // One line, as a secret is.
+                let line = written.trim_ascii_end().to_vec();
+                let secret = Secret::new(line).expect("JSON has no control characters");
+                let label = format!("mailpull: sign-in of {}", self.user);
+                self.item()
+                    .store(&label, &secret, &|| interrupt.signal().is_some())?;
+                Ok(())
+            }
+        }
+    }
+
+    fn keep_file(&self, written: &[u8]) -> io::Result<()> {
+        let next = self.folder.join(format!("{}.new", self.name));
+        // Left behind by a run that was killed; whoever has the lock may remove it.
+        match fs::remove_file(&next) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&next)?;
+        file.write_all(written)?;
+        file.sync_all()?;
+        fs::rename(&next, self.path())?;
+        File::open(&self.folder)?.sync_all()
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join(format!("{}.json", self.name))
+    }
+
+    fn item(&self) -> Item<'_> {
+        Item::new([
+            ("service", "mailpull-oauth2"),
+            ("user", &self.user),
+            ("id", &self.name),
+        ])
+    }
+}
+
+fn kept(doing: &'static str, path: &Path, source: io::Error) -> Error {
+    let path = shown(path);
+    Error::Kept {
+        doing,
+        path,
+        source,
+    }
+}
+
+/// How long another run may take to renew what is kept.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+const PULSE: Duration = Duration::from_millis(50);

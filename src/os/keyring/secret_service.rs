@@ -1,0 +1,65 @@
+//! The keyring as the desktops of Linux and the BSDs have it: the Secret Service, over D-Bus. The only
+//! door to dbus-secret-service.
+//! Waits for as long as it takes.
+
+use std::collections::HashMap;
+
+use dbus_secret_service::{EncryptionType, Error as Cause, SecretService};
+
+use super::{Attributes, Error};
+use crate::os::secret::Secret;
+use crate::text::ServerText;
+
+/// The bus is a socket of the user's own: whoever can listen there can ask the keyring as well.
+fn connect() -> Result<SecretService, Error> {
+    SecretService::connect(EncryptionType::Plain).map_err(|cause| Error::Unreachable(told(&cause)))
+}
+
+fn borrowed(attributes: &Attributes) -> HashMap<&str, &str> {
+    let borrowed = attributes.iter().map(|(name, value)| (&**name, &**value));
+    borrowed.collect()
+}
+
+pub(super) fn find(attributes: &Attributes) -> Result<Option<Vec<u8>>, Error> {
+    let service = connect()?;
+    let found = service
+        .search_items(borrowed(attributes))
+        .map_err(explain)?;
+    let item = match (found.unlocked.first(), found.locked.first()) {
+        (Some(item), _) => item,
+        (None, Some(item)) => {
+            item.unlock().map_err(explain)?;
+            item
+        }
+        (None, None) => return Ok(None),
+    };
+    item.get_secret().map(Some).map_err(explain)
+}
+
+pub(super) fn store(attributes: &Attributes, label: &str, secret: &Secret) -> Result<(), Error> {
+    let service = connect()?;
+    let collection = service.get_default_collection().map_err(explain)?;
+    collection.ensure_unlocked().map_err(explain)?;
+    collection
+        .create_item(
+            label,
+            borrowed(attributes),
+            secret.expose(),
+            true,
+            "text/plain",
+        )
+        .map(drop)
+        .map_err(explain)
+}
+
+fn explain(cause: Cause) -> Error {
+    match cause {
+        Cause::Locked | Cause::Prompt => Error::Locked,
+        Cause::Unavailable => Error::Unreachable(told(&cause)),
+        cause => Error::Failed(told(&cause)),
+    }
+}
+
+fn told(cause: &Cause) -> String {
+    ServerText::from(&*cause.to_string()).to_string()
+}

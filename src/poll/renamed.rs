@@ -1,0 +1,187 @@
+//! Recognises messages that the server lists under new unique-ids, by their headers.
+//! Downloads no message and deletes nothing.
+
+use std::collections::HashSet;
+use std::io::{Read, Write};
+
+use crate::exit::Exit;
+use crate::mail::headers::{Header, HeaderReader};
+use crate::mail::known::{KnownMessages, State};
+use crate::mail::maildrop::{Identity, Listing};
+use crate::os::signals::Interrupt;
+use crate::poll::plan::Pick;
+use crate::pop3::{self, HeaderOf, Pipeline, Retrieved, Transaction};
+use crate::seen::{self, Headers, Ledger};
+
+/// The longest header that is read, in octets.
+const HEADER: usize = 1 << 20;
+/// So many newcomers are looked at before all are.
+const SAMPLE: usize = 16;
+
+/// Why recognising ended early. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A signal asked the run to end.
+    #[error("interrupted")]
+    Interrupted,
+    /// The session failed.
+    #[error(transparent)]
+    Pop3(#[from] pop3::Error),
+    /// The database failed.
+    #[error(transparent)]
+    Seen(#[from] seen::Error),
+}
+
+impl Error {
+    /// The exit status that it leads to.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Interrupted => Exit::Temporary,
+            Self::Pop3(error) => error.exit(),
+            Self::Seen(error) => error.exit(),
+        }
+    }
+}
+
+/// What is known, and who may end the search.
+pub struct Rematch<'a> {
+    /// The listing of this session.
+    pub listing: &'a Listing,
+    /// What is known.
+    pub ledger: &'a mut Ledger,
+    /// Whether the run shall end.
+    pub interrupt: &'a Interrupt,
+}
+
+/// Whether the server seems to have given all its messages new unique-ids, as after a move to
+/// another one: many are known, about as many are listed, and hardly one is both.
+pub fn looks_renamed(listing: &Listing, known: &KnownMessages) -> bool {
+    const KNOWN_AT_LEAST: usize = 20;
+    let live = known
+        .iter()
+        .filter(|known| !known.is_absent)
+        .filter(|known| matches!(known.state, State::Delivered(_) | State::Seen))
+        .count();
+    let both = listing
+        .positions()
+        .filter(|&position| known.of(listing.unique_id(position)).len() > 0)
+        .count();
+    live >= KNOWN_AT_LEAST && listing.len() * 2 >= live && both * 20 < live
+}
+
+impl Rematch<'_> {
+    /// Looks at the headers of messages that seem to be new, a sample first. If most of the sample
+    /// is known, the server has renamed its messages: all that are recognised are known by their
+    /// new unique-ids from then on. Returns how many that are; 0: it is just new mail.
+    ///
+    /// # Errors
+    /// The session or the database failed, or a signal came. A server that refuses TOP recognises
+    /// nothing.
+    pub fn run<S: Read + Write>(
+        self,
+        session: &mut Transaction<S>,
+        newcomers: &[Pick],
+    ) -> Result<usize, Error> {
+        let sample = newcomers.len().min(SAMPLE);
+        let spread: Vec<_> = (0..sample)
+            .map(|n| newcomers[n * newcomers.len() / sample])
+            .collect();
+        let known = self.ledger.headers()?;
+        if self.recognise(session, &spread, &known)?.len() * 2 <= sample {
+            return Ok(0);
+        }
+        let recognised = self.recognise(session, newcomers, &known)?;
+        self.ledger.rename(&recognised)?;
+        Ok(recognised.len())
+    }
+
+    /// Pairs known messages with what they are called now, each known message once.
+    fn recognise<S: Read + Write>(
+        &self,
+        session: &mut Transaction<S>,
+        picks: &[Pick],
+        known: &Headers,
+    ) -> Result<Vec<(Identity, Identity)>, Error> {
+        let messages = picks
+            .iter()
+            .map(|pick| HeaderOf(self.listing.message(pick.position, pick.copy)));
+        let mut pipeline = session.retrieve(messages);
+        let mut recognised = Vec::new();
+        let mut taken = HashSet::new();
+        while let Some((HeaderOf(message), retrieved)) = pipeline.next()? {
+            let Retrieved::Body = retrieved else {
+                continue;
+            };
+            let header = self.read_header(&mut pipeline)?;
+            let mut same = known.find(&header.digest, message.size);
+            if let Some(known) = same.find(|known| !taken.contains(known)) {
+                taken.insert(known);
+                recognised.push((known.clone(), message.identity));
+            }
+        }
+        Ok(recognised)
+    }
+
+    fn read_header<S: Read + Write>(
+        &self,
+        pipeline: &mut Pipeline<'_, S, impl Iterator<Item = HeaderOf>>,
+    ) -> Result<Header, Error> {
+        let mut header = HeaderReader::default();
+        let mut chunk = Vec::new();
+        let mut received = 0;
+        while let Some(octets) = pipeline.read(&mut chunk)? {
+            received += octets;
+            if received > HEADER {
+                return Err(pop3::Error::TooLong("a header").into());
+            }
+            if self.interrupt.signal().is_some() {
+                return Err(Error::Interrupted);
+            }
+            header.push(&chunk);
+            chunk.clear();
+        }
+        Ok(header.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::known::Known;
+    use crate::mail::maildrop::MessageNumber;
+    use crate::moment::Moment;
+
+    #[test]
+    fn a_maildrop_looks_renamed_when_hardly_a_known_message_is_listed() {
+        for (known_ones, listed, expected) in [
+            (10..30, 30..50, true),
+            (10..30, 30..40, true),
+            (10..30, 30..39, false),
+            (10..29, 30..50, false),
+            (10..30, 29..49, false),
+            (10..30, 10..30, false),
+            (10..35, 34..59, true),
+        ] {
+            let mut known = KnownMessages::default();
+            for name in known_ones.clone() {
+                let row = Known {
+                    copy: 0,
+                    state: State::Seen,
+                    size: None,
+                    next_try: Moment(0),
+                    is_absent: false,
+                    is_undeletable: false,
+                };
+                known.push(name.to_string().as_bytes(), row);
+            }
+            let mut listing = Listing::default();
+            for (number, name) in (1..).filter_map(MessageNumber::new).zip(listed.clone()) {
+                let unique_id: String = name.to_string();
+                listing.push(number, unique_id.as_bytes()).expect("valid");
+            }
+            let listing = listing.finish().expect("valid");
+            let looks = looks_renamed(&listing, &known);
+            assert_eq!(looks, expected, "{known_ones:?} {listed:?}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What a maildrop holds and what there is to do: the listing and the plan for it.
+//! Fetches nothing and deletes nothing.
+
+use std::io::{Read, Write};
+
+use crate::exit::Exit;
+use crate::mail::known::KnownMessages;
+use crate::mail::maildrop::{Listing, UniqueId};
+use crate::mail::policy::{Keep, Policy};
+use crate::moment::Moment;
+use crate::poll::plan::{self, Plan};
+use crate::pop3::{self, Sizes, Transaction};
+use crate::report::{Desk, Event, Intent, Summary};
+use crate::text::ServerText;
+
+/// Why there is no listing. Nothing of it is used.
+#[derive(Debug, thiserror::Error)]
+#[error("listing the messages: {0}")]
+pub struct Error(#[from] pop3::Error);
+
+impl Error {
+    /// The exit status that it leads to.
+    pub fn exit(&self) -> Exit {
+        self.0.exit()
+    }
+
+    /// Why the session failed.
+    pub fn cause(&self) -> &pop3::Error {
+        &self.0
+    }
+
+    /// Whether a signal caused it.
+    pub fn is_interrupt(&self) -> bool {
+        self.0.is_interrupt()
+    }
+}
+
+/// Lists the maildrop and decides about every message. Sizes are asked for in the same flight
+/// where they decide something, and else only if there is something to fetch: they are what a
+/// later run recognises a message by before it deletes it.
+///
+/// # Errors
+/// The server refused or its answer cannot be believed.
+pub fn survey<S: Read + Write>(
+    session: &mut Transaction<S>,
+    known: &KnownMessages,
+    policy: &Policy,
+) -> Result<(Listing, Plan), Error> {
+    let sizes = sizes(known, policy);
+    let mut listing = match session.list(sizes) {
+        // What is fetched is deleted in this session: nothing has to be told from what stays.
+        Err(pop3::Error::NoUniqueIds)
+            if policy.keep == Keep::Never && !session.announces_uidl() && !has_names(known) =>
+        {
+            session.list_unnamed()?
+        }
+        listing => listing?,
+    };
+    let now = Moment::now();
+    let mut plan = plan::plan(&listing, known, policy, now);
+    let has_no_sizes = sizes == Sizes::Needless && !listing.names_are_made_up();
+    if has_no_sizes && (plan.lacks_sizes || !plan.fetch.is_empty()) {
+        session.add_sizes(&mut listing)?;
+        if plan.lacks_sizes {
+            plan = plan::plan(&listing, known, policy, now);
+        }
+    }
+    Ok((listing, plan))
+}
+
+/// Whether the server has ever told unique-ids of its own: then it only refuses to tell them now.
+fn has_names(known: &KnownMessages) -> bool {
+    known
+        .rows()
+        .any(|(unique_id, _)| !UniqueId::is_made_up(unique_id))
+}
+
+/// Whether sizes decide something before anything is fetched.
+fn sizes(known: &KnownMessages, policy: &Policy) -> Sizes {
+    if known.is_empty() || policy.needs_sizes() || policy.has_due(known, Moment::now()) {
+        Sizes::Needed
+    } else {
+        Sizes::Needless
+    }
+}
+
+/// Tells what a poll would do, without doing it.
+pub fn rehearse(listing: &Listing, plan: &Plan, keep: Keep, desk: Desk<'_>) -> Summary {
+    let actions = [
+        ("fetch", &plan.fetch),
+        ("compare", &plan.compare),
+        ("delete", &plan.delete),
+    ];
+    for (action, picks) in actions {
+        for pick in picks {
+            desk.tell(Event::Would(&Intent {
+                action,
+                number: listing.number(pick.position).value(),
+                unique_id: &ServerText::new(listing.unique_id(pick.position)),
+                size: listing.size(pick.position),
+            }));
+        }
+    }
+    let sizes = plan
+        .fetch
+        .iter()
+        .filter_map(|pick| listing.size(pick.position));
+    let at_once = if keep == Keep::Never {
+        plan.fetch.len()
+    } else {
+        0
+    };
+    let deleted = plan.delete.len() + at_once;
+    Summary {
+        delivered: plan.fetch.len(),
+        octets: sizes.sum(),
+        deleted,
+        kept: listing.len() + listing.nameless().len() - deleted,
+        postponed: plan.postponed,
+        is_dry: true,
+        ..Summary::default()
+    }
+}
