@@ -9,7 +9,7 @@ use std::vec;
 
 use libfuzzer_sys::fuzz_target;
 use mailpull::pop3::{
-    Acquaintance, Authorization, Credentials, Error, HeaderOf, Mechanism, Opening, Retrieved, Sizes,
+    ServerProfile, Authorization, Credentials, Error, HeaderOf, Mechanism, SessionHints, Retrieved, Sizes,
 };
 use mailpull::os::secret::Secret;
 
@@ -28,11 +28,11 @@ fuzz_target!(|input: &[u8]| {
 });
 
 /// What an earlier session learned, or nothing.
-fn opening(login: u8) -> Opening {
+fn opening(login: u8) -> SessionHints {
     let text = "SASL PLAIN,PIPELINING\nPIPELINING";
-    Opening {
-        acquaintance: Acquaintance::parse(text).filter(|_| login >= 128),
-        ..Opening::default()
+    SessionHints {
+        acquaintance: ServerProfile::parse(text).filter(|_| login >= 128),
+        ..SessionHints::default()
     }
 }
 

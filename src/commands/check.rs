@@ -1,9 +1,9 @@
 //! `mailpull check`: how much new mail waits; downloads nothing.
 
-use super::Setting;
-use super::login_delay::until_welcome;
+use super::Context;
+use super::login_delay::login_delay_left;
 use super::passwords::Passwords;
-use super::workers::Crew;
+use super::workers::Workers;
 use crate::cli;
 use crate::config::{self, Account, Choice, Overrides, Wanted};
 use crate::exit::Exit;
@@ -15,27 +15,27 @@ use crate::report::Event;
 use crate::seen::StateFolder;
 
 /// Looks at every account. 0: something is new; 1: nothing; an error is stronger than both.
-pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+pub(super) fn run(arguments: &cli::Check, context: &Context<'_>) -> anyhow::Result<Exit> {
     let overrides = Overrides::new([], &arguments.options.options)?;
-    let chosen = setting.global.config.as_deref();
+    let chosen = context.global.config.as_deref();
     let wanted = Wanted {
         names: &arguments.accounts,
         shard: arguments.shard,
     };
     let Choice { accounts, unusable } = config::accounts(&wanted, chosen, &overrides)?;
-    let unusable = setting.tell_unusable(&unusable);
-    let folder = setting.state_folder()?;
-    let look = Look {
+    let unusable = context.tell_unusable(&unusable);
+    let folder = context.state_folder()?;
+    let look = CheckAccount {
         is_named: !arguments.accounts.is_empty(),
         folder: &folder,
-        passwords: &Passwords::get_ahead(&accounts, setting),
-        setting,
+        passwords: &Passwords::get_ahead(&accounts, context),
+        context,
     };
-    let crew = Crew::new(&accounts, arguments.jobs);
-    let checked = crew.each(&setting.interrupt, |account| match look.at(account) {
+    let workers = Workers::new(&accounts, arguments.jobs);
+    let checked = workers.each(&context.interrupt, |account| match look.at(account) {
         Ok(0) => Exit::NothingNew,
         Ok(_) => Exit::Done,
-        Err(error) => setting.tell_failure(setting.desk(&account.name), &error),
+        Err(error) => context.tell_failure(context.reporter(&account.name), &error),
     });
     let is_new = checked.contains(&Exit::Done);
     Ok(match checked.into_iter().chain(unusable).max() {
@@ -46,23 +46,23 @@ pub(super) fn run(arguments: &cli::Check, setting: &Setting<'_>) -> anyhow::Resu
 }
 
 /// A look at accounts.
-struct Look<'a> {
+struct CheckAccount<'a> {
     is_named: bool,
     folder: &'a StateFolder,
     passwords: &'a Passwords,
-    setting: &'a Setting<'a>,
+    context: &'a Context<'a>,
 }
 
-impl Look<'_> {
+impl CheckAccount<'_> {
     /// How many messages are new; none where the server does not want to be called again yet.
     fn at(&self, account: &Account) -> anyhow::Result<usize> {
-        let ledger = self.setting.open_ledger(account, self.folder)?;
+        let ledger = self.context.open_ledger(account, self.folder)?;
         let last = ledger.last_run()?;
-        if !self.is_named && until_welcome(&last, Moment::now()).is_some() {
+        if !self.is_named && login_delay_left(&last, Moment::now()).is_some() {
             return Ok(0);
         }
         let known = ledger.known()?;
-        let mut connect = self.setting.connector(account, self.passwords);
+        let mut connect = self.context.connector(account, self.passwords);
         let mut session = connect(&poll::opening(&last))?;
         // The limits bound a run, not what waits.
         let policy = Policy {
@@ -74,7 +74,7 @@ impl Look<'_> {
         session.quit();
         let messages = plan.fetch.len();
         let sizes = plan.fetch.iter().map(|pick| listing.size(pick.position));
-        self.setting.desk(&account.name).tell(Event::Checked {
+        self.context.reporter(&account.name).tell(Event::Checked {
             messages,
             octets: sizes.sum(),
         });

@@ -1,9 +1,9 @@
 //! `mailpull fetch`: new mail for every account.
 
-use super::login_delay::until_welcome;
+use super::login_delay::login_delay_left;
 use super::passwords::Passwords;
-use super::workers::Crew;
-use super::{Setting, status};
+use super::workers::Workers;
+use super::{Context, status};
 use crate::cli;
 use crate::config::{self, Account, Choice, Overrides, Wanted};
 use crate::delivery::{Destination, Maildir, Mda, Target};
@@ -11,41 +11,41 @@ use crate::exit::{Exit, Failure};
 use crate::moment::Moment;
 use crate::net::Stream;
 use crate::poll::survey;
-use crate::poll::{self, Orders, Poll};
-use crate::pop3::{Opening, Transaction};
-use crate::report::{Desk, Event, Summary};
+use crate::poll::{self, PollOptions, Poll};
+use crate::pop3::{SessionHints, Transaction};
+use crate::report::{AccountReporter, Event, Summary};
 use crate::seen::{Ledger, RunEnd, StateFolder};
 
 /// The server hears from us so often in the time that we would give it: a NOOP a minute by default.
 const SILENCES: u32 = 3;
 
 /// Fetches. An account that fails does not keep the others waiting.
-pub(super) fn run(arguments: &cli::Fetch, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+pub(super) fn run(arguments: &cli::Fetch, context: &Context<'_>) -> anyhow::Result<Exit> {
     let flags = &arguments.flags;
     let overrides = Overrides::new(flags.settings(), &flags.options.options)?;
-    let chosen = setting.global.config.as_deref();
+    let chosen = context.global.config.as_deref();
     let wanted = Wanted {
         names: &arguments.accounts,
         shard: flags.shard,
     };
     let Choice { accounts, unusable } = config::accounts(&wanted, chosen, &overrides)?;
-    let unusable = setting.tell_unusable(&unusable);
-    let folder = setting.state_folder()?;
-    let passwords = Passwords::get_ahead(&accounts, setting);
-    let crew = Crew::new(&accounts, flags.jobs);
-    let descriptors = crew.descriptors();
-    let visited = crew.each(&setting.interrupt, |account| {
-        let visit = Visit {
+    let unusable = context.tell_unusable(&unusable);
+    let folder = context.state_folder()?;
+    let passwords = Passwords::get_ahead(&accounts, context);
+    let workers = Workers::new(&accounts, flags.jobs);
+    let descriptors = workers.descriptors();
+    let visited = workers.each(&context.interrupt, |account| {
+        let fetch_account = FetchAccount {
             account,
             folder: &folder,
             passwords: &passwords,
-            setting,
-            desk: setting.desk(&account.name),
+            context,
+            reporter: context.reporter(&account.name),
             is_dry: flags.dry_run,
             is_named: !arguments.accounts.is_empty(),
             descriptors,
         };
-        visit.make()
+        fetch_account.make()
     });
     Ok(visited
         .into_iter()
@@ -55,12 +55,12 @@ pub(super) fn run(arguments: &cli::Fetch, setting: &Setting<'_>) -> anyhow::Resu
 }
 
 /// One account's turn.
-struct Visit<'a> {
+struct FetchAccount<'a> {
     account: &'a Account,
     folder: &'a StateFolder,
     passwords: &'a Passwords,
-    setting: &'a Setting<'a>,
-    desk: Desk<'a>,
+    context: &'a Context<'a>,
+    reporter: AccountReporter<'a>,
     is_dry: bool,
     is_named: bool,
     /// How many files may be open for it.
@@ -75,7 +75,7 @@ enum Turn {
     Taken,
 }
 
-impl Visit<'_> {
+impl FetchAccount<'_> {
     /// Does it and tells how it ended.
     fn make(mut self) -> Exit {
         let mut summary = Summary::default();
@@ -86,31 +86,31 @@ impl Visit<'_> {
                 let exit = match is_known(&error) {
                     true => {
                         let exit = status(&error);
-                        self.desk.tell(Event::Setback(&error, exit));
+                        self.reporter.tell(Event::TransientProblem(&error, exit));
                         exit
                     }
-                    false => self.setting.tell_failure(self.desk, &error),
+                    false => self.context.tell_failure(self.reporter, &error),
                 };
                 summary.exit = summary.exit.max(exit);
             }
         }
-        self.desk.tell(Event::Finished(&summary));
+        self.reporter.tell(Event::Finished(&summary));
         summary.exit
     }
 
     fn take(&mut self, summary: &mut Summary) -> anyhow::Result<Turn> {
-        let ledger = self.setting.open_ledger(self.account, self.folder)?;
+        let ledger = self.context.open_ledger(self.account, self.folder)?;
         let last = ledger.last_run()?;
-        let wait = until_welcome(&last, Moment::now()).filter(|_| !self.is_named);
+        let wait = login_delay_left(&last, Moment::now()).filter(|_| !self.is_named);
         if let Some(wait) = wait {
-            self.desk.tell(Event::Note(&format_args!(
+            self.reporter.tell(Event::Note(&format_args!(
                 "left out: the server wants no login for another {} s",
                 wait.as_secs()
             )));
             return Ok(Turn::LeftOut);
         }
         if last.failures + 1 < self.account.report_after {
-            self.desk = self.desk.patient();
+            self.reporter = self.reporter.quiet_until_persistent();
         }
         match self.is_dry {
             false => self.fetch(ledger, summary)?,
@@ -128,7 +128,7 @@ impl Visit<'_> {
             }
         };
         let target = self.open_target(ledger.tag())?;
-        let orders = Orders {
+        let options = PollOptions {
             policy: self.account.policy.clone(),
             configured_keep: self.account.configured_keep,
             may_delete_many: self.account.delete_was_asked,
@@ -136,17 +136,17 @@ impl Visit<'_> {
             descriptors: self.descriptors,
         };
         let poll = Poll {
-            orders: &orders,
+            options: &options,
             ledger: &mut ledger,
             target: &*target,
-            desk: self.desk,
-            interrupt: &self.setting.interrupt,
+            reporter: self.reporter,
+            interrupt: &self.context.interrupt,
         };
         Ok(poll.run(summary, self.connect())?)
     }
 
-    fn connect(&self) -> impl FnMut(&Opening) -> Result<Transaction<Stream>, Failure> {
-        self.setting.connector(self.account, self.passwords)
+    fn connect(&self) -> impl FnMut(&SessionHints) -> Result<Transaction<Stream>, Failure> {
+        self.context.connector(self.account, self.passwords)
     }
 
     fn open_target(&self, tag: &str) -> anyhow::Result<Box<dyn Target>> {
@@ -154,7 +154,7 @@ impl Visit<'_> {
             Destination::Maildir(path) => Box::new(Maildir::open(path, tag)?),
             Destination::Mda(options) => {
                 let (options, spool) = (options.clone(), self.folder.spool());
-                let interrupt = self.setting.interrupt.clone();
+                let interrupt = self.context.interrupt.clone();
                 Box::new(Mda::open(options, &spool, tag, interrupt)?)
             }
         })
@@ -162,7 +162,7 @@ impl Visit<'_> {
 
     /// `--dry-run`: says what a run would do. Changes nothing here and nothing on the server.
     fn rehearse(&self, ledger: Ledger, summary: &mut Summary) -> anyhow::Result<()> {
-        let Self { account, desk, .. } = *self;
+        let Self { account, reporter, .. } = *self;
         let known = ledger.known()?;
         let mut session = self.connect()(&poll::opening(&ledger.last_run()?))?;
         let (listing, mut plan) = survey::survey(&mut session, &known, &account.policy)?;
@@ -170,13 +170,13 @@ impl Visit<'_> {
             let last = ledger.last_run()?.keep;
             let held = plan.hold_surprising_deletions(last.as_deref(), account.configured_keep);
             if held > 0 {
-                desk.tell(Event::Warning(&format_args!(
+                reporter.tell(Event::Warning(&format_args!(
                     "keep has changed, and {held} messages would stay until you say: mailpull \
                      fetch --delete"
                 )));
             }
         }
-        *summary = survey::rehearse(&listing, &plan, account.policy.keep, desk);
+        *summary = survey::rehearse(&listing, &plan, account.policy.keep, reporter);
         // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.
         session.quit();
         Ok(())

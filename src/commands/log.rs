@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use humantime::format_rfc3339_seconds;
 
-use super::Setting;
+use super::Context;
 use crate::cli;
 use crate::exit::{Exit, Failure};
 use crate::mail::known::Delivery;
@@ -14,8 +14,8 @@ use crate::report::{Octets, json};
 use crate::seen::History;
 
 /// Shows the record of deliveries, the oldest first, one line each.
-pub(super) fn run(arguments: &cli::Log, setting: &Setting<'_>) -> anyhow::Result<Exit> {
-    let history = History::open(&setting.state_folder()?)?;
+pub(super) fn run(arguments: &cli::Log, context: &Context<'_>) -> anyhow::Result<Exit> {
+    let history = History::open(&context.state_folder()?)?;
     let account = arguments.account.as_deref();
     if let Some(name) = account
         && !history.knows(name)?
@@ -26,7 +26,7 @@ pub(super) fn run(arguments: &cli::Log, setting: &Setting<'_>) -> anyhow::Result
     let mut out = io::stdout().lock();
     history
         .deliveries(account, |delivery| {
-            let line = if setting.global.json {
+            let line = if context.global.json {
                 json::delivery(&delivery, &time)
             } else {
                 line(&delivery)

@@ -5,7 +5,7 @@ use std::env;
 use std::io::{self, IsTerminal};
 use std::process::{Command, Stdio};
 
-use super::{Setting, say, tokens};
+use super::{Context, say, tokens};
 use crate::cli;
 use crate::config::password::{self, Source};
 use crate::config::{self, Account, Overrides, Wanted};
@@ -14,21 +14,21 @@ use crate::oauth2::{self, Provider, SignIn, Tokens};
 use crate::report::{Event, json};
 
 /// Signs in to what the account needs: its provider, or the keyring that is to hold its password.
-pub(super) fn run(arguments: &cli::Login, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+pub(super) fn run(arguments: &cli::Login, context: &Context<'_>) -> anyhow::Result<Exit> {
     let names = [arguments.account.account.clone()];
     let wanted = Wanted {
         names: &names,
         shard: None,
     };
     let overrides = Overrides::new([], &arguments.options.options)?;
-    let chosen = setting.global.config.as_deref();
+    let chosen = context.global.config.as_deref();
     let account = config::accounts(&wanted, chosen, &overrides)?.one()?;
-    setting.state_folder()?;
-    let ended = match tokens::sign_in(&account, setting)? {
-        Some(sign_in) => grant(&account, &sign_in, arguments, setting),
-        None => put_into_keyring(&account, setting),
+    context.state_folder()?;
+    let ended = match tokens::sign_in(&account, context)? {
+        Some(sign_in) => grant(&account, &sign_in, arguments, context),
+        None => put_into_keyring(&account, context),
     };
-    match (ended, setting.interrupt.signal()) {
+    match (ended, context.interrupt.signal()) {
         (Err(_), Some(signal)) => {
             // The shell's prompt would stand behind ^C.
             if io::stdout().is_terminal() {
@@ -44,7 +44,7 @@ fn grant(
     account: &Account,
     sign_in: &SignIn<'_>,
     arguments: &cli::Login,
-    setting: &Setting<'_>,
+    context: &Context<'_>,
 ) -> anyhow::Result<()> {
     let grant = match (arguments.device, arguments.browser) {
         (true, _) => Grant::Device,
@@ -52,12 +52,12 @@ fn grant(
         _ => Grant::fitting(sign_in.client.provider, has_display()),
     };
     let granted = match grant {
-        Grant::Browser => by_browser(account, sign_in, setting),
-        Grant::Device => by_device(account, sign_in, setting),
+        Grant::Browser => by_browser(account, sign_in, context),
+        Grant::Device => by_device(account, sign_in, context),
     };
     let kept = granted.and_then(|tokens| {
         if tokens.refresh.is_none() {
-            setting.desk(&account.name).tell(Event::Warning(&format_args!(
+            context.reporter(&account.name).tell(Event::Warning(&format_args!(
                 "the provider grants no refresh token, so that this sign-in ends with its token; \
                  check oauth2-scope"
             )));
@@ -65,9 +65,9 @@ fn grant(
         sign_in.keep(&tokens)
     });
     kept.map_err(|error| Failure::new(&error, error.exit()))?;
-    let place = sign_in.wallet.place();
+    let place = sign_in.token_store.place();
     let user = &account.dial.user;
-    if setting.global.json {
+    if context.global.json {
         say(&json::signed_in(&account.name, user, &place));
     } else {
         say(&format!(
@@ -100,10 +100,10 @@ impl Grant {
 fn by_device(
     account: &Account,
     sign_in: &SignIn<'_>,
-    setting: &Setting<'_>,
+    context: &Context<'_>,
 ) -> Result<Tokens, oauth2::Error> {
     let device = sign_in.client.begin_device()?;
-    if setting.global.json {
+    if context.global.json {
         let address = device
             .complete_address
             .as_ref()
@@ -129,10 +129,10 @@ fn by_device(
 fn by_browser(
     account: &Account,
     sign_in: &SignIn<'_>,
-    setting: &Setting<'_>,
+    context: &Context<'_>,
 ) -> Result<Tokens, oauth2::Error> {
     let visit = sign_in.client.begin_browser()?;
-    if setting.global.json {
+    if context.global.json {
         say(&json::sign_in(&account.name, visit.address(), None));
     } else {
         let user = &account.dial.user;
@@ -171,7 +171,7 @@ fn open(address: &str, account: &Account) {
         .spawn();
 }
 
-fn put_into_keyring(account: &Account, setting: &Setting<'_>) -> anyhow::Result<()> {
+fn put_into_keyring(account: &Account, context: &Context<'_>) -> anyhow::Result<()> {
     if !matches!(account.password, Source::Keyring) {
         let what = format!(
             "there is nothing to sign in to: {} has neither oauth2-client-id nor password-keyring",
@@ -179,8 +179,8 @@ fn put_into_keyring(account: &Account, setting: &Setting<'_>) -> anyhow::Result<
         );
         return Err(Failure::new(what, Exit::Configuration).into());
     }
-    password::put_into_keyring(account.login(), &|| setting.interrupt.signal().is_some())?;
-    if !setting.global.json {
+    password::put_into_keyring(account.login(), &|| context.interrupt.signal().is_some())?;
+    if !context.global.json {
         let user = &account.dial.user;
         say(&format!("the password of {user} is kept in the keyring"));
     }

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use crate::moment::Moment;
-use crate::pop3::Acquaintance;
+use crate::pop3::ServerProfile;
 use crate::seen::LastRun;
 
 /// How long it is until the next login is welcome, by what the last one learned.
-pub(super) fn until_welcome(last: &LastRun, now: Moment) -> Option<Duration> {
-    let acquaintance = last.acquaintance.as_deref().and_then(Acquaintance::parse)?;
+pub(super) fn login_delay_left(last: &LastRun, now: Moment) -> Option<Duration> {
+    let acquaintance = last.acquaintance.as_deref().and_then(ServerProfile::parse)?;
     let delay = acquaintance.login_delay()?;
     // Where the clock was set back nobody knows.
     let since = now.since(last.logged_in?)?;
@@ -37,8 +37,8 @@ mod tests {
                 ..LastRun::default()
             };
             let left = left.map(Duration::from_secs);
-            assert_eq!(until_welcome(&last, Moment(now)), left, "{learned:?} {now}");
+            assert_eq!(login_delay_left(&last, Moment(now)), left, "{learned:?} {now}");
         }
-        assert_eq!(until_welcome(&LastRun::default(), Moment(1000)), None);
+        assert_eq!(login_delay_left(&LastRun::default(), Moment(1000)), None);
     }
 }

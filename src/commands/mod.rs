@@ -17,9 +17,9 @@ use crate::os::secret::{self, Secret};
 use crate::os::signals::Interrupt;
 use crate::poll;
 use crate::poll::survey;
-use crate::pop3::{Direction, Opening, Trace, Transaction};
+use crate::pop3::{Direction, SessionHints, Trace, Transaction};
 use crate::report::plain::{Audience, Color, Verbosity};
-use crate::report::{Desk, Event, Json, Plain, Reporter, Terminal};
+use crate::report::{AccountReporter, Event, Json, Plain, Reporter, Terminal};
 use crate::seen::{Error as SeenError, Ledger, StateFolder};
 
 mod account;
@@ -39,7 +39,7 @@ use passwords::Passwords;
 type SharedReporter = Arc<dyn Reporter + Send + Sync>;
 
 /// What every command works with.
-struct Setting<'a> {
+struct Context<'a> {
     global: &'a Global,
     reporter: SharedReporter,
     verbosity: Verbosity,
@@ -57,11 +57,11 @@ pub fn run(cli: &Cli) -> Exit {
         Ok(interrupt) => interrupt,
         Err(error) => {
             let what = format!("cannot prepare for signals: {error}");
-            Desk::new(&*reporter, "").tell(Event::Problem(&what, Exit::LocalIo));
+            AccountReporter::new(&*reporter, "").tell(Event::Problem(&what, Exit::LocalIo));
             return Exit::LocalIo;
         }
     };
-    let setting = Setting {
+    let context = Context {
         global: &cli.global,
         reporter,
         verbosity,
@@ -70,22 +70,22 @@ pub fn run(cli: &Cli) -> Exit {
         names: Mutex::default(),
     };
     let ended = match &cli.command {
-        Command::Fetch(arguments) => fetch::run(arguments, &setting),
-        Command::Check(arguments) => check::run(arguments, &setting),
-        Command::Account(verb) => account::run(verb, &setting),
-        Command::Log(arguments) => log::run(arguments, &setting),
-        Command::Login(arguments) => login::run(arguments, &setting),
-        Command::Seen(verb) => seen::run(verb, &setting),
+        Command::Fetch(arguments) => fetch::run(arguments, &context),
+        Command::Check(arguments) => check::run(arguments, &context),
+        Command::Account(verb) => account::run(verb, &context),
+        Command::Log(arguments) => log::run(arguments, &context),
+        Command::Login(arguments) => login::run(arguments, &context),
+        Command::Seen(verb) => seen::run(verb, &context),
     };
     let exit = ended.unwrap_or_else(|error| {
         let exit = status(&error);
         // Who broke it off knows why it ended.
-        if setting.interrupt.signal().is_none() {
-            setting.desk("").tell(Event::Problem(&error, exit));
+        if context.interrupt.signal().is_none() {
+            context.reporter("").tell(Event::Problem(&error, exit));
         }
         exit
     });
-    setting.interrupt.signal().map_or(exit, Exit::Signal)
+    context.interrupt.signal().map_or(exit, Exit::Signal)
 }
 
 /// Signals are taken by what talks to servers and has to end in good order. Everything else they
@@ -104,9 +104,9 @@ fn interrupt(command: &Command) -> io::Result<Interrupt> {
     }
 }
 
-impl Setting<'_> {
-    fn desk<'a>(&'a self, account: &'a str) -> Desk<'a> {
-        Desk::new(&*self.reporter, account)
+impl Context<'_> {
+    fn reporter<'a>(&'a self, account: &'a str) -> AccountReporter<'a> {
+        AccountReporter::new(&*self.reporter, account)
     }
 
     /// Opens the folder of the seen-database.
@@ -130,14 +130,14 @@ impl Setting<'_> {
             return Err(Failure::new(what, Exit::Configuration).into());
         }
         if let Some(former) = ledger.former_name() {
-            self.desk(&account.name).tell(Event::Warning(&format_args!(
+            self.reporter(&account.name).tell(Event::Warning(&format_args!(
                 "this maildrop was fetched as {former} before; what was fetched then is not \
                      fetched again"
             )));
         }
         self.insist_it_is_new(account, &ledger)?;
         if let Some(former) = ledger.former_place() {
-            self.desk(&account.name).tell(Event::Warning(&format_args!(
+            self.reporter(&account.name).tell(Event::Warning(&format_args!(
                 "this account was {former} until now; if it is another maildrop, give it \
                      another name, or messages with the same unique-ids are not fetched"
             )));
@@ -182,7 +182,7 @@ impl Setting<'_> {
         &'a self,
         account: &'a Account,
         passwords: &'a Passwords,
-    ) -> impl FnMut(&Opening) -> Result<Transaction<Stream>, Failure> + 'a {
+    ) -> impl FnMut(&SessionHints) -> Result<Transaction<Stream>, Failure> + 'a {
         self.watched_connector(account, passwords, &|_| {})
     }
 
@@ -192,11 +192,11 @@ impl Setting<'_> {
         account: &'a Account,
         passwords: &'a Passwords,
         watcher: &'a dyn Fn(Step<'_>),
-    ) -> impl FnMut(&Opening) -> Result<Transaction<Stream>, Failure> + 'a {
+    ) -> impl FnMut(&SessionHints) -> Result<Transaction<Stream>, Failure> + 'a {
         if matches!(account.dial.tls.proof, Proof::Nothing)
             && account.dial.security != Security::None
         {
-            self.desk(&account.name).tell(Event::Warning(&format_args!(
+            self.reporter(&account.name).tell(Event::Warning(&format_args!(
                 "tls-verify = false: whoever answers in the place of {} gets the password and the \
                  mail; without it the error says what to put into tls-pin",
                 account.dial.net.endpoint
@@ -210,8 +210,8 @@ impl Setting<'_> {
             };
             let call = |password: &Secret| {
                 let endpoint = &account.dial.net.endpoint;
-                let desk = self.desk(&account.name);
-                desk.tell(Event::Note(&format_args!("connecting to {endpoint}")));
+                let reporter = self.reporter(&account.name);
+                reporter.tell(Event::Note(&format_args!("connecting to {endpoint}")));
                 dial::Call {
                     options: &account.dial,
                     connectors: &self.connectors,
@@ -262,19 +262,19 @@ impl Setting<'_> {
             } else {
                 ""
             };
-            self.desk(name).tell(Event::Problem(error, error.exit()));
+            self.reporter(name).tell(Event::Problem(error, error.exit()));
             error.exit()
         };
         unusable.iter().map(tell).max()
     }
 
     /// Tells why an account failed, unless the user broke it off, and what status that is.
-    fn tell_failure(&self, desk: Desk<'_>, error: &anyhow::Error) -> Exit {
+    fn tell_failure(&self, reporter: AccountReporter<'_>, error: &anyhow::Error) -> Exit {
         if let Some(signal) = self.interrupt.signal() {
             return Exit::Signal(signal);
         }
         let exit = status(error);
-        desk.tell(Event::Problem(&error, exit));
+        reporter.tell(Event::Problem(&error, exit));
         exit
     }
 }

@@ -1,11 +1,11 @@
 //! Tokens for accounts that sign in: renewed when they are due, and once when the server refuses one.
 //! Does not know how one signs in.
 
-use super::Setting;
+use super::Context;
 use crate::config::{self, Account};
 use crate::dial;
 use crate::exit::{Exit, Failure};
-use crate::oauth2::{Client, Error, SignIn, Wallet, Way};
+use crate::oauth2::{Client, Error, SignIn, TokenStore, Way};
 use crate::os::secret::Secret;
 
 /// The sign-in of an account; `None`: it has a password.
@@ -14,22 +14,22 @@ use crate::os::secret::Secret;
 /// There is no folder to keep anything in.
 pub(super) fn sign_in<'a>(
     account: &'a Account,
-    setting: &'a Setting<'a>,
+    context: &'a Context<'a>,
 ) -> Result<Option<SignIn<'a>>, Failure> {
     let Some(meant) = &account.sign_in else {
         return Ok(None);
     };
-    let folder = config::state_folder(setting.global.state_dir.as_deref())
+    let folder = config::state_folder(context.global.state_dir.as_deref())
         .map_err(|error| Failure::new(&error, error.exit()))?;
     let secret = || {
         account
-            .obtain_client_secret(&|| setting.interrupt.signal().is_some())
+            .obtain_client_secret(&|| context.interrupt.signal().is_some())
             .map_err(|error| Failure::new(&error, error.exit()))
     };
     let user = account.dial.user.as_str();
     let provider = meant.provider.token_url.to_string();
     Ok(Some(SignIn {
-        wallet: Wallet::new(meant.keeper, &folder, [&provider, &meant.client_id, user]),
+        token_store: TokenStore::new(meant.keeper, &folder, [&provider, &meant.client_id, user]),
         client: Client {
             provider: &meant.provider,
             id: &meant.client_id,
@@ -37,8 +37,8 @@ pub(super) fn sign_in<'a>(
             user,
             way: Way {
                 route: &account.dial.net.route,
-                connectors: &setting.connectors,
-                interrupt: &setting.interrupt,
+                connectors: &context.connectors,
+                interrupt: &context.interrupt,
             },
         },
     }))
@@ -95,7 +95,7 @@ fn advised(account: &Account, sign_in: &SignIn<'_>, failure: Failure) -> Failure
             "{}; sign in with: mailpull login {}",
             failure.what, account.name
         ),
-        is_known: !sign_in.is_worth_a_word(),
+        is_known: !sign_in.should_notify(),
         ..failure
     }
 }

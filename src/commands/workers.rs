@@ -19,12 +19,12 @@ const JOBS: usize = 32;
 const DESCRIPTORS: u64 = 2 * 512 + 64;
 
 /// Who works on accounts at the same time.
-pub(super) struct Crew<'a> {
+pub(super) struct Workers<'a> {
     accounts: &'a [Account],
     jobs: usize,
 }
 
-impl<'a> Crew<'a> {
+impl<'a> Workers<'a> {
     /// So many at once, or as many as are good.
     pub(super) fn new(accounts: &'a [Account], jobs: Option<NonZeroUsize>) -> Self {
         let jobs = jobs.map_or(JOBS, NonZeroUsize::get);
@@ -59,14 +59,14 @@ impl<'a> Crew<'a> {
         interrupt: &Interrupt,
         work: impl Fn(&Account) -> T + Sync,
     ) -> Vec<T> {
-        let rota = Rota::new(self.accounts);
+        let queue = Queue::new(self.accounts);
         let worker = || {
             let mut done = Vec::new();
             while interrupt.signal().is_none() {
-                let Some(turn) = rota.next() else {
+                let Some(slot) = queue.next() else {
                     break;
                 };
-                done.push(work(turn.account));
+                done.push(work(slot.account));
             }
             done
         };
@@ -87,8 +87,8 @@ impl<'a> Crew<'a> {
     }
 }
 
-/// Whose turn it is.
-struct Rota<'a> {
+/// Whose slot it is.
+struct Queue<'a> {
     hosts: Mutex<Hosts<'a>>,
     freed: Condvar,
 }
@@ -101,14 +101,14 @@ struct Host<'a> {
     busy: u64,
 }
 
-/// An account whose turn it is, until it is dropped.
-struct Turn<'a, 'r> {
+/// An account whose slot it is, until it is dropped.
+struct Slot<'a, 'r> {
     account: &'a Account,
     host: usize,
-    rota: &'r Rota<'a>,
+    queue: &'r Queue<'a>,
 }
 
-impl<'a> Rota<'a> {
+impl<'a> Queue<'a> {
     fn new(accounts: &'a [Account]) -> Self {
         let mut hosts: Vec<Host<'a>> = Vec::new();
         let mut known = HashMap::new();
@@ -130,14 +130,14 @@ impl<'a> Rota<'a> {
     }
 
     /// The next account, once its host has room for it; `None` once none is waiting.
-    fn next(&self) -> Option<Turn<'a, '_>> {
+    fn next(&self) -> Option<Slot<'a, '_>> {
         let mut hosts = self.hosts();
         loop {
             if let Some((host, account)) = hosts.next() {
-                return Some(Turn {
+                return Some(Slot {
                     account,
                     host,
-                    rota: self,
+                    queue: self,
                 });
             }
             if hosts.0.iter().all(|host| host.waiting.is_empty()) {
@@ -174,10 +174,10 @@ impl<'a> Hosts<'a> {
     }
 }
 
-impl Drop for Turn<'_, '_> {
+impl Drop for Slot<'_, '_> {
     fn drop(&mut self) {
-        self.rota.hosts().0[self.host].busy -= 1;
-        self.rota.freed.notify_all();
+        self.queue.hosts().0[self.host].busy -= 1;
+        self.queue.freed.notify_all();
     }
 }
 
@@ -203,8 +203,8 @@ mod tests {
         let accounts = accounts(&urls, 2);
         let interrupt = Interrupt::never().expect("it can be made");
         for jobs in [None, NonZeroUsize::new(1), NonZeroUsize::new(7)] {
-            let crew = Crew::new(&accounts, jobs);
-            let mut names = crew.each(&interrupt, |account| account.name.clone());
+            let workers = Workers::new(&accounts, jobs);
+            let mut names = workers.each(&interrupt, |account| account.name.clone());
             names.sort_unstable();
             names.dedup();
             assert_eq!(names.len(), accounts.len(), "{jobs:?}");
@@ -218,8 +218,8 @@ mod tests {
         urls.push("pops://e@QUICK");
         urls.push("pops://f@quick");
         let accounts = accounts(&urls, 3);
-        let rota = Rota::new(&accounts);
-        let mut hosts = rota.hosts();
+        let queue = Queue::new(&accounts);
+        let mut hosts = queue.hosts();
         let turns: Vec<_> = std::iter::from_fn(|| hosts.next())
             .map(|(_, account)| account.dial.user.as_str())
             .collect();

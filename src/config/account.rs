@@ -178,7 +178,7 @@ impl Draft<'_> {
 
 fn password(settings: &Settings, origin: &Origin, home: Option<&Path>) -> Result<Source, Error> {
     if !value_or_default(&settings.auth).needs_secret() {
-        return Ok(Source::Needless);
+        return Ok(Source::NotNeeded);
     }
     match (&settings.password, origin) {
         (Some(at), _) => source(at, home),

@@ -12,7 +12,7 @@ use crate::config::origin::Origin;
 use crate::config::paths;
 use crate::config::settings::{At, Settings};
 use crate::config::value::{self, Wrong};
-use crate::os::secret_file::{Exposed, Private, shown};
+use crate::os::secret_file::{Exposed, CheckedFile, shown};
 
 /// A file that is one account's.
 pub(super) struct AccountFile {
@@ -99,12 +99,12 @@ fn settings(path: &Path) -> Result<Settings, Error> {
         // To open a pipe may take for ever.
         return Err(cannot(io::Error::other("it is no regular file")));
     }
-    let private = Private::read(path).map_err(cannot)?;
-    private.insist_ours()?;
-    private.insist_unwritable()?;
+    let private = CheckedFile::read(path).map_err(cannot)?;
+    private.require_ours()?;
+    private.require_unwritable()?;
     let settings = Settings::read(document::account(private.octets(), &shown(path))?)?;
     if holds_a_password(&settings) {
-        private.insist("a password")?;
+        private.require("a password")?;
     }
     Ok(settings)
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::os::secret_file::{Private, shown};
+use crate::os::secret_file::{CheckedFile, shown};
 
 mod account;
 mod accounts_dir;
@@ -141,17 +141,17 @@ impl Config {
     /// holds a password and is not private, one that others can write. A mistake in the file of
     /// one account is an error of that account, told when it is chosen.
     pub fn read(path: &Path, home: Option<PathBuf>) -> Result<Self, Error> {
-        let private = Private::read(path).map_err(|source| unreadable(path, source))?;
+        let private = CheckedFile::read(path).map_err(|source| unreadable(path, source))?;
         Self::of(&private, path, home)
     }
 
     /// Understands what was read at a path.
-    fn of(private: &Private, path: &Path, home: Option<PathBuf>) -> Result<Self, Error> {
+    fn of(private: &CheckedFile, path: &Path, home: Option<PathBuf>) -> Result<Self, Error> {
         let (mut config, folder) = Self::understand(private.octets(), &shown(path), home)?;
         if config.all().any(holds_a_password) {
-            private.insist("a password")?;
+            private.require("a password")?;
         }
-        private.insist_unwritable()?;
+        private.require_unwritable()?;
         if let Some(folder) = folder {
             let beside = path.parent().unwrap_or(Path::new(""));
             let folder = accounts_dir::find(folder, beside, config.home.as_deref())?;

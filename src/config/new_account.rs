@@ -44,7 +44,7 @@ impl Addition {
     /// What is there cannot be replaced or understood.
     pub fn new(chosen: Option<&Path>, options: &[String]) -> Result<Self, Error> {
         let path = config_file(chosen)?;
-        secret_file::insist_replaceable(&path)
+        secret_file::require_replaceable(&path)
             .map_err(|source| cannot_write(&shown(&path), source))?;
         let config = match Config::read(&path, dirs::home_dir()) {
             Err(Error::Missing { .. }) => Config::parse(b"", &shown(&path), dirs::home_dir()),

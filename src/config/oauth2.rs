@@ -9,7 +9,7 @@ use crate::config::origin::Origin;
 use crate::config::password::Source;
 use crate::config::settings::{Settings, Slot, value_or_default};
 use crate::config::value::{self, Value, Wrong, quoted};
-use crate::oauth2::{Keeper, Provider, Url};
+use crate::oauth2::{Backend, Provider, Url};
 
 /// How an account signs in.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct SignIn {
     /// Where the client's secret comes from, if there is one.
     pub client_secret: Option<Source>,
     /// What keeps the tokens.
-    pub keeper: Keeper,
+    pub keeper: Backend,
 }
 
 /// A provider that needs no addresses.
@@ -128,11 +128,11 @@ pub(super) fn preset(value: Value) -> Result<Preset, Wrong> {
 }
 
 /// `oauth2-store`.
-pub(super) fn keeper(value: Value) -> Result<Keeper, Wrong> {
+pub(super) fn keeper(value: Value) -> Result<Backend, Wrong> {
     let word = value::line(value)?;
     match word.as_str() {
-        "file" => Ok(Keeper::File),
-        "keyring" => Ok(Keeper::Keyring),
+        "file" => Ok(Backend::File),
+        "keyring" => Ok(Backend::Keyring),
         _ => Err(format!("must be file or keyring, not {}", quoted(&word)).into()),
     }
 }
@@ -173,7 +173,7 @@ mod tests {
         let google = sign_in("oauth2 = 'google'\noauth2-client-id = 'me'").expect("it is one");
         assert_eq!(google.provider, Provider::google());
         assert_eq!(google.client_id, "me");
-        assert_eq!(google.keeper, Keeper::File);
+        assert_eq!(google.keeper, Backend::File);
         let tenant = "https://login.microsoftonline.com/ours/oauth2/v2.0/token";
         let ours = sign_in(&format!(
             "oauth2 = 'microsoft'\noauth2-client-id = 'me'\noauth2-token-url = '{tenant}'\n\
@@ -184,7 +184,7 @@ mod tests {
         expected.token_url = tenant.parse().expect("it is one");
         expected.scope = "x y".to_owned();
         assert_eq!(ours.provider, expected);
-        assert_eq!(ours.keeper, Keeper::Keyring);
+        assert_eq!(ours.keeper, Backend::Keyring);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(super) fn auth(value: Value) -> Result<Auth, Wrong> {
     let word = value::line(value)?;
     match word.as_str() {
         "auto" => return Ok(Auth::Auto),
-        "none" => return Ok(Auth::Needless),
+        "none" => return Ok(Auth::NotNeeded),
         "gssapi" if cfg!(not(feature = "gssapi")) => {
             return Err("is not built in; cargo build --features gssapi has it".into());
         }
@@ -218,7 +218,7 @@ mod tests {
             ("auto", Ok(Auth::Auto)),
             ("apop", Ok(Auth::Named(Mechanism::Apop))),
             ("scram-sha-256", Ok(Auth::Named(Mechanism::ScramSha256))),
-            ("none", Ok(Auth::Needless)),
+            ("none", Ok(Auth::NotNeeded)),
             (
                 "APOP",
                 Err(

@@ -66,7 +66,7 @@ impl Config {
             return Err(Error::NoAccount { path: self.path });
         }
         for name in wanted.names {
-            self.insist(name, wanted)?;
+            self.require(name, wanted)?;
         }
         let mut choice = Choice::default();
         for unusable in std::mem::take(&mut self.unusable) {
@@ -97,7 +97,7 @@ impl Config {
     }
 
     /// Insists that an account with this name can take part.
-    fn insist(&self, name: &str, wanted: &Wanted<'_>) -> Result<(), Error> {
+    fn require(&self, name: &str, wanted: &Wanted<'_>) -> Result<(), Error> {
         if self.names().all(|known| known != name) {
             return Err(Error::Account {
                 // What is no name at all may be a mistyped URL with a password in it.

@@ -17,7 +17,7 @@ use crate::config::value::{self, Value, Wrong, quoted};
 use crate::dial::{Auth, Security};
 use crate::mail::policy::{Keep, Order};
 use crate::net::tls::{Pin, Version};
-use crate::oauth2::{Keeper, Url};
+use crate::oauth2::{Backend, Url};
 
 /// What one section, or the command line, says about an account. Keys that exclude each other
 /// share a field, so that a section's own one replaces whichever the section below it chose.
@@ -41,7 +41,7 @@ pub(super) struct Settings {
     pub(super) oauth2_client_secret: Slot<Source>,
     pub(super) oauth2_device_url: Slot<Url>,
     pub(super) oauth2_scope: Slot<String>,
-    pub(super) oauth2_store: Slot<Keeper>,
+    pub(super) oauth2_store: Slot<Backend>,
     pub(super) oauth2_token_url: Slot<Url>,
     pub(super) order: Slot<Order>,
     pub(super) password: Slot<Source>,
@@ -233,7 +233,7 @@ impl Entry {
     fn put_client(self, settings: &mut Settings) -> Result<(), Error> {
         let At { value, key, origin } = self.read(value::line)?;
         let password = At {
-            value: Source::Needless,
+            value: Source::NotNeeded,
             key,
             origin: origin.clone(),
         };

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use super::Error;
 use super::unique_name::UniqueNames;
 use crate::digest::Hasher;
-use crate::mail::custody::{Durable, Parcel, Receipt};
+use crate::mail::custody::{Durable, StoredMessage, Receipt};
 use crate::mail::headers::HeaderReader;
 use crate::mail::maildrop::Message;
 
@@ -207,7 +207,7 @@ impl Intake {
         }
         for receipt in receipts {
             rustix::fs::fsync(receipt.file().as_fd()).map_err(|errno| {
-                let path = self.folder.path_of(&receipt.parcel().file_name);
+                let path = self.folder.path_of(&receipt.stored().file_name);
                 Error::cannot("flush", &path, errno)
             })?;
         }
@@ -305,7 +305,7 @@ impl Incoming {
 
     /// Confirms that the message is complete: its terminator was seen.
     pub fn finish(self, message: Message) -> Receipt {
-        let parcel = Parcel {
+        let stored = StoredMessage {
             identity: message.identity,
             size: message.size,
             file_name: self.unfinished.keep(),
@@ -313,7 +313,7 @@ impl Incoming {
             digest: self.hasher.finish(),
             header: self.header.finish(),
         };
-        Receipt::new(parcel, self.file)
+        Receipt::new(stored, self.file)
     }
 }
 

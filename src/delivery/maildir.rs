@@ -11,10 +11,10 @@ use rustix::fs::{AtFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::intake::{Folder, Intake};
-use super::recovered::{Suspects, Traces};
-use super::staged_state::Whereabouts;
+use super::recovered::{SoughtMessages, Candidates};
+use super::staged_state::StagedState;
 use super::{Error, Target};
-use crate::mail::custody::{Delivered, Found, Outcome, Parcel, Place, Staged};
+use crate::mail::custody::{Delivered, Found, Outcome, StoredMessage, Place, Staged};
 use crate::moment::Moment;
 use crate::text::ServerText;
 
@@ -35,7 +35,7 @@ pub struct Maildir {
     new: Folder,
     cur: Folder,
     place: Place,
-    traces: Mutex<Traces>,
+    traces: Mutex<Candidates>,
 }
 
 impl Maildir {
@@ -76,7 +76,7 @@ impl Maildir {
         })
     }
 
-    fn traces(&self) -> MutexGuard<'_, Traces> {
+    fn traces(&self) -> MutexGuard<'_, Candidates> {
         self.traces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -153,15 +153,15 @@ impl Maildir {
     ///
     /// # Errors
     /// A folder cannot be read.
-    pub(super) fn locate(&self, staged: &Staged) -> Result<Whereabouts, Error> {
-        let name = &staged.parcel().file_name;
+    pub(super) fn locate(&self, staged: &Staged) -> Result<StagedState, Error> {
+        let name = &staged.stored().file_name;
         if self.intake.folder().holds(name)? {
-            return Ok(Whereabouts::Waiting);
+            return Ok(StagedState::Waiting);
         }
         Ok(match (self.is_with_reader(name)?, self.was_taken(staged)) {
-            (true, _) => Whereabouts::Delivered,
-            (false, true) => Whereabouts::Taken,
-            (false, false) => Whereabouts::Lost,
+            (true, _) => StagedState::Delivered,
+            (false, true) => StagedState::Taken,
+            (false, false) => StagedState::Lost,
         })
     }
 
@@ -176,7 +176,7 @@ impl Maildir {
     }
 
     fn deliver_one(&self, staged: &Staged) -> Result<bool, Error> {
-        let name = &staged.parcel().file_name;
+        let name = &staged.stored().file_name;
         Ok(self.promote(name)? || self.is_with_reader(name)? || self.was_taken(staged))
     }
 }
@@ -201,7 +201,7 @@ impl Target for Maildir {
             .map(|(moved, staged)| {
                 let failed = match (&moved, &flushed) {
                     (Err(error), _) => error,
-                    (Ok(false), _) => return Outcome::Lost(staged.parcel().identity.clone()),
+                    (Ok(false), _) => return Outcome::Lost(staged.stored().identity.clone()),
                     (Ok(true), Ok(())) => {
                         return Outcome::Delivered(Delivered::new(staged, ServerText::default()));
                     }
@@ -222,8 +222,8 @@ impl Target for Maildir {
 
     fn release(&self, _recorded: &[Outcome]) {}
 
-    fn search(&self, suspects: &Suspects) -> Result<(), Error> {
-        let traces = Traces::search([&self.new, &self.cur], suspects)?;
+    fn search(&self, suspects: &SoughtMessages) -> Result<(), Error> {
+        let traces = Candidates::search([&self.new, &self.cur], suspects)?;
         // Whoever moved them there may have been stopped before that was sure to stay.
         self.new.flush()?;
         self.cur.flush()?;
@@ -235,8 +235,8 @@ impl Target for Maildir {
         self.traces().has(unique_id)
     }
 
-    fn recognise(&self, parcel: &Parcel) -> Result<Option<Found>, Error> {
-        self.traces().take(parcel, [&self.new, &self.cur])
+    fn recognise(&self, stored: &StoredMessage) -> Result<Option<Found>, Error> {
+        self.traces().take(stored, [&self.new, &self.cur])
     }
 }
 

@@ -89,7 +89,7 @@ pub enum Error {
         /// How it ended.
         status: Ending,
         /// What it said on standard error.
-        words: LastWords,
+        words: StderrLine,
     },
     /// It would run as root.
     #[error(
@@ -136,9 +136,9 @@ impl std::fmt::Display for Ending {
 
 /// What a program said on standard error: its first line.
 #[derive(Debug, Default)]
-pub struct LastWords(pub(super) ServerText);
+pub struct StderrLine(pub(super) ServerText);
 
-impl std::fmt::Display for LastWords {
+impl std::fmt::Display for StderrLine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.0.is_empty() {
             return Ok(());
@@ -207,7 +207,7 @@ impl Mda {
         runner: &Runner,
     ) -> Result<Option<ServerText>, DeliveryError> {
         let folder = self.intake.folder();
-        let name = staged.parcel().file_name.as_str();
+        let name = staged.stored().file_name.as_str();
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut message = match rustix::fs::openat(folder.fd(), name, flags, Mode::empty()) {
             Ok(fd) => File::from(fd),
@@ -220,7 +220,7 @@ impl Mda {
             source,
         };
         let sender = self.sender(&mut message).map_err(not_fed)?;
-        let feed = Feed::new(message, staged.parcel().octets).map_err(not_fed)?;
+        let feed = Feed::new(message, staged.stored().octets).map_err(not_fed)?;
         let (ended, was_read) = runner.run(&self.options, &sender, feed, || self.tidy())?;
         if !ended.success() {
             return Err(Error::Refused {
@@ -248,7 +248,7 @@ impl Mda {
     fn outcome(&self, staged: Staged, runner: &Runner) -> Outcome {
         match self.hand_over(&staged, runner) {
             Ok(Some(words)) => Outcome::Delivered(Delivered::new(staged, words)),
-            Ok(None) => Outcome::Lost(staged.parcel().identity.clone()),
+            Ok(None) => Outcome::Lost(staged.stored().identity.clone()),
             Err(DeliveryError::Mda(
                 error @ (Error::Interrupted(_) | Error::NotFed { .. } | Error::TimedOut { .. }),
             )) => staged.kept_in_doubt(error),
@@ -326,7 +326,7 @@ impl Target for Mda {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         for outcome in recorded {
             if let Outcome::Delivered(delivered) = outcome {
-                spent.push(delivered.parcel().file_name.clone());
+                spent.push(delivered.stored().file_name.clone());
             }
         }
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use crate::exit::Exit;
-use crate::mail::custody::{Found, Outcome, Parcel, Place, Staged};
+use crate::mail::custody::{Found, Outcome, StoredMessage, Place, Staged};
 
 pub mod intake;
 pub mod maildir;
@@ -22,7 +22,7 @@ pub mod unique_name;
 pub use intake::{Incoming, Intake};
 pub use maildir::Maildir;
 pub use mda::Mda;
-pub use recovered::Suspects;
+pub use recovered::SoughtMessages;
 pub use staged_state::locate;
 
 /// Where an account's messages go.
@@ -66,7 +66,7 @@ pub trait Target: Send + Sync {
     ///
     /// # Errors
     /// It cannot be read.
-    fn search(&self, _suspects: &Suspects) -> Result<(), Error> {
+    fn search(&self, _suspects: &SoughtMessages) -> Result<(), Error> {
         Ok(())
     }
 
@@ -79,7 +79,7 @@ pub trait Target: Send + Sync {
     ///
     /// # Errors
     /// What was found cannot be read.
-    fn recognise(&self, _parcel: &Parcel) -> Result<Option<Found>, Error> {
+    fn recognise(&self, _parcel: &StoredMessage) -> Result<Option<Found>, Error> {
         Ok(None)
     }
 }

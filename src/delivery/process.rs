@@ -11,10 +11,10 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::intake::Folder;
-use super::mda::{Error, LastWords, Options};
+use super::mda::{Error, StderrLine, Options};
 use super::stdin::Feed;
 use super::{Error as DeliveryError, unique_name};
-use crate::os::signals::{Broken, Interrupt, Knell};
+use crate::os::signals::{WaitError, Interrupt, ChildWatch};
 use crate::text::{SHOWN_OCTETS, ServerText};
 
 /// How long after a signal an MDA may still work.
@@ -25,7 +25,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Runs one MDA at a time.
 #[derive(Debug)]
 pub(super) struct Runner {
-    knell: Knell,
+    knell: ChildWatch,
     /// What the program says on standard error: a pipe could fill up, or be held open by what a
     /// program leaves running.
     words: File,
@@ -41,7 +41,7 @@ impl Runner {
         tag: &str,
         interrupt: &Interrupt,
     ) -> Result<Self, DeliveryError> {
-        let knell = interrupt.listen_for_children();
+        let knell = interrupt.watch_children();
         let knell = knell.map_err(|source| DeliveryError::Local {
             doing: "hear of programs for",
             path: folder.path_of(""),
@@ -93,7 +93,7 @@ impl Runner {
     }
 
     /// What the program said last.
-    pub(super) fn last_words(&self) -> LastWords {
+    pub(super) fn last_words(&self) -> StderrLine {
         let mut words = &self.words;
         let mut octets = vec![0; SHOWN_OCTETS + 1];
         let read = words
@@ -103,7 +103,7 @@ impl Runner {
         let line = octets[..read]
             .split(|&octet| octet == b'\n')
             .find(|line| !line.is_empty());
-        LastWords(line.map_or_else(ServerText::default, ServerText::new))
+        StderrLine(line.map_or_else(ServerText::default, ServerText::new))
     }
 
     /// Feeds the program until it ends.
@@ -115,15 +115,15 @@ impl Runner {
     ) -> Result<ExitStatus, Error> {
         let program = options.command.program();
         let broken = |broken| match broken {
-            Broken::Interrupted => Error::Interrupted(program.to_owned()),
-            Broken::TimedOut => Error::TimedOut {
+            WaitError::Interrupted => Error::Interrupted(program.to_owned()),
+            WaitError::TimedOut => Error::TimedOut {
                 program: program.to_owned(),
                 timeout: options.timeout,
             },
         };
         let deadline = Instant::now() + options.timeout;
         loop {
-            self.knell.silence();
+            self.knell.clear();
             let ended = child.try_wait().map_err(|source| Error::NotRunnable {
                 program: program.to_owned(),
                 source,
@@ -151,7 +151,7 @@ impl Runner {
             let deadline = Instant::now() + LAST_WORDS;
             let grace = GRACE + LAST_WORDS;
             loop {
-                self.knell.silence();
+                self.knell.clear();
                 let is_running = matches!(child.try_wait(), Ok(None));
                 if !is_running || self.knell.wait_or_write(None, deadline, grace).is_err() {
                     break;

@@ -12,9 +12,9 @@ use rustix::io::Errno;
 use super::Error;
 use super::intake::Folder;
 use super::maildir::{FLAGS, is_name_of};
-use super::unique_name::{Trace, hash};
+use super::unique_name::{ParsedName, hash};
 use crate::digest::{Digest, Hasher};
-use crate::mail::custody::{Delivered, Found, Parcel};
+use crate::mail::custody::{Delivered, Found, StoredMessage};
 use crate::moment::Moment;
 
 /// How often a folder is read that changes meanwhile: readdir may miss what is being renamed.
@@ -24,13 +24,13 @@ const CHUNK: usize = 64 * 1024;
 
 /// The messages to look for.
 #[derive(Debug)]
-pub struct Suspects {
+pub struct SoughtMessages {
     /// In order.
     hashes: Vec<u64>,
     tags: Vec<String>,
 }
 
-impl Suspects {
+impl SoughtMessages {
     /// Messages with these unique-ids, of an account whose files carry one of these tags.
     pub fn new<'a>(unique_ids: impl Iterator<Item = &'a [u8]>, tags: Vec<String>) -> Self {
         let mut hashes: Vec<_> = unique_ids.map(hash).collect();
@@ -38,7 +38,7 @@ impl Suspects {
         Self { hashes, tags }
     }
 
-    fn has(&self, trace: &Trace<'_>) -> bool {
+    fn has(&self, trace: &ParsedName<'_>) -> bool {
         self.tags.iter().any(|tag| tag == trace.tag)
             && self.hashes.binary_search(&trace.unique_id).is_ok()
     }
@@ -46,30 +46,30 @@ impl Suspects {
 
 /// The files that may be the messages that were looked for, by the hashes of their unique-ids.
 #[derive(Debug, Default)]
-pub struct Traces(HashMap<u64, Vec<Trail>>);
+pub struct Candidates(HashMap<u64, Vec<CandidateFile>>);
 
 /// A file, and where it was last seen.
 #[derive(Debug)]
-struct Trail {
+struct CandidateFile {
     /// Its name with the flags of a mail reader.
     name: String,
     folder: usize,
 }
 
-impl Trail {
+impl CandidateFile {
     /// Its name as it was delivered.
     fn own_name(&self) -> &str {
         self.name.split(FLAGS).next().unwrap_or(&self.name)
     }
 }
 
-impl Traces {
+impl Candidates {
     /// Looks through new/ and cur/ of a Maildir, in the order in which a mail reader moves
     /// messages.
     ///
     /// # Errors
     /// A folder cannot be read.
-    pub(super) fn search(folders: [&Folder; 2], suspects: &Suspects) -> Result<Self, Error> {
+    pub(super) fn search(folders: [&Folder; 2], suspects: &SoughtMessages) -> Result<Self, Error> {
         let mut traces = Self::default();
         if suspects.hashes.is_empty() {
             return Ok(traces);
@@ -88,8 +88,8 @@ impl Traces {
         Ok(traces)
     }
 
-    fn note(&mut self, name: Vec<u8>, folder: usize, suspects: &Suspects) {
-        let Some(hash) = Trace::read(&name)
+    fn note(&mut self, name: Vec<u8>, folder: usize, suspects: &SoughtMessages) {
+        let Some(hash) = ParsedName::read(&name)
             .filter(|trace| suspects.has(trace))
             .map(|trace| trace.unique_id)
         else {
@@ -98,7 +98,7 @@ impl Traces {
         let Ok(name) = String::from_utf8(name) else {
             return;
         };
-        let trail = Trail { name, folder };
+        let trail = CandidateFile { name, folder };
         let trails = self.0.entry(hash).or_default();
         match trails
             .iter_mut()
@@ -120,24 +120,24 @@ impl Traces {
     /// A file cannot be read.
     pub(super) fn take(
         &mut self,
-        parcel: &Parcel,
+        stored: &StoredMessage,
         folders: [&Folder; 2],
     ) -> Result<Option<Found>, Error> {
-        let unique_id = parcel.identity.unique_id.as_octets();
+        let unique_id = stored.identity.unique_id.as_octets();
         let Some(trails) = self.0.get_mut(&hash(unique_id)) else {
             return Ok(None);
         };
         for at in 0..trails.len() {
-            if digest(&trails[at], parcel.octets, folders)? != Some(parcel.digest) {
+            if digest(&trails[at], stored.octets, folders)? != Some(stored.digest) {
                 continue;
             }
             let file_name = trails.swap_remove(at).own_name().to_owned();
-            let when = Trace::read(file_name.as_bytes()).map_or(Moment::now(), |trace| trace.when);
-            let parcel = Parcel {
+            let when = ParsedName::read(file_name.as_bytes()).map_or(Moment::now(), |trace| trace.when);
+            let stored = StoredMessage {
                 file_name,
-                ..parcel.clone()
+                ..stored.clone()
             };
-            let delivered = Delivered::found(parcel);
+            let delivered = Delivered::found(stored);
             return Ok(Some(Found { delivered, when }));
         }
         Ok(None)
@@ -146,7 +146,7 @@ impl Traces {
 
 /// The digest of a file of so many octets, wherever a mail reader has moved it meanwhile; `None`:
 /// it has another length, or is gone.
-fn digest(trail: &Trail, octets: u64, folders: [&Folder; 2]) -> Result<Option<Digest>, Error> {
+fn digest(trail: &CandidateFile, octets: u64, folders: [&Folder; 2]) -> Result<Option<Digest>, Error> {
     if let Some(file) = open(folders[trail.folder], &trail.name)? {
         return read(file, octets, folders[trail.folder]);
     }

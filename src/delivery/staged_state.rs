@@ -10,7 +10,7 @@ use crate::mail::custody::Staged;
 
 /// Where a staged message is. Its text says what the next run does about it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Whereabouts {
+pub enum StagedState {
     /// In new/ or cur/ already.
     Delivered,
     /// In the spool, after an MDA had it once and nobody knows what it did.
@@ -25,7 +25,7 @@ pub enum Whereabouts {
     Waiting,
 }
 
-impl fmt::Display for Whereabouts {
+impl fmt::Display for StagedState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Delivered => "is delivered; the next fetch records that",
@@ -44,20 +44,20 @@ impl fmt::Display for Whereabouts {
 ///
 /// # Errors
 /// The place is there and cannot be read.
-pub fn locate(staged: &Staged, spool: &Path) -> Result<Whereabouts, Error> {
+pub fn locate(staged: &Staged, spool: &Path) -> Result<StagedState, Error> {
     let place = staged.place();
     if place.program.is_some() {
-        let is_there = Folder::open(spool)?.holds(&staged.parcel().file_name)?;
+        let is_there = Folder::open(spool)?.holds(&staged.stored().file_name)?;
         return Ok(match (is_there, staged.past().was_handed_over) {
-            (false, _) => Whereabouts::Lost,
-            (true, false) => Whereabouts::Spooled,
-            (true, true) => Whereabouts::HandedOver,
+            (false, _) => StagedState::Lost,
+            (true, false) => StagedState::Spooled,
+            (true, true) => StagedState::HandedOver,
         });
     }
     // The tag is for names that are made, and none is.
     match Maildir::open_existing(&place.path, "") {
         Ok(maildir) => maildir.locate(staged),
-        Err(error) if error.is_not_found() => Ok(Whereabouts::Lost),
+        Err(error) if error.is_not_found() => Ok(StagedState::Lost),
         Err(error) => Err(error),
     }
 }

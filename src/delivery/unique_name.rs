@@ -80,7 +80,7 @@ impl UniqueNames {
 
 /// What the name of a delivered file tells of the message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Trace<'a> {
+pub struct ParsedName<'a> {
     /// When the message was fetched.
     pub when: Moment,
     /// Which account it was fetched for.
@@ -89,7 +89,7 @@ pub struct Trace<'a> {
     pub unique_id: u64,
 }
 
-impl<'a> Trace<'a> {
+impl<'a> ParsedName<'a> {
     /// Reads a name, whatever flags a mail reader has put behind it; `None`: it is not ours.
     pub fn read(name: &'a [u8]) -> Option<Self> {
         let (seconds, rest) = str::from_utf8(name).ok()?.split_once('.')?;
@@ -165,7 +165,7 @@ mod tests {
         let name = UniqueNames::new("0badcafe").next(&unique_id);
         for flags in ["", ":2,S", "!2,RS"] {
             let name = format!("{name}{flags}");
-            let trace = Trace::read(name.as_bytes()).expect("it is ours");
+            let trace = ParsedName::read(name.as_bytes()).expect("it is ours");
             assert_eq!(trace.tag, "0badcafe");
             assert_eq!(trace.unique_id, hash(b"1"));
             assert!(Moment::now().since(trace.when).is_some());
@@ -178,7 +178,7 @@ mod tests {
             "1.M2P3Q4R5_mp0badcafe.+123456789abcdef.host",
             "1.M2P3Q4R5_mp0badcafe.0123456789abcdef",
         ] {
-            assert_eq!(Trace::read(name.as_bytes()), None, "{name}");
+            assert_eq!(ParsedName::read(name.as_bytes()), None, "{name}");
         }
     }
 

@@ -12,7 +12,7 @@ pub enum Auth {
     /// By this one, or by it bound to the connection where that can be.
     Named(Mechanism),
     /// Not at all: what carries the connection has proved who we are.
-    Needless,
+    NotNeeded,
     /// With an access token, by the best way to send one.
     Token,
 }
@@ -21,7 +21,7 @@ impl Auth {
     /// Whether the account has to have a secret.
     pub fn needs_secret(self) -> bool {
         match self {
-            Self::Needless => false,
+            Self::NotNeeded => false,
             Self::Named(mechanism) => mechanism.needs_secret(),
             Self::Auto | Self::Token => true,
         }
@@ -99,7 +99,7 @@ impl Offer<'_> {
         match auth {
             Auth::Auto => self.automatic(),
             Auth::Named(mechanism) => self.named(mechanism),
-            Auth::Needless => return Ok(None),
+            Auth::NotNeeded => return Ok(None),
             Auth::Token if self.exposure == Exposure::Anyone => Err(NoWay::Shown(
                 "the access token",
                 "\"xoauth2\" or \"oauthbearer\"",
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn what_needs_no_secret_asks_for_none() {
-        assert!(!Auth::Needless.needs_secret());
+        assert!(!Auth::NotNeeded.needs_secret());
         assert!(!Auth::Named(Mechanism::External).needs_secret());
         assert!(Auth::Auto.needs_secret() && Auth::Token.needs_secret());
     }

@@ -6,7 +6,7 @@ use crate::net::{self, Stream, tls};
 use crate::os::secret::Secret;
 use crate::os::signals::Interrupt;
 use crate::pop3::{
-    self, Acquaintance, Authorization, Channel, Credentials, Opening, Pace, Trace, Transaction,
+    self, ServerProfile, Authorization, Channel, Credentials, SessionHints, Pipelining, Trace, Transaction,
 };
 use crate::text::ServerText;
 
@@ -76,7 +76,7 @@ pub fn knock(options: &Options, interrupt: &Interrupt) -> Result<(), Error> {
         interrupt,
         watcher: &|_| {},
     };
-    call.open(&Opening::default()).map(drop)
+    call.open(&SessionHints::default()).map(drop)
 }
 
 /// Whom to call, and as whom.
@@ -114,7 +114,7 @@ impl Call<'_> {
     /// # Errors
     /// No connection, no TLS, or no login. The password was not sent before the server had proved
     /// who it is, unless `security` is `none`.
-    pub fn make(&self, opening: &Opening) -> Result<Transaction<Stream>, Error> {
+    pub fn make(&self, opening: &SessionHints) -> Result<Transaction<Stream>, Error> {
         let opening = &self.over_this_channel(opening);
         match self.attempt(opening, self.binding(opening)) {
             Err(error) if error.is_unbound() && self.may_go_unbound(opening) => {
@@ -125,12 +125,12 @@ impl Call<'_> {
     }
 
     /// The same, without what is too old or was said where somebody could change it.
-    fn over_this_channel(&self, opening: &Opening) -> Opening {
+    fn over_this_channel(&self, opening: &SessionHints) -> SessionHints {
         let channel = match self.options.security {
             Security::None => Channel::Clear,
             Security::StartTls | Security::Tls => Channel::Encrypted,
         };
-        let mut opening = Opening {
+        let mut opening = SessionHints {
             channel,
             ..opening.clone()
         };
@@ -143,9 +143,9 @@ impl Call<'_> {
 
     /// Whether a login is worth binding: not where the last one was bare although the server, as it
     /// is remembered, offered more.
-    fn binding(&self, opening: &Opening) -> Binding {
+    fn binding(&self, opening: &SessionHints) -> Binding {
         let offered = match &opening.acquaintance {
-            Some(Acquaintance::Announced { before_login, .. }) => before_login,
+            Some(ServerProfile::Announced { before_login, .. }) => before_login,
             _ => return Binding::Wanted,
         };
         let bound = opening.login.and_then(Mechanism::bound);
@@ -157,20 +157,20 @@ impl Call<'_> {
 
     /// Whether a login may be bare that was to be bound. Who stands between can have it so; where
     /// one was bound before, only the user can.
-    fn may_go_unbound(&self, opening: &Opening) -> bool {
+    fn may_go_unbound(&self, opening: &SessionHints) -> bool {
         self.options.auth != Auth::Auto || !opening.login.is_some_and(Mechanism::is_bound)
     }
 
-    fn attempt(&self, opening: &Opening, bind: Binding) -> Result<Transaction<Stream>, Error> {
+    fn attempt(&self, opening: &SessionHints, bind: Binding) -> Result<Transaction<Stream>, Error> {
         match self.log_in(opening, bind) {
-            Err(error) if opening.was_bold() && error.is_surprise() => {
+            Err(error) if opening.relied_on_memory() && error.is_surprise() => {
                 // One that hangs up may have had its own reasons.
-                if error.is_lost_step() && opening.haste.was_made() {
-                    opening.haste.regret();
+                if error.is_lost_step() && opening.haste.was_used() {
+                    opening.haste.reject();
                 }
-                let from_scratch = Opening {
+                let from_scratch = SessionHints {
                     acquaintance: None,
-                    pace: opening.pace.min(Pace::Steady),
+                    pace: opening.pace.min(Pipelining::AfterLogin),
                     ..opening.clone()
                 };
                 self.log_in(&from_scratch, bind)
@@ -178,8 +178,8 @@ impl Call<'_> {
             // Without them only USER is left: where there was more before, it may be the line, and
             // whoever cut it.
             Err(Error::Capabilities { .. }) if !opening.login.is_some_and(Mechanism::is_sasl) => {
-                let mute = Opening {
-                    acquaintance: Some(Acquaintance::Mute),
+                let mute = SessionHints {
+                    acquaintance: Some(ServerProfile::Mute),
                     ..opening.clone()
                 };
                 self.log_in(&mute, bind)
@@ -188,7 +188,7 @@ impl Call<'_> {
         }
     }
 
-    fn log_in(&self, opening: &Opening, bind: Binding) -> Result<Transaction<Stream>, Error> {
+    fn log_in(&self, opening: &SessionHints, bind: Binding) -> Result<Transaction<Stream>, Error> {
         let (mut session, end_point) = self.open(opening)?;
         let end_point = end_point.filter(|_| bind == Binding::Wanted);
         let capabilities = session
@@ -241,7 +241,7 @@ impl Call<'_> {
 
     /// Connects, up to the greeting; what a login can be bound to comes with it. What TLS needs of
     /// this machine is looked for before.
-    fn open(&self, opening: &Opening) -> Result<(Authorization<Stream>, Option<Vec<u8>>), Error> {
+    fn open(&self, opening: &SessionHints) -> Result<(Authorization<Stream>, Option<Vec<u8>>), Error> {
         let options = self.options;
         if options.security == Security::None {
             let stream = Stream::Plain(self.connect(self.watcher)?);
@@ -273,7 +273,7 @@ impl Call<'_> {
     fn greet(
         &self,
         stream: Stream,
-        opening: &Opening,
+        opening: &SessionHints,
         trace: Option<Trace>,
     ) -> Result<Authorization<Stream>, Error> {
         let session =
@@ -288,7 +288,7 @@ impl Call<'_> {
     /// back: whoever can hide the announcement can read what would follow (security.md 2.3).
     fn reach(
         &self,
-        opening: &Opening,
+        opening: &SessionHints,
         trace: Option<Trace>,
         watcher: &dyn Fn(Step<'_>),
     ) -> Result<(net::Socket, Option<Trace>), Error> {
@@ -313,7 +313,7 @@ impl Call<'_> {
         &self,
         error: tls::Error,
         connector: &tls::Connector,
-        opening: &Opening,
+        opening: &SessionHints,
     ) -> Error {
         match error {
             tls::Error::Untrusted(mut untrusted) if untrusted.certificate.is_none() => {

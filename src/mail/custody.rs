@@ -15,7 +15,7 @@ use crate::text::{SHOWN_OCTETS, ServerText};
 
 /// A message in our hands.
 #[derive(Clone, Debug)]
-pub struct Parcel {
+pub struct StoredMessage {
     /// Who it is.
     pub identity: Identity,
     /// Its size in octets as the scan listing said.
@@ -65,26 +65,26 @@ impl fmt::Display for Place {
 /// Step 1: the message is complete in tmp/, its terminator was seen. Made by a delivery target.
 #[derive(Debug)]
 pub struct Receipt {
-    parcel: Parcel,
+    stored: StoredMessage,
     file: File,
 }
 
 /// Step 2: its octets and its name in tmp/ survive a power cut. Made by a delivery target.
 #[derive(Debug)]
-pub struct Durable(Parcel);
+pub struct Durable(StoredMessage);
 
 /// Step 3: the database knows it under its final name. From here on it is ours. Made by the
 /// database.
 #[derive(Debug)]
 pub struct Staged {
-    parcel: Parcel,
+    stored: StoredMessage,
     place: Place,
-    past: Past,
+    past: StagedHistory,
 }
 
 /// What a staged message has behind it.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Past {
+pub struct StagedHistory {
     /// Whether this run staged it.
     pub is_fresh: bool,
     /// When it was staged.
@@ -100,7 +100,7 @@ pub struct Past {
 /// Steps 4 and 5: it is where the user wanted it, and stays there. Made by a delivery target.
 #[derive(Debug)]
 pub struct Delivered {
-    parcel: Parcel,
+    stored: StoredMessage,
     words: ServerText,
 }
 
@@ -146,7 +146,7 @@ impl Outcome {
     /// Whose outcome it is.
     pub fn identity(&self) -> &Identity {
         match self {
-            Self::Delivered(delivered) => &delivered.parcel().identity,
+            Self::Delivered(delivered) => &delivered.stored().identity,
             Self::Kept { identity, .. } | Self::Lost(identity) => identity,
         }
     }
@@ -154,13 +154,13 @@ impl Outcome {
 
 impl Receipt {
     /// Made by a delivery target once a message is complete.
-    pub(crate) fn new(parcel: Parcel, file: File) -> Self {
-        Self { parcel, file }
+    pub(crate) fn new(stored: StoredMessage, file: File) -> Self {
+        Self { stored, file }
     }
 
     /// The message.
-    pub fn parcel(&self) -> &Parcel {
-        &self.parcel
+    pub fn stored(&self) -> &StoredMessage {
+        &self.stored
     }
 
     /// The open file, for a flush.
@@ -170,30 +170,30 @@ impl Receipt {
 
     /// The same message under another copy number: its unique-id turned out to be used again.
     pub fn renumbered(mut self, copy: u32) -> Self {
-        self.parcel.identity.copy = copy;
+        self.stored.identity.copy = copy;
         self
     }
 
     /// The same message under a name of its own: its server gave it none.
     pub fn named(mut self, unique_id: UniqueId) -> Self {
-        self.parcel.identity = Identity { unique_id, copy: 0 };
+        self.stored.identity = Identity { unique_id, copy: 0 };
         self
     }
 
     /// Ends the custody of a message that turned out to be needless.
-    pub(crate) fn into_parcel(self) -> Parcel {
-        self.parcel
+    pub(crate) fn into_parcel(self) -> StoredMessage {
+        self.stored
     }
 }
 
 impl Durable {
     /// Made by a delivery target once a flush succeeded.
     pub(crate) fn new(receipt: Receipt) -> Self {
-        Self(receipt.parcel)
+        Self(receipt.stored)
     }
 
     /// The message.
-    pub fn parcel(&self) -> &Parcel {
+    pub fn stored(&self) -> &StoredMessage {
         &self.0
     }
 }
@@ -201,26 +201,26 @@ impl Durable {
 impl Staged {
     /// Made by the database once the transaction is committed.
     pub(crate) fn new(durable: Durable, place: Place, since: Moment) -> Self {
-        let past = Past {
+        let past = StagedHistory {
             is_fresh: true,
             since,
-            ..Past::default()
+            ..StagedHistory::default()
         };
         Self::recalled(durable.0, place, past)
     }
 
     /// Made by the database from the row of an earlier run.
-    pub(crate) fn recalled(parcel: Parcel, place: Place, past: Past) -> Self {
+    pub(crate) fn recalled(stored: StoredMessage, place: Place, past: StagedHistory) -> Self {
         Self {
-            parcel,
+            stored,
             place,
             past,
         }
     }
 
     /// The message.
-    pub fn parcel(&self) -> &Parcel {
-        &self.parcel
+    pub fn stored(&self) -> &StoredMessage {
+        &self.stored
     }
 
     /// Where it was to be delivered.
@@ -229,7 +229,7 @@ impl Staged {
     }
 
     /// What it has behind it.
-    pub fn past(&self) -> &Past {
+    pub fn past(&self) -> &StagedHistory {
         &self.past
     }
 
@@ -237,7 +237,7 @@ impl Staged {
     /// not mend counts as a failure of the message.
     pub(crate) fn kept(&self, why: impl ToString, is_transient: bool) -> Outcome {
         Outcome::Kept {
-            identity: self.parcel.identity.clone(),
+            identity: self.stored.identity.clone(),
             why: why.to_string(),
             is_transient,
             failures: self.past.failures + u32::from(!is_transient),
@@ -248,7 +248,7 @@ impl Staged {
     /// The same where nobody knows whether the MDA had done its work: it was stopped.
     pub(crate) fn kept_in_doubt(&self, why: impl ToString) -> Outcome {
         Outcome::Kept {
-            identity: self.parcel.identity.clone(),
+            identity: self.stored.identity.clone(),
             why: why.to_string(),
             is_transient: true,
             failures: self.past.failures,
@@ -260,20 +260,20 @@ impl Staged {
 impl Delivered {
     /// Made by a delivery target; `words` is what an MDA said although it took the message.
     pub(crate) fn new(staged: Staged, words: ServerText) -> Self {
-        let parcel = staged.parcel;
-        Self { parcel, words }
+        let stored = staged.stored;
+        Self { stored, words }
     }
 
     /// Made by a delivery target for a message that it holds, octet by octet, since an earlier run
     /// of which no record is left.
-    pub(crate) fn found(parcel: Parcel) -> Self {
+    pub(crate) fn found(stored: StoredMessage) -> Self {
         let words = ServerText::default();
-        Self { parcel, words }
+        Self { stored, words }
     }
 
     /// The message.
-    pub fn parcel(&self) -> &Parcel {
-        &self.parcel
+    pub fn stored(&self) -> &StoredMessage {
+        &self.stored
     }
 
     /// What was said about it, if anything was.

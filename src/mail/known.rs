@@ -9,7 +9,7 @@ use crate::moment::Moment;
 use crate::text::ServerText;
 
 /// After so many failures in a row a message is set aside.
-pub const PATIENCE: u32 = 5;
+pub const MAX_FAILURES: u32 = 5;
 /// How long a message that was set aside waits for its next try.
 pub const SET_ASIDE_FOR: Duration = Duration::from_secs(24 * 3600);
 
@@ -22,7 +22,7 @@ pub fn may_be_tried(until: Moment, now: Moment) -> bool {
 /// When a message that failed so often in a row is tried again: at the next run, behind those that
 /// were not tried for longer, or after a day.
 pub fn next_try(failures: u32, now: Moment) -> Moment {
-    if failures < PATIENCE {
+    if failures < MAX_FAILURES {
         now
     } else {
         now.plus(SET_ASIDE_FOR)
@@ -36,17 +36,17 @@ pub enum State {
     Delivered(Moment),
     /// Deleted from the server: a tombstone, in case its unique-id comes back.
     Gone,
-    /// Known, but never delivered by us, and so never deleted by us.
+    /// KnownMessage, but never delivered by us, and so never deleted by us.
     Seen,
     /// In our hands and on its way.
     Staged,
     /// It could not be retrieved; not to be tried again before that time.
-    Troubled(Moment),
+    Failed(Moment),
 }
 
 /// One known message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Known {
+pub struct KnownMessage {
     /// Its number among those under the same unique-id.
     pub copy: u32,
     /// Where it stands.
@@ -95,7 +95,7 @@ pub struct Delivery {
 #[derive(Debug, Default)]
 pub struct KnownMessages {
     octets: Vec<u8>,
-    rows: Vec<(Span, Known)>,
+    rows: Vec<(Span, KnownMessage)>,
     are_doubtful: bool,
     /// The row behind the one that was looked for last.
     next: Cell<usize>,
@@ -110,7 +110,7 @@ struct Span {
 impl KnownMessages {
     /// Adds a message. They have to come in the order of their unique-ids' octets, then of their
     /// copy numbers.
-    pub fn push(&mut self, unique_id: &[u8], known: Known) {
+    pub fn push(&mut self, unique_id: &[u8], known: KnownMessage) {
         let span = Span {
             start: self.octets.len(),
             length: u16::try_from(unique_id.len()).unwrap_or(u16::MAX),
@@ -131,9 +131,9 @@ impl KnownMessages {
     }
 
     /// What is known of the messages under a unique-id, by copy number.
-    pub fn of(&self, unique_id: &[u8]) -> impl ExactSizeIterator<Item = &Known> + Clone {
-        let is_before = |(span, _): &(Span, Known)| self.unique_id(*span) < unique_id;
-        let is_one = |(span, _): &(Span, Known)| self.unique_id(*span) == unique_id;
+    pub fn of(&self, unique_id: &[u8]) -> impl ExactSizeIterator<Item = &KnownMessage> + Clone {
+        let is_before = |(span, _): &(Span, KnownMessage)| self.unique_id(*span) < unique_id;
+        let is_one = |(span, _): &(Span, KnownMessage)| self.unique_id(*span) == unique_id;
         // Most servers list in the order of their unique-ids: then it is the next one.
         let next = self.next.get();
         let is_next = self.rows[..next].last().is_none_or(is_before)
@@ -158,19 +158,19 @@ impl KnownMessages {
 
     /// Whether a unique-id alone says nothing of a message, whatever its size: it was away, or all
     /// of them are in doubt.
-    pub fn is_doubtful(&self, known: &Known) -> bool {
+    pub fn is_doubtful(&self, known: &KnownMessage) -> bool {
         self.are_doubtful || known.is_absent
     }
 
     /// All known messages with their unique-ids, in the order of these.
-    pub fn rows(&self) -> impl Iterator<Item = (&[u8], &Known)> {
+    pub fn rows(&self) -> impl Iterator<Item = (&[u8], &KnownMessage)> {
         self.rows
             .iter()
             .map(|(span, known)| (self.unique_id(*span), known))
     }
 
     /// All known messages.
-    pub fn iter(&self) -> impl Iterator<Item = &Known> {
+    pub fn iter(&self) -> impl Iterator<Item = &KnownMessage> {
         self.rows.iter().map(|(_, known)| known)
     }
 
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn messages_are_found_by_their_unique_id() {
-        let known = |copy| Known {
+        let known = |copy| KnownMessage {
             copy,
             state: State::Seen,
             size: None,

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::mail::known::{Known, KnownMessages, State};
+use crate::mail::known::{KnownMessage, KnownMessages, State};
 use crate::moment::Moment;
 
 /// What an account wants done with its messages.
@@ -93,13 +93,13 @@ impl Policy {
     }
 
     /// Whether a message that was never delivered is known to be over the limit.
-    pub fn is_too_large(&self, known: &Known) -> bool {
+    pub fn is_too_large(&self, known: &KnownMessage) -> bool {
         let over = |max| known.size.is_some_and(|size| size > max);
-        matches!(known.state, State::Troubled(_)) && self.max_size.is_some_and(over)
+        matches!(known.state, State::Failed(_)) && self.max_size.is_some_and(over)
     }
 
     /// Whether a delivered message may go now.
-    pub fn is_due(&self, known: &Known, now: Moment) -> bool {
+    pub fn is_due(&self, known: &KnownMessage, now: Moment) -> bool {
         let State::Delivered(delivered) = known.state else {
             return false;
         };

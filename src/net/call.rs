@@ -13,7 +13,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockop
 
 use super::{Attempts, Endpoint, Error, Options, Socket, Step};
 use crate::limits;
-use crate::os::signals::{Broken, Interrupt};
+use crate::os::signals::{WaitError, Interrupt};
 
 /// Who calls.
 pub(super) struct Caller<'a> {
@@ -131,8 +131,8 @@ fn addresses(
         })?;
     match resolver.wait(deadline, Duration::ZERO) {
         Ok(()) => {}
-        Err(Broken::Interrupted) => return Err(Error::Interrupted(endpoint.clone())),
-        Err(Broken::TimedOut) => return Err(unresolved(no_answer(options))),
+        Err(WaitError::Interrupted) => return Err(Error::Interrupted(endpoint.clone())),
+        Err(WaitError::TimedOut) => return Err(unresolved(no_answer(options))),
     }
     match resolver.join() {
         Ok(addresses) if addresses.is_empty() => Err(unresolved("it has none".into())),
@@ -195,8 +195,8 @@ fn attempt(
             interrupt
                 .wait(socket, PollFlags::OUT, deadline, Duration::ZERO)
                 .map_err(|broken| match broken {
-                    Broken::Interrupted => Failure::Interrupted,
-                    Broken::TimedOut => Failure::There(no_answer(options)),
+                    WaitError::Interrupted => Failure::Interrupted,
+                    WaitError::TimedOut => Failure::There(no_answer(options)),
                 })?;
             sockopt::socket_error(&fd).map_err(there)?.map_err(there)?;
         }

@@ -10,7 +10,7 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 
 use super::tunnel::Running;
-use crate::os::signals::{Broken, GRACE, Interrupt};
+use crate::os::signals::{WaitError, GRACE, Interrupt};
 
 /// So many octets without a word of ours between them are a flow.
 const FLOW: u64 = 256 * 1024;
@@ -73,8 +73,8 @@ impl Socket {
         self.interrupt
             .wait(self.fd.as_fd(), ready, deadline, grace)
             .map_err(|broken| match broken {
-                Broken::Interrupted => io::Error::other(broken),
-                Broken::TimedOut => io::ErrorKind::TimedOut.into(),
+                WaitError::Interrupted => io::Error::other(broken),
+                WaitError::TimedOut => io::ErrorKind::TimedOut.into(),
             })
     }
 

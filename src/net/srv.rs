@@ -57,9 +57,9 @@ pub fn servers(domain: &str, interrupt: &Interrupt) -> io::Result<Vec<Server>> {
         let of = |service| ask(&domain, service, &resolvers);
         [of(Service::Pop3s), of(Service::Pop3)].concat()
     })?;
-    match asking.wait(Instant::now() + PATIENCE, Duration::ZERO) {
+    match asking.wait(Instant::now() + DNS_TIMEOUT, Duration::ZERO) {
         Ok(()) => Ok(asking.join()),
-        Err(crate::os::signals::Broken::TimedOut) => Ok(Vec::new()),
+        Err(crate::os::signals::WaitError::TimedOut) => Ok(Vec::new()),
         Err(broken) => Err(io::Error::other(broken)),
     }
 }
@@ -214,7 +214,7 @@ const MOST_SERVERS: usize = 4;
 /// How long one resolver may take.
 const TURN: Duration = Duration::from_secs(2);
 /// How long all of it may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+const DNS_TIMEOUT: Duration = Duration::from_secs(15);
 
 #[cfg(test)]
 mod tests {

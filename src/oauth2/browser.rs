@@ -21,7 +21,7 @@ use super::form;
 use super::tokens::Tokens;
 use crate::digest::Digest;
 use crate::net::Socket;
-use crate::os::signals::{Broken, Interrupt};
+use crate::os::signals::{WaitError, Interrupt};
 
 /// A sign-in that waits for its browser.
 pub struct Visit {
@@ -93,14 +93,14 @@ impl Visit {
 
     fn wait(&self, client: &Client<'_>) -> Result<Zeroizing<String>, Error> {
         let interrupt = client.way.interrupt;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + BROWSER_TIMEOUT;
         loop {
             let listener = self.listener.as_fd();
             interrupt
                 .wait(listener, PollFlags::IN, deadline, Duration::ZERO)
                 .map_err(|broken| match broken {
-                    Broken::Interrupted => Error::Interrupted,
-                    Broken::TimedOut => Error::Expired,
+                    WaitError::Interrupted => Error::Interrupted,
+                    WaitError::TimedOut => Error::Expired,
                 })?;
             // Who comes and goes at once is no reason to end.
             if let Ok((stream, _)) = self.listener.accept()
@@ -179,7 +179,7 @@ fn random() -> Result<Zeroizing<String>, Error> {
 }
 
 /// How long the user may take.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
+const BROWSER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// How long a visitor may take to say what it wants. Browsers open connections ahead.
 const SILENCE: Duration = Duration::from_secs(2);

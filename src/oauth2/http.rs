@@ -39,7 +39,7 @@ impl Way<'_> {
     /// Posts a form. `credentials`: what the header `Authorization` says, if there is to be one.
     ///
     /// # Errors
-    /// No connection; no answer within [`PATIENCE`]; one that is no HTTP or longer than [`LIMIT`].
+    /// No connection; no answer within [`HTTP_TIMEOUT`]; one that is no HTTP or longer than [`LIMIT`].
     pub(super) fn post(
         &self,
         url: &Url,
@@ -58,8 +58,8 @@ impl Way<'_> {
         };
         let options = net::Options {
             endpoint: url.endpoint.clone(),
-            connect_timeout: PATIENCE,
-            timeout: PATIENCE,
+            connect_timeout: HTTP_TIMEOUT,
+            timeout: HTTP_TIMEOUT,
             route: match self.route {
                 Route::Tunnel(_) => Route::Direct(None),
                 route => route.clone(),
@@ -71,7 +71,7 @@ impl Way<'_> {
         }
         let host = url.endpoint.host();
         let connector = self.connectors.prepare(&tls::Options::default(), host);
-        let stream = connector.and_then(|connector| connector.connect(socket, PATIENCE));
+        let stream = connector.and_then(|connector| connector.connect(socket, HTTP_TIMEOUT));
         let stream = stream.map_err(|error| failed(error.into()))?;
         Ok(Stream::Tls(Box::new(stream)))
     }
@@ -190,7 +190,7 @@ impl<'a> Inlet<'a> {
             buffer: Zeroizing::new(vec![0; LIMIT]),
             start: 0,
             end: 0,
-            deadline: Instant::now() + PATIENCE,
+            deadline: Instant::now() + HTTP_TIMEOUT,
         }
     }
 
@@ -251,7 +251,7 @@ impl<'a> Inlet<'a> {
 }
 
 /// How long each of connecting, the handshake and the answer may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The most octets of an answer. Tokens have a few thousand.
 const LIMIT: usize = 128 << 10;

@@ -25,7 +25,7 @@ pub use client::Client;
 pub use error::Error;
 pub use http::Way;
 pub use provider::Provider;
-pub use token_store::{Keeper, Wallet};
+pub use token_store::{Backend, TokenStore};
 pub use tokens::Tokens;
 pub use url::{Malformed, Url};
 
@@ -34,7 +34,7 @@ pub struct SignIn<'a> {
     /// How the provider is asked.
     pub client: Client<'a>,
     /// Where what it grants is kept.
-    pub wallet: Wallet,
+    pub token_store: TokenStore,
 }
 
 impl SignIn<'_> {
@@ -44,8 +44,8 @@ impl SignIn<'_> {
     /// It is not kept; what was kept before still is.
     pub fn keep(&self, tokens: &Tokens) -> Result<(), Error> {
         let interrupt = self.client.way.interrupt;
-        let _lock = self.wallet.lock(interrupt)?;
-        self.wallet.keep(tokens, interrupt)
+        let _lock = self.token_store.lock(interrupt)?;
+        self.token_store.keep(tokens, interrupt)
     }
 
     /// The access token, renewed when it is due.
@@ -53,7 +53,7 @@ impl SignIn<'_> {
     /// # Errors
     /// Nobody has signed in, or the provider wants it to be done again.
     pub fn token(&self) -> Result<Secret, Error> {
-        let kept = self.wallet.open(self.client.way.interrupt)?;
+        let kept = self.token_store.open(self.client.way.interrupt)?;
         match kept {
             Some(tokens) if tokens.is_good(Moment::now()) => Ok(tokens.access),
             Some(_) => self.renew(|tokens| tokens.is_good(Moment::now())),
@@ -71,17 +71,17 @@ impl SignIn<'_> {
 
     /// Whether it is worth a word that a new sign-in is needed: at once, and then once a day.
     /// Where that cannot be remembered it always is.
-    pub fn is_worth_a_word(&self) -> bool {
+    pub fn should_notify(&self) -> bool {
         let interrupt = self.client.way.interrupt;
         let now = Moment::now();
         // Where nobody has signed in there is nothing to lock.
-        if !matches!(self.wallet.open(interrupt), Ok(Some(_))) {
+        if !matches!(self.token_store.open(interrupt), Ok(Some(_))) {
             return true;
         }
-        let Ok(_lock) = self.wallet.lock(interrupt) else {
+        let Ok(_lock) = self.token_store.lock(interrupt) else {
             return true;
         };
-        let Ok(Some(mut tokens)) = self.wallet.open(interrupt) else {
+        let Ok(Some(mut tokens)) = self.token_store.open(interrupt) else {
             return true;
         };
         let since = tokens.told.map(|told| now.since(told));
@@ -90,7 +90,7 @@ impl SignIn<'_> {
         }
         tokens.told = Some(now);
         // Not remembered, it is told once more.
-        let _ = self.wallet.keep(&tokens, interrupt);
+        let _ = self.token_store.keep(&tokens, interrupt);
         true
     }
 
@@ -99,40 +99,40 @@ impl SignIn<'_> {
         let interrupt = self.client.way.interrupt;
         let was_told = |tokens: &Tokens| tokens.told.is_some();
         if !self
-            .wallet
+            .token_store
             .open(interrupt)
             .is_ok_and(|kept| kept.as_ref().is_some_and(was_told))
         {
             return;
         }
-        if let Ok(_lock) = self.wallet.lock(interrupt)
-            && let Ok(Some(tokens)) = self.wallet.open(interrupt)
+        if let Ok(_lock) = self.token_store.lock(interrupt)
+            && let Ok(Some(tokens)) = self.token_store.open(interrupt)
         {
             let tokens = Tokens {
                 told: None,
                 ..tokens
             };
             // Not forgotten, the next trouble is told a day late at most.
-            let _ = self.wallet.keep(&tokens, interrupt);
+            let _ = self.token_store.keep(&tokens, interrupt);
         }
     }
 
     /// Renews the tokens, unless another run has done so meanwhile.
     fn renew(&self, will_do: impl Fn(&Tokens) -> bool) -> Result<Secret, Error> {
         let interrupt = self.client.way.interrupt;
-        let _lock = self.wallet.lock(interrupt)?;
-        let mut tokens = self.wallet.open(interrupt)?.ok_or(Error::Nobody)?;
+        let _lock = self.token_store.lock(interrupt)?;
+        let mut tokens = self.token_store.open(interrupt)?.ok_or(Error::Nobody)?;
         if will_do(&tokens) {
             return Ok(tokens.access);
         }
         let refresh = tokens.refresh.as_ref().ok_or(Error::Ended)?;
         // Asked for in vain the new one would be lost, and the old one may be good no more.
-        self.wallet.keep(&tokens, interrupt)?;
+        self.token_store.keep(&tokens, interrupt)?;
         let granted = self.client.refresh(refresh)?;
         tokens.renew(granted);
         // What is granted may be the only refresh token that is still good: before it is used it
         // is kept.
-        self.wallet.keep(&tokens, interrupt)?;
+        self.token_store.keep(&tokens, interrupt)?;
         Ok(tokens.access)
     }
 }

@@ -12,12 +12,12 @@ use super::tokens::Tokens;
 use crate::digest::Digest;
 use crate::os::keyring::Item;
 use crate::os::secret::Secret;
-use crate::os::secret_file::{Private, shown};
-use crate::os::signals::{Broken, Interrupt};
+use crate::os::secret_file::{CheckedFile, shown};
+use crate::os::signals::{WaitError, Interrupt};
 
 /// What keeps tokens.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Keeper {
+pub enum Backend {
     /// A file that only its owner can read.
     #[default]
     File,
@@ -28,16 +28,16 @@ pub enum Keeper {
 /// The place of one sign-in. It is named after who signs in where, and not after an account, which
 /// may be renamed.
 #[derive(Debug)]
-pub struct Wallet {
-    keeper: Keeper,
+pub struct TokenStore {
+    keeper: Backend,
     folder: PathBuf,
     name: String,
     user: String,
 }
 
-impl Wallet {
+impl TokenStore {
     /// The place, below the state folder, of what `client` got for `user` at `provider`.
-    pub fn new(keeper: Keeper, state_folder: &Path, [provider, client, user]: [&str; 3]) -> Self {
+    pub fn new(keeper: Backend, state_folder: &Path, [provider, client, user]: [&str; 3]) -> Self {
         let whose = format!("{provider}\n{client}\n{user}");
         Self {
             keeper,
@@ -50,8 +50,8 @@ impl Wallet {
     /// In words.
     pub fn place(&self) -> String {
         match self.keeper {
-            Keeper::File => shown(&self.path()),
-            Keeper::Keyring => "the keyring".to_owned(),
+            Backend::File => shown(&self.path()),
+            Backend::Keyring => "the keyring".to_owned(),
         }
     }
 
@@ -75,7 +75,7 @@ impl Wallet {
             .mode(0o600)
             .open(&path)
             .map_err(cannot)?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + LOCK_TIMEOUT;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
@@ -87,7 +87,7 @@ impl Wallet {
             }
             interrupt
                 .pause(PULSE)
-                .map_err(|_: Broken| Error::Interrupted)?;
+                .map_err(|_: WaitError| Error::Interrupted)?;
         }
     }
 
@@ -97,8 +97,8 @@ impl Wallet {
     /// It cannot be read, or others can read it.
     pub(super) fn open(&self, interrupt: &Interrupt) -> Result<Option<Tokens>, Error> {
         match self.keeper {
-            Keeper::File => self.open_file(),
-            Keeper::Keyring => {
+            Backend::File => self.open_file(),
+            Backend::Keyring => {
                 let found = self.item().find(&|| interrupt.signal().is_some())?;
                 Ok(found.and_then(|secret| Tokens::read(secret.expose())))
             }
@@ -107,11 +107,11 @@ impl Wallet {
 
     fn open_file(&self) -> Result<Option<Tokens>, Error> {
         let path = self.path();
-        let private = match Private::read(&path) {
+        let private = match CheckedFile::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read.map_err(|source| kept("read", &path, source))?,
         };
-        private.insist("a sign-in")?;
+        private.require("a sign-in")?;
         Ok(Tokens::read(private.octets()))
     }
 
@@ -122,12 +122,12 @@ impl Wallet {
     pub(super) fn keep(&self, tokens: &Tokens, interrupt: &Interrupt) -> Result<(), Error> {
         let written = tokens.written();
         match self.keeper {
-            Keeper::File => {
+            Backend::File => {
                 let path = self.path();
                 self.keep_file(&written)
                     .map_err(|source| kept("write", &path, source))
             }
-            Keeper::Keyring => {
+            Backend::Keyring => {
                 // One line, as a secret is.
                 let line = written.trim_ascii_end().to_vec();
                 let secret = Secret::new(line).expect("JSON has no control characters");
@@ -180,6 +180,6 @@ fn kept(doing: &'static str, path: &Path, source: io::Error) -> Error {
 }
 
 /// How long another run may take to renew what is kept.
-const PATIENCE: Duration = Duration::from_secs(100);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(100);
 
 const PULSE: Duration = Duration::from_millis(50);

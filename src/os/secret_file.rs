@@ -15,7 +15,7 @@ use crate::text::ServerText;
 
 /// The contents of a file, wiped when dropped, and whose eyes they are open to.
 #[derive(Default)]
-pub struct Private {
+pub struct CheckedFile {
     octets: Zeroizing<Vec<u8>>,
     path: String,
     owner: u32,
@@ -63,7 +63,7 @@ pub enum Exposed {
     },
 }
 
-impl Private {
+impl CheckedFile {
     /// Reads a file of at most 1 MiB.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl Private {
     ///
     /// # Errors
     /// Somebody else does.
-    pub fn insist_ours(&self) -> Result<(), Exposed> {
+    pub fn require_ours(&self) -> Result<(), Exposed> {
         let us = rustix::process::geteuid().as_raw();
         if [us, ROOT].contains(&self.owner) {
             return Ok(());
@@ -117,7 +117,7 @@ impl Private {
     ///
     /// # Errors
     /// Somebody else can.
-    pub fn insist_unwritable(&self) -> Result<(), Exposed> {
+    pub fn require_unwritable(&self) -> Result<(), Exposed> {
         if self.mode & 0o022 == 0 {
             return Ok(());
         }
@@ -132,7 +132,7 @@ impl Private {
     ///
     /// # Errors
     /// Somebody else can, or the owner is neither us nor root.
-    pub fn insist(&self, secret: &'static str) -> Result<(), Exposed> {
+    pub fn require(&self, secret: &'static str) -> Result<(), Exposed> {
         let (path, owner, mode) = (self.path.clone(), self.owner, self.mode);
         match judge(rustix::process::geteuid().as_raw(), owner, mode) {
             None => Ok(()),
@@ -177,16 +177,16 @@ impl Place {
             .create(folder)?;
         let folder = File::open(folder)?;
         lock(&folder)?;
-        insist_replaceable(&path)?;
+        require_replaceable(&path)?;
         Ok(Self { path, folder })
     }
 
     /// Reads the file; `None` if it is not there.
     ///
     /// # Errors
-    /// As [`Private::read`].
-    pub fn read(&self) -> io::Result<Option<Private>> {
-        match Private::read(&self.path) {
+    /// As [`CheckedFile::read`].
+    pub fn read(&self) -> io::Result<Option<CheckedFile>> {
+        match CheckedFile::read(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             read => read.map(Some),
         }
@@ -198,7 +198,7 @@ impl Place {
     /// # Errors
     /// What the system says; the file is as it was, unless only its folder could not be synced.
     pub fn replace(&self, octets: &[u8], secrecy: Secrecy) -> io::Result<()> {
-        let before = insist_replaceable(&self.path)?;
+        let before = require_replaceable(&self.path)?;
         let mut next = self.path.clone().into_os_string();
         next.push(format!(".new.{}", std::process::id()));
         let file = OpenOptions::new()
@@ -221,7 +221,7 @@ impl Place {
 ///
 /// # Errors
 /// It is something else, which would be gone for good; what the system says.
-pub fn insist_replaceable(path: &Path) -> io::Result<Option<Metadata>> {
+pub fn require_replaceable(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(Some(metadata)),
         Ok(_) => Err(io::Error::other("it is no regular file")),
@@ -252,7 +252,7 @@ fn folder(path: &Path) -> &Path {
 
 /// Locks a folder. Whoever can read it can do so, too, and keep it: nobody is waited for for ever.
 fn lock(folder: &File) -> io::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + LOCK_TIMEOUT;
     loop {
         match folder.try_lock() {
             Ok(()) => return Ok(()),
@@ -322,7 +322,7 @@ const LIMIT: usize = 1 << 20;
 const MOST_LINKS: usize = 40;
 
 /// How long somebody else may hold a place.
-const PATIENCE: Duration = Duration::from_secs(4);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(4);
 /// How often it is tried.
 const TURN: Duration = Duration::from_millis(20);
 
@@ -387,7 +387,7 @@ mod tests {
             (&large, io::ErrorKind::FileTooLarge),
             (&missing, io::ErrorKind::NotFound),
         ] {
-            let error = Private::read(path).err().expect("it is refused");
+            let error = CheckedFile::read(path).err().expect("it is refused");
             assert_eq!(error.kind(), kind);
         }
     }

@@ -35,7 +35,7 @@ struct State {
 
 /// Why waiting ended without what was waited for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Broken {
+pub enum WaitError {
     /// A signal asked the run to end.
     #[error("interrupted")]
     Interrupted,
@@ -114,7 +114,7 @@ impl Interrupt {
         ready: PollFlags,
         deadline: Instant,
         grace: Duration,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), WaitError> {
         let watched = [PollFd::from_borrowed_fd(fd, ready)];
         self.wait_for_any(&watched, deadline, grace).map(drop)
     }
@@ -125,11 +125,11 @@ impl Interrupt {
         awaited: &[PollFd<'_>],
         deadline: Instant,
         grace: Duration,
-    ) -> Result<usize, Broken> {
+    ) -> Result<usize, WaitError> {
         loop {
             let patience = self.left(grace);
             if patience.is_some_and(|left| left.is_zero()) {
-                return Err(Broken::Interrupted);
+                return Err(WaitError::Interrupted);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             let wait = patience.map_or(left, |patience| patience.min(left));
@@ -149,7 +149,7 @@ impl Interrupt {
                 return Ok(ready);
             }
             if woken == 0 && left.is_zero() {
-                return Err(Broken::TimedOut);
+                return Err(WaitError::TimedOut);
             }
         }
     }
@@ -157,11 +157,11 @@ impl Interrupt {
     /// Does nothing for so long.
     ///
     /// # Errors
-    /// [`Broken::Interrupted`], at once: a signal came.
-    pub fn pause(&self, time: Duration) -> Result<(), Broken> {
+    /// [`WaitError::Interrupted`], at once: a signal came.
+    pub fn pause(&self, time: Duration) -> Result<(), WaitError> {
         match self.wait_for_any(&[], Instant::now() + time, Duration::ZERO) {
-            Err(Broken::Interrupted) => Err(Broken::Interrupted),
-            Ok(_) | Err(Broken::TimedOut) => Ok(()),
+            Err(WaitError::Interrupted) => Err(WaitError::Interrupted),
+            Ok(_) | Err(WaitError::TimedOut) => Ok(()),
         }
     }
 
@@ -169,10 +169,10 @@ impl Interrupt {
     ///
     /// # Errors
     /// The system refuses a descriptor or a handler.
-    pub fn listen_for_children(&self) -> io::Result<Knell> {
+    pub fn watch_children(&self) -> io::Result<ChildWatch> {
         let (heard, bell) = UnixStream::pair()?;
         heard.set_nonblocking(true)?;
-        Ok(Knell {
+        Ok(ChildWatch {
             interrupt: self.clone(),
             heard,
             bell: signal_hook::low_level::pipe::register(SIGCHLD, bell)?,
@@ -203,16 +203,16 @@ impl Interrupt {
 
 /// Tells that a child process ended, whichever it was (SIGCHLD).
 #[derive(Debug)]
-pub struct Knell {
+pub struct ChildWatch {
     interrupt: Interrupt,
     heard: UnixStream,
     bell: SigId,
 }
 
-impl Knell {
+impl ChildWatch {
     /// Waits until a child is to be looked at or, where that is given, something can be written to
     /// `fd`, at most until `deadline`, and after a signal at most for `grace`; whether it was a child:
-    /// one ended since the last [`Self::silence`], or nothing was heard for a while.
+    /// one ended since the last [`Self::clear`], or nothing was heard for a while.
     ///
     /// # Errors
     /// The deadline or the grace is over.
@@ -221,7 +221,7 @@ impl Knell {
         fd: Option<BorrowedFd<'_>>,
         deadline: Instant,
         grace: Duration,
-    ) -> Result<bool, Broken> {
+    ) -> Result<bool, WaitError> {
         let mut awaited = vec![PollFd::new(&self.heard, PollFlags::IN)];
         awaited.extend(fd.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)));
         let soon = Instant::now() + PULSE;
@@ -230,19 +230,19 @@ impl Knell {
             .wait_for_any(&awaited, deadline.min(soon), grace)
         {
             Ok(ready) => Ok(ready == 0),
-            Err(Broken::TimedOut) if soon < deadline => Ok(true),
+            Err(WaitError::TimedOut) if soon < deadline => Ok(true),
             Err(broken) => Err(broken),
         }
     }
 
     /// Makes it tell of those only that end from now on: to be called before a child is looked at.
-    pub fn silence(&self) {
+    pub fn clear(&self) {
         let mut octets = [0; 64];
         while matches!((&self.heard).read(&mut octets), Ok(1..)) {}
     }
 }
 
-impl Drop for Knell {
+impl Drop for ChildWatch {
     fn drop(&mut self) {
         signal_hook::low_level::unregister(self.bell);
     }
@@ -261,7 +261,7 @@ impl<T> Task<T> {
     ///
     /// # Errors
     /// The deadline or the grace is over; the task goes on and can be waited for again.
-    pub fn wait(&self, deadline: Instant, grace: Duration) -> Result<(), Broken> {
+    pub fn wait(&self, deadline: Instant, grace: Duration) -> Result<(), WaitError> {
         let done = self.done.as_fd();
         self.interrupt.wait(done, PollFlags::IN, deadline, grace)
     }
@@ -275,12 +275,12 @@ impl<T> Task<T> {
 }
 
 /// Whether this error was caused by a signal that ended a wait. It carries
-/// [`Broken::Interrupted`]: `ErrorKind::Interrupted` would be tried again by every caller.
+/// [`WaitError::Interrupted`]: `ErrorKind::Interrupted` would be tried again by every caller.
 pub fn is_interrupt(error: &io::Error) -> bool {
     error
         .get_ref()
-        .and_then(|inner| inner.downcast_ref::<Broken>())
-        .is_some_and(|broken| *broken == Broken::Interrupted)
+        .and_then(|inner| inner.downcast_ref::<WaitError>())
+        .is_some_and(|broken| *broken == WaitError::Interrupted)
 }
 
 fn timespec(duration: Duration) -> Option<Timespec> {
@@ -308,7 +308,7 @@ mod tests {
         let (reader, _writer) = UnixStream::pair().expect("a pair of sockets");
         let interrupt = Interrupt::never().expect("a pair of sockets");
         let waited = interrupt.wait(reader.as_fd(), PollFlags::IN, soon(), GRACE);
-        assert_eq!(waited, Err(Broken::TimedOut));
+        assert_eq!(waited, Err(WaitError::TimedOut));
     }
 
     #[test]
@@ -316,7 +316,7 @@ mod tests {
         let interrupt = Interrupt::never().expect("a pair of sockets");
         assert_eq!(interrupt.pause(Duration::from_millis(1)), Ok(()));
         let broken = interrupted().pause(Duration::from_secs(60));
-        assert_eq!(broken, Err(Broken::Interrupted));
+        assert_eq!(broken, Err(WaitError::Interrupted));
     }
 
     #[test]
@@ -324,7 +324,7 @@ mod tests {
         let (reader, _writer) = UnixStream::pair().expect("a pair of sockets");
         let deadline = Instant::now() + Duration::from_secs(60);
         let waited = interrupted().wait(reader.as_fd(), PollFlags::IN, deadline, Duration::ZERO);
-        assert_eq!(waited, Err(Broken::Interrupted));
+        assert_eq!(waited, Err(WaitError::Interrupted));
     }
 
     #[test]
@@ -338,7 +338,7 @@ mod tests {
     #[test]
     fn the_end_of_a_child_is_heard() {
         let interrupt = Interrupt::never().expect("a pair of sockets");
-        let knell = interrupt.listen_for_children().expect("a handler");
+        let knell = interrupt.watch_children().expect("a handler");
         let mut child = Command::new("true").spawn().expect("a program");
         let far = Instant::now() + Duration::from_secs(60);
         while child.try_wait().expect("a child").is_none() {
@@ -355,7 +355,7 @@ mod tests {
         let task = interrupt
             .spawn(move || drop((&held).read(&mut [0])))
             .expect("a thread");
-        assert_eq!(task.wait(soon(), GRACE), Err(Broken::TimedOut));
+        assert_eq!(task.wait(soon(), GRACE), Err(WaitError::TimedOut));
         drop(hold);
         assert_eq!(task.wait(Instant::now() + GRACE, GRACE), Ok(()));
         task.join();

@@ -93,7 +93,7 @@ impl Batch {
     /// Adds a message.
     pub fn push(&mut self, arrival: Arrival) {
         self.begun.get_or_insert_with(Instant::now);
-        self.octets += arrival.receipt.parcel().octets;
+        self.octets += arrival.receipt.stored().octets;
         self.arrivals.push(arrival);
     }
 

@@ -29,11 +29,11 @@ impl Poll<'_> {
             (message.number, message.identity)
         };
         let mut due: Vec<(MessageNumber, Identity)> = plan.delete.iter().map(named).collect();
-        if self.orders.policy.keep == Keep::Never {
+        if self.options.policy.keep == Keep::Never {
             due.extend(plan.fetch.iter().map(named));
             due.extend(settled.named);
         }
-        let (keep, now) = (self.orders.policy.keep, Moment::now());
+        let (keep, now) = (self.options.policy.keep, Moment::now());
         for (number, found) in settled.proven {
             match found.state {
                 // It was deleted before and is listed again, unchanged.
@@ -48,7 +48,7 @@ impl Poll<'_> {
                 _ => due.push((number, found.identity)),
             }
         }
-        self.ledger.vouch(due.into_iter()).map_err(reading)
+        self.ledger.confirm_delivered(due.into_iter()).map_err(reading)
     }
 
     /// Ends a session in which there was nothing to do.
@@ -77,7 +77,7 @@ impl Poll<'_> {
             .map_err(while_doing("deleting"))?;
         for (recorded, why) in refused {
             summary.tell_problem(
-                self.desk,
+                self.reporter,
                 &format!(
                     "deleting message {}: the server said \"{why}\"; the next run tries it again",
                     recorded.identity().unique_id
@@ -87,10 +87,10 @@ impl Poll<'_> {
         }
         match session.quit() {
             Farewell::Committed => {
-                self.ledger.bury(&marked).map_err(recording)?;
+                self.ledger.mark_gone(&marked).map_err(recording)?;
                 for recorded in &marked {
                     let unique_id = &recorded.identity().unique_id;
-                    self.desk.tell(Event::Deleted(unique_id));
+                    self.reporter.tell(Event::Deleted(unique_id));
                 }
                 summary.deleted += marked.len();
                 summary.kept = summary.kept.saturating_sub(marked.len());

@@ -2,7 +2,7 @@
 //! not know may have been delivered.
 //! Only suspects; believes no name of a file.
 
-use crate::delivery::{Suspects, Target};
+use crate::delivery::{SoughtMessages, Target};
 use crate::mail::maildrop::Listing;
 use crate::poll::plan::{Pick, Plan};
 use crate::poll::settle::Error;
@@ -25,7 +25,7 @@ pub fn suspect_newcomers(
     }
     let unique_id = |pick: &Pick| listing.unique_id(pick.position);
     let unknown = plan.retrieved().chain(&plan.too_large).map(unique_id);
-    target.search(&Suspects::new(unknown, ledger.tags()))?;
+    target.search(&SoughtMessages::new(unknown, ledger.tags()))?;
     plan.suspect(|pick| target.may_hold(unique_id(pick)));
     Ok(())
 }

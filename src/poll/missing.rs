@@ -2,7 +2,7 @@
 //! listing.
 //! Knows no server and forgets nobody: that takes more than one listing.
 
-use crate::mail::known::{Known, KnownMessages, State};
+use crate::mail::known::{KnownMessage, KnownMessages, State};
 use crate::mail::maildrop::{Identity, Listing, UniqueId};
 
 /// So many messages that vanish at once, all there were, are not a user who tidied up.
@@ -43,7 +43,7 @@ impl Attendance {
         attendance
     }
 
-    fn note(&mut self, unique_id: &[u8], row: &Known, is_listed: bool) {
+    fn note(&mut self, unique_id: &[u8], row: &KnownMessage, is_listed: bool) {
         match (row.is_absent, is_listed) {
             (false, false) if row.state != State::Staged => {
                 self.left.extend(identity(unique_id, row));
@@ -69,7 +69,7 @@ impl Attendance {
     }
 }
 
-fn identity(unique_id: &[u8], row: &Known) -> Option<Identity> {
+fn identity(unique_id: &[u8], row: &KnownMessage) -> Option<Identity> {
     let unique_id = UniqueId::new(unique_id)?;
     Some(Identity {
         unique_id,
@@ -92,8 +92,8 @@ mod tests {
         listing.finish().expect("valid")
     }
 
-    fn row(state: State) -> Known {
-        Known {
+    fn row(state: State) -> KnownMessage {
+        KnownMessage {
             copy: 0,
             state,
             size: None,
@@ -105,7 +105,7 @@ mod tests {
 
     const DELIVERED: State = State::Delivered(Moment(0));
 
-    fn known<'a>(rows: impl IntoIterator<Item = (&'a str, Known)>) -> KnownMessages {
+    fn known<'a>(rows: impl IntoIterator<Item = (&'a str, KnownMessage)>) -> KnownMessages {
         let mut known = KnownMessages::default();
         for (unique_id, row) in rows {
             known.push(unique_id.as_bytes(), row);
@@ -120,12 +120,12 @@ mod tests {
 
     #[test]
     fn who_has_left_and_who_is_back_is_told_once() {
-        let absent = |state| Known {
+        let absent = |state| KnownMessage {
             next_try: Moment(0),
             is_absent: true,
             ..row(state)
         };
-        let second = Known {
+        let second = KnownMessage {
             copy: 1,
             ..row(DELIVERED)
         };

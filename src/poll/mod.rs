@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::delivery::Target;
 use crate::exit::{Exit, Failure};
 use crate::limits;
-use crate::mail::known::PATIENCE;
+use crate::mail::known::MAX_FAILURES;
 use crate::mail::maildrop::{Identity, Listing, Message};
 use crate::mail::policy::{Keep, Policy};
 use crate::moment::Moment;
@@ -22,8 +22,8 @@ use crate::os::signals::Interrupt;
 use crate::poll::plan::Plan;
 use crate::poll::receive::{Missing, Receiver};
 use crate::poll::settle::{Settled, Settler};
-use crate::pop3::{self, Haste, Opening, Transaction};
-use crate::report::{Desk, Event, Octets, Summary};
+use crate::pop3::{self, PipeliningLog, SessionHints, Transaction};
+use crate::report::{AccountReporter, Event, Octets, Summary};
 use crate::seen::{LastRun, Ledger, RunEnd};
 
 pub mod batch;
@@ -46,7 +46,7 @@ use session::Prospect;
 
 /// What a poll shall do.
 #[derive(Clone, Debug)]
-pub struct Orders {
+pub struct PollOptions {
     /// What the account wants done with its messages.
     pub policy: Policy,
     /// `keep` as it is configured, whatever a flag says for this run.
@@ -62,13 +62,13 @@ pub struct Orders {
 /// One account's poll.
 pub struct Poll<'a> {
     /// What shall be done.
-    pub orders: &'a Orders,
+    pub options: &'a PollOptions,
     /// What is known.
     pub ledger: &'a mut Ledger,
     /// Where messages go.
     pub target: &'a dyn Target,
     /// Whom it is told.
-    pub desk: Desk<'a>,
+    pub reporter: AccountReporter<'a>,
     /// Whether it shall end.
     pub interrupt: &'a Interrupt,
 }
@@ -76,7 +76,7 @@ pub struct Poll<'a> {
 /// What a session begins with.
 struct Terms<'a> {
     last: &'a LastRun,
-    haste: Haste,
+    haste: PipeliningLog,
 }
 
 impl Terms<'_> {
@@ -93,7 +93,7 @@ impl Terms<'_> {
         let is_lasting = self.last.failures + 1 >= SILENCES;
         let is_at_login = self.last.acquaintance.is_some() && matches!(error, Error::Survey(_));
         let is_silence = error.is_timeout() && (is_lasting || is_at_login);
-        self.haste.was_made() && (error.is_out_of_step() || is_silence)
+        self.haste.was_used() && (error.is_out_of_step() || is_silence)
     }
 }
 
@@ -112,7 +112,7 @@ impl Poll<'_> {
     pub fn run<S: Read + Write>(
         mut self,
         summary: &mut Summary,
-        connect: impl FnMut(&Opening) -> Result<Transaction<S>, Failure>,
+        connect: impl FnMut(&SessionHints) -> Result<Transaction<S>, Failure>,
     ) -> Result<(), Error> {
         let ended = self.poll(summary, connect);
         if ended.as_ref().is_err_and(Error::is_of_database) {
@@ -126,17 +126,17 @@ impl Poll<'_> {
     fn poll<S: Read + Write>(
         &mut self,
         summary: &mut Summary,
-        mut connect: impl FnMut(&Opening) -> Result<Transaction<S>, Failure>,
+        mut connect: impl FnMut(&SessionHints) -> Result<Transaction<S>, Failure>,
     ) -> Result<(), Error> {
         self.recover(summary)?;
-        if self.orders.may_delete_many {
+        if self.options.may_delete_many {
             self.ledger.retry_deletions().map_err(recording)?;
         }
         let last = self.ledger.last_run().map_err(reading)?;
         for _ in 0..limits::SESSIONS {
             let terms = Terms {
                 last: &last,
-                haste: Haste::default(),
+                haste: PipeliningLog::default(),
             };
             match self.hold_session(&mut connect, &terms, summary) {
                 Ok(Prospect::Done) => break,
@@ -150,7 +150,7 @@ impl Poll<'_> {
 
     fn hold_session<S: Read + Write>(
         &mut self,
-        connect: &mut impl FnMut(&Opening) -> Result<Transaction<S>, Failure>,
+        connect: &mut impl FnMut(&SessionHints) -> Result<Transaction<S>, Failure>,
         terms: &Terms<'_>,
         summary: &mut Summary,
     ) -> Result<Prospect, Error> {
@@ -175,7 +175,7 @@ impl Poll<'_> {
         }
         ended?;
         let may_go_on = summary.settled() > settled
-            && !self.orders.policy.is_bounded()
+            && !self.options.policy.is_bounded()
             && summary.postponed == 0
             && self.interrupt.signal().is_none();
         Ok(match view.prospect {
@@ -212,7 +212,7 @@ impl Poll<'_> {
     }
 
     fn note_end(&mut self, ended: &Result<(), Error>, summary: &Summary) -> Result<(), Error> {
-        let keep = self.orders.configured_keep.to_string();
+        let keep = self.options.configured_keep.to_string();
         let end = RunEnd {
             exit: ended.as_ref().map_or_else(Error::exit, |()| summary.exit),
             keep: (ended.is_ok() && !summary.holds_deletions).then(|| keep.clone()),
@@ -230,7 +230,7 @@ impl Poll<'_> {
 
     /// Finishes what an earlier run began, without a server.
     fn recover(&mut self, summary: &mut Summary) -> Result<(), Error> {
-        let recovered = Settler::new(self.ledger, self.target, self.desk).recover();
+        let recovered = Settler::new(self.ledger, self.target, self.reporter).recover();
         summary.add(&recovered.summary);
         recovered
             .failure
@@ -246,7 +246,7 @@ impl Poll<'_> {
     ) -> Result<(), Error> {
         for number in listing.nameless() {
             summary.tell_problem(
-                self.desk,
+                self.reporter,
                 &format!("message {number} has no unique-id; it stays on the server"),
                 Exit::Protocol,
             );
@@ -257,7 +257,7 @@ impl Poll<'_> {
         }
         summary.kept = listing.len() + listing.nameless().len();
         summary.postponed = plan.postponed;
-        self.desk.tell(Event::Begun {
+        self.reporter.tell(Event::FetchStarted {
             messages: plan.retrieved().count(),
             octets: plan.sizes(listing).sum(),
         });
@@ -270,7 +270,7 @@ impl Poll<'_> {
             let size = message
                 .size
                 .map_or_else(String::new, |size| format!(" ({})", Octets(size)));
-            self.desk.tell(Event::Warning(&format_args!(
+            self.reporter.tell(Event::Warning(&format_args!(
                 "message {}{size} is larger than max-size; it stays on the server",
                 message.identity.unique_id
             )));
@@ -286,8 +286,8 @@ impl Poll<'_> {
         plan: &Plan,
         summary: &mut Summary,
     ) -> Result<(Settled, Missing), Error> {
-        let insisted = self.insist(listing, plan)?;
-        let (received, mut settled) = self.transfer(session, listing, plan, insisted);
+        let forced = self.insist(listing, plan)?;
+        let (received, mut settled) = self.transfer(session, listing, plan, forced);
         summary.add(&settled.summary);
         if let Some(failure) = settled.failure.take() {
             return Err(failure.into());
@@ -308,14 +308,14 @@ impl Poll<'_> {
         if waiting.is_empty() {
             return Ok(waiting);
         }
-        let insisted = plan
+        let forced = plan
             .fetch
             .iter()
             .map(|pick| listing.message(pick.position, pick.copy).identity)
             .filter(|identity| waiting.contains(identity))
             .collect();
-        self.ledger.postpone(&insisted).map_err(recording)?;
-        Ok(insisted)
+        self.ledger.postpone(&forced).map_err(recording)?;
+        Ok(forced)
     }
 
     /// Brings messages from the session to their place: one thread reads what comes while another
@@ -325,20 +325,20 @@ impl Poll<'_> {
         session: &mut Transaction<S>,
         listing: &Listing,
         plan: &Plan,
-        insisted: HashSet<Identity>,
+        forced: HashSet<Identity>,
     ) -> (Result<Missing, receive::Error>, Settled) {
-        let settler = Settler::new(self.ledger, self.target, self.desk);
+        let settler = Settler::new(self.ledger, self.target, self.reporter);
         let (outlet, inlet) = batch::channel();
         let receiver = Receiver {
             listing,
             plan,
             intake: self.target.intake(),
-            insisted,
-            max_size: self.orders.policy.max_size,
-            desk: self.desk,
+            forced,
+            max_size: self.options.policy.max_size,
+            reporter: self.reporter,
             interrupt: self.interrupt,
-            descriptors: self.orders.descriptors,
-            silence: self.orders.silence,
+            descriptors: self.options.descriptors,
+            silence: self.options.silence,
             outlet,
         };
         thread::scope(|scope| {
@@ -356,7 +356,7 @@ impl Poll<'_> {
             self.ledger.note_size(message).map_err(recording)?;
             self.tell_too_large(message)?;
         }
-        for (message, why) in &missing.homeless {
+        for (message, why) in &missing.no_room {
             summary.failed += 1;
             self.ledger.note_want_of_room(message).map_err(recording)?;
             let what = format!(
@@ -364,7 +364,7 @@ impl Poll<'_> {
                  again",
                 message.identity.unique_id
             );
-            summary.tell_problem(self.desk, &what, why.exit());
+            summary.tell_problem(self.reporter, &what, why.exit());
         }
         for (message, refusal) in &missing.refused {
             summary.failed += 1;
@@ -377,17 +377,17 @@ impl Poll<'_> {
                 "retrieving message {} ({}): the server said \"{}\"",
                 message.number, message.identity.unique_id, refusal.text
             );
-            summary.tell_failure(self.desk, &what, failures, Exit::Temporary);
+            summary.tell_failure(self.reporter, &what, failures, Exit::Temporary);
         }
-        if missing.unasked > 0 && self.interrupt.signal().is_none() {
-            summary.postponed += missing.unasked;
+        if missing.not_requested > 0 && self.interrupt.signal().is_none() {
+            summary.postponed += missing.not_requested;
             let what = format!(
                 "retrieving messages: the session has lasted {} hours; what was not asked for \
                  (messages: {}) waits for the next run: start it again",
                 limits::ASKING.as_secs() / 3600,
-                missing.unasked
+                missing.not_requested
             );
-            summary.tell_problem(self.desk, &what, Exit::Temporary);
+            summary.tell_problem(self.reporter, &what, Exit::Temporary);
         }
         Ok(())
     }
@@ -404,7 +404,7 @@ impl Poll<'_> {
             "the server went on talking behind the end of a message: what this session delivered \
              (messages: {suspects}) may be incomplete, and is never deleted from the server"
         );
-        summary.tell_problem(self.desk, &what, Exit::Protocol);
+        summary.tell_problem(self.reporter, &what, Exit::Protocol);
         Ok(())
     }
 
@@ -420,9 +420,9 @@ impl Poll<'_> {
             && !is_of_others
         {
             let failures = self.ledger.note_failure(message).map_err(recording)?;
-            if failures >= PATIENCE {
+            if failures >= MAX_FAILURES {
                 let what = format!("retrieving message {}", message.identity.unique_id);
-                summary.tell_failure(self.desk, &what, failures, Exit::SetAside);
+                summary.tell_failure(self.reporter, &what, failures, Exit::SetAside);
             }
         }
         Ok(error.into())

@@ -1,7 +1,7 @@
 //! What to do with each listed message: pure decisions.
 //! Sends nothing, reads no clock, opens no file.
 
-use crate::mail::known::{Known, KnownMessages, State, may_be_tried};
+use crate::mail::known::{KnownMessage, KnownMessages, State, may_be_tried};
 use crate::mail::maildrop::{Listing, Position};
 use crate::mail::policy::{Keep, Order, Policy};
 use crate::moment::Moment;
@@ -50,7 +50,7 @@ pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Mome
     for position in listing.positions() {
         let rows = known.of(listing.unique_id(position));
         let row = match counterpart(rows.clone(), listing.repetition(position)) {
-            Counterpart::Known(row) => row,
+            Counterpart::KnownMessage(row) => row,
             Counterpart::Unknown { copy } => {
                 new.push(Pick { position, copy });
                 continue;
@@ -65,7 +65,7 @@ pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Mome
             plan.compare.push(pick);
         } else if policy.is_too_large(row) {
             plan.too_large.push(pick);
-        } else if matches!(row.state, State::Troubled(until) if may_be_tried(until, now)) {
+        } else if matches!(row.state, State::Failed(until) if may_be_tried(until, now)) {
             // Beside others under its unique-id it may be one of those.
             match rows.len() {
                 1 => troubled.push(pick),
@@ -95,7 +95,7 @@ pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Mome
 
 /// What a listed message is taken for.
 enum Counterpart<'a> {
-    Known(&'a Known),
+    KnownMessage(&'a KnownMessage),
     /// None that is known; it has, or gets, this copy number.
     Unknown {
         copy: u32,
@@ -106,10 +106,10 @@ enum Counterpart<'a> {
 /// server first, then those that were deleted from it. A copy number that was left out is that of a
 /// message which was listed and never recorded, since a later one was fetched before it.
 fn counterpart<'a>(
-    rows: impl Iterator<Item = &'a Known> + Clone,
+    rows: impl Iterator<Item = &'a KnownMessage> + Clone,
     repetition: u32,
 ) -> Counterpart<'a> {
-    let is_gone = |known: &&Known| known.state == State::Gone;
+    let is_gone = |known: &&KnownMessage| known.state == State::Gone;
     let (mut nth, mut copy) = (repetition, 0);
     for row in rows.clone() {
         let left_out = row.copy - copy;
@@ -120,13 +120,13 @@ fn counterpart<'a>(
         copy = row.copy + 1;
         match nth {
             _ if is_gone(&row) => {}
-            0 => return Counterpart::Known(row),
+            0 => return Counterpart::KnownMessage(row),
             _ => nth -= 1,
         }
     }
     for row in rows.filter(is_gone) {
         match nth {
-            0 => return Counterpart::Known(row),
+            0 => return Counterpart::KnownMessage(row),
             _ => nth -= 1,
         }
     }
@@ -253,8 +253,8 @@ mod tests {
         listing
     }
 
-    fn delivered(days_ago: i64, size: Option<u64>) -> Known {
-        Known {
+    fn delivered(days_ago: i64, size: Option<u64>) -> KnownMessage {
+        KnownMessage {
             copy: 0,
             state: State::Delivered(Moment(NOW.0 - days_ago * DAY)),
             size,
@@ -264,7 +264,7 @@ mod tests {
         }
     }
 
-    fn known(rows: &[(&str, Known)]) -> KnownMessages {
+    fn known(rows: &[(&str, KnownMessage)]) -> KnownMessages {
         let mut known = KnownMessages::default();
         for (unique_id, row) in rows {
             known.push(unique_id.as_bytes(), *row);
@@ -319,8 +319,8 @@ mod tests {
     #[test]
     fn what_its_unique_id_does_not_prove_is_compared_before_it_is_deleted() {
         let row = delivered(1, Some(10));
-        let second = Known { copy: 1, ..row };
-        let gone = Known {
+        let second = KnownMessage { copy: 1, ..row };
+        let gone = KnownMessage {
             state: State::Gone,
             ..row
         };
@@ -352,11 +352,11 @@ mod tests {
 
     #[test]
     fn a_unique_id_used_again_finds_the_message_that_is_on_the_server() {
-        let gone = Known {
+        let gone = KnownMessage {
             state: State::Gone,
             ..delivered(2, Some(10))
         };
-        let live = Known {
+        let live = KnownMessage {
             copy: 1,
             ..delivered(1, Some(10))
         };
@@ -372,7 +372,7 @@ mod tests {
 
     #[test]
     fn a_message_whose_copy_number_was_left_out_is_still_to_be_fetched() {
-        let row = |copy, state| Known {
+        let row = |copy, state| KnownMessage {
             copy,
             state,
             ..delivered(1, None)
@@ -400,7 +400,7 @@ mod tests {
     fn what_was_not_delivered_by_us_is_never_deleted() {
         let row = delivered(1, Some(10));
         for state in [State::Seen, State::Staged] {
-            let rows = known(&[("a", Known { state, ..row })]);
+            let rows = known(&[("a", KnownMessage { state, ..row })]);
             let policy = Policy {
                 keep: Keep::Never,
                 ..Policy::default()
@@ -416,7 +416,7 @@ mod tests {
 
     #[test]
     fn what_the_server_keeps_for_ever_is_left_alone() {
-        let kept = |state| Known {
+        let kept = |state| KnownMessage {
             state,
             is_undeletable: true,
             ..delivered(1, Some(10))
@@ -434,8 +434,8 @@ mod tests {
 
     #[test]
     fn what_failed_before_comes_last_and_not_before_its_time() {
-        let troubled = |until| Known {
-            state: State::Troubled(until),
+        let troubled = |until| KnownMessage {
+            state: State::Failed(until),
             ..delivered(0, None)
         };
         let known = known(&[("a", troubled(NOW)), ("b", troubled(Moment(NOW.0 + 1)))]);
@@ -447,8 +447,8 @@ mod tests {
 
     #[test]
     fn a_message_about_whose_size_list_lied_is_not_fetched_in_vain_again() {
-        let lied = Known {
-            state: State::Troubled(Moment(0)),
+        let lied = KnownMessage {
+            state: State::Failed(Moment(0)),
             ..delivered(0, Some(100))
         };
         let known = known(&[("a", lied)]);

@@ -15,13 +15,13 @@ use crate::os::signals::Interrupt;
 use crate::poll::batch::{Arrival, Batch, Outlet, Purpose, Turn};
 use crate::poll::plan::Plan;
 use crate::pop3::{self, Pipeline, Refusal, Retrieved, Transaction};
-use crate::report::{Desk, Event};
+use crate::report::{AccountReporter, Event};
 
 /// How long after a signal messages that were asked for may still arrive; what is left of the
 /// five seconds is for settling, DELE and QUIT.
 const LAST_ARRIVALS: Duration = Duration::from_secs(2);
 /// How long no server minds that nothing is read.
-const PATIENCE: Duration = Duration::from_secs(5);
+const SLOW_DELIVERY: Duration = Duration::from_secs(5);
 /// Messages of so many octets are only asked for where there is room for them.
 const LARGE: u64 = 1 << 20;
 /// How many octets of a message are collected before they are written. A server may send them in
@@ -86,11 +86,11 @@ pub struct Receiver<'a> {
     /// Where messages arrive.
     pub intake: &'a Intake,
     /// Messages to ask for whether there is room or not.
-    pub insisted: HashSet<Identity>,
+    pub forced: HashSet<Identity>,
     /// Larger messages, in octets, are thrown away and left on the server.
     pub max_size: Option<u64>,
     /// Whom it is told.
-    pub desk: Desk<'a>,
+    pub reporter: AccountReporter<'a>,
     /// Whether the run shall end.
     pub interrupt: &'a Interrupt,
     /// How many files may be open for it.
@@ -105,13 +105,13 @@ pub struct Receiver<'a> {
 #[derive(Debug, Default)]
 pub struct Missing {
     /// Not asked for, as there is no room for it.
-    pub homeless: Vec<(Message, delivery::Error)>,
+    pub no_room: Vec<(Message, delivery::Error)>,
     /// Refused by the server, and what it said.
     pub refused: Vec<(Message, Refusal)>,
     /// Over the limit, whatever LIST said, with their real sizes in octets.
     pub too_large: Vec<Message>,
     /// How many were not asked for, as the session had lasted too long.
-    pub unasked: usize,
+    pub not_requested: usize,
 }
 
 impl Receiver<'_> {
@@ -158,7 +158,7 @@ impl Receiver<'_> {
     ) -> Result<Missing, Error> {
         let purposes = self.purposes();
         let listing = self.listing;
-        let room = Room::new(self.intake, &self.insisted);
+        let room = Room::new(self.intake, &self.forced);
         let messages = self
             .plan
             .retrieved()
@@ -176,8 +176,8 @@ impl Receiver<'_> {
                 Err(error) => return Err(Error::broken(error, pipeline.awaited())),
             };
             let Some((message, retrieved)) = next else {
-                missing.unasked = pipeline.unasked();
-                missing.homeless = room.homeless.into_inner();
+                missing.not_requested = pipeline.not_requested();
+                missing.no_room = room.no_room.into_inner();
                 return Ok(missing);
             };
             room.take(&message);
@@ -204,12 +204,12 @@ impl Receiver<'_> {
                     }
                 }
             }
-            self.desk.tell(Event::Retrieved);
+            self.reporter.tell(Event::Retrieved);
             if batch.is_due() && (batch.is_full() || self.outlet.is_ready()) {
                 let begun = Instant::now();
                 self.wait(Turn::Now, || pipeline.keep_awake())?;
                 self.outlet.send(batch.take());
-                was_slow = begun.elapsed() > PATIENCE;
+                was_slow = begun.elapsed() > SLOW_DELIVERY;
             }
             if self.interrupt.signal().is_some() {
                 pipeline.stop_asking();
@@ -252,7 +252,7 @@ impl Receiver<'_> {
         let mut received = 0;
         while let Some(octets) = pipeline.read(chunk).map_err(broken)? {
             received += octets as u64;
-            self.desk.tell(Event::Received(octets as u64));
+            self.reporter.tell(Event::Received(octets as u64));
             if received > limits::MESSAGE {
                 return Err(broken(pop3::Error::TooLong("a message")));
             }
@@ -275,19 +275,19 @@ impl Receiver<'_> {
 /// Whether there is room for what is asked for.
 struct Room<'a> {
     intake: &'a Intake,
-    insisted: &'a HashSet<Identity>,
+    forced: &'a HashSet<Identity>,
     /// How many octets were asked for and have not come.
     ahead: Cell<u64>,
-    homeless: RefCell<Vec<(Message, delivery::Error)>>,
+    no_room: RefCell<Vec<(Message, delivery::Error)>>,
 }
 
 impl<'a> Room<'a> {
-    fn new(intake: &'a Intake, insisted: &'a HashSet<Identity>) -> Self {
+    fn new(intake: &'a Intake, forced: &'a HashSet<Identity>) -> Self {
         Self {
             intake,
-            insisted,
+            forced,
             ahead: Cell::default(),
-            homeless: RefCell::default(),
+            no_room: RefCell::default(),
         }
     }
 
@@ -298,7 +298,7 @@ impl<'a> Room<'a> {
         if size >= LARGE
             && let Err(error) = self.intake.insist_on_room(ahead)
         {
-            self.homeless.borrow_mut().push((message.clone(), error));
+            self.no_room.borrow_mut().push((message.clone(), error));
             return false;
         }
         self.ahead.set(ahead);
@@ -315,7 +315,7 @@ impl<'a> Room<'a> {
     /// reason, or has kept its message away for long enough, keeps none away.
     fn needed(&self, message: &Message) -> u64 {
         let size = message.size.unwrap_or(0);
-        if size < limits::MESSAGE && !self.insisted.contains(&message.identity) {
+        if size < limits::MESSAGE && !self.forced.contains(&message.identity) {
             size
         } else {
             0

@@ -147,7 +147,7 @@ impl Rematch<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::known::Known;
+    use crate::mail::known::KnownMessage;
     use crate::mail::maildrop::MessageNumber;
     use crate::moment::Moment;
 
@@ -164,7 +164,7 @@ mod tests {
         ] {
             let mut known = KnownMessages::default();
             for name in known_ones.clone() {
-                let row = Known {
+                let row = KnownMessage {
                     copy: 0,
                     state: State::Seen,
                     size: None,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::error::{Error, reading, recording};
 use super::{Poll, Terms};
 use crate::exit::{Exit, Failure};
-use crate::mail::known::{KnownMessages, PATIENCE};
+use crate::mail::known::{KnownMessages, MAX_FAILURES};
 use crate::mail::maildrop::Listing;
 use crate::mail::policy::Keep;
 use crate::moment::Moment;
@@ -16,12 +16,12 @@ use crate::poll::missing::Attendance;
 use crate::poll::plan::{self, Plan};
 use crate::poll::renamed::{self, Rematch};
 use crate::poll::survey::survey;
-use crate::pop3::{Acquaintance, Mechanism, Opening, Pace, Sizes, Transaction};
+use crate::pop3::{ServerProfile, Mechanism, SessionHints, Pipelining, Sizes, Transaction};
 use crate::report::{Event, Summary};
 use crate::seen::LastRun;
 
 /// A session, and what is to be done in it.
-pub(super) struct View<S> {
+pub(super) struct OpenSession<S> {
     pub(super) session: Transaction<S>,
     pub(super) listing: Listing,
     pub(super) plan: Plan,
@@ -41,25 +41,25 @@ impl Poll<'_> {
     /// Connects, lists the maildrop and decides about every message.
     pub(super) fn open_session<S: Read + Write>(
         &mut self,
-        connect: &mut impl FnMut(&Opening) -> Result<Transaction<S>, Failure>,
+        connect: &mut impl FnMut(&SessionHints) -> Result<Transaction<S>, Failure>,
         terms: &Terms<'_>,
         summary: &mut Summary,
-    ) -> Result<View<S>, Error> {
+    ) -> Result<OpenSession<S>, Error> {
         let last = terms.last;
-        let policy = &self.orders.policy;
+        let policy = &self.options.policy;
         let is_decided = self.ledger.needs_sizes(policy.due_until(Moment::now()));
         let sizes = if policy.needs_sizes() || is_decided.map_err(reading)? {
             Sizes::Needed
         } else {
-            Sizes::Needless
+            Sizes::Unneeded
         };
-        let opening = Opening {
+        let opening = SessionHints {
             sizes,
             haste: terms.haste.clone(),
             ..opening(last)
         };
         let mut session = connect(&opening).map_err(Error::Connect)?;
-        if terms.haste.was_too_much() {
+        if terms.haste.was_rejected() {
             self.ledger.note_lost_step().map_err(recording)?;
         }
         let login = session.login();
@@ -77,12 +77,12 @@ impl Poll<'_> {
             && self.rematch(&mut session, &listing, &plan)?
         {
             known = self.known()?;
-            plan = plan::plan(&listing, &known, &self.orders.policy, Moment::now());
+            plan = plan::plan(&listing, &known, &self.options.policy, Moment::now());
         }
         suspect_newcomers(&mut plan, &listing, self.ledger, self.target)?;
         self.hold_surprising_deletions(&mut plan, last, summary)?;
         let prospect = self.call_roll(&known, &listing)?;
-        Ok(View {
+        Ok(OpenSession {
             session,
             listing,
             plan,
@@ -91,8 +91,8 @@ impl Poll<'_> {
     }
 
     /// Says that the server deletes what shall be kept, once for each change of the one or the other.
-    fn warn_of_expiry(&self, learned: &Acquaintance, last: &LastRun) {
-        let keep = self.orders.policy.keep;
+    fn warn_of_expiry(&self, learned: &ServerProfile, last: &LastRun) {
+        let keep = self.options.policy.keep;
         let Some(days) = learned.expire() else {
             return;
         };
@@ -102,7 +102,7 @@ impl Poll<'_> {
             Keep::For(time) => time <= stays,
             Keep::Never => true,
         };
-        let remembered = last.acquaintance.as_deref().and_then(Acquaintance::parse);
+        let remembered = last.acquaintance.as_deref().and_then(ServerProfile::parse);
         let was_known = remembered.is_some_and(|before| before.expire() == Some(days));
         let was_kept = last.keep.as_deref() == Some(&*keep.to_string());
         if is_enough || (was_known && was_kept) {
@@ -113,7 +113,7 @@ impl Poll<'_> {
             1 => "after a day".to_owned(),
             days => format!("after {days} days"),
         };
-        self.desk.tell(Event::Warning(&format_args!(
+        self.reporter.tell(Event::Warning(&format_args!(
             "the server deletes messages {when}, whatever keep says (EXPIRE {days})"
         )));
     }
@@ -144,8 +144,8 @@ impl Poll<'_> {
     /// Whether to recognise messages, which is noted beforehand: a server that breaks off at TOP
     /// every time must not keep all mail away.
     fn may_recognise(&mut self, last: &LastRun) -> Result<bool, Error> {
-        if last.recognitions >= PATIENCE {
-            self.desk.tell(Event::Warning(
+        if last.recognitions >= MAX_FAILURES {
+            self.reporter.tell(Event::Warning(
                 &"the server has given its messages new unique-ids, and breaks off when they are to \
                   be recognised: all are fetched again",
             ));
@@ -169,7 +169,7 @@ impl Poll<'_> {
         };
         let recognised = rematch.run(session, &plan.fetch)?;
         if recognised > 0 {
-            self.desk.tell(Event::Warning(&format_args!(
+            self.reporter.tell(Event::Warning(&format_args!(
                 "the server has given its messages new unique-ids: {recognised} of {} were \
                  recognised and are not fetched again",
                 listing.len()
@@ -186,17 +186,17 @@ impl Poll<'_> {
         last: &LastRun,
         summary: &mut Summary,
     ) -> Result<(), Error> {
-        if self.orders.may_delete_many {
+        if self.options.may_delete_many {
             return Ok(());
         }
-        let keep = self.orders.configured_keep;
+        let keep = self.options.configured_keep;
         let held = plan.hold_surprising_deletions(last.keep.as_deref(), keep);
         if held == 0 {
             return Ok(());
         }
         summary.holds_deletions = true;
         summary.tell_problem(
-            self.desk,
+            self.reporter,
             &format!(
                 "keep has changed, and {held} messages delivered by earlier runs would now \
                  be deleted from the server; they stay until you say: mailpull fetch --delete"
@@ -208,16 +208,16 @@ impl Poll<'_> {
 }
 
 /// What a session with a server begins with that the last run had to do with.
-pub fn opening(last: &LastRun) -> Opening {
+pub fn opening(last: &LastRun) -> SessionHints {
     let pace = if last.has_lost_step {
-        Pace::Lockstep
+        Pipelining::Never
     } else {
-        Pace::Pipelined
+        Pipelining::Always
     };
-    Opening {
-        acquaintance: last.acquaintance.as_deref().and_then(Acquaintance::parse),
+    SessionHints {
+        acquaintance: last.acquaintance.as_deref().and_then(ServerProfile::parse),
         login: last.login.as_deref().and_then(Mechanism::named),
         pace,
-        ..Opening::default()
+        ..SessionHints::default()
     }
 }

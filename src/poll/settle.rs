@@ -11,7 +11,7 @@ use crate::mail::known::{State, may_be_tried};
 use crate::mail::maildrop::{Identity, MessageNumber, UniqueId};
 use crate::moment::Moment;
 use crate::poll::batch::{Arrival, Batch, Inlet, Purpose};
-use crate::report::{Desk, Event, Summary};
+use crate::report::{AccountReporter, Event, Summary};
 use crate::seen::{self, Ledger, Match};
 
 /// So many temporary refusals in a row are not this or that message's fault.
@@ -52,7 +52,7 @@ impl Error {
 pub struct Settler<'a> {
     ledger: &'a mut Ledger,
     target: &'a dyn Target,
-    desk: Desk<'a>,
+    reporter: AccountReporter<'a>,
     /// What became of messages, not yet recorded.
     outcomes: Vec<Outcome>,
     /// Who of the known messages was found again, so that no other is taken for it.
@@ -78,11 +78,11 @@ pub struct Settled {
 
 impl<'a> Settler<'a> {
     /// Settles into `target` and `ledger`.
-    pub fn new(ledger: &'a mut Ledger, target: &'a dyn Target, desk: Desk<'a>) -> Self {
+    pub fn new(ledger: &'a mut Ledger, target: &'a dyn Target, reporter: AccountReporter<'a>) -> Self {
         Self {
             ledger,
             target,
-            desk,
+            reporter,
             outcomes: Vec::new(),
             claimed: HashSet::new(),
             transient_in_a_row: 0,
@@ -120,7 +120,7 @@ impl<'a> Settler<'a> {
         let recorded = self.record();
         let recognised = self.settled.summary.recognised;
         if recognised > 0 {
-            self.desk.tell(Event::Warning(&format_args!(
+            self.reporter.tell(Event::Warning(&format_args!(
                 "the database is new or an older one; messages recognised by their files in {} and \
                  not delivered again: {recognised}",
                 self.target.place()
@@ -149,7 +149,7 @@ impl<'a> Settler<'a> {
             .ledger
             .staged()?
             .iter()
-            .map(|staged| staged.parcel().file_name.clone())
+            .map(|staged| staged.stored().file_name.clone())
             .collect();
         self.clean_up(&staged)
     }
@@ -168,7 +168,7 @@ impl<'a> Settler<'a> {
         }
         let count = intake.set_aside(staged)?;
         if count > 0 {
-            self.desk.tell(Event::Warning(&format_args!(
+            self.reporter.tell(Event::Warning(&format_args!(
                 "the database is new or an older one; files in {} that it does not know were set \
                  aside as *.unknown: {count}; give each to the MDA or remove it, as the server may \
                  not have it any more",
@@ -193,7 +193,7 @@ impl<'a> Settler<'a> {
                 delivery::Reopened::Missing => {
                     let lost = there
                         .iter()
-                        .map(|staged| Outcome::Lost(staged.parcel().identity.clone()));
+                        .map(|staged| Outcome::Lost(staged.stored().identity.clone()));
                     self.outcomes.extend(lost);
                 }
                 delivery::Reopened::Unreachable(error) => return Err(error.into()),
@@ -206,7 +206,7 @@ impl<'a> Settler<'a> {
                     );
                     self.settled
                         .summary
-                        .tell_problem(self.desk, &problem, Exit::Configuration);
+                        .tell_problem(self.reporter, &problem, Exit::Configuration);
                 }
             }
         }
@@ -247,11 +247,11 @@ impl<'a> Settler<'a> {
                     .map_or(Ok(None), |receipt| self.recognise(number, receipt))?,
                 Purpose::Delivery => Some(receipt),
                 Purpose::Naming => {
-                    let content = receipt.parcel().digest.hex(32);
+                    let content = receipt.stored().digest.hex(32);
                     let receipt = receipt.named(UniqueId::of_content(&content));
                     let unknown = self.recall(number, receipt, &receipts)?;
                     if let Some(receipt) = &unknown {
-                        let identity = receipt.parcel().identity.clone();
+                        let identity = receipt.stored().identity.clone();
                         self.claimed.insert(identity.clone());
                         self.settled.named.push((number, identity));
                     }
@@ -272,14 +272,14 @@ impl<'a> Settler<'a> {
         receipt: Receipt,
         beside: &[Receipt],
     ) -> Result<Option<Receipt>, Error> {
-        let known = self.ledger.find_matches(receipt.parcel())?;
+        let known = self.ledger.find_matches(receipt.stored())?;
         // Where names are made up, one that is gone is no other message's.
-        let is_made_up = UniqueId::is_made_up(receipt.parcel().identity.unique_id.as_octets());
+        let is_made_up = UniqueId::is_made_up(receipt.stored().identity.unique_id.as_octets());
         let is_free = |found: &Match| {
             !(self.claimed.contains(&found.identity) || is_made_up && found.state == State::Gone)
         };
         if let Some(mut found) = known.into_iter().find(is_free) {
-            let identity = &receipt.parcel().identity;
+            let identity = &receipt.stored().identity;
             if found.identity != *identity && self.ledger.is_troubled(identity)? {
                 // What failed under this copy number is the one delivered under that.
                 let renamed = [(found.identity, identity.clone())];
@@ -291,7 +291,7 @@ impl<'a> Settler<'a> {
             self.target.intake().discard(receipt)?;
             return Ok(None);
         }
-        let identity = &receipt.parcel().identity;
+        let identity = &receipt.stored().identity;
         if self.ledger.is_troubled(identity)? {
             return Ok(Some(receipt));
         }
@@ -305,12 +305,12 @@ impl<'a> Settler<'a> {
         number: MessageNumber,
         receipt: Receipt,
     ) -> Result<Option<Receipt>, Error> {
-        while let Some(found) = self.target.recognise(receipt.parcel())? {
+        while let Some(found) = self.target.recognise(receipt.stored())? {
             // A file that is known is another message's, though they are the same octet by octet.
-            if self.ledger.has_file(found.delivered.parcel())? {
+            if self.ledger.has_file(found.delivered.stored())? {
                 continue;
             }
-            let found = self.ledger.adopt(&found, self.target.place())?;
+            let found = self.ledger.record_found(&found, self.target.place())?;
             self.settled.summary.recognised += 1;
             self.settled.proven.push((number, found));
             self.target.intake().discard(receipt)?;
@@ -324,7 +324,7 @@ impl<'a> Settler<'a> {
     fn free_copy(&self, unique_id: &UniqueId, beside: &[Receipt]) -> Result<u32, Error> {
         let beside = beside
             .iter()
-            .map(|receipt| &receipt.parcel().identity)
+            .map(|receipt| &receipt.stored().identity)
             .filter(|other| other.unique_id == *unique_id)
             .map(|other| other.copy + 1);
         Ok(beside.fold(self.ledger.free_copy(unique_id)?, u32::max))
@@ -334,7 +334,7 @@ impl<'a> Settler<'a> {
         if durable.is_empty() {
             return Ok(Vec::new());
         }
-        let names = durable.iter().map(|durable| &durable.parcel().file_name);
+        let names = durable.iter().map(|durable| &durable.stored().file_name);
         let names: Vec<_> = names.cloned().collect();
         let staged = self
             .ledger
@@ -376,14 +376,14 @@ impl<'a> Settler<'a> {
     fn note(&mut self, outcomes: Vec<Outcome>, place: &Place) {
         for outcome in &outcomes {
             if let Outcome::Delivered(delivered) = outcome {
-                let parcel = delivered.parcel();
+                let stored = delivered.stored();
                 self.transient_in_a_row = 0;
                 self.settled.summary.delivered += 1;
-                self.settled.summary.octets += parcel.octets;
-                self.desk.tell(Event::Delivered(parcel, place));
+                self.settled.summary.octets += stored.octets;
+                self.reporter.tell(Event::Delivered(stored, place));
                 if !delivered.words().is_empty() {
                     let words = delivered.words();
-                    self.desk
+                    self.reporter
                         .tell(Event::Note(&format_args!("{place} said: {words}")));
                 }
             }
@@ -426,7 +426,7 @@ impl<'a> Settler<'a> {
         let what = format!("delivering message {id}{more}: {why}");
         self.settled
             .summary
-            .tell_failure(self.desk, &what, failures, exit);
+            .tell_failure(self.reporter, &what, failures, exit);
     }
 
     fn record(&mut self) -> Result<(), Error> {

@@ -10,7 +10,7 @@ use crate::mail::policy::{Keep, Policy};
 use crate::moment::Moment;
 use crate::poll::plan::{self, Plan};
 use crate::pop3::{self, Sizes, Transaction};
-use crate::report::{Desk, Event, Intent, Summary};
+use crate::report::{AccountReporter, Event, Intent, Summary};
 use crate::text::ServerText;
 
 /// Why there is no listing. Nothing of it is used.
@@ -58,7 +58,7 @@ pub fn survey<S: Read + Write>(
     };
     let now = Moment::now();
     let mut plan = plan::plan(&listing, known, policy, now);
-    let has_no_sizes = sizes == Sizes::Needless && !listing.names_are_made_up();
+    let has_no_sizes = sizes == Sizes::Unneeded && !listing.names_are_made_up();
     if has_no_sizes && (plan.lacks_sizes || !plan.fetch.is_empty()) {
         session.add_sizes(&mut listing)?;
         if plan.lacks_sizes {
@@ -80,12 +80,12 @@ fn sizes(known: &KnownMessages, policy: &Policy) -> Sizes {
     if known.is_empty() || policy.needs_sizes() || policy.has_due(known, Moment::now()) {
         Sizes::Needed
     } else {
-        Sizes::Needless
+        Sizes::Unneeded
     }
 }
 
 /// Tells what a poll would do, without doing it.
-pub fn rehearse(listing: &Listing, plan: &Plan, keep: Keep, desk: Desk<'_>) -> Summary {
+pub fn rehearse(listing: &Listing, plan: &Plan, keep: Keep, reporter: AccountReporter<'_>) -> Summary {
     let actions = [
         ("fetch", &plan.fetch),
         ("compare", &plan.compare),
@@ -93,7 +93,7 @@ pub fn rehearse(listing: &Listing, plan: &Plan, keep: Keep, desk: Desk<'_>) -> S
     ];
     for (action, picks) in actions {
         for pick in picks {
-            desk.tell(Event::Would(&Intent {
+            reporter.tell(Event::DryRun(&Intent {
                 action,
                 number: listing.number(pick.position).value(),
                 unique_id: &ServerText::new(listing.unique_id(pick.position)),

@@ -11,7 +11,7 @@ use super::command::Command;
 use super::mechanism::Mechanism;
 use super::reply::Status;
 use super::sasl::{self, Credentials, Exchange, Fault, Response};
-use super::server_profile::{Acquaintance, Opening};
+use super::server_profile::{ServerProfile, SessionHints};
 use super::transaction::{Sizes, Transaction};
 use super::wire::{Trace, Wire};
 use crate::limits;
@@ -23,7 +23,7 @@ pub struct Authorization<S> {
     wire: Wire<S>,
     /// Unless it was said before STLS.
     greeting: Option<ServerText>,
-    opening: Opening,
+    opening: SessionHints,
     capabilities: Capabilities,
     /// The lines that they were read from.
     announced: Vec<ServerText>,
@@ -34,7 +34,7 @@ impl<S: Read + Write> Authorization<S> {
     ///
     /// # Errors
     /// The connection fails, the greeting is no POP3, or the server sends us away.
-    pub fn open(stream: S, opening: &Opening, trace: Option<Trace>) -> Result<Self, Error> {
+    pub fn open(stream: S, opening: &SessionHints, trace: Option<Trace>) -> Result<Self, Error> {
         let mut wire = Wire::new(stream, trace, opening.haste.clone());
         match wire.greeting()? {
             Status::Positive(greeting) => Ok(Self {
@@ -50,7 +50,7 @@ impl<S: Read + Write> Authorization<S> {
 
     /// Goes on over the connection that STLS made, remembering nothing that was said before.
     /// There is no second greeting (RFC 2595 section 4), and so no APOP.
-    pub fn resume(stream: S, opening: &Opening, trace: Option<Trace>) -> Self {
+    pub fn resume(stream: S, opening: &SessionHints, trace: Option<Trace>) -> Self {
         Self {
             wire: Wire::new(stream, trace, opening.haste.clone()),
             greeting: None,
@@ -78,7 +78,7 @@ impl<S: Read + Write> Authorization<S> {
     pub fn capabilities(&mut self) -> Result<&Capabilities, Error> {
         self.capabilities = match (self.opening.remembered(), &self.opening.acquaintance) {
             (Some(remembered), _) => remembered.clone(),
-            (None, Some(Acquaintance::Mute)) => Capabilities::default(),
+            (None, Some(ServerProfile::Mute)) => Capabilities::default(),
             (None, _) => {
                 self.wire.send(&[Command::Capa])?;
                 read_capabilities(&mut self.wire, &mut self.announced)?
@@ -345,7 +345,7 @@ impl<S: Read + Write> Authorization<S> {
 
     /// Whether the listing is asked for in the flight of the login.
     fn hurries(&self) -> bool {
-        self.opening.hurries_behind(&self.capabilities)
+        self.opening.pipelines_login(&self.capabilities)
     }
 
     /// Sends what ends a login, and in the same flight, where that may be, whatever the session
@@ -416,12 +416,12 @@ impl<S: Read + Write> Authorization<S> {
         let mut announced = Vec::new();
         let learned = match self.opening.acquaintance.take() {
             Some(known) if hurries => known,
-            Some(Acquaintance::Mute) => Acquaintance::Mute,
+            Some(ServerProfile::Mute) => ServerProfile::Mute,
             _ => {
                 if !hurries {
                     self.wire.send(&[Command::Capa])?;
                 }
-                Acquaintance::Announced {
+                ServerProfile::Announced {
                     after_login: read_capabilities(&mut self.wire, &mut announced)?,
                     before_login: self.capabilities,
                     channel: self.opening.channel,

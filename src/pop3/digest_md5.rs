@@ -28,7 +28,7 @@ pub(super) struct Answer {
 
 /// What we add to what is digested.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ours<'a> {
+pub(super) struct ClientNonce<'a> {
     /// What never comes twice.
     pub(super) nonce: &'a str,
     /// The service and the host (RFC 2831 section 2.1.2, `digest-uri`).
@@ -41,7 +41,7 @@ pub(super) struct Ours<'a> {
 /// What is wrong with the challenge.
 pub(super) fn answer(
     challenge: &[u8],
-    Ours { nonce, uri }: Ours<'_>,
+    ClientNonce { nonce, uri }: ClientNonce<'_>,
     credentials: &Credentials<'_>,
 ) -> Result<Answer, &'static str> {
     let Challenge {
@@ -231,7 +231,7 @@ mod tests {
             host: "elwood.innosoft.com",
             binding: None,
         };
-        let ours = Ours {
+        let ours = ClientNonce {
             nonce: "OA9BSuZWMSpW8m",
             uri: "acap/elwood.innosoft.com",
         };

@@ -34,7 +34,7 @@ pub use mechanism::{Mechanism, Strength};
 pub use pipeline::{Ask, HeaderOf, Pipeline, Retrieved};
 pub use reply::{Refusal, ResponseCode};
 pub use sasl::Credentials;
-pub use server_profile::{Acquaintance, Channel, Haste, Opening, Pace};
+pub use server_profile::{ServerProfile, Channel, PipeliningLog, SessionHints, Pipelining};
 pub use transaction::{Farewell, Sizes, Transaction};
 pub use wire::{Direction, Trace};
 

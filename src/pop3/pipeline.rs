@@ -169,7 +169,7 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
     }
 
     /// How many messages the session had no time for: they were not asked for.
-    pub fn unasked(self) -> usize {
+    pub fn not_requested(self) -> usize {
         self.window.waiting.count()
     }
 

@@ -13,7 +13,7 @@ use crate::moment::Moment;
 
 /// What a session learned of its server.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Acquaintance {
+pub enum ServerProfile {
     /// It tells its capabilities, or refuses to.
     Announced {
         /// What it announced before the login: behind STLS, where that was used.
@@ -41,10 +41,10 @@ pub enum Channel {
 
 /// What a session begins with.
 #[derive(Clone, Debug, Default)]
-pub struct Opening {
+pub struct SessionHints {
     /// What an earlier session learned. The login, and the listing behind it, then need not wait
     /// for CAPA.
-    pub acquaintance: Option<Acquaintance>,
+    pub acquaintance: Option<ServerProfile>,
     /// What carries the session.
     pub channel: Channel,
     /// How an earlier session logged in: what shows more is not taken unasked.
@@ -52,66 +52,66 @@ pub struct Opening {
     /// Whether the listing shall tell sizes.
     pub sizes: Sizes,
     /// Whether commands may be sent ahead where the server announces PIPELINING.
-    pub pace: Pace,
+    pub pace: Pipelining,
     /// Where it is noted that they were.
-    pub haste: Haste,
+    pub haste: PipeliningLog,
 }
 
 /// What was sent ahead of replies, for whoever wonders why a session failed.
 #[derive(Clone, Debug, Default)]
-pub struct Haste(Arc<Traces>);
+pub struct PipeliningLog(Arc<Traces>);
 
 #[derive(Debug, Default)]
 struct Traces {
-    was_made: AtomicBool,
-    was_too_much: AtomicBool,
+    was_used: AtomicBool,
+    was_rejected: AtomicBool,
 }
 
-impl Haste {
+impl PipeliningLog {
     /// Whether the last commands were sent ahead.
-    pub fn was_made(&self) -> bool {
-        self.0.was_made.load(Ordering::Relaxed)
+    pub fn was_used(&self) -> bool {
+        self.0.was_used.load(Ordering::Relaxed)
     }
 
     /// Whether a server was called again because it could not bear it.
-    pub fn was_too_much(&self) -> bool {
-        self.0.was_too_much.load(Ordering::Relaxed)
+    pub fn was_rejected(&self) -> bool {
+        self.0.was_rejected.load(Ordering::Relaxed)
     }
 
     /// Notes that a server could not bear it.
-    pub fn regret(&self) {
-        self.0.was_too_much.store(true, Ordering::Relaxed);
+    pub fn reject(&self) {
+        self.0.was_rejected.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn note(&self, was_made: bool) {
-        self.0.was_made.store(was_made, Ordering::Relaxed);
+    pub(super) fn note(&self, was_used: bool) {
+        self.0.was_used.store(was_used, Ordering::Relaxed);
     }
 }
 
 /// Whether commands may be sent ahead of replies.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Pace {
+pub enum Pipelining {
     /// Never, whatever is announced: this server cannot keep step.
-    Lockstep,
+    Never,
     /// Behind the login, where the server announces it there: it may have lost what came with one.
-    Steady,
+    AfterLogin,
     /// Where the server announces it.
     #[default]
-    Pipelined,
+    Always,
 }
 
-impl Opening {
+impl SessionHints {
     /// Whether more was taken for granted than the server has said in this session.
-    pub fn was_bold(&self) -> bool {
-        self.acquaintance.is_some() || self.haste.was_made()
+    pub fn relied_on_memory(&self) -> bool {
+        self.acquaintance.is_some() || self.haste.was_used()
     }
 
     /// What the server announced before the login, where that is remembered and all that the next
     /// session has to know.
     pub(super) fn remembered(&self) -> Option<&Capabilities> {
         match &self.acquaintance {
-            Some(Acquaintance::Announced { before_login, .. })
-                if self.hurries_behind(before_login) =>
+            Some(ServerProfile::Announced { before_login, .. })
+                if self.pipelines_login(before_login) =>
             {
                 Some(before_login)
             }
@@ -122,17 +122,17 @@ impl Opening {
     /// Whether the listing may be asked for in the flight of the login, by what the server announces
     /// before that: PIPELINING counts in both states (RFC 2449 section 6.8), unless it is known to
     /// be gone in the other.
-    pub(super) fn hurries_behind(&self, before_login: &Capabilities) -> bool {
+    pub(super) fn pipelines_login(&self, before_login: &Capabilities) -> bool {
         let may_hurry = match &self.acquaintance {
             None => true,
-            Some(Acquaintance::Announced { after_login, .. }) => after_login.pipelining,
-            Some(Acquaintance::Mute) => false,
+            Some(ServerProfile::Announced { after_login, .. }) => after_login.pipelining,
+            Some(ServerProfile::Mute) => false,
         };
-        self.pace == Pace::Pipelined && may_hurry && before_login.pipelining
+        self.pace == Pipelining::Always && may_hurry && before_login.pipelining
     }
 }
 
-impl Acquaintance {
+impl ServerProfile {
     /// What is worth remembering of it, as [`Self::parse`] reads it: what was announced before, and
     /// after the login, in a line each. That somebody broke off at CAPA is not: it may have been the
     /// line, and whoever can cut it must not have us log in by less from then on.
@@ -224,8 +224,8 @@ const ENCRYPTED: &str = "tls";
 mod tests {
     use super::*;
 
-    fn acquaintance(before_login: Capabilities, after_login: Capabilities) -> Acquaintance {
-        Acquaintance::Announced {
+    fn acquaintance(before_login: Capabilities, after_login: Capabilities) -> ServerProfile {
+        ServerProfile::Announced {
             before_login,
             after_login,
             channel: Channel::Encrypted,
@@ -254,10 +254,10 @@ mod tests {
             ),
         ] {
             let lasting = acquaintance.lasting().expect("it announced something");
-            assert_eq!(Acquaintance::parse(&lasting), Some(acquaintance));
+            assert_eq!(ServerProfile::parse(&lasting), Some(acquaintance));
         }
-        assert_eq!(Acquaintance::Mute.lasting(), None);
-        assert_eq!(Acquaintance::parse("PIPELINING"), None);
+        assert_eq!(ServerProfile::Mute.lasting(), None);
+        assert_eq!(ServerProfile::parse("PIPELINING"), None);
     }
 
     #[test]
@@ -272,22 +272,22 @@ mod tests {
         let early = announced(pipelining(), silent());
         let late = announced(silent(), pipelining());
         for (acquaintance, announced, pace, hurries) in [
-            (both.clone(), pipelining(), Pace::Pipelined, true),
-            (both.clone(), pipelining(), Pace::Steady, false),
-            (both, pipelining(), Pace::Lockstep, false),
-            (early, pipelining(), Pace::Pipelined, false),
-            (late, silent(), Pace::Pipelined, false),
-            (Some(Acquaintance::Mute), silent(), Pace::Pipelined, false),
-            (None, pipelining(), Pace::Pipelined, true),
-            (None, pipelining(), Pace::Steady, false),
-            (None, silent(), Pace::Pipelined, false),
+            (both.clone(), pipelining(), Pipelining::Always, true),
+            (both.clone(), pipelining(), Pipelining::AfterLogin, false),
+            (both, pipelining(), Pipelining::Never, false),
+            (early, pipelining(), Pipelining::Always, false),
+            (late, silent(), Pipelining::Always, false),
+            (Some(ServerProfile::Mute), silent(), Pipelining::Always, false),
+            (None, pipelining(), Pipelining::Always, true),
+            (None, pipelining(), Pipelining::AfterLogin, false),
+            (None, silent(), Pipelining::Always, false),
         ] {
-            let opening = Opening {
+            let opening = SessionHints {
                 acquaintance,
                 pace,
-                ..Opening::default()
+                ..SessionHints::default()
             };
-            assert_eq!(opening.hurries_behind(&announced), hurries, "{opening:?}");
+            assert_eq!(opening.pipelines_login(&announced), hurries, "{opening:?}");
         }
     }
 

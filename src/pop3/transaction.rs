@@ -8,7 +8,7 @@ use super::command::Command;
 use super::mechanism::Mechanism;
 use super::pipeline::{Ask, Pipeline, Window};
 use super::reply::{self, Garbled, Refusal, Status};
-use super::server_profile::{Acquaintance, Pace};
+use super::server_profile::{ServerProfile, Pipelining};
 use super::wire::Wire;
 use crate::limits;
 use crate::mail::custody::Recorded;
@@ -19,7 +19,7 @@ use crate::text::ServerText;
 /// deletes nothing.
 pub struct Transaction<S> {
     wire: Wire<S>,
-    learned: Acquaintance,
+    learned: ServerProfile,
     /// What the server announced after the login, in its words.
     announced: Vec<ServerText>,
     /// How it was logged in; `None`: that was not needed.
@@ -46,13 +46,13 @@ pub enum Sizes {
     #[default]
     Needed,
     /// Nobody asks for them yet.
-    Needless,
+    Unneeded,
 }
 
 impl<S: Read + Write> Transaction<S> {
-    pub(super) fn new(wire: Wire<S>, learned: Acquaintance, pace: Pace) -> Self {
+    pub(super) fn new(wire: Wire<S>, learned: ServerProfile, pace: Pipelining) -> Self {
         Self {
-            pipelining: pace != Pace::Lockstep && learned.announces_pipelining(),
+            pipelining: pace != Pipelining::Never && learned.announces_pipelining(),
             wire,
             learned,
             announced: Vec::new(),
@@ -82,7 +82,7 @@ impl<S: Read + Write> Transaction<S> {
     }
 
     /// What is worth remembering of the server.
-    pub fn learned(&self) -> &Acquaintance {
+    pub fn learned(&self) -> &ServerProfile {
         &self.learned
     }
 
@@ -121,8 +121,8 @@ impl<S: Read + Write> Transaction<S> {
         };
         match (asked, sizes) {
             (Sizes::Needed, _) => self.read_sizes(&mut listing)?,
-            (Sizes::Needless, Sizes::Needed) => self.add_sizes(&mut listing)?,
-            (Sizes::Needless, Sizes::Needless) => {}
+            (Sizes::Unneeded, Sizes::Needed) => self.add_sizes(&mut listing)?,
+            (Sizes::Unneeded, Sizes::Unneeded) => {}
         }
         Ok(listing)
     }
@@ -159,7 +159,7 @@ impl<S: Read + Write> Transaction<S> {
             return Ok(Sizes::Needed);
         }
         self.wire.send(&[Command::Uidl])?;
-        Ok(Sizes::Needless)
+        Ok(Sizes::Unneeded)
     }
 
     /// Asks for the sizes and notes them in the listing of this session.

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::Error;
 use super::command::Command;
 use super::reply::Status;
-use super::server_profile::Haste;
+use super::server_profile::PipeliningLog;
 use super::speed::{Speed, Wait};
 use super::unstuff::Unstuffer;
 use crate::limits;
@@ -53,7 +53,7 @@ pub(super) struct Wire<S> {
     /// What is cut out of every line: servers have echoed what they refused.
     hidden: Vec<Zeroizing<Vec<u8>>>,
     trace: Option<Trace>,
-    haste: Haste,
+    haste: PipeliningLog,
 }
 
 /// A multi-line response that is being read.
@@ -70,7 +70,7 @@ struct Unanswered {
 }
 
 impl<S: Read + Write> Wire<S> {
-    pub(super) fn new(stream: S, trace: Option<Trace>, haste: Haste) -> Self {
+    pub(super) fn new(stream: S, trace: Option<Trace>, haste: PipeliningLog) -> Self {
         Self {
             stream,
             buffer: vec![0; BUFFER].into(),

@@ -32,7 +32,7 @@ impl<R: Reporter> Reporter for Json<R> {
         }
         match event {
             // These would go to standard output.
-            Event::Checked { .. } | Event::Would(_) => {}
+            Event::Checked { .. } | Event::DryRun(_) => {}
             Event::Finished(summary) if summary.is_dry => {}
             event => self.people.report(account, event),
         }
@@ -41,7 +41,7 @@ impl<R: Reporter> Reporter for Json<R> {
 
 fn object(event: Event<'_>) -> Option<Value> {
     Some(match event {
-        Event::Begun { messages, octets } => json!({
+        Event::FetchStarted { messages, octets } => json!({
             "event": "begun", "messages": messages, "octets": octets,
         }),
         Event::Checked { messages, octets } => json!({
@@ -50,16 +50,16 @@ fn object(event: Event<'_>) -> Option<Value> {
         Event::Deleted(unique_id) => json!({
             "event": "deleted", "unique_id": unique_id.to_string(),
         }),
-        Event::Delivered(parcel, place) => json!({
+        Event::Delivered(stored, place) => json!({
             "event": "delivered",
-            "unique_id": parcel.identity.unique_id.to_string(),
-            "octets": parcel.octets,
-            "sha256": parcel.digest.hex(32),
-            "from": parcel.header.from.to_string(),
-            "subject": parcel.header.subject.to_string(),
+            "unique_id": stored.identity.unique_id.to_string(),
+            "octets": stored.octets,
+            "sha256": stored.digest.hex(32),
+            "from": stored.header.from.to_string(),
+            "subject": stored.header.subject.to_string(),
             "target": place.path.to_string_lossy(),
             "program": place.program,
-            "file_name": parcel.file_name,
+            "file_name": stored.file_name,
         }),
         Event::Finished(summary) => json!({
             "event": "finished",
@@ -72,11 +72,11 @@ fn object(event: Event<'_>) -> Option<Value> {
             "dry_run": summary.is_dry,
             "status": summary.exit.code(),
         }),
-        Event::Problem(what, exit) | Event::Setback(what, exit) => json!({
+        Event::Problem(what, exit) | Event::TransientProblem(what, exit) => json!({
             "event": "error", "message": what.to_string(), "status": exit.code(),
         }),
         Event::Warning(what) => json!({ "event": "warning", "message": what.to_string() }),
-        Event::Would(intent) => json!({
+        Event::DryRun(intent) => json!({
             "event": "would",
             "action": intent.action,
             "number": intent.number,

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use std::fmt::{self, Display};
 
 use crate::exit::Exit;
-use crate::mail::custody::{Parcel, Place};
-use crate::mail::known::PATIENCE;
+use crate::mail::custody::{StoredMessage, Place};
+use crate::mail::known::MAX_FAILURES;
 
 pub mod finding;
 pub mod json;
@@ -22,7 +22,7 @@ pub use terminal::Terminal;
 #[derive(Clone, Copy)]
 pub enum Event<'a> {
     /// So much is going to be fetched.
-    Begun {
+    FetchStarted {
         /// How many messages.
         messages: usize,
         /// How many octets they have together, if the server said so.
@@ -36,7 +36,7 @@ pub enum Event<'a> {
         octets: Option<u64>,
     },
     /// A message is where the user wanted it.
-    Delivered(&'a Parcel, &'a Place),
+    Delivered(&'a StoredMessage, &'a Place),
     /// A message is gone from the server.
     Deleted(&'a dyn Display),
     /// The account is done.
@@ -50,13 +50,13 @@ pub enum Event<'a> {
     /// One more message came, or was refused.
     Retrieved,
     /// A temporary error that has not come often enough in a row to be worth a word.
-    Setback(&'a dyn Display, Exit),
+    TransientProblem(&'a dyn Display, Exit),
     /// A line of the conversation (`-vv`), without secrets: who said it, and what.
     Trace(&'static str, &'a dyn Display),
     /// Something that the user should know, although nothing failed.
     Warning(&'a dyn Display),
     /// `--dry-run`: what would be done with one message.
-    Would(&'a Intent<'a>),
+    DryRun(&'a Intent<'a>),
 }
 
 /// What a dry run would do with a message.
@@ -114,13 +114,13 @@ pub trait Reporter: Sync {
 
 /// One account's line to a reporter.
 #[derive(Clone, Copy)]
-pub struct Desk<'a> {
+pub struct AccountReporter<'a> {
     reporter: &'a dyn Reporter,
     account: &'a str,
     is_patient: bool,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> AccountReporter<'a> {
     /// Speaks for `account`.
     pub fn new(reporter: &'a dyn Reporter, account: &'a str) -> Self {
         Self {
@@ -131,7 +131,7 @@ impl<'a> Desk<'a> {
     }
 
     /// The same, for an account whose temporary errors are not worth a word yet.
-    pub fn patient(self) -> Self {
+    pub fn quiet_until_persistent(self) -> Self {
         Self {
             is_patient: true,
             ..self
@@ -142,7 +142,7 @@ impl<'a> Desk<'a> {
     pub fn tell(&self, event: Event<'_>) {
         let event = match event {
             Event::Problem(what, Exit::Temporary) if self.is_patient => {
-                Event::Setback(what, Exit::Temporary)
+                Event::TransientProblem(what, Exit::Temporary)
             }
             event => event,
         };
@@ -152,25 +152,25 @@ impl<'a> Desk<'a> {
 
 impl Summary {
     /// Tells that something went wrong.
-    pub fn tell_problem(&mut self, desk: Desk<'_>, what: &dyn Display, exit: Exit) {
+    pub fn tell_problem(&mut self, reporter: AccountReporter<'_>, what: &dyn Display, exit: Exit) {
         self.exit = self.exit.max(exit);
-        desk.tell(Event::Problem(what, exit));
+        reporter.tell(Event::Problem(what, exit));
     }
 
     /// Tells that a message failed again: `exit` while it will be tried at the next run, once in
     /// other words when it is set aside, and no more after that.
-    pub fn tell_failure(&mut self, desk: Desk<'_>, what: &dyn Display, failures: u32, exit: Exit) {
-        match failures.cmp(&PATIENCE) {
+    pub fn tell_failure(&mut self, reporter: AccountReporter<'_>, what: &dyn Display, failures: u32, exit: Exit) {
+        match failures.cmp(&MAX_FAILURES) {
             Ordering::Less => {
                 let what = format_args!("{what}; the next run tries it again");
-                self.tell_problem(desk, &what, exit);
+                self.tell_problem(reporter, &what, exit);
             }
             Ordering::Equal => {
                 let what = format_args!(
                     "{what}; it failed {failures} times in a row and is set aside: from now on it \
                      is tried once a day"
                 );
-                self.tell_problem(desk, &what, Exit::SetAside);
+                self.tell_problem(reporter, &what, Exit::SetAside);
             }
             Ordering::Greater => self.exit = self.exit.max(Exit::SetAside),
         }

@@ -46,29 +46,29 @@ impl Plain {
         let remark = |what: &dyn Display| Some(Line::Remark(told(what)));
         match event {
             Event::Problem(what, _) => Some(Line::Remark(self.complaint(account, what))),
-            Event::Setback(what, exit) if self.is_watched || is_verbose => {
+            Event::TransientProblem(what, exit) if self.is_watched || is_verbose => {
                 self.line(account, Event::Problem(what, exit))
             }
             Event::Warning(what) if self.verbosity > Verbosity::Quiet => {
                 Some(Line::Remark(complaint("mailpull:", account, what)))
             }
-            Event::Checked { .. } | Event::Would(_) if self.verbosity == Verbosity::Quiet => None,
+            Event::Checked { .. } | Event::DryRun(_) if self.verbosity == Verbosity::Quiet => None,
             Event::Checked { messages, octets } => {
                 Some(Line::Answer(told(&waiting(messages, octets))))
             }
-            Event::Would(intent) => Some(Line::Answer(told(intent))),
+            Event::DryRun(intent) => Some(Line::Answer(told(intent))),
             Event::Finished(summary) if summary.is_void() => None,
             Event::Finished(summary) if summary.is_dry && self.verbosity > Verbosity::Quiet => {
                 Some(Line::Answer(told(summary)))
             }
             Event::Finished(summary) if self.has_summaries() => remark(summary),
             Event::Note(what) if is_verbose => remark(what),
-            Event::Delivered(parcel, place) if is_verbose => remark(&format_args!(
+            Event::Delivered(stored, place) if is_verbose => remark(&format_args!(
                 "delivered {} ({}) from \"{}\": \"{}\" to {}",
-                parcel.identity.unique_id,
-                Octets(parcel.octets),
-                parcel.header.from,
-                parcel.header.subject,
+                stored.identity.unique_id,
+                Octets(stored.octets),
+                stored.header.from,
+                stored.header.subject,
                 place
             )),
             Event::Deleted(what) if is_verbose => remark(&format_args!("deleted {what}")),

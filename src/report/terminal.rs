@@ -121,7 +121,7 @@ impl Row {
 impl Reporter for Terminal {
     fn report(&self, account: &str, event: Event<'_>) {
         match event {
-            Event::Begun { messages, octets } => self.begin(account, messages, octets),
+            Event::FetchStarted { messages, octets } => self.begin(account, messages, octets),
             Event::Received(octets) => {
                 if let Some(row) = self.rows().get(account) {
                     row.receive(octets);

@@ -40,7 +40,7 @@ impl Ledger {
     /// # Errors
     /// The database cannot be read.
     pub fn namesakes(&self) -> Result<Vec<String>, Error> {
-        if self.owner.key != NOBODY {
+        if self.owner.key != NO_ACCOUNT {
             return Ok(Vec::new());
         }
         self.read(|connection| {
@@ -58,9 +58,9 @@ impl Ledger {
     /// Another run has it, or the database cannot be written.
     pub fn lock(&mut self) -> Result<Lock, Error> {
         let mut owner = self.owner.clone();
-        if owner.key == NOBODY || owner.former_name.is_some() {
-            owner.is_new = owner.key == NOBODY;
-            owner.key = self.write(|transaction| enrol(transaction, &owner))?;
+        if owner.key == NO_ACCOUNT || owner.former_name.is_some() {
+            owner.is_new = owner.key == NO_ACCOUNT;
+            owner.key = self.write(|transaction| insert_account(transaction, &owner))?;
             self.owner = owner;
         }
         Lock::take(&self.lock_file())
@@ -152,7 +152,7 @@ impl Ledger {
     /// Nothing was written.
     pub fn end_run(&mut self, end: &RunEnd) -> Result<(), Error> {
         let key = self.owner.key.0;
-        let Owner {
+        let AccountRow {
             server,
             user,
             learned,
@@ -268,11 +268,11 @@ impl RunEnd {
 }
 
 /// The key of an account of which nothing is known: no row has it.
-const NOBODY: AccountKey = AccountKey(0);
+const NO_ACCOUNT: AccountKey = AccountKey(0);
 
 /// Whose rows they are.
 #[derive(Clone, Debug)]
-pub(super) struct Owner {
+pub(super) struct AccountRow {
     pub(super) key: AccountKey,
     /// Whether nothing was known of it when this run began.
     pub(super) is_new: bool,
@@ -294,7 +294,7 @@ pub(super) struct Owner {
     is_moved: bool,
 }
 
-impl Owner {
+impl AccountRow {
     /// The name of the account while it is fetched by its URL.
     pub(super) fn one_shot_name(&self) -> String {
         format!("{}@{}", self.user, self.server)
@@ -314,7 +314,7 @@ pub(super) fn find(
     name: &str,
     server: &str,
     user: &str,
-) -> rusqlite::Result<Owner> {
+) -> rusqlite::Result<AccountRow> {
     let known = |name: &str| {
         connection
             .query_row(
@@ -332,8 +332,8 @@ pub(super) fn find(
             )
             .optional()
     };
-    let owner = Owner {
-        key: NOBODY,
+    let owner = AccountRow {
+        key: NO_ACCOUNT,
         is_new: false,
         name: name.to_owned(),
         tag: tag(name),
@@ -349,7 +349,7 @@ pub(super) fn find(
     let one_shot = owner.one_shot_name();
     if let Some((key, tag, place, is_moved)) = known(name)? {
         let former_place = Some(place).filter(|place| *place != one_shot);
-        return Ok(Owner {
+        return Ok(AccountRow {
             key,
             tag,
             former_place,
@@ -358,7 +358,7 @@ pub(super) fn find(
         });
     }
     Ok(match known(&one_shot)? {
-        Some((key, _, _, is_moved)) => Owner {
+        Some((key, _, _, is_moved)) => AccountRow {
             key,
             is_moved,
             former_name: Some(one_shot),
@@ -369,8 +369,8 @@ pub(super) fn find(
 }
 
 /// Gives an account its row, or its new name.
-fn enrol(connection: &Connection, owner: &Owner) -> rusqlite::Result<AccountKey> {
-    let Owner {
+fn insert_account(connection: &Connection, owner: &AccountRow) -> rusqlite::Result<AccountKey> {
+    let AccountRow {
         name, tag, server, ..
     } = owner;
     if let Some(former) = &owner.former_name {

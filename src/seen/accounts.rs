@@ -9,14 +9,14 @@ use crate::mail::maildrop::AccountKey;
 
 /// All accounts of a database.
 #[derive(Debug)]
-pub struct Roster {
+pub struct Accounts {
     pub(super) connection: Connection,
     pub(super) folder: StateFolder,
 }
 
 /// An account that is known.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Known {
+pub struct KnownAccount {
     pub(super) key: AccountKey,
     /// Its name.
     pub name: String,
@@ -37,7 +37,7 @@ pub enum Verdict {
     Sound,
 }
 
-impl Roster {
+impl Accounts {
     /// Opens it.
     ///
     /// # Errors
@@ -53,7 +53,7 @@ impl Roster {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn accounts(&self) -> Result<Vec<Known>, Error> {
+    pub fn accounts(&self) -> Result<Vec<KnownAccount>, Error> {
         self.read(|connection| {
             connection
                 .prepare("SELECT id, name, server, user, moved FROM account ORDER BY id")?
@@ -66,7 +66,7 @@ impl Roster {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn find(&self, name: &str) -> Result<Option<Known>, Error> {
+    pub fn find(&self, name: &str) -> Result<Option<KnownAccount>, Error> {
         self.read(|connection| {
             connection
                 .query_row(
@@ -82,7 +82,7 @@ impl Roster {
     ///
     /// # Errors
     /// A run has the account, or nothing was written.
-    pub fn rename(&mut self, account: &Known, name: &str) -> Result<(), Error> {
+    pub fn rename(&mut self, account: &KnownAccount, name: &str) -> Result<(), Error> {
         let _lock = self.lock(account)?;
         let path = self.folder.former_tags();
         former_tags::note(&path, &tag(name), &tag(&account.name))
@@ -100,7 +100,7 @@ impl Roster {
     ///
     /// # Errors
     /// A run has the account, or nothing was written.
-    pub fn remove(&mut self, account: &Known) -> Result<u32, Error> {
+    pub fn remove(&mut self, account: &KnownAccount) -> Result<u32, Error> {
         let _lock = self.lock(account)?;
         let staged: u32 = self.read(|connection| {
             connection.query_row(
@@ -161,7 +161,7 @@ impl Roster {
         })
     }
 
-    pub(super) fn lock(&self, account: &Known) -> Result<Lock, Error> {
+    pub(super) fn lock(&self, account: &KnownAccount) -> Result<Lock, Error> {
         Lock::take(&self.folder.lock(account.key.0))
     }
 
@@ -173,8 +173,8 @@ impl Roster {
     }
 }
 
-fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
-    Ok(Known {
+fn known(row: &Row<'_>) -> rusqlite::Result<KnownAccount> {
+    Ok(KnownAccount {
         key: AccountKey(row.get(0)?),
         name: row.get(1)?,
         server: row.get(2)?,

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use rusqlite::{OptionalExtension, params};
 
 use super::{Error, Ledger};
-use crate::mail::known::{PATIENCE, SET_ASIDE_FOR, next_try};
+use crate::mail::known::{MAX_FAILURES, SET_ASIDE_FOR, next_try};
 use crate::mail::maildrop::{Identity, Message, UniqueId};
 use crate::moment::Moment;
 
@@ -69,7 +69,7 @@ impl Ledger {
                     "SELECT unique_id, copy FROM seen
                      WHERE account = ?1 AND state = 4 AND attempts >= ?2",
                 )?
-                .query_map(params![self.owner.key.0, PATIENCE], |row| {
+                .query_map(params![self.owner.key.0, MAX_FAILURES], |row| {
                     let unique_id = UniqueId::new(row.get_ref(0)?.as_blob()?);
                     let copy = row.get(1)?;
                     Ok(unique_id.map(|unique_id| Identity { unique_id, copy }))

@@ -8,7 +8,7 @@ use rusqlite::params;
 use super::ledger::{Deliveries, state};
 use super::{Error, Ledger};
 use crate::digest::Digest;
-use crate::mail::custody::{Found, Parcel, Place};
+use crate::mail::custody::{Found, StoredMessage, Place};
 use crate::mail::known::State;
 use crate::mail::maildrop::{Identity, UniqueId};
 use crate::moment::Moment;
@@ -44,8 +44,8 @@ impl Ledger {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn find_matches(&self, parcel: &Parcel) -> Result<Vec<Match>, Error> {
-        let unique_id = parcel.identity.unique_id.as_octets();
+    pub fn find_matches(&self, stored: &StoredMessage) -> Result<Vec<Match>, Error> {
+        let unique_id = stored.identity.unique_id.as_octets();
         self.read(|connection| {
             connection
                 .prepare(
@@ -59,13 +59,13 @@ impl Ledger {
                     params![
                         self.owner.key.0,
                         unique_id,
-                        parcel.digest.0,
-                        parcel.identity.copy
+                        stored.digest.0,
+                        stored.identity.copy
                     ],
                     |row| {
                         Ok(Match {
                             identity: Identity {
-                                unique_id: parcel.identity.unique_id.clone(),
+                                unique_id: stored.identity.unique_id.clone(),
                                 copy: row.get(0)?,
                             },
                             state: state(row.get(1)?, row.get(2)?, row.get(3)?),
@@ -80,7 +80,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn has_file(&self, parcel: &Parcel) -> Result<bool, Error> {
+    pub fn has_file(&self, stored: &StoredMessage) -> Result<bool, Error> {
         self.read(|connection| {
             connection
                 .prepare(
@@ -89,8 +89,8 @@ impl Ledger {
                 )?
                 .exists(params![
                     self.owner.key.0,
-                    parcel.identity.unique_id.as_octets(),
-                    parcel.file_name
+                    stored.identity.unique_id.as_octets(),
+                    stored.file_name
                 ])
         })
     }
@@ -99,10 +99,10 @@ impl Ledger {
     ///
     /// # Errors
     /// Nothing was written.
-    pub fn adopt(&mut self, found: &Found, place: &Place) -> Result<Match, Error> {
+    pub fn record_found(&mut self, found: &Found, place: &Place) -> Result<Match, Error> {
         let (key, now) = (self.owner.key, Moment::now());
-        let parcel = found.delivered.parcel();
-        let Identity { unique_id, copy } = &parcel.identity;
+        let stored = found.delivered.stored();
+        let Identity { unique_id, copy } = &stored.identity;
         self.write(|transaction| {
             let adopted = transaction.execute(
                 "INSERT INTO seen (account, unique_id, copy, state, size, listed, delivered)
@@ -113,7 +113,7 @@ impl Ledger {
                     key.0,
                     unique_id.as_octets(),
                     copy,
-                    parcel.size.map(u64::cast_signed),
+                    stored.size.map(u64::cast_signed),
                     now.0,
                     found.when.0,
                 ],
@@ -122,7 +122,7 @@ impl Ledger {
                 // Another message has this place.
                 return Err(rusqlite::Error::StatementChangedRows(adopted));
             }
-            Deliveries::of(transaction)?.insert(key, parcel, place, now)?;
+            Deliveries::of(transaction)?.insert(key, stored, place, now)?;
             transaction.execute(
                 "UPDATE delivery SET delivered = ?4
                  WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
@@ -131,7 +131,7 @@ impl Ledger {
             Ok(())
         })?;
         Ok(Match {
-            identity: parcel.identity.clone(),
+            identity: stored.identity.clone(),
             state: State::Delivered(found.when),
         })
     }

@@ -8,12 +8,12 @@ use std::sync::PoisonError;
 
 use rusqlite::{Connection, Row, Statement, Transaction, TransactionBehavior, params};
 
-use super::account::{self, Owner};
+use super::account::{self, AccountRow};
 use super::{Error, StateFolder, former_tags, schema};
 use crate::digest::Digest;
-use crate::mail::custody::{Durable, Outcome, Parcel, Past, Place, Recorded, Staged};
+use crate::mail::custody::{Durable, Outcome, StoredMessage, StagedHistory, Place, Recorded, Staged};
 use crate::mail::headers::Header;
-use crate::mail::known::{Known, KnownMessages, State, next_try};
+use crate::mail::known::{KnownMessage, KnownMessages, State, next_try};
 use crate::mail::maildrop::{AccountKey, Identity, MessageNumber, UniqueId};
 use crate::moment::Moment;
 use crate::text::ServerText;
@@ -23,7 +23,7 @@ use crate::text::ServerText;
 pub struct Ledger {
     connection: Connection,
     pub(super) folder: StateFolder,
-    pub(super) owner: Owner,
+    pub(super) owner: AccountRow,
 }
 
 impl Ledger {
@@ -76,7 +76,7 @@ impl Ledger {
             )?;
             let mut rows = rows.query([self.owner.key.0])?;
             while let Some(row) = rows.next()? {
-                let facts = Known {
+                let facts = KnownMessage {
                     copy: row.get(1)?,
                     state: state(row.get(2)?, row.get(4)?, row.get(6)?),
                     size: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
@@ -134,16 +134,16 @@ impl Ledger {
                      handed_over = 0 WHERE state = 4",
             )?;
             let mut deliveries = Deliveries::of(transaction)?;
-            for parcel in durable.iter().map(Durable::parcel) {
-                let unique_id = parcel.identity.unique_id.as_octets();
-                let copy = parcel.identity.copy;
-                let size = parcel.size.map(u64::cast_signed);
+            for stored in durable.iter().map(Durable::stored) {
+                let unique_id = stored.identity.unique_id.as_octets();
+                let copy = stored.identity.copy;
+                let size = stored.size.map(u64::cast_signed);
                 let staged = seen.execute(params![key, unique_id, copy, size, now.0])?;
                 if staged != 1 {
                     // Another message has this place; it must not be forgotten for this one.
                     return Err(rusqlite::Error::StatementChangedRows(staged));
                 }
-                deliveries.insert(AccountKey(key), parcel, place, now)?;
+                deliveries.insert(AccountKey(key), stored, place, now)?;
             }
             Ok(())
         })?;
@@ -174,7 +174,7 @@ impl Ledger {
                  WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
             )?;
             for staged in next {
-                let identity = &staged.parcel().identity;
+                let identity = &staged.stored().identity;
                 let whose = params![key, identity.unique_id.as_octets(), identity.copy];
                 if staged.past().was_handed_over {
                     repeated.execute(whose)?;
@@ -190,7 +190,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn vouch(
+    pub fn confirm_delivered(
         &self,
         messages: impl Iterator<Item = (MessageNumber, Identity)>,
     ) -> Result<Vec<Recorded>, Error> {
@@ -214,7 +214,7 @@ impl Ledger {
     ///
     /// # Errors
     /// Nothing was written; the next listing tells it again.
-    pub fn bury(&mut self, deleted: &[&Recorded]) -> Result<(), Error> {
+    pub fn mark_gone(&mut self, deleted: &[&Recorded]) -> Result<(), Error> {
         if deleted.is_empty() {
             return Ok(());
         }
@@ -277,23 +277,23 @@ impl<'a> Deliveries<'a> {
     pub(super) fn insert(
         &mut self,
         key: AccountKey,
-        parcel: &Parcel,
+        stored: &StoredMessage,
         place: &Place,
         staged: Moment,
     ) -> rusqlite::Result<()> {
         self.0.execute(params![
             key.0,
-            parcel.identity.unique_id.as_octets(),
-            parcel.identity.copy,
+            stored.identity.unique_id.as_octets(),
+            stored.identity.copy,
             place.program,
             place.path.as_os_str().as_bytes(),
             place.inode.cast_signed(),
-            parcel.file_name,
-            parcel.octets.cast_signed(),
-            parcel.digest.0,
-            parcel.header.digest.0,
-            parcel.header.from.as_octets(),
-            parcel.header.subject.as_octets(),
+            stored.file_name,
+            stored.octets.cast_signed(),
+            stored.digest.0,
+            stored.header.digest.0,
+            stored.header.from.as_octets(),
+            stored.header.subject.as_octets(),
             staged.0,
         ])?;
         Ok(())
@@ -359,7 +359,7 @@ fn recall(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
     let Some(unique_id) = UniqueId::new(row.get_ref(0)?.as_blob()?) else {
         return Ok(None);
     };
-    let parcel = Parcel {
+    let stored = StoredMessage {
         identity: Identity {
             unique_id,
             copy: row.get(1)?,
@@ -380,14 +380,14 @@ fn recall(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
         inode: row.get::<_, i64>(10)?.cast_unsigned(),
         program: row.get(13)?,
     };
-    let past = Past {
+    let past = StagedHistory {
         is_fresh: false,
         since: Moment(row.get(11)?),
         was_handed_over: row.get(12)?,
         failures: row.get(14)?,
         next_try: Moment(row.get(15)?),
     };
-    Ok(Some(Staged::recalled(parcel, place, past)))
+    Ok(Some(Staged::recalled(stored, place, past)))
 }
 
 /// A state from its columns. A delivery without a time lies ahead: it is never over.
@@ -396,7 +396,7 @@ pub(super) fn state(number: u8, delivered: Option<i64>, next_try: i64) -> State 
         1 => State::Staged,
         2 => State::Delivered(Moment(delivered.unwrap_or(i64::MAX))),
         3 => State::Gone,
-        4 => State::Troubled(Moment(next_try)),
+        4 => State::Failed(Moment(next_try)),
         _ => State::Seen,
     }
 }

@@ -25,13 +25,13 @@ pub mod record;
 mod schema;
 
 pub use account::{LastRun, RunEnd};
-pub use accounts::{Known, Roster, Verdict};
+pub use accounts::{KnownAccount, Accounts, Verdict};
 pub use deliveries::History;
 pub use identity::{Headers, Match};
 pub use ledger::Ledger;
 pub use lock::Lock;
 pub use messages::Entry;
-pub use passage::{Arrival, Departure, Welcome};
+pub use passage::{Arrival, AccountExport, Imported};
 
 /// The folder that holds the database, the spool of the MDAs and the locks.
 #[derive(Clone, Debug)]

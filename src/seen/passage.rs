@@ -5,19 +5,19 @@ use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, Statement, Transaction, TransactionBehavior, params};
 
 use super::account::tag;
-use super::accounts::{Known, Roster};
+use super::accounts::{KnownAccount, Accounts};
 use super::{Error, Lock};
 use crate::digest::Digest;
 use crate::mail::maildrop::AccountKey;
 use crate::moment::Moment;
 use crate::seen::record::{
-    Account, Delivery, End, Hash, Message, Notice, Octets, Record, State, VERSION,
+    Account, Delivery, End, Hash, Message, Notice, Octets, ExportRecord, State, VERSION,
 };
 
 /// An account that is read out. No run can have it meanwhile.
 #[derive(Debug)]
-pub struct Departure<'a> {
-    roster: &'a mut Roster,
+pub struct AccountExport<'a> {
+    accounts: &'a mut Accounts,
     key: AccountKey,
     _lock: Lock,
 }
@@ -25,30 +25,30 @@ pub struct Departure<'a> {
 /// An account that comes in, beside the database until it is complete.
 #[derive(Debug)]
 pub struct Arrival<'a> {
-    roster: &'a mut Roster,
+    accounts: &'a mut Accounts,
     account: Account,
     arrived: End,
 }
 
 /// What became of an account that came in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Welcome {
+pub enum Imported {
     /// It is known here now.
     Settled,
     /// Something is known here of an account with this name: nothing was changed.
     Refused,
 }
 
-impl Roster {
+impl Accounts {
     /// Begins to read an account out.
     ///
     /// # Errors
     /// A run has the account.
-    pub fn depart(&mut self, account: &Known) -> Result<Departure<'_>, Error> {
-        Ok(Departure {
+    pub fn depart(&mut self, account: &KnownAccount) -> Result<AccountExport<'_>, Error> {
+        Ok(AccountExport {
             _lock: self.lock(account)?,
             key: account.key,
-            roster: self,
+            accounts: self,
         })
     }
 
@@ -59,20 +59,20 @@ impl Roster {
     pub fn arrive(&mut self, account: Account) -> Result<Arrival<'_>, Error> {
         self.read(|connection| connection.execute_batch(WAITING_ROOM))?;
         Ok(Arrival {
-            roster: self,
+            accounts: self,
             account,
             arrived: End::default(),
         })
     }
 }
 
-impl Departure<'_> {
+impl AccountExport<'_> {
     /// How many messages are on their way. They are in files of this machine, which do not travel.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn staged(&self) -> Result<u32, Error> {
-        self.roster.read(|connection| {
+        self.accounts.read(|connection| {
             let sql = "SELECT count(*) FROM seen WHERE account = ?1 AND state = 1";
             connection.query_row(sql, [self.key.0], |row| row.get(0))
         })
@@ -84,36 +84,36 @@ impl Departure<'_> {
     /// The database cannot be read, or `each` says stop.
     pub fn read_out<E: From<Error>>(
         &self,
-        mut each: impl FnMut(&Record) -> Result<(), E>,
+        mut each: impl FnMut(&ExportRecord) -> Result<(), E>,
     ) -> Result<(), E> {
-        let database = self.roster.folder.database();
+        let database = self.accounts.folder.database();
         let cannot = |source| E::from(Error::open(&database, source));
-        let connection = &self.roster.connection;
+        let connection = &self.accounts.connection;
         let mut end = End::default();
         let account = connection.query_row(ACCOUNT, [self.key.0], account);
-        each(&Record::Account(account.map_err(cannot)?))?;
+        each(&ExportRecord::Account(account.map_err(cannot)?))?;
         let mut messages = connection.prepare(MESSAGES).map_err(cannot)?;
         let mut rows = messages.query([self.key.0]).map_err(cannot)?;
         while let Some(row) = rows.next().map_err(cannot)? {
-            each(&Record::Message(Box::new(message(row).map_err(cannot)?)))?;
+            each(&ExportRecord::Message(Box::new(message(row).map_err(cannot)?)))?;
             end.messages += 1;
         }
         let mut notices = connection.prepare(NOTICES).map_err(cannot)?;
         let mut rows = notices.query([self.key.0]).map_err(cannot)?;
         while let Some(row) = rows.next().map_err(cannot)? {
-            each(&Record::Notice(notice(row).map_err(cannot)?))?;
+            each(&ExportRecord::Notice(notice(row).map_err(cannot)?))?;
             end.notices += 1;
         }
-        each(&Record::End(end))
+        each(&ExportRecord::End(end))
     }
 
     /// Notes that the record goes on in another database. What is here remains, and is not used.
     ///
     /// # Errors
     /// Nothing was written.
-    pub fn retire(self) -> Result<(), Error> {
+    pub fn mark_moved(self) -> Result<(), Error> {
         let now = Moment::now();
-        self.roster.read(|connection| {
+        self.accounts.read(|connection| {
             let sql = "UPDATE account SET moved = ?2 WHERE id = ?1";
             connection.execute(sql, params![self.key.0, now.0])
         })?;
@@ -133,7 +133,7 @@ impl Arrival<'_> {
     /// There is no room for it, or it came before.
     pub fn take(&mut self, message: &Message) -> Result<(), Error> {
         self.arrived.messages += 1;
-        self.roster.read(|connection| {
+        self.accounts.read(|connection| {
             insert_seen(&mut connection.prepare(SEEN)?, message)?;
             match &message.delivery {
                 Some(delivery) => {
@@ -151,7 +151,7 @@ impl Arrival<'_> {
     /// There is no room for it, or it came before.
     pub fn take_notice(&mut self, notice: &Notice) -> Result<(), Error> {
         self.arrived.notices += 1;
-        self.roster.read(|connection| {
+        self.accounts.read(|connection| {
             let mut insert = connection.prepare(NOTICE)?;
             insert.execute(params![notice.unique_id.0, notice.copy])?;
             Ok(())
@@ -168,15 +168,15 @@ impl Arrival<'_> {
     ///
     /// # Errors
     /// A run has the account, or nothing was written.
-    pub fn settle(self) -> Result<Welcome, Error> {
+    pub fn settle(self) -> Result<Imported, Error> {
         let Self {
-            roster, account, ..
+            accounts, account, ..
         } = self;
-        let known = roster.find(&account.account)?;
+        let known = accounts.find(&account.account)?;
         // No run may be in the middle of what is replaced.
-        let _lock = known.map(|known| roster.lock(&known)).transpose()?;
-        let cannot = |source| Error::open(&roster.folder.database(), source);
-        let transaction = roster
+        let _lock = known.map(|known| accounts.lock(&known)).transpose()?;
+        let cannot = |source| Error::open(&accounts.folder.database(), source);
+        let transaction = accounts
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(cannot)?;
@@ -186,7 +186,7 @@ impl Arrival<'_> {
     }
 }
 
-fn settle(transaction: &Transaction<'_>, account: &Account) -> rusqlite::Result<Welcome> {
+fn settle(transaction: &Transaction<'_>, account: &Account) -> rusqlite::Result<Imported> {
     let sql = "SELECT id, moved IS NULL AND id IN (SELECT account FROM seen
                    UNION SELECT account FROM delivery UNION SELECT account FROM notice)
                FROM account WHERE name = ?1";
@@ -196,7 +196,7 @@ fn settle(transaction: &Transaction<'_>, account: &Account) -> rusqlite::Result<
         })
         .optional()?;
     let key: Option<i64> = match known {
-        Some((_, true)) => return Ok(Welcome::Refused),
+        Some((_, true)) => return Ok(Imported::Refused),
         Some((key, false)) => Some(key),
         None => None,
     };
@@ -215,7 +215,7 @@ fn settle(transaction: &Transaction<'_>, account: &Account) -> rusqlite::Result<
     for sql in [MOVE_SEEN, MOVE_DELIVERIES, MOVE_NOTICES] {
         transaction.execute(sql, [key])?;
     }
-    Ok(Welcome::Settled)
+    Ok(Imported::Settled)
 }
 
 /// Its generation stays empty: a record that was elsewhere may be an old one, and the next run

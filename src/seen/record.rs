@@ -8,10 +8,10 @@ use crate::digest::Digest;
 use crate::mail::maildrop::UniqueId;
 use crate::text::ServerText;
 
-/// One line. An account is a [`Record::Account`], its messages and notices, and a [`Record::End`].
+/// One line. An account is a [`ExportRecord::Account`], its messages and notices, and a [`ExportRecord::End`].
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "record", rename_all = "lowercase")]
-pub enum Record {
+pub enum ExportRecord {
     /// An account begins.
     Account(Account),
     /// A message of it.
@@ -175,7 +175,7 @@ pub enum Error {
     Impossible(&'static str),
 }
 
-impl Record {
+impl ExportRecord {
     /// Reads a line.
     ///
     /// # Errors
@@ -351,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_line_is_what_it_always_was_and_is_read_as_what_it_was_written_of() {
-        let record = Record::Message(Box::new(message(b"a")));
+        let record = ExportRecord::Message(Box::new(message(b"a")));
         assert_eq!(record.line(), LINE);
         for unique_id in [
             &b"a"[..],
@@ -360,10 +360,10 @@ mod tests {
             b"\\ \x1b",
             b"\t",
         ] {
-            let record = Record::Message(Box::new(message(unique_id)));
+            let record = ExportRecord::Message(Box::new(message(unique_id)));
             let line = record.line();
             assert!(!line.contains('\n'));
-            assert_eq!(Record::parse(line.as_bytes()), Ok(record), "{line}");
+            assert_eq!(ExportRecord::parse(line.as_bytes()), Ok(record), "{line}");
         }
     }
 
@@ -372,7 +372,7 @@ mod tests {
         let line = r#"{"record":"account","version":2,"account":"w","server":"","user":"","keep":
             null,"last_run":null,"last_status":null,"failures":0,"cut_off":false,"acquaintance":
             null,"lost_step":null,"recognitions":0,"more":1}"#;
-        assert_eq!(Record::parse(line.as_bytes()), Err(Error::Newer));
+        assert_eq!(ExportRecord::parse(line.as_bytes()), Err(Error::Newer));
     }
 
     #[test]
@@ -395,7 +395,7 @@ mod tests {
         ] {
             let line = LINE.replacen(from, to, 1);
             assert_ne!(line, LINE);
-            assert!(Record::parse(line.as_bytes()).is_err(), "{line}");
+            assert!(ExportRecord::parse(line.as_bytes()).is_err(), "{line}");
         }
     }
 }

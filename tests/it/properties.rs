@@ -17,7 +17,7 @@ use mailpull::config::{Config, Overrides, Wanted};
 use mailpull::delivery::unique_name::UniqueNames;
 use mailpull::digest::Digest;
 use mailpull::mail::headers::{Header, HeaderReader};
-use mailpull::mail::known::{Known, KnownMessages, State};
+use mailpull::mail::known::{KnownMessage, KnownMessages, State};
 use mailpull::mail::maildrop::{Listing, MessageNumber, UniqueId};
 use mailpull::mail::policy::{Keep, Order, Policy};
 use mailpull::moment::Moment;
@@ -188,7 +188,7 @@ proptest! {
 }
 
 /// What was known of a message when the listing came, and where it stands.
-type KnownRow = (&'static str, Known);
+type KnownRow = (&'static str, KnownMessage);
 
 const NOW: Moment = Moment(1_000_000);
 
@@ -199,7 +199,7 @@ fn state() -> impl Strategy<Value = State> {
         2 => Just(State::Gone),
         1 => Just(State::Seen),
         1 => Just(State::Staged),
-        1 => moment.prop_map(State::Troubled),
+        1 => moment.prop_map(State::Failed),
     ]
 }
 
@@ -207,7 +207,7 @@ fn state() -> impl Strategy<Value = State> {
 fn rows() -> impl Strategy<Value = Vec<KnownRow>> {
     let size = option::of(1u64..4);
     let known =
-        (0u32..4, state(), size, any::<bool>()).prop_map(|(copy, state, size, flag)| Known {
+        (0u32..4, state(), size, any::<bool>()).prop_map(|(copy, state, size, flag)| KnownMessage {
             copy,
             state,
             size,
@@ -267,7 +267,7 @@ fn known(rows: &[KnownRow]) -> KnownMessages {
 }
 
 /// The row that a pick is taken for.
-fn row<'a>(rows: &'a [KnownRow], listing: &Listing, pick: &Pick) -> Option<&'a Known> {
+fn row<'a>(rows: &'a [KnownRow], listing: &Listing, pick: &Pick) -> Option<&'a KnownMessage> {
     let unique_id = listing.unique_id(pick.position);
     rows.iter()
         .find(|(id, row)| id.as_bytes() == unique_id && row.copy == pick.copy)
@@ -323,12 +323,12 @@ proptest! {
             let is_ours = matches!(row.state, State::Delivered(_) | State::Gone);
             let unique_id = listing.unique_id(pick.position);
             let beside = rows.iter().filter(|(other, _)| other.as_bytes() == unique_id);
-            let is_one_of_many = matches!(row.state, State::Troubled(_)) && beside.count() > 1;
+            let is_one_of_many = matches!(row.state, State::Failed(_)) && beside.count() > 1;
             prop_assert!(is_doubtful || is_one_of_many || is_ours && !row.is_undeletable);
         }
         for pick in plan.fetch.iter().chain(&plan.too_large) {
             let row = row(&rows, &listing, pick);
-            prop_assert!(row.is_none_or(|row| matches!(row.state, State::Troubled(_))));
+            prop_assert!(row.is_none_or(|row| matches!(row.state, State::Failed(_))));
         }
     }
 
@@ -341,7 +341,7 @@ proptest! {
         let policy = Policy { max_messages: Some(limit), order, ..Policy::default() };
         let first = plan::plan(&listing, &KnownMessages::default(), &policy, NOW);
         let mut rows: Vec<_> = first.fetch.iter().map(|pick| {
-            let row = Known {
+            let row = KnownMessage {
                 copy: pick.copy,
                 state: State::Delivered(NOW),
                 size: None,

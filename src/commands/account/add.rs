@@ -5,7 +5,7 @@
 use super::questions::Questions;
 use super::{discovery, test};
 use crate::cli;
-use crate::commands::Setting;
+use crate::commands::Context;
 use crate::commands::account::providers;
 use crate::config::password::{self, Source};
 use crate::config::{Account, Addition, is_account_name};
@@ -14,9 +14,9 @@ use crate::report::{Fact, Finding};
 
 /// Adds an account. A login that does not work is the status, and nothing is written then unless
 /// the user wants it all the same.
-pub(super) fn run(arguments: &cli::Add, setting: &Setting<'_>) -> anyhow::Result<Exit> {
-    let questions = Questions::new(&setting.interrupt);
-    let chosen = setting.global.config.as_deref();
+pub(super) fn run(arguments: &cli::Add, context: &Context<'_>) -> anyhow::Result<Exit> {
+    let questions = Questions::new(&context.interrupt);
+    let chosen = context.global.config.as_deref();
     let mut addition = Addition::new(chosen, &arguments.options)?;
     for (flag, key, value) in arguments.settings() {
         addition.say(flag, key, value.to_owned())?;
@@ -32,11 +32,11 @@ pub(super) fn run(arguments: &cli::Add, setting: &Setting<'_>) -> anyhow::Result
     let name = name(arguments, &user, &questions)?;
     addition.call(&name)?;
     if !addition.has_server()? {
-        find_server(&user, &mut addition, &questions, setting)?;
+        find_server(&user, &mut addition, &questions, context)?;
     }
     let account = addition.account()?;
     if has_no_secret(&account) && questions.has_listener() {
-        ask_for_secret(&mut addition, &account, &questions, setting)?;
+        ask_for_secret(&mut addition, &account, &questions, context)?;
     }
     if account.destination.is_none() {
         let proposal = format!("~/Mail/{name}");
@@ -45,16 +45,16 @@ pub(super) fn run(arguments: &cli::Add, setting: &Setting<'_>) -> anyhow::Result
     }
     let exit = match arguments.no_test || wants_login(&addition.account()?) {
         true => Exit::Done,
-        false => attempt(&mut addition, &questions, setting)?,
+        false => attempt(&mut addition, &questions, context)?,
     };
     let account = addition.account()?;
     if exit != Exit::Done && !questions.confirm("This did not work. Add it all the same?")? {
         let words = "not added; --no-test adds it all the same";
-        super::tell(&Finding::new("account", words), &account, setting);
+        super::tell(&Finding::new("account", words), &account, context);
         return Ok(exit);
     }
     addition.write()?;
-    super::tell(&added(&addition, &account), &account, setting);
+    super::tell(&added(&addition, &account), &account, context);
     Ok(exit)
 }
 
@@ -62,16 +62,16 @@ pub(super) fn run(arguments: &cli::Add, setting: &Setting<'_>) -> anyhow::Result
 fn attempt(
     addition: &mut Addition,
     questions: &Questions<'_>,
-    setting: &Setting<'_>,
+    context: &Context<'_>,
 ) -> anyhow::Result<Exit> {
     loop {
         let account = addition.account()?;
-        let exit = test::test(&account, setting);
+        let exit = test::test(&account, context);
         let was_mistyped = exit == Exit::LoginRefused && addition.has_typed_password();
         if !was_mistyped || !questions.confirm("Type the password again?")? {
             return Ok(exit);
         }
-        type_password(addition, &account, setting)?;
+        type_password(addition, &account, context)?;
     }
 }
 
@@ -106,12 +106,12 @@ fn find_server(
     user: &str,
     addition: &mut Addition,
     questions: &Questions<'_>,
-    setting: &Setting<'_>,
+    context: &Context<'_>,
 ) -> anyhow::Result<()> {
-    if discovery::find(user, addition, questions, setting)? {
+    if discovery::find(user, addition, questions, context)? {
         return Ok(());
     }
-    if let Some(signal) = setting.interrupt.signal() {
+    if let Some(signal) = context.interrupt.signal() {
         return Err(Failure::new("interrupted", Exit::Signal(signal)).into());
     }
     let question = "Server (HOST or HOST:PORT, in TLS from the first octet)";
@@ -134,11 +134,11 @@ fn ask_for_secret(
     addition: &mut Addition,
     account: &Account,
     questions: &Questions<'_>,
-    setting: &Setting<'_>,
+    context: &Context<'_>,
 ) -> anyhow::Result<()> {
     let provider = providers::of(account.dial.net.endpoint.host());
     for rule in provider.iter().flat_map(|provider| provider.rules) {
-        super::tell(&Finding::new("note", rule), account, setting);
+        super::tell(&Finding::new("note", rule), account, context);
     }
     if let Some(preset) = provider.and_then(|provider| provider.oauth2)
         && ask_for_client(preset, addition, questions)?
@@ -152,7 +152,7 @@ fn ask_for_secret(
     );
     let flag = "--password-command";
     match questions.ask(flag, &question, Some(""))? {
-        command if command.is_empty() => type_password(addition, account, setting),
+        command if command.is_empty() => type_password(addition, account, context),
         command if command == "-" => Ok(()),
         command => Ok(addition.say(flag, "password-command", command)?),
     }
@@ -186,9 +186,9 @@ fn ask_for_client(
 fn type_password(
     addition: &mut Addition,
     account: &Account,
-    setting: &Setting<'_>,
+    context: &Context<'_>,
 ) -> anyhow::Result<()> {
-    let interrupted = || setting.interrupt.signal().is_some();
+    let interrupted = || context.interrupt.signal().is_some();
     let password = password::prompt(account.login(), &interrupted)
         .map_err(|error| Failure::new(&error, error.exit()))?;
     Ok(addition.keep_password(password)?)

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::questions::Questions;
-use crate::commands::Setting;
+use crate::commands::Context;
 use crate::commands::account::providers;
 use crate::config::Addition;
 use crate::dial;
@@ -39,7 +39,7 @@ pub(super) fn find(
     user: &str,
     addition: &mut Addition,
     questions: &Questions<'_>,
-    setting: &Setting<'_>,
+    context: &Context<'_>,
 ) -> anyhow::Result<bool> {
     let domain = user.rsplit_once('@').map(|(_, domain)| domain);
     let Some(domain) = domain.filter(|domain| srv::is_domain(domain)) else {
@@ -47,15 +47,15 @@ pub(super) fn find(
     };
     addition.insist_searchable()?;
     let domain = domain.to_ascii_lowercase();
-    let named = srv::servers(&domain, &setting.interrupt)
+    let named = srv::servers(&domain, &context.interrupt)
         .map_err(|error| Failure::new(error, Exit::Temporary))?;
     for candidate in candidates(&domain, named) {
         let account = addition.account_at(&candidate.place(), candidate.security())?;
-        if setting.interrupt.signal().is_some() {
+        if context.interrupt.signal().is_some() {
             break;
         }
-        let answered = knock(account.dial.clone(), &setting.interrupt);
-        super::tell(&candidate.told(&answered), &account, setting);
+        let answered = knock(account.dial.clone(), &context.interrupt);
+        super::tell(&candidate.told(&answered), &account, context);
         if answered.is_ok() {
             candidate.insist_on_consent(&domain, questions)?;
             candidate.settle(addition)?;
@@ -70,7 +70,7 @@ fn knock(options: dial::Options, interrupt: &Interrupt) -> Result<(), String> {
     let theirs = interrupt.clone();
     let knocking = interrupt.spawn(move || dial::knock(&options, &theirs));
     let knocking = knocking.map_err(|error| error.to_string())?;
-    match knocking.wait(Instant::now() + PATIENCE, Duration::ZERO) {
+    match knocking.wait(Instant::now() + PROBE_TIMEOUT, Duration::ZERO) {
         Ok(()) => knocking.join().map_err(|error| error.to_string()),
         Err(broken) => Err(broken.to_string()),
     }
@@ -175,7 +175,7 @@ impl Candidate {
 }
 
 /// How long a server that may not be there is waited for, from the name to STLS.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn default_port(service: Service) -> u16 {
     match service {

@@ -7,7 +7,7 @@ use crate::config::Account;
 use crate::dial::{Auth, Mechanism, Security, Step};
 use crate::net::tls::{Certificate, Pin, Proof, Time, TlsStream};
 use crate::net::{self, Endpoint};
-use crate::pop3::{Acquaintance, Strength};
+use crate::pop3::{ServerProfile, Strength};
 use crate::report::{Fact, Finding};
 use crate::text::ServerText;
 
@@ -123,7 +123,7 @@ fn chosen(mechanism: Option<Mechanism>, auth: Auth) -> Finding {
     };
     let by = match auth {
         Auth::Auto => "what auth = \"auto\" takes here",
-        Auth::Named(_) | Auth::Needless => "as \"auth\" says",
+        Auth::Named(_) | Auth::NotNeeded => "as \"auth\" says",
         Auth::Token => "the best way for an access token",
     };
     let shows = match mechanism.strength() {
@@ -149,7 +149,7 @@ pub(super) fn capabilities(when: &str, lines: &[ServerText]) -> Finding {
 }
 
 /// How often one may log in and how long mail stays, as the server demands it.
-pub(super) fn demands(learned: &Acquaintance) -> Vec<Finding> {
+pub(super) fn demands(learned: &ServerProfile) -> Vec<Finding> {
     let delay = learned.login_delay().map(|delay| {
         let words = format!("{} must pass from one login to the next", duration(delay));
         Finding::new("login delay", words).with("seconds", Fact::Number(delay.as_secs()))
@@ -220,7 +220,7 @@ mod tests {
             ("EXPIRE NEVER", &[]),
             ("TOP", &[]),
         ] {
-            let learned = Acquaintance::parse(&format!("-\n{announced}")).expect("it is one");
+            let learned = ServerProfile::parse(&format!("-\n{announced}")).expect("it is one");
             let told: Vec<_> = demands(&learned).iter().map(Finding::to_string).collect();
             assert_eq!(told, demands_, "{announced}");
         }

@@ -1,13 +1,13 @@
 //! `mailpull account`: the accounts shown and tested, and the record told what became of one.
 
-use super::{Setting, say};
+use super::{Context, say};
 use crate::cli;
 use crate::config::{self, Account, Config, Overrides, Wanted};
 use crate::delivery::Destination;
 use crate::exit::{Exit, Failure};
 use crate::report::plain::Verbosity;
 use crate::report::{Finding, json};
-use crate::seen::{Known, Roster};
+use crate::seen::{KnownAccount, Accounts};
 
 mod add;
 mod discovery;
@@ -17,35 +17,35 @@ mod questions;
 mod test;
 
 /// Does what the verb says.
-pub(super) fn run(verb: &cli::Account, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+pub(super) fn run(verb: &cli::Account, context: &Context<'_>) -> anyhow::Result<Exit> {
     match verb {
-        cli::Account::Add(arguments) => add::run(arguments, setting),
-        cli::Account::List => list(setting),
-        cli::Account::Remove(named) => remove(&named.account, setting),
-        cli::Account::Rename(names) => rename(names, setting),
-        cli::Account::Test(arguments) => test::run(arguments, setting),
+        cli::Account::Add(arguments) => add::run(arguments, context),
+        cli::Account::List => list(context),
+        cli::Account::Remove(named) => remove(&named.account, context),
+        cli::Account::Rename(names) => rename(names, context),
+        cli::Account::Test(arguments) => test::run(arguments, context),
     }
 }
 
 /// Tells what was found out about an account.
-fn tell(finding: &Finding, account: &Account, setting: &Setting<'_>) {
-    match (setting.global.json, setting.verbosity) {
+fn tell(finding: &Finding, account: &Account, context: &Context<'_>) {
+    match (context.global.json, context.verbosity) {
         (true, _) => say(&json::finding(&account.name, finding)),
         (false, Verbosity::Quiet) => {}
         (false, _) => say(&finding.to_string()),
     }
 }
 
-fn open(setting: &Setting<'_>) -> anyhow::Result<(Config, Roster)> {
-    let config = config::load(setting.global.config.as_deref())?;
-    Ok((config, Roster::open(&setting.state_folder()?)?))
+fn open(context: &Context<'_>) -> anyhow::Result<(Config, Accounts)> {
+    let config = config::load(context.global.config.as_deref())?;
+    Ok((config, Accounts::open(&context.state_folder()?)?))
 }
 
-fn list(setting: &Setting<'_>) -> anyhow::Result<Exit> {
-    let (config, roster) = open(setting)?;
+fn list(context: &Context<'_>) -> anyhow::Result<Exit> {
+    let (config, accounts) = open(context)?;
     let names: Vec<_> = config.names().map(str::to_owned).collect();
     let tell = |name: &str, place: [&str; 2], target: Option<&str>, state: &str| {
-        if setting.global.json {
+        if context.global.json {
             say(&json::account(name, place, target, state));
             return;
         }
@@ -64,7 +64,7 @@ fn list(setting: &Setting<'_>) -> anyhow::Result<Exit> {
             shard: None,
         };
         let choice = config.select(&wanted, &Overrides::default())?;
-        exit = setting.tell_unusable(&choice.unusable).unwrap_or_default();
+        exit = context.tell_unusable(&choice.unusable).unwrap_or_default();
         for account in choice.accounts {
             let server = account.dial.net.endpoint.to_string();
             let state = if account.enabled {
@@ -76,9 +76,9 @@ fn list(setting: &Setting<'_>) -> anyhow::Result<Exit> {
             tell(&account.name, place, target(&account).as_deref(), state);
         }
     }
-    for Known {
+    for KnownAccount {
         name, server, user, ..
-    } in roster.accounts()?
+    } in accounts.accounts()?
     {
         if !names.contains(&name) {
             tell(&name, [&user, &server], None, "not in the configuration");
@@ -94,16 +94,16 @@ fn target(account: &Account) -> Option<String> {
     })
 }
 
-fn find(name: &str, roster: &Roster) -> anyhow::Result<Known> {
-    roster.find(name)?.ok_or_else(|| {
+fn find(name: &str, accounts: &Accounts) -> anyhow::Result<KnownAccount> {
+    accounts.find(name)?.ok_or_else(|| {
         let what = format!("nothing was ever fetched for an account {name:?}");
         Failure::new(what, Exit::Usage).into()
     })
 }
 
-fn remove(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
-    let (config, mut roster) = open(setting)?;
-    let account = find(name, &roster)?;
+fn remove(name: &str, context: &Context<'_>) -> anyhow::Result<Exit> {
+    let (config, mut accounts) = open(context)?;
+    let account = find(name, &accounts)?;
     if !account.is_moved && config.names().any(|other| other == name) {
         let what = format!(
             "the configuration still has the account {name}: take it out there, or everything \
@@ -111,7 +111,7 @@ fn remove(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
         );
         return Err(Failure::new(what, Exit::Configuration).into());
     }
-    match roster.remove(&account)? {
+    match accounts.remove(&account)? {
         0 => Ok(Exit::Done),
         staged => {
             let what = format!(
@@ -123,19 +123,19 @@ fn remove(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     }
 }
 
-fn rename(names: &cli::Rename, setting: &Setting<'_>) -> anyhow::Result<Exit> {
-    let (config, mut roster) = open(setting)?;
+fn rename(names: &cli::Rename, context: &Context<'_>) -> anyhow::Result<Exit> {
+    let (config, mut accounts) = open(context)?;
     let cli::Rename { old, new } = names;
-    let account = find(old, &roster)?;
+    let account = find(old, &accounts)?;
     if !config::is_account_name(new) {
         let what = "the new name cannot be an account's".to_owned();
         return Err(Failure::new(what, Exit::Usage).into());
     }
-    if roster.find(new)?.is_some() {
+    if accounts.find(new)?.is_some() {
         let what = format!("there is a record of an account {new} already");
         return Err(Failure::new(what, Exit::Configuration).into());
     }
-    roster.rename(&account, new)?;
+    accounts.rename(&account, new)?;
     if config.names().any(|name| name == old) {
         say(&format!(
             "{old} is known as {new} from now on; call it so in the configuration, too: \

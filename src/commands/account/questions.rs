@@ -77,7 +77,7 @@ impl<'a> Questions<'a> {
         write!(asked, "{question}").map_err(cannot)?;
         asked.flush().map_err(cannot)?;
         let stdin = io::stdin();
-        let awaited = Instant::now() + PATIENCE;
+        let awaited = Instant::now() + ANSWER_TIMEOUT;
         let mut line = [0; 4096];
         let waited = self
             .interrupt
@@ -98,4 +98,4 @@ impl<'a> Questions<'a> {
 }
 
 /// Longer than anybody thinks about an answer.
-const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(24 * 3600);

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::findings;
 use crate::cli;
-use crate::commands::Setting;
+use crate::commands::Context;
 use crate::commands::account::providers;
 use crate::commands::passwords::Passwords;
 use crate::config::{self, Account, Overrides, Wanted};
@@ -16,24 +16,24 @@ use crate::mail::known::KnownMessages;
 use crate::mail::policy::Policy;
 use crate::net::Stream;
 use crate::poll::survey;
-use crate::pop3::{Mechanism, Opening, Pace, Transaction};
+use crate::pop3::{Mechanism, SessionHints, Pipelining, Transaction};
 use crate::report::{Fact, Finding, Octets};
 use crate::seen::{Ledger, StateFolder};
 
 /// Tests one account. The status is what `fetch` would end with.
-pub(super) fn run(arguments: &cli::Test, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+pub(super) fn run(arguments: &cli::Test, context: &Context<'_>) -> anyhow::Result<Exit> {
     let overrides = Overrides::new([], &arguments.options.options)?;
     let wanted = Wanted {
         names: std::slice::from_ref(&arguments.account),
         shard: None,
     };
-    let account = config::accounts(&wanted, setting.global.config.as_deref(), &overrides)?.one()?;
-    Ok(test(&account, setting))
+    let account = config::accounts(&wanted, context.global.config.as_deref(), &overrides)?.one()?;
+    Ok(test(&account, context))
 }
 
 /// Tests an account and tells what is found out.
-pub(super) fn test(account: &Account, setting: &Setting<'_>) -> Exit {
-    let tell = |finding: &Finding| super::tell(finding, account, setting);
+pub(super) fn test(account: &Account, context: &Context<'_>) -> Exit {
+    let tell = |finding: &Finding| super::tell(finding, account, context);
     let dial = &account.dial;
     tell(&findings::of_account(
         &dial.net.endpoint,
@@ -45,13 +45,13 @@ pub(super) fn test(account: &Account, setting: &Setting<'_>) -> Exit {
         is_met.set(true);
         findings::of_step(step, account).iter().for_each(&tell);
     };
-    match probe(account, setting, &watcher, &tell) {
+    match probe(account, context, &watcher, &tell) {
         Ok(()) => {
             habits(account).iter().for_each(&tell);
             Exit::Done
         }
         Err(error) => {
-            let exit = setting.tell_failure(setting.desk(&account.name), &error);
+            let exit = context.tell_failure(context.reporter(&account.name), &error);
             // Before the first step it is the password that is not to be had.
             if is_met.get() {
                 causes(account, exit).iter().for_each(&tell);
@@ -63,19 +63,19 @@ pub(super) fn test(account: &Account, setting: &Setting<'_>) -> Exit {
 
 fn probe(
     account: &Account,
-    setting: &Setting<'_>,
+    context: &Context<'_>,
     watcher: &dyn Fn(Step<'_>),
     tell: &dyn Fn(&Finding),
 ) -> anyhow::Result<()> {
-    let (known, login) = known(account, setting)?;
+    let (known, login) = known(account, context)?;
     let passwords = Passwords::default();
-    let opening = Opening {
+    let opening = SessionHints {
         login,
         // One step after the other, or it is not seen which one fails.
-        pace: Pace::Steady,
-        ..Opening::default()
+        pace: Pipelining::AfterLogin,
+        ..SessionHints::default()
     };
-    let mut session = setting.watched_connector(account, &passwords, watcher)(&opening)?;
+    let mut session = context.watched_connector(account, &passwords, watcher)(&opening)?;
     tell(&Finding::new(
         "login",
         format_args!("accepted for {}", account.dial.user),
@@ -96,9 +96,9 @@ fn probe(
 /// record none is begun.
 fn known(
     account: &Account,
-    setting: &Setting<'_>,
+    context: &Context<'_>,
 ) -> anyhow::Result<(KnownMessages, Option<Mechanism>)> {
-    let path = config::state_folder(setting.global.state_dir.as_deref())?;
+    let path = config::state_folder(context.global.state_dir.as_deref())?;
     let Some(folder) = StateFolder::find(&path)? else {
         return Ok(Default::default());
     };

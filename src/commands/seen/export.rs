@@ -8,23 +8,23 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use crate::cli;
-use crate::commands::Setting;
+use crate::commands::Context;
 use crate::exit::{Exit, Failure};
-use crate::seen::record::{LONGEST_LINE, Record};
-use crate::seen::{Arrival, Known, Roster, Welcome};
+use crate::seen::record::{LONGEST_LINE, ExportRecord};
+use crate::seen::{Arrival, KnownAccount, Accounts, Imported};
 
 /// Writes what is known of accounts to standard output. One that cannot travel keeps no other.
-pub(super) fn export(arguments: &cli::Export, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+pub(super) fn export(arguments: &cli::Export, context: &Context<'_>) -> anyhow::Result<Exit> {
     if arguments.moves && io::stdout().is_terminal() {
         let what = "what is moved would be lost on a terminal: write it to a file, or to seen \
                     import";
         return Err(Failure::new(what, Exit::Usage).into());
     }
-    let mut roster = Roster::open(&setting.state_folder()?)?;
+    let mut accounts = Accounts::open(&context.state_folder()?)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut exit = Exit::Done;
-    for account in travellers(arguments, &roster)? {
-        let Err(error) = send(&account, arguments, &mut roster, &mut out) else {
+    for account in travellers(arguments, &accounts)? {
+        let Err(error) = send(&account, arguments, &mut accounts, &mut out) else {
             continue;
         };
         if let Some(io) = error.downcast_ref::<io::Error>() {
@@ -32,16 +32,16 @@ pub(super) fn export(arguments: &cli::Export, setting: &Setting<'_>) -> anyhow::
             let what = format!("writing the record of {name}: {io}; it was not moved");
             return Err(Failure::new(what, Exit::LocalIo).into());
         }
-        exit = exit.max(setting.tell_failure(setting.desk(&account.name), &error));
+        exit = exit.max(context.tell_failure(context.reporter(&account.name), &error));
     }
     Ok(exit)
 }
 
 /// The accounts that are to travel. What was moved before may be an old record by now: it travels
 /// once more only when it is named.
-fn travellers(arguments: &cli::Export, roster: &Roster) -> anyhow::Result<Vec<Known>> {
+fn travellers(arguments: &cli::Export, accounts: &Accounts) -> anyhow::Result<Vec<KnownAccount>> {
     let names = &arguments.accounts;
-    let mut accounts = roster.accounts()?;
+    let mut accounts = accounts.accounts()?;
     if let Some(unknown) = names
         .iter()
         .find(|&name| accounts.iter().all(|account| account.name != *name))
@@ -64,12 +64,12 @@ fn travellers(arguments: &cli::Export, roster: &Roster) -> anyhow::Result<Vec<Kn
 /// Writes one account out. Only when all of it is written for good is it marked as moved, so that
 /// no moment leaves it nowhere.
 fn send(
-    account: &Known,
+    account: &KnownAccount,
     arguments: &cli::Export,
-    roster: &mut Roster,
+    accounts: &mut Accounts,
     out: &mut BufWriter<StdoutLock<'_>>,
 ) -> anyhow::Result<()> {
-    let departure = roster.depart(account)?;
+    let departure = accounts.depart(account)?;
     let staged = departure.staged()?;
     if staged > 0 {
         let what = format!(
@@ -83,7 +83,7 @@ fn send(
     if arguments.moves {
         match rustix::fs::fsync(io::stdout()) {
             // A pipe: what comes of it is its reader's.
-            Ok(()) | Err(Errno::INVAL | Errno::NOTSUP | Errno::ROFS) => departure.retire()?,
+            Ok(()) | Err(Errno::INVAL | Errno::NOTSUP | Errno::ROFS) => departure.mark_moved()?,
             Err(error) => return Err(io::Error::from(error).into()),
         }
     }
@@ -92,24 +92,24 @@ fn send(
 
 /// Takes accounts up that are not known here, each as a whole or not at all. One that is known keeps
 /// no other from coming.
-pub(super) fn import(arguments: &cli::Import, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+pub(super) fn import(arguments: &cli::Import, context: &Context<'_>) -> anyhow::Result<Exit> {
     let mut lines = Lines::open(arguments.file.as_deref())?;
-    let mut roster = Roster::open(&setting.state_folder()?)?;
+    let mut accounts = Accounts::open(&context.state_folder()?)?;
     let mut exit = Exit::Done;
     while let Some(record) = lines.next()? {
-        let Record::Account(account) = record else {
+        let ExportRecord::Account(account) = record else {
             return Err(lines.wrong("an account should begin here").into());
         };
         let name = account.account.clone();
-        let mut arrival = roster.arrive(account)?;
+        let mut arrival = accounts.arrive(account)?;
         receive(&mut arrival, &mut lines)?;
         let settled = arrival.settle().map_err(anyhow::Error::from);
         let settled = settled.and_then(|welcome| match welcome {
-            Welcome::Settled => Ok(()),
-            Welcome::Refused => Err(Failure::new(KNOWN, Exit::Configuration).into()),
+            Imported::Settled => Ok(()),
+            Imported::Refused => Err(Failure::new(KNOWN, Exit::Configuration).into()),
         });
         if let Err(error) = settled {
-            exit = exit.max(setting.tell_failure(setting.desk(&name), &error));
+            exit = exit.max(context.tell_failure(context.reporter(&name), &error));
         }
     }
     Ok(exit)
@@ -122,10 +122,10 @@ const KNOWN: &str = "it is known here already, and two records cannot be made on
 fn receive(arrival: &mut Arrival<'_>, lines: &mut Lines) -> anyhow::Result<()> {
     loop {
         match lines.next()? {
-            Some(Record::Message(message)) => arrival.take(&message)?,
-            Some(Record::Notice(notice)) => arrival.take_notice(&notice)?,
-            Some(Record::End(end)) if arrival.is_complete(&end) => return Ok(()),
-            Some(Record::Account(_) | Record::End(_)) | None => {
+            Some(ExportRecord::Message(message)) => arrival.take(&message)?,
+            Some(ExportRecord::Notice(notice)) => arrival.take_notice(&notice)?,
+            Some(ExportRecord::End(end)) if arrival.is_complete(&end) => return Ok(()),
+            Some(ExportRecord::Account(_) | ExportRecord::End(_)) | None => {
                 let what = format!("the account {} is not complete", arrival.name());
                 return Err(lines.wrong(&what).into());
             }
@@ -159,7 +159,7 @@ impl Lines {
         })
     }
 
-    fn next(&mut self) -> Result<Option<Record>, Failure> {
+    fn next(&mut self) -> Result<Option<ExportRecord>, Failure> {
         let mut line = Vec::new();
         let mut source = (&mut self.source).take(LONGEST_LINE as u64);
         source.read_until(b'\n', &mut line).map_err(|error| {
@@ -174,7 +174,7 @@ impl Lines {
             Some(b'\n') => {}
             _ => return Err(self.wrong("the line is cut off")),
         }
-        let record = Record::parse(&line).map_err(|error| self.wrong(&error.to_string()))?;
+        let record = ExportRecord::parse(&line).map_err(|error| self.wrong(&error.to_string()))?;
         Ok(Some(record))
     }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
 use super::passwords::Passwords;
-use super::{Setting, say};
+use super::{Context, say};
 use crate::cli;
 use crate::config::{self, Account, Overrides, Wanted};
 use crate::delivery;
@@ -15,42 +15,42 @@ use crate::poll;
 use crate::poll::renamed::Rematch;
 use crate::poll::survey;
 use crate::report::{Octets, json};
-use crate::seen::{Entry, Ledger, Roster, Verdict};
+use crate::seen::{Entry, Ledger, Accounts, Verdict};
 
 mod export;
 
 /// Does what the verb says.
-pub(super) fn run(verb: &cli::Seen, setting: &Setting<'_>) -> anyhow::Result<Exit> {
+pub(super) fn run(verb: &cli::Seen, context: &Context<'_>) -> anyhow::Result<Exit> {
     match verb {
-        cli::Seen::CatchUp(named) => catch_up(&named.account, setting),
-        cli::Seen::Check => check(setting),
-        cli::Seen::Export(arguments) => export::export(arguments, setting),
-        cli::Seen::Forget(arguments) => forget(arguments, setting),
-        cli::Seen::Import(arguments) => export::import(arguments, setting),
-        cli::Seen::List(arguments) => list(arguments, setting),
-        cli::Seen::Rematch(named) => rematch_account(&named.account, setting),
+        cli::Seen::CatchUp(named) => catch_up(&named.account, context),
+        cli::Seen::Check => check(context),
+        cli::Seen::Export(arguments) => export::export(arguments, context),
+        cli::Seen::Forget(arguments) => forget(arguments, context),
+        cli::Seen::Import(arguments) => export::import(arguments, context),
+        cli::Seen::List(arguments) => list(arguments, context),
+        cli::Seen::Rematch(named) => rematch_account(&named.account, context),
     }
 }
 
-fn open(name: &str, setting: &Setting<'_>) -> anyhow::Result<(Account, Ledger)> {
-    let chosen = setting.global.config.as_deref();
+fn open(name: &str, context: &Context<'_>) -> anyhow::Result<(Account, Ledger)> {
+    let chosen = context.global.config.as_deref();
     let wanted = Wanted {
         names: &[name.to_owned()],
         shard: None,
     };
     let account = config::accounts(&wanted, chosen, &Overrides::default())?.one()?;
-    let ledger = setting.open_ledger(&account, &setting.state_folder()?)?;
+    let ledger = context.open_ledger(&account, &context.state_folder()?)?;
     Ok((account, ledger))
 }
 
-fn list(arguments: &cli::List, setting: &Setting<'_>) -> anyhow::Result<Exit> {
-    let (_, ledger) = open(&arguments.account, setting)?;
+fn list(arguments: &cli::List, context: &Context<'_>) -> anyhow::Result<Exit> {
+    let (_, ledger) = open(&arguments.account, context)?;
     let mut out = io::stdout().lock();
     for entry in ledger.entries()? {
         if arguments.failed && entry.failures == 0 {
             continue;
         }
-        let written = if setting.global.json {
+        let written = if context.global.json {
             writeln!(
                 out,
                 "{}",
@@ -93,12 +93,12 @@ fn word(state: State) -> &'static str {
         State::Gone => "gone",
         State::Seen => "seen",
         State::Staged => "staged",
-        State::Troubled(_) => "failed",
+        State::Failed(_) => "failed",
     }
 }
 
-fn forget(arguments: &cli::Forget, setting: &Setting<'_>) -> anyhow::Result<Exit> {
-    let (_, mut ledger) = open(&arguments.account, setting)?;
+fn forget(arguments: &cli::Forget, context: &Context<'_>) -> anyhow::Result<Exit> {
+    let (_, mut ledger) = open(&arguments.account, context)?;
     let _lock = ledger.lock()?;
     let entries = ledger.entries()?;
     for name in &arguments.unique_ids {
@@ -116,21 +116,21 @@ fn forget(arguments: &cli::Forget, setting: &Setting<'_>) -> anyhow::Result<Exit
     Ok(Exit::Done)
 }
 
-fn check(setting: &Setting<'_>) -> anyhow::Result<Exit> {
-    let folder = setting.state_folder()?;
-    let roster = Roster::open(&folder)?;
-    if let Verdict::Damaged(complaints) = roster.verify()? {
+fn check(context: &Context<'_>) -> anyhow::Result<Exit> {
+    let folder = context.state_folder()?;
+    let accounts = Accounts::open(&folder)?;
+    if let Verdict::Damaged(complaints) = accounts.verify()? {
         let what = format!("the database is damaged: {}", complaints.join("; "));
         return Err(Failure::new(what, Exit::Configuration).into());
     }
-    for account in roster.accounts()? {
+    for account in accounts.accounts()? {
         let ledger = Ledger::open(&folder, &account.name, &account.server, &account.user)?;
         for staged in ledger.staged()? {
             let whereabouts = delivery::locate(&staged, &folder.spool())?;
             say(&format!(
                 "{}: message {} to {} {whereabouts}",
                 account.name,
-                staged.parcel().identity.unique_id,
+                staged.stored().identity.unique_id,
                 staged.place()
             ));
         }
@@ -138,11 +138,11 @@ fn check(setting: &Setting<'_>) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn catch_up(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
-    let (account, mut ledger) = open(name, setting)?;
+fn catch_up(name: &str, context: &Context<'_>) -> anyhow::Result<Exit> {
+    let (account, mut ledger) = open(name, context)?;
     let _lock = ledger.lock()?;
     let mut session =
-        setting.connector(&account, &Passwords::default())(&poll::opening(&ledger.last_run()?))?;
+        context.connector(&account, &Passwords::default())(&poll::opening(&ledger.last_run()?))?;
     let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
     session.quit();
     let new = plan.fetch.iter();
@@ -153,16 +153,16 @@ fn catch_up(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn rematch_account(name: &str, setting: &Setting<'_>) -> anyhow::Result<Exit> {
-    let (account, mut ledger) = open(name, setting)?;
+fn rematch_account(name: &str, context: &Context<'_>) -> anyhow::Result<Exit> {
+    let (account, mut ledger) = open(name, context)?;
     let _lock = ledger.lock()?;
     let mut session =
-        setting.connector(&account, &Passwords::default())(&poll::opening(&ledger.last_run()?))?;
+        context.connector(&account, &Passwords::default())(&poll::opening(&ledger.last_run()?))?;
     let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
     let rematch = Rematch {
         listing: &listing,
         ledger: &mut ledger,
-        interrupt: &setting.interrupt,
+        interrupt: &context.interrupt,
     };
     let recognised = rematch
         .run(&mut session, &plan.fetch)

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::os::keyring::{self, Item};
 use crate::os::secret::{Secret, Unusable};
-use crate::os::secret_file::{Private, shown};
+use crate::os::secret_file::{CheckedFile, shown};
 use crate::text::ServerText;
 
 mod command;
@@ -49,7 +49,7 @@ pub enum Source {
     /// The keyring of the user's desktop.
     Keyring,
     /// Nowhere: the login needs none.
-    Needless,
+    NotNeeded,
     /// A URL on the command line: [`ONE_SHOT_VARIABLE`], then as [`Source::Ask`].
     OneShot,
     /// The value of an environment variable.
@@ -121,7 +121,7 @@ impl Source {
             Self::File(path) => from_file(path),
             Self::Keyring => from_keyring(login, interrupted),
             Self::Literal(secret) => Ok(secret.clone()),
-            Self::Needless => Ok(Secret::needless()),
+            Self::NotNeeded => Ok(Secret::needless()),
             Self::OneShot => match env::var_os(ONE_SHOT_VARIABLE).filter(|text| !text.is_empty()) {
                 None => ask(login, interrupted),
                 found => from_variable(ONE_SHOT_VARIABLE, found),
@@ -214,8 +214,8 @@ fn from_credential(name: &str) -> Result<Secret, Error> {
 }
 
 fn from_file(path: &Path) -> Result<Secret, Error> {
-    let private = Private::read(path).map_err(|source| unreadable(path, source))?;
-    private.insist("a password")?;
+    let private = CheckedFile::read(path).map_err(|source| unreadable(path, source))?;
+    private.require("a password")?;
     let octets = Zeroizing::new(private.octets().to_vec());
     secret(without_newline(octets), &shown(path))
 }
@@ -253,7 +253,7 @@ fn keyring_item(login: Login<'_>) -> Item<'_> {
 }
 
 fn from_netrc(path: &Path, login: Login<'_>) -> Result<Option<Secret>, Error> {
-    let private = match Private::read(path) {
+    let private = match CheckedFile::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(|source| unreadable(path, source))?,
     };
@@ -267,7 +267,7 @@ fn from_netrc(path: &Path, login: Login<'_>) -> Result<Option<Secret>, Error> {
     let Some(octets) = found else {
         return Ok(None);
     };
-    private.insist("a password")?;
+    private.require("a password")?;
     secret(octets, &shown(path)).map(Some)
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use native_tls::Identity;
 
 use super::error::Error;
-use crate::os::secret_file::Private;
+use crate::os::secret_file::CheckedFile;
 
 /// Where a client's certificate and its key lie.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,23 +25,23 @@ impl Files {
     pub(super) fn identity(&self) -> Result<Identity, Error> {
         let certificate = read(&self.certificate)?;
         let Some(path) = &self.key else {
-            certificate.insist(SECRET)?;
+            certificate.require(SECRET)?;
             return match find(certificate.octets(), "-----BEGIN ") {
                 Some(_) => pem(&certificate, &certificate, &self.certificate),
                 None => pkcs12(&certificate, &self.certificate),
             };
         };
         let key = read(path)?;
-        key.insist(SECRET)?;
+        key.require(SECRET)?;
         pem(&certificate, &key, path)
     }
 }
 
-fn read(path: &Path) -> Result<Private, Error> {
-    Private::read(path).map_err(|error| unusable(path, error.to_string()))
+fn read(path: &Path) -> Result<CheckedFile, Error> {
+    CheckedFile::read(path).map_err(|error| unusable(path, error.to_string()))
 }
 
-fn pem(certificate: &Private, key: &Private, path: &Path) -> Result<Identity, Error> {
+fn pem(certificate: &CheckedFile, key: &CheckedFile, path: &Path) -> Result<Identity, Error> {
     let octets = key.octets();
     let Some(begin) = find(octets, "-----BEGIN PRIVATE KEY-----") else {
         return Err(unusable(path, unusual(octets)));
@@ -50,7 +50,7 @@ fn pem(certificate: &Private, key: &Private, path: &Path) -> Result<Identity, Er
         .map_err(|error| unusable(path, error.to_string()))
 }
 
-fn pkcs12(file: &Private, path: &Path) -> Result<Identity, Error> {
+fn pkcs12(file: &CheckedFile, path: &Path) -> Result<Identity, Error> {
     Identity::from_pkcs12(file.octets(), "").map_err(|error| {
         let advice = "PKCS#12 must have an empty password; or name PEM files";
         unusable(path, format!("{error}; {advice}"))

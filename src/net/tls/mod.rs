@@ -11,7 +11,7 @@ use std::{fs, io};
 use native_tls::{HandshakeError, Protocol, TlsConnector, TlsConnectorBuilder};
 
 use super::socket::Socket;
-use crate::os::signals::{Broken, is_interrupt};
+use crate::os::signals::{WaitError, is_interrupt};
 
 mod certificate;
 mod error;
@@ -310,7 +310,7 @@ fn io_source(error: &native_tls::Error) -> Option<io::Error> {
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<io::Error>() {
             return Some(if is_interrupt(io) {
-                io::Error::other(Broken::Interrupted)
+                io::Error::other(WaitError::Interrupted)
             } else {
                 io.kind().into()
             });

@@ -116,14 +116,14 @@ fn apart<T: Send + 'static>(
     let (sender, answer) = mpsc::channel();
     // Nobody may be listening any more.
     thread::spawn(move || drop(sender.send(work())));
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + KEYRING_TIMEOUT;
     loop {
         match answer.recv_timeout(PULSE) {
             Ok(done) => return done,
             Err(RecvTimeoutError::Disconnected) => return Err(Error::Failed("it broke".into())),
             Err(RecvTimeoutError::Timeout) if interrupted() => return Err(Error::Interrupted),
             Err(RecvTimeoutError::Timeout) if Instant::now() >= deadline => {
-                return Err(Error::Silent(PATIENCE.as_secs()));
+                return Err(Error::Silent(KEYRING_TIMEOUT.as_secs()));
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -131,7 +131,7 @@ fn apart<T: Send + 'static>(
 }
 
 /// How long its user may take to unlock it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const KEYRING_TIMEOUT: Duration = Duration::from_secs(60);
 
 const PULSE: Duration = Duration::from_millis(20);
 

@@ -225,7 +225,7 @@ impl Stage {
                     host: &account.host,
                     binding: None,
                 };
-                let ours = digest_md5::Ours {
+                let ours = digest_md5::ClientNonce {
                     nonce: &nonce(),
                     uri: &format!("pop/{}", account.host),
                 };

@@ -1,5 +1,4 @@
-//! Reads Rust source as words, just well enough to know which paths it names.
-//! Knows no rules.
+//! Reads Rust source as words, just well enough to know which paths it names. The rules are in `layers`.
 
 /// A source file without comments, literals and unit tests.
 pub(crate) struct Source {
@@ -34,10 +33,10 @@ impl Source {
         }
     }
 
-    /// Names the part of the house that it belongs to: `pop3` for `pop3/wire.rs`.
+    /// Returns the path of its module: `pop3/wire` for `pop3/wire.rs`, `pop3` for `pop3/mod.rs`.
     pub(crate) fn module(&self) -> &str {
-        let first = self.path.split('/').next().unwrap_or_default();
-        first.strip_suffix(".rs").unwrap_or(first)
+        let path = self.path.strip_suffix(".rs").unwrap_or(&self.path);
+        path.strip_suffix("/mod").unwrap_or(path)
     }
 
     /// Whether it is this file, or in this folder (with its `.rs` beside it).
@@ -48,7 +47,7 @@ impl Source {
         }
     }
 
-    /// Lists the parts of the house that it uses, with the lines.
+    /// Lists the modules of this crate that it uses, as paths (`poll/plan`), with the lines.
     pub(crate) fn uses(&self) -> impl Iterator<Item = (usize, String)> {
         self.paths.iter().filter_map(|path| {
             let used = self.resolve(&path.names)?;
@@ -108,21 +107,24 @@ impl Source {
         self.words.get(at).map_or("", |word| &word.text)
     }
 
-    /// Finds the module, directly under the crate, that a path leads to.
+    /// Finds the module that a path leads to: all of its names that can be modules, which are in lower case.
     fn resolve(&self, names: &[String]) -> Option<String> {
         let supers = names.iter().take_while(|name| *name == "super").count();
-        let target = match names.first()?.as_str() {
-            "crate" | "mailpull" => names.get(1),
-            "super" if supers == self.depth() => names.get(supers),
-            _ => None,
+        let above: Vec<&str> = match names.first()?.as_str() {
+            "crate" | "mailpull" => Vec::new(),
+            "super" => {
+                let module: Vec<_> = self.module().split('/').collect();
+                module[..module.len().checked_sub(supers)?].to_vec()
+            }
+            _ => return None,
         };
-        target.cloned()
-    }
-
-    /// How many modules deep the file is: 1 for `net/mod.rs` and `plan.rs`, 2 for `net/tls.rs`.
-    fn depth(&self) -> usize {
-        let is_root = self.path.ends_with("/mod.rs");
-        self.path.split('/').count() - usize::from(is_root)
+        let below = names[supers.max(1)..].iter().map(String::as_str);
+        let modules: Vec<_> = above
+            .into_iter()
+            .chain(below)
+            .take_while(|name| *name != "self" && name.starts_with(char::is_lowercase))
+            .collect();
+        (!modules.is_empty()).then(|| modules.join("/"))
     }
 }
 
