@@ -2,19 +2,24 @@
 //!
 //! # The map
 //!
-//! `main` parses and ends with a status; [`cli`] is what was typed, [`commands`] one verb a file.
-//! [`config`] is what the user configured, [`dial`] gets from an address to a logged-in session, with a
-//! token of [`oauth2`] where there is no password.
-//! [`engine`] is the story of one poll of one maildrop; its steps are [`survey`] (what is there),
-//! [`rematch`] (is it what we know under another name), [`doubt`] (may it be here already),
-//! [`receive`] (off the line, into files) and [`settle`] (durable, ours, delivered, recorded).
+//! ```text
+//! main ─► cli, commands      parse, gather the parts, call, report, exit
+//!           ├─► config       what the user configured, and where secrets come from
+//!           ├─► dial         from an address to a logged-in session
+//!           ├─► oauth2       tokens, for accounts without a password
+//!           ├─► poll         the story of one poll of one mailbox, and its steps
+//!           │
+//!           │   services that do not use each other; they meet in a poll:
+//!           ├─► pop3         the session: a blocking client on pure codecs
+//!           ├─► net          addresses, proxies, TLS
+//!           ├─► delivery     Maildir, spool and MDA
+//!           ├─► seen         the database: what mailpull remembers
+//!           └─► report       events: progress bars, lines, JSON
+//!                 └─► mail   the vocabulary: custody, headers, known messages, listings, policy
+//!                       └─► os, digest, exit, limits, moment, text      the leaves
+//! ```
 //!
-//! Below it are services that do not know each other: [`pop3`], [`net`], [`delivery`], [`seen`] (the
-//! database), [`plan`], [`attendance`] and [`report`]. They share [`custody`] (the proofs of taking charge),
-//! [`headers`], [`known`], [`policy`] and [`transfer`], and all use the leaves: [`digest`], [`exit`],
-//! [`interrupt`], [`keyring`], [`limits`], [`maildrop`], [`moment`], [`private`], [`providers`], [`secret`], [`shard`]
-//! and [`text`]. Every
-//! module uses only what is below it; `tests/it/layers.rs` is the law.
+//! Every module uses only modules below it; `tests/it/layers.rs` checks that.
 //!
 //! # The promises
 //!
@@ -36,17 +41,17 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod delivery;
-pub mod dial;
+mod dial;
 pub mod digest;
 pub mod exit;
 pub mod limits;
 pub mod mail;
 pub mod moment;
 pub mod net;
-pub mod oauth2;
+mod oauth2;
 pub mod os;
 pub mod poll;
 pub mod pop3;
-pub mod report;
-pub mod seen;
-pub mod text;
+mod report;
+mod seen;
+mod text;

@@ -4,7 +4,7 @@
 use std::fmt::{self, Write as _};
 
 /// The most octets of foreign text that are ever shown at once.
-pub const SHOWN_OCTETS: usize = 512;
+pub(crate) const SHOWN_OCTETS: usize = 512;
 
 /// Text from a server or a message. `Display` shows it escaped and cut, on one line.
 ///

@@ -11,7 +11,7 @@ use crate::exit::{Exit, Failure};
 use crate::moment::Moment;
 use crate::net::Stream;
 use crate::poll::survey;
-use crate::poll::{self, PollOptions, Poll};
+use crate::poll::{self, Poll, PollOptions};
 use crate::pop3::{SessionHints, Transaction};
 use crate::report::{AccountReporter, Event, Summary};
 use crate::seen::{Ledger, RunEnd, StateFolder};
@@ -162,7 +162,9 @@ impl FetchAccount<'_> {
 
     /// `--dry-run`: says what a run would do. Changes nothing here and nothing on the server.
     fn rehearse(&self, ledger: Ledger, summary: &mut Summary) -> anyhow::Result<()> {
-        let Self { account, reporter, .. } = *self;
+        let Self {
+            account, reporter, ..
+        } = *self;
         let known = ledger.known()?;
         let mut session = self.connect()(&poll::opening(&ledger.last_run()?))?;
         let (listing, mut plan) = survey::survey(&mut session, &known, &account.policy)?;

@@ -9,7 +9,10 @@ use crate::seen::LastRun;
 
 /// How long it is until the next login is welcome, by what the last one learned.
 pub(super) fn login_delay_left(last: &LastRun, now: Moment) -> Option<Duration> {
-    let acquaintance = last.acquaintance.as_deref().and_then(ServerProfile::parse)?;
+    let acquaintance = last
+        .acquaintance
+        .as_deref()
+        .and_then(ServerProfile::parse)?;
     let delay = acquaintance.login_delay()?;
     // Where the clock was set back nobody knows.
     let since = now.since(last.logged_in?)?;
@@ -37,7 +40,11 @@ mod tests {
                 ..LastRun::default()
             };
             let left = left.map(Duration::from_secs);
-            assert_eq!(login_delay_left(&last, Moment(now)), left, "{learned:?} {now}");
+            assert_eq!(
+                login_delay_left(&last, Moment(now)),
+                left,
+                "{learned:?} {now}"
+            );
         }
         assert_eq!(login_delay_left(&LastRun::default(), Moment(1000)), None);
     }

@@ -130,17 +130,19 @@ impl Context<'_> {
             return Err(Failure::new(what, Exit::Configuration).into());
         }
         if let Some(former) = ledger.former_name() {
-            self.reporter(&account.name).tell(Event::Warning(&format_args!(
-                "this maildrop was fetched as {former} before; what was fetched then is not \
+            self.reporter(&account.name)
+                .tell(Event::Warning(&format_args!(
+                    "this maildrop was fetched as {former} before; what was fetched then is not \
                      fetched again"
-            )));
+                )));
         }
         self.insist_it_is_new(account, &ledger)?;
         if let Some(former) = ledger.former_place() {
-            self.reporter(&account.name).tell(Event::Warning(&format_args!(
-                "this account was {former} until now; if it is another maildrop, give it \
+            self.reporter(&account.name)
+                .tell(Event::Warning(&format_args!(
+                    "this account was {former} until now; if it is another maildrop, give it \
                      another name, or messages with the same unique-ids are not fetched"
-            )));
+                )));
         }
         Ok(ledger)
     }
@@ -262,7 +264,8 @@ impl Context<'_> {
             } else {
                 ""
             };
-            self.reporter(name).tell(Event::Problem(error, error.exit()));
+            self.reporter(name)
+                .tell(Event::Problem(error, error.exit()));
             error.exit()
         };
         unusable.iter().map(tell).max()

@@ -12,7 +12,7 @@ use crate::config::origin::Origin;
 use crate::config::paths;
 use crate::config::settings::{At, Settings};
 use crate::config::value::{self, Wrong};
-use crate::os::secret_file::{Exposed, CheckedFile, shown};
+use crate::os::secret_file::{CheckedFile, Exposed, shown};
 
 /// A file that is one account's.
 pub(super) struct AccountFile {

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use super::Error;
 use super::unique_name::UniqueNames;
 use crate::digest::Hasher;
-use crate::mail::custody::{Durable, StoredMessage, Receipt};
+use crate::mail::custody::{Durable, Receipt, StoredMessage};
 use crate::mail::headers::HeaderReader;
 use crate::mail::maildrop::Message;
 

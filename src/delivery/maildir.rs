@@ -11,10 +11,10 @@ use rustix::fs::{AtFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::intake::{Folder, Intake};
-use super::recovered::{SoughtMessages, Candidates};
+use super::recovered::{Candidates, SoughtMessages};
 use super::staged_state::StagedState;
 use super::{Error, Target};
-use crate::mail::custody::{Delivered, Found, Outcome, StoredMessage, Place, Staged};
+use crate::mail::custody::{Delivered, Found, Outcome, Place, Staged, StoredMessage};
 use crate::moment::Moment;
 use crate::text::ServerText;
 

@@ -19,7 +19,7 @@ use rustix::process::geteuid;
 use super::intake::{Folder, Intake};
 use super::process::Runner;
 use super::stdin::Feed;
-pub use super::template::{BadTemplate, Template};
+pub(crate) use super::template::Template;
 use super::{Error as DeliveryError, Target};
 use crate::exit::Exit;
 use crate::mail::custody::{Delivered, Outcome, Place, Staged, sender};

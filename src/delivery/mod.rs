@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use crate::exit::Exit;
-use crate::mail::custody::{Found, Outcome, StoredMessage, Place, Staged};
+use crate::mail::custody::{Found, Outcome, Place, Staged, StoredMessage};
 
-pub mod intake;
-pub mod maildir;
-pub mod mda;
+pub(crate) mod intake;
+pub(crate) mod maildir;
+pub(crate) mod mda;
 mod process;
-pub mod recovered;
-pub mod staged_state;
+pub(crate) mod recovered;
+pub(crate) mod staged_state;
 mod stdin;
 mod template;
 pub mod unique_name;

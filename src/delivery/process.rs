@@ -11,10 +11,10 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::intake::Folder;
-use super::mda::{Error, StderrLine, Options};
+use super::mda::{Error, Options, StderrLine};
 use super::stdin::Feed;
 use super::{Error as DeliveryError, unique_name};
-use crate::os::signals::{WaitError, Interrupt, ChildWatch};
+use crate::os::signals::{ChildWatch, Interrupt, WaitError};
 use crate::text::{SHOWN_OCTETS, ServerText};
 
 /// How long after a signal an MDA may still work.

@@ -46,7 +46,7 @@ impl SoughtMessages {
 
 /// The files that may be the messages that were looked for, by the hashes of their unique-ids.
 #[derive(Debug, Default)]
-pub struct Candidates(HashMap<u64, Vec<CandidateFile>>);
+pub(crate) struct Candidates(HashMap<u64, Vec<CandidateFile>>);
 
 /// A file, and where it was last seen.
 #[derive(Debug)]
@@ -132,7 +132,8 @@ impl Candidates {
                 continue;
             }
             let file_name = trails.swap_remove(at).own_name().to_owned();
-            let when = ParsedName::read(file_name.as_bytes()).map_or(Moment::now(), |trace| trace.when);
+            let when =
+                ParsedName::read(file_name.as_bytes()).map_or(Moment::now(), |trace| trace.when);
             let stored = StoredMessage {
                 file_name,
                 ..stored.clone()
@@ -146,7 +147,11 @@ impl Candidates {
 
 /// The digest of a file of so many octets, wherever a mail reader has moved it meanwhile; `None`:
 /// it has another length, or is gone.
-fn digest(trail: &CandidateFile, octets: u64, folders: [&Folder; 2]) -> Result<Option<Digest>, Error> {
+fn digest(
+    trail: &CandidateFile,
+    octets: u64,
+    folders: [&Folder; 2],
+) -> Result<Option<Digest>, Error> {
     if let Some(file) = open(folders[trail.folder], &trail.name)? {
         return read(file, octets, folders[trail.folder]);
     }

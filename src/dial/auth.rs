@@ -54,7 +54,7 @@ pub(super) struct Offer<'a> {
 
 /// Why there is no way to log in.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum NoWay {
+pub(crate) enum NoWay {
     /// What was named, or the access token, has no place there.
     #[error("the server does not offer {wanted}: {}", told(offered))]
     Lacks {

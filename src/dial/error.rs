@@ -8,7 +8,7 @@ use crate::pop3::{self, Mechanism, ResponseCode};
 
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The server breaks off where it is asked for its capabilities.
     #[error("connecting to {endpoint}: {source}")]
     Capabilities {
@@ -63,7 +63,7 @@ pub enum Error {
 
 /// What is known of a login that is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Record {
+pub(crate) enum Record {
     /// It has worked.
     Good,
     /// Nothing.
@@ -72,7 +72,7 @@ pub enum Record {
 
 impl Error {
     /// The exit status that it leads to.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Login { source, .. } => match source.refusal() {
                 Some(refusal) if !refusal.is_transient() => Exit::LoginRefused,
@@ -86,18 +86,6 @@ impl Error {
                 pop3::Error::Refused { .. } => Exit::Protocol,
                 source => source.exit(),
             },
-        }
-    }
-
-    /// Whether a signal caused it.
-    pub fn is_interrupt(&self) -> bool {
-        match self {
-            Self::Net(source) => source.is_interrupt(),
-            Self::NoWay { .. } => false,
-            Self::Capabilities { source, .. }
-            | Self::Login { source, .. }
-            | Self::Session { source, .. }
-            | Self::StartTls { source, .. } => source.is_interrupt(),
         }
     }
 

@@ -6,16 +6,17 @@ use crate::net::{self, Stream, tls};
 use crate::os::secret::Secret;
 use crate::os::signals::Interrupt;
 use crate::pop3::{
-    self, ServerProfile, Authorization, Channel, Credentials, SessionHints, Pipelining, Trace, Transaction,
+    self, Authorization, Channel, Credentials, Pipelining, ServerProfile, SessionHints, Trace,
+    Transaction,
 };
 use crate::text::ServerText;
 
-pub mod auth;
+pub(crate) mod auth;
 mod error;
 
-pub use crate::pop3::Mechanism;
-pub use auth::{Auth, NoWay};
-pub use error::{Error, Record};
+pub(crate) use crate::pop3::Mechanism;
+pub(crate) use auth::Auth;
+pub(crate) use error::{Error, Record};
 
 use auth::{Exposure, Offer};
 
@@ -48,7 +49,7 @@ pub enum Security {
 
 /// What happens between an address and a session, for whoever looks on.
 #[derive(Clone, Copy)]
-pub enum Step<'a> {
+pub(crate) enum Step<'a> {
     /// What the server announced before the login; after STLS, if that was used.
     Announced(&'a [ServerText]),
     /// How to log in, of what the server offers; `None`: that is not needed.
@@ -67,7 +68,7 @@ pub enum Step<'a> {
 ///
 /// # Errors
 /// As those of [`Call::make`] before the login.
-pub fn knock(options: &Options, interrupt: &Interrupt) -> Result<(), Error> {
+pub(crate) fn knock(options: &Options, interrupt: &Interrupt) -> Result<(), Error> {
     let call = Call {
         options,
         connectors: &tls::Connectors::default(),
@@ -80,7 +81,7 @@ pub fn knock(options: &Options, interrupt: &Interrupt) -> Result<(), Error> {
 }
 
 /// Whom to call, and as whom.
-pub struct Call<'a> {
+pub(crate) struct Call<'a> {
     /// How.
     pub options: &'a Options,
     /// What encrypts, prepared for those who were called before.
@@ -114,7 +115,7 @@ impl Call<'_> {
     /// # Errors
     /// No connection, no TLS, or no login. The password was not sent before the server had proved
     /// who it is, unless `security` is `none`.
-    pub fn make(&self, opening: &SessionHints) -> Result<Transaction<Stream>, Error> {
+    pub(crate) fn make(&self, opening: &SessionHints) -> Result<Transaction<Stream>, Error> {
         let opening = &self.over_this_channel(opening);
         match self.attempt(opening, self.binding(opening)) {
             Err(error) if error.is_unbound() && self.may_go_unbound(opening) => {
@@ -241,7 +242,10 @@ impl Call<'_> {
 
     /// Connects, up to the greeting; what a login can be bound to comes with it. What TLS needs of
     /// this machine is looked for before.
-    fn open(&self, opening: &SessionHints) -> Result<(Authorization<Stream>, Option<Vec<u8>>), Error> {
+    fn open(
+        &self,
+        opening: &SessionHints,
+    ) -> Result<(Authorization<Stream>, Option<Vec<u8>>), Error> {
         let options = self.options;
         if options.security == Security::None {
             let stream = Stream::Plain(self.connect(self.watcher)?);

@@ -303,7 +303,7 @@ impl Recorded {
 ///
 /// Plain is `[A-Za-z0-9.@_+/=-]`, not beginning with a dash: it must never be read as an option
 /// (mpop and fetchmail pass `-oQ/tmp/x@y` on) nor as a path that climbs.
-pub fn sender(return_path: Option<&ServerText>) -> &str {
+pub(crate) fn sender(return_path: Option<&ServerText>) -> &str {
     const NOBODY: &str = "MAILER-DAEMON";
     let whole = return_path.filter(|path| path.as_octets().len() <= SHOWN_OCTETS);
     let Some(address) = whole.and_then(|path| str::from_utf8(path.as_octets()).ok()) else {

@@ -1,6 +1,6 @@
 //! The vocabulary that the steps of a poll and the services share.
 
-pub mod custody;
+pub(crate) mod custody;
 pub mod headers;
 pub mod known;
 pub mod maildrop;

@@ -13,7 +13,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockop
 
 use super::{Attempts, Endpoint, Error, Options, Socket, Step};
 use crate::limits;
-use crate::os::signals::{WaitError, Interrupt};
+use crate::os::signals::{Interrupt, WaitError};
 
 /// Who calls.
 pub(super) struct Caller<'a> {

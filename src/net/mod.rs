@@ -11,12 +11,12 @@ use crate::exit::Exit;
 use crate::os::signals::Interrupt;
 
 mod call;
-pub mod proxy;
-pub mod socket;
+pub(crate) mod proxy;
+pub(crate) mod socket;
 pub mod srv;
-pub mod step;
-pub mod tls;
-pub mod tunnel;
+pub(crate) mod step;
+pub(crate) mod tls;
+pub(crate) mod tunnel;
 
 use call::Caller;
 pub use proxy::{Login, Protocol, Proxy};

@@ -175,7 +175,7 @@ impl Login {
 }
 
 /// The longest user or password that SOCKS5 has room for.
-pub const LONGEST: usize = 255;
+pub(crate) const LONGEST: usize = 255;
 
 const NO_LOGIN: u8 = 0;
 const BY_PASSWORD: u8 = 2;

@@ -10,7 +10,7 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 
 use super::tunnel::Running;
-use crate::os::signals::{WaitError, GRACE, Interrupt};
+use crate::os::signals::{GRACE, Interrupt, WaitError};
 
 /// So many octets without a word of ours between them are a flow.
 const FLOW: u64 = 256 * 1024;

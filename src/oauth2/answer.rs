@@ -17,7 +17,7 @@ use crate::text::ServerText;
 
 /// Why a provider said no.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// The word of the RFCs for it: `invalid_grant`.
     pub(super) code: String,
     /// What it says about it.
@@ -60,7 +60,7 @@ impl fmt::Display for Refusal {
 }
 
 /// What the user is to do elsewhere, and what we wait with (RFC 8628 section 3.2).
-pub struct Device {
+pub(crate) struct Device {
     pub(super) code: Secret,
     /// What the user types there.
     pub user_code: ServerText,

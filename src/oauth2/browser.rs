@@ -21,10 +21,10 @@ use super::form;
 use super::tokens::Tokens;
 use crate::digest::Digest;
 use crate::net::Socket;
-use crate::os::signals::{WaitError, Interrupt};
+use crate::os::signals::{Interrupt, WaitError};
 
 /// A sign-in that waits for its browser.
-pub struct Visit {
+pub(crate) struct Visit {
     listener: TcpListener,
     /// Where the browser is sent when the user has agreed.
     redirect: String,
@@ -39,7 +39,7 @@ impl Client<'_> {
     ///
     /// # Errors
     /// The provider has no page to sign in on; no port can be opened.
-    pub fn begin_browser(&self) -> Result<Visit, Error> {
+    pub(crate) fn begin_browser(&self) -> Result<Visit, Error> {
         let page = self.provider.auth_url.as_ref();
         let page = page.ok_or(Error::Unavailable("a sign-in with a browser"))?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::Listen)?;
@@ -74,7 +74,7 @@ impl Client<'_> {
     ///
     /// # Errors
     /// The user did not agree, or not in time; a signal came.
-    pub fn await_browser(&self, visit: &Visit) -> Result<Tokens, Error> {
+    pub(crate) fn await_browser(&self, visit: &Visit) -> Result<Tokens, Error> {
         let code = visit.wait(self)?;
         self.exchange(&[
             ("grant_type", "authorization_code"),
@@ -87,7 +87,7 @@ impl Client<'_> {
 
 impl Visit {
     /// Where the user signs in.
-    pub fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.address
     }
 

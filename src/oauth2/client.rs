@@ -15,7 +15,7 @@ use crate::moment::Moment;
 use crate::os::secret::Secret;
 
 /// Who asks a provider, on whose behalf.
-pub struct Client<'a> {
+pub(crate) struct Client<'a> {
     /// Whom is asked.
     pub provider: &'a Provider,
     /// The client's id, which the user got from the provider.

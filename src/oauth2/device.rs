@@ -16,7 +16,7 @@ impl Client<'_> {
     ///
     /// # Errors
     /// The provider has no such codes, or gives none.
-    pub fn begin_device(&self) -> Result<Device, Error> {
+    pub(crate) fn begin_device(&self) -> Result<Device, Error> {
         let url = self.provider.device_url.as_ref();
         let url = url.ok_or(Error::Unavailable("a sign-in on another device"))?;
         let answer = self.ask(url, &[("scope", &self.provider.scope)])?;
@@ -27,7 +27,7 @@ impl Client<'_> {
     ///
     /// # Errors
     /// The user did not agree, or not in time; a signal came.
-    pub fn await_device(&self, device: &Device) -> Result<Tokens, Error> {
+    pub(crate) fn await_device(&self, device: &Device) -> Result<Tokens, Error> {
         let ends = Instant::now() + Duration::from_secs(device.expires);
         let code = String::from_utf8_lossy(device.code.expose());
         let code = Zeroizing::new(code.into_owned());

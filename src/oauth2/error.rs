@@ -11,7 +11,7 @@ use crate::os::secret_file::Exposed;
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The provider's answer is not understood.
     #[error("the answer of {host} to the request for a token is not understood: {problem}")]
     Answer {
@@ -88,7 +88,7 @@ pub enum Error {
 
 impl Error {
     /// The status that it leads to.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::ClientSecret(failure) => failure.exit,
             Self::Connect(source) => source.exit(),
@@ -105,7 +105,7 @@ impl Error {
     }
 
     /// Whether only a new sign-in helps.
-    pub fn wants_sign_in(&self) -> bool {
+    pub(crate) fn wants_sign_in(&self) -> bool {
         match self {
             Self::Ended | Self::Nobody => true,
             Self::Refused { refusal, .. } => refusal.exit() == Exit::LoginRefused,

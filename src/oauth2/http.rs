@@ -20,7 +20,7 @@ use crate::text::ServerText;
 
 /// How a provider is reached.
 #[derive(Clone, Copy)]
-pub struct Way<'a> {
+pub(crate) struct Way<'a> {
     /// By which way: the one that the account takes, unless that ends at its server.
     pub route: &'a Route,
     /// What encrypts connections.

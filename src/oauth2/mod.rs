@@ -19,18 +19,16 @@ mod token_store;
 mod tokens;
 mod url;
 
-pub use answer::{Device, Refusal};
-pub use browser::Visit;
-pub use client::Client;
-pub use error::Error;
-pub use http::Way;
-pub use provider::Provider;
-pub use token_store::{Backend, TokenStore};
-pub use tokens::Tokens;
-pub use url::{Malformed, Url};
+pub(crate) use client::Client;
+pub(crate) use error::Error;
+pub(crate) use http::Way;
+pub(crate) use provider::Provider;
+pub(crate) use token_store::{Backend, TokenStore};
+pub(crate) use tokens::Tokens;
+pub(crate) use url::{Malformed, Url};
 
 /// One user's sign-in at a provider, across runs.
-pub struct SignIn<'a> {
+pub(crate) struct SignIn<'a> {
     /// How the provider is asked.
     pub client: Client<'a>,
     /// Where what it grants is kept.
@@ -42,7 +40,7 @@ impl SignIn<'_> {
     ///
     /// # Errors
     /// It is not kept; what was kept before still is.
-    pub fn keep(&self, tokens: &Tokens) -> Result<(), Error> {
+    pub(crate) fn keep(&self, tokens: &Tokens) -> Result<(), Error> {
         let interrupt = self.client.way.interrupt;
         let _lock = self.token_store.lock(interrupt)?;
         self.token_store.keep(tokens, interrupt)
@@ -52,7 +50,7 @@ impl SignIn<'_> {
     ///
     /// # Errors
     /// Nobody has signed in, or the provider wants it to be done again.
-    pub fn token(&self) -> Result<Secret, Error> {
+    pub(crate) fn token(&self) -> Result<Secret, Error> {
         let kept = self.token_store.open(self.client.way.interrupt)?;
         match kept {
             Some(tokens) if tokens.is_good(Moment::now()) => Ok(tokens.access),
@@ -65,13 +63,13 @@ impl SignIn<'_> {
     ///
     /// # Errors
     /// As those of [`SignIn::token`].
-    pub fn another_token(&self, refused: &Secret) -> Result<Secret, Error> {
+    pub(crate) fn another_token(&self, refused: &Secret) -> Result<Secret, Error> {
         self.renew(|tokens| tokens.access.expose() != refused.expose())
     }
 
     /// Whether it is worth a word that a new sign-in is needed: at once, and then once a day.
     /// Where that cannot be remembered it always is.
-    pub fn should_notify(&self) -> bool {
+    pub(crate) fn should_notify(&self) -> bool {
         let interrupt = self.client.way.interrupt;
         let now = Moment::now();
         // Where nobody has signed in there is nothing to lock.
@@ -95,7 +93,7 @@ impl SignIn<'_> {
     }
 
     /// Forgets that the user was told of a trouble, now that it is over.
-    pub fn note_success(&self) {
+    pub(crate) fn note_success(&self) {
         let interrupt = self.client.way.interrupt;
         let was_told = |tokens: &Tokens| tokens.told.is_some();
         if !self

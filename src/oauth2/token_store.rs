@@ -13,7 +13,7 @@ use crate::digest::Digest;
 use crate::os::keyring::Item;
 use crate::os::secret::Secret;
 use crate::os::secret_file::{CheckedFile, shown};
-use crate::os::signals::{WaitError, Interrupt};
+use crate::os::signals::{Interrupt, WaitError};
 
 /// What keeps tokens.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -28,7 +28,7 @@ pub enum Backend {
 /// The place of one sign-in. It is named after who signs in where, and not after an account, which
 /// may be renamed.
 #[derive(Debug)]
-pub struct TokenStore {
+pub(crate) struct TokenStore {
     keeper: Backend,
     folder: PathBuf,
     name: String,
@@ -37,7 +37,11 @@ pub struct TokenStore {
 
 impl TokenStore {
     /// The place, below the state folder, of what `client` got for `user` at `provider`.
-    pub fn new(keeper: Backend, state_folder: &Path, [provider, client, user]: [&str; 3]) -> Self {
+    pub(crate) fn new(
+        keeper: Backend,
+        state_folder: &Path,
+        [provider, client, user]: [&str; 3],
+    ) -> Self {
         let whose = format!("{provider}\n{client}\n{user}");
         Self {
             keeper,
@@ -48,7 +52,7 @@ impl TokenStore {
     }
 
     /// In words.
-    pub fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         match self.keeper {
             Backend::File => shown(&self.path()),
             Backend::Keyring => "the keyring".to_owned(),

@@ -11,7 +11,7 @@ use crate::os::secret::Secret;
 
 /// What a provider granted. `Debug` shows no token.
 #[derive(Clone, Debug)]
-pub struct Tokens {
+pub(crate) struct Tokens {
     /// What the server is shown instead of a password.
     pub access: Secret,
     /// Until when it is good, where the provider said so.
@@ -24,7 +24,7 @@ pub struct Tokens {
 
 impl Tokens {
     /// Whether the access token can be expected to open the maildrop now.
-    pub fn is_good(&self, now: Moment) -> bool {
+    pub(crate) fn is_good(&self, now: Moment) -> bool {
         self.expires
             .is_none_or(|expires| now.plus(MARGIN) < expires)
     }

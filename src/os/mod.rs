@@ -1,7 +1,7 @@
 //! What mailpull needs of the operating system: secrets in memory and in files, the keyring, signals,
 //! child processes and threads.
 
-pub mod keyring;
+pub(crate) mod keyring;
 pub mod secret;
-pub mod secret_file;
-pub mod signals;
+pub(crate) mod secret_file;
+pub(crate) mod signals;

@@ -15,7 +15,7 @@ use crate::text::ServerText;
 
 /// The contents of a file, wiped when dropped, and whose eyes they are open to.
 #[derive(Default)]
-pub struct CheckedFile {
+pub(crate) struct CheckedFile {
     octets: Zeroizing<Vec<u8>>,
     path: String,
     owner: u32,
@@ -68,7 +68,7 @@ impl CheckedFile {
     ///
     /// # Errors
     /// What the system says, a directory, a file that is too large.
-    pub fn read(path: &Path) -> io::Result<Self> {
+    pub(crate) fn read(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {
@@ -94,7 +94,7 @@ impl CheckedFile {
     }
 
     /// The contents.
-    pub fn octets(&self) -> &[u8] {
+    pub(crate) fn octets(&self) -> &[u8] {
         &self.octets
     }
 
@@ -102,7 +102,7 @@ impl CheckedFile {
     ///
     /// # Errors
     /// Somebody else does.
-    pub fn require_ours(&self) -> Result<(), Exposed> {
+    pub(crate) fn require_ours(&self) -> Result<(), Exposed> {
         let us = rustix::process::geteuid().as_raw();
         if [us, ROOT].contains(&self.owner) {
             return Ok(());
@@ -117,7 +117,7 @@ impl CheckedFile {
     ///
     /// # Errors
     /// Somebody else can.
-    pub fn require_unwritable(&self) -> Result<(), Exposed> {
+    pub(crate) fn require_unwritable(&self) -> Result<(), Exposed> {
         if self.mode & 0o022 == 0 {
             return Ok(());
         }
@@ -132,7 +132,7 @@ impl CheckedFile {
     ///
     /// # Errors
     /// Somebody else can, or the owner is neither us nor root.
-    pub fn require(&self, secret: &'static str) -> Result<(), Exposed> {
+    pub(crate) fn require(&self, secret: &'static str) -> Result<(), Exposed> {
         let (path, owner, mode) = (self.path.clone(), self.owner, self.mode);
         match judge(rustix::process::geteuid().as_raw(), owner, mode) {
             None => Ok(()),
@@ -148,7 +148,7 @@ impl CheckedFile {
 
 /// Who may read what is written in the place of a file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Secrecy {
+pub(crate) enum Secrecy {
     /// Whoever may read the file; a new one, its owner.
     AsBefore,
     /// Its owner, and a group that root chose.
@@ -157,7 +157,7 @@ pub enum Secrecy {
 
 /// The place of a file that is to be replaced. Whoever else takes it waits meanwhile.
 #[derive(Debug)]
-pub struct Place {
+pub(crate) struct Place {
     path: PathBuf,
     folder: File,
 }
@@ -168,7 +168,7 @@ impl Place {
     ///
     /// # Errors
     /// What the system says; somebody keeps the folder locked; what is there is no regular file.
-    pub fn take(path: &Path) -> io::Result<Self> {
+    pub(crate) fn take(path: &Path) -> io::Result<Self> {
         let path = followed(path)?;
         let folder = folder(&path);
         DirBuilder::new()
@@ -185,7 +185,7 @@ impl Place {
     ///
     /// # Errors
     /// As [`CheckedFile::read`].
-    pub fn read(&self) -> io::Result<Option<CheckedFile>> {
+    pub(crate) fn read(&self) -> io::Result<Option<CheckedFile>> {
         match CheckedFile::read(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             read => read.map(Some),
@@ -197,7 +197,7 @@ impl Place {
     ///
     /// # Errors
     /// What the system says; the file is as it was, unless only its folder could not be synced.
-    pub fn replace(&self, octets: &[u8], secrecy: Secrecy) -> io::Result<()> {
+    pub(crate) fn replace(&self, octets: &[u8], secrecy: Secrecy) -> io::Result<()> {
         let before = require_replaceable(&self.path)?;
         let mut next = self.path.clone().into_os_string();
         next.push(format!(".new.{}", std::process::id()));
@@ -221,7 +221,7 @@ impl Place {
 ///
 /// # Errors
 /// It is something else, which would be gone for good; what the system says.
-pub fn require_replaceable(path: &Path) -> io::Result<Option<Metadata>> {
+pub(crate) fn require_replaceable(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(Some(metadata)),
         Ok(_) => Err(io::Error::other("it is no regular file")),
@@ -295,7 +295,7 @@ fn closed(owner: u32, mode: u32) -> u32 {
 }
 
 /// A path as it is shown: on one line, harmless to a terminal.
-pub fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     ServerText::new(path.as_os_str().as_encoded_bytes()).to_string()
 }
 

@@ -14,7 +14,7 @@ use signal_hook::SigId;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
 /// How long after a signal what was begun may still take, so that all is over within 5 seconds.
-pub const GRACE: Duration = Duration::from_secs(4);
+pub(crate) const GRACE: Duration = Duration::from_secs(4);
 
 /// How often a child is looked at that was not heard of: whoever started us may have blocked its
 /// signal.
@@ -276,7 +276,7 @@ impl<T> Task<T> {
 
 /// Whether this error was caused by a signal that ended a wait. It carries
 /// [`WaitError::Interrupted`]: `ErrorKind::Interrupted` would be tried again by every caller.
-pub fn is_interrupt(error: &io::Error) -> bool {
+pub(crate) fn is_interrupt(error: &io::Error) -> bool {
     error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<WaitError>())

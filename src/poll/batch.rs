@@ -23,7 +23,7 @@ const BATCHES: u64 = 2;
 
 /// A complete message, and what it came for.
 #[derive(Debug)]
-pub struct Arrival {
+pub(crate) struct Arrival {
     /// Its number in this session.
     pub number: MessageNumber,
     /// Step 1's proof.
@@ -34,7 +34,7 @@ pub struct Arrival {
 
 /// What a message was fetched for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// To see whether it is what was delivered before.
     Comparison,
     /// To be delivered.
@@ -48,7 +48,7 @@ pub enum Purpose {
 
 /// Complete messages that are made durable together.
 #[derive(Debug)]
-pub struct Batch {
+pub(crate) struct Batch {
     most: usize,
     arrivals: Vec<Arrival>,
     octets: u64,
@@ -65,7 +65,7 @@ fn most_messages(descriptors: u64) -> usize {
 
 impl Batch {
     /// An empty one, of as many messages as so many descriptors allow.
-    pub fn new(descriptors: u64) -> Self {
+    pub(crate) fn new(descriptors: u64) -> Self {
         Self {
             most: most_messages(descriptors),
             arrivals: Vec::new(),
@@ -75,7 +75,7 @@ impl Batch {
     }
 
     /// Takes all that is in it and leaves it empty.
-    pub fn take(&mut self) -> Self {
+    pub(crate) fn take(&mut self) -> Self {
         let empty = Self {
             most: self.most,
             arrivals: Vec::new(),
@@ -86,12 +86,12 @@ impl Batch {
     }
 
     /// All that is in it, in the order of their arrival.
-    pub fn into_arrivals(self) -> Vec<Arrival> {
+    pub(crate) fn into_arrivals(self) -> Vec<Arrival> {
         self.arrivals
     }
 
     /// Adds a message.
-    pub fn push(&mut self, arrival: Arrival) {
+    pub(crate) fn push(&mut self, arrival: Arrival) {
         self.begun.get_or_insert_with(Instant::now);
         self.octets += arrival.receipt.stored().octets;
         self.arrivals.push(arrival);
@@ -99,25 +99,25 @@ impl Batch {
 
     /// Whether it should go on its way if nobody is busy with another: many messages, many octets,
     /// or an old first one.
-    pub fn is_due(&self) -> bool {
+    pub(crate) fn is_due(&self) -> bool {
         let is_old = |begun: Instant| begun.elapsed() >= BATCH_TIME;
         self.is_full() || self.arrivals.len() >= MANY || self.begun.is_some_and(is_old)
     }
 
     /// Whether nothing more may be added.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.arrivals.len() >= self.most || self.octets >= BATCH_OCTETS
     }
 
     /// Whether nothing is in it.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.arrivals.is_empty()
     }
 }
 
 /// Where batches are sent.
 #[derive(Debug)]
-pub struct Outlet {
+pub(crate) struct Outlet {
     /// `None` once it is closed.
     batches: Option<Sender<Batch>>,
     settled: Receiver<()>,
@@ -127,14 +127,14 @@ pub struct Outlet {
 
 /// Where they come out.
 #[derive(Debug)]
-pub struct Inlet {
+pub(crate) struct Inlet {
     batches: Receiver<Batch>,
     settled: Sender<()>,
 }
 
 /// Whether a batch may be sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Turn {
+pub(crate) enum Turn {
     /// Not yet: too many before it are not settled.
     Later,
     /// Nobody settles any more.
@@ -144,7 +144,7 @@ pub enum Turn {
 }
 
 /// Connects whoever receives messages with whoever settles them.
-pub fn channel() -> (Outlet, Inlet) {
+pub(crate) fn channel() -> (Outlet, Inlet) {
     let (sender, batches) = mpsc::channel();
     let (settled, receiver) = mpsc::channel();
     let outlet = Outlet {
@@ -157,18 +157,18 @@ pub fn channel() -> (Outlet, Inlet) {
 
 impl Inlet {
     /// The batches, as they come, until no more are sent.
-    pub fn batches(&self) -> impl Iterator<Item = Batch> + '_ {
+    pub(crate) fn batches(&self) -> impl Iterator<Item = Batch> + '_ {
         self.batches.iter()
     }
 
     /// Tells that a batch is settled, so that another may be sent.
-    pub fn tell_settled(&self) {
+    pub(crate) fn tell_settled(&self) {
         // Who does not listen has nothing more to send.
         let _ = self.settled.send(());
     }
 
     /// Tells that nothing more will be settled, and gives back what was sent all the same.
-    pub fn close(self) -> impl Iterator<Item = Batch> {
+    pub(crate) fn close(self) -> impl Iterator<Item = Batch> {
         drop(self.settled);
         self.batches.into_iter()
     }
@@ -176,7 +176,7 @@ impl Inlet {
 
 impl Outlet {
     /// Waits until a batch may be sent, at most for `patience`.
-    pub fn wait(&self, patience: Duration) -> Turn {
+    pub(crate) fn wait(&self, patience: Duration) -> Turn {
         if self.has_turn.take() {
             return Turn::Now;
         }
@@ -188,7 +188,7 @@ impl Outlet {
     }
 
     /// Whether [`Self::wait`] would not wait.
-    pub fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         match self.settled.try_recv() {
             Ok(()) => self.has_turn.set(true),
             Err(TryRecvError::Disconnected) => return true,
@@ -198,7 +198,7 @@ impl Outlet {
     }
 
     /// Sends a batch. Where nobody settles any more, the next run settles it.
-    pub fn send(&self, batch: Batch) {
+    pub(crate) fn send(&self, batch: Batch) {
         if let Some(batches) = &self.batches {
             // Whoever settled knows why he stopped.
             let _ = batches.send(batch);
@@ -206,7 +206,7 @@ impl Outlet {
     }
 
     /// Sends no more; once all is settled, nobody is there to wait for.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.batches = None;
     }
 }

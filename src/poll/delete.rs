@@ -48,7 +48,9 @@ impl Poll<'_> {
                 _ => due.push((number, found.identity)),
             }
         }
-        self.ledger.confirm_delivered(due.into_iter()).map_err(reading)
+        self.ledger
+            .confirm_delivered(due.into_iter())
+            .map_err(reading)
     }
 
     /// Ends a session in which there was nothing to do.

@@ -13,7 +13,7 @@ use crate::seen::Ledger;
 ///
 /// # Errors
 /// The database or the target cannot be read.
-pub fn suspect_newcomers(
+pub(crate) fn suspect_newcomers(
     plan: &mut Plan,
     listing: &Listing,
     ledger: &Ledger,

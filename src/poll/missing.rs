@@ -10,7 +10,7 @@ const PART: usize = 100;
 
 /// What a listing tells of the known messages.
 #[derive(Debug, Default, Eq, PartialEq)]
-pub struct Attendance {
+pub(crate) struct Attendance {
     /// Listed until now, and no more.
     pub left: Vec<Identity>,
     /// Listed again.
@@ -24,7 +24,7 @@ pub struct Attendance {
 impl Attendance {
     /// Calls the roll. All messages under one unique-id are there if one of them is: which of them
     /// it is, nobody knows.
-    pub fn of(known: &KnownMessages, listing: &Listing) -> Self {
+    pub(crate) fn of(known: &KnownMessages, listing: &Listing) -> Self {
         let mut attendance = Self {
             listed: listing.len(),
             ..Self::default()
@@ -57,14 +57,14 @@ impl Attendance {
     }
 
     /// Whether nothing has changed.
-    pub fn is_as_before(&self) -> bool {
+    pub(crate) fn is_as_before(&self) -> bool {
         self.left.is_empty() && self.back.is_empty()
     }
 
     /// Whether the server seems to show its mail part by part, hiding what was retrieved (Gmail
     /// lists some 250 messages at a time): many were there, all of them have left by themselves,
     /// and as many others have come.
-    pub fn is_in_parts(&self) -> bool {
+    pub(crate) fn is_in_parts(&self) -> bool {
         self.left.len() >= PART && self.present == 0 && self.listed >= PART
     }
 }

@@ -26,17 +26,17 @@ use crate::pop3::{self, PipeliningLog, SessionHints, Transaction};
 use crate::report::{AccountReporter, Event, Octets, Summary};
 use crate::seen::{LastRun, Ledger, RunEnd};
 
-pub mod batch;
+pub(crate) mod batch;
 mod delete;
-pub mod duplicates;
+pub(crate) mod duplicates;
 mod error;
-pub mod missing;
+pub(crate) mod missing;
 pub mod plan;
-pub mod receive;
-pub mod renamed;
+pub(crate) mod receive;
+pub(crate) mod renamed;
 mod session;
-pub mod settle;
-pub mod survey;
+pub(crate) mod settle;
+pub(crate) mod survey;
 
 pub use error::Error;
 pub use session::opening;

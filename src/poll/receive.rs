@@ -78,7 +78,7 @@ impl Error {
 }
 
 /// What is to be received, and where it goes.
-pub struct Receiver<'a> {
+pub(crate) struct Receiver<'a> {
     /// The listing of this session.
     pub listing: &'a Listing,
     /// What to fetch of it.
@@ -103,7 +103,7 @@ pub struct Receiver<'a> {
 
 /// What did not arrive although it was asked for.
 #[derive(Debug, Default)]
-pub struct Missing {
+pub(crate) struct Missing {
     /// Not asked for, as there is no room for it.
     pub no_room: Vec<(Message, delivery::Error)>,
     /// Refused by the server, and what it said.
@@ -120,7 +120,10 @@ impl Receiver<'_> {
     ///
     /// # Errors
     /// The session, the disk or a signal ended it.
-    pub fn run<S: Read + Write>(mut self, session: &mut Transaction<S>) -> Result<Missing, Error> {
+    pub(crate) fn run<S: Read + Write>(
+        mut self,
+        session: &mut Transaction<S>,
+    ) -> Result<Missing, Error> {
         let mut batch = Batch::new(self.descriptors);
         let missing = self.receive(session, &mut batch);
         if !batch.is_empty() {

@@ -44,7 +44,7 @@ impl Error {
 }
 
 /// What is known, and who may end the search.
-pub struct Rematch<'a> {
+pub(crate) struct Rematch<'a> {
     /// The listing of this session.
     pub listing: &'a Listing,
     /// What is known.
@@ -55,7 +55,7 @@ pub struct Rematch<'a> {
 
 /// Whether the server seems to have given all its messages new unique-ids, as after a move to
 /// another one: many are known, about as many are listed, and hardly one is both.
-pub fn looks_renamed(listing: &Listing, known: &KnownMessages) -> bool {
+pub(crate) fn looks_renamed(listing: &Listing, known: &KnownMessages) -> bool {
     const KNOWN_AT_LEAST: usize = 20;
     let live = known
         .iter()
@@ -77,7 +77,7 @@ impl Rematch<'_> {
     /// # Errors
     /// The session or the database failed, or a signal came. A server that refuses TOP recognises
     /// nothing.
-    pub fn run<S: Read + Write>(
+    pub(crate) fn run<S: Read + Write>(
         self,
         session: &mut Transaction<S>,
         newcomers: &[Pick],

@@ -16,7 +16,7 @@ use crate::poll::missing::Attendance;
 use crate::poll::plan::{self, Plan};
 use crate::poll::renamed::{self, Rematch};
 use crate::poll::survey::survey;
-use crate::pop3::{ServerProfile, Mechanism, SessionHints, Pipelining, Sizes, Transaction};
+use crate::pop3::{Mechanism, Pipelining, ServerProfile, SessionHints, Sizes, Transaction};
 use crate::report::{Event, Summary};
 use crate::seen::LastRun;
 

@@ -49,7 +49,7 @@ impl Error {
 }
 
 /// Takes batches from their arrival to their record.
-pub struct Settler<'a> {
+pub(crate) struct Settler<'a> {
     ledger: &'a mut Ledger,
     target: &'a dyn Target,
     reporter: AccountReporter<'a>,
@@ -65,7 +65,7 @@ pub struct Settler<'a> {
 
 /// What settling came to.
 #[derive(Debug, Default)]
-pub struct Settled {
+pub(crate) struct Settled {
     /// Delivered, failed and so on.
     pub summary: Summary,
     /// Messages that turned out to be what was delivered before.
@@ -78,7 +78,11 @@ pub struct Settled {
 
 impl<'a> Settler<'a> {
     /// Settles into `target` and `ledger`.
-    pub fn new(ledger: &'a mut Ledger, target: &'a dyn Target, reporter: AccountReporter<'a>) -> Self {
+    pub(crate) fn new(
+        ledger: &'a mut Ledger,
+        target: &'a dyn Target,
+        reporter: AccountReporter<'a>,
+    ) -> Self {
         Self {
             ledger,
             target,
@@ -93,7 +97,7 @@ impl<'a> Settler<'a> {
 
     /// Settles batches as they arrive, to the last or until something fails; what is delivered by
     /// then is recorded.
-    pub fn run(mut self, inlet: Inlet) -> Settled {
+    pub(crate) fn run(mut self, inlet: Inlet) -> Settled {
         let intake = self.target.intake();
         let ended = inlet.batches().try_for_each(|batch| {
             self.settle(batch)?;
@@ -111,7 +115,7 @@ impl<'a> Settler<'a> {
 
     /// Finishes what earlier runs began: every message that was staged is delivered now, or known
     /// to be, or forgotten so that it is fetched again. Needs no server.
-    pub fn recover(mut self) -> Settled {
+    pub(crate) fn recover(mut self) -> Settled {
         let ended = self.recover_staged();
         self.end(ended)
     }

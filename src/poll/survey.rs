@@ -41,7 +41,7 @@ impl Error {
 ///
 /// # Errors
 /// The server refused or its answer cannot be believed.
-pub fn survey<S: Read + Write>(
+pub(crate) fn survey<S: Read + Write>(
     session: &mut Transaction<S>,
     known: &KnownMessages,
     policy: &Policy,
@@ -85,7 +85,12 @@ fn sizes(known: &KnownMessages, policy: &Policy) -> Sizes {
 }
 
 /// Tells what a poll would do, without doing it.
-pub fn rehearse(listing: &Listing, plan: &Plan, keep: Keep, reporter: AccountReporter<'_>) -> Summary {
+pub(crate) fn rehearse(
+    listing: &Listing,
+    plan: &Plan,
+    keep: Keep,
+    reporter: AccountReporter<'_>,
+) -> Summary {
     let actions = [
         ("fetch", &plan.fetch),
         ("compare", &plan.compare),

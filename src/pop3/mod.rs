@@ -13,20 +13,20 @@ use reply::Status;
 use sasl::Fault;
 
 pub mod apop;
-pub mod authorization;
+pub(crate) mod authorization;
 pub mod capabilities;
-pub mod command;
+pub(crate) mod command;
 mod cram;
 mod digest_md5;
-pub mod mechanism;
-pub mod pipeline;
+pub(crate) mod mechanism;
+pub(crate) mod pipeline;
 pub mod reply;
-pub mod sasl;
-pub mod server_profile;
+pub(crate) mod sasl;
+pub(crate) mod server_profile;
 mod speed;
-pub mod transaction;
+pub(crate) mod transaction;
 pub mod unstuff;
-pub mod wire;
+pub(crate) mod wire;
 
 pub use authorization::Authorization;
 pub use capabilities::Capabilities;
@@ -34,7 +34,7 @@ pub use mechanism::{Mechanism, Strength};
 pub use pipeline::{Ask, HeaderOf, Pipeline, Retrieved};
 pub use reply::{Refusal, ResponseCode};
 pub use sasl::Credentials;
-pub use server_profile::{ServerProfile, Channel, PipeliningLog, SessionHints, Pipelining};
+pub use server_profile::{Channel, Pipelining, PipeliningLog, ServerProfile, SessionHints};
 pub use transaction::{Farewell, Sizes, Transaction};
 pub use wire::{Direction, Trace};
 

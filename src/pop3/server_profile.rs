@@ -277,7 +277,12 @@ mod tests {
             (both, pipelining(), Pipelining::Never, false),
             (early, pipelining(), Pipelining::Always, false),
             (late, silent(), Pipelining::Always, false),
-            (Some(ServerProfile::Mute), silent(), Pipelining::Always, false),
+            (
+                Some(ServerProfile::Mute),
+                silent(),
+                Pipelining::Always,
+                false,
+            ),
             (None, pipelining(), Pipelining::Always, true),
             (None, pipelining(), Pipelining::AfterLogin, false),
             (None, silent(), Pipelining::Always, false),

@@ -8,7 +8,7 @@ use super::command::Command;
 use super::mechanism::Mechanism;
 use super::pipeline::{Ask, Pipeline, Window};
 use super::reply::{self, Garbled, Refusal, Status};
-use super::server_profile::{ServerProfile, Pipelining};
+use super::server_profile::{Pipelining, ServerProfile};
 use super::wire::Wire;
 use crate::limits;
 use crate::mail::custody::Recorded;

@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 
 /// One thing that was found out.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// What it is about, in a word or two.
     pub topic: &'static str,
     /// What there is to say, for people.
@@ -16,7 +16,7 @@ pub struct Finding {
 
 /// A fact for programs.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Fact {
+pub(crate) enum Fact {
     /// A list of texts.
     List(Vec<String>),
     /// A number.
@@ -27,7 +27,7 @@ pub enum Fact {
 
 impl Finding {
     /// Makes one without facts.
-    pub fn new(topic: &'static str, words: impl Display) -> Self {
+    pub(crate) fn new(topic: &'static str, words: impl Display) -> Self {
         Self {
             topic,
             words: words.to_string(),
@@ -36,7 +36,7 @@ impl Finding {
     }
 
     /// Adds a fact.
-    pub fn with(mut self, name: &'static str, fact: Fact) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, fact: Fact) -> Self {
         self.facts.push((name, fact));
         self
     }
@@ -50,12 +50,7 @@ impl Display for Finding {
 
 impl Fact {
     /// Makes a text.
-    pub fn text(shown: impl Display) -> Self {
+    pub(crate) fn text(shown: impl Display) -> Self {
         Self::Text(shown.to_string())
-    }
-
-    /// Makes a list.
-    pub fn list(shown: impl IntoIterator<Item: Display>) -> Self {
-        Self::List(shown.into_iter().map(|item| item.to_string()).collect())
     }
 }

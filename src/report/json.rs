@@ -12,13 +12,13 @@ use crate::moment::Moment;
 
 /// Writes JSON lines, and shows errors to people as the reporter behind it does.
 #[derive(Debug)]
-pub struct Json<R> {
+pub(crate) struct Json<R> {
     people: R,
 }
 
 impl<R: Reporter> Json<R> {
     /// JSON for programs, `people` for what goes to standard error.
-    pub fn new(people: R) -> Self {
+    pub(crate) fn new(people: R) -> Self {
         Self { people }
     }
 }
@@ -88,7 +88,7 @@ fn object(event: Event<'_>) -> Option<Value> {
 }
 
 /// One line of the record of deliveries; `time` puts a point in time into words.
-pub fn delivery(delivery: &Delivery, time: &dyn Fn(Moment) -> String) -> String {
+pub(crate) fn delivery(delivery: &Delivery, time: &dyn Fn(Moment) -> String) -> String {
     json!({
         "event": "logged",
         "account": delivery.account,
@@ -108,7 +108,7 @@ pub fn delivery(delivery: &Delivery, time: &dyn Fn(Moment) -> String) -> String 
 }
 
 /// One line of the known messages of an account.
-pub fn known(unique_id: &UniqueId, state: &str, size: &Option<u64>) -> String {
+pub(crate) fn known(unique_id: &UniqueId, state: &str, size: &Option<u64>) -> String {
     json!({
         "event": "known",
         "unique_id": unique_id.to_string(),
@@ -119,17 +119,17 @@ pub fn known(unique_id: &UniqueId, state: &str, size: &Option<u64>) -> String {
 }
 
 /// Where a user has to sign in, and which code is to be typed there.
-pub fn sign_in(account: &str, address: &str, code: Option<&str>) -> String {
+pub(crate) fn sign_in(account: &str, address: &str, code: Option<&str>) -> String {
     json!({ "event": "sign-in", "account": account, "address": address, "code": code }).to_string()
 }
 
 /// Who has signed in, and where what that brought is kept.
-pub fn signed_in(account: &str, user: &str, place: &str) -> String {
+pub(crate) fn signed_in(account: &str, user: &str, place: &str) -> String {
     json!({ "event": "signed-in", "account": account, "user": user, "place": place }).to_string()
 }
 
 /// One thing that was found out about an account.
-pub fn finding(account: &str, finding: &Finding) -> String {
+pub(crate) fn finding(account: &str, finding: &Finding) -> String {
     let mut object = json!({
         "event": "finding",
         "account": account,
@@ -147,7 +147,7 @@ pub fn finding(account: &str, finding: &Finding) -> String {
 }
 
 /// One account: what the configuration says of it, or else the record.
-pub fn account(name: &str, place: [&str; 2], target: Option<&str>, state: &str) -> String {
+pub(crate) fn account(name: &str, place: [&str; 2], target: Option<&str>, state: &str) -> String {
     let [user, server] = place;
     json!({
         "event": "account",

@@ -5,18 +5,18 @@ use std::cmp::Ordering;
 use std::fmt::{self, Display};
 
 use crate::exit::Exit;
-use crate::mail::custody::{StoredMessage, Place};
+use crate::mail::custody::{Place, StoredMessage};
 use crate::mail::known::MAX_FAILURES;
 
-pub mod finding;
-pub mod json;
-pub mod plain;
-pub mod terminal;
+pub(crate) mod finding;
+pub(crate) mod json;
+pub(crate) mod plain;
+pub(crate) mod terminal;
 
-pub use finding::{Fact, Finding};
-pub use json::Json;
-pub use plain::Plain;
-pub use terminal::Terminal;
+pub(crate) use finding::{Fact, Finding};
+pub(crate) use json::Json;
+pub(crate) use plain::Plain;
+pub(crate) use terminal::Terminal;
 
 /// Something that happened.
 #[derive(Clone, Copy)]
@@ -159,7 +159,13 @@ impl Summary {
 
     /// Tells that a message failed again: `exit` while it will be tried at the next run, once in
     /// other words when it is set aside, and no more after that.
-    pub fn tell_failure(&mut self, reporter: AccountReporter<'_>, what: &dyn Display, failures: u32, exit: Exit) {
+    pub fn tell_failure(
+        &mut self,
+        reporter: AccountReporter<'_>,
+        what: &dyn Display,
+        failures: u32,
+        exit: Exit,
+    ) {
         match failures.cmp(&MAX_FAILURES) {
             Ordering::Less => {
                 let what = format_args!("{what}; the next run tries it again");
@@ -232,7 +238,7 @@ impl Display for Summary {
 
 /// A number of octets for people: `512 octets`, `3.4 kB`, `1.2 GB`; powers of ten.
 #[derive(Clone, Copy, Debug)]
-pub struct Octets(pub u64);
+pub(crate) struct Octets(pub u64);
 
 impl Display for Octets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

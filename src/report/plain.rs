@@ -8,7 +8,7 @@ use super::{Event, Octets, Reporter};
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Verbosity {
+pub(crate) enum Verbosity {
     /// Errors.
     Quiet,
     /// Errors, and on a terminal what came.
@@ -22,7 +22,7 @@ pub enum Verbosity {
 
 /// Writes lines.
 #[derive(Debug)]
-pub struct Plain {
+pub(crate) struct Plain {
     verbosity: Verbosity,
     is_watched: bool,
     colored: bool,
@@ -31,7 +31,7 @@ pub struct Plain {
 impl Plain {
     /// `audience`: who reads it. `colored`:
     /// whether the word that begins an error stands out.
-    pub fn new(verbosity: Verbosity, audience: Audience, color: Color) -> Self {
+    pub(crate) fn new(verbosity: Verbosity, audience: Audience, color: Color) -> Self {
         Self {
             verbosity,
             is_watched: audience == Audience::Terminal,
@@ -126,7 +126,7 @@ impl Line {
 
 /// Who reads the lines.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Audience {
+pub(crate) enum Audience {
     /// Cron, a file, another program: silence is success.
     Anyone,
     /// Somebody who looks on: an account that is done gets a line.
@@ -135,7 +135,7 @@ pub enum Audience {
 
 /// Whether output has colours.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Color {
+pub(crate) enum Color {
     /// ANSI escapes.
     Ansi,
     /// None.

@@ -27,7 +27,7 @@ const BY_MESSAGES: &str = "{prefix} {wide_bar} {msg}  eta {eta}";
 
 /// Shows a bar for every account that fetches, and everything else as [`Plain`] does.
 #[derive(Debug)]
-pub struct Terminal {
+pub(crate) struct Terminal {
     plain: Plain,
     screen: MultiProgress,
     rows: Mutex<HashMap<String, Row>>,
@@ -44,7 +44,7 @@ struct Row {
 
 impl Terminal {
     /// Bars on standard error, below the lines of `plain`.
-    pub fn new(plain: Plain) -> Self {
+    pub(crate) fn new(plain: Plain) -> Self {
         let screen = Box::new(Screen::default());
         let target = ProgressDrawTarget::term_like_with_hz(screen, FRAMES);
         Self {

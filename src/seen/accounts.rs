@@ -9,14 +9,14 @@ use crate::mail::maildrop::AccountKey;
 
 /// All accounts of a database.
 #[derive(Debug)]
-pub struct Accounts {
+pub(crate) struct Accounts {
     pub(super) connection: Connection,
     pub(super) folder: StateFolder,
 }
 
 /// An account that is known.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct KnownAccount {
+pub(crate) struct KnownAccount {
     pub(super) key: AccountKey,
     /// Its name.
     pub name: String,
@@ -30,7 +30,7 @@ pub struct KnownAccount {
 
 /// What a database looks like from the inside.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// What the library found wrong, one line each.
     Damaged(Vec<String>),
     /// Nothing is wrong.
@@ -42,7 +42,7 @@ impl Accounts {
     ///
     /// # Errors
     /// The database cannot be opened.
-    pub fn open(folder: &StateFolder) -> Result<Self, Error> {
+    pub(crate) fn open(folder: &StateFolder) -> Result<Self, Error> {
         Ok(Self {
             connection: schema::open(&folder.database())?,
             folder: folder.clone(),
@@ -53,7 +53,7 @@ impl Accounts {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn accounts(&self) -> Result<Vec<KnownAccount>, Error> {
+    pub(crate) fn accounts(&self) -> Result<Vec<KnownAccount>, Error> {
         self.read(|connection| {
             connection
                 .prepare("SELECT id, name, server, user, moved FROM account ORDER BY id")?
@@ -66,7 +66,7 @@ impl Accounts {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn find(&self, name: &str) -> Result<Option<KnownAccount>, Error> {
+    pub(crate) fn find(&self, name: &str) -> Result<Option<KnownAccount>, Error> {
         self.read(|connection| {
             connection
                 .query_row(
@@ -82,7 +82,7 @@ impl Accounts {
     ///
     /// # Errors
     /// A run has the account, or nothing was written.
-    pub fn rename(&mut self, account: &KnownAccount, name: &str) -> Result<(), Error> {
+    pub(crate) fn rename(&mut self, account: &KnownAccount, name: &str) -> Result<(), Error> {
         let _lock = self.lock(account)?;
         let path = self.folder.former_tags();
         former_tags::note(&path, &tag(name), &tag(&account.name))
@@ -100,7 +100,7 @@ impl Accounts {
     ///
     /// # Errors
     /// A run has the account, or nothing was written.
-    pub fn remove(&mut self, account: &KnownAccount) -> Result<u32, Error> {
+    pub(crate) fn remove(&mut self, account: &KnownAccount) -> Result<u32, Error> {
         let _lock = self.lock(account)?;
         let staged: u32 = self.read(|connection| {
             connection.query_row(
@@ -134,7 +134,7 @@ impl Accounts {
     ///
     /// # Errors
     /// It cannot be read at all.
-    pub fn verify(&self) -> Result<Verdict, Error> {
+    pub(crate) fn verify(&self) -> Result<Verdict, Error> {
         let complaints: Vec<String> = self.read(|connection| {
             let mut complaints: Vec<String> = connection
                 .prepare("PRAGMA integrity_check")?

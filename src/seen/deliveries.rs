@@ -14,7 +14,7 @@ use crate::text::ServerText;
 
 /// The record of all deliveries.
 #[derive(Debug)]
-pub struct History {
+pub(crate) struct History {
     connection: Connection,
     path: PathBuf,
 }
@@ -24,7 +24,7 @@ impl History {
     ///
     /// # Errors
     /// The database cannot be opened.
-    pub fn open(folder: &StateFolder) -> Result<Self, Error> {
+    pub(crate) fn open(folder: &StateFolder) -> Result<Self, Error> {
         let path = folder.database();
         Ok(Self {
             connection: schema::open(&path)?,
@@ -36,7 +36,7 @@ impl History {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn knows(&self, account: &str) -> Result<bool, Error> {
+    pub(crate) fn knows(&self, account: &str) -> Result<bool, Error> {
         self.connection
             .prepare("SELECT 1 FROM account WHERE name = ?1")
             .and_then(|mut named| named.exists([account]))
@@ -47,7 +47,7 @@ impl History {
     ///
     /// # Errors
     /// The database cannot be read, or `each` says stop.
-    pub fn deliveries<E: From<Error>>(
+    pub(crate) fn deliveries<E: From<Error>>(
         &self,
         account: Option<&str>,
         mut each: impl FnMut(Delivery) -> Result<(), E>,

@@ -8,7 +8,7 @@ use rusqlite::params;
 use super::ledger::{Deliveries, state};
 use super::{Error, Ledger};
 use crate::digest::Digest;
-use crate::mail::custody::{Found, StoredMessage, Place};
+use crate::mail::custody::{Found, Place, StoredMessage};
 use crate::mail::known::State;
 use crate::mail::maildrop::{Identity, UniqueId};
 use crate::moment::Moment;

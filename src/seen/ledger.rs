@@ -11,7 +11,9 @@ use rusqlite::{Connection, Row, Statement, Transaction, TransactionBehavior, par
 use super::account::{self, AccountRow};
 use super::{Error, StateFolder, former_tags, schema};
 use crate::digest::Digest;
-use crate::mail::custody::{Durable, Outcome, StoredMessage, StagedHistory, Place, Recorded, Staged};
+use crate::mail::custody::{
+    Durable, Outcome, Place, Recorded, Staged, StagedHistory, StoredMessage,
+};
 use crate::mail::headers::Header;
 use crate::mail::known::{KnownMessage, KnownMessages, State, next_try};
 use crate::mail::maildrop::{AccountKey, Identity, MessageNumber, UniqueId};

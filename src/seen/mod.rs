@@ -11,27 +11,27 @@ use rusqlite::{Connection, ErrorCode};
 use crate::exit::Exit;
 
 mod account;
-pub mod accounts;
-pub mod deliveries;
+pub(crate) mod accounts;
+pub(crate) mod deliveries;
 mod failures;
 mod former_tags;
 mod freshness;
-pub mod identity;
-pub mod ledger;
-pub mod lock;
-pub mod messages;
-pub mod passage;
-pub mod record;
+pub(crate) mod identity;
+pub(crate) mod ledger;
+pub(crate) mod lock;
+pub(crate) mod messages;
+pub(crate) mod passage;
+pub(crate) mod record;
 mod schema;
 
-pub use account::{LastRun, RunEnd};
-pub use accounts::{KnownAccount, Accounts, Verdict};
-pub use deliveries::History;
-pub use identity::{Headers, Match};
-pub use ledger::Ledger;
-pub use lock::Lock;
-pub use messages::Entry;
-pub use passage::{Arrival, AccountExport, Imported};
+pub(crate) use account::{LastRun, RunEnd};
+pub(crate) use accounts::{Accounts, KnownAccount, Verdict};
+pub(crate) use deliveries::History;
+pub(crate) use identity::{Headers, Match};
+pub(crate) use ledger::Ledger;
+pub(crate) use lock::Lock;
+pub(crate) use messages::Entry;
+pub(crate) use passage::{Arrival, Imported};
 
 /// The folder that holds the database, the spool of the MDAs and the locks.
 #[derive(Clone, Debug)]

@@ -5,18 +5,18 @@ use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, Statement, Transaction, TransactionBehavior, params};
 
 use super::account::tag;
-use super::accounts::{KnownAccount, Accounts};
+use super::accounts::{Accounts, KnownAccount};
 use super::{Error, Lock};
 use crate::digest::Digest;
 use crate::mail::maildrop::AccountKey;
 use crate::moment::Moment;
 use crate::seen::record::{
-    Account, Delivery, End, Hash, Message, Notice, Octets, ExportRecord, State, VERSION,
+    Account, Delivery, End, ExportRecord, Hash, Message, Notice, Octets, State, VERSION,
 };
 
 /// An account that is read out. No run can have it meanwhile.
 #[derive(Debug)]
-pub struct AccountExport<'a> {
+pub(crate) struct AccountExport<'a> {
     accounts: &'a mut Accounts,
     key: AccountKey,
     _lock: Lock,
@@ -24,7 +24,7 @@ pub struct AccountExport<'a> {
 
 /// An account that comes in, beside the database until it is complete.
 #[derive(Debug)]
-pub struct Arrival<'a> {
+pub(crate) struct Arrival<'a> {
     accounts: &'a mut Accounts,
     account: Account,
     arrived: End,
@@ -32,7 +32,7 @@ pub struct Arrival<'a> {
 
 /// What became of an account that came in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Imported {
+pub(crate) enum Imported {
     /// It is known here now.
     Settled,
     /// Something is known here of an account with this name: nothing was changed.
@@ -44,7 +44,7 @@ impl Accounts {
     ///
     /// # Errors
     /// A run has the account.
-    pub fn depart(&mut self, account: &KnownAccount) -> Result<AccountExport<'_>, Error> {
+    pub(crate) fn depart(&mut self, account: &KnownAccount) -> Result<AccountExport<'_>, Error> {
         Ok(AccountExport {
             _lock: self.lock(account)?,
             key: account.key,
@@ -56,7 +56,7 @@ impl Accounts {
     ///
     /// # Errors
     /// There is no room for what comes.
-    pub fn arrive(&mut self, account: Account) -> Result<Arrival<'_>, Error> {
+    pub(crate) fn arrive(&mut self, account: Account) -> Result<Arrival<'_>, Error> {
         self.read(|connection| connection.execute_batch(WAITING_ROOM))?;
         Ok(Arrival {
             accounts: self,
@@ -71,7 +71,7 @@ impl AccountExport<'_> {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn staged(&self) -> Result<u32, Error> {
+    pub(crate) fn staged(&self) -> Result<u32, Error> {
         self.accounts.read(|connection| {
             let sql = "SELECT count(*) FROM seen WHERE account = ?1 AND state = 1";
             connection.query_row(sql, [self.key.0], |row| row.get(0))
@@ -82,7 +82,7 @@ impl AccountExport<'_> {
     ///
     /// # Errors
     /// The database cannot be read, or `each` says stop.
-    pub fn read_out<E: From<Error>>(
+    pub(crate) fn read_out<E: From<Error>>(
         &self,
         mut each: impl FnMut(&ExportRecord) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -95,7 +95,9 @@ impl AccountExport<'_> {
         let mut messages = connection.prepare(MESSAGES).map_err(cannot)?;
         let mut rows = messages.query([self.key.0]).map_err(cannot)?;
         while let Some(row) = rows.next().map_err(cannot)? {
-            each(&ExportRecord::Message(Box::new(message(row).map_err(cannot)?)))?;
+            each(&ExportRecord::Message(Box::new(
+                message(row).map_err(cannot)?,
+            )))?;
             end.messages += 1;
         }
         let mut notices = connection.prepare(NOTICES).map_err(cannot)?;
@@ -111,7 +113,7 @@ impl AccountExport<'_> {
     ///
     /// # Errors
     /// Nothing was written.
-    pub fn mark_moved(self) -> Result<(), Error> {
+    pub(crate) fn mark_moved(self) -> Result<(), Error> {
         let now = Moment::now();
         self.accounts.read(|connection| {
             let sql = "UPDATE account SET moved = ?2 WHERE id = ?1";
@@ -123,7 +125,7 @@ impl AccountExport<'_> {
 
 impl Arrival<'_> {
     /// The account's name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.account.account
     }
 
@@ -131,7 +133,7 @@ impl Arrival<'_> {
     ///
     /// # Errors
     /// There is no room for it, or it came before.
-    pub fn take(&mut self, message: &Message) -> Result<(), Error> {
+    pub(crate) fn take(&mut self, message: &Message) -> Result<(), Error> {
         self.arrived.messages += 1;
         self.accounts.read(|connection| {
             insert_seen(&mut connection.prepare(SEEN)?, message)?;
@@ -149,7 +151,7 @@ impl Arrival<'_> {
     ///
     /// # Errors
     /// There is no room for it, or it came before.
-    pub fn take_notice(&mut self, notice: &Notice) -> Result<(), Error> {
+    pub(crate) fn take_notice(&mut self, notice: &Notice) -> Result<(), Error> {
         self.arrived.notices += 1;
         self.accounts.read(|connection| {
             let mut insert = connection.prepare(NOTICE)?;
@@ -159,7 +161,7 @@ impl Arrival<'_> {
     }
 
     /// Whether all has come of which the end tells.
-    pub fn is_complete(&self, end: &End) -> bool {
+    pub(crate) fn is_complete(&self, end: &End) -> bool {
         self.arrived == *end
     }
 
@@ -168,7 +170,7 @@ impl Arrival<'_> {
     ///
     /// # Errors
     /// A run has the account, or nothing was written.
-    pub fn settle(self) -> Result<Imported, Error> {
+    pub(crate) fn settle(self) -> Result<Imported, Error> {
         let Self {
             accounts, account, ..
         } = self;

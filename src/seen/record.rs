@@ -11,7 +11,7 @@ use crate::text::ServerText;
 /// One line. An account is a [`ExportRecord::Account`], its messages and notices, and a [`ExportRecord::End`].
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "record", rename_all = "lowercase")]
-pub enum ExportRecord {
+pub(crate) enum ExportRecord {
     /// An account begins.
     Account(Account),
     /// A message of it.
@@ -24,7 +24,7 @@ pub enum ExportRecord {
 
 /// What is known of an account; no secret. A newer version may say more, and is told by its number.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Account {
+pub(crate) struct Account {
     /// [`VERSION`].
     pub version: u32,
     /// Its name.
@@ -58,7 +58,7 @@ pub struct Account {
 /// A known message. Times are seconds since 1970.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Message {
+pub(crate) struct Message {
     /// What the server calls it.
     pub unique_id: Octets,
     /// Its number among those under the same unique-id.
@@ -90,7 +90,7 @@ pub struct Message {
 /// Where a message stands. One that is on its way cannot travel.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub(crate) enum State {
     /// Delivered, and recorded.
     Delivered,
     /// It could not be retrieved.
@@ -104,7 +104,7 @@ pub enum State {
 /// A delivery.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Delivery {
+pub(crate) struct Delivery {
     /// The MDA, if it was one.
     pub program: Option<String>,
     /// The Maildir, or the spool from which the MDA took it.
@@ -138,7 +138,7 @@ pub struct Delivery {
 /// Something that was said of a message.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Notice {
+pub(crate) struct Notice {
     /// What the server calls the message.
     pub unique_id: Octets,
     /// Its number among those under the same unique-id.
@@ -148,7 +148,7 @@ pub struct Notice {
 /// The end of an account: what is cut off before it is not taken for all.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct End {
+pub(crate) struct End {
     /// How many messages there were.
     pub messages: u64,
     /// How many notices.
@@ -156,14 +156,14 @@ pub struct End {
 }
 
 /// The version of the lines that this program writes and reads.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// The longest line in octets.
-pub const LONGEST_LINE: usize = 1 << 20;
+pub(crate) const LONGEST_LINE: usize = 1 << 20;
 
 /// Why a line is none of ours.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// It is of a version that is not ours.
     #[error("it was written by a newer mailpull; use that one")]
     Newer,
@@ -180,7 +180,7 @@ impl ExportRecord {
     ///
     /// # Errors
     /// It is no record that this version knows, or one that no database can hold.
-    pub fn parse(line: &[u8]) -> Result<Self, Error> {
+    pub(crate) fn parse(line: &[u8]) -> Result<Self, Error> {
         let record = serde_json::from_slice(line).map_err(no_record)?;
         match &record {
             Self::Account(account) if account.version != VERSION => {
@@ -197,7 +197,7 @@ impl ExportRecord {
     }
 
     /// Writes a line, without its end.
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         serde_json::to_string(self).expect("it has only text and numbers")
     }
 }
@@ -222,7 +222,7 @@ fn no_record(error: serde_json::Error) -> Error {
 
 /// Octets that are mostly text: a string if they are UTF-8, else `{"hex": "…"}`.
 #[derive(Clone, Eq, PartialEq)]
-pub struct Octets(pub Vec<u8>);
+pub(crate) struct Octets(pub Vec<u8>);
 
 impl Octets {
     /// Checks what has to be a unique-id.
@@ -267,7 +267,7 @@ impl<'de> Deserialize<'de> for Octets {
 
 /// A SHA-256 digest, as hexadecimal digits.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Hash(pub Digest);
+pub(crate) struct Hash(pub Digest);
 
 impl Serialize for Hash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

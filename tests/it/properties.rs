@@ -206,15 +206,16 @@ fn state() -> impl Strategy<Value = State> {
 /// Rows as the database gives them: in the order of their unique-ids and copy numbers.
 fn rows() -> impl Strategy<Value = Vec<KnownRow>> {
     let size = option::of(1u64..4);
-    let known =
-        (0u32..4, state(), size, any::<bool>()).prop_map(|(copy, state, size, flag)| KnownMessage {
+    let known = (0u32..4, state(), size, any::<bool>()).prop_map(|(copy, state, size, flag)| {
+        KnownMessage {
             copy,
             state,
             size,
             next_try: Moment(0),
             is_absent: !flag,
             is_undeletable: flag,
-        });
+        }
+    });
     vec((select(vec!["a", "ab", "b", "x"]), known), 0..8).prop_map(|rows| {
         let sorted: BTreeMap<_, _> = rows
             .into_iter()

@@ -7,7 +7,7 @@ use crate::delivery::Destination;
 use crate::exit::{Exit, Failure};
 use crate::report::plain::Verbosity;
 use crate::report::{Finding, json};
-use crate::seen::{KnownAccount, Accounts};
+use crate::seen::{Accounts, KnownAccount};
 
 mod add;
 mod discovery;

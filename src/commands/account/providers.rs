@@ -3,7 +3,7 @@
 
 /// A provider whose rules are known.
 #[derive(Debug)]
-pub struct Provider {
+pub(super) struct Provider {
     /// What it is called.
     pub name: &'static str,
     /// The domains of its servers and its users.
@@ -19,7 +19,7 @@ pub struct Provider {
 }
 
 /// The provider that a server or a mail domain belongs to, by its name.
-pub fn of(host: &str) -> Option<&'static Provider> {
+pub(super) fn of(host: &str) -> Option<&'static Provider> {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let is_of = |domain: &&str| {
         let before = host.strip_suffix(*domain);
@@ -31,7 +31,7 @@ pub fn of(host: &str) -> Option<&'static Provider> {
 }
 
 /// What may be behind a refused login of this user anywhere.
-pub fn anywhere(user: &str) -> impl Iterator<Item = &'static str> {
+pub(super) fn anywhere(user: &str) -> impl Iterator<Item = &'static str> {
     let is_whole = user.contains('@');
     let address = (!is_whole).then_some("the user may have to be the whole address");
     address.into_iter().chain([

@@ -16,7 +16,7 @@ use crate::mail::known::KnownMessages;
 use crate::mail::policy::Policy;
 use crate::net::Stream;
 use crate::poll::survey;
-use crate::pop3::{Mechanism, SessionHints, Pipelining, Transaction};
+use crate::pop3::{Mechanism, Pipelining, SessionHints, Transaction};
 use crate::report::{Fact, Finding, Octets};
 use crate::seen::{Ledger, StateFolder};
 

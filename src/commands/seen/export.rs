@@ -10,8 +10,8 @@ use rustix::io::Errno;
 use crate::cli;
 use crate::commands::Context;
 use crate::exit::{Exit, Failure};
-use crate::seen::record::{LONGEST_LINE, ExportRecord};
-use crate::seen::{Arrival, KnownAccount, Accounts, Imported};
+use crate::seen::record::{ExportRecord, LONGEST_LINE};
+use crate::seen::{Accounts, Arrival, Imported, KnownAccount};
 
 /// Writes what is known of accounts to standard output. One that cannot travel keeps no other.
 pub(super) fn export(arguments: &cli::Export, context: &Context<'_>) -> anyhow::Result<Exit> {

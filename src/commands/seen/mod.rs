@@ -15,7 +15,7 @@ use crate::poll;
 use crate::poll::renamed::Rematch;
 use crate::poll::survey;
 use crate::report::{Octets, json};
-use crate::seen::{Entry, Ledger, Accounts, Verdict};
+use crate::seen::{Accounts, Entry, Ledger, Verdict};
 
 mod export;
 

@@ -23,12 +23,12 @@ mod netrc;
 mod prompt;
 mod terminal;
 
-pub use error::Error;
+pub(crate) use error::Error;
 
 use command::{Place, Problem};
 
 /// The variable that holds the password for a URL on the command line.
-pub const ONE_SHOT_VARIABLE: &str = "MAILPULL_PASSWORD";
+pub(crate) const ONE_SHOT_VARIABLE: &str = "MAILPULL_PASSWORD";
 
 /// Where a password comes from.
 ///
@@ -153,7 +153,7 @@ fn prompted(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<Secret, 
 ///
 /// # Errors
 /// The terminal does not work or was closed; nothing usable was typed; `interrupted` turned true.
-pub fn prompt(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<Secret, Error> {
+pub(crate) fn prompt(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<Secret, Error> {
     let user = ServerText::from(login.user);
     let host = ServerText::from(login.host);
     let typed = prompt::ask(format!("Password for {user} at {host}: "), interrupted)?;
@@ -237,7 +237,10 @@ fn from_keyring(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<Secr
 ///
 /// # Errors
 /// Nobody is there to be asked, or the keyring does not take it.
-pub fn put_into_keyring(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<(), Error> {
+pub(crate) fn put_into_keyring(
+    login: Login<'_>,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<(), Error> {
     let secret = prompted(login, interrupted)?;
     let label = format!("mailpull: {} at {}", login.user, login.host);
     Ok(keyring_item(login).store(&label, &secret, interrupted)?)

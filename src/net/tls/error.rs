@@ -74,7 +74,7 @@ impl Error {
 /// which in TLS 1.3 judges our certificate only after the handshake.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Alert(pub String);
+pub(crate) struct Alert(pub String);
 
 impl Alert {
     /// Takes the library's words out of an error of a connection; any other error stays as it is.
@@ -88,7 +88,7 @@ impl Alert {
     }
 
     /// The alert that an error of a connection is, if it is one.
-    pub fn of(error: &io::Error) -> Option<&Self> {
+    pub(crate) fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
 }

@@ -20,12 +20,12 @@ mod identity;
 mod pin;
 mod records;
 
-pub use certificate::{Certificate, Time};
+pub(crate) use certificate::{Certificate, Time};
 use error::reason;
-pub use error::{Alert, Error, Fault, Untrusted};
-pub use hello::Negotiated;
-pub use identity::Files;
-pub use pin::{NoPin, Pin};
+pub(crate) use error::{Alert, Error, Fault, Untrusted};
+pub(crate) use hello::Negotiated;
+pub(crate) use identity::Files;
+pub(crate) use pin::Pin;
 use records::Records;
 
 /// An encrypted connection to a server that proved its name.
@@ -115,7 +115,7 @@ pub enum Version {
 /// reads each of the system's some hundred and forty authorities twice, which takes longer than a
 /// session.
 #[derive(Default)]
-pub struct Connectors(Mutex<Vec<(Options, TlsConnector)>>);
+pub(crate) struct Connectors(Mutex<Vec<(Options, TlsConnector)>>);
 
 /// How many are kept: each holds the authorities, and a thousand accounts may have as many pins.
 const CONNECTORS: usize = 8;
@@ -126,7 +126,7 @@ impl Connectors {
     ///
     /// # Errors
     /// A file that cannot be used.
-    pub fn prepare(&self, options: &Options, host: &str) -> Result<Connector, Error> {
+    pub(crate) fn prepare(&self, options: &Options, host: &str) -> Result<Connector, Error> {
         Ok(Connector {
             library: self.library(options)?,
             name: options.name.as_deref().unwrap_or(host).to_owned(),
@@ -150,7 +150,7 @@ impl Connectors {
 }
 
 /// What encrypts connections to one server: its files are read, nothing is connected.
-pub struct Connector {
+pub(crate) struct Connector {
     library: TlsConnector,
     name: String,
     options: Options,
@@ -162,7 +162,7 @@ impl Connector {
     /// # Errors
     /// The certificate is not trusted or not for this name, the handshake failed, or it took longer
     /// than `timeout`. Not one octet of ours but the handshake has been sent.
-    pub fn connect(&self, socket: Socket, timeout: Duration) -> Result<TlsStream, Error> {
+    pub(crate) fn connect(&self, socket: Socket, timeout: Duration) -> Result<TlsStream, Error> {
         let stream = self
             .shake(&self.library, socket, timeout)
             .map_err(|error| self.refused(error))?;
@@ -192,7 +192,7 @@ impl Connector {
 
     /// Looks at the certificate that a server shows, whoever it is, and leaves without a word: for
     /// an error to tell what was refused. The library keeps it to itself where it refuses.
-    pub fn look(&self, socket: Socket, timeout: Duration) -> Option<Certificate> {
+    pub(crate) fn look(&self, socket: Socket, timeout: Duration) -> Option<Certificate> {
         let mut builder = builder(self.options.minimum);
         builder.danger_accept_invalid_certs(true);
         let library = built(&builder).ok()?;

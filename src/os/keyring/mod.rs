@@ -26,7 +26,7 @@ use secret_service as system;
 /// A secret in the keyring, by what tells it from others: the first of these says what service it
 /// is for, the second which user's it is.
 #[derive(Clone, Copy, Debug)]
-pub struct Item<'a> {
+pub(crate) struct Item<'a> {
     attributes: [(&'a str, &'a str); 3],
 }
 
@@ -71,7 +71,7 @@ impl Error {
 
 impl<'a> Item<'a> {
     /// Names an item by three attributes and their values.
-    pub fn new(attributes: [(&'a str, &'a str); 3]) -> Self {
+    pub(crate) fn new(attributes: [(&'a str, &'a str); 3]) -> Self {
         Self { attributes }
     }
 
@@ -79,7 +79,7 @@ impl<'a> Item<'a> {
     ///
     /// # Errors
     /// There is no keyring, it stays locked, `interrupted` turned true.
-    pub fn find(&self, interrupted: &dyn Fn() -> bool) -> Result<Option<Secret>, Error> {
+    pub(crate) fn find(&self, interrupted: &dyn Fn() -> bool) -> Result<Option<Secret>, Error> {
         let item = self.owned();
         let found = apart(interrupted, move || system::find(&item))?;
         Ok(found.map(Secret::new).transpose()?)
@@ -89,7 +89,7 @@ impl<'a> Item<'a> {
     ///
     /// # Errors
     /// As those of [`Item::find`].
-    pub fn store(
+    pub(crate) fn store(
         &self,
         label: &str,
         secret: &Secret,
