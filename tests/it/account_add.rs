@@ -207,7 +207,7 @@ fn accounts_added_at_the_same_time_are_all_kept() {
 #[test]
 fn a_key_given_twice_is_refused() {
     let sandbox = Sandbox::new();
-    for (arguments, said) in [
+    for (arguments, error) in [
         (
             &["--server", "h", "-o", "server=h"][..],
             "--server: \"server\" is said by -o, too; keep",
@@ -226,7 +226,7 @@ fn a_key_given_twice_is_refused() {
         outcome
             .fails_with(64)
             .complains_in_lines(1)
-            .stderr_has(said);
+            .stderr_has(error);
     }
 }
 
@@ -267,7 +267,7 @@ fn a_failed_login_adds_nothing_unless_the_test_is_skipped() {
 #[test]
 fn a_missing_or_invalid_value_is_named_by_its_flag() {
     let sandbox = Sandbox::new();
-    for (arguments, status, said) in [
+    for (arguments, status, error) in [
         (
             &["work"][..],
             64,
@@ -320,7 +320,7 @@ fn a_missing_or_invalid_value_is_named_by_its_flag() {
         outcome
             .fails_with(status)
             .complains_in_lines(1)
-            .stderr_has(said)
+            .stderr_has(error)
             .never_says("hunter2");
         assert!(!sandbox.config_file().exists());
     }

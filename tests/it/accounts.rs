@@ -104,7 +104,7 @@ fn impossible_renames_and_removals_are_refused() {
     let (sandbox, server) = renamed();
     sandbox.account("work", server.address(), "");
     sandbox.fetch().succeeds();
-    for (words, status, said) in [
+    for (words, status, error) in [
         (
             &["rename", "work", "job"][..],
             78,
@@ -123,7 +123,7 @@ fn impossible_renames_and_removals_are_refused() {
         outcome
             .fails_with(status)
             .complains_in_lines(1)
-            .stderr_has(said);
+            .stderr_has(error);
     }
     sandbox.fetch().succeeds().is_silent();
 }

@@ -28,7 +28,7 @@ fn three_accounts() -> (Sandbox, ModelServer) {
 /// Claims that only account b fails, with an error in which FILE stands for the path of its file,
 /// and that a and c are fetched anyway.
 #[track_caller]
-fn only_b_fails(sandbox: &Sandbox, said: &str) {
+fn only_b_fails(sandbox: &Sandbox, error: &str) {
     let outcome = sandbox.fetch();
     let file = sandbox.accounts_dir().join("b.toml");
     outcome
@@ -36,7 +36,7 @@ fn only_b_fails(sandbox: &Sandbox, said: &str) {
         .never_says(PASSWORD)
         .stderr_is(&format!(
             "mailpull: b: {}\n",
-            said.replace("FILE", &file.display().to_string())
+            error.replace("FILE", &file.display().to_string())
         ));
     for name in ["a", "c"] {
         sandbox.maildir(name).holds(&notes(["x", "y"]));
@@ -113,7 +113,7 @@ fn the_folder_can_be_absolute_relative_or_under_home() {
 
 #[test]
 fn a_mistake_in_one_file_fails_one_account() {
-    for (text, said) in [
+    for (text, error) in [
         (
             "user = 'u'\nkeep = maybe",
             "FILE:2: string values must be quoted, expected literal string",
@@ -137,7 +137,7 @@ fn a_mistake_in_one_file_fails_one_account() {
     ] {
         let (sandbox, _server) = three_accounts();
         sandbox.write(sandbox.accounts_dir().join("b.toml"), text);
-        only_b_fails(&sandbox, said);
+        only_b_fails(&sandbox, error);
     }
 }
 
@@ -146,16 +146,16 @@ fn an_account_defined_in_two_places_is_not_fetched() {
     let (sandbox, server) = three_accounts();
     sandbox.account("b", server.address(), "");
     let at = sandbox.config_file();
-    let said = format!(
+    let error = format!(
         "{}:2: the account is in FILE, too; keep one of them",
         at.display()
     );
-    only_b_fails(&sandbox, &said);
+    only_b_fails(&sandbox, &error);
 }
 
 #[test]
 fn a_file_with_unsafe_permissions_fails_only_its_account() {
-    for (mode, said) in [
+    for (mode, error) in [
         (
             0o644,
             "FILE holds a password and is open to others (mode 0644): chmod 600 FILE",
@@ -167,7 +167,7 @@ fn a_file_with_unsafe_permissions_fails_only_its_account() {
     ] {
         let (sandbox, _server) = three_accounts();
         set_mode(&sandbox.accounts_dir().join("b.toml"), mode);
-        only_b_fails(&sandbox, said);
+        only_b_fails(&sandbox, error);
     }
     let (sandbox, server) = three_accounts();
     let file = sandbox.account_file(
@@ -252,7 +252,7 @@ fn an_unsafe_or_missing_folder_stops_the_run() {
         .complains_in_lines(1)
         .stderr_has("accounts.d can be written by others (mode 0777)");
     set_mode(&sandbox.accounts_dir(), 0o700);
-    for (key, said) in [
+    for (key, error) in [
         ("'nowhere'", "cannot read "),
         ("3", ":1: \"accounts-dir\" must be a string, not a number"),
         ("''", ":1: \"accounts-dir\" is empty"),
@@ -262,7 +262,7 @@ fn an_unsafe_or_missing_folder_stops_the_run() {
         outcome
             .fails_with(78)
             .complains_in_lines(1)
-            .stderr_has(said);
+            .stderr_has(error);
     }
     assert_eq!(server.log().sessions, 0);
 }

@@ -31,7 +31,7 @@ fn sh(sandbox: &Sandbox, line: &str) -> Program {
 #[test]
 fn an_invalid_command_line_is_one_line_and_64() {
     let sandbox = Sandbox::new();
-    for (line, complaint) in [
+    for (line, error) in [
         ("--bogus", "unexpected argument '--bogus' found"),
         ("fetch --bogus", "unexpected argument '--bogus' found"),
         ("-j", "a value is required for '--jobs <N>'"),
@@ -67,7 +67,7 @@ fn an_invalid_command_line_is_one_line_and_64() {
             .fails_with(64)
             .stdout_is("")
             .stderr_has("mailpull: ")
-            .stderr_has(complaint)
+            .stderr_has(error)
             .never_says("hunter2")
             .complains_in_lines(1);
     }

@@ -38,7 +38,7 @@ fn a_missing_configuration_is_reported_with_path_and_remedy() {
 
 #[test]
 fn a_mistake_is_reported_with_file_line_and_remedy() {
-    for (line, complaint) in [
+    for (line, error) in [
         (
             "pasword = 'hunter2'",
             "unknown key \"pasword\"; did you mean \"password\"?",
@@ -91,7 +91,7 @@ fn a_mistake_is_reported_with_file_line_and_remedy() {
         outcome
             .fails_with(78)
             .stderr_has(&format!("mailpull: {at}:"))
-            .stderr_has(complaint)
+            .stderr_has(error)
             .never_says("hunter2")
             .complains_in_lines(1);
         let shown = outcome.stderr_text();
@@ -102,7 +102,7 @@ fn a_mistake_is_reported_with_file_line_and_remedy() {
 
 #[test]
 fn an_incomplete_account_is_reported_with_the_missing_key() {
-    for (text, complaint) in [
+    for (text, error) in [
         (
             "",
             "names no account; add [accounts.NAME] with server, user and maildir",
@@ -129,7 +129,7 @@ fn an_incomplete_account_is_reported_with_the_missing_key() {
         let outcome = sandbox.mailpull(NO_ARGUMENTS).run();
         outcome
             .fails_with(78)
-            .stderr_has(complaint)
+            .stderr_has(error)
             .complains_in_lines(1);
     }
 }

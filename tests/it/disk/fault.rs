@@ -157,7 +157,7 @@ fn a_message_that_cannot_be_written_is_not_delivered() {
     if tools::find("strace").is_none() {
         return;
     }
-    for (error, status, said) in [
+    for (error, status, message) in [
         ("ENOSPC", 75, "No space left on device (os error 28)\n"),
         ("EIO", 74, "Input/output error (os error 5)\n"),
     ] {
@@ -169,7 +169,7 @@ fn a_message_that_cannot_be_written_is_not_delivered() {
             .complains_in_lines(1)
             .stderr_has("mailpull: work: storing a message: cannot write ")
             .stderr_has(&tmp.display().to_string())
-            .stderr_has(said);
+            .stderr_has(message);
         assert_eq!(setup.sandbox.maildir("work").count("tmp"), 0);
         assert_eq!(setup.server.count(), 3);
         setup.recovers();

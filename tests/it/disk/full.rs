@@ -100,12 +100,12 @@ fn a_false_size_postpones_its_message_for_five_runs_only() {
     let [with_false_size, ..] = &messages[..] else {
         unreachable!("there are three messages")
     };
-    let said = "4294967295".into();
+    let size = "4294967295".into();
     server.change(|behaviour| {
         drop(
             behaviour
                 .lies
-                .insert(with_false_size.unique_id.clone(), said),
+                .insert(with_false_size.unique_id.clone(), size),
         )
     });
     let sandbox = Sandbox::with_work(server.address(), "keep = false");

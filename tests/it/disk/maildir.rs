@@ -16,7 +16,7 @@ const PARENT: &str = "an absolute path has a parent";
 
 /// Fetches into the Maildir that `prepare` made unsuitable. Claims an error and no connection.
 #[track_caller]
-fn is_refused(status: i32, said: &str, sandbox: &Sandbox, prepare: impl FnOnce(&Path)) {
+fn is_refused(status: i32, error: &str, sandbox: &Sandbox, prepare: impl FnOnce(&Path)) {
     let server = ModelServer::start(ordinary(1, 1));
     sandbox.config("").account("work", server.address(), "");
     let maildir = sandbox.maildir("work");
@@ -27,7 +27,7 @@ fn is_refused(status: i32, said: &str, sandbox: &Sandbox, prepare: impl FnOnce(&
         .fails_with(status)
         .complains_in_lines(1)
         .stderr_has(&maildir.path().display().to_string())
-        .stderr_has(said);
+        .stderr_has(error);
     assert_eq!(server.log().sessions, 0);
 }
 

@@ -32,14 +32,14 @@ fn every_password_mechanism_accepts_only_the_right_password() {
         "scram-sha-256",
     ] {
         let name = auth.to_ascii_uppercase();
-        let said = format!("C: AUTH {name}");
+        let command = format!("C: AUTH {name}");
         let sandbox = Sandbox::new();
         let keys = format!("auth = '{auth}'");
         configure(&sandbox, &dovecot, &keys);
         let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
         outcome
             .succeeds()
-            .stderr_has(&said)
+            .stderr_has(&command)
             .never_says(PASSWORD)
             .never_says(&STANDARD.encode(PASSWORD));
         sandbox.work().holds(&messages);
@@ -50,7 +50,11 @@ fn every_password_mechanism_accepts_only_the_right_password() {
         configure(&sandbox, &dovecot, &keys);
         let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
         outcome.fails_with(77).never_says("not this one");
-        assert_eq!(outcome.stderr_text().matches(&said).count(), 1, "{outcome}");
+        assert_eq!(
+            outcome.stderr_text().matches(&command).count(),
+            1,
+            "{outcome}"
+        );
     }
 }
 
