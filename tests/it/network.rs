@@ -97,11 +97,10 @@ fn naming(sandbox: &Sandbox, hosts: &str, arguments: &str) -> Command {
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn the_next_address_is_tried_after_a_dead_one() {
-    if !tools::is_root() {
-        tools::report("skipped: only root can give a name its addresses");
-        return;
-    }
+    // Only root can give a name its addresses.
+    tools::require_root();
     let (deaf, dead) = deaf_socket();
     listen(&deaf, 0).expect("it is bound");
     let _queue = fill_queue(&dead);
@@ -132,11 +131,10 @@ fn the_next_address_is_tried_after_a_dead_one() {
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn all_addresses_of_a_name_share_one_deadline() {
-    if !tools::is_root() {
-        tools::report("skipped: only root can give a name its addresses");
-        return;
-    }
+    // Only root can give a name its addresses.
+    tools::require_root();
     // A port at which no address of this machine is answered.
     let any = (Ipv4Addr::UNSPECIFIED, 0);
     let deaf = socket(AddressFamily::INET, SocketType::STREAM, None).expect("there are sockets");

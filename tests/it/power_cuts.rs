@@ -67,6 +67,8 @@ impl World {
     /// first, one in which the first has nothing to write before the others do. `None`: there are
     /// no such disks here.
     fn new(setup: Setup, threads: Threads) -> Option<Self> {
+        // Only root can mount disks.
+        tools::require_root();
         let messages = ordinary(1, setup.messages);
         let server = ModelServer::start(messages.clone());
         let sandbox = Sandbox::new();
@@ -195,6 +197,7 @@ fn try_at(sweep: &mut Sweep, point: &Point, setup: Setup, mut world: World) {
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn a_power_cut_neither_loses_nor_repeats_mail_that_is_deleted() {
     let setup = Setup {
         disks: Disks::Together,
@@ -206,6 +209,7 @@ fn a_power_cut_neither_loses_nor_repeats_mail_that_is_deleted() {
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn a_power_cut_neither_loses_nor_repeats_mail_that_is_kept() {
     let setup = Setup {
         disks: Disks::Together,
@@ -217,6 +221,7 @@ fn a_power_cut_neither_loses_nor_repeats_mail_that_is_kept() {
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn a_power_cut_with_two_disks_loses_and_repeats_nothing() {
     let setup = Setup {
         disks: Disks::Apart,
@@ -228,6 +233,7 @@ fn a_power_cut_with_two_disks_loses_and_repeats_nothing() {
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn power_cuts_on_xfs_and_btrfs_lose_and_repeat_nothing() {
     for file_system in [FileSystem::Xfs, FileSystem::Btrfs] {
         let setup = Setup {
@@ -257,6 +263,7 @@ fn half_delivered_and_read(setup: Setup, _: Threads) -> Option<World> {
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn a_power_cut_during_recovery_loses_and_repeats_nothing() {
     if tools::find("strace").is_none() {
         return;

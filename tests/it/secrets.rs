@@ -10,7 +10,7 @@ use crate::support::mail::ordinary;
 use crate::support::model_server::{ModelServer, PASSWORD};
 use crate::support::sandbox::Sandbox;
 use crate::support::script::Script;
-use crate::support::tools::is_root;
+use crate::support::tools;
 
 /// Where nobody listens: without a password no server is called.
 const NOWHERE: &str = "127.0.0.1:9";
@@ -187,11 +187,10 @@ fn a_client_secret_must_be_as_private_as_a_password() {
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn only_root_can_read_the_memory_of_a_run() {
-    if !is_root() {
-        // Only root can run as somebody else.
-        return;
-    }
+    // Only root can run a program as another user.
+    tools::require_root();
     let login = "C: AUTH PLAIN AGpvZQBvcGVuIHNlc2FtZQ==\nS: +OK";
     let held = EMPTY.replacen("S: +OK", "reached session\nhold session\nS: +OK", 1);
     let server = Script::new([&*greeting(&["SASL PLAIN"]), login, &held].concat()).serve();

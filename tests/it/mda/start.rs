@@ -37,11 +37,9 @@ fn an_mda_that_cannot_run_is_reported_before_connecting() {
 }
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn root_runs_an_mda_only_if_allowed() {
-    if !tools::is_root() {
-        tools::report("skipped: only root can be refused as root");
-        return;
-    }
+    tools::require_root();
     let server = ModelServer::start(ordinary(1, 1));
     let sandbox = Sandbox::new();
     configure_script(&sandbox, &server, super::DELIVER, "");

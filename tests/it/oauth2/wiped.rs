@@ -7,17 +7,16 @@ use crate::login::{EMPTY, base64, greeting};
 use crate::support::oauth2::{FakeProvider, answer};
 use crate::support::sandbox::Sandbox;
 use crate::support::script::Script;
-use crate::support::tools::is_root;
+use crate::support::tools;
 
 const CODE: &str = r#"{"device_code": "device-code-0123456789", "user_code": "A", "interval": 1,
     "expires_in": 600, "verification_uri": "https://login.example.com/device"}"#;
 
 #[test]
+#[ignore = "needs root: tests/run runs it"]
 fn refresh_tokens_and_client_secrets_are_wiped_before_the_session() {
-    if !is_root() {
-        // Nobody else may look.
-        return;
-    }
+    // Only root can read the memory of a process that cannot be dumped.
+    tools::require_root();
     let tokens = |what: &str, lifetime: u32| {
         let body = format!(
             "{{\"access_token\": \"access-{what}-0123456789\", \"expires_in\": {lifetime}, \
