@@ -1,18 +1,27 @@
-//! Servers that want to exhaust, confuse or write on the terminal: each ends with one line and 76.
-//! What they do to listings and TLS is told in `listings` and `tls`.
+//! Servers that try to exhaust the memory, to confuse the program or to control the terminal.
+//! A run reports each in one line and ends with status 76. For attacks on listings and on TLS see
+//! `listings` and `tls`.
 
 use crate::support::mail::{TestMessage, notes};
 use crate::support::model_server::ModelServer;
 use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{LIST_A, Script};
+use crate::support::script::{LIST_A, QUIT, Script};
 
-/// How much memory a run may take whatever a listing contains.
+/// The megabytes of memory that a run may use to read a listing.
 const LISTING_MEMORY: u32 = 192;
-/// How much it may take whatever else a server sends.
+/// The megabytes of memory that a run may use for anything else that a server sends.
 const MEMORY: u32 = 64;
 
-/// Fetches within so many megabytes from a server that never stops where it has come to.
+/// A session up to the commands that ask for the listings.
+const ASK_FOR_LISTINGS: &str = "
+    login
+    C: UIDL
+    C: LIST
+";
+
+/// Fetches with `megabytes` of memory from a server that never stops sending, and claims that the
+/// run gives up.
 #[track_caller]
 fn fetch_within(megabytes: u32, conversation: &str) -> RunOutcome {
     let server = Script::new(conversation).serve();
@@ -37,8 +46,8 @@ fn an_endless_greeting_ends_the_session() {
 
 #[test]
 fn an_endless_reply_ends_the_session() {
-    for command in ["S: +OK\nC: CAPA\n", "login\nC: UIDL\nC: LIST\n"] {
-        let outcome = fetch_within(MEMORY, &format!("{command}raw: +OK \n{ENDLESS_LINE}"));
+    for before in ["S: +OK\nC: CAPA\n", ASK_FOR_LISTINGS] {
+        let outcome = fetch_within(MEMORY, &format!("{before}raw: +OK \n{ENDLESS_LINE}"));
 
         outcome.stderr_has("longer than any real one");
     }
@@ -46,10 +55,13 @@ fn an_endless_reply_ends_the_session() {
 
 #[test]
 fn an_endless_listing_line_ends_the_session() {
-    let uidl = "login\nC: UIDL\nC: LIST\nS: +OK\nraw: 1 \n";
-    let list = "login\nC: UIDL\nC: LIST\nS: +OK\nS: 1 a\nS: .\nS: +OK\nraw: 1 \n";
-    for listing in [uidl, list] {
-        let outcome = fetch_within(MEMORY, &format!("{listing}{ENDLESS_LINE}"));
+    for before in [
+        ASK_FOR_LISTINGS.to_owned(),
+        format!("{ASK_FOR_LISTINGS}lists a\n"),
+    ] {
+        let listing = format!("{before}S: +OK\nraw: 1 \n{ENDLESS_LINE}");
+
+        let outcome = fetch_within(MEMORY, &listing);
 
         outcome.stderr_has("longer than any real one");
     }
@@ -57,29 +69,18 @@ fn an_endless_listing_line_ends_the_session() {
 
 #[test]
 fn a_uidl_listing_is_limited_to_a_million_lines() {
-    let outcome = fetch_within(
-        LISTING_MEMORY,
-        r"login
-          C: UIDL
-          C: LIST
-          S: +OK
-          endless: 1 a\r\n",
-    );
+    let listing = format!("{ASK_FOR_LISTINGS}S: +OK\nendless: 1 a\\r\\n");
+
+    let outcome = fetch_within(LISTING_MEMORY, &listing);
 
     outcome.stderr_has("more than 1000000 lines");
 }
 
 #[test]
 fn a_scan_listing_is_limited_to_a_million_lines() {
-    let outcome = fetch_within(
-        LISTING_MEMORY,
-        r"login
-          C: UIDL
-          C: LIST
-          lists a
-          S: +OK
-          endless: 1 17\r\n",
-    );
+    let listing = format!("{ASK_FOR_LISTINGS}lists a\nS: +OK\nendless: 1 17\\r\\n");
+
+    let outcome = fetch_within(LISTING_MEMORY, &listing);
 
     outcome.stderr_has("longer than any real one");
 }
@@ -91,9 +92,9 @@ fn a_listing_is_limited_in_octets() {
         format!(r"1 {unique_id}\r\n"),
         format!(r"1 a {unique_id}\r\n"),
     ] {
-        let conversation = format!("login\nC: UIDL\nC: LIST\nS: +OK\nendless: {line}");
+        let listing = format!("{ASK_FOR_LISTINGS}S: +OK\nendless: {line}");
 
-        let outcome = fetch_within(LISTING_MEMORY, &conversation);
+        let outcome = fetch_within(LISTING_MEMORY, &listing);
 
         outcome.stderr_has("mailpull: work: listing the messages: ");
     }
@@ -118,11 +119,9 @@ fn capabilities_are_limited_in_lines_and_octets() {
 
 #[test]
 fn capabilities_are_limited_to_a_thousand_lines() {
-    for (count, status) in [(1000, 77), (1001, 76)] {
+    for (count, login, status) in [(1000, "C: USER joe\nS: -ERR no", 77), (1001, "", 76)] {
         let capabilities = "S: X\n".repeat(count);
-        let after = "S: .\nC: USER joe\nS: -ERR no";
-        let after = if status == 77 { after } else { "S: ." };
-        let conversation = format!("S: +OK\nC: CAPA\nS: +OK\n{capabilities}{after}");
+        let conversation = format!("S: +OK\nC: CAPA\nS: +OK\n{capabilities}S: .\n{login}");
         let server = Script::new(conversation).serve();
         let sandbox = Sandbox::with_work(server.address(), "");
 
@@ -167,15 +166,15 @@ fn an_answer_outside_pop3_ends_the_session() {
 fn server_text_cannot_control_the_terminal() {
     let evil = r"\x1b]0;owned\x07\x1b[2J\x9b31m\xe2\x80\xae";
     let shown = r"\u{1b}]0;owned\u{7}\u{1b}[2J\x9b31m\u{202e}";
-    let places = [
+    let conversations = [
         format!("raw: -ERR {evil}\\r\\n"),
         format!("raw: {evil}\\r\\n"),
         format!("S: +OK\nC: CAPA\nS: +OK\nS: .\nC: USER joe\nraw: -ERR {evil}\\r\\n"),
-        format!("login\nC: UIDL\nC: LIST\nS: +OK\nraw: {evil}\\r\\n\nS: .\nS: +OK\nS: ."),
-        format!("{LIST_A}\nC: RETR 1\nraw: -ERR {evil}\\r\\n\nC: QUIT\nS: +OK"),
+        format!("{ASK_FOR_LISTINGS}S: +OK\nraw: {evil}\\r\\n\nS: .\nS: +OK\nS: ."),
+        format!("{LIST_A}\nC: RETR 1\nraw: -ERR {evil}\\r\\n{QUIT}"),
     ];
-    for place in places {
-        let server = Script::new(&place).serve();
+    for conversation in conversations {
+        let server = Script::new(conversation).serve();
         let sandbox = Sandbox::with_work(server.address(), "");
 
         let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
@@ -238,17 +237,18 @@ fn a_hostile_server_does_not_stop_other_accounts() {
     sandbox.maildir("good").holds(&notes(["a"]));
 }
 
-/// Takes a while: 4 GiB come over loopback.
 mod slow {
     use super::*;
 
     #[test]
     #[ignore = "slow: tests/run --full runs it"]
     fn an_endless_message_ends_the_session() {
-        let said = [LIST_A, "\nC: RETR 1\nS: +OK\n", ENDLESS_LINE].concat();
-        let server = Script::new(said).serve();
-        // Its octets are thrown away as they come, and counted all the same.
+        // The server sends 4 GiB before the program gives up, which takes a while.
+        let conversation = [LIST_A, "\nC: RETR 1\nS: +OK\n", ENDLESS_LINE].concat();
+        let server = Script::new(conversation).serve();
+        // The message is larger than max-size, so its octets are counted but not stored.
         let sandbox = Sandbox::with_work(server.address(), "max-size = '1 KB'");
+
         let outcome = sandbox.mailpull_within(MEMORY, ["fetch"]).run();
 
         outcome

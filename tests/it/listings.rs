@@ -1,12 +1,18 @@
-//! Listings that are odd and listings that lie: what is still fetched, and when nothing is.
+//! Listings that are odd, incomplete or wrong: some mail is fetched in spite of them, but nothing
+//! after a line that cannot be right.
 
 use crate::support::mail::{TestMessage, note, notes};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{QUIT, Script};
+use crate::support::script::{LIST_A, QUIT, Script};
 
-/// A session up to the listings, with these lines in them; each is a `raw:` text.
-fn listed(unique_ids: &str, sizes: &str) -> String {
+/// A run that finds one message, fetches it and leaves it on the server.
+fn fetch_a() -> String {
+    [LIST_A, "\nC: RETR 1\ngives a", QUIT].concat()
+}
+
+/// Returns a session up to the listings, which hold these lines. Both arguments are `raw:` texts.
+fn session_with_listings(unique_ids: &str, sizes: &str) -> String {
     format!(
         "login
          C: UIDL
@@ -26,12 +32,13 @@ fn odd_unique_ids_tell_new_messages_from_known_ones() {
     let ids = format!(
         r"1 two  words\r\n2   behind blanks\r\n3\ttab\r\n4 \xff\x80\x01\r\n5 {long}\r\n6 ../../etc/passwd\r\n0007 .\r\n8 {long}"
     );
-    // The eighth has the unique-id of the fifth, and so is another message under the same one.
+    // The eighth message has the unique-id of the fifth.
     let ids = format!(r"{ids}\r\n");
     let numbers = 1..=8;
-    let fetched: String = numbers.clone().map(|n| format!("C: RETR {n}\n")).collect();
-    let sent: String = numbers.map(|n| format!("S: +OK\nnote {n}\n")).collect();
-    let server = Script::new([&listed(&ids, r"1 12\r\n"), "\n", &fetched, &sent, QUIT].concat())
+    let commands: String = numbers.clone().map(|n| format!("C: RETR {n}\n")).collect();
+    let answers: String = numbers.map(|n| format!("gives {n}\n")).collect();
+    let listings = session_with_listings(&ids, r"1 12\r\n");
+    let server = Script::new([&listings, "\n", &commands, &answers, QUIT].concat())
         .then(format!("login\nC: UIDL\nS: +OK\nraw: {ids}\nS: .\n{QUIT}"))
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
@@ -46,7 +53,7 @@ fn odd_unique_ids_tell_new_messages_from_known_ones() {
 
 #[test]
 fn a_message_without_a_unique_id_stays_on_the_server() {
-    let fetched = "
+    let retrieval = "
         C: RETR 1
         C: RETR 4
         gives a
@@ -55,8 +62,8 @@ fn a_message_without_a_unique_id_stays_on_the_server() {
         C: DELE 4
         S: +OK
         S: +OK";
-    let ids = r"1 a\r\n2\r\n3  \r\n4 d\r\n";
-    let server = Script::new([&listed(ids, r"1 17\r\n4 17\r\n"), fetched, QUIT].concat()).serve();
+    let listings = session_with_listings(r"1 a\r\n2\r\n3  \r\n4 d\r\n", r"1 17\r\n4 17\r\n");
+    let server = Script::new([&listings, retrieval, QUIT].concat()).serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
 
     let outcome = sandbox.fetch();
@@ -99,8 +106,8 @@ fn one_impossible_line_rejects_the_whole_listing() {
              lists 17"
         )
     };
-    for (line, said) in lines {
-        let server = Script::new(FETCH_A).then(session(line)).serve();
+    for (line, message) in lines {
+        let server = Script::new(fetch_a()).then(session(line)).serve();
         let sandbox = Sandbox::with_work(server.address(), "");
         sandbox.fetch().succeeds();
 
@@ -110,27 +117,17 @@ fn one_impossible_line_rejects_the_whole_listing() {
             .fails_with(76)
             .complains_in_lines(1)
             .stderr_has("the answer to UIDL cannot be used")
-            .stderr_has(said);
+            .stderr_has(message);
         server.finish();
         sandbox.work().holds(&notes(["a"]));
     }
 }
 
-const FETCH_A: &str = "
-    login
-    C: UIDL
-    C: LIST
-    lists a
-    lists 17
-    C: RETR 1
-    gives a
-    C: QUIT
-    S: +OK";
-
 #[test]
 fn an_impossible_number_rejects_the_scan_listing() {
     for line in ["0 17", "-1 17", "2147483648 17", "x"] {
-        let server = Script::new(listed(r"1 a\r\n", &format!(r"{line}\r\n"))).serve();
+        let listings = session_with_listings(r"1 a\r\n", &format!(r"{line}\r\n"));
+        let server = Script::new(listings).serve();
         let sandbox = Sandbox::with_work(server.address(), "");
 
         sandbox
@@ -271,20 +268,13 @@ fn check_and_dry_run_accept_impossible_sizes() {
 
 #[test]
 fn a_scan_listing_may_omit_or_invent_messages() {
-    let fetched = "
+    let retrieval = "
         C: RETR 1
         C: RETR 2
         gives a
         gives b";
-    let server = Script::new(
-        [
-            &listed(r"1 a\r\n2 b\r\n", r"2 17\r\n3 17\r\n"),
-            fetched,
-            QUIT,
-        ]
-        .concat(),
-    )
-    .serve();
+    let listings = session_with_listings(r"1 a\r\n2 b\r\n", r"2 17\r\n3 17\r\n");
+    let server = Script::new([&listings, retrieval, QUIT].concat()).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
 
     sandbox.fetch().succeeds().is_silent();
@@ -368,7 +358,7 @@ fn a_listing_that_breaks_off_is_not_used() {
              raw: 2 b
              {end}"
         );
-        let server = Script::new(FETCH_A).then(broken).serve();
+        let server = Script::new(fetch_a()).then(broken).serve();
         let sandbox = Sandbox::with_work(server.address(), "");
         sandbox.fetch().succeeds();
 

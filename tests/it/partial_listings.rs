@@ -1,15 +1,16 @@
-//! Messages that the server lists no more, and servers that never list all they have.
+//! Messages that the server no longer lists, and servers that list only a part of the mailbox.
 
 use std::time::Duration;
 
 use crate::support::mail::{TestMessage, notes, ordinary};
 use crate::support::model_server::{Behaviour, ModelServer};
 use crate::support::sandbox::Sandbox;
-use crate::support::script::Script;
+use crate::support::script::{LIST_A, QUIT, Script};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-fn known(sandbox: &Sandbox) -> String {
+/// Returns what `seen list` prints.
+fn seen_list(sandbox: &Sandbox) -> String {
     let list = sandbox.mailpull(["seen", "list", "work"]).run();
     list.succeeds().stdout_text()
 }
@@ -21,12 +22,12 @@ fn deleted_messages_are_remembered_for_90_days() {
     sandbox.fetch().succeeds();
     sandbox.let_pass(89 * DAY);
     sandbox.fetch().succeeds();
-    assert_eq!(known(&sandbox), "gone 17 octets a\ngone 17 octets b\n");
+    assert_eq!(seen_list(&sandbox), "gone 17 octets a\ngone 17 octets b\n");
 
     sandbox.let_pass(2 * DAY);
     sandbox.fetch().succeeds();
 
-    assert_eq!(known(&sandbox), "");
+    assert_eq!(seen_list(&sandbox), "");
     let log = sandbox.mailpull(["log"]).run();
     assert_eq!(log.succeeds().stdout_text(), "");
 }
@@ -46,7 +47,7 @@ fn a_message_missing_from_one_listing_is_not_forgotten() {
     sandbox.fetch().succeeds();
 
     sandbox.work().holds(&notes(["a", "b"]));
-    assert_eq!(known(&sandbox).lines().count(), 2);
+    assert_eq!(seen_list(&sandbox).lines().count(), 2);
 }
 
 #[test]
@@ -94,8 +95,8 @@ fn a_run_with_a_limit_fetches_only_one_part() {
     assert_eq!(sandbox.work().count("new"), 200);
 }
 
-/// A server from which somebody else deleted what was fetched.
-fn emptied_by_others(server: &ModelServer) {
+/// Deletes all messages from the server, as another client does.
+fn empty_by_another_client(server: &ModelServer) {
     let other = Sandbox::with_work(server.address(), "keep = false");
     other.fetch().succeeds();
     assert_eq!(server.count(), 0);
@@ -108,7 +109,7 @@ fn another_message_under_a_returned_unique_id_is_new_mail() {
         let server = ModelServer::start(notes(["a"]));
         let sandbox = Sandbox::with_work(server.address(), "");
         sandbox.fetch().succeeds();
-        emptied_by_others(&server);
+        empty_by_another_client(&server);
         sandbox.fetch().succeeds();
         server.add(new.clone());
 
@@ -135,14 +136,13 @@ fn a_message_that_returns_unchanged_is_not_fetched_again() {
 
 #[test]
 fn a_returned_message_is_compared_before_it_is_deleted() {
-    let list = "login
-        C: UIDL
-        C: LIST
-        lists a
-        lists 17
-        C: RETR 1
-        S: +OK";
-    let first = [list, "\nnote a\nC: DELE 1\nS: +OK\nC: QUIT\ncut"].concat();
+    // The answer to QUIT is lost, then the mailbox is empty, and then another message of the same
+    // size has the unique-id.
+    let first = [
+        LIST_A,
+        "\nC: RETR 1\ngives a\nC: DELE 1\nS: +OK\nC: QUIT\ncut",
+    ]
+    .concat();
     let empty = "login
         C: UIDL
         C: LIST
@@ -151,7 +151,7 @@ fn a_returned_message_is_compared_before_it_is_deleted() {
         S: +OK
         S: .
         C: QUIT";
-    let last = [list, "\nnote b\nC: QUIT\nS: +OK"].concat();
+    let last = [LIST_A, "\nC: RETR 1\ngives b", QUIT].concat();
     let server = Script::new(first).then(empty).then(last).serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     sandbox.fetch().fails_with(75);

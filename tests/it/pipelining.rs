@@ -1,10 +1,10 @@
-//! How many commands travel together, and how many may not.
-//! Counts; what is said is `conversation`'s.
+//! The number of commands that are sent together, and its limits.
+//! For the exact conversations see `conversation`.
 
 use crate::support::mail::{TestMessage, note};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
-use crate::support::script::Script;
+use crate::support::script::{QUIT, Script};
 
 fn many(count: usize) -> Vec<TestMessage> {
     (1..=count).map(|n| note(&n.to_string())).collect()
@@ -33,13 +33,13 @@ fn listing_a_thousand_known_messages_takes_one_round_trip() {
 
     sandbox.fetch().succeeds().is_silent();
 
-    // AUTH PLAIN with UIDL, QUIT.
+    // The first round trip is AUTH PLAIN with UIDL, the second is QUIT.
     assert_eq!(server.log().turns - before, 2);
 }
 
 #[test]
 fn at_most_8_kib_of_commands_wait_for_answers() {
-    // From above the commands have 11 octets each, which do not fill the window exactly.
+    // The highest numbers make commands of 11 octets, which do not fill the 8 KiB exactly.
     let keys = "keep = false\norder = 'newest-first'";
     let server = ModelServer::start(many(1500));
     let sandbox = Sandbox::with_work(server.address(), keys);
@@ -66,26 +66,24 @@ fn messages_are_requested_one_by_one_without_pipelining() {
 
 #[test]
 fn large_messages_are_requested_as_needed() {
-    let server = Script::new(
-        "login
-         C: UIDL
-         C: LIST
-         lists a b c
-         lists 9000000 9000000 9000000
-         C: RETR 1
-         C: RETR 2
-         gives a
-         C: RETR 3
-         gives b
-         gives c
-         C: QUIT
-         S: +OK",
-    )
-    .serve();
+    let session = "
+        login
+        C: UIDL
+        C: LIST
+        lists a b c
+        lists 9000000 9000000 9000000
+        C: RETR 1
+        C: RETR 2
+        gives a
+        C: RETR 3
+        gives b
+        gives c";
+    let server = Script::new([session, QUIT].concat()).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
 
     sandbox.fetch().succeeds().is_silent();
 
+    // Only LIST and RETR 2 are sent together with the command before them.
     let heard = &server.finish()[0];
     assert_eq!(heard.said.len() - heard.turns, 2);
 }

@@ -1,4 +1,5 @@
-//! Messages that come in odd ways or not at all, and that each is stored as it was sent.
+//! The retrieval of messages that are odd, incomplete or refused. What is complete is stored as it was
+//! sent.
 
 use std::num::NonZeroUsize;
 
@@ -48,6 +49,7 @@ fn messages_received_before_the_connection_breaks_are_kept() {
                  raw: {partial}
                  {end}"
             );
+            // A run that knows a message sends LIST only after UIDL has shown a new one.
             let next = "
                 login
                 C: UIDL
@@ -128,7 +130,8 @@ fn answers_may_arrive_one_octet_at_a_time() {
     sandbox.work().holds(&notes(["a"]));
 }
 
-/// Fetches all of `messages` from a server that writes so many octets at once, and compares.
+/// Fetches `messages` from a server that writes `segment` octets at once, and claims that each is
+/// stored as it was sent.
 #[track_caller]
 fn arrives_as_sent(messages: &[TestMessage], segment: Option<usize>) {
     let authority = Authority::new();
@@ -183,8 +186,8 @@ fn a_line_of_ten_megabytes_arrives_unchanged() {
     arrives_as_sent(&[one_line(10_000_000)], None);
 }
 
-/// Fetches one message that is sent as these `raw:` octets, status line included, and whose end
-/// is followed by the answer to QUIT.
+/// Claims that an answer to RETR is stored as `stored`. The answer is a `raw:` text that includes the
+/// status line. QUIT follows, so the run must read exactly to the end of the answer.
 #[track_caller]
 fn is_read_as(sent: &str, stored: &[u8]) {
     let sent = format!("\nC: RETR 1\nraw: {sent}");
@@ -214,8 +217,8 @@ fn a_message_may_end_with_lf_like_its_status_line() {
 
 #[test]
 fn message_text_is_never_taken_for_an_answer() {
-    let first = r"raw: +OK\r\nSubject: x\r\n\r\nx\n.\r\n+OK\nDELE 2\n.\r\n-ERR\r\n.\r\n";
-    let server = Script::new(format!(
+    let answer = r"raw: +OK\r\nSubject: x\r\n\r\nx\n.\r\n+OK\nDELE 2\n.\r\n-ERR\r\n.\r\n";
+    let session = format!(
         "login
          C: UIDL
          C: LIST
@@ -223,12 +226,10 @@ fn message_text_is_never_taken_for_an_answer() {
          lists 17 17
          C: RETR 1
          C: RETR 2
-         {first}
-         gives b
-         C: QUIT
-         S: +OK"
-    ))
-    .serve();
+         {answer}
+         gives b"
+    );
+    let server = Script::new([&session, QUIT].concat()).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
 
     sandbox.fetch().succeeds().is_silent();

@@ -1,4 +1,5 @@
-//! Signals: what is complete is kept, what was asked for is given up, and the next run goes on.
+//! Signals: complete messages are kept, requested ones are abandoned, and the next run fetches the
+//! rest.
 
 use rustix::process::Signal;
 
@@ -6,13 +7,16 @@ use crate::support::mail::notes;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{QUIT, Script};
 
-/// A session with one complete message and another that hangs.
-const HANGING: &str = "
+/// A session up to the listings, which hold two messages.
+const LIST_A_AND_B: &str = "
     login
     C: UIDL
     C: LIST
     lists a b
-    lists 17 17
+    lists 17 17";
+
+/// A retrieval of two messages in which the server stalls in the second.
+const STALL_IN_B: &str = "
     C: RETR 1
     C: RETR 2
     gives a
@@ -21,53 +25,37 @@ const HANGING: &str = "
     reached message
     stall";
 
-/// A session that fetches and deletes both messages.
-const ALL: &str = "
-    login
-    C: UIDL
-    C: LIST
-    lists a b
-    lists 17 17
-    C: RETR 1
-    C: RETR 2
-    gives a
-    gives b
+/// The deletion of two messages.
+const DELETE_A_AND_B: &str = "
     C: DELE 1
     C: DELE 2
     S: +OK
-    S: +OK
-    C: QUIT
     S: +OK";
 
-/// A session that deletes the first message, as the one before could not.
-const DELETION: &str = "
-    login
-    C: UIDL
-    C: LIST
-    lists a b
-    lists 17 17
-    C: DELE 1
-    S: +OK
-    C: QUIT
-    S: +OK";
+/// A session in which the server stalls in the second of two messages.
+fn stalling() -> String {
+    [LIST_A_AND_B, STALL_IN_B].concat()
+}
 
-/// A session that fetches and deletes the second message.
-const REST: &str = "
-    login
-    C: UIDL
-    lists b
-    C: LIST
-    lists 17
-    C: RETR 1
-    gives b
-    C: DELE 1
-    S: +OK
-    C: QUIT
-    S: +OK";
-
+/// Claims that a signal keeps the complete message and that the next run fetches the other one.
 #[track_caller]
-fn ends_in_order(signal: Signal, status: i32) {
-    let server = Script::new(HANGING).then(DELETION).then(REST).serve();
+fn keeps_complete_messages(signal: Signal, status: i32) {
+    // The next run first deletes the complete message, as the run before could not.
+    let deletion = [LIST_A_AND_B, "\nC: DELE 1\nS: +OK", QUIT].concat();
+    let rest = "
+        login
+        C: UIDL
+        lists b
+        C: LIST
+        lists 17
+        C: RETR 1
+        gives b
+        C: DELE 1
+        S: +OK";
+    let server = Script::new(stalling())
+        .then(deletion)
+        .then([rest, QUIT].concat())
+        .serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     let running = sandbox.mailpull(["fetch"]).start();
     server.reached("message");
@@ -84,22 +72,28 @@ fn ends_in_order(signal: Signal, status: i32) {
 
 #[test]
 fn sigterm_keeps_complete_messages_and_abandons_the_rest() {
-    ends_in_order(Signal::TERM, 143);
+    keeps_complete_messages(Signal::TERM, 143);
 }
 
 #[test]
 fn sigint_keeps_complete_messages_and_abandons_the_rest() {
-    ends_in_order(Signal::INT, 130);
+    keeps_complete_messages(Signal::INT, 130);
 }
 
 #[test]
 fn sighup_keeps_complete_messages_and_abandons_the_rest() {
-    ends_in_order(Signal::HUP, 129);
+    keeps_complete_messages(Signal::HUP, 129);
 }
 
 #[test]
 fn a_second_signal_stops_at_once_without_losing_mail() {
-    let server = Script::new(HANGING).then(ALL).serve();
+    let retrieval = "
+        C: RETR 1
+        C: RETR 2
+        gives a
+        gives b";
+    let next = [LIST_A_AND_B, retrieval, DELETE_A_AND_B, QUIT].concat();
+    let server = Script::new(stalling()).then(next).serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     let running = sandbox.mailpull(["fetch"]).start();
     server.reached("message");
@@ -107,7 +101,11 @@ fn a_second_signal_stops_at_once_without_losing_mail() {
     let outcome = running.signal_until_it_ends(Signal::TERM);
 
     outcome.fails_with(143).is_silent();
-    assert_eq!(sandbox.work().count("new"), 0, "it took its time to settle");
+    assert_eq!(
+        sandbox.work().count("new"),
+        0,
+        "the run delivered a message after the second signal"
+    );
     sandbox.fetch().succeeds().is_silent();
     server.finish();
     sandbox.work().holds(&notes(["a", "b"]));
@@ -115,23 +113,15 @@ fn a_second_signal_stops_at_once_without_losing_mail() {
 
 #[test]
 fn messages_arriving_after_a_signal_are_delivered_and_deleted() {
-    let arriving = "
-        login
-        C: UIDL
-        C: LIST
-        lists a b
-        lists 17 17
+    let retrieval = "
         C: RETR 1
         C: RETR 2
         gives a
         reached message
         hold message
-        gives b
-        C: DELE 1
-        C: DELE 2
-        S: +OK
-        S: +OK";
-    let server = Script::new([arriving, QUIT].concat()).serve();
+        gives b";
+    let session = [LIST_A_AND_B, retrieval, DELETE_A_AND_B, QUIT].concat();
+    let server = Script::new(session).serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     let running = sandbox.mailpull(["fetch"]).start();
     server.reached("message");
@@ -188,7 +178,7 @@ fn a_signal_ends_the_wait_for_greeting_or_handshake() {
 
 #[test]
 fn other_accounts_are_not_fetched_after_a_signal() {
-    let server = Script::new(HANGING).serve();
+    let server = Script::new(stalling()).serve();
     let sandbox = Sandbox::new();
     sandbox.account("first", server.address(), "");
     sandbox.account("second", "127.0.0.1:9", "");

@@ -1,5 +1,5 @@
-//! Servers that are slow, or never come to an end although they always say something. The clock is
-//! the test's.
+//! Servers that are slow, and servers that send something now and then but never finish.
+//! The tests set the clock of the program.
 
 use crate::support::mail::notes;
 use crate::support::outcome::RunOutcome;
@@ -7,36 +7,27 @@ use crate::support::sandbox::Sandbox;
 use crate::support::script::{QUIT, Script};
 use crate::support::tools;
 
-/// The listings of two messages.
-const LISTINGS: &str = "
+/// A session without pipelining up to the listings, which hold two messages.
+const LIST_A_AND_B: &str = "
+    login alone
     C: UIDL
     lists a b
     C: LIST
     lists 17 17";
 
-/// A session that fetches the second message.
-const REST: &str = "
-    login alone
-    C: UIDL
-    lists a b
-    C: LIST
-    lists 17 17
-    C: RETR 2
-    gives b
-    C: QUIT
-    S: +OK";
-
-/// Fetches in two sessions. The first is `login`, the listings of two messages and `retrieval`; at
-/// each `hold` of it, of the same names, the clock is set ahead.
+/// Fetches in two sessions and returns the outcome of the first, which must fail. The first session
+/// is a login, the listings of two messages and `retrieval`. At each `hold` in it the clock is set
+/// to the time that names the `hold`. The second session fetches the second message.
 #[track_caller]
-fn fetch(retrieval: &str, clock: &[&str]) -> Option<RunOutcome> {
+fn fetch(retrieval: &str, times: &[&str]) -> Option<RunOutcome> {
     tools::find("faketime")?;
-    let first = ["login alone", LISTINGS, retrieval].concat();
-    let server = Script::new(first).then(REST).serve();
+    let first = [LIST_A_AND_B, retrieval].concat();
+    let second = [LIST_A_AND_B, "\nC: RETR 2\ngives b", QUIT].concat();
+    let server = Script::new(first).then(second).serve();
     let sandbox = Sandbox::with_work(server.address(), "timeout = '30 days'");
     sandbox.set_clock("+0");
     let running = sandbox.mailpull_by_clock(["fetch"]).start();
-    for time in clock {
+    for time in times {
         server.reached(time);
         running.wait_until_it_waits();
         sandbox.set_clock(time);
@@ -54,13 +45,14 @@ fn fetch(retrieval: &str, clock: &[&str]) -> Option<RunOutcome> {
     Some(outcome)
 }
 
-/// One octet, and then silence until the clock has been set.
+/// Returns steps that send one octet and then wait until the clock has been set, for each time.
 fn drips(times: &[&str]) -> String {
     let drip = |time: &&str| format!("raw: x\nreached {time}\nhold {time}\n");
     times.iter().map(drip).collect()
 }
 
-const RETR_B: &str = "
+/// The retrieval of two messages up to the first line of the second answer.
+const BEGIN_B: &str = "
     C: RETR 1
     gives a
     C: RETR 2
@@ -72,7 +64,7 @@ fn a_server_that_drips_is_abandoned_after_five_minutes() {
     let times = ["+1m", "+2m", "+3m", "+4m", "+5m"];
     let drips = drips(&times);
 
-    let outcome = fetch(&format!("{RETR_B}{drips}raw: x\nstall"), &times);
+    let outcome = fetch(&format!("{BEGIN_B}{drips}raw: x\nstall"), &times);
 
     if let Some(outcome) = outcome {
         outcome.stderr_has(
@@ -86,7 +78,7 @@ fn a_server_that_drips_is_abandoned_after_five_minutes() {
 fn no_session_lasts_longer_than_a_day() {
     let silence = "reached +25h\nhold +25h\nS: Subject: b\nstall";
 
-    let outcome = fetch(&format!("{RETR_B}{silence}"), &["+25h"]);
+    let outcome = fetch(&format!("{BEGIN_B}{silence}"), &["+25h"]);
 
     if let Some(outcome) = outcome {
         outcome.stderr_has(
@@ -97,9 +89,9 @@ fn no_session_lasts_longer_than_a_day() {
 
 #[test]
 fn a_session_requests_no_more_messages_after_six_hours() {
-    let silence = "\nC: RETR 1\nreached +7h\nhold +7h\nS: +OK\nnote a";
+    let slow_answer = "\nC: RETR 1\nreached +7h\nhold +7h\ngives a";
 
-    let outcome = fetch(&format!("{silence}{QUIT}"), &["+7h"]);
+    let outcome = fetch(&format!("{slow_answer}{QUIT}"), &["+7h"]);
 
     if let Some(outcome) = outcome {
         outcome.stderr_is(
