@@ -1,5 +1,5 @@
-//! Passwords and sign-ins in a real keyring: found, put there, missing, locked, not running.
-//! A program without the feature `keyring` is told of in the tests of its own.
+//! Passwords and sign-ins in a real keyring, and keyrings that are locked, missing or silent.
+//! The unit tests of the module `keyring` cover a program that was built without it.
 
 use std::fs;
 use std::os::unix::net::UnixListener;
@@ -15,8 +15,8 @@ use crate::support::terminal::Tmux;
 
 const KEYRING: &str = "password-keyring = true";
 
-/// As mpop(1) says that its passwords have to be stored.
-const AS_MPOP: [&str; 6] = ["host", "127.0.0.1", "service", "pop3", "user", "joe"];
+/// The attributes under which mpop(1) looks for its passwords.
+const MPOP_ATTRIBUTES: [&str; 6] = ["host", "127.0.0.1", "service", "pop3", "user", "joe"];
 
 #[test]
 fn a_password_stored_for_mpop_is_found() {
@@ -25,7 +25,7 @@ fn a_password_stored_for_mpop_is_found() {
     let Some(keyring) = Keyring::start(&sandbox) else {
         return;
     };
-    keyring.store(&AS_MPOP, PASSWORD);
+    keyring.store(&MPOP_ATTRIBUTES, PASSWORD);
     let outcome = keyring.mailpull(["fetch", "-vv"]).run();
     outcome.succeeds().never_says(PASSWORD);
     sandbox.work().holds(&ordinary(1, 2));
@@ -38,7 +38,7 @@ fn login_stores_the_typed_password_in_the_keyring() {
     let Some(keyring) = Keyring::start(&sandbox) else {
         return;
     };
-    keyring.store(&AS_MPOP, "an older one");
+    keyring.store(&MPOP_ATTRIBUTES, "an older one");
     let Some(terminal) = Tmux::open(&sandbox, &[(BUS, keyring.bus())]) else {
         return;
     };
@@ -47,10 +47,10 @@ fn login_stores_the_typed_password_in_the_keyring() {
         .shows("Password for joe at 127.0.0.1: ");
     terminal.types(PASSWORD).presses("Enter");
     let shown = terminal.ended_with(0);
-    let last = shown.last().expect("something is shown");
+    let last = shown.last().expect("the program printed a line");
     assert_eq!(last, "the password of joe is kept in the keyring");
     assert!(!terminal.screen().contains(PASSWORD));
-    assert_eq!(keyring.lookup(&AS_MPOP), PASSWORD);
+    assert_eq!(keyring.lookup(&MPOP_ATTRIBUTES), PASSWORD);
     keyring.mailpull(["fetch"]).run().succeeds();
     sandbox.work().holds(&ordinary(1, 2));
 }
@@ -74,9 +74,9 @@ fn a_locked_keyring_is_a_temporary_failure() {
     let Some(keyring) = Keyring::start(&sandbox) else {
         return;
     };
-    keyring.store(&AS_MPOP, PASSWORD);
+    keyring.store(&MPOP_ATTRIBUTES, PASSWORD);
     keyring.lock();
-    // Whoever would ask the user to unlock it has no display.
+    // The prompt that would ask the user to unlock it finds no display.
     let outcome = keyring.mailpull(["fetch"]).run();
     outcome
         .fails_with(75)
@@ -98,9 +98,9 @@ fn a_missing_session_bus_is_a_temporary_failure() {
 #[test]
 fn a_signal_ends_the_wait_for_a_keyring() {
     let sandbox = Sandbox::with_work("127.0.0.1:9", KEYRING);
-    // Nobody accepts what connects here.
+    // Nobody accepts connections to this socket.
     let path = sandbox.path("bus");
-    let _listener = UnixListener::bind(&path).expect("a socket can be made");
+    let _listener = UnixListener::bind(&path).expect("the sandbox can be written");
     let silent = format!("unix:path={}", path.display());
     let fetch = sandbox.mailpull(["fetch"]).env(BUS, silent).start();
     fetch.wait_until_it_waits();
@@ -126,17 +126,17 @@ fn a_sign_in_can_be_stored_in_the_keyring() {
         .succeeds()
         .stdout_has("joe has signed in; what that brought is kept in the keyring\n");
     let kept = keyring.lookup(&["service", "mailpull-oauth2", "user", "joe"]);
-    let kept: serde_json::Value = serde_json::from_str(&kept).expect("it is JSON");
-    let token = kept["access_token"].as_str().expect("it is text");
+    let kept: serde_json::Value = serde_json::from_str(&kept).expect("a sign-in is stored as JSON");
+    let token = kept["access_token"].as_str().expect("a token is text");
     assert_eq!(provider.introspect(token)["sub"], "joe");
 
-    // Nobody listens there, but with a token that is where a run gets to.
+    // No server listens there, but only a run that has a token tries to connect.
     let fetch = keyring.mailpull(["fetch", "-v"]).run();
     fetch.fails_with(75).stderr_has("connecting to 127.0.0.1:9");
-    let files = fs::read_dir(sandbox.state().join("tokens")).expect("it is there");
+    let files = fs::read_dir(sandbox.state().join("tokens")).expect("the folder of locks exists");
     for file in files {
-        let file = file.expect("it can be read");
-        let octets = fs::read(file.path()).expect("it can be read");
+        let file = file.expect("the folder can be read");
+        let octets = fs::read(file.path()).expect("the file can be read");
         assert!(octets.is_empty(), "{}", file.path().display());
     }
 }

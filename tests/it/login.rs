@@ -1,12 +1,13 @@
-//! How a session begins: greetings and logins in cleartext, what they lead to, and what they show.
-//! TLS is `tls`'s.
+//! The beginning of a session without TLS: greetings, logins, refusals, and the masking of secrets.
+//! For other SASL mechanisms than PLAIN see `sasl`, for TLS see `tls`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::support::sandbox::Sandbox;
-use crate::support::script::Script;
+use crate::support::script::{QUIT, Script};
 
+/// A session from the login to its end in which the mailbox is empty.
 pub(crate) const EMPTY: &str = "
     C: CAPA
     S: +OK
@@ -21,13 +22,13 @@ pub(crate) const EMPTY: &str = "
     C: QUIT
     S: +OK";
 
-/// The greeting and an answer to CAPA with these capabilities.
+/// Returns a session up to the answer to CAPA, which lists these capabilities.
 pub(crate) fn greeting(capabilities: &[&str]) -> String {
     let capabilities: String = capabilities.iter().map(|c| format!("S: {c}\n")).collect();
     format!("S: +OK ready\nC: CAPA\nS: +OK\n{capabilities}S: .\n")
 }
 
-/// "joe" and "open sesame" for SASL PLAIN.
+/// The response of SASL PLAIN for the user "joe" with the password "open sesame".
 const PLAIN: &str = "AGpvZQBvcGVuIHNlc2FtZQ==";
 
 #[test]
@@ -80,7 +81,7 @@ fn user_and_pass_are_used_if_plain_is_not() {
 
 #[test]
 fn a_long_plain_response_waits_for_the_continuation() {
-    // AUTH PLAIN, a blank, the response and CRLF may have 255 octets together (RFC 2449).
+    // AUTH PLAIN, a space, the response and CRLF may have 255 octets together (RFC 2449).
     for (password, is_one_line) in [("p".repeat(175), true), ("p".repeat(176), false)] {
         let response = base64(&format!("\0joe\0{password}"));
         let login = if is_one_line {
@@ -127,7 +128,8 @@ fn apop_sends_a_digest_of_the_greetings_timestamp() {
         S: -ERR
         C: APOP mrose c4c9334bac560ecc979e58001b3e22fb
         S: +OK";
-    let one_at_a_time = "
+    // Without CAPA the server is not known to support pipelining.
+    let listings = "
         C: CAPA
         S: -ERR
         C: UIDL
@@ -135,10 +137,8 @@ fn apop_sends_a_digest_of_the_greetings_timestamp() {
         S: .
         C: LIST
         S: +OK
-        S: .
-        C: QUIT
-        S: +OK";
-    let server = Script::new([login, one_at_a_time].concat()).serve();
+        S: .";
+    let server = Script::new([login, listings, QUIT].concat()).serve();
     let keys = "auth = 'apop'\nuser = 'mrose'\npassword = 'tanstaaf'";
     let sandbox = Sandbox::with_work(server.address(), keys);
 
@@ -328,32 +328,27 @@ fn verbose_output_never_shows_the_secret_of_a_login() {
         (
             greeting(&[]),
             "C: USER joe\nS: +OK\nC: PASS open sesame\n".to_owned(),
-            "",
+            String::new(),
         ),
         (
             greeting(&["SASL PLAIN"]),
             format!("C: AUTH PLAIN {PLAIN}\n"),
-            "",
+            String::new(),
         ),
         (
             greeting(&["SASL PLAIN"]),
             format!("C: AUTH PLAIN\nS: + b3BlbiBzZXNhbWU=\nC: {long_response}\n"),
-            long.as_str(),
+            format!("password = '{long}'"),
         ),
         (
             with_timestamp.to_owned(),
             format!("C: APOP joe {digest}\n"),
-            "apop",
+            "auth = 'apop'".to_owned(),
         ),
     ];
-    for (greeting, login, special) in logins {
+    for (greeting, login, keys) in logins {
         for (answer, end) in [("S: +OK", EMPTY), ("S: -ERR [AUTH] no", "")] {
             let server = Script::new([&greeting, &login, answer, end].concat()).serve();
-            let keys = match special {
-                "" => String::new(),
-                "apop" => "auth = 'apop'".to_owned(),
-                password => format!("password = '{password}'"),
-            };
             let sandbox = Sandbox::with_work(server.address(), &keys);
 
             let outcome = sandbox.mailpull(["fetch", "-vv"]).run();

@@ -1,16 +1,18 @@
-//! A database that is lost, or older than the Maildir: what was delivered is known by its files.
+//! A database that is lost, or older than the Maildir: the files in the Maildir show which messages
+//! were delivered.
 
 use std::fs;
 use std::path::PathBuf;
 
 use crate::support::mail::{TestMessage, note, notes, ordinary};
 use crate::support::model_server::ModelServer;
+use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Threads, points};
 use crate::support::tools;
 
-/// The files of the database.
-fn database(sandbox: &Sandbox) -> Vec<PathBuf> {
+/// Lists the files of the database.
+fn database_files(sandbox: &Sandbox) -> Vec<PathBuf> {
     ["seen.db", "seen.db-wal", "seen.db-shm"]
         .map(|name| sandbox.state().join(name))
         .into_iter()
@@ -18,31 +20,32 @@ fn database(sandbox: &Sandbox) -> Vec<PathBuf> {
         .collect()
 }
 
-fn lose(sandbox: &Sandbox) {
-    for file in database(sandbox) {
-        fs::remove_file(file).expect("it is there");
+fn remove_database(sandbox: &Sandbox) {
+    for file in database_files(sandbox) {
+        fs::remove_file(file).expect("the database exists");
     }
 }
 
-/// Copies the database away.
+/// Copies the database to the folder `backup`.
 fn back_up(sandbox: &Sandbox) {
     let backup = sandbox.path("backup");
-    fs::create_dir(&backup).expect("it can be made");
-    for file in database(sandbox) {
+    fs::create_dir(&backup).expect("the sandbox can be written");
+    for file in database_files(sandbox) {
         let name = file.file_name().expect("a file has a name");
-        fs::copy(&file, backup.join(name)).expect("it can be copied");
+        fs::copy(&file, backup.join(name)).expect("the database can be copied");
     }
 }
 
-/// Writes the copy over the database, in its very file.
+/// Overwrites the database with the copy. The files keep their inodes.
 fn restore(sandbox: &Sandbox) {
-    for file in database(sandbox) {
+    for file in database_files(sandbox) {
         let name = file.file_name().expect("a file has a name");
-        fs::copy(sandbox.path("backup").join(name), &file).expect("it can be copied");
+        let copy = sandbox.path("backup").join(name);
+        fs::copy(copy, &file).expect("the database can be written");
     }
 }
 
-/// Claims that a run says one line: so many messages were recognised.
+/// Claims that a run reports in one line that `count` messages were recognised.
 #[track_caller]
 fn recognises(sandbox: &Sandbox, count: usize) {
     let outcome = sandbox.fetch();
@@ -61,7 +64,7 @@ fn delivered_messages_are_recognised_after_losing_the_database() {
     sandbox.fetch().succeeds();
     sandbox.work().read_all();
     server.add(note("new"));
-    lose(&sandbox);
+    remove_database(&sandbox);
 
     recognises(&sandbox, 200);
 
@@ -78,7 +81,7 @@ fn recognised_messages_are_deleted_without_another_retr() {
     let server = ModelServer::start(ordinary(1, 5));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
-    lose(&sandbox);
+    remove_database(&sandbox);
     recognises(&sandbox, 5);
     let retrieved = server.log().count("RETR");
 
@@ -98,7 +101,7 @@ fn the_keep_time_of_recognised_messages_counts_from_delivery() {
         let server = ModelServer::start(ordinary(1, 5));
         let sandbox = Sandbox::with_work(server.address(), "keep = '14 days'");
         sandbox.fetch().succeeds();
-        lose(&sandbox);
+        remove_database(&sandbox);
 
         let outcome = sandbox.mailpull_at(later, ["fetch"]).run();
 
@@ -137,20 +140,15 @@ fn messages_are_recognised_after_restoring_the_state_folder() {
     let backup = sandbox.path("backup");
     let copy = |from: PathBuf, to: PathBuf| {
         let mut cp = sandbox.command("cp");
-        assert!(
-            cp.arg("-a")
-                .arg(from)
-                .arg(to)
-                .status()
-                .is_ok_and(|s| s.success())
-        );
+        cp.arg("-a").arg(from).arg(to);
+        Program::new(cp).run().succeeds();
     };
     copy(sandbox.state(), backup.clone());
     for message in ordinary(2, 4) {
         server.add(message);
     }
     sandbox.fetch().succeeds().is_silent();
-    fs::remove_dir_all(sandbox.state()).expect("it is there");
+    fs::remove_dir_all(sandbox.state()).expect("there is a state folder");
     copy(backup, sandbox.state());
 
     recognises(&sandbox, 4);
@@ -167,11 +165,11 @@ fn a_changed_file_is_not_recognised() {
         let sandbox = Sandbox::with_work(server.address(), "");
         sandbox.fetch().succeeds();
         for file in sandbox.work().files("new") {
-            if fs::read(&file).expect("it is there") == note("a").stored() {
-                fs::write(&file, other).expect("it can be written");
+            if fs::read(&file).expect("the file exists") == note("a").stored() {
+                fs::write(&file, other).expect("the file can be written");
             }
         }
-        lose(&sandbox);
+        remove_database(&sandbox);
 
         recognises(&sandbox, 1);
 
@@ -196,7 +194,7 @@ fn another_accounts_file_is_not_recognised() {
 
     let twice = notes(["a", "a", "b", "b"]);
     sandbox.work().holds(&twice);
-    lose(&sandbox);
+    remove_database(&sandbox);
     sandbox.fetch().succeeds().complains_in_lines(2);
     sandbox.work().holds(&twice);
 }
@@ -207,8 +205,8 @@ fn one_file_matches_only_one_of_several_identical_messages() {
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
     let file = sandbox.work().files("new").remove(1);
-    fs::remove_file(file).expect("it is there");
-    lose(&sandbox);
+    fs::remove_file(file).expect("the file exists");
+    remove_database(&sandbox);
 
     recognises(&sandbox, 2);
 
@@ -224,11 +222,11 @@ fn messages_left_by_a_limit_are_recognised_next_time() {
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
-    lose(&sandbox);
+    remove_database(&sandbox);
     for count in [4, 4, 1] {
-        let few = sandbox.mailpull(["fetch", "--max-messages", "4"]).run();
-        few.succeeds().complains_in_lines(1);
-        few.stderr_has(&format!("not delivered again: {count}\n"));
+        let limited = sandbox.mailpull(["fetch", "--max-messages", "4"]).run();
+        limited.succeeds().complains_in_lines(1);
+        limited.stderr_has(&format!("not delivered again: {count}\n"));
     }
     sandbox.fetch().succeeds().is_silent();
     sandbox.work().holds(&messages);
@@ -239,7 +237,7 @@ fn a_temporarily_refused_message_is_recognised_later() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
-    lose(&sandbox);
+    remove_database(&sandbox);
     server.change(|behaviour| behaviour.refused = vec![b"b".to_vec()]);
     sandbox.fetch().fails_with(75).complains_in_lines(2);
     server.change(|behaviour| behaviour.refused.clear());
@@ -255,7 +253,7 @@ fn a_delivered_message_over_the_size_limit_is_recognised() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
-    lose(&sandbox);
+    remove_database(&sandbox);
 
     let limited = sandbox.mailpull(["fetch", "--max-size", "10"]).run();
 
@@ -294,7 +292,7 @@ fn messages_fetched_by_url_are_recognised_for_the_account() {
         .env("MAILPULL_PASSWORD", "open sesame")
         .run()
         .succeeds();
-    lose(&sandbox);
+    remove_database(&sandbox);
 
     recognises(&sandbox, 2);
 
@@ -311,16 +309,16 @@ fn an_ordinary_run_does_not_read_the_maildir() {
     sandbox.fetch().succeeds();
     server.add(note("c"));
 
-    let mut read = Vec::new();
+    let mut calls = Vec::new();
     for threads in [Threads::Main, Threads::Any] {
         server.add(note(&format!("{threads:?}")));
-        read.extend(points(&sandbox, &["fetch"], threads, &["getdents64"]));
+        calls.extend(points(&sandbox, &["fetch"], threads, &["getdents64"]));
     }
 
-    let of_messages = |line: &str| line.contains("/new") || line.contains("/cur");
-    let lines: Vec<_> = read.iter().map(|point| &point.line).collect();
+    let is_of_maildir = |line: &str| line.contains("/new") || line.contains("/cur");
+    let lines: Vec<_> = calls.iter().map(|point| &point.line).collect();
     assert!(!lines.is_empty());
-    assert!(!lines.iter().any(|line| of_messages(line)), "{lines:#?}");
+    assert!(!lines.iter().any(|line| is_of_maildir(line)), "{lines:#?}");
 }
 
 #[test]
@@ -335,7 +333,7 @@ fn messages_delivered_under_former_account_names_are_recognised() {
     }
     let keys = format!("maildir = {maildir:?}");
     sandbox.config("").account("toil", server.address(), &keys);
-    lose(&sandbox);
+    remove_database(&sandbox);
 
     let outcome = sandbox.fetch();
 
@@ -348,9 +346,9 @@ fn messages_delivered_under_former_account_names_are_recognised() {
 
 #[test]
 fn spooled_messages_outlive_their_database() {
-    for loss in [lose, restore] {
+    for damage in [remove_database, restore] {
         let server = ModelServer::start(Vec::new());
-        // What was retrieved is never shown again.
+        // The server hides what was retrieved, so nothing can be fetched again.
         server.change(|behaviour| behaviour.part = Some(100));
         let sandbox = Sandbox::new();
         let mda = sandbox.script("mda", "cat >/dev/null; exit 75");
@@ -363,7 +361,7 @@ fn spooled_messages_outlive_their_database() {
             .iter()
             .for_each(|message| server.add(message.clone()));
         sandbox.fetch().fails_with(75);
-        loss(&sandbox);
+        damage(&sandbox);
 
         let outcome = sandbox.fetch();
 
@@ -375,15 +373,15 @@ fn spooled_messages_outlive_their_database() {
             spool.display()
         ));
         sandbox.fetch().succeeds().is_silent();
-        let mut waiting: Vec<_> = fs::read_dir(&spool)
+        let mut set_aside: Vec<_> = fs::read_dir(&spool)
             .expect("there is a spool")
-            .map(|entry| entry.expect("it can be read").path())
+            .map(|entry| entry.expect("the spool can be read").path())
             .filter(|path| path.extension().is_some_and(|end| end == "unknown"))
-            .map(|path| fs::read(path).expect("it can be read"))
+            .map(|path| fs::read(path).expect("the file can be read"))
             .collect();
-        waiting.sort();
+        set_aside.sort();
         let mut expected: Vec<_> = messages.iter().map(TestMessage::stored).collect();
         expected.sort();
-        assert_eq!(waiting, expected);
+        assert_eq!(set_aside, expected);
     }
 }

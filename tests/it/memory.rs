@@ -1,5 +1,5 @@
-//! What the program promises of its memory: little, whatever a message or a listing holds.
-//! Measured is the build that is tested, at the peak of its resident set.
+//! The memory that a run needs for large messages, long listings and many accounts.
+//! The tests measure the peak of the resident set of the build that is tested.
 
 use std::fs;
 
@@ -11,23 +11,22 @@ use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
 use crate::support::tools;
 
-/// For messages of any size, beside what the program needs for none: its own code, above all, which
-/// nobody has made small here.
+/// The kilobytes that messages of any size may need, in addition to the peak of a run without mail.
 const MOST_FOR_MESSAGES: usize = 4_000;
-/// With a listing of [`UNIQUE_IDS`].
+/// The kilobytes that a run may need in all with a listing of [`UNIQUE_IDS`].
 const MOST_FOR_LISTING: usize = 48_000;
 const UNIQUE_IDS: usize = 100_000;
-/// For [`ACCOUNTS`], beside what the program needs for one.
+/// The kilobytes that [`ACCOUNTS`] may need, in addition to the peak of a run with one account.
 const MOST_FOR_ACCOUNTS: usize = 22_000;
 const ACCOUNTS: usize = 2_000;
 
-/// Runs the program to its good end and returns its peak in kB.
+/// Runs the program, which must succeed, and returns its peak in kB.
 #[track_caller]
 fn peak(sandbox: &Sandbox, args: &[&str]) -> usize {
     peak_with(sandbox, 1024, args)
 }
 
-/// The same with so many descriptors at most.
+/// Does the same with a limit on the number of open descriptors.
 #[track_caller]
 fn peak_with(sandbox: &Sandbox, descriptors: usize, args: &[&str]) -> usize {
     let log = sandbox.path("peak");
@@ -38,14 +37,14 @@ fn peak_with(sandbox: &Sandbox, descriptors: usize, args: &[&str]) -> usize {
     command.arg(sandbox.program()).args(args);
     Program::new(command).run().succeeds();
     let peak = fs::read_to_string(&log).expect("time wrote its log");
-    let peak = peak.trim().parse().expect("it is a number");
+    let peak = peak.trim().parse().expect("time printed a number");
     tools::report(format_args!("peak of {args:?}: {peak} kB"));
     peak
 }
 
-/// With one account, in which nothing is new.
+/// Returns the peak of a run with one account, whose mailbox is empty.
 #[track_caller]
-fn peak_with_nothing() -> usize {
+fn peak_without_mail() -> usize {
     let server = ModelServer::start(Vec::new());
     let sandbox = Sandbox::with_work(server.address(), "");
     peak(&sandbox, &["fetch"])
@@ -63,7 +62,7 @@ fn large_messages_take_less_than_4_mb_of_memory() {
     if tools::find("time").is_none() {
         return;
     }
-    // Lines, one line, and as many dots to undo as there can be.
+    // Many lines, one line, and lines that all begin with a dot, which doubles in transfer.
     let dots = TestMessage::new("dots", ".\r\n".repeat(16_000_000));
     assert!(byte_stuffed(&dots.octets).len() > 60_000_000);
     let messages = [large("lines"), one_line(50_000_000), dots];
@@ -72,7 +71,7 @@ fn large_messages_take_less_than_4_mb_of_memory() {
     sandbox.account("work", server.address(), "keep = false");
     let peak = peak(&sandbox, &["fetch"]);
     sandbox.maildir("work").holds(&messages);
-    let most = peak_with_nothing() + MOST_FOR_MESSAGES;
+    let most = peak_without_mail() + MOST_FOR_MESSAGES;
     assert!(peak < most, "{peak} kB of {most}");
 }
 
@@ -94,20 +93,22 @@ fn listing_100000_messages_takes_less_than_48_mb() {
     ];
     assert_eq!(sandbox.maildir("work").count("new"), 300);
 
-    // As if all had been delivered.
+    // Record all messages as delivered, which is faster than to deliver them.
     let database = Connection::open(sandbox.state().join("seen.db"));
-    let mut database = database.expect("it can be opened");
-    let transaction = database.transaction().expect("nobody holds it");
+    let mut database = database.expect("the database can be opened");
+    let transaction = database.transaction().expect("no run holds the database");
     let sql = "INSERT OR IGNORE INTO seen (account, unique_id, copy, state, size, listed, \
                delivered) VALUES (1, ?1, 0, 2, ?2, 0, 0)";
-    let mut insert = transaction.prepare(sql).expect("there is such a table");
+    let mut insert = transaction
+        .prepare(sql)
+        .expect("there is a table of messages");
     for n in 0..UNIQUE_IDS {
-        let size = i64::try_from(octets.len()).expect("it is small");
+        let size = i64::try_from(octets.len()).expect("a small message has a small size");
         let row = (unique_id(n).into_bytes(), size);
-        insert.execute(row).expect("it can be written");
+        insert.execute(row).expect("the database can be written");
     }
     drop(insert);
-    transaction.commit().expect("it can be written");
+    transaction.commit().expect("the database can be written");
     drop(database);
 
     peaks.push(peak(&sandbox, &["fetch"]));
@@ -132,7 +133,7 @@ fn thousands_of_accounts_take_little_memory_and_few_descriptors() {
     for number in 0..ACCOUNTS {
         sandbox.account_file(&format!("user{number}"), server.address(), "");
     }
-    // Some ten for the program, and twelve for each job.
+    // The program needs about ten descriptors, and each job at most twelve.
     let (few, more) = (10 + 4 * 12, 10 + 16 * 12);
     let peaks = [
         peak_with(&sandbox, few, &["fetch", "-j4"]),
@@ -140,6 +141,6 @@ fn thousands_of_accounts_take_little_memory_and_few_descriptors() {
         peak_with(&sandbox, more, &["fetch", "-j16"]),
     ];
     assert_eq!(server.log().sessions, 3 * ACCOUNTS);
-    let most = peak_with_nothing() + MOST_FOR_ACCOUNTS;
+    let most = peak_without_mail() + MOST_FOR_ACCOUNTS;
     assert!(peaks.iter().all(|&peak| peak < most), "{peaks:?} of {most}");
 }

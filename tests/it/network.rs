@@ -1,5 +1,5 @@
-//! Connections that do not come about, and a line that spoils what it carries.
-//! Touches no network but loopback; what servers do is told elsewhere.
+//! Connections that cannot be made, and connections that corrupt what they carry.
+//! The tests use no network but loopback.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -21,7 +21,7 @@ use crate::support::tools;
 
 #[test]
 fn an_unresolvable_name_is_a_temporary_failure() {
-    // Longer than a part of a name may be: no resolver asks anybody for it.
+    // The label is longer than DNS allows, so the resolver fails without asking a server.
     let name = format!("{}.example.com", "x".repeat(64));
     let sandbox = Sandbox::with_work(format!("{name}:995"), "security = 'tls'");
 
@@ -33,19 +33,19 @@ fn an_unresolvable_name_is_a_temporary_failure() {
         .stderr_has(&format!("cannot find the address of {name}: "));
 }
 
-/// A port of 127.0.0.1 that is taken by a socket on which nobody listens.
-fn deaf_socket() -> (OwnedFd, SocketAddr) {
-    let fd = socket(AddressFamily::INET, SocketType::STREAM, None).expect("there are sockets");
+/// Binds a socket to a port of 127.0.0.1. It does not listen, so connections are refused.
+fn bound_socket() -> (OwnedFd, SocketAddr) {
+    let fd = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket can be made");
     bind(&fd, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("loopback has a free port");
     let address = getsockname(&fd).expect("a bound socket has an address");
-    let address = address.try_into().expect("it is an address of TCP");
+    let address = address.try_into().expect("the socket has an IP address");
     (fd, address)
 }
 
 #[test]
 fn every_refusing_address_is_reported() {
-    let (_deaf, address) = deaf_socket();
-    for (server, said) in [
+    let (_socket, address) = bound_socket();
+    for (server, message) in [
         (address.to_string(), "Connection refused".to_owned()),
         (
             format!("localhost:{}", address.port()),
@@ -60,12 +60,12 @@ fn every_refusing_address_is_reported() {
             .fails_with(75)
             .complains_in_lines(1)
             .stderr_has("cannot connect to ")
-            .stderr_has(&said);
+            .stderr_has(&message);
     }
 }
 
-/// Connects until nobody else can. Nobody accepts them: once the queue is full, whoever comes is not
-/// even refused.
+/// Fills the queue of a socket that listens but never accepts. Further connections are neither
+/// accepted nor refused then.
 fn fill_queue(address: &SocketAddr) -> Vec<TcpStream> {
     let connect = || TcpStream::connect_timeout(address, Duration::from_millis(100)).ok();
     std::iter::from_fn(connect).collect()
@@ -73,8 +73,8 @@ fn fill_queue(address: &SocketAddr) -> Vec<TcpStream> {
 
 #[test]
 fn an_unanswered_connection_attempt_times_out() {
-    let (deaf, address) = deaf_socket();
-    listen(&deaf, 0).expect("it is bound");
+    let (socket, address) = bound_socket();
+    listen(&socket, 0).expect("the socket is bound");
     let _queue = fill_queue(&address);
     let sandbox = Sandbox::with_work(address, "timeout-connect = '1s'");
 
@@ -86,8 +86,8 @@ fn an_unanswered_connection_attempt_times_out() {
         .stderr_has("no answer within 1 s");
 }
 
-/// Runs the program in a world in which names have these addresses.
-fn naming(sandbox: &Sandbox, hosts: &str, arguments: &str) -> Command {
+/// Prepares a run of the program that finds the addresses of names in this hosts file.
+fn mailpull_with_hosts(sandbox: &Sandbox, hosts: &str, arguments: &str) -> Command {
     let hosts = sandbox.write("hosts", hosts);
     let mut command = sandbox.command("unshare");
     let mount = format!("mount --bind \"$0\" /etc/hosts && exec \"$1\" {arguments}");
@@ -101,16 +101,16 @@ fn naming(sandbox: &Sandbox, hosts: &str, arguments: &str) -> Command {
 fn the_next_address_is_tried_after_a_dead_one() {
     // Only root can give a name its addresses.
     tools::require_root();
-    let (deaf, dead) = deaf_socket();
-    listen(&deaf, 0).expect("it is bound");
+    let (socket, dead) = bound_socket();
+    listen(&socket, 0).expect("the socket is bound");
     let _queue = fill_queue(&dead);
     let server = ModelServer::start(ordinary(1, 3));
     let alive = (Ipv4Addr::new(127, 0, 0, 2), dead.port());
-    let listener = TcpListener::bind(alive).expect("nobody has that address");
+    let listener = TcpListener::bind(alive).expect("the port is free on 127.0.0.2");
     let address = server.address();
     thread::spawn(move || {
         for client in listener.incoming() {
-            // A connection that breaks is the program's to notice.
+            // A broken connection is an error in the program, where the test sees it.
             let _ = client.and_then(|client| relay(client, address, None));
         }
     });
@@ -118,7 +118,7 @@ fn the_next_address_is_tried_after_a_dead_one() {
     let sandbox = Sandbox::with_work(format!("pop.example.com:{}", dead.port()), keys);
     let hosts = "127.0.0.1 pop.example.com\n127.0.0.2 pop.example.com\n";
 
-    let outcome = Program::new(naming(&sandbox, hosts, "account test work")).run();
+    let outcome = Program::new(mailpull_with_hosts(&sandbox, hosts, "account test work")).run();
 
     let port = dead.port();
     outcome
@@ -135,13 +135,13 @@ fn the_next_address_is_tried_after_a_dead_one() {
 fn all_addresses_of_a_name_share_one_deadline() {
     // Only root can give a name its addresses.
     tools::require_root();
-    // A port at which no address of this machine is answered.
+    // The socket takes its port on all addresses of this machine.
     let any = (Ipv4Addr::UNSPECIFIED, 0);
-    let deaf = socket(AddressFamily::INET, SocketType::STREAM, None).expect("there are sockets");
-    bind(&deaf, &SocketAddr::from(any)).expect("there is a free port");
-    listen(&deaf, 0).expect("it is bound");
-    let address = getsockname(&deaf).expect("a bound socket has an address");
-    let address = SocketAddr::try_from(address).expect("it is an address of TCP");
+    let fd = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket can be made");
+    bind(&fd, &SocketAddr::from(any)).expect("there is a free port");
+    listen(&fd, 0).expect("the socket is bound");
+    let address = getsockname(&fd).expect("a bound socket has an address");
+    let address = SocketAddr::try_from(address).expect("the socket has an IP address");
     let port = address.port();
     let _queue = fill_queue(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let sandbox = Sandbox::with_work(
@@ -151,7 +151,7 @@ fn all_addresses_of_a_name_share_one_deadline() {
     let addresses: String = (1..=5)
         .map(|n| format!("127.0.0.{n} pop.example.com\n"))
         .collect();
-    let command = naming(&sandbox, &addresses, "fetch");
+    let command = mailpull_with_hosts(&sandbox, &addresses, "fetch");
 
     let outcome = Program::new(command).run();
 
@@ -162,27 +162,28 @@ fn all_addresses_of_a_name_share_one_deadline() {
         .stderr_has(&format!("127.0.0.5:{port}: not tried, as 3 s were over"));
 }
 
-/// Leads two connections to a server. In the first, the octet of this number is another than the
-/// server sent.
-fn spoiling(server: SocketAddr, at: usize) -> SocketAddr {
+/// Starts a relay that passes two connections on to a server. In the first it changes the octet at
+/// this position of what the server sends.
+fn corrupting_relay(server: SocketAddr, at: usize) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
     let address = listener.local_addr();
     thread::spawn(move || {
-        for spoilt in [Some(at), None] {
-            // A connection that breaks is the program's to notice.
+        for corrupt_at in [Some(at), None] {
+            // A broken connection is an error in the program, where the test sees it.
             let _ = listener
                 .accept()
-                .and_then(|(client, _)| relay(client, server, spoilt));
+                .and_then(|(client, _)| relay(client, server, corrupt_at));
         }
     });
     address.expect("a bound socket has an address")
 }
 
-fn relay(mut client: TcpStream, server: SocketAddr, spoilt: Option<usize>) -> io::Result<()> {
+/// Passes octets on in both directions until the server closes.
+fn relay(mut client: TcpStream, server: SocketAddr, corrupt_at: Option<usize>) -> io::Result<()> {
     let mut server = TcpStream::connect(server)?;
     let (mut from_client, mut to_server) = (client.try_clone()?, server.try_clone()?);
     thread::spawn(move || {
-        // Whichever side leaves first, the other is told.
+        // An error means that one side has left, and then the server has to see the end.
         let _ = io::copy(&mut from_client, &mut to_server);
         let _ = to_server.shutdown(Shutdown::Write);
     });
@@ -193,7 +194,7 @@ fn relay(mut client: TcpStream, server: SocketAddr, spoilt: Option<usize>) -> io
         if octets == 0 {
             return client.shutdown(Shutdown::Write);
         }
-        if let Some(at) = spoilt.filter(|at| (sent..sent + octets).contains(at)) {
+        if let Some(at) = corrupt_at.filter(|at| (sent..sent + octets).contains(at)) {
             chunk[at - sent] ^= 1;
         }
         client.write_all(&chunk[..octets])?;
@@ -205,7 +206,7 @@ fn relay(mut client: TcpStream, server: SocketAddr, spoilt: Option<usize>) -> io
 fn a_message_corrupted_in_transit_is_fetched_again() {
     let messages = ordinary(1, 20);
     let authority = Authority::new();
-    // In the middle of the messages, and of a TLS record.
+    // Both octets are in the middle of the messages and of a TLS record.
     for at in [30_000, 40_001] {
         let behaviour = Behaviour {
             security: Protection::Tls(authority.certificate().acceptor()),
@@ -213,7 +214,7 @@ fn a_message_corrupted_in_transit_is_fetched_again() {
         };
         let server = ModelServer::with(messages.clone(), behaviour);
         let keys = "security = 'tls'\ntls-ca-file = '~/ca.pem'";
-        let sandbox = Sandbox::with_work(spoiling(server.address(), at), keys);
+        let sandbox = Sandbox::with_work(corrupting_relay(server.address(), at), keys);
         sandbox.write("home/ca.pem", authority.pem());
 
         let outcome = sandbox.fetch();
@@ -243,7 +244,7 @@ fn interrupted_system_calls_are_repeated() {
         command.arg("trace=poll,ppoll,pread64,pwrite64,read,write");
         for (calls, first) in [
             ("poll,ppoll,pwrite64,write", 1),
-            // What loads the program takes no interruption.
+            // The dynamic loader, which makes the first calls, does not repeat them.
             ("pread64,read", 12),
         ] {
             command.arg("-e");
@@ -258,8 +259,8 @@ fn interrupted_system_calls_are_repeated() {
         assert_eq!(server.count(), 0);
         let log = fs::read_to_string(sandbox.path("strace")).expect("strace wrote its log");
         for call in ["poll(", " read(", "write("] {
-            let is_hit = |line: &&str| line.contains(call) && line.contains("(INJECTED)");
-            assert!(log.lines().any(|line| is_hit(&line)), "{call}");
+            let mut lines = log.lines().filter(|line| line.contains(call));
+            assert!(lines.any(|line| line.contains("(INJECTED)")), "{call}");
         }
     }
 }

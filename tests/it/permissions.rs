@@ -1,5 +1,5 @@
-//! Files that belong to others, are open to others, or are not what they should be.
-//! Runs as a user who is not root, whoever runs the tests.
+//! Files that belong to other users, are open to other users, or have the wrong content.
+//! The program runs as a user who is not root, also when root runs the tests.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -14,7 +14,7 @@ use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
 use crate::support::tools;
 
-/// A sandbox of a user who is not root, with three messages at its server.
+/// A sandbox whose user is not root, and a server with three messages for that user.
 struct World {
     sandbox: Sandbox,
     server: ModelServer,
@@ -28,7 +28,7 @@ impl World {
         Self { sandbox, server }
     }
 
-    /// Makes one that has a database: its three messages were delivered and are kept.
+    /// Makes a world with a database: the three messages were delivered and are kept on the server.
     fn with_database() -> Self {
         let world = Self::new();
         world.fetch("--keep").succeeds();
@@ -43,7 +43,8 @@ impl World {
         self.sandbox.state().join("seen.db")
     }
 
-    /// Claims that a run ends with `status` and says `parts` in one line, before connecting.
+    /// Claims that a run ends with `status` before it connects, and prints one line that contains
+    /// `parts`.
     #[track_caller]
     fn refuses(&self, status: i32, parts: &[&str]) {
         let sessions = self.server.log().sessions;
@@ -61,7 +62,8 @@ impl World {
 }
 
 fn allow(path: &Path, mode: u32) {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        .expect("the tests may change their files");
 }
 
 /// Gives a file to root, which only root can do.
@@ -89,7 +91,7 @@ fn an_unreadable_configuration_is_named() {
     let world = World::new();
     allow(&world.sandbox.config_file(), 0o000);
     world.refuses(78, &["config.toml", "Permission denied"]);
-    fs::remove_file(world.sandbox.config_file()).expect("it is there");
+    fs::remove_file(world.sandbox.config_file()).expect("there is a configuration");
     world.refuses(78, &["config.toml"]);
 }
 
@@ -101,7 +103,7 @@ fn a_readable_configuration_of_root_or_a_stranger_is_refused() {
     give_to_root(&file);
     allow(&file, 0o644);
     world.refuses(78, &["config.toml holds a password"]);
-    // The stranger lets everybody read it who can change it any time.
+    // A stranger who owns the file could change it at any time.
     chown(&file, Some(12_345), Some(12_345)).expect("root may give files away");
     world.refuses(78, &["config.toml", "12345"]);
 }
@@ -151,12 +153,13 @@ fn a_state_folder_that_cannot_be_created_is_named() {
 fn a_database_of_another_user_is_refused() {
     let world = World::with_database();
     give_to_root(&world.database());
-    let before = fs::read(world.database()).expect("it is there");
+    let before = fs::read(world.database()).expect("there is a database");
     world.refuses(
         78,
         &["cannot open ", "seen.db: Permission denied (os error 13)\n"],
     );
-    assert_eq!(fs::read(world.database()).expect("it is there"), before);
+    let after = fs::read(world.database()).expect("there is a database");
+    assert_eq!(after, before);
 }
 
 #[test]
@@ -179,8 +182,8 @@ fn nothing_is_deleted_with_a_read_only_database() {
 fn a_state_folder_may_be_a_symbolic_link() {
     let world = World::with_database();
     let elsewhere = world.sandbox.path("elsewhere");
-    fs::rename(world.sandbox.state(), &elsewhere).expect("it is ours");
-    symlink(&elsewhere, world.sandbox.state()).expect("it can be made");
+    fs::rename(world.sandbox.state(), &elsewhere).expect("the sandbox can be written");
+    symlink(&elsewhere, world.sandbox.state()).expect("the sandbox can be written");
     world.fetch("--keep").succeeds();
     assert_eq!(world.sandbox.maildir("work").count("new"), 3);
 }
@@ -189,31 +192,31 @@ fn a_state_folder_may_be_a_symbolic_link() {
 fn a_database_that_is_a_symbolic_link_is_refused() {
     let world = World::with_database();
     let elsewhere = world.sandbox.path("elsewhere");
-    fs::rename(world.database(), &elsewhere).expect("it is ours");
-    symlink(&elsewhere, world.database()).expect("it can be made");
-    let before = fs::read(&elsewhere).expect("it is there");
+    fs::rename(world.database(), &elsewhere).expect("the sandbox can be written");
+    symlink(&elsewhere, world.database()).expect("the sandbox can be written");
+    let before = fs::read(&elsewhere).expect("the file exists");
     world.refuses(74, &["seen.db"]);
-    assert_eq!(fs::read(&elsewhere).expect("it is there"), before);
+    assert_eq!(fs::read(&elsewhere).expect("the file exists"), before);
 }
 
-/// Puts something else in the database's place and claims that it is refused as it is.
+/// Damages or replaces a database and claims that a run refuses it and does not change it.
 #[track_caller]
-fn is_left_as_it_is(status: i32, said: &str, spoil: impl FnOnce(&Path)) {
+fn is_left_unchanged(status: i32, message: &str, damage: impl FnOnce(&Path)) {
     let world = World::with_database();
     let database = world.database();
-    spoil(&database);
-    let before = fs::read(&database).expect("it is there");
+    damage(&database);
+    let before = fs::read(&database).expect("there is a database");
     for _ in 0..2 {
-        world.refuses(status, &["seen.db", said]);
+        world.refuses(status, &["seen.db", message]);
     }
-    let after = fs::read(&database).expect("it is there");
+    let after = fs::read(&database).expect("there is a database");
     assert!(before == after, "the database was changed");
     assert_eq!(world.sandbox.maildir("work").count("new"), 3);
 }
 
 fn overwrite(path: &Path, octets: &[u8]) {
-    // In its place, so that it stays its owner's.
-    fs::write(path, octets).expect("it can be written");
+    // A new file would belong to the user who runs the tests.
+    fs::write(path, octets).expect("the sandbox can be written");
 }
 
 #[test]
@@ -224,7 +227,7 @@ fn a_file_that_is_not_a_database_is_left_unchanged() {
         &[b'y'; 100_000],
         &[0; 4096],
     ] {
-        is_left_as_it_is(78, "is not a database of mailpull", |path| {
+        is_left_unchanged(78, "is not a database of mailpull", |path| {
             overwrite(path, octets)
         });
     }
@@ -232,32 +235,36 @@ fn a_file_that_is_not_a_database_is_left_unchanged() {
 
 #[test]
 fn a_database_of_another_program_is_left_unchanged() {
-    is_left_as_it_is(78, "is not a database of mailpull", |path| {
+    is_left_unchanged(78, "is not a database of mailpull", |path| {
         overwrite(path, b"");
-        let other = Connection::open(path).expect("it can be opened");
+        let other = Connection::open(path).expect("the database can be opened");
         let sql = "CREATE TABLE account (id); INSERT INTO account VALUES (1)";
-        other.execute_batch(sql).expect("it can be written");
+        other
+            .execute_batch(sql)
+            .expect("the database can be written");
     });
 }
 
 #[test]
 fn a_database_of_a_newer_version_is_left_unchanged() {
-    is_left_as_it_is(78, "was written by a newer mailpull", |path| {
-        let newer = Connection::open(path).expect("it can be opened");
+    is_left_unchanged(78, "was written by a newer mailpull", |path| {
+        let newer = Connection::open(path).expect("the database can be opened");
         let sql = "PRAGMA user_version = 1000";
-        newer.execute_batch(sql).expect("it can be written");
+        newer
+            .execute_batch(sql)
+            .expect("the database can be written");
     });
 }
 
 #[test]
 fn a_damaged_database_is_left_unchanged() {
-    // Cut short, and every page after the first overwritten.
-    is_left_as_it_is(78, "is damaged", |path| {
-        let octets = fs::read(path).expect("it is there");
+    // First only half of the file is left; then every page after the first is overwritten.
+    is_left_unchanged(78, "is damaged", |path| {
+        let octets = fs::read(path).expect("there is a database");
         overwrite(path, &octets[..octets.len() / 2]);
     });
-    is_left_as_it_is(78, "is damaged", |path| {
-        let mut octets = fs::read(path).expect("it is there");
+    is_left_unchanged(78, "is damaged", |path| {
+        let mut octets = fs::read(path).expect("there is a database");
         octets[4096..].fill(0xa5);
         overwrite(path, &octets);
     });
@@ -265,33 +272,33 @@ fn a_damaged_database_is_left_unchanged() {
 
 #[test]
 fn a_damaged_page_stops_the_account_before_deletion() {
-    // Only the page of what was seen; that of the accounts is sound.
+    // Only the page of the messages is damaged; that of the accounts is sound.
     let world = World::with_database();
     let page: u32 = {
-        let database = Connection::open(world.database()).expect("it can be opened");
+        let database = Connection::open(world.database()).expect("the database can be opened");
         let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'seen'";
         database
             .query_row(sql, [], |row| row.get(0))
-            .expect("it is there")
+            .expect("there is a table of messages")
     };
-    let mut octets = fs::read(world.database()).expect("it is there");
+    let mut octets = fs::read(world.database()).expect("there is a database");
     let page = page as usize - 1;
     octets[page * 4096..][..4096].fill(0xa5);
     overwrite(&world.database(), &octets);
     for _ in 0..2 {
         world.refuses(78, &["seen.db is damaged"]);
     }
-    let after = fs::read(world.database()).expect("it is there");
+    let after = fs::read(world.database()).expect("there is a database");
     assert!(after == octets, "a damaged database was changed");
 }
 
 #[test]
 fn a_database_locked_by_another_program_is_a_temporary_failure() {
     let world = World::with_database();
-    let holder = Connection::open(world.database()).expect("it can be opened");
+    let holder = Connection::open(world.database()).expect("the database can be opened");
     holder
         .execute_batch("BEGIN EXCLUSIVE")
-        .expect("nobody holds it");
+        .expect("no run holds the database");
     let outcome = world.fetch("--delete");
     drop(holder);
     outcome

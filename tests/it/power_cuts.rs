@@ -1,5 +1,5 @@
-//! The power fails in runs that deliver to a Maildir: what is on the disk at that instant is all
-//! that the next run finds. `MAILPULL_TESTS_FULL=1` cuts it at every system call.
+//! Power cuts in runs that deliver to a Maildir. The next run finds only what was on the disk at that
+//! instant. With `MAILPULL_TESTS_FULL=1` the power is cut at every system call.
 
 use std::fmt;
 use std::fs;
@@ -17,7 +17,8 @@ use crate::support::strace::{Injection, Point, Threads, faulty, points, sample};
 use crate::support::sweep::Sweep;
 use crate::support::tools;
 
-/// What changes a disk, or the server's mind: the power fails before each, so after each, too.
+/// The system calls that change the disk, or that send something to the server. The power is cut
+/// before each of them, and so also after each.
 const CALLS: [&str; 10] = [
     "fdatasync",
     "fsync",
@@ -31,12 +32,12 @@ const CALLS: [&str; 10] = [
     "write",
 ];
 
-/// Where the Maildir and the database are.
+/// The disks of the Maildir and of the database.
 #[derive(Clone, Copy, Debug)]
 enum Disks {
-    /// Each on a disk of its own: what makes one durable does nothing for the other.
+    /// Each has a disk of its own, so flushing one does not flush the other.
     Apart,
-    /// Both on one disk.
+    /// Both are on one disk.
     Together,
 }
 
@@ -63,9 +64,9 @@ struct World {
 }
 
 impl World {
-    /// Makes one in which the program never ran; or, for the points of other threads than the
-    /// first, one in which the first has nothing to write before the others do. `None`: there are
-    /// no such disks here.
+    /// Makes a world in which the program has never run. For points in other threads than the main
+    /// one, the main thread has already written what it writes before the others start. Returns
+    /// `None` if there are no such disks here.
     fn new(setup: Setup, threads: Threads) -> Option<Self> {
         // Only root can mount disks.
         tools::require_root();
@@ -91,11 +92,11 @@ impl World {
         let keys = format!("maildir = {:?}\nkeep = {}", maildir.path(), setup.keep);
         world.sandbox.account("work", world.server.address(), &keys);
         for folder in ["disk/mail", "disk/state"] {
-            fs::create_dir_all(world.sandbox.path(folder)).expect("there is room");
+            fs::create_dir_all(world.sandbox.path(folder)).expect("an empty disk has room");
         }
         if threads == Threads::Any {
-            let known = world.mailpull("seen").arg("rematch").arg("work").run();
-            known.succeeds();
+            let rematch = world.mailpull("seen").arg("rematch").arg("work");
+            rematch.run().succeeds();
             maildir.make();
         }
         world.disks.iter().for_each(Disk::sync);
@@ -116,9 +117,9 @@ impl World {
         self.sandbox.mailpull(self.args(command))
     }
 
-    /// Turns the power off and on again.
+    /// Cuts the power and restores it.
     fn cut_power(&mut self) {
-        // All at one instant, as nobody writes any more.
+        // Nothing is written any more, so the copies show the same instant.
         let copies: Vec<PathBuf> = self.disks.iter().map(Disk::copy).collect();
         for (disk, copy) in self.disks.iter_mut().zip(copies) {
             disk.replace(copy);
@@ -126,8 +127,8 @@ impl World {
     }
 }
 
-/// Cuts the power at so many points in runs that begin in a world of `make`, if such
-/// can be made here.
+/// Cuts the power at a sample of points in runs that begin in a world of `make`. Does nothing if
+/// such a world cannot be made here.
 fn sweep_points(
     sweep: &mut Sweep,
     setup: Setup,
@@ -142,7 +143,7 @@ fn sweep_points(
     let args = args.each_ref().map(String::as_str);
     let all = points(&world.sandbox, &args, threads, &CALLS);
     drop(world);
-    // Of each call first, so that the frequent ones do not crowd the others out.
+    // The first sample has some points of each call, so that frequent calls do not fill the second.
     for point in tools::sample(&sample(&all, 2), samples) {
         if let Some(world) = make(setup, threads) {
             try_at(sweep, &point, setup, world);
@@ -150,7 +151,7 @@ fn sweep_points(
     }
 }
 
-/// The same in the first run ever, in all threads.
+/// Cuts the power in the first run of an account, in all threads.
 fn sweep_first_run(setup: Setup, samples: usize) {
     if tools::find("strace").is_none() {
         return;
@@ -162,7 +163,7 @@ fn sweep_first_run(setup: Setup, samples: usize) {
     sweep.conclude();
 }
 
-/// Cuts the power at a point, runs once more and counts what came of it all.
+/// Cuts the power at a point, runs the program once more and counts what was lost or repeated.
 fn try_at(sweep: &mut Sweep, point: &Point, setup: Setup, mut world: World) {
     let args = world.args("fetch");
     let killed = faulty(&world.sandbox, args, point, Injection::Kill).run();
@@ -173,7 +174,10 @@ fn try_at(sweep: &mut Sweep, point: &Point, setup: Setup, mut world: World) {
     let is_gone = |message: &&TestMessage| !listed.contains(&message.unique_id);
     for message in world.messages.iter().filter(is_gone) {
         if !survivors.contains(&message.stored()) {
-            sweep.complain(point, "a message is on neither side");
+            sweep.complain(
+                point,
+                "a message is neither on the server nor in the Maildir",
+            );
         }
     }
     let next = world.mailpull("fetch").run();
@@ -246,8 +250,8 @@ fn power_cuts_on_xfs_and_btrfs_lose_and_repeat_nothing() {
     }
 }
 
-/// Makes one in which a run was killed when half of its messages were in new/, and a mail reader
-/// has moved those since then.
+/// Makes a world in which a run was killed when half of its messages were in new/, from where a
+/// mail reader has moved them.
 fn half_delivered_and_read(setup: Setup, _: Threads) -> Option<World> {
     let world = World::new(setup, Threads::Any)?;
     let point = Point {

@@ -1,5 +1,5 @@
-//! Logins by SASL (RFC 5034): what is said to the octet, what is chosen, and what is refused.
-//! PLAIN and what is no SASL are `login`'s.
+//! Logins by SASL (RFC 5034): the exact conversations, the choice of a mechanism, and refusals.
+//! For PLAIN and logins without SASL see `login`.
 
 use crate::login::{EMPTY, base64, greeting};
 use crate::support::proxies::{LOGIN, ProxyServer};
@@ -8,17 +8,17 @@ use crate::support::script::Script;
 
 const TOKEN: &str = "ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg";
 
-/// A session with a server that offers these mechanisms, from the greeting to the end.
+/// Returns a whole session with a server that offers these mechanisms.
 fn session(sasl: &str, login: &str) -> String {
     [&greeting(&[&format!("SASL {sasl}")]), login, EMPTY].concat()
 }
 
-/// A session that ends with the login.
-fn failure(sasl: &str, login: &str) -> String {
+/// Returns a session with a server that offers these mechanisms, up to the end of the login.
+fn failed_session(sasl: &str, login: &str) -> String {
     [&greeting(&[&format!("SASL {sasl}")]), login].concat()
 }
 
-/// What a token is sent as.
+/// Returns the response of a mechanism that carries this token.
 fn response(mechanism: &str, token: &str) -> String {
     base64(&match mechanism {
         "XOAUTH2" => format!("user=joe\x01auth=Bearer {token}\x01\x01"),
@@ -77,7 +77,7 @@ fn only_a_protocol_error_retries_a_token_in_two_lines() {
         ("S: -ERR [AUTH] no".to_owned(), 77),
         ("S: -ERR [IN-USE] no".to_owned(), 75),
     ] {
-        let server = Script::new(failure("XOAUTH2", &[&one_line, &*end].concat())).serve();
+        let server = Script::new(failed_session("XOAUTH2", &[&one_line, &*end].concat())).serve();
         let keys = format!("auth = 'xoauth2'\npassword = '{TOKEN}'");
         let sandbox = Sandbox::with_work(server.address(), &keys);
 
@@ -100,7 +100,7 @@ fn the_servers_reason_for_refusing_a_token_is_shown() {
             response(mechanism, TOKEN),
             base64(json)
         );
-        let server = Script::new(failure(mechanism, &login)).serve();
+        let server = Script::new(failed_session(mechanism, &login)).serve();
         let auth = mechanism.to_ascii_lowercase();
         let keys = format!("auth = '{auth}'\npassword = '{TOKEN}'");
         let sandbox = Sandbox::with_work(server.address(), &keys);
@@ -123,7 +123,7 @@ fn a_token_repeated_in_a_refusal_is_masked() {
         response("XOAUTH2", TOKEN),
         base64(&format!(r#"{{"status":"400","token":"{TOKEN}"}}"#))
     );
-    let server = Script::new(failure("XOAUTH2", &login)).serve();
+    let server = Script::new(failed_session("XOAUTH2", &login)).serve();
     let keys = format!("auth = 'xoauth2'\npassword = '{TOKEN}'");
     let sandbox = Sandbox::with_work(server.address(), &keys);
 
@@ -138,7 +138,7 @@ fn a_token_repeated_in_a_refusal_is_masked() {
 
 #[test]
 fn a_refused_pipelined_token_is_retried_on_the_same_connection() {
-    let hurried = format!(
+    let pipelined = format!(
         "S: +OK ready
          C: CAPA
          S: +OK
@@ -169,7 +169,7 @@ fn a_refused_pipelined_token_is_retried_on_the_same_connection() {
          S: -ERR",
         response("XOAUTH2", TOKEN)
     );
-    let server = Script::new(hurried).serve();
+    let server = Script::new(pipelined).serve();
     let keys = format!("auth = 'xoauth2'\npassword = '{TOKEN}'");
     let sandbox = Sandbox::with_work(server.address(), &keys);
 
@@ -193,7 +193,7 @@ fn an_invalid_token_is_not_sent() {
 
 #[test]
 fn auth_login_sends_the_user_and_then_the_password() {
-    // "User Name" and "Password" as Microsoft's servers ask.
+    // Microsoft's servers ask for "User Name" and "Password", each with a final NUL.
     let login = "
         C: AUTH LOGIN
         S: + VXNlciBOYW1lAA==
@@ -230,8 +230,8 @@ fn cram_md5_is_chosen_without_tls_and_matches_rfc_2195() {
 
 #[test]
 fn external_and_none_need_no_password() {
-    let says = format!("C: AUTH EXTERNAL {}\nS: +OK", base64("joe"));
-    let external = session("EXTERNAL", &says);
+    let login = format!("C: AUTH EXTERNAL {}\nS: +OK", base64("joe"));
+    let external = session("EXTERNAL", &login);
     let none = session("PLAIN", "");
     for (auth, conversation) in [("external", external), ("none", none)] {
         let server = Script::new(conversation).serve();
@@ -255,7 +255,7 @@ fn a_challenge_that_is_not_base64_ends_the_session() {
     for (mechanism, challenge) in [("login", "Username:"), ("cram-md5", "<1@example.com>")] {
         let name = mechanism.to_ascii_uppercase();
         let login = format!("C: AUTH {name}\nS: + {challenge}\nC: *\nS: -ERR cancelled");
-        let server = Script::new(failure(&name, &login)).serve();
+        let server = Script::new(failed_session(&name, &login)).serve();
         let keys = format!("auth = '{mechanism}'");
         let sandbox = Sandbox::with_work(server.address(), &keys);
 
@@ -267,8 +267,8 @@ fn a_challenge_that_is_not_base64_ends_the_session() {
     }
 }
 
-/// A login by CRAM-MD5, which shows a digest.
-const DIGESTED: &str = "
+/// A login by CRAM-MD5, which does not show the password.
+const CRAM_MD5: &str = "
     C: AUTH CRAM-MD5
     S: + PDFAZXhhbXBsZS5jb20+
     C: am9lIDczZTkxZDg5NzA1MzEzNmFiM2Q5YWI5ZWFlYzVhYmFk
@@ -277,15 +277,15 @@ const DIGESTED: &str = "
 #[test]
 fn a_weaker_mechanism_than_before_requires_the_users_consent() {
     let plain = format!("C: AUTH PLAIN {}\nS: +OK", base64("\0joe\0open sesame"));
-    let server = Script::new(session("CRAM-MD5 PLAIN", DIGESTED))
-        .then(failure("PLAIN", ""))
-        .then(failure("", ""))
+    let server = Script::new(session("CRAM-MD5 PLAIN", CRAM_MD5))
+        .then(failed_session("PLAIN", ""))
+        .then(failed_session("", ""))
         .then(session("PLAIN", &plain))
         .then(session("PLAIN", &plain))
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
-    // Also where nothing is remembered but how it was.
+    // `check` refuses, too, although it records nothing.
     sandbox
         .mailpull(["check"])
         .run()
@@ -309,26 +309,26 @@ fn a_weaker_mechanism_than_before_requires_the_users_consent() {
 
 #[test]
 fn only_a_named_mechanism_shows_the_password_to_a_network() {
-    // By a proxy, which may lead anywhere.
+    // The proxy makes the server a remote one, although it listens on loopback.
     let Some(proxy) = ProxyServer::socks5() else {
         return;
     };
-    let way = format!(
+    let route = format!(
         "security = 'none'\nallow-cleartext = true\nproxy = '{}'",
         proxy.url(LOGIN)
     );
     let plain = format!("C: AUTH PLAIN {}\nS: +OK", base64("\0joe\0open sesame"));
     for (sasl, keys, login) in [
         ("PLAIN LOGIN", "", None),
-        ("PLAIN CRAM-MD5", "", Some(DIGESTED)),
+        ("PLAIN CRAM-MD5", "", Some(CRAM_MD5)),
         ("PLAIN CRAM-MD5", "auth = 'plain'", Some(&*plain)),
     ] {
         let conversation = match login {
             Some(login) => session(sasl, login),
-            None => failure(sasl, ""),
+            None => failed_session(sasl, ""),
         };
         let server = Script::new(conversation).serve();
-        let sandbox = Sandbox::with_work(server.address(), &format!("{way}\n{keys}"));
+        let sandbox = Sandbox::with_work(server.address(), &format!("{route}\n{keys}"));
 
         let outcome = sandbox.fetch();
 

@@ -1,5 +1,5 @@
-//! SCRAM bound to the TLS connection, and servers that are not who they say they are.
-//! That Dovecot understands it is `dovecot::sasl`'s.
+//! SCRAM: its binding to the TLS connection, and servers that do not know the password.
+//! The tests of `dovecot::sasl` show that Dovecot accepts such logins.
 
 use crate::support::certificates::{Authority, TestCertificate};
 use crate::support::model_server::PASSWORD;
@@ -10,7 +10,8 @@ use crate::support::scram::{ScramBehaviour, ScramFault, ScramServer};
 const PLUS: &str = "PLAIN SCRAM-SHA-1 SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-256-PLUS";
 const BARE: &str = "PLAIN SCRAM-SHA-1 SCRAM-SHA-256";
 
-/// Fetches from a server with this certificate, by TLS.
+/// Fetches from a server, by TLS if it has a certificate. Returns the outcome and the lines that the
+/// server received.
 fn fetch(
     certificate: Option<&TestCertificate>,
     manners: ScramBehaviour,
@@ -44,7 +45,8 @@ fn channel_binding_is_used_if_the_server_offers_it() {
             "AUTH SCRAM-SHA-1-PLUS ",
             "p=tls-server-end-point,,n=joe,r=",
         ),
-        // What could have been is told, so that the server notices who hid its offer.
+        // The flag y says that the client could bind, so that a server whose offer was hidden by
+        // an attacker refuses the login (RFC 5802 section 6).
         ("auto", BARE, "AUTH SCRAM-SHA-256 ", "y,,n=joe,r="),
         ("scram-sha-1", BARE, "AUTH SCRAM-SHA-1 ", "y,,n=joe,r="),
     ] {
@@ -66,11 +68,12 @@ fn a_login_without_tls_has_no_channel_binding() {
 
 #[test]
 fn a_man_in_the_middle_cannot_log_in() {
-    // His certificate is trusted, and what the client says goes on to the right server.
+    // The attacker has a trusted certificate and passes everything on to the right server.
     let authority = Authority::new();
-    let (right, between) = (authority.certificate(), authority.certificate());
-    let server = ScramServer::start_as(&between, &right, ScramBehaviour::offering(PLUS));
-    let sandbox = Sandbox::with_work(server.address(), &pinned(&between, "security = 'tls'"));
+    let (right, attacker) = (authority.certificate(), authority.certificate());
+    let server = ScramServer::start_as(&attacker, &right, ScramBehaviour::offering(PLUS));
+    let keys = pinned(&attacker, "security = 'tls'");
+    let sandbox = Sandbox::with_work(server.address(), &keys);
     sandbox
         .fetch()
         .fails_with(77)
@@ -98,19 +101,19 @@ fn a_failed_channel_binding_is_not_tried_again() {
     sandbox.fetch().succeeds().is_silent();
 
     let heard = server.finish();
-    let begun: Vec<_> = heard
+    let logins: Vec<_> = heard
         .iter()
         .filter(|line| line.starts_with("AUTH"))
         .collect();
-    assert_eq!(begun.len(), 3, "{heard:?}");
+    assert_eq!(logins.len(), 3, "{heard:?}");
     assert!(
-        begun[0].starts_with("AUTH SCRAM-SHA-256-PLUS "),
+        logins[0].starts_with("AUTH SCRAM-SHA-256-PLUS "),
         "{heard:?}"
     );
-    for bare in &begun[1..] {
-        assert!(bare.starts_with("AUTH SCRAM-SHA-256 "), "{heard:?}");
+    for login in &logins[1..] {
+        assert!(login.starts_with("AUTH SCRAM-SHA-256 "), "{heard:?}");
     }
-    // What is said then is that we could not: to say that we could would be refused, and rightly.
+    // The flag n says that the client cannot bind. With y the server would have to refuse.
     let flags: Vec<_> = heard
         .iter()
         .filter(|line| line.contains(",,n=joe"))
@@ -141,7 +144,7 @@ fn a_bound_login_is_not_weakened_until_the_user_agrees() {
         .stderr_has("mailpull fetch -o auth=scram-sha-256 ACCOUNT");
     let named = sandbox.mailpull(["fetch", "-o", "auth=scram-sha-256"]);
     named.run().succeeds();
-    // That was said once and for all.
+    // The consent is remembered.
     sandbox.fetch().succeeds().is_silent();
 
     server.finish();
@@ -177,15 +180,15 @@ fn a_server_that_does_not_know_the_password_is_rejected() {
 
 #[test]
 fn an_invalid_scram_message_ends_the_session() {
-    // By the last one the library would panic.
-    for words in ["", "v=QQ==", "r=x,s=QQ==,i=4096", "m=x,r=x", "r=x,s"] {
+    // The library rsasl would panic on the last one.
+    for message in ["", "v=QQ==", "r=x,s=QQ==,i=4096", "m=x,r=x", "r=x,s"] {
         let manners = ScramBehaviour {
-            deceits: vec![ScramFault::Say(words)],
+            deceits: vec![ScramFault::Say(message)],
             ..ScramBehaviour::offering(BARE)
         };
         let (outcome, heard) = fetch(None, manners, "");
         outcome.fails_with(76);
-        assert_eq!(heard.last().map(String::as_str), Some("*"), "{words}");
+        assert_eq!(heard.last().map(String::as_str), Some("*"), "{message}");
     }
 }
 
@@ -202,7 +205,7 @@ fn a_wrong_password_shows_the_mechanisms_error() {
 
 #[test]
 fn a_password_is_prepared_by_saslprep() {
-    // A ligature, a soft hyphen and a blank of its own kind (RFC 4013 section 3).
+    // A ligature, a soft hyphen and a no-break space (RFC 4013).
     let manners = ScramBehaviour {
         password: "fi x".to_owned(),
         ..ScramBehaviour::offering(BARE)

@@ -1,5 +1,5 @@
-//! Where a password comes from, and every way in which it does not: commands, credentials, `.netrc`.
-//! The keyring and the terminal have files of their own.
+//! The sources of a password and their failures: commands, credentials of systemd, `.netrc`.
+//! For the keyring see `keyring`, for a password that is typed see `terminal`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -12,12 +12,12 @@ use crate::support::sandbox::Sandbox;
 use crate::support::script::Script;
 use crate::support::tools;
 
-/// Where nobody listens: without a password no server is called.
+/// A port on which no server listens. Without a password no server is called.
 const NOWHERE: &str = "127.0.0.1:9";
 
 #[test]
 fn invalid_output_of_a_password_command_is_never_shown() {
-    for (line, told) in [
+    for (command, message) in [
         ("true", "printed nothing"),
         ("echo", "printed nothing"),
         (
@@ -40,13 +40,13 @@ fn invalid_output_of_a_password_command_is_never_shown() {
         ("echo hunter2; kill -9 $$", "failed (signal: 9 (SIGKILL))"),
     ] {
         for key in ["password-command", "oauth2-token-command"] {
-            let script = format!("{key} = '''{line}'''");
-            let sandbox = Sandbox::with_work(NOWHERE, &script);
+            let keys = format!("{key} = '''{command}'''");
+            let sandbox = Sandbox::with_work(NOWHERE, &keys);
             let outcome = sandbox.fetch();
             outcome
                 .fails_with(77)
                 .never_says("hunter")
-                .stderr_is(&format!("mailpull: work: {key} {told}\n"));
+                .stderr_is(&format!("mailpull: work: {key} {message}\n"));
         }
     }
 }
@@ -70,7 +70,7 @@ fn a_systemd_credential_can_be_the_password() {
     let keys = "password-credential = 'mail.work'";
     let sandbox = Sandbox::with_work(server.address(), keys);
     let credential = sandbox.write("credentials/mail.work", format!("{PASSWORD}\n"));
-    let folder = credential.parent().expect("it has one");
+    let folder = credential.parent().expect("a file has a folder");
     let fetch = sandbox.mailpull(["fetch", "-vv"]);
     let outcome = fetch.env("CREDENTIALS_DIRECTORY", folder).run();
     outcome.succeeds().never_says(PASSWORD);
@@ -104,7 +104,7 @@ fn a_missing_credential_is_reported_with_its_remedy() {
 fn a_netrc_readable_by_others_is_refused() {
     let sandbox = Sandbox::new();
     sandbox.account("work", NOWHERE, "password-env = 'X'");
-    let config = fs::read_to_string(sandbox.config_file()).expect("it was written");
+    let config = fs::read_to_string(sandbox.config_file()).expect("there is a configuration");
     sandbox.config(&config.replace("password-env = 'X'", ""));
     let netrc = "machine 127.0.0.1 login joe password hunter2\n";
     let netrc = sandbox.write("home/.netrc", netrc);
@@ -119,7 +119,7 @@ fn a_netrc_readable_by_others_is_refused() {
 
 #[test]
 fn an_account_has_exactly_one_secret() {
-    for (keys, complaint) in [
+    for (keys, message) in [
         (
             "password-keyring = true\npassword-env = 'X'",
             "\"password-env\" contradicts \"password-keyring\"",
@@ -158,7 +158,7 @@ fn an_account_has_exactly_one_secret() {
         outcome
             .fails_with(78)
             .complains_in_lines(1)
-            .stderr_has(complaint);
+            .stderr_has(message);
     }
     let sandbox = Sandbox::new();
     let keys = "server = 'h'\nuser = 'me'\nmaildir = '~/Mail/x'\noauth2 = 'google'";
@@ -198,8 +198,9 @@ fn only_root_can_read_the_memory_of_a_run() {
     sandbox.account("work", server.address(), "");
     let fetch = sandbox.mailpull(["fetch"]).start();
     server.reached("session");
-    // Of a process that can be dumped they belong to its user.
-    let memory = fs::metadata(format!("/proc/{}/mem", fetch.pid())).expect("it runs");
+    // The files of a process that can be dumped would belong to its user.
+    let memory =
+        fs::metadata(format!("/proc/{}/mem", fetch.pid())).expect("the program is running");
     assert_eq!(memory.uid(), 0);
     server.release("session");
     fetch.wait().succeeds();
@@ -207,5 +208,6 @@ fn only_root_can_read_the_memory_of_a_run() {
 }
 
 fn open_to_others(path: &Path) {
-    fs::set_permissions(path, Permissions::from_mode(0o644)).expect("it is ours");
+    fs::set_permissions(path, Permissions::from_mode(0o644))
+        .expect("the tests may change their files");
 }

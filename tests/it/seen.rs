@@ -1,4 +1,4 @@
-//! The record of what was seen, looked into and mended from the command line.
+//! The commands `seen list`, `forget`, `catch-up` and `check`, which inspect and repair the record.
 
 use std::fs;
 
@@ -115,15 +115,15 @@ fn read_only_commands_neither_record_nor_rename_accounts() {
     let sandbox = Sandbox::with_work(server.address(), "");
     let url = format!("pop://joe@{}", server.address());
     let is_known = || sandbox.mailpull(["log", "work"]).run().status.success();
-    let looks = [
+    let commands = [
         &["check"][..],
         &["fetch", "-n"],
         &["seen", "list", "work"],
         &["seen", "check"],
     ];
-    for look in looks {
-        sandbox.mailpull(look).run().succeeds();
-        assert!(!is_known(), "{look:?} made it known");
+    for command in commands {
+        sandbox.mailpull(command).run().succeeds();
+        assert!(!is_known(), "{command:?} recorded the account");
     }
     let one_shot = ["fetch", &url, "-o", "security=none", "--maildir", "m"];
     let by_url = sandbox.mailpull(one_shot);
@@ -131,10 +131,10 @@ fn read_only_commands_neither_record_nor_rename_accounts() {
         .env("MAILPULL_PASSWORD", "open sesame")
         .run()
         .succeeds();
-    for look in &looks[..3] {
-        let outcome = sandbox.mailpull(*look).run();
+    for command in &commands[..3] {
+        let outcome = sandbox.mailpull(*command).run();
         outcome.stderr_has("this maildrop was fetched as joe@127.0.0.1:");
-        assert!(!is_known(), "{look:?} renamed it");
+        assert!(!is_known(), "{command:?} renamed the account");
     }
 
     sandbox.fetch().succeeds().complains_in_lines(1);
@@ -142,8 +142,8 @@ fn read_only_commands_neither_record_nor_rename_accounts() {
     assert!(is_known());
 }
 
-/// Makes a world in which a run was killed when its only message was staged and still in tmp/.
-fn staged() -> (Sandbox, ModelServer) {
+/// Makes a sandbox in which a run was killed when its only message was staged and still in tmp/.
+fn with_staged_message() -> (Sandbox, ModelServer) {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     let point = Point {
@@ -157,16 +157,16 @@ fn staged() -> (Sandbox, ModelServer) {
     (sandbox, server)
 }
 
-/// Claims that a check tells this of the only staged message, and does nothing about it.
+/// Claims that `seen check` reports this of the only staged message, and changes nothing.
 #[track_caller]
-fn is_told(sandbox: &Sandbox, whereabouts: &str) {
+fn check_reports(sandbox: &Sandbox, state: &str) {
     for _ in 0..2 {
         let outcome = sandbox.mailpull(["seen", "check"]).run();
         outcome.succeeds().complains_in_lines(0);
-        let said = outcome.stdout_text();
-        assert!(said.starts_with("work: message a to "), "{outcome}");
-        assert!(said.ends_with(&format!(" {whereabouts}\n")), "{outcome}");
-        assert_eq!(said.lines().count(), 1, "{outcome}");
+        let printed = outcome.stdout_text();
+        assert!(printed.starts_with("work: message a to "), "{outcome}");
+        assert!(printed.ends_with(&format!(" {state}\n")), "{outcome}");
+        assert_eq!(printed.lines().count(), 1, "{outcome}");
     }
 }
 
@@ -175,32 +175,32 @@ fn seen_check_says_where_a_message_for_a_maildir_is() {
     if tools::find("strace").is_none() {
         return;
     }
-    let (sandbox, server) = staged();
+    let (sandbox, server) = with_staged_message();
     let maildir = sandbox.work();
     let file = maildir.files("tmp").remove(0);
-    is_told(&sandbox, "is in tmp/; the next fetch moves it to new/");
+    check_reports(&sandbox, "is in tmp/; the next fetch moves it to new/");
 
     let name = file.file_name().expect("a file has a name");
-    fs::rename(&file, maildir.path().join("new").join(name)).expect("it is there");
-    is_told(&sandbox, "is delivered; the next fetch records that");
+    fs::rename(&file, maildir.path().join("new").join(name)).expect("the file can be moved");
+    check_reports(&sandbox, "is delivered; the next fetch records that");
     maildir.read_all();
-    is_told(&sandbox, "is delivered; the next fetch records that");
+    check_reports(&sandbox, "is delivered; the next fetch records that");
 
-    fs::remove_file(maildir.files("cur").remove(0)).expect("it is there");
-    is_told(
+    fs::remove_file(maildir.files("cur").remove(0)).expect("the file exists");
+    check_reports(
         &sandbox,
         "was taken by a mail reader; the next fetch records that",
     );
 
-    fs::rename(maildir.path(), sandbox.home().join("old")).expect("it is there");
-    is_told(
+    fs::rename(maildir.path(), sandbox.home().join("old")).expect("the Maildir can be moved");
+    check_reports(
         &sandbox,
         "is nowhere; the next fetch gets it from the server again",
     );
     sandbox.fetch().succeeds().is_silent();
     assert_eq!(server.log().count("RETR"), 2);
-    let sound = sandbox.mailpull(["seen", "check"]).run();
-    sound.succeeds().is_silent();
+    let check = sandbox.mailpull(["seen", "check"]).run();
+    check.succeeds().is_silent();
 }
 
 #[test]
@@ -208,17 +208,18 @@ fn seen_check_says_where_a_message_for_an_mda_is() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "mda = 'false'\nmda-allow-root = true");
     sandbox.fetch().fails_with(74);
-    is_told(
+    check_reports(
         &sandbox,
         "is in the spool; the next fetch gives it to the MDA",
     );
 
-    let spool = fs::read_dir(sandbox.state().join("spool")).expect("it is there");
+    let spool = fs::read_dir(sandbox.state().join("spool")).expect("there is a spool");
     for file in spool {
-        fs::remove_file(file.expect("it can be read").path()).expect("it is there");
+        let file = file.expect("the spool can be read");
+        fs::remove_file(file.path()).expect("the file exists");
     }
 
-    is_told(
+    check_reports(
         &sandbox,
         "is nowhere; the next fetch gets it from the server again",
     );
@@ -230,7 +231,7 @@ fn seen_check_warns_of_a_possible_delivery_by_an_mda() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), keys);
     sandbox.fetch().is_killed_by(Signal::KILL);
-    is_told(
+    check_reports(
         &sandbox,
         "is in the spool, and an MDA may have had it; the next fetch gives it to the MDA",
     );

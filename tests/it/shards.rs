@@ -1,6 +1,7 @@
-//! Several machines that share the accounts: `--shard`.
+//! Several machines that share the accounts by `--shard`.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use crate::support::mail::notes;
 use crate::support::model_server::ModelServer;
@@ -8,8 +9,8 @@ use crate::support::sandbox::Sandbox;
 
 const ACCOUNTS: usize = 20;
 
-/// A sandbox with accounts that each have a server of their own and files of their own.
-fn many() -> (Sandbox, Vec<ModelServer>) {
+/// Makes a sandbox with accounts that each have a server and a file of their own.
+fn with_many_accounts() -> (Sandbox, Vec<ModelServer>) {
     let sandbox = Sandbox::new();
     sandbox.config("accounts-dir = 'accounts.d'\n");
     let servers: Vec<_> = (0..ACCOUNTS)
@@ -25,7 +26,7 @@ fn names() -> impl Iterator<Item = String> {
     (0..ACCOUNTS).map(|number| format!("user{number}@example.com"))
 }
 
-/// Fetches as one of several machines, each of which has a state of its own.
+/// Fetches as one of several machines, each of which has a state folder of its own.
 fn fetch(sandbox: &Sandbox, shard: usize, count: usize) {
     let args = ["fetch", "--shard"].map(str::to_owned).into_iter();
     let args = args.chain([format!("{shard}/{count}"), "--state-dir".to_owned()]);
@@ -33,13 +34,14 @@ fn fetch(sandbox: &Sandbox, shard: usize, count: usize) {
     run.succeeds().is_silent();
 }
 
-fn state(sandbox: &Sandbox, shard: usize) -> std::path::PathBuf {
+/// Names the state folder of a shard.
+fn state(sandbox: &Sandbox, shard: usize) -> PathBuf {
     sandbox.path(format!("state-{shard}"))
 }
 
 #[test]
 fn all_shards_together_fetch_every_account_once() {
-    let (sandbox, servers) = many();
+    let (sandbox, servers) = with_many_accounts();
 
     for shard in 0..3 {
         fetch(&sandbox, shard, 3);
@@ -53,14 +55,14 @@ fn all_shards_together_fetch_every_account_once() {
 
 #[test]
 fn check_reports_only_the_accounts_of_its_shard() {
-    let (sandbox, servers) = many();
+    let (sandbox, servers) = with_many_accounts();
     let mut seen = BTreeSet::new();
     for shard in ["0/3", "1/3", "2/3"] {
         let run = sandbox
             .mailpull(["check", "--json", "--shard", shard])
             .run();
         for line in run.succeeds().json_lines() {
-            let name = line["account"].as_str().expect("it has one").to_owned();
+            let name = line["account"].as_str().expect("a name is text").to_owned();
             assert!(seen.insert(name), "{line}");
         }
     }
@@ -70,19 +72,15 @@ fn check_reports_only_the_accounts_of_its_shard() {
 
 #[test]
 fn a_broken_account_is_reported_by_one_shard_only() {
-    let (sandbox, _servers) = many();
+    let (sandbox, _servers) = with_many_accounts();
     sandbox.write(sandbox.accounts_dir().join("broken.toml"), "prot = 1");
     let complains = |shard: &&str| {
         let run = sandbox.mailpull(["check", "--shard", shard]).run();
         run.stderr_text().contains("broken")
     };
-    assert_eq!(
-        ["0/3", "1/3", "2/3"]
-            .iter()
-            .filter(|shard| complains(shard))
-            .count(),
-        1
-    );
+    let shards = ["0/3", "1/3", "2/3"];
+    let complaints = shards.iter().filter(|shard| complains(shard)).count();
+    assert_eq!(complaints, 1);
 }
 
 #[test]
@@ -103,7 +101,7 @@ fn a_shard_without_accounts_has_nothing_to_do() {
 #[test]
 fn a_wrong_shard_is_a_usage_error() {
     let sandbox = Sandbox::with_work("127.0.0.1:9", "");
-    for (args, said) in [
+    for (args, message) in [
         (
             &["--shard", "3/3"][..],
             "invalid value '3/3' for '--shard <K/N>': of 3 shards the first is 0/3 and the last 2/3",
@@ -121,11 +119,12 @@ fn a_wrong_shard_is_a_usage_error() {
         outcome
             .fails_with(64)
             .complains_in_lines(1)
-            .stderr_has(said);
+            .stderr_has(message);
     }
 }
 
-/// Moves what another number of shards gives to others: from each state to each other one.
+/// Moves the accounts that change their shard when there are `to` shards instead of `from`. Returns
+/// the names of these accounts.
 fn reshard(sandbox: &Sandbox, from: usize, to: usize) -> BTreeSet<String> {
     let mut moved = BTreeSet::new();
     for old in 0..from {
@@ -152,7 +151,7 @@ fn reshard(sandbox: &Sandbox, from: usize, to: usize) -> BTreeSet<String> {
 
 #[test]
 fn resharding_moves_state_and_fetches_nothing_again() {
-    let (sandbox, servers) = many();
+    let (sandbox, servers) = with_many_accounts();
     for shard in 0..3 {
         fetch(&sandbox, shard, 3);
     }
@@ -177,10 +176,10 @@ fn resharding_moves_state_and_fetches_nothing_again() {
 
 #[test]
 fn a_moved_account_is_refused_at_its_old_shard() {
-    let (sandbox, servers) = many();
+    let (sandbox, servers) = with_many_accounts();
     fetch(&sandbox, 0, 1);
     let moved = reshard(&sandbox, 1, 2);
-    let name = moved.first().expect("some accounts move");
+    let name = moved.first().expect("at least one account moves");
 
     let args = ["fetch", name, "--state-dir"];
     let outcome = sandbox.mailpull(args).arg(state(&sandbox, 0)).run();

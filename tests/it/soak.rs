@@ -1,5 +1,6 @@
 //! Hundreds of sessions with a server that misbehaves at random, while new mail arrives and a mail
-//! reader is at work: in the end every message was delivered once, and the server is empty.
+//! reader moves and deletes what was delivered. In the end every message was delivered once, and
+//! the server is empty.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,25 +11,28 @@ use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::tools::{self, is_thorough};
 
-/// How many sessions there are when it is to be thorough, and else.
-const SESSIONS: (usize, usize) = (500, 300);
-/// How many messages may come between two runs.
+/// The number of sessions in an ordinary run of the tests.
+const SESSIONS: usize = 300;
+/// The number of sessions with `MAILPULL_TESTS_FULL=1`.
+const THOROUGH_SESSIONS: usize = 500;
+/// The largest number of messages that arrive between two runs.
 const ARRIVALS: u64 = 5;
-/// Among how many messages one is found whose unique-id comes again.
+/// The number of latest messages from which a unique-id is taken again.
 const RECENT: usize = 10;
-/// What a message that was set aside has to wait for.
+/// More than the day after which a message that was set aside is tried again.
 const A_DAY: Duration = Duration::from_secs(25 * 3600);
 
-/// The world of the soak, and what was sent and taken in it until now.
+/// A sandbox with a server, and the mail that was sent and taken away so far.
 struct Soak {
     random: Random,
     sandbox: Sandbox,
     server: ModelServer,
-    /// What has yet to arrive, the next one last.
+    /// The messages that are still to arrive, the next one last.
     unsent: Vec<TestMessage>,
     sent: Vec<TestMessage>,
-    /// What the mail reader deleted.
+    /// The messages that the mail reader deleted.
     taken: Vec<Vec<u8>>,
+    /// The number of runs for each exit status.
     runs: HashMap<i32, usize>,
 }
 
@@ -46,8 +50,8 @@ impl Soak {
         }
     }
 
-    /// Lets new mail arrive, some of it under a unique-id that another message has or had; returns
-    /// its octets.
+    /// Lets new mail arrive, some of it under a unique-id that another message has or had. Returns
+    /// the number of octets.
     fn send(&mut self) -> usize {
         let mut octets = 0;
         for _ in 0..self.random.between(0..=ARRIVALS) {
@@ -66,7 +70,7 @@ impl Soak {
         octets
     }
 
-    /// Makes up what the server is like in the next run, in which so many octets are new.
+    /// Chooses how the server behaves in the next run, in which this many octets are new.
     fn misbehave(&mut self, new_octets: usize) {
         let behaviour = Behaviour {
             cuts: self.cuts(new_octets),
@@ -81,7 +85,7 @@ impl Soak {
         self.server.change(|current| *current = behaviour);
     }
 
-    /// Where the next sessions break off: most often within what is listed or what is new.
+    /// Chooses where the next sessions break off: mostly within the listings or the new messages.
     fn cuts(&mut self, new_octets: usize) -> Vec<Cut> {
         let listed = 400 + 50 * self.server.count();
         (0..self.random.below(3))
@@ -93,16 +97,17 @@ impl Soak {
             .collect()
     }
 
+    /// Chooses wrong sizes for some messages.
     fn lies(&mut self) -> HashMap<Vec<u8>, String> {
-        let liars = self.some_unique_ids();
+        let unique_ids = self.some_unique_ids();
         let lie = |unique_id| {
-            let lie = self.one_of(["0", "-1", "1", "4711", "99999999999999999999"]);
-            (unique_id, lie)
+            let size = self.one_of(["0", "-1", "1", "4711", "99999999999999999999"]);
+            (unique_id, size)
         };
-        liars.into_iter().map(lie).collect()
+        unique_ids.into_iter().map(lie).collect()
     }
 
-    /// Half of the time none, else a few of those that the server has.
+    /// Chooses some messages of the server: half of the time none, otherwise about a quarter.
     fn some_unique_ids(&mut self) -> Vec<Vec<u8>> {
         if self.random.once_in(2) {
             return Vec::new();
@@ -116,7 +121,7 @@ impl Soak {
         texts[self.random.below(N as u64)].to_owned()
     }
 
-    /// Fetches, with other flags each time.
+    /// Fetches with random flags.
     fn fetch(&mut self) {
         let mut flags = vec!["fetch"];
         if self.random.once_in(3) {
@@ -151,8 +156,8 @@ impl Soak {
         }
     }
 
-    /// Lets the server behave until everything is fetched and deleted.
-    fn make_good(&mut self) {
+    /// Fetches and deletes everything while the server behaves well.
+    fn finish(&mut self) {
         self.server
             .change(|current| *current = Behaviour::default());
         self.sandbox.let_pass(A_DAY);
@@ -162,7 +167,8 @@ impl Soak {
         }
     }
 
-    /// Says the counts, and fails if anything is missing, there twice, or left.
+    /// Prints the counts. Fails if a message was lost or duplicated, or if one is still on the server
+    /// or in tmp/.
     fn conclude(self) {
         let maildir = self.sandbox.work();
         let mut balance: HashMap<Vec<u8>, isize> = HashMap::new();
@@ -190,9 +196,9 @@ impl Soak {
 #[test]
 fn hundreds_of_bad_sessions_lose_and_repeat_nothing() {
     let sessions = if is_thorough() {
-        SESSIONS.0
+        THOROUGH_SESSIONS
     } else {
-        SESSIONS.1
+        SESSIONS
     };
     let mut soak = Soak::new(1939, sessions);
     while soak.server.log().sessions < sessions {
@@ -201,6 +207,6 @@ fn hundreds_of_bad_sessions_lose_and_repeat_nothing() {
         soak.fetch();
         soak.read_mail();
     }
-    soak.make_good();
+    soak.finish();
     soak.conclude();
 }

@@ -1,4 +1,4 @@
-//! procmail and maildrop, as they are installed.
+//! Delivery by procmail(1) and maildrop(1).
 
 use super::{configure, spool};
 use crate::support::mail::ordinary;
@@ -6,8 +6,9 @@ use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 use crate::support::tools;
 
-/// Delivers by `agent`, which puts mail into the Maildir `inbox` by the rules in a file.
-fn delivers_octet_for_octet(agent: &str, rules: impl Fn(&Sandbox) -> String) {
+/// Claims that `agent` delivers messages as they were sent. The rules make it deliver to the Maildir
+/// `inbox`.
+fn delivers_unchanged(agent: &str, rules: impl Fn(&Sandbox) -> String) {
     let Some(program) = tools::find(agent) else {
         return;
     };
@@ -26,7 +27,7 @@ fn delivers_octet_for_octet(agent: &str, rules: impl Fn(&Sandbox) -> String) {
 
 #[test]
 fn procmail_delivers_messages_unchanged() {
-    delivers_octet_for_octet("procmail", |sandbox| {
+    delivers_unchanged("procmail", |sandbox| {
         let inbox = sandbox.maildir("inbox");
         format!("SHELL=/bin/sh\nDEFAULT={}/\n", inbox.path().display())
     });
@@ -34,7 +35,7 @@ fn procmail_delivers_messages_unchanged() {
 
 #[test]
 fn maildrop_delivers_messages_unchanged() {
-    delivers_octet_for_octet("maildrop", |sandbox| {
+    delivers_unchanged("maildrop", |sandbox| {
         let inbox = sandbox.maildir("inbox");
         format!("to \"{}\"\n", inbox.path().display())
     });

@@ -1,4 +1,4 @@
-//! What an MDA gets: arguments, environment, descriptors.
+//! The arguments, the environment and the open files of an MDA.
 
 use std::fs;
 
@@ -41,7 +41,7 @@ fn an_unsafe_sender_never_reaches_the_command_line() {
         .map(|(_, sender)| format!("-f\n{sender}\n-t=joe\n100%\n{sender} joe\n"))
         .collect();
     let arguments = fs::read_to_string(sandbox.home().join("arguments"));
-    assert_eq!(arguments.expect("it was run"), expected);
+    assert_eq!(arguments.expect("the MDA was run"), expected);
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn an_mda_inherits_no_password_and_no_open_file() {
         .env("HARMLESS", "inherited")
         .run();
     run.succeeds();
-    let seen = fs::read_to_string(sandbox.home().join("seen")).expect("it was run");
+    let seen = fs::read_to_string(sandbox.home().join("seen")).expect("the MDA was run");
     assert!(seen.contains("HARMLESS=inherited"), "{seen}");
     for hidden in [PASSWORD, "POP_SECRET", "socket:", "seen.db", "locks"] {
         assert!(!seen.contains(hidden), "{hidden} is in {seen}");

@@ -1,4 +1,4 @@
-//! An MDA that does not end, and one that leaves something running.
+//! MDAs that do not end, that take long, or that leave processes running.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,25 +14,27 @@ use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{LIST_A, QUIT, Script};
 
-/// Reads the numbers of processes that a script wrote down.
+/// Reads the process ids that a script wrote to the file `pids`.
 fn pids(sandbox: &Sandbox) -> Vec<Pid> {
     let written = fs::read_to_string(sandbox.home().join("pids")).expect("the MDA was run");
-    let numbers = written.lines().map(|line| line.parse().expect("a number"));
+    let numbers = written
+        .lines()
+        .map(|line| line.parse().expect("a process id is a number"));
     numbers.filter_map(Pid::from_raw).collect()
 }
 
-/// Whether a process runs on although it has had time to end.
-fn runs_on(pid: Pid) -> bool {
+/// Returns true if a process is still running after five seconds.
+fn keeps_running(pid: Pid) -> bool {
     let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else {
         return false;
     };
-    // Readable when it has ended, also before anyone waited for it.
+    // The descriptor is readable once the process has ended, even if nobody has waited for it.
     let mut ended = [PollFd::new(&process, PollFlags::IN)];
-    let patience = Timespec {
+    let timeout = Timespec {
         tv_sec: 5,
         tv_nsec: 0,
     };
-    poll(&mut ended, Some(&patience)).expect("a process can be polled") == 0
+    poll(&mut ended, Some(&timeout)).expect("a process can be polled") == 0
 }
 
 #[test]
@@ -41,10 +43,10 @@ fn a_hanging_mda_is_killed_with_its_child_processes() {
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();
     for script in [
-        // Ends when it is asked to; what it started does not.
+        // The script ends on SIGTERM, but its child ignores it.
         r#"(trap '' TERM; exec tail -f /dev/null) & echo $! >>"$HOME/pids"
         echo $$ >>"$HOME/pids"; exec tail -f /dev/null"#,
-        // Does not end when it is asked to.
+        // The script ignores SIGTERM.
         r#"trap '' TERM; tail -f /dev/null & echo $! >>"$HOME/pids"
         echo $$ >>"$HOME/pids"; exec tail -f /dev/null"#,
     ] {
@@ -59,10 +61,10 @@ fn a_hanging_mda_is_killed_with_its_child_processes() {
         let left: Vec<_> = started
             .iter()
             .copied()
-            .filter(|&pid| runs_on(pid))
+            .filter(|&pid| keeps_running(pid))
             .collect();
         for &pid in &left {
-            kill_process(pid, Signal::KILL).expect("it runs");
+            kill_process(pid, Signal::KILL).expect("the process is running");
         }
         assert_eq!(left, [], "{script}");
         assert_eq!(spool(&sandbox).len(), 1);
@@ -92,7 +94,7 @@ fn a_timed_out_mda_never_sees_the_end_of_input() {
     let messages = vec![one_line(3_000_000)];
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();
-    // Reads on when it is told to end, and after the rest would have come.
+    // On SIGTERM the script reads the rest of its input, which must not look like a whole message.
     let script = r#"trap 'cat >/dev/null; echo >"$HOME/ended"' TERM
         head -c 10 >/dev/null; tail -f /dev/null & wait"#;
     configure_script(&sandbox, &server, script, "mda-timeout = '1s'");
@@ -114,12 +116,12 @@ fn processes_left_running_by_an_mda_are_not_awaited() {
     let messages = ordinary(1, 3);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();
-    // It holds all three descriptors.
+    // The child inherits all three standard descriptors.
     let script = format!("tail -f /dev/null & echo $! >>\"$HOME/pids\"; {DELIVER}");
     configure_script(&sandbox, &server, &script, "keep = false");
     let outcome = sandbox.mailpull(["fetch"]).run();
     for pid in pids(&sandbox) {
-        kill_process(pid, Signal::KILL).expect("it was left running");
+        kill_process(pid, Signal::KILL).expect("the process is running");
     }
     outcome.succeeds().is_silent();
     inbox(&sandbox).holds(&messages);
@@ -128,8 +130,8 @@ fn processes_left_running_by_an_mda_are_not_awaited() {
 
 #[test]
 fn a_connection_lost_during_delivery_postpones_the_deletion() {
-    let leaves = [LIST_A, "\nC: RETR 1\nS: +OK\nnote a\ncut"].concat();
-    let server = Script::new(leaves)
+    let first = [LIST_A, "\nC: RETR 1\ngives a\ncut"].concat();
+    let server = Script::new(first)
         .then([LIST_A, "\nC: DELE 1\nS: +OK", QUIT].concat())
         .serve();
     let sandbox = Sandbox::new();
@@ -146,20 +148,21 @@ fn a_connection_lost_during_delivery_postpones_the_deletion() {
     inbox(&sandbox).holds(&notes(["a"]));
 }
 
-/// Makes a named pipe at which an MDA waits with `read line <"$HOME/gate"`, once.
-fn gate(sandbox: &Sandbox) -> PathBuf {
-    let gate = sandbox.home().join("gate");
-    mkfifoat(CWD, &gate, Mode::RUSR | Mode::WUSR).expect("the sandbox can be written");
-    gate
+/// Makes a named pipe, at which one MDA can wait with `read line <"$HOME/pipe"`.
+fn pipe(sandbox: &Sandbox) -> PathBuf {
+    let pipe = sandbox.home().join("pipe");
+    mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).expect("the sandbox can be written");
+    pipe
 }
 
-fn open_gate(gate: &Path) {
-    fs::write(gate, "\n").expect("somebody waits there");
+/// Lets the MDA go on that waits at the pipe.
+fn release(pipe: &Path) {
+    fs::write(pipe, "\n").expect("an MDA reads from the pipe");
 }
 
 #[test]
 fn noop_keeps_the_session_alive_while_the_mda_works() {
-    let said = "
+    let session = "
         C: RETR 1
         gives a
         C: NOOP
@@ -167,17 +170,18 @@ fn noop_keeps_the_session_alive_while_the_mda_works() {
         reached noop
         C: DELE 1
         S: +OK";
-    let server = Script::new([LIST_A, said, QUIT].concat()).serve();
+    let server = Script::new([LIST_A, session, QUIT].concat()).serve();
     let sandbox = Sandbox::new();
     inbox(&sandbox).make();
-    let gate = gate(&sandbox);
-    let mda = sandbox.script("mda", &format!("read line <\"$HOME/gate\"; {DELIVER}"));
-    // A third of the time-out is more than the rest takes: one NOOP is all.
+    let pipe = pipe(&sandbox);
+    let mda = sandbox.script("mda", &format!("read line <\"$HOME/pipe\"; {DELIVER}"));
+    // A NOOP is sent after a third of the timeout without a command. The rest of the session takes
+    // less than that, so only one is sent.
     let keys = format!("mda = {mda:?}\nmda-allow-root = true\nkeep = false\ntimeout = '12s'");
     sandbox.account("work", server.address(), &keys);
     let running = sandbox.mailpull(["fetch"]).start();
     server.reached("noop");
-    open_gate(&gate);
+    release(&pipe);
 
     let outcome = running.wait();
 
@@ -188,9 +192,10 @@ fn noop_keeps_the_session_alive_while_the_mda_works() {
 
 #[test]
 fn noop_keeps_the_session_alive_between_messages() {
-    // Each is a batch, and while one is not settled no more than another may wait for it.
+    // Each large message is a batch. While one batch is being delivered, only one other may wait, so
+    // the third message is not requested.
     let large = one_line(17 << 20).octets;
-    let said = "
+    let session = "
         login alone
         C: UIDL
         lists a b d
@@ -208,20 +213,20 @@ fn noop_keeps_the_session_alive_between_messages() {
         reached noop
         C: RETR 3
         gives d";
-    let server = Script::new([said, QUIT].concat())
+    let server = Script::new([session, QUIT].concat())
         .attach("large", large)
         .serve();
     let sandbox = Sandbox::new();
-    let gate = gate(&sandbox);
+    let pipe = pipe(&sandbox);
     let script = r#"
-        [ -e "$HOME/ready" ] || read line <"$HOME/gate"; >"$HOME/ready"
+        [ -e "$HOME/ready" ] || read line <"$HOME/pipe"; >"$HOME/ready"
         exec cat >/dev/null"#;
     let mda = sandbox.script("mda", script);
     let keys = format!("mda = {mda:?}\nmda-allow-root = true\ntimeout = '12s'");
     sandbox.account("work", server.address(), &keys);
     let running = sandbox.mailpull(["fetch"]).start();
     server.reached("noop");
-    open_gate(&gate);
+    release(&pipe);
 
     let outcome = running.wait();
 
@@ -251,9 +256,9 @@ fn mda_jobs_sets_the_number_of_parallel_deliveries() {
     let messages = ordinary(3, 20);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();
-    // Each of a pair waits for the other: one alone would wait for ever.
+    // The deliveries wait for each other in pairs, so a single one would never end.
     let fifo = sandbox.path("fifo");
-    mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).expect("a FIFO can be made");
+    mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).expect("the sandbox can be written");
     let meet = r#"
         if mkdir "$HOME/turn" 2>/dev/null; then
             read line <"$TMPDIR/../fifo"; rmdir "$HOME/turn"

@@ -1,5 +1,5 @@
-//! Delivery by programs: the real ones, and scripts that behave as badly as real ones do.
-//! The server is the model; what it was asked for tells what was downloaded.
+//! Delivery by MDAs: real ones, and scripts that behave as badly as real ones may.
+//! The log of the model server shows what was downloaded.
 
 mod agents;
 mod arguments;
@@ -14,16 +14,16 @@ use crate::support::maildir::{MaildirView, mode};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 
-/// Delivers to the Maildir [`inbox`] and ends with 0.
+/// A script that delivers to the Maildir [`inbox`] and ends with status 0.
 const DELIVER: &str = r#"file=$(mktemp "$HOME/Mail/inbox/new/XXXXXX") && exec cat >"$file""#;
 
-/// Configures the account `work` with an MDA, whoever runs it.
+/// Configures the account `work` with an MDA, which root may run, too.
 fn configure(sandbox: &Sandbox, server: &ModelServer, mda: &str, extra: &str) {
     let extra = format!("mda = {mda:?}\nmda-allow-root = true\n{extra}");
     sandbox.config("").account("work", server.address(), &extra);
 }
 
-/// Configures a script as MDA, in the place of the one before.
+/// Configures a script as the MDA, and makes the Maildir [`inbox`].
 fn configure_script(sandbox: &Sandbox, server: &ModelServer, body: &str, extra: &str) {
     inbox(sandbox).make();
     let script = sandbox.script("mda", body);
@@ -35,7 +35,7 @@ fn inbox(sandbox: &Sandbox) -> MaildirView {
     sandbox.maildir("inbox")
 }
 
-/// Lists what waits in the spool, after claiming that only the user can read it.
+/// Lists the files in the spool, and claims that only the user can read them.
 #[track_caller]
 fn spool(sandbox: &Sandbox) -> Vec<PathBuf> {
     let folder = sandbox.state().join("spool");

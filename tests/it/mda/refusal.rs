@@ -1,4 +1,5 @@
-//! An MDA that says no: what it does not take stays in the spool and is not downloaded again.
+//! MDAs that refuse messages. A refused message stays in the spool, from where the next run delivers
+//! it without another download.
 
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ fn refused_messages_wait_in_the_spool_while_others_are_delivered() {
         .stderr_has("ended with status 75; the next run tries it again\n")
         .stderr_has("ended with status 1; the next run tries it again\n")
         .stderr_has("was ended by signal 9; the next run tries it again\n");
-    let [m1, m2, m3, m4, m5, m6] = messages.clone().try_into().expect("they are six");
+    let [m1, m2, m3, m4, m5, m6] = messages.clone().try_into().expect("there are six messages");
     inbox(&sandbox).holds(&[m1, m4, m6]);
     assert_eq!(spool(&sandbox).len(), 3);
     assert_eq!(server.unique_ids(), [m2, m3, m5].map(|m| m.unique_id));
@@ -55,7 +56,7 @@ fn three_temporary_refusals_in_a_row_end_the_run() {
         .stderr_has("mailpull: work: storing messages: nothing can be delivered for now");
     let runs = || std::fs::read(sandbox.home().join("runs")).map_or(0, |runs| runs.len());
     assert_eq!((runs(), spool(&sandbox).len(), server.count()), (3, 7, 7));
-    // Three others have their turn, and what is in the spool is not downloaded again.
+    // The next run tries three other messages, and downloads nothing again.
     sandbox.mailpull(["fetch"]).run().fails_with(75);
     assert_eq!((runs(), server.log().retrieved.len()), (6, 7));
 
@@ -71,7 +72,7 @@ fn refusals_between_successes_do_not_end_the_run() {
     let messages = ordinary(1, 8);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();
-    // Two of three are refused.
+    // The MDA refuses two of three messages.
     let script = r#"
         echo >>"$HOME/runs"
         [ $(($(wc -l <"$HOME/runs") % 3)) = 0 ] || { cat >/dev/null; exit 75; }
@@ -157,8 +158,8 @@ fn output_of_a_successful_mda_is_shown_and_logged() {
     let sandbox = Sandbox::new();
     let script = format!(r"printf 'no \033[2Jindex\nmore\n' >&2; {DELIVER}");
     configure_script(&sandbox, &server, &script, "");
-    let told = sandbox.mailpull(["fetch", "-v"]).run();
-    told.succeeds().stderr_has("/mda said: no ");
+    let fetch = sandbox.mailpull(["fetch", "-v"]).run();
+    fetch.succeeds().stderr_has("/mda said: no ");
 
     let log = sandbox.mailpull(["log"]).run();
 
@@ -166,8 +167,11 @@ fn output_of_a_successful_mda_is_shown_and_logged() {
         .stdout_has(", it said: no ")
         .never_says("\x1b");
     let lines = sandbox.mailpull(["log", "--json"]).run().json_lines();
-    let said = lines[0]["said"].as_str().expect("it is kept");
-    assert!(said.starts_with("no ") && !said.contains("more"), "{said}");
+    let output = lines[0]["said"].as_str().expect("the output is text");
+    assert!(
+        output.starts_with("no ") && !output.contains("more"),
+        "{output}"
+    );
 }
 
 #[test]
@@ -248,8 +252,7 @@ fn spooled_messages_are_not_forgotten_after_switching_to_a_maildir() {
 
 #[test]
 fn repeatedly_refused_messages_do_not_block_others() {
-    let stubborn = ordinary(1, 4);
-    let server = ModelServer::start(stubborn);
+    let server = ModelServer::start(ordinary(1, 4));
     let sandbox = Sandbox::new();
     let script = r#"
         file=$(mktemp "$HOME/Mail/inbox/tmp/XXXXXX") && cat >"$file"
@@ -276,7 +279,7 @@ fn a_moved_spool_is_emptied_at_its_new_place() {
     configure_script(&sandbox, &server, "cat >/dev/null; exit 1", "");
     sandbox.mailpull(["fetch"]).run().fails_with(74);
     let moved = sandbox.path("moved");
-    std::fs::rename(sandbox.state(), &moved).expect("it can be moved");
+    std::fs::rename(sandbox.state(), &moved).expect("the state folder can be moved");
     configure_script(&sandbox, &server, DELIVER, "");
 
     let mut fetch = sandbox.mailpull(["fetch", "--state-dir"]);

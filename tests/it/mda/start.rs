@@ -1,4 +1,4 @@
-//! An MDA that cannot be: found out before the server hears of it.
+//! The checks of an MDA before the run connects to the server.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ fn an_mda_that_cannot_run_is_reported_before_connecting() {
         .display()
         .to_string();
     let folder = sandbox.home().display().to_string();
-    for (mda, said) in [
+    for (mda, message) in [
         ("/nowhere/mda", "/nowhere/mda"),
         ("no-such-mda -f %F", "no-such-mda"),
         (&no_program, &no_program),
@@ -31,7 +31,7 @@ fn an_mda_that_cannot_run_is_reported_before_connecting() {
         outcome
             .fails_with(78)
             .complains_in_lines(1)
-            .stderr_has(said);
+            .stderr_has(message);
     }
     assert_eq!(server.log().sessions, 0);
 }
@@ -66,5 +66,5 @@ fn an_ordinary_user_may_run_an_mda() {
     sandbox.account("work", server.address(), &extra);
     sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
     let delivered = fs::read_dir(sandbox.home().join("Mail"));
-    assert_eq!(delivered.expect("it can be read").count(), 3);
+    assert_eq!(delivered.expect("the folder can be read").count(), 3);
 }

@@ -1,5 +1,4 @@
-//! What providers answer that they should not, and the patience that the RFCs want of us.
-//! Nobody signs in here.
+//! Wrong, slow and hostile answers of providers. The provider is a fake with prepared answers.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +14,7 @@ const CODE: &str = r#"{"device_code": "d", "user_code": "AB-CD", "expires_in": 6
 
 const TOKENS: &str = r#"{"access_token": "hunter2", "refresh_token": "hunter3"}"#;
 
-/// Signs in at a provider that answers so.
+/// Signs in at this provider.
 fn login(fake: &FakeProvider) -> RunOutcome {
     let sandbox = Sandbox::with_work("127.0.0.1:9", &fake.keys());
     sandbox.mailpull(["login", "-vv", "work"]).run()
@@ -24,12 +23,12 @@ fn login(fake: &FakeProvider) -> RunOutcome {
 #[test]
 fn an_invalid_answer_ends_the_sign_in_without_showing_tokens() {
     let endless = format!("HTTP/1.1 200 OK\r\n\r\n{}", "hunter2".repeat(100_000));
-    let crumbs = format!("HTTP/1.1 200 OK\r\nX: {}", "hunter2".repeat(100_000));
+    let endless_head = format!("HTTP/1.1 200 OK\r\nX: {}", "hunter2".repeat(100_000));
     let redirect = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/hunter2\r\n\r\n".to_owned();
     let cut = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhunter2".to_owned();
     let injected = r#"{"device_code": "a\r\nhunter2", "user_code": "x", "expires_in": 1,
         "verification_uri": "x"}"#;
-    for (answer, status, complaint) in [
+    for (answer, status, message) in [
         (
             answer("200 OK", "hunter2"),
             76,
@@ -52,7 +51,7 @@ fn an_invalid_answer_ends_the_sign_in_without_showing_tokens() {
         ),
         (redirect, 76, "it answers with status 302"),
         (endless, 76, "it is too long"),
-        (crumbs, 76, "it is too long"),
+        (endless_head, 76, "it is too long"),
         (cut, 75, "unexpected end of file"),
         (String::new(), 75, "unexpected end of file"),
         ("hunter2 is what\r\n\r\n".to_owned(), 76, "it is no HTTP"),
@@ -61,7 +60,7 @@ fn an_invalid_answer_ends_the_sign_in_without_showing_tokens() {
         login(&fake)
             .fails_with(status)
             .complains_in_lines(1)
-            .stderr_has(complaint)
+            .stderr_has(message)
             .never_says("hunter2");
     }
 }
@@ -102,18 +101,21 @@ fn the_provider_is_polled_until_the_user_decides() {
         .stdout_has("To sign in as joe, open https://login.example.com/device\n")
         .never_says("hunter");
     assert_eq!(kept(&sandbox.state())["access_token"], "hunter2");
-    let first = fake.was_asked();
-    assert!(first.starts_with("POST /device HTTP/1.1\r\n"), "{first}");
+    let request = fake.was_asked();
     assert!(
-        first.ends_with("\r\n\r\nscope=mail&client_id=me"),
-        "{first}"
+        request.starts_with("POST /device HTTP/1.1\r\n"),
+        "{request}"
+    );
+    assert!(
+        request.ends_with("\r\n\r\nscope=mail&client_id=me"),
+        "{request}"
     );
     for _ in 0..4 {
-        let asked = fake.was_asked();
-        assert!(asked.starts_with("POST /token HTTP/1.1\r\n"), "{asked}");
+        let request = fake.was_asked();
+        assert!(request.starts_with("POST /token HTTP/1.1\r\n"), "{request}");
         let form = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&\
                     device_code=d&client_id=me";
-        assert!(asked.ends_with(form), "{asked}");
+        assert!(request.ends_with(form), "{request}");
     }
 }
 
@@ -146,14 +148,14 @@ fn no_token_is_requested_that_cannot_be_stored() {
         assert!(fake.was_asked().starts_with(&format!("POST {path} ")));
     }
     let folder = sandbox.state().join("tokens");
-    fs::set_permissions(&folder, Permissions::from_mode(0o500)).expect("it is there");
+    fs::set_permissions(&folder, Permissions::from_mode(0o500)).expect("the folder exists");
     sandbox
         .fetch()
         .fails_with(74)
         .complains_in_lines(1)
         .stderr_has("work: cannot write ");
     fake.was_asked_no_more();
-    fs::set_permissions(&folder, Permissions::from_mode(0o700)).expect("it is there");
+    fs::set_permissions(&folder, Permissions::from_mode(0o700)).expect("the folder exists");
     sandbox.fetch().fails_with(75);
     assert!(fake.was_asked().contains("refresh_token=hunter3"));
 }
@@ -161,22 +163,25 @@ fn no_token_is_requested_that_cannot_be_stored() {
 #[test]
 fn a_provider_must_have_a_trusted_certificate() {
     let authority = Authority::new();
-    let granted = || {
+    let start = || {
         let answers = [answer("200 OK", CODE), answer("200 OK", TOKENS)];
         FakeProvider::with_tls(authority.certificate().acceptor(), answers.to_vec())
     };
-    let fake = granted();
+    let fake = start();
     login(&fake)
         .fails_with(76)
         .complains_in_lines(1)
         .stderr_has("certificate");
-    let fake = granted();
+    let fake = start();
     let sandbox = Sandbox::with_work("127.0.0.1:9", &fake.keys());
     let trusted = sandbox.write("ca.pem", authority.pem());
     let login = sandbox.mailpull(["login", "work"]);
     login.env("SSL_CERT_FILE", trusted).run().succeeds();
-    let asked = fake.was_asked();
-    assert!(asked.starts_with("POST /device HTTP/1.1\r\n"), "{asked}");
+    let request = fake.was_asked();
+    assert!(
+        request.starts_with("POST /device HTTP/1.1\r\n"),
+        "{request}"
+    );
 }
 
 #[test]
@@ -194,15 +199,15 @@ fn the_provider_is_reached_through_the_accounts_proxy() {
         let sandbox = Sandbox::with_work("pop.example.com:995", &keys);
         sandbox.mailpull(["login", "work"]).run().succeeds();
         fake.was_asked();
-        let said = proxy.end();
-        let said = [said.stdout_text(), said.stderr_text()].concat();
-        assert!(said.contains("localhost"), "{said}");
+        let outcome = proxy.end();
+        let printed = [outcome.stdout_text(), outcome.stderr_text()].concat();
+        assert!(printed.contains("localhost"), "{printed}");
     }
 }
 
 #[test]
 fn an_unsafe_provider_url_is_refused() {
-    for (url, complaint) in [
+    for (url, message) in [
         ("http://login.example.com/token", "must begin with https://"),
         (
             "https://me:hunter2@login.example.com/",
@@ -217,7 +222,7 @@ fn an_unsafe_provider_url_is_refused() {
             .fails_with(78)
             .complains_in_lines(1)
             .stderr_has("\"oauth2-token-url\"")
-            .stderr_has(complaint)
+            .stderr_has(message)
             .never_says("hunter2");
     }
 }

@@ -1,6 +1,5 @@
-//! What a sign-in is good for: Dovecot takes its tokens, which are renewed when they are due and
-//! when one is refused, and what happens when the provider grants no more.
-//! How one signs in is told elsewhere.
+//! Fetching after a sign-in: Dovecot accepts the tokens, which are renewed before they expire and when
+//! one is refused, until the provider grants no more. For the sign-in itself see `signing_in`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -10,29 +9,30 @@ use crate::support::mail::ordinary;
 use crate::support::oauth2::{OidcProvider, kept, kept_file};
 use crate::support::sandbox::Sandbox;
 
-/// A maildrop with three messages, and a user who has signed in.
-struct Scene {
+/// A mailbox with three messages whose server accepts the tokens of a provider.
+struct World {
     provider: OidcProvider,
     dovecot: Dovecot,
     sandbox: Sandbox,
 }
 
-impl Scene {
+impl World {
+    /// Makes a world in which the user has signed in.
     fn new() -> Option<Self> {
-        let scene = Self::before_sign_in("")?;
-        scene.sign_in();
-        Some(scene)
+        let world = Self::before_sign_in()?;
+        world.sign_in();
+        Some(world)
     }
 
-    fn before_sign_in(extra: &str) -> Option<Self> {
+    fn before_sign_in() -> Option<Self> {
         let provider = OidcProvider::start()?;
-        let asking = format!(
+        let introspection = format!(
             "introspection_url = {}\nintrospection_mode = post\nusername_attribute = sub\n\
              active_attribute = active\nactive_value = true\n",
             provider.at("/token/introspection", "dovecot:dovecot")
         );
         let dovecot = Dovecot::start_with(|dovecot| {
-            let path = dovecot.write("oauth2", &asking);
+            let path = dovecot.write("oauth2", &introspection);
             format!(
                 "auth_mechanisms = plain oauthbearer xoauth2\n\
                  passdb {{\n  driver = oauth2\n  mechanisms = oauthbearer xoauth2\n  args = {}\n}}\n",
@@ -40,8 +40,7 @@ impl Scene {
             )
         })?;
         dovecot.deliver(&ordinary(1, 3));
-        let keys = provider.keys() + extra;
-        let sandbox = Sandbox::with_work(dovecot.address(), &keys);
+        let sandbox = Sandbox::with_work(dovecot.address(), &provider.keys());
         Some(Self {
             provider,
             dovecot,
@@ -57,96 +56,98 @@ impl Scene {
         login.wait().succeeds();
     }
 
-    fn kept(&self, what: &str) -> String {
+    /// Returns a stored token.
+    fn token(&self, name: &str) -> String {
         let kept = kept(&self.sandbox.state());
-        kept[what].as_str().expect("it is text").to_owned()
+        kept[name].as_str().expect("a token is text").to_owned()
     }
 }
 
 #[test]
 fn both_token_mechanisms_fetch_without_showing_a_token() {
-    let Some(scene) = Scene::new() else {
+    let Some(world) = World::new() else {
         return;
     };
-    let token = scene.kept("access_token");
+    let token = world.token("access_token");
     for (flags, command) in [
         (&[][..], "C: AUTH OAUTHBEARER"),
         (&["-o", "auth=xoauth2"], "C: AUTH XOAUTH2"),
     ] {
         let arguments = [&["fetch", "-vv"][..], flags].concat();
-        let outcome = scene.sandbox.mailpull(arguments).run();
+        let outcome = world.sandbox.mailpull(arguments).run();
         outcome
             .succeeds()
             .stderr_has(command)
             .never_says(&token)
-            .never_says(&scene.kept("refresh_token"));
+            .never_says(&world.token("refresh_token"));
     }
-    scene.sandbox.work().holds(&ordinary(1, 3));
-    assert_eq!(scene.kept("access_token"), token);
+    world.sandbox.work().holds(&ordinary(1, 3));
+    assert_eq!(world.token("access_token"), token);
 }
 
 #[test]
 fn an_expiring_token_is_renewed_before_connecting() {
-    let Some(scene) = Scene::new() else {
+    let Some(world) = World::new() else {
         return;
     };
-    let before = ["access_token", "refresh_token"].map(|what| scene.kept(what));
-    // Tokens live for ten minutes.
-    let outcome = scene.sandbox.mailpull_at("+9m30s", ["fetch", "-vv"]).run();
+    let names = ["access_token", "refresh_token"];
+    let before = names.map(|name| world.token(name));
+    // Tokens expire after ten minutes.
+    let outcome = world.sandbox.mailpull_at("+9m30s", ["fetch", "-vv"]).run();
     outcome.succeeds();
     let logins = outcome.stderr_text().matches("C: AUTH ").count();
     assert_eq!(logins, 1, "{outcome}");
-    for (what, before) in ["access_token", "refresh_token"].into_iter().zip(before) {
-        assert_ne!(scene.kept(what), before);
-        outcome.never_says(&scene.kept(what));
+    for (name, before) in names.into_iter().zip(before) {
+        assert_ne!(world.token(name), before);
+        outcome.never_says(&world.token(name));
     }
-    scene.sandbox.work().holds(&ordinary(1, 3));
+    world.sandbox.work().holds(&ordinary(1, 3));
 }
 
 #[test]
 fn a_token_refused_by_the_server_is_renewed_once() {
-    let Some(scene) = Scene::new() else {
+    let Some(world) = World::new() else {
         return;
     };
-    let before = scene.kept("access_token");
-    scene.provider.revoke(&before);
-    let outcome = scene.sandbox.mailpull(["fetch", "-vv"]).run();
+    let before = world.token("access_token");
+    world.provider.revoke(&before);
+    let outcome = world.sandbox.mailpull(["fetch", "-vv"]).run();
     outcome.succeeds();
     let logins = outcome.stderr_text().matches("C: AUTH ").count();
     assert_eq!(logins, 2, "{outcome}");
-    assert_ne!(scene.kept("access_token"), before);
-    scene.sandbox.work().holds(&ordinary(1, 3));
+    assert_ne!(world.token("access_token"), before);
+    world.sandbox.work().holds(&ordinary(1, 3));
 }
 
 #[test]
 fn concurrent_runs_use_a_refresh_token_once() {
-    let Some(scene) = Scene::new() else {
+    let Some(world) = World::new() else {
         return;
     };
-    // A refresh token that is used twice takes all back that was granted.
+    // The provider revokes the sign-in if a refresh token is used twice.
     let checks = [(); 4].map(|()| {
-        let check = scene.sandbox.mailpull_at("+9m30s", ["check", "work"]);
+        let check = world.sandbox.mailpull_at("+9m30s", ["check", "work"]);
         check.start()
     });
     for check in checks {
         check.wait().succeeds();
     }
-    scene.sandbox.fetch().succeeds();
+    world.sandbox.fetch().succeeds();
 }
 
 #[test]
 fn a_revoked_sign_in_is_reported_once_a_day() {
-    let Some(scene) = Scene::new() else {
+    let Some(world) = World::new() else {
         return;
     };
-    scene.provider.revoke(&scene.kept("refresh_token"));
-    scene.provider.revoke(&scene.kept("access_token"));
-    let told = |offset| {
-        let outcome = scene.sandbox.mailpull_at(offset, ["fetch"]).run();
+    world.provider.revoke(&world.token("refresh_token"));
+    world.provider.revoke(&world.token("access_token"));
+    let error_at = |offset| {
+        let outcome = world.sandbox.mailpull_at(offset, ["fetch"]).run();
         outcome.fails_with(77).stdout_is("");
         outcome.stderr_text()
     };
-    let first = told("+0");
+    let first = error_at("+0");
     assert_eq!(first.lines().count(), 1, "{first}");
     for part in [
         "mailpull: work: 127.0.0.1:",
@@ -155,72 +156,71 @@ fn a_revoked_sign_in_is_reported_once_a_day() {
     ] {
         assert!(first.contains(part), "{first}");
     }
-    assert_eq!(told("+1h"), "");
-    assert_eq!(told("+23h"), "");
-    assert_eq!(told("+25h"), first);
-    assert_eq!(told("+26h"), "");
-    assert_eq!(scene.dovecot.count(), 3);
+    assert_eq!(error_at("+1h"), "");
+    assert_eq!(error_at("+23h"), "");
+    assert_eq!(error_at("+25h"), first);
+    assert_eq!(error_at("+26h"), "");
+    assert_eq!(world.dovecot.count(), 3);
 
-    scene.sign_in();
-    let fetched = scene.sandbox.fetch();
-    fetched.succeeds().is_silent();
-    scene.sandbox.work().holds(&ordinary(1, 3));
+    world.sign_in();
+    world.sandbox.fetch().succeeds().is_silent();
+    world.sandbox.work().holds(&ordinary(1, 3));
 }
 
 #[test]
 fn a_server_that_refuses_every_token_is_reported_daily() {
-    let Some(scene) = Scene::new() else {
+    let Some(world) = World::new() else {
         return;
     };
-    // Whoever signed in, it is somebody else's maildrop.
-    let told = |offset| {
+    // The token belongs to joe, so Dovecot refuses it for the mailbox of jim.
+    let error_at = |offset| {
         let arguments = ["fetch", "-o", "user=jim"];
-        let outcome = scene.sandbox.mailpull_at(offset, arguments).run();
+        let outcome = world.sandbox.mailpull_at(offset, arguments).run();
         outcome.fails_with(77);
         outcome.stderr_text()
     };
-    // Signed in as jim, too, with joe's name at the provider.
-    let login = scene
+    // The sign-in for the user jim is made by joe at the provider.
+    let login = world
         .sandbox
         .mailpull(["login", "--device", "-o", "user=jim", "work"])
         .start();
     let line = login.prints("or open ");
     let address = line.trim_start_matches("or open ");
-    scene.provider.agree(address, "joe");
+    world.provider.agree(address, "joe");
     login.wait().succeeds();
 
-    let first = told("+0");
+    let first = error_at("+0");
     assert_eq!(first.lines().count(), 1, "{first}");
     assert!(first.contains("logging in as jim: "), "{first}");
     assert!(
         first.ends_with("; sign in with: mailpull login work\n"),
         "{first}"
     );
-    assert_eq!(told("+1h"), "");
-    assert_eq!(told("+25h"), first);
+    assert_eq!(error_at("+1h"), "");
+    assert_eq!(error_at("+25h"), first);
 }
 
 #[test]
 fn the_server_is_not_called_before_the_first_sign_in() {
-    let Some(scene) = Scene::before_sign_in("") else {
+    let Some(world) = World::before_sign_in() else {
         return;
     };
-    let outcome = scene.sandbox.mailpull(["fetch", "-v"]).run();
+    let outcome = world.sandbox.mailpull(["fetch", "-v"]).run();
     outcome
         .fails_with(78)
         .complains_in_lines(1)
         .stderr_is("mailpull: work: nobody has signed in; sign in with: mailpull login work\n");
-    assert!(!scene.sandbox.state().join("tokens").exists());
+    assert!(!world.sandbox.state().join("tokens").exists());
 }
 
 #[test]
 fn a_stored_sign_in_must_be_private() {
-    let Some(scene) = Scene::new() else {
+    let Some(world) = World::new() else {
         return;
     };
-    let file = kept_file(&scene.sandbox.state());
-    fs::set_permissions(&file, Permissions::from_mode(0o644)).expect("it is ours");
-    scene
+    let file = kept_file(&world.sandbox.state());
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).expect("the file exists");
+    world
         .sandbox
         .fetch()
         .fails_with(78)
@@ -230,23 +230,23 @@ fn a_stored_sign_in_must_be_private() {
 
 #[test]
 fn a_command_may_supply_the_token() {
-    let Some(scene) = Scene::new() else {
+    let Some(world) = World::new() else {
         return;
     };
-    let token = scene.kept("access_token");
-    let file = scene.sandbox.write("home/token", &token);
+    let token = world.token("access_token");
+    let file = world.sandbox.write("home/token", &token);
     let command = format!(
         "oauth2-token-command = ['cat', {:?}]",
         file.display().to_string()
     );
-    let sandbox = Sandbox::with_work(scene.dovecot.address(), &command);
+    let sandbox = Sandbox::with_work(world.dovecot.address(), &command);
     let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
     outcome
         .succeeds()
         .stderr_has("C: AUTH OAUTHBEARER")
         .never_says(&token);
     sandbox.work().holds(&ordinary(1, 3));
-    fs::remove_file(file).expect("it is there");
+    fs::remove_file(file).expect("the file exists");
     sandbox
         .fetch()
         .fails_with(77)

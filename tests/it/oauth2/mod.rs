@@ -1,5 +1,5 @@
-//! Signing in by OAuth 2.0, with a real provider, a real browser's steps and a real Dovecot that
-//! asks the provider about the tokens that it is shown.
+//! Signing in by OAuth 2.0. The provider is a real one, the user acts as with a browser, and Dovecot
+//! asks the provider to confirm each token.
 
 mod answers;
 mod fetching;

@@ -1,5 +1,5 @@
-//! `mailpull login`: by a code that is typed elsewhere and with a browser, agreed to and refused.
-//! What a token is good for is told elsewhere.
+//! `mailpull login`: sign-ins by a device code and with a browser, and sign-ins that are refused.
+//! For the use of the tokens see `fetching`.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -12,13 +12,13 @@ use crate::support::process::RunningProgram;
 use crate::support::sandbox::Sandbox;
 use crate::support::terminal::Tmux;
 
-/// Where nobody listens: signing in needs no mail server.
+/// A port on which no server listens. A sign-in needs no mail server.
 const NOWHERE: &str = "127.0.0.1:9";
 
-/// The address that a sign-in prints.
+/// Returns the address in the line that contains `part`, which a sign-in prints.
 fn address(login: &RunningProgram, part: &str) -> String {
     let line = login.prints(part);
-    let begin = line.find("http").expect("there is an address");
+    let begin = line.find("http").expect("the line has an address");
     line[begin..].to_owned()
 }
 
@@ -30,27 +30,27 @@ fn a_device_code_sign_in_is_stored_privately() {
     let sandbox = Sandbox::with_work(NOWHERE, &provider.keys());
     let login = sandbox.mailpull(["login", "-vv", "work"]).start();
     let code = login.prints("and type the code");
-    let code = code.rsplit(' ').next().expect("it ends with the code");
+    let code = code.rsplit(' ').next().expect("a line has a last word");
     provider.type_code(code, "joe").stdout_has("Success");
 
     let outcome = login.wait();
 
     let file = kept_file(&sandbox.state());
     let kept = kept(&sandbox.state());
-    let token = kept["access_token"].as_str().expect("it is text");
+    let token = kept["access_token"].as_str().expect("a token is text");
     assert_eq!(provider.introspect(token)["sub"], "joe");
-    let refresh = kept["refresh_token"].as_str().expect("it is text");
+    let refresh = kept["refresh_token"].as_str().expect("a token is text");
     assert_eq!(provider.introspect(refresh)["active"], true);
-    let place = file.display().to_string();
+    let path = file.display().to_string();
     outcome
         .succeeds()
         .stdout_has(&format!(
-            "joe has signed in; what that brought is kept in {place}\n"
+            "joe has signed in; what that brought is kept in {path}\n"
         ))
         .never_says(token)
         .never_says(refresh);
     for (path, mode) in [(file.as_path(), 0o600), (file.parent().unwrap(), 0o700)] {
-        let metadata = fs::metadata(path).expect("it is there");
+        let metadata = fs::metadata(path).expect("the path exists");
         assert_eq!(metadata.permissions().mode() & 0o777, mode);
     }
 }
@@ -73,7 +73,7 @@ fn a_browser_sign_in_is_protected_by_pkce() {
         page.stdout_has("You have signed in. Go back to mailpull.");
         login.wait().succeeds().never_says(SECRET);
         let kept = kept(&sandbox.state());
-        let token = kept["access_token"].as_str().expect("it is text");
+        let token = kept["access_token"].as_str().expect("a token is text");
         assert_eq!(provider.introspect(token)["sub"], "joe");
     }
 }
@@ -142,11 +142,13 @@ fn a_terminal_user_can_sign_in_or_give_up() {
         .runs("mailpull login work")
         .shows("Ctrl-C gives up");
     let screen = terminal.screen();
-    let (_, code) = screen.rsplit_once("type the code ").expect("it is shown");
-    let code = code.split_whitespace().next().expect("it is shown");
+    let (_, code) = screen
+        .rsplit_once("type the code ")
+        .expect("a code is shown");
+    let code = code.split_whitespace().next().expect("a code is shown");
     provider.type_code(code, "joe").stdout_has("Success");
     let shown = terminal.ended_with(0);
-    let last = shown.last().expect("something is shown");
+    let last = shown.last().expect("the program printed a line");
     assert!(last.starts_with("joe has signed in; "), "{last}");
 
     terminal
@@ -166,20 +168,20 @@ fn the_browser_opens_if_there_is_a_display() {
     let browser = provider.browser_of("joe");
     let opener = format!("[ -z \"$SECRET\" ] && {browser}");
     let opener = sandbox.script("bin/xdg-open", &opener);
-    let folder = opener.parent().expect("it has one").to_owned();
+    let folder = opener.parent().expect("a file has a folder").to_owned();
     let path = env::var_os("PATH").unwrap_or_default();
     let program = Path::new(env!("CARGO_BIN_EXE_mailpull")).parent();
     let folders = [Some(folder.as_path()), program].into_iter().flatten();
     let path = env::join_paths(folders.map(Path::to_owned).chain(env::split_paths(&path)));
     let path = path.expect("no folder has a colon").into_string();
-    let path = path.expect("it is text");
+    let path = path.expect("the path is UTF-8");
     let variables = [("DISPLAY", ":9"), ("PATH", &path), ("SECRET", "hunter2")];
     let Some(terminal) = Tmux::open(&sandbox, &variables) else {
         return;
     };
     terminal.runs("mailpull login work");
     let shown = terminal.ended_with(0);
-    let last = shown.last().expect("something is shown");
+    let last = shown.last().expect("the program printed a line");
     assert!(last.starts_with("joe has signed in; "), "{shown:?}");
 }
 
@@ -191,9 +193,10 @@ fn sign_in_instructions_are_available_as_json() {
     let sandbox = Sandbox::with_work(NOWHERE, &provider.keys());
     let login = sandbox.mailpull(["login", "--json", "work"]).start();
     let line = login.prints("sign-in");
-    let event: serde_json::Value = serde_json::from_str(&line).expect("it is JSON");
+    let event: serde_json::Value = serde_json::from_str(&line).expect("an event is JSON");
     assert_eq!(event["account"], "work");
-    provider.agree(event["address"].as_str().expect("it is text"), "joe");
+    let address = event["address"].as_str().expect("an address is text");
+    provider.agree(address, "joe");
     let outcome = login.wait();
     let events = outcome.succeeds().json_lines();
     assert_eq!(events[1]["event"], "signed-in");

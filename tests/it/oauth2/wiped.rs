@@ -1,4 +1,4 @@
-//! What is left in memory of the secrets of a sign-in once they have done their part.
+//! The secrets of a sign-in are wiped from the memory when they are no longer needed.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -54,7 +54,7 @@ fn refresh_tokens_and_client_secrets_are_wiped_before_the_session() {
             .sum::<usize>()
     };
 
-    // It is shown again when the session breaks.
+    // The access token is kept, as another session may need it.
     assert_ne!(counts("access-new-0123456789"), 0);
     for secret in ["access-old", "refresh-old", "refresh-new", "client-secret"] {
         assert_eq!(counts(&format!("{secret}-0123456789")), 0, "{secret}");
@@ -64,18 +64,21 @@ fn refresh_tokens_and_client_secrets_are_wiped_before_the_session() {
     server.finish();
 }
 
-/// What a process can write to.
+/// Reads all memory that a process can write to.
 fn memory_of(pid: u32) -> Vec<Vec<u8>> {
-    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("it runs");
-    let mut memory = File::open(format!("/proc/{pid}/mem")).expect("root may look");
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("the program is running");
+    let mut memory = File::open(format!("/proc/{pid}/mem")).expect("root can read the memory");
     let mut pieces = Vec::new();
     for line in maps.lines().filter(|line| line.contains(" rw")) {
-        let (range, _) = line.split_once(' ').expect("it is a range");
-        let (start, end) = range.split_once('-').expect("it is a range");
-        let [start, end] = [start, end].map(|at| u64::from_str_radix(at, 16).expect("a number"));
-        let mut piece = vec![0; usize::try_from(end - start).expect("it fits")];
-        memory.seek(SeekFrom::Start(start)).expect("it is there");
-        // What has gone meanwhile was not written to.
+        let (range, _) = line.split_once(' ').expect("a line begins with a range");
+        let (start, end) = range.split_once('-').expect("a range has two ends");
+        let [start, end] =
+            [start, end].map(|at| u64::from_str_radix(at, 16).expect("an address is hexadecimal"));
+        let mut piece = vec![0; usize::try_from(end - start).expect("the range fits into memory")];
+        memory
+            .seek(SeekFrom::Start(start))
+            .expect("an address is a position");
+        // A range that was unmapped in the meantime cannot hold a secret.
         if memory.read_exact(&mut piece).is_ok() {
             pieces.push(piece);
         }
