@@ -1,4 +1,4 @@
-//! Deletion: the exact conversations that delete messages, and never before they are delivered.
+//! Deletion: its exact conversations, and that no message is deleted before it is delivered.
 //! Messages that come back after their deletion are covered, too.
 
 use std::time::Duration;
