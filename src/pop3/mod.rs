@@ -23,6 +23,7 @@ pub(crate) mod pipeline;
 pub mod reply;
 pub(crate) mod sasl;
 pub(crate) mod server_profile;
+pub(crate) mod session_hints;
 mod speed;
 pub(crate) mod transaction;
 pub mod unstuff;
@@ -34,8 +35,9 @@ pub use mechanism::{Mechanism, Strength};
 pub use pipeline::{Ask, HeaderOf, Pipeline, Retrieved};
 pub use reply::{Refusal, ResponseCode};
 pub use sasl::Credentials;
-pub use server_profile::{Channel, Pipelining, PipeliningLog, ServerProfile, SessionHints};
-pub use transaction::{Farewell, Sizes, Transaction};
+pub use server_profile::{Channel, ServerProfile};
+pub use session_hints::{Pipelining, PipeliningLog, SessionHints, Sizes};
+pub use transaction::{Farewell, Transaction};
 pub use wire::{Direction, Trace};
 
 /// Why a session ended or a command did not do what it should.

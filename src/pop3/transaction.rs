@@ -8,7 +8,8 @@ use super::command::Command;
 use super::mechanism::Mechanism;
 use super::pipeline::{Ask, Pipeline, Window};
 use super::reply::{self, Garbled, Refusal, Status};
-use super::server_profile::{Pipelining, ServerProfile};
+use super::server_profile::ServerProfile;
+use super::session_hints::{Pipelining, Sizes};
 use super::wire::Wire;
 use crate::limits;
 use crate::mail::custody::Recorded;
@@ -37,16 +38,6 @@ pub enum Farewell {
     Committed,
     /// Refused, or no answer came: the next listing decides.
     Unknown(Error),
-}
-
-/// Whether a listing shall tell sizes.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Sizes {
-    /// They decide something.
-    #[default]
-    Needed,
-    /// Nobody asks for them yet.
-    Unneeded,
 }
 
 impl<S: Read + Write> Transaction<S> {

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::Error;
 use super::command::Command;
 use super::reply::Status;
-use super::server_profile::PipeliningLog;
+use super::session_hints::PipeliningLog;
 use super::speed::{Speed, Wait};
 use super::unstuff::Unstuffer;
 use crate::limits;
