@@ -16,7 +16,7 @@ pub const COMMAND_LINE: usize = 255;
 pub const SCRAM_ROUNDS: RangeInclusive<u64> = 4096..=1_000_000;
 
 /// How long what a server announced is relied on: it may have learned something since.
-pub const ACQUAINTANCE: Duration = Duration::from_secs(24 * 3600);
+pub const SERVER_PROFILE_AGE: Duration = Duration::from_secs(24 * 3600);
 
 /// The longest pause between two logins that a server may ask for.
 pub const LOGIN_DELAY: Duration = Duration::from_secs(24 * 3600);
@@ -38,7 +38,7 @@ pub const UNIQUE_ID: usize = 1024;
 
 /// The most messages under one unique-id. Some servers make unique-ids of contents, so that
 /// identical messages share theirs.
-pub const REPETITIONS: u32 = 10_000;
+pub const UNIQUE_ID_COPIES: u32 = 10_000;
 
 /// The greatest message-number.
 pub const MESSAGE_NUMBER: u32 = i32::MAX as u32;
@@ -52,7 +52,7 @@ pub const SESSIONS: usize = 100;
 
 /// The longest message that is received, in octets, whatever was claimed: beyond it the server
 /// will never stop.
-pub const MESSAGE: u64 = 4 << 30;
+pub const MESSAGE_OCTETS: u64 = 4 << 30;
 
 /// So many times the time-out of one address, all addresses of a name may take together to
 /// connect: one that has a hundred must not keep a run for an hour.
@@ -63,14 +63,14 @@ pub const CONNECT_TIMEOUTS: u32 = 3;
 pub const LOW_SPEED: u64 = 32;
 
 /// How long waits have to come to before their speed is judged: a line may stall for a while.
-pub const WINDOW: Duration = Duration::from_secs(5 * 60);
+pub const SPEED_WINDOW: Duration = Duration::from_secs(5 * 60);
 
 /// What one silence counts at most in it. A longer one is the affair of the time-out.
-pub const ONE_SILENCE: Duration = Duration::from_secs(60);
+pub const COUNTED_SILENCE: Duration = Duration::from_secs(60);
 
 /// How long the waits of a session may be together before no more messages are asked for: what was
 /// asked for still comes, and deletions are committed.
-pub const ASKING: Duration = Duration::from_secs(6 * 3600);
+pub const REQUEST_TIME: Duration = Duration::from_secs(6 * 3600);
 
 /// How long they may be at all. A message of 50 MB comes through GPRS in that time.
-pub const SESSION: Duration = Duration::from_secs(24 * 3600);
+pub const SESSION_TIME: Duration = Duration::from_secs(24 * 3600);

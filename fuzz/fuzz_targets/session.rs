@@ -28,10 +28,10 @@ fuzz_target!(|input: &[u8]| {
 });
 
 /// What an earlier session learned, or nothing.
-fn opening(login: u8) -> SessionHints {
+fn hints(login: u8) -> SessionHints {
     let text = "SASL PLAIN,PIPELINING\nPIPELINING";
     SessionHints {
-        acquaintance: ServerProfile::parse(text).filter(|_| login >= 128),
+        profile: ServerProfile::parse(text).filter(|_| login >= 128),
         ..SessionHints::default()
     }
 }
@@ -49,7 +49,7 @@ fn mechanism(login: u8) -> Mechanism {
 /// Does all that a poll does; returns how many octets of messages came.
 fn converse(server: FuzzServer<'_>, login: u8) -> Result<usize, Error> {
     let password = Secret::new(b"open-sesame".to_vec()).expect("it can be sent");
-    let mut session = Authorization::open(server, &opening(login), None)?;
+    let mut session = Authorization::open(server, &hints(login), None)?;
     session.capabilities()?;
     let credentials = Credentials {
         user: "joe",

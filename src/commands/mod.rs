@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::cli::{self, Cli, Command, Global, Seen, When};
 use crate::config::{self, Account, Unusable, password};
 use crate::delivery;
-use crate::dial::{self, Security, Step};
+use crate::dial::{self, DialStep, Security};
 use crate::exit::{Exit, Failure};
 use crate::net::Stream;
 use crate::net::tls::{Connectors, Proof};
@@ -193,7 +193,7 @@ impl Context<'_> {
         &'a self,
         account: &'a Account,
         passwords: &'a Passwords,
-        watcher: &'a dyn Fn(Step<'_>),
+        watcher: &'a dyn Fn(DialStep<'_>),
     ) -> impl FnMut(&SessionHints) -> Result<Transaction<Stream>, Failure> + 'a {
         if matches!(account.dial.tls.proof, Proof::Nothing)
             && account.dial.security != Security::None
@@ -214,7 +214,7 @@ impl Context<'_> {
                 let endpoint = &account.dial.net.endpoint;
                 let reporter = self.reporter(&account.name);
                 reporter.tell(Event::Note(&format_args!("connecting to {endpoint}")));
-                dial::Call {
+                dial::Dialer {
                     options: &account.dial,
                     connectors: &self.connectors,
                     secret: password,
@@ -222,7 +222,7 @@ impl Context<'_> {
                     interrupt: &self.interrupt,
                     watcher,
                 }
-                .make(opening)
+                .dial(opening)
             };
             match tokens::sign_in(account, self)? {
                 None => call(password).map_err(|error| Failure::new(&error, error.exit())),

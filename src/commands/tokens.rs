@@ -5,7 +5,7 @@ use super::Context;
 use crate::config::{self, Account};
 use crate::dial;
 use crate::exit::{Exit, Failure};
-use crate::oauth2::{Client, Error, SignIn, TokenStore, Way};
+use crate::oauth2::{Client, Error, HttpClient, SignIn, TokenStore};
 use crate::os::secret::Secret;
 
 /// The sign-in of an account; `None`: it has a password.
@@ -35,7 +35,7 @@ pub(super) fn sign_in<'a>(
             id: &meant.client_id,
             secret: Box::new(secret),
             user,
-            way: Way {
+            http: HttpClient {
                 route: &account.dial.net.route,
                 connectors: &context.connectors,
                 interrupt: &context.interrupt,

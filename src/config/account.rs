@@ -28,7 +28,7 @@ pub struct Account {
     /// Whether it takes part when no account is named.
     pub enabled: bool,
     /// How to reach it and log in.
-    pub dial: dial::Options,
+    pub dial: dial::DialOptions,
     /// Where its password comes from.
     pub password: Source,
     /// How it gets a token instead.

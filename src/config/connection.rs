@@ -23,11 +23,11 @@ pub(super) fn options(
     origin: &Origin,
     secret_variables: &[String],
     home: Option<&Path>,
-) -> Result<dial::Options, Error> {
+) -> Result<dial::DialOptions, Error> {
     let security = value_or_default(&settings.security);
     let endpoint = endpoint(settings, security, origin)?;
-    let options = dial::Options {
-        net: net::Options {
+    let options = dial::DialOptions {
+        net: net::ConnectOptions {
             route: route::route(settings, &endpoint, secret_variables, home)?,
             endpoint,
             connect_timeout: value_or(&settings.timeout_connect, CONNECT_TIMEOUT),
@@ -86,7 +86,7 @@ fn auth(settings: &Settings) -> Auth {
 
 /// Without TLS nothing secret may leave this machine, unless the user insists. How it is shown then
 /// has to be named, too: `auto` shows it to nobody.
-fn refuse_cleartext(settings: &Settings, options: &dial::Options) -> Result<(), Error> {
+fn refuse_cleartext(settings: &Settings, options: &dial::DialOptions) -> Result<(), Error> {
     let Some(at) = &settings.security else {
         return Ok(());
     };
@@ -114,7 +114,7 @@ mod tests {
     use crate::exit::Exit;
 
     /// Checks an account of these lines, which begin on line 2 of the file `f`.
-    fn options_of(text: &str) -> Result<dial::Options, Error> {
+    fn options_of(text: &str) -> Result<dial::DialOptions, Error> {
         let text = format!("[accounts.w]\n{text}");
         let document = Document::parse(text.as_bytes(), "f").expect("it is TOML");
         let section = document.accounts.into_iter().next().expect("there is one");

@@ -141,7 +141,7 @@ pub(super) fn keeper(value: Value) -> Result<Backend, Wrong> {
 pub(super) fn url(value: Value) -> Result<Url, Wrong> {
     let text = value::line(value)?;
     text.parse()
-        .map_err(|problem: crate::oauth2::Malformed| problem.to_string().into())
+        .map_err(|problem: crate::oauth2::MalformedUrl| problem.to_string().into())
 }
 
 /// The key that says that an account signs in.

@@ -12,7 +12,7 @@ use crate::config::server::{self, Host, Server};
 use crate::config::settings::{At, Settings};
 use crate::config::url;
 use crate::config::value::{self, Value, Wrong};
-use crate::net::{Endpoint, Login, Protocol, Proxy, Route, Tunnel, proxy};
+use crate::net::{Endpoint, Protocol, Proxy, ProxyLogin, Route, Tunnel, proxy};
 use crate::os::secret::Secret;
 
 /// A way as it was written.
@@ -114,7 +114,7 @@ pub(super) fn proxy(value: Value) -> Result<Way, Wrong> {
     }))
 }
 
-fn parse_login(login: &str) -> Result<Login, Wrong> {
+fn parse_login(login: &str) -> Result<ProxyLogin, Wrong> {
     let (user, password) = login
         .split_once(':')
         .ok_or("has a user without a password")?;
@@ -125,7 +125,7 @@ fn parse_login(login: &str) -> Result<Login, Wrong> {
     }
     let password = Secret::new(std::mem::take(&mut *password).into_bytes());
     let password = password.map_err(|problem| format!("has a password that {problem}"))?;
-    Ok(Login { user, password })
+    Ok(ProxyLogin { user, password })
 }
 
 #[cfg(test)]
@@ -158,7 +158,7 @@ mod tests {
                     endpoint,
                     login,
                 }) => {
-                    let login = login.map(|Login { user, password }| {
+                    let login = login.map(|ProxyLogin { user, password }| {
                         let password = String::from_utf8_lossy(password.expose()).into_owned();
                         format!(" {user} {password}")
                     });

@@ -9,15 +9,15 @@ use crate::config::server::{self, Host};
 use crate::config::settings::{At, Settings, value_or_default};
 use crate::config::value::{self, Value, Wrong, quoted};
 use crate::dial::Security;
-use crate::net::tls::{Files, Options, Pin, Proof, Version};
+use crate::net::tls::{Files, Pin, Proof, TlsOptions, Version};
 
 /// Checks the keys of TLS.
 ///
 /// # Errors
 /// A path that means nothing, a key that says who somebody is where nobody proves it.
-pub(super) fn options(settings: &Settings, home: Option<&Path>) -> Result<Options, Error> {
+pub(super) fn options(settings: &Settings, home: Option<&Path>) -> Result<TlsOptions, Error> {
     refuse_without_tls(settings)?;
-    Ok(Options {
+    Ok(TlsOptions {
         identity: identity(settings, home)?,
         minimum: value_or_default(&settings.tls_min),
         name: settings.tls_name.as_ref().map(|at| at.value.clone()),

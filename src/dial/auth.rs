@@ -41,7 +41,7 @@ pub(super) enum Exposure {
 
 /// What there is to choose from.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Offer<'a> {
+pub(super) struct LoginOffer<'a> {
     /// What the server announces.
     pub(super) capabilities: &'a Capabilities,
     /// Who can read along.
@@ -54,7 +54,7 @@ pub(super) struct Offer<'a> {
 
 /// Why there is no way to log in.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum NoWay {
+pub(crate) enum NoMechanism {
     /// What was named, or the access token, has no place there.
     #[error("the server does not offer {wanted}: {}", told(offered))]
     Lacks {
@@ -90,17 +90,17 @@ fn told(offered: &[String]) -> String {
     }
 }
 
-impl Offer<'_> {
+impl LoginOffer<'_> {
     /// The way to log in; `None` where nothing has to be said.
     ///
     /// # Errors
     /// None of those that are wanted is there.
-    pub(super) fn choose(&self, auth: Auth) -> Result<Option<Mechanism>, NoWay> {
+    pub(super) fn choose(&self, auth: Auth) -> Result<Option<Mechanism>, NoMechanism> {
         match auth {
             Auth::Auto => self.automatic(),
             Auth::Named(mechanism) => self.named(mechanism),
             Auth::NotNeeded => return Ok(None),
-            Auth::Token if self.exposure == Exposure::Anyone => Err(NoWay::Shown(
+            Auth::Token if self.exposure == Exposure::Anyone => Err(NoMechanism::Shown(
                 "the access token",
                 "\"xoauth2\" or \"oauthbearer\"",
             )),
@@ -113,14 +113,14 @@ impl Offer<'_> {
 
     /// The best that is offered, unless it shows more than what there was before: who stands between
     /// can cut the better ones out of the offer.
-    fn automatic(&self) -> Result<Mechanism, NoWay> {
+    fn automatic(&self) -> Result<Mechanism, NoMechanism> {
         let best = self.best_of(&self.presentable());
         match (best, self.before) {
             (Some(best), Some(before)) if self.is_weaker(best, before) => {
-                Err(NoWay::Weaker { best, before })
+                Err(NoMechanism::Weaker { best, before })
             }
             (Some(best), _) => Ok(best),
-            (None, _) => Err(NoWay::Shown("the password", "\"plain\" or \"user\"")),
+            (None, _) => Err(NoMechanism::Shown("the password", "\"plain\" or \"user\"")),
         }
     }
 
@@ -159,7 +159,7 @@ impl Offer<'_> {
     }
 
     /// The one that was named. Where the server does not tell what it can, it is tried.
-    fn named(&self, mechanism: Mechanism) -> Result<Mechanism, NoWay> {
+    fn named(&self, mechanism: Mechanism) -> Result<Mechanism, NoMechanism> {
         let bound = mechanism
             .bound()
             .filter(|&bound| self.can_bind && self.has(bound));
@@ -177,8 +177,8 @@ impl Offer<'_> {
         !mechanism.is_sasl() || self.capabilities.offers(mechanism.name())
     }
 
-    fn lacks(&self, wanted: &str) -> NoWay {
-        NoWay::Lacks {
+    fn lacks(&self, wanted: &str) -> NoMechanism {
+        NoMechanism::Lacks {
             wanted: wanted.to_owned(),
             offered: self.capabilities.sasl.clone(),
         }
@@ -194,7 +194,7 @@ mod tests {
     fn choose(auth: Auth, sasl: &str, exposure: Exposure, can_bind: bool) -> Option<Mechanism> {
         let mut capabilities = Capabilities::announced();
         capabilities.add(format!("SASL {sasl}").as_bytes());
-        let offer = Offer {
+        let offer = LoginOffer {
             capabilities: &capabilities,
             exposure,
             can_bind,
@@ -254,7 +254,7 @@ mod tests {
         ] {
             let mut capabilities = Capabilities::announced();
             capabilities.add(format!("SASL {sasl}").as_bytes());
-            let offer = Offer {
+            let offer = LoginOffer {
                 capabilities: &capabilities,
                 exposure,
                 can_bind: true,
@@ -299,7 +299,7 @@ mod tests {
             assert_eq!(found, chosen, "{named} of {sasl}");
         }
         let unknown = Capabilities::default();
-        let offer = Offer {
+        let offer = LoginOffer {
             capabilities: &unknown,
             exposure: Tls,
             can_bind: false,

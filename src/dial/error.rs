@@ -1,7 +1,7 @@
 //! Why there is no session: what happened on the way to it, and what the user can do.
 //! Tries nothing again.
 
-use super::auth::NoWay;
+use super::auth::NoMechanism;
 use crate::exit::Exit;
 use crate::net;
 use crate::pop3::{self, Mechanism, ResponseCode};
@@ -25,17 +25,17 @@ pub(crate) enum Error {
         /// How it was tried.
         mechanism: Option<Mechanism>,
         /// What is known of this login.
-        record: Record,
+        history: LoginHistory,
         /// What the server said.
         source: pop3::Error,
     },
     /// The server has no way to log in that is wanted.
     #[error("logging in as {user}: {source}")]
-    NoWay {
+    NoMechanism {
         /// The user.
         user: String,
         /// Why.
-        source: NoWay,
+        source: NoMechanism,
     },
     /// There is no connection.
     #[error(transparent)]
@@ -63,11 +63,11 @@ pub(crate) enum Error {
 
 /// What is known of a login that is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Record {
+pub(crate) enum LoginHistory {
     /// It has worked.
-    Good,
-    /// Nothing.
-    None,
+    Worked,
+    /// Nothing is known of it.
+    Unknown,
 }
 
 impl Error {
@@ -78,7 +78,7 @@ impl Error {
                 Some(refusal) if !refusal.is_transient() => Exit::LoginRefused,
                 _ => source.exit(),
             },
-            Self::NoWay { .. } => Exit::Unavailable,
+            Self::NoMechanism { .. } => Exit::Unavailable,
             Self::Net(source) => source.exit(),
             Self::Capabilities { source, .. } | Self::Session { source, .. } => source.exit(),
             // Refusing to encrypt is never something to wait for: it may be an attack.
@@ -90,15 +90,16 @@ impl Error {
     }
 
     /// Whether the server did not answer a login as one that it is known to understand.
-    pub(super) fn is_surprise(&self) -> bool {
+    pub(super) fn contradicts_memory(&self) -> bool {
         let Self::Login { source, .. } = self else {
             return false;
         };
-        matches!(source, pop3::Error::Changed | pop3::Error::Closed(_)) || self.is_lost_step()
+        matches!(source, pop3::Error::Changed | pop3::Error::Closed(_))
+            || self.is_out_of_step_or_silent()
     }
 
     /// Whether the server said nothing to a login, or something that belongs to no login.
-    pub(super) fn is_lost_step(&self) -> bool {
+    pub(super) fn is_out_of_step_or_silent(&self) -> bool {
         matches!(self, Self::Login { source, .. } if source.is_out_of_step() || source.is_timeout())
     }
 
@@ -129,7 +130,7 @@ impl Error {
         let Self::Login {
             source,
             mechanism,
-            record,
+            history,
             ..
         } = self
         else {
@@ -160,7 +161,7 @@ impl Error {
                  new one, and see whether the provider wants POP3 switched on"
             }
             _ if *mechanism == Some(Mechanism::External) => "; check user and tls-client-cert",
-            None if *record == Record::Good => {
+            None if *history == LoginHistory::Worked => {
                 "; this login has worked before and the server does not say what is wrong with it: \
                  it may pass; else check user and password"
             }

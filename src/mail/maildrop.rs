@@ -141,7 +141,10 @@ struct Entry {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum BadListing {
     /// More messages under one unique-id than any maildrop has.
-    #[error("more than {} messages have the same unique-id", limits::REPETITIONS)]
+    #[error(
+        "more than {} messages have the same unique-id",
+        limits::UNIQUE_ID_COPIES
+    )]
     Repeated,
     /// A message-number stands in it twice.
     #[error("message {0} is listed twice")]
@@ -231,7 +234,7 @@ impl Listing {
         if let Some(number) = twice {
             return Err(BadListing::Twice(number));
         }
-        if self.count_repetitions() > limits::REPETITIONS {
+        if self.count_repetitions() > limits::UNIQUE_ID_COPIES {
             return Err(BadListing::Repeated);
         }
         Ok(self)

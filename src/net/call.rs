@@ -11,15 +11,15 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
-use super::{Attempts, Endpoint, Error, Options, Socket, Step};
+use super::{Attempts, ConnectOptions, ConnectStep, Endpoint, Error, Socket};
 use crate::limits;
 use crate::os::signals::{Interrupt, WaitError};
 
 /// Who calls.
 pub(super) struct Caller<'a> {
-    pub(super) options: &'a Options,
+    pub(super) options: &'a ConnectOptions,
     pub(super) interrupt: &'a Interrupt,
-    pub(super) watcher: &'a dyn Fn(Step<'_>),
+    pub(super) watcher: &'a dyn Fn(ConnectStep<'_>),
 }
 
 impl Caller<'_> {
@@ -42,35 +42,35 @@ impl Caller<'_> {
         } = self;
         let mut attempts = Attempts::default();
         let addresses = addresses(endpoint, source, options, interrupt)?;
-        let patience = options
+        let time = options
             .connect_timeout
             .saturating_mul(limits::CONNECT_TIMEOUTS);
         let begun = Instant::now();
         for address in addresses {
-            if begun.elapsed() >= patience {
-                let why = format!("not tried, as {} s were over", patience.as_secs());
+            if begun.elapsed() >= time {
+                let why = format!("not tried, as {} s were over", time.as_secs());
                 self.note(&mut attempts, &address, why);
                 continue;
             }
             let tried = Instant::now();
             match attempt(&address, source, options, interrupt) {
                 Ok(socket) => {
-                    (self.watcher)(Step::Answered {
+                    (self.watcher)(ConnectStep::Answered {
                         address: &address,
                         took: tried.elapsed(),
                     });
                     return Ok(socket);
                 }
-                Err(Failure::Interrupted) => {
+                Err(AttemptError::Interrupted) => {
                     return Err(Error::Interrupted(endpoint.clone()));
                 }
-                Err(Failure::Here(errno)) => {
+                Err(AttemptError::Local(errno)) => {
                     return Err(Error::Local {
                         endpoint: endpoint.clone(),
                         source: errno.into(),
                     });
                 }
-                Err(Failure::There(why)) => self.note(&mut attempts, &address, why),
+                Err(AttemptError::Remote(why)) => self.note(&mut attempts, &address, why),
             }
         }
         Err(Error::Connect {
@@ -80,7 +80,7 @@ impl Caller<'_> {
     }
 
     fn note(&self, attempts: &mut Attempts, address: &Address, why: String) {
-        (self.watcher)(Step::Unreachable { address, why: &why });
+        (self.watcher)(ConnectStep::Unreachable { address, why: &why });
         attempts.0.push((address.to_string(), why));
     }
 }
@@ -101,16 +101,16 @@ impl fmt::Display for Address {
 }
 
 /// Why one address did not connect.
-enum Failure {
-    Here(Errno),
+enum AttemptError {
+    Local(Errno),
     Interrupted,
-    There(String),
+    Remote(String),
 }
 
 fn addresses(
     endpoint: &Endpoint,
     source: Option<IpAddr>,
-    options: &Options,
+    options: &ConnectOptions,
     interrupt: &Interrupt,
 ) -> Result<Vec<Address>, Error> {
     let (host, port) = match endpoint {
@@ -151,17 +151,17 @@ fn addresses(
     }
 }
 
-fn no_answer(options: &Options) -> String {
+fn no_answer(options: &ConnectOptions) -> String {
     format!("no answer within {} s", options.connect_timeout.as_secs())
 }
 
 fn attempt(
     address: &Address,
     source: Option<IpAddr>,
-    options: &Options,
+    options: &ConnectOptions,
     interrupt: &Interrupt,
-) -> Result<Socket, Failure> {
-    let there = |errno: Errno| Failure::There(io::Error::from(errno).to_string());
+) -> Result<Socket, AttemptError> {
+    let remote = |errno: Errno| AttemptError::Remote(io::Error::from(errno).to_string());
     let family = match address {
         Address::Tcp(SocketAddr::V4(_)) => AddressFamily::INET,
         Address::Tcp(SocketAddr::V6(_)) => AddressFamily::INET6,
@@ -170,20 +170,20 @@ fn attempt(
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let fd = match rustix::net::socket_with(family, SocketType::STREAM, flags, None) {
         Ok(fd) => fd,
-        Err(Errno::AFNOSUPPORT) => return Err(there(Errno::AFNOSUPPORT)),
-        Err(errno) => return Err(Failure::Here(errno)),
+        Err(Errno::AFNOSUPPORT) => return Err(remote(Errno::AFNOSUPPORT)),
+        Err(errno) => return Err(AttemptError::Local(errno)),
     };
     if let (Some(source), Address::Tcp(_)) = (source, address) {
         // It may come back, as that of a VPN does.
         rustix::net::bind(&fd, &SocketAddr::new(source, 0)).map_err(|errno| {
             let why = io::Error::from(errno);
-            Failure::There(format!("cannot use source-address {source}: {why}"))
+            AttemptError::Remote(format!("cannot use source-address {source}: {why}"))
         })?;
     }
     let begun = match address {
         Address::Tcp(address) => rustix::net::connect(&fd, address),
         Address::Unix(path) => {
-            let address = SocketAddrUnix::new(path.as_path()).map_err(there)?;
+            let address = SocketAddrUnix::new(path.as_path()).map_err(remote)?;
             rustix::net::connect(&fd, &address)
         }
     };
@@ -195,17 +195,19 @@ fn attempt(
             interrupt
                 .wait(socket, PollFlags::OUT, deadline, Duration::ZERO)
                 .map_err(|broken| match broken {
-                    WaitError::Interrupted => Failure::Interrupted,
-                    WaitError::TimedOut => Failure::There(no_answer(options)),
+                    WaitError::Interrupted => AttemptError::Interrupted,
+                    WaitError::TimedOut => AttemptError::Remote(no_answer(options)),
                 })?;
-            sockopt::socket_error(&fd).map_err(there)?.map_err(there)?;
+            sockopt::socket_error(&fd)
+                .map_err(remote)?
+                .map_err(remote)?;
         }
-        Err(errno) => return Err(there(errno)),
+        Err(errno) => return Err(remote(errno)),
     }
     if matches!(address, Address::Tcp(_)) {
-        sockopt::set_tcp_nodelay(&fd, true).map_err(there)?;
+        sockopt::set_tcp_nodelay(&fd, true).map_err(remote)?;
         // A peer that vanished without a word is noticed even where no deadline runs.
-        sockopt::set_socket_keepalive(&fd, true).map_err(there)?;
+        sockopt::set_socket_keepalive(&fd, true).map_err(remote)?;
     }
     Ok(Socket::new(fd, options.timeout, interrupt.clone()))
 }

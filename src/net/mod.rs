@@ -19,14 +19,14 @@ pub(crate) mod tls;
 pub(crate) mod tunnel;
 
 use call::Caller;
-pub use proxy::{Login, Protocol, Proxy};
+pub use proxy::{Protocol, Proxy, ProxyLogin};
 pub use socket::Socket;
-pub use step::Step;
+pub use step::ConnectStep;
 pub use tunnel::Tunnel;
 
 /// Where a server is, and how long to wait for it.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ConnectOptions {
     /// The server's address.
     pub endpoint: Endpoint,
     /// How long one address may take to connect; see also [`crate::limits::CONNECT_TIMEOUTS`].
@@ -37,7 +37,7 @@ pub struct Options {
     pub route: Route,
 }
 
-impl Options {
+impl ConnectOptions {
     /// Whether nothing leaves this machine, judged by what is written: a proxy or a program may
     /// carry it anywhere, whatever the server is called.
     pub fn stays_here(&self) -> bool {
@@ -106,7 +106,7 @@ impl fmt::Display for Endpoint {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No address answered; each with its reason.
-    #[error("cannot connect to {endpoint}: {}", attempts.told(endpoint))]
+    #[error("cannot connect to {endpoint}: {}", attempts.describe(endpoint))]
     Connect {
         /// Where to.
         endpoint: Endpoint,
@@ -161,7 +161,7 @@ pub struct Attempts(Vec<(String, String)>);
 
 impl Attempts {
     /// What they said, without repeating an address that the user spelt.
-    fn told(&self, endpoint: &Endpoint) -> String {
+    fn describe(&self, endpoint: &Endpoint) -> String {
         match &self.0[..] {
             [(address, why)] if *address == endpoint.to_string() => why.clone(),
             _ => self.to_string(),
@@ -207,9 +207,9 @@ impl Error {
 /// # Errors
 /// As the parts of the way have them.
 pub fn connect(
-    options: &Options,
+    options: &ConnectOptions,
     interrupt: &Interrupt,
-    watcher: &dyn Fn(Step<'_>),
+    watcher: &dyn Fn(ConnectStep<'_>),
 ) -> Result<Socket, Error> {
     let caller = Caller {
         options,
@@ -231,7 +231,7 @@ pub fn connect(
                 source,
             })?;
             socket.end_handshake();
-            watcher(Step::Passed(&options.endpoint));
+            watcher(ConnectStep::Passed(&options.endpoint));
             Ok(socket)
         }
         Route::Tunnel(tunnel) => {
@@ -239,7 +239,7 @@ pub fn connect(
                 program: tunnel.program().to_owned(),
                 source,
             })?;
-            watcher(Step::Started(tunnel.program()));
+            watcher(ConnectStep::Started(tunnel.program()));
             let socket = Socket::new(fd, options.timeout, interrupt.clone());
             Ok(socket.through(running))
         }

@@ -22,7 +22,7 @@ pub struct Proxy {
     /// Where it is.
     pub endpoint: Endpoint,
     /// Who we are to it.
-    pub login: Option<Login>,
+    pub login: Option<ProxyLogin>,
 }
 
 /// What a proxy speaks.
@@ -36,7 +36,7 @@ pub enum Protocol {
 
 /// A user of a proxy. Neither is longer than 255 octets, which is all that SOCKS5 has room for.
 #[derive(Clone, Debug)]
-pub struct Login {
+pub struct ProxyLogin {
     /// The user's name.
     pub user: String,
     /// What proves it.
@@ -137,7 +137,7 @@ impl Proxy {
         };
         let mut request = Zeroizing::new(Vec::with_capacity(2048));
         write!(request, "CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n")?;
-        if let Some(Login { user, password }) = &self.login {
+        if let Some(ProxyLogin { user, password }) = &self.login {
             let pair = Zeroizing::new([user.as_bytes(), b":", password.expose()].concat());
             let encoded = Zeroizing::new(STANDARD.encode(&*pair));
             write!(request, "Proxy-Authorization: Basic {}\r\n", *encoded)?;
@@ -161,7 +161,7 @@ impl Proxy {
     }
 }
 
-impl Login {
+impl ProxyLogin {
     /// RFC 1929.
     fn spelt(&self) -> Zeroizing<Vec<u8>> {
         let mut octets = Zeroizing::new(Vec::with_capacity(1 + 2 * (1 + LONGEST)));
@@ -270,7 +270,7 @@ mod tests {
         let proxy = Proxy {
             protocol: Protocol::Socks5,
             endpoint: Endpoint::Unix("/p".into()),
-            login: login.map(|(user, password)| Login {
+            login: login.map(|(user, password)| ProxyLogin {
                 user: user.to_owned(),
                 password: Secret::new(password.into()).expect("it is usable"),
             }),

@@ -17,7 +17,7 @@ use crate::os::signals::Interrupt;
 
 /// A server that a domain names.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Server {
+pub struct FoundServer {
     /// Its name.
     pub host: String,
     /// Its port.
@@ -50,7 +50,7 @@ impl fmt::Display for Service {
 ///
 /// # Errors
 /// The system refuses a thread, or a signal came.
-pub fn servers(domain: &str, interrupt: &Interrupt) -> io::Result<Vec<Server>> {
+pub fn servers(domain: &str, interrupt: &Interrupt) -> io::Result<Vec<FoundServer>> {
     let domain = domain.to_owned();
     let asking = interrupt.spawn(move || {
         let resolvers = resolvers();
@@ -96,7 +96,7 @@ fn nameservers(text: &str) -> Vec<IpAddr> {
         .collect()
 }
 
-fn ask(domain: &str, service: Service, resolvers: &[IpAddr]) -> Vec<Server> {
+fn ask(domain: &str, service: Service, resolvers: &[IpAddr]) -> Vec<FoundServer> {
     // Who does not answer at once is asked once more, behind the others.
     let mut turns = resolvers.iter().chain(resolvers);
     let answer = |resolver: &IpAddr| {
@@ -110,7 +110,7 @@ fn ask(domain: &str, service: Service, resolvers: &[IpAddr]) -> Vec<Server> {
         .unwrap_or_default()
 }
 
-fn exchange(question: &Inquiry, resolver: SocketAddr) -> io::Result<Vec<Server>> {
+fn exchange(question: &Inquiry, resolver: SocketAddr) -> io::Result<Vec<FoundServer>> {
     let ours: SocketAddr = match resolver {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -166,7 +166,7 @@ impl Inquiry {
     ///
     /// # Errors
     /// Who answers does not know, or has more to say than there was room for.
-    pub fn read(&self, octets: &[u8]) -> Option<io::Result<Vec<Server>>> {
+    pub fn read(&self, octets: &[u8]) -> Option<io::Result<Vec<FoundServer>>> {
         let packet = Packet::parse(octets).ok()?;
         let asked = packet.questions.first()?;
         let is_ours = |other: &Name<'_>| other.to_string().eq_ignore_ascii_case(&self.name);
@@ -194,7 +194,7 @@ impl Inquiry {
             .collect();
         // One server is written down for good: of equal priority the heaviest, without a draw.
         found.sort_by_key(|srv| (srv.priority, Reverse(srv.weight)));
-        let server = |srv: &SRV<'_>| Server {
+        let server = |srv: &SRV<'_>| FoundServer {
             host: srv.target.to_string().to_ascii_lowercase(),
             port: srv.port,
             service: self.service,

@@ -8,7 +8,7 @@ use super::Endpoint;
 
 /// What happened on the way to a server.
 #[derive(Clone, Copy)]
-pub enum Step<'a> {
+pub enum ConnectStep<'a> {
     /// An address answered: the server's, or that of the proxy.
     Answered {
         /// The address.

@@ -17,7 +17,7 @@ pub struct Tunnel {
 
 /// A tunnel that is open. Dropped, it is killed.
 #[derive(Debug)]
-pub struct Running(Child);
+pub struct RunningTunnel(Child);
 
 impl Tunnel {
     /// The program's name.
@@ -29,7 +29,7 @@ impl Tunnel {
     ///
     /// # Errors
     /// What the system says.
-    pub fn open(&self) -> io::Result<(OwnedFd, Running)> {
+    pub fn open(&self) -> io::Result<(OwnedFd, RunningTunnel)> {
         let (program, arguments) = self
             .command
             .split_first()
@@ -44,11 +44,11 @@ impl Tunnel {
         for variable in &self.hidden_variables {
             command.env_remove(variable);
         }
-        Ok((ours.into(), Running(command.spawn()?)))
+        Ok((ours.into(), RunningTunnel(command.spawn()?)))
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningTunnel {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _ = self.0.kill();

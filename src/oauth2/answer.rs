@@ -7,7 +7,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::error::Error;
-use super::http::Answer;
+use super::http::HttpResponse;
 use super::tokens::Tokens;
 use super::url::Url;
 use crate::exit::Exit;
@@ -17,14 +17,14 @@ use crate::text::ServerText;
 
 /// Why a provider said no.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Refusal {
+pub(crate) struct ProviderRefusal {
     /// The word of the RFCs for it: `invalid_grant`.
     pub(super) code: String,
     /// What it says about it.
     description: ServerText,
 }
 
-impl Refusal {
+impl ProviderRefusal {
     pub(super) fn exit(&self) -> Exit {
         match self.code.as_str() {
             "server_error" | "temporarily_unavailable" => Exit::Temporary,
@@ -46,7 +46,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ProviderRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", ServerText::from(&*self.code))?;
         if !self.description.is_empty() {
@@ -76,8 +76,8 @@ pub(crate) struct Device {
 ///
 /// # Errors
 /// A refusal, or an answer that is none.
-pub(super) fn tokens(answer: &Answer, url: &Url, now: Moment) -> Result<Tokens, Error> {
-    let granted: Granted = read(answer, url)?;
+pub(super) fn tokens(answer: &HttpResponse, url: &Url, now: Moment) -> Result<Tokens, Error> {
+    let granted: TokenResponse = read(answer, url)?;
     let secret = |text: &str| {
         Secret::new(text.as_bytes().to_vec())
             .map_err(|problem: Unusable| incomprehensible(url, format!("a token {problem}")))
@@ -93,7 +93,7 @@ pub(super) fn tokens(answer: &Answer, url: &Url, now: Moment) -> Result<Tokens, 
             .as_deref()
             .map(|text| secret(text))
             .transpose()?,
-        told: None,
+        notified: None,
     })
 }
 
@@ -101,8 +101,8 @@ pub(super) fn tokens(answer: &Answer, url: &Url, now: Moment) -> Result<Tokens, 
 ///
 /// # Errors
 /// A refusal, or an answer that is none.
-pub(super) fn device(answer: &Answer, url: &Url) -> Result<Device, Error> {
-    let offer: Offer = read(answer, url)?;
+pub(super) fn device(answer: &HttpResponse, url: &Url) -> Result<Device, Error> {
+    let offer: DeviceResponse = read(answer, url)?;
     let number = |seconds: Option<Seconds>, default| {
         seconds
             .and_then(Seconds::number)
@@ -120,14 +120,14 @@ pub(super) fn device(answer: &Answer, url: &Url) -> Result<Device, Error> {
     })
 }
 
-fn read<'a, T: Deserialize<'a>>(answer: &'a Answer, url: &Url) -> Result<T, Error> {
+fn read<'a, T: Deserialize<'a>>(answer: &'a HttpResponse, url: &Url) -> Result<T, Error> {
     let (host, status) = (url.endpoint.to_string(), answer.status);
     // Some providers refuse with status 200.
     if status < 500
         && let Ok(refused) = serde_json::from_slice::<Refused>(&answer.body)
     {
         let description = refused.error_description.unwrap_or_default();
-        let refusal = Refusal::new(&refused.error, &description);
+        let refusal = ProviderRefusal::new(&refused.error, &description);
         return Err(Error::Refused { host, refusal });
     }
     if status != 200 {
@@ -150,14 +150,14 @@ struct Refused {
 }
 
 #[derive(Deserialize)]
-struct Granted {
+struct TokenResponse {
     access_token: Zeroizing<String>,
     expires_in: Option<Seconds>,
     refresh_token: Option<Zeroizing<String>>,
 }
 
 #[derive(Deserialize)]
-struct Offer {
+struct DeviceResponse {
     device_code: Zeroizing<String>,
     user_code: String,
     // Google's name for it is older than the RFC.
@@ -203,9 +203,9 @@ mod tests {
             .expect("it is one")
     }
 
-    fn answer(status: u16, body: &str) -> Answer {
+    fn answer(status: u16, body: &str) -> HttpResponse {
         let body = Zeroizing::new(body.as_bytes().to_vec());
-        Answer { status, body }
+        HttpResponse { status, body }
     }
 
     #[test]

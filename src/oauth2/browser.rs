@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
 use zeroize::Zeroizing;
 
-use super::answer::Refusal;
+use super::answer::ProviderRefusal;
 use super::client::Client;
 use super::error::Error;
 use super::form;
@@ -24,7 +24,7 @@ use crate::net::Socket;
 use crate::os::signals::{Interrupt, WaitError};
 
 /// A sign-in that waits for its browser.
-pub(crate) struct Visit {
+pub(crate) struct BrowserSignIn {
     listener: TcpListener,
     /// Where the browser is sent when the user has agreed.
     redirect: String,
@@ -39,7 +39,7 @@ impl Client<'_> {
     ///
     /// # Errors
     /// The provider has no page to sign in on; no port can be opened.
-    pub(crate) fn begin_browser(&self) -> Result<Visit, Error> {
+    pub(crate) fn begin_browser(&self) -> Result<BrowserSignIn, Error> {
         let page = self.provider.auth_url.as_ref();
         let page = page.ok_or(Error::Unavailable("a sign-in with a browser"))?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::Listen)?;
@@ -61,7 +61,7 @@ impl Client<'_> {
         ];
         query.extend(&self.provider.extras);
         let address = page.with_query(&form::encode(&query));
-        Ok(Visit {
+        Ok(BrowserSignIn {
             listener,
             redirect,
             state: state.to_string(),
@@ -74,25 +74,25 @@ impl Client<'_> {
     ///
     /// # Errors
     /// The user did not agree, or not in time; a signal came.
-    pub(crate) fn await_browser(&self, visit: &Visit) -> Result<Tokens, Error> {
-        let code = visit.wait(self)?;
+    pub(crate) fn await_browser(&self, sign_in: &BrowserSignIn) -> Result<Tokens, Error> {
+        let code = sign_in.wait(self)?;
         self.exchange(&[
             ("grant_type", "authorization_code"),
             ("code", &code),
-            ("redirect_uri", &visit.redirect),
-            ("code_verifier", &visit.verifier),
+            ("redirect_uri", &sign_in.redirect),
+            ("code_verifier", &sign_in.verifier),
         ])
     }
 }
 
-impl Visit {
+impl BrowserSignIn {
     /// Where the user signs in.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
     fn wait(&self, client: &Client<'_>) -> Result<Zeroizing<String>, Error> {
-        let interrupt = client.way.interrupt;
+        let interrupt = client.http.interrupt;
         let deadline = Instant::now() + BROWSER_TIMEOUT;
         loop {
             let listener = self.listener.as_fd();
@@ -118,7 +118,7 @@ impl Visit {
         &self,
         connection: OwnedFd,
         interrupt: &Interrupt,
-    ) -> Option<Result<Zeroizing<String>, Refusal>> {
+    ) -> Option<Result<Zeroizing<String>, ProviderRefusal>> {
         let mut socket = Socket::new(connection, SILENCE, interrupt.clone());
         socket.begin_handshake(Instant::now() + SILENCE);
         let mut request = Zeroizing::new(vec![0; LONGEST]);
@@ -147,7 +147,7 @@ impl Visit {
     }
 
     /// What a request brings.
-    fn answer(&self, request: &[u8]) -> Option<Result<Zeroizing<String>, Refusal>> {
+    fn answer(&self, request: &[u8]) -> Option<Result<Zeroizing<String>, ProviderRefusal>> {
         let line = request.split(|&octet| octet == b'\r').next()?;
         let target = str::from_utf8(line).ok()?.strip_prefix("GET /")?;
         let (target, _) = target.split_once(' ')?;
@@ -160,7 +160,7 @@ impl Visit {
         }
         let error = form::value(query, "error")?;
         let description = form::value(query, "error_description").unwrap_or_default();
-        Some(Err(Refusal::new(&error, &description)))
+        Some(Err(ProviderRefusal::new(&error, &description)))
     }
 }
 
@@ -191,8 +191,8 @@ const LONGEST: usize = 16 << 10;
 mod tests {
     use super::*;
 
-    fn visit() -> Visit {
-        Visit {
+    fn sign_in() -> BrowserSignIn {
+        BrowserSignIn {
             listener: TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a port"),
             redirect: String::new(),
             state: "s+t".to_owned(),
@@ -221,7 +221,7 @@ mod tests {
             ("\u{0}\r\n", None),
             ("", None),
         ] {
-            let answer = visit().answer(request.as_bytes());
+            let answer = sign_in().answer(request.as_bytes());
             let answer = answer.map(|answer| match answer {
                 Ok(code) => Ok(code.to_string()),
                 Err(refusal) => Err(refusal.to_string()),

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::answer;
 use super::error::Error;
 use super::form;
-use super::http::{self, Answer, Way};
+use super::http::{self, HttpClient, HttpResponse};
 use super::provider::Provider;
 use super::tokens::Tokens;
 use super::url::Url;
@@ -25,7 +25,7 @@ pub(crate) struct Client<'a> {
     /// Who signs in.
     pub user: &'a str,
     /// How the provider is reached.
-    pub way: Way<'a>,
+    pub http: HttpClient<'a>,
 }
 
 impl Client<'_> {
@@ -44,7 +44,7 @@ impl Client<'_> {
     }
 
     /// Asks something at one of the provider's addresses, as whom we are.
-    pub(super) fn ask(&self, url: &Url, question: &[(&str, &str)]) -> Result<Answer, Error> {
+    pub(super) fn ask(&self, url: &Url, question: &[(&str, &str)]) -> Result<HttpResponse, Error> {
         let mut pairs = question.to_vec();
         pairs.push(("client_id", self.id));
         let secret = (self.secret)().map_err(Error::ClientSecret)?.map(|secret| {
@@ -53,7 +53,7 @@ impl Client<'_> {
         });
         let credentials = secret.map(|secret| http::basic(self.id, &secret));
         let form = form::encode(&pairs);
-        self.way
+        self.http
             .post(url, &form, credentials.as_deref().map(String::as_str))
     }
 }

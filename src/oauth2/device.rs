@@ -1,5 +1,5 @@
 //! Signing in on another device: here is a code, there it is typed (RFC 8628).
-//! Does not know how the user is told.
+//! Does not know how the user is notified.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ impl Client<'_> {
         let question = [("grant_type", DEVICE_GRANT), ("device_code", code.as_str())];
         let mut interval = Duration::from_secs(device.interval);
         while Instant::now() + interval < ends {
-            let paused = self.way.interrupt.pause(interval);
+            let paused = self.http.interrupt.pause(interval);
             paused.map_err(|_| Error::Interrupted)?;
             match self.exchange(&question) {
                 Err(Error::Refused { refusal, .. }) if refusal.code == "authorization_pending" => {}

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::answer::Refusal;
+use super::answer::ProviderRefusal;
 use crate::exit::{Exit, Failure};
 use crate::net;
 use crate::os::keyring;
@@ -54,7 +54,7 @@ pub(crate) enum Error {
     Listen(#[source] io::Error),
     /// What is kept of the sign-in cannot be read or written.
     #[error("cannot {doing} {path}: {source}")]
-    Kept {
+    TokenFile {
         /// What was to be done.
         doing: &'static str,
         /// The file.
@@ -64,14 +64,14 @@ pub(crate) enum Error {
     },
     /// Nobody has signed in.
     #[error("nobody has signed in")]
-    Nobody,
+    NotSignedIn,
     /// The provider said no.
     #[error("{host} refuses the sign-in: {refusal}")]
     Refused {
         /// The provider.
         host: String,
         /// What it said.
-        refusal: Refusal,
+        refusal: ProviderRefusal,
     },
     /// The provider answered with a status that is neither a yes nor a no.
     #[error("asking {host} for a token: it answers with status {status}")]
@@ -95,19 +95,19 @@ impl Error {
             Self::Interrupted => Exit::Signal(2),
             Self::Io { .. } => Exit::Temporary,
             Self::Keyring(source) => source.exit(),
-            Self::Kept { .. } | Self::Listen(_) => Exit::LocalIo,
+            Self::TokenFile { .. } | Self::Listen(_) => Exit::LocalIo,
             Self::Ended | Self::Expired => Exit::LoginRefused,
             Self::Refused { refusal, .. } => refusal.exit(),
             Self::Status { status, .. } if *status == 429 || *status >= 500 => Exit::Temporary,
             Self::Answer { .. } | Self::Status { .. } => Exit::Protocol,
-            Self::Exposed(_) | Self::Nobody | Self::Unavailable(_) => Exit::Configuration,
+            Self::Exposed(_) | Self::NotSignedIn | Self::Unavailable(_) => Exit::Configuration,
         }
     }
 
     /// Whether only a new sign-in helps.
     pub(crate) fn wants_sign_in(&self) -> bool {
         match self {
-            Self::Ended | Self::Nobody => true,
+            Self::Ended | Self::NotSignedIn => true,
             Self::Refused { refusal, .. } => refusal.exit() == Exit::LoginRefused,
             _ => false,
         }

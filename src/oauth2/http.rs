@@ -20,7 +20,7 @@ use crate::text::ServerText;
 
 /// How a provider is reached.
 #[derive(Clone, Copy)]
-pub(crate) struct Way<'a> {
+pub(crate) struct HttpClient<'a> {
     /// By which way: the one that the account takes, unless that ends at its server.
     pub route: &'a Route,
     /// What encrypts connections.
@@ -30,12 +30,12 @@ pub(crate) struct Way<'a> {
 }
 
 /// What a provider answered, wiped when dropped.
-pub(super) struct Answer {
+pub(super) struct HttpResponse {
     pub(super) status: u16,
     pub(super) body: Zeroizing<Vec<u8>>,
 }
 
-impl Way<'_> {
+impl HttpClient<'_> {
     /// Posts a form. `credentials`: what the header `Authorization` says, if there is to be one.
     ///
     /// # Errors
@@ -45,10 +45,10 @@ impl Way<'_> {
         url: &Url,
         form: &str,
         credentials: Option<&str>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<HttpResponse, Error> {
         let mut stream = self.connect(url)?;
         let asked = ask(&mut stream, url, form, credentials);
-        asked.map_err(|trouble| trouble.at(&url.endpoint))
+        asked.map_err(|error| error.at(&url.endpoint))
     }
 
     fn connect(&self, url: &Url) -> Result<Stream, Error> {
@@ -56,7 +56,7 @@ impl Way<'_> {
             true => Error::Interrupted,
             false => Error::Connect(source),
         };
-        let options = net::Options {
+        let options = net::ConnectOptions {
             endpoint: url.endpoint.clone(),
             connect_timeout: HTTP_TIMEOUT,
             timeout: HTTP_TIMEOUT,
@@ -70,7 +70,7 @@ impl Way<'_> {
             return Ok(Stream::Plain(socket));
         }
         let host = url.endpoint.host();
-        let connector = self.connectors.prepare(&tls::Options::default(), host);
+        let connector = self.connectors.prepare(&tls::TlsOptions::default(), host);
         let stream = connector.and_then(|connector| connector.connect(socket, HTTP_TIMEOUT));
         let stream = stream.map_err(|error| failed(error.into()))?;
         Ok(Stream::Tls(Box::new(stream)))
@@ -88,14 +88,14 @@ pub(super) fn basic(id: &str, secret: &str) -> Zeroizing<String> {
 }
 
 /// Why there is no answer.
-enum Trouble {
+enum HttpError {
     Cut,
     Io(io::Error),
     Long,
     Unclear(ureq_proto::Error),
 }
 
-impl Trouble {
+impl HttpError {
     fn at(self, endpoint: &Endpoint) -> Error {
         let host = endpoint.to_string();
         match self {
@@ -117,13 +117,13 @@ impl Trouble {
     }
 }
 
-impl From<io::Error> for Trouble {
+impl From<io::Error> for HttpError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
 
-impl From<ureq_proto::Error> for Trouble {
+impl From<ureq_proto::Error> for HttpError {
     fn from(error: ureq_proto::Error) -> Self {
         Self::Unclear(error)
     }
@@ -134,7 +134,7 @@ fn ask(
     url: &Url,
     form: &str,
     credentials: Option<&str>,
-) -> Result<Answer, Trouble> {
+) -> Result<HttpResponse, HttpError> {
     let request = Request::post(url.uri.clone())
         .header("accept", "application/json")
         .header("connection", "close")
@@ -153,7 +153,7 @@ fn ask(
         length += call.write(&mut head[length..])?;
     }
     let Some(SendRequestResult::SendBody(mut call)) = call.proceed()? else {
-        return Err(Trouble::Cut);
+        return Err(HttpError::Cut);
     };
     // The library would keep a copy of what is secret; an empty line ends the head.
     if let (Some(credentials), Some(lines)) = (credentials, head[..length].strip_suffix(b"\r\n")) {
@@ -165,8 +165,8 @@ fn ask(
     stream.write_all(form.as_bytes())?;
     stream.flush()?;
     call.consume_direct_write(form.len())?;
-    let call = call.proceed().ok_or(Trouble::Cut)?;
-    Inlet::new(stream).answer(call)
+    let call = call.proceed().ok_or(HttpError::Cut)?;
+    ResponseReader::new(stream).answer(call)
 }
 
 fn credentials_line(credentials: &str) -> Zeroizing<Vec<u8>> {
@@ -174,7 +174,7 @@ fn credentials_line(credentials: &str) -> Zeroizing<Vec<u8>> {
 }
 
 /// What comes from a provider: not for longer than is bearable, and not more than that.
-struct Inlet<'a> {
+struct ResponseReader<'a> {
     stream: &'a mut Stream,
     /// Of its full size from the start: a vector that grows leaves copies behind.
     buffer: Zeroizing<Vec<u8>>,
@@ -183,7 +183,7 @@ struct Inlet<'a> {
     deadline: Instant,
 }
 
-impl<'a> Inlet<'a> {
+impl<'a> ResponseReader<'a> {
     fn new(stream: &'a mut Stream) -> Self {
         Self {
             stream,
@@ -194,14 +194,14 @@ impl<'a> Inlet<'a> {
         }
     }
 
-    fn answer(mut self, mut call: Call<state::RecvResponse>) -> Result<Answer, Trouble> {
+    fn answer(mut self, mut call: Call<state::RecvResponse>) -> Result<HttpResponse, HttpError> {
         let status = loop {
             let (used, response) = call.try_response(&self.buffer[self.start..self.end], false)?;
             self.start += used;
             match response {
                 Some(response) => break response.status().as_u16(),
                 None if used > 0 => {}
-                None if self.fill()? == 0 => return Err(Trouble::Cut),
+                None if self.fill()? == 0 => return Err(HttpError::Cut),
                 None => {}
             }
         };
@@ -209,10 +209,10 @@ impl<'a> Inlet<'a> {
             Some(RecvResponseResult::RecvBody(call)) => self.body(call)?,
             _ => Zeroizing::default(),
         };
-        Ok(Answer { status, body })
+        Ok(HttpResponse { status, body })
     }
 
-    fn body(mut self, mut call: Call<state::RecvBody>) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+    fn body(mut self, mut call: Call<state::RecvBody>) -> Result<Zeroizing<Vec<u8>>, HttpError> {
         let mut body = Zeroizing::new(vec![0; LIMIT]);
         let mut length = 0;
         let lasts_until_the_end = matches!(call.body_mode(), BodyMode::CloseDelimited);
@@ -228,7 +228,7 @@ impl<'a> Inlet<'a> {
             if used == 0 && self.fill()? == 0 {
                 match lasts_until_the_end {
                     true => break,
-                    false => return Err(Trouble::Cut),
+                    false => return Err(HttpError::Cut),
                 }
             }
         }
@@ -237,9 +237,9 @@ impl<'a> Inlet<'a> {
     }
 
     /// Reads some more; how much that is.
-    fn fill(&mut self) -> Result<usize, Trouble> {
+    fn fill(&mut self) -> Result<usize, HttpError> {
         if self.end == self.buffer.len() {
-            return Err(Trouble::Long);
+            return Err(HttpError::Long);
         }
         if Instant::now() >= self.deadline {
             return Err(io::Error::from(io::ErrorKind::TimedOut).into());

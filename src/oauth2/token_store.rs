@@ -29,7 +29,7 @@ pub enum Backend {
 /// may be renamed.
 #[derive(Debug)]
 pub(crate) struct TokenStore {
-    keeper: Backend,
+    backend: Backend,
     folder: PathBuf,
     name: String,
     user: String,
@@ -38,13 +38,13 @@ pub(crate) struct TokenStore {
 impl TokenStore {
     /// The place, below the state folder, of what `client` got for `user` at `provider`.
     pub(crate) fn new(
-        keeper: Backend,
+        backend: Backend,
         state_folder: &Path,
         [provider, client, user]: [&str; 3],
     ) -> Self {
         let whose = format!("{provider}\n{client}\n{user}");
         Self {
-            keeper,
+            backend,
             folder: state_folder.join("tokens"),
             name: Digest::of(whose.as_bytes()).hex(8),
             user: user.to_owned(),
@@ -53,7 +53,7 @@ impl TokenStore {
 
     /// In words.
     pub(crate) fn place(&self) -> String {
-        match self.keeper {
+        match self.backend {
             Backend::File => shown(&self.path()),
             Backend::Keyring => "the keyring".to_owned(),
         }
@@ -66,12 +66,12 @@ impl TokenStore {
     /// The folder or the file cannot be made, a signal came, another run holds it for a minute.
     pub(super) fn lock(&self, interrupt: &Interrupt) -> Result<File, Error> {
         let path = self.folder.join(format!("{}.lock", self.name));
-        let cannot = |source| kept("lock", &path, source);
+        let cannot = |source| file_error("lock", &path, source);
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&self.folder)
-            .map_err(|source| kept("create", &self.folder, source))?;
+            .map_err(|source| file_error("create", &self.folder, source))?;
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -99,9 +99,9 @@ impl TokenStore {
     ///
     /// # Errors
     /// It cannot be read, or others can read it.
-    pub(super) fn open(&self, interrupt: &Interrupt) -> Result<Option<Tokens>, Error> {
-        match self.keeper {
-            Backend::File => self.open_file(),
+    pub(super) fn load(&self, interrupt: &Interrupt) -> Result<Option<Tokens>, Error> {
+        match self.backend {
+            Backend::File => self.load_file(),
             Backend::Keyring => {
                 let found = self.item().find(&|| interrupt.signal().is_some())?;
                 Ok(found.and_then(|secret| Tokens::read(secret.expose())))
@@ -109,11 +109,11 @@ impl TokenStore {
         }
     }
 
-    fn open_file(&self) -> Result<Option<Tokens>, Error> {
+    fn load_file(&self) -> Result<Option<Tokens>, Error> {
         let path = self.path();
         let private = match CheckedFile::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            read => read.map_err(|source| kept("read", &path, source))?,
+            read => read.map_err(|source| file_error("read", &path, source))?,
         };
         private.require("a sign-in")?;
         Ok(Tokens::read(private.octets()))
@@ -123,13 +123,13 @@ impl TokenStore {
     ///
     /// # Errors
     /// They are not kept; those that were there before still are.
-    pub(super) fn keep(&self, tokens: &Tokens, interrupt: &Interrupt) -> Result<(), Error> {
+    pub(super) fn store(&self, tokens: &Tokens, interrupt: &Interrupt) -> Result<(), Error> {
         let written = tokens.written();
-        match self.keeper {
+        match self.backend {
             Backend::File => {
                 let path = self.path();
-                self.keep_file(&written)
-                    .map_err(|source| kept("write", &path, source))
+                self.store_file(&written)
+                    .map_err(|source| file_error("write", &path, source))
             }
             Backend::Keyring => {
                 // One line, as a secret is.
@@ -143,7 +143,7 @@ impl TokenStore {
         }
     }
 
-    fn keep_file(&self, written: &[u8]) -> io::Result<()> {
+    fn store_file(&self, written: &[u8]) -> io::Result<()> {
         let next = self.folder.join(format!("{}.new", self.name));
         // Left behind by a run that was killed; whoever has the lock may remove it.
         match fs::remove_file(&next) {
@@ -174,9 +174,9 @@ impl TokenStore {
     }
 }
 
-fn kept(doing: &'static str, path: &Path, source: io::Error) -> Error {
+fn file_error(doing: &'static str, path: &Path, source: io::Error) -> Error {
     let path = shown(path);
-    Error::Kept {
+    Error::TokenFile {
         doing,
         path,
         source,

@@ -18,8 +18,8 @@ pub(crate) struct Tokens {
     pub expires: Option<Moment>,
     /// What a new access token is got with.
     pub refresh: Option<Secret>,
-    /// When the user was last told that a new sign-in is needed.
-    pub told: Option<Moment>,
+    /// When the user was last notified that a new sign-in is needed.
+    pub notified: Option<Moment>,
 }
 
 impl Tokens {
@@ -43,11 +43,11 @@ impl Tokens {
             let text = String::from_utf8_lossy(secret.expose());
             Zeroizing::new(text.into_owned())
         };
-        let kept = Kept {
+        let kept = StoredTokens {
             access_token: text(&self.access),
             refresh_token: self.refresh.as_ref().map(text),
             expires: self.expires.map(|moment| moment.0),
-            told: self.told.map(|moment| moment.0),
+            notified: self.notified.map(|moment| moment.0),
         };
         // Room for all of it, escapes included: a vector that grows leaves copies behind.
         let tokens = [Some(&kept.access_token), kept.refresh_token.as_ref()];
@@ -60,7 +60,7 @@ impl Tokens {
 
     /// Reads what was kept; `None`: it is not that.
     pub(super) fn read(written: &[u8]) -> Option<Self> {
-        let kept: Kept = serde_json::from_slice(written).ok()?;
+        let kept: StoredTokens = serde_json::from_slice(written).ok()?;
         let secret = |text: &str| Secret::new(text.as_bytes().to_vec()).ok();
         Some(Self {
             access: secret(&kept.access_token)?,
@@ -69,17 +69,19 @@ impl Tokens {
                 Some(text) => Some(secret(&text)?),
                 None => None,
             },
-            told: kept.told.map(Moment),
+            notified: kept.notified.map(Moment),
         })
     }
 }
 
 #[derive(Deserialize, Serialize)]
-struct Kept {
+struct StoredTokens {
     access_token: Zeroizing<String>,
     refresh_token: Option<Zeroizing<String>>,
     expires: Option<i64>,
-    told: Option<i64>,
+    /// The stored name is older than the field's.
+    #[serde(rename = "told")]
+    notified: Option<i64>,
 }
 
 /// How long before its end a token is not relied on any more: until it is shown, and for clocks
@@ -99,7 +101,7 @@ mod tests {
             access: secret("access\"\\"),
             expires: expires.map(Moment),
             refresh: refresh.map(secret),
-            told: None,
+            notified: None,
         }
     }
 

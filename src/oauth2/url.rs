@@ -18,7 +18,7 @@ pub struct Url {
 
 /// Why something is no such address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Malformed {
+pub enum MalformedUrl {
     /// Others could read what is sent.
     #[error("must begin with https://; http:// only reaches this machine")]
     Cleartext,
@@ -41,18 +41,18 @@ impl Url {
 }
 
 impl FromStr for Url {
-    type Err = Malformed;
+    type Err = MalformedUrl;
 
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        let uri: Uri = text.parse().map_err(|_| Malformed::Nonsense)?;
-        let authority = uri.authority().ok_or(Malformed::Nonsense)?;
+    fn from_str(text: &str) -> Result<Self, MalformedUrl> {
+        let uri: Uri = text.parse().map_err(|_| MalformedUrl::Nonsense)?;
+        let authority = uri.authority().ok_or(MalformedUrl::Nonsense)?;
         if text.contains('#') || authority.as_str().contains('@') {
-            return Err(Malformed::Nonsense);
+            return Err(MalformedUrl::Nonsense);
         }
         let default_port = match uri.scheme_str() {
             Some("https") => 443,
             Some("http") => 80,
-            _ => return Err(Malformed::Nonsense),
+            _ => return Err(MalformedUrl::Nonsense),
         };
         let host = authority.host();
         let bare = host
@@ -63,7 +63,7 @@ impl FromStr for Url {
             port: uri.port_u16().unwrap_or(default_port),
         };
         if default_port == 80 && !endpoint.is_loopback() {
-            return Err(Malformed::Cleartext);
+            return Err(MalformedUrl::Cleartext);
         }
         Ok(Self {
             text: text.to_owned(),
@@ -98,18 +98,27 @@ mod tests {
             ("http://127.0.0.1:9000/token", Ok("127.0.0.1:9000")),
             ("http://[::1]/token", Ok("[::1]:80")),
             ("http://localhost/token", Ok("localhost:80")),
-            ("http://login.example.com/token", Err(Malformed::Cleartext)),
-            ("http://localhost.example.com/", Err(Malformed::Cleartext)),
-            ("ftp://login.example.com/", Err(Malformed::Nonsense)),
+            (
+                "http://login.example.com/token",
+                Err(MalformedUrl::Cleartext),
+            ),
+            (
+                "http://localhost.example.com/",
+                Err(MalformedUrl::Cleartext),
+            ),
+            ("ftp://login.example.com/", Err(MalformedUrl::Nonsense)),
             (
                 "https://me:hunter2@login.example.com/",
-                Err(Malformed::Nonsense),
+                Err(MalformedUrl::Nonsense),
             ),
-            ("https://login.example.com/#here", Err(Malformed::Nonsense)),
-            ("login.example.com/token", Err(Malformed::Nonsense)),
-            ("https:///token", Err(Malformed::Nonsense)),
-            ("https://a b/", Err(Malformed::Nonsense)),
-            ("", Err(Malformed::Nonsense)),
+            (
+                "https://login.example.com/#here",
+                Err(MalformedUrl::Nonsense),
+            ),
+            ("login.example.com/token", Err(MalformedUrl::Nonsense)),
+            ("https:///token", Err(MalformedUrl::Nonsense)),
+            ("https://a b/", Err(MalformedUrl::Nonsense)),
+            ("", Err(MalformedUrl::Nonsense)),
         ] {
             let url = text.parse().map(|url: Url| url.endpoint.to_string());
             assert_eq!(url, expected.map(str::to_owned), "{text}");

@@ -13,7 +13,7 @@ use crate::mail::policy::Keep;
 use crate::moment::Moment;
 use crate::poll::plan::{Pick, Plan};
 use crate::poll::settle::Settled;
-use crate::pop3::{Farewell, Transaction};
+use crate::pop3::{QuitReply, Transaction};
 use crate::report::{Event, Summary};
 
 impl Poll<'_> {
@@ -88,7 +88,7 @@ impl Poll<'_> {
             );
         }
         match session.quit() {
-            Farewell::Committed => {
+            QuitReply::Committed => {
                 self.ledger.mark_gone(&marked).map_err(recording)?;
                 for recorded in &marked {
                     let unique_id = &recorded.identity().unique_id;
@@ -98,8 +98,8 @@ impl Poll<'_> {
                 summary.kept = summary.kept.saturating_sub(marked.len());
                 Ok(())
             }
-            Farewell::Unknown(source) if marked.is_empty() && !source.is_out_of_step() => Ok(()),
-            Farewell::Unknown(source) => Err(Error::Unconfirmed(source)),
+            QuitReply::Unknown(source) if marked.is_empty() && !source.is_out_of_step() => Ok(()),
+            QuitReply::Unknown(source) => Err(Error::Unconfirmed(source)),
         }
     }
 }

@@ -156,7 +156,7 @@ impl Poll<'_> {
     ) -> Result<Prospect, Error> {
         let mut view = self.open_session(connect, terms, summary)?;
         // Then another login has to wait for the next run.
-        let is_last = view.session.learned().login_delay().is_some();
+        let is_last = view.session.profile().login_delay().is_some();
         if terms.deletes_first() && view.plan.asks_for_both() {
             let plan = view.plan.deletions_only();
             let due = self.due(&view.listing, &plan, Settled::default())?;
@@ -384,7 +384,7 @@ impl Poll<'_> {
             let what = format!(
                 "retrieving messages: the session has lasted {} hours; what was not asked for \
                  (messages: {}) waits for the next run: start it again",
-                limits::ASKING.as_secs() / 3600,
+                limits::REQUEST_TIME.as_secs() / 3600,
                 missing.not_requested
             );
             summary.tell_problem(self.reporter, &what, Exit::Temporary);

@@ -256,7 +256,7 @@ impl Receiver<'_> {
         while let Some(octets) = pipeline.read(chunk).map_err(broken)? {
             received += octets as u64;
             self.reporter.tell(Event::Received(octets as u64));
-            if received > limits::MESSAGE {
+            if received > limits::MESSAGE_OCTETS {
                 return Err(broken(pop3::Error::TooLong("a message")));
             }
             if self.interrupt.is_over(LAST_ARRIVALS) {
@@ -318,7 +318,7 @@ impl<'a> Room<'a> {
     /// reason, or has kept its message away for long enough, keeps none away.
     fn needed(&self, message: &Message) -> u64 {
         let size = message.size.unwrap_or(0);
-        if size < limits::MESSAGE && !self.forced.contains(&message.identity) {
+        if size < limits::MESSAGE_OCTETS && !self.forced.contains(&message.identity) {
             size
         } else {
             0

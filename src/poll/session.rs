@@ -55,7 +55,7 @@ impl Poll<'_> {
         };
         let opening = SessionHints {
             sizes,
-            haste: terms.haste.clone(),
+            pipelining_log: terms.haste.clone(),
             ..opening(last)
         };
         let mut session = connect(&opening).map_err(Error::Connect)?;
@@ -67,8 +67,8 @@ impl Poll<'_> {
         // The listing may be on its way meanwhile.
         let mut known = self.known()?;
         let (listing, mut plan) = survey(&mut session, &known, policy)?;
-        self.warn_of_expiry(session.learned(), last);
-        if let Some(learned) = session.learned().lasting() {
+        self.warn_of_expiry(session.profile(), last);
+        if let Some(learned) = session.profile().to_stored() {
             self.ledger.note_acquaintance(learned);
         }
         if !listing.names_are_made_up()
@@ -209,15 +209,15 @@ impl Poll<'_> {
 
 /// What a session with a server begins with that the last run had to do with.
 pub fn opening(last: &LastRun) -> SessionHints {
-    let pace = if last.has_lost_step {
+    let pipelining = if last.has_lost_step {
         Pipelining::Never
     } else {
         Pipelining::Always
     };
     SessionHints {
-        acquaintance: last.acquaintance.as_deref().and_then(ServerProfile::parse),
+        profile: last.acquaintance.as_deref().and_then(ServerProfile::parse),
         login: last.login.as_deref().and_then(Mechanism::named),
-        pace,
+        pipelining,
         ..SessionHints::default()
     }
 }

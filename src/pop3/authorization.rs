@@ -10,7 +10,7 @@ use super::capabilities::Capabilities;
 use super::command::Command;
 use super::mechanism::Mechanism;
 use super::reply::Status;
-use super::sasl::{self, Credentials, Exchange, Fault, Response};
+use super::sasl::{self, Credentials, Exchange, ExchangeFault, Response};
 use super::server_profile::ServerProfile;
 use super::session_hints::{SessionHints, Sizes};
 use super::transaction::Transaction;
@@ -24,7 +24,7 @@ pub struct Authorization<S> {
     wire: Wire<S>,
     /// Unless it was said before STLS.
     greeting: Option<ServerText>,
-    opening: SessionHints,
+    hints: SessionHints,
     capabilities: Capabilities,
     /// The lines that they were read from.
     announced: Vec<ServerText>,
@@ -35,13 +35,13 @@ impl<S: Read + Write> Authorization<S> {
     ///
     /// # Errors
     /// The connection fails, the greeting is no POP3, or the server sends us away.
-    pub fn open(stream: S, opening: &SessionHints, trace: Option<Trace>) -> Result<Self, Error> {
-        let mut wire = Wire::new(stream, trace, opening.haste.clone());
+    pub fn open(stream: S, hints: &SessionHints, trace: Option<Trace>) -> Result<Self, Error> {
+        let mut wire = Wire::new(stream, trace, hints.pipelining_log.clone());
         match wire.greeting()? {
             Status::Positive(greeting) => Ok(Self {
                 wire,
                 greeting: Some(greeting),
-                opening: opening.clone(),
+                hints: hints.clone(),
                 capabilities: Capabilities::default(),
                 announced: Vec::new(),
             }),
@@ -51,11 +51,11 @@ impl<S: Read + Write> Authorization<S> {
 
     /// Goes on over the connection that STLS made, remembering nothing that was said before.
     /// There is no second greeting (RFC 2595 section 4), and so no APOP.
-    pub fn resume(stream: S, opening: &SessionHints, trace: Option<Trace>) -> Self {
+    pub fn resume(stream: S, hints: &SessionHints, trace: Option<Trace>) -> Self {
         Self {
-            wire: Wire::new(stream, trace, opening.haste.clone()),
+            wire: Wire::new(stream, trace, hints.pipelining_log.clone()),
             greeting: None,
-            opening: opening.clone(),
+            hints: hints.clone(),
             capabilities: Capabilities::default(),
             announced: Vec::new(),
         }
@@ -77,9 +77,9 @@ impl<S: Read + Write> Authorization<S> {
     /// # Errors
     /// The connection fails or the answer breaks a limit.
     pub fn capabilities(&mut self) -> Result<&Capabilities, Error> {
-        self.capabilities = match (self.opening.remembered(), &self.opening.acquaintance) {
+        self.capabilities = match (self.hints.remembered(), &self.hints.profile) {
             (Some(remembered), _) => remembered.clone(),
-            (None, Some(ServerProfile::Mute)) => Capabilities::default(),
+            (None, Some(ServerProfile::CapaUnsupported)) => Capabilities::default(),
             (None, _) => {
                 self.wire.send(&[Command::Capa])?;
                 read_capabilities(&mut self.wire, &mut self.announced)?
@@ -114,9 +114,9 @@ impl<S: Read + Write> Authorization<S> {
     ) -> Result<Transaction<S>, Error> {
         self.wire.hide(credentials.secret.expose());
         match mechanism {
-            Mechanism::Apop => self.say_apop(credentials)?,
-            Mechanism::User => self.say_user(credentials)?,
-            sasl => self.say_sasl(sasl, credentials)?,
+            Mechanism::Apop => self.authenticate_apop(credentials)?,
+            Mechanism::User => self.authenticate_user(credentials)?,
+            sasl => self.authenticate_sasl(sasl, credentials)?,
         }
         Ok(self.into_transaction()?.by(Some(mechanism)))
     }
@@ -125,27 +125,27 @@ impl<S: Read + Write> Authorization<S> {
     ///
     /// # Errors
     /// The connection fails or the answer to CAPA breaks a limit.
-    pub fn login_needless(mut self) -> Result<Transaction<S>, Error> {
-        if self.hurries() {
-            self.send_and_list(Vec::new())?;
+    pub fn skip_login(mut self) -> Result<Transaction<S>, Error> {
+        if self.pipelines_login() {
+            self.send_with_listing(Vec::new())?;
         }
         self.into_transaction()
     }
 
-    fn say_user(&mut self, credentials: &Credentials<'_>) -> Result<(), Error> {
+    fn authenticate_user(&mut self, credentials: &Credentials<'_>) -> Result<(), Error> {
         let user = Command::User(credentials.user);
         let password = Command::Pass(credentials.secret);
-        let speaks_utf8 = self.needs_utf8(credentials);
-        if self.hurries() {
-            let before = speaks_utf8.then_some(Command::Utf8);
-            self.send_and_list(before.into_iter().chain([user, password]).collect())?;
-            if speaks_utf8 {
-                self.hear_of_utf8()?;
+        let enables_utf8 = self.needs_utf8(credentials);
+        if self.pipelines_login() {
+            let before = enables_utf8.then_some(Command::Utf8);
+            self.send_with_listing(before.into_iter().chain([user, password]).collect())?;
+            if enables_utf8 {
+                self.read_utf8_reply()?;
             }
             self.expect_positive("the user")?;
         } else {
-            if speaks_utf8 {
-                self.speak_utf8()?;
+            if enables_utf8 {
+                self.enable_utf8()?;
             }
             self.wire.send(&[user])?;
             self.expect_positive("the user")?;
@@ -154,7 +154,7 @@ impl<S: Read + Write> Authorization<S> {
         self.expect_positive("the password")
     }
 
-    fn say_apop(&mut self, credentials: &Credentials<'_>) -> Result<(), Error> {
+    fn authenticate_apop(&mut self, credentials: &Credentials<'_>) -> Result<(), Error> {
         let Some(greeting) = &self.greeting else {
             return Err(Error::Lacks(
                 "APOP behind STLS: what it greeted with cannot be trusted",
@@ -166,9 +166,9 @@ impl<S: Read + Write> Authorization<S> {
         let (user, digest) = (credentials.user, digest.as_str());
         self.wire.hide(digest.as_bytes());
         if self.needs_utf8(credentials) {
-            self.speak_utf8()?;
+            self.enable_utf8()?;
         }
-        self.send_and_list(vec![Command::Apop { user, digest }])?;
+        self.send_with_listing(vec![Command::Apop { user, digest }])?;
         self.expect_positive("the login (APOP)")
     }
 
@@ -180,13 +180,13 @@ impl<S: Read + Write> Authorization<S> {
         self.capabilities.utf8_user && !is_ascii
     }
 
-    fn speak_utf8(&mut self) -> Result<(), Error> {
+    fn enable_utf8(&mut self) -> Result<(), Error> {
         self.wire.send(&[Command::Utf8])?;
-        self.hear_of_utf8()
+        self.read_utf8_reply()
     }
 
     /// A server that refuses it may take the name all the same.
-    fn hear_of_utf8(&mut self) -> Result<(), Error> {
+    fn read_utf8_reply(&mut self) -> Result<(), Error> {
         match self.wire.reply()? {
             Status::Negative(_) | Status::Positive(_) => Ok(()),
             status @ Status::Continue(_) => Err(Error::unexpected("UTF8", status)),
@@ -194,16 +194,16 @@ impl<S: Read + Write> Authorization<S> {
     }
 
     /// Leads a SASL exchange (RFC 5034). What is said last takes the listing's commands with it.
-    fn say_sasl(
+    fn authenticate_sasl(
         &mut self,
         mechanism: Mechanism,
         credentials: &Credentials<'_>,
     ) -> Result<(), Error> {
-        let wrong = |fault| Error::of_exchange(mechanism, fault);
+        let wrong = |fault| Error::in_exchange(mechanism, fault);
         let may_bind = self.capabilities.may_bind();
         let mut exchange = Exchange::begin(mechanism, credentials, may_bind).map_err(wrong)?;
         let first = exchange.first().map_err(wrong)?;
-        self.converse(mechanism, &mut exchange, first)
+        self.run_exchange(mechanism, &mut exchange, first)
             .map_err(|error| match error {
                 Error::Refused { refusal, .. } | Error::RefusedAt { refusal, .. }
                     if mechanism.is_bound()
@@ -216,7 +216,7 @@ impl<S: Read + Write> Authorization<S> {
             })
     }
 
-    fn converse(
+    fn run_exchange(
         &mut self,
         mechanism: Mechanism,
         exchange: &mut Exchange,
@@ -227,7 +227,7 @@ impl<S: Read + Write> Authorization<S> {
         let mut spare = first.clone().filter(|_| mechanism.takes_token());
         // PLAIN's, since there are servers that hear nothing in this line (quirks.md 49).
         let mut unheard = first.clone().filter(|_| mechanism == Mechanism::Plain);
-        let mut unsaid = self.ask_for(mechanism, first, exchange)?;
+        let mut unsaid = self.begin_exchange(mechanism, first, exchange)?;
         loop {
             let challenge = match self.wire.reply()? {
                 Status::Continue(challenge) => challenge,
@@ -235,8 +235,8 @@ impl<S: Read + Write> Authorization<S> {
                 Status::Negative(refusal) => {
                     spare = spare.filter(|_| unsaid.is_none() && refusal.code.is_none());
                     let refused = Error::unexpected(login_by(mechanism), Status::Negative(refusal));
-                    if spare.is_none() || !self.asks_again(mechanism)? {
-                        return Err(self.why_refused(refused)?);
+                    if spare.is_none() || !self.retry_without_response(mechanism)? {
+                        return Err(self.explain_refusal(refused)?);
                     }
                     unsaid = spare.take();
                     continue;
@@ -248,14 +248,14 @@ impl<S: Read + Write> Authorization<S> {
                 (Some(first), _) => sasl::decoded(&challenge).map(|_| first),
                 (None, Some(first)) if challenge.is_empty() => match self.wire.awaited() {
                     None => Ok(first),
-                    Some(_) => return Err(Error::Desynchronised(login_by(mechanism))),
+                    Some(_) => return Err(Error::OutOfStep(login_by(mechanism))),
                 },
                 (None, _) => exchange.answer(&challenge),
             };
             match answered {
                 Ok(response) => {
                     self.wire.hide(&response);
-                    self.say(Command::Response(&response), exchange)?;
+                    self.send_response(Command::Response(&response), exchange)?;
                 }
                 Err(fault) => return Err(self.cancel(mechanism, fault)?),
             }
@@ -264,7 +264,7 @@ impl<S: Read + Write> Authorization<S> {
 
     /// Begins an exchange, with the first response where there is one and the line has room for it;
     /// what it has no room for is given back.
-    fn ask_for(
+    fn begin_exchange(
         &mut self,
         mechanism: Mechanism,
         first: Option<Response>,
@@ -289,15 +289,15 @@ impl<S: Read + Write> Authorization<S> {
             mechanism: name,
             initial: Some(line),
         };
-        self.say(command, exchange)?;
+        self.send_response(command, exchange)?;
         Ok(None)
     }
 
     /// Asks for the mechanism with nothing behind it; not where the server has gone. What was sent
     /// behind the first try is refused, too.
-    fn asks_again(&mut self, mechanism: Mechanism) -> Result<bool, Error> {
-        match self.hear_the_rest() {
-            Err(error @ Error::Desynchronised(_)) => return Err(error),
+    fn retry_without_response(&mut self, mechanism: Mechanism) -> Result<bool, Error> {
+        match self.drain_replies() {
+            Err(error @ Error::OutOfStep(_)) => return Err(error),
             Err(_) => return Ok(false),
             Ok(()) => {}
         }
@@ -309,24 +309,24 @@ impl<S: Read + Write> Authorization<S> {
     }
 
     /// Says something in an exchange; if it is the last thing, the listing's commands go with it.
-    fn say(&mut self, command: Command<'_>, exchange: &Exchange) -> Result<(), Error> {
+    fn send_response(&mut self, command: Command<'_>, exchange: &Exchange) -> Result<(), Error> {
         match exchange.is_over() {
-            true => self.send_and_list(vec![command]),
+            true => self.send_with_listing(vec![command]),
             false => self.wire.send(&[command]),
         }
     }
 
     /// Ends an exchange that cannot go on, and says why it could not.
-    fn cancel(&mut self, mechanism: Mechanism, fault: Fault) -> Result<Error, Error> {
+    fn cancel(&mut self, mechanism: Mechanism, fault: ExchangeFault) -> Result<Error, Error> {
         let told = match fault {
-            Fault::Refused(told) => ServerText::new(&self.wire.mask(&told)),
+            ExchangeFault::Refused(told) => ServerText::new(&self.wire.mask(&told)),
             fault => {
                 // The answer to a cancellation says nothing new.
                 let _ = self
                     .wire
                     .send(&[Command::Response(b"*")])
                     .and_then(|()| self.wire.reply());
-                return Ok(Error::of_exchange(mechanism, fault));
+                return Ok(Error::in_exchange(mechanism, fault));
             }
         };
         // Where the listing's commands are behind, the first of them was taken for this.
@@ -340,24 +340,24 @@ impl<S: Read + Write> Authorization<S> {
                 told,
                 refusal,
             }),
-            _ => Ok(Error::Desynchronised(login_by(mechanism))),
+            _ => Ok(Error::OutOfStep(login_by(mechanism))),
         }
     }
 
     /// Whether the listing is asked for in the flight of the login.
-    fn hurries(&self) -> bool {
-        self.opening.pipelines_login(&self.capabilities)
+    fn pipelines_login(&self) -> bool {
+        self.hints.pipelines_login(&self.capabilities)
     }
 
     /// Sends what ends a login, and in the same flight, where that may be, whatever the session
     /// begins with.
-    fn send_and_list(&mut self, mut commands: Vec<Command<'_>>) -> Result<(), Error> {
-        if self.hurries() {
-            if self.opening.acquaintance.is_none() {
+    fn send_with_listing(&mut self, mut commands: Vec<Command<'_>>) -> Result<(), Error> {
+        if self.pipelines_login() {
+            if self.hints.profile.is_none() {
                 commands.push(Command::Capa);
             }
             commands.push(Command::Uidl);
-            if self.opening.sizes == Sizes::Needed {
+            if self.hints.sizes == Sizes::Needed {
                 commands.push(Command::List);
             }
         }
@@ -367,24 +367,24 @@ impl<S: Read + Write> Authorization<S> {
     fn expect_positive(&mut self, name: &'static str) -> Result<(), Error> {
         match self.wire.reply()? {
             Status::Positive(_) => Ok(()),
-            status => Err(self.why_refused(Error::unexpected(name, status))?),
+            status => Err(self.explain_refusal(Error::unexpected(name, status))?),
         }
     }
 
     /// Finds out whether a login was refused because what is remembered of the server is no longer
     /// true.
-    fn why_refused(&mut self, refused: Error) -> Result<Error, Error> {
+    fn explain_refusal(&mut self, refused: Error) -> Result<Error, Error> {
         let Error::Refused { refusal, .. } = &refused else {
             return Ok(refused);
         };
-        match self.hear_the_rest() {
-            Err(Error::Desynchronised(why)) => return Err(Error::Desynchronised(why)),
+        match self.drain_replies() {
+            Err(Error::OutOfStep(why)) => return Err(Error::OutOfStep(why)),
             // It has said what it had to say.
             Err(_) => return Ok(refused),
             Ok(()) => {}
         }
         let is_of_login = refusal.is_transient() || refusal.is_of_login();
-        if is_of_login || self.opening.remembered().is_none() {
+        if is_of_login || self.hints.remembered().is_none() {
             return Ok(refused);
         }
         self.wire.send(&[Command::Capa])?;
@@ -398,12 +398,12 @@ impl<S: Read + Write> Authorization<S> {
 
     /// Reads the answers to what was sent behind a login that was refused: it is refused, too, but
     /// for CAPA.
-    fn hear_the_rest(&mut self) -> Result<(), Error> {
+    fn drain_replies(&mut self) -> Result<(), Error> {
         while let Some(awaited) = self.wire.awaited() {
             if awaited == Command::Capa.to_string() {
                 read_capabilities(&mut self.wire, &mut Vec::new())?;
             } else if !matches!(self.wire.reply()?, Status::Negative(_)) {
-                return Err(Error::Desynchronised("the login".into()));
+                return Err(Error::OutOfStep("the login".into()));
             }
         }
         Ok(())
@@ -411,26 +411,26 @@ impl<S: Read + Write> Authorization<S> {
 
     /// Learns the capabilities again, since servers announce more here (Gmail: PIPELINING).
     fn into_transaction(mut self) -> Result<Transaction<S>, Error> {
-        let pace = self.opening.pace;
-        let hurries = self.hurries();
-        let listing = hurries.then_some(self.opening.sizes);
+        let pipelining = self.hints.pipelining;
+        let pipelines_login = self.pipelines_login();
+        let listing = pipelines_login.then_some(self.hints.sizes);
         let mut announced = Vec::new();
-        let learned = match self.opening.acquaintance.take() {
-            Some(known) if hurries => known,
-            Some(ServerProfile::Mute) => ServerProfile::Mute,
+        let profile = match self.hints.profile.take() {
+            Some(known) if pipelines_login => known,
+            Some(ServerProfile::CapaUnsupported) => ServerProfile::CapaUnsupported,
             _ => {
-                if !hurries {
+                if !pipelines_login {
                     self.wire.send(&[Command::Capa])?;
                 }
                 ServerProfile::Announced {
                     after_login: read_capabilities(&mut self.wire, &mut announced)?,
                     before_login: self.capabilities,
-                    channel: self.opening.channel,
+                    channel: self.hints.channel,
                     when: Moment::now(),
                 }
             }
         };
-        Ok(Transaction::new(self.wire, learned, pace)
+        Ok(Transaction::new(self.wire, profile, pipelining)
             .expecting(listing)
             .having_announced(announced))
     }
@@ -440,8 +440,10 @@ impl<S: Read + Write> Authorization<S> {
 fn end(mechanism: Mechanism, exchange: &Exchange, all_is_said: bool) -> Result<(), Error> {
     match exchange.is_over() && all_is_said {
         true => Ok(()),
-        false if mechanism.proves_server() => Err(Error::of_exchange(mechanism, Fault::Unproven)),
-        false => Err(Error::Desynchronised(login_by(mechanism))),
+        false if mechanism.proves_server() => {
+            Err(Error::in_exchange(mechanism, ExchangeFault::Unproven))
+        }
+        false => Err(Error::OutOfStep(login_by(mechanism))),
     }
 }
 

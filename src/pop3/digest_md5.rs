@@ -19,7 +19,7 @@ struct Challenge {
 
 /// A response, and what proves that the server knew it beforehand.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct DigestAnswer {
     /// The response, not in base64.
     pub(super) response: Zeroizing<Vec<u8>>,
     /// What the server has to say now.
@@ -43,7 +43,7 @@ pub(super) fn answer(
     challenge: &[u8],
     ClientNonce { nonce, uri }: ClientNonce<'_>,
     credentials: &Credentials<'_>,
-) -> Result<Answer, &'static str> {
+) -> Result<DigestAnswer, &'static str> {
     let Challenge {
         realm,
         nonce: theirs,
@@ -92,7 +92,7 @@ pub(super) fn answer(
         &digest("AUTHENTICATE"),
     ];
     response.extend_from_slice(rest.concat().as_bytes());
-    Ok(Answer {
+    Ok(DigestAnswer {
         response,
         proof: format!("rspauth={}", *digest("")).into_bytes(),
     })
@@ -223,7 +223,11 @@ mod tests {
     use super::*;
     use crate::os::secret::Secret;
 
-    fn answer_of(challenge: &[u8], user: &str, password: &str) -> Result<Answer, &'static str> {
+    fn answer_of(
+        challenge: &[u8],
+        user: &str,
+        password: &str,
+    ) -> Result<DigestAnswer, &'static str> {
         let secret = Secret::new(password.into()).expect("it is usable");
         let credentials = Credentials {
             user,

@@ -10,7 +10,7 @@ use crate::os::signals::is_interrupt;
 use crate::text::ServerText;
 
 use reply::Status;
-use sasl::Fault;
+use sasl::ExchangeFault;
 
 pub mod apop;
 pub(crate) mod authorization;
@@ -37,7 +37,7 @@ pub use reply::{Refusal, ResponseCode};
 pub use sasl::Credentials;
 pub use server_profile::{Channel, ServerProfile};
 pub use session_hints::{Pipelining, PipeliningLog, SessionHints, Sizes};
-pub use transaction::{Farewell, Transaction};
+pub use transaction::{QuitReply, Transaction};
 pub use wire::{Direction, Trace};
 
 /// Why a session ended or a command did not do what it should.
@@ -59,7 +59,7 @@ pub enum Error {
     Closed(String),
     /// A reply came that belongs to no command, or a response was left unread.
     #[error("waiting for {0}: the session has lost its step")]
-    Desynchronised(String),
+    OutOfStep(String),
     /// Octets came in the clear behind the answer to STLS: somebody injects (security.md 2.3).
     #[error("the server sent more than its answer to STLS: somebody may be injecting replies")]
     Injected,
@@ -109,13 +109,13 @@ pub enum Error {
         /// What it said at its end.
         refusal: Refusal,
     },
-    /// The session has lasted longer than [`limits::SESSION`].
+    /// The session has lasted longer than [`limits::SESSION_TIME`].
     #[error(
         "waiting for {0}: the session has lasted {hours} hours; what came is kept, and the next run \
          goes on from there",
-        hours = limits::SESSION.as_secs() / 3600
+        hours = limits::SESSION_TIME.as_secs() / 3600
     )]
-    TooLate(String),
+    SessionTooLong(String),
     /// The server said in a SASL exchange what does not belong there.
     #[error("in the login (AUTH {mechanism}) the server said what cannot be answered: {why}")]
     Exchange {
@@ -132,7 +132,7 @@ pub enum Error {
         "waiting for {0}: fewer than {octets} octets a second came for {minutes} minutes; what \
          came before is kept, and the next run goes on from there",
         octets = limits::LOW_SPEED,
-        minutes = limits::WINDOW.as_secs() / 60
+        minutes = limits::SPEED_WINDOW.as_secs() / 60
     )]
     TooSlow(String),
     /// The server refuses a login that is bound to the connection before it has seen any proof: it
@@ -152,7 +152,7 @@ pub enum Error {
     },
     /// What the account has cannot be said in this mechanism; nothing was sent.
     #[error("the login (AUTH {mechanism}): {why}")]
-    Unsayable {
+    UnusableCredentials {
         /// How the login was to be tried.
         mechanism: Mechanism,
         /// Why it cannot.
@@ -169,7 +169,7 @@ pub enum Error {
     },
     /// The server spoke although nothing was asked.
     #[error("before {0}: the server went on talking although nothing was asked")]
-    Unasked(String),
+    Unsolicited(String),
 }
 
 impl Error {
@@ -193,19 +193,19 @@ impl Error {
         let command = command.into();
         match status {
             Status::Negative(refusal) => Self::Refused { command, refusal },
-            Status::Continue(_) | Status::Positive(_) => Self::Desynchronised(command),
+            Status::Continue(_) | Status::Positive(_) => Self::OutOfStep(command),
         }
     }
 
-    fn of_exchange(mechanism: Mechanism, fault: Fault) -> Self {
+    fn in_exchange(mechanism: Mechanism, fault: ExchangeFault) -> Self {
         match fault {
-            Fault::Challenge(why) => Self::Exchange { mechanism, why },
-            Fault::Refused(_) => Self::Exchange {
+            ExchangeFault::Challenge(why) => Self::Exchange { mechanism, why },
+            ExchangeFault::Refused(_) => Self::Exchange {
                 mechanism,
                 why: "the server refused".into(),
             },
-            Fault::Unproven => Self::Unproven { mechanism },
-            Fault::Unsayable(why) => Self::Unsayable { mechanism, why },
+            ExchangeFault::Unproven => Self::Unproven { mechanism },
+            ExchangeFault::Unusable(why) => Self::UnusableCredentials { mechanism, why },
         }
     }
 
@@ -223,7 +223,7 @@ impl Error {
             Self::Changed
             | Self::Closed(_)
             | Self::Io { .. }
-            | Self::TooLate(_)
+            | Self::SessionTooLong(_)
             | Self::TooSlow(_) => Exit::Temporary,
             Self::Lacks(_) | Self::NoUniqueIds | Self::Unbound { .. } => Exit::Unavailable,
             Self::Refused { refusal, .. } | Self::RefusedAt { refusal, .. }
@@ -231,7 +231,7 @@ impl Error {
             {
                 Exit::Temporary
             }
-            Self::Unsayable { .. } => Exit::Configuration,
+            Self::UnusableCredentials { .. } => Exit::Configuration,
             _ => Exit::Protocol,
         }
     }
@@ -241,7 +241,7 @@ impl Error {
     pub fn is_out_of_step(&self) -> bool {
         matches!(
             self,
-            Self::Desynchronised(_) | Self::NotPop3 { .. } | Self::Unasked(_)
+            Self::OutOfStep(_) | Self::NotPop3 { .. } | Self::Unsolicited(_)
         )
     }
 

@@ -174,7 +174,7 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
     }
 
     /// Goes on to the next message; `None` once all have come, or those that were asked for before
-    /// the session had lasted for [`crate::limits::ASKING`].
+    /// the session had lasted for [`crate::limits::REQUEST_TIME`].
     ///
     /// # Errors
     /// The connection fails, or the message before was not read to its end.
@@ -187,7 +187,7 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
             None => None,
             Some((message, Status::Positive(_))) => Some((message, Retrieved::Body)),
             Some((message, Status::Negative(why))) => Some((message, Retrieved::Refused(why))),
-            Some((_, Status::Continue(_))) => return Err(Error::Desynchronised("RETR".into())),
+            Some((_, Status::Continue(_))) => return Err(Error::OutOfStep("RETR".into())),
         })
     }
 

@@ -22,7 +22,7 @@ pub enum ServerProfile {
         when: Moment,
     },
     /// It breaks off when it is asked for its capabilities (fetchmail's FAQ knows such servers).
-    Mute,
+    CapaUnsupported,
 }
 
 /// What carries a session.
@@ -39,7 +39,7 @@ impl ServerProfile {
     /// What is worth remembering of it, as [`Self::parse`] reads it: what was announced before, and
     /// after the login, in a line each. That somebody broke off at CAPA is not: it may have been the
     /// line, and whoever can cut it must not have us log in by less from then on.
-    pub fn lasting(&self) -> Option<String> {
+    pub fn to_stored(&self) -> Option<String> {
         match self {
             Self::Announced {
                 before_login,
@@ -53,19 +53,19 @@ impl ServerProfile {
                 };
                 Some(format!("{before_login}\n{after_login}\n{channel} {when}"))
             }
-            Self::Mute => None,
+            Self::CapaUnsupported => None,
         }
     }
 
     /// Whether it may be relied on in a session over `channel`: not what was said where somebody
     /// could change it (security.md 2.3), and nothing that is older than a day, as servers learn.
-    pub fn is_good(&self, over: Channel, now: Moment) -> bool {
+    pub fn is_usable(&self, over: Channel, now: Moment) -> bool {
         match self {
             Self::Announced { channel, when, .. } => {
                 let age = now.since(*when);
-                *channel == over && age.is_some_and(|age| age < limits::ACQUAINTANCE)
+                *channel == over && age.is_some_and(|age| age < limits::SERVER_PROFILE_AGE)
             }
-            Self::Mute => true,
+            Self::CapaUnsupported => true,
         }
     }
 
@@ -97,7 +97,7 @@ impl ServerProfile {
                 after_login,
                 ..
             } => what(after_login).or_else(|| what(before_login)),
-            Self::Mute => None,
+            Self::CapaUnsupported => None,
         }
     }
 
@@ -127,7 +127,7 @@ const ENCRYPTED: &str = "tls";
 mod tests {
     use super::*;
 
-    fn acquaintance(before_login: Capabilities, after_login: Capabilities) -> ServerProfile {
+    fn profile(before_login: Capabilities, after_login: Capabilities) -> ServerProfile {
         ServerProfile::Announced {
             before_login,
             after_login,
@@ -145,27 +145,27 @@ mod tests {
             }
             capabilities
         };
-        for acquaintance in [
-            acquaintance(Capabilities::default(), Capabilities::default()),
-            acquaintance(
+        for profile in [
+            profile(Capabilities::default(), Capabilities::default()),
+            profile(
                 announced(&["SASL PLAIN LOGIN", "PIPELINING", "UTF8 USER"]),
                 Capabilities::default(),
             ),
-            acquaintance(
+            profile(
                 announced(&[]),
                 announced(&["PIPELINING", "EXPIRE 0", "LOGIN-DELAY 300"]),
             ),
         ] {
-            let lasting = acquaintance.lasting().expect("it announced something");
-            assert_eq!(ServerProfile::parse(&lasting), Some(acquaintance));
+            let lasting = profile.to_stored().expect("it announced something");
+            assert_eq!(ServerProfile::parse(&lasting), Some(profile));
         }
-        assert_eq!(ServerProfile::Mute.lasting(), None);
+        assert_eq!(ServerProfile::CapaUnsupported.to_stored(), None);
         assert_eq!(ServerProfile::parse("PIPELINING"), None);
     }
 
     #[test]
     fn what_is_remembered_is_good_for_a_day_and_for_what_carried_it() {
-        let learned = acquaintance(Capabilities::announced(), Capabilities::announced());
+        let learned = profile(Capabilities::announced(), Capabilities::announced());
         for (channel, now, is_good) in [
             (Channel::Encrypted, 1_000_000, true),
             (Channel::Encrypted, 1_086_399, true),
@@ -173,7 +173,7 @@ mod tests {
             (Channel::Encrypted, 999_999, false),
             (Channel::Clear, 1_000_000, false),
         ] {
-            assert_eq!(learned.is_good(channel, Moment(now)), is_good, "{now}");
+            assert_eq!(learned.is_usable(channel, Moment(now)), is_good, "{now}");
         }
     }
 }

@@ -13,7 +13,7 @@ use super::server_profile::{Channel, ServerProfile};
 pub struct SessionHints {
     /// What an earlier session learned. The login, and the listing behind it, then need not wait
     /// for CAPA.
-    pub acquaintance: Option<ServerProfile>,
+    pub profile: Option<ServerProfile>,
     /// What carries the session.
     pub channel: Channel,
     /// How an earlier session logged in: what shows more is not taken unasked.
@@ -21,9 +21,9 @@ pub struct SessionHints {
     /// Whether the listing shall tell sizes.
     pub sizes: Sizes,
     /// Whether commands may be sent ahead where the server announces PIPELINING.
-    pub pace: Pipelining,
+    pub pipelining: Pipelining,
     /// Where it is noted that they were.
-    pub haste: PipeliningLog,
+    pub pipelining_log: PipeliningLog,
 }
 
 /// What was sent ahead of replies, for whoever wonders why a session failed.
@@ -72,13 +72,13 @@ pub enum Pipelining {
 impl SessionHints {
     /// Whether more was taken for granted than the server has said in this session.
     pub fn relied_on_memory(&self) -> bool {
-        self.acquaintance.is_some() || self.haste.was_used()
+        self.profile.is_some() || self.pipelining_log.was_used()
     }
 
     /// What the server announced before the login, where that is remembered and all that the next
     /// session has to know.
     pub(super) fn remembered(&self) -> Option<&Capabilities> {
-        match &self.acquaintance {
+        match &self.profile {
             Some(ServerProfile::Announced { before_login, .. })
                 if self.pipelines_login(before_login) =>
             {
@@ -92,12 +92,12 @@ impl SessionHints {
     /// before that: PIPELINING counts in both states (RFC 2449 section 6.8), unless it is known to
     /// be gone in the other.
     pub(super) fn pipelines_login(&self, before_login: &Capabilities) -> bool {
-        let may_hurry = match &self.acquaintance {
+        let may_pipeline = match &self.profile {
             None => true,
             Some(ServerProfile::Announced { after_login, .. }) => after_login.pipelining,
-            Some(ServerProfile::Mute) => false,
+            Some(ServerProfile::CapaUnsupported) => false,
         };
-        self.pace == Pipelining::Always && may_hurry && before_login.pipelining
+        self.pipelining == Pipelining::Always && may_pipeline && before_login.pipelining
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::moment::Moment;
 
-    fn acquaintance(before_login: Capabilities, after_login: Capabilities) -> ServerProfile {
+    fn profile(before_login: Capabilities, after_login: Capabilities) -> ServerProfile {
         ServerProfile::Announced {
             before_login,
             after_login,
@@ -132,18 +132,18 @@ mod tests {
             pipelining: true,
             ..silent()
         };
-        let announced = |before, after| Some(acquaintance(before, after));
+        let announced = |before, after| Some(profile(before, after));
         let both = announced(pipelining(), pipelining());
         let early = announced(pipelining(), silent());
         let late = announced(silent(), pipelining());
-        for (acquaintance, announced, pace, hurries) in [
+        for (profile, announced, pipelining, pipelines_login) in [
             (both.clone(), pipelining(), Pipelining::Always, true),
             (both.clone(), pipelining(), Pipelining::AfterLogin, false),
             (both, pipelining(), Pipelining::Never, false),
             (early, pipelining(), Pipelining::Always, false),
             (late, silent(), Pipelining::Always, false),
             (
-                Some(ServerProfile::Mute),
+                Some(ServerProfile::CapaUnsupported),
                 silent(),
                 Pipelining::Always,
                 false,
@@ -152,12 +152,16 @@ mod tests {
             (None, pipelining(), Pipelining::AfterLogin, false),
             (None, silent(), Pipelining::Always, false),
         ] {
-            let opening = SessionHints {
-                acquaintance,
-                pace,
+            let hints = SessionHints {
+                profile,
+                pipelining,
                 ..SessionHints::default()
             };
-            assert_eq!(opening.pipelines_login(&announced), hurries, "{opening:?}");
+            assert_eq!(
+                hints.pipelines_login(&announced),
+                pipelines_login,
+                "{hints:?}"
+            );
         }
     }
 }

@@ -41,14 +41,14 @@ impl Speed {
         waiting_for: &str,
     ) -> Result<(), Error> {
         self.whole += took;
-        if self.whole >= limits::SESSION {
-            return Err(Error::TooLate(waiting_for.into()));
+        if self.whole >= limits::SESSION_TIME {
+            return Err(Error::SessionTooLong(waiting_for.into()));
         }
         if wait == Wait::Rest {
-            self.waited += took.min(limits::ONE_SILENCE);
+            self.waited += took.min(limits::COUNTED_SILENCE);
         }
         self.octets += octets as u64;
-        if self.waited < limits::WINDOW {
+        if self.waited < limits::SPEED_WINDOW {
             return Ok(());
         }
         let least = limits::LOW_SPEED * self.waited.as_secs();
@@ -61,7 +61,7 @@ impl Speed {
 
     /// Whether it is time to end the session in good order: no more should be asked for.
     pub(super) fn is_late(&self) -> bool {
-        self.whole >= limits::ASKING
+        self.whole >= limits::REQUEST_TIME
     }
 }
 
@@ -105,8 +105,8 @@ mod tests {
     #[test]
     fn a_server_may_think_before_it_answers() {
         let (when, error) = last(Wait::Beginning, 179.0, 5);
-        assert!(matches!(error, Error::TooLate(_)), "{error}");
-        assert!(when >= limits::SESSION);
+        assert!(matches!(error, Error::SessionTooLong(_)), "{error}");
+        assert!(when >= limits::SESSION_TIME);
     }
 
     #[test]
@@ -114,10 +114,10 @@ mod tests {
         let mut speed = Speed::default();
         let second = Duration::from_secs(1);
         speed
-            .count(Wait::Rest, limits::WINDOW, 1 << 30, "it")
+            .count(Wait::Rest, limits::SPEED_WINDOW, 1 << 30, "it")
             .expect("one silence counts for less than a window");
         let mut count = || speed.count(Wait::Rest, second, 1, "it");
-        assert!((0..2 * limits::WINDOW.as_secs()).any(|_| count().is_err()));
+        assert!((0..2 * limits::SPEED_WINDOW.as_secs()).any(|_| count().is_err()));
     }
 
     #[test]
@@ -128,8 +128,11 @@ mod tests {
                 .count(Wait::Rest, time, 1 << 40, "it")
                 .map(|()| speed.is_late())
         };
-        assert!(!count(limits::ASKING / 2).expect("in time"));
-        assert!(count(limits::ASKING / 2).expect("in time"));
-        assert!(matches!(count(limits::SESSION), Err(Error::TooLate(_))));
+        assert!(!count(limits::REQUEST_TIME / 2).expect("in time"));
+        assert!(count(limits::REQUEST_TIME / 2).expect("in time"));
+        assert!(matches!(
+            count(limits::SESSION_TIME),
+            Err(Error::SessionTooLong(_))
+        ));
     }
 }

@@ -20,7 +20,7 @@ use crate::text::ServerText;
 /// deletes nothing.
 pub struct Transaction<S> {
     wire: Wire<S>,
-    learned: ServerProfile,
+    profile: ServerProfile,
     /// What the server announced after the login, in its words.
     announced: Vec<ServerText>,
     /// How it was logged in; `None`: that was not needed.
@@ -33,7 +33,7 @@ pub struct Transaction<S> {
 
 /// How QUIT was answered.
 #[derive(Debug)]
-pub enum Farewell {
+pub enum QuitReply {
     /// The server committed: what was marked deleted is gone.
     Committed,
     /// Refused, or no answer came: the next listing decides.
@@ -41,11 +41,11 @@ pub enum Farewell {
 }
 
 impl<S: Read + Write> Transaction<S> {
-    pub(super) fn new(wire: Wire<S>, learned: ServerProfile, pace: Pipelining) -> Self {
+    pub(super) fn new(wire: Wire<S>, profile: ServerProfile, pipelining: Pipelining) -> Self {
         Self {
-            pipelining: pace != Pipelining::Never && learned.announces_pipelining(),
+            pipelining: pipelining != Pipelining::Never && profile.announces_pipelining(),
             wire,
-            learned,
+            profile,
             announced: Vec::new(),
             login: None,
             listing: None,
@@ -73,8 +73,8 @@ impl<S: Read + Write> Transaction<S> {
     }
 
     /// What is worth remembering of the server.
-    pub fn learned(&self) -> &ServerProfile {
-        &self.learned
+    pub fn profile(&self) -> &ServerProfile {
+        &self.profile
     }
 
     /// The capabilities in the server's words, if it was asked for them after the login.
@@ -84,7 +84,7 @@ impl<S: Read + Write> Transaction<S> {
 
     /// Whether the server says that it has unique-ids, whatever it answers to UIDL.
     pub fn announces_uidl(&self) -> bool {
-        self.learned.announces_uidl()
+        self.profile.announces_uidl()
     }
 
     /// Whether commands are sent ahead of replies.
@@ -244,14 +244,14 @@ impl<S: Read + Write> Transaction<S> {
     }
 
     /// Ends the session. Only a positive answer says that what was marked is gone.
-    pub fn quit(mut self) -> Farewell {
+    pub fn quit(mut self) -> QuitReply {
         let answer = self
             .wire
             .send(&[Command::Quit])
             .and_then(|()| self.wire.expect_positive("QUIT"));
         match answer {
-            Ok(()) => Farewell::Committed,
-            Err(error) => Farewell::Unknown(error),
+            Ok(()) => QuitReply::Committed,
+            Err(error) => QuitReply::Unknown(error),
         }
     }
 }

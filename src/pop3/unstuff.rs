@@ -11,12 +11,12 @@ use memchr::{memchr, memchr2};
 /// lines so (cyrus#4717), and LF counts as a line end throughout.
 #[derive(Clone, Debug)]
 pub struct Unstuffer {
-    state: State,
+    state: UnstuffState,
     bare_lf: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum State {
+enum UnstuffState {
     /// A line begins.
     Start,
     /// In a line.
@@ -35,14 +35,14 @@ impl Unstuffer {
     /// Begins behind a status line; `bare_lf` tells whether that ended in a bare LF.
     pub fn new(bare_lf: bool) -> Self {
         Self {
-            state: State::Start,
+            state: UnstuffState::Start,
             bare_lf,
         }
     }
 
     /// Whether the terminator has come.
     pub fn is_done(&self) -> bool {
-        self.state == State::End
+        self.state == UnstuffState::End
     }
 
     /// Appends to `out` what `input` holds of the message, and returns how many octets of it
@@ -51,35 +51,35 @@ impl Unstuffer {
         let mut rest = input;
         while let [first, behind @ ..] = rest {
             self.state = match (self.state, first) {
-                (State::End, _) => break,
-                (State::Start, b'.') => State::Dot,
-                (State::Start | State::Text, _) => {
+                (UnstuffState::End, _) => break,
+                (UnstuffState::Start, b'.') => UnstuffState::Dot,
+                (UnstuffState::Start | UnstuffState::Text, _) => {
                     rest = self.copy_text(rest, out);
                     continue;
                 }
-                (State::Cr, b'\n') => {
+                (UnstuffState::Cr, b'\n') => {
                     out.push(b'\n');
-                    State::Start
+                    UnstuffState::Start
                 }
-                (State::Cr, b'\r') => {
+                (UnstuffState::Cr, b'\r') => {
                     out.push(b'\r');
-                    State::Cr
+                    UnstuffState::Cr
                 }
-                (State::Cr, _) => {
+                (UnstuffState::Cr, _) => {
                     out.push(b'\r');
-                    self.state = State::Text;
+                    self.state = UnstuffState::Text;
                     continue;
                 }
-                (State::Dot, b'\r') => State::DotCr,
-                (State::Dot, b'\n') if self.bare_lf => State::End,
-                (State::DotCr, b'\n') => State::End,
+                (UnstuffState::Dot, b'\r') => UnstuffState::DotCr,
+                (UnstuffState::Dot, b'\n') if self.bare_lf => UnstuffState::End,
+                (UnstuffState::DotCr, b'\n') => UnstuffState::End,
                 // The dot was stuffing; what follows it is text.
-                (State::Dot, _) => {
-                    self.state = State::Text;
+                (UnstuffState::Dot, _) => {
+                    self.state = UnstuffState::Text;
                     continue;
                 }
-                (State::DotCr, _) => {
-                    self.state = State::Cr;
+                (UnstuffState::DotCr, _) => {
+                    self.state = UnstuffState::Cr;
                     continue;
                 }
             };
@@ -97,15 +97,15 @@ impl Unstuffer {
         };
         let Some(end) = end else {
             out.extend_from_slice(text);
-            self.state = State::Text;
+            self.state = UnstuffState::Text;
             return &[];
         };
         out.extend_from_slice(&text[..end]);
         if text[end] == b'\n' {
             out.push(b'\n');
-            self.state = State::Start;
+            self.state = UnstuffState::Start;
         } else {
-            self.state = State::Cr;
+            self.state = UnstuffState::Cr;
         }
         &text[end + 1..]
     }

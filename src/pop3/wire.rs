@@ -53,7 +53,7 @@ pub(super) struct Wire<S> {
     /// What is cut out of every line: servers have echoed what they refused.
     hidden: Vec<Zeroizing<Vec<u8>>>,
     trace: Option<Trace>,
-    haste: PipeliningLog,
+    pipelining_log: PipeliningLog,
 }
 
 /// A multi-line response that is being read.
@@ -70,7 +70,7 @@ struct Unanswered {
 }
 
 impl<S: Read + Write> Wire<S> {
-    pub(super) fn new(stream: S, trace: Option<Trace>, haste: PipeliningLog) -> Self {
+    pub(super) fn new(stream: S, trace: Option<Trace>, pipelining_log: PipeliningLog) -> Self {
         Self {
             stream,
             buffer: vec![0; BUFFER].into(),
@@ -83,7 +83,7 @@ impl<S: Read + Write> Wire<S> {
             bare_lf: false,
             hidden: Vec::new(),
             trace,
-            haste,
+            pipelining_log,
         }
     }
 
@@ -116,7 +116,7 @@ impl<S: Read + Write> Wire<S> {
     pub(super) fn send(&mut self, commands: &[Command<'_>]) -> Result<(), Error> {
         if self.unanswered.is_empty() && self.has_buffered() {
             let next = commands.first().map(ToString::to_string);
-            return Err(Error::Unasked(next.unwrap_or_default()));
+            return Err(Error::Unsolicited(next.unwrap_or_default()));
         }
         // With room for all: what grows leaves copies behind that nobody wipes.
         let room = commands.iter().map(Command::room).sum();
@@ -137,7 +137,7 @@ impl<S: Read + Write> Wire<S> {
                 is_deletion: matches!(command, Command::Dele(_)),
             });
         }
-        self.haste.note(self.unanswered.len() > 1);
+        self.pipelining_log.note(self.unanswered.len() > 1);
         let waiting = || {
             self.unanswered
                 .back()
@@ -179,11 +179,11 @@ impl<S: Read + Write> Wire<S> {
     /// to a multi-line command, the body has to be read before the next reply.
     pub(super) fn reply(&mut self) -> Result<Status, Error> {
         let Some(command) = self.unanswered.pop_front() else {
-            return Err(Error::Desynchronised("nothing was asked".into()));
+            return Err(Error::OutOfStep("nothing was asked".into()));
         };
         self.unanswered_octets -= command.octets;
         if self.body.is_some() {
-            return Err(Error::Desynchronised(command.shown));
+            return Err(Error::OutOfStep(command.shown));
         }
         let mut line = self.line(&command.shown)?;
         if line.is_empty() && command.is_deletion {

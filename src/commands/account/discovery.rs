@@ -66,9 +66,9 @@ pub(super) fn find(
 }
 
 /// Knocks within one deadline, however its answer drips. Whoever is slower is left behind.
-fn knock(options: dial::Options, interrupt: &Interrupt) -> Result<(), String> {
+fn knock(options: dial::DialOptions, interrupt: &Interrupt) -> Result<(), String> {
     let theirs = interrupt.clone();
-    let knocking = interrupt.spawn(move || dial::knock(&options, &theirs));
+    let knocking = interrupt.spawn(move || dial::probe(&options, &theirs));
     let knocking = knocking.map_err(|error| error.to_string())?;
     match knocking.wait(Instant::now() + PROBE_TIMEOUT, Duration::ZERO) {
         Ok(()) => knocking.join().map_err(|error| error.to_string()),
@@ -78,7 +78,7 @@ fn knock(options: dial::Options, interrupt: &Interrupt) -> Result<(), String> {
 
 /// What to try, in this order: what is known; what the domain names; what such servers are called,
 /// first in TLS from the first octet, then by STLS (RFC 8314 section 3). Nothing without TLS.
-fn candidates(domain: &str, named: Vec<srv::Server>) -> Vec<Candidate> {
+fn candidates(domain: &str, named: Vec<srv::FoundServer>) -> Vec<Candidate> {
     let known = providers::of(domain).and_then(|provider| provider.server);
     let known = known.map(|host| Candidate::new(host, Service::Pop3s, Source::Provider));
     let named = named.into_iter().map(|server| Candidate {
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     fn places(domain: &str, named: &[(&str, u16, Service)]) -> Vec<String> {
-        let server = |(host, port, service): &(&str, u16, Service)| srv::Server {
+        let server = |(host, port, service): &(&str, u16, Service)| srv::FoundServer {
             host: (*host).to_owned(),
             port: *port,
             service: *service,

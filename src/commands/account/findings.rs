@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::config::Account;
-use crate::dial::{Auth, Mechanism, Security, Step};
+use crate::dial::{Auth, DialStep, Mechanism, Security};
 use crate::net::tls::{Certificate, Pin, Proof, Time, TlsStream};
 use crate::net::{self, Endpoint};
 use crate::pop3::{ServerProfile, Strength};
@@ -12,14 +12,14 @@ use crate::report::{Fact, Finding};
 use crate::text::ServerText;
 
 /// Puts a step towards an account's server into words.
-pub(super) fn of_step(step: Step<'_>, account: &Account) -> Vec<Finding> {
+pub(super) fn of_step(step: DialStep<'_>, account: &Account) -> Vec<Finding> {
     match step {
-        Step::Announced(lines) => vec![capabilities("before the login", lines)],
-        Step::Chosen(mechanism) => vec![chosen(mechanism, account.dial.auth)],
-        Step::Encrypted(stream) => encrypted(stream, &account.dial.tls.proof),
-        Step::Greeted(said) => vec![greeting(said, account.dial.security)],
-        Step::Net(step) => vec![of_way(step)],
-        Step::Untrusted(untrusted) => {
+        DialStep::Announced(lines) => vec![capabilities("before the login", lines)],
+        DialStep::Chosen(mechanism) => vec![chosen(mechanism, account.dial.auth)],
+        DialStep::Encrypted(stream) => encrypted(stream, &account.dial.tls.proof),
+        DialStep::Greeted(said) => vec![greeting(said, account.dial.security)],
+        DialStep::Net(step) => vec![of_way(step)],
+        DialStep::Untrusted(untrusted) => {
             let certificate = untrusted.certificate.iter();
             let mut findings: Vec<_> = certificate.flat_map(of_certificate).collect();
             let words = "refused; nothing but the beginning of the handshake was sent";
@@ -29,21 +29,21 @@ pub(super) fn of_step(step: Step<'_>, account: &Account) -> Vec<Finding> {
     }
 }
 
-fn of_way(step: net::Step<'_>) -> Finding {
+fn of_way(step: net::ConnectStep<'_>) -> Finding {
     match step {
-        net::Step::Answered { address, took } => {
+        net::ConnectStep::Answered { address, took } => {
             let words = format!("{address} answered in {}", milliseconds(took));
             Finding::new("address", words).with("address", Fact::text(address))
         }
-        net::Step::Passed(endpoint) => {
+        net::ConnectStep::Passed(endpoint) => {
             let words = format!("passed us on to {endpoint}, whose name it resolves");
             Finding::new("proxy", words)
         }
-        net::Step::Started(program) => {
+        net::ConnectStep::Started(program) => {
             let words = format!("{program} is running, and is the connection");
             Finding::new("tunnel", words)
         }
-        net::Step::Unreachable { address, why } => {
+        net::ConnectStep::Unreachable { address, why } => {
             let words = format!("{address} did not answer: {why}");
             Finding::new("address", words)
                 .with("address", Fact::text(address))

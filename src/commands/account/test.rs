@@ -10,7 +10,7 @@ use crate::commands::Context;
 use crate::commands::account::providers;
 use crate::commands::passwords::Passwords;
 use crate::config::{self, Account, Overrides, Wanted};
-use crate::dial::Step;
+use crate::dial::DialStep;
 use crate::exit::Exit;
 use crate::mail::known::KnownMessages;
 use crate::mail::policy::Policy;
@@ -41,7 +41,7 @@ pub(super) fn test(account: &Account, context: &Context<'_>) -> Exit {
         dial.security,
     ));
     let is_met = Cell::new(false);
-    let watcher = |step: Step<'_>| {
+    let watcher = |step: DialStep<'_>| {
         is_met.set(true);
         findings::of_step(step, account).iter().for_each(&tell);
     };
@@ -64,7 +64,7 @@ pub(super) fn test(account: &Account, context: &Context<'_>) -> Exit {
 fn probe(
     account: &Account,
     context: &Context<'_>,
-    watcher: &dyn Fn(Step<'_>),
+    watcher: &dyn Fn(DialStep<'_>),
     tell: &dyn Fn(&Finding),
 ) -> anyhow::Result<()> {
     let (known, login) = known(account, context)?;
@@ -72,7 +72,7 @@ fn probe(
     let opening = SessionHints {
         login,
         // One step after the other, or it is not seen which one fails.
-        pace: Pipelining::AfterLogin,
+        pipelining: Pipelining::AfterLogin,
         ..SessionHints::default()
     };
     let mut session = context.watched_connector(account, &passwords, watcher)(&opening)?;
@@ -84,7 +84,7 @@ fn probe(
         "after the login",
         session.announced(),
     ));
-    findings::demands(session.learned()).iter().for_each(tell);
+    findings::demands(session.profile()).iter().for_each(tell);
     tell(&round_trip(&mut session)?);
     tell(&maildrop(&mut session, &known, account)?);
     // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.

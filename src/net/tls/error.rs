@@ -78,7 +78,7 @@ pub(crate) struct Alert(pub String);
 
 impl Alert {
     /// Takes the library's words out of an error of a connection; any other error stays as it is.
-    pub(super) fn told(error: io::Error) -> io::Error {
+    pub(super) fn from_io(error: io::Error) -> io::Error {
         match error.to_string() {
             text if text.starts_with("error:") => {
                 io::Error::new(error.kind(), Self(reason(&text).to_owned()))
@@ -107,14 +107,14 @@ pub struct Untrusted {
     /// The name that it should have proved.
     pub name: String,
     /// What is wrong.
-    pub fault: Fault,
+    pub fault: CertificateFault,
     /// What it showed, where that is known.
     pub certificate: Option<Certificate>,
 }
 
 /// What is wrong with a certificate.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Fault {
+pub enum CertificateFault {
     /// Its time, or that of one above it, is over.
     Expired,
     /// Nobody who is trusted has signed it; what the TLS library says.
@@ -133,7 +133,7 @@ pub enum Fault {
     Unreadable,
 }
 
-impl Fault {
+impl CertificateFault {
     /// Understands the result of OpenSSL's verification, whose words changed a little with 3.0.
     pub(super) fn of(verification: &str) -> Self {
         let text = verification.to_ascii_lowercase();
@@ -192,42 +192,44 @@ impl Untrusted {
         let shown = self.certificate.as_ref();
         let dated = shown.map(|certificate| (certificate.time(), certificate));
         match (&self.fault, dated) {
-            (Fault::Expired, Some((Time::After, it))) => {
+            (CertificateFault::Expired, Some((Time::After, it))) => {
                 write!(f, "it expired on {}", it.last_day())
             }
-            (Fault::NotYetValid, Some((Time::Before, it))) => {
+            (CertificateFault::NotYetValid, Some((Time::Before, it))) => {
                 write!(f, "it is not valid before {}", it.first_day())
             }
-            (Fault::Expired, _) => f.write_str("it, or one that vouches for it, has expired"),
-            (Fault::NotYetValid, _) => {
+            (CertificateFault::Expired, _) => {
+                f.write_str("it, or one that vouches for it, has expired")
+            }
+            (CertificateFault::NotYetValid, _) => {
                 f.write_str("it, or one that vouches for it, is not valid yet")
             }
-            (Fault::Issuer(why), _) => {
+            (CertificateFault::Issuer(why), _) => {
                 write!(f, "no authority that is known vouches for it: {why}")
             }
-            (Fault::Name, Some((_, it))) if !it.has_names() => f.write_str(
+            (CertificateFault::Name, Some((_, it))) if !it.has_names() => f.write_str(
                 "it has no subjectAltName, and a common name alone does not count (RFC 9525)",
             ),
-            (Fault::Name, _) => f.write_str("it is for another name"),
-            (Fault::Other(why), _) => f.write_str(why),
-            (Fault::Pin, Some((_, it))) => write!(
+            (CertificateFault::Name, _) => f.write_str("it is for another name"),
+            (CertificateFault::Other(why), _) => f.write_str(why),
+            (CertificateFault::Pin, Some((_, it))) => write!(
                 f,
                 "neither it ({}) nor its key ({}) is in tls-pin",
                 Pin::of(it),
                 Pin::of_key(it)
             ),
-            (Fault::Pin, None) => f.write_str("it is not in tls-pin"),
-            (Fault::Purpose, _) => f.write_str("it is not made for a server"),
-            (Fault::Unreadable, _) => f.write_str("it cannot be read"),
+            (CertificateFault::Pin, None) => f.write_str("it is not in tls-pin"),
+            (CertificateFault::Purpose, _) => f.write_str("it is not made for a server"),
+            (CertificateFault::Unreadable, _) => f.write_str("it cannot be read"),
         }
     }
 
     fn advise(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.fault {
-            Fault::Expired | Fault::NotYetValid => {
+            CertificateFault::Expired | CertificateFault::NotYetValid => {
                 f.write_str("tell whoever runs the server, or set the clock of this machine")
             }
-            Fault::Issuer(_) => {
+            CertificateFault::Issuer(_) => {
                 f.write_str("if it is your own server, name its CA in tls-ca-file")?;
                 match &self.certificate {
                     Some(it) => write!(
@@ -238,11 +240,11 @@ impl Untrusted {
                     None => Ok(()),
                 }
             }
-            Fault::Pin => f.write_str("add one of the two if whoever runs the server says it is new"),
-            Fault::Name => f.write_str(
+            CertificateFault::Pin => f.write_str("add one of the two if whoever runs the server says it is new"),
+            CertificateFault::Name => f.write_str(
                 "check \"server\", or if this is the one you mean, say in tls-name what it is called",
             ),
-            Fault::Other(_) | Fault::Purpose | Fault::Unreadable => {
+            CertificateFault::Other(_) | CertificateFault::Purpose | CertificateFault::Unreadable => {
                 f.write_str("tell whoever runs the server")
             }
         }
@@ -256,24 +258,30 @@ mod tests {
     #[test]
     fn the_words_of_openssl_are_understood_in_either_spelling() {
         for (text, fault) in [
-            ("certificate has expired", Fault::Expired),
-            ("certificate is not yet valid", Fault::NotYetValid),
-            ("Hostname mismatch", Fault::Name),
-            ("IP address mismatch", Fault::Name),
-            ("unsuitable certificate purpose", Fault::Purpose),
+            ("certificate has expired", CertificateFault::Expired),
+            (
+                "certificate is not yet valid",
+                CertificateFault::NotYetValid,
+            ),
+            ("Hostname mismatch", CertificateFault::Name),
+            ("IP address mismatch", CertificateFault::Name),
+            ("unsuitable certificate purpose", CertificateFault::Purpose),
             (
                 "EE certificate key too weak",
-                Fault::Other("EE certificate key too weak".into()),
+                CertificateFault::Other("EE certificate key too weak".into()),
             ),
         ] {
-            assert_eq!(Fault::of(text), fault);
+            assert_eq!(CertificateFault::of(text), fault);
         }
         for text in [
             "self-signed certificate",
             "self signed certificate in certificate chain",
             "unable to get local issuer certificate",
         ] {
-            assert_eq!(Fault::of(text), Fault::Issuer(text.into()));
+            assert_eq!(
+                CertificateFault::of(text),
+                CertificateFault::Issuer(text.into())
+            );
         }
     }
 }

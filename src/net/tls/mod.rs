@@ -22,7 +22,7 @@ mod records;
 
 pub(crate) use certificate::{Certificate, Time};
 use error::reason;
-pub(crate) use error::{Alert, Error, Fault, Untrusted};
+pub(crate) use error::{Alert, CertificateFault, Error, Untrusted};
 pub(crate) use hello::Negotiated;
 pub(crate) use identity::Files;
 pub(crate) use pin::Pin;
@@ -54,23 +54,23 @@ impl TlsStream {
 
 impl Read for TlsStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer).map_err(Alert::told)
+        self.0.read(buffer).map_err(Alert::from_io)
     }
 }
 
 impl Write for TlsStream {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.write(octets).map_err(Alert::told)
+        self.0.write(octets).map_err(Alert::from_io)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush().map_err(Alert::told)
+        self.0.flush().map_err(Alert::from_io)
     }
 }
 
 /// How a server proves who it is.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Options {
+pub struct TlsOptions {
     /// What proves who we are, to a server that asks for it.
     pub identity: Option<Files>,
     /// The oldest version that will do.
@@ -115,7 +115,7 @@ pub enum Version {
 /// reads each of the system's some hundred and forty authorities twice, which takes longer than a
 /// session.
 #[derive(Default)]
-pub(crate) struct Connectors(Mutex<Vec<(Options, TlsConnector)>>);
+pub(crate) struct Connectors(Mutex<Vec<(TlsOptions, TlsConnector)>>);
 
 /// How many are kept: each holds the authorities, and a thousand accounts may have as many pins.
 const CONNECTORS: usize = 8;
@@ -126,7 +126,7 @@ impl Connectors {
     ///
     /// # Errors
     /// A file that cannot be used.
-    pub(crate) fn prepare(&self, options: &Options, host: &str) -> Result<Connector, Error> {
+    pub(crate) fn prepare(&self, options: &TlsOptions, host: &str) -> Result<Connector, Error> {
         Ok(Connector {
             library: self.library(options)?,
             name: options.name.as_deref().unwrap_or(host).to_owned(),
@@ -134,7 +134,7 @@ impl Connectors {
         })
     }
 
-    fn library(&self, options: &Options) -> Result<TlsConnector, Error> {
+    fn library(&self, options: &TlsOptions) -> Result<TlsConnector, Error> {
         // Whoever wants the same waits for it meanwhile.
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, library)) = kept.iter().find(|(known, _)| known == options) {
@@ -153,7 +153,7 @@ impl Connectors {
 pub(crate) struct Connector {
     library: TlsConnector,
     name: String,
-    options: Options,
+    options: TlsOptions,
 }
 
 impl Connector {
@@ -164,7 +164,7 @@ impl Connector {
     /// than `timeout`. Not one octet of ours but the handshake has been sent.
     pub(crate) fn connect(&self, socket: Socket, timeout: Duration) -> Result<TlsStream, Error> {
         let stream = self
-            .shake(&self.library, socket, timeout)
+            .handshake(&self.library, socket, timeout)
             .map_err(|error| self.refused(error))?;
         let certificate = stream.certificate();
         match self.fault(certificate.as_ref()) {
@@ -174,20 +174,20 @@ impl Connector {
     }
 
     /// What is wrong with a certificate that the library took.
-    fn fault(&self, certificate: Option<&Certificate>) -> Option<Fault> {
+    fn fault(&self, certificate: Option<&Certificate>) -> Option<CertificateFault> {
         let pins = match &self.options.proof {
             Proof::Authority(_) => None,
             Proof::Nothing => return None,
             Proof::Pins(pins) => Some(pins),
         };
         let Some(certificate) = certificate else {
-            return Some(Fault::Unreadable);
+            return Some(CertificateFault::Unreadable);
         };
         if pins.is_some_and(|pins| !pins.iter().any(|pin| pin.fits(certificate))) {
-            return Some(Fault::Pin);
+            return Some(CertificateFault::Pin);
         }
         // OpenSSL takes a common name for the server's where there is no other; this does not.
-        (!certificate.is_for(&self.name)).then_some(Fault::Name)
+        (!certificate.is_for(&self.name)).then_some(CertificateFault::Name)
     }
 
     /// Looks at the certificate that a server shows, whoever it is, and leaves without a word: for
@@ -196,10 +196,12 @@ impl Connector {
         let mut builder = builder(self.options.minimum);
         builder.danger_accept_invalid_certs(true);
         let library = built(&builder).ok()?;
-        self.shake(&library, socket, timeout).ok()?.certificate()
+        self.handshake(&library, socket, timeout)
+            .ok()?
+            .certificate()
     }
 
-    fn shake(
+    fn handshake(
         &self,
         library: &TlsConnector,
         mut socket: Socket,
@@ -211,7 +213,7 @@ impl Connector {
         Ok(TlsStream(stream))
     }
 
-    fn untrusted(&self, fault: Fault, certificate: Option<Certificate>) -> Error {
+    fn untrusted(&self, fault: CertificateFault, certificate: Option<Certificate>) -> Error {
         Box::new(Untrusted {
             name: self.name.clone(),
             fault,
@@ -238,7 +240,7 @@ impl Connector {
             .strip_suffix(')')
             .and_then(|text| text.rsplit_once('('));
         match verification {
-            Some((_, verification)) => self.untrusted(Fault::of(verification), None),
+            Some((_, verification)) => self.untrusted(CertificateFault::of(verification), None),
             None => Error::Refused {
                 name,
                 why: reason(&text).to_owned(),
@@ -247,7 +249,7 @@ impl Connector {
     }
 }
 
-fn library(options: &Options) -> Result<TlsConnector, Error> {
+fn library(options: &TlsOptions) -> Result<TlsConnector, Error> {
     let mut builder = builder(options.minimum);
     match &options.proof {
         Proof::Authority(None) => {}

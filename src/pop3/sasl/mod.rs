@@ -33,7 +33,7 @@ pub struct Credentials<'a> {
 
 /// Why an exchange cannot go on.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub(super) enum Fault {
+pub(super) enum ExchangeFault {
     /// The challenge is none that the mechanism has.
     #[error("{0}")]
     Challenge(String),
@@ -46,7 +46,7 @@ pub(super) enum Fault {
     Unproven,
     /// Our own part cannot be said in this mechanism.
     #[error("{0}")]
-    Unsayable(String),
+    Unusable(String),
 }
 
 /// What a response says besides user and secret: names, nonces, headers.
@@ -58,21 +58,21 @@ pub(super) type Response = Zeroizing<Vec<u8>>;
 /// Whose words the client has.
 enum Method {
     /// Those of RFC 2195, once.
-    Cram(Account),
+    Cram(OwnedCredentials),
     /// Those of RFC 2831.
-    Digest(Account, Stage),
+    Digest(OwnedCredentials, Stage),
     /// The library's.
     Library(Box<Session>),
 }
 
 /// Who logs in where, for as long as an exchange lasts.
-struct Account {
+struct OwnedCredentials {
     user: String,
     secret: Secret,
     host: String,
 }
 
-impl Account {
+impl OwnedCredentials {
     fn of(credentials: &Credentials<'_>) -> Self {
         Self {
             user: credentials.user.to_owned(),
@@ -112,8 +112,8 @@ impl Exchange {
         mechanism: Mechanism,
         credentials: &Credentials<'_>,
         may_bind: bool,
-    ) -> Result<Self, Fault> {
-        let account = || Account::of(credentials);
+    ) -> Result<Self, ExchangeFault> {
+        let account = || OwnedCredentials::of(credentials);
         let method = match mechanism {
             Mechanism::CramMd5 => Method::Cram(account()),
             Mechanism::DigestMd5 => Method::Digest(account(), Stage::Challenge),
@@ -135,10 +135,10 @@ impl Exchange {
     ///
     /// # Errors
     /// The mechanism has no words for the credentials.
-    pub(super) fn first(&mut self) -> Result<Option<Response>, Fault> {
+    pub(super) fn first(&mut self) -> Result<Option<Response>, ExchangeFault> {
         match &self.method {
             Method::Library(session) if session.are_we_first() => match self.say(None) {
-                Err(Fault::Challenge(why)) => Err(Fault::Unsayable(why)),
+                Err(ExchangeFault::Challenge(why)) => Err(ExchangeFault::Unusable(why)),
                 said => said.map(Some),
             },
             _ => Ok(None),
@@ -149,19 +149,21 @@ impl Exchange {
     ///
     /// # Errors
     /// Whatever ends the exchange here.
-    pub(super) fn answer(&mut self, challenge: &[u8]) -> Result<Response, Fault> {
+    pub(super) fn answer(&mut self, challenge: &[u8]) -> Result<Response, ExchangeFault> {
         let challenge = decoded(challenge)?;
         if self.mechanism.takes_token() {
-            return Err(Fault::Refused(challenge.to_vec()));
+            return Err(ExchangeFault::Refused(challenge.to_vec()));
         }
         if self.is_over {
-            return Err(Fault::Challenge("it goes on when all is said".into()));
+            return Err(ExchangeFault::Challenge(
+                "it goes on when all is said".into(),
+            ));
         }
         if let Some(error) = challenge
             .strip_prefix(b"e=")
             .filter(|_| self.mechanism.is_scram())
         {
-            return Err(Fault::Refused(error.to_vec()));
+            return Err(ExchangeFault::Refused(error.to_vec()));
         }
         if self.mechanism.is_scram() {
             check_attributes(&challenge)?;
@@ -179,7 +181,7 @@ impl Exchange {
         self.is_over
     }
 
-    fn say(&mut self, challenge: Option<&[u8]>) -> Result<Response, Fault> {
+    fn say(&mut self, challenge: Option<&[u8]>) -> Result<Response, ExchangeFault> {
         let said = match (&mut self.method, challenge) {
             (Method::Library(session), challenge) => {
                 // What grows leaves copies behind that nobody wipes.
@@ -214,9 +216,9 @@ impl Stage {
     /// What is said to a challenge, and how far the exchange has come then; `None`: to its end.
     fn next(
         &self,
-        account: &Account,
+        account: &OwnedCredentials,
         challenge: &[u8],
-    ) -> Result<(Zeroizing<Vec<u8>>, Option<Self>), Fault> {
+    ) -> Result<(Zeroizing<Vec<u8>>, Option<Self>), ExchangeFault> {
         match self {
             Self::Challenge => {
                 let credentials = Credentials {
@@ -230,11 +232,11 @@ impl Stage {
                     uri: &format!("pop/{}", account.host),
                 };
                 let answer = digest_md5::answer(challenge, ours, &credentials)
-                    .map_err(|why| Fault::Challenge(why.to_owned()))?;
+                    .map_err(|why| ExchangeFault::Challenge(why.to_owned()))?;
                 Ok((answer.response, Some(Self::Proof(answer.proof))))
             }
             Self::Proof(proof) if proof == challenge => Ok((Zeroizing::default(), None)),
-            Self::Proof(_) => Err(Fault::Unproven),
+            Self::Proof(_) => Err(ExchangeFault::Unproven),
         }
     }
 }
@@ -256,13 +258,15 @@ pub(super) fn acknowledgement(mechanism: Mechanism) -> &'static [u8] {
 
 /// Looks for what is no attribute of SCRAM (RFC 5802 section 5.1), by which the library would panic,
 /// and for a number of rounds (`i`) that nobody should compute.
-fn check_attributes(challenge: &[u8]) -> Result<(), Fault> {
+fn check_attributes(challenge: &[u8]) -> Result<(), ExchangeFault> {
     let mut attributes = challenge.split(|&octet| octet == b',');
     if !attributes
         .clone()
         .all(|attribute| matches!(attribute, [b'A'..=b'Z' | b'a'..=b'z', b'=', ..]))
     {
-        return Err(Fault::Challenge("it is not made of attributes".into()));
+        return Err(ExchangeFault::Challenge(
+            "it is not made of attributes".into(),
+        ));
     }
     let Some(rounds) = attributes.find_map(|attribute| attribute.strip_prefix(b"i=")) else {
         return Ok(());
@@ -273,7 +277,7 @@ fn check_attributes(challenge: &[u8]) -> Result<(), Fault> {
         .and_then(|rounds| rounds.parse().ok());
     match rounds.is_some_and(|rounds| limits::SCRAM_ROUNDS.contains(&rounds)) {
         true => Ok(()),
-        false => Err(Fault::Challenge(format!(
+        false => Err(ExchangeFault::Challenge(format!(
             "it wants the password hashed {shown} times, and not fewer than {} or more than {} are \
              reasonable",
             limits::SCRAM_ROUNDS.start(),
@@ -286,11 +290,11 @@ fn check_attributes(challenge: &[u8]) -> Result<(), Fault> {
 ///
 /// # Errors
 /// It is no base64 (CVE-2012-3482: never take a text for a challenge).
-pub(super) fn decoded(challenge: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+pub(super) fn decoded(challenge: &[u8]) -> Result<Zeroizing<Vec<u8>>, ExchangeFault> {
     STANDARD
         .decode(challenge)
         .map(Zeroizing::new)
-        .map_err(|_| Fault::Challenge("it is no base64".into()))
+        .map_err(|_| ExchangeFault::Challenge("it is no base64".into()))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use rsasl::property::{
     AuthId, AuthzId, ChannelBindings, OAuthBearerKV, OAuthBearerToken, OverrideCBType, Password,
 };
 
-use super::{Account, Credentials, Fault};
+use super::{Credentials, ExchangeFault, OwnedCredentials};
 use crate::os::secret::Secret;
 use crate::pop3::mechanism::Mechanism;
 
@@ -43,7 +43,7 @@ static LIBRARY: &[rsasl::prelude::Mechanism] = &[
 ///
 /// # Errors
 /// It was built without the mechanism.
-pub(super) fn session(mechanism: Mechanism, answers: Answers) -> Result<Session, Fault> {
+pub(super) fn session(mechanism: Mechanism, answers: Answers) -> Result<Session, ExchangeFault> {
     let name = Mechname::parse(mechanism.name().as_bytes()).expect("it is a mechanism's name");
     let config = SASLConfig::builder()
         .with_registry(Registry::with_mechanisms(LIBRARY))
@@ -51,22 +51,22 @@ pub(super) fn session(mechanism: Mechanism, answers: Answers) -> Result<Session,
         .expect("it has a callback");
     SASLClient::new(config)
         .start_suggested(&[name])
-        .map_err(|_| Fault::Unsayable("it is not built in".to_owned()))
+        .map_err(|_| ExchangeFault::Unusable("it is not built in".to_owned()))
 }
 
 /// What the library's error is to us.
-pub(super) fn fault(error: SessionError) -> Fault {
+pub(super) fn fault(error: SessionError) -> ExchangeFault {
     match error {
-        SessionError::MutualAuthenticationFailed => Fault::Unproven,
+        SessionError::MutualAuthenticationFailed => ExchangeFault::Unproven,
         // Without saying that it is one of the mechanism.
-        SessionError::MechanismError(error) => Fault::Challenge(error.to_string()),
-        error => Fault::Challenge(error.to_string()),
+        SessionError::MechanismError(error) => ExchangeFault::Challenge(error.to_string()),
+        error => ExchangeFault::Challenge(error.to_string()),
     }
 }
 
 /// What the library is told when it asks.
 pub(super) struct Answers {
-    account: Account,
+    account: OwnedCredentials,
     /// Whose mail it is, where that is not who logs in: in OAUTHBEARER's header, and all that
     /// EXTERNAL says.
     authorization: Option<String>,
@@ -81,7 +81,7 @@ impl Answers {
         mechanism: Mechanism,
         credentials: &Credentials<'_>,
         may_bind: bool,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, ExchangeFault> {
         let Credentials {
             user,
             secret,
@@ -90,9 +90,9 @@ impl Answers {
         } = *credentials;
         if mechanism.takes_token() && !is_token(secret.expose()) {
             let why = "what the account has is no access token: it has characters that none has";
-            return Err(Fault::Unsayable(why.to_owned()));
+            return Err(ExchangeFault::Unusable(why.to_owned()));
         }
-        let mut account = Account::of(credentials);
+        let mut account = OwnedCredentials::of(credentials);
         if mechanism.is_scram() {
             account.secret = prepared(secret);
         }
@@ -116,7 +116,7 @@ impl SessionCallback for Answers {
         _: &Context<'_>,
         request: &mut Request<'_>,
     ) -> Result<(), SessionError> {
-        let Account { user, secret, host } = &self.account;
+        let OwnedCredentials { user, secret, host } = &self.account;
         request
             .satisfy::<AuthId>(user)?
             .satisfy::<Password>(secret.expose())?;
