@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::{fmt, fs};
 
 use crate::fetcher::Fetcher;
-use crate::support::cost::Cost;
+use crate::support::cost::{Cost, has_same_body};
 use crate::support::disk::{Disk, FileSystem};
 use crate::support::mail::TestMessage;
 use crate::support::model_server::{Cut, ModelServer};
@@ -187,7 +187,8 @@ impl TrialSetup {
 
     fn cost(&self) -> Cost {
         let delivered = self.sandbox.work().messages();
-        Cost::of(&self.sent, &delivered, &self.server.unique_ids())
+        let listed = self.server.unique_ids();
+        Cost::of_files(&self.sent, &delivered, has_same_body, &listed)
     }
 }
 

@@ -3,10 +3,12 @@
 
 use std::collections::HashSet;
 
+use crate::support::cost::Cost;
 use crate::support::mail::{TestMessage, notes};
 use crate::support::model_server::{Behaviour, Cut, ModelServer};
 use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
+use crate::support::sweep::{Allowed, Sweep};
 use crate::support::tools;
 
 /// One account for each octet that the server sends in a session. The first session of each account
@@ -68,25 +70,26 @@ impl Cuts {
             assert!(server.log().sessions <= 3, "{account}");
             self.sandbox.maildir(account).holds(&self.messages);
         }
-        self.print_counts();
+        self.count();
         outcome
     }
 
-    /// Prints the counts in the same form as the other sweeps.
-    fn print_counts(&self) {
-        let due = self.messages.len();
-        let (mut lost, mut duplicated, mut left) = (0, 0, 0);
+    /// Counts each account as a point.
+    #[track_caller]
+    fn count(&self) {
+        let kept = if self.deletes { 0 } else { self.messages.len() };
+        let allowed = Allowed {
+            duplicated: 0,
+            kept,
+        };
+        let mut sweep = Sweep::new(&self.sweep);
         for (account, server) in &self.servers {
-            let delivered = self.sandbox.maildir(account).messages().len();
-            lost += due.saturating_sub(delivered);
-            duplicated += delivered.saturating_sub(due);
-            left += if self.deletes { server.count() } else { 0 };
+            let files = self.sandbox.maildir(account).messages();
+            let cost = Cost::of_files(&self.messages, &files, <[u8]>::eq, &server.unique_ids());
+            sweep.count_run(account, true);
+            sweep.add(account, cost, allowed);
         }
-        let points = self.servers.len();
-        let sweep = &self.sweep;
-        tools::report(format_args!(
-            "{sweep}: {points} points, {lost} lost, {duplicated} duplicated, {left} left"
-        ));
+        sweep.finish();
     }
 }
 

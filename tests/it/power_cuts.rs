@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use rustix::process::Signal;
 
+use crate::support::cost::Cost;
 use crate::support::disk::{Disk, FileSystem};
 use crate::support::mail::{TestMessage, ordinary};
 use crate::support::maildir::MaildirView;
@@ -14,7 +15,7 @@ use crate::support::model_server::ModelServer;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Injection, Point, Threads, faulty, points, sample};
-use crate::support::sweep::Sweep;
+use crate::support::sweep::{Allowed, Sweep};
 use crate::support::tools;
 
 /// The system calls that change the disk, or that send something to the server. The power is cut
@@ -103,6 +104,12 @@ impl World {
         Some(world)
     }
 
+    fn cost(&self) -> Cost {
+        let delivered = self.maildir().messages();
+        let listed = self.server.unique_ids();
+        Cost::of_files(&self.messages, &delivered, <[u8]>::eq, &listed)
+    }
+
     fn maildir(&self) -> MaildirView {
         MaildirView::at(self.sandbox.path("disk/mail/work"))
     }
@@ -160,7 +167,7 @@ fn sweep_first_run(setup: Setup, samples: usize) {
     for threads in [Threads::Main, Threads::Any] {
         sweep_points(&mut sweep, setup, threads, samples, World::new);
     }
-    sweep.conclude();
+    sweep.finish();
 }
 
 /// Cuts the power at a point, runs the program once more and counts what was lost or repeated.
@@ -168,35 +175,26 @@ fn try_at(sweep: &mut Sweep, point: &Point, setup: Setup, mut world: World) {
     let args = world.args("fetch");
     let killed = faulty(&world.sandbox, args, point, Injection::Kill).run();
     world.cut_power();
-    sweep.try_at(point, !killed.status.success());
-    let survivors = world.maildir().messages();
-    let listed = world.server.unique_ids();
-    let is_gone = |message: &&TestMessage| !listed.contains(&message.unique_id);
-    for message in world.messages.iter().filter(is_gone) {
-        if !survivors.contains(&message.stored()) {
-            sweep.complain(
-                point,
-                "a message is neither on the server nor in the Maildir",
-            );
-        }
+    sweep.count_run(point, !killed.status.success());
+    let cost = world.cost();
+    if cost.lost > 0 {
+        sweep.problem(
+            point,
+            "a message is neither on the server nor in the Maildir",
+        );
     }
     let next = world.mailpull("fetch").run();
     if !next.status.success() || !next.stderr.is_empty() {
-        sweep.complain(point, &next);
+        sweep.problem(point, &next);
     }
-    let there = world.maildir().messages();
-    let copies = |stored: &[u8]| there.iter().filter(|found| *found == stored).count();
-    sweep.compare(point, &world.messages, copies, 0);
-    if there.len() != setup.messages {
-        sweep.complain(point, format_args!("{} messages are there", there.len()));
-    }
-    match (setup.keep, world.server.count()) {
-        (false, left) => sweep.find_undeleted(point, left),
-        (true, left) if left == setup.messages => {}
-        _ => sweep.complain(point, "kept mail is gone from the server"),
-    }
+    let kept = if setup.keep { setup.messages } else { 0 };
+    let allowed = Allowed {
+        duplicated: 0,
+        kept,
+    };
+    sweep.add(point, world.cost(), allowed);
     if world.maildir().count("tmp") > 0 {
-        sweep.complain(point, "tmp/ is not empty");
+        sweep.problem(point, "tmp/ is not empty");
     }
 }
 
@@ -283,6 +281,6 @@ fn a_power_cut_during_recovery_loses_and_repeats_nothing() {
         let mut sweep = Sweep::new(format!("power cut in the recovery, {setup}"));
         let make = half_delivered_and_read;
         sweep_points(&mut sweep, setup, Threads::Main, 7, make);
-        sweep.conclude();
+        sweep.finish();
     }
 }

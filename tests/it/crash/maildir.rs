@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use rustix::process::Signal;
 
+use crate::support::cost::Cost;
 use crate::support::mail::{TestMessage, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Injection, Point, Threads, faulty, points, sample};
-use crate::support::sweep::Sweep;
+use crate::support::sweep::{Allowed, Sweep};
 use crate::support::tools;
 
 /// More messages than a batch holds, so that one batch is settled while the next one arrives.
@@ -80,13 +81,13 @@ fn sweep(name: &'static str, keep: &'static str, meanwhile: Meanwhile, samples: 
             try_at(&mut sweep, &point, keep, meanwhile);
         }
     }
-    sweep.conclude();
+    sweep.finish();
 }
 
 fn try_at(sweep: &mut Sweep, point: &Point, keep: &'static str, meanwhile: Meanwhile) {
     let setup = Setup::new(keep, point.threads);
     let killed = faulty(&setup.sandbox, ["fetch"], point, Injection::Kill).run();
-    sweep.try_at(point, was_killed(&killed));
+    sweep.count_run(point, was_killed(&killed));
     finish(sweep, point, &setup, meanwhile);
 }
 
@@ -99,20 +100,21 @@ fn finish(sweep: &mut Sweep, point: &Point, setup: &Setup, meanwhile: Meanwhile)
     };
     let next = setup.sandbox.mailpull(["fetch"]).run();
     next.succeeds().is_silent();
-    let mut there = [maildir.messages(), deleted].concat();
-    there.sort();
-    let copies = |stored: &[u8]| there.iter().filter(|found| *found == stored).count();
-    sweep.compare(point, &setup.messages, copies, 0);
-    if there.len() != MESSAGES {
-        sweep.complain(point, format_args!("{} messages are there", there.len()));
-    }
-    match (setup.keep, setup.server.count()) {
-        ("keep = false", left) => sweep.find_undeleted(point, left),
-        (_, MESSAGES) => {}
-        _ => sweep.complain(point, "kept mail is gone from the server"),
-    }
+    let there = [maildir.messages(), deleted].concat();
+    let listed = setup.server.unique_ids();
+    let cost = Cost::of_files(&setup.messages, &there, <[u8]>::eq, &listed);
+    let kept = if setup.keep == "keep = false" {
+        0
+    } else {
+        MESSAGES
+    };
+    let allowed = Allowed {
+        duplicated: 0,
+        kept,
+    };
+    sweep.add(point, cost, allowed);
     if maildir.count("tmp") > 0 {
-        sweep.complain(point, "tmp/ is not empty");
+        sweep.problem(point, "tmp/ is not empty");
     }
 }
 
@@ -150,10 +152,10 @@ fn a_kill_during_recovery_neither_loses_nor_repeats_mail() {
     for point in sample(&all, 3) {
         let setup = half_delivered();
         let killed = faulty(&setup.sandbox, ["fetch"], &point, Injection::Kill).run();
-        sweep.try_at(&point, was_killed(&killed));
+        sweep.count_run(&point, was_killed(&killed));
         finish(&mut sweep, &point, &setup, Meanwhile::ReaderAtWork);
     }
-    sweep.conclude();
+    sweep.finish();
 }
 
 #[test]
@@ -229,12 +231,12 @@ fn a_kill_at_any_moment_neither_loses_nor_repeats_mail() {
             continue;
         }
         killed += 1;
-        sweep.try_at(&point, true);
+        sweep.count_run(&point, true);
         finish(&mut sweep, &point, &setup, Meanwhile::Nothing);
     }
     assert!(
         killed >= moments / 4,
         "only {killed} of {moments} runs were killed"
     );
-    sweep.conclude();
+    sweep.finish();
 }

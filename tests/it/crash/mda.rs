@@ -5,11 +5,12 @@ use std::fs;
 
 use memchr::memmem;
 
+use crate::support::cost::Cost;
 use crate::support::mail::{TestMessage, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Injection, Point, Threads, faulty, points, sample};
-use crate::support::sweep::Sweep;
+use crate::support::sweep::{Allowed, Sweep};
 use crate::support::tools;
 
 const MESSAGES: usize = 6;
@@ -69,12 +70,13 @@ fn try_at(sweep: &mut Sweep, point: &Point, keep: &str) {
         server,
     } = Setup::new(keep, point.threads);
     let killed = faulty(&sandbox, ["fetch"], point, Injection::Kill).run();
-    sweep.try_at(point, !killed.status.success());
+    sweep.count_run(point, !killed.status.success());
     sandbox.wait_until_nobody_is_left();
     sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
     let mbox = fs::read(sandbox.home().join("mbox")).unwrap_or_default();
     let copies = |stored: &[u8]| memmem::find_iter(&mbox, stored).count();
-    let repeated = sweep.compare(point, &messages, copies, 1);
+    let cost = Cost::of(&messages, copies, &server.unique_ids());
+    let repeated = cost.duplicated;
     let log = sandbox.mailpull(["log"]).run();
     let shown = log
         .stdout_text()
@@ -82,16 +84,17 @@ fn try_at(sweep: &mut Sweep, point: &Point, keep: &str) {
         .count();
     if shown < repeated || shown > 1 {
         let what = format_args!("{repeated} repeated, {shown} shown in the log");
-        sweep.complain(point, what);
+        sweep.problem(point, what);
     }
-    match (keep, server.count()) {
-        ("keep = false", left) => sweep.find_undeleted(point, left),
-        (_, MESSAGES) => {}
-        _ => sweep.complain(point, "kept mail is gone from the server"),
-    }
+    let kept = if keep == "keep = false" { 0 } else { MESSAGES };
+    let allowed = Allowed {
+        duplicated: 1,
+        kept,
+    };
+    sweep.add(point, cost, allowed);
     let spool = fs::read_dir(sandbox.state().join("spool"));
     if spool.expect("a run made the spool").next().is_some() {
-        sweep.complain(point, "the spool is not empty");
+        sweep.problem(point, "the spool is not empty");
     }
 }
 
@@ -110,7 +113,7 @@ fn sweep(name: &'static str, keep: &str, samples: usize) {
             try_at(&mut sweep, &point, keep);
         }
     }
-    sweep.conclude();
+    sweep.finish();
 }
 
 #[test]

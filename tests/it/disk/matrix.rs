@@ -5,11 +5,12 @@ use std::fs;
 
 use memchr::memmem;
 
+use crate::support::cost::Cost;
 use crate::support::mail::{TestMessage, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Injection, Point, Threads, faulty, hit, points, sample};
-use crate::support::sweep::Sweep;
+use crate::support::sweep::{Allowed, Sweep};
 use crate::support::tools;
 
 const MESSAGES: usize = 6;
@@ -101,7 +102,7 @@ impl Setup {
 fn try_at(sweep: &mut Sweep, point: &Point, error: &'static str, delivery: Delivery) {
     let setup = Setup::new(delivery);
     let outcome = faulty(&setup.sandbox, ["fetch"], point, Injection::Error(error)).run();
-    sweep.try_at(point, hit(&setup.sandbox).is_some());
+    sweep.count_run(point, hit(&setup.sandbox).is_some());
     let status = outcome.status.code();
     let lines = outcome.stderr_text().lines().count();
     let is_reported = match status {
@@ -110,20 +111,23 @@ fn try_at(sweep: &mut Sweep, point: &Point, error: &'static str, delivery: Deliv
         _ => false,
     };
     if !is_reported {
-        sweep.complain(point, format_args!("{error}: {outcome}"));
+        sweep.problem(point, format_args!("{error}: {outcome}"));
     }
     let next = setup.sandbox.mailpull(["fetch"]).run();
     if !next.status.success() || !next.stderr.is_empty() {
-        sweep.complain(point, format_args!("{error}, the next run: {next}"));
+        sweep.problem(point, format_args!("{error}, the next run: {next}"));
     }
     let delivered = setup.delivered();
     let copies = |stored: &[u8]| memmem::find_iter(&delivered, stored).count();
     // An MDA gets a message twice if its success could not be recorded.
-    let allowed = usize::from(delivery == Delivery::Mda);
-    sweep.compare(point, &setup.messages, copies, allowed);
-    sweep.find_undeleted(point, setup.server.count());
+    let allowed = Allowed {
+        duplicated: usize::from(delivery == Delivery::Mda),
+        kept: 0,
+    };
+    let cost = Cost::of(&setup.messages, copies, &setup.server.unique_ids());
+    sweep.add(point, cost, allowed);
     if setup.left_behind() > 0 {
-        sweep.complain(point, format_args!("{error}: files are left behind"));
+        sweep.problem(point, format_args!("{error}: files are left behind"));
     }
 }
 
@@ -150,7 +154,7 @@ fn sweep(delivery: Delivery) {
             }
         }
     }
-    sweep.conclude();
+    sweep.finish();
 }
 
 #[test]

@@ -1,36 +1,38 @@
-//! What a fault cost: each message sent is looked for where it was delivered and on the server.
-//! Judges by what follows the header, as some fetchers add lines to that; knows no fetcher.
+//! The cost of a fault: each message sent is looked for where it was delivered and on the server.
 
+use std::cell::Cell;
 use std::ops::AddAssign;
 
 use memchr::memmem;
 
 use super::mail::TestMessage;
 
-/// The counts of one point or, added up, of many.
+/// The counts for one fault or, added up, for many.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Cost {
-    /// Neither delivered whole nor on the server any more.
+    /// Messages that were not delivered whole and are no longer on the server.
     pub(crate) lost: usize,
     /// Whole copies beyond the first of each message.
     pub(crate) duplicated: usize,
-    /// Files that hold no message whole: the first part of one, or nothing.
+    /// Files that do not hold a whole message.
     pub(crate) damaged: usize,
-    /// Delivered, and still on the server.
+    /// Messages that were delivered and are still on the server.
     pub(crate) undeleted: usize,
-    /// Not delivered, and still on the server.
+    /// Messages that were not delivered and are still on the server.
     pub(crate) unfetched: usize,
 }
 
 impl Cost {
-    /// Compares what was sent with the files that were delivered and the unique-ids still listed.
-    pub(crate) fn of(sent: &[TestMessage], delivered: &[Vec<u8>], listed: &[Vec<u8>]) -> Self {
+    /// Compares the messages that were sent with the number of their copies and with the unique-ids
+    /// that the server still lists. `copies` is asked with the octets that have to be delivered.
+    pub(crate) fn of(
+        sent: &[TestMessage],
+        copies: impl Fn(&[u8]) -> usize,
+        listed: &[Vec<u8>],
+    ) -> Self {
         let mut cost = Self::default();
-        let mut whole = 0;
         for message in sent {
-            let stored = message.stored();
-            let copies = delivered.iter().filter(|file| is_copy(file, &stored));
-            let copies = copies.count();
+            let copies = copies(&message.stored());
             match (copies, listed.contains(&message.unique_id)) {
                 (0, false) => cost.lost += 1,
                 (0, true) => cost.unfetched += 1,
@@ -38,10 +40,29 @@ impl Cost {
                 (_, false) => {}
             }
             cost.duplicated += copies.saturating_sub(1);
-            whole += copies;
         }
-        cost.damaged = delivered.len() - whole;
         cost
+    }
+
+    /// Does the same with files of one message each, such as those of a Maildir. `is_copy` compares
+    /// a file with the octets that have to be delivered.
+    pub(crate) fn of_files(
+        sent: &[TestMessage],
+        files: &[Vec<u8>],
+        is_copy: impl Fn(&[u8], &[u8]) -> bool,
+        listed: &[Vec<u8>],
+    ) -> Self {
+        let whole = Cell::new(0);
+        let copies = |stored: &[u8]| {
+            let copies = files.iter().filter(|file| is_copy(file, stored)).count();
+            whole.set(whole.get() + copies);
+            copies
+        };
+        let cost = Self::of(sent, copies, listed);
+        Self {
+            damaged: files.len() - whole.get(),
+            ..cost
+        }
     }
 }
 
@@ -62,12 +83,13 @@ impl AddAssign for Cost {
     }
 }
 
-fn is_copy(file: &[u8], stored: &[u8]) -> bool {
+/// Returns true if the bodies are equal. Some fetchers add lines to the header.
+pub(crate) fn has_same_body(file: &[u8], stored: &[u8]) -> bool {
     let body = body(stored);
     body.is_some() && self::body(file) == body
 }
 
-/// Returns what follows the first empty line.
+/// Returns the octets after the first empty line.
 fn body(message: &[u8]) -> Option<&[u8]> {
     memmem::find(message, b"\n\n").map(|at| &message[at + 2..])
 }
@@ -124,7 +146,8 @@ mod tests {
             ),
         ];
         for (delivered, listed, cost) in cases {
-            let counted = Cost::of(&notes(["a", "b"]), &octets(delivered), &octets(listed));
+            let (files, listed) = (octets(delivered), octets(listed));
+            let counted = Cost::of_files(&notes(["a", "b"]), &files, has_same_body, &listed);
             assert_eq!(counted, cost, "{delivered:?} {listed:?}");
         }
     }

@@ -1,98 +1,175 @@
-//! What a sweep of kills, power cuts or errors came to.
-//! Compares octets; knows no Maildir and no MDA.
+//! The counts of a sweep: many runs, each with a fault at another point.
+//! Every sweep counts with [`Cost`] and prints one line of the same form.
 
 use std::fmt;
 
-use crate::support::mail::TestMessage;
-use crate::support::strace::Point;
-use crate::support::tools;
+use super::cost::Cost;
+use super::tools;
 
-/// The counts of a sweep, and what went wrong at which point.
+/// The counts of a sweep, and what went wrong at which point. A point is a system call, or
+/// whatever else the sweep varies.
 pub(crate) struct Sweep {
-    sweep: String,
-    tried: usize,
+    name: String,
+    runs: usize,
     reached: usize,
-    lost: usize,
-    duplicated: usize,
-    undeleted: usize,
-    complaints: Vec<String>,
+    cost: Cost,
+    problems: Vec<String>,
+}
+
+/// The cost that a sweep allows at a point.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Allowed {
+    /// The number of copies beyond the first of each message.
+    pub(crate) duplicated: usize,
+    /// The number of messages that the program has to leave on the server.
+    pub(crate) kept: usize,
 }
 
 impl Sweep {
-    pub(crate) fn new(sweep: impl Into<String>) -> Self {
+    pub(crate) fn new(name: impl Into<String>) -> Self {
         Self {
-            sweep: sweep.into(),
-            tried: 0,
+            name: name.into(),
+            runs: 0,
             reached: 0,
-            lost: 0,
-            duplicated: 0,
-            undeleted: 0,
-            complaints: Vec::new(),
+            cost: Cost::default(),
+            problems: Vec::new(),
         }
     }
 
-    /// Counts a run in which something was to happen at a point.
-    pub(crate) fn try_at(&mut self, point: &Point, was_reached: bool) {
-        self.tried += 1;
+    /// Counts a run. In some runs the fault does not happen, because the program takes another way
+    /// and never gets to the point.
+    pub(crate) fn count_run(&mut self, point: impl fmt::Display, was_reached: bool) {
+        self.runs += 1;
         if !was_reached {
-            eprintln!("{}: {point} was not reached", self.sweep);
+            eprintln!("{}: {point} was not reached", self.name);
         }
         self.reached += usize::from(was_reached);
     }
 
-    /// Counts how often each message is there; `allowed` of them may be there twice.
-    pub(crate) fn compare(
-        &mut self,
-        point: &Point,
-        messages: &[TestMessage],
-        copies: impl Fn(&[u8]) -> usize,
-        allowed: usize,
-    ) -> usize {
-        let copies = messages.iter().map(|message| copies(&message.stored()));
-        let copies: Vec<_> = copies.collect();
-        let lost = copies.iter().filter(|&&count| count == 0).count();
-        let duplicated: usize = copies.iter().map(|count| count.saturating_sub(1)).sum();
-        self.lost += lost;
-        self.duplicated += duplicated;
-        if lost > 0 || duplicated > allowed {
-            self.complain(point, format_args!("{lost} lost, {duplicated} duplicated"));
+    /// Adds the cost of the fault at a point, after a run without a fault. That run must have
+    /// fetched everything.
+    pub(crate) fn add(&mut self, point: impl fmt::Display, cost: Cost, allowed: Allowed) {
+        let Cost {
+            lost,
+            duplicated,
+            damaged,
+            undeleted,
+            unfetched,
+        } = cost;
+        if lost + unfetched + damaged > 0
+            || duplicated > allowed.duplicated
+            || undeleted != allowed.kept
+        {
+            self.problem(&point, format_args!("{cost:?}, allowed: {allowed:?}"));
         }
-        duplicated
+        self.cost += Cost {
+            undeleted: undeleted.saturating_sub(allowed.kept),
+            ..cost
+        };
     }
 
-    /// Counts messages that the server still has although they were to be deleted.
-    pub(crate) fn find_undeleted(&mut self, point: &Point, left: usize) {
-        self.undeleted += left;
-        if left > 0 {
-            self.complain(point, format_args!("{left} left on the server"));
-        }
+    pub(crate) fn problem(&mut self, point: impl fmt::Display, what: impl fmt::Display) {
+        self.problems.push(format!("at {point}: {what}"));
     }
 
-    pub(crate) fn complain(&mut self, point: &Point, what: impl fmt::Display) {
-        self.complaints.push(format!("at {point}: {what}"));
-    }
-
-    /// Says the counts, and fails if anything went wrong.
+    /// Prints the counts, and fails the test if there was a problem.
     #[track_caller]
-    pub(crate) fn conclude(self) {
-        let Self {
-            sweep,
-            tried,
-            reached,
+    pub(crate) fn finish(self) {
+        let Cost {
             lost,
             duplicated,
             undeleted,
-            complaints,
-        } = self;
+            unfetched,
+            ..
+        } = self.cost;
+        let missed = match self.runs - self.reached {
+            0 => String::new(),
+            missed => format!("; {missed} not reached"),
+        };
         tools::report(format_args!(
-            "{sweep}: {tried} points, {lost} lost, {duplicated} duplicated, {undeleted} left{}",
-            match tried - reached {
-                0 => String::new(),
-                missed => format!("; {missed} not reached"),
-            }
+            "{}: {} points, {} lost, {duplicated} duplicated, {} left{missed}",
+            self.name,
+            self.runs,
+            lost + unfetched,
+            undeleted + unfetched
         ));
-        assert!(complaints.is_empty(), "{sweep}: {complaints:#?}");
-        // A sweep that misses the program proves nothing.
-        assert!(reached * 10 >= tried * 9, "{sweep}: {reached} of {tried}");
+        if let Err(why) = self.judge() {
+            panic!("{}: {why}", self.name);
+        }
+    }
+
+    fn judge(&self) -> Result<(), String> {
+        let (runs, reached) = (self.runs, self.reached);
+        if !self.problems.is_empty() {
+            return Err(format!("{:#?}", self.problems));
+        }
+        // A sweep whose faults do not happen proves nothing.
+        match reached * 10 >= runs * 9 {
+            true => Ok(()),
+            false => Err(format!("{reached} of {runs} points were reached")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passes(cost: Cost, allowed: Allowed, was_reached: bool) -> bool {
+        let mut sweep = Sweep::new("a sweep");
+        sweep.count_run("here", was_reached);
+        sweep.add("here", cost, allowed);
+        sweep.judge().is_ok()
+    }
+
+    #[test]
+    fn a_sweep_fails_for_every_cost_that_is_not_allowed() {
+        let free = Cost::default();
+        let none = Allowed::default();
+        let one_copy = Allowed {
+            duplicated: 1,
+            kept: 0,
+        };
+        let one_kept = Allowed {
+            duplicated: 0,
+            kept: 1,
+        };
+        let undeleted = Cost {
+            undeleted: 1,
+            ..free
+        };
+        let duplicated = Cost {
+            duplicated: 1,
+            ..free
+        };
+        for (cost, allowed, is_right) in [
+            (free, none, true),
+            (Cost { lost: 1, ..free }, none, false),
+            (Cost { damaged: 1, ..free }, none, false),
+            (
+                Cost {
+                    unfetched: 1,
+                    ..free
+                },
+                one_kept,
+                false,
+            ),
+            (duplicated, none, false),
+            (duplicated, one_copy, true),
+            (undeleted, none, false),
+            (undeleted, one_kept, true),
+            (free, one_kept, false),
+        ] {
+            assert_eq!(
+                passes(cost, allowed, true),
+                is_right,
+                "{cost:?} {allowed:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_sweep_that_misses_its_points_fails() {
+        assert!(!passes(Cost::default(), Allowed::default(), false));
     }
 }
