@@ -6,15 +6,7 @@ use std::time::Duration;
 use crate::support::mail::{note, notes};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{FETCH_A_AND_B, LIST_A, QUIT, Script};
-
-/// A session up to the listings, which hold two messages.
-const LIST_A_AND_B: &str = "
-    login
-    C: UIDL
-    C: LIST
-    lists a b
-    lists 17 17";
+use crate::support::script::{FETCH_A_AND_B, LIST_A, LIST_A_AND_B, QUIT, Script};
 
 const DELETE_1_AND_2: &str = "
     C: DELE 1

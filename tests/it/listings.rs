@@ -1,12 +1,12 @@
-//! Listings that are odd, incomplete or wrong: some mail is fetched in spite of them, but nothing
-//! after a line that cannot be right.
+//! Listings that are odd, incomplete or wrong. Mail is fetched in spite of odd lines, but a listing
+//! with an impossible line is not used at all.
 
 use crate::support::mail::{TestMessage, note, notes};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{LIST_A, QUIT, Script};
 
-/// A run that finds one message, fetches it and leaves it on the server.
+/// Returns a session that finds one message, fetches it and leaves it on the server.
 fn fetch_a() -> String {
     [LIST_A, "\nC: RETR 1\ngives a", QUIT].concat()
 }
@@ -106,7 +106,7 @@ fn one_impossible_line_rejects_the_whole_listing() {
              lists 17"
         )
     };
-    for (line, message) in lines {
+    for (line, error) in lines {
         let server = Script::new(fetch_a()).then(session(line)).serve();
         let sandbox = Sandbox::with_work(server.address(), "");
         sandbox.fetch().succeeds();
@@ -117,7 +117,7 @@ fn one_impossible_line_rejects_the_whole_listing() {
             .fails_with(76)
             .complains_in_lines(1)
             .stderr_has("the answer to UIDL cannot be used")
-            .stderr_has(message);
+            .stderr_has(error);
         server.finish();
         sandbox.work().holds(&notes(["a"]));
     }
@@ -285,18 +285,15 @@ fn a_scan_listing_may_omit_or_invent_messages() {
 
 #[test]
 fn a_refused_list_does_not_stop_the_fetch() {
-    let server = Script::new(
-        "login
-         C: UIDL
-         C: LIST
-         lists a
-         S: -ERR no
-         C: RETR 1
-         gives a
-         C: QUIT
-         S: +OK",
-    )
-    .serve();
+    let session = "
+        login
+        C: UIDL
+        C: LIST
+        lists a
+        S: -ERR no
+        C: RETR 1
+        gives a";
+    let server = Script::new([session, QUIT].concat()).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
 
     sandbox.fetch().succeeds().is_silent();

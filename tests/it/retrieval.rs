@@ -1,5 +1,5 @@
-//! The retrieval of messages that are odd, incomplete or refused. What is complete is stored as it was
-//! sent.
+//! The retrieval of messages that are odd, incomplete or refused. What is complete is stored as it
+//! was sent.
 
 use std::num::NonZeroUsize;
 
@@ -7,7 +7,7 @@ use crate::support::certificates::Authority;
 use crate::support::mail::{TestMessage, note, notes, odd, one_line};
 use crate::support::model_server::{Behaviour, ModelServer, Protection};
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{LIST_A, QUIT, Script};
+use crate::support::script::{LIST_A, LIST_A_AND_B, QUIT, Script};
 
 #[test]
 fn a_refused_message_stops_no_others_and_is_retried() {
@@ -38,11 +38,7 @@ fn messages_received_before_the_connection_breaks_are_kept() {
             r"+OK\r\nb\r\n.\r",
         ] {
             let broken = format!(
-                "login
-                 C: UIDL
-                 C: LIST
-                 lists a b
-                 lists 17 17
+                "{LIST_A_AND_B}
                  C: RETR 1
                  C: RETR 2
                  gives a
@@ -73,19 +69,14 @@ fn messages_received_before_the_connection_breaks_are_kept() {
 
 #[test]
 fn a_server_that_stalls_in_a_message_times_out() {
-    let stalled = "
-        login
-        C: UIDL
-        C: LIST
-        lists a b
-        lists 17 17
+    let retrieval = "
         C: RETR 1
         C: RETR 2
         gives a
         S: +OK
         S: Subject: b
         stall";
-    let server = Script::new(stalled).serve();
+    let server = Script::new([LIST_A_AND_B, retrieval].concat()).serve();
     let sandbox = Sandbox::with_work(server.address(), "timeout = '1s'");
 
     sandbox
@@ -186,8 +177,8 @@ fn a_line_of_ten_megabytes_arrives_unchanged() {
     arrives_as_sent(&[one_line(10_000_000)], None);
 }
 
-/// Claims that an answer to RETR is stored as `stored`. The answer is a `raw:` text that includes the
-/// status line. QUIT follows, so the run must read exactly to the end of the answer.
+/// Claims that an answer to RETR is stored as `stored`. The answer is a `raw:` text that includes
+/// the status line. QUIT follows, so the run must read exactly to the end of the answer.
 #[track_caller]
 fn is_read_as(sent: &str, stored: &[u8]) {
     let sent = format!("\nC: RETR 1\nraw: {sent}");

@@ -1,19 +1,11 @@
-//! Signals: complete messages are kept, requested ones are abandoned, and the next run fetches the
-//! rest.
+//! Signals: messages that arrive completely are kept, stalled ones are abandoned, and the next run
+//! fetches the rest.
 
 use rustix::process::Signal;
 
 use crate::support::mail::notes;
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{QUIT, Script};
-
-/// A session up to the listings, which hold two messages.
-const LIST_A_AND_B: &str = "
-    login
-    C: UIDL
-    C: LIST
-    lists a b
-    lists 17 17";
+use crate::support::script::{LIST_A_AND_B, QUIT, Script};
 
 /// A retrieval of two messages in which the server stalls in the second.
 const STALL_IN_B: &str = "
@@ -32,8 +24,8 @@ const DELETE_A_AND_B: &str = "
     S: +OK
     S: +OK";
 
-/// A session in which the server stalls in the second of two messages.
-fn stalling() -> String {
+/// Returns a session in which the server stalls in the second of two messages.
+fn stalling_session() -> String {
     [LIST_A_AND_B, STALL_IN_B].concat()
 }
 
@@ -52,7 +44,7 @@ fn keeps_complete_messages(signal: Signal, status: i32) {
         gives b
         C: DELE 1
         S: +OK";
-    let server = Script::new(stalling())
+    let server = Script::new(stalling_session())
         .then(deletion)
         .then([rest, QUIT].concat())
         .serve();
@@ -93,7 +85,7 @@ fn a_second_signal_stops_at_once_without_losing_mail() {
         gives a
         gives b";
     let next = [LIST_A_AND_B, retrieval, DELETE_A_AND_B, QUIT].concat();
-    let server = Script::new(stalling()).then(next).serve();
+    let server = Script::new(stalling_session()).then(next).serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     let running = sandbox.mailpull(["fetch"]).start();
     server.reached("message");
@@ -178,7 +170,7 @@ fn a_signal_ends_the_wait_for_greeting_or_handshake() {
 
 #[test]
 fn other_accounts_are_not_fetched_after_a_signal() {
-    let server = Script::new(stalling()).serve();
+    let server = Script::new(stalling_session()).serve();
     let sandbox = Sandbox::new();
     sandbox.account("first", server.address(), "");
     sandbox.account("second", "127.0.0.1:9", "");

@@ -8,7 +8,7 @@ use crate::support::script::{QUIT, Script};
 use crate::support::tools;
 
 /// A session without pipelining up to the listings, which hold two messages.
-const LIST_A_AND_B: &str = "
+const LIST_UNPIPELINED: &str = "
     login alone
     C: UIDL
     lists a b
@@ -21,8 +21,8 @@ const LIST_A_AND_B: &str = "
 #[track_caller]
 fn fetch(retrieval: &str, times: &[&str]) -> Option<RunOutcome> {
     tools::find("faketime")?;
-    let first = [LIST_A_AND_B, retrieval].concat();
-    let second = [LIST_A_AND_B, "\nC: RETR 2\ngives b", QUIT].concat();
+    let first = [LIST_UNPIPELINED, retrieval].concat();
+    let second = [LIST_UNPIPELINED, "\nC: RETR 2\ngives b", QUIT].concat();
     let server = Script::new(first).then(second).serve();
     let sandbox = Sandbox::with_work(server.address(), "timeout = '30 days'");
     sandbox.set_clock("+0");

@@ -65,6 +65,14 @@ pub(crate) const LIST_A: &str = "
     lists a
     lists 17";
 
+/// A session up to the listings, which hold two messages.
+pub(crate) const LIST_A_AND_B: &str = "
+    login
+    C: UIDL
+    C: LIST
+    lists a b
+    lists 17 17";
+
 /// The end of a session.
 pub(crate) const QUIT: &str = "
     C: QUIT
