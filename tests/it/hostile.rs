@@ -1,6 +1,6 @@
 //! Servers that try to exhaust the memory, to confuse the program or to control the terminal.
-//! A run reports each in one line and ends with status 76. For attacks on listings and on TLS see
-//! `listings` and `tls`.
+//! A run reports such a server in one line and ends with status 76. For attacks on listings and on
+//! TLS see `listings` and `tls`.
 
 use crate::support::mail::{TestMessage, notes};
 use crate::support::model_server::ModelServer;

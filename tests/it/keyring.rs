@@ -1,5 +1,5 @@
 //! Passwords and sign-ins in a real keyring, and keyrings that are locked, missing or silent.
-//! The unit tests of the module `keyring` cover a program that was built without it.
+//! The unit tests of the module `keyring` cover a program that was built without that feature.
 
 use std::fs;
 use std::os::unix::net::UnixListener;

@@ -45,7 +45,7 @@ fn bound_socket() -> (OwnedFd, SocketAddr) {
 #[test]
 fn every_refusing_address_is_reported() {
     let (_socket, address) = bound_socket();
-    for (server, message) in [
+    for (server, error) in [
         (address.to_string(), "Connection refused".to_owned()),
         (
             format!("localhost:{}", address.port()),
@@ -60,7 +60,7 @@ fn every_refusing_address_is_reported() {
             .fails_with(75)
             .complains_in_lines(1)
             .stderr_has("cannot connect to ")
-            .stderr_has(&message);
+            .stderr_has(&error);
     }
 }
 

@@ -201,13 +201,13 @@ fn a_database_that_is_a_symbolic_link_is_refused() {
 
 /// Damages or replaces a database and claims that a run refuses it and does not change it.
 #[track_caller]
-fn is_left_unchanged(status: i32, message: &str, damage: impl FnOnce(&Path)) {
+fn is_left_unchanged(status: i32, error: &str, damage: impl FnOnce(&Path)) {
     let world = World::with_database();
     let database = world.database();
     damage(&database);
     let before = fs::read(&database).expect("there is a database");
     for _ in 0..2 {
-        world.refuses(status, &["seen.db", message]);
+        world.refuses(status, &["seen.db", error]);
     }
     let after = fs::read(&database).expect("there is a database");
     assert!(before == after, "the database was changed");

@@ -1,5 +1,5 @@
-//! Power cuts in runs that deliver to a Maildir. The next run finds only what was on the disk at that
-//! instant. With `MAILPULL_TESTS_FULL=1` the power is cut at every system call.
+//! Power cuts in runs that deliver to a Maildir. The next run finds only what was on the disk at
+//! that instant. With `MAILPULL_TESTS_FULL=1` the power is cut at every system call.
 
 use std::fmt;
 use std::fs;

@@ -7,17 +7,19 @@ use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::scram::{ScramBehaviour, ScramFault, ScramServer};
 
+/// The mechanisms of a server that offers channel binding.
 const PLUS: &str = "PLAIN SCRAM-SHA-1 SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-256-PLUS";
+/// The mechanisms of a server that does not.
 const BARE: &str = "PLAIN SCRAM-SHA-1 SCRAM-SHA-256";
 
-/// Fetches from a server, by TLS if it has a certificate. Returns the outcome and the lines that the
-/// server received.
+/// Fetches from a server, by TLS if it has a certificate. Returns the outcome and the lines that
+/// the server received.
 fn fetch(
     certificate: Option<&TestCertificate>,
-    manners: ScramBehaviour,
+    behaviour: ScramBehaviour,
     keys: &str,
 ) -> (RunOutcome, Vec<String>) {
-    let server = ScramServer::start(certificate, manners);
+    let server = ScramServer::start(certificate, behaviour);
     let security = if certificate.is_some() { "tls" } else { "none" };
     let keys = format!("security = '{security}'\n{keys}");
     let sandbox = Sandbox::with_work(server.address(), &keys);
@@ -127,12 +129,12 @@ fn a_failed_channel_binding_is_not_tried_again() {
 #[test]
 fn a_bound_login_is_not_weakened_until_the_user_agrees() {
     let certificate = Authority::new().certificate();
-    let deceits = [vec![ScramFault::None], vec![ScramFault::BindOtherwise; 4]].concat();
-    let manners = ScramBehaviour {
-        deceits,
+    let faults = [vec![ScramFault::None], vec![ScramFault::BindOtherwise; 4]].concat();
+    let behaviour = ScramBehaviour {
+        deceits: faults,
         ..ScramBehaviour::offering(PLUS)
     };
-    let server = ScramServer::start(Some(&certificate), manners);
+    let server = ScramServer::start(Some(&certificate), behaviour);
     let keys = pinned(&certificate, "security = 'tls'");
     let sandbox = Sandbox::with_work(server.address(), &keys);
     sandbox.fetch().succeeds();
@@ -142,8 +144,8 @@ fn a_bound_login_is_not_weakened_until_the_user_agrees() {
         .fails_with(69)
         .complains_in_lines(1)
         .stderr_has("mailpull fetch -o auth=scram-sha-256 ACCOUNT");
-    let named = sandbox.mailpull(["fetch", "-o", "auth=scram-sha-256"]);
-    named.run().succeeds();
+    let fetch = sandbox.mailpull(["fetch", "-o", "auth=scram-sha-256"]);
+    fetch.run().succeeds();
     // The consent is remembered.
     sandbox.fetch().succeeds().is_silent();
 
@@ -152,7 +154,7 @@ fn a_bound_login_is_not_weakened_until_the_user_agrees() {
 
 #[test]
 fn a_server_that_does_not_know_the_password_is_rejected() {
-    for (deceit, complaint) in [
+    for (fault, error) in [
         (
             ScramFault::LeaveOutTheSignature,
             "could not prove that it knows the password",
@@ -165,14 +167,14 @@ fn a_server_that_does_not_know_the_password_is_rejected() {
         (ScramFault::Rounds(1), "hashed 1 times"),
         (ScramFault::Rounds(100_000_000), "hashed 100000000 times"),
     ] {
-        let manners = ScramBehaviour {
-            deceits: vec![deceit],
+        let behaviour = ScramBehaviour {
+            deceits: vec![fault],
             ..ScramBehaviour::offering(BARE)
         };
-        let (outcome, heard) = fetch(None, manners, "");
+        let (outcome, heard) = fetch(None, behaviour, "");
         outcome
             .fails_with(76)
-            .stderr_has(complaint)
+            .stderr_has(error)
             .never_says(PASSWORD);
         assert!(!heard.contains(&"UIDL".to_owned()), "{heard:?}");
     }
@@ -182,11 +184,11 @@ fn a_server_that_does_not_know_the_password_is_rejected() {
 fn an_invalid_scram_message_ends_the_session() {
     // The library rsasl would panic on the last one.
     for message in ["", "v=QQ==", "r=x,s=QQ==,i=4096", "m=x,r=x", "r=x,s"] {
-        let manners = ScramBehaviour {
+        let behaviour = ScramBehaviour {
             deceits: vec![ScramFault::Say(message)],
             ..ScramBehaviour::offering(BARE)
         };
-        let (outcome, heard) = fetch(None, manners, "");
+        let (outcome, heard) = fetch(None, behaviour, "");
         outcome.fails_with(76);
         assert_eq!(heard.last().map(String::as_str), Some("*"), "{message}");
     }
@@ -194,8 +196,8 @@ fn an_invalid_scram_message_ends_the_session() {
 
 #[test]
 fn a_wrong_password_shows_the_mechanisms_error() {
-    let manners = ScramBehaviour::offering(BARE);
-    let (outcome, _) = fetch(None, manners, "password = 'not this one'");
+    let behaviour = ScramBehaviour::offering(BARE);
+    let (outcome, _) = fetch(None, behaviour, "password = 'not this one'");
     outcome
         .fails_with(77)
         .stderr_has("[AUTH] no")
@@ -206,10 +208,10 @@ fn a_wrong_password_shows_the_mechanisms_error() {
 #[test]
 fn a_password_is_prepared_by_saslprep() {
     // A ligature, a soft hyphen and a no-break space (RFC 4013).
-    let manners = ScramBehaviour {
+    let behaviour = ScramBehaviour {
         password: "fi x".to_owned(),
         ..ScramBehaviour::offering(BARE)
     };
-    let (outcome, _) = fetch(None, manners, "password = '\u{fb01}\u{ad}\u{a0}x'");
+    let (outcome, _) = fetch(None, behaviour, "password = '\u{fb01}\u{ad}\u{a0}x'");
     outcome.succeeds();
 }

@@ -17,7 +17,7 @@ const NOWHERE: &str = "127.0.0.1:9";
 
 #[test]
 fn invalid_output_of_a_password_command_is_never_shown() {
-    for (command, message) in [
+    for (command, error) in [
         ("true", "printed nothing"),
         ("echo", "printed nothing"),
         (
@@ -46,7 +46,7 @@ fn invalid_output_of_a_password_command_is_never_shown() {
             outcome
                 .fails_with(77)
                 .never_says("hunter")
-                .stderr_is(&format!("mailpull: work: {key} {message}\n"));
+                .stderr_is(&format!("mailpull: work: {key} {error}\n"));
         }
     }
 }
@@ -119,7 +119,7 @@ fn a_netrc_readable_by_others_is_refused() {
 
 #[test]
 fn an_account_has_exactly_one_secret() {
-    for (keys, message) in [
+    for (keys, error) in [
         (
             "password-keyring = true\npassword-env = 'X'",
             "\"password-env\" contradicts \"password-keyring\"",
@@ -158,7 +158,7 @@ fn an_account_has_exactly_one_secret() {
         outcome
             .fails_with(78)
             .complains_in_lines(1)
-            .stderr_has(message);
+            .stderr_has(error);
     }
     let sandbox = Sandbox::new();
     let keys = "server = 'h'\nuser = 'me'\nmaildir = '~/Mail/x'\noauth2 = 'google'";

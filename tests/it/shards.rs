@@ -101,7 +101,7 @@ fn a_shard_without_accounts_has_nothing_to_do() {
 #[test]
 fn a_wrong_shard_is_a_usage_error() {
     let sandbox = Sandbox::with_work("127.0.0.1:9", "");
-    for (args, message) in [
+    for (args, error) in [
         (
             &["--shard", "3/3"][..],
             "invalid value '3/3' for '--shard <K/N>': of 3 shards the first is 0/3 and the last 2/3",
@@ -119,7 +119,7 @@ fn a_wrong_shard_is_a_usage_error() {
         outcome
             .fails_with(64)
             .complains_in_lines(1)
-            .stderr_has(message);
+            .stderr_has(error);
     }
 }
 

@@ -167,8 +167,8 @@ impl Soak {
         }
     }
 
-    /// Prints the counts. Fails if a message was lost or duplicated, or if one is still on the server
-    /// or in tmp/.
+    /// Prints the counts. Fails if a message was lost or duplicated, or if one is still on the
+    /// server or in tmp/.
     fn conclude(self) {
         let maildir = self.sandbox.work();
         let mut balance: HashMap<Vec<u8>, isize> = HashMap::new();

@@ -6,8 +6,8 @@ use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 use crate::support::tools;
 
-/// Claims that `agent` delivers messages as they were sent. The rules make it deliver to the Maildir
-/// `inbox`.
+/// Claims that `agent` delivers messages as they were sent. The rules make it deliver to the
+/// Maildir `inbox`.
 fn delivers_unchanged(agent: &str, rules: impl Fn(&Sandbox) -> String) {
     let Some(program) = tools::find(agent) else {
         return;

@@ -94,7 +94,8 @@ fn a_timed_out_mda_never_sees_the_end_of_input() {
     let messages = vec![one_line(3_000_000)];
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::new();
-    // On SIGTERM the script reads the rest of its input, which must not look like a whole message.
+    // On SIGTERM the script reads on. An end of its input would make it take the part that it has
+    // read for the whole message.
     let script = r#"trap 'cat >/dev/null; echo >"$HOME/ended"' TERM
         head -c 10 >/dev/null; tail -f /dev/null & wait"#;
     configure_script(&sandbox, &server, script, "mda-timeout = '1s'");
@@ -192,8 +193,8 @@ fn noop_keeps_the_session_alive_while_the_mda_works() {
 
 #[test]
 fn noop_keeps_the_session_alive_between_messages() {
-    // Each large message is a batch. While one batch is being delivered, only one other may wait, so
-    // the third message is not requested.
+    // Each large message is a batch. While one batch is being delivered, only one other may wait,
+    // so the third message is not requested.
     let large = one_line(17 << 20).octets;
     let session = "
         login alone

@@ -1,4 +1,4 @@
-//! Delivery by MDAs: real ones, and scripts that behave as badly as real ones may.
+//! Delivery by programs (MDAs): real ones, and scripts that behave as badly as real ones may.
 //! The log of the model server shows what was downloaded.
 
 mod agents;

@@ -1,5 +1,5 @@
-//! MDAs that refuse messages. A refused message stays in the spool, from where the next run delivers
-//! it without another download.
+//! MDAs that refuse messages. A refused message stays in the spool, from where the next run
+//! delivers it without another download.
 
 use std::time::Duration;
 

@@ -17,7 +17,7 @@ fn an_mda_that_cannot_run_is_reported_before_connecting() {
         .display()
         .to_string();
     let folder = sandbox.home().display().to_string();
-    for (mda, message) in [
+    for (mda, error) in [
         ("/nowhere/mda", "/nowhere/mda"),
         ("no-such-mda -f %F", "no-such-mda"),
         (&no_program, &no_program),
@@ -31,7 +31,7 @@ fn an_mda_that_cannot_run_is_reported_before_connecting() {
         outcome
             .fails_with(78)
             .complains_in_lines(1)
-            .stderr_has(message);
+            .stderr_has(error);
     }
     assert_eq!(server.log().sessions, 0);
 }

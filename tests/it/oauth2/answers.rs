@@ -28,7 +28,7 @@ fn an_invalid_answer_ends_the_sign_in_without_showing_tokens() {
     let cut = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhunter2".to_owned();
     let injected = r#"{"device_code": "a\r\nhunter2", "user_code": "x", "expires_in": 1,
         "verification_uri": "x"}"#;
-    for (answer, status, message) in [
+    for (answer, status, error) in [
         (
             answer("200 OK", "hunter2"),
             76,
@@ -60,7 +60,7 @@ fn an_invalid_answer_ends_the_sign_in_without_showing_tokens() {
         login(&fake)
             .fails_with(status)
             .complains_in_lines(1)
-            .stderr_has(message)
+            .stderr_has(error)
             .never_says("hunter2");
     }
 }
@@ -207,7 +207,7 @@ fn the_provider_is_reached_through_the_accounts_proxy() {
 
 #[test]
 fn an_unsafe_provider_url_is_refused() {
-    for (url, message) in [
+    for (url, error) in [
         ("http://login.example.com/token", "must begin with https://"),
         (
             "https://me:hunter2@login.example.com/",
@@ -222,7 +222,7 @@ fn an_unsafe_provider_url_is_refused() {
             .fails_with(78)
             .complains_in_lines(1)
             .stderr_has("\"oauth2-token-url\"")
-            .stderr_has(message)
+            .stderr_has(error)
             .never_says("hunter2");
     }
 }

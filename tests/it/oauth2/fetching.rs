@@ -1,5 +1,5 @@
-//! Fetching after a sign-in: Dovecot accepts the tokens, which are renewed before they expire and when
-//! one is refused, until the provider grants no more. For the sign-in itself see `signing_in`.
+//! Fetching after a sign-in: Dovecot accepts the tokens, which are renewed before they expire and
+//! when one is refused, until the provider grants no more. For the sign-in itself see `signing_in`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,5 @@
-//! Signing in by OAuth 2.0. The provider is a real one, the user acts as with a browser, and Dovecot
-//! asks the provider to confirm each token.
+//! Signing in by OAuth 2.0. Most tests use a real provider, which confirms its tokens to Dovecot,
+//! and a user who acts as with a browser. `answers` and `wiped` use a fake provider.
 
 mod answers;
 mod fetching;
