@@ -5,6 +5,8 @@ use std::fmt;
 
 use sha2::Digest as _;
 
+use crate::hex;
+
 /// A SHA-256 digest.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Digest(pub [u8; 32]);
@@ -19,10 +21,7 @@ impl Digest {
 
     /// Its first octets as lower-case hexadecimal digits, two an octet.
     pub fn hex(&self, octets: usize) -> String {
-        self.0[..octets]
-            .iter()
-            .map(|octet| format!("{octet:02x}"))
-            .collect()
+        hex::encode(&self.0[..octets])
     }
 }
 

@@ -16,7 +16,7 @@
 //!           ├─► seen         the database: what mailpull remembers
 //!           └─► report       events: progress bars, lines, JSON
 //!                 └─► mail   the vocabulary: custody, headers, known messages, listings, policy
-//!                       └─► os, digest, exit, limits, moment, text      the leaves
+//!                       └─► os, digest, exit, hex, limits, moment, text      the leaves
 //! ```
 //!
 //! Every module uses only modules below it; `tests/it/layers.rs` checks that.
@@ -44,6 +44,7 @@ pub mod delivery;
 mod dial;
 pub mod digest;
 pub mod exit;
+mod hex;
 pub mod limits;
 pub mod mail;
 pub mod moment;

@@ -6,6 +6,7 @@ use crate::config::origin::Origin;
 use crate::config::server;
 use crate::config::settings::Settings;
 use crate::config::value::Value;
+use crate::hex::{self, BadEscape};
 
 /// Whether an argument is meant as a URL, not as an account's name.
 pub(super) fn is_url(text: &str) -> bool {
@@ -96,25 +97,13 @@ fn decode(text: &str) -> Result<String, Error> {
 /// # Errors
 /// What is wrong with it, as the rest of a sentence.
 pub(super) fn percent_decoded(text: &str) -> Result<String, &'static str> {
-    let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(octet) = rest.next() {
-        octets.push(match octet {
-            b'%' => decode_octet(&mut rest).ok_or("has a % without two digits")?,
-            octet => octet,
-        });
-    }
+    let octets =
+        hex::percent_decode(text, BadEscape::Reject).ok_or("has a % without two digits")?;
     let text = String::from_utf8(octets).map_err(|_| "is no UTF-8 when it is decoded")?;
     match text.contains(char::is_control) {
         true => Err("contains a control character"),
         false => Ok(text),
     }
-}
-
-fn decode_octet(rest: &mut impl Iterator<Item = u8>) -> Option<u8> {
-    let mut digit = || char::from(rest.next()?).to_digit(16);
-    let octet = digit()? * 16 + digit()?;
-    u8::try_from(octet).ok()
 }
 
 fn wrong(problem: &str) -> Error {

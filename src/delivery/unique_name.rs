@@ -7,11 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
-use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::digest::Digest;
+use crate::hex;
 use crate::mail::maildrop::UniqueId;
 use crate::moment::Moment;
+use crate::os::random::random;
 
 /// Makes the names of one account's files:
 /// `<sec>.M<usec>P<pid>Q<n>R<random>_mp<account tag>.<unique-id hash>.<host>`.
@@ -31,7 +32,7 @@ impl UniqueNames {
         Self {
             pid: process::id(),
             counter: AtomicU32::new(0),
-            random: random(),
+            random: hex::encode(&random::<8>()),
             tag: tag.to_owned(),
             host: host(),
         }
@@ -117,14 +118,6 @@ fn is_alive(pid: u32) -> bool {
         // One that belongs to another user cannot be signalled, but lives.
         !matches!(test_kill_process(pid), Err(Errno::SRCH))
     })
-}
-
-/// Sixteen hexadecimal digits that differ from run to run.
-fn random() -> String {
-    let mut octets = [0; 8];
-    // Without a source of chance the other parts of the name still differ.
-    let _ = getrandom(&mut octets, GetRandomFlags::empty());
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// This host's name; `/` and `:` as the Maildir rules write them.

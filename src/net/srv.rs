@@ -9,10 +9,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 use std::{fmt, fs};
 
-use rustix::rand::{GetRandomFlags, getrandom};
 use simple_dns::rdata::{RData, SRV};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, Question, RCODE, TYPE};
 
+use crate::os::random::random;
 use crate::os::signals::Interrupt;
 
 /// A server that a domain names.
@@ -100,9 +100,7 @@ fn ask(domain: &str, service: Service, resolvers: &[IpAddr]) -> Vec<FoundServer>
     // Who does not answer at once is asked once more, behind the others.
     let mut turns = resolvers.iter().chain(resolvers);
     let answer = |resolver: &IpAddr| {
-        let mut number = [0; 2];
-        getrandom(&mut number, GetRandomFlags::empty())?;
-        let question = Inquiry::new(domain, service, u16::from_ne_bytes(number));
+        let question = Inquiry::new(domain, service, u16::from_ne_bytes(random()));
         exchange(&question, (*resolver, PORT).into())
     };
     turns

@@ -10,9 +10,6 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustix::event::PollFlags;
-use rustix::io::Errno;
-use rustix::rand::{GetRandomFlags, getrandom};
-use zeroize::Zeroizing;
 
 use super::answer::ProviderRefusal;
 use super::client::Client;
@@ -21,6 +18,7 @@ use super::form;
 use super::tokens::Tokens;
 use crate::digest::Digest;
 use crate::net::Socket;
+use crate::os::random::random;
 use crate::os::signals::{Interrupt, WaitError};
 
 /// A sign-in that waits for its browser.
@@ -30,7 +28,7 @@ pub(crate) struct BrowserSignIn {
     redirect: String,
     /// What only the browser that was sent from here can bring back.
     state: String,
-    verifier: Zeroizing<String>,
+    verifier: String,
     address: String,
 }
 
@@ -46,8 +44,8 @@ impl Client<'_> {
         listener.set_nonblocking(true).map_err(Error::Listen)?;
         let port = listener.local_addr().map_err(Error::Listen)?.port();
         let redirect = format!("http://{}:{port}", self.provider.loopback);
-        let state = random()?;
-        let verifier = random()?;
+        let state = random_text();
+        let verifier = random_text();
         let challenge = URL_SAFE_NO_PAD.encode(Digest::of(verifier.as_bytes()).0);
         let mut query = vec![
             ("response_type", "code"),
@@ -64,7 +62,7 @@ impl Client<'_> {
         Ok(BrowserSignIn {
             listener,
             redirect,
-            state: state.to_string(),
+            state,
             verifier,
             address,
         })
@@ -91,7 +89,7 @@ impl BrowserSignIn {
         &self.address
     }
 
-    fn wait(&self, client: &Client<'_>) -> Result<Zeroizing<String>, Error> {
+    fn wait(&self, client: &Client<'_>) -> Result<String, Error> {
         let interrupt = client.http.interrupt;
         let deadline = Instant::now() + BROWSER_TIMEOUT;
         loop {
@@ -118,10 +116,10 @@ impl BrowserSignIn {
         &self,
         connection: OwnedFd,
         interrupt: &Interrupt,
-    ) -> Option<Result<Zeroizing<String>, ProviderRefusal>> {
+    ) -> Option<Result<String, ProviderRefusal>> {
         let mut socket = Socket::new(connection, SILENCE, interrupt.clone());
         socket.begin_handshake(Instant::now() + SILENCE);
-        let mut request = Zeroizing::new(vec![0; LONGEST]);
+        let mut request = vec![0; LONGEST];
         let mut length = 0;
         while !request[..length].windows(4).any(|end| end == b"\r\n\r\n") {
             match socket.read(&mut request[length..]) {
@@ -147,12 +145,12 @@ impl BrowserSignIn {
     }
 
     /// What a request brings.
-    fn answer(&self, request: &[u8]) -> Option<Result<Zeroizing<String>, ProviderRefusal>> {
+    fn answer(&self, request: &[u8]) -> Option<Result<String, ProviderRefusal>> {
         let line = request.split(|&octet| octet == b'\r').next()?;
         let target = str::from_utf8(line).ok()?.strip_prefix("GET /")?;
         let (target, _) = target.split_once(' ')?;
         let query = target.strip_prefix('?')?;
-        if *form::value(query, "state")? != self.state {
+        if form::value(query, "state")? != self.state {
             return None;
         }
         if let Some(code) = form::value(query, "code") {
@@ -165,17 +163,8 @@ impl BrowserSignIn {
 }
 
 /// 256 random bits as text that needs no escaping.
-fn random() -> Result<Zeroizing<String>, Error> {
-    let mut octets = Zeroizing::new([0; 32]);
-    let mut filled = 0;
-    while filled < octets.len() {
-        match getrandom(&mut octets[filled..], GetRandomFlags::empty()) {
-            Ok(count) => filled += count,
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(Error::Listen(errno.into())),
-        }
-    }
-    Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(*octets)))
+fn random_text() -> String {
+    URL_SAFE_NO_PAD.encode(random::<32>())
 }
 
 /// How long the user may take.
@@ -196,7 +185,7 @@ mod tests {
             listener: TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a port"),
             redirect: String::new(),
             state: "s+t".to_owned(),
-            verifier: Zeroizing::default(),
+            verifier: String::new(),
             address: String::new(),
         }
     }
@@ -223,7 +212,7 @@ mod tests {
         ] {
             let answer = sign_in().answer(request.as_bytes());
             let answer = answer.map(|answer| match answer {
-                Ok(code) => Ok(code.to_string()),
+                Ok(code) => Ok(code),
                 Err(refusal) => Err(refusal.to_string()),
             });
             let expected = expected.map(|answer| match answer {
@@ -235,9 +224,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_random_is_never_the_same() {
-        let [a, b] = [random(), random()].map(|text| text.expect("there is randomness"));
-        assert_eq!(a.len(), 43);
-        assert_ne!(*a, *b);
+    fn a_verifier_has_43_random_characters() {
+        assert_eq!(random_text().len(), 43);
+        assert_ne!(random_text(), random_text());
     }
 }

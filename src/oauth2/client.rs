@@ -1,8 +1,6 @@
 //! What we are to a provider: an id, perhaps a secret, and whom we sign in.
 //! Does not know how the user agrees to it.
 
-use zeroize::Zeroizing;
-
 use super::answer;
 use super::error::Error;
 use super::form;
@@ -39,7 +37,6 @@ impl Client<'_> {
     /// Gets new tokens for a refresh token (RFC 6749 section 6).
     pub(super) fn refresh(&self, token: &Secret) -> Result<Tokens, Error> {
         let token = String::from_utf8_lossy(token.expose());
-        let token = Zeroizing::new(token.into_owned());
         self.exchange(&[("grant_type", "refresh_token"), ("refresh_token", &token)])
     }
 
@@ -47,13 +44,12 @@ impl Client<'_> {
     pub(super) fn ask(&self, url: &Url, question: &[(&str, &str)]) -> Result<HttpResponse, Error> {
         let mut pairs = question.to_vec();
         pairs.push(("client_id", self.id));
-        let secret = (self.secret)().map_err(Error::ClientSecret)?.map(|secret| {
+        let secret = (self.secret)().map_err(Error::ClientSecret)?;
+        let credentials = secret.map(|secret| {
             let secret = String::from_utf8_lossy(secret.expose());
-            Zeroizing::new(secret.into_owned())
+            http::basic(self.id, &secret)
         });
-        let credentials = secret.map(|secret| http::basic(self.id, &secret));
         let form = form::encode(&pairs);
-        self.http
-            .post(url, &form, credentials.as_deref().map(String::as_str))
+        self.http.post(url, &form, credentials.as_deref())
     }
 }

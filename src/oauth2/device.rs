@@ -3,8 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use zeroize::Zeroizing;
-
 use super::answer::{self, Device};
 use super::client::Client;
 use super::error::Error;
@@ -30,8 +28,7 @@ impl Client<'_> {
     pub(crate) fn await_device(&self, device: &Device) -> Result<Tokens, Error> {
         let ends = Instant::now() + Duration::from_secs(device.expires);
         let code = String::from_utf8_lossy(device.code.expose());
-        let code = Zeroizing::new(code.into_owned());
-        let question = [("grant_type", DEVICE_GRANT), ("device_code", code.as_str())];
+        let question = [("grant_type", DEVICE_GRANT), ("device_code", &*code)];
         let mut interval = Duration::from_secs(device.interval);
         while Instant::now() + interval < ends {
             let paused = self.http.interrupt.pause(interval);

@@ -3,6 +3,8 @@
 
 use zeroize::Zeroizing;
 
+use crate::hex::{self, BadEscape};
+
 /// Encodes pairs. What comes of it is wiped when dropped.
 pub(super) fn encode(pairs: &[(&str, &str)]) -> Zeroizing<String> {
     // Room for all of it: a string that grows leaves copies behind.
@@ -40,33 +42,15 @@ pub(super) fn escape(text: &str, to: &mut String) {
     }
 }
 
-/// The value of a name in a query. An escape that is none stands for itself.
-pub(super) fn value(query: &str, name: &str) -> Option<Zeroizing<String>> {
+/// Returns the value of a name in a query, or `None` if the name is missing or its value is no
+/// UTF-8. A bad escape stands for itself.
+pub(super) fn value(query: &str, name: &str) -> Option<String> {
     let (_, value) = query
         .split('&')
         .filter_map(|pair| pair.split_once('='))
         .find(|(other, _)| *other == name)?;
-    let mut octets = Zeroizing::new(Vec::with_capacity(value.len()));
-    let mut rest = value.as_bytes();
-    while let [octet, behind @ ..] = rest {
-        rest = behind;
-        octets.push(match (octet, unescape(behind)) {
-            (b'%', Some(octet)) => {
-                rest = &behind[2..];
-                octet
-            }
-            (b'+', _) => b' ',
-            (octet, _) => *octet,
-        });
-    }
-    let text = String::from_utf8(std::mem::take(&mut *octets));
-    text.ok().map(Zeroizing::new)
-}
-
-/// The octet that two hexadecimal digits stand for.
-fn unescape(digits: &[u8]) -> Option<u8> {
-    let digit = |at: usize| char::from(*digits.get(at)?).to_digit(16);
-    u8::try_from(digit(0)? << 4 | digit(1)?).ok()
+    let octets = hex::percent_decode(&value.replace('+', " "), BadEscape::Keep)?;
+    String::from_utf8(octets).ok()
 }
 
 #[cfg(test)]
@@ -82,7 +66,7 @@ mod tests {
                 "{text}"
             );
             let read = value(&encoded, "name");
-            assert_eq!(read.as_deref().map(String::as_str), Some(text));
+            assert_eq!(read.as_deref(), Some(text));
         }
     }
 
@@ -99,7 +83,7 @@ mod tests {
             ("", None),
         ] {
             let read = value(query, "code");
-            assert_eq!(read.as_deref().map(String::as_str), expected, "{query}");
+            assert_eq!(read.as_deref(), expected, "{query}");
         }
     }
 }

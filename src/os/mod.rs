@@ -2,6 +2,7 @@
 //! child processes and threads.
 
 pub(crate) mod keyring;
+pub(crate) mod random;
 pub mod secret;
 pub(crate) mod secret_file;
 pub(crate) mod signals;

@@ -2,21 +2,16 @@
 //! Pure; sends nothing.
 
 use md5::{Digest as _, Md5};
-use zeroize::Zeroizing;
 
+use crate::hex;
 use crate::os::secret::Secret;
 
 /// The digest of APOP (RFC 1939 section 7): MD5 over timestamp and password, in hexadecimal.
-pub(super) fn digest(timestamp: &[u8], password: &Secret) -> Zeroizing<String> {
+pub(super) fn digest(timestamp: &[u8], password: &Secret) -> String {
     let mut hasher = Md5::new();
     hasher.update(timestamp);
     hasher.update(password.expose());
-    hexadecimal(&hasher.finalize().into())
-}
-
-/// A digest as it is sent: 32 hexadecimal digits.
-pub(super) fn hexadecimal(digest: &[u8; 16]) -> Zeroizing<String> {
-    Zeroizing::new(digest.iter().map(|octet| format!("{octet:02x}")).collect())
+    hex::encode(&hasher.finalize())
 }
 
 /// The timestamp in a greeting: a msg-id of printable ASCII, `<local@domain>`. Anything else could
@@ -49,7 +44,7 @@ mod tests {
     fn apop_is_the_example_of_rfc_1939() {
         let timestamp = timestamp(b"POP3 server ready <1896.697170952@dbc.mtview.ca.us>");
         assert_eq!(
-            *digest(timestamp.expect("there is one"), &secret("tanstaaf")),
+            digest(timestamp.expect("there is one"), &secret("tanstaaf")),
             "c4c9334bac560ecc979e58001b3e22fb"
         );
     }

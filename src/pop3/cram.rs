@@ -4,7 +4,7 @@
 use md5::{Digest as _, Md5};
 use zeroize::Zeroizing;
 
-use super::apop::hexadecimal;
+use crate::hex;
 use crate::os::secret::Secret;
 
 /// The block of MD5, in octets.
@@ -13,7 +13,7 @@ const BLOCK: usize = 64;
 /// The response to a challenge, not in base64: the user, and the digest.
 pub(super) fn response(user: &str, secret: &Secret, challenge: &[u8]) -> Zeroizing<Vec<u8>> {
     let digest = keyed(secret.expose(), challenge);
-    Zeroizing::new([user.as_bytes(), b" ", hexadecimal(&digest).as_bytes()].concat())
+    Zeroizing::new([user.as_bytes(), b" ", hex::encode(&digest).as_bytes()].concat())
 }
 
 fn keyed(key: &[u8], text: &[u8]) -> [u8; 16] {
@@ -60,7 +60,7 @@ mod tests {
                 "6b1ab7fe4bd7bf8f0b62e6ce61b9d0cd",
             ),
         ] {
-            assert_eq!(*hexadecimal(&keyed(key, text)), *digest);
+            assert_eq!(hex::encode(&keyed(key, text)), digest);
         }
     }
 }

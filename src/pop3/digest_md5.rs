@@ -5,8 +5,8 @@
 use md5::{Digest as _, Md5};
 use zeroize::Zeroizing;
 
-use super::apop::hexadecimal;
 use super::sasl::Credentials;
+use crate::hex;
 
 /// What a server demands in its challenge.
 #[derive(Debug, Eq, PartialEq)]
@@ -55,9 +55,9 @@ pub(super) fn answer(
     let hash = Zeroizing::new(joined(&[&user.hashed, &realm, &secret.hashed]));
     let begun = Zeroizing::new(<[u8; 16]>::from(Md5::digest(&*hash)));
     let key = Zeroizing::new([&begun[..], b":", &theirs, b":", nonce.as_bytes()].concat());
-    let key = hexadecimal(&Md5::digest(&*key).into());
+    let key = Zeroizing::new(hex::encode(&Md5::digest(&*key)));
     let digest = |method: &str| {
-        let what = hexadecimal(&Md5::digest(format!("{method}:{uri}")).into());
+        let what = hex::encode(&Md5::digest(format!("{method}:{uri}")));
         let all = joined(&[
             key.as_bytes(),
             &theirs,
@@ -66,7 +66,7 @@ pub(super) fn answer(
             QUALITY,
             what.as_bytes(),
         ]);
-        hexadecimal(&Md5::digest(all).into())
+        hex::encode(&Md5::digest(all))
     };
     let mut response = Zeroizing::new(Vec::new());
     if is_utf8 {
@@ -94,7 +94,7 @@ pub(super) fn answer(
     response.extend_from_slice(rest.concat().as_bytes());
     Ok(DigestAnswer {
         response,
-        proof: format!("rspauth={}", *digest("")).into_bytes(),
+        proof: format!("rspauth={}", digest("")).into_bytes(),
     })
 }
 

@@ -5,6 +5,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::digest::Digest;
+use crate::hex;
 use crate::mail::maildrop::UniqueId;
 use crate::text::ServerText;
 
@@ -251,7 +252,10 @@ impl Serialize for Octets {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match str::from_utf8(&self.0) {
             Ok(text) => serializer.serialize_str(text),
-            Err(_) => Written::Other { hex: hex(&self.0) }.serialize(serializer),
+            Err(_) => Written::Other {
+                hex: hex::encode(&self.0),
+            }
+            .serialize(serializer),
         }
     }
 }
@@ -260,7 +264,7 @@ impl<'de> Deserialize<'de> for Octets {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(match Written::deserialize(deserializer)? {
             Written::Text(text) => text.into_bytes(),
-            Written::Other { hex } => unhex(&hex).ok_or_else(|| D::Error::custom(NO_HEX))?,
+            Written::Other { hex } => hex::decode(&hex).ok_or_else(|| D::Error::custom(NO_HEX))?,
         }))
     }
 }
@@ -271,13 +275,13 @@ pub(crate) struct Hash(pub Digest);
 
 impl Serialize for Hash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex(&self.0.0))
+        serializer.serialize_str(&hex::encode(&self.0.0))
     }
 }
 
 impl<'de> Deserialize<'de> for Hash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let octets = unhex(&String::deserialize(deserializer)?);
+        let octets = hex::decode(&String::deserialize(deserializer)?);
         let digest = octets.and_then(|octets| octets.try_into().ok());
         digest
             .map(|octets| Self(Digest(octets)))
@@ -286,20 +290,6 @@ impl<'de> Deserialize<'de> for Hash {
 }
 
 const NO_HEX: &str = "not the right hexadecimal digits";
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.bytes().all(|digit| digit.is_ascii_hexdigit()) || !text.len().is_multiple_of(2) {
-        return None;
-    }
-    let pairs = (0..text.len()).step_by(2);
-    pairs
-        .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
-        .collect()
-}
 
 #[cfg(test)]
 mod tests {

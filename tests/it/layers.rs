@@ -58,15 +58,18 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("seen", &[SHARED]),
     ("mail", &[LEAVES]),
     ("os", &[LEAVES]),
-    ("digest", &[]),
+    ("digest", &[&["hex"]]),
     ("exit", &[]),
+    ("hex", &[]),
     ("limits", &[]),
     ("moment", &[]),
     ("text", &[]),
 ];
 const SERVICES: &[&str] = &["delivery", "net", "pop3", "report", "seen"];
-const SHARED: &[&str] = &["digest", "exit", "limits", "mail", "moment", "os", "text"];
-const LEAVES: &[&str] = &["digest", "exit", "limits", "moment", "text"];
+const SHARED: &[&str] = &[
+    "digest", "exit", "hex", "limits", "mail", "moment", "os", "text",
+];
+const LEAVES: &[&str] = &["digest", "exit", "hex", "limits", "moment", "text"];
 
 /// Where each third-party crate may be named: files, or folders with all that is in them.
 const DOORS: &[(&str, &[&str])] = &[

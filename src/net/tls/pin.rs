@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::certificate::Certificate;
 use crate::digest::Digest;
+use crate::hex;
 
 /// The SHA-256 of a certificate (DER), or of its public key (SubjectPublicKeyInfo), which stays the
 /// same where a certificate is renewed for the same key.
@@ -46,20 +47,15 @@ impl FromStr for Pin {
     /// Reads a pin; the digits may stand in pairs with colons, as openssl(1) prints them.
     fn from_str(text: &str) -> Result<Self, NoPin> {
         let digits = text.strip_prefix(PREFIX).ok_or(NoPin)?;
-        let pairs: Vec<&[u8]> = match digits.contains(':') {
-            true => digits.as_bytes().split(|octet| *octet == b':').collect(),
-            false => digits.as_bytes().chunks(2).collect(),
+        let octets: Option<Vec<u8>> = if digits.contains(':') {
+            let pairs = digits.split(':');
+            pairs.map(|pair| hex::octet(pair.as_bytes())).collect()
+        } else {
+            hex::decode(digits)
         };
-        let octets: Option<Vec<u8>> = pairs.into_iter().map(octet).collect();
         let digest = octets.and_then(|octets| octets.try_into().ok());
         digest.map(|octets| Self(Digest(octets))).ok_or(NoPin)
     }
-}
-
-fn octet(pair: &[u8]) -> Option<u8> {
-    let is_hex = pair.len() == 2 && pair.iter().all(u8::is_ascii_hexdigit);
-    let text = str::from_utf8(pair).ok().filter(|_| is_hex)?;
-    u8::from_str_radix(text, 16).ok()
 }
 
 const PREFIX: &str = "sha256:";

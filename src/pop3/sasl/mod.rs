@@ -5,12 +5,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rsasl::prelude::Session;
-use rustix::rand::{GetRandomFlags, getrandom};
 use zeroize::Zeroizing;
 
 use super::mechanism::Mechanism;
 use super::{cram, digest_md5};
 use crate::limits;
+use crate::os::random::random;
 use crate::os::secret::Secret;
 use crate::text::ServerText;
 
@@ -243,9 +243,7 @@ impl Stage {
 
 /// What never comes twice.
 fn nonce() -> String {
-    let mut octets = [0; 18];
-    getrandom(&mut octets, GetRandomFlags::empty()).expect("the kernel has random numbers");
-    STANDARD.encode(octets)
+    STANDARD.encode(random::<18>())
 }
 
 /// What says that a refusal of a token was read (RFC 7628 section 3.2.3, and Google's for XOAUTH2).
