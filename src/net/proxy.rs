@@ -6,7 +6,6 @@ use std::net::IpAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use zeroize::Zeroizing;
 
 use super::Endpoint;
 use crate::exit::Exit;
@@ -102,7 +101,7 @@ impl Proxy {
         match (exactly(stream)?, &self.login) {
             ([5, NO_LOGIN], _) => {}
             ([5, BY_PASSWORD], Some(login)) => {
-                stream.write_all(&login.spelt())?;
+                stream.write_all(&login.encode())?;
                 let [_, status] = exactly(stream)?;
                 if status != 0 {
                     return Err(Error::Login);
@@ -135,12 +134,11 @@ impl Proxy {
             host: host.to_owned(),
             port,
         };
-        let mut request = Zeroizing::new(Vec::with_capacity(2048));
+        let mut request = Vec::new();
         write!(request, "CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n")?;
         if let Some(ProxyLogin { user, password }) = &self.login {
-            let pair = Zeroizing::new([user.as_bytes(), b":", password.expose()].concat());
-            let encoded = Zeroizing::new(STANDARD.encode(&*pair));
-            write!(request, "Proxy-Authorization: Basic {}\r\n", *encoded)?;
+            let pair = STANDARD.encode([user.as_bytes(), b":", password.expose()].concat());
+            write!(request, "Proxy-Authorization: Basic {pair}\r\n")?;
         }
         request.extend_from_slice(b"\r\n");
         stream.write_all(&request)?;
@@ -163,9 +161,8 @@ impl Proxy {
 
 impl ProxyLogin {
     /// RFC 1929.
-    fn spelt(&self) -> Zeroizing<Vec<u8>> {
-        let mut octets = Zeroizing::new(Vec::with_capacity(1 + 2 * (1 + LONGEST)));
-        octets.push(1);
+    fn encode(&self) -> Vec<u8> {
+        let mut octets = vec![1];
         for part in [self.user.as_bytes(), self.password.expose()] {
             octets.push(u8::try_from(part.len()).unwrap_or(u8::MAX));
             octets.extend_from_slice(&part[..part.len().min(LONGEST)]);

@@ -78,13 +78,12 @@ impl HttpClient<'_> {
 }
 
 /// The value of `Authorization` by which a client shows its secret (RFC 6749 section 2.3.1).
-pub(super) fn basic(id: &str, secret: &str) -> Zeroizing<String> {
+pub(super) fn basic(id: &str, secret: &str) -> String {
     let mut pair = Zeroizing::new(String::with_capacity(3 * (id.len() + secret.len()) + 1));
     super::form::escape(id, &mut pair);
     pair.push(':');
     super::form::escape(secret, &mut pair);
-    let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
-    Zeroizing::new(format!("Basic {}", *encoded))
+    format!("Basic {}", STANDARD.encode(pair.as_bytes()))
 }
 
 /// Why there is no answer.
@@ -135,7 +134,7 @@ fn ask(
     form: &str,
     credentials: Option<&str>,
 ) -> Result<HttpResponse, HttpError> {
-    let request = Request::post(url.uri.clone())
+    let mut request = Request::post(url.uri.clone())
         .header("accept", "application/json")
         .header("connection", "close")
         .header("content-type", "application/x-www-form-urlencoded")
@@ -143,11 +142,15 @@ fn ask(
         .header(
             "user-agent",
             concat!("mailpull/", env!("CARGO_PKG_VERSION")),
-        )
+        );
+    if let Some(credentials) = credentials {
+        request = request.header("authorization", credentials);
+    }
+    let request = request
         .body(())
         .expect("these are headers, and the address was taken as one before");
     let mut call = Call::new(request)?.proceed();
-    let mut head = Zeroizing::new(vec![0; HEAD]);
+    let mut head = vec![0; HEAD];
     let mut length = 0;
     while !call.can_proceed() {
         length += call.write(&mut head[length..])?;
@@ -155,22 +158,12 @@ fn ask(
     let Some(SendRequestResult::SendBody(mut call)) = call.proceed()? else {
         return Err(HttpError::Cut);
     };
-    // The library would keep a copy of what is secret; an empty line ends the head.
-    if let (Some(credentials), Some(lines)) = (credentials, head[..length].strip_suffix(b"\r\n")) {
-        stream.write_all(lines)?;
-        stream.write_all(&credentials_line(credentials))?;
-    } else {
-        stream.write_all(&head[..length])?;
-    }
+    stream.write_all(&head[..length])?;
     stream.write_all(form.as_bytes())?;
     stream.flush()?;
     call.consume_direct_write(form.len())?;
     let call = call.proceed().ok_or(HttpError::Cut)?;
     ResponseReader::new(stream).answer(call)
-}
-
-fn credentials_line(credentials: &str) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new([b"authorization: ", credentials.as_bytes(), b"\r\n\r\n"].concat())
 }
 
 /// What comes from a provider: not for longer than is bearable, and not more than that.
