@@ -62,25 +62,37 @@ impl Exit {
     }
 }
 
-/// What went wrong, in words for the user, and the status it leads to.
+/// An error as the user sees it. As text it is what failed and why, without the hint.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{what}")]
 pub struct Failure {
-    /// What was being done and what happened.
+    /// What failed, and why.
     pub what: String,
-    /// The status it leads to.
+    /// What the user can do: a sentence that starts with a capital letter and has no full stop.
+    pub hint: Option<String>,
+    /// The exit status that it leads to.
     pub exit: Exit,
-    /// Whether its user was told of it not long ago.
+    /// True if it was reported to the user not long ago.
     pub is_known: bool,
 }
 
 impl Failure {
-    /// Puts an error into words.
+    /// Makes a failure without a hint.
     pub fn new(what: impl ToString, exit: Exit) -> Self {
         Self {
             what: what.to_string(),
+            hint: None,
             exit,
             is_known: false,
+        }
+    }
+
+    /// Adds what the user can do.
+    #[must_use]
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
         }
     }
 }

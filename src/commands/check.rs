@@ -6,7 +6,7 @@ use super::passwords::Passwords;
 use super::workers::Workers;
 use crate::cli;
 use crate::config::{self, Account, Choice, Overrides, Wanted};
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::mail::policy::Policy;
 use crate::moment::Moment;
 use crate::poll;
@@ -15,7 +15,7 @@ use crate::report::Event;
 use crate::seen::StateFolder;
 
 /// Looks at every account. 0: something is new; 1: nothing; an error is stronger than both.
-pub(super) fn run(arguments: &cli::Check, context: &Context<'_>) -> anyhow::Result<Exit> {
+pub(super) fn run(arguments: &cli::Check, context: &Context<'_>) -> Result<Exit, Failure> {
     let overrides = Overrides::new([], &arguments.options.options)?;
     let chosen = context.global.config.as_deref();
     let wanted = Wanted {
@@ -55,7 +55,7 @@ struct CheckAccount<'a> {
 
 impl CheckAccount<'_> {
     /// How many messages are new; none where the server does not want to be called again yet.
-    fn at(&self, account: &Account) -> anyhow::Result<usize> {
+    fn at(&self, account: &Account) -> Result<usize, Failure> {
         let ledger = self.context.open_ledger(account, self.folder)?;
         let last = ledger.last_run()?;
         if !self.is_named && login_delay_left(&last, Moment::now()).is_some() {

@@ -1,9 +1,9 @@
 //! `mailpull fetch`: new mail for every account.
 
+use super::Context;
 use super::login_delay::login_delay_left;
 use super::passwords::Passwords;
 use super::workers::Workers;
-use super::{Context, status};
 use crate::cli;
 use crate::config::{self, Account, Choice, Overrides, Wanted};
 use crate::delivery::{Destination, Maildir, Mda, Target};
@@ -20,7 +20,7 @@ use crate::seen::{Ledger, RunEnd, StateFolder};
 const SILENCES: u32 = 3;
 
 /// Fetches. An account that fails does not keep the others waiting.
-pub(super) fn run(arguments: &cli::Fetch, context: &Context<'_>) -> anyhow::Result<Exit> {
+pub(super) fn run(arguments: &cli::Fetch, context: &Context<'_>) -> Result<Exit, Failure> {
     let flags = &arguments.flags;
     let overrides = Overrides::new(flags.settings(), &flags.options.options)?;
     let chosen = context.global.config.as_deref();
@@ -82,14 +82,12 @@ impl FetchAccount<'_> {
         match self.take(&mut summary) {
             Ok(Turn::LeftOut) => return Exit::Done,
             Ok(Turn::Taken) => {}
-            Err(error) => {
-                let exit = match is_known(&error) {
-                    true => {
-                        let exit = status(&error);
-                        self.reporter.tell(Event::TransientProblem(&error, exit));
-                        exit
-                    }
-                    false => self.context.tell_failure(self.reporter, &error),
+            Err(failure) => {
+                let exit = if failure.is_known {
+                    self.reporter.tell(Event::TransientProblem(&failure));
+                    failure.exit
+                } else {
+                    self.context.tell_failure(self.reporter, &failure)
                 };
                 summary.exit = summary.exit.max(exit);
             }
@@ -98,7 +96,7 @@ impl FetchAccount<'_> {
         summary.exit
     }
 
-    fn take(&mut self, summary: &mut Summary) -> anyhow::Result<Turn> {
+    fn take(&mut self, summary: &mut Summary) -> Result<Turn, Failure> {
         let ledger = self.context.open_ledger(self.account, self.folder)?;
         let last = ledger.last_run()?;
         let wait = login_delay_left(&last, Moment::now()).filter(|_| !self.is_named);
@@ -119,7 +117,7 @@ impl FetchAccount<'_> {
         Ok(Turn::Taken)
     }
 
-    fn fetch(&self, mut ledger: Ledger, summary: &mut Summary) -> anyhow::Result<()> {
+    fn fetch(&self, mut ledger: Ledger, summary: &mut Summary) -> Result<(), Failure> {
         let _lock = match ledger.lock() {
             Ok(lock) => lock,
             Err(error) => {
@@ -149,7 +147,7 @@ impl FetchAccount<'_> {
         self.context.connector(self.account, self.passwords)
     }
 
-    fn open_target(&self, tag: &str) -> anyhow::Result<Box<dyn Target>> {
+    fn open_target(&self, tag: &str) -> Result<Box<dyn Target>, Failure> {
         Ok(match self.account.require_destination()? {
             Destination::Maildir(path) => Box::new(Maildir::open(path, tag)?),
             Destination::Mda(options) => {
@@ -161,7 +159,7 @@ impl FetchAccount<'_> {
     }
 
     /// `--dry-run`: says what a run would do. Changes nothing here and nothing on the server.
-    fn rehearse(&self, ledger: Ledger, summary: &mut Summary) -> anyhow::Result<()> {
+    fn rehearse(&self, ledger: Ledger, summary: &mut Summary) -> Result<(), Failure> {
         let Self {
             account, reporter, ..
         } = *self;
@@ -183,11 +181,4 @@ impl FetchAccount<'_> {
         session.quit();
         Ok(())
     }
-}
-
-/// Whether the user was told of it not long ago.
-fn is_known(error: &anyhow::Error) -> bool {
-    let of_failure = |failure: &Failure| failure.is_known;
-    error.downcast_ref().is_some_and(of_failure)
-        || error.downcast_ref().is_some_and(poll::Error::is_known)
 }

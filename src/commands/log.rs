@@ -11,17 +11,17 @@ use crate::exit::{Exit, Failure};
 use crate::mail::known::Delivery;
 use crate::moment::Moment;
 use crate::report::{Octets, json};
-use crate::seen::History;
+use crate::seen::{self, History};
 
 /// Shows the record of deliveries, the oldest first, one line each.
-pub(super) fn run(arguments: &cli::Log, context: &Context<'_>) -> anyhow::Result<Exit> {
+pub(super) fn run(arguments: &cli::Log, context: &Context<'_>) -> Result<Exit, Failure> {
     let history = History::open(&context.state_folder()?)?;
     let account = arguments.account.as_deref();
     if let Some(name) = account
         && !history.knows(name)?
     {
         let what = format!("nothing was ever fetched for an account {name:?}");
-        return Err(Failure::new(what, Exit::Usage).into());
+        return Err(Failure::new(what, Exit::Usage));
     }
     let mut out = io::stdout().lock();
     history
@@ -31,18 +31,35 @@ pub(super) fn run(arguments: &cli::Log, context: &Context<'_>) -> anyhow::Result
             } else {
                 line(&delivery)
             };
-            writeln!(out, "{line}").map_err(anyhow::Error::from)
+            writeln!(out, "{line}").map_err(LogError::Write)
         })
-        .or_else(closed_by_reader)?;
+        .or_else(allow_closed_output)?;
     Ok(Exit::Done)
 }
 
-/// `mailpull log | head` is no error.
-fn closed_by_reader(error: anyhow::Error) -> anyhow::Result<()> {
-    match error.downcast_ref::<io::Error>() {
-        Some(io) if io.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Some(io) => Err(Failure::new(format!("writing the log: {io}"), Exit::LocalIo).into()),
-        None => Err(error),
+/// Why not all deliveries were shown.
+enum LogError {
+    /// The database cannot be read.
+    Read(seen::Error),
+    /// Standard output does not take a line.
+    Write(io::Error),
+}
+
+impl From<seen::Error> for LogError {
+    fn from(error: seen::Error) -> Self {
+        Self::Read(error)
+    }
+}
+
+/// `mailpull log | head` is not an error.
+fn allow_closed_output(error: LogError) -> Result<(), Failure> {
+    match error {
+        LogError::Read(error) => Err(error.into()),
+        LogError::Write(io) if io.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        LogError::Write(io) => {
+            let what = format!("writing the log: {io}");
+            Err(Failure::new(what, Exit::LocalIo))
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::oauth2::{self, Provider, SignIn, Tokens};
 use crate::report::{Event, json};
 
 /// Signs in to what the account needs: its provider, or the keyring that is to hold its password.
-pub(super) fn run(arguments: &cli::Login, context: &Context<'_>) -> anyhow::Result<Exit> {
+pub(super) fn run(arguments: &cli::Login, context: &Context<'_>) -> Result<Exit, Failure> {
     let names = [arguments.account.account.clone()];
     let wanted = Wanted {
         names: &names,
@@ -45,7 +45,7 @@ fn grant(
     sign_in: &SignIn<'_>,
     arguments: &cli::Login,
     context: &Context<'_>,
-) -> anyhow::Result<()> {
+) -> Result<(), Failure> {
     let grant = match (arguments.device, arguments.browser) {
         (true, _) => Grant::Device,
         (_, true) => Grant::Browser,
@@ -64,7 +64,7 @@ fn grant(
         }
         sign_in.keep(&tokens)
     });
-    kept.map_err(|error| Failure::new(&error, error.exit()))?;
+    kept?;
     let place = sign_in.token_store.place();
     let user = &account.dial.user;
     if context.global.json {
@@ -171,13 +171,13 @@ fn open(address: &str, account: &Account) {
         .spawn();
 }
 
-fn put_into_keyring(account: &Account, context: &Context<'_>) -> anyhow::Result<()> {
+fn put_into_keyring(account: &Account, context: &Context<'_>) -> Result<(), Failure> {
     if !matches!(account.password, Source::Keyring) {
         let what = format!(
             "there is nothing to sign in to: {} has neither oauth2-client-id nor password-keyring",
             account.name
         );
-        return Err(Failure::new(what, Exit::Configuration).into());
+        return Err(Failure::new(what, Exit::Configuration));
     }
     password::put_into_keyring(account.login(), &|| context.interrupt.signal().is_some())?;
     if !context.global.json {

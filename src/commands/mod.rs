@@ -2,28 +2,25 @@
 //! What a status is and how an error is shown are decided in `exit` and in the errors themselves.
 
 use std::collections::HashSet;
-use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cli::{self, Cli, Command, Global, Seen, When};
-use crate::config::{self, Account, Unusable, password};
-use crate::delivery;
+use crate::config::{self, Account, Unusable};
 use crate::dial::{self, DialStep, Security};
 use crate::exit::{Exit, Failure};
 use crate::net::Stream;
 use crate::net::tls::{Connectors, Proof};
 use crate::os::secret::{self, Secret};
 use crate::os::signals::Interrupt;
-use crate::poll;
-use crate::poll::survey;
 use crate::pop3::{Direction, SessionHints, Trace, Transaction};
 use crate::report::plain::{Audience, Color, Verbosity};
 use crate::report::{AccountReporter, Event, Json, Plain, Reporter, Terminal};
-use crate::seen::{Error as SeenError, Ledger, StateFolder};
+use crate::seen::{Ledger, StateFolder};
 
 mod account;
 mod check;
+mod failure;
 mod fetch;
 mod log;
 mod login;
@@ -57,8 +54,9 @@ pub fn run(cli: &Cli) -> Exit {
         Ok(interrupt) => interrupt,
         Err(error) => {
             let what = format!("cannot prepare for signals: {error}");
-            AccountReporter::new(&*reporter, "").tell(Event::Problem(&what, Exit::LocalIo));
-            return Exit::LocalIo;
+            let failure = Failure::new(what, Exit::LocalIo);
+            AccountReporter::new(&*reporter, "").tell(Event::Problem(&failure));
+            return failure.exit;
         }
     };
     let context = Context {
@@ -77,13 +75,12 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Login(arguments) => login::run(arguments, &context),
         Command::Seen(verb) => seen::run(verb, &context),
     };
-    let exit = ended.unwrap_or_else(|error| {
-        let exit = status(&error);
-        // Who broke it off knows why it ended.
+    let exit = ended.unwrap_or_else(|failure| {
+        // A user who interrupted the run knows why it ended.
         if context.interrupt.signal().is_none() {
-            context.reporter("").tell(Event::Problem(&error, exit));
+            context.reporter("").tell(Event::Problem(&failure));
         }
-        exit
+        failure.exit
     });
     context.interrupt.signal().map_or(exit, Exit::Signal)
 }
@@ -110,13 +107,13 @@ impl Context<'_> {
     }
 
     /// Opens the folder of the seen-database.
-    fn state_folder(&self) -> anyhow::Result<StateFolder> {
+    fn state_folder(&self) -> Result<StateFolder, Failure> {
         let path = config::state_folder(self.global.state_dir.as_deref())?;
         Ok(StateFolder::open(&path)?)
     }
 
     /// Opens an account's rows of the database.
-    fn open_ledger(&self, account: &Account, folder: &StateFolder) -> anyhow::Result<Ledger> {
+    fn open_ledger(&self, account: &Account, folder: &StateFolder) -> Result<Ledger, Failure> {
         let server = account.dial.net.endpoint.to_string();
         let user = &account.dial.user;
         let ledger = Ledger::open(folder, &account.name, &server, user)?;
@@ -127,7 +124,7 @@ impl Context<'_> {
                  imported; to fetch it here again, bring it back with seen import, or begin anew \
                  without it: mailpull account remove {name}"
             );
-            return Err(Failure::new(what, Exit::Configuration).into());
+            return Err(Failure::new(what, Exit::Configuration));
         }
         if let Some(former) = ledger.former_name() {
             self.reporter(&account.name)
@@ -149,7 +146,7 @@ impl Context<'_> {
 
     /// Asks what an unknown account is to the record, where its maildrop is known by a name that the
     /// configuration no longer has: fetching everything again is not for us to decide.
-    fn insist_it_is_new(&self, account: &Account, ledger: &Ledger) -> anyhow::Result<()> {
+    fn insist_it_is_new(&self, account: &Account, ledger: &Ledger) -> Result<(), Failure> {
         let namesakes = ledger.namesakes()?;
         if namesakes.is_empty() || account.is_one_shot() {
             return Ok(());
@@ -163,11 +160,11 @@ impl Context<'_> {
              has: either mailpull account rename {former} {name}, or mailpull account remove \
              {former} to fetch everything again"
         );
-        Err(Failure::new(what, Exit::Configuration).into())
+        Err(Failure::new(what, Exit::Configuration))
     }
 
     /// The first of these names that the configuration does not have; it is read again only once.
-    fn find_unconfigured(&self, wanted: Vec<String>) -> anyhow::Result<Option<String>> {
+    fn find_unconfigured(&self, wanted: Vec<String>) -> Result<Option<String>, Failure> {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         let names = match &mut *names {
             Some(names) => names,
@@ -225,7 +222,7 @@ impl Context<'_> {
                 .dial(opening)
             };
             match tokens::sign_in(account, self)? {
-                None => call(password).map_err(|error| Failure::new(&error, error.exit())),
+                None => Ok(call(password)?),
                 Some(sign_in) => tokens::show(account, &sign_in, password, call),
             }
         }
@@ -235,9 +232,7 @@ impl Context<'_> {
         if let Some(sign_in) = tokens::sign_in(account, self)? {
             return tokens::token(account, &sign_in);
         }
-        account
-            .obtain_password(&|| self.interrupt.signal().is_some())
-            .map_err(|error| Failure::new(&error, error.exit()))
+        Ok(account.obtain_password(&|| self.interrupt.signal().is_some())?)
     }
 
     /// Passes the conversation on to the reporter, for `-vv`.
@@ -264,21 +259,23 @@ impl Context<'_> {
             } else {
                 ""
             };
-            self.reporter(name)
-                .tell(Event::Problem(error, error.exit()));
-            error.exit()
+            let failure = Failure {
+                hint: error.hint(),
+                ..Failure::new(error, error.exit())
+            };
+            self.reporter(name).tell(Event::Problem(&failure));
+            failure.exit
         };
         unusable.iter().map(tell).max()
     }
 
     /// Tells why an account failed, unless the user broke it off, and what status that is.
-    fn tell_failure(&self, reporter: AccountReporter<'_>, error: &anyhow::Error) -> Exit {
+    fn tell_failure(&self, reporter: AccountReporter<'_>, failure: &Failure) -> Exit {
         if let Some(signal) = self.interrupt.signal() {
             return Exit::Signal(signal);
         }
-        let exit = status(error);
-        reporter.tell(Event::Problem(&error, exit));
-        exit
+        reporter.tell(Event::Problem(failure));
+        failure.exit
     }
 }
 
@@ -321,23 +318,6 @@ fn reporter(global: &Global, verbosity: Verbosity) -> SharedReporter {
         (true, false) => Arc::new(Json::new(plain)),
         (true, true) => Arc::new(Json::new(Terminal::new(plain))),
     }
-}
-
-/// The status that an error leads to.
-fn status(error: &anyhow::Error) -> Exit {
-    fn of<E: Error + 'static>(cause: &(dyn Error + 'static), exit: fn(&E) -> Exit) -> Option<Exit> {
-        cause.downcast_ref().map(exit)
-    }
-    let exit = |cause| {
-        of(cause, config::Error::exit)
-            .or_else(|| of(cause, delivery::Error::exit))
-            .or_else(|| of(cause, poll::Error::exit))
-            .or_else(|| of(cause, password::Error::exit))
-            .or_else(|| of(cause, SeenError::exit))
-            .or_else(|| of(cause, survey::Error::exit))
-            .or_else(|| of(cause, |failure: &Failure| failure.exit))
-    };
-    error.chain().find_map(exit).unwrap_or(Exit::Bug)
 }
 
 /// Writes what the user asked for; who closed standard output has seen enough.

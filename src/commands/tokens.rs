@@ -19,12 +19,10 @@ pub(super) fn sign_in<'a>(
     let Some(meant) = &account.sign_in else {
         return Ok(None);
     };
-    let folder = config::state_folder(context.global.state_dir.as_deref())
-        .map_err(|error| Failure::new(&error, error.exit()))?;
+    let folder = config::state_folder(context.global.state_dir.as_deref())?;
     let secret = || {
-        account
-            .obtain_client_secret(&|| context.interrupt.signal().is_some())
-            .map_err(|error| Failure::new(&error, error.exit()))
+        let interrupted = || context.interrupt.signal().is_some();
+        Ok(account.obtain_client_secret(&interrupted)?)
     };
     let user = account.dial.user.as_str();
     let provider = meant.provider.token_url.to_string();
@@ -48,7 +46,7 @@ pub(super) fn sign_in<'a>(
 pub(super) fn token(account: &Account, sign_in: &SignIn<'_>) -> Result<Secret, Failure> {
     sign_in
         .token()
-        .map_err(|error| told(account, sign_in, &error))
+        .map_err(|error| told(account, sign_in, error))
 }
 
 /// Calls the server with a token, and once more with another one if it refuses that.
@@ -63,7 +61,7 @@ pub(super) fn show<T>(
         && error.exit() == Exit::LoginRefused
     {
         let another = sign_in.another_token(token);
-        *token = another.map_err(|error| told(account, sign_in, &error))?;
+        *token = another.map_err(|error| told(account, sign_in, error))?;
         called = call(token);
     }
     let error = match called {
@@ -73,28 +71,25 @@ pub(super) fn show<T>(
         }
         Err(error) => error,
     };
-    let failure = Failure::new(&error, error.exit());
+    let failure = Failure::from(error);
     Err(match failure.exit {
         Exit::LoginRefused => advised(account, sign_in, failure),
         _ => failure,
     })
 }
 
-fn told(account: &Account, sign_in: &SignIn<'_>, error: &Error) -> Failure {
-    let failure = Failure::new(error, error.exit());
-    match error.wants_sign_in() {
-        true => advised(account, sign_in, failure),
-        false => failure,
+fn told(account: &Account, sign_in: &SignIn<'_>, error: Error) -> Failure {
+    if error.wants_sign_in() {
+        advised(account, sign_in, error.into())
+    } else {
+        error.into()
     }
 }
 
 /// Adds what the user can do, and finds out whether the user knows already.
 fn advised(account: &Account, sign_in: &SignIn<'_>, failure: Failure) -> Failure {
     Failure {
-        what: format!(
-            "{}; sign in with: mailpull login {}",
-            failure.what, account.name
-        ),
+        hint: Some(format!("Sign in with: mailpull login {}", account.name)),
         is_known: !sign_in.should_notify(),
         ..failure
     }

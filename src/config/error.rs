@@ -140,6 +140,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Exposed(source) => source.hint(),
+            _ => None,
+        }
+    }
+
     /// The status it ends the program with: 64 for what was typed, 78 for what was written in a
     /// file and for what the user has to decide.
     pub fn exit(&self) -> Exit {

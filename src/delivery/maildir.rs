@@ -207,7 +207,7 @@ impl Target for Maildir {
                     }
                     (Ok(true), Err(error)) => error,
                 };
-                staged.kept(failed, failed.exit().is_transient())
+                staged.kept(failed, failed.hint(), failed.exit().is_transient())
             })
             .collect()
     }

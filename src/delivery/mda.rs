@@ -108,6 +108,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        None
+    }
+
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {
@@ -252,7 +257,7 @@ impl Mda {
             Err(DeliveryError::Mda(
                 error @ (Error::Interrupted(_) | Error::NotFed { .. } | Error::TimedOut { .. }),
             )) => staged.kept_in_doubt(error),
-            Err(error) => staged.kept(&error, error.exit().is_transient()),
+            Err(error) => staged.kept(&error, error.hint(), error.exit().is_transient()),
         }
     }
 

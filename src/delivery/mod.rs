@@ -193,6 +193,14 @@ impl Error {
         matches!(self, Self::Local { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Mda(source) => source.hint(),
+            _ => None,
+        }
+    }
+
     /// The exit status that it leads to: a full disk may have room at the next run.
     pub fn exit(&self) -> Exit {
         match self {

@@ -71,6 +71,18 @@ pub(crate) enum LoginHistory {
 }
 
 impl Error {
+    /// What the user can do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Net(source) => source.hint(),
+            Self::Capabilities { source, .. }
+            | Self::Login { source, .. }
+            | Self::Session { source, .. }
+            | Self::StartTls { source, .. } => source.hint(),
+            Self::NoMechanism { .. } => None,
+        }
+    }
+
     /// The exit status that it leads to.
     pub(crate) fn exit(&self) -> Exit {
         match self {

@@ -131,6 +131,8 @@ pub enum Outcome {
         identity: Identity,
         /// Why, for the user.
         why: String,
+        /// What the user can do about it.
+        hint: Option<String>,
         /// Whether waiting may help.
         is_transient: bool,
         /// How often in a row its delivery failed by now.
@@ -235,10 +237,16 @@ impl Staged {
 
     /// What becomes of it when its delivery fails: it is kept. Only a refusal that waiting does
     /// not mend counts as a failure of the message.
-    pub(crate) fn kept(&self, why: impl ToString, is_transient: bool) -> Outcome {
+    pub(crate) fn kept(
+        &self,
+        why: impl ToString,
+        hint: Option<String>,
+        is_transient: bool,
+    ) -> Outcome {
         Outcome::Kept {
             identity: self.stored.identity.clone(),
             why: why.to_string(),
+            hint,
             is_transient,
             failures: self.past.failures + u32::from(!is_transient),
             is_in_doubt: false,
@@ -250,6 +258,7 @@ impl Staged {
         Outcome::Kept {
             identity: self.stored.identity.clone(),
             why: why.to_string(),
+            hint: None,
             is_transient: true,
             failures: self.past.failures,
             is_in_doubt: true,

@@ -180,6 +180,15 @@ impl fmt::Display for Attempts {
 }
 
 impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Proxy { source, .. } => source.hint(),
+            Self::Tls(source) => source.hint(),
+            _ => None,
+        }
+    }
+
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {

@@ -87,6 +87,17 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// What the user can do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::ClientSecret(failure) => failure.hint.clone(),
+            Self::Connect(source) => source.hint(),
+            Self::Exposed(source) => source.hint(),
+            Self::Keyring(source) => source.hint(),
+            _ => None,
+        }
+    }
+
     /// The status that it leads to.
     pub(crate) fn exit(&self) -> Exit {
         match self {

@@ -63,6 +63,13 @@ pub enum Exposed {
     },
 }
 
+impl Exposed {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
 impl CheckedFile {
     /// Reads a file of at most 1 MiB.
     ///

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 
 use super::Poll;
 use super::error::{Error, reading, recording, while_doing};
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::mail::custody::Recorded;
 use crate::mail::known::State;
 use crate::mail::maildrop::{Identity, Listing, MessageNumber};
@@ -80,11 +80,13 @@ impl Poll<'_> {
         for (recorded, why) in refused {
             summary.tell_problem(
                 self.reporter,
-                &format!(
-                    "deleting message {}: the server said \"{why}\"; the next run tries it again",
-                    recorded.identity().unique_id
+                &Failure::new(
+                    format_args!(
+                        "deleting message {}: the server said \"{why}\"; the next run tries it again",
+                        recorded.identity().unique_id
+                    ),
+                    Exit::Temporary,
                 ),
-                Exit::Temporary,
             );
         }
         match session.quit() {

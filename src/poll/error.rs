@@ -88,6 +88,20 @@ impl Error {
         }
     }
 
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Connect(failure) => failure.hint.clone(),
+            Self::Interrupted => None,
+            Self::LostStep(error) => error.hint(),
+            Self::Pop3 { source, .. } | Self::Unconfirmed(source) => source.hint(),
+            Self::Receive(source) => source.hint(),
+            Self::Seen { source, .. } => source.hint(),
+            Self::Settle(source) => source.hint(),
+            Self::Survey(source) => source.hint(),
+        }
+    }
+
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {

@@ -247,8 +247,10 @@ impl Poll<'_> {
         for number in listing.nameless() {
             summary.tell_problem(
                 self.reporter,
-                &format!("message {number} has no unique-id; it stays on the server"),
-                Exit::Protocol,
+                &Failure::new(
+                    format_args!("message {number} has no unique-id; it stays on the server"),
+                    Exit::Protocol,
+                ),
             );
         }
         for pick in &plan.too_large {
@@ -364,7 +366,11 @@ impl Poll<'_> {
                  again",
                 message.identity.unique_id
             );
-            summary.tell_problem(self.reporter, &what, why.exit());
+            let failure = Failure {
+                hint: why.hint(),
+                ..Failure::new(what, why.exit())
+            };
+            summary.tell_problem(self.reporter, &failure);
         }
         for (message, refusal) in &missing.refused {
             summary.failed += 1;
@@ -377,7 +383,7 @@ impl Poll<'_> {
                 "retrieving message {} ({}): the server said \"{}\"",
                 message.number, message.identity.unique_id, refusal.text
             );
-            summary.tell_failure(self.reporter, &what, failures, Exit::Temporary);
+            summary.tell_failure(self.reporter, Failure::new(what, Exit::Temporary), failures);
         }
         if missing.not_requested > 0 && self.interrupt.signal().is_none() {
             summary.postponed += missing.not_requested;
@@ -387,7 +393,7 @@ impl Poll<'_> {
                 limits::REQUEST_TIME.as_secs() / 3600,
                 missing.not_requested
             );
-            summary.tell_problem(self.reporter, &what, Exit::Temporary);
+            summary.tell_problem(self.reporter, &Failure::new(what, Exit::Temporary));
         }
         Ok(())
     }
@@ -404,7 +410,7 @@ impl Poll<'_> {
             "the server went on talking behind the end of a message: what this session delivered \
              (messages: {suspects}) may be incomplete, and is never deleted from the server"
         );
-        summary.tell_problem(self.reporter, &what, Exit::Protocol);
+        summary.tell_problem(self.reporter, &Failure::new(what, Exit::Protocol));
         Ok(())
     }
 
@@ -422,7 +428,7 @@ impl Poll<'_> {
             let failures = self.ledger.note_failure(message).map_err(recording)?;
             if failures >= MAX_FAILURES {
                 let what = format!("retrieving message {}", message.identity.unique_id);
-                summary.tell_failure(self.reporter, &what, failures, Exit::SetAside);
+                summary.tell_failure(self.reporter, Failure::new(what, Exit::SetAside), failures);
             }
         }
         Ok(error.into())

@@ -59,6 +59,15 @@ impl Error {
         }
     }
 
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Delivery(source) => source.hint(),
+            Self::Pop3 { source, .. } => source.hint(),
+            Self::Interrupted | Self::Unsettled => None,
+        }
+    }
+
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {

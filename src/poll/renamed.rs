@@ -33,6 +33,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Interrupted => None,
+            Self::Pop3(source) => source.hint(),
+            Self::Seen(source) => source.hint(),
+        }
+    }
+
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {

@@ -197,11 +197,13 @@ impl Poll<'_> {
         summary.holds_deletions = true;
         summary.tell_problem(
             self.reporter,
-            &format!(
-                "keep has changed, and {held} messages delivered by earlier runs would now \
-                 be deleted from the server; they stay until you say: mailpull fetch --delete"
+            &Failure::new(
+                format_args!(
+                    "keep has changed, and {held} messages delivered by earlier runs would now \
+                     be deleted from the server; they stay until you say: mailpull fetch --delete"
+                ),
+                Exit::Configuration,
             ),
-            Exit::Configuration,
         );
         Ok(())
     }

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use crate::delivery::{self, Target};
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::mail::custody::{Durable, Outcome, Place, Receipt, Staged};
 use crate::mail::known::{State, may_be_tried};
 use crate::mail::maildrop::{Identity, MessageNumber, UniqueId};
@@ -37,6 +37,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Delivery(source) => source.hint(),
+            Self::Seen(source) => source.hint(),
+            Self::Refusing | Self::Vanished(_) => None,
+        }
+    }
+
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {
@@ -210,7 +219,7 @@ impl<'a> Settler<'a> {
                     );
                     self.settled
                         .summary
-                        .tell_problem(self.reporter, &problem, Exit::Configuration);
+                        .tell_problem(self.reporter, &Failure::new(problem, Exit::Configuration));
                 }
             }
         }
@@ -405,13 +414,14 @@ impl<'a> Settler<'a> {
             Outcome::Kept {
                 identity,
                 why,
+                hint,
                 is_transient,
                 failures,
                 ..
-            } => Some((&identity.unique_id, why, *is_transient, *failures)),
+            } => Some((&identity.unique_id, (why, hint), *is_transient, *failures)),
             Outcome::Delivered(_) | Outcome::Lost(_) => None,
         });
-        let Some((id, why, is_transient, failures)) = kept.next() else {
+        let Some((id, (why, hint), is_transient, failures)) = kept.next() else {
             return;
         };
         let exit = if is_transient {
@@ -427,10 +437,13 @@ impl<'a> Settler<'a> {
             0 => String::new(),
             others => format!(" and {others} more"),
         };
-        let what = format!("delivering message {id}{more}: {why}");
+        let failure = Failure {
+            hint: hint.clone(),
+            ..Failure::new(format_args!("delivering message {id}{more}: {why}"), exit)
+        };
         self.settled
             .summary
-            .tell_failure(self.reporter, &what, failures, exit);
+            .tell_failure(self.reporter, failure, failures);
     }
 
     fn record(&mut self) -> Result<(), Error> {

@@ -19,6 +19,11 @@ use crate::text::ServerText;
 pub struct Error(#[from] pop3::Error);
 
 impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        self.0.hint()
+    }
+
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         self.0.exit()

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::{Event, Fact, Finding, Reporter};
+use crate::exit::Failure;
 use crate::mail::known::Delivery;
 use crate::mail::maildrop::UniqueId;
 use crate::moment::Moment;
@@ -72,9 +73,7 @@ fn object(event: Event<'_>) -> Option<Value> {
             "dry_run": summary.is_dry,
             "status": summary.exit.code(),
         }),
-        Event::Problem(what, exit) | Event::TransientProblem(what, exit) => json!({
-            "event": "error", "message": what.to_string(), "status": exit.code(),
-        }),
+        Event::Problem(failure) | Event::TransientProblem(failure) => error(failure),
         Event::Warning(what) => json!({ "event": "warning", "message": what.to_string() }),
         Event::DryRun(intent) => json!({
             "event": "would",
@@ -85,6 +84,16 @@ fn object(event: Event<'_>) -> Option<Value> {
         }),
         Event::Note(_) | Event::Received(_) | Event::Retrieved | Event::Trace(..) => return None,
     })
+}
+
+fn error(failure: &Failure) -> Value {
+    let mut object = json!({
+        "event": "error", "message": failure.what, "status": failure.exit.code(),
+    });
+    if let Some(hint) = &failure.hint {
+        object["hint"] = json!(hint);
+    }
+    object
 }
 
 /// One line of the record of deliveries; `time` puts a point in time into words.
@@ -158,4 +167,21 @@ pub(crate) fn account(name: &str, place: [&str; 2], target: Option<&str>, state:
         "state": state,
     })
     .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+
+    #[test]
+    fn an_error_event_has_a_hint_only_if_there_is_one() {
+        let failure = Failure::new("connecting: no", Exit::Temporary);
+        let without = json!({"event": "error", "message": "connecting: no", "status": 75});
+        assert_eq!(object(Event::Problem(&failure)), Some(without.clone()));
+        let mut with = without;
+        with["hint"] = json!("Try again");
+        let failure = failure.with_hint("Try again");
+        assert_eq!(object(Event::TransientProblem(&failure)), Some(with));
+    }
 }

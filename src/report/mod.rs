@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::fmt::{self, Display};
 
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::mail::custody::{Place, StoredMessage};
 use crate::mail::known::MAX_FAILURES;
 
@@ -43,14 +43,14 @@ pub enum Event<'a> {
     Finished(&'a Summary),
     /// What happens, for those who ask for it (`-v`).
     Note(&'a dyn Display),
-    /// Something went wrong: what was being done and what happened, and the status it leads to.
-    Problem(&'a dyn Display, Exit),
+    /// Something failed.
+    Problem(&'a Failure),
     /// So many octets came over the line.
     Received(u64),
     /// One more message came, or was refused.
     Retrieved,
-    /// A temporary error that has not come often enough in a row to be worth a word.
-    TransientProblem(&'a dyn Display, Exit),
+    /// A temporary failure that has not happened often enough in a row to be reported.
+    TransientProblem(&'a Failure),
     /// A line of the conversation (`-vv`), without secrets: who said it, and what.
     Trace(&'static str, &'a dyn Display),
     /// Something that the user should know, although nothing failed.
@@ -141,8 +141,8 @@ impl<'a> AccountReporter<'a> {
     /// Tells what happened.
     pub fn tell(&self, event: Event<'_>) {
         let event = match event {
-            Event::Problem(what, Exit::Temporary) if self.is_patient => {
-                Event::TransientProblem(what, Exit::Temporary)
+            Event::Problem(failure) if self.is_patient && failure.exit == Exit::Temporary => {
+                Event::TransientProblem(failure)
             }
             event => event,
         };
@@ -151,32 +151,35 @@ impl<'a> AccountReporter<'a> {
 }
 
 impl Summary {
-    /// Tells that something went wrong.
-    pub fn tell_problem(&mut self, reporter: AccountReporter<'_>, what: &dyn Display, exit: Exit) {
-        self.exit = self.exit.max(exit);
-        reporter.tell(Event::Problem(what, exit));
+    /// Reports a failure.
+    pub fn tell_problem(&mut self, reporter: AccountReporter<'_>, failure: &Failure) {
+        self.exit = self.exit.max(failure.exit);
+        reporter.tell(Event::Problem(failure));
     }
 
-    /// Tells that a message failed again: `exit` while it will be tried at the next run, once in
-    /// other words when it is set aside, and no more after that.
-    pub fn tell_failure(
-        &mut self,
-        reporter: AccountReporter<'_>,
-        what: &dyn Display,
-        failures: u32,
-        exit: Exit,
-    ) {
+    /// Reports that a message has failed this many times in a row: as it is while the next run tries
+    /// again, once in other words when the message is set aside, and not at all after that.
+    pub fn tell_failure(&mut self, reporter: AccountReporter<'_>, failure: Failure, failures: u32) {
+        let what = &failure.what;
         match failures.cmp(&MAX_FAILURES) {
             Ordering::Less => {
-                let what = format_args!("{what}; the next run tries it again");
-                self.tell_problem(reporter, &what, exit);
+                let what = format!("{what}; the next run tries it again");
+                self.tell_problem(reporter, &Failure { what, ..failure });
             }
             Ordering::Equal => {
-                let what = format_args!(
+                let what = format!(
                     "{what}; it failed {failures} times in a row and is set aside: from now on it \
                      is tried once a day"
                 );
-                self.tell_problem(reporter, &what, Exit::SetAside);
+                let exit = Exit::SetAside;
+                self.tell_problem(
+                    reporter,
+                    &Failure {
+                        what,
+                        exit,
+                        ..failure
+                    },
+                );
             }
             Ordering::Greater => self.exit = self.exit.max(Exit::SetAside),
         }

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 use super::{Event, Octets, Reporter};
+use crate::exit::Failure;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -45,9 +46,11 @@ impl Plain {
         let told = |what: &dyn Display| format!("{account}: {what}");
         let remark = |what: &dyn Display| Some(Line::Remark(told(what)));
         match event {
-            Event::Problem(what, _) => Some(Line::Remark(self.complaint(account, what))),
-            Event::TransientProblem(what, exit) if self.is_watched || is_verbose => {
-                self.line(account, Event::Problem(what, exit))
+            Event::Problem(failure) => {
+                Some(Line::Remark(self.complaint(account, &sentences(failure))))
+            }
+            Event::TransientProblem(failure) if self.is_watched || is_verbose => {
+                self.line(account, Event::Problem(failure))
             }
             Event::Warning(what) if self.verbosity > Verbosity::Quiet => {
                 Some(Line::Remark(complaint("mailpull:", account, what)))
@@ -150,6 +153,15 @@ fn complaint(program: &str, account: &str, what: &dyn Display) -> String {
     }
 }
 
+/// What failed, and the hint as a sentence of its own. Servers may end their texts with a full stop.
+fn sentences(failure: &Failure) -> String {
+    let Failure { what, hint, .. } = failure;
+    match hint {
+        Some(hint) => format!("{}. {hint}", what.trim_end_matches('.')),
+        None => what.clone(),
+    }
+}
+
 fn waiting(messages: usize, octets: Option<u64>) -> String {
     let plural = if messages == 1 { "" } else { "s" };
     let octets = octets
@@ -185,13 +197,28 @@ mod tests {
     #[test]
     fn an_error_is_one_line_that_names_the_account() {
         let plain = plain(Verbosity::Quiet, Audience::Anyone);
-        let problem = Event::Problem(&"connecting: no", Exit::Temporary);
+        let failure = Failure::new("connecting: no", Exit::Temporary);
         for (account, line) in [
             ("work", "mailpull: work: connecting: no"),
             ("", "mailpull: connecting: no"),
         ] {
             let remark = Line::Remark(line.to_owned());
-            assert_eq!(plain.line(account, problem), Some(remark));
+            assert_eq!(plain.line(account, Event::Problem(&failure)), Some(remark));
+        }
+    }
+
+    #[test]
+    fn a_hint_stands_on_the_line_of_its_error() {
+        for audience in [Audience::Anyone, Audience::Terminal] {
+            let plain = plain(Verbosity::Quiet, audience);
+            for what in ["logging in: no", "logging in: no."] {
+                let failure = Failure::new(what, Exit::LoginRefused).with_hint("Check the user");
+                let line = "mailpull: work: logging in: no. Check the user".to_owned();
+                assert_eq!(
+                    plain.line("work", Event::Problem(&failure)),
+                    Some(Line::Remark(line))
+                );
+            }
         }
     }
 

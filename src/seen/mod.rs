@@ -126,6 +126,11 @@ impl Error {
         }
     }
 
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        None
+    }
+
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {

@@ -176,6 +176,13 @@ pub(crate) enum Error {
     Impossible(&'static str),
 }
 
+impl Error {
+    /// What the user can do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
 impl ExportRecord {
     /// Reads a line.
     ///

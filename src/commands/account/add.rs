@@ -14,7 +14,7 @@ use crate::report::{Fact, Finding};
 
 /// Adds an account. A login that does not work is the status, and nothing is written then unless
 /// the user wants it all the same.
-pub(super) fn run(arguments: &cli::Add, context: &Context<'_>) -> anyhow::Result<Exit> {
+pub(super) fn run(arguments: &cli::Add, context: &Context<'_>) -> Result<Exit, Failure> {
     let questions = Questions::new(&context.interrupt);
     let chosen = context.global.config.as_deref();
     let mut addition = Addition::new(chosen, &arguments.options)?;
@@ -63,7 +63,7 @@ fn attempt(
     addition: &mut Addition,
     questions: &Questions<'_>,
     context: &Context<'_>,
-) -> anyhow::Result<Exit> {
+) -> Result<Exit, Failure> {
     loop {
         let account = addition.account()?;
         let exit = test::test(&account, context);
@@ -88,7 +88,7 @@ fn added(addition: &Addition, account: &Account) -> Finding {
 }
 
 /// What the account is called: the first part of its domain is a good name.
-fn name(arguments: &cli::Add, user: &str, questions: &Questions<'_>) -> anyhow::Result<String> {
+fn name(arguments: &cli::Add, user: &str, questions: &Questions<'_>) -> Result<String, Failure> {
     if let Some(name) = &arguments.name {
         return Ok(name.clone());
     }
@@ -107,12 +107,12 @@ fn find_server(
     addition: &mut Addition,
     questions: &Questions<'_>,
     context: &Context<'_>,
-) -> anyhow::Result<()> {
+) -> Result<(), Failure> {
     if discovery::find(user, addition, questions, context)? {
         return Ok(());
     }
     if let Some(signal) = context.interrupt.signal() {
-        return Err(Failure::new("interrupted", Exit::Signal(signal)).into());
+        return Err(Failure::new("interrupted", Exit::Signal(signal)));
     }
     let question = "Server (HOST or HOST:PORT, in TLS from the first octet)";
     let server = questions.ask("--server", question, None)?;
@@ -135,7 +135,7 @@ fn ask_for_secret(
     account: &Account,
     questions: &Questions<'_>,
     context: &Context<'_>,
-) -> anyhow::Result<()> {
+) -> Result<(), Failure> {
     let provider = providers::of(account.dial.net.endpoint.host());
     for rule in provider.iter().flat_map(|provider| provider.rules) {
         super::tell(&Finding::new("note", rule), account, context);
@@ -163,7 +163,7 @@ fn ask_for_client(
     preset: &str,
     addition: &mut Addition,
     questions: &Questions<'_>,
-) -> anyhow::Result<bool> {
+) -> Result<bool, Failure> {
     let question = "Client id, to sign in by OAuth 2.0 (Enter: with a password)";
     let id = questions.ask("-o", question, Some(""))?;
     if id.is_empty() {
@@ -187,9 +187,8 @@ fn type_password(
     addition: &mut Addition,
     account: &Account,
     context: &Context<'_>,
-) -> anyhow::Result<()> {
+) -> Result<(), Failure> {
     let interrupted = || context.interrupt.signal().is_some();
-    let password = password::prompt(account.login(), &interrupted)
-        .map_err(|error| Failure::new(&error, error.exit()))?;
+    let password = password::prompt(account.login(), &interrupted)?;
     Ok(addition.keep_password(password)?)
 }

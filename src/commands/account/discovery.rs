@@ -40,7 +40,7 @@ pub(super) fn find(
     addition: &mut Addition,
     questions: &Questions<'_>,
     context: &Context<'_>,
-) -> anyhow::Result<bool> {
+) -> Result<bool, Failure> {
     let domain = user.rsplit_once('@').map(|(_, domain)| domain);
     let Some(domain) = domain.filter(|domain| srv::is_domain(domain)) else {
         return Ok(false);
@@ -148,7 +148,7 @@ impl Candidate {
     /// Asks about a server that only DNS names: the answer may be anybody's (RFC 6186 section 6),
     /// and a server of anybody's proves its own name, too; one within the domain may be a
     /// neighbour's.
-    fn insist_on_consent(&self, domain: &str, questions: &Questions<'_>) -> anyhow::Result<()> {
+    fn insist_on_consent(&self, domain: &str, questions: &Questions<'_>) -> Result<(), Failure> {
         if self.source != Source::Dns || hosts(domain).contains(&self.host) {
             return Ok(());
         }
@@ -158,10 +158,10 @@ impl Candidate {
             return Ok(());
         }
         let what = format!("{says}; if that is right, name it: --server {place}");
-        Err(Failure::new(what, Exit::Usage).into())
+        Err(Failure::new(what, Exit::Usage))
     }
 
-    fn settle(self, addition: &mut Addition) -> anyhow::Result<()> {
+    fn settle(self, addition: &mut Addition) -> Result<(), Failure> {
         let server = match self.port == default_port(self.service) {
             true => self.host.clone(),
             false => self.place(),

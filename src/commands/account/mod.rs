@@ -17,7 +17,7 @@ mod questions;
 mod test;
 
 /// Does what the verb says.
-pub(super) fn run(verb: &cli::Account, context: &Context<'_>) -> anyhow::Result<Exit> {
+pub(super) fn run(verb: &cli::Account, context: &Context<'_>) -> Result<Exit, Failure> {
     match verb {
         cli::Account::Add(arguments) => add::run(arguments, context),
         cli::Account::List => list(context),
@@ -36,12 +36,12 @@ fn tell(finding: &Finding, account: &Account, context: &Context<'_>) {
     }
 }
 
-fn open(context: &Context<'_>) -> anyhow::Result<(Config, Accounts)> {
+fn open(context: &Context<'_>) -> Result<(Config, Accounts), Failure> {
     let config = config::load(context.global.config.as_deref())?;
     Ok((config, Accounts::open(&context.state_folder()?)?))
 }
 
-fn list(context: &Context<'_>) -> anyhow::Result<Exit> {
+fn list(context: &Context<'_>) -> Result<Exit, Failure> {
     let (config, accounts) = open(context)?;
     let names: Vec<_> = config.names().map(str::to_owned).collect();
     let tell = |name: &str, place: [&str; 2], target: Option<&str>, state: &str| {
@@ -94,14 +94,14 @@ fn target(account: &Account) -> Option<String> {
     })
 }
 
-fn find(name: &str, accounts: &Accounts) -> anyhow::Result<KnownAccount> {
+fn find(name: &str, accounts: &Accounts) -> Result<KnownAccount, Failure> {
     accounts.find(name)?.ok_or_else(|| {
         let what = format!("nothing was ever fetched for an account {name:?}");
         Failure::new(what, Exit::Usage).into()
     })
 }
 
-fn remove(name: &str, context: &Context<'_>) -> anyhow::Result<Exit> {
+fn remove(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
     let (config, mut accounts) = open(context)?;
     let account = find(name, &accounts)?;
     if !account.is_moved && config.names().any(|other| other == name) {
@@ -109,7 +109,7 @@ fn remove(name: &str, context: &Context<'_>) -> anyhow::Result<Exit> {
             "the configuration still has the account {name}: take it out there, or everything \
              that is on its server will be fetched again"
         );
-        return Err(Failure::new(what, Exit::Configuration).into());
+        return Err(Failure::new(what, Exit::Configuration));
     }
     match accounts.remove(&account)? {
         0 => Ok(Exit::Done),
@@ -118,22 +118,22 @@ fn remove(name: &str, context: &Context<'_>) -> anyhow::Result<Exit> {
                 "messages of {name} that are still on their way: {staged}; put it back into the \
                  configuration and fetch it once, so that they arrive"
             );
-            Err(Failure::new(what, Exit::Configuration).into())
+            Err(Failure::new(what, Exit::Configuration))
         }
     }
 }
 
-fn rename(names: &cli::Rename, context: &Context<'_>) -> anyhow::Result<Exit> {
+fn rename(names: &cli::Rename, context: &Context<'_>) -> Result<Exit, Failure> {
     let (config, mut accounts) = open(context)?;
     let cli::Rename { old, new } = names;
     let account = find(old, &accounts)?;
     if !config::is_account_name(new) {
         let what = "the new name cannot be an account's".to_owned();
-        return Err(Failure::new(what, Exit::Usage).into());
+        return Err(Failure::new(what, Exit::Usage));
     }
     if accounts.find(new)?.is_some() {
         let what = format!("there is a record of an account {new} already");
-        return Err(Failure::new(what, Exit::Configuration).into());
+        return Err(Failure::new(what, Exit::Configuration));
     }
     accounts.rename(&account, new)?;
     if config.names().any(|name| name == old) {

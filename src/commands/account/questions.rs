@@ -37,10 +37,10 @@ impl<'a> Questions<'a> {
         flag: &str,
         question: &str,
         proposal: Option<&str>,
-    ) -> anyhow::Result<String> {
+    ) -> Result<String, Failure> {
         if !self.is_anybody_there {
             let what = format!("{flag} is missing, and without a terminal nobody can be asked");
-            return Err(Failure::new(what, Exit::Usage).into());
+            return Err(Failure::new(what, Exit::Usage));
         }
         let question = match proposal {
             None | Some("") => format!("{question}: "),
@@ -57,7 +57,7 @@ impl<'a> Questions<'a> {
     }
 
     /// Asks whether to do something; whoever says nothing does not want it, nor does nobody.
-    pub(super) fn confirm(&self, question: &str) -> anyhow::Result<bool> {
+    pub(super) fn confirm(&self, question: &str) -> Result<bool, Failure> {
         if !self.is_anybody_there {
             return Ok(false);
         }
@@ -66,7 +66,7 @@ impl<'a> Questions<'a> {
     }
 
     /// Reads one line. A terminal gives one at a time, so that nothing is read ahead.
-    fn line(&self, question: &str) -> anyhow::Result<String> {
+    fn line(&self, question: &str) -> Result<String, Failure> {
         let cannot = |error: io::Error| {
             Failure::new(
                 format!("cannot ask on the terminal: {error}"),
@@ -91,7 +91,10 @@ impl<'a> Questions<'a> {
             .and_then(|()| Ok(rustix::io::read(stdin.as_fd(), &mut line)?))
             .map_err(cannot)?;
         match octets {
-            0 => Err(Failure::new("nothing was typed; nothing was written", Exit::Usage).into()),
+            0 => Err(Failure::new(
+                "nothing was typed; nothing was written",
+                Exit::Usage,
+            )),
             octets => Ok(String::from_utf8_lossy(&line[..octets]).trim().to_owned()),
         }
     }

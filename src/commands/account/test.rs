@@ -11,7 +11,7 @@ use crate::commands::account::providers;
 use crate::commands::passwords::Passwords;
 use crate::config::{self, Account, Overrides, Wanted};
 use crate::dial::DialStep;
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::mail::known::KnownMessages;
 use crate::mail::policy::Policy;
 use crate::net::Stream;
@@ -21,7 +21,7 @@ use crate::report::{Fact, Finding, Octets};
 use crate::seen::{Ledger, StateFolder};
 
 /// Tests one account. The status is what `fetch` would end with.
-pub(super) fn run(arguments: &cli::Test, context: &Context<'_>) -> anyhow::Result<Exit> {
+pub(super) fn run(arguments: &cli::Test, context: &Context<'_>) -> Result<Exit, Failure> {
     let overrides = Overrides::new([], &arguments.options.options)?;
     let wanted = Wanted {
         names: std::slice::from_ref(&arguments.account),
@@ -66,7 +66,7 @@ fn probe(
     context: &Context<'_>,
     watcher: &dyn Fn(DialStep<'_>),
     tell: &dyn Fn(&Finding),
-) -> anyhow::Result<()> {
+) -> Result<(), Failure> {
     let (known, login) = known(account, context)?;
     let passwords = Passwords::default();
     let opening = SessionHints {
@@ -97,7 +97,7 @@ fn probe(
 fn known(
     account: &Account,
     context: &Context<'_>,
-) -> anyhow::Result<(KnownMessages, Option<Mechanism>)> {
+) -> Result<(KnownMessages, Option<Mechanism>), Failure> {
     let path = config::state_folder(context.global.state_dir.as_deref())?;
     let Some(folder) = StateFolder::find(&path)? else {
         return Ok(Default::default());
@@ -108,7 +108,7 @@ fn known(
     Ok((ledger.known()?, login.as_deref().and_then(Mechanism::named)))
 }
 
-fn round_trip(session: &mut Transaction<Stream>) -> anyhow::Result<Finding> {
+fn round_trip(session: &mut Transaction<Stream>) -> Result<Finding, Failure> {
     let begun = Instant::now();
     session.keep_awake().map_err(survey::Error::from)?;
     let took = begun.elapsed();
@@ -121,7 +121,7 @@ fn maildrop(
     session: &mut Transaction<Stream>,
     known: &KnownMessages,
     account: &Account,
-) -> anyhow::Result<Finding> {
+) -> Result<Finding, Failure> {
     // The limits bound a run, not what is there.
     let policy = Policy {
         keep: account.policy.keep,

@@ -10,36 +10,60 @@ use rustix::io::Errno;
 use crate::cli;
 use crate::commands::Context;
 use crate::exit::{Exit, Failure};
+use crate::seen;
 use crate::seen::record::{ExportRecord, LONGEST_LINE};
 use crate::seen::{Accounts, Arrival, Imported, KnownAccount};
 
 /// Writes what is known of accounts to standard output. One that cannot travel keeps no other.
-pub(super) fn export(arguments: &cli::Export, context: &Context<'_>) -> anyhow::Result<Exit> {
+pub(super) fn export(arguments: &cli::Export, context: &Context<'_>) -> Result<Exit, Failure> {
     if arguments.moves && io::stdout().is_terminal() {
         let what = "what is moved would be lost on a terminal: write it to a file, or to seen \
                     import";
-        return Err(Failure::new(what, Exit::Usage).into());
+        return Err(Failure::new(what, Exit::Usage));
     }
     let mut accounts = Accounts::open(&context.state_folder()?)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut exit = Exit::Done;
     for account in travellers(arguments, &accounts)? {
-        let Err(error) = send(&account, arguments, &mut accounts, &mut out) else {
-            continue;
-        };
-        if let Some(io) = error.downcast_ref::<io::Error>() {
-            let name = &account.name;
-            let what = format!("writing the record of {name}: {io}; it was not moved");
-            return Err(Failure::new(what, Exit::LocalIo).into());
+        match send(&account, arguments, &mut accounts, &mut out) {
+            Ok(()) => {}
+            Err(ExportError::Account(failure)) => {
+                let reporter = context.reporter(&account.name);
+                exit = exit.max(context.tell_failure(reporter, &failure));
+            }
+            Err(ExportError::Output(io)) => {
+                let name = &account.name;
+                let what = format!("writing the record of {name}: {io}; it was not moved");
+                return Err(Failure::new(what, Exit::LocalIo));
+            }
         }
-        exit = exit.max(context.tell_failure(context.reporter(&account.name), &error));
     }
     Ok(exit)
 }
 
+/// Why an account was not exported.
+enum ExportError {
+    /// This account cannot be exported; others may.
+    Account(Failure),
+    /// Standard output does not take it, nor any other.
+    Output(io::Error),
+}
+
+impl From<seen::Error> for ExportError {
+    fn from(error: seen::Error) -> Self {
+        Self::Account(error.into())
+    }
+}
+
+impl From<io::Error> for ExportError {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
 /// The accounts that are to travel. What was moved before may be an old record by now: it travels
 /// once more only when it is named.
-fn travellers(arguments: &cli::Export, accounts: &Accounts) -> anyhow::Result<Vec<KnownAccount>> {
+fn travellers(arguments: &cli::Export, accounts: &Accounts) -> Result<Vec<KnownAccount>, Failure> {
     let names = &arguments.accounts;
     let mut accounts = accounts.accounts()?;
     if let Some(unknown) = names
@@ -47,7 +71,7 @@ fn travellers(arguments: &cli::Export, accounts: &Accounts) -> anyhow::Result<Ve
         .find(|&name| accounts.iter().all(|account| account.name != *name))
     {
         let what = format!("nothing was ever fetched for an account {unknown:?}");
-        return Err(Failure::new(what, Exit::Usage).into());
+        return Err(Failure::new(what, Exit::Usage));
     }
     accounts.retain(|account| {
         let is_here = arguments
@@ -68,7 +92,7 @@ fn send(
     arguments: &cli::Export,
     accounts: &mut Accounts,
     out: &mut BufWriter<StdoutLock<'_>>,
-) -> anyhow::Result<()> {
+) -> Result<(), ExportError> {
     let departure = accounts.depart(account)?;
     let staged = departure.staged()?;
     if staged > 0 {
@@ -76,9 +100,10 @@ fn send(
             "messages that are still on their way: {staged}; they are in files of this machine: \
              fetch it once more, so that they arrive"
         );
-        return Err(Failure::new(what, Exit::Configuration).into());
+        let failure = Failure::new(what, Exit::Configuration);
+        return Err(ExportError::Account(failure));
     }
-    departure.read_out(|record| writeln!(out, "{}", record.line()).map_err(anyhow::Error::from))?;
+    departure.read_out(|record| writeln!(out, "{}", record.line()).map_err(ExportError::Output))?;
     out.flush()?;
     if arguments.moves {
         match rustix::fs::fsync(io::stdout()) {
@@ -92,21 +117,21 @@ fn send(
 
 /// Takes accounts up that are not known here, each as a whole or not at all. One that is known keeps
 /// no other from coming.
-pub(super) fn import(arguments: &cli::Import, context: &Context<'_>) -> anyhow::Result<Exit> {
+pub(super) fn import(arguments: &cli::Import, context: &Context<'_>) -> Result<Exit, Failure> {
     let mut lines = Lines::open(arguments.file.as_deref())?;
     let mut accounts = Accounts::open(&context.state_folder()?)?;
     let mut exit = Exit::Done;
     while let Some(record) = lines.next()? {
         let ExportRecord::Account(account) = record else {
-            return Err(lines.wrong("an account should begin here").into());
+            return Err(lines.wrong("an account should begin here"));
         };
         let name = account.account.clone();
         let mut arrival = accounts.arrive(account)?;
         receive(&mut arrival, &mut lines)?;
-        let settled = arrival.settle().map_err(anyhow::Error::from);
+        let settled = arrival.settle().map_err(Failure::from);
         let settled = settled.and_then(|welcome| match welcome {
             Imported::Settled => Ok(()),
-            Imported::Refused => Err(Failure::new(KNOWN, Exit::Configuration).into()),
+            Imported::Refused => Err(Failure::new(KNOWN, Exit::Configuration)),
         });
         if let Err(error) = settled {
             exit = exit.max(context.tell_failure(context.reporter(&name), &error));
@@ -119,7 +144,7 @@ const KNOWN: &str = "it is known here already, and two records cannot be made on
                      was imported";
 
 /// Reads one account to its end.
-fn receive(arrival: &mut Arrival<'_>, lines: &mut Lines) -> anyhow::Result<()> {
+fn receive(arrival: &mut Arrival<'_>, lines: &mut Lines) -> Result<(), Failure> {
     loop {
         match lines.next()? {
             Some(ExportRecord::Message(message)) => arrival.take(&message)?,
@@ -127,7 +152,7 @@ fn receive(arrival: &mut Arrival<'_>, lines: &mut Lines) -> anyhow::Result<()> {
             Some(ExportRecord::End(end)) if arrival.is_complete(&end) => return Ok(()),
             Some(ExportRecord::Account(_) | ExportRecord::End(_)) | None => {
                 let what = format!("the account {} is not complete", arrival.name());
-                return Err(lines.wrong(&what).into());
+                return Err(lines.wrong(&what));
             }
         }
     }
@@ -174,7 +199,10 @@ impl Lines {
             Some(b'\n') => {}
             _ => return Err(self.wrong("the line is cut off")),
         }
-        let record = ExportRecord::parse(&line).map_err(|error| self.wrong(&error.to_string()))?;
+        let record = ExportRecord::parse(&line).map_err(|error| Failure {
+            hint: error.hint(),
+            ..self.wrong(&error.to_string())
+        })?;
         Ok(Some(record))
     }
 

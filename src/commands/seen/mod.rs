@@ -20,7 +20,7 @@ use crate::seen::{Accounts, Entry, Ledger, Verdict};
 mod export;
 
 /// Does what the verb says.
-pub(super) fn run(verb: &cli::Seen, context: &Context<'_>) -> anyhow::Result<Exit> {
+pub(super) fn run(verb: &cli::Seen, context: &Context<'_>) -> Result<Exit, Failure> {
     match verb {
         cli::Seen::CatchUp(named) => catch_up(&named.account, context),
         cli::Seen::Check => check(context),
@@ -32,7 +32,7 @@ pub(super) fn run(verb: &cli::Seen, context: &Context<'_>) -> anyhow::Result<Exi
     }
 }
 
-fn open(name: &str, context: &Context<'_>) -> anyhow::Result<(Account, Ledger)> {
+fn open(name: &str, context: &Context<'_>) -> Result<(Account, Ledger), Failure> {
     let chosen = context.global.config.as_deref();
     let wanted = Wanted {
         names: &[name.to_owned()],
@@ -43,7 +43,7 @@ fn open(name: &str, context: &Context<'_>) -> anyhow::Result<(Account, Ledger)> 
     Ok((account, ledger))
 }
 
-fn list(arguments: &cli::List, context: &Context<'_>) -> anyhow::Result<Exit> {
+fn list(arguments: &cli::List, context: &Context<'_>) -> Result<Exit, Failure> {
     let (_, ledger) = open(&arguments.account, context)?;
     let mut out = io::stdout().lock();
     for entry in ledger.entries()? {
@@ -97,7 +97,7 @@ fn word(state: State) -> &'static str {
     }
 }
 
-fn forget(arguments: &cli::Forget, context: &Context<'_>) -> anyhow::Result<Exit> {
+fn forget(arguments: &cli::Forget, context: &Context<'_>) -> Result<Exit, Failure> {
     let (_, mut ledger) = open(&arguments.account, context)?;
     let _lock = ledger.lock()?;
     let entries = ledger.entries()?;
@@ -110,18 +110,18 @@ fn forget(arguments: &cli::Forget, context: &Context<'_>) -> anyhow::Result<Exit
             ledger.forget(&entry.unique_id)?;
         } else {
             let what = format!("no message is known as {}", name.display());
-            return Err(Failure::new(what, Exit::Usage).into());
+            return Err(Failure::new(what, Exit::Usage));
         }
     }
     Ok(Exit::Done)
 }
 
-fn check(context: &Context<'_>) -> anyhow::Result<Exit> {
+fn check(context: &Context<'_>) -> Result<Exit, Failure> {
     let folder = context.state_folder()?;
     let accounts = Accounts::open(&folder)?;
     if let Verdict::Damaged(complaints) = accounts.verify()? {
         let what = format!("the database is damaged: {}", complaints.join("; "));
-        return Err(Failure::new(what, Exit::Configuration).into());
+        return Err(Failure::new(what, Exit::Configuration));
     }
     for account in accounts.accounts()? {
         let ledger = Ledger::open(&folder, &account.name, &account.server, &account.user)?;
@@ -138,7 +138,7 @@ fn check(context: &Context<'_>) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn catch_up(name: &str, context: &Context<'_>) -> anyhow::Result<Exit> {
+fn catch_up(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
     let (account, mut ledger) = open(name, context)?;
     let _lock = ledger.lock()?;
     let mut session =
@@ -153,7 +153,7 @@ fn catch_up(name: &str, context: &Context<'_>) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn rematch_account(name: &str, context: &Context<'_>) -> anyhow::Result<Exit> {
+fn rematch_account(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
     let (account, mut ledger) = open(name, context)?;
     let _lock = ledger.lock()?;
     let mut session =
@@ -164,9 +164,7 @@ fn rematch_account(name: &str, context: &Context<'_>) -> anyhow::Result<Exit> {
         ledger: &mut ledger,
         interrupt: &context.interrupt,
     };
-    let recognised = rematch
-        .run(&mut session, &plan.fetch)
-        .map_err(|error| Failure::new(&error, error.exit()))?;
+    let recognised = rematch.run(&mut session, &plan.fetch)?;
     session.quit();
     say(&format!(
         "{name}: {recognised} of {} new messages were recognised",

@@ -91,6 +91,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Exposed(source) => source.hint(),
+            Self::Keyring(source) => source.hint(),
+            _ => None,
+        }
+    }
+
     /// The status it ends the account with.
     pub fn exit(&self) -> Exit {
         match self {

@@ -57,6 +57,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        None
+    }
+
     /// The status that it leads to. A keyring opens when its user logs in: there may be one later.
     pub fn exit(&self) -> Exit {
         match self {

@@ -152,7 +152,7 @@ fn a_revoked_sign_in_is_reported_once_a_day() {
     for part in [
         "mailpull: work: 127.0.0.1:",
         " refuses the sign-in: invalid_grant (grant request is invalid)",
-        "; sign in with: mailpull login work\n",
+        ". Sign in with: mailpull login work\n",
     ] {
         assert!(first.contains(part), "{first}");
     }
@@ -193,7 +193,7 @@ fn a_server_that_refuses_every_token_is_reported_daily() {
     assert_eq!(first.lines().count(), 1, "{first}");
     assert!(first.contains("logging in as jim: "), "{first}");
     assert!(
-        first.ends_with("; sign in with: mailpull login work\n"),
+        first.ends_with(". Sign in with: mailpull login work\n"),
         "{first}"
     );
     assert_eq!(error_at("+1h"), "");
@@ -209,7 +209,7 @@ fn the_server_is_not_called_before_the_first_sign_in() {
     outcome
         .fails_with(78)
         .complains_in_lines(1)
-        .stderr_is("mailpull: work: nobody has signed in; sign in with: mailpull login work\n");
+        .stderr_is("mailpull: work: nobody has signed in. Sign in with: mailpull login work\n");
     assert!(!world.sandbox.state().join("tokens").exists());
 }
 
