@@ -152,8 +152,8 @@ impl Error {
             return "";
         };
         // Said only of a bound login, at its end.
-        if let pop3::Error::RefusedAt { told, .. } = source
-            && told.as_octets() == b"channel-bindings-dont-match"
+        if let pop3::Error::RefusedAt { said, .. } = source
+            && said.as_octets() == b"channel-bindings-dont-match"
         {
             return "; somebody may stand between, with a certificate that is trusted here";
         }

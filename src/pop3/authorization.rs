@@ -1,6 +1,5 @@
-//! AUTHORIZATION: from the greeting to the login. What may not be sent in this state cannot be
-//! written down.
-//! Knows no mechanism's insides, and not which one is the right one.
+//! The AUTHORIZATION state (RFC 1939 section 4): from the greeting to the login. A command that is not
+//! allowed in this state cannot be sent, because its method does not exist here.
 
 use std::io::{Read, Write};
 
@@ -10,7 +9,7 @@ use super::capabilities::Capabilities;
 use super::command::Command;
 use super::mechanism::Mechanism;
 use super::reply::Status;
-use super::sasl::{self, Credentials, Exchange, ExchangeFault, Response};
+use super::sasl::Credentials;
 use super::server_profile::ServerProfile;
 use super::session_hints::{SessionHints, Sizes};
 use super::transaction::Transaction;
@@ -19,14 +18,14 @@ use crate::limits;
 use crate::moment::Moment;
 use crate::text::ServerText;
 
-/// AUTHORIZATION: the server has greeted and waits for a login.
+/// A session in the AUTHORIZATION state: the server has greeted and waits for a login.
 pub struct Authorization<S> {
-    wire: Wire<S>,
-    /// Unless it was said before STLS.
+    pub(super) wire: Wire<S>,
+    /// The text of the greeting; `None` after STLS.
     greeting: Option<ServerText>,
     hints: SessionHints,
-    capabilities: Capabilities,
-    /// The lines that they were read from.
+    pub(super) capabilities: Capabilities,
+    /// The lines from which the capabilities were read.
     announced: Vec<ServerText>,
 }
 
@@ -34,23 +33,21 @@ impl<S: Read + Write> Authorization<S> {
     /// Reads the greeting of a new connection.
     ///
     /// # Errors
-    /// The connection fails, the greeting is no POP3, or the server sends us away.
+    /// The connection fails, the greeting is not POP3, or the server refuses the session.
     pub fn open(stream: S, hints: &SessionHints, trace: Option<Trace>) -> Result<Self, Error> {
-        let mut wire = Wire::new(stream, trace, hints.pipelining_log.clone());
-        match wire.greeting()? {
-            Status::Positive(greeting) => Ok(Self {
-                wire,
-                greeting: Some(greeting),
-                hints: hints.clone(),
-                capabilities: Capabilities::default(),
-                announced: Vec::new(),
-            }),
+        let mut session = Self::resume(stream, hints, trace);
+        match session.wire.greeting()? {
+            Status::Positive(greeting) => {
+                session.greeting = Some(greeting);
+                Ok(session)
+            }
             status => Err(Error::unexpected("to open a session", status)),
         }
     }
 
-    /// Goes on over the connection that STLS made, remembering nothing that was said before.
-    /// There is no second greeting (RFC 2595 section 4), and so no APOP.
+    /// Continues over the TLS connection that STLS made, and remembers nothing that was said before:
+    /// anybody could have changed it. There is no second greeting (RFC 2595 section 4), and
+    /// therefore no APOP.
     pub fn resume(stream: S, hints: &SessionHints, trace: Option<Trace>) -> Self {
         Self {
             wire: Wire::new(stream, trace, hints.pipelining_log.clone()),
@@ -61,7 +58,7 @@ impl<S: Read + Write> Authorization<S> {
         }
     }
 
-    /// What the server greeted with, unless that was before STLS.
+    /// The text of the greeting; `None` after STLS.
     pub fn greeting(&self) -> Option<&ServerText> {
         self.greeting.as_ref()
     }
@@ -71,8 +68,8 @@ impl<S: Read + Write> Authorization<S> {
         &self.announced
     }
 
-    /// Asks for the capabilities, unless they are remembered well enough to log in and list in one
-    /// flight. A server that knows no CAPA has none.
+    /// Asks for the capabilities, unless the profile of the server is good enough to log in and list
+    /// in one flight. A server that refuses CAPA has no capabilities.
     ///
     /// # Errors
     /// The connection fails or the answer breaks a limit.
@@ -88,14 +85,17 @@ impl<S: Read + Write> Authorization<S> {
         Ok(&self.capabilities)
     }
 
-    /// Asks for TLS and gives the bare connection back for the handshake. It is asked for whether
-    /// or not it was announced: whoever can hide an announcement can read a password.
+    /// Sends STLS and returns the bare connection for the handshake. STLS is sent even if the server
+    /// did not announce it: an attacker who can remove the announcement could otherwise read the
+    /// password.
     ///
     /// # Errors
-    /// The server refuses, or sent octets behind its answer. Nothing secret was sent.
+    /// The server refuses, or sent octets after its answer. No secret was sent.
     pub fn stls(mut self) -> Result<(S, Option<Trace>), Error> {
         self.wire.send(&[Command::Stls])?;
         match self.wire.reply()? {
+            // Octets that came with the answer are not protected by TLS. If they were kept, they
+            // would be read as replies to what is sent inside TLS (CVE-2021-22947).
             Status::Positive(_) if self.wire.has_buffered() => Err(Error::Injected),
             Status::Positive(_) => Ok(self.wire.into_stream()),
             status => Err(Error::unexpected("STLS", status)),
@@ -105,8 +105,8 @@ impl<S: Read + Write> Authorization<S> {
     /// Logs in.
     ///
     /// # Errors
-    /// The connection fails, the server refuses or cannot do what the mechanism needs, or it does
-    /// not prove who it is where the mechanism demands that.
+    /// The connection fails, the server refuses or lacks what the mechanism needs, or it does not
+    /// prove that it knows the password although the mechanism demands that.
     pub fn login(
         mut self,
         mechanism: Mechanism,
@@ -121,7 +121,8 @@ impl<S: Read + Write> Authorization<S> {
         Ok(self.into_transaction()?.by(Some(mechanism)))
     }
 
-    /// Goes on where no login is needed: what carries the connection has proved who we are.
+    /// Continues without a login: the program that carries the connection has already proved who the
+    /// user is.
     ///
     /// # Errors
     /// The connection fails or the answer to CAPA breaks a limit.
@@ -135,16 +136,16 @@ impl<S: Read + Write> Authorization<S> {
     fn authenticate_user(&mut self, credentials: &Credentials<'_>) -> Result<(), Error> {
         let user = Command::User(credentials.user);
         let password = Command::Pass(credentials.secret);
-        let enables_utf8 = self.needs_utf8(credentials);
+        let needs_utf8 = self.needs_utf8(credentials);
         if self.pipelines_login() {
-            let before = enables_utf8.then_some(Command::Utf8);
+            let before = needs_utf8.then_some(Command::Utf8);
             self.send_with_listing(before.into_iter().chain([user, password]).collect())?;
-            if enables_utf8 {
+            if needs_utf8 {
                 self.read_utf8_reply()?;
             }
             self.expect_positive("the user")?;
         } else {
-            if enables_utf8 {
+            if needs_utf8 {
                 self.enable_utf8()?;
             }
             self.wire.send(&[user])?;
@@ -157,7 +158,7 @@ impl<S: Read + Write> Authorization<S> {
     fn authenticate_apop(&mut self, credentials: &Credentials<'_>) -> Result<(), Error> {
         let Some(greeting) = &self.greeting else {
             return Err(Error::Lacks(
-                "APOP behind STLS: what it greeted with cannot be trusted",
+                "APOP after STLS: the greeting came before TLS and cannot be trusted",
             ));
         };
         let timestamp = apop::timestamp(greeting.as_octets())
@@ -172,9 +173,9 @@ impl<S: Read + Write> Authorization<S> {
         self.expect_positive("the login (APOP)")
     }
 
-    /// Whether the server has to be told that names and passwords may be in any script. SASL has
-    /// them in UTF-8 anyway. Nobody else is told, as servers change the messages, too, for those who
-    /// understand it, and we take these as they are.
+    /// True if UTF8 (RFC 6856) must be sent before this user or password. SASL carries both in UTF-8
+    /// anyway. UTF8 is sent only if it is necessary, because it also allows the server to change the
+    /// messages, and mailpull delivers them as they are.
     fn needs_utf8(&self, credentials: &Credentials<'_>) -> bool {
         let is_ascii = credentials.user.is_ascii() && credentials.secret.expose().is_ascii();
         self.capabilities.utf8_user && !is_ascii
@@ -185,7 +186,7 @@ impl<S: Read + Write> Authorization<S> {
         self.read_utf8_reply()
     }
 
-    /// A server that refuses it may take the name all the same.
+    /// Reads the answer to UTF8. A refusal is no error: the server may accept the name anyway.
     fn read_utf8_reply(&mut self) -> Result<(), Error> {
         match self.wire.reply()? {
             Status::Negative(_) | Status::Positive(_) => Ok(()),
@@ -193,165 +194,17 @@ impl<S: Read + Write> Authorization<S> {
         }
     }
 
-    /// Leads a SASL exchange (RFC 5034). What is said last takes the listing's commands with it.
-    fn authenticate_sasl(
-        &mut self,
-        mechanism: Mechanism,
-        credentials: &Credentials<'_>,
-    ) -> Result<(), Error> {
-        let wrong = |fault| Error::in_exchange(mechanism, fault);
-        let may_bind = self.capabilities.may_bind();
-        let mut exchange = Exchange::begin(mechanism, credentials, may_bind).map_err(wrong)?;
-        let first = exchange.first().map_err(wrong)?;
-        self.run_exchange(mechanism, &mut exchange, first)
-            .map_err(|error| match error {
-                Error::Refused { refusal, .. } | Error::RefusedAt { refusal, .. }
-                    if mechanism.is_bound()
-                        && exchange.has_only_begun()
-                        && !refusal.is_transient() =>
-                {
-                    Error::Unbound { mechanism, refusal }
-                }
-                error => error,
-            })
-    }
-
-    fn run_exchange(
-        &mut self,
-        mechanism: Mechanism,
-        exchange: &mut Exchange,
-        first: Option<Response>,
-    ) -> Result<(), Error> {
-        // A token, since there are servers that refuse it in this line and take it in its own
-        // (quirks.md 4).
-        let mut spare = first.clone().filter(|_| mechanism.takes_token());
-        // PLAIN's, since there are servers that hear nothing in this line (quirks.md 49).
-        let mut unheard = first.clone().filter(|_| mechanism == Mechanism::Plain);
-        let mut unsaid = self.begin_exchange(mechanism, first, exchange)?;
-        loop {
-            let challenge = match self.wire.reply()? {
-                Status::Continue(challenge) => challenge,
-                Status::Positive(_) => return end(mechanism, exchange, unsaid.is_none()),
-                Status::Negative(refusal) => {
-                    spare = spare.filter(|_| unsaid.is_none() && refusal.code.is_none());
-                    let refused = Error::unexpected(login_by(mechanism), Status::Negative(refusal));
-                    if spare.is_none() || !self.retry_without_response(mechanism)? {
-                        return Err(self.explain_refusal(refused)?);
-                    }
-                    unsaid = spare.take();
-                    continue;
-                }
-            };
-            spare = None;
-            let answered = match (unsaid.take(), unheard.take()) {
-                // What it says here means nothing, but it has to be a challenge.
-                (Some(first), _) => sasl::decoded(&challenge).map(|_| first),
-                (None, Some(first)) if challenge.is_empty() => match self.wire.awaited() {
-                    None => Ok(first),
-                    Some(_) => return Err(Error::OutOfStep(login_by(mechanism))),
-                },
-                (None, _) => exchange.answer(&challenge),
-            };
-            match answered {
-                Ok(response) => {
-                    self.wire.hide(&response);
-                    self.send_response(Command::Response(&response), exchange)?;
-                }
-                Err(fault) => return Err(self.cancel(mechanism, fault)?),
-            }
-        }
-    }
-
-    /// Begins an exchange, with the first response where there is one and the line has room for it;
-    /// what it has no room for is given back.
-    fn begin_exchange(
-        &mut self,
-        mechanism: Mechanism,
-        first: Option<Response>,
-        exchange: &Exchange,
-    ) -> Result<Option<Response>, Error> {
-        let name = mechanism.name();
-        let line = first.as_ref().map(|first| match &first[..] {
-            b"" => b"=",
-            first => first,
-        });
-        let room = limits::COMMAND_LINE - "AUTH  \r\n".len() - name.len();
-        let Some(line) = line.filter(|line| line.len() <= room) else {
-            let command = Command::Auth {
-                mechanism: name,
-                initial: None,
-            };
-            self.wire.send(&[command])?;
-            return Ok(first);
-        };
-        self.wire.hide(line);
-        let command = Command::Auth {
-            mechanism: name,
-            initial: Some(line),
-        };
-        self.send_response(command, exchange)?;
-        Ok(None)
-    }
-
-    /// Asks for the mechanism with nothing behind it; not where the server has gone. What was sent
-    /// behind the first try is refused, too.
-    fn retry_without_response(&mut self, mechanism: Mechanism) -> Result<bool, Error> {
-        match self.drain_replies() {
-            Err(error @ Error::OutOfStep(_)) => return Err(error),
-            Err(_) => return Ok(false),
-            Ok(()) => {}
-        }
-        let command = Command::Auth {
-            mechanism: mechanism.name(),
-            initial: None,
-        };
-        Ok(self.wire.send(&[command]).is_ok())
-    }
-
-    /// Says something in an exchange; if it is the last thing, the listing's commands go with it.
-    fn send_response(&mut self, command: Command<'_>, exchange: &Exchange) -> Result<(), Error> {
-        match exchange.is_over() {
-            true => self.send_with_listing(vec![command]),
-            false => self.wire.send(&[command]),
-        }
-    }
-
-    /// Ends an exchange that cannot go on, and says why it could not.
-    fn cancel(&mut self, mechanism: Mechanism, fault: ExchangeFault) -> Result<Error, Error> {
-        let told = match fault {
-            ExchangeFault::Refused(told) => ServerText::new(&self.wire.mask(&told)),
-            fault => {
-                // The answer to a cancellation says nothing new.
-                let _ = self
-                    .wire
-                    .send(&[Command::Response(b"*")])
-                    .and_then(|()| self.wire.reply());
-                return Ok(Error::in_exchange(mechanism, fault));
-            }
-        };
-        // Where the listing's commands are behind, the first of them was taken for this.
-        if self.wire.unanswered_octets() == 0 {
-            let acknowledgement = sasl::acknowledgement(mechanism);
-            self.wire.send(&[Command::Response(acknowledgement)])?;
-        }
-        match self.wire.reply()? {
-            Status::Negative(refusal) => Ok(Error::RefusedAt {
-                mechanism,
-                told,
-                refusal,
-            }),
-            _ => Ok(Error::OutOfStep(login_by(mechanism))),
-        }
-    }
-
-    /// Whether the listing is asked for in the flight of the login.
+    /// True if the listing is asked for in the same flight as the login.
     fn pipelines_login(&self) -> bool {
         self.hints.pipelines_login(&self.capabilities)
     }
 
-    /// Sends what ends a login, and in the same flight, where that may be, whatever the session
-    /// begins with.
-    fn send_with_listing(&mut self, mut commands: Vec<Command<'_>>) -> Result<(), Error> {
+    /// Sends the last command of a login. If the login is pipelined, the commands that begin the
+    /// TRANSACTION state are sent in the same flight.
+    pub(super) fn send_with_listing(
+        &mut self,
+        mut commands: Vec<Command<'_>>,
+    ) -> Result<(), Error> {
         if self.pipelines_login() {
             if self.hints.profile.is_none() {
                 commands.push(Command::Capa);
@@ -371,15 +224,15 @@ impl<S: Read + Write> Authorization<S> {
         }
     }
 
-    /// Finds out whether a login was refused because what is remembered of the server is no longer
-    /// true.
-    fn explain_refusal(&mut self, refused: Error) -> Result<Error, Error> {
+    /// Returns [`Error::Changed`] instead of a refusal if the server no longer announces what its
+    /// profile says: then the login may have been refused because it relied on the profile.
+    pub(super) fn explain_refusal(&mut self, refused: Error) -> Result<Error, Error> {
         let Error::Refused { refusal, .. } = &refused else {
             return Ok(refused);
         };
         match self.drain_replies() {
             Err(Error::OutOfStep(why)) => return Err(Error::OutOfStep(why)),
-            // It has said what it had to say.
+            // The connection has ended, but the refusal was complete before that.
             Err(_) => return Ok(refused),
             Ok(()) => {}
         }
@@ -396,9 +249,9 @@ impl<S: Read + Write> Authorization<S> {
         })
     }
 
-    /// Reads the answers to what was sent behind a login that was refused: it is refused, too, but
-    /// for CAPA.
-    fn drain_replies(&mut self) -> Result<(), Error> {
+    /// Reads the replies to the commands that were sent after a refused login in the same flight. The
+    /// server is still in the AUTHORIZATION state, so it refuses all of them except CAPA.
+    pub(super) fn drain_replies(&mut self) -> Result<(), Error> {
         while let Some(awaited) = self.wire.awaited() {
             if awaited == Command::Capa.to_string() {
                 read_capabilities(&mut self.wire, &mut Vec::new())?;
@@ -409,17 +262,18 @@ impl<S: Read + Write> Authorization<S> {
         Ok(())
     }
 
-    /// Learns the capabilities again, since servers announce more here (Gmail: PIPELINING).
+    /// Enters the TRANSACTION state. CAPA is repeated there, because some servers announce more after
+    /// the login (Gmail: PIPELINING, TOP and UIDL).
     fn into_transaction(mut self) -> Result<Transaction<S>, Error> {
         let pipelining = self.hints.pipelining;
-        let pipelines_login = self.pipelines_login();
-        let listing = pipelines_login.then_some(self.hints.sizes);
+        let is_pipelined = self.pipelines_login();
+        let listing = is_pipelined.then_some(self.hints.sizes);
         let mut announced = Vec::new();
         let profile = match self.hints.profile.take() {
-            Some(known) if pipelines_login => known,
+            Some(known) if is_pipelined => known,
             Some(ServerProfile::CapaUnsupported) => ServerProfile::CapaUnsupported,
             _ => {
-                if !pipelines_login {
+                if !is_pipelined {
                     self.wire.send(&[Command::Capa])?;
                 }
                 ServerProfile::Announced {
@@ -436,22 +290,7 @@ impl<S: Read + Write> Authorization<S> {
     }
 }
 
-/// Takes the server's word for the end of an exchange, if that has come to its end.
-fn end(mechanism: Mechanism, exchange: &Exchange, all_is_said: bool) -> Result<(), Error> {
-    match exchange.is_over() && all_is_said {
-        true => Ok(()),
-        false if mechanism.proves_server() => {
-            Err(Error::in_exchange(mechanism, ExchangeFault::Unproven))
-        }
-        false => Err(Error::OutOfStep(login_by(mechanism))),
-    }
-}
-
-fn login_by(mechanism: Mechanism) -> String {
-    format!("the login (AUTH {mechanism})")
-}
-
-/// Reads the answer to CAPA, and gives its lines to `announced`.
+/// Reads the answer to CAPA and appends its lines to `announced`.
 fn read_capabilities<S: Read + Write>(
     wire: &mut Wire<S>,
     announced: &mut Vec<ServerText>,

@@ -22,6 +22,7 @@ pub(crate) mod mechanism;
 pub(crate) mod pipeline;
 pub mod reply;
 pub(crate) mod sasl;
+mod sasl_login;
 pub(crate) mod server_profile;
 pub(crate) mod session_hints;
 mod speed;
@@ -100,12 +101,12 @@ pub enum Error {
         refusal: Refusal,
     },
     /// The server refused a login, and said more of it than in its reply.
-    #[error("the server refused the login (AUTH {mechanism}): {}; it told us {told}", refusal.text)]
+    #[error("the server refused the login (AUTH {mechanism}): {}; it told us {said}", refusal.text)]
     RefusedAt {
         /// How it was tried.
         mechanism: Mechanism,
         /// What it said within the exchange: of a token, JSON (RFC 7628 section 3.2.2).
-        told: ServerText,
+        said: ServerText,
         /// What it said at its end.
         refusal: Refusal,
     },
