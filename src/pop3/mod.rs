@@ -26,6 +26,8 @@ mod sasl_login;
 pub(crate) mod server_profile;
 pub(crate) mod session_hints;
 mod speed;
+#[cfg(test)]
+pub(crate) mod tests;
 pub(crate) mod transaction;
 pub mod unstuff;
 pub(crate) mod wire;

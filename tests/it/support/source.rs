@@ -23,7 +23,7 @@ struct Word {
 
 impl Source {
     pub(crate) fn new(path: &str, text: &str) -> Self {
-        let is_tests = path.ends_with("/tests.rs");
+        let is_tests = path.ends_with("/tests.rs") || path.contains("/tests/");
         let words = without_tests(words(if is_tests { "" } else { text }));
         Self {
             lines: text.lines().count(),

@@ -1,0 +1,209 @@
+use crate::mail::custody::Recorded;
+use crate::mail::maildrop::{Identity, Listing, UniqueId};
+use crate::moment::Moment;
+use crate::pop3::Error;
+use crate::pop3::capabilities::Capabilities;
+use crate::pop3::command::Command;
+use crate::pop3::server_profile::{Channel, ServerProfile};
+use crate::pop3::session_hints::{Pipelining, PipeliningLog, Sizes};
+use crate::pop3::tests::number;
+use crate::pop3::tests::script::ScriptedServer;
+use crate::pop3::transaction::{QuitReply, Transaction};
+use crate::pop3::wire::Wire;
+
+fn session(pipelining: bool, script: &str) -> Transaction<ScriptedServer> {
+    let wire = Wire::new(ScriptedServer::new(script), None, PipeliningLog::default());
+    let profile = ServerProfile::Announced {
+        before_login: Capabilities::announced(),
+        after_login: Capabilities {
+            pipelining,
+            ..Capabilities::announced()
+        },
+        channel: Channel::Encrypted,
+        when: Moment(0),
+    };
+    Transaction::new(wire, profile, Pipelining::Always)
+}
+
+/// Shows a listing as `number unique-id size` for each message.
+fn shown(listing: &Listing) -> Vec<String> {
+    listing
+        .positions()
+        .map(|position| {
+            let unique_id = String::from_utf8_lossy(listing.unique_id(position));
+            let size = listing.size(position);
+            let size = size.map_or_else(|| "?".to_owned(), |size| size.to_string());
+            format!("{} {unique_id} {size}", listing.number(position))
+        })
+        .collect()
+}
+
+fn recorded(numbers: [u32; 3]) -> Vec<Recorded> {
+    numbers
+        .into_iter()
+        .map(|n| {
+            let unique_id = UniqueId::new(b"a").expect("the unique-id is valid");
+            Recorded::new(number(n), Identity { unique_id, copy: 0 })
+        })
+        .collect()
+}
+
+#[test]
+fn listings_are_asked_for_in_one_flight_if_the_server_pipelines() {
+    for (pipelining, sizes, script) in [
+        (
+            true,
+            Sizes::Needed,
+            "C: UIDL\nC: LIST\nS: +OK\nS: 1 a\nS: 2 b\nS: .\nS: +OK\nS: 1 10\nS: 2 20\nS: .",
+        ),
+        (
+            false,
+            Sizes::Needed,
+            "C: UIDL\nS: +OK\nS: 1 a\nS: 2 b\nS: .\nC: LIST\nS: +OK\nS: 1 10\nS: 2 20\nS: .",
+        ),
+        (
+            true,
+            Sizes::Unneeded,
+            "C: UIDL\nS: +OK\nS: 1 a\nS: 2 b\nS: .",
+        ),
+    ] {
+        let listing = session(pipelining, script).list(sizes).expect(script);
+        let expected = match sizes {
+            Sizes::Needed => ["1 a 10", "2 b 20"],
+            Sizes::Unneeded => ["1 a ?", "2 b ?"],
+        };
+        assert_eq!(shown(&listing), expected);
+    }
+}
+
+#[test]
+fn a_listing_that_was_asked_for_at_login_is_only_read() {
+    let script = "S: +OK\nS: 1 a\nS: .\nS: +OK\nS: 1 10\nS: .";
+    let server = ScriptedServer::new(&format!("C: UIDL\nC: LIST\n{script}"));
+    let mut wire = Wire::new(server, None, PipeliningLog::default());
+    wire.send(&[Command::Uidl, Command::List]).expect("sent");
+    let mut session = Transaction::new(wire, ServerProfile::CapaUnsupported, Pipelining::Always)
+        .expecting(Some(Sizes::Needed));
+    let listing = session.list(Sizes::Needed).expect("both answers are there");
+    assert_eq!(shown(&listing), ["1 a 10"]);
+}
+
+#[test]
+fn a_server_without_uidl_stays_in_step() {
+    let script = "C: UIDL\nC: LIST\nS: -ERR unknown command\nS: +OK\nS: 1 10\nS: .\nC: LIST\nS: +OK\nS: 1 10\n\
+                  S: .";
+    let mut session = session(true, script);
+    let listed = session.list(Sizes::Needed);
+    assert!(matches!(listed, Err(Error::NoUniqueIds)));
+    let listing = session.list_unnamed().expect("LIST is answered");
+    assert_eq!(listing.len(), 1);
+    assert!(listing.names_are_made_up());
+}
+
+#[test]
+fn a_temporary_refusal_of_uidl_does_not_mean_that_it_is_missing() {
+    let mut session = session(false, "C: UIDL\nS: -ERR [SYS/TEMP] disk is full");
+    let listed = session.list(Sizes::Unneeded);
+    assert!(matches!(listed, Err(Error::Refused { .. })));
+}
+
+#[test]
+fn an_unbelievable_listing_is_an_error() {
+    for script in [
+        "C: UIDL\nS: +OK\nS: a 1\nS: .",
+        "C: UIDL\nS: +OK\nS: 0 a\nS: .",
+        "C: UIDL\nS: +OK\nS: -1 a\nS: .",
+        "C: UIDL\nS: +OK\nS: 2147483648 a\nS: .",
+        "C: UIDL\nS: +OK\nS: 1 a\nS: 1 b\nS: .",
+    ] {
+        let listed = session(false, script).list(Sizes::Unneeded);
+        assert!(
+            matches!(
+                listed,
+                Err(Error::BadListing {
+                    command: "UIDL",
+                    ..
+                })
+            ),
+            "{script}"
+        );
+    }
+    let cut = session(false, "C: UIDL\nS: +OK\nS: 1 a").list(Sizes::Unneeded);
+    assert!(matches!(cut, Err(Error::Closed(_))));
+}
+
+#[test]
+fn a_server_that_refuses_list_leaves_the_sizes_unknown() {
+    let script = "C: UIDL\nS: +OK\nS: 1 a\nS: .\nC: LIST\nS: -ERR";
+    let listing = session(false, script).list(Sizes::Needed).expect(script);
+    assert_eq!(shown(&listing), ["1 a ?"]);
+}
+
+#[test]
+fn sizes_are_joined_by_number_and_only_hints() {
+    // Exchange lists -1 for a message that it cannot render, and messages can arrive in between.
+    let script =
+        "C: UIDL\nS: +OK\nS: 1 a\nS: 2 b\nS: .\nC: LIST\nS: +OK\nS: 2 20\nS: 1 -1\nS: 3 30\nS: .";
+    let listing = session(false, script).list(Sizes::Needed).expect(script);
+    assert_eq!(shown(&listing), ["1 a ?", "2 b 20"]);
+}
+
+#[test]
+fn each_deletion_is_answered_for_itself() {
+    let one_flight = "C: DELE 1\nC: DELE 2\nC: DELE 3\nS: +OK\nS: -ERR no\nS: +OK";
+    let lockstep = "C: DELE 1\nS: +OK\nC: DELE 2\nS: -ERR no\nC: DELE 3\nS: +OK";
+    for (pipelining, script) in [(true, one_flight), (false, lockstep)] {
+        let recorded = recorded([1, 2, 3]);
+        let mut answers = Vec::new();
+        session(pipelining, script)
+            .delete(&recorded, |recorded, answer| {
+                answers.push((recorded.number().value(), answer.is_ok()));
+            })
+            .expect(script);
+        assert_eq!(answers, [(1, true), (2, false), (3, true)]);
+    }
+}
+
+#[test]
+fn a_connection_that_ends_among_deletions_is_an_error() {
+    let recorded = recorded([1, 2, 3]);
+    let mut marked = 0;
+    let script = "C: DELE 1\nC: DELE 2\nC: DELE 3\nS: +OK";
+    let deleted = session(true, script).delete(&recorded, |_, _| marked += 1);
+    assert!(matches!(deleted, Err(Error::Closed(_))));
+    assert_eq!(marked, 1);
+}
+
+#[test]
+fn only_a_positive_answer_to_quit_commits() {
+    assert!(matches!(
+        session(false, "C: QUIT\nS: +OK").quit(),
+        QuitReply::Committed
+    ));
+    for script in [
+        "C: QUIT\nS: -ERR some messages were not deleted",
+        "C: QUIT\nS: + ",
+        "C: QUIT\nS: bye",
+        "C: QUIT",
+        "C: QUIT\nfail timed out",
+    ] {
+        let reply = session(false, script).quit();
+        assert!(matches!(reply, QuitReply::Unknown(_)), "{script}");
+    }
+}
+
+#[test]
+fn leaving_does_not_wait_for_the_answer() {
+    let session = session(false, "C: QUIT\nfail timed out");
+    session.leave().expect("QUIT is sent");
+}
+
+#[test]
+fn pipelining_can_be_forbidden_whatever_is_announced() {
+    let script = "C: UIDL\nS: +OK\nS: .\nC: LIST\nS: +OK\nS: .";
+    let wire = Wire::new(ScriptedServer::new(script), None, PipeliningLog::default());
+    let profile = ServerProfile::parse("-\nPIPELINING").expect("the profile is valid");
+    let mut session = Transaction::new(wire, profile, Pipelining::Never);
+    let listing = session.list(Sizes::Needed).expect("both are answered");
+    assert!(listing.is_empty());
+}
