@@ -63,7 +63,7 @@ impl CheckAccount<'_> {
         }
         let known = ledger.known()?;
         let mut connect = self.context.connector(account, self.passwords);
-        let mut session = connect(&poll::opening(&last))?;
+        let mut session = connect(&poll::session_hints(&last))?;
         // The limits bound a run, not what waits.
         let policy = Policy {
             keep: account.policy.keep,

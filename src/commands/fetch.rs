@@ -139,8 +139,9 @@ impl FetchAccount<'_> {
             target: &*target,
             reporter: self.reporter,
             interrupt: &self.context.interrupt,
+            summary,
         };
-        Ok(poll.run(summary, self.connect())?)
+        Ok(poll.run(self.connect())?)
     }
 
     fn connect(&self) -> impl FnMut(&SessionHints) -> Result<Transaction<Stream>, Failure> {
@@ -164,7 +165,7 @@ impl FetchAccount<'_> {
             account, reporter, ..
         } = *self;
         let known = ledger.known()?;
-        let mut session = self.connect()(&poll::opening(&ledger.last_run()?))?;
+        let mut session = self.connect()(&poll::session_hints(&ledger.last_run()?))?;
         let (listing, mut plan) = survey::survey(&mut session, &known, &account.policy)?;
         if !account.delete_was_asked {
             let last = ledger.last_run()?.keep;

@@ -1,5 +1,4 @@
-//! What is deleted, and how a session ends.
-//! Fetches nothing.
+//! Deletes from the server what is due, and ends the session (custody step 7). Fetches nothing.
 
 use std::io::{Read, Write};
 
@@ -14,10 +13,11 @@ use crate::moment::Moment;
 use crate::poll::plan::{Pick, Plan};
 use crate::poll::settle::Settled;
 use crate::pop3::{QuitReply, Transaction};
-use crate::report::{Event, Summary};
+use crate::report::Event;
 
 impl Poll<'_> {
-    /// What may be deleted now: delivered, recorded, and its time on the server over.
+    /// Returns what may be deleted now: messages that are delivered and recorded, and whose time on
+    /// the server is over.
     pub(super) fn due(
         &mut self,
         listing: &Listing,
@@ -28,28 +28,31 @@ impl Poll<'_> {
             let message = listing.message(pick.position, pick.copy);
             (message.number, message.identity)
         };
-        let mut due: Vec<(MessageNumber, Identity)> = plan.delete.iter().map(named).collect();
+        let mut candidates: Vec<(MessageNumber, Identity)> =
+            plan.delete.iter().map(named).collect();
         if self.options.policy.keep == Keep::Never {
-            due.extend(plan.fetch.iter().map(named));
-            due.extend(settled.named);
+            candidates.extend(plan.fetch.iter().map(named));
+            candidates.extend(settled.named);
         }
         let (keep, now) = (self.options.policy.keep, Moment::now());
         for (number, found) in settled.proven {
             match found.state {
-                // It was deleted before and is listed again, unchanged.
+                // It was deleted before and is listed again, unchanged: the server was restored
+                // from a backup, or never really deletes (Gmail).
                 State::Gone => {
                     let back = self.ledger.take_back(&found.identity).map_err(recording)?;
                     if back.is_some_and(|delivered| keep.is_over(delivered, now)) {
-                        due.push((number, found.identity));
+                        candidates.push((number, found.identity));
                     }
                 }
-                // Another one than it was taken for may be younger.
+                // The listed message turned out to be another known one, which is younger.
                 State::Delivered(delivered) if !keep.is_over(delivered, now) => {}
-                _ => due.push((number, found.identity)),
+                _ => candidates.push((number, found.identity)),
             }
         }
+        // The plan only says what was wanted. The database says what was really delivered.
         self.ledger
-            .confirm_delivered(due.into_iter())
+            .confirm_delivered(candidates.into_iter())
             .map_err(reading)
     }
 
@@ -62,12 +65,16 @@ impl Poll<'_> {
         }
     }
 
-    /// Marks messages deleted and ends the session; only its answer to QUIT says that they are.
+    /// Marks messages as deleted and ends the session. Only the reply to QUIT says that they are
+    /// deleted (RFC 1939, section 6).
+    ///
+    /// # Errors
+    /// The session failed or the database did. Without a reply to QUIT the messages stay DELIVERED, and
+    /// the next listing shows whether they are gone.
     pub(super) fn delete_and_quit<S: Read + Write>(
         &mut self,
         mut session: Transaction<S>,
         due: &[Recorded],
-        summary: &mut Summary,
     ) -> Result<(), Error> {
         let mut marked = Vec::with_capacity(due.len());
         let mut refused = Vec::new();
@@ -78,16 +85,11 @@ impl Poll<'_> {
             })
             .map_err(while_doing("deleting"))?;
         for (recorded, why) in refused {
-            summary.tell_problem(
-                self.reporter,
-                &Failure::new(
-                    format_args!(
-                        "deleting message {}: the server said \"{why}\"; the next run tries it again",
-                        recorded.identity().unique_id
-                    ),
-                    Exit::Temporary,
-                ),
+            let what = format!(
+                "deleting message {}: the server said \"{why}\"; the next run tries it again",
+                recorded.identity().unique_id
             );
+            self.report_problem(&Failure::new(what, Exit::Temporary));
         }
         match session.quit() {
             QuitReply::Committed => {
@@ -96,10 +98,11 @@ impl Poll<'_> {
                     let unique_id = &recorded.identity().unique_id;
                     self.reporter.tell(Event::Deleted(unique_id));
                 }
-                summary.deleted += marked.len();
-                summary.kept = summary.kept.saturating_sub(marked.len());
+                self.summary.deleted += marked.len();
+                self.summary.kept = self.summary.kept.saturating_sub(marked.len());
                 Ok(())
             }
+            // Nothing depended on the reply.
             QuitReply::Unknown(source) if marked.is_empty() && !source.is_out_of_step() => Ok(()),
             QuitReply::Unknown(source) => Err(Error::Unconfirmed(source)),
         }

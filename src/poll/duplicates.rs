@@ -1,6 +1,8 @@
-//! Which new messages may be here already: where the database is new or an old one, what it does
-//! not know may have been delivered.
-//! Only suspects; believes no name of a file.
+//! Marks new messages that may have been delivered already: if the database is new or an older copy,
+//! a message that it does not know may stand in the Maildir.
+//!
+//! Only marks them: the files' names prove nothing. Each marked message is fetched and compared with the
+//! file octet by octet before it is taken for delivered.
 
 use crate::delivery::{SoughtMessages, Target};
 use crate::mail::maildrop::Listing;
@@ -8,18 +10,18 @@ use crate::poll::plan::{Pick, Plan};
 use crate::poll::settle::Error;
 use crate::seen::Ledger;
 
-/// Has messages recognised, instead of delivered at once, that the target seems to hold although
-/// the database does not know them.
+/// Moves messages that the target seems to hold, although the database does not know them, from
+/// the plan's new messages to those that are to be recognised.
 ///
 /// # Errors
 /// The database or the target cannot be read.
-pub(crate) fn suspect_newcomers(
+pub(crate) fn mark_possible_duplicates(
     plan: &mut Plan,
     listing: &Listing,
     ledger: &Ledger,
     target: &dyn Target,
 ) -> Result<(), Error> {
-    // A name that we made up says nothing of what a file holds.
+    // A unique-id that mailpull made up is in no file's name.
     if listing.names_are_made_up() || !ledger.is_in_doubt()? {
         return Ok(());
     }

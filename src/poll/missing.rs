@@ -1,34 +1,38 @@
-//! Who of the known messages is still on the server: pure comparison of what is known with a
-//! listing.
-//! Knows no server and forgets nobody: that takes more than one listing.
+//! Compares what is known with a listing: which known messages are missing, and which are back.
+//!
+//! Pure. Nothing is forgotten here: that takes more than one listing.
 
 use crate::mail::known::{KnownMessage, KnownMessages, State};
 use crate::mail::maildrop::{Identity, Listing, UniqueId};
 
-/// So many messages that vanish at once, all there were, are not a user who tidied up.
-const PART: usize = 100;
+/// At least this many messages must vanish at once, all there were, before the server is taken to
+/// list a part at a time. Fewer may have been deleted by their user.
+const PARTIAL_LISTING_MESSAGES: usize = 100;
 
-/// What a listing tells of the known messages.
+/// What has changed since the last listing.
 #[derive(Debug, Default, Eq, PartialEq)]
-pub(crate) struct Attendance {
-    /// Listed until now, and no more.
-    pub left: Vec<Identity>,
-    /// Listed again.
-    pub back: Vec<Identity>,
-    /// How many that were to be expected are there.
+pub(crate) struct ListingChanges {
+    /// Messages that were listed until now and are missing.
+    pub missing: Vec<Identity>,
+    /// Messages that were missing and are listed again.
+    pub returned: Vec<Identity>,
+    /// The number of known messages, other than deleted ones, that are listed.
     present: usize,
-    /// How many are listed.
+    /// The number of listed messages.
     listed: usize,
 }
 
-impl Attendance {
-    /// Calls the roll. All messages under one unique-id are there if one of them is: which of them
-    /// it is, nobody knows.
-    pub(crate) fn of(known: &KnownMessages, listing: &Listing) -> Self {
-        let mut attendance = Self {
+impl ListingChanges {
+    /// Compares a listing with what is known.
+    ///
+    /// All known messages under one unique-id count as listed if one message is listed under it: a
+    /// listing does not say which of them it is.
+    pub(crate) fn between(known: &KnownMessages, listing: &Listing) -> Self {
+        let mut changes = Self {
             listed: listing.len(),
             ..Self::default()
         };
+        // Both are sorted by unique-id, so one pass over both is enough.
         let mut listed = listing.by_unique_id().peekable();
         for (unique_id, row) in known.rows() {
             while listed
@@ -38,17 +42,17 @@ impl Attendance {
             let is_listed = listed
                 .peek()
                 .is_some_and(|&at| listing.unique_id(at) == unique_id);
-            attendance.note(unique_id, row, is_listed);
+            changes.note(unique_id, row, is_listed);
         }
-        attendance
+        changes
     }
 
     fn note(&mut self, unique_id: &[u8], row: &KnownMessage, is_listed: bool) {
         match (row.is_absent, is_listed) {
             (false, false) if row.state != State::Staged => {
-                self.left.extend(identity(unique_id, row));
+                self.missing.extend(identity(unique_id, row));
             }
-            (true, true) => self.back.extend(identity(unique_id, row)),
+            (true, true) => self.returned.extend(identity(unique_id, row)),
             _ => {}
         }
         if is_listed && row.state != State::Gone {
@@ -56,16 +60,18 @@ impl Attendance {
         }
     }
 
-    /// Whether nothing has changed.
-    pub(crate) fn is_as_before(&self) -> bool {
-        self.left.is_empty() && self.back.is_empty()
+    /// Returns true if nothing has changed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.missing.is_empty() && self.returned.is_empty()
     }
 
-    /// Whether the server seems to show its mail part by part, hiding what was retrieved (Gmail
-    /// lists some 250 messages at a time): many were there, all of them have left by themselves,
-    /// and as many others have come.
-    pub(crate) fn is_in_parts(&self) -> bool {
-        self.left.len() >= PART && self.present == 0 && self.listed >= PART
+    /// Returns true if the server seems to list a part of its mail at a time and to hide what was
+    /// retrieved (Gmail lists some 250 messages at a time): many messages were there, all of them are
+    /// missing although nobody deleted them, and as many others have come.
+    pub(crate) fn is_partial_listing(&self) -> bool {
+        self.missing.len() >= PARTIAL_LISTING_MESSAGES
+            && self.present == 0
+            && self.listed >= PARTIAL_LISTING_MESSAGES
     }
 }
 
@@ -119,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_left_and_who_is_back_is_told_once() {
+    fn missing_and_returned_messages_are_found_once() {
         let absent = |state| KnownMessage {
             next_try: Moment(0),
             is_absent: true,
@@ -137,34 +143,37 @@ mod tests {
             ("d", absent(State::Gone)),
             ("e", row(State::Staged)),
         ]);
-        let attendance = Attendance::of(&known, &listing(["x", "d", "a"]));
-        assert_eq!(names(&attendance.left), ["b 0", "b 1"]);
-        assert_eq!(names(&attendance.back), ["d 0"]);
-        assert!(!attendance.is_as_before());
-        let attendance = Attendance::of(&known, &listing(["b", "a"]));
-        assert!(attendance.is_as_before());
+        let changes = ListingChanges::between(&known, &listing(["x", "d", "a"]));
+        assert_eq!(names(&changes.missing), ["b 0", "b 1"]);
+        assert_eq!(names(&changes.returned), ["d 0"]);
+        assert!(!changes.is_empty());
+        let changes = ListingChanges::between(&known, &listing(["b", "a"]));
+        assert!(changes.is_empty());
     }
 
     #[test]
-    fn a_server_that_hides_what_it_gave_shows_its_mail_in_parts() {
+    fn a_server_that_hides_retrieved_mail_lists_in_parts() {
         let ids = |prefix: &'static str, count: usize| -> Vec<String> {
             (0..count).map(|n| format!("{prefix}{n:04}")).collect()
         };
-        let old = ids("a", PART);
+        let old = ids("a", PARTIAL_LISTING_MESSAGES);
         let all = || known(old.iter().map(|id| (id.as_str(), row(DELIVERED))));
-        for (listed, is_in_parts) in [
-            (ids("b", PART), true),
-            (ids("b", PART - 1), false),
-            ([ids("b", PART), ids("a", 1)].concat(), false),
+        for (listed, is_partial) in [
+            (ids("b", PARTIAL_LISTING_MESSAGES), true),
+            (ids("b", PARTIAL_LISTING_MESSAGES - 1), false),
+            (
+                [ids("b", PARTIAL_LISTING_MESSAGES), ids("a", 1)].concat(),
+                false,
+            ),
             (Vec::new(), false),
         ] {
             let listing = listing(listed.iter().map(String::as_str));
-            let attendance = Attendance::of(&all(), &listing);
-            assert_eq!(attendance.is_in_parts(), is_in_parts, "{}", listed.len());
+            let changes = ListingChanges::between(&all(), &listing);
+            assert_eq!(changes.is_partial_listing(), is_partial, "{}", listed.len());
         }
         let few = known(old.iter().skip(1).map(|id| (id.as_str(), row(DELIVERED))));
-        let new = ids("b", PART);
+        let new = ids("b", PARTIAL_LISTING_MESSAGES);
         let listing = listing(new.iter().map(String::as_str));
-        assert!(!Attendance::of(&few, &listing).is_in_parts());
+        assert!(!ListingChanges::between(&few, &listing).is_partial_listing());
     }
 }

@@ -112,7 +112,7 @@ pub(crate) struct Receiver<'a> {
 
 /// What did not arrive although it was asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Missing {
+pub(crate) struct NotReceived {
     /// Not asked for, as there is no room for it.
     pub no_room: Vec<(Message, delivery::Error)>,
     /// Refused by the server, and what it said.
@@ -132,16 +132,16 @@ impl Receiver<'_> {
     pub(crate) fn run<S: Read + Write>(
         mut self,
         session: &mut Transaction<S>,
-    ) -> Result<Missing, Error> {
+    ) -> Result<NotReceived, Error> {
         let mut batch = Batch::new(self.descriptors);
-        let missing = self.receive(session, &mut batch);
+        let not_received = self.receive(session, &mut batch);
         if !batch.is_empty() {
             self.outlet.send(batch);
         }
         self.outlet.close();
-        let missing = missing?;
+        let not_received = not_received?;
         self.wait(Turn::Never, || session.keep_awake())?;
-        Ok(missing)
+        Ok(not_received)
     }
 
     /// Waits for whoever settles, which takes as long as an MDA wants, and keeps the server awake
@@ -167,7 +167,7 @@ impl Receiver<'_> {
         &self,
         session: &mut Transaction<S>,
         batch: &mut Batch,
-    ) -> Result<Missing, Error> {
+    ) -> Result<NotReceived, Error> {
         let purposes = self.purposes();
         let listing = self.listing;
         let room = Room::new(self.intake, &self.forced);
@@ -177,7 +177,7 @@ impl Receiver<'_> {
             .map(|pick| listing.message(pick.position, pick.copy))
             .filter(|message| room.is_there_for(message));
         let mut pipeline = session.retrieve(messages);
-        let mut missing = Missing::default();
+        let mut not_received = NotReceived::default();
         let mut was_slow = false;
         let mut chunk = Vec::with_capacity(2 * CHUNK);
         loop {
@@ -188,9 +188,9 @@ impl Receiver<'_> {
                 Err(error) => return Err(Error::broken(error, pipeline.awaited())),
             };
             let Some((message, retrieved)) = next else {
-                missing.not_requested = pipeline.not_requested();
-                missing.no_room = room.no_room.into_inner();
-                return Ok(missing);
+                not_received.not_requested = pipeline.not_requested();
+                not_received.no_room = room.no_room.into_inner();
+                return Ok(not_received);
             };
             room.take(&message);
             let (purpose, max_size) = match purposes.get(&message.number) {
@@ -199,12 +199,12 @@ impl Receiver<'_> {
                 None => (Purpose::Delivery, self.max_size),
             };
             match retrieved {
-                Retrieved::Refused(refusal) => missing.refused.push((message, refusal)),
+                Retrieved::Refused(refusal) => not_received.refused.push((message, refusal)),
                 Retrieved::Body => {
                     match self.store(&mut pipeline, &message, &mut chunk, max_size)? {
                         (None, octets) => {
                             let size = Some(octets);
-                            missing.too_large.push(Message { size, ..message });
+                            not_received.too_large.push(Message { size, ..message });
                         }
                         (Some(incoming), _) => {
                             batch.push(Arrival {

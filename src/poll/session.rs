@@ -1,23 +1,24 @@
-//! From a connection to a decision about every message.
-//! Fetches no message.
+//! From a connection to a plan: logs in, lists, and decides about every message. Fetches none.
 
 use std::io::{Read, Write};
 use std::time::Duration;
 
+use super::Poll;
 use super::error::{Error, reading, recording};
-use super::{Poll, Terms};
 use crate::exit::{Exit, Failure};
 use crate::mail::known::{KnownMessages, MAX_FAILURES};
 use crate::mail::maildrop::Listing;
 use crate::mail::policy::Keep;
 use crate::moment::Moment;
-use crate::poll::duplicates::suspect_newcomers;
-use crate::poll::missing::Attendance;
+use crate::poll::duplicates::mark_possible_duplicates;
+use crate::poll::missing::ListingChanges;
 use crate::poll::plan::{self, Plan};
 use crate::poll::renamed::{self, Rematch};
 use crate::poll::survey::survey;
-use crate::pop3::{Mechanism, Pipelining, ServerProfile, SessionHints, Sizes, Transaction};
-use crate::report::{Event, Summary};
+use crate::pop3::{
+    Mechanism, Pipelining, PipeliningLog, ServerProfile, SessionHints, Sizes, Transaction,
+};
+use crate::report::Event;
 use crate::seen::LastRun;
 
 /// A session, and what is to be done in it.
@@ -25,79 +26,83 @@ pub(super) struct OpenSession<S> {
     pub(super) session: Transaction<S>,
     pub(super) listing: Listing,
     pub(super) plan: Plan,
-    pub(super) prospect: Prospect,
+    pub(super) remaining: Remaining,
 }
 
-/// What another session would bring.
+/// What is left for another session of the same run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Prospect {
-    /// Nothing that is there now.
-    Done,
-    /// Mail that the server has not shown yet.
-    More,
+pub(super) enum Remaining {
+    /// Nothing that is on the server now.
+    Nothing,
+    /// Mail that the server has not listed yet (Gmail lists a part at a time).
+    HiddenMail,
 }
 
 impl Poll<'_> {
-    /// Connects, lists the maildrop and decides about every message.
+    /// Connects, logs in, lists the mailbox and decides about every message.
+    ///
+    /// # Errors
+    /// No session, no listing that can be believed, or the database failed. Nothing was fetched.
     pub(super) fn open_session<S: Read + Write>(
         &mut self,
         connect: &mut impl FnMut(&SessionHints) -> Result<Transaction<S>, Failure>,
-        terms: &Terms<'_>,
-        summary: &mut Summary,
+        last: &LastRun,
+        pipelining_log: &PipeliningLog,
     ) -> Result<OpenSession<S>, Error> {
-        let last = terms.last;
         let policy = &self.options.policy;
-        let is_decided = self.ledger.needs_sizes(policy.due_until(Moment::now()));
-        let sizes = if policy.needs_sizes() || is_decided.map_err(reading)? {
+        let deletion_needs_sizes = self.ledger.needs_sizes(policy.due_until(Moment::now()));
+        let sizes = if policy.needs_sizes() || deletion_needs_sizes.map_err(reading)? {
             Sizes::Needed
         } else {
             Sizes::Unneeded
         };
-        let opening = SessionHints {
+        let hints = SessionHints {
             sizes,
-            pipelining_log: terms.haste.clone(),
-            ..opening(last)
+            pipelining_log: pipelining_log.clone(),
+            ..session_hints(last)
         };
-        let mut session = connect(&opening).map_err(Error::Connect)?;
-        if terms.haste.was_rejected() {
+        let mut session = connect(&hints).map_err(Error::Connect)?;
+        if pipelining_log.was_rejected() {
+            // The login worked only when it was repeated without pipelining.
             self.ledger.note_lost_step().map_err(recording)?;
         }
         let login = session.login();
         self.ledger.note_login(login.map(Mechanism::name));
-        // The listing may be on its way meanwhile.
+        // With a pipelined login the listing is already on its way while the database is read.
         let mut known = self.known()?;
         let (listing, mut plan) = survey(&mut session, &known, policy)?;
         self.warn_of_expiry(session.profile(), last);
-        if let Some(learned) = session.profile().to_stored() {
-            self.ledger.note_acquaintance(learned);
+        if let Some(profile) = session.profile().to_stored() {
+            self.ledger.note_acquaintance(profile);
         }
         if !listing.names_are_made_up()
             && renamed::looks_renamed(&listing, &known)
-            && self.may_recognise(last)?
+            && self.may_rematch(last)?
             && self.rematch(&mut session, &listing, &plan)?
         {
             known = self.known()?;
             plan = plan::plan(&listing, &known, &self.options.policy, Moment::now());
         }
-        suspect_newcomers(&mut plan, &listing, self.ledger, self.target)?;
-        self.hold_surprising_deletions(&mut plan, last, summary)?;
-        let prospect = self.call_roll(&known, &listing)?;
+        mark_possible_duplicates(&mut plan, &listing, self.ledger, self.target)?;
+        self.hold_surprising_deletions(&mut plan, last);
+        let remaining = self.note_listing_changes(&known, &listing)?;
         Ok(OpenSession {
             session,
             listing,
             plan,
-            prospect,
+            remaining,
         })
     }
 
-    /// Says that the server deletes what shall be kept, once for each change of the one or the other.
-    fn warn_of_expiry(&self, learned: &ServerProfile, last: &LastRun) {
+    /// Warns that the server deletes messages (EXPIRE, RFC 2449 section 6.7) which `keep` wants to
+    /// stay: once for each change of the one or the other.
+    fn warn_of_expiry(&self, profile: &ServerProfile, last: &LastRun) {
         let keep = self.options.policy.keep;
-        let Some(days) = learned.expire() else {
+        let Some(days) = profile.expire() else {
             return;
         };
         let stays = Duration::from_secs(u64::from(days) * 24 * 3600);
-        let is_enough = match keep {
+        let is_long_enough = match keep {
             Keep::Always => false,
             Keep::For(time) => time <= stays,
             Keep::Never => true,
@@ -105,7 +110,7 @@ impl Poll<'_> {
         let remembered = last.acquaintance.as_deref().and_then(ServerProfile::parse);
         let was_known = remembered.is_some_and(|before| before.expire() == Some(days));
         let was_kept = last.keep.as_deref() == Some(&*keep.to_string());
-        if is_enough || (was_known && was_kept) {
+        if is_long_enough || (was_known && was_kept) {
             return;
         }
         let when = match days {
@@ -118,7 +123,8 @@ impl Poll<'_> {
         )));
     }
 
-    /// What is known. In a maildrop elsewhere unique-ids may mean other messages.
+    /// Returns the known messages. If the account has moved to another mailbox, its unique-ids may
+    /// mean other messages now, so all of them are in doubt.
     fn known(&self) -> Result<KnownMessages, Error> {
         let mut known = self.ledger.known().map_err(reading)?;
         if self.ledger.former_place().is_some() {
@@ -127,23 +133,28 @@ impl Poll<'_> {
         Ok(known)
     }
 
-    /// Notes who is there and who is not.
-    fn call_roll(&mut self, known: &KnownMessages, listing: &Listing) -> Result<Prospect, Error> {
-        let attendance = Attendance::of(known, listing);
-        if !attendance.is_as_before() {
+    /// Records which known messages are missing from the listing, and which are back.
+    fn note_listing_changes(
+        &mut self,
+        known: &KnownMessages,
+        listing: &Listing,
+    ) -> Result<Remaining, Error> {
+        let changes = ListingChanges::between(known, listing);
+        if !changes.is_empty() {
             self.ledger
-                .note_attendance(&attendance.left, &attendance.back)
+                .note_attendance(&changes.missing, &changes.returned)
                 .map_err(recording)?;
         }
-        Ok(match attendance.is_in_parts() {
-            false => Prospect::Done,
-            true => Prospect::More,
+        Ok(if changes.is_partial_listing() {
+            Remaining::HiddenMail
+        } else {
+            Remaining::Nothing
         })
     }
 
-    /// Whether to recognise messages, which is noted beforehand: a server that breaks off at TOP
-    /// every time must not keep all mail away.
-    fn may_recognise(&mut self, last: &LastRun) -> Result<bool, Error> {
+    /// Returns true if renamed messages may be looked for. Each attempt is recorded beforehand: a
+    /// server that breaks off at TOP every time must not keep all mail away.
+    fn may_rematch(&mut self, last: &LastRun) -> Result<bool, Error> {
         if last.recognitions >= MAX_FAILURES {
             self.reporter.tell(Event::Warning(
                 &"the server has given its messages new unique-ids, and breaks off when they are to \
@@ -155,7 +166,7 @@ impl Poll<'_> {
         Ok(true)
     }
 
-    /// Recognises messages that the server has renamed; whether there were any.
+    /// Recognises messages that the server has renamed. Returns true if there were any.
     fn rematch<S: Read + Write>(
         &mut self,
         session: &mut Transaction<S>,
@@ -178,39 +189,29 @@ impl Poll<'_> {
         Ok(recognised > 0)
     }
 
-    /// Leaves many old messages on the server where only a change of the configuration, not the
-    /// user at this moment, asks for their deletion.
-    fn hold_surprising_deletions(
-        &mut self,
-        plan: &mut Plan,
-        last: &LastRun,
-        summary: &mut Summary,
-    ) -> Result<(), Error> {
+    /// Leaves many old messages on the server if only a changed configuration, and not the user at
+    /// this moment, asks for their deletion.
+    fn hold_surprising_deletions(&mut self, plan: &mut Plan, last: &LastRun) {
         if self.options.may_delete_many {
-            return Ok(());
+            return;
         }
         let keep = self.options.configured_keep;
         let held = plan.hold_surprising_deletions(last.keep.as_deref(), keep);
         if held == 0 {
-            return Ok(());
+            return;
         }
-        summary.holds_deletions = true;
-        summary.tell_problem(
-            self.reporter,
-            &Failure::new(
-                format_args!(
-                    "keep has changed, and {held} messages delivered by earlier runs would now \
-                     be deleted from the server; they stay until you say: mailpull fetch --delete"
-                ),
-                Exit::Configuration,
-            ),
+        self.summary.holds_deletions = true;
+        let what = format!(
+            "keep has changed: {held} messages delivered by earlier runs would now be deleted from \
+             the server; they stay"
         );
-        Ok(())
+        let failure = Failure::new(what, Exit::Configuration);
+        self.report_problem(&failure.with_hint("To delete them: mailpull fetch --delete"));
     }
 }
 
-/// What a session with a server begins with that the last run had to do with.
-pub fn opening(last: &LastRun) -> SessionHints {
+/// Returns what the last run learned that is useful for the next session.
+pub fn session_hints(last: &LastRun) -> SessionHints {
     let pipelining = if last.has_lost_step {
         Pipelining::Never
     } else {

@@ -141,8 +141,9 @@ fn check(context: &Context<'_>) -> Result<Exit, Failure> {
 fn catch_up(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
     let (account, mut ledger) = open(name, context)?;
     let _lock = ledger.lock()?;
-    let mut session =
-        context.connector(&account, &Passwords::default())(&poll::opening(&ledger.last_run()?))?;
+    let mut session = context.connector(&account, &Passwords::default())(&poll::session_hints(
+        &ledger.last_run()?,
+    ))?;
     let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
     session.quit();
     let new = plan.fetch.iter();
@@ -156,8 +157,9 @@ fn catch_up(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
 fn rematch_account(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
     let (account, mut ledger) = open(name, context)?;
     let _lock = ledger.lock()?;
-    let mut session =
-        context.connector(&account, &Passwords::default())(&poll::opening(&ledger.last_run()?))?;
+    let mut session = context.connector(&account, &Passwords::default())(&poll::session_hints(
+        &ledger.last_run()?,
+    ))?;
     let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
     let rematch = Rematch {
         listing: &listing,
