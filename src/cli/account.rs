@@ -3,26 +3,26 @@
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::{OneAccount, Options};
+use super::{OneAccountArgs, OptionArgs};
 
 /// What to do with the accounts.
 #[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
-pub enum Account {
+pub enum AccountCommand {
     /// Find the server, try the login, and write an account into the configuration
-    Add(Box<Add>),
+    Add(Box<AddArgs>),
     /// Show the accounts: user, server and where the mail goes, one line each
     List,
     /// Forget all that was fetched for an account that the configuration no longer names
-    Remove(OneAccount),
+    Remove(OneAccountArgs),
     /// Keep what was fetched for an account that has been given another name
-    Rename(Rename),
+    Rename(RenameArgs),
     /// Connect, log in and show what is found out step by step; fetches and deletes nothing
-    Test(Test),
+    Test(TestArgs),
 }
 
 /// The arguments of `account add`. What no flag says is asked on the terminal.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-pub struct Add {
+pub struct AddArgs {
     /// What to call it
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
@@ -69,7 +69,7 @@ pub struct Add {
     pub options: Vec<String>,
 }
 
-impl Add {
+impl AddArgs {
     /// The flags that stand for an account's key, each with the key and its value.
     pub fn settings(&self) -> Vec<(&'static str, &'static str, &str)> {
         [
@@ -94,7 +94,7 @@ impl Add {
 
 /// The arguments of `account rename`.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-pub struct Rename {
+pub struct RenameArgs {
     /// The name it had
     #[arg(value_name = "OLD")]
     pub old: String,
@@ -106,12 +106,12 @@ pub struct Rename {
 
 /// The arguments of `account test`.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-pub struct Test {
+pub struct TestArgs {
     /// The account, or pops://USER@HOST
     #[arg(value_name = "ACCOUNT|URL")]
     pub account: String,
 
     /// Settings for this run.
     #[command(flatten)]
-    pub options: Options,
+    pub options: OptionArgs,
 }

@@ -3,14 +3,14 @@
 
 use clap::Args;
 
-use super::{OneAccount, Options};
+use super::{OneAccountArgs, OptionArgs};
 
 /// The arguments of `login`.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-pub struct Login {
+pub struct LoginArgs {
     /// The account.
     #[command(flatten)]
-    pub account: OneAccount,
+    pub account: OneAccountArgs,
 
     /// Sign in on another device, by a code that is typed there
     #[arg(long, conflicts_with = "browser")]
@@ -22,5 +22,5 @@ pub struct Login {
 
     /// Settings for this run.
     #[command(flatten)]
-    pub options: Options,
+    pub options: OptionArgs,
 }

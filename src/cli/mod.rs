@@ -16,18 +16,18 @@ mod complaint;
 mod login;
 mod record;
 
-pub use account::{Account, Add, Rename, Test};
+pub use account::{AccountCommand, AddArgs, RenameArgs, TestArgs};
 pub use complaint::complaint;
-pub use login::Login;
-pub use record::{Export, Forget, Import, List, OneAccount, Seen};
+pub use login::LoginArgs;
+pub use record::{ExportArgs, ForgetArgs, ImportArgs, ListArgs, OneAccountArgs, SeenCommand};
 
 /// A command line.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Cli {
     /// What every command takes.
-    pub global: Global,
+    pub global: GlobalArgs,
     /// What to do.
-    pub command: Command,
+    pub command: CliCommand,
 }
 
 impl Cli {
@@ -45,11 +45,13 @@ impl Cli {
             .and_then(|matches| Typed::from_arg_matches(&matches))
             .map_err(complaint::explain)?;
         let command = match typed.command {
-            None => Command::Fetch(Fetch {
+            None => CliCommand::Fetch(FetchArgs {
                 accounts: Vec::new(),
                 flags: typed.flags,
             }),
-            Some(_) if typed.flags != Flags::default() => return Err(complaint::misplaced_flags()),
+            Some(_) if typed.flags != FetchFlags::default() => {
+                return Err(complaint::misplaced_flags());
+            }
             Some(command) => command,
         };
         Ok(Self {
@@ -66,7 +68,7 @@ pub fn command() -> clap::Command {
 
 /// What every command takes.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-pub struct Global {
+pub struct GlobalArgs {
     /// Read FILE instead of the user's configuration
     #[arg(short, long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[arg(help_heading = GLOBAL)]
@@ -114,39 +116,39 @@ pub enum When {
 
 /// What to do.
 #[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
-pub enum Command {
+pub enum CliCommand {
     /// Fetch new mail (the default command)
-    Fetch(Fetch),
+    Fetch(FetchArgs),
     /// Say how many new messages wait; exit with 1 if there are none
-    Check(Check),
+    Check(CheckArgs),
     /// Show what was fetched, where it was delivered and when it was deleted from the server
-    Log(Log),
+    Log(LogArgs),
     /// Sign in to the provider of an account, or put its password into the keyring
-    Login(Login),
+    Login(LoginArgs),
     /// Add, test and show the accounts, and tell the record what became of one
     #[command(subcommand)]
-    Account(Account),
+    Account(AccountCommand),
     /// Look into the record of what was seen, and mend it
     #[command(subcommand)]
-    Seen(Seen),
+    Seen(SeenCommand),
 }
 
 /// The arguments of `fetch`.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
 #[command(after_help = EXAMPLES)]
-pub struct Fetch {
+pub struct FetchArgs {
     /// Accounts to fetch, or one pops://USER@HOST; without any, all that are enabled
     #[arg(value_name = "ACCOUNT|URL")]
     pub accounts: Vec<String>,
 
     /// How to fetch.
     #[command(flatten)]
-    pub flags: Flags,
+    pub flags: FetchFlags,
 }
 
 /// The flags of `fetch`.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-pub struct Flags {
+pub struct FetchFlags {
     /// Leave the delivered messages on the server, or delete them at AGE (14days)
     #[arg(short, long, value_name = "AGE", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "true", conflicts_with = "delete")]
@@ -195,10 +197,10 @@ pub struct Flags {
 
     /// Settings that have no flag of their own.
     #[command(flatten)]
-    pub options: Options,
+    pub options: OptionArgs,
 }
 
-impl Flags {
+impl FetchFlags {
     /// The flags that stand for an account's key, each with the key and its value.
     pub fn settings(&self) -> Vec<(&'static str, &'static str, &str)> {
         let delete = self.delete.then_some("false");
@@ -224,7 +226,7 @@ impl Flags {
 
 /// Settings that have no flag of their own.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-pub struct Options {
+pub struct OptionArgs {
     /// Set any key of the configuration but a password, for this run
     #[arg(short = 'o', value_name = "KEY=VALUE")]
     pub options: Vec<String>,
@@ -232,7 +234,7 @@ pub struct Options {
 
 /// The arguments of `check`.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-pub struct Check {
+pub struct CheckArgs {
     /// Accounts to look at, or one pops://USER@HOST; without any, all that are enabled
     #[arg(value_name = "ACCOUNT|URL")]
     pub accounts: Vec<String>,
@@ -247,12 +249,12 @@ pub struct Check {
 
     /// Settings for this run.
     #[command(flatten)]
-    pub options: Options,
+    pub options: OptionArgs,
 }
 
 /// The arguments of `log`.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-pub struct Log {
+pub struct LogArgs {
     /// Only what concerns this account
     #[arg(value_name = "ACCOUNT")]
     pub account: Option<String>,
@@ -268,13 +270,13 @@ fn jobs(text: &str) -> Result<NonZeroUsize, &'static str> {
 #[command(disable_help_subcommand = true, subcommand_value_name = "COMMAND")]
 struct Typed {
     #[command(flatten)]
-    global: Global,
+    global: GlobalArgs,
 
     #[command(flatten)]
-    flags: Flags,
+    flags: FetchFlags,
 
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<CliCommand>,
 }
 
 const ABOUT: &str = "A POP3 mail fetcher that never loses a message and never delivers it twice";
@@ -298,9 +300,9 @@ mod tests {
         Cli::parse(format!("mailpull {line}").split_whitespace())
     }
 
-    fn fetch(line: &str) -> Fetch {
+    fn fetch(line: &str) -> FetchArgs {
         match parse(line).map(|cli| cli.command) {
-            Ok(Command::Fetch(fetch)) => fetch,
+            Ok(CliCommand::Fetch(fetch)) => fetch,
             other => panic!("{line} is {other:?}"),
         }
     }

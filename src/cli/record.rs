@@ -10,26 +10,26 @@ use crate::config::shard::Shard;
 
 /// What to do with the record of what was seen.
 #[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
-pub enum Seen {
+pub enum SeenCommand {
     /// Mark everything on the server as seen without downloading it; it is never deleted
-    CatchUp(OneAccount),
+    CatchUp(OneAccountArgs),
     /// Verify the database, and what is on its way against Maildir and spool
     Check,
     /// Write what is known of accounts as lines that 'seen import' reads
-    Export(Export),
+    Export(ExportArgs),
     /// Forget messages, so that they are fetched again while the server has them
-    Forget(Forget),
+    Forget(ForgetArgs),
     /// Take up accounts from what 'seen export' wrote in another state directory
-    Import(Import),
+    Import(ImportArgs),
     /// Show the known messages: state, size and unique-id, one line each
-    List(List),
+    List(ListArgs),
     /// Recognise messages that the server lists under new unique-ids, by their headers
-    Rematch(OneAccount),
+    Rematch(OneAccountArgs),
 }
 
 /// One account of the configuration.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-pub struct OneAccount {
+pub struct OneAccountArgs {
     /// The account
     #[arg(value_name = "ACCOUNT")]
     pub account: String,
@@ -37,7 +37,7 @@ pub struct OneAccount {
 
 /// The arguments of `seen export`.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-pub struct Export {
+pub struct ExportArgs {
     /// The accounts; without any, all that are known here and were not moved away
     #[arg(value_name = "ACCOUNT")]
     pub accounts: Vec<String>,
@@ -53,7 +53,7 @@ pub struct Export {
 
 /// The arguments of `seen import`.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-pub struct Import {
+pub struct ImportArgs {
     /// The file to read; without one, standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
@@ -61,7 +61,7 @@ pub struct Import {
 
 /// The arguments of `seen forget`.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-pub struct Forget {
+pub struct ForgetArgs {
     /// The account
     #[arg(value_name = "ACCOUNT")]
     pub account: String,
@@ -73,7 +73,7 @@ pub struct Forget {
 
 /// The arguments of `seen list`.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-pub struct List {
+pub struct ListArgs {
     /// The account
     #[arg(value_name = "ACCOUNT")]
     pub account: String,

@@ -15,7 +15,7 @@ use crate::report::Event;
 use crate::seen::StateFolder;
 
 /// Looks at every account. 0: something is new; 1: nothing; an error is stronger than both.
-pub(super) fn run(arguments: &cli::Check, context: &Context<'_>) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &cli::CheckArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let overrides = Overrides::new([], &arguments.options.options)?;
     let chosen = context.global.config.as_deref();
     let wanted = Wanted {

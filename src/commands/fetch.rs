@@ -20,7 +20,7 @@ use crate::seen::{Ledger, RunEnd, StateFolder};
 const SILENCES: u32 = 3;
 
 /// Fetches. An account that fails does not keep the others waiting.
-pub(super) fn run(arguments: &cli::Fetch, context: &Context<'_>) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let flags = &arguments.flags;
     let overrides = Overrides::new(flags.settings(), &flags.options.options)?;
     let chosen = context.global.config.as_deref();
@@ -68,11 +68,11 @@ struct FetchAccount<'a> {
 }
 
 /// What became of a turn.
-enum Turn {
+enum Attempt {
     /// Nothing, and nobody needs to know.
-    LeftOut,
+    Skipped,
     /// It was taken.
-    Taken,
+    Made,
 }
 
 impl FetchAccount<'_> {
@@ -80,8 +80,8 @@ impl FetchAccount<'_> {
     fn make(mut self) -> Exit {
         let mut summary = Summary::default();
         match self.take(&mut summary) {
-            Ok(Turn::LeftOut) => return Exit::Done,
-            Ok(Turn::Taken) => {}
+            Ok(Attempt::Skipped) => return Exit::Done,
+            Ok(Attempt::Made) => {}
             Err(failure) => {
                 let exit = if failure.is_known {
                     self.reporter.tell(Event::TransientProblem(&failure));
@@ -96,7 +96,7 @@ impl FetchAccount<'_> {
         summary.exit
     }
 
-    fn take(&mut self, summary: &mut Summary) -> Result<Turn, Failure> {
+    fn take(&mut self, summary: &mut Summary) -> Result<Attempt, Failure> {
         let ledger = self.context.open_ledger(self.account, self.folder)?;
         let last = ledger.last_run()?;
         let wait = login_delay_left(&last, Moment::now()).filter(|_| !self.is_named);
@@ -105,7 +105,7 @@ impl FetchAccount<'_> {
                 "left out: the server wants no login for another {} s",
                 wait.as_secs()
             )));
-            return Ok(Turn::LeftOut);
+            return Ok(Attempt::Skipped);
         }
         if last.failures + 1 < self.account.report_after {
             self.reporter = self.reporter.quiet_until_persistent();
@@ -114,7 +114,7 @@ impl FetchAccount<'_> {
             false => self.fetch(ledger, summary)?,
             true => self.rehearse(ledger, summary)?,
         }
-        Ok(Turn::Taken)
+        Ok(Attempt::Made)
     }
 
     fn fetch(&self, mut ledger: Ledger, summary: &mut Summary) -> Result<(), Failure> {

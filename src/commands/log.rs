@@ -14,7 +14,7 @@ use crate::report::{Octets, json};
 use crate::seen::{self, History};
 
 /// Shows the record of deliveries, the oldest first, one line each.
-pub(super) fn run(arguments: &cli::Log, context: &Context<'_>) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &cli::LogArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let history = History::open(&context.state_folder()?)?;
     let account = arguments.account.as_deref();
     if let Some(name) = account

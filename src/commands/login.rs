@@ -14,7 +14,7 @@ use crate::oauth2::{self, Provider, SignIn, Tokens};
 use crate::report::{Event, json};
 
 /// Signs in to what the account needs: its provider, or the keyring that is to hold its password.
-pub(super) fn run(arguments: &cli::Login, context: &Context<'_>) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &cli::LoginArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let names = [arguments.account.account.clone()];
     let wanted = Wanted {
         names: &names,
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &cli::Login, context: &Context<'_>) -> Result<Exit,
 fn grant(
     account: &Account,
     sign_in: &SignIn<'_>,
-    arguments: &cli::Login,
+    arguments: &cli::LoginArgs,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
     let grant = match (arguments.device, arguments.browser) {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::cli::{self, Cli, Command, Global, Seen, When};
+use crate::cli::{AccountCommand, Cli, CliCommand, GlobalArgs, SeenCommand, When};
 use crate::config::{self, Account, Unusable};
 use crate::dial::{self, DialStep, Security};
 use crate::exit::{Exit, Failure};
@@ -37,7 +37,7 @@ type SharedReporter = Arc<dyn Reporter + Send + Sync>;
 
 /// What every command works with.
 struct Context<'a> {
-    global: &'a Global,
+    global: &'a GlobalArgs,
     reporter: SharedReporter,
     verbosity: Verbosity,
     interrupt: Interrupt,
@@ -68,12 +68,12 @@ pub fn run(cli: &Cli) -> Exit {
         names: Mutex::default(),
     };
     let ended = match &cli.command {
-        Command::Fetch(arguments) => fetch::run(arguments, &context),
-        Command::Check(arguments) => check::run(arguments, &context),
-        Command::Account(verb) => account::run(verb, &context),
-        Command::Log(arguments) => log::run(arguments, &context),
-        Command::Login(arguments) => login::run(arguments, &context),
-        Command::Seen(verb) => seen::run(verb, &context),
+        CliCommand::Fetch(arguments) => fetch::run(arguments, &context),
+        CliCommand::Check(arguments) => check::run(arguments, &context),
+        CliCommand::Account(verb) => account::run(verb, &context),
+        CliCommand::Log(arguments) => log::run(arguments, &context),
+        CliCommand::Login(arguments) => login::run(arguments, &context),
+        CliCommand::Seen(verb) => seen::run(verb, &context),
     };
     let exit = ended.unwrap_or_else(|failure| {
         // A user who interrupted the run knows why it ended.
@@ -87,17 +87,24 @@ pub fn run(cli: &Cli) -> Exit {
 
 /// Signals are taken by what talks to servers and has to end in good order. Everything else they
 /// simply end.
-fn interrupt(command: &Command) -> io::Result<Interrupt> {
+fn interrupt(command: &CliCommand) -> io::Result<Interrupt> {
     match command {
-        Command::Account(cli::Account::Add(_) | cli::Account::Test(_)) => Interrupt::install(),
-        Command::Account(_)
-        | Command::Log(_)
-        | Command::Seen(
-            Seen::Check | Seen::Export(_) | Seen::Forget(_) | Seen::Import(_) | Seen::List(_),
-        ) => Interrupt::never(),
-        Command::Check(_) | Command::Fetch(_) | Command::Login(_) | Command::Seen(_) => {
+        CliCommand::Account(AccountCommand::Add(_) | AccountCommand::Test(_)) => {
             Interrupt::install()
         }
+        CliCommand::Account(_)
+        | CliCommand::Log(_)
+        | CliCommand::Seen(
+            SeenCommand::Check
+            | SeenCommand::Export(_)
+            | SeenCommand::Forget(_)
+            | SeenCommand::Import(_)
+            | SeenCommand::List(_),
+        ) => Interrupt::never(),
+        CliCommand::Check(_)
+        | CliCommand::Fetch(_)
+        | CliCommand::Login(_)
+        | CliCommand::Seen(_) => Interrupt::install(),
     }
 }
 
@@ -279,7 +286,7 @@ impl Context<'_> {
     }
 }
 
-fn verbosity(global: &Global) -> Verbosity {
+fn verbosity(global: &GlobalArgs) -> Verbosity {
     match (global.quiet, global.verbose) {
         (true, _) => Verbosity::Quiet,
         (false, 0) => Verbosity::Normal,
@@ -288,7 +295,7 @@ fn verbosity(global: &Global) -> Verbosity {
     }
 }
 
-fn reporter(global: &Global, verbosity: Verbosity) -> SharedReporter {
+fn reporter(global: &GlobalArgs, verbosity: Verbosity) -> SharedReporter {
     let on_terminal = io::stderr().is_terminal();
     let chosen = |when: When, otherwise: bool| match when {
         When::Always => true,

@@ -94,15 +94,15 @@ struct Queue<'a> {
 }
 
 /// Per host, in the order in which they are first named.
-struct Hosts<'a>(Vec<Host<'a>>);
+struct Hosts<'a>(Vec<HostQueue<'a>>);
 
-struct Host<'a> {
+struct HostQueue<'a> {
     waiting: VecDeque<&'a Account>,
     busy: u64,
 }
 
 /// An account whose slot it is, until it is dropped.
-struct Slot<'a, 'r> {
+struct HostSlot<'a, 'r> {
     account: &'a Account,
     host: usize,
     queue: &'r Queue<'a>,
@@ -110,12 +110,12 @@ struct Slot<'a, 'r> {
 
 impl<'a> Queue<'a> {
     fn new(accounts: &'a [Account]) -> Self {
-        let mut hosts: Vec<Host<'a>> = Vec::new();
+        let mut hosts: Vec<HostQueue<'a>> = Vec::new();
         let mut known = HashMap::new();
         for account in accounts {
             let name = account.dial.net.endpoint.host().to_ascii_lowercase();
             let host = *known.entry(name).or_insert_with(|| {
-                hosts.push(Host {
+                hosts.push(HostQueue {
                     waiting: VecDeque::new(),
                     busy: 0,
                 });
@@ -130,11 +130,11 @@ impl<'a> Queue<'a> {
     }
 
     /// The next account, once its host has room for it; `None` once none is waiting.
-    fn next(&self) -> Option<Slot<'a, '_>> {
+    fn next(&self) -> Option<HostSlot<'a, '_>> {
         let mut hosts = self.hosts();
         loop {
             if let Some((host, account)) = hosts.next() {
-                return Some(Slot {
+                return Some(HostSlot {
                     account,
                     host,
                     queue: self,
@@ -159,7 +159,7 @@ impl<'a> Hosts<'a> {
     /// An account of the host that has the fewest at work: a host that hangs keeps only those
     /// waiting that nobody else wants to be served before.
     fn next(&mut self) -> Option<(usize, &'a Account)> {
-        let has_room = |host: &Host<'_>| {
+        let has_room = |host: &HostQueue<'_>| {
             let next = host.waiting.front();
             next.is_some_and(|account| host.busy < account.max_per_host)
         };
@@ -174,7 +174,7 @@ impl<'a> Hosts<'a> {
     }
 }
 
-impl Drop for Slot<'_, '_> {
+impl Drop for HostSlot<'_, '_> {
     fn drop(&mut self) {
         self.queue.hosts().0[self.host].busy -= 1;
         self.queue.freed.notify_all();

@@ -41,28 +41,28 @@ impl Plain {
     }
 
     /// The line for an event, if it is worth one.
-    pub(super) fn line(&self, account: &str, event: Event<'_>) -> Option<Line> {
+    pub(super) fn line(&self, account: &str, event: Event<'_>) -> Option<OutputLine> {
         let is_verbose = self.verbosity >= Verbosity::Verbose;
         let told = |what: &dyn Display| format!("{account}: {what}");
-        let remark = |what: &dyn Display| Some(Line::Remark(told(what)));
+        let remark = |what: &dyn Display| Some(OutputLine::Remark(told(what)));
         match event {
-            Event::Problem(failure) => {
-                Some(Line::Remark(self.complaint(account, &sentences(failure))))
-            }
+            Event::Problem(failure) => Some(OutputLine::Remark(
+                self.complaint(account, &sentences(failure)),
+            )),
             Event::TransientProblem(failure) if self.is_watched || is_verbose => {
                 self.line(account, Event::Problem(failure))
             }
             Event::Warning(what) if self.verbosity > Verbosity::Quiet => {
-                Some(Line::Remark(complaint("mailpull:", account, what)))
+                Some(OutputLine::Remark(complaint("mailpull:", account, what)))
             }
             Event::Checked { .. } | Event::DryRun(_) if self.verbosity == Verbosity::Quiet => None,
             Event::Checked { messages, octets } => {
-                Some(Line::Answer(told(&waiting(messages, octets))))
+                Some(OutputLine::Answer(told(&waiting(messages, octets))))
             }
-            Event::DryRun(intent) => Some(Line::Answer(told(intent))),
+            Event::DryRun(intent) => Some(OutputLine::Answer(told(intent))),
             Event::Finished(summary) if summary.is_void() => None,
             Event::Finished(summary) if summary.is_dry && self.verbosity > Verbosity::Quiet => {
-                Some(Line::Answer(told(summary)))
+                Some(OutputLine::Answer(told(summary)))
             }
             Event::Finished(summary) if self.has_summaries() => remark(summary),
             Event::Note(what) if is_verbose => remark(what),
@@ -110,14 +110,14 @@ impl Reporter for Plain {
 
 /// A line, by where it goes.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Line {
+pub(super) enum OutputLine {
     /// What the user asked for, on standard output.
     Answer(String),
     /// What happened, on standard error.
     Remark(String),
 }
 
-impl Line {
+impl OutputLine {
     /// Writes it. A full or closed output must not end a run that delivers mail.
     pub(super) fn print(&self) {
         let _ = match self {
@@ -202,7 +202,7 @@ mod tests {
             ("work", "mailpull: work: connecting: no"),
             ("", "mailpull: connecting: no"),
         ] {
-            let remark = Line::Remark(line.to_owned());
+            let remark = OutputLine::Remark(line.to_owned());
             assert_eq!(plain.line(account, Event::Problem(&failure)), Some(remark));
         }
     }
@@ -216,7 +216,7 @@ mod tests {
                 let line = "mailpull: work: logging in: no. Check the user".to_owned();
                 assert_eq!(
                     plain.line("work", Event::Problem(&failure)),
-                    Some(Line::Remark(line))
+                    Some(OutputLine::Remark(line))
                 );
             }
         }
@@ -230,7 +230,7 @@ mod tests {
             ..Summary::default()
         };
         assert_eq!(plain.line("work", Event::Finished(&failed)), None);
-        let empty = Line::Remark("work: 0 new messages, 0 kept".to_owned());
+        let empty = OutputLine::Remark("work: 0 new messages, 0 kept".to_owned());
         let summary = Summary::default();
         assert_eq!(plain.line("work", Event::Finished(&summary)), Some(empty));
     }
@@ -243,7 +243,7 @@ mod tests {
             is_dry: true,
             ..Summary::default()
         };
-        let answer = Line::Answer("work: would fetch 2 new messages, 0 kept".to_owned());
+        let answer = OutputLine::Answer("work: would fetch 2 new messages, 0 kept".to_owned());
         assert_eq!(plain.line("work", Event::Finished(&summary)), Some(answer));
     }
 }

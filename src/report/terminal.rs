@@ -30,12 +30,12 @@ const BY_MESSAGES: &str = "{prefix} {wide_bar} {msg}  eta {eta}";
 pub(crate) struct Terminal {
     plain: Plain,
     screen: MultiProgress,
-    rows: Mutex<HashMap<String, Row>>,
+    rows: Mutex<HashMap<String, AccountBar>>,
 }
 
 /// How far an account is.
 #[derive(Debug)]
-struct Row {
+struct AccountBar {
     bar: ProgressBar,
     counts_octets: bool,
     retrieved: usize,
@@ -70,7 +70,7 @@ impl Terminal {
                 .with_style(style)
                 .with_prefix(cut(account)),
         );
-        let row = Row {
+        let row = AccountBar {
             bar,
             counts_octets: octets.is_some(),
             retrieved: 0,
@@ -88,12 +88,12 @@ impl Terminal {
         }
     }
 
-    fn rows(&self) -> MutexGuard<'_, HashMap<String, Row>> {
+    fn rows(&self) -> MutexGuard<'_, HashMap<String, AccountBar>> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Row {
+impl AccountBar {
     fn receive(&self, octets: u64) {
         if self.counts_octets {
             self.bar.inc(octets);

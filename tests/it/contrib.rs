@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mailpull::cli::{Cli, Command as Verb};
+use mailpull::cli::{Cli, CliCommand};
 use serde_json::Value;
 
 use crate::support::process::Program;
@@ -95,7 +95,7 @@ fn each_pod_of_the_job_fetches_its_own_shard() {
 /// Returns the shard in a command line of `fetch`.
 fn shard(line: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>) -> String {
     match Cli::parse(line).expect("the command line is valid").command {
-        Verb::Fetch(fetch) => fetch
+        CliCommand::Fetch(fetch) => fetch
             .flags
             .shard
             .expect("the command line has --shard")

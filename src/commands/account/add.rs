@@ -14,7 +14,7 @@ use crate::report::{Fact, Finding};
 
 /// Adds an account. A login that does not work is the status, and nothing is written then unless
 /// the user wants it all the same.
-pub(super) fn run(arguments: &cli::Add, context: &Context<'_>) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &cli::AddArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let questions = Questions::new(&context.interrupt);
     let chosen = context.global.config.as_deref();
     let mut addition = Addition::new(chosen, &arguments.options)?;
@@ -88,7 +88,11 @@ fn added(addition: &Addition, account: &Account) -> Finding {
 }
 
 /// What the account is called: the first part of its domain is a good name.
-fn name(arguments: &cli::Add, user: &str, questions: &Questions<'_>) -> Result<String, Failure> {
+fn name(
+    arguments: &cli::AddArgs,
+    user: &str,
+    questions: &Questions<'_>,
+) -> Result<String, Failure> {
     if let Some(name) = &arguments.name {
         return Ok(name.clone());
     }

@@ -19,12 +19,12 @@ struct Candidate {
     host: String,
     port: u16,
     service: Service,
-    source: Source,
+    source: CandidateSource,
 }
 
 /// Who says that it may.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Source {
+enum CandidateSource {
     /// Its name: such servers are often called so.
     Custom,
     /// The domain's DNS.
@@ -80,18 +80,19 @@ fn knock(options: dial::DialOptions, interrupt: &Interrupt) -> Result<(), String
 /// first in TLS from the first octet, then by STLS (RFC 8314 section 3). Nothing without TLS.
 fn candidates(domain: &str, named: Vec<srv::FoundServer>) -> Vec<Candidate> {
     let known = providers::of(domain).and_then(|provider| provider.server);
-    let known = known.map(|host| Candidate::new(host, Service::Pop3s, Source::Provider));
+    let known = known.map(|host| Candidate::new(host, Service::Pop3s, CandidateSource::Provider));
     let named = named.into_iter().map(|server| Candidate {
         host: server.host,
         port: server.port,
         service: server.service,
-        source: Source::Dns,
+        source: CandidateSource::Dns,
     });
     let hosts = hosts(domain);
     let customary = [Service::Pop3s, Service::Pop3]
         .into_iter()
         .flat_map(|service| {
-            let candidate = move |host: &String| Candidate::new(host, service, Source::Custom);
+            let candidate =
+                move |host: &String| Candidate::new(host, service, CandidateSource::Custom);
             hosts.iter().map(candidate)
         });
     known.into_iter().chain(named).chain(customary).collect()
@@ -103,7 +104,7 @@ fn hosts(domain: &str) -> [String; 4] {
 }
 
 impl Candidate {
-    fn new(host: &str, service: Service, source: Source) -> Self {
+    fn new(host: &str, service: Service, source: CandidateSource) -> Self {
         Self {
             host: host.to_owned(),
             port: default_port(service),
@@ -127,9 +128,9 @@ impl Candidate {
     fn told(&self, answered: &Result<(), String>) -> Finding {
         let place = self.place();
         let source = match self.source {
-            Source::Custom => "as such servers are often called",
-            Source::Dns => "as the domain's DNS says",
-            Source::Provider => "as is known of the provider",
+            CandidateSource::Custom => "as such servers are often called",
+            CandidateSource::Dns => "as the domain's DNS says",
+            CandidateSource::Provider => "as is known of the provider",
         };
         let outcome = match answered {
             Ok(()) => "it answers and proves its name".to_owned(),
@@ -149,7 +150,7 @@ impl Candidate {
     /// and a server of anybody's proves its own name, too; one within the domain may be a
     /// neighbour's.
     fn insist_on_consent(&self, domain: &str, questions: &Questions<'_>) -> Result<(), Failure> {
-        if self.source != Source::Dns || hosts(domain).contains(&self.host) {
+        if self.source != CandidateSource::Dns || hosts(domain).contains(&self.host) {
             return Ok(());
         }
         let place = self.place();

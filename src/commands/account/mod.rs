@@ -17,13 +17,13 @@ mod questions;
 mod test;
 
 /// Does what the verb says.
-pub(super) fn run(verb: &cli::Account, context: &Context<'_>) -> Result<Exit, Failure> {
+pub(super) fn run(verb: &cli::AccountCommand, context: &Context<'_>) -> Result<Exit, Failure> {
     match verb {
-        cli::Account::Add(arguments) => add::run(arguments, context),
-        cli::Account::List => list(context),
-        cli::Account::Remove(named) => remove(&named.account, context),
-        cli::Account::Rename(names) => rename(names, context),
-        cli::Account::Test(arguments) => test::run(arguments, context),
+        cli::AccountCommand::Add(arguments) => add::run(arguments, context),
+        cli::AccountCommand::List => list(context),
+        cli::AccountCommand::Remove(named) => remove(&named.account, context),
+        cli::AccountCommand::Rename(names) => rename(names, context),
+        cli::AccountCommand::Test(arguments) => test::run(arguments, context),
     }
 }
 
@@ -123,9 +123,9 @@ fn remove(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
     }
 }
 
-fn rename(names: &cli::Rename, context: &Context<'_>) -> Result<Exit, Failure> {
+fn rename(names: &cli::RenameArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let (config, mut accounts) = open(context)?;
-    let cli::Rename { old, new } = names;
+    let cli::RenameArgs { old, new } = names;
     let account = find(old, &accounts)?;
     if !config::is_account_name(new) {
         let what = "the new name cannot be an account's".to_owned();

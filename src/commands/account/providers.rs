@@ -3,7 +3,7 @@
 
 /// A provider whose rules are known.
 #[derive(Debug)]
-pub(super) struct Provider {
+pub(super) struct MailProvider {
     /// What it is called.
     pub name: &'static str,
     /// The domains of its servers and its users.
@@ -19,7 +19,7 @@ pub(super) struct Provider {
 }
 
 /// The provider that a server or a mail domain belongs to, by its name.
-pub(super) fn of(host: &str) -> Option<&'static Provider> {
+pub(super) fn of(host: &str) -> Option<&'static MailProvider> {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let is_of = |domain: &&str| {
         let before = host.strip_suffix(*domain);
@@ -45,8 +45,8 @@ const APP_PASSWORD: &str =
 
 const PART: &str = "its settings for POP decide which folders, and how much of the mail, are shown";
 
-const PROVIDERS: &[Provider] = &[
-    Provider {
+const PROVIDERS: &[MailProvider] = &[
+    MailProvider {
         name: "Gmail",
         habits: &[
             "it shows some hundred messages at a time, the oldest first; fetch goes on to the last",
@@ -63,7 +63,7 @@ const PROVIDERS: &[Provider] = &[
             "in a company its administrator may have to allow POP",
         ],
     },
-    Provider {
+    MailProvider {
         name: "Microsoft",
         habits: &[],
         oauth2: Some("microsoft"),
@@ -82,7 +82,7 @@ const PROVIDERS: &[Provider] = &[
              company by its administrator, for the mailbox",
         ],
     },
-    Provider {
+    MailProvider {
         name: "Yahoo",
         habits: &[PART],
         oauth2: None,
@@ -90,7 +90,7 @@ const PROVIDERS: &[Provider] = &[
         domains: &["yahoo.com", "yahoodns.net"],
         rules: &[APP_PASSWORD],
     },
-    Provider {
+    MailProvider {
         name: "AOL",
         habits: &[],
         oauth2: None,
@@ -98,7 +98,7 @@ const PROVIDERS: &[Provider] = &[
         domains: &["aol.com"],
         rules: &[APP_PASSWORD],
     },
-    Provider {
+    MailProvider {
         name: "iCloud",
         habits: &[],
         oauth2: None,
@@ -106,7 +106,7 @@ const PROVIDERS: &[Provider] = &[
         domains: &["me.com", "icloud.com", "mac.com"],
         rules: &["iCloud has no POP3, only IMAP"],
     },
-    Provider {
+    MailProvider {
         name: "GMX",
         habits: &["who logs in again within some minutes may be refused"],
         oauth2: None,
@@ -117,7 +117,7 @@ const PROVIDERS: &[Provider] = &[
             "with two-step verification it wants an app password",
         ],
     },
-    Provider {
+    MailProvider {
         name: "WEB.DE",
         habits: &["who logs in again within 15 minutes may be refused"],
         oauth2: None,
@@ -128,7 +128,7 @@ const PROVIDERS: &[Provider] = &[
             "with two-step verification it wants an app password",
         ],
     },
-    Provider {
+    MailProvider {
         name: "Telekom",
         habits: &[],
         oauth2: None,
@@ -136,7 +136,7 @@ const PROVIDERS: &[Provider] = &[
         domains: &["t-online.de", "magenta.de"],
         rules: &["it wants the password for e-mail programs, which is made in the customer centre"],
     },
-    Provider {
+    MailProvider {
         name: "Fastmail",
         habits: &[],
         oauth2: None,
@@ -144,7 +144,7 @@ const PROVIDERS: &[Provider] = &[
         domains: &["fastmail.com", "messagingengine.com"],
         rules: &[APP_PASSWORD],
     },
-    Provider {
+    MailProvider {
         name: "Zoho",
         habits: &[],
         oauth2: None,
@@ -155,7 +155,7 @@ const PROVIDERS: &[Provider] = &[
             "with two-step verification it wants an app password",
         ],
     },
-    Provider {
+    MailProvider {
         name: "Yandex",
         habits: &[PART],
         oauth2: None,
@@ -166,7 +166,7 @@ const PROVIDERS: &[Provider] = &[
             APP_PASSWORD,
         ],
     },
-    Provider {
+    MailProvider {
         name: "Mail.ru",
         habits: &[],
         oauth2: None,
@@ -174,7 +174,7 @@ const PROVIDERS: &[Provider] = &[
         domains: &["mail.ru"],
         rules: &[APP_PASSWORD],
     },
-    Provider {
+    MailProvider {
         name: "Tencent or NetEase",
         habits: &[PART],
         oauth2: None,
@@ -185,7 +185,7 @@ const PROVIDERS: &[Provider] = &[
              stands for the password",
         ],
     },
-    Provider {
+    MailProvider {
         name: "Proton",
         habits: &[],
         oauth2: None,

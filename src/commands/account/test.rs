@@ -21,7 +21,7 @@ use crate::report::{Fact, Finding, Octets};
 use crate::seen::{Ledger, StateFolder};
 
 /// Tests one account. The status is what `fetch` would end with.
-pub(super) fn run(arguments: &cli::Test, context: &Context<'_>) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &cli::TestArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let overrides = Overrides::new([], &arguments.options.options)?;
     let wanted = Wanted {
         names: std::slice::from_ref(&arguments.account),

@@ -15,7 +15,7 @@ use crate::seen::record::{ExportRecord, LONGEST_LINE};
 use crate::seen::{Accounts, Arrival, Imported, KnownAccount};
 
 /// Writes what is known of accounts to standard output. One that cannot travel keeps no other.
-pub(super) fn export(arguments: &cli::Export, context: &Context<'_>) -> Result<Exit, Failure> {
+pub(super) fn export(arguments: &cli::ExportArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     if arguments.moves && io::stdout().is_terminal() {
         let what = "what is moved would be lost on a terminal: write it to a file, or to seen \
                     import";
@@ -63,7 +63,10 @@ impl From<io::Error> for ExportError {
 
 /// The accounts that are to travel. What was moved before may be an old record by now: it travels
 /// once more only when it is named.
-fn travellers(arguments: &cli::Export, accounts: &Accounts) -> Result<Vec<KnownAccount>, Failure> {
+fn travellers(
+    arguments: &cli::ExportArgs,
+    accounts: &Accounts,
+) -> Result<Vec<KnownAccount>, Failure> {
     let names = &arguments.accounts;
     let mut accounts = accounts.accounts()?;
     if let Some(unknown) = names
@@ -89,7 +92,7 @@ fn travellers(arguments: &cli::Export, accounts: &Accounts) -> Result<Vec<KnownA
 /// no moment leaves it nowhere.
 fn send(
     account: &KnownAccount,
-    arguments: &cli::Export,
+    arguments: &cli::ExportArgs,
     accounts: &mut Accounts,
     out: &mut BufWriter<StdoutLock<'_>>,
 ) -> Result<(), ExportError> {
@@ -117,7 +120,7 @@ fn send(
 
 /// Takes accounts up that are not known here, each as a whole or not at all. One that is known keeps
 /// no other from coming.
-pub(super) fn import(arguments: &cli::Import, context: &Context<'_>) -> Result<Exit, Failure> {
+pub(super) fn import(arguments: &cli::ImportArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let mut lines = Lines::open(arguments.file.as_deref())?;
     let mut accounts = Accounts::open(&context.state_folder()?)?;
     let mut exit = Exit::Done;

@@ -20,15 +20,15 @@ use crate::seen::{Accounts, Entry, Ledger, Verdict};
 mod export;
 
 /// Does what the verb says.
-pub(super) fn run(verb: &cli::Seen, context: &Context<'_>) -> Result<Exit, Failure> {
+pub(super) fn run(verb: &cli::SeenCommand, context: &Context<'_>) -> Result<Exit, Failure> {
     match verb {
-        cli::Seen::CatchUp(named) => catch_up(&named.account, context),
-        cli::Seen::Check => check(context),
-        cli::Seen::Export(arguments) => export::export(arguments, context),
-        cli::Seen::Forget(arguments) => forget(arguments, context),
-        cli::Seen::Import(arguments) => export::import(arguments, context),
-        cli::Seen::List(arguments) => list(arguments, context),
-        cli::Seen::Rematch(named) => rematch_account(&named.account, context),
+        cli::SeenCommand::CatchUp(named) => catch_up(&named.account, context),
+        cli::SeenCommand::Check => check(context),
+        cli::SeenCommand::Export(arguments) => export::export(arguments, context),
+        cli::SeenCommand::Forget(arguments) => forget(arguments, context),
+        cli::SeenCommand::Import(arguments) => export::import(arguments, context),
+        cli::SeenCommand::List(arguments) => list(arguments, context),
+        cli::SeenCommand::Rematch(named) => rematch_account(&named.account, context),
     }
 }
 
@@ -43,7 +43,7 @@ fn open(name: &str, context: &Context<'_>) -> Result<(Account, Ledger), Failure>
     Ok((account, ledger))
 }
 
-fn list(arguments: &cli::List, context: &Context<'_>) -> Result<Exit, Failure> {
+fn list(arguments: &cli::ListArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let (_, ledger) = open(&arguments.account, context)?;
     let mut out = io::stdout().lock();
     for entry in ledger.entries()? {
@@ -97,7 +97,7 @@ fn word(state: State) -> &'static str {
     }
 }
 
-fn forget(arguments: &cli::Forget, context: &Context<'_>) -> Result<Exit, Failure> {
+fn forget(arguments: &cli::ForgetArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let (_, mut ledger) = open(&arguments.account, context)?;
     let _lock = ledger.lock()?;
     let entries = ledger.entries()?;
