@@ -23,7 +23,7 @@ pub(super) fn run(arguments: &cli::CheckArgs, context: &Context<'_>) -> Result<E
         shard: arguments.shard,
     };
     let Choice { accounts, unusable } = config::accounts(&wanted, chosen, &overrides)?;
-    let unusable = context.tell_unusable(&unusable);
+    let unusable = context.report_unusable(&unusable);
     let folder = context.state_folder()?;
     let look = CheckAccount {
         is_named: !arguments.accounts.is_empty(),
@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &cli::CheckArgs, context: &Context<'_>) -> Result<E
     let checked = workers.each(&context.interrupt, |account| match look.at(account) {
         Ok(0) => Exit::NothingNew,
         Ok(_) => Exit::Done,
-        Err(error) => context.tell_failure(context.reporter(&account.name), &error),
+        Err(error) => context.report_failure(context.reporter(&account.name), &error),
     });
     let is_new = checked.contains(&Exit::Done);
     Ok(match checked.into_iter().chain(unusable).max() {
@@ -74,7 +74,7 @@ impl CheckAccount<'_> {
         session.quit();
         let messages = plan.fetch.len();
         let sizes = plan.fetch.iter().map(|pick| listing.size(pick.position));
-        self.context.reporter(&account.name).tell(Event::Checked {
+        self.context.reporter(&account.name).report(Event::Checked {
             messages,
             octets: sizes.sum(),
         });

@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
         shard: flags.shard,
     };
     let Choice { accounts, unusable } = config::accounts(&wanted, chosen, &overrides)?;
-    let unusable = context.tell_unusable(&unusable);
+    let unusable = context.report_unusable(&unusable);
     let folder = context.state_folder()?;
     let passwords = Passwords::get_ahead(&accounts, context);
     let workers = Workers::new(&accounts, flags.jobs);
@@ -84,15 +84,15 @@ impl FetchAccount<'_> {
             Ok(Attempt::Made) => {}
             Err(failure) => {
                 let exit = if failure.is_known {
-                    self.reporter.tell(Event::TransientProblem(&failure));
+                    self.reporter.report(Event::TransientProblem(&failure));
                     failure.exit
                 } else {
-                    self.context.tell_failure(self.reporter, &failure)
+                    self.context.report_failure(self.reporter, &failure)
                 };
                 summary.exit = summary.exit.max(exit);
             }
         }
-        self.reporter.tell(Event::Finished(&summary));
+        self.reporter.report(Event::Finished(&summary));
         summary.exit
     }
 
@@ -101,7 +101,7 @@ impl FetchAccount<'_> {
         let last = ledger.last_run()?;
         let wait = login_delay_left(&last, Moment::now()).filter(|_| !self.is_named);
         if let Some(wait) = wait {
-            self.reporter.tell(Event::Note(&format_args!(
+            self.reporter.report(Event::Note(&format_args!(
                 "left out: the server wants no login for another {} s",
                 wait.as_secs()
             )));
@@ -171,7 +171,7 @@ impl FetchAccount<'_> {
             let last = ledger.last_run()?.keep;
             let held = plan.hold_surprising_deletions(last.as_deref(), account.configured_keep);
             if held > 0 {
-                reporter.tell(Event::Warning(&format_args!(
+                reporter.report(Event::Warning(&format_args!(
                     "keep has changed, and {held} messages would stay until you say: mailpull \
                      fetch --delete"
                 )));

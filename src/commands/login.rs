@@ -57,7 +57,7 @@ fn grant(
     };
     let kept = granted.and_then(|tokens| {
         if tokens.refresh.is_none() {
-            context.reporter(&account.name).tell(Event::Warning(&format_args!(
+            context.reporter(&account.name).report(Event::Warning(&format_args!(
                 "the provider grants no refresh token, so that this sign-in ends with its token; \
                  check oauth2-scope"
             )));

@@ -55,7 +55,7 @@ pub fn run(cli: &Cli) -> Exit {
         Err(error) => {
             let what = format!("cannot prepare for signals: {error}");
             let failure = Failure::new(what, Exit::LocalIo);
-            AccountReporter::new(&*reporter, "").tell(Event::Problem(&failure));
+            AccountReporter::new(&*reporter, "").report(Event::Problem(&failure));
             return failure.exit;
         }
     };
@@ -78,7 +78,7 @@ pub fn run(cli: &Cli) -> Exit {
     let exit = ended.unwrap_or_else(|failure| {
         // A user who interrupted the run knows why it ended.
         if context.interrupt.signal().is_none() {
-            context.reporter("").tell(Event::Problem(&failure));
+            context.reporter("").report(Event::Problem(&failure));
         }
         failure.exit
     });
@@ -135,7 +135,7 @@ impl Context<'_> {
         }
         if let Some(former) = ledger.former_name() {
             self.reporter(&account.name)
-                .tell(Event::Warning(&format_args!(
+                .report(Event::Warning(&format_args!(
                     "this maildrop was fetched as {former} before; what was fetched then is not \
                      fetched again"
                 )));
@@ -143,7 +143,7 @@ impl Context<'_> {
         self.insist_it_is_new(account, &ledger)?;
         if let Some(former) = ledger.former_place() {
             self.reporter(&account.name)
-                .tell(Event::Warning(&format_args!(
+                .report(Event::Warning(&format_args!(
                     "this account was {former} until now; if it is another maildrop, give it \
                      another name, or messages with the same unique-ids are not fetched"
                 )));
@@ -202,7 +202,7 @@ impl Context<'_> {
         if matches!(account.dial.tls.proof, Proof::Nothing)
             && account.dial.security != Security::None
         {
-            self.reporter(&account.name).tell(Event::Warning(&format_args!(
+            self.reporter(&account.name).report(Event::Warning(&format_args!(
                 "tls-verify = false: whoever answers in the place of {} gets the password and the \
                  mail; without it the error says what to put into tls-pin",
                 account.dial.net.endpoint
@@ -217,7 +217,7 @@ impl Context<'_> {
             let call = |password: &Secret| {
                 let endpoint = &account.dial.net.endpoint;
                 let reporter = self.reporter(&account.name);
-                reporter.tell(Event::Note(&format_args!("connecting to {endpoint}")));
+                reporter.report(Event::Note(&format_args!("connecting to {endpoint}")));
                 dial::Dialer {
                     options: &account.dial,
                     connectors: &self.connectors,
@@ -258,7 +258,7 @@ impl Context<'_> {
     }
 
     /// Tells what is wrong with accounts that cannot be used, and what status that is.
-    fn tell_unusable(&self, unusable: &[Unusable]) -> Option<Exit> {
+    fn report_unusable(&self, unusable: &[Unusable]) -> Option<Exit> {
         let tell = |Unusable { name, error }: &Unusable| {
             // What is no account's name does not stand where one does.
             let name = if config::is_account_name(name) {
@@ -270,18 +270,18 @@ impl Context<'_> {
                 hint: error.hint(),
                 ..Failure::new(error, error.exit())
             };
-            self.reporter(name).tell(Event::Problem(&failure));
+            self.reporter(name).report(Event::Problem(&failure));
             failure.exit
         };
         unusable.iter().map(tell).max()
     }
 
     /// Tells why an account failed, unless the user broke it off, and what status that is.
-    fn tell_failure(&self, reporter: AccountReporter<'_>, failure: &Failure) -> Exit {
+    fn report_failure(&self, reporter: AccountReporter<'_>, failure: &Failure) -> Exit {
         if let Some(signal) = self.interrupt.signal() {
             return Exit::Signal(signal);
         }
-        reporter.tell(Event::Problem(failure));
+        reporter.report(Event::Problem(failure));
         failure.exit
     }
 }

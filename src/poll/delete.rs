@@ -96,7 +96,7 @@ impl Poll<'_> {
                 self.ledger.mark_gone(&marked).map_err(recording)?;
                 for recorded in &marked {
                     let unique_id = &recorded.identity().unique_id;
-                    self.reporter.tell(Event::Deleted(unique_id));
+                    self.reporter.report(Event::Deleted(unique_id));
                 }
                 self.summary.deleted += marked.len();
                 self.summary.kept = self.summary.kept.saturating_sub(marked.len());

@@ -29,7 +29,7 @@ impl Poll<'_> {
         }
         self.summary.kept = listing.len() + listing.nameless().len();
         self.summary.postponed = plan.postponed;
-        self.reporter.tell(Event::FetchStarted {
+        self.reporter.report(Event::FetchStarted {
             messages: plan.retrieved().count(),
             octets: plan.sizes(listing).sum(),
         });
@@ -42,7 +42,7 @@ impl Poll<'_> {
             let size = message
                 .size
                 .map_or_else(String::new, |size| format!(" ({})", Octets(size)));
-            self.reporter.tell(Event::Warning(&format_args!(
+            self.reporter.report(Event::Warning(&format_args!(
                 "message {}{size} is larger than max-size; it stays on the server",
                 message.identity.unique_id
             )));
@@ -174,7 +174,8 @@ impl Poll<'_> {
     }
 
     fn report_failed_message(&mut self, failure: Failure, failures: u32) {
-        self.summary.tell_failure(self.reporter, failure, failures);
+        self.summary
+            .report_message_failure(self.reporter, failure, failures);
     }
 
     /// Marks the messages of this session as possibly incomplete, so that they are never deleted from

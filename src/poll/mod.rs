@@ -196,7 +196,7 @@ impl Poll<'_> {
 
     /// Reports that something went wrong, and lets it count for the exit status.
     fn report_problem(&mut self, failure: &Failure) {
-        self.summary.tell_problem(self.reporter, failure);
+        self.summary.report_problem(self.reporter, failure);
     }
 
     fn note_end(&mut self, ended: &Result<(), Error>) -> Result<(), Error> {

@@ -216,7 +216,7 @@ impl Receiver<'_> {
                     }
                 }
             }
-            self.reporter.tell(Event::Retrieved);
+            self.reporter.report(Event::Retrieved);
             if batch.is_due() && (batch.is_full() || self.outlet.is_ready()) {
                 let begun = Instant::now();
                 self.wait(Turn::Now, || pipeline.keep_awake())?;
@@ -264,7 +264,7 @@ impl Receiver<'_> {
         let mut received = 0;
         while let Some(octets) = pipeline.read(chunk).map_err(broken)? {
             received += octets as u64;
-            self.reporter.tell(Event::Received(octets as u64));
+            self.reporter.report(Event::Received(octets as u64));
             if received > limits::MESSAGE_OCTETS {
                 return Err(broken(pop3::Error::TooLong("a message")));
             }

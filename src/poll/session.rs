@@ -118,7 +118,7 @@ impl Poll<'_> {
             1 => "after a day".to_owned(),
             days => format!("after {days} days"),
         };
-        self.reporter.tell(Event::Warning(&format_args!(
+        self.reporter.report(Event::Warning(&format_args!(
             "the server deletes messages {when}, whatever keep says (EXPIRE {days})"
         )));
     }
@@ -156,7 +156,7 @@ impl Poll<'_> {
     /// server that breaks off at TOP every time must not keep all mail away.
     fn may_rematch(&mut self, last: &LastRun) -> Result<bool, Error> {
         if last.recognitions >= MAX_FAILURES {
-            self.reporter.tell(Event::Warning(
+            self.reporter.report(Event::Warning(
                 &"the server has given its messages new unique-ids, and breaks off when they are to \
                   be recognised: all are fetched again",
             ));
@@ -180,7 +180,7 @@ impl Poll<'_> {
         };
         let recognised = rematch.run(session, &plan.fetch)?;
         if recognised > 0 {
-            self.reporter.tell(Event::Warning(&format_args!(
+            self.reporter.report(Event::Warning(&format_args!(
                 "the server has given its messages new unique-ids: {recognised} of {} were \
                  recognised and are not fetched again",
                 listing.len()

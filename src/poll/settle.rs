@@ -133,7 +133,7 @@ impl<'a> Settler<'a> {
         let recorded = self.record();
         let recognised = self.settled.summary.recognised;
         if recognised > 0 {
-            self.reporter.tell(Event::Warning(&format_args!(
+            self.reporter.report(Event::Warning(&format_args!(
                 "the database is new or an older one; messages recognised by their files in {} and \
                  not delivered again: {recognised}",
                 self.target.place()
@@ -181,7 +181,7 @@ impl<'a> Settler<'a> {
         }
         let count = intake.set_aside(staged)?;
         if count > 0 {
-            self.reporter.tell(Event::Warning(&format_args!(
+            self.reporter.report(Event::Warning(&format_args!(
                 "the database is new or an older one; files in {} that it does not know were set \
                  aside as *.unknown: {count}; give each to the MDA or remove it, as the server may \
                  not have it any more",
@@ -219,7 +219,7 @@ impl<'a> Settler<'a> {
                     );
                     self.settled
                         .summary
-                        .tell_problem(self.reporter, &Failure::new(problem, Exit::Configuration));
+                        .report_problem(self.reporter, &Failure::new(problem, Exit::Configuration));
                 }
             }
         }
@@ -393,11 +393,11 @@ impl<'a> Settler<'a> {
                 self.transient_in_a_row = 0;
                 self.settled.summary.delivered += 1;
                 self.settled.summary.octets += stored.octets;
-                self.reporter.tell(Event::Delivered(stored, place));
+                self.reporter.report(Event::Delivered(stored, place));
                 if !delivered.words().is_empty() {
                     let words = delivered.words();
                     self.reporter
-                        .tell(Event::Note(&format_args!("{place} said: {words}")));
+                        .report(Event::Note(&format_args!("{place} said: {words}")));
                 }
             }
         }
@@ -443,7 +443,7 @@ impl<'a> Settler<'a> {
         };
         self.settled
             .summary
-            .tell_failure(self.reporter, failure, failures);
+            .report_message_failure(self.reporter, failure, failures);
     }
 
     fn record(&mut self) -> Result<(), Error> {

@@ -103,7 +103,7 @@ pub(crate) fn rehearse(
     ];
     for (action, picks) in actions {
         for pick in picks {
-            reporter.tell(Event::DryRun(&Intent {
+            reporter.report(Event::DryRun(&Intent {
                 action,
                 number: listing.number(pick.position).value(),
                 unique_id: &ServerText::new(listing.unique_id(pick.position)),

@@ -139,7 +139,7 @@ impl<'a> AccountReporter<'a> {
     }
 
     /// Tells what happened.
-    pub fn tell(&self, event: Event<'_>) {
+    pub fn report(&self, event: Event<'_>) {
         let event = match event {
             Event::Problem(failure) if self.is_patient && failure.exit == Exit::Temporary => {
                 Event::TransientProblem(failure)
@@ -152,19 +152,24 @@ impl<'a> AccountReporter<'a> {
 
 impl Summary {
     /// Reports a failure.
-    pub fn tell_problem(&mut self, reporter: AccountReporter<'_>, failure: &Failure) {
+    pub fn report_problem(&mut self, reporter: AccountReporter<'_>, failure: &Failure) {
         self.exit = self.exit.max(failure.exit);
-        reporter.tell(Event::Problem(failure));
+        reporter.report(Event::Problem(failure));
     }
 
     /// Reports that a message has failed this many times in a row: as it is while the next run tries
     /// again, once in other words when the message is set aside, and not at all after that.
-    pub fn tell_failure(&mut self, reporter: AccountReporter<'_>, failure: Failure, failures: u32) {
+    pub fn report_message_failure(
+        &mut self,
+        reporter: AccountReporter<'_>,
+        failure: Failure,
+        failures: u32,
+    ) {
         let what = &failure.what;
         match failures.cmp(&MAX_FAILURES) {
             Ordering::Less => {
                 let what = format!("{what}; the next run tries it again");
-                self.tell_problem(reporter, &Failure { what, ..failure });
+                self.report_problem(reporter, &Failure { what, ..failure });
             }
             Ordering::Equal => {
                 let what = format!(
@@ -172,7 +177,7 @@ impl Summary {
                      is tried once a day"
                 );
                 let exit = Exit::SetAside;
-                self.tell_problem(
+                self.report_problem(
                     reporter,
                     &Failure {
                         what,

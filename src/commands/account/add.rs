@@ -50,11 +50,11 @@ pub(super) fn run(arguments: &cli::AddArgs, context: &Context<'_>) -> Result<Exi
     let account = addition.account()?;
     if exit != Exit::Done && !questions.confirm("This did not work. Add it all the same?")? {
         let words = "not added; --no-test adds it all the same";
-        super::tell(&Finding::new("account", words), &account, context);
+        super::report_finding(&Finding::new("account", words), &account, context);
         return Ok(exit);
     }
     addition.write()?;
-    super::tell(&added(&addition, &account), &account, context);
+    super::report_finding(&added(&addition, &account), &account, context);
     Ok(exit)
 }
 
@@ -142,7 +142,7 @@ fn ask_for_secret(
 ) -> Result<(), Failure> {
     let provider = providers::of(account.dial.net.endpoint.host());
     for rule in provider.iter().flat_map(|provider| provider.rules) {
-        super::tell(&Finding::new("note", rule), account, context);
+        super::report_finding(&Finding::new("note", rule), account, context);
     }
     if let Some(preset) = provider.and_then(|provider| provider.oauth2)
         && ask_for_client(preset, addition, questions)?

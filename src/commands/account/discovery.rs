@@ -55,7 +55,7 @@ pub(super) fn find(
             break;
         }
         let answered = knock(account.dial.clone(), &context.interrupt);
-        super::tell(&candidate.told(&answered), &account, context);
+        super::report_finding(&candidate.told(&answered), &account, context);
         if answered.is_ok() {
             candidate.insist_on_consent(&domain, questions)?;
             candidate.settle(addition)?;

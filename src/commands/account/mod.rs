@@ -28,7 +28,7 @@ pub(super) fn run(verb: &cli::AccountCommand, context: &Context<'_>) -> Result<E
 }
 
 /// Tells what was found out about an account.
-fn tell(finding: &Finding, account: &Account, context: &Context<'_>) {
+fn report_finding(finding: &Finding, account: &Account, context: &Context<'_>) {
     match (context.global.json, context.verbosity) {
         (true, _) => say(&json::finding(&account.name, finding)),
         (false, Verbosity::Quiet) => {}
@@ -64,7 +64,9 @@ fn list(context: &Context<'_>) -> Result<Exit, Failure> {
             shard: None,
         };
         let choice = config.select(&wanted, &Overrides::default())?;
-        exit = context.tell_unusable(&choice.unusable).unwrap_or_default();
+        exit = context
+            .report_unusable(&choice.unusable)
+            .unwrap_or_default();
         for account in choice.accounts {
             let server = account.dial.net.endpoint.to_string();
             let state = if account.enabled {

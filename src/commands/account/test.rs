@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &cli::TestArgs, context: &Context<'_>) -> Result<Ex
 
 /// Tests an account and tells what is found out.
 pub(super) fn test(account: &Account, context: &Context<'_>) -> Exit {
-    let tell = |finding: &Finding| super::tell(finding, account, context);
+    let tell = |finding: &Finding| super::report_finding(finding, account, context);
     let dial = &account.dial;
     tell(&findings::of_account(
         &dial.net.endpoint,
@@ -51,7 +51,7 @@ pub(super) fn test(account: &Account, context: &Context<'_>) -> Exit {
             Exit::Done
         }
         Err(error) => {
-            let exit = context.tell_failure(context.reporter(&account.name), &error);
+            let exit = context.report_failure(context.reporter(&account.name), &error);
             // Before the first step it is the password that is not to be had.
             if is_met.get() {
                 causes(account, exit).iter().for_each(&tell);

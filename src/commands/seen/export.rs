@@ -29,7 +29,7 @@ pub(super) fn export(arguments: &cli::ExportArgs, context: &Context<'_>) -> Resu
             Ok(()) => {}
             Err(ExportError::Account(failure)) => {
                 let reporter = context.reporter(&account.name);
-                exit = exit.max(context.tell_failure(reporter, &failure));
+                exit = exit.max(context.report_failure(reporter, &failure));
             }
             Err(ExportError::Output(io)) => {
                 let name = &account.name;
@@ -137,7 +137,7 @@ pub(super) fn import(arguments: &cli::ImportArgs, context: &Context<'_>) -> Resu
             Imported::Refused => Err(Failure::new(KNOWN, Exit::Configuration)),
         });
         if let Err(error) = settled {
-            exit = exit.max(context.tell_failure(context.reporter(&name), &error));
+            exit = exit.max(context.report_failure(context.reporter(&name), &error));
         }
     }
     Ok(exit)
