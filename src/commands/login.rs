@@ -3,7 +3,7 @@
 
 use std::env;
 use std::io::{self, IsTerminal};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::{Context, say, tokens};
 use crate::cli;
@@ -11,6 +11,7 @@ use crate::config::password::{self, Source};
 use crate::config::{self, Account, Overrides, Wanted};
 use crate::exit::{Exit, Failure};
 use crate::oauth2::{self, Provider, SignIn, Tokens};
+use crate::os::child;
 use crate::report::{Event, json};
 
 /// Signs in to what the account needs: its provider, or the keyring that is to hold its password.
@@ -159,12 +160,7 @@ fn open(address: &str, account: &Account) {
         true => "open",
         false => "xdg-open",
     };
-    let mut command = Command::new(program);
-    for name in account.secret_variables.iter() {
-        command.env_remove(name);
-    }
-    let _ = command
-        .arg(address)
+    let _ = child::command(program, [address], &account.secret_variables)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -179,7 +175,7 @@ fn put_into_keyring(account: &Account, context: &Context<'_>) -> Result<(), Fail
         );
         return Err(Failure::new(what, Exit::Configuration));
     }
-    password::put_into_keyring(account.login(), &|| context.interrupt.signal().is_some())?;
+    password::put_into_keyring(account.login(), &context.interrupt)?;
     if !context.global.json {
         let user = &account.dial.user;
         say(&format!("the password of {user} is kept in the keyring"));

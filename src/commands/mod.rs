@@ -239,7 +239,7 @@ impl Context<'_> {
         if let Some(sign_in) = tokens::sign_in(account, self)? {
             return tokens::token(account, &sign_in);
         }
-        Ok(account.obtain_password(&|| self.interrupt.signal().is_some())?)
+        Ok(account.obtain_password(&self.interrupt)?)
     }
 
     /// Passes the conversation on to the reporter, for `-vv`.

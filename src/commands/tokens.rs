@@ -21,8 +21,7 @@ pub(super) fn sign_in<'a>(
     };
     let folder = config::state_folder(context.global.state_dir.as_deref())?;
     let secret = || {
-        let interrupted = || context.interrupt.signal().is_some();
-        Ok(account.obtain_client_secret(&interrupted)?)
+        Ok(account.obtain_client_secret(&context.interrupt)?)
     };
     let user = account.dial.user.as_str();
     let provider = meant.provider.token_url.to_string();

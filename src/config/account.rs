@@ -19,6 +19,7 @@ use crate::delivery::{Destination, mda};
 use crate::dial;
 use crate::mail::policy::{Keep, Policy};
 use crate::os::secret::Secret;
+use crate::os::signals::Interrupt;
 
 /// One maildrop, and what to do with its messages.
 #[derive(Clone, Debug)]
@@ -100,12 +101,9 @@ impl Account {
     ///
     /// # Errors
     /// Whatever keeps it away.
-    pub fn obtain_password(
-        &self,
-        interrupted: &dyn Fn() -> bool,
-    ) -> Result<Secret, password::Error> {
+    pub fn obtain_password(&self, interrupt: &Interrupt) -> Result<Secret, password::Error> {
         self.password
-            .obtain(self.login(), &self.secret_variables, interrupted)
+            .obtain(self.login(), &self.secret_variables, interrupt)
     }
 
     /// Gets the secret by which we prove to the provider which client we are, if there is one.
@@ -114,14 +112,14 @@ impl Account {
     /// Whatever keeps it away.
     pub fn obtain_client_secret(
         &self,
-        interrupted: &dyn Fn() -> bool,
+        interrupt: &Interrupt,
     ) -> Result<Option<Secret>, password::Error> {
         let source = self
             .sign_in
             .as_ref()
             .and_then(|sign_in| sign_in.client_secret.as_ref());
         source
-            .map(|source| source.obtain(self.login(), &self.secret_variables, interrupted))
+            .map(|source| source.obtain(self.login(), &self.secret_variables, interrupt))
             .transpose()
     }
 

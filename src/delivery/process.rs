@@ -3,18 +3,17 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::intake::Folder;
 use super::mda::{Error, Options, StderrLine};
 use super::stdin::Feed;
 use super::{Error as DeliveryError, unique_name};
-use crate::os::signals::{ChildWatch, Interrupt, WaitError};
+use crate::os::child::{self, ChildWatch, ProcessGroup, RunningChild, Unfinished};
+use crate::os::signals::Interrupt;
 use crate::text::{SHOWN_OCTETS, ServerText};
 
 /// How long after a signal an MDA may still work.
@@ -25,7 +24,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Runs one MDA at a time.
 #[derive(Debug)]
 pub(super) struct Runner {
-    knell: ChildWatch,
+    watch: ChildWatch,
     /// What the program says on standard error: a pipe could fill up, or be held open by what a
     /// program leaves running.
     words: File,
@@ -41,14 +40,13 @@ impl Runner {
         tag: &str,
         interrupt: &Interrupt,
     ) -> Result<Self, DeliveryError> {
-        let knell = interrupt.watch_children();
-        let knell = knell.map_err(|source| DeliveryError::Local {
+        let watch = ChildWatch::new(interrupt).map_err(|source| DeliveryError::Local {
             doing: "hear of programs for",
             path: folder.path_of(""),
             source,
         })?;
         let words = scratch_file(folder, tag)?;
-        Ok(Self { knell, words })
+        Ok(Self { watch, words })
     }
 
     /// Runs the program on a message, in a process group of its own, so that Ctrl-C does not reach
@@ -69,27 +67,33 @@ impl Runner {
         let mut words = &self.words;
         let _ = words.set_len(0);
         let _ = words.rewind();
-        let mut command = Command::new(program);
+        let arguments = options.command.arguments(sender, &options.user);
+        let mut command = child::command(program, arguments, &options.hidden_variables);
         command
-            .args(options.command.arguments(sender, &options.user))
             .stdin(feed.stdin().map_err(failed)?)
             .stdout(Stdio::null())
-            .stderr(words.try_clone().map_err(failed)?)
-            .process_group(0);
-        for variable in options.hidden_variables.iter() {
-            command.env_remove(variable);
-        }
-        let mut child = command.spawn().map_err(failed)?;
+            .stderr(words.try_clone().map_err(failed)?);
+        let mut child = RunningChild::start(&mut command, ProcessGroup::Own).map_err(failed)?;
         meanwhile();
-        match self.attend(&mut child, &mut feed, options) {
-            Ok(ended) => Ok((ended, feed.was_read())),
-            // The feed is closed only afterwards: its end would look like that of the message.
-            // Whether the program had done its work before is not known: it counts as not delivered.
-            Err(error) => {
-                self.end(&mut child);
-                Err(error)
-            }
-        }
+        let deadline = Instant::now() + options.timeout;
+        let unfinished = match child.wait(&self.watch, &mut feed, deadline, GRACE) {
+            Ok(status) => return Ok((status, feed.was_read())),
+            Err(unfinished) => unfinished,
+        };
+        // The feed is closed only afterwards: its end would look like that of the message.
+        // Whether the program had done its work before is not known: it counts as not delivered.
+        child.end(&self.watch, LAST_WORDS, GRACE + LAST_WORDS);
+        drop(feed);
+        let program = program.to_owned();
+        Err(match unfinished {
+            Unfinished::Interrupted => Error::Interrupted(program),
+            Unfinished::TimedOut => Error::TimedOut {
+                program,
+                timeout: options.timeout,
+            },
+            Unfinished::Pipe(source) => Error::NotFed { program, source },
+            Unfinished::Unknown(source) => Error::NotRunnable { program, source },
+        })
     }
 
     /// What the program said last.
@@ -104,60 +108,6 @@ impl Runner {
             .split(|&octet| octet == b'\n')
             .find(|line| !line.is_empty());
         StderrLine(line.map_or_else(ServerText::default, ServerText::new))
-    }
-
-    /// Feeds the program until it ends.
-    fn attend(
-        &self,
-        child: &mut Child,
-        feed: &mut Feed,
-        options: &Options,
-    ) -> Result<ExitStatus, Error> {
-        let program = options.command.program();
-        let broken = |broken| match broken {
-            WaitError::Interrupted => Error::Interrupted(program.to_owned()),
-            WaitError::TimedOut => Error::TimedOut {
-                program: program.to_owned(),
-                timeout: options.timeout,
-            },
-        };
-        let deadline = Instant::now() + options.timeout;
-        loop {
-            self.knell.clear();
-            let ended = child.try_wait().map_err(|source| Error::NotRunnable {
-                program: program.to_owned(),
-                source,
-            })?;
-            if let Some(ended) = ended {
-                return Ok(ended);
-            }
-            let heard = self.knell.wait_or_write(feed.rest(), deadline, GRACE);
-            if !heard.map_err(broken)? {
-                feed.push().map_err(|source| Error::NotFed {
-                    program: program.to_owned(),
-                    source,
-                })?;
-            }
-        }
-    }
-
-    /// Ends the program and what it started. The group may have ended just now; where only the
-    /// program itself has, what it started may be left and deaf to SIGTERM: both signals are sent in
-    /// any case.
-    fn end(&self, child: &mut Child) {
-        let group = Pid::from_child(child);
-        for signal in [Signal::TERM, Signal::KILL] {
-            let _ = kill_process_group(group, signal);
-            let deadline = Instant::now() + LAST_WORDS;
-            let grace = GRACE + LAST_WORDS;
-            loop {
-                self.knell.clear();
-                let is_running = matches!(child.try_wait(), Ok(None));
-                if !is_running || self.knell.wait_or_write(None, deadline, grace).is_err() {
-                    break;
-                }
-            }
-        }
     }
 }
 

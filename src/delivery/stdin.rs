@@ -3,11 +3,13 @@
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::process::Stdio;
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::{ioctl_fionbio, ioctl_fionread};
 use rustix::pipe::fcntl_setpipe_size;
+
+use crate::os::child::ChildPipes;
 
 /// What a pipe holds unasked, in octets.
 const USUAL: u64 = 64 * 1024;
@@ -47,7 +49,7 @@ impl Feed {
             writer: Some(writer),
             chunk: Vec::new(),
         };
-        feed.push()?;
+        feed.transfer()?;
         Ok(feed)
     }
 
@@ -59,9 +61,17 @@ impl Feed {
         self.reader.try_clone().map(Stdio::from)
     }
 
-    /// Where the rest is to be written once there is room; `None`: all is written.
-    pub(super) fn rest(&self) -> Option<BorrowedFd<'_>> {
-        self.writer.as_ref().map(AsFd::as_fd)
+    /// Whether the program has read all there is.
+    pub(super) fn was_read(&self) -> bool {
+        self.writer.is_none() && ioctl_fionread(&self.reader).is_ok_and(|left| left == 0)
+    }
+}
+
+impl ChildPipes for Feed {
+    fn awaited(&self) -> Vec<PollFd<'_>> {
+        let open = self.writer.iter();
+        open.map(|writer| PollFd::new(writer, PollFlags::OUT))
+            .collect()
     }
 
     /// Writes what there is room for, and closes the pipe after the last octet.
@@ -69,7 +79,7 @@ impl Feed {
     /// # Errors
     /// The message cannot be read; the pipe stays open, as its end would look like that of the
     /// message.
-    pub(super) fn push(&mut self) -> io::Result<()> {
+    fn transfer(&mut self) -> io::Result<()> {
         while let Some(writer) = &mut self.writer {
             if self.chunk.is_empty() {
                 (&self.message).take(USUAL).read_to_end(&mut self.chunk)?;
@@ -86,10 +96,5 @@ impl Feed {
             }
         }
         Ok(())
-    }
-
-    /// Whether the program has read all there is.
-    pub(super) fn was_read(&self) -> bool {
-        self.writer.is_none() && ioctl_fionread(&self.reader).is_ok_and(|left| left == 0)
     }
 }

@@ -14,6 +14,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockop
 use super::{Attempts, ConnectOptions, ConnectStep, Endpoint, Error, Socket};
 use crate::limits;
 use crate::os::signals::{Interrupt, WaitError};
+use crate::os::thread::Task;
 
 /// Who calls.
 pub(super) struct Caller<'a> {
@@ -123,18 +124,19 @@ fn addresses(
     };
     let name = host.clone();
     let deadline = Instant::now() + options.connect_timeout;
-    let resolver = interrupt
-        .spawn(move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter))
-        .map_err(|source| Error::Local {
-            endpoint: endpoint.clone(),
-            source,
-        })?;
-    match resolver.wait(deadline, Duration::ZERO) {
-        Ok(()) => {}
+    let resolver = Task::start(interrupt, move || {
+        (name.as_str(), port).to_socket_addrs().map(Vec::from_iter)
+    })
+    .map_err(|source| Error::Local {
+        endpoint: endpoint.clone(),
+        source,
+    })?;
+    let resolved = match resolver.wait(deadline, Duration::ZERO) {
+        Ok(resolved) => resolved,
         Err(WaitError::Interrupted) => return Err(Error::Interrupted(endpoint.clone())),
         Err(WaitError::TimedOut) => return Err(unresolved(no_answer(options))),
-    }
-    match resolver.join() {
+    };
+    match resolved {
         Ok(addresses) if addresses.is_empty() => Err(unresolved("it has none".into())),
         Ok(addresses) => {
             let is_reachable =

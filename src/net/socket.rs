@@ -9,7 +9,7 @@ use std::{mem, thread};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 
-use super::tunnel::RunningTunnel;
+use crate::os::child::RunningChild;
 use crate::os::signals::{GRACE, Interrupt, WaitError};
 
 /// So many octets without a word of ours between them are a flow.
@@ -25,7 +25,7 @@ const BREATH: Duration = Duration::from_micros(250);
 #[derive(Debug)]
 pub struct Socket {
     /// What carries it. It ends before the socket does, or it would complain of the broken pipe.
-    tunnel: Option<RunningTunnel>,
+    tunnel: Option<RunningChild>,
     fd: OwnedFd,
     timeout: Duration,
     handshake: Option<Instant>,
@@ -48,7 +48,7 @@ impl Socket {
     }
 
     /// Says which program carries it.
-    pub(super) fn through(mut self, tunnel: RunningTunnel) -> Self {
+    pub(super) fn through(mut self, tunnel: RunningChild) -> Self {
         self.tunnel = Some(tunnel);
         self
     }

@@ -13,7 +13,8 @@ use simple_dns::rdata::{RData, SRV};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, Question, RCODE, TYPE};
 
 use crate::os::random::random;
-use crate::os::signals::Interrupt;
+use crate::os::signals::{Interrupt, WaitError};
+use crate::os::thread::Task;
 
 /// A server that a domain names.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -52,14 +53,14 @@ impl fmt::Display for Service {
 /// The system refuses a thread, or a signal came.
 pub fn servers(domain: &str, interrupt: &Interrupt) -> io::Result<Vec<FoundServer>> {
     let domain = domain.to_owned();
-    let asking = interrupt.spawn(move || {
+    let asking = Task::start(interrupt, move || {
         let resolvers = resolvers();
         let of = |service| ask(&domain, service, &resolvers);
         [of(Service::Pop3s), of(Service::Pop3)].concat()
     })?;
     match asking.wait(Instant::now() + DNS_TIMEOUT, Duration::ZERO) {
-        Ok(()) => Ok(asking.join()),
-        Err(crate::os::signals::WaitError::TimedOut) => Ok(Vec::new()),
+        Ok(servers) => Ok(servers),
+        Err(WaitError::TimedOut) => Ok(Vec::new()),
         Err(broken) => Err(io::Error::other(broken)),
     }
 }

@@ -4,7 +4,9 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
+
+use crate::os::child::{self, ProcessGroup, RunningChild};
 
 /// A program, and what it must not know.
 #[derive(Clone, Debug)]
@@ -14,10 +16,6 @@ pub struct Tunnel {
     /// Environment variables that hold a password, of any account.
     pub hidden_variables: Vec<String>,
 }
-
-/// A tunnel that is open. Dropped, it is killed.
-#[derive(Debug)]
-pub struct RunningTunnel(Child);
 
 impl Tunnel {
     /// The program's name.
@@ -29,29 +27,19 @@ impl Tunnel {
     ///
     /// # Errors
     /// What the system says.
-    pub fn open(&self) -> io::Result<(OwnedFd, RunningTunnel)> {
+    pub(crate) fn open(&self) -> io::Result<(OwnedFd, RunningChild)> {
         let (program, arguments) = self
             .command
             .split_first()
             .ok_or(io::ErrorKind::InvalidInput)?;
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
-        let mut command = Command::new(program);
+        let mut command = child::command(program, arguments, &self.hidden_variables);
         command
-            .args(arguments)
             .stdin(Stdio::from(OwnedFd::from(theirs.try_clone()?)))
             .stdout(Stdio::from(OwnedFd::from(theirs)));
-        for variable in &self.hidden_variables {
-            command.env_remove(variable);
-        }
-        Ok((ours.into(), RunningTunnel(command.spawn()?)))
-    }
-}
-
-impl Drop for RunningTunnel {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        // In our process group: it may use the terminal.
+        let running = RunningChild::start(&mut command, ProcessGroup::Ours)?;
+        Ok((ours.into(), running))
     }
 }

@@ -103,7 +103,7 @@ impl TokenStore {
         match self.backend {
             Backend::File => self.load_file(),
             Backend::Keyring => {
-                let found = self.item().find(&|| interrupt.signal().is_some())?;
+                let found = self.item().find(interrupt)?;
                 Ok(found.and_then(|secret| Tokens::read(secret.expose())))
             }
         }
@@ -136,8 +136,7 @@ impl TokenStore {
                 let line = written.trim_ascii_end().to_vec();
                 let secret = Secret::new(line).expect("JSON has no control characters");
                 let label = format!("mailpull: sign-in of {}", self.user);
-                self.item()
-                    .store(&label, &secret, &|| interrupt.signal().is_some())?;
+                self.item().store(&label, &secret, interrupt)?;
                 Ok(())
             }
         }

@@ -1,8 +1,10 @@
 //! What mailpull needs of the operating system: secrets in memory and in files, the keyring, signals,
-//! child processes and threads.
+//! child processes, threads and random numbers.
 
+pub(crate) mod child;
 pub(crate) mod keyring;
 pub(crate) mod random;
 pub mod secret;
 pub(crate) mod secret_file;
 pub(crate) mod signals;
+pub(crate) mod thread;

@@ -99,7 +99,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("simple_dns", &["net/srv.rs"]),
     ("sha2", &["digest.rs"]),
     ("shell_words", &["config/"]),
-    ("signal_hook", &["os/signals.rs"]),
+    ("signal_hook", &["os/child.rs", "os/signals.rs"]),
     ("stringprep", &["pop3/sasl/rsasl_exchange.rs"]),
     ("strsim", &["config/"]),
     ("thiserror", EVERYWHERE),

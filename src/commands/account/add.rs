@@ -192,7 +192,6 @@ fn type_password(
     account: &Account,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
-    let interrupted = || context.interrupt.signal().is_some();
-    let password = password::prompt(account.login(), &interrupted)?;
+    let password = password::prompt(account.login(), &context.interrupt)?;
     Ok(addition.keep_password(password)?)
 }

@@ -11,6 +11,7 @@ use crate::dial;
 use crate::exit::{Exit, Failure};
 use crate::net::srv::{self, Service};
 use crate::os::signals::Interrupt;
+use crate::os::thread::Task;
 use crate::report::{Fact, Finding};
 
 /// A server that may be the one.
@@ -68,10 +69,10 @@ pub(super) fn find(
 /// Knocks within one deadline, however its answer drips. Whoever is slower is left behind.
 fn knock(options: dial::DialOptions, interrupt: &Interrupt) -> Result<(), String> {
     let theirs = interrupt.clone();
-    let knocking = interrupt.spawn(move || dial::probe(&options, &theirs));
+    let knocking = Task::start(interrupt, move || dial::probe(&options, &theirs));
     let knocking = knocking.map_err(|error| error.to_string())?;
     match knocking.wait(Instant::now() + PROBE_TIMEOUT, Duration::ZERO) {
-        Ok(()) => knocking.join().map_err(|error| error.to_string()),
+        Ok(knocked) => knocked.map_err(|error| error.to_string()),
         Err(broken) => Err(broken.to_string()),
     }
 }

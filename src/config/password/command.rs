@@ -8,16 +8,16 @@
 use std::io;
 use std::mem;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::{Errno, ioctl_fionbio};
 use zeroize::Zeroizing;
 
 use crate::config::password::terminal::Saved;
+use crate::os::child::{ChildPipes, ChildWatch, ProcessGroup, RunningChild, Unfinished};
+use crate::os::signals::Interrupt;
 use crate::text::ServerText;
 
 /// Where a command runs.
@@ -57,152 +57,142 @@ impl Problem {
     }
 }
 
-/// Runs a command and returns what it printed.
+/// Runs a command and returns its output.
 ///
 /// # Errors
-/// It cannot be run, fails, prints more than a password, or takes longer than the deadline;
-/// `interrupted` turned true.
+/// It cannot be run, fails, prints more than a password, or takes longer than the deadline; a signal
+/// arrived.
 pub(super) fn run(
     command: &mut Command,
     place: Place,
     deadline: Duration,
-    interrupted: &dyn Fn() -> bool,
+    interrupt: &Interrupt,
 ) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    let mut running = Running::start(command, place).map_err(Problem::Run)?;
+    command.stdout(Stdio::piped());
+    let (group, saved) = match place {
+        Place::Alone => {
+            command.stdin(Stdio::null()).stderr(Stdio::piped());
+            (ProcessGroup::Own, None)
+        }
+        Place::Terminal => (ProcessGroup::Ours, Saved::now()),
+    };
+    let watch = ChildWatch::new(interrupt).map_err(Problem::Run)?;
+    let mut child = RunningChild::start(command, group).map_err(Problem::Run)?;
+    let mut output = Output::of(&mut child).map_err(Problem::Run)?;
     let ends = Instant::now() + deadline;
-    loop {
-        if interrupted() {
-            return Err(Problem::Interrupted);
+    match child.wait(&watch, &mut output, ends, Duration::ZERO) {
+        // Ctrl-C on the terminal ends the command as well as us.
+        Ok(status) if !status.success() && interrupt.signal().is_some() => {
+            Err(Problem::Interrupted)
         }
-        if Instant::now() >= ends {
-            return Err(Problem::Timeout(deadline.as_secs()));
-        }
-        // Asked before the pipes are emptied: what an ended command printed is all there.
-        let status = running.child.try_wait().map_err(Problem::Run)?;
-        let patience = if status.is_some() { NONE } else { PULSE };
-        let has_read = running.drain(patience).map_err(Problem::Run)?;
-        if let (Some(status), false) = (status, has_read) {
-            return running.finish(status, interrupted);
+        Ok(status) => output.finish(status),
+        Err(unfinished) => {
+            drop(child);
+            if let Some(saved) = saved {
+                saved.restore();
+            }
+            Err(match unfinished {
+                Unfinished::Interrupted => Problem::Interrupted,
+                Unfinished::TimedOut => Problem::Timeout(deadline.as_secs()),
+                Unfinished::Pipe(error) | Unfinished::Unknown(error) => Problem::Run(error),
+            })
         }
     }
 }
 
-/// A command under way. Dropping it kills what is left of it.
-struct Running {
-    child: Child,
-    place: Place,
-    saved: Option<Saved>,
+/// The output of a command.
+struct Output {
     stdout: Pipe,
     stderr: Pipe,
 }
 
-impl Running {
-    fn start(command: &mut Command, place: Place) -> io::Result<Self> {
-        command.stdout(Stdio::piped());
-        if place == Place::Alone {
-            command.stdin(Stdio::null()).stderr(Stdio::piped());
-            command.process_group(0);
-        }
-        let saved = match place {
-            Place::Alone => None,
-            Place::Terminal => Saved::now(),
-        };
-        let mut child = command.spawn()?;
+impl Output {
+    fn of(child: &mut RunningChild) -> io::Result<Self> {
+        let (stdout, stderr) = child.take_output();
         Ok(Self {
-            stdout: Pipe::new(child.stdout.take().map(OwnedFd::from)),
-            stderr: Pipe::new(child.stderr.take().map(OwnedFd::from)),
-            child,
-            place,
-            saved,
+            stdout: Pipe::new(stdout.map(OwnedFd::from))?,
+            stderr: Pipe::new(stderr.map(OwnedFd::from))?,
         })
     }
 
-    /// Waits for output, and reads some of it if there is any.
-    fn drain(&mut self, patience: Timespec) -> io::Result<bool> {
-        let mut pipes: Vec<&mut Pipe> = [&mut self.stdout, &mut self.stderr]
-            .into_iter()
-            .filter(|pipe| pipe.fd.is_some())
-            .collect();
-        let mut fds: Vec<PollFd<'_>> = pipes
-            .iter()
-            .filter_map(|pipe| Some(PollFd::new(pipe.fd.as_ref()?, PollFlags::IN)))
-            .collect();
-        match poll(&mut fds, Some(&patience)) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+    /// Returns the password that a command which has ended printed.
+    fn finish(mut self, status: ExitStatus) -> Result<Zeroizing<Vec<u8>>, Problem> {
+        for pipe in [&mut self.stdout, &mut self.stderr] {
+            pipe.read_rest().map_err(Problem::Run)?;
         }
-        let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
-        for (pipe, _) in pipes.iter_mut().zip(&ready).filter(|(_, ready)| **ready) {
-            pipe.read()?;
-        }
-        Ok(ready.contains(&true))
-    }
-
-    fn finish(
-        mut self,
-        status: ExitStatus,
-        interrupted: &dyn Fn() -> bool,
-    ) -> Result<Zeroizing<Vec<u8>>, Problem> {
-        let how = match status.success() {
-            // Ctrl-C ends the command as well as us.
-            false if interrupted() => return Err(Problem::Interrupted),
-            false => format!("failed ({status})"),
-            true if self.stdout.has_overflowed() => "printed more than a password".to_owned(),
-            true => return Ok(self.stdout.take()),
+        let how = if !status.success() {
+            format!("failed ({status})")
+        } else if self.stdout.has_overflowed() {
+            "printed more than a password".to_owned()
+        } else {
+            return Ok(self.stdout.take());
         };
         let stderr = first_line(self.stderr.octets());
         Err(Problem::Failed(how, stderr))
     }
+}
 
-    fn kill(&mut self) {
-        // Nothing is left to be done when it cannot be killed or waited for.
-        let _ = match self.place {
-            Place::Alone => kill_process_group(Pid::from_child(&self.child), Signal::KILL)
-                .map_err(io::Error::from),
-            Place::Terminal => self.child.kill(),
-        };
-        let _ = self.child.wait();
-        if let Some(saved) = &self.saved {
-            saved.restore();
-        }
+impl ChildPipes for Output {
+    fn awaited(&self) -> Vec<PollFd<'_>> {
+        [&self.stdout, &self.stderr]
+            .into_iter()
+            .filter_map(|pipe| Some(PollFd::new(pipe.fd.as_ref()?, PollFlags::IN)))
+            .collect()
+    }
+
+    fn transfer(&mut self) -> io::Result<()> {
+        self.stdout.read()?;
+        self.stderr.read()?;
+        Ok(())
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Ok(None) = self.child.try_wait() {
-            self.kill();
-        }
-    }
-}
-
-/// What comes out of a command, as far as it is wanted; the rest is read and forgotten.
+/// One output stream of a command. What exceeds the limit is read and dropped: a full pipe would
+/// block the command.
 struct Pipe {
     fd: Option<OwnedFd>,
-    /// Of its full size from the start: a vector that grows leaves copies behind.
+    /// It has its full size from the start: a vector that grows leaves copies of a password in freed
+    /// memory.
     buffer: Zeroizing<Vec<u8>>,
     length: usize,
 }
 
 impl Pipe {
-    fn new(fd: Option<OwnedFd>) -> Self {
-        Self {
+    fn new(fd: Option<OwnedFd>) -> io::Result<Self> {
+        if let Some(fd) = &fd {
+            ioctl_fionbio(fd, true)?;
+        }
+        Ok(Self {
             fd,
             buffer: Zeroizing::new(vec![0; LIMIT + 1]),
             length: 0,
-        }
+        })
     }
 
-    fn read(&mut self) -> io::Result<()> {
+    /// Reads once without blocking. Returns true if there was something to read.
+    fn read(&mut self) -> io::Result<bool> {
         let Some(fd) = &self.fd else {
-            return Ok(());
+            return Ok(false);
         };
-        // The surplus goes where one octet too many is, again and again.
+        // Once the limit is reached, the last octet of the buffer takes all that follows, one octet
+        // after the other.
         let start = self.length.min(LIMIT);
-        match rustix::io::read(fd, &mut self.buffer[start..])? {
-            0 => self.fd = None,
-            count => self.length = start + count,
+        match rustix::io::read(fd, &mut self.buffer[start..]) {
+            Ok(0) => self.fd = None,
+            Ok(count) => {
+                self.length = start + count;
+                return Ok(true);
+            }
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
+        Ok(false)
+    }
+
+    /// Reads what a command that has ended left in the pipe. Processes that it started may hold the
+    /// pipe open, and write to it without end.
+    fn read_rest(&mut self) -> io::Result<()> {
+        while !self.has_overflowed() && self.read()? {}
         Ok(())
     }
 
@@ -228,17 +218,6 @@ fn first_line(octets: &[u8]) -> ServerText {
 /// The most octets that are kept of each stream; OAuth2 tokens have a few thousand.
 const LIMIT: usize = 8 << 10;
 
-const NONE: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 0,
-};
-
-/// How often a silent command is looked after.
-const PULSE: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 20_000_000,
-};
-
 #[cfg(test)]
 mod tests {
     use std::thread;
@@ -250,8 +229,11 @@ mod tests {
     fn run_line(line: &str, deadline: Duration) -> Result<Vec<u8>, Problem> {
         let mut command = Command::new("sh");
         command.args(["-c", line]);
-        let never = || false;
-        run(&mut command, Place::Alone, deadline, &never).map(|octets| octets.to_vec())
+        run(&mut command, Place::Alone, deadline, &never()).map(|octets| octets.to_vec())
+    }
+
+    fn never() -> Interrupt {
+        Interrupt::never().expect("a pair of sockets")
     }
 
     #[test]
@@ -322,26 +304,23 @@ mod tests {
 
     #[test]
     fn a_signal_ends_the_wait_for_a_command() {
-        let begun = Instant::now();
+        let interrupt = never();
+        interrupt.raise();
         let mut command = Command::new("sleep");
-        let interrupted = || begun.elapsed() > Duration::from_millis(50);
         let answer = run(
             command.arg("30"),
             Place::Alone,
             Duration::from_secs(20),
-            &interrupted,
+            &interrupt,
         );
         assert!(matches!(answer, Err(Problem::Interrupted)));
-        assert!(begun.elapsed() < Duration::from_secs(10));
     }
 
     #[test]
     fn a_program_that_does_not_exist_is_named_as_such() {
         let mut command = Command::new("/does/not/exist");
-        let error = run(&mut command, Place::Alone, Duration::from_secs(1), &|| {
-            false
-        })
-        .expect_err("it cannot be run");
+        let error = run(&mut command, Place::Alone, Duration::from_secs(1), &never())
+            .expect_err("it cannot be run");
         assert!(
             error
                 .told("password-command")

@@ -7,14 +7,15 @@ use std::io;
 use std::mem;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
-use std::process;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::os::child;
 use crate::os::keyring::{self, Item};
 use crate::os::secret::{Secret, Unusable};
 use crate::os::secret_file::{CheckedFile, shown};
+use crate::os::signals::Interrupt;
 use crate::text::ServerText;
 
 mod command;
@@ -106,24 +107,24 @@ impl Source {
     /// Gets the password, which may take a minute of a command or a human's patience.
     ///
     /// # Errors
-    /// Whatever keeps it away, see [`Error`]; [`Error::Interrupted`] within 0.1 s of
-    /// `interrupted` turning true.
+    /// Whatever keeps it away, see [`Error`]; [`Error::Interrupted`] as soon as a
+    /// signal arrives.
     pub fn obtain(
         &self,
         login: Login<'_>,
         hidden: &[String],
-        interrupted: &dyn Fn() -> bool,
+        interrupt: &Interrupt,
     ) -> Result<Secret, Error> {
         match self {
-            Self::Ask => ask(login, interrupted),
-            Self::Command(command) => from_command(command, hidden, interrupted),
+            Self::Ask => ask(login, interrupt),
+            Self::Command(command) => from_command(command, hidden, interrupt),
             Self::Credential(name) => from_credential(name),
             Self::File(path) => from_file(path),
-            Self::Keyring => from_keyring(login, interrupted),
+            Self::Keyring => from_keyring(login, interrupt),
             Self::Literal(secret) => Ok(secret.clone()),
             Self::NotNeeded => Ok(Secret::needless()),
             Self::OneShot => match env::var_os(ONE_SHOT_VARIABLE).filter(|text| !text.is_empty()) {
-                None => ask(login, interrupted),
+                None => ask(login, interrupt),
                 found => from_variable(ONE_SHOT_VARIABLE, found),
             },
             Self::Variable(name) => from_variable(name, env::var_os(name)),
@@ -131,61 +132,53 @@ impl Source {
     }
 }
 
-fn ask(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<Secret, Error> {
+fn ask(login: Login<'_>, interrupt: &Interrupt) -> Result<Secret, Error> {
     let path = dirs::home_dir().map(|home| home.join(".netrc"));
     if let Some(secret) = path.and_then(|path| from_netrc(&path, login).transpose()) {
         return secret;
     }
-    prompted(login, interrupted)
+    prompted(login, interrupt)
 }
 
-fn prompted(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<Secret, Error> {
+fn prompted(login: Login<'_>, interrupt: &Interrupt) -> Result<Secret, Error> {
     if !terminal::is_there() {
         return Err(Error::Nobody {
             user: login.user.to_owned(),
             host: login.host.to_owned(),
         });
     }
-    prompt(login, interrupted)
+    prompt(login, interrupt)
 }
 
 /// Asks for a password on the terminal, wherever else there may be one.
 ///
 /// # Errors
-/// The terminal does not work or was closed; nothing usable was typed; `interrupted` turned true.
-pub(crate) fn prompt(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<Secret, Error> {
+/// The terminal does not work or was closed; nothing usable was typed; a signal arrived.
+pub(crate) fn prompt(login: Login<'_>, interrupt: &Interrupt) -> Result<Secret, Error> {
     let user = ServerText::from(login.user);
     let host = ServerText::from(login.host);
-    let typed = prompt::ask(format!("Password for {user} at {host}: "), interrupted)?;
+    let typed = prompt::ask(format!("Password for {user} at {host}: "), interrupt)?;
     secret(typed, "the terminal")
 }
 
 fn from_command(
     command: &Command,
     hidden: &[String],
-    interrupted: &dyn Fn() -> bool,
+    interrupt: &Interrupt,
 ) -> Result<Secret, Error> {
     let mut process = match &command.line {
         Line::Program(words) => {
             let (program, arguments) = words.split_first().expect("a command names a program");
-            let mut process = process::Command::new(program);
-            process.args(arguments);
-            process
+            child::command(program, arguments, hidden)
         }
-        Line::Shell(line) => {
-            let mut process = process::Command::new("sh");
-            process.args(["-c", line]);
-            process
-        }
+        Line::Shell(line) => child::command("sh", ["-c", line], hidden),
     };
-    for name in hidden {
-        process.env_remove(name);
-    }
-    let place = match terminal::is_there() {
-        true => Place::Terminal,
-        false => Place::Alone,
+    let place = if terminal::is_there() {
+        Place::Terminal
+    } else {
+        Place::Alone
     };
-    let printed = command::run(&mut process, place, COMMAND_DEADLINE, interrupted);
+    let printed = command::run(&mut process, place, COMMAND_DEADLINE, interrupt);
     let secret = printed.and_then(|printed| {
         let mut octets = without_newline(printed);
         Secret::new(mem::take(&mut *octets)).map_err(|problem| {
@@ -220,8 +213,8 @@ fn from_file(path: &Path) -> Result<Secret, Error> {
     secret(without_newline(octets), &shown(path))
 }
 
-fn from_keyring(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<Secret, Error> {
-    match keyring_item(login).find(interrupted) {
+fn from_keyring(login: Login<'_>, interrupt: &Interrupt) -> Result<Secret, Error> {
+    match keyring_item(login).find(interrupt) {
         Ok(Some(secret)) => Ok(secret),
         Ok(None) => Err(Error::KeyringEmpty {
             user: login.user.to_owned(),
@@ -237,13 +230,10 @@ fn from_keyring(login: Login<'_>, interrupted: &dyn Fn() -> bool) -> Result<Secr
 ///
 /// # Errors
 /// Nobody is there to be asked, or the keyring does not take it.
-pub(crate) fn put_into_keyring(
-    login: Login<'_>,
-    interrupted: &dyn Fn() -> bool,
-) -> Result<(), Error> {
-    let secret = prompted(login, interrupted)?;
+pub(crate) fn put_into_keyring(login: Login<'_>, interrupt: &Interrupt) -> Result<(), Error> {
+    let secret = prompted(login, interrupt)?;
     let label = format!("mailpull: {} at {}", login.user, login.host);
-    Ok(keyring_item(login).store(&label, &secret, interrupted)?)
+    Ok(keyring_item(login).store(&label, &secret, interrupt)?)
 }
 
 /// As mpop(1) has it there, which finds the same.
@@ -322,7 +312,11 @@ mod tests {
     };
 
     fn obtain(source: &Source, hidden: &[String]) -> Result<Vec<u8>, Error> {
-        let secret = source.obtain(LOGIN, hidden, &|| false);
+        let secret = source.obtain(
+            LOGIN,
+            hidden,
+            &Interrupt::never().expect("a pair of sockets"),
+        );
         secret.map(|secret| secret.expose().to_vec())
     }
 

@@ -1,51 +1,45 @@
-//! The question on the terminal. The only door to rpassword.
-//! Does not know what else holds a password.
+//! Asks for a password on the terminal.
 
 use std::io::{self, ErrorKind};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use crate::config::password::error::Error;
 use crate::config::password::terminal::Saved;
+use crate::os::signals::{Interrupt, WaitError};
+use crate::os::thread::Task;
 
 /// Asks on the terminal, and returns what was typed.
 ///
-/// The reading thread cannot be called back: when `interrupted` turns true it is left behind, with
-/// the terminal as it was, and the program is expected to end.
+/// rpassword blocks in a read that nothing can end. After a signal its thread is left behind, with the
+/// terminal as it was, and the program is expected to end.
 ///
 /// # Errors
-/// The terminal does not work or was closed (Ctrl-D); Ctrl-C, or `interrupted` turned true.
-pub(super) fn ask(
-    question: String,
-    interrupted: &dyn Fn() -> bool,
-) -> Result<Zeroizing<Vec<u8>>, Error> {
+/// The terminal does not work or was closed (Ctrl-D); a signal arrived, such as that of Ctrl-C.
+pub(super) fn ask(question: String, interrupt: &Interrupt) -> Result<Zeroizing<Vec<u8>>, Error> {
     let saved = Saved::now();
-    // rpassword asks first and hides then: what is typed in between would be seen.
+    // rpassword prints the question before it turns the echo off: what is typed in between would be
+    // seen.
     if let Some(saved) = &saved {
         saved.hide();
     }
-    let (sender, answer) = mpsc::channel();
-    thread::spawn(move || {
-        let typed = rpassword::prompt_password(question);
-        // Nobody listens any more after an interruption; the password is wiped.
-        let _ = sender.send(typed.map(|text| Zeroizing::new(text.into_bytes())));
+    let asked = Task::start(interrupt, move || {
+        let typed = rpassword::prompt_password(question)?;
+        Ok(Zeroizing::new(typed.into_bytes()))
     });
-    let unanswered = loop {
-        match answer.recv_timeout(PULSE) {
-            Ok(Ok(typed)) => {
-                if let Some(saved) = &saved {
-                    saved.put_back();
-                }
-                return Ok(typed);
+    let answer = asked
+        .map(|task| task.wait_without_deadline(Duration::ZERO))
+        .unwrap_or_else(|error| Ok(Err(error)));
+    let unanswered = match answer {
+        Ok(Ok(typed)) => {
+            if let Some(saved) = &saved {
+                saved.put_back();
             }
-            Ok(Err(error)) => break explain(error),
-            Err(RecvTimeoutError::Disconnected) => break explain(ErrorKind::Other.into()),
-            Err(RecvTimeoutError::Timeout) if interrupted() => break Error::Interrupted,
-            Err(RecvTimeoutError::Timeout) => {}
+            return Ok(typed);
         }
+        Ok(Err(error)) => explain(error),
+        Err(WaitError::Interrupted | WaitError::TimedOut) => Error::Interrupted,
     };
     if let Some(saved) = saved {
         saved.restore();
@@ -62,5 +56,3 @@ fn explain(error: io::Error) -> Error {
         _ => Error::Prompt(error),
     }
 }
-
-const PULSE: Duration = Duration::from_millis(50);

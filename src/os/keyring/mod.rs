@@ -2,12 +2,12 @@
 //! Does not know what is kept there.
 
 use std::collections::HashMap;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::exit::Exit;
 use crate::os::secret::{Secret, Unusable};
+use crate::os::signals::{Interrupt, WaitError};
+use crate::os::thread::Task;
 
 #[cfg(not(feature = "keyring"))]
 mod absent;
@@ -83,10 +83,10 @@ impl<'a> Item<'a> {
     /// Finds the secret. A locked keyring asks its user.
     ///
     /// # Errors
-    /// There is no keyring, it stays locked, `interrupted` turned true.
-    pub(crate) fn find(&self, interrupted: &dyn Fn() -> bool) -> Result<Option<Secret>, Error> {
+    /// There is no keyring, it stays locked, or a signal arrived.
+    pub(crate) fn find(&self, interrupt: &Interrupt) -> Result<Option<Secret>, Error> {
         let item = self.owned();
-        let found = apart(interrupted, move || system::find(&item))?;
+        let found = wait_for(interrupt, move || system::find(&item))?;
         Ok(found.map(Secret::new).transpose()?)
     }
 
@@ -98,10 +98,10 @@ impl<'a> Item<'a> {
         &self,
         label: &str,
         secret: &Secret,
-        interrupted: &dyn Fn() -> bool,
+        interrupt: &Interrupt,
     ) -> Result<(), Error> {
         let (item, label, secret) = (self.owned(), label.to_owned(), secret.clone());
-        apart(interrupted, move || system::store(&item, &label, &secret))
+        wait_for(interrupt, move || system::store(&item, &label, &secret))
     }
 
     fn owned(&self) -> Attributes {
@@ -112,33 +112,22 @@ impl<'a> Item<'a> {
 
 type Attributes = HashMap<String, String>;
 
-/// Does what cannot be interrupted on a thread of its own, which is left behind when it takes too
-/// long.
-fn apart<T: Send + 'static>(
-    interrupted: &dyn Fn() -> bool,
+/// Asks the keyring on a thread of its own: its libraries wait for the user to unlock it, without a
+/// deadline.
+fn wait_for<T: Send + 'static>(
+    interrupt: &Interrupt,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    let (sender, answer) = mpsc::channel();
-    // Nobody may be listening any more.
-    thread::spawn(move || drop(sender.send(work())));
-    let deadline = Instant::now() + KEYRING_TIMEOUT;
-    loop {
-        match answer.recv_timeout(PULSE) {
-            Ok(done) => return done,
-            Err(RecvTimeoutError::Disconnected) => return Err(Error::Failed("it broke".into())),
-            Err(RecvTimeoutError::Timeout) if interrupted() => return Err(Error::Interrupted),
-            Err(RecvTimeoutError::Timeout) if Instant::now() >= deadline => {
-                return Err(Error::Silent(KEYRING_TIMEOUT.as_secs()));
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-        }
+    let task = Task::start(interrupt, work).map_err(|error| Error::Failed(error.to_string()))?;
+    match task.wait(Instant::now() + KEYRING_TIMEOUT, Duration::ZERO) {
+        Ok(answer) => answer,
+        Err(WaitError::Interrupted) => Err(Error::Interrupted),
+        Err(WaitError::TimedOut) => Err(Error::Silent(KEYRING_TIMEOUT.as_secs())),
     }
 }
 
-/// How long its user may take to unlock it.
+/// The time that the user has to unlock it.
 const KEYRING_TIMEOUT: Duration = Duration::from_secs(60);
-
-const PULSE: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests {
@@ -146,22 +135,25 @@ mod tests {
 
     #[test]
     #[cfg(not(feature = "keyring"))]
-    fn without_the_feature_it_is_said_that_there_is_none() {
+    fn a_build_without_the_feature_says_so() {
         let item = Item::new([("service", "pop3"), ("user", "me"), ("host", "h")]);
-        let error = item.find(&|| false).expect_err("there is none");
+        let interrupt = Interrupt::never().expect("a pair of sockets");
+        let error = item.find(&interrupt).expect_err("the feature is off");
         assert_eq!(error, Error::Absent);
         assert_eq!(error.exit(), Exit::Configuration);
     }
 
     #[test]
-    fn what_takes_too_long_is_left_by_a_signal() {
-        let (hold, held) = mpsc::channel::<()>();
-        let left = apart(&|| true, move || {
-            // It lasts until nobody holds it.
+    fn a_signal_ends_the_wait_for_the_keyring() {
+        let interrupt = Interrupt::never().expect("a pair of sockets");
+        interrupt.raise();
+        let (hold, held) = std::sync::mpsc::channel::<()>();
+        let waited = wait_for(&interrupt, move || {
+            // It lasts until the sender is dropped.
             let _ = held.recv();
             Ok(())
         });
-        assert_eq!(left, Err(Error::Interrupted));
+        assert_eq!(waited, Err(Error::Interrupted));
         drop(hold);
     }
 }
