@@ -20,9 +20,7 @@ pub(super) fn sign_in<'a>(
         return Ok(None);
     };
     let folder = config::state_folder(context.global.state_dir.as_deref())?;
-    let secret = || {
-        Ok(account.obtain_client_secret(&context.interrupt)?)
-    };
+    let secret = || Ok(account.obtain_client_secret(&context.interrupt)?);
     let user = account.dial.user.as_str();
     let provider = meant.provider.token_url.to_string();
     Ok(Some(SignIn {

@@ -7,6 +7,7 @@ use crate::config::origin::Origin;
 use crate::config::shard::Shard;
 use crate::exit::Exit;
 use crate::os::secret_file::Exposed;
+use crate::os::signals::is_interrupt;
 
 /// Why there is no account to work with. Each is shown as one line.
 #[derive(Debug, thiserror::Error)]
@@ -162,6 +163,7 @@ impl Error {
             {
                 Exit::Usage
             }
+            Self::Write { source, .. } if is_interrupt(source) => Exit::Signal(2),
             Self::Write { .. } => Exit::CannotCreate,
             _ => Exit::Configuration,
         }

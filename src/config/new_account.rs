@@ -14,8 +14,10 @@ use crate::config::password::Source;
 use crate::config::settings::{At, Settings, Slot};
 use crate::config::value::{Value, quoted};
 use crate::config::{Config, Scope, Section, Wanted, config_file};
+use crate::os::replace_file::{self, LockedFile, Secrecy};
 use crate::os::secret::Secret;
-use crate::os::secret_file::{self, Place, Secrecy, shown};
+use crate::os::secret_file::shown;
+use crate::os::signals::Interrupt;
 
 /// An account that is to be added: its keys as they were typed.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ impl Addition {
     /// What is there cannot be replaced or understood.
     pub fn new(chosen: Option<&Path>, options: &[String]) -> Result<Self, Error> {
         let path = config_file(chosen)?;
-        secret_file::require_replaceable(&path)
+        replace_file::require_replaceable(&path)
             .map_err(|source| cannot_write(&shown(&path), source))?;
         let config = match Config::read(&path, dirs::home_dir()) {
             Err(Error::Missing { .. }) => Config::parse(b"", &shown(&path), dirs::home_dir()),
@@ -200,11 +202,11 @@ impl Addition {
     /// # Errors
     /// The file has become another, has the account by now, or cannot be written. It is as it was
     /// then.
-    pub fn write(&self) -> Result<(), Error> {
+    pub(crate) fn write(&self, interrupt: &Interrupt) -> Result<(), Error> {
         let (path, home) = (shown(&self.path), dirs::home_dir());
         let cannot = |source| cannot_write(&path, source);
-        let place = Place::take(&self.path).map_err(cannot)?;
-        let before = place.read().map_err(cannot)?;
+        let file = LockedFile::lock(&self.path, interrupt).map_err(cannot)?;
+        let before = file.read().map_err(cannot)?;
         if let Some(before) = &before {
             insist_free(&self.name, &Config::of(before, &self.path, home.clone())?)?;
         }
@@ -228,7 +230,7 @@ impl Addition {
             Some(_) => Secrecy::Secret,
             None => Secrecy::AsBefore,
         };
-        place.replace(&text, secrecy).map_err(cannot)
+        file.replace(&text, secrecy).map_err(cannot)
     }
 
     fn section(&self) -> Zeroizing<String> {
@@ -379,7 +381,7 @@ mod tests {
             let secret = Secret::new(password.into()).expect("it is usable");
             addition.keep_password(secret)?;
         }
-        let written = addition.write();
+        let written = addition.write(&Interrupt::never().expect("a pair of sockets"));
         let after = fs::read_to_string(&path).expect("it is there");
         let mode = fs::metadata(&path)
             .expect("it is there")

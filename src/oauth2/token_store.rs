@@ -1,19 +1,20 @@
 //! Where the tokens of a sign-in are kept: a file in the state folder, or the keyring.
 //! Does not know how tokens are got.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::error::Error;
 use super::tokens::Tokens;
 use crate::digest::Digest;
 use crate::os::keyring::Item;
+use crate::os::lock;
+use crate::os::replace_file::{self, Secrecy};
 use crate::os::secret::Secret;
 use crate::os::secret_file::{CheckedFile, shown};
-use crate::os::signals::{Interrupt, WaitError};
+use crate::os::signals::{Interrupt, is_interrupt};
 
 /// What keeps tokens.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -66,33 +67,20 @@ impl TokenStore {
     /// The folder or the file cannot be made, a signal came, another run holds it for a minute.
     pub(super) fn lock(&self, interrupt: &Interrupt) -> Result<File, Error> {
         let path = self.folder.join(format!("{}.lock", self.name));
-        let cannot = |source| file_error("lock", &path, source);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)
-            .map_err(|source| file_error("create", &self.folder, source))?;
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(cannot)?;
-        let deadline = Instant::now() + LOCK_TIMEOUT;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::Error(source)) => return Err(cannot(source)),
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {}
-                Err(TryLockError::WouldBlock) => {
-                    return Err(cannot(io::ErrorKind::TimedOut.into()));
-                }
+        let cannot = |source| {
+            if is_interrupt(&source) {
+                Error::Interrupted
+            } else {
+                file_error("lock", &path, source)
             }
-            interrupt
-                .pause(PULSE)
-                .map_err(|_: WaitError| Error::Interrupted)?;
+        };
+        replace_file::make_folders(&self.folder)
+            .map_err(|source| file_error("create", &self.folder, source))?;
+        let file = lock::open(&path).map_err(cannot)?;
+        if !lock::take(&file, LOCK_TIMEOUT, interrupt).map_err(cannot)? {
+            return Err(cannot(io::ErrorKind::TimedOut.into()));
         }
+        Ok(file)
     }
 
     /// What is kept, if there is anything. What cannot be understood counts as nothing.
@@ -149,15 +137,7 @@ impl TokenStore {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&next)?;
-        file.write_all(written)?;
-        file.sync_all()?;
-        fs::rename(&next, self.path())?;
-        File::open(&self.folder)?.sync_all()
+        replace_file::replace(&self.path(), &next, written, Secrecy::Secret)
     }
 
     fn path(&self) -> PathBuf {
@@ -184,5 +164,3 @@ fn file_error(doing: &'static str, path: &Path, source: io::Error) -> Error {
 
 /// How long another run may take to renew what is kept.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(100);
-
-const PULSE: Duration = Duration::from_millis(50);

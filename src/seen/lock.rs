@@ -1,11 +1,11 @@
 //! One run at a time for an account.
 //! Knows nothing of what the run does.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
 use std::path::Path;
 
 use super::Error;
+use crate::os::lock;
 
 /// An account's lock. It ends when it is dropped or the process ends, however that happens: the
 /// file is never renamed or removed, so that it cannot go stale and two runs cannot hold two of it.
@@ -24,17 +24,11 @@ impl Lock {
             path: path.to_owned(),
             source,
         };
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(cannot)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(Error::Locked),
-            Err(TryLockError::Error(source)) => Err(cannot(source)),
+        let file = lock::open(path).map_err(cannot)?;
+        if lock::try_take(&file).map_err(cannot)? {
+            Ok(Self { _file: file })
+        } else {
+            Err(Error::Locked)
         }
     }
 }

@@ -148,7 +148,7 @@ fn the_configuration_must_be_a_regular_file() {
             .fails_with(73)
             .complains_in_lines(1)
             .stderr_has("cannot write ")
-            .stderr_has(": it is no regular file\n");
+            .stderr_has(": it is not a regular file\n");
     }
     let left = fs::symlink_metadata(fifo).expect("the FIFO exists");
     assert!(left.file_type().is_fifo());

@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &cli::AddArgs, context: &Context<'_>) -> Result<Exi
         super::report_finding(&Finding::new("account", words), &account, context);
         return Ok(exit);
     }
-    addition.write()?;
+    addition.write(&context.interrupt)?;
     super::report_finding(&added(&addition, &account), &account, context);
     Ok(exit)
 }
