@@ -57,11 +57,11 @@ impl CheckAccount<'_> {
     /// How many messages are new; none where the server does not want to be called again yet.
     fn at(&self, account: &Account) -> Result<usize, Failure> {
         let ledger = self.context.open_ledger(account, self.folder)?;
-        let last = ledger.last_run()?;
+        let last = ledger.runs().last()?;
         if !self.is_named && login_delay_left(&last, Moment::now()).is_some() {
             return Ok(0);
         }
-        let known = ledger.known()?;
+        let known = ledger.messages().known()?;
         let mut connect = self.context.connector(account, self.passwords);
         let mut session = connect(&poll::session_hints(&last))?;
         // The limits bound a run, not what waits.

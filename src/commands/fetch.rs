@@ -98,7 +98,7 @@ impl FetchAccount<'_> {
 
     fn take(&mut self, summary: &mut Summary) -> Result<Attempt, Failure> {
         let ledger = self.context.open_ledger(self.account, self.folder)?;
-        let last = ledger.last_run()?;
+        let last = ledger.runs().last()?;
         let wait = login_delay_left(&last, Moment::now()).filter(|_| !self.is_named);
         if let Some(wait) = wait {
             self.reporter.report(Event::Note(&format_args!(
@@ -121,7 +121,7 @@ impl FetchAccount<'_> {
         let _lock = match ledger.lock() {
             Ok(lock) => lock,
             Err(error) => {
-                ledger.end_run(&RunEnd::without_session(error.exit()))?;
+                ledger.runs().end(&RunEnd::without_session(error.exit()))?;
                 return Err(error.into());
             }
         };
@@ -164,11 +164,11 @@ impl FetchAccount<'_> {
         let Self {
             account, reporter, ..
         } = *self;
-        let known = ledger.known()?;
-        let mut session = self.connect()(&poll::session_hints(&ledger.last_run()?))?;
+        let known = ledger.messages().known()?;
+        let mut session = self.connect()(&poll::session_hints(&ledger.runs().last()?))?;
         let (listing, mut plan) = survey::survey(&mut session, &known, &account.policy)?;
         if !account.delete_was_asked {
-            let last = ledger.last_run()?.keep;
+            let last = ledger.runs().last()?.keep;
             let held = plan.hold_surprising_deletions(last.as_deref(), account.configured_keep);
             if held > 0 {
                 reporter.report(Event::Warning(&format_args!(

@@ -40,7 +40,11 @@ impl Poll<'_> {
                 // It was deleted before and is listed again, unchanged: the server was restored
                 // from a backup, or never really deletes (Gmail).
                 State::Gone => {
-                    let back = self.ledger.take_back(&found.identity).map_err(recording)?;
+                    let back = self
+                        .ledger
+                        .deletions()
+                        .take_back(&found.identity)
+                        .map_err(recording)?;
                     if back.is_some_and(|delivered| keep.is_over(delivered, now)) {
                         candidates.push((number, found.identity));
                     }
@@ -52,6 +56,7 @@ impl Poll<'_> {
         }
         // The plan only says what was wanted. The database says what was really delivered.
         self.ledger
+            .deletions()
             .confirm_delivered(candidates.into_iter())
             .map_err(reading)
     }
@@ -93,7 +98,10 @@ impl Poll<'_> {
         }
         match session.quit() {
             QuitReply::Committed => {
-                self.ledger.mark_gone(&marked).map_err(recording)?;
+                self.ledger
+                    .deletions()
+                    .mark_gone(&marked)
+                    .map_err(recording)?;
                 for recorded in &marked {
                     let unique_id = &recorded.identity().unique_id;
                     self.reporter.report(Event::Deleted(unique_id));

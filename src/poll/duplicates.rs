@@ -22,7 +22,7 @@ pub(crate) fn mark_possible_duplicates(
     target: &dyn Target,
 ) -> Result<(), Error> {
     // A unique-id that mailpull made up is in no file's name.
-    if listing.names_are_made_up() || !ledger.is_in_doubt()? {
+    if listing.names_are_made_up() || !ledger.freshness().is_in_doubt()? {
         return Ok(());
     }
     let unique_id = |pick: &Pick| listing.unique_id(pick.position);

@@ -38,7 +38,12 @@ impl Poll<'_> {
 
     /// Reports once that a message is larger than the limit and stays on the server.
     fn report_too_large(&mut self, message: &Message) -> Result<(), Error> {
-        if self.ledger.notice(&message.identity).map_err(recording)? {
+        if self
+            .ledger
+            .messages()
+            .notice(&message.identity)
+            .map_err(recording)?
+        {
             let size = message
                 .size
                 .map_or_else(String::new, |size| format!(" ({})", Octets(size)));
@@ -81,7 +86,7 @@ impl Poll<'_> {
     /// A server may report a size that is wrong (-1 as an unsigned number), which would keep its
     /// message away for good. It may also be right, so each message is forced once a day.
     fn forced(&mut self, listing: &Listing, plan: &Plan) -> Result<HashSet<Identity>, Error> {
-        let waiting = self.ledger.waiting_long().map_err(reading)?;
+        let waiting = self.ledger.failures().set_aside().map_err(reading)?;
         if waiting.is_empty() {
             return Ok(waiting);
         }
@@ -91,7 +96,10 @@ impl Poll<'_> {
             .map(|pick| listing.message(pick.position, pick.copy).identity)
             .filter(|identity| waiting.contains(identity))
             .collect();
-        self.ledger.postpone(&forced).map_err(recording)?;
+        self.ledger
+            .failures()
+            .postpone(&forced)
+            .map_err(recording)?;
         Ok(forced)
     }
 
@@ -130,12 +138,18 @@ impl Poll<'_> {
 
     fn report_not_received(&mut self, not_received: &NotReceived) -> Result<(), Error> {
         for message in &not_received.too_large {
-            self.ledger.note_size(message).map_err(recording)?;
+            self.ledger
+                .failures()
+                .note_size(message)
+                .map_err(recording)?;
             self.report_too_large(message)?;
         }
         for (message, why) in &not_received.no_room {
             self.summary.failed += 1;
-            self.ledger.note_want_of_room(message).map_err(recording)?;
+            self.ledger
+                .failures()
+                .note_no_room(message)
+                .map_err(recording)?;
             let what = format!(
                 "retrieving message {}: {why}; it stays on the server, and the next run tries it \
                  again",
@@ -152,7 +166,7 @@ impl Poll<'_> {
                 // Not the message's fault: it must not be set aside for it.
                 1
             } else {
-                self.ledger.note_failure(message).map_err(recording)?
+                self.ledger.failures().note(message).map_err(recording)?
             };
             let what = format!(
                 "retrieving message {} ({}): the server said \"{}\"",
@@ -185,7 +199,11 @@ impl Poll<'_> {
     /// is a single dot, and sends the rest of it where the next reply belongs. From there on nobody
     /// knows which message the octets belonged to.
     pub(super) fn suspect_session(&mut self, begun: Moment) -> Result<(), Error> {
-        let suspects = self.ledger.suspect_since(begun).map_err(recording)?;
+        let suspects = self
+            .ledger
+            .deletions()
+            .forbid_since(begun)
+            .map_err(recording)?;
         if suspects == 0 {
             return Ok(());
         }
@@ -209,7 +227,7 @@ impl Poll<'_> {
         } = &error
             && !may_be_another
         {
-            let failures = self.ledger.note_failure(message).map_err(recording)?;
+            let failures = self.ledger.failures().note(message).map_err(recording)?;
             if failures >= MAX_FAILURES {
                 let what = format!("retrieving message {}", message.identity.unique_id);
                 self.report_failed_message(Failure::new(what, Exit::SetAside), failures);

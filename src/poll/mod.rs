@@ -107,9 +107,9 @@ impl Poll<'_> {
     ) -> Result<(), Error> {
         self.recover()?;
         if self.options.may_delete_many {
-            self.ledger.retry_deletions().map_err(recording)?;
+            self.ledger.deletions().retry().map_err(recording)?;
         }
-        let last = self.ledger.last_run().map_err(reading)?;
+        let last = self.ledger.runs().last().map_err(reading)?;
         for _ in 0..limits::SESSIONS {
             // Each session has a log of its own, which is read after the session has failed.
             let log = PipeliningLog::default();
@@ -117,7 +117,7 @@ impl Poll<'_> {
                 Ok(Remaining::Nothing) => break,
                 Ok(Remaining::HiddenMail) => {}
                 Err(error) if pipelining_is_suspect(&error, &last, &log) => {
-                    self.ledger.note_lost_step().map_err(recording)?;
+                    self.ledger.runs().note_lost_step().map_err(recording)?;
                     return Err(Error::LostStep(Box::new(error)));
                 }
                 Err(error) => return Err(error),
@@ -216,7 +216,7 @@ impl Poll<'_> {
             was_surprised: ended.is_err(),
             is_complete: ended.is_ok() && self.summary.is_complete(),
         };
-        self.ledger.end_run(&end).map_err(recording)
+        self.ledger.runs().end(&end).map_err(recording)
     }
 }
 

@@ -95,12 +95,12 @@ impl Rematch<'_> {
         let spread: Vec<_> = (0..sample)
             .map(|n| newcomers[n * newcomers.len() / sample])
             .collect();
-        let known = self.ledger.headers()?;
+        let known = self.ledger.recognition().headers()?;
         if self.recognise(session, &spread, &known)?.len() * 2 <= sample {
             return Ok(0);
         }
         let recognised = self.recognise(session, newcomers, &known)?;
-        self.ledger.rename(&recognised)?;
+        self.ledger.recognition().rename(&recognised)?;
         Ok(recognised.len())
     }
 

@@ -50,7 +50,10 @@ impl Poll<'_> {
         pipelining_log: &PipeliningLog,
     ) -> Result<OpenSession<S>, Error> {
         let policy = &self.options.policy;
-        let deletion_needs_sizes = self.ledger.needs_sizes(policy.due_until(Moment::now()));
+        let deletion_needs_sizes = self
+            .ledger
+            .messages()
+            .needs_sizes(policy.due_until(Moment::now()));
         let sizes = if policy.needs_sizes() || deletion_needs_sizes.map_err(reading)? {
             Sizes::Needed
         } else {
@@ -64,7 +67,7 @@ impl Poll<'_> {
         let mut session = connect(&hints).map_err(Error::Connect)?;
         if pipelining_log.was_rejected() {
             // The login worked only when it was repeated without pipelining.
-            self.ledger.note_lost_step().map_err(recording)?;
+            self.ledger.runs().note_lost_step().map_err(recording)?;
         }
         let login = session.login();
         self.ledger.note_login(login.map(Mechanism::name));
@@ -73,7 +76,7 @@ impl Poll<'_> {
         let (listing, mut plan) = survey(&mut session, &known, policy)?;
         self.warn_of_expiry(session.profile(), last);
         if let Some(profile) = session.profile().to_stored() {
-            self.ledger.note_acquaintance(profile);
+            self.ledger.note_server_profile(profile);
         }
         if !listing.names_are_made_up()
             && renamed::looks_renamed(&listing, &known)
@@ -126,7 +129,7 @@ impl Poll<'_> {
     /// Returns the known messages. If the account has moved to another mailbox, its unique-ids may
     /// mean other messages now, so all of them are in doubt.
     fn known(&self) -> Result<KnownMessages, Error> {
-        let mut known = self.ledger.known().map_err(reading)?;
+        let mut known = self.ledger.messages().known().map_err(reading)?;
         if self.ledger.former_place().is_some() {
             known.doubt_all();
         }
@@ -142,7 +145,8 @@ impl Poll<'_> {
         let changes = ListingChanges::between(known, listing);
         if !changes.is_empty() {
             self.ledger
-                .note_attendance(&changes.missing, &changes.returned)
+                .messages()
+                .note_missing(&changes.missing, &changes.returned)
                 .map_err(recording)?;
         }
         Ok(if changes.is_partial_listing() {
@@ -162,7 +166,7 @@ impl Poll<'_> {
             ));
             return Ok(false);
         }
-        self.ledger.note_recognition().map_err(recording)?;
+        self.ledger.runs().note_recognition().map_err(recording)?;
         Ok(true)
     }
 

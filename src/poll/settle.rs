@@ -147,6 +147,7 @@ impl<'a> Settler<'a> {
         let now = Moment::now();
         let (here, elsewhere): (Vec<_>, Vec<_>) = self
             .ledger
+            .custody()
             .staged()?
             .into_iter()
             .filter(|staged| may_be_tried(staged.past().next_try, now))
@@ -160,6 +161,7 @@ impl<'a> Settler<'a> {
         self.record()?;
         let staged: HashSet<_> = self
             .ledger
+            .custody()
             .staged()?
             .iter()
             .map(|staged| staged.stored().file_name.clone())
@@ -171,7 +173,7 @@ impl<'a> Settler<'a> {
     /// that hides what was retrieved would never give it again.
     fn clean_up(&mut self, staged: &HashSet<String>) -> Result<(), Error> {
         let intake = self.target.intake();
-        if !self.ledger.has_forgotten()? {
+        if !self.ledger.freshness().has_forgotten()? {
             return Ok(intake.sweep(staged)?);
         }
         // A mail reader cleans tmp/ up, and another database may still know what is there.
@@ -285,7 +287,7 @@ impl<'a> Settler<'a> {
         receipt: Receipt,
         beside: &[Receipt],
     ) -> Result<Option<Receipt>, Error> {
-        let known = self.ledger.find_matches(receipt.stored())?;
+        let known = self.ledger.recognition().find_matches(receipt.stored())?;
         // Where names are made up, one that is gone is no other message's.
         let is_made_up = UniqueId::is_made_up(receipt.stored().identity.unique_id.as_octets());
         let is_free = |found: &Match| {
@@ -293,10 +295,10 @@ impl<'a> Settler<'a> {
         };
         if let Some(mut found) = known.into_iter().find(is_free) {
             let identity = &receipt.stored().identity;
-            if found.identity != *identity && self.ledger.is_troubled(identity)? {
+            if found.identity != *identity && self.ledger.failures().has_only_failed(identity)? {
                 // What failed under this copy number is the one delivered under that.
                 let renamed = [(found.identity, identity.clone())];
-                self.ledger.rename(&renamed)?;
+                self.ledger.recognition().rename(&renamed)?;
                 found.identity = identity.clone();
             }
             self.claimed.insert(found.identity.clone());
@@ -305,7 +307,7 @@ impl<'a> Settler<'a> {
             return Ok(None);
         }
         let identity = &receipt.stored().identity;
-        if self.ledger.is_troubled(identity)? {
+        if self.ledger.failures().has_only_failed(identity)? {
             return Ok(Some(receipt));
         }
         let copy = self.free_copy(&identity.unique_id, beside)?;
@@ -320,10 +322,17 @@ impl<'a> Settler<'a> {
     ) -> Result<Option<Receipt>, Error> {
         while let Some(found) = self.target.recognise(receipt.stored())? {
             // A file that is known is another message's, though they are the same octet by octet.
-            if self.ledger.has_file(found.delivered.stored())? {
+            if self
+                .ledger
+                .recognition()
+                .has_file(found.delivered.stored())?
+            {
                 continue;
             }
-            let found = self.ledger.record_found(&found, self.target.place())?;
+            let found = self
+                .ledger
+                .recognition()
+                .record_found(&found, self.target.place())?;
             self.settled.summary.recognised += 1;
             self.settled.proven.push((number, found));
             self.target.intake().discard(receipt)?;
@@ -340,7 +349,7 @@ impl<'a> Settler<'a> {
             .map(|receipt| &receipt.stored().identity)
             .filter(|other| other.unique_id == *unique_id)
             .map(|other| other.copy + 1);
-        Ok(beside.fold(self.ledger.free_copy(unique_id)?, u32::max))
+        Ok(beside.fold(self.ledger.recognition().free_copy(unique_id)?, u32::max))
     }
 
     fn stage(&mut self, durable: Vec<Durable>) -> Result<Vec<Staged>, Error> {
@@ -351,6 +360,7 @@ impl<'a> Settler<'a> {
         let names: Vec<_> = names.cloned().collect();
         let staged = self
             .ledger
+            .custody()
             .stage(durable, self.target.place(), &self.outcomes)
             .inspect_err(|error| self.withdraw(error, &names))?;
         self.release();
@@ -372,7 +382,7 @@ impl<'a> Settler<'a> {
             let behind = staged.split_off(self.target.stride().min(staged.len()));
             let group = std::mem::replace(&mut staged, behind);
             if self.target.may_repeat() {
-                self.ledger.record(&self.outcomes, &group)?;
+                self.ledger.custody().record(&self.outcomes, &group)?;
                 self.release();
             }
             let outcomes = self.target.deliver(group);
@@ -447,7 +457,7 @@ impl<'a> Settler<'a> {
     }
 
     fn record(&mut self) -> Result<(), Error> {
-        self.ledger.record(&self.outcomes, &[])?;
+        self.ledger.custody().record(&self.outcomes, &[])?;
         self.release();
         Ok(())
     }

@@ -11,14 +11,18 @@ use rusqlite::OptionalExtension;
 
 use super::{Error, Ledger};
 
-impl Ledger {
+/// The comparison of the database with the one that the account's last run left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Freshness<'a>(pub(super) &'a Ledger);
+
+impl Freshness<'_> {
     /// Whether messages may have been delivered of which the database knows nothing: it is not the
     /// one that the account's last run left. It is new, or comes from a backup or another machine.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn is_in_doubt(&self) -> Result<bool, Error> {
-        let signed = fs::read(self.lock_file()).unwrap_or_default();
+    pub(crate) fn is_in_doubt(&self) -> Result<bool, Error> {
+        let signed = fs::read(self.0.lock_file()).unwrap_or_default();
         let signature = self.signature()?;
         Ok(signature.is_none_or(|signature| signature.as_bytes() != signed))
     }
@@ -29,9 +33,9 @@ impl Ledger {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn has_forgotten(&self) -> Result<bool, Error> {
-        let was_signed = fs::metadata(self.lock_file()).is_ok_and(|file| file.len() > 0);
-        Ok(self.owner.is_new || was_signed && self.is_in_doubt()?)
+    pub(crate) fn has_forgotten(&self) -> Result<bool, Error> {
+        let was_signed = fs::metadata(self.0.lock_file()).is_ok_and(|file| file.len() > 0);
+        Ok(self.0.owner.is_new || was_signed && self.is_in_doubt()?)
     }
 
     /// Signs the database as the one that a run left.
@@ -44,7 +48,7 @@ impl Ledger {
             let _ = OpenOptions::new()
                 .write(true)
                 .truncate(true)
-                .open(self.lock_file())
+                .open(self.0.lock_file())
                 .and_then(|mut file| file.write_all(signature.as_bytes()));
         }
         Ok(())
@@ -53,16 +57,16 @@ impl Ledger {
     /// What only this file says after this account's last run: a number drawn then; and the file's
     /// own and when it was made, since a whole folder may be restored with the signature in it.
     fn signature(&self) -> Result<Option<String>, Error> {
-        let drawn = self.read(|connection| {
+        let drawn = self.0.read(|connection| {
             connection
                 .query_row(
                     "SELECT generation FROM account WHERE id = ?1",
-                    [self.owner.key.0],
+                    [self.0.owner.key.0],
                     |row| row.get::<_, Option<i64>>(0),
                 )
                 .optional()
         })?;
-        let (Some(drawn), Ok(file)) = (drawn.flatten(), fs::metadata(self.folder.database()))
+        let (Some(drawn), Ok(file)) = (drawn.flatten(), fs::metadata(self.0.folder.database()))
         else {
             return Ok(None);
         };

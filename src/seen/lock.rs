@@ -10,7 +10,7 @@ use crate::os::lock;
 /// An account's lock. It ends when it is dropped or the process ends, however that happens: the
 /// file is never renamed or removed, so that it cannot go stale and two runs cannot hold two of it.
 #[derive(Debug)]
-pub struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 

@@ -3,15 +3,15 @@
 
 use rusqlite::params;
 
-use super::ledger::state;
+use super::state::state;
 use super::{Error, Ledger};
-use crate::mail::known::State;
+use crate::mail::known::{KnownMessage, KnownMessages, State};
 use crate::mail::maildrop::{Identity, Message, UniqueId};
 use crate::moment::Moment;
 
 /// One known message.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// What the server calls it.
     pub unique_id: UniqueId,
     /// Its number among those under the same unique-id.
@@ -24,19 +24,51 @@ pub struct Entry {
     pub failures: u32,
 }
 
-impl Ledger {
+/// All known messages of an account.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Messages<'a>(pub(super) &'a Ledger);
+
+impl Messages<'_> {
+    /// Loads all that is known of the account's messages.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn known(&self) -> Result<KnownMessages, Error> {
+        self.0.read(|connection| {
+            let mut known = KnownMessages::default();
+            let mut rows = connection.prepare(
+                "SELECT unique_id, copy, state, size, delivered, undeletable, next_try, vanished
+                 FROM seen
+                 WHERE account = ?1 ORDER BY unique_id, copy",
+            )?;
+            let mut rows = rows.query([self.0.owner.key.0])?;
+            while let Some(row) = rows.next()? {
+                let facts = KnownMessage {
+                    copy: row.get(1)?,
+                    state: state(row.get(2)?, row.get(4)?, row.get(6)?),
+                    size: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
+                    next_try: Moment(row.get(6)?),
+                    is_absent: row.get::<_, Option<i64>>(7)?.is_some(),
+                    is_undeletable: row.get(5)?,
+                };
+                known.push(row.get_ref(0)?.as_blob()?, facts);
+            }
+            Ok(known)
+        })
+    }
+
     /// All known messages, ordered by unique-id.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn entries(&self) -> Result<Vec<Entry>, Error> {
-        self.read(|connection| {
+    pub(crate) fn entries(&self) -> Result<Vec<Entry>, Error> {
+        self.0.read(|connection| {
             connection
                 .prepare(
                     "SELECT unique_id, copy, state, delivered, next_try, size, attempts FROM seen
                      WHERE account = ?1 ORDER BY unique_id, copy",
                 )?
-                .query_map([self.owner.key.0], |row| {
+                .query_map([self.0.owner.key.0], |row| {
                     let Some(unique_id) = UniqueId::new(row.get_ref(0)?.as_blob()?) else {
                         return Ok(None);
                     };
@@ -57,9 +89,9 @@ impl Ledger {
     ///
     /// # Errors
     /// Nothing was forgotten.
-    pub fn forget(&mut self, unique_id: &UniqueId) -> Result<usize, Error> {
-        let key = self.owner.key.0;
-        self.write(|transaction| {
+    pub(crate) fn forget(&self, unique_id: &UniqueId) -> Result<usize, Error> {
+        let key = self.0.owner.key.0;
+        self.0.write(|transaction| {
             let mut forgotten = 0;
             for table in ["delivery", "notice", "seen"] {
                 forgotten = transaction.execute(
@@ -75,9 +107,12 @@ impl Ledger {
     ///
     /// # Errors
     /// Nothing was marked.
-    pub fn mark_seen(&mut self, messages: impl Iterator<Item = Message>) -> Result<usize, Error> {
-        let (key, now) = (self.owner.key.0, Moment::now());
-        self.write(|transaction| {
+    pub(crate) fn mark_seen(
+        &self,
+        messages: impl Iterator<Item = Message>,
+    ) -> Result<usize, Error> {
+        let (key, now) = (self.0.owner.key.0, Moment::now());
+        self.0.write(|transaction| {
             let mut mark = transaction.prepare(
                 "INSERT INTO seen (account, unique_id, copy, state, size, listed)
                  VALUES (?1, ?2, ?3, 0, ?4, ?5)
@@ -102,14 +137,14 @@ impl Ledger {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn needs_sizes(&self, due: Option<Moment>) -> Result<bool, Error> {
-        self.read(|connection| {
+    pub(crate) fn needs_sizes(&self, due: Option<Moment>) -> Result<bool, Error> {
+        self.0.read(|connection| {
             connection.query_row(
                 "SELECT NOT EXISTS (SELECT 1 FROM seen WHERE account = ?1)
                      OR (?2 IS NOT NULL AND EXISTS (
                          SELECT 1 FROM seen WHERE account = ?1 AND state = 2
                              AND undeletable = 0 AND delivered <= ?2))",
-                params![self.owner.key.0, due.map(|due| due.0)],
+                params![self.0.owner.key.0, due.map(|due| due.0)],
                 |row| row.get(0),
             )
         })
@@ -119,10 +154,10 @@ impl Ledger {
     ///
     /// # Errors
     /// Nothing was written.
-    pub fn note_attendance(&mut self, left: &[Identity], back: &[Identity]) -> Result<(), Error> {
-        let key = self.owner.key.0;
+    pub(crate) fn note_missing(&self, left: &[Identity], back: &[Identity]) -> Result<(), Error> {
+        let key = self.0.owner.key.0;
         let changes = [(left, Some(Moment::now().0)), (back, None)];
-        self.write(|transaction| {
+        self.0.write(|transaction| {
             let mut note = transaction.prepare(
                 "UPDATE seen SET vanished = ?4
                  WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
@@ -133,6 +168,21 @@ impl Ledger {
                 }
             }
             Ok(())
+        })
+    }
+
+    /// Whether something is to be said of a message for the first time.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn notice(&self, identity: &Identity) -> Result<bool, Error> {
+        let key = self.0.owner.key.0;
+        self.0.write(|transaction| {
+            let new = transaction.execute(
+                "INSERT OR IGNORE INTO notice (account, unique_id, copy) VALUES (?1, ?2, ?3)",
+                params![key, identity.unique_id.as_octets(), identity.copy],
+            )?;
+            Ok(new > 0)
         })
     }
 }

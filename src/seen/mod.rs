@@ -11,31 +11,35 @@ use rusqlite::{Connection, ErrorCode};
 use crate::exit::Exit;
 
 mod account;
-pub(crate) mod accounts;
-pub(crate) mod deliveries;
+mod accounts;
+mod custody;
+mod deletions;
+mod deliveries;
 mod failures;
 mod former_tags;
 mod freshness;
-pub(crate) mod identity;
-pub(crate) mod ledger;
-pub(crate) mod lock;
-pub(crate) mod messages;
-pub(crate) mod passage;
+mod ledger;
+mod lock;
+mod messages;
+mod passage;
+mod recognition;
 pub(crate) mod record;
+mod runs;
 mod schema;
+mod state;
 
-pub(crate) use account::{LastRun, RunEnd};
 pub(crate) use accounts::{Accounts, KnownAccount, Verdict};
 pub(crate) use deliveries::History;
-pub(crate) use identity::{Headers, Match};
 pub(crate) use ledger::Ledger;
 pub(crate) use lock::Lock;
 pub(crate) use messages::Entry;
 pub(crate) use passage::{Arrival, Imported};
+pub(crate) use recognition::{Headers, Match};
+pub(crate) use runs::{LastRun, RunEnd};
 
 /// The folder that holds the database, the spool of the MDAs and the locks.
 #[derive(Clone, Debug)]
-pub struct StateFolder {
+pub(crate) struct StateFolder {
     path: PathBuf,
     /// Open for as long as anybody may open another, so that not every account's end copies the
     /// write-ahead log back.
@@ -132,7 +136,7 @@ impl Error {
     }
 
     /// The exit status that it leads to.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Busy(_) | Self::Locked => Exit::Temporary,
             Self::Create { source, .. } | Self::Lock { source, .. } | Self::Open { source, .. }
@@ -166,7 +170,7 @@ impl StateFolder {
     ///
     /// # Errors
     /// It cannot be made, or is not ours alone; its database cannot be opened or is none of ours.
-    pub fn open(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         for folder in [path.to_owned(), path.join("spool"), path.join("locks")] {
             make_folder(&folder).map_err(|source| Error::Create {
                 path: folder.clone(),
@@ -196,7 +200,7 @@ impl StateFolder {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn find(path: &Path) -> Result<Option<Self>, Error> {
+    pub(crate) fn find(path: &Path) -> Result<Option<Self>, Error> {
         match database_in(path).exists() {
             true => Self::open(path).map(Some),
             false => Ok(None),
@@ -204,7 +208,7 @@ impl StateFolder {
     }
 
     /// The folder in which an MDA's messages wait.
-    pub fn spool(&self) -> PathBuf {
+    pub(crate) fn spool(&self) -> PathBuf {
         self.path.join("spool")
     }
 

@@ -104,8 +104,11 @@ fn known(
     };
     let server = account.dial.net.endpoint.to_string();
     let ledger = Ledger::open(&folder, &account.name, &server, &account.dial.user)?;
-    let login = ledger.last_run()?.login;
-    Ok((ledger.known()?, login.as_deref().and_then(Mechanism::named)))
+    let login = ledger.runs().last()?.login;
+    Ok((
+        ledger.messages().known()?,
+        login.as_deref().and_then(Mechanism::named),
+    ))
 }
 
 fn round_trip(session: &mut Transaction<Stream>) -> Result<Finding, Failure> {

@@ -46,7 +46,7 @@ fn open(name: &str, context: &Context<'_>) -> Result<(Account, Ledger), Failure>
 fn list(arguments: &cli::ListArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let (_, ledger) = open(&arguments.account, context)?;
     let mut out = io::stdout().lock();
-    for entry in ledger.entries()? {
+    for entry in ledger.messages().entries()? {
         if arguments.failed && entry.failures == 0 {
             continue;
         }
@@ -100,14 +100,14 @@ fn word(state: State) -> &'static str {
 fn forget(arguments: &cli::ForgetArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let (_, mut ledger) = open(&arguments.account, context)?;
     let _lock = ledger.lock()?;
-    let entries = ledger.entries()?;
+    let entries = ledger.messages().entries()?;
     for name in &arguments.unique_ids {
         let is_meant = |entry: &&Entry| {
             entry.unique_id.as_octets() == name.as_bytes()
                 || name.to_str() == Some(&entry.unique_id.to_string())
         };
         if let Some(entry) = entries.iter().find(is_meant) {
-            ledger.forget(&entry.unique_id)?;
+            ledger.messages().forget(&entry.unique_id)?;
         } else {
             let what = format!("no message is known as {}", name.display());
             return Err(Failure::new(what, Exit::Usage));
@@ -125,7 +125,7 @@ fn check(context: &Context<'_>) -> Result<Exit, Failure> {
     }
     for account in accounts.accounts()? {
         let ledger = Ledger::open(&folder, &account.name, &account.server, &account.user)?;
-        for staged in ledger.staged()? {
+        for staged in ledger.custody().staged()? {
             let whereabouts = delivery::locate(&staged, &folder.spool())?;
             say(&format!(
                 "{}: message {} to {} {whereabouts}",
@@ -142,12 +142,18 @@ fn catch_up(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
     let (account, mut ledger) = open(name, context)?;
     let _lock = ledger.lock()?;
     let mut session = context.connector(&account, &Passwords::default())(&poll::session_hints(
-        &ledger.last_run()?,
+        &ledger.runs().last()?,
     ))?;
-    let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
+    let (listing, plan) = survey::survey(
+        &mut session,
+        &ledger.messages().known()?,
+        &Policy::default(),
+    )?;
     session.quit();
     let new = plan.fetch.iter();
-    let marked = ledger.mark_seen(new.map(|pick| listing.message(pick.position, pick.copy)))?;
+    let marked = ledger
+        .messages()
+        .mark_seen(new.map(|pick| listing.message(pick.position, pick.copy)))?;
     say(&format!(
         "{name}: {marked} messages are marked as seen; none was downloaded"
     ));
@@ -158,9 +164,13 @@ fn rematch_account(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
     let (account, mut ledger) = open(name, context)?;
     let _lock = ledger.lock()?;
     let mut session = context.connector(&account, &Passwords::default())(&poll::session_hints(
-        &ledger.last_run()?,
+        &ledger.runs().last()?,
     ))?;
-    let (listing, plan) = survey::survey(&mut session, &ledger.known()?, &Policy::default())?;
+    let (listing, plan) = survey::survey(
+        &mut session,
+        &ledger.messages().known()?,
+        &Policy::default(),
+    )?;
     let rematch = Rematch {
         listing: &listing,
         ledger: &mut ledger,

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use rusqlite::params;
 
-use super::ledger::{Deliveries, state};
+use super::custody::Deliveries;
+use super::state::state;
 use super::{Error, Ledger};
 use crate::digest::Digest;
 use crate::mail::custody::{Found, Place, StoredMessage};
@@ -15,7 +16,7 @@ use crate::moment::Moment;
 
 /// A message of ours with the same unique-id and the same octets.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Match {
+pub(crate) struct Match {
     /// Who it is.
     pub identity: Identity,
     /// Where it stands.
@@ -24,11 +25,15 @@ pub struct Match {
 
 /// The headers of known messages.
 #[derive(Debug, Default)]
-pub struct Headers(HashMap<Digest, Vec<(Identity, Option<u64>)>>);
+pub(crate) struct Headers(HashMap<Digest, Vec<(Identity, Option<u64>)>>);
 
 impl Headers {
     /// The messages that have this header, and this size as far as sizes are known.
-    pub fn find(&self, header: &Digest, size: Option<u64>) -> impl Iterator<Item = &Identity> {
+    pub(crate) fn find(
+        &self,
+        header: &Digest,
+        size: Option<u64>,
+    ) -> impl Iterator<Item = &Identity> {
         self.0
             .get(header)
             .into_iter()
@@ -38,15 +43,19 @@ impl Headers {
     }
 }
 
-impl Ledger {
+/// An account's messages, found by what they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recognition<'a>(pub(super) &'a Ledger);
+
+impl Recognition<'_> {
     /// The messages, delivered or staged, that have this unique-id and these octets, the one with the same copy
     /// number first.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn find_matches(&self, stored: &StoredMessage) -> Result<Vec<Match>, Error> {
+    pub(crate) fn find_matches(&self, stored: &StoredMessage) -> Result<Vec<Match>, Error> {
         let unique_id = stored.identity.unique_id.as_octets();
-        self.read(|connection| {
+        self.0.read(|connection| {
             connection
                 .prepare(
                     "SELECT s.copy, s.state, s.delivered, s.next_try
@@ -57,7 +66,7 @@ impl Ledger {
                 )?
                 .query_map(
                     params![
-                        self.owner.key.0,
+                        self.0.owner.key.0,
                         unique_id,
                         stored.digest.0,
                         stored.identity.copy
@@ -80,15 +89,15 @@ impl Ledger {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn has_file(&self, stored: &StoredMessage) -> Result<bool, Error> {
-        self.read(|connection| {
+    pub(crate) fn has_file(&self, stored: &StoredMessage) -> Result<bool, Error> {
+        self.0.read(|connection| {
             connection
                 .prepare(
                     "SELECT 1 FROM delivery
                      WHERE account = ?1 AND unique_id = ?2 AND file_name = ?3",
                 )?
                 .exists(params![
-                    self.owner.key.0,
+                    self.0.owner.key.0,
                     stored.identity.unique_id.as_octets(),
                     stored.file_name
                 ])
@@ -99,11 +108,11 @@ impl Ledger {
     ///
     /// # Errors
     /// Nothing was written.
-    pub fn record_found(&mut self, found: &Found, place: &Place) -> Result<Match, Error> {
-        let (key, now) = (self.owner.key, Moment::now());
+    pub(crate) fn record_found(&self, found: &Found, place: &Place) -> Result<Match, Error> {
+        let (key, now) = (self.0.owner.key, Moment::now());
         let stored = found.delivered.stored();
         let Identity { unique_id, copy } = &stored.identity;
-        self.write(|transaction| {
+        self.0.write(|transaction| {
             let adopted = transaction.execute(
                 "INSERT INTO seen (account, unique_id, copy, state, size, listed, delivered)
                  VALUES (?1, ?2, ?3, 2, ?4, ?5, ?6)
@@ -141,15 +150,15 @@ impl Ledger {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn headers(&self) -> Result<Headers, Error> {
-        self.read(|connection| {
+    pub(crate) fn headers(&self) -> Result<Headers, Error> {
+        self.0.read(|connection| {
             let mut rows = connection.prepare(
                 "SELECT s.unique_id, s.copy, s.size, d.header_digest
                  FROM delivery d JOIN seen s USING (account, unique_id, copy)
                  WHERE d.account = ?1 AND s.state IN (0, 2)
                  ORDER BY d.id",
             )?;
-            let mut rows = rows.query([self.owner.key.0])?;
+            let mut rows = rows.query([self.0.owner.key.0])?;
             let mut headers = Headers::default();
             while let Some(row) = rows.next()? {
                 let Some(unique_id) = UniqueId::new(row.get_ref(0)?.as_blob()?) else {
@@ -172,9 +181,9 @@ impl Ledger {
     ///
     /// # Errors
     /// Nothing was written.
-    pub fn rename(&mut self, renamed: &[(Identity, Identity)]) -> Result<(), Error> {
-        let key = self.owner.key.0;
-        self.write(|transaction| {
+    pub(crate) fn rename(&self, renamed: &[(Identity, Identity)]) -> Result<(), Error> {
+        let key = self.0.owner.key.0;
+        self.0.write(|transaction| {
             let mut failed = transaction.prepare(
                 "DELETE FROM seen
                  WHERE account = ?1 AND unique_id = ?2 AND copy = ?3 AND state = 4",
@@ -205,11 +214,11 @@ impl Ledger {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn free_copy(&self, unique_id: &UniqueId) -> Result<u32, Error> {
-        self.read(|connection| {
+    pub(crate) fn free_copy(&self, unique_id: &UniqueId) -> Result<u32, Error> {
+        self.0.read(|connection| {
             connection.query_row(
                 "SELECT coalesce(max(copy) + 1, 0) FROM seen WHERE account = ?1 AND unique_id = ?2",
-                params![self.owner.key.0, unique_id.as_octets()],
+                params![self.0.owner.key.0, unique_id.as_octets()],
                 |row| row.get(0),
             )
         })
