@@ -1,9 +1,9 @@
 //! `mailpull check`: how much new mail waits; downloads nothing.
 
-use super::Context;
+use super::credentials::Passwords;
 use super::login_delay::login_delay_left;
-use super::passwords::Passwords;
 use super::workers::Workers;
+use super::Context;
 use crate::cli;
 use crate::config::{self, Account, Choice, Overrides, Wanted};
 use crate::exit::{Exit, Failure};
@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &cli::CheckArgs, context: &Context<'_>) -> Result<E
     let look = CheckAccount {
         is_named: !arguments.accounts.is_empty(),
         folder: &folder,
-        passwords: &Passwords::get_ahead(&accounts, context),
+        passwords: &Passwords::ask_ahead(&accounts, context),
         context,
     };
     let workers = Workers::new(&accounts, arguments.jobs);

@@ -1,9 +1,9 @@
 //! `mailpull fetch`: new mail for every account.
 
-use super::Context;
+use super::credentials::Passwords;
 use super::login_delay::login_delay_left;
-use super::passwords::Passwords;
 use super::workers::Workers;
+use super::Context;
 use crate::cli;
 use crate::config::{self, Account, Choice, Overrides, Wanted};
 use crate::delivery::{Destination, Maildir, Mda, Target};
@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
     let Choice { accounts, unusable } = config::accounts(&wanted, chosen, &overrides)?;
     let unusable = context.report_unusable(&unusable);
     let folder = context.state_folder()?;
-    let passwords = Passwords::get_ahead(&accounts, context);
+    let passwords = Passwords::ask_ahead(&accounts, context);
     let workers = Workers::new(&accounts, flags.jobs);
     let descriptors = workers.descriptors();
     let visited = workers.each(&context.interrupt, |account| {

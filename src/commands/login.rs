@@ -5,7 +5,7 @@ use std::env;
 use std::io::{self, IsTerminal};
 use std::process::Stdio;
 
-use super::{Context, say, tokens};
+use super::{Context, print_line};
 use crate::cli;
 use crate::config::password::{self, Source};
 use crate::config::{self, Account, Overrides, Wanted};
@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &cli::LoginArgs, context: &Context<'_>) -> Result<E
     let chosen = context.global.config.as_deref();
     let account = config::accounts(&wanted, chosen, &overrides)?.one()?;
     context.state_folder()?;
-    let ended = match tokens::sign_in(&account, context)? {
+    let ended = match context.sign_in(&account)? {
         Some(sign_in) => grant(&account, &sign_in, arguments, context),
         None => put_into_keyring(&account, context),
     };
@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &cli::LoginArgs, context: &Context<'_>) -> Result<E
         (Err(_), Some(signal)) => {
             // The shell's prompt would stand behind ^C.
             if io::stdout().is_terminal() {
-                say("");
+                print_line("");
             }
             Ok(Exit::Signal(signal))
         }
@@ -69,9 +69,9 @@ fn grant(
     let place = sign_in.token_store.place();
     let user = &account.dial.user;
     if context.global.json {
-        say(&json::signed_in(&account.name, user, &place));
+        print_line(&json::signed_in(&account.name, user, &place));
     } else {
-        say(&format!(
+        print_line(&format!(
             "{user} has signed in; what that brought is kept in {place}"
         ));
     }
@@ -110,19 +110,19 @@ fn by_device(
             .as_ref()
             .unwrap_or(&device.address)
             .to_string();
-        say(&json::sign_in(
+        print_line(&json::sign_in(
             &account.name,
             &address,
             Some(&device.user_code.to_string()),
         ));
     } else {
         let user = &account.dial.user;
-        say(&format!("To sign in as {user}, open {}", device.address));
-        say(&format!("and type the code {}", device.user_code));
+        print_line(&format!("To sign in as {user}, open {}", device.address));
+        print_line(&format!("and type the code {}", device.user_code));
         if let Some(address) = &device.complete_address {
-            say(&format!("or open {address}"));
+            print_line(&format!("or open {address}"));
         }
-        say("Waiting until that is done; Ctrl-C gives up.");
+        print_line("Waiting until that is done; Ctrl-C gives up.");
     }
     sign_in.client.await_device(&device)
 }
@@ -134,14 +134,14 @@ fn by_browser(
 ) -> Result<Tokens, oauth2::Error> {
     let visit = sign_in.client.begin_browser()?;
     if context.global.json {
-        say(&json::sign_in(&account.name, visit.address(), None));
+        print_line(&json::sign_in(&account.name, visit.address(), None));
     } else {
         let user = &account.dial.user;
-        say(&format!(
+        print_line(&format!(
             "To sign in as {user}, open with a browser on this machine:"
         ));
-        say(visit.address());
-        say("Waiting until that is done; Ctrl-C gives up.");
+        print_line(visit.address());
+        print_line("Waiting until that is done; Ctrl-C gives up.");
     }
     if has_display() && io::stdout().is_terminal() {
         open(visit.address(), account);
@@ -178,7 +178,7 @@ fn put_into_keyring(account: &Account, context: &Context<'_>) -> Result<(), Fail
     password::put_into_keyring(account.login(), &context.interrupt)?;
     if !context.global.json {
         let user = &account.dial.user;
-        say(&format!("the password of {user} is kept in the keyring"));
+        print_line(&format!("the password of {user} is kept in the keyring"));
     }
     Ok(())
 }

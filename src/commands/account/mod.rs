@@ -1,6 +1,6 @@
 //! `mailpull account`: the accounts shown and tested, and the record told what became of one.
 
-use super::{Context, say};
+use super::{Context, print_line};
 use crate::cli;
 use crate::config::{self, Account, Config, Overrides, Wanted};
 use crate::delivery::Destination;
@@ -30,9 +30,9 @@ pub(super) fn run(verb: &cli::AccountCommand, context: &Context<'_>) -> Result<E
 /// Tells what was found out about an account.
 fn report_finding(finding: &Finding, account: &Account, context: &Context<'_>) {
     match (context.global.json, context.verbosity) {
-        (true, _) => say(&json::finding(&account.name, finding)),
+        (true, _) => print_line(&json::finding(&account.name, finding)),
         (false, Verbosity::Quiet) => {}
-        (false, _) => say(&finding.to_string()),
+        (false, _) => print_line(&finding.to_string()),
     }
 }
 
@@ -46,7 +46,7 @@ fn list(context: &Context<'_>) -> Result<Exit, Failure> {
     let names: Vec<_> = config.names().map(str::to_owned).collect();
     let tell = |name: &str, place: [&str; 2], target: Option<&str>, state: &str| {
         if context.global.json {
-            say(&json::account(name, place, target, state));
+            print_line(&json::account(name, place, target, state));
             return;
         }
         let target = target.map_or_else(String::new, |target| format!(" to {target}"));
@@ -55,7 +55,7 @@ fn list(context: &Context<'_>) -> Result<Exit, Failure> {
             state => format!(", {state}"),
         };
         let [user, server] = place;
-        say(&format!("{name}: {user} at {server}{target}{state}"));
+        print_line(&format!("{name}: {user} at {server}{target}{state}"));
     };
     let mut exit = Exit::Done;
     if !names.is_empty() {
@@ -139,7 +139,7 @@ fn rename(names: &cli::RenameArgs, context: &Context<'_>) -> Result<Exit, Failur
     }
     accounts.rename(&account, new)?;
     if config.names().any(|name| name == old) {
-        say(&format!(
+        print_line(&format!(
             "{old} is known as {new} from now on; call it so in the configuration, too: \
              [accounts.{new}]"
         ));

@@ -8,7 +8,7 @@ use super::findings;
 use crate::cli;
 use crate::commands::Context;
 use crate::commands::account::providers;
-use crate::commands::passwords::Passwords;
+use crate::commands::credentials::Passwords;
 use crate::config::{self, Account, Overrides, Wanted};
 use crate::dial::DialStep;
 use crate::exit::{Exit, Failure};

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
-use super::passwords::Passwords;
-use super::{Context, say};
+use super::credentials::Passwords;
+use super::{Context, print_line};
 use crate::cli;
 use crate::config::{self, Account, Overrides, Wanted};
 use crate::delivery;
@@ -127,7 +127,7 @@ fn check(context: &Context<'_>) -> Result<Exit, Failure> {
         let ledger = Ledger::open(&folder, &account.name, &account.server, &account.user)?;
         for staged in ledger.custody().staged()? {
             let whereabouts = delivery::locate(&staged, &folder.spool())?;
-            say(&format!(
+            print_line(&format!(
                 "{}: message {} to {} {whereabouts}",
                 account.name,
                 staged.stored().identity.unique_id,
@@ -154,7 +154,7 @@ fn catch_up(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
     let marked = ledger
         .messages()
         .mark_seen(new.map(|pick| listing.message(pick.position, pick.copy)))?;
-    say(&format!(
+    print_line(&format!(
         "{name}: {marked} messages are marked as seen; none was downloaded"
     ));
     Ok(Exit::Done)
@@ -178,7 +178,7 @@ fn rematch_account(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
     };
     let recognised = rematch.run(&mut session, &plan.fetch)?;
     session.quit();
-    say(&format!(
+    print_line(&format!(
         "{name}: {recognised} of {} new messages were recognised",
         plan.fetch.len()
     ));

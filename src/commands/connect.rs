@@ -1,0 +1,96 @@
+//! Connects a command to an account's server.
+
+use std::sync::Arc;
+
+use super::Context;
+use super::credentials::Passwords;
+use crate::config::Account;
+use crate::dial::{self, DialStep, Dialer, Security};
+use crate::exit::Failure;
+use crate::net::Stream;
+use crate::net::tls::Proof;
+use crate::os::secret::Secret;
+use crate::pop3::{Direction, SessionHints, Trace, Transaction};
+use crate::report::Event;
+use crate::report::plain::Verbosity;
+
+impl Context<'_> {
+    /// Returns a function that connects and logs in to an account. It may be called several times;
+    /// the password is obtained only once.
+    pub(super) fn connector<'a>(
+        &'a self,
+        account: &'a Account,
+        passwords: &'a Passwords,
+    ) -> impl FnMut(&SessionHints) -> Result<Transaction<Stream>, Failure> + 'a {
+        self.watched_connector(account, passwords, &|_| {})
+    }
+
+    /// Returns a connector that shows its steps to `watcher`.
+    pub(super) fn watched_connector<'a>(
+        &'a self,
+        account: &'a Account,
+        passwords: &'a Passwords,
+        watcher: &'a dyn Fn(DialStep<'_>),
+    ) -> impl FnMut(&SessionHints) -> Result<Transaction<Stream>, Failure> + 'a {
+        self.warn_of_unverified_server(account);
+        let mut secret = None;
+        move |hints| {
+            let secret = match &mut secret {
+                Some(secret) => secret,
+                not_yet => not_yet.insert(passwords.of(account, self)?),
+            };
+            self.log_in(account, secret, |secret| {
+                self.dial(account, secret, watcher, hints)
+            })
+        }
+    }
+
+    fn dial(
+        &self,
+        account: &Account,
+        secret: &Secret,
+        watcher: &dyn Fn(DialStep<'_>),
+        hints: &SessionHints,
+    ) -> Result<Transaction<Stream>, dial::Error> {
+        let endpoint = &account.dial.net.endpoint;
+        self.reporter(&account.name)
+            .report(Event::Note(&format_args!("connecting to {endpoint}")));
+        let dialer = Dialer {
+            options: &account.dial,
+            connectors: &self.connectors,
+            secret,
+            trace: &|| self.trace(account),
+            interrupt: &self.interrupt,
+            watcher,
+        };
+        dialer.dial(hints)
+    }
+
+    fn warn_of_unverified_server(&self, account: &Account) {
+        let is_encrypted = account.dial.security != Security::None;
+        if !is_encrypted || !matches!(account.dial.tls.proof, Proof::Nothing) {
+            return;
+        }
+        self.reporter(&account.name)
+            .report(Event::Warning(&format_args!(
+                "tls-verify = false: whoever answers in the place of {} gets the password and the \
+             mail; without it the error says what to put into tls-pin",
+                account.dial.net.endpoint
+            )));
+    }
+
+    /// Returns what passes the conversation on to the reporter, for `-vv`.
+    fn trace(&self, account: &Account) -> Option<Trace> {
+        if self.verbosity < Verbosity::Trace {
+            return None;
+        }
+        let (reporter, account) = (Arc::clone(&self.reporter), account.name.clone());
+        Some(Box::new(move |direction, line| {
+            let speaker = match direction {
+                Direction::Client => "C",
+                Direction::Server => "S",
+            };
+            reporter.report(&account, Event::Trace(speaker, line));
+        }))
+    }
+}

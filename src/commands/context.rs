@@ -1,0 +1,197 @@
+//! The parts that every command works with.
+
+use std::collections::HashSet;
+use std::io::{self, IsTerminal};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::cli::{GlobalArgs, When};
+use crate::config::{self, Account, Unusable};
+use crate::exit::{Exit, Failure};
+use crate::net::tls::Connectors;
+use crate::os::signals::Interrupt;
+use crate::report::plain::{Audience, Color, Verbosity};
+use crate::report::{AccountReporter, Event, Json, Plain, Reporter, Terminal};
+use crate::seen::{Ledger, StateFolder};
+
+/// What every command works with.
+pub(super) struct Context<'a> {
+    pub(super) global: &'a GlobalArgs,
+    pub(super) reporter: SharedReporter,
+    pub(super) verbosity: Verbosity,
+    pub(super) interrupt: Interrupt,
+    pub(super) connectors: Connectors,
+    /// The names of the configured accounts, once they were needed.
+    configured_names: Mutex<Option<HashSet<String>>>,
+}
+
+/// Where all accounts of a run report what happens.
+pub(super) type SharedReporter = Arc<dyn Reporter + Send + Sync>;
+
+impl<'a> Context<'a> {
+    pub(super) fn new(global: &'a GlobalArgs, interrupt: Interrupt) -> Self {
+        Self {
+            global,
+            reporter: reporter(global),
+            verbosity: verbosity(global),
+            interrupt,
+            connectors: Connectors::default(),
+            configured_names: Mutex::default(),
+        }
+    }
+}
+
+impl Context<'_> {
+    /// Returns the reporter of an account; `""` stands for no account, or all of them.
+    pub(super) fn reporter<'a>(&'a self, account: &'a str) -> AccountReporter<'a> {
+        AccountReporter::new(&*self.reporter, account)
+    }
+
+    /// Opens the folder of the seen-database.
+    pub(super) fn state_folder(&self) -> Result<StateFolder, Failure> {
+        let path = config::state_folder(self.global.state_dir.as_deref())?;
+        Ok(StateFolder::open(&path)?)
+    }
+
+    /// Opens an account's rows of the database.
+    ///
+    /// # Errors
+    /// The database cannot be used, or the user has to decide what the account is to its records.
+    pub(super) fn open_ledger(
+        &self,
+        account: &Account,
+        folder: &StateFolder,
+    ) -> Result<Ledger, Failure> {
+        let server = account.dial.net.endpoint.to_string();
+        let user = &account.dial.user;
+        let ledger = Ledger::open(folder, &account.name, &server, user)?;
+        if ledger.is_moved() {
+            let name = &account.name;
+            let what = format!(
+                "its record was moved away by seen export --move: fetch it where that was \
+                 imported; to fetch it here again, bring it back with seen import, or begin anew \
+                 without it: mailpull account remove {name}"
+            );
+            return Err(Failure::new(what, Exit::Configuration));
+        }
+        let reporter = self.reporter(&account.name);
+        if let Some(former) = ledger.former_name() {
+            reporter.report(Event::Warning(&format_args!(
+                "this maildrop was fetched as {former} before; what was fetched then is not \
+                 fetched again"
+            )));
+        }
+        self.require_no_renaming(account, &ledger)?;
+        if let Some(former) = ledger.former_place() {
+            reporter.report(Event::Warning(&format_args!(
+                "this account was {former} until now; if it is another maildrop, give it \
+                 another name, or messages with the same unique-ids are not fetched"
+            )));
+        }
+        Ok(ledger)
+    }
+
+    /// Refuses a new account whose mailbox has records under a name that the configuration no longer
+    /// has. It was probably renamed: then everything would be fetched a second time.
+    fn require_no_renaming(&self, account: &Account, ledger: &Ledger) -> Result<(), Failure> {
+        let namesakes = ledger.namesakes()?;
+        if namesakes.is_empty() || account.is_one_shot() {
+            return Ok(());
+        }
+        let Some(former) = self.find_unconfigured(namesakes)? else {
+            return Ok(());
+        };
+        let name = &account.name;
+        let what = format!(
+            "this maildrop was fetched for an account {former}, which the configuration no longer \
+             has: either mailpull account rename {former} {name}, or mailpull account remove \
+             {former} to fetch everything again"
+        );
+        Err(Failure::new(what, Exit::Configuration))
+    }
+
+    /// Returns the first of these names that the configuration does not have. The configuration is
+    /// read only once, although this is asked for every new account.
+    fn find_unconfigured(&self, wanted: Vec<String>) -> Result<Option<String>, Failure> {
+        let names = self.configured_names.lock();
+        let mut names = names.unwrap_or_else(PoisonError::into_inner);
+        let names = match &mut *names {
+            Some(names) => names,
+            unread => {
+                let config = config::load(self.global.config.as_deref())?;
+                unread.insert(config.names().map(str::to_owned).collect())
+            }
+        };
+        Ok(wanted.into_iter().find(|name| !names.contains(name)))
+    }
+
+    /// Reports what is wrong with accounts that cannot be used. Returns the strongest status.
+    pub(super) fn report_unusable(&self, unusable: &[Unusable]) -> Option<Exit> {
+        let report = |Unusable { name, error }: &Unusable| {
+            // A text that cannot be an account's name must not stand where one is expected.
+            let name = if config::is_account_name(name) {
+                name
+            } else {
+                ""
+            };
+            let failure = Failure {
+                hint: error.hint(),
+                ..Failure::new(error, error.exit())
+            };
+            self.reporter(name).report(Event::Problem(&failure));
+            failure.exit
+        };
+        unusable.iter().map(report).max()
+    }
+
+    /// Reports why an account failed, unless the user interrupted the run. Returns the status.
+    pub(super) fn report_failure(&self, reporter: AccountReporter<'_>, failure: &Failure) -> Exit {
+        if let Some(signal) = self.interrupt.signal() {
+            return Exit::Signal(signal);
+        }
+        reporter.report(Event::Problem(failure));
+        failure.exit
+    }
+}
+
+fn verbosity(global: &GlobalArgs) -> Verbosity {
+    match (global.quiet, global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, 0) => Verbosity::Normal,
+        (false, 1) => Verbosity::Verbose,
+        (false, _) => Verbosity::Trace,
+    }
+}
+
+/// Makes the reporter that the global flags and the kind of standard error ask for.
+pub(super) fn reporter(global: &GlobalArgs) -> SharedReporter {
+    let verbosity = verbosity(global);
+    let on_terminal = io::stderr().is_terminal();
+    let chosen = |when: When, otherwise: bool| match when {
+        When::Always => true,
+        When::Auto => otherwise,
+        When::Never => false,
+    };
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let color = if chosen(global.color, on_terminal && !no_color) {
+        Color::Ansi
+    } else {
+        Color::None
+    };
+    let audience = if on_terminal {
+        Audience::Terminal
+    } else {
+        Audience::Anyone
+    };
+    let plain = Plain::new(verbosity, audience, color);
+    // The lines of a conversation, or JSON on the same terminal, would tear the bars apart.
+    let is_calm = matches!(verbosity, Verbosity::Normal | Verbosity::Verbose)
+        && !(global.json && io::stdout().is_terminal());
+    let can_draw = on_terminal && std::env::var_os("TERM").is_some_and(|term| term != "dumb");
+    let has_bars = chosen(global.progress, can_draw && is_calm);
+    match (global.json, has_bars) {
+        (false, false) => Arc::new(plain),
+        (false, true) => Arc::new(Terminal::new(plain)),
+        (true, false) => Arc::new(Json::new(plain)),
+        (true, true) => Arc::new(Json::new(Terminal::new(plain))),
+    }
+}
