@@ -9,8 +9,6 @@ use clap::{
     ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
 };
 
-use crate::config::shard::Shard;
-
 mod account;
 mod complaint;
 mod login;
@@ -191,9 +189,9 @@ pub struct FetchFlags {
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<NonZeroUsize>,
 
-    /// Take only the accounts of this one of N shards, the first of which is 0/N
+    /// Only fetch shard K of N (K counts from 0)
     #[arg(long, value_name = "K/N")]
-    pub shard: Option<Shard>,
+    pub shard: Option<String>,
 
     /// Settings that have no flag of their own.
     #[command(flatten)]
@@ -243,9 +241,9 @@ pub struct CheckArgs {
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<NonZeroUsize>,
 
-    /// Take only the accounts of this one of N shards, the first of which is 0/N
+    /// Only check shard K of N (K counts from 0)
     #[arg(long, value_name = "K/N")]
-    pub shard: Option<Shard>,
+    pub shard: Option<String>,
 
     /// Settings for this run.
     #[command(flatten)]

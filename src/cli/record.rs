@@ -6,8 +6,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use crate::config::shard::Shard;
-
 /// What to do with the record of what was seen.
 #[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
 pub enum SeenCommand {
@@ -46,9 +44,9 @@ pub struct ExportArgs {
     #[arg(long = "move")]
     pub moves: bool,
 
-    /// Take only the accounts of this one of N shards, the first of which is 0/N
+    /// Only export shard K of N (K counts from 0)
     #[arg(long, value_name = "K/N")]
-    pub shard: Option<Shard>,
+    pub shard: Option<String>,
 }
 
 /// The arguments of `seen import`.

@@ -3,7 +3,7 @@
 use super::credentials::Passwords;
 use super::login_delay::login_delay_left;
 use super::workers::Workers;
-use super::Context;
+use super::{Context, parse_shard};
 use crate::cli;
 use crate::config::{self, Account, Choice, Overrides, Wanted};
 use crate::delivery::{Destination, Maildir, Mda, Target};
@@ -26,7 +26,7 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
     let chosen = context.global.config.as_deref();
     let wanted = Wanted {
         names: &arguments.accounts,
-        shard: flags.shard,
+        shard: parse_shard(flags.shard.as_deref())?,
     };
     let Choice { accounts, unusable } = config::accounts(&wanted, chosen, &overrides)?;
     let unusable = context.report_unusable(&unusable);

@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use crate::cli::{AccountCommand, Cli, CliCommand, SeenCommand};
+use crate::config::shard::Shard;
 use crate::exit::{Exit, Failure};
 use crate::os::secret;
 use crate::os::signals::Interrupt;
@@ -74,7 +75,32 @@ fn interrupt(command: &CliCommand) -> io::Result<Interrupt> {
     }
 }
 
+/// Reads the value of `--shard`.
+fn parse_shard(text: Option<&str>) -> Result<Option<Shard>, Failure> {
+    let parse = |text: &str| {
+        text.parse()
+            .map_err(|why| Failure::new(format_args!("--shard {why}"), Exit::Usage))
+    };
+    text.map(parse).transpose()
+}
+
 /// Prints a line that the user asked for. A reader who closed standard output has seen enough.
 fn print_line(line: &str) {
     let _ = writeln!(io::stdout().lock(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_that_makes_no_sense_is_a_usage_error() {
+        assert_eq!(parse_shard(None), Ok(None));
+        assert_eq!(parse_shard(Some("0/2")), Ok("0/2".parse().ok()));
+        let failure = Failure::new(
+            "--shard must be K/N, where K counts from 0: 0/3, 1/3 or 2/3",
+            Exit::Usage,
+        );
+        assert_eq!(parse_shard(Some("3/3")), Err(failure));
+    }
 }

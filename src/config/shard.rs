@@ -16,7 +16,7 @@ pub struct Shard {
 
 /// Why a text names no shard.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("of 3 shards the first is 0/3 and the last 2/3")]
+#[error("must be K/N, where K counts from 0: 0/3, 1/3 or 2/3")]
 pub struct NotAShard;
 
 impl Shard {

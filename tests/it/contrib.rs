@@ -95,11 +95,7 @@ fn each_pod_of_the_job_fetches_its_own_shard() {
 /// Returns the shard in a command line of `fetch`.
 fn shard(line: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>) -> String {
     match Cli::parse(line).expect("the command line is valid").command {
-        CliCommand::Fetch(fetch) => fetch
-            .flags
-            .shard
-            .expect("the command line has --shard")
-            .to_string(),
+        CliCommand::Fetch(fetch) => fetch.flags.shard.expect("the command line has --shard"),
         other => panic!("{other:?} is not fetch"),
     }
 }

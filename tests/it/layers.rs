@@ -22,7 +22,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
             SHARED,
         ],
     ),
-    ("cli", &[&["config/shard"]]),
+    ("cli", &[]),
     // Only the options that each service declares.
     ("config", &[&["delivery", "dial", "net", "oauth2"], SHARED]),
     // The story of a poll, and its steps. The steps know only what they work with: what receives

@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use crate::cli;
-use crate::commands::Context;
+use crate::commands::{Context, parse_shard};
 use crate::exit::{Exit, Failure};
 use crate::seen;
 use crate::seen::record::{ExportRecord, LONGEST_LINE};
@@ -76,10 +76,9 @@ fn travellers(
         let what = format!("nothing was ever fetched for an account {unknown:?}");
         return Err(Failure::new(what, Exit::Usage));
     }
+    let shard = parse_shard(arguments.shard.as_deref())?;
     accounts.retain(|account| {
-        let is_here = arguments
-            .shard
-            .is_none_or(|shard| shard.holds(&account.name));
+        let is_here = shard.is_none_or(|shard| shard.holds(&account.name));
         match names.is_empty() {
             true => is_here && !account.is_moved,
             false => is_here && names.contains(&account.name),
