@@ -165,7 +165,7 @@ impl TrialSetup {
             self.disturbed.set(self.disturbed.get() || disturbed);
         }
         // A child may go on for a while, as an MDA does.
-        self.sandbox.wait_until_nobody_is_left();
+        self.sandbox.wait_for_all_processes();
         outcome
     }
 

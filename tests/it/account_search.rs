@@ -292,7 +292,7 @@ fn the_next_resolver_is_asked_after_a_servfail() {
     let Some(dns) = DnsServer::start(&sandbox, &lines) else {
         return;
     };
-    let dns = dns.behind(failing_resolver());
+    let dns = dns.after(failing_resolver());
 
     search(&sandbox, &dns, &authority)
         .succeeds()

@@ -84,7 +84,7 @@ fn every_step_is_shown_without_fetching_or_writing_anything() {
 fn the_negotiated_tls_version_and_cipher_are_shown() {
     let authority = Authority::new();
     let server = Script::new(["tls\nS: +OK ready", TWO_MESSAGES].concat())
-        .identity(authority.certificate().old_acceptor())
+        .identity(authority.certificate().tls_1_2_acceptor())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), TLS);
     sandbox.write("home/ca.pem", authority.pem());

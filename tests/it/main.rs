@@ -1,5 +1,5 @@
-//! The integration tests: one binary, so that it is linked once.
-//! They know the program by its command line, the servers it talks to and the files it leaves.
+//! The integration tests, in one binary so that it is linked only once.
+//! They use the program through its command line, its connections to servers and its files.
 
 mod account_add;
 mod account_search;

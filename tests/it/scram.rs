@@ -93,7 +93,7 @@ fn a_failed_channel_binding_is_not_tried_again() {
     let server = ScramServer::start(
         Some(&certificate),
         ScramBehaviour {
-            deceits: vec![ScramFault::BindOtherwise; 3],
+            faults: vec![ScramFault::BindOtherwise; 3],
             ..ScramBehaviour::offering(PLUS)
         },
     );
@@ -131,7 +131,7 @@ fn a_bound_login_is_not_weakened_until_the_user_agrees() {
     let certificate = Authority::new().certificate();
     let faults = [vec![ScramFault::None], vec![ScramFault::BindOtherwise; 4]].concat();
     let behaviour = ScramBehaviour {
-        deceits: faults,
+        faults,
         ..ScramBehaviour::offering(PLUS)
     };
     let server = ScramServer::start(Some(&certificate), behaviour);
@@ -168,7 +168,7 @@ fn a_server_that_does_not_know_the_password_is_rejected() {
         (ScramFault::Rounds(100_000_000), "hashed 100000000 times"),
     ] {
         let behaviour = ScramBehaviour {
-            deceits: vec![fault],
+            faults: vec![fault],
             ..ScramBehaviour::offering(BARE)
         };
         let (outcome, heard) = fetch(None, behaviour, "");
@@ -185,7 +185,7 @@ fn an_invalid_scram_message_ends_the_session() {
     // The library rsasl would panic on the last one.
     for message in ["", "v=QQ==", "r=x,s=QQ==,i=4096", "m=x,r=x", "r=x,s"] {
         let behaviour = ScramBehaviour {
-            deceits: vec![ScramFault::Say(message)],
+            faults: vec![ScramFault::Say(message)],
             ..ScramBehaviour::offering(BARE)
         };
         let (outcome, heard) = fetch(None, behaviour, "");

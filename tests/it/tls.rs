@@ -89,7 +89,7 @@ fn tls_name_replaces_the_servers_name() {
 fn a_tls_version_below_tls_min_is_refused() {
     let authority = Authority::new();
     let server = Script::new("tls refused")
-        .identity(authority.certificate().old_acceptor())
+        .identity(authority.certificate().tls_1_2_acceptor())
         .serve();
     let keys = format!("{TLS}\ntls-min = '1.3'");
     let sandbox = trusting(&authority, server.address(), &keys);
@@ -107,7 +107,7 @@ fn a_tls_version_below_tls_min_is_refused() {
 fn tls_1_2_is_accepted_if_tls_min_allows_it() {
     let authority = Authority::new();
     for (acceptor, minimum) in [
-        (authority.certificate().old_acceptor(), "1.2"),
+        (authority.certificate().tls_1_2_acceptor(), "1.2"),
         (authority.certificate().acceptor(), "1.2"),
         (authority.certificate().acceptor(), "1.3"),
     ] {

@@ -20,7 +20,7 @@ const PAIR: &str = "tls-client-cert = '~/cert.pem'\ntls-client-key = '~/key.pem'
 /// A server that shakes hands only with clients of this authority.
 fn choosy(clients: &Authority, conversation: String) -> (Authority, ScriptServer) {
     let authority = Authority::new();
-    let acceptor = authority.certificate().choosy_acceptor(clients);
+    let acceptor = authority.certificate().acceptor_requiring_client(clients);
     let server = Script::new(conversation).identity(acceptor).serve();
     (authority, server)
 }

@@ -71,7 +71,7 @@ fn try_at(sweep: &mut Sweep, point: &Point, keep: &str) {
     } = Setup::new(keep, point.threads);
     let killed = faulty(&sandbox, ["fetch"], point, Injection::Kill).run();
     sweep.count_run(point, !killed.status.success());
-    sandbox.wait_until_nobody_is_left();
+    sandbox.wait_for_all_processes();
     sandbox.mailpull(["fetch"]).run().succeeds().is_silent();
     let mbox = fs::read(sandbox.home().join("mbox")).unwrap_or_default();
     let copies = |stored: &[u8]| memmem::find_iter(&mbox, stored).count();

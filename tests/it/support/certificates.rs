@@ -1,5 +1,5 @@
-//! Certificates for test servers, made on the spot: good ones and every bad one we must refuse.
-//! Nothing here is trusted by anyone but the test that made it.
+//! Certificates for test servers: good ones, and the bad ones that the program must refuse. A test
+//! makes its own, and only this test trusts them.
 
 use std::fs;
 use std::process::Command;
@@ -16,7 +16,7 @@ use rcgen::{
 use super::process::Program;
 use super::stream::TlsAcceptor;
 
-/// A certificate authority that exists for one test.
+/// A certificate authority for one test.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
@@ -37,16 +37,16 @@ impl Authority {
         &self.pem
     }
 
-    /// Makes an authority for which this one vouches.
+    /// Makes an intermediate authority, signed by this one.
     pub(crate) fn intermediate(&self) -> Self {
-        self.vouch_for(authority("mailpull test intermediate"))
+        self.sign_authority(authority("mailpull test intermediate"))
     }
 
     pub(crate) fn expired_intermediate(&self) -> Self {
-        self.vouch_for(long_ago(authority("mailpull test intermediate")))
+        self.sign_authority(long_ago(authority("mailpull test intermediate")))
     }
 
-    fn vouch_for(&self, params: CertificateParams) -> Self {
+    fn sign_authority(&self, params: CertificateParams) -> Self {
         let key = new_key();
         let certificate = params.signed_by(&key, &self.issuer);
         Self {
@@ -55,7 +55,7 @@ impl Authority {
         }
     }
 
-    /// Signs what a right server shows: localhost and 127.0.0.1, valid now.
+    /// Signs the certificate of a correct server, for localhost and 127.0.0.1 and valid now.
     pub(crate) fn certificate(&self) -> TestCertificate {
         self.sign(server(OURS))
     }
@@ -65,12 +65,12 @@ impl Authority {
         self.sign(server(names))
     }
 
-    /// Signs a certificate for names of which none is this server's.
+    /// Signs a certificate for another server's name.
     pub(crate) fn wrong_name(&self) -> TestCertificate {
         self.sign(server(&["pop.example.com"]))
     }
 
-    /// Signs one that has a common name and no other.
+    /// Signs a certificate with a common name and without a subjectAltName.
     pub(crate) fn common_name(&self, name: &str) -> TestCertificate {
         let mut params = server(&[]);
         params.distinguished_name.push(DnType::CommonName, name);
@@ -88,14 +88,14 @@ impl Authority {
         self.sign(params)
     }
 
-    /// Signs one that is made for a client only.
+    /// Signs a certificate that is valid for a client only.
     pub(crate) fn client(&self) -> TestCertificate {
         let mut params = server(OURS);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.sign(params)
     }
 
-    /// Signs one for a client of this name.
+    /// Signs a certificate for a client with this common name.
     pub(crate) fn client_named(&self, name: &str) -> TestCertificate {
         let mut params = server(OURS);
         params.distinguished_name.push(DnType::CommonName, name);
@@ -103,7 +103,7 @@ impl Authority {
         self.sign(params)
     }
 
-    /// Signs another one for the same key.
+    /// Signs a new certificate for the same key.
     pub(crate) fn renewed(&self, former: &TestCertificate) -> TestCertificate {
         let key = KeyPair::from_pem(&former.key).expect("our own PEM can be read");
         let signed = server(OURS).signed_by(&key, &self.issuer);
@@ -113,12 +113,12 @@ impl Authority {
         }
     }
 
-    /// Signs one by SHA-1.
+    /// Signs a certificate with SHA-1.
     pub(crate) fn sha1(&self) -> TestCertificate {
         self.sign_by_openssl("rsa:2048", "-sha1")
     }
 
-    /// Signs one whose key is RSA with 1024 bits.
+    /// Signs a certificate with an RSA key of 1024 bits.
     pub(crate) fn weak_key(&self) -> TestCertificate {
         self.sign_by_openssl("rsa:1024", "-sha256")
     }
@@ -132,11 +132,13 @@ impl Authority {
         }
     }
 
-    /// Signs what no library that is kept well makes any more.
+    /// Signs a certificate by the program openssl. Maintained libraries refuse to make such weak
+    /// ones.
     fn sign_by_openssl(&self, key: &str, digest: &str) -> TestCertificate {
         let folder = tempfile::tempdir().expect("a temporary directory can be made");
         let write = |name: &str, text: &str| {
-            fs::write(folder.path().join(name), text).expect("it can be written");
+            fs::write(folder.path().join(name), text)
+                .expect("a temporary directory can be written");
         };
         let openssl = |arguments: &[&str]| {
             let mut command = Command::new("openssl");
@@ -182,7 +184,9 @@ impl Authority {
             "cert",
             digest,
         ]);
-        let read = |name| fs::read_to_string(folder.path().join(name)).expect("it was made");
+        let read = |name| {
+            fs::read_to_string(folder.path().join(name)).expect("openssl has written the file")
+        };
         TestCertificate {
             key: read("key"),
             pem: read("cert"),
@@ -190,14 +194,14 @@ impl Authority {
     }
 }
 
-/// A server's certificate and its key, both PEM (the key as PKCS#8).
+/// A certificate and its private key, both as PEM (the key in PKCS#8).
 pub(crate) struct TestCertificate {
     pub(crate) key: String,
     pub(crate) pem: String,
 }
 
 impl TestCertificate {
-    /// Makes one for localhost and 127.0.0.1 that nobody but itself vouches for.
+    /// Makes a self-signed certificate for localhost and 127.0.0.1.
     pub(crate) fn self_signed() -> Self {
         let key = new_key();
         let signed = server(OURS).self_signed(&key);
@@ -207,22 +211,22 @@ impl TestCertificate {
         }
     }
 
-    /// Its own pin, by OpenSSL.
+    /// Returns the pin of the certificate, computed by OpenSSL.
     pub(crate) fn pin(&self) -> String {
-        pin(&self.own().to_der().expect("it has a DER"))
+        pin(&self.own().to_der().expect("a certificate can be encoded"))
     }
 
-    /// The pin of its key, by OpenSSL.
+    /// Returns the pin of its key, computed by OpenSSL.
     pub(crate) fn key_pin(&self) -> String {
-        let key = self.own().public_key().expect("it has a key");
-        pin(&key.public_key_to_der().expect("it has a DER"))
+        let key = self.own().public_key().expect("a certificate has a key");
+        pin(&key.public_key_to_der().expect("a key can be encoded"))
     }
 
     fn own(&self) -> X509 {
         X509::from_pem(self.pem.as_bytes()).expect("our own PEM can be read")
     }
 
-    /// Shows an authority's certificate, too.
+    /// Adds an authority's certificate to those that the server sends.
     pub(crate) fn with(mut self, authority: &Authority) -> Self {
         self.pem += authority.pem();
         self
@@ -233,22 +237,24 @@ impl TestCertificate {
         self.builder().build()
     }
 
-    /// Makes one that knows nothing newer than TLS 1.2.
-    pub(crate) fn old_acceptor(&self) -> TlsAcceptor {
+    /// Makes a server's side that supports no version above TLS 1.2.
+    pub(crate) fn tls_1_2_acceptor(&self) -> TlsAcceptor {
         let mut builder = self.builder();
         let set = builder.set_max_proto_version(Some(SslVersion::TLS1_2));
-        set.expect("OpenSSL knows TLS 1.2");
+        set.expect("OpenSSL supports TLS 1.2");
         builder.build()
     }
 
-    /// Makes one that shakes hands only with clients for which this authority vouches.
-    pub(crate) fn choosy_acceptor(&self, clients: &Authority) -> TlsAcceptor {
+    /// Makes a server's side that requires a client certificate from this authority.
+    pub(crate) fn acceptor_requiring_client(&self, clients: &Authority) -> TlsAcceptor {
         let root = X509::from_pem(clients.pem().as_bytes()).expect("our own PEM can be read");
         let mut store = X509StoreBuilder::new().expect("a store can be made");
-        store.add_cert(root).expect("it has room");
+        store
+            .add_cert(root)
+            .expect("an empty store takes a certificate");
         let mut builder = self.builder();
         let store = builder.set_verify_cert_store(store.build());
-        store.expect("a server can have one");
+        store.expect("a server can have a store of authorities");
         builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
         builder.build()
     }
@@ -256,17 +262,17 @@ impl TestCertificate {
     fn builder(&self) -> SslAcceptorBuilder {
         let builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server());
         let mut builder = builder.expect("a TLS server can be made");
-        // So that it shows what no server should.
+        // Without this OpenSSL refuses to use weak certificates.
         builder.set_security_level(0);
         let chain = X509::stack_from_pem(self.pem.as_bytes()).expect("our own PEM can be read");
-        let (own, above) = chain.split_first().expect("there is one");
-        let key = PKey::private_key_from_pem(self.key.as_bytes()).expect("so can our key");
+        let (own, above) = chain.split_first().expect("the PEM has a certificate");
+        let key = PKey::private_key_from_pem(self.key.as_bytes()).expect("our own PEM can be read");
         let mut set = builder.set_certificate(own);
         set = set.and_then(|()| builder.set_private_key(&key));
         for certificate in above {
             set = set.and_then(|()| builder.add_extra_chain_cert(certificate.clone()));
         }
-        set.expect("the key is the certificate's");
+        set.expect("the key belongs to the certificate");
         builder
     }
 }
@@ -308,7 +314,7 @@ fn new_key() -> KeyPair {
     KeyPair::generate().expect("a key can be made")
 }
 
-/// Connects as a client that trusts `authority` alone, or says why not.
+/// Connects as a client that trusts only `authority`. The error is the reason of the TLS library.
 #[cfg(test)]
 pub(crate) fn handshake(
     stream: std::net::TcpStream,
@@ -335,7 +341,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let acceptor = certificate.acceptor();
-        // The server's view of a refused handshake is no part of the claim.
+        // Only the client's result matters, so the server's is ignored.
         let server = thread::spawn(move || drop(acceptor.accept(listener.accept().unwrap().0)));
         let verdict = handshake(TcpStream::connect(address).unwrap(), authority);
         server.join().unwrap();

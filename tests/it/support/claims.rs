@@ -1,12 +1,20 @@
-//! Whether a test that a document names is there.
-//! Does not know what it claims.
+//! Looks for the tests that a document names.
 
 use std::fs;
 use std::path::Path;
 
-/// Whether a test has this name, as `cargo test` shows it.
+/// True if there is a test with this name, as `cargo test` prints it.
 pub(crate) fn exists(name: &str) -> bool {
-    let (module, function) = name.rsplit_once("::").unwrap_or(("", name));
+    let function = name.rsplit("::").next().unwrap_or(name);
+    files(name)
+        .iter()
+        .filter_map(|path| read(path))
+        .any(|source| has_test(&source, function))
+}
+
+/// Returns the files that a test with this name can be in.
+fn files(name: &str) -> [String; 2] {
+    let (module, _) = name.rsplit_once("::").unwrap_or(("", name));
     let (folder, module) = match module.strip_suffix("::tests") {
         Some(module) => ("src", module),
         // Slow tests are in a module inside the file.
@@ -17,17 +25,14 @@ pub(crate) fn exists(name: &str) -> bool {
         format!("{folder}/{path}.rs"),
         format!("{folder}/{path}/mod.rs"),
     ]
-    .iter()
-    .filter_map(|path| read(path))
-    .any(|source| has_test(&source, function))
 }
 
-/// Reads a file of the project, if it is there.
+/// Reads a file of the project. Returns `None` if it does not exist.
 pub(crate) fn read(path: &str) -> Option<String> {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).ok()
 }
 
-/// Whether a source has a function with this name and `#[test]` above it.
+/// True if a source file has a function with this name and `#[test]` above it.
 fn has_test(source: &str, function: &str) -> bool {
     let head = format!("fn {function}()");
     let mut is_test = false;
@@ -35,7 +40,7 @@ fn has_test(source: &str, function: &str) -> bool {
         if is_test && line.starts_with(&head) {
             return true;
         }
-        // Other attributes may stand between.
+        // There may be other attributes in between.
         is_test = line == "#[test]" || (is_test && !line.starts_with("fn "));
     }
     false
@@ -47,14 +52,19 @@ mod tests {
 
     #[test]
     fn a_test_is_found_by_its_full_name() {
-        for (name, is_there) in [
-            ("fault_table::every_fault_has_one_row", true),
-            ("hostile::slow::an_endless_message_ends_the_session", true),
-            ("crash::mda::try_at", false),
-            ("plan::tests::limits_bound_a_run_but_never_to_nothing", true),
-            ("plan::limits_bound_a_run_but_never_to_nothing", false),
+        assert!(exists("fault_table::every_fault_has_one_row"));
+        assert!(!exists("crash::mda::try_at"));
+        assert!(!exists("no_such_module::every_fault_has_one_row"));
+    }
+
+    #[test]
+    fn the_name_of_a_test_leads_to_its_file() {
+        for (name, file) in [
+            ("poll::plan::tests::a", "src/poll/plan.rs"),
+            ("poll::plan::a", "tests/it/poll/plan.rs"),
+            ("hostile::slow::a", "tests/it/hostile.rs"),
         ] {
-            assert_eq!(exists(name), is_there, "{name}");
+            assert_eq!(files(name)[0], file);
         }
     }
 }

@@ -1,5 +1,4 @@
-//! A disk of its own, in an image file, whose power can fail. Only root can mount one.
-//! Knows nothing of what is written on it.
+//! A disk in an image file, whose power can fail. Only root can mount one.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,7 +6,7 @@ use std::process::Command;
 
 use super::tools;
 
-/// What a disk is formatted with.
+/// The file system of a disk.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum FileSystem {
     Btrfs,
@@ -24,7 +23,7 @@ impl FileSystem {
         }
     }
 
-    /// The size in octets, not much more than the least that the formatter takes.
+    /// The size of the image in octets: little more than the minimum of the formatter.
     fn size(self) -> u64 {
         match self {
             Self::Btrfs => 128 << 20,
@@ -33,7 +32,8 @@ impl FileSystem {
         }
     }
 
-    /// As little as possible is to reach the disk without having been asked to.
+    /// The mount options. They delay writing: as little as possible reaches the disk before the
+    /// program flushes it.
     fn options(self) -> &'static str {
         match self {
             Self::Btrfs => "loop,commit=300",
@@ -43,7 +43,7 @@ impl FileSystem {
     }
 }
 
-/// A mounted disk. Unmounted when dropped: before the sandbox that it lies in.
+/// A mounted disk. It is unmounted when dropped, which must happen before its sandbox is dropped.
 pub(crate) struct Disk {
     file_system: FileSystem,
     folder: PathBuf,
@@ -75,7 +75,7 @@ impl Disk {
         match disk.attach() {
             Ok(()) => Some(disk),
             Err(why) => {
-                // There is nothing to unmount.
+                // Dropping it would unmount it, and it is not mounted.
                 std::mem::forget(disk);
                 tools::skip(format_args!(
                     "a {file_system:?} disk, which cannot be mounted here: {why}"
@@ -85,14 +85,14 @@ impl Disk {
         }
     }
 
-    /// Brings all that was written until now to the disk.
+    /// Flushes everything that was written until now.
     pub(crate) fn sync(&self) {
-        let folder = File::open(&self.folder).expect("it is mounted");
-        rustix::fs::syncfs(folder).expect("the disk is sound");
+        let folder = File::open(&self.folder).expect("the disk is mounted");
+        rustix::fs::syncfs(folder).expect("the disk can be written");
     }
 
-    /// Takes down what is on the disk at this instant: the octets of the image, and nothing of what
-    /// the system still has in memory for it.
+    /// Copies the image as it is at this instant, without the data that the kernel still holds in
+    /// memory for it.
     pub(crate) fn copy(&self) -> PathBuf {
         let copy = self.image.with_extension("copy");
         let mut command = Command::new("cp");
@@ -101,12 +101,12 @@ impl Disk {
         copy
     }
 
-    /// Puts a copy in the place of the disk, as if the power had come back.
+    /// Replaces the disk with a copy, as if the power had come back.
     pub(crate) fn replace(&mut self, copy: PathBuf) {
-        self.detach().expect("nobody uses the disk");
+        self.detach().expect("no process uses the disk");
         self.image = copy;
         self.attach()
-            .expect("what survives a power cut can be mounted");
+            .expect("a journal or copy-on-write makes a disk mountable after a power cut");
     }
 
     fn attach(&self) -> Result<(), String> {
@@ -128,7 +128,7 @@ impl Drop for Disk {
     }
 }
 
-/// Runs a program; the error is what it complained.
+/// Runs a program. The error is what it printed on standard error.
 fn run(command: &mut Command) -> Result<(), String> {
     let output = command.output().map_err(|error| error.to_string())?;
     if output.status.success() {
@@ -152,15 +152,15 @@ mod tests {
             let Some(mut disk) = disk else {
                 continue;
             };
-            fs::write(folder.join("flushed"), "octets").expect("there is room");
+            fs::write(folder.join("synced"), "octets").expect("the disk has room");
             disk.sync();
-            fs::write(folder.join("written"), "octets").expect("there is room");
+            fs::write(folder.join("written"), "octets").expect("the disk has room");
 
             let copy = disk.copy();
             disk.replace(copy);
 
-            let flushed = fs::read(folder.join("flushed")).expect("it is on the disk");
-            assert_eq!(flushed, b"octets");
+            let synced = fs::read(folder.join("synced")).expect("a synced file survives");
+            assert_eq!(synced, b"octets");
             assert!(!folder.join("written").exists(), "{file_system:?}");
         }
     }

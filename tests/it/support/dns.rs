@@ -1,5 +1,4 @@
-//! A real DNS server on loopback, and runs of the program in a world that asks nobody else.
-//! Knows no mail server.
+//! A DNS server on loopback, and runs of the program that ask this server alone.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -12,7 +11,7 @@ use super::process::{Program, RunningProgram};
 use super::sandbox::Sandbox;
 use super::tools;
 
-/// A dnsmasq that knows a few names under `.test`, and nobody to ask for others.
+/// A dnsmasq with a few names under `.test`. It asks no other server for the rest.
 pub(crate) struct DnsServer {
     address: Ipv4Addr,
     asked_before: Option<Ipv4Addr>,
@@ -20,7 +19,7 @@ pub(crate) struct DnsServer {
 }
 
 impl DnsServer {
-    /// Starts one with these lines in its configuration. Returns `None` if dnsmasq is not installed,
+    /// Starts dnsmasq with these lines in its configuration. Returns `None` if it is not installed,
     /// after [`tools::skip`].
     ///
     /// # Panics
@@ -51,11 +50,11 @@ impl DnsServer {
             }
             eprintln!("{}", running.wait());
         }
-        panic!("dnsmasq does not start; what it said is above");
+        panic!("dnsmasq does not start; its output is above");
     }
 
-    /// Puts another resolver before this one.
-    pub(crate) fn behind(mut self, other: Ipv4Addr) -> Self {
+    /// Makes the program ask another resolver first, and then this one.
+    pub(crate) fn after(mut self, other: Ipv4Addr) -> Self {
         self.asked_before = Some(other);
         self
     }
@@ -69,7 +68,7 @@ impl DnsServer {
         Program::new(command)
     }
 
-    /// Puts the same into words for a shell, to stand before a command.
+    /// Returns the same as a prefix for a command line in a shell.
     pub(crate) fn prefix(&self, sandbox: &Sandbox) -> String {
         let resolver = self.resolver(sandbox);
         format!("unshare -m sh -c '{ASKING}' {}", resolver.display())
@@ -94,7 +93,7 @@ impl Drop for DnsServer {
     }
 }
 
-/// An address of this machine that hardly anybody else uses.
+/// Returns a random address in 127.0.0.0/8, which is unlikely to be in use.
 pub(crate) fn free_address() -> Ipv4Addr {
     let [a, b, c] = {
         let mut octets = [0; 3];
@@ -111,7 +110,7 @@ fn answers(address: SocketAddr, running: &mut RunningProgram) -> bool {
         if TcpStream::connect(address).is_ok() {
             return true;
         }
-        // Nothing tells when a server is ready but asking it.
+        // The server does not report when it is ready, so it has to be asked.
         thread::sleep(Duration::from_millis(20));
     }
     false

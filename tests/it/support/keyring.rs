@@ -1,5 +1,4 @@
-//! A real keyring, GNOME's, unlocked, on a session bus of its own.
-//! Knows nothing of mail.
+//! A GNOME keyring, unlocked, on its own session bus.
 
 use std::process::Command;
 
@@ -7,10 +6,10 @@ use super::process::{Program, RunningProgram};
 use super::sandbox::Sandbox;
 use super::tools::find;
 
-/// The variable by which programs find the bus.
+/// The environment variable with the address of the bus.
 pub(crate) const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
 
-/// A keyring that runs in a sandbox, where what it holds is kept, too.
+/// A running keyring, which keeps its files in a sandbox.
 pub(crate) struct Keyring<'a> {
     bus: String,
     sandbox: &'a Sandbox,
@@ -18,13 +17,15 @@ pub(crate) struct Keyring<'a> {
 }
 
 impl<'a> Keyring<'a> {
-    /// Starts one; `None` if none is installed and that is allowed.
+    /// Starts a keyring. Returns `None` if a program for it is not installed, see
+    /// [`find`].
     pub(crate) fn start(sandbox: &'a Sandbox) -> Option<Self> {
         find("gnome-keyring-daemon")?;
         find("secret-tool")?;
         let session = find("dbus-run-session")?;
         let mut command = sandbox.command(session);
-        // Whoever asks for it before it is there has the bus start another, which is locked.
+        // A request that comes too early makes the bus start another keyring, which is locked.
+        // Therefore this waits until the keyring has its name on the bus.
         command.args(["--", "sh", "-c"]).arg(
             "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null &&
              until dbus-send --session --print-reply --dest=org.freedesktop.DBus / \
@@ -41,7 +42,7 @@ impl<'a> Keyring<'a> {
         })
     }
 
-    /// Where its bus is.
+    /// The address of its bus.
     pub(crate) fn bus(&self) -> &str {
         &self.bus
     }
@@ -51,25 +52,25 @@ impl<'a> Keyring<'a> {
         self.sandbox.mailpull(args).env(BUS, &self.bus)
     }
 
-    /// Keeps a password under these attributes, as another program does.
+    /// Stores a password under these attributes, as another program does.
     pub(crate) fn store(&self, attributes: &[&str], password: &str) {
         let mut command = self.secret_tool();
         command.args(["store", "--label=mail"]).args(attributes);
         Program::new(command).stdin(password).run().succeeds();
     }
 
-    /// What is kept under these attributes.
+    /// Returns the password that is stored under these attributes.
     pub(crate) fn lookup(&self, attributes: &[&str]) -> String {
         let mut command = self.secret_tool();
         command.arg("lookup").args(attributes);
         Program::new(command).run().stdout_text()
     }
 
-    /// Locks it: its user would have to unlock it.
+    /// Locks the keyring, so that the user would have to unlock it.
     pub(crate) fn lock(&self) {
         let mut command = self.secret_tool();
         command.args(["lock", "--collection=login"]);
-        // It locks, and then crashes in some versions.
+        // Some versions of secret-tool lock the keyring and then crash.
         Program::new(command).run();
     }
 

@@ -1,16 +1,15 @@
-//! Mail for test servers: ordinary and odd, the same at every run.
-//! Knows no server and no Maildir.
+//! Messages for test servers, ordinary and odd. They are the same in every run.
 
 use std::f64::consts::TAU;
 use std::ops::RangeInclusive;
 
-/// A message as it lies in a maildrop.
+/// A message as a server stores it.
 ///
-/// POP3 cannot express a message whose last line has no CRLF: a server must end it before the
-/// final dot (RFC 1939 section 3). So every message here is empty or ends with CRLF.
+/// Every message here is empty or ends with CRLF. POP3 cannot express another one: the server has
+/// to end the last line before the final dot (RFC 1939 section 3).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct TestMessage {
-    /// The octets before byte-stuffing, lines ended by CRLF.
+    /// The octets before byte-stuffing. Lines end with CRLF.
     pub(crate) octets: Vec<u8>,
     pub(crate) unique_id: Vec<u8>,
 }
@@ -28,7 +27,7 @@ impl TestMessage {
         }
     }
 
-    /// Returns what must be delivered: CRLF becomes LF, nothing else changes.
+    /// Returns the octets that must be delivered: CRLF becomes LF, and nothing else changes.
     pub(crate) fn stored(&self) -> Vec<u8> {
         let mut stored = Vec::with_capacity(self.octets.len());
         for (at, &octet) in self.octets.iter().enumerate() {
@@ -40,7 +39,7 @@ impl TestMessage {
     }
 }
 
-/// Byte-stuffs a message and adds the final dot: what follows the `+OK` of RETR.
+/// Byte-stuffs a message and adds the final dot. RETR is answered by `+OK` and these octets.
 pub(crate) fn byte_stuffed(octets: &[u8]) -> Vec<u8> {
     let mut sent = Vec::with_capacity(octets.len() + octets.len() / 32 + 3);
     for (at, &octet) in octets.iter().enumerate() {
@@ -53,7 +52,8 @@ pub(crate) fn byte_stuffed(octets: &[u8]) -> Vec<u8> {
     sent
 }
 
-/// Makes a message of few octets that tells its unique-id: 17 for a unique-id of one letter.
+/// Makes a short message that contains its unique-id. With a unique-id of one letter it has 17
+/// octets.
 pub(crate) fn note(unique_id: &str) -> TestMessage {
     let octets = format!("Subject: {unique_id}\r\n\r\n{unique_id}\r\n");
     TestMessage::new(unique_id, octets)
@@ -64,12 +64,12 @@ pub(crate) fn notes<const N: usize>(unique_ids: [&str; N]) -> Vec<TestMessage> {
     unique_ids.map(note).into()
 }
 
-/// Makes everyday mail of 2 to 6 KB. Another seed makes other mail with other unique-ids.
+/// Makes ordinary messages of 2 to 6 KB. Another seed makes other messages with other unique-ids.
 pub(crate) fn ordinary(seed: u64, count: usize) -> Vec<TestMessage> {
     letters(seed, count, |random| random.between(2000..=6000))
 }
 
-/// Makes everyday mail of chosen sizes.
+/// Makes ordinary messages of chosen sizes.
 pub(crate) fn letters(
     seed: u64,
     count: usize,
@@ -84,8 +84,8 @@ pub(crate) fn letters(
         .collect()
 }
 
-/// Makes mail whose sizes are spread as in real maildrops (log-normal, median 6 KB, up to 2 MB),
-/// with the odd letter of [`odd`] in between.
+/// Makes messages with sizes as in real mailboxes (log-normal, median 6 KB, up to 2 MB). About one
+/// in ten is a message of [`odd`].
 pub(crate) fn mixed(seed: u64, count: usize) -> Vec<TestMessage> {
     let mut random = Random::new(seed);
     let odd = odd();
@@ -104,7 +104,7 @@ pub(crate) fn mixed(seed: u64, count: usize) -> Vec<TestMessage> {
         .collect()
 }
 
-/// Lists what goes wrong in clients, with a name for each.
+/// Lists messages that have made mail clients fail, with a name for each.
 pub(crate) fn odd() -> Vec<(&'static str, TestMessage)> {
     let every_octet: Vec<u8> = (0..=255).collect();
     let folded = format!("Subject: a\r\n{}\r\nb\r\n", " folded\r\n".repeat(5000));
@@ -174,7 +174,7 @@ pub(crate) fn odd() -> Vec<(&'static str, TestMessage)> {
     let named = letters
         .into_iter()
         .map(|(name, octets)| (name, octets.to_vec()));
-    // A reader's buffer is a power of two, and CRLF.CRLF may lie across its end in every way.
+    // A reader's buffer often has 64 KiB. The final CRLF.CRLF can cross its end at each octet.
     let edges = (65528..=65541).map(|size| ("the end of a buffer", line_of(size)));
     named
         .chain(edges)
@@ -226,7 +226,7 @@ fn letter(random: &mut Random, seed: u64, n: usize, size: u64) -> TestMessage {
     TestMessage::new(unique_id, octets)
 }
 
-/// SplitMix64: small, and the same numbers on every machine for ever.
+/// The random number generator SplitMix64, which gives the same numbers on every machine.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -242,12 +242,12 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number in this range.
+    /// Returns a number in this range.
     pub(crate) fn between(&mut self, range: RangeInclusive<u64>) -> u64 {
         range.start() + self.next() % (range.end() - range.start() + 1)
     }
 
-    /// An index below `end`.
+    /// Returns an index below `end`.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "an index into a small list"
@@ -256,12 +256,12 @@ impl Random {
         (self.next() % end) as usize
     }
 
-    /// Whether something happens that happens once in `times`.
+    /// Returns true once in `times` on average.
     pub(crate) fn once_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
 
-    /// A number whose logarithm is normally distributed (Box-Muller).
+    /// Returns a number whose logarithm is normally distributed (Box-Muller).
     pub(crate) fn log_normal(&mut self, median: f64, sigma: f64) -> f64 {
         let mut unit = || (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
         let (radius, turn) = (unit(), unit());

@@ -1,5 +1,4 @@
-//! A Maildir as a mail reader sees it.
-//! Changes it only in the ways that a reader does.
+//! A Maildir as a mail reader sees it and changes it.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -7,7 +6,7 @@ use std::{fs, io};
 
 use super::mail::TestMessage;
 
-/// A Maildir, which need not exist yet: what does not exist is empty.
+/// A Maildir. It need not exist yet, and is empty then.
 pub(crate) struct MaildirView {
     path: PathBuf,
 }
@@ -17,7 +16,7 @@ impl MaildirView {
         Self { path: path.into() }
     }
 
-    /// Makes it with `tmp`, `new` and `cur`.
+    /// Makes the folder with `tmp`, `new` and `cur`.
     pub(crate) fn make(&self) -> &Self {
         for folder in ["tmp", "new", "cur"] {
             fs::create_dir_all(self.path.join(folder)).expect("a Maildir can be made");
@@ -40,8 +39,8 @@ impl MaildirView {
         messages
     }
 
-    /// Claims that `new` and `cur` hold these messages as they must be stored, each once, and
-    /// nothing else; and `tmp` nothing at all.
+    /// Claims that `new` and `cur` together hold each of these messages once, as it must be stored,
+    /// and no other files, and that `tmp` is empty.
     #[track_caller]
     pub(crate) fn holds(&self, messages: &[TestMessage]) -> &Self {
         let mut missing: Vec<_> = messages
@@ -61,8 +60,8 @@ impl MaildirView {
             .collect();
         assert!(
             missing.is_empty() && superfluous.is_empty(),
-            "{} should hold {} messages\nmissing {missing:#?}\nnot asked for, or once too \
-             often {superfluous:#?}",
+            "{} should hold {} messages\nmissing {missing:#?}\nunexpected or duplicated \
+             {superfluous:#?}",
             self.path.display(),
             messages.len()
         );
@@ -87,7 +86,7 @@ impl MaildirView {
         files
     }
 
-    /// Lists the permission bits in use: of the files in `new` and `cur`, without repetition.
+    /// Lists the different permission bits of the files in `new` and `cur`.
     pub(crate) fn modes(&self) -> Vec<u32> {
         let mut modes: Vec<_> = ["new", "cur"]
             .iter()
@@ -99,7 +98,7 @@ impl MaildirView {
         modes
     }
 
-    /// Reads the mail as a reader does: moves everything from `new` to `cur`, marked seen.
+    /// Reads the mail as a mail reader does: moves everything from `new` to `cur` and marks it seen.
     pub(crate) fn read_all(&self) {
         for path in self.files("new") {
             let name = path.file_name().expect("a file has a name");
@@ -109,7 +108,7 @@ impl MaildirView {
         }
     }
 
-    /// Reads the mail as a reader does and deletes every `nth` message of it; returns those.
+    /// Reads the mail and then deletes every `nth` message. Returns the deleted messages.
     pub(crate) fn read_all_and_delete_every(&self, nth: usize) -> Vec<Vec<u8>> {
         self.read_all();
         let doomed = self.files("cur").into_iter().step_by(nth);
@@ -146,9 +145,9 @@ mod tests {
 
     #[test]
     #[should_panic(
-        expected = "missing [\n    \"2\",\n]\nnot asked for, or once too often [\n    \"a\\\\n\""
+        expected = "missing [\n    \"2\",\n]\nunexpected or duplicated [\n    \"a\\\\n\""
     )]
-    fn what_is_missing_and_what_came_twice_is_told() {
+    fn missing_and_duplicated_messages_are_reported() {
         let sandbox = Sandbox::new();
         let maildir = sandbox.maildir("work");
         sandbox.write(maildir.path().join("new/1"), "a\n");

@@ -1,8 +1,7 @@
-//! The words that the integration tests are written in: sandboxes, servers and mail.
-//! Knows the program only by its interface.
+//! What the integration tests are written with: sandboxes, servers, mail and claims.
 #![allow(
     dead_code,
-    reason = "a vocabulary: not every word is spoken in every state of the tests"
+    reason = "the comparison and the benchmark include this folder too, and use a part of it"
 )]
 
 pub(crate) mod certificates;
@@ -33,6 +32,6 @@ pub(crate) mod tools;
 
 use std::time::Duration;
 
-/// How long a test waits for anything before it fails: long enough for a busy machine, short
-/// enough that a hanging test is found the same day. Nothing measures against it.
+/// The time after which a test that waits for something fails. It is long enough for a busy
+/// machine. No test depends on its length.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(120);

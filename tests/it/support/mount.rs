@@ -1,18 +1,18 @@
-//! A small file system of its own, which can really be full. Only root can mount one.
+//! A small tmpfs, which can be filled up. Only root can mount one.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::tools;
 
-/// A mounted tmpfs. Unmounted when dropped: before the sandbox that it lies in.
+/// A mounted tmpfs. It is unmounted when dropped, which must happen before its sandbox is dropped.
 pub(crate) struct Tmpfs {
     folder: PathBuf,
 }
 
 impl Tmpfs {
-    /// Mounts one over `folder`, which exists. Returns `None` if the system does not allow it (as
-    /// in most containers), after [`tools::skip`].
+    /// Mounts a tmpfs over the existing `folder`. Returns `None` if the system does not allow it
+    /// (most containers do not), after [`tools::skip`].
     ///
     /// # Panics
     ///
@@ -32,7 +32,7 @@ impl Tmpfs {
         })
     }
 
-    /// Changes its options: makes it larger.
+    /// Changes its options, for example its size.
     pub(crate) fn remount(&self, options: &str) {
         let mut command = Command::new("mount");
         command.arg("-o").arg(format!("remount,{options}"));

@@ -1,5 +1,5 @@
-//! What a program left when it ended, and what a test may claim about it.
-//! Every failed claim shows everything that was printed.
+//! The output and exit status of a program, and the claims that a test makes about them.
+//! A claim that fails shows everything that the program printed.
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 
 use rustix::process::Signal;
 
-/// The end of a run. Claims return `self`, to be chained.
+/// The outcome of a run. Claims return `self`, so that they can be chained.
 pub(crate) struct RunOutcome {
     pub(crate) program: String,
     pub(crate) status: ExitStatus,

@@ -1,5 +1,5 @@
-//! A child process with a hard time limit, in a process group of its own.
-//! Does not judge what it did; see `outcome`.
+//! A child process with a time limit, in its own process group. For claims about what it did see
+//! `outcome`.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use super::DEADLINE;
 use super::outcome::RunOutcome;
 
-/// A program that is about to be run. Without [`Program::stdin`] its standard input is empty.
+/// A program that has not been started yet. Without [`Program::stdin`] its standard input is empty.
 pub(crate) struct Program {
     command: Command,
     deadline: Duration,
@@ -56,13 +56,13 @@ impl Program {
         self
     }
 
-    /// Runs it to its end.
+    /// Runs the program and waits for its end.
     #[track_caller]
     pub(crate) fn run(self) -> RunOutcome {
         self.start().wait()
     }
 
-    /// Starts it, for a test that has something to do while it runs.
+    /// Starts the program without waiting, for a test that acts while it runs.
     #[track_caller]
     pub(crate) fn start(mut self) -> RunningProgram {
         let shown = format!("{:?}", self.command.get_args().collect::<Vec<_>>());
@@ -77,7 +77,7 @@ impl Program {
             .unwrap_or_else(|e| panic!("cannot run {}: {e}", program.display()));
         let pid = Pid::from_child(&child);
         if let (Some(mut pipe), Some(octets)) = (child.stdin.take(), self.stdin) {
-            // A child need not read all it is given: a broken pipe is its decision.
+            // A child may leave its input unread. The broken pipe is not an error then.
             thread::spawn(move || drop(pipe.write_all(&octets)));
         }
         RunningProgram {
@@ -91,14 +91,14 @@ impl Program {
         }
     }
 
-    /// Replaces the time limit. Only for tests of the time limit itself.
+    /// Replaces the time limit, for the tests of the time limit itself.
     fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 }
 
-/// A program that runs. It is killed, with all its children, when dropped.
+/// A running program. It is killed together with its children when dropped.
 pub(crate) struct RunningProgram {
     deadline: Duration,
     ended: Option<ExitStatus>,
@@ -114,7 +114,7 @@ impl RunningProgram {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// Whether it has ended.
+    /// True if the program has ended.
     pub(crate) fn is_over(&mut self) -> bool {
         if let Ok(status) = self.status.try_recv() {
             self.ended = Some(status.expect("a child can be waited for"));
@@ -122,13 +122,13 @@ impl RunningProgram {
         self.ended.is_some()
     }
 
-    /// Waits until it has printed a line with this in it, on standard output, and returns the line.
+    /// Waits for a line with this text on standard output, and returns the line.
     #[track_caller]
     pub(crate) fn prints(&self, part: &str) -> String {
         let begun = Instant::now();
         loop {
             let printed = self.stdout.so_far();
-            // The last piece may not be all of its line yet.
+            // The last line may be incomplete.
             let mut lines = printed
                 .split_inclusive('\n')
                 .filter(|line| line.ends_with('\n'));
@@ -141,18 +141,18 @@ impl RunningProgram {
                 self.program,
                 self.stderr.so_far()
             );
-            // Nothing tells when a program prints but looking.
+            // The collector does not report new output, so it has to be asked.
             thread::sleep(Duration::from_millis(10));
         }
     }
 
-    /// Sends a signal to the program alone, not to its children.
+    /// Sends a signal to the program, but not to its children.
     pub(crate) fn signal(&self, signal: Signal) -> &Self {
         kill_process(self.pid, signal).expect("the program still runs");
         self
     }
 
-    /// Sends a signal and waits until the program has noticed it.
+    /// Sends a signal and waits until it is no longer pending.
     #[track_caller]
     pub(crate) fn signal_and_see_it_taken(&self, signal: Signal) -> &Self {
         self.signal(signal);
@@ -164,7 +164,7 @@ impl RunningProgram {
         self
     }
 
-    /// Waits until its first thread does nothing but wait, for its server as a rule.
+    /// Waits until its first thread sleeps, usually because it waits for a server.
     #[track_caller]
     pub(crate) fn wait_until_it_waits(&self) -> &Self {
         let begun = Instant::now();
@@ -187,23 +187,24 @@ impl RunningProgram {
         masks.any(|mask| mask.trim().bytes().any(|digit| digit != b'0'))
     }
 
-    /// Sends a signal again and again: whatever the first one began, one of the others interrupts.
+    /// Sends a signal repeatedly until the program ends, so that it is also interrupted while it
+    /// reacts to the first one.
     #[track_caller]
     pub(crate) fn signal_until_it_ends(mut self, signal: Signal) -> RunOutcome {
         let begun = Instant::now();
         while !self.is_over() && begun.elapsed() < self.deadline {
-            // It may have ended by itself just now.
+            // The program may have ended in the meantime.
             let _ = kill_process(self.pid, signal);
             thread::yield_now();
         }
         self.wait()
     }
 
-    /// Waits for its end.
+    /// Waits until the program ends.
     ///
     /// # Panics
     ///
-    /// When the time limit passes; everything it printed until then is shown.
+    /// If the time limit passes. The message shows everything that the program has printed.
     #[track_caller]
     pub(crate) fn wait(mut self) -> RunOutcome {
         if !self.is_over() {
@@ -221,7 +222,7 @@ impl RunningProgram {
                 }
             }
         }
-        let status = self.ended.expect("it was waited for");
+        let status = self.ended.expect("the program has ended");
         RunOutcome {
             program: self.program.clone(),
             stderr: self.stderr.all(self.deadline),
@@ -230,10 +231,10 @@ impl RunningProgram {
         }
     }
 
-    /// Waits for its end, or for so long: then it is killed with all its children, and there is no
-    /// outcome. For programs that are not ours, which may run for ever.
-    pub(crate) fn wait_within(mut self, patience: Duration) -> Option<RunOutcome> {
-        if let Ok(status) = self.status.recv_timeout(patience) {
+    /// Waits until the program ends. After `limit` it is killed with all its children, and there is
+    /// no outcome. This is for other fetchers, some of which never end.
+    pub(crate) fn wait_within(mut self, limit: Duration) -> Option<RunOutcome> {
+        if let Ok(status) = self.status.recv_timeout(limit) {
             self.ended = Some(status.expect("a child can be waited for"));
             return Some(self.wait());
         }
@@ -241,7 +242,7 @@ impl RunningProgram {
         None
     }
 
-    /// Kills it and all its children, and waits for its end.
+    /// Kills the program and all its children, and waits for its end.
     #[track_caller]
     pub(crate) fn kill(self) -> RunOutcome {
         self.kill_group();
@@ -249,14 +250,14 @@ impl RunningProgram {
     }
 
     fn kill_group(&self) {
-        // It may have ended by itself: then there is nobody left to kill.
+        // The process group is gone if the program has ended by itself.
         let _ = kill_process_group(self.pid, Signal::KILL);
     }
 }
 
 impl Drop for RunningProgram {
     fn drop(&mut self) {
-        // An ended child was waited for: its number may already be someone else's.
+        // After a wait the process id may already belong to another program.
         if self.ended.is_none() {
             self.kill_group();
         }
@@ -265,12 +266,12 @@ impl Drop for RunningProgram {
 
 fn wait_elsewhere(mut child: Child) -> Receiver<io::Result<ExitStatus>> {
     let (sender, receiver) = mpsc::channel();
-    // Nobody listens any more when the test has already failed.
+    // The receiver is gone if the test has already failed.
     thread::spawn(move || drop(sender.send(child.wait())));
     receiver
 }
 
-/// Collects what a child prints, so that its pipes never fill.
+/// Collects the output of a child, so that its pipe never fills up.
 struct Collector {
     done: Receiver<()>,
     octets: Arc<Mutex<Vec<u8>>>,
@@ -280,14 +281,14 @@ impl Collector {
     fn start(pipe: Option<impl Read + Send + 'static>) -> Self {
         let octets = Arc::new(Mutex::new(Vec::new()));
         let (sender, done) = mpsc::channel();
-        let mut pipe = pipe.expect("the pipe was asked for");
+        let mut pipe = pipe.expect("both outputs are piped");
         let shared = Arc::clone(&octets);
         thread::spawn(move || {
             let mut chunk = [0; 8192];
             while let Ok(n @ 1..) = pipe.read(&mut chunk) {
                 shared
                     .lock()
-                    .expect("nobody panics while collecting")
+                    .expect("no thread panics while collecting")
                     .extend_from_slice(&chunk[..n]);
             }
             drop(sender);
@@ -295,19 +296,22 @@ impl Collector {
         Self { done, octets }
     }
 
-    /// Waits for the end of the pipe. What a child left behind may hold it open: then what came
-    /// within the time limit must do.
+    /// Waits for the end of the output. A child of the child may hold the pipe open. Then this
+    /// returns what has come within the time limit.
     fn all(&self, deadline: Duration) -> Vec<u8> {
-        // The end is the sender's being dropped; nothing is ever sent.
+        // Nothing is ever sent: the thread drops the sender at the end of the output.
         let _ = self.done.recv_timeout(deadline);
         self.octets
             .lock()
-            .expect("nobody panics while collecting")
+            .expect("no thread panics while collecting")
             .clone()
     }
 
     fn so_far(&self) -> String {
-        let octets = self.octets.lock().expect("nobody panics while collecting");
+        let octets = self
+            .octets
+            .lock()
+            .expect("no thread panics while collecting");
         String::from_utf8_lossy(&octets).into_owned()
     }
 }
@@ -338,11 +342,11 @@ mod tests {
 
     #[test]
     fn wait_within_kills_a_program_that_hangs() {
-        let patience = Duration::from_millis(50);
+        let limit = Duration::from_millis(50);
         let hanging = sh("exec tail -f /dev/null").start();
-        assert!(hanging.wait_within(patience).is_none());
+        assert!(hanging.wait_within(limit).is_none());
         let ending = sh("exit 3").start().wait_within(DEADLINE);
-        ending.expect("it ends").fails_with(3);
+        ending.expect("exit ends the shell").fails_with(3);
     }
 
     #[test]

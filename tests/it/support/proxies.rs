@@ -1,5 +1,5 @@
-//! Real proxies on loopback: microsocks for SOCKS5, tinyproxy for HTTP CONNECT.
-//! They ask for a user and a password.
+//! Real proxies on loopback: microsocks for SOCKS5 and tinyproxy for HTTP CONNECT. Both require a
+//! user and a password.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::Command;
@@ -13,10 +13,10 @@ use super::outcome::RunOutcome;
 use super::process::{Program, RunningProgram};
 use super::tools::find;
 
-/// Whom the proxies let through.
+/// The user and password that the proxies accept.
 pub(crate) const LOGIN: &str = "proxy-user:proxy-password";
 
-/// A proxy that runs.
+/// A running proxy.
 pub(crate) struct ProxyServer {
     _folder: TempDir,
     running: RunningProgram,
@@ -25,19 +25,19 @@ pub(crate) struct ProxyServer {
 }
 
 impl ProxyServer {
-    /// Starts a SOCKS5 proxy, or none where none is installed and that is allowed.
+    /// Starts a SOCKS5 proxy. Returns `None` if microsocks is not installed, see [`find`].
     pub(crate) fn socks5() -> Option<Self> {
         let program = find("microsocks")?;
         Some(Self::start("socks5", |_, port| {
             let mut command = Command::new(&program);
-            let (user, password) = LOGIN.split_once(':').expect("there is a colon");
+            let (user, password) = LOGIN.split_once(':').expect("LOGIN has a colon");
             command.args(["-i", "127.0.0.1", "-p", &port.to_string()]);
             command.args(["-u", user, "-P", password]);
             command
         }))
     }
 
-    /// Starts an HTTP proxy, or none where none is installed and that is allowed.
+    /// Starts an HTTP proxy. Returns `None` if tinyproxy is not installed, see [`find`].
     pub(crate) fn http() -> Option<Self> {
         let program = find("tinyproxy")?;
         Some(Self::start("http", |folder, port| {
@@ -47,7 +47,7 @@ impl ProxyServer {
                 "Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 10\nAllow 127.0.0.1\n\
                  LogLevel Connect\nBasicAuth {login}\n"
             );
-            std::fs::write(&path, config).expect("it can be written");
+            std::fs::write(&path, config).expect("a temporary directory can be written");
             let mut command = Command::new(&program);
             command.args(["-d", "-c"]).arg(path);
             command
@@ -56,7 +56,7 @@ impl ProxyServer {
 
     fn start(scheme: &'static str, command: impl Fn(&TempDir, u16) -> Command) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory can be made");
-        // Another process may take a free port before the proxy does: then it is tried again.
+        // Another process may take the free port before the proxy does. Then this tries again.
         for _ in 0..5 {
             let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|it| it.local_addr());
             let port = free.expect("loopback has a free port").port();
@@ -71,15 +71,15 @@ impl ProxyServer {
             }
             eprintln!("{}", running.wait());
         }
-        panic!("the proxy does not start; what it said is above");
+        panic!("the proxy does not start; its output is above");
     }
 
-    /// Names it for `proxy`, with these user and password.
+    /// Returns the value of `proxy` for it, with this user and password.
     pub(crate) fn url(&self, login: &str) -> String {
         format!("{}://{login}@127.0.0.1:{}", self.scheme, self.port)
     }
 
-    /// Ends it and returns what it said.
+    /// Ends the proxy and returns its output.
     pub(crate) fn end(self) -> RunOutcome {
         self.running.kill()
     }
@@ -91,7 +91,7 @@ fn listens(port: u16, running: &mut RunningProgram) -> bool {
         if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return true;
         }
-        // Nothing tells when a proxy is ready but asking it.
+        // The proxy does not report when it is ready, so it has to be asked.
         thread::sleep(Duration::from_millis(20));
     }
     false

@@ -1,19 +1,19 @@
-//! What the program does octet by octet, done once more in the plainest way, for comparison.
-//! Slow: it looks at everything as a whole. The fuzz targets use it, too.
+//! A second implementation of the program's decoders, simple and slow, for comparison. It works on
+//! the whole input at once. The fuzz targets use it as well.
 
-/// What a multi-line response holds.
+/// A decoded multi-line response.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Unstuffed {
-    /// The message as it is stored, as far as it has come.
+    /// The beginning of the message that has come so far, as it is stored.
     pub(crate) stored: Vec<u8>,
-    /// How many octets belong to the response.
+    /// The number of octets that belong to the response.
     pub(crate) taken: usize,
-    /// Whether the terminator has come.
+    /// True if the terminator has come.
     pub(crate) is_done: bool,
 }
 
-/// Removes byte-stuffing and turns CRLF into LF, line by line. A line ends with CRLF, or, where
-/// `bare_lf`, with LF and a CR before it or not.
+/// Removes byte-stuffing and turns CRLF into LF, line by line. A line ends with CRLF. With
+/// `bare_lf` it ends with LF, and a CR before the LF is optional.
 pub(crate) fn unstuffed(wire: &[u8], bare_lf: bool) -> Unstuffed {
     let mut stored = Vec::new();
     let mut taken = 0;
@@ -29,7 +29,7 @@ pub(crate) fn unstuffed(wire: &[u8], bare_lf: bool) -> Unstuffed {
         stored.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
         stored.push(b'\n');
     }
-    // A line that has not ended: its last CR may yet be part of its end.
+    // The last line has no end yet. A CR at its end may be half of a CRLF.
     let line = &wire[taken..];
     let text = line.strip_prefix(b".").unwrap_or(line);
     stored.extend_from_slice(text.strip_suffix(b"\r").unwrap_or(text));
@@ -40,7 +40,8 @@ pub(crate) fn unstuffed(wire: &[u8], bare_lf: bool) -> Unstuffed {
     }
 }
 
-/// The first line without its end, and how many octets it has with it; `None` if it has none.
+/// Returns the first line without its line end, and its length with the line end. Returns `None`
+/// if no line end has come.
 fn first_line(octets: &[u8], bare_lf: bool) -> Option<(&[u8], usize)> {
     let end_at = |end: &[u8]| octets.windows(end.len()).position(|window| window == end);
     if bare_lf {
@@ -51,7 +52,7 @@ fn first_line(octets: &[u8], bare_lf: bool) -> Option<(&[u8], usize)> {
     Some((line, line.len() + 2))
 }
 
-/// The header of a stored message: the lines before the first empty one.
+/// Returns the header of a stored message: the lines before the first empty line.
 pub(crate) fn header(stored: &[u8]) -> &[u8] {
     let lines = stored.split_inclusive(|&octet| octet == b'\n');
     let length = lines
@@ -61,8 +62,8 @@ pub(crate) fn header(stored: &[u8]) -> &[u8] {
     &stored[..length]
 }
 
-/// Cuts octets into pieces of these lengths, in turn and again from the first. No length, or none
-/// but 0, makes one piece.
+/// Splits octets into pieces of these lengths, which are repeated as often as needed. Without a
+/// length above 0 the last piece holds everything.
 pub(crate) fn pieces<'a>(octets: &'a [u8], lengths: &[u8]) -> Vec<&'a [u8]> {
     let mut pieces = Vec::new();
     let mut rest = octets;

@@ -1,5 +1,5 @@
-//! A home of its own for one test: configuration, state, Maildirs, and the program run in it.
-//! Touches nothing outside its temporary directory.
+//! A home directory for one test: configuration, state and Maildirs, and the program that runs in
+//! it. Nothing outside its temporary directory is touched.
 
 use std::env;
 use std::ffi::OsStr;
@@ -23,14 +23,15 @@ use super::outcome::RunOutcome;
 use super::process::Program;
 use super::tools::is_root;
 
-/// A temporary directory that the program takes for the whole world. Gone when dropped.
+/// A temporary directory in which the program runs with its own home, configuration and state. It
+/// is removed when dropped.
 pub(crate) struct Sandbox {
-    /// Whose it is and who runs in it, where that is not the tests' own user.
+    /// The user who owns the sandbox and runs programs in it, if it is another than the test's.
     owner: Option<u32>,
     root: TempDir,
 }
 
-/// A user id that nobody has: its files are its own and no one else's.
+/// A user id that no user of the system has.
 const OWNER: u32 = 61_111;
 
 impl Sandbox {
@@ -50,31 +51,35 @@ impl Sandbox {
         sandbox
     }
 
-    /// Makes one with the account `work` at `server`; see [`Sandbox::account`].
+    /// Makes a sandbox with the account `work` at `server`; see [`Sandbox::account`].
     pub(crate) fn with_work(server: impl Display, extra: &str) -> Self {
         let sandbox = Self::new();
         sandbox.account(WORK, server, extra);
         sandbox
     }
 
-    /// Names the Maildir of the account `work`.
+    /// Returns the Maildir of the account `work`.
     pub(crate) fn work(&self) -> MaildirView {
         self.maildir(WORK)
     }
 
-    /// Fetches and waits for the end.
+    /// Runs `mailpull fetch` and waits for its end.
     #[track_caller]
     pub(crate) fn fetch(&self) -> RunOutcome {
         self.mailpull(["fetch"]).run()
     }
 
-    /// Makes the account `work` known to the database, and none of its messages.
+    /// Records the account `work` in the database, without any messages.
     #[track_caller]
     pub(crate) fn make_known(&self) {
         self.mailpull(["seen", "rematch", WORK]).run().succeeds();
     }
 
-    /// Makes all deliveries and failures so far older, as if time had passed.
+    /// Makes all deliveries, failures and logins older, as if time had passed.
+    ///
+    /// This changes the database by SQL, although the tests otherwise use only the program's
+    /// interface. The other way is a clock that is set ahead ([`Sandbox::mailpull_at`]). It needs
+    /// faketime, and the tests of retries and delays should also run where that is not installed.
     pub(crate) fn let_pass(&self, time: Duration) {
         let database = Connection::open(self.state().join("seen.db"));
         let aged = database.and_then(|database| {
@@ -88,12 +93,12 @@ impl Sandbox {
         aged.expect("the database can be written");
     }
 
-    /// Makes one in which everything belongs to a user who is not root and is run by that user.
+    /// Makes a sandbox that belongs to a user who is not root. The program runs as this user.
     pub(crate) fn unprivileged() -> Self {
         let sandbox = Self::owned_by(OWNER);
         if sandbox.owner.is_some() {
             let program = sandbox.program();
-            let folder = program.parent().expect("a file has a folder");
+            let folder = program.parent().expect("the program is in a folder");
             fs::create_dir_all(folder)
                 .and_then(|()| fs::copy(BINARY, &program))
                 .expect("the program can be copied");
@@ -102,11 +107,12 @@ impl Sandbox {
         sandbox
     }
 
-    /// Makes one that, if root does, belongs to this user and is run by them: without the program.
+    /// Makes a sandbox that belongs to this user if the tests run as root. The program is not
+    /// copied into it.
     pub(crate) fn owned_by(owner: u32) -> Self {
         let mut sandbox = Self::new();
         sandbox.owner = is_root().then_some(owner);
-        // A user cannot reach what lies in root's folders.
+        // Every folder has to be the user's, because the user cannot read root's folders.
         for folder in [
             "",
             "config",
@@ -121,14 +127,14 @@ impl Sandbox {
         sandbox
     }
 
-    /// Gives a file to the user whose sandbox it is.
+    /// Gives a file to the owner of the sandbox.
     pub(crate) fn give(&self, path: &Path) {
         if self.owner.is_some() {
             lchown(path, self.owner, self.owner).expect("root may give files away");
         }
     }
 
-    /// Names the program where whoever runs in the sandbox can run it.
+    /// Returns the path of the program that the owner of the sandbox can run.
     pub(crate) fn program(&self) -> PathBuf {
         match self.owner {
             Some(_) => self.path("bin/mailpull"),
@@ -136,7 +142,7 @@ impl Sandbox {
         }
     }
 
-    /// Names a place in the sandbox.
+    /// Returns a path in the sandbox.
     pub(crate) fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.root.path().join(relative)
     }
@@ -145,7 +151,7 @@ impl Sandbox {
         self.path("home")
     }
 
-    /// Names where the program keeps its database, spool and locks.
+    /// Returns the state directory, with the database, the spool and the locks.
     pub(crate) fn state(&self) -> PathBuf {
         self.path("state/mailpull")
     }
@@ -154,7 +160,7 @@ impl Sandbox {
         self.path("config/mailpull/config.toml")
     }
 
-    /// Writes a file that only its owner may read, replacing what was there.
+    /// Writes a file that only its owner may read. An existing file is replaced.
     pub(crate) fn write(&self, relative: impl AsRef<Path>, octets: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(relative);
         fs::create_dir_all(path.parent().expect("a file has a folder"))
@@ -171,7 +177,7 @@ impl Sandbox {
         path
     }
 
-    /// Writes an executable shell script: an MDA, a password command.
+    /// Writes an executable shell script, such as an MDA or a password command.
     pub(crate) fn script(&self, relative: impl AsRef<Path>, body: &str) -> PathBuf {
         let path = self.write(relative, format!("#!/bin/sh\n{body}\n"));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o700))
@@ -179,23 +185,22 @@ impl Sandbox {
         path
     }
 
-    /// Writes the whole configuration file, 0600.
+    /// Writes the whole configuration file, with mode 0600.
     pub(crate) fn config(&self, toml: &str) -> &Self {
         self.write(self.config_file(), toml);
         self
     }
 
     /// Adds an account to the configuration file: cleartext to `server`, [`USER`], [`PASSWORD`],
-    /// and the Maildir of [`Sandbox::maildir`] with the account's name. A key in `extra` wins; a
-    /// key for another delivery or another source of the password replaces ours.
+    /// and the Maildir of [`Sandbox::maildir`]. A key in `extra` replaces the default. So does a key
+    /// for another kind of delivery or another source of the password.
     pub(crate) fn account(&self, name: &str, server: impl Display, extra: &str) -> &Self {
         let before = fs::read_to_string(self.config_file()).unwrap_or_default();
         let keys = self.keys(name, server, extra);
         self.config(&format!("{before}[accounts.{name}]\n{keys}"))
     }
 
-    /// Writes the same account into a file of its own, in the folder `accounts.d` beside the
-    /// configuration file.
+    /// Writes such an account into its own file in the folder `accounts.d`.
     pub(crate) fn account_file(&self, name: &str, server: impl Display, extra: &str) -> PathBuf {
         let keys = self.keys(name, server, extra);
         self.write(self.accounts_dir().join(format!("{name}.toml")), keys)
@@ -219,21 +224,21 @@ impl Sandbox {
             writeln!(toml, "{key} = {value:?}").expect("a string takes every write");
         }
         if !is_replaced("report-after", extra) {
-            // Tests want to see every error.
+            // A test has to see an error in the first run, not in the third.
             writeln!(toml, "report-after = 1").expect("a string takes every write");
         }
         writeln!(toml, "{extra}").expect("a string takes every write");
         toml
     }
 
-    /// Names the Maildir that [`Sandbox::account`] configures. It is not made.
+    /// Returns the Maildir that [`Sandbox::account`] configures. The folder is not made.
     pub(crate) fn maildir(&self, account: &str) -> MaildirView {
         MaildirView::at(self.home().join("Mail").join(account))
     }
 
-    /// Waits until nothing runs in this world any more: what a killed program left behind.
-    pub(crate) fn wait_until_nobody_is_left(&self) {
-        let processes = fs::read_dir("/proc").expect("there is a /proc");
+    /// Waits until no process runs in the sandbox. A killed program can leave children behind.
+    pub(crate) fn wait_for_all_processes(&self) {
+        let processes = fs::read_dir("/proc").expect("Linux has a /proc");
         let numbers = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
         for pid in numbers.filter_map(Pid::from_raw) {
             let folder = format!("/proc/{}/cwd", pid.as_raw_nonzero());
@@ -241,24 +246,24 @@ impl Sandbox {
             if !is_here {
                 continue;
             }
-            // It may have ended just now.
+            // The process may have ended in the meantime.
             if let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) {
                 let mut ended = [PollFd::new(&process, PollFlags::IN)];
-                let patience = Timespec::try_from(DEADLINE).expect("it is short");
-                let ended = poll(&mut ended, Some(&patience));
-                assert_eq!(ended, Ok(1), "a process runs on in the sandbox");
+                let limit = Timespec::try_from(DEADLINE).expect("the deadline is short");
+                let ended = poll(&mut ended, Some(&limit));
+                assert_eq!(ended, Ok(1), "a process in the sandbox does not end");
             }
         }
     }
 
-    /// Prepares a run of the program in this world.
+    /// Prepares a run of the program in the sandbox.
     pub(crate) fn mailpull(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Program {
         let mut command = self.command(self.program());
         command.args(args);
         Program::new(command)
     }
 
-    /// Prepares a run of the program under a clock that is `offset` (`+13d`, `-1d`) away.
+    /// Prepares a run of the program with a clock that differs by `offset` (`+13d`, `-1d`).
     pub(crate) fn mailpull_at(
         &self,
         offset: &str,
@@ -269,13 +274,14 @@ impl Sandbox {
         Program::new(command)
     }
 
-    /// Prepares a run of the program under the clock of [`Sandbox::set_clock`], which the
-    /// test may set while it runs.
+    /// Prepares a run of the program with the clock of [`Sandbox::set_clock`], which the test can
+    /// set during the run.
     pub(crate) fn mailpull_by_clock(
         &self,
         args: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> Program {
-        // What faketime puts before a program, without faketime, which is a process of its own.
+        // faketime would start the program as its child, and signals would go to faketime. This
+        // preloads the same library without it.
         let mut preload = self.command("faketime");
         preload.args(["-f", "+0", "printenv", "LD_PRELOAD"]);
         let preload = Program::new(preload).run().succeeds().stdout_text();
@@ -287,14 +293,15 @@ impl Sandbox {
         Program::new(command)
     }
 
-    /// Sets a clock so far (`+7h`) ahead of the real one.
+    /// Sets the clock ahead of the real one by `offset` (`+7h`).
     pub(crate) fn set_clock(&self, offset: &str) {
-        // In one step: the program looks at it at any time.
+        // The program can read the file at any time, so it is replaced in one step.
         let next = self.write(format!("{CLOCK}.next"), offset);
         fs::rename(next, self.path(CLOCK)).expect("the sandbox can be written");
     }
 
-    /// Prepares a run of the program in so many megabytes of memory that it can write to: with more it dies.
+    /// Prepares a run of the program with at most this many megabytes of writable memory. It dies
+    /// if it needs more.
     pub(crate) fn mailpull_within(
         &self,
         megabytes: u32,
@@ -307,7 +314,7 @@ impl Sandbox {
         Program::new(command)
     }
 
-    /// Prepares a run of another program in this world (an MDA, `sh`, `strace`).
+    /// Prepares a run of another program (an MDA, `sh`, `strace`) in the sandbox.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = match self.owner {
             None => Command::new(program),
@@ -340,7 +347,7 @@ const WORK: &str = "work";
 const CLOCK: &str = "clock";
 const BINARY: &str = env!("CARGO_BIN_EXE_mailpull");
 
-/// Whether `extra` has a key that stands in the place of ours.
+/// True if `extra` has a key that replaces this default.
 fn is_replaced(ours: &str, extra: &str) -> bool {
     extra
         .lines()

@@ -1,5 +1,5 @@
-//! A server that knows SCRAM (RFC 5802, 7677) with channel binding (RFC 5929) and an empty maildrop,
-//! and the ways in which a false one would try to get by. Written from the RFCs, on OpenSSL.
+//! A server with SCRAM (RFC 5802, 7677), channel binding (RFC 5929) and an empty maildrop. It can
+//! also attempt the attacks of a false server. It is written from the RFCs and uses OpenSSL.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -17,40 +17,41 @@ use super::certificates::TestCertificate;
 use super::model_server::PASSWORD;
 use super::stream::{ServerStream, TlsAcceptor};
 
-/// What a server does that is not the right one.
+/// A mistake of the server in the exchange, such as an attacker would make.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum ScramFault {
-    /// Nothing: it is the right one.
+    /// The server behaves correctly.
     None,
-    /// It says +OK where its signature is due.
+    /// It sends `+OK` instead of its signature.
     LeaveOutTheSignature,
-    /// It signs without knowing the password.
+    /// It sends a signature that is not made with the password.
     ForgeTheSignature,
-    /// It takes another nonce than the client's.
+    /// Its nonce does not begin with the client's.
     ChangeTheNonce,
-    /// It says this where its first message is due.
+    /// It sends this text instead of its first message.
     Say(&'static str),
-    /// It offers to bind a login and knows no way that we have.
+    /// It offers channel binding, and then refuses every type that the client uses.
     BindOtherwise,
-    /// It wants the password hashed so often.
+    /// It asks for this number of iterations.
     Rounds(u64),
 }
 
-/// A server for so many clients as it is told of.
+/// A running server. It serves one client after the other, one for each of
+/// [`ScramBehaviour::faults`].
 pub(crate) struct ScramServer {
     address: SocketAddr,
     running: JoinHandle<Vec<String>>,
 }
 
-/// How it behaves.
+/// The behaviour of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct ScramBehaviour {
-    /// What it announces.
+    /// The mechanisms that it announces in SASL.
     pub(crate) sasl: &'static str,
-    /// The password that it knows.
+    /// The user's password.
     pub(crate) password: String,
-    /// What it does with each of its clients.
-    pub(crate) deceits: Vec<ScramFault>,
+    /// The fault in the session with each client.
+    pub(crate) faults: Vec<ScramFault>,
 }
 
 impl ScramBehaviour {
@@ -58,47 +59,51 @@ impl ScramBehaviour {
         Self {
             sasl,
             password: PASSWORD.to_owned(),
-            deceits: vec![ScramFault::None],
+            faults: vec![ScramFault::None],
         }
     }
 }
 
 impl ScramServer {
-    /// Starts one, with TLS where it has a certificate.
-    pub(crate) fn start(certificate: Option<&TestCertificate>, manners: ScramBehaviour) -> Self {
+    /// Starts a server, with TLS if it has a certificate.
+    pub(crate) fn start(certificate: Option<&TestCertificate>, behaviour: ScramBehaviour) -> Self {
         let tls = certificate.map(|certificate| (certificate.acceptor(), end_point(certificate)));
-        Self::serve(tls, manners)
+        Self::serve(tls, behaviour)
     }
 
-    /// Starts one that shows a certificate and holds logins against another, as if somebody stood
-    /// between who passes everything on.
+    /// Starts a server that shows one certificate and binds logins to another, as if a
+    /// man in the middle relayed the session.
     pub(crate) fn start_as(
         shown: &TestCertificate,
         own: &TestCertificate,
-        manners: ScramBehaviour,
+        behaviour: ScramBehaviour,
     ) -> Self {
-        Self::serve(Some((shown.acceptor(), end_point(own))), manners)
+        Self::serve(Some((shown.acceptor(), end_point(own))), behaviour)
     }
 
-    fn serve(tls: Option<(TlsAcceptor, Vec<u8>)>, manners: ScramBehaviour) -> Self {
+    fn serve(tls: Option<(TlsAcceptor, Vec<u8>)>, behaviour: ScramBehaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-        let address = listener.local_addr().expect("it has an address");
+        let address = listener
+            .local_addr()
+            .expect("a bound socket has an address");
         let running = thread::spawn(move || {
             let mut heard = Vec::new();
-            for &deceit in &manners.deceits {
-                let (socket, _) = listener.accept().expect("a client calls");
-                let mut stream = ServerStream::new(socket).expect("it is a socket");
+            for &fault in &behaviour.faults {
+                let (socket, _) = listener.accept().expect("a client connects");
+                let mut stream = ServerStream::new(socket).expect("a socket can be set up");
                 if let Some((acceptor, _)) = &tls {
-                    stream.start_tls(acceptor).expect("the client shakes hands");
+                    stream
+                        .start_tls(acceptor)
+                        .expect("the client completes the handshake");
                 }
                 let mut session = ScramSession {
                     stream: BufReader::new(stream),
-                    manners: manners.clone(),
-                    deceit,
+                    behaviour: behaviour.clone(),
+                    fault,
                     end_point: tls.as_ref().map(|(_, end_point)| end_point.clone()),
                     heard: Vec::new(),
                 };
-                // A client that leaves ends it.
+                // A client that disconnects ends the session, which is not an error here.
                 let _ = session.hold();
                 heard.append(&mut session.heard);
             }
@@ -111,28 +116,29 @@ impl ScramServer {
         self.address
     }
 
-    /// Waits for the end, and tells what the client said; of an exchange, what was in base64.
+    /// Waits for the end, and returns the client's lines. Lines of an exchange are decoded from
+    /// base64.
     pub(crate) fn finish(self) -> Vec<String> {
         self.running.join().expect("the server does not panic")
     }
 }
 
-/// `tls-server-end-point`: the hash of the certificate, here always by SHA-256.
+/// Returns the channel binding `tls-server-end-point`: the SHA-256 of the certificate.
 fn end_point(certificate: &TestCertificate) -> Vec<u8> {
-    let certificate = X509::from_pem(certificate.pem.as_bytes()).expect("it is PEM");
-    let der = certificate.to_der().expect("it has a DER");
+    let certificate = X509::from_pem(certificate.pem.as_bytes()).expect("our own PEM can be read");
+    let der = certificate.to_der().expect("a certificate can be encoded");
     openssl::sha::sha256(&der).to_vec()
 }
 
 struct ScramSession {
     stream: BufReader<ServerStream>,
-    manners: ScramBehaviour,
-    deceit: ScramFault,
+    behaviour: ScramBehaviour,
+    fault: ScramFault,
     end_point: Option<Vec<u8>>,
     heard: Vec<String>,
 }
 
-/// The client has gone, or said what ends the session.
+/// The session is over: the client has disconnected or ended it.
 struct Over;
 
 impl ScramSession {
@@ -144,7 +150,7 @@ impl ScramSession {
             let (command, rest) = line.split_once(' ').unwrap_or((&line, ""));
             match command {
                 "CAPA" => {
-                    let sasl = self.manners.sasl;
+                    let sasl = self.behaviour.sasl;
                     self.say(&format!("+OK\r\nUIDL\r\nSASL {sasl}\r\n."))?;
                 }
                 "AUTH" => self.authenticate(rest)?,
@@ -168,19 +174,19 @@ impl ScramSession {
         self.heard.push(first.clone());
         let (flag, rest) = first.split_once(',').ok_or(Over)?;
         let (_, bare) = rest.split_once(',').ok_or(Over)?;
-        if self.deceit == ScramFault::BindOtherwise && flag.starts_with("p=") {
+        if self.fault == ScramFault::BindOtherwise && flag.starts_with("p=") {
             self.ask("e=unsupported-channel-binding-type")?;
             return self.say("-ERR [AUTH] no");
         }
-        if let ScramFault::Say(words) = self.deceit {
+        if let ScramFault::Say(words) = self.fault {
             self.ask(words)?;
         }
         let nonce = attribute(bare, "r=");
-        let nonce = match self.deceit {
+        let nonce = match self.fault {
             ScramFault::ChangeTheNonce => "another".to_owned(),
             _ => format!("{nonce}server"),
         };
-        let rounds = match self.deceit {
+        let rounds = match self.fault {
             ScramFault::Rounds(rounds) => rounds,
             _ => 4096,
         };
@@ -189,11 +195,11 @@ impl ScramSession {
         let (without_proof, proof) = last.split_once(",p=").ok_or(Over)?;
         let signed = format!("{bare},{server_first},{without_proof}");
         let mut salted = vec![0; digest.size()];
-        let password = self.manners.password.as_bytes();
-        let rounds = usize::try_from(rounds).expect("it is small enough");
-        pbkdf2_hmac(password, b"salt", rounds, digest, &mut salted).expect("it hashes");
+        let password = self.behaviour.password.as_bytes();
+        let rounds = usize::try_from(rounds).expect("the tests' numbers of rounds are small");
+        pbkdf2_hmac(password, b"salt", rounds, digest, &mut salted).expect("OpenSSL can hash");
         let client = hmac(digest, &salted, b"Client Key");
-        let stored = hash(digest, &client).expect("it hashes");
+        let stored = hash(digest, &client).expect("OpenSSL can hash");
         let mask = hmac(digest, &stored, signed.as_bytes());
         let expected: Vec<u8> = client.iter().zip(mask).map(|(a, b)| a ^ b).collect();
         if proof != STANDARD.encode(expected) {
@@ -203,15 +209,16 @@ impl ScramSession {
         let header = format!("{flag},,").into_bytes();
         let bound = self.end_point.clone().filter(|_| flag.starts_with("p="));
         let binding = [header, bound.unwrap_or_default()].concat();
-        // A server that could bind must refuse a client that was made to believe it could not.
-        let was_misled = flag == "y" && self.manners.sasl.contains("-PLUS");
+        // The flag "y" means that the server seems to have no channel binding. If it has, somebody
+        // has removed -PLUS from its offer, and it must refuse (RFC 5802 section 6).
+        let was_misled = flag == "y" && self.behaviour.sasl.contains("-PLUS");
         let claimed = attribute(without_proof, "c=");
         if was_misled || claimed != STANDARD.encode(binding) {
             self.ask("e=channel-bindings-dont-match")?;
             return self.say("-ERR [AUTH] no");
         }
         let server = hmac(digest, &salted, b"Server Key");
-        let signature = match self.deceit {
+        let signature = match self.fault {
             ScramFault::LeaveOutTheSignature => return self.say("+OK"),
             ScramFault::ForgeTheSignature => vec![7; digest.size()],
             _ => hmac(digest, &server, signed.as_bytes()),
@@ -220,7 +227,7 @@ impl ScramSession {
         self.say("+OK")
     }
 
-    /// Sends a challenge and returns what is said to it.
+    /// Sends a challenge and returns the response.
     fn ask(&mut self, challenge: &str) -> Result<String, Over> {
         self.say(&format!("+ {}", STANDARD.encode(challenge)))?;
         let line = self.hear()?;
@@ -260,7 +267,9 @@ fn attribute<'a>(message: &'a str, name: &str) -> &'a str {
 }
 
 fn hmac(digest: MessageDigest, key: &[u8], octets: &[u8]) -> Vec<u8> {
-    let key = PKey::hmac(key).expect("it is a key");
-    let mut signer = Signer::new(digest, &key).expect("it can sign");
-    signer.sign_oneshot_to_vec(octets).expect("it signs")
+    let key = PKey::hmac(key).expect("any octets are a key of HMAC");
+    let mut signer = Signer::new(digest, &key).expect("an HMAC key can sign");
+    signer
+        .sign_oneshot_to_vec(octets)
+        .expect("an HMAC key can sign")
 }

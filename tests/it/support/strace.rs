@@ -1,5 +1,5 @@
-//! Faults at chosen system calls of the program: it is killed there, or the call fails.
-//! Knows system calls by name only.
+//! Faults at chosen system calls of the program, by strace: the program is killed, or the call
+//! fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -10,27 +10,27 @@ use super::process::Program;
 use super::sandbox::Sandbox;
 use super::tools;
 
-/// One system call of a run.
+/// A system call in a run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Point {
     pub(crate) call: String,
-    /// The call as strace shows it, with the paths of its descriptors.
+    /// The call as strace prints it, with the paths of its descriptors.
     pub(crate) line: String,
-    /// How manieth of its name in its thread.
+    /// The number of the call among those of this name in its thread, from 1.
     pub(crate) nth: usize,
     pub(crate) threads: Threads,
 }
 
-/// Which threads a point may be in. strace counts for each thread.
+/// The threads in which a point may be. strace counts the calls of each thread separately.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Threads {
-    /// Every thread, and every child: whichever gets there first.
+    /// All threads and children. The first one to reach the point is meant.
     Any,
-    /// The first thread alone.
+    /// The first thread only.
     Main,
 }
 
-/// What happens at a point, instead of the call.
+/// A fault that happens at a point, instead of the call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Injection {
     /// The call fails with this error (`ENOSPC`).
@@ -45,9 +45,9 @@ impl fmt::Display for Point {
     }
 }
 
-/// Runs the program in `sandbox` to its end and lists every point at which one of `calls` was made.
+/// Runs the program in `sandbox` and lists every point at which it makes one of `calls`.
 ///
-/// For [`Threads::Any`] these are the points of the threads besides the first.
+/// For [`Threads::Any`] these are the points in the other threads than the first.
 #[track_caller]
 pub(crate) fn points(
     sandbox: &Sandbox,
@@ -62,7 +62,7 @@ pub(crate) fn points(
     points
 }
 
-/// The same of any program, however it ended.
+/// Does the same with any program and any exit status.
 #[track_caller]
 pub(crate) fn points_of(
     sandbox: &Sandbox,
@@ -92,7 +92,7 @@ pub(crate) fn points_of(
     let mut points = Vec::new();
     for (pid, line) in log.lines().filter_map(|line| line.split_once(' ')) {
         let line = line.trim_start();
-        // What another thread interrupted is "<... call resumed>" the second time.
+        // A call that another thread interrupts has two lines. The second is "<... call resumed>".
         let Some((call, _)) = line.split_once('(').filter(|(call, _)| !call.contains(' ')) else {
             continue;
         };
@@ -102,7 +102,8 @@ pub(crate) fn points_of(
         }
         let nth = counts.entry((pid, call)).or_default();
         *nth += 1;
-        // Only the first to get there is hit; what the first thread does is a point of its own.
+        // The fault hits only the first thread that gets there. A call of the main thread is a
+        // point of `Threads::Main`.
         let is_first = reached.insert((call, *nth));
         if is_first && is_main == (threads == Threads::Main) {
             points.push(Point {
@@ -117,7 +118,7 @@ pub(crate) fn points_of(
     (outcome, points)
 }
 
-/// Takes at most `count` points of each call, see [`tools::sample`].
+/// Takes a [`tools::sample`] of at most `count` points from the points of each call.
 pub(crate) fn sample(points: &[Point], count: usize) -> Vec<Point> {
     points
         .chunk_by(|one, other| one.call == other.call)
@@ -137,7 +138,7 @@ pub(crate) fn faulty(
     faulty_run_of(sandbox, &argv, point, fault)
 }
 
-/// The same of any program.
+/// Prepares a run of any program with a fault at a point.
 pub(crate) fn faulty_run_of(
     sandbox: &Sandbox,
     argv: &[OsString],
@@ -162,8 +163,8 @@ pub(crate) fn faulty_run_of(
     Program::new(command)
 }
 
-/// Returns the call in which the last faulty run was given an error, as strace shows it; `None` if
-/// the run took another way and never got there.
+/// Returns the call that failed in the last faulty run, as strace prints it. Returns `None` if the
+/// run took another way and never reached the point.
 pub(crate) fn hit(sandbox: &Sandbox) -> Option<String> {
     let log = fs::read(sandbox.path("strace")).expect("strace wrote its log");
     let log = String::from_utf8_lossy(&log);

@@ -1,5 +1,4 @@
-//! The server's end of a connection, cleartext or TLS, and the ways to end it.
-//! Knows no lines.
+//! The server's end of a connection, in cleartext or TLS, and the ways to end it.
 
 use std::io::{self, Read, Write};
 use std::mem;
@@ -8,22 +7,23 @@ use std::time::Duration;
 
 use openssl::ssl::{ErrorCode, NameType, SslAcceptor, SslStream};
 
-/// The server's side of TLS: of OpenSSL itself, as it can be worse than native-tls lets a server be.
+/// The server's side of TLS. It is OpenSSL's own, because native-tls does not let a server be as
+/// weak as some tests need.
 pub(crate) type TlsAcceptor = SslAcceptor;
 
-/// How long a test server waits for a client that says nothing, or that does not read.
+/// The time that a test server waits for a client that sends nothing or does not read.
 pub(crate) const SOCKET_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A connection to a client.
 pub(crate) enum ServerStream {
-    /// Nothing is left of it.
+    /// There is no connection any more.
     Broken,
     Plain(TcpStream),
     Tls(Box<SslStream<TcpStream>>),
 }
 
 impl ServerStream {
-    /// Takes a socket and gives every wait a deadline and every write a segment.
+    /// Takes a socket. Every wait gets a deadline, and every write is sent as its own segment.
     pub(crate) fn new(socket: TcpStream) -> io::Result<Self> {
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(SOCKET_DEADLINE))?;
@@ -31,7 +31,7 @@ impl ServerStream {
         Ok(Self::Plain(socket))
     }
 
-    /// Shakes hands. The error of a client that breaks off is text.
+    /// Performs the TLS handshake. The error is OpenSSL's text.
     pub(crate) fn start_tls(&mut self, acceptor: &TlsAcceptor) -> Result<(), String> {
         match mem::replace(self, Self::Broken) {
             Self::Plain(socket) => {
@@ -43,7 +43,7 @@ impl ServerStream {
         }
     }
 
-    /// Tells which name the client asked for in the handshake.
+    /// Returns the name that the client asked for in the handshake (SNI).
     pub(crate) fn asked_for(&self) -> Option<&str> {
         match self {
             Self::Tls(stream) => stream.ssl().servername(NameType::HOST_NAME),
@@ -51,7 +51,7 @@ impl ServerStream {
         }
     }
 
-    /// Ends the server's side properly: close_notify if there is TLS, then FIN.
+    /// Ends the server's side properly: sends close_notify in TLS, then FIN.
     pub(crate) fn close(&mut self) -> io::Result<()> {
         if let Self::Tls(stream) = self {
             match stream.shutdown() {
@@ -64,7 +64,7 @@ impl ServerStream {
         self.cut()
     }
 
-    /// Sends FIN and nothing else.
+    /// Sends FIN only.
     pub(crate) fn cut(&mut self) -> io::Result<()> {
         match self.socket() {
             Some(socket) => socket.shutdown(Shutdown::Write),

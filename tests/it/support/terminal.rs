@@ -1,5 +1,4 @@
-//! A terminal with a shell in it and a user before it: tmux, whose screen can be read.
-//! Knows nothing of what is run there.
+//! A terminal with a shell in it, by tmux: a test can type and read the screen.
 
 use std::cell::Cell;
 use std::env;
@@ -13,17 +12,17 @@ use super::process::Program;
 use super::sandbox::Sandbox;
 use super::tools;
 
-/// A terminal of 100 columns in a sandbox. Closed when dropped.
+/// A terminal of 100 columns in a sandbox. It is closed when dropped.
 pub(crate) struct Tmux {
-    /// How many command lines were run.
+    /// The number of command lines that were run.
     runs: Cell<usize>,
     socket: PathBuf,
     tmux: PathBuf,
 }
 
 impl Tmux {
-    /// Opens one, with these variables beside the sandbox's; `None` if there is no tmux and that
-    /// is allowed.
+    /// Opens a terminal with these environment variables and the sandbox's. Returns `None` if tmux
+    /// is not installed, see [`tools::find`].
     pub(crate) fn open(sandbox: &Sandbox, variables: &[(&str, &str)]) -> Option<Self> {
         let tmux = tools::find("tmux")?;
         let socket = sandbox.path("tmux");
@@ -44,7 +43,7 @@ impl Tmux {
             .arg("exec sh")
             .env("PATH", path_with_program())
             .envs(variables.iter().copied())
-            // The terminal lives on behind the command, and would hold its pipes open.
+            // The tmux server outlives this command, and would keep its pipes open.
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
@@ -58,7 +57,7 @@ impl Tmux {
         terminal.wait("should have a prompt", |screen| {
             (!screen.trim().is_empty()).then_some(())
         });
-        // A prompt could come behind what is typed next, and in front of what that prints.
+        // A prompt could appear between the next command line and its output.
         terminal.runs("PS1=");
         terminal.ended_with(0);
         Some(terminal)
@@ -71,7 +70,7 @@ impl Tmux {
             .presses("Enter")
     }
 
-    /// What is typed behind a command line: no other line on the screen has it.
+    /// Returns the command that follows each command line. Its text is unique on the screen.
     fn show_status(&self) -> String {
         format!("echo \"run {} ended with $?\"", self.runs.get())
     }
@@ -96,18 +95,18 @@ impl Tmux {
         self
     }
 
-    /// Waits until the last command has ended, and returns what is left on the screen below it.
+    /// Waits until the last command has ended, and returns its output as it is left on the screen.
     #[track_caller]
     pub(crate) fn ended_with(&self, status: u8) -> Vec<String> {
         let typed = self.show_status();
         let end = format!("\nrun {} ended with ", self.runs.get());
-        let (shown, ended) = self.wait("should come to an end", |screen| {
+        let (shown, ended) = self.wait("should show the end of the command", |screen| {
             let (_, below) = screen.split_once(&typed)?;
             let (shown, ended) = below.split_once(&end)?;
             let ended = ended.lines().next()?.trim_end().to_owned();
             Some((shown.to_owned(), ended))
         });
-        assert_eq!(ended, status.to_string(), "on the screen was{shown}");
+        assert_eq!(ended, status.to_string(), "the screen showed{shown}");
         shown
             .lines()
             .skip(1)
@@ -115,23 +114,23 @@ impl Tmux {
             .collect()
     }
 
-    /// Whether what is typed can be seen.
+    /// True if the terminal echoes typed characters.
     pub(crate) fn echoes(&self) -> bool {
         self.runs("stty -a | tr ' ' '\\n' | grep -x -e '-*echo'");
         self.ended_with(0) == ["echo"]
     }
 
-    /// What is on the screen, long lines joined, with what has scrolled away.
+    /// Returns the screen with the lines that have scrolled away. Wrapped lines are joined.
     pub(crate) fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p", "-J", "-S", "-"])
     }
 
-    /// The same with its colours, as escape sequences.
+    /// Returns the visible screen with its colours as escape sequences.
     pub(crate) fn coloured_screen(&self) -> String {
         self.tmux(&["capture-pane", "-p", "-e"])
     }
 
-    /// Looks at the screen again and again: nothing tells when it changes.
+    /// Reads the screen until `look` finds something. tmux does not report when the screen changes.
     #[track_caller]
     fn wait<T>(&self, claim: &str, look: impl Fn(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + DEADLINE;
@@ -157,7 +156,7 @@ impl Tmux {
 
 impl Drop for Tmux {
     fn drop(&mut self) {
-        // Its shell may have ended, and tmux with it.
+        // If the shell has ended, the tmux server has ended too, and there is nothing to kill.
         let _ = Command::new(&self.tmux)
             .arg("-S")
             .arg(&self.socket)

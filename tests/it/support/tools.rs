@@ -32,7 +32,8 @@ pub(crate) fn skip(need: impl fmt::Display) {
     report(format_args!("skipped: {test} needs {need}"));
 }
 
-/// Finds a file that `tests/run` puts into the build folder; `None` as for [`find`].
+/// Finds a file that `tests/run` puts into the build folder. Returns `None` if it is missing, as
+/// [`find`] does.
 pub(crate) fn installed(relative: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .parent()?
@@ -40,7 +41,7 @@ pub(crate) fn installed(relative: &str) -> Option<PathBuf> {
     path.is_file().then_some(path).or_else(|| find(relative))
 }
 
-/// Looks for a program where root finds it.
+/// Looks for a program in `PATH` and in the folders with programs for root.
 pub(crate) fn look_for(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
@@ -65,8 +66,8 @@ pub(crate) fn is_thorough() -> bool {
     env::var_os("MAILPULL_TESTS_FULL").is_some_and(|value| value == "1")
 }
 
-/// Takes at most `count` of `points`, evenly spread, the first and the last among them; all when
-/// [`is_thorough`].
+/// Takes at most `count` of `points`. They are evenly spread, and include the first and the last.
+/// Takes all if [`is_thorough`].
 pub(crate) fn sample<T: Clone>(points: &[T], count: usize) -> Vec<T> {
     if is_thorough() || points.len() <= count {
         return points.to_vec();

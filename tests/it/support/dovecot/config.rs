@@ -1,20 +1,19 @@
-//! The configuration of the test's Dovecot, in the two dialects that Debian ships.
-//! Starts nothing.
+//! The configuration of the tests' Dovecot, in the syntax of both versions that Debian has.
 
 use std::fmt;
 use std::path::Path;
 
-/// The syntax of a configuration file, which changed between 2.3 and 2.4.
+/// The syntax of a configuration file. It changed between 2.3 and 2.4.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Dialect {
-    /// 2.3, Debian 12.
+    /// Dovecot 2.3, in Debian 12.
     V2_3,
-    /// 2.4, Debian 13.
+    /// Dovecot 2.4, in Debian 13.
     V2_4,
 }
 
 impl Dialect {
-    /// Reads what `dovecot --version` prints: `2.3.19.1 (9b53102964)`.
+    /// Reads the output of `dovecot --version`, such as `2.3.19.1 (9b53102964)`.
     pub(super) fn of(version: &str) -> Option<Self> {
         let mut numbers = version.trim().split('.').map(str::parse);
         match (numbers.next(), numbers.next()) {
@@ -25,12 +24,12 @@ impl Dialect {
     }
 }
 
-/// Who the processes run as.
+/// The user that Dovecot's processes run as.
 #[derive(Clone, Debug)]
 pub(super) enum RunsAs {
-    /// The tests run as root: the package's own users, and a user for the mail who is nobody else.
+    /// The tests run as root. Dovecot uses the package's own users, and `mail` owns the mail.
     Root { mail: u32 },
-    /// The tests run as somebody: everything is theirs, and nothing can be chrooted.
+    /// The tests run as another user, who owns everything. No process can use chroot.
     User {
         gid: u32,
         group: String,
@@ -39,7 +38,7 @@ pub(super) enum RunsAs {
     },
 }
 
-/// What a configuration file is made of. All files are in `folder`: `cert.pem`, `key.pem`, `users`
+/// The values in a configuration file. All files are in `folder`: `cert.pem`, `key.pem`, `users`
 /// and, made by Dovecot, `log`, `mail`, `run` and `state`.
 pub(super) struct DovecotConfig<'a> {
     pub(super) dialect: Dialect,
@@ -47,7 +46,7 @@ pub(super) struct DovecotConfig<'a> {
     pub(super) identity: &'a RunsAs,
     pub(super) port: u16,
     pub(super) tls_port: u16,
-    /// What comes behind all else.
+    /// More lines for the end of the file.
     pub(super) extra: &'a str,
 }
 
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn each_dialect_has_its_own_words() {
+    fn each_dialect_has_its_own_settings() {
         let only_2_3 = [
             "disable_plaintext_auth",
             "mail_location",

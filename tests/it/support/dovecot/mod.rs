@@ -1,5 +1,5 @@
-//! A real Dovecot on loopback, with its own configuration, users and mail in a temporary folder.
-//! Never touches the system's Dovecot, its configuration or its service.
+//! A Dovecot on loopback, with its own configuration, users and mail in a temporary folder. The
+//! system's Dovecot, its configuration and its service are not touched.
 
 mod config;
 
@@ -24,11 +24,12 @@ use super::model_server::{PASSWORD, USER};
 use super::process::{Program, RunningProgram};
 use super::tools;
 
-/// A user id that nobody has: root may not own mail, and the mail must not be anyone's.
+/// The user id that owns the mail if the tests run as root. Dovecot does not let root own mail, and
+/// no user of the system has this id.
 const MAIL_UID: u32 = 61_110;
 
-/// A Dovecot that runs: PLAIN, LOGIN and APOP, cleartext with STLS on one port, TLS on another.
-/// When a test fails its log is shown.
+/// A running Dovecot with PLAIN, LOGIN and APOP. One port has cleartext and STLS, another TLS. Its
+/// log is printed if the test fails.
 pub(crate) struct Dovecot {
     authority: Authority,
     folder: TempDir,
@@ -39,22 +40,22 @@ pub(crate) struct Dovecot {
 }
 
 impl Dovecot {
-    /// Starts one with an empty maildrop. Returns `None` if Dovecot is not installed, after
+    /// Starts Dovecot with an empty maildrop. Returns `None` if it is not installed, after
     /// [`tools::skip`].
     ///
     /// # Panics
     ///
-    /// When it cannot be started.
+    /// If it cannot be started.
     pub(crate) fn start() -> Option<Self> {
         Self::start_with(|_| String::new())
     }
 
-    /// The same, with lines behind its configuration that its folder is asked for, where the version
-    /// is the one that they are written for (2.3).
+    /// Starts Dovecot with more lines at the end of its configuration, which are written for Dovecot
+    /// 2.3. Returns `None` if another version is installed, after [`tools::skip`].
     pub(crate) fn start_with(extra: impl Fn(&Self) -> String) -> Option<Self> {
         let program = tools::find("dovecot")?;
         let dialect = dialect(&program);
-        // Another process may take a free port before Dovecot does: then it is tried again.
+        // Another process may take the free port before Dovecot does. Then this tries again.
         for _ in 0..5 {
             let mut dovecot = Self::prepare();
             let extra = extra(&dovecot);
@@ -70,37 +71,37 @@ impl Dovecot {
         panic!("dovecot does not start; its log is above");
     }
 
-    /// Where it listens without TLS; STLS is offered.
+    /// The address without TLS, where STLS is offered.
     pub(crate) fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// Where it listens with TLS.
+    /// The address with TLS.
     pub(crate) fn tls_address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.tls_port).into()
     }
 
-    /// Where it listens on this machine's own terms: a Unix socket.
+    /// The path of its Unix socket.
     pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("socket")
     }
 
-    /// Who vouches for it, as localhost and 127.0.0.1.
+    /// The authority that has signed its certificate for localhost and 127.0.0.1.
     pub(crate) fn authority(&self) -> &Authority {
         &self.authority
     }
 
-    /// Names where its mail lies.
+    /// Returns the Maildir with the mail of [`USER`].
     pub(crate) fn maildir(&self) -> MaildirView {
         self.maildir_of(USER)
     }
 
-    /// Names where the mail of a user lies.
+    /// Returns the Maildir with the mail of a user.
     pub(crate) fn maildir_of(&self, user: &str) -> MaildirView {
         MaildirView::at(self.folder.path().join("mail").join(user))
     }
 
-    /// Adds a user, who has the password of all and an empty maildrop.
+    /// Adds a user with [`PASSWORD`] and an empty maildrop.
     pub(crate) fn add_user(&self, user: &str) -> &Self {
         self.add_user_with(user, PASSWORD)
     }
@@ -126,15 +127,15 @@ impl Dovecot {
         self
     }
 
-    /// Puts messages into the maildrop, behind those that are there, as a delivery agent does.
+    /// Adds messages to the maildrop, after the existing ones, as a delivery agent does.
     ///
-    /// They lie there with LF, and Dovecot sends them with CRLF: so a bare LF comes out as CRLF,
-    /// CR CR LF loses a CR, and unique-ids are Dovecot's own.
+    /// The files have LF, and Dovecot sends CRLF. So a bare LF is sent as CRLF, and CR CR LF loses a
+    /// CR. The unique-ids are Dovecot's own.
     pub(crate) fn deliver(&self, messages: &[TestMessage]) -> &Self {
         self.deliver_to(USER, messages)
     }
 
-    /// The same for another user.
+    /// Adds messages to the maildrop of another user.
     pub(crate) fn deliver_to(&self, user: &str, messages: &[TestMessage]) -> &Self {
         let maildir = self.maildir_of(user);
         let before = maildir.count("new") + maildir.count("cur");
@@ -152,15 +153,15 @@ impl Dovecot {
         self
     }
 
-    /// Returns what it sends of these messages: CRLF in the mail it stores is a line's end to it,
-    /// and a message without octets is an empty line.
+    /// Returns these messages as Dovecot sends them. It takes CRLF in a stored message for a line
+    /// end, and sends an empty line for an empty message.
     pub(crate) fn sends(&self, messages: &[TestMessage]) -> Vec<TestMessage> {
         let sent = |message: &TestMessage| {
-            let lying_there = TestMessage {
+            let stored = TestMessage {
                 octets: message.stored(),
                 unique_id: message.unique_id.clone(),
             };
-            let mut lines = lying_there.stored();
+            let mut lines = stored.stored();
             if lines.is_empty() {
                 lines.push(b'\n');
             }
@@ -169,17 +170,17 @@ impl Dovecot {
                 Some(line) => [line, b"\r\n"].concat(),
                 None => line.to_vec(),
             });
-            TestMessage::new(lying_there.unique_id.clone(), octets.collect::<Vec<_>>())
+            TestMessage::new(stored.unique_id.clone(), octets.collect::<Vec<_>>())
         };
         messages.iter().map(sent).collect()
     }
 
-    /// Counts the messages that are still there.
+    /// Counts the messages in the maildrop.
     pub(crate) fn count(&self) -> usize {
         self.maildir().count("new") + self.maildir().count("cur")
     }
 
-    /// Reads what it logged until now.
+    /// Reads its log.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
@@ -208,7 +209,7 @@ impl Dovecot {
         dovecot
     }
 
-    /// Whether it came up and greets.
+    /// Starts the program. Returns true once it greets.
     fn launch(&mut self, program: &Path, dialect: Dialect, extra: &str) -> bool {
         let config = DovecotConfig {
             dialect,
@@ -237,13 +238,13 @@ impl Dovecot {
                 self.running = Some(running);
                 return true;
             }
-            // Nothing tells when a server is ready but asking it.
+            // Dovecot does not report when it is ready, so it has to be asked.
             thread::sleep(Duration::from_millis(20));
         }
         false
     }
 
-    /// Puts a file beside its configuration, and tells where it is.
+    /// Writes a file beside its configuration, and returns its path.
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         if let Some(folder) = path.parent() {
@@ -253,7 +254,7 @@ impl Dovecot {
         path
     }
 
-    /// Gives a file to the user whose mail it is.
+    /// Gives a file to the user who owns the mail.
     fn give(&self, path: &Path) {
         let (uid, gid) = self.owner();
         if matches!(self.identity, RunsAs::Root { .. }) {
@@ -275,7 +276,7 @@ impl Drop for Dovecot {
             eprintln!("--- the log of dovecot\n{}", self.log());
         }
         if let Some(running) = self.running.take() {
-            // Nothing is worth saving, and a polite end takes seconds.
+            // An orderly end takes seconds, and there is nothing to save.
             running.kill();
         }
     }
@@ -284,7 +285,7 @@ impl Drop for Dovecot {
 fn dialect(program: &Path) -> Dialect {
     let version = output(Command::new(program).arg("--version"));
     Dialect::of(&version)
-        .unwrap_or_else(|| panic!("no configuration is known for dovecot {version}"))
+        .unwrap_or_else(|| panic!("the tests have no configuration for dovecot {version}"))
 }
 
 fn identity() -> RunsAs {
@@ -307,7 +308,7 @@ fn output(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Finds a port that is free now. Dovecot cannot be told to choose one.
+/// Finds a free port. Dovecot cannot choose one itself.
 fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
@@ -320,9 +321,9 @@ fn greets(address: SocketAddr) -> bool {
         return false;
     };
     let mut greeting = String::new();
-    let patience = client.set_read_timeout(Some(DEADLINE));
-    let heard = patience.and_then(|()| BufReader::new(client).read_line(&mut greeting));
-    heard.is_ok() && greeting.starts_with("+OK")
+    let is_set = client.set_read_timeout(Some(DEADLINE));
+    let read = is_set.and_then(|()| BufReader::new(client).read_line(&mut greeting));
+    read.is_ok() && greeting.starts_with("+OK")
 }
 
 #[cfg(test)]

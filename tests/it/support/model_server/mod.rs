@@ -1,5 +1,5 @@
-//! A POP3 server that holds its maildrop in memory, for volume and for faults under load.
-//! Knows neither the program nor a test; `examples/pop3-server` serves with it, too.
+//! A POP3 server with its maildrop in memory, for many messages and for faults. The example
+//! `pop3-server` also uses it.
 
 mod session;
 
@@ -18,44 +18,45 @@ use super::mail::TestMessage;
 use super::stream::TlsAcceptor;
 use session::ModelSession;
 
-/// How long a change of the maildrop is waited for.
+/// The time that a test waits for a change of the maildrop.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// The only user of every test server, and the password.
+/// The only user of every test server.
 pub(crate) const USER: &str = "joe";
+/// The password of [`USER`].
 pub(crate) const PASSWORD: &str = "open sesame";
 
-/// What the server is like. Each session keeps the behaviour it began with.
+/// The behaviour of the server. A session keeps the behaviour it began with.
 #[derive(Clone)]
 pub(crate) struct Behaviour {
-    /// How the next sessions end before their time, one each. Later ones are not cut.
+    /// The cuts of the next sessions, one for each. Later sessions are not cut.
     pub(crate) cuts: Vec<Cut>,
-    /// The first line. One that is not `+OK` ends the session.
+    /// The first line. The session ends after it unless it begins with `+OK`.
     pub(crate) greeting: String,
-    /// What LIST says of the size of a unique-id when it does not tell the truth.
+    /// The wrong sizes in LIST, by unique-id.
     pub(crate) lies: HashMap<Vec<u8>, String>,
-    /// How many messages it lists at most; those that were retrieved are hidden after QUIT (Gmail).
+    /// The most messages that it lists. Retrieved messages are hidden after QUIT, as Gmail does.
     pub(crate) part: Option<usize>,
-    /// Whether CAPA says PIPELINING. It is understood in any case.
+    /// True if CAPA announces PIPELINING. The server accepts pipelined commands in any case.
     pub(crate) pipelining: bool,
-    /// Whether QUIT in TRANSACTION is answered by `-ERR`, and nothing is deleted.
+    /// True if QUIT in TRANSACTION is answered by `-ERR`, and nothing is deleted.
     pub(crate) refuses_update: bool,
-    /// Whether UIDL is offered and refused all the same.
+    /// True if UIDL is announced and then refused.
     pub(crate) refuses_uidl: bool,
-    /// Unique-ids for which RETR and TOP are answered by [`Behaviour::refusal`].
+    /// The unique-ids for which RETR and TOP are answered by [`Behaviour::refusal`].
     pub(crate) refused: Vec<Vec<u8>>,
-    /// What is said instead of a message.
+    /// The reply instead of a message.
     pub(crate) refusal: String,
-    /// Whether CAPA says SASL PLAIN, and AUTH is understood.
+    /// True if CAPA announces SASL PLAIN, and AUTH is accepted.
     pub(crate) sasl_plain: bool,
     pub(crate) security: Protection,
-    /// How many octets it writes at once, where that is to be few.
+    /// The number of octets in each write, if the writes are to be small.
     pub(crate) segment: Option<NonZeroUsize>,
-    /// Whether TOP is offered and understood.
+    /// True if TOP is announced and accepted.
     pub(crate) top: bool,
-    /// Whether UIDL is offered and understood.
+    /// True if UIDL is announced and accepted.
     pub(crate) uidl: bool,
-    /// Unique-ids for which DELE is answered by `-ERR`.
+    /// The unique-ids for which DELE is answered by `-ERR`.
     pub(crate) undeletable: Vec<Vec<u8>>,
 }
 
@@ -81,14 +82,14 @@ impl Default for Behaviour {
     }
 }
 
-/// How a session ends before its time: when so many octets were sent in it (TLS not counted).
+/// The early end of a session, after this number of octets from the server (TLS not counted).
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cut {
     Fin(usize),
     Reset(usize),
 }
 
-/// How connections are protected.
+/// The protection of connections.
 #[derive(Clone)]
 pub(crate) enum Protection {
     None,
@@ -98,7 +99,7 @@ pub(crate) enum Protection {
     Tls(TlsAcceptor),
 }
 
-/// A model server that runs. Dropped, it accepts no more connections; those that are open live on.
+/// A running model server. When dropped it accepts no more connections, but open ones continue.
 pub(crate) struct ModelServer {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -106,7 +107,7 @@ pub(crate) struct ModelServer {
 }
 
 impl ModelServer {
-    /// Serves `messages` on a free port of 127.0.0.1.
+    /// Starts a server with these messages on a free port of 127.0.0.1.
     pub(crate) fn start(messages: Vec<TestMessage>) -> Self {
         Self::with(messages, Behaviour::default())
     }
@@ -145,28 +146,28 @@ impl ModelServer {
         self.address.port()
     }
 
-    /// Adds a message behind the others, for the sessions to come.
+    /// Adds a message after the others, for later sessions.
     pub(crate) fn add(&self, message: TestMessage) {
         lock(&self.shared.maildrop).push(Arc::new(message));
     }
 
-    /// Changes the behaviour of the sessions to come.
+    /// Changes the behaviour of later sessions.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Behaviour)) {
         change(&mut lock(&self.shared.behaviour));
     }
 
-    /// Lists the unique-ids that are still there.
+    /// Lists the unique-ids of the messages in the maildrop.
     pub(crate) fn unique_ids(&self) -> Vec<Vec<u8>> {
         let maildrop = lock(&self.shared.maildrop);
         maildrop.iter().map(|m| m.unique_id.clone()).collect()
     }
 
-    /// Counts the messages that are still there.
+    /// Counts the messages in the maildrop.
     pub(crate) fn count(&self) -> usize {
         lock(&self.shared.maildrop).len()
     }
 
-    /// Waits until every message was deleted.
+    /// Waits until every message is deleted.
     #[track_caller]
     pub(crate) fn wait_until_empty(&self) {
         let maildrop = lock(&self.shared.maildrop);
@@ -179,27 +180,29 @@ impl ModelServer {
         assert!(maildrop.is_empty(), "{} messages are left", maildrop.len());
     }
 
-    /// Returns what was said to the server until now.
+    /// Returns the log of all sessions until now.
     pub(crate) fn log(&self) -> ServerLog {
         lock(&self.shared.log).clone()
     }
 }
 
-/// What clients said to a server, all sessions together.
+/// The log of a server, for all sessions together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ServerLog {
-    /// How many octets had been sent before each session.
+    /// The number of octets that were sent before each session.
     pub(crate) begun_at: Vec<usize>,
-    /// Every command line, without CRLF.
+    /// All command lines, without CRLF.
     pub(crate) commands: Vec<String>,
-    /// The most octets of commands that ever waited to be answered.
+    /// The most octets of unanswered commands at any time.
     pub(crate) longest_queue: usize,
-    /// The unique-ids of the messages that RETR asked for and that were sent.
+    /// The unique-ids of the messages that were sent in reply to RETR.
     pub(crate) retrieved: Vec<Vec<u8>>,
-    /// How many octets were sent (TLS not counted).
+    /// The number of octets that were sent (TLS not counted).
     pub(crate) sent: usize,
+    /// The number of sessions.
     pub(crate) sessions: usize,
-    /// How often the server had to wait for a client: the flights of commands.
+    /// The number of times that the server waited for a client. Commands that are pipelined
+    /// together count once.
     pub(crate) turns: usize,
 }
 
@@ -218,12 +221,12 @@ impl ServerLog {
     }
 }
 
-/// What all sessions share.
+/// The state that all sessions share.
 struct Shared {
     behaviour: Mutex<Behaviour>,
     log: Mutex<ServerLog>,
     maildrop: Mutex<Vec<Arc<TestMessage>>>,
-    /// Told whenever messages went.
+    /// Notified after every deletion of messages.
     updated: Condvar,
 }
 
@@ -236,13 +239,13 @@ impl Shared {
             let cut = is_cut.then(|| behaviour.cuts.remove(0));
             (behaviour.clone(), cut)
         };
-        // A session that breaks is the client's to notice.
+        // A broken session is not an error of the server: the client has to notice it.
         let _: io::Result<()> =
             ModelSession::open(client, self, behaviour, cut).and_then(ModelSession::run);
     }
 }
 
-/// Waits for a client; `None` when the server's owner is gone.
+/// Waits for a client. Returns `None` after [`ModelServer`] was dropped.
 fn accept(listener: &TcpListener, ended: &UnixStream) -> Option<TcpStream> {
     loop {
         let mut ready = [
@@ -263,7 +266,9 @@ fn accept(listener: &TcpListener, ended: &UnixStream) -> Option<TcpStream> {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("nobody panics with a lock")
+    mutex
+        .lock()
+        .expect("no thread panics while it holds a lock")
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
 //! One session of the model server: RFC 1939 with CAPA, STLS and AUTH PLAIN.
-//! Knows nothing of other sessions but the maildrop they share.
 
 use std::collections::{BTreeSet, HashSet};
 use std::io::{self, Read, Write};
@@ -80,7 +79,7 @@ impl<'a> ModelSession<'a> {
         self.stream.close()
     }
 
-    /// Obeys one command; true when it was QUIT.
+    /// Obeys one command. Returns true after QUIT.
     fn obey(&mut self, line: &str) -> io::Result<bool> {
         let (verb, argument) = line.split_once(' ').unwrap_or((line, ""));
         let verb = verb.to_ascii_uppercase();
@@ -212,20 +211,20 @@ impl<'a> ModelSession<'a> {
     fn scan(
         &mut self,
         argument: &str,
-        tell: impl Fn(&Self, &TestMessage) -> Vec<u8>,
+        value: impl Fn(&Self, &TestMessage) -> Vec<u8>,
     ) -> io::Result<()> {
         if !argument.is_empty() {
             let Some((number, message)) = self.find(argument) else {
                 return self.say("-ERR no such message");
             };
-            let told = [format!("+OK {number} ").as_bytes(), &tell(self, &message)].concat();
-            return self.send(&[&told, &b"\r\n"[..]].concat());
+            let line = [format!("+OK {number} ").as_bytes(), &value(self, &message)].concat();
+            return self.send(&[&line, &b"\r\n"[..]].concat());
         }
         let lines: Vec<u8> = self
             .left()
             .flat_map(|(number, message)| {
-                let told = tell(self, message);
-                [format!("{number} ").as_bytes(), &told, b"\r\n"].concat()
+                let value = value(self, message);
+                [format!("{number} ").as_bytes(), &value, b"\r\n"].concat()
             })
             .collect();
         self.say("+OK")?;
@@ -278,7 +277,8 @@ impl<'a> ModelSession<'a> {
         }
     }
 
-    /// Enters UPDATE: what was marked goes, and only that, also when others deleted meanwhile.
+    /// Enters UPDATE and removes the marked messages. Other sessions may have deleted messages in
+    /// the meantime, so the positions in the maildrop may have changed.
     fn update(&mut self) {
         let SessionState::Transaction {
             deleted,
@@ -298,7 +298,7 @@ impl<'a> ModelSession<'a> {
         self.shared.updated.notify_all();
     }
 
-    /// Lists what is not marked deleted.
+    /// Lists the messages that are not marked as deleted.
     fn left(&self) -> impl Iterator<Item = (usize, &Arc<TestMessage>)> {
         let (listed, deleted) = match &self.state {
             SessionState::Authorization { .. } => (&[][..], None),
@@ -335,7 +335,7 @@ impl<'a> ModelSession<'a> {
         self.flush()
     }
 
-    /// Sends what is kept, or as much of it as the fault allows.
+    /// Sends the pending octets, or as many of them as the cut allows.
     fn flush(&mut self) -> io::Result<()> {
         let pending = mem::take(&mut self.pending);
         let limit = match self.cut {

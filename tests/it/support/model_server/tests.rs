@@ -1,4 +1,4 @@
-//! The model server itself, spoken to by raw sockets.
+//! Tests of the model server through raw sockets.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use super::*;
 use crate::support::certificates::{Authority, handshake};
 use crate::support::mail::{byte_stuffed, mixed, odd};
 
-/// Says all of `commands` at once and reads to the end.
+/// Sends all of `commands` at once and reads the replies to the end.
 fn say(server: &ModelServer, commands: &str) -> String {
     let mut client = TcpStream::connect(server.address()).unwrap();
     client.write_all(commands.as_bytes()).unwrap();

@@ -1,5 +1,5 @@
 // A user with a browser, for the tests: node browser.mjs ADDRESS USER [refuse] [CODE]
-// Opens the address, types the code, signs in and agrees, or refuses; prints the last page.
+// Opens the address, enters the code, signs in and agrees, or refuses. Prints the last page.
 const [address, user, ...wishes] = process.argv.slice(2);
 const refuses = wishes.includes('refuse');
 const code = wishes.find((wish) => wish !== 'refuse');
@@ -22,7 +22,7 @@ async function visit(url, form) {
   return next ? visit(new URL(next, url)) : { url, text: await answer.text() };
 }
 
-// What a user does with a form, or undefined where there is none.
+// Returns a page's form as a user fills it in, or undefined if the page has none.
 function filled({ url, text }) {
   const form = text.match(/<form[^>]*action="([^"]*)"[^>]*>(.*?)<\/form>/s);
   if (!form) return undefined;

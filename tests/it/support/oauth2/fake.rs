@@ -1,5 +1,4 @@
-//! A provider that answers what it is told to, once a request, and remembers what it was asked.
-//! Grants nothing.
+//! A provider with prepared answers, which records the requests.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
@@ -9,7 +8,7 @@ use std::thread;
 use super::super::DEADLINE;
 use super::super::stream::{ServerStream, TlsAcceptor};
 
-/// A provider that answers by the book, one answer a request, and then no more.
+/// A running provider. It sends one prepared answer to each request, and then accepts no more.
 pub(crate) struct FakeProvider {
     port: u16,
     scheme: &'static str,
@@ -17,19 +16,23 @@ pub(crate) struct FakeProvider {
 }
 
 impl FakeProvider {
-    /// Starts one with whole answers of HTTP.
+    /// Starts a provider with these HTTP responses.
     pub(crate) fn start(answers: impl IntoIterator<Item = String>) -> Self {
         Self::listen(None, answers.into_iter().collect())
     }
 
-    /// Starts one that speaks TLS.
+    /// Starts a provider with TLS.
     pub(crate) fn with_tls(acceptor: TlsAcceptor, answers: Vec<String>) -> Self {
         Self::listen(Some(acceptor), answers)
     }
 
     fn listen(acceptor: Option<TlsAcceptor>, answers: Vec<String>) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a port");
-        let port = listener.local_addr().expect("it has an address").port();
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+        let address = listener
+            .local_addr()
+            .expect("a bound socket has an address");
+        let port = address.port();
         let scheme = if acceptor.is_some() { "https" } else { "http" };
         let (sender, requests) = mpsc::channel();
         thread::spawn(move || {
@@ -41,11 +44,11 @@ impl FakeProvider {
                 if let Some(acceptor) = &acceptor
                     && stream.start_tls(acceptor).is_err()
                 {
-                    // Who does not trust it leaves.
+                    // A client that does not trust the certificate breaks off the handshake.
                     continue;
                 }
                 let request = receive(&mut stream);
-                // Who has heard enough may be gone.
+                // The client may have disconnected, which the test finds out by itself.
                 let _ = stream.write_all(answer.as_bytes());
                 let _ = stream.flush();
                 let _ = sender.send(request);
@@ -58,7 +61,7 @@ impl FakeProvider {
         }
     }
 
-    /// The keys of an account that signs in here by a code that is typed elsewhere.
+    /// Returns the configuration of an account that signs in here by a device code.
     pub(crate) fn keys(&self) -> String {
         let address = format!("{}://localhost:{}", self.scheme, self.port);
         format!(
@@ -67,21 +70,23 @@ impl FakeProvider {
         )
     }
 
-    /// Claims that it was sent no other request.
+    /// Claims that there was no other request.
     #[track_caller]
     pub(crate) fn was_asked_no_more(&self) {
         let asked = self.requests.try_recv();
-        assert!(asked.is_err(), "it was asked {asked:?}");
+        assert!(asked.is_err(), "there was another request: {asked:?}");
     }
 
-    /// The next request that it was sent.
+    /// Returns the next request.
     #[track_caller]
     pub(crate) fn was_asked(&self) -> String {
-        self.requests.recv_timeout(DEADLINE).expect("it was asked")
+        self.requests
+            .recv_timeout(DEADLINE)
+            .expect("there is a request")
     }
 }
 
-/// An answer with this status and body.
+/// Returns an HTTP response with this status and body.
 pub(crate) fn answer(status: &str, body: &str) -> String {
     format!(
         "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",

@@ -1,6 +1,5 @@
-//! A real provider of sign-ins on loopback, `oidc-provider`, and a user with a browser. `tests/run`
-//! installs the one; both are programs for node beside this file.
-//! Knows nothing of mail.
+//! An OAuth 2.0 provider on loopback, and a user with a browser. Both are programs for node beside
+//! this file. The provider uses the package oidc-provider, which `tests/run` installs.
 
 mod fake;
 
@@ -22,23 +21,23 @@ use super::tools;
 
 pub(crate) use fake::{FakeProvider, answer};
 
-/// A provider that runs. Anybody can sign in there.
+/// A running provider. Any user can sign in with any password.
 pub(crate) struct OidcProvider {
     address: String,
     node: PathBuf,
     _running: RunningProgram,
 }
 
-/// The secret of the client `confidential`: what an escape too few would spoil.
+/// The secret of the client `confidential`. It has characters that must be escaped in a form.
 pub(crate) const SECRET: &str = "s3cr&t/+";
 
 impl OidcProvider {
-    /// Starts one; `None`, said on standard error, if it is not installed and that is allowed.
+    /// Starts a provider. Returns `None` if it is not installed, see [`tools::find`].
     pub(crate) fn start() -> Option<Self> {
         Self::start_with("{}")
     }
 
-    /// Starts one whose tokens live for so many seconds.
+    /// Starts a provider whose access tokens expire after `seconds`.
     pub(crate) fn with_tokens_for(seconds: u32) -> Option<Self> {
         Self::start_with(&format!("{{\"access\": {seconds}}}"))
     }
@@ -62,18 +61,18 @@ impl OidcProvider {
         })
     }
 
-    /// Where it is asked something, with `user:password` of a client.
+    /// Returns the URL of a path, with `client` (`id:secret`) as user and password.
     pub(crate) fn at(&self, path: &str, client: &str) -> String {
         let address = self.address.trim_start_matches("http://");
         format!("http://{client}@{address}{path}")
     }
 
-    /// The keys of an account that signs in here as the client `mailpull`.
+    /// Returns the configuration of an account that signs in here as the client `mailpull`.
     pub(crate) fn keys(&self) -> String {
         self.keys_of("mailpull")
     }
 
-    /// The same as another client.
+    /// Returns the configuration of an account that signs in here as another client.
     pub(crate) fn keys_of(&self, client: &str) -> String {
         let mut keys = format!("oauth2-client-id = {client:?}\n");
         for (key, path) in [
@@ -87,22 +86,22 @@ impl OidcProvider {
         keys + "oauth2-scope = \"openid offline_access\"\n"
     }
 
-    /// Has a user open an address, sign in as `user` and agree.
+    /// Makes a user open an address, sign in as `user` and agree.
     pub(crate) fn agree(&self, address: &str, user: &str) -> RunOutcome {
         self.browse(&[address, user])
     }
 
-    /// Has a user open an address, sign in as `user` and refuse.
+    /// Makes a user open an address, sign in as `user` and refuse.
     pub(crate) fn refuse(&self, address: &str, user: &str) -> RunOutcome {
         self.browse(&[address, user, "refuse"])
     }
 
-    /// Has a user type a code where that is asked for, sign in as `user` and agree.
+    /// Makes a user enter a device code, sign in as `user` and agree.
     pub(crate) fn type_code(&self, code: &str, user: &str) -> RunOutcome {
         self.browse(&[&format!("{}/device", self.address), user, code])
     }
 
-    /// A shell's line that opens the address `$1`, signs in as `user` and agrees.
+    /// Returns a shell command that opens the address `$1`, signs in as `user` and agrees.
     pub(crate) fn browser_of(&self, user: &str) -> String {
         let (node, script) = (self.node.display(), script("browser.mjs"));
         format!("exec {node} {} \"$1\" {user} >/dev/null", script.display())
@@ -116,14 +115,14 @@ impl OidcProvider {
         outcome
     }
 
-    /// Asks what the provider knows of a token.
+    /// Returns the provider's introspection of a token.
     pub(crate) fn introspect(&self, token: &str) -> Value {
         let form = format!("token={token}");
         let answer = self.post("/token/introspection", Some("dovecot:dovecot"), &form);
-        serde_json::from_str(&answer).expect("it answers with JSON")
+        serde_json::from_str(&answer).expect("the provider answers with JSON")
     }
 
-    /// Takes back all that was granted with a token, as the user can at the provider.
+    /// Revokes the grant that a token belongs to, as the user can at the provider.
     pub(crate) fn revoke(&self, token: &str) {
         self.post(
             "/token/revocation",
@@ -134,10 +133,10 @@ impl OidcProvider {
 
     fn post(&self, path: &str, client: Option<&str>, form: &str) -> String {
         let address = self.address.trim_start_matches("http://");
-        let mut stream = TcpStream::connect(address).expect("it listens");
+        let mut stream = TcpStream::connect(address).expect("the provider listens");
         stream
             .set_read_timeout(Some(DEADLINE))
-            .expect("it can be set");
+            .expect("the deadline is not zero");
         let credentials = client.map_or_else(String::new, |client| {
             format!("Authorization: Basic {}\r\n", STANDARD.encode(client))
         });
@@ -149,31 +148,35 @@ impl OidcProvider {
         let mut answer = String::new();
         stream
             .write_all(request.as_bytes())
-            .expect("it takes a request");
-        stream.read_to_string(&mut answer).expect("it answers");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("it speaks HTTP");
+            .expect("the provider reads the request");
+        stream
+            .read_to_string(&mut answer)
+            .expect("the provider answers");
+        let (head, body) = answer
+            .split_once("\r\n\r\n")
+            .expect("an HTTP response has an empty line");
         assert!(head.starts_with("HTTP/1.1 200 "), "{answer}");
         body.to_owned()
     }
 }
 
-/// What the program keeps of a sign-in below this state folder, read as JSON.
+/// Reads the tokens that the program has stored below this state folder.
 pub(crate) fn kept(state: &Path) -> Value {
-    let text = fs::read(kept_file(state)).expect("it can be read");
-    serde_json::from_slice(&text).expect("it is JSON")
+    let text = fs::read(kept_file(state)).expect("the token file can be read");
+    serde_json::from_slice(&text).expect("the token file is JSON")
 }
 
-/// The file in which it does.
+/// Returns the path of the only token file.
 pub(crate) fn kept_file(state: &Path) -> PathBuf {
-    let files = fs::read_dir(state.join("tokens")).expect("something is kept");
+    let files = fs::read_dir(state.join("tokens")).expect("there is a folder for tokens");
     let mut files = files
-        .map(|entry| entry.expect("it can be read").path())
+        .map(|entry| entry.expect("a folder in the sandbox can be read").path())
         .filter(|path| {
             path.extension()
                 .is_some_and(|extension| extension == "json")
         });
-    let file = files.next().expect("something is kept");
-    assert!(files.next().is_none(), "more than one sign-in is kept");
+    let file = files.next().expect("there is a token file");
+    assert!(files.next().is_none(), "there is more than one token file");
     file
 }
 

@@ -1,5 +1,5 @@
-// A provider of sign-ins on loopback, for the tests: node provider.mjs LIBRARY '{"access": 600}'
-// Prints its address on a line. Anybody may sign in, with any password. It has three clients:
+// An OAuth 2.0 provider on loopback, for the tests: node provider.mjs LIBRARY '{"access": 600}'
+// Prints its address on a line. Any user can sign in with any password. It has three clients:
 // `mailpull` without a secret, `confidential` with the secret `s3cr&t/+`, and `dovecot`, which may
 // ask about tokens.
 import { createServer } from 'node:http';
@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 
 const [library, options] = process.argv.slice(2);
 const { default: Provider } = await import(pathToFileURL(library));
-// How many seconds tokens live.
+// The lifetimes of access tokens and device codes, in seconds.
 const { access, device } = { access: 600, device: 600, ...JSON.parse(options) };
 
 const grants = {
@@ -41,7 +41,7 @@ server.listen(0, '127.0.0.1', () => {
       deviceFlow: { enabled: true },
       introspection: {
         enabled: true,
-        // The one that has no sign-ins of its own asks about those of the others.
+        // `dovecot` may ask about every token, the others only about their own.
         allowedPolicy: (ctx, client, token) =>
           client.clientId === 'dovecot' || client.clientId === token.clientId,
       },

@@ -1,39 +1,40 @@
-//! A scripted POP3 server: conversations written down as exact transcripts.
-//! Knows nothing of what the words mean; for a server that does, see `model_server`.
+//! A scripted POP3 server: conversations as exact transcripts. The script does not interpret the
+//! commands. For a server that does, see `model_server`.
 //!
-//! One step a line; indentation, empty lines and lines that begin with `#` do not count.
+//! A script has one step on each line. Indentation, empty lines and lines that begin with `#` are
+//! ignored.
 //!
 //! | step | what the server does |
 //! |---|---|
 //! | `S: text` | sends the text and CRLF |
 //! | `C: text` | waits for exactly this text and CRLF |
 //! | `raw: text` | sends the text with `\r \n \t \0 \\ \xHH` replaced, and nothing after it |
-//! | `drip: text` | the same, one octet a segment |
-//! | `endless: text` | the same again and again, until the client leaves |
-//! | `send NAME` | sends what was attached under this name |
-//! | `message NAME` | sends it byte-stuffed, with the final `.` |
+//! | `drip: text` | does the same with each octet in its own segment |
+//! | `endless: text` | sends the text repeatedly until the client disconnects |
+//! | `send NAME` | sends the octets that were attached under this name |
+//! | `message NAME` | sends them byte-stuffed, with the final `.` |
 //! | `note NAME` | sends [`mail::note`] byte-stuffed, with the final `.` |
-//! | `lists A B …` | says `+OK`, a line `1 A`, a line `2 B` and so on, and the final `.` |
-//! | `gives NAME` | says `+OK`, and the note of that name |
-//! | `login` | the greeting, CAPA, USER, PASS and CAPA; PIPELINING is announced, behind the login only |
-//! | `login ahead` | the same, with PIPELINING announced before it, too |
-//! | `login early` | the same, with PIPELINING announced before it only |
-//! | `login alone` | the same, without PIPELINING |
-//! | `flush` | ends the segment; without it all that is sent between two `C:` is one write |
-//! | `tls` | shakes hands for TLS |
-//! | `tls for NAME` | the same, and the client must have asked for this name (SNI) |
-//! | `tls refused` | the same, and the client must break it off |
-//! | `close` | ends properly (TLS: close_notify), then waits for the client to do the same |
-//! | `cut` | sends FIN (TLS: without close_notify) and ignores what still comes |
+//! | `lists A B …` | sends `+OK`, a line `1 A`, a line `2 B` and so on, and the final `.` |
+//! | `gives NAME` | sends `+OK` and the note of that name |
+//! | `login` | greets, and expects CAPA, USER, PASS and CAPA; PIPELINING is announced only after the login |
+//! | `login ahead` | does the same, with PIPELINING announced before the login as well |
+//! | `login early` | does the same, with PIPELINING announced only before the login |
+//! | `login alone` | does the same, without PIPELINING |
+//! | `flush` | ends the segment; without it everything between two `C:` is sent in one write |
+//! | `tls` | performs the TLS handshake |
+//! | `tls for NAME` | does the same, and the client must ask for this name (SNI) |
+//! | `tls refused` | does the same, and the client must break off the handshake |
+//! | `close` | ends properly (in TLS with close_notify), then waits for the client to do the same |
+//! | `cut` | sends FIN (in TLS without close_notify) and ignores what the client sends |
 //! | `reset` | sends RST |
-//! | `stall` | is silent, ignoring what comes, until the client leaves |
+//! | `stall` | sends nothing, and ignores what the client sends, until it disconnects |
 //! | `reached NAME` | lets [`ScriptServer::reached`] return |
-//! | `hold NAME` | goes on after [`ScriptServer::release`] |
+//! | `hold NAME` | waits for [`ScriptServer::release`] |
 //!
-//! After the last step the client must close without another octet.
+//! After the last step the client must disconnect without another octet.
 
+mod connection;
 mod server;
-mod wire;
 
 use std::collections::HashMap;
 
@@ -43,7 +44,7 @@ use super::stream::TlsAcceptor;
 
 pub(crate) use self::server::ScriptServer;
 
-/// A run that finds two messages, fetches both and leaves them on the server.
+/// A session in which two new messages are fetched and kept on the server.
 pub(crate) const FETCH_A_AND_B: &str = "
     login
     C: UIDL
@@ -57,7 +58,7 @@ pub(crate) const FETCH_A_AND_B: &str = "
     C: QUIT
     S: +OK";
 
-/// A session up to the listings, which hold one message.
+/// A session up to the end of the listings, which have one message.
 pub(crate) const LIST_A: &str = "
     login
     C: UIDL
@@ -78,7 +79,7 @@ pub(crate) const QUIT: &str = "
     C: QUIT
     S: +OK";
 
-/// Conversations to be had one after the other, one a connection.
+/// Conversations for a server, one for each connection.
 #[derive(Default)]
 pub(crate) struct Script {
     acceptor: Option<TlsAcceptor>,
@@ -97,13 +98,13 @@ impl Script {
         self
     }
 
-    /// Gives octets a name for `send` and `message`.
+    /// Attaches octets under a name, for `send` and `message`.
     pub(crate) fn attach(mut self, name: &str, octets: impl Into<Vec<u8>>) -> Self {
         self.attachments.insert(name.to_owned(), octets.into());
         self
     }
 
-    /// Says who the server is after `tls`.
+    /// Sets the server's side of TLS for `tls`.
     pub(crate) fn identity(mut self, acceptor: TlsAcceptor) -> Self {
         self.acceptor = Some(acceptor);
         self
@@ -113,7 +114,7 @@ impl Script {
     ///
     /// # Panics
     ///
-    /// When a line is no step.
+    /// If a line is not a step.
     #[track_caller]
     pub(crate) fn serve(self) -> ScriptServer {
         let conversations = self
@@ -155,7 +156,7 @@ impl Script {
             ("stall", "") => ScriptStep::Stall,
             ("reached", name) => ScriptStep::Reached(name.to_owned()),
             ("hold", name) => ScriptStep::Hold(name.to_owned()),
-            _ => panic!("no step of a script: {line:?}"),
+            _ => panic!("the script has an unknown step: {line:?}"),
         }
     }
 
@@ -166,7 +167,7 @@ impl Script {
     }
 }
 
-/// One step of a conversation; the table above says what each does.
+/// A step of a conversation. The table above explains them.
 enum ScriptStep {
     Close,
     Cut,
@@ -184,7 +185,7 @@ enum ScriptStep {
     TlsRefused,
 }
 
-/// Puts the steps that a line is short for in its place.
+/// Expands a line that stands for several steps.
 fn spelt_out(line: &str) -> Vec<String> {
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     match word {
@@ -204,23 +205,23 @@ fn spelt_out(line: &str) -> Vec<String> {
     }
 }
 
-/// A conversation up to the answer to the second CAPA.
+/// Returns the lines of a conversation up to the reply to the second CAPA.
 #[track_caller]
 fn logged_in(line: &str) -> Vec<String> {
     const PIPELINING: &str = "S: PIPELINING\nS: UIDL";
     const NO_PIPELINING: &str = "S: UIDL";
-    let (before, behind) = match line {
+    let (before, after) = match line {
         "login" => (NO_PIPELINING, PIPELINING),
         "login ahead" => (PIPELINING, PIPELINING),
         "login early" => (PIPELINING, NO_PIPELINING),
         "login alone" => (NO_PIPELINING, NO_PIPELINING),
-        _ => panic!("no step of a script: {line:?}"),
+        _ => panic!("the script has an unknown step: {line:?}"),
     };
     let capabilities = |announced| format!("C: CAPA\nS: +OK\n{announced}\nS: .");
     format!(
         "S: +OK ready\n{}\nC: USER {USER}\nS: +OK\nC: PASS {PASSWORD}\nS: +OK\n{}",
         capabilities(before),
-        capabilities(behind)
+        capabilities(after)
     )
     .lines()
     .map(str::to_owned)
@@ -243,9 +244,9 @@ fn unescape(text: &str) -> Vec<u8> {
                     let digits = [rest.next(), rest.next()].map(Option::unwrap_or_default);
                     let digits = str::from_utf8(&digits).unwrap_or_default();
                     u8::from_str_radix(digits, 16)
-                        .unwrap_or_else(|_| panic!("\\x wants two hexadecimal digits: {text}"))
+                        .unwrap_or_else(|_| panic!("\\x needs two hexadecimal digits: {text}"))
                 }
-                _ => panic!("no escape of a script: {text:?}"),
+                _ => panic!("the script has an unknown escape: {text:?}"),
             },
             octet => octet,
         });

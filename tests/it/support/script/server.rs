@@ -1,5 +1,4 @@
-//! The thread that holds scripted conversations, and what it found wrong with the client.
-//! Does not parse scripts.
+//! The thread of the scripted server, and its report on where the client left the script.
 
 use std::collections::HashSet;
 use std::io;
@@ -12,14 +11,15 @@ use std::thread::{self, JoinHandle};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::ScriptStep;
-use super::wire::ScriptConnection;
+use super::connection::ScriptConnection;
 use crate::support::DEADLINE;
 use crate::support::stream::TlsAcceptor;
 
-/// A conversation: each step with the line it was written as.
+/// A conversation. Each step has the line of the script, for messages.
 type Conversation = Vec<(String, ScriptStep)>;
 
-/// A scripted server that runs. Dropped, it ends and fails the test if the client left the script.
+/// A running scripted server. When dropped it ends, and fails the test if the client has left the
+/// script.
 pub(crate) struct ScriptServer {
     address: SocketAddr,
     reached: Arc<NamedEvents>,
@@ -27,14 +27,14 @@ pub(crate) struct ScriptServer {
     running: Option<(JoinHandle<Report>, UnixStream)>,
 }
 
-/// What the server heard in one conversation.
+/// The client's part of one conversation.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
-    /// Where the client called from.
+    /// The address of the client.
     pub(crate) client: Option<IpAddr>,
     /// The client's lines, without CRLF.
     pub(crate) said: Vec<String>,
-    /// How many separate flights they came in.
+    /// The number of turns in which they came.
     pub(crate) turns: usize,
 }
 
@@ -76,23 +76,23 @@ impl ScriptServer {
         self.address.port()
     }
 
-    /// Waits until a conversation has come to `reached NAME`.
+    /// Waits until a conversation gets to `reached NAME`.
     #[track_caller]
     pub(crate) fn reached(&self, name: &str) {
-        let is_open = self.reached.wait(name);
-        assert!(is_open, "the conversation never reached {name:?}");
+        let is_reached = self.reached.wait(name);
+        assert!(is_reached, "the conversation never reached {name:?}");
     }
 
-    /// Lets a conversation go on that waits, or will wait, at `hold NAME`.
+    /// Lets a conversation continue after `hold NAME`, even if it has not got there yet.
     pub(crate) fn release(&self, name: &str) {
-        self.released.open(name);
+        self.released.trigger(name);
     }
 
-    /// Ends the server and returns what it heard, one entry a conversation.
+    /// Ends the server and returns the client's part of each conversation.
     ///
     /// # Panics
     ///
-    /// When the client left the script, came too often or not often enough.
+    /// If the client left the script, or connected too often or not often enough.
     #[track_caller]
     pub(crate) fn finish(mut self) -> Vec<Heard> {
         let report = self.end();
@@ -121,7 +121,7 @@ impl Drop for ScriptServer {
             return;
         }
         if thread::panicking() {
-            // The reason of the failure that is under way, most likely.
+            // This is most likely the reason of the panic.
             eprintln!("{complaints}");
         } else {
             panic!("{complaints}");
@@ -129,40 +129,44 @@ impl Drop for ScriptServer {
     }
 }
 
-/// Names that one thread opens and others wait for.
+/// Events with names, for which threads can wait.
 #[derive(Default)]
 struct NamedEvents {
-    open: Mutex<HashSet<String>>,
-    opened: Condvar,
-    /// Whether nobody is left who could open one.
+    happened: Mutex<HashSet<String>>,
+    changed: Condvar,
+    /// True if no thread will trigger another event.
     abandoned: AtomicBool,
 }
 
 impl NamedEvents {
-    fn open(&self, name: &str) {
-        let mut open = self.open.lock().expect("nobody panics at a gate");
-        open.insert(name.to_owned());
-        self.opened.notify_all();
+    fn trigger(&self, name: &str) {
+        let mut happened = self.happened.lock().expect(NO_PANIC);
+        happened.insert(name.to_owned());
+        self.changed.notify_all();
     }
 
-    /// Lets nobody wait any longer.
+    /// Ends all waiting.
     fn give_up(&self) {
-        let open = self.open.lock().expect("nobody panics at a gate");
+        let happened = self.happened.lock().expect(NO_PANIC);
         self.abandoned.store(true, Ordering::Relaxed);
-        self.opened.notify_all();
-        drop(open);
+        self.changed.notify_all();
+        drop(happened);
     }
 
-    /// Whether the gate was open before the time limit passed.
+    /// Waits for an event. Returns false if it does not happen before the time limit.
     fn wait(&self, name: &str) -> bool {
-        let open = self.open.lock().expect("nobody panics at a gate");
-        let is_closed = |open: &mut HashSet<String>| {
-            !open.contains(name) && !self.abandoned.load(Ordering::Relaxed)
+        let happened = self.happened.lock().expect(NO_PANIC);
+        let is_missing = |happened: &mut HashSet<String>| {
+            !happened.contains(name) && !self.abandoned.load(Ordering::Relaxed)
         };
-        let waited = self.opened.wait_timeout_while(open, DEADLINE, is_closed);
-        waited.expect("nobody panics at a gate").0.contains(name)
+        let waited = self
+            .changed
+            .wait_timeout_while(happened, DEADLINE, is_missing);
+        waited.expect(NO_PANIC).0.contains(name)
     }
 }
+
+const NO_PANIC: &str = "no thread panics while it holds the lock";
 
 struct ServerThread {
     acceptor: Option<TlsAcceptor>,
@@ -204,7 +208,7 @@ impl ServerThread {
         report
     }
 
-    /// Waits for a client; `None` when the test is over and nobody knocks any more.
+    /// Waits for a client. Returns `None` when the test has ended the server and no client waits.
     fn accept(&self) -> Option<TcpStream> {
         loop {
             let mut ready = [
@@ -224,7 +228,7 @@ impl ServerThread {
         }
     }
 
-    /// Holds one conversation; the error is the step that failed, and how.
+    /// Holds one conversation. The error is the number of the step that failed, and the reason.
     fn converse(
         &self,
         stream: TcpStream,
@@ -250,7 +254,10 @@ impl ServerThread {
                 conversation.len(),
                 format!("the client sent {}", show(&rest)),
             )),
-            Err(e) => Err((conversation.len(), format!("the client did not close: {e}"))),
+            Err(e) => Err((
+                conversation.len(),
+                format!("the client did not disconnect: {e}"),
+            )),
         }
     }
 
@@ -262,7 +269,7 @@ impl ServerThread {
     ) -> Result<Next, String> {
         if !matches!(step, ScriptStep::Send(_)) {
             wire.flush()
-                .map_err(|e| format!("what came before could not be sent: {e}"))?;
+                .map_err(|e| format!("the lines before could not be sent: {e}"))?;
         }
         match step {
             ScriptStep::Send(octets) => wire.send(octets),
@@ -277,10 +284,10 @@ impl ServerThread {
             ScriptStep::Flush => {}
             ScriptStep::Hold(name) => {
                 if !self.released.wait(name) {
-                    return Err("nobody released it".to_owned());
+                    return Err("the test did not release it".to_owned());
                 }
             }
-            ScriptStep::Reached(name) => self.reached.open(name),
+            ScriptStep::Reached(name) => self.reached.trigger(name),
             ScriptStep::Tls => self.shake(wire)?,
             ScriptStep::TlsFor(name) => {
                 self.shake(wire)?;
@@ -296,11 +303,11 @@ impl ServerThread {
                 };
             }
             ScriptStep::Close => {
-                // The client may be quicker: then there is nobody left to tell.
+                // The client may have disconnected first.
                 let _ = wire.stream.close();
             }
             ScriptStep::Cut => {
-                // The same here; and what it still says is of no interest.
+                // The client may have disconnected first.
                 let _ = wire.stream.cut();
                 return ended(wire.ignore());
             }
@@ -332,16 +339,16 @@ enum Next {
 fn ended(closed: io::Result<()>) -> Result<Next, String> {
     match closed {
         Ok(()) => Ok(Next::End),
-        Err(e) => Err(format!("the client did not close: {e}")),
+        Err(e) => Err(format!("the client did not disconnect: {e}")),
     }
 }
 
 fn expect(expected: &[u8], wire: &mut ScriptConnection, heard: &mut Heard) -> Result<(), String> {
     let line = wire
         .line()
-        .map_err(|e| format!("the client said nothing: {e}"))?;
+        .map_err(|e| format!("the client sent nothing: {e}"))?;
     if line.is_empty() {
-        return Err("the client closed instead".to_owned());
+        return Err("the client disconnected instead".to_owned());
     }
     heard
         .said
@@ -349,13 +356,13 @@ fn expect(expected: &[u8], wire: &mut ScriptConnection, heard: &mut Heard) -> Re
     if line != expected {
         let (expected, line) = (show(expected), show(&line));
         return Err(format!(
-            "the client said something else\n  expected {expected}\n  received {line}"
+            "the client sent something else\n  expected {expected}\n  received {line}"
         ));
     }
     Ok(())
 }
 
-/// Repeats itself until the client leaves, or has taken more than it ever should.
+/// Sends octets repeatedly until the client disconnects. Fails if the client reads too much.
 fn flood(octets: &[u8], wire: &mut ScriptConnection) -> Result<Next, String> {
     const TOO_MUCH: usize = 5 << 30;
     let chunk = octets.repeat(65536 / octets.len().max(1) + 1);
@@ -365,7 +372,7 @@ fn flood(octets: &[u8], wire: &mut ScriptConnection) -> Result<Next, String> {
             return Ok(Next::End);
         }
     }
-    Err("the client swallowed 5 GiB".to_owned())
+    Err("the client read 5 GiB".to_owned())
 }
 
 /// Shows the conversation up to where it went wrong.
@@ -375,7 +382,7 @@ fn complaint(conversation: &Conversation, at: usize, reason: &str) -> String {
         text += &format!("    {line}\n");
     }
     let step = conversation.get(at).map(|(line, _)| line.as_str());
-    let step = step.unwrap_or("(the client closes)");
+    let step = step.unwrap_or("(the client disconnects)");
     text + &format!("  > {step}\n  {reason}")
 }
 

@@ -1,4 +1,4 @@
-//! The scripted server itself, spoken to by raw sockets.
+//! Tests of the scripted server through raw sockets.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -60,7 +60,7 @@ fn a_wrong_command_is_reported_with_the_conversation_so_far() {
     assert_eq!(
         complaint,
         "conversation 1: the client left the script\n    S: +OK\n  > C: USER joe\n  \
-         the client said something else\n  expected \"USER joe\\r\\n\"\n  \
+         the client sent something else\n  expected \"USER joe\\r\\n\"\n  \
          received \"USER jim\\r\\n\""
     );
 }

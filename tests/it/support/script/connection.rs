@@ -1,5 +1,5 @@
-//! A connection as a script sees it: lines in, octets out, the client's turns counted.
-//! Knows no script.
+//! A connection of the scripted server: it reads lines, collects octets for one write, and counts
+//! the client's turns.
 
 use std::io::{self, Read, Write};
 use std::mem;
@@ -27,18 +27,18 @@ impl ScriptConnection {
         })
     }
 
-    /// Counts how often the client took its turn: how often, after the server had spoken, it had to
-    /// wait for more than it had already heard.
+    /// The number of the client's turns. A turn begins with the first octets that the client sends
+    /// after the server has sent something. Commands that are pipelined together are one turn.
     pub(super) fn turns(&self) -> usize {
         self.turns
     }
 
-    /// Keeps octets for the next [`ScriptConnection::flush`].
+    /// Adds octets to the next [`ScriptConnection::flush`].
     pub(super) fn send(&mut self, octets: &[u8]) {
         self.pending.extend_from_slice(octets);
     }
 
-    /// Sends what is kept in one write.
+    /// Sends the collected octets in one write.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         if self.pending.is_empty() {
             return Ok(());
@@ -49,39 +49,39 @@ impl ScriptConnection {
         self.stream.flush()
     }
 
-    /// Reads up to and with the next LF; at the end of the connection what is there, or nothing.
+    /// Reads a line with its LF. At the end of the connection it returns the remaining octets.
     pub(super) fn line(&mut self) -> io::Result<Vec<u8>> {
         loop {
             if let Some(at) = self.heard.iter().position(|&octet| octet == b'\n') {
                 return Ok(self.heard.drain(..=at).collect());
             }
-            if self.hear()? == 0 {
+            if self.read_more()? == 0 {
                 return Ok(mem::take(&mut self.heard));
             }
         }
     }
 
-    /// Reads until the client closes and returns what it still said.
+    /// Reads until the client disconnects, and returns the octets.
     pub(super) fn rest(&mut self) -> io::Result<Vec<u8>> {
-        while self.hear()? != 0 {}
+        while self.read_more()? != 0 {}
         Ok(mem::take(&mut self.heard))
     }
 
-    /// Reads until the client closes and forgets what it said.
+    /// Reads until the client disconnects, and drops the octets.
     pub(super) fn ignore(&mut self) -> io::Result<()> {
-        while self.hear()? != 0 {
+        while self.read_more()? != 0 {
             self.heard.clear();
         }
         Ok(())
     }
 
-    /// Returns what was said but not asked for yet.
+    /// Returns the octets that have been read from the socket but not been taken yet.
     pub(super) fn unread(&self) -> &[u8] {
         &self.heard
     }
 
-    /// Hears more. A client that is gone, in whatever way, has nothing more to say.
-    fn hear(&mut self) -> io::Result<usize> {
+    /// Reads more octets. A connection that broke counts as closed.
+    fn read_more(&mut self) -> io::Result<usize> {
         let mut chunk = [0; 65536];
         let count = match self.stream.read(&mut chunk) {
             Ok(count) => count,
