@@ -1,5 +1,5 @@
-//! Complete messages on their way from whoever receives them to whoever settles them.
-//! Knows neither.
+//! Batches of complete messages, and the channel from the thread that receives them to the thread
+//! that settles them.
 
 use std::cell::Cell;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
@@ -8,41 +8,41 @@ use std::time::{Duration, Instant};
 use crate::mail::custody::Receipt;
 use crate::mail::maildrop::MessageNumber;
 
-/// So many messages are worth the flushes that it takes to settle them.
+/// With this many messages a batch is worth the flushes that settling costs.
 const MANY: usize = 128;
-/// The most messages of a batch; fewer where so many open files are not allowed.
+/// The most messages in a batch. Fewer if the system does not allow that many open files.
 const BATCH_MESSAGES: u64 = 512;
-/// How many descriptors a run has besides the files of its messages, with some to spare.
+/// The descriptors of a run other than the files of its messages, with some to spare.
 const OTHER_DESCRIPTORS: u64 = 36;
-/// The most octets of a batch, unless one message alone has more.
+/// The most octets in a batch, unless a single message is larger.
 const BATCH_OCTETS: u64 = 16 << 20;
-/// How long the first message of a batch waits at most for the others to arrive.
+/// The longest time that the first message of a batch waits for others.
 const BATCH_TIME: Duration = Duration::from_secs(1);
-/// How many batches there are at a time: while one is being settled, the next one grows.
+/// The number of batches at a time: while one is being settled, the next one grows.
 const BATCHES: u64 = 2;
 
-/// A complete message, and what it came for.
+/// A complete message, and the purpose that it was fetched for.
 #[derive(Debug)]
 pub(crate) struct Arrival {
     /// Its number in this session.
     pub number: MessageNumber,
-    /// Step 1's proof.
+    /// The proof of custody step 1.
     pub receipt: Receipt,
-    /// Whether it is only to be compared with what was delivered before.
+    /// What it was fetched for.
     pub purpose: Purpose,
 }
 
-/// What a message was fetched for.
+/// The purpose that a message was fetched for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Purpose {
-    /// To see whether it is what was delivered before.
+    /// To compare it with what was delivered before.
     Comparison,
     /// To be delivered.
     Delivery,
-    /// To be delivered, unless its content is what was delivered before: the server has no name for
-    /// it.
+    /// To be delivered, unless a message with the same content was: the server gives it no
+    /// unique-id.
     Naming,
-    /// To be delivered, unless an earlier run has done that and its record is lost.
+    /// To be delivered, unless the target has its file from a run whose record is lost.
     Recognition,
 }
 
@@ -55,8 +55,8 @@ pub(crate) struct Batch {
     begun: Option<Instant>,
 }
 
-/// How many messages a batch may have where so many descriptors are allowed: their files are open
-/// until they are flushed.
+/// Returns the number of messages that a batch may have with this many descriptors: the files of a
+/// batch stay open until they are flushed.
 fn most_messages(descriptors: u64) -> usize {
     let files = descriptors.saturating_sub(OTHER_DESCRIPTORS);
     let each = files / BATCHES;
@@ -64,7 +64,7 @@ fn most_messages(descriptors: u64) -> usize {
 }
 
 impl Batch {
-    /// An empty one, of as many messages as so many descriptors allow.
+    /// Creates an empty batch with room for as many messages as the descriptors allow.
     pub(crate) fn new(descriptors: u64) -> Self {
         Self {
             most: most_messages(descriptors),
@@ -74,7 +74,7 @@ impl Batch {
         }
     }
 
-    /// Takes all that is in it and leaves it empty.
+    /// Takes all messages out and leaves the batch empty.
     pub(crate) fn take(&mut self) -> Self {
         let empty = Self {
             most: self.most,
@@ -85,7 +85,7 @@ impl Batch {
         std::mem::replace(self, empty)
     }
 
-    /// All that is in it, in the order of their arrival.
+    /// Returns the messages in the order of their arrival.
     pub(crate) fn into_arrivals(self) -> Vec<Arrival> {
         self.arrivals
     }
@@ -97,77 +97,77 @@ impl Batch {
         self.arrivals.push(arrival);
     }
 
-    /// Whether it should go on its way if nobody is busy with another: many messages, many octets,
-    /// or an old first one.
+    /// Returns true if the batch should be sent as soon as the other thread is idle: it has many
+    /// messages or octets, or its first message is old.
     pub(crate) fn is_due(&self) -> bool {
         let is_old = |begun: Instant| begun.elapsed() >= BATCH_TIME;
         self.is_full() || self.arrivals.len() >= MANY || self.begun.is_some_and(is_old)
     }
 
-    /// Whether nothing more may be added.
+    /// Returns true if nothing more may be added.
     pub(crate) fn is_full(&self) -> bool {
         self.arrivals.len() >= self.most || self.octets >= BATCH_OCTETS
     }
 
-    /// Whether nothing is in it.
+    /// Returns true if the batch has no message.
     pub(crate) fn is_empty(&self) -> bool {
         self.arrivals.is_empty()
     }
 }
 
-/// Where batches are sent.
+/// The receiving thread's end of the channel.
 #[derive(Debug)]
 pub(crate) struct Outlet {
-    /// `None` once it is closed.
+    /// `None` once the channel is closed.
     batches: Option<Sender<Batch>>,
     settled: Receiver<()>,
-    /// Whether the next turn has been taken already.
-    has_turn: Cell<bool>,
+    /// True if the next batch may be sent without waiting.
+    may_send: Cell<bool>,
 }
 
-/// Where they come out.
+/// The settling thread's end of the channel.
 #[derive(Debug)]
 pub(crate) struct Inlet {
     batches: Receiver<Batch>,
     settled: Sender<()>,
 }
 
-/// Whether a batch may be sent.
+/// The answer to whether a batch may be sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Turn {
-    /// Not yet: too many before it are not settled.
+pub(crate) enum MaySend {
+    /// Not yet: the batch before it is not settled.
     Later,
-    /// Nobody settles any more.
+    /// Never: settling has stopped.
     Never,
-    /// It may.
+    /// Yes.
     Now,
 }
 
-/// Connects whoever receives messages with whoever settles them.
+/// Creates the channel between the two threads.
 pub(crate) fn channel() -> (Outlet, Inlet) {
     let (sender, batches) = mpsc::channel();
     let (settled, receiver) = mpsc::channel();
     let outlet = Outlet {
         batches: Some(sender),
         settled: receiver,
-        has_turn: Cell::new(true),
+        may_send: Cell::new(true),
     };
     (outlet, Inlet { batches, settled })
 }
 
 impl Inlet {
-    /// The batches, as they come, until no more are sent.
+    /// Returns batches as they arrive, until the channel is closed.
     pub(crate) fn batches(&self) -> impl Iterator<Item = Batch> + '_ {
         self.batches.iter()
     }
 
-    /// Tells that a batch is settled, so that another may be sent.
-    pub(crate) fn tell_settled(&self) {
-        // Who does not listen has nothing more to send.
+    /// Reports that a batch is settled, so that another may be sent.
+    pub(crate) fn report_settled(&self) {
+        // If the other end is gone, it has nothing more to send.
         let _ = self.settled.send(());
     }
 
-    /// Tells that nothing more will be settled, and gives back what was sent all the same.
+    /// Stops settling, and returns the batches that were already sent.
     pub(crate) fn close(self) -> impl Iterator<Item = Batch> {
         drop(self.settled);
         self.batches.into_iter()
@@ -175,37 +175,37 @@ impl Inlet {
 }
 
 impl Outlet {
-    /// Waits until a batch may be sent, at most for `patience`.
-    pub(crate) fn wait(&self, patience: Duration) -> Turn {
-        if self.has_turn.take() {
-            return Turn::Now;
+    /// Waits until a batch may be sent, at most for `timeout`.
+    pub(crate) fn wait(&self, timeout: Duration) -> MaySend {
+        if self.may_send.take() {
+            return MaySend::Now;
         }
-        match self.settled.recv_timeout(patience) {
-            Ok(()) => Turn::Now,
-            Err(RecvTimeoutError::Timeout) => Turn::Later,
-            Err(RecvTimeoutError::Disconnected) => Turn::Never,
+        match self.settled.recv_timeout(timeout) {
+            Ok(()) => MaySend::Now,
+            Err(RecvTimeoutError::Timeout) => MaySend::Later,
+            Err(RecvTimeoutError::Disconnected) => MaySend::Never,
         }
     }
 
-    /// Whether [`Self::wait`] would not wait.
+    /// Returns true if [`Self::wait`] would return at once.
     pub(crate) fn is_ready(&self) -> bool {
         match self.settled.try_recv() {
-            Ok(()) => self.has_turn.set(true),
+            Ok(()) => self.may_send.set(true),
             Err(TryRecvError::Disconnected) => return true,
             Err(TryRecvError::Empty) => {}
         }
-        self.has_turn.get()
+        self.may_send.get()
     }
 
-    /// Sends a batch. Where nobody settles any more, the next run settles it.
+    /// Sends a batch. If settling has stopped, the next run fetches its messages again.
     pub(crate) fn send(&self, batch: Batch) {
         if let Some(batches) = &self.batches {
-            // Whoever settled knows why he stopped.
+            // The settling thread reports why it stopped.
             let _ = batches.send(batch);
         }
     }
 
-    /// Sends no more; once all is settled, nobody is there to wait for.
+    /// Closes the channel: [`Self::wait`] returns `Never` once everything is settled.
     pub(crate) fn close(&mut self) {
         self.batches = None;
     }
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn batches_never_have_more_files_than_may_be_open() {
+    fn a_batch_never_has_more_files_than_may_be_open() {
         for (descriptors, most) in [
             (0, 1),
             (40, 2),

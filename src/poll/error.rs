@@ -1,5 +1,4 @@
-//! Why a poll ended early.
-//! Decides nothing but the exit status.
+//! The reasons why a poll ends early, and the exit status of each.
 
 use crate::exit::{Exit, Failure};
 use crate::poll::receive;
@@ -9,58 +8,58 @@ use crate::poll::survey;
 use crate::pop3;
 use crate::seen;
 
-/// Why a poll ended early. Nothing is lost by it.
+/// The reason why a poll ended early. Nothing is lost.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no session.
+    /// No session: the connection or the login failed.
     #[error(transparent)]
     Connect(Failure),
     /// A signal asked the run to end.
     #[error("interrupted")]
     Interrupted,
-    /// The server lost its step while commands were sent ahead.
+    /// Replies did not match the commands while commands were pipelined.
     #[error(
-        "{0}; it announces PIPELINING, but may not be able to keep step: from now on it is asked for \
-         one thing at a time"
+        "{0}; the server announces PIPELINING but may not support it: from now on each command waits \
+         for its reply"
     )]
     LostStep(Box<Error>),
     /// The session failed.
     #[error("{doing}: {source}")]
     Pop3 {
-        /// What was being done.
+        /// The action that failed.
         doing: &'static str,
-        /// Why it failed.
+        /// The reason.
         source: pop3::Error,
     },
-    /// Messages did not arrive.
+    /// Receiving failed.
     #[error(transparent)]
     Receive(receive::Error),
     /// The database failed.
     #[error("{doing}: {source}")]
     Seen {
-        /// What was being done.
+        /// The action that failed.
         doing: &'static str,
-        /// Why it failed.
+        /// The reason.
         source: seen::Error,
     },
-    /// There is no listing.
+    /// The mailbox could not be listed.
     #[error(transparent)]
     Survey(survey::Error),
-    /// What arrived could not be settled.
+    /// Messages that arrived could not be stored, delivered or recorded.
     #[error("storing messages: {0}")]
     Settle(#[from] settle::Error),
-    /// Messages were marked deleted, but QUIT was not answered as it should be.
-    #[error("ending the session: {0}; whether the messages are deleted, the next run will see")]
+    /// Messages were marked as deleted, but QUIT was not answered with +OK.
+    #[error("ending the session: {0}; the next run finds out which messages are deleted")]
     Unconfirmed(pop3::Error),
 }
 
 impl Error {
-    /// Whether its user was told of it not long ago.
+    /// Returns true if this was reported to the user not long ago.
     pub fn is_known(&self) -> bool {
         matches!(self, Self::Connect(failure) if failure.is_known)
     }
 
-    /// Whether the database failed: it may be damaged, and nothing more is written to it.
+    /// Returns true if the database failed. It may be damaged, so nothing more is written to it.
     pub fn is_of_database(&self) -> bool {
         matches!(
             self,
@@ -68,17 +67,17 @@ impl Error {
         )
     }
 
-    /// Whether the server lost its step, so that the last message may have ended too early.
+    /// Returns true if replies did not match the commands: the last message may be incomplete.
     pub(super) fn is_out_of_step(&self) -> bool {
         self.cause().is_some_and(pop3::Error::is_out_of_step)
     }
 
-    /// Whether the server did not answer in time.
+    /// Returns true if the server did not answer in time.
     pub(super) fn is_timeout(&self) -> bool {
         self.cause().is_some_and(pop3::Error::is_timeout)
     }
 
-    /// What happened to the session.
+    /// Returns the session's error, if there is one.
     fn cause(&self) -> Option<&pop3::Error> {
         match self {
             Self::Pop3 { source, .. } | Self::Unconfirmed(source) => Some(source),
@@ -102,7 +101,7 @@ impl Error {
         }
     }
 
-    /// The exit status that it leads to.
+    /// Returns the exit status that the error leads to.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Connect(failure) => failure.exit,

@@ -1,6 +1,5 @@
-//! Reads messages off a session into files (step 1 of the custody order) and passes them on in
-//! batches.
-//! Does not know what becomes of them.
+//! Receives messages into files (custody step 1) and passes them on in batches. What becomes of them
+//! is decided in `settle`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -12,23 +11,23 @@ use crate::exit::Exit;
 use crate::limits;
 use crate::mail::maildrop::{Identity, Listing, Message, MessageNumber};
 use crate::os::signals::Interrupt;
-use crate::poll::batch::{Arrival, Batch, Outlet, Purpose, Turn};
+use crate::poll::batch::{Arrival, Batch, MaySend, Outlet, Purpose};
 use crate::poll::plan::Plan;
 use crate::pop3::{self, Pipeline, Refusal, Retrieved, Transaction};
 use crate::report::{AccountReporter, Event};
 
-/// How long after a signal messages that were asked for may still arrive; what is left of the
-/// five seconds is for settling, DELE and QUIT.
+/// The time after a signal in which requested messages may still arrive. The rest of the five seconds
+/// that a signal allows is for settling, DELE and QUIT.
 const LAST_ARRIVALS: Duration = Duration::from_secs(2);
-/// How long no server minds that nothing is read.
+/// After a pause of this length in our reading, a server that breaks off may have lost patience.
 const SLOW_DELIVERY: Duration = Duration::from_secs(5);
-/// Messages of so many octets are only asked for where there is room for them.
+/// Messages of at least this many octets are requested only if there is room for them.
 const LARGE: u64 = 1 << 20;
-/// How many octets of a message are collected before they are written. A server may send them in
-/// pieces of any size, and a write for each would cost more than all else.
+/// The number of octets that are collected before they are written. A server may send them in pieces
+/// of any size, and one write for each piece would cost more than everything else.
 const CHUNK: usize = 128 * 1024;
 
-/// Why receiving ended early. The session can then only be closed.
+/// The reason why receiving ended early. The session can then only be closed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A message could not be stored.
@@ -37,21 +36,21 @@ pub enum Error {
     /// A signal asked the run to end.
     #[error("interrupted")]
     Interrupted,
-    /// The session failed; the message that was awaited, or the one before it, may be why.
+    /// The session failed, perhaps because of the awaited message or the one before it.
     #[error("retrieving messages: {source}")]
     Pop3 {
-        /// What happened.
+        /// The session's error.
         source: pop3::Error,
         /// The message whose reply or octets were awaited.
         awaited: Option<Box<Message>>,
     },
-    /// What arrived could not be settled; whoever settles knows why.
-    #[error("nobody takes what arrives")]
+    /// Settling has stopped; its error says why.
+    #[error("the delivery thread has stopped")]
     Unsettled,
 }
 
 impl Error {
-    /// Why the session failed, if it did.
+    /// Returns the session's error, if that is the reason.
     pub fn cause(&self) -> Option<&pop3::Error> {
         match self {
             Self::Pop3 { source, .. } => Some(source),
@@ -68,7 +67,7 @@ impl Error {
         }
     }
 
-    /// The exit status that it leads to.
+    /// Returns the exit status that the error leads to.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Delivery(error) => error.exit(),
@@ -94,41 +93,41 @@ pub(crate) struct Receiver<'a> {
     pub plan: &'a Plan,
     /// Where messages arrive.
     pub intake: &'a Intake,
-    /// Messages to ask for whether there is room or not.
+    /// Messages that are requested even if there is no room.
     pub forced: HashSet<Identity>,
-    /// Larger messages, in octets, are thrown away and left on the server.
+    /// The size in octets above which a message is thrown away and stays on the server.
     pub max_size: Option<u64>,
-    /// Whom it is told.
+    /// Where progress is reported.
     pub reporter: AccountReporter<'a>,
-    /// Whether the run shall end.
+    /// Ends the run early.
     pub interrupt: &'a Interrupt,
-    /// How many files may be open for it.
+    /// The number of files that may be open.
     pub descriptors: u64,
-    /// How long the server is left without a word.
+    /// The longest time without a command.
     pub silence: Duration,
-    /// Who settles.
+    /// The way to the thread that settles.
     pub outlet: Outlet,
 }
 
-/// What did not arrive although it was asked for.
+/// The messages of the plan that were not received.
 #[derive(Debug, Default)]
 pub(crate) struct NotReceived {
-    /// Not asked for, as there is no room for it.
+    /// Messages that were not requested because there is no room for them, with the reason.
     pub no_room: Vec<(Message, delivery::Error)>,
-    /// Refused by the server, and what it said.
+    /// Messages that the server refused, with its reply.
     pub refused: Vec<(Message, Refusal)>,
-    /// Over the limit, whatever LIST said, with their real sizes in octets.
+    /// Messages that turned out to be too large, whatever LIST said, with their real sizes.
     pub too_large: Vec<Message>,
-    /// How many were not asked for, as the session had lasted too long.
+    /// The number of messages that were not requested because the session had lasted too long.
     pub not_requested: usize,
 }
 
 impl Receiver<'_> {
-    /// Receives everything, and returns once it is settled; what is complete when something fails is
-    /// passed on all the same.
+    /// Receives everything and returns once it is settled. If something fails, the messages that are
+    /// complete by then are still passed on.
     ///
     /// # Errors
-    /// The session, the disk or a signal ended it.
+    /// The session failed, a message could not be stored, or a signal came.
     pub(crate) fn run<S: Read + Write>(
         mut self,
         session: &mut Transaction<S>,
@@ -140,25 +139,25 @@ impl Receiver<'_> {
         }
         self.outlet.close();
         let not_received = not_received?;
-        self.wait(Turn::Never, || session.keep_awake())?;
+        self.wait(MaySend::Never, || session.keep_awake())?;
         Ok(not_received)
     }
 
-    /// Waits for whoever settles, which takes as long as an MDA wants, and keeps the server awake
-    /// meanwhile.
+    /// Waits for the thread that settles, which may take as long as an MDA does. Meanwhile the server
+    /// is kept awake with NOOP.
     fn wait(
         &self,
-        awaited: Turn,
+        awaited: MaySend,
         mut keep_awake: impl FnMut() -> Result<(), pop3::Error>,
     ) -> Result<(), Error> {
         loop {
             match self.outlet.wait(self.silence) {
                 turn if turn == awaited => return Ok(()),
-                Turn::Never => return Err(Error::Unsettled),
-                Turn::Now => {}
-                // All is soon over.
-                Turn::Later if self.interrupt.signal().is_some() => {}
-                Turn::Later => keep_awake().map_err(|source| Error::broken(source, None))?,
+                MaySend::Never => return Err(Error::Unsettled),
+                MaySend::Now => {}
+                // The run ends within seconds: no NOOP is needed.
+                MaySend::Later if self.interrupt.signal().is_some() => {}
+                MaySend::Later => keep_awake().map_err(|source| Error::broken(source, None))?,
             }
         }
     }
@@ -175,7 +174,7 @@ impl Receiver<'_> {
             .plan
             .retrieved()
             .map(|pick| listing.message(pick.position, pick.copy))
-            .filter(|message| room.is_there_for(message));
+            .filter(|message| room.has_room_for(message));
         let mut pipeline = session.retrieve(messages);
         let mut not_received = NotReceived::default();
         let mut was_slow = false;
@@ -183,7 +182,7 @@ impl Receiver<'_> {
         loop {
             let next = match pipeline.next() {
                 Ok(next) => next,
-                // A server that left because we did not read has nothing against the message.
+                // The server may have left because we paused: the awaited message is not to blame.
                 Err(error) if was_slow => return Err(Error::broken(error, None)),
                 Err(error) => return Err(Error::broken(error, pipeline.awaited())),
             };
@@ -219,7 +218,7 @@ impl Receiver<'_> {
             self.reporter.report(Event::Retrieved);
             if batch.is_due() && (batch.is_full() || self.outlet.is_ready()) {
                 let begun = Instant::now();
-                self.wait(Turn::Now, || pipeline.keep_awake())?;
+                self.wait(MaySend::Now, || pipeline.keep_awake())?;
                 self.outlet.send(batch.take());
                 was_slow = begun.elapsed() > SLOW_DELIVERY;
             }
@@ -232,7 +231,7 @@ impl Receiver<'_> {
         }
     }
 
-    /// What messages are fetched for, other than to be delivered.
+    /// Returns the messages that are fetched for another purpose than delivery.
     fn purposes(&self) -> HashMap<MessageNumber, Purpose> {
         let compared = self
             .plan
@@ -250,8 +249,8 @@ impl Receiver<'_> {
             .collect()
     }
 
-    /// Stores the message that comes next, to its end, unless it turns out to be over the limit;
-    /// and counts its octets on the line.
+    /// Stores the next message to its end, or throws it away if it turns out to be too large. Returns
+    /// the number of octets as they were sent, too.
     fn store<S: Read + Write>(
         &self,
         pipeline: &mut Pipeline<'_, S, impl Iterator<Item = Message>>,
@@ -272,7 +271,7 @@ impl Receiver<'_> {
                 return Err(Error::Interrupted);
             }
             if max_size.is_some_and(|max| received > max) {
-                // The rest is read all the same, to keep step with the server.
+                // The rest must be read, too: the next reply comes after it.
                 incoming = None;
             }
             if chunk.len() >= CHUNK {
@@ -284,11 +283,11 @@ impl Receiver<'_> {
     }
 }
 
-/// Whether there is room for what is asked for.
+/// Keeps account of the room on the disk for messages that are requested.
 struct Room<'a> {
     intake: &'a Intake,
     forced: &'a HashSet<Identity>,
-    /// How many octets were asked for and have not come.
+    /// The octets that were requested and have not arrived.
     ahead: Cell<u64>,
     no_room: RefCell<Vec<(Message, delivery::Error)>>,
 }
@@ -303,8 +302,8 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// Decides about a message that is going to be asked for.
-    fn is_there_for(&self, message: &Message) -> bool {
+    /// Returns true if there is room for a message that is about to be requested.
+    fn has_room_for(&self, message: &Message) -> bool {
         let size = self.needed(message);
         let ahead = self.ahead.get() + size;
         if size >= LARGE
@@ -317,14 +316,14 @@ impl<'a> Room<'a> {
         true
     }
 
-    /// Counts a message that comes now.
+    /// Notes that a message arrives now.
     fn take(&self, message: &Message) {
         self.ahead
             .update(|ahead| ahead.saturating_sub(self.needed(message)));
     }
 
-    /// How much room a message needs. A size is only what the server says: one that is beyond all
-    /// reason, or has kept its message away for long enough, keeps none away.
+    /// Returns the room that a message needs. Its size is only what the server says: an absurd size, or
+    /// one that has kept its message away for a day, counts as nothing.
     fn needed(&self, message: &Message) -> u64 {
         let size = message.size.unwrap_or(0);
         if size < limits::MESSAGE_OCTETS && !self.forced.contains(&message.identity) {

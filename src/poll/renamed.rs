@@ -1,5 +1,5 @@
-//! Recognises messages that the server lists under new unique-ids, by their headers.
-//! Downloads no message and deletes nothing.
+//! Recognises messages that the server lists under new unique-ids, by their headers (TOP). Downloads
+//! no message and deletes nothing.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -15,10 +15,10 @@ use crate::seen::{self, Headers, Ledger};
 
 /// The longest header that is read, in octets.
 const HEADER: usize = 1 << 20;
-/// So many newcomers are looked at before all are.
+/// The number of new messages that are looked at before all of them are.
 const SAMPLE: usize = 16;
 
-/// Why recognising ended early. Nothing was changed.
+/// The reason why recognising ended early. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A signal asked the run to end.
@@ -42,7 +42,7 @@ impl Error {
         }
     }
 
-    /// The exit status that it leads to.
+    /// Returns the exit status that the error leads to.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Interrupted => Exit::Temporary,
@@ -52,18 +52,18 @@ impl Error {
     }
 }
 
-/// What is known, and who may end the search.
+/// The search for renamed messages.
 pub(crate) struct Rematch<'a> {
     /// The listing of this session.
     pub listing: &'a Listing,
-    /// What is known.
+    /// What is remembered of the account.
     pub ledger: &'a mut Ledger,
-    /// Whether the run shall end.
+    /// Ends the search early.
     pub interrupt: &'a Interrupt,
 }
 
-/// Whether the server seems to have given all its messages new unique-ids, as after a move to
-/// another one: many are known, about as many are listed, and hardly one is both.
+/// Returns true if the server seems to have given all its messages new unique-ids, as after a move to
+/// another server: many messages are known, about as many are listed, and hardly any is both.
 pub(crate) fn looks_renamed(listing: &Listing, known: &KnownMessages) -> bool {
     const KNOWN_AT_LEAST: usize = 20;
     let live = known
@@ -79,32 +79,32 @@ pub(crate) fn looks_renamed(listing: &Listing, known: &KnownMessages) -> bool {
 }
 
 impl Rematch<'_> {
-    /// Looks at the headers of messages that seem to be new, a sample first. If most of the sample
-    /// is known, the server has renamed its messages: all that are recognised are known by their
-    /// new unique-ids from then on. Returns how many that are; 0: it is just new mail.
+    /// Reads the headers of messages that seem to be new, of a sample first. If most of the sample is
+    /// known, the server has renamed its messages: all that are recognised get their new unique-ids in
+    /// the database. Returns their number; 0 means that it is just new mail.
     ///
     /// # Errors
-    /// The session or the database failed, or a signal came. A server that refuses TOP recognises
-    /// nothing.
+    /// The session or the database failed, or a signal came. If the server refuses TOP, nothing is
+    /// recognised, which is no error.
     pub(crate) fn run<S: Read + Write>(
         self,
         session: &mut Transaction<S>,
-        newcomers: &[Pick],
+        new_messages: &[Pick],
     ) -> Result<usize, Error> {
-        let sample = newcomers.len().min(SAMPLE);
+        let sample = new_messages.len().min(SAMPLE);
         let spread: Vec<_> = (0..sample)
-            .map(|n| newcomers[n * newcomers.len() / sample])
+            .map(|n| new_messages[n * new_messages.len() / sample])
             .collect();
         let known = self.ledger.recognition().headers()?;
         if self.recognise(session, &spread, &known)?.len() * 2 <= sample {
             return Ok(0);
         }
-        let recognised = self.recognise(session, newcomers, &known)?;
+        let recognised = self.recognise(session, new_messages, &known)?;
         self.ledger.recognition().rename(&recognised)?;
         Ok(recognised.len())
     }
 
-    /// Pairs known messages with what they are called now, each known message once.
+    /// Pairs known messages with their new identities, each known message once.
     fn recognise<S: Read + Write>(
         &self,
         session: &mut Transaction<S>,
@@ -161,7 +161,7 @@ mod tests {
     use crate::moment::Moment;
 
     #[test]
-    fn a_maildrop_looks_renamed_when_hardly_a_known_message_is_listed() {
+    fn a_mailbox_without_known_messages_looks_renamed() {
         for (known_ones, listed, expected) in [
             (10..30, 30..50, true),
             (10..30, 30..40, true),

@@ -1,6 +1,7 @@
-//! Makes what arrived durable, ours, delivered and recorded (steps 2 to 6 of the custody order),
-//! batch by batch, while the next one arrives.
-//! Knows nothing of servers.
+//! Makes messages durable, stages, delivers and records them (custody steps 2 to 6), one batch while
+//! the next one arrives.
+//!
+//! The server is out of reach here: what a session says cannot change what is recorded.
 
 use std::collections::HashSet;
 
@@ -14,21 +15,21 @@ use crate::poll::batch::{Arrival, Batch, Inlet, Purpose};
 use crate::report::{AccountReporter, Event, Summary};
 use crate::seen::{self, Ledger, Match};
 
-/// So many temporary refusals in a row are not this or that message's fault.
+/// After this many temporary refusals in a row the target is at fault, not the message.
 const TRANSIENT_IN_A_ROW: usize = 3;
 
-/// Why settling stopped. What is not recorded is settled by the next run.
+/// The reason why settling stopped. The next run settles what is not recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The target failed as a whole.
     #[error(transparent)]
     Delivery(#[from] delivery::Error),
-    /// Messages disappeared before they were in their place.
+    /// Messages disappeared from tmp/ before they were delivered.
     #[error(
         "{0} messages disappeared from tmp/ before they were delivered; the next run fetches them again"
     )]
     Vanished(usize),
-    /// The target refuses one message after the other for now.
+    /// The target refuses one message after the other, for now.
     #[error("nothing can be delivered for now; what arrived is kept for the next run")]
     Refusing,
     /// The database failed.
@@ -46,7 +47,7 @@ impl Error {
         }
     }
 
-    /// The exit status that it leads to.
+    /// Returns the exit status that the error leads to.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Delivery(error) => error.exit(),
@@ -62,31 +63,31 @@ pub(crate) struct Settler<'a> {
     ledger: &'a mut Ledger,
     target: &'a dyn Target,
     reporter: AccountReporter<'a>,
-    /// What became of messages, not yet recorded.
+    /// Outcomes that are not recorded yet.
     outcomes: Vec<Outcome>,
-    /// Who of the known messages was found again, so that no other is taken for it.
+    /// Known messages that were found again, so that no second message is taken for one of them.
     claimed: HashSet<Identity>,
     transient_in_a_row: usize,
-    /// How many disappeared on their way.
+    /// The number of messages that disappeared from tmp/.
     lost: usize,
     settled: Settled,
 }
 
-/// What settling came to.
+/// The result of settling.
 #[derive(Debug, Default)]
 pub(crate) struct Settled {
-    /// Delivered, failed and so on.
+    /// The counts of what was delivered, failed and so on.
     pub summary: Summary,
     /// Messages that turned out to be what was delivered before.
     pub proven: Vec<(MessageNumber, Match)>,
-    /// What messages are called here that the server has no name for.
+    /// The identities made up for messages that have no unique-id.
     pub named: Vec<(MessageNumber, Identity)>,
-    /// What ended it early, if something did.
+    /// The reason why settling ended early, if it did.
     pub failure: Option<Error>,
 }
 
 impl<'a> Settler<'a> {
-    /// Settles into `target` and `ledger`.
+    /// Creates a settler that delivers to `target` and records in `ledger`.
     pub(crate) fn new(
         ledger: &'a mut Ledger,
         target: &'a dyn Target,
@@ -104,26 +105,26 @@ impl<'a> Settler<'a> {
         }
     }
 
-    /// Settles batches as they arrive, to the last or until something fails; what is delivered by
+    /// Settles batches as they arrive, to the last one or until something fails. What is delivered by
     /// then is recorded.
     pub(crate) fn run(mut self, inlet: Inlet) -> Settled {
         let intake = self.target.intake();
         let ended = inlet.batches().try_for_each(|batch| {
             self.settle(batch)?;
-            inlet.tell_settled();
+            inlet.report_settled();
             Ok(())
         });
         let ended = self.end(ended);
-        // Where settling cannot go on, nothing more is to be fetched.
+        // After a failure the receiver stops; what it had sent by then is fetched again.
         for arrival in inlet.close().flat_map(Batch::into_arrivals) {
-            // What cannot be removed now is swept up by the next run.
+            // The next run removes what cannot be removed now.
             let _ = intake.discard(arrival.receipt);
         }
         ended
     }
 
-    /// Finishes what earlier runs began: every message that was staged is delivered now, or known
-    /// to be, or forgotten so that it is fetched again. Needs no server.
+    /// Finishes what earlier runs began. Every staged message is delivered now, or found to be
+    /// delivered, or forgotten so that it is fetched again. Needs no server.
     pub(crate) fn recover(mut self) -> Settled {
         let ended = self.recover_staged();
         self.end(ended)
@@ -153,7 +154,7 @@ impl<'a> Settler<'a> {
             .filter(|staged| may_be_tried(staged.past().next_try, now))
             .partition(|staged| staged.place().is_at(self.target.place()));
         match self.deliver(here) {
-            // Those that were tried first may be what is refused: new mail gets its own chance.
+            // Perhaps only these old messages are refused: new mail gets a chance of its own.
             Err(Error::Refusing) => self.transient_in_a_row = 0,
             delivered => delivered?,
         }
@@ -169,14 +170,17 @@ impl<'a> Settler<'a> {
         self.clean_up(&staged)
     }
 
-    /// Removes what dead runs left, but nothing that only a database knew which is gone: a server
-    /// that hides what was retrieved would never give it again.
+    /// Removes the files that earlier runs left without a row.
+    ///
+    /// If the database is new or an older copy, a file without a row may be the only copy of a message:
+    /// a server that hides what was retrieved (Gmail) would never send it again. Such files stay.
     fn clean_up(&mut self, staged: &HashSet<String>) -> Result<(), Error> {
         let intake = self.target.intake();
         if !self.ledger.freshness().has_forgotten()? {
             return Ok(intake.sweep(staged)?);
         }
-        // A mail reader cleans tmp/ up, and another database may still know what is there.
+        // In a Maildir, mail readers remove old files from tmp/, and another database may know
+        // those that are there.
         let place = self.target.place();
         if place.program.is_none() {
             return Ok(());
@@ -193,7 +197,7 @@ impl<'a> Settler<'a> {
         Ok(())
     }
 
-    /// The same for messages that were on their way to where the account delivered before.
+    /// Finishes messages that were staged for a target that the account does not use any more.
     fn recover_elsewhere(&mut self, mut staged: Vec<Staged>) -> Result<(), Error> {
         while let Some(place) = staged.first().map(|staged| staged.place().clone()) {
             let (there, others): (Vec<_>, Vec<_>) = staged
@@ -231,22 +235,23 @@ impl<'a> Settler<'a> {
     /// Settles one batch.
     ///
     /// # Errors
-    /// The database or the target failed, or the target takes nothing for now. Nothing of it is
-    /// recorded that is not delivered.
+    /// The database or the target failed, or the target takes nothing for now. Only what is delivered
+    /// is recorded.
     fn settle(&mut self, batch: Batch) -> Result<(), Error> {
         let receipts = self.compare(batch)?;
         let durable = self.target.intake().flush(receipts)?;
         let staged = self.stage(durable)?;
         self.deliver(staged)?;
-        // The server must not hear QUIT for what is not stored.
+        // A session that retrieved messages which are not stored must not end with QUIT: some
+        // servers hide or delete what was retrieved.
         match self.lost {
             0 => Ok(()),
             lost => Err(Error::Vanished(lost)),
         }
     }
 
-    /// Takes out what was delivered before, and needs only to be recognised. What is not the message
-    /// that it was taken for is new mail under an old unique-id.
+    /// Drops messages that were already delivered. A message that differs from the one it was taken
+    /// for is new mail under an old unique-id, and stays.
     fn compare(&mut self, batch: Batch) -> Result<Vec<Receipt>, Error> {
         let arrivals = batch.into_arrivals();
         let mut receipts = Vec::with_capacity(arrivals.len());
@@ -279,8 +284,8 @@ impl<'a> Settler<'a> {
         Ok(receipts)
     }
 
-    /// Takes a message out that the database knows, content and all; any other gets a copy number
-    /// of its own. Each known message answers for one.
+    /// Drops a message if the database knows one with the same content. Any other gets a copy number
+    /// of its own. Each known message stands for one listed message only.
     fn recall(
         &mut self,
         number: MessageNumber,
@@ -288,7 +293,8 @@ impl<'a> Settler<'a> {
         beside: &[Receipt],
     ) -> Result<Option<Receipt>, Error> {
         let known = self.ledger.recognition().find_matches(receipt.stored())?;
-        // Where names are made up, one that is gone is no other message's.
+        // A made-up unique-id is a hash of the content: a deleted message with the same content
+        // was another delivery of it, not this one.
         let is_made_up = UniqueId::is_made_up(receipt.stored().identity.unique_id.as_octets());
         let is_free = |found: &Match| {
             !(self.claimed.contains(&found.identity) || is_made_up && found.state == State::Gone)
@@ -296,7 +302,8 @@ impl<'a> Settler<'a> {
         if let Some(mut found) = known.into_iter().find(is_free) {
             let identity = &receipt.stored().identity;
             if found.identity != *identity && self.ledger.failures().has_only_failed(identity)? {
-                // What failed under this copy number is the one delivered under that.
+                // The message that failed under this copy number is the one that was delivered
+                // under the other.
                 let renamed = [(found.identity, identity.clone())];
                 self.ledger.recognition().rename(&renamed)?;
                 found.identity = identity.clone();
@@ -314,14 +321,14 @@ impl<'a> Settler<'a> {
         Ok(Some(receipt.renumbered(copy)))
     }
 
-    /// Takes a message out of which the target has the file.
+    /// Drops a message if the target has a file with the same octets that no known message claims.
     fn recognise(
         &mut self,
         number: MessageNumber,
         receipt: Receipt,
     ) -> Result<Option<Receipt>, Error> {
         while let Some(found) = self.target.recognise(receipt.stored())? {
-            // A file that is known is another message's, though they are the same octet by octet.
+            // A file with a row belongs to another message, even if the octets are the same.
             if self
                 .ledger
                 .recognition()
@@ -341,8 +348,8 @@ impl<'a> Settler<'a> {
         Ok(Some(receipt))
     }
 
-    /// A copy number that no message under a unique-id has. Those of this batch have theirs, too,
-    /// and no rows yet; what is fetched for delivery came before whatever is compared.
+    /// Returns a copy number that no message under a unique-id has yet: neither in the database nor
+    /// among the messages of this batch (`beside`), which have no rows yet.
     fn free_copy(&self, unique_id: &UniqueId, beside: &[Receipt]) -> Result<u32, Error> {
         let beside = beside
             .iter()
@@ -367,12 +374,12 @@ impl<'a> Settler<'a> {
         Ok(staged)
     }
 
-    /// Removes what the database has no room for: it may be what fills the disk. After any other
-    /// error nobody knows whether the rows are there after all, and they must not come without
-    /// their files.
+    /// Removes the files of a batch if the database has no room for it: they may be what fills the
+    /// disk. After any other error the rows may have been written after all, and must not be left
+    /// without their files.
     fn withdraw(&self, error: &seen::Error, file_names: &[String]) {
         if error.exit() == Exit::Temporary {
-            // The next run sweeps up what cannot be removed now.
+            // The next run removes what cannot be removed now.
             let _ = self.target.intake().withdraw(file_names);
         }
     }
@@ -395,7 +402,7 @@ impl<'a> Settler<'a> {
         Ok(())
     }
 
-    /// Tells what became of messages and keeps it for the next record.
+    /// Reports what became of messages, and keeps it for the next record.
     fn note(&mut self, outcomes: Vec<Outcome>, place: &Place) {
         for outcome in &outcomes {
             if let Outcome::Delivered(delivered) = outcome {
@@ -417,8 +424,8 @@ impl<'a> Settler<'a> {
         self.outcomes.extend(outcomes);
     }
 
-    /// Tells why messages were not delivered, in one line: what keeps one of those that are
-    /// delivered together keeps the others.
+    /// Reports in one line why messages were not delivered: messages that are delivered together fail
+    /// for the same reason.
     fn note_kept(&mut self, outcomes: &[Outcome]) {
         let mut kept = outcomes.iter().filter_map(|outcome| match outcome {
             Outcome::Kept {
@@ -462,7 +469,7 @@ impl<'a> Settler<'a> {
         Ok(())
     }
 
-    /// Lets go of what is recorded now.
+    /// Forgets outcomes that are recorded now.
     fn release(&mut self) {
         self.target.release(&self.outcomes);
         self.outcomes.clear();

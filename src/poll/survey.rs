@@ -1,5 +1,4 @@
-//! What a maildrop holds and what there is to do: the listing and the plan for it.
-//! Fetches nothing and deletes nothing.
+//! Lists a mailbox and plans what to do with each message. Fetches nothing and deletes nothing.
 
 use std::io::{Read, Write};
 
@@ -13,7 +12,7 @@ use crate::pop3::{self, Sizes, Transaction};
 use crate::report::{AccountReporter, Event, Intent, Summary};
 use crate::text::ServerText;
 
-/// Why there is no listing. Nothing of it is used.
+/// The reason why there is no listing. A part of a listing is never used.
 #[derive(Debug, thiserror::Error)]
 #[error("listing the messages: {0}")]
 pub struct Error(#[from] pop3::Error);
@@ -24,25 +23,26 @@ impl Error {
         self.0.hint()
     }
 
-    /// The exit status that it leads to.
+    /// Returns the exit status that the error leads to.
     pub fn exit(&self) -> Exit {
         self.0.exit()
     }
 
-    /// Why the session failed.
+    /// Returns the session's error.
     pub fn cause(&self) -> &pop3::Error {
         &self.0
     }
 
-    /// Whether a signal caused it.
+    /// Returns true if a signal caused the error.
     pub fn is_interrupt(&self) -> bool {
         self.0.is_interrupt()
     }
 }
 
-/// Lists the maildrop and decides about every message. Sizes are asked for in the same flight
-/// where they decide something, and else only if there is something to fetch: they are what a
-/// later run recognises a message by before it deletes it.
+/// Lists the mailbox and decides about every message.
+///
+/// Sizes (LIST) are requested together with the listing if they decide something. Otherwise they are
+/// requested only if there is something to fetch: a later run compares them before it deletes.
 ///
 /// # Errors
 /// The server refused or its answer cannot be believed.
@@ -53,7 +53,8 @@ pub(crate) fn survey<S: Read + Write>(
 ) -> Result<(Listing, Plan), Error> {
     let sizes = sizes(known, policy);
     let mut listing = match session.list(sizes) {
-        // What is fetched is deleted in this session: nothing has to be told from what stays.
+        // With `keep = false` whatever is fetched is deleted in this session, so that unique-ids
+        // are not needed to tell old messages from new ones.
         Err(pop3::Error::NoUniqueIds)
             if policy.keep == Keep::Never && !session.announces_uidl() && !has_names(known) =>
         {
@@ -73,14 +74,14 @@ pub(crate) fn survey<S: Read + Write>(
     Ok((listing, plan))
 }
 
-/// Whether the server has ever told unique-ids of its own: then it only refuses to tell them now.
+/// Returns true if the server has ever listed unique-ids of its own: then it only fails to do so now.
 fn has_names(known: &KnownMessages) -> bool {
     known
         .rows()
         .any(|(unique_id, _)| !UniqueId::is_made_up(unique_id))
 }
 
-/// Whether sizes decide something before anything is fetched.
+/// Returns whether sizes decide something before anything is fetched.
 fn sizes(known: &KnownMessages, policy: &Policy) -> Sizes {
     if known.is_empty() || policy.needs_sizes() || policy.has_due(known, Moment::now()) {
         Sizes::Needed
@@ -89,7 +90,7 @@ fn sizes(known: &KnownMessages, policy: &Policy) -> Sizes {
     }
 }
 
-/// Tells what a poll would do, without doing it.
+/// Reports what a poll would do, without doing it.
 pub(crate) fn rehearse(
     listing: &Listing,
     plan: &Plan,
