@@ -1,18 +1,18 @@
-//! What reports and the database want to know of a message's header: the only door to mailparse.
-//! Never fails and changes nothing: a header that cannot be read is an empty answer.
+//! Reads from a message's header what reports and the database need. Uses mailparse. It never fails:
+//! a header that cannot be read gives empty fields.
 
 use mailparse::MailHeaderMap as _;
 
 use crate::digest::{Digest, Hasher};
 use crate::text::ServerText;
 
-/// How many octets of a header are looked into for names and subjects; all of it is hashed.
+/// The octets of a header that are searched for fields. All of the header is hashed.
 const LOOKED_INTO: usize = 64 * 1024;
 
-/// How many octets of a field are decoded.
+/// The octets of a field that are decoded.
 const DECODED: usize = 2 * 1024;
 
-/// Reads a header while the message streams by.
+/// Reads a header while the message streams past.
 #[derive(Default)]
 pub struct HeaderReader {
     hasher: Hasher,
@@ -22,7 +22,7 @@ pub struct HeaderReader {
     begun: bool,
 }
 
-/// What is known of a message by its header.
+/// The fields of a header that mailpull uses.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Header {
     /// SHA-256 of the header as it is stored, without the empty line that ends it.
@@ -36,8 +36,8 @@ pub struct Header {
 }
 
 impl HeaderReader {
-    /// Takes the next octets of the message as it is stored (LF ends a line). What comes behind
-    /// the header is ignored.
+    /// Takes the next octets of the message as it is stored (LF ends a line). Octets after the header
+    /// are ignored.
     pub fn push(&mut self, octets: &[u8]) {
         if self.is_over {
             return;
@@ -49,7 +49,7 @@ impl HeaderReader {
             .extend_from_slice(&header[..header.len().min(room)]);
     }
 
-    /// How many of these octets belong to the header, which an empty line ends.
+    /// Returns how many of these octets belong to the header. An empty line ends it.
     fn header_octets(&mut self, octets: &[u8]) -> usize {
         if !self.begun && !octets.is_empty() {
             (self.begun, self.at_line_start) = (true, true);
@@ -69,7 +69,7 @@ impl HeaderReader {
         }
     }
 
-    /// What the header says.
+    /// Returns the fields of the header.
     pub fn finish(self) -> Header {
         let fields =
             mailparse::parse_headers(&self.kept).map_or_else(|_| Vec::new(), |read| read.0);
@@ -93,7 +93,7 @@ impl HeaderReader {
     }
 }
 
-/// The decoded beginning of a field: decoding takes long where a sender wants it to.
+/// Decodes the beginning of a field only: a sender can make decoding a whole field slow.
 fn decoded(field: &mailparse::MailHeader<'_>) -> String {
     let raw = field.get_value_raw();
     let line = [b"X: ", &raw[..raw.len().min(DECODED)], b"\n"].concat();
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_is_no_error() {
+    fn a_message_without_a_header_is_no_error() {
         for junk in [
             &b"\0\xff\n: : :\n"[..],
             b":",

@@ -1,5 +1,4 @@
-//! The vocabulary of RFC 1939: message-numbers, unique-ids, listings.
-//! Knows no server and no file.
+//! The vocabulary of RFC 1939: message numbers, unique-ids, listings.
 
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroU64};
@@ -12,14 +11,14 @@ use crate::text::ServerText;
 pub struct MessageNumber(NonZeroU32);
 
 impl MessageNumber {
-    /// Takes a number; zero and numbers beyond [`limits::MESSAGE_NUMBER`] are none.
+    /// Returns `None` for zero and for numbers beyond [`limits::MESSAGE_NUMBER`].
     pub fn new(number: u32) -> Option<Self> {
         NonZeroU32::new(number)
             .filter(|number| number.get() <= limits::MESSAGE_NUMBER)
             .map(Self)
     }
 
-    /// The plain number.
+    /// Returns the plain number.
     pub fn value(self) -> u32 {
         self.0.get()
     }
@@ -31,22 +30,23 @@ impl fmt::Display for MessageNumber {
     }
 }
 
-/// What a server calls a message for as long as it holds it: octets, never a path
-/// (CVE-2018-14362).
+/// The name that a server gives to a message for as long as it holds it. Octets, which never become a
+/// path (CVE-2018-14362).
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct UniqueId(Box<[u8]>);
 
-/// How names begin that are made up where a server has none.
+/// The beginning of a name that is made up from a message number, if the server has no unique-ids.
 const MADE_UP: &str = "message ";
+/// The beginning of a name that is made up from a message's content.
 const OF_CONTENT: &str = "sha256:";
 
 impl UniqueId {
-    /// Takes 1 to [`limits::UNIQUE_ID`] octets, any but CR, LF and NUL.
+    /// Returns `None` unless these are 1 to [`limits::UNIQUE_ID`] octets without CR, LF and NUL.
     pub fn new(octets: &[u8]) -> Option<Self> {
         Self::is_valid(octets).then(|| Self(octets.into()))
     }
 
-    /// Whether these octets can be a unique-id.
+    /// Returns true if these octets can be a unique-id.
     pub fn is_valid(octets: &[u8]) -> bool {
         (1..=limits::UNIQUE_ID).contains(&octets.len())
             && !octets
@@ -54,17 +54,17 @@ impl UniqueId {
                 .any(|octet| matches!(octet, b'\r' | b'\n' | 0))
     }
 
-    /// The name of a message whose server has none for it: its content, as hexadecimal digits.
+    /// Returns the name of a message without a unique-id: the digest of its content in hexadecimal.
     pub fn of_content(digest: &str) -> Self {
         Self(format!("{OF_CONTENT}{digest}").into_bytes().into())
     }
 
-    /// Whether these octets are a name that was made up here.
+    /// Returns true if these octets are a name that mailpull made up.
     pub fn is_made_up(octets: &[u8]) -> bool {
         octets.starts_with(MADE_UP.as_bytes()) || octets.starts_with(OF_CONTENT.as_bytes())
     }
 
-    /// The octets as the server sent them.
+    /// Returns the octets as the server sent them.
     pub fn as_octets(&self) -> &[u8] {
         &self.0
     }
@@ -82,15 +82,15 @@ impl fmt::Display for UniqueId {
     }
 }
 
-/// Tells an account's messages from another's: its row in the database, which outlives its name.
+/// The number of an account's row in the database. It stays the same when the account is renamed.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct AccountKey(pub i64);
 
-/// What tells one message of an account from all others: its unique-id, and a copy number, since
-/// a server may list several messages under one unique-id (RFC 1939 section 7).
+/// The key of a message within its account: the unique-id, and a copy number, since a server may list
+/// several messages under one unique-id (RFC 1939, section 7).
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Identity {
-    /// What the server calls it.
+    /// The name that the server gives to it.
     pub unique_id: UniqueId,
     /// 0 for the first message under this unique-id.
     pub copy: u32,
@@ -101,64 +101,64 @@ pub struct Identity {
 pub struct Message {
     /// Its number in this session.
     pub number: MessageNumber,
-    /// Who it is.
+    /// Its unique-id and copy number.
     pub identity: Identity,
-    /// Its size in octets as the scan listing says, which is a hint (Exchange, qmail-pop3d).
+    /// Its size in octets as the scan listing says. It may be wrong (Exchange, qmail-pop3d).
     pub size: Option<u64>,
 }
 
-/// What a server lists: unique-ids and, once they were asked for, sizes.
+/// The messages that a server lists: unique-ids and, if they were requested, sizes.
 ///
-/// Kept compactly, since a server may list a million messages: some 24 octets a message and the
-/// unique-ids themselves, in one piece.
+/// Stored compactly, since a server may list a million messages: some 24 octets a message, and the
+/// unique-ids in one piece.
 #[derive(Debug, Default)]
 pub struct Listing {
     octets: Vec<u8>,
-    entries: Vec<Entry>,
+    entries: Vec<ListingEntry>,
     nameless: Vec<MessageNumber>,
     names_are_made_up: bool,
     by_unique_id: Vec<Position>,
 }
 
-/// Where in a [`Listing`] a message stands.
+/// The position of a message in a [`Listing`].
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Position(u32);
 
 #[derive(Debug)]
-struct Entry {
+struct ListingEntry {
     number: MessageNumber,
     start: u32,
     length: u16,
-    /// How many before it have the same unique-id.
+    /// The number of messages before it with the same unique-id.
     repetition: u32,
-    /// Whether one behind it has.
+    /// True if a message after it has the same unique-id.
     is_repeated: bool,
-    /// One more than the size, so that "unknown" costs nothing.
+    /// One more than the size, so that "unknown" needs no octet of its own.
     size_and_one: Option<NonZeroU64>,
 }
 
-/// Why a listing cannot be believed as a whole.
+/// The reason why a whole listing cannot be believed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum BadListing {
-    /// More messages under one unique-id than any maildrop has.
+    /// More messages under one unique-id than any mailbox has.
     #[error(
         "more than {} messages have the same unique-id",
         limits::UNIQUE_ID_COPIES
     )]
     Repeated,
-    /// A message-number stands in it twice.
+    /// A message number is listed twice.
     #[error("message {0} is listed twice")]
     Twice(MessageNumber),
-    /// More lines than any maildrop has.
+    /// More lines than any mailbox has.
     #[error("more than {} lines", limits::LISTING_LINES)]
     TooLong,
-    /// More octets of unique-ids than any maildrop has.
+    /// More octets of unique-ids than any mailbox has.
     #[error("more than {} octets", limits::LISTING_OCTETS)]
     TooLarge,
 }
 
 impl Listing {
-    /// Adds a message. A unique-id that cannot be one leaves the message nameless: it is left
+    /// Adds a message. If its unique-id is not valid, the message counts as nameless and is left
     /// alone.
     ///
     /// # Errors
@@ -177,7 +177,7 @@ impl Listing {
         let start = u32::try_from(self.octets.len()).map_err(|_| BadListing::TooLarge)?;
         let length = u16::try_from(unique_id.len()).map_err(|_| BadListing::TooLarge)?;
         self.octets.extend_from_slice(unique_id);
-        self.entries.push(Entry {
+        self.entries.push(ListingEntry {
             number,
             start,
             length,
@@ -188,8 +188,8 @@ impl Listing {
         Ok(())
     }
 
-    /// Adds a message of a server that has no unique-ids. What it is called instead means little in
-    /// another session: what it is can only be told by its content.
+    /// Adds a message of a server that has no unique-ids. The name that is made up for it means little
+    /// in another session: only its content identifies the message.
     ///
     /// # Errors
     /// As [`Listing::push`].
@@ -203,16 +203,16 @@ impl Listing {
         self.push(number, format!("{MADE_UP}{number}{size}").as_bytes())
     }
 
-    /// Whether the server has no unique-ids.
+    /// Returns true if the server has no unique-ids.
     pub fn names_are_made_up(&self) -> bool {
         self.names_are_made_up
     }
 
-    /// Completes the listing: orders it by message-number and counts the messages under one
+    /// Completes the listing: sorts it by message number and counts the messages under each
     /// unique-id.
     ///
     /// # Errors
-    /// A message-number that is listed twice.
+    /// A message number is listed twice, or too many messages have the same unique-id.
     pub fn finish(mut self) -> Result<Self, BadListing> {
         self.entries.sort_unstable_by_key(|entry| entry.number);
         self.nameless.sort_unstable();
@@ -240,7 +240,7 @@ impl Listing {
         Ok(self)
     }
 
-    /// Numbers the messages under each unique-id, and tells the greatest number.
+    /// Numbers the messages under each unique-id from 0, and returns the greatest number.
     fn count_repetitions(&mut self) -> u32 {
         let mut order: Vec<_> = self.positions().collect();
         order.sort_unstable_by(|&a, &b| {
@@ -261,8 +261,8 @@ impl Listing {
         greatest
     }
 
-    /// Notes the size of a message, [`limits::CLAIMED_SIZE`] at most; one that is not listed is ignored
-    /// (it came between the two listings).
+    /// Sets the size of a message, [`limits::CLAIMED_SIZE`] at most. A message that is not listed is
+    /// ignored: it came between the two listings.
     pub fn set_size(&mut self, number: MessageNumber, size: u64) {
         if let Some(position) = self.find(number) {
             let size = size.min(limits::CLAIMED_SIZE);
@@ -277,61 +277,61 @@ impl Listing {
             .map(|index| Position(index as u32))
     }
 
-    /// How many messages with a unique-id are listed.
+    /// Returns the number of listed messages with a unique-id.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether no message with a unique-id is listed.
+    /// Returns true if no message with a unique-id is listed.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// The messages that have a number and no usable unique-id.
+    /// Returns the messages that have no valid unique-id.
     pub fn nameless(&self) -> &[MessageNumber] {
         &self.nameless
     }
 
-    /// All positions, by rising message-number.
+    /// Returns all positions by rising message number.
     pub fn positions(&self) -> impl DoubleEndedIterator<Item = Position> + use<> {
         (0..self.entries.len() as u32).map(Position)
     }
 
-    /// All positions, in the order of their unique-ids.
+    /// Returns all positions in the order of their unique-ids.
     pub fn by_unique_id(&self) -> impl Iterator<Item = Position> + '_ {
         self.by_unique_id.iter().copied()
     }
 
-    /// The message-number at a position of this listing.
+    /// Returns the message number at a position of this listing.
     pub fn number(&self, position: Position) -> MessageNumber {
         self.entries[position.0 as usize].number
     }
 
-    /// The octets of the unique-id at a position of this listing.
+    /// Returns the octets of the unique-id at a position of this listing.
     pub fn unique_id(&self, position: Position) -> &[u8] {
         let entry = &self.entries[position.0 as usize];
         &self.octets[entry.start as usize..][..usize::from(entry.length)]
     }
 
-    /// How many messages before this one have the same unique-id.
+    /// Returns the number of messages before this one with the same unique-id.
     pub fn repetition(&self, position: Position) -> u32 {
         self.entries[position.0 as usize].repetition
     }
 
-    /// Whether another message has the same unique-id.
+    /// Returns true if another message has the same unique-id.
     pub fn is_repeated(&self, position: Position) -> bool {
         let entry = &self.entries[position.0 as usize];
         entry.repetition > 0 || entry.is_repeated
     }
 
-    /// The size in octets at a position, where it was asked for.
+    /// Returns the size in octets at a position, if it was requested.
     pub fn size(&self, position: Position) -> Option<u64> {
         self.entries[position.0 as usize]
             .size_and_one
             .map(|size| size.get() - 1)
     }
 
-    /// The message at a position of this listing, as a value of its own.
+    /// Returns the message at a position of this listing as a value of its own.
     pub fn message(&self, position: Position, copy: u32) -> Message {
         Message {
             number: self.number(position),
@@ -349,7 +349,7 @@ mod tests {
     use super::*;
 
     fn number(n: u32) -> MessageNumber {
-        MessageNumber::new(n).expect("it is in range")
+        MessageNumber::new(n).expect("the number is in range")
     }
 
     fn listing(lines: &[(u32, &[u8])]) -> Result<Listing, BadListing> {
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_twice_spoils_the_listing() {
+    fn a_duplicate_number_rejects_the_listing() {
         for lines in [
             &[(1, &b"a"[..]), (2, b"b"), (1, b"c")][..],
             &[(1, b"a"), (1, b"")],
@@ -391,7 +391,8 @@ mod tests {
 
     #[test]
     fn messages_under_one_unique_id_are_counted_in_order() {
-        let listing = listing(&[(3, b"x"), (1, b"x"), (2, b"y"), (9, b"x")]).expect("it is valid");
+        let listing =
+            listing(&[(3, b"x"), (1, b"x"), (2, b"y"), (9, b"x")]).expect("the listing is valid");
         let seen: Vec<_> = listing
             .positions()
             .map(|at| (listing.number(at).value(), listing.repetition(at)))
@@ -401,14 +402,14 @@ mod tests {
 
     #[test]
     fn a_message_without_a_unique_id_is_left_out() {
-        let listing = listing(&[(1, b"a"), (2, b"")]).expect("it is valid");
+        let listing = listing(&[(1, b"a"), (2, b"")]).expect("the listing is valid");
         assert_eq!(listing.len(), 1);
         assert_eq!(listing.nameless(), [number(2)]);
     }
 
     #[test]
     fn sizes_join_by_number() {
-        let mut listing = listing(&[(5, b"a"), (7, b"b")]).expect("it is valid");
+        let mut listing = listing(&[(5, b"a"), (7, b"b")]).expect("the listing is valid");
         listing.set_size(number(7), 0);
         listing.set_size(number(6), 99);
         let sizes: Vec<_> = listing.positions().map(|at| listing.size(at)).collect();
@@ -416,8 +417,8 @@ mod tests {
     }
 
     #[test]
-    fn the_sizes_of_the_longest_listing_have_a_sum() {
-        let mut listing = listing(&[(1, b"a")]).expect("it is valid");
+    fn the_sum_of_all_sizes_never_overflows() {
+        let mut listing = listing(&[(1, b"a")]).expect("the listing is valid");
         listing.set_size(number(1), u64::MAX - 1);
         let greatest = listing.positions().find_map(|at| listing.size(at));
         let lines = limits::LISTING_LINES as u64;

@@ -1,5 +1,4 @@
-//! What an account wants done with its messages, in general; what that means for each is `plan`.
-//! Reads no clock.
+//! The account's rules for its messages: how long they stay, limits, order. `poll::plan` applies them.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,46 +6,46 @@ use std::time::Duration;
 use crate::mail::known::{KnownMessage, KnownMessages, State};
 use crate::moment::Moment;
 
-/// What an account wants done with its messages.
+/// The account's rules for its messages.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Policy {
-    /// How long a delivered message stays on the server.
+    /// The time that a delivered message stays on the server.
     pub keep: Keep,
     /// The most messages that one run fetches.
     pub max_messages: Option<u64>,
-    /// Larger messages, in octets, are left on the server.
+    /// The size in octets above which a message is left on the server.
     pub max_size: Option<u64>,
-    /// The most octets that one run fetches; one message is always fetched.
+    /// The most octets that one run fetches. One message is always fetched.
     pub max_total: Option<u64>,
-    /// Which messages come first.
+    /// The order in which messages are fetched.
     pub order: Order,
 }
 
-/// How long a delivered message stays on the server.
+/// The time that a delivered message stays on the server.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Keep {
-    /// For ever: nothing is deleted until the user says so.
+    /// Always: nothing is deleted until the user asks for it.
     #[default]
     Always,
-    /// For so long, counted from our delivery.
+    /// This long, counted from our delivery.
     For(Duration),
-    /// Until it is delivered.
+    /// Only until it is delivered.
     Never,
 }
 
-/// Which messages come first.
+/// The order in which messages are fetched.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Order {
-    /// By falling message-number.
+    /// By falling message number.
     NewestFirst,
-    /// By rising message-number.
+    /// By rising message number.
     #[default]
     OldestFirst,
 }
 
 impl Keep {
-    /// Whether a message delivered then may go now. A delivery that lies ahead (the clock was set
-    /// back) has not yet been kept long enough.
+    /// Returns true if a message delivered then may be deleted now. If the delivery lies in the future
+    /// (the clock was set back), the message has not been kept long enough.
     pub fn is_over(self, delivered: Moment, now: Moment) -> bool {
         match self {
             Self::Always => false,
@@ -56,7 +55,7 @@ impl Keep {
     }
 }
 
-/// As it is written in the configuration, in seconds.
+/// The text as in the configuration, in seconds.
 impl fmt::Display for Keep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -68,17 +67,17 @@ impl fmt::Display for Keep {
 }
 
 impl Policy {
-    /// Whether sizes decide something before a message is asked for.
+    /// Returns true if sizes decide something before a message is requested.
     pub fn needs_sizes(&self) -> bool {
         self.max_size.is_some() || self.max_total.is_some()
     }
 
-    /// Whether a run is to end before everything is fetched.
+    /// Returns true if a run may end before everything is fetched.
     pub fn is_bounded(&self) -> bool {
         self.max_messages.is_some() || self.max_total.is_some()
     }
 
-    /// Until when a message must have been delivered to be due; `None`: none ever is.
+    /// Returns the latest delivery time of messages that are due, or `None` if no message ever is.
     pub fn due_until(&self, now: Moment) -> Option<Moment> {
         match self.keep {
             Keep::Always => None,
@@ -87,18 +86,18 @@ impl Policy {
         }
     }
 
-    /// Whether something that was delivered before may have to go.
+    /// Returns true if a delivered message is due for deletion.
     pub fn has_due(&self, known: &KnownMessages, now: Moment) -> bool {
         known.iter().any(|known| self.is_due(known, now))
     }
 
-    /// Whether a message that was never delivered is known to be over the limit.
+    /// Returns true if a message was found to be too large in an earlier run.
     pub fn is_too_large(&self, known: &KnownMessage) -> bool {
         let over = |max| known.size.is_some_and(|size| size > max);
         matches!(known.state, State::Failed(_)) && self.max_size.is_some_and(over)
     }
 
-    /// Whether a delivered message may go now.
+    /// Returns true if a delivered message may be deleted now.
     pub fn is_due(&self, known: &KnownMessage, now: Moment) -> bool {
         let State::Delivered(delivered) = known.state else {
             return false;

@@ -1,44 +1,43 @@
-//! What to do with each listed message: pure decisions.
-//! Sends nothing, reads no clock, opens no file.
+//! Decides what to do with each listed message. Pure: it sends nothing, reads no clock, opens no file.
 
 use crate::mail::known::{KnownMessage, KnownMessages, State, may_be_tried};
 use crate::mail::maildrop::{Listing, Position};
 use crate::mail::policy::{Keep, Order, Policy};
 use crate::moment::Moment;
 
-/// So many old messages may be deleted after a change of `keep` without the user having said so
-/// on the command line.
-const UNASKED_DELETIONS: usize = 100;
+/// The most old messages that are deleted after a change of `keep` without a confirmation on the
+/// command line.
+const UNCONFIRMED_DELETIONS: usize = 100;
 
-/// A message to do something with: where it is listed, and who it is under its unique-id.
+/// A listed message that something is to be done with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Pick {
-    /// Where it is listed.
+    /// Its position in the listing.
     pub position: Position,
-    /// Its copy number: a known message's own, or one that is free.
+    /// The copy number of the known message that it is taken for, or a free one.
     pub copy: u32,
 }
 
-/// What to do with the messages of a listing.
+/// The plan for the messages of a listing.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub struct Plan {
-    /// To be fetched, in this order.
+    /// New messages, to be fetched in this order.
     pub fetch: Vec<Pick>,
-    /// To be fetched only to see whether they are what was delivered before: their unique-id
-    /// alone does not prove it.
+    /// Known messages, to be fetched and compared with what was delivered: their unique-id alone does
+    /// not prove that they are the same.
     pub compare: Vec<Pick>,
-    /// To be fetched, and delivered unless its file turns out to be here: the database knows
-    /// nothing of it, and may not be the last one.
+    /// Messages to be fetched, and to be delivered unless the target has a file with the same octets:
+    /// the database does not know them, but it is new or an older copy.
     pub recognise: Vec<Pick>,
-    /// To be deleted without another look.
+    /// Messages to be deleted without fetching them.
     pub delete: Vec<Pick>,
-    /// New, but over `max_size`.
+    /// New messages that are larger than `max_size`.
     pub too_large: Vec<Pick>,
-    /// How many new messages wait for the next run because of a limit.
+    /// The number of new messages that wait for the next run because of a limit.
     pub postponed: usize,
-    /// How many listed messages are left as they are.
+    /// The number of listed messages that are left as they are.
     pub kept: usize,
-    /// Whether sizes that are not known would decide something.
+    /// True if the plan would depend on sizes that the listing does not have.
     pub lacks_sizes: bool,
 }
 
@@ -46,7 +45,7 @@ pub struct Plan {
 pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Moment) -> Plan {
     let mut plan = Plan::default();
     let mut new = Vec::new();
-    let mut troubled = Vec::new();
+    let mut failed = Vec::new();
     for position in listing.positions() {
         let rows = known.of(listing.unique_id(position));
         let row = match counterpart(rows.clone(), listing.repetition(position)) {
@@ -66,45 +65,48 @@ pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Mome
         } else if policy.is_too_large(row) {
             plan.too_large.push(pick);
         } else if matches!(row.state, State::Failed(until) if may_be_tried(until, now)) {
-            // Beside others under its unique-id it may be one of those.
+            // Several messages are known under the unique-id: it may be another of them.
             match rows.len() {
-                1 => troubled.push(pick),
+                1 => failed.push(pick),
                 _ => plan.compare.push(pick),
             }
         } else {
             let size = listing.size(position);
             let is_as_large = row.size.is_some() && row.size == size;
             let is_alone = rows.len() == 1 && !listing.is_repeated(position);
-            // What was away and is back may be another message under its unique-id.
+            // A message that was missing and is back may be another one: servers use unique-ids
+            // again.
             let is_doubtful = known.is_doubtful(row);
             let is_another = is_doubtful && row.state != State::Staged && !is_as_large;
             plan.lacks_sizes |= is_another && size.is_none();
-            match policy.is_due(row, now) {
-                true if is_as_large && is_alone && !is_doubtful => plan.delete.push(pick),
-                true if may_compare => plan.compare.push(pick),
-                false if is_another && row.state != State::Gone && may_compare => {
-                    plan.compare.push(pick);
-                }
-                _ => plan.kept += 1,
+            let is_due = policy.is_due(row, now);
+            if is_due && is_as_large && is_alone && !is_doubtful {
+                plan.delete.push(pick);
+            } else if may_compare && (is_due || is_another && row.state != State::Gone) {
+                plan.compare.push(pick);
+            } else {
+                plan.kept += 1;
             }
         }
     }
-    plan.choose(new, troubled, listing, policy);
+    plan.choose(new, failed, listing, policy);
     plan
 }
 
-/// What a listed message is taken for.
+/// The known message that a listed message is taken for.
 enum Counterpart<'a> {
     KnownMessage(&'a KnownMessage),
-    /// None that is known; it has, or gets, this copy number.
+    /// None: it is new and has this copy number.
     Unknown {
         copy: u32,
     },
 }
 
-/// What the n-th listed message under a unique-id is taken for: those that should still be on the
-/// server first, then those that were deleted from it. A copy number that was left out is that of a
-/// message which was listed and never recorded, since a later one was fetched before it.
+/// Returns what the n-th listed message under a unique-id is taken for: first the messages that should
+/// still be on the server, then those that were deleted from it.
+///
+/// A copy number without a row belongs to a message that was listed but never recorded, because a
+/// later one was fetched before it.
 fn counterpart<'a>(
     rows: impl Iterator<Item = &'a KnownMessage> + Clone,
     repetition: u32,
@@ -134,20 +136,20 @@ fn counterpart<'a>(
 }
 
 impl Plan {
-    /// Applies order and limits to the new messages. Those that failed before come last, so that
-    /// whatever is wrong with them does not keep the others away.
+    /// Applies order and limits to the new messages. Those that failed before come last, so that they
+    /// do not keep the others away.
     fn choose(
         &mut self,
         mut new: Vec<Pick>,
-        mut troubled: Vec<Pick>,
+        mut failed: Vec<Pick>,
         listing: &Listing,
         policy: &Policy,
     ) {
         if policy.order == Order::NewestFirst {
             new.reverse();
-            troubled.reverse();
+            failed.reverse();
         }
-        new.append(&mut troubled);
+        new.append(&mut failed);
         let max_messages = policy.max_messages.unwrap_or(u64::MAX);
         let mut total = 0u64;
         for pick in new {
@@ -166,7 +168,8 @@ impl Plan {
         }
     }
 
-    /// Has unknown messages recognised of which there may be a file already, whatever their size.
+    /// Moves new messages that the target may already have to those that are to be recognised,
+    /// whatever their size.
     pub fn suspect(&mut self, may_be_here: impl Fn(&Pick) -> bool) {
         for unknown in [&mut self.fetch, &mut self.too_large] {
             let suspects = unknown.extract_if(.., |pick| may_be_here(pick));
@@ -174,33 +177,33 @@ impl Plan {
         }
     }
 
-    /// How many messages of earlier runs may go.
+    /// Returns the number of messages of earlier runs that may be deleted.
     fn deletions(&self) -> usize {
         self.delete.len() + self.compare.len() + self.recognise.len()
     }
 
-    /// What is asked for, in this order.
+    /// Returns the messages that are retrieved, in this order.
     pub fn retrieved(&self) -> impl Iterator<Item = &Pick> {
         let known = self.recognise.iter().chain(&self.compare);
         self.fetch.iter().chain(known)
     }
 
-    /// The sizes of what is asked for, as far as the server tells them.
+    /// Returns the sizes of the messages that are retrieved, as far as they are listed.
     pub fn sizes(&self, listing: &Listing) -> impl Iterator<Item = Option<u64>> {
         self.retrieved().map(|pick| listing.size(pick.position))
     }
 
-    /// How many commands it takes.
+    /// Returns the number of commands that the plan needs.
     pub fn commands(&self) -> usize {
         self.retrieved().count() + self.delete.len()
     }
 
-    /// Whether there is something to delete as well as something to fetch.
+    /// Returns true if there is something to delete as well as something to fetch.
     pub fn asks_for_both(&self) -> bool {
         !self.delete.is_empty() && self.retrieved().next().is_some()
     }
 
-    /// The part of it that needs nothing to be fetched.
+    /// Returns the part of the plan that needs nothing to be fetched.
     pub fn deletions_only(&self) -> Self {
         Self {
             delete: self.delete.clone(),
@@ -208,12 +211,12 @@ impl Plan {
         }
     }
 
-    /// Leaves many messages of earlier runs on the server where only a change of the configuration,
-    /// not the user at this moment, asks for their deletion; how many those are.
+    /// Leaves many messages of earlier runs on the server if only a changed configuration, and not the
+    /// user at this moment, asks for their deletion. Returns their number.
     pub fn hold_surprising_deletions(&mut self, last_keep: Option<&str>, keep: Keep) -> usize {
         let has_changed = last_keep.is_some_and(|last| last != keep.to_string());
         let deletions = self.deletions();
-        if !has_changed || deletions <= UNASKED_DELETIONS {
+        if !has_changed || deletions <= UNCONFIRMED_DELETIONS {
             return 0;
         }
         self.hold_deletions();
@@ -280,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_fetched_in_the_order_wished() {
+    fn new_messages_are_fetched_in_the_configured_order() {
         let listing = listing(&[("a", None), ("b", None), ("c", None)]);
         let known = known(&[("b", delivered(1, None))]);
         for (order, expected) in [(Order::OldestFirst, [1, 3]), (Order::NewestFirst, [3, 1])] {
@@ -295,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delivered_message_goes_when_its_time_is_over() {
+    fn a_delivered_message_is_deleted_when_its_time_is_over() {
         let fortnight = Duration::from_secs(14 * DAY as u64);
         for (keep, days_ago, goes) in [
             (Keep::Always, 1000, false),
@@ -317,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_its_unique_id_does_not_prove_is_compared_before_it_is_deleted() {
+    fn a_message_in_doubt_is_compared_before_it_is_deleted() {
         let row = delivered(1, Some(10));
         let second = KnownMessage { copy: 1, ..row };
         let gone = KnownMessage {
@@ -351,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unique_id_used_again_finds_the_message_that_is_on_the_server() {
+    fn a_repeated_unique_id_means_the_message_still_on_the_server() {
         let gone = KnownMessage {
             state: State::Gone,
             ..delivered(2, Some(10))
@@ -371,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_whose_copy_number_was_left_out_is_still_to_be_fetched() {
+    fn a_skipped_copy_number_belongs_to_a_new_message() {
         let row = |copy, state| KnownMessage {
             copy,
             state,
@@ -397,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_delivered_by_us_is_never_deleted() {
+    fn a_message_not_delivered_by_us_is_never_deleted() {
         let row = delivered(1, Some(10));
         for state in [State::Seen, State::Staged] {
             let rows = known(&[("a", KnownMessage { state, ..row })]);
@@ -415,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_keeps_for_ever_is_left_alone() {
+    fn an_undeletable_message_is_left_alone() {
         let kept = |state| KnownMessage {
             state,
             is_undeletable: true,
@@ -433,12 +436,12 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_before_comes_last_and_not_before_its_time() {
-        let troubled = |until| KnownMessage {
+    fn a_failed_message_comes_last_and_not_too_early() {
+        let failed = |until| KnownMessage {
             state: State::Failed(until),
             ..delivered(0, None)
         };
-        let known = known(&[("a", troubled(NOW)), ("b", troubled(Moment(NOW.0 + 1)))]);
+        let known = known(&[("a", failed(NOW)), ("b", failed(Moment(NOW.0 + 1)))]);
         let listing = listing(&[("a", None), ("b", None), ("c", None)]);
         let plan = plan(&listing, &known, &Policy::default(), NOW);
         assert_eq!(numbers(&listing, &plan.fetch), [3, 1]);
@@ -446,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_about_whose_size_list_lied_is_not_fetched_in_vain_again() {
+    fn a_message_found_too_large_is_not_fetched_again() {
         let lied = KnownMessage {
             state: State::Failed(Moment(0)),
             ..delivered(0, Some(100))
@@ -467,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_bound_a_run_but_never_to_nothing() {
+    fn limits_never_keep_all_messages_away() {
         let listing = listing(&[("a", Some(50)), ("b", Some(10)), ("c", Some(30))]);
         let policy = |max_messages, max_size, max_total| Policy {
             max_messages,
