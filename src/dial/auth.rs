@@ -52,38 +52,57 @@ pub(super) struct LoginOffer<'a> {
     pub(super) before: Option<Mechanism>,
 }
 
-/// Why there is no way to log in.
+/// Why there is no mechanism to log in by.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum NoMechanism {
-    /// What was named, or the access token, has no place there.
-    #[error("the server does not offer {wanted}: {}", told(offered))]
+    /// The server offers neither the configured mechanism nor one for an access token.
+    #[error("the server does not offer {wanted}: {}", list(offered))]
     Lacks {
         /// What was wanted.
         wanted: String,
         /// The mechanisms that it offers.
         offered: Vec<String>,
     },
-    /// What is offered shows more than what there was before.
+    /// Everything that is offered exposes the secret.
+    #[error("without TLS everybody on the way could read {secret}")]
+    Exposed {
+        /// "the password" or "the access token".
+        secret: &'static str,
+        /// The values of `auth` that send it anyway.
+        values: &'static str,
+    },
+    /// What is offered exposes more than the mechanism of earlier logins.
     #[error(
         "the server offers only {best} now, which shows more of the password than {before}, by which \
-         this account logged in before: somebody may stand between; if the server has changed, say \
-         so once: mailpull fetch -o auth={} ACCOUNT", best.name().to_ascii_lowercase()
+         this account logged in before: somebody may be intercepting the connection"
     )]
     Weaker {
         /// The best that is left.
         best: Mechanism,
-        /// What there was.
+        /// The mechanism of earlier logins.
         before: Mechanism,
     },
-    /// Whatever there is shows the secret.
-    #[error(
-        "without TLS {0} would be shown to all on the way; if nobody listens there, name how to log \
-         in all the same: auth = {1}"
-    )]
-    Shown(&'static str, &'static str),
 }
 
-fn told(offered: &[String]) -> String {
+impl NoMechanism {
+    /// What the user can do about it.
+    pub(super) fn hint(&self) -> String {
+        match self {
+            Self::Lacks { .. } => "Set auth to something that the server offers".to_owned(),
+            Self::Exposed { values, .. } => {
+                format!("If nobody can listen there, choose the login yourself: auth = {values}")
+            }
+            Self::Weaker { best, .. } => {
+                let best = best.name().to_ascii_lowercase();
+                format!(
+                    "If the server has changed, accept that once: mailpull fetch -o auth={best} ACCOUNT"
+                )
+            }
+        }
+    }
+}
+
+fn list(offered: &[String]) -> String {
     match offered {
         [] => "it announces no SASL mechanism".to_owned(),
         offered => format!("it offers {}", offered.join(", ")),
@@ -100,10 +119,10 @@ impl LoginOffer<'_> {
             Auth::Auto => self.automatic(),
             Auth::Named(mechanism) => self.named(mechanism),
             Auth::NotNeeded => return Ok(None),
-            Auth::Token if self.exposure == Exposure::Anyone => Err(NoMechanism::Shown(
-                "the access token",
-                "\"xoauth2\" or \"oauthbearer\"",
-            )),
+            Auth::Token if self.exposure == Exposure::Anyone => Err(NoMechanism::Exposed {
+                secret: "the access token",
+                values: "\"xoauth2\" or \"oauthbearer\"",
+            }),
             Auth::Token => self
                 .best_of(&TOKENS)
                 .ok_or_else(|| self.lacks("a login by token (XOAUTH2, OAUTHBEARER)")),
@@ -120,7 +139,10 @@ impl LoginOffer<'_> {
                 Err(NoMechanism::Weaker { best, before })
             }
             (Some(best), _) => Ok(best),
-            (None, _) => Err(NoMechanism::Shown("the password", "\"plain\" or \"user\"")),
+            (None, _) => Err(NoMechanism::Exposed {
+                secret: "the password",
+                values: "\"plain\" or \"user\"",
+            }),
         }
     }
 

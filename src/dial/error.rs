@@ -18,7 +18,7 @@ pub(crate) enum Error {
         source: pop3::Error,
     },
     /// The server refused the login.
-    #[error("logging in as {user}: {}", self.with_advice(source))]
+    #[error("logging in as {user}: {source}")]
     Login {
         /// The user.
         user: String,
@@ -49,10 +49,7 @@ pub(crate) enum Error {
         source: pop3::Error,
     },
     /// The server does not encrypt.
-    #[error(
-        "asking {endpoint} for TLS: {source}; nothing secret was sent. If the server offers TLS \
-         on port 995, set security = \"tls\""
-    )]
+    #[error("asking {endpoint} for TLS: {source}; nothing secret was sent")]
     StartTls {
         /// The server.
         endpoint: net::Endpoint,
@@ -74,12 +71,20 @@ impl Error {
     /// What the user can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
+            Self::Capabilities { source, .. } | Self::Session { source, .. } => source.hint(),
+            Self::Login {
+                mechanism,
+                history,
+                source,
+                ..
+            } => login_hint(source, *mechanism, *history)
+                .map(str::to_owned)
+                .or_else(|| source.hint()),
             Self::Net(source) => source.hint(),
-            Self::Capabilities { source, .. }
-            | Self::Login { source, .. }
-            | Self::Session { source, .. }
-            | Self::StartTls { source, .. } => source.hint(),
-            Self::NoMechanism { .. } => None,
+            Self::NoMechanism { source, .. } => Some(source.hint()),
+            Self::StartTls { .. } => {
+                Some("If the server offers TLS on port 995, set security = \"tls\"".to_owned())
+            }
         }
     }
 
@@ -125,62 +130,188 @@ impl Error {
             }
         )
     }
+}
 
-    /// What happened, and what the user can do, in one sentence: servers end theirs.
-    fn with_advice(&self, source: &pop3::Error) -> String {
-        let advice = self.advice();
-        let told = source.to_string();
-        match advice {
-            "" => told,
-            advice => format!("{}{advice}", told.trim_end_matches('.')),
+/// Returns what the user can do about a refused login. The response codes of RFC 2449 and RFC 3206 say
+/// who is at fault. Without a code a refusal can mean anything: some servers refuse good passwords for a
+/// while.
+fn login_hint(
+    source: &pop3::Error,
+    mechanism: Option<Mechanism>,
+    history: LoginHistory,
+) -> Option<&'static str> {
+    let refusal = source.refusal()?;
+    // RFC 5802 section 7 has this error for SCRAM; a server sends it only for a bound login.
+    if let pop3::Error::RefusedAt { said, .. } = source
+        && said.as_octets() == b"channel-bindings-dont-match"
+    {
+        return Some(
+            "Check the connection: somebody may be intercepting it with a certificate that this \
+             machine trusts",
+        );
+    }
+    let takes_token = mechanism.is_some_and(Mechanism::takes_token);
+    Some(match refusal.code {
+        Some(ResponseCode::InUse) => "Wait until the other session with this mailbox has ended",
+        Some(ResponseCode::LoginDelay) => "Wait longer between two logins",
+        Some(ResponseCode::SysTemp) => {
+            "Try again later: the server says that the fault is its own and temporary"
+        }
+        Some(ResponseCode::SysPerm) => {
+            "Ask the operator of the server: it says that the fault is its own and permanent"
+        }
+        None if refusal.is_transient() => return None,
+        _ if takes_token => {
+            "Get a new access token of this user for mail, and check that POP3 is switched on at the \
+             provider"
+        }
+        _ if mechanism == Some(Mechanism::External) => "Check user and tls-client-cert",
+        None if history == LoginHistory::Worked => {
+            "Try again later, as this login has worked before; if it keeps failing, check user and \
+             password"
+        }
+        Some(ResponseCode::Auth) | None => {
+            "Check user and password, and whether the provider wants POP3 switched on or an app \
+             password"
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pop3::Refusal;
+    use crate::pop3::reply::Status;
+
+    fn refusal(line: &str) -> Refusal {
+        match Status::parse(line.as_bytes()) {
+            Some(Status::Negative(refusal)) => refusal,
+            status => panic!("{line} is no refusal: {status:?}"),
         }
     }
 
-    /// What the user can do. The codes of RFC 2449 and 3206 say whose fault it is; a server that
-    /// does not have them may mean anything (quirks.md 30).
-    fn advice(&self) -> &'static str {
-        let Self::Login {
-            source,
-            mechanism,
+    fn refused_login(line: &str, mechanism: Mechanism, history: LoginHistory) -> Error {
+        Error::Login {
+            user: "joe".to_owned(),
+            mechanism: Some(mechanism),
             history,
-            ..
-        } = self
-        else {
-            return "";
-        };
-        let Some(refusal) = source.refusal() else {
-            return "";
-        };
-        // Said only of a bound login, at its end.
-        if let pop3::Error::RefusedAt { said, .. } = source
-            && said.as_octets() == b"channel-bindings-dont-match"
-        {
-            return "; somebody may stand between, with a certificate that is trusted here";
+            source: pop3::Error::Refused {
+                command: "the password".to_owned(),
+                refusal: refusal(line),
+            },
         }
-        let takes_token = mechanism.is_some_and(Mechanism::takes_token);
-        match refusal.code {
-            Some(ResponseCode::InUse) => "; another session has the maildrop",
-            Some(ResponseCode::LoginDelay) => "; it wants more time between two logins",
-            Some(ResponseCode::SysTemp) => {
-                "; that is a fault of the server, which says it will pass"
-            }
-            Some(ResponseCode::SysPerm) => {
-                "; that is a fault of the server, which will not pass: ask whoever runs it"
-            }
-            None if refusal.is_transient() => "",
-            _ if takes_token => {
-                "; the access token may have run out, be another user's or not be for mail: get a \
-                 new one, and see whether the provider wants POP3 switched on"
-            }
-            _ if *mechanism == Some(Mechanism::External) => "; check user and tls-client-cert",
-            None if *history == LoginHistory::Worked => {
-                "; this login has worked before and the server does not say what is wrong with it: \
-                 it may pass; else check user and password"
-            }
-            Some(ResponseCode::Auth) | None => {
-                "; check user and password, and whether the provider wants POP3 switched on or an \
-                 app password"
-            }
+    }
+
+    #[test]
+    fn a_refused_login_has_a_status_and_a_hint_by_its_code() {
+        use LoginHistory::{Unknown, Worked};
+        use Mechanism::{External, User, XOAuth2};
+        for (line, mechanism, history, exit, hint) in [
+            (
+                "-ERR [AUTH] no",
+                User,
+                Worked,
+                Exit::LoginRefused,
+                "Check user and password, and",
+            ),
+            (
+                "-ERR no",
+                User,
+                Unknown,
+                Exit::LoginRefused,
+                "Check user and password, and",
+            ),
+            (
+                "-ERR no",
+                User,
+                Worked,
+                Exit::LoginRefused,
+                "Try again later, as",
+            ),
+            (
+                "-ERR no",
+                External,
+                Worked,
+                Exit::LoginRefused,
+                "Check user and tls-client-cert",
+            ),
+            (
+                "-ERR no",
+                XOAuth2,
+                Worked,
+                Exit::LoginRefused,
+                "Get a new access token",
+            ),
+            (
+                "-ERR [SYS/PERM] no",
+                User,
+                Worked,
+                Exit::LoginRefused,
+                "Ask the operator",
+            ),
+            (
+                "-ERR [SYS/TEMP] no",
+                User,
+                Unknown,
+                Exit::Temporary,
+                "Try again later: the",
+            ),
+            (
+                "-ERR [IN-USE] no",
+                User,
+                Unknown,
+                Exit::Temporary,
+                "Wait until the other session",
+            ),
+            (
+                "-ERR [LOGIN-DELAY] no",
+                User,
+                Unknown,
+                Exit::Temporary,
+                "Wait longer between",
+            ),
+            ("-ERR mailbox is locked", User, Unknown, Exit::Temporary, ""),
+        ] {
+            let error = refused_login(line, mechanism, history);
+            assert_eq!(error.exit(), exit, "{line}");
+            let shown = error.hint().unwrap_or_default();
+            assert!(shown.starts_with(hint), "{line}: {shown}");
+            assert_eq!(shown.is_empty(), hint.is_empty(), "{line}: {shown}");
         }
+    }
+
+    #[test]
+    fn a_binding_that_does_not_match_points_to_the_connection() {
+        let error = Error::Login {
+            user: "joe".to_owned(),
+            mechanism: Some(Mechanism::ScramSha256Plus),
+            history: LoginHistory::Worked,
+            source: pop3::Error::RefusedAt {
+                mechanism: Mechanism::ScramSha256Plus,
+                said: "channel-bindings-dont-match".into(),
+                refusal: refusal("-ERR [AUTH] no"),
+            },
+        };
+        let hint = error.hint().expect("there is a hint");
+        assert!(hint.starts_with("Check the connection"), "{hint}");
+    }
+
+    #[test]
+    fn an_error_has_no_hint_in_its_text() {
+        let error = refused_login("-ERR no.", Mechanism::User, LoginHistory::Unknown);
+        let text = "logging in as joe: the server refused the password: no.";
+        assert_eq!(error.to_string(), text);
+    }
+
+    #[test]
+    fn a_server_that_refuses_to_encrypt_is_never_waited_for() {
+        let error = Error::StartTls {
+            endpoint: net::Endpoint::Unix("/s".into()),
+            source: pop3::Error::Refused {
+                command: "STLS".to_owned(),
+                refusal: refusal("-ERR [SYS/TEMP] later"),
+            },
+        };
+        assert_eq!(error.exit(), Exit::Protocol);
     }
 }

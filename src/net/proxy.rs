@@ -49,10 +49,10 @@ pub enum Error {
     #[error("{0}")]
     Io(#[from] io::Error),
     /// It does not know us.
-    #[error("it refuses the login; check user and password in \"proxy\"")]
+    #[error("it refuses the login")]
     Login,
     /// It speaks something else.
-    #[error("it is no proxy of this kind: {0}")]
+    #[error("it is not a proxy of this kind: {0}")]
     NoProxy(ServerText),
     /// It cannot or may not reach the server.
     #[error("it says \"{0}\"")]
@@ -62,7 +62,12 @@ pub enum Error {
 impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
-        None
+        let hint = match self {
+            Self::Login => "Check user and password in \"proxy\"",
+            Self::NoProxy(_) => "Check scheme and port in \"proxy\"",
+            Self::Io(_) | Self::Refused(_) => return None,
+        };
+        Some(hint.to_owned())
     }
 
     /// The exit status that it leads to.
@@ -310,7 +315,7 @@ mod tests {
 
     #[test]
     fn what_a_socks_proxy_refuses_is_said() {
-        let refused = "it refuses the login; check user and password in \"proxy\"";
+        let refused = "it refuses the login";
         for (login, answers, said) in [
             (None, &b"\x05\xff"[..], refused),
             (None, b"\x05\x02", refused),
@@ -321,7 +326,7 @@ mod tests {
                 "it says \"connection refused\"",
             ),
             (None, b"\x05\0\x05\x63\0\x01", "it says \"general failure\""),
-            (None, b"+OK POP3", "it is no proxy of this kind: +O"),
+            (None, b"+OK POP3", "it is not a proxy of this kind: +O"),
             (None, b"", "failed to fill whole buffer"),
             (None, b"\x05\0\x05\0\0\x03", "failed to fill whole buffer"),
         ] {

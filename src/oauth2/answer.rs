@@ -37,7 +37,13 @@ impl ProviderRefusal {
         }
     }
 
-    /// What a browser brings.
+    /// What the user can do about it.
+    pub(super) fn hint(&self) -> Option<String> {
+        let is_configuration = self.exit() == Exit::Configuration;
+        is_configuration.then(|| "Check the keys of the account that begin with oauth2-".to_owned())
+    }
+
+    /// Takes what a provider said: in its answer, or by the browser.
     pub(super) fn new(code: &str, description: &str) -> Self {
         Self {
             code: code.to_owned(),
@@ -51,9 +57,6 @@ impl fmt::Display for ProviderRefusal {
         write!(f, "{}", ServerText::from(&*self.code))?;
         if !self.description.is_empty() {
             write!(f, " ({})", self.description)?;
-        }
-        if self.exit() == Exit::Configuration {
-            f.write_str("; check the keys oauth2-… of the account")?;
         }
         Ok(())
     }

@@ -94,6 +94,7 @@ impl Error {
             Self::Connect(source) => source.hint(),
             Self::Exposed(source) => source.hint(),
             Self::Keyring(source) => source.hint(),
+            Self::Refused { refusal, .. } => refusal.hint(),
             _ => None,
         }
     }

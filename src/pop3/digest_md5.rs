@@ -117,7 +117,7 @@ impl Text {
                 said,
             });
         }
-        let text = std::str::from_utf8(octets).map_err(|_| "user or password is no UTF-8")?;
+        let text = std::str::from_utf8(octets).map_err(|_| "user or password is not UTF-8")?;
         let latin: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
         match (latin.map(Zeroizing::new), is_utf8) {
             (Some(hashed), true) => Ok(Self { said, hashed }),
@@ -129,7 +129,7 @@ impl Text {
                 said: hashed.clone(),
                 hashed,
             }),
-            (None, false) => Err("the server cannot be told a user or password like this"),
+            (None, false) => Err("user or password has characters that the server does not accept"),
         }
     }
 }
@@ -145,16 +145,20 @@ impl Challenge {
             match &name.to_ascii_lowercase()[..] {
                 // Of several the first is taken.
                 b"realm" => realm = realm.or(Some(value)),
-                b"nonce" if nonce.is_some() => return Err("it has two nonces"),
+                b"nonce" if nonce.is_some() => return Err("the challenge has two nonces"),
                 b"nonce" => nonce = Some(value),
                 b"charset" => is_utf8 = value.eq_ignore_ascii_case(b"utf-8"),
                 b"algorithm" => algorithm = Some(value),
-                b"qop" if !offers_auth(&value) => return Err("it wants what TLS is for (qop)"),
+                b"qop" if !offers_auth(&value) => {
+                    return Err(
+                        "the server demands encryption by DIGEST-MD5, which TLS replaces (qop)",
+                    );
+                }
                 _ => {}
             }
         }
         if algorithm.as_deref() != Some(b"md5-sess") {
-            return Err("its algorithm is not md5-sess");
+            return Err("the algorithm of the challenge is not md5-sess");
         }
         match nonce {
             Some(nonce) if !nonce.is_empty() => Ok(Self {
@@ -162,7 +166,7 @@ impl Challenge {
                 nonce,
                 is_utf8,
             }),
-            _ => Err("it has no nonce"),
+            _ => Err("the challenge has no nonce"),
         }
     }
 }
@@ -178,7 +182,7 @@ fn directive(text: &[u8]) -> Result<Option<Directive<'_>>, &'static str> {
         return Ok(None);
     }
     let end = text.iter().position(|&octet| octet == b'=');
-    let (name, rest) = text.split_at(end.ok_or("it is not name=value")?);
+    let (name, rest) = text.split_at(end.ok_or("the challenge is not a list of name=value")?);
     let rest = &rest[1..];
     let Some(quoted) = rest.strip_prefix(b"\"") else {
         let end = rest.iter().position(is_between).unwrap_or(rest.len());
@@ -194,7 +198,7 @@ fn directive(text: &[u8]) -> Result<Option<Directive<'_>>, &'static str> {
             octet => value.push(octet),
         }
     }
-    Err("a quotation in it does not end")
+    Err("a quotation in the challenge does not end")
 }
 
 fn offers_auth(value: &[u8]) -> bool {

@@ -599,7 +599,7 @@ fn a_server_without_tls_leads_to_the_starttls_hint() {
     outcome
         .fails_with(76)
         .stderr_has("mailpull: work: the TLS handshake with 127.0.0.1 failed: ")
-        .stderr_has("a server that begins without TLS needs security = \"starttls\"\n")
+        .stderr_has(". If the server begins without TLS, set security = \"starttls\"\n")
         .never_says("SSL routines")
         .complains_in_lines(1);
 }

@@ -58,7 +58,7 @@ fn a_proxy_that_refuses_the_login_ends_the_session() {
             .fails_with(77)
             .complains_in_lines(1)
             .stderr_has("through the proxy 127.0.0.1:")
-            .stderr_has("it refuses the login; check user and password in \"proxy\"")
+            .stderr_has("it refuses the login. Check user and password in \"proxy\"")
             .never_says("hunter2");
 
         server.finish();
@@ -103,7 +103,7 @@ fn a_proxys_refusal_is_quoted_in_the_error() {
             "it says \"HTTP/1.1 502 \\u{1b}[2J\"",
         ),
         ("S: HTTP/1.1 407 Who are you?\nS: ", 77, "refuses the login"),
-        ("S: +OK POP3 ready", 76, "it is no proxy of this kind: +"),
+        ("S: +OK POP3 ready", 76, "it is not a proxy of this kind: +"),
         ("raw: HTTP/1.1 200\ncut", 75, "unexpected end of file"),
         ("stall", 75, "timed out"),
     ] {

@@ -296,7 +296,7 @@ fn a_weaker_mechanism_than_before_requires_the_users_consent() {
         .fetch()
         .fails_with(69)
         .complains_in_lines(1)
-        .stderr_has("say so once: mailpull fetch -o auth=");
+        .stderr_has("accept that once: mailpull fetch -o auth=");
 
     sandbox
         .mailpull(["fetch", "-o", "auth=plain"])

@@ -288,7 +288,7 @@ fn a_wrong_typed_password_is_an_error_with_a_hint() {
         left[1].starts_with("mailpull: work: logging in as joe: "),
         "{left:#?}"
     );
-    assert!(left[1].contains("check user and password"), "{left:#?}");
+    assert!(left[1].contains("Check user and password"), "{left:#?}");
     assert!(!terminal.screen().contains("hunter2"));
 }
 

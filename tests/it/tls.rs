@@ -98,7 +98,7 @@ fn a_tls_version_below_tls_min_is_refused() {
         .fetch()
         .fails_with(76)
         .complains_in_lines(1)
-        .stderr_has("it knows no version of TLS that tls-min allows");
+        .stderr_has(". Check tls-min: the server has no version of TLS that it allows\n");
 
     server.finish();
 }
@@ -144,29 +144,26 @@ fn a_bad_certificate_ends_the_session_before_any_command() {
     for (certificate, said) in [
         (
             authority.wrong_name(),
-            "it is for another name (it is for pop.example.com); check \"server\", or if this is the \
-             one you mean, say in tls-name what it is called",
+            "it is for another name (it is for pop.example.com). Check \"server\"; if it is right, \
+             set tls-name to a name of the certificate",
         ),
         (
             authority.expired(),
-            "it expired on 2001-01-01 (it is for localhost, 127.0.0.1); tell whoever runs",
+            "it expired on 2001-01-01 (it is for localhost, 127.0.0.1). Ask the operator of the server",
         ),
         (
             authority.not_yet_valid(),
-            "it is not valid before 2098-01-01 (it is for localhost, 127.0.0.1); tell whoever runs",
+            "it is not valid before 2098-01-01 (it is for localhost, 127.0.0.1). Ask the operator of the server",
         ),
         (
             TestCertificate::self_signed(),
-            "vouches for it: self-signed certificate (it is for localhost, 127.0.0.1); if it is \
-             your own server, name its CA in tls-ca-file",
+            "it is self-signed (it is for localhost, 127.0.0.1). If the server is yours, name its \
+             CA in tls-ca-file, or compare the fingerprint and pin it: tls-pin = \"sha256:",
         ),
-        (
-            root.certificate(),
-            "vouches for it: unable to get local issuer certificate (",
-        ),
+        (root.certificate(), "it is signed by an unknown authority ("),
         (
             intermediate.certificate(),
-            "vouches for it: unable to get local issuer certificate (",
+            "it is signed by an unknown authority (",
         ),
         (
             authority.certificate_for(&["127.0.0.1\0.example.com"]),
@@ -270,7 +267,9 @@ fn a_bad_certificate_is_refused_even_if_the_server_disappears() {
             .fetch()
             .fails_with(76)
             .complains_in_lines(1)
-            .stderr_has("it, or one that vouches for it, has expired; tell whoever runs");
+            .stderr_has(
+                "it, or a certificate above it, has expired. Ask the operator of the server",
+            );
 
         server.finish();
     }
@@ -302,7 +301,7 @@ fn an_expired_intermediate_certificate_is_refused() {
         .fetch()
         .fails_with(76)
         .complains_in_lines(1)
-        .stderr_has("it, or one that vouches for it, has expired (it is for localhost, 127.0.0.1)");
+        .stderr_has("it, or a certificate above it, has expired (it is for localhost, 127.0.0.1)");
 
     server.finish();
 }

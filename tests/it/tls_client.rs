@@ -87,7 +87,9 @@ fn a_missing_or_unknown_client_certificate_ends_the_session() {
             .fails_with(76)
             .complains_in_lines(1)
             .stderr_has("the TLS handshake with 127.0.0.1 failed: ")
-            .stderr_has("it refuses the certificate in tls-client-cert, or that there is none");
+            .stderr_has(
+                ". Check tls-client-cert: the server refuses this certificate, or requires one\n",
+            );
 
         server.finish();
     }
@@ -103,12 +105,12 @@ fn an_unusable_client_key_is_refused_before_connecting() {
     for (key, said) in [
         (
             encrypted.expect("it can be encrypted"),
-            "home/key.pem: the key is encrypted, and at every run somebody would have to be asked; \
-             decrypt it: umask 077; openssl pkey -in OLD -out NEW\n",
+            "home/key.pem: the key is encrypted. Decrypt it: umask 077; openssl pkey -in OLD -out \
+             NEW\n",
         ),
         (
             rsa.expect("it can be made"),
-            "home/key.pem: the key is not in PKCS#8; convert it: umask 077; openssl pkey -in OLD \
+            "home/key.pem: the key is not in PKCS#8. Convert it: umask 077; openssl pkey -in OLD \
              -out NEW\n",
         ),
         (
@@ -181,7 +183,7 @@ fn a_pkcs12_file_with_a_password_is_refused() {
         .fetch()
         .fails_with(78)
         .complains_in_lines(1)
-        .stderr_has("PKCS#12 must have an empty password; or name PEM files");
+        .stderr_has(". Use a PKCS#12 file with an empty password, or PEM files\n");
 
     server.finish();
 }

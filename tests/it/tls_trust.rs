@@ -92,8 +92,8 @@ fn a_certificate_without_a_matching_pin_is_refused() {
 
         outcome.fails_with(76).stderr_is(&format!(
             "mailpull: work: the certificate of 127.0.0.1 is not trusted: neither it ({}) nor its \
-             key ({}) is in tls-pin (it is for localhost, 127.0.0.1); add one of the two if \
-             whoever runs the server says it is new\n",
+             key ({}) is in tls-pin (it is for localhost, 127.0.0.1). Add one of the two \
+             fingerprints if the operator of the server confirms it\n",
             certificate.pin(),
             certificate.key_pin()
         ));

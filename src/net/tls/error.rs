@@ -1,5 +1,4 @@
-//! Why there is no encrypted connection, in one line that says what to do.
-//! Does not know how a handshake is made.
+//! Why there is no encrypted connection, and what the user can do about it.
 
 use std::fmt;
 use std::io;
@@ -32,6 +31,8 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         why: String,
+        /// What the user can do about it.
+        hint: Option<&'static str>,
     },
     /// The connection failed before it was encrypted.
     #[error("the TLS handshake with {name} failed: {source}")]
@@ -42,7 +43,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The server and we have no common ground.
-    #[error("the TLS handshake with {name} failed: {why}{}", after_refusal(why))]
+    #[error("the TLS handshake with {name} failed: {why}")]
     Refused {
         /// The server.
         name: String,
@@ -59,7 +60,10 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Exposed(source) => source.hint(),
-            _ => None,
+            Self::Identity { hint, .. } => hint.map(str::to_owned),
+            Self::Refused { why, .. } => refusal_hint(why).map(str::to_owned),
+            Self::Untrusted(source) => Some(source.hint()),
+            Self::CaFile { .. } | Self::Io { .. } => None,
         }
     }
 
@@ -161,23 +165,28 @@ impl CertificateFault {
     }
 }
 
-const REFUSES_OURS: &str = "; it refuses the certificate in tls-client-cert, or that there is none";
+const CHECK_CLIENT_CERTIFICATE: &str =
+    "Check tls-client-cert: the server refuses this certificate, or requires one";
 
-/// What may help where the TLS library gave up for this reason.
-fn after_refusal(why: &str) -> &'static str {
+/// Returns what may help if the TLS library gave up for this reason.
+fn refusal_hint(why: &str) -> Option<&'static str> {
     match why {
         why if why.contains("wrong version number") || why.contains("packet length") => {
-            "; a server that begins without TLS needs security = \"starttls\""
+            Some("If the server begins without TLS, set security = \"starttls\"")
         }
         why if why.contains("protocol version") || why.contains("unsupported protocol") => {
-            "; it knows no version of TLS that tls-min allows"
+            Some("Check tls-min: the server has no version of TLS that it allows")
         }
-        why if why.contains("alert") && why.contains("unknown ca") => REFUSES_OURS,
-        why if why.contains("alert") && why.contains("certificate") => REFUSES_OURS,
+        why if why.contains("alert") && why.contains("unknown ca") => {
+            Some(CHECK_CLIENT_CERTIFICATE)
+        }
+        why if why.contains("alert") && why.contains("certificate") => {
+            Some(CHECK_CLIENT_CERTIFICATE)
+        }
         why if why.contains("handshake failure") => {
-            "; it may want a certificate of yours: tls-client-cert"
+            Some("Check tls-client-cert: the server may require a certificate")
         }
-        _ => "",
+        _ => None,
     }
 }
 
@@ -190,8 +199,7 @@ impl fmt::Display for Untrusted {
         if let Some(certificate) = &self.certificate {
             write!(f, " (it is for {})", certificate.names())?;
         }
-        f.write_str("; ")?;
-        self.advise(f)
+        Ok(())
     }
 }
 
@@ -207,14 +215,18 @@ impl Untrusted {
                 write!(f, "it is not valid before {}", it.first_day())
             }
             (CertificateFault::Expired, _) => {
-                f.write_str("it, or one that vouches for it, has expired")
+                f.write_str("it, or a certificate above it, has expired")
             }
             (CertificateFault::NotYetValid, _) => {
-                f.write_str("it, or one that vouches for it, is not valid yet")
+                f.write_str("it, or a certificate above it, is not valid yet")
             }
-            (CertificateFault::Issuer(why), _) => {
-                write!(f, "no authority that is known vouches for it: {why}")
-            }
+            (CertificateFault::Issuer(why), _) => f.write_str(match why.as_str() {
+                "self-signed certificate" | "self signed certificate" => "it is self-signed",
+                why if why.contains("certificate chain") => {
+                    "the self-signed certificate at the end of its chain is unknown"
+                }
+                _ => "it is signed by an unknown authority",
+            }),
             (CertificateFault::Name, Some((_, it))) if !it.has_names() => f.write_str(
                 "it has no subjectAltName, and a common name alone does not count (RFC 9525)",
             ),
@@ -232,29 +244,35 @@ impl Untrusted {
         }
     }
 
-    fn advise(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.fault {
-            CertificateFault::Expired | CertificateFault::NotYetValid => {
-                f.write_str("tell whoever runs the server, or set the clock of this machine")
+    /// What the user can do about it.
+    fn hint(&self) -> String {
+        match (&self.fault, &self.certificate) {
+            (CertificateFault::Expired | CertificateFault::NotYetValid, _) => {
+                "Ask the operator of the server to renew it, or set the clock of this machine"
+                    .to_owned()
             }
-            CertificateFault::Issuer(_) => {
-                f.write_str("if it is your own server, name its CA in tls-ca-file")?;
-                match &self.certificate {
-                    Some(it) => write!(
-                        f,
-                        ", or once you have compared it with the server's, set tls-pin = \"{}\"",
-                        Pin::of(it)
-                    ),
-                    None => Ok(()),
-                }
-            }
-            CertificateFault::Pin => f.write_str("add one of the two if whoever runs the server says it is new"),
-            CertificateFault::Name => f.write_str(
-                "check \"server\", or if this is the one you mean, say in tls-name what it is called",
+            (CertificateFault::Issuer(_), Some(it)) => format!(
+                "If the server is yours, name its CA in tls-ca-file, or compare the fingerprint and \
+                 pin it: tls-pin = \"{}\"",
+                Pin::of(it)
             ),
-            CertificateFault::Other(_) | CertificateFault::Purpose | CertificateFault::Unreadable => {
-                f.write_str("tell whoever runs the server")
+            (CertificateFault::Issuer(_), None) => {
+                "If the server is yours, name its CA in tls-ca-file".to_owned()
             }
+            (CertificateFault::Pin, _) => {
+                "Add one of the two fingerprints if the operator of the server confirms it"
+                    .to_owned()
+            }
+            (CertificateFault::Name, _) => {
+                "Check \"server\"; if it is right, set tls-name to a name of the certificate"
+                    .to_owned()
+            }
+            (
+                CertificateFault::Other(_)
+                | CertificateFault::Purpose
+                | CertificateFault::Unreadable,
+                _,
+            ) => "Ask the operator of the server for another certificate".to_owned(),
         }
     }
 }

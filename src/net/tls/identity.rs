@@ -38,36 +38,46 @@ impl Files {
 }
 
 fn read(path: &Path) -> Result<CheckedFile, Error> {
-    CheckedFile::read(path).map_err(|error| unusable(path, error.to_string()))
+    CheckedFile::read(path).map_err(|error| unusable(path, error.to_string(), None))
 }
 
 fn pem(certificate: &CheckedFile, key: &CheckedFile, path: &Path) -> Result<Identity, Error> {
     let octets = key.octets();
     let Some(begin) = find(octets, "-----BEGIN PRIVATE KEY-----") else {
-        return Err(unusable(path, unusual(octets)));
+        return Err(unusable_key(path, octets));
     };
     Identity::from_pkcs8(certificate.octets(), &octets[begin..])
-        .map_err(|error| unusable(path, error.to_string()))
+        .map_err(|error| unusable(path, error.to_string(), None))
 }
 
 fn pkcs12(file: &CheckedFile, path: &Path) -> Result<Identity, Error> {
     Identity::from_pkcs12(file.octets(), "").map_err(|error| {
-        let advice = "PKCS#12 must have an empty password; or name PEM files";
-        unusable(path, format!("{error}; {advice}"))
+        let hint = "Use a PKCS#12 file with an empty password, or PEM files";
+        unusable(path, error.to_string(), Some(hint))
     })
 }
 
-/// What keeps a key out of the only form that the TLS library reads.
-fn unusual(octets: &[u8]) -> String {
+/// Says why a key is not in PKCS#8, the only form that the TLS library reads.
+fn unusable_key(path: &Path, octets: &[u8]) -> Error {
     let has = |words| find(octets, words).is_some();
-    let why = if has("BEGIN ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED") {
-        "the key is encrypted, and at every run somebody would have to be asked; decrypt it"
+    let (why, hint) = if has("BEGIN ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED") {
+        // A run from cron has nobody to ask for its password.
+        (
+            "the key is encrypted",
+            "Decrypt it: umask 077; openssl pkey -in OLD -out NEW",
+        )
     } else if has(" PRIVATE KEY-----") {
-        "the key is not in PKCS#8; convert it"
+        (
+            "the key is not in PKCS#8",
+            "Convert it: umask 077; openssl pkey -in OLD -out NEW",
+        )
     } else {
-        return "there is no PEM private key in it; name its file in tls-client-key".to_owned();
+        (
+            "there is no PEM private key in it",
+            "Name the file of the key in tls-client-key",
+        )
     };
-    format!("{why}: umask 077; openssl pkey -in OLD -out NEW")
+    unusable(path, why.to_owned(), Some(hint))
 }
 
 const SECRET: &str = "a private key";
@@ -76,9 +86,10 @@ fn find(octets: &[u8], words: &str) -> Option<usize> {
     memchr::memmem::find(octets, words.as_bytes())
 }
 
-pub(super) fn unusable(path: &Path, why: String) -> Error {
+pub(super) fn unusable(path: &Path, why: String, hint: Option<&'static str>) -> Error {
     Error::Identity {
         path: path.to_owned(),
         why,
+        hint,
     }
 }

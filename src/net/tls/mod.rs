@@ -270,7 +270,7 @@ fn library(options: &TlsOptions) -> Result<TlsConnector, Error> {
     built(&builder).map_err(|error| match (&options.identity, error) {
         // The key is compared with the certificate only here.
         (Some(files), Error::Refused { why, .. }) => {
-            identity::unusable(&files.certificate, reason(&why).to_owned())
+            identity::unusable(&files.certificate, reason(&why).to_owned(), None)
         }
         (_, error) => error,
     })

@@ -156,7 +156,7 @@ impl Exchange {
         }
         if self.is_over {
             return Err(ExchangeFault::Challenge(
-                "it goes on when all is said".into(),
+                "the server sent a challenge after the last response".into(),
             ));
         }
         if let Some(error) = challenge
@@ -263,7 +263,7 @@ fn check_attributes(challenge: &[u8]) -> Result<(), ExchangeFault> {
         .all(|attribute| matches!(attribute, [b'A'..=b'Z' | b'a'..=b'z', b'=', ..]))
     {
         return Err(ExchangeFault::Challenge(
-            "it is not made of attributes".into(),
+            "the challenge is not made of attributes".into(),
         ));
     }
     let Some(rounds) = attributes.find_map(|attribute| attribute.strip_prefix(b"i=")) else {
@@ -273,15 +273,14 @@ fn check_attributes(challenge: &[u8]) -> Result<(), ExchangeFault> {
     let rounds = str::from_utf8(rounds)
         .ok()
         .and_then(|rounds| rounds.parse().ok());
-    match rounds.is_some_and(|rounds| limits::SCRAM_ROUNDS.contains(&rounds)) {
-        true => Ok(()),
-        false => Err(ExchangeFault::Challenge(format!(
-            "it wants the password hashed {shown} times, and not fewer than {} or more than {} are \
-             reasonable",
-            limits::SCRAM_ROUNDS.start(),
-            limits::SCRAM_ROUNDS.end()
-        ))),
+    if rounds.is_some_and(|rounds| limits::SCRAM_ROUNDS.contains(&rounds)) {
+        return Ok(());
     }
+    Err(ExchangeFault::Challenge(format!(
+        "the server wants the password hashed {shown} times, but only {} to {} times are accepted",
+        limits::SCRAM_ROUNDS.start(),
+        limits::SCRAM_ROUNDS.end()
+    )))
 }
 
 /// Decodes what a continuation carries.
@@ -292,7 +291,7 @@ pub(super) fn decoded(challenge: &[u8]) -> Result<Zeroizing<Vec<u8>>, ExchangeFa
     STANDARD
         .decode(challenge)
         .map(Zeroizing::new)
-        .map_err(|_| ExchangeFault::Challenge("it is no base64".into()))
+        .map_err(|_| ExchangeFault::Challenge("the challenge is not base64".into()))
 }
 
 #[cfg(test)]

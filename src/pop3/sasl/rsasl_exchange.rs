@@ -51,7 +51,7 @@ pub(super) fn session(mechanism: Mechanism, answers: Answers) -> Result<Session,
         .expect("it has a callback");
     SASLClient::new(config)
         .start_suggested(&[name])
-        .map_err(|_| ExchangeFault::Unusable("it is not built in".to_owned()))
+        .map_err(|_| ExchangeFault::Unusable("this build does not have it".to_owned()))
 }
 
 /// What the library's error is to us.
@@ -89,7 +89,7 @@ impl Answers {
             ..
         } = *credentials;
         if mechanism.takes_token() && !is_token(secret.expose()) {
-            let why = "what the account has is no access token: it has characters that none has";
+            let why = "the access token has characters that no token has";
             return Err(ExchangeFault::Unusable(why.to_owned()));
         }
         let mut account = OwnedCredentials::of(credentials);

@@ -1,3 +1,4 @@
+use crate::exit::Exit;
 use crate::limits;
 use crate::moment::Moment;
 use crate::pop3::Error;
@@ -49,18 +50,23 @@ const NO_CAPA: &str = "S: +OK <1.2@h> ready\nC: CAPA\nS: -ERR\n";
 
 #[test]
 fn only_a_positive_greeting_opens_a_session() {
-    for (greeting, is_refused) in [
-        ("S: -ERR [SYS/TEMP] too many connections", true),
-        ("S: + ", false),
-        ("S: * OK IMAP4 ready", false),
-        ("S: 220 ESMTP", false),
-        ("S:", false),
-        ("S> +OK", false),
+    for (greeting, is_refused, exit) in [
+        ("S: -ERR go away", true, Exit::Protocol),
+        ("S: -ERR [SYS/PERM] go away", true, Exit::Protocol),
+        ("S: -ERR [SYS/TEMP] come later", true, Exit::Temporary),
+        ("S: -ERR [IN-USE] somebody is here", true, Exit::Temporary),
+        ("S: -ERR too many connections", true, Exit::Temporary),
+        ("S: + ", false, Exit::Protocol),
+        ("S: * OK IMAP4 ready", false, Exit::Protocol),
+        ("S: 220 ESMTP", false, Exit::Protocol),
+        ("S:", false, Exit::Protocol),
+        ("S> +OK", false, Exit::Temporary),
     ] {
         let server = ScriptedServer::new(greeting);
         let opened = Authorization::open(server, &SessionHints::default(), None);
         let error = opened.err().expect(greeting);
         assert_eq!(error.refusal().is_some(), is_refused, "{error}");
+        assert_eq!(error.exit(), exit, "{error}");
     }
 }
 

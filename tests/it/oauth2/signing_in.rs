@@ -93,7 +93,7 @@ fn a_wrong_client_secret_is_a_configuration_error() {
         .fails_with(78)
         .complains_in_lines(1)
         .stderr_has("refuses the sign-in: invalid_client (")
-        .stderr_has("; check the keys oauth2-… of the account")
+        .stderr_has(". Check the keys of the account that begin with oauth2-\n")
         .never_says("hunter2");
 }
 

@@ -1,0 +1,248 @@
+//! Why a POP3 session failed, the exit status that this leads to, and what the user can do.
+
+use std::io;
+
+use super::mechanism::Mechanism;
+use super::reply::{Refusal, Status};
+use super::sasl::ExchangeFault;
+use crate::exit::Exit;
+use crate::limits;
+use crate::mail::maildrop::BadListing;
+use crate::os::signals::is_interrupt;
+use crate::text::ServerText;
+
+/// Why a session ended, or why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A listing is invalid; nothing was fetched and nothing deleted.
+    #[error("the answer to {command} cannot be used: {why}")]
+    BadListing {
+        /// UIDL or LIST.
+        command: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The server refused a login that relied on the profile of an earlier session, and announces
+    /// something else now.
+    #[error("the server has changed since the last session")]
+    Changed,
+    /// The server closed the connection before a reply was complete.
+    #[error("waiting for {0}: the server closed the connection")]
+    Closed(String),
+    /// The server's part of a SASL exchange is invalid.
+    #[error("the login (AUTH {mechanism}) cannot continue: {why}")]
+    Exchange {
+        /// The mechanism of the login.
+        mechanism: Mechanism,
+        /// What is wrong.
+        why: String,
+    },
+    /// Octets without encryption came after the answer to STLS: an attacker may be injecting replies
+    /// (CVE-2021-22947).
+    #[error("the server sent more than its answer to STLS: somebody may be injecting replies")]
+    Injected,
+    /// The connection failed.
+    #[error("{doing} {command}: {source}")]
+    Io {
+        /// "sending" or "waiting for".
+        doing: &'static str,
+        /// The command, or what was awaited.
+        command: String,
+        /// The system's error.
+        #[source]
+        source: io::Error,
+    },
+    /// The server lacks something that is needed.
+    #[error("the server does not offer {0}")]
+    Lacks(&'static str),
+    /// The server has no unique-ids.
+    #[error(
+        "the server does not offer UIDL, without which new messages cannot be distinguished from \
+         old ones"
+    )]
+    NoUniqueIds,
+    /// A line is not a POP3 reply.
+    #[error("waiting for {waiting_for}: the server said \"{line}\", which is not POP3")]
+    NotPop3 {
+        /// What was awaited.
+        waiting_for: String,
+        /// The line that came.
+        line: ServerText,
+    },
+    /// A reply does not belong to the command that waits for one, or a response was not read to its
+    /// end.
+    #[error("waiting for {0}: the replies no longer match the commands")]
+    OutOfStep(String),
+    /// The server refused a command.
+    #[error("the server refused {command}: {}", refusal.text)]
+    Refused {
+        /// The command, without its secrets.
+        command: String,
+        /// The server's reply.
+        refusal: Refusal,
+    },
+    /// The server refused a login, and gave a reason within the exchange.
+    #[error("the server refused the login (AUTH {mechanism}): {} ({said})", refusal.text)]
+    RefusedAt {
+        /// The mechanism of the login.
+        mechanism: Mechanism,
+        /// What the server said within the exchange; about a token, JSON (RFC 7628 section 3.2.2).
+        said: ServerText,
+        /// The server's final reply.
+        refusal: Refusal,
+    },
+    /// The session has lasted longer than [`limits::SESSION_TIME`].
+    #[error(
+        "waiting for {0}: the session has lasted {hours} hours",
+        hours = limits::SESSION_TIME.as_secs() / 3600
+    )]
+    SessionTooLong(String),
+    /// The server exceeded a limit.
+    #[error("the server sent {0} longer than mailpull accepts")]
+    TooLong(&'static str),
+    /// The server sent less than [`limits::LOW_SPEED`] allows.
+    #[error(
+        "waiting for {0}: fewer than {octets} octets a second came for {minutes} minutes",
+        octets = limits::LOW_SPEED,
+        minutes = limits::SPEED_WINDOW.as_secs() / 60
+    )]
+    TooSlow(String),
+    /// The server refuses a login that is bound to the connection before it has seen any proof. It
+    /// may know other ways to bind a login (RFC 9266), but not `tls-server-end-point`.
+    #[error(
+        "the server offers {mechanism} but does not bind it by the certificate: {}; earlier logins \
+         were bound, so somebody may be intercepting the connection",
+        refusal.text
+    )]
+    Unbound {
+        /// The mechanism of the login.
+        mechanism: Mechanism,
+        /// The server's reply.
+        refusal: Refusal,
+    },
+    /// The server let the user in without having proved that it knows the password.
+    #[error(
+        "the login (AUTH {mechanism}) failed: the server could not prove that it knows the password"
+    )]
+    Unproven {
+        /// The mechanism of the login.
+        mechanism: Mechanism,
+    },
+    /// The server sent something although no command was waiting for a reply.
+    #[error("before {0}: the server sent something although nothing was asked")]
+    Unsolicited(String),
+    /// The mechanism has no form for these credentials; nothing was sent.
+    #[error("cannot log in by {mechanism}: {why}")]
+    UnusableCredentials {
+        /// The mechanism of the login.
+        mechanism: Mechanism,
+        /// What is wrong with them.
+        why: String,
+    },
+}
+
+impl Error {
+    pub(super) fn io(doing: &'static str, command: impl Into<String>, source: io::Error) -> Self {
+        Self::Io {
+            doing,
+            command: command.into(),
+            source,
+        }
+    }
+
+    pub(super) fn bad_listing(command: &'static str, why: BadListing) -> Self {
+        Self::BadListing {
+            command,
+            why: why.to_string(),
+        }
+    }
+
+    /// Returns the error for a reply that is not the one a command waits for.
+    pub(super) fn unexpected(command: impl Into<String>, status: Status) -> Self {
+        let command = command.into();
+        match status {
+            Status::Negative(refusal) => Self::Refused { command, refusal },
+            Status::Continue(_) | Status::Positive(_) => Self::OutOfStep(command),
+        }
+    }
+
+    pub(super) fn in_exchange(mechanism: Mechanism, fault: ExchangeFault) -> Self {
+        match fault {
+            ExchangeFault::Challenge(why) => Self::Exchange { mechanism, why },
+            ExchangeFault::Refused(_) => Self::Exchange {
+                mechanism,
+                why: "the server refused".into(),
+            },
+            ExchangeFault::Unproven => Self::Unproven { mechanism },
+            ExchangeFault::Unusable(why) => Self::UnusableCredentials { mechanism, why },
+        }
+    }
+
+    /// The server's reply if it refused something.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused { refusal, .. } | Self::RefusedAt { refusal, .. } => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoUniqueIds => {
+                Some("Set keep = false, so that every message is fetched and deleted".to_owned())
+            }
+            Self::SessionTooLong(_) | Self::TooSlow(_) => {
+                Some("Run mailpull again: it continues where this run stopped".to_owned())
+            }
+            Self::Unbound { mechanism, .. } => {
+                let bare = mechanism.bare().name().to_ascii_lowercase();
+                Some(format!(
+                    "If the server has changed, accept that once: mailpull fetch -o auth={bare} ACCOUNT"
+                ))
+            }
+            Self::Unproven { .. } => {
+                Some("Check the password, and that \"server\" is the right one".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// The exit status that it leads to.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Changed
+            | Self::Closed(_)
+            | Self::Io { .. }
+            | Self::SessionTooLong(_)
+            | Self::TooSlow(_) => Exit::Temporary,
+            Self::Lacks(_) | Self::NoUniqueIds | Self::Unbound { .. } => Exit::Unavailable,
+            Self::Refused { refusal, .. } | Self::RefusedAt { refusal, .. }
+                if refusal.is_transient() =>
+            {
+                Exit::Temporary
+            }
+            Self::UnusableCredentials { .. } => Exit::Configuration,
+            _ => Exit::Protocol,
+        }
+    }
+
+    /// True if the server sent something where nothing, or something else, belongs: a response before
+    /// it may have ended too early.
+    pub fn is_out_of_step(&self) -> bool {
+        matches!(
+            self,
+            Self::OutOfStep(_) | Self::NotPop3 { .. } | Self::Unsolicited(_)
+        )
+    }
+
+    /// True if nothing came for too long.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::TimedOut)
+    }
+
+    /// True if a signal caused it.
+    pub fn is_interrupt(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_interrupt(source))
+    }
+}
