@@ -99,7 +99,7 @@ fn target(account: &Account) -> Option<String> {
 fn find(name: &str, accounts: &Accounts) -> Result<KnownAccount, Failure> {
     accounts.find(name)?.ok_or_else(|| {
         let what = format!("nothing was ever fetched for an account {name:?}");
-        Failure::new(what, Exit::Usage).into()
+        Failure::new(what, Exit::Usage)
     })
 }
 
