@@ -17,6 +17,8 @@ fn files(name: &str) -> [String; 2] {
     let (module, _) = name.rsplit_once("::").unwrap_or(("", name));
     let (folder, module) = match module.strip_suffix("::tests") {
         Some(module) => ("src", module),
+        // Unit tests in a folder of their own.
+        None if module.contains("::tests::") => ("src", module),
         // Slow tests are in a module inside the file.
         None => ("tests/it", module.strip_suffix("::slow").unwrap_or(module)),
     };
