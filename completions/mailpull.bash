@@ -176,7 +176,7 @@ _mailpull() {
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= mda= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first report-after=" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -299,7 +299,7 @@ _mailpull() {
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= mda= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first report-after=" -- "${cur}"))
                     return 0
                     ;;
                 --config)
@@ -539,7 +539,7 @@ _mailpull() {
             fi
             case "${prev}" in
                 -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= mda= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first report-after=" -- "${cur}"))
                     return 0
                     ;;
                 --config)
@@ -614,7 +614,7 @@ _mailpull() {
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= mda= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first report-after=" -- "${cur}"))
                     return 0
                     ;;
                 --config)
@@ -724,7 +724,7 @@ _mailpull() {
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= mda= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first report-after=" -- "${cur}"))
                     return 0
                     ;;
                 --config)
@@ -846,7 +846,7 @@ _mailpull() {
             fi
             case "${prev}" in
                 -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= mda= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first report-after=" -- "${cur}"))
                     return 0
                     ;;
                 --config)

@@ -10,11 +10,11 @@ use crate::config::error::Error;
 use crate::config::oauth2::{self, SignIn};
 use crate::config::origin::Origin;
 use crate::config::overrides::Overrides;
-use crate::config::password::{self, Command, Line, Login, ONE_SHOT_VARIABLE, Source};
+use crate::config::password::{self, Login, ONE_SHOT_VARIABLE, Source};
 use crate::config::paths;
-use crate::config::readers::Target;
-use crate::config::settings::{At, Settings, value_or, value_or_default};
+use crate::config::settings::{Settings, value_or, value_or_default};
 use crate::config::url;
+use crate::config::values::delivery::Target;
 use crate::delivery::{Destination, mda};
 use crate::dial;
 use crate::mail::policy::{Keep, Policy};
@@ -179,25 +179,10 @@ fn password(settings: &Settings, origin: &Origin, home: Option<&Path>) -> Result
         return Ok(Source::NotNeeded);
     }
     match (&settings.password, origin) {
-        (Some(at), _) => source(at, home),
+        (Some(at), _) => paths::source(at, home),
         (None, Origin::Url) => Ok(Source::OneShot),
         (None, _) => Ok(Source::Ask),
     }
-}
-
-/// Where a secret comes from, with the paths in it made to mean the same everywhere.
-pub(super) fn source(at: &At<Source>, home: Option<&Path>) -> Result<Source, Error> {
-    Ok(match &at.value {
-        Source::File(path) => Source::File(paths::absolute(at, path, home)?),
-        Source::Command(Command {
-            key,
-            line: Line::Program(words),
-        }) => Source::Command(Command {
-            key,
-            line: Line::Program(paths::program(at, words, home)?),
-        }),
-        other => other.clone(),
-    })
 }
 
 fn destination(

@@ -11,7 +11,7 @@ use crate::config::holds_a_password;
 use crate::config::origin::Origin;
 use crate::config::paths;
 use crate::config::settings::{At, Settings};
-use crate::config::value::{self, Wrong};
+use crate::config::values::{self, Wrong};
 use crate::os::secret_file::{CheckedFile, Exposed, shown};
 
 /// A file that is one account's.
@@ -35,7 +35,7 @@ pub(super) fn find(written: Written, beside: &Path, home: Option<&Path>) -> Resu
         key: document::ACCOUNTS_DIR,
         origin: origin.clone(),
     };
-    match value::line(value) {
+    match values::line(value) {
         Ok(path) if path.starts_with(['/', '~']) => paths::absolute(&at(()), path, home),
         Ok(path) => Ok(beside.join(path)),
         Err(Wrong(problem)) => Err(at(()).wrong(problem)),

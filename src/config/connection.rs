@@ -8,9 +8,9 @@ use crate::config::error::Error;
 use crate::config::oauth2;
 use crate::config::origin::Origin;
 use crate::config::route;
-use crate::config::server::Host;
 use crate::config::settings::{Settings, value_or, value_or_default};
 use crate::config::tls;
+use crate::config::values::server::Host;
 use crate::dial::{self, Auth, Security};
 use crate::net::{self, Endpoint};
 

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::config::error::Error;
 use crate::config::origin::Origin;
-use crate::config::value::{Value, quoted};
+use crate::config::values::{Value, quoted};
 
 /// A configuration file as it was written.
 pub(super) struct Document {
@@ -168,9 +168,6 @@ fn table<'a>(value: Spanned<DeValue<'a>>, name: &str, at: Origin) -> Result<DeTa
 
 fn unknown_section(name: &str, at: Origin) -> Error {
     let shown = quoted(name);
-    if LATER_SECTIONS.contains(&name) {
-        return Error::Unsupported { at, what: shown };
-    }
     Error::Syntax {
         at,
         problem: format!(
@@ -247,8 +244,6 @@ const LONGEST_NAME: usize = 64;
 /// The key of a folder in which each file is an account.
 pub(super) const ACCOUNTS_DIR: &str = "accounts-dir";
 
-const LATER_SECTIONS: &[&str] = &["max-per-host", "rules"];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,7 +276,6 @@ mod tests {
                 "server = 'x'",
                 "f:1: unknown \"server\"; at the top stand accounts-dir, [defaults] and ",
             ),
-            ("rules = 'x'", "f:1: \"rules\" is not supported yet"),
             ("defaults = 3", "f:1: must be a table, [defaults]"),
             ("accounts = 3", "f:1: must be a table, [accounts.NAME]"),
             ("[[accounts]]", "f:1: must be a table, [accounts.NAME]"),

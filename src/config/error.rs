@@ -109,14 +109,6 @@ pub enum Error {
         /// What it may have meant.
         hint: String,
     },
-    /// A key or a value that the manual knows and this version does not.
-    #[error("{at}: {what} is not supported yet")]
-    Unsupported {
-        /// Where it was written.
-        at: Origin,
-        /// The key, or the key and its value.
-        what: String,
-    },
     /// The arguments make no sense.
     #[error("{0}")]
     Usage(String),

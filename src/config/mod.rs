@@ -12,26 +12,25 @@ mod accounts_dir;
 mod connection;
 mod document;
 mod error;
+mod keys;
 mod new_account;
 mod oauth2;
 mod origin;
 mod overrides;
 pub(crate) mod password;
 mod paths;
-mod readers;
 mod route;
 mod selection;
-mod server;
 mod settings;
 pub(crate) mod shard;
 mod tls;
-mod units;
 mod url;
-mod value;
+mod values;
 
 pub use account::Account;
 pub use document::is_account_name;
 pub use error::Error;
+pub use keys::Key;
 pub use new_account::Addition;
 pub use oauth2::SignIn;
 pub use origin::Origin;
@@ -41,8 +40,8 @@ pub use selection::{Choice, Unusable, Wanted};
 use accounts_dir::AccountFile;
 use document::{Document, Written};
 use password::Source;
-use route::Way;
 use settings::Settings;
+use values::via::Via;
 
 /// The configuration: accounts that are readable, and not yet checked, and those that are not.
 #[derive(Debug)]
@@ -113,9 +112,9 @@ pub fn accounts(
     }
 }
 
-/// Every key that an account can have, in the order of the manual.
-pub fn key_names() -> impl Iterator<Item = &'static str> {
-    settings::names()
+/// Returns every key that an account can have, in the order of the manual.
+pub fn keys() -> &'static [Key] {
+    keys::KEYS
 }
 
 /// The folder of the seen-database, the spool and the locks: the chosen one, or this user's.
@@ -241,9 +240,9 @@ fn sections(written: Vec<document::Section>) -> Result<Vec<Section>, Error> {
 fn holds_a_password(settings: &Settings) -> bool {
     let sources = [&settings.password, &settings.oauth2_client_secret];
     let mut sources = sources.into_iter().flatten().map(|at| &at.value);
-    let way = settings.way.as_ref().map(|at| &at.value);
+    let via = settings.via.as_ref().map(|at| &at.value);
     sources.any(|source| matches!(source, Source::Literal(_)))
-        || way.is_some_and(Way::holds_a_password)
+        || via.is_some_and(Via::holds_a_password)
 }
 
 fn unreadable(path: &Path, source: io::Error) -> Error {

@@ -12,7 +12,7 @@ use crate::config::origin::Origin;
 use crate::config::overrides::{self, Overrides};
 use crate::config::password::Source;
 use crate::config::settings::{At, Settings, Slot};
-use crate::config::value::{Value, quoted};
+use crate::config::values::{Value, quoted};
 use crate::config::{Config, Scope, Section, Wanted, config_file};
 use crate::os::replace_file::{self, LockedFile, Secrecy};
 use crate::os::secret::Secret;
@@ -109,7 +109,7 @@ impl Addition {
             place(&said.tls_client_cert),
             place(&said.tls_name),
             place(&said.tls_verify.filter(|at| !at.value)),
-            place(&said.way),
+            place(&said.via),
         ];
         match obstacles.into_iter().flatten().next() {
             None => Ok(()),

@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use crate::config::account;
 use crate::config::error::Error;
 use crate::config::origin::Origin;
 use crate::config::password::Source;
+use crate::config::paths;
 use crate::config::settings::{Settings, Slot, value_or_default};
-use crate::config::value::{self, Value, Wrong, quoted};
+use crate::config::values::choices::Preset;
 use crate::oauth2::{Backend, Provider, Url};
 
 /// How an account signs in.
@@ -22,13 +22,6 @@ pub struct SignIn {
     pub client_secret: Option<Source>,
     /// What keeps the tokens.
     pub keeper: Backend,
-}
-
-/// A provider that needs no addresses.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Preset {
-    Google,
-    Microsoft,
 }
 
 /// Checks the keys of a sign-in; `None`: this account has a password, or a command for its token.
@@ -54,7 +47,7 @@ pub(super) fn options(
         advice: "add the client id that the provider gave you",
     })?;
     let secret = settings.oauth2_client_secret.as_ref();
-    let secret = secret.map(|at| account::source(at, home)).transpose()?;
+    let secret = secret.map(|at| paths::source(at, home)).transpose()?;
     let provider = provider(settings, origin)?;
     if provider.auth_url.is_none() && provider.device_url.is_none() {
         return Err(Error::Incomplete {
@@ -111,37 +104,6 @@ fn provider(settings: &Settings, origin: &Origin) -> Result<Provider, Error> {
     provider.device_url = said(&settings.oauth2_device_url).or(provider.device_url);
     provider.scope = scope.unwrap_or(provider.scope);
     Ok(provider)
-}
-
-/// `oauth2`.
-pub(super) fn preset(value: Value) -> Result<Preset, Wrong> {
-    let word = value::line(value)?;
-    match word.as_str() {
-        "google" => Ok(Preset::Google),
-        "microsoft" => Ok(Preset::Microsoft),
-        _ => Err(format!(
-            "must be google or microsoft, not {}; others are known by oauth2-token-url",
-            quoted(&word)
-        )
-        .into()),
-    }
-}
-
-/// `oauth2-store`.
-pub(super) fn keeper(value: Value) -> Result<Backend, Wrong> {
-    let word = value::line(value)?;
-    match word.as_str() {
-        "file" => Ok(Backend::File),
-        "keyring" => Ok(Backend::Keyring),
-        _ => Err(format!("must be file or keyring, not {}", quoted(&word)).into()),
-    }
-}
-
-/// `oauth2-…-url`.
-pub(super) fn url(value: Value) -> Result<Url, Wrong> {
-    let text = value::line(value)?;
-    text.parse()
-        .map_err(|problem: crate::oauth2::MalformedUrl| problem.to_string().into())
 }
 
 /// The key that says that an account signs in.

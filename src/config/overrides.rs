@@ -3,9 +3,10 @@
 
 use crate::config::document;
 use crate::config::error::Error;
+use crate::config::keys;
 use crate::config::origin::Origin;
 use crate::config::settings::Settings;
-use crate::config::value::Value;
+use crate::config::values::Value;
 
 /// Settings of this run, for every account it works on.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +36,7 @@ impl Overrides {
             set(&mut settings, key, readings, &Origin::Flag("-o".to_owned()))?;
         }
         if settings
-            .way
+            .via
             .as_ref()
             .is_some_and(|at| at.value.holds_a_password())
         {
@@ -77,18 +78,19 @@ pub(super) fn split(option: &str) -> Result<(&str, &str), Error> {
     let (key, value) = option
         .split_once('=')
         .ok_or_else(|| Error::Usage("-o takes KEY=VALUE".to_owned()))?;
-    match key.trim() {
-        "oauth2-client-secret" | "password" => Err(Error::Usage(
+    let key = key.trim();
+    if keys::SECRETS.contains(&key) {
+        return Err(Error::Usage(
             "no flag takes a password; use password-command, password-file or .netrc".to_owned(),
-        )),
-        key => Ok((key, value.trim())),
+        ));
     }
+    Ok((key, value.trim()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::readers::Target;
+    use crate::config::values::delivery::Target;
     use crate::exit::Exit;
 
     fn options(options: &[&str]) -> Result<Settings, Error> {
@@ -170,17 +172,5 @@ mod tests {
         }
         let error = options(&["maildir=/m", "mda=x"]).expect_err("they exclude each other");
         assert_eq!(error.exit(), Exit::Usage);
-    }
-
-    #[test]
-    fn what_is_not_there_yet_is_a_matter_of_configuration() {
-        for option in ["interval=1h", "rules=x"] {
-            let error = options(&[option]).expect_err(option);
-            assert!(
-                error.to_string().ends_with(" is not supported yet"),
-                "{error}"
-            );
-            assert_eq!(error.exit(), Exit::Configuration);
-        }
     }
 }

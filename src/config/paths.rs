@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::error::Error;
+use crate::config::password::{CommandLine, SecretCommand, Source};
 use crate::config::settings::At;
 
 /// A path that means the same wherever the program is started: `~/` is the home directory, and
@@ -38,6 +39,21 @@ pub(super) fn program<T>(
             .map_err(|_| at.wrong("is below a home directory whose name is no UTF-8"))?;
     }
     Ok(words)
+}
+
+/// Returns where a secret comes from, with the paths in it made absolute.
+pub(super) fn source(at: &At<Source>, home: Option<&Path>) -> Result<Source, Error> {
+    Ok(match &at.value {
+        Source::File(path) => Source::File(absolute(at, path, home)?),
+        Source::Command(SecretCommand {
+            key,
+            line: CommandLine::Program(words),
+        }) => Source::Command(SecretCommand {
+            key,
+            line: CommandLine::Program(program(at, words, home)?),
+        }),
+        other => other.clone(),
+    })
 }
 
 fn expand<T>(at: &At<T>, path: &Path, home: Option<&Path>) -> Result<PathBuf, Error> {

@@ -10,7 +10,7 @@ use crate::config::overrides::Overrides;
 use crate::config::password::ONE_SHOT_VARIABLE;
 use crate::config::settings::{self, Settings};
 use crate::config::shard::Shard;
-use crate::config::value::quoted;
+use crate::config::values::quoted;
 use crate::config::{Config, Scope, Section};
 
 /// What was said about the accounts of a command.
@@ -165,7 +165,7 @@ impl Section {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::password::{Command, Line, Source};
+    use crate::config::password::{CommandLine, SecretCommand, Source};
     use crate::exit::Exit;
     use crate::mail::policy::Keep;
 
@@ -257,10 +257,10 @@ mod tests {
         let keeps: Vec<Keep> = accounts.iter().map(|account| account.policy.keep).collect();
         let fourteen_days = Keep::For(fourteen_days);
         assert_eq!(keeps, [fourteen_days, fourteen_days, Keep::Always]);
-        let Source::Command(Command { line, .. }) = &accounts[0].password else {
+        let Source::Command(SecretCommand { line, .. }) = &accounts[0].password else {
             panic!("zoe has no command");
         };
-        assert!(matches!(line, Line::Shell(line) if line == "pass show mail"));
+        assert!(matches!(line, CommandLine::Shell(line) if line == "pass show mail"));
         assert!(matches!(&accounts[1].password, Source::Variable(name) if name == "OLD"));
         assert_eq!(*accounts[0].secret_variables, ["OLD", "MAILPULL_PASSWORD"]);
     }

@@ -5,11 +5,9 @@ use std::path::Path;
 
 use crate::config::error::Error;
 use crate::config::paths;
-use crate::config::server::{self, Host};
 use crate::config::settings::{At, Settings, value_or_default};
-use crate::config::value::{self, Value, Wrong, quoted};
 use crate::dial::Security;
-use crate::net::tls::{Files, Pin, Proof, TlsOptions, Version};
+use crate::net::tls::{Files, Proof, TlsOptions};
 
 /// Checks the keys of TLS.
 ///
@@ -55,44 +53,6 @@ fn proof(settings: &Settings, home: Option<&Path>) -> Result<Proof, Error> {
     }
 }
 
-/// `tls-pin`: one, or a list of which one has to fit.
-pub(super) fn pins(value: Value) -> Result<Vec<Pin>, Wrong> {
-    let values = match value {
-        Value::List(values) => values,
-        one => vec![one],
-    };
-    let pins: Result<Vec<Pin>, Wrong> = value::words(values)?
-        .into_iter()
-        .map(|word| {
-            word.parse()
-                .map_err(|error| Wrong(format!("{error}, not {}", quoted(&word))))
-        })
-        .collect();
-    match pins? {
-        pins if pins.is_empty() => Err("names no certificate".into()),
-        pins => Ok(pins),
-    }
-}
-
-/// `tls-min`.
-pub(super) fn version(value: Value) -> Result<Version, Wrong> {
-    let word = value::line(value)?;
-    match word.as_str() {
-        "1.2" => Ok(Version::Tls12),
-        "1.3" => Ok(Version::Tls13),
-        _ => Err(format!("must be \"1.2\" or \"1.3\", not {}", quoted(&word)).into()),
-    }
-}
-
-/// `tls-name`.
-pub(super) fn name(value: Value) -> Result<String, Wrong> {
-    let text = value::line(value)?;
-    match server::parse(&text).map(|server| (server.host, server.port)) {
-        Some((Host::Name(name), None)) => Ok(name),
-        _ => Err(format!("must be a host name or an address, not {}", quoted(&text)).into()),
-    }
-}
-
 /// What says who somebody is must not be written for nothing. What may be meant for all accounts, in
 /// `[defaults]`, may.
 fn refuse_without_tls(settings: &Settings) -> Result<(), Error> {
@@ -110,56 +70,5 @@ fn refuse_without_tls(settings: &Settings) -> Result<(), Error> {
     {
         Some(at) => Err(at.wrong(none)),
         None => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_is_one_that_is_not_broken() {
-        for (word, version_) in [
-            ("1.2", Some(Version::Tls12)),
-            ("1.3", Some(Version::Tls13)),
-            ("1.1", None),
-            ("1.0", None),
-            ("TLSv1.3", None),
-            ("", None),
-        ] {
-            assert_eq!(version(Value::from_text(word)).ok(), version_, "{word}");
-        }
-    }
-
-    #[test]
-    fn pins_are_one_or_several_and_all_of_them_pins() {
-        let pin = format!("sha256:{}", "0a".repeat(32));
-        let text = |text: &str| Value::from_text(text);
-        for (value, count) in [
-            (text(&pin), Some(1)),
-            (Value::List(vec![text(&pin)]), Some(1)),
-            (Value::List(vec![text(&pin), text(&pin)]), Some(2)),
-            (Value::List(Vec::new()), None),
-            (Value::List(vec![text(&pin), text("x")]), None),
-            (text(""), None),
-            (Value::Integer(1), None),
-        ] {
-            assert_eq!(pins(value).ok().map(|pins| pins.len()), count);
-        }
-    }
-
-    #[test]
-    fn a_name_is_a_host_without_a_port() {
-        for (text, is_name) in [
-            ("pop.example.com", true),
-            ("192.0.2.1", true),
-            ("2001:db8::1", true),
-            ("pop.example.com:995", false),
-            ("/run/pop3", false),
-            ("*.example.com", false),
-            ("a b", false),
-        ] {
-            assert_eq!(name(Value::from_text(text)).is_ok(), is_name, "{text}");
-        }
     }
 }

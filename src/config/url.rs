@@ -3,10 +3,8 @@
 
 use crate::config::error::Error;
 use crate::config::origin::Origin;
-use crate::config::server;
 use crate::config::settings::Settings;
-use crate::config::value::Value;
-use crate::hex::{self, BadEscape};
+use crate::config::values::{self, Value, server};
 
 /// Whether an argument is meant as a URL, not as an account's name.
 pub(super) fn is_url(text: &str) -> bool {
@@ -89,21 +87,7 @@ fn parse_auth(parameter: &str) -> Result<String, Error> {
 }
 
 fn decode(text: &str) -> Result<String, Error> {
-    percent_decoded(text).map_err(wrong)
-}
-
-/// Undoes the percent-encoding of a part of a URL.
-///
-/// # Errors
-/// What is wrong with it, as the rest of a sentence.
-pub(super) fn percent_decoded(text: &str) -> Result<String, &'static str> {
-    let octets =
-        hex::percent_decode(text, BadEscape::Reject).ok_or("has a % without two digits")?;
-    let text = String::from_utf8(octets).map_err(|_| "is no UTF-8 when it is decoded")?;
-    match text.contains(char::is_control) {
-        true => Err("contains a control character"),
-        false => Ok(text),
-    }
+    values::decoded(text).map_err(wrong)
 }
 
 fn wrong(problem: &str) -> Error {
@@ -113,7 +97,7 @@ fn wrong(problem: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::server::Host;
+    use crate::config::values::server::Host;
     use crate::dial::{Auth, Mechanism, Security};
     use crate::exit::Exit;
 

@@ -47,8 +47,6 @@ fn a_mistake_is_reported_with_file_line_and_remedy() {
             "max_size = '1 MB'",
             "unknown key \"max_size\"; did you mean \"max-size\"?",
         ),
-        ("lmtp = '/run/lmtp'", "\"lmtp\" is not supported yet"),
-        ("interval = '1h'", "\"interval\" is not supported yet"),
         (
             "auth = 'ntlm'",
             "\"auth\" must be auto, user, apop, plain, login, cram-md5, digest-md5, scram-sha-1, \
@@ -269,11 +267,8 @@ fn keys_of_other_fetchers_are_refused_by_name() {
         ("auth = 'kerberos'", "\"auth\" must be "),
         ("port = 'pop3s'", "\"port\" must be a number "),
         ("interface = 'tun0'", "unknown key \"interface\""),
-        ("pre-command = 'x'", "\"pre-command\" is not supported yet"),
-        (
-            "post-command = 'x'",
-            "\"post-command\" is not supported yet",
-        ),
+        ("pre-command = 'x'", "unknown key \"pre-command\""),
+        ("post-command = 'x'", "unknown key \"post-command\""),
         ("tls-min = '1.1'", "\"tls-min\" must be "),
         ("tls-ciphers = 'ALL'", "unknown key \"tls-ciphers\""),
         ("tls-crl-file = '/crl'", "unknown key \"tls-crl-file\""),

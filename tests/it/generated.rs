@@ -1,12 +1,16 @@
-//! What is rendered from the command line's definition: the manual and the completions, committed
-//! so that whoever installs them needs no toolchain.
-//! Does not judge the words, only that none is out of date.
+//! The manual and the completions, which are rendered from the definition of the command line and
+//! from the table of keys.
+//!
+//! The rendered files are committed, so that nobody needs a toolchain to install them. These tests
+//! check that they are up to date.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
+use clap::builder::PossibleValuesParser;
 use clap_complete::Shell;
 use clap_mangen::Man;
 use mailpull::{cli, config};
@@ -14,9 +18,9 @@ use mailpull::{cli, config};
 use crate::support::process::Program;
 use crate::support::tools;
 
-/// The manual as it is written by hand.
+/// The part of the manual that is written by hand.
 const PAGE: &str = include_str!("generated/mailpull.roff");
-/// Files of completions, by the names that the shells look for.
+/// The files of completions, under the names that the shells look for.
 const COMPLETIONS: [(Shell, &str); 3] = [
     (Shell::Bash, "completions/mailpull.bash"),
     (Shell::Fish, "completions/mailpull.fish"),
@@ -50,10 +54,14 @@ fn the_manual_has_the_flags_of_every_command() {
 }
 
 #[test]
-fn the_manual_explains_exactly_the_known_configuration_keys() {
-    let explained = entries(section("CONFIGURATION"));
-    let known: BTreeSet<_> = config::key_names().map(str::to_owned).collect();
-    assert_eq!(explained, known);
+fn the_manual_has_every_group_of_keys() {
+    let mut groups: Vec<_> = config::keys().iter().map(|key| key.group).collect();
+    groups.dedup();
+    let placed: Vec<_> = PAGE
+        .lines()
+        .filter_map(|line| line.strip_prefix("@keys "))
+        .collect();
+    assert_eq!(placed, groups);
 }
 
 #[test]
@@ -92,7 +100,7 @@ fn the_completions_are_valid_shell_code() {
 }
 
 #[test]
-fn bash_completes_commands_and_flags() {
+fn bash_completes_flags_and_keys() {
     let Some(bash) = tools::find("bash") else {
         return;
     };
@@ -102,25 +110,27 @@ fn bash_completes_commands_and_flags() {
         ". completions/mailpull.bash
         COMP_WORDS=(mailpull fetch --max-) COMP_CWORD=2
         _mailpull mailpull --max- fetch
+        echo \"${COMPREPLY[*]}\"
+        COMP_WORDS=(mailpull fetch -o or) COMP_CWORD=3
+        _mailpull mailpull or -o
         echo \"${COMPREPLY[*]}\"",
     ]);
-    Program::new(complete)
-        .run()
-        .succeeds()
-        .stdout_is("--max-messages --max-size --max-total\n");
+    Program::new(complete).run().succeeds().stdout_is(
+        "--max-messages --max-size --max-total\norder=oldest-first order=newest-first\n",
+    );
 }
 
 fn manual() -> String {
     let mut page = String::new();
     for line in PAGE.lines() {
-        match line.strip_prefix("@flags") {
-            Some(name) => page.push_str(&flags(name.trim())),
-            // The head explains the source, not the page.
-            None if page.is_empty() && line.starts_with(".\\\"") => {}
-            None => {
-                page.push_str(&line.replace("@version", env!("CARGO_PKG_VERSION")));
-                page.push('\n');
-            }
+        if let Some(name) = line.strip_prefix("@flags") {
+            page.push_str(&flags(name.trim()));
+        } else if let Some(group) = line.strip_prefix("@keys ") {
+            page.push_str(&keys(group));
+        } else if !(page.is_empty() && line.starts_with(".\\\"")) {
+            // The comment at the head explains the source, not the page.
+            page.push_str(&line.replace("@version", env!("CARGO_PKG_VERSION")));
+            page.push('\n');
         }
     }
     let head = ".\\\" Rendered by tests/it/generated.rs from tests/it/generated/mailpull.roff.\n";
@@ -151,7 +161,7 @@ fn flags(name: &str) -> String {
         .render_options_section(&mut octets)
         .expect("a vector takes every write");
     let rendered = String::from_utf8(octets).expect("a manual is text");
-    // The headings, and a prologue that names an apostrophe, for which there is a plain name.
+    // Leaves out the headings, and a prologue that names the apostrophe, which `\(aq` also is.
     let is_ours = |line: &&str| {
         ![".SH", ".ie", ".el"]
             .iter()
@@ -159,6 +169,71 @@ fn flags(name: &str) -> String {
     };
     let lines: Vec<_> = rendered.lines().filter(is_ours).collect();
     lines.join("\n").replace("\\*(Aq", "\\(aq") + "\n"
+}
+
+/// Renders the keys of a group, each with its help and its default.
+fn keys(group: &str) -> String {
+    let mut page = String::new();
+    for key in config::keys().iter().filter(|key| key.group == group) {
+        writeln!(page, ".TP\n.B {}", roff(key.name)).expect(STRING);
+        let mut help = key.help.trim_end().replace("\n ", "\n");
+        if let Some(default) = key.default {
+            write!(help, "\nDefault: `{default}`.").expect(STRING);
+        }
+        if let Some(otherwise) = key.otherwise {
+            write!(help, "\nDefault: {otherwise}.").expect(STRING);
+        }
+        let paragraphs: Vec<_> = help.trim().split("\n\n").map(roff).collect();
+        writeln!(page, "{}", paragraphs.join("\n.IP\n")).expect(STRING);
+    }
+    page
+}
+
+/// Renders text in which `this` is bold and *this* is a placeholder, one sentence a line.
+fn roff(text: &str) -> String {
+    let words: Vec<_> = text.split_whitespace().collect();
+    let text = words.join(" ").replace("-", "\\-").replace(". ", ".\n");
+    let mut rendered = String::new();
+    let mut open = None;
+    for c in text.chars() {
+        match (c, open) {
+            ('`' | '*', Some(begun)) if begun == c => {
+                rendered.push_str("\\fR");
+                open = None;
+            }
+            ('`', None) => {
+                rendered.push_str("\\fB");
+                open = Some(c);
+            }
+            ('*', None) => {
+                rendered.push_str("\\fI");
+                open = Some(c);
+            }
+            ('"', _) => rendered.push_str("\\(dq"),
+            ('\'', _) => rendered.push_str("\\(cq"),
+            _ => rendered.push(c),
+        }
+    }
+    assert_eq!(open, None, "markup is not closed: {text}");
+    let sentences: Vec<_> = rendered.lines().map(wrapped).collect();
+    sentences.join("\n")
+}
+
+/// Breaks a line before it is longer than mandoc's style allows.
+fn wrapped(line: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in line.split(' ') {
+        let last = lines.last_mut().expect("there is always a line");
+        if last.is_empty() {
+            last.push_str(word);
+        } else if last.len() + 1 + word.len() <= 80 {
+            last.push(' ');
+            last.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines.join("\n")
 }
 
 /// Names all commands that have none below them, each with those above it.
@@ -184,9 +259,40 @@ fn name_of(arg: &clap::Arg) -> &str {
 }
 
 fn completions(shell: Shell) -> String {
+    let mut command = with_keys(cli::command());
     let mut octets = Vec::new();
-    clap_complete::generate(shell, &mut cli::command(), "mailpull", &mut octets);
-    String::from_utf8(octets).expect("completions are text")
+    clap_complete::generate(shell, &mut command, "mailpull", &mut octets);
+    let script = String::from_utf8(octets).expect("completions are text");
+    // bash would put a space after `max-size=`, before the value that is still to be typed.
+    let begin = "COMPREPLY=($(compgen -W \"enabled=";
+    script.replace(begin, &format!("compopt -o nospace 2>/dev/null; {begin}"))
+}
+
+/// Adds the values that `-o` can have: every key, with its words if it has any.
+///
+/// They are added only here. In the program, any key reads values that no list has.
+fn with_keys(command: clap::Command) -> clap::Command {
+    let values = config::keys()
+        .iter()
+        .filter(|key| key.can_be_typed())
+        .flat_map(|key| match key.words {
+            [] => vec![format!("{}=", key.name)],
+            words => words
+                .iter()
+                .map(|word| format!("{}={word}", key.name))
+                .collect(),
+        });
+    // clap keeps values only if they live as long as the program.
+    let values: Vec<&'static str> = values.map(|value| &*value.leak()).collect();
+    command
+        .mut_args(|arg| {
+            if arg.get_short() == Some('o') {
+                arg.value_parser(PossibleValuesParser::new(values.iter()))
+            } else {
+                arg
+            }
+        })
+        .mut_subcommands(with_keys)
 }
 
 fn section(name: &str) -> &'static str {
@@ -196,8 +302,7 @@ fn section(name: &str) -> &'static str {
     rest.split("\n.SH ").next().unwrap_or(rest)
 }
 
-/// Lists what the entries of a section are about: the words of the lines behind `.TP` that are one
-/// word, and bold.
+/// Lists the entries of a section: the lines after `.TP` that are one bold word.
 fn entries(section: &str) -> BTreeSet<String> {
     let lines: Vec<_> = section.lines().collect();
     lines
@@ -208,7 +313,7 @@ fn entries(section: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Claims that a committed file is what is rendered now, or makes it so when blessed.
+/// Claims that a committed file is what is rendered now. If blessed, writes it first.
 #[track_caller]
 fn is_up_to_date(path: &str, rendered: &str) {
     let file = root().join(path);
@@ -221,6 +326,8 @@ fn is_up_to_date(path: &str, rendered: &str) {
         "{path} is out of date: MAILPULL_BLESS=1 cargo test --test it generated, and commit it"
     );
 }
+
+const STRING: &str = "a string takes every write";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -40,7 +40,7 @@ pub enum Source {
     /// Nothing was said: `.netrc`, then the terminal.
     Ask,
     /// What a program prints.
-    Command(Command),
+    Command(SecretCommand),
     /// The credential of this name, which systemd gives to a service.
     Credential(String),
     /// What a private file holds.
@@ -59,16 +59,16 @@ pub enum Source {
 
 /// A program that prints a secret.
 #[derive(Clone, Debug)]
-pub struct Command {
+pub struct SecretCommand {
     /// The key that names it.
     pub key: &'static str,
     /// How it is run.
-    pub line: Line,
+    pub line: CommandLine,
 }
 
 /// How a program is run.
 #[derive(Clone, Debug)]
-pub enum Line {
+pub enum CommandLine {
     /// As it is, with its arguments.
     Program(Vec<String>),
     /// By `sh -c`.
@@ -162,16 +162,16 @@ pub(crate) fn prompt(login: Login<'_>, interrupt: &Interrupt) -> Result<Secret, 
 }
 
 fn from_command(
-    command: &Command,
+    command: &SecretCommand,
     hidden: &[String],
     interrupt: &Interrupt,
 ) -> Result<Secret, Error> {
     let mut process = match &command.line {
-        Line::Program(words) => {
+        CommandLine::Program(words) => {
             let (program, arguments) = words.split_first().expect("a command names a program");
             child::command(program, arguments, hidden)
         }
-        Line::Shell(line) => child::command("sh", ["-c", line], hidden),
+        CommandLine::Shell(line) => child::command("sh", ["-c", line], hidden),
     };
     let place = if terminal::is_there() {
         Place::Terminal
@@ -321,16 +321,16 @@ mod tests {
     }
 
     fn program(words: Vec<String>) -> Source {
-        command(Line::Program(words))
+        command(CommandLine::Program(words))
     }
 
     fn shell(line: &str) -> Source {
-        command(Line::Shell(line.into()))
+        command(CommandLine::Shell(line.into()))
     }
 
-    fn command(line: Line) -> Source {
+    fn command(line: CommandLine) -> Source {
         let key = "password-command";
-        Source::Command(Command { key, line })
+        Source::Command(SecretCommand { key, line })
     }
 
     fn write(text: &[u8], mode: u32) -> tempfile::NamedTempFile {

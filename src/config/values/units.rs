@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::config::value::quoted;
+use super::quoted;
 
 /// Reads a size in octets: a whole number and, where it has one, a unit of powers of ten (`KB`) or
 /// of two (`KiB`).

@@ -1,0 +1,58 @@
+//! Where messages go.
+
+use super::{Value, Wrong, count, line, words};
+
+/// Where messages go, as it was written.
+#[derive(Clone, Debug)]
+pub(in crate::config) enum Target {
+    Maildir(String),
+    Mda(Vec<String>),
+}
+
+/// Reads `maildir`.
+pub(in crate::config) fn maildir(value: Value) -> Result<Target, Wrong> {
+    Ok(Target::Maildir(line(value)?))
+}
+
+/// Reads `mda`. A string is split like the words of a shell, but no shell is run.
+pub(in crate::config) fn mda(value: Value) -> Result<Target, Wrong> {
+    match value {
+        Value::List(values) => Ok(Target::Mda(words(values)?)),
+        Value::Text(text) => match shell_words::split(&text) {
+            Ok(words) => Ok(Target::Mda(words)),
+            Err(_) => Err("has a quote that is not closed".into()),
+        },
+        other => Err(other.instead_of("a string or a list of strings")),
+    }
+}
+
+/// Reads `mda-jobs`: the number of programs that run at once.
+pub(in crate::config) fn jobs(value: Value) -> Result<u64, Wrong> {
+    // Each program has open files, and more than a few programs only wait for the disk.
+    const MOST_JOBS: u64 = 64;
+    match count(value)? {
+        jobs if jobs <= MOST_JOBS => Ok(jobs),
+        _ => Err(format!("must be at most {MOST_JOBS}").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_mda_in_one_string_is_split_like_shell_words() {
+        for (text, words) in [
+            ("procmail -d me", Some(&["procmail", "-d", "me"][..])),
+            ("'my mda' \"a b\" c\\ d", Some(&["my mda", "a b", "c d"])),
+            ("x $HOME `id` | y", Some(&["x", "$HOME", "`id`", "|", "y"])),
+            ("x 'y", None),
+        ] {
+            let read = mda(Value::from_text(text)).ok();
+            match (read, words) {
+                (Some(Target::Mda(read)), Some(words)) => assert_eq!(read, words),
+                (read, words) => assert!(read.is_none() && words.is_none(), "{text}"),
+            }
+        }
+    }
+}
