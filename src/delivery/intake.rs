@@ -60,7 +60,7 @@ impl Folder {
     }
 
     /// Insists that files can be made in it.
-    pub(super) fn insist_writable(&self) -> Result<(), Error> {
+    pub(super) fn require_writable(&self) -> Result<(), Error> {
         let wanted = Access::WRITE_OK | Access::EXEC_OK;
         rustix::fs::accessat(&self.fd, ".", wanted, AtFlags::EACCESS).map_err(|errno| {
             Error::ReadOnly {
@@ -143,7 +143,7 @@ impl Intake {
     ///
     /// # Errors
     /// There is less room on the disk.
-    pub fn insist_on_room(&self, octets: u64) -> Result<(), Error> {
+    pub fn require_room(&self, octets: u64) -> Result<(), Error> {
         let Ok(disk) = rustix::fs::fstatvfs(&self.folder.fd) else {
             return Ok(());
         };
@@ -220,7 +220,7 @@ impl Intake {
     /// The file cannot be removed; the next run sweeps it up.
     pub fn discard(&self, receipt: Receipt) -> Result<(), Error> {
         self.folder
-            .remove(OsStr::new(&receipt.into_parcel().file_name))
+            .remove(OsStr::new(&receipt.into_stored().file_name))
     }
 
     /// Removes messages that the database did not take: their file names.

@@ -14,7 +14,7 @@ use super::intake::{Folder, Intake};
 use super::recovered::{Candidates, SoughtMessages};
 use super::staged_state::StagedState;
 use super::{Error, Target};
-use crate::mail::custody::{Delivered, Found, Outcome, Place, Staged, StoredMessage};
+use crate::mail::custody::{Delivered, Found, Outcome, Staged, StoredMessage, TargetPlace};
 use crate::moment::Moment;
 use crate::text::ServerText;
 
@@ -34,7 +34,7 @@ pub struct Maildir {
     intake: Intake,
     new: Folder,
     cur: Folder,
-    place: Place,
+    place: TargetPlace,
     traces: Mutex<Candidates>,
 }
 
@@ -45,12 +45,12 @@ impl Maildir {
     /// # Errors
     /// It cannot be made, opened or written, or is something else.
     pub fn open(path: &Path, tag: &str) -> Result<Self, Error> {
-        insist_ours(path)?;
+        require_ours(path)?;
         create(path)?;
         let maildir = Self::open_existing(path, tag)?;
         // Found out before anything is fetched.
-        maildir.intake.folder().insist_writable()?;
-        maildir.new.insist_writable()?;
+        maildir.intake.folder().require_writable()?;
+        maildir.new.require_writable()?;
         Ok(maildir)
     }
 
@@ -62,7 +62,7 @@ impl Maildir {
         let tmp = Folder::open(&path.join("tmp"))?;
         let new = Folder::open(&path.join("new"))?;
         let cur = Folder::open(&path.join("cur"))?;
-        let place = Place {
+        let place = TargetPlace {
             path: path.to_owned(),
             inode: new.inode()?,
             program: None,
@@ -168,10 +168,10 @@ impl Maildir {
     /// Whether a message of an earlier run that is nowhere can only have been taken by a reader:
     /// this is the very Maildir it was meant for, and nobody had a reason to clean tmp/ up.
     fn was_taken(&self, staged: &Staged) -> bool {
-        !staged.past().is_fresh
+        !staged.history().is_fresh
             && staged.place() == &self.place
             && Moment::now()
-                .since(staged.past().since)
+                .since(staged.history().since)
                 .is_some_and(|age| age < READER_TOOK_IT)
     }
 
@@ -186,7 +186,7 @@ impl Target for Maildir {
         &self.intake
     }
 
-    fn place(&self) -> &Place {
+    fn place(&self) -> &TargetPlace {
         &self.place
     }
 
@@ -212,17 +212,17 @@ impl Target for Maildir {
             .collect()
     }
 
-    fn stride(&self) -> usize {
+    fn group_size(&self) -> usize {
         usize::MAX
     }
 
-    fn takes_more(&self) -> bool {
+    fn accepts_more(&self) -> bool {
         true
     }
 
-    fn release(&self, _recorded: &[Outcome]) {}
+    fn forget_delivered(&self, _recorded: &[Outcome]) {}
 
-    fn search(&self, suspects: &SoughtMessages) -> Result<(), Error> {
+    fn find_earlier(&self, suspects: &SoughtMessages) -> Result<(), Error> {
         let traces = Candidates::search([&self.new, &self.cur], suspects)?;
         // Whoever moved them there may have been stopped before that was sure to stay.
         self.new.flush()?;
@@ -231,7 +231,7 @@ impl Target for Maildir {
         Ok(())
     }
 
-    fn may_hold(&self, unique_id: &[u8]) -> bool {
+    fn may_have_found(&self, unique_id: &[u8]) -> bool {
         self.traces().has(unique_id)
     }
 
@@ -251,7 +251,7 @@ pub(super) fn is_name_of(name: &str, found: &[u8]) -> bool {
 /// Insists that nobody but us, and root, has a say in where messages go: who can turn a symbolic link
 /// elsewhere has files made there in our name (CVE-2004-0880), and whose Maildir it is could not read
 /// what we make in it.
-fn insist_ours(path: &Path) -> Result<(), Error> {
+fn require_ours(path: &Path) -> Result<(), Error> {
     const ROOT: u32 = 0;
     let us = rustix::process::geteuid().as_raw();
     // One that is missing is made, and what cannot be looked at cannot be opened either.

@@ -20,9 +20,10 @@ use super::intake::{Folder, Intake};
 use super::process::Runner;
 use super::stdin::Feed;
 pub(crate) use super::template::Template;
+use super::template::sender;
 use super::{Error as DeliveryError, Target};
 use crate::exit::Exit;
-use crate::mail::custody::{Delivered, Outcome, Place, Staged, sender};
+use crate::mail::custody::{Delivered, Outcome, Staged, TargetPlace};
 use crate::mail::headers::HeaderReader;
 use crate::os::signals::Interrupt;
 use crate::text::ServerText;
@@ -160,7 +161,7 @@ impl std::fmt::Display for StderrLine {
 #[derive(Debug)]
 pub struct Mda {
     intake: Intake,
-    place: Place,
+    place: TargetPlace,
     options: Options,
     /// One for each of those that run at once.
     runners: Vec<Runner>,
@@ -189,7 +190,7 @@ impl Mda {
         let folder = Folder::open(spool)?;
         let runners = (0..options.jobs).map(|_| Runner::new(&folder, tag, &interrupt));
         let runners = runners.collect::<Result<_, _>>()?;
-        let place = Place {
+        let place = TargetPlace {
             path: spool.to_owned(),
             inode: folder.inode()?,
             program: Some(program.to_owned()),
@@ -301,7 +302,7 @@ impl Target for Mda {
         &self.intake
     }
 
-    fn place(&self) -> &Place {
+    fn place(&self) -> &TargetPlace {
         &self.place
     }
 
@@ -315,19 +316,19 @@ impl Target for Mda {
             .collect()
     }
 
-    fn may_repeat(&self) -> bool {
+    fn may_deliver_twice(&self) -> bool {
         true
     }
 
-    fn stride(&self) -> usize {
+    fn group_size(&self) -> usize {
         self.options.jobs
     }
 
-    fn takes_more(&self) -> bool {
+    fn accepts_more(&self) -> bool {
         !self.interrupt.is_over(LAST_START)
     }
 
-    fn release(&self, recorded: &[Outcome]) {
+    fn forget_delivered(&self, recorded: &[Outcome]) {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         for outcome in recorded {
             if let Outcome::Delivered(delivered) = outcome {

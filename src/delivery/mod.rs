@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use crate::exit::Exit;
-use crate::mail::custody::{Found, Outcome, Place, Staged, StoredMessage};
+use crate::mail::custody::{Found, Outcome, Staged, StoredMessage, TargetPlace};
 
 pub(crate) mod intake;
 pub(crate) mod maildir;
@@ -40,38 +40,38 @@ pub trait Target: Send + Sync {
     fn intake(&self) -> &Intake;
 
     /// Where they come to stand, as the database remembers it.
-    fn place(&self) -> &Place;
+    fn place(&self) -> &TargetPlace;
 
     /// Brings staged messages to their place, for good (steps 4 and 5). It may be asked again for
     /// a message of which nobody knows how far it came.
     fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome>;
 
     /// How many messages may be delivered between two records.
-    fn stride(&self) -> usize;
+    fn group_size(&self) -> usize;
 
     /// Whether it cannot tell whether it had a message before: those on their way when we are
-    /// killed, [`Self::stride`] at most, are delivered again.
-    fn may_repeat(&self) -> bool {
+    /// killed, [`Self::group_size`] at most, are delivered again.
+    fn may_deliver_twice(&self) -> bool {
         false
     }
 
     /// Whether it still takes messages: a slow one does not once the run is ending.
-    fn takes_more(&self) -> bool;
+    fn accepts_more(&self) -> bool;
 
     /// Lets go of what is needed no longer, now that these outcomes are recorded.
-    fn release(&self, recorded: &[Outcome]);
+    fn forget_delivered(&self, recorded: &[Outcome]);
 
     /// Looks for messages that earlier runs delivered, for a database that may not know of them. A
     /// target that cannot tell finds none.
     ///
     /// # Errors
     /// It cannot be read.
-    fn search(&self, _suspects: &SoughtMessages) -> Result<(), Error> {
+    fn find_earlier(&self, _suspects: &SoughtMessages) -> Result<(), Error> {
         Ok(())
     }
 
     /// Whether the last search found something that may be a message with this unique-id.
-    fn may_hold(&self, _unique_id: &[u8]) -> bool {
+    fn may_have_found(&self, _unique_id: &[u8]) -> bool {
         false
     }
 
@@ -97,7 +97,7 @@ pub enum Reopened {
 }
 
 /// Opens a place to which an earlier run wanted to deliver. `tag` tells the account's files.
-pub fn reopen(place: &Place, tag: &str) -> Reopened {
+pub fn reopen(place: &TargetPlace, tag: &str) -> Reopened {
     match place.program {
         Some(_) => Reopened::NeedsMda,
         None => match Maildir::open_existing(&place.path, tag) {

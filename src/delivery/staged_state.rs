@@ -48,7 +48,7 @@ pub fn locate(staged: &Staged, spool: &Path) -> Result<StagedState, Error> {
     let place = staged.place();
     if place.program.is_some() {
         let is_there = Folder::open(spool)?.holds(&staged.stored().file_name)?;
-        return Ok(match (is_there, staged.past().was_handed_over) {
+        return Ok(match (is_there, staged.history().was_handed_over) {
             (false, _) => StagedState::Lost,
             (true, false) => StagedState::Spooled,
             (true, true) => StagedState::HandedOver,

@@ -1,20 +1,21 @@
-//! A program's command line with placeholders.
-//! Runs nothing.
+//! The command line of an MDA with placeholders, and the value of `%F`, which a stranger wrote.
 
-/// A command line with placeholders: `%F` the envelope sender, `%T` the user, `%%` a per cent sign.
+use crate::text::{SHOWN_OCTETS, ServerText};
+
+/// A command line with placeholders: `%F` is the envelope sender, `%T` the user, `%%` a per cent sign.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Template(Vec<String>);
 
-/// Why a command line cannot be used.
+/// Why a command line cannot be used; the sentence goes on after the name of the key.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum BadTemplate {
-    /// There is no program in it.
+    /// It has no program.
     #[error("names no program")]
     Empty,
-    /// A per cent sign with something else than F, T or % behind it.
+    /// A per cent sign is not followed by F, T or %.
     #[error("contains {0}; only %F (sender), %T (user) and %% are known")]
     Placeholder(String),
-    /// It holds a NUL, which no argument can.
+    /// It contains a NUL, which ends an argument.
     #[error("contains a NUL")]
     Nul,
 }
@@ -23,7 +24,7 @@ impl Template {
     /// Checks the placeholders of a program and its arguments.
     ///
     /// # Errors
-    /// No program, an unknown placeholder, a NUL.
+    /// There is no program, an unknown placeholder, or a NUL.
     pub fn new(argv: Vec<String>) -> Result<Self, BadTemplate> {
         if argv.first().is_none_or(String::is_empty) {
             return Err(BadTemplate::Empty);
@@ -49,13 +50,14 @@ impl Template {
         Ok(Self(argv))
     }
 
-    /// The program as it is written.
+    /// Returns the program.
     pub fn program(&self) -> &str {
         &self.0[0]
     }
 
-    /// The arguments with their placeholders filled in. A value never becomes an option: one that
-    /// begins with a dash can stand behind other text only.
+    /// Returns the arguments with their placeholders filled in. A value cannot become an option:
+    /// [`sender`] never begins with a dash, and a user that does is refused where `%T` begins an
+    /// argument.
     pub(super) fn arguments(&self, sender: &str, user: &str) -> Vec<String> {
         self.0[1..]
             .iter()
@@ -63,6 +65,7 @@ impl Template {
             .collect()
     }
 
+    /// Returns true if the command line contains `%F`.
     pub(super) fn asks_for_sender(&self) -> bool {
         self.0.iter().any(|argument| argument.contains("%F"))
     }
@@ -86,6 +89,28 @@ fn fill(argument: &str, sender: &str, user: &str) -> String {
     filled
 }
 
+/// Returns the sender for `%F`: the address in Return-Path if it is plain, else `MAILER-DAEMON`.
+///
+/// Plain is `[A-Za-z0-9.@_+/=-]`, without a dash at the start and without `..`: whoever sent the
+/// message chose it, and it must be neither an option of the MDA (mpop and fetchmail pass
+/// `-oQ/tmp/x@y` on) nor a path that climbs.
+pub(super) fn sender(return_path: Option<&ServerText>) -> &str {
+    const NOBODY: &str = "MAILER-DAEMON";
+    // A text that was cut to its longest length may be half an address.
+    let whole = return_path.filter(|path| path.as_octets().len() <= SHOWN_OCTETS);
+    let Some(address) = whole.and_then(|path| str::from_utf8(path.as_octets()).ok()) else {
+        return NOBODY;
+    };
+    let is_plain = address
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || ".@_+/=-".contains(c));
+    if is_plain && !address.is_empty() && !address.starts_with('-') && !address.contains("..") {
+        address
+    } else {
+        NOBODY
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,13 +123,13 @@ mod tests {
     fn placeholders_are_filled_in_once() {
         let argv = ["x", "-f", "%F", "a%%b", "%T%F", "%%F"];
         let filled = template(&argv)
-            .expect("it is valid")
+            .expect("the template is valid")
             .arguments("%T@x", "joe");
         assert_eq!(filled, ["-f", "%T@x", "a%b", "joe%T@x", "%F"]);
     }
 
     #[test]
-    fn other_placeholders_are_refused() {
+    fn unknown_placeholders_are_refused() {
         for (argv, shown) in [
             (["x", "%u"], "%u"),
             (["x", "50%"], "%"),
@@ -118,5 +143,24 @@ mod tests {
         }
         assert_eq!(template(&[]), Err(BadTemplate::Empty));
         assert_eq!(template(&["a\0b"]), Err(BadTemplate::Nul));
+    }
+
+    #[test]
+    fn a_sender_is_plain_or_mailer_daemon() {
+        for good in ["joe@example.com", "joe+list-x=y_z@example.com"] {
+            assert_eq!(sender(Some(&good.into())), good);
+        }
+        for bad in [
+            "",
+            "-oQ/tmp/x@y",
+            "a b@c",
+            "$(id)@x",
+            "a'b@c",
+            "../../x",
+            "größe@example.com",
+        ] {
+            assert_eq!(sender(Some(&bad.into())), "MAILER-DAEMON", "{bad}");
+        }
+        assert_eq!(sender(None), "MAILER-DAEMON");
     }
 }

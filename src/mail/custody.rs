@@ -1,7 +1,9 @@
-//! Taking charge of a message, step by step: each step is a proof that the next one consumes, and
-//! `DELE` accepts only the last. "Deleted before safely stored" does not compile.
+//! The proofs of custody: values that show how far a message has been taken charge of. Each step of
+//! the custody order (`docs/architecture.md`) makes one and consumes the one before it, and `DELE`
+//! accepts only the last. A message that is deleted before it is stored does not compile.
 //!
-//! Each proof has one maker, which a test checks; nothing here touches a disk or a database.
+//! Each proof has one maker, which `tests/it/layers.rs` checks. This module uses neither a disk nor a
+//! database.
 
 use std::fmt;
 use std::fs::File;
@@ -11,39 +13,39 @@ use crate::digest::Digest;
 use crate::mail::headers::Header;
 use crate::mail::maildrop::{Identity, MessageNumber, UniqueId};
 use crate::moment::Moment;
-use crate::text::{SHOWN_OCTETS, ServerText};
+use crate::text::ServerText;
 
-/// A message in our hands.
+/// A message that is stored in a file of ours.
 #[derive(Clone, Debug)]
 pub struct StoredMessage {
-    /// Who it is.
+    /// The message's unique-id and copy number.
     pub identity: Identity,
-    /// Its size in octets as the scan listing said.
+    /// The size in octets that the scan listing reported.
     pub size: Option<u64>,
-    /// Its unique name in tmp/, and then in new/.
+    /// The unique name of its file, the same in tmp/ and in new/.
     pub file_name: String,
-    /// Its length in octets as it is stored.
+    /// The length of the file in octets.
     pub octets: u64,
-    /// SHA-256 of it as it is stored.
+    /// The SHA-256 of the file's octets.
     pub digest: Digest,
-    /// What its header says.
+    /// The fields of its header that are needed.
     pub header: Header,
 }
 
-/// Where messages are delivered, as it is remembered across runs.
+/// The place to which a target delivers, as the database remembers it from run to run.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Place {
+pub struct TargetPlace {
     /// The absolute path of the Maildir, or of the spool from which an MDA is fed.
     pub path: PathBuf,
-    /// The inode of the folder where messages come to stand: a Maildir made anew has another.
+    /// The inode of new/ or of the spool. A Maildir that is removed and made again has another one.
     pub inode: u64,
-    /// The MDA, where it is one.
+    /// The MDA, if messages are delivered to one.
     pub program: Option<String>,
 }
 
-impl Place {
-    /// Whether it is the same path, made anew or not. There is one spool, wherever the state folder
-    /// has moved, and whichever MDA it feeds.
+impl TargetPlace {
+    /// Returns true if both are the same path, or both are a spool. An account has one spool, to
+    /// whatever path the state folder has moved, and whatever MDA it feeds.
     pub fn is_at(&self, other: &Self) -> bool {
         match (&self.program, &other.program) {
             (Some(_), Some(_)) => true,
@@ -53,7 +55,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for TargetPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.program {
             Some(program) => f.write_str(program),
@@ -62,90 +64,94 @@ impl fmt::Display for Place {
     }
 }
 
-/// Step 1: the message is complete in tmp/, its terminator was seen. Made by a delivery target.
+/// Custody step 1: the message is complete in tmp/, since its terminator has arrived. Made by a
+/// delivery target.
 #[derive(Debug)]
 pub struct Receipt {
     stored: StoredMessage,
     file: File,
 }
 
-/// Step 2: its octets and its name in tmp/ survive a power cut. Made by a delivery target.
+/// Custody step 2: the message's octets and its name in tmp/ survive a power cut. Made by a delivery
+/// target.
 #[derive(Debug)]
 pub struct Durable(StoredMessage);
 
-/// Step 3: the database knows it under its final name. From here on it is ours. Made by the
-/// database.
+/// Custody step 3: the database knows the message under its final name. From here on it is ours. Made
+/// by the database.
 #[derive(Debug)]
 pub struct Staged {
     stored: StoredMessage,
-    place: Place,
-    past: StagedHistory,
+    place: TargetPlace,
+    history: StagedHistory,
 }
 
-/// What a staged message has behind it.
+/// The history of a staged message.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StagedHistory {
-    /// Whether this run staged it.
+    /// True if this run staged it.
     pub is_fresh: bool,
-    /// When it was staged.
+    /// The time at which it was staged.
     pub since: Moment,
-    /// Whether an earlier run gave it to an MDA and did not live to see the answer.
+    /// True if an earlier run gave it to an MDA and was killed before it recorded the outcome.
     pub was_handed_over: bool,
-    /// How often in a row its delivery failed.
+    /// The number of refusals in a row that waiting does not help.
     pub failures: u32,
-    /// When it is to be tried again.
+    /// The time of the next try.
     pub next_try: Moment,
 }
 
-/// Steps 4 and 5: it is where the user wanted it, and stays there. Made by a delivery target.
+/// Custody steps 4 and 5: the message is where the user wants it, and stays there. Made by a delivery
+/// target.
 #[derive(Debug)]
 pub struct Delivered {
     stored: StoredMessage,
-    words: ServerText,
+    output: ServerText,
 }
 
-/// A message that was delivered by an earlier run of which no record is left.
+/// A message that an earlier run delivered, and that the database does not know.
 #[derive(Debug)]
 pub struct Found {
     /// The proof.
     pub delivered: Delivered,
-    /// When that was.
+    /// The time of the delivery.
     pub when: Moment,
 }
 
-/// Step 6: its delivery is recorded; it may be deleted from the server. Made by the database.
+/// Custody step 6: the delivery is recorded, so the message may be deleted from the server. Made by
+/// the database.
 #[derive(Clone, Debug)]
 pub struct Recorded {
     number: MessageNumber,
     identity: Identity,
 }
 
-/// What became of a staged message.
+/// The result of delivering a staged message.
 #[derive(Debug)]
 pub enum Outcome {
     /// It is delivered.
     Delivered(Delivered),
-    /// It is not, but still in our hands: it stays staged and is tried again.
+    /// It is not delivered, but we still have it: it stays staged and is tried again.
     Kept {
-        /// Who it is.
+        /// The message's unique-id and copy number.
         identity: Identity,
-        /// Why, for the user.
+        /// The reason, for the user.
         why: String,
         /// What the user can do about it.
         hint: Option<String>,
-        /// Whether waiting may help.
+        /// True if waiting may help.
         is_transient: bool,
-        /// How often in a row its delivery failed by now.
+        /// The number of refusals in a row that waiting does not help, this one included.
         failures: u32,
-        /// Whether the MDA may have taken it all the same.
+        /// True if the MDA may have delivered it nevertheless.
         is_in_doubt: bool,
     },
-    /// Our copy is nowhere: it has to be fetched again.
+    /// Our file is gone: the message has to be fetched again.
     Lost(Identity),
 }
 
 impl Outcome {
-    /// Whose outcome it is.
+    /// Returns the unique-id and copy number of the message.
     pub fn identity(&self) -> &Identity {
         match self {
             Self::Delivered(delivered) => &delivered.stored().identity,
@@ -155,88 +161,92 @@ impl Outcome {
 }
 
 impl Receipt {
-    /// Made by a delivery target once a message is complete.
+    /// Only for a delivery target, once a message is complete.
     pub(crate) fn new(stored: StoredMessage, file: File) -> Self {
         Self { stored, file }
     }
 
-    /// The message.
+    /// Returns the message.
     pub fn stored(&self) -> &StoredMessage {
         &self.stored
     }
 
-    /// The open file, for a flush.
+    /// Returns the open file, which is to be flushed.
     pub(crate) fn file(&self) -> &File {
         &self.file
     }
 
-    /// The same message under another copy number: its unique-id turned out to be used again.
+    /// Gives the message another copy number: the server uses its unique-id for several messages.
     pub fn renumbered(mut self, copy: u32) -> Self {
         self.stored.identity.copy = copy;
         self
     }
 
-    /// The same message under a name of its own: its server gave it none.
+    /// Gives the message a unique-id made up by us: the server has none for it.
     pub fn named(mut self, unique_id: UniqueId) -> Self {
         self.stored.identity = Identity { unique_id, copy: 0 };
         self
     }
 
-    /// Ends the custody of a message that turned out to be needless.
-    pub(crate) fn into_parcel(self) -> StoredMessage {
+    /// Ends the custody of a message that is not needed: its file is to be removed.
+    pub(crate) fn into_stored(self) -> StoredMessage {
         self.stored
     }
 }
 
 impl Durable {
-    /// Made by a delivery target once a flush succeeded.
+    /// Only for a delivery target, once a flush has succeeded.
     pub(crate) fn new(receipt: Receipt) -> Self {
         Self(receipt.stored)
     }
 
-    /// The message.
+    /// Returns the message.
     pub fn stored(&self) -> &StoredMessage {
         &self.0
     }
 }
 
 impl Staged {
-    /// Made by the database once the transaction is committed.
-    pub(crate) fn new(durable: Durable, place: Place, since: Moment) -> Self {
-        let past = StagedHistory {
+    /// Only for the database, once the transaction is committed.
+    pub(crate) fn new(durable: Durable, place: TargetPlace, since: Moment) -> Self {
+        let history = StagedHistory {
             is_fresh: true,
             since,
             ..StagedHistory::default()
         };
-        Self::recalled(durable.0, place, past)
+        Self::recalled(durable.0, place, history)
     }
 
-    /// Made by the database from the row of an earlier run.
-    pub(crate) fn recalled(stored: StoredMessage, place: Place, past: StagedHistory) -> Self {
+    /// Only for the database, from the row of an earlier run.
+    pub(crate) fn recalled(
+        stored: StoredMessage,
+        place: TargetPlace,
+        history: StagedHistory,
+    ) -> Self {
         Self {
             stored,
             place,
-            past,
+            history,
         }
     }
 
-    /// The message.
+    /// Returns the message.
     pub fn stored(&self) -> &StoredMessage {
         &self.stored
     }
 
-    /// Where it was to be delivered.
-    pub fn place(&self) -> &Place {
+    /// Returns the place to which it was to be delivered when it was staged.
+    pub fn place(&self) -> &TargetPlace {
         &self.place
     }
 
-    /// What it has behind it.
-    pub fn past(&self) -> &StagedHistory {
-        &self.past
+    /// Returns what happened to it since it was staged.
+    pub fn history(&self) -> &StagedHistory {
+        &self.history
     }
 
-    /// What becomes of it when its delivery fails: it is kept. Only a refusal that waiting does
-    /// not mend counts as a failure of the message.
+    /// Returns the outcome of a failed delivery: the message is kept. Only a refusal that waiting does
+    /// not help counts as a failure of the message.
     pub(crate) fn kept(
         &self,
         why: impl ToString,
@@ -248,106 +258,63 @@ impl Staged {
             why: why.to_string(),
             hint,
             is_transient,
-            failures: self.past.failures + u32::from(!is_transient),
+            failures: self.history.failures + u32::from(!is_transient),
             is_in_doubt: false,
         }
     }
 
-    /// The same where nobody knows whether the MDA had done its work: it was stopped.
+    /// Returns the outcome of a delivery during which the MDA was stopped. The message is kept, and
+    /// nobody knows if the MDA had delivered it by then.
     pub(crate) fn kept_in_doubt(&self, why: impl ToString) -> Outcome {
         Outcome::Kept {
             identity: self.stored.identity.clone(),
             why: why.to_string(),
             hint: None,
             is_transient: true,
-            failures: self.past.failures,
+            failures: self.history.failures,
             is_in_doubt: true,
         }
     }
 }
 
 impl Delivered {
-    /// Made by a delivery target; `words` is what an MDA said although it took the message.
-    pub(crate) fn new(staged: Staged, words: ServerText) -> Self {
+    /// Only for a delivery target. `output` is what an MDA printed although it took the message.
+    pub(crate) fn new(staged: Staged, output: ServerText) -> Self {
         let stored = staged.stored;
-        Self { stored, words }
+        Self { stored, output }
     }
 
-    /// Made by a delivery target for a message that it holds, octet by octet, since an earlier run
-    /// of which no record is left.
+    /// Only for a delivery target that holds a file with exactly the message's octets, from an earlier
+    /// run of which no record is left.
     pub(crate) fn found(stored: StoredMessage) -> Self {
-        let words = ServerText::default();
-        Self { stored, words }
+        let output = ServerText::default();
+        Self { stored, output }
     }
 
-    /// The message.
+    /// Returns the message.
     pub fn stored(&self) -> &StoredMessage {
         &self.stored
     }
 
-    /// What was said about it, if anything was.
-    pub fn words(&self) -> &ServerText {
-        &self.words
+    /// Returns what the MDA printed about it; mostly nothing.
+    pub fn output(&self) -> &ServerText {
+        &self.output
     }
 }
 
 impl Recorded {
-    /// Made by the database for a message that it knows to be delivered.
+    /// Only for the database, about a message that it has recorded as delivered.
     pub(crate) fn new(number: MessageNumber, identity: Identity) -> Self {
         Self { number, identity }
     }
 
-    /// Its number in this session.
+    /// Returns the message's number in this session.
     pub fn number(&self) -> MessageNumber {
         self.number
     }
 
-    /// Who it is.
+    /// Returns the message's unique-id and copy number.
     pub fn identity(&self) -> &Identity {
         &self.identity
-    }
-}
-
-/// The sender for an MDA's `%F`: the address in Return-Path if it is plain, else `MAILER-DAEMON`.
-///
-/// Plain is `[A-Za-z0-9.@_+/=-]`, not beginning with a dash: it must never be read as an option
-/// (mpop and fetchmail pass `-oQ/tmp/x@y` on) nor as a path that climbs.
-pub(crate) fn sender(return_path: Option<&ServerText>) -> &str {
-    const NOBODY: &str = "MAILER-DAEMON";
-    let whole = return_path.filter(|path| path.as_octets().len() <= SHOWN_OCTETS);
-    let Some(address) = whole.and_then(|path| str::from_utf8(path.as_octets()).ok()) else {
-        return NOBODY;
-    };
-    let is_plain = address
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || ".@_+/=-".contains(c));
-    if is_plain && !address.is_empty() && !address.starts_with('-') && !address.contains("..") {
-        address
-    } else {
-        NOBODY
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sender_is_plain_or_nobody() {
-        for good in ["joe@example.com", "joe+list-x=y_z@example.com"] {
-            assert_eq!(sender(Some(&good.into())), good);
-        }
-        for bad in [
-            "",
-            "-oQ/tmp/x@y",
-            "a b@c",
-            "$(id)@x",
-            "a'b@c",
-            "../../x",
-            "größe@example.com",
-        ] {
-            assert_eq!(sender(Some(&bad.into())), "MAILER-DAEMON", "{bad}");
-        }
-        assert_eq!(sender(None), "MAILER-DAEMON");
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn mark_possible_duplicates(
     }
     let unique_id = |pick: &Pick| listing.unique_id(pick.position);
     let unknown = plan.retrieved().chain(&plan.too_large).map(unique_id);
-    target.search(&SoughtMessages::new(unknown, ledger.tags()))?;
-    plan.suspect(|pick| target.may_hold(unique_id(pick)));
+    target.find_earlier(&SoughtMessages::new(unknown, ledger.tags()))?;
+    plan.suspect(|pick| target.may_have_found(unique_id(pick)));
     Ok(())
 }

@@ -307,7 +307,7 @@ impl<'a> Room<'a> {
         let size = self.needed(message);
         let ahead = self.ahead.get() + size;
         if size >= LARGE
-            && let Err(error) = self.intake.insist_on_room(ahead)
+            && let Err(error) = self.intake.require_room(ahead)
         {
             self.no_room.borrow_mut().push((message.clone(), error));
             return false;

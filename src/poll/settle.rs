@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use crate::delivery::{self, Target};
 use crate::exit::{Exit, Failure};
-use crate::mail::custody::{Durable, Outcome, Place, Receipt, Staged};
+use crate::mail::custody::{Durable, Outcome, Receipt, Staged, TargetPlace};
 use crate::mail::known::{State, may_be_tried};
 use crate::mail::maildrop::{Identity, MessageNumber, UniqueId};
 use crate::moment::Moment;
@@ -151,7 +151,7 @@ impl<'a> Settler<'a> {
             .custody()
             .staged()?
             .into_iter()
-            .filter(|staged| may_be_tried(staged.past().next_try, now))
+            .filter(|staged| may_be_tried(staged.history().next_try, now))
             .partition(|staged| staged.place().is_at(self.target.place()));
         match self.deliver(here) {
             // Perhaps only these old messages are refused: new mail gets a chance of its own.
@@ -385,10 +385,10 @@ impl<'a> Settler<'a> {
     }
 
     fn deliver(&mut self, mut staged: Vec<Staged>) -> Result<(), Error> {
-        while !staged.is_empty() && self.target.takes_more() {
-            let behind = staged.split_off(self.target.stride().min(staged.len()));
+        while !staged.is_empty() && self.target.accepts_more() {
+            let behind = staged.split_off(self.target.group_size().min(staged.len()));
             let group = std::mem::replace(&mut staged, behind);
-            if self.target.may_repeat() {
+            if self.target.may_deliver_twice() {
                 self.ledger.custody().record(&self.outcomes, &group)?;
                 self.release();
             }
@@ -403,7 +403,7 @@ impl<'a> Settler<'a> {
     }
 
     /// Reports what became of messages, and keeps it for the next record.
-    fn note(&mut self, outcomes: Vec<Outcome>, place: &Place) {
+    fn note(&mut self, outcomes: Vec<Outcome>, place: &TargetPlace) {
         for outcome in &outcomes {
             if let Outcome::Delivered(delivered) = outcome {
                 let stored = delivered.stored();
@@ -411,10 +411,10 @@ impl<'a> Settler<'a> {
                 self.settled.summary.delivered += 1;
                 self.settled.summary.octets += stored.octets;
                 self.reporter.report(Event::Delivered(stored, place));
-                if !delivered.words().is_empty() {
-                    let words = delivered.words();
+                if !delivered.output().is_empty() {
+                    let output = delivered.output();
                     self.reporter
-                        .report(Event::Note(&format_args!("{place} said: {words}")));
+                        .report(Event::Note(&format_args!("{place} said: {output}")));
                 }
             }
         }
@@ -471,7 +471,7 @@ impl<'a> Settler<'a> {
 
     /// Forgets outcomes that are recorded now.
     fn release(&mut self) {
-        self.target.release(&self.outcomes);
+        self.target.forget_delivered(&self.outcomes);
         self.outcomes.clear();
     }
 }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::fmt::{self, Display};
 
 use crate::exit::{Exit, Failure};
-use crate::mail::custody::{Place, StoredMessage};
+use crate::mail::custody::{StoredMessage, TargetPlace};
 use crate::mail::known::MAX_FAILURES;
 
 pub(crate) mod finding;
@@ -36,7 +36,7 @@ pub enum Event<'a> {
         octets: Option<u64>,
     },
     /// A message is where the user wanted it.
-    Delivered(&'a StoredMessage, &'a Place),
+    Delivered(&'a StoredMessage, &'a TargetPlace),
     /// A message is gone from the server.
     Deleted(&'a dyn Display),
     /// The account is done.

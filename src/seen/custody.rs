@@ -9,7 +9,7 @@ use rusqlite::{Row, Statement, Transaction, params};
 
 use super::{Error, Ledger};
 use crate::digest::Digest;
-use crate::mail::custody::{Durable, Outcome, Place, Staged, StagedHistory, StoredMessage};
+use crate::mail::custody::{Durable, Outcome, Staged, StagedHistory, StoredMessage, TargetPlace};
 use crate::mail::headers::Header;
 use crate::mail::known::next_try;
 use crate::mail::maildrop::{AccountKey, Identity, UniqueId};
@@ -51,7 +51,7 @@ impl Custody<'_> {
     pub(crate) fn stage(
         &self,
         durable: Vec<Durable>,
-        place: &Place,
+        place: &TargetPlace,
         outcomes: &[Outcome],
     ) -> Result<Vec<Staged>, Error> {
         let now = Moment::now();
@@ -107,7 +107,7 @@ impl Custody<'_> {
             for staged in next {
                 let identity = &staged.stored().identity;
                 let whose = params![key, identity.unique_id.as_octets(), identity.copy];
-                if staged.past().was_handed_over {
+                if staged.history().was_handed_over {
                     repeated.execute(whose)?;
                 }
                 handed_over.execute(whose)?;
@@ -134,7 +134,7 @@ impl<'a> Deliveries<'a> {
         &mut self,
         key: AccountKey,
         stored: &StoredMessage,
-        place: &Place,
+        place: &TargetPlace,
         staged: Moment,
     ) -> rusqlite::Result<()> {
         self.0.execute(params![
@@ -185,9 +185,9 @@ fn settle(
         let (unique_id, copy) = (identity.unique_id.as_octets(), identity.copy);
         match outcome {
             Outcome::Delivered(done) => {
-                let words = done.words().as_octets();
+                let output = done.output().as_octets();
                 delivered.execute(params![key, unique_id, copy, now.0])?;
-                delivery.execute(params![key, unique_id, copy, now.0, words])?;
+                delivery.execute(params![key, unique_id, copy, now.0, output])?;
             }
             Outcome::Kept {
                 failures,
@@ -231,7 +231,7 @@ fn recall(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
             subject: text(8)?,
         },
     };
-    let place = Place {
+    let place = TargetPlace {
         path: PathBuf::from(OsString::from_vec(row.get(9)?)),
         inode: row.get::<_, i64>(10)?.cast_unsigned(),
         program: row.get(13)?,

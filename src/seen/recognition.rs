@@ -9,7 +9,7 @@ use super::custody::Deliveries;
 use super::state::state;
 use super::{Error, Ledger};
 use crate::digest::Digest;
-use crate::mail::custody::{Found, Place, StoredMessage};
+use crate::mail::custody::{Found, StoredMessage, TargetPlace};
 use crate::mail::known::State;
 use crate::mail::maildrop::{Identity, UniqueId};
 use crate::moment::Moment;
@@ -108,7 +108,7 @@ impl Recognition<'_> {
     ///
     /// # Errors
     /// Nothing was written.
-    pub(crate) fn record_found(&self, found: &Found, place: &Place) -> Result<Match, Error> {
+    pub(crate) fn record_found(&self, found: &Found, place: &TargetPlace) -> Result<Match, Error> {
         let (key, now) = (self.0.owner.key, Moment::now());
         let stored = found.delivered.stored();
         let Identity { unique_id, copy } = &stored.identity;
