@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     let ended = panic::catch_unwind(|| match Cli::parse(std::env::args_os()) {
         Ok(cli) => commands::run(&cli),
         Err(error) if error.use_stderr() => {
-            complain(&cli::complaint(&error));
+            complain(&cli::usage_error(&error));
             Exit::Usage
         }
         Err(answer) => {

@@ -1,37 +1,36 @@
-//! What was typed behind `account`.
-//! Does not know what any of it means to an account.
+//! The commands of `account`.
 
 use clap::{Args, Subcommand, ValueHint};
 
 use super::{OneAccountArgs, OptionArgs};
 
-/// What to do with the accounts.
+/// A command of `account` and its arguments.
 #[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
 pub enum AccountCommand {
-    /// Find the server, try the login, and write an account into the configuration
+    /// Find the server, try the login, and add an account to the configuration
     Add(Box<AddArgs>),
-    /// Show the accounts: user, server and where the mail goes, one line each
+    /// List the accounts: user, server and where the mail goes
     List,
-    /// Forget all that was fetched for an account that the configuration no longer names
+    /// Forget what was fetched for an account that is no longer in the configuration
     Remove(OneAccountArgs),
-    /// Keep what was fetched for an account that has been given another name
+    /// Remember what was fetched for an account under its new name
     Rename(RenameArgs),
-    /// Connect, log in and show what is found out step by step; fetches and deletes nothing
+    /// Connect, log in and show each step; fetch and delete nothing
     Test(TestArgs),
 }
 
-/// The arguments of `account add`. What no flag says is asked on the terminal.
+/// The arguments of `account add`. Missing ones are asked for on the terminal.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
 pub struct AddArgs {
-    /// What to call it
+    /// Name of the account
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
 
-    /// The user's name at the server, often the mail address
+    /// User name at the server, often the mail address
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
 
-    /// HOST or HOST:PORT; without it, it is looked for in the domain of USER
+    /// HOST or HOST:PORT; default: found by the domain of USER
     #[arg(long, value_name = "SERVER")]
     pub server: Option<String>,
 
@@ -40,15 +39,15 @@ pub struct AddArgs {
     #[arg(hide_possible_values = true, requires = "server")]
     pub security: Option<String>,
 
-    /// COMMAND prints the password
+    /// Take the password that COMMAND prints
     #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString)]
     pub password_command: Option<String>,
 
-    /// FILE holds the password
+    /// Read the password from FILE
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub password_file: Option<String>,
 
-    /// The environment variable NAME holds the password
+    /// Read the password from the environment variable NAME
     #[arg(long, value_name = "NAME")]
     pub password_env: Option<String>,
 
@@ -56,21 +55,21 @@ pub struct AddArgs {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "mda")]
     pub maildir: Option<String>,
 
-    /// Deliver by COMMAND, which reads a message on its standard input
+    /// Deliver by COMMAND, which reads one message on its standard input
     #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString)]
     pub mda: Option<String>,
 
-    /// Write it without trying the login
+    /// Add the account without trying the login
     #[arg(long)]
     pub no_test: bool,
 
-    /// Set any other key of the configuration but a password
+    /// Set any other configuration key except a password
     #[arg(short = 'o', value_name = "KEY=VALUE")]
     pub options: Vec<String>,
 }
 
 impl AddArgs {
-    /// The flags that stand for an account's key, each with the key and its value.
+    /// Returns each option that stands for a configuration key, with the key and its value.
     pub fn settings(&self) -> Vec<(&'static str, &'static str, &str)> {
         [
             ("--server", "server", &self.server),
@@ -95,11 +94,11 @@ impl AddArgs {
 /// The arguments of `account rename`.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
 pub struct RenameArgs {
-    /// The name it had
+    /// Old name
     #[arg(value_name = "OLD")]
     pub old: String,
 
-    /// The name it has now
+    /// New name
     #[arg(value_name = "NEW")]
     pub new: String,
 }
@@ -107,11 +106,11 @@ pub struct RenameArgs {
 /// The arguments of `account test`.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
 pub struct TestArgs {
-    /// The account, or pops://USER@HOST
+    /// Account, or pops://USER@HOST
     #[arg(value_name = "ACCOUNT|URL")]
     pub account: String,
 
-    /// Settings for this run.
+    /// Settings without an option of their own.
     #[command(flatten)]
     pub options: OptionArgs,
 }

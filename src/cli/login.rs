@@ -1,5 +1,4 @@
-//! What was typed behind `login`.
-//! Does not know what an account signs in to.
+//! The arguments of `login`.
 
 use clap::Args;
 
@@ -12,7 +11,7 @@ pub struct LoginArgs {
     #[command(flatten)]
     pub account: OneAccountArgs,
 
-    /// Sign in on another device, by a code that is typed there
+    /// Sign in on another device, where a code is typed
     #[arg(long, conflicts_with = "browser")]
     pub device: bool,
 
@@ -20,7 +19,7 @@ pub struct LoginArgs {
     #[arg(long)]
     pub browser: bool,
 
-    /// Settings for this run.
+    /// Settings without an option of their own.
     #[command(flatten)]
     pub options: OptionArgs,
 }

@@ -1,5 +1,4 @@
-//! What was typed: commands and flags.
-//! Does not know what any of it means to an account.
+//! The command line: its commands, options and help.
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -10,21 +9,21 @@ use clap::{
 };
 
 mod account;
-mod complaint;
 mod login;
-mod record;
+mod seen;
+mod usage_error;
 
 pub use account::{AccountCommand, AddArgs, RenameArgs, TestArgs};
-pub use complaint::complaint;
 pub use login::LoginArgs;
-pub use record::{ExportArgs, ForgetArgs, ImportArgs, ListArgs, OneAccountArgs, SeenCommand};
+pub use seen::{ExportArgs, ForgetArgs, ImportArgs, ListArgs, OneAccountArgs, SeenCommand};
+pub use usage_error::usage_error;
 
 /// A command line.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Cli {
-    /// What every command takes.
+    /// The options of every command.
     pub global: GlobalArgs,
-    /// What to do.
+    /// The command.
     pub command: CliCommand,
 }
 
@@ -32,8 +31,8 @@ impl Cli {
     /// Parses the arguments, of which the first is the program's name.
     ///
     /// # Errors
-    /// What clap says about arguments that make no sense, and its help and version texts. No
-    /// argument that looks like a URL is repeated: it may hold a password.
+    /// Arguments that make no sense, and the help and version texts. The error repeats no argument
+    /// that looks like a URL: it may hold a password.
     pub fn parse<I>(arguments: I) -> Result<Self, clap::Error>
     where
         I: IntoIterator<Item: Into<OsString> + Clone>,
@@ -41,14 +40,14 @@ impl Cli {
         let typed = command()
             .try_get_matches_from(arguments)
             .and_then(|matches| Typed::from_arg_matches(&matches))
-            .map_err(complaint::explain)?;
+            .map_err(usage_error::without_secrets)?;
         let command = match typed.command {
             None => CliCommand::Fetch(FetchArgs {
                 accounts: Vec::new(),
                 flags: typed.flags,
             }),
             Some(_) if typed.flags != FetchFlags::default() => {
-                return Err(complaint::misplaced_flags());
+                return Err(usage_error::misplaced_flags());
             }
             Some(command) => command,
         };
@@ -59,12 +58,12 @@ impl Cli {
     }
 }
 
-/// The definition of the command line, from which the manual and the completions are rendered.
+/// Returns the definition of the command line, from which the manual and the completions are made.
 pub fn command() -> clap::Command {
     Typed::command()
 }
 
-/// What every command takes.
+/// The options of every command.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
 pub struct GlobalArgs {
     /// Read FILE instead of the user's configuration
@@ -77,15 +76,15 @@ pub struct GlobalArgs {
     #[arg(help_heading = GLOBAL)]
     pub state_dir: Option<PathBuf>,
 
-    /// Show nothing but errors
+    /// Show only errors
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = GLOBAL)]
     pub quiet: bool,
 
-    /// Say more; twice: trace the conversation, with the secrets masked
+    /// Show more; -vv also shows the conversation, with secrets masked
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = GLOBAL)]
     pub verbose: u8,
 
-    /// Print one JSON object a line for each event
+    /// Print each event as a JSON object on a line of its own
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
 
@@ -100,33 +99,33 @@ pub struct GlobalArgs {
     pub progress: When,
 }
 
-/// When to do what only suits a terminal.
+/// When to do something that only suits a terminal.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum When {
-    /// Always.
+    /// In any case.
     Always,
-    /// When the output is a terminal.
+    /// Only if the output is a terminal.
     #[default]
     Auto,
-    /// Never.
+    /// In no case.
     Never,
 }
 
-/// What to do.
+/// A command and its arguments.
 #[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
 pub enum CliCommand {
     /// Fetch new mail (the default command)
     Fetch(FetchArgs),
-    /// Say how many new messages wait; exit with 1 if there are none
+    /// Show how many new messages wait; exit with 1 if there are none
     Check(CheckArgs),
     /// Show what was fetched, where it was delivered and when it was deleted from the server
     Log(LogArgs),
-    /// Sign in to the provider of an account, or put its password into the keyring
+    /// Sign in to an account's provider, or put its password into the keyring
     Login(LoginArgs),
-    /// Add, test and show the accounts, and tell the record what became of one
+    /// Add, test and list accounts; rename or remove what is remembered of one
     #[command(subcommand)]
     Account(AccountCommand),
-    /// Look into the record of what was seen, and mend it
+    /// Inspect or repair what mailpull remembers
     #[command(subcommand)]
     Seen(SeenCommand),
 }
@@ -135,24 +134,24 @@ pub enum CliCommand {
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
 #[command(after_help = EXAMPLES)]
 pub struct FetchArgs {
-    /// Accounts to fetch, or one pops://USER@HOST; without any, all that are enabled
+    /// Accounts to fetch, or one pops://USER@HOST; default: all enabled accounts
     #[arg(value_name = "ACCOUNT|URL")]
     pub accounts: Vec<String>,
 
-    /// How to fetch.
+    /// The options of `fetch`.
     #[command(flatten)]
     pub flags: FetchFlags,
 }
 
-/// The flags of `fetch`.
+/// The options of `fetch`.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
 pub struct FetchFlags {
-    /// Leave the delivered messages on the server, or delete them at AGE (14days)
+    /// Leave delivered messages on the server, or delete them at AGE (14days)
     #[arg(short, long, value_name = "AGE", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "true", conflicts_with = "delete")]
     pub keep: Option<String>,
 
-    /// Delete what is delivered from the server
+    /// Delete messages from the server once they are delivered
     #[arg(short, long)]
     pub delete: bool,
 
@@ -160,11 +159,11 @@ pub struct FetchFlags {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "mda")]
     pub maildir: Option<String>,
 
-    /// Deliver by COMMAND, which reads a message on its standard input
+    /// Deliver by COMMAND, which reads one message on its standard input
     #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString)]
     pub mda: Option<String>,
 
-    /// Say what would be done; download, deliver and delete nothing
+    /// Only show what would be done; download, deliver and delete nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
 
@@ -172,11 +171,11 @@ pub struct FetchFlags {
     #[arg(long, value_name = "N")]
     pub max_messages: Option<String>,
 
-    /// Leave messages over SIZE (15MiB) on the server
+    /// Leave messages larger than SIZE (15MiB) on the server
     #[arg(long, value_name = "SIZE")]
     pub max_size: Option<String>,
 
-    /// Fetch at most SIZE in all
+    /// Fetch at most SIZE in total
     #[arg(long, value_name = "SIZE")]
     pub max_total: Option<String>,
 
@@ -185,7 +184,7 @@ pub struct FetchFlags {
     #[arg(long, value_name = "ORDER", value_parser = ["oldest-first", "newest-first"])]
     pub order: Option<String>,
 
-    /// Work on at most N accounts at once
+    /// Work on at most N accounts at the same time
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<NonZeroUsize>,
 
@@ -193,13 +192,13 @@ pub struct FetchFlags {
     #[arg(long, value_name = "K/N")]
     pub shard: Option<String>,
 
-    /// Settings that have no flag of their own.
+    /// Settings without an option of their own.
     #[command(flatten)]
     pub options: OptionArgs,
 }
 
 impl FetchFlags {
-    /// The flags that stand for an account's key, each with the key and its value.
+    /// Returns each option that stands for a configuration key, with the key and its value.
     pub fn settings(&self) -> Vec<(&'static str, &'static str, &str)> {
         let delete = self.delete.then_some("false");
         [
@@ -222,10 +221,10 @@ impl FetchFlags {
     }
 }
 
-/// Settings that have no flag of their own.
+/// Settings without an option of their own.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
 pub struct OptionArgs {
-    /// Set any key of the configuration but a password, for this run
+    /// Set any configuration key except a password, for this run
     #[arg(short = 'o', value_name = "KEY=VALUE")]
     pub options: Vec<String>,
 }
@@ -233,11 +232,11 @@ pub struct OptionArgs {
 /// The arguments of `check`.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
 pub struct CheckArgs {
-    /// Accounts to look at, or one pops://USER@HOST; without any, all that are enabled
+    /// Accounts to check, or one pops://USER@HOST; default: all enabled accounts
     #[arg(value_name = "ACCOUNT|URL")]
     pub accounts: Vec<String>,
 
-    /// Work on at most N accounts at once
+    /// Work on at most N accounts at the same time
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<NonZeroUsize>,
 
@@ -245,7 +244,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "K/N")]
     pub shard: Option<String>,
 
-    /// Settings for this run.
+    /// Settings without an option of their own.
     #[command(flatten)]
     pub options: OptionArgs,
 }
@@ -253,16 +252,16 @@ pub struct CheckArgs {
 /// The arguments of `log`.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
 pub struct LogArgs {
-    /// Only what concerns this account
+    /// Show only this account
     #[arg(value_name = "ACCOUNT")]
     pub account: Option<String>,
 }
 
 fn jobs(text: &str) -> Result<NonZeroUsize, &'static str> {
-    text.parse().map_err(|_| "must be a number from 1 on")
+    text.parse().map_err(|_| "a number from 1 on")
 }
 
-/// The command line as clap reads it: the flags of `fetch` may stand without the word.
+/// The command line as clap reads it. The options of `fetch` are allowed without the word.
 #[derive(Parser)]
 #[command(name = "mailpull", version, about = ABOUT, after_help = EXAMPLES)]
 #[command(disable_help_subcommand = true, subcommand_value_name = "COMMAND")]
@@ -284,7 +283,7 @@ const GLOBAL: &str = "Global options";
 const EXAMPLES: &str = "\
 Examples:
   mailpull                                          fetch all enabled accounts
-  mailpull fetch work --delete                      fetch one; delete what is delivered
+  mailpull fetch work --delete                      fetch one account, then delete its mail there
   mailpull fetch pops://me%40example.com@pop.example.com --maildir ~/Mail/work
                                                     fetch without a configuration file
 
@@ -311,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn fetch_is_what_is_done_when_no_command_is_named() {
+    fn fetch_is_the_default_command() {
         for (bare, named) in [
             ("", "fetch"),
             ("--delete -n", "fetch --delete -n"),
@@ -328,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_stand_for_keys_and_an_age_needs_its_equals_sign() {
+    fn options_stand_for_keys_and_an_age_needs_its_equals_sign() {
         for (line, settings) in [
             ("-k", &[("--keep", "keep", "true")][..]),
             ("-d", &[("--delete", "keep", "false")]),
@@ -353,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn arguments_that_make_no_sense_are_refused() {
         for line in [
             "work",
             "list",

@@ -297,7 +297,7 @@ fn a_missing_or_invalid_value_is_named_by_its_flag() {
         (
             &["work", "--user", "joe", "--password", "hunter2"],
             64,
-            "unexpected argument '--password'",
+            "unknown option: --password",
         ),
         (
             &[

@@ -101,7 +101,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("shell_words", &["config/"]),
     ("signal_hook", &["os/child.rs", "os/signals.rs"]),
     ("stringprep", &["pop3/sasl/rsasl_exchange.rs"]),
-    ("strsim", &["config/"]),
+    ("strsim", &["cli/usage_error.rs", "config/"]),
     ("thiserror", EVERYWHERE),
     ("toml", &["config/document.rs"]),
     ("ureq_proto", &["oauth2/http.rs", "oauth2/url.rs"]),

@@ -104,7 +104,7 @@ fn a_wrong_shard_is_a_usage_error() {
     for (args, error) in [
         (
             &["--shard", "3/3"][..],
-            "invalid value '3/3' for '--shard <K/N>': of 3 shards the first is 0/3 and the last 2/3",
+            "--shard must be K/N, where K counts from 0: 0/3, 1/3 or 2/3",
         ),
         (
             &["fetch", "--shard", "1/2", "work"],

@@ -1,27 +1,26 @@
-//! What was typed behind `seen`: the verbs that look into the record and mend it.
-//! Does not know what any of it means to an account.
+//! The commands of `seen`, which inspect or repair what mailpull remembers.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-/// What to do with the record of what was seen.
+/// A command of `seen` and its arguments.
 #[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
 pub enum SeenCommand {
-    /// Mark everything on the server as seen without downloading it; it is never deleted
+    /// Mark all messages on the server as seen without downloading them; they are never deleted
     CatchUp(OneAccountArgs),
-    /// Verify the database, and what is on its way against Maildir and spool
+    /// Verify the database, and show where messages are whose delivery was interrupted
     Check,
-    /// Write what is known of accounts as lines that 'seen import' reads
+    /// Write what is remembered of accounts as lines that 'seen import' reads
     Export(ExportArgs),
-    /// Forget messages, so that they are fetched again while the server has them
+    /// Forget messages, so that they are fetched again if the server still has them
     Forget(ForgetArgs),
-    /// Take up accounts from what 'seen export' wrote in another state directory
+    /// Read what 'seen export' wrote in another state directory
     Import(ImportArgs),
-    /// Show the known messages: state, size and unique-id, one line each
+    /// List the known messages: state, size and unique-id
     List(ListArgs),
-    /// Recognise messages that the server lists under new unique-ids, by their headers
+    /// Recognise messages by their headers after the server gave them new unique-ids
     Rematch(OneAccountArgs),
 }
 
@@ -36,11 +35,11 @@ pub struct OneAccountArgs {
 /// The arguments of `seen export`.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
 pub struct ExportArgs {
-    /// The accounts; without any, all that are known here and were not moved away
+    /// Accounts to export; default: all that are known here and were not moved away
     #[arg(value_name = "ACCOUNT")]
     pub accounts: Vec<String>,
 
-    /// Refuse to fetch them here from now on: their record goes on elsewhere
+    /// Mark the accounts as moved; they are no longer fetched here
     #[arg(long = "move")]
     pub moves: bool,
 
@@ -52,7 +51,7 @@ pub struct ExportArgs {
 /// The arguments of `seen import`.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
 pub struct ImportArgs {
-    /// The file to read; without one, standard input
+    /// File to read; default: standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
 }
@@ -64,7 +63,7 @@ pub struct ForgetArgs {
     #[arg(value_name = "ACCOUNT")]
     pub account: String,
 
-    /// What the server calls the messages, as 'seen list' shows it
+    /// Unique-ids of the messages, as 'seen list' shows them
     #[arg(value_name = "UNIQUE-ID", required = true)]
     pub unique_ids: Vec<OsString>,
 }
@@ -76,7 +75,7 @@ pub struct ListArgs {
     #[arg(value_name = "ACCOUNT")]
     pub account: String,
 
-    /// Only messages that could not be fetched or delivered
+    /// Show only messages that could not be fetched or delivered
     #[arg(long)]
     pub failed: bool,
 }
