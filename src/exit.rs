@@ -1,10 +1,10 @@
-//! The exit status, after sysexits(3), and which one wins when several accounts disagree.
-//! Does not know what led to it.
+//! The exit status, after sysexits(3): which one wins when accounts disagree, and the failures that
+//! lead to one.
 
 use std::process::ExitCode;
 
-/// What the process tells its caller. The order of the variants is the order of strength: of the
-/// statuses of several accounts the greatest is the one the process ends with.
+/// The exit status of the process. The variants are in the order of their strength: of the statuses
+/// of several accounts the greatest wins.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Exit {
     /// 0: done, with or without new mail.
@@ -12,32 +12,32 @@ pub enum Exit {
     Done,
     /// 1: only `check`: nothing new.
     NothingNew,
-    /// 75: temporary; the next run may work.
+    /// 75: a temporary failure; the next run may succeed.
     Temporary,
     /// 65: a message was set aside; the others were delivered.
     SetAside,
-    /// 69: the server lacks what is needed.
+    /// 69: the server lacks a necessary feature.
     Unavailable,
     /// 73: a file or folder cannot be created.
     CannotCreate,
     /// 74: local input or output, or a delivery, failed.
     LocalIo,
-    /// 76: the server broke the protocol or cannot prove who it is.
+    /// 76: the server broke the protocol or did not prove its identity.
     Protocol,
     /// 77: the login was refused.
     LoginRefused,
-    /// 78: the configuration, permissions or the database; or the user has to decide.
+    /// 78: the configuration, permissions or the database are at fault, or the user has to decide.
     Configuration,
     /// 70: a bug in mailpull.
     Bug,
-    /// 64: the command line makes no sense.
+    /// 64: the command line is wrong.
     Usage,
     /// 128 + the signal that ended the run.
     Signal(u8),
 }
 
 impl Exit {
-    /// The number that the process ends with.
+    /// Returns the number that the process ends with.
     pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -56,7 +56,7 @@ impl Exit {
         }
     }
 
-    /// Whether a later run may succeed without anyone doing anything.
+    /// True if a later run may succeed although nobody changes anything.
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Temporary | Self::Signal(_))
     }
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_of_70_78_77_76_74_73_69_65_75_wins() {
+    fn the_strongest_status_wins() {
         let order = [
             Exit::Bug,
             Exit::Configuration,
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_is_128_and_its_number() {
+    fn a_signal_is_128_plus_its_number() {
         assert_eq!(
             [1, 2, 15].map(|signal| Exit::Signal(signal).code()),
             [129, 130, 143]

@@ -1,4 +1,4 @@
-//! The program: parse, run the command, end with its status. Decides nothing.
+//! The program: parse the command line, run the command, exit with its status.
 
 use std::io::{self, Write};
 use std::panic;
@@ -11,7 +11,8 @@ use mailpull::exit::Exit;
 
 fn main() -> ExitCode {
     static PLACE: OnceLock<String> = OnceLock::new();
-    // A panic is told once, below, in one line and without what it was working on.
+    // A panic is reported once, below, in one line. Its message is left out: it may show what was
+    // worked on, a message or a password.
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         PLACE.get_or_init(|| place.unwrap_or_default());
@@ -19,11 +20,11 @@ fn main() -> ExitCode {
     let ended = panic::catch_unwind(|| match Cli::parse(std::env::args_os()) {
         Ok(cli) => commands::run(&cli),
         Err(error) if error.use_stderr() => {
-            complain(&cli::usage_error(&error));
+            print_error(&cli::usage_error(&error));
             Exit::Usage
         }
         Err(answer) => {
-            // Who closed standard output does not need the help.
+            // A reader who closed standard output does not need the help.
             let _ = answer.print();
             Exit::Done
         }
@@ -31,15 +32,15 @@ fn main() -> ExitCode {
     ended
         .unwrap_or_else(|_| {
             let place = PLACE.get().map_or("an unknown place", String::as_str);
-            complain(&format!(
-                "a bug, at {place}: nothing is lost by it; please report it"
+            print_error(&format!(
+                "a bug, at {place}: no mail is lost. Please report it"
             ));
             Exit::Bug
         })
         .into()
 }
 
-/// Says what ended the program. It ends in the same way if nobody can hear it.
-fn complain(what: &str) {
+/// Prints what ended the program. If standard error is closed the exit status still says it.
+fn print_error(what: &str) {
     let _ = writeln!(io::stderr(), "mailpull: {what}");
 }

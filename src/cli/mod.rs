@@ -283,7 +283,7 @@ const GLOBAL: &str = "Global options";
 const EXAMPLES: &str = "\
 Examples:
   mailpull                                          fetch all enabled accounts
-  mailpull fetch work --delete                      fetch one account, then delete its mail there
+  mailpull fetch work --delete                      fetch one account; delete delivered mail
   mailpull fetch pops://me%40example.com@pop.example.com --maildir ~/Mail/work
                                                     fetch without a configuration file
 

@@ -1,4 +1,4 @@
-//! `mailpull check`: how much new mail waits; downloads nothing.
+//! `mailpull check`: shows how much new mail waits, without downloading it.
 
 use super::credentials::Passwords;
 use super::login_delay::login_delay_left;
@@ -14,7 +14,7 @@ use crate::poll::survey;
 use crate::report::Event;
 use crate::seen::StateFolder;
 
-/// Looks at every account. 0: something is new; 1: nothing; an error is stronger than both.
+/// Checks the accounts. The status is 0 for new mail and 1 for none; an error is stronger than both.
 pub(super) fn run(arguments: &cli::CheckArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let overrides = Overrides::new([], &arguments.options.options)?;
     let chosen = context.global.config.as_deref();
@@ -25,14 +25,14 @@ pub(super) fn run(arguments: &cli::CheckArgs, context: &Context<'_>) -> Result<E
     let Choice { accounts, unusable } = config::accounts(&wanted, chosen, &overrides)?;
     let unusable = context.report_unusable(&unusable);
     let folder = context.state_folder()?;
-    let look = CheckAccount {
+    let check = CheckAccounts {
         is_named: !arguments.accounts.is_empty(),
         folder: &folder,
         passwords: &Passwords::ask_ahead(&accounts, context),
         context,
     };
     let workers = Workers::new(&accounts, arguments.jobs);
-    let checked = workers.each(&context.interrupt, |account| match look.at(account) {
+    let checked = workers.each(&context.interrupt, |account| match check.one(account) {
         Ok(0) => Exit::NothingNew,
         Ok(_) => Exit::Done,
         Err(error) => context.report_failure(context.reporter(&account.name), &error),
@@ -45,17 +45,18 @@ pub(super) fn run(arguments: &cli::CheckArgs, context: &Context<'_>) -> Result<E
     })
 }
 
-/// A look at accounts.
-struct CheckAccount<'a> {
+/// The check of accounts.
+struct CheckAccounts<'a> {
     is_named: bool,
     folder: &'a StateFolder,
     passwords: &'a Passwords,
     context: &'a Context<'a>,
 }
 
-impl CheckAccount<'_> {
-    /// How many messages are new; none where the server does not want to be called again yet.
-    fn at(&self, account: &Account) -> Result<usize, Failure> {
+impl CheckAccounts<'_> {
+    /// Returns the number of new messages: zero, without a login, if the server's LOGIN-DELAY has not
+    /// passed yet.
+    fn one(&self, account: &Account) -> Result<usize, Failure> {
         let ledger = self.context.open_ledger(account, self.folder)?;
         let last = ledger.runs().last()?;
         if !self.is_named && login_delay_left(&last, Moment::now()).is_some() {
@@ -64,13 +65,13 @@ impl CheckAccount<'_> {
         let known = ledger.messages().known()?;
         let mut connect = self.context.connector(account, self.passwords);
         let mut session = connect(&poll::session_hints(&last))?;
-        // The limits bound a run, not what waits.
+        // The limits of a run are left out: `check` shows everything that waits.
         let policy = Policy {
             keep: account.policy.keep,
             ..Policy::default()
         };
         let (listing, plan) = survey::survey(&mut session, &known, &policy)?;
-        // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.
+        // Nothing was retrieved or marked deleted, so the answer to QUIT decides nothing.
         session.quit();
         let messages = plan.fetch.len();
         let sizes = plan.fetch.iter().map(|pick| listing.size(pick.position));

@@ -1,4 +1,4 @@
-//! `mailpull fetch`: new mail for every account.
+//! `mailpull fetch`: fetches new mail for every account.
 
 use super::credentials::Passwords;
 use super::login_delay::login_delay_left;
@@ -16,10 +16,12 @@ use crate::pop3::{SessionHints, Transaction};
 use crate::report::{AccountReporter, Event, Summary};
 use crate::seen::{Ledger, RunEnd, StateFolder};
 
-/// The server hears from us so often in the time that we would give it: a NOOP a minute by default.
-const SILENCES: u32 = 3;
+/// While messages are delivered the server gets this many NOOPs in the time of one timeout: with the
+/// default timeout one a minute. RFC 1939 lets it close a session that is silent for ten minutes, and
+/// many servers do so earlier.
+const NOOPS_PER_TIMEOUT: u32 = 3;
 
-/// Fetches. An account that fails does not keep the others waiting.
+/// Fetches the accounts. One that fails does not hold up the others.
 pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let flags = &arguments.flags;
     let overrides = Overrides::new(flags.settings(), &flags.options.options)?;
@@ -34,7 +36,7 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
     let passwords = Passwords::ask_ahead(&accounts, context);
     let workers = Workers::new(&accounts, flags.jobs);
     let descriptors = workers.descriptors();
-    let visited = workers.each(&context.interrupt, |account| {
+    let statuses = workers.each(&context.interrupt, |account| {
         let fetch_account = FetchAccount {
             account,
             folder: &folder,
@@ -45,16 +47,16 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
             is_named: !arguments.accounts.is_empty(),
             descriptors,
         };
-        fetch_account.make()
+        fetch_account.run()
     });
-    Ok(visited
+    Ok(statuses
         .into_iter()
         .chain(unusable)
         .max()
         .unwrap_or_default())
 }
 
-/// One account's turn.
+/// The fetch of one account.
 struct FetchAccount<'a> {
     account: &'a Account,
     folder: &'a StateFolder,
@@ -63,23 +65,23 @@ struct FetchAccount<'a> {
     reporter: AccountReporter<'a>,
     is_dry: bool,
     is_named: bool,
-    /// How many files may be open for it.
+    /// The number of files that may be open for this account.
     descriptors: u64,
 }
 
-/// What became of a turn.
+/// The end of an attempt to fetch an account.
 enum Attempt {
-    /// Nothing, and nobody needs to know.
+    /// It was left out silently.
     Skipped,
-    /// It was taken.
+    /// It was made.
     Made,
 }
 
 impl FetchAccount<'_> {
-    /// Does it and tells how it ended.
-    fn make(mut self) -> Exit {
+    /// Fetches the account and reports how that ended.
+    fn run(mut self) -> Exit {
         let mut summary = Summary::default();
-        match self.take(&mut summary) {
+        match self.attempt(&mut summary) {
             Ok(Attempt::Skipped) => return Exit::Done,
             Ok(Attempt::Made) => {}
             Err(failure) => {
@@ -96,7 +98,7 @@ impl FetchAccount<'_> {
         summary.exit
     }
 
-    fn take(&mut self, summary: &mut Summary) -> Result<Attempt, Failure> {
+    fn attempt(&mut self, summary: &mut Summary) -> Result<Attempt, Failure> {
         let ledger = self.context.open_ledger(self.account, self.folder)?;
         let last = ledger.runs().last()?;
         let wait = login_delay_left(&last, Moment::now()).filter(|_| !self.is_named);
@@ -110,9 +112,10 @@ impl FetchAccount<'_> {
         if last.failures + 1 < self.account.report_after {
             self.reporter = self.reporter.quiet_until_persistent();
         }
-        match self.is_dry {
-            false => self.fetch(ledger, summary)?,
-            true => self.rehearse(ledger, summary)?,
+        if self.is_dry {
+            self.rehearse(ledger, summary)?;
+        } else {
+            self.fetch(ledger, summary)?;
         }
         Ok(Attempt::Made)
     }
@@ -130,7 +133,7 @@ impl FetchAccount<'_> {
             policy: self.account.policy.clone(),
             configured_keep: self.account.configured_keep,
             may_delete_many: self.account.delete_was_asked,
-            silence: self.account.dial.net.timeout / SILENCES,
+            silence: self.account.dial.net.timeout / NOOPS_PER_TIMEOUT,
             descriptors: self.descriptors,
         };
         let poll = Poll {
@@ -159,7 +162,7 @@ impl FetchAccount<'_> {
         })
     }
 
-    /// `--dry-run`: says what a run would do. Changes nothing here and nothing on the server.
+    /// `--dry-run`: shows what a run would do. Changes nothing here or on the server.
     fn rehearse(&self, ledger: Ledger, summary: &mut Summary) -> Result<(), Failure> {
         let Self {
             account, reporter, ..
@@ -178,7 +181,7 @@ impl FetchAccount<'_> {
             }
         }
         *summary = survey::rehearse(&listing, &plan, account.policy.keep, reporter);
-        // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.
+        // Nothing was retrieved or marked deleted, so the answer to QUIT decides nothing.
         session.quit();
         Ok(())
     }

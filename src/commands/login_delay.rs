@@ -1,5 +1,4 @@
-//! Whether a server wants to be left alone for now (LOGIN-DELAY, RFC 2449 section 6.5).
-//! Waits for nothing.
+//! The time between two logins that a server demands (LOGIN-DELAY, RFC 2449 section 6.5).
 
 use std::time::Duration;
 
@@ -7,14 +6,15 @@ use crate::moment::Moment;
 use crate::pop3::ServerProfile;
 use crate::seen::LastRun;
 
-/// How long it is until the next login is welcome, by what the last one learned.
+/// Returns the time until the next login is allowed, if it is not allowed now. The last login has
+/// learned what the server demands.
 pub(super) fn login_delay_left(last: &LastRun, now: Moment) -> Option<Duration> {
     let acquaintance = last
         .acquaintance
         .as_deref()
         .and_then(ServerProfile::parse)?;
     let delay = acquaintance.login_delay()?;
-    // Where the clock was set back nobody knows.
+    // If the clock was set back the time since the last login is unknown: then do not wait.
     let since = now.since(last.logged_in?)?;
     delay.checked_sub(since).filter(|left| !left.is_zero())
 }
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pause_lasts_from_the_login_and_not_where_the_clock_was_set_back() {
+    fn a_login_delay_counts_from_the_login() {
         for (learned, now, left) in [
             ("PIPELINING\nLOGIN-DELAY 300", 1000, Some(300)),
             ("PIPELINING\nLOGIN-DELAY 300", 1299, Some(1)),

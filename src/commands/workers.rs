@@ -1,5 +1,4 @@
-//! Accounts at the same time: so many at once, and not too many of one host.
-//! Does not know what is done with them.
+//! Works on several accounts at the same time, but not on too many of one host.
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -11,21 +10,22 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::config::Account;
 use crate::os::signals::Interrupt;
 
-/// How many accounts are worked on at once where nobody says otherwise. Most of the time of each is
-/// spent waiting for its server: 128 of them, 50 ms away, took 6.2, 3.4, 2.1, 1.7, 1.7 and 1.8 s
-/// with 4, 8, 16, 32, 64 and 128 at once on two cores, and each that is one more takes 400 kB.
+/// The default number of accounts at the same time. Most of an account's time is spent waiting for
+/// its server: 128 accounts, 50 ms away, took 6.2, 3.4, 2.1, 1.7, 1.7 and 1.8 s with 4, 8, 16, 32, 64
+/// and 128 at the same time on two cores. Each account at work takes 400 kB.
 const JOBS: usize = 32;
-/// How many open files an account can make use of.
+/// The most open files that are of use to an account: two for each message of a batch, and some for
+/// connections, databases and folders.
 const DESCRIPTORS: u64 = 2 * 512 + 64;
 
-/// Who works on accounts at the same time.
+/// Workers for accounts, each a thread.
 pub(super) struct Workers<'a> {
     accounts: &'a [Account],
     jobs: usize,
 }
 
 impl<'a> Workers<'a> {
-    /// So many at once, or as many as are good.
+    /// Plans for `jobs` workers, or the default number.
     pub(super) fn new(accounts: &'a [Account], jobs: Option<NonZeroUsize>) -> Self {
         let jobs = jobs.map_or(JOBS, NonZeroUsize::get);
         Self {
@@ -34,8 +34,8 @@ impl<'a> Workers<'a> {
         }
     }
 
-    /// How many files may be open for each account: as many as are good, where the system lets us
-    /// allow them to ourselves.
+    /// Returns the number of files that may be open for each account. The process's limit is raised as
+    /// far as that is of use and allowed.
     pub(super) fn descriptors(&self) -> u64 {
         let wanted = self.jobs as u64 * DESCRIPTORS;
         let limit = getrlimit(Resource::Nofile);
@@ -45,15 +45,15 @@ impl<'a> Workers<'a> {
                 current: Some(wanted.min(highest)),
                 ..limit
             };
-            // Where it may not be raised it stays as it is.
+            // If the limit may not be raised it stays as it is, and accounts get fewer files.
             let _ = setrlimit(Resource::Nofile, raised);
         }
         let allowed = getrlimit(Resource::Nofile).current;
         allowed.map_or(DESCRIPTORS, |allowed| allowed / self.jobs as u64)
     }
 
-    /// Does something with every account; what came of it, in no particular order. After a signal
-    /// no account is begun.
+    /// Does `work` for every account and returns the results in no particular order. After a signal
+    /// no further account is begun.
     pub(super) fn each<T: Send>(
         &self,
         interrupt: &Interrupt,
@@ -71,7 +71,7 @@ impl<'a> Workers<'a> {
             done
         };
         thread::scope(|scope| {
-            // Where the system gives no more threads there are fewer at work.
+            // If the system gives no more threads there are fewer workers.
             let others: Vec<_> = (1..self.jobs)
                 .map_while(|_| thread::Builder::new().spawn_scoped(scope, worker).ok())
                 .collect();
@@ -87,13 +87,13 @@ impl<'a> Workers<'a> {
     }
 }
 
-/// Whose slot it is.
+/// The accounts that wait for a worker.
 struct Queue<'a> {
     hosts: Mutex<Hosts<'a>>,
     freed: Condvar,
 }
 
-/// Per host, in the order in which they are first named.
+/// The hosts in the order in which they are first named.
 struct Hosts<'a>(Vec<HostQueue<'a>>);
 
 struct HostQueue<'a> {
@@ -101,7 +101,7 @@ struct HostQueue<'a> {
     busy: u64,
 }
 
-/// An account whose slot it is, until it is dropped.
+/// An account that a worker has, and its slot at the host, which is freed on drop.
 struct HostSlot<'a, 'r> {
     account: &'a Account,
     host: usize,
@@ -129,7 +129,7 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// The next account, once its host has room for it; `None` once none is waiting.
+    /// Returns the next account once its host has room for it, or `None` if no account waits.
     fn next(&self) -> Option<HostSlot<'a, '_>> {
         let mut hosts = self.hosts();
         loop {
@@ -156,8 +156,8 @@ impl<'a> Queue<'a> {
 }
 
 impl<'a> Hosts<'a> {
-    /// An account of the host that has the fewest at work: a host that hangs keeps only those
-    /// waiting that nobody else wants to be served before.
+    /// Returns an account of the host that has the fewest at work. So a host that hangs cannot occupy
+    /// all workers while accounts of other hosts wait.
     fn next(&mut self) -> Option<(usize, &'a Account)> {
         let has_room = |host: &HostQueue<'_>| {
             let next = host.waiting.front();
@@ -187,7 +187,7 @@ mod tests {
     use crate::config::Overrides;
 
     fn accounts(urls: &[&str], max_per_host: u64) -> Vec<Account> {
-        let none = Overrides::new([], &[]).expect("there are none");
+        let none = Overrides::new([], &[]).expect("no settings are no wrong settings");
         let account = |url: &&str| {
             let mut account = Account::from_url(url, &none).expect(url);
             account.max_per_host = max_per_host;
@@ -197,11 +197,12 @@ mod tests {
     }
 
     #[test]
-    fn every_account_is_done_once_whatever_the_number_of_jobs() {
+    fn every_account_is_done_once_for_any_number_of_jobs() {
         let urls: Vec<_> = (0..20).map(|n| format!("pops://u{n}@h{}", n % 3)).collect();
         let urls: Vec<_> = urls.iter().map(String::as_str).collect();
         let accounts = accounts(&urls, 2);
-        let interrupt = Interrupt::never().expect("it can be made");
+        let interrupt =
+            Interrupt::never().expect("an interrupt without signals needs nothing of the system");
         for jobs in [None, NonZeroUsize::new(1), NonZeroUsize::new(7)] {
             let workers = Workers::new(&accounts, jobs);
             let mut names = workers.each(&interrupt, |account| account.name.clone());
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_with_the_fewest_at_work_is_next_and_none_has_too_many() {
+    fn the_least_busy_host_is_next() {
         let urls = ["a", "b", "c", "d"].map(|user| format!("pops://{user}@slow"));
         let mut urls: Vec<_> = urls.iter().map(String::as_str).collect();
         urls.push("pops://e@QUICK");
@@ -220,9 +221,9 @@ mod tests {
         let accounts = accounts(&urls, 3);
         let queue = Queue::new(&accounts);
         let mut hosts = queue.hosts();
-        let turns: Vec<_> = std::iter::from_fn(|| hosts.next())
+        let order: Vec<_> = std::iter::from_fn(|| hosts.next())
             .map(|(_, account)| account.dial.user.as_str())
             .collect();
-        assert_eq!(turns, ["a", "e", "b", "f", "c"]);
+        assert_eq!(order, ["a", "e", "b", "f", "c"]);
     }
 }

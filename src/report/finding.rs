@@ -1,20 +1,19 @@
-//! What `account test` and `account add` found out, one thing at a time.
-//! Does not know how it was found out.
+//! A finding of `account test` and `account add`.
 
 use std::fmt::{self, Display};
 
-/// One thing that was found out.
+/// A finding about an account, its server or the way there.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Finding {
-    /// What it is about, in a word or two.
+    /// The subject in a word or two.
     pub topic: &'static str,
-    /// What there is to say, for people.
+    /// The finding for people.
     pub words: String,
-    /// The same for programs, by name.
+    /// The facts in it for programs, by name.
     pub facts: Vec<(&'static str, Fact)>,
 }
 
-/// A fact for programs.
+/// A value in a finding, for programs.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Fact {
     /// A list of texts.
@@ -26,7 +25,7 @@ pub(crate) enum Fact {
 }
 
 impl Finding {
-    /// Makes one without facts.
+    /// Makes a finding without facts.
     pub(crate) fn new(topic: &'static str, words: impl Display) -> Self {
         Self {
             topic,
@@ -49,7 +48,7 @@ impl Display for Finding {
 }
 
 impl Fact {
-    /// Makes a text.
+    /// Makes a fact of a text.
     pub(crate) fn text(shown: impl Display) -> Self {
         Self::Text(shown.to_string())
     }

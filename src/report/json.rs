@@ -1,5 +1,5 @@
-//! One JSON object a line on standard output, one for each event.
-//! The names and fields are an interface: they may be added to, never changed.
+//! Events as JSON objects on standard output, one a line.
+//! Scripts rely on the names and fields: new ones may be added, but none is changed or removed.
 
 use std::io::{self, Write};
 
@@ -11,14 +11,14 @@ use crate::mail::known::Delivery;
 use crate::mail::maildrop::UniqueId;
 use crate::moment::Moment;
 
-/// Writes JSON lines, and shows errors to people as the reporter behind it does.
+/// Writes JSON lines, and passes events on to a reporter for people.
 #[derive(Debug)]
 pub(crate) struct Json<R> {
     people: R,
 }
 
 impl<R: Reporter> Json<R> {
-    /// JSON for programs, `people` for what goes to standard error.
+    /// Makes a reporter that also passes on to `people` what goes to standard error.
     pub(crate) fn new(people: R) -> Self {
         Self { people }
     }
@@ -28,11 +28,11 @@ impl<R: Reporter> Reporter for Json<R> {
     fn report(&self, account: &str, event: Event<'_>) {
         if let Some(mut object) = object(event) {
             object["account"] = account.into();
-            // Who closed standard output has seen enough.
+            // A reader who closed standard output has seen enough.
             let _ = writeln!(io::stdout().lock(), "{object}");
         }
         match event {
-            // These would go to standard output.
+            // These would go to standard output, too.
             Event::Checked { .. } | Event::DryRun(_) => {}
             Event::Finished(summary) if summary.is_dry => {}
             event => self.people.report(account, event),
@@ -96,7 +96,7 @@ fn error(failure: &Failure) -> Value {
     object
 }
 
-/// One line of the record of deliveries; `time` puts a point in time into words.
+/// Returns the line of `log` for a delivery. `time` formats a point in time.
 pub(crate) fn delivery(delivery: &Delivery, time: &dyn Fn(Moment) -> String) -> String {
     json!({
         "event": "logged",
@@ -116,7 +116,7 @@ pub(crate) fn delivery(delivery: &Delivery, time: &dyn Fn(Moment) -> String) -> 
     .to_string()
 }
 
-/// One line of the known messages of an account.
+/// Returns the line of `seen list` for a message.
 pub(crate) fn known(unique_id: &UniqueId, state: &str, size: &Option<u64>) -> String {
     json!({
         "event": "known",
@@ -127,17 +127,17 @@ pub(crate) fn known(unique_id: &UniqueId, state: &str, size: &Option<u64>) -> St
     .to_string()
 }
 
-/// Where a user has to sign in, and which code is to be typed there.
+/// Returns the line that says where to sign in, and which code to type there.
 pub(crate) fn sign_in(account: &str, address: &str, code: Option<&str>) -> String {
     json!({ "event": "sign-in", "account": account, "address": address, "code": code }).to_string()
 }
 
-/// Who has signed in, and where what that brought is kept.
+/// Returns the line that says who has signed in, and where the tokens are kept.
 pub(crate) fn signed_in(account: &str, user: &str, place: &str) -> String {
     json!({ "event": "signed-in", "account": account, "user": user, "place": place }).to_string()
 }
 
-/// One thing that was found out about an account.
+/// Returns the line for a finding about an account.
 pub(crate) fn finding(account: &str, finding: &Finding) -> String {
     let mut object = json!({
         "event": "finding",
@@ -155,7 +155,7 @@ pub(crate) fn finding(account: &str, finding: &Finding) -> String {
     object.to_string()
 }
 
-/// One account: what the configuration says of it, or else the record.
+/// Returns the line of `account list` for an account.
 pub(crate) fn account(name: &str, place: [&str; 2], target: Option<&str>, state: &str) -> String {
     let [user, server] = place;
     json!({

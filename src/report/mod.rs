@@ -1,5 +1,5 @@
-//! What a run tells its user: events, and who shows them.
-//! Decides nothing and never fails a run.
+//! Reports what happens in a run: the events, and the reporters that show them.
+//! An event that cannot be shown never fails a run.
 
 use std::cmp::Ordering;
 use std::fmt::{self, Display};
@@ -21,53 +21,53 @@ pub(crate) use terminal::Terminal;
 /// Something that happened.
 #[derive(Clone, Copy)]
 pub enum Event<'a> {
-    /// So much is going to be fetched.
+    /// Messages are about to be fetched.
     FetchStarted {
-        /// How many messages.
+        /// The number of messages.
         messages: usize,
-        /// How many octets they have together, if the server said so.
+        /// Their octets together, if the server said so.
         octets: Option<u64>,
     },
-    /// `check`: so much waits on the server.
+    /// `check`: messages wait on the server.
     Checked {
-        /// How many new messages.
+        /// The number of new messages.
         messages: usize,
-        /// How many octets they have together, if the server said so.
+        /// Their octets together, if the server said so.
         octets: Option<u64>,
     },
-    /// A message is where the user wanted it.
+    /// A message was delivered.
     Delivered(&'a StoredMessage, &'a TargetPlace),
-    /// A message is gone from the server.
+    /// A message was deleted from the server.
     Deleted(&'a dyn Display),
-    /// The account is done.
+    /// The run of an account has ended.
     Finished(&'a Summary),
-    /// What happens, for those who ask for it (`-v`).
+    /// A step of a run, shown with `-v`.
     Note(&'a dyn Display),
     /// Something failed.
     Problem(&'a Failure),
-    /// So many octets came over the line.
+    /// This many octets of messages were received.
     Received(u64),
-    /// One more message came, or was refused.
+    /// One more message was received or refused.
     Retrieved,
     /// A temporary failure that has not happened often enough in a row to be reported.
     TransientProblem(&'a Failure),
-    /// A line of the conversation (`-vv`), without secrets: who said it, and what.
+    /// A line of the conversation without secrets, shown with `-vv`: "C" or "S", and the line.
     Trace(&'static str, &'a dyn Display),
-    /// Something that the user should know, although nothing failed.
+    /// The user should know this, although nothing failed.
     Warning(&'a dyn Display),
-    /// `--dry-run`: what would be done with one message.
+    /// `--dry-run`: this would be done with a message.
     DryRun(&'a Intent<'a>),
 }
 
-/// What a dry run would do with a message.
+/// The action of a dry run that would be taken on a message.
 pub struct Intent<'a> {
-    /// fetch, compare or delete.
+    /// "fetch", "compare" or "delete".
     pub action: &'static str,
-    /// Its number in this session.
+    /// The message's number in this session.
     pub number: u32,
-    /// Its unique-id.
+    /// The message's unique-id.
     pub unique_id: &'a dyn Display,
-    /// Its size in octets, if the server said so.
+    /// The message's size in octets, if the server said so.
     pub size: Option<u64>,
 }
 
@@ -81,67 +81,67 @@ impl Display for Intent<'_> {
     }
 }
 
-/// What one account's run came to.
+/// The result of one account's run.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Summary {
-    /// How many messages were delivered.
+    /// The number of messages delivered.
     pub delivered: usize,
-    /// How many octets they have together, as stored.
+    /// The octets of the delivered messages together, as stored.
     pub octets: u64,
-    /// How many messages were deleted from the server.
+    /// The number of messages deleted from the server.
     pub deleted: usize,
-    /// How many listed messages are left on the server.
+    /// The number of listed messages that are left on the server.
     pub kept: usize,
-    /// How many messages without a record turned out to be delivered.
+    /// The number of messages without a record that turned out to be delivered.
     pub recognised: usize,
-    /// How many messages could not be fetched or delivered.
+    /// The number of messages that could not be fetched or delivered.
     pub failed: usize,
-    /// How many new messages wait for the next run because of a limit.
+    /// The number of new messages that wait for the next run because of a limit.
     pub postponed: usize,
-    /// Whether deletions wait for the user to confirm them.
+    /// True if deletions wait until the user confirms them.
     pub holds_deletions: bool,
-    /// Whether nothing was really done.
+    /// True for a dry run.
     pub is_dry: bool,
-    /// The strongest status that a message led to.
+    /// The strongest exit status that a message led to.
     pub exit: Exit,
 }
 
-/// Shows events. Accounts may run at the same time.
+/// Shows events. Several accounts may report at the same time.
 pub trait Reporter: Sync {
-    /// Shows what happened to an account.
+    /// Shows an event of an account. `""` stands for no account, or all of them.
     fn report(&self, account: &str, event: Event<'_>);
 }
 
-/// One account's line to a reporter.
+/// A reporter for the events of one account.
 #[derive(Clone, Copy)]
 pub struct AccountReporter<'a> {
     reporter: &'a dyn Reporter,
     account: &'a str,
-    is_patient: bool,
+    is_quiet: bool,
 }
 
 impl<'a> AccountReporter<'a> {
-    /// Speaks for `account`.
+    /// Reports for `account`.
     pub fn new(reporter: &'a dyn Reporter, account: &'a str) -> Self {
         Self {
             reporter,
             account,
-            is_patient: false,
+            is_quiet: false,
         }
     }
 
-    /// The same, for an account whose temporary errors are not worth a word yet.
+    /// Holds temporary failures back, as [`Event::TransientProblem`].
     pub fn quiet_until_persistent(self) -> Self {
         Self {
-            is_patient: true,
+            is_quiet: true,
             ..self
         }
     }
 
-    /// Tells what happened.
+    /// Reports an event.
     pub fn report(&self, event: Event<'_>) {
         let event = match event {
-            Event::Problem(failure) if self.is_patient && failure.exit == Exit::Temporary => {
+            Event::Problem(failure) if self.is_quiet && failure.exit == Exit::Temporary => {
                 Event::TransientProblem(failure)
             }
             event => event,
@@ -190,28 +190,28 @@ impl Summary {
         }
     }
 
-    /// How many messages are ours that were not before, by what was done or by what was found.
+    /// Returns the number of messages that have a record now and had none before.
     pub fn settled(&self) -> usize {
         self.delivered + self.recognised
     }
 
-    /// Whether nothing that was listed is left for a later run, nor anything to be recognised that
-    /// may be listed then.
+    /// True if nothing is left for a later run. Recognised messages count as left: the next listing
+    /// may show more of them.
     pub fn is_complete(&self) -> bool {
         let left = self.failed + self.postponed + self.recognised;
         left == 0 && !self.holds_deletions
     }
 
-    /// Whether the run failed before it came to anything.
-    pub fn is_void(&self) -> bool {
-        let void = Self {
+    /// True if the run failed before it did anything.
+    pub fn did_nothing(&self) -> bool {
+        let nothing = Self {
             exit: self.exit,
             ..Self::default()
         };
-        self.exit != Exit::Done && *self == void
+        self.exit != Exit::Done && *self == nothing
     }
 
-    /// Takes what a part of the run came to.
+    /// Adds the result of a part of the run.
     pub fn add(&mut self, part: &Self) {
         self.delivered += part.delivered;
         self.octets += part.octets;

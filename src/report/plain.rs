@@ -1,5 +1,4 @@
-//! Lines on standard error: silence is success.
-//! Knows no terminal.
+//! Events as lines on standard error. Success is silent.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -7,21 +6,21 @@ use std::io::{self, Write};
 use super::{Event, Octets, Reporter};
 use crate::exit::Failure;
 
-/// How much is said.
+/// How much is shown.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Verbosity {
-    /// Errors.
+    /// Only errors.
     Quiet,
-    /// Errors, and on a terminal what came.
+    /// Errors, and on a terminal a summary of each account.
     #[default]
     Normal,
-    /// What happens to every message.
+    /// Every step of a run.
     Verbose,
-    /// The conversation as well, without secrets.
+    /// The conversation, too, without secrets.
     Trace,
 }
 
-/// Writes lines.
+/// Writes events as lines.
 #[derive(Debug)]
 pub(crate) struct Plain {
     verbosity: Verbosity,
@@ -30,8 +29,7 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
-    /// `audience`: who reads it. `colored`:
-    /// whether the word that begins an error stands out.
+    /// Makes a reporter for this audience. In colour, errors begin with a red word.
     pub(crate) fn new(verbosity: Verbosity, audience: Audience, color: Color) -> Self {
         Self {
             verbosity,
@@ -40,11 +38,11 @@ impl Plain {
         }
     }
 
-    /// The line for an event, if it is worth one.
+    /// Returns the line for an event, if it has one.
     pub(super) fn line(&self, account: &str, event: Event<'_>) -> Option<OutputLine> {
         let is_verbose = self.verbosity >= Verbosity::Verbose;
-        let told = |what: &dyn Display| format!("{account}: {what}");
-        let remark = |what: &dyn Display| Some(OutputLine::Remark(told(what)));
+        let about = |what: &dyn Display| format!("{account}: {what}");
+        let remark = |what: &dyn Display| Some(OutputLine::Remark(about(what)));
         match event {
             Event::Problem(failure) => Some(OutputLine::Remark(
                 self.complaint(account, &sentences(failure)),
@@ -57,12 +55,12 @@ impl Plain {
             }
             Event::Checked { .. } | Event::DryRun(_) if self.verbosity == Verbosity::Quiet => None,
             Event::Checked { messages, octets } => {
-                Some(OutputLine::Answer(told(&waiting(messages, octets))))
+                Some(OutputLine::Answer(about(&waiting(messages, octets))))
             }
-            Event::DryRun(intent) => Some(OutputLine::Answer(told(intent))),
-            Event::Finished(summary) if summary.is_void() => None,
+            Event::DryRun(intent) => Some(OutputLine::Answer(about(intent))),
+            Event::Finished(summary) if summary.did_nothing() => None,
             Event::Finished(summary) if summary.is_dry && self.verbosity > Verbosity::Quiet => {
-                Some(OutputLine::Answer(told(summary)))
+                Some(OutputLine::Answer(about(summary)))
             }
             Event::Finished(summary) if self.has_summaries() => remark(summary),
             Event::Note(what) if is_verbose => remark(what),
@@ -108,17 +106,17 @@ impl Reporter for Plain {
     }
 }
 
-/// A line, by where it goes.
+/// A line of output, by where it goes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum OutputLine {
-    /// What the user asked for, on standard output.
+    /// An answer that the user asked for, on standard output.
     Answer(String),
-    /// What happened, on standard error.
+    /// A remark on what happened, on standard error.
     Remark(String),
 }
 
 impl OutputLine {
-    /// Writes it. A full or closed output must not end a run that delivers mail.
+    /// Prints the line. A full or closed output must not end a run that delivers mail.
     pub(super) fn print(&self) {
         let _ = match self {
             Self::Answer(line) => writeln!(io::stdout().lock(), "{line}"),
@@ -127,27 +125,27 @@ impl OutputLine {
     }
 }
 
-/// Who reads the lines.
+/// The readers of the lines.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Audience {
-    /// Cron, a file, another program: silence is success.
+    /// Cron, a file, another program: success must be silent.
     Anyone,
-    /// Somebody who looks on: an account that is done gets a line.
+    /// A person at a terminal: each account gets a summary.
     Terminal,
 }
 
-/// Whether output has colours.
+/// The colours of the output.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Color {
     /// ANSI escapes.
     Ansi,
-    /// None.
+    /// No colours.
     None,
 }
 
 fn complaint(program: &str, account: &str, what: &dyn Display) -> String {
     match account {
-        // What concerns no account, or all of them.
+        // The event concerns no account, or all of them.
         "" => format!("{program} {what}"),
         account => format!("{program} {account}: {what}"),
     }
@@ -223,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_came_to_nothing_has_no_summary() {
+    fn a_run_that_did_nothing_has_no_summary() {
         let plain = plain(Verbosity::Verbose, Audience::Terminal);
         let failed = Summary {
             exit: Exit::Temporary,

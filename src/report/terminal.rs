@@ -1,5 +1,4 @@
-//! A progress bar an account, and lines above it: the only door to indicatif.
-//! Does not know when a bar is wanted.
+//! A progress bar for each account, with lines above the bars.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -11,51 +10,51 @@ use rustix::termios::{Winsize, tcgetwinsize};
 
 use super::{Event, Plain, Reporter};
 
-/// How often bars are drawn at most, a second.
-const FRAMES: u8 = 10;
-/// How often a bar is drawn at least: its rate falls while nothing comes.
-const TICK: Duration = Duration::from_millis(500);
-/// How many characters of an account's name stand before its bar.
-const NAME: usize = 24;
-/// How many columns are left for the `^C` that the terminal echoes behind the bars: on a line of
-/// its own it would part the bars from the cursor.
-const ECHO: u16 = 3;
-/// With the sizes that the server said, octets fill the bar, and else messages.
+/// The most times a second that bars are drawn.
+const FRAMES_PER_SECOND: u8 = 10;
+/// The longest time between two drawings: the shown rate must fall while nothing arrives.
+const LONGEST_FRAME: Duration = Duration::from_millis(500);
+/// The most characters of an account's name that stand before its bar.
+const NAME_LENGTH: usize = 24;
+/// The columns left free for the `^C` that the terminal echoes after the bars. If it wrapped onto the
+/// next line the cursor would no longer be where indicatif expects it.
+const ECHO_WIDTH: u16 = 3;
+/// Octets fill the bar if the server has sent the sizes of the messages, and else their number does.
 const BY_OCTETS: &str =
     "{prefix} {wide_bar} {msg}  {decimal_bytes}  {decimal_bytes_per_sec}  eta {eta}";
 const BY_MESSAGES: &str = "{prefix} {wide_bar} {msg}  eta {eta}";
 
-/// Shows a bar for every account that fetches, and everything else as [`Plain`] does.
+/// Shows a bar for every account that fetches, and all other events as [`Plain`] does.
 #[derive(Debug)]
 pub(crate) struct Terminal {
     plain: Plain,
     screen: MultiProgress,
-    rows: Mutex<HashMap<String, AccountBar>>,
+    bars: Mutex<HashMap<String, AccountBar>>,
 }
 
-/// How far an account is.
+/// The progress of an account.
 #[derive(Debug)]
 struct AccountBar {
-    bar: ProgressBar,
+    progress: ProgressBar,
     counts_octets: bool,
     retrieved: usize,
     messages: usize,
 }
 
 impl Terminal {
-    /// Bars on standard error, below the lines of `plain`.
+    /// Draws bars on standard error, below the lines of `plain`.
     pub(crate) fn new(plain: Plain) -> Self {
         let screen = Box::new(Screen::default());
-        let target = ProgressDrawTarget::term_like_with_hz(screen, FRAMES);
+        let target = ProgressDrawTarget::term_like_with_hz(screen, FRAMES_PER_SECOND);
         Self {
             plain,
             screen: MultiProgress::with_draw_target(target),
-            rows: Mutex::default(),
+            bars: Mutex::default(),
         }
     }
 
     fn begin(&self, account: &str, messages: usize, octets: Option<u64>) {
-        // A run may hold several sessions.
+        // A run may hold several sessions, each of which begins anew.
         self.end(account);
         if messages == 0 {
             return;
@@ -64,46 +63,47 @@ impl Terminal {
             Some(octets) => (octets, BY_OCTETS),
             None => (messages as u64, BY_MESSAGES),
         };
-        let style = ProgressStyle::with_template(template).expect("the templates are right");
-        let bar = self.screen.add(
+        let style = ProgressStyle::with_template(template)
+            .expect("both templates are valid, as a test checks");
+        let progress = self.screen.add(
             ProgressBar::new(length)
                 .with_style(style)
-                .with_prefix(cut(account)),
+                .with_prefix(shorten(account)),
         );
-        let row = AccountBar {
-            bar,
+        let bar = AccountBar {
+            progress,
             counts_octets: octets.is_some(),
             retrieved: 0,
             messages,
         };
-        row.show_count();
-        row.bar.enable_steady_tick(TICK);
-        self.rows().insert(account.to_owned(), row);
+        bar.show_count();
+        bar.progress.enable_steady_tick(LONGEST_FRAME);
+        self.bars().insert(account.to_owned(), bar);
     }
 
     fn end(&self, account: &str) {
-        if let Some(row) = self.rows().remove(account) {
-            row.bar.finish_and_clear();
-            self.screen.remove(&row.bar);
+        if let Some(bar) = self.bars().remove(account) {
+            bar.progress.finish_and_clear();
+            self.screen.remove(&bar.progress);
         }
     }
 
-    fn rows(&self) -> MutexGuard<'_, HashMap<String, AccountBar>> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    fn bars(&self) -> MutexGuard<'_, HashMap<String, AccountBar>> {
+        self.bars.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl AccountBar {
     fn receive(&self, octets: u64) {
         if self.counts_octets {
-            self.bar.inc(octets);
+            self.progress.inc(octets);
         }
     }
 
     fn retrieve(&mut self) {
         self.retrieved += 1;
         if !self.counts_octets {
-            self.bar.inc(1);
+            self.progress.inc(1);
         }
         self.show_count();
     }
@@ -114,7 +114,7 @@ impl AccountBar {
             messages,
             ..
         } = self;
-        self.bar.set_message(format!("{retrieved}/{messages}"));
+        self.progress.set_message(format!("{retrieved}/{messages}"));
     }
 }
 
@@ -123,38 +123,38 @@ impl Reporter for Terminal {
         match event {
             Event::FetchStarted { messages, octets } => self.begin(account, messages, octets),
             Event::Received(octets) => {
-                if let Some(row) = self.rows().get(account) {
-                    row.receive(octets);
+                if let Some(bar) = self.bars().get(account) {
+                    bar.receive(octets);
                 }
             }
             Event::Retrieved => {
-                if let Some(row) = self.rows().get_mut(account) {
-                    row.retrieve();
+                if let Some(bar) = self.bars().get_mut(account) {
+                    bar.retrieve();
                 }
             }
             Event::Finished(_) => self.end(account),
             _ => {}
         }
-        // A line goes above the bars and does not tear them.
+        // The bars are taken away while the line is printed, so that it does not tear them.
         if let Some(line) = self.plain.line(account, event) {
             self.screen.suspend(|| line.print());
         }
     }
 }
 
-fn cut(name: &str) -> String {
-    if name.chars().count() <= NAME {
+fn shorten(name: &str) -> String {
+    if name.chars().count() <= NAME_LENGTH {
         return name.to_owned();
     }
-    let begin: String = name.chars().take(NAME - 1).collect();
+    let begin: String = name.chars().take(NAME_LENGTH - 1).collect();
     format!("{begin}…")
 }
 
-/// Standard error, whatever it is. Drawing never fails: indicatif panics where a terminal that
-/// has gone away refuses what is written.
+/// Standard error as indicatif draws on it. Drawing never fails: indicatif would panic if a terminal
+/// that has gone away refused a write.
 #[derive(Debug, Default)]
 struct Screen {
-    /// What is drawn with the next flush, in one write.
+    /// The text that the next flush draws in one write.
     pending: Mutex<String>,
 }
 
@@ -164,7 +164,7 @@ impl Screen {
         Ok(())
     }
 
-    /// Moves the cursor by `n` in the direction that ANSI calls by this letter.
+    /// Moves the cursor by `n` in the direction that this letter stands for in ANSI escapes.
     fn go(&self, n: usize, direction: char) -> io::Result<()> {
         match n {
             0 => Ok(()),
@@ -179,7 +179,7 @@ impl Screen {
 
 impl TermLike for Screen {
     fn width(&self) -> u16 {
-        size().map_or(80, |size| size.ws_col.saturating_sub(ECHO).max(1))
+        size().map_or(80, |size| size.ws_col.saturating_sub(ECHO_WIDTH).max(1))
     }
 
     fn height(&self) -> u16 {
@@ -217,13 +217,13 @@ impl TermLike for Screen {
 
     fn flush(&self) -> io::Result<()> {
         let drawn = std::mem::take(&mut *self.pending());
-        // See above.
+        // The terminal may have gone away, which must not end a run.
         let _ = io::stderr().write_all(drawn.as_bytes());
         Ok(())
     }
 }
 
-/// The size of the terminal, if there is one and it knows.
+/// Returns the size of the terminal, if there is one that reports it.
 fn size() -> Option<Winsize> {
     tcgetwinsize(io::stderr())
         .ok()
@@ -244,12 +244,12 @@ mod tests {
                 "me@example.com@pop.exam…",
             ),
         ] {
-            assert_eq!(cut(name), shown);
+            assert_eq!(shorten(name), shown);
         }
     }
 
     #[test]
-    fn the_templates_are_right() {
+    fn both_templates_are_valid() {
         for template in [BY_OCTETS, BY_MESSAGES] {
             assert!(ProgressStyle::with_template(template).is_ok());
         }
