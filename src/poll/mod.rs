@@ -35,6 +35,8 @@ pub(crate) mod renamed;
 mod session;
 mod settle;
 pub(crate) mod survey;
+#[cfg(test)]
+mod tests;
 
 pub use error::Error;
 pub use session::session_hints;

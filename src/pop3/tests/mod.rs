@@ -2,10 +2,17 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::capabilities::Capabilities;
 use super::sasl::Credentials;
-use super::wire::{Direction, Trace};
+use super::server_profile::{Channel, ServerProfile};
+use super::session_hints::{Pipelining, PipeliningLog};
+use super::transaction::Transaction;
+use super::wire::{Direction, Trace, Wire};
 use crate::mail::maildrop::MessageNumber;
+use crate::moment::Moment;
 use crate::os::secret::Secret;
+
+use script::ScriptedServer;
 
 mod authorization;
 mod pipeline;
@@ -13,6 +20,21 @@ mod sasl_login;
 pub(crate) mod script;
 mod transaction;
 mod wire;
+
+/// Opens a session in the TRANSACTION state with a server that plays a script.
+pub(crate) fn session(pipelining: bool, script: &str) -> Transaction<ScriptedServer> {
+    let wire = Wire::new(ScriptedServer::new(script), None, PipeliningLog::default());
+    let profile = ServerProfile::Announced {
+        before_login: Capabilities::announced(),
+        after_login: Capabilities {
+            pipelining,
+            ..Capabilities::announced()
+        },
+        channel: Channel::Encrypted,
+        when: Moment(0),
+    };
+    Transaction::new(wire, profile, Pipelining::Always)
+}
 
 fn number(number: u32) -> MessageNumber {
     MessageNumber::new(number).expect("the number is in range")

@@ -1,29 +1,15 @@
 use crate::mail::custody::Recorded;
 use crate::mail::maildrop::{Identity, Listing, UniqueId};
-use crate::moment::Moment;
+
 use crate::pop3::Error;
-use crate::pop3::capabilities::Capabilities;
+
 use crate::pop3::command::Command;
-use crate::pop3::server_profile::{Channel, ServerProfile};
+use crate::pop3::server_profile::ServerProfile;
 use crate::pop3::session_hints::{Pipelining, PipeliningLog, Sizes};
-use crate::pop3::tests::number;
 use crate::pop3::tests::script::ScriptedServer;
+use crate::pop3::tests::{number, session};
 use crate::pop3::transaction::{QuitReply, Transaction};
 use crate::pop3::wire::Wire;
-
-fn session(pipelining: bool, script: &str) -> Transaction<ScriptedServer> {
-    let wire = Wire::new(ScriptedServer::new(script), None, PipeliningLog::default());
-    let profile = ServerProfile::Announced {
-        before_login: Capabilities::announced(),
-        after_login: Capabilities {
-            pipelining,
-            ..Capabilities::announced()
-        },
-        channel: Channel::Encrypted,
-        when: Moment(0),
-    };
-    Transaction::new(wire, profile, Pipelining::Always)
-}
 
 /// Shows a listing as `number unique-id size` for each message.
 fn shown(listing: &Listing) -> Vec<String> {

@@ -1,0 +1,69 @@
+use super::{LIST_A_AND_B, QUIT, RETR_A_AND_B, TestAccount};
+use crate::exit::Exit;
+use crate::mail::policy::Keep;
+
+const DELETE_BOTH: &str = "C: DELE 1
+C: DELE 2
+S: +OK
+S: +OK
+";
+
+#[test]
+fn messages_are_deleted_after_their_delivery_is_recorded() {
+    let mut account = TestAccount::new(Keep::Never);
+    let ended = account.poll(&[&[LIST_A_AND_B, RETR_A_AND_B, DELETE_BOTH, QUIT].concat()]);
+    assert_eq!(ended.exit(), Exit::Done);
+    assert_eq!(account.delivered(), ["a\n", "b\n"]);
+    assert_eq!(account.known(), ["a Gone", "b Gone"]);
+    assert_eq!((ended.summary.deleted, ended.summary.kept), (2, 0));
+}
+
+#[test]
+fn only_a_reply_to_quit_makes_messages_gone() {
+    for reply in ["S: -ERR some messages were not removed", ""] {
+        let mut account = TestAccount::new(Keep::Never);
+        let quit = ["C: QUIT\n", reply].concat();
+        let script = [LIST_A_AND_B, RETR_A_AND_B, DELETE_BOTH, &quit].concat();
+        let ended = account.poll(&[&script]);
+        assert_eq!(ended.exit(), Exit::Temporary, "{reply}");
+        assert_eq!(account.known(), ["a Delivered", "b Delivered"], "{reply}");
+    }
+}
+
+#[test]
+fn a_refused_deletion_is_reported_and_tried_again() {
+    let mut account = TestAccount::new(Keep::Never);
+    let delete = DELETE_BOTH.replacen("S: +OK", "S: -ERR locked", 1);
+    let ended = account.poll(&[&[LIST_A_AND_B, RETR_A_AND_B, &delete, QUIT].concat()]);
+    assert_eq!(ended.exit(), Exit::Temporary);
+    assert_eq!(account.known(), ["a Delivered", "b Gone"]);
+    assert_eq!(account.problems().len(), 1, "{:?}", account.problems());
+}
+
+#[test]
+fn after_a_cut_session_deletions_come_before_new_messages() {
+    let mut account = TestAccount::new(Keep::Never);
+    let cut = "C: RETR 1\nC: RETR 2\nS: +OK\nS: a\nS: .\nS: +OK\nS: b";
+    account.poll(&[&[LIST_A_AND_B, cut].concat()]);
+    assert_eq!(account.known()[0], "a Delivered");
+    let delete_a = [LIST_A_AND_B, "C: DELE 1\nS: +OK\n", QUIT].concat();
+    let only_b = "C: UIDL
+        S: +OK
+        S: 1 b
+        S: .
+        C: LIST
+        S: +OK
+        S: 1 5
+        S: .
+        C: RETR 1
+        S: +OK
+        S: b
+        S: .
+        C: DELE 1
+        S: +OK
+        C: QUIT
+        S: +OK";
+    let ended = account.poll(&[&delete_a, only_b]);
+    assert_eq!(ended.exit(), Exit::Done);
+    assert_eq!(account.known(), ["a Gone", "b Gone"]);
+}

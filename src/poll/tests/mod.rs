@@ -1,0 +1,230 @@
+//! Polls of a scripted server, into a Maildir and a database in a temporary folder.
+
+use std::fs;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::{Error, Poll, PollOptions};
+use crate::delivery::{Maildir, Target};
+use crate::exit::{Exit, Failure};
+use crate::mail::policy::{Keep, Policy};
+use crate::os::signals::Interrupt;
+use crate::pop3::Transaction;
+use crate::pop3::tests::script::ScriptedServer;
+use crate::pop3::tests::session;
+use crate::report::{AccountReporter, Event, Reporter, Summary};
+use crate::seen::{LastRun, Ledger, StateFolder};
+
+mod delete;
+mod receive;
+mod settle;
+mod survey;
+
+/// Keeps what is reported as an error or a warning.
+#[derive(Default)]
+struct Problems(Mutex<Vec<String>>);
+
+impl Reporter for Problems {
+    fn report(&self, _account: &str, event: Event<'_>) {
+        let text = match event {
+            Event::Problem(failure) | Event::TransientProblem(failure) => failure.to_string(),
+            Event::Warning(what) => what.to_string(),
+            _ => return,
+        };
+        let mut problems = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        problems.push(text);
+    }
+}
+
+/// One account with its database and its Maildir.
+struct TestAccount {
+    folder: TempDir,
+    ledger: Ledger,
+    problems: Problems,
+    policy: Policy,
+}
+
+/// The end of one poll.
+struct Ended {
+    result: Result<(), Error>,
+    summary: Summary,
+}
+
+impl Ended {
+    /// Returns the status that the run would end with.
+    fn exit(&self) -> Exit {
+        let exit = self.result.as_ref().err().map(Error::exit);
+        exit.unwrap_or_default().max(self.summary.exit)
+    }
+}
+
+impl TestAccount {
+    fn new(keep: Keep) -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let state = StateFolder::open(&folder.path().join("state")).expect("the folder is ours");
+        let mut ledger = Ledger::open(&state, "work", "pop.example.org", "joe").expect("it is new");
+        // The lock on its file is held for a whole run; no other run is about here.
+        drop(ledger.lock().expect("nobody has the lock"));
+        Self {
+            folder,
+            ledger,
+            problems: Problems::default(),
+            policy: Policy {
+                keep,
+                ..Policy::default()
+            },
+        }
+    }
+
+    /// Polls once. Each script is a session, which begins after the login.
+    fn poll(&mut self, scripts: &[&str]) -> Ended {
+        let target = self.maildir();
+        self.poll_into(&target, scripts)
+    }
+
+    fn poll_into(&mut self, target: &dyn Target, scripts: &[&str]) -> Ended {
+        let mut scripts = scripts.iter();
+        self.poll_with(target, || {
+            let script = scripts.next().expect("there is a script for each session");
+            Ok(session(true, script))
+        })
+    }
+
+    fn poll_without_a_server(&mut self) -> Ended {
+        let target = self.maildir();
+        self.poll_with(&target, || {
+            Err(Failure::new("no connection", Exit::Temporary))
+        })
+    }
+
+    fn maildir(&self) -> Maildir {
+        let maildir = self.folder.path().join("Maildir");
+        Maildir::open(&maildir, self.ledger.tag()).expect("the Maildir can be made")
+    }
+
+    fn poll_with(
+        &mut self,
+        target: &dyn Target,
+        mut connect: impl FnMut() -> Result<Transaction<ScriptedServer>, Failure>,
+    ) -> Ended {
+        let options = PollOptions {
+            policy: self.policy.clone(),
+            configured_keep: self.policy.keep,
+            may_delete_many: false,
+            silence: Duration::from_secs(60),
+            descriptors: 1024,
+        };
+        let mut summary = Summary::default();
+        let poll = Poll {
+            options: &options,
+            ledger: &mut self.ledger,
+            target,
+            reporter: AccountReporter::new(&self.problems, "work"),
+            interrupt: &Interrupt::never().expect("a pair of sockets"),
+            summary: &mut summary,
+        };
+        let result = poll.run(|_| connect());
+        Ended { result, summary }
+    }
+
+    /// Returns the messages in new/, sorted.
+    fn delivered(&self) -> Vec<String> {
+        let new = self.folder.path().join("Maildir/new");
+        let mut messages: Vec<_> = fs::read_dir(new)
+            .expect("the Maildir has new/")
+            .map(|entry| {
+                let path = entry.expect("new/ can be read").path();
+                fs::read_to_string(path).expect("the message can be read")
+            })
+            .collect();
+        messages.sort();
+        messages
+    }
+
+    /// Returns unique-id and state of each known message.
+    fn known(&self) -> Vec<String> {
+        let known = self.ledger.messages().known().expect("it can be read");
+        known
+            .rows()
+            .map(|(unique_id, row)| {
+                let state = format!("{:?}", row.state);
+                let state = state.split('(').next().unwrap_or_default();
+                format!("{} {state}", String::from_utf8_lossy(unique_id))
+            })
+            .collect()
+    }
+
+    fn last_run(&self) -> LastRun {
+        self.ledger.runs().last().expect("it can be read")
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let problems = self.problems.0.lock();
+        problems.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The listing of messages `a` and `b`, of 5 octets each.
+const LIST_A_AND_B: &str = "C: UIDL
+C: LIST
+S: +OK
+S: 1 a
+S: 2 b
+S: .
+S: +OK
+S: 1 5
+S: 2 5
+S: .
+";
+
+/// Both messages are requested in one flight.
+const RETR_A_AND_B: &str = "C: RETR 1
+C: RETR 2
+S: +OK
+S: a
+S: .
+S: +OK
+S: b
+S: .
+";
+
+const QUIT: &str = "C: QUIT
+S: +OK";
+
+/// A session in which both messages are fetched and kept.
+fn fetch_a_and_b() -> String {
+    [LIST_A_AND_B, RETR_A_AND_B, QUIT].concat()
+}
+
+#[test]
+fn new_messages_are_delivered_recorded_and_kept() {
+    let mut account = TestAccount::new(Keep::Always);
+    let ended = account.poll(&[&fetch_a_and_b()]);
+    assert_eq!(ended.exit(), Exit::Done);
+    assert_eq!(account.delivered(), ["a\n", "b\n"]);
+    assert_eq!(account.known(), ["a Delivered", "b Delivered"]);
+    assert_eq!((ended.summary.delivered, ended.summary.kept), (2, 2));
+}
+
+#[test]
+fn an_interrupted_session_ends_without_quit_and_is_remembered() {
+    let mut account = TestAccount::new(Keep::Always);
+    let cut = "C: RETR 1\nC: RETR 2\nS: +OK\nS: a\nS: .\nS: +OK\nS: b";
+    let ended = account.poll(&[&[LIST_A_AND_B, cut].concat()]);
+    assert_eq!(ended.exit(), Exit::Temporary);
+    assert_eq!(account.delivered(), ["a\n"]);
+    assert!(account.last_run().was_cut_off);
+}
+
+#[test]
+fn without_a_session_earlier_cuts_are_still_remembered() {
+    let mut account = TestAccount::new(Keep::Always);
+    account.poll(&["C: UIDL\nC: LIST"]);
+    assert!(account.last_run().was_cut_off);
+    account.poll_without_a_server();
+    let last = account.last_run();
+    assert!(last.was_cut_off);
+    assert_eq!(last.failures, 2);
+}

@@ -1,0 +1,72 @@
+use super::{LIST_A_AND_B, QUIT, TestAccount};
+use crate::exit::Exit;
+use crate::mail::policy::Keep;
+
+const REFUSED_A: &str = "C: RETR 1
+C: RETR 2
+S: -ERR no
+S: +OK
+S: b
+S: .
+";
+
+#[test]
+fn a_refused_message_does_not_keep_the_others_away() {
+    let mut account = TestAccount::new(Keep::Always);
+    let ended = account.poll(&[&[LIST_A_AND_B, REFUSED_A, QUIT].concat()]);
+    assert_eq!(ended.exit(), Exit::Temporary);
+    assert_eq!(account.delivered(), ["b\n"]);
+    assert_eq!(account.known(), ["a Failed", "b Delivered"]);
+}
+
+#[test]
+fn a_message_refused_five_times_is_set_aside() {
+    let mut account = TestAccount::new(Keep::Always);
+    account.poll(&[&[LIST_A_AND_B, REFUSED_A, QUIT].concat()]);
+    let again = [LIST_A_AND_B, "C: RETR 1\nS: -ERR no\n", QUIT].concat();
+    for _ in 0..3 {
+        // The listing alone, then sizes, as nothing needs them before.
+        let again = again.replace("C: UIDL\nC: LIST\n", "C: UIDL\n");
+        let again = again.replace("S: .\nS: +OK\nS: 1 5", "S: .\nC: LIST\nS: +OK\nS: 1 5");
+        assert_eq!(account.poll(&[&again]).exit(), Exit::Temporary);
+    }
+    let again = again.replace("C: UIDL\nC: LIST\n", "C: UIDL\n");
+    let again = again.replace("S: .\nS: +OK\nS: 1 5", "S: .\nC: LIST\nS: +OK\nS: 1 5");
+    assert_eq!(account.poll(&[&again]).exit(), Exit::SetAside);
+    let listed = "C: UIDL\nS: +OK\nS: 1 a\nS: 2 b\nS: .\n";
+    let quiet = account.poll(&[&[listed, QUIT].concat()]);
+    assert_eq!(quiet.exit(), Exit::Done);
+}
+
+#[test]
+fn a_message_larger_than_listed_is_thrown_away_without_quit() {
+    let mut account = TestAccount::new(Keep::Never);
+    account.policy.max_size = Some(6);
+    let listing = LIST_A_AND_B.replace("S: 2 5", "S: 2 6");
+    let retr = "C: RETR 1
+        C: RETR 2
+        S: +OK
+        S: a
+        S: .
+        S: +OK
+        S: longer than listed
+        S: .";
+    let ended = account.poll(&[&[&listing, retr].concat()]);
+    assert_eq!(ended.exit(), Exit::Done);
+    assert_eq!(account.delivered(), ["a\n"]);
+    // Its size is known now. Without QUIT nothing was deleted.
+    assert_eq!(account.known(), ["a Delivered", "b Failed"]);
+}
+
+#[test]
+fn octets_are_stored_unstuffed_and_with_lf() {
+    let mut account = TestAccount::new(Keep::Always);
+    let listing = LIST_A_AND_B.replace("S: 2 b\n", "").replace("S: 2 5\n", "");
+    let retr = "C: RETR 1
+        S: +OK
+        S> ..dot\\r\\nbare\\rcr\\r\\n\\r\\n.\\r\\n
+        C: QUIT
+        S: +OK";
+    account.poll(&[&[&listing, retr].concat()]);
+    assert_eq!(account.delivered(), [".dot\nbare\rcr\n\n"]);
+}

@@ -1,0 +1,152 @@
+use std::fs;
+
+use super::{LIST_A_AND_B, QUIT, RETR_A_AND_B, TestAccount, fetch_a_and_b};
+use crate::delivery::{Intake, Maildir, Target};
+use crate::exit::Exit;
+use crate::mail::custody::{Outcome, Staged, TargetPlace};
+use crate::mail::policy::Keep;
+
+/// A Maildir that refuses all messages in custody step 4.
+struct Refusing {
+    maildir: Maildir,
+    is_transient: bool,
+    group_size: usize,
+}
+
+impl Target for Refusing {
+    fn intake(&self) -> &Intake {
+        self.maildir.intake()
+    }
+
+    fn place(&self) -> &TargetPlace {
+        self.maildir.place()
+    }
+
+    fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome> {
+        staged
+            .iter()
+            .map(|staged| staged.kept("refused", None, self.is_transient))
+            .collect()
+    }
+
+    fn group_size(&self) -> usize {
+        self.group_size
+    }
+
+    fn accepts_more(&self) -> bool {
+        true
+    }
+
+    fn forget_delivered(&self, _recorded: &[Outcome]) {}
+}
+
+/// An account with two messages that were fetched, but refused by its target.
+fn refused(is_transient: bool) -> TestAccount {
+    let mut account = TestAccount::new(Keep::Never);
+    let target = Refusing {
+        maildir: account.maildir(),
+        is_transient,
+        group_size: 100,
+    };
+    account.poll_into(&target, &[&fetch_a_and_b()]);
+    account
+}
+
+#[test]
+fn refused_messages_stay_staged_and_are_not_deleted() {
+    for (is_transient, exit) in [(true, Exit::Temporary), (false, Exit::LocalIo)] {
+        let mut account = TestAccount::new(Keep::Never);
+        let target = Refusing {
+            maildir: account.maildir(),
+            is_transient,
+            group_size: 100,
+        };
+        let ended = account.poll_into(&target, &[&fetch_a_and_b()]);
+        assert_eq!(ended.exit(), exit);
+        assert_eq!(account.known(), ["a Staged", "b Staged"]);
+        assert_eq!(ended.summary.failed, 2);
+    }
+}
+
+#[test]
+fn three_temporary_refusals_in_a_row_end_the_session_without_quit() {
+    let mut account = TestAccount::new(Keep::Never);
+    let target = Refusing {
+        maildir: account.maildir(),
+        is_transient: true,
+        group_size: 1,
+    };
+    let script = "C: UIDL
+        C: LIST
+        S: +OK
+        S: 1 a
+        S: 2 b
+        S: 3 c
+        S: .
+        S: +OK
+        S: 1 5
+        S: 2 5
+        S: 3 5
+        S: .
+        C: RETR 1
+        C: RETR 2
+        C: RETR 3
+        S: +OK
+        S: a
+        S: .
+        S: +OK
+        S: b
+        S: .
+        S: +OK
+        S: c
+        S: .";
+    let ended = account.poll_into(&target, &[script]);
+    assert_eq!(ended.exit(), Exit::Temporary);
+    assert_eq!(account.known(), ["a Staged", "b Staged", "c Staged"]);
+    assert!(account.last_run().was_cut_off);
+}
+
+#[test]
+fn staged_messages_are_delivered_before_a_connection_is_made() {
+    let mut account = refused(true);
+    let ended = account.poll_without_a_server();
+    assert_eq!(ended.exit(), Exit::Temporary);
+    assert_eq!(account.delivered(), ["a\n", "b\n"]);
+    assert_eq!(account.known(), ["a Delivered", "b Delivered"]);
+}
+
+#[test]
+fn recovered_messages_are_deleted_without_being_fetched_again() {
+    let mut account = refused(true);
+    let delete = "C: DELE 1\nC: DELE 2\nS: +OK\nS: +OK\n";
+    let ended = account.poll(&[&[LIST_A_AND_B, delete, QUIT].concat()]);
+    assert_eq!(ended.exit(), Exit::Done);
+    assert_eq!(account.known(), ["a Gone", "b Gone"]);
+}
+
+#[test]
+fn a_missing_new_folder_ends_the_session_without_quit() {
+    let mut account = TestAccount::new(Keep::Never);
+    let target = account.maildir();
+    let new = account.folder.path().join("Maildir/new");
+    fs::remove_dir(&new).expect("new/ is empty");
+    let ended = account.poll_into(&target, &[&[LIST_A_AND_B, RETR_A_AND_B].concat()]);
+    assert_ne!(ended.exit(), Exit::Done);
+    assert!(!account.known().contains(&"a Delivered".to_owned()));
+}
+
+#[test]
+fn a_database_that_fails_ends_the_session_without_quit() {
+    let mut account = TestAccount::new(Keep::Never);
+    let target = account.maildir();
+    let database = account.folder.path().join("state/seen.db");
+    let ended = account.poll_with(&target, || {
+        let connection = rusqlite::Connection::open(&database).expect("the database is there");
+        connection
+            .execute_batch("DROP TABLE seen")
+            .expect("it has the table");
+        Ok(crate::pop3::tests::session(true, ""))
+    });
+    assert!(ended.result.is_err_and(|error| error.is_of_database()));
+    assert!(account.delivered().is_empty());
+}
