@@ -5,17 +5,17 @@
 mod words;
 
 use libfuzzer_sys::fuzz_target;
-use mailpull::config::{Config, Overrides, Wanted};
+use mailpull::config::{Config, Overrides, Selector};
 
 fuzz_target!(|text: &[u8]| {
     let home = Some(std::path::PathBuf::from("/home/me"));
     let parse = || Config::parse(text, "config.toml", home.clone());
     let selected = parse().and_then(|config| {
-        let choice = config.select(&Wanted::default(), &Overrides::default())?;
-        let accounts = choice.accounts.into_iter();
+        let selection = config.select(&Selector::default(), &Overrides::default())?;
+        let accounts = selection.accounts.into_iter();
         let names: Vec<_> = accounts.map(|account| account.name).collect();
         let (names, shard) = (&*names, None);
-        parse()?.select(&Wanted { names, shard }, &Overrides::default())
+        parse()?.select(&Selector { names, shard }, &Overrides::default())
     });
     if let Err(error) = selected {
         let told = error.to_string();

@@ -5,7 +5,7 @@ use super::login_delay::login_delay_left;
 use super::workers::Workers;
 use super::{Context, parse_shard};
 use crate::cli;
-use crate::config::{self, Account, Choice, Overrides, Wanted};
+use crate::config::{self, Account, Overrides, Selection, Selector};
 use crate::exit::{Exit, Failure};
 use crate::mail::policy::Policy;
 use crate::moment::Moment;
@@ -18,11 +18,11 @@ use crate::seen::StateFolder;
 pub(super) fn run(arguments: &cli::CheckArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let overrides = Overrides::new([], &arguments.options.options)?;
     let chosen = context.global.config.as_deref();
-    let wanted = Wanted {
+    let selector = Selector {
         names: &arguments.accounts,
         shard: parse_shard(arguments.shard.as_deref())?,
     };
-    let Choice { accounts, unusable } = config::accounts(&wanted, chosen, &overrides)?;
+    let Selection { accounts, unusable } = config::accounts(&selector, chosen, &overrides)?;
     let unusable = context.report_unusable(&unusable);
     let folder = context.state_folder()?;
     let check = CheckAccounts {

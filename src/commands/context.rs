@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cli::{GlobalArgs, When};
-use crate::config::{self, Account, Unusable};
+use crate::config::{self, Account, UnusableAccount};
 use crate::exit::{Exit, Failure};
 use crate::net::tls::Connectors;
 use crate::os::signals::Interrupt;
@@ -125,8 +125,8 @@ impl Context<'_> {
     }
 
     /// Reports what is wrong with accounts that cannot be used. Returns the strongest status.
-    pub(super) fn report_unusable(&self, unusable: &[Unusable]) -> Option<Exit> {
-        let report = |Unusable { name, error }: &Unusable| {
+    pub(super) fn report_unusable(&self, unusable: &[UnusableAccount]) -> Option<Exit> {
+        let report = |UnusableAccount { name, error }: &UnusableAccount| {
             // A text that cannot be an account's name must not stand where one is expected.
             let name = if config::is_account_name(name) {
                 name

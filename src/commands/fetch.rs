@@ -5,7 +5,7 @@ use super::login_delay::login_delay_left;
 use super::workers::Workers;
 use super::{Context, parse_shard};
 use crate::cli;
-use crate::config::{self, Account, Choice, Overrides, Wanted};
+use crate::config::{self, Account, Overrides, Selection, Selector};
 use crate::delivery::{Destination, Maildir, Mda, Target};
 use crate::exit::{Exit, Failure};
 use crate::moment::Moment;
@@ -26,11 +26,11 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
     let flags = &arguments.flags;
     let overrides = Overrides::new(flags.settings(), &flags.options.options)?;
     let chosen = context.global.config.as_deref();
-    let wanted = Wanted {
+    let selector = Selector {
         names: &arguments.accounts,
         shard: parse_shard(flags.shard.as_deref())?,
     };
-    let Choice { accounts, unusable } = config::accounts(&wanted, chosen, &overrides)?;
+    let Selection { accounts, unusable } = config::accounts(&selector, chosen, &overrides)?;
     let unusable = context.report_unusable(&unusable);
     let folder = context.state_folder()?;
     let passwords = Passwords::ask_ahead(&accounts, context);

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use super::{Context, print_line};
 use crate::cli;
 use crate::config::password::{self, Source};
-use crate::config::{self, Account, Overrides, Wanted};
+use crate::config::{self, Account, Overrides, Selector};
 use crate::exit::{Exit, Failure};
 use crate::oauth2::{self, Provider, SignIn, Tokens};
 use crate::os::child;
@@ -17,13 +17,13 @@ use crate::report::{Event, json};
 /// Signs in to what the account needs: its provider, or the keyring that is to hold its password.
 pub(super) fn run(arguments: &cli::LoginArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let names = [arguments.account.account.clone()];
-    let wanted = Wanted {
+    let selector = Selector {
         names: &names,
         shard: None,
     };
     let overrides = Overrides::new([], &arguments.options.options)?;
     let chosen = context.global.config.as_deref();
-    let account = config::accounts(&wanted, chosen, &overrides)?.one()?;
+    let account = config::accounts(&selector, chosen, &overrides)?.one()?;
     context.state_folder()?;
     let ended = match context.sign_in(&account)? {
         Some(sign_in) => grant(&account, &sign_in, arguments, context),

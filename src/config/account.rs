@@ -1,5 +1,5 @@
-//! An account as it is meant: every rule between the keys has been checked.
-//! Connects to nothing; whether a folder exists is found out later.
+//! A checked account: its keys go together, and defaults fill the gaps.
+//! Files and folders are looked at later.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::connection;
 use crate::config::error::Error;
-use crate::config::oauth2::{self, SignIn};
+use crate::config::oauth2::{self, SignInOptions};
 use crate::config::origin::Origin;
 use crate::config::overrides::Overrides;
 use crate::config::password::{self, Login, ONE_SHOT_VARIABLE, Source};
@@ -21,41 +21,42 @@ use crate::mail::policy::{Keep, Policy};
 use crate::os::secret::Secret;
 use crate::os::signals::Interrupt;
 
-/// One maildrop, and what to do with its messages.
+/// One mailbox, and what to do with its messages.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Its name in the file; `user@host:port` for a URL.
+    /// Its name in the configuration, or `user@host:port` for a URL.
     pub name: String,
-    /// Whether it takes part when no account is named.
+    /// True if it is used when no account is named.
     pub enabled: bool,
-    /// How to reach it and log in.
+    /// How to connect to its server and log in.
     pub dial: dial::DialOptions,
-    /// Where its password comes from.
+    /// The source of its password.
     pub password: Source,
-    /// How it gets a token instead.
-    pub sign_in: Option<SignIn>,
-    /// Environment variables that hold a password, of any account: no child may inherit them.
+    /// How it obtains a token. `None` if it has a password.
+    pub sign_in: Option<SignInOptions>,
+    /// The environment variables that hold the password of any account. No child process may
+    /// inherit them.
     pub secret_variables: Arc<[String]>,
-    /// Where its messages go, where that was said; [`Account::require_destination`] insists.
+    /// Where its messages go. Only fetching needs it: see [`Account::require_destination`].
     pub destination: Option<Destination>,
     /// What this run does with its messages.
     pub policy: Policy,
-    /// What `keep` is without the flags of this run.
+    /// The value of `keep` without the flags of this run.
     pub configured_keep: Keep,
-    /// The most connections to its host at once, its own among them.
+    /// The most connections to its host at the same time, including its own.
     pub max_per_host: u64,
-    /// A temporary error is worth a word when so many runs in a row have failed.
+    /// The number of failed runs in a row after which a temporary error is reported.
     pub report_after: u64,
-    /// Whether a flag of this run asked to delete what is delivered.
+    /// True if a flag of this run asked to delete delivered messages.
     pub delete_was_asked: bool,
     origin: Origin,
 }
 
 impl Account {
-    /// Makes an account of a URL and the flags alone; no file is read.
+    /// Makes an account from a URL and flags. No file is read.
     ///
     /// # Errors
-    /// A URL that is none or holds a password, flags that make no account.
+    /// The URL is invalid or contains a password, or the account is incomplete.
     pub fn from_url(url: &str, overrides: &Overrides) -> Result<Self, Error> {
         let flags = overrides.settings().clone();
         let chosen = flags.password.as_ref().and_then(|at| at.value.variable());
@@ -77,39 +78,39 @@ impl Account {
         Ok(account)
     }
 
-    /// Whether it was made of a URL.
+    /// True if it was made from a URL.
     pub fn is_one_shot(&self) -> bool {
         self.origin == Origin::Url
     }
 
-    /// Where its messages go.
+    /// Returns where its messages go.
     ///
     /// # Errors
-    /// Nothing was said about it.
+    /// Neither `maildir` nor `mda` is set.
     pub fn require_destination(&self) -> Result<&Destination, Error> {
         self.destination.as_ref().ok_or_else(|| Error::Incomplete {
             at: self.origin.clone(),
             what: "destination",
-            advice: match self.origin {
-                Origin::Url => "add --maildir DIR or --mda COMMAND",
-                _ => "add \"maildir\" or \"mda\"",
+            hint: match self.origin {
+                Origin::Url => "Add --maildir DIR or --mda COMMAND",
+                _ => "Add \"maildir\" or \"mda\"",
             },
         })
     }
 
-    /// Gets the password, see [`Source::obtain`].
+    /// Obtains the password; see [`Source::obtain`].
     ///
     /// # Errors
-    /// Whatever keeps it away.
+    /// The errors of [`Source::obtain`].
     pub fn obtain_password(&self, interrupt: &Interrupt) -> Result<Secret, password::Error> {
         self.password
             .obtain(self.login(), &self.secret_variables, interrupt)
     }
 
-    /// Gets the secret by which we prove to the provider which client we are, if there is one.
+    /// Obtains the secret of the OAuth 2.0 client, if it has one.
     ///
     /// # Errors
-    /// Whatever keeps it away.
+    /// The errors of [`Source::obtain`].
     pub fn obtain_client_secret(
         &self,
         interrupt: &Interrupt,
@@ -123,7 +124,7 @@ impl Account {
             .transpose()
     }
 
-    /// Whose password it is.
+    /// Returns the login that the password is for.
     pub fn login(&self) -> Login<'_> {
         Login {
             account: &self.name,
@@ -136,22 +137,22 @@ impl Account {
 /// An account before it is checked.
 pub(super) struct Draft<'a> {
     pub(super) name: String,
-    /// Where it begins, for what is not in it.
+    /// Where it was written, for errors about missing keys.
     pub(super) origin: Origin,
-    /// What the file or the URL says.
+    /// The settings of the file or the URL.
     pub(super) written: Settings,
-    /// What the flags say over it.
+    /// The settings of the flags, which are laid over them.
     pub(super) flags: Settings,
-    /// What `~` means.
+    /// The home directory, which `~` means.
     pub(super) home: Option<&'a Path>,
     pub(super) secret_variables: Arc<[String]>,
 }
 
 impl Draft<'_> {
-    /// Checks what the keys say together.
+    /// Checks the rules between the keys.
     ///
     /// # Errors
-    /// Whatever is missing, out of place, or would show the password to the network.
+    /// A key is missing or has no meaning here, or the password would be sent in cleartext.
     pub(super) fn check(self) -> Result<Account, Error> {
         let configured_keep = value_or_default(&self.written.keep);
         let asked = self.flags.keep.as_ref().map(|at| at.value);
@@ -199,9 +200,7 @@ fn destination(
             let words = paths::program(at, words, home)?;
             let user = value_or_default(&settings.user);
             if user.starts_with('-') && words.iter().any(|word| word.starts_with("%T")) {
-                return Err(
-                    at.wrong("would make an option of the user; write %T behind other text")
-                );
+                return Err(at.wrong("would pass the user as an option; %T must follow other text"));
             }
             Destination::Mda(mda::Options {
                 command: mda::Template::new(words).map_err(|problem| at.wrong(problem))?,
@@ -247,12 +246,16 @@ mod tests {
 
     fn draft<'a>(text: &str, flags: Settings, home: Option<&'a Path>) -> Draft<'a> {
         let text = format!("[accounts.w]\n{text}");
-        let document = Document::parse(text.as_bytes(), "f").expect("it is TOML");
-        let section = document.accounts.into_iter().next().expect("there is one");
+        let document = Document::parse(text.as_bytes(), "f").expect("the text is TOML");
+        let section = document
+            .accounts
+            .into_iter()
+            .next()
+            .expect("there is one account");
         Draft {
             name: section.name,
             origin: section.origin,
-            written: Settings::read(section.entries).expect("its keys are known"),
+            written: Settings::read(section.entries).expect("the keys are known"),
             flags,
             home,
             secret_variables: [].into(),
@@ -261,12 +264,12 @@ mod tests {
 
     fn flags(options: &[&str]) -> Overrides {
         let options: Vec<String> = options.iter().map(ToString::to_string).collect();
-        Overrides::new([], &options).expect("they are all right")
+        Overrides::new([], &options).expect("the options are valid")
     }
 
     #[test]
-    fn what_is_not_said_is_the_safe_choice() {
-        let account = check(COMPLETE).expect("it is complete");
+    fn the_defaults_are_safe() {
+        let account = check(COMPLETE).expect("the account is complete");
         assert!(account.enabled);
         assert_eq!(account.dial.net.endpoint.to_string(), "pop.example.com:995");
         assert_eq!(account.dial.net.connect_timeout, Duration::from_secs(30));
@@ -282,25 +285,20 @@ mod tests {
     }
 
     #[test]
-    fn a_path_on_the_command_line_begins_where_the_user_is() {
+    fn a_path_on_the_command_line_begins_in_the_current_folder() {
         let overrides = flags(&["maildir=Mail"]);
-        let account = Account::from_url("pops://me@h", &overrides).expect("it is complete");
-        let here = std::env::current_dir().expect("there is one");
-        let destination = account.require_destination().expect("it was said");
+        let account =
+            Account::from_url("pops://me@h", &overrides).expect("the account is complete");
+        let here = std::env::current_dir().expect("there is one account");
+        let destination = account.require_destination().expect("maildir is set");
         assert!(matches!(destination, Destination::Maildir(path) if *path == here.join("Mail")));
     }
 
     #[test]
-    fn what_is_missing_or_impossible_is_said_with_the_line() {
+    fn a_missing_or_impossible_key_is_reported_with_its_line() {
         for (text, message) in [
-            (
-                "user = 'me'",
-                "f:1: there is no \"server\"; add server = \"pop.example.com\"",
-            ),
-            (
-                "server = 'h'",
-                "f:1: there is no \"user\"; add user = \"me@example.com\"",
-            ),
+            ("user = 'me'", "f:1: there is no \"server\""),
+            ("server = 'h'", "f:1: there is no \"user\""),
             (
                 "server = 'h'\nuser = 'me'\nmda = 'x %s'",
                 "f:4: \"mda\" contains %s; only %F (sender), %T (user) and %% are known",
@@ -322,17 +320,16 @@ mod tests {
 
     #[test]
     fn only_fetching_needs_a_destination() {
-        let account = check("server = 'h'\nuser = 'me'").expect("it is enough for a check");
-        let error = account.require_destination().expect_err("there is none");
-        assert_eq!(
-            error.to_string(),
-            "f:1: there is no destination; add \"maildir\" or \"mda\""
-        );
+        let account = check("server = 'h'\nuser = 'me'").expect("a check needs no destination");
+        let error = account
+            .require_destination()
+            .expect_err("there is no destination");
+        assert_eq!(error.to_string(), "f:1: there is no destination");
         assert_eq!(error.exit(), Exit::Configuration);
     }
 
     #[test]
-    fn a_flag_changes_what_is_kept_and_leaves_what_is_configured() {
+    fn a_flag_changes_keep_but_not_the_configured_keep() {
         for (option, keep, delete_was_asked) in [
             ("keep=false", Keep::Never, true),
             ("keep=true", Keep::Always, false),
@@ -344,7 +341,9 @@ mod tests {
         ] {
             let text = format!("{COMPLETE}\nkeep = '1 day'");
             let flags = flags(&[option]).settings().clone();
-            let account = draft(&text, flags, None).check().expect("it is complete");
+            let account = draft(&text, flags, None)
+                .check()
+                .expect("the account is complete");
             assert_eq!(account.policy.keep, keep);
             assert_eq!(account.delete_was_asked, delete_was_asked);
             let day = Keep::For(Duration::from_secs(86_400));
@@ -378,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_needs_a_user_and_never_sends_a_password_in_the_clear() {
+    fn a_url_needs_a_user_and_encryption() {
         for (url, options, exit) in [
             ("pops://h", &[][..], Exit::Usage),
             ("pop://me@h", &["security=none"], Exit::Configuration),

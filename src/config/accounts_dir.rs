@@ -1,11 +1,10 @@
 //! `accounts-dir`: a folder in which each file is an account.
-//! Does not know what its keys mean, nor which accounts are wanted.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use crate::config::document::{self, Written};
+use crate::config::document::{self, WrittenValue};
 use crate::config::error::Error;
 use crate::config::holds_a_password;
 use crate::config::origin::Origin;
@@ -14,22 +13,27 @@ use crate::config::settings::{At, Settings};
 use crate::config::values::{self, Wrong};
 use crate::os::secret_file::{CheckedFile, Exposed, shown};
 
-/// A file that is one account's.
+/// A file that is one account.
 pub(super) struct AccountFile {
-    /// Its name without `.toml`, which need not be an account's.
+    /// Its name without `.toml`. No account may be allowed to have that name.
     pub(super) name: String,
-    /// The file as it is shown.
+    /// The path of the file, as errors show it.
     pub(super) path: String,
-    /// What it says, and where that begins.
+    /// Its settings, and where they begin.
     pub(super) read: Result<(Origin, Settings), Error>,
 }
 
-/// The folder that the configuration names; a relative one is `beside` it.
+/// Returns the folder that the configuration names. A relative path begins at `beside`, the folder
+/// of the configuration file.
 ///
 /// # Errors
-/// What was written is no path.
-pub(super) fn find(written: Written, beside: &Path, home: Option<&Path>) -> Result<PathBuf, Error> {
-    let Written { value, origin, .. } = written;
+/// The value is not a path.
+pub(super) fn find(
+    written: WrittenValue,
+    beside: &Path,
+    home: Option<&Path>,
+) -> Result<PathBuf, Error> {
+    let WrittenValue { value, origin, .. } = written;
     let at = |value| At {
         value,
         key: document::ACCOUNTS_DIR,
@@ -46,11 +50,11 @@ pub(super) fn find(written: Written, beside: &Path, home: Option<&Path>) -> Resu
 /// `.toml` and do not begin with a dot. Symbolic links are followed.
 ///
 /// # Errors
-/// The folder cannot be read, or others can replace files in it. What is wrong with a file is told
-/// of that file.
+/// The folder cannot be read, or others can replace files in it. An error in one file is returned
+/// with that file.
 pub(super) fn read(folder: &Path) -> Result<Vec<AccountFile>, Error> {
     let cannot = |source| unreadable(folder, source);
-    insist_unreplaceable(folder)?;
+    require_unreplaceable(folder)?;
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(cannot)? {
         let path = entry.map_err(cannot)?.path();
@@ -76,9 +80,10 @@ impl AccountFile {
             path: shown(path).into(),
             line: 1,
         };
-        let read = match document::is_account_name(&name) {
-            true => settings(path).map(|settings| (origin, settings)),
-            false => Err(document::no_account_name(&name, origin)),
+        let read = if document::is_account_name(&name) {
+            settings(path).map(|settings| (origin, settings))
+        } else {
+            Err(document::invalid_account_name(&name, origin))
         };
         Self {
             name: name.into_owned(),
@@ -96,8 +101,8 @@ fn unreadable(path: &Path, source: io::Error) -> Error {
 fn settings(path: &Path) -> Result<Settings, Error> {
     let cannot = |source| unreadable(path, source);
     if !fs::metadata(path).map_err(cannot)?.is_file() {
-        // To open a pipe may take for ever.
-        return Err(cannot(io::Error::other("it is no regular file")));
+        // Opening a FIFO blocks until another process opens its other end, maybe never.
+        return Err(cannot(io::Error::other("it is not a regular file")));
     }
     let private = CheckedFile::read(path).map_err(cannot)?;
     private.require_ours()?;
@@ -109,9 +114,9 @@ fn settings(path: &Path) -> Result<Settings, Error> {
     Ok(settings)
 }
 
-/// Insists that nobody else can put a file in the place of another. In a folder with the sticky bit
-/// (Kubernetes mounts secrets so) others may only add files of their own, which are refused.
-fn insist_unreplaceable(folder: &Path) -> Result<(), Error> {
+/// Requires that others cannot replace files in the folder. In a folder with the sticky bit, as
+/// Kubernetes mounts secrets, others can only add files of their own, and those are refused.
+fn require_unreplaceable(folder: &Path) -> Result<(), Error> {
     let metadata = fs::metadata(folder).map_err(|source| unreadable(folder, source))?;
     let mode = metadata.mode() & 0o7777;
     if mode & 0o022 != 0 && mode & 0o1000 == 0 {

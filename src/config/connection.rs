@@ -1,5 +1,4 @@
-//! How an account reaches its server: the rules between `server`, `port`, `security` and `auth`.
-//! Connects to nothing and resolves no name.
+//! The rules between `server`, `port`, `security` and `auth`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,10 +13,10 @@ use crate::config::values::server::Host;
 use crate::dial::{self, Auth, Security};
 use crate::net::{self, Endpoint};
 
-/// Checks how a server is reached and what may be sent there.
+/// Checks the keys about the connection and the login.
 ///
 /// # Errors
-/// No server, no user, a path that means nothing, a password in the clear.
+/// There is no server or no user, a path is invalid, or the password would be sent in cleartext.
 pub(super) fn options(
     settings: &Settings,
     origin: &Origin,
@@ -46,7 +45,7 @@ fn endpoint(settings: &Settings, security: Security, origin: &Origin) -> Result<
     let server = settings.server.as_ref().ok_or_else(|| Error::Incomplete {
         at: origin.clone(),
         what: "\"server\"",
-        advice: "add server = \"pop.example.com\"",
+        hint: "Add server = \"pop.example.com\"",
     })?;
     Ok(match &server.value {
         Host::Name(host) => Endpoint::Tcp {
@@ -69,14 +68,14 @@ fn user(settings: &Settings, origin: &Origin) -> Result<String, Error> {
     user.ok_or_else(|| Error::Incomplete {
         at: origin.clone(),
         what: "\"user\"",
-        advice: match origin {
-            Origin::Url => "write it before the host: pops://USER@HOST, with %40 for @",
-            _ => "add user = \"me@example.com\"",
+        hint: match origin {
+            Origin::Url => "Write it before the host: pops://USER@HOST, with %40 for @",
+            _ => "Add user = \"me@example.com\"",
         },
     })
 }
 
-/// How to log in: what was named, or what the secret is good for.
+/// Returns the way to log in: the one that was named, or the one that suits the secret.
 fn auth(settings: &Settings) -> Auth {
     match value_or_default(&settings.auth) {
         Auth::Auto if oauth2::has_token(settings) => Auth::Token,
@@ -84,8 +83,8 @@ fn auth(settings: &Settings) -> Auth {
     }
 }
 
-/// Without TLS nothing secret may leave this machine, unless the user insists. How it is shown then
-/// has to be named, too: `auto` shows it to nobody.
+/// Refuses to send a password without TLS to another machine, unless `allow-cleartext` is set. Even
+/// then the password is sent readably only if `auth` names such a way; `auto` never does.
 fn refuse_cleartext(settings: &Settings, options: &dial::DialOptions) -> Result<(), Error> {
     let Some(at) = &settings.security else {
         return Ok(());
@@ -97,10 +96,7 @@ fn refuse_cleartext(settings: &Settings, options: &dial::DialOptions) -> Result<
     let endpoint = &options.net.endpoint;
     Err(Error::Cleartext {
         at: at.origin.clone(),
-        problem: format!(
-            "security = \"none\" would send the password to {endpoint} for all to read; use \
-             \"tls\" or \"starttls\", or insist with allow-cleartext = true"
-        ),
+        endpoint: endpoint.to_string(),
     })
 }
 
@@ -116,14 +112,18 @@ mod tests {
     /// Checks an account of these lines, which begin on line 2 of the file `f`.
     fn options_of(text: &str) -> Result<dial::DialOptions, Error> {
         let text = format!("[accounts.w]\n{text}");
-        let document = Document::parse(text.as_bytes(), "f").expect("it is TOML");
-        let section = document.accounts.into_iter().next().expect("there is one");
-        let settings = Settings::read(section.entries).expect("its keys are known");
+        let document = Document::parse(text.as_bytes(), "f").expect("the text is TOML");
+        let section = document
+            .accounts
+            .into_iter()
+            .next()
+            .expect("there is one account");
+        let settings = Settings::read(section.entries).expect("the keys are known");
         options(&settings, &section.origin, &[], None)
     }
 
     #[test]
-    fn the_port_follows_from_the_security_unless_it_is_said() {
+    fn the_port_follows_from_the_security_unless_it_is_set() {
         for (text, endpoint) in [
             ("server = 'h'", "h:995"),
             ("server = 'h'\nsecurity = 'starttls'", "h:110"),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_the_clear_leaves_this_machine_only_on_request() {
+    fn a_cleartext_password_leaves_this_machine_only_on_request() {
         let allowed = "allow-cleartext = true";
         for (server, text, is_allowed) in [
             ("h", "", false),

@@ -1,5 +1,5 @@
-//! TOML as it was written: sections of keys and values, each with its line. The only door to toml.
-//! Does not know what any key means.
+//! TOML as it was written: sections of keys and values, each with its line.
+//! The meaning of the keys is in `keys`.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,21 +14,21 @@ use crate::config::values::{Value, quoted};
 
 /// A configuration file as it was written.
 pub(super) struct Document {
-    /// The folder of further accounts.
-    pub(super) accounts_dir: Option<Written>,
-    pub(super) defaults: Vec<Written>,
-    pub(super) accounts: Vec<Section>,
+    /// The value of `accounts-dir`.
+    pub(super) accounts_dir: Option<WrittenValue>,
+    pub(super) defaults: Vec<WrittenValue>,
+    pub(super) accounts: Vec<WrittenAccount>,
 }
 
-/// One account's section, in the order of the file.
-pub(super) struct Section {
+/// The section of one account. Its keys are in the order of the file.
+pub(super) struct WrittenAccount {
     pub(super) name: String,
     pub(super) origin: Origin,
-    pub(super) entries: Vec<Written>,
+    pub(super) entries: Vec<WrittenValue>,
 }
 
-/// A key, its value, and where they stand.
-pub(super) struct Written {
+/// A key with its value, and where it was written.
+pub(super) struct WrittenValue {
     pub(super) key: String,
     pub(super) value: Value,
     pub(super) origin: Origin,
@@ -38,10 +38,10 @@ impl Document {
     /// Reads the text of a file.
     ///
     /// # Errors
-    /// Text that is no TOML, anything but `defaults` and `accounts` at the top, anything but
-    /// tables in them, a name that no account can have.
+    /// The text is not TOML, has an unknown name at the top, has something other than a table
+    /// where a table must be, or has a name that no account can have.
     pub(super) fn parse(octets: &[u8], path: &str) -> Result<Self, Error> {
-        let lines = Lines::new(octets, path);
+        let lines = LineIndex::new(octets, path);
         let text = lines.text()?;
         let table = DeTable::parse(text).map_err(|error| lines.syntax(&error))?;
         let mut document = Self {
@@ -62,29 +62,29 @@ impl Document {
     }
 }
 
-/// Reads the text of a file that is one account's: its keys stand at the top.
+/// Reads the text of a file that is one account. Its keys are at the top.
 ///
 /// # Errors
-/// Text that is no TOML.
-pub(super) fn account(octets: &[u8], path: &str) -> Result<Vec<Written>, Error> {
-    let lines = Lines::new(octets, path);
+/// The text is not TOML.
+pub(super) fn account(octets: &[u8], path: &str) -> Result<Vec<WrittenValue>, Error> {
+    let lines = LineIndex::new(octets, path);
     let table = DeTable::parse(lines.text()?).map_err(|error| lines.syntax(&error))?;
     let pairs = in_order(table.into_inner()).into_iter();
     Ok(pairs.map(|pair| written(pair, &lines)).collect())
 }
 
-/// Reads one value as it would stand behind an equals sign, if it is one.
+/// Reads the text of one value. Returns `None` if it is not a value of TOML.
 pub(super) fn value(text: &str) -> Option<Value> {
     let value = DeValue::parse(text).ok()?;
     Some(convert(value.into_inner()))
 }
 
-/// Spells a text as a value of TOML.
-pub(super) fn spelt(text: &str) -> String {
+/// Returns a text as a string of TOML, in quotes.
+pub(super) fn toml_string(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
-/// Whether an account can have this name.
+/// True if an account can have this name.
 pub fn is_account_name(name: &str) -> bool {
     let is_inner = |c: u8| c.is_ascii_alphanumeric() || b"@._+-".contains(&c);
     name.len() <= LONGEST_NAME
@@ -92,14 +92,13 @@ pub fn is_account_name(name: &str) -> bool {
         && name.bytes().all(is_inner)
 }
 
-/// Says what an account may be called.
-pub(super) fn no_account_name(name: &str, at: Origin) -> Error {
-    let problem = format!(
-        "{} cannot be an account's name: up to 64 of A-Z a-z 0-9 @ . _ + -, the first a letter or \
-         a digit",
-        quoted(name)
-    );
-    Error::Syntax { at, problem }
+/// Returns the error about a name that no account can have.
+pub(super) fn invalid_account_name(name: &str, at: Origin) -> Error {
+    Error::Syntax {
+        at,
+        problem: format!("{} cannot be an account's name", quoted(name)),
+        hint: Some("Use up to 64 of A-Z a-z 0-9 @ . _ + -, and begin with a letter or a digit"),
+    }
 }
 
 type Pair<'a> = (Spanned<Cow<'a, str>>, Spanned<DeValue<'a>>);
@@ -113,8 +112,8 @@ fn in_order(table: DeTable<'_>) -> Vec<Pair<'_>> {
 fn accounts(
     value: Spanned<DeValue<'_>>,
     at: Origin,
-    lines: &Lines<'_>,
-) -> Result<Vec<Section>, Error> {
+    lines: &LineIndex<'_>,
+) -> Result<Vec<WrittenAccount>, Error> {
     let table = table(value, "accounts.NAME", at)?;
     in_order(table)
         .into_iter()
@@ -126,12 +125,12 @@ fn section(
     name: &str,
     value: Spanned<DeValue<'_>>,
     origin: Origin,
-    lines: &Lines<'_>,
-) -> Result<Section, Error> {
+    lines: &LineIndex<'_>,
+) -> Result<WrittenAccount, Error> {
     if !is_account_name(name) {
-        return Err(no_account_name(name, origin));
+        return Err(invalid_account_name(name, origin));
     }
-    Ok(Section {
+    Ok(WrittenAccount {
         name: name.to_owned(),
         entries: entries(value, &format!("accounts.{name}"), origin.clone(), lines)?,
         origin,
@@ -142,14 +141,14 @@ fn entries(
     value: Spanned<DeValue<'_>>,
     name: &str,
     at: Origin,
-    lines: &Lines<'_>,
-) -> Result<Vec<Written>, Error> {
+    lines: &LineIndex<'_>,
+) -> Result<Vec<WrittenValue>, Error> {
     let pairs = in_order(table(value, name, at)?).into_iter();
     Ok(pairs.map(|pair| written(pair, lines)).collect())
 }
 
-fn written((key, value): Pair<'_>, lines: &Lines<'_>) -> Written {
-    Written {
+fn written((key, value): Pair<'_>, lines: &LineIndex<'_>) -> WrittenValue {
+    WrittenValue {
         origin: lines.origin(key.span().start),
         key: key.into_inner().into_owned(),
         value: convert(value.into_inner()),
@@ -162,29 +161,27 @@ fn table<'a>(value: Spanned<DeValue<'a>>, name: &str, at: Origin) -> Result<DeTa
         _ => Err(Error::Syntax {
             at,
             problem: format!("must be a table, [{name}]"),
+            hint: None,
         }),
     }
 }
 
 fn unknown_section(name: &str, at: Origin) -> Error {
-    let shown = quoted(name);
     Error::Syntax {
         at,
-        problem: format!(
-            "unknown {shown}; at the top stand accounts-dir, [defaults] and [accounts.NAME], and \
-             every other key below one of them"
-        ),
+        problem: format!("{} cannot be at the top of the file", quoted(name)),
+        hint: Some("Put keys below [defaults] or [accounts.NAME]"),
     }
 }
 
 fn convert(value: DeValue<'_>) -> Value {
     match value {
         DeValue::Array(values) => Value::List(convert_all(values)),
-        DeValue::Boolean(claim) => Value::Boolean(claim),
+        DeValue::Boolean(flag) => Value::Boolean(flag),
         DeValue::Datetime(_) => Value::Other("a date"),
         DeValue::Float(_) => Value::Other("a decimal number"),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
-            .map_or(Value::Other("a number beyond all bounds"), Value::Integer),
+            .map_or(Value::Other("a number that is too large"), Value::Integer),
         DeValue::String(text) => Value::Text(Zeroizing::new(text.into_owned())),
         DeValue::Table(_) => Value::Other("a table"),
     }
@@ -197,13 +194,13 @@ fn convert_all(values: DeArray<'_>) -> Vec<Value> {
         .collect()
 }
 
-/// Finds the line of an offset.
-struct Lines<'a> {
+/// Finds the line of an offset in a text.
+struct LineIndex<'a> {
     octets: &'a [u8],
     path: Arc<str>,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> LineIndex<'a> {
     fn new(octets: &'a [u8], path: &str) -> Self {
         let path = path.into();
         Self { octets, path }
@@ -212,7 +209,8 @@ impl<'a> Lines<'a> {
     fn text(&self) -> Result<&'a str, Error> {
         str::from_utf8(self.octets).map_err(|error| Error::Syntax {
             at: self.origin(error.valid_up_to()),
-            problem: "this line is no UTF-8".to_owned(),
+            problem: "this line is not UTF-8".to_owned(),
+            hint: None,
         })
     }
 
@@ -224,8 +222,8 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The error on one line, without the text it is about, unless that is a key: a value may be
-    /// a password.
+    /// Returns an error of the TOML parser on one line. The text that it is about is shown only if
+    /// it is a key, because a value may be a password.
     fn syntax(&self, error: &toml::de::Error) -> Error {
         let span = error.span().unwrap_or_default();
         let mut problem = error.message().lines().collect::<Vec<_>>().join("; ");
@@ -235,13 +233,17 @@ impl<'a> Lines<'a> {
         {
             problem = format!("{} is there twice", quoted(key));
         }
-        Error::Syntax { at, problem }
+        Error::Syntax {
+            at,
+            problem,
+            hint: None,
+        }
     }
 }
 
 const LONGEST_NAME: usize = 64;
 
-/// The key of a folder in which each file is an account.
+/// The key of the folder in which each file is an account.
 pub(super) const ACCOUNTS_DIR: &str = "accounts-dir";
 
 #[cfg(test)]
@@ -253,9 +255,9 @@ mod tests {
     }
 
     #[test]
-    fn sections_and_keys_come_in_the_order_of_the_file_each_with_its_line() {
+    fn sections_and_keys_keep_the_order_and_lines_of_the_file() {
         let text = "[accounts.b]\ny = 1\nx = 2\n[defaults]\n[accounts.a]\nz.y = 3";
-        let document = parse(text).expect("it is a configuration");
+        let document = parse(text).expect("the text is a configuration");
         let mut seen = Vec::new();
         for section in document.accounts {
             seen.push(format!("{} {}", section.origin, section.name));
@@ -270,11 +272,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_configuration_is_refused_with_its_line() {
+    fn an_invalid_configuration_is_refused_with_its_line() {
         for (text, message) in [
             (
                 "server = 'x'",
-                "f:1: unknown \"server\"; at the top stand accounts-dir, [defaults] and ",
+                "f:1: \"server\" cannot be at the top of the file",
             ),
             ("defaults = 3", "f:1: must be a table, [defaults]"),
             ("accounts = 3", "f:1: must be a table, [accounts.NAME]"),
@@ -282,7 +284,7 @@ mod tests {
             ("\n[accounts]\nw = 3", "f:3: must be a table, [accounts.w]"),
             (
                 "[accounts.'a b']",
-                "f:1: \"a b\" cannot be an account's name: ",
+                "f:1: \"a b\" cannot be an account's name",
             ),
             ("\u{feff}[defaults]\n3", "f:2: key with no value"),
             (
@@ -312,11 +314,11 @@ mod tests {
             );
         }
         let error = parse(b"[defaults]\nuser = '\xff'").err();
-        assert_eq!(error.as_deref(), Some("f:2: this line is no UTF-8"));
+        assert_eq!(error.as_deref(), Some("f:2: this line is not UTF-8"));
     }
 
     #[test]
-    fn the_name_of_an_account_is_short_and_plain() {
+    fn an_account_name_is_short_and_has_no_special_characters() {
         let longest = "a".repeat(64);
         for name in ["work", "0", "me@example.com", "a.b_c+d-e", &longest] {
             assert!(is_account_name(name), "{name}");
@@ -330,11 +332,11 @@ mod tests {
     }
 
     #[test]
-    fn a_value_alone_is_all_of_the_text_or_none() {
+    fn a_value_is_all_of_the_text() {
         for (text, kind) in [
             ("14", Some("a number")),
             ("0x7fffffffffffffff", Some("a number")),
-            ("9223372036854775808", Some("a number beyond all bounds")),
+            ("9223372036854775808", Some("a number that is too large")),
             ("-1", Some("a number")),
             ("1.5", Some("a decimal number")),
             ("true", Some("a boolean")),

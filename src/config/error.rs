@@ -1,5 +1,4 @@
-//! What can be wrong with a configuration, and the line that tells the user.
-//! Does not know how a configuration is read.
+//! What can be wrong with a configuration.
 
 use std::io;
 
@@ -7,39 +6,46 @@ use crate::config::origin::Origin;
 use crate::config::shard::Shard;
 use crate::exit::Exit;
 use crate::os::secret_file::Exposed;
-use crate::os::signals::is_interrupt;
 
-/// Why there is no account to work with. Each is shown as one line.
+/// Why an account cannot be used, or a configuration not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A name on the command line is no account's.
-    #[error("there is no account {name}{hint}")]
+    /// A name on the command line belongs to no account.
+    #[error("there is no account {name}")]
     Account {
-        /// The name, quoted, or a phrase where it must not be shown.
+        /// The name, quoted, or a phrase if it must not be shown.
         name: String,
-        /// What it may have meant.
-        hint: String,
+        /// The names that may have been meant.
+        hint: Option<String>,
     },
-    /// A password would cross the network in the clear.
-    #[error("{at}: {problem}")]
+    /// A password would cross the network in readable form.
+    #[error("{at}: security = \"none\" would send the password to {endpoint} in cleartext")]
     Cleartext {
         /// Where `security` was written.
         at: Origin,
-        /// What is missing, and what to do.
-        problem: String,
+        /// The server.
+        endpoint: String,
     },
-    /// Two keys that exclude each other stand in one section.
-    #[error("{at}: {second:?} contradicts {first:?}; keep one of them")]
+    /// One section has two keys that exclude each other.
+    #[error("{at}: {second:?} contradicts {first:?}")]
     Conflict {
-        /// Where the second was written.
+        /// Where the second key was written.
         at: Origin,
-        /// The key that was there first.
+        /// The key that was written first.
         first: &'static str,
-        /// The other one.
+        /// The key that was written second.
         second: &'static str,
     },
+    /// The configuration file and a file of `accounts-dir` have the same account.
+    #[error("{at}: the account is also in {path}")]
+    Duplicate {
+        /// Where the configuration file has it.
+        at: Origin,
+        /// The other file.
+        path: String,
+    },
     /// A named account is in another shard.
-    #[error("the account {name} is in shard {shard}; name it there, or leave --shard away")]
+    #[error("the account {name} is in shard {shard}")]
     Elsewhere {
         /// Its name.
         name: String,
@@ -49,78 +55,74 @@ pub enum Error {
     /// A file that holds a password is not private.
     #[error(transparent)]
     Exposed(#[from] Exposed),
-    /// Something necessary was not written.
-    #[error("{}there is no {what}; {advice}", before(at))]
+    /// Something necessary is missing.
+    #[error("{}there is no {what}", before(at))]
     Incomplete {
         /// Where it should have been.
         at: Origin,
-        /// What is not there.
+        /// What is missing.
         what: &'static str,
         /// How to write it.
-        advice: &'static str,
+        hint: &'static str,
     },
     /// There is no configuration file.
-    #[error(
-        "there is no {path}; write it, or name a server: \
-         mailpull fetch pops://USER@HOST --maildir DIR"
-    )]
+    #[error("there is no {path}")]
     Missing {
         /// Where it was looked for.
         path: String,
     },
     /// The configuration file names no account.
-    #[error("{path} names no account; add [accounts.NAME] with server, user and maildir")]
+    #[error("{path} names no account")]
     NoAccount {
         /// The file.
         path: String,
     },
-    /// There is no home directory to find the configuration file in.
-    #[error("there is no home directory; set HOME, or name the configuration file with -c")]
+    /// There is no home directory to find a file or folder in.
+    #[error("there is no home directory")]
     NoHome,
     /// The configuration file cannot be read.
     #[error("cannot read {path}: {source}")]
     Read {
         /// The file.
         path: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// An account of this name is there.
-    #[error("there is an account {name} already; give the new one another name")]
+    /// The text is not a valid configuration.
+    #[error("{at}: {problem}")]
+    Syntax {
+        /// Where the mistake is.
+        at: Origin,
+        /// The mistake.
+        problem: String,
+        /// What to write instead.
+        hint: Option<&'static str>,
+    },
+    /// The new account's name is in use.
+    #[error("there is already an account {name}")]
     Taken {
         /// The name, quoted.
         name: String,
     },
-    /// The text is not what a configuration is written in.
-    #[error("{at}: {problem}")]
-    Syntax {
-        /// Where.
-        at: Origin,
-        /// What is wrong there.
-        problem: String,
-    },
-    /// A key that nothing knows.
-    #[error("{at}: unknown key {key}{hint}")]
+    /// The key does not exist.
+    #[error("{at}: unknown key {key}")]
     UnknownKey {
         /// Where it was written.
         at: Origin,
         /// The key, quoted.
         key: String,
-        /// What it may have meant.
-        hint: String,
+        /// The keys that may have been meant.
+        hint: Option<String>,
     },
     /// The arguments make no sense.
-    #[error("{0}")]
-    Usage(String),
-    /// The configuration file cannot be written; it is as it was.
-    #[error("cannot write {path}: {source}")]
-    Write {
-        /// The file.
-        path: String,
-        /// What the system said.
-        source: io::Error,
+    #[error("{what}")]
+    Usage {
+        /// What is wrong with them.
+        what: String,
+        /// What to type instead.
+        hint: Option<&'static str>,
     },
-    /// A value that its key cannot have.
+    /// A key cannot have this value.
     #[error("{} {problem}", subject(at, key))]
     Value {
         /// Where it was written.
@@ -130,22 +132,53 @@ pub enum Error {
         /// What is wrong with the value, as the rest of a sentence.
         problem: String,
     },
+    /// The configuration file cannot be written. It has not changed.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: String,
+        /// The system's error.
+        source: io::Error,
+    },
 }
 
 impl Error {
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Exposed(source) => source.hint(),
-            _ => None,
+    /// Makes an error about the arguments, with what to type instead.
+    pub(super) fn usage(what: impl Into<String>, hint: &'static str) -> Self {
+        Self::Usage {
+            what: what.into(),
+            hint: Some(hint),
         }
     }
 
-    /// The status it ends the program with: 64 for what was typed, 78 for what was written in a
-    /// file and for what the user has to decide.
+    /// Returns what the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Account { hint, .. } | Self::UnknownKey { hint, .. } => return hint.clone(),
+            Self::Exposed(source) => return source.hint(),
+            Self::Syntax { hint, .. } | Self::Usage { hint, .. } => (*hint)?,
+            Self::Read { .. } | Self::Value { .. } | Self::Write { .. } => return None,
+            Self::Incomplete { hint, .. } => hint,
+            Self::Cleartext { .. } => {
+                "Use \"tls\" or \"starttls\", or set allow-cleartext = true to send it anyway"
+            }
+            Self::Conflict { .. } | Self::Duplicate { .. } => "Keep one of them",
+            Self::Elsewhere { .. } => "Name it in that shard, or leave out --shard",
+            Self::Missing { .. } => {
+                "Create it, or name a server: mailpull fetch pops://USER@HOST --maildir DIR"
+            }
+            Self::NoAccount { .. } => "Add [accounts.NAME] with server, user and maildir",
+            Self::NoHome => "Set HOME, or name the file with -c and the folder with --state-dir",
+            Self::Taken { .. } => "Give the new account another name",
+        };
+        Some(hint.to_owned())
+    }
+
+    /// Returns the exit status: 64 for mistakes in the arguments, 78 for mistakes in a file and for
+    /// decisions that are left to the user.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Account { .. } | Self::Elsewhere { .. } | Self::Usage(_) => Exit::Usage,
+            Self::Account { .. } | Self::Elsewhere { .. } | Self::Usage { .. } => Exit::Usage,
             Self::Conflict { at, .. }
             | Self::Incomplete { at, .. }
             | Self::Syntax { at, .. }
@@ -155,14 +188,13 @@ impl Error {
             {
                 Exit::Usage
             }
-            Self::Write { source, .. } if is_interrupt(source) => Exit::Signal(2),
             Self::Write { .. } => Exit::CannotCreate,
             _ => Exit::Configuration,
         }
     }
 }
 
-/// Where something should have been, with a colon; what a URL lacks is said of the account.
+/// Returns where something is missing, with a colon. If a URL lacks it, nothing: URLs are not shown.
 fn before(at: &Origin) -> String {
     match at {
         Origin::Url => String::new(),
@@ -170,7 +202,7 @@ fn before(at: &Origin) -> String {
     }
 }
 
-/// What a problem is told of: the key, or the flag that stands for it.
+/// Returns the subject of a sentence about a value: the key, or the flag that sets it.
 fn subject(at: &Origin, key: &str) -> String {
     match at {
         Origin::Flag(flag) if flag.starts_with("--") => flag.clone(),

@@ -1,5 +1,9 @@
-//! What the user configured: the TOML files, the flags, and where secrets come from.
-//! Connects to nothing and delivers nothing.
+//! The configuration: from TOML files, flags and URLs to checked accounts.
+//!
+//! A file is parsed into sections (`document`), whose values are read key by key (`keys`,
+//! `settings`, `values`). A command selects accounts (`selection`), flags are laid over their
+//! settings (`overrides`), and the rules between keys are checked (`account`, `connection`, `tls`,
+//! `route`, `oauth2`).
 
 use std::collections::HashMap;
 use std::io;
@@ -31,29 +35,29 @@ pub use account::Account;
 pub use document::is_account_name;
 pub use error::Error;
 pub use keys::Key;
-pub use new_account::Addition;
-pub use oauth2::SignIn;
+pub use new_account::NewAccount;
+pub use oauth2::SignInOptions;
 pub use origin::Origin;
 pub use overrides::Overrides;
-pub use selection::{Choice, Unusable, Wanted};
+pub use selection::{Selection, Selector, UnusableAccount};
 
 use accounts_dir::AccountFile;
-use document::{Document, Written};
+use document::{Document, WrittenValue};
 use password::Source;
 use settings::Settings;
 use values::via::Via;
 
-/// The configuration: accounts that are readable, and not yet checked, and those that are not.
+/// A configuration that was read. The rules between the keys of its accounts are not checked yet.
 #[derive(Debug)]
 pub struct Config {
     path: String,
     home: Option<PathBuf>,
     defaults: Settings,
     accounts: Vec<Section>,
-    unusable: Vec<Unusable>,
+    unusable: Vec<UnusableAccount>,
 }
 
-/// What is written about one account.
+/// The settings of one account.
 #[derive(Clone, Debug)]
 struct Section {
     name: String,
@@ -62,24 +66,25 @@ struct Section {
     scope: Scope,
 }
 
-/// Whom a mistake in an account's section concerns.
+/// The accounts that a mistake in a section concerns.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Scope {
-    /// All accounts: it stands in the file that they share, which somebody has just written.
+    /// All accounts: the section is in the file that they share. Its user has probably just edited
+    /// that file and wants to see the mistake.
     All,
-    /// This account alone: it has a file of its own.
+    /// Only this account, which has a file of its own.
     Own,
 }
 
 /// Reads the chosen configuration file, or this user's, and the folder of accounts that it names.
 ///
 /// # Errors
-/// As [`Config::read`]; there is no home directory to find the file in.
+/// The errors of [`Config::read`], or there is no home directory to find the file in.
 pub fn load(chosen: Option<&Path>) -> Result<Config, Error> {
     Config::read(&config_file(chosen)?, dirs::home_dir())
 }
 
-/// Where the configuration file is, or would be.
+/// Returns the path of the configuration file, which need not exist.
 fn config_file(chosen: Option<&Path>) -> Result<PathBuf, Error> {
     match (chosen, dirs::config_dir()) {
         (Some(path), _) => Ok(path.to_owned()),
@@ -88,27 +93,30 @@ fn config_file(chosen: Option<&Path>) -> Result<PathBuf, Error> {
     }
 }
 
-/// Finds the accounts that a command is about: one URL, for which no file is read, or accounts of
+/// Finds the accounts that a command works on: one URL, for which no file is read, or accounts of
 /// the configuration.
 ///
 /// # Errors
-/// As [`load`], [`Config::select`] and [`Account::from_url`]; a URL with anything beside it.
+/// The errors of [`load`], [`Config::select`] and [`Account::from_url`], or a URL is not the only
+/// argument.
 pub fn accounts(
-    wanted: &Wanted<'_>,
+    selector: &Selector<'_>,
     chosen: Option<&Path>,
     overrides: &Overrides,
-) -> Result<Choice, Error> {
-    let usage = |what: &str| Err(Error::Usage(what.to_owned()));
-    match (wanted.names, wanted.shard) {
-        ([name], None) if url::is_url(name) => Ok(Choice {
+) -> Result<Selection, Error> {
+    match (selector.names, selector.shard) {
+        ([name], None) if url::is_url(name) => Ok(Selection {
             accounts: vec![Account::from_url(name, overrides)?],
             unusable: Vec::new(),
         }),
-        ([name], Some(_)) if url::is_url(name) => usage("a URL is in no shard: leave --shard away"),
-        (names, _) if names.iter().any(|name| url::is_url(name)) => {
-            usage("a URL stands alone: name one URL, or accounts")
+        ([name], Some(_)) if url::is_url(name) => {
+            Err(Error::usage("a URL is in no shard", "Leave out --shard"))
         }
-        _ => load(chosen)?.select(wanted, overrides),
+        (names, _) if names.iter().any(|name| url::is_url(name)) => Err(Error::usage(
+            "a URL cannot be combined with other arguments",
+            "Name one URL, or accounts",
+        )),
+        _ => load(chosen)?.select(selector, overrides),
     }
 }
 
@@ -117,7 +125,8 @@ pub fn keys() -> &'static [Key] {
     keys::KEYS
 }
 
-/// The folder of the seen-database, the spool and the locks: the chosen one, or this user's.
+/// Returns the state directory, which has the database, the spool and the locks: the chosen one, or
+/// this user's.
 ///
 /// # Errors
 /// There is no home directory to find it in.
@@ -132,21 +141,20 @@ pub fn state_folder(chosen: Option<&Path>) -> Result<PathBuf, Error> {
 }
 
 impl Config {
-    /// Reads a configuration file, and the folder of accounts that it names; `~/` in them means
-    /// `home`.
+    /// Reads a configuration file, and the folder of accounts that it names. `~/` means `home`.
     ///
     /// # Errors
-    /// No such file or folder, one that cannot be read, a file that cannot be understood, one that
-    /// holds a password and is not private, one that others can write. A mistake in the file of
-    /// one account is an error of that account, told when it is chosen.
+    /// A file or folder is missing or cannot be read, the file has a mistake, others can write to
+    /// it, or it holds a password and is not private. A mistake in the file of one account is an
+    /// error of that account; it is returned when the account is selected.
     pub fn read(path: &Path, home: Option<PathBuf>) -> Result<Self, Error> {
         let private = CheckedFile::read(path).map_err(|source| unreadable(path, source))?;
         Self::of(&private, path, home)
     }
 
-    /// Understands what was read at a path.
+    /// Parses a file that was read, checks its permissions, and reads the folder of accounts.
     fn of(private: &CheckedFile, path: &Path, home: Option<PathBuf>) -> Result<Self, Error> {
-        let (mut config, folder) = Self::understand(private.octets(), &shown(path), home)?;
+        let (mut config, folder) = Self::parse_with_folder(private.octets(), &shown(path), home)?;
         if config.all().any(holds_a_password) {
             private.require("a password")?;
         }
@@ -159,20 +167,21 @@ impl Config {
         Ok(config)
     }
 
-    /// Understands the text of a configuration file, which errors call `path`. Whether others can
-    /// read a password in it is not asked, and no folder of accounts is looked into.
+    /// Parses the text of a configuration file, which errors call `path`. Checks no permissions and
+    /// reads no folder of accounts.
     ///
     /// # Errors
-    /// Text that is no configuration.
+    /// The text has a mistake.
     pub fn parse(text: &[u8], path: &str, home: Option<PathBuf>) -> Result<Self, Error> {
-        Self::understand(text, path, home).map(|(config, _)| config)
+        Self::parse_with_folder(text, path, home).map(|(config, _)| config)
     }
 
-    fn understand(
+    /// Also returns the folder of accounts, if the text names one.
+    fn parse_with_folder(
         text: &[u8],
         path: &str,
         home: Option<PathBuf>,
-    ) -> Result<(Self, Option<Written>), Error> {
+    ) -> Result<(Self, Option<WrittenValue>), Error> {
         let document = Document::parse(text, path)?;
         let config = Self {
             path: path.to_owned(),
@@ -184,8 +193,8 @@ impl Config {
         Ok((config, document.accounts_dir))
     }
 
-    /// Takes up accounts that have files of their own. One that the configuration file has, too,
-    /// cannot be used: nobody knows which is meant.
+    /// Adds accounts that have files of their own. An account that is also in the configuration
+    /// file becomes unusable, because it is unclear which of the two is meant.
     fn add(&mut self, files: Vec<AccountFile>) {
         let here = |section: &Section| (section.name.clone(), section.origin.clone());
         let here: HashMap<_, _> = self.accounts.iter().map(here).collect();
@@ -194,9 +203,8 @@ impl Config {
                 None => read,
                 Some(at) => {
                     self.accounts.retain(|section| section.name != name);
-                    let problem = format!("the account is in {path}, too; keep one of them");
                     let at = at.clone();
-                    Err(Error::Syntax { at, problem })
+                    Err(Error::Duplicate { at, path })
                 }
             };
             match read {
@@ -206,12 +214,12 @@ impl Config {
                     settings,
                     scope: Scope::Own,
                 }),
-                Err(error) => self.unusable.push(Unusable { name, error }),
+                Err(error) => self.unusable.push(UnusableAccount { name, error }),
             }
         }
     }
 
-    /// The names of all accounts, enabled or not, usable or not.
+    /// Returns the names of all accounts, also of those that are disabled or unusable.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let usable = self.accounts.iter().map(|section| &*section.name);
         usable.chain(self.unusable.iter().map(|unusable| &*unusable.name))
@@ -223,7 +231,7 @@ impl Config {
     }
 }
 
-fn sections(written: Vec<document::Section>) -> Result<Vec<Section>, Error> {
+fn sections(written: Vec<document::WrittenAccount>) -> Result<Vec<Section>, Error> {
     written
         .into_iter()
         .map(|section| {
@@ -269,8 +277,9 @@ mod tests {
     fn read_with_mode(text: impl AsRef<[u8]>, mode: u32) -> Result<Config, String> {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let path = folder.path().join("config.toml");
-        fs::write(&path, text).expect("it can be written");
-        fs::set_permissions(&path, Permissions::from_mode(mode)).expect("they can be set");
+        fs::write(&path, text).expect("the file can be written");
+        fs::set_permissions(&path, Permissions::from_mode(mode))
+            .expect("the owner can set permissions");
         Config::read(&path, Some("/home/me".into())).map_err(|error| {
             assert_eq!(error.exit(), Exit::Configuration);
             let folder = format!("{}/", folder.path().display());
@@ -279,11 +288,11 @@ mod tests {
     }
 
     #[test]
-    fn what_a_section_cannot_say_is_named_with_its_file_line_and_key() {
+    fn a_mistake_in_a_section_is_reported_with_file_line_and_key() {
         for (text, message) in [
             (
                 "pasword = 'hunter2'",
-                "config.toml:2: unknown key \"pasword\"; did you mean \"password\"?",
+                "config.toml:2: unknown key \"pasword\"",
             ),
             (
                 "\r\nport = 0\r\n",
@@ -291,15 +300,15 @@ mod tests {
             ),
             (
                 "maildir = '/m'\nmda = 'x'",
-                "config.toml:3: \"mda\" contradicts \"maildir\"; keep one of them",
+                "config.toml:3: \"mda\" contradicts \"maildir\"",
             ),
             (
                 "password = 'hunter2'\npassword-env = 'X'",
-                "config.toml:3: \"password-env\" contradicts \"password\"; keep one of them",
+                "config.toml:3: \"password-env\" contradicts \"password\"",
             ),
             (
                 "server = 'h:1'\nport = 1",
-                "config.toml:3: \"port\" contradicts \"server\"; keep one of them",
+                "config.toml:3: \"port\" contradicts \"server\"",
             ),
             (
                 "password = \"hunter\\n2\"",
@@ -318,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_monstrous_file_gives_a_short_error() {
+    fn an_enormous_file_gives_a_short_error() {
         let key = "k".repeat(100_000);
         let nested = "[".repeat(100_000);
         for text in [
@@ -331,41 +340,41 @@ mod tests {
             "\0".repeat(100_000),
             key,
         ] {
-            let error = read(text).expect_err("it is refused");
+            let error = read(text).expect_err("the file is refused");
             assert!(error.len() < 600, "{error}");
         }
     }
 
     #[test]
-    fn a_missing_file_a_folder_and_an_empty_file_say_what_to_do() {
+    fn a_missing_a_wrong_and_an_empty_file_are_distinguished() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let missing = folder.path().join("config.toml");
-        for (path, phrase) in [(&*missing, "write it"), (folder.path(), "is a directory")] {
-            let error = Config::read(path, None).expect_err("it is refused");
+        for (path, phrase) in [
+            (&*missing, "there is no "),
+            (folder.path(), "is a directory"),
+        ] {
+            let error = Config::read(path, None).expect_err("the file is refused");
             assert_eq!(error.exit(), Exit::Configuration);
             assert!(error.to_string().contains(phrase), "{error}");
             assert!(error.to_string().contains(&shown(path)), "{error}");
         }
         for text in ["", "# nothing\n", "[defaults]\nkeep = false"] {
-            let config = read(text).expect("it can be read");
-            let error = config.select(&Wanted::default(), &Overrides::default());
+            let config = read(text).expect("the file is a configuration");
+            let error = config.select(&Selector::default(), &Overrides::default());
             let error = error.expect_err("there is no account");
-            assert!(
-                error.to_string().contains("names no account; add "),
-                "{error}"
-            );
+            assert!(error.to_string().contains("names no account"), "{error}");
             assert_eq!(error.exit(), Exit::Configuration);
         }
     }
 
     #[test]
-    fn a_url_stands_alone() {
+    fn a_url_cannot_be_combined_with_other_arguments() {
         let urls = ["pops://me@h", "w"].map(str::to_owned);
         let shard = "0/2".parse().ok();
         for (names, shard) in [(&urls[..], None), (&urls[..1], shard)] {
-            let wanted = Wanted { names, shard };
-            let error = accounts(&wanted, None, &Overrides::default());
-            let error = error.expect_err("it is not alone");
+            let selector = Selector { names, shard };
+            let error = accounts(&selector, None, &Overrides::default());
+            let error = error.expect_err("the URL is not alone");
             assert_eq!(error.exit(), Exit::Usage);
         }
     }

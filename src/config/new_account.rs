@@ -1,5 +1,4 @@
-//! An account that is to be added to the configuration file.
-//! Asks nobody anything and connects to nothing.
+//! A new account, before and while it is added to the configuration file.
 
 use std::path::{Path, PathBuf};
 
@@ -13,15 +12,15 @@ use crate::config::overrides::{self, Overrides};
 use crate::config::password::Source;
 use crate::config::settings::{At, Settings, Slot};
 use crate::config::values::{Value, quoted};
-use crate::config::{Config, Scope, Section, Wanted, config_file};
+use crate::config::{Config, Scope, Section, Selector, config_file};
 use crate::os::replace_file::{self, LockedFile, Secrecy};
 use crate::os::secret::Secret;
 use crate::os::secret_file::shown;
 use crate::os::signals::Interrupt;
 
-/// An account that is to be added: its keys as they were typed.
+/// An account that is not in the configuration file yet: its keys as they were typed.
 #[derive(Debug)]
-pub struct Addition {
+pub struct NewAccount {
     config: Config,
     path: PathBuf,
     name: String,
@@ -30,7 +29,7 @@ pub struct Addition {
     password: Option<Secret>,
 }
 
-/// What was typed for a key.
+/// A flag, or the answer to a question that stands for it, with the key that it sets.
 #[derive(Debug)]
 struct Flag {
     flag: &'static str,
@@ -38,12 +37,12 @@ struct Flag {
     text: String,
 }
 
-impl Addition {
-    /// Begins with the chosen configuration file or this user's, and the arguments of `-o`. There
-    /// need not be a file.
+impl NewAccount {
+    /// Begins a new account with the arguments of `-o`, for the chosen configuration file or this
+    /// user's. The file need not exist.
     ///
     /// # Errors
-    /// What is there cannot be replaced or understood.
+    /// The existing file cannot be replaced, or it has a mistake.
     pub fn new(chosen: Option<&Path>, options: &[String]) -> Result<Self, Error> {
         let path = config_file(chosen)?;
         replace_file::require_replaceable(&path)
@@ -52,7 +51,7 @@ impl Addition {
             Err(Error::Missing { .. }) => Config::parse(b"", &shown(&path), dirs::home_dir()),
             read => read,
         }?;
-        let addition = Self {
+        let new_account = Self {
             config,
             path,
             name: String::new(),
@@ -60,80 +59,82 @@ impl Addition {
             options: options.to_vec(),
             password: None,
         };
-        addition.overrides().map(|_| addition)
+        new_account.overrides().map(|_| new_account)
     }
 
-    /// Calls it by this name.
+    /// Sets its name.
     ///
     /// # Errors
-    /// The name cannot be an account's or is one's already.
-    pub fn call(&mut self, name: &str) -> Result<(), Error> {
+    /// No account can have that name, or another account has it.
+    pub fn set_name(&mut self, name: &str) -> Result<(), Error> {
         if !document::is_account_name(name) {
-            return Err(document::no_account_name(
+            return Err(document::invalid_account_name(
                 name,
                 Origin::Flag(NAME.to_owned()),
             ));
         }
-        insist_free(name, &self.config)?;
+        require_free(name, &self.config)?;
         self.name = name.to_owned();
         Ok(())
     }
 
-    /// The user, if one was typed.
+    /// Returns the user, if one was typed.
     ///
     /// # Errors
-    /// What was typed does not go together.
+    /// The typed keys contradict each other.
     pub fn user(&self) -> Result<Option<String>, Error> {
         let typed = self.overrides()?.settings().clone();
         Ok(typed.user.map(|at| at.value))
     }
 
-    /// Whether it is said where its server is.
+    /// True if its server is set.
     ///
     /// # Errors
-    /// What was typed does not go together.
+    /// The typed keys contradict each other.
     pub fn has_server(&self) -> Result<bool, Error> {
-        Ok(self.said()?.server.is_some())
+        Ok(self.settings()?.server.is_some())
     }
 
-    /// Insists that nothing is said that is meant for one server: a search would have to do
-    /// without it, and find what is not used then, or show more than was wanted to whoever is found.
+    /// Requires that no key is set that is meant for one server. A search would have to ignore such a
+    /// key, and then it would find a server by other means than those that are used later, or show
+    /// a client certificate to a server that the user has not chosen.
     ///
     /// # Errors
-    /// Something is.
-    pub fn insist_searchable(&self) -> Result<(), Error> {
-        let said = self.said()?;
+    /// Such a key is set.
+    pub fn require_searchable(&self) -> Result<(), Error> {
+        let settings = self.settings()?;
         let obstacles = [
-            place(&said.port),
-            place(&said.security),
-            place(&said.tls_client_cert),
-            place(&said.tls_name),
-            place(&said.tls_verify.filter(|at| !at.value)),
-            place(&said.via),
+            place(&settings.port),
+            place(&settings.security),
+            place(&settings.tls_client_cert),
+            place(&settings.tls_name),
+            place(&settings.tls_verify.filter(|at| !at.value)),
+            place(&settings.via),
         ];
         match obstacles.into_iter().flatten().next() {
             None => Ok(()),
-            Some(place) => Err(Error::Usage(format!(
-                "{place}, with which no server is searched for; name it: --server HOST"
-            ))),
+            Some(place) => Err(Error::usage(
+                format!("{place}, so no server is searched for"),
+                "Name it with --server HOST",
+            )),
         }
     }
 
-    /// Whether a password was typed that is to stand in the file.
+    /// True if a password was typed that will be stored in the file.
     pub fn has_typed_password(&self) -> bool {
         self.password.is_some()
     }
 
-    /// Where it will be written.
+    /// Returns the path of the configuration file, as it is shown.
     pub fn path(&self) -> String {
         shown(&self.path)
     }
 
-    /// Takes what was typed for a key, behind a flag or to a question that stands for it.
+    /// Sets a key to the value of a flag, or to the answer to a question that stands for it.
     ///
     /// # Errors
-    /// A value that the key cannot have. Nothing is taken then.
-    pub fn say(
+    /// The key cannot have this value. The account is not changed then.
+    pub fn set(
         &mut self,
         flag: &'static str,
         key: &'static str,
@@ -145,23 +146,25 @@ impl Addition {
         })
     }
 
-    /// Takes a password that is to stand in the file.
+    /// Sets the password that will be stored in the file.
     ///
     /// # Errors
-    /// It is no text.
-    pub fn keep_password(&mut self, password: Secret) -> Result<(), Error> {
+    /// The password is not UTF-8, which TOML requires.
+    pub fn set_password(&mut self, password: Secret) -> Result<(), Error> {
         if str::from_utf8(password.expose()).is_err() {
-            let what = "a configuration file cannot hold this password, which is no UTF-8";
-            return Err(Error::Usage(what.to_owned()));
+            return Err(Error::usage(
+                "a configuration file cannot hold this password, which is not UTF-8",
+                "Use password-command",
+            ));
         }
         self.password = Some(password);
         Ok(())
     }
 
-    /// The account as it would be if it said this server and this security.
+    /// Returns the account as it would be with this server and this security.
     ///
     /// # Errors
-    /// As those of [`Self::account`].
+    /// The errors of [`Self::account`].
     pub fn account_at(&self, server: &str, security: &str) -> Result<Account, Error> {
         let place = [
             ("--server", "server", server),
@@ -171,10 +174,10 @@ impl Addition {
         self.check(&Overrides::new(flags, &self.options)?)
     }
 
-    /// The account as it would be read from the file.
+    /// Returns the account as it would be read from the file.
     ///
     /// # Errors
-    /// Whatever is missing, out of place, or would show the password to the network.
+    /// A key is missing or has no meaning, or the password would be sent in cleartext.
     pub fn account(&self) -> Result<Account, Error> {
         self.check(&self.overrides()?)
     }
@@ -195,20 +198,20 @@ impl Addition {
         Ok(account)
     }
 
-    /// Writes it behind what is in the file, of which nothing is touched: as it is by then, whoever
-    /// has written it meanwhile. A file that holds a password is readable by its owner, and a group
-    /// that root chose, only from then on; otherwise its permissions stay.
+    /// Appends the account to the file. The file is read again, because another program may have
+    /// changed it, and the rest of it is not changed. If the account has a password, the file is from
+    /// then on readable only by its owner and a group that root chose. Otherwise its permissions
+    /// stay.
     ///
     /// # Errors
-    /// The file has become another, has the account by now, or cannot be written. It is as it was
-    /// then.
+    /// The file was replaced, has the account by now, or cannot be written. It is not changed then.
     pub(crate) fn write(&self, interrupt: &Interrupt) -> Result<(), Error> {
         let (path, home) = (shown(&self.path), dirs::home_dir());
         let cannot = |source| cannot_write(&path, source);
         let file = LockedFile::lock(&self.path, interrupt).map_err(cannot)?;
         let before = file.read().map_err(cannot)?;
         if let Some(before) = &before {
-            insist_free(&self.name, &Config::of(before, &self.path, home.clone())?)?;
+            require_free(&self.name, &Config::of(before, &self.path, home.clone())?)?;
         }
         let before = before.unwrap_or_default();
         let gap = match before.octets() {
@@ -219,9 +222,9 @@ impl Addition {
         let section = self.section();
         let text = [before.octets(), gap.as_bytes(), section.as_bytes()].concat();
         let text = Zeroizing::new(text);
-        // Where `accounts` is one line of TOML, nothing can be added to it below.
+        // If `accounts` is an inline table, TOML does not allow a further account below it.
         let config = Config::parse(&text, &path, home)?;
-        let wanted = Wanted {
+        let wanted = Selector {
             names: std::slice::from_ref(&self.name),
             shard: None,
         };
@@ -234,13 +237,17 @@ impl Addition {
     }
 
     fn section(&self) -> Zeroizing<String> {
-        let quote = |name: &str| match name.bytes().all(is_bare) {
-            true => name.to_owned(),
-            false => document::spelt(name),
+        let quote = |name: &str| {
+            if name.bytes().all(is_bare) {
+                name.to_owned()
+            } else {
+                document::toml_string(name)
+            }
         };
         let mut text = Zeroizing::new(format!("[accounts.{}]\n", quote(&self.name)));
         let mut add = |key: &str, value: &str| {
-            // A password must not be left behind where the text grows.
+            // The last value may be a password. Appending in the space that is reserved leaves no
+            // copy of it in memory.
             text.reserve(key.len() + value.len() + 4);
             for part in [key, " = ", value, "\n"] {
                 text.push_str(part);
@@ -252,7 +259,7 @@ impl Addition {
             add(
                 key,
                 &if is_text {
-                    document::spelt(&text)
+                    document::toml_string(&text)
                 } else {
                     text
                 },
@@ -267,32 +274,31 @@ impl Addition {
                 &if is_value {
                     text
                 } else {
-                    document::spelt(&text)
+                    document::toml_string(&text)
                 },
             );
         }
         if let Some(password) = &self.password {
             let password = str::from_utf8(password.expose()).unwrap_or_default();
-            add("password", &Zeroizing::new(document::spelt(password)));
+            add("password", &Zeroizing::new(document::toml_string(password)));
         }
         text
     }
 
-    /// What was typed, over what stands for all accounts.
-    fn said(&self) -> Result<Settings, Error> {
+    /// Returns the typed settings, laid over those of `[defaults]`.
+    fn settings(&self) -> Result<Settings, Error> {
         let typed = self.overrides()?.settings().clone();
         Ok(typed.over(self.config.defaults.clone()))
     }
 
-    /// Insists that no key is said twice: a file could not say it so.
-    fn insist_once(&self) -> Result<(), Error> {
+    /// Requires that no key is set twice, which TOML does not allow.
+    fn require_once(&self) -> Result<(), Error> {
         let mut said: Vec<_> = self.flags.iter().map(|it| (it.flag, it.key)).collect();
         for option in &self.options {
             let (key, _) = overrides::split(option)?;
             if let Some((flag, _)) = said.iter().find(|(_, other)| *other == key) {
-                let key = quoted(key);
-                let what = format!("{flag}: {key} is said by -o, too; keep one of them");
-                return Err(Error::Usage(what));
+                let what = format!("{flag}: {} is also set by -o", quoted(key));
+                return Err(Error::usage(what, "Keep one of them"));
             }
             said.push(("-o", key));
         }
@@ -300,7 +306,7 @@ impl Addition {
     }
 
     fn overrides(&self) -> Result<Overrides, Error> {
-        self.insist_once()?;
+        self.require_once()?;
         Overrides::new(self.flags(), &self.options)
     }
 
@@ -310,7 +316,7 @@ impl Addition {
     }
 }
 
-/// Makes a relative path, which was meant where it was typed, mean the same in a file.
+/// Makes a relative path absolute, because it is relative to the folder where it was typed.
 fn from_anywhere(key: &str, text: &str) -> String {
     if !PATHS.contains(&key) || text.starts_with(['~', '/', '"', '\'']) {
         return text.to_owned();
@@ -320,7 +326,7 @@ fn from_anywhere(key: &str, text: &str) -> String {
         .unwrap_or_else(|| text.to_owned())
 }
 
-/// Whether a key takes a value.
+/// True if a key can have a value.
 fn reads(key: &str, value: Option<Value>) -> bool {
     value.is_some_and(|value| Settings::default().set(key, value, Origin::Url).is_ok())
 }
@@ -329,7 +335,7 @@ fn is_bare(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_')
 }
 
-fn insist_free(name: &str, config: &Config) -> Result<(), Error> {
+fn require_free(name: &str, config: &Config) -> Result<(), Error> {
     if config.names().any(|other| other == name) {
         let name = quoted(name);
         return Err(Error::Taken { name });
@@ -337,7 +343,7 @@ fn insist_free(name: &str, config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// Where something is said, and by which key.
+/// Returns where a setting was written, and its key.
 fn place<T>(slot: &Slot<T>) -> Option<String> {
     let At { key, origin, .. } = slot.as_ref()?;
     Some(format!("{origin}: {key:?} is set"))
@@ -357,7 +363,7 @@ const PATHS: &[&str] = &[
     "tls-client-key",
 ];
 
-/// What an error about the new account calls it.
+/// The name of the new account in errors.
 const NAME: &str = "the new account";
 
 #[cfg(test)]
@@ -367,24 +373,25 @@ mod tests {
 
     use super::*;
 
-    /// Adds `work` to a file with this text and mode; the text and the mode then.
+    /// Adds `work` to a file with this text and mode. Returns its text and mode after that.
     fn add(text: &str, mode: u32, password: Option<&str>) -> Result<(String, u32), Error> {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let path = folder.path().join("config.toml");
-        fs::write(&path, text).expect("it can be written");
-        fs::set_permissions(&path, Permissions::from_mode(mode)).expect("they can be set");
-        let mut addition = Addition::new(Some(&path), &["keep=14 days".to_owned()])?;
-        addition.call("work")?;
-        addition.say("--server", "server", "pop.example.com".to_owned())?;
-        addition.say("--user", "user", "me \"too\"".to_owned())?;
+        fs::write(&path, text).expect("the file can be written");
+        fs::set_permissions(&path, Permissions::from_mode(mode))
+            .expect("the owner can set permissions");
+        let mut new_account = NewAccount::new(Some(&path), &["keep=14 days".to_owned()])?;
+        new_account.set_name("work")?;
+        new_account.set("--server", "server", "pop.example.com".to_owned())?;
+        new_account.set("--user", "user", "me \"too\"".to_owned())?;
         if let Some(password) = password {
-            let secret = Secret::new(password.into()).expect("it is usable");
-            addition.keep_password(secret)?;
+            let secret = Secret::new(password.into()).expect("the password can be sent");
+            new_account.set_password(secret)?;
         }
-        let written = addition.write(&Interrupt::never().expect("a pair of sockets"));
-        let after = fs::read_to_string(&path).expect("it is there");
+        let written = new_account.write(&Interrupt::never().expect("a pair of sockets"));
+        let after = fs::read_to_string(&path).expect("the file is there");
         let mode = fs::metadata(&path)
-            .expect("it is there")
+            .expect("the file is there")
             .permissions()
             .mode();
         match written {
@@ -400,7 +407,7 @@ mod tests {
         "[accounts.work]\nserver = \"pop.example.com\"\nuser = 'me \"too\"'\nkeep = \"14 days\"\n";
 
     #[test]
-    fn what_is_there_stays_as_it_is() {
+    fn the_rest_of_the_file_is_not_changed() {
         for (text, gap) in [
             ("", ""),
             ("# mine\r\n[defaults]   # odd\r\nkeep=false\r\n", "\n"),
@@ -414,14 +421,14 @@ mod tests {
     }
 
     #[test]
-    fn a_password_closes_the_file_and_nothing_opens_it() {
+    fn a_password_makes_the_file_private() {
         for (before, password, after) in [
             (0o644, None, 0o644),
             (0o644, Some("p\"w\\"), 0o600),
             (0o400, Some("pw"), 0o400),
             (0o600, None, 0o600),
         ] {
-            let (text, mode) = add("", before, password).expect("it can be added");
+            let (text, mode) = add("", before, password).expect("the account can be added");
             assert_eq!(mode, after);
             let is_there = text.contains("password = ");
             assert_eq!(is_there, password.is_some());
@@ -429,14 +436,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_added_to_is_left_alone() {
+    fn a_file_that_cannot_be_extended_is_not_changed() {
         for (text, said) in [
             (
                 "[accounts.work]\nuser = 'x'",
-                "there is an account \"work\"",
+                "there is already an account \"work\"",
             ),
             ("accounts = { a = { server = 'a' } }", "config.toml:"),
-            ("[accounts.a]\nsevrer = 'x'", "did you mean \"server\"?"),
+            ("[accounts.a]\nsevrer = 'x'", "unknown key \"sevrer\""),
         ] {
             let error = add(text, 0o600, None).expect_err(text).to_string();
             assert!(error.contains(said), "{error}");
@@ -445,7 +452,7 @@ mod tests {
 
     #[test]
     fn a_relative_path_means_the_same_from_anywhere() {
-        let here = std::env::current_dir().expect("there is one");
+        let here = std::env::current_dir().expect("there is a current folder");
         for (key, text, expected) in [
             ("maildir", "Mail", here.join("Mail").display().to_string()),
             ("maildir", "~/Mail", "~/Mail".to_owned()),

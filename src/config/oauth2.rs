@@ -1,5 +1,4 @@
-//! By what an account signs in without a password: the rules between the keys of OAuth 2.0.
-//! Asks no provider anything.
+//! The rules between the keys of OAuth 2.0.
 
 use std::path::Path;
 
@@ -13,26 +12,27 @@ use crate::oauth2::{Backend, Provider, Url};
 
 /// How an account signs in.
 #[derive(Clone, Debug)]
-pub struct SignIn {
-    /// Who grants tokens.
+pub struct SignInOptions {
+    /// The provider that issues tokens.
     pub provider: Provider,
-    /// What we are to it.
+    /// The id of the client.
     pub client_id: String,
-    /// Where the client's secret comes from, if there is one.
+    /// The source of the client's secret, if there is one.
     pub client_secret: Option<Source>,
-    /// What keeps the tokens.
+    /// The place where tokens are kept.
     pub keeper: Backend,
 }
 
-/// Checks the keys of a sign-in; `None`: this account has a password, or a command for its token.
+/// Checks the keys of a sign-in. Returns `None` if the account has a password, or a command that
+/// prints its token.
 ///
 /// # Errors
-/// Something is missing, a path means nothing.
+/// A key is missing or a path is invalid.
 pub(super) fn options(
     settings: &Settings,
     origin: &Origin,
     home: Option<&Path>,
-) -> Result<Option<SignIn>, Error> {
+) -> Result<Option<SignInOptions>, Error> {
     let is_meant = match &settings.password {
         Some(at) => at.key == CLIENT_ID,
         None => settings.oauth2.is_some() || settings.oauth2_token_url.is_some(),
@@ -44,7 +44,7 @@ pub(super) fn options(
     let client_id = client_id.ok_or_else(|| Error::Incomplete {
         at: origin.clone(),
         what: "\"oauth2-client-id\"",
-        advice: "add the client id that the provider gave you",
+        hint: "Add the client id that the provider gave you",
     })?;
     let secret = settings.oauth2_client_secret.as_ref();
     let secret = secret.map(|at| paths::source(at, home)).transpose()?;
@@ -53,10 +53,10 @@ pub(super) fn options(
         return Err(Error::Incomplete {
             at: origin.clone(),
             what: "way to sign in",
-            advice: "add \"oauth2-device-url\" or \"oauth2-auth-url\"",
+            hint: "Add \"oauth2-device-url\" or \"oauth2-auth-url\"",
         });
     }
-    Ok(Some(SignIn {
+    Ok(Some(SignInOptions {
         provider,
         client_id: client_id.value.clone(),
         client_secret: secret,
@@ -64,7 +64,7 @@ pub(super) fn options(
     }))
 }
 
-/// Whether what opens the maildrop is a token and no password.
+/// True if the account logs in with a token instead of a password.
 pub(super) fn has_token(settings: &Settings) -> bool {
     let is_one = |key| [CLIENT_ID, TOKEN_COMMAND].contains(&key);
     settings.password.as_ref().is_some_and(|at| is_one(at.key))
@@ -77,21 +77,21 @@ fn provider(settings: &Settings, origin: &Origin) -> Result<Provider, Error> {
         Some(Preset::Google) => Provider::google(),
         Some(Preset::Microsoft) => Provider::microsoft(),
         None => {
-            let missing = |what, advice| Error::Incomplete {
+            let missing = |what, hint| Error::Incomplete {
                 at: origin.clone(),
                 what,
-                advice,
+                hint,
             };
             let token_url = said(&settings.oauth2_token_url).ok_or_else(|| {
                 missing(
                     "provider",
-                    "add oauth2 = \"google\" or \"microsoft\", or \"oauth2-token-url\"",
+                    "Add oauth2 = \"google\" or \"microsoft\", or \"oauth2-token-url\"",
                 )
             })?;
             let scope = scope.clone().ok_or_else(|| {
                 missing(
                     "\"oauth2-scope\"",
-                    "add what the provider calls the right to read mail by POP3",
+                    "Add the provider's name for the right to read mail by POP3",
                 )
             })?;
             Provider::other(token_url, scope)
@@ -106,7 +106,7 @@ fn provider(settings: &Settings, origin: &Origin) -> Result<Provider, Error> {
     Ok(provider)
 }
 
-/// The key that says that an account signs in.
+/// The key that makes an account sign in.
 const CLIENT_ID: &str = "oauth2-client-id";
 
 /// The key of a command that prints a token.
@@ -119,20 +119,25 @@ mod tests {
 
     fn settings(keys: &str) -> (Settings, Origin) {
         let text = format!("[accounts.w]\n{keys}");
-        let document = Document::parse(text.as_bytes(), "f").expect("it is TOML");
-        let section = document.accounts.into_iter().next().expect("there is one");
+        let document = Document::parse(text.as_bytes(), "f").expect("the text is TOML");
+        let section = document
+            .accounts
+            .into_iter()
+            .next()
+            .expect("there is one account");
         let settings = Settings::read(section.entries).expect(keys);
         (settings, section.origin)
     }
 
-    fn sign_in(keys: &str) -> Option<SignIn> {
+    fn sign_in(keys: &str) -> Option<SignInOptions> {
         let (settings, origin) = settings(keys);
         options(&settings, &origin, None).expect(keys)
     }
 
     #[test]
-    fn a_preset_needs_a_client_id_and_whatever_is_written_wins() {
-        let google = sign_in("oauth2 = 'google'\noauth2-client-id = 'me'").expect("it is one");
+    fn written_keys_override_those_of_a_preset() {
+        let google =
+            sign_in("oauth2 = 'google'\noauth2-client-id = 'me'").expect("the account signs in");
         assert_eq!(google.provider, Provider::google());
         assert_eq!(google.client_id, "me");
         assert_eq!(google.keeper, Backend::File);
@@ -141,16 +146,16 @@ mod tests {
             "oauth2 = 'microsoft'\noauth2-client-id = 'me'\noauth2-token-url = '{tenant}'\n\
              oauth2-store = 'keyring'\noauth2-scope = 'x y'"
         ))
-        .expect("it is one");
+        .expect("the account signs in");
         let mut expected = Provider::microsoft();
-        expected.token_url = tenant.parse().expect("it is one");
+        expected.token_url = tenant.parse().expect("the account signs in");
         expected.scope = "x y".to_owned();
         assert_eq!(ours.provider, expected);
         assert_eq!(ours.keeper, Backend::Keyring);
     }
 
     #[test]
-    fn who_has_a_password_does_not_sign_in_whatever_the_defaults_say() {
+    fn an_account_with_a_password_never_signs_in() {
         for keys in [
             "oauth2 = 'google'\npassword-env = 'X'",
             "oauth2 = 'google'\noauth2-token-command = 'x'",
@@ -162,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn who_signs_in_or_has_a_command_for_it_has_a_token() {
+    fn a_client_id_or_a_token_command_means_a_token() {
         for (keys, has_one) in [
             ("oauth2-client-id = 'me'", true),
             ("oauth2-token-command = 'x'", true),

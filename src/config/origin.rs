@@ -1,27 +1,26 @@
-//! Where a setting came from, so that an error can point there.
-//! Knows nothing of the setting.
+//! Where a setting was written, so that an error can point there.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Where a setting came from.
+/// Where a setting was written.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Origin {
     /// A line of a file.
     File {
-        /// The file as it is shown.
+        /// The path of the file, as errors show it.
         path: Arc<str>,
-        /// The line, from 1.
+        /// The line, counted from 1.
         line: usize,
     },
-    /// A flag as it was typed, never its value.
+    /// The name of a flag, without its value.
     Flag(String),
-    /// A URL on the command line, which is never shown: it may hold a password.
+    /// A URL on the command line. It is never shown, because it may contain a password.
     Url,
 }
 
 impl Origin {
-    /// Whether it was typed on the command line for this run.
+    /// True if it was typed on the command line.
     pub fn was_typed(&self) -> bool {
         !matches!(self, Self::File { .. })
     }

@@ -1,5 +1,4 @@
-//! What the command line says over the file: flags that stand for keys, and `-o KEY=VALUE`.
-//! Knows no flag by name.
+//! Settings from the command line: flags that set a key, and `-o KEY=VALUE`.
 
 use crate::config::document;
 use crate::config::error::Error;
@@ -8,19 +7,20 @@ use crate::config::origin::Origin;
 use crate::config::settings::Settings;
 use crate::config::values::Value;
 
-/// Settings of this run, for every account it works on.
+/// The settings that apply to every account of this run, over those of the file.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides(Settings);
 
 impl Overrides {
-    /// Reads flags, each with the key it stands for and its value, and then the arguments of `-o`.
+    /// Reads flags, each with the key that it sets and its value, and then the arguments of `-o`.
     ///
-    /// An option's value is what it would be in the file, or else plain text; a flag's the other
-    /// way round.
+    /// The value of `-o` is first read as TOML, as in the file, and otherwise as plain text. The
+    /// value of a flag is first read as plain text.
     ///
     /// # Errors
-    /// An argument without an equals sign, a password, an unknown key, a value that its key cannot
-    /// have, two that exclude each other. No error shows a value of `-o` that it cannot place.
+    /// An argument without an equals sign, a password, an unknown key, a value that the key cannot
+    /// have, or two keys that exclude each other. An error shows no argument of `-o` whose key is
+    /// unclear, because it may be a password.
     pub fn new<'a>(
         flags: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>,
         options: &[String],
@@ -40,9 +40,9 @@ impl Overrides {
             .as_ref()
             .is_some_and(|at| at.value.holds_a_password())
         {
-            return Err(Error::Usage(
-                "no flag takes a password, nor a proxy with one; write it into the configuration"
-                    .to_owned(),
+            return Err(Error::usage(
+                "no flag takes a password, not even in the URL of a proxy",
+                "Write the proxy into the configuration",
             ));
         }
         Ok(Self(settings))
@@ -53,35 +53,37 @@ impl Overrides {
     }
 }
 
-/// Tries the readings in turn. Of two errors the one about a value that is no text is told: a
-/// number out of range was meant as a number.
+/// Tries the readings in turn. Of two errors, the one about a value that is not text is returned: a
+/// number that is out of range was meant as a number.
 fn set(
     settings: &mut Settings,
     key: &str,
     readings: [Option<Value>; 2],
     origin: &Origin,
 ) -> Result<(), Error> {
-    let mut told = None;
+    let mut failed = None;
     for value in readings.into_iter().flatten() {
         let is_text = matches!(value, Value::Text(_));
         match settings.set(key, value, origin.clone()) {
             Ok(()) => return Ok(()),
-            Err(error) if told.is_none() || !is_text => told = Some(error),
+            Err(error) if failed.is_none() || !is_text => failed = Some(error),
             Err(_) => {}
         }
     }
-    Err(told.expect("one of the readings is always text"))
+    Err(failed.expect("one of the readings is always text"))
 }
 
-/// Splits an argument of `-o`.
+/// Splits an argument of `-o` into key and value.
 pub(super) fn split(option: &str) -> Result<(&str, &str), Error> {
-    let (key, value) = option
-        .split_once('=')
-        .ok_or_else(|| Error::Usage("-o takes KEY=VALUE".to_owned()))?;
+    let (key, value) = option.split_once('=').ok_or_else(|| Error::Usage {
+        what: "-o takes KEY=VALUE".to_owned(),
+        hint: None,
+    })?;
     let key = key.trim();
     if keys::SECRETS.contains(&key) {
-        return Err(Error::Usage(
-            "no flag takes a password; use password-command, password-file or .netrc".to_owned(),
+        return Err(Error::usage(
+            "no flag takes a password",
+            "Use password-command, password-file or .netrc",
         ));
     }
     Ok((key, value.trim()))
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_is_read_as_in_the_file_or_else_as_plain_text() {
+    fn an_option_is_read_as_toml_or_as_plain_text() {
         for (option, user) in [
             ("user=me", "me"),
             ("user = me ", "me"),
@@ -116,14 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_is_plain_text_if_it_can_be() {
+    fn a_flag_is_read_as_plain_text_first() {
         let flags = [
             ("--mda", "mda", "\"my prog\" %F"),
             ("--max-messages", "max-messages", "7"),
             ("--max-size", "max-size", "2 KiB"),
             ("--keep", "keep", "true"),
         ];
-        let settings = Overrides::new(flags, &[]).expect("they are all right").0;
+        let settings = Overrides::new(flags, &[]).expect("the options are valid").0;
         let target = settings.target.map(|at| at.value);
         assert!(matches!(target, Some(Target::Mda(words)) if words == ["my prog", "%F"]));
         assert_eq!(settings.max_messages.map(|at| at.value), Some(7));
@@ -131,27 +133,18 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_several_options_counts() {
-        let settings = options(&["port=1", "port=2"]).expect("they are all right");
+    fn the_last_of_several_options_applies() {
+        let settings = options(&["port=1", "port=2"]).expect("the options are valid");
         assert_eq!(settings.port.map(|at| at.value), Some(2));
     }
 
     #[test]
-    fn what_is_wrong_with_an_option_is_a_usage_error() {
+    fn a_wrong_option_is_a_usage_error() {
         for (option, message) in [
             ("hunter2", "-o takes KEY=VALUE"),
-            (
-                "password=hunter2",
-                "no flag takes a password; use password-command, password-file or .netrc",
-            ),
-            (
-                " password =hunter2",
-                "no flag takes a password; use password-command, password-file or .netrc",
-            ),
-            (
-                "passwort=hunter2",
-                "-o: unknown key \"passwort\"; did you mean \"password\"?",
-            ),
+            ("password=hunter2", "no flag takes a password"),
+            (" password =hunter2", "no flag takes a password"),
+            ("passwort=hunter2", "-o: unknown key \"passwort\""),
             (
                 "port=70000",
                 "-o: \"port\" must be a number from 1 to 65535, not 70000",
@@ -170,7 +163,8 @@ mod tests {
             assert_eq!(error.to_string(), message);
             assert_eq!(error.exit(), Exit::Usage);
         }
-        let error = options(&["maildir=/m", "mda=x"]).expect_err("they exclude each other");
+        let error =
+            options(&["maildir=/m", "mda=x"]).expect_err("maildir and mda exclude each other");
         assert_eq!(error.exit(), Exit::Usage);
     }
 }

@@ -1,5 +1,4 @@
-//! Paths as the user writes them, made to mean the same wherever the program is started.
-//! Does not know what is there.
+//! Paths as the user writes them, made absolute.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +6,8 @@ use crate::config::error::Error;
 use crate::config::password::{CommandLine, SecretCommand, Source};
 use crate::config::settings::At;
 
-/// A path that means the same wherever the program is started: `~/` is the home directory, and
-/// only on the command line may a path be relative.
+/// Makes a path absolute. `~/` is the home directory. Only on the command line can a path be
+/// relative, because a file is also read by cron, which starts programs in another folder.
 pub(super) fn absolute<T>(
     at: &At<T>,
     path: impl AsRef<Path>,
@@ -18,13 +17,14 @@ pub(super) fn absolute<T>(
     if at.origin.was_typed() {
         return std::path::absolute(&path).map_err(|problem| at.wrong(problem));
     }
-    match path.is_absolute() {
-        true => Ok(path),
-        false => Err(at.wrong("must begin with / or ~/")),
+    if path.is_absolute() {
+        Ok(path)
+    } else {
+        Err(at.wrong("must begin with / or ~/"))
     }
 }
 
-/// An argument vector whose program may begin with `~/`.
+/// Expands `~/` in the program of an argument vector.
 pub(super) fn program<T>(
     at: &At<T>,
     words: &[String],
@@ -36,7 +36,7 @@ pub(super) fn program<T>(
         *program = path
             .into_os_string()
             .into_string()
-            .map_err(|_| at.wrong("is below a home directory whose name is no UTF-8"))?;
+            .map_err(|_| at.wrong("is below a home directory whose name is not UTF-8"))?;
     }
     Ok(words)
 }
@@ -61,7 +61,7 @@ fn expand<T>(at: &At<T>, path: &Path, home: Option<&Path>) -> Result<PathBuf, Er
         Err(_) => Ok(path.to_owned()),
         Ok(rest) => home
             .map(|home| home.join(rest))
-            .ok_or_else(|| at.wrong("begins with ~, and there is no home directory; set HOME")),
+            .ok_or_else(|| at.wrong("begins with ~, but HOME is not set")),
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_in_a_file_begins_at_the_root_or_at_home() {
+    fn a_path_in_a_file_begins_at_root_or_home() {
         let home = Some(Path::new("/home/me"));
         for (path, expected) in [
             ("/var/mail/me", Some("/var/mail/me")),
@@ -101,17 +101,17 @@ mod tests {
     }
 
     #[test]
-    fn a_path_on_the_command_line_begins_where_the_user_is() {
+    fn a_path_on_the_command_line_begins_in_the_current_folder() {
         let flag = at(Origin::Flag("--maildir".into()));
-        let here = std::env::current_dir().expect("there is one");
-        let path = absolute(&flag, "Mail", None).expect("it is a path");
+        let here = std::env::current_dir().expect("there is a current folder");
+        let path = absolute(&flag, "Mail", None).expect("the path is relative to a folder");
         assert_eq!(path, here.join("Mail"));
     }
 
     #[test]
     fn without_a_home_directory_a_tilde_is_an_error() {
         let error = absolute(&in_a_file(), "~/Mail", None).expect_err("there is no home");
-        let message = "f:1: \"maildir\" begins with ~, and there is no home directory; set HOME";
+        let message = "f:1: \"maildir\" begins with ~, but HOME is not set";
         assert_eq!(error.to_string(), message);
     }
 

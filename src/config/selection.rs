@@ -1,5 +1,4 @@
-//! Which accounts a command is about: those that it names, or all, of one shard or of all.
-//! Reads no file.
+//! The accounts that a command works on: the named ones, or all enabled ones, of one shard or of all.
 
 use std::sync::Arc;
 
@@ -13,102 +12,111 @@ use crate::config::shard::Shard;
 use crate::config::values::quoted;
 use crate::config::{Config, Scope, Section};
 
-/// What was said about the accounts of a command.
+/// What the arguments say about the accounts of a command.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wanted<'a> {
-    /// The accounts that were named; none: all that are enabled.
+pub struct Selector<'a> {
+    /// The named accounts. If there are none, all enabled accounts are meant.
     pub names: &'a [String],
-    /// Only those of this shard.
+    /// The shard that the accounts must be in.
     pub shard: Option<Shard>,
 }
 
-/// The accounts of a command.
+/// The accounts that a command works on.
 #[derive(Debug, Default)]
-pub struct Choice {
-    /// Those that can be worked with.
+pub struct Selection {
+    /// The accounts that can be used.
     pub accounts: Vec<Account>,
-    /// Those that cannot.
-    pub unusable: Vec<Unusable>,
+    /// The accounts that cannot be used.
+    pub unusable: Vec<UnusableAccount>,
 }
 
-/// An account that cannot be used, which is no reason for others not to be.
+/// An account that cannot be used. Others still can.
 #[derive(Debug)]
-pub struct Unusable {
-    /// What its file calls it, which may be no account's name.
+pub struct UnusableAccount {
+    /// The name of its file. No account may be allowed to have that name.
     pub name: String,
-    /// What is wrong with it.
+    /// Why it cannot be used.
     pub error: Error,
 }
 
-impl Choice {
-    /// The one account that was named.
+impl Selection {
+    /// Returns the one account that was named.
     ///
     /// # Errors
-    /// It cannot be used.
+    /// The account cannot be used.
     pub fn one(mut self) -> Result<Account, Error> {
         match (self.unusable.pop(), self.accounts.pop()) {
             (None, Some(account)) => Ok(account),
             (Some(unusable), _) => Err(unusable.error),
-            (None, None) => Err(Error::Usage("no account is named".to_owned())),
+            (None, None) => Err(Error::Usage {
+                what: "no account is named".to_owned(),
+                hint: None,
+            }),
         }
     }
 }
 
 impl Config {
-    /// Checks the named accounts, in the order of their names, or all enabled ones, in the order
-    /// of the files. In a shard there may be none.
+    /// Checks the named accounts, in the order of the arguments, or all enabled accounts, in the
+    /// order of the files. A shard may have no account.
     ///
     /// # Errors
-    /// A name that no account has or that is in another shard; no account at all; an account of
-    /// the configuration file whose keys do not go together.
-    pub fn select(mut self, wanted: &Wanted<'_>, overrides: &Overrides) -> Result<Choice, Error> {
+    /// A name belongs to no account or to an account of another shard, there is no account at all,
+    /// or the keys of an account in the configuration file contradict each other.
+    pub fn select(
+        mut self,
+        selector: &Selector<'_>,
+        overrides: &Overrides,
+    ) -> Result<Selection, Error> {
         if self.names().next().is_none() {
             return Err(Error::NoAccount { path: self.path });
         }
-        for name in wanted.names {
-            self.require(name, wanted)?;
+        for name in selector.names {
+            self.require(name, selector)?;
         }
-        let mut choice = Choice::default();
+        let mut selection = Selection::default();
         for unusable in std::mem::take(&mut self.unusable) {
-            if wanted.includes(&unusable.name) {
-                choice.unusable.push(unusable);
+            if selector.includes(&unusable.name) {
+                selection.unusable.push(unusable);
             }
         }
         let secret_variables = self.secret_variables(overrides);
         for section in &self.accounts {
             let takes_part =
-                !wanted.names.is_empty() || section.is_enabled(&self.defaults, overrides);
-            if !takes_part || !wanted.includes(&section.name) {
+                !selector.names.is_empty() || section.is_enabled(&self.defaults, overrides);
+            if !takes_part || !selector.includes(&section.name) {
                 continue;
             }
             let draft = self.draft(section, overrides, &secret_variables);
             match (draft.check(), section.scope) {
-                (Ok(account), _) => choice.accounts.push(account),
+                (Ok(account), _) => selection.accounts.push(account),
                 (Err(error), Scope::All) => return Err(error),
                 (Err(error), Scope::Own) => {
                     let name = section.name.clone();
-                    choice.unusable.push(Unusable { name, error });
+                    selection.unusable.push(UnusableAccount { name, error });
                 }
             }
         }
-        let order = |account: &Account| wanted.names.iter().position(|name| *name == account.name);
-        choice.accounts.sort_by_key(order);
-        Ok(choice)
+        let order =
+            |account: &Account| selector.names.iter().position(|name| *name == account.name);
+        selection.accounts.sort_by_key(order);
+        Ok(selection)
     }
 
-    /// Insists that an account with this name can take part.
-    fn require(&self, name: &str, wanted: &Wanted<'_>) -> Result<(), Error> {
+    /// Requires that there is an account with this name, in the right shard.
+    fn require(&self, name: &str, selector: &Selector<'_>) -> Result<(), Error> {
         if self.names().all(|known| known != name) {
             return Err(Error::Account {
-                // What is no name at all may be a mistyped URL with a password in it.
-                name: match document::is_account_name(name) {
-                    true => quoted(name),
-                    false => "of such a name".to_owned(),
+                name: if document::is_account_name(name) {
+                    quoted(name)
+                } else {
+                    // It may be a mistyped URL that contains a password.
+                    "with this name".to_owned()
                 },
-                hint: settings::hint(name, self.accounts.iter().map(|section| &*section.name)),
+                hint: settings::nearest(name, self.accounts.iter().map(|account| &*account.name)),
             });
         }
-        match wanted.shard {
+        match selector.shard {
             Some(shard) if !shard.holds(name) => {
                 let (name, shard) = (name.to_owned(), shard.of(name));
                 Err(Error::Elsewhere { name, shard })
@@ -143,8 +151,8 @@ impl Config {
     }
 }
 
-impl Wanted<'_> {
-    /// Whether an account may take part, by its name.
+impl Selector<'_> {
+    /// True if the account with this name is selected.
     fn includes(&self, name: &str) -> bool {
         match self.names {
             [] => self.shard.is_none_or(|shard| shard.holds(name)),
@@ -171,15 +179,16 @@ mod tests {
 
     fn choose(text: &str, names: &[&str], shard: Option<&str>) -> Result<Vec<Account>, Error> {
         let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-        let wanted = Wanted {
+        let selector = Selector {
             names: &names,
             shard: shard.map(|shard| shard.parse().expect(shard)),
         };
         let home = Some("/home/me".into());
-        let config = Config::parse(text.as_bytes(), "f", home).expect("it can be read");
-        let choice = config.select(&wanted, &Overrides::default())?;
-        assert!(choice.unusable.is_empty());
-        Ok(choice.accounts)
+        let config =
+            Config::parse(text.as_bytes(), "f", home).expect("the text is a configuration");
+        let selection = config.select(&selector, &Overrides::default())?;
+        assert!(selection.unusable.is_empty());
+        Ok(selection.accounts)
     }
 
     fn select(text: &str, names: &[&str]) -> Result<Vec<Account>, Error> {
@@ -191,15 +200,15 @@ mod tests {
     }
 
     #[test]
-    fn shards_share_the_enabled_accounts_and_a_name_in_another_one_is_a_usage_error() {
-        let of = |shard| choose(THREE, &[], Some(shard)).expect("it can be");
+    fn shards_share_the_enabled_accounts() {
+        let of = |shard| choose(THREE, &[], Some(shard)).expect("the selection is valid");
         assert_eq!(names(&of("0/3")), [""; 0]);
         assert_eq!(names(&of("1/3")), ["me@example.com"]);
         assert_eq!(names(&of("2/3")), ["zoe"]);
-        let accounts = choose(THREE, &["old"], Some("0/3")).expect("it is in this one");
+        let accounts = choose(THREE, &["old"], Some("0/3")).expect("old is in this shard");
         assert_eq!(names(&accounts), ["old"]);
-        let error = choose(THREE, &["zoe"], Some("1/3")).expect_err("it is in another");
-        let message = "the account zoe is in shard 2/3; name it there, or leave --shard away";
+        let error = choose(THREE, &["zoe"], Some("1/3")).expect_err("zoe is in another shard");
+        let message = "the account zoe is in shard 2/3";
         assert_eq!(error.to_string(), message);
         assert_eq!(error.exit(), Exit::Usage);
     }
@@ -221,38 +230,39 @@ mod tests {
     ";
 
     #[test]
-    fn accounts_come_as_they_are_named_or_as_the_file_has_the_enabled_ones() {
-        for (wanted, found) in [
+    fn accounts_have_the_order_of_the_arguments_or_the_file() {
+        for (selector, found) in [
             (&[][..], &["zoe", "me@example.com"][..]),
             (&["old", "zoe", "old"], &["old", "zoe"]),
         ] {
-            let accounts = select(THREE, wanted).expect("they are there");
+            let accounts = select(THREE, selector).expect("the accounts are there");
             assert_eq!(names(&accounts), found);
         }
     }
 
     #[test]
     fn a_name_that_no_account_has_is_a_usage_error() {
-        for (name, message) in [
-            ("zoo", "there is no account \"zoo\"; did you mean \"zoe\"?"),
+        let all = "Name one of zoe, old, me@example.com";
+        for (name, message, hint) in [
             (
-                "spam-folder",
-                "there is no account \"spam-folder\"; known are zoe, old, me@example.com",
+                "zoo",
+                "there is no account \"zoo\"",
+                "Did you mean \"zoe\"?",
             ),
-            (
-                "me:hunter2@h",
-                "there is no account of such a name; known are zoe, old, me@example.com",
-            ),
+            ("spam-folder", "there is no account \"spam-folder\"", all),
+            ("me:hunter2@h", "there is no account with this name", all),
         ] {
-            let error = select(THREE, &["old", name]).expect_err("nobody has that name");
+            let error = select(THREE, &["old", name]).expect_err("no account has that name");
             assert_eq!(error.to_string(), message);
+            assert_eq!(error.hint().as_deref(), Some(hint));
             assert_eq!(error.exit(), Exit::Usage);
         }
     }
 
     #[test]
-    fn an_account_replaces_what_the_defaults_say() {
-        let accounts = select(THREE, &["zoe", "old", "me@example.com"]).expect("they are there");
+    fn an_account_overrides_the_defaults() {
+        let accounts =
+            select(THREE, &["zoe", "old", "me@example.com"]).expect("the accounts are there");
         let fourteen_days = std::time::Duration::from_secs(14 * 86_400);
         let keeps: Vec<Keep> = accounts.iter().map(|account| account.policy.keep).collect();
         let fourteen_days = Keep::For(fourteen_days);

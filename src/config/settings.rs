@@ -1,7 +1,7 @@
 //! What a section, a URL or the command line says about an account, key by key.
 //! Whether the keys go together is checked later, in `account`.
 
-use crate::config::document::Written;
+use crate::config::document::WrittenValue;
 use crate::config::error::Error;
 use crate::config::keys::KEYS;
 use crate::config::origin::Origin;
@@ -23,7 +23,7 @@ pub(super) struct At<T> {
 }
 
 impl<T> At<T> {
-    /// Says what is wrong with the setting, as the rest of a sentence.
+    /// Returns an error about the setting. `problem` is the rest of a sentence.
     pub(super) fn wrong(&self, problem: impl ToString) -> Error {
         Error::Value {
             at: self.origin.clone(),
@@ -37,10 +37,10 @@ impl Settings {
     /// Reads a section.
     ///
     /// # Errors
-    /// As [`Settings::set`].
-    pub(super) fn read(entries: Vec<Written>) -> Result<Self, Error> {
+    /// The errors of [`Settings::set`].
+    pub(super) fn read(entries: Vec<WrittenValue>) -> Result<Self, Error> {
         let mut settings = Self::default();
-        for Written { key, value, origin } in entries {
+        for WrittenValue { key, value, origin } in entries {
             settings.set(&key, value, origin)?;
         }
         Ok(settings)
@@ -56,7 +56,7 @@ impl Settings {
             return Err(Error::UnknownKey {
                 at: origin,
                 key: quoted(name),
-                hint: hint(name, names()),
+                hint: nearest(name, names()),
             });
         };
         let entry = Entry {
@@ -81,23 +81,26 @@ impl Settings {
     }
 }
 
-/// What was said, or what holds where nothing was.
+/// Returns the value of a setting, or a default.
 pub(super) fn value_or<T: Clone>(slot: &Slot<T>, default: T) -> T {
     slot.as_ref().map_or(default, |at| at.value.clone())
 }
 
-/// What was said, or the default of its type.
+/// Returns the value of a setting, or the default of its type.
 pub(super) fn value_or_default<T: Clone + Default>(slot: &Slot<T>) -> T {
     value_or(slot, T::default())
 }
 
-/// The names of all keys that are there now.
+/// Returns the names of all keys.
 pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
     KEYS.iter().map(|key| key.name)
 }
 
-/// What is nearest to a word that is none of these, or all of them if they are not too many.
-pub(super) fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+/// Returns a hint for a mistyped word: the nearest known word, or all of them if there are few.
+pub(super) fn nearest<'a>(
+    word: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> Option<String> {
     let near = known
         .clone()
         .filter(|_| word.len() <= LONGEST_TYPO)
@@ -105,9 +108,12 @@ pub(super) fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone)
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, name)| *distance <= name.len().max(word.len()) / 3 + 1);
     match near {
-        Some((_, name)) => format!("; did you mean \"{name}\"?"),
-        None if known.clone().nth(MOST_NAMED).is_some() => String::new(),
-        None => format!("; known are {}", known.collect::<Vec<_>>().join(", ")),
+        Some((_, name)) => Some(format!("Did you mean \"{name}\"?")),
+        None if known.clone().nth(MOST_NAMED).is_some() => None,
+        None => {
+            let known: Vec<_> = known.collect();
+            Some(format!("Name one of {}", known.join(", ")))
+        }
     }
 }
 
@@ -179,10 +185,10 @@ fn fill<T>(slot: &mut Slot<T>, at: At<T>) -> Result<(), Error> {
     }
 }
 
-/// The most words that an error lists.
+/// The most words that a hint lists.
 const MOST_NAMED: usize = 30;
 
-/// The longest word that is compared with the known ones.
+/// The longest word that is compared with known words.
 const LONGEST_TYPO: usize = 40;
 
 #[cfg(test)]
@@ -190,17 +196,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mistyped_word_is_told_its_nearest_neighbour() {
-        for (word, hint_) in [
-            ("pasword", "; did you mean \"password\"?"),
-            ("max_size", "; did you mean \"max-size\"?"),
-            ("Server", "; did you mean \"server\"?"),
-            ("sevrer", "; did you mean \"server\"?"),
-            ("elephant", "; known are password, max-size, server"),
-            ("", "; known are password, max-size, server"),
+    fn a_mistyped_word_gets_its_nearest_neighbour_as_hint() {
+        for (word, hint) in [
+            ("pasword", "Did you mean \"password\"?"),
+            ("max_size", "Did you mean \"max-size\"?"),
+            ("Server", "Did you mean \"server\"?"),
+            ("sevrer", "Did you mean \"server\"?"),
+            ("elephant", "Name one of password, max-size, server"),
+            ("", "Name one of password, max-size, server"),
         ] {
             let known = ["password", "max-size", "server"].into_iter();
-            assert_eq!(hint(word, known), hint_);
+            assert_eq!(nearest(word, known).as_deref(), Some(hint));
         }
     }
 
@@ -211,7 +217,7 @@ mod tests {
             let mut settings = Settings::default();
             settings
                 .set("server", value, Origin::Url)
-                .expect("it is one");
+                .expect("the text is a server");
             settings
         };
         for (above, below, port) in [

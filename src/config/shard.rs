@@ -1,5 +1,4 @@
-//! Which accounts each of several machines takes: rendezvous hashing of their names.
-//! Knows nothing of an account but its name.
+//! Shards, which divide the accounts among several machines by rendezvous hashing of their names.
 
 use std::fmt;
 use std::num::NonZeroU16;
@@ -7,26 +6,26 @@ use std::str::FromStr;
 
 use crate::digest::Digest;
 
-/// One of so many shards, each of which takes some of the accounts.
+/// One of several shards. Each account is in exactly one of them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Shard {
     index: u16,
     count: NonZeroU16,
 }
 
-/// Why a text names no shard.
+/// The text is not a shard.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("must be K/N, where K counts from 0: 0/3, 1/3 or 2/3")]
 pub struct NotAShard;
 
 impl Shard {
-    /// Whether an account is in this shard.
+    /// True if an account is in this shard.
     pub fn holds(self, account: &str) -> bool {
         self.of(account) == self
     }
 
-    /// The one among as many shards that an account is in: the one for which SHA-256 of `ACCOUNT/K`
-    /// is greatest. So another shard takes accounts from all others and moves none between them.
+    /// Returns the shard of an account, among as many shards: the one whose SHA-256 of `ACCOUNT/K` is
+    /// greatest. Therefore a new shard takes accounts from all others and moves none between them.
     pub fn of(self, account: &str) -> Self {
         let weight = |index: &u16| Digest::of(format!("{account}/{index}").as_bytes()).0;
         let index = (0..self.count.get()).max_by_key(weight).unwrap_or(0);
@@ -77,7 +76,7 @@ mod tests {
         }
     }
 
-    /// These must never change: they say on which machine an account's state is.
+    /// These values must never change: they determine on which machine the record of an account is.
     #[test]
     fn an_account_stays_in_its_shard_from_version_to_version() {
         for (account, of_2, of_3, of_10) in [

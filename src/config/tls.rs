@@ -1,5 +1,5 @@
-//! By what a server proves who it is: the rules between `security` and the keys of TLS.
-//! Opens no file of certificates.
+//! The rules between `security` and the keys of TLS.
+//! The files of certificates are read later.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::net::tls::{Files, Proof, TlsOptions};
 /// Checks the keys of TLS.
 ///
 /// # Errors
-/// A path that means nothing, a key that says who somebody is where nobody proves it.
+/// A path is invalid, keys contradict each other, or a key has no meaning without TLS.
 pub(super) fn options(settings: &Settings, home: Option<&Path>) -> Result<TlsOptions, Error> {
     refuse_without_tls(settings)?;
     Ok(TlsOptions {
@@ -27,7 +27,7 @@ fn identity(settings: &Settings, home: Option<&Path>) -> Result<Option<Files>, E
     let path = |at: &At<String>| paths::absolute(at, &at.value, home);
     match (&settings.tls_client_cert, &settings.tls_client_key) {
         (None, None) => Ok(None),
-        (None, Some(key)) => Err(key.wrong("is of no use without tls-client-cert")),
+        (None, Some(key)) => Err(key.wrong("has no meaning without tls-client-cert")),
         (Some(certificate), key) => Ok(Some(Files {
             certificate: path(certificate)?,
             key: key.as_ref().map(path).transpose()?,
@@ -53,8 +53,9 @@ fn proof(settings: &Settings, home: Option<&Path>) -> Result<Proof, Error> {
     }
 }
 
-/// What says who somebody is must not be written for nothing. What may be meant for all accounts, in
-/// `[defaults]`, may.
+/// Refuses keys that identify one side to the other if there is no TLS to prove it: the user would
+/// rely on a check that never happens. `tls-ca-file` and `tls-min` are allowed, because `[defaults]`
+/// may set them for all accounts.
 fn refuse_without_tls(settings: &Settings) -> Result<(), Error> {
     if value_or_default(&settings.security) != Security::None {
         return Ok(());

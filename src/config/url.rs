@@ -1,39 +1,36 @@
-//! A maildrop as a URL, after RFC 2384: `pop://user;AUTH=+APOP@host:port`, and `pops` for TLS.
-//! Reads no file, and shows no part of a URL that could hold a password.
+//! A mailbox as a URL (RFC 2384): `pop://user;AUTH=+APOP@host:port`, and `pops` for TLS.
+//! No error shows a part of the URL that could contain a password.
 
 use crate::config::error::Error;
 use crate::config::origin::Origin;
 use crate::config::settings::Settings;
 use crate::config::values::{self, Value, server};
 
-/// Whether an argument is meant as a URL, not as an account's name.
+/// True if an argument is meant as a URL, not as the name of an account.
 pub(super) fn is_url(text: &str) -> bool {
     text.contains("://") || scheme(text).is_some()
 }
 
-/// Parses a URL into the settings it stands for. `pops` is TLS from the first octet; `pop` is
-/// STLS, never cleartext.
+/// Parses a URL into settings. `pops` means TLS from the first octet, and `pop` means STLS, never
+/// cleartext.
 ///
 /// # Errors
-/// What is no such URL, holds a password or a path, or a control character however it is encoded
+/// The URL is invalid, or contains a password, a path or an encoded control character
 /// (CVE-2012-0036).
 pub(super) fn parse(text: &str) -> Result<Settings, Error> {
     let (security, rest) = scheme(text)
         .and_then(|(security, rest)| Some((security, rest.strip_prefix("//")?)))
-        .ok_or_else(|| wrong("must be pops://USER@HOST or pop://USER@HOST"))?;
+        .ok_or_else(|| wrong("must be pops://USER@HOST or pop://USER@HOST", None))?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     if !matches!(path, "" | "/") {
-        return Err(wrong(
-            "has a path, which no maildrop has; a / in the user is %2F",
-        ));
+        return Err(wrong("has a path", Some("Write a / in the user as %2F")));
     }
     let (login, server) = authority.rsplit_once('@').unwrap_or(("", authority));
     let server = decode(server)?;
     if server::parse(&server).is_none() {
-        return Err(wrong(
-            "names no server: pops://USER@HOST or pops://USER@HOST:PORT",
-        ));
+        let hint = "Write pops://USER@HOST or pops://USER@HOST:PORT";
+        return Err(wrong("names no server", Some(hint)));
     }
     let mut parts = parse_login(login)?;
     parts.extend([("security", security.to_owned()), ("server", server)]);
@@ -56,8 +53,8 @@ fn scheme(text: &str) -> Option<(&'static str, &str)> {
 fn parse_login(login: &str) -> Result<Vec<(&'static str, String)>, Error> {
     if login.contains(':') {
         return Err(wrong(
-            "holds a password, which everybody on this machine could see; leave it out, and \
-             set MAILPULL_PASSWORD or be asked",
+            "contains a password, which everyone on this machine could read",
+            Some("Leave it out, and set MAILPULL_PASSWORD or type it on the terminal"),
         ));
     }
     let (user, auth) = match login.split_once(';') {
@@ -69,29 +66,32 @@ fn parse_login(login: &str) -> Result<Vec<(&'static str, String)>, Error> {
     Ok(user.into_iter().chain(auth).collect())
 }
 
-/// `*` is any mechanism, `+APOP` is no SASL mechanism, anything else is one.
+/// Reads a mechanism: `*` means any, a `+` precedes one that is not of SASL, and any other word is a
+/// SASL mechanism.
 fn parse_auth(parameter: &str) -> Result<String, Error> {
     let auth = parameter
         .split_once('=')
         .filter(|(name, _)| name.eq_ignore_ascii_case("auth"))
         .map(|(_, auth)| decode(auth))
-        .ok_or_else(|| wrong("has a parameter that is not ;AUTH=…"))??;
+        .ok_or_else(|| wrong("has a parameter that is not ;AUTH=...", None))??;
     match auth.to_ascii_lowercase().as_str() {
         "*" => Ok("auto".to_owned()),
         "+apop" => Ok("apop".to_owned()),
         sasl if !sasl.starts_with('+') => Ok(sasl.to_owned()),
         _ => Err(wrong(
-            "names no mechanism: * and +APOP and those of SASL are known",
+            "names an unknown mechanism",
+            Some("Use *, +APOP or a SASL mechanism"),
         )),
     }
 }
 
 fn decode(text: &str) -> Result<String, Error> {
-    values::decoded(text).map_err(wrong)
+    values::decoded(text).map_err(|problem| wrong(problem, None))
 }
 
-fn wrong(problem: &str) -> Error {
-    Error::Usage(format!("the URL {problem}"))
+fn wrong(problem: &str, hint: Option<&'static str>) -> Error {
+    let what = format!("the URL {problem}");
+    Error::Usage { what, hint }
 }
 
 #[cfg(test)]
@@ -102,7 +102,7 @@ mod tests {
     use crate::exit::Exit;
 
     #[test]
-    fn a_url_is_a_user_a_server_and_how_to_log_in() {
+    fn a_url_has_a_user_a_server_and_a_mechanism() {
         let name = |name: &str| Host::Name(name.to_owned());
         for (url, user, host, port, security, auth) in [
             (
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_is_refused_is_not_shown() {
+    fn a_refused_url_is_not_shown() {
         for url in [
             "pops:me:hunter2@h",
             "pops:///hunter2",

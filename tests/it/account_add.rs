@@ -90,7 +90,7 @@ fn existing_configuration_stays_untouched_when_an_account_is_added() {
     add(&sandbox, &address, &further)
         .fails_with(78)
         .complains_in_lines(1)
-        .stderr_has("there is an account \"work\" already; ");
+        .stderr_has("there is already an account \"work\". ");
     assert_eq!(config(&sandbox), after);
     let folder = fs::read_dir(sandbox.path("config/mailpull")).expect("the folder exists");
     assert_eq!(folder.count(), 1, "a temporary file was left behind");
@@ -210,15 +210,15 @@ fn a_key_given_twice_is_refused() {
     for (arguments, error) in [
         (
             &["--server", "h", "-o", "server=h"][..],
-            "--server: \"server\" is said by -o, too; keep",
+            "--server: \"server\" is also set by -o. Keep",
         ),
         (
             &["--user", "joe", "-o", "user = x"],
-            "--user: \"user\" is said by -o, too; keep",
+            "--user: \"user\" is also set by -o. Keep",
         ),
         (
             &["-o", "keep=true", "-o", "keep=false"],
-            "-o: \"keep\" is said by -o, too; keep",
+            "-o: \"keep\" is also set by -o. Keep",
         ),
     ] {
         let arguments = [&["account", "add", "work"], arguments].concat();

@@ -264,7 +264,7 @@ fn keys_for_one_particular_server_prevent_the_search() {
                 .fails_with(64)
                 .complains_in_lines(1)
                 .stderr_has(&format!(
-                    "{place}: \"{key}\" is set, with which no server is searched for; name it: \
+                    "{place}: \"{key}\" is set, so no server is searched for. Name it with \
                      --server HOST\n"
                 ))
                 .stdout_is("");

@@ -120,7 +120,7 @@ fn a_mistake_in_one_file_fails_one_account() {
         ),
         (
             "user = 'u'\nsevrer = 'h'",
-            "FILE:2: unknown key \"sevrer\"; did you mean \"server\"?",
+            "FILE:2: unknown key \"sevrer\". Did you mean \"server\"?",
         ),
         (
             "\nport = 0",
@@ -128,7 +128,7 @@ fn a_mistake_in_one_file_fails_one_account() {
         ),
         (
             "user = 'u'",
-            "FILE:1: there is no \"server\"; add server = \"pop.example.com\"",
+            "FILE:1: there is no \"server\". Add server = \"pop.example.com\"",
         ),
         (
             "server = 'h'\nuser = 'u'\nmda = 'cat %x'",
@@ -147,7 +147,7 @@ fn an_account_defined_in_two_places_is_not_fetched() {
     sandbox.account("b", server.address(), "");
     let at = sandbox.config_file();
     let error = format!(
-        "{}:2: the account is in FILE, too; keep one of them",
+        "{}:2: the account is also in FILE. Keep one of them",
         at.display()
     );
     only_b_fails(&sandbox, &error);
@@ -197,7 +197,7 @@ fn a_fifo_or_dangling_link_fails_only_its_account() {
     let file = sandbox.accounts_dir().join("b.toml");
     fs::remove_file(&file).expect("b has a file");
     mkfifoat(CWD, &file, Mode::RUSR).expect(WRITABLE);
-    only_b_fails(&sandbox, "cannot read FILE: it is no regular file");
+    only_b_fails(&sandbox, "cannot read FILE: it is not a regular file");
 
     let (sandbox, _server) = three_accounts();
     let file = sandbox.accounts_dir().join("b.toml");

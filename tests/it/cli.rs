@@ -55,9 +55,9 @@ fn an_invalid_command_line_is_one_line_and_64() {
         ("fetch http://h", "the URL must be pops://USER@HOST"),
         (
             "fetch pops://h",
-            "there is no \"user\"; write it before the host",
+            "there is no \"user\". Write it before the host",
         ),
-        ("fetch pops://me@h w", "a URL stands alone"),
+        ("fetch pops://me@h w", "a URL cannot be combined"),
     ] {
         let outcome = sandbox.mailpull(line.split(' ')).run();
         outcome

@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use mailpull::config::{Config, Overrides, Wanted};
+use mailpull::config::{Config, Overrides, Selector};
 
 use crate::support::mail;
 use crate::support::model_server::{ModelServer, PASSWORD};
@@ -28,12 +28,12 @@ fn a_missing_configuration_is_reported_with_path_and_remedy() {
             .fails_with(78)
             .stdout_is("")
             .stderr_is(&format!(
-                "mailpull: there is no {path}; write it, or name a server: mailpull fetch \
+                "mailpull: there is no {path}. Create it, or name a server: mailpull fetch \
                  pops://USER@HOST --maildir DIR\n"
             ));
     }
     let other = sandbox.mailpull(["-c", "other.toml"]).run();
-    other.fails_with(78).stderr_has("there is no other.toml; ");
+    other.fails_with(78).stderr_has("there is no other.toml. ");
 }
 
 #[test]
@@ -41,11 +41,11 @@ fn a_mistake_is_reported_with_file_line_and_remedy() {
     for (line, error) in [
         (
             "pasword = 'hunter2'",
-            "unknown key \"pasword\"; did you mean \"password\"?",
+            "unknown key \"pasword\". Did you mean \"password\"?",
         ),
         (
             "max_size = '1 MB'",
-            "unknown key \"max_size\"; did you mean \"max-size\"?",
+            "unknown key \"max_size\". Did you mean \"max-size\"?",
         ),
         (
             "auth = 'ntlm'",
@@ -72,7 +72,7 @@ fn a_mistake_is_reported_with_file_line_and_remedy() {
         ),
         (
             "mda = 'x %s'",
-            "\"mda\" contradicts \"maildir\"; keep one of them",
+            "\"mda\" contradicts \"maildir\". Keep one of them",
         ),
         ("user = 'you'", "\"user\" is there twice"),
         ("password = hunter2", "string values must be quoted"),
@@ -103,23 +103,23 @@ fn an_incomplete_account_is_reported_with_the_missing_key() {
     for (text, error) in [
         (
             "",
-            "names no account; add [accounts.NAME] with server, user and maildir",
+            "names no account. Add [accounts.NAME] with server, user and maildir",
         ),
         (
             "[accounts.work]\nuser = 'me'",
-            "there is no \"server\"; add server = ",
+            "there is no \"server\". Add server = ",
         ),
         (
             "[accounts.work]\nserver = 'h'",
-            "there is no \"user\"; add user = ",
+            "there is no \"user\". Add user = ",
         ),
         (
             "[accounts.work]\nserver = 'h'\nuser = 'me'",
-            "there is no destination; add \"maildir\" or \"mda\"",
+            "there is no destination. Add \"maildir\" or \"mda\"",
         ),
         (
             "[accounts.work]\nserver = 'h'\nuser = 'me'\nsecurity = 'none'",
-            "would send the password to h:110 for all to read",
+            "would send the password to h:110 in cleartext. Use \"tls\"",
         ),
     ] {
         let sandbox = Sandbox::new();
@@ -141,7 +141,7 @@ fn an_unknown_account_name_gets_a_suggestion() {
             .mailpull([command, "wrok"])
             .run()
             .fails_with(64)
-            .stderr_is("mailpull: there is no account \"wrok\"; did you mean \"work\"?\n");
+            .stderr_is("mailpull: there is no account \"wrok\". Did you mean \"work\"?\n");
     }
 }
 
@@ -330,9 +330,9 @@ fn is_configuration(name: &str, text: &str) {
     let path = sandbox.write("config.toml", text);
     let home = Some(PathBuf::from("/home/me"));
     let config = Config::read(&path, home).unwrap_or_else(|e| panic!("{name}: {e}"));
-    let choice = config.select(&Wanted::default(), &Overrides::default());
-    let choice = choice.unwrap_or_else(|e| panic!("{name}: {e}"));
-    for account in &choice.accounts {
+    let selection = config.select(&Selector::default(), &Overrides::default());
+    let selection = selection.unwrap_or_else(|e| panic!("{name}: {e}"));
+    for account in &selection.accounts {
         let destination = account.require_destination();
         assert!(destination.is_ok(), "{name}: {}", account.name);
     }

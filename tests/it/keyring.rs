@@ -63,7 +63,7 @@ fn a_missing_password_is_reported_before_connecting() {
     };
     let outcome = keyring.mailpull(["fetch"]).run();
     outcome.fails_with(78).stderr_is(
-        "mailpull: work: the keyring has no password for joe at 127.0.0.1; put it there with: \
+        "mailpull: work: the keyring has no password for joe at 127.0.0.1. Put it there with: \
          mailpull login work\n",
     );
 }

@@ -13,7 +13,7 @@ use proptest::strategy::{Just, Strategy};
 use proptest::test_runner::RngSeed;
 use proptest::{prop_assert, prop_assert_eq, prop_oneof, proptest};
 
-use mailpull::config::{Config, Overrides, Wanted};
+use mailpull::config::{Config, Overrides, Selector};
 use mailpull::delivery::unique_name::UniqueNames;
 use mailpull::digest::Digest;
 use mailpull::mail::headers::{Header, HeaderReader};
@@ -410,6 +410,8 @@ fn max_size(text: &str) -> Option<u64> {
     let toml =
         format!("[accounts.a]\nserver = 'h'\nuser = 'u'\nmaildir = '/m'\nmax-size = \"{text}\"\n");
     let config = Config::parse(toml.as_bytes(), "f", None).ok()?;
-    let choice = config.select(&Wanted::default(), &Overrides::default());
-    choice.expect("it is complete").accounts[0].policy.max_size
+    let selection = config.select(&Selector::default(), &Overrides::default());
+    selection.expect("it is complete").accounts[0]
+        .policy
+        .max_size
 }

@@ -81,8 +81,8 @@ fn a_systemd_credential_can_be_the_password() {
 fn a_missing_credential_is_reported_with_its_remedy() {
     let sandbox = Sandbox::with_work(NOWHERE, "password-credential = 'mail'");
     sandbox.fetch().fails_with(78).stderr_is(
-        "mailpull: work: $CREDENTIALS_DIRECTORY is not set, so there is no credential mail: \
-         password-credential is for a service with LoadCredential=mail:PATH\n",
+        "mailpull: work: there is no credential mail: $CREDENTIALS_DIRECTORY is not set. Use \
+         password-credential in a systemd service with LoadCredential=mail:PATH\n",
     );
     let folder = sandbox.path("credentials");
     let fetch = sandbox.mailpull(["fetch"]);
@@ -134,11 +134,11 @@ fn an_account_has_exactly_one_secret() {
         ),
         (
             "password-keyring = false",
-            "\"password-keyring\" must be true, or not be there",
+            "\"password-keyring\" must be true; leave the key out",
         ),
         (
             "oauth2-client-id = 'me'",
-            "there is no provider; add oauth2 = \"google\"",
+            "there is no provider. Add oauth2 = \"google\"",
         ),
         (
             "oauth2-client-id = 'me'\noauth2-token-url = 'https://h/t'",
@@ -146,7 +146,7 @@ fn an_account_has_exactly_one_secret() {
         ),
         (
             "oauth2-client-id = 'me'\noauth2-token-url = 'https://h/t'\noauth2-scope = 'x'",
-            "there is no way to sign in; add \"oauth2-device-url\" or \"oauth2-auth-url\"",
+            "there is no way to sign in. Add \"oauth2-device-url\" or \"oauth2-auth-url\"",
         ),
         (
             "oauth2-client-id = 'me'\noauth2 = 'yahoo'",
@@ -166,7 +166,7 @@ fn an_account_has_exactly_one_secret() {
     let outcome = sandbox.fetch();
     outcome
         .fails_with(78)
-        .stderr_has("there is no \"oauth2-client-id\"; add the client id");
+        .stderr_has("there is no \"oauth2-client-id\". Add the client id");
 }
 
 #[test]

@@ -108,11 +108,11 @@ fn a_wrong_shard_is_a_usage_error() {
         ),
         (
             &["fetch", "--shard", "1/2", "work"],
-            "the account work is in shard 0/2; name it there, or leave --shard away",
+            "the account work is in shard 0/2. Name it in that shard, or leave out --shard",
         ),
         (
             &["fetch", "--shard", "1/2", "pops://me@h"],
-            "a URL is in no shard: leave --shard away",
+            "a URL is in no shard. Leave out --shard",
         ),
     ] {
         let outcome = sandbox.mailpull(args).run();

@@ -8,7 +8,7 @@ use crate::cli;
 use crate::commands::Context;
 use crate::commands::account::providers;
 use crate::config::password::{self, Source};
-use crate::config::{Account, Addition, is_account_name};
+use crate::config::{Account, NewAccount, is_account_name};
 use crate::exit::{Exit, Failure};
 use crate::report::{Fact, Finding};
 
@@ -17,66 +17,66 @@ use crate::report::{Fact, Finding};
 pub(super) fn run(arguments: &cli::AddArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let questions = Questions::new(&context.interrupt);
     let chosen = context.global.config.as_deref();
-    let mut addition = Addition::new(chosen, &arguments.options)?;
+    let mut new_account = NewAccount::new(chosen, &arguments.options)?;
     for (flag, key, value) in arguments.settings() {
-        addition.say(flag, key, value.to_owned())?;
+        new_account.set(flag, key, value.to_owned())?;
     }
-    let user = match addition.user()? {
+    let user = match new_account.user()? {
         Some(user) => user,
         None => {
             let user = questions.ask("--user", "Mail address, or user name", None)?;
-            addition.say("--user", "user", user.clone())?;
+            new_account.set("--user", "user", user.clone())?;
             user
         }
     };
     let name = name(arguments, &user, &questions)?;
-    addition.call(&name)?;
-    if !addition.has_server()? {
-        find_server(&user, &mut addition, &questions, context)?;
+    new_account.set_name(&name)?;
+    if !new_account.has_server()? {
+        find_server(&user, &mut new_account, &questions, context)?;
     }
-    let account = addition.account()?;
+    let account = new_account.account()?;
     if has_no_secret(&account) && questions.has_listener() {
-        ask_for_secret(&mut addition, &account, &questions, context)?;
+        ask_for_secret(&mut new_account, &account, &questions, context)?;
     }
     if account.destination.is_none() {
         let proposal = format!("~/Mail/{name}");
         let folder = questions.ask("--maildir", "Maildir for its mail", Some(&proposal))?;
-        addition.say("--maildir", "maildir", folder)?;
+        new_account.set("--maildir", "maildir", folder)?;
     }
-    let exit = match arguments.no_test || wants_login(&addition.account()?) {
+    let exit = match arguments.no_test || wants_login(&new_account.account()?) {
         true => Exit::Done,
-        false => attempt(&mut addition, &questions, context)?,
+        false => attempt(&mut new_account, &questions, context)?,
     };
-    let account = addition.account()?;
+    let account = new_account.account()?;
     if exit != Exit::Done && !questions.confirm("This did not work. Add it all the same?")? {
         let words = "not added; --no-test adds it all the same";
         super::report_finding(&Finding::new("account", words), &account, context);
         return Ok(exit);
     }
-    addition.write(&context.interrupt)?;
-    super::report_finding(&added(&addition, &account), &account, context);
+    new_account.write(&context.interrupt)?;
+    super::report_finding(&added(&new_account, &account), &account, context);
     Ok(exit)
 }
 
 /// Tries the login, with a password that is typed again if the one before was refused.
 fn attempt(
-    addition: &mut Addition,
+    new_account: &mut NewAccount,
     questions: &Questions<'_>,
     context: &Context<'_>,
 ) -> Result<Exit, Failure> {
     loop {
-        let account = addition.account()?;
+        let account = new_account.account()?;
         let exit = test::test(&account, context);
-        let was_mistyped = exit == Exit::LoginRefused && addition.has_typed_password();
+        let was_mistyped = exit == Exit::LoginRefused && new_account.has_typed_password();
         if !was_mistyped || !questions.confirm("Type the password again?")? {
             return Ok(exit);
         }
-        type_password(addition, &account, context)?;
+        type_password(new_account, &account, context)?;
     }
 }
 
-fn added(addition: &Addition, account: &Account) -> Finding {
-    let (name, path) = (&account.name, addition.path());
+fn added(new_account: &NewAccount, account: &Account) -> Finding {
+    let (name, path) = (&account.name, new_account.path());
     let words = match wants_login(account) {
         true => format!(
             "{name} is in {path} now; to sign in: mailpull login {name}; then: mailpull account \
@@ -108,11 +108,11 @@ fn name(
 
 fn find_server(
     user: &str,
-    addition: &mut Addition,
+    new_account: &mut NewAccount,
     questions: &Questions<'_>,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
-    if discovery::find(user, addition, questions, context)? {
+    if discovery::find(user, new_account, questions, context)? {
         return Ok(());
     }
     if let Some(signal) = context.interrupt.signal() {
@@ -120,7 +120,7 @@ fn find_server(
     }
     let question = "Server (HOST or HOST:PORT, in TLS from the first octet)";
     let server = questions.ask("--server", question, None)?;
-    Ok(addition.say("--server", "server", server)?)
+    Ok(new_account.set("--server", "server", server)?)
 }
 
 /// Whether nothing is said about how the user proves who they are.
@@ -135,7 +135,7 @@ fn wants_login(account: &Account) -> bool {
 
 /// Asks where the secret comes from. Without one it is looked for in .netrc, and asked at every run.
 fn ask_for_secret(
-    addition: &mut Addition,
+    new_account: &mut NewAccount,
     account: &Account,
     questions: &Questions<'_>,
     context: &Context<'_>,
@@ -145,27 +145,27 @@ fn ask_for_secret(
         super::report_finding(&Finding::new("note", rule), account, context);
     }
     if let Some(preset) = provider.and_then(|provider| provider.oauth2)
-        && ask_for_client(preset, addition, questions)?
+        && ask_for_client(preset, new_account, questions)?
     {
         return Ok(());
     }
     let question = format!(
         "Command that prints the password, not the password itself (Enter: type it, and keep it in \
          {}; -: ask at every run)",
-        addition.path()
+        new_account.path()
     );
     let flag = "--password-command";
     match questions.ask(flag, &question, Some(""))? {
-        command if command.is_empty() => type_password(addition, account, context),
+        command if command.is_empty() => type_password(new_account, account, context),
         command if command == "-" => Ok(()),
-        command => Ok(addition.say(flag, "password-command", command)?),
+        command => Ok(new_account.set(flag, "password-command", command)?),
     }
 }
 
 /// Asks as which client to sign in, where the provider is known. Whether that is wanted.
 fn ask_for_client(
     preset: &str,
-    addition: &mut Addition,
+    new_account: &mut NewAccount,
     questions: &Questions<'_>,
 ) -> Result<bool, Failure> {
     let question = "Client id, to sign in by OAuth 2.0 (Enter: with a password)";
@@ -181,17 +181,17 @@ fn ask_for_client(
         ("oauth2", preset.to_owned()),
     ] {
         if !value.is_empty() {
-            addition.say("-o", key, value)?;
+            new_account.set("-o", key, value)?;
         }
     }
     Ok(true)
 }
 
 fn type_password(
-    addition: &mut Addition,
+    new_account: &mut NewAccount,
     account: &Account,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
     let password = password::prompt(account.login(), &context.interrupt)?;
-    Ok(addition.keep_password(password)?)
+    Ok(new_account.set_password(password)?)
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::questions::Questions;
 use crate::commands::Context;
 use crate::commands::account::providers;
-use crate::config::Addition;
+use crate::config::NewAccount;
 use crate::dial;
 use crate::exit::{Exit, Failure};
 use crate::net::srv::{self, Service};
@@ -38,7 +38,7 @@ enum CandidateSource {
 /// was tried, and lets the new account say it. Whether there was one.
 pub(super) fn find(
     user: &str,
-    addition: &mut Addition,
+    new_account: &mut NewAccount,
     questions: &Questions<'_>,
     context: &Context<'_>,
 ) -> Result<bool, Failure> {
@@ -46,12 +46,12 @@ pub(super) fn find(
     let Some(domain) = domain.filter(|domain| srv::is_domain(domain)) else {
         return Ok(false);
     };
-    addition.insist_searchable()?;
+    new_account.require_searchable()?;
     let domain = domain.to_ascii_lowercase();
     let named = srv::servers(&domain, &context.interrupt)
         .map_err(|error| Failure::new(error, Exit::Temporary))?;
     for candidate in candidates(&domain, named) {
-        let account = addition.account_at(&candidate.place(), candidate.security())?;
+        let account = new_account.account_at(&candidate.place(), candidate.security())?;
         if context.interrupt.signal().is_some() {
             break;
         }
@@ -59,7 +59,7 @@ pub(super) fn find(
         super::report_finding(&candidate.told(&answered), &account, context);
         if answered.is_ok() {
             candidate.insist_on_consent(&domain, questions)?;
-            candidate.settle(addition)?;
+            candidate.settle(new_account)?;
             return Ok(true);
         }
     }
@@ -163,14 +163,14 @@ impl Candidate {
         Err(Failure::new(what, Exit::Usage))
     }
 
-    fn settle(self, addition: &mut Addition) -> Result<(), Failure> {
+    fn settle(self, new_account: &mut NewAccount) -> Result<(), Failure> {
         let server = match self.port == default_port(self.service) {
             true => self.host.clone(),
             false => self.place(),
         };
-        addition.say("--server", "server", server)?;
+        new_account.set("--server", "server", server)?;
         if self.service == Service::Pop3 {
-            addition.say("--security", "security", self.security().to_owned())?;
+            new_account.set("--security", "security", self.security().to_owned())?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::{Context, print_line};
 use crate::cli;
-use crate::config::{self, Account, Config, Overrides, Wanted};
+use crate::config::{self, Account, Config, Overrides, Selector};
 use crate::delivery::Destination;
 use crate::exit::{Exit, Failure};
 use crate::report::plain::Verbosity;
@@ -59,15 +59,15 @@ fn list(context: &Context<'_>) -> Result<Exit, Failure> {
     };
     let mut exit = Exit::Done;
     if !names.is_empty() {
-        let wanted = Wanted {
+        let selector = Selector {
             names: &names,
             shard: None,
         };
-        let choice = config.select(&wanted, &Overrides::default())?;
+        let selection = config.select(&selector, &Overrides::default())?;
         exit = context
-            .report_unusable(&choice.unusable)
+            .report_unusable(&selection.unusable)
             .unwrap_or_default();
-        for account in choice.accounts {
+        for account in selection.accounts {
             let server = account.dial.net.endpoint.to_string();
             let state = if account.enabled {
                 "enabled"

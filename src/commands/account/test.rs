@@ -9,7 +9,7 @@ use crate::cli;
 use crate::commands::Context;
 use crate::commands::account::providers;
 use crate::commands::credentials::Passwords;
-use crate::config::{self, Account, Overrides, Wanted};
+use crate::config::{self, Account, Overrides, Selector};
 use crate::dial::DialStep;
 use crate::exit::{Exit, Failure};
 use crate::mail::known::KnownMessages;
@@ -23,11 +23,12 @@ use crate::seen::{Ledger, StateFolder};
 /// Tests one account. The status is what `fetch` would end with.
 pub(super) fn run(arguments: &cli::TestArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let overrides = Overrides::new([], &arguments.options.options)?;
-    let wanted = Wanted {
+    let selector = Selector {
         names: std::slice::from_ref(&arguments.account),
         shard: None,
     };
-    let account = config::accounts(&wanted, context.global.config.as_deref(), &overrides)?.one()?;
+    let account =
+        config::accounts(&selector, context.global.config.as_deref(), &overrides)?.one()?;
     Ok(test(&account, context))
 }
 

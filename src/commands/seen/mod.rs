@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use super::credentials::Passwords;
 use super::{Context, print_line};
 use crate::cli;
-use crate::config::{self, Account, Overrides, Wanted};
+use crate::config::{self, Account, Overrides, Selector};
 use crate::delivery;
 use crate::exit::{Exit, Failure};
 use crate::mail::known::State;
@@ -34,11 +34,11 @@ pub(super) fn run(verb: &cli::SeenCommand, context: &Context<'_>) -> Result<Exit
 
 fn open(name: &str, context: &Context<'_>) -> Result<(Account, Ledger), Failure> {
     let chosen = context.global.config.as_deref();
-    let wanted = Wanted {
+    let selector = Selector {
         names: &[name.to_owned()],
         shard: None,
     };
-    let account = config::accounts(&wanted, chosen, &Overrides::default())?.one()?;
+    let account = config::accounts(&selector, chosen, &Overrides::default())?.one()?;
     let ledger = context.open_ledger(&account, &context.state_folder()?)?;
     Ok((account, ledger))
 }

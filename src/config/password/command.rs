@@ -1,9 +1,8 @@
-//! A command that prints a password: run, watched, and killed when it takes too long.
-//! Does not know whose password it is.
+//! A command that prints a password, with a deadline.
 //!
-//! On a terminal the command shares it, so that it can ask the user for a passphrase. Elsewhere its
-//! standard input is empty, its standard error is kept for the error message, and it runs in a
-//! process group of its own, so that nothing it started outlives the deadline.
+//! On a terminal the command shares the terminal, so that it can ask the user for a passphrase.
+//! Without a terminal its standard input is empty, its standard error is kept for the error message,
+//! and it runs in a process group of its own, so that nothing that it started outlives the deadline.
 
 use std::io;
 use std::mem;
@@ -23,7 +22,7 @@ use crate::text::ServerText;
 /// Where a command runs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Place {
-    /// Where nobody can be asked.
+    /// Without a terminal.
     Alone,
     /// On the user's terminal.
     Terminal,
@@ -32,26 +31,26 @@ pub(super) enum Place {
 /// Why a command printed no password.
 #[derive(Debug)]
 pub enum Problem {
-    /// It said no: how, and the first line of its standard error.
+    /// It failed: how, and the first line of its standard error.
     Failed(String, ServerText),
-    /// A signal asked to stop.
+    /// A signal arrived.
     Interrupted,
-    /// It cannot be run or watched.
+    /// The system cannot run it.
     Run(io::Error),
-    /// It took so many seconds, and was killed.
+    /// It was killed after this number of seconds.
     Timeout(u64),
 }
 
 impl Problem {
-    /// The same in words, about the command of a key.
-    pub(super) fn told(&self, key: &str) -> String {
+    /// Returns the message about the command of a key.
+    pub(super) fn about(&self, key: &str) -> String {
         match self {
             Self::Failed(how, complaint) if complaint.is_empty() => format!("{key} {how}"),
             Self::Failed(how, complaint) => format!("{key} {how}: {complaint}"),
             Self::Interrupted => "interrupted".to_owned(),
             Self::Run(error) => format!("cannot run the {key}: {error}"),
             Self::Timeout(seconds) => {
-                format!("{key} has printed nothing useful within {seconds} s, and was killed")
+                format!("{key} did not end within {seconds} s and was killed")
             }
         }
     }
@@ -215,7 +214,7 @@ fn first_line(octets: &[u8]) -> ServerText {
     ServerText::new(lines.find(|line| !line.is_empty()).unwrap_or_default())
 }
 
-/// The most octets that are kept of each stream; OAuth2 tokens have a few thousand.
+/// The most octets that are kept of each stream. OAuth 2.0 tokens have a few thousand.
 const LIMIT: usize = 8 << 10;
 
 #[cfg(test)]
@@ -237,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_command_prints_is_returned_as_it_is() {
+    fn the_output_of_a_command_is_returned_unchanged() {
         for (line, octets) in [
             ("echo hunter2", &b"hunter2\n"[..]),
             ("printf 'a\\0b\\r\\n\\n'", b"a\0b\r\n\n"),
@@ -246,21 +245,21 @@ mod tests {
             ("echo noise >&2; echo x", b"x\n"),
             ("echo x; exec >&- 2>&-; sleep 0.05", b"x\n"),
         ] {
-            let printed = run_line(line, Duration::from_secs(20)).expect("it succeeds");
+            let printed = run_line(line, Duration::from_secs(20)).expect("the command succeeds");
             assert_eq!(printed, octets, "{line}");
         }
     }
 
     #[test]
-    fn a_child_that_lives_on_with_the_pipe_is_not_waited_for() {
+    fn a_background_child_with_the_pipe_is_not_waited_for() {
         let begun = Instant::now();
         let printed = run_line("sleep 15 & echo x", Duration::from_secs(10));
-        assert_eq!(printed.expect("it succeeds"), b"x\n");
+        assert_eq!(printed.expect("the command succeeds"), b"x\n");
         assert!(begun.elapsed() < Duration::from_secs(8));
     }
 
     #[test]
-    fn the_error_of_a_failing_command_shows_its_complaint_and_never_its_output() {
+    fn an_error_shows_standard_error_but_never_the_output() {
         for (line, message) in [
             (
                 "echo hunter2; exit 3",
@@ -279,8 +278,8 @@ mod tests {
                 "password-command printed more than a password",
             ),
         ] {
-            let error = run_line(line, Duration::from_secs(20)).expect_err("it fails");
-            assert_eq!(error.told("password-command"), message);
+            let error = run_line(line, Duration::from_secs(20)).expect_err("the command fails");
+            assert_eq!(error.about("password-command"), message);
         }
     }
 
@@ -293,11 +292,14 @@ mod tests {
         let line = format!("exec 3>'{}'; sleep 60 & wait", fifo.display());
         let begun = Instant::now();
         thread::scope(|scope| {
-            // It is read to its end when nobody is left who could write to it.
+            // It reaches its end when no process is left that could write to it.
             let reader = scope.spawn(|| std::fs::read(&fifo));
-            let error = run_line(&line, Duration::from_secs(1)).expect_err("it hangs");
+            let error = run_line(&line, Duration::from_secs(1)).expect_err("the command hangs");
             assert!(matches!(error, Problem::Timeout(1)), "{error:?}");
-            reader.join().expect("it does not panic").expect("it ends");
+            reader
+                .join()
+                .expect("the reader does not panic")
+                .expect("the FIFO can be read");
         });
         assert!(begun.elapsed() < Duration::from_secs(30));
     }
@@ -317,13 +319,13 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_does_not_exist_is_named_as_such() {
+    fn a_missing_program_is_reported() {
         let mut command = Command::new("/does/not/exist");
         let error = run(&mut command, Place::Alone, Duration::from_secs(1), &never())
-            .expect_err("it cannot be run");
+            .expect_err("the program is missing");
         assert!(
             error
-                .told("password-command")
+                .about("password-command")
                 .starts_with("cannot run the password-command: ")
         );
     }

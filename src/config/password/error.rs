@@ -1,5 +1,4 @@
-//! Why there is no password, in one line that never shows any of it.
-//! Does not know how it was looked for.
+//! Why there is no password. No error shows any part of one.
 
 use std::io;
 
@@ -12,72 +11,66 @@ use crate::os::secret_file::Exposed;
 /// Why there is no password.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A command printed none.
-    #[error("{}", .problem.told(key))]
+    /// A command printed no password.
+    #[error("{}", .problem.about(key))]
     Command {
-        /// The key that names it.
+        /// The key that names the command.
         key: &'static str,
-        /// Why not.
+        /// Why it printed none.
         problem: Problem,
     },
     /// systemd gave this process no credentials.
-    #[error(
-        "$CREDENTIALS_DIRECTORY is not set, so there is no credential {0}: password-credential is \
-         for a service with LoadCredential={0}:PATH"
-    )]
+    #[error("there is no credential {0}: $CREDENTIALS_DIRECTORY is not set")]
     Credential(String),
-    /// A file that holds it is not private.
+    /// A file that holds a password is not private.
     #[error(transparent)]
     Exposed(#[from] Exposed),
-    /// A signal asked to stop.
+    /// A signal arrived.
     #[error("interrupted")]
     Interrupted,
-    /// The keyring gives none.
+    /// The keyring cannot be used.
     #[error(transparent)]
     Keyring(#[from] keyring::Error),
-    /// The keyring has none.
-    #[error("the keyring has no password for {user} at {host}; put it there with: {command}")]
+    /// The keyring has no password for this login.
+    #[error("the keyring has no password for {user} at {host}")]
     KeyringEmpty {
-        /// Who wants to log in.
+        /// The name to log in with.
         user: String,
-        /// And where.
+        /// The server.
         host: String,
-        /// What puts it there.
+        /// The command that puts it there.
         command: String,
     },
-    /// `.netrc` is not understood.
+    /// `.netrc` has a mistake.
     #[error("{path}:{line}: {problem}")]
     Netrc {
         /// The file.
         path: String,
         /// The line.
         line: usize,
-        /// What is wrong there.
+        /// The mistake.
         problem: &'static str,
     },
-    /// Nothing holds it, and nobody is there to ask.
-    #[error(
-        "there is no password for {user} at {host}: set password-command, or MAILPULL_PASSWORD \
-         for a URL, or add them to ~/.netrc; without a terminal nobody can be asked"
-    )]
+    /// No source is configured, `.netrc` has no entry, and there is no terminal.
+    #[error("there is no password for {user} at {host}, and no terminal to ask on")]
     Nobody {
-        /// Who wants to log in.
+        /// The name to log in with.
         user: String,
-        /// And where.
+        /// The server.
         host: String,
     },
     /// The terminal does not work, or nothing was typed.
     #[error("cannot ask for the password: {0}")]
     Prompt(#[source] io::Error),
-    /// A file that should hold it cannot be read.
+    /// A file that should hold the password cannot be read.
     #[error("cannot read {path}: {source}")]
     Read {
         /// The file.
         path: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// What was got cannot be sent.
+    /// The password cannot be sent.
     #[error("the password from {from} {problem}")]
     Unusable {
         /// Where it came from.
@@ -85,22 +78,30 @@ pub enum Error {
         /// What is wrong with it.
         problem: Unusable,
     },
-    /// The environment variable is not there.
+    /// The environment variable is not set.
     #[error("the variable {0}, which should hold the password, is not set")]
     Variable(String),
 }
 
 impl Error {
-    /// What the user can do about it.
+    /// Returns what the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Credential(name) => Some(format!(
+                "Use password-credential in a systemd service with LoadCredential={name}:PATH"
+            )),
             Self::Exposed(source) => source.hint(),
             Self::Keyring(source) => source.hint(),
+            Self::KeyringEmpty { command, .. } => Some(format!("Put it there with: {command}")),
+            Self::Nobody { .. } => Some(
+                "Set password-command, or MAILPULL_PASSWORD for a URL, or add it to ~/.netrc"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }
 
-    /// The status it ends the account with.
+    /// Returns the status that the account ends with.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Command { problem, .. } => match problem {

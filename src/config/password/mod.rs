@@ -1,5 +1,18 @@
-//! Where an account's password comes from, and how it is got.
-//! Sends it nowhere and shows it to nobody.
+//! Where an account's password comes from.
+//!
+//! The way of a password, from the top:
+//!
+//! 1. The configuration names its source: one key, or none ([`Source`]; the keys are read in
+//!    `config/values/secrets.rs`).
+//! 2. [`Source::obtain`] takes it from there: from the configuration itself, a command, a file, an
+//!    environment variable, the keyring or systemd. If no source is named, `~/.netrc` is searched
+//!    and then the user is asked on the terminal.
+//! 3. It becomes a [`Secret`], which is refused if it could not be sent as one line, and which is
+//!    wiped when it is dropped. Until then it is in memory that is wiped, too (`Zeroizing`).
+//! 4. `commands/credentials.rs` keeps it for the run and hands it to `dial`, which sends it.
+//!
+//! No part of a password is ever shown. No child process inherits an environment variable that
+//! holds one.
 
 use std::env;
 use std::ffi::OsString;
@@ -31,33 +44,33 @@ use command::{Place, Problem};
 /// The variable that holds the password for a URL on the command line.
 pub(crate) const ONE_SHOT_VARIABLE: &str = "MAILPULL_PASSWORD";
 
-/// Where a password comes from.
+/// The source of a password.
 ///
-/// One line end behind what a file holds or a command prints is taken away. Any other CR, LF or
-/// NUL cannot be part of a password, and is an error rather than a guess at which line was meant.
+/// One line end after the password in a file or in the output of a command is removed. Any other CR,
+/// LF or NUL is an error: it cannot be sent, and mailpull does not guess which line was meant.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// Nothing was said: `.netrc`, then the terminal.
+    /// No source is named: `.netrc`, then the terminal.
     Ask,
-    /// What a program prints.
+    /// The output of a command.
     Command(SecretCommand),
     /// The credential of this name, which systemd gives to a service.
     Credential(String),
-    /// What a private file holds.
+    /// A private file.
     File(PathBuf),
-    /// As it stands in the configuration.
+    /// The configuration itself.
     Literal(Secret),
     /// The keyring of the user's desktop.
     Keyring,
-    /// Nowhere: the login needs none.
+    /// None: the login needs no password.
     NotNeeded,
     /// A URL on the command line: [`ONE_SHOT_VARIABLE`], then as [`Source::Ask`].
     OneShot,
-    /// The value of an environment variable.
+    /// An environment variable.
     Variable(String),
 }
 
-/// A program that prints a secret.
+/// A command that prints a secret.
 #[derive(Clone, Debug)]
 pub struct SecretCommand {
     /// The key that names it.
@@ -66,28 +79,29 @@ pub struct SecretCommand {
     pub line: CommandLine,
 }
 
-/// How a program is run.
+/// How a command is run.
 #[derive(Clone, Debug)]
 pub enum CommandLine {
-    /// As it is, with its arguments.
+    /// Directly: a program and its arguments.
     Program(Vec<String>),
     /// By `sh -c`.
     Shell(String),
 }
 
-/// What a password is asked for.
+/// The login that a password is for.
 #[derive(Clone, Copy, Debug)]
 pub struct Login<'a> {
-    /// For which account.
+    /// The name of the account.
     pub account: &'a str,
-    /// Who logs in.
+    /// The name to log in with.
     pub user: &'a str,
-    /// The server's name.
+    /// The server's host.
     pub host: &'a str,
 }
 
 impl Source {
-    /// The environment variable that may hold it: no child process may inherit that.
+    /// Returns the environment variable that may hold the password. Child processes must not inherit
+    /// it.
     pub fn variable(&self) -> Option<&str> {
         match self {
             Self::OneShot => Some(ONE_SHOT_VARIABLE),
@@ -96,7 +110,7 @@ impl Source {
         }
     }
 
-    /// Whether getting it may take a question on the terminal.
+    /// True if obtaining the password may ask the user something.
     pub fn may_ask(&self) -> bool {
         matches!(
             self,
@@ -104,11 +118,10 @@ impl Source {
         )
     }
 
-    /// Gets the password, which may take a minute of a command or a human's patience.
+    /// Obtains the password. This can take a minute if a command runs or the user is asked.
     ///
     /// # Errors
-    /// Whatever keeps it away, see [`Error`]; [`Error::Interrupted`] as soon as a
-    /// signal arrives.
+    /// The errors of [`Error`]. After a signal it returns [`Error::Interrupted`] at once.
     pub fn obtain(
         &self,
         login: Login<'_>,
@@ -116,49 +129,20 @@ impl Source {
         interrupt: &Interrupt,
     ) -> Result<Secret, Error> {
         match self {
-            Self::Ask => ask(login, interrupt),
-            Self::Command(command) => from_command(command, hidden, interrupt),
-            Self::Credential(name) => from_credential(name),
-            Self::File(path) => from_file(path),
-            Self::Keyring => from_keyring(login, interrupt),
-            Self::Literal(secret) => Ok(secret.clone()),
             Self::NotNeeded => Ok(Secret::needless()),
+            Self::Literal(secret) => Ok(secret.clone()),
+            Self::Command(command) => from_command(command, hidden, interrupt),
+            Self::File(path) => from_file(path),
+            Self::Variable(name) => from_variable(name, env::var_os(name)),
+            Self::Keyring => from_keyring(login, interrupt),
+            Self::Credential(name) => from_credential(name),
             Self::OneShot => match env::var_os(ONE_SHOT_VARIABLE).filter(|text| !text.is_empty()) {
-                None => ask(login, interrupt),
+                None => from_netrc_or_terminal(login, interrupt),
                 found => from_variable(ONE_SHOT_VARIABLE, found),
             },
-            Self::Variable(name) => from_variable(name, env::var_os(name)),
+            Self::Ask => from_netrc_or_terminal(login, interrupt),
         }
     }
-}
-
-fn ask(login: Login<'_>, interrupt: &Interrupt) -> Result<Secret, Error> {
-    let path = dirs::home_dir().map(|home| home.join(".netrc"));
-    if let Some(secret) = path.and_then(|path| from_netrc(&path, login).transpose()) {
-        return secret;
-    }
-    prompted(login, interrupt)
-}
-
-fn prompted(login: Login<'_>, interrupt: &Interrupt) -> Result<Secret, Error> {
-    if !terminal::is_there() {
-        return Err(Error::Nobody {
-            user: login.user.to_owned(),
-            host: login.host.to_owned(),
-        });
-    }
-    prompt(login, interrupt)
-}
-
-/// Asks for a password on the terminal, wherever else there may be one.
-///
-/// # Errors
-/// The terminal does not work or was closed; nothing usable was typed; a signal arrived.
-pub(crate) fn prompt(login: Login<'_>, interrupt: &Interrupt) -> Result<Secret, Error> {
-    let user = ServerText::from(login.user);
-    let host = ServerText::from(login.host);
-    let typed = prompt::ask(format!("Password for {user} at {host}: "), interrupt)?;
-    secret(typed, "the terminal")
 }
 
 fn from_command(
@@ -198,19 +182,16 @@ fn from_command(
     })
 }
 
-/// What systemd has put there it has made readable to this service alone (systemd.exec(5)).
-fn from_credential(name: &str) -> Result<Secret, Error> {
-    match env::var_os("CREDENTIALS_DIRECTORY") {
-        Some(folder) => from_file(&Path::new(&folder).join(name)),
-        None => Err(Error::Credential(name.to_owned())),
-    }
+fn from_file(path: &Path) -> Result<Secret, Error> {
+    let file = CheckedFile::read(path).map_err(|source| unreadable(path, source))?;
+    file.require("a password")?;
+    let octets = Zeroizing::new(file.octets().to_vec());
+    secret(without_newline(octets), &shown(path))
 }
 
-fn from_file(path: &Path) -> Result<Secret, Error> {
-    let private = CheckedFile::read(path).map_err(|source| unreadable(path, source))?;
-    private.require("a password")?;
-    let octets = Zeroizing::new(private.octets().to_vec());
-    secret(without_newline(octets), &shown(path))
+fn from_variable(name: &str, value: Option<OsString>) -> Result<Secret, Error> {
+    let value = value.ok_or_else(|| Error::Variable(name.to_owned()))?;
+    secret(Zeroizing::new(value.into_vec()), &format!("${name}"))
 }
 
 fn from_keyring(login: Login<'_>, interrupt: &Interrupt) -> Result<Secret, Error> {
@@ -226,17 +207,75 @@ fn from_keyring(login: Login<'_>, interrupt: &Interrupt) -> Result<Secret, Error
     }
 }
 
+/// Reads the file in which systemd puts a credential. systemd makes it readable only to this service
+/// (systemd.exec(5)).
+fn from_credential(name: &str) -> Result<Secret, Error> {
+    match env::var_os("CREDENTIALS_DIRECTORY") {
+        Some(folder) => from_file(&Path::new(&folder).join(name)),
+        None => Err(Error::Credential(name.to_owned())),
+    }
+}
+
+fn from_netrc_or_terminal(login: Login<'_>, interrupt: &Interrupt) -> Result<Secret, Error> {
+    let path = dirs::home_dir().map(|home| home.join(".netrc"));
+    if let Some(secret) = path.and_then(|path| from_netrc(&path, login).transpose()) {
+        return secret;
+    }
+    from_terminal(login, interrupt)
+}
+
+fn from_netrc(path: &Path, login: Login<'_>) -> Result<Option<Secret>, Error> {
+    let file = match CheckedFile::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(|source| unreadable(path, source))?,
+    };
+    let found =
+        netrc::find(file.octets(), login.host, login.user).map_err(|malformed| Error::Netrc {
+            path: shown(path),
+            line: malformed.line,
+            problem: malformed.problem,
+        })?;
+    let Some(octets) = found else {
+        return Ok(None);
+    };
+    // A .netrc that does not have this password may be readable to others, so this is checked last.
+    file.require("a password")?;
+    secret(octets, &shown(path)).map(Some)
+}
+
+fn from_terminal(login: Login<'_>, interrupt: &Interrupt) -> Result<Secret, Error> {
+    if !terminal::is_there() {
+        return Err(Error::Nobody {
+            user: login.user.to_owned(),
+            host: login.host.to_owned(),
+        });
+    }
+    prompt(login, interrupt)
+}
+
+/// Asks for a password on the terminal, whatever its source is.
+///
+/// # Errors
+/// The terminal does not work or was closed, nothing usable was typed, or a signal arrived.
+pub(crate) fn prompt(login: Login<'_>, interrupt: &Interrupt) -> Result<Secret, Error> {
+    let user = ServerText::from(login.user);
+    let host = ServerText::from(login.host);
+    let typed = prompt::ask(format!("Password for {user} at {host}: "), interrupt)?;
+    secret(typed, "the terminal")
+}
+
 /// Asks for a password and puts it into the keyring.
 ///
 /// # Errors
-/// Nobody is there to be asked, or the keyring does not take it.
+/// There is no terminal to ask on, or the keyring does not accept the password.
 pub(crate) fn put_into_keyring(login: Login<'_>, interrupt: &Interrupt) -> Result<(), Error> {
-    let secret = prompted(login, interrupt)?;
+    let secret = from_terminal(login, interrupt)?;
     let label = format!("mailpull: {} at {}", login.user, login.host);
     Ok(keyring_item(login).store(&label, &secret, interrupt)?)
 }
 
-/// As mpop(1) has it there, which finds the same.
+/// Returns the attributes of a password in the keyring. mpop(1) uses the same, so both programs find
+/// it.
 fn keyring_item(login: Login<'_>) -> Item<'_> {
     Item::new([
         ("service", "pop3"),
@@ -245,31 +284,7 @@ fn keyring_item(login: Login<'_>) -> Item<'_> {
     ])
 }
 
-fn from_netrc(path: &Path, login: Login<'_>) -> Result<Option<Secret>, Error> {
-    let private = match CheckedFile::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(|source| unreadable(path, source))?,
-    };
-    let found = netrc::find(private.octets(), login.host, login.user).map_err(|malformed| {
-        Error::Netrc {
-            path: shown(path),
-            line: malformed.line,
-            problem: malformed.problem,
-        }
-    })?;
-    let Some(octets) = found else {
-        return Ok(None);
-    };
-    private.require("a password")?;
-    secret(octets, &shown(path)).map(Some)
-}
-
-fn from_variable(name: &str, value: Option<OsString>) -> Result<Secret, Error> {
-    let value = value.ok_or_else(|| Error::Variable(name.to_owned()))?;
-    secret(Zeroizing::new(value.into_vec()), &format!("${name}"))
-}
-
-/// Takes away the one line end that an editor or `echo` puts behind a password.
+/// Removes the one line end that an editor or `echo` puts after a password.
 fn without_newline(mut octets: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
     if octets.last() == Some(&b'\n') {
         octets.pop();
@@ -294,7 +309,7 @@ fn unreadable(path: &Path, source: io::Error) -> Error {
     }
 }
 
-/// How long a command may take: there may be a human who types a passphrase into it.
+/// The time that a command has. A user may have to type a passphrase for it.
 const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
@@ -335,8 +350,9 @@ mod tests {
 
     fn write(text: &[u8], mode: u32) -> tempfile::NamedTempFile {
         let file = tempfile::NamedTempFile::new().expect("a file can be made");
-        fs::write(file.path(), text).expect("it can be written");
-        fs::set_permissions(file.path(), Permissions::from_mode(mode)).expect("they can be set");
+        fs::write(file.path(), text).expect("the file can be written");
+        fs::set_permissions(file.path(), Permissions::from_mode(mode))
+            .expect("the owner can set permissions");
         file
     }
 
@@ -370,23 +386,30 @@ mod tests {
     }
 
     #[test]
-    fn a_string_is_a_line_for_the_shell() {
+    fn a_string_is_run_by_the_shell() {
         let source = shell("echo hunter2 | tr a-z A-Z");
-        assert_eq!(obtain(&source, &[]).expect("it is printed"), b"HUNTER2");
+        assert_eq!(
+            obtain(&source, &[]).expect("the command succeeds"),
+            b"HUNTER2"
+        );
     }
 
     #[test]
-    fn a_command_does_not_inherit_what_holds_a_password() {
+    fn a_command_does_not_inherit_a_password() {
         let source = shell("echo \"${CARGO_MANIFEST_DIR-gone}\"");
         let hidden = ["CARGO_MANIFEST_DIR".to_owned()];
-        assert_eq!(obtain(&source, &hidden).expect("it is printed"), b"gone");
+        assert_eq!(
+            obtain(&source, &hidden).expect("the command succeeds"),
+            b"gone"
+        );
     }
 
     #[test]
     fn a_password_file_that_others_may_read_is_refused() {
         let file = write(b"hunter2\n", 0o644);
-        let error = obtain(&Source::File(file.path().into()), &[]).expect_err("it is refused");
-        assert!(error.to_string().contains("chmod 600"), "{error}");
+        let error =
+            obtain(&Source::File(file.path().into()), &[]).expect_err("the file is refused");
+        assert!(error.to_string().contains("is open to others"), "{error}");
         assert_eq!(error.exit(), Exit::Configuration);
     }
 

@@ -1,9 +1,8 @@
-//! `.netrc`: machines, logins and passwords, as ftp(1) and curl(1) read it.
-//! Does not know what the password is for.
+//! `.netrc`: machines, logins and passwords, in the format that ftp(1) and curl(1) read.
 
 use zeroize::Zeroizing;
 
-/// Why a `.netrc` is not understood.
+/// A mistake in a `.netrc`.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Malformed {
     pub(super) line: usize,
@@ -11,10 +10,10 @@ pub(super) struct Malformed {
 }
 
 /// Finds the password of the first entry for a machine, or of `default`, whose login is the user's
-/// or absent. An entry without a password is passed over.
+/// or absent. Entries without a password are skipped.
 ///
 /// # Errors
-/// A word that stands where none can, a name or a value that is missing, a quote without an end.
+/// A word is unknown, a name or a value is missing, or a quote is not closed.
 pub(super) fn find(
     octets: &[u8],
     host: &str,
@@ -41,7 +40,7 @@ pub(super) fn find(
             b"password" => entry.password = Some(words.value()?),
             b"account" => drop(words.value()?),
             b"macdef" => words.skip_macro(),
-            _ => return Err(words.malformed("unknown word; a value with blanks needs quotes")),
+            _ => return Err(words.malformed("unknown word (a value with blanks needs quotes)")),
         }
     }
     Ok(entry.password_for(user))
@@ -64,9 +63,10 @@ impl Entry {
 
     fn password_for(&mut self, user: &str) -> Option<Zeroizing<Vec<u8>>> {
         let is_theirs = |login: &Zeroizing<Vec<u8>>| **login == user.as_bytes();
-        match self.matches && self.login.as_ref().is_none_or(is_theirs) {
-            true => self.password.take(),
-            false => None,
+        if self.matches && self.login.as_ref().is_none_or(is_theirs) {
+            self.password.take()
+        } else {
+            None
         }
     }
 }
@@ -77,7 +77,7 @@ struct Words<'a> {
 }
 
 impl Words<'_> {
-    /// The next word that is no part of a comment.
+    /// Returns the next word that is not part of a comment.
     fn keyword(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, Malformed> {
         self.skip_blanks();
         while self.peek() == Some(b'#') {
@@ -90,7 +90,7 @@ impl Words<'_> {
         }
     }
 
-    /// The word behind a keyword.
+    /// Returns the word after a keyword.
     fn value(&mut self) -> Result<Zeroizing<Vec<u8>>, Malformed> {
         self.skip_blanks();
         match self.peek() {
@@ -101,7 +101,8 @@ impl Words<'_> {
 
     fn word(&mut self) -> Result<Zeroizing<Vec<u8>>, Malformed> {
         let rest = &self.octets[self.at..];
-        // Room for the rest of the line: a vector that grows leaves copies behind.
+        // The word may be a password. A vector with room for the rest of the line never leaves a
+        // copy of it behind.
         let room = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         let mut word = Zeroizing::new(Vec::with_capacity(room));
         let is_quoted = self.peek() == Some(b'"');
@@ -122,13 +123,14 @@ impl Words<'_> {
             }
             self.at += 1;
         }
-        match is_quoted {
-            true => Err(self.malformed("the quote is not closed")),
-            false => Ok(word),
+        if is_quoted {
+            Err(self.malformed("the quote is not closed"))
+        } else {
+            Ok(word)
         }
     }
 
-    /// A macro ends at an empty line.
+    /// Skips a macro, which ends at an empty line.
     fn skip_macro(&mut self) {
         self.skip_line();
         while self.peek().is_some() {
@@ -179,11 +181,11 @@ mod tests {
 
     fn find_text(text: &str) -> Result<Option<String>, Malformed> {
         let found = find(text.as_bytes(), "pop.example.com", "me")?;
-        Ok(found.map(|octets| String::from_utf8(octets.to_vec()).expect("it is UTF-8")))
+        Ok(found.map(|octets| String::from_utf8(octets.to_vec()).expect("the password is UTF-8")))
     }
 
     #[test]
-    fn the_first_entry_for_the_machine_and_the_user_holds_the_password() {
+    fn the_first_entry_of_machine_and_user_has_the_password() {
         for (text, password) in [
             ("", None),
             ("machine pop.example.com login me password x", Some("x")),
@@ -235,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_netrc_is_refused_with_its_line() {
+    fn a_mistake_in_a_netrc_is_refused_with_its_line() {
         for (text, line) in [
             ("machine", 1),
             ("machine other\nlogin", 2),

@@ -1,12 +1,11 @@
-//! The user's terminal: whether there is one, and its settings, to be put back after a disturbance.
-//! Does not know what is asked there.
+//! The user's terminal and its settings, which are restored after an interrupted question.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 
 use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
-/// Whether somebody is there to be asked.
+/// True if there is a terminal to ask on.
 pub(super) fn is_there() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
@@ -18,7 +17,7 @@ pub(super) struct Saved {
 }
 
 impl Saved {
-    /// Remembers the settings, if there is a terminal.
+    /// Saves the settings, if there is a terminal.
     pub(super) fn now() -> Option<Self> {
         let mut options = OpenOptions::new();
         let terminal = options.read(true).write(true).open("/dev/tty").ok()?;
@@ -26,24 +25,23 @@ impl Saved {
         Some(Self { terminal, settings })
     }
 
-    /// Lets nothing that is typed from now on be seen.
+    /// Turns the echo off.
     pub(super) fn hide(&self) {
         let mut settings = self.settings.clone();
         settings.local_modes.remove(LocalModes::ECHO);
-        // A terminal that refuses this refuses to be read blindly, too, and that is an error.
+        // If the terminal refuses this, it also refuses rpassword, which then returns an error.
         let _ = termios::tcsetattr(&self.terminal, OptionalActions::Now, &settings);
     }
 
-    /// Puts them back.
+    /// Restores the settings.
     pub(super) fn put_back(&self) {
-        // The terminal may be what has gone away.
+        // An error means that the terminal is gone, and then there is nothing to restore.
         let _ = termios::tcsetattr(&self.terminal, OptionalActions::Now, &self.settings);
     }
 
-    /// Puts them back, forgets what was typed, and begins a new line, as far as the terminal is
-    /// still there.
+    /// Restores the settings, discards what was typed, and begins a new line.
     pub(super) fn restore(&self) {
-        // The terminal may be what has gone away, and the run ends anyway.
+        // An error means that the terminal is gone, and the run ends anyway.
         let _ = termios::tcsetattr(&self.terminal, OptionalActions::Flush, &self.settings);
         let _ = (&self.terminal).write_all(b"\n");
     }

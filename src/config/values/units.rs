@@ -1,15 +1,18 @@
 //! Sizes and durations as people write them: `15 MiB`, `14 days`.
-//! Does not know what they limit.
+//!
+//! humantime would also read `5m` and `1M`, which people confuse, fractions of a second and several
+//! units in a row, and it has no sizes.
 
 use std::time::Duration;
 
 use super::quoted;
 
-/// Reads a size in octets: a whole number and, where it has one, a unit of powers of ten (`KB`) or
-/// of two (`KiB`).
+/// Reads a size in octets: a whole number, optionally with a decimal unit (`KB`) or a binary one
+/// (`KiB`).
 ///
 /// # Errors
-/// No such thing, or more than 64 bits hold; the rest of a sentence.
+/// The text is not a size, or the size does not fit into 64 bits. The error is the rest of a
+/// sentence.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let wrong = || {
         format!(
@@ -36,7 +39,8 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
 /// Reads a duration: a whole number and a unit from seconds to weeks.
 ///
 /// # Errors
-/// No such thing, none at all, or more than a hundred years; the rest of a sentence.
+/// The text is not a duration, or it is zero or more than a hundred years. The error is the rest of a
+/// sentence.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || {
         format!(
@@ -54,13 +58,13 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         _ => return Err(wrong()),
     };
     match multiply(digits, seconds) {
-        Some(0) => Err("must be longer than nothing".to_owned()),
+        Some(0) => Err("must be longer than zero".to_owned()),
         Some(seconds @ ..=LONGEST) => Ok(Duration::from_secs(seconds)),
         _ => Err(format!("is longer than 100 years: {}", quoted(text))),
     }
 }
 
-/// The digits and the unit, of which either may be empty but not the digits.
+/// Splits a text into digits and unit. The unit may be empty.
 fn split(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_matches([' ', '\t']);
     let end = text
@@ -145,10 +149,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_in_one_short_line() {
+    fn an_error_is_one_short_line() {
         let long = "9".repeat(100_000);
         for problem in [size(&long), duration(&long).map(|_| 0), size("a\nb")] {
-            let problem = problem.expect_err("it is refused");
+            let problem = problem.expect_err("the text is refused");
             assert!(problem.len() < 200 && !problem.contains('\n'), "{problem}");
         }
     }
