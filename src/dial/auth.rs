@@ -1,24 +1,24 @@
-//! Which way to log in: what the user wants, against what the server offers and the way shows.
-//! Pure: sends nothing, and knows no mechanism's insides.
+//! Chooses the mechanism of a login from the configuration, the server's offer, and who can read what is
+//! sent. Pure.
 
 use crate::pop3::{Capabilities, Mechanism, Strength};
 
 /// How the user wants to log in.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Auth {
-    /// By the best that is offered of those that show nothing to whoever listens.
+    /// By the best mechanism on offer that shows nothing to a listener.
     #[default]
     Auto,
-    /// By this one, or by it bound to the connection where that can be.
+    /// By this mechanism, or by its bound form if both ends can bind it to the connection.
     Named(Mechanism),
-    /// Not at all: what carries the connection has proved who we are.
+    /// Not at all: the program that carries the connection has already proved who the user is.
     NotNeeded,
-    /// With an access token, by the best way to send one.
+    /// With an access token, by the best mechanism that takes one.
     Token,
 }
 
 impl Auth {
-    /// Whether the account has to have a secret.
+    /// True if the account must have a secret.
     pub fn needs_secret(self) -> bool {
         match self {
             Self::NotNeeded => false,
@@ -28,27 +28,27 @@ impl Auth {
     }
 }
 
-/// Who can read along.
+/// Who can read what is sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Exposure {
-    /// Whoever is on the way.
-    Anyone,
+pub(super) enum Visibility {
+    /// Everybody on the way.
+    Public,
     /// Nobody: the connection does not leave this machine.
-    Here,
+    ThisMachine,
     /// Nobody: the connection is encrypted.
-    Tls,
+    Encrypted,
 }
 
-/// What there is to choose from.
+/// What the choice depends on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LoginOffer<'a> {
-    /// What the server announces.
+    /// The server's capabilities.
     pub(super) capabilities: &'a Capabilities,
-    /// Who can read along.
-    pub(super) exposure: Exposure,
-    /// Whether a login can be bound to the connection.
+    /// Who can read what is sent.
+    pub(super) visibility: Visibility,
+    /// True if a login can be bound to the connection.
     pub(super) can_bind: bool,
-    /// How the account has logged in before.
+    /// The mechanism of the last login.
     pub(super) before: Option<Mechanism>,
 }
 
@@ -110,16 +110,16 @@ fn list(offered: &[String]) -> String {
 }
 
 impl LoginOffer<'_> {
-    /// The way to log in; `None` where nothing has to be said.
+    /// Chooses the mechanism; `None` if no login is needed.
     ///
     /// # Errors
-    /// None of those that are wanted is there.
+    /// The server offers no mechanism that may be used.
     pub(super) fn choose(&self, auth: Auth) -> Result<Option<Mechanism>, NoMechanism> {
         match auth {
             Auth::Auto => self.automatic(),
             Auth::Named(mechanism) => self.named(mechanism),
             Auth::NotNeeded => return Ok(None),
-            Auth::Token if self.exposure == Exposure::Anyone => Err(NoMechanism::Exposed {
+            Auth::Token if self.visibility == Visibility::Public => Err(NoMechanism::Exposed {
                 secret: "the access token",
                 values: "\"xoauth2\" or \"oauthbearer\"",
             }),
@@ -130,10 +130,10 @@ impl LoginOffer<'_> {
         .map(Some)
     }
 
-    /// The best that is offered, unless it shows more than what there was before: who stands between
-    /// can cut the better ones out of the offer.
+    /// Returns the best mechanism on offer, unless it shows more than the last one: an attacker in the
+    /// middle can remove the better ones from the offer.
     fn automatic(&self) -> Result<Mechanism, NoMechanism> {
-        let best = self.best_of(&self.presentable());
+        let best = self.best_of(&self.acceptable());
         match (best, self.before) {
             (Some(best), Some(before)) if self.is_weaker(best, before) => {
                 Err(NoMechanism::Weaker { best, before })
@@ -146,31 +146,32 @@ impl LoginOffer<'_> {
         }
     }
 
-    /// Under TLS a digest is no more than PLAIN. What is no password is no measure for one.
+    /// True if `now` shows more of the password than `before`. Under TLS a digest is not stronger than
+    /// PLAIN. A login without a password (EXTERNAL) says nothing about how to protect one.
     fn is_weaker(&self, now: Mechanism, before: Mechanism) -> bool {
         let strength = |mechanism: Mechanism| match mechanism.strength() {
-            Strength::Digested if self.exposure == Exposure::Tls => Strength::Shown,
+            Strength::Digested if self.visibility == Visibility::Encrypted => Strength::Shown,
             strength => strength,
         };
         before.needs_secret() && strength(now) < strength(before)
     }
 
-    /// What `auto` takes, the best first. Under TLS a digest is nothing to be had: servers can give
-    /// one only if they store the password itself. Nor are APOP, DIGEST-MD5 and LOGIN: where they
-    /// are all there is, somebody may have cut out the others.
-    fn presentable(&self) -> Vec<Mechanism> {
-        let mut presentable = Vec::new();
+    /// The mechanisms that `auto` may use, the best first. Under TLS a digest (CRAM-MD5) gains nothing, and
+    /// servers can check it only if they store the password itself. APOP, DIGEST-MD5 and LOGIN are not among them: if
+    /// a server offers nothing else, an attacker may have removed the others.
+    fn acceptable(&self) -> Vec<Mechanism> {
+        let mut acceptable = Vec::new();
         if self.can_bind {
-            presentable.extend([Mechanism::ScramSha256Plus, Mechanism::ScramSha1Plus]);
+            acceptable.extend([Mechanism::ScramSha256Plus, Mechanism::ScramSha1Plus]);
         }
-        presentable.extend([Mechanism::ScramSha256, Mechanism::ScramSha1]);
-        if self.exposure != Exposure::Tls {
-            presentable.push(Mechanism::CramMd5);
+        acceptable.extend([Mechanism::ScramSha256, Mechanism::ScramSha1]);
+        if self.visibility != Visibility::Encrypted {
+            acceptable.push(Mechanism::CramMd5);
         }
-        if self.exposure != Exposure::Anyone {
-            presentable.extend([Mechanism::Plain, Mechanism::User]);
+        if self.visibility != Visibility::Public {
+            acceptable.extend([Mechanism::Plain, Mechanism::User]);
         }
-        presentable
+        acceptable
     }
 
     fn best_of(&self, wanted: &[Mechanism]) -> Option<Mechanism> {
@@ -180,7 +181,7 @@ impl LoginOffer<'_> {
             .find(|&mechanism| self.has(mechanism))
     }
 
-    /// The one that was named. Where the server does not tell what it can, it is tried.
+    /// Returns the configured mechanism. It is tried if the server has not announced anything.
     fn named(&self, mechanism: Mechanism) -> Result<Mechanism, NoMechanism> {
         let bound = mechanism
             .bound()
@@ -188,13 +189,15 @@ impl LoginOffer<'_> {
         if let Some(bound) = bound {
             return Ok(bound);
         }
-        match self.has(mechanism) || !self.capabilities.are_known {
-            true => Ok(mechanism),
-            false => Err(self.lacks(&format!("SASL {mechanism}"))),
+        if self.has(mechanism) || !self.capabilities.are_known {
+            Ok(mechanism)
+        } else {
+            Err(self.lacks(&format!("SASL {mechanism}")))
         }
     }
 
-    /// USER is there although no server has to say so, and APOP where the greeting says so.
+    /// True if the server offers a mechanism. USER need not be announced; APOP is announced by the
+    /// greeting, not by CAPA.
     fn has(&self, mechanism: Mechanism) -> bool {
         !mechanism.is_sasl() || self.capabilities.offers(mechanism.name())
     }
@@ -213,12 +216,12 @@ const TOKENS: [Mechanism; 2] = [Mechanism::OAuthBearer, Mechanism::XOAuth2];
 mod tests {
     use super::*;
 
-    fn choose(auth: Auth, sasl: &str, exposure: Exposure, can_bind: bool) -> Option<Mechanism> {
+    fn choose(auth: Auth, sasl: &str, visibility: Visibility, can_bind: bool) -> Option<Mechanism> {
         let mut capabilities = Capabilities::announced();
         capabilities.add(format!("SASL {sasl}").as_bytes());
         let offer = LoginOffer {
             capabilities: &capabilities,
-            exposure,
+            visibility,
             can_bind,
             before: None,
         };
@@ -226,59 +229,59 @@ mod tests {
     }
 
     #[test]
-    fn auto_takes_the_best_that_is_offered_and_shows_nothing_to_listeners() {
-        use Exposure::{Anyone, Here, Tls};
+    fn auto_takes_the_best_offer_that_listeners_cannot_read() {
         use Mechanism::*;
+        use Visibility::{Encrypted, Public, ThisMachine};
         const ALL: &str = "LOGIN PLAIN CRAM-MD5 DIGEST-MD5 XOAUTH2 SCRAM-SHA-1 SCRAM-SHA-256 \
                            SCRAM-SHA-1-PLUS SCRAM-SHA-256-PLUS EXTERNAL";
-        for (sasl, exposure, can_bind, chosen) in [
-            (ALL, Tls, true, Some(ScramSha256Plus)),
-            (ALL, Tls, false, Some(ScramSha256)),
+        for (sasl, visibility, can_bind, chosen) in [
+            (ALL, Encrypted, true, Some(ScramSha256Plus)),
+            (ALL, Encrypted, false, Some(ScramSha256)),
             (
                 "SCRAM-SHA-1-PLUS SCRAM-SHA-256",
-                Tls,
+                Encrypted,
                 true,
                 Some(ScramSha1Plus),
             ),
-            ("PLAIN SCRAM-SHA-1", Tls, true, Some(ScramSha1)),
-            ("CRAM-MD5 PLAIN", Tls, true, Some(Plain)),
-            ("CRAM-MD5 DIGEST-MD5 LOGIN", Tls, true, Some(User)),
-            ("", Tls, false, Some(User)),
-            (ALL, Here, false, Some(ScramSha256)),
-            ("CRAM-MD5 PLAIN", Here, false, Some(CramMd5)),
-            ("LOGIN PLAIN", Here, false, Some(Plain)),
-            ("LOGIN", Here, false, Some(User)),
-            ("PLAIN SCRAM-SHA-1 CRAM-MD5", Anyone, false, Some(ScramSha1)),
-            ("PLAIN CRAM-MD5", Anyone, false, Some(CramMd5)),
-            ("PLAIN LOGIN DIGEST-MD5", Anyone, false, None),
-            ("", Anyone, false, None),
+            ("PLAIN SCRAM-SHA-1", Encrypted, true, Some(ScramSha1)),
+            ("CRAM-MD5 PLAIN", Encrypted, true, Some(Plain)),
+            ("CRAM-MD5 DIGEST-MD5 LOGIN", Encrypted, true, Some(User)),
+            ("", Encrypted, false, Some(User)),
+            (ALL, ThisMachine, false, Some(ScramSha256)),
+            ("CRAM-MD5 PLAIN", ThisMachine, false, Some(CramMd5)),
+            ("LOGIN PLAIN", ThisMachine, false, Some(Plain)),
+            ("LOGIN", ThisMachine, false, Some(User)),
+            ("PLAIN SCRAM-SHA-1 CRAM-MD5", Public, false, Some(ScramSha1)),
+            ("PLAIN CRAM-MD5", Public, false, Some(CramMd5)),
+            ("PLAIN LOGIN DIGEST-MD5", Public, false, None),
+            ("", Public, false, None),
         ] {
-            let found = choose(Auth::Auto, sasl, exposure, can_bind);
-            assert_eq!(found, chosen, "{sasl} {exposure:?}");
+            let found = choose(Auth::Auto, sasl, visibility, can_bind);
+            assert_eq!(found, chosen, "{sasl} {visibility:?}");
         }
     }
 
     #[test]
-    fn nothing_that_shows_more_than_before_is_taken_unasked() {
-        use Exposure::{Here, Tls};
+    fn auto_never_shows_more_than_the_last_login() {
         use Mechanism::*;
-        for (before, sasl, exposure, is_taken) in [
-            (ScramSha256Plus, "SCRAM-SHA-256 PLAIN", Tls, false),
-            (ScramSha256, "SCRAM-SHA-1 PLAIN", Tls, true),
-            (ScramSha1, "PLAIN", Tls, false),
-            (ScramSha1, "", Tls, false),
-            (ScramSha1, "CRAM-MD5", Here, false),
-            (CramMd5, "PLAIN", Here, false),
-            (CramMd5, "PLAIN", Tls, true),
-            (Plain, "", Tls, true),
-            (XOAuth2, "PLAIN", Tls, true),
-            (External, "PLAIN", Tls, true),
+        use Visibility::{Encrypted, ThisMachine};
+        for (before, sasl, visibility, is_taken) in [
+            (ScramSha256Plus, "SCRAM-SHA-256 PLAIN", Encrypted, false),
+            (ScramSha256, "SCRAM-SHA-1 PLAIN", Encrypted, true),
+            (ScramSha1, "PLAIN", Encrypted, false),
+            (ScramSha1, "", Encrypted, false),
+            (ScramSha1, "CRAM-MD5", ThisMachine, false),
+            (CramMd5, "PLAIN", ThisMachine, false),
+            (CramMd5, "PLAIN", Encrypted, true),
+            (Plain, "", Encrypted, true),
+            (XOAuth2, "PLAIN", Encrypted, true),
+            (External, "PLAIN", Encrypted, true),
         ] {
             let mut capabilities = Capabilities::announced();
             capabilities.add(format!("SASL {sasl}").as_bytes());
             let offer = LoginOffer {
                 capabilities: &capabilities,
-                exposure,
+                visibility,
                 can_bind: true,
                 before: Some(before),
             };
@@ -290,9 +293,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_named_is_taken_where_it_is_offered_and_nothing_else_is() {
-        use Exposure::Tls;
+    fn a_named_mechanism_is_used_only_if_offered() {
         use Mechanism::*;
+        use Visibility::Encrypted;
         for (named, sasl, can_bind, chosen) in [
             (Login, "LOGIN PLAIN SCRAM-SHA-256", true, Some(Login)),
             (Login, "PLAIN", true, None),
@@ -317,13 +320,13 @@ mod tests {
                 Some(ScramSha1),
             ),
         ] {
-            let found = choose(Auth::Named(named), sasl, Tls, can_bind);
+            let found = choose(Auth::Named(named), sasl, Encrypted, can_bind);
             assert_eq!(found, chosen, "{named} of {sasl}");
         }
         let unknown = Capabilities::default();
         let offer = LoginOffer {
             capabilities: &unknown,
-            exposure: Tls,
+            visibility: Encrypted,
             can_bind: false,
             before: None,
         };
@@ -331,21 +334,21 @@ mod tests {
     }
 
     #[test]
-    fn a_token_goes_by_the_standard_before_it_goes_by_the_other() {
-        use Exposure::Tls;
+    fn a_token_prefers_the_standard_mechanism() {
+        use Visibility::Encrypted;
         for (sasl, chosen) in [
             ("XOAUTH2 PLAIN OAUTHBEARER", Some(Mechanism::OAuthBearer)),
             ("PLAIN XOAUTH2", Some(Mechanism::XOAuth2)),
             ("PLAIN", None),
         ] {
-            assert_eq!(choose(Auth::Token, sasl, Tls, false), chosen);
+            assert_eq!(choose(Auth::Token, sasl, Encrypted, false), chosen);
         }
-        let shown = choose(Auth::Token, "XOAUTH2", Exposure::Anyone, false);
+        let shown = choose(Auth::Token, "XOAUTH2", Visibility::Public, false);
         assert_eq!(shown, None);
     }
 
     #[test]
-    fn what_needs_no_secret_asks_for_none() {
+    fn some_logins_need_no_secret() {
         assert!(!Auth::NotNeeded.needs_secret());
         assert!(!Auth::Named(Mechanism::External).needs_secret());
         assert!(Auth::Auto.needs_secret() && Auth::Token.needs_secret());

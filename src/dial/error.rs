@@ -3,7 +3,7 @@
 
 use super::auth::NoMechanism;
 use crate::exit::Exit;
-use crate::net;
+use crate::net::{self, tls};
 use crate::pop3::{self, Mechanism, ResponseCode};
 
 /// Why there is no session.
@@ -68,6 +68,25 @@ pub(crate) enum LoginHistory {
 }
 
 impl Error {
+    /// Returns the error for a session that failed before the login.
+    pub(super) fn in_session(endpoint: &net::Endpoint, source: pop3::Error) -> Self {
+        // With TLS 1.3 a server refuses the client's certificate only after the handshake, by an alert
+        // that arrives with the first read.
+        if let pop3::Error::Io { source, .. } = &source
+            && let Some(alert) = tls::Alert::of(source)
+        {
+            return net::Error::Tls(tls::Error::Refused {
+                name: endpoint.host().to_owned(),
+                why: alert.to_string(),
+            })
+            .into();
+        }
+        Self::Session {
+            endpoint: endpoint.clone(),
+            source,
+        }
+    }
+
     /// What the user can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {

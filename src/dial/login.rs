@@ -1,0 +1,423 @@
+//! From an open session to a login: what may be relied on from earlier runs, which mechanism is used,
+//! and when a server gets a second attempt.
+
+use std::io::{Read, Write};
+
+use super::auth::{Auth, LoginOffer, Visibility};
+use super::{DialOptions, DialStep, Error, LoginHistory, Security};
+use crate::moment::Moment;
+use crate::os::secret::Secret;
+use crate::pop3::{
+    self, Authorization, Channel, Credentials, Mechanism, Pipelining, ServerProfile, SessionHints,
+    Transaction,
+};
+
+/// A session that waits for a login.
+pub(super) struct GreetedSession<S> {
+    pub(super) session: Authorization<S>,
+    /// What a login can be bound to (`tls-server-end-point`, RFC 5929).
+    pub(super) end_point: Option<Vec<u8>>,
+}
+
+/// A login of one account. It opens a session for each attempt.
+pub(super) struct LoginAttempts<'a, O> {
+    pub(super) options: &'a DialOptions,
+    pub(super) secret: &'a Secret,
+    pub(super) watcher: &'a dyn Fn(DialStep<'_>),
+    /// Connects, up to the greeting.
+    pub(super) open: O,
+}
+
+/// Whether a login is bound to the connection if both ends can do that.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Binding {
+    /// It is bound.
+    Wanted,
+    /// It is not: the server does not understand how mailpull binds it.
+    Refused,
+}
+
+impl<S, O> LoginAttempts<'_, O>
+where
+    S: Read + Write,
+    O: Fn(&SessionHints) -> Result<GreetedSession<S>, Error>,
+{
+    /// Logs in. A server gets a second attempt
+    ///
+    /// - without hints, if it breaks off or falls silent where a hint was relied on or commands were
+    ///   pipelined;
+    /// - without CAPA, if it breaks off there;
+    /// - with an unbound login, if it offers a bound one and does not understand it.
+    ///
+    /// # Errors
+    /// There is no connection, or no login.
+    pub(super) fn log_in(&self, hints: &SessionHints) -> Result<Transaction<S>, Error> {
+        let hints = &self.usable(hints);
+        match self.attempt(hints, binding(hints)) {
+            Err(error) if error.is_unbound() && self.may_go_unbound(hints) => {
+                self.attempt(hints, Binding::Refused)
+            }
+            attempted => attempted,
+        }
+    }
+
+    /// Returns the hints without a profile that is too old, or that was read from a channel on which
+    /// somebody could have changed it.
+    fn usable(&self, hints: &SessionHints) -> SessionHints {
+        let channel = match self.options.security {
+            Security::None => Channel::Clear,
+            Security::StartTls | Security::Tls => Channel::Encrypted,
+        };
+        let now = Moment::now();
+        let mut hints = SessionHints {
+            channel,
+            ..hints.clone()
+        };
+        hints.profile = hints.profile.filter(|known| known.is_usable(channel, now));
+        hints
+    }
+
+    /// True if a login that was to be bound may be made unbound. An attacker in the middle can cause
+    /// that; so if an earlier login was bound, only the user can allow it.
+    fn may_go_unbound(&self, hints: &SessionHints) -> bool {
+        self.options.auth != Auth::Auto || !hints.login.is_some_and(Mechanism::is_bound)
+    }
+
+    fn attempt(&self, hints: &SessionHints, binding: Binding) -> Result<Transaction<S>, Error> {
+        match self.log_in_once(hints, binding) {
+            Err(error) if hints.relied_on_memory() && error.contradicts_memory() => {
+                // A server that only hangs up may have other reasons, and is pipelined to next time.
+                if error.is_out_of_step_or_silent() && hints.pipelining_log.was_used() {
+                    hints.pipelining_log.reject();
+                }
+                let from_scratch = SessionHints {
+                    profile: None,
+                    pipelining: hints.pipelining.min(Pipelining::AfterLogin),
+                    ..hints.clone()
+                };
+                self.log_in_once(&from_scratch, binding)
+            }
+            // fetchmail's FAQ (R11) knows servers that hang up at CAPA. Without capabilities only USER
+            // is left. If an earlier login used SASL, an attacker may have cut the connection to get
+            // the password itself.
+            Err(Error::Capabilities { .. }) if !hints.login.is_some_and(Mechanism::is_sasl) => {
+                let without_capa = SessionHints {
+                    profile: Some(ServerProfile::CapaUnsupported),
+                    ..hints.clone()
+                };
+                self.log_in_once(&without_capa, binding)
+            }
+            attempted => attempted,
+        }
+    }
+
+    fn log_in_once(&self, hints: &SessionHints, binding: Binding) -> Result<Transaction<S>, Error> {
+        let GreetedSession {
+            mut session,
+            end_point,
+        } = (self.open)(hints)?;
+        let end_point = end_point.filter(|_| binding == Binding::Wanted);
+        let capabilities = session
+            .capabilities()
+            .map_err(|source| self.failed_at_capabilities(source))?
+            .clone();
+        (self.watcher)(DialStep::Announced(session.announced()));
+        let offer = LoginOffer {
+            capabilities: &capabilities,
+            visibility: self.visibility(),
+            can_bind: end_point.is_some(),
+            before: hints.login,
+        };
+        let user = &self.options.user;
+        let chosen = offer
+            .choose(self.options.auth)
+            .map_err(|source| Error::NoMechanism {
+                user: user.clone(),
+                source,
+            })?;
+        (self.watcher)(DialStep::Chosen(chosen));
+        let credentials = Credentials {
+            user,
+            secret: self.secret,
+            host: self.options.net.endpoint.host(),
+            binding: end_point.as_deref(),
+        };
+        match chosen {
+            Some(mechanism) => session.login(mechanism, &credentials),
+            None => session.skip_login(),
+        }
+        .map_err(|source| Error::Login {
+            user: user.clone(),
+            mechanism: chosen,
+            history: if hints.login == chosen {
+                LoginHistory::Worked
+            } else {
+                LoginHistory::Unknown
+            },
+            source,
+        })
+    }
+
+    fn visibility(&self) -> Visibility {
+        match self.options.security {
+            Security::None if self.options.net.stays_here() => Visibility::ThisMachine,
+            Security::None => Visibility::Public,
+            Security::StartTls | Security::Tls => Visibility::Encrypted,
+        }
+    }
+
+    fn failed_at_capabilities(&self, source: pop3::Error) -> Error {
+        let endpoint = self.options.net.endpoint.clone();
+        match source {
+            source @ pop3::Error::Closed(_) => Error::Capabilities { endpoint, source },
+            source => Error::in_session(&endpoint, source),
+        }
+    }
+}
+
+/// Returns whether to bind the next login. It stays unbound if the last one was unbound although the
+/// server, by its profile, offered more: then the server has refused mailpull's way to bind it.
+fn binding(hints: &SessionHints) -> Binding {
+    let Some(ServerProfile::Announced { before_login, .. }) = &hints.profile else {
+        return Binding::Wanted;
+    };
+    let bound = hints.login.and_then(Mechanism::bound);
+    if bound.is_some_and(|bound| before_login.offers(bound.name())) {
+        Binding::Refused
+    } else {
+        Binding::Wanted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::limits;
+    use crate::net::{ConnectOptions, Endpoint, Route, tls::TlsOptions};
+    use crate::pop3::tests::script::ScriptedServer;
+    use crate::pop3::tests::secret;
+
+    fn options(security: Security, auth: Auth) -> DialOptions {
+        DialOptions {
+            net: ConnectOptions {
+                endpoint: Endpoint::Tcp {
+                    host: "pop.example.com".to_owned(),
+                    port: 995,
+                },
+                connect_timeout: Duration::from_secs(1),
+                timeout: Duration::from_secs(1),
+                route: Route::Direct(None),
+            },
+            security,
+            tls: TlsOptions::default(),
+            user: "joe".to_owned(),
+            auth,
+        }
+    }
+
+    /// Logs in to a server that plays one script for each connection, and panics if one is left over.
+    fn log_in(
+        options: &DialOptions,
+        hints: &SessionHints,
+        scripts: &[&str],
+    ) -> Result<Transaction<ScriptedServer>, Error> {
+        let left = RefCell::new(scripts.iter());
+        let login = LoginAttempts {
+            options,
+            secret: &secret("pw"),
+            watcher: &|_| {},
+            open: |hints: &SessionHints| {
+                let script = left.borrow_mut().next().expect("no more connections");
+                let server = ScriptedServer::new(script);
+                let session = Authorization::open(server, hints, None);
+                Ok(GreetedSession {
+                    session: session.map_err(|source| login_error(options, source))?,
+                    end_point: Some(b"end point".to_vec()),
+                })
+            },
+        };
+        let ended = login.log_in(hints);
+        assert_eq!(left.borrow().len(), 0, "a connection was never made");
+        ended
+    }
+
+    fn login_error(options: &DialOptions, source: pop3::Error) -> Error {
+        Error::in_session(&options.net.endpoint, source)
+    }
+
+    fn tls() -> DialOptions {
+        options(Security::Tls, Auth::Auto)
+    }
+
+    /// Hints of a run over TLS that ended just now.
+    fn remembered(before_login: &str, after_login: &str) -> SessionHints {
+        let now = Moment::now().0;
+        let profile = format!("{before_login}\n{after_login}\ntls {now}");
+        SessionHints {
+            profile: ServerProfile::parse(&profile),
+            ..SessionHints::default()
+        }
+    }
+
+    const STEP_BY_STEP: &str = "S: +OK\nC: CAPA\nS: +OK\nS: PIPELINING\nS: .\nC: USER joe\nS: +OK\nC: PASS pw\n\
+                                S: +OK\nC: CAPA\nS: +OK\nS: .";
+    const FLIGHT: &str = "S: +OK\nC: USER joe\nC: PASS pw\nC: UIDL\nC: LIST\n";
+
+    #[test]
+    fn a_server_that_contradicts_its_profile_gets_a_second_attempt_from_scratch() {
+        let hints = remembered("PIPELINING", "PIPELINING");
+        for (first, is_rejected) in [
+            // It hangs up, which may have other reasons.
+            (FLIGHT.to_owned(), false),
+            (format!("{FLIGHT}S: what?"), true),
+            (format!("{FLIGHT}fail timed out"), true),
+        ] {
+            let hints = SessionHints {
+                pipelining_log: pop3::PipeliningLog::default(),
+                ..hints.clone()
+            };
+            let session = log_in(&tls(), &hints, &[&first, STEP_BY_STEP]);
+            session.expect("the second attempt works");
+            assert_eq!(hints.pipelining_log.was_rejected(), is_rejected, "{first}");
+        }
+    }
+
+    #[test]
+    fn a_second_attempt_is_the_last_one() {
+        let hints = remembered("PIPELINING", "PIPELINING");
+        let second = "S: +OK\nC: CAPA\nS: +OK\nS: .\nC: USER joe";
+        let ended = log_in(&tls(), &hints, &[FLIGHT, second]);
+        assert!(matches!(ended, Err(Error::Login { .. })));
+    }
+
+    #[test]
+    fn a_refused_password_is_not_sent_twice() {
+        let hints = remembered("PIPELINING", "PIPELINING");
+        let refused = format!("{FLIGHT}S: +OK\nS: -ERR [AUTH] no\nS: -ERR\nS: -ERR");
+        let ended = log_in(&tls(), &hints, &[&refused]);
+        assert!(matches!(ended, Err(Error::Login { .. })));
+    }
+
+    #[test]
+    fn a_server_that_hangs_up_at_capa_is_asked_without_it() {
+        let scripts = [
+            "S: +OK\nC: CAPA",
+            "S: +OK\nC: USER joe\nS: +OK\nC: PASS pw\nS: +OK",
+        ];
+        let session = log_in(&tls(), &SessionHints::default(), &scripts);
+        let session = session.expect("the second attempt works");
+        assert_eq!(session.profile(), &ServerProfile::CapaUnsupported);
+    }
+
+    #[test]
+    fn a_cut_capa_never_replaces_sasl_by_user() {
+        let hints = SessionHints {
+            login: Some(Mechanism::ScramSha256),
+            ..SessionHints::default()
+        };
+        let ended = log_in(&tls(), &hints, &["S: +OK\nC: CAPA"]);
+        assert!(matches!(ended, Err(Error::Capabilities { .. })));
+    }
+
+    #[test]
+    fn a_profile_that_is_old_or_from_cleartext_is_not_used() {
+        let old = Moment::now().before(limits::SERVER_PROFILE_AGE).0;
+        for carried in [format!("tls {old}"), format!("clear {}", Moment::now().0)] {
+            let profile = format!("PIPELINING\nPIPELINING\n{carried}");
+            let hints = SessionHints {
+                profile: ServerProfile::parse(&profile),
+                pipelining: Pipelining::AfterLogin,
+                ..SessionHints::default()
+            };
+            log_in(&tls(), &hints, &[STEP_BY_STEP]).expect("joe is logged in");
+        }
+    }
+
+    #[test]
+    fn a_bound_login_that_is_not_understood_is_repeated_unbound() {
+        let capa = "S: +OK\nC: CAPA\nS: +OK\nS: SASL SCRAM-SHA-256 SCRAM-SHA-256-PLUS\nS: .\n";
+        let attempts = RefCell::new(Vec::new());
+        let hints = SessionHints::default();
+        let login = LoginAttempts {
+            options: &tls(),
+            secret: &secret("pw"),
+            watcher: &|step| {
+                if let DialStep::Chosen(mechanism) = step {
+                    attempts.borrow_mut().push(mechanism);
+                }
+            },
+            open: |hints: &SessionHints| {
+                let session = Authorization::open(RefusingServer::new(capa), hints, None);
+                Ok(GreetedSession {
+                    session: session.map_err(|source| login_error(&tls(), source))?,
+                    end_point: Some(b"end point".to_vec()),
+                })
+            },
+        };
+        assert!(login.log_in(&hints).is_err());
+        let both = [Mechanism::ScramSha256Plus, Mechanism::ScramSha256];
+        assert_eq!(attempts.take(), both.map(Some));
+
+        // After a bound login only the user can allow an unbound one.
+        let hints = SessionHints {
+            login: Some(Mechanism::ScramSha256Plus),
+            ..hints
+        };
+        let error = login.log_in(&hints).err().expect("it is refused");
+        assert!(error.is_unbound(), "{error}");
+        assert_eq!(attempts.take(), [Some(Mechanism::ScramSha256Plus)]);
+    }
+
+    #[test]
+    fn nothing_is_sent_where_only_cleartext_is_left() {
+        let cleartext = options(Security::None, Auth::Auto);
+        let scripts = ["S: +OK\nC: CAPA\nS: +OK\nS: SASL PLAIN\nS: ."];
+        let ended = log_in(&cleartext, &SessionHints::default(), &scripts);
+        assert!(matches!(ended, Err(Error::NoMechanism { .. })));
+    }
+
+    #[test]
+    fn an_open_session_that_fails_is_not_repeated() {
+        for script in ["S: -ERR go away", "fail timed out", ""] {
+            let ended = log_in(&tls(), &SessionHints::default(), &[script]);
+            assert!(matches!(ended, Err(Error::Session { .. })), "{script}");
+        }
+    }
+
+    /// A server that greets, announces, and refuses everything else. The nonces of SCRAM differ, so
+    /// its login cannot be in a script.
+    struct RefusingServer(ScriptedServer, usize);
+
+    impl RefusingServer {
+        fn new(capa: &str) -> Self {
+            Self(ScriptedServer::new(capa), 0)
+        }
+    }
+
+    impl Read for RefusingServer {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            match self.0.read(buffer)? {
+                0 => (&b"-ERR\r\n"[..]).read(buffer),
+                octets => Ok(octets),
+            }
+        }
+    }
+
+    impl Write for RefusingServer {
+        fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+            self.1 += 1;
+            if self.1 == 1 {
+                self.0.write(octets)
+            } else {
+                Ok(octets.len())
+            }
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+}
