@@ -1,12 +1,11 @@
-//! APOP (RFC 1939 section 7): the timestamp of a greeting, and the digest over it.
-//! Pure; sends nothing.
+//! APOP (RFC 1939 section 7): the timestamp of a greeting, and the digest over it. Pure.
 
 use md5::{Digest as _, Md5};
 
 use crate::hex;
 use crate::os::secret::Secret;
 
-/// The digest of APOP (RFC 1939 section 7): MD5 over timestamp and password, in hexadecimal.
+/// Returns the digest: MD5 over timestamp and password, in hexadecimal.
 pub(super) fn digest(timestamp: &[u8], password: &Secret) -> String {
     let mut hasher = Md5::new();
     hasher.update(timestamp);
@@ -14,8 +13,8 @@ pub(super) fn digest(timestamp: &[u8], password: &Secret) -> String {
     hex::encode(&hasher.finalize())
 }
 
-/// The timestamp in a greeting: a msg-id of printable ASCII, `<local@domain>`. Anything else could
-/// be chosen so that its digest gives the password away (CVE-2007-1558).
+/// Returns the timestamp in a greeting: a msg-id of printable ASCII, `<local@domain>`. A server that is
+/// free to choose other octets can find out the password from several digests (CVE-2007-1558).
 pub fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
     let start = greeting.iter().position(|&octet| octet == b'<')?;
     let length = greeting[start..].iter().position(|&octet| octet == b'>')? + 1;
@@ -37,14 +36,17 @@ mod tests {
     use super::*;
 
     fn secret(password: &str) -> Secret {
-        Secret::new(password.into()).expect("it is usable")
+        Secret::new(password.into()).expect("the password has no line break")
     }
 
     #[test]
-    fn apop_is_the_example_of_rfc_1939() {
+    fn the_digest_is_the_example_of_rfc_1939() {
         let timestamp = timestamp(b"POP3 server ready <1896.697170952@dbc.mtview.ca.us>");
         assert_eq!(
-            digest(timestamp.expect("there is one"), &secret("tanstaaf")),
+            digest(
+                timestamp.expect("the greeting has a timestamp"),
+                &secret("tanstaaf")
+            ),
             "c4c9334bac560ecc979e58001b3e22fb"
         );
     }

@@ -1,5 +1,5 @@
-//! What a server says it can do (RFC 2449).
-//! Pure; what is not announced here may work all the same.
+//! The capabilities that a server announces (RFC 2449). Pure. Something that is not announced may work
+//! anyway.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,32 +7,32 @@ use std::time::Duration;
 use super::mechanism::Mechanism;
 use crate::limits;
 
-/// The capabilities that mailpull acts on. Before CAPA was answered, none.
+/// The capabilities that mailpull uses. The default is a server that has not announced any.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Capabilities {
-    /// Whether the server told them at all.
+    /// True if the server has answered CAPA.
     pub are_known: bool,
-    /// For how many days it keeps messages (RFC 2449 section 6.7), where it deletes them at all.
+    /// The number of days after which the server deletes messages (EXPIRE, RFC 2449 section 6.7).
     pub expire: Option<u32>,
-    /// How long a client has to wait between two logins (section 6.5).
+    /// The time that a client must wait between two logins (LOGIN-DELAY, section 6.5).
     pub login_delay: Option<Duration>,
-    /// Commands may be sent before the last reply came.
+    /// True if commands may be sent before earlier ones are answered (section 6.6).
     pub pipelining: bool,
-    /// Messages have unique-ids. Some servers have them and do not say so.
+    /// True if UIDL is announced. Some servers have it without announcing it.
     pub uidl: bool,
     /// The SASL mechanisms, in upper case.
     pub sasl: Vec<String>,
-    /// After UTF8, user and password may be in any script (RFC 6856 section 2.1).
+    /// True if user and password may be in UTF-8 after the command UTF8 (RFC 6856 section 2.1).
     pub utf8_user: bool,
 }
 
-/// The capabilities as they are remembered: in one line, `-` where the server told none.
+/// The form in which capabilities are stored: one line, `-` if CAPA was not answered.
 impl fmt::Display for Capabilities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.are_known {
             return f.write_str(UNKNOWN);
         }
-        let told = [
+        let announced = [
             self.pipelining.then(|| "PIPELINING".to_owned()),
             self.uidl.then(|| "UIDL".to_owned()),
             (!self.sasl.is_empty()).then(|| format!("SASL {}", self.sasl.join(" "))),
@@ -41,15 +41,15 @@ impl fmt::Display for Capabilities {
                 .map(|delay| format!("LOGIN-DELAY {}", delay.as_secs())),
             self.utf8_user.then(|| "UTF8 USER".to_owned()),
         ];
-        let told: Vec<_> = told.into_iter().flatten().collect();
-        f.write_str(&told.join(","))
+        let announced: Vec<_> = announced.into_iter().flatten().collect();
+        f.write_str(&announced.join(","))
     }
 }
 
 const UNKNOWN: &str = "-";
 
 impl Capabilities {
-    /// Those of a server that answers CAPA, before its first line is read.
+    /// Returns the capabilities of a server that has answered CAPA, before its first line is read.
     pub fn announced() -> Self {
         Self {
             are_known: true,
@@ -57,33 +57,33 @@ impl Capabilities {
         }
     }
 
-    /// Whether a login may be bound to the connection in any way, as far as that is known.
+    /// True if the server may know a way to bind a login to the connection.
     pub(super) fn may_bind(&self) -> bool {
         let mut bound = Mechanism::ALL.iter().filter(|known| known.is_bound());
         !self.are_known || bound.any(|known| self.offers(known.name()))
     }
 
-    /// Reads what was remembered.
+    /// Reads the stored form.
     pub fn parse(line: &str) -> Self {
         if line == UNKNOWN {
             return Self::default();
         }
         let mut capabilities = Self::announced();
-        for told in line.split(',') {
-            capabilities.add(told.as_bytes());
+        for announced in line.split(',') {
+            capabilities.add(announced.as_bytes());
         }
         capabilities
     }
 
-    /// Takes one line of the answer. Unknown capabilities are ignored, as RFC 2449 demands; case
-    /// does not matter (fetchmail 6.4.22).
+    /// Adds one line of the answer to CAPA. Unknown capabilities are ignored, as RFC 2449 demands. Some
+    /// servers announce in lower case.
     pub fn add(&mut self, line: &[u8]) {
         let line = String::from_utf8_lossy(line).to_ascii_uppercase();
         let mut words = line.split_ascii_whitespace();
         match words.next() {
-            Some("EXPIRE") => self.expire = of_everybody(words).and_then(|days| days.parse().ok()),
+            Some("EXPIRE") => self.expire = for_everybody(words).and_then(|days| days.parse().ok()),
             Some("LOGIN-DELAY") => {
-                let seconds = of_everybody(words).and_then(|seconds| seconds.parse().ok());
+                let seconds = for_everybody(words).and_then(|seconds| seconds.parse().ok());
                 self.login_delay = seconds
                     .map(Duration::from_secs)
                     .filter(|delay| !delay.is_zero())
@@ -99,19 +99,20 @@ impl Capabilities {
         }
     }
 
-    /// Whether a SASL mechanism is offered.
+    /// True if a SASL mechanism is offered.
     pub fn offers(&self, mechanism: &str) -> bool {
         self.sasl.iter().any(|offered| offered == mechanism)
     }
 }
 
-/// A value, unless another one may hold for the user who will log in: that is told after the login.
-fn of_everybody<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// Returns a value unless USER follows it: then the value for this user is announced only after the login
+/// (RFC 2449 section 6.5).
+fn for_everybody<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let value = words.next()?;
     (words.next() != Some("USER")).then_some(value)
 }
 
-/// Whether a word can be a mechanism's name (RFC 4422 section 3.1).
+/// True if a word can be the name of a mechanism (RFC 4422 section 3.1).
 fn is_mechanism(word: &&str) -> bool {
     let is_part = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
     word.len() <= 20 && word.bytes().all(is_part)
@@ -122,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn capabilities_are_read_in_any_case_and_unknown_ones_ignored() {
+    fn case_does_not_matter_and_unknown_capabilities_are_ignored() {
         let mut capabilities = Capabilities::default();
         for line in [
             &b"TOP"[..],
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_believed_where_they_hold_for_this_user_and_within_reason() {
+    fn times_are_used_if_they_are_for_everybody_and_bounded() {
         for (line, expire, delay) in [
             ("EXPIRE 60", Some(60), None),
             ("EXPIRE 0", Some(0), None),

@@ -1,5 +1,4 @@
-//! What a client says (RFC 1939, 2449, 2595, 5034).
-//! Pure: knows nothing of replies or of connections.
+//! The commands of POP3 (RFC 1939, 2449, 2595, 5034, 6856), and how they are encoded. Pure.
 
 use std::fmt;
 
@@ -8,53 +7,53 @@ use zeroize::Zeroizing;
 use crate::mail::maildrop::MessageNumber;
 use crate::os::secret::Secret;
 
-/// One command. `Display` shows it without its secrets and without its line end.
+/// A command. `Display` shows it without its secrets and without its line end.
 #[derive(Debug)]
 pub enum Command<'a> {
-    /// Log in by a digest over the greeting's timestamp.
+    /// Logs in by a digest over the timestamp of the greeting.
     Apop {
         /// The user.
         user: &'a str,
         /// 32 hexadecimal digits.
         digest: &'a str,
     },
-    /// Begin a SASL exchange.
+    /// Begins a SASL exchange.
     Auth {
         /// The mechanism's name.
         mechanism: &'static str,
-        /// The initial response, base64, where it is sent at once.
+        /// The initial response in base64, if it is sent in this line.
         initial: Option<&'a [u8]>,
     },
-    /// Ask for the capabilities.
+    /// Asks for the capabilities.
     Capa,
-    /// Mark a message deleted; it goes at QUIT.
+    /// Marks a message as deleted. The server deletes it at QUIT.
     Dele(MessageNumber),
-    /// Ask for the scan listing: the size of every message.
+    /// Asks for the scan listing: the size of every message.
     List,
-    /// Say something, so that the server does not take us for dead.
+    /// Resets the inactivity timer of the server.
     Noop,
-    /// The password behind USER.
+    /// The password, after USER.
     Pass(&'a Secret),
-    /// End the session; from TRANSACTION, delete what is marked.
+    /// Ends the session. In the TRANSACTION state the server then deletes what is marked.
     Quit,
-    /// A line of a SASL exchange, base64.
+    /// A line of a SASL exchange, in base64.
     Response(&'a [u8]),
-    /// Ask for a message.
+    /// Asks for a message.
     Retr(MessageNumber),
-    /// Begin TLS.
+    /// Begins TLS.
     Stls,
-    /// Ask for the header of a message and no line of its body.
+    /// Asks for the header of a message, and for no line of its body.
     Top(MessageNumber),
-    /// Ask for the unique-id listing.
+    /// Asks for the unique-id listing.
     Uidl,
-    /// Speak UTF-8 from here on (RFC 6856).
+    /// Allows UTF-8 in what follows (RFC 6856).
     Utf8,
-    /// The user before PASS.
+    /// The user, before PASS.
     User(&'a str),
 }
 
 impl Command<'_> {
-    /// How many octets it takes at most.
+    /// Returns an upper limit for its length in octets.
     pub fn room(&self) -> usize {
         const WORDS: usize = 64;
         WORDS
@@ -93,7 +92,7 @@ impl Command<'_> {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// Whether the positive reply has more lines, up to a dot (RFC 1939 section 3).
+    /// True if a positive reply has more lines, up to a line with a dot (RFC 1939 section 3).
     pub fn is_multi_line(&self) -> bool {
         matches!(
             self,
@@ -133,9 +132,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_are_lines_and_hide_their_secrets_when_shown() {
-        let password = Secret::new(b"s3cret".to_vec()).expect("it is usable");
-        let number = MessageNumber::new(7).expect("it is in range");
+    fn a_command_is_sent_whole_and_shown_without_secrets() {
+        let password = Secret::new(b"s3cret".to_vec()).expect("the password has no line break");
+        let number = MessageNumber::new(7).expect("the number is in range");
         for (command, sent, shown) in [
             (Command::Retr(number), "RETR 7\r\n", "RETR 7"),
             (Command::User("joe x"), "USER joe x\r\n", "USER joe x"),

@@ -1,5 +1,4 @@
-//! CRAM-MD5 (RFC 2195): HMAC-MD5 (RFC 2104) over what the server says.
-//! Pure; sends nothing.
+//! CRAM-MD5 (RFC 2195): HMAC-MD5 (RFC 2104) over a challenge. Pure.
 
 use md5::{Digest as _, Md5};
 use zeroize::Zeroizing;
@@ -7,16 +6,16 @@ use zeroize::Zeroizing;
 use crate::hex;
 use crate::os::secret::Secret;
 
-/// The block of MD5, in octets.
+/// The block size of MD5 in octets.
 const BLOCK: usize = 64;
 
-/// The response to a challenge, not in base64: the user, and the digest.
+/// Returns the response to a challenge, before base64: the user and the digest.
 pub(super) fn response(user: &str, secret: &Secret, challenge: &[u8]) -> Zeroizing<Vec<u8>> {
-    let digest = keyed(secret.expose(), challenge);
+    let digest = hmac(secret.expose(), challenge);
     Zeroizing::new([user.as_bytes(), b" ", hex::encode(&digest).as_bytes()].concat())
 }
 
-fn keyed(key: &[u8], text: &[u8]) -> [u8; 16] {
+fn hmac(key: &[u8], text: &[u8]) -> [u8; 16] {
     let mut block = Zeroizing::new([0; BLOCK]);
     let hashed = Zeroizing::new(<[u8; 16]>::from(Md5::digest(key)));
     let key = if key.len() > BLOCK { &hashed[..] } else { key };
@@ -33,7 +32,8 @@ mod tests {
 
     #[test]
     fn the_response_is_the_example_of_rfc_2195() {
-        let secret = Secret::new(b"tanstaaftanstaaf".to_vec()).expect("it is usable");
+        let secret =
+            Secret::new(b"tanstaaftanstaaf".to_vec()).expect("the password has no line break");
         let challenge = b"<1896.697170952@postoffice.reston.mci.net>";
         assert_eq!(
             *response("tim", &secret, challenge),
@@ -60,7 +60,7 @@ mod tests {
                 "6b1ab7fe4bd7bf8f0b62e6ce61b9d0cd",
             ),
         ] {
-            assert_eq!(hex::encode(&keyed(key, text)), digest);
+            assert_eq!(hex::encode(&hmac(key, text)), digest);
         }
     }
 }

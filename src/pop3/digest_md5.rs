@@ -1,6 +1,5 @@
-//! DIGEST-MD5 (RFC 2831, historic since RFC 6331): digests over two nonces, by which the server
-//! proves itself, too.
-//! Pure; sends nothing and makes no nonce.
+//! DIGEST-MD5 (RFC 2831, historic since RFC 6331): digests over two nonces, by which the server also proves
+//! that it knows the password. Pure; the caller makes the nonce.
 
 use md5::{Digest as _, Md5};
 use zeroize::Zeroizing;
@@ -8,28 +7,28 @@ use zeroize::Zeroizing;
 use super::sasl::Credentials;
 use crate::hex;
 
-/// What a server demands in its challenge.
+/// The directives of a challenge that matter.
 #[derive(Debug, Eq, PartialEq)]
 struct Challenge {
     realm: Option<Vec<u8>>,
     nonce: Vec<u8>,
-    /// Whether it wants UTF-8.
+    /// True if the server uses UTF-8.
     is_utf8: bool,
 }
 
-/// A response, and what proves that the server knew it beforehand.
+/// A response, and the proof that the server must send after it.
 #[derive(Debug)]
 pub(super) struct DigestAnswer {
-    /// The response, not in base64.
+    /// The response before base64.
     pub(super) response: Zeroizing<Vec<u8>>,
-    /// What the server has to say now.
+    /// The server's next challenge if it knows the password.
     pub(super) proof: Vec<u8>,
 }
 
-/// What we add to what is digested.
+/// The client's part of what is digested.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ClientNonce<'a> {
-    /// What never comes twice.
+    /// A text that is never used twice.
     pub(super) nonce: &'a str,
     /// The service and the host (RFC 2831 section 2.1.2, `digest-uri`).
     pub(super) uri: &'a str,
@@ -78,7 +77,7 @@ pub(super) fn answer(
         ("nonce", &theirs),
         ("cnonce", nonce.as_bytes()),
     ] {
-        // A server that names no realm is told none.
+        // RFC 2831 section 2.1.2: without a realm in the challenge there is none in the response.
         if name != "realm" || !value.is_empty() {
             response.extend_from_slice(format!("{name}=").as_bytes());
             quote(value, &mut response);
@@ -101,10 +100,11 @@ pub(super) fn answer(
 const COUNT: &[u8] = b"00000001";
 const QUALITY: &[u8] = b"auth";
 
-/// A name or a password as it is sent, and as it is hashed.
+/// A name or a password in the two forms that it has in an exchange.
 struct Text {
+    /// The form in which it is sent.
     said: Zeroizing<Vec<u8>>,
-    /// In Latin-1 where that has every character of it (RFC 2831 section 2.1.2.1).
+    /// The form that is hashed: in Latin-1 if that has all its characters (RFC 2831 section 2.1.2.1).
     hashed: Zeroizing<Vec<u8>>,
 }
 
@@ -135,7 +135,7 @@ impl Text {
 }
 
 impl Challenge {
-    /// Reads `name=value` and `name="value"`, between commas and blanks. What is not known is left.
+    /// Reads a list of `name=value` and `name="value"`. Unknown names are ignored.
     fn parse(text: &[u8]) -> Result<Self, &'static str> {
         let (mut realm, mut nonce, mut is_utf8) = (None, None, false);
         let mut algorithm = None;
@@ -143,7 +143,7 @@ impl Challenge {
         while let Some((name, value, behind)) = directive(rest)? {
             rest = behind;
             match &name.to_ascii_lowercase()[..] {
-                // Of several the first is taken.
+                // A server may offer several realms; any one is allowed.
                 b"realm" => realm = realm.or(Some(value)),
                 b"nonce" if nonce.is_some() => return Err("the challenge has two nonces"),
                 b"nonce" => nonce = Some(value),
@@ -173,7 +173,7 @@ impl Challenge {
 
 type Directive<'a> = (&'a [u8], Vec<u8>, &'a [u8]);
 
-/// The first directive, and what is behind it; `None` where there is none left.
+/// Returns the first directive and the rest of the text, or `None` at the end.
 fn directive(text: &[u8]) -> Result<Option<Directive<'_>>, &'static str> {
     let is_between = |octet: &u8| matches!(octet, b',' | b' ' | b'\t' | b'\r' | b'\n');
     let start = text.iter().take_while(|octet| is_between(octet)).count();
@@ -232,7 +232,7 @@ mod tests {
         user: &str,
         password: &str,
     ) -> Result<DigestAnswer, &'static str> {
-        let secret = Secret::new(password.into()).expect("it is usable");
+        let secret = Secret::new(password.into()).expect("the password has no line break");
         let credentials = Credentials {
             user,
             secret: &secret,
@@ -251,8 +251,8 @@ mod tests {
 
     #[test]
     fn response_and_proof_are_the_example_of_rfc_2831() {
-        let answer = answer_of(CHALLENGE, "chris", "secret").expect("it can be");
-        let response = String::from_utf8(answer.response.to_vec()).expect("it is text");
+        let answer = answer_of(CHALLENGE, "chris", "secret").expect("the challenge is valid");
+        let response = String::from_utf8(answer.response.to_vec()).expect("the response is text");
         assert_eq!(
             response,
             "charset=utf-8,username=\"chris\",realm=\"elwood.innosoft.com\",\
@@ -263,15 +263,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_asked_for_is_not_said() {
+    fn directives_missing_in_the_challenge_are_not_sent() {
         let answer = answer_of(b"nonce=\"a\\\"b\",algorithm=md5-sess", "a\"b", "x");
-        let response = answer.expect("it can be").response;
+        let response = answer.expect("the challenge is valid").response;
         let begin = br#"username="a\"b",nonce="a\"b",cnonce="OA9BSuZWMSpW8m",nc=00000001,"#;
         assert!(response.starts_with(begin));
     }
 
     #[test]
-    fn a_challenge_that_cannot_be_answered_is_not() {
+    fn an_invalid_challenge_is_not_answered() {
         for challenge in [
             &b""[..],
             b"nonce=\"x\"",
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_hashed_in_latin_1_where_that_has_it() {
+    fn a_name_is_hashed_in_latin_1_if_possible() {
         for (text, is_utf8, said, hashed) in [
             ("ab", true, &b"ab"[..], &b"ab"[..]),
             ("\u{e9}", true, "\u{e9}".as_bytes(), b"\xe9"),
@@ -300,7 +300,7 @@ mod tests {
                 "\u{20ac}".as_bytes(),
             ),
         ] {
-            let text = Text::new(text.as_bytes(), is_utf8).expect("it can be said");
+            let text = Text::new(text.as_bytes(), is_utf8).expect("the text can be sent");
             assert_eq!((&text.said[..], &text.hashed[..]), (said, hashed));
         }
         assert!(Text::new("\u{20ac}".as_bytes(), false).is_err());

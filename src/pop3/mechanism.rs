@@ -1,23 +1,22 @@
-//! The ways to log in, by their names and by what they show to whoever listens or pretends.
-//! Pure: knows no mechanism's insides, and not which one is the right one.
+//! The mechanisms to log in by: their names, and what they show to a listener or to an impostor. Pure.
 
 use std::fmt;
 
-/// A way to log in: the two of RFC 1939, and the SASL mechanisms (RFC 5034). The weakest first, in
-/// the order in which [`Mechanism::strength`] and then preference has them.
+/// A mechanism to log in by: the two of RFC 1939, and those of SASL (RFC 5034). The order is that of
+/// [`Mechanism::strength`], the weakest first, and then of preference.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Mechanism {
     /// USER and PASS.
     User,
-    /// SASL LOGIN, which no RFC defines: PLAIN in two steps.
+    /// SASL LOGIN, which no RFC defines: like PLAIN, in two steps.
     Login,
     /// SASL PLAIN (RFC 4616).
     Plain,
-    /// SASL XOAUTH2, Google's and Microsoft's, with an access token.
+    /// SASL XOAUTH2, by Google and Microsoft, with an access token.
     XOAuth2,
     /// SASL OAUTHBEARER (RFC 7628), with an access token.
     OAuthBearer,
-    /// APOP (RFC 1939 section 7): MD5 over a timestamp of the server's choice and the password.
+    /// APOP (RFC 1939 section 7): MD5 over the server's timestamp and the password.
     Apop,
     /// SASL DIGEST-MD5 (RFC 2831, historic since RFC 6331).
     DigestMd5,
@@ -31,27 +30,27 @@ pub enum Mechanism {
     ScramSha1Plus,
     /// SASL SCRAM-SHA-256-PLUS: bound to the TLS connection.
     ScramSha256Plus,
-    /// SASL GSSAPI (RFC 4752): a ticket of Kerberos. Only where it is built in.
+    /// SASL GSSAPI (RFC 4752): a Kerberos ticket. Only in builds with that feature.
     Gssapi,
     /// SASL EXTERNAL (RFC 4422 appendix A): the certificate of the TLS connection is the proof.
     External,
 }
 
-/// What a login gives away.
+/// How much a login gives away.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Strength {
-    /// The secret itself, to the server and to whoever reads along.
+    /// The secret itself is visible to the server and to a listener.
     Shown,
-    /// A digest from which a password can be guessed, and to whoever asks for it.
+    /// A digest is visible, from which a password can be guessed. An impostor can ask for one.
     Digested,
-    /// Only to whoever knows the password already is anything of use, and the server proves itself.
+    /// Nothing of use is visible, and the server proves that it knows the password.
     Proved,
-    /// As [`Strength::Proved`], and nobody can stand between.
+    /// As [`Strength::Proved`], and nobody can relay the login.
     Bound,
 }
 
 impl Mechanism {
-    /// Every one, the weakest first.
+    /// All mechanisms, the weakest first.
     pub const ALL: [Self; 14] = [
         Self::User,
         Self::Login,
@@ -69,13 +68,13 @@ impl Mechanism {
         Self::External,
     ];
 
-    /// The one of this name, in whatever case.
+    /// Returns the mechanism with this name, in any case.
     pub fn named(name: &str) -> Option<Self> {
-        let is_it = |mechanism: &Self| mechanism.name().eq_ignore_ascii_case(name);
-        Self::ALL.into_iter().find(is_it)
+        let has_name = |mechanism: &Self| mechanism.name().eq_ignore_ascii_case(name);
+        Self::ALL.into_iter().find(has_name)
     }
 
-    /// Its name, as servers announce it.
+    /// Its name as servers announce it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Apop => "APOP",
@@ -95,8 +94,8 @@ impl Mechanism {
         }
     }
 
-    /// What it gives away. Of an access token no more than what it is good for, and only for an hour;
-    /// it is shown all the same.
+    /// How much it gives away. A visible access token is less harmful than a password, because it is valid
+    /// for one purpose and one hour, but it counts as shown.
     pub fn strength(self) -> Strength {
         match self {
             Self::Login | Self::OAuthBearer | Self::Plain | Self::User | Self::XOAuth2 => {
@@ -110,17 +109,17 @@ impl Mechanism {
         }
     }
 
-    /// Whether it is one of SASL, which servers announce by its name.
+    /// True if it is a SASL mechanism, which servers announce by its name.
     pub fn is_sasl(self) -> bool {
         !matches!(self, Self::Apop | Self::User)
     }
 
-    /// Whether its secret is an access token (RFC 6750), not a password.
+    /// True if its secret is an access token (RFC 6750), not a password.
     pub fn takes_token(self) -> bool {
         matches!(self, Self::OAuthBearer | Self::XOAuth2)
     }
 
-    /// Whether the server has to prove in it that it knows the password.
+    /// True if the server must prove that it knows the password.
     pub fn proves_server(self) -> bool {
         match self {
             Self::External => false,
@@ -129,7 +128,7 @@ impl Mechanism {
         }
     }
 
-    /// The one that is not bound to the connection, where it is the other.
+    /// The unbound form of a bound mechanism; any other one as it is.
     pub fn bare(self) -> Self {
         match self {
             Self::ScramSha1Plus => Self::ScramSha1,
@@ -138,22 +137,22 @@ impl Mechanism {
         }
     }
 
-    /// Whether it is SCRAM, bound or not.
+    /// True if it is SCRAM, bound or not.
     pub fn is_scram(self) -> bool {
         self.is_bound() || self.bound().is_some()
     }
 
-    /// Whether it takes a password or a token, not what lies elsewhere on this machine.
+    /// True if it takes a password or a token. GSSAPI and EXTERNAL use a ticket or a certificate.
     pub fn needs_secret(self) -> bool {
         !matches!(self, Self::External | Self::Gssapi)
     }
 
-    /// Whether it is bound to the TLS connection that carries it (RFC 5929).
+    /// True if it is bound to the TLS connection that carries it (RFC 5929).
     pub fn is_bound(self) -> bool {
         matches!(self, Self::ScramSha1Plus | Self::ScramSha256Plus)
     }
 
-    /// The one that is bound to the connection besides, where there is one.
+    /// The bound form of an unbound mechanism, if it has one.
     pub fn bound(self) -> Option<Self> {
         match self {
             Self::ScramSha1 => Some(Self::ScramSha1Plus),
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stronger_mechanism_is_never_listed_before_a_weaker_one() {
+    fn mechanisms_are_listed_by_strength() {
         assert!(Mechanism::ALL.is_sorted());
         assert!(Mechanism::ALL.is_sorted_by_key(|mechanism| mechanism.strength()));
     }

@@ -1,5 +1,4 @@
-//! Many commands before the first reply (RFC 2449 section 6.6).
-//! Knows nothing of what becomes of the messages.
+//! Retrieving messages with several commands on their way (PIPELINING, RFC 2449 section 6.6).
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -12,21 +11,23 @@ use super::wire::Wire;
 use crate::mail::custody::Recorded;
 use crate::mail::maildrop::Message;
 
-/// How many octets of commands may wait for their replies. It has to fit the socket buffers of
-/// any peer, or both ends could be blocked in a write.
+/// The most octets of commands that may wait for their replies. They must fit into the socket buffers of
+/// any server. Otherwise both ends could block: the server because nobody reads its replies, mailpull
+/// because nobody reads its commands.
 const WINDOW: usize = 8 * 1024 - LONGEST_COMMAND;
-/// What may begin just below the limit and end above it: `RETR 2147483647` and its line end.
+/// The longest command that begins just below the limit and ends above it: `RETR 2147483647` with its line
+/// end.
 const LONGEST_COMMAND: usize = 17;
-/// How many octets of messages are asked for before they are needed, where sizes are known, so
-/// that a run that ends early has not made the server send for nothing.
+/// The most octets of messages that are asked for ahead, if sizes are known. A run that ends early has then
+/// not made the server send more than this in vain.
 const OCTETS_AHEAD: u64 = 16 << 20;
 
-/// What can be asked for ahead of its turn.
+/// Something that can be asked for before earlier commands are answered.
 pub trait Ask {
     /// The command that asks for it.
     fn command(&self) -> Command<'static>;
 
-    /// How many octets the server will send for it, as far as that is known.
+    /// The number of octets that the server will send for it; 0 if that is unknown.
     fn octets(&self) -> u64;
 }
 
@@ -64,8 +65,8 @@ impl Ask for &Recorded {
     }
 }
 
-/// Commands sent ahead of their replies as far as the window allows. Where the server did not
-/// announce PIPELINING the window is one command.
+/// Sends commands ahead of their replies, as many as the window allows. Without PIPELINING that is one
+/// command.
 pub(super) struct Window<I: Iterator> {
     limit: usize,
     waiting: Peekable<I>,
@@ -83,7 +84,7 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
         }
     }
 
-    /// Reads the next status line, having sent what may be sent before it; `None` once everything
+    /// Sends as many commands as the window allows and reads the next status line; `None` once everything
     /// is answered.
     pub(super) fn next<S: Read + Write>(
         &mut self,
@@ -101,7 +102,8 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
         }))
     }
 
-    /// Sends more commands in one write, once half of the window is answered.
+    /// Sends more commands in one write once half of the window is answered. A write for each reply would
+    /// be a packet for each command.
     fn refill<S: Read + Write>(&mut self, wire: &mut Wire<S>) -> Result<(), Error> {
         let mut unanswered = wire.unanswered_octets();
         if unanswered > self.limit / 2 {
@@ -125,19 +127,19 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
     }
 }
 
-/// Messages or headers being retrieved, in the order they were asked for. Dropped before its end, it leaves
-/// replies on the way: the session can then only be closed.
+/// Messages or headers that are being retrieved, in the order in which they were asked for. If it is dropped
+/// before its end, replies are still on their way, and the session can only be closed.
 pub struct Pipeline<'a, S, I: Iterator> {
     wire: &'a mut Wire<S>,
     window: Window<I>,
 }
 
-/// What RETR led to.
+/// The server's answer to RETR or TOP.
 #[derive(Debug)]
 pub enum Retrieved {
-    /// The message comes: read it with [`Pipeline::read`] to its end.
+    /// The message follows: read it with [`Pipeline::read`] to its end.
     Body,
-    /// The server refused; the others still come.
+    /// The server refused; the others still follow.
     Refused(Refusal),
 }
 
@@ -149,13 +151,13 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
         }
     }
 
-    /// Asks for no more messages; those that were asked for still come.
+    /// Asks for no more messages. Those that were asked for still follow.
     pub fn stop_asking(&mut self) {
         self.window.limit = 0;
     }
 
-    /// The same as [`Transaction::keep_awake`], if no reply is on its way: the server is not waiting
-    /// for us then.
+    /// As [`Transaction::keep_awake`], but only if no reply is on its way: otherwise the server is not
+    /// waiting for a command.
     ///
     /// [`Transaction::keep_awake`]: super::Transaction::keep_awake
     ///
@@ -168,17 +170,20 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
         Ok(())
     }
 
-    /// How many messages the session had no time for: they were not asked for.
+    /// Returns the number of messages that were not asked for.
     pub fn not_requested(self) -> usize {
         self.window.waiting.count()
     }
 
-    /// Goes on to the next message; `None` once all have come, or those that were asked for before
-    /// the session had lasted for [`crate::limits::REQUEST_TIME`].
+    /// Continues with the next message; `None` at the end. After [`crate::limits::REQUEST_TIME`] no more
+    /// messages are asked for.
     ///
     /// # Errors
     /// The connection fails, or the message before was not read to its end.
-    #[expect(clippy::should_implement_trait, reason = "it can fail, and borrows")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "unlike an iterator it can fail, and its items borrow from it"
+    )]
     pub fn next(&mut self) -> Result<Option<(I::Item, Retrieved)>, Error> {
         if self.wire.is_late() {
             self.stop_asking();
@@ -191,12 +196,13 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
         })
     }
 
-    /// The message whose reply comes next.
+    /// The message whose reply is next.
     pub fn awaited(&self) -> Option<&I::Item> {
         self.window.asked.front()
     }
 
-    /// Appends the next piece of the message to `out`: how many octets came, or `None` at its end.
+    /// Appends the next piece of the message to `out`. Returns the number of octets received, or `None` at
+    /// the end.
     ///
     /// # Errors
     /// The connection failed or was closed: the message is not complete.

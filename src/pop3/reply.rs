@@ -1,5 +1,5 @@
-//! What a server answers (RFC 1939, 2449, 3206): status lines and the lines of listings.
-//! Pure: total functions of octets; nothing a server can send makes them fail otherwise.
+//! The replies of a server (RFC 1939, 2449, 3206): status lines and the lines of listings. Pure: any octets
+//! have a defined result.
 
 use crate::limits;
 use crate::mail::maildrop::MessageNumber;
@@ -12,16 +12,16 @@ pub enum Status {
     Continue(Vec<u8>),
     /// `-ERR`.
     Negative(Refusal),
-    /// `+OK`, and the text behind it.
+    /// `+OK`, and the text after it.
     Positive(ServerText),
 }
 
-/// What a server said when it refused something.
+/// The server's reply when it refused something.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Refusal {
-    /// The response code in brackets, if it is a known one.
+    /// The response code in brackets, if mailpull knows it.
     pub code: Option<ResponseCode>,
-    /// The text behind `-ERR`, with the code.
+    /// The text after `-ERR`, with the code.
     pub text: ServerText,
 }
 
@@ -32,19 +32,19 @@ pub enum ResponseCode {
     Auth,
     /// `[IN-USE]`: another session holds the maildrop.
     InUse,
-    /// `[LOGIN-DELAY]`: logged in too often.
+    /// `[LOGIN-DELAY]`: the last login was too recent.
     LoginDelay,
-    /// `[SYS/PERM]`: the server's fault, and waiting will not help.
+    /// `[SYS/PERM]`: a fault of the server that waiting does not repair.
     SysPerm,
-    /// `[SYS/TEMP]`: the server's fault for now.
+    /// `[SYS/TEMP]`: a temporary fault of the server.
     SysTemp,
 }
 
 impl Status {
-    /// Reads a status line without its line end. `None`: it is none, and the session has lost its
-    /// step.
+    /// Reads a status line without its line end. Returns `None` if it is not a status line; then the session
+    /// is out of step.
     ///
-    /// Case does not matter and the text is optional: servers answer a bare `+OK` (MailKit#391).
+    /// Case does not matter, and the text is optional: some servers answer a bare `+OK` (MailKit#391).
     pub fn parse(line: &[u8]) -> Option<Self> {
         if let Some(text) = keyword(line, b"+OK") {
             return Some(Self::Positive(ServerText::new(text)));
@@ -64,13 +64,13 @@ impl Status {
 }
 
 impl Refusal {
-    /// Whether the server says that it is the user or the password (RFC 3206).
+    /// True if the server says that user or password are wrong (RFC 3206).
     pub fn is_of_login(&self) -> bool {
         self.code == Some(ResponseCode::Auth)
     }
 
-    /// Whether another try later may succeed: the code says so, or, without one, the words that
-    /// servers use for a locked maildrop or too many logins (fetchmail's list).
+    /// True if a later attempt may succeed. The response code decides; without one, the words decide that
+    /// servers use for a locked maildrop or too many logins (from fetchmail's list).
     pub fn is_transient(&self) -> bool {
         match self.code {
             Some(ResponseCode::InUse | ResponseCode::LoginDelay | ResponseCode::SysTemp) => true,
@@ -112,7 +112,7 @@ impl ResponseCode {
     }
 }
 
-/// The rest of the line behind a keyword, without the blanks between.
+/// Returns the rest of the line after a keyword, without the blanks between them.
 fn keyword<'a>(line: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
     let (head, rest) = line.split_at_checked(word.len())?;
     let ends = rest
@@ -121,12 +121,12 @@ fn keyword<'a>(line: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
     (head.eq_ignore_ascii_case(word) && ends).then(|| rest.trim_ascii_start())
 }
 
-/// A line of a listing that cannot be believed, and so neither can the listing.
+/// A line of a listing that is invalid, and makes the listing invalid.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Garbled;
 
-/// Reads `number blanks unique-id`; the unique-id may be missing (some servers send none for a
-/// message without a Message-ID), hold blanks, or stand behind several of them (Maillennium).
+/// Reads `number blanks unique-id`. The unique-id may contain blanks, or be missing: some servers send none
+/// for a message without a Message-ID. Maillennium sends several blanks before it.
 pub fn unique_id_line(line: &[u8]) -> Result<(MessageNumber, &[u8]), Garbled> {
     let (number, rest) = message_number(line)?;
     let blanks = rest.iter().take_while(|&&octet| is_blank(octet)).count();
@@ -140,8 +140,8 @@ pub fn unique_id_line(line: &[u8]) -> Result<(MessageNumber, &[u8]), Garbled> {
     Ok((number, unique_id))
 }
 
-/// Reads `number blanks size …`. The size is a hint: one that is no number (Exchange sends -1) is
-/// unknown.
+/// Reads `number blanks size …`. The size is only a hint, so anything but a number is an unknown size:
+/// Exchange sends -1 for a message that it cannot render.
 pub fn scan_line(line: &[u8]) -> Result<(MessageNumber, Option<u64>), Garbled> {
     let (number, rest) = message_number(line)?;
     let size = rest.trim_ascii_start();
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_line_is_read_whatever_its_case_and_text() {
+    fn a_status_line_is_read_in_any_case() {
         for (line, text) in [
             (&b"+OK"[..], &b""[..]),
             (b"+ok ready", b"ready"),
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_knows_whether_to_come_again() {
+    fn a_refusal_is_temporary_by_its_code_or_words() {
         for (line, code, transient) in [
             (&b"-ERR [AUTH] no"[..], Some(ResponseCode::Auth), false),
             (b"-ERR [in-use] x", Some(ResponseCode::InUse), true),
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unique_id_line_is_digits_blanks_unique_id() {
+    fn a_unique_id_line_is_number_blanks_unique_id() {
         let long = [b"1 ", &[b'x'; 1025][..]].concat();
         for (line, read) in [
             (&b"1 abc"[..], Ok((1, &b"abc"[..]))),

@@ -1,5 +1,4 @@
-//! What sessions learn of a server, for the next one to begin with: pure.
-//! Does not know where it is remembered.
+//! What sessions learn about a server, and the form in which it is stored for later runs. Pure.
 
 use std::time::Duration;
 
@@ -7,28 +6,29 @@ use super::capabilities::Capabilities;
 use crate::limits;
 use crate::moment::Moment;
 
-/// What a session learned of its server.
+/// What a session learned about its server.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ServerProfile {
-    /// It tells its capabilities, or refuses to.
+    /// It has answered CAPA, or refused it.
     Announced {
-        /// What it announced before the login: behind STLS, where that was used.
+        /// The capabilities before the login; after STLS, if that was used.
         before_login: Capabilities,
-        /// What it announced after the login.
+        /// The capabilities after the login.
         after_login: Capabilities,
-        /// What carried it: who can read along can change it, too.
+        /// The channel of the session: on a cleartext channel anybody may have changed the capabilities.
         channel: Channel,
-        /// When that was.
+        /// The time of the session.
         when: Moment,
     },
-    /// It breaks off when it is asked for its capabilities (fetchmail's FAQ knows such servers).
+    /// It closes the connection when it is asked for its capabilities (fetchmail's FAQ, R11, knows such
+    /// servers).
     CapaUnsupported,
 }
 
-/// What carries a session.
+/// The channel that carries a session.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Channel {
-    /// A line on which everything can be read and changed.
+    /// Cleartext: others may read and change everything.
     Clear,
     /// TLS.
     #[default]
@@ -36,9 +36,9 @@ pub enum Channel {
 }
 
 impl ServerProfile {
-    /// What is worth remembering of it, as [`Self::parse`] reads it: what was announced before, and
-    /// after the login, in a line each. That somebody broke off at CAPA is not: it may have been the
-    /// line, and whoever can cut it must not have us log in by less from then on.
+    /// Returns the stored form, as [`Self::parse`] reads it: the capabilities before and after the login, and
+    /// the channel, in a line each. [`Self::CapaUnsupported`] is not stored: an attacker may have cut the
+    /// connection, and must not achieve weaker logins from then on.
     pub fn to_stored(&self) -> Option<String> {
         match self {
             Self::Announced {
@@ -57,8 +57,9 @@ impl ServerProfile {
         }
     }
 
-    /// Whether it may be relied on in a session over `channel`: not what was said where somebody
-    /// could change it (security.md 2.3), and nothing that is older than a day, as servers learn.
+    /// True if a session over `channel` may rely on it. After STLS nothing counts that was said before it, so
+    /// a profile from a cleartext channel is not used on an encrypted one. Servers change, so no profile is
+    /// used for longer than [`limits::SERVER_PROFILE_AGE`].
     pub fn is_usable(&self, over: Channel, now: Moment) -> bool {
         match self {
             Self::Announced { channel, when, .. } => {
@@ -69,28 +70,29 @@ impl ServerProfile {
         }
     }
 
-    /// Whether the server says that it has unique-ids.
+    /// True if the server announces UIDL.
     pub fn announces_uidl(&self) -> bool {
         matches!(self, Self::Announced { after_login, .. } if after_login.uidl)
     }
 
-    /// Whether commands may be sent ahead after the login.
+    /// True if the server announces PIPELINING after the login.
     pub fn announces_pipelining(&self) -> bool {
         matches!(self, Self::Announced { after_login, .. } if after_login.pipelining)
     }
 
-    /// How long the server wants us to wait between two logins.
+    /// The time that a client must wait between two logins.
     pub fn login_delay(&self) -> Option<Duration> {
-        self.of_user(|capabilities| capabilities.login_delay)
+        self.for_user(|capabilities| capabilities.login_delay)
     }
 
-    /// For how many days the server keeps messages, where it deletes them at all.
+    /// The number of days after which the server deletes messages.
     pub fn expire(&self) -> Option<u32> {
-        self.of_user(|capabilities| capabilities.expire)
+        self.for_user(|capabilities| capabilities.expire)
     }
 
-    /// What holds for this user is told after the login; some servers say it only before.
-    fn of_user<T>(&self, what: impl Fn(&Capabilities) -> Option<T>) -> Option<T> {
+    /// Values for this user are announced after the login, but some servers announce only one for everybody,
+    /// before it.
+    fn for_user<T>(&self, what: impl Fn(&Capabilities) -> Option<T>) -> Option<T> {
         match self {
             Self::Announced {
                 before_login,
@@ -101,7 +103,7 @@ impl ServerProfile {
         }
     }
 
-    /// Reads what was remembered; `None` if that is no such thing.
+    /// Reads the stored form; `None` if it is anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let mut lines = text.splitn(3, '\n');
         let before_login = Capabilities::parse(lines.next()?);
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_what_was_learned() {
+    fn a_stored_profile_is_read_again() {
         let announced = |lines: &[&str]| {
             let mut capabilities = Capabilities::announced();
             for line in lines {
@@ -164,8 +166,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_good_for_a_day_and_for_what_carried_it() {
-        let learned = profile(Capabilities::announced(), Capabilities::announced());
+    fn a_profile_is_usable_for_a_day_on_its_channel() {
+        let profile = profile(Capabilities::announced(), Capabilities::announced());
         for (channel, now, is_good) in [
             (Channel::Encrypted, 1_000_000, true),
             (Channel::Encrypted, 1_086_399, true),
@@ -173,7 +175,7 @@ mod tests {
             (Channel::Encrypted, 999_999, false),
             (Channel::Clear, 1_000_000, false),
         ] {
-            assert_eq!(learned.is_usable(channel, Moment(now)), is_good, "{now}");
+            assert_eq!(profile.is_usable(channel, Moment(now)), is_good, "{now}");
         }
     }
 }

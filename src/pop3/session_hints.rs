@@ -1,5 +1,4 @@
-//! What a session may rely on before the server has said it, and what it must not do.
-//! Pure.
+//! Hints of earlier runs, with which a session begins: what the server can probably do, and what to avoid.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,46 +7,46 @@ use super::capabilities::Capabilities;
 use super::mechanism::Mechanism;
 use super::server_profile::{Channel, ServerProfile};
 
-/// What a session begins with.
+/// The hints with which a session begins.
 #[derive(Clone, Debug, Default)]
 pub struct SessionHints {
-    /// What an earlier session learned. The login, and the listing behind it, then need not wait
-    /// for CAPA.
+    /// What an earlier session learned about the server. With it, login and listing need not wait for CAPA.
     pub profile: Option<ServerProfile>,
-    /// What carries the session.
+    /// The channel that carries the session.
     pub channel: Channel,
-    /// How an earlier session logged in: what shows more is not taken unasked.
+    /// The mechanism of the last login: one that shows more of the password is not chosen automatically.
     pub login: Option<Mechanism>,
-    /// Whether the listing shall tell sizes.
+    /// Whether the listing must have sizes.
     pub sizes: Sizes,
-    /// Whether commands may be sent ahead where the server announces PIPELINING.
+    /// Whether commands may be pipelined if the server announces PIPELINING.
     pub pipelining: Pipelining,
-    /// Where it is noted that they were.
+    /// Notes that commands were pipelined.
     pub pipelining_log: PipeliningLog,
 }
 
-/// What was sent ahead of replies, for whoever wonders why a session failed.
+/// Notes that commands were pipelined, so that the caller can find out why a session failed. Clones share
+/// their notes.
 #[derive(Clone, Debug, Default)]
-pub struct PipeliningLog(Arc<Traces>);
+pub struct PipeliningLog(Arc<PipeliningNotes>);
 
 #[derive(Debug, Default)]
-struct Traces {
+struct PipeliningNotes {
     was_used: AtomicBool,
     was_rejected: AtomicBool,
 }
 
 impl PipeliningLog {
-    /// Whether the last commands were sent ahead.
+    /// True if the last command was sent before an earlier one was answered.
     pub fn was_used(&self) -> bool {
         self.0.was_used.load(Ordering::Relaxed)
     }
 
-    /// Whether a server was called again because it could not bear it.
+    /// True if a server got a second attempt because it could not handle pipelining.
     pub fn was_rejected(&self) -> bool {
         self.0.was_rejected.load(Ordering::Relaxed)
     }
 
-    /// Notes that a server could not bear it.
+    /// Notes that a server could not handle pipelining.
     pub fn reject(&self) {
         self.0.was_rejected.store(true, Ordering::Relaxed);
     }
@@ -57,26 +56,25 @@ impl PipeliningLog {
     }
 }
 
-/// Whether commands may be sent ahead of replies.
+/// Whether commands may be sent before earlier ones are answered.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Pipelining {
-    /// Never, whatever is announced: this server cannot keep step.
+    /// Never, whatever is announced: this server has mixed up its replies.
     Never,
-    /// Behind the login, where the server announces it there: it may have lost what came with one.
+    /// After the login, if the server announces it there: it may have lost what came together with a login.
     AfterLogin,
-    /// Where the server announces it.
+    /// Whenever the server announces it.
     #[default]
     Always,
 }
 
 impl SessionHints {
-    /// Whether more was taken for granted than the server has said in this session.
+    /// True if the session relied on something that the server has not said in this session.
     pub fn relied_on_memory(&self) -> bool {
         self.profile.is_some() || self.pipelining_log.was_used()
     }
 
-    /// What the server announced before the login, where that is remembered and all that the next
-    /// session has to know.
+    /// The capabilities before the login, if the profile has them and they make CAPA unnecessary.
     pub(super) fn remembered(&self) -> Option<&Capabilities> {
         match &self.profile {
             Some(ServerProfile::Announced { before_login, .. })
@@ -88,9 +86,8 @@ impl SessionHints {
         }
     }
 
-    /// Whether the listing may be asked for in the flight of the login, by what the server announces
-    /// before that: PIPELINING counts in both states (RFC 2449 section 6.8), unless it is known to
-    /// be gone in the other.
+    /// True if login and listing may be sent in one flight. PIPELINING counts in both states (RFC 2449 section
+    /// 6.6), unless the profile says that the server does not announce it after the login.
     pub(super) fn pipelines_login(&self, before_login: &Capabilities) -> bool {
         let may_pipeline = match &self.profile {
             None => true,
@@ -101,13 +98,13 @@ impl SessionHints {
     }
 }
 
-/// Whether a listing shall tell sizes.
+/// Whether a listing must have sizes.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Sizes {
-    /// They decide something.
+    /// It must: something depends on them.
     #[default]
     Needed,
-    /// Nobody asks for them yet.
+    /// It need not.
     Unneeded,
 }
 
@@ -126,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_listing_is_asked_for_at_once_unless_the_server_is_known_not_to_pipeline_throughout() {
+    fn login_and_listing_share_a_flight_if_pipelining_is_announced() {
         let silent = Capabilities::announced;
         let pipelining = || Capabilities {
             pipelining: true,

@@ -1,38 +1,37 @@
-//! How fast a server is, and for how long it has been: what is waited for is neither to drip nor to
-//! go on for ever.
-//! Pure: is told how long each wait took, and reads no clock.
+//! The speed of a server, and the age of a session. A server must neither drip nor continue without end.
+//! Pure: the caller measures each wait.
 
 use std::time::Duration;
 
 use super::Error;
 use crate::limits;
 
-/// The waits of one session. Only they are counted, and not the time in which nobody read: a slow
-/// disk or MDA is ours, not the server's.
+/// The waits of one session. Time in which mailpull does not read is not counted: a slow disk or MDA is not
+/// the server's fault.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Speed {
-    /// All waits.
+    /// The duration of all waits.
     whole: Duration,
-    /// The waits of this window.
+    /// The duration of the waits in this window.
     waited: Duration,
-    /// The octets of this window.
+    /// The octets received in this window.
     octets: u64,
 }
 
 /// What was waited for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Wait {
-    /// The first octets of an answer: a server may think.
+    /// The first octets of an answer: a server may need time to prepare it.
     Beginning,
-    /// The next octets of one that has begun.
+    /// The next octets of an answer that has begun.
     Rest,
 }
 
 impl Speed {
-    /// Counts a wait and what it brought.
+    /// Counts a wait and the octets that it brought.
     ///
     /// # Errors
-    /// The server drips, or the session has lasted too long. `waiting_for` says what it was about.
+    /// The server is too slow, or the session has lasted too long. `waiting_for` appears in the error.
     pub(super) fn count(
         &mut self,
         wait: Wait,
@@ -59,7 +58,7 @@ impl Speed {
         Ok(())
     }
 
-    /// Whether it is time to end the session in good order: no more should be asked for.
+    /// True if the session should end in good order: nothing more should be asked for.
     pub(super) fn is_late(&self) -> bool {
         self.whole >= limits::REQUEST_TIME
     }
@@ -69,8 +68,8 @@ impl Speed {
 mod tests {
     use super::*;
 
-    /// What comes of a server that sends so many octets after every wait of so many seconds.
-    fn last(wait: Wait, seconds: f64, octets: usize) -> (Duration, Error) {
+    /// Counts equal waits until one is an error; returns when that is, and the error.
+    fn first_error(wait: Wait, seconds: f64, octets: usize) -> (Duration, Error) {
         let mut speed = Speed::default();
         loop {
             let took = Duration::from_secs_f64(seconds);
@@ -81,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_drips_is_left_after_minutes_and_what_is_only_slow_is_not() {
+    fn a_server_that_drips_is_left_after_minutes() {
         const GPRS: usize = 1000;
         for (seconds, octets, is_too_slow) in [
             (4.0, 1, true),
@@ -89,11 +88,11 @@ mod tests {
             (1.0, 32, false),
             (0.001, 0, true),
             (1.0, GPRS, false),
-            // It stalls, but carries something all the same.
+            // It stalls, but transports enough.
             (179.0, 5 * GPRS, false),
             (179.0, 100, true),
         ] {
-            let (when, error) = last(Wait::Rest, seconds, octets);
+            let (when, error) = first_error(Wait::Rest, seconds, octets);
             let is_dripping = matches!(error, Error::TooSlow(_));
             assert_eq!(is_dripping, is_too_slow, "{seconds} s, {octets} octets");
             if is_too_slow {
@@ -103,14 +102,14 @@ mod tests {
     }
 
     #[test]
-    fn a_server_may_think_before_it_answers() {
-        let (when, error) = last(Wait::Beginning, 179.0, 5);
+    fn a_server_may_need_time_before_it_answers() {
+        let (when, error) = first_error(Wait::Beginning, 179.0, 5);
         assert!(matches!(error, Error::SessionTooLong(_)), "{error}");
         assert!(when >= limits::SESSION_TIME);
     }
 
     #[test]
-    fn one_good_minute_does_not_pay_for_a_drip() {
+    fn a_fast_minute_does_not_excuse_a_later_drip() {
         let mut speed = Speed::default();
         let second = Duration::from_secs(1);
         speed

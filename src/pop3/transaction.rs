@@ -1,5 +1,5 @@
-//! TRANSACTION: logged in, up to QUIT. What may not be sent in this state cannot be written down.
-//! Knows nothing of what is worth fetching.
+//! The TRANSACTION state (RFC 1939 section 5): from the login to QUIT. A command that is not allowed in this
+//! state cannot be sent, because its method does not exist here.
 
 use std::io::{Read, Write};
 
@@ -16,27 +16,27 @@ use crate::mail::custody::Recorded;
 use crate::mail::maildrop::Listing;
 use crate::text::ServerText;
 
-/// TRANSACTION: logged in. Dropping it closes the connection without UPDATE, so that the server
-/// deletes nothing.
+/// A session in the TRANSACTION state. If it is dropped, the connection is closed without QUIT, and the
+/// server deletes nothing.
 pub struct Transaction<S> {
     wire: Wire<S>,
     profile: ServerProfile,
     /// What the server announced after the login, in its words.
     announced: Vec<ServerText>,
-    /// How it was logged in; `None`: that was not needed.
+    /// The mechanism of the login; `None` if no login was needed.
     login: Option<Mechanism>,
-    /// Whether commands are sent ahead of replies.
+    /// True if commands are pipelined.
     pipelining: bool,
-    /// What was asked for behind the login.
+    /// What was asked for in the flight of the login.
     listing: Option<Sizes>,
 }
 
-/// How QUIT was answered.
+/// The answer to QUIT.
 #[derive(Debug)]
 pub enum QuitReply {
-    /// The server committed: what was marked deleted is gone.
+    /// The server has deleted what was marked.
     Committed,
-    /// Refused, or no answer came: the next listing decides.
+    /// QUIT was refused, or no answer came: the next listing shows what was deleted.
     Unknown(Error),
 }
 
@@ -52,27 +52,27 @@ impl<S: Read + Write> Transaction<S> {
         }
     }
 
-    /// The same, with what the server announced.
+    /// Sets what the server announced.
     pub(super) fn having_announced(self, announced: Vec<ServerText>) -> Self {
         Self { announced, ..self }
     }
 
-    /// The same, with listings on their way.
+    /// Sets the listings that are on their way.
     pub(super) fn expecting(self, listing: Option<Sizes>) -> Self {
         Self { listing, ..self }
     }
 
-    /// The same, logged in by this.
+    /// Sets the mechanism of the login.
     pub(super) fn by(self, login: Option<Mechanism>) -> Self {
         Self { login, ..self }
     }
 
-    /// How it was logged in; `None`: that was not needed.
+    /// The mechanism of the login; `None` if no login was needed.
     pub fn login(&self) -> Option<Mechanism> {
         self.login
     }
 
-    /// What is worth remembering of the server.
+    /// What the session has learned about the server.
     pub fn profile(&self) -> &ServerProfile {
         &self.profile
     }
@@ -82,21 +82,16 @@ impl<S: Read + Write> Transaction<S> {
         &self.announced
     }
 
-    /// Whether the server says that it has unique-ids, whatever it answers to UIDL.
+    /// True if the server announces UIDL, even if it refuses the command.
     pub fn announces_uidl(&self) -> bool {
         self.profile.announces_uidl()
     }
 
-    /// Whether commands are sent ahead of replies.
-    pub fn is_pipelining(&self) -> bool {
-        self.pipelining
-    }
-
-    /// Lists the maildrop by unique-id, with the sizes if they are asked for; both in one flight
-    /// where the server allows it.
+    /// Lists the maildrop by unique-id, and with sizes if they are needed. Both listings are asked for in one
+    /// flight if the server pipelines.
     ///
     /// # Errors
-    /// The server refuses UIDL, or an answer cannot be believed: then nothing of it is used.
+    /// The server refuses UIDL, or an answer is invalid: then nothing of it is used.
     pub fn list(&mut self, sizes: Sizes) -> Result<Listing, Error> {
         let asked = match self.listing.take() {
             Some(asked) => asked,
@@ -104,7 +99,7 @@ impl<S: Read + Write> Transaction<S> {
         };
         let mut listing = match self.read_unique_ids() {
             Err(Error::NoUniqueIds) if asked == Sizes::Needed => {
-                // The other answer is on its way.
+                // LIST was sent together with UIDL: its answer must be read to stay in step.
                 self.read_sizes(&mut Listing::default())?;
                 return Err(Error::NoUniqueIds);
             }
@@ -118,10 +113,10 @@ impl<S: Read + Write> Transaction<S> {
         Ok(listing)
     }
 
-    /// Lists the maildrop of a server without unique-ids by number and size.
+    /// Lists the maildrop of a server without unique-ids, by number and size.
     ///
     /// # Errors
-    /// The server refuses LIST, or its answer cannot be believed.
+    /// The server refuses LIST, or its answer is invalid.
     pub fn list_unnamed(&mut self) -> Result<Listing, Error> {
         self.wire.send(&[Command::List])?;
         self.wire.expect_positive(LIST)?;
@@ -143,7 +138,7 @@ impl<S: Read + Write> Transaction<S> {
         Ok(listing)
     }
 
-    /// Sends as much of it as may be sent at once, and tells what that is.
+    /// Asks for as much of the listing as can be sent at once, and returns what that is.
     fn ask_for_listing(&mut self, sizes: Sizes) -> Result<Sizes, Error> {
         if sizes == Sizes::Needed && self.pipelining {
             self.wire.send(&[Command::Uidl, Command::List])?;
@@ -153,10 +148,10 @@ impl<S: Read + Write> Transaction<S> {
         Ok(Sizes::Unneeded)
     }
 
-    /// Asks for the sizes and notes them in the listing of this session.
+    /// Asks for the sizes and adds them to a listing of this session.
     ///
     /// # Errors
-    /// The answer cannot be believed. A server that refuses leaves the sizes unknown.
+    /// The answer is invalid. If the server refuses LIST, the sizes stay unknown.
     pub fn add_sizes(&mut self, listing: &mut Listing) -> Result<(), Error> {
         self.wire.send(&[Command::List])?;
         self.read_sizes(listing)
@@ -165,6 +160,7 @@ impl<S: Read + Write> Transaction<S> {
     fn read_unique_ids(&mut self) -> Result<Listing, Error> {
         match self.wire.reply()? {
             Status::Positive(_) => {}
+            // A temporary fault must not be taken for a missing command: then everything would be new.
             Status::Negative(refusal) if !refusal.is_transient() => {
                 return Err(Error::NoUniqueIds);
             }
@@ -201,12 +197,12 @@ impl<S: Read + Write> Transaction<S> {
         })
     }
 
-    /// Begins to retrieve messages or headers, as many at once as the server allows.
+    /// Begins to retrieve messages or headers, pipelined if the server allows that.
     pub fn retrieve<I: Iterator<Item: Ask>>(&mut self, messages: I) -> Pipeline<'_, S, I> {
         Pipeline::new(&mut self.wire, self.pipelining, messages)
     }
 
-    /// Says something, so that the server does not log us out while we are busy elsewhere.
+    /// Sends NOOP, so that the server does not end the session while mailpull is busy elsewhere.
     ///
     /// # Errors
     /// The connection fails.
@@ -214,10 +210,11 @@ impl<S: Read + Write> Transaction<S> {
         self.wire.keep_awake()
     }
 
-    /// Marks messages deleted; the server acts on it only at QUIT. Each answer is given to `each`.
+    /// Marks messages as deleted (custody step 7); the server deletes them at QUIT. Each answer is passed to
+    /// `each`.
     ///
     /// # Errors
-    /// The connection fails; what was marked stays on the server.
+    /// The connection fails. Without QUIT, what was marked stays on the server.
     pub fn delete<'r>(
         &mut self,
         recorded: &'r [Recorded],
@@ -234,16 +231,16 @@ impl<S: Read + Write> Transaction<S> {
         Ok(())
     }
 
-    /// Ends a session in which nothing was retrieved and nothing marked, without waiting for the
-    /// answer, which decides nothing.
+    /// Ends a session in which nothing was retrieved and nothing marked. The answer decides nothing, so it is
+    /// not waited for.
     ///
     /// # Errors
-    /// The connection failed, or the server has said something that was not asked.
+    /// The connection fails, or the server has sent something although nothing was asked.
     pub fn leave(mut self) -> Result<(), Error> {
         self.wire.send(&[Command::Quit])
     }
 
-    /// Ends the session. Only a positive answer says that what was marked is gone.
+    /// Ends the session. Only a positive answer means that the server has deleted what was marked.
     pub fn quit(mut self) -> QuitReply {
         let answer = self
             .wire

@@ -1,14 +1,14 @@
-//! From byte-stuffed lines to the message (RFC 1939 section 3).
-//! Pure: knows nothing of connections or of files, and keeps no octet of the message.
+//! Removes the byte-stuffing of a multi-line response (RFC 1939 section 3). Pure; keeps no octet of the
+//! message.
 
 use memchr::{memchr, memchr2};
 
 /// Removes byte-stuffing, turns CRLF into LF, and finds the end of a multi-line response.
-/// Every other octet goes through as it is: NUL, bare CR, bare LF, 8-bit.
+/// All other octets stay as they are: NUL, bare CR, bare LF, 8-bit.
 ///
-/// Only CRLF `.` CRLF ends the response: to take LF `.` LF as well would let a message end itself
-/// and speak for the server. Where the status line itself ended in a bare LF, the server ends its
-/// lines so (cyrus#4717), and LF counts as a line end throughout.
+/// Only CRLF `.` CRLF ends the response. If LF `.` LF did so, a message could end itself, and its rest would be
+/// read as replies of the server. But if the status line itself ended in a bare LF, the server ends all its
+/// lines that way (cyrus#4717), and LF counts as a line end throughout.
 #[derive(Clone, Debug)]
 pub struct Unstuffer {
     state: UnstuffState,
@@ -17,22 +17,22 @@ pub struct Unstuffer {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum UnstuffState {
-    /// A line begins.
+    /// At the beginning of a line.
     Start,
     /// In a line.
     Text,
-    /// Behind a CR in a line.
+    /// After a CR in a line.
     Cr,
-    /// Behind a dot that began a line.
+    /// After a dot at the beginning of a line.
     Dot,
-    /// Behind a dot that began a line, and a CR.
+    /// After a dot at the beginning of a line, and a CR.
     DotCr,
-    /// Behind the terminator.
+    /// After the terminator.
     End,
 }
 
 impl Unstuffer {
-    /// Begins behind a status line; `bare_lf` tells whether that ended in a bare LF.
+    /// Begins after a status line; `bare_lf` is true if that ended in a bare LF.
     pub fn new(bare_lf: bool) -> Self {
         Self {
             state: UnstuffState::Start,
@@ -40,13 +40,13 @@ impl Unstuffer {
         }
     }
 
-    /// Whether the terminator has come.
+    /// True if the terminator has been read.
     pub fn is_done(&self) -> bool {
         self.state == UnstuffState::End
     }
 
-    /// Appends to `out` what `input` holds of the message, and returns how many octets of it
-    /// belong to this response: all, unless the terminator came.
+    /// Appends the part of the message in `input` to `out`. Returns how many octets of `input` belong to this
+    /// response: all, unless the terminator is among them.
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> usize {
         let mut rest = input;
         while let [first, behind @ ..] = rest {
@@ -73,7 +73,7 @@ impl Unstuffer {
                 (UnstuffState::Dot, b'\r') => UnstuffState::DotCr,
                 (UnstuffState::Dot, b'\n') if self.bare_lf => UnstuffState::End,
                 (UnstuffState::DotCr, b'\n') => UnstuffState::End,
-                // The dot was stuffing; what follows it is text.
+                // The dot was stuffed; text follows it.
                 (UnstuffState::Dot, _) => {
                     self.state = UnstuffState::Text;
                     continue;
@@ -88,7 +88,7 @@ impl Unstuffer {
         input.len() - rest.len()
     }
 
-    /// Copies up to the next octet that may end a line, and returns what is behind it.
+    /// Copies the text up to the next octet that may end a line, and returns the rest after that octet.
     fn copy_text<'a>(&mut self, text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
         let end = if self.bare_lf {
             memchr2(b'\r', b'\n', text)
@@ -115,7 +115,7 @@ impl Unstuffer {
 mod tests {
     use super::*;
 
-    /// What comes of octets fed in these pieces, and how many of them belong to the response.
+    /// Returns the message in these pieces, how many octets belong to the response, and if it is done.
     fn unstuff(pieces: &[&[u8]], bare_lf: bool) -> (Vec<u8>, usize, bool) {
         let mut unstuffer = Unstuffer::new(bare_lf);
         let mut out = Vec::new();

@@ -1,5 +1,4 @@
-//! One connection, commands out, replies in: the blocking half of the protocol.
-//! Does not know the states of a session.
+//! One connection: sends commands, reads replies, and checks that they match.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -19,26 +18,25 @@ use super::unstuff::Unstuffer;
 use crate::limits;
 use crate::text::ServerText;
 
-/// How many octets are read from the connection at once.
+/// The most octets that are read from the connection at once.
 const BUFFER: usize = 64 * 1024;
 
-/// Sees the conversation, one line at a time, without its secrets. A message is one line that
-/// tells its octets.
+/// Is called for each line of the conversation, without its secrets. The lines of a message are not shown.
 pub type Trace = Box<dyn FnMut(Direction, &dyn fmt::Display) + Send>;
 
-/// Who speaks.
+/// The direction of a line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Direction {
-    /// We do.
+    /// From mailpull to the server.
     Client,
-    /// The server does.
+    /// From the server to mailpull.
     Server,
 }
 
-/// A connection on which commands and replies keep step.
+/// A connection on which each reply is matched with its command.
 ///
-/// Replies come in the order of the commands, so the wire remembers what it sent; an answer that
-/// cannot belong there, or a multi-line response that was left unread, ends the session.
+/// Replies come in the order of the commands, so the wire remembers what it has sent. A reply that cannot
+/// belong to its command, or a multi-line response that was not read to its end, ends the session.
 pub(super) struct Wire<S> {
     stream: S,
     buffer: Box<[u8]>,
@@ -48,9 +46,9 @@ pub(super) struct Wire<S> {
     unanswered_octets: usize,
     body: Option<Body>,
     speed: Speed,
-    /// Whether the last line ended in a bare LF.
+    /// True if the last line ended in a bare LF.
     bare_lf: bool,
-    /// What is cut out of every line: servers have echoed what they refused.
+    /// Secrets that are cut out of every line that is shown: servers have repeated what they refused.
     hidden: Vec<Zeroizing<Vec<u8>>>,
     trace: Option<Trace>,
     pipelining_log: PipeliningLog,
@@ -87,38 +85,40 @@ impl<S: Read + Write> Wire<S> {
         }
     }
 
-    /// Gives the connection back, bare. What was buffered is lost; see [`Self::has_buffered`].
+    /// Returns the bare connection. Octets in the buffer are lost; see [`Self::has_buffered`].
     pub(super) fn into_stream(self) -> (S, Option<Trace>) {
         (self.stream, self.trace)
     }
 
-    /// Whether octets were received that nobody has read.
+    /// True if received octets have not been read.
     pub(super) fn has_buffered(&self) -> bool {
         self.start < self.end
     }
 
-    /// How many octets of commands wait for their replies.
+    /// The number of octets of commands that wait for their replies.
     pub(super) fn unanswered_octets(&self) -> usize {
         self.unanswered_octets
     }
 
-    /// The command whose reply comes next, without its secrets.
+    /// The command whose reply is next, without its secrets.
     pub(super) fn awaited(&self) -> Option<&str> {
         self.unanswered.front().map(|command| &*command.shown)
     }
 
-    /// Whether the session has lasted so long that no more should be asked for.
+    /// True if the session has lasted so long that nothing more should be asked for.
     pub(super) fn is_late(&self) -> bool {
         self.speed.is_late()
     }
 
     /// Sends commands in one write.
     pub(super) fn send(&mut self, commands: &[Command<'_>]) -> Result<(), Error> {
+        // These octets would be read as the reply to the next command. Either a message ended too early
+        // for us (a line with only a dot in it), or somebody injects replies.
         if self.unanswered.is_empty() && self.has_buffered() {
             let next = commands.first().map(ToString::to_string);
             return Err(Error::Unsolicited(next.unwrap_or_default()));
         }
-        // With room for all: what grows leaves copies behind that nobody wipes.
+        // Enough room for everything: a vector that grows leaves copies of a password in freed memory.
         let room = commands.iter().map(Command::room).sum();
         let mut out = Zeroizing::new(Vec::with_capacity(room));
         for command in commands {
@@ -149,8 +149,8 @@ impl<S: Read + Write> Wire<S> {
             .map_err(|source| Error::io("sending", waiting(), source))
     }
 
-    /// Cuts these octets out of every line to come, so that a server that echoes a secret
-    /// does not have it shown. What is as short as a word of the server's own is left.
+    /// Cuts a secret out of every line that is shown from now on, because the server may repeat it. A very
+    /// short one is not cut out: it would also cut common words.
     pub(super) fn hide(&mut self, secret: &[u8]) {
         const SHORTEST: usize = 4;
         if secret.len() >= SHORTEST {
@@ -158,7 +158,7 @@ impl<S: Read + Write> Wire<S> {
         }
     }
 
-    /// The same without what is hidden.
+    /// Returns a line without the hidden secrets.
     pub(super) fn mask<'l>(&self, line: &'l [u8]) -> Cow<'l, [u8]> {
         let mut line = Cow::Borrowed(line);
         for secret in &self.hidden {
@@ -169,14 +169,14 @@ impl<S: Read + Write> Wire<S> {
         line
     }
 
-    /// Reads the greeting, which answers nothing.
+    /// Reads the greeting, which belongs to no command.
     pub(super) fn greeting(&mut self) -> Result<Status, Error> {
         let line = self.line("the greeting")?;
         self.status("the greeting", line)
     }
 
-    /// Reads the status line of the reply to the oldest unanswered command. Behind a positive one
-    /// to a multi-line command, the body has to be read before the next reply.
+    /// Reads the status line of the reply to the oldest unanswered command. If it is positive and the command
+    /// has a multi-line response, that must be read before the next reply.
     pub(super) fn reply(&mut self) -> Result<Status, Error> {
         let Some(command) = self.unanswered.pop_front() else {
             return Err(Error::OutOfStep("nothing was asked".into()));
@@ -187,7 +187,7 @@ impl<S: Read + Write> Wire<S> {
         }
         let mut line = self.line(&command.shown)?;
         if line.is_empty() && command.is_deletion {
-            // Exchange sends an empty line before its answer to DELE (MailKit#1636).
+            // Exchange can send an empty line before its answer to DELE (MailKit#1636).
             line = self.line(&command.shown)?;
         }
         let status = self.status(&command.shown, line)?;
@@ -200,7 +200,7 @@ impl<S: Read + Write> Wire<S> {
         Ok(status)
     }
 
-    /// Reads a reply that has to be positive.
+    /// Reads a reply that must be positive.
     pub(super) fn expect_positive(&mut self, name: &'static str) -> Result<(), Error> {
         match self.reply()? {
             Status::Positive(_) => Ok(()),
@@ -208,7 +208,7 @@ impl<S: Read + Write> Wire<S> {
         }
     }
 
-    /// Says NOOP. A server that refuses it has heard us all the same.
+    /// Sends NOOP. A refusal is no error: the server has noticed that the client is there.
     pub(super) fn keep_awake(&mut self) -> Result<(), Error> {
         self.send(&[Command::Noop])?;
         match self.reply()? {
@@ -222,7 +222,7 @@ impl<S: Read + Write> Wire<S> {
         let status = Status::parse(&line);
         if let Some(trace) = &mut self.trace {
             match status {
-                // A challenge may hold what only the two ends should know.
+                // A challenge may contain something that only the two ends should know.
                 Some(Status::Continue(_)) => trace(Direction::Server, &"+ ****"),
                 _ => trace(Direction::Server, &ServerText::new(&line)),
             }
@@ -233,9 +233,8 @@ impl<S: Read + Write> Wire<S> {
         })
     }
 
-    /// Reads the next piece of the multi-line response that a [`Self::reply`] began and appends
-    /// what it holds to `out`; returns how many octets came over the line, or `None` once the
-    /// response has ended.
+    /// Appends the next piece of the multi-line response to `out`. Returns the number of octets received, or
+    /// `None` once the response has ended.
     pub(super) fn body(&mut self, out: &mut Vec<u8>) -> Result<Option<usize>, Error> {
         let Some(mut body) = self.body.take() else {
             return Ok(None);
@@ -251,7 +250,7 @@ impl<S: Read + Write> Wire<S> {
         Ok(Some(taken))
     }
 
-    /// Reads a multi-line response of lines, each given to `each` without its line end.
+    /// Reads a multi-line response line by line, and passes each line to `each` without its line end.
     pub(super) fn lines(
         &mut self,
         limit: usize,
@@ -268,7 +267,7 @@ impl<S: Read + Write> Wire<S> {
                     let shown = ServerText::new(&self.mask(line));
                     self.trace_server(&shown);
                 }
-                // As it came: a unique-id may hold what a password holds.
+                // The line is not masked: a unique-id may contain the same octets as the password.
                 each(line).map_err(|error| self.without_secrets(error, line))?;
                 start += end + 1;
             }
@@ -286,7 +285,7 @@ impl<S: Read + Write> Wire<S> {
         }
     }
 
-    /// An error that may repeat a line, unless that holds a secret.
+    /// Replaces an error about a line that contains a secret: its text may repeat the line.
     fn without_secrets(&self, error: Error, line: &[u8]) -> Error {
         match self.mask(line) {
             Cow::Borrowed(_) => error,
@@ -310,9 +309,10 @@ impl<S: Read + Write> Wire<S> {
             if end.is_some() {
                 break;
             }
-            let wait = match line.is_empty() {
-                true => Wait::Beginning,
-                false => Wait::Rest,
+            let wait = if line.is_empty() {
+                Wait::Beginning
+            } else {
+                Wait::Rest
             };
             self.fill(wait, waiting_for)?;
         }
@@ -320,10 +320,10 @@ impl<S: Read + Write> Wire<S> {
         Ok(line)
     }
 
-    /// Reads more octets into the empty buffer. A closed connection is an error: whatever was
-    /// being read is not complete.
+    /// Reads more octets into the empty buffer. A closed connection is an error, because something is being
+    /// read that is not complete.
     fn fill(&mut self, wait: Wait, waiting_for: &str) -> Result<(), Error> {
-        debug_assert!(self.start == self.end, "the buffer is empty");
+        debug_assert!(self.start == self.end, "unread octets would be lost");
         (self.start, self.end) = (0, 0);
         let begun = Instant::now();
         loop {

@@ -112,7 +112,7 @@ fn the_pins_shown_are_accepted_as_tls_pin() {
     refused
         .fails_with(76)
         .complains_in_lines(1)
-        .stderr_has("it is signed by an unknown authority")
+        .stderr_has("it is self-signed (it is for localhost, 127.0.0.1)")
         .stdout_has("certificate: issued by CN=mailpull test server\n")
         .stdout_has("tls: refused; nothing but the beginning of the handshake was sent\n");
     let shown = refused.stdout_text();

@@ -130,7 +130,7 @@ fn a_sign_in_without_a_refresh_token_ends_with_its_token() {
         .complains_in_lines(1)
         .stderr_has("work: the provider grants no refresh token, so that this sign-in ends with");
     sandbox.fetch().fails_with(77).stderr_is(
-        "mailpull: work: the sign-in has ended, as the provider granted no refresh token; sign in \
+        "mailpull: work: the sign-in has ended, as the provider granted no refresh token. Sign in \
          with: mailpull login work\n",
     );
     sandbox.fetch().fails_with(77).is_silent();
