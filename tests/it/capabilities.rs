@@ -13,7 +13,7 @@ const LOGIN: &str = "
     C: PASS open sesame
     S: +OK";
 
-/// The end of a session whose server says this after the login.
+/// Returns the end of a session with these capabilities after the login.
 fn end(capabilities: &str) -> String {
     EMPTY.replace(
         "S: PIPELINING",
@@ -34,7 +34,7 @@ fn login_delay_is_respected_silently() {
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds().is_silent();
 
-    // Too early: it is not called.
+    // 300 seconds have not passed, so there is no connection.
     sandbox.fetch().succeeds().is_silent();
     sandbox
         .mailpull(["check"])
@@ -47,7 +47,7 @@ fn login_delay_is_respected_silently() {
 
     sandbox.let_pass(Duration::from_secs(110));
     sandbox.fetch().succeeds().is_silent();
-    // Whoever names it wants it now.
+    // The user names the account, so it is fetched without the delay.
     sandbox
         .mailpull(["fetch", "work"])
         .run()
@@ -60,7 +60,7 @@ fn login_delay_is_respected_silently() {
 #[test]
 fn an_expire_shorter_than_keep_is_reported_once() {
     let session = |days: &str| [&greeting(&[]), LOGIN, &end(&format!("EXPIRE {days}"))].concat();
-    for (keep, days, is_told) in [
+    for (keep, days, is_reported) in [
         ("true", "60", true),
         ("true", "NEVER", false),
         ("'60 days'", "60", false),
@@ -74,8 +74,8 @@ fn an_expire_shorter_than_keep_is_reported_once() {
         let first = sandbox.fetch();
 
         first.succeeds();
-        let told = first.stderr_text().contains("the server deletes messages");
-        assert_eq!(told, is_told, "{keep} {days}: {first}");
+        let reported = first.stderr_text().contains("the server deletes messages");
+        assert_eq!(reported, is_reported, "{keep} {days}: {first}");
         sandbox.fetch().succeeds().is_silent();
         server.finish();
     }

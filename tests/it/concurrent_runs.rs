@@ -1,4 +1,4 @@
-//! Two runs at once, and a run after one that was killed.
+//! Two runs at the same time, and a run after a killed one.
 
 use crate::support::mail::notes;
 use crate::support::sandbox::Sandbox;

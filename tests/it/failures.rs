@@ -1,5 +1,5 @@
-//! What does not go as it should, again and again: messages that fail, sessions that break,
-//! servers that call everything by a new name.
+//! Failures that repeat: messages that are refused, sessions that break, and mailboxes whose
+//! messages get new unique-ids.
 
 use std::time::Duration;
 
@@ -7,10 +7,11 @@ use crate::support::mail::{TestMessage, notes, ordinary};
 use crate::support::model_server::{Behaviour, Cut, ModelServer};
 use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
-use crate::support::script::Script;
+use crate::support::script::{LIST_A, LIST_A_AND_B, QUIT, Script};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
+/// Makes the same messages with new unique-ids.
 fn renamed(messages: &[TestMessage]) -> Vec<TestMessage> {
     messages
         .iter()
@@ -21,12 +22,13 @@ fn renamed(messages: &[TestMessage]) -> Vec<TestMessage> {
         .collect()
 }
 
-/// Fetches the account from where it has moved.
+/// Fetches the account from another server than the configured one.
 fn fetch_from(server: &ModelServer, sandbox: &Sandbox) -> RunOutcome {
     let elsewhere = format!("server={}", server.address());
     sandbox.mailpull(["fetch", "-o", &elsewhere]).run()
 }
 
+/// Starts a server with three messages that refuses RETR of one of them.
 fn refusing(unique_id: &str) -> ModelServer {
     let refused = vec![unique_id.into()];
     let behaviour = Behaviour {
@@ -83,24 +85,44 @@ fn a_message_set_aside_stays_on_the_server() {
     assert_eq!(server.unique_ids(), [b"b"]);
 }
 
-const LOGIN: &str = "login\nC: UIDL\n";
+/// A session in which two known messages are listed.
+const KNOWN_A_AND_B: &str = "
+    login
+    C: UIDL
+    lists a b";
+
+/// The sizes of two messages, of which only one is fetched.
+const SIZES: &str = "
+    C: LIST
+    lists 17 17";
+
+/// The end of a session that breaks in the first message.
+const BREAK_IN_A: &str = "
+    C: RETR 1
+    C: RETR 2
+    S: +OK
+    raw: half
+    cut";
+
+/// The end of a session that breaks in the second message.
+const BREAK_IN_B: &str = "
+    C: RETR 1
+    C: RETR 2
+    gives a
+    S: +OK
+    raw: half
+    cut";
 
 #[test]
 fn the_message_that_broke_the_session_is_fetched_last() {
-    let server = Script::new(format!(
-        "{LOGIN} C: LIST
-         S: +OK\n S: 1 a\n S: 2 b\n S: .\n S: +OK\n S: 1 17\n S: 2 17\n S: .
-         C: RETR 1\n C: RETR 2
-         S: +OK\n raw: half\n cut"
-    ))
-    .then(format!(
-        "{LOGIN} S: +OK\n S: 1 a\n S: 2 b\n S: .
-         C: LIST\n S: +OK\n S: 1 17\n S: 2 17\n S: .
-         C: RETR 2\n C: RETR 1
-         S: +OK\n note b\n S: +OK\n note a
-         C: QUIT\n S: +OK"
-    ))
-    .serve();
+    let in_the_other_order = "
+        C: RETR 2
+        C: RETR 1
+        gives b
+        gives a";
+    let server = Script::new([LIST_A_AND_B, BREAK_IN_A].concat())
+        .then([KNOWN_A_AND_B, SIZES, in_the_other_order, QUIT].concat())
+        .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().fails_with(75).complains_in_lines(1);
 
@@ -112,25 +134,23 @@ fn the_message_that_broke_the_session_is_fetched_last() {
 
 #[test]
 fn a_message_that_breaks_five_sessions_is_set_aside() {
-    let known = format!("{LOGIN} S: +OK\n S: 1 a\n S: 2 b\n S: .\n");
-    let sizes = "C: LIST\n S: +OK\n S: 1 17\n S: 2 17\n S: .\n";
-    let broken = "C: RETR 2\n S: +OK\n raw: half\n cut";
-    let again = [&known, sizes, broken].concat();
-    let left_alone = [&known, "C: QUIT\n S: +OK"].concat();
-    let whole = "C: RETR 2\n S: +OK\n note b\n C: QUIT\n S: +OK";
-    let server = Script::new(format!(
-        "{LOGIN} C: LIST
-         S: +OK\n S: 1 a\n S: 2 b\n S: .\n S: +OK\n S: 1 17\n S: 2 17\n S: .
-         C: RETR 1\n C: RETR 2
-         S: +OK\n note a\n S: +OK\n raw: half\n cut"
-    ))
-    .then(&again)
-    .then(&again)
-    .then(&again)
-    .then(&again)
-    .then(left_alone)
-    .then([&known, sizes, whole].concat())
-    .serve();
+    let broken = "
+        C: RETR 2
+        S: +OK
+        raw: half
+        cut";
+    let again = [KNOWN_A_AND_B, SIZES, broken].concat();
+    let whole = "
+        C: RETR 2
+        gives b";
+    let server = Script::new([LIST_A_AND_B, BREAK_IN_B].concat())
+        .then(&again)
+        .then(&again)
+        .then(&again)
+        .then(&again)
+        .then([KNOWN_A_AND_B, QUIT].concat())
+        .then([KNOWN_A_AND_B, SIZES, whole, QUIT].concat())
+        .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     for _ in 0..4 {
         sandbox.fetch().fails_with(75).complains_in_lines(1);
@@ -147,26 +167,23 @@ fn a_message_that_breaks_five_sessions_is_set_aside() {
 
 #[test]
 fn deletions_left_by_a_broken_session_precede_new_mail() {
-    let first = format!(
-        "{LOGIN} C: LIST
-         S: +OK\n S: 1 a\n S: 2 b\n S: .\n S: +OK\n S: 1 17\n S: 2 17\n S: .
-         C: RETR 1\n C: RETR 2
-         S: +OK\n note a\n S: +OK\n raw: half\n cut"
-    );
-    let deletion = format!(
-        "{LOGIN} C: LIST
-         S: +OK\n S: 1 a\n S: 2 b\n S: .\n S: +OK\n S: 1 17\n S: 2 17\n S: .
-         C: DELE 1\n S: +OK
-         C: QUIT\n S: +OK"
-    );
-    let rest = format!(
-        "{LOGIN} S: +OK\n S: 1 b\n S: .
-         C: LIST\n S: +OK\n S: 1 17\n S: .
-         C: RETR 1\n S: +OK\n note b
-         C: DELE 1\n S: +OK
-         C: QUIT\n S: +OK"
-    );
-    let server = Script::new(first).then(deletion).then(rest).serve();
+    let deletion = "
+        C: DELE 1
+        S: +OK";
+    let rest = "
+        login
+        C: UIDL
+        lists b
+        C: LIST
+        lists 17
+        C: RETR 1
+        gives b
+        C: DELE 1
+        S: +OK";
+    let server = Script::new([LIST_A_AND_B, BREAK_IN_B].concat())
+        .then([LIST_A_AND_B, deletion, QUIT].concat())
+        .then([rest, QUIT].concat())
+        .serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     sandbox.fetch().fails_with(75).complains_in_lines(1);
 
@@ -289,14 +306,24 @@ fn new_messages_are_not_taken_for_the_old_ones() {
 
 #[test]
 fn a_message_followed_by_extra_lines_is_never_deleted() {
-    let fetch = format!(
-        "{LOGIN} C: LIST
-         S: +OK\n S: 1 a\n S: .\n S: +OK\n S: 1 99\n S: .
-         C: RETR 1
-         S: +OK\n S: a line\n S: .\n S: behind a dot that nobody stuffed\n S: ."
-    );
-    let later = format!("{LOGIN} S: +OK\n S: 1 a\n S: .\n C: QUIT\n S: +OK");
-    let server = Script::new(fetch).then(later).serve();
+    // The server has not byte-stuffed a dot.
+    let fetch = "
+        login
+        C: UIDL
+        C: LIST
+        lists a
+        lists 99
+        C: RETR 1
+        S: +OK
+        S: a line
+        S: .
+        S: the rest of the message
+        S: .";
+    let later = "
+        login
+        C: UIDL
+        lists a";
+    let server = Script::new(fetch).then([later, QUIT].concat()).serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     let outcome = sandbox.fetch();
     outcome.fails_with(76).stderr_has("may be incomplete");
@@ -329,13 +356,12 @@ fn a_mailbox_fetched_by_url_is_known_as_an_account() {
 
 #[test]
 fn an_empty_line_before_a_reply_is_skipped() {
-    let session = format!(
-        "{LOGIN} C: LIST
-         S: +OK\n S: 1 a\n S: .\n S: +OK\n S: 1 17\n S: .
-         C: RETR 1\n S: +OK\n note a
-         C: DELE 1\n raw: \\r\\n+OK\\r\\n
-         C: QUIT\n S: +OK"
-    );
+    let retrieval = r"
+        C: RETR 1
+        gives a
+        C: DELE 1
+        raw: \r\n+OK\r\n";
+    let session = [LIST_A, retrieval, QUIT].concat();
     let server = Script::new(session).serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
 
@@ -363,7 +389,7 @@ fn two_messages_reusing_a_deleted_unique_id_are_both_delivered() {
     assert_eq!(server.count(), 0);
 }
 
-/// A listing of two messages under one unique-id, of which only the second comes.
+/// A session with two messages under one unique-id. The first is refused.
 const SECOND_OF_TWO: &str = "
     login
     C: UIDL

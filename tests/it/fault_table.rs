@@ -1,12 +1,11 @@
-//! Keeps `tests/FAULTS.md` true: every row is there once, and every test that it names exists.
-//! Does not know what the tests claim.
+//! Checks `tests/FAULTS.md`: every fault has one row, and every test in it exists.
 
 use crate::support::claims::{exists, read};
 
-/// How many faults there are.
+/// The number of faults.
 const ROWS: usize = 73;
 
-/// What may be said of a fault.
+/// The statuses that a fault can have.
 const STATUSES: [&str; 5] = ["in part", "not done", "not testable", "row wrong", "tested"];
 
 struct FaultRow {
@@ -15,12 +14,12 @@ struct FaultRow {
     tests: Vec<String>,
     /// One of [`STATUSES`].
     status: String,
-    /// What follows it.
+    /// The text after the status.
     remark: String,
 }
 
 impl FaultRow {
-    /// Reads a line of the table; `None` if it is none.
+    /// Reads a line of the file. Returns `None` if it is not a row of the table.
     fn read(line: &str) -> Option<Self> {
         let cells: Vec<_> = line
             .strip_prefix("| ")?
@@ -42,20 +41,20 @@ impl FaultRow {
         })
     }
 
-    /// Tells what is wrong with it.
+    /// Lists the mistakes in the row.
     fn mistakes(&self) -> Vec<String> {
         let is_claimed = ["in part", "tested"].contains(&&*self.status);
         let may_be_claimed = ["not testable", "row wrong"].contains(&&*self.status);
         let rules = [
-            (STATUSES.contains(&&*self.status), "its status is no status"),
-            (!self.fault.is_empty(), "it does not say which fault it is"),
+            (STATUSES.contains(&&*self.status), "the status is unknown"),
+            (!self.fault.is_empty(), "the fault is missing"),
             (
                 is_claimed != self.tests.is_empty() || may_be_claimed,
-                "its status and its tests contradict each other",
+                "the status and the tests contradict each other",
             ),
             (
                 (self.status == "tested") == self.remark.is_empty(),
-                "what is not wholly tested needs a reason, and what is needs none",
+                "every status but \"tested\" needs a reason",
             ),
         ];
         let broken = rules.iter().filter(|(is_kept, _)| !is_kept);
@@ -69,7 +68,7 @@ impl FaultRow {
 }
 
 fn rows() -> Vec<FaultRow> {
-    let table = read("tests/FAULTS.md").expect("there is a table");
+    let table = read("tests/FAULTS.md").expect("the file exists");
     table.lines().filter_map(FaultRow::read).collect()
 }
 
@@ -90,7 +89,10 @@ mod tests {
     use super::*;
 
     fn mistakes(line: &str) -> usize {
-        FaultRow::read(line).expect("it is a row").mistakes().len()
+        FaultRow::read(line)
+            .expect("the line is a row of the table")
+            .mistakes()
+            .len()
     }
 
     #[test]

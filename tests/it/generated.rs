@@ -137,7 +137,8 @@ fn manual() -> String {
     format!("{head}{page}")
 }
 
-/// Renders the flags and arguments that a command has of its own, or those of all commands.
+/// Renders the flags and arguments of a command. Without a name it renders those that all commands
+/// have.
 fn flags(name: &str) -> String {
     let mut command = cli::command();
     command.build();
@@ -236,7 +237,7 @@ fn wrapped(line: &str) -> String {
     lines.join("\n")
 }
 
-/// Names all commands that have none below them, each with those above it.
+/// Lists all commands without subcommands, such as `seen export`.
 fn verbs(command: &clap::Command) -> Vec<String> {
     let mut names = Vec::new();
     for below in command.get_subcommands() {

@@ -1,4 +1,5 @@
-//! Servers without UIDL: what is fetched is deleted in the same session, and told by its content.
+//! Servers without UIDL. Messages are deleted in the session that fetches them. After a broken
+//! session they are recognised by their content.
 
 use crate::support::mail::{TestMessage, notes, ordinary};
 use crate::support::model_server::{Behaviour, Cut, ModelServer};
@@ -85,7 +86,7 @@ fn a_message_the_mda_refused_is_later_delivered_once() {
 
     sandbox.fetch().succeeds();
 
-    let got = std::fs::read(sandbox.home().join("got")).expect("it was written");
+    let got = std::fs::read(sandbox.home().join("got")).expect("the MDA has written the file");
     assert_eq!(got, notes(["a"])[0].stored());
     sandbox.fetch().succeeds();
     assert_eq!(server.count(), 0);
@@ -101,7 +102,7 @@ fn keeping_mail_without_unique_ids_is_refused() {
             .run()
             .fails_with(69)
             .complains_in_lines(1)
-            .stderr_has("a maildrop can only be emptied: keep = false");
+            .stderr_has(". Set keep = false, so that every message is fetched");
     }
     assert_eq!(server.log().count("RETR"), 0);
 }

@@ -1,5 +1,5 @@
-//! Laws that hold for every input: hundreds of made-up ones each, the same at every run.
-//! They know the pure parts of the program by their interfaces.
+//! Properties of pure functions that hold for every input. Each is tried with hundreds of random
+//! inputs, which are the same in every run.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -27,7 +27,8 @@ use mailpull::pop3::unstuff::Unstuffer;
 use crate::support::mail::byte_stuffed;
 use crate::support::reference::{self, Unstuffed, pieces, unstuffed};
 
-/// Few enough for a second or two in all; nothing is written into the tree.
+/// The number of cases keeps all properties within two seconds. Failing inputs are not written into
+/// the source tree.
 fn settings() -> ProptestConfig {
     ProptestConfig {
         cases: 400,
@@ -37,7 +38,7 @@ fn settings() -> ProptestConfig {
     }
 }
 
-/// Octets of which the ones that mean something are frequent.
+/// Octets in which the ones with a meaning are frequent.
 fn octets(longest: usize) -> impl Strategy<Value = Vec<u8>> {
     let octet = prop_oneof![
         Just(b'\r'),
@@ -51,7 +52,7 @@ fn octets(longest: usize) -> impl Strategy<Value = Vec<u8>> {
     vec(octet, 0..longest)
 }
 
-/// The lengths of the pieces in which octets come, some of them empty.
+/// The lengths of the pieces in which octets arrive. Some pieces are empty.
 fn lengths() -> impl Strategy<Value = Vec<u8>> {
     vec(0u8..9, 0..6)
 }
@@ -128,7 +129,8 @@ proptest! {
     }
 }
 
-/// Few numbers and few unique-ids, so that some come twice; one that is none, too.
+/// Lines of a listing. Numbers and unique-ids are few, so that some come twice, and two unique-ids
+/// are invalid.
 fn lines() -> impl Strategy<Value = Vec<(u32, &'static str)>> {
     let unique_id = select(vec!["a", "b", "ab", "c", "\r", ""]);
     vec((1u32..30, unique_id), 0..12)
@@ -138,13 +140,13 @@ fn listing(lines: impl IntoIterator<Item = (u32, &'static str)>) -> Option<Listi
     let mut listing = Listing::default();
     for (n, unique_id) in lines {
         let pushed = listing.push(number(n), unique_id.as_bytes());
-        pushed.expect("it is far from the limits");
+        pushed.expect("the listing is far below the limits");
     }
     listing.finish().ok()
 }
 
 fn number(n: u32) -> MessageNumber {
-    MessageNumber::new(n).expect("it is in range")
+    MessageNumber::new(n).expect("the number is above 0")
 }
 
 proptest! {
@@ -181,13 +183,14 @@ proptest! {
         }
         prop_assert_eq!(positions.next(), None);
         for at in listing.positions() {
-            let unique_id = str::from_utf8(listing.unique_id(at)).expect("it is one of ours");
+            let unique_id = listing.unique_id(at);
+            let unique_id = str::from_utf8(unique_id).expect("all unique-ids here are text");
             prop_assert_eq!(listing.is_repeated(at), before[unique_id] > 1);
         }
     }
 }
 
-/// What was known of a message when the listing came, and where it stands.
+/// A row of the database: a unique-id, and what is known about the message.
 type KnownRow = (&'static str, KnownMessage);
 
 const NOW: Moment = Moment(1_000_000);
@@ -203,7 +206,7 @@ fn state() -> impl Strategy<Value = State> {
     ]
 }
 
-/// Rows as the database gives them: in the order of their unique-ids and copy numbers.
+/// Rows as the database returns them, sorted by unique-id and copy number.
 fn rows() -> impl Strategy<Value = Vec<KnownRow>> {
     let size = option::of(1u64..4);
     let known = (0u32..4, state(), size, any::<bool>()).prop_map(|(copy, state, size, flag)| {
@@ -244,12 +247,12 @@ fn policy() -> impl Strategy<Value = Policy> {
     )
 }
 
-/// A listing with sizes, of which some are known.
+/// A listing in which some messages have a size.
 fn maildrop() -> impl Strategy<Value = Listing> {
     let line = (select(vec!["a", "ab", "b", "c"]), option::of(1u64..4));
     vec(line, 0..8).prop_map(|lines| {
         let names = lines.iter().map(|(unique_id, _)| *unique_id);
-        let mut listing = listing((1..).zip(names)).expect("no number stands twice");
+        let mut listing = listing((1..).zip(names)).expect("every number is used once");
         for (n, (_, size)) in (1..).zip(&lines) {
             if let Some(size) = size {
                 listing.set_size(number(n), *size);
@@ -267,7 +270,7 @@ fn known(rows: &[KnownRow]) -> KnownMessages {
     known
 }
 
-/// The row that a pick is taken for.
+/// Returns the row that a pick refers to.
 fn row<'a>(rows: &'a [KnownRow], listing: &Listing, pick: &Pick) -> Option<&'a KnownMessage> {
     let unique_id = listing.unique_id(pick.position);
     rows.iter()
@@ -300,7 +303,7 @@ proptest! {
         let identities: HashSet<_> = picks(&plan)
             .map(|pick| (listing.unique_id(pick.position), pick.copy))
             .collect();
-        prop_assert_eq!(identities.len(), places.len(), "two messages have one identity");
+        prop_assert_eq!(identities.len(), places.len(), "two messages have the same identity");
     }
 
     #[test]
@@ -312,14 +315,14 @@ proptest! {
         let plan = plan::plan(&listing, &known(&rows), &policy, NOW);
 
         for pick in &plan.delete {
-            let row = row(&rows, &listing, pick).expect("what is deleted is known");
+            let row = row(&rows, &listing, pick).expect("a message to delete is known");
             prop_assert!(matches!(row.state, State::Delivered(_)) && !row.is_undeletable);
             prop_assert!(row.size.is_some() && row.size == listing.size(pick.position));
             prop_assert!(!listing.is_repeated(pick.position));
             prop_assert!(policy.keep != Keep::Always);
         }
         for pick in &plan.compare {
-            let row = row(&rows, &listing, pick).expect("what is compared is known");
+            let row = row(&rows, &listing, pick).expect("a message to compare is known");
             let is_doubtful = row.is_absent && row.state != State::Staged;
             let is_ours = matches!(row.state, State::Delivered(_) | State::Gone);
             let unique_id = listing.unique_id(pick.position);
@@ -404,14 +407,14 @@ proptest! {
     }
 }
 
-/// What a text is as a size in octets, if it is one.
+/// Reads a text as the value of `max-size`. Returns `None` if it is not a size.
 fn max_size(text: &str) -> Option<u64> {
     let text = text.replace(['\\', '"'], "x");
     let toml =
         format!("[accounts.a]\nserver = 'h'\nuser = 'u'\nmaildir = '/m'\nmax-size = \"{text}\"\n");
     let config = Config::parse(toml.as_bytes(), "f", None).ok()?;
     let selection = config.select(&Selector::default(), &Overrides::default());
-    selection.expect("it is complete").accounts[0]
+    selection.expect("the account is complete").accounts[0]
         .policy
         .max_size
 }

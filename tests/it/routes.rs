@@ -1,5 +1,4 @@
-//! The ways to a server: from an address, through a proxy, through a program.
-//! What is said at the end of the way is told elsewhere.
+//! The routes to a server: from a chosen address, through a proxy, and through a program.
 
 use std::net::Ipv4Addr;
 
@@ -65,7 +64,7 @@ fn a_proxy_that_refuses_the_login_ends_the_session() {
     }
 }
 
-/// Fetches from a server that is behind an HTTP proxy, which is the script.
+/// Fetches through an HTTP proxy, which is the script.
 fn fetch_through(
     conversation: &str,
     keys: &str,
@@ -163,7 +162,7 @@ fn a_tunnel_command_that_fails_is_an_error() {
 
 #[test]
 fn the_connection_comes_from_source_address() {
-    // All of 127/8 is this machine.
+    // Every address in 127.0.0.0/8 belongs to this machine.
     let server = Script::new(["S: +OK ready", SESSION].concat()).serve();
     let sandbox = Sandbox::with_work(
         server.address(),

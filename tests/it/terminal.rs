@@ -1,5 +1,5 @@
-//! The command line on a terminal: what its user sees, and what is left on the screen.
-//! Where there is no terminal, see `cli`.
+//! The program on a terminal: progress bars, questions and the lines that stay on the screen.
+//! For runs without a terminal see `cli`.
 
 use std::fs;
 
@@ -13,8 +13,8 @@ use crate::support::terminal::Tmux;
 
 const ASKED: &str = "password-command = 'true'";
 
-/// A server that sends the first of two messages and the beginning of the second, and then does
-/// what the rest of the script says.
+/// Starts a server that sends the first of two messages and the beginning of the second. `rest` is
+/// the rest of the script.
 fn halting_server(rest: &str) -> ScriptServer {
     let begin = "S: +OK hello
          C: CAPA
@@ -120,7 +120,7 @@ fn a_closed_terminal_keeps_delivered_mail() {
     server.reached("middle");
     terminal.shows(" 1/2  ");
     drop(terminal);
-    // The server ends with its client.
+    // The server ends when the program has disconnected.
     server.finish();
     sandbox
         .maildir("work")
@@ -197,7 +197,7 @@ fn json_output_shows_no_bar() {
     };
     terminal.runs("mailpull --json");
     let left = terminal.ended_with(0);
-    // begun, three times delivered, finished, and the summary for people.
+    // The events begun, three times delivered, and finished; then the summary on standard error.
     assert_eq!(left.len(), 6, "{left:#?}");
     let objects = left
         .iter()
@@ -246,12 +246,12 @@ fn a_dumb_terminal_shows_no_bar() {
     server.finish();
 }
 
-/// A sandbox whose account has no password.
+/// Makes a sandbox with an account that has no password.
 fn without_password() -> (Sandbox, ModelServer) {
     let sandbox = Sandbox::new();
     let server = ModelServer::start(mail::ordinary(1, 1));
     sandbox.account("work", server.address(), ASKED);
-    let config = fs::read_to_string(sandbox.config_file()).expect("it was written");
+    let config = fs::read_to_string(sandbox.config_file()).expect("the configuration was written");
     sandbox.config(&config.replace(ASKED, ""));
     (sandbox, server)
 }
@@ -265,7 +265,11 @@ fn a_typed_password_is_not_echoed() {
         return;
     };
     terminal.runs("mailpull").shows(QUESTION);
-    assert_eq!(server.log().sessions, 0, "it asks before it connects");
+    assert_eq!(
+        server.log().sessions,
+        0,
+        "the program has connected before it asked for the password"
+    );
     terminal.types(PASSWORD).presses("Enter");
     let left = terminal.ended_with(0);
     assert_eq!(left[0], QUESTION);
@@ -325,9 +329,9 @@ fn sigterm_cancels_the_password_prompt() {
     terminal
         .runs("sh -c 'echo $$ >pid; exec mailpull'")
         .shows(QUESTION);
-    let pid = fs::read_to_string(sandbox.path("pid")).expect("it was written");
+    let pid = fs::read_to_string(sandbox.path("pid")).expect("the shell has written its pid");
     let pid = pid.trim().parse().ok().and_then(Pid::from_raw);
-    kill_process(pid.expect("it is a number"), Signal::TERM).expect("it runs");
+    kill_process(pid.expect("a pid is a number"), Signal::TERM).expect("the program still runs");
     assert_eq!(terminal.ended_with(143), [QUESTION]);
     assert!(terminal.echoes());
 }

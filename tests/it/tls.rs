@@ -1,13 +1,15 @@
-//! TLS from the first octet and by STLS: nothing secret before the server has proved who it is.
+//! TLS from the first octet and by STLS. Nothing secret is sent before the server's certificate is
+//! verified.
 
 use crate::support::certificates::{Authority, TestCertificate};
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{Script, ScriptServer};
+use crate::support::tools;
 
 const TLS: &str = "security = 'tls'\ntls-ca-file = '~/ca.pem'";
 const STARTTLS: &str = "security = 'starttls'\ntls-ca-file = '~/ca.pem'";
 
-/// What follows the greeting, or STLS: an empty maildrop.
+/// A session with an empty maildrop, after the greeting or after STLS.
 pub(crate) const SESSION: &str = "
     C: CAPA
     S: +OK
@@ -29,7 +31,7 @@ pub(crate) const SESSION: &str = "
     S: +OK
     close";
 
-/// A world in which the account `work` trusts `authority` alone.
+/// Makes a sandbox in which the account `work` trusts only `authority`.
 fn trusting(authority: &Authority, server: impl std::fmt::Display, keys: &str) -> Sandbox {
     let sandbox = Sandbox::with_work(server, keys);
     sandbox.write("home/ca.pem", authority.pem());
@@ -123,12 +125,12 @@ fn tls_1_2_is_accepted_if_tls_min_allows_it() {
     }
 }
 
-/// What comes before TLS, by what `security` is.
+/// The keys for TLS and for STLS, each with the conversation before the handshake.
 pub(crate) const PROTECTIONS: [(&str, &str); 2] =
     [(TLS, ""), (STARTTLS, "S: +OK ready\nC: STLS\nS: +OK\n")];
 
-/// A server whose certificate the TLS library refuses. It comes back once, for the error to tell
-/// what it was shown, and leaves without an octet.
+/// Starts a server whose certificate the TLS library refuses. The program connects a second time,
+/// to describe the certificate in the error, and disconnects without sending anything.
 fn refused(before: &str, certificate: &TestCertificate) -> ScriptServer {
     Script::new(format!("{before}tls refused"))
         .then(format!("{before}tls"))
@@ -138,6 +140,9 @@ fn refused(before: &str, certificate: &TestCertificate) -> ScriptServer {
 
 #[test]
 fn a_bad_certificate_ends_the_session_before_any_command() {
+    if tools::find("openssl").is_none() {
+        return;
+    }
     let authority = Authority::new();
     let root = Authority::new();
     let intermediate = root.intermediate();
@@ -345,10 +350,10 @@ fn a_refused_stls_ends_the_session() {
 
 #[test]
 fn octets_after_the_stls_reply_end_the_session() {
-    let together = r"raw: +OK begin\r\n+OK injected\r\n";
+    let in_one_segment = r"raw: +OK begin\r\n+OK injected\r\n";
     let one_octet = r"raw: +OK begin\r\n+";
-    let later = "S: +OK begin\nflush\nS: +OK injected\ncut";
-    for injected in [together, one_octet, later] {
+    let in_two_segments = "S: +OK begin\nflush\nS: +OK injected\ncut";
+    for injected in [in_one_segment, one_octet, in_two_segments] {
         let server = Script::new(format!("S: +OK ready\nC: STLS\n{injected}")).serve();
         let sandbox = trusting(&Authority::new(), server.address(), STARTTLS);
 
@@ -442,7 +447,7 @@ fn a_broken_tls_handshake_is_a_temporary_error() {
             .fetch()
             .fails_with(75)
             .complains_in_lines(1)
-            // A reset may come before the connection is known to be there.
+            // A reset may come while the program still connects, which is another error.
             .stderr_has("127.0.0.1");
 
         server.finish();

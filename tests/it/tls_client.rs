@@ -1,5 +1,4 @@
-//! Certificates of our own, for servers that let nobody in without.
-//! Touches no server's certificate but a good one.
+//! Client certificates. All servers have a good certificate here; for bad ones see `tls`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -17,16 +16,16 @@ use crate::tls::{PROTECTIONS, SESSION};
 
 const PAIR: &str = "tls-client-cert = '~/cert.pem'\ntls-client-key = '~/key.pem'";
 
-/// A server that shakes hands only with clients of this authority.
-fn choosy(clients: &Authority, conversation: String) -> (Authority, ScriptServer) {
+/// Starts a server that requires a client certificate from this authority.
+fn server_requiring_client(clients: &Authority, conversation: String) -> (Authority, ScriptServer) {
     let authority = Authority::new();
     let acceptor = authority.certificate().acceptor_requiring_client(clients);
     let server = Script::new(conversation).identity(acceptor).serve();
     (authority, server)
 }
 
-/// A world in which the server is trusted and a client's certificate lies in two files.
-fn world(
+/// Makes a sandbox that trusts the server, with a client certificate and its key in two files.
+fn sandbox_with_pair(
     server: &ScriptServer,
     authority: &Authority,
     own: &TestCertificate,
@@ -40,17 +39,22 @@ fn world(
     sandbox
 }
 
+/// Puts a certificate and its key into a PKCS#12 file with this password.
+fn pkcs12(own: &TestCertificate, password: &str) -> Vec<u8> {
+    let key = PKey::private_key_from_pem(own.key.as_bytes()).expect("our own PEM can be read");
+    let certificate = X509::from_pem(own.pem.as_bytes()).expect("our own PEM can be read");
+    let mut bundle = Pkcs12::builder();
+    let bundle = bundle.pkey(&key).cert(&certificate).build2(password);
+    let octets = bundle.and_then(|bundle| bundle.to_der());
+    octets.expect("a certificate and its key can be bundled")
+}
+
 #[test]
 fn a_client_certificate_is_sent_on_request() {
     let clients = Authority::new();
     let own = clients.client();
     let both = format!("Bag Attributes\n{}{}", own.pem, own.key);
-    let key = PKey::private_key_from_pem(own.key.as_bytes()).expect("it is a key");
-    let certificate = X509::from_pem(own.pem.as_bytes()).expect("it is a certificate");
-    let mut bundle = Pkcs12::builder();
-    let bundle = bundle.pkey(&key).cert(&certificate).build2("");
-    let bundle = bundle.and_then(|bundle| bundle.to_der());
-    let bundle = bundle.expect("it can be bundled");
+    let bundle = pkcs12(&own, "");
     for (security, (_, before)) in ["tls", "starttls"].into_iter().zip(PROTECTIONS) {
         for keys in [
             PAIR,
@@ -59,9 +63,9 @@ fn a_client_certificate_is_sent_on_request() {
         ] {
             let greeting = if before.is_empty() { "S: +OK\n" } else { "" };
             let conversation = format!("{before}tls\n{greeting}{SESSION}");
-            let (authority, server) = choosy(&clients, conversation);
+            let (authority, server) = server_requiring_client(&clients, conversation);
             let keys = format!("security = '{security}'\n{keys}");
-            let sandbox = world(&server, &authority, &own, &keys);
+            let sandbox = sandbox_with_pair(&server, &authority, &own, &keys);
             sandbox.write("home/both.pem", &both);
             sandbox.write("home/bundle.p12", &bundle);
 
@@ -78,9 +82,9 @@ fn a_missing_or_unknown_client_certificate_ends_the_session() {
     let own = clients.client();
     let stranger = Authority::new().client();
     for (shown, keys) in [(&own, ""), (&stranger, PAIR)] {
-        let (authority, server) = choosy(&clients, "tls refused".to_owned());
+        let (authority, server) = server_requiring_client(&clients, "tls refused".to_owned());
         let keys = format!("security = 'tls'\n{keys}");
-        let sandbox = world(&server, &authority, shown, &keys);
+        let sandbox = sandbox_with_pair(&server, &authority, shown, &keys);
 
         sandbox
             .fetch()
@@ -99,17 +103,17 @@ fn a_missing_or_unknown_client_certificate_ends_the_session() {
 fn an_unusable_client_key_is_refused_before_connecting() {
     let clients = Authority::new();
     let own = clients.client();
-    let key = PKey::private_key_from_pem(own.key.as_bytes()).expect("it is a key");
+    let key = PKey::private_key_from_pem(own.key.as_bytes()).expect("our own PEM can be read");
     let encrypted = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"secret");
     let rsa = Rsa::generate(2048).and_then(|key| key.private_key_to_pem());
     for (key, said) in [
         (
-            encrypted.expect("it can be encrypted"),
+            encrypted.expect("a key can be encrypted"),
             "home/key.pem: the key is encrypted. Decrypt it: umask 077; openssl pkey -in OLD -out \
              NEW\n",
         ),
         (
-            rsa.expect("it can be made"),
+            rsa.expect("an RSA key can be made"),
             "home/key.pem: the key is not in PKCS#8. Convert it: umask 077; openssl pkey -in OLD \
              -out NEW\n",
         ),
@@ -125,7 +129,7 @@ fn an_unusable_client_key_is_refused_before_connecting() {
         let authority = Authority::new();
         let server = Script::default().serve();
         let keys = format!("security = 'tls'\n{PAIR}");
-        let sandbox = world(&server, &authority, &own, &keys);
+        let sandbox = sandbox_with_pair(&server, &authority, &own, &keys);
         sandbox.write("home/key.pem", key);
 
         sandbox
@@ -150,10 +154,11 @@ fn a_client_key_readable_by_others_is_refused() {
         let authority = Authority::new();
         let server = Script::default().serve();
         let keys = format!("security = 'tls'\n{keys}");
-        let sandbox = world(&server, &authority, &own, &keys);
+        let sandbox = sandbox_with_pair(&server, &authority, &own, &keys);
         sandbox.write("home/both.pem", [own.pem.as_str(), &own.key].concat());
         let path = sandbox.path(file);
-        fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("they can be set");
+        fs::set_permissions(&path, Permissions::from_mode(0o644))
+            .expect("the mode of a file in the sandbox can be set");
 
         sandbox.fetch().fails_with(78).stderr_is(&format!(
             "mailpull: work: {0} holds a private key and is open to others (mode 0644): chmod 600 \
@@ -169,15 +174,10 @@ fn a_client_key_readable_by_others_is_refused() {
 fn a_pkcs12_file_with_a_password_is_refused() {
     let clients = Authority::new();
     let own = clients.client();
-    let key = PKey::private_key_from_pem(own.key.as_bytes()).expect("it is a key");
-    let certificate = X509::from_pem(own.pem.as_bytes()).expect("it is a certificate");
-    let mut bundle = Pkcs12::builder();
-    let bundle = bundle.pkey(&key).cert(&certificate).build2("secret");
-    let bundle = bundle.and_then(|bundle| bundle.to_der());
     let server = Script::default().serve();
     let keys = "security = 'tls'\ntls-client-cert = '~/bundle.p12'";
-    let sandbox = world(&server, &Authority::new(), &own, keys);
-    sandbox.write("home/bundle.p12", bundle.expect("it can be bundled"));
+    let sandbox = sandbox_with_pair(&server, &Authority::new(), &own, keys);
+    sandbox.write("home/bundle.p12", pkcs12(&own, "secret"));
 
     sandbox
         .fetch()

@@ -1,16 +1,17 @@
-//! Servers that are known by a pin or not checked at all.
-//! What else a certificate can be refused for is told in `tls`.
+//! Servers that are trusted by a pin, or without any verification. For other reasons to refuse a
+//! certificate see `tls`.
 
 use crate::support::certificates::{Authority, TestCertificate};
 use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::Script;
+use crate::support::tools;
 use crate::tls::{PROTECTIONS, SESSION};
 
-/// A pin of something else.
+/// A pin that fits no certificate of these tests.
 const OTHER: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-/// Fetches from a server that shows this certificate and is spoken to.
+/// Fetches from a server with this certificate, which the program accepts.
 fn fetch(certificate: &TestCertificate, security: &str, keys: &str) -> RunOutcome {
     let (name, before) = protection(security);
     let greeting = match name {
@@ -26,7 +27,7 @@ fn fetch(certificate: &TestCertificate, security: &str, keys: &str) -> RunOutcom
     outcome
 }
 
-/// Fetches from a server that shows this certificate and must hear nothing inside TLS.
+/// Fetches from a server with this certificate, which must receive nothing inside TLS.
 fn fetch_in_vain(certificate: &TestCertificate, security: &str, keys: &str) -> RunOutcome {
     let (name, before) = protection(security);
     let server = Script::new(format!("{before}tls"))
@@ -38,7 +39,7 @@ fn fetch_in_vain(certificate: &TestCertificate, security: &str, keys: &str) -> R
     outcome
 }
 
-/// The value of `security`, and what comes before TLS.
+/// Returns the value of `security`, and the conversation before the handshake.
 fn protection(security: &str) -> (&'static str, &'static str) {
     match PROTECTIONS {
         [(_, before), _] if security == "tls" => ("tls", before),
@@ -48,6 +49,9 @@ fn protection(security: &str) -> (&'static str, &'static str) {
 
 #[test]
 fn a_pinned_certificate_or_key_is_trusted() {
+    if tools::find("openssl").is_none() {
+        return;
+    }
     let authority = Authority::new();
     for certificate in [
         TestCertificate::self_signed(),

@@ -1,4 +1,4 @@
-//! `seen export` and `seen import`: accounts that move from one state directory to another.
+//! `seen export` and `seen import`, which move accounts from one state directory to another.
 
 use std::ffi::OsStr;
 
@@ -14,7 +14,7 @@ use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Injection, Point, Threads, faulty};
 use crate::support::tools;
 
-/// Runs a command with a state directory of this name.
+/// Runs a command with the state directory of this name.
 fn at(sandbox: &Sandbox, state: &str, words: &[&str]) -> RunOutcome {
     program(sandbox, state, words).run()
 }
@@ -24,23 +24,23 @@ fn program(sandbox: &Sandbox, state: &str, words: &[&str]) -> Program {
     program.arg(sandbox.path(state))
 }
 
-/// Exports from one state directory with these words and returns the lines.
+/// Exports from a state directory with these arguments, and returns the lines.
 #[track_caller]
 fn export(sandbox: &Sandbox, state: &str, words: &[&str]) -> String {
     let words = [&["seen", "export"], words].concat();
     at(sandbox, state, &words).succeeds().stdout_text()
 }
 
-/// Imports lines into a state directory.
+/// Imports the lines into a state directory.
 fn import(sandbox: &Sandbox, state: &str, lines: &str) -> RunOutcome {
     program(sandbox, state, &["seen", "import"])
         .stdin(lines)
         .run()
 }
 
-/// Gives every kind of message a row: delivered, deleted, set aside, refused by its size, marked as
-/// seen, under a shared unique-id and under one that is no text.
-fn motley() -> (Sandbox, ModelServer) {
+/// Records a message of every kind: delivered, deleted, failed, too large, marked as seen, with a
+/// shared unique-id, and with a unique-id that is not text.
+fn every_kind_of_record() -> (Sandbox, ModelServer) {
     let server = ModelServer::start(notes(["gone"]));
     let sandbox = Sandbox::with_work(server.address(), "max-size = 1000");
     at(&sandbox, "one", &["fetch", "--delete"]).succeeds();
@@ -64,7 +64,7 @@ fn motley() -> (Sandbox, ModelServer) {
 
 #[test]
 fn an_export_carries_every_record_of_an_account() {
-    let (sandbox, _server) = motley();
+    let (sandbox, _server) = every_kind_of_record();
     let lines = export(&sandbox, "one", &[]);
     for part in [
         "\"state\":\"delivered\"",
@@ -91,51 +91,54 @@ fn an_export_carries_every_record_of_an_account() {
 
 #[test]
 fn every_column_survives_export_and_import() {
-    let (sandbox, _server) = motley();
-    let one = Connection::open(sandbox.path("one/seen.db")).expect("it can be opened");
+    let (sandbox, _server) = every_kind_of_record();
+    // The columns are read and set by SQL, because no command shows all of them.
+    let one = Connection::open(sandbox.path("one/seen.db")).expect("the database can be opened");
     one.execute_batch(
         "UPDATE account SET failures = 2, cut_off = 1, lost_step = 3, recognitions = 4, login = 'x',
              logged_in = 5;
          UPDATE seen SET undeletable = 1, came_back = 1, vanished = 4, gone = 5;
          UPDATE delivery SET program = 'p', deleted = 6, repeated = 7, words = x'ff';",
     )
-    .expect("there are such columns");
+    .expect("the tables have these columns");
     let lines = export(&sandbox, "one", &[]);
     import(&sandbox, "two", &lines).succeeds();
-    let two = Connection::open(sandbox.path("two/seen.db")).expect("it can be opened");
+    let two = Connection::open(sandbox.path("two/seen.db")).expect("the database can be opened");
     for table in ["account", "seen", "delivery", "notice"] {
         for column in columns(&one, table) {
             let values = values(&one, table, &column);
             let is_set = |value: &Value| !matches!(value, Value::Null | Value::Integer(0));
-            let says_something = values.iter().any(is_set) || column == "copy";
-            assert!(says_something, "this test does not try {table}.{column}");
+            let is_tried = values.iter().any(is_set) || column == "copy";
+            assert!(is_tried, "this test does not set {table}.{column}");
             let arrived = self::values(&two, table, &column);
             assert_eq!(arrived, values, "{table}.{column}");
         }
     }
 }
 
-/// Lists the columns of a table that are to travel: not the numbers of rows, what is only true of
-/// one database, and what only a message on its way has.
+/// Lists the columns of a table that an export contains. It leaves out row ids, values that belong
+/// to one database, and values of messages that are not delivered yet.
 fn columns(database: &Connection, table: &str) -> Vec<String> {
     let sql = format!("SELECT name FROM pragma_table_info('{table}')");
-    let mut names = database.prepare(&sql).expect("it is SQL");
+    let mut names = database.prepare(&sql).expect("the statement is valid");
     let names = names
         .query_map([], |row| row.get(0))
-        .expect("it can be read");
-    let stays = ["account", "generation", "handed_over", "id", "moved"];
+        .expect("the database can be read");
+    let left_out = ["account", "generation", "handed_over", "id", "moved"];
     names
-        .map(|name| name.expect("it is text"))
-        .filter(|name: &String| !stays.contains(&name.as_str()))
+        .map(|name| name.expect("the name of a column is text"))
+        .filter(|name: &String| !left_out.contains(&name.as_str()))
         .collect()
 }
 
 fn values(database: &Connection, table: &str, column: &str) -> Vec<Value> {
     let sql = format!("SELECT {column} FROM {table} ORDER BY {column}");
-    let mut values = database.prepare(&sql).expect("it is SQL");
+    let mut values = database.prepare(&sql).expect("the statement is valid");
     let values = values.query_map([], |row| row.get(0));
-    let values = values.expect("it can be read");
-    values.map(|value| value.expect("it has one")).collect()
+    let values = values.expect("the database can be read");
+    values
+        .map(|value| value.expect("the database can be read"))
+        .collect()
 }
 
 #[test]
@@ -211,7 +214,7 @@ fn a_moved_account_can_start_anew_after_account_remove() {
 
 #[test]
 fn an_export_without_move_changes_nothing() {
-    let (sandbox, server) = motley();
+    let (sandbox, server) = every_kind_of_record();
     let lines = export(&sandbox, "one", &[]);
     at(&sandbox, "one", &["fetch", "--max-size=1GB"]);
     assert!(server.log().retrieved.contains(&b"line-5000".to_vec()));
@@ -243,7 +246,7 @@ fn an_import_skips_only_accounts_that_are_already_known() {
 
 #[test]
 fn an_import_replaces_an_account_without_records() {
-    let (sandbox, _server) = motley();
+    let (sandbox, _server) = every_kind_of_record();
     let lines = export(&sandbox, "one", &[]);
     let state = format!("--state-dir={}", sandbox.path("two").display());
     sandbox
@@ -316,7 +319,7 @@ fn a_failed_write_does_not_move_the_account() {
 
 #[test]
 fn a_truncated_export_is_not_imported() {
-    let (sandbox, _server) = motley();
+    let (sandbox, _server) = every_kind_of_record();
     let lines = export(&sandbox, "one", &[]);
     let ends: Vec<_> = lines.match_indices('\n').map(|(at, _)| at).collect();
     for end in ends.iter().flat_map(|&end| [end - 1, end, end + 1]) {
@@ -381,7 +384,7 @@ fn a_killed_import_leaves_a_whole_account_or_nothing() {
     if tools::find("strace").is_none() {
         return;
     }
-    let (sandbox, _server) = motley();
+    let (sandbox, _server) = every_kind_of_record();
     let lines = export(&sandbox, "one", &[]);
     let file = sandbox.write("lines", &lines);
     let mut killed = 0;

@@ -66,7 +66,7 @@ pub(crate) const LIST_A: &str = "
     lists a
     lists 17";
 
-/// A session up to the listings, which hold two messages.
+/// A session up to the end of the listings, which have two messages.
 pub(crate) const LIST_A_AND_B: &str = "
     login
     C: UIDL
