@@ -1,6 +1,5 @@
-//! What is believed of a server at most, and how long it may take, in one place. Whatever exceeds it
-//! ends the session.
-//! Numbers only.
+//! Hard limits on what a server may send and how long it may take. A server that exceeds one ends its
+//! session.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -11,66 +10,66 @@ pub const STATUS_LINE: usize = 64 * 1024;
 /// The longest command line that we send, in octets (RFC 2449 section 4).
 pub const COMMAND_LINE: usize = 255;
 
-/// How often SCRAM may have a password hashed. Fewer rounds than RFC 7677 demands make it easy to
-/// guess for whoever pretends to be the server; more keep the processor busy for the server's fun.
+/// The number of times that a server may have a password hashed (SCRAM). With fewer rounds than RFC
+/// 7677 demands, an impostor could guess the password from the reply. More rounds only waste
+/// processor time.
 pub const SCRAM_ROUNDS: RangeInclusive<u64> = 4096..=1_000_000;
 
-/// How long what a server announced is relied on: it may have learned something since.
+/// The age at which a server's announcements are asked for again: its software may be newer by then.
 pub const SERVER_PROFILE_AGE: Duration = Duration::from_secs(24 * 3600);
 
-/// The longest pause between two logins that a server may ask for.
+/// The longest LOGIN-DELAY (RFC 2449, section 6.5) that is respected.
 pub const LOGIN_DELAY: Duration = Duration::from_secs(24 * 3600);
 
-/// The most lines of capabilities.
+/// The most lines in a reply to CAPA.
 pub const CAPABILITY_LINES: usize = 1_000;
 
-/// The most octets of capabilities.
+/// The most octets in a reply to CAPA.
 pub const CAPABILITY_OCTETS: usize = 256 * 1024;
 
-/// The most lines of a listing.
+/// The most lines in a listing.
 pub const LISTING_LINES: usize = 1_000_000;
 
-/// The most octets of a listing.
+/// The most octets in a listing.
 pub const LISTING_OCTETS: usize = 128 << 20;
 
 /// The longest unique-id in octets. RFC 1939 says 70; real servers send more.
 pub const UNIQUE_ID: usize = 1024;
 
-/// The most messages under one unique-id. Some servers make unique-ids of contents, so that
-/// identical messages share theirs.
+/// The most messages under one unique-id. Some servers make unique-ids from the content, so that
+/// identical messages share one.
 pub const UNIQUE_ID_COPIES: u32 = 10_000;
 
-/// The greatest message-number.
+/// The greatest message number.
 pub const MESSAGE_NUMBER: u32 = i32::MAX as u32;
 
-/// The greatest size of a message that is believed, in octets, so that the sizes of a whole
-/// listing can be added up.
+/// The greatest size of a message that is believed, in octets. The sizes of the longest listing can
+/// still be added up.
 pub const CLAIMED_SIZE: u64 = 1 << 40;
 
-/// The most sessions of one run with a server that shows its mail in parts.
+/// The most sessions in one run with a server that lists a part of its mail at a time.
 pub const SESSIONS: usize = 100;
 
-/// The longest message that is received, in octets, whatever was claimed: beyond it the server
-/// will never stop.
+/// The longest message that is received, in octets. A server that sends more is taken to never stop.
 pub const MESSAGE_OCTETS: u64 = 4 << 30;
 
-/// So many times the time-out of one address, all addresses of a name may take together to
-/// connect: one that has a hundred must not keep a run for an hour.
+/// All addresses of a name together may take this many times the timeout of one to connect, so that a
+/// name with a hundred addresses does not hold up a run for an hour.
 pub const CONNECT_TIMEOUTS: u32 = 3;
 
-/// The fewest octets a second at which an answer that has begun may go on. A satellite telephone
-/// has eight times as many, GPRS a hundred times.
+/// The lowest speed, in octets a second, at which a reply that has begun may go on. A satellite phone
+/// is eight times as fast, GPRS a hundred times.
 pub const LOW_SPEED: u64 = 32;
 
-/// How long waits have to come to before their speed is judged: a line may stall for a while.
+/// The waiting time after which speed is judged: a connection may stall for a while.
 pub const SPEED_WINDOW: Duration = Duration::from_secs(5 * 60);
 
-/// What one silence counts at most in it. A longer one is the affair of the time-out.
+/// The most that a single silence counts in it. Longer ones are a matter of the timeout.
 pub const COUNTED_SILENCE: Duration = Duration::from_secs(60);
 
-/// How long the waits of a session may be together before no more messages are asked for: what was
-/// asked for still comes, and deletions are committed.
+/// The waiting time of a session after which no more messages are requested. Requested ones still
+/// arrive, and deletions are committed.
 pub const REQUEST_TIME: Duration = Duration::from_secs(6 * 3600);
 
-/// How long they may be at all. A message of 50 MB comes through GPRS in that time.
+/// The longest waiting time of a session. A message of 50 MB passes through GPRS in that time.
 pub const SESSION_TIME: Duration = Duration::from_secs(24 * 3600);

@@ -1,5 +1,5 @@
-//! Points in time, to the second, as they are remembered across runs.
-//! The one place that reads the clock of the world.
+//! Points in time, to the second, as they are stored across runs. The only place that reads the
+//! calendar clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Moment(pub i64);
 
 impl Moment {
-    /// The present.
+    /// Returns the present.
     pub fn now() -> Self {
         match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(since) => Self(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)),
@@ -18,17 +18,18 @@ impl Moment {
         }
     }
 
-    /// So much later.
+    /// Returns the moment that is later by `time`.
     pub fn plus(self, time: Duration) -> Self {
         Self(self.0.saturating_add_unsigned(time.as_secs()))
     }
 
-    /// So much earlier.
+    /// Returns the moment that is earlier by `time`.
     pub fn before(self, time: Duration) -> Self {
         Self(self.0.saturating_sub_unsigned(time.as_secs()))
     }
 
-    /// How long ago `earlier` was; `None` if it lies ahead (the clock was set back).
+    /// Returns the time that has passed since `earlier`, or `None` if that lies in the future (the clock
+    /// was set back).
     pub fn since(self, earlier: Self) -> Option<Duration> {
         let seconds = self.0.checked_sub(earlier.0)?;
         u64::try_from(seconds).ok().map(Duration::from_secs)
@@ -40,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lies_ahead_is_not_since() {
+    fn no_time_has_passed_since_the_future() {
         let hour = Duration::from_secs(3600);
         assert_eq!(Moment(3600).since(Moment(0)), Some(hour));
         assert_eq!(Moment(0).since(Moment(1)), None);

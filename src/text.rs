@@ -1,30 +1,29 @@
-//! Text that came from elsewhere, made safe to show.
-//! Knows nothing of who sent it or where it will be printed.
+//! Text from a server or a message, made safe to show.
 
 use std::fmt::{self, Write as _};
 
-/// The most octets of foreign text that are ever shown at once.
+/// The most octets of such text that are shown.
 pub(crate) const SHOWN_OCTETS: usize = 512;
 
 /// Text from a server or a message. `Display` shows it escaped and cut, on one line.
 ///
-/// Control characters (C0, DEL, C1), octets that are no UTF-8, and the characters that reorder a
+/// Control characters (C0, DEL, C1), octets that are not UTF-8, and the characters that reorder a
 /// line (bidi controls) could rewrite a terminal or a log, so each is shown as an escape.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct ServerText(Box<[u8]>);
 
 impl ServerText {
-    /// Takes the octets as they came; more than [`SHOWN_OCTETS`] are cut.
+    /// Takes the octets as they came, at most [`SHOWN_OCTETS`] and one more, which shows that it was cut.
     pub fn new(octets: &[u8]) -> Self {
         Self(octets[..octets.len().min(SHOWN_OCTETS + 1)].into())
     }
 
-    /// The octets as they came, for comparisons.
+    /// Returns the octets as they came, for comparisons.
     pub fn as_octets(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whether there is nothing to show.
+    /// Returns true if there is nothing to show.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -81,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_rewrite_a_terminal_is_escaped() {
+    fn text_that_could_rewrite_a_terminal_is_escaped() {
         for (octets, shown) in [
             (&b"+OK ready"[..], "+OK ready"),
             ("größe".as_bytes(), "größe"),

@@ -58,7 +58,7 @@ impl Error {
         }
     }
 
-    /// What the user can do about it.
+    /// Returns what the user can do about it, if anything.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Delivery(source) => source.hint(),

@@ -18,7 +18,7 @@ use crate::text::ServerText;
 pub struct Error(#[from] pop3::Error);
 
 impl Error {
-    /// What the user can do about it.
+    /// Returns what the user can do about it, if anything.
     pub fn hint(&self) -> Option<String> {
         self.0.hint()
     }

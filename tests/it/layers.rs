@@ -7,10 +7,10 @@ use std::path::Path;
 
 use crate::support::source::Source;
 
-/// What each module may use of this crate, the top of the tree first. A row stands for a module with
-/// all that is in it; a file is held to the longest row that it is in. What a row names may be
-/// used with all that is in it. A module may always use itself and, unless they have rows of their
-/// own, the modules in it.
+/// The modules that each module may use, the top of the tree first.
+///
+/// A row applies to a module and everything in it; for a file the longest row counts. A module that a
+/// row names may be used with everything in it. A module may always use itself and what is in it.
 const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("lib", &[]),
     ("main", &[&["cli", "commands", "exit"]]),
@@ -71,8 +71,8 @@ const SHARED: &[&str] = &[
 ];
 const LEAVES: &[&str] = &["digest", "exit", "hex", "limits", "moment", "text"];
 
-/// Where each third-party crate may be named: files, or folders with all that is in them.
-const DOORS: &[(&str, &[&str])] = &[
+/// The files and folders in which each third-party crate may be named.
+const CRATE_PLACES: &[(&str, &[&str])] = &[
     ("base64", &["net/proxy.rs", "oauth2/", "pop3/sasl/"]),
     ("clap", &["cli/"]),
     ("dbus_secret_service", &["os/keyring/secret_service.rs"]),
@@ -110,7 +110,7 @@ const DOORS: &[(&str, &[&str])] = &[
 ];
 const EVERYWHERE: &[&str] = &[""];
 
-/// Who makes each proof of custody. Only its maker and `mail/custody.rs`, which defines it, may.
+/// The module that makes each proof of custody. No other may, except `mail/custody.rs`, which defines it.
 const MAKERS: &[(&str, &str)] = &[
     ("Receipt", "delivery"),
     ("Durable", "delivery"),
@@ -127,32 +127,32 @@ const LARGEST_CIRCLE: usize = 4;
 
 #[test]
 fn every_module_uses_only_what_is_below_it() {
-    complain_about(sources().iter().flat_map(upward_uses));
+    assert_no_findings(sources().iter().flat_map(upward_uses));
 }
 
 #[test]
-fn every_third_party_crate_is_named_only_in_its_door() {
-    complain_about(sources().iter().flat_map(back_doors));
+fn each_crate_is_named_only_in_its_place() {
+    assert_no_findings(sources().iter().flat_map(misplaced_crates));
 }
 
 #[test]
-fn every_dependency_has_a_door() {
+fn every_dependency_has_a_place() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the manifest is there");
-    let doorless = dependencies(&manifest)
+    let without_place = dependencies(&manifest)
         .into_iter()
-        .filter(|name| !DOORS.iter().any(|(other, _)| other == name))
-        .map(|name| format!("{name} has no door: give it one in the table DOORS"));
-    complain_about(doorless);
+        .filter(|name| !CRATE_PLACES.iter().any(|(other, _)| other == name))
+        .map(|name| format!("{name} has no row in CRATE_PLACES: say where it belongs"));
+    assert_no_findings(without_place);
 }
 
 #[test]
 fn every_proof_of_custody_is_made_only_by_its_maker() {
-    complain_about(sources().iter().flat_map(forgeries));
+    assert_no_findings(sources().iter().flat_map(forged_proofs));
 }
 
 #[test]
 fn no_circle_of_files_is_too_large() {
-    complain_about(circles(&sources()).into_iter().filter_map(|circle| {
+    assert_no_findings(circles(&sources()).into_iter().filter_map(|circle| {
         (circle.len() > LARGEST_CIRCLE).then(|| {
             format!(
                 "these files use each other in a circle: {}",
@@ -163,8 +163,25 @@ fn no_circle_of_files_is_too_large() {
 }
 
 #[test]
+fn each_type_name_but_error_is_defined_once() {
+    let sources = sources();
+    let mut places: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for source in &sources {
+        for name in source.definitions() {
+            places.entry(name).or_default().push(&source.path);
+        }
+    }
+    assert_no_findings(places.into_iter().filter_map(|(name, places)| {
+        (places.len() > 1 && name != "Error").then(|| {
+            let places = places.join(", ");
+            format!("{name} is defined in {places}: give each a name of its own")
+        })
+    }));
+}
+
+#[test]
 fn no_file_is_longer_than_500_lines() {
-    complain_about(sources().iter().filter_map(|source| {
+    assert_no_findings(sources().iter().filter_map(|source| {
         let lines = source.lines;
         (lines > MOST_LINES).then(|| {
             let path = &source.path;
@@ -261,24 +278,24 @@ fn circles(sources: &[Source]) -> Vec<Vec<String>> {
     circles.into_iter().collect()
 }
 
-fn back_doors(source: &Source) -> Vec<String> {
+fn misplaced_crates(source: &Source) -> Vec<String> {
     let mut found = Vec::new();
-    for (name, doors) in DOORS {
-        if doors.iter().any(|door| source.is_behind(door)) {
+    for (name, places) in CRATE_PLACES {
+        if places.iter().any(|place| source.is_in(place)) {
             continue;
         }
         found.extend(source.mentions(name).map(|line| {
             format!(
-                "src/{}:{line} names {name}, whose door is {}: ask the door for it",
+                "src/{}:{line} names {name}, which belongs in {}: ask for it there",
                 source.path,
-                doors.join(", ")
+                places.join(", ")
             )
         }));
     }
     found
 }
 
-fn forgeries(source: &Source) -> Vec<String> {
+fn forged_proofs(source: &Source) -> Vec<String> {
     let module = source.module();
     MAKERS
         .iter()
@@ -308,7 +325,7 @@ fn dependencies(manifest: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn complain_about(findings: impl IntoIterator<Item = String>) {
+fn assert_no_findings(findings: impl IntoIterator<Item = String>) {
     let findings: Vec<_> = findings.into_iter().collect();
     assert!(
         findings.is_empty(),
@@ -400,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_third_party_crate_at_a_back_door_is_found() {
+    fn a_crate_in_a_wrong_place_is_found() {
         let cases = [
             ("net/tls/mod.rs", "use native_tls::TlsConnector;", 0),
             ("net/mod.rs", "use native_tls::TlsConnector;", 1),
@@ -414,12 +431,16 @@ mod tests {
             ("poll/plan.rs", "use crate::toml::x; use clap;", 1),
         ];
         for (path, text, count) in cases {
-            assert_eq!(findings(back_doors, path, text), count, "{path}: {text}");
+            assert_eq!(
+                findings(misplaced_crates, path, text),
+                count,
+                "{path}: {text}"
+            );
         }
     }
 
     #[test]
-    fn a_proof_that_another_makes_is_found() {
+    fn a_proof_made_by_another_module_is_found() {
         let import = "use crate::mail::custody::{Delivered, Receipt};";
         let cases = [
             ("poll/mod.rs", "fn f(r: Receipt) -> Receipt { r }", 0),
@@ -438,14 +459,18 @@ mod tests {
         ];
         for (path, text, count) in cases {
             let text = format!("{import} {text}");
-            assert_eq!(findings(forgeries, path, &text), count, "{path}: {text}");
+            assert_eq!(
+                findings(forged_proofs, path, &text),
+                count,
+                "{path}: {text}"
+            );
         }
         let variant = "enum Event { Delivered { octets: u64 } }";
-        assert_eq!(findings(forgeries, "report/mod.rs", variant), 0);
+        assert_eq!(findings(forged_proofs, "report/mod.rs", variant), 0);
     }
 
     #[test]
-    fn dependencies_have_the_names_that_rust_knows() {
+    fn dependencies_have_the_names_that_rust_uses() {
         let manifest = "[dependencies]\nmd-5 = '1'\nshell-words = { version = '1' }\n\
                         [dev-dependencies]\nrcgen = '1'";
         assert_eq!(dependencies(manifest), ["md5", "shell_words"]);

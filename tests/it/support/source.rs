@@ -2,9 +2,9 @@
 
 /// A source file without comments, literals and unit tests.
 pub(crate) struct Source {
-    /// How many lines the file has, all counted.
+    /// The number of lines in the file.
     pub(crate) lines: usize,
-    /// Where it is in `src`.
+    /// The path below `src`.
     pub(crate) path: String,
     paths: Vec<Path>,
     words: Vec<Word>,
@@ -39,11 +39,11 @@ impl Source {
         path.strip_suffix("/mod").unwrap_or(path)
     }
 
-    /// Whether it is this file, or in this folder (with its `.rs` beside it).
-    pub(crate) fn is_behind(&self, door: &str) -> bool {
-        match door.strip_suffix('/') {
-            Some(folder) => self.path.starts_with(door) || self.path == format!("{folder}.rs"),
-            None => door.is_empty() || self.path == door,
+    /// Returns true if it is this file, or in this folder.
+    pub(crate) fn is_in(&self, place: &str) -> bool {
+        match place.strip_suffix('/') {
+            Some(folder) => self.path.starts_with(place) || self.path == format!("{folder}.rs"),
+            None => place.is_empty() || self.path == place,
         }
     }
 
@@ -59,6 +59,14 @@ impl Source {
     pub(crate) fn mentions(&self, name: &str) -> impl Iterator<Item = usize> {
         let begins_with = move |path: &&Path| path.names.first().is_some_and(|n| n == name);
         self.paths.iter().filter(begins_with).map(|path| path.line)
+    }
+
+    /// Lists the names of the types and traits that it defines.
+    pub(crate) fn definitions(&self) -> impl Iterator<Item = &str> {
+        self.words.windows(2).filter_map(|pair| {
+            let is_definition = ["struct", "enum", "trait"].contains(&&*pair[0].text);
+            is_definition.then_some(&*pair[1].text)
+        })
     }
 
     /// Lists the lines that make a value of a type of `custody`: `Proof {`, `Proof(` and
@@ -77,7 +85,7 @@ impl Source {
             .map(|at| self.words[at].line)
     }
 
-    /// Whether the type named at this word is being made.
+    /// Returns true if the type named at this word is being made.
     fn makes(&self, at: usize) -> bool {
         let mut start = at;
         while self.word(start.wrapping_sub(1)) == "::" {
@@ -273,7 +281,7 @@ fn quoted(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// Whether this is `'x'` and not a lifetime.
+/// Returns true if this is `'x'` and not a lifetime.
 fn is_character(text: &str) -> bool {
     let mut chars = text.chars();
     chars.next() == Some('\'') && (chars.next() == Some('\\') || chars.next() == Some('\''))
@@ -345,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_door_is_a_file_or_a_folder() {
+    fn a_place_is_a_file_or_a_folder() {
         let cases = [
             ("seen/schema.rs", "seen/", true),
             ("seen.rs", "seen/", true),
@@ -353,8 +361,8 @@ mod tests {
             ("net/tls.rs", "net/tls.rs", true),
             ("net/mod.rs", "net/tls.rs", false),
         ];
-        for (path, door, is_behind) in cases {
-            assert_eq!(Source::new(path, "").is_behind(door), is_behind, "{path}");
+        for (path, place, is_in) in cases {
+            assert_eq!(Source::new(path, "").is_in(place), is_in, "{path}");
         }
     }
 }
