@@ -7,13 +7,13 @@ use crate::mail::custody::{Outcome, Staged, TargetPlace};
 use crate::mail::policy::Keep;
 
 /// A Maildir that refuses all messages in custody step 4.
-struct Refusing {
+struct RefusingMaildir {
     maildir: Maildir,
     is_transient: bool,
     group_size: usize,
 }
 
-impl Target for Refusing {
+impl Target for RefusingMaildir {
     fn intake(&self) -> &Intake {
         self.maildir.intake()
     }
@@ -43,7 +43,7 @@ impl Target for Refusing {
 /// An account with two messages that were fetched, but refused by its target.
 fn refused(is_transient: bool) -> TestAccount {
     let mut account = TestAccount::new(Keep::Never);
-    let target = Refusing {
+    let target = RefusingMaildir {
         maildir: account.maildir(),
         is_transient,
         group_size: 100,
@@ -56,7 +56,7 @@ fn refused(is_transient: bool) -> TestAccount {
 fn refused_messages_stay_staged_and_are_not_deleted() {
     for (is_transient, exit) in [(true, Exit::Temporary), (false, Exit::LocalIo)] {
         let mut account = TestAccount::new(Keep::Never);
-        let target = Refusing {
+        let target = RefusingMaildir {
             maildir: account.maildir(),
             is_transient,
             group_size: 100,
@@ -71,7 +71,7 @@ fn refused_messages_stay_staged_and_are_not_deleted() {
 #[test]
 fn three_temporary_refusals_in_a_row_end_the_session_without_quit() {
     let mut account = TestAccount::new(Keep::Never);
-    let target = Refusing {
+    let target = RefusingMaildir {
         maildir: account.maildir(),
         is_transient: true,
         group_size: 1,
