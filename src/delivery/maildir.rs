@@ -1,32 +1,30 @@
-//! Delivery into a Maildir: tmp/, then new/, and then the mail reader's business.
-//! Knows nothing of servers or of the database.
+//! Delivery into a Maildir: a message is written to tmp/ and moved to new/. From there a mail reader
+//! moves it to cur/ or deletes it, at any time.
 
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use std::{fs, io};
 
 use rustix::fs::{AtFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::intake::{Folder, Intake};
+use super::folder::Folder;
+use super::intake::Intake;
 use super::recovered::{Candidates, SoughtMessages};
 use super::staged_state::StagedState;
-use super::{Error, Target};
+use super::unique_name::is_name_of;
+use super::{Error, Target, new_maildir};
 use crate::mail::custody::{Delivered, Found, Outcome, Staged, StoredMessage, TargetPlace};
 use crate::moment::Moment;
 use crate::text::ServerText;
 
-/// A staged message that is nowhere was taken by a mail reader, for so long as nobody may have
-/// cleaned tmp/ up (the Maildir rules allow that after 36 hours).
-const READER_TOOK_IT: Duration = Duration::from_secs(36 * 3600);
-/// How often cur/ is read again for a file that was not found: readdir may miss what is being
-/// renamed.
+/// The time during which a staged message that is nowhere must have been taken by a mail reader. The
+/// rules of Maildir allow anybody to clean up tmp/ after 36 hours.
+const TMP_IS_SAFE: Duration = Duration::from_secs(36 * 3600);
+/// The number of searches for a file before it counts as gone: readdir(3) may miss a file that is
+/// being renamed.
 const SCANS: usize = 5;
-
-/// What stands between a file's name and the flags of a mail reader.
-pub(super) const FLAGS: [char; 4] = [':', ';', ',', '!'];
 
 /// A Maildir.
 #[derive(Debug)]
@@ -35,20 +33,21 @@ pub struct Maildir {
     new: Folder,
     cur: Folder,
     place: TargetPlace,
-    traces: Mutex<Candidates>,
+    /// The files that the last [`Target::find_earlier`] found.
+    candidates: Mutex<Candidates>,
 }
 
 impl Maildir {
-    /// Opens a Maildir; one that is missing is made (0700) if its parent exists. `tag` tells the
-    /// account's files from others'.
+    /// Opens a Maildir, and creates it (0700) if it is missing and its parent exists. `tag` marks the
+    /// account's files.
     ///
     /// # Errors
-    /// It cannot be made, opened or written, or is something else.
+    /// It cannot be created, opened or written, or something else is there.
     pub fn open(path: &Path, tag: &str) -> Result<Self, Error> {
-        require_ours(path)?;
-        create(path)?;
+        new_maildir::require_ours(path)?;
+        new_maildir::create(path)?;
         let maildir = Self::open_existing(path, tag)?;
-        // Found out before anything is fetched.
+        // Checked now, so that nothing is fetched that cannot be delivered.
         maildir.intake.folder().require_writable()?;
         maildir.new.require_writable()?;
         Ok(maildir)
@@ -72,16 +71,18 @@ impl Maildir {
             new,
             cur,
             place,
-            traces: Mutex::default(),
+            candidates: Mutex::default(),
         })
     }
 
-    fn traces(&self) -> MutexGuard<'_, Candidates> {
-        self.traces.lock().unwrap_or_else(PoisonError::into_inner)
+    fn candidates(&self) -> MutexGuard<'_, Candidates> {
+        self.candidates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves a message from tmp/ to new/. `Ok(false)`: it is not in tmp/.
-    fn promote(&self, name: &str) -> Result<bool, Error> {
+    /// Moves a message from tmp/ to new/ (custody step 4). Returns false if it is not in tmp/.
+    fn move_to_new(&self, name: &str) -> Result<bool, Error> {
         let tmp = self.intake.folder();
         let cannot = |errno| Error::Rename {
             from: tmp.path_of(name),
@@ -92,8 +93,10 @@ impl Maildir {
         {
             Ok(()) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
-            // File systems without RENAME_NOREPLACE (NFS, old FUSE), and the leftover of such a
-            // link whose unlink a kill prevented.
+            // INVAL, NOSYS: the file system (NFS, old FUSE) or the kernel has no RENAME_NOREPLACE, and
+            // an ordinary rename would silently replace a file. link(2) never does.
+            // EXIST: such a link was made before a kill, and its file in tmp/ was not yet unlinked. If
+            // another file has that name, linking fails, too.
             Err(Errno::INVAL | Errno::NOSYS | Errno::EXIST) => {
                 self.link(name).map_err(cannot)?;
                 Ok(true)
@@ -102,19 +105,21 @@ impl Maildir {
         }
     }
 
+    /// Moves a message by link and unlink, which is the way of qmail.
     fn link(&self, name: &str) -> Result<(), Errno> {
         let tmp = self.intake.folder().fd();
         let answer = rustix::fs::linkat(tmp, name, self.new.fd(), name, AtFlags::empty());
         self.confirm_link(name, answer)?;
         match rustix::fs::unlinkat(tmp, name, AtFlags::empty()) {
-            // The first of two requests did it, too.
+            // NFS sent the request twice, and the first one removed the file.
             Err(Errno::NOENT) => Ok(()),
             unlinked => unlinked,
         }
     }
 
-    /// Whether a link was made, whatever was answered: NFS repeats a request whose answer was lost,
-    /// and the second fails because of the first. Only the file itself tells.
+    /// Finds out if a link was made although link(2) reported an error. NFS repeats a request whose
+    /// answer was lost, and the second request fails because the first one succeeded. So the error
+    /// counts only if new/ does not have the very file.
     fn confirm_link(&self, name: &str, answer: Result<(), Errno>) -> Result<(), Errno> {
         let Err(errno) = answer else {
             return Ok(());
@@ -131,10 +136,11 @@ impl Maildir {
         }
     }
 
-    /// Whether a mail reader has the file: in new/ as it is, in cur/ with flags behind its name.
-    fn is_with_reader(&self, name: &str) -> Result<bool, Error> {
+    /// Returns true if the file is in new/, or in cur/ with or without flags.
+    fn is_in_place(&self, name: &str) -> Result<bool, Error> {
         for _ in 0..SCANS {
-            if self.new.holds(name)? {
+            // In this order: a reader moves files from new/ to cur/.
+            if self.new.contains(name)? {
                 return Ok(true);
             }
             if self
@@ -149,35 +155,37 @@ impl Maildir {
         Ok(false)
     }
 
-    /// Where a staged message is.
+    /// Finds out where a staged message is.
     ///
     /// # Errors
     /// A folder cannot be read.
     pub(super) fn locate(&self, staged: &Staged) -> Result<StagedState, Error> {
         let name = &staged.stored().file_name;
-        if self.intake.folder().holds(name)? {
+        if self.intake.folder().contains(name)? {
             return Ok(StagedState::Waiting);
         }
-        Ok(match (self.is_with_reader(name)?, self.was_taken(staged)) {
+        Ok(match (self.is_in_place(name)?, self.was_taken(staged)) {
             (true, _) => StagedState::Delivered,
             (false, true) => StagedState::Taken,
             (false, false) => StagedState::Lost,
         })
     }
 
-    /// Whether a message of an earlier run that is nowhere can only have been taken by a reader:
-    /// this is the very Maildir it was meant for, and nobody had a reason to clean tmp/ up.
+    /// Returns true if a message of an earlier run that is nowhere must have been taken by a mail
+    /// reader: it was staged for this very Maildir (the same path and inode), and so lately that nobody
+    /// was allowed to remove it from tmp/.
     fn was_taken(&self, staged: &Staged) -> bool {
         !staged.history().is_fresh
             && staged.place() == &self.place
             && Moment::now()
                 .since(staged.history().since)
-                .is_some_and(|age| age < READER_TOOK_IT)
+                .is_some_and(|age| age < TMP_IS_SAFE)
     }
 
+    /// Brings a message to new/, unless it is there already. Returns false if it is lost.
     fn deliver_one(&self, staged: &Staged) -> Result<bool, Error> {
         let name = &staged.stored().file_name;
-        Ok(self.promote(name)? || self.is_with_reader(name)? || self.was_taken(staged))
+        Ok(self.move_to_new(name)? || self.is_in_place(name)? || self.was_taken(staged))
     }
 }
 
@@ -195,6 +203,8 @@ impl Target for Maildir {
             .into_iter()
             .map(|staged| (self.deliver_one(&staged), staged))
             .collect();
+        // One flush for all of them: a rename survives a power cut only once the folder is flushed
+        // (custody step 5).
         let flushed = self.new.flush();
         moved
             .into_iter()
@@ -222,134 +232,196 @@ impl Target for Maildir {
 
     fn forget_delivered(&self, _recorded: &[Outcome]) {}
 
-    fn find_earlier(&self, suspects: &SoughtMessages) -> Result<(), Error> {
-        let traces = Candidates::search([&self.new, &self.cur], suspects)?;
-        // Whoever moved them there may have been stopped before that was sure to stay.
+    fn find_earlier(&self, sought: &SoughtMessages) -> Result<(), Error> {
+        let candidates = Candidates::search([&self.new, &self.cur], sought)?;
+        // The run that moved them there may have been killed before it flushed the folders.
         self.new.flush()?;
         self.cur.flush()?;
-        *self.traces() = traces;
+        *self.candidates() = candidates;
         Ok(())
     }
 
     fn may_have_found(&self, unique_id: &[u8]) -> bool {
-        self.traces().has(unique_id)
+        self.candidates().may_include(unique_id)
     }
 
     fn recognise(&self, stored: &StoredMessage) -> Result<Option<Found>, Error> {
-        self.traces().take(stored, [&self.new, &self.cur])
-    }
-}
-
-/// Whether a file in cur/ is the one that was delivered under this name.
-pub(super) fn is_name_of(name: &str, found: &[u8]) -> bool {
-    found.strip_prefix(name.as_bytes()).is_some_and(|rest| {
-        rest.first()
-            .is_none_or(|next| FLAGS.contains(&char::from(*next)))
-    })
-}
-
-/// Insists that nobody but us, and root, has a say in where messages go: who can turn a symbolic link
-/// elsewhere has files made there in our name (CVE-2004-0880), and whose Maildir it is could not read
-/// what we make in it.
-fn require_ours(path: &Path) -> Result<(), Error> {
-    const ROOT: u32 = 0;
-    let us = rustix::process::geteuid().as_raw();
-    // One that is missing is made, and what cannot be looked at cannot be opened either.
-    let owners = [path.symlink_metadata(), path.metadata()];
-    let owners = owners.into_iter().flatten().map(|found| found.uid());
-    match owners.into_iter().find(|owner| ![us, ROOT].contains(owner)) {
-        None => Ok(()),
-        Some(owner) => Err(Error::Foreign {
-            path: path.to_owned(),
-            owner,
-        }),
-    }
-}
-
-/// Makes what is missing of a Maildir whose parent exists, and makes that survive a power cut.
-fn create(path: &Path) -> Result<(), Error> {
-    const FOLDERS: [&str; 3] = ["tmp", "new", "cur"];
-    let is_new = make_folder(path)?;
-    // A folder that holds other things is not turned into a Maildir behind its user's back; one
-    // that a kill left half made is completed, and one that another account is making at this moment
-    // is begun once it is not empty.
-    let is_begun = || FOLDERS.iter().any(|name| path.join(name).is_dir());
-    if !is_new && !is_empty(path)? && !is_begun() {
-        return Err(Error::NotMaildir(path.to_owned()));
-    }
-    let mut was_incomplete = false;
-    for name in FOLDERS {
-        was_incomplete |= make_folder(&path.join(name))?;
-    }
-    if was_incomplete {
-        flush(path)?;
-        flush(path.parent().unwrap_or(Path::new("/")))?;
-    }
-    Ok(())
-}
-
-fn flush(folder: &Path) -> Result<(), Error> {
-    let cannot = |source| Error::Local {
-        doing: "flush",
-        path: folder.to_owned(),
-        source,
-    };
-    fs::File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(cannot)
-}
-
-fn is_empty(path: &Path) -> Result<bool, Error> {
-    let cannot = |source| Error::Local {
-        doing: "read",
-        path: path.to_owned(),
-        source,
-    };
-    Ok(fs::read_dir(path).map_err(cannot)?.next().is_none())
-}
-
-/// Makes a folder (0700) unless it exists; whether it had to.
-fn make_folder(path: &Path) -> Result<bool, Error> {
-    use std::os::unix::fs::DirBuilderExt;
-    match fs::DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(false),
-        Err(error) => Err(Error::Create {
-            path: PathBuf::from(path),
-            source: explain(error, path),
-        }),
-    }
-}
-
-/// A parent that is missing may be a typing error or a disk that is not mounted: it is never made.
-fn explain(error: io::Error, path: &Path) -> io::Error {
-    match path.parent() {
-        Some(parent) if error.kind() == io::ErrorKind::NotFound && !parent.exists() => {
-            let parent = parent.display();
-            io::Error::new(
-                error.kind(),
-                format!("there is no folder {parent}; make it first: mkdir -p {parent}"),
-            )
-        }
-        _ => error,
+        self.candidates().take(stored, [&self.new, &self.cur])
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::super::unique_name::ParsedName;
     use super::*;
+    use crate::mail::custody::{Receipt, StagedHistory};
+    use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
+
+    const TAG: &str = "0badcafe";
+
+    /// A Maildir in a folder of its own.
+    struct Sandbox {
+        folder: tempfile::TempDir,
+        maildir: Maildir,
+    }
+
+    impl Sandbox {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().expect("a folder can be made");
+            let maildir = Maildir::open(&folder.path().join("inbox"), TAG);
+            let maildir = maildir.expect("the folder is ours");
+            Self { folder, maildir }
+        }
+
+        fn path(&self, folder: &str, name: &str) -> PathBuf {
+            self.folder.path().join("inbox").join(folder).join(name)
+        }
+
+        /// Receives a message that is not yet flushed.
+        fn receive(&self, octets: &[u8]) -> Receipt {
+            let message = Message {
+                number: MessageNumber::new(1).expect("1 is a message number"),
+                identity: Identity {
+                    unique_id: UniqueId::new(b"a").expect("the unique-id is valid"),
+                    copy: 0,
+                },
+                size: None,
+            };
+            let intake = self.maildir.intake();
+            let mut incoming = intake.accept(&message).expect("a file can be created");
+            incoming.write(octets).expect("the file can be written");
+            incoming.finish(message)
+        }
+
+        /// Takes custody steps 1 to 3 for a message.
+        fn stage(&self) -> Staged {
+            let receipts = vec![self.receive(b"Subject: a\r\n\r\nbody\r\n")];
+            let durable = self.maildir.intake().flush(receipts).expect("a flush");
+            let durable = durable.into_iter().next().expect("one message");
+            Staged::new(durable, self.maildir.place().clone(), Moment::now())
+        }
+
+        /// Makes the message one of an earlier run.
+        fn recall(&self, staged: &Staged, age: Duration) -> Staged {
+            let since =
+                Moment(Moment::now().0 - i64::try_from(age.as_secs()).expect("a short age"));
+            let history = StagedHistory {
+                since,
+                ..StagedHistory::default()
+            };
+            Staged::recalled(staged.stored().clone(), staged.place().clone(), history)
+        }
+
+        fn deliver(&self, staged: Staged) -> Outcome {
+            let outcomes = self.maildir.deliver(vec![staged]);
+            outcomes.into_iter().next().expect("one outcome")
+        }
+
+        /// Returns the number of files in a folder.
+        fn count(&self, folder: &str) -> usize {
+            let entries = fs::read_dir(self.path(folder, ""));
+            entries.expect("the folder can be read").count()
+        }
+    }
 
     #[test]
-    fn a_link_is_made_when_the_file_says_so_whatever_was_answered() {
-        let folder = tempfile::tempdir().expect("a folder can be made");
-        let maildir = Maildir::open(&folder.path().join("work"), "0badcafe").expect("it is ours");
-        let path = |name| folder.path().join("work").join(name);
-        for name in ["linked", "other", "tmp-only"] {
-            fs::write(path("tmp").join(name), name).expect("it can be written");
+    fn a_staged_message_is_moved_to_new() {
+        let sandbox = Sandbox::new();
+        let staged = sandbox.stage();
+        let name = staged.stored().file_name.clone();
+        assert!(sandbox.path("tmp", &name).exists());
+        assert!(matches!(sandbox.deliver(staged), Outcome::Delivered(_)));
+        assert!(sandbox.path("new", &name).exists());
+        assert_eq!(sandbox.count("tmp"), 0);
+        let parsed = ParsedName::read(name.as_bytes()).expect("mailpull made the name");
+        assert_eq!(parsed.tag, TAG);
+    }
+
+    #[test]
+    fn a_message_is_moved_by_link_and_unlink() {
+        let sandbox = Sandbox::new();
+        let name = sandbox.stage().stored().file_name.clone();
+        assert_eq!(sandbox.maildir.link(&name), Ok(()));
+        assert!(sandbox.path("new", &name).exists());
+        assert_eq!(sandbox.count("tmp"), 0);
+    }
+
+    #[test]
+    fn a_link_of_a_killed_run_is_completed() {
+        let sandbox = Sandbox::new();
+        let staged = sandbox.stage();
+        let name = staged.stored().file_name.clone();
+        fs::hard_link(sandbox.path("tmp", &name), sandbox.path("new", &name))
+            .expect("a link can be made");
+        assert!(matches!(sandbox.deliver(staged), Outcome::Delivered(_)));
+        assert_eq!((sandbox.count("tmp"), sandbox.count("new")), (0, 1));
+    }
+
+    #[test]
+    fn another_file_of_that_name_in_new_is_never_replaced() {
+        let sandbox = Sandbox::new();
+        let staged = sandbox.stage();
+        let name = staged.stored().file_name.clone();
+        fs::write(sandbox.path("new", &name), "another's").expect("the file can be written");
+        let outcome = sandbox.deliver(staged);
+        assert!(matches!(outcome, Outcome::Kept { .. }), "{outcome:?}");
+        let kept = fs::read(sandbox.path("new", &name)).expect("the file is there");
+        assert_eq!(kept, b"another's");
+        assert!(sandbox.path("tmp", &name).exists());
+    }
+
+    #[test]
+    fn a_message_moved_by_a_reader_counts_as_delivered() {
+        for (folder, flags) in [("new", ""), ("cur", ""), ("cur", ":2,S"), ("cur", "!2,RS")] {
+            let sandbox = Sandbox::new();
+            let staged = sandbox.stage();
+            let name = staged.stored().file_name.clone();
+            let moved = sandbox.path(folder, &format!("{name}{flags}"));
+            fs::rename(sandbox.path("tmp", &name), moved).expect("the file can be moved");
+            let state = sandbox
+                .maildir
+                .locate(&staged)
+                .expect("the Maildir can be read");
+            assert_eq!(state, StagedState::Delivered);
+            assert!(matches!(sandbox.deliver(staged), Outcome::Delivered(_)));
         }
-        fs::hard_link(path("tmp").join("linked"), path("new").join("linked"))
-            .expect("it can be linked");
-        fs::write(path("new").join("other"), "other").expect("it can be written");
+    }
+
+    #[test]
+    fn a_message_that_is_nowhere_was_taken_only_within_36_hours() {
+        let hour = Duration::from_secs(3600);
+        for (age, state) in [
+            (35 * hour, StagedState::Taken),
+            (37 * hour, StagedState::Lost),
+        ] {
+            let sandbox = Sandbox::new();
+            let staged = sandbox.stage();
+            fs::remove_file(sandbox.path("tmp", &staged.stored().file_name)).expect("it is ours");
+            let recalled = sandbox.recall(&staged, age);
+            let found = sandbox
+                .maildir
+                .locate(&recalled)
+                .expect("the Maildir can be read");
+            assert_eq!(found, state);
+            let is_delivered = matches!(sandbox.deliver(recalled), Outcome::Delivered(_));
+            assert_eq!(is_delivered, state == StagedState::Taken);
+            // Within the run that staged it, nobody had a reason to take it out of tmp/.
+            assert!(matches!(sandbox.deliver(staged), Outcome::Lost(_)));
+        }
+    }
+
+    #[test]
+    fn an_error_of_link_counts_only_if_the_link_is_missing() {
+        let sandbox = Sandbox::new();
+        for name in ["linked", "other", "tmp-only"] {
+            fs::write(sandbox.path("tmp", name), name).expect("the file can be written");
+        }
+        fs::hard_link(sandbox.path("tmp", "linked"), sandbox.path("new", "linked"))
+            .expect("a link can be made");
+        fs::write(sandbox.path("new", "other"), "other").expect("the file can be written");
         for errno in [Errno::EXIST, Errno::IO, Errno::PERM] {
             for (name, expected) in [
                 ("linked", Ok(())),
@@ -357,9 +429,58 @@ mod tests {
                 ("tmp-only", Err(errno)),
                 ("nowhere", Err(errno)),
             ] {
-                assert_eq!(maildir.confirm_link(name, Err(errno)), expected, "{name}");
+                let confirmed = sandbox.maildir.confirm_link(name, Err(errno));
+                assert_eq!(confirmed, expected, "{name}");
             }
         }
-        assert_eq!(maildir.confirm_link("nowhere", Ok(())), Ok(()));
+        assert_eq!(sandbox.maildir.confirm_link("nowhere", Ok(())), Ok(()));
+    }
+
+    #[test]
+    fn a_message_that_is_not_finished_leaves_no_file() {
+        let sandbox = Sandbox::new();
+        let receipt = sandbox.receive(b"x");
+        assert_eq!(sandbox.count("tmp"), 1);
+        sandbox
+            .maildir
+            .intake()
+            .discard(receipt)
+            .expect("the file is ours");
+        assert_eq!(sandbox.count("tmp"), 0);
+    }
+
+    #[test]
+    fn a_delivered_message_is_found_again_by_its_octets() {
+        let sandbox = Sandbox::new();
+        let staged = sandbox.stage();
+        let mut stored = staged.stored().clone();
+        let name = stored.file_name.clone();
+        sandbox.deliver(staged);
+        fs::rename(
+            sandbox.path("new", &name),
+            sandbox.path("cur", &format!("{name}:2,S")),
+        )
+        .expect("the file can be moved");
+        let sought = SoughtMessages::new([&b"a"[..]].into_iter(), vec![TAG.to_owned()]);
+        sandbox
+            .maildir
+            .find_earlier(&sought)
+            .expect("the Maildir can be read");
+        assert!(sandbox.maildir.may_have_found(b"a"));
+        assert!(!sandbox.maildir.may_have_found(b"b"));
+
+        stored.file_name = "another".to_owned();
+        let found = sandbox
+            .maildir
+            .recognise(&stored)
+            .expect("the file can be read");
+        let found = found.expect("the octets are the same");
+        assert_eq!(found.delivered.stored().file_name, name);
+        // It is taken out: a second message with the same octets needs a file of its own.
+        let again = sandbox
+            .maildir
+            .recognise(&stored)
+            .expect("the file can be read");
+        assert!(again.is_none());
     }
 }

@@ -1,5 +1,5 @@
-//! Where messages go.
-//! Knows nothing of servers or of the database.
+//! Delivery targets: a message arrives in a folder, becomes durable there, and is brought to its place,
+//! a Maildir or a program (MDA). Custody steps 1, 2, 4 and 5 are taken here.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,15 +8,15 @@ use rustix::io::Errno;
 
 use crate::exit::Exit;
 use crate::mail::custody::{Found, Outcome, Staged, StoredMessage, TargetPlace};
+use crate::os::is_disk_full;
 
-pub(crate) mod intake;
-pub(crate) mod maildir;
+mod folder;
+mod intake;
+mod maildir;
 pub(crate) mod mda;
-mod process;
-pub(crate) mod recovered;
-pub(crate) mod staged_state;
-mod stdin;
-mod template;
+mod new_maildir;
+mod recovered;
+mod staged_state;
 pub mod unique_name;
 
 pub use intake::{Incoming, Intake};
@@ -25,78 +25,79 @@ pub use mda::Mda;
 pub use recovered::SoughtMessages;
 pub use staged_state::locate;
 
-/// Where an account's messages go.
+/// The configured destination of an account's messages.
 #[derive(Clone, Debug)]
 pub enum Destination {
-    /// A Maildir: its absolute path.
+    /// The absolute path of a Maildir.
     Maildir(PathBuf),
     /// A program that reads one message on its standard input.
     Mda(mda::Options),
 }
 
-/// Takes messages in and brings them where they belong.
+/// A delivery target: it stores arriving messages and brings them to their place.
 pub trait Target: Send + Sync {
-    /// Where messages arrive and become durable (steps 1 and 2).
+    /// Returns the folder where messages arrive and become durable (custody steps 1 and 2).
     fn intake(&self) -> &Intake;
 
-    /// Where they come to stand, as the database remembers it.
+    /// Returns the place of this target, by which the database remembers it.
     fn place(&self) -> &TargetPlace;
 
-    /// Brings staged messages to their place, for good (steps 4 and 5). It may be asked again for
-    /// a message of which nobody knows how far it came.
+    /// Brings staged messages to their place so that they stay there (custody steps 4 and 5). A message
+    /// may come a second time, if a run was killed before it recorded the outcome.
     fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome>;
 
-    /// How many messages may be delivered between two records.
+    /// Returns the most messages that may be delivered before their outcomes are recorded.
     fn group_size(&self) -> usize;
 
-    /// Whether it cannot tell whether it had a message before: those on their way when we are
-    /// killed, [`Self::group_size`] at most, are delivered again.
+    /// Returns true if the target does not notice that it has a message already. The messages that are
+    /// being delivered when we are killed, [`Self::group_size`] at most, are then delivered twice.
     fn may_deliver_twice(&self) -> bool {
         false
     }
 
-    /// Whether it still takes messages: a slow one does not once the run is ending.
+    /// Returns true if there is still time for a delivery. A slow target has none after a signal.
     fn accepts_more(&self) -> bool;
 
-    /// Lets go of what is needed no longer, now that these outcomes are recorded.
+    /// Frees what is no longer needed now that these outcomes are recorded.
     fn forget_delivered(&self, recorded: &[Outcome]);
 
-    /// Looks for messages that earlier runs delivered, for a database that may not know of them. A
-    /// target that cannot tell finds none.
+    /// Looks for messages that earlier runs delivered, for a database that does not know them. A target
+    /// that cannot look finds nothing.
     ///
     /// # Errors
-    /// It cannot be read.
-    fn find_earlier(&self, _suspects: &SoughtMessages) -> Result<(), Error> {
+    /// Its folders cannot be read.
+    fn find_earlier(&self, _sought: &SoughtMessages) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Whether the last search found something that may be a message with this unique-id.
+    /// Returns true if the last [`Self::find_earlier`] found a file that may be a message with this
+    /// unique-id.
     fn may_have_found(&self, _unique_id: &[u8]) -> bool {
         false
     }
 
-    /// Recognises a message by its octets among what the last search found, once.
+    /// Takes out of the files that were found the one that has exactly the octets of a message.
     ///
     /// # Errors
-    /// What was found cannot be read.
-    fn recognise(&self, _parcel: &StoredMessage) -> Result<Option<Found>, Error> {
+    /// A file cannot be read.
+    fn recognise(&self, _stored: &StoredMessage) -> Result<Option<Found>, Error> {
         Ok(None)
     }
 }
 
-/// A place of an earlier run, opened again.
+/// The result of opening the place of an earlier run again.
 pub enum Reopened {
-    /// Messages can be brought there.
+    /// Messages can be delivered there.
     Target(Box<dyn Target>),
-    /// It is no longer there.
+    /// It no longer exists.
     Missing,
-    /// It is a spool, and only an MDA can empty it.
+    /// It is a spool, which only an MDA can empty.
     NeedsMda,
-    /// It may be there, but cannot be opened now.
+    /// It cannot be opened now.
     Unreachable(Error),
 }
 
-/// Opens a place to which an earlier run wanted to deliver. `tag` tells the account's files.
+/// Opens the place to which an earlier run wanted to deliver. `tag` marks the account's files.
 pub fn reopen(place: &TargetPlace, tag: &str) -> Reopened {
     match place.program {
         Some(_) => Reopened::NeedsMda,
@@ -111,61 +112,68 @@ pub fn reopen(place: &TargetPlace, tag: &str) -> Reopened {
 /// Why a delivery failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The Maildir cannot be made.
+    /// A folder of the Maildir cannot be created.
     #[error("cannot create {}: {source}", path.display())]
     Create {
-        /// What was to be made.
+        /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// Somebody else has a say in where the messages go.
+    /// Another user has a say in where the messages go.
     #[error(
-        "{} belongs to user {owner}, or is reached by a link of theirs: run as that user, or name \
-         another Maildir",
+        "{} belongs to user {owner}, or is reached by a symbolic link that does",
         path.display()
     )]
     Foreign {
         /// The Maildir.
         path: PathBuf,
-        /// Whose it is.
+        /// The number of the user.
         owner: u32,
     },
-    /// Something failed on the disk.
+    /// The disk or the file system failed.
     #[error("cannot {doing} {}: {source}", path.display())]
     Local {
         /// The verb.
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The MDA did not take a message, or cannot.
+    /// The MDA did not accept a message, or cannot run.
     #[error(transparent)]
     Mda(#[from] mda::Error),
-    /// A message that the server tells to be large does not fit.
+    /// The folder in which the Maildir would be created is missing.
+    #[error("cannot create {}: there is no folder {}", path.display(), parent.display())]
+    NoParent {
+        /// The Maildir.
+        path: PathBuf,
+        /// The missing folder.
+        parent: PathBuf,
+    },
+    /// The disk has no room for a message, according to the size that the server reported.
     #[error(
         "there is no room in {}: {octets} octets are needed, and {free} are free",
         path.display()
     )]
     NoRoom {
-        /// The folder where it would arrive.
+        /// The folder where the message would arrive.
         path: PathBuf,
-        /// What is needed, with what is on the way already.
+        /// The octets that are needed for it and for the messages that arrive before it.
         octets: u64,
-        /// What is there.
+        /// The octets that are free.
         free: u64,
     },
-    /// A folder that is not empty and no Maildir.
-    #[error("{} is no Maildir: it has other things in it, but no tmp/, new/ and cur/", .0.display())]
+    /// A folder is neither empty nor a Maildir.
+    #[error("{} is not a Maildir: it has other files, but no tmp/, new/ and cur/", .0.display())]
     NotMaildir(PathBuf),
     /// Nothing can be delivered there.
     #[error("cannot create files in {}: {source}", path.display())]
     ReadOnly {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// A message stays in tmp/.
@@ -175,13 +183,13 @@ pub enum Error {
         from: PathBuf,
         /// Its file in new/.
         to: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl Error {
-    fn cannot(doing: &'static str, path: &Path, errno: Errno) -> Self {
+    fn local(doing: &'static str, path: &Path, errno: Errno) -> Self {
         Self::Local {
             doing,
             path: path.to_owned(),
@@ -193,36 +201,41 @@ impl Error {
         matches!(self, Self::Local { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
-    /// What the user can do about it.
+    /// Returns what the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Mda(source) => source.hint(),
+            Self::Foreign { owner, .. } => Some(format!(
+                "Run mailpull as user {owner}, or choose another Maildir"
+            )),
+            Self::Mda(source) => source.hint().map(str::to_owned),
+            Self::NoParent { parent, .. } => {
+                Some(format!("Create it first: mkdir -p {}", parent.display()))
+            }
+            Self::NotMaildir(_) => {
+                Some("Choose an empty folder, or one that does not exist yet".to_owned())
+            }
             _ => None,
         }
     }
 
-    /// The exit status that it leads to: a full disk may have room at the next run.
+    /// Returns the exit status that it leads to. A full disk may have room at the next run.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Create { source, .. }
             | Self::Local { source, .. }
             | Self::Rename { source, .. }
-                if is_full(source) =>
+                if is_disk_full(source) =>
             {
                 Exit::Temporary
             }
-            Self::Create { .. } | Self::Local { doing: "open", .. } | Self::ReadOnly { .. } => {
-                Exit::CannotCreate
-            }
+            Self::Create { .. }
+            | Self::Local { doing: "open", .. }
+            | Self::NoParent { .. }
+            | Self::ReadOnly { .. } => Exit::CannotCreate,
             Self::Local { .. } | Self::Rename { .. } => Exit::LocalIo,
             Self::Mda(error) => error.exit(),
             Self::NoRoom { .. } => Exit::Temporary,
             Self::Foreign { .. } | Self::NotMaildir(_) => Exit::Configuration,
         }
     }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind::{QuotaExceeded, StorageFull};
-    matches!(error.kind(), QuotaExceeded | StorageFull)
 }

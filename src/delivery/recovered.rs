@@ -1,6 +1,6 @@
-//! What earlier runs delivered into a Maildir, found by the names of the files: for a database that
-//! knows nothing of them.
-//! Believes no name: only the very octets are the message.
+//! Finds messages that earlier runs delivered into a Maildir, by the names of their files, for a
+//! database that does not know them. A name is only a reason to look: a file is the message if it has
+//! exactly the message's octets.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -10,111 +10,106 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::Error;
-use super::intake::Folder;
-use super::maildir::{FLAGS, is_name_of};
-use super::unique_name::{ParsedName, hash};
+use super::folder::Folder;
+use super::unique_name::{ParsedName, hash, is_name_of, without_flags};
 use crate::digest::{Digest, Hasher};
 use crate::mail::custody::{Delivered, Found, StoredMessage};
 use crate::moment::Moment;
 
-/// How often a folder is read that changes meanwhile: readdir may miss what is being renamed.
-const SCANS: usize = 5;
-/// How much of a file is read at once.
+/// The most readings of a folder that changes meanwhile: readdir(3) may miss a file that is being
+/// renamed.
+const MOST_SCANS: usize = 5;
+/// The octets of a file that are read at once.
 const CHUNK: usize = 64 * 1024;
 
 /// The messages to look for.
 #[derive(Debug)]
 pub struct SoughtMessages {
-    /// In order.
+    /// The hashes of their unique-ids, sorted.
     hashes: Vec<u64>,
     tags: Vec<String>,
 }
 
 impl SoughtMessages {
-    /// Messages with these unique-ids, of an account whose files carry one of these tags.
+    /// Looks for messages with these unique-ids, of an account whose files have one of these tags.
     pub fn new<'a>(unique_ids: impl Iterator<Item = &'a [u8]>, tags: Vec<String>) -> Self {
         let mut hashes: Vec<_> = unique_ids.map(hash).collect();
         hashes.sort_unstable();
         Self { hashes, tags }
     }
 
-    fn has(&self, trace: &ParsedName<'_>) -> bool {
-        self.tags.iter().any(|tag| tag == trace.tag)
-            && self.hashes.binary_search(&trace.unique_id).is_ok()
+    fn include(&self, name: &ParsedName<'_>) -> bool {
+        self.tags.iter().any(|tag| tag == name.tag)
+            && self.hashes.binary_search(&name.unique_id).is_ok()
     }
 }
 
-/// The files that may be the messages that were looked for, by the hashes of their unique-ids.
+/// The files that may be sought messages, by the hashes of their unique-ids.
 #[derive(Debug, Default)]
-pub(crate) struct Candidates(HashMap<u64, Vec<CandidateFile>>);
+pub(super) struct Candidates(HashMap<u64, Vec<CandidateFile>>);
 
-/// A file, and where it was last seen.
+/// A file, and the folder in which it was last seen.
 #[derive(Debug)]
 struct CandidateFile {
-    /// Its name with the flags of a mail reader.
+    /// Its name, with the flags of a mail reader.
     name: String,
+    /// The position of its folder in `[new, cur]`.
     folder: usize,
 }
 
-impl CandidateFile {
-    /// Its name as it was delivered.
-    fn own_name(&self) -> &str {
-        self.name.split(FLAGS).next().unwrap_or(&self.name)
-    }
-}
-
 impl Candidates {
-    /// Looks through new/ and cur/ of a Maildir, in the order in which a mail reader moves
-    /// messages.
+    /// Searches new/ and cur/ of a Maildir, in the order in which a mail reader moves messages: one
+    /// that is moved meanwhile is found in one of them.
     ///
     /// # Errors
     /// A folder cannot be read.
-    pub(super) fn search(folders: [&Folder; 2], suspects: &SoughtMessages) -> Result<Self, Error> {
-        let mut traces = Self::default();
-        if suspects.hashes.is_empty() {
-            return Ok(traces);
+    pub(super) fn search(folders: [&Folder; 2], sought: &SoughtMessages) -> Result<Self, Error> {
+        let mut candidates = Self::default();
+        if sought.hashes.is_empty() {
+            return Ok(candidates);
         }
         for (at, folder) in folders.into_iter().enumerate() {
-            for _ in 0..SCANS {
+            for _ in 0..MOST_SCANS {
                 let before = folder.changed()?;
                 for name in folder.names()? {
-                    traces.note(name, at, suspects);
+                    candidates.add(name, at, sought);
                 }
                 if folder.changed()? == before {
                     break;
                 }
             }
         }
-        Ok(traces)
+        Ok(candidates)
     }
 
-    fn note(&mut self, name: Vec<u8>, folder: usize, suspects: &SoughtMessages) {
+    fn add(&mut self, name: Vec<u8>, folder: usize, sought: &SoughtMessages) {
         let Some(hash) = ParsedName::read(&name)
-            .filter(|trace| suspects.has(trace))
-            .map(|trace| trace.unique_id)
+            .filter(|parsed| sought.include(parsed))
+            .map(|parsed| parsed.unique_id)
         else {
             return;
         };
         let Ok(name) = String::from_utf8(name) else {
             return;
         };
-        let trail = CandidateFile { name, folder };
-        let trails = self.0.entry(hash).or_default();
-        match trails
+        let file = CandidateFile { name, folder };
+        let files = self.0.entry(hash).or_default();
+        // A file that was renamed between two readings is seen twice.
+        match files
             .iter_mut()
-            .find(|other| other.own_name() == trail.own_name())
+            .find(|other| without_flags(&other.name) == without_flags(&file.name))
         {
-            Some(other) => *other = trail,
-            None => trails.push(trail),
+            Some(other) => *other = file,
+            None => files.push(file),
         }
     }
 
-    /// Whether a message with this unique-id may be among them.
-    pub(super) fn has(&self, unique_id: &[u8]) -> bool {
+    /// Returns true if a message with this unique-id may be among them.
+    pub(super) fn may_include(&self, unique_id: &[u8]) -> bool {
         self.0.contains_key(&hash(unique_id))
     }
 
-    /// Takes out the file with the very octets of a message, if there is one.
+    /// Takes out the file that has exactly the octets of a message, if there is one.
     ///
     /// # Errors
     /// A file cannot be read.
@@ -124,16 +119,16 @@ impl Candidates {
         folders: [&Folder; 2],
     ) -> Result<Option<Found>, Error> {
         let unique_id = stored.identity.unique_id.as_octets();
-        let Some(trails) = self.0.get_mut(&hash(unique_id)) else {
+        let Some(files) = self.0.get_mut(&hash(unique_id)) else {
             return Ok(None);
         };
-        for at in 0..trails.len() {
-            if digest(&trails[at], stored.octets, folders)? != Some(stored.digest) {
+        for at in 0..files.len() {
+            if digest(&files[at], stored.octets, folders)? != Some(stored.digest) {
                 continue;
             }
-            let file_name = trails.swap_remove(at).own_name().to_owned();
+            let file_name = without_flags(&files.swap_remove(at).name).to_owned();
             let when =
-                ParsedName::read(file_name.as_bytes()).map_or(Moment::now(), |trace| trace.when);
+                ParsedName::read(file_name.as_bytes()).map_or(Moment::now(), |name| name.when);
             let stored = StoredMessage {
                 file_name,
                 ..stored.clone()
@@ -145,36 +140,38 @@ impl Candidates {
     }
 }
 
-/// The digest of a file of so many octets, wherever a mail reader has moved it meanwhile; `None`:
-/// it has another length, or is gone.
+/// Returns the digest of a file, to whatever name a mail reader has moved it meanwhile. Returns `None`
+/// if it is gone or does not have `octets` octets.
 fn digest(
-    trail: &CandidateFile,
+    file: &CandidateFile,
     octets: u64,
     folders: [&Folder; 2],
 ) -> Result<Option<Digest>, Error> {
-    if let Some(file) = open(folders[trail.folder], &trail.name)? {
-        return read(file, octets, folders[trail.folder]);
+    if let Some(opened) = open(folders[file.folder], &file.name)? {
+        return read(opened, octets, folders[file.folder]);
     }
     let [_, cur] = folders;
-    let own = trail.own_name();
+    let delivered_name = without_flags(&file.name);
     for name in cur.names()? {
-        if is_name_of(own, &name)
+        if is_name_of(delivered_name, &name)
             && let Ok(name) = str::from_utf8(&name)
-            && let Some(file) = open(cur, name)?
+            && let Some(opened) = open(cur, name)?
         {
-            return read(file, octets, cur);
+            return read(opened, octets, cur);
         }
     }
     Ok(None)
 }
 
-/// Opens a file that may be gone, or not for us to read.
+/// Opens a file that may be gone, or that we may not read.
 fn open(folder: &Folder, name: &str) -> Result<Option<File>, Error> {
+    // NONBLOCK: anybody who can write to the Maildir may have put a FIFO there, and opening that would
+    // wait for its writer.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     match rustix::fs::openat(folder.fd(), name, flags, Mode::empty()) {
         Ok(fd) => Ok(Some(File::from(fd))),
         Err(Errno::ACCESS | Errno::LOOP | Errno::NOENT) => Ok(None),
-        Err(errno) => Err(Error::cannot("open", &folder.path_of(name), errno)),
+        Err(errno) => Err(Error::local("open", &folder.path_of(name), errno)),
     }
 }
 
@@ -195,7 +192,7 @@ fn read(mut file: File, octets: u64, folder: &Folder) -> Result<Option<Digest>, 
     };
     read().map_err(|source| Error::Local {
         doing: "read a file in",
-        path: folder.path_of(""),
+        path: folder.path().to_owned(),
         source,
     })
 }

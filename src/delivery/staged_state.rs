@@ -1,27 +1,27 @@
-//! Where a staged message is: what the next run will find, told before it runs.
-//! Moves nothing and removes nothing.
+//! Finds out where a staged message is and what the next run will do about it, for `seen list`. Moves
+//! and removes nothing.
 
 use std::fmt;
 use std::path::Path;
 
-use super::intake::Folder;
+use super::folder::Folder;
 use super::{Error, Maildir};
 use crate::mail::custody::Staged;
 
-/// Where a staged message is. Its text says what the next run does about it.
+/// The place of a staged message. As text it says what the next run does about the message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum StagedState {
-    /// In new/ or cur/ already.
+    /// It is in new/ or cur/ already.
     Delivered,
-    /// In the spool, after an MDA had it once and nobody knows what it did.
+    /// It is in the spool, and an MDA had it once; nobody knows what the MDA did.
     HandedOver,
-    /// Nowhere.
+    /// It is nowhere.
     Lost,
-    /// In the spool.
+    /// It is in the spool.
     Spooled,
-    /// Nowhere, so that a mail reader must have taken it.
+    /// It is nowhere, so a mail reader must have taken it.
     Taken,
-    /// In tmp/.
+    /// It is in tmp/.
     Waiting,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for StagedState {
             Self::HandedOver => {
                 "is in the spool, and an MDA may have had it; the next fetch gives it to the MDA"
             }
-            Self::Lost => "is nowhere; the next fetch gets it from the server again",
+            Self::Lost => "is gone; the next fetch gets it from the server again",
             Self::Spooled => "is in the spool; the next fetch gives it to the MDA",
             Self::Taken => "was taken by a mail reader; the next fetch records that",
             Self::Waiting => "is in tmp/; the next fetch moves it to new/",
@@ -40,21 +40,22 @@ impl fmt::Display for StagedState {
     }
 }
 
-/// Looks for a staged message where it was put, or in the spool wherever that is now.
+/// Looks for a staged message in the Maildir for which it was staged, or in the spool, wherever that
+/// is now.
 ///
 /// # Errors
-/// The place is there and cannot be read.
+/// The Maildir or the spool exists and cannot be read.
 pub fn locate(staged: &Staged, spool: &Path) -> Result<StagedState, Error> {
     let place = staged.place();
     if place.program.is_some() {
-        let is_there = Folder::open(spool)?.holds(&staged.stored().file_name)?;
+        let is_there = Folder::open(spool)?.contains(&staged.stored().file_name)?;
         return Ok(match (is_there, staged.history().was_handed_over) {
             (false, _) => StagedState::Lost,
             (true, false) => StagedState::Spooled,
             (true, true) => StagedState::HandedOver,
         });
     }
-    // The tag is for names that are made, and none is.
+    // The tag is only needed to make names, and nothing arrives here.
     match Maildir::open_existing(&place.path, "") {
         Ok(maildir) => maildir.locate(staged),
         Err(error) if error.is_not_found() => Ok(StagedState::Lost),

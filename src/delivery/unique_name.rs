@@ -1,5 +1,4 @@
-//! Unique file names after the Maildir rules, that also tell whose message a file is.
-//! Pure but for the random part; opens nothing.
+//! Unique file names by the rules of Maildir, which also say what message a file contains.
 
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,7 +26,7 @@ pub struct UniqueNames {
 }
 
 impl UniqueNames {
-    /// Names that carry `tag`, eight hexadecimal digits that tell the account.
+    /// Makes names with `tag`: eight hexadecimal digits that mark the account's files.
     pub fn new(tag: &str) -> Self {
         Self {
             pid: process::id(),
@@ -38,7 +37,7 @@ impl UniqueNames {
         }
     }
 
-    /// A name that no other file has.
+    /// Returns a name that no other file has.
     pub fn next(&self, unique_id: &UniqueId) -> String {
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -56,10 +55,10 @@ impl UniqueNames {
         )
     }
 
-    /// Whether a file with this name was made for this account by a process that is no more.
+    /// Returns true if a process of this host that has ended made a file of this name for this account.
     ///
-    /// Another host's, or a living process's, belongs to somebody who uses the same Maildir with a
-    /// database of his own.
+    /// A file of another host or of a running process belongs to another mailpull, which uses the same
+    /// Maildir with a database of its own.
     pub fn is_abandoned(&self, name: &[u8]) -> bool {
         let Some(name) = str::from_utf8(name).ok() else {
             return false;
@@ -79,19 +78,20 @@ impl UniqueNames {
     }
 }
 
-/// What the name of a delivered file tells of the message.
+/// The facts about a message in the name of its file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ParsedName<'a> {
-    /// When the message was fetched.
+    /// The time at which the message was fetched.
     pub when: Moment,
-    /// Which account it was fetched for.
+    /// The tag of the account for which it was fetched.
     pub tag: &'a str,
     /// The hash of its unique-id.
     pub unique_id: u64,
 }
 
 impl<'a> ParsedName<'a> {
-    /// Reads a name, whatever flags a mail reader has put behind it; `None`: it is not ours.
+    /// Reads a name, with or without the flags that a mail reader appends. Returns `None` for a name
+    /// that mailpull did not make.
     pub fn read(name: &'a [u8]) -> Option<Self> {
         let (seconds, rest) = str::from_utf8(name).ok()?.split_once('.')?;
         let (_, rest) = rest.split_once("_mp")?;
@@ -106,7 +106,8 @@ impl<'a> ParsedName<'a> {
     }
 }
 
-/// The hash of a unique-id that the names carry.
+/// Returns the hash of a unique-id, as it is in the names: a unique-id may contain characters that a
+/// file name must not.
 pub fn hash(unique_id: &[u8]) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = Digest::of(unique_id).0;
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
@@ -115,12 +116,12 @@ pub fn hash(unique_id: &[u8]) -> u64 {
 fn is_alive(pid: u32) -> bool {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     pid.is_some_and(|pid| {
-        // One that belongs to another user cannot be signalled, but lives.
+        // EPERM means that the process of another user runs.
         !matches!(test_kill_process(pid), Err(Errno::SRCH))
     })
 }
 
-/// This host's name; `/` and `:` as the Maildir rules write them.
+/// Returns the name of this host. The rules of Maildir write `/` as `\057` and `:` as `\072`.
 pub(super) fn host() -> String {
     let name = rustix::system::uname();
     let name: String = name
@@ -136,15 +137,32 @@ pub(super) fn host() -> String {
     }
 }
 
+/// Returns the name under which a file was delivered, without the flags that a mail reader appended.
+pub(super) fn without_flags(name: &str) -> &str {
+    name.split(FLAG_SEPARATORS).next().unwrap_or(name)
+}
+
+/// Returns true if `found` is `name` with or without flags.
+pub(super) fn is_name_of(name: &str, found: &[u8]) -> bool {
+    found.strip_prefix(name.as_bytes()).is_some_and(|rest| {
+        rest.first()
+            .is_none_or(|next| FLAG_SEPARATORS.contains(&char::from(*next)))
+    })
+}
+
+/// The characters that mail readers put between a file's name and its flags: `:` by the rules of
+/// Maildir, the others where a file system does not allow it.
+const FLAG_SEPARATORS: [char; 4] = [':', ';', ',', '!'];
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::HashSet;
 
     #[test]
-    fn names_differ() {
+    fn no_two_names_are_equal() {
         let names = UniqueNames::new("0badcafe");
-        let unique_id = UniqueId::new(b"../../etc/passwd").expect("it is valid");
+        let unique_id = UniqueId::new(b"../../etc/passwd").expect("the unique-id is valid");
         let made: HashSet<_> = (0..1000).map(|_| names.next(&unique_id)).collect();
         assert_eq!(made.len(), 1000);
         for name in made {
@@ -153,15 +171,15 @@ mod tests {
     }
 
     #[test]
-    fn a_name_tells_when_for_whom_and_which_message() {
-        let unique_id = UniqueId::new(b"1").expect("it is valid");
+    fn a_name_states_time_account_and_unique_id() {
+        let unique_id = UniqueId::new(b"1").expect("the unique-id is valid");
         let name = UniqueNames::new("0badcafe").next(&unique_id);
         for flags in ["", ":2,S", "!2,RS"] {
             let name = format!("{name}{flags}");
-            let trace = ParsedName::read(name.as_bytes()).expect("it is ours");
-            assert_eq!(trace.tag, "0badcafe");
-            assert_eq!(trace.unique_id, hash(b"1"));
-            assert!(Moment::now().since(trace.when).is_some());
+            let parsed = ParsedName::read(name.as_bytes()).expect("mailpull made the name");
+            assert_eq!(parsed.tag, "0badcafe");
+            assert_eq!(parsed.unique_id, hash(b"1"));
+            assert!(Moment::now().since(parsed.when).is_some());
         }
         for name in [
             "",
@@ -176,9 +194,9 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_dead_process_of_this_account_left_is_abandoned() {
+    fn only_files_of_ended_processes_of_this_account_are_abandoned() {
         let names = UniqueNames::new("0badcafe");
-        let unique_id = UniqueId::new(b"1").expect("it is valid");
+        let unique_id = UniqueId::new(b"1").expect("the unique-id is valid");
         let own = names.next(&unique_id);
         let pid = format!("P{}Q", process::id());
         let of_process = |other: &str| own.replace(&pid, &format!("P{other}Q"));

@@ -265,11 +265,11 @@ impl Staged {
 
     /// Returns the outcome of a delivery during which the MDA was stopped. The message is kept, and
     /// nobody knows if the MDA had delivered it by then.
-    pub(crate) fn kept_in_doubt(&self, why: impl ToString) -> Outcome {
+    pub(crate) fn kept_in_doubt(&self, why: impl ToString, hint: Option<String>) -> Outcome {
         Outcome::Kept {
             identity: self.stored.identity.clone(),
             why: why.to_string(),
-            hint: None,
+            hint,
             is_transient: true,
             failures: self.history.failures,
             is_in_doubt: true,

@@ -1,6 +1,8 @@
 //! What mailpull needs of the operating system: secrets in memory and in files, the keyring, signals,
 //! child processes, threads, locks and random numbers.
 
+use std::io;
+
 pub(crate) mod child;
 pub(crate) mod keyring;
 pub(crate) mod lock;
@@ -10,3 +12,9 @@ pub mod secret;
 pub(crate) mod secret_file;
 pub(crate) mod signals;
 pub(crate) mod thread;
+
+/// Returns true if the disk is full, or the user's share of it: there may be room later.
+pub(crate) fn is_disk_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), QuotaExceeded | StorageFull)
+}

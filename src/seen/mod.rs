@@ -9,6 +9,7 @@ use std::{fs, io};
 use rusqlite::{Connection, ErrorCode};
 
 use crate::exit::Exit;
+use crate::os::is_disk_full;
 
 mod account;
 mod accounts;
@@ -140,7 +141,7 @@ impl Error {
         match self {
             Self::Busy(_) | Self::Locked => Exit::Temporary,
             Self::Create { source, .. } | Self::Lock { source, .. } | Self::Open { source, .. }
-                if is_full(source) =>
+                if is_disk_full(source) =>
             {
                 Exit::Temporary
             }
@@ -158,11 +159,6 @@ impl Error {
             Self::Lock { .. } | Self::Open { .. } => Exit::LocalIo,
         }
     }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind::{QuotaExceeded, StorageFull};
-    matches!(error.kind(), QuotaExceeded | StorageFull)
 }
 
 impl StateFolder {

@@ -225,7 +225,7 @@ fn a_missing_parent_folder_of_the_maildir_is_reported() {
     outcome
         .fails_with(73)
         .stderr_has("there is no folder ")
-        .stderr_has("/not; make it first: mkdir -p ")
+        .stderr_has("/not. Create it first: mkdir -p ")
         .complains_in_lines(1);
 }
 

@@ -195,7 +195,7 @@ fn seen_check_says_where_a_message_for_a_maildir_is() {
     fs::rename(maildir.path(), sandbox.home().join("old")).expect("the Maildir can be moved");
     check_reports(
         &sandbox,
-        "is nowhere; the next fetch gets it from the server again",
+        "is gone; the next fetch gets it from the server again",
     );
     sandbox.fetch().succeeds().is_silent();
     assert_eq!(server.log().count("RETR"), 2);
@@ -221,7 +221,7 @@ fn seen_check_says_where_a_message_for_an_mda_is() {
 
     check_reports(
         &sandbox,
-        "is nowhere; the next fetch gets it from the server again",
+        "is gone; the next fetch gets it from the server again",
     );
 }
 

@@ -38,11 +38,11 @@ fn a_path_that_cannot_be_a_maildir_is_refused() {
         file.write(path, "a file");
     });
     let other = Sandbox::new();
-    is_refused(78, "is no Maildir", &other, |path| {
+    is_refused(78, "is not a Maildir", &other, |path| {
         other.write(path.join("report.odt"), "work");
     });
     let orphan = Sandbox::new();
-    is_refused(73, "make it first: mkdir -p ", &orphan, |path| {
+    is_refused(73, "Create it first: mkdir -p ", &orphan, |path| {
         fs::remove_dir(path.parent().expect(PARENT)).expect("the folder is empty");
     });
     is_refused(73, "cannot create ", &Sandbox::new(), |path| {

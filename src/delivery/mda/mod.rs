@@ -1,0 +1,429 @@
+//! Delivery by a program (MDA), such as procmail or maildrop, which reads one message on its standard
+//! input. No shell is involved.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+use std::{env, io};
+
+use rustix::fs::{Access, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+
+use super::folder::Folder;
+use super::intake::Intake;
+use super::{Error as DeliveryError, Target};
+use crate::mail::custody::{Delivered, Outcome, Staged, TargetPlace};
+use crate::mail::headers::HeaderReader;
+use crate::os::signals::Interrupt;
+use crate::text::ServerText;
+
+mod error;
+mod process;
+mod stdin;
+mod template;
+
+pub(crate) use error::Error;
+pub(crate) use template::Template;
+
+use error::Ending;
+use process::MdaSlot;
+use stdin::StdinPipe;
+
+/// The time after a signal during which an MDA may still be started.
+const START_TIMEOUT: Duration = Duration::from_secs(1);
+/// The octets of a message in which its Return-Path is looked for.
+const HEADER: u64 = 64 * 1024;
+
+/// The configured MDA.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The program and its arguments.
+    pub command: Template,
+    /// The time that it has for one message.
+    pub timeout: Duration,
+    /// The number of messages that are handed over at once, each to a process of its own.
+    pub jobs: usize,
+    /// True if it may run as root (CVE-2004-0880).
+    pub allow_root: bool,
+    /// True if exit status 0 counts although the message was not read to its end.
+    pub may_ignore_input: bool,
+    /// The account's user, for `%T`.
+    pub user: String,
+    /// The environment variables that hold passwords, which the MDA does not inherit.
+    pub hidden_variables: Arc<[String]>,
+}
+
+/// A program that takes messages from a spool.
+///
+/// A message is complete and durable in the spool before the program starts, so a message that it
+/// refuses is not downloaded again. The program gets half a message only if the message is larger than
+/// 1 MiB and we are killed meanwhile. Then the next run hands the whole message over.
+#[derive(Debug)]
+pub struct Mda {
+    intake: Intake,
+    place: TargetPlace,
+    options: Options,
+    /// One slot for each of the messages that are handed over at once.
+    slots: Vec<MdaSlot>,
+    interrupt: Interrupt,
+    /// The files in the spool whose delivery is recorded. They are removed while a program works, which
+    /// costs no time then.
+    removable: Mutex<Vec<String>>,
+}
+
+impl Mda {
+    /// Opens the spool, an existing folder, and checks that the program can run. `tag` marks the
+    /// account's files.
+    ///
+    /// # Errors
+    /// The spool cannot be opened, the program cannot be run, or it would run as root.
+    pub fn open(
+        options: Options,
+        spool: &Path,
+        tag: &str,
+        interrupt: Interrupt,
+    ) -> Result<Self, DeliveryError> {
+        let program = options.command.program();
+        if geteuid().is_root() && !options.allow_root {
+            return Err(Error::Root(program.to_owned()).into());
+        }
+        find_program(program)?;
+        let folder = Folder::open(spool)?;
+        let slots = (0..options.jobs).map(|_| MdaSlot::new(&folder, tag, &interrupt));
+        let slots = slots.collect::<Result<_, _>>()?;
+        let place = TargetPlace {
+            path: spool.to_owned(),
+            inode: folder.inode()?,
+            program: Some(program.to_owned()),
+        };
+        Ok(Self {
+            intake: Intake::new(folder, tag),
+            place,
+            options,
+            slots,
+            removable: Mutex::default(),
+            interrupt,
+        })
+    }
+
+    /// Hands one message over. Returns what the program printed although it took the message, or `None`
+    /// if the message is not in the spool.
+    fn hand_over(
+        &self,
+        staged: &Staged,
+        slot: &MdaSlot,
+    ) -> Result<Option<ServerText>, DeliveryError> {
+        let folder = self.intake.folder();
+        let name = staged.stored().file_name.as_str();
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut message = match rustix::fs::openat(folder.fd(), name, flags, Mode::empty()) {
+            Ok(fd) => File::from(fd),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(errno) => return Err(DeliveryError::local("open", &folder.path_of(name), errno)),
+        };
+        let program = || self.options.command.program().to_owned();
+        let not_fed = |source| Error::NotFed {
+            program: program(),
+            source,
+        };
+        let sender = self.sender(&mut message).map_err(not_fed)?;
+        let stdin = StdinPipe::new(message, staged.stored().octets).map_err(not_fed)?;
+        let tidy = || self.remove_recorded();
+        let (ended, was_read) = slot.run(&self.options, &sender, stdin, tidy)?;
+        if !ended.success() {
+            return Err(Error::Refused {
+                program: program(),
+                status: Ending(ended),
+                output: slot.stderr_line(),
+            }
+            .into());
+        }
+        // procmail and maildrop read everything. Status 0 without that is mostly a mistake in the
+        // configuration, such as a program that ignores its input: the mail would be lost.
+        if !was_read && !self.options.may_ignore_input {
+            return Err(Error::IgnoredInput(program()).into());
+        }
+        Ok(Some(slot.stderr_line().0))
+    }
+
+    /// Removes the files whose delivery is recorded.
+    fn remove_recorded(&self) {
+        let mut removable = self
+            .removable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for name in mem::take(&mut *removable) {
+            // If a file cannot be removed now, the next run removes it.
+            let _ = self.intake.folder().remove(name.as_ref());
+        }
+    }
+
+    fn outcome(&self, staged: Staged, slot: &MdaSlot) -> Outcome {
+        match self.hand_over(&staged, slot) {
+            Ok(Some(output)) => Outcome::Delivered(Delivered::new(staged, output)),
+            Ok(None) => Outcome::Lost(staged.stored().identity.clone()),
+            Err(DeliveryError::Mda(error)) if error.is_in_doubt() => {
+                let hint = error.hint().map(str::to_owned);
+                staged.kept_in_doubt(error, hint)
+            }
+            Err(error) => staged.kept(&error, error.hint(), error.exit().is_transient()),
+        }
+    }
+
+    /// Hands messages over, as many at once as there are slots.
+    fn deliver_at_once(&self, staged: Vec<Staged>) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(staged.len());
+        let mut staged = staged.into_iter().peekable();
+        while staged.peek().is_some() {
+            // The slots come first: zip asks the messages only after it has a slot, so no message is
+            // taken out and then dropped.
+            let group = self.slots.iter().zip(staged.by_ref());
+            outcomes.extend(thread::scope(|scope| {
+                let running: Vec<_> = group
+                    .map(|(slot, staged)| scope.spawn(move || self.outcome(staged, slot)))
+                    .collect();
+                let join = |running: thread::ScopedJoinHandle<'_, Outcome>| {
+                    let ended = running.join();
+                    ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                };
+                running.into_iter().map(join).collect::<Vec<_>>()
+            }));
+        }
+        outcomes
+    }
+
+    /// Returns the envelope sender, if the command line asks for it.
+    fn sender(&self, message: &mut File) -> io::Result<String> {
+        if !self.options.command.asks_for_sender() {
+            return Ok(String::new());
+        }
+        let mut octets = Vec::new();
+        message.by_ref().take(HEADER).read_to_end(&mut octets)?;
+        message.rewind()?;
+        let mut reader = HeaderReader::default();
+        reader.push(&octets);
+        Ok(template::sender(reader.finish().return_path.as_ref()).to_owned())
+    }
+}
+
+impl Target for Mda {
+    fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    fn place(&self) -> &TargetPlace {
+        &self.place
+    }
+
+    fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome> {
+        let [slot] = &*self.slots else {
+            return self.deliver_at_once(staged);
+        };
+        staged
+            .into_iter()
+            .map(|staged| self.outcome(staged, slot))
+            .collect()
+    }
+
+    fn may_deliver_twice(&self) -> bool {
+        true
+    }
+
+    fn group_size(&self) -> usize {
+        self.options.jobs
+    }
+
+    fn accepts_more(&self) -> bool {
+        !self.interrupt.is_over(START_TIMEOUT)
+    }
+
+    fn forget_delivered(&self, recorded: &[Outcome]) {
+        let mut removable = self
+            .removable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for outcome in recorded {
+            if let Outcome::Delivered(delivered) = outcome {
+                removable.push(delivered.stored().file_name.clone());
+            }
+        }
+    }
+}
+
+impl Drop for Mda {
+    fn drop(&mut self) {
+        self.remove_recorded();
+    }
+}
+
+/// Looks for a program as execvp(3) would, so that a wrong name is noticed before anything is fetched.
+fn find_program(program: &str) -> Result<(), Error> {
+    let is_runnable =
+        |path: PathBuf| path.is_file() && rustix::fs::access(&path, Access::EXEC_OK).is_ok();
+    let found = if program.contains('/') {
+        is_runnable(program.into())
+    } else {
+        let path = env::var_os("PATH").unwrap_or_default();
+        env::split_paths(&path).any(|folder| is_runnable(folder.join(program)))
+    };
+    if found {
+        Ok(())
+    } else {
+        Err(Error::NoProgram(program.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
+    use crate::moment::Moment;
+
+    /// An MDA with a spool of its own.
+    struct Sandbox {
+        folder: tempfile::TempDir,
+        mda: Mda,
+    }
+
+    impl Sandbox {
+        fn new(script: &str, jobs: usize) -> Self {
+            let folder = tempfile::tempdir().expect("a folder can be made");
+            let argv = ["/bin/sh", "-c", script].map(str::to_owned);
+            let options = Options {
+                command: Template::new(argv.to_vec()).expect("the template is valid"),
+                timeout: Duration::from_secs(60),
+                jobs,
+                allow_root: true,
+                may_ignore_input: false,
+                user: "joe".to_owned(),
+                hidden_variables: Arc::new([]),
+            };
+            let interrupt = Interrupt::never().expect("a pair of sockets");
+            let mda = Mda::open(options, folder.path(), "0badcafe", interrupt);
+            let mda = mda.expect("sh can be run");
+            Self { folder, mda }
+        }
+
+        /// Takes custody steps 1 to 3 for messages.
+        fn stage(&self, count: usize) -> Vec<Staged> {
+            let receipts = (0..count).map(|n| {
+                let message = Message {
+                    number: MessageNumber::new(1).expect("1 is a message number"),
+                    identity: Identity {
+                        unique_id: UniqueId::new(&[b'a' + n as u8]).expect("a letter is valid"),
+                        copy: 0,
+                    },
+                    size: None,
+                };
+                let incoming = self.mda.intake().accept(&message);
+                let mut incoming = incoming.expect("a file can be created");
+                incoming
+                    .write(b"Return-Path: <joe@x>\r\n\r\n")
+                    .expect("there is room");
+                incoming.finish(message)
+            });
+            let durable = self
+                .mda
+                .intake()
+                .flush(receipts.collect())
+                .expect("a flush");
+            let place = self.mda.place();
+            durable
+                .into_iter()
+                .map(|durable| Staged::new(durable, place.clone(), Moment::now()))
+                .collect()
+        }
+
+        /// Returns the number of files in the spool.
+        fn spooled(&self) -> usize {
+            let files = fs::read_dir(self.folder.path());
+            files.expect("the spool can be read").count()
+        }
+    }
+
+    #[test]
+    fn a_file_leaves_the_spool_once_its_delivery_is_recorded() {
+        let sandbox = Sandbox::new("cat >/dev/null", 1);
+        let outcomes = sandbox.mda.deliver(sandbox.stage(1));
+        assert!(
+            matches!(outcomes[..], [Outcome::Delivered(_)]),
+            "{outcomes:?}"
+        );
+        assert_eq!(sandbox.spooled(), 1);
+        sandbox.mda.forget_delivered(&outcomes);
+        // It goes while the next message is handed over.
+        sandbox.mda.deliver(sandbox.stage(1));
+        assert_eq!(sandbox.spooled(), 1);
+    }
+
+    #[test]
+    fn a_refused_message_stays_in_the_spool() {
+        for (script, is_transient, said) in [
+            (
+                "cat >/dev/null; echo full >&2; exit 75",
+                true,
+                " and said: full",
+            ),
+            ("cat >/dev/null; exit 1", false, "ended with status 1"),
+            ("kill -9 $$", false, "was ended by signal 9"),
+            ("exit 0", false, "did not read the whole message"),
+        ] {
+            let sandbox = Sandbox::new(script, 1);
+            let outcomes = sandbox.mda.deliver(sandbox.stage(1));
+            let [outcome] = &outcomes[..] else {
+                panic!("{outcomes:?}");
+            };
+            let Outcome::Kept {
+                why,
+                is_transient: waits,
+                is_in_doubt,
+                ..
+            } = outcome
+            else {
+                panic!("{outcome:?}");
+            };
+            assert!(why.ends_with(said), "{why}");
+            assert_eq!((*waits, *is_in_doubt), (is_transient, false), "{script}");
+            sandbox.mda.forget_delivered(&outcomes);
+            assert_eq!(sandbox.spooled(), 1);
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_gone_from_the_spool_is_lost() {
+        let sandbox = Sandbox::new("cat >/dev/null", 1);
+        let staged = sandbox.stage(1);
+        let names = [staged[0].stored().file_name.clone()];
+        sandbox
+            .mda
+            .intake()
+            .withdraw(&names)
+            .expect("the file is ours");
+        let outcomes = sandbox.mda.deliver(staged);
+        assert!(matches!(outcomes[..], [Outcome::Lost(_)]), "{outcomes:?}");
+    }
+
+    #[test]
+    fn every_message_is_handed_over_once_with_several_jobs() {
+        let sandbox = Sandbox::new("cat >/dev/null", 2);
+        let outcomes = sandbox.mda.deliver(sandbox.stage(5));
+        let is_delivered = |outcome: &Outcome| matches!(outcome, Outcome::Delivered(_));
+        assert!(outcomes.len() == 5 && outcomes.iter().all(is_delivered));
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_run_is_refused_before_fetching() {
+        for program in ["/nowhere/mda", "no-such-mda", "/etc/passwd", "/tmp"] {
+            let error = find_program(program).expect_err("it cannot be run");
+            assert!(matches!(error, Error::NoProgram(_)), "{program}: {error}");
+        }
+        assert!(find_program("sh").is_ok() && find_program("/bin/sh").is_ok());
+    }
+}

@@ -1,0 +1,131 @@
+//! Creates a Maildir that is missing, and checks that no other user has a say in it.
+
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::Path;
+use std::{fs, io};
+
+use super::Error;
+
+/// The folders of a Maildir.
+const FOLDERS: [&str; 3] = ["tmp", "new", "cur"];
+
+/// Requires that the Maildir, and the symbolic link by which it is reached, belong to us or to root.
+/// The owner of a link can turn it elsewhere, so that files are created there in our name
+/// (CVE-2004-0880). The owner of a Maildir could not read our files in it.
+pub(super) fn require_ours(path: &Path) -> Result<(), Error> {
+    const ROOT: u32 = 0;
+    let us = rustix::process::geteuid().as_raw();
+    // A Maildir that is missing is created, and one that cannot be looked at cannot be opened either.
+    let owners = [path.symlink_metadata(), path.metadata()];
+    let owners = owners.into_iter().flatten().map(|found| found.uid());
+    match owners.into_iter().find(|owner| ![us, ROOT].contains(owner)) {
+        None => Ok(()),
+        Some(owner) => Err(Error::Foreign {
+            path: path.to_owned(),
+            owner,
+        }),
+    }
+}
+
+/// Creates what is missing of a Maildir whose parent exists, so that it survives a power cut.
+pub(super) fn create(path: &Path) -> Result<(), Error> {
+    let is_new = create_folder(path)?;
+    // A user who names the wrong folder does not want a Maildir among the other files there. A Maildir
+    // that a kill left incomplete is completed, and so is one that another run, for another account,
+    // is creating at this moment.
+    let is_begun = || FOLDERS.iter().any(|name| path.join(name).is_dir());
+    if !is_new && !is_empty(path)? && !is_begun() {
+        return Err(Error::NotMaildir(path.to_owned()));
+    }
+    let mut was_incomplete = false;
+    for name in FOLDERS {
+        was_incomplete |= create_folder(&path.join(name))?;
+    }
+    if was_incomplete {
+        // A new folder survives a power cut only if the folder that holds its name is flushed.
+        flush(path)?;
+        flush(path.parent().unwrap_or(Path::new("/")))?;
+    }
+    Ok(())
+}
+
+fn flush(folder: &Path) -> Result<(), Error> {
+    let cannot = |source| Error::Local {
+        doing: "flush",
+        path: folder.to_owned(),
+        source,
+    };
+    fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(cannot)
+}
+
+fn is_empty(path: &Path) -> Result<bool, Error> {
+    let cannot = |source| Error::Local {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    };
+    Ok(fs::read_dir(path).map_err(cannot)?.next().is_none())
+}
+
+/// Creates a folder (0700) unless it exists. Returns true if it had to be created.
+fn create_folder(path: &Path) -> Result<bool, Error> {
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(false),
+        // A parent is never created: its path may be mistyped, or its disk not mounted.
+        Err(source) => Err(match path.parent() {
+            Some(parent) if source.kind() == io::ErrorKind::NotFound && !parent.exists() => {
+                Error::NoParent {
+                    path: path.to_owned(),
+                    parent: parent.to_owned(),
+                }
+            }
+            _ => Error::Create {
+                path: path.to_owned(),
+                source,
+            },
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_incomplete_maildir_is_completed() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        for begun in [&[][..], &["tmp"], &["tmp", "new"]] {
+            let path = folder.path().join(begun.len().to_string());
+            for name in begun {
+                fs::create_dir_all(path.join(name)).expect("a folder can be made");
+            }
+            create(&path).expect("the Maildir can be created");
+            assert!(FOLDERS.iter().all(|name| path.join(name).is_dir()));
+        }
+    }
+
+    #[test]
+    fn a_folder_with_other_files_becomes_no_maildir() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        fs::write(folder.path().join("letter"), "x").expect("the file can be written");
+        let error = create(folder.path()).expect_err("the folder is in use");
+        assert!(matches!(error, Error::NotMaildir(_)), "{error}");
+        assert!(!folder.path().join("tmp").exists());
+    }
+
+    #[test]
+    fn the_parent_of_a_maildir_is_never_created() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let parent = folder.path().join("disk");
+        let error = create(&parent.join("Mail")).expect_err("the parent is missing");
+        let hint = error.hint().expect("the user can create it");
+        assert_eq!(
+            hint,
+            format!("Create it first: mkdir -p {}", parent.display())
+        );
+        assert!(!parent.exists());
+    }
+}
