@@ -17,27 +17,40 @@ fn main() -> ExitCode {
         let place = panic.location().map(ToString::to_string);
         PLACE.get_or_init(|| place.unwrap_or_default());
     }));
-    let ended = panic::catch_unwind(|| match Cli::parse(std::env::args_os()) {
-        Ok(cli) => commands::run(&cli),
-        Err(error) if error.use_stderr() => {
-            print_error(&cli::usage_error(&error));
-            Exit::Usage
+    let exit = match panic::catch_unwind(run) {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(error)) => {
+            print_error(&format!("{error:#}"));
+            Exit::LocalIo
         }
-        Err(answer) => {
-            // A reader who closed standard output does not need the help.
-            let _ = answer.print();
-            Exit::Done
-        }
-    });
-    ended
-        .unwrap_or_else(|_| {
+        Err(_) => {
             let place = PLACE.get().map_or("an unknown place", String::as_str);
             print_error(&format!(
                 "a bug, at {place}: no mail is lost. Please report it"
             ));
             Exit::Bug
-        })
-        .into()
+        }
+    };
+    exit.into()
+}
+
+/// Parses the command line and runs the command.
+///
+/// # Errors
+/// The system refuses what every command needs, so that no command was begun.
+fn run() -> anyhow::Result<Exit> {
+    match Cli::parse(std::env::args_os()) {
+        Ok(cli) => commands::run(&cli),
+        Err(error) if error.use_stderr() => {
+            print_error(&cli::usage_error(&error));
+            Ok(Exit::Usage)
+        }
+        Err(answer) => {
+            // A reader who closed standard output does not need the help.
+            let _ = answer.print();
+            Ok(Exit::Done)
+        }
+    }
 }
 
 /// Prints what ended the program. If standard error is closed the exit status still says it.

@@ -163,7 +163,7 @@ fn verbosity(global: &GlobalArgs) -> Verbosity {
 }
 
 /// Makes the reporter that the global flags and the kind of standard error ask for.
-pub(super) fn reporter(global: &GlobalArgs) -> SharedReporter {
+fn reporter(global: &GlobalArgs) -> SharedReporter {
     let verbosity = verbosity(global);
     let on_terminal = io::stderr().is_terminal();
     let chosen = |when: When, otherwise: bool| match when {

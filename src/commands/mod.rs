@@ -3,12 +3,14 @@
 
 use std::io::{self, Write};
 
+use anyhow::Context as _;
+
 use crate::cli::{AccountCommand, Cli, CliCommand, SeenCommand};
 use crate::config::shard::Shard;
 use crate::exit::{Exit, Failure};
 use crate::os::secret;
 use crate::os::signals::Interrupt;
-use crate::report::{AccountReporter, Event};
+use crate::report::Event;
 
 mod account;
 mod check;
@@ -26,18 +28,12 @@ mod workers;
 use context::Context;
 
 /// Runs a command and reports what went wrong with it as a whole.
-pub fn run(cli: &Cli) -> Exit {
+///
+/// # Errors
+/// The system refuses a descriptor or a signal handler. The command was not begun.
+pub fn run(cli: &Cli) -> anyhow::Result<Exit> {
     secret::keep_memory_private();
-    let interrupt = match interrupt(&cli.command) {
-        Ok(interrupt) => interrupt,
-        Err(error) => {
-            let what = format!("cannot prepare for signals: {error}");
-            let failure = Failure::new(what, Exit::LocalIo);
-            let reporter = context::reporter(&cli.global);
-            AccountReporter::new(&*reporter, "").report(Event::Problem(&failure));
-            return failure.exit;
-        }
-    };
+    let interrupt = interrupt(&cli.command).context("cannot prepare for signals")?;
     let context = Context::new(&cli.global, interrupt);
     let exit = carry_out(&cli.command, &context).unwrap_or_else(|failure| {
         // A user who interrupted the run knows why it ended.
@@ -46,7 +42,7 @@ pub fn run(cli: &Cli) -> Exit {
         }
         failure.exit
     });
-    context.interrupt.signal().map_or(exit, Exit::Signal)
+    Ok(context.interrupt.signal().map_or(exit, Exit::Signal))
 }
 
 fn carry_out(command: &CliCommand, context: &Context<'_>) -> Result<Exit, Failure> {

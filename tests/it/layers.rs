@@ -73,6 +73,7 @@ const LEAVES: &[&str] = &["digest", "exit", "hex", "limits", "moment", "text"];
 
 /// The files and folders in which each third-party crate may be named.
 const CRATE_PLACES: &[(&str, &[&str])] = &[
+    ("anyhow", &["commands/mod.rs", "main.rs"]),
     ("base64", &["net/proxy.rs", "oauth2/", "pop3/sasl/"]),
     ("clap", &["cli/"]),
     ("dbus_secret_service", &["os/keyring/secret_service.rs"]),
