@@ -200,7 +200,10 @@ fn destination(
             let words = paths::program(at, words, home)?;
             let user = value_or_default(&settings.user);
             if user.starts_with('-') && words.iter().any(|word| word.starts_with("%T")) {
-                return Err(at.wrong("would pass the user as an option; %T must follow other text"));
+                return Err(at.wrong_with_hint(
+                    "would pass the user as an option",
+                    "Write %T after other text",
+                ));
             }
             Destination::Mda(mda::Options {
                 command: mda::Template::new(words).map_err(|problem| at.wrong(problem))?,

@@ -10,7 +10,7 @@ use crate::config::holds_a_password;
 use crate::config::origin::Origin;
 use crate::config::paths;
 use crate::config::settings::{At, Settings};
-use crate::config::values::{self, Wrong};
+use crate::config::values;
 use crate::os::secret_file::{CheckedFile, Exposed, shown};
 
 /// A file that is one account.
@@ -42,7 +42,7 @@ pub(super) fn find(
     match values::line(value) {
         Ok(path) if path.starts_with(['/', '~']) => paths::absolute(&at(()), path, home),
         Ok(path) => Ok(beside.join(path)),
-        Err(Wrong(problem)) => Err(at(()).wrong(problem)),
+        Err(wrong) => Err(at(()).error(wrong)),
     }
 }
 

@@ -131,6 +131,8 @@ pub enum Error {
         key: &'static str,
         /// What is wrong with the value, as the rest of a sentence.
         problem: String,
+        /// What to write instead.
+        hint: Option<String>,
     },
     /// The configuration file cannot be written. It has not changed.
     #[error("cannot write {path}: {source}")]
@@ -154,10 +156,14 @@ impl Error {
     /// Returns what the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Account { hint, .. } | Self::UnknownKey { hint, .. } => return hint.clone(),
+            Self::Account { hint, .. }
+            | Self::UnknownKey { hint, .. }
+            | Self::Value { hint, .. } => {
+                return hint.clone();
+            }
             Self::Exposed(source) => return source.hint(),
             Self::Syntax { hint, .. } | Self::Usage { hint, .. } => (*hint)?,
-            Self::Read { .. } | Self::Value { .. } | Self::Write { .. } => return None,
+            Self::Read { .. } | Self::Write { .. } => return None,
             Self::Incomplete { hint, .. } => hint,
             Self::Cleartext { .. } => {
                 "Use \"tls\" or \"starttls\", or set allow-cleartext = true to send it anyway"

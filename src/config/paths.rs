@@ -59,9 +59,9 @@ pub(super) fn source(at: &At<Source>, home: Option<&Path>) -> Result<Source, Err
 fn expand<T>(at: &At<T>, path: &Path, home: Option<&Path>) -> Result<PathBuf, Error> {
     match path.strip_prefix("~") {
         Err(_) => Ok(path.to_owned()),
-        Ok(rest) => home
-            .map(|home| home.join(rest))
-            .ok_or_else(|| at.wrong("begins with ~, but HOME is not set")),
+        Ok(rest) => home.map(|home| home.join(rest)).ok_or_else(|| {
+            at.wrong_with_hint("begins with ~, but there is no home directory", "Set HOME")
+        }),
     }
 }
 
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn without_a_home_directory_a_tilde_is_an_error() {
         let error = absolute(&in_a_file(), "~/Mail", None).expect_err("there is no home");
-        let message = "f:1: \"maildir\" begins with ~, but HOME is not set";
+        let message = "f:1: \"maildir\" begins with ~, but there is no home directory";
         assert_eq!(error.to_string(), message);
     }
 

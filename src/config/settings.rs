@@ -25,10 +25,22 @@ pub(super) struct At<T> {
 impl<T> At<T> {
     /// Returns an error about the setting. `problem` is the rest of a sentence.
     pub(super) fn wrong(&self, problem: impl ToString) -> Error {
+        let (problem, hint) = (problem.to_string(), None);
+        self.error(Wrong { problem, hint })
+    }
+
+    /// Returns an error about the setting, with what to write instead.
+    pub(super) fn wrong_with_hint(&self, problem: &str, hint: &str) -> Error {
+        let (problem, hint) = (problem.to_owned(), Some(hint.to_owned()));
+        self.error(Wrong { problem, hint })
+    }
+
+    pub(super) fn error(&self, Wrong { problem, hint }: Wrong) -> Error {
         Error::Value {
             at: self.origin.clone(),
             key: self.key,
-            problem: problem.to_string(),
+            problem,
+            hint,
         }
     }
 }
@@ -160,10 +172,11 @@ impl Entry {
         let Self { value, key, origin } = self;
         match read(value) {
             Ok(value) => Ok(At { value, key, origin }),
-            Err(Wrong(problem)) => Err(Error::Value {
+            Err(Wrong { problem, hint }) => Err(Error::Value {
                 at: origin,
                 key,
                 problem,
+                hint,
             }),
         }
     }

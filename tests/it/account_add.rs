@@ -312,7 +312,7 @@ fn a_missing_or_invalid_value_is_named_by_its_flag() {
                 "m",
             ],
             78,
-            "would send the password to h:110 for all to read",
+            "would send the password to h:110 in cleartext",
         ),
     ] {
         let arguments = [&["account", "add"], arguments].concat();

@@ -61,7 +61,7 @@ fn a_mistake_is_reported_with_file_line_and_remedy() {
             "\"keep\" must be true, false or an age such as \"14 days\", not a number",
         ),
         ("keep = '14'", "\"keep\" must be a duration such as "),
-        ("timeout = 30", "\"timeout\" needs a unit, such as \"30s\""),
+        ("timeout = 30", "\"timeout\" needs a unit. Write \"30s\""),
         (
             "max-size = 0.5",
             "\"max-size\" must be a size such as \"15 MiB\", not a decimal number",
@@ -365,5 +365,7 @@ fn a_user_cannot_become_an_option_of_the_mda() {
 
     let outcome = sandbox.mailpull(["fetch", "-c"]).arg(&file).run();
 
-    outcome.fails_with(78).stderr_has("an option of the user");
+    outcome
+        .fails_with(78)
+        .stderr_has("would pass the user as an option");
 }

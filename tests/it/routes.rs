@@ -216,12 +216,12 @@ fn invalid_routes_are_refused_before_connecting() {
         (
             "127.0.0.1",
             "proxy = 'http://127.0.0.1:1'",
-            "security = \"none\" would send the password to 127.0.0.1:110 for all to read",
+            "security = \"none\" would send the password to 127.0.0.1:110 in cleartext",
         ),
         (
             "localhost",
             "tunnel-command = ['x']",
-            "security = \"none\" would send the password to localhost:110 for all to read",
+            "security = \"none\" would send the password to localhost:110 in cleartext",
         ),
     ] {
         let sandbox = Sandbox::with_work(server, keys);

@@ -134,7 +134,7 @@ fn an_account_has_exactly_one_secret() {
         ),
         (
             "password-keyring = false",
-            "\"password-keyring\" must be true; leave the key out",
+            "\"password-keyring\" must be true. Leave the key out",
         ),
         (
             "oauth2-client-id = 'me'",

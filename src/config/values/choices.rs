@@ -20,7 +20,10 @@ pub(in crate::config) fn auth(value: Value) -> Result<Auth, Wrong> {
         "auto" => return Ok(Auth::Auto),
         "none" => return Ok(Auth::NotNeeded),
         "gssapi" if cfg!(not(feature = "gssapi")) => {
-            return Err("is not built in; cargo build --features gssapi has it".into());
+            return Err(Wrong::with_hint(
+                "is a mechanism that this mailpull was built without",
+                "Build it with cargo build --features gssapi",
+            ));
         }
         _ => {}
     }
@@ -87,10 +90,10 @@ pub(in crate::config) fn preset(value: Value) -> Result<Preset, Wrong> {
     match word.as_str() {
         "google" => Ok(Preset::Google),
         "microsoft" => Ok(Preset::Microsoft),
-        _ => {
-            let Wrong(problem) = not_one_of("google or microsoft", &word);
-            Err(format!("{problem}; for another provider set oauth2-token-url").into())
-        }
+        _ => Err(Wrong {
+            hint: Some("Set oauth2-token-url for another provider".to_owned()),
+            ..not_one_of("google or microsoft", &word)
+        }),
     }
 }
 
@@ -105,7 +108,7 @@ pub(in crate::config) fn backend(value: Value) -> Result<Backend, Wrong> {
 }
 
 fn not_one_of(expected: &str, word: &str) -> Wrong {
-    Wrong(format!("must be {expected}, not {}", quoted(word)))
+    format!("must be {expected}, not {}", quoted(word)).into()
 }
 
 /// The mechanisms that can be named. The bound variants of SCRAM are not among them: a login is

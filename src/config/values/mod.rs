@@ -27,9 +27,14 @@ pub(super) enum Value {
     Text(Zeroizing<String>),
 }
 
-/// Why a value cannot be read, as the rest of a sentence whose subject is the key.
+/// Why a value cannot be read.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct Wrong(pub(super) String);
+pub(super) struct Wrong {
+    /// The problem, as the rest of a sentence whose subject is the key.
+    pub(super) problem: String,
+    /// What to write instead.
+    pub(super) hint: Option<String>,
+}
 
 impl Value {
     pub(super) fn from_text(text: &str) -> Self {
@@ -48,7 +53,7 @@ impl Value {
 
     /// Says what was expected instead. The value is not shown: it may be secret.
     fn instead_of(&self, expected: &str) -> Wrong {
-        Wrong(format!("must be {expected}, not {}", self.kind()))
+        format!("must be {expected}, not {}", self.kind()).into()
     }
 }
 
@@ -60,13 +65,25 @@ impl fmt::Debug for Value {
 
 impl From<&str> for Wrong {
     fn from(problem: &str) -> Self {
-        Self(problem.to_owned())
+        problem.to_owned().into()
     }
 }
 
 impl From<String> for Wrong {
     fn from(problem: String) -> Self {
-        Self(problem)
+        Self {
+            problem,
+            hint: None,
+        }
+    }
+}
+
+impl Wrong {
+    fn with_hint(problem: &str, hint: impl Into<String>) -> Self {
+        Self {
+            problem: problem.to_owned(),
+            hint: Some(hint.into()),
+        }
     }
 }
 
@@ -95,7 +112,10 @@ pub(super) fn size(value: Value) -> Result<u64, Wrong> {
         other => return Err(other.instead_of("a size such as \"15 MiB\"")),
     };
     match octets {
-        0 => Err("must be at least 1 octet; leave the key out for no limit".into()),
+        0 => Err(Wrong::with_hint(
+            "must be at least 1 octet",
+            "Leave the key out for no limit",
+        )),
         octets => Ok(octets),
     }
 }
@@ -103,9 +123,10 @@ pub(super) fn size(value: Value) -> Result<u64, Wrong> {
 /// Reads a duration, which must have a unit.
 pub(super) fn duration(value: Value) -> Result<Duration, Wrong> {
     match value {
-        Value::Integer(number) => {
-            Err(format!("needs a unit, such as \"{number}s\" or \"{number} min\"").into())
-        }
+        Value::Integer(number) => Err(Wrong::with_hint(
+            "needs a unit",
+            format!("Write \"{number}s\" or \"{number} min\""),
+        )),
         Value::Text(text) => Ok(units::duration(&text)?),
         other => Err(other.instead_of("a duration such as \"30s\"")),
     }
@@ -136,10 +157,7 @@ fn words(values: Vec<Value>) -> Result<Vec<String>, Wrong> {
         .map(|value| match value {
             Value::Text(text) if text.contains('\0') => Err("contains a NUL".into()),
             Value::Text(mut text) => Ok(std::mem::take(&mut *text)),
-            other => Err(Wrong(format!(
-                "must be a list of strings; it holds {}",
-                other.kind()
-            ))),
+            other => Err(format!("must be a list of strings, but holds {}", other.kind()).into()),
         })
         .collect()
 }
@@ -183,8 +201,8 @@ mod tests {
 
     #[test]
     fn a_duration_needs_a_unit() {
-        let problem = Wrong::from("needs a unit, such as \"30s\" or \"30 min\"");
-        assert_eq!(duration(Value::Integer(30)), Err(problem));
+        let wrong = Wrong::with_hint("needs a unit", "Write \"30s\" or \"30 min\"");
+        assert_eq!(duration(Value::Integer(30)), Err(wrong));
         assert!(duration(Value::from_text("30s")).is_ok());
     }
 }

@@ -63,7 +63,10 @@ pub(in crate::config) fn keyring(value: Value) -> Result<Source, Wrong> {
     if boolean(value)? {
         Ok(Source::Keyring)
     } else {
-        Err("must be true; leave the key out for another source".into())
+        Err(Wrong::with_hint(
+            "must be true",
+            "Leave the key out to use another source",
+        ))
     }
 }
 

@@ -30,9 +30,10 @@ pub(in crate::config) fn server(value: Value) -> Result<Server, Wrong> {
     let text = line(value)?;
     parse(&text).ok_or_else(|| {
         let shown = quoted(&text);
-        Wrong(format!(
+        format!(
             "must be a host, host:port, [IPv6]:port or the absolute path of a socket, not {shown}"
-        ))
+        )
+        .into()
     })
 }
 
@@ -74,7 +75,7 @@ pub(in crate::config) fn pins(value: Value) -> Result<Vec<Pin>, Wrong> {
         .into_iter()
         .map(|word| {
             word.parse()
-                .map_err(|error| Wrong(format!("{error}, not {}", quoted(&word))))
+                .map_err(|error| format!("{error}, not {}", quoted(&word)).into())
         })
         .collect();
     match pins? {
