@@ -1,4 +1,4 @@
-//! `mailpull log`: what was fetched, when, where it was delivered, and when it was deleted.
+//! `mailpull log`: shows what was fetched, when, where it was delivered, and when it was deleted.
 
 use std::io::{self, Write};
 use std::time::{Duration, UNIX_EPOCH};
@@ -11,21 +11,21 @@ use crate::exit::{Exit, Failure};
 use crate::mail::known::Delivery;
 use crate::moment::Moment;
 use crate::report::{Octets, json};
-use crate::seen::{self, History};
+use crate::seen::{self, Deliveries};
 
-/// Shows the record of deliveries, the oldest first, one line each.
+/// Shows the deliveries, one line each. The oldest comes first.
 pub(super) fn run(arguments: &cli::LogArgs, context: &Context<'_>) -> Result<Exit, Failure> {
-    let history = History::open(&context.state_folder()?)?;
+    let deliveries = Deliveries::open(&context.state_folder()?)?;
     let account = arguments.account.as_deref();
     if let Some(name) = account
-        && !history.knows(name)?
+        && !deliveries.has_account(name)?
     {
         let what = format!("nothing was ever fetched for an account {name:?}");
         return Err(Failure::new(what, Exit::Usage));
     }
     let mut out = io::stdout().lock();
-    history
-        .deliveries(account, |delivery| {
+    deliveries
+        .for_each(account, |delivery| {
             let line = if context.global.json {
                 json::delivery(&delivery, &time)
             } else {
@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &cli::LogArgs, context: &Context<'_>) -> Result<Exi
 enum LogError {
     /// The database cannot be read.
     Read(seen::Error),
-    /// Standard output does not take a line.
+    /// Standard output cannot be written.
     Write(io::Error),
 }
 
@@ -51,13 +51,13 @@ impl From<seen::Error> for LogError {
     }
 }
 
-/// `mailpull log | head` is not an error.
+/// Takes it for success that the reader has closed standard output: `mailpull log | head`.
 fn allow_closed_output(error: LogError) -> Result<(), Failure> {
     match error {
         LogError::Read(error) => Err(error.into()),
         LogError::Write(io) if io.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         LogError::Write(io) => {
-            let what = format!("writing the log: {io}");
+            let what = format!("cannot write the log: {io}");
             Err(Failure::new(what, Exit::LocalIo))
         }
     }
@@ -75,13 +75,13 @@ fn line(delivery: &Delivery) -> String {
     } else {
         ""
     };
-    let said = if delivery.words.is_empty() {
+    let output = if delivery.words.is_empty() {
         String::new()
     } else {
         format!(", it said: {}", delivery.words)
     };
     format!(
-        "{when} {} {} {} from \"{}\": \"{}\" to {}{deleted}{repeated}{said}",
+        "{when} {} {} {} from \"{}\": \"{}\" to {}{deleted}{repeated}{output}",
         delivery.account,
         delivery.unique_id,
         Octets(delivery.octets),
@@ -94,10 +94,10 @@ fn line(delivery: &Delivery) -> String {
     )
 }
 
-/// A point in time, UTC.
+/// Formats a point in time as UTC.
 fn time(moment: Moment) -> String {
     let seconds = u64::try_from(moment.0).unwrap_or(0);
-    // A clock beyond the year 9999 is not worth a failure.
+    // The clock may have been wrong. The format ends with the year 9999, so later times are cut.
     let at = UNIX_EPOCH + Duration::from_secs(seconds.min(253_402_300_799));
     format_rfc3339_seconds(at).to_string()
 }

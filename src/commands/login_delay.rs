@@ -9,11 +9,11 @@ use crate::seen::LastRun;
 /// Returns the time until the next login is allowed, if it is not allowed now. The last login has
 /// learned what the server demands.
 pub(super) fn login_delay_left(last: &LastRun, now: Moment) -> Option<Duration> {
-    let acquaintance = last
-        .acquaintance
+    let profile = last
+        .server_profile
         .as_deref()
         .and_then(ServerProfile::parse)?;
-    let delay = acquaintance.login_delay()?;
+    let delay = profile.login_delay()?;
     // If the clock was set back the time since the last login is unknown: then do not wait.
     let since = now.since(last.logged_in?)?;
     delay.checked_sub(since).filter(|left| !left.is_zero())
@@ -35,7 +35,7 @@ mod tests {
             ("PIPELINING\nPIPELINING", 1000, None),
         ] {
             let last = LastRun {
-                acquaintance: Some(learned.to_owned()),
+                server_profile: Some(learned.to_owned()),
                 logged_in: Some(Moment(1000)),
                 ..LastRun::default()
             };

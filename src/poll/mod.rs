@@ -237,7 +237,7 @@ fn deletes_first(last: &LastRun) -> bool {
 /// pipelined login may have thrown away what was sent with it, and would do so every time.
 fn pipelining_is_suspect(error: &Error, last: &LastRun, log: &PipeliningLog) -> bool {
     let is_lasting = last.failures + 1 >= SILENT_RUNS;
-    let is_at_login = last.acquaintance.is_some() && matches!(error, Error::Survey(_));
+    let is_at_login = last.server_profile.is_some() && matches!(error, Error::Survey(_));
     let is_silence = error.is_timeout() && (is_lasting || is_at_login);
     log.was_used() && (error.is_out_of_step() || is_silence)
 }

@@ -110,7 +110,10 @@ impl Poll<'_> {
             Keep::For(time) => time <= stays,
             Keep::Never => true,
         };
-        let remembered = last.acquaintance.as_deref().and_then(ServerProfile::parse);
+        let remembered = last
+            .server_profile
+            .as_deref()
+            .and_then(ServerProfile::parse);
         let was_known = remembered.is_some_and(|before| before.expire() == Some(days));
         let was_kept = last.keep.as_deref() == Some(&*keep.to_string());
         if is_long_enough || (was_known && was_kept) {
@@ -222,7 +225,10 @@ pub fn session_hints(last: &LastRun) -> SessionHints {
         Pipelining::Always
     };
     SessionHints {
-        profile: last.acquaintance.as_deref().and_then(ServerProfile::parse),
+        profile: last
+            .server_profile
+            .as_deref()
+            .and_then(ServerProfile::parse),
         login: last.login.as_deref().and_then(Mechanism::named),
         pipelining,
         ..SessionHints::default()

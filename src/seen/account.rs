@@ -1,132 +1,140 @@
-//! An account's own row: its name, its server, the tag of its files.
-//! Knows nothing of its messages.
+//! An account's own row: its name, its server, and the tag of its files.
 
-use rusqlite::{Connection, OptionalExtension};
-
+use super::database::{Queries, statements};
 use crate::digest::Digest;
 use crate::mail::maildrop::AccountKey;
 use crate::moment::Moment;
+use rusqlite::params;
 
-/// The key of an account of which nothing is known: no row has it.
-pub(super) const NO_ACCOUNT: AccountKey = AccountKey(0);
-
-/// Whose rows they are.
+/// An account of the configuration, and its row if it has one.
 #[derive(Clone, Debug)]
 pub(super) struct AccountRow {
+    /// The key of its row, or [`NO_ACCOUNT`].
     pub(super) key: AccountKey,
-    /// Whether nothing was known of it when this run began.
+    /// True if this run made the row.
     pub(super) is_new: bool,
+    /// The account's name.
     pub(super) name: String,
-    /// In the names of its files.
+    /// The tag in the names of its files.
     pub(super) tag: String,
+    /// The server's name in the configuration.
     pub(super) server: String,
+    /// The user in the configuration.
     pub(super) user: String,
-    /// What this run learned of the server.
-    pub(super) learned: Option<String>,
-    /// How it logged in.
+    /// What this run learned about the server.
+    pub(super) server_profile: Option<String>,
+    /// The mechanism with which this run logged in.
     pub(super) login: Option<String>,
-    /// When that was.
+    /// When this run logged in.
     pub(super) logged_in: Option<Moment>,
-    /// The name by which it was known until now.
+    /// The name in the row, if it is the URL by which the account was fetched before it got a name.
     pub(super) former_name: Option<String>,
-    /// Where it was fetched from, if that has changed.
+    /// The `user@server` of the last run, if it is another one.
     pub(super) former_place: Option<String>,
+    /// True if `seen export --move` has given the account's record to another database.
     pub(super) is_moved: bool,
 }
 
+/// The key of an account that has no row.
+pub(super) const NO_ACCOUNT: AccountKey = AccountKey(0);
+
 impl AccountRow {
-    /// The name of the account while it is fetched by its URL.
+    /// Returns the name that the account has while it is fetched by its URL.
     pub(super) fn one_shot_name(&self) -> String {
         format!("{}@{}", self.user, self.server)
     }
 }
 
-/// What the names of an account's files carry. It depends on nothing but the account's name, so
-/// that they are known as its own when the database is lost.
+/// Returns the tag of the files of an account. It depends on the name alone, so that the files are
+/// recognised even if the database is lost.
 pub(super) fn tag(name: &str) -> String {
     Digest::of(name.as_bytes()).hex(4)
 }
 
-/// The account with this name, which need not have a row yet. A maildrop that was fetched by its
-/// URL before it was given a name is the same under both.
+/// Finds the account with this name. If it has no row, it may have one by the name that it had while
+/// it was fetched by its URL: it is the same mailbox.
 pub(super) fn find(
-    connection: &Connection,
+    queries: &Queries<'_>,
     name: &str,
     server: &str,
     user: &str,
 ) -> rusqlite::Result<AccountRow> {
-    let known = |name: &str| {
-        connection
-            .query_row(
-                "SELECT id, tag, user || '@' || server, moved IS NOT NULL FROM account
-                 WHERE name = ?1",
-                [name],
-                |row| {
-                    Ok((
-                        AccountKey(row.get(0)?),
-                        row.get(1)?,
-                        row.get(2)?,
-                        row.get(3)?,
-                    ))
-                },
-            )
-            .optional()
-    };
-    let owner = AccountRow {
+    let account = AccountRow {
         key: NO_ACCOUNT,
         is_new: false,
         name: name.to_owned(),
         tag: tag(name),
         server: server.to_owned(),
         user: user.to_owned(),
-        learned: None,
+        server_profile: None,
         login: None,
         logged_in: None,
         former_name: None,
         former_place: None,
         is_moved: false,
     };
-    let one_shot = owner.one_shot_name();
-    if let Some((key, tag, place, is_moved)) = known(name)? {
-        let former_place = Some(place).filter(|place| *place != one_shot);
+    let row_of = |name: &str| {
+        queries.first(&FIND_BY_NAME, [name], |row| {
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get::<_, String>(2)?,
+                row.get(3)?,
+            ))
+        })
+    };
+    let one_shot = account.one_shot_name();
+    if let Some((key, tag, place, is_moved)) = row_of(name)? {
         return Ok(AccountRow {
             key,
             tag,
-            former_place,
+            former_place: Some(place).filter(|place| *place != one_shot),
             is_moved,
-            ..owner
+            ..account
         });
     }
-    Ok(match known(&one_shot)? {
+    Ok(match row_of(&one_shot)? {
         Some((key, _, _, is_moved)) => AccountRow {
             key,
             is_moved,
             former_name: Some(one_shot),
-            ..owner
+            ..account
         },
-        None => owner,
+        None => account,
     })
 }
 
-/// Gives an account its row, or its new name.
+/// Inserts the row of a new account, or changes the name in the row of one that was fetched by its
+/// URL. Returns its key.
 pub(super) fn insert_account(
-    connection: &Connection,
-    owner: &AccountRow,
+    queries: &Queries<'_>,
+    account: &AccountRow,
 ) -> rusqlite::Result<AccountKey> {
     let AccountRow {
-        name, tag, server, ..
-    } = owner;
-    if let Some(former) = &owner.former_name {
-        connection.execute(
-            "UPDATE account SET name = ?1, tag = ?2 WHERE name = ?3",
-            [name, tag, former],
-        )?;
-        return Ok(owner.key);
+        name,
+        tag,
+        server,
+        user,
+        ..
+    } = account;
+    if let Some(former) = &account.former_name {
+        queries.execute(&NAME_ONE_SHOT, params![name, tag, former])?;
+        return Ok(account.key);
     }
-    connection.query_row(
+    queries.value(&INSERT, params![name, server, user, tag])
+}
+
+statements! {
+    FIND_BY_NAME =
+        "SELECT id, tag, user || '@' || server, moved IS NOT NULL FROM account WHERE name = ?1";
+
+    NAME_ONE_SHOT = "UPDATE account SET name = ?1, tag = ?2 WHERE name = ?3";
+
+    /// Two runs may begin with a new account at the same time: both get the same row, and only one
+    /// of them then gets the lock.
+    INSERT =
         "INSERT INTO account (name, server, user, tag) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (name) DO UPDATE SET name = name RETURNING id",
-        [name, server, &owner.user, tag],
-        |row| row.get(0).map(AccountKey),
-    )
+         ON CONFLICT (name) DO UPDATE SET name = name RETURNING id";
+
+    NAMESAKES = "SELECT name FROM account WHERE server = ?1 AND user = ?2 ORDER BY id";
 }

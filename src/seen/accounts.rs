@@ -1,184 +1,178 @@
-//! All accounts of a database, and it as a whole: listed, renamed, removed, verified.
-//! Knows nothing of their messages but how many are on their way.
+//! All accounts of a database: listed, renamed and removed; and the database verified as a whole.
 
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Row, params};
 
 use super::account::tag;
-use super::{Error, Lock, StateFolder, former_tags, schema};
+use super::database::{Database, Queries, statements};
+use super::state::{DELIVERED, STAGED};
+use super::{Error, Lock, StateFolder, former_tags};
 use crate::mail::maildrop::AccountKey;
 
 /// All accounts of a database.
 #[derive(Debug)]
 pub(crate) struct Accounts {
-    pub(super) connection: Connection,
-    pub(super) folder: StateFolder,
+    pub(super) database: Database,
 }
 
-/// An account that is known.
+/// An account that has a row.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct KnownAccount {
     pub(super) key: AccountKey,
-    /// Its name.
+    /// The account's name.
     pub name: String,
     /// The server of its last run.
     pub server: String,
     /// The user of its last run.
     pub user: String,
-    /// Whether its record was given to another database.
+    /// True if its record was given to another database.
     pub is_moved: bool,
 }
 
-/// What a database looks like from the inside.
+/// The result of a verification.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Verdict {
-    /// What the library found wrong, one line each.
+    /// The database is damaged: one line for each fault.
     Damaged(Vec<String>),
     /// Nothing is wrong.
     Sound,
 }
 
 impl Accounts {
-    /// Opens it.
+    /// Opens the database of a state folder.
     ///
     /// # Errors
     /// The database cannot be opened.
     pub(crate) fn open(folder: &StateFolder) -> Result<Self, Error> {
-        Ok(Self {
-            connection: schema::open(&folder.database())?,
-            folder: folder.clone(),
-        })
+        let database = Database::open(folder)?;
+        Ok(Self { database })
     }
 
-    /// All accounts, the first that was known first.
+    /// Returns all accounts in the order in which they became known.
     ///
     /// # Errors
     /// The database cannot be read.
     pub(crate) fn accounts(&self) -> Result<Vec<KnownAccount>, Error> {
-        self.read(|connection| {
-            connection
-                .prepare("SELECT id, name, server, user, moved FROM account ORDER BY id")?
-                .query_map([], known)?
-                .collect()
-        })
+        self.database
+            .read(|queries| queries.all(&ACCOUNTS, [], known))
     }
 
-    /// The account with this name.
+    /// Returns the account with this name.
     ///
     /// # Errors
     /// The database cannot be read.
     pub(crate) fn find(&self, name: &str) -> Result<Option<KnownAccount>, Error> {
-        self.read(|connection| {
-            connection
-                .query_row(
-                    "SELECT id, name, server, user, moved FROM account WHERE name = ?1",
-                    [name],
-                    known,
-                )
-                .optional()
-        })
+        self.database
+            .read(|queries| queries.first(&FIND, [name], known))
     }
 
-    /// Gives an account a name that no other has. The names of its files carry it from then on.
+    /// Gives an account a name that no other account has. Its files get the tag of the new name from
+    /// then on.
     ///
     /// # Errors
-    /// A run has the account, or nothing was written.
+    /// A run holds the account's lock, or nothing was written.
     pub(crate) fn rename(&mut self, account: &KnownAccount, name: &str) -> Result<(), Error> {
         let _lock = self.lock(account)?;
-        let path = self.folder.former_tags();
+        // The old tag is written down first. After a kill between the two writes there is a line for
+        // a tag that no account has yet, which is harmless; the reverse would make the files unknown.
+        let path = self.database.folder.former_tags();
         former_tags::note(&path, &tag(name), &tag(&account.name))
             .map_err(|source| Error::Create { path, source })?;
-        self.read(|connection| {
-            connection.execute(
-                "UPDATE account SET name = ?2, tag = ?3 WHERE id = ?1",
-                params![account.key.0, name, tag(name)],
-            )
-        })?;
+        self.database
+            .write(|queries| queries.execute(&RENAME, params![account.key, name, tag(name)]))?;
         Ok(())
     }
 
-    /// Forgets an account with all its messages, unless some are on their way; how many those are.
+    /// Removes an account with all its messages, unless some of them are staged. Returns the number
+    /// of those.
     ///
     /// # Errors
-    /// A run has the account, or nothing was written.
+    /// A run holds the account's lock, or nothing was written.
     pub(crate) fn remove(&mut self, account: &KnownAccount) -> Result<u32, Error> {
         let _lock = self.lock(account)?;
-        let staged: u32 = self.read(|connection| {
-            connection.query_row(
-                "SELECT count(*) FROM seen WHERE account = ?1 AND state = 1",
-                [account.key.0],
-                |row| row.get(0),
-            )
-        })?;
-        if staged > 0 {
-            return Ok(staged);
+        let staged = self.staged(account.key)?;
+        if staged == 0 {
+            self.database
+                .write(|queries| remove_rows(queries, account.key))?;
         }
-        let cannot = |source| Error::open(&self.folder.database(), source);
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(cannot)?;
-        for (table, column) in [
-            ("delivery", "account"),
-            ("notice", "account"),
-            ("seen", "account"),
-            ("account", "id"),
-        ] {
-            let sql = format!("DELETE FROM {table} WHERE {column} = ?1");
-            transaction.execute(&sql, [account.key.0]).map_err(cannot)?;
-        }
-        transaction.commit().map_err(cannot)?;
-        Ok(0)
+        Ok(staged)
     }
 
     /// Verifies the database as a whole.
     ///
     /// # Errors
-    /// It cannot be read at all.
+    /// The database cannot be read at all.
     pub(crate) fn verify(&self) -> Result<Verdict, Error> {
-        let complaints: Vec<String> = self.read(|connection| {
-            let mut complaints: Vec<String> = connection
-                .prepare("PRAGMA integrity_check")?
-                .query_map([], |row| row.get(0))?
-                .filter(|line| line.as_ref().is_ok_and(|line| line != "ok"))
-                .collect::<Result<_, _>>()?;
-            let unrecorded: i64 = connection.query_row(
-                "SELECT count(*) FROM seen LEFT JOIN delivery USING (account, unique_id, copy)
-                 WHERE state IN (1, 2) AND id IS NULL",
-                [],
-                |row| row.get(0),
-            )?;
+        let faults: Vec<String> = self.database.read(|queries| {
+            let mut faults: Vec<String> = queries.some(&INTEGRITY, [], |row| {
+                Ok(Some(row.get(0)?).filter(|line: &String| line != "ok"))
+            })?;
+            let unrecorded: i64 = queries.value(&COUNT_UNRECORDED, [])?;
             if unrecorded > 0 {
-                complaints.push(format!(
+                faults.push(format!(
                     "{unrecorded} messages have no record of a delivery"
                 ));
             }
-            Ok(complaints)
+            Ok(faults)
         })?;
-        Ok(if complaints.is_empty() {
+        Ok(if faults.is_empty() {
             Verdict::Sound
         } else {
-            Verdict::Damaged(complaints)
+            Verdict::Damaged(faults)
         })
     }
 
+    /// Takes an account's lock without waiting.
     pub(super) fn lock(&self, account: &KnownAccount) -> Result<Lock, Error> {
-        Lock::take(&self.folder.lock(account.key.0))
+        Lock::take(&self.database.folder.lock(account.key))
     }
 
-    pub(super) fn read<T>(
-        &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, Error> {
-        work(&self.connection).map_err(|source| Error::open(&self.folder.database(), source))
+    /// Returns the number of an account's messages that are staged.
+    pub(super) fn staged(&self, account: AccountKey) -> Result<u32, Error> {
+        self.database
+            .read(|queries| queries.value(&COUNT_STAGED, [account]))
     }
+}
+
+/// Removes all rows of an account.
+pub(super) fn remove_rows(queries: &Queries<'_>, account: AccountKey) -> rusqlite::Result<()> {
+    // The account's own row is the last one, because the others refer to it.
+    for sql in [
+        &REMOVE_DELIVERIES,
+        &REMOVE_NOTICES,
+        &REMOVE_MESSAGES,
+        &REMOVE_ACCOUNT,
+    ] {
+        queries.execute(sql, [account])?;
+    }
+    Ok(())
 }
 
 fn known(row: &Row<'_>) -> rusqlite::Result<KnownAccount> {
     Ok(KnownAccount {
-        key: AccountKey(row.get(0)?),
+        key: row.get(0)?,
         name: row.get(1)?,
         server: row.get(2)?,
         user: row.get(3)?,
         is_moved: row.get::<_, Option<i64>>(4)?.is_some(),
     })
+}
+
+statements! {
+    ACCOUNTS = "SELECT id, name, server, user, moved FROM account ORDER BY id";
+    FIND = "SELECT id, name, server, user, moved FROM account WHERE name = ?1";
+    RENAME = "UPDATE account SET name = ?2, tag = ?3 WHERE id = ?1";
+
+    COUNT_STAGED = "SELECT count(*) FROM seen WHERE account = ?1 AND state = {STAGED}";
+
+    REMOVE_DELIVERIES = "DELETE FROM main.delivery WHERE account = ?1";
+    REMOVE_NOTICES = "DELETE FROM main.notice WHERE account = ?1";
+    REMOVE_MESSAGES = "DELETE FROM main.seen WHERE account = ?1";
+    REMOVE_ACCOUNT = "DELETE FROM main.account WHERE id = ?1";
+
+    INTEGRITY = "PRAGMA integrity_check";
+
+    /// Reads the whole database, as the check of its integrity does.
+    COUNT_UNRECORDED =
+        "SELECT count(*) FROM seen LEFT JOIN delivery USING (account, unique_id, copy)
+         WHERE state IN ({STAGED}, {DELIVERED}) AND id IS NULL";
 }

@@ -1,13 +1,14 @@
 //! Messages that could not be retrieved, or that are larger than LIST said.
-//! Decides nothing about them.
 
 use std::collections::HashSet;
 
 use rusqlite::params;
 
+use super::database::{MESSAGE, Sql, about, identity, statements};
+use super::state::FAILED;
 use super::{Error, Ledger};
 use crate::mail::known::{MAX_FAILURES, SET_ASIDE_FOR, next_try};
-use crate::mail::maildrop::{Identity, Message, UniqueId};
+use crate::mail::maildrop::{Identity, Message};
 use crate::moment::Moment;
 
 /// An account's messages that could not be retrieved.
@@ -15,28 +16,20 @@ use crate::moment::Moment;
 pub(crate) struct Failures<'a>(pub(super) &'a Ledger);
 
 impl Failures<'_> {
-    /// Notes that a message could not be retrieved, and tells how often in a row that is.
+    /// Notes that a message could not be retrieved, and returns the number of times in a row.
     ///
     /// # Errors
     /// Nothing was written.
-    pub(crate) fn note(&self, message: &Message) -> Result<u32, Error> {
-        let (key, now) = (self.0.owner.key.0, Moment::now());
-        let identity = &message.identity;
-        let (unique_id, copy) = (identity.unique_id.as_octets(), identity.copy);
+    pub(crate) fn note(self, message: &Message) -> Result<u32, Error> {
+        let (key, now) = (self.0.key(), Moment::now());
         let size = message.size.map(u64::cast_signed);
-        self.0.write(|transaction| {
-            let failures = transaction.query_row(
-                "INSERT INTO seen (account, unique_id, copy, state, size, listed, attempts)
-                 VALUES (?1, ?2, ?3, 4, ?4, ?5, 1)
-                 ON CONFLICT DO UPDATE SET attempts = attempts + 1
-                 RETURNING attempts",
-                params![key, unique_id, copy, size, now.0],
-                |row| row.get(0),
-            )?;
-            transaction.execute(
-                "UPDATE seen SET next_try = ?4
-                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
-                params![key, unique_id, copy, next_try(failures, now).0],
+        self.0.write(|queries| {
+            let listed = about(&key, &message.identity, params![size, now]);
+            let failures = queries.value(&NOTE, listed)?;
+            let next_try = next_try(failures, now);
+            queries.execute(
+                &SET_NEXT_TRY,
+                about(&key, &message.identity, params![next_try]),
             )?;
             Ok(failures)
         })
@@ -46,96 +39,86 @@ impl Failures<'_> {
     ///
     /// # Errors
     /// Nothing was written.
-    pub(crate) fn note_no_room(&self, message: &Message) -> Result<(), Error> {
-        let (key, now) = (self.0.owner.key.0, Moment::now());
-        let unique_id = message.identity.unique_id.as_octets();
+    pub(crate) fn note_no_room(self, message: &Message) -> Result<(), Error> {
+        self.note_listed(&NOTE_NO_ROOM, message)
+    }
+
+    /// Notes the real size of a message that is larger than LIST said, so that the next run does not
+    /// fetch it in vain.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn note_size(self, message: &Message) -> Result<(), Error> {
+        self.note_listed(&NOTE_SIZE, message)
+    }
+
+    fn note_listed(self, sql: &Sql, message: &Message) -> Result<(), Error> {
+        let (key, now) = (self.0.key(), Moment::now());
         let size = message.size.map(u64::cast_signed);
-        self.0.write(|transaction| {
-            transaction.execute(
-                "INSERT INTO seen (account, unique_id, copy, state, size, listed, attempts)
-                 VALUES (?1, ?2, ?3, 4, ?4, ?5, 1)
-                 ON CONFLICT DO UPDATE SET attempts = attempts + 1 WHERE state = 4",
-                params![key, unique_id, message.identity.copy, size, now.0],
-            )?;
+        self.0.write(|queries| {
+            queries.execute(sql, about(&key, &message.identity, params![size, now]))?;
             Ok(())
         })
     }
 
-    /// The messages that did not come so many times that they are set aside, or would be.
+    /// Returns the messages that have failed so often that they are set aside, or would be.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub(crate) fn set_aside(&self) -> Result<HashSet<Identity>, Error> {
-        self.0.read(|connection| {
-            connection
-                .prepare(
-                    "SELECT unique_id, copy FROM seen
-                     WHERE account = ?1 AND state = 4 AND attempts >= ?2",
-                )?
-                .query_map(params![self.0.owner.key.0, MAX_FAILURES], |row| {
-                    let unique_id = UniqueId::new(row.get_ref(0)?.as_blob()?);
-                    let copy = row.get(1)?;
-                    Ok(unique_id.map(|unique_id| Identity { unique_id, copy }))
-                })?
-                .filter_map(Result::transpose)
-                .collect()
-        })
+    pub(crate) fn set_aside(self) -> Result<HashSet<Identity>, Error> {
+        let key = params![self.0.key(), MAX_FAILURES];
+        self.0
+            .read(|queries| queries.some(&SET_ASIDE, key, |row| identity(row, 0, 1)))
     }
 
-    /// Has messages wait for a day once this run has tried them.
+    /// Makes messages wait for a day from now on.
     ///
     /// # Errors
     /// Nothing was written.
-    pub(crate) fn postpone(&self, messages: &HashSet<Identity>) -> Result<(), Error> {
-        let (key, until) = (self.0.owner.key.0, Moment::now().plus(SET_ASIDE_FOR));
-        self.0.write(|transaction| {
-            let mut postpone = transaction.prepare(
-                "UPDATE seen SET next_try = ?4
-                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
-            )?;
-            for Identity { unique_id, copy } in messages {
-                postpone.execute(params![key, unique_id.as_octets(), copy, until.0])?;
+    pub(crate) fn postpone(self, messages: &HashSet<Identity>) -> Result<(), Error> {
+        let (key, until) = (self.0.key(), Moment::now().plus(SET_ASIDE_FOR));
+        self.0.write(|queries| {
+            for identity in messages {
+                queries.execute(&SET_NEXT_TRY, about(&key, identity, params![until]))?;
             }
             Ok(())
         })
     }
 
-    /// Notes the real size of a message about which LIST lied, so that it is not fetched in vain
-    /// again.
-    ///
-    /// # Errors
-    /// Nothing was written.
-    pub(crate) fn note_size(&self, message: &Message) -> Result<(), Error> {
-        let (key, now) = (self.0.owner.key.0, Moment::now());
-        let unique_id = message.identity.unique_id.as_octets();
-        let size = message.size.map(u64::cast_signed);
-        self.0.write(|transaction| {
-            transaction.execute(
-                "INSERT INTO seen (account, unique_id, copy, state, size, listed)
-                 VALUES (?1, ?2, ?3, 4, ?4, ?5)
-                 ON CONFLICT DO UPDATE SET size = ?4 WHERE state = 4",
-                params![key, unique_id, message.identity.copy, size, now.0],
-            )?;
-            Ok(())
-        })
-    }
-
-    /// Whether a message is only known for having failed.
+    /// True if a message is known only because it could not be retrieved.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub(crate) fn has_only_failed(&self, identity: &Identity) -> Result<bool, Error> {
-        self.0.read(|connection| {
-            connection
-                .prepare(
-                    "SELECT 1 FROM seen
-                     WHERE account = ?1 AND unique_id = ?2 AND copy = ?3 AND state = 4",
-                )?
-                .exists(params![
-                    self.0.owner.key.0,
-                    identity.unique_id.as_octets(),
-                    identity.copy
-                ])
-        })
+    pub(crate) fn has_only_failed(self, identity: &Identity) -> Result<bool, Error> {
+        let key = self.0.key();
+        self.0
+            .read(|queries| queries.exists(&HAS_ONLY_FAILED, about(&key, identity, &[])))
     }
+}
+
+statements! {
+    /// A message in another state keeps it: one that is fetched again for a comparison can fail, too.
+    NOTE =
+        "INSERT INTO seen (account, unique_id, copy, state, size, listed, attempts)
+         VALUES (?1, ?2, ?3, {FAILED}, ?4, ?5, 1)
+         ON CONFLICT DO UPDATE SET attempts = attempts + 1
+         RETURNING attempts";
+
+    SET_NEXT_TRY = "UPDATE seen SET next_try = ?4 WHERE {MESSAGE}";
+
+    NOTE_NO_ROOM =
+        "INSERT INTO seen (account, unique_id, copy, state, size, listed, attempts)
+         VALUES (?1, ?2, ?3, {FAILED}, ?4, ?5, 1)
+         ON CONFLICT DO UPDATE SET attempts = attempts + 1 WHERE state = {FAILED}";
+
+    NOTE_SIZE =
+        "INSERT INTO seen (account, unique_id, copy, state, size, listed)
+         VALUES (?1, ?2, ?3, {FAILED}, ?4, ?5)
+         ON CONFLICT DO UPDATE SET size = ?4 WHERE state = {FAILED}";
+
+    SET_ASIDE =
+        "SELECT unique_id, copy FROM seen
+         WHERE account = ?1 AND state = {FAILED} AND attempts >= ?2";
+
+    HAS_ONLY_FAILED = "SELECT 1 FROM seen WHERE {MESSAGE} AND state = {FAILED}";
 }

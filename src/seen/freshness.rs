@@ -1,14 +1,15 @@
-//! Whether a database is the one that an account's last run left, or an older one, or new: a
-//! signature of it stands where a backup of the database is not restored with it.
-//! Does not know what a new or an older one lacks.
+//! Freshness: whether the database is the one that the account's last run left.
+//!
+//! A backup of the database may be restored, or the database lost. Then messages were delivered that
+//! it does not know. So each run draws a new number, the *generation*, and writes it into the
+//! database and into the account's lock file, which a restored database does not bring back.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::time::UNIX_EPOCH;
 
-use rusqlite::OptionalExtension;
-
+use super::database::statements;
 use super::{Error, Ledger};
 
 /// The comparison of the database with the one that the account's last run left.
@@ -16,64 +17,66 @@ use super::{Error, Ledger};
 pub(crate) struct Freshness<'a>(pub(super) &'a Ledger);
 
 impl Freshness<'_> {
-    /// Whether messages may have been delivered of which the database knows nothing: it is not the
-    /// one that the account's last run left. It is new, or comes from a backup or another machine.
+    /// True if messages may have been delivered that the database does not know: it is new, or comes
+    /// from a backup or another machine.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub(crate) fn is_in_doubt(&self) -> Result<bool, Error> {
-        let signed = fs::read(self.0.lock_file()).unwrap_or_default();
-        let signature = self.signature()?;
-        Ok(signature.is_none_or(|signature| signature.as_bytes() != signed))
+    pub(crate) fn is_in_doubt(self) -> Result<bool, Error> {
+        let noted = fs::read(self.0.lock_file()).unwrap_or_default();
+        let generation = self.generation()?;
+        Ok(generation.is_none_or(|generation| generation.as_bytes() != noted))
     }
 
-    /// Whether messages may be on their way of which the database knows nothing: an earlier run
-    /// signed another one, or this one did not know the account. A first run that was killed leaves
-    /// a database without a signature, and that is doubt, but nothing was forgotten.
+    /// True if messages may be on their way that the database does not know: an earlier run left
+    /// another database, or this one did not know the account. A first run that was killed also
+    /// leaves doubt, but it cannot have forgotten anything.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub(crate) fn has_forgotten(&self) -> Result<bool, Error> {
-        let was_signed = fs::metadata(self.0.lock_file()).is_ok_and(|file| file.len() > 0);
-        Ok(self.0.owner.is_new || was_signed && self.is_in_doubt()?)
+    pub(crate) fn has_forgotten(self) -> Result<bool, Error> {
+        let was_noted = fs::metadata(self.0.lock_file()).is_ok_and(|file| file.len() > 0);
+        Ok(self.0.account.is_new || was_noted && self.is_in_doubt()?)
     }
 
-    /// Signs the database as the one that a run left.
+    /// Notes in the lock file that the database is the one that this run left.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub(super) fn sign(&self) -> Result<(), Error> {
-        if let Some(signature) = self.signature()? {
-            // Unsigned, it only makes the next run look into the Maildir.
+    pub(super) fn note_generation(self) -> Result<(), Error> {
+        if let Some(generation) = self.generation()? {
+            // If this fails, the next run looks into the Maildir for messages that it does not know.
+            // That takes time and is harmless.
             let _ = OpenOptions::new()
                 .write(true)
                 .truncate(true)
                 .open(self.0.lock_file())
-                .and_then(|mut file| file.write_all(signature.as_bytes()));
+                .and_then(|mut file| file.write_all(generation.as_bytes()));
         }
         Ok(())
     }
 
-    /// What only this file says after this account's last run: a number drawn then; and the file's
-    /// own and when it was made, since a whole folder may be restored with the signature in it.
-    fn signature(&self) -> Result<Option<String>, Error> {
-        let drawn = self.0.read(|connection| {
-            connection
-                .query_row(
-                    "SELECT generation FROM account WHERE id = ?1",
-                    [self.0.owner.key.0],
-                    |row| row.get::<_, Option<i64>>(0),
-                )
-                .optional()
+    /// Returns what only this file says after the account's last run: the number that was drawn, and
+    /// the inode and birth time of the file. Where the whole state folder is restored, the lock file
+    /// agrees with the number, but the database is another file.
+    fn generation(self) -> Result<Option<String>, Error> {
+        let drawn = self.0.read(|queries| {
+            queries.first(&GENERATION, [self.0.key()], |row| {
+                row.get::<_, Option<i64>>(0)
+            })
         })?;
-        let (Some(drawn), Ok(file)) = (drawn.flatten(), fs::metadata(self.0.folder.database()))
+        let (Some(drawn), Ok(file)) = (drawn.flatten(), fs::metadata(self.0.database_file()))
         else {
             return Ok(None);
         };
-        // Not every file system tells it.
-        let made = file.created().ok();
-        let made = made.and_then(|made| made.duration_since(UNIX_EPOCH).ok());
-        let made = made.map_or(0, |since| since.as_nanos());
-        Ok(Some(format!("{drawn} {} {made}\n", file.ino())))
+        // Some file systems do not record the birth time.
+        let born = file.created().ok();
+        let born = born.and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+        let born = born.map_or(0, |since| since.as_nanos());
+        Ok(Some(format!("{drawn} {} {born}\n", file.ino())))
     }
+}
+
+statements! {
+    GENERATION = "SELECT generation FROM account WHERE id = ?1";
 }

@@ -1,32 +1,31 @@
-//! One account's rows: what is known, what is on its way, what may be deleted.
+//! The ledger of one account: its rows in the database, and its lock.
 
 use std::path::PathBuf;
-use std::sync::PoisonError;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
-
-use super::account::{self, AccountRow, NO_ACCOUNT, insert_account};
+use super::account::{self, AccountRow, NAMESAKES, NO_ACCOUNT, insert_account};
 use super::custody::Custody;
+use super::database::{Database, Queries};
 use super::deletions::Deletions;
 use super::failures::Failures;
 use super::freshness::Freshness;
 use super::messages::Messages;
 use super::recognition::Recognition;
 use super::runs::Runs;
-use super::{Error, Lock, StateFolder, former_tags, schema};
+use super::{Error, Lock, StateFolder, former_tags};
+use crate::mail::maildrop::AccountKey;
 use crate::moment::Moment;
 
-/// One account's rows. What they are asked about is in views: `ledger.messages().known()`.
+/// One account's rows. There is a view for each subject: `ledger.messages().known()`. A ledger
+/// decides nothing, and every change is one durable transaction.
 #[derive(Debug)]
 pub struct Ledger {
-    connection: Connection,
-    pub(super) folder: StateFolder,
-    pub(super) owner: AccountRow,
+    database: Database,
+    pub(super) account: AccountRow,
 }
 
 impl Ledger {
-    /// Opens the rows of the account with this name; there need not be any, and nothing is written
-    /// before [`Self::lock`]. `server` and `user` are remembered when its next run ends.
+    /// Opens the rows of the account with this name. There may be none, and nothing is written
+    /// before [`Self::lock`]. The row gets `server` and `user` when the next run ends.
     ///
     /// # Errors
     /// The database cannot be opened.
@@ -36,86 +35,77 @@ impl Ledger {
         server: &str,
         user: &str,
     ) -> Result<Self, Error> {
-        let path = folder.database();
-        let connection = schema::open(&path)?;
-        let owner = account::find(&connection, name, server, user)
-            .map_err(|source| Error::open(&path, source))?;
-        Ok(Self {
-            connection,
-            folder: folder.clone(),
-            owner,
-        })
+        let database = Database::open(folder)?;
+        let account = database.read(|queries| account::find(queries, name, server, user))?;
+        Ok(Self { database, account })
     }
 
-    /// Takes the account's lock, without waiting. An account that is new gets its rows now, and
-    /// one that has been given a name is known by it from now on.
+    /// Takes the account's lock without waiting. An account that has no row gets one now, and one
+    /// that was fetched by its URL gets its name.
     ///
     /// # Errors
-    /// Another run has it, or the database cannot be written.
+    /// Another run holds the lock, or the database cannot be written.
     pub(crate) fn lock(&mut self) -> Result<Lock, Error> {
-        let mut owner = self.owner.clone();
-        if owner.key == NO_ACCOUNT || owner.former_name.is_some() {
-            owner.is_new = owner.key == NO_ACCOUNT;
-            owner.key = self.write(|transaction| insert_account(transaction, &owner))?;
-            self.owner = owner;
+        // The row comes first, because the lock's file is named after the row's key.
+        if self.account.key == NO_ACCOUNT || self.account.former_name.is_some() {
+            let is_new = self.account.key == NO_ACCOUNT;
+            self.account.key = self.write(|queries| insert_account(queries, &self.account))?;
+            self.account.is_new = is_new;
         }
         Lock::take(&self.lock_file())
     }
 
-    /// Eight hexadecimal digits that the names of the account's files carry.
+    /// Returns the eight hexadecimal digits that the names of the account's files carry.
     pub(crate) fn tag(&self) -> &str {
-        &self.owner.tag
+        &self.account.tag
     }
 
-    /// The same, and what they carried while the account was fetched by its URL or had other names.
+    /// Returns the account's tag, and the tags that it had under its former names and while it was
+    /// fetched by its URL.
     pub(crate) fn tags(&self) -> Vec<String> {
-        let one_shot = account::tag(&self.owner.one_shot_name());
-        let mut tags = vec![self.owner.tag.clone(), one_shot];
-        former_tags::add(&self.folder.former_tags(), &mut tags);
+        let one_shot = account::tag(&self.account.one_shot_name());
+        let mut tags = vec![self.account.tag.clone(), one_shot];
+        former_tags::add(&self.database.folder.former_tags(), &mut tags);
         tags
     }
 
-    /// Where the account was fetched from by its last run (`user@server`), if that is elsewhere.
+    /// Returns the `user@server` of the last run, if it is not that of the configuration.
     pub(crate) fn former_place(&self) -> Option<&str> {
-        self.owner.former_place.as_deref()
+        self.account.former_place.as_deref()
     }
 
-    /// The name by which the account is known until it is locked, if that is another.
+    /// Returns the name in the account's row, if [`Self::lock`] will change it.
     pub(crate) fn former_name(&self) -> Option<&str> {
-        self.owner.former_name.as_deref()
+        self.account.former_name.as_deref()
     }
 
-    /// Whether its record was given to another database, where it goes on.
+    /// True if the account's record was given to another database and is continued there.
     pub(crate) fn is_moved(&self) -> bool {
-        self.owner.is_moved
+        self.account.is_moved
     }
 
-    /// The names of other accounts with the same user at the same server, if nothing is known of
-    /// this one.
+    /// Returns the names of other accounts with the same user at the same server, if this account
+    /// has no row.
     ///
     /// # Errors
     /// The database cannot be read.
     pub(crate) fn namesakes(&self) -> Result<Vec<String>, Error> {
-        if self.owner.key != NO_ACCOUNT {
+        if self.account.key != NO_ACCOUNT {
             return Ok(Vec::new());
         }
-        self.read(|connection| {
-            connection
-                .prepare("SELECT name FROM account WHERE server = ?1 AND user = ?2 ORDER BY id")?
-                .query_map([&self.owner.server, &self.owner.user], |row| row.get(0))?
-                .collect()
-        })
+        let AccountRow { server, user, .. } = &self.account;
+        self.read(|queries| queries.all(&NAMESAKES, [server, user], |row| row.get(0)))
     }
 
-    /// Remembers what a session learned of the server, once [`Self::end_run`] writes it down.
-    pub(crate) fn note_server_profile(&mut self, learned: String) {
-        self.owner.learned = Some(learned);
+    /// Keeps what a session learned about the server until [`Runs::end`] writes it down.
+    pub(crate) fn note_server_profile(&mut self, profile: String) {
+        self.account.server_profile = Some(profile);
     }
 
-    /// Remembers how a session logged in, and that it did now, once [`Self::end_run`] writes it down.
-    pub(crate) fn note_login(&mut self, how: Option<&str>) {
-        self.owner.login = how.map(str::to_owned);
-        self.owner.logged_in = Some(Moment::now());
+    /// Keeps the mechanism and the time of a login until [`Runs::end`] writes them down.
+    pub(crate) fn note_login(&mut self, mechanism: Option<&str>) {
+        self.account.login = mechanism.map(str::to_owned);
+        self.account.logged_in = Some(Moment::now());
     }
 
     /// All known messages.
@@ -123,12 +113,12 @@ impl Ledger {
         Messages(self)
     }
 
-    /// Messages on their way.
+    /// Staging and delivery (custody steps 3 and 6).
     pub(crate) fn custody(&self) -> Custody<'_> {
         Custody(self)
     }
 
-    /// Deletions from the server.
+    /// Deletions from the server (custody step 7).
     pub(crate) fn deletions(&self) -> Deletions<'_> {
         Deletions(self)
     }
@@ -138,7 +128,7 @@ impl Ledger {
         Failures(self)
     }
 
-    /// Messages, found by what they are.
+    /// Known messages, found by their content.
     pub(crate) fn recognition(&self) -> Recognition<'_> {
         Recognition(self)
     }
@@ -148,35 +138,37 @@ impl Ledger {
         Runs(self)
     }
 
-    /// The comparison of the database with the one that the account's last run left.
+    /// Whether the database is the one that the account's last run left.
     pub(crate) fn freshness(&self) -> Freshness<'_> {
         Freshness(self)
     }
 
-    /// Where the account's lock is.
+    /// Returns the key of the account's row.
+    pub(super) fn key(&self) -> AccountKey {
+        self.account.key
+    }
+
+    /// Returns the path of the account's lock file.
     pub(super) fn lock_file(&self) -> PathBuf {
-        self.folder.lock(self.owner.key.0)
+        self.database.folder.lock(self.account.key)
+    }
+
+    /// Returns the path of the database's file.
+    pub(super) fn database_file(&self) -> PathBuf {
+        self.database.path()
     }
 
     pub(super) fn read<T>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        work: impl FnOnce(&Queries<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
-        work(&self.connection).map_err(|source| Error::open(&self.folder.database(), source))
+        self.database.read(work)
     }
 
     pub(super) fn write<T>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+        work: impl FnOnce(&Queries<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
-        let writing = self.folder.writing.lock();
-        let _writing = writing.unwrap_or_else(PoisonError::into_inner);
-        Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
-            .and_then(|transaction| {
-                let result = work(&transaction)?;
-                transaction.commit()?;
-                Ok(result)
-            })
-            .map_err(|source| Error::open(&self.folder.database(), source))
+        self.database.write(work)
     }
 }

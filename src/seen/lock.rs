@@ -1,5 +1,4 @@
-//! One run at a time for an account.
-//! Knows nothing of what the run does.
+//! An account's lock: one run at a time.
 
 use std::fs::File;
 use std::path::Path;
@@ -7,8 +6,8 @@ use std::path::Path;
 use super::Error;
 use crate::os::lock;
 
-/// An account's lock. It ends when it is dropped or the process ends, however that happens: the
-/// file is never renamed or removed, so that it cannot go stale and two runs cannot hold two of it.
+/// An account's lock, held until it is dropped. Its file also holds the generation that the last run
+/// noted (see [`super::freshness`]).
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
@@ -18,7 +17,7 @@ impl Lock {
     /// Takes the lock without waiting.
     ///
     /// # Errors
-    /// Another run has it, or the file cannot be opened.
+    /// Another run holds it, or the file cannot be opened.
     pub(super) fn take(path: &Path) -> Result<Self, Error> {
         let cannot = |source| Error::Lock {
             path: path.to_owned(),

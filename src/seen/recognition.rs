@@ -1,12 +1,12 @@
-//! Who is who: known messages found by what they are, not by what the server calls them.
-//! Decides nothing about them.
+//! Known messages, found by their content instead of the unique-id that the server gives them.
 
 use std::collections::HashMap;
 
 use rusqlite::params;
 
-use super::custody::Deliveries;
-use super::state::state;
+use super::custody::insert_delivery;
+use super::database::{MESSAGE, about, identity, size, statements};
+use super::state::{DELIVERED, FAILED, GONE, SEEN, STAGED, StoredState};
 use super::{Error, Ledger};
 use crate::digest::Digest;
 use crate::mail::custody::{Found, StoredMessage, TargetPlace};
@@ -14,12 +14,16 @@ use crate::mail::known::State;
 use crate::mail::maildrop::{Identity, UniqueId};
 use crate::moment::Moment;
 
-/// A message of ours with the same unique-id and the same octets.
+/// An account's known messages, found by their content.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recognition<'a>(pub(super) &'a Ledger);
+
+/// A known message with the same unique-id and the same octets.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Match {
-    /// Who it is.
+    /// The message's unique-id and copy number.
     pub identity: Identity,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
 }
 
@@ -28,7 +32,7 @@ pub(crate) struct Match {
 pub(crate) struct Headers(HashMap<Digest, Vec<(Identity, Option<u64>)>>);
 
 impl Headers {
-    /// The messages that have this header, and this size as far as sizes are known.
+    /// Returns the messages with this header and this size. A size that is not known matches any.
     pub(crate) fn find(
         &self,
         header: &Digest,
@@ -43,184 +47,144 @@ impl Headers {
     }
 }
 
-/// An account's messages, found by what they are.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Recognition<'a>(pub(super) &'a Ledger);
-
 impl Recognition<'_> {
-    /// The messages, delivered or staged, that have this unique-id and these octets, the one with the same copy
-    /// number first.
+    /// Returns the messages, delivered or staged, that have this unique-id and these octets. The one
+    /// with the same copy number comes first.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub(crate) fn find_matches(&self, stored: &StoredMessage) -> Result<Vec<Match>, Error> {
-        let unique_id = stored.identity.unique_id.as_octets();
-        self.0.read(|connection| {
-            connection
-                .prepare(
-                    "SELECT s.copy, s.state, s.delivered, s.next_try
-                     FROM seen s JOIN delivery d USING (account, unique_id, copy)
-                     WHERE s.account = ?1 AND s.unique_id = ?2 AND s.state IN (1, 2, 3)
-                       AND d.digest = ?3
-                     ORDER BY s.copy <> ?4, s.copy",
-                )?
-                .query_map(
-                    params![
-                        self.0.owner.key.0,
-                        unique_id,
-                        stored.digest.0,
-                        stored.identity.copy
-                    ],
-                    |row| {
-                        Ok(Match {
-                            identity: Identity {
-                                unique_id: stored.identity.unique_id.clone(),
-                                copy: row.get(0)?,
-                            },
-                            state: state(row.get(1)?, row.get(2)?, row.get(3)?),
-                        })
+    pub(crate) fn find_matches(self, stored: &StoredMessage) -> Result<Vec<Match>, Error> {
+        let Identity { unique_id, copy } = &stored.identity;
+        let values = params![self.0.key(), unique_id, stored.digest, copy];
+        self.0.read(|queries| {
+            queries.all(&FIND_MATCHES, values, |row| {
+                let state: StoredState = row.get(1)?;
+                Ok(Match {
+                    identity: Identity {
+                        unique_id: unique_id.clone(),
+                        copy: row.get(0)?,
                     },
-                )?
-                .collect()
+                    state: state.with_times(row.get(2)?, row.get(3)?),
+                })
+            })
         })
     }
 
-    /// Whether a file is known as that of a message with this unique-id.
+    /// True if a message with this unique-id is known to be in a file of this name.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub(crate) fn has_file(&self, stored: &StoredMessage) -> Result<bool, Error> {
-        self.0.read(|connection| {
-            connection
-                .prepare(
-                    "SELECT 1 FROM delivery
-                     WHERE account = ?1 AND unique_id = ?2 AND file_name = ?3",
-                )?
-                .exists(params![
-                    self.0.owner.key.0,
-                    stored.identity.unique_id.as_octets(),
-                    stored.file_name
-                ])
-        })
+    pub(crate) fn has_file(self, stored: &StoredMessage) -> Result<bool, Error> {
+        let unique_id = &stored.identity.unique_id;
+        let values = params![self.0.key(), unique_id, stored.file_name];
+        self.0.read(|queries| queries.exists(&HAS_FILE, values))
     }
 
-    /// Records a message that an earlier run delivered there; who it is then.
+    /// Records a message that an earlier run delivered to `place`, and returns it as it is known now.
     ///
     /// # Errors
     /// Nothing was written.
-    pub(crate) fn record_found(&self, found: &Found, place: &TargetPlace) -> Result<Match, Error> {
-        let (key, now) = (self.0.owner.key, Moment::now());
+    pub(crate) fn record_found(self, found: &Found, place: &TargetPlace) -> Result<Match, Error> {
+        let (key, now) = (self.0.key(), Moment::now());
         let stored = found.delivered.stored();
-        let Identity { unique_id, copy } = &stored.identity;
-        self.0.write(|transaction| {
-            let adopted = transaction.execute(
-                "INSERT INTO seen (account, unique_id, copy, state, size, listed, delivered)
-                 VALUES (?1, ?2, ?3, 2, ?4, ?5, ?6)
-                 ON CONFLICT DO UPDATE SET state = 2, size = ?4, delivered = ?6, attempts = 0,
-                     next_try = 0 WHERE state = 4",
-                params![
-                    key.0,
-                    unique_id.as_octets(),
-                    copy,
-                    stored.size.map(u64::cast_signed),
-                    now.0,
-                    found.when.0,
-                ],
-            )?;
-            if adopted != 1 {
-                // Another message has this place.
-                return Err(rusqlite::Error::StatementChangedRows(adopted));
+        let identity = &stored.identity;
+        let size = stored.size.map(u64::cast_signed);
+        self.0.write(|queries| {
+            let row = about(&key, identity, params![size, now, found.when]);
+            let recorded = queries.execute(&RECORD_FOUND, row)?;
+            if recorded != 1 {
+                // Another message has this key. It must not be forgotten for this one.
+                return Err(rusqlite::Error::StatementChangedRows(recorded));
             }
-            Deliveries::of(transaction)?.insert(key, stored, place, now)?;
-            transaction.execute(
-                "UPDATE delivery SET delivered = ?4
-                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3",
-                params![key.0, unique_id.as_octets(), copy, found.when.0],
-            )?;
+            insert_delivery(queries, key, stored, place, now)?;
+            queries.execute(&DATE_FOUND, about(&key, identity, params![found.when]))?;
             Ok(())
         })?;
         Ok(Match {
-            identity: stored.identity.clone(),
+            identity: identity.clone(),
             state: State::Delivered(found.when),
         })
     }
 
-    /// The headers of all messages that may still be on the server. They are looked up so rarely
-    /// that an index of them would only slow every delivery down.
+    /// Returns the headers of all messages that may still be on the server.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub(crate) fn headers(&self) -> Result<Headers, Error> {
-        self.0.read(|connection| {
-            let mut rows = connection.prepare(
-                "SELECT s.unique_id, s.copy, s.size, d.header_digest
-                 FROM delivery d JOIN seen s USING (account, unique_id, copy)
-                 WHERE d.account = ?1 AND s.state IN (0, 2)
-                 ORDER BY d.id",
-            )?;
-            let mut rows = rows.query([self.0.owner.key.0])?;
+    pub(crate) fn headers(self) -> Result<Headers, Error> {
+        self.0.read(|queries| {
             let mut headers = Headers::default();
-            while let Some(row) = rows.next()? {
-                let Some(unique_id) = UniqueId::new(row.get_ref(0)?.as_blob()?) else {
-                    continue;
-                };
-                let copy = row.get(1)?;
-                let size = row.get::<_, Option<i64>>(2)?.map(i64::cast_unsigned);
-                let whose = (Identity { unique_id, copy }, size);
-                headers
-                    .0
-                    .entry(Digest(row.get(3)?))
-                    .or_default()
-                    .push(whose);
-            }
+            queries.all::<(), ()>(&HEADERS, [self.0.key()], |row| {
+                if let Some(identity) = identity(row, 0, 1)? {
+                    let same = headers.0.entry(row.get(3)?).or_default();
+                    same.push((identity, size(row, 2)?));
+                }
+                Ok(())
+            })?;
             Ok(headers)
         })
     }
 
-    /// Gives known messages the unique-ids by which the server lists them now.
+    /// Gives known messages the unique-ids with which the server lists them now.
     ///
     /// # Errors
     /// Nothing was written.
-    pub(crate) fn rename(&self, renamed: &[(Identity, Identity)]) -> Result<(), Error> {
-        let key = self.0.owner.key.0;
-        self.0.write(|transaction| {
-            let mut failed = transaction.prepare(
-                "DELETE FROM seen
-                 WHERE account = ?1 AND unique_id = ?2 AND copy = ?3 AND state = 4",
-            )?;
+    pub(crate) fn rename(self, renamed: &[(Identity, Identity)]) -> Result<(), Error> {
+        let key = self.0.key();
+        self.0.write(|queries| {
             for (_, new) in renamed {
-                failed.execute(params![key, new.unique_id.as_octets(), new.copy])?;
+                // Under its new unique-id the message may have failed before it was recognised.
+                queries.execute(&DROP_FAILED, about(&key, new, &[]))?;
             }
-            for table in ["seen", "delivery"] {
-                let mut rename = transaction.prepare(&format!(
-                    "UPDATE {table} SET unique_id = ?4, copy = ?5
-                     WHERE account = ?1 AND unique_id = ?2 AND copy = ?3"
-                ))?;
-                for (old, new) in renamed {
-                    rename.execute(params![
-                        key,
-                        old.unique_id.as_octets(),
-                        old.copy,
-                        new.unique_id.as_octets(),
-                        new.copy,
-                    ])?;
-                }
+            for (old, new) in renamed {
+                let new = params![new.unique_id, new.copy];
+                queries.execute(&RENAME, about(&key, old, new))?;
+                queries.execute(&RENAME_DELIVERY, about(&key, old, new))?;
             }
             Ok(())
         })
     }
 
-    /// The first copy number under a unique-id that no message has.
+    /// Returns the lowest copy number that is above those of all known messages with this unique-id.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub(crate) fn free_copy(&self, unique_id: &UniqueId) -> Result<u32, Error> {
-        self.0.read(|connection| {
-            connection.query_row(
-                "SELECT coalesce(max(copy) + 1, 0) FROM seen WHERE account = ?1 AND unique_id = ?2",
-                params![self.0.owner.key.0, unique_id.as_octets()],
-                |row| row.get(0),
-            )
-        })
+    pub(crate) fn free_copy(self, unique_id: &UniqueId) -> Result<u32, Error> {
+        self.0
+            .read(|queries| queries.value(&FREE_COPY, params![self.0.key(), unique_id]))
     }
+}
+
+statements! {
+    FIND_MATCHES =
+        "SELECT s.copy, s.state, s.delivered, s.next_try
+         FROM seen s JOIN delivery d USING (account, unique_id, copy)
+         WHERE s.account = ?1 AND s.unique_id = ?2 AND s.state IN ({STAGED}, {DELIVERED}, {GONE})
+             AND d.digest = ?3
+         ORDER BY s.copy <> ?4, s.copy";
+
+    HAS_FILE =
+        "SELECT 1 FROM delivery WHERE account = ?1 AND unique_id = ?2 AND file_name = ?3";
+
+    RECORD_FOUND =
+        "INSERT INTO seen (account, unique_id, copy, state, size, listed, delivered)
+         VALUES (?1, ?2, ?3, {DELIVERED}, ?4, ?5, ?6)
+         ON CONFLICT DO UPDATE SET state = {DELIVERED}, size = ?4, delivered = ?6, attempts = 0,
+             next_try = 0 WHERE state = {FAILED}";
+
+    DATE_FOUND = "UPDATE delivery SET delivered = ?4 WHERE {MESSAGE}";
+
+    /// Reads the whole account. That happens so rarely that an index of the headers would only slow
+    /// down every delivery.
+    HEADERS =
+        "SELECT s.unique_id, s.copy, s.size, d.header_digest
+         FROM delivery d JOIN seen s USING (account, unique_id, copy)
+         WHERE d.account = ?1 AND s.state IN ({SEEN}, {DELIVERED})
+         ORDER BY d.id";
+
+    DROP_FAILED = "DELETE FROM seen WHERE {MESSAGE} AND state = {FAILED}";
+    RENAME = "UPDATE seen SET unique_id = ?4, copy = ?5 WHERE {MESSAGE}";
+    RENAME_DELIVERY = "UPDATE delivery SET unique_id = ?4, copy = ?5 WHERE {MESSAGE}";
+
+    FREE_COPY =
+        "SELECT coalesce(max(copy) + 1, 0) FROM seen WHERE account = ?1 AND unique_id = ?2";
 }

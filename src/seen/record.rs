@@ -1,5 +1,5 @@
-//! An account's record on its way to another state directory: JSON lines that later versions read,
-//! too. Knows no database, and does not decide what may travel.
+//! The lines of `seen export`: the record of an account as JSON, for another state folder. Later
+//! versions must be able to read what an earlier one wrote.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -9,26 +9,28 @@ use crate::hex;
 use crate::mail::maildrop::UniqueId;
 use crate::text::ServerText;
 
-/// One line. An account is a [`ExportRecord::Account`], its messages and notices, and a [`ExportRecord::End`].
+/// One line. The lines of an account are an [`ExportRecord::Account`], its messages and notices, and
+/// an [`ExportRecord::End`].
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "record", rename_all = "lowercase")]
 pub(crate) enum ExportRecord {
-    /// An account begins.
-    Account(Account),
-    /// A message of it.
-    Message(Box<Message>),
-    /// Something that was said of a message and is not said again.
-    Notice(Notice),
-    /// All of it was there.
-    End(End),
+    /// The first line of an account.
+    Account(ExportedAccount),
+    /// A message of the account.
+    Message(Box<ExportedMessage>),
+    /// A message about which something was reported that is not reported again.
+    Notice(ExportedNotice),
+    /// The last line of an account.
+    End(ExportEnd),
 }
 
-/// What is known of an account; no secret. A newer version may say more, and is told by its number.
+/// The row of an account. It has no secrets. Unknown fields are ignored, so that a newer version can
+/// be recognised by its number whatever else it writes.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub(crate) struct Account {
+pub(crate) struct ExportedAccount {
     /// [`VERSION`].
     pub version: u32,
-    /// Its name.
+    /// The account's name.
     pub account: String,
     /// The server of its last run.
     pub server: String,
@@ -38,19 +40,19 @@ pub(crate) struct Account {
     pub keep: Option<String>,
     /// When that was.
     pub last_run: Option<i64>,
-    /// How it ended.
+    /// The exit status of that run.
     pub last_status: Option<u8>,
-    /// How many runs in a row failed.
+    /// The number of runs in a row that failed.
     pub failures: u32,
-    /// Whether the last session ended without QUIT.
+    /// True if the last session ended without QUIT.
     pub cut_off: bool,
-    /// What its sessions learned of the server.
+    /// What sessions learned about the server.
     pub acquaintance: Option<String>,
-    /// When the server could not keep step with pipelining.
+    /// When the server mixed up its replies to pipelined commands.
     pub lost_step: Option<i64>,
-    /// How many recognitions of renamed messages were begun in a row and not ended.
+    /// The number of sessions in a row that broke while renamed messages were being recognised.
     pub recognitions: u32,
-    /// How its last session logged in.
+    /// The mechanism of the last login.
     pub login: Option<String>,
     /// When that was.
     pub logged_in: Option<i64>,
@@ -59,14 +61,14 @@ pub(crate) struct Account {
 /// A known message. Times are seconds since 1970.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Message {
-    /// What the server calls it.
-    pub unique_id: Octets,
-    /// Its number among those under the same unique-id.
+pub(crate) struct ExportedMessage {
+    /// The message's unique-id.
+    pub unique_id: TextOrHex,
+    /// Its number among those with the same unique-id.
     pub copy: u32,
-    /// Where it stands.
-    pub state: State,
-    /// Its size, as the first scan listing said.
+    /// Its state.
+    pub state: ExportedState,
+    /// Its size, as LIST reported it first.
     pub size: Option<u64>,
     /// When it was first listed.
     pub listed: i64,
@@ -76,83 +78,83 @@ pub(crate) struct Message {
     pub gone: Option<i64>,
     /// When a listing was first without it.
     pub vanished: Option<i64>,
-    /// How often in a row it failed.
+    /// The number of times in a row that it could not be retrieved or delivered.
     pub attempts: u32,
-    /// When it is tried again.
+    /// The time before which it is not tried again.
     pub next_try: i64,
-    /// Whether it must not or cannot be deleted from the server.
+    /// True if it must not or cannot be deleted from the server.
     pub undeletable: bool,
-    /// Whether the server listed it again, unchanged, after its deletion.
+    /// True if the server listed it again, unchanged, after its deletion.
     pub came_back: bool,
     /// Its delivery, if there was one.
-    pub delivery: Option<Delivery>,
+    pub delivery: Option<ExportedDelivery>,
 }
 
-/// Where a message stands. One that is on its way cannot travel.
+/// The state of a message. A staged one is not exported, because its file stays on this machine.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum State {
+pub(crate) enum ExportedState {
     /// Delivered, and recorded.
     Delivered,
-    /// It could not be retrieved.
+    /// Could not be retrieved.
     Failed,
     /// Deleted from the server.
     Gone,
-    /// Known, and never delivered by us.
+    /// Known, but never delivered by us.
     Seen,
 }
 
 /// A delivery.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Delivery {
+pub(crate) struct ExportedDelivery {
     /// The MDA, if it was one.
     pub program: Option<String>,
     /// The Maildir, or the spool from which the MDA took it.
-    pub target: Octets,
-    /// Of the folder in which it was.
+    pub target: TextOrHex,
+    /// The inode of the folder in which the file was.
     pub inode: u64,
     /// Its file name there.
     pub file_name: String,
     /// Its length as stored.
     pub octets: u64,
     /// SHA-256 of it as stored.
-    pub sha256: Hash,
+    pub sha256: HexDigest,
     /// SHA-256 of its header as stored.
-    pub header_sha256: Hash,
+    pub header_sha256: HexDigest,
     /// From.
-    pub from: Octets,
+    pub from: TextOrHex,
     /// Subject.
-    pub subject: Octets,
+    pub subject: TextOrHex,
     /// When it was staged.
     pub staged: i64,
     /// When it was delivered.
     pub delivered: Option<i64>,
     /// When it was deleted from the server.
     pub deleted: Option<i64>,
-    /// How often it was handed over again.
+    /// The number of times that it was handed to an MDA again.
     pub repeated: u32,
-    /// What the MDA said that took it.
-    pub words: Option<Octets>,
+    /// What the MDA printed when it took the message.
+    pub words: Option<TextOrHex>,
 }
 
-/// Something that was said of a message.
+/// A message about which something was reported that is not reported again.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Notice {
-    /// What the server calls the message.
-    pub unique_id: Octets,
-    /// Its number among those under the same unique-id.
+pub(crate) struct ExportedNotice {
+    /// The message's unique-id.
+    pub unique_id: TextOrHex,
+    /// Its number among those with the same unique-id.
     pub copy: u32,
 }
 
-/// The end of an account: what is cut off before it is not taken for all.
+/// The end of an account. An account without it was cut off.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct End {
-    /// How many messages there were.
+pub(crate) struct ExportEnd {
+    /// The number of messages.
     pub messages: u64,
-    /// How many notices.
+    /// The number of notices.
     pub notices: u64,
 }
 
@@ -162,32 +164,35 @@ pub(crate) const VERSION: u32 = 1;
 /// The longest line in octets.
 pub(crate) const LONGEST_LINE: usize = 1 << 20;
 
-/// Why a line is none of ours.
+/// Why a line is not accepted.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum Error {
-    /// It is of a version that is not ours.
-    #[error("it was written by a newer mailpull; use that one")]
+    /// A newer version wrote it.
+    #[error("a newer mailpull wrote it")]
     Newer,
-    /// It is no record.
-    #[error("it is no line of seen export: {0}")]
+    /// It is not a line of `seen export`.
+    #[error("not a line of seen export: {0}")]
     NoRecord(ServerText),
-    /// It says what no record can say.
+    /// It is well-formed, and no version writes it.
     #[error("{0}")]
     Impossible(&'static str),
 }
 
 impl Error {
-    /// What the user can do about it.
+    /// Returns what the user can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
-        None
+        match self {
+            Self::Newer => Some("Import it with the newer version".to_owned()),
+            Self::NoRecord(_) | Self::Impossible(_) => None,
+        }
     }
 }
 
 impl ExportRecord {
-    /// Reads a line.
+    /// Parses a line.
     ///
     /// # Errors
-    /// It is no record that this version knows, or one that no database can hold.
+    /// It is not a record of this version, or one that no version writes.
     pub(crate) fn parse(line: &[u8]) -> Result<Self, Error> {
         let record = serde_json::from_slice(line).map_err(no_record)?;
         match &record {
@@ -195,7 +200,9 @@ impl ExportRecord {
                 return Err(Error::Newer);
             }
             Self::Account(account) if account.account.contains(char::is_control) => {
-                return Err(Error::Impossible("an account with a name that is none"));
+                return Err(Error::Impossible(
+                    "the account's name has control characters",
+                ));
             }
             Self::Message(message) => message.check()?,
             Self::Notice(notice) => notice.unique_id.check()?,
@@ -204,45 +211,44 @@ impl ExportRecord {
         Ok(record)
     }
 
-    /// Writes a line, without its end.
+    /// Returns the line, without a line end.
     pub(crate) fn line(&self) -> String {
-        serde_json::to_string(self).expect("it has only text and numbers")
+        serde_json::to_string(self).expect("text and numbers can be written as JSON")
     }
 }
 
-impl Message {
+impl ExportedMessage {
     fn check(&self) -> Result<(), Error> {
         self.unique_id.check()?;
-        let is_delivered = self.state == State::Delivered;
+        let is_delivered = self.state == ExportedState::Delivered;
         if is_delivered && (self.delivered.is_none() || self.delivery.is_none()) {
-            return Err(Error::Impossible(
-                "a delivered message without its delivery",
-            ));
+            return Err(Error::Impossible("a delivered message has no delivery"));
         }
         Ok(())
     }
 }
 
 fn no_record(error: serde_json::Error) -> Error {
-    // It may repeat the line, in which anything can stand.
+    // The message may quote the line, which can contain any octets. `ServerText` escapes them.
     Error::NoRecord(ServerText::from(&*error.to_string()))
 }
 
-/// Octets that are mostly text: a string if they are UTF-8, else `{"hex": "…"}`.
+/// Octets that are mostly text: written as a string if they are UTF-8, and as `{"hex": "…"}` if not.
 #[derive(Clone, Eq, PartialEq)]
-pub(crate) struct Octets(pub Vec<u8>);
+pub(crate) struct TextOrHex(pub Vec<u8>);
 
-impl Octets {
-    /// Checks what has to be a unique-id.
+impl TextOrHex {
+    /// Checks octets that have to be a unique-id.
     fn check(&self) -> Result<(), Error> {
-        match UniqueId::is_valid(&self.0) {
-            true => Ok(()),
-            false => Err(Error::Impossible("a unique-id that is none")),
+        if UniqueId::is_valid(&self.0) {
+            Ok(())
+        } else {
+            Err(Error::Impossible("not a valid unique-id"))
         }
     }
 }
 
-impl std::fmt::Debug for Octets {
+impl std::fmt::Debug for TextOrHex {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.0.escape_ascii())
     }
@@ -255,7 +261,7 @@ enum Written {
     Other { hex: String },
 }
 
-impl Serialize for Octets {
+impl Serialize for TextOrHex {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match str::from_utf8(&self.0) {
             Ok(text) => serializer.serialize_str(text),
@@ -267,7 +273,7 @@ impl Serialize for Octets {
     }
 }
 
-impl<'de> Deserialize<'de> for Octets {
+impl<'de> Deserialize<'de> for TextOrHex {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(match Written::deserialize(deserializer)? {
             Written::Text(text) => text.into_bytes(),
@@ -276,17 +282,17 @@ impl<'de> Deserialize<'de> for Octets {
     }
 }
 
-/// A SHA-256 digest, as hexadecimal digits.
+/// A SHA-256 digest, written as hexadecimal digits.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Hash(pub Digest);
+pub(crate) struct HexDigest(pub Digest);
 
-impl Serialize for Hash {
+impl Serialize for HexDigest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&hex::encode(&self.0.0))
     }
 }
 
-impl<'de> Deserialize<'de> for Hash {
+impl<'de> Deserialize<'de> for HexDigest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let octets = hex::decode(&String::deserialize(deserializer)?);
         let digest = octets.and_then(|octets| octets.try_into().ok());
@@ -296,17 +302,17 @@ impl<'de> Deserialize<'de> for Hash {
     }
 }
 
-const NO_HEX: &str = "not the right hexadecimal digits";
+const NO_HEX: &str = "not the right number of hexadecimal digits";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn message(unique_id: &[u8]) -> Message {
-        Message {
-            unique_id: Octets(unique_id.to_vec()),
+    fn message(unique_id: &[u8]) -> ExportedMessage {
+        ExportedMessage {
+            unique_id: TextOrHex(unique_id.to_vec()),
             copy: 0,
-            state: State::Delivered,
+            state: ExportedState::Delivered,
             size: Some(u64::MAX),
             listed: 1,
             delivered: Some(2),
@@ -316,16 +322,16 @@ mod tests {
             next_try: -1,
             undeletable: false,
             came_back: false,
-            delivery: Some(Delivery {
+            delivery: Some(ExportedDelivery {
                 program: None,
-                target: Octets(b"/home/gr\xfc\xdfe".to_vec()),
+                target: TextOrHex(b"/home/gr\xfc\xdfe".to_vec()),
                 inode: 7,
                 file_name: "f".to_owned(),
                 octets: 17,
-                sha256: Hash(Digest::of(b"m")),
-                header_sha256: Hash(Digest::of(b"h")),
-                from: Octets(b"\x00\x1b".to_vec()),
-                subject: Octets("Grüße".into()),
+                sha256: HexDigest(Digest::of(b"m")),
+                header_sha256: HexDigest(Digest::of(b"h")),
+                from: TextOrHex(b"\x00\x1b".to_vec()),
+                subject: TextOrHex("Grüße".into()),
                 staged: 1,
                 delivered: Some(2),
                 deleted: None,
@@ -335,7 +341,7 @@ mod tests {
         }
     }
 
-    /// Must never change: what one version writes another reads.
+    /// This line must never change: every version reads it.
     const LINE: &str = "{\"record\":\"message\",\"unique_id\":\"a\",\"copy\":0,\
         \"state\":\"delivered\",\"size\":18446744073709551615,\"listed\":1,\"delivered\":2,\
         \"gone\":null,\"vanished\":null,\"attempts\":0,\"next_try\":-1,\"undeletable\":false,\"came_back\":false,\
@@ -347,7 +353,7 @@ mod tests {
         \"deleted\":null,\"repeated\":0,\"words\":null}}";
 
     #[test]
-    fn a_line_is_what_it_always_was_and_is_read_as_what_it_was_written_of() {
+    fn a_line_never_changes_and_is_read_as_it_was_written() {
         let record = ExportRecord::Message(Box::new(message(b"a")));
         assert_eq!(record.line(), LINE);
         for unique_id in [
@@ -365,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_version_is_told_whatever_else_it_says() {
+    fn a_newer_version_is_recognised_despite_unknown_fields() {
         let line = r#"{"record":"account","version":2,"account":"w","server":"","user":"","keep":
             null,"last_run":null,"last_status":null,"failures":0,"cut_off":false,"acquaintance":
             null,"lost_step":null,"recognitions":0,"more":1}"#;
@@ -373,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_version_writes_is_no_record() {
+    fn a_line_that_no_version_writes_is_rejected() {
         for (from, to) in [
             ("\"a\"", "\"\""),
             ("\"a\"", "\"a\\n\""),

@@ -1,208 +1,60 @@
-//! An account's runs: how the last one ended, and what it left to be known.
+//! An account's runs: how the last one ended, and what it left for the next one.
 
 use std::time::Duration;
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::params;
 
-use super::account::AccountRow;
+use super::database::{Queries, statements};
+use super::state::STAGED;
 use super::{Error, Ledger};
 use crate::exit::Exit;
+use crate::mail::maildrop::AccountKey;
 use crate::moment::Moment;
-
-/// How long a message is remembered that the server lists no more: some come back, from a backup
-/// or because the server could not make a list for a while.
-const REMEMBERED_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
-
-/// How long a server that lost its step is asked for one thing at a time.
-const STEP_IS_LOST_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// How an account's runs ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Runs<'a>(pub(super) &'a Ledger);
 
-impl Runs<'_> {
-    /// How the last run ended, and what it left to be known.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub(crate) fn last(&self) -> Result<LastRun, Error> {
-        let is_elsewhere = self.0.owner.former_place.is_some();
-        let patience = Moment::now().before(STEP_IS_LOST_FOR);
-        self.0.read(|connection| {
-            let row = connection.query_row(
-                "SELECT keep, cut_off, failures, acquaintance, lost_step, recognitions, login,
-                     logged_in
-                 FROM account
-                 WHERE id = ?1",
-                [self.0.owner.key.0],
-                |row| {
-                    Ok(LastRun {
-                        keep: row.get(0)?,
-                        was_cut_off: row.get(1)?,
-                        failures: row.get::<_, i64>(2)?.cast_unsigned(),
-                        acquaintance: row
-                            .get(3)
-                            .map(|text: Option<String>| text.filter(|_| !is_elsewhere))?,
-                        has_lost_step: !is_elsewhere
-                            && row
-                                .get::<_, Option<i64>>(4)?
-                                .is_some_and(|lost| Moment(lost) > patience),
-                        recognitions: row.get(5)?,
-                        login: row
-                            .get(6)
-                            .map(|how: Option<String>| how.filter(|_| !is_elsewhere))?,
-                        logged_in: row.get::<_, Option<i64>>(7)?.map(Moment),
-                    })
-                },
-            );
-            Ok(row.optional()?.unwrap_or_default())
-        })
-    }
-
-    /// Counts that renamed messages are about to be recognised; a run that ends well forgets it.
-    ///
-    /// # Errors
-    /// Nothing was written.
-    pub(crate) fn note_recognition(&self) -> Result<(), Error> {
-        let key = self.0.owner.key.0;
-        self.0.write(|transaction| {
-            transaction.execute(
-                "UPDATE account SET recognitions = recognitions + 1 WHERE id = ?1",
-                [key],
-            )?;
-            Ok(())
-        })
-    }
-
-    /// Remembers that the server could not keep step when commands were sent ahead.
-    ///
-    /// # Errors
-    /// Nothing was written.
-    pub(crate) fn note_lost_step(&self) -> Result<(), Error> {
-        let (key, now) = (self.0.owner.key.0, Moment::now());
-        self.0.write(|transaction| {
-            transaction.execute(
-                "UPDATE account SET lost_step = ?2 WHERE id = ?1",
-                params![key, now.0],
-            )?;
-            Ok(())
-        })
-    }
-
-    /// Notes how a run ended, and signs the database unless doubts about it remain. After a run that
-    /// ended well it forgets what the server has not listed for so long that it will not come back.
-    ///
-    /// # Errors
-    /// Nothing was written.
-    pub(crate) fn end(&self, end: &RunEnd) -> Result<(), Error> {
-        let key = self.0.owner.key.0;
-        let AccountRow {
-            server,
-            user,
-            learned,
-            login,
-            logged_in,
-            ..
-        } = self.0.owner.clone();
-        let is_in_doubt = !end.is_complete && self.0.freshness().is_in_doubt()?;
-        self.0.write(|transaction| {
-            transaction.execute(
-                "UPDATE account SET server = CASE ?5 WHEN 0 THEN ?6 ELSE server END,
-                     user = CASE ?5 WHEN 0 THEN ?7 ELSE user END, last_run = ?2, last_status = ?3,
-                     keep = coalesce(?4, keep, ?10), cut_off = coalesce(?5, cut_off),
-                     generation = random(),
-                     failures = CASE ?3 WHEN 0 THEN 0 ELSE failures + 1 END,
-                     recognitions = CASE ?5 WHEN 0 THEN 0 ELSE recognitions END,
-                     acquaintance = CASE ?8 WHEN 0 THEN coalesce(?9, acquaintance) END,
-                     login = coalesce(?11, login), logged_in = coalesce(?12, logged_in)
-                 WHERE id = ?1",
-                params![
-                    key,
-                    Moment::now().0,
-                    end.exit.code(),
-                    end.keep,
-                    end.was_cut_off,
-                    server,
-                    user,
-                    end.was_surprised,
-                    learned,
-                    end.configured_keep,
-                    login,
-                    logged_in.map(|moment| moment.0),
-                ],
-            )?;
-            if end.was_cut_off == Some(false) {
-                forget_vanished(transaction, key)?;
-            }
-            Ok(())
-        })?;
-        if is_in_doubt {
-            Ok(())
-        } else {
-            self.0.freshness().sign()
-        }
-    }
-}
-
-fn forget_vanished(transaction: &Transaction<'_>, key: i64) -> rusqlite::Result<()> {
-    let before = Moment::now().before(REMEMBERED_FOR);
-    for table in ["delivery", "notice"] {
-        transaction.execute(
-            &format!(
-                "DELETE FROM {table} WHERE account = ?1 AND (unique_id, copy) IN
-                     (SELECT unique_id, copy FROM seen
-                      WHERE account = ?1 AND vanished < ?2 AND state <> 1)"
-            ),
-            params![key, before.0],
-        )?;
-    }
-    transaction.execute(
-        "DELETE FROM seen WHERE account = ?1 AND vanished < ?2 AND state <> 1",
-        params![key, before.0],
-    )?;
-    Ok(())
-}
-
 /// How a run ended.
 #[derive(Clone, Debug)]
 pub(crate) struct RunEnd {
-    /// Its status.
+    /// The run's exit status.
     pub exit: Exit,
-    /// The policy that it followed, unless it has still to be confirmed.
+    /// The policy that the run followed, unless the user still has to confirm it.
     pub keep: Option<String>,
-    /// The policy of the configuration, for an account of which none is known yet.
+    /// The policy of the configuration, for an account that has none recorded yet.
     pub configured_keep: Option<String>,
-    /// Whether its session ended without QUIT; `None`: there was none.
+    /// True if the session ended without QUIT; `None` if there was no session.
     pub was_cut_off: Option<bool>,
-    /// Whether nothing that is listed is left for a later run.
+    /// True if no listed message is left for a later run.
     pub is_complete: bool,
-    /// Whether what was remembered of the server may be why it failed.
+    /// True if the run may have failed because of what was remembered about the server.
     pub was_surprised: bool,
 }
 
-/// What the runs until now left to be known.
+/// What the runs up to now left for the next one.
 #[derive(Clone, Debug, Default)]
 pub struct LastRun {
-    /// The policy that was followed last.
+    /// The policy of the last run.
     pub keep: Option<String>,
-    /// Whether the last session ended without QUIT.
+    /// True if the last session ended without QUIT.
     pub was_cut_off: bool,
-    /// How many runs in a row have failed.
+    /// The number of runs in a row that failed.
     pub failures: u64,
-    /// What sessions learned of the server, as [`Ledger::note_acquaintance`] was told.
-    pub acquaintance: Option<String>,
-    /// How the last session logged in, as [`Ledger::note_login`] was told.
+    /// What sessions learned about the server.
+    pub server_profile: Option<String>,
+    /// The mechanism of the last login.
     pub login: Option<String>,
     /// When that was.
     pub logged_in: Option<Moment>,
-    /// Whether the server could not keep step lately when commands were sent ahead.
+    /// True if the server mixed up its replies to pipelined commands not long ago.
     pub has_lost_step: bool,
-    /// How many sessions in a row broke while renamed messages were being recognised.
+    /// The number of sessions in a row that broke while renamed messages were being recognised.
     pub recognitions: u32,
 }
 
 impl RunEnd {
-    /// The end of a run that came to no session.
+    /// Returns the end of a run that had no session.
     pub(crate) fn without_session(exit: Exit) -> Self {
         Self {
             exit,
@@ -213,4 +65,159 @@ impl RunEnd {
             was_surprised: false,
         }
     }
+}
+
+impl Runs<'_> {
+    /// Returns how the last run ended, and what it left for this one.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn last(self) -> Result<LastRun, Error> {
+        let last = self.0.read(|queries| {
+            queries.first(&LAST, [self.0.key()], |row| {
+                let lost_step: Option<Moment> = row.get(4)?;
+                let recent = Moment::now().before(PIPELINING_PAUSE);
+                Ok(LastRun {
+                    keep: row.get(0)?,
+                    was_cut_off: row.get(1)?,
+                    failures: row.get::<_, i64>(2)?.cast_unsigned(),
+                    server_profile: row.get(3)?,
+                    has_lost_step: lost_step.is_some_and(|lost| lost > recent),
+                    recognitions: row.get(5)?,
+                    login: row.get(6)?,
+                    logged_in: row.get(7)?,
+                })
+            })
+        })?;
+        let last = last.unwrap_or_default();
+        if self.0.former_place().is_none() {
+            return Ok(last);
+        }
+        // The account is fetched from another server now: what is known of the old one is of no use.
+        Ok(LastRun {
+            server_profile: None,
+            has_lost_step: false,
+            login: None,
+            ..last
+        })
+    }
+
+    /// Counts that renamed messages are about to be recognised. If the run ends well, the number is
+    /// set to 0 again; if sessions break again and again, it says so.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn note_recognition(self) -> Result<(), Error> {
+        self.0.write(|queries| {
+            queries.execute(&COUNT_RECOGNITION, [self.0.key()])?;
+            Ok(())
+        })
+    }
+
+    /// Notes that the server mixed up its replies to pipelined commands.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn note_lost_step(self) -> Result<(), Error> {
+        self.0.write(|queries| {
+            queries.execute(&NOTE_LOST_STEP, params![self.0.key(), Moment::now()])?;
+            Ok(())
+        })
+    }
+
+    /// Records how a run ended, and notes that the database is the one that it left. That is not
+    /// noted while messages may have been delivered that the database does not know. After a run that
+    /// ended well, messages that have been missing for very long are forgotten.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn end(self, end: &RunEnd) -> Result<(), Error> {
+        let account = &self.0.account;
+        let is_in_doubt = !end.is_complete && self.0.freshness().is_in_doubt()?;
+        self.0.write(|queries| {
+            queries.execute(
+                &END,
+                params![
+                    account.key,
+                    Moment::now(),
+                    end.exit.code(),
+                    end.keep,
+                    end.was_cut_off,
+                    account.server,
+                    account.user,
+                    end.was_surprised,
+                    account.server_profile,
+                    end.configured_keep,
+                    account.login,
+                    account.logged_in,
+                ],
+            )?;
+            if end.was_cut_off == Some(false) {
+                forget_missing(queries, account.key)?;
+            }
+            Ok(())
+        })?;
+        if is_in_doubt {
+            Ok(())
+        } else {
+            // After the commit: a kill between the two only makes the next run look into the Maildir.
+            self.0.freshness().note_generation()
+        }
+    }
+}
+
+fn forget_missing(queries: &Queries<'_>, key: AccountKey) -> rusqlite::Result<()> {
+    let key = params![key, Moment::now().before(REMEMBERED_FOR)];
+    // The deliveries and notices are found by the rows of the messages, so these go last.
+    for sql in [
+        &FORGET_MISSING_DELIVERIES,
+        &FORGET_MISSING_NOTICES,
+        &FORGET_MISSING,
+    ] {
+        queries.execute(sql, key)?;
+    }
+    Ok(())
+}
+
+/// How long a message is remembered after the server stopped listing it. Some come back: from a
+/// backup, or because the server could not list them for a while.
+const REMEMBERED_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// How long no commands are pipelined to a server that has mixed up its replies.
+const PIPELINING_PAUSE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+statements! {
+    LAST =
+        "SELECT keep, cut_off, failures, acquaintance, lost_step, recognitions, login, logged_in
+         FROM account WHERE id = ?1";
+
+    COUNT_RECOGNITION = "UPDATE account SET recognitions = recognitions + 1 WHERE id = ?1";
+
+    NOTE_LOST_STEP = "UPDATE account SET lost_step = ?2 WHERE id = ?1";
+
+    /// ?5 is 0 after a session that ended with QUIT. Only such a session proves that the server of
+    /// the configuration has this mailbox.
+    END =
+        "UPDATE account SET server = CASE ?5 WHEN 0 THEN ?6 ELSE server END,
+             user = CASE ?5 WHEN 0 THEN ?7 ELSE user END, last_run = ?2, last_status = ?3,
+             keep = coalesce(?4, keep, ?10), cut_off = coalesce(?5, cut_off),
+             generation = random(),
+             failures = CASE ?3 WHEN 0 THEN 0 ELSE failures + 1 END,
+             recognitions = CASE ?5 WHEN 0 THEN 0 ELSE recognitions END,
+             acquaintance = CASE ?8 WHEN 0 THEN coalesce(?9, acquaintance) END,
+             login = coalesce(?11, login), logged_in = coalesce(?12, logged_in)
+         WHERE id = ?1";
+
+    FORGET_MISSING_DELIVERIES =
+        "DELETE FROM delivery WHERE account = ?1 AND (unique_id, copy) IN
+             (SELECT unique_id, copy FROM seen
+              WHERE account = ?1 AND vanished < ?2 AND state <> {STAGED})";
+
+    FORGET_MISSING_NOTICES =
+        "DELETE FROM notice WHERE account = ?1 AND (unique_id, copy) IN
+             (SELECT unique_id, copy FROM seen
+              WHERE account = ?1 AND vanished < ?2 AND state <> {STAGED})";
+
+    FORGET_MISSING =
+        "DELETE FROM seen WHERE account = ?1 AND vanished < ?2 AND state <> {STAGED}";
 }

@@ -394,7 +394,7 @@ fn log_ignores_a_closed_pipe_but_not_a_full_disk() {
     sh(&sandbox, line).run().succeeds().is_silent();
     let full = sh(&sandbox, "exec $mailpull log >/dev/full").run();
     full.fails_with(74)
-        .stderr_has("writing the log: ")
+        .stderr_has("cannot write the log: ")
         .complains_in_lines(1);
 }
 

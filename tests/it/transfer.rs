@@ -236,7 +236,7 @@ fn an_import_skips_only_accounts_that_are_already_known() {
     outcome
         .fails_with(78)
         .complains_in_lines(1)
-        .stderr_has("mailpull: work: it is known here already");
+        .stderr_has("mailpull: work: the account is known here already");
     assert_eq!(export(&sandbox, "two", &["work"]), before);
     assert_eq!(
         export(&sandbox, "two", &["home"]),
@@ -350,18 +350,15 @@ fn invalid_lines_are_refused_with_their_line_number() {
     let sandbox = Sandbox::new();
     let end = "{\"record\":\"end\",\"messages\":0,\"notices\":0}\n";
     for (text, said) in [
-        ("\n", "standard input:1: it is no line of seen export"),
-        ("hello\n", "standard input:1: it is no line of seen export"),
+        ("\n", "standard input:1: not a line of seen export"),
+        ("hello\n", "standard input:1: not a line of seen export"),
         (end, "standard input:1: an account should begin here"),
         ("{}", "standard input:1: the line is cut off"),
         (
             &"x".repeat(2_000_000),
             "standard input:1: the line is cut off",
         ),
-        (
-            "\u{1b}[2J\n",
-            "standard input:1: it is no line of seen export",
-        ),
+        ("\u{1b}[2J\n", "standard input:1: not a line of seen export"),
     ] {
         let outcome = import(&sandbox, "two", text);
         outcome

@@ -1,4 +1,4 @@
-//! `mailpull seen`: look into the record of what was seen, and mend it.
+//! `mailpull seen`: inspects and repairs what mailpull remembers about messages.
 
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -15,23 +15,25 @@ use crate::poll;
 use crate::poll::renamed::Rematch;
 use crate::poll::survey;
 use crate::report::{Octets, json};
-use crate::seen::{Accounts, Entry, Ledger, Verdict};
+use crate::seen::{Accounts, Ledger, SeenEntry, Verdict};
 
 mod export;
+mod import;
 
-/// Does what the verb says.
+/// Runs one of the `seen` commands.
 pub(super) fn run(verb: &cli::SeenCommand, context: &Context<'_>) -> Result<Exit, Failure> {
     match verb {
         cli::SeenCommand::CatchUp(named) => catch_up(&named.account, context),
         cli::SeenCommand::Check => check(context),
-        cli::SeenCommand::Export(arguments) => export::export(arguments, context),
+        cli::SeenCommand::Export(arguments) => export::run(arguments, context),
         cli::SeenCommand::Forget(arguments) => forget(arguments, context),
-        cli::SeenCommand::Import(arguments) => export::import(arguments, context),
+        cli::SeenCommand::Import(arguments) => import::run(arguments, context),
         cli::SeenCommand::List(arguments) => list(arguments, context),
         cli::SeenCommand::Rematch(named) => rematch_account(&named.account, context),
     }
 }
 
+/// Opens the ledger of an account of the configuration.
 fn open(name: &str, context: &Context<'_>) -> Result<(Account, Ledger), Failure> {
     let chosen = context.global.config.as_deref();
     let selector = Selector {
@@ -43,6 +45,7 @@ fn open(name: &str, context: &Context<'_>) -> Result<(Account, Ledger), Failure>
     Ok((account, ledger))
 }
 
+/// Shows the known messages of an account, one line each.
 fn list(arguments: &cli::ListArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let (_, ledger) = open(&arguments.account, context)?;
     let mut out = io::stdout().lock();
@@ -60,14 +63,14 @@ fn list(arguments: &cli::ListArgs, context: &Context<'_>) -> Result<Exit, Failur
             writeln!(out, "{}", line(&entry))
         };
         if written.is_err() {
-            // Who closed standard output has seen enough.
+            // The reader has closed standard output, as head(1) does: it needs no more.
             break;
         }
     }
     Ok(Exit::Done)
 }
 
-fn line(entry: &Entry) -> String {
+fn line(entry: &SeenEntry) -> String {
     let size = entry
         .size
         .map_or_else(|| "?".into(), |size| Octets(size).to_string());
@@ -97,12 +100,14 @@ fn word(state: State) -> &'static str {
     }
 }
 
+/// Forgets messages, so that they are new again. They may be named as the server spells them, or as
+/// `seen list` shows them.
 fn forget(arguments: &cli::ForgetArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let (_, mut ledger) = open(&arguments.account, context)?;
     let _lock = ledger.lock()?;
     let entries = ledger.messages().entries()?;
     for name in &arguments.unique_ids {
-        let is_meant = |entry: &&Entry| {
+        let is_meant = |entry: &&SeenEntry| {
             entry.unique_id.as_octets() == name.as_bytes()
                 || name.to_str() == Some(&entry.unique_id.to_string())
         };
@@ -116,19 +121,20 @@ fn forget(arguments: &cli::ForgetArgs, context: &Context<'_>) -> Result<Exit, Fa
     Ok(Exit::Done)
 }
 
+/// Verifies the database, and shows where the staged messages are.
 fn check(context: &Context<'_>) -> Result<Exit, Failure> {
     let folder = context.state_folder()?;
     let accounts = Accounts::open(&folder)?;
-    if let Verdict::Damaged(complaints) = accounts.verify()? {
-        let what = format!("the database is damaged: {}", complaints.join("; "));
+    if let Verdict::Damaged(faults) = accounts.verify()? {
+        let what = format!("the database is damaged: {}", faults.join("; "));
         return Err(Failure::new(what, Exit::Configuration));
     }
     for account in accounts.accounts()? {
         let ledger = Ledger::open(&folder, &account.name, &account.server, &account.user)?;
         for staged in ledger.custody().staged()? {
-            let whereabouts = delivery::locate(&staged, &folder.spool())?;
+            let state = delivery::locate(&staged, &folder.spool())?;
             print_line(&format!(
-                "{}: message {} to {} {whereabouts}",
+                "{}: message {} to {} {state}",
                 account.name,
                 staged.stored().identity.unique_id,
                 staged.place()
@@ -138,6 +144,7 @@ fn check(context: &Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// Marks all messages that are not known as seen, without fetching them.
 fn catch_up(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
     let (account, mut ledger) = open(name, context)?;
     let _lock = ledger.lock()?;
@@ -160,6 +167,7 @@ fn catch_up(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// Recognises known messages that the server lists with other unique-ids now.
 fn rematch_account(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
     let (account, mut ledger) = open(name, context)?;
     let _lock = ledger.lock()?;

@@ -1,0 +1,116 @@
+//! Errors of the database and of the state folder.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+use crate::exit::Exit;
+use crate::os::is_disk_full;
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another program holds the database for longer than we wait.
+    #[error("{} is in use by another program", .0.display())]
+    Busy(PathBuf),
+    /// A folder or file cannot be created.
+    #[error("cannot create {}: {source}", path.display())]
+    Create {
+        /// The folder or file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The database is damaged.
+    #[error("{} is damaged ({why}); nothing was changed. Restore it from a backup, or move it away: \
+         then everything on the servers is new again", path.display())]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// SQLite's message.
+        why: String,
+    },
+    /// The file belongs to another program.
+    #[error("{} is not a database of mailpull; nothing was changed", .0.display())]
+    Foreign(PathBuf),
+    /// Reading or writing the database failed.
+    #[error("cannot use {}: {source}", path.display())]
+    Io {
+        /// The database.
+        path: PathBuf,
+        /// SQLite's error.
+        source: rusqlite::Error,
+    },
+    /// Another run holds the account's lock.
+    #[error("another mailpull is fetching this account")]
+    Locked,
+    /// The account's lock cannot be taken for another reason.
+    #[error("cannot lock {}: {source}", path.display())]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The database was written by a later version.
+    #[error("{} was written by a newer mailpull; use that one", .0.display())]
+    Newer(PathBuf),
+    /// The database exists and cannot be opened.
+    #[error("cannot open {}: {source}", path.display())]
+    Open {
+        /// The database.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// Others can write to the state folder. They could make us delete mail.
+    #[error("{} belongs to somebody else or can be written by others; it holds what decides about \
+         deletions: chmod 700 it, or name another with --state-dir", .0.display())]
+    Unsafe(PathBuf),
+}
+
+impl Error {
+    /// Returns the error for one of SQLite's about the database at `path`.
+    pub(super) fn open(path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(path),
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged {
+                path,
+                why: source.to_string(),
+            },
+            Some(ErrorCode::NotADatabase) => Self::Foreign(path),
+            _ => Self::Io { path, source },
+        }
+    }
+
+    /// Returns what the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        None
+    }
+
+    /// Returns the exit status that it leads to.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Busy(_) | Self::Locked => Exit::Temporary,
+            Self::Create { source, .. } | Self::Lock { source, .. } | Self::Open { source, .. }
+                if is_disk_full(source) =>
+            {
+                Exit::Temporary
+            }
+            Self::Open { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Exit::Configuration
+            }
+            Self::Create { .. } => Exit::CannotCreate,
+            Self::Damaged { .. } | Self::Foreign(_) | Self::Newer(_) | Self::Unsafe(_) => {
+                Exit::Configuration
+            }
+            Self::Io { source, .. } => match source.sqlite_error_code() {
+                Some(ErrorCode::DiskFull) => Exit::Temporary,
+                _ => Exit::LocalIo,
+            },
+            Self::Lock { .. } | Self::Open { .. } => Exit::LocalIo,
+        }
+    }
+}
