@@ -23,8 +23,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The database is damaged.
-    #[error("{} is damaged ({why}); nothing was changed. Restore it from a backup, or move it away: \
-         then everything on the servers is new again", path.display())]
+    #[error("{} is damaged: {why}", path.display())]
     Damaged {
         /// The database.
         path: PathBuf,
@@ -32,7 +31,7 @@ pub enum Error {
         why: String,
     },
     /// The file belongs to another program.
-    #[error("{} is not a database of mailpull; nothing was changed", .0.display())]
+    #[error("{} is not a database of mailpull", .0.display())]
     Foreign(PathBuf),
     /// Reading or writing the database failed.
     #[error("cannot use {}: {source}", path.display())]
@@ -54,7 +53,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The database was written by a later version.
-    #[error("{} was written by a newer mailpull; use that one", .0.display())]
+    #[error("{} was written by a newer mailpull", .0.display())]
     Newer(PathBuf),
     /// The database exists and cannot be opened.
     #[error("cannot open {}: {source}", path.display())]
@@ -65,8 +64,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Others can write to the state folder. They could make us delete mail.
-    #[error("{} belongs to somebody else or can be written by others; it holds what decides about \
-         deletions: chmod 700 it, or name another with --state-dir", .0.display())]
+    #[error("{} belongs to another user or can be written by others", .0.display())]
     Unsafe(PathBuf),
 }
 
@@ -87,7 +85,29 @@ impl Error {
 
     /// Returns what the user can do about it.
     pub fn hint(&self) -> Option<String> {
-        None
+        match self {
+            Self::Damaged { .. } => Some(
+                "Restore it from a backup, or move it away: then every message on the servers is \
+                 new again"
+                    .to_owned(),
+            ),
+            Self::Foreign(_) => {
+                Some("Move the file away, or name another folder with --state-dir".to_owned())
+            }
+            Self::Newer(_) => Some("Use the newer version".to_owned()),
+            Self::Unsafe(path) => Some(format!(
+                "Run chmod 700 {}, or name another folder with --state-dir: what is in it decides \
+                 what is deleted from the servers",
+                path.display()
+            )),
+            Self::Open { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("Run mailpull as the owner of the file".to_owned())
+            }
+            Self::Create { source, .. } | Self::Lock { source, .. } if is_disk_full(source) => {
+                Some("Free some space".to_owned())
+            }
+            _ => None,
+        }
     }
 
     /// Returns the exit status that it leads to.

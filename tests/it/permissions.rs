@@ -115,7 +115,7 @@ fn a_state_folder_that_others_can_write_is_refused() {
         allow(&world.sandbox.state(), mode);
         world.refuses(
             78,
-            &["state/mailpull belongs to somebody else or can be written"],
+            &["state/mailpull belongs to another user or can be written"],
         );
     }
     allow(&world.sandbox.state(), 0o750);
@@ -128,7 +128,7 @@ fn a_state_folder_of_another_user_is_refused() {
     let world = World::with_database();
     give_to_root(&world.sandbox.state());
     allow(&world.sandbox.state(), 0o755);
-    world.refuses(78, &["state/mailpull belongs to somebody else"]);
+    world.refuses(78, &["state/mailpull belongs to another user"]);
 }
 
 #[test]

@@ -174,7 +174,7 @@ fn a_message_whose_delivery_failed_clearly_is_not_in_doubt() {
 
     test.record(&[
         staged[0].kept("no", None, true),
-        staged[1].kept_in_doubt("stopped"),
+        staged[1].kept_in_doubt("stopped", None),
     ]);
 
     let recalled = test.ledger.custody().staged().expect("it can be read");
