@@ -73,8 +73,8 @@ impl Context<'_> {
         }
         self.reporter(&account.name)
             .report(Event::Warning(&format_args!(
-                "tls-verify = false: whoever answers in the place of {} gets the password and the \
-             mail; without it the error says what to put into tls-pin",
+                "tls-verify = false: anybody who answers in place of {} gets the password and the \
+                 mail; without this key the error shows the value for tls-pin",
                 account.dial.net.endpoint
             )));
     }

@@ -66,25 +66,25 @@ impl Context<'_> {
         let ledger = Ledger::open(folder, &account.name, &server, user)?;
         if ledger.is_moved() {
             let name = &account.name;
-            let what = format!(
-                "its record was moved away by seen export --move: fetch it where that was \
-                 imported; to fetch it here again, bring it back with seen import, or begin anew \
-                 without it: mailpull account remove {name}"
+            let what = "its records were moved away by seen export --move";
+            let hint = format!(
+                "Fetch it where they were imported, bring them back with mailpull seen import, or \
+                 start anew with mailpull account remove {name}"
             );
-            return Err(Failure::new(what, Exit::Configuration));
+            return Err(Failure::new(what, Exit::Configuration).with_hint(hint));
         }
         let reporter = self.reporter(&account.name);
         if let Some(former) = ledger.former_name() {
             reporter.report(Event::Warning(&format_args!(
-                "this maildrop was fetched as {former} before; what was fetched then is not \
+                "this mailbox was fetched as {former} before; messages fetched then are not \
                  fetched again"
             )));
         }
         self.require_no_renaming(account, &ledger)?;
         if let Some(former) = ledger.former_place() {
             reporter.report(Event::Warning(&format_args!(
-                "this account was {former} until now; if it is another maildrop, give it \
-                 another name, or messages with the same unique-ids are not fetched"
+                "this account was {former} until now; if that was another mailbox, give this \
+                 account another name, or messages with the same unique-ids are not fetched"
             )));
         }
         Ok(ledger)
@@ -102,11 +102,14 @@ impl Context<'_> {
         };
         let name = &account.name;
         let what = format!(
-            "this maildrop was fetched for an account {former}, which the configuration no longer \
-             has: either mailpull account rename {former} {name}, or mailpull account remove \
-             {former} to fetch everything again"
+            "this mailbox was fetched for an account {former}, which is no longer in the \
+             configuration"
         );
-        Err(Failure::new(what, Exit::Configuration))
+        let hint = format!(
+            "If the account has a new name: mailpull account rename {former} {name}. To fetch \
+             everything again: mailpull account remove {former}"
+        );
+        Err(Failure::new(what, Exit::Configuration).with_hint(hint))
     }
 
     /// Returns the first of these names that the configuration does not have. The configuration is

@@ -1,5 +1,5 @@
-//! `mailpull login`: the user signs in, once, and what that brings is kept for later runs.
-//! Does not know what a token opens.
+//! `mailpull login`: the user signs in once, and the tokens are kept for later runs. Or the user types
+//! a password once, and it is kept in the keyring.
 
 use std::env;
 use std::io::{self, IsTerminal};
@@ -14,7 +14,7 @@ use crate::oauth2::{self, Provider, SignIn, Tokens};
 use crate::os::child;
 use crate::report::{Event, json};
 
-/// Signs in to what the account needs: its provider, or the keyring that is to hold its password.
+/// Signs in to an account's provider, or puts its password into the keyring.
 pub(super) fn run(arguments: &cli::LoginArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let names = [arguments.account.account.clone()];
     let selector = Selector {
@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &cli::LoginArgs, context: &Context<'_>) -> Result<E
     };
     match (ended, context.interrupt.signal()) {
         (Err(_), Some(signal)) => {
-            // The shell's prompt would stand behind ^C.
+            // Without this the shell's prompt would stand after ^C.
             if io::stdout().is_terminal() {
                 print_line("");
             }
@@ -58,10 +58,12 @@ fn grant(
     };
     let kept = granted.and_then(|tokens| {
         if tokens.refresh.is_none() {
-            context.reporter(&account.name).report(Event::Warning(&format_args!(
-                "the provider grants no refresh token, so that this sign-in ends with its token; \
-                 check oauth2-scope"
-            )));
+            context
+                .reporter(&account.name)
+                .report(Event::Warning(&format_args!(
+                    "the provider grants no refresh token, so this sign-in ends when its token \
+                 expires; check oauth2-scope"
+                )));
         }
         sign_in.keep(&tokens)
     });
@@ -72,13 +74,13 @@ fn grant(
         print_line(&json::signed_in(&account.name, user, &place));
     } else {
         print_line(&format!(
-            "{user} has signed in; what that brought is kept in {place}"
+            "{user} has signed in; the tokens are kept in {place}"
         ));
     }
     Ok(())
 }
 
-/// How the user agrees.
+/// The way in which the user agrees.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Grant {
     Browser,
@@ -86,8 +88,8 @@ enum Grant {
 }
 
 impl Grant {
-    /// A browser, where there is one to be opened: then nothing has to be typed. Else whichever the
-    /// provider has, and rather the one that works from another machine.
+    /// Returns the easiest grant: a browser if one can be opened, because nothing has to be typed
+    /// then. Else a code, which can be typed on another machine, if the provider supports that.
     fn fitting(provider: &Provider, has_display: bool) -> Self {
         match (&provider.auth_url, &provider.device_url) {
             (None, _) => Self::Device,
@@ -154,11 +156,12 @@ fn has_display() -> bool {
     cfg!(target_os = "macos") || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")
 }
 
-/// Opens an address in the user's browser. Where that fails the user has read it, too.
+/// Opens an address in the user's browser. The user has also been shown it, in case that fails.
 fn open(address: &str, account: &Account) {
-    let program = match cfg!(target_os = "macos") {
-        true => "open",
-        false => "xdg-open",
+    let program = if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
     };
     let _ = child::command(program, [address], &account.secret_variables)
         .stdin(Stdio::null())
@@ -188,13 +191,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_is_typed_elsewhere_where_no_browser_can_be_opened_and_the_provider_allows_it() {
+    fn a_code_is_used_if_no_browser_can_be_opened() {
         let mut only_device = Provider::microsoft();
         only_device.auth_url = None;
         for (provider, has_display, grant) in [
             (Provider::microsoft(), true, Grant::Browser),
             (Provider::microsoft(), false, Grant::Device),
-            // Google's codes do not open mail.
+            // Google grants no access to mail by a code.
             (Provider::google(), true, Grant::Browser),
             (Provider::google(), false, Grant::Browser),
             (only_device.clone(), true, Grant::Device),

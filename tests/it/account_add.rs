@@ -254,7 +254,7 @@ fn a_failed_login_adds_nothing_unless_the_test_is_skipped() {
         .fails_with(77)
         .complains_in_lines(1)
         .stderr_has("mailpull: work: logging in as joe")
-        .stdout_has("account: not added; --no-test adds it all the same\n");
+        .stdout_has("account: not added; --no-test adds it anyway\n");
     assert!(!sandbox.config_file().exists());
 
     let sessions = server.log().sessions;
@@ -271,7 +271,7 @@ fn a_missing_or_invalid_value_is_named_by_its_flag() {
         (
             &["work"][..],
             64,
-            "--user is missing, and without a terminal",
+            "--user is missing, and there is no terminal",
         ),
         (&["work", "--user", "joe"], 64, "--server is missing"),
         (
@@ -411,14 +411,14 @@ fn an_aborted_or_declined_dialogue_writes_nothing() {
     );
     terminal.runs(&format!("mailpull account add work {flags}"));
     terminal
-        .shows("Add it all the same? [y/N]: ")
+        .shows("Add the account anyway? [y/N]: ")
         .presses("Enter");
     terminal.ended_with(77);
     assert!(!sandbox.config_file().exists());
     assert!(terminal.echoes());
 
     terminal.runs(&format!("mailpull account add work {flags}"));
-    terminal.shows("Add it all the same? [y/N]: ");
+    terminal.shows("Add the account anyway? [y/N]: ");
     terminal.types("y").presses("Enter");
     terminal.ended_with(77);
     assert!(config(&sandbox).starts_with("[accounts.work]\n"));

@@ -97,7 +97,7 @@ fn a_server_named_by_the_domains_srv_record_is_used() {
         let outcome = search(&sandbox, &dns, &authority);
 
         outcome.succeeds().stderr_is("").stdout_has(&format!(
-            "search: pop3.example.test:{port}, as the domain's DNS says, {security}: it answers and \
+            "search: pop3.example.test:{port}, named by the domain's DNS, {security}: it answers and \
              proves its name\n"
         ));
         let written = config(&sandbox);
@@ -128,8 +128,8 @@ fn a_server_in_another_domain_needs_the_users_agreement() {
         .fails_with(64)
         .complains_in_lines(1)
         .stderr_has(&format!(
-            "DNS says that the mail of example.test is at mx.elsewhere.test:{port}; if that is \
-             right, name it: --server mx.elsewhere.test:{port}\n"
+            "DNS says that the mail of example.test is at mx.elsewhere.test:{port}, which may be \
+             forged. If it is right: --server mx.elsewhere.test:{port}\n"
         ));
 
     assert!(!sandbox.config_file().exists());
@@ -228,10 +228,8 @@ fn a_server_without_srv_record_is_found_by_common_names() {
 
         outcome
             .succeeds()
-            .stdout_has("search: pop3.example.test:995, as such servers are often called, tls: ")
-            .stdout_has(&format!(
-                "search: {name}:{port}, as such servers are often called, "
-            ));
+            .stdout_has("search: pop3.example.test:995, a usual name, tls: ")
+            .stdout_has(&format!("search: {name}:{port}, a usual name, "));
         assert!(config(&sandbox).contains(lines), "{}", config(&sandbox));
         server.finish();
     }
@@ -297,7 +295,7 @@ fn the_next_resolver_is_asked_after_a_servfail() {
     search(&sandbox, &dns, &authority)
         .succeeds()
         .stdout_has(&format!(
-            "search: pop3.example.test:{port}, as the domain's DNS says, tls: it answers"
+            "search: pop3.example.test:{port}, named by the domain's DNS, tls: it answers"
         ));
 
     server.finish();
@@ -369,7 +367,7 @@ fn a_dripping_server_is_given_up_for_the_next() {
     search(&sandbox, &dns, &authority)
         .succeeds()
         .stdout_has(&format!(
-            "search: pop3.example.test:{slow}, as the domain's DNS says, starttls: timed out\n\
+            "search: pop3.example.test:{slow}, named by the domain's DNS, starttls: timed out\n\
              search: pop.example.test:{port}, "
         ));
 

@@ -57,7 +57,8 @@ fn every_step_is_shown_without_fetching_or_writing_anything() {
     for line in [
         format!("server: {address} as joe, with TLS from the first octet\n"),
         format!("address: {address} answered in "),
-        "tls: TLS 1.3, TLS_AES_256_GCM_SHA384; an authority in tls-ca-file vouches".to_owned(),
+        "tls: TLS 1.3, TLS_AES_256_GCM_SHA384; an authority in tls-ca-file confirms the name"
+            .to_owned(),
         "certificate: for localhost, 127.0.0.1\n".to_owned(),
         "certificate: issued to CN=mailpull test server\n".to_owned(),
         "certificate: issued by CN=mailpull test authority\n".to_owned(),
@@ -65,7 +66,7 @@ fn every_step_is_shown_without_fetching_or_writing_anything() {
         format!("certificate: tls-pin = \"{pin}\" would pin it, \"{key_pin}\" its key"),
         "greeting: \\u{1b}[2Jready\n".to_owned(),
         "capabilities: before the login: TOP, SASL PLAIN, LOGIN-DELAY 900 USER\n".to_owned(),
-        "mechanism: PLAIN, what auth = \"auto\" takes here: the secret itself is sent, ".to_owned(),
+        "mechanism: PLAIN, chosen by auth = \"auto\": the secret itself is sent, ".to_owned(),
         "login: accepted for joe\n".to_owned(),
         "capabilities: after the login: UIDL, EXPIRE 60, LOGIN-DELAY 300\n".to_owned(),
         "expiry: mail is deleted there after 60 days, whatever \"keep\" says\n".to_owned(),

@@ -36,9 +36,9 @@ fn a_known_mailbox_under_a_new_account_name_is_refused() {
 
         outcome.fails_with(78).complains_in_lines(1);
         outcome.stderr_has(
-            "this maildrop was fetched for an account work, which the configuration no longer \
-             has: either mailpull account rename work job, or mailpull account remove work to \
-             fetch everything again\n",
+            "this mailbox was fetched for an account work, which is no longer in the configuration. \
+             If the account has a new name: mailpull account rename work job. To fetch everything \
+             again: mailpull account remove work\n",
         );
     }
     assert_eq!(server.log().sessions, sessions);
@@ -108,7 +108,7 @@ fn impossible_renames_and_removals_are_refused() {
         (
             &["rename", "work", "job"][..],
             78,
-            "a record of an account job already",
+            "there is already an account job in the database",
         ),
         (&["rename", "nobody", "new"], 64, "nothing was ever fetched"),
         (&["rename", "work", "a b"], 64, "cannot be an account's"),
@@ -148,7 +148,7 @@ fn an_account_with_unfinished_deliveries_is_not_removed() {
     let outcome = account(&sandbox, &["remove", "work"]);
 
     outcome.fails_with(78).complains_in_lines(1);
-    outcome.stderr_has("still on their way: 1");
+    outcome.stderr_has("not delivered yet: 1");
     account(&sandbox, &["rename", "work", "job"]).succeeds();
     sandbox.fetch().succeeds();
     sandbox.work().holds(&notes(["a"]));

@@ -205,7 +205,7 @@ fn messages_with_new_unique_ids_are_recognised_not_fetched_again() {
     let outcome = fetch_from(&moved, &sandbox);
 
     outcome.succeeds().complains_in_lines(2);
-    outcome.stderr_has("if it is another maildrop");
+    outcome.stderr_has("if that was another mailbox");
     outcome.stderr_has("40 of 42 were recognised");
     assert_eq!(moved.log().count("RETR"), 2);
     sandbox.work().holds(&[old, new].concat());
@@ -349,7 +349,7 @@ fn a_mailbox_fetched_by_url_is_known_as_an_account() {
     let outcome = sandbox.fetch();
 
     outcome.succeeds().complains_in_lines(1);
-    outcome.stderr_has("this maildrop was fetched as joe@127.0.0.1:");
+    outcome.stderr_has("this mailbox was fetched as joe@127.0.0.1:");
     sandbox.work().holds(&notes(["a", "b"]));
     sandbox.fetch().succeeds().is_silent();
 }

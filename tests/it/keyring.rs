@@ -124,7 +124,7 @@ fn a_sign_in_can_be_stored_in_the_keyring() {
     let outcome = login.wait();
     outcome
         .succeeds()
-        .stdout_has("joe has signed in; what that brought is kept in the keyring\n");
+        .stdout_has("joe has signed in; the tokens are kept in the keyring\n");
     let kept = keyring.lookup(&["service", "mailpull-oauth2", "user", "joe"]);
     let kept: serde_json::Value = serde_json::from_str(&kept).expect("a sign-in is stored as JSON");
     let token = kept["access_token"].as_str().expect("a token is text");

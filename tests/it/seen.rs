@@ -133,7 +133,7 @@ fn read_only_commands_neither_record_nor_rename_accounts() {
         .succeeds();
     for command in &commands[..3] {
         let outcome = sandbox.mailpull(*command).run();
-        outcome.stderr_has("this maildrop was fetched as joe@127.0.0.1:");
+        outcome.stderr_has("this mailbox was fetched as joe@127.0.0.1:");
         assert!(!is_known(), "{command:?} renamed the account");
     }
 

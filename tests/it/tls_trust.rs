@@ -156,7 +156,7 @@ fn tls_verify_false_warns_on_every_run() {
             fetch(&certificate, security, "tls-verify = false")
                 .succeeds()
                 .complains_in_lines(1)
-                .stderr_has("mailpull: work: tls-verify = false: whoever answers in the place of ");
+                .stderr_has("mailpull: work: tls-verify = false: anybody who answers in place of ");
         }
     }
 }

@@ -1,6 +1,5 @@
-//! `mailpull account add`: asks what no flag has said, finds the server, tries the login, and only
-//! then writes the account into the configuration.
-//! Fetches nothing, and changes no account that is there.
+//! `mailpull account add`: asks for missing arguments, finds the server, tries the login, and only then
+//! writes the account into the configuration. Existing accounts are not changed.
 
 use super::questions::Questions;
 use super::{discovery, test};
@@ -12,8 +11,8 @@ use crate::config::{Account, NewAccount, is_account_name};
 use crate::exit::{Exit, Failure};
 use crate::report::{Fact, Finding};
 
-/// Adds an account. A login that does not work is the status, and nothing is written then unless
-/// the user wants it all the same.
+/// Adds an account. If the login fails its status is returned, and the account is added only if the
+/// user wants it anyway.
 pub(super) fn run(arguments: &cli::AddArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let questions = Questions::new(&context.interrupt);
     let chosen = context.global.config.as_deref();
@@ -35,7 +34,7 @@ pub(super) fn run(arguments: &cli::AddArgs, context: &Context<'_>) -> Result<Exi
         find_server(&user, &mut new_account, &questions, context)?;
     }
     let account = new_account.account()?;
-    if has_no_secret(&account) && questions.has_listener() {
+    if has_no_secret(&account) && questions.can_ask() {
         ask_for_secret(&mut new_account, &account, &questions, context)?;
     }
     if account.destination.is_none() {
@@ -43,13 +42,14 @@ pub(super) fn run(arguments: &cli::AddArgs, context: &Context<'_>) -> Result<Exi
         let folder = questions.ask("--maildir", "Maildir for its mail", Some(&proposal))?;
         new_account.set("--maildir", "maildir", folder)?;
     }
-    let exit = match arguments.no_test || wants_login(&new_account.account()?) {
-        true => Exit::Done,
-        false => attempt(&mut new_account, &questions, context)?,
+    let exit = if arguments.no_test || wants_login(&new_account.account()?) {
+        Exit::Done
+    } else {
+        attempt(&mut new_account, &questions, context)?
     };
     let account = new_account.account()?;
-    if exit != Exit::Done && !questions.confirm("This did not work. Add it all the same?")? {
-        let words = "not added; --no-test adds it all the same";
+    if exit != Exit::Done && !questions.confirm("This did not work. Add the account anyway?")? {
+        let words = "not added; --no-test adds it anyway";
         super::report_finding(&Finding::new("account", words), &account, context);
         return Ok(exit);
     }
@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &cli::AddArgs, context: &Context<'_>) -> Result<Exi
     Ok(exit)
 }
 
-/// Tries the login, with a password that is typed again if the one before was refused.
+/// Tries the login. If a typed password is refused the user may type it again.
 fn attempt(
     new_account: &mut NewAccount,
     questions: &Questions<'_>,
@@ -77,17 +77,18 @@ fn attempt(
 
 fn added(new_account: &NewAccount, account: &Account) -> Finding {
     let (name, path) = (&account.name, new_account.path());
-    let words = match wants_login(account) {
-        true => format!(
+    let words = if wants_login(account) {
+        format!(
             "{name} is in {path} now; to sign in: mailpull login {name}; then: mailpull account \
              test {name}"
-        ),
-        false => format!("{name} is in {path} now; to fetch it: mailpull fetch {name}"),
+        )
+    } else {
+        format!("{name} is in {path} now; to fetch it: mailpull fetch {name}")
     };
     Finding::new("account", words).with("file", Fact::text(path))
 }
 
-/// What the account is called: the first part of its domain is a good name.
+/// Returns the name of the account. The first part of its domain is proposed.
 fn name(
     arguments: &cli::AddArgs,
     user: &str,
@@ -123,17 +124,18 @@ fn find_server(
     Ok(new_account.set("--server", "server", server)?)
 }
 
-/// Whether nothing is said about how the user proves who they are.
+/// True if nothing says how the user proves their identity.
 fn has_no_secret(account: &Account) -> bool {
     matches!(account.password, Source::Ask) && account.sign_in.is_none()
 }
 
-/// Whether there is nothing to try the login with before somebody has said `mailpull login`.
+/// True if the login cannot be tried before `mailpull login`.
 fn wants_login(account: &Account) -> bool {
     matches!(account.password, Source::Keyring) || account.sign_in.is_some()
 }
 
-/// Asks where the secret comes from. Without one it is looked for in .netrc, and asked at every run.
+/// Asks where the secret comes from. Without an answer it is looked up in .netrc or asked for at every
+/// run.
 fn ask_for_secret(
     new_account: &mut NewAccount,
     account: &Account,
@@ -162,7 +164,7 @@ fn ask_for_secret(
     }
 }
 
-/// Asks as which client to sign in, where the provider is known. Whether that is wanted.
+/// Asks for the client id to sign in with, for a known provider. Returns true if there is one.
 fn ask_for_client(
     preset: &str,
     new_account: &mut NewAccount,

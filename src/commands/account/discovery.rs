@@ -1,5 +1,5 @@
-//! Where a domain's maildrops are: what is known, what its DNS says, what such servers are called.
-//! Logs nobody in; whether a server that is elsewhere is the right one is for the user to say.
+//! Finds the POP3 server of a mail address: by the table of providers, by DNS, and by usual names.
+//! No login is tried.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::os::signals::Interrupt;
 use crate::os::thread::Task;
 use crate::report::{Fact, Finding};
 
-/// A server that may be the one.
+/// A server that may be the right one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Candidate {
     host: String,
@@ -23,19 +23,19 @@ struct Candidate {
     source: CandidateSource,
 }
 
-/// Who says that it may.
+/// The reason to try a server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum CandidateSource {
-    /// Its name: such servers are often called so.
-    Custom,
-    /// The domain's DNS.
+    /// Its name is a usual one for such servers.
+    UsualName,
+    /// The domain's DNS names it.
     Dns,
-    /// The table of providers.
+    /// The table of providers has it.
     Provider,
 }
 
-/// Finds the server for a user's address: the first that answers and proves its name. Tells what
-/// was tried, and lets the new account say it. Whether there was one.
+/// Finds the server for a user's address: the first that answers and proves its name. Reports what was
+/// tried and puts the server into the new account. Returns true if there was one.
 pub(super) fn find(
     user: &str,
     new_account: &mut NewAccount,
@@ -55,10 +55,10 @@ pub(super) fn find(
         if context.interrupt.signal().is_some() {
             break;
         }
-        let answered = knock(account.dial.clone(), &context.interrupt);
-        super::report_finding(&candidate.told(&answered), &account, context);
+        let answered = probe(account.dial.clone(), &context.interrupt);
+        super::report_finding(&candidate.finding(&answered), &account, context);
         if answered.is_ok() {
-            candidate.insist_on_consent(&domain, questions)?;
+            candidate.require_consent(&domain, questions)?;
             candidate.settle(new_account)?;
             return Ok(true);
         }
@@ -66,19 +66,19 @@ pub(super) fn find(
     Ok(false)
 }
 
-/// Knocks within one deadline, however its answer drips. Whoever is slower is left behind.
-fn knock(options: dial::DialOptions, interrupt: &Interrupt) -> Result<(), String> {
+/// Probes a server within one deadline, however slowly its answer drips in.
+fn probe(options: dial::DialOptions, interrupt: &Interrupt) -> Result<(), String> {
     let theirs = interrupt.clone();
-    let knocking = Task::start(interrupt, move || dial::probe(&options, &theirs));
-    let knocking = knocking.map_err(|error| error.to_string())?;
-    match knocking.wait(Instant::now() + PROBE_TIMEOUT, Duration::ZERO) {
-        Ok(knocked) => knocked.map_err(|error| error.to_string()),
+    let probing = Task::start(interrupt, move || dial::probe(&options, &theirs));
+    let probing = probing.map_err(|error| error.to_string())?;
+    match probing.wait(Instant::now() + PROBE_TIMEOUT, Duration::ZERO) {
+        Ok(probed) => probed.map_err(|error| error.to_string()),
         Err(broken) => Err(broken.to_string()),
     }
 }
 
-/// What to try, in this order: what is known; what the domain names; what such servers are called,
-/// first in TLS from the first octet, then by STLS (RFC 8314 section 3). Nothing without TLS.
+/// Lists the servers to try, in this order: the provider's; those that DNS names; those with usual
+/// names, first with TLS from the first octet, then with STLS (RFC 8314 section 3). All use TLS.
 fn candidates(domain: &str, named: Vec<srv::FoundServer>) -> Vec<Candidate> {
     let known = providers::of(domain).and_then(|provider| provider.server);
     let known = known.map(|host| Candidate::new(host, Service::Pop3s, CandidateSource::Provider));
@@ -93,13 +93,13 @@ fn candidates(domain: &str, named: Vec<srv::FoundServer>) -> Vec<Candidate> {
         .into_iter()
         .flat_map(|service| {
             let candidate =
-                move |host: &String| Candidate::new(host, service, CandidateSource::Custom);
+                move |host: &String| Candidate::new(host, service, CandidateSource::UsualName);
             hosts.iter().map(candidate)
         });
     known.into_iter().chain(named).chain(customary).collect()
 }
 
-/// What a domain's servers are called, where they are called so.
+/// Returns the usual names of a domain's servers.
 fn hosts(domain: &str) -> [String; 4] {
     ["pop.", "pop3.", "mail.", ""].map(|prefix| format!("{prefix}{domain}"))
 }
@@ -118,7 +118,7 @@ impl Candidate {
         format!("{}:{}", self.host, self.port)
     }
 
-    /// What the key `security` calls it.
+    /// Returns the value of the key `security` for it.
     fn security(&self) -> &'static str {
         match self.service {
             Service::Pop3 => "starttls",
@@ -126,12 +126,12 @@ impl Candidate {
         }
     }
 
-    fn told(&self, answered: &Result<(), String>) -> Finding {
+    fn finding(&self, answered: &Result<(), String>) -> Finding {
         let place = self.place();
         let source = match self.source {
-            CandidateSource::Custom => "as such servers are often called",
-            CandidateSource::Dns => "as the domain's DNS says",
-            CandidateSource::Provider => "as is known of the provider",
+            CandidateSource::UsualName => "a usual name",
+            CandidateSource::Dns => "named by the domain's DNS",
+            CandidateSource::Provider => "known as the provider's",
         };
         let outcome = match answered {
             Ok(()) => "it answers and proves its name".to_owned(),
@@ -147,26 +147,28 @@ impl Candidate {
         .with("found", Fact::Number(u64::from(answered.is_ok())))
     }
 
-    /// Asks about a server that only DNS names: the answer may be anybody's (RFC 6186 section 6),
-    /// and a server of anybody's proves its own name, too; one within the domain may be a
-    /// neighbour's.
-    fn insist_on_consent(&self, domain: &str, questions: &Questions<'_>) -> Result<(), Failure> {
+    /// Asks the user about a server that only DNS names: the answer may be forged (RFC 6186 section 6),
+    /// and an attacker's server can prove its own name, too. A server within the domain is asked about
+    /// as well, unless its name is a usual one: it may belong to another user of the domain.
+    fn require_consent(&self, domain: &str, questions: &Questions<'_>) -> Result<(), Failure> {
         if self.source != CandidateSource::Dns || hosts(domain).contains(&self.host) {
             return Ok(());
         }
         let place = self.place();
         let says = format!("DNS says that the mail of {domain} is at {place}");
-        if questions.confirm(&format!("{says}; anybody could have. Is it right?"))? {
+        if questions.confirm(&format!("{says}, which may be forged. Is it right?"))? {
             return Ok(());
         }
-        let what = format!("{says}; if that is right, name it: --server {place}");
-        Err(Failure::new(what, Exit::Usage))
+        let what = format!("{says}, which may be forged");
+        let hint = format!("If it is right: --server {place}");
+        Err(Failure::new(what, Exit::Usage).with_hint(hint))
     }
 
     fn settle(self, new_account: &mut NewAccount) -> Result<(), Failure> {
-        let server = match self.port == default_port(self.service) {
-            true => self.host.clone(),
-            false => self.place(),
+        let server = if self.port == default_port(self.service) {
+            self.host.clone()
+        } else {
+            self.place()
         };
         new_account.set("--server", "server", server)?;
         if self.service == Service::Pop3 {
@@ -176,7 +178,7 @@ impl Candidate {
     }
 }
 
-/// How long a server that may not be there is waited for, from the name to STLS.
+/// The time for probing a server that may not exist, from resolving its name to STLS.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn default_port(service: Service) -> u16 {
@@ -197,13 +199,13 @@ mod tests {
             service: *service,
         };
         let candidates = candidates(domain, named.iter().map(server).collect());
-        let told =
+        let shown =
             |candidate: &Candidate| format!("{} {}", candidate.place(), candidate.security());
-        candidates.iter().map(told).collect()
+        candidates.iter().map(shown).collect()
     }
 
     #[test]
-    fn what_is_named_is_tried_before_what_is_customary() {
+    fn servers_named_by_dns_are_tried_before_usual_names() {
         let named = [
             ("mx.example.net", 1995, Service::Pop3s),
             ("mx.example.net", 110, Service::Pop3),

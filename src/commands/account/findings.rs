@@ -1,5 +1,4 @@
-//! What `account test` says of each step towards a maildrop, in words.
-//! Asks the server nothing.
+//! Puts the steps of `account test` into words.
 
 use std::time::Duration;
 
@@ -55,8 +54,8 @@ fn of_way(step: net::ConnectStep<'_>) -> Finding {
 fn encrypted(stream: &TlsStream, proof: &Proof) -> Vec<Finding> {
     let mut findings = Vec::new();
     let checked = match proof {
-        Proof::Authority(None) => "an authority that this machine trusts vouches for the name",
-        Proof::Authority(Some(_)) => "an authority in tls-ca-file vouches for the name",
+        Proof::Authority(None) => "an authority that this machine trusts confirms the name",
+        Proof::Authority(Some(_)) => "an authority in tls-ca-file confirms the name",
         Proof::Nothing => "nothing was checked: tls-verify = false",
         Proof::Pins(_) => "the certificate or its key is in tls-pin, and the name is right",
     };
@@ -73,7 +72,7 @@ fn encrypted(stream: &TlsStream, proof: &Proof) -> Vec<Finding> {
     findings
 }
 
-/// A certificate, and the pins by which it can be known from now on.
+/// Describes a certificate, and the pins that would pin it.
 fn of_certificate(certificate: &Certificate) -> [Finding; 5] {
     let topic = "certificate";
     let validity = match certificate.time() {
@@ -109,46 +108,47 @@ fn of_certificate(certificate: &Certificate) -> [Finding; 5] {
 
 fn greeting(said: &ServerText, security: Security) -> Finding {
     let finding = match security {
-        // Whoever is in between can have said it (security.md 2.3).
+        // An attacker between could have sent it: nothing was encrypted yet.
         Security::StartTls => Finding::new("greeting", format_args!("{said} (before TLS)")),
         Security::None | Security::Tls => Finding::new("greeting", said),
     };
     finding.with("greeting", Fact::text(said))
 }
 
-/// How the login is done, and what that gives away.
+/// Describes the mechanism of the login, and what it exposes.
 fn chosen(mechanism: Option<Mechanism>, auth: Auth) -> Finding {
     let Some(mechanism) = mechanism else {
         return Finding::new("mechanism", "none, as auth = \"none\" says");
     };
     let by = match auth {
-        Auth::Auto => "what auth = \"auto\" takes here",
+        Auth::Auto => "chosen by auth = \"auto\"",
         Auth::Named(_) | Auth::NotNeeded => "as \"auth\" says",
         Auth::Token => "the best way for an access token",
     };
     let shows = match mechanism.strength() {
         Strength::Shown => "the secret itself is sent, which only TLS hides",
-        Strength::Digested => "whoever listens can try out guesses at the password",
-        Strength::Proved => "the password is not sent, and the server has to know it, too",
-        Strength::Bound => "nobody can stand in between",
+        Strength::Digested => "a listener can try out guesses at the password",
+        Strength::Proved => "the password is not sent, and the server must prove that it knows it",
+        Strength::Bound => "and nobody can be in between",
     };
     Finding::new("mechanism", format_args!("{mechanism}, {by}: {shows}"))
         .with("mechanism", Fact::text(mechanism))
 }
 
-/// What the server says it can do.
+/// Describes the capabilities that the server announces.
 pub(super) fn capabilities(when: &str, lines: &[ServerText]) -> Finding {
-    let told: Vec<_> = lines.iter().map(ToString::to_string).collect();
-    let words = match told.is_empty() {
-        true => format!("{when} it tells none"),
-        false => format!("{when}: {}", told.join(", ")),
+    let announced: Vec<_> = lines.iter().map(ToString::to_string).collect();
+    let words = if announced.is_empty() {
+        format!("{when}: none")
+    } else {
+        format!("{when}: {}", announced.join(", "))
     };
     Finding::new("capabilities", words)
         .with("when", Fact::text(when))
-        .with("capabilities", Fact::List(told))
+        .with("capabilities", Fact::List(announced))
 }
 
-/// How often one may log in and how long mail stays, as the server demands it.
+/// Describes the server's limits: the time between logins and how long mail stays.
 pub(super) fn demands(learned: &ServerProfile) -> Vec<Finding> {
     let delay = learned.login_delay().map(|delay| {
         let words = format!("{} must pass from one login to the next", duration(delay));
@@ -166,7 +166,7 @@ pub(super) fn demands(learned: &ServerProfile) -> Vec<Finding> {
     delay.into_iter().chain(expiry).collect()
 }
 
-/// Where an account's maildrop is, and how it is reached.
+/// Describes the server of an account and how it is reached.
 pub(super) fn of_account(endpoint: &Endpoint, user: &str, security: Security) -> Finding {
     let security = match security {
         Security::None => "without TLS",
@@ -178,7 +178,7 @@ pub(super) fn of_account(endpoint: &Endpoint, user: &str, security: Security) ->
         .with("user", Fact::text(user))
 }
 
-/// A time that is short enough to be a wait for a server.
+/// Formats a time as short as a reply takes.
 pub(super) fn milliseconds(time: Duration) -> String {
     format!(
         "{}.{} ms",
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_server_demands_is_put_into_words() {
+    fn demands_of_a_server_are_put_into_words() {
         for (announced, demands_) in [
             (
                 "LOGIN-DELAY 900",
@@ -220,9 +220,10 @@ mod tests {
             ("EXPIRE NEVER", &[]),
             ("TOP", &[]),
         ] {
-            let learned = ServerProfile::parse(&format!("-\n{announced}")).expect("it is one");
-            let told: Vec<_> = demands(&learned).iter().map(Finding::to_string).collect();
-            assert_eq!(told, demands_, "{announced}");
+            let learned = ServerProfile::parse(&format!("-\n{announced}"))
+                .expect("the text is a profile with capabilities");
+            let shown: Vec<_> = demands(&learned).iter().map(Finding::to_string).collect();
+            assert_eq!(shown, demands_, "{announced}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `mailpull account`: the accounts shown and tested, and the record told what became of one.
+//! `mailpull account`: adds, tests and lists accounts, and renames or removes their records.
 
 use super::{Context, print_line};
 use crate::cli;
@@ -16,9 +16,9 @@ mod providers;
 mod questions;
 mod test;
 
-/// Does what the verb says.
-pub(super) fn run(verb: &cli::AccountCommand, context: &Context<'_>) -> Result<Exit, Failure> {
-    match verb {
+/// Runs a command of `account`.
+pub(super) fn run(command: &cli::AccountCommand, context: &Context<'_>) -> Result<Exit, Failure> {
+    match command {
         cli::AccountCommand::Add(arguments) => add::run(arguments, context),
         cli::AccountCommand::List => list(context),
         cli::AccountCommand::Remove(named) => remove(&named.account, context),
@@ -27,7 +27,7 @@ pub(super) fn run(verb: &cli::AccountCommand, context: &Context<'_>) -> Result<E
     }
 }
 
-/// Tells what was found out about an account.
+/// Prints a finding about an account.
 fn report_finding(finding: &Finding, account: &Account, context: &Context<'_>) {
     match (context.global.json, context.verbosity) {
         (true, _) => print_line(&json::finding(&account.name, finding)),
@@ -107,20 +107,17 @@ fn remove(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
     let (config, mut accounts) = open(context)?;
     let account = find(name, &accounts)?;
     if !account.is_moved && config.names().any(|other| other == name) {
-        let what = format!(
-            "the configuration still has the account {name}: take it out there, or everything \
-             that is on its server will be fetched again"
-        );
-        return Err(Failure::new(what, Exit::Configuration));
+        // Everything on its server would be fetched again.
+        let what = format!("the configuration still has the account {name}");
+        let hint = "Remove it there first";
+        return Err(Failure::new(what, Exit::Configuration).with_hint(hint));
     }
     match accounts.remove(&account)? {
         0 => Ok(Exit::Done),
         staged => {
-            let what = format!(
-                "messages of {name} that are still on their way: {staged}; put it back into the \
-                 configuration and fetch it once, so that they arrive"
-            );
-            Err(Failure::new(what, Exit::Configuration))
+            let what = format!("messages of {name} are not delivered yet: {staged}");
+            let hint = "Put the account back into the configuration and fetch it once";
+            Err(Failure::new(what, Exit::Configuration).with_hint(hint))
         }
     }
 }
@@ -130,18 +127,17 @@ fn rename(names: &cli::RenameArgs, context: &Context<'_>) -> Result<Exit, Failur
     let cli::RenameArgs { old, new } = names;
     let account = find(old, &accounts)?;
     if !config::is_account_name(new) {
-        let what = "the new name cannot be an account's".to_owned();
+        let what = format!("{new:?} cannot be an account's name");
         return Err(Failure::new(what, Exit::Usage));
     }
     if accounts.find(new)?.is_some() {
-        let what = format!("there is a record of an account {new} already");
+        let what = format!("there is already an account {new} in the database");
         return Err(Failure::new(what, Exit::Configuration));
     }
     accounts.rename(&account, new)?;
     if config.names().any(|name| name == old) {
         print_line(&format!(
-            "{old} is known as {new} from now on; call it so in the configuration, too: \
-             [accounts.{new}]"
+            "{old} is {new} from now on; rename it in the configuration, too: [accounts.{new}]"
         ));
     }
     Ok(Exit::Done)

@@ -1,24 +1,24 @@
-//! What usually keeps people out of their maildrop at providers that have rules of their own.
-//! Pure; asks nobody, and what it says is only likely.
+//! The rules of well-known providers, which often explain why a login fails. They are likely causes
+//! only: nothing here is asked of a server.
 
-/// A provider whose rules are known.
+/// A provider with known rules.
 #[derive(Debug)]
 pub(super) struct MailProvider {
-    /// What it is called.
+    /// The provider's name.
     pub name: &'static str,
     /// The domains of its servers and its users.
     domains: &'static [&'static str],
-    /// What `oauth2` calls its sign-in.
+    /// The value of the key `oauth2` for its sign-in.
     pub oauth2: Option<&'static str>,
-    /// Its users' server, where that is not called as such servers are.
+    /// Its POP3 server, if that has no usual name.
     pub server: Option<&'static str>,
-    /// What is not as elsewhere once one is in.
+    /// Its peculiarities after the login.
     pub habits: &'static [&'static str],
-    /// What has to be so, the likeliest obstacle first.
+    /// The conditions of a login, the one most often missed first.
     pub rules: &'static [&'static str],
 }
 
-/// The provider that a server or a mail domain belongs to, by its name.
+/// Returns the provider of a server or a mail domain.
 pub(super) fn of(host: &str) -> Option<&'static MailProvider> {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let is_of = |domain: &&str| {
@@ -30,7 +30,7 @@ pub(super) fn of(host: &str) -> Option<&'static MailProvider> {
         .find(|provider| provider.domains.iter().any(is_of))
 }
 
-/// What may be behind a refused login of this user anywhere.
+/// Returns the causes that a refused login of this user may have at any provider.
 pub(super) fn anywhere(user: &str) -> impl Iterator<Item = &'static str> {
     let is_whole = user.contains('@');
     let address = (!is_whole).then_some("the user may have to be the whole address");
@@ -108,7 +108,7 @@ const PROVIDERS: &[MailProvider] = &[
     },
     MailProvider {
         name: "GMX",
-        habits: &["who logs in again within some minutes may be refused"],
+        habits: &["a second login within some minutes may be refused"],
         oauth2: None,
         server: None,
         domains: &["gmx.net", "gmx.com", "gmx.de", "gmx.at", "gmx.ch"],
@@ -119,7 +119,7 @@ const PROVIDERS: &[MailProvider] = &[
     },
     MailProvider {
         name: "WEB.DE",
-        habits: &["who logs in again within 15 minutes may be refused"],
+        habits: &["a second login within 15 minutes may be refused"],
         oauth2: None,
         server: None,
         domains: &["web.de"],
@@ -200,13 +200,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_whole_address_is_not_asked_for_where_there_is_one() {
+    fn a_whole_address_is_not_suggested_twice() {
         assert_eq!(anywhere("joe").count(), 3);
         assert_eq!(anywhere("joe@example.com").count(), 2);
     }
 
     #[test]
-    fn a_server_belongs_to_whom_its_domain_says_and_to_nobody_by_half_a_name() {
+    fn a_server_belongs_to_the_provider_of_its_domain() {
         for (host, name) in [
             ("pop.gmail.com", Some("Gmail")),
             ("POP.GMAIL.COM.", Some("Gmail")),
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn no_domain_is_two_providers() {
+    fn every_domain_belongs_to_one_provider() {
         let mut domains: Vec<_> = PROVIDERS.iter().flat_map(|it| it.domains).collect();
         domains.sort_unstable();
         assert!(domains.windows(2).all(|pair| pair[0] != pair[1]));

@@ -1,5 +1,4 @@
-//! Questions on the terminal, for what no flag has said.
-//! Knows no answer, and asks for no password.
+//! Asks on the terminal for the arguments that are missing, except passwords.
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -11,35 +10,35 @@ use crate::exit::{Exit, Failure};
 use crate::os::signals::Interrupt;
 use crate::text::ServerText;
 
-/// Somebody to be asked, or nobody.
+/// A user who answers questions, if there is a terminal.
 pub(super) struct Questions<'a> {
     interrupt: &'a Interrupt,
-    is_anybody_there: bool,
+    has_terminal: bool,
 }
 
 impl<'a> Questions<'a> {
-    /// Looks whether somebody is there.
+    /// Finds out if there is a terminal.
     pub(super) fn new(interrupt: &'a Interrupt) -> Self {
         Self {
             interrupt,
-            is_anybody_there: io::stdin().is_terminal() && io::stderr().is_terminal(),
+            has_terminal: io::stdin().is_terminal() && io::stderr().is_terminal(),
         }
     }
 
-    /// Whether somebody is there.
-    pub(super) fn has_listener(&self) -> bool {
-        self.is_anybody_there
+    /// True if a user can answer.
+    pub(super) fn can_ask(&self) -> bool {
+        self.has_terminal
     }
 
-    /// Asks for what `flag` would have said. An empty answer is the proposal, where there is one.
+    /// Asks for the value of `flag`. An empty answer means the proposal, if there is one.
     pub(super) fn ask(
         &self,
         flag: &str,
         question: &str,
         proposal: Option<&str>,
     ) -> Result<String, Failure> {
-        if !self.is_anybody_there {
-            let what = format!("{flag} is missing, and without a terminal nobody can be asked");
+        if !self.has_terminal {
+            let what = format!("{flag} is missing, and there is no terminal to ask on");
             return Err(Failure::new(what, Exit::Usage));
         }
         let question = match proposal {
@@ -56,16 +55,16 @@ impl<'a> Questions<'a> {
         }
     }
 
-    /// Asks whether to do something; whoever says nothing does not want it, nor does nobody.
+    /// Asks for the user's consent. No answer and no terminal mean no.
     pub(super) fn confirm(&self, question: &str) -> Result<bool, Failure> {
-        if !self.is_anybody_there {
+        if !self.has_terminal {
             return Ok(false);
         }
         let answer = self.line(&format!("{question} [y/N]: "))?;
         Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
     }
 
-    /// Reads one line. A terminal gives one at a time, so that nothing is read ahead.
+    /// Reads one line. A terminal returns one line at a time, so nothing after it is read.
     fn line(&self, question: &str) -> Result<String, Failure> {
         let cannot = |error: io::Error| {
             Failure::new(
@@ -83,7 +82,7 @@ impl<'a> Questions<'a> {
             .interrupt
             .wait(stdin.as_fd(), PollFlags::IN, awaited, Duration::ZERO);
         if waited.is_err() {
-            // What comes next shall not stand behind the question; it is all the same if it does.
+            // Ends the line of the question; if that fails the next line only looks odd.
             let _ = writeln!(asked);
         }
         let octets = waited
@@ -92,7 +91,7 @@ impl<'a> Questions<'a> {
             .map_err(cannot)?;
         match octets {
             0 => Err(Failure::new(
-                "nothing was typed; nothing was written",
+                "nothing was typed, so nothing was written",
                 Exit::Usage,
             )),
             octets => Ok(String::from_utf8_lossy(&line[..octets]).trim().to_owned()),
@@ -100,5 +99,5 @@ impl<'a> Questions<'a> {
     }
 }
 
-/// Longer than anybody thinks about an answer.
+/// The longest that an answer is waited for.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(24 * 3600);

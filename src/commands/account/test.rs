@@ -1,5 +1,5 @@
-//! `mailpull account test`: connects, logs in, and shows what is found out on the way.
-//! Fetches nothing, deletes nothing, and changes no record.
+//! `mailpull account test`: connects, logs in, and shows what it finds on the way. It fetches and deletes
+//! nothing, and changes no record.
 
 use std::cell::Cell;
 use std::time::Instant;
@@ -20,7 +20,7 @@ use crate::pop3::{Mechanism, Pipelining, SessionHints, Transaction};
 use crate::report::{Fact, Finding, Octets};
 use crate::seen::{Ledger, StateFolder};
 
-/// Tests one account. The status is what `fetch` would end with.
+/// Tests one account. The exit status is that of a `fetch`.
 pub(super) fn run(arguments: &cli::TestArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let overrides = Overrides::new([], &arguments.options.options)?;
     let selector = Selector {
@@ -32,30 +32,30 @@ pub(super) fn run(arguments: &cli::TestArgs, context: &Context<'_>) -> Result<Ex
     Ok(test(&account, context))
 }
 
-/// Tests an account and tells what is found out.
+/// Tests an account and reports the findings.
 pub(super) fn test(account: &Account, context: &Context<'_>) -> Exit {
-    let tell = |finding: &Finding| super::report_finding(finding, account, context);
+    let report = |finding: &Finding| super::report_finding(finding, account, context);
     let dial = &account.dial;
-    tell(&findings::of_account(
+    report(&findings::of_account(
         &dial.net.endpoint,
         &dial.user,
         dial.security,
     ));
-    let is_met = Cell::new(false);
+    let has_begun = Cell::new(false);
     let watcher = |step: DialStep<'_>| {
-        is_met.set(true);
-        findings::of_step(step, account).iter().for_each(&tell);
+        has_begun.set(true);
+        findings::of_step(step, account).iter().for_each(&report);
     };
-    match probe(account, context, &watcher, &tell) {
+    match probe(account, context, &watcher, &report) {
         Ok(()) => {
-            habits(account).iter().for_each(&tell);
+            habits(account).iter().for_each(&report);
             Exit::Done
         }
         Err(error) => {
             let exit = context.report_failure(context.reporter(&account.name), &error);
-            // Before the first step it is the password that is not to be had.
-            if is_met.get() {
-                causes(account, exit).iter().for_each(&tell);
+            // A failure before the first step is about the password, not about the provider's rules.
+            if has_begun.get() {
+                causes(account, exit).iter().for_each(&report);
             }
             exit
         }
@@ -66,35 +66,35 @@ fn probe(
     account: &Account,
     context: &Context<'_>,
     watcher: &dyn Fn(DialStep<'_>),
-    tell: &dyn Fn(&Finding),
+    report: &dyn Fn(&Finding),
 ) -> Result<(), Failure> {
     let (known, login) = known(account, context)?;
     let passwords = Passwords::default();
     let opening = SessionHints {
         login,
-        // One step after the other, or it is not seen which one fails.
+        // One step at a time shows which one fails.
         pipelining: Pipelining::AfterLogin,
         ..SessionHints::default()
     };
     let mut session = context.watched_connector(account, &passwords, watcher)(&opening)?;
-    tell(&Finding::new(
+    report(&Finding::new(
         "login",
         format_args!("accepted for {}", account.dial.user),
     ));
-    tell(&findings::capabilities(
+    report(&findings::capabilities(
         "after the login",
         session.announced(),
     ));
-    findings::demands(session.profile()).iter().for_each(tell);
-    tell(&round_trip(&mut session)?);
-    tell(&maildrop(&mut session, &known, account)?);
-    // Nothing was retrieved and nothing marked: how QUIT is answered decides nothing.
+    findings::demands(session.profile()).iter().for_each(report);
+    report(&round_trip(&mut session)?);
+    report(&maildrop(&mut session, &known, account)?);
+    // Nothing was retrieved or marked deleted, so the answer to QUIT decides nothing.
     session.quit();
     Ok(())
 }
 
-/// What is known of the maildrop's messages, and how the last login was made. Where there is no
-/// record none is begun.
+/// Returns the known messages of the mailbox and the mechanism of the last login. If there is no
+/// database none is made.
 fn known(
     account: &Account,
     context: &Context<'_>,
@@ -126,7 +126,7 @@ fn maildrop(
     known: &KnownMessages,
     account: &Account,
 ) -> Result<Finding, Failure> {
-    // The limits bound a run, not what is there.
+    // The limits of a run are left out: all messages are counted.
     let policy = Policy {
         keep: account.policy.keep,
         ..Policy::default()
@@ -155,14 +155,14 @@ fn maildrop(
         .with("new", Fact::Number(new as u64)))
 }
 
-/// What is not as elsewhere at the provider, if it is known.
+/// Returns the peculiarities of a known provider.
 fn habits(account: &Account) -> Vec<Finding> {
     let provider = providers::of(account.dial.net.endpoint.host());
     let habits = provider.map_or(&[][..], |provider| provider.habits);
     habits.iter().map(|it| Finding::new("note", it)).collect()
 }
 
-/// What is likely behind a failure.
+/// Returns the likely causes of a failure.
 fn causes(account: &Account, exit: Exit) -> Vec<Finding> {
     let rules = match providers::of(account.dial.net.endpoint.host()) {
         Some(provider) if !matches!(exit, Exit::Configuration | Exit::Signal(_)) => provider

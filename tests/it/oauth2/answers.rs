@@ -128,7 +128,7 @@ fn a_sign_in_without_a_refresh_token_ends_with_its_token() {
     login
         .succeeds()
         .complains_in_lines(1)
-        .stderr_has("work: the provider grants no refresh token, so that this sign-in ends with");
+        .stderr_has("work: the provider grants no refresh token, so this sign-in ends when");
     sandbox.fetch().fails_with(77).stderr_is(
         "mailpull: work: the sign-in has ended, as the provider granted no refresh token. Sign in \
          with: mailpull login work\n",

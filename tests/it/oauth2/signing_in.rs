@@ -45,7 +45,7 @@ fn a_device_code_sign_in_is_stored_privately() {
     outcome
         .succeeds()
         .stdout_has(&format!(
-            "joe has signed in; what that brought is kept in {path}\n"
+            "joe has signed in; the tokens are kept in {path}\n"
         ))
         .never_says(token)
         .never_says(refresh);
