@@ -183,7 +183,7 @@ fn contradicting_tls_keys_are_refused() {
         ),
         (
             "tls-client-key = '/a'".to_owned(),
-            "\"tls-client-key\" is of no use without tls-client-cert",
+            "\"tls-client-key\" has no meaning without tls-client-cert",
         ),
         (
             "tls-pin = 'sha256:12'".to_owned(),
