@@ -1,5 +1,4 @@
-//! SHA-256, by which messages are compared: the only door to sha2.
-//! Does not know what it is fed.
+//! SHA-256, by which messages are compared. This is the only module that uses sha2.
 
 use std::fmt;
 
@@ -12,14 +11,14 @@ use crate::hex;
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
-    /// The digest of these octets.
+    /// Computes the digest of octets.
     pub fn of(octets: &[u8]) -> Self {
         let mut hasher = Hasher::default();
         hasher.update(octets);
         hasher.finish()
     }
 
-    /// Its first octets as lower-case hexadecimal digits, two an octet.
+    /// Returns its first octets as lower-case hexadecimal digits.
     pub fn hex(&self, octets: usize) -> String {
         hex::encode(&self.0[..octets])
     }
@@ -36,12 +35,12 @@ impl fmt::Debug for Digest {
 pub struct Hasher(sha2::Sha256);
 
 impl Hasher {
-    /// Takes more octets.
+    /// Adds octets.
     pub fn update(&mut self, octets: &[u8]) {
         self.0.update(octets);
     }
 
-    /// The digest of all that was taken.
+    /// Returns the digest of all octets that were added.
     pub fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
     }
@@ -52,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_sha_256() {
+    fn the_digest_is_sha_256() {
         assert_eq!(Digest::of(b"abc").hex(8), "ba7816bf8f01cfea");
     }
 }

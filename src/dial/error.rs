@@ -1,5 +1,4 @@
-//! Why there is no session: what happened on the way to it, and what the user can do.
-//! Tries nothing again.
+//! Why there is no session, the exit status that this leads to, and what the user can do.
 
 use super::auth::NoMechanism;
 use crate::exit::Exit;
@@ -9,12 +8,12 @@ use crate::pop3::{self, Mechanism, ResponseCode};
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The server breaks off where it is asked for its capabilities.
+    /// The server closed the connection when it was asked for its capabilities.
     #[error("connecting to {endpoint}: {source}")]
     Capabilities {
         /// The server.
         endpoint: net::Endpoint,
-        /// What happened.
+        /// What failed.
         source: pop3::Error,
     },
     /// The server refused the login.
@@ -22,14 +21,14 @@ pub(crate) enum Error {
     Login {
         /// The user.
         user: String,
-        /// How it was tried.
+        /// The mechanism of the login; `None` if no login was needed.
         mechanism: Option<Mechanism>,
-        /// What is known of this login.
+        /// What is known about this login.
         history: LoginHistory,
-        /// What the server said.
+        /// What failed.
         source: pop3::Error,
     },
-    /// The server has no way to log in that is wanted.
+    /// The server offers no mechanism that may be used.
     #[error("logging in as {user}: {source}")]
     NoMechanism {
         /// The user.
@@ -48,7 +47,7 @@ pub(crate) enum Error {
         /// Why it failed.
         source: pop3::Error,
     },
-    /// The server does not encrypt.
+    /// The server does not begin TLS.
     #[error("asking {endpoint} for TLS: {source}; nothing secret was sent")]
     StartTls {
         /// The server.
@@ -58,12 +57,12 @@ pub(crate) enum Error {
     },
 }
 
-/// What is known of a login that is refused.
+/// What is known about a login that failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum LoginHistory {
-    /// It has worked.
+    /// The same login has worked in an earlier run.
     Worked,
-    /// Nothing is known of it.
+    /// Nothing is known about it.
     Unknown,
 }
 
@@ -117,7 +116,7 @@ impl Error {
             Self::NoMechanism { .. } => Exit::Unavailable,
             Self::Net(source) => source.exit(),
             Self::Capabilities { source, .. } | Self::Session { source, .. } => source.exit(),
-            // Refusing to encrypt is never something to wait for: it may be an attack.
+            // A refusal to encrypt may be an attack, so it is never reported as temporary.
             Self::StartTls { source, .. } => match source {
                 pop3::Error::Refused { .. } => Exit::Protocol,
                 source => source.exit(),
@@ -125,7 +124,7 @@ impl Error {
         }
     }
 
-    /// Whether the server did not answer a login as one that it is known to understand.
+    /// True if the server answered a login in a way that does not fit its profile.
     pub(super) fn contradicts_memory(&self) -> bool {
         let Self::Login { source, .. } = self else {
             return false;
@@ -134,12 +133,12 @@ impl Error {
             || self.is_out_of_step_or_silent()
     }
 
-    /// Whether the server said nothing to a login, or something that belongs to no login.
+    /// True if the server did not answer a login, or sent something else than an answer.
     pub(super) fn is_out_of_step_or_silent(&self) -> bool {
         matches!(self, Self::Login { source, .. } if source.is_out_of_step() || source.is_timeout())
     }
 
-    /// Whether the server did not understand how a login was bound to the connection.
+    /// True if the server does not know the way in which a login was bound to the connection.
     pub(super) fn is_unbound(&self) -> bool {
         matches!(
             self,

@@ -1,5 +1,4 @@
-//! A call to one endpoint: its addresses, one after the other.
-//! Knows no proxy and no TLS.
+//! Connects to one endpoint: resolves its name and tries its addresses one after the other.
 
 use std::fmt;
 use std::io;
@@ -16,7 +15,7 @@ use crate::limits;
 use crate::os::signals::{Interrupt, WaitError};
 use crate::os::thread::Task;
 
-/// Who calls.
+/// The parameters of a connection.
 pub(super) struct Caller<'a> {
     pub(super) options: &'a ConnectOptions,
     pub(super) interrupt: &'a Interrupt,
@@ -24,15 +23,15 @@ pub(super) struct Caller<'a> {
 }
 
 impl Caller<'_> {
-    /// Calls an endpoint, trying each address of the name in the resolver's order until the time
-    /// for all of them is over.
+    /// Connects to an endpoint. Tries each address of the name in the resolver's order, until the time for
+    /// all of them is over.
     ///
-    /// They are not raced (RFC 8305): the resolver puts first what this machine has a way to (RFC
-    /// 6724), nobody waits at a screen for a fetch, and a race would open a connection to every
-    /// address of servers that count connections. A dead address costs its time-out, no more.
+    /// The addresses are not raced (RFC 8305). The resolver puts first the addresses to which this machine has a
+    /// route (RFC 6724), nobody waits at a screen for a fetch, and a race would open several connections to
+    /// servers that count them. A dead address costs no more than its timeout.
     ///
     /// # Errors
-    /// The name has no address, or none of them answered within the connect time-out.
+    /// The name has no address, or no address answered in time.
     pub(super) fn call(
         &self,
         endpoint: &Endpoint,
@@ -49,7 +48,7 @@ impl Caller<'_> {
         let begun = Instant::now();
         for address in addresses {
             if begun.elapsed() >= time {
-                let why = format!("not tried, as {} s were over", time.as_secs());
+                let why = format!("not tried: {} s were over", time.as_secs());
                 self.note(&mut attempts, &address, why);
                 continue;
             }
@@ -103,8 +102,10 @@ impl fmt::Display for Address {
 
 /// Why one address did not connect.
 enum AttemptError {
+    /// This machine refuses: other addresses would fail, too.
     Local(Errno),
     Interrupted,
+    /// The address does not answer, or cannot be reached.
     Remote(String),
 }
 
@@ -137,17 +138,16 @@ fn addresses(
         Err(WaitError::TimedOut) => return Err(unresolved(no_answer(options))),
     };
     match resolved {
-        Ok(addresses) if addresses.is_empty() => Err(unresolved("it has none".into())),
+        Ok(addresses) if addresses.is_empty() => Err(unresolved("the name has no address".into())),
         Ok(addresses) => {
             let is_reachable =
                 |to: &SocketAddr| source.is_none_or(|ip| ip.is_ipv4() == to.is_ipv4());
             let reachable: Vec<_> = addresses.into_iter().filter(is_reachable).collect();
-            match reachable.is_empty() {
-                true => Err(unresolved(
-                    "it has none of the family of source-address".into(),
-                )),
-                false => Ok(reachable.into_iter().map(Address::Tcp).collect()),
+            if reachable.is_empty() {
+                let why = "no address is of the same family as source-address";
+                return Err(unresolved(why.into()));
             }
+            Ok(reachable.into_iter().map(Address::Tcp).collect())
         }
         Err(error) => Err(unresolved(error.to_string())),
     }
@@ -176,7 +176,7 @@ fn attempt(
         Err(errno) => return Err(AttemptError::Local(errno)),
     };
     if let (Some(source), Address::Tcp(_)) = (source, address) {
-        // It may come back, as that of a VPN does.
+        // The address may come back, such as that of a VPN, so this is a temporary failure.
         rustix::net::bind(&fd, &SocketAddr::new(source, 0)).map_err(|errno| {
             let why = io::Error::from(errno);
             AttemptError::Remote(format!("cannot use source-address {source}: {why}"))
@@ -208,7 +208,7 @@ fn attempt(
     }
     if matches!(address, Address::Tcp(_)) {
         sockopt::set_tcp_nodelay(&fd, true).map_err(remote)?;
-        // A peer that vanished without a word is noticed even where no deadline runs.
+        // Detects a server that vanished, also while nothing waits for it with a deadline.
         sockopt::set_socket_keepalive(&fd, true).map_err(remote)?;
     }
     Ok(Socket::new(fd, options.timeout, interrupt.clone()))

@@ -1,5 +1,5 @@
-//! Connections with a deadline on every wait.
-//! Knows nothing of POP3.
+//! Connections with a deadline for every wait: directly, through a proxy or through a program, and TLS over
+//! them.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -29,34 +29,34 @@ pub use tunnel::Tunnel;
 pub struct ConnectOptions {
     /// The server's address.
     pub endpoint: Endpoint,
-    /// How long one address may take to connect; see also [`crate::limits::CONNECT_TIMEOUTS`].
+    /// The most time that one address may take to connect; see also [`crate::limits::CONNECT_TIMEOUTS`].
     pub connect_timeout: Duration,
-    /// How long a wait may last without one octet moving.
+    /// The most time that may pass without an octet received or sent.
     pub timeout: Duration,
-    /// The way there.
+    /// The route to the server.
     pub route: Route,
 }
 
 impl ConnectOptions {
-    /// Whether nothing leaves this machine, judged by what is written: a proxy or a program may
-    /// carry it anywhere, whatever the server is called.
+    /// True if nothing leaves this machine, judged by the configuration alone. A proxy or a program may carry
+    /// it anywhere, whatever the name of the server.
     pub fn stays_here(&self) -> bool {
         self.endpoint.is_loopback() && matches!(self.route, Route::Direct(_))
     }
 }
 
-/// The way to a server.
+/// The route to a server.
 #[derive(Clone, Debug)]
 pub enum Route {
-    /// Straight, from this address of ours if one is named.
+    /// Directly, from this local address if one is configured.
     Direct(Option<IpAddr>),
-    /// Through a proxy, which resolves the name; from this address of ours if one is named.
+    /// Through a proxy, which resolves the name; from this local address if one is configured.
     Proxy(Proxy, Option<IpAddr>),
-    /// Through a program's standard input and output.
+    /// Through the standard input and output of a program.
     Tunnel(Tunnel),
 }
 
-/// A server's address as the user spelt it.
+/// A server's address as it is configured.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Endpoint {
     /// A host name or an IP address (an IPv6 address without brackets), and a port.
@@ -71,8 +71,8 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Whether it cannot leave this machine, judged by its spelling alone: resolving a name would
-    /// let whoever answers decide.
+    /// True if it is on this machine, judged by its spelling alone. If the name were resolved, an attacker who
+    /// controls DNS could decide that.
     pub fn is_loopback(&self) -> bool {
         match self {
             Self::Unix(_) => true,
@@ -105,26 +105,26 @@ impl fmt::Display for Endpoint {
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No address answered; each with its reason.
+    /// No address answered.
     #[error("cannot connect to {endpoint}: {}", attempts.describe(endpoint))]
     Connect {
-        /// Where to.
+        /// The server.
         endpoint: Endpoint,
-        /// The addresses tried, and what each said.
+        /// The addresses that were tried, each with its error.
         attempts: Attempts,
     },
-    /// A signal came.
+    /// A signal arrived.
     #[error("interrupted while connecting to {0}")]
     Interrupted(Endpoint),
-    /// The system refused something that has nothing to do with the server.
+    /// This machine refused something that does not depend on the server.
     #[error("cannot open a connection to {endpoint}: {source}")]
     Local {
-        /// Where to.
+        /// The server.
         endpoint: Endpoint,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The proxy did not pass us on.
+    /// The proxy did not connect to the server.
     #[error("cannot reach {endpoint} through the proxy {proxy}: {source}")]
     Proxy {
         /// The server.
@@ -134,20 +134,20 @@ pub enum Error {
         /// Why.
         source: proxy::Error,
     },
-    /// The name has no address, or nobody could say so.
+    /// The name could not be resolved.
     #[error("cannot find the address of {host}: {why}")]
     Resolve {
         /// The name.
         host: String,
-        /// What the resolver said.
+        /// The resolver's error.
         why: String,
     },
-    /// The program that is the way cannot be run.
+    /// The program of the tunnel cannot be run.
     #[error("cannot run the tunnel-command {program}: {source}")]
     Tunnel {
         /// The program.
         program: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// TLS failed.
@@ -155,12 +155,12 @@ pub enum Error {
     Tls(#[from] tls::Error),
 }
 
-/// Addresses that did not answer, each with its reason.
+/// The addresses that did not answer, each with its error.
 #[derive(Debug, Default)]
 pub struct Attempts(Vec<(String, String)>);
 
 impl Attempts {
-    /// What they said, without repeating an address that the user spelt.
+    /// Describes the attempts, without an address that the error names already.
     fn describe(&self, endpoint: &Endpoint) -> String {
         match &self.0[..] {
             [(address, why)] if *address == endpoint.to_string() => why.clone(),
@@ -200,7 +200,7 @@ impl Error {
         }
     }
 
-    /// Whether a signal caused it.
+    /// True if a signal caused it.
     pub fn is_interrupt(&self) -> bool {
         match self {
             Self::Interrupted(_) => true,
@@ -211,10 +211,10 @@ impl Error {
     }
 }
 
-/// Connects by the route, and tells `watcher` how that goes.
+/// Connects by the configured route; `watcher` is called at each step.
 ///
 /// # Errors
-/// As the parts of the way have them.
+/// There is no connection: see [`Error`].
 pub fn connect(
     options: &ConnectOptions,
     interrupt: &Interrupt,
@@ -258,9 +258,9 @@ pub fn connect(
 /// A connection with or without TLS.
 #[derive(Debug)]
 pub enum Stream {
-    /// Without.
+    /// Without TLS.
     Plain(Socket),
-    /// With.
+    /// With TLS.
     Tls(Box<tls::TlsStream>),
 }
 
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_told_by_spelling() {
+    fn loopback_is_recognised_by_its_spelling() {
         for host in ["127.0.0.1", "127.9.9.9", "::1", "localhost", "LocalHost"] {
             assert!(tcp(host).is_loopback(), "{host}");
         }

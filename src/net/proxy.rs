@@ -1,5 +1,5 @@
-//! Being passed on by a proxy: SOCKS5 (RFC 1928, 1929) and HTTP CONNECT (RFC 9110 section 9.3.6).
-//! Resolves no name: the proxy does. Reads not one octet of what the server says.
+//! Connecting through a proxy: SOCKS5 (RFC 1928, 1929) and HTTP CONNECT (RFC 9110 section 9.3.6). The proxy resolves
+//! the name of the server. Not one octet of the server is read here.
 
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
@@ -13,18 +13,18 @@ use crate::os::secret::Secret;
 use crate::os::signals::is_interrupt;
 use crate::text::ServerText;
 
-/// A proxy, and how it is asked.
+/// A proxy.
 #[derive(Clone, Debug)]
 pub struct Proxy {
-    /// What it speaks.
+    /// The protocol of the proxy.
     pub protocol: Protocol,
-    /// Where it is.
+    /// The address of the proxy.
     pub endpoint: Endpoint,
-    /// Who we are to it.
+    /// The login at the proxy, if it needs one.
     pub login: Option<ProxyLogin>,
 }
 
-/// What a proxy speaks.
+/// The protocol of a proxy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Protocol {
     /// HTTP, by CONNECT.
@@ -33,28 +33,28 @@ pub enum Protocol {
     Socks5,
 }
 
-/// A user of a proxy. Neither is longer than 255 octets, which is all that SOCKS5 has room for.
+/// A login at a proxy. User and password have at most 255 octets each, the limit of SOCKS5.
 #[derive(Clone, Debug)]
 pub struct ProxyLogin {
     /// The user's name.
     pub user: String,
-    /// What proves it.
+    /// The password.
     pub password: Secret,
 }
 
-/// Why a proxy did not pass us on.
+/// Why a proxy did not connect to the server.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The connection to it failed.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// It does not know us.
+    /// It refuses the login.
     #[error("it refuses the login")]
     Login,
-    /// It speaks something else.
+    /// It uses another protocol.
     #[error("it is not a proxy of this kind: {0}")]
     NoProxy(ServerText),
-    /// It cannot or may not reach the server.
+    /// It cannot reach the server, or must not.
     #[error("it says \"{0}\"")]
     Refused(ServerText),
 }
@@ -79,17 +79,18 @@ impl Error {
         }
     }
 
-    /// Whether a signal caused it.
+    /// True if a signal caused it.
     pub fn is_interrupt(&self) -> bool {
         matches!(self, Self::Io(source) if is_interrupt(source))
     }
 }
 
 impl Proxy {
-    /// Asks the proxy at the other end of `stream` to pass us on. What is read next is the server's.
+    /// Asks the proxy at the other end of `stream` to connect to the server. The next octet that is read
+    /// comes from the server.
     ///
     /// # Errors
-    /// It refuses, or is none. The password of the maildrop was not sent.
+    /// The proxy refuses, or is not a proxy. The password of the mailbox was not sent.
     pub fn pass<S: Read + Write>(
         &self,
         stream: &mut S,
@@ -129,7 +130,7 @@ impl Proxy {
         if status != 0 {
             return Err(Error::Refused(reason(status).into()));
         }
-        // Where it calls the server from, which nobody needs to know.
+        // The rest of the answer is the address from which the proxy connects. It is not needed.
         let length = match kind {
             1 => 4,
             4 => 16,
@@ -161,7 +162,7 @@ impl Proxy {
         match line.split(|octet| *octet == b' ').collect::<Vec<_>>()[..] {
             [version, ..] if !version.starts_with(b"HTTP/1.") => Err(Error::NoProxy(said)),
             [_, [b'2', _, _], ..] => Ok(()),
-            // tinyproxy says 401 to a wrong password.
+            // tinyproxy answers 401 to a wrong password.
             [_, b"401" | b"407", ..] => Err(Error::Login),
             [_, _, ..] => Err(Error::Refused(said)),
             _ => Err(Error::NoProxy(said)),
@@ -170,7 +171,7 @@ impl Proxy {
 }
 
 impl ProxyLogin {
-    /// RFC 1929.
+    /// Encodes the login for SOCKS5 (RFC 1929).
     fn encode(&self) -> Vec<u8> {
         let mut octets = vec![1];
         for part in [self.user.as_bytes(), self.password.expose()] {
@@ -199,7 +200,7 @@ fn destination(host: &str, port: u16) -> Vec<u8> {
             request.extend(address.octets());
         }
         Err(_) => {
-            // A host has at most 253 octets.
+            // A host name has at most 253 octets.
             request.extend([3, u8::try_from(host.len()).unwrap_or(u8::MAX)]);
             request.extend(host.bytes().take(LONGEST));
         }
@@ -221,7 +222,7 @@ fn reason(status: u8) -> &'static str {
     }
 }
 
-/// Reads the head of an HTTP response, octet by octet: what is behind it belongs to the server.
+/// Reads the head of an HTTP response, octet by octet: what follows it comes from the server.
 fn head<S: Read>(stream: &mut S) -> Result<Vec<u8>, Error> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -246,21 +247,21 @@ fn exactly<const N: usize, S: Read>(stream: &mut S) -> Result<[u8; N], Error> {
 mod tests {
     use super::*;
 
-    /// A proxy that has made up its mind what to answer.
-    struct Resolute<'a> {
+    /// A proxy that always gives the same answers.
+    struct FakeProxy<'a> {
         answers: &'a [u8],
-        heard: Vec<u8>,
+        received: Vec<u8>,
     }
 
-    impl Read for Resolute<'_> {
+    impl Read for FakeProxy<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             self.answers.read(buffer)
         }
     }
 
-    impl Write for Resolute<'_> {
+    impl Write for FakeProxy<'_> {
         fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-            self.heard.write(octets)
+            self.received.write(octets)
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -268,34 +269,35 @@ mod tests {
         }
     }
 
-    /// Asks a SOCKS5 proxy that answers so; what it heard, and what is left of the answers.
+    /// Connects through a SOCKS5 proxy with these answers. Returns what it received, and the answers that were
+    /// not read.
     fn ask(login: Option<(&str, &str)>, answers: &[u8]) -> (Result<(), String>, Vec<u8>, Vec<u8>) {
-        let mut stream = Resolute {
+        let mut stream = FakeProxy {
             answers,
-            heard: Vec::new(),
+            received: Vec::new(),
         };
         let proxy = Proxy {
             protocol: Protocol::Socks5,
             endpoint: Endpoint::Unix("/p".into()),
             login: login.map(|(user, password)| ProxyLogin {
                 user: user.to_owned(),
-                password: Secret::new(password.into()).expect("it is usable"),
+                password: Secret::new(password.into()).expect("the password has no line break"),
             }),
         };
         let passed = proxy.pass(&mut stream, "h", 110);
         let passed = passed.map_err(|error| error.to_string());
-        (passed, stream.heard, stream.answers.to_vec())
+        (passed, stream.received, stream.answers.to_vec())
     }
 
     #[test]
-    fn a_socks_proxy_is_asked_for_a_name_and_what_follows_is_left_to_the_server() {
+    fn a_socks_proxy_gets_the_name_and_nothing_more_is_read() {
         for (bound, kind) in [(&b"\0\0\0\0"[..], 1), (b"\x02ab", 3), (&[0; 16], 4)] {
             let answers = [&b"\x05\0\x05\0\0"[..], &[kind], bound, b"\0\0+OK"].concat();
 
-            let (passed, heard, left) = ask(None, &answers);
+            let (passed, received, left) = ask(None, &answers);
 
             assert_eq!(passed, Ok(()));
-            assert_eq!(heard, b"\x05\x01\0\x05\x01\0\x03\x01h\0\x6e");
+            assert_eq!(received, b"\x05\x01\0\x05\x01\0\x03\x01h\0\x6e");
             assert_eq!(left, b"+OK");
         }
     }
@@ -304,17 +306,17 @@ mod tests {
     fn a_password_goes_only_to_a_proxy_that_asks_for_it() {
         let bound = b"\x05\0\0\x01\0\0\0\0\0\0";
         let login = Some(("me", "pw"));
-        let (passed, heard, _) = ask(login, &[b"\x05\x02\x01\0", &bound[..]].concat());
+        let (passed, received, _) = ask(login, &[b"\x05\x02\x01\0", &bound[..]].concat());
         assert_eq!(passed, Ok(()));
-        assert!(heard.starts_with(b"\x05\x02\0\x02\x01\x02me\x02pw\x05\x01"));
+        assert!(received.starts_with(b"\x05\x02\0\x02\x01\x02me\x02pw\x05\x01"));
 
-        let (passed, heard, _) = ask(login, &[b"\x05\0", &bound[..]].concat());
+        let (passed, received, _) = ask(login, &[b"\x05\0", &bound[..]].concat());
         assert_eq!(passed, Ok(()));
-        assert!(!heard.windows(2).any(|octets| octets == b"pw"));
+        assert!(!received.windows(2).any(|octets| octets == b"pw"));
     }
 
     #[test]
-    fn what_a_socks_proxy_refuses_is_said() {
+    fn the_refusal_of_a_socks_proxy_is_reported() {
         let refused = "it refuses the login";
         for (login, answers, said) in [
             (None, &b"\x05\xff"[..], refused),
@@ -336,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_is_an_address_or_a_name_that_the_proxy_resolves() {
+    fn a_destination_is_an_address_or_a_name() {
         for (host, expected) in [
             (
                 "192.0.2.1",

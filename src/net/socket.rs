@@ -1,5 +1,4 @@
-//! One socket on which every wait has a deadline and ends when the run is asked to end.
-//! Knows nothing of names, of TLS or of POP3.
+//! A socket on which every wait has a deadline and ends if the run should end.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -12,30 +11,31 @@ use rustix::io::Errno;
 use crate::os::child::RunningChild;
 use crate::os::signals::{GRACE, Interrupt, WaitError};
 
-/// So many octets without a word of ours between them are a flow.
-const FLOW: u64 = 256 * 1024;
-/// How long a flow is left to itself once all is read that came. A server sends record by record,
-/// and to be woken for each costs more than to read it.
-const BREATH: Duration = Duration::from_micros(250);
+/// After this many octets without one sent in between, the server is sending a long answer.
+const LONG_ANSWER: u64 = 256 * 1024;
+/// How long a long answer is left to collect in the kernel once everything is read that has come. A server sends
+/// it record by record, and waking up for each costs more than reading it.
+const COLLECT: Duration = Duration::from_micros(250);
 
 /// A connected, non-blocking socket that reads and writes as if it blocked.
 ///
-/// A wait that takes too long is an [`io::ErrorKind::TimedOut`]; one that a signal ended is told by
-/// [`crate::os::signals::is_interrupt`].
+/// A wait that takes too long is an [`io::ErrorKind::TimedOut`]; [`crate::os::signals::is_interrupt`] recognises
+/// one that a signal ended.
 #[derive(Debug)]
 pub struct Socket {
-    /// What carries it. It ends before the socket does, or it would complain of the broken pipe.
+    /// The program that carries it. It is dropped before the socket; otherwise it would complain about a broken
+    /// pipe.
     tunnel: Option<RunningChild>,
     fd: OwnedFd,
     timeout: Duration,
     handshake: Option<Instant>,
     interrupt: Interrupt,
-    /// How many octets came since something was written.
-    flow: u64,
+    /// The number of octets received since something was sent.
+    received: u64,
 }
 
 impl Socket {
-    /// Takes a connected non-blocking socket, and how long it may be silent.
+    /// Takes a connected non-blocking socket. `timeout` is the most time that it may be silent.
     pub fn new(fd: OwnedFd, timeout: Duration, interrupt: Interrupt) -> Self {
         Self {
             tunnel: None,
@@ -43,23 +43,23 @@ impl Socket {
             timeout,
             handshake: None,
             interrupt,
-            flow: 0,
+            received: 0,
         }
     }
 
-    /// Says which program carries it.
+    /// Sets the program that carries it.
     pub(super) fn through(mut self, tunnel: RunningChild) -> Self {
         self.tunnel = Some(tunnel);
         self
     }
 
-    /// Puts a handshake under one deadline as a whole, ends it at once on a signal, and makes a
-    /// closed connection an error in it.
+    /// Sets one deadline for a whole handshake. In it, a signal ends a wait at once, and a closed connection is an
+    /// error.
     pub fn begin_handshake(&mut self, deadline: Instant) {
         self.handshake = Some(deadline);
     }
 
-    /// Returns to one deadline a wait.
+    /// Returns to one deadline for each wait.
     pub fn end_handshake(&mut self) {
         self.handshake = None;
     }
@@ -96,17 +96,17 @@ impl Socket {
 
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut may_rest = self.flow >= FLOW;
+        let mut may_collect = self.received >= LONG_ANSWER;
         let octets = self.retry(PollFlags::IN, |fd| {
             match rustix::io::read(fd, &mut *buffer) {
-                Err(Errno::AGAIN) if mem::take(&mut may_rest) => {
-                    thread::sleep(BREATH);
+                Err(Errno::AGAIN) if mem::take(&mut may_collect) => {
+                    thread::sleep(COLLECT);
                     rustix::io::read(fd, &mut *buffer)
                 }
                 read => read,
             }
         })?;
-        self.flow += octets as u64;
+        self.received += octets as u64;
         if octets == 0 && self.handshake.is_some() && !buffer.is_empty() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -116,7 +116,7 @@ impl Read for Socket {
 
 impl Write for Socket {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.flow = 0;
+        self.received = 0;
         self.retry(PollFlags::OUT, |fd| rustix::io::write(fd, octets))
     }
 

@@ -1,7 +1,6 @@
-//! Where a domain keeps its POP3 servers, as its DNS says (RFC 6186, RFC 8314). The only door to
+//! Finds the POP3 servers of a domain by its DNS (RFC 6186, RFC 8314). Anybody can forge an answer, so the user must
+//! confirm a server that was found here, and the server must prove its name. This is the only module that uses
 //! simple-dns.
-//! Believes nothing of it: who answers may be anybody, so that a server found here has to be agreed
-//! to and has to prove its name.
 
 use std::cmp::Reverse;
 use std::io;
@@ -16,7 +15,7 @@ use crate::os::random::random;
 use crate::os::signals::{Interrupt, WaitError};
 use crate::os::thread::Task;
 
-/// A server that a domain names.
+/// A server that the DNS of a domain names.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FoundServer {
     /// Its name.
@@ -27,12 +26,12 @@ pub struct FoundServer {
     pub service: Service,
 }
 
-/// What a server can be named for.
+/// The service that a server is named for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Service {
-    /// POP3, where TLS begins by STLS.
+    /// POP3, with TLS by STLS.
     Pop3,
-    /// POP3 in TLS from the first octet.
+    /// POP3 over TLS from the first octet.
     Pop3s,
 }
 
@@ -45,12 +44,12 @@ impl fmt::Display for Service {
     }
 }
 
-/// Finds the servers of a domain, the ones to try first at the front: TLS from the first octet
-/// before STLS (RFC 8314 section 5.1), then by priority and weight. There are none where nobody
-/// answers, in time, or in one datagram: what is not found so is found by its name.
+/// Finds the servers of a domain, the preferred ones first: TLS from the first octet before STLS (RFC 8314
+/// section 5.1), then by priority and weight. The list is empty if no answer comes in time, or if it does not
+/// fit into one datagram: the caller then tries common names.
 ///
 /// # Errors
-/// The system refuses a thread, or a signal came.
+/// The system refuses a thread, or a signal arrived.
 pub fn servers(domain: &str, interrupt: &Interrupt) -> io::Result<Vec<FoundServer>> {
     let domain = domain.to_owned();
     let asking = Task::start(interrupt, move || {
@@ -65,7 +64,7 @@ pub fn servers(domain: &str, interrupt: &Interrupt) -> io::Result<Vec<FoundServe
     }
 }
 
-/// Whether a name can be a host's or a domain's: letters, digits and hyphens, in two labels or more.
+/// True if a name can be that of a host or a domain: letters, digits and hyphens, in two labels or more.
 pub fn is_domain(name: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -78,12 +77,12 @@ pub fn is_domain(name: &str) -> bool {
     name.len() <= 253 && name.contains('.') && name.split('.').all(is_label)
 }
 
-/// The resolvers of this machine.
+/// Returns the resolvers of this machine.
 fn resolvers() -> Vec<IpAddr> {
     let text = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let mut resolvers = nameservers(&text);
     if resolvers.is_empty() {
-        // As resolv.conf(5) says.
+        // The default of resolv.conf(5).
         resolvers.push(Ipv4Addr::LOCALHOST.into());
     }
     resolvers
@@ -98,7 +97,7 @@ fn nameservers(text: &str) -> Vec<IpAddr> {
 }
 
 fn ask(domain: &str, service: Service, resolvers: &[IpAddr]) -> Vec<FoundServer> {
-    // Who does not answer at once is asked once more, behind the others.
+    // A datagram can be lost: a resolver that does not answer is asked again, after the others.
     let mut turns = resolvers.iter().chain(resolvers);
     let answer = |resolver: &IpAddr| {
         let question = Inquiry::new(domain, service, u16::from_ne_bytes(random()));
@@ -115,9 +114,9 @@ fn exchange(question: &Inquiry, resolver: SocketAddr) -> io::Result<Vec<FoundSer
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
     };
     let socket = UdpSocket::bind(ours)?;
-    // From here on the system drops what comes from elsewhere.
+    // From here on the kernel drops datagrams from other addresses.
     socket.connect(resolver)?;
-    socket.send(&question.spelt()?)?;
+    socket.send(&question.encode()?)?;
     let deadline = Instant::now() + TURN;
     let mut answer = [0; LONGEST_ANSWER];
     loop {
@@ -133,7 +132,7 @@ fn exchange(question: &Inquiry, resolver: SocketAddr) -> io::Result<Vec<FoundSer
     }
 }
 
-/// A question for the servers of a domain.
+/// A query for the servers of a domain.
 #[derive(Clone, Debug)]
 pub struct Inquiry {
     name: String,
@@ -142,7 +141,7 @@ pub struct Inquiry {
 }
 
 impl Inquiry {
-    /// Asks for one service; an answer has to carry the same number, which nobody should guess.
+    /// Makes a query for one service. An answer must have the same number, so nobody should be able to guess it.
     pub fn new(domain: &str, service: Service, number: u16) -> Self {
         Self {
             name: format!("{service}.{domain}"),
@@ -151,7 +150,7 @@ impl Inquiry {
         }
     }
 
-    fn spelt(&self) -> io::Result<Vec<u8>> {
+    fn encode(&self) -> io::Result<Vec<u8>> {
         let mut packet = Packet::new_query(self.number);
         packet.set_flags(PacketFlag::RECURSION_DESIRED);
         let name = Name::new(&self.name).map_err(io::Error::other)?;
@@ -161,10 +160,10 @@ impl Inquiry {
         packet.build_bytes_vec().map_err(io::Error::other)
     }
 
-    /// Reads an answer; `None` if it is none to this question.
+    /// Reads an answer; `None` if it does not belong to this query.
     ///
     /// # Errors
-    /// Who answers does not know, or has more to say than there was room for.
+    /// The resolver reports a failure, or the answer was truncated.
     pub fn read(&self, octets: &[u8]) -> Option<io::Result<Vec<FoundServer>>> {
         let packet = Packet::parse(octets).ok()?;
         let asked = packet.questions.first()?;
@@ -188,10 +187,11 @@ impl Inquiry {
                 RData::SRV(srv) => Some(srv),
                 _ => None,
             })
-            // A target of "." says that there is no such service.
+            // RFC 2782: the target "." means that there is no such service.
             .filter(|srv| srv.port != 0 && is_domain(&srv.target.to_string()))
             .collect();
-        // One server is written down for good: of equal priority the heaviest, without a draw.
+        // RFC 2782 wants a random choice by weight among equal priorities. But one server is written to the
+        // configuration once and for all, so the heaviest comes first.
         found.sort_by_key(|srv| (srv.priority, Reverse(srv.weight)));
         let server = |srv: &SRV<'_>| FoundServer {
             host: srv.target.to_string().to_ascii_lowercase(),
@@ -210,9 +210,9 @@ const PORT: u16 = 53;
 const LONGEST_ANSWER: usize = 4096;
 const MOST_RESOLVERS: usize = 3;
 const MOST_SERVERS: usize = 4;
-/// How long one resolver may take.
+/// The most time that one resolver may take.
 const TURN: Duration = Duration::from_secs(2);
-/// How long all of it may take.
+/// The most time that the whole search may take.
 const DNS_TIMEOUT: Duration = Duration::from_secs(15);
 
 #[cfg(test)]
@@ -227,15 +227,17 @@ mod tests {
         Inquiry::new("example.com", Service::Pop3s, 7)
     }
 
-    /// An answer with these records: priority, weight, port and target.
+    /// Returns an answer with these records: priority, weight, port and target.
     fn answer(name: &str, number: u16, records: &[(u16, u16, u16, &str)]) -> Vec<u8> {
         let asked = Inquiry {
             name: name.to_owned(),
             number,
             ..question()
         };
-        let asked = asked.spelt().expect("it is a name");
-        let mut packet = Packet::parse(&asked).expect("it is a packet").into_reply();
+        let asked = asked.encode().expect("the name is valid");
+        let mut packet = Packet::parse(&asked)
+            .expect("the query is a packet")
+            .into_reply();
         for (priority, weight, port, target) in records {
             let srv = SRV {
                 priority: *priority,
@@ -247,16 +249,18 @@ mod tests {
             let record = ResourceRecord::new(name, CLASS::IN, 60, RData::SRV(srv));
             packet.answers.push(record);
         }
-        packet.build_bytes_vec().expect("it is short")
+        packet.build_bytes_vec().expect("the packet is short")
     }
 
     fn hosts(octets: &[u8]) -> Option<Vec<String>> {
-        let servers = question().read(octets)?.expect("it says something");
+        let servers = question()
+            .read(octets)?
+            .expect("the resolver knows the name");
         Some(servers.into_iter().map(|server| server.host).collect())
     }
 
     #[test]
-    fn the_servers_of_an_answer_come_by_priority_and_weight() {
+    fn servers_are_sorted_by_priority_and_weight() {
         let answer = answer(
             "_POP3S._tcp.example.com",
             7,
@@ -271,12 +275,12 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_to_another_question_is_none() {
+    fn an_answer_to_another_query_is_ignored() {
         let records = &[(0, 0, 995, "a.example.com")];
         for octets in [
             answer(NAME, 8, records),
             answer("_pop3._tcp.example.com", 7, records),
-            question().spelt().expect("it is a name"),
+            question().encode().expect("the name is valid"),
             Vec::new(),
             vec![0xff; 100],
         ] {
@@ -285,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_know_has_not_said_that_there_is_none() {
+    fn a_dns_failure_is_not_an_empty_answer() {
         for (third, fourth, is_known) in [
             (0x84, 0x80, true),
             // NXDOMAIN.
@@ -293,18 +297,20 @@ mod tests {
             // SERVFAIL, REFUSED.
             (0x84, 0x82, false),
             (0x84, 0x85, false),
-            // Cut off.
+            // Truncated.
             (0x86, 0x80, false),
         ] {
             let mut answer = answer(NAME, 7, &[]);
             answer[2..4].copy_from_slice(&[third, fourth]);
-            let read = question().read(&answer).expect("it is an answer");
+            let read = question()
+                .read(&answer)
+                .expect("the answer belongs to the query");
             assert_eq!(read.is_ok(), is_known, "{third:x} {fourth:x}");
         }
     }
 
     #[test]
-    fn what_cannot_be_a_server_is_none() {
+    fn a_record_that_names_no_server_is_skipped() {
         let answer = answer(
             NAME,
             7,
@@ -321,19 +327,21 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_answer_harms_nobody() {
+    fn a_cut_answer_causes_no_panic() {
         let whole = answer(NAME, 7, &[(0, 0, 995, "a.example.com")]);
         for end in 0..whole.len() {
+            // Only a panic would be wrong.
             let _ = hosts(&whole[..end]);
         }
     }
 
     #[test]
-    fn resolvers_are_those_of_resolv_conf() {
+    fn resolvers_come_from_resolv_conf() {
         let text = "# nameserver 192.0.2.9\nsearch x\nnameserver 192.0.2.1\n nameserver\t::1 \n\
                     nameserver nonsense\nnameserver 192.0.2.2\nnameserver 192.0.2.3";
         let expected = ["192.0.2.1", "::1", "192.0.2.2"];
-        let expected = expected.map(|address| address.parse::<IpAddr>().expect("it is one"));
+        let expected =
+            expected.map(|address| address.parse::<IpAddr>().expect("the address is valid"));
         assert_eq!(nameservers(text), expected);
     }
 }

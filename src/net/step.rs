@@ -1,30 +1,29 @@
-//! The way to a server, told step by step to whoever looks on.
-//! Does not know who that is.
+//! The steps of a connection, for those who watch it.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::Endpoint;
 
-/// What happened on the way to a server.
+/// A step on the way to a server.
 #[derive(Clone, Copy)]
 pub enum ConnectStep<'a> {
-    /// An address answered: the server's, or that of the proxy.
+    /// An address of the server or of the proxy answered.
     Answered {
         /// The address.
         address: &'a dyn fmt::Display,
-        /// How long it took to.
+        /// The time until it answered.
         took: Duration,
     },
-    /// The proxy passed us on.
+    /// The proxy connected to the server.
     Passed(&'a Endpoint),
-    /// A program is the way.
+    /// The program of the tunnel was started.
     Started(&'a str),
     /// An address did not answer.
     Unreachable {
         /// The address.
         address: &'a dyn fmt::Display,
-        /// What happened instead.
+        /// Why not.
         why: &'a str,
     },
 }

@@ -1,5 +1,4 @@
 //! A program whose standard input and output are the connection.
-//! Knows nothing of what goes through it.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -8,12 +7,12 @@ use std::process::Stdio;
 
 use crate::os::child::{self, ProcessGroup, RunningChild};
 
-/// A program, and what it must not know.
+/// A program, and the variables that it must not see.
 #[derive(Clone, Debug)]
 pub struct Tunnel {
     /// The program and its arguments.
     pub command: Vec<String>,
-    /// Environment variables that hold a password, of any account.
+    /// The environment variables that hold a password of any account.
     pub hidden_variables: Vec<String>,
 }
 
@@ -23,10 +22,10 @@ impl Tunnel {
         self.command.first().map_or("", String::as_str)
     }
 
-    /// Starts the program. What it says on standard error is shown as it is: it may ask something.
+    /// Starts the program. Its standard error is that of mailpull, because it may ask the user something.
     ///
     /// # Errors
-    /// What the system says.
+    /// The program cannot be started.
     pub(crate) fn open(&self) -> io::Result<(OwnedFd, RunningChild)> {
         let (program, arguments) = self
             .command
@@ -38,7 +37,7 @@ impl Tunnel {
         command
             .stdin(Stdio::from(OwnedFd::from(theirs.try_clone()?)))
             .stdout(Stdio::from(OwnedFd::from(theirs)));
-        // In our process group: it may use the terminal.
+        // In the process group of mailpull, so that it may use the terminal.
         let running = RunningChild::start(&mut command, ProcessGroup::Ours)?;
         Ok((ours.into(), running))
     }

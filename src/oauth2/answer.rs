@@ -1,5 +1,4 @@
-//! What providers answer (RFC 6749 section 5, RFC 8628 section 3): tokens, codes, refusals.
-//! Pure; sends nothing.
+//! The answers of providers (RFC 6749 section 5, RFC 8628 section 3): tokens, codes, refusals. Pure.
 
 use std::fmt;
 
@@ -15,12 +14,12 @@ use crate::moment::Moment;
 use crate::os::secret::{Secret, Unusable};
 use crate::text::ServerText;
 
-/// Why a provider said no.
+/// Why a provider refused.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct ProviderRefusal {
-    /// The word of the RFCs for it: `invalid_grant`.
+    /// The error code of the RFCs, such as `invalid_grant`.
     pub(super) code: String,
-    /// What it says about it.
+    /// The provider's explanation.
     description: ServerText,
 }
 
@@ -62,28 +61,28 @@ impl fmt::Display for ProviderRefusal {
     }
 }
 
-/// What the user is to do elsewhere, and what we wait with (RFC 8628 section 3.2).
+/// A sign-in on another device: what the user does there, and how to wait for it (RFC 8628 section 3.2).
 pub(crate) struct Device {
     pub(super) code: Secret,
-    /// What the user types there.
+    /// The code that the user types there.
     pub user_code: ServerText,
-    /// Where.
+    /// The address at which the user types it.
     pub address: ServerText,
-    /// The same with the code in it, for those who need not type.
+    /// The same address with the code in it, if the provider has one.
     pub complete_address: Option<ServerText>,
     pub(super) expires: u64,
     pub(super) interval: u64,
 }
 
-/// Takes the tokens out of an answer.
+/// Reads the tokens in an answer.
 ///
 /// # Errors
-/// A refusal, or an answer that is none.
+/// The provider refuses, or its answer is not valid.
 pub(super) fn tokens(answer: &HttpResponse, url: &Url, now: Moment) -> Result<Tokens, Error> {
     let granted: TokenResponse = read(answer, url)?;
     let secret = |text: &str| {
         Secret::new(text.as_bytes().to_vec())
-            .map_err(|problem: Unusable| incomprehensible(url, format!("a token {problem}")))
+            .map_err(|problem: Unusable| invalid(url, format!("a token {problem}")))
     };
     Ok(Tokens {
         access: secret(&granted.access_token)?,
@@ -100,26 +99,26 @@ pub(super) fn tokens(answer: &HttpResponse, url: &Url, now: Moment) -> Result<To
     })
 }
 
-/// Takes a code for the user out of an answer.
+/// Reads the code for another device in an answer.
 ///
 /// # Errors
-/// A refusal, or an answer that is none.
+/// The provider refuses, or its answer is not valid.
 pub(super) fn device(answer: &HttpResponse, url: &Url) -> Result<Device, Error> {
     let offer: DeviceResponse = read(answer, url)?;
     let number = |seconds: Option<Seconds>, default| {
         seconds
             .and_then(Seconds::number)
             .unwrap_or(default)
-            .min(LONGEST)
+            .min(LONGEST_WAIT)
     };
     Ok(Device {
         code: Secret::new(offer.device_code.as_bytes().to_vec())
-            .map_err(|problem| incomprehensible(url, format!("the code {problem}")))?,
+            .map_err(|problem| invalid(url, format!("the code {problem}")))?,
         user_code: offer.user_code.as_str().into(),
         address: offer.verification_uri.as_str().into(),
         complete_address: offer.verification_uri_complete.as_deref().map(Into::into),
-        expires: number(Some(offer.expires_in), LONGEST),
-        interval: number(offer.interval, INTERVAL).max(1),
+        expires: number(Some(offer.expires_in), LONGEST_WAIT),
+        interval: number(offer.interval, DEFAULT_INTERVAL).max(1),
     })
 }
 
@@ -136,12 +135,12 @@ fn read<'a, T: Deserialize<'a>>(answer: &'a HttpResponse, url: &Url) -> Result<T
     if status != 200 {
         return Err(Error::Status { host, status });
     }
-    // What is wrong with it may be in a token, and is not shown.
+    // serde's error may quote a token, so it is not shown.
     serde_json::from_slice(&answer.body)
-        .map_err(|_| incomprehensible(url, "it is not what the standard says".to_owned()))
+        .map_err(|_| invalid(url, "it is not what RFC 6749 says".to_owned()))
 }
 
-fn incomprehensible(url: &Url, problem: String) -> Error {
+fn invalid(url: &Url, problem: String) -> Error {
     let host = url.endpoint.to_string();
     Error::Answer { host, problem }
 }
@@ -171,7 +170,7 @@ struct DeviceResponse {
     interval: Option<Seconds>,
 }
 
-/// A number, which some providers write as text.
+/// A number. Some providers write it as text.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Seconds {
@@ -190,11 +189,11 @@ impl Seconds {
     }
 }
 
-/// The longest that a provider can have us wait.
-const LONGEST: u64 = 3600;
+/// The longest time in seconds that a provider can make mailpull wait.
+const LONGEST_WAIT: u64 = 3600;
 
-/// How often the provider is asked where it does not say (RFC 8628 section 3.5).
-const INTERVAL: u64 = 5;
+/// The time in seconds between two questions if the provider does not state one (RFC 8628 section 3.5).
+const DEFAULT_INTERVAL: u64 = 5;
 
 #[cfg(test)]
 mod tests {
@@ -203,7 +202,7 @@ mod tests {
     fn url() -> Url {
         "https://login.example.com/token"
             .parse()
-            .expect("it is one")
+            .expect("the address is valid")
     }
 
     fn answer(status: u16, body: &str) -> HttpResponse {
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_read_with_what_is_optional_or_not() {
+    fn optional_parts_of_tokens_may_be_missing() {
         for (body, refresh, expires) in [
             (r#"{"access_token":"a"}"#, None, None),
             (
@@ -247,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_an_error_that_shows_none() {
+    fn an_error_in_an_answer_shows_no_token() {
         for (status, body, exit) in [
             (200, "", Exit::Protocol),
             (200, "<html>hunter2</html>", Exit::Protocol),
@@ -276,10 +275,11 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_shown_escaped_with_the_providers_words() {
+    fn a_providers_explanation_is_shown_escaped() {
         let body =
             r#"{"error":"invalid_grant","error_description":"AADSTS70008: \u001b[1mexpired\nnow"}"#;
-        let error = tokens(&answer(400, body), &url(), Moment(0)).expect_err("it is one");
+        let error =
+            tokens(&answer(400, body), &url(), Moment(0)).expect_err("the provider refuses");
         assert_eq!(
             error.to_string(),
             "login.example.com:443 refuses the sign-in: invalid_grant \
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_for_a_device_is_bounded_whatever_the_provider_says() {
+    fn the_wait_for_another_device_is_bounded() {
         let offer = |more: &str| {
             let body = format!(
                 r#"{{"device_code":"d","user_code":"AB-CD","verification_uri":"https://h/d",{more}}}"#
@@ -305,9 +305,9 @@ mod tests {
     }
 
     #[test]
-    fn google_may_call_the_address_by_its_older_name() {
+    fn googles_older_name_of_the_address_is_known() {
         let body = r#"{"device_code":"d","user_code":"A","verification_url":"https://h/d","expires_in":9}"#;
-        let device = device(&answer(200, body), &url()).expect("it is one");
+        let device = device(&answer(200, body), &url()).expect("the answer is valid");
         assert_eq!(device.address.to_string(), "https://h/d");
     }
 }

@@ -1,6 +1,5 @@
-//! Signing in with a browser on this machine, which brings the answer to a port of ours on loopback
-//! (RFC 8252) and knows nothing that another could use (PKCE, RFC 7636).
-//! Starts no browser.
+//! Signing in with a browser on this machine. The provider sends the browser back to a port that mailpull opens on
+//! loopback (RFC 8252). With PKCE (RFC 7636) the code that it brings is useless to others.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
@@ -21,22 +20,22 @@ use crate::net::Socket;
 use crate::os::random::random;
 use crate::os::signals::{Interrupt, WaitError};
 
-/// A sign-in that waits for its browser.
+/// A sign-in that waits for the browser.
 pub(crate) struct BrowserSignIn {
     listener: TcpListener,
-    /// Where the browser is sent when the user has agreed.
+    /// The address to which the provider sends the browser back.
     redirect: String,
-    /// What only the browser that was sent from here can bring back.
+    /// A random text that only the browser of this sign-in can bring back.
     state: String,
     verifier: String,
     address: String,
 }
 
 impl Client<'_> {
-    /// Opens a port for the browser to come back to.
+    /// Opens a port for the browser.
     ///
     /// # Errors
-    /// The provider has no page to sign in on; no port can be opened.
+    /// The provider is not known to have a page for that, or no port can be opened.
     pub(crate) fn begin_browser(&self) -> Result<BrowserSignIn, Error> {
         let page = self.provider.auth_url.as_ref();
         let page = page.ok_or(Error::Unavailable("a sign-in with a browser"))?;
@@ -71,7 +70,7 @@ impl Client<'_> {
     /// Waits until the browser brings the answer.
     ///
     /// # Errors
-    /// The user did not agree, or not in time; a signal came.
+    /// The user refused, or did not sign in in time; a signal arrived.
     pub(crate) fn await_browser(&self, sign_in: &BrowserSignIn) -> Result<Tokens, Error> {
         let code = sign_in.wait(self)?;
         self.exchange(&[
@@ -84,7 +83,7 @@ impl Client<'_> {
 }
 
 impl BrowserSignIn {
-    /// Where the user signs in.
+    /// The address at which the user signs in.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
@@ -100,7 +99,7 @@ impl BrowserSignIn {
                     WaitError::Interrupted => Error::Interrupted,
                     WaitError::TimedOut => Error::Expired,
                 })?;
-            // Who comes and goes at once is no reason to end.
+            // Browsers open connections ahead and close them unused.
             if let Ok((stream, _)) = self.listener.accept()
                 && stream.set_nonblocking(true).is_ok()
                 && let Some(answer) = self.receive(stream.into(), interrupt)
@@ -111,15 +110,15 @@ impl BrowserSignIn {
         }
     }
 
-    /// Hears one visitor out; `None`: it was not the browser that was sent from here.
+    /// Reads one request and answers it; `None` if it is not from the browser of this sign-in.
     fn receive(
         &self,
         connection: OwnedFd,
         interrupt: &Interrupt,
     ) -> Option<Result<String, ProviderRefusal>> {
-        let mut socket = Socket::new(connection, SILENCE, interrupt.clone());
-        socket.begin_handshake(Instant::now() + SILENCE);
-        let mut request = vec![0; LONGEST];
+        let mut socket = Socket::new(connection, REQUEST_TIMEOUT, interrupt.clone());
+        socket.begin_handshake(Instant::now() + REQUEST_TIMEOUT);
+        let mut request = vec![0; LONGEST_REQUEST];
         let mut length = 0;
         while !request[..length].windows(4).any(|end| end == b"\r\n\r\n") {
             match socket.read(&mut request[length..]) {
@@ -133,7 +132,7 @@ impl BrowserSignIn {
             Some(Err(_)) => ("200 OK", "You have not signed in. Go back to mailpull."),
             None => ("404 Not Found", "There is nothing here."),
         };
-        // The answer is what counts, whether or not the browser shows this.
+        // Whether or not the browser shows this text, the sign-in is complete.
         let _ = write!(
             socket,
             "HTTP/1.1 {status}\r\nCache-Control: no-store\r\nConnection: close\r\n\
@@ -144,7 +143,7 @@ impl BrowserSignIn {
         answer
     }
 
-    /// What a request brings.
+    /// Returns the code or the refusal in a request.
     fn answer(&self, request: &[u8]) -> Option<Result<String, ProviderRefusal>> {
         let line = request.split(|&octet| octet == b'\r').next()?;
         let target = str::from_utf8(line).ok()?.strip_prefix("GET /")?;
@@ -162,19 +161,19 @@ impl BrowserSignIn {
     }
 }
 
-/// 256 random bits as text that needs no escaping.
+/// Returns 256 random bits as a text that needs no escaping.
 fn random_text() -> String {
     URL_SAFE_NO_PAD.encode(random::<32>())
 }
 
-/// How long the user may take.
+/// The most time that the user may take.
 const BROWSER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
-/// How long a visitor may take to say what it wants. Browsers open connections ahead.
-const SILENCE: Duration = Duration::from_secs(2);
+/// The most time that a connection may take to send its request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The most octets of a visitor's words.
-const LONGEST: usize = 16 << 10;
+/// The most octets of a request.
+const LONGEST_REQUEST: usize = 16 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_knows_the_state_brings_an_answer() {
+    fn a_request_without_the_state_is_ignored() {
         for (request, expected) in [
             ("GET /?code=a%2Fb&state=s%2Bt HTTP/1.1\r\n", Some(Ok("a/b"))),
             ("GET /?state=s%2Bt&code=c&iss=x HTTP/1.1\r\n", Some(Ok("c"))),

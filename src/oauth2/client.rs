@@ -1,5 +1,4 @@
-//! What we are to a provider: an id, perhaps a secret, and whom we sign in.
-//! Does not know how the user agrees to it.
+//! The client of a provider: an id, perhaps a secret, and the user who signs in.
 
 use super::answer;
 use super::error::Error;
@@ -12,15 +11,15 @@ use crate::exit::Failure;
 use crate::moment::Moment;
 use crate::os::secret::Secret;
 
-/// Who asks a provider, on whose behalf.
+/// The client of a provider.
 pub(crate) struct Client<'a> {
-    /// Whom is asked.
+    /// The provider.
     pub provider: &'a Provider,
     /// The client's id, which the user got from the provider.
     pub id: &'a str,
-    /// Gets the client's secret, where the provider gave one.
+    /// Returns the client's secret, if the provider gave one.
     pub secret: Box<dyn Fn() -> Result<Option<Secret>, Failure> + 'a>,
-    /// Who signs in.
+    /// The user who signs in.
     pub user: &'a str,
     /// How the provider is reached.
     pub http: HttpClient<'a>,
@@ -40,7 +39,7 @@ impl Client<'_> {
         self.exchange(&[("grant_type", "refresh_token"), ("refresh_token", &token)])
     }
 
-    /// Asks something at one of the provider's addresses, as whom we are.
+    /// Posts a form to one of the provider's addresses, with the client's id and secret.
     pub(super) fn ask(&self, url: &Url, question: &[(&str, &str)]) -> Result<HttpResponse, Error> {
         let mut pairs = question.to_vec();
         pairs.push(("client_id", self.id));

@@ -1,5 +1,4 @@
-//! Signing in on another device: here is a code, there it is typed (RFC 8628).
-//! Does not know how the user is notified.
+//! Signing in on another device, on which the user types a code (RFC 8628).
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +9,10 @@ use super::tokens::Tokens;
 use crate::exit::Exit;
 
 impl Client<'_> {
-    /// Asks for a code that the user can type elsewhere.
+    /// Asks for a code that the user can type on another device.
     ///
     /// # Errors
-    /// The provider has no such codes, or gives none.
+    /// The provider is not known to have such codes, or refuses.
     pub(crate) fn begin_device(&self) -> Result<Device, Error> {
         let url = self.provider.device_url.as_ref();
         let url = url.ok_or(Error::Unavailable("a sign-in on another device"))?;
@@ -24,7 +23,7 @@ impl Client<'_> {
     /// Waits until the user has typed the code and agreed.
     ///
     /// # Errors
-    /// The user did not agree, or not in time; a signal came.
+    /// The user refused, or did not type the code in time; a signal arrived.
     pub(crate) fn await_device(&self, device: &Device) -> Result<Tokens, Error> {
         let ends = Instant::now() + Duration::from_secs(device.expires);
         let code = String::from_utf8_lossy(device.code.expose());
@@ -36,14 +35,14 @@ impl Client<'_> {
             match self.exchange(&question) {
                 Err(Error::Refused { refusal, .. }) if refusal.code == "authorization_pending" => {}
                 Err(Error::Refused { refusal, .. }) if refusal.code == "slow_down" => {
-                    interval += SLOWER;
+                    interval += SLOW_DOWN;
                 }
                 Err(Error::Refused { refusal, .. }) if refusal.code == "expired_token" => {
                     return Err(Error::Expired);
                 }
-                // RFC 8628 section 3.5 wants to be asked less often then.
+                // RFC 8628 section 3.5: after a failed connection the provider must be asked less often.
                 Err(error) if error.exit() == Exit::Temporary => {
-                    interval = (interval * 2).min(LONGEST);
+                    interval = (interval * 2).min(LONGEST_INTERVAL);
                 }
                 ended => return ended,
             }
@@ -54,7 +53,8 @@ impl Client<'_> {
 
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// By how much (RFC 8628 section 3.5).
-const SLOWER: Duration = Duration::from_secs(5);
+/// The time that `slow_down` adds to the interval (RFC 8628 section 3.5).
+const SLOW_DOWN: Duration = Duration::from_secs(5);
 
-const LONGEST: Duration = Duration::from_secs(60);
+/// The longest interval after failed connections.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(60);

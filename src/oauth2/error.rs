@@ -1,5 +1,4 @@
-//! Why there is no token, in one line that never shows any of one.
-//! Does not know which command signs in again; who tells the user does.
+//! Why there is no token, and what the user can do. An error never shows a part of a token.
 
 use std::io;
 
@@ -12,7 +11,7 @@ use crate::os::secret_file::Exposed;
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The provider's answer is not understood.
+    /// The provider's answer is not valid.
     #[error("the answer of {host} to the request for a token is not understood: {problem}")]
     Answer {
         /// The provider.
@@ -20,22 +19,22 @@ pub(crate) enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// What proves to the provider which client we are is kept away.
+    /// The client's secret cannot be read.
     #[error(transparent)]
     ClientSecret(Failure),
     /// The provider cannot be reached.
     #[error("asking for a token: {0}")]
     Connect(#[source] net::Error),
-    /// The token has ended, or is refused, and there is nothing to get another one with.
+    /// The access token has expired, or is refused, and there is no refresh token.
     #[error("the sign-in has ended, as the provider granted no refresh token")]
     Ended,
-    /// What is kept of the sign-in is open to others.
+    /// Others can read the stored tokens.
     #[error(transparent)]
     Exposed(#[from] Exposed),
-    /// The time for signing in is over.
+    /// Nobody signed in in time.
     #[error("nobody signed in in time")]
     Expired,
-    /// A signal asked to stop.
+    /// A signal arrived.
     #[error("interrupted")]
     Interrupted,
     /// The connection to the provider broke.
@@ -43,45 +42,45 @@ pub(crate) enum Error {
     Io {
         /// The provider.
         host: String,
-        /// What happened.
+        /// The error of the connection.
         source: io::Error,
     },
-    /// The keyring gives or takes nothing.
+    /// The keyring cannot be used.
     #[error(transparent)]
     Keyring(#[from] keyring::Error),
-    /// The browser cannot be waited for.
+    /// No port can be opened for the browser.
     #[error("cannot wait for the browser: {0}")]
     Listen(#[source] io::Error),
-    /// What is kept of the sign-in cannot be read or written.
+    /// The stored tokens cannot be read or written.
     #[error("cannot {doing} {path}: {source}")]
     TokenFile {
-        /// What was to be done.
+        /// "lock", "create", "read" or "write".
         doing: &'static str,
         /// The file.
         path: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// Nobody has signed in.
     #[error("nobody has signed in")]
     NotSignedIn,
-    /// The provider said no.
+    /// The provider refused.
     #[error("{host} refuses the sign-in: {refusal}")]
     Refused {
         /// The provider.
         host: String,
-        /// What it said.
+        /// Its refusal.
         refusal: ProviderRefusal,
     },
-    /// The provider answered with a status that is neither a yes nor a no.
+    /// The provider answered with an HTTP status that is neither success nor refusal.
     #[error("asking {host} for a token: it answers with status {status}")]
     Status {
         /// The provider.
         host: String,
-        /// The status of HTTP.
+        /// The HTTP status.
         status: u16,
     },
-    /// The provider does not know this way of signing in.
+    /// The provider is not known to support this kind of sign-in.
     #[error("this provider is not known to have {0}")]
     Unavailable(&'static str),
 }
@@ -99,7 +98,7 @@ impl Error {
         }
     }
 
-    /// The status that it leads to.
+    /// The exit status that it leads to.
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::ClientSecret(failure) => failure.exit,
@@ -116,7 +115,7 @@ impl Error {
         }
     }
 
-    /// Whether only a new sign-in helps.
+    /// True if only a new sign-in helps.
     pub(crate) fn wants_sign_in(&self) -> bool {
         match self {
             Self::Ended | Self::NotSignedIn => true,

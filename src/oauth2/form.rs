@@ -1,13 +1,12 @@
-//! Names and values as forms and queries carry them (`application/x-www-form-urlencoded`).
-//! Does not know what they mean.
+//! The encoding of names and values in forms and queries (`application/x-www-form-urlencoded`).
 
 use zeroize::Zeroizing;
 
 use crate::hex::{self, BadEscape};
 
-/// Encodes pairs. What comes of it is wiped when dropped.
+/// Encodes pairs of names and values. The result is wiped when it is dropped, because it can contain a refresh token.
 pub(super) fn encode(pairs: &[(&str, &str)]) -> Zeroizing<String> {
-    // Room for all of it: a string that grows leaves copies behind.
+    // Enough room for everything: a string that grows leaves copies in freed memory.
     let room = pairs
         .iter()
         .map(|(name, value)| 3 * (name.len() + value.len()) + 2);
@@ -23,7 +22,7 @@ pub(super) fn encode(pairs: &[(&str, &str)]) -> Zeroizing<String> {
     encoded
 }
 
-/// Appends text with everything escaped that RFC 3986 does not leave unreserved.
+/// Appends a text, with all characters escaped except those that RFC 3986 calls unreserved.
 pub(super) fn escape(text: &str, to: &mut String) {
     const DIGITS: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
@@ -58,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_encoded_is_read_again() {
+    fn an_encoded_value_is_read_again() {
         for text in ["", "plain-1._~", "a b&c=d%+", "größe\0\n", "https://h/?x=y"] {
             let encoded = encode(&[("first", "x"), ("name", text)]);
             assert!(
@@ -71,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_from_elsewhere_is_read_whatever_it_is() {
+    fn any_query_can_be_read() {
         for (query, expected) in [
             ("code=a+b%20c", Some("a b c")),
             ("x=1&code=a%2Fb&code=c", Some("a/b")),

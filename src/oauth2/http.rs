@@ -1,6 +1,5 @@
-//! One question to a provider over HTTP: a form goes there, JSON comes back. The only door to
-//! ureq-proto, which knows how HTTP/1.1 is written.
-//! Does not know what is asked, and follows no redirect: where to ask is the user's to say.
+//! Posts a form to a provider over HTTP/1.1 and reads the answer. Redirects are not followed: only the configuration
+//! decides who gets a secret. ureq-proto reads and writes the protocol; only `oauth2` uses it.
 
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
@@ -18,28 +17,28 @@ use crate::net::{self, Endpoint, Route, Stream, tls};
 use crate::os::signals::{Interrupt, is_interrupt};
 use crate::text::ServerText;
 
-/// How a provider is reached.
+/// How providers are reached.
 #[derive(Clone, Copy)]
 pub(crate) struct HttpClient<'a> {
-    /// By which way: the one that the account takes, unless that ends at its server.
+    /// The route of the account. A tunnel ends at its mail server, so it is not used for providers.
     pub route: &'a Route,
-    /// What encrypts connections.
+    /// The TLS connectors.
     pub connectors: &'a tls::Connectors,
-    /// Whether the run shall end.
+    /// Ends every wait if the run should end.
     pub interrupt: &'a Interrupt,
 }
 
-/// What a provider answered, wiped when dropped.
+/// The answer of a provider. Its body is wiped when it is dropped, because it can contain tokens.
 pub(super) struct HttpResponse {
     pub(super) status: u16,
     pub(super) body: Zeroizing<Vec<u8>>,
 }
 
 impl HttpClient<'_> {
-    /// Posts a form. `credentials`: what the header `Authorization` says, if there is to be one.
+    /// Posts a form. `credentials` is the value of the header `Authorization`, if there should be one.
     ///
     /// # Errors
-    /// No connection; no answer within [`HTTP_TIMEOUT`]; one that is no HTTP or longer than [`LIMIT`].
+    /// There is no connection, or no answer within [`HTTP_TIMEOUT`]. The answer is not HTTP, or longer than [`LIMIT`].
     pub(super) fn post(
         &self,
         url: &Url,
@@ -52,9 +51,12 @@ impl HttpClient<'_> {
     }
 
     fn connect(&self, url: &Url) -> Result<Stream, Error> {
-        let failed = |source: net::Error| match source.is_interrupt() {
-            true => Error::Interrupted,
-            false => Error::Connect(source),
+        let failed = |source: net::Error| {
+            if source.is_interrupt() {
+                Error::Interrupted
+            } else {
+                Error::Connect(source)
+            }
         };
         let options = net::ConnectOptions {
             endpoint: url.endpoint.clone(),
@@ -77,7 +79,7 @@ impl HttpClient<'_> {
     }
 }
 
-/// The value of `Authorization` by which a client shows its secret (RFC 6749 section 2.3.1).
+/// Returns the value of `Authorization` for a client's id and secret (RFC 6749 section 2.3.1).
 pub(super) fn basic(id: &str, secret: &str) -> String {
     let mut pair = Zeroizing::new(String::with_capacity(3 * (id.len() + secret.len()) + 1));
     super::form::escape(id, &mut pair);
@@ -110,7 +112,7 @@ impl HttpError {
             },
             Self::Unclear(error) => Error::Answer {
                 host,
-                problem: format!("it is no HTTP ({})", ServerText::from(&*error.to_string())),
+                problem: format!("it is not HTTP ({})", ServerText::from(&*error.to_string())),
             },
         }
     }
@@ -148,7 +150,7 @@ fn ask(
     }
     let request = request
         .body(())
-        .expect("these are headers, and the address was taken as one before");
+        .expect("the headers are valid, and the address was parsed before");
     let mut call = Call::new(request)?.proceed();
     let mut head = vec![0; HEAD];
     let mut length = 0;
@@ -166,10 +168,10 @@ fn ask(
     ResponseReader::new(stream).answer(call)
 }
 
-/// What comes from a provider: not for longer than is bearable, and not more than that.
+/// Reads the answer of a provider, within a limit of time and of octets.
 struct ResponseReader<'a> {
     stream: &'a mut Stream,
-    /// Of its full size from the start: a vector that grows leaves copies behind.
+    /// It has its full size from the start: a vector that grows leaves copies of a token in freed memory.
     buffer: Zeroizing<Vec<u8>>,
     start: usize,
     end: usize,
@@ -219,17 +221,17 @@ impl<'a> ResponseReader<'a> {
                 break;
             }
             if used == 0 && self.fill()? == 0 {
-                match lasts_until_the_end {
-                    true => break,
-                    false => return Err(HttpError::Cut),
+                if lasts_until_the_end {
+                    break;
                 }
+                return Err(HttpError::Cut);
             }
         }
         body.truncate(length);
         Ok(body)
     }
 
-    /// Reads some more; how much that is.
+    /// Reads more octets and returns their number.
     fn fill(&mut self) -> Result<usize, HttpError> {
         if self.end == self.buffer.len() {
             return Err(HttpError::Long);
@@ -243,11 +245,11 @@ impl<'a> ResponseReader<'a> {
     }
 }
 
-/// How long each of connecting, the handshake and the answer may take.
+/// The most time for each of connecting, the handshake and the answer.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The most octets of an answer. Tokens have a few thousand.
+/// The most octets of an answer. Tokens have a few thousand octets.
 const LIMIT: usize = 128 << 10;
 
-/// The most octets of the lines before the form.
+/// The most octets of the request line and the headers.
 const HEAD: usize = 16 << 10;

@@ -1,6 +1,5 @@
-//! Signing in without a password: OAuth 2.0 (RFC 6749), by a code that is typed elsewhere
-//! (RFC 8628) or with a browser on this machine (RFC 8252).
-//! Knows nothing of POP3: what a token opens is its user's business.
+//! Signing in without a password: OAuth 2.0 (RFC 6749), by a code that the user types on another device (RFC 8628) or by
+//! a browser on this machine (RFC 8252).
 
 use std::time::Duration;
 
@@ -31,48 +30,48 @@ pub(crate) use url::{MalformedUrl, Url};
 pub(crate) struct SignIn<'a> {
     /// How the provider is asked.
     pub client: Client<'a>,
-    /// Where what it grants is kept.
+    /// Where the tokens are stored.
     pub token_store: TokenStore,
 }
 
 impl SignIn<'_> {
-    /// Keeps what was granted.
+    /// Stores new tokens.
     ///
     /// # Errors
-    /// It is not kept; what was kept before still is.
+    /// They cannot be stored; the old ones are still there.
     pub(crate) fn keep(&self, tokens: &Tokens) -> Result<(), Error> {
         let interrupt = self.client.http.interrupt;
         let _lock = self.token_store.lock(interrupt)?;
         self.token_store.store(tokens, interrupt)
     }
 
-    /// The access token, renewed when it is due.
+    /// Returns the access token, renewed if it is about to expire.
     ///
     /// # Errors
-    /// Nobody has signed in, or the provider wants it to be done again.
+    /// Nobody has signed in, or the provider demands a new sign-in.
     pub(crate) fn token(&self) -> Result<Secret, Error> {
-        let kept = self.token_store.load(self.client.http.interrupt)?;
-        match kept {
+        let stored = self.token_store.load(self.client.http.interrupt)?;
+        match stored {
             Some(tokens) if tokens.is_good(Moment::now()) => Ok(tokens.access),
             Some(_) => self.renew(|tokens| tokens.is_good(Moment::now())),
             None => Err(Error::NotSignedIn),
         }
     }
 
-    /// Another access token than the one that the server refused.
+    /// Returns another access token than the one that the server refused.
     ///
     /// # Errors
-    /// As those of [`SignIn::token`].
+    /// As [`SignIn::token`].
     pub(crate) fn another_token(&self, refused: &Secret) -> Result<Secret, Error> {
         self.renew(|tokens| tokens.access.expose() != refused.expose())
     }
 
-    /// Whether it is worth a word that a new sign-in is needed: at once, and then once a day.
-    /// Where that cannot be remembered it always is.
+    /// True if the user should be notified that a new sign-in is necessary: at once, and then once a day. It is also
+    /// true if the time of the last notification cannot be stored.
     pub(crate) fn should_notify(&self) -> bool {
         let interrupt = self.client.http.interrupt;
         let now = Moment::now();
-        // Where nobody has signed in there is nothing to lock.
+        // Without stored tokens there is nothing to change, and the folder of the lock may be missing.
         if !matches!(self.token_store.load(interrupt), Ok(Some(_))) {
             return true;
         }
@@ -82,25 +81,22 @@ impl SignIn<'_> {
         let Ok(Some(mut tokens)) = self.token_store.load(interrupt) else {
             return true;
         };
-        let since = tokens.notified.map(|notified| now.since(notified));
-        if since.is_some_and(|since| since.is_some_and(|since| since < SILENCE)) {
+        let since = tokens.notified.and_then(|notified| now.since(notified));
+        if since.is_some_and(|since| since < NOTIFICATION_INTERVAL) {
             return false;
         }
         tokens.notified = Some(now);
-        // Not remembered, it is notified once more.
+        // If this fails, the next run notifies the user again, which does no harm.
         let _ = self.token_store.store(&tokens, interrupt);
         true
     }
 
-    /// Forgets that the user was notified of a error, now that it is over.
+    /// Forgets the last notification, because the sign-in works again.
     pub(crate) fn note_success(&self) {
         let interrupt = self.client.http.interrupt;
-        let was_told = |tokens: &Tokens| tokens.notified.is_some();
-        if !self
-            .token_store
-            .load(interrupt)
-            .is_ok_and(|kept| kept.as_ref().is_some_and(was_told))
-        {
+        let was_notified = |tokens: &Tokens| tokens.notified.is_some();
+        let stored = self.token_store.load(interrupt);
+        if !stored.is_ok_and(|stored| stored.as_ref().is_some_and(was_notified)) {
             return;
         }
         if let Ok(_lock) = self.token_store.lock(interrupt)
@@ -110,33 +106,31 @@ impl SignIn<'_> {
                 notified: None,
                 ..tokens
             };
-            // Not forgotten, the next error is notified a day late at most.
+            // If this fails, the next notification comes up to a day late.
             let _ = self.token_store.store(&tokens, interrupt);
         }
     }
 
-    /// Renews the tokens, unless another run has done so meanwhile.
-    fn renew(&self, will_do: impl Fn(&Tokens) -> bool) -> Result<Secret, Error> {
+    /// Renews the tokens, unless another run has done so in the meantime.
+    fn renew(&self, is_enough: impl Fn(&Tokens) -> bool) -> Result<Secret, Error> {
         let interrupt = self.client.http.interrupt;
         let _lock = self.token_store.lock(interrupt)?;
-        let mut tokens = self
-            .token_store
-            .load(interrupt)?
-            .ok_or(Error::NotSignedIn)?;
-        if will_do(&tokens) {
+        let stored = self.token_store.load(interrupt)?;
+        let mut tokens = stored.ok_or(Error::NotSignedIn)?;
+        if is_enough(&tokens) {
             return Ok(tokens.access);
         }
         let refresh = tokens.refresh.as_ref().ok_or(Error::Ended)?;
-        // Asked for in vain the new one would be lost, and the old one may be good no more.
+        // Some providers make a refresh token invalid when it is used. If the new one could not be stored then, the
+        // sign-in would be lost. So this finds out first if the store can be written.
         self.token_store.store(&tokens, interrupt)?;
         let granted = self.client.refresh(refresh)?;
         tokens.renew(granted);
-        // What is granted may be the only refresh token that is still good: before it is used it
-        // is kept.
+        // The new refresh token may be the only valid one. It is stored before the access token is used.
         self.token_store.store(&tokens, interrupt)?;
         Ok(tokens.access)
     }
 }
 
-/// How long a user who was notified is not notified again.
-const SILENCE: Duration = Duration::from_secs(24 * 3600);
+/// The time between two notifications that a new sign-in is necessary.
+const NOTIFICATION_INTERVAL: Duration = Duration::from_secs(24 * 3600);

@@ -1,27 +1,26 @@
-//! The providers of sign-ins: where each is asked, and for what.
-//! Asks nobody anything.
+//! The providers of sign-ins: their addresses, and what mailpull asks them for.
 
 use super::url::Url;
 
-/// Where a provider is asked, and for what.
+/// A provider.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Provider {
-    /// Where tokens come from.
+    /// The address that grants tokens.
     pub token_url: Url,
-    /// Where the user signs in with a browser.
+    /// The address at which the user signs in with a browser.
     pub auth_url: Option<Url>,
-    /// Where the sign-in on another device begins.
+    /// The address that grants codes for another device.
     pub device_url: Option<Url>,
-    /// What the token must open.
+    /// The access that the token must give.
     pub scope: String,
-    /// What the browser is sent with, beside what the RFCs want.
+    /// The parameters for the browser that are not in the RFCs.
     pub(super) extras: Vec<(&'static str, &'static str)>,
-    /// By which name the provider sends the browser back to this machine.
+    /// The name of this machine in the address to which the browser is sent back.
     pub(super) loopback: &'static str,
 }
 
 impl Provider {
-    /// Google. Its device grant is for televisions and does not open mail, so there is none.
+    /// Google. Its grant for other devices is for televisions and gives no access to mail, so it is not used.
     ///
     /// Sources: its pages "OAuth 2.0 for Mobile & Desktop Apps" and "OAuth 2.0 Scopes".
     pub fn google() -> Self {
@@ -30,7 +29,7 @@ impl Provider {
             auth_url: Some(known("https://accounts.google.com/o/oauth2/v2/auth")),
             device_url: None,
             scope: "https://mail.google.com/".to_owned(),
-            // Without these there is a refresh token only the first time.
+            // Without these Google grants a refresh token only at the first sign-in.
             extras: vec![("access_type", "offline"), ("prompt", "consent")],
             loopback: "127.0.0.1",
         }
@@ -50,21 +49,21 @@ impl Provider {
             auth_url: Some(at("authorize")),
             device_url: Some(at("devicecode")),
             scope: "https://outlook.office.com/POP.AccessAsUser.All offline_access".to_owned(),
-            // Whoever has several accounts is not signed in with the wrong one.
+            // A user with several accounts must not be signed in with the wrong one.
             extras: vec![("prompt", "select_account")],
-            // It lets the port be any only where the name is this.
+            // Microsoft allows any port only with this name.
             loopback: "localhost",
         }
     }
 
-    /// Any other.
+    /// Any other provider.
     pub fn other(token_url: Url, scope: String) -> Self {
         Self {
             token_url,
             auth_url: None,
             device_url: None,
             scope,
-            // OpenID Connect wants it of those who want a refresh token.
+            // OpenID Connect demands it if a refresh token is wanted.
             extras: vec![("prompt", "consent")],
             loopback: "127.0.0.1",
         }
@@ -72,5 +71,5 @@ impl Provider {
 }
 
 fn known(text: &str) -> Url {
-    text.parse().expect("it is written here")
+    text.parse().expect("the addresses in this file are valid")
 }

@@ -1,5 +1,4 @@
-//! Where the tokens of a sign-in are kept: a file in the state folder, or the keyring.
-//! Does not know how tokens are got.
+//! Stores the tokens of a sign-in: in a file of the state folder, or in the keyring.
 
 use std::fs::{self, File};
 use std::io;
@@ -16,7 +15,7 @@ use crate::os::secret::Secret;
 use crate::os::secret_file::{CheckedFile, shown};
 use crate::os::signals::{Interrupt, is_interrupt};
 
-/// What keeps tokens.
+/// Where tokens are stored.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Backend {
     /// A file that only its owner can read.
@@ -26,8 +25,8 @@ pub enum Backend {
     Keyring,
 }
 
-/// The place of one sign-in. It is named after who signs in where, and not after an account, which
-/// may be renamed.
+/// The stored tokens of one sign-in. Their name depends on provider, client and user, not on the account, which may be
+/// renamed.
 #[derive(Debug)]
 pub(crate) struct TokenStore {
     backend: Backend,
@@ -52,7 +51,7 @@ impl TokenStore {
         }
     }
 
-    /// In words.
+    /// Describes where the tokens are stored.
     pub(crate) fn place(&self) -> String {
         match self.backend {
             Backend::File => shown(&self.path()),
@@ -60,8 +59,8 @@ impl TokenStore {
         }
     }
 
-    /// Takes the right to change what is kept: a refresh token may be good for one use only, and
-    /// of two runs that use it the second would lose the sign-in.
+    /// Takes the lock that is needed to change the tokens. A refresh token may be valid for one use only: if two runs
+    /// used the same one, the second would lose the sign-in.
     ///
     /// # Errors
     /// The folder or the file cannot be made, a signal came, another run holds it for a minute.
@@ -83,10 +82,10 @@ impl TokenStore {
         Ok(file)
     }
 
-    /// What is kept, if there is anything. What cannot be understood counts as nothing.
+    /// Returns the stored tokens; `None` if there are none, or if they are not valid.
     ///
     /// # Errors
-    /// It cannot be read, or others can read it.
+    /// They cannot be read, or others can read them.
     pub(super) fn load(&self, interrupt: &Interrupt) -> Result<Option<Tokens>, Error> {
         match self.backend {
             Backend::File => self.load_file(),
@@ -107,10 +106,10 @@ impl TokenStore {
         Ok(Tokens::read(private.octets()))
     }
 
-    /// Keeps tokens, so that neither the old nor the new ones are lost whenever the power is.
+    /// Stores tokens, so that a power cut at any moment leaves either the old or the new ones.
     ///
     /// # Errors
-    /// They are not kept; those that were there before still are.
+    /// They cannot be stored; the old ones are still there.
     pub(super) fn store(&self, tokens: &Tokens, interrupt: &Interrupt) -> Result<(), Error> {
         let written = tokens.written();
         match self.backend {
@@ -120,7 +119,7 @@ impl TokenStore {
                     .map_err(|source| file_error("write", &path, source))
             }
             Backend::Keyring => {
-                // One line, as a secret is.
+                // A secret has no line break.
                 let line = written.trim_ascii_end().to_vec();
                 let secret = Secret::new(line).expect("JSON has no control characters");
                 let label = format!("mailpull: sign-in of {}", self.user);
@@ -132,7 +131,7 @@ impl TokenStore {
 
     fn store_file(&self, written: &[u8]) -> io::Result<()> {
         let next = self.folder.join(format!("{}.new", self.name));
-        // Left behind by a run that was killed; whoever has the lock may remove it.
+        // A run that was killed may have left it. The lock is held, so no other run is writing it.
         match fs::remove_file(&next) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -162,5 +161,5 @@ fn file_error(doing: &'static str, path: &Path, source: io::Error) -> Error {
     }
 }
 
-/// How long another run may take to renew what is kept.
+/// The most time that another run may take to renew the tokens.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(100);

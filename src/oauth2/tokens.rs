@@ -1,5 +1,4 @@
-//! The tokens of one sign-in, and the text in which they are kept.
-//! Does not know where they are kept or what they open.
+//! The tokens of one sign-in, and the form in which they are stored.
 
 use std::time::Duration;
 
@@ -9,35 +8,34 @@ use zeroize::Zeroizing;
 use crate::moment::Moment;
 use crate::os::secret::Secret;
 
-/// What a provider granted. `Debug` shows no token.
+/// The tokens that a provider granted. `Debug` does not show them.
 #[derive(Clone, Debug)]
 pub(crate) struct Tokens {
-    /// What the server is shown instead of a password.
+    /// The access token, which is sent to the server instead of a password.
     pub access: Secret,
-    /// Until when it is good, where the provider said so.
+    /// The end of its validity, if the provider stated one.
     pub expires: Option<Moment>,
-    /// What a new access token is got with.
+    /// The refresh token, for which the provider grants a new access token.
     pub refresh: Option<Secret>,
     /// When the user was last notified that a new sign-in is needed.
     pub notified: Option<Moment>,
 }
 
 impl Tokens {
-    /// Whether the access token can be expected to open the maildrop now.
+    /// True if the access token should still be valid.
     pub(crate) fn is_good(&self, now: Moment) -> bool {
         self.expires
             .is_none_or(|expires| now.plus(MARGIN) < expires)
     }
 
-    /// Takes what a refresh brought. A provider that sends no new refresh token leaves the old one
-    /// in force (RFC 6749 section 6).
+    /// Replaces the tokens after a refresh. Without a new refresh token the old one stays valid (RFC 6749 section 6).
     pub(super) fn renew(&mut self, granted: Self) {
         self.access = granted.access;
         self.expires = granted.expires;
         self.refresh = granted.refresh.or(self.refresh.take());
     }
 
-    /// The text in which they are kept.
+    /// Returns the stored form.
     pub(super) fn written(&self) -> Zeroizing<Vec<u8>> {
         let text = |secret: &Secret| {
             let text = String::from_utf8_lossy(secret.expose());
@@ -49,16 +47,17 @@ impl Tokens {
             expires: self.expires.map(|moment| moment.0),
             notified: self.notified.map(|moment| moment.0),
         };
-        // Room for all of it, escapes included: a vector that grows leaves copies behind.
+        // Enough room for everything, escapes included: a vector that grows leaves copies in freed memory.
         let tokens = [Some(&kept.access_token), kept.refresh_token.as_ref()];
         let length: usize = tokens.into_iter().flatten().map(|text| text.len()).sum();
         let mut written = Zeroizing::new(Vec::with_capacity(6 * length + 256));
-        serde_json::to_writer(&mut *written, &kept).expect("it is text and numbers");
+        serde_json::to_writer(&mut *written, &kept)
+            .expect("text and numbers can always be written as JSON");
         written.push(b'\n');
         written
     }
 
-    /// Reads what was kept; `None`: it is not that.
+    /// Reads the stored form; `None` if it is anything else.
     pub(super) fn read(written: &[u8]) -> Option<Self> {
         let kept: StoredTokens = serde_json::from_slice(written).ok()?;
         let secret = |text: &str| Secret::new(text.as_bytes().to_vec()).ok();
@@ -84,8 +83,7 @@ struct StoredTokens {
     notified: Option<i64>,
 }
 
-/// How long before its end a token is not relied on any more: until it is shown, and for clocks
-/// that differ.
+/// The time before its end from which a token is no longer used: sending it takes time, and clocks differ.
 const MARGIN: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
@@ -93,7 +91,7 @@ mod tests {
     use super::*;
 
     fn secret(text: &str) -> Secret {
-        Secret::new(text.as_bytes().to_vec()).expect("it is usable")
+        Secret::new(text.as_bytes().to_vec()).expect("the token has no line break")
     }
 
     fn tokens(refresh: Option<&str>, expires: Option<i64>) -> Tokens {
@@ -106,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_read_again() {
+    fn stored_tokens_are_read_again() {
         for (refresh, expires) in [(Some("r"), Some(5)), (None, None)] {
             let read = Tokens::read(&tokens(refresh, expires).written()).expect("it is read");
             assert_eq!(read.access.expose(), b"access\"\\");
@@ -144,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refresh_token_is_in_force_until_another_comes() {
+    fn a_refresh_token_is_valid_until_another_comes() {
         for (granted, in_force) in [(None, "old"), (Some("new"), "new")] {
             let mut tokens_ = tokens(Some("old"), None);
             tokens_.renew(tokens(granted, Some(9)));

@@ -1,5 +1,4 @@
 //! The address of a provider: https, or http on this machine.
-//! Asks nobody anything.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +7,7 @@ use ureq_proto::http::Uri;
 
 use crate::net::Endpoint;
 
-/// An address at which a provider is asked, or at which it asks the user.
+/// An address of a provider.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Url {
     text: String,
@@ -16,24 +15,24 @@ pub struct Url {
     pub(super) endpoint: Endpoint,
 }
 
-/// Why something is no such address.
+/// Why a text is not such an address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum MalformedUrl {
-    /// Others could read what is sent.
+    /// It is http to another machine: others could read what is sent.
     #[error("must begin with https://; http:// only reaches this machine")]
     Cleartext,
-    /// It is no address at all, or has what no provider's address has: a user, a fragment.
+    /// It is not an address, or has a user or a fragment.
     #[error("must be an address such as https://login.example.com/token")]
     Nonsense,
 }
 
 impl Url {
-    /// Whether what is said there is encrypted. If not it never leaves this machine.
+    /// True if the connection is encrypted. Otherwise it never leaves this machine.
     pub fn is_secure(&self) -> bool {
         self.uri.scheme_str() == Some("https")
     }
 
-    /// The address with more in its query, which is encoded already.
+    /// Returns the address with more in its query. `query` is encoded already.
     pub(super) fn with_query(&self, query: &str) -> String {
         let joint = if self.text.contains('?') { '&' } else { '?' };
         format!("{}{joint}{query}", self.text)
@@ -84,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_to_a_provider_is_encrypted_or_stays_here() {
+    fn an_address_is_encrypted_or_on_this_machine() {
         for (text, expected) in [
             (
                 "https://login.example.com/token",
@@ -126,12 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_added_to_the_one_that_is_there() {
+    fn a_query_is_added_to_an_existing_one() {
         for (text, whole) in [
             ("https://h/a", "https://h/a?x=1"),
             ("https://h/a?b=c", "https://h/a?b=c&x=1"),
         ] {
-            let url: Url = text.parse().expect("it is one");
+            let url: Url = text.parse().expect("the address is valid");
             assert_eq!(url.with_query("x=1"), whole);
         }
     }

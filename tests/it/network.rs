@@ -159,7 +159,7 @@ fn all_addresses_of_a_name_share_one_deadline() {
         .fails_with(75)
         .complains_in_lines(1)
         .stderr_has(&format!("127.0.0.1:{port}: no answer within 1 s"))
-        .stderr_has(&format!("127.0.0.5:{port}: not tried, as 3 s were over"));
+        .stderr_has(&format!("127.0.0.5:{port}: not tried: 3 s were over"));
 }
 
 /// Starts a relay that passes two connections on to a server. In the first it changes the octet at

@@ -179,7 +179,7 @@ fn the_connection_comes_from_source_address() {
 fn an_unusable_source_address_is_an_error() {
     for (source, said) in [
         ("192.0.2.77", "cannot use source-address 192.0.2.77: "),
-        ("::1", "it has none of the family of source-address"),
+        ("::1", "no address is of the same family as source-address"),
     ] {
         let server = Script::default().serve();
         let keys = format!("source-address = '{source}'");

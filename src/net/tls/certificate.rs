@@ -1,5 +1,5 @@
-//! What a server's certificate says: names, dates, digests. The only door to x509-parser.
-//! Does not judge who signed it; that is the TLS library's business.
+//! A server's certificate: names, dates, digests. The TLS library checks the signatures. This is the only module that
+//! uses x509-parser.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 use crate::digest::Digest;
 use crate::text::ServerText;
 
-/// A server's certificate, as far as it matters here.
+/// The parts of a server's certificate that mailpull uses.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Certificate {
     whole: Digest,
@@ -22,32 +22,32 @@ pub struct Certificate {
     end: ASN1Time,
 }
 
-/// A name that a certificate gives its owner.
+/// A name in a certificate.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Name {
     Dns(String),
     Ip(IpAddr),
 }
 
-/// How a certificate's time stands to a moment.
+/// The relation of now to the validity of a certificate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Time {
-    /// It is over.
+    /// The certificate has expired.
     After,
-    /// It has not come.
+    /// The certificate is not valid yet.
     Before,
-    /// It is now.
+    /// The certificate is valid now.
     Within,
 }
 
 impl Certificate {
-    /// Reads a certificate in DER; `None` if it is none.
+    /// Reads a certificate in DER; `None` if it is anything else.
     pub fn read(der: &[u8]) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let names = match certificate.subject_alternative_name() {
             Ok(Some(names)) => names.value.general_names.iter().filter_map(name).collect(),
             Ok(None) => Vec::new(),
-            // Two lists of names, or one that is none: whom it is for cannot be said.
+            // There are two lists of names, or one is invalid: the names are ambiguous.
             Err(_) => return None,
         };
         Some(Self {
@@ -71,18 +71,18 @@ impl Certificate {
         self.key
     }
 
-    /// Whose it says it is, for people; what counts are its names.
+    /// The subject, for people. Only the names are checked.
     pub fn subject(&self) -> &ServerText {
         &self.subject
     }
 
-    /// Who signed it, by its own account.
+    /// The issuer that the certificate states.
     pub fn issuer(&self) -> &ServerText {
         &self.issuer
     }
 
-    /// Whether it is for the server of this name or address. Only its subjectAltName counts, never
-    /// its subject's common name, and a `*` only as its whole first label (RFC 9525 section 6.3).
+    /// True if it is for the server with this name or address. Only the subjectAltName counts, never the common name
+    /// of the subject, and a `*` only as the whole first label (RFC 9525 section 6.3).
     pub fn is_for(&self, name: &str) -> bool {
         let address: Option<IpAddr> = name.parse().ok();
         self.names.iter().any(|own| match (own, address) {
@@ -92,12 +92,12 @@ impl Certificate {
         })
     }
 
-    /// Whether it has any name.
+    /// True if it has any name.
     pub fn has_names(&self) -> bool {
         !self.names.is_empty()
     }
 
-    /// Its names, escaped; of many only the first.
+    /// The names, escaped; the first few of many.
     pub fn names(&self) -> impl fmt::Display {
         let shown: Vec<_> = self.names.iter().take(SHOWN).map(Name::to_string).collect();
         match self.names.len().saturating_sub(SHOWN) {
@@ -107,7 +107,7 @@ impl Certificate {
         }
     }
 
-    /// How its time stands to now.
+    /// Compares the validity with the clock of this machine.
     pub fn time(&self) -> Time {
         let now = ASN1Time::now();
         match now {
@@ -117,12 +117,12 @@ impl Certificate {
         }
     }
 
-    /// The day from which it is valid, year first.
+    /// The first day on which it is valid, as YYYY-MM-DD.
     pub fn first_day(&self) -> impl fmt::Display {
         self.begin.to_datetime().date()
     }
 
-    /// The day on which it ends, year first.
+    /// The last day on which it is valid, as YYYY-MM-DD.
     pub fn last_day(&self) -> impl fmt::Display {
         self.end.to_datetime().date()
     }
@@ -153,7 +153,7 @@ fn covers(own: &str, name: &str) -> bool {
     let Some(parent) = own.strip_prefix("*.") else {
         return own.eq_ignore_ascii_case(name);
     };
-    // A certificate for all of a top-level domain is nobody's.
+    // A wildcard for a whole top-level domain is never legitimate.
     parent.contains('.')
         && name
             .split_once('.')
@@ -170,11 +170,11 @@ mod tests {
     fn of(names: &[&str]) -> Certificate {
         let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
         let made = rcgen::generate_simple_self_signed(names).expect("the names are valid");
-        Certificate::read(made.cert.der()).expect("it is a certificate")
+        Certificate::read(made.cert.der()).expect("rcgen makes valid certificates")
     }
 
     #[test]
-    fn a_certificate_is_for_its_names_and_no_other() {
+    fn a_certificate_is_for_its_own_names_only() {
         for (own, name, is_for) in [
             ("pop.example.com", "pop.example.com", true),
             ("pop.example.com", "POP.Example.COM", true),
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn any_of_several_names_will_do() {
+    fn any_of_several_names_is_enough() {
         let certificate = of(&["a.example", "192.0.2.1", "b.example"]);
         for name in ["a.example", "b.example", "192.0.2.1"] {
             assert!(certificate.is_for(name), "{name}");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_subject_alternative_name_it_is_for_nobody() {
+    fn a_common_name_alone_is_not_enough() {
         let certificate = of(&[]);
         assert!(!certificate.has_names());
         assert!(!certificate.is_for("rcgen self signed cert"));
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_names_a_few_are_shown() {
+    fn only_a_few_of_many_names_are_shown() {
         let names: Vec<_> = (0..100).map(|n| format!("n{n}.example")).collect();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
         let shown = of(&names).names().to_string();
@@ -229,8 +229,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_certificate_is_none() {
-        let made = rcgen::generate_simple_self_signed(["a".to_owned()]).expect("it is valid");
+    fn anything_but_a_certificate_is_rejected() {
+        let made = rcgen::generate_simple_self_signed(["a".to_owned()]).expect("the name is valid");
         let der = made.cert.der();
         assert!(Certificate::read(der).is_some());
         for end in 0..der.len() {

@@ -21,10 +21,10 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
-    /// Others can read the key of our own certificate.
+    /// Others can read the key of the client certificate.
     #[error(transparent)]
     Exposed(#[from] Exposed),
-    /// Our own certificate or its key cannot be used.
+    /// The client certificate or its key cannot be used.
     #[error("cannot use the client certificate in {}: {why}", path.display())]
     Identity {
         /// The file.
@@ -39,18 +39,18 @@ pub enum Error {
     Io {
         /// The server.
         name: String,
-        /// What the connection said.
+        /// The error of the connection.
         source: io::Error,
     },
-    /// The server and we have no common ground.
+    /// The server refuses the handshake, or has no version or cipher suite that mailpull allows.
     #[error("the TLS handshake with {name} failed: {why}")]
     Refused {
         /// The server.
         name: String,
-        /// What the TLS library said.
+        /// The TLS library's reason.
         why: String,
     },
-    /// The server did not prove who it is. Nothing was sent to it.
+    /// The server did not prove its name. Nothing was sent to it.
     #[error(transparent)]
     Untrusted(#[from] Box<Untrusted>),
 }
@@ -76,20 +76,20 @@ impl Error {
         }
     }
 
-    /// Whether a signal caused it.
+    /// True if a signal caused it.
     pub fn is_interrupt(&self) -> bool {
         matches!(self, Self::Io { source, .. } if is_interrupt(source))
     }
 }
 
-/// What the TLS library says of a connection that it has encrypted: often an alert of the server's,
-/// which in TLS 1.3 judges our certificate only after the handshake.
+/// An error of the TLS library on an encrypted connection. Often it is an alert of the server: in TLS 1.3 a server
+/// judges the client certificate only after the handshake.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Alert(pub String);
 
 impl Alert {
-    /// Takes the library's words out of an error of a connection; any other error stays as it is.
+    /// Converts an error of the library into an alert; any other error stays as it is.
     pub(super) fn from_io(error: io::Error) -> io::Error {
         match error.to_string() {
             text if text.starts_with("error:") => {
@@ -99,13 +99,13 @@ impl Alert {
         }
     }
 
-    /// The alert that an error of a connection is, if it is one.
+    /// Returns the alert in an error, if it is one.
     pub(crate) fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
 }
 
-/// What OpenSSL means by `error:CODE:library:function:reason:file:line:`.
+/// Returns the reason in an OpenSSL error, `error:CODE:library:function:reason:file:line:`.
 pub(super) fn reason(text: &str) -> &str {
     match text.split(':').collect::<Vec<_>>()[..] {
         ["error", _, _, _, reason, ..] => reason,
@@ -113,40 +113,40 @@ pub(super) fn reason(text: &str) -> &str {
     }
 }
 
-/// A server that did not prove who it is.
+/// A server that did not prove its name.
 #[derive(Debug)]
 pub struct Untrusted {
     /// The name that it should have proved.
     pub name: String,
     /// What is wrong.
     pub fault: CertificateFault,
-    /// What it showed, where that is known.
+    /// The certificate that it showed, if that is known.
     pub certificate: Option<Certificate>,
 }
 
 /// What is wrong with a certificate.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum CertificateFault {
-    /// Its time, or that of one above it, is over.
+    /// It, or a certificate above it, has expired.
     Expired,
-    /// Nobody who is trusted has signed it; what the TLS library says.
+    /// No trusted authority has signed it; the TLS library's reason.
     Issuer(String),
-    /// It is for somebody else, or for nobody.
+    /// It is for another name, or has no name.
     Name,
-    /// Its time, or that of one above it, has not come.
+    /// It, or a certificate above it, is not valid yet.
     NotYetValid,
-    /// Something else; what the TLS library says.
+    /// Another reason of the TLS library.
     Other(String),
-    /// It is none of those that the user named.
+    /// It is not among the pins.
     Pin,
-    /// It is not for servers.
+    /// It is not made for servers.
     Purpose,
     /// It cannot be read.
     Unreadable,
 }
 
 impl CertificateFault {
-    /// Understands the result of OpenSSL's verification, whose words changed a little with 3.0.
+    /// Reads the result of OpenSSL's verification. OpenSSL 3.0 changed the spelling of "self-signed".
     pub(super) fn of(verification: &str) -> Self {
         let text = verification.to_ascii_lowercase();
         match text.as_str() {
@@ -282,7 +282,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_words_of_openssl_are_understood_in_either_spelling() {
+    fn both_spellings_of_openssl_are_understood() {
         for (text, fault) in [
             ("certificate has expired", CertificateFault::Expired),
             (

@@ -1,10 +1,9 @@
-//! What a server chose for a connection: version and cipher suite, read from its ServerHello, which
-//! is sent in the clear and which the handshake's end vouches for. The TLS library tells neither.
-//! Takes part in no handshake.
+//! The version and the cipher suite of a connection, read from the ServerHello. It is not encrypted, but the end of the
+//! handshake authenticates it. The TLS library does not report these values.
 
 use std::fmt;
 
-/// How many octets at the beginning of what a server sends hold its choice.
+/// The number of octets at the beginning of a connection that contain the ServerHello.
 pub(super) const HEAD: usize = 1024;
 
 /// The version and the cipher suite of a connection.
@@ -15,8 +14,8 @@ pub struct Negotiated {
 }
 
 impl Negotiated {
-    /// Reads the first octets that a server sent (RFC 8446 section 4.1.3, RFC 5246 section
-    /// 7.4.1.3); `None` if that is no ServerHello.
+    /// Reads the first octets that a server sent (RFC 8446 section 4.1.3, RFC 5246 section 7.4.1.3); `None` if they are
+    /// not a ServerHello.
     pub(super) fn read(mut octets: &[u8]) -> Option<Self> {
         let rest = &mut octets;
         let handshake = number::<1>(rest)?;
@@ -47,7 +46,7 @@ impl Negotiated {
         }
     }
 
-    /// The cipher suite by its registered name.
+    /// The registered name of the cipher suite.
     pub fn suite(&self) -> impl fmt::Display {
         let named = SUITES.iter().find(|(number, _)| *number == self.suite);
         named.map_or_else(
@@ -57,7 +56,7 @@ impl Negotiated {
     }
 }
 
-/// The number that an extension holds, where it is there.
+/// Returns the number in an extension, if the extension is there.
 fn extension(rest: &mut &[u8], wanted: u16) -> Option<u16> {
     number::<2>(rest)?;
     loop {
@@ -82,7 +81,7 @@ fn number<const N: usize>(rest: &mut &[u8]) -> Option<u16> {
 const RANDOM: usize = 32;
 const SUPPORTED_VERSIONS: u16 = 43;
 
-/// The suites that OpenSSL takes by itself, as IANA calls them.
+/// The suites that OpenSSL offers by default, with the names of IANA.
 const SUITES: &[(u16, &str)] = &[
     (0x1301, "TLS_AES_128_GCM_SHA256"),
     (0x1302, "TLS_AES_256_GCM_SHA384"),
@@ -107,7 +106,7 @@ const SUITES: &[(u16, &str)] = &[
 mod tests {
     use super::*;
 
-    /// A ServerHello with this suite and these extensions, with their length before them.
+    /// Returns a ServerHello with this suite and these extensions; their length comes first.
     fn hello(suite: u16, extensions: &[u8]) -> Vec<u8> {
         [
             &[22, 3, 3, 0, 90, 2, 0, 0, 86, 3, 3][..],
@@ -121,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_servers_choice_is_read_from_its_hello() {
+    fn version_and_suite_are_read_from_a_hello() {
         let tls13 = [0, 12, 0, 51, 0, 2, 1, 1, 0, 43, 0, 2, 3, 4];
         for (hello, version, suite) in [
             (hello(0x1302, &tls13), "TLS 1.3", "TLS_AES_256_GCM_SHA384"),
@@ -132,14 +131,14 @@ mod tests {
             ),
             (hello(0xfefe, &[]), "TLS 1.2", "cipher suite 0xfefe"),
         ] {
-            let negotiated = Negotiated::read(&hello).expect("it is a ServerHello");
+            let negotiated = Negotiated::read(&hello).expect("the hello is valid");
             assert_eq!(negotiated.version().to_string(), version);
             assert_eq!(negotiated.suite().to_string(), suite);
         }
     }
 
     #[test]
-    fn anything_else_is_no_choice() {
+    fn anything_but_a_hello_is_rejected() {
         let whole = hello(0x1302, &[]);
         for end in 0..whole.len() {
             assert_eq!(Negotiated::read(&whole[..end]), None, "{end}");

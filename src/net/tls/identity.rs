@@ -1,5 +1,4 @@
-//! The certificate by which an account proves who it is, read from its files.
-//! Does not know which servers ask for one.
+//! The client certificate of an account, read from its files.
 
 use std::path::{Path, PathBuf};
 
@@ -8,12 +7,12 @@ use native_tls::Identity;
 use super::error::Error;
 use crate::os::secret_file::CheckedFile;
 
-/// Where a client's certificate and its key lie.
+/// The files of a client certificate and its key.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Files {
-    /// PEM, with what is between it and a root behind it; or PKCS#12 without a password.
+    /// PEM, followed by the intermediate certificates; or PKCS#12 without a password.
     pub certificate: PathBuf,
-    /// PEM; without it the key is in the file of the certificate.
+    /// PEM; `None` if the key is in the file of the certificate.
     pub key: Option<PathBuf>,
 }
 
@@ -21,7 +20,7 @@ impl Files {
     /// Reads certificate and key.
     ///
     /// # Errors
-    /// A file that cannot be read or used, and a key that others can read.
+    /// A file cannot be read or used, or others can read the key.
     pub(super) fn identity(&self) -> Result<Identity, Error> {
         let certificate = read(&self.certificate)?;
         let Some(path) = &self.key else {

@@ -1,5 +1,4 @@
-//! TLS over a connection: the only door to native-tls.
-//! Knows nothing of POP3 or of passwords.
+//! TLS over a connection. This is the only module that uses native-tls.
 
 use std::error::Error as _;
 use std::io::{Read, Write};
@@ -33,20 +32,20 @@ use records::Records;
 pub struct TlsStream(native_tls::TlsStream<Records>);
 
 impl TlsStream {
-    /// What the server chose for it.
+    /// The version and the cipher suite.
     pub fn negotiated(&self) -> Option<Negotiated> {
         self.0.get_ref().negotiated()
     }
 
-    /// The certificate that the server showed. The library keeps those above it to itself.
+    /// The certificate that the server showed. The library does not show those above it.
     pub fn certificate(&self) -> Option<Certificate> {
         let certificate = self.0.peer_certificate().ok()??;
         Certificate::read(&certificate.to_der().ok()?)
     }
 
-    /// What both ends know of this connection and nobody between them can have on both sides: the
-    /// hash of the server's certificate (`tls-server-end-point`, RFC 5929 section 4), where its
-    /// signature has one.
+    /// The value to which a login can be bound: the hash of the server's certificate (`tls-server-end-point`, RFC
+    /// 5929 section 4). An attacker in the middle shows another certificate. `None` if the signature algorithm of
+    /// the certificate has no hash.
     pub fn end_point(&self) -> Option<Vec<u8>> {
         self.0.tls_server_end_point().ok().flatten()
     }
@@ -68,30 +67,29 @@ impl Write for TlsStream {
     }
 }
 
-/// How a server proves who it is.
+/// How a server proves its name.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct TlsOptions {
-    /// What proves who we are, to a server that asks for it.
+    /// The client certificate, for a server that requires one.
     pub identity: Option<Files>,
-    /// The oldest version that will do.
+    /// The oldest version that is allowed.
     pub minimum: Version,
-    /// The name that the server has to prove and is asked for (SNI), if it is not its own.
+    /// The name that the server must prove, also sent to it (SNI); `None`: the name by which it is connected to.
     pub name: Option<String>,
-    /// What is believed.
+    /// What the server must prove.
     pub proof: Proof,
 }
 
-/// What is believed of a server that says who it is.
+/// What a server must prove.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Proof {
-    /// The name in a certificate for which an authority vouches: one in this PEM file, or without
-    /// it one of the system's.
+    /// Its name, in a certificate signed by an authority: one in this PEM file, or one that the system trusts.
     Authority(Option<PathBuf>),
-    /// Anything. Whoever can redirect the connection can read it.
+    /// Nothing. Anybody who can redirect the connection can read it.
     Nothing,
-    /// The name in a certificate that the user knows by one of these. Who vouches for it, until
-    /// when and for what does not matter then: the user's word is newer and nearer, and if it did
-    /// matter, those whose own server has an old certificate would check nothing at all.
+    /// Its name, in a certificate that matches one of these pins. The signature, the dates and the purpose of the
+    /// certificate are not checked: the user has confirmed it. Otherwise the owners of servers with an old
+    /// certificate would switch off all checks.
     Pins(Vec<Pin>),
 }
 
@@ -101,7 +99,7 @@ impl Default for Proof {
     }
 }
 
-/// A version of TLS. What is older than 1.2 is broken (RFC 8996).
+/// A version of TLS. Older versions are insecure (RFC 8996).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Version {
     /// TLS 1.2 (RFC 5246).
@@ -111,21 +109,20 @@ pub enum Version {
     Tls13,
 }
 
-/// What encrypts connections, prepared once for all servers with the same options: the library
-/// reads each of the system's some hundred and forty authorities twice, which takes longer than a
-/// session.
+/// The TLS connectors, prepared once for all servers with the same options. The library reads each of the system's
+/// authorities twice, about 140 of them, which takes longer than a whole session.
 #[derive(Default)]
 pub(crate) struct Connectors(Mutex<Vec<(TlsOptions, TlsConnector)>>);
 
-/// How many are kept: each holds the authorities, and a thousand accounts may have as many pins.
+/// The most connectors that are kept. Each holds all authorities, and a thousand accounts can have a thousand pins.
 const CONNECTORS: usize = 8;
 
 impl Connectors {
-    /// Prepares for a server that has to prove to be `host`, unless another name was said. It is
-    /// always told which name is wanted (SNI), where that is no address.
+    /// Prepares a connector for a server that must prove to be `host`, unless the options have another name. The name
+    /// is always sent to the server (SNI) unless it is an address: Google refuses TLS 1.3 without SNI.
     ///
     /// # Errors
-    /// A file that cannot be used.
+    /// A file cannot be used.
     pub(crate) fn prepare(&self, options: &TlsOptions, host: &str) -> Result<Connector, Error> {
         Ok(Connector {
             library: self.library(options)?,
@@ -135,7 +132,7 @@ impl Connectors {
     }
 
     fn library(&self, options: &TlsOptions) -> Result<TlsConnector, Error> {
-        // Whoever wants the same waits for it meanwhile.
+        // The lock is held meanwhile, so that other threads wait for this connector instead of making their own.
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, library)) = kept.iter().find(|(known, _)| known == options) {
             return Ok(library.clone());
@@ -149,7 +146,7 @@ impl Connectors {
     }
 }
 
-/// What encrypts connections to one server: its files are read, nothing is connected.
+/// A connector for one server. Its files are read already.
 pub(crate) struct Connector {
     library: TlsConnector,
     name: String,
@@ -157,11 +154,11 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// Encrypts a connection once the server has proved who it is.
+    /// Begins TLS, and checks that the server proves its name.
     ///
     /// # Errors
-    /// The certificate is not trusted or not for this name, the handshake failed, or it took longer
-    /// than `timeout`. Not one octet of ours but the handshake has been sent.
+    /// The certificate is not trusted or not for this name, the handshake failed, or it took longer than `timeout`.
+    /// Nothing but the handshake was sent.
     pub(crate) fn connect(&self, socket: Socket, timeout: Duration) -> Result<TlsStream, Error> {
         let stream = self
             .handshake(&self.library, socket, timeout)
@@ -173,7 +170,7 @@ impl Connector {
         }
     }
 
-    /// What is wrong with a certificate that the library took.
+    /// Returns what is wrong with a certificate that the library has accepted.
     fn fault(&self, certificate: Option<&Certificate>) -> Option<CertificateFault> {
         let pins = match &self.options.proof {
             Proof::Authority(_) => None,
@@ -186,12 +183,12 @@ impl Connector {
         if pins.is_some_and(|pins| !pins.iter().any(|pin| pin.fits(certificate))) {
             return Some(CertificateFault::Pin);
         }
-        // OpenSSL takes a common name for the server's where there is no other; this does not.
+        // OpenSSL accepts the common name if there is no other name. RFC 9525 does not.
         (!certificate.is_for(&self.name)).then_some(CertificateFault::Name)
     }
 
-    /// Looks at the certificate that a server shows, whoever it is, and leaves without a word: for
-    /// an error to tell what was refused. The library keeps it to itself where it refuses.
+    /// Returns the certificate that a server shows, without any check, and sends nothing: an error can then show the
+    /// certificate that was refused. The library does not show a certificate that it refuses.
     pub(crate) fn look(&self, socket: Socket, timeout: Duration) -> Option<Certificate> {
         let mut builder = builder(self.options.minimum);
         builder.danger_accept_invalid_certs(true);
@@ -235,7 +232,7 @@ impl Connector {
             return Error::Io { name, source };
         }
         let text = error.to_string();
-        // The library appends the result of the verification in brackets when it failed.
+        // The library appends the result of a failed verification in brackets.
         let verification = text
             .strip_suffix(')')
             .and_then(|text| text.rsplit_once('('));
@@ -259,7 +256,7 @@ fn library(options: &TlsOptions) -> Result<TlsConnector, Error> {
                 builder.add_root_certificate(root);
             }
         }
-        // The library checks the name with the chain or not at all.
+        // The library checks either both name and signatures, or neither.
         Proof::Nothing | Proof::Pins(_) => {
             builder.danger_accept_invalid_certs(true);
         }
@@ -268,7 +265,7 @@ fn library(options: &TlsOptions) -> Result<TlsConnector, Error> {
         builder.identity(files.identity()?);
     }
     built(&builder).map_err(|error| match (&options.identity, error) {
-        // The key is compared with the certificate only here.
+        // Only here does the library compare the key with the certificate.
         (Some(files), Error::Refused { why, .. }) => {
             identity::unusable(&files.certificate, reason(&why).to_owned(), None)
         }
@@ -300,13 +297,13 @@ fn roots(path: &Path) -> Result<Vec<native_tls::Certificate>, Error> {
     let pem = fs::read(path).map_err(|error| unusable(error.to_string()))?;
     let roots = native_tls::Certificate::stack_from_pem(&pem);
     let roots = roots.map_err(|error| unusable(error.to_string()))?;
-    match roots.is_empty() {
-        true => Err(unusable("there is no PEM certificate in it".into())),
-        false => Ok(roots),
+    if roots.is_empty() {
+        return Err(unusable("there is no PEM certificate in it".into()));
     }
+    Ok(roots)
 }
 
-/// The error of the connection below the TLS library's, if that is what it was.
+/// Returns the error of the connection that caused an error of the library, if there is one.
 fn io_source(error: &native_tls::Error) -> Option<io::Error> {
     let mut cause = error.source();
     while let Some(error) = cause {

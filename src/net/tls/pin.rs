@@ -1,5 +1,4 @@
-//! What a user knows a certificate by: the SHA-256 of it or of its key.
-//! Does not know which server it belongs to.
+//! Pins: the SHA-256 of a certificate or of its key, by which a user trusts it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,28 +7,28 @@ use super::certificate::Certificate;
 use crate::digest::Digest;
 use crate::hex;
 
-/// The SHA-256 of a certificate (DER), or of its public key (SubjectPublicKeyInfo), which stays the
-/// same where a certificate is renewed for the same key.
+/// The SHA-256 of a certificate (DER), or of its public key (SubjectPublicKeyInfo). The second one stays the same if a
+/// certificate is renewed for the same key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Pin(Digest);
 
-/// Text that is no pin.
+/// The text is not a pin.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("must be sha256: and 64 hexadecimal digits")]
 pub struct NoPin;
 
 impl Pin {
-    /// The pin of a whole certificate.
+    /// Returns the pin of a whole certificate.
     pub fn of(certificate: &Certificate) -> Self {
         Self(certificate.digest())
     }
 
-    /// The pin of a certificate's key.
+    /// Returns the pin of a certificate's key.
     pub fn of_key(certificate: &Certificate) -> Self {
         Self(certificate.key_digest())
     }
 
-    /// Whether it is the certificate's or its key's.
+    /// True if it is the pin of the certificate or of its key.
     pub fn fits(&self, certificate: &Certificate) -> bool {
         [Self::of(certificate), Self::of_key(certificate)].contains(self)
     }
@@ -44,7 +43,7 @@ impl fmt::Display for Pin {
 impl FromStr for Pin {
     type Err = NoPin;
 
-    /// Reads a pin; the digits may stand in pairs with colons, as openssl(1) prints them.
+    /// Reads a pin. Colons may separate pairs of digits, as openssl(1) prints them.
     fn from_str(text: &str) -> Result<Self, NoPin> {
         let digits = text.strip_prefix(PREFIX).ok_or(NoPin)?;
         let octets: Option<Vec<u8>> = if digits.contains(':') {
@@ -67,7 +66,7 @@ mod tests {
     const HEX: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
     #[test]
-    fn a_pin_is_64_digits_with_colons_or_without() {
+    fn a_pin_has_64_digits_with_or_without_colons() {
         let pin = Pin(Digest::of(b"abc"));
         let octets = pin.0.0.map(|octet| format!("{octet:02X}"));
         for text in [
@@ -81,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_pin() {
+    fn anything_but_a_pin_is_rejected() {
         for text in [
             String::new(),
             "sha256:".to_owned(),

@@ -1,20 +1,19 @@
-//! The socket below TLS, read in large pieces: the library reads each record in two, its head and
-//! the rest, and servers send small ones.
-//! Knows nothing of records.
+//! Buffers the socket below TLS. The TLS library reads each record with two calls, its head and the rest, and servers
+//! send small records.
 
 use std::io::{self, BufReader, Read, Write};
 
 use super::hello::{self, Negotiated};
 use crate::net::socket::Socket;
 
-/// How many octets are read at once.
+/// The most octets that are read at once.
 const BUFFER: usize = 32 * 1024;
 
-/// A socket with a buffer for what comes.
+/// A socket with a buffer for reading.
 #[derive(Debug)]
 pub(super) struct Records {
     buffered: BufReader<Socket>,
-    /// What came first.
+    /// The first octets that were received.
     head: Vec<u8>,
 }
 
@@ -30,7 +29,7 @@ impl Records {
         self.buffered.get_mut()
     }
 
-    /// What the server chose for the connection.
+    /// The version and the cipher suite, if the ServerHello was found.
     pub(super) fn negotiated(&self) -> Option<Negotiated> {
         Negotiated::read(&self.head)
     }

@@ -1,6 +1,4 @@
-//! One SASL exchange (RFC 4422), from the client's first word to the server's proof: octets in
-//! base64 in, octets in base64 out.
-//! Sends nothing, and does not know which mechanism is the right one.
+//! One SASL exchange (RFC 4422): takes challenges and returns responses, both in base64. Sends nothing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,54 +16,54 @@ mod rsasl_exchange;
 
 use rsasl_exchange::Answers;
 
-/// Who logs in, and what proves it.
+/// The user who logs in, and the proof.
 #[derive(Clone, Copy, Debug)]
 pub struct Credentials<'a> {
     /// The user's name.
     pub user: &'a str,
-    /// A password, or an access token where the mechanism takes one.
+    /// The password, or an access token if the mechanism takes one.
     pub secret: &'a Secret,
-    /// The server's name as the user spelt it.
+    /// The server's name as it is configured.
     pub host: &'a str,
-    /// What the TLS connection is known by (`tls-server-end-point`, RFC 5929), where that is known.
+    /// The value that identifies the TLS connection (`tls-server-end-point`, RFC 5929), if there is one.
     pub binding: Option<&'a [u8]>,
 }
 
-/// Why an exchange cannot go on.
+/// Why an exchange cannot continue.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(super) enum ExchangeFault {
-    /// The challenge is none that the mechanism has.
+    /// The challenge is not valid for the mechanism.
     #[error("{0}")]
     Challenge(String),
-    /// The server says in its own words, which may repeat the secret, that it refuses; its reply
+    /// The server refuses within the exchange, with this text, which may repeat the secret; its final reply
     /// follows.
     #[error("the server refused")]
     Refused(Vec<u8>),
-    /// The server does not know what only the right one can know.
+    /// The server could not prove that it knows the password.
     #[error("the server could not prove that it knows the password")]
     Unproven,
-    /// Our own part cannot be said in this mechanism.
+    /// The mechanism has no form for these credentials.
     #[error("{0}")]
     Unusable(String),
 }
 
-/// What a response says besides user and secret: names, nonces, headers.
-const ROOM: usize = 1024;
+/// The most octets of a response apart from user and secret: names, nonces, headers.
+const OTHER_OCTETS: usize = 1024;
 
 /// A response in base64, wiped when it is dropped.
 pub(super) type Response = Zeroizing<Vec<u8>>;
 
-/// Whose words the client has.
+/// The implementation of the client's side.
 enum Method {
-    /// Those of RFC 2195, once.
+    /// CRAM-MD5 (RFC 2195), which has one challenge.
     Cram(OwnedCredentials),
-    /// Those of RFC 2831.
+    /// DIGEST-MD5 (RFC 2831).
     Digest(OwnedCredentials, Stage),
-    /// The library's.
+    /// A mechanism of the library rsasl.
     Library(Box<Session>),
 }
 
-/// Who logs in where, for as long as an exchange lasts.
+/// The credentials for the duration of an exchange.
 struct OwnedCredentials {
     user: String,
     secret: Secret,
@@ -82,41 +80,42 @@ impl OwnedCredentials {
     }
 }
 
-/// How far an exchange by digest has come.
+/// The progress of a DIGEST-MD5 exchange.
 enum Stage {
-    /// The server has the first word.
+    /// The server sends its challenge.
     Challenge,
-    /// It has to say this to prove itself.
+    /// The server must send this as its proof.
     Proof(Vec<u8>),
 }
 
-/// An exchange.
+/// An exchange in progress.
 pub(super) struct Exchange {
     mechanism: Mechanism,
     method: Method,
-    /// How many octets a response takes at most, unless a server says much.
+    /// The most octets that a response takes, unless the server sends very long challenges.
     room: usize,
-    /// How often the client has spoken.
+    /// The number of responses so far.
     turns: u32,
-    /// Whether nothing is left to be said by either side, if all is well.
+    /// True if only the final reply is left, provided that the server accepts.
     is_over: bool,
 }
 
 impl Exchange {
-    /// Begins an exchange; `may_bind` is whether the server may be able to bind it to the connection: where
-    /// we can and it says that it cannot, that is told it, which shows who cut it out of the list.
+    /// Begins an exchange. `may_bind` is false if the server has announced no bound mechanism. SCRAM then says in
+    /// its first message that the client could have bound the login. If the server could, too, somebody has
+    /// removed the mechanism from its list, and the server refuses (RFC 5802 section 6).
     ///
     /// # Errors
-    /// A user or a secret that the mechanism has no words for.
+    /// The mechanism has no form for the credentials.
     pub(super) fn begin(
         mechanism: Mechanism,
         credentials: &Credentials<'_>,
         may_bind: bool,
     ) -> Result<Self, ExchangeFault> {
-        let account = || OwnedCredentials::of(credentials);
+        let owned = || OwnedCredentials::of(credentials);
         let method = match mechanism {
-            Mechanism::CramMd5 => Method::Cram(account()),
-            Mechanism::DigestMd5 => Method::Digest(account(), Stage::Challenge),
+            Mechanism::CramMd5 => Method::Cram(owned()),
+            Mechanism::DigestMd5 => Method::Digest(owned(), Stage::Challenge),
             _ => {
                 let answers = Answers::new(mechanism, credentials, may_bind)?;
                 Method::Library(Box::new(rsasl_exchange::session(mechanism, answers)?))
@@ -125,16 +124,16 @@ impl Exchange {
         Ok(Self {
             mechanism,
             method,
-            room: ROOM + credentials.user.len() + credentials.secret.expose().len(),
+            room: OTHER_OCTETS + credentials.user.len() + credentials.secret.expose().len(),
             turns: 0,
             is_over: false,
         })
     }
 
-    /// What is said before any challenge; `None` where the server speaks first.
+    /// Returns the initial response; `None` if the server sends a challenge first.
     ///
     /// # Errors
-    /// The mechanism has no words for the credentials.
+    /// The mechanism has no form for the credentials.
     pub(super) fn first(&mut self) -> Result<Option<Response>, ExchangeFault> {
         match &self.method {
             Method::Library(session) if session.are_we_first() => match self.say(None) {
@@ -145,12 +144,13 @@ impl Exchange {
         }
     }
 
-    /// Answers a challenge.
+    /// Returns the response to a challenge.
     ///
     /// # Errors
-    /// Whatever ends the exchange here.
+    /// The exchange ends here.
     pub(super) fn answer(&mut self, challenge: &[u8]) -> Result<Response, ExchangeFault> {
         let challenge = decoded(challenge)?;
+        // RFC 7628 section 3.2.2: the only challenge of OAUTHBEARER and XOAUTH2 explains a refusal, in JSON.
         if self.mechanism.takes_token() {
             return Err(ExchangeFault::Refused(challenge.to_vec()));
         }
@@ -159,6 +159,7 @@ impl Exchange {
                 "the server sent a challenge after the last response".into(),
             ));
         }
+        // RFC 5802 section 7: an error of the server, in the place of its proof.
         if let Some(error) = challenge
             .strip_prefix(b"e=")
             .filter(|_| self.mechanism.is_scram())
@@ -171,12 +172,12 @@ impl Exchange {
         self.say(Some(&challenge))
     }
 
-    /// Whether nothing was said that needs the secret, where the mechanism does not begin with it.
+    /// True if only the initial response was sent, which in SCRAM does not depend on the secret.
     pub(super) fn has_only_begun(&self) -> bool {
         self.turns <= 1
     }
 
-    /// Whether nothing is left to be said by either side, if all is well.
+    /// True if only the final reply is left, provided that the server accepts.
     pub(super) fn is_over(&self) -> bool {
         self.is_over
     }
@@ -184,22 +185,23 @@ impl Exchange {
     fn say(&mut self, challenge: Option<&[u8]>) -> Result<Response, ExchangeFault> {
         let said = match (&mut self.method, challenge) {
             (Method::Library(session), challenge) => {
-                // What grows leaves copies behind that nobody wipes.
+                // Enough room for everything: a vector that grows leaves copies of the secret in freed
+                // memory.
                 let mut said = Zeroizing::new(Vec::with_capacity(self.room));
                 let state = session
                     .step(challenge, &mut *said)
                     .map_err(rsasl_exchange::fault)?;
-                // Where a token is not refused, nothing comes behind it.
+                // A token that is accepted gets no challenge, only the final reply.
                 self.is_over = state.is_finished() || self.mechanism.takes_token();
                 said
             }
-            (Method::Cram(account), challenge) => {
+            (Method::Cram(owned), challenge) => {
                 self.is_over = true;
                 let challenge = challenge.unwrap_or_default();
-                cram::response(&account.user, &account.secret, challenge)
+                cram::response(&owned.user, &owned.secret, challenge)
             }
-            (Method::Digest(account, stage), challenge) => {
-                let (said, next) = stage.next(account, challenge.unwrap_or_default())?;
+            (Method::Digest(owned, stage), challenge) => {
+                let (said, next) = stage.next(owned, challenge.unwrap_or_default())?;
                 self.is_over = next.is_none();
                 if let Some(next) = next {
                     *stage = next;
@@ -213,23 +215,23 @@ impl Exchange {
 }
 
 impl Stage {
-    /// What is said to a challenge, and how far the exchange has come then; `None`: to its end.
+    /// Returns the response to a challenge and the next stage; `None` at the end.
     fn next(
         &self,
-        account: &OwnedCredentials,
+        owned: &OwnedCredentials,
         challenge: &[u8],
     ) -> Result<(Zeroizing<Vec<u8>>, Option<Self>), ExchangeFault> {
         match self {
             Self::Challenge => {
                 let credentials = Credentials {
-                    user: &account.user,
-                    secret: &account.secret,
-                    host: &account.host,
+                    user: &owned.user,
+                    secret: &owned.secret,
+                    host: &owned.host,
                     binding: None,
                 };
                 let ours = digest_md5::ClientNonce {
                     nonce: &nonce(),
-                    uri: &format!("pop/{}", account.host),
+                    uri: &format!("pop/{}", owned.host),
                 };
                 let answer = digest_md5::answer(challenge, ours, &credentials)
                     .map_err(|why| ExchangeFault::Challenge(why.to_owned()))?;
@@ -241,12 +243,13 @@ impl Stage {
     }
 }
 
-/// What never comes twice.
+/// Returns a text that is never used twice.
 fn nonce() -> String {
     STANDARD.encode(random::<18>())
 }
 
-/// What says that a refusal of a token was read (RFC 7628 section 3.2.3, and Google's for XOAUTH2).
+/// Returns the response to the JSON of a refused token, which the server expects before its final reply (RFC
+/// 7628 section 3.2.3; for XOAUTH2, by Google's documentation, an empty one).
 pub(super) fn acknowledgement(mechanism: Mechanism) -> &'static [u8] {
     match mechanism {
         Mechanism::OAuthBearer => b"AQ==",
@@ -254,8 +257,8 @@ pub(super) fn acknowledgement(mechanism: Mechanism) -> &'static [u8] {
     }
 }
 
-/// Looks for what is no attribute of SCRAM (RFC 5802 section 5.1), by which the library would panic,
-/// and for a number of rounds (`i`) that nobody should compute.
+/// Checks that a challenge of SCRAM consists of attributes (RFC 5802 section 5.1), because the library panics
+/// on anything else, and that the number of rounds (`i`) is reasonable.
 fn check_attributes(challenge: &[u8]) -> Result<(), ExchangeFault> {
     let mut attributes = challenge.split(|&octet| octet == b',');
     if !attributes
@@ -283,10 +286,10 @@ fn check_attributes(challenge: &[u8]) -> Result<(), ExchangeFault> {
     )))
 }
 
-/// Decodes what a continuation carries.
+/// Decodes a challenge.
 ///
 /// # Errors
-/// It is no base64 (CVE-2012-3482: never take a text for a challenge).
+/// It is not base64. Text must never be taken for a challenge (CVE-2012-3482).
 pub(super) fn decoded(challenge: &[u8]) -> Result<Zeroizing<Vec<u8>>, ExchangeFault> {
     STANDARD
         .decode(challenge)
@@ -315,24 +318,27 @@ mod tests {
     ];
 
     fn exchange(mechanism: Mechanism, user: &str) -> Exchange {
-        let secret = Secret::new(b"hunter2".to_vec()).expect("it is usable");
+        let secret = Secret::new(b"hunter2".to_vec()).expect("the secret has no line break");
         let credentials = Credentials {
             user,
             secret: &secret,
             host: "pop.example.com",
             binding: Some(b"end point"),
         };
-        Exchange::begin(mechanism, &credentials, true).expect("it can be said")
+        Exchange::begin(mechanism, &credentials, true)
+            .expect("the mechanism takes these credentials")
     }
 
     fn first(mechanism: Mechanism, user: &str) -> Option<String> {
-        let first = exchange(mechanism, user).first().expect("it can be said")?;
-        let decoded = STANDARD.decode(&*first).expect("it is base64");
-        Some(String::from_utf8(decoded).expect("it is text"))
+        let first = exchange(mechanism, user)
+            .first()
+            .expect("the mechanism takes these credentials")?;
+        let decoded = STANDARD.decode(&*first).expect("responses are base64");
+        Some(String::from_utf8(decoded).expect("the initial response is text"))
     }
 
     #[test]
-    fn the_first_words_are_those_of_the_rfcs() {
+    fn initial_responses_are_those_of_the_rfcs() {
         for (mechanism, user, said) in [
             (Mechanism::Plain, "joe", Some("\0joe\0hunter2")),
             (Mechanism::External, "joe", Some("joe")),
@@ -378,9 +384,9 @@ mod tests {
             ..ProptestConfig::default()
         })]
 
-        /// Challenges in the grammar of the mechanisms reach further into them than noise does.
+        /// Challenges that follow the grammar of a mechanism get further than noise does.
         #[test]
-        fn no_challenge_is_too_much(
+        fn no_challenge_causes_a_panic_or_a_false_proof(
             parts in prop::collection::vec(
                 prop_oneof![
                     Just("r=".to_owned()), Just("s=QQ==".to_owned()), Just("i=4096".to_owned()),
@@ -396,9 +402,9 @@ mod tests {
         ) {
             for mechanism in EXCHANGED {
                 let mut exchange = exchange(mechanism, "joe");
-                let first = exchange.first().expect("it can be said").unwrap_or_default();
-                let first = String::from_utf8(STANDARD.decode(&*first).expect("it is base64"));
-                let first = first.expect("it is text");
+                let first = exchange.first().expect("the mechanism takes these credentials").unwrap_or_default();
+                let first = String::from_utf8(STANDARD.decode(&*first).expect("responses are base64"));
+                let first = first.expect("the initial response is text");
                 let nonce = first.split_once("r=").map_or("", |(_, nonce)| nonce);
                 let mut text = parts.join(",");
                 if knows_nonce {
@@ -411,7 +417,7 @@ mod tests {
                     }
                 }
                 let proves = mechanism.proves_server();
-                prop_assert!(!(proves && exchange.is_over()), "nobody has proved anything");
+                prop_assert!(!(proves && exchange.is_over()), "the server has proved nothing");
             }
         }
     }

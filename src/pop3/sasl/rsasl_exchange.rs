@@ -1,5 +1,5 @@
-//! The library's mechanisms, and what it is told when it asks: the door to rsasl.
-//! Does not know what has been said.
+//! The mechanisms of the library rsasl, and the answers to its questions. This is the only module that uses
+//! rsasl, apart from the type of its session.
 
 use std::borrow::Cow;
 
@@ -23,8 +23,7 @@ use super::{Credentials, ExchangeFault, OwnedCredentials};
 use crate::os::secret::Secret;
 use crate::pop3::mechanism::Mechanism;
 
-/// What the library is asked for. Its own list has nothing that is bound to the connection; where
-/// that is offered, the library prefers it to the bare form, which would take it for its own offer.
+/// The mechanisms that are used. The library's own list has no bound ones (-PLUS).
 static LIBRARY: &[rsasl::prelude::Mechanism] = &[
     EXTERNAL,
     #[cfg(feature = "gssapi")]
@@ -42,41 +41,45 @@ static LIBRARY: &[rsasl::prelude::Mechanism] = &[
 /// Begins the client's side of an exchange.
 ///
 /// # Errors
-/// It was built without the mechanism.
+/// This build does not have the mechanism.
 pub(super) fn session(mechanism: Mechanism, answers: Answers) -> Result<Session, ExchangeFault> {
-    let name = Mechname::parse(mechanism.name().as_bytes()).expect("it is a mechanism's name");
+    let name = Mechname::parse(mechanism.name().as_bytes())
+        .expect("the names of mechanisms follow the grammar of SASL");
     let config = SASLConfig::builder()
         .with_registry(Registry::with_mechanisms(LIBRARY))
         .with_callback(answers)
-        .expect("it has a callback");
+        .expect("a configuration with a callback is valid");
     SASLClient::new(config)
         .start_suggested(&[name])
         .map_err(|_| ExchangeFault::Unusable("this build does not have it".to_owned()))
 }
 
-/// What the library's error is to us.
+/// Translates an error of the library.
 pub(super) fn fault(error: SessionError) -> ExchangeFault {
     match error {
         SessionError::MutualAuthenticationFailed => ExchangeFault::Unproven,
-        // Without saying that it is one of the mechanism.
+        // Its own text, without the library's prefix.
         SessionError::MechanismError(error) => ExchangeFault::Challenge(error.to_string()),
         error => ExchangeFault::Challenge(error.to_string()),
     }
 }
 
-/// What the library is told when it asks.
+/// The answers to what the library asks during an exchange.
 pub(super) struct Answers {
-    account: OwnedCredentials,
-    /// Whose mail it is, where that is not who logs in: in OAUTHBEARER's header, and all that
-    /// EXTERNAL says.
+    credentials: OwnedCredentials,
+    /// The authorization identity, for the mechanisms that send one: OAUTHBEARER in its header, and EXTERNAL,
+    /// which sends nothing else.
     authorization: Option<String>,
     binding: Option<Vec<u8>>,
-    says_what_it_could: bool,
+    /// True if SCRAM says that the client could have bound the login.
+    says_that_it_could: bool,
 }
 
 impl Answers {
+    /// Prepares the answers.
+    ///
     /// # Errors
-    /// What cannot be a token is to be one.
+    /// The mechanism takes a token, and the secret is not one.
     pub(super) fn new(
         mechanism: Mechanism,
         credentials: &Credentials<'_>,
@@ -92,19 +95,19 @@ impl Answers {
             let why = "the access token has characters that no token has";
             return Err(ExchangeFault::Unusable(why.to_owned()));
         }
-        let mut account = OwnedCredentials::of(credentials);
+        let mut owned = OwnedCredentials::of(credentials);
         if mechanism.is_scram() {
-            account.secret = prepared(secret);
+            owned.secret = prepared(secret);
         }
         Ok(Self {
-            account,
+            credentials: owned,
             authorization: match mechanism {
                 Mechanism::External => Some(user.to_owned()),
                 Mechanism::OAuthBearer => Some(saslname(user)),
                 _ => None,
             },
             binding: binding.filter(|_| mechanism.is_bound()).map(<[u8]>::to_vec),
-            says_what_it_could: binding.is_some() && !may_bind,
+            says_that_it_could: binding.is_some() && !may_bind,
         })
     }
 }
@@ -116,7 +119,7 @@ impl SessionCallback for Answers {
         _: &Context<'_>,
         request: &mut Request<'_>,
     ) -> Result<(), SessionError> {
-        let OwnedCredentials { user, secret, host } = &self.account;
+        let OwnedCredentials { user, secret, host } = &self.credentials;
         request
             .satisfy::<AuthId>(user)?
             .satisfy::<Password>(secret.expose())?;
@@ -129,7 +132,7 @@ impl SessionCallback for Answers {
         request
             .satisfy::<GssService>("pop")?
             .satisfy::<Hostname>(host)?
-            // TLS is what protects the session.
+            // TLS protects the session already.
             .satisfy::<GssSecurityLayer>(&SecurityLayer::NO_SECURITY_LAYER)?;
         if let Ok(token) = std::str::from_utf8(secret.expose()) {
             request.satisfy::<OAuthBearerToken>(token)?;
@@ -143,12 +146,12 @@ impl SessionCallback for Answers {
     }
 
     fn enable_channel_binding(&self) -> bool {
-        self.binding.is_some() || self.says_what_it_could
+        self.binding.is_some() || self.says_that_it_could
     }
 }
 
-/// A password as SCRAM hashes it (RFC 4013); one that is no such text stays as it is, since servers
-/// that store it do not always look either.
+/// Returns a password in the form that SCRAM hashes (SASLprep, RFC 4013). A password that has no such form stays
+/// as it is: servers do not always check it when they store it either.
 fn prepared(secret: &Secret) -> Secret {
     let text = str::from_utf8(secret.expose()).ok();
     let prepared = text.and_then(|text| stringprep::saslprep(text).ok());
@@ -160,13 +163,13 @@ fn prepared(secret: &Secret) -> Secret {
     }
 }
 
-/// Whether octets are a token as headers carry it (RFC 6750 section 2.1).
+/// True if the octets are a token as HTTP headers carry it (RFC 6750 section 2.1).
 fn is_token(octets: &[u8]) -> bool {
     let is_octet = |octet: &u8| octet.is_ascii_alphanumeric() || b"-._~+/=".contains(octet);
     octets.iter().all(is_octet)
 }
 
-/// A name as SASL's headers have it (RFC 5801 section 4).
+/// Escapes a name for the header of SASL messages (RFC 5801 section 4).
 fn saslname(name: &str) -> String {
     name.replace('=', "=3D").replace(',', "=2C")
 }

@@ -54,7 +54,7 @@ fn an_invalid_answer_ends_the_sign_in_without_showing_tokens() {
         (endless_head, 76, "it is too long"),
         (cut, 75, "unexpected end of file"),
         (String::new(), 75, "unexpected end of file"),
-        ("hunter2 is what\r\n\r\n".to_owned(), 76, "it is no HTTP"),
+        ("hunter2 is what\r\n\r\n".to_owned(), 76, "it is not HTTP"),
     ] {
         let fake = FakeProvider::start([answer]);
         login(&fake)
