@@ -70,7 +70,7 @@ pub(crate) fn probe(options: &DialOptions, interrupt: &Interrupt) -> Result<(), 
     let dialer = Dialer {
         options,
         connectors: &tls::Connectors::default(),
-        secret: &Secret::needless(),
+        secret: &Secret::unneeded(),
         trace: &|| None,
         interrupt,
         watcher: &|_| {},

@@ -1,5 +1,4 @@
-//! A secret that prints nothing and is wiped when dropped.
-//! Does not know where it came from or what it opens.
+//! A secret that is never printed and is wiped when it is dropped.
 
 use std::fmt;
 
@@ -9,22 +8,22 @@ use zeroize::Zeroizing;
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
-/// Why a value cannot be sent as a password.
+/// Why a value cannot be sent as a password; the sentence goes on after the name of the value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Unusable {
-    /// There is nothing in it.
+    /// It has no octets.
     #[error("is empty")]
     Empty,
-    /// It would end the command line that carries it (CVE-2025-15367).
+    /// It would end the command that carries it, so that its rest is another command (CVE-2025-15367).
     #[error("contains a line break or a NUL")]
     Unsendable,
 }
 
 impl Secret {
-    /// Takes a password.
+    /// Takes a password. If it cannot be used it is wiped.
     ///
     /// # Errors
-    /// An empty one, and one with CR, LF or NUL, which would inject commands; it is wiped.
+    /// It is empty, or contains CR, LF or NUL, which would inject commands.
     pub fn new(octets: Vec<u8>) -> Result<Self, Unusable> {
         let octets = Zeroizing::new(octets);
         if octets.is_empty() {
@@ -39,24 +38,24 @@ impl Secret {
         Ok(Self(octets))
     }
 
-    /// Nothing, for a login that needs no secret.
-    pub fn needless() -> Self {
+    /// Returns an empty secret, for a login that needs none.
+    pub fn unneeded() -> Self {
         Self(Zeroizing::default())
     }
 
-    /// The octets, for the one who sends them.
+    /// Returns the octets, which are to be sent and not to be shown.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// Keeps the memory of this process out of core dumps, and from other processes of its user, where
-/// the system can do that (prctl(2), PR_SET_DUMPABLE). Programs that it runs are not concerned.
+/// Keeps the memory of this process out of core dumps, and away from other processes of its user
+/// (prctl(2), PR_SET_DUMPABLE; only on Linux). The programs that it runs are not affected.
 pub fn keep_memory_private() {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-        // Where that is refused it is as private as the user's files.
+        // If that is refused, the memory is as private as the user's files.
         let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     }
 }
@@ -72,13 +71,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_does_not_show_itself() {
-        let secret = Secret::new(b"hunter2".to_vec()).expect("it is usable");
+    fn debug_output_does_not_show_a_secret() {
+        let secret = Secret::new(b"hunter2".to_vec()).expect("the password is valid");
         assert!(!format!("{secret:?}").contains("hunter2"));
     }
 
     #[test]
-    fn what_would_inject_a_command_is_no_secret() {
+    fn a_password_that_would_inject_a_command_is_refused() {
         for bad in [&b"a\rb"[..], b"a\nb", b"a\0b"] {
             assert_eq!(Secret::new(bad.to_vec()).err(), Some(Unusable::Unsendable));
         }

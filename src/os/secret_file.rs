@@ -23,7 +23,7 @@ pub(crate) struct CheckedFile {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Exposed {
     /// Others than its owner may read or write it.
-    #[error("{path} holds {secret} and is open to others (mode {mode:04o}): chmod 600 {path}")]
+    #[error("{path} holds {secret} and is open to others (mode {mode:04o})")]
     Mode {
         /// The file.
         path: String,
@@ -41,7 +41,7 @@ pub enum Exposed {
         owner: u32,
     },
     /// It names programs to run, and others may write it.
-    #[error("{path} can be written by others (mode {mode:04o}): chmod go-w {path}")]
+    #[error("{path} can be written by others (mode {mode:04o})")]
     Writable {
         /// The file.
         path: String,
@@ -61,9 +61,17 @@ pub enum Exposed {
 }
 
 impl Exposed {
-    /// What the user can do about it.
+    /// Returns what the user can do about it.
     pub fn hint(&self) -> Option<String> {
-        None
+        Some(match self {
+            Self::Mode { path, .. } => format!("Make it private: chmod 600 {path}"),
+            Self::Writable { path, .. } => {
+                format!("Let only its owner write it: chmod go-w {path}")
+            }
+            Self::Foreign { owner, .. } | Self::Owner { owner, .. } => {
+                format!("Change its owner, or run mailpull as user {owner}")
+            }
+        })
     }
 }
 

@@ -158,11 +158,13 @@ fn a_file_with_unsafe_permissions_fails_only_its_account() {
     for (mode, error) in [
         (
             0o644,
-            "FILE holds a password and is open to others (mode 0644): chmod 600 FILE",
+            "FILE holds a password and is open to others (mode 0644). Make it private: chmod 600 \
+             FILE",
         ),
         (
             0o620,
-            "FILE can be written by others (mode 0620): chmod go-w FILE",
+            "FILE can be written by others (mode 0620). Let only its owner write it: \
+             chmod go-w FILE",
         ),
     ] {
         let (sandbox, _server) = three_accounts();
@@ -188,7 +190,11 @@ fn a_file_of_another_user_fails_only_its_account() {
     let command = "password-command = 'echo open sesame'";
     let file = sandbox.account_file("b", server.address(), command);
     chown(&file, Some(61_112), None).expect("root may change owners");
-    only_b_fails(&sandbox, "FILE belongs to user 61112, neither you nor root");
+    only_b_fails(
+        &sandbox,
+        "FILE belongs to user 61112, neither you nor root. Change its owner, or run mailpull as user \
+         61112",
+    );
 }
 
 #[test]

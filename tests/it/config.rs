@@ -171,9 +171,14 @@ fn a_file_with_a_password_must_be_private() {
     let open = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o644));
     open(&sandbox.config_file()).expect(OWNED);
     let path = sandbox.config_file().display().to_string();
-    sandbox.mailpull(NO_ARGUMENTS).run().fails_with(78).stderr_is(&format!(
-        "mailpull: {path} holds a password and is open to others (mode 0644): chmod 600 {path}\n"
-    ));
+    sandbox
+        .mailpull(NO_ARGUMENTS)
+        .run()
+        .fails_with(78)
+        .stderr_is(&format!(
+            "mailpull: {path} holds a password and is open to others (mode 0644). Make it private: \
+         chmod 600 {path}\n"
+        ));
 
     let password = sandbox.write("password", PASSWORD);
     fs::remove_file(sandbox.config_file()).expect(OWNED);

@@ -78,9 +78,10 @@ fn a_locked_keyring_is_a_temporary_failure() {
     keyring.lock();
     // The prompt that would ask the user to unlock it finds no display.
     let outcome = keyring.mailpull(["fetch"]).run();
-    outcome
-        .fails_with(75)
-        .stderr_is("mailpull: work: the keyring is locked, and was not unlocked\n");
+    outcome.fails_with(75).stderr_is(
+        "mailpull: work: the keyring is locked, and was not unlocked. Unlock it, and run mailpull \
+             again\n",
+    );
 }
 
 #[test]

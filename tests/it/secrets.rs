@@ -113,7 +113,9 @@ fn a_netrc_readable_by_others_is_refused() {
     outcome
         .fails_with(78)
         .complains_in_lines(1)
-        .stderr_has(" holds a password and is open to others (mode 0644): chmod 600 ")
+        .stderr_has(
+            " holds a password and is open to others (mode 0644). Make it private: chmod 600 ",
+        )
         .never_says("hunter");
 }
 

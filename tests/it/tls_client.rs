@@ -161,8 +161,8 @@ fn a_client_key_readable_by_others_is_refused() {
             .expect("the mode of a file in the sandbox can be set");
 
         sandbox.fetch().fails_with(78).stderr_is(&format!(
-            "mailpull: work: {0} holds a private key and is open to others (mode 0644): chmod 600 \
-             {0}\n",
+            "mailpull: work: {0} holds a private key and is open to others (mode 0644). Make it private: \
+             chmod 600 {0}\n",
             path.display()
         ));
 

@@ -129,7 +129,7 @@ impl Source {
         interrupt: &Interrupt,
     ) -> Result<Secret, Error> {
         match self {
-            Self::NotNeeded => Ok(Secret::needless()),
+            Self::NotNeeded => Ok(Secret::unneeded()),
             Self::Literal(secret) => Ok(secret.clone()),
             Self::Command(command) => from_command(command, hidden, interrupt),
             Self::File(path) => from_file(path),

@@ -1,5 +1,4 @@
-//! No keyring: what there is without the feature.
-//! Waits for nothing.
+//! Stands in for the keyring in a program that is built without the feature `keyring`.
 
 use super::{Attributes, Error};
 use crate::os::secret::Secret;

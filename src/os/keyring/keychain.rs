@@ -1,16 +1,16 @@
-//! The keyring as macOS has it. The only door to security-framework.
-//! Waits for as long as it takes.
+//! The keyring of macOS: the keychain. It waits for its user without a deadline.
 
 use security_framework::passwords::{get_generic_password, set_generic_password};
 
 use super::{Attributes, Error};
 use crate::os::secret::Secret;
 
-/// `errSecItemNotFound`.
+/// The error `errSecItemNotFound`.
 const NOT_FOUND: i32 = -25_300;
 
-/// The keychain knows a service and an account; what else there is belongs to the service.
-fn names(attributes: &Attributes) -> (String, &str) {
+/// Returns the service and the account by which the keychain finds a secret. It has no other
+/// attributes, so all but the user become the service.
+fn service_and_user(attributes: &Attributes) -> (String, &str) {
     let mut others: Vec<_> = attributes
         .iter()
         .filter(|(name, _)| *name != "user")
@@ -22,7 +22,7 @@ fn names(attributes: &Attributes) -> (String, &str) {
 }
 
 pub(super) fn find(attributes: &Attributes) -> Result<Option<Vec<u8>>, Error> {
-    let (service, user) = names(attributes);
+    let (service, user) = service_and_user(attributes);
     match get_generic_password(&service, user) {
         Ok(secret) => Ok(Some(secret)),
         Err(error) if error.code() == NOT_FOUND => Ok(None),
@@ -31,7 +31,7 @@ pub(super) fn find(attributes: &Attributes) -> Result<Option<Vec<u8>>, Error> {
 }
 
 pub(super) fn store(attributes: &Attributes, _: &str, secret: &Secret) -> Result<(), Error> {
-    let (service, user) = names(attributes);
+    let (service, user) = service_and_user(attributes);
     set_generic_password(&service, user, secret.expose())
         .map_err(|error| Error::Failed(error.to_string()))
 }

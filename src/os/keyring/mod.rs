@@ -1,5 +1,4 @@
 //! The keyring of the user's desktop: the Secret Service of D-Bus, on macOS the keychain.
-//! Does not know what is kept there.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -23,46 +22,53 @@ use keychain as system;
 #[cfg(all(feature = "keyring", not(target_os = "macos")))]
 use secret_service as system;
 
-/// A secret in the keyring, by what tells it from others: the first of these says what service it
-/// is for, the second which user's it is.
+/// A secret in the keyring, named by three attributes: the first is its service, the second its user.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Item<'a> {
     attributes: [(&'a str, &'a str); 3],
 }
 
-/// Why the keyring gives or takes nothing.
+/// Why the keyring cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Error {
-    /// This program cannot speak to one.
+    /// This program was built without it.
     #[error("this mailpull was built without the feature keyring")]
     Absent,
-    /// The keyring said no.
+    /// The keyring refused the request.
     #[error("the keyring cannot be used: {0}")]
     Failed(String),
-    /// A signal asked to stop.
+    /// A signal ended the wait.
     #[error("interrupted")]
     Interrupted,
-    /// It is locked, and nobody unlocked it.
+    /// It is locked, and the user did not unlock it.
     #[error("the keyring is locked, and was not unlocked")]
     Locked,
-    /// Nobody answers.
-    #[error("the keyring does not answer within {0} s; is it waiting to be unlocked?")]
+    /// It did not answer in time, in seconds.
+    #[error("the keyring did not answer within {0} s")]
     Silent(u64),
-    /// There is none.
+    /// No keyring is running.
     #[error("no keyring is running in this session ({0})")]
     Unreachable(String),
-    /// What is in it is no secret.
-    #[error("what the keyring holds {0}")]
+    /// Its secret cannot be a password.
+    #[error("the secret in the keyring {0}")]
     Unusable(#[from] Unusable),
 }
 
 impl Error {
-    /// What the user can do about it.
+    /// Returns what the user can do about it.
     pub fn hint(&self) -> Option<String> {
-        None
+        let hint = match self {
+            Self::Absent => "Build it with --features keyring, or use password-command",
+            Self::Locked => "Unlock it, and run mailpull again",
+            Self::Silent(_) => "Look for a window that asks you to unlock it",
+            Self::Unreachable(_) => "Log in to the desktop, or use password-command without one",
+            Self::Failed(_) | Self::Interrupted | Self::Unusable(_) => return None,
+        };
+        Some(hint.to_owned())
     }
 
-    /// The status that it leads to. A keyring opens when its user logs in: there may be one later.
+    /// Returns the exit status that it leads to. Most are temporary: the keyring is unlocked when its
+    /// user logs in.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Absent | Self::Unusable(_) => Exit::Configuration,
@@ -75,12 +81,12 @@ impl Error {
 }
 
 impl<'a> Item<'a> {
-    /// Names an item by three attributes and their values.
+    /// Names a secret by three attributes and their values.
     pub(crate) fn new(attributes: [(&'a str, &'a str); 3]) -> Self {
         Self { attributes }
     }
 
-    /// Finds the secret. A locked keyring asks its user.
+    /// Finds the secret. A locked keyring asks the user to unlock it.
     ///
     /// # Errors
     /// There is no keyring, it stays locked, or a signal arrived.
@@ -90,10 +96,10 @@ impl<'a> Item<'a> {
         Ok(found.map(Secret::new).transpose()?)
     }
 
-    /// Keeps a secret, in the place of the one that is there. `label` is what its user sees.
+    /// Stores a secret, and replaces the one that is there. `label` is its name for the user.
     ///
     /// # Errors
-    /// As those of [`Item::find`].
+    /// As for [`Item::find`].
     pub(crate) fn store(
         &self,
         label: &str,

@@ -1,6 +1,5 @@
-//! The keyring as the desktops of Linux and the BSDs have it: the Secret Service, over D-Bus. The only
-//! door to dbus-secret-service.
-//! Waits for as long as it takes.
+//! The keyring of the desktops of Linux and the BSDs: the Secret Service, over D-Bus. It waits for its
+//! user without a deadline.
 
 use std::collections::HashMap;
 
@@ -10,9 +9,10 @@ use super::{Attributes, Error};
 use crate::os::secret::Secret;
 use crate::text::ServerText;
 
-/// The bus is a socket of the user's own: whoever can listen there can ask the keyring as well.
+/// Connects to the keyring. Secrets cross the bus unencrypted: a process that can listen on the user's
+/// bus can ask the keyring itself.
 fn connect() -> Result<SecretService, Error> {
-    SecretService::connect(EncryptionType::Plain).map_err(|cause| Error::Unreachable(told(&cause)))
+    SecretService::connect(EncryptionType::Plain).map_err(|cause| Error::Unreachable(text(&cause)))
 }
 
 fn borrowed(attributes: &Attributes) -> HashMap<&str, &str> {
@@ -55,11 +55,11 @@ pub(super) fn store(attributes: &Attributes, label: &str, secret: &Secret) -> Re
 fn explain(cause: Cause) -> Error {
     match cause {
         Cause::Locked | Cause::Prompt => Error::Locked,
-        Cause::Unavailable => Error::Unreachable(told(&cause)),
-        cause => Error::Failed(told(&cause)),
+        Cause::Unavailable => Error::Unreachable(text(&cause)),
+        cause => Error::Failed(text(&cause)),
     }
 }
 
-fn told(cause: &Cause) -> String {
+fn text(cause: &Cause) -> String {
     ServerText::from(&*cause.to_string()).to_string()
 }

@@ -225,7 +225,9 @@ fn a_stored_sign_in_must_be_private() {
         .fetch()
         .fails_with(78)
         .complains_in_lines(1)
-        .stderr_has(" holds a sign-in and is open to others (mode 0644): chmod 600 ");
+        .stderr_has(
+            " holds a sign-in and is open to others (mode 0644). Make it private: chmod 600 ",
+        );
 }
 
 #[test]
