@@ -1,5 +1,5 @@
-//! Chooses the mechanism of a login from the configuration, the server's offer, and who can read what is
-//! sent. Pure.
+//! Chooses the mechanism of a login from the configuration, the server's offer, and who can read
+//! what is sent. Pure.
 
 use crate::pop3::{Capabilities, Mechanism, Strength};
 
@@ -130,8 +130,8 @@ impl LoginOffer<'_> {
         .map(Some)
     }
 
-    /// Returns the best mechanism on offer, unless it shows more than the last one: an attacker in the
-    /// middle can remove the better ones from the offer.
+    /// Returns the best mechanism on offer, unless it shows more than the last one: an attacker in
+    /// the middle can remove the better ones from the offer.
     fn automatic(&self) -> Result<Mechanism, NoMechanism> {
         let best = self.best_of(&self.acceptable());
         match (best, self.before) {
@@ -146,8 +146,8 @@ impl LoginOffer<'_> {
         }
     }
 
-    /// True if `now` shows more of the password than `before`. Under TLS a digest is not stronger than
-    /// PLAIN. A login without a password (EXTERNAL) says nothing about how to protect one.
+    /// True if `now` shows more of the password than `before`. Under TLS a digest is not stronger
+    /// than PLAIN. A login without a password (EXTERNAL) says nothing about how to protect one.
     fn is_weaker(&self, now: Mechanism, before: Mechanism) -> bool {
         let strength = |mechanism: Mechanism| match mechanism.strength() {
             Strength::Digested if self.visibility == Visibility::Encrypted => Strength::Shown,
@@ -156,9 +156,10 @@ impl LoginOffer<'_> {
         before.needs_secret() && strength(now) < strength(before)
     }
 
-    /// The mechanisms that `auto` may use, the best first. Under TLS a digest (CRAM-MD5) gains nothing, and
-    /// servers can check it only if they store the password itself. APOP, DIGEST-MD5 and LOGIN are not among them: if
-    /// a server offers nothing else, an attacker may have removed the others.
+    /// The mechanisms that `auto` may use, the best first. Under TLS a digest (CRAM-MD5) gains
+    /// nothing, and servers can check it only if they store the password itself. APOP, DIGEST-MD5
+    /// and LOGIN are not among them: if a server offers nothing else, an attacker may have removed
+    /// the others.
     fn acceptable(&self) -> Vec<Mechanism> {
         let mut acceptable = Vec::new();
         if self.can_bind {

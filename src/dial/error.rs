@@ -69,8 +69,8 @@ pub(crate) enum LoginHistory {
 impl Error {
     /// Returns the error for a session that failed before the login.
     pub(super) fn in_session(endpoint: &net::Endpoint, source: pop3::Error) -> Self {
-        // With TLS 1.3 a server refuses the client's certificate only after the handshake, by an alert
-        // that arrives with the first read.
+        // With TLS 1.3 a server refuses the client's certificate only after the handshake, by an
+        // alert that arrives with the first read.
         if let pop3::Error::Io { source, .. } = &source
             && let Some(alert) = tls::Alert::of(source)
         {
@@ -150,9 +150,9 @@ impl Error {
     }
 }
 
-/// Returns what the user can do about a refused login. The response codes of RFC 2449 and RFC 3206 say
-/// who is at fault. Without a code a refusal can mean anything: some servers refuse good passwords for a
-/// while.
+/// Returns what the user can do about a refused login. The response codes of RFC 2449 and RFC 3206
+/// say who is at fault. Without a code a refusal can mean anything: some servers refuse good
+/// passwords for a while.
 fn login_hint(
     source: &pop3::Error,
     mechanism: Option<Mechanism>,

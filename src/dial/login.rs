@@ -1,5 +1,5 @@
-//! From an open session to a login: what may be relied on from earlier runs, which mechanism is used,
-//! and when a server gets a second attempt.
+//! From an open session to a login: what may be relied on from earlier runs, which mechanism is
+//! used, and when a server gets a second attempt.
 
 use std::io::{Read, Write};
 
@@ -61,8 +61,8 @@ where
         }
     }
 
-    /// Returns the hints without a profile that is too old, or that was read from a channel on which
-    /// somebody could have changed it.
+    /// Returns the hints without a profile that is too old, or that was read from a channel on
+    /// which somebody could have changed it.
     fn usable(&self, hints: &SessionHints) -> SessionHints {
         let channel = match self.options.security {
             Security::None => Channel::Clear,
@@ -77,8 +77,8 @@ where
         hints
     }
 
-    /// True if a login that was to be bound may be made unbound. An attacker in the middle can cause
-    /// that; so if an earlier login was bound, only the user can allow it.
+    /// True if a login that was to be bound may be made unbound. An attacker in the middle can
+    /// cause that; so if an earlier login was bound, only the user can allow it.
     fn may_go_unbound(&self, hints: &SessionHints) -> bool {
         self.options.auth != Auth::Auto || !hints.login.is_some_and(Mechanism::is_bound)
     }
@@ -86,7 +86,8 @@ where
     fn attempt(&self, hints: &SessionHints, binding: Binding) -> Result<Transaction<S>, Error> {
         match self.log_in_once(hints, binding) {
             Err(error) if hints.relied_on_memory() && error.contradicts_memory() => {
-                // A server that only hangs up may have other reasons, and is pipelined to next time.
+                // A server that only hangs up may have other reasons, and is pipelined to next
+                // time.
                 if error.is_out_of_step_or_silent() && hints.pipelining_log.was_used() {
                     hints.pipelining_log.reject();
                 }
@@ -97,9 +98,9 @@ where
                 };
                 self.log_in_once(&from_scratch, binding)
             }
-            // fetchmail's FAQ (R11) knows servers that hang up at CAPA. Without capabilities only USER
-            // is left. If an earlier login used SASL, an attacker may have cut the connection to get
-            // the password itself.
+            // fetchmail's FAQ (R11) knows servers that hang up at CAPA. Without capabilities only
+            // USER is left. If an earlier login used SASL, an attacker may have cut the connection
+            // to get the password itself.
             Err(Error::Capabilities { .. }) if !hints.login.is_some_and(Mechanism::is_sasl) => {
                 let without_capa = SessionHints {
                     profile: Some(ServerProfile::CapaUnsupported),
@@ -175,8 +176,8 @@ where
     }
 }
 
-/// Returns whether to bind the next login. It stays unbound if the last one was unbound although the
-/// server, by its profile, offered more: then the server has refused mailpull's way to bind it.
+/// Returns whether to bind the next login. It stays unbound if the last one was unbound although
+/// the server, by its profile, offered more: then the server has refused mailpull's way to bind it.
 fn binding(hints: &SessionHints) -> Binding {
     let Some(ServerProfile::Announced { before_login, .. }) = &hints.profile else {
         return Binding::Wanted;
@@ -218,7 +219,8 @@ mod tests {
         }
     }
 
-    /// Logs in to a server that plays one script for each connection, and panics if one is left over.
+    /// Logs in to a server that plays one script for each connection, and panics if one is left
+    /// over.
     fn log_in(
         options: &DialOptions,
         hints: &SessionHints,

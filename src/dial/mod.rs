@@ -1,5 +1,5 @@
-//! From an address to a logged-in session: connect, greeting, STLS, TLS, capabilities, login. This is the
-//! only module that decides what may be sent without TLS.
+//! From an address to a logged-in session: connect, greeting, STLS, TLS, capabilities, login. This
+//! is the only module that decides what may be sent without TLS.
 
 use crate::net::{self, Stream, tls};
 use crate::os::secret::Secret;

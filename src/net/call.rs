@@ -23,12 +23,13 @@ pub(super) struct Caller<'a> {
 }
 
 impl Caller<'_> {
-    /// Connects to an endpoint. Tries each address of the name in the resolver's order, until the time for
-    /// all of them is over.
+    /// Connects to an endpoint. Tries each address of the name in the resolver's order, until the
+    /// time for all of them is over.
     ///
-    /// The addresses are not raced (RFC 8305). The resolver puts first the addresses to which this machine has a
-    /// route (RFC 6724), nobody waits at a screen for a fetch, and a race would open several connections to
-    /// servers that count them. A dead address costs no more than its timeout.
+    /// The addresses are not raced (RFC 8305). The resolver puts first the addresses to which this
+    /// machine has a route (RFC 6724), nobody waits at a screen for a fetch, and a race would open
+    /// several connections to servers that count them. A dead address costs no more than its
+    /// timeout.
     ///
     /// # Errors
     /// The name has no address, or no address answered in time.

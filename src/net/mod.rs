@@ -1,5 +1,5 @@
-//! Connections with a deadline for every wait: directly, through a proxy or through a program, and TLS over
-//! them.
+//! Connections with a deadline for every wait: directly, through a proxy or through a program, and
+//! TLS over them.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -29,7 +29,8 @@ pub use tunnel::Tunnel;
 pub struct ConnectOptions {
     /// The server's address.
     pub endpoint: Endpoint,
-    /// The most time that one address may take to connect; see also [`crate::limits::CONNECT_TIMEOUTS`].
+    /// The most time that one address may take to connect; see also
+    /// [`crate::limits::CONNECT_TIMEOUTS`].
     pub connect_timeout: Duration,
     /// The most time that may pass without an octet received or sent.
     pub timeout: Duration,
@@ -38,8 +39,8 @@ pub struct ConnectOptions {
 }
 
 impl ConnectOptions {
-    /// True if nothing leaves this machine, judged by the configuration alone. A proxy or a program may carry
-    /// it anywhere, whatever the name of the server.
+    /// True if nothing leaves this machine, judged by the configuration alone. A proxy or a program
+    /// may carry it anywhere, whatever the name of the server.
     pub fn stays_here(&self) -> bool {
         self.endpoint.is_loopback() && matches!(self.route, Route::Direct(_))
     }
@@ -71,8 +72,8 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// True if it is on this machine, judged by its spelling alone. If the name were resolved, an attacker who
-    /// controls DNS could decide that.
+    /// True if it is on this machine, judged by its spelling alone. If the name were resolved, an
+    /// attacker who controls DNS could decide that.
     pub fn is_loopback(&self) -> bool {
         match self {
             Self::Unix(_) => true,

@@ -1,5 +1,5 @@
-//! Connecting through a proxy: SOCKS5 (RFC 1928, 1929) and HTTP CONNECT (RFC 9110 section 9.3.6). The proxy resolves
-//! the name of the server. Not one octet of the server is read here.
+//! Connecting through a proxy: SOCKS5 (RFC 1928, 1929) and HTTP CONNECT (RFC 9110 section 9.3.6).
+//! The proxy resolves the name of the server. Not one octet of the server is read here.
 
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
@@ -86,8 +86,8 @@ impl Error {
 }
 
 impl Proxy {
-    /// Asks the proxy at the other end of `stream` to connect to the server. The next octet that is read
-    /// comes from the server.
+    /// Asks the proxy at the other end of `stream` to connect to the server. The next octet that is
+    /// read comes from the server.
     ///
     /// # Errors
     /// The proxy refuses, or is not a proxy. The password of the mailbox was not sent.
@@ -269,8 +269,8 @@ mod tests {
         }
     }
 
-    /// Connects through a SOCKS5 proxy with these answers. Returns what it received, and the answers that were
-    /// not read.
+    /// Connects through a SOCKS5 proxy with these answers. Returns what it received, and the
+    /// answers that were not read.
     fn ask(login: Option<(&str, &str)>, answers: &[u8]) -> (Result<(), String>, Vec<u8>, Vec<u8>) {
         let mut stream = FakeProxy {
             answers,

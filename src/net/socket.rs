@@ -13,18 +13,18 @@ use crate::os::signals::{GRACE, Interrupt, WaitError};
 
 /// After this many octets without one sent in between, the server is sending a long answer.
 const LONG_ANSWER: u64 = 256 * 1024;
-/// How long a long answer is left to collect in the kernel once everything is read that has come. A server sends
-/// it record by record, and waking up for each costs more than reading it.
+/// How long a long answer is left to collect in the kernel once everything is read that has come. A
+/// server sends it record by record, and waking up for each costs more than reading it.
 const COLLECT: Duration = Duration::from_micros(250);
 
 /// A connected, non-blocking socket that reads and writes as if it blocked.
 ///
-/// A wait that takes too long is an [`io::ErrorKind::TimedOut`]; [`crate::os::signals::is_interrupt`] recognises
-/// one that a signal ended.
+/// A wait that takes too long is an [`io::ErrorKind::TimedOut`];
+/// [`crate::os::signals::is_interrupt`] recognises one that a signal ended.
 #[derive(Debug)]
 pub struct Socket {
-    /// The program that carries it. It is dropped before the socket; otherwise it would complain about a broken
-    /// pipe.
+    /// The program that carries it. It is dropped before the socket; otherwise it would complain
+    /// about a broken pipe.
     tunnel: Option<RunningChild>,
     fd: OwnedFd,
     timeout: Duration,
@@ -53,8 +53,8 @@ impl Socket {
         self
     }
 
-    /// Sets one deadline for a whole handshake. In it, a signal ends a wait at once, and a closed connection is an
-    /// error.
+    /// Sets one deadline for a whole handshake. In it, a signal ends a wait at once, and a closed
+    /// connection is an error.
     pub fn begin_handshake(&mut self, deadline: Instant) {
         self.handshake = Some(deadline);
     }

@@ -1,6 +1,6 @@
-//! Finds the POP3 servers of a domain by its DNS (RFC 6186, RFC 8314). Anybody can forge an answer, so the user must
-//! confirm a server that was found here, and the server must prove its name. This is the only module that uses
-//! simple-dns.
+//! Finds the POP3 servers of a domain by its DNS (RFC 6186, RFC 8314). Anybody can forge an answer,
+//! so the user must confirm a server that was found here, and the server must prove its name. This
+//! is the only module that uses simple-dns.
 
 use std::cmp::Reverse;
 use std::io;
@@ -44,9 +44,9 @@ impl fmt::Display for Service {
     }
 }
 
-/// Finds the servers of a domain, the preferred ones first: TLS from the first octet before STLS (RFC 8314
-/// section 5.1), then by priority and weight. The list is empty if no answer comes in time, or if it does not
-/// fit into one datagram: the caller then tries common names.
+/// Finds the servers of a domain, the preferred ones first: TLS from the first octet before STLS
+/// (RFC 8314 section 5.1), then by priority and weight. The list is empty if no answer comes in
+/// time, or if it does not fit into one datagram: the caller then tries common names.
 ///
 /// # Errors
 /// The system refuses a thread, or a signal arrived.
@@ -64,7 +64,8 @@ pub fn servers(domain: &str, interrupt: &Interrupt) -> io::Result<Vec<FoundServe
     }
 }
 
-/// True if a name can be that of a host or a domain: letters, digits and hyphens, in two labels or more.
+/// True if a name can be that of a host or a domain: letters, digits and hyphens, in two labels or
+/// more.
 pub fn is_domain(name: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -141,7 +142,8 @@ pub struct Inquiry {
 }
 
 impl Inquiry {
-    /// Makes a query for one service. An answer must have the same number, so nobody should be able to guess it.
+    /// Makes a query for one service. An answer must have the same number, so nobody should be able
+    /// to guess it.
     pub fn new(domain: &str, service: Service, number: u16) -> Self {
         Self {
             name: format!("{service}.{domain}"),
@@ -190,8 +192,8 @@ impl Inquiry {
             // RFC 2782: the target "." means that there is no such service.
             .filter(|srv| srv.port != 0 && is_domain(&srv.target.to_string()))
             .collect();
-        // RFC 2782 wants a random choice by weight among equal priorities. But one server is written to the
-        // configuration once and for all, so the heaviest comes first.
+        // RFC 2782 wants a random choice by weight among equal priorities. But one server is
+        // written to the configuration once and for all, so the heaviest comes first.
         found.sort_by_key(|srv| (srv.priority, Reverse(srv.weight)));
         let server = |srv: &SRV<'_>| FoundServer {
             host: srv.target.to_string().to_ascii_lowercase(),

@@ -22,7 +22,8 @@ impl Tunnel {
         self.command.first().map_or("", String::as_str)
     }
 
-    /// Starts the program. Its standard error is that of mailpull, because it may ask the user something.
+    /// Starts the program. Its standard error is that of mailpull, because it may ask the user
+    /// something.
     ///
     /// # Errors
     /// The program cannot be started.

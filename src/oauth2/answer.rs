@@ -1,4 +1,5 @@
-//! The answers of providers (RFC 6749 section 5, RFC 8628 section 3): tokens, codes, refusals. Pure.
+//! The answers of providers (RFC 6749 section 5, RFC 8628 section 3): tokens, codes, refusals.
+//! Pure.
 
 use std::fmt;
 
@@ -61,7 +62,8 @@ impl fmt::Display for ProviderRefusal {
     }
 }
 
-/// A sign-in on another device: what the user does there, and how to wait for it (RFC 8628 section 3.2).
+/// A sign-in on another device: what the user does there, and how to wait for it (RFC 8628 section
+/// 3.2).
 pub(crate) struct Device {
     pub(super) code: Secret,
     /// The code that the user types there.
@@ -192,7 +194,8 @@ impl Seconds {
 /// The longest time in seconds that a provider can make mailpull wait.
 const LONGEST_WAIT: u64 = 3600;
 
-/// The time in seconds between two questions if the provider does not state one (RFC 8628 section 3.5).
+/// The time in seconds between two questions if the provider does not state one (RFC 8628 section
+/// 3.5).
 const DEFAULT_INTERVAL: u64 = 5;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! Signing in with a browser on this machine. The provider sends the browser back to a port that mailpull opens on
-//! loopback (RFC 8252). With PKCE (RFC 7636) the code that it brings is useless to others.
+//! Signing in with a browser on this machine. The provider sends the browser back to a port that
+//! mailpull opens on loopback (RFC 8252). With PKCE (RFC 7636) the code that it brings is useless
+//! to others.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};

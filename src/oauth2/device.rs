@@ -40,7 +40,8 @@ impl Client<'_> {
                 Err(Error::Refused { refusal, .. }) if refusal.code == "expired_token" => {
                     return Err(Error::Expired);
                 }
-                // RFC 8628 section 3.5: after a failed connection the provider must be asked less often.
+                // RFC 8628 section 3.5: after a failed connection the provider must be asked less
+                // often.
                 Err(error) if error.exit() == Exit::Temporary => {
                     interval = (interval * 2).min(LONGEST_INTERVAL);
                 }

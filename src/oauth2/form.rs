@@ -4,7 +4,8 @@ use zeroize::Zeroizing;
 
 use crate::hex::{self, BadEscape};
 
-/// Encodes pairs of names and values. The result is wiped when it is dropped, because it can contain a refresh token.
+/// Encodes pairs of names and values. The result is wiped when it is dropped, because it can
+/// contain a refresh token.
 pub(super) fn encode(pairs: &[(&str, &str)]) -> Zeroizing<String> {
     // Enough room for everything: a string that grows leaves copies in freed memory.
     let room = pairs

@@ -1,5 +1,6 @@
-//! Posts a form to a provider over HTTP/1.1 and reads the answer. Redirects are not followed: only the configuration
-//! decides who gets a secret. ureq-proto reads and writes the protocol; only `oauth2` uses it.
+//! Posts a form to a provider over HTTP/1.1 and reads the answer. Redirects are not followed: only
+//! the configuration decides who gets a secret. ureq-proto reads and writes the protocol; only
+//! `oauth2` uses it.
 
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
@@ -35,10 +36,12 @@ pub(super) struct HttpResponse {
 }
 
 impl HttpClient<'_> {
-    /// Posts a form. `credentials` is the value of the header `Authorization`, if there should be one.
+    /// Posts a form. `credentials` is the value of the header `Authorization`, if there should be
+    /// one.
     ///
     /// # Errors
-    /// There is no connection, or no answer within [`HTTP_TIMEOUT`]. The answer is not HTTP, or longer than [`LIMIT`].
+    /// There is no connection, or no answer within [`HTTP_TIMEOUT`]. The answer is not HTTP, or
+    /// longer than [`LIMIT`].
     pub(super) fn post(
         &self,
         url: &Url,
@@ -171,7 +174,8 @@ fn ask(
 /// Reads the answer of a provider, within a limit of time and of octets.
 struct ResponseReader<'a> {
     stream: &'a mut Stream,
-    /// It has its full size from the start: a vector that grows leaves copies of a token in freed memory.
+    /// It has its full size from the start: a vector that grows leaves copies of a token in freed
+    /// memory.
     buffer: Zeroizing<Vec<u8>>,
     start: usize,
     end: usize,

@@ -1,5 +1,5 @@
-//! Signing in without a password: OAuth 2.0 (RFC 6749), by a code that the user types on another device (RFC 8628) or by
-//! a browser on this machine (RFC 8252).
+//! Signing in without a password: OAuth 2.0 (RFC 6749), by a code that the user types on another
+//! device (RFC 8628) or by a browser on this machine (RFC 8252).
 
 use std::time::Duration;
 
@@ -66,12 +66,13 @@ impl SignIn<'_> {
         self.renew(|tokens| tokens.access.expose() != refused.expose())
     }
 
-    /// True if the user should be notified that a new sign-in is necessary: at once, and then once a day. It is also
-    /// true if the time of the last notification cannot be stored.
+    /// True if the user should be notified that a new sign-in is necessary: at once, and then once
+    /// a day. It is also true if the time of the last notification cannot be stored.
     pub(crate) fn should_notify(&self) -> bool {
         let interrupt = self.client.http.interrupt;
         let now = Moment::now();
-        // Without stored tokens there is nothing to change, and the folder of the lock may be missing.
+        // Without stored tokens there is nothing to change, and the folder of the lock may be
+        // missing.
         if !matches!(self.token_store.load(interrupt), Ok(Some(_))) {
             return true;
         }
@@ -121,12 +122,14 @@ impl SignIn<'_> {
             return Ok(tokens.access);
         }
         let refresh = tokens.refresh.as_ref().ok_or(Error::Ended)?;
-        // Some providers make a refresh token invalid when it is used. If the new one could not be stored then, the
-        // sign-in would be lost. So this finds out first if the store can be written.
+        // Some providers make a refresh token invalid when it is used. If the new one could not be
+        // stored then, the sign-in would be lost. So this finds out first if the store can be
+        // written.
         self.token_store.store(&tokens, interrupt)?;
         let granted = self.client.refresh(refresh)?;
         tokens.renew(granted);
-        // The new refresh token may be the only valid one. It is stored before the access token is used.
+        // The new refresh token may be the only valid one. It is stored before the access token is
+        // used.
         self.token_store.store(&tokens, interrupt)?;
         Ok(tokens.access)
     }

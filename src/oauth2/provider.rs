@@ -20,7 +20,8 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Google. Its grant for other devices is for televisions and gives no access to mail, so it is not used.
+    /// Google. Its grant for other devices is for televisions and gives no access to mail, so it is
+    /// not used.
     ///
     /// Sources: its pages "OAuth 2.0 for Mobile & Desktop Apps" and "OAuth 2.0 Scopes".
     pub fn google() -> Self {

@@ -25,8 +25,8 @@ pub enum Backend {
     Keyring,
 }
 
-/// The stored tokens of one sign-in. Their name depends on provider, client and user, not on the account, which may be
-/// renamed.
+/// The stored tokens of one sign-in. Their name depends on provider, client and user, not on the
+/// account, which may be renamed.
 #[derive(Debug)]
 pub(crate) struct TokenStore {
     backend: Backend,
@@ -59,8 +59,8 @@ impl TokenStore {
         }
     }
 
-    /// Takes the lock that is needed to change the tokens. A refresh token may be valid for one use only: if two runs
-    /// used the same one, the second would lose the sign-in.
+    /// Takes the lock that is needed to change the tokens. A refresh token may be valid for one use
+    /// only: if two runs used the same one, the second would lose the sign-in.
     ///
     /// # Errors
     /// The folder or the file cannot be made, a signal came, another run holds it for a minute.

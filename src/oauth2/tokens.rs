@@ -28,7 +28,8 @@ impl Tokens {
             .is_none_or(|expires| now.plus(MARGIN) < expires)
     }
 
-    /// Replaces the tokens after a refresh. Without a new refresh token the old one stays valid (RFC 6749 section 6).
+    /// Replaces the tokens after a refresh. Without a new refresh token the old one stays valid
+    /// (RFC 6749 section 6).
     pub(super) fn renew(&mut self, granted: Self) {
         self.access = granted.access;
         self.expires = granted.expires;
@@ -47,7 +48,8 @@ impl Tokens {
             expires: self.expires.map(|moment| moment.0),
             notified: self.notified.map(|moment| moment.0),
         };
-        // Enough room for everything, escapes included: a vector that grows leaves copies in freed memory.
+        // Enough room for everything, escapes included: a vector that grows leaves copies in freed
+        // memory.
         let tokens = [Some(&kept.access_token), kept.refresh_token.as_ref()];
         let length: usize = tokens.into_iter().flatten().map(|text| text.len()).sum();
         let mut written = Zeroizing::new(Vec::with_capacity(6 * length + 256));
@@ -83,7 +85,8 @@ struct StoredTokens {
     notified: Option<i64>,
 }
 
-/// The time before its end from which a token is no longer used: sending it takes time, and clocks differ.
+/// The time before its end from which a token is no longer used: sending it takes time, and clocks
+/// differ.
 const MARGIN: Duration = Duration::from_secs(60);
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
     while filled < N {
         match getrandom(&mut octets[filled..], GetRandomFlags::empty()) {
             Ok(count) => filled += count,
-            // A signal can interrupt the wait for the pool, or cut a request above 256 octets short.
+            // A signal can interrupt the wait for the pool, or cut a request above 256 octets
+            // short.
             Err(Errno::INTR) => {}
             Err(errno) => panic!("the kernel gives no random numbers: {errno}"),
         }

@@ -13,8 +13,9 @@ pub(super) fn digest(timestamp: &[u8], password: &Secret) -> String {
     hex::encode(&hasher.finalize())
 }
 
-/// Returns the timestamp in a greeting: a msg-id of printable ASCII, `<local@domain>`. A server that is
-/// free to choose other octets can find out the password from several digests (CVE-2007-1558).
+/// Returns the timestamp in a greeting: a msg-id of printable ASCII, `<local@domain>`. A server
+/// that is free to choose other octets can find out the password from several digests
+/// (CVE-2007-1558).
 pub fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
     let start = greeting.iter().position(|&octet| octet == b'<')?;
     let length = greeting[start..].iter().position(|&octet| octet == b'>')? + 1;

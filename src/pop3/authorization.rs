@@ -1,5 +1,5 @@
-//! The AUTHORIZATION state (RFC 1939 section 4): from the greeting to the login. A command that is not
-//! allowed in this state cannot be sent, because its method does not exist here.
+//! The AUTHORIZATION state (RFC 1939 section 4): from the greeting to the login. A command that is
+//! not allowed in this state cannot be sent, because its method does not exist here.
 
 use std::io::{Read, Write};
 
@@ -45,8 +45,8 @@ impl<S: Read + Write> Authorization<S> {
         }
     }
 
-    /// Continues over the TLS connection that STLS made, and remembers nothing that was said before:
-    /// anybody could have changed it. There is no second greeting (RFC 2595 section 4), and
+    /// Continues over the TLS connection that STLS made, and remembers nothing that was said
+    /// before: anybody could have changed it. There is no second greeting (RFC 2595 section 4), and
     /// therefore no APOP.
     pub fn resume(stream: S, hints: &SessionHints, trace: Option<Trace>) -> Self {
         Self {
@@ -68,8 +68,8 @@ impl<S: Read + Write> Authorization<S> {
         &self.announced
     }
 
-    /// Asks for the capabilities, unless the profile of the server is good enough to log in and list
-    /// in one flight. A server that refuses CAPA has no capabilities.
+    /// Asks for the capabilities, unless the profile of the server is good enough to log in and
+    /// list in one flight. A server that refuses CAPA has no capabilities.
     ///
     /// # Errors
     /// The connection fails or the answer breaks a limit.
@@ -85,9 +85,9 @@ impl<S: Read + Write> Authorization<S> {
         Ok(&self.capabilities)
     }
 
-    /// Sends STLS and returns the bare connection for the handshake. STLS is sent even if the server
-    /// did not announce it: an attacker who can remove the announcement could otherwise read the
-    /// password.
+    /// Sends STLS and returns the bare connection for the handshake. STLS is sent even if the
+    /// server did not announce it: an attacker who can remove the announcement could otherwise read
+    /// the password.
     ///
     /// # Errors
     /// The server refuses, or sent octets after its answer. No secret was sent.
@@ -121,8 +121,8 @@ impl<S: Read + Write> Authorization<S> {
         Ok(self.into_transaction()?.by(Some(mechanism)))
     }
 
-    /// Continues without a login: the program that carries the connection has already proved who the
-    /// user is.
+    /// Continues without a login: the program that carries the connection has already proved who
+    /// the user is.
     ///
     /// # Errors
     /// The connection fails or the answer to CAPA breaks a limit.
@@ -173,9 +173,9 @@ impl<S: Read + Write> Authorization<S> {
         self.expect_positive("the login (APOP)")
     }
 
-    /// True if UTF8 (RFC 6856) must be sent before this user or password. SASL carries both in UTF-8
-    /// anyway. UTF8 is sent only if it is necessary, because it also allows the server to change the
-    /// messages, and mailpull delivers them as they are.
+    /// True if UTF8 (RFC 6856) must be sent before this user or password. SASL carries both in
+    /// UTF-8 anyway. UTF8 is sent only if it is necessary, because it also allows the server to
+    /// change the messages, and mailpull delivers them as they are.
     fn needs_utf8(&self, credentials: &Credentials<'_>) -> bool {
         let is_ascii = credentials.user.is_ascii() && credentials.secret.expose().is_ascii();
         self.capabilities.utf8_user && !is_ascii
@@ -249,8 +249,8 @@ impl<S: Read + Write> Authorization<S> {
         })
     }
 
-    /// Reads the replies to the commands that were sent after a refused login in the same flight. The
-    /// server is still in the AUTHORIZATION state, so it refuses all of them except CAPA.
+    /// Reads the replies to the commands that were sent after a refused login in the same flight.
+    /// The server is still in the AUTHORIZATION state, so it refuses all of them except CAPA.
     pub(super) fn drain_replies(&mut self) -> Result<(), Error> {
         while let Some(awaited) = self.wire.awaited() {
             if awaited == Command::Capa.to_string() {
@@ -262,8 +262,8 @@ impl<S: Read + Write> Authorization<S> {
         Ok(())
     }
 
-    /// Enters the TRANSACTION state. CAPA is repeated there, because some servers announce more after
-    /// the login (Gmail: PIPELINING, TOP and UIDL).
+    /// Enters the TRANSACTION state. CAPA is repeated there, because some servers announce more
+    /// after the login (Gmail: PIPELINING, TOP and UIDL).
     fn into_transaction(mut self) -> Result<Transaction<S>, Error> {
         let pipelining = self.hints.pipelining;
         let is_pipelined = self.pipelines_login();

@@ -1,5 +1,5 @@
-//! The capabilities that a server announces (RFC 2449). Pure. Something that is not announced may work
-//! anyway.
+//! The capabilities that a server announces (RFC 2449). Pure. Something that is not announced may
+//! work anyway.
 
 use std::fmt;
 use std::time::Duration;
@@ -75,8 +75,8 @@ impl Capabilities {
         capabilities
     }
 
-    /// Adds one line of the answer to CAPA. Unknown capabilities are ignored, as RFC 2449 demands. Some
-    /// servers announce in lower case.
+    /// Adds one line of the answer to CAPA. Unknown capabilities are ignored, as RFC 2449 demands.
+    /// Some servers announce in lower case.
     pub fn add(&mut self, line: &[u8]) {
         let line = String::from_utf8_lossy(line).to_ascii_uppercase();
         let mut words = line.split_ascii_whitespace();
@@ -105,8 +105,8 @@ impl Capabilities {
     }
 }
 
-/// Returns a value unless USER follows it: then the value for this user is announced only after the login
-/// (RFC 2449 section 6.5).
+/// Returns a value unless USER follows it: then the value for this user is announced only after the
+/// login (RFC 2449 section 6.5).
 fn for_everybody<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let value = words.next()?;
     (words.next() != Some("USER")).then_some(value)

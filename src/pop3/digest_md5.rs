@@ -1,5 +1,5 @@
-//! DIGEST-MD5 (RFC 2831, historic since RFC 6331): digests over two nonces, by which the server also proves
-//! that it knows the password. Pure; the caller makes the nonce.
+//! DIGEST-MD5 (RFC 2831, historic since RFC 6331): digests over two nonces, by which the server
+//! also proves that it knows the password. Pure; the caller makes the nonce.
 
 use md5::{Digest as _, Md5};
 use zeroize::Zeroizing;
@@ -104,7 +104,8 @@ const QUALITY: &[u8] = b"auth";
 struct Text {
     /// The form in which it is sent.
     said: Zeroizing<Vec<u8>>,
-    /// The form that is hashed: in Latin-1 if that has all its characters (RFC 2831 section 2.1.2.1).
+    /// The form that is hashed: in Latin-1 if that has all its characters (RFC 2831 section
+    /// 2.1.2.1).
     hashed: Zeroizing<Vec<u8>>,
 }
 

@@ -37,8 +37,8 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
-    /// Octets without encryption came after the answer to STLS: an attacker may be injecting replies
-    /// (CVE-2021-22947).
+    /// Octets without encryption came after the answer to STLS: an attacker may be injecting
+    /// replies (CVE-2021-22947).
     #[error("the server sent more than its answer to STLS: somebody may be injecting replies")]
     Injected,
     /// The connection failed.
@@ -227,8 +227,8 @@ impl Error {
         }
     }
 
-    /// True if the server sent something where nothing, or something else, belongs: a response before
-    /// it may have ended too early.
+    /// True if the server sent something where nothing, or something else, belongs: a response
+    /// before it may have ended too early.
     pub fn is_out_of_step(&self) -> bool {
         matches!(
             self,

@@ -1,9 +1,10 @@
-//! The mechanisms to log in by: their names, and what they show to a listener or to an impostor. Pure.
+//! The mechanisms to log in by: their names, and what they show to a listener or to an impostor.
+//! Pure.
 
 use std::fmt;
 
-/// A mechanism to log in by: the two of RFC 1939, and those of SASL (RFC 5034). The order is that of
-/// [`Mechanism::strength`], the weakest first, and then of preference.
+/// A mechanism to log in by: the two of RFC 1939, and those of SASL (RFC 5034). The order is that
+/// of [`Mechanism::strength`], the weakest first, and then of preference.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Mechanism {
     /// USER and PASS.
@@ -94,8 +95,8 @@ impl Mechanism {
         }
     }
 
-    /// How much it gives away. A visible access token is less harmful than a password, because it is valid
-    /// for one purpose and one hour, but it counts as shown.
+    /// How much it gives away. A visible access token is less harmful than a password, because it
+    /// is valid for one purpose and one hour, but it counts as shown.
     pub fn strength(self) -> Strength {
         match self {
             Self::Login | Self::OAuthBearer | Self::Plain | Self::User | Self::XOAuth2 => {

@@ -1,5 +1,5 @@
-//! A POP3 client that blocks (RFC 1939, 2449, 2595, 5034). The codecs are pure functions; a session is
-//! generic over its stream, so that unit tests run it in memory.
+//! A POP3 client that blocks (RFC 1939, 2449, 2595, 5034). The codecs are pure functions; a session
+//! is generic over its stream, so that unit tests run it in memory.
 
 pub mod apop;
 pub(crate) mod authorization;

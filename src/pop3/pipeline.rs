@@ -11,15 +11,15 @@ use super::wire::Wire;
 use crate::mail::custody::Recorded;
 use crate::mail::maildrop::Message;
 
-/// The most octets of commands that may wait for their replies. They must fit into the socket buffers of
-/// any server. Otherwise both ends could block: the server because nobody reads its replies, mailpull
-/// because nobody reads its commands.
+/// The most octets of commands that may wait for their replies. They must fit into the socket
+/// buffers of any server. Otherwise both ends could block: the server because nobody reads its
+/// replies, mailpull because nobody reads its commands.
 const WINDOW: usize = 8 * 1024 - LONGEST_COMMAND;
-/// The longest command that begins just below the limit and ends above it: `RETR 2147483647` with its line
-/// end.
+/// The longest command that begins just below the limit and ends above it: `RETR 2147483647` with
+/// its line end.
 const LONGEST_COMMAND: usize = 17;
-/// The most octets of messages that are asked for ahead, if sizes are known. A run that ends early has then
-/// not made the server send more than this in vain.
+/// The most octets of messages that are asked for ahead, if sizes are known. A run that ends early
+/// has then not made the server send more than this in vain.
 const OCTETS_AHEAD: u64 = 16 << 20;
 
 /// Something that can be asked for before earlier commands are answered.
@@ -65,8 +65,8 @@ impl Ask for &Recorded {
     }
 }
 
-/// Sends commands ahead of their replies, as many as the window allows. Without PIPELINING that is one
-/// command.
+/// Sends commands ahead of their replies, as many as the window allows. Without PIPELINING that is
+/// one command.
 pub(super) struct Window<I: Iterator> {
     limit: usize,
     waiting: Peekable<I>,
@@ -84,8 +84,8 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
         }
     }
 
-    /// Sends as many commands as the window allows and reads the next status line; `None` once everything
-    /// is answered.
+    /// Sends as many commands as the window allows and reads the next status line; `None` once
+    /// everything is answered.
     pub(super) fn next<S: Read + Write>(
         &mut self,
         wire: &mut Wire<S>,
@@ -102,8 +102,8 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
         }))
     }
 
-    /// Sends more commands in one write once half of the window is answered. A write for each reply would
-    /// be a packet for each command.
+    /// Sends more commands in one write once half of the window is answered. A write for each reply
+    /// would be a packet for each command.
     fn refill<S: Read + Write>(&mut self, wire: &mut Wire<S>) -> Result<(), Error> {
         let mut unanswered = wire.unanswered_octets();
         if unanswered > self.limit / 2 {
@@ -127,8 +127,8 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
     }
 }
 
-/// Messages or headers that are being retrieved, in the order in which they were asked for. If it is dropped
-/// before its end, replies are still on their way, and the session can only be closed.
+/// Messages or headers that are being retrieved, in the order in which they were asked for. If it
+/// is dropped before its end, replies are still on their way, and the session can only be closed.
 pub struct Pipeline<'a, S, I: Iterator> {
     wire: &'a mut Wire<S>,
     window: Window<I>,
@@ -156,8 +156,8 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
         self.window.limit = 0;
     }
 
-    /// As [`Transaction::keep_awake`], but only if no reply is on its way: otherwise the server is not
-    /// waiting for a command.
+    /// As [`Transaction::keep_awake`], but only if no reply is on its way: otherwise the server is
+    /// not waiting for a command.
     ///
     /// [`Transaction::keep_awake`]: super::Transaction::keep_awake
     ///
@@ -175,8 +175,8 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
         self.window.waiting.count()
     }
 
-    /// Continues with the next message; `None` at the end. After [`crate::limits::REQUEST_TIME`] no more
-    /// messages are asked for.
+    /// Continues with the next message; `None` at the end. After [`crate::limits::REQUEST_TIME`] no
+    /// more messages are asked for.
     ///
     /// # Errors
     /// The connection fails, or the message before was not read to its end.
@@ -201,8 +201,8 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
         self.window.asked.front()
     }
 
-    /// Appends the next piece of the message to `out`. Returns the number of octets received, or `None` at
-    /// the end.
+    /// Appends the next piece of the message to `out`. Returns the number of octets received, or
+    /// `None` at the end.
     ///
     /// # Errors
     /// The connection failed or was closed: the message is not complete.

@@ -1,5 +1,5 @@
-//! The replies of a server (RFC 1939, 2449, 3206): status lines and the lines of listings. Pure: any octets
-//! have a defined result.
+//! The replies of a server (RFC 1939, 2449, 3206): status lines and the lines of listings. Pure:
+//! any octets have a defined result.
 
 use crate::limits;
 use crate::mail::maildrop::MessageNumber;
@@ -41,10 +41,11 @@ pub enum ResponseCode {
 }
 
 impl Status {
-    /// Reads a status line without its line end. Returns `None` if it is not a status line; then the session
-    /// is out of step.
+    /// Reads a status line without its line end. Returns `None` if it is not a status line; then
+    /// the session is out of step.
     ///
-    /// Case does not matter, and the text is optional: some servers answer a bare `+OK` (MailKit#391).
+    /// Case does not matter, and the text is optional: some servers answer a bare `+OK`
+    /// (MailKit#391).
     pub fn parse(line: &[u8]) -> Option<Self> {
         if let Some(text) = keyword(line, b"+OK") {
             return Some(Self::Positive(ServerText::new(text)));
@@ -69,8 +70,8 @@ impl Refusal {
         self.code == Some(ResponseCode::Auth)
     }
 
-    /// True if a later attempt may succeed. The response code decides; without one, the words decide that
-    /// servers use for a locked maildrop or too many logins (from fetchmail's list).
+    /// True if a later attempt may succeed. The response code decides; without one, the words
+    /// decide that servers use for a locked maildrop or too many logins (from fetchmail's list).
     pub fn is_transient(&self) -> bool {
         match self.code {
             Some(ResponseCode::InUse | ResponseCode::LoginDelay | ResponseCode::SysTemp) => true,
@@ -125,8 +126,8 @@ fn keyword<'a>(line: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Garbled;
 
-/// Reads `number blanks unique-id`. The unique-id may contain blanks, or be missing: some servers send none
-/// for a message without a Message-ID. Maillennium sends several blanks before it.
+/// Reads `number blanks unique-id`. The unique-id may contain blanks, or be missing: some servers
+/// send none for a message without a Message-ID. Maillennium sends several blanks before it.
 pub fn unique_id_line(line: &[u8]) -> Result<(MessageNumber, &[u8]), Garbled> {
     let (number, rest) = message_number(line)?;
     let blanks = rest.iter().take_while(|&&octet| is_blank(octet)).count();
@@ -140,8 +141,8 @@ pub fn unique_id_line(line: &[u8]) -> Result<(MessageNumber, &[u8]), Garbled> {
     Ok((number, unique_id))
 }
 
-/// Reads `number blanks size …`. The size is only a hint, so anything but a number is an unknown size:
-/// Exchange sends -1 for a message that it cannot render.
+/// Reads `number blanks size …`. The size is only a hint, so anything but a number is an unknown
+/// size: Exchange sends -1 for a message that it cannot render.
 pub fn scan_line(line: &[u8]) -> Result<(MessageNumber, Option<u64>), Garbled> {
     let (number, rest) = message_number(line)?;
     let size = rest.trim_ascii_start();

@@ -1,5 +1,5 @@
-//! A login by SASL (RFC 5034): sends the AUTH command and the responses of an [`Exchange`], and works
-//! around servers that handle an initial response in their own way.
+//! A login by SASL (RFC 5034): sends the AUTH command and the responses of an [`Exchange`], and
+//! works around servers that handle an initial response in their own way.
 
 use std::io::{Read, Write};
 
@@ -44,7 +44,8 @@ impl<S: Read + Write> Authorization<S> {
         exchange: &mut Exchange,
         first: Option<Response>,
     ) -> Result<(), Error> {
-        // Office 365 refuses an XOAUTH2 token in the line of AUTH and accepts it on a line of its own.
+        // Office 365 refuses an XOAUTH2 token in the line of AUTH and accepts it on a line of its
+        // own.
         let mut token = first.clone().filter(|_| mechanism.takes_token());
         // Some servers ignore PLAIN's initial response and answer with an empty challenge.
         let mut ignored = first.clone().filter(|_| mechanism == Mechanism::Plain);
@@ -87,8 +88,8 @@ impl<S: Read + Write> Authorization<S> {
         }
     }
 
-    /// Sends AUTH with the initial response if there is one and the line has room for it. Returns an
-    /// initial response that the line has no room for.
+    /// Sends AUTH with the initial response if there is one and the line has room for it. Returns
+    /// an initial response that the line has no room for.
     fn begin_exchange(
         &mut self,
         mechanism: Mechanism,
@@ -172,8 +173,8 @@ impl<S: Read + Write> Authorization<S> {
     }
 }
 
-/// Accepts a positive reply only if the exchange has come to its end. Otherwise an impostor could skip
-/// the step in which the server proves that it knows the password.
+/// Accepts a positive reply only if the exchange has come to its end. Otherwise an impostor could
+/// skip the step in which the server proves that it knows the password.
 fn check_end(mechanism: Mechanism, exchange: &Exchange, is_all_sent: bool) -> Result<(), Error> {
     if exchange.is_over() && is_all_sent {
         Ok(())

@@ -15,13 +15,14 @@ pub enum ServerProfile {
         before_login: Capabilities,
         /// The capabilities after the login.
         after_login: Capabilities,
-        /// The channel of the session: on a cleartext channel anybody may have changed the capabilities.
+        /// The channel of the session: on a cleartext channel anybody may have changed the
+        /// capabilities.
         channel: Channel,
         /// The time of the session.
         when: Moment,
     },
-    /// It closes the connection when it is asked for its capabilities (fetchmail's FAQ, R11, knows such
-    /// servers).
+    /// It closes the connection when it is asked for its capabilities (fetchmail's FAQ, R11, knows
+    /// such servers).
     CapaUnsupported,
 }
 
@@ -36,9 +37,9 @@ pub enum Channel {
 }
 
 impl ServerProfile {
-    /// Returns the stored form, as [`Self::parse`] reads it: the capabilities before and after the login, and
-    /// the channel, in a line each. [`Self::CapaUnsupported`] is not stored: an attacker may have cut the
-    /// connection, and must not achieve weaker logins from then on.
+    /// Returns the stored form, as [`Self::parse`] reads it: the capabilities before and after the
+    /// login, and the channel, in a line each. [`Self::CapaUnsupported`] is not stored: an attacker
+    /// may have cut the connection, and must not achieve weaker logins from then on.
     pub fn to_stored(&self) -> Option<String> {
         match self {
             Self::Announced {
@@ -57,9 +58,9 @@ impl ServerProfile {
         }
     }
 
-    /// True if a session over `channel` may rely on it. After STLS nothing counts that was said before it, so
-    /// a profile from a cleartext channel is not used on an encrypted one. Servers change, so no profile is
-    /// used for longer than [`limits::SERVER_PROFILE_AGE`].
+    /// True if a session over `channel` may rely on it. After STLS nothing counts that was said
+    /// before it, so a profile from a cleartext channel is not used on an encrypted one. Servers
+    /// change, so no profile is used for longer than [`limits::SERVER_PROFILE_AGE`].
     pub fn is_usable(&self, over: Channel, now: Moment) -> bool {
         match self {
             Self::Announced { channel, when, .. } => {
@@ -90,8 +91,8 @@ impl ServerProfile {
         self.for_user(|capabilities| capabilities.expire)
     }
 
-    /// Values for this user are announced after the login, but some servers announce only one for everybody,
-    /// before it.
+    /// Values for this user are announced after the login, but some servers announce only one for
+    /// everybody, before it.
     fn for_user<T>(&self, what: impl Fn(&Capabilities) -> Option<T>) -> Option<T> {
         match self {
             Self::Announced {

@@ -1,4 +1,5 @@
-//! Hints of earlier runs, with which a session begins: what the server can probably do, and what to avoid.
+//! Hints of earlier runs, with which a session begins: what the server can probably do, and what to
+//! avoid.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,11 +11,13 @@ use super::server_profile::{Channel, ServerProfile};
 /// The hints with which a session begins.
 #[derive(Clone, Debug, Default)]
 pub struct SessionHints {
-    /// What an earlier session learned about the server. With it, login and listing need not wait for CAPA.
+    /// What an earlier session learned about the server. With it, login and listing need not wait
+    /// for CAPA.
     pub profile: Option<ServerProfile>,
     /// The channel that carries the session.
     pub channel: Channel,
-    /// The mechanism of the last login: one that shows more of the password is not chosen automatically.
+    /// The mechanism of the last login: one that shows more of the password is not chosen
+    /// automatically.
     pub login: Option<Mechanism>,
     /// Whether the listing must have sizes.
     pub sizes: Sizes,
@@ -24,8 +27,8 @@ pub struct SessionHints {
     pub pipelining_log: PipeliningLog,
 }
 
-/// Notes that commands were pipelined, so that the caller can find out why a session failed. Clones share
-/// their notes.
+/// Notes that commands were pipelined, so that the caller can find out why a session failed. Clones
+/// share their notes.
 #[derive(Clone, Debug, Default)]
 pub struct PipeliningLog(Arc<PipeliningNotes>);
 
@@ -61,7 +64,8 @@ impl PipeliningLog {
 pub enum Pipelining {
     /// Never, whatever is announced: this server has mixed up its replies.
     Never,
-    /// After the login, if the server announces it there: it may have lost what came together with a login.
+    /// After the login, if the server announces it there: it may have lost what came together with
+    /// a login.
     AfterLogin,
     /// Whenever the server announces it.
     #[default]
@@ -86,8 +90,9 @@ impl SessionHints {
         }
     }
 
-    /// True if login and listing may be sent in one flight. PIPELINING counts in both states (RFC 2449 section
-    /// 6.6), unless the profile says that the server does not announce it after the login.
+    /// True if login and listing may be sent in one flight. PIPELINING counts in both states (RFC
+    /// 2449 section 6.6), unless the profile says that the server does not announce it after the
+    /// login.
     pub(super) fn pipelines_login(&self, before_login: &Capabilities) -> bool {
         let may_pipeline = match &self.profile {
             None => true,

@@ -1,13 +1,13 @@
-//! The speed of a server, and the age of a session. A server must neither drip nor continue without end.
-//! Pure: the caller measures each wait.
+//! The speed of a server, and the age of a session. A server must neither drip nor continue without
+//! end. Pure: the caller measures each wait.
 
 use std::time::Duration;
 
 use super::Error;
 use crate::limits;
 
-/// The waits of one session. Time in which mailpull does not read is not counted: a slow disk or MDA is not
-/// the server's fault.
+/// The waits of one session. Time in which mailpull does not read is not counted: a slow disk or
+/// MDA is not the server's fault.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Speed {
     /// The duration of all waits.
@@ -31,7 +31,8 @@ impl Speed {
     /// Counts a wait and the octets that it brought.
     ///
     /// # Errors
-    /// The server is too slow, or the session has lasted too long. `waiting_for` appears in the error.
+    /// The server is too slow, or the session has lasted too long. `waiting_for` appears in the
+    /// error.
     pub(super) fn count(
         &mut self,
         wait: Wait,

@@ -1,5 +1,5 @@
-//! The TRANSACTION state (RFC 1939 section 5): from the login to QUIT. A command that is not allowed in this
-//! state cannot be sent, because its method does not exist here.
+//! The TRANSACTION state (RFC 1939 section 5): from the login to QUIT. A command that is not
+//! allowed in this state cannot be sent, because its method does not exist here.
 
 use std::io::{Read, Write};
 
@@ -16,8 +16,8 @@ use crate::mail::custody::Recorded;
 use crate::mail::maildrop::Listing;
 use crate::text::ServerText;
 
-/// A session in the TRANSACTION state. If it is dropped, the connection is closed without QUIT, and the
-/// server deletes nothing.
+/// A session in the TRANSACTION state. If it is dropped, the connection is closed without QUIT, and
+/// the server deletes nothing.
 pub struct Transaction<S> {
     wire: Wire<S>,
     profile: ServerProfile,
@@ -87,8 +87,8 @@ impl<S: Read + Write> Transaction<S> {
         self.profile.announces_uidl()
     }
 
-    /// Lists the maildrop by unique-id, and with sizes if they are needed. Both listings are asked for in one
-    /// flight if the server pipelines.
+    /// Lists the maildrop by unique-id, and with sizes if they are needed. Both listings are asked
+    /// for in one flight if the server pipelines.
     ///
     /// # Errors
     /// The server refuses UIDL, or an answer is invalid: then nothing of it is used.
@@ -160,7 +160,8 @@ impl<S: Read + Write> Transaction<S> {
     fn read_unique_ids(&mut self) -> Result<Listing, Error> {
         match self.wire.reply()? {
             Status::Positive(_) => {}
-            // A temporary fault must not be taken for a missing command: then everything would be new.
+            // A temporary fault must not be taken for a missing command: then everything would be
+            // new.
             Status::Negative(refusal) if !refusal.is_transient() => {
                 return Err(Error::NoUniqueIds);
             }
@@ -210,8 +211,8 @@ impl<S: Read + Write> Transaction<S> {
         self.wire.keep_awake()
     }
 
-    /// Marks messages as deleted (custody step 7); the server deletes them at QUIT. Each answer is passed to
-    /// `each`.
+    /// Marks messages as deleted (custody step 7); the server deletes them at QUIT. Each answer is
+    /// passed to `each`.
     ///
     /// # Errors
     /// The connection fails. Without QUIT, what was marked stays on the server.
@@ -231,8 +232,8 @@ impl<S: Read + Write> Transaction<S> {
         Ok(())
     }
 
-    /// Ends a session in which nothing was retrieved and nothing marked. The answer decides nothing, so it is
-    /// not waited for.
+    /// Ends a session in which nothing was retrieved and nothing marked. The answer decides
+    /// nothing, so it is not waited for.
     ///
     /// # Errors
     /// The connection fails, or the server has sent something although nothing was asked.

@@ -1,14 +1,14 @@
-//! Removes the byte-stuffing of a multi-line response (RFC 1939 section 3). Pure; keeps no octet of the
-//! message.
+//! Removes the byte-stuffing of a multi-line response (RFC 1939 section 3). Pure; keeps no octet of
+//! the message.
 
 use memchr::{memchr, memchr2};
 
 /// Removes byte-stuffing, turns CRLF into LF, and finds the end of a multi-line response.
 /// All other octets stay as they are: NUL, bare CR, bare LF, 8-bit.
 ///
-/// Only CRLF `.` CRLF ends the response. If LF `.` LF did so, a message could end itself, and its rest would be
-/// read as replies of the server. But if the status line itself ended in a bare LF, the server ends all its
-/// lines that way (cyrus#4717), and LF counts as a line end throughout.
+/// Only CRLF `.` CRLF ends the response. If LF `.` LF did so, a message could end itself, and its
+/// rest would be read as replies of the server. But if the status line itself ended in a bare LF,
+/// the server ends all its lines that way (cyrus#4717), and LF counts as a line end throughout.
 #[derive(Clone, Debug)]
 pub struct Unstuffer {
     state: UnstuffState,
@@ -45,8 +45,8 @@ impl Unstuffer {
         self.state == UnstuffState::End
     }
 
-    /// Appends the part of the message in `input` to `out`. Returns how many octets of `input` belong to this
-    /// response: all, unless the terminator is among them.
+    /// Appends the part of the message in `input` to `out`. Returns how many octets of `input`
+    /// belong to this response: all, unless the terminator is among them.
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> usize {
         let mut rest = input;
         while let [first, behind @ ..] = rest {
@@ -88,7 +88,8 @@ impl Unstuffer {
         input.len() - rest.len()
     }
 
-    /// Copies the text up to the next octet that may end a line, and returns the rest after that octet.
+    /// Copies the text up to the next octet that may end a line, and returns the rest after that
+    /// octet.
     fn copy_text<'a>(&mut self, text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
         let end = if self.bare_lf {
             memchr2(b'\r', b'\n', text)
@@ -115,7 +116,8 @@ impl Unstuffer {
 mod tests {
     use super::*;
 
-    /// Returns the message in these pieces, how many octets belong to the response, and if it is done.
+    /// Returns the message in these pieces, how many octets belong to the response, and if it is
+    /// done.
     fn unstuff(pieces: &[&[u8]], bare_lf: bool) -> (Vec<u8>, usize, bool) {
         let mut unstuffer = Unstuffer::new(bare_lf);
         let mut out = Vec::new();

@@ -21,7 +21,8 @@ use crate::text::ServerText;
 /// The most octets that are read from the connection at once.
 const BUFFER: usize = 64 * 1024;
 
-/// Is called for each line of the conversation, without its secrets. The lines of a message are not shown.
+/// Is called for each line of the conversation, without its secrets. The lines of a message are not
+/// shown.
 pub type Trace = Box<dyn FnMut(Direction, &dyn fmt::Display) + Send>;
 
 /// The direction of a line.
@@ -35,8 +36,9 @@ pub enum Direction {
 
 /// A connection on which each reply is matched with its command.
 ///
-/// Replies come in the order of the commands, so the wire remembers what it has sent. A reply that cannot
-/// belong to its command, or a multi-line response that was not read to its end, ends the session.
+/// Replies come in the order of the commands, so the wire remembers what it has sent. A reply that
+/// cannot belong to its command, or a multi-line response that was not read to its end, ends the
+/// session.
 pub(super) struct Wire<S> {
     stream: S,
     buffer: Box<[u8]>,
@@ -48,7 +50,8 @@ pub(super) struct Wire<S> {
     speed: Speed,
     /// True if the last line ended in a bare LF.
     bare_lf: bool,
-    /// Secrets that are cut out of every line that is shown: servers have repeated what they refused.
+    /// Secrets that are cut out of every line that is shown: servers have repeated what they
+    /// refused.
     hidden: Vec<Zeroizing<Vec<u8>>>,
     trace: Option<Trace>,
     pipelining_log: PipeliningLog,
@@ -112,13 +115,14 @@ impl<S: Read + Write> Wire<S> {
 
     /// Sends commands in one write.
     pub(super) fn send(&mut self, commands: &[Command<'_>]) -> Result<(), Error> {
-        // These octets would be read as the reply to the next command. Either a message ended too early
-        // for us (a line with only a dot in it), or somebody injects replies.
+        // These octets would be read as the reply to the next command. Either a message ended too
+        // early for us (a line with only a dot in it), or somebody injects replies.
         if self.unanswered.is_empty() && self.has_buffered() {
             let next = commands.first().map(ToString::to_string);
             return Err(Error::Unsolicited(next.unwrap_or_default()));
         }
-        // Enough room for everything: a vector that grows leaves copies of a password in freed memory.
+        // Enough room for everything: a vector that grows leaves copies of a password in freed
+        // memory.
         let room = commands.iter().map(Command::room).sum();
         let mut out = Zeroizing::new(Vec::with_capacity(room));
         for command in commands {
@@ -149,8 +153,8 @@ impl<S: Read + Write> Wire<S> {
             .map_err(|source| Error::io("sending", waiting(), source))
     }
 
-    /// Cuts a secret out of every line that is shown from now on, because the server may repeat it. A very
-    /// short one is not cut out: it would also cut common words.
+    /// Cuts a secret out of every line that is shown from now on, because the server may repeat it.
+    /// A very short one is not cut out: it would also cut common words.
     pub(super) fn hide(&mut self, secret: &[u8]) {
         const SHORTEST: usize = 4;
         if secret.len() >= SHORTEST {
@@ -175,8 +179,8 @@ impl<S: Read + Write> Wire<S> {
         self.status("the greeting", line)
     }
 
-    /// Reads the status line of the reply to the oldest unanswered command. If it is positive and the command
-    /// has a multi-line response, that must be read before the next reply.
+    /// Reads the status line of the reply to the oldest unanswered command. If it is positive and
+    /// the command has a multi-line response, that must be read before the next reply.
     pub(super) fn reply(&mut self) -> Result<Status, Error> {
         let Some(command) = self.unanswered.pop_front() else {
             return Err(Error::OutOfStep("nothing was asked".into()));
@@ -233,8 +237,8 @@ impl<S: Read + Write> Wire<S> {
         })
     }
 
-    /// Appends the next piece of the multi-line response to `out`. Returns the number of octets received, or
-    /// `None` once the response has ended.
+    /// Appends the next piece of the multi-line response to `out`. Returns the number of octets
+    /// received, or `None` once the response has ended.
     pub(super) fn body(&mut self, out: &mut Vec<u8>) -> Result<Option<usize>, Error> {
         let Some(mut body) = self.body.take() else {
             return Ok(None);
@@ -250,7 +254,8 @@ impl<S: Read + Write> Wire<S> {
         Ok(Some(taken))
     }
 
-    /// Reads a multi-line response line by line, and passes each line to `each` without its line end.
+    /// Reads a multi-line response line by line, and passes each line to `each` without its line
+    /// end.
     pub(super) fn lines(
         &mut self,
         limit: usize,
@@ -320,8 +325,8 @@ impl<S: Read + Write> Wire<S> {
         Ok(line)
     }
 
-    /// Reads more octets into the empty buffer. A closed connection is an error, because something is being
-    /// read that is not complete.
+    /// Reads more octets into the empty buffer. A closed connection is an error, because something
+    /// is being read that is not complete.
     fn fill(&mut self, wait: Wait, waiting_for: &str) -> Result<(), Error> {
         debug_assert!(self.start == self.end, "unread octets would be lost");
         (self.start, self.end) = (0, 0);

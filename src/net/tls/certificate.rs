@@ -1,5 +1,5 @@
-//! A server's certificate: names, dates, digests. The TLS library checks the signatures. This is the only module that
-//! uses x509-parser.
+//! A server's certificate: names, dates, digests. The TLS library checks the signatures. This is
+//! the only module that uses x509-parser.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -81,8 +81,9 @@ impl Certificate {
         &self.issuer
     }
 
-    /// True if it is for the server with this name or address. Only the subjectAltName counts, never the common name
-    /// of the subject, and a `*` only as the whole first label (RFC 9525 section 6.3).
+    /// True if it is for the server with this name or address. Only the subjectAltName counts,
+    /// never the common name of the subject, and a `*` only as the whole first label (RFC 9525
+    /// section 6.3).
     pub fn is_for(&self, name: &str) -> bool {
         let address: Option<IpAddr> = name.parse().ok();
         self.names.iter().any(|own| match (own, address) {

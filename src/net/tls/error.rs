@@ -82,8 +82,8 @@ impl Error {
     }
 }
 
-/// An error of the TLS library on an encrypted connection. Often it is an alert of the server: in TLS 1.3 a server
-/// judges the client certificate only after the handshake.
+/// An error of the TLS library on an encrypted connection. Often it is an alert of the server: in
+/// TLS 1.3 a server judges the client certificate only after the handshake.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Alert(pub String);
@@ -146,7 +146,8 @@ pub enum CertificateFault {
 }
 
 impl CertificateFault {
-    /// Reads the result of OpenSSL's verification. OpenSSL 3.0 changed the spelling of "self-signed".
+    /// Reads the result of OpenSSL's verification. OpenSSL 3.0 changed the spelling of
+    /// "self-signed".
     pub(super) fn of(verification: &str) -> Self {
         let text = verification.to_ascii_lowercase();
         match text.as_str() {

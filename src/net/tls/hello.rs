@@ -1,5 +1,6 @@
-//! The version and the cipher suite of a connection, read from the ServerHello. It is not encrypted, but the end of the
-//! handshake authenticates it. The TLS library does not report these values.
+//! The version and the cipher suite of a connection, read from the ServerHello. It is not
+//! encrypted, but the end of the handshake authenticates it. The TLS library does not report these
+//! values.
 
 use std::fmt;
 
@@ -14,8 +15,8 @@ pub struct Negotiated {
 }
 
 impl Negotiated {
-    /// Reads the first octets that a server sent (RFC 8446 section 4.1.3, RFC 5246 section 7.4.1.3); `None` if they are
-    /// not a ServerHello.
+    /// Reads the first octets that a server sent (RFC 8446 section 4.1.3, RFC 5246 section
+    /// 7.4.1.3); `None` if they are not a ServerHello.
     pub(super) fn read(mut octets: &[u8]) -> Option<Self> {
         let rest = &mut octets;
         let handshake = number::<1>(rest)?;

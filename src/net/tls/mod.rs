@@ -43,9 +43,9 @@ impl TlsStream {
         Certificate::read(&certificate.to_der().ok()?)
     }
 
-    /// The value to which a login can be bound: the hash of the server's certificate (`tls-server-end-point`, RFC
-    /// 5929 section 4). An attacker in the middle shows another certificate. `None` if the signature algorithm of
-    /// the certificate has no hash.
+    /// The value to which a login can be bound: the hash of the server's certificate
+    /// (`tls-server-end-point`, RFC 5929 section 4). An attacker in the middle shows another
+    /// certificate. `None` if the signature algorithm of the certificate has no hash.
     pub fn end_point(&self) -> Option<Vec<u8>> {
         self.0.tls_server_end_point().ok().flatten()
     }
@@ -74,7 +74,8 @@ pub struct TlsOptions {
     pub identity: Option<Files>,
     /// The oldest version that is allowed.
     pub minimum: Version,
-    /// The name that the server must prove, also sent to it (SNI); `None`: the name by which it is connected to.
+    /// The name that the server must prove, also sent to it (SNI); `None`: the name by which it is
+    /// connected to.
     pub name: Option<String>,
     /// What the server must prove.
     pub proof: Proof,
@@ -83,13 +84,14 @@ pub struct TlsOptions {
 /// What a server must prove.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Proof {
-    /// Its name, in a certificate signed by an authority: one in this PEM file, or one that the system trusts.
+    /// Its name, in a certificate signed by an authority: one in this PEM file, or one that the
+    /// system trusts.
     Authority(Option<PathBuf>),
     /// Nothing. Anybody who can redirect the connection can read it.
     Nothing,
-    /// Its name, in a certificate that matches one of these pins. The signature, the dates and the purpose of the
-    /// certificate are not checked: the user has confirmed it. Otherwise the owners of servers with an old
-    /// certificate would switch off all checks.
+    /// Its name, in a certificate that matches one of these pins. The signature, the dates and the
+    /// purpose of the certificate are not checked: the user has confirmed it. Otherwise the owners
+    /// of servers with an old certificate would switch off all checks.
     Pins(Vec<Pin>),
 }
 
@@ -109,17 +111,19 @@ pub enum Version {
     Tls13,
 }
 
-/// The TLS connectors, prepared once for all servers with the same options. The library reads each of the system's
-/// authorities twice, about 140 of them, which takes longer than a whole session.
+/// The TLS connectors, prepared once for all servers with the same options. The library reads each
+/// of the system's authorities twice, about 140 of them, which takes longer than a whole session.
 #[derive(Default)]
 pub(crate) struct Connectors(Mutex<Vec<(TlsOptions, TlsConnector)>>);
 
-/// The most connectors that are kept. Each holds all authorities, and a thousand accounts can have a thousand pins.
+/// The most connectors that are kept. Each holds all authorities, and a thousand accounts can have
+/// a thousand pins.
 const CONNECTORS: usize = 8;
 
 impl Connectors {
-    /// Prepares a connector for a server that must prove to be `host`, unless the options have another name. The name
-    /// is always sent to the server (SNI) unless it is an address: Google refuses TLS 1.3 without SNI.
+    /// Prepares a connector for a server that must prove to be `host`, unless the options have
+    /// another name. The name is always sent to the server (SNI) unless it is an address: Google
+    /// refuses TLS 1.3 without SNI.
     ///
     /// # Errors
     /// A file cannot be used.
@@ -132,7 +136,8 @@ impl Connectors {
     }
 
     fn library(&self, options: &TlsOptions) -> Result<TlsConnector, Error> {
-        // The lock is held meanwhile, so that other threads wait for this connector instead of making their own.
+        // The lock is held meanwhile, so that other threads wait for this connector instead of
+        // making their own.
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, library)) = kept.iter().find(|(known, _)| known == options) {
             return Ok(library.clone());
@@ -157,8 +162,8 @@ impl Connector {
     /// Begins TLS, and checks that the server proves its name.
     ///
     /// # Errors
-    /// The certificate is not trusted or not for this name, the handshake failed, or it took longer than `timeout`.
-    /// Nothing but the handshake was sent.
+    /// The certificate is not trusted or not for this name, the handshake failed, or it took longer
+    /// than `timeout`. Nothing but the handshake was sent.
     pub(crate) fn connect(&self, socket: Socket, timeout: Duration) -> Result<TlsStream, Error> {
         let stream = self
             .handshake(&self.library, socket, timeout)
@@ -187,8 +192,9 @@ impl Connector {
         (!certificate.is_for(&self.name)).then_some(CertificateFault::Name)
     }
 
-    /// Returns the certificate that a server shows, without any check, and sends nothing: an error can then show the
-    /// certificate that was refused. The library does not show a certificate that it refuses.
+    /// Returns the certificate that a server shows, without any check, and sends nothing: an error
+    /// can then show the certificate that was refused. The library does not show a certificate that
+    /// it refuses.
     pub(crate) fn look(&self, socket: Socket, timeout: Duration) -> Option<Certificate> {
         let mut builder = builder(self.options.minimum);
         builder.danger_accept_invalid_certs(true);

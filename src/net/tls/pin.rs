@@ -7,8 +7,8 @@ use super::certificate::Certificate;
 use crate::digest::Digest;
 use crate::hex;
 
-/// The SHA-256 of a certificate (DER), or of its public key (SubjectPublicKeyInfo). The second one stays the same if a
-/// certificate is renewed for the same key.
+/// The SHA-256 of a certificate (DER), or of its public key (SubjectPublicKeyInfo). The second one
+/// stays the same if a certificate is renewed for the same key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Pin(Digest);
 

@@ -1,5 +1,5 @@
-//! Buffers the socket below TLS. The TLS library reads each record with two calls, its head and the rest, and servers
-//! send small records.
+//! Buffers the socket below TLS. The TLS library reads each record with two calls, its head and the
+//! rest, and servers send small records.
 
 use std::io::{self, BufReader, Read, Write};
 

@@ -1,4 +1,5 @@
-//! One SASL exchange (RFC 4422): takes challenges and returns responses, both in base64. Sends nothing.
+//! One SASL exchange (RFC 4422): takes challenges and returns responses, both in base64. Sends
+//! nothing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -25,7 +26,8 @@ pub struct Credentials<'a> {
     pub secret: &'a Secret,
     /// The server's name as it is configured.
     pub host: &'a str,
-    /// The value that identifies the TLS connection (`tls-server-end-point`, RFC 5929), if there is one.
+    /// The value that identifies the TLS connection (`tls-server-end-point`, RFC 5929), if there is
+    /// one.
     pub binding: Option<&'a [u8]>,
 }
 
@@ -35,8 +37,8 @@ pub(super) enum ExchangeFault {
     /// The challenge is not valid for the mechanism.
     #[error("{0}")]
     Challenge(String),
-    /// The server refuses within the exchange, with this text, which may repeat the secret; its final reply
-    /// follows.
+    /// The server refuses within the exchange, with this text, which may repeat the secret; its
+    /// final reply follows.
     #[error("the server refused")]
     Refused(Vec<u8>),
     /// The server could not prove that it knows the password.
@@ -101,9 +103,10 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Begins an exchange. `may_bind` is false if the server has announced no bound mechanism. SCRAM then says in
-    /// its first message that the client could have bound the login. If the server could, too, somebody has
-    /// removed the mechanism from its list, and the server refuses (RFC 5802 section 6).
+    /// Begins an exchange. `may_bind` is false if the server has announced no bound mechanism.
+    /// SCRAM then says in its first message that the client could have bound the login. If the
+    /// server could, too, somebody has removed the mechanism from its list, and the server refuses
+    /// (RFC 5802 section 6).
     ///
     /// # Errors
     /// The mechanism has no form for the credentials.
@@ -150,7 +153,8 @@ impl Exchange {
     /// The exchange ends here.
     pub(super) fn answer(&mut self, challenge: &[u8]) -> Result<Response, ExchangeFault> {
         let challenge = decoded(challenge)?;
-        // RFC 7628 section 3.2.2: the only challenge of OAUTHBEARER and XOAUTH2 explains a refusal, in JSON.
+        // RFC 7628 section 3.2.2: the only challenge of OAUTHBEARER and XOAUTH2 explains a refusal,
+        // in JSON.
         if self.mechanism.takes_token() {
             return Err(ExchangeFault::Refused(challenge.to_vec()));
         }
@@ -185,8 +189,8 @@ impl Exchange {
     fn say(&mut self, challenge: Option<&[u8]>) -> Result<Response, ExchangeFault> {
         let said = match (&mut self.method, challenge) {
             (Method::Library(session), challenge) => {
-                // Enough room for everything: a vector that grows leaves copies of the secret in freed
-                // memory.
+                // Enough room for everything: a vector that grows leaves copies of the secret in
+                // freed memory.
                 let mut said = Zeroizing::new(Vec::with_capacity(self.room));
                 let state = session
                     .step(challenge, &mut *said)
@@ -248,8 +252,8 @@ fn nonce() -> String {
     STANDARD.encode(random::<18>())
 }
 
-/// Returns the response to the JSON of a refused token, which the server expects before its final reply (RFC
-/// 7628 section 3.2.3; for XOAUTH2, by Google's documentation, an empty one).
+/// Returns the response to the JSON of a refused token, which the server expects before its final
+/// reply (RFC 7628 section 3.2.3; for XOAUTH2, by Google's documentation, an empty one).
 pub(super) fn acknowledgement(mechanism: Mechanism) -> &'static [u8] {
     match mechanism {
         Mechanism::OAuthBearer => b"AQ==",
@@ -257,8 +261,8 @@ pub(super) fn acknowledgement(mechanism: Mechanism) -> &'static [u8] {
     }
 }
 
-/// Checks that a challenge of SCRAM consists of attributes (RFC 5802 section 5.1), because the library panics
-/// on anything else, and that the number of rounds (`i`) is reasonable.
+/// Checks that a challenge of SCRAM consists of attributes (RFC 5802 section 5.1), because the
+/// library panics on anything else, and that the number of rounds (`i`) is reasonable.
 fn check_attributes(challenge: &[u8]) -> Result<(), ExchangeFault> {
     let mut attributes = challenge.split(|&octet| octet == b',');
     if !attributes

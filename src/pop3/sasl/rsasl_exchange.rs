@@ -1,5 +1,5 @@
-//! The mechanisms of the library rsasl, and the answers to its questions. This is the only module that uses
-//! rsasl, apart from the type of its session.
+//! The mechanisms of the library rsasl, and the answers to its questions. This is the only module
+//! that uses rsasl, apart from the type of its session.
 
 use std::borrow::Cow;
 
@@ -67,8 +67,8 @@ pub(super) fn fault(error: SessionError) -> ExchangeFault {
 /// The answers to what the library asks during an exchange.
 pub(super) struct Answers {
     credentials: OwnedCredentials,
-    /// The authorization identity, for the mechanisms that send one: OAUTHBEARER in its header, and EXTERNAL,
-    /// which sends nothing else.
+    /// The authorization identity, for the mechanisms that send one: OAUTHBEARER in its header, and
+    /// EXTERNAL, which sends nothing else.
     authorization: Option<String>,
     binding: Option<Vec<u8>>,
     /// True if SCRAM says that the client could have bound the login.
@@ -150,8 +150,8 @@ impl SessionCallback for Answers {
     }
 }
 
-/// Returns a password in the form that SCRAM hashes (SASLprep, RFC 4013). A password that has no such form stays
-/// as it is: servers do not always check it when they store it either.
+/// Returns a password in the form that SCRAM hashes (SASLprep, RFC 4013). A password that has no
+/// such form stays as it is: servers do not always check it when they store it either.
 fn prepared(secret: &Secret) -> Secret {
     let text = str::from_utf8(secret.expose()).ok();
     let prepared = text.and_then(|text| stringprep::saslprep(text).ok());

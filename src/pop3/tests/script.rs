@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 
-/// The server's end of a connection. It checks that the client sends exactly the commands of a script
-/// in its order, and neither earlier nor later.
+/// The server's end of a connection. It checks that the client sends exactly the commands of a
+/// script in its order, and neither earlier nor later.
 ///
 /// A script has one line for each line of the conversation:
 ///
@@ -13,8 +13,8 @@ use std::io::{self, Read, Write};
 /// - `S> +OK\n`: the server sends this text without a line end of its own; `\r` and `\n` are escapes.
 /// - `fail timed out`: the next read fails like this; also `fail interrupted`.
 ///
-/// After its end the server has closed the connection. Dropping it panics if the client has not sent
-/// all that the script expects.
+/// After its end the server has closed the connection. Dropping it panics if the client has not
+/// sent all that the script expects.
 #[derive(Debug)]
 pub(crate) struct ScriptedServer {
     steps: VecDeque<ServerStep>,
