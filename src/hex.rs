@@ -20,7 +20,7 @@ pub(crate) fn octet(pair: &[u8]) -> Option<u8> {
     u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()
 }
 
-/// What happens to a `%` without two digits after it.
+/// The treatment of a `%` without two digits after it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum BadEscape {
     /// It stands for itself.

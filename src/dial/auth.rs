@@ -3,7 +3,7 @@
 
 use crate::pop3::{Capabilities, Mechanism, Strength};
 
-/// How the user wants to log in.
+/// The configured way to log in.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Auth {
     /// By the best mechanism on offer that shows nothing to a listener.
@@ -28,7 +28,7 @@ impl Auth {
     }
 }
 
-/// Who can read what is sent.
+/// The people who can read what is sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Visibility {
     /// Everybody on the way.
@@ -39,12 +39,12 @@ pub(super) enum Visibility {
     Encrypted,
 }
 
-/// What the choice depends on.
+/// The facts on which the choice depends.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LoginOffer<'a> {
     /// The server's capabilities.
     pub(super) capabilities: &'a Capabilities,
-    /// Who can read what is sent.
+    /// The people who can read what is sent.
     pub(super) visibility: Visibility,
     /// True if a login can be bound to the connection.
     pub(super) can_bind: bool,
@@ -58,7 +58,7 @@ pub(crate) enum NoMechanism {
     /// The server offers neither the configured mechanism nor one for an access token.
     #[error("the server does not offer {wanted}: {}", list(offered))]
     Lacks {
-        /// What was wanted.
+        /// The wanted mechanism, or kind of mechanism.
         wanted: String,
         /// The mechanisms that it offers.
         offered: Vec<String>,
@@ -71,7 +71,7 @@ pub(crate) enum NoMechanism {
         /// The values of `auth` that send it anyway.
         values: &'static str,
     },
-    /// What is offered exposes more than the mechanism of earlier logins.
+    /// The offered mechanisms expose more than the mechanism of earlier logins.
     #[error(
         "the server offers only {best} now, which shows more of the password than {before}, by which \
          this account logged in before: somebody may be intercepting the connection"
@@ -85,7 +85,7 @@ pub(crate) enum NoMechanism {
 }
 
 impl NoMechanism {
-    /// What the user can do about it.
+    /// Returns the hint: what the user can do about it.
     pub(super) fn hint(&self) -> String {
         match self {
             Self::Lacks { .. } => "Set auth to something that the server offers".to_owned(),

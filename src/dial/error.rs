@@ -13,7 +13,7 @@ pub(crate) enum Error {
     Capabilities {
         /// The server.
         endpoint: net::Endpoint,
-        /// What failed.
+        /// The error of the session.
         source: pop3::Error,
     },
     /// The server refused the login.
@@ -23,9 +23,9 @@ pub(crate) enum Error {
         user: String,
         /// The mechanism of the login; `None` if no login was needed.
         mechanism: Option<Mechanism>,
-        /// What is known about this login.
+        /// The history of this login.
         history: LoginHistory,
-        /// What failed.
+        /// The error of the session.
         source: pop3::Error,
     },
     /// The server offers no mechanism that may be used.
@@ -57,7 +57,7 @@ pub(crate) enum Error {
     },
 }
 
-/// What is known about a login that failed.
+/// The history of a login that failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum LoginHistory {
     /// The same login has worked in an earlier run.
@@ -86,7 +86,7 @@ impl Error {
         }
     }
 
-    /// What the user can do about it.
+    /// Returns the hint: what the user can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Capabilities { source, .. } | Self::Session { source, .. } => source.hint(),
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_login_has_a_status_and_a_hint_by_its_code() {
+    fn status_and_hint_of_a_refused_login_follow_its_code() {
         use LoginHistory::{Unknown, Worked};
         use Mechanism::{External, User, XOAuth2};
         for (line, mechanism, history, exit, hint) in [

@@ -15,7 +15,7 @@ use crate::pop3::{
 /// A session that waits for a login.
 pub(super) struct GreetedSession<S> {
     pub(super) session: Authorization<S>,
-    /// What a login can be bound to (`tls-server-end-point`, RFC 5929).
+    /// The value to which a login can be bound (`tls-server-end-point`, RFC 5929).
     pub(super) end_point: Option<Vec<u8>>,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct LoginAttempts<'a, O> {
     pub(super) open: O,
 }
 
-/// Whether a login is bound to the connection if both ends can do that.
+/// The treatment of a login that both ends can bind to the connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Binding {
     /// It is bound.
@@ -269,7 +269,7 @@ mod tests {
     const FLIGHT: &str = "S: +OK\nC: USER joe\nC: PASS pw\nC: UIDL\nC: LIST\n";
 
     #[test]
-    fn a_server_that_contradicts_its_profile_gets_a_second_attempt_from_scratch() {
+    fn a_wrong_profile_leads_to_one_attempt_without_it() {
         let hints = remembered("PIPELINING", "PIPELINING");
         for (first, is_rejected) in [
             // It hangs up, which may have other reasons.
@@ -368,7 +368,7 @@ mod tests {
             login: Some(Mechanism::ScramSha256Plus),
             ..hints
         };
-        let error = login.log_in(&hints).err().expect("it is refused");
+        let error = login.log_in(&hints).err().expect("the login is refused");
         assert!(error.is_unbound(), "{error}");
         assert_eq!(attempts.take(), [Some(Mechanism::ScramSha256Plus)]);
     }

@@ -17,22 +17,22 @@ pub(crate) use error::{Error, LoginHistory};
 
 use login::{GreetedSession, LoginAttempts};
 
-/// How a mailbox is reached and logged in to.
+/// The options to reach a mailbox and to log in.
 #[derive(Clone, Debug)]
 pub struct DialOptions {
-    /// Where the server is, and how long to wait for it.
+    /// The server's address, the route to it and the timeouts.
     pub net: net::ConnectOptions,
-    /// How the connection is protected.
+    /// The protection of the connection.
     pub security: Security,
-    /// How the server proves its name.
+    /// The way in which the server proves its name.
     pub tls: tls::TlsOptions,
     /// The user's name, sent as it is.
     pub user: String,
-    /// How to log in.
+    /// The way to log in.
     pub auth: Auth,
 }
 
-/// How the connection is protected. There is no opportunistic mode: other clients sent passwords
+/// The protection of a connection. There is no opportunistic mode: other clients sent passwords
 /// without TLS that way (fetchmail-SA-2006-02, CVE-2021-22946).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Security {
@@ -48,7 +48,7 @@ pub enum Security {
 /// A step between an address and a session, for those who watch.
 #[derive(Clone, Copy)]
 pub(crate) enum DialStep<'a> {
-    /// What the server announced before the login; after STLS, if that was used.
+    /// The server's announcement before the login; after STLS, if that was used.
     Announced(&'a [ServerText]),
     /// The mechanism that was chosen; `None` if no login is needed.
     Chosen(Option<Mechanism>),
@@ -80,7 +80,7 @@ pub(crate) fn probe(options: &DialOptions, interrupt: &Interrupt) -> Result<(), 
 
 /// Connects to one account's server.
 pub(crate) struct Dialer<'a> {
-    /// How the server is reached.
+    /// The server and the user.
     pub options: &'a DialOptions,
     /// The TLS connectors, shared with other accounts.
     pub connectors: &'a tls::Connectors,

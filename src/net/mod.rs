@@ -24,7 +24,7 @@ pub use socket::Socket;
 pub use step::ConnectStep;
 pub use tunnel::Tunnel;
 
-/// Where a server is, and how long to wait for it.
+/// A server's address, the route to it and the timeouts.
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
     /// The server's address.
@@ -181,7 +181,7 @@ impl fmt::Display for Attempts {
 }
 
 impl Error {
-    /// What the user can do about it.
+    /// Returns the hint: what the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Proxy { source, .. } => source.hint(),

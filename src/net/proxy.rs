@@ -60,7 +60,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the user can do about it.
+    /// Returns the hint: what the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Login => "Check user and password in \"proxy\"",

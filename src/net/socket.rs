@@ -13,7 +13,7 @@ use crate::os::signals::{GRACE, Interrupt, WaitError};
 
 /// After this many octets without one sent in between, the server is sending a long answer.
 const LONG_ANSWER: u64 = 256 * 1024;
-/// How long a long answer is left to collect in the kernel once everything is read that has come. A
+/// The time that a long answer may collect in the kernel once everything received is read. A
 /// server sends it record by record, and waking up for each costs more than reading it.
 const COLLECT: Duration = Duration::from_micros(250);
 

@@ -22,7 +22,7 @@ pub struct FoundServer {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// How TLS begins there.
+    /// The service, which says how TLS begins.
     pub service: Service,
 }
 

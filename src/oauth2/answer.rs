@@ -37,7 +37,7 @@ impl ProviderRefusal {
         }
     }
 
-    /// What the user can do about it.
+    /// Returns the hint: what the user can do about it.
     pub(super) fn hint(&self) -> Option<String> {
         let is_configuration = self.exit() == Exit::Configuration;
         is_configuration.then(|| "Check the keys of the account that begin with oauth2-".to_owned())

@@ -21,7 +21,7 @@ pub(crate) struct Client<'a> {
     pub secret: Box<dyn Fn() -> Result<Option<Secret>, Failure> + 'a>,
     /// The user who signs in.
     pub user: &'a str,
-    /// How the provider is reached.
+    /// The route to the provider.
     pub http: HttpClient<'a>,
 }
 

@@ -16,7 +16,7 @@ pub(crate) enum Error {
     Answer {
         /// The provider.
         host: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// The client's secret cannot be read.
@@ -86,7 +86,7 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// What the user can do about it.
+    /// Returns the hint: what the user can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::ClientSecret(failure) => failure.hint.clone(),

@@ -18,7 +18,7 @@ use crate::net::{self, Endpoint, Route, Stream, tls};
 use crate::os::signals::{Interrupt, is_interrupt};
 use crate::text::ServerText;
 
-/// How providers are reached.
+/// Sends requests to providers.
 #[derive(Clone, Copy)]
 pub(crate) struct HttpClient<'a> {
     /// The route of the account. A tunnel ends at its mail server, so it is not used for providers.

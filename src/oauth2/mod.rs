@@ -28,9 +28,9 @@ pub(crate) use url::{MalformedUrl, Url};
 
 /// One user's sign-in at a provider, across runs.
 pub(crate) struct SignIn<'a> {
-    /// How the provider is asked.
+    /// The client, with its provider.
     pub client: Client<'a>,
-    /// Where the tokens are stored.
+    /// The stored tokens.
     pub token_store: TokenStore,
 }
 

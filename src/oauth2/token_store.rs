@@ -15,7 +15,7 @@ use crate::os::secret::Secret;
 use crate::os::secret_file::{CheckedFile, shown};
 use crate::os::signals::{Interrupt, is_interrupt};
 
-/// Where tokens are stored.
+/// The place in which tokens are stored.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Backend {
     /// A file that only its owner can read.
@@ -36,7 +36,7 @@ pub(crate) struct TokenStore {
 }
 
 impl TokenStore {
-    /// The place, below the state folder, of what `client` got for `user` at `provider`.
+    /// Returns the store for the tokens of `user`, granted by `provider` to `client`.
     pub(crate) fn new(
         backend: Backend,
         state_folder: &Path,

@@ -17,7 +17,7 @@ pub(crate) struct Tokens {
     pub expires: Option<Moment>,
     /// The refresh token, for which the provider grants a new access token.
     pub refresh: Option<Secret>,
-    /// When the user was last notified that a new sign-in is needed.
+    /// The time of the last notification that a new sign-in is necessary.
     pub notified: Option<Moment>,
 }
 
@@ -109,7 +109,8 @@ mod tests {
     #[test]
     fn stored_tokens_are_read_again() {
         for (refresh, expires) in [(Some("r"), Some(5)), (None, None)] {
-            let read = Tokens::read(&tokens(refresh, expires).written()).expect("it is read");
+            let read = Tokens::read(&tokens(refresh, expires).written())
+                .expect("the stored form is valid");
             assert_eq!(read.access.expose(), b"access\"\\");
             assert_eq!(
                 read.refresh.as_ref().map(Secret::expose),
@@ -147,13 +148,13 @@ mod tests {
     #[test]
     fn a_refresh_token_is_valid_until_another_comes() {
         for (granted, in_force) in [(None, "old"), (Some("new"), "new")] {
-            let mut tokens_ = tokens(Some("old"), None);
-            tokens_.renew(tokens(granted, Some(9)));
+            let mut renewed = tokens(Some("old"), None);
+            renewed.renew(tokens(granted, Some(9)));
             assert_eq!(
-                tokens_.refresh.expect("it is there").expose(),
+                renewed.refresh.expect("a refresh token is there").expose(),
                 in_force.as_bytes()
             );
-            assert_eq!(tokens_.expires, Some(Moment(9)));
+            assert_eq!(renewed.expires, Some(Moment(9)));
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) struct DigestAnswer {
     pub(super) proof: Vec<u8>,
 }
 
-/// The client's part of what is digested.
+/// The client's part of the digest.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ClientNonce<'a> {
     /// A text that is never used twice.

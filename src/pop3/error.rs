@@ -19,7 +19,7 @@ pub enum Error {
     BadListing {
         /// UIDL or LIST.
         command: &'static str,
-        /// What is wrong with it.
+        /// The problem.
         why: String,
     },
     /// The server refused a login that relied on the profile of an earlier session, and announces
@@ -34,7 +34,7 @@ pub enum Error {
     Exchange {
         /// The mechanism of the login.
         mechanism: Mechanism,
-        /// What is wrong.
+        /// The problem.
         why: String,
     },
     /// Octets without encryption came after the answer to STLS: an attacker may be injecting
@@ -64,7 +64,7 @@ pub enum Error {
     /// A line is not a POP3 reply.
     #[error("waiting for {waiting_for}: the server said \"{line}\", which is not POP3")]
     NotPop3 {
-        /// What was awaited.
+        /// The awaited reply.
         waiting_for: String,
         /// The line that came.
         line: ServerText,
@@ -86,7 +86,7 @@ pub enum Error {
     RefusedAt {
         /// The mechanism of the login.
         mechanism: Mechanism,
-        /// What the server said within the exchange; about a token, JSON (RFC 7628 section 3.2.2).
+        /// The server's reason within the exchange; about a token, JSON (RFC 7628 section 3.2.2).
         said: ServerText,
         /// The server's final reply.
         refusal: Refusal,
@@ -136,7 +136,7 @@ pub enum Error {
     UnusableCredentials {
         /// The mechanism of the login.
         mechanism: Mechanism,
-        /// What is wrong with them.
+        /// The problem.
         why: String,
     },
 }
@@ -186,7 +186,7 @@ impl Error {
         }
     }
 
-    /// What the user can do about it.
+    /// Returns the hint: what the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoUniqueIds => {

@@ -37,7 +37,7 @@ pub enum Mechanism {
     External,
 }
 
-/// How much a login gives away.
+/// The strength of a login: how little it gives away.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Strength {
     /// The secret itself is visible to the server and to a listener.
@@ -95,7 +95,7 @@ impl Mechanism {
         }
     }
 
-    /// How much it gives away. A visible access token is less harmful than a password, because it
+    /// Its strength. A visible access token is less harmful than a password, because it
     /// is valid for one purpose and one hour, but it counts as shown.
     pub fn strength(self) -> Strength {
         match self {

@@ -1,4 +1,4 @@
-//! What sessions learn about a server, and the form in which it is stored for later runs. Pure.
+//! The profile of a server: the announcements of a session, stored for later runs. Pure.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::capabilities::Capabilities;
 use crate::limits;
 use crate::moment::Moment;
 
-/// What a session learned about its server.
+/// The knowledge of a session about its server.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ServerProfile {
     /// It has answered CAPA, or refused it.
@@ -159,7 +159,7 @@ mod tests {
                 announced(&["PIPELINING", "EXPIRE 0", "LOGIN-DELAY 300"]),
             ),
         ] {
-            let lasting = profile.to_stored().expect("it announced something");
+            let lasting = profile.to_stored().expect("an announced profile is stored");
             assert_eq!(ServerProfile::parse(&lasting), Some(profile));
         }
         assert_eq!(ServerProfile::CapaUnsupported.to_stored(), None);

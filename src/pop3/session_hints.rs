@@ -11,7 +11,7 @@ use super::server_profile::{Channel, ServerProfile};
 /// The hints with which a session begins.
 #[derive(Clone, Debug, Default)]
 pub struct SessionHints {
-    /// What an earlier session learned about the server. With it, login and listing need not wait
+    /// The profile of the server from an earlier session. With it, login and listing need not wait
     /// for CAPA.
     pub profile: Option<ServerProfile>,
     /// The channel that carries the session.
@@ -19,9 +19,9 @@ pub struct SessionHints {
     /// The mechanism of the last login: one that shows more of the password is not chosen
     /// automatically.
     pub login: Option<Mechanism>,
-    /// Whether the listing must have sizes.
+    /// The need for sizes in the listing.
     pub sizes: Sizes,
-    /// Whether commands may be pipelined if the server announces PIPELINING.
+    /// The use of pipelining if the server announces it.
     pub pipelining: Pipelining,
     /// Notes that commands were pipelined.
     pub pipelining_log: PipeliningLog,
@@ -59,10 +59,10 @@ impl PipeliningLog {
     }
 }
 
-/// Whether commands may be sent before earlier ones are answered.
+/// The times at which commands may be sent before earlier ones are answered.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Pipelining {
-    /// Never, whatever is announced: this server has mixed up its replies.
+    /// Never, even if the server announces PIPELINING: this server has mixed up its replies.
     Never,
     /// After the login, if the server announces it there: it may have lost what came together with
     /// a login.
@@ -103,7 +103,7 @@ impl SessionHints {
     }
 }
 
-/// Whether a listing must have sizes.
+/// The need for sizes in a listing.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Sizes {
     /// It must: something depends on them.

@@ -18,7 +18,7 @@ pub(super) struct Speed {
     octets: u64,
 }
 
-/// What was waited for.
+/// The kind of a wait.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Wait {
     /// The first octets of an answer: a server may need time to prepare it.

@@ -21,13 +21,13 @@ use crate::text::ServerText;
 pub struct Transaction<S> {
     wire: Wire<S>,
     profile: ServerProfile,
-    /// What the server announced after the login, in its words.
+    /// The capabilities after the login, in the server's words.
     announced: Vec<ServerText>,
     /// The mechanism of the login; `None` if no login was needed.
     login: Option<Mechanism>,
     /// True if commands are pipelined.
     pipelining: bool,
-    /// What was asked for in the flight of the login.
+    /// The listing that was asked for in the flight of the login.
     listing: Option<Sizes>,
 }
 
@@ -72,7 +72,7 @@ impl<S: Read + Write> Transaction<S> {
         self.login
     }
 
-    /// What the session has learned about the server.
+    /// The profile of the server after this session.
     pub fn profile(&self) -> &ServerProfile {
         &self.profile
     }

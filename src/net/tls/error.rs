@@ -18,7 +18,7 @@ pub enum Error {
     CaFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         why: String,
     },
     /// Others can read the key of the client certificate.
@@ -29,9 +29,9 @@ pub enum Error {
     Identity {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         why: String,
-        /// What the user can do about it.
+        /// The hint.
         hint: Option<&'static str>,
     },
     /// The connection failed before it was encrypted.
@@ -56,7 +56,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the user can do about it.
+    /// Returns the hint: what the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Exposed(source) => source.hint(),
@@ -118,13 +118,13 @@ pub(super) fn reason(text: &str) -> &str {
 pub struct Untrusted {
     /// The name that it should have proved.
     pub name: String,
-    /// What is wrong.
+    /// The problem.
     pub fault: CertificateFault,
     /// The certificate that it showed, if that is known.
     pub certificate: Option<Certificate>,
 }
 
-/// What is wrong with a certificate.
+/// The problem with a certificate.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum CertificateFault {
     /// It, or a certificate above it, has expired.
@@ -245,7 +245,7 @@ impl Untrusted {
         }
     }
 
-    /// What the user can do about it.
+    /// Returns the hint: what the user can do about it.
     fn hint(&self) -> String {
         match (&self.fault, &self.certificate) {
             (CertificateFault::Expired | CertificateFault::NotYetValid, _) => {

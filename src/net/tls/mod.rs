@@ -67,7 +67,7 @@ impl Write for TlsStream {
     }
 }
 
-/// How a server proves its name.
+/// The requirements on a server that proves its name.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct TlsOptions {
     /// The client certificate, for a server that requires one.
@@ -77,11 +77,11 @@ pub struct TlsOptions {
     /// The name that the server must prove, also sent to it (SNI); `None`: the name by which it is
     /// connected to.
     pub name: Option<String>,
-    /// What the server must prove.
+    /// The required proof.
     pub proof: Proof,
 }
 
-/// What a server must prove.
+/// The proof that is required of a server.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Proof {
     /// Its name, in a certificate signed by an authority: one in this PEM file, or one that the

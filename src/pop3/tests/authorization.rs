@@ -111,7 +111,9 @@ fn a_pipelining_server_gets_login_and_listing_in_one_flight() {
                   S: +OK\nS: +OK\nS: +OK\nS: PIPELINING\nS: .\nS: +OK\nS: 1 a\nS: .\nS: +OK\nS: 1 10\nS: .";
     let login = log_in(&SessionHints::default(), Mechanism::User, "pw", script);
     let mut session = login.expect("joe is logged in");
-    let listing = session.list(Sizes::Needed).expect("it was asked for");
+    let listing = session
+        .list(Sizes::Needed)
+        .expect("the listing was asked for");
     assert_eq!(listing.len(), 1);
 }
 
@@ -134,7 +136,9 @@ fn a_known_server_is_not_asked_for_capabilities() {
     let script = "S: +OK\nC: USER joe\nC: PASS pw\nC: UIDL\nC: LIST\nS: +OK\nS: +OK\nS: +OK\nS: .\nS: +OK\nS: .";
     let login = log_in(&hints, Mechanism::User, "pw", script);
     let mut session = login.expect("joe is logged in");
-    session.list(Sizes::Needed).expect("it was asked for");
+    session
+        .list(Sizes::Needed)
+        .expect("the listing was asked for");
     assert_eq!(Some(session.profile()), hints.profile.as_ref());
 }
 
@@ -147,7 +151,9 @@ fn sizes_that_nobody_needs_are_not_asked_for() {
     let script = "S: +OK\nC: USER joe\nC: PASS pw\nC: UIDL\nS: +OK\nS: +OK\nS: +OK\nS: .";
     let login = log_in(&hints, Mechanism::User, "pw", script);
     let mut session = login.expect("joe is logged in");
-    session.list(Sizes::Unneeded).expect("it was asked for");
+    session
+        .list(Sizes::Unneeded)
+        .expect("the listing was asked for");
 }
 
 #[test]
@@ -220,7 +226,7 @@ fn stls_forgets_everything_said_before() {
     let script = "S: +OK <1.2@h>\nC: CAPA\nS: +OK\nS: PIPELINING\nS: .\nC: STLS\nS: +OK";
     let hints = SessionHints::default();
     let server = ScriptedServer::new(script);
-    let mut session = Authorization::open(server, &hints, None).expect("it greets");
+    let mut session = Authorization::open(server, &hints, None).expect("the server greets");
     assert!(session.capabilities().expect("answered").pipelining);
     session.stls().expect("TLS may begin");
 
@@ -243,7 +249,7 @@ fn octets_after_the_answer_to_stls_are_an_injection() {
     ] {
         let server = ScriptedServer::new(&format!("S: +OK\nC: STLS\n{answer}"));
         let session = Authorization::open(server, &SessionHints::default(), None);
-        let error = session.expect("it greets").stls().err();
+        let error = session.expect("the server greets").stls().err();
         let error = error.expect("TLS does not begin");
         assert_eq!(matches!(error, Error::Injected), is_injected, "{error}");
     }

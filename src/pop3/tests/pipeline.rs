@@ -78,7 +78,11 @@ fn headers_are_asked_for_by_top() {
     let mut pipeline = Pipeline::new(&mut wire, true, messages(1..=1).map(HeaderOf));
     assert!(matches!(pipeline.next(), Ok(Some((_, Retrieved::Body)))));
     let mut header = Vec::new();
-    while pipeline.read(&mut header).expect("it comes").is_some() {}
+    while pipeline
+        .read(&mut header)
+        .expect("the response is whole")
+        .is_some()
+    {}
     assert_eq!(header, b"Subject: x\n\n");
 }
 
@@ -99,7 +103,11 @@ fn a_stopped_pipeline_still_reads_what_it_asked_for() {
     let mut pipeline = Pipeline::new(&mut wire, false, messages(1..=3));
     assert!(matches!(pipeline.next(), Ok(Some(_))));
     pipeline.stop_asking();
-    while pipeline.read(&mut Vec::new()).expect("it comes").is_some() {}
+    while pipeline
+        .read(&mut Vec::new())
+        .expect("the response is whole")
+        .is_some()
+    {}
     assert!(matches!(pipeline.next(), Ok(None)));
     assert_eq!(pipeline.not_requested(), 2);
 }
@@ -134,7 +142,7 @@ fn a_session_that_ends_in_a_message_is_an_error() {
 fn a_continuation_is_no_answer_to_retr() {
     let mut wire = scripted("C: RETR 1\nS: + ");
     let mut pipeline = Pipeline::new(&mut wire, false, messages(1..=1));
-    let error = pipeline.next().expect_err("it is out of step");
+    let error = pipeline.next().expect_err("the reply is out of step");
     assert!(matches!(error, Error::OutOfStep(_)), "{error}");
 }
 

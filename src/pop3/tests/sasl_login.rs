@@ -87,7 +87,7 @@ fn a_challenge_that_is_no_base64_is_cancelled() {
 }
 
 #[test]
-fn a_token_refused_in_the_line_of_auth_is_sent_on_its_own() {
+fn a_token_refused_with_auth_is_sent_alone() {
     let response = "dXNlcj1qb2UBYXV0aD1CZWFyZXIgdG9rZW4BAQ==";
     let auth = format!("C: AUTH XOAUTH2 {response}\n");
     let again = format!("{auth}S: -ERR\nC: AUTH XOAUTH2\nS: +\nC: {response}\n{LOGGED_IN}");
@@ -139,7 +139,8 @@ fn a_login_that_skips_the_proof_of_the_server_is_refused() {
         (Mechanism::DigestMd5, "C: AUTH DIGEST-MD5\nS: +OK"),
         (Mechanism::CramMd5, "C: AUTH CRAM-MD5\nS: +OK"),
     ] {
-        let error = log_in(mechanism, "pw", "", script).expect_err("it came too early");
+        let error =
+            log_in(mechanism, "pw", "", script).expect_err("the positive reply came too early");
         let is_unproven = matches!(error, Error::Unproven { .. });
         assert_eq!(is_unproven, mechanism.proves_server(), "{error}");
     }

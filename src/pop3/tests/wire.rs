@@ -143,7 +143,7 @@ fn a_timeout_is_reported_and_an_interrupted_read_repeated() {
 fn noop_may_be_refused_but_not_continued() {
     wire("C: NOOP\nS: -ERR")
         .keep_awake()
-        .expect("it is refused");
+        .expect("a refusal is accepted");
     let continued = wire("C: NOOP\nS: + ").keep_awake();
     assert!(matches!(continued, Err(Error::OutOfStep(_))));
 }
@@ -161,15 +161,18 @@ fn the_trace_shows_no_secret() {
     wire.hide(b"is");
 
     wire.send(&[Command::Pass(&password)]).expect("sent");
-    let refused = Error::unexpected("the password", wire.reply().expect("it is answered"));
+    let refused = Error::unexpected(
+        "the password",
+        wire.reply().expect("the command is answered"),
+    );
     let login = Command::Auth {
         mechanism: "LOGIN",
         initial: None,
     };
     wire.send(&[login]).expect("sent");
-    wire.reply().expect("it is answered");
+    wire.reply().expect("the command is answered");
     wire.send(&[Command::Uidl]).expect("sent");
-    wire.reply().expect("it is answered");
+    wire.reply().expect("the command is answered");
     wire.lines(100, |line| {
         assert_eq!(line, b"1 xhunter2x", "the listing itself is not changed");
         Ok(())
@@ -187,7 +190,7 @@ fn an_error_about_a_line_with_a_secret_is_masked() {
     let mut wire = wire("C: UIDL\nS: +OK\nS: 1 hunter2\nS: .");
     wire.hide(b"hunter2");
     wire.send(&[Command::Uidl]).expect("sent");
-    wire.reply().expect("it is answered");
+    wire.reply().expect("the command is answered");
     let error = wire.lines(100, |line| {
         Err(Error::NotPop3 {
             waiting_for: "a listing".into(),
