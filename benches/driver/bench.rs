@@ -1,5 +1,4 @@
-//! Measures a case: everybody who takes part, one after the other, round after round.
-//! Does not know what a case must come to.
+//! Measures a case: in each round every participant, one after the other.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -8,24 +7,24 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use crate::case::{Case, Frequency, Work};
-use crate::contender::{Job, Who};
-use crate::gauge::{self, Gauge, Sample};
 use crate::limit::{self, Reading};
 use crate::mailbox::BenchServer;
+use crate::measured::{Job, Measured};
+use crate::metric::{self, Metric, Sample};
 
-/// So often a program is started where that is all it does.
+/// The number of starts in one measurement of [`Work::Version`].
 const STARTS: usize = 20;
 
-/// What somebody's measurements come to.
+/// The result of a participant in a case.
 #[derive(Debug)]
 pub(crate) struct Figure {
-    pub(crate) who: Who,
-    pub(crate) pace: Frequency,
-    /// The median; or why there is none.
+    pub(crate) measured: Measured,
+    pub(crate) frequency: Frequency,
+    /// The median, or the reason why the participant failed.
     pub(crate) result: Result<Sample, String>,
 }
 
-/// A place to measure in.
+/// The server and the folder of the benchmark.
 pub(crate) struct Bench {
     folder: TempDir,
     mailpull: PathBuf,
@@ -40,7 +39,7 @@ impl Bench {
             .permissions(Permissions::from_mode(0o755))
             .tempdir()
             .expect("a temporary directory can be made");
-        // Nobody may reach where it was built.
+        // The user nobody may not be able to read the build folder.
         let mailpull = folder.path().join("mailpull");
         fs::copy(env!("CARGO_BIN_EXE_mailpull"), &mailpull).expect("a program can be copied");
         let server = BenchServer::start(folder.path());
@@ -52,37 +51,45 @@ impl Bench {
         }
     }
 
-    /// Measures everybody in a case.
+    /// Measures all participants of a case.
     pub(crate) fn run(&mut self, case: &Case) -> Vec<Figure> {
-        let mut entrants: Vec<_> = case
+        let mut participants: Vec<_> = case
             .entries
             .iter()
-            .map(|&(who, pace)| Entrant {
-                who,
-                pace,
-                job: self.prepare(case, who, pace),
+            .map(|&(measured, frequency)| Participant {
+                measured,
+                frequency,
+                job: self.prepare(case, measured, frequency),
                 samples: Vec::new(),
             })
             .collect();
         for round in 0..self.runs {
-            for entrant in &mut entrants {
-                if round == 0 || entrant.pace == Frequency::Always {
-                    self.take_sample(case, entrant, round);
+            for participant in &mut participants {
+                if round == 0 || participant.frequency == Frequency::Always {
+                    self.take_sample(case, participant, round);
                 }
             }
         }
-        entrants.into_iter().map(Entrant::figure).collect()
+        participants.into_iter().map(Participant::figure).collect()
     }
 
-    /// Makes the maildrops, and what somebody knows of them.
-    fn prepare(&mut self, case: &Case, who: Who, pace: Frequency) -> Result<Job, String> {
-        let mail = match pace {
+    /// Makes the maildrops, and for [`Work::NothingNew`] the client's record of them.
+    fn prepare(
+        &mut self,
+        case: &Case,
+        measured: Measured,
+        frequency: Frequency,
+    ) -> Result<Job, String> {
+        let mail = match frequency {
             Frequency::Always | Frequency::Once => case.mail,
             Frequency::Tenth => case.mail.tenth(),
         };
         let users = self.server.users(mail, case.accounts);
         let job = Job {
-            home: self.folder.path().join(format!("{}-{who:?}", case.name)),
+            home: self
+                .folder
+                .path()
+                .join(format!("{}-{measured:?}", case.name)),
             mailpull: self.mailpull.clone(),
             server: self.server.address(case.line),
             authority: self.server.authority(case.line),
@@ -92,86 +99,94 @@ impl Bench {
             keys: case.keys,
             flags: case.flags,
         };
-        // Dovecot looks at new mail once, and that is nobody's time.
+        // Dovecot indexes new mail once. No participant should be charged for that.
         reading(&job, None).run();
         if case.work != Work::Fetch {
-            job.configure(who);
+            job.configure(measured);
         }
-        if case.work == Work::NothingNew && who.is_program() {
-            let mut first = job.command(who, &[]);
-            if who == Who::Mpop {
-                // With `keep` it marks everything as seen.
+        if case.work == Work::NothingNew && measured.is_program() {
+            let mut first = job.command(measured, &[]);
+            if measured == Measured::Mpop {
+                // With `keep on` this marks every message as seen.
                 first.arg("--killsize=0");
             }
-            Gauge::Time.run(first, &job.home)?;
-            Gauge::Time.run(job.command(who, &[]), &job.home)?;
+            Metric::Time.run(first, &job.home)?;
+            Metric::Time.run(job.command(measured, &[]), &job.home)?;
         }
         Ok(job)
     }
 
-    fn take_sample(&self, case: &Case, entrant: &mut Entrant, round: usize) {
-        let Ok(job) = &mut entrant.job else { return };
-        match self.sample(case, entrant.who, job, round) {
-            Ok(sample) => entrant.samples.push(sample),
-            Err(why) => entrant.job = Err(why),
+    fn take_sample(&self, case: &Case, participant: &mut Participant, round: usize) {
+        let Ok(job) = &mut participant.job else {
+            return;
+        };
+        match self.sample(case, participant.measured, job, round) {
+            Ok(sample) => participant.samples.push(sample),
+            Err(why) => participant.job = Err(why),
         }
     }
 
-    fn sample(&self, case: &Case, who: Who, job: &mut Job, round: usize) -> Result<Sample, String> {
+    fn sample(
+        &self,
+        case: &Case,
+        measured: Measured,
+        job: &mut Job,
+        round: usize,
+    ) -> Result<Sample, String> {
         if case.work == Work::Fetch {
-            // Another folder each time, and none is removed before the end: a file system may be
-            // slow to use inodes again (ext4 without a journal waits for minutes).
+            // Each measurement has its own folder, and no folder is removed before the end. Some
+            // file systems are slow to reuse inodes (ext4 without a journal waits for minutes).
             job.home.set_extension(round.to_string());
-            job.configure(who);
-            // What the one before has left to be written is not this one's time.
+            job.configure(measured);
+            // Pending writes of the measurement before must not slow this one down.
             rustix::fs::sync();
         }
-        match who {
-            Who::Disk => {
+        match measured {
+            Measured::Disk => {
                 let files = self.server.stored(&job.users[0]);
-                return Ok(gauge::time(|| limit::write(&files, &job.home)));
+                return Ok(metric::time(|| limit::write(&files, &job.home)));
             }
-            Who::Line => {
+            Measured::Line => {
                 let retrieve = (case.work == Work::Fetch).then(|| job.messages / job.users.len());
-                return Ok(gauge::time(|| reading(job, retrieve).run()));
+                return Ok(metric::time(|| reading(job, retrieve).run()));
             }
             _ => {}
         }
         if case.work == Work::Version {
             let mut starts = Vec::new();
             for _ in 0..STARTS {
-                starts.push(Gauge::Time.run(job.version(who), &job.home)?);
+                starts.push(Metric::Time.run(job.version(measured), &job.home)?);
             }
             return Ok(median(starts));
         }
         self.server.take_round_trips();
-        let command = job.command(who, &case.gauge.wrapper(&job.home));
-        let mut sample = case.gauge.run(command, &job.home)?;
-        if case.gauge == Gauge::RoundTrips {
+        let command = job.command(measured, &case.metric.wrapper(&job.home));
+        let mut sample = case.metric.run(command, &job.home)?;
+        if case.metric == Metric::RoundTrips {
             sample.count = Some(self.server.take_round_trips());
         }
         let delivered: usize = job.users.iter().map(|user| job.delivered(user)).sum();
         let expected = job.messages;
         if case.work == Work::Fetch && delivered != expected {
-            return Err(format!("{delivered} of {expected} messages came"));
+            return Err(format!("{delivered} of {expected} messages were delivered"));
         }
         Ok(sample)
     }
 }
 
-/// Somebody who takes part in a case; `job` tells why not any longer.
-struct Entrant {
-    who: Who,
-    pace: Frequency,
+/// A participant in a case. After a failure `job` holds the reason.
+struct Participant {
+    measured: Measured,
+    frequency: Frequency,
     job: Result<Job, String>,
     samples: Vec<Sample>,
 }
 
-impl Entrant {
+impl Participant {
     fn figure(self) -> Figure {
         Figure {
-            who: self.who,
-            pace: self.pace,
+            measured: self.measured,
+            frequency: self.frequency,
             result: self.job.map(|_| median(self.samples)),
         }
     }
@@ -186,7 +201,7 @@ fn reading(job: &Job, retrieve: Option<usize>) -> Reading<'_> {
     }
 }
 
-/// The sample in the middle, by time.
+/// Returns the sample in the middle, by time.
 fn median(mut samples: Vec<Sample>) -> Sample {
     samples.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
     samples[samples.len() / 2]

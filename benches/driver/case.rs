@@ -1,9 +1,8 @@
-//! What is measured: the cases, who takes part in each, and what it must come to.
-//! Numbers and names only.
+//! The cases that are measured, with the participants and the goals of each.
 
-use crate::contender::{DeliveryMethod, Who};
-use crate::gauge::Gauge;
 use crate::mailbox::{Link, Mail};
+use crate::measured::{DeliveryMethod, Measured};
+use crate::metric::Metric;
 
 /// One row of the table.
 pub(crate) struct Case {
@@ -14,51 +13,51 @@ pub(crate) struct Case {
     pub(crate) accounts: usize,
     pub(crate) line: Link,
     pub(crate) delivery: DeliveryMethod,
-    pub(crate) gauge: Gauge,
-    pub(crate) entries: Vec<(Who, Frequency)>,
+    pub(crate) metric: Metric,
+    pub(crate) entries: Vec<(Measured, Frequency)>,
     pub(crate) goals: Vec<Goal>,
-    /// What mailpull is configured with besides.
+    /// Additional lines in mailpull's configuration.
     pub(crate) keys: &'static str,
-    /// What mailpull's command line has besides.
+    /// Additional arguments of mailpull.
     pub(crate) flags: &'static [&'static str],
 }
 
-/// What there is to do.
+/// The work to do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Work {
-    /// Everything is new.
+    /// Fetch a mailbox in which every message is new.
     Fetch,
-    /// Everything was fetched before.
+    /// Look for new messages where everything was fetched before.
     NothingNew,
     /// Print the version.
     Version,
 }
 
-/// How often somebody is measured.
+/// The number of measurements of a participant.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Frequency {
-    /// As often as is asked for.
+    /// One in each round, as `--runs` asks for.
     Always,
-    /// Once.
+    /// One in all.
     Once,
-    /// Once, with a tenth of the messages, and counted ten times.
+    /// One in all, with a tenth of the messages. Its time is multiplied by ten.
     Tenth,
 }
 
-/// What a case must come to.
+/// A result that mailpull should reach in a case.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Goal {
-    /// A count of no more than so much.
+    /// At most this count.
     Count(u64),
-    /// So many times faster than somebody, or faster still.
-    Faster(Who, f64),
-    /// No more than so many times what the machine can do at best.
+    /// At least this many times faster than another participant.
+    Faster(Measured, f64),
+    /// At most this many times the limit of the machine.
     Limit(f64),
-    /// No more than so many times somebody's time.
-    Within(Who, f64),
+    /// At most this many times the time of another participant.
+    Within(Measured, f64),
 }
 
-/// Every case, with one message where there are `scale`.
+/// Returns every case. The numbers of messages are divided by `scale`.
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub(crate) fn all(scale: usize) -> Vec<Case> {
     use Frequency::{Always, Once, Tenth};
@@ -72,35 +71,35 @@ pub(crate) fn all(scale: usize) -> Vec<Case> {
         accounts: 1,
         line,
         delivery: DeliveryMethod::Maildir,
-        gauge: Gauge::Time,
+        metric: Metric::Time,
         entries: vec![
-            (Who::Mailpull, Always),
-            (Who::Mpop, Always),
-            (Who::Line, Always),
-            (Who::Disk, Always),
+            (Measured::Mailpull, Always),
+            (Measured::Mpop, Always),
+            (Measured::Line, Always),
+            (Measured::Disk, Always),
         ],
         goals: Vec::new(),
         keys: "",
         flags: &[],
     };
     let slow = [
-        (Who::Fetchmail, Once),
-        (Who::Getmail, Once),
-        (Who::Fdm, Once),
+        (Measured::Fetchmail, Once),
+        (Measured::Getmail, Once),
+        (Measured::Fdm, Once),
     ];
     let very_slow = [
-        (Who::Fetchmail, Tenth),
-        (Who::Getmail, Tenth),
-        (Who::Fdm, Tenth),
+        (Measured::Fetchmail, Tenth),
+        (Measured::Getmail, Tenth),
+        (Measured::Fdm, Tenth),
     ];
     let all_always = [
-        Who::Mailpull,
-        Who::Mpop,
-        Who::Fetchmail,
-        Who::Getmail,
-        Who::Fdm,
+        Measured::Mailpull,
+        Measured::Mpop,
+        Measured::Fetchmail,
+        Measured::Getmail,
+        Measured::Fdm,
     ];
-    let all_always = all_always.map(|who| (who, Always));
+    let all_always = all_always.map(|measured| (measured, Always));
     let mut cases = Vec::new();
 
     let mut case = fetch(
@@ -110,18 +109,18 @@ pub(crate) fn all(scale: usize) -> Vec<Case> {
         Link::Plain,
     );
     case.entries.extend(very_slow);
-    case.goals = vec![Goal::Faster(Who::Mpop, 4.0), Goal::Limit(2.0)];
+    case.goals = vec![Goal::Faster(Measured::Mpop, 4.0), Goal::Limit(2.0)];
     cases.push(case);
 
     let mut case = fetch("small-tls", "the same, TLS", ten_thousand, Link::Tls);
     case.entries.extend(very_slow);
-    case.goals = vec![Goal::Faster(Who::Mpop, 3.5), Goal::Limit(1.7)];
+    case.goals = vec![Goal::Faster(Measured::Mpop, 3.5), Goal::Limit(1.7)];
     cases.push(case);
 
     let mixed = Mail::Mixed(2_000 / scale);
     let mut case = fetch("mixed", "2,000 messages, log-normal, TLS", mixed, Link::Tls);
     case.entries.extend(very_slow);
-    case.goals = vec![Goal::Faster(Who::Mpop, 1.3), Goal::Limit(1.25)];
+    case.goals = vec![Goal::Faster(Measured::Mpop, 1.3), Goal::Limit(1.25)];
     cases.push(case);
 
     let mut case = fetch(
@@ -137,13 +136,13 @@ pub(crate) fn all(scale: usize) -> Vec<Case> {
     let title = "1,000 messages, 50 ms round trip, TLS";
     let mut case = fetch("far", title, thousand, Link::Far);
     case.entries.extend(very_slow);
-    case.goals = vec![Goal::Faster(Who::Mpop, 2.5)];
+    case.goals = vec![Goal::Faster(Measured::Mpop, 2.5)];
     cases.push(case);
 
     let title = "nothing new, 50 ms round trip, TLS: round trips";
     let mut case = fetch("far-nothing", title, Mail::Small(20), Link::Far);
     case.work = Work::NothingNew;
-    case.gauge = Gauge::RoundTrips;
+    case.metric = Metric::RoundTrips;
     case.entries = all_always.to_vec();
     case.goals = vec![Goal::Count(3)];
     cases.push(case);
@@ -153,24 +152,24 @@ pub(crate) fn all(scale: usize) -> Vec<Case> {
     let mut case = fetch("nothing", title, hundred_thousand, Link::Tls);
     case.work = Work::NothingNew;
     case.entries.truncate(3);
-    case.goals = vec![Goal::Within(Who::Line, 1.2)];
+    case.goals = vec![Goal::Within(Measured::Line, 1.2)];
     cases.push(case);
 
     let title = "1,000 messages, a flush takes 5 ms: flushes";
     let mut case = fetch("flushes", title, thousand, Link::Plain);
-    case.gauge = Gauge::Flushes;
+    case.metric = Metric::Flushes;
     case.entries.truncate(2);
     case.entries
-        .extend([(Who::Getmail, Once), (Who::Fdm, Once)]);
-    case.goals = vec![Goal::Faster(Who::Mpop, 15.0), Goal::Count(60)];
+        .extend([(Measured::Getmail, Once), (Measured::Fdm, Once)]);
+    case.goals = vec![Goal::Faster(Measured::Mpop, 15.0), Goal::Count(60)];
     cases.push(case);
 
     let title = "1,000 messages, procmail for each";
     let mut case = fetch("procmail", title, thousand, Link::Plain);
     case.delivery = DeliveryMethod::Procmail;
     case.entries.truncate(2);
-    case.entries.push((Who::Fetchmail, Always));
-    case.goals = vec![Goal::Faster(Who::Fetchmail, 1.3)];
+    case.entries.push((Measured::Fetchmail, Always));
+    case.goals = vec![Goal::Faster(Measured::Fetchmail, 1.3)];
     cases.push(case);
 
     let mut case = fetch(
@@ -180,8 +179,8 @@ pub(crate) fn all(scale: usize) -> Vec<Case> {
         Link::Plain,
     );
     case.delivery = DeliveryMethod::Procmail;
-    case.entries = vec![(Who::Mailpull, Always), (Who::Fetchmail, Always)];
-    case.goals = vec![Goal::Faster(Who::Fetchmail, 2.0)];
+    case.entries = vec![(Measured::Mailpull, Always), (Measured::Fetchmail, Always)];
+    case.goals = vec![Goal::Faster(Measured::Fetchmail, 2.0)];
     case.keys = "mda-jobs = 2";
     cases.push(case);
 
@@ -189,37 +188,37 @@ pub(crate) fn all(scale: usize) -> Vec<Case> {
     let mut case = fetch("accounts", title, Mail::Small(1), Link::Far);
     case.accounts = 40;
     case.entries = all_always.to_vec();
-    case.goals = vec![Goal::Faster(Who::Mpop, 10.0)];
+    case.goals = vec![Goal::Faster(Measured::Mpop, 10.0)];
     cases.push(case);
 
     let title = "2,000 accounts, nothing new, TLS";
     let mut case = fetch("many-accounts", title, Mail::Small(1), Link::Tls);
     case.work = Work::NothingNew;
     case.accounts = 2_000 / scale;
-    case.entries = vec![(Who::Mailpull, Once), (Who::Line, Once)];
-    case.goals = vec![Goal::Within(Who::Line, 1.3)];
+    case.entries = vec![(Measured::Mailpull, Once), (Measured::Line, Once)];
+    case.goals = vec![Goal::Within(Measured::Line, 1.3)];
     case.flags = &["--jobs", "8"];
     cases.push(case);
 
     let title = "6 messages of 50 MB, TLS: peak memory in kB";
     let mut case = fetch("large-memory", title, Mail::Large(6), Link::Tls);
-    case.gauge = Gauge::Memory;
-    case.entries = all_always.map(|(who, _)| (who, Once)).to_vec();
+    case.metric = Metric::Memory;
+    case.entries = all_always.map(|(measured, _)| (measured, Once)).to_vec();
     case.goals = vec![Goal::Count(12_000)];
     cases.push(case);
 
     let title = "100,000 seen messages, TLS: peak memory in kB";
     let mut case = fetch("listing-memory", title, hundred_thousand, Link::Tls);
     case.work = Work::NothingNew;
-    case.gauge = Gauge::Memory;
-    case.entries = vec![(Who::Mailpull, Once), (Who::Mpop, Once)];
+    case.metric = Metric::Memory;
+    case.entries = vec![(Measured::Mailpull, Once), (Measured::Mpop, Once)];
     case.goals = vec![Goal::Count(32_000)];
     cases.push(case);
 
     let mut case = fetch("start", "`--version`", Mail::Small(1), Link::Plain);
     case.work = Work::Version;
     case.entries = all_always.to_vec();
-    case.goals = vec![Goal::Within(Who::Mpop, 1.5)];
+    case.goals = vec![Goal::Within(Measured::Mpop, 1.5)];
     cases.push(case);
     cases
 }

@@ -1,10 +1,10 @@
-//! Draws the table of results as a chart (SVG): a bar for each contender, as a multiple of
+//! Draws the table of results as a chart (SVG). Each other program has a bar, as a multiple of
 //! mailpull's own figure.
 
 use std::fmt::Write as _;
 
-/// The contenders by the names of their columns, and their colours.
-const CONTENDERS: [(&str, &str); 4] = [
+/// The other programs by the names of their columns, and their colours.
+const PROGRAMS: [(&str, &str); 4] = [
     ("mpop", "#0072b2"),
     ("fetchmail", "#d55e00"),
     ("getmail6", "#009e73"),
@@ -23,9 +23,9 @@ const TOP: f64 = 50.0;
 const BAR: f64 = 12.0;
 const GAP: f64 = 12.0;
 
-/// One row of the table: a title with mailpull's own figure, and one bar for each contender that
+/// One row of the table: a title with mailpull's own figure, and a bar for each other program that
 /// was measured.
-struct Row {
+struct ChartRow {
     title: String,
     own: String,
     bars: Vec<Bar>,
@@ -33,12 +33,12 @@ struct Row {
 
 struct Bar {
     colour: &'static str,
-    /// The contender's figure as a multiple of mailpull's own.
+    /// The program's figure as a multiple of mailpull's own.
     ratio: f64,
 }
 
-/// Draws the chart of a table that [`super::table::render`] wrote, wherever it stands in `text`.
-/// Rows without a contender are left out.
+/// Draws the chart of a table from [`super::table::render`], which may be anywhere in `text`.
+/// Rows without another program are left out.
 pub(crate) fn draw(text: &str) -> String {
     let rows = read(text);
     let bars = || rows.iter().flat_map(|row| &row.bars);
@@ -62,7 +62,7 @@ pub(crate) fn draw(text: &str) -> String {
 }
 
 /// Reads the table: its first line that begins with an empty title, and those that follow.
-fn read(text: &str) -> Vec<Row> {
+fn read(text: &str) -> Vec<ChartRow> {
     let mut lines = text
         .lines()
         .skip_while(|line| !line.starts_with("| | mailpull |"))
@@ -81,27 +81,28 @@ fn cells(line: &str) -> Vec<&str> {
     line.split('|').map(str::trim).collect()
 }
 
-fn read_row(head: &[&str], cells: &[&str]) -> Row {
+fn read_row(head: &[&str], cells: &[&str]) -> ChartRow {
     let cell = |at: usize| cells.get(at).copied().unwrap_or_default();
     let own = cell(1);
-    // A figure without a unit is memory in kB, and so are those of the contenders.
+    // A figure without a unit is memory in kB, and so are those of the other programs.
     let (own, unit) = match own.parse() {
         Ok(kilobytes) => (format!("{own} kB"), kilobytes),
         Err(_) => (own.to_owned(), 1.0),
     };
     let bar = |(at, name): (usize, &&str)| {
-        let (_, colour) = CONTENDERS.iter().find(|(known, _)| known == name)?;
+        let (_, colour) = PROGRAMS.iter().find(|(known, _)| known == name)?;
         let ratio = number(cell(at))? / unit;
         Some(Bar { colour, ratio })
     };
-    Row {
+    ChartRow {
         title: cell(0).replace('`', ""),
         own,
         bars: head.iter().enumerate().filter_map(bar).collect(),
     }
 }
 
-/// The figure of a cell such as `67 (2001)¹`; `None` where the contender was not measured or failed.
+/// Reads the figure of a cell such as `67 (2001)¹`. Returns `None` if the program was not measured
+/// or failed.
 fn number(cell: &str) -> Option<f64> {
     let end = cell.find(|c: char| !c.is_ascii_digit() && c != '.');
     cell[..end.unwrap_or(cell.len())].parse().ok()
@@ -122,12 +123,12 @@ impl Scale {
 }
 
 /// Draws a row and returns its height.
-fn draw_row(svg: &mut String, row: &Row, top: f64, scale: Scale) -> f64 {
+fn draw_row(svg: &mut String, row: &ChartRow, top: f64, scale: Scale) -> f64 {
     let height = BAR * row.bars.len().max(2) as f64;
     let middle = top + height / 2.0;
     let x = LEFT - 10.0;
     let (title, own) = (escape(&row.title), escape(&row.own));
-    // The second line of a title says what mailpull itself came to.
+    // The second line of a title has mailpull's own figure.
     let _ = writeln!(
         svg,
         "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"end\">{title}</text>\n\
@@ -155,7 +156,7 @@ fn draw_row(svg: &mut String, row: &Row, top: f64, scale: Scale) -> f64 {
 
 fn draw_legend(svg: &mut String) {
     let mut x = LEFT;
-    for (name, colour) in CONTENDERS {
+    for (name, colour) in PROGRAMS {
         let _ = writeln!(
             svg,
             "<rect x=\"{x:.1}\" y=\"8\" width=\"10\" height=\"10\" fill=\"{colour}\"/>\n\
@@ -182,7 +183,7 @@ fn draw_axis(svg: &mut String, bottom: f64, scale: Scale) {
     }
 }
 
-/// A ratio with as many digits as the table has.
+/// Formats a ratio with as many digits as in the table.
 fn label(ratio: f64) -> String {
     if ratio < 10.0 {
         format!("{ratio:.2}")

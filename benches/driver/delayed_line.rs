@@ -1,5 +1,5 @@
-//! A long line to a server: what goes in at one end comes out at the other a while later.
-//! Knows octets, not POP3; its bandwidth has no bound.
+//! A relay that delays every octet, as the connection to a distant server does. Its bandwidth is
+//! not limited.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -11,22 +11,25 @@ use std::time::{Duration, Instant};
 
 const BUFFER: usize = 64 * 1024;
 
-/// The near end of the line. It stays open until the process ends.
+/// The client's end of a relay. It stays open until the process ends.
 pub(crate) struct DelayedLine {
     address: SocketAddr,
     round_trips: Arc<AtomicU64>,
 }
 
 impl DelayedLine {
-    /// Opens a line on which every octet takes `one_way` in each direction.
+    /// Starts a relay on which every octet takes `one_way` in each direction.
     pub(crate) fn start(server: SocketAddr, one_way: Duration) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
-        let address = listener.local_addr().expect("it is bound");
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+        let address = listener
+            .local_addr()
+            .expect("a bound socket has an address");
         let round_trips = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&round_trips);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                // Where the server refuses, the client sees its connection closed.
+                // If the server refuses, the client's connection is closed.
                 if let Ok(server) = TcpStream::connect(server) {
                     connect(client, server, one_way, &counted);
                 }
@@ -42,8 +45,8 @@ impl DelayedLine {
         self.address
     }
 
-    /// How often, since the last call, the server's words came to a client that had spoken since
-    /// the server's words before.
+    /// Returns the number of round trips since the last call. A round trip is counted when octets
+    /// of the server reach a client that has sent something since the server's last octets.
     pub(crate) fn take_round_trips(&self) -> u64 {
         self.round_trips.swap(0, Ordering::Relaxed)
     }
@@ -51,9 +54,10 @@ impl DelayedLine {
 
 fn connect(client: TcpStream, server: TcpStream, one_way: Duration, round_trips: &Arc<AtomicU64>) {
     for end in [&client, &server] {
-        end.set_nodelay(true).expect("it is a TCP connection");
+        end.set_nodelay(true)
+            .expect("a TCP connection can be set up");
     }
-    let clone = |end: &TcpStream| end.try_clone().expect("there are descriptors left");
+    let clone = |end: &TcpStream| end.try_clone().expect("the process has descriptors left");
     let has_spoken = Arc::new(AtomicBool::new(false));
     let speaks = {
         let has_spoken = Arc::clone(&has_spoken);
@@ -73,7 +77,7 @@ fn connect(client: TcpStream, server: TcpStream, one_way: Duration, round_trips:
     thread::spawn(move || give_out(&back, client, hears));
 }
 
-/// Octets, and when they come out.
+/// Octets, and the time at which they are passed on.
 type Chunk = (Instant, Vec<u8>);
 
 fn take_in(
@@ -85,7 +89,7 @@ fn take_in(
     thread::spawn(move || {
         let mut buffer = vec![0; BUFFER];
         loop {
-            // A connection that is reset ends like one that is closed.
+            // A reset connection is treated like a closed one.
             let octets = from.read(&mut buffer).unwrap_or(0);
             if octets > 0 {
                 taken();
@@ -110,6 +114,6 @@ fn give_out(line: &Receiver<Chunk>, mut to: TcpStream, given: impl Fn()) {
             break;
         }
     }
-    // The other side may have closed before.
+    // The other side may have closed the connection before.
     let _ = to.shutdown(Shutdown::Write);
 }

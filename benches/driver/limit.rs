@@ -1,6 +1,5 @@
-//! What the line and the disk can do at best: everything asked for at once and thrown away, and
-//! the same files written with one flush at the end.
-//! Looks at nothing that it reads.
+//! The limits of the machine: a reader that pipelines everything and ignores the replies, and a
+//! writer of the same files with one flush at the end.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -16,26 +15,26 @@ use crate::support::model_server::PASSWORD;
 
 const BUFFER: usize = 256 * 1024;
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How many connections to one host are polite, and what mailpull allows itself.
+/// The number of connections to one server at the same time. It is mailpull's own limit.
 const AT_ONCE: usize = 8;
 
-/// Where to read, and what.
+/// The server and the messages to read.
 pub(crate) struct Reading<'a> {
     pub(crate) address: SocketAddr,
     pub(crate) authority: Option<&'a Path>,
     pub(crate) users: &'a [String],
-    /// How many messages each user has; `None` reads their unique-ids only.
+    /// The number of messages of each user. `None` reads only the unique-ids.
     pub(crate) retrieve: Option<usize>,
 }
 
 impl Reading<'_> {
-    /// Reads it all, several users at once.
+    /// Reads everything, several users at the same time.
     pub(crate) fn run(&self) {
         let next = AtomicUsize::new(0);
-        // Once: the authorities that it reads for nothing are no part of the line.
+        // One connector for all users: it reads the system's authorities, which takes time.
         let tls = self
             .authority
-            .map(|path| connector(path).expect("it is a certificate"));
+            .map(|path| connector(path).expect("the file is a certificate"));
         thread::scope(|scope| {
             for _ in 0..AT_ONCE.min(self.users.len()) {
                 scope.spawn(|| {
@@ -80,7 +79,8 @@ fn connector(authority: &Path) -> io::Result<TlsConnector> {
         .map_err(io::Error::other)
 }
 
-/// Says everything in one write, which the sockets' buffers can hold, and reads to the end.
+/// Sends all commands in one write and reads the replies to the end. The buffers of the sockets can
+/// hold the commands.
 fn converse(mut stream: impl Read + Write, commands: &str) -> io::Result<u64> {
     stream.write_all(commands.as_bytes())?;
     stream.flush()?;
@@ -94,7 +94,7 @@ fn converse(mut stream: impl Read + Write, commands: &str) -> io::Result<u64> {
     }
 }
 
-/// Writes files as a delivery into a Maildir makes them, and one flush.
+/// Writes files as a delivery into a Maildir does, and flushes once.
 pub(crate) fn write(files: &[Vec<u8>], folder: &Path) {
     let (tmp, new) = (folder.join("tmp"), folder.join("new"));
     for folder in [&tmp, &new] {
@@ -107,6 +107,6 @@ pub(crate) fn write(files: &[Vec<u8>], folder: &Path) {
             .and_then(|()| fs::rename(tmp.join(&name), new.join(&name)))
             .expect("a file can be written");
     }
-    let folder = File::open(folder).expect("it was made just now");
+    let folder = File::open(folder).expect("the folder was made above");
     rustix::fs::syncfs(folder).expect("a file system can be flushed");
 }

@@ -1,5 +1,4 @@
-//! What lies on the server: kinds of maildrops, made once and served to everyone.
-//! Knows no client.
+//! The server and its maildrops. Each kind of maildrop is made once and served to all participants.
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,19 +12,20 @@ use crate::support::dovecot::Dovecot;
 use crate::support::mail::{self, TestMessage};
 use crate::support::model_server::PASSWORD;
 
-/// How long an octet is on its way to a far server, or from there.
+/// The time that an octet takes to a distant server, or back.
 const ONE_WAY: Duration = Duration::from_millis(25);
 
 /// A kind of mail.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Mail {
-    /// Many sizes, log-normal: most are small, most octets are in the large ones.
+    /// Sizes with a log-normal distribution: most messages are small, and the large ones have most
+    /// of the octets.
     Mixed(usize),
-    /// 50 MB each.
+    /// Messages of 50 MB.
     Large(usize),
-    /// 2 to 6 KB each.
+    /// Messages of 2 to 6 KB.
     Small(usize),
-    /// Hardly anything but a unique-id.
+    /// Messages with little more than a header.
     Tiny(usize),
 }
 
@@ -38,7 +38,7 @@ impl Mail {
         }
     }
 
-    /// The same kind, a tenth of the messages.
+    /// Returns the same kind with a tenth of the messages.
     pub(crate) fn tenth(self) -> Self {
         match self {
             Self::Large(count) => Self::Large(count / 10),
@@ -65,10 +65,10 @@ impl Mail {
     }
 }
 
-/// How the server is reached.
+/// The connection to the server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Link {
-    /// With TLS, 50 ms away and back.
+    /// With TLS and a round trip of 50 ms.
     Far,
     /// On this machine, in cleartext.
     Plain,
@@ -76,7 +76,7 @@ pub(crate) enum Link {
     Tls,
 }
 
-/// One Dovecot with a user for every maildrop.
+/// A Dovecot with a user for every maildrop.
 pub(crate) struct BenchServer {
     authority: PathBuf,
     dovecot: Dovecot,
@@ -85,9 +85,9 @@ pub(crate) struct BenchServer {
 }
 
 impl BenchServer {
-    /// Starts it; what clients need to know of it is left in `folder`.
+    /// Starts the server and writes the certificate of its authority into `folder`.
     pub(crate) fn start(folder: &Path) -> Self {
-        let dovecot = Dovecot::start().expect("there is no measuring without Dovecot");
+        let dovecot = Dovecot::start().expect("Dovecot is installed");
         let authority = folder.join("authority.pem");
         fs::write(&authority, dovecot.authority().pem()).expect("a file can be written");
         Self {
@@ -98,7 +98,7 @@ impl BenchServer {
         }
     }
 
-    /// Makes maildrops of that kind, unless they are there; whose they are.
+    /// Returns the users with maildrops of this kind, which are made the first time.
     pub(crate) fn users(&mut self, mail: Mail, accounts: usize) -> Vec<String> {
         let (dovecot, next) = (&self.dovecot, self.users.len());
         let users = self.users.entry((mail, accounts)).or_insert_with(|| {
@@ -110,13 +110,13 @@ impl BenchServer {
                 })
                 .collect();
             // Dovecot looks for new users once a second.
-            while !users.last().is_none_or(|user| knows(dovecot, user)) {}
+            while !users.last().is_none_or(|user| can_log_in(dovecot, user)) {}
             users
         });
         users.clone()
     }
 
-    /// Reads the mail of a user as it lies on the disk.
+    /// Reads the mail of a user as the server stores it.
     pub(crate) fn stored(&self, user: &str) -> Vec<Vec<u8>> {
         self.dovecot.maildir_of(user).messages()
     }
@@ -129,19 +129,19 @@ impl BenchServer {
         }
     }
 
-    /// Who vouches for it, where there is TLS.
+    /// The certificate of the server's authority, if the connection has TLS.
     pub(crate) fn authority(&self, line: Link) -> Option<PathBuf> {
         (line != Link::Plain).then(|| self.authority.clone())
     }
 
-    /// How often since the last call the far server's answer was waited for.
+    /// Returns the number of round trips to the distant server since the last call.
     pub(crate) fn take_round_trips(&self) -> u64 {
         self.far.take_round_trips()
     }
 }
 
-/// Whether a user can log in.
-fn knows(dovecot: &Dovecot, user: &str) -> bool {
+/// True if a user can log in.
+fn can_log_in(dovecot: &Dovecot, user: &str) -> bool {
     let mut answers = String::new();
     TcpStream::connect(dovecot.address())
         .and_then(|mut socket| {

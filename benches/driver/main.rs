@@ -1,5 +1,5 @@
-//! Measures mailpull beside its peers and beside what the machine can do; see `benches/compare`.
-//! Judges nothing: what is reached or not is told in the table, and the exit status is of no number.
+//! Measures mailpull, other mail clients and the limits of the machine; see `benches/compare`.
+//! The table says which goals are reached. They do not change the exit status.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,24 +8,24 @@ use std::process::ExitCode;
 mod bench;
 mod case;
 mod chart;
-mod contender;
 mod delayed_line;
-mod gauge;
 mod limit;
 mod mailbox;
+mod measured;
+mod metric;
 mod table;
 
 #[path = "../../tests/it/support/mod.rs"]
 #[allow(
     unused_imports,
-    reason = "the tests' words and their own tests, of which measuring needs a few"
+    reason = "the support code of the tests, of which the benchmark needs a part"
 )]
 mod support;
 
 use bench::Bench;
 use case::Case;
 
-/// What is asked for on the command line.
+/// The arguments of the command line.
 struct BenchOptions {
     only: Vec<String>,
     runs: usize,
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
             measure(&options);
             ExitCode::SUCCESS
         }
-        // `cargo test --benches` runs it, too, and wants no numbers.
+        // `cargo test --benches` also runs this program, and needs no figures.
         Ok(None) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("compare: {why}");
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Reads the arguments; `None` if it was not `cargo bench` that passed them.
+/// Reads the arguments. Returns `None` if they do not come from `cargo bench`.
 fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<BenchOptions>, String> {
     let mut options = BenchOptions {
         only: Vec::new(),
@@ -67,7 +67,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<BenchOptions>,
                 let runs = args.next().and_then(|runs| runs.parse().ok());
                 options.runs = runs
                     .filter(|&runs| runs > 0)
-                    .ok_or("--runs wants a number")?;
+                    .ok_or("--runs needs a number")?;
             }
             "--svg" => options.svg = Some(args.next().ok_or("--svg needs a file")?.into()),
             _ => {
@@ -99,7 +99,7 @@ fn measure(options: &BenchOptions) {
     for case in case::all(options.scale).into_iter().filter(is_wanted) {
         let figures = bench.run(&case);
         rows.push(table::row(&case, &figures));
-        eprintln!("{}", rows.last().expect("it was pushed just now"));
+        eprintln!("{}", rows.last().expect("a row was pushed above"));
     }
     let table = table::render(&rows);
     println!("{table}");

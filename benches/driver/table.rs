@@ -1,20 +1,19 @@
-//! The table: a row for a case, ratios for its cells, and whether each goal is reached.
-//! Measures nothing.
+//! The table of results: a row for each case, with the ratios to mailpull and the goals.
 
 use std::fmt::Write as _;
 
 use crate::bench::Figure;
 use crate::case::{Case, Frequency, Goal};
-use crate::contender::Who;
-use crate::gauge::{Gauge, Sample};
+use crate::measured::Measured;
+use crate::metric::{Metric, Sample};
 
-const COLUMNS: [Who; 6] = [
-    Who::Mpop,
-    Who::Fetchmail,
-    Who::Getmail,
-    Who::Fdm,
-    Who::Line,
-    Who::Disk,
+const COLUMNS: [Measured; 6] = [
+    Measured::Mpop,
+    Measured::Fetchmail,
+    Measured::Getmail,
+    Measured::Fdm,
+    Measured::Line,
+    Measured::Disk,
 ];
 
 const LEGEND: &str = "
@@ -25,10 +24,10 @@ limit is the slower of a plain reader of the same octets (the line) and a plain 
 files with one flush (the disk). ¹ measured once. ² measured once with a tenth of the messages, and
 counted ten times. fetchmail delivers by procmail, as it has no Maildirs.";
 
-/// Writes the row of a case.
+/// Formats the row of a case.
 pub(crate) fn row(case: &Case, figures: &[Figure]) -> String {
     let mut row = format!("| {} | ", case.title);
-    let own = match find(figures, Who::Mailpull).map(|figure| &figure.result) {
+    let own = match find(figures, Measured::Mailpull).map(|figure| &figure.result) {
         Some(Ok(own)) => *own,
         Some(Err(why)) => {
             eprintln!("{}: mailpull: {why}", case.name);
@@ -41,13 +40,14 @@ pub(crate) fn row(case: &Case, figures: &[Figure]) -> String {
         }
         None => unreachable!("mailpull takes part in every case"),
     };
-    row += &match (case.gauge, own.count) {
-        (Gauge::Memory, Some(count)) => format!("{count}"),
+    row += &match (case.metric, own.count) {
+        (Metric::Memory, Some(count)) => format!("{count}"),
         (_, Some(count)) => format!("{} ({count})", duration(own.seconds)),
         (_, None) => duration(own.seconds),
     };
-    for who in COLUMNS {
-        let cell = find(figures, who).map_or_else(String::new, |figure| cell(case, own, figure));
+    for measured in COLUMNS {
+        let cell =
+            find(figures, measured).map_or_else(String::new, |figure| cell(case, own, figure));
         let _ = write!(row, " | {cell}");
     }
     let goals: Vec<_> = case
@@ -64,47 +64,47 @@ fn cell(case: &Case, own: Sample, figure: &Figure) -> String {
         Ok(sample) => sample,
         Err(why) => return format!("failed: {}", why.replace('|', "/")),
     };
-    if let (Gauge::Memory, Some(count)) = (case.gauge, sample.count) {
+    if let (Metric::Memory, Some(count)) = (case.metric, sample.count) {
         return count.to_string();
     }
-    let mut cell = ratio(seconds(figure.pace, *sample) / own.seconds);
+    let mut cell = ratio(seconds(figure.frequency, *sample) / own.seconds);
     if let Some(count) = sample.count {
         let _ = write!(cell, " ({count})");
     }
-    match figure.pace {
+    match figure.frequency {
         Frequency::Always => cell,
         Frequency::Once => cell + "¹",
         Frequency::Tenth => cell + "²",
     }
 }
 
-fn seconds(pace: Frequency, sample: Sample) -> f64 {
-    match pace {
+fn seconds(frequency: Frequency, sample: Sample) -> f64 {
+    match frequency {
         Frequency::Always | Frequency::Once => sample.seconds,
         Frequency::Tenth => sample.seconds * 10.0,
     }
 }
 
 fn verdict(goal: Goal, own: Sample, figures: &[Figure]) -> String {
-    let of = |who| {
-        let figure = find(figures, who)?;
+    let of = |measured| {
+        let figure = find(figures, measured)?;
         let sample = *figure.result.as_ref().ok()?;
-        Some(seconds(figure.pace, sample))
+        Some(seconds(figure.frequency, sample))
     };
-    let limit = || Some(of(Who::Line)?.max(of(Who::Disk).unwrap_or(0.0)));
+    let limit = || Some(of(Measured::Line)?.max(of(Measured::Disk).unwrap_or(0.0)));
     let (words, is_reached) = match goal {
         Goal::Count(most) => (format!("≤ {most}"), own.count.map(|count| count <= most)),
-        Goal::Faster(who, times) => (
-            format!("≥ {times} × {who}"),
-            of(who).map(|seconds| seconds / own.seconds >= times),
+        Goal::Faster(measured, times) => (
+            format!("≥ {times} × {measured}"),
+            of(measured).map(|seconds| seconds / own.seconds >= times),
         ),
         Goal::Limit(times) => (
             format!("≤ {times} × the limit"),
             limit().map(|seconds| own.seconds / seconds <= times),
         ),
-        Goal::Within(who, times) => (
-            format!("≤ {times} × {who}"),
-            of(who).map(|seconds| own.seconds / seconds <= times),
+        Goal::Within(measured, times) => (
+            format!("≤ {times} × {measured}"),
+            of(measured).map(|seconds| own.seconds / seconds <= times),
         ),
     };
     match is_reached {
@@ -114,8 +114,8 @@ fn verdict(goal: Goal, own: Sample, figures: &[Figure]) -> String {
     }
 }
 
-fn find(figures: &[Figure], who: Who) -> Option<&Figure> {
-    figures.iter().find(|figure| figure.who == who)
+fn find(figures: &[Figure], measured: Measured) -> Option<&Figure> {
+    figures.iter().find(|figure| figure.measured == measured)
 }
 
 fn duration(seconds: f64) -> String {
@@ -126,7 +126,7 @@ fn duration(seconds: f64) -> String {
     }
 }
 
-/// Two digits, and no more than that is known.
+/// Formats a ratio with as many digits as are significant.
 fn ratio(ratio: f64) -> String {
     if ratio < 10.0 {
         format!("{ratio:.2}")
@@ -135,11 +135,11 @@ fn ratio(ratio: f64) -> String {
     }
 }
 
-/// Puts rows under their head.
+/// Formats the table with its head and its legend.
 pub(crate) fn render(rows: &[String]) -> String {
     let mut table = "| | mailpull |".to_owned();
-    for who in COLUMNS {
-        let _ = write!(table, " {who} |");
+    for measured in COLUMNS {
+        let _ = write!(table, " {measured} |");
     }
     table += " to reach |\n|---|---|";
     table += &"---|".repeat(COLUMNS.len() + 1);

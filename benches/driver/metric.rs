@@ -1,21 +1,20 @@
-//! Runs one command and reads off what it took: time, and flushes or memory if asked for.
-//! Does not know what the command is for.
+//! Runs one command and measures its time, and if asked its flushes or its memory.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// What is of interest besides the time.
+/// The quantity that is measured in addition to the time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Gauge {
-    /// Flushes, each of which is made to take 5 ms longer.
+pub(crate) enum Metric {
+    /// The number of flushes. Each is delayed by 5 ms.
     Flushes,
     /// The peak of the resident set in kB.
     Memory,
-    /// How often a far server was waited for; whoever owns the line counts it.
+    /// The number of round trips to a distant server, which the delayed line counts.
     RoundTrips,
-    /// Nothing.
+    /// Nothing else than the time.
     Time,
 }
 
@@ -26,7 +25,7 @@ pub(crate) struct Sample {
     pub(crate) count: Option<u64>,
 }
 
-/// Measures what this does in this process.
+/// Measures the time of a function in this process.
 pub(crate) fn time(work: impl FnOnce()) -> Sample {
     let begun = Instant::now();
     work();
@@ -36,8 +35,8 @@ pub(crate) fn time(work: impl FnOnce()) -> Sample {
     }
 }
 
-impl Gauge {
-    /// What the command is to be run by, leaving its log in `folder`.
+impl Metric {
+    /// Returns the command line before that of the client. It leaves its log in `folder`.
     pub(crate) fn wrapper(self, folder: &Path) -> Vec<String> {
         let log = log(folder).display().to_string();
         let words: &[&str] = match self {
@@ -57,7 +56,8 @@ impl Gauge {
         words.iter().map(ToString::to_string).collect()
     }
 
-    /// Runs a command that has its wrapper. What went wrong is its last word on standard error.
+    /// Runs a command that begins with the wrapper. The error is the last line that it printed on
+    /// standard error.
     pub(crate) fn run(self, mut command: Command, folder: &Path) -> Result<Sample, String> {
         let stderr = folder.join("stderr");
         let out = File::create(&stderr).expect("a file can be made");
@@ -65,13 +65,13 @@ impl Gauge {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(out);
-        // What others wrote is not to be flushed in this one's time.
+        // Pending writes of other programs must not slow this one down.
         rustix::fs::sync();
         let begun = Instant::now();
         let mut child = command.spawn().map_err(|e| format!("{command:?}: {e}"))?;
         let status = child.wait().expect("a child can be waited for");
         let seconds = begun.elapsed().as_secs_f64();
-        // fetchmail says 1 where there was nothing new.
+        // fetchmail exits with 1 if there is no new mail.
         if !matches!(status.code(), Some(0 | 1)) {
             let words = fs::read_to_string(&stderr).unwrap_or_default();
             let words = words.lines().last().unwrap_or_default();
@@ -85,7 +85,7 @@ impl Gauge {
         let text = || fs::read_to_string(log(folder)).expect("the wrapper wrote its log");
         match self {
             Self::Flushes => {
-                // What another thread interrupted is said in two lines.
+                // A call that another thread interrupts has two lines. Only the first has a "(".
                 let calls = text().lines().filter(|line| line.contains('(')).count();
                 Some(calls as u64)
             }

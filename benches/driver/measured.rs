@@ -1,5 +1,4 @@
-//! Who is measured: the clients, each as its manual configures it for the same job.
-//! Measures nothing.
+//! The mail clients that are measured, each configured for the same job as its manual says.
 
 use std::env;
 use std::fmt::{self, Write as _};
@@ -15,27 +14,27 @@ use rustix::process::getuid;
 use crate::support::maildir::MaildirView;
 use crate::support::model_server::PASSWORD;
 
-/// A client, or what the machine can do at best.
+/// A mail client, or a limit of the machine.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Who {
-    /// A plain writer of the same files.
+pub(crate) enum Measured {
+    /// A simple writer of the same files, which shows the limit of the disk.
     Disk,
     Fdm,
     Fetchmail,
     Getmail,
-    /// A plain reader of the same octets.
+    /// A simple reader of the same octets, which shows the limit of the connection.
     Line,
     Mailpull,
     Mpop,
 }
 
-impl Who {
+impl Measured {
     pub(crate) fn is_program(self) -> bool {
         !matches!(self, Self::Disk | Self::Line)
     }
 }
 
-impl fmt::Display for Who {
+impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Disk => "the disk",
@@ -49,39 +48,39 @@ impl fmt::Display for Who {
     }
 }
 
-/// What becomes of a message.
+/// The way in which messages are delivered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum DeliveryMethod {
     Maildir,
-    /// A procmail for each, which writes into a Maildir.
+    /// procmail is started for each message and writes it into a Maildir.
     Procmail,
 }
 
-/// Who everybody runs as where the bench is root's: getmail delivers nothing as root, and none of
-/// them should. It is the number of nobody on Debian, as fdm and getmail want a user who has a name.
+/// The user that all clients run as if the benchmark runs as root. getmail does not deliver as
+/// root. fdm and getmail need a user with a name, so this is the number of nobody on Debian.
 const NOBODY: u32 = 65_534;
 
-/// A client's job, and the folder that it has for itself.
+/// A client's job, and its own folder.
 pub(crate) struct Job {
     pub(crate) home: PathBuf,
-    /// Where mailpull is.
+    /// The path of mailpull.
     pub(crate) mailpull: PathBuf,
     pub(crate) server: SocketAddr,
-    /// Who vouches for the server; without, there is no TLS.
+    /// The certificate authority of the server. Without it there is no TLS.
     pub(crate) authority: Option<PathBuf>,
     pub(crate) users: Vec<String>,
-    /// How many messages there are for all of them.
+    /// The number of messages for all users together.
     pub(crate) messages: usize,
     pub(crate) delivery: DeliveryMethod,
-    /// What mailpull is configured with besides.
+    /// Additional lines in mailpull's configuration.
     pub(crate) keys: &'static str,
-    /// What mailpull's command line has besides.
+    /// Additional arguments of mailpull.
     pub(crate) flags: &'static [&'static str],
 }
 
 impl Job {
-    /// Makes the folder and writes what the client reads.
-    pub(crate) fn configure(&self, who: Who) {
+    /// Makes the folder and writes the client's configuration.
+    pub(crate) fn configure(&self, measured: Measured) {
         self.make_folder("");
         self.make_folder("Mail");
         for user in &self.users {
@@ -92,31 +91,31 @@ impl Job {
             let rules = format!("DEFAULT={}/\nLOGFILE=/dev/null\n", maildir.display());
             self.write(&format!("procmailrc-{user}"), &rules);
         }
-        match who {
-            Who::Disk | Who::Line => {}
-            Who::Fdm => self.configure_fdm(),
-            Who::Fetchmail => self.configure_fetchmail(),
-            Who::Getmail => self.configure_getmail(),
-            Who::Mailpull => self.configure_mailpull(),
-            Who::Mpop => self.configure_mpop(),
+        match measured {
+            Measured::Disk | Measured::Line => {}
+            Measured::Fdm => self.configure_fdm(),
+            Measured::Fetchmail => self.configure_fetchmail(),
+            Measured::Getmail => self.configure_getmail(),
+            Measured::Mailpull => self.configure_mailpull(),
+            Measured::Mpop => self.configure_mpop(),
         }
     }
 
-    /// Names the Maildir of a user.
+    /// Returns the path of a user's Maildir.
     pub(crate) fn maildir(&self, user: &str) -> PathBuf {
         self.home.join("Mail").join(user)
     }
 
-    /// Counts what was delivered to a user.
+    /// Counts the messages that were delivered to a user.
     pub(crate) fn delivered(&self, user: &str) -> usize {
         MaildirView::at(self.maildir(user)).count("new")
     }
 
-    /// What a client has to be called with, and what comes before it (`strace`).
-    pub(crate) fn command(&self, who: Who, wrapper: &[String]) -> Command {
+    /// Returns the client's command line after that of a wrapper, such as `strace`.
+    pub(crate) fn command(&self, measured: Measured, wrapper: &[String]) -> Command {
         let mut argv = wrapper.to_vec();
-        argv.extend(self.arguments(who));
-        let (program, arguments) = argv.split_first().expect("there is a program");
+        argv.extend(self.arguments(measured));
+        let (program, arguments) = argv.split_first().expect("the first word is the program");
         let mut command = Command::new(program);
         command
             .args(arguments)
@@ -129,20 +128,20 @@ impl Job {
             command.uid(NOBODY).gid(NOBODY);
         }
         if let Some(authority) = &self.authority {
-            // fdm takes whom to trust from OpenSSL alone.
+            // fdm has no setting for the authority. It uses OpenSSL's default.
             command.env("SSL_CERT_FILE", authority);
         }
         command
     }
 
-    fn arguments(&self, who: Who) -> Vec<String> {
+    fn arguments(&self, measured: Measured) -> Vec<String> {
         let own = |name: &str| self.home.join(name).display().to_string();
-        let mut argv: Vec<String> = match who {
-            Who::Disk | Who::Line => unreachable!("{who} is no program"),
-            Who::Fdm => vec!["fdm".into(), "-qf".into(), own("fdm.conf"), "fetch".into()],
-            Who::Fetchmail => vec!["fetchmail".into(), "-sf".into(), own("fetchmailrc")],
-            Who::Getmail => vec!["getmail".into(), "-qg".into(), own("")],
-            Who::Mailpull => vec![
+        let mut argv: Vec<String> = match measured {
+            Measured::Disk | Measured::Line => unreachable!("{measured} is not a program"),
+            Measured::Fdm => vec!["fdm".into(), "-qf".into(), own("fdm.conf"), "fetch".into()],
+            Measured::Fetchmail => vec!["fetchmail".into(), "-sf".into(), own("fetchmailrc")],
+            Measured::Getmail => vec!["getmail".into(), "-qg".into(), own("")],
+            Measured::Mailpull => vec![
                 self.mailpull.display().to_string(),
                 "-c".into(),
                 own("mailpull.toml"),
@@ -150,10 +149,10 @@ impl Job {
                 own("state"),
                 "fetch".into(),
             ],
-            Who::Mpop => vec!["mpop".into(), "-qaC".into(), own("mpoprc")],
+            Measured::Mpop => vec!["mpop".into(), "-qaC".into(), own("mpoprc")],
         };
-        match who {
-            Who::Fetchmail => {
+        match measured {
+            Measured::Fetchmail => {
                 argv.extend([
                     "--idfile".into(),
                     own("ids"),
@@ -161,20 +160,20 @@ impl Job {
                     own("pid"),
                 ]);
             }
-            Who::Getmail => {
+            Measured::Getmail => {
                 for user in &self.users {
                     argv.extend(["-r".into(), own(&format!("getmailrc-{user}"))]);
                 }
             }
-            Who::Mailpull => argv.extend(self.flags.iter().map(ToString::to_string)),
+            Measured::Mailpull => argv.extend(self.flags.iter().map(ToString::to_string)),
             _ => {}
         }
         argv
     }
 
-    /// What makes a client print its version and nothing else.
-    pub(crate) fn version(&self, who: Who) -> Command {
-        let mut command = Command::new(&self.arguments(who)[0]);
+    /// Returns a command with which the client only prints its version.
+    pub(crate) fn version(&self, measured: Measured) -> Command {
+        let mut command = Command::new(&self.arguments(measured)[0]);
         command.arg("--version");
         command
     }
@@ -224,7 +223,7 @@ impl Job {
         self.write("mpoprc", &rc);
     }
 
-    /// It has no delivery into Maildirs of its own, so that procmail has to do it in any case.
+    /// fetchmail cannot deliver into a Maildir itself, so procmail always does that.
     fn configure_fetchmail(&self) {
         let tls = match &self.authority {
             Some(authority) => format!("ssl sslcertck sslcertfile {:?}", authority),
@@ -293,7 +292,7 @@ impl Job {
         )
     }
 
-    /// Writes a file that only its owner may read, as some clients insist.
+    /// Writes a file that only its owner may read, which some clients require.
     fn write(&self, name: &str, text: &str) {
         let path = self.home.join(name);
         fs::write(&path, text)
