@@ -1,9 +1,9 @@
-//! Serves generated mail by POP3 on loopback, to try mailpull without an account anywhere.
+//! A POP3 server with generated mail on loopback, to try mailpull without an account.
 //!
 //!     cargo run --example pop3-server -- --messages 200 --port-file /tmp/port
 //!
-//! The user is `joe`, the password `open sesame`, the connection cleartext. It prints its address
-//! and ends when its standard input closes, or on a signal.
+//! The user is `joe`, the password is `open sesame`, and the connection is in cleartext. The server
+//! prints its address. It ends at the end of its standard input, or on a signal.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -14,19 +14,19 @@ use std::{env, fs};
 #[path = "../../tests/it/support/mail.rs"]
 #[allow(
     dead_code,
-    reason = "the tests' words, of which a demonstration needs a few"
+    reason = "the support code of the tests, of which the example needs a part"
 )]
 mod mail;
 #[path = "../../tests/it/support/model_server/mod.rs"]
 #[allow(
     dead_code,
-    reason = "the tests' words, of which a demonstration needs a few"
+    reason = "the support code of the tests, of which the example needs a part"
 )]
 mod model_server;
 #[path = "../../tests/it/support/stream.rs"]
 #[allow(
     dead_code,
-    reason = "the tests' words, of which a demonstration needs a few"
+    reason = "the support code of the tests, of which the example needs a part"
 )]
 mod stream;
 
@@ -82,7 +82,7 @@ fn serve(options: &ServerOptions) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Writes a file that whoever waits for it never sees half of.
+/// Writes a file in one step, so that a program that waits for it never reads half of it.
 fn write_whole(path: &Path, text: &str) -> Result<(), Box<dyn Error>> {
     let mut part = path.as_os_str().to_owned();
     part.push(".part");

@@ -1,4 +1,4 @@
-//! Capabilities, a line each: no line takes away what another one said.
+//! Fuzzes the lines of a CAPA response. No line takes away a capability that another has added.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,8 +1,8 @@
-//! Configuration files: accounts or an error of one line, which never tells a password. The same
-//! text is tried as an argument of `-o`.
+//! Fuzzes configuration files. They give accounts, or an error that has one line. The same text is
+//! also tried as an argument of `-o`.
 #![no_main]
 
-mod words;
+mod shared;
 
 use libfuzzer_sys::fuzz_target;
 use mailpull::config::{Config, Overrides, Selector};
@@ -18,13 +18,13 @@ fuzz_target!(|text: &[u8]| {
         parse()?.select(&Selector { names, shard }, &Overrides::default())
     });
     if let Err(error) = selected {
-        let told = error.to_string();
-        assert!(words::is_one_safe_line(&told), "{told:?}");
+        let shown = error.to_string();
+        assert!(shared::is_one_safe_line(&shown), "{shown:?}");
     }
     if let Ok(option) = str::from_utf8(text)
         && let Err(error) = Overrides::new([], &[option.to_owned()])
     {
-        let told = error.to_string();
-        assert!(words::is_one_safe_line(&told), "{told:?}");
+        let shown = error.to_string();
+        assert!(shared::is_one_safe_line(&shown), "{shown:?}");
     }
 });

@@ -1,15 +1,15 @@
-//! Headers of messages in any pieces: what is read does not depend on them, the digest is of the
-//! header alone, and whatever it says can be shown.
+//! Fuzzes headers of messages in any pieces. The result does not depend on the pieces, the digest
+//! is that of the header only, and the text can be shown on a terminal.
 #![no_main]
 
-mod words;
+mod shared;
 
 use libfuzzer_sys::fuzz_target;
 use mailpull::digest::Digest;
 use mailpull::mail::headers::HeaderReader;
 
 fuzz_target!(|input: &[u8]| {
-    let (stored, pieces) = words::octets_and_pieces(input);
+    let (stored, pieces) = shared::octets_and_pieces(input);
     let mut in_pieces = HeaderReader::default();
     for piece in pieces {
         in_pieces.push(piece);
@@ -18,8 +18,8 @@ fuzz_target!(|input: &[u8]| {
     at_once.push(stored);
     let header = in_pieces.finish();
     assert_eq!(header, at_once.finish());
-    assert_eq!(header.digest, Digest::of(words::reference::header(stored)));
+    assert_eq!(header.digest, Digest::of(shared::reference::header(stored)));
     for text in [&header.from, &header.subject] {
-        assert!(words::is_one_safe_line(&text.to_string()));
+        assert!(shared::is_one_safe_line(&text.to_string()));
     }
 });

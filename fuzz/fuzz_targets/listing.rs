@@ -1,5 +1,5 @@
-//! UIDL and LIST: the lines up to a single dot, and those behind it. A listing is refused, or it
-//! has every message once, by rising number, as it was listed.
+//! Fuzzes UIDL and LIST: the lines before a single dot, and those after it. A listing is refused,
+//! or it has every message once, by rising number, as it was listed.
 #![no_main]
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! An answer of DNS: whatever it says, a server that is taken from it has a name and a port.
+//! Fuzzes DNS answers. Every server from an answer has a name and a port.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,23 +1,24 @@
-//! A whole session with a server that says anything, in any pieces: login, listing, retrieval, QUIT.
-//! The first octet chooses how to log in; then come the lengths of the pieces.
+//! Fuzzes a whole session (login, listing, retrieval and QUIT) with any octets from the server, in
+//! any pieces. The first octet of the input selects the login. The lengths of the pieces follow.
 #![no_main]
 
-mod words;
+mod shared;
 
 use std::io::{self, Read, Write};
 use std::vec;
 
 use libfuzzer_sys::fuzz_target;
-use mailpull::pop3::{
-    ServerProfile, Authorization, Credentials, Error, HeaderOf, Mechanism, SessionHints, Retrieved, Sizes,
-};
 use mailpull::os::secret::Secret;
+use mailpull::pop3::{
+    Authorization, Credentials, Error, HeaderOf, Mechanism, Retrieved, ServerProfile, SessionHints,
+    Sizes,
+};
 
 fuzz_target!(|input: &[u8]| {
     let Some((&login, input)) = input.split_first() else {
         return;
     };
-    let (octets, pieces) = words::octets_and_pieces(input);
+    let (octets, pieces) = shared::octets_and_pieces(input);
     let server = FuzzServer {
         piece: &[],
         pieces: pieces.into_iter(),
@@ -27,7 +28,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// What an earlier session learned, or nothing.
+/// Returns the hints of an earlier session, or none.
 fn hints(login: u8) -> SessionHints {
     let text = "SASL PLAIN,PIPELINING\nPIPELINING";
     SessionHints {
@@ -36,7 +37,7 @@ fn hints(login: u8) -> SessionHints {
     }
 }
 
-/// How to log in; the first three are the commonest.
+/// Selects a mechanism. The first three are the most common.
 fn mechanism(login: u8) -> Mechanism {
     match usize::from(login % 128) {
         0 => Mechanism::Apop,
@@ -46,7 +47,7 @@ fn mechanism(login: u8) -> Mechanism {
     }
 }
 
-/// Does all that a poll does; returns how many octets of messages came.
+/// Does everything that a poll does, and returns the number of octets of messages.
 fn converse(server: FuzzServer<'_>, login: u8) -> Result<usize, Error> {
     let password = Secret::new(b"open-sesame".to_vec()).expect("it can be sent");
     let mut session = Authorization::open(server, &hints(login), None)?;
@@ -78,7 +79,7 @@ fn converse(server: FuzzServer<'_>, login: u8) -> Result<usize, Error> {
     Ok(out.len())
 }
 
-/// What was read from the input, as if it came over a connection.
+/// A connection from which the input is read. Writing to it has no effect.
 struct FuzzServer<'a> {
     piece: &'a [u8],
     pieces: vec::IntoIter<&'a [u8]>,

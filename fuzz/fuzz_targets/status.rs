@@ -1,7 +1,7 @@
-//! Status lines: none makes the parser fail, and whatever one says can be shown.
+//! Fuzzes status lines. Their text can be shown on a terminal.
 #![no_main]
 
-mod words;
+mod shared;
 
 use libfuzzer_sys::fuzz_target;
 use mailpull::pop3::reply::Status;
@@ -15,11 +15,11 @@ fuzz_target!(|line: &[u8]| {
         Status::Negative(refusal) => {
             let _: bool = refusal.is_transient();
             assert!(line[..4].eq_ignore_ascii_case(b"-ERR"));
-            assert!(words::is_one_safe_line(&refusal.text.to_string()));
+            assert!(shared::is_one_safe_line(&refusal.text.to_string()));
         }
         Status::Positive(text) => {
             assert!(line[..3].eq_ignore_ascii_case(b"+OK"));
-            assert!(words::is_one_safe_line(&text.to_string()));
+            assert!(shared::is_one_safe_line(&text.to_string()));
         }
     }
 });

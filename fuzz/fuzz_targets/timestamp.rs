@@ -1,5 +1,5 @@
-//! The timestamp of APOP in a greeting: nothing but a msg-id of printable ASCII is one, since the
-//! digest of anything else could give the password away.
+//! Fuzzes the APOP timestamp in a greeting. Only a msg-id of printable ASCII is a timestamp, because
+//! the digest of other octets could reveal the password.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

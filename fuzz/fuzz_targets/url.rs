@@ -1,7 +1,7 @@
-//! URLs: an account, whose parts hold no control character, or an error that tells no password.
+//! Fuzzes URLs. They give an account without control characters, or an error without the password.
 #![no_main]
 
-mod words;
+mod shared;
 
 use libfuzzer_sys::fuzz_target;
 use mailpull::config::{Account, Overrides};
@@ -13,10 +13,10 @@ fuzz_target!(|url: &str| {
             assert!(!account.dial.user.contains(char::is_control));
         }
         Err(error) => {
-            let told = error.to_string();
-            assert!(words::is_one_safe_line(&told), "{told:?}");
+            let text = error.to_string();
+            assert!(shared::is_one_safe_line(&text), "{text:?}");
             let holds_a_password = url.contains(":hunter2");
-            assert!(!(holds_a_password && told.contains("hunter2")), "{told}");
+            assert!(!(holds_a_password && text.contains("hunter2")), "{text}");
         }
     }
 });
