@@ -6,7 +6,7 @@ use crate::support::claims::{exists, read};
 const ROWS: usize = 73;
 
 /// The statuses that a fault can have.
-const STATUSES: [&str; 5] = ["in part", "not done", "not testable", "row wrong", "tested"];
+const STATUSES: [&str; 5] = ["changed", "in part", "not done", "not testable", "tested"];
 
 struct FaultRow {
     number: usize,
@@ -44,7 +44,7 @@ impl FaultRow {
     /// Lists the mistakes in the row.
     fn mistakes(&self) -> Vec<String> {
         let is_claimed = ["in part", "tested"].contains(&&*self.status);
-        let may_be_claimed = ["not testable", "row wrong"].contains(&&*self.status);
+        let may_be_claimed = ["not testable", "changed"].contains(&&*self.status);
         let rules = [
             (STATUSES.contains(&&*self.status), "the status is unknown"),
             (!self.fault.is_empty(), "the fault is missing"),
