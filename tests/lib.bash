@@ -1,4 +1,4 @@
-# Words that the scripts of the tests share. Sourced, not run.
+# Functions that the scripts share. This file is sourced, not run.
 # shellcheck shell=bash
 
 say() {
@@ -10,30 +10,31 @@ die() {
     exit 1
 }
 
-# What `need` found missing.
+# The packages that are missing, by `need`.
 packages=()
 
-# need COMMAND PACKAGE: notes the package of a command that is not there.
+# need COMMAND PACKAGE: adds the package of a command that is not installed.
 need() {
     command -v "$1" >/dev/null || PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null ||
         packages+=("$2")
 }
 
-# What it takes to compile: SQLite and ring are C, libFuzzer is C++, and TLS is the system's OpenSSL.
+# Adds the compilers and OpenSSL: SQLite and ring are C, libFuzzer is C++, and TLS is the system's
+# OpenSSL.
 need_build_tools() {
-    command -v cargo >/dev/null || die "there is no Rust toolchain: see https://rustup.rs"
+    command -v cargo >/dev/null || die "Rust is not installed: see https://rustup.rs"
     need cc build-essential
     need c++ g++
     need pkg-config pkg-config
     pkg-config --exists openssl 2>/dev/null || packages+=(libssl-dev)
 }
 
-# Installs what is missing, or says what to install and ends.
+# Installs the missing packages, or prints their names and ends if it cannot.
 install_missing() {
     ((${#packages[@]})) || return 0
     local as_root=()
     if ! command -v apt-get >/dev/null; then
-        die "please install what Debian calls ${packages[*]}"
+        die "please install these (names of Debian packages): ${packages[*]}"
     elif ((EUID != 0)); then
         command -v sudo >/dev/null || die "please run as root: apt-get install ${packages[*]}"
         as_root=(sudo)
@@ -44,8 +45,8 @@ install_missing() {
         apt-get install -qy --no-install-recommends "$@"' sh "${packages[@]}"
 }
 
-# Runs a command with a policy that no service is started: a test wants the programs of a package
-# and not its daemon. Where the machine has a policy of its own, that one stays.
+# Runs a command with a policy that starts no services: the tests need the programs of a package and
+# not its daemon. If the machine has its own policy, that one is used.
 without_starting_services() {
     local policy=/usr/sbin/policy-rc.d status=0
     if [[ -e $policy ]]; then
@@ -54,7 +55,7 @@ without_starting_services() {
     fi
     local as_root=()
     [[ $1 != sudo ]] || as_root=(sudo)
-    # Now, not at the end: what is placed here must go however the script ends.
+    # The folder of the policy is expanded now. The file must be removed however the script ends.
     # shellcheck disable=SC2064
     trap "${as_root[*]} rm -f $policy" EXIT
     # shellcheck disable=SC2016

@@ -1,5 +1,5 @@
-//! The programs that are compared, each as it loses and repeats least by its manual and by trial:
-//! all delete what they delivered and keep a record of what they fetched. Knows no faults.
+//! The programs that are compared. All delete delivered messages and keep a record of fetched ones.
+//! Each is configured so that it loses and repeats least, by its manual and by trial.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -38,11 +38,12 @@ impl Fetcher {
         }
     }
 
-    /// Makes a world of a user who is not root: the others refuse or change who they are otherwise.
+    /// Makes a sandbox of a user who is not root. As root the other programs refuse to run or
+    /// change their user.
     pub(crate) fn sandbox(self) -> Sandbox {
         match self {
             Self::Mailpull => Sandbox::unprivileged(),
-            // They look up who runs them.
+            // They look up their user, who must have a name.
             _ => Sandbox::owned_by(NOBODY),
         }
     }
@@ -51,24 +52,25 @@ impl Fetcher {
         self == Self::Mailpull || tools::look_for(self.name()).is_some()
     }
 
-    /// Returns the number of its version; what it calls itself has no common form.
+    /// Returns its version. The outputs of the programs have no common form.
     pub(crate) fn version(self) -> String {
         let (program, args): (_, &[&str]) = match self {
-            // It cannot tell.
+            // fdm has no flag for it.
             Self::Fdm => ("dpkg-query", &["-Wf${Version}", "fdm"]),
             Self::Fetchmail => ("fetchmail", &["--version"]),
             Self::Mailpull => (BINARY, &["--version"]),
             Self::Getmail | Self::Mpop => (self.name(), &["--version"]),
         };
-        let said = Command::new(program).args(args).output();
-        let said = said.map(|output| output.stdout).unwrap_or_default();
-        let said = String::from_utf8_lossy(&said);
-        let mut words = said.split([' ', '\n', '+', '-']);
+        let printed = Command::new(program).args(args).output();
+        let printed = printed.map(|output| output.stdout).unwrap_or_default();
+        let printed = String::from_utf8_lossy(&printed);
+        let mut words = printed.split([' ', '\n', '+', '-']);
         let version = words.find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
         version.unwrap_or("?").to_owned()
     }
 
-    /// Tells whose system calls are its own. What fetchmail starts is the MDA, which is not meant.
+    /// Returns the threads whose system calls are the program's own. The only child of fetchmail is
+    /// the MDA, which is not tested.
     pub(crate) fn threads(self) -> &'static [Threads] {
         match self {
             Self::Fetchmail => &[Threads::Main],
@@ -76,8 +78,8 @@ impl Fetcher {
         }
     }
 
-    /// Whether something else than the fault came in between. getmail at times misses the end of its
-    /// own child, waits for it and delivers again; that is likely where a run is traced.
+    /// True if the run was disturbed by something else than the fault. getmail sometimes misses the
+    /// end of its own child, waits for it and delivers again. This is likely in a traced run.
     pub(crate) fn was_disturbed(self, outcome: &RunOutcome) -> bool {
         self == Self::Getmail && outcome.stderr_text().contains("waiting child pid")
     }
@@ -92,7 +94,7 @@ impl Fetcher {
                 sandbox.account("work", server, "keep = false");
                 return;
             }
-            // A session for each deletion, here and with fetchmail: slow, but the least is repeated.
+            // fdm and fetchmail use a session for each deletion. This is slow, but repeats least.
             Self::Fdm => format!(
                 "set no-received\nset purge-after 1\nset lock-file \"{home}/fdm.lock\"\n\
                  account \"work\" pop3 server \"127.0.0.1\" port {port} user \"{USER}\" \
@@ -104,8 +106,8 @@ impl Fetcher {
                  user \"{USER}\" password \"{PASSWORD}\" sslproto \"\" no keep no rewrite expunge 1 \
                  mda \"procmail DEFAULT={maildir}/ /dev/null\"\n"
             ),
-            // Not to_oldmail_on_each_mail: with it only the last message is remembered, and more is
-            // repeated.
+            // With to_oldmail_on_each_mail only the last message would be remembered, and more
+            // would be repeated.
             Self::Getmail => format!(
                 "[retriever]\ntype = SimplePOP3Retriever\nserver = 127.0.0.1\nport = {port}\ntimeout = 3\n\
                  username = {USER}\npassword = {PASSWORD}\n\
@@ -122,7 +124,7 @@ impl Fetcher {
         sandbox.write("config/peer", text);
     }
 
-    /// Names the program and its arguments for one silent run.
+    /// Returns the program and its arguments for one silent run.
     pub(crate) fn argv(self, sandbox: &Sandbox) -> Vec<OsString> {
         let home = sandbox.home().into_os_string();
         let config = sandbox.path("config/peer").into_os_string();
@@ -149,6 +151,6 @@ impl Fetcher {
     }
 }
 
-/// Debian's user without rights, whom every system has.
+/// Debian's user nobody.
 const NOBODY: u32 = 65_534;
 const BINARY: &str = env!("CARGO_BIN_EXE_mailpull");

@@ -1,12 +1,12 @@
-//! Measures what faults cost mailpull and other fetchers, and prints a table of it in Markdown.
-//! Run by `tests/faults/compare`; no part of `cargo test`, as it judges nobody.
+//! Measures the cost of faults for mailpull and other fetchers, and prints a table in Markdown.
+//! `tests/faults/compare` runs it. It is not part of `cargo test`.
 
 mod fetcher;
 mod matrix;
 #[path = "../it/support/mod.rs"]
 #[allow(
     unused_imports,
-    reason = "the tests' words, whose own tests are run elsewhere"
+    reason = "the support code of the integration tests, which run its own tests"
 )]
 mod support;
 mod table;
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     let names: Vec<String> = env::args().skip(1).collect();
     let is_unknown = |name: &&String| Fetcher::ALL.iter().all(|fetcher| fetcher.name() != *name);
     if let Some(name) = names.iter().find(is_unknown) {
-        eprintln!("compare: {name} is no program that is compared");
+        eprintln!("compare: unknown program {name}");
         return ExitCode::FAILURE;
     }
     let is_asked =
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let versions: Vec<_> = fetchers.iter().map(version).collect();
     println!("\n{}", versions.join(", "));
     if !table.is_clean(Fetcher::Mailpull) {
-        eprintln!("compare: mailpull did what it never does");
+        eprintln!("compare: a fault cost mailpull something, see above");
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
@@ -71,7 +71,7 @@ fn list(fetchers: &[Fetcher]) -> VecDeque<TrialJob> {
     jobs
 }
 
-/// Tries everything, as much at a time as there are processors.
+/// Runs all trials, as many at the same time as there are processors.
 fn measure(jobs: VecDeque<TrialJob>) -> Table {
     let jobs = Mutex::new(jobs);
     let table = Mutex::new(Table::default());

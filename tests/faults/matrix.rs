@@ -1,5 +1,4 @@
-//! The kinds of faults, and the points of a program at which each is tried.
-//! Tries nothing itself.
+//! The kinds of faults, and the points of a program at which each kind is tried.
 
 use crate::fetcher::Fetcher;
 use crate::support::model_server::Cut;
@@ -16,8 +15,9 @@ pub(crate) enum Matrix {
     PowerCut,
 }
 
-/// What changes a file, a child's mind or the server's: a kill before each, so after each, too.
-/// A question mark: not every architecture has it.
+/// The system calls that change a file, or send something to a child or to the server. The program
+/// is killed before each of them, and so also after each. A question mark stands before calls that
+/// not every architecture has.
 const CHANGES: [&str; 20] = [
     "?link",
     "?mkdir",
@@ -41,7 +41,7 @@ const CHANGES: [&str; 20] = [
     "writev",
 ];
 
-/// What may fail with an error, by its manual.
+/// The system calls that can fail with an error, by their manual.
 struct FailingCalls {
     calls: &'static [&'static str],
     error: &'static str,
@@ -119,7 +119,7 @@ impl Matrix {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Cut => "line cut",
+            Self::Cut => "connection cut",
             Self::Error => "failing call",
             Self::Kill => "kill",
             Self::None => "none",
@@ -127,7 +127,7 @@ impl Matrix {
         }
     }
 
-    /// Lists what is to be tried with a program: a sample, or everything if that was asked for.
+    /// Lists the trials with a program: a sample, or all if [`tools::is_thorough`].
     pub(crate) fn trials(self, fetcher: Fetcher) -> Vec<Trial> {
         match self {
             Self::Cut => {
@@ -159,7 +159,7 @@ impl Matrix {
             }
             Self::None => vec![Trial::None; 20],
             Self::PowerCut if !tools::is_root() => {
-                tools::report("skipped: only root can cut the power");
+                tools::report("left out: only root can cut the power");
                 Vec::new()
             }
             Self::PowerCut => {
@@ -170,8 +170,8 @@ impl Matrix {
     }
 }
 
-/// Lists at most so many points, unless all were asked for: some of each call, so that the
-/// frequent ones do not crowd the others out.
+/// Lists at most `count` points, or all if [`tools::is_thorough`]. Every call has a share, so that
+/// frequent calls do not displace the others.
 fn sampled(
     fetcher: Fetcher,
     calls: &[&str],
@@ -183,12 +183,12 @@ fn sampled(
     tools::sample(&points, count)
 }
 
-/// Whether a call is about the program's own files: not about what it is made of.
+/// True if a call is about the files of the program's data, not about its libraries.
 fn is_of_its_files(point: &Point, root: &str) -> bool {
     point.line.contains(root)
 }
 
-/// Whether it is about those, the server or a child.
+/// True if a call is about these files, the server or a child.
 fn is_of_its_own(point: &Point, root: &str) -> bool {
     let others = ["<pipe:", "<socket:", "<UNIX"];
     is_of_its_files(point, root) || others.iter().any(|part| point.line.contains(part))

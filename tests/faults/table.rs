@@ -1,5 +1,4 @@
 //! The table of docs/proof.md: what each program lost, duplicated and so on, in Markdown.
-//! Counts points; knows nothing of how they were tried.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,7 +28,7 @@ impl Table {
         row.tried += 1;
     }
 
-    /// Whether no fault cost this program anything.
+    /// True if no fault cost this program anything.
     pub(crate) fn is_clean(&self, fetcher: Fetcher) -> bool {
         let mut rows = self.rows.iter().filter(|((_, of), _)| *of == fetcher);
         rows.all(|(_, row)| row.ran_away == 0 && row.cost == Cost::default())

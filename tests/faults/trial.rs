@@ -1,5 +1,4 @@
-//! One fault in one run of one program, and what it cost when later runs had put right what they
-//! could. Knows no table and no choice of faults.
+//! A trial: one fault in one run of one program, and its cost after more runs without a fault.
 
 use std::cell::Cell;
 use std::ffi::OsString;
@@ -16,31 +15,31 @@ use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Injection, Point, Threads, faulty_run_of, points_of};
 
-/// How many messages are on the server.
+/// The number of messages on the server.
 const MESSAGES: usize = 5;
 
-/// How long a run may take. The slowest takes a second if it does not wait for something.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit of a run. The slowest run takes a second unless it waits for something.
+const RUN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The largest file that it may write: one that writes for ever soon finds its disk full.
+/// The largest file that a program may write. A program that writes without end soon gets an error.
 const LARGEST_FILE: u64 = 1 << 20;
 
-/// How many runs without a fault follow, unless nothing changes any more before.
+/// The most runs without a fault. They end earlier if nothing changes any more.
 const CLEAN_RUNS: usize = 4;
 
-/// How often a point is tried at which something else came in between.
+/// The most attempts at a point while runs are disturbed; see [`Fetcher::was_disturbed`].
 const ATTEMPTS: usize = 8;
 
-/// What is to happen in a run.
+/// The fault in a run.
 #[derive(Clone, Debug)]
 pub(crate) enum Trial {
-    /// A system call fails, or one process is killed there.
+    /// A system call fails, or the process is killed there.
     Call(Point, Injection),
-    /// The line is cut in a session, of which the first is 0.
+    /// The connection is cut in a session. The first session is 0.
     Cut(usize, Cut),
-    /// Nothing happens: what is wrong even so is not the fault's doing.
+    /// No fault happens. This shows the costs that have another cause.
     None,
-    /// Everything ends at a system call, and only what is on the disk remains.
+    /// The power fails at a system call, and only the flushed data remain.
     PowerCut(Point),
 }
 
@@ -55,12 +54,12 @@ impl fmt::Display for Trial {
     }
 }
 
-/// What came of a trial.
+/// The result of a trial.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TrialResult {
-    /// Whether it says nothing of the fault; see [`Fetcher::was_disturbed`].
+    /// True if the result is useless; see [`Fetcher::was_disturbed`].
     disturbed: bool,
-    /// Whether a run had no end: it wrote until there was no room, or it was killed.
+    /// True if a run did not end: it wrote until the disk was full, or it was killed.
     pub(crate) ran_away: bool,
     pub(crate) cost: Cost,
 }
@@ -81,7 +80,7 @@ impl fmt::Display for TrialResult {
     }
 }
 
-/// A program that has run once, when its maildrop was empty, and mail that came since then.
+/// A program that has run once with an empty maildrop, and messages that have come since then.
 struct TrialSetup {
     disturbed: Cell<bool>,
     disk: Option<Disk>,
@@ -96,7 +95,7 @@ impl TrialSetup {
         Self::of(fetcher, fetcher.sandbox(), None)
     }
 
-    /// Makes one whose home is a disk of its own; `None` if there is no such disk here.
+    /// Makes a setup with its home on its own disk. Returns `None` if no disk can be mounted.
     fn on_disk(fetcher: Fetcher) -> Option<Self> {
         let sandbox = fetcher.sandbox();
         let image = sandbox.path("image");
@@ -134,9 +133,9 @@ impl TrialSetup {
         }
     }
 
-    /// Names the program and its arguments, behind what tells it that a disk has an end.
+    /// Returns the program and its arguments, after a shell that limits the size of files.
     fn argv(&self) -> Vec<OsString> {
-        // Ignored, the signal leaves an error as from a full disk.
+        // If the signal XFSZ is ignored, the call fails with an error, as on a full disk.
         let limit = format!(
             "trap '' XFSZ && ulimit -f {} && exec \"$@\"",
             LARGEST_FILE / 512
@@ -146,7 +145,7 @@ impl TrialSetup {
         argv
     }
 
-    /// Runs without a fault; `None`: it did not end.
+    /// Runs the program without a fault. Returns `None` if it did not end.
     fn run(&self) -> Option<RunOutcome> {
         let argv = self.argv();
         let mut command = self.sandbox.command(&argv[0]);
@@ -159,12 +158,12 @@ impl TrialSetup {
     }
 
     fn finish(&self, program: Program) -> Option<RunOutcome> {
-        let outcome = program.start().wait_within(PATIENCE);
+        let outcome = program.start().wait_within(RUN_TIMEOUT);
         if let Some(outcome) = &outcome {
             let disturbed = self.fetcher.was_disturbed(outcome);
             self.disturbed.set(self.disturbed.get() || disturbed);
         }
-        // A child may go on for a while, as an MDA does.
+        // A child, such as the MDA, may run longer than the program.
         self.sandbox.wait_for_all_processes();
         outcome
     }
@@ -176,7 +175,7 @@ impl TrialSetup {
         }
     }
 
-    /// Tells whether a file was written until there was no more room.
+    /// True if a file has grown to the largest size.
     fn is_full(&self) -> bool {
         let maildir = self.sandbox.work();
         let mut files = ["tmp", "new"]
@@ -193,7 +192,8 @@ impl TrialSetup {
 }
 
 impl Trial {
-    /// Tries it, again if it was disturbed; `None` if that is not possible here.
+    /// Runs the trial, and again if it was disturbed. Returns `None` if it is not possible on this
+    /// machine.
     pub(crate) fn run(&self, fetcher: Fetcher) -> Option<TrialResult> {
         let mut verdict = self.run_once(fetcher)?;
         for _ in 1..ATTEMPTS {
@@ -218,7 +218,7 @@ impl Trial {
                 world.server.change(|behaviour| behaviour.cuts = cuts);
                 world.run()
             }
-            // Traced all the same, as that takes its time.
+            // This run is traced as well, because tracing changes the timing.
             Self::None => world.run_with(&unreached(), Injection::Kill),
             Self::PowerCut(point) => {
                 let ended = world.run_with(point, Injection::Kill);
@@ -244,7 +244,7 @@ impl Trial {
     }
 }
 
-/// Makes a point that no run gets to.
+/// Returns a point that no run reaches.
 fn unreached() -> Point {
     Point {
         call: "write".to_owned(),
@@ -254,7 +254,7 @@ fn unreached() -> Point {
     }
 }
 
-/// Says what is wrong if a program does not fetch and delete everything when nothing is in its way.
+/// Checks that a program fetches and deletes everything without a fault.
 pub(crate) fn check(fetcher: Fetcher) -> Result<(), String> {
     match Trial::None.run(fetcher) {
         Some(verdict) if verdict.is_bad() => Err(format!("without a fault, {verdict}")),
@@ -262,8 +262,8 @@ pub(crate) fn check(fetcher: Fetcher) -> Result<(), String> {
     }
 }
 
-/// Lists where one of `calls` is made in a run without a fault, as far as that `is_meant`, which
-/// also gets to know in which folder the files of the program are.
+/// Lists the points at which one of `calls` is made in a run without a fault. `is_meant` selects
+/// points; its second argument is the folder with the program's files.
 pub(crate) fn points(
     fetcher: Fetcher,
     threads: Threads,
@@ -293,7 +293,7 @@ pub(crate) fn octets_of_sessions(fetcher: Fetcher) -> Vec<usize> {
     edges.windows(2).map(|edge| edge[1] - edge[0]).collect()
 }
 
-/// Makes mail in which no line stands twice, so that nothing passes for what it is not.
+/// Makes messages without equal lines, so that a part of one is never taken for another.
 fn letters() -> Vec<TestMessage> {
     let letter = |n| {
         let line = |line| format!("Line {line} of letter {n} says no more than that.\r\n");

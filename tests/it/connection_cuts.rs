@@ -50,7 +50,7 @@ impl Cuts {
             messages,
             sandbox,
             deletes,
-            sweep: format!("line cut by {signal}, Maildir, {kept}"),
+            sweep: format!("connection cut by {signal}, Maildir, {kept}"),
             servers,
         }
     }
