@@ -104,7 +104,7 @@ impl Context<'_> {
         let owner = [&provider, &configured.client_id, user];
         let client_secret = || Ok(account.obtain_client_secret(&self.interrupt)?);
         Ok(Some(SignIn {
-            token_store: TokenStore::new(configured.keeper, &folder, owner),
+            token_store: TokenStore::new(configured.backend, &folder, owner),
             client: Client {
                 provider: &configured.provider,
                 id: &configured.client_id,

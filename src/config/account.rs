@@ -14,7 +14,7 @@ use crate::config::password::{self, Login, ONE_SHOT_VARIABLE, Source};
 use crate::config::paths;
 use crate::config::settings::{Settings, value_or, value_or_default};
 use crate::config::url;
-use crate::config::values::delivery::Target;
+use crate::config::values::delivery::WrittenTarget;
 use crate::delivery::{Destination, mda};
 use crate::dial;
 use crate::mail::policy::{Keep, Policy};
@@ -28,18 +28,19 @@ pub struct Account {
     pub name: String,
     /// True if it is used when no account is named.
     pub enabled: bool,
-    /// How to connect to its server and log in.
+    /// The server and the way to log in.
     pub dial: dial::DialOptions,
     /// The source of its password.
     pub password: Source,
-    /// How it obtains a token. `None` if it has a password.
+    /// The sign-in that gives it a token. `None` if it has a password.
     pub sign_in: Option<SignInOptions>,
     /// The environment variables that hold the password of any account. No child process may
     /// inherit them.
     pub secret_variables: Arc<[String]>,
-    /// Where its messages go. Only fetching needs it: see [`Account::require_destination`].
+    /// The destination of its messages. Only fetching needs one: see
+    /// [`Account::require_destination`].
     pub destination: Option<Destination>,
-    /// What this run does with its messages.
+    /// The rules of this run for keeping and fetching messages.
     pub policy: Policy,
     /// The value of `keep` without the flags of this run.
     pub configured_keep: Keep,
@@ -137,7 +138,7 @@ impl Account {
 /// An account before it is checked.
 pub(super) struct Draft<'a> {
     pub(super) name: String,
-    /// Where it was written, for errors about missing keys.
+    /// The place where it begins, for errors about missing keys.
     pub(super) origin: Origin,
     /// The settings of the file or the URL.
     pub(super) written: Settings,
@@ -195,8 +196,8 @@ fn destination(
         return Ok(None);
     };
     Ok(Some(match &at.value {
-        Target::Maildir(path) => Destination::Maildir(paths::absolute(at, path, home)?),
-        Target::Mda(words) => {
+        WrittenTarget::Maildir(path) => Destination::Maildir(paths::absolute(at, path, home)?),
+        WrittenTarget::Mda(words) => {
             let words = paths::program(at, words, home)?;
             let user = value_or_default(&settings.user);
             if user.starts_with('-') && words.iter().any(|word| word.starts_with("%T")) {
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_on_the_command_line_begins_in_the_current_folder() {
+    fn a_typed_path_begins_in_the_current_folder() {
         let overrides = flags(&["maildir=Mail"]);
         let account =
             Account::from_url("pops://me@h", &overrides).expect("the account is complete");

@@ -23,14 +23,14 @@ pub(super) struct AccountFile {
     pub(super) read: Result<(Origin, Settings), Error>,
 }
 
-/// Returns the folder that the configuration names. A relative path begins at `beside`, the folder
+/// Returns the folder that the configuration names. A relative path begins in `base`, the folder
 /// of the configuration file.
 ///
 /// # Errors
 /// The value is not a path.
 pub(super) fn find(
     written: WrittenValue,
-    beside: &Path,
+    base: &Path,
     home: Option<&Path>,
 ) -> Result<PathBuf, Error> {
     let WrittenValue { value, origin, .. } = written;
@@ -41,7 +41,7 @@ pub(super) fn find(
     };
     match values::line(value) {
         Ok(path) if path.starts_with(['/', '~']) => paths::absolute(&at(()), path, home),
-        Ok(path) => Ok(beside.join(path)),
+        Ok(path) => Ok(base.join(path)),
         Err(wrong) => Err(at(()).error(wrong)),
     }
 }

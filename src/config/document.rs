@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn sections_and_keys_keep_the_order_and_lines_of_the_file() {
+    fn sections_and_keys_keep_their_order_and_lines() {
         let text = "[accounts.b]\ny = 1\nx = 2\n[defaults]\n[accounts.a]\nz.y = 3";
         let document = parse(text).expect("the text is a configuration");
         let mut seen = Vec::new();

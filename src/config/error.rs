@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration.
+//! The errors of the configuration.
 
 use std::io;
 
@@ -21,7 +21,7 @@ pub enum Error {
     /// A password would cross the network in readable form.
     #[error("{at}: security = \"none\" would send the password to {endpoint} in cleartext")]
     Cleartext {
-        /// Where `security` was written.
+        /// The place of `security`.
         at: Origin,
         /// The server.
         endpoint: String,
@@ -29,7 +29,7 @@ pub enum Error {
     /// One section has two keys that exclude each other.
     #[error("{at}: {second:?} contradicts {first:?}")]
     Conflict {
-        /// Where the second key was written.
+        /// The place of the second key.
         at: Origin,
         /// The key that was written first.
         first: &'static str,
@@ -39,7 +39,7 @@ pub enum Error {
     /// The configuration file and a file of `accounts-dir` have the same account.
     #[error("{at}: the account is also in {path}")]
     Duplicate {
-        /// Where the configuration file has it.
+        /// The place of the account in the configuration file.
         at: Origin,
         /// The other file.
         path: String,
@@ -58,17 +58,17 @@ pub enum Error {
     /// Something necessary is missing.
     #[error("{}there is no {what}", before(at))]
     Incomplete {
-        /// Where it should have been.
+        /// The place where it should be.
         at: Origin,
-        /// What is missing.
+        /// The missing thing, as the end of a sentence.
         what: &'static str,
-        /// How to write it.
+        /// A sentence that says how to write it.
         hint: &'static str,
     },
     /// There is no configuration file.
     #[error("there is no {path}")]
     Missing {
-        /// Where it was looked for.
+        /// The path of the file.
         path: String,
     },
     /// The configuration file names no account.
@@ -91,11 +91,11 @@ pub enum Error {
     /// The text is not a valid configuration.
     #[error("{at}: {problem}")]
     Syntax {
-        /// Where the mistake is.
+        /// The place of the mistake.
         at: Origin,
         /// The mistake.
         problem: String,
-        /// What to write instead.
+        /// A sentence that says what to write instead.
         hint: Option<&'static str>,
     },
     /// The new account's name is in use.
@@ -107,7 +107,7 @@ pub enum Error {
     /// The key does not exist.
     #[error("{at}: unknown key {key}")]
     UnknownKey {
-        /// Where it was written.
+        /// The place where it was written.
         at: Origin,
         /// The key, quoted.
         key: String,
@@ -117,21 +117,21 @@ pub enum Error {
     /// The arguments make no sense.
     #[error("{what}")]
     Usage {
-        /// What is wrong with them.
+        /// The mistake.
         what: String,
-        /// What to type instead.
+        /// A sentence that says what to type instead.
         hint: Option<&'static str>,
     },
     /// A key cannot have this value.
     #[error("{} {problem}", subject(at, key))]
     Value {
-        /// Where it was written.
+        /// The place where it was written.
         at: Origin,
         /// The key.
         key: &'static str,
-        /// What is wrong with the value, as the rest of a sentence.
+        /// The problem with the value, as the rest of a sentence.
         problem: String,
-        /// What to write instead.
+        /// A sentence that says what to write instead.
         hint: Option<String>,
     },
     /// The configuration file cannot be written. It has not changed.

@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::config::password::Source;
-use crate::config::settings::{Entry, Slot};
+use crate::config::settings::{KeyEntry, Slot};
 use crate::config::values::choices::{self, Preset};
-use crate::config::values::delivery::{self, Target};
+use crate::config::values::delivery::{self, WrittenTarget};
 use crate::config::values::server::{self, Host};
 use crate::config::values::via::{self, Via};
 use crate::config::values::{self, secrets};
@@ -23,18 +23,18 @@ use crate::oauth2::{Backend, Url};
 pub struct Key {
     /// Its name.
     pub name: &'static str,
-    /// The title of the keys that it stands among.
+    /// The title of its group in the manual.
     pub group: &'static str,
     /// The value that applies if the key is absent, if there is one.
     pub default: Option<&'static str>,
-    /// What applies if the key is absent and no value of it means that.
+    /// The default in words, if no value of the key means the same.
     pub otherwise: Option<&'static str>,
     /// The words that the value can be; empty if it can be anything else.
     pub words: &'static [&'static str],
     /// Its description, with the markup that this file explains.
     pub help: &'static str,
     /// Reads a value into the key's field.
-    pub(super) set: fn(&mut Settings, Entry) -> Result<(), super::Error>,
+    pub(super) set: fn(&mut Settings, KeyEntry) -> Result<(), super::Error>,
 }
 
 impl Key {
@@ -62,7 +62,7 @@ macro_rules! keys {
             $(, words [$($word:literal),+])?
             => $field:ident $(: $type:ty)? $(, read $read:path)? $(, put $put:path)?;
     )+ })+) => {
-        /// What one section, or the command line, says about an account.
+        /// The settings of one section, a URL or the command line.
         #[derive(Clone, Debug, Default)]
         pub(super) struct Settings {
             $($($( pub(super) $field: Slot<$type>, )?)+)+
@@ -101,7 +101,7 @@ keys! {
         "enabled", default "true", words ["true", "false"]
             => enabled: bool, read values::boolean;
         /// The host, `"host:port"`, or the absolute path of a Unix socket. Required.
-        "server" => server: Host, put Entry::put_server;
+        "server" => server: Host, put KeyEntry::put_server;
         /// The port of the server.
         "port", otherwise "995; 110 if `security` is `starttls` or `none`"
             => port: u16, read server::port;
@@ -242,7 +242,7 @@ keys! {
         "oauth2", words ["google", "microsoft"] => oauth2: Preset, read choices::preset;
         /// The id of the client that the user or their organisation has registered with the
         /// provider. Required.
-        "oauth2-client-id" => oauth2_client_id: String, put Entry::put_client_id;
+        "oauth2-client-id" => oauth2_client_id: String, put KeyEntry::put_client_id;
         /// The secret that the provider issued together with the id. Google issues one for every
         /// client; Microsoft issues none for programs. The file must then be as private as one
         /// with `password`.
@@ -272,7 +272,7 @@ keys! {
     "The delivery" {
         /// The Maildir to deliver to. It is created if it does not exist, but the folder that
         /// contains it must exist.
-        "maildir" => target: Target, read delivery::maildir;
+        "maildir" => target: WrittenTarget, read delivery::maildir;
         /// The program that delivers messages (MDA): a list, or a string that is split like the
         /// words of a shell. No shell is run. The program gets one message on its standard input,
         /// which is a pipe. In an argument, `%F` is the sender (from Return-Path, or MAILER-DAEMON

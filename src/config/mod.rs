@@ -160,8 +160,8 @@ impl Config {
         }
         private.require_unwritable()?;
         if let Some(folder) = folder {
-            let beside = path.parent().unwrap_or(Path::new(""));
-            let folder = accounts_dir::find(folder, beside, config.home.as_deref())?;
+            let base = path.parent().unwrap_or(Path::new(""));
+            let folder = accounts_dir::find(folder, base, config.home.as_deref())?;
             config.add(accounts_dir::read(&folder)?);
         }
         Ok(config)
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_in_a_section_is_reported_with_file_line_and_key() {
+    fn a_mistake_is_reported_with_file_line_and_key() {
         for (text, message) in [
             (
                 "pasword = 'hunter2'",

@@ -10,7 +10,7 @@ use crate::config::settings::{Settings, Slot, value_or_default};
 use crate::config::values::choices::Preset;
 use crate::oauth2::{Backend, Provider, Url};
 
-/// How an account signs in.
+/// The sign-in of an account.
 #[derive(Clone, Debug)]
 pub struct SignInOptions {
     /// The provider that issues tokens.
@@ -20,7 +20,7 @@ pub struct SignInOptions {
     /// The source of the client's secret, if there is one.
     pub client_secret: Option<Source>,
     /// The place where tokens are kept.
-    pub keeper: Backend,
+    pub backend: Backend,
 }
 
 /// Checks the keys of a sign-in. Returns `None` if the account has a password, or a command that
@@ -60,7 +60,7 @@ pub(super) fn options(
         provider,
         client_id: client_id.value.clone(),
         client_secret: secret,
-        keeper: value_or_default(&settings.oauth2_store),
+        backend: value_or_default(&settings.oauth2_store),
     }))
 }
 
@@ -140,7 +140,7 @@ mod tests {
             sign_in("oauth2 = 'google'\noauth2-client-id = 'me'").expect("the account signs in");
         assert_eq!(google.provider, Provider::google());
         assert_eq!(google.client_id, "me");
-        assert_eq!(google.keeper, Backend::File);
+        assert_eq!(google.backend, Backend::File);
         let tenant = "https://login.microsoftonline.com/ours/oauth2/v2.0/token";
         let ours = sign_in(&format!(
             "oauth2 = 'microsoft'\noauth2-client-id = 'me'\noauth2-token-url = '{tenant}'\n\
@@ -151,7 +151,7 @@ mod tests {
         expected.token_url = tenant.parse().expect("the account signs in");
         expected.scope = "x y".to_owned();
         assert_eq!(ours.provider, expected);
-        assert_eq!(ours.keeper, Backend::Keyring);
+        assert_eq!(ours.backend, Backend::Keyring);
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! Where a setting was written, so that an error can point there.
+//! The place where a setting was written, so that an error can point there.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Where a setting was written.
+/// The place where a setting was written.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Origin {
     /// A line of a file.

@@ -92,7 +92,7 @@ pub(super) fn split(option: &str) -> Result<(&str, &str), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::values::delivery::Target;
+    use crate::config::values::delivery::WrittenTarget;
     use crate::exit::Exit;
 
     fn options(options: &[&str]) -> Result<Settings, Error> {
@@ -127,7 +127,7 @@ mod tests {
         ];
         let settings = Overrides::new(flags, &[]).expect("the options are valid").0;
         let target = settings.target.map(|at| at.value);
-        assert!(matches!(target, Some(Target::Mda(words)) if words == ["my prog", "%F"]));
+        assert!(matches!(target, Some(WrittenTarget::Mda(words)) if words == ["my prog", "%F"]));
         assert_eq!(settings.max_messages.map(|at| at.value), Some(7));
         assert_eq!(settings.max_size.map(|at| at.value), Some(2048));
     }

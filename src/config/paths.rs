@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_on_the_command_line_begins_in_the_current_folder() {
+    fn a_typed_path_begins_in_the_current_folder() {
         let flag = at(Origin::Flag("--maildir".into()));
         let here = std::env::current_dir().expect("there is a current folder");
         let path = absolute(&flag, "Mail", None).expect("the path is relative to a folder");

@@ -12,10 +12,10 @@ use crate::config::shard::Shard;
 use crate::config::values::quoted;
 use crate::config::{Config, Scope, Section};
 
-/// What the arguments say about the accounts of a command.
+/// The arguments that select accounts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Selector<'a> {
-    /// The named accounts. If there are none, all enabled accounts are meant.
+    /// The named accounts. An empty slice means all enabled accounts.
     pub names: &'a [String],
     /// The shard that the accounts must be in.
     pub shard: Option<Shard>,

@@ -1,5 +1,5 @@
-//! What a section, a URL or the command line says about an account, key by key.
-//! Whether the keys go together is checked later, in `account`.
+//! The settings of a section, a URL or the command line: one value a key.
+//! The rules between the keys are checked later, in `account`.
 
 use crate::config::document::WrittenValue;
 use crate::config::error::Error;
@@ -71,7 +71,7 @@ impl Settings {
                 hint: nearest(name, names()),
             });
         };
-        let entry = Entry {
+        let entry = KeyEntry {
             value,
             key: key.name,
             origin,
@@ -130,13 +130,13 @@ pub(super) fn nearest<'a>(
 }
 
 /// A key with its value, on the way to the field that it fills.
-pub(super) struct Entry {
+pub(super) struct KeyEntry {
     value: Value,
     key: &'static str,
     origin: Origin,
 }
 
-impl Entry {
+impl KeyEntry {
     /// Reads the value into a field.
     pub(super) fn put<T>(self, slot: &mut Slot<T>, read: Reader<T>) -> Result<(), Error> {
         let at = self.read(read)?;

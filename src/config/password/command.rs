@@ -19,7 +19,7 @@ use crate::os::child::{ChildPipes, ChildWatch, ProcessGroup, RunningChild, Unfin
 use crate::os::signals::Interrupt;
 use crate::text::ServerText;
 
-/// Where a command runs.
+/// The surroundings of a command.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Place {
     /// Without a terminal.

@@ -73,9 +73,9 @@ pub enum Error {
     /// The password cannot be sent.
     #[error("the password from {from} {problem}")]
     Unusable {
-        /// Where it came from.
+        /// The source of the password.
         from: String,
-        /// What is wrong with it.
+        /// The problem, as the end of a sentence.
         problem: Unusable,
     },
     /// The environment variable is not set.

@@ -1,4 +1,4 @@
-//! Where an account's password comes from.
+//! The sources of an account's password.
 //!
 //! The way of a password, from the top:
 //!
@@ -75,11 +75,11 @@ pub enum Source {
 pub struct SecretCommand {
     /// The key that names it.
     pub key: &'static str,
-    /// How it is run.
+    /// The way it is run.
     pub line: CommandLine,
 }
 
-/// How a command is run.
+/// The way a command is run.
 #[derive(Clone, Debug)]
 pub enum CommandLine {
     /// Directly: a program and its arguments.
@@ -253,7 +253,7 @@ fn from_terminal(login: Login<'_>, interrupt: &Interrupt) -> Result<Secret, Erro
     prompt(login, interrupt)
 }
 
-/// Asks for a password on the terminal, whatever its source is.
+/// Asks for a password on the terminal, also if another source is configured.
 ///
 /// # Errors
 /// The terminal does not work or was closed, nothing usable was typed, or a signal arrived.
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_what_is_printed_or_stored_without_one_line_end() {
+    fn one_line_end_after_a_password_is_removed() {
         for (text, password) in [
             (&b"hunter2"[..], Some(&b"hunter2"[..])),
             (b"hunter2\n", Some(b"hunter2")),
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn a_netrc_must_be_private_only_if_it_holds_the_password() {
+    fn only_a_netrc_with_the_password_must_be_private() {
         let ours = b"machine pop.example.com login me password hunter2";
         let others = b"machine ftp.example.com login me password hunter2";
         for (text, mode, is_found) in [

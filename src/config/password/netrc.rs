@@ -20,7 +20,7 @@ pub(super) fn find(
     user: &str,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, Malformed> {
     let mut words = Words { octets, at: 0 };
-    let mut entry = Entry::default();
+    let mut entry = NetrcEntry::default();
     while let Some(keyword) = words.keyword()? {
         match &**keyword {
             b"machine" => {
@@ -28,13 +28,13 @@ pub(super) fn find(
                     return Ok(Some(password));
                 }
                 let name = words.value()?;
-                entry = Entry::new(name.eq_ignore_ascii_case(host.as_bytes()));
+                entry = NetrcEntry::new(name.eq_ignore_ascii_case(host.as_bytes()));
             }
             b"default" => {
                 if let Some(password) = entry.password_for(user) {
                     return Ok(Some(password));
                 }
-                entry = Entry::new(true);
+                entry = NetrcEntry::new(true);
             }
             b"login" => entry.login = Some(words.value()?),
             b"password" => entry.password = Some(words.value()?),
@@ -47,13 +47,13 @@ pub(super) fn find(
 }
 
 #[derive(Default)]
-struct Entry {
+struct NetrcEntry {
     matches: bool,
     login: Option<Zeroizing<Vec<u8>>>,
     password: Option<Zeroizing<Vec<u8>>>,
 }
 
-impl Entry {
+impl NetrcEntry {
     fn new(matches: bool) -> Self {
         Self {
             matches,

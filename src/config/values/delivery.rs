@@ -1,25 +1,25 @@
-//! Where messages go.
+//! The destination of messages.
 
 use super::{Value, Wrong, count, line, words};
 
-/// Where messages go, as it was written.
+/// The destination of messages, as it was written.
 #[derive(Clone, Debug)]
-pub(in crate::config) enum Target {
+pub(in crate::config) enum WrittenTarget {
     Maildir(String),
     Mda(Vec<String>),
 }
 
 /// Reads `maildir`.
-pub(in crate::config) fn maildir(value: Value) -> Result<Target, Wrong> {
-    Ok(Target::Maildir(line(value)?))
+pub(in crate::config) fn maildir(value: Value) -> Result<WrittenTarget, Wrong> {
+    Ok(WrittenTarget::Maildir(line(value)?))
 }
 
 /// Reads `mda`. A string is split like the words of a shell, but no shell is run.
-pub(in crate::config) fn mda(value: Value) -> Result<Target, Wrong> {
+pub(in crate::config) fn mda(value: Value) -> Result<WrittenTarget, Wrong> {
     match value {
-        Value::List(values) => Ok(Target::Mda(words(values)?)),
+        Value::List(values) => Ok(WrittenTarget::Mda(words(values)?)),
         Value::Text(text) => match shell_words::split(&text) {
-            Ok(words) => Ok(Target::Mda(words)),
+            Ok(words) => Ok(WrittenTarget::Mda(words)),
             Err(_) => Err("has a quote that is not closed".into()),
         },
         other => Err(other.instead_of("a string or a list of strings")),
@@ -50,7 +50,7 @@ mod tests {
         ] {
             let read = mda(Value::from_text(text)).ok();
             match (read, words) {
-                (Some(Target::Mda(read)), Some(words)) => assert_eq!(read, words),
+                (Some(WrittenTarget::Mda(read)), Some(words)) => assert_eq!(read, words),
                 (read, words) => assert!(read.is_none() && words.is_none(), "{text}"),
             }
         }

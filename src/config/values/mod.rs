@@ -32,7 +32,7 @@ pub(super) enum Value {
 pub(super) struct Wrong {
     /// The problem, as the rest of a sentence whose subject is the key.
     pub(super) problem: String,
-    /// What to write instead.
+    /// A sentence that says what to write instead.
     pub(super) hint: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Where a secret comes from.
+//! The sources of secrets.
 
 use super::{Value, Wrong, boolean, line, program, text, words};
 use crate::config::password::{CommandLine, SecretCommand, Source};

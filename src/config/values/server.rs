@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_is_a_host_with_or_without_port_or_a_socket() {
+    fn a_server_is_a_host_or_a_socket() {
         for (text, host, port) in [
             ("pop.example.com", "pop.example.com", None),
             ("pop.example.com:1995", "pop.example.com", Some(1995)),

@@ -7,7 +7,7 @@ use super::{Value, Wrong, decoded, program, text};
 use crate::net::{Endpoint, Protocol, Proxy, ProxyLogin, proxy};
 use crate::os::secret::Secret;
 
-/// What a connection goes through.
+/// The proxy or program that a connection goes through.
 #[derive(Clone, Debug)]
 pub(in crate::config) enum Via {
     Proxy(Proxy),
