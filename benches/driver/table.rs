@@ -18,11 +18,11 @@ const COLUMNS: [Measured; 6] = [
 
 const LEGEND: &str = "
 
-The first column is mailpull's own; the others are how many times that long somebody took, or kB of
-memory where the row says so. In brackets: how often a far server was waited for, or flushes. The
-limit is the slower of a plain reader of the same octets (the line) and a plain writer of the same
-files with one flush (the disk). ¹ measured once. ² measured once with a tenth of the messages, and
-counted ten times. fetchmail delivers by procmail, as it has no Maildirs.";
+The column mailpull is absolute. The other columns are multiples of mailpull's time; where the row
+says memory, they are kB. In brackets: round trips to a distant server, or flushes. The line is a
+plain reader of the same octets, and the disk a plain writer of the same files with one flush. The
+limit is the slower of the two. ¹ measured once. ² measured once with a tenth of the messages, and
+multiplied by ten. fetchmail delivers by procmail, because it cannot deliver into a Maildir.";
 
 /// Formats the row of a case.
 pub(crate) fn row(case: &Case, figures: &[Figure]) -> String {
