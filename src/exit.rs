@@ -66,14 +66,15 @@ impl Exit {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{what}")]
 pub struct Failure {
-    /// What failed, and why.
+    /// The text of the error: what failed, and why.
     pub what: String,
-    /// What the user can do: a sentence that starts with a capital letter and has no full stop.
+    /// The hint, which says what the user can do: a sentence that starts with a capital letter and has
+    /// no full stop.
     pub hint: Option<String>,
     /// The exit status that it leads to.
     pub exit: Exit,
     /// True if it was reported to the user not long ago.
-    pub is_known: bool,
+    pub was_reported: bool,
 }
 
 impl Failure {
@@ -83,7 +84,7 @@ impl Failure {
             what: what.to_string(),
             hint: None,
             exit,
-            is_known: false,
+            was_reported: false,
         }
     }
 

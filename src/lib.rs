@@ -3,17 +3,17 @@
 //! # The map
 //!
 //! ```text
-//! main ─► cli, commands      parse, gather the parts, call, report, exit
-//!           ├─► config       what the user configured, and where secrets come from
+//! main ─► cli, commands      parse the command line, run the command, exit
+//!           ├─► config       the configuration, and the sources of passwords
 //!           ├─► dial         from an address to a logged-in session
 //!           ├─► oauth2       tokens, for accounts without a password
-//!           ├─► poll         the story of one poll of one mailbox, and its steps
+//!           ├─► poll         one poll of one mailbox, step by step
 //!           │
-//!           │   services that do not use each other; they meet in a poll:
+//!           │   services, which do not use each other and are combined by a poll:
 //!           ├─► pop3         the session: a blocking client on pure codecs
 //!           ├─► net          addresses, proxies, TLS
 //!           ├─► delivery     Maildir, spool and MDA
-//!           ├─► seen         the database: what mailpull remembers
+//!           ├─► seen         the database: everything that mailpull remembers
 //!           └─► report       events: progress bars, lines, JSON
 //!                 └─► mail   the vocabulary: custody, headers, known messages, listings, policy
 //!                       └─► os, digest, exit, hex, limits, moment, text      the leaves
@@ -23,19 +23,21 @@
 //!
 //! # The promises
 //!
-//! A message is deleted from the server only when its delivery is recorded, recorded only when it is
-//! in its place for good, and put in its place only when the database knows it; so a kill or a power
-//! cut at any instant neither loses a message nor delivers it to a Maildir twice. A message is never
-//! held in memory. Nothing that a server or a message says becomes a path, an option or a command,
-//! and all of it is shown escaped. A password is sent only to a server that has proved who it is,
-//! and never shown.
+//! - No message is lost, and none is delivered to a Maildir twice, even if the process is killed or the
+//!   power fails at any instant. A message is delivered only after the database knows it, recorded as
+//!   delivered only when it is durable in its place, and deleted from the server only when that is
+//!   recorded. `docs/architecture.md` has these steps as the custody order.
+//! - No message is held in memory as a whole.
+//! - No text of a server or a message becomes a path, an option or a command. All of it is escaped
+//!   before it is shown.
+//! - A password is sent only to a server that has proved its identity, and is never shown.
 //!
 //! # The sources
 //!
 //! RFC 1939 (POP3), 2449 (CAPA, response codes, PIPELINING), 2595 (STLS), 3206 (SYS, AUTH codes),
 //! 4422 and 5034 (SASL), 4616 (PLAIN), 2195 (CRAM-MD5), 2831 (DIGEST-MD5), 5802 and 7677 (SCRAM), 5929
-//! (channel bindings), 7628 (OAUTHBEARER), 6749, 7636, 8252 and 8628 (OAuth 2.0), 8314 (TLS from the first octet), 2384 (POP URLs),
-//! 2782 and 6186 (servers by DNS); the Maildir rules of qmail; sysexits(3).
+//! (channel bindings), 7628 (OAUTHBEARER), 6749, 7636, 8252 and 8628 (OAuth 2.0), 8314 (TLS from the
+//! first octet), 2384 (POP URLs), 2782 and 6186 (servers by DNS); the Maildir rules of qmail; sysexits(3).
 
 pub mod cli;
 pub mod commands;

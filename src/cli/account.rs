@@ -34,7 +34,7 @@ pub struct AddArgs {
     #[arg(long, value_name = "SERVER")]
     pub server: Option<String>,
 
-    /// How TLS begins: tls, starttls, none
+    /// Encrypt with: tls, starttls, none
     #[arg(long, value_name = "SECURITY", value_parser = ["tls", "starttls", "none"])]
     #[arg(hide_possible_values = true, requires = "server")]
     pub security: Option<String>,

@@ -1,4 +1,4 @@
-//! What is said about a command line that makes no sense: one line, without any password.
+//! Explains a command line that makes no sense, on one line and without any password.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 

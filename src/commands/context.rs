@@ -13,7 +13,7 @@ use crate::report::plain::{Audience, Color, Verbosity};
 use crate::report::{AccountReporter, Event, Json, Plain, Reporter, Terminal};
 use crate::seen::{Ledger, StateFolder};
 
-/// What every command works with.
+/// The parts that every command works with.
 pub(super) struct Context<'a> {
     pub(super) global: &'a GlobalArgs,
     pub(super) reporter: SharedReporter,
@@ -24,7 +24,7 @@ pub(super) struct Context<'a> {
     configured_names: Mutex<Option<HashSet<String>>>,
 }
 
-/// Where all accounts of a run report what happens.
+/// The reporter that all accounts of a run share.
 pub(super) type SharedReporter = Arc<dyn Reporter + Send + Sync>;
 
 impl<'a> Context<'a> {

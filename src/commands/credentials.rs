@@ -1,4 +1,4 @@
-//! Where an account's password or token comes from, and when another one is needed.
+//! The way of an account's password or token, from the configuration to the login.
 //!
 //! 1. Accounts that may have to ask are asked first, one after the other ([`Passwords::ask_ahead`]).
 //! 2. Each connection takes its account's secret ([`Passwords::of`]): a token for an account that
@@ -16,7 +16,7 @@ use crate::exit::{Exit, Failure};
 use crate::oauth2::{self, Client, HttpClient, SignIn, TokenStore};
 use crate::os::secret::Secret;
 
-/// The secrets that were obtained before any account began, or why there is none, by account.
+/// The secrets that were obtained before any account began, by account; or the failures to obtain them.
 #[derive(Default)]
 pub(super) struct Passwords(HashMap<String, Result<Secret, Failure>>);
 
@@ -132,7 +132,7 @@ fn failed_sign_in(account: &Account, sign_in: &SignIn<'_>, error: oauth2::Error)
 fn advise_sign_in(account: &Account, sign_in: &SignIn<'_>, failure: Failure) -> Failure {
     Failure {
         hint: Some(format!("Sign in with: mailpull login {}", account.name)),
-        is_known: !sign_in.should_notify(),
+        was_reported: !sign_in.should_notify(),
         ..failure
     }
 }

@@ -1,4 +1,4 @@
-//! How the errors of the layers below become failures that the user sees.
+//! Makes failures, as the user sees them, of the errors of the layers below.
 
 use crate::exit::Failure;
 use crate::{config, delivery, dial, oauth2, poll, seen};
@@ -12,7 +12,7 @@ macro_rules! failure_from {
                     what: error.to_string(),
                     hint: error.hint(),
                     exit: error.exit(),
-                    is_known: false,
+                    was_reported: false,
                 }
             }
         }
@@ -36,7 +36,7 @@ impl From<poll::Error> for Failure {
             what: error.to_string(),
             hint: error.hint(),
             exit: error.exit(),
-            is_known: error.is_known(),
+            was_reported: error.was_reported(),
         }
     }
 }
@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn a_failed_connection_keeps_its_hint_status_and_notice() {
         let cause = Failure {
-            is_known: true,
+            was_reported: true,
             ..Failure::new("no", Exit::LoginRefused).with_hint("Sign in again")
         };
         assert_eq!(Failure::from(poll::Error::Connect(cause.clone())), cause);

@@ -85,7 +85,7 @@ impl FetchAccount<'_> {
             Ok(Attempt::Skipped) => return Exit::Done,
             Ok(Attempt::Made) => {}
             Err(failure) => {
-                let exit = if failure.is_known {
+                let exit = if failure.was_reported {
                     self.reporter.report(Event::TransientProblem(&failure));
                     failure.exit
                 } else {

@@ -55,8 +55,8 @@ pub enum Error {
 
 impl Error {
     /// Returns true if this was reported to the user not long ago.
-    pub fn is_known(&self) -> bool {
-        matches!(self, Self::Connect(failure) if failure.is_known)
+    pub fn was_reported(&self) -> bool {
+        matches!(self, Self::Connect(failure) if failure.was_reported)
     }
 
     /// Returns true if the database failed. It may be damaged, so nothing more is written to it.

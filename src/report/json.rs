@@ -132,7 +132,7 @@ pub(crate) fn sign_in(account: &str, address: &str, code: Option<&str>) -> Strin
     json!({ "event": "sign-in", "account": account, "address": address, "code": code }).to_string()
 }
 
-/// Returns the line that says who has signed in, and where the tokens are kept.
+/// Returns the line for a user who has signed in, with the place of the tokens.
 pub(crate) fn signed_in(account: &str, user: &str, place: &str) -> String {
     json!({ "event": "signed-in", "account": account, "user": user, "place": place }).to_string()
 }

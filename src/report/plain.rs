@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::{Event, Octets, Reporter};
 use crate::exit::Failure;
 
-/// How much is shown.
+/// The amount of output.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Verbosity {
     /// Only errors.
@@ -151,7 +151,8 @@ fn complaint(program: &str, account: &str, what: &dyn Display) -> String {
     }
 }
 
-/// What failed, and the hint as a sentence of its own. Servers may end their texts with a full stop.
+/// Joins the error and its hint, each as a sentence. An error that ends with the text of a server may
+/// have a full stop already.
 fn sentences(failure: &Failure) -> String {
     let Failure { what, hint, .. } = failure;
     match hint {
