@@ -414,7 +414,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fis
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and not __fish_seen_subcommand_from add list remove rename test" -f -a "test" -d 'Connect, log in and show each step; fetch and delete nothing'
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l user -d 'User name at the server, often the mail address' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l server -d 'HOST or HOST:PORT; default: found by the domain of USER' -r
-complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l security -d 'How TLS begins: tls, starttls, none' -r -f -a "tls\t''
+complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l security -d 'Encrypt with: tls, starttls, none' -r -f -a "tls\t''
 starttls\t''
 none\t''"
 complete -c mailpull -n "__fish_mailpull_using_subcommand account; and __fish_seen_subcommand_from add" -l password-command -d 'Take the password that COMMAND prints' -r -f -a "(__fish_complete_command)"
