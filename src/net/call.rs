@@ -173,6 +173,7 @@ fn attempt(
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let fd = match rustix::net::socket_with(family, SocketType::STREAM, flags, None) {
         Ok(fd) => fd,
+        // A kernel without IPv6: the IPv4 addresses of the name may still connect.
         Err(Errno::AFNOSUPPORT) => return Err(remote(Errno::AFNOSUPPORT)),
         Err(errno) => return Err(AttemptError::Local(errno)),
     };
@@ -208,6 +209,8 @@ fn attempt(
         Err(errno) => return Err(remote(errno)),
     }
     if matches!(address, Address::Tcp(_)) {
+        // POP3 is many small commands. Nagle's algorithm would hold each back until the server has
+        // acknowledged the one before.
         sockopt::set_tcp_nodelay(&fd, true).map_err(remote)?;
         // Detects a server that vanished, also while nothing waits for it with a deadline.
         sockopt::set_socket_keepalive(&fd, true).map_err(remote)?;

@@ -84,7 +84,7 @@ impl Endpoint {
         }
     }
 
-    /// The name that the server's certificate must have.
+    /// Returns the name that the server's certificate must have.
     pub fn host(&self) -> &str {
         match self {
             Self::Unix(_) => "localhost",
@@ -190,7 +190,7 @@ impl Error {
         }
     }
 
-    /// The exit status that it leads to.
+    /// Returns the exit status that the error leads to.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Connect { .. } | Self::Interrupted(_) | Self::Resolve { .. } => Exit::Temporary,

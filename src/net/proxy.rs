@@ -70,7 +70,7 @@ impl Error {
         Some(hint.to_owned())
     }
 
-    /// The exit status that it leads to.
+    /// Returns the exit status that the error leads to.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Io(_) | Self::Refused(_) => Exit::Temporary,
@@ -104,6 +104,7 @@ impl Proxy {
     }
 
     fn socks5<S: Read + Write>(&self, stream: &mut S, host: &str, port: u16) -> Result<(), Error> {
+        // Both methods are offered, so a proxy that requires no login gets no password.
         let methods: &[u8] = match self.login {
             Some(_) => &[5, 2, NO_LOGIN, BY_PASSWORD],
             None => &[5, 1, NO_LOGIN],

@@ -11,10 +11,10 @@ use rustix::io::Errno;
 use crate::os::child::RunningChild;
 use crate::os::signals::{GRACE, Interrupt, WaitError};
 
-/// After this many octets without one sent in between, the server is sending a long answer.
+/// A server that has sent this many octets since our last write is sending a long answer.
 const LONG_ANSWER: u64 = 256 * 1024;
-/// The time that a long answer may collect in the kernel once everything received is read. A
-/// server sends it record by record, and waking up for each costs more than reading it.
+/// The pause in a long answer after everything that has come is read, so that more can collect in
+/// the kernel. A server sends record by record, and waking up for each costs more than reading it.
 const COLLECT: Duration = Duration::from_micros(250);
 
 /// A connected, non-blocking socket that reads and writes as if it blocked.
@@ -23,8 +23,8 @@ const COLLECT: Duration = Duration::from_micros(250);
 /// [`crate::os::signals::is_interrupt`] recognises one that a signal ended.
 #[derive(Debug)]
 pub struct Socket {
-    /// The program that carries it. It is dropped before the socket; otherwise it would complain
-    /// about a broken pipe.
+    /// The tunnel program at the other end. This field is dropped before `fd`: if the socket were
+    /// closed first, the program could complain about a broken pipe on standard error.
     tunnel: Option<RunningChild>,
     fd: OwnedFd,
     timeout: Duration,
@@ -65,15 +65,16 @@ impl Socket {
     }
 
     fn wait(&self, ready: PollFlags) -> io::Result<()> {
-        let silent = Instant::now() + self.timeout;
+        let silence_ends = Instant::now() + self.timeout;
         let (deadline, grace) = match self.handshake {
-            Some(deadline) => (deadline.min(silent), Duration::ZERO),
-            None => (silent, GRACE),
+            Some(deadline) => (deadline.min(silence_ends), Duration::ZERO),
+            // After a signal, the session may still finish what it has begun, within the grace.
+            None => (silence_ends, GRACE),
         };
         self.interrupt
             .wait(self.fd.as_fd(), ready, deadline, grace)
-            .map_err(|broken| match broken {
-                WaitError::Interrupted => io::Error::other(broken),
+            .map_err(|error| match error {
+                WaitError::Interrupted => io::Error::other(error),
                 WaitError::TimedOut => io::ErrorKind::TimedOut.into(),
             })
     }
@@ -107,6 +108,8 @@ impl Read for Socket {
             }
         })?;
         self.received += octets as u64;
+        // A connection that is closed in a handshake is a temporary problem. If OpenSSL saw the end
+        // of file, its error would count as a fault of the protocol.
         if octets == 0 && self.handshake.is_some() && !buffer.is_empty() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

@@ -18,9 +18,9 @@ use crate::os::thread::Task;
 /// A server that the DNS of a domain names.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FoundServer {
-    /// Its name.
+    /// The server's name.
     pub host: String,
-    /// Its port.
+    /// The server's port.
     pub port: u16,
     /// The service, which says how TLS begins.
     pub service: Service,
@@ -60,7 +60,7 @@ pub fn servers(domain: &str, interrupt: &Interrupt) -> io::Result<Vec<FoundServe
     match asking.wait(Instant::now() + DNS_TIMEOUT, Duration::ZERO) {
         Ok(servers) => Ok(servers),
         Err(WaitError::TimedOut) => Ok(Vec::new()),
-        Err(broken) => Err(io::Error::other(broken)),
+        Err(error) => Err(io::Error::other(error)),
     }
 }
 
@@ -118,7 +118,7 @@ fn exchange(question: &Inquiry, resolver: SocketAddr) -> io::Result<Vec<FoundSer
     // From here on the kernel drops datagrams from other addresses.
     socket.connect(resolver)?;
     socket.send(&question.encode()?)?;
-    let deadline = Instant::now() + TURN;
+    let deadline = Instant::now() + RESOLVER_TIMEOUT;
     let mut answer = [0; LONGEST_ANSWER];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -127,6 +127,7 @@ fn exchange(question: &Inquiry, resolver: SocketAddr) -> io::Result<Vec<FoundSer
         }
         socket.set_read_timeout(Some(left))?;
         let octets = socket.recv(&mut answer)?;
+        // A datagram that does not answer this question is ignored: it can be forged, or late.
         if let Some(read) = question.read(&answer[..octets]) {
             return read;
         }
@@ -177,8 +178,10 @@ impl Inquiry {
         if !is_answer {
             return None;
         }
-        let knows = matches!(packet.rcode(), RCODE::NoError | RCODE::NameError);
-        if !knows || packet.has_flags(PacketFlag::TRUNCATION) {
+        // NXDOMAIN is an answer, too: there are no servers. SERVFAIL and others are failures, after
+        // which the next resolver is asked.
+        let has_answer = matches!(packet.rcode(), RCODE::NoError | RCODE::NameError);
+        if !has_answer || packet.has_flags(PacketFlag::TRUNCATION) {
             return Some(Err(io::ErrorKind::InvalidData.into()));
         }
         let mut found: Vec<_> = packet
@@ -213,7 +216,7 @@ const LONGEST_ANSWER: usize = 4096;
 const MOST_RESOLVERS: usize = 3;
 const MOST_SERVERS: usize = 4;
 /// The most time that one resolver may take.
-const TURN: Duration = Duration::from_secs(2);
+const RESOLVER_TIMEOUT: Duration = Duration::from_secs(2);
 /// The most time that the whole search may take.
 const DNS_TIMEOUT: Duration = Duration::from_secs(15);
 

@@ -19,7 +19,7 @@ pub enum ConnectStep<'a> {
     Passed(&'a Endpoint),
     /// The program of the tunnel was started.
     Started(&'a str),
-    /// An address did not answer.
+    /// An address did not accept the connection.
     Unreachable {
         /// The address.
         address: &'a dyn fmt::Display,

@@ -17,7 +17,7 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// The program's name.
+    /// Returns the program's name.
     pub fn program(&self) -> &str {
         self.command.first().map_or("", String::as_str)
     }
@@ -32,13 +32,15 @@ impl Tunnel {
             .command
             .split_first()
             .ok_or(io::ErrorKind::InvalidInput)?;
+        // A socket pair and not two pipes: one descriptor to read, write and poll, like TCP.
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let mut command = child::command(program, arguments, &self.hidden_variables);
         command
             .stdin(Stdio::from(OwnedFd::from(theirs.try_clone()?)))
             .stdout(Stdio::from(OwnedFd::from(theirs)));
-        // In the process group of mailpull, so that it may use the terminal.
+        // In the process group of mailpull: a program in another group is stopped when it reads
+        // from the terminal (SIGTTIN).
         let running = RunningChild::start(&mut command, ProcessGroup::Ours)?;
         Ok((ours.into(), running))
     }

@@ -43,7 +43,7 @@ impl ProviderRefusal {
         is_configuration.then(|| "Check the keys of the account that begin with oauth2-".to_owned())
     }
 
-    /// Takes what a provider said: in its answer, or by the browser.
+    /// Makes a refusal from a response of the provider, or from a request of the browser.
     pub(super) fn new(code: &str, description: &str) -> Self {
         Self {
             code: code.to_owned(),
@@ -120,13 +120,15 @@ pub(super) fn device(answer: &HttpResponse, url: &Url) -> Result<Device, Error> 
         address: offer.verification_uri.as_str().into(),
         complete_address: offer.verification_uri_complete.as_deref().map(Into::into),
         expires: number(Some(offer.expires_in), LONGEST_WAIT),
+        // An interval of 0 would flood the provider with requests.
         interval: number(offer.interval, DEFAULT_INTERVAL).max(1),
     })
 }
 
 fn read<'a, T: Deserialize<'a>>(answer: &'a HttpResponse, url: &Url) -> Result<T, Error> {
     let (host, status) = (url.endpoint.to_string(), answer.status);
-    // Some providers refuse with status 200.
+    // Some providers refuse with status 200, so the body is looked at first. With 5xx the provider
+    // has a problem of its own, and a refusal in the body would end the sign-in for good.
     if status < 500
         && let Ok(refused) = serde_json::from_slice::<Refused>(&answer.body)
     {
@@ -164,7 +166,7 @@ struct TokenResponse {
 struct DeviceResponse {
     device_code: Zeroizing<String>,
     user_code: String,
-    // Google's name for it is older than the RFC.
+    // Google's name is older than the RFC.
     #[serde(alias = "verification_url")]
     verification_uri: String,
     verification_uri_complete: Option<String>,

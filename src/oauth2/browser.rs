@@ -84,7 +84,7 @@ impl Client<'_> {
 }
 
 impl BrowserSignIn {
-    /// The address at which the user signs in.
+    /// Returns the address at which the user signs in.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
@@ -96,7 +96,7 @@ impl BrowserSignIn {
             let listener = self.listener.as_fd();
             interrupt
                 .wait(listener, PollFlags::IN, deadline, Duration::ZERO)
-                .map_err(|broken| match broken {
+                .map_err(|error| match error {
                     WaitError::Interrupted => Error::Interrupted,
                     WaitError::TimedOut => Error::Expired,
                 })?;
@@ -118,6 +118,8 @@ impl BrowserSignIn {
         interrupt: &Interrupt,
     ) -> Option<Result<String, ProviderRefusal>> {
         let mut socket = Socket::new(connection, REQUEST_TIMEOUT, interrupt.clone());
+        // One deadline for the whole request: only one connection is served at a time, so a program
+        // that sends an octet now and then would keep the browser out.
         socket.begin_handshake(Instant::now() + REQUEST_TIMEOUT);
         let mut request = vec![0; LONGEST_REQUEST];
         let mut length = 0;
@@ -133,7 +135,8 @@ impl BrowserSignIn {
             Some(Err(_)) => ("200 OK", "You have not signed in. Go back to mailpull."),
             None => ("404 Not Found", "There is nothing here."),
         };
-        // Whether or not the browser shows this text, the sign-in is complete.
+        // The headers keep the code in the address out of caches and referrers. An error is ignored:
+        // the sign-in is complete even if the browser does not show this text.
         let _ = write!(
             socket,
             "HTTP/1.1 {status}\r\nCache-Control: no-store\r\nConnection: close\r\n\
@@ -182,7 +185,8 @@ mod tests {
 
     fn sign_in() -> BrowserSignIn {
         BrowserSignIn {
-            listener: TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a port"),
+            listener: TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+                .expect("loopback has a free port"),
             redirect: String::new(),
             state: "s+t".to_owned(),
             verifier: String::new(),

@@ -26,14 +26,14 @@ pub(crate) struct Client<'a> {
 }
 
 impl Client<'_> {
-    /// Gets tokens for a grant (RFC 6749 section 4).
+    /// Requests tokens for a grant (RFC 6749 section 4).
     pub(super) fn exchange(&self, grant: &[(&str, &str)]) -> Result<Tokens, Error> {
         let url = &self.provider.token_url;
         let answer = self.ask(url, grant)?;
         answer::tokens(&answer, url, Moment::now())
     }
 
-    /// Gets new tokens for a refresh token (RFC 6749 section 6).
+    /// Requests new tokens for a refresh token (RFC 6749 section 6).
     pub(super) fn refresh(&self, token: &Secret) -> Result<Tokens, Error> {
         let token = String::from_utf8_lossy(token.expose());
         self.exchange(&[("grant_type", "refresh_token"), ("refresh_token", &token)])
@@ -42,6 +42,8 @@ impl Client<'_> {
     /// Posts a form to one of the provider's addresses, with the client's id and secret.
     pub(super) fn ask(&self, url: &Url, question: &[(&str, &str)]) -> Result<HttpResponse, Error> {
         let mut pairs = question.to_vec();
+        // Sent even if the secret's header names it, too: a client without a secret has no such
+        // header and must say its id here (RFC 6749 section 3.2.1).
         pairs.push(("client_id", self.id));
         let secret = (self.secret)().map_err(Error::ClientSecret)?;
         let credentials = secret.map(|secret| {

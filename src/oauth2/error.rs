@@ -98,7 +98,7 @@ impl Error {
         }
     }
 
-    /// The exit status that it leads to.
+    /// Returns the exit status that the error leads to.
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::ClientSecret(failure) => failure.exit,
@@ -109,6 +109,7 @@ impl Error {
             Self::TokenFile { .. } | Self::Listen(_) => Exit::LocalIo,
             Self::Ended | Self::Expired => Exit::LoginRefused,
             Self::Refused { refusal, .. } => refusal.exit(),
+            // 429: too many requests (RFC 6585 section 4).
             Self::Status { status, .. } if *status == 429 || *status >= 500 => Exit::Temporary,
             Self::Answer { .. } | Self::Status { .. } => Exit::Protocol,
             Self::Exposed(_) | Self::NotSignedIn | Self::Unavailable(_) => Exit::Configuration,

@@ -42,8 +42,8 @@ pub(super) fn escape(text: &str, to: &mut String) {
     }
 }
 
-/// Returns the value of a name in a query, or `None` if the name is missing or its value is no
-/// UTF-8. A bad escape stands for itself.
+/// Returns the value of a name in a query, or `None` if the name is missing or its value is not
+/// UTF-8. A bad escape is kept as it is.
 pub(super) fn value(query: &str, name: &str) -> Option<String> {
     let (_, value) = query
         .split('&')

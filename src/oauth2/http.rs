@@ -82,7 +82,8 @@ impl HttpClient<'_> {
     }
 }
 
-/// Returns the value of `Authorization` for a client's id and secret (RFC 6749 section 2.3.1).
+/// Returns the value of `Authorization` for a client's id and secret. Unlike in ordinary basic
+/// authentication, both are form-encoded before base64 (RFC 6749 section 2.3.1).
 pub(super) fn basic(id: &str, secret: &str) -> String {
     let mut pair = Zeroizing::new(String::with_capacity(3 * (id.len() + secret.len()) + 1));
     super::form::escape(id, &mut pair);
@@ -91,7 +92,7 @@ pub(super) fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(pair.as_bytes()))
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 enum HttpError {
     Cut,
     Io(io::Error),
@@ -163,6 +164,7 @@ fn ask(
     let Some(SendRequestResult::SendBody(mut call)) = call.proceed()? else {
         return Err(HttpError::Cut);
     };
+    // The form is written directly: ureq-proto would copy its secrets into one more buffer.
     stream.write_all(&head[..length])?;
     stream.write_all(form.as_bytes())?;
     stream.flush()?;
@@ -214,18 +216,20 @@ impl<'a> ResponseReader<'a> {
     fn body(mut self, mut call: Call<state::RecvBody>) -> Result<Zeroizing<Vec<u8>>, HttpError> {
         let mut body = Zeroizing::new(vec![0; LIMIT]);
         let mut length = 0;
-        let lasts_until_the_end = matches!(call.body_mode(), BodyMode::CloseDelimited);
+        // Without Content-Length and chunks, the body ends where the connection does
+        // (RFC 9112 section 6.3), so then the end of the connection is not an error.
+        let ends_at_close = matches!(call.body_mode(), BodyMode::CloseDelimited);
         loop {
             let arrived = &self.buffer[self.start..self.end];
             let (used, made) = call.read(arrived, &mut body[length..])?;
             self.start += used;
             length += made;
-            let is_whole = call.can_proceed() && !lasts_until_the_end;
+            let is_whole = call.can_proceed() && !ends_at_close;
             if is_whole {
                 break;
             }
             if used == 0 && self.fill()? == 0 {
-                if lasts_until_the_end {
+                if ends_at_close {
                     break;
                 }
                 return Err(HttpError::Cut);

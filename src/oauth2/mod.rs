@@ -26,7 +26,7 @@ pub(crate) use token_store::{Backend, TokenStore};
 pub(crate) use tokens::Tokens;
 pub(crate) use url::{MalformedUrl, Url};
 
-/// One user's sign-in at a provider, across runs.
+/// One user's sign-in at a provider. It lasts over many runs.
 pub(crate) struct SignIn<'a> {
     /// The client, with its provider.
     pub client: Client<'a>,
@@ -61,7 +61,7 @@ impl SignIn<'_> {
     /// Returns another access token than the one that the server refused.
     ///
     /// # Errors
-    /// As [`SignIn::token`].
+    /// See [`SignIn::token`].
     pub(crate) fn another_token(&self, refused: &Secret) -> Result<Secret, Error> {
         self.renew(|tokens| tokens.access.expose() != refused.expose())
     }
@@ -112,13 +112,14 @@ impl SignIn<'_> {
         }
     }
 
-    /// Renews the tokens, unless another run has done so in the meantime.
-    fn renew(&self, is_enough: impl Fn(&Tokens) -> bool) -> Result<Secret, Error> {
+    /// Renews the tokens, unless another run has done so in the meantime and `is_usable` accepts
+    /// its tokens.
+    fn renew(&self, is_usable: impl Fn(&Tokens) -> bool) -> Result<Secret, Error> {
         let interrupt = self.client.http.interrupt;
         let _lock = self.token_store.lock(interrupt)?;
         let stored = self.token_store.load(interrupt)?;
         let mut tokens = stored.ok_or(Error::NotSignedIn)?;
-        if is_enough(&tokens) {
+        if is_usable(&tokens) {
             return Ok(tokens.access);
         }
         let refresh = tokens.refresh.as_ref().ok_or(Error::Ended)?;

@@ -20,10 +20,10 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Google. Its grant for other devices is for televisions and gives no access to mail, so it is
-    /// not used.
+    /// Returns the addresses of Google. Its grant for other devices is for televisions and gives no
+    /// access to mail, so it is not used.
     ///
-    /// Sources: its pages "OAuth 2.0 for Mobile & Desktop Apps" and "OAuth 2.0 Scopes".
+    /// Sources: Google's pages "OAuth 2.0 for Mobile & Desktop Apps" and "OAuth 2.0 Scopes".
     pub fn google() -> Self {
         Self {
             token_url: known("https://oauth2.googleapis.com/token"),
@@ -36,9 +36,9 @@ impl Provider {
         }
     }
 
-    /// Microsoft: accounts of companies and schools, and outlook.com.
+    /// Returns the addresses of Microsoft, for accounts of companies and schools and outlook.com.
     ///
-    /// Source: its page "Authenticate an IMAP, POP or SMTP connection using OAuth".
+    /// Source: Microsoft's page "Authenticate an IMAP, POP or SMTP connection using OAuth".
     pub fn microsoft() -> Self {
         let at = |what: &str| {
             known(&format!(
@@ -52,19 +52,19 @@ impl Provider {
             scope: "https://outlook.office.com/POP.AccessAsUser.All offline_access".to_owned(),
             // A user with several accounts must not be signed in with the wrong one.
             extras: vec![("prompt", "select_account")],
-            // Microsoft allows any port only with this name.
+            // Microsoft allows any port only with this name, and ours differs at each sign-in.
             loopback: "localhost",
         }
     }
 
-    /// Any other provider.
+    /// Returns another provider, of which only the address for tokens is known.
     pub fn other(token_url: Url, scope: String) -> Self {
         Self {
             token_url,
             auth_url: None,
             device_url: None,
             scope,
-            // OpenID Connect demands it if a refresh token is wanted.
+            // OpenID Connect demands it if a refresh token is wanted (Core 1.0 section 11).
             extras: vec![("prompt", "consent")],
             loopback: "127.0.0.1",
         }

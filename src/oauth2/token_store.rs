@@ -36,17 +36,18 @@ pub(crate) struct TokenStore {
 }
 
 impl TokenStore {
-    /// Returns the store for the tokens of `user`, granted by `provider` to `client`.
+    /// Makes the store for the tokens of `user` that `provider` grants to `client`. Files are below
+    /// `state_folder`.
     pub(crate) fn new(
         backend: Backend,
         state_folder: &Path,
         [provider, client, user]: [&str; 3],
     ) -> Self {
-        let whose = format!("{provider}\n{client}\n{user}");
+        let identity = format!("{provider}\n{client}\n{user}");
         Self {
             backend,
             folder: state_folder.join("tokens"),
-            name: Digest::of(whose.as_bytes()).hex(8),
+            name: Digest::of(identity.as_bytes()).hex(8),
             user: user.to_owned(),
         }
     }
@@ -63,7 +64,8 @@ impl TokenStore {
     /// only: if two runs used the same one, the second would lose the sign-in.
     ///
     /// # Errors
-    /// The folder or the file cannot be made, a signal came, another run holds it for a minute.
+    /// The folder or the file cannot be made, a signal arrived, or another run held the lock for
+    /// [`LOCK_TIMEOUT`].
     pub(super) fn lock(&self, interrupt: &Interrupt) -> Result<File, Error> {
         let path = self.folder.join(format!("{}.lock", self.name));
         let cannot = |source| {
@@ -82,10 +84,11 @@ impl TokenStore {
         Ok(file)
     }
 
-    /// Returns the stored tokens; `None` if there are none, or if they are not valid.
+    /// Returns the stored tokens. Returns `None` if there are none, or if the text does not hold
+    /// tokens, so that a new sign-in can replace it.
     ///
     /// # Errors
-    /// They cannot be read, or others can read them.
+    /// The tokens cannot be read, or other users can read them.
     pub(super) fn load(&self, interrupt: &Interrupt) -> Result<Option<Tokens>, Error> {
         match self.backend {
             Backend::File => self.load_file(),
@@ -119,7 +122,7 @@ impl TokenStore {
                     .map_err(|source| file_error("write", &path, source))
             }
             Backend::Keyring => {
-                // A secret has no line break.
+                // A `Secret` has no line break, and the written form ends with one.
                 let line = written.trim_ascii_end().to_vec();
                 let secret = Secret::new(line).expect("JSON has no control characters");
                 let label = format!("mailpull: sign-in of {}", self.user);
@@ -161,5 +164,6 @@ fn file_error(doing: &'static str, path: &Path, source: io::Error) -> Error {
     }
 }
 
-/// The most time that another run may take to renew the tokens.
+/// The most time that another run may take to renew the tokens: three times 30 seconds for
+/// connecting, the handshake and the answer, and some more.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(100);

@@ -59,7 +59,7 @@ impl Tokens {
         written
     }
 
-    /// Reads the stored form; `None` if it is anything else.
+    /// Reads the stored form. Returns `None` if the octets are anything else.
     pub(super) fn read(written: &[u8]) -> Option<Self> {
         let kept: StoredTokens = serde_json::from_slice(written).ok()?;
         let secret = |text: &str| Secret::new(text.as_bytes().to_vec()).ok();
@@ -80,7 +80,7 @@ struct StoredTokens {
     access_token: Zeroizing<String>,
     refresh_token: Option<Zeroizing<String>>,
     expires: Option<i64>,
-    /// The stored name is older than the field's.
+    /// The field was once called `told`, and files have that name.
     #[serde(rename = "told")]
     notified: Option<i64>,
 }
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn no_token_is_shown() {
+    fn debug_output_shows_no_token() {
         assert!(!format!("{:?}", tokens(Some("refresh"), None)).contains("refresh\""));
         assert!(!format!("{:?}", tokens(None, None)).contains("access\\"));
     }

@@ -45,6 +45,7 @@ impl FromStr for Url {
     fn from_str(text: &str) -> Result<Self, MalformedUrl> {
         let uri: Uri = text.parse().map_err(|_| MalformedUrl::Nonsense)?;
         let authority = uri.authority().ok_or(MalformedUrl::Nonsense)?;
+        // `http::Uri` drops a fragment silently. RFC 6749 section 3 allows none at a provider.
         if text.contains('#') || authority.as_str().contains('@') {
             return Err(MalformedUrl::Nonsense);
         }
@@ -53,6 +54,7 @@ impl FromStr for Url {
             Some("http") => 80,
             _ => return Err(MalformedUrl::Nonsense),
         };
+        // `http::Uri` keeps the brackets of an IPv6 address, and an `Endpoint` has none.
         let host = authority.host();
         let bare = host
             .strip_prefix('[')

@@ -61,22 +61,22 @@ impl Certificate {
         })
     }
 
-    /// The SHA-256 of the whole certificate.
+    /// Returns the SHA-256 of the whole certificate.
     pub fn digest(&self) -> Digest {
         self.whole
     }
 
-    /// The SHA-256 of its public key, with its algorithm (SubjectPublicKeyInfo).
+    /// Returns the SHA-256 of the public key with its algorithm (SubjectPublicKeyInfo).
     pub fn key_digest(&self) -> Digest {
         self.key
     }
 
-    /// The subject, for people. Only the names are checked.
+    /// Returns the subject, for people. [`Self::is_for`] checks only the names.
     pub fn subject(&self) -> &ServerText {
         &self.subject
     }
 
-    /// The issuer that the certificate states.
+    /// Returns the issuer that the certificate states.
     pub fn issuer(&self) -> &ServerText {
         &self.issuer
     }
@@ -98,7 +98,7 @@ impl Certificate {
         !self.names.is_empty()
     }
 
-    /// The names, escaped; the first few of many.
+    /// Returns the names, escaped. Of many names, it returns the first few.
     pub fn names(&self) -> impl fmt::Display {
         let shown: Vec<_> = self.names.iter().take(SHOWN).map(Name::to_string).collect();
         match self.names.len().saturating_sub(SHOWN) {
@@ -118,12 +118,12 @@ impl Certificate {
         }
     }
 
-    /// The first day on which it is valid, as YYYY-MM-DD.
+    /// Returns the first day on which it is valid, as YYYY-MM-DD.
     pub fn first_day(&self) -> impl fmt::Display {
         self.begin.to_datetime().date()
     }
 
-    /// The last day on which it is valid, as YYYY-MM-DD.
+    /// Returns the last day on which it is valid, as YYYY-MM-DD.
     pub fn last_day(&self) -> impl fmt::Display {
         self.end.to_datetime().date()
     }
@@ -161,7 +161,7 @@ fn covers(own: &str, name: &str) -> bool {
             .is_some_and(|(first, rest)| !first.is_empty() && rest.eq_ignore_ascii_case(parent))
 }
 
-/// The most names that are shown.
+/// The largest number of names that are shown.
 const SHOWN: usize = 6;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Why there is no encrypted connection, and what the user can do about it.
+//! The errors of TLS, and what the user can do about them.
 
 use std::fmt;
 use std::io;
@@ -34,7 +34,7 @@ pub enum Error {
         /// The hint.
         hint: Option<&'static str>,
     },
-    /// The connection failed before it was encrypted.
+    /// The connection failed during the handshake.
     #[error("the TLS handshake with {name} failed: {source}")]
     Io {
         /// The server.
@@ -67,7 +67,7 @@ impl Error {
         }
     }
 
-    /// The exit status that it leads to.
+    /// Returns the exit status that the error leads to.
     pub fn exit(&self) -> Exit {
         match self {
             Self::CaFile { .. } | Self::Exposed(_) | Self::Identity { .. } => Exit::Configuration,
@@ -99,7 +99,7 @@ impl Alert {
         }
     }
 
-    /// Returns the alert in an error, if it is one.
+    /// Returns the alert in an error of a connection, if there is one.
     pub(crate) fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
@@ -196,7 +196,7 @@ impl std::error::Error for Untrusted {}
 impl fmt::Display for Untrusted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the certificate of {} is not trusted: ", self.name)?;
-        self.complain(f)?;
+        self.write_fault(f)?;
         if let Some(certificate) = &self.certificate {
             write!(f, " (it is for {})", certificate.names())?;
         }
@@ -205,7 +205,7 @@ impl fmt::Display for Untrusted {
 }
 
 impl Untrusted {
-    fn complain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn write_fault(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = self.certificate.as_ref();
         let dated = shown.map(|certificate| (certificate.time(), certificate));
         match (&self.fault, dated) {

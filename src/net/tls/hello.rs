@@ -33,12 +33,14 @@ impl Negotiated {
         let suite = number::<2>(rest)?;
         rest.split_off(..1)?;
         Some(Self {
+            // TLS 1.3 writes 1.2 into the old field, for the sake of middleboxes that refuse what
+            // they do not know, and the real version into an extension.
             version: extension(rest, SUPPORTED_VERSIONS).unwrap_or(version),
             suite,
         })
     }
 
-    /// The version.
+    /// Returns the version in words.
     pub fn version(&self) -> impl fmt::Display {
         match self.version {
             0x0303 => "TLS 1.2".to_owned(),
@@ -47,7 +49,7 @@ impl Negotiated {
         }
     }
 
-    /// The registered name of the cipher suite.
+    /// Returns the registered name of the cipher suite.
     pub fn suite(&self) -> impl fmt::Display {
         let named = SUITES.iter().find(|(number, _)| *number == self.suite);
         named.map_or_else(

@@ -42,6 +42,8 @@ fn read(path: &Path) -> Result<CheckedFile, Error> {
 
 fn pem(certificate: &CheckedFile, key: &CheckedFile, path: &Path) -> Result<Identity, Error> {
     let octets = key.octets();
+    // The library requires that the text begins with the key, but a file that also holds the
+    // certificate often begins with that.
     let Some(begin) = find(octets, "-----BEGIN PRIVATE KEY-----") else {
         return Err(unusable_key(path, octets));
     };
@@ -56,11 +58,11 @@ fn pkcs12(file: &CheckedFile, path: &Path) -> Result<Identity, Error> {
     })
 }
 
-/// Says why a key is not in PKCS#8, the only form that the TLS library reads.
+/// Returns the error for a key that is not in PKCS#8, the only form that the TLS library reads.
 fn unusable_key(path: &Path, octets: &[u8]) -> Error {
     let has = |words| find(octets, words).is_some();
     let (why, hint) = if has("BEGIN ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED") {
-        // A run from cron has nobody to ask for its password.
+        // Encrypted keys are not supported, because a run from cron cannot ask for their password.
         (
             "the key is encrypted",
             "Decrypt it: umask 077; openssl pkey -in OLD -out NEW",

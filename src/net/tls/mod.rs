@@ -27,25 +27,25 @@ pub(crate) use identity::Files;
 pub(crate) use pin::Pin;
 use records::Records;
 
-/// An encrypted connection to a server that proved its name.
+/// An encrypted connection. The server has proved its name as the account's [`Proof`] requires.
 #[derive(Debug)]
 pub struct TlsStream(native_tls::TlsStream<Records>);
 
 impl TlsStream {
-    /// The version and the cipher suite.
+    /// Returns the version and the cipher suite.
     pub fn negotiated(&self) -> Option<Negotiated> {
         self.0.get_ref().negotiated()
     }
 
-    /// The certificate that the server showed. The library does not show those above it.
+    /// Returns the certificate that the server showed. The library does not show those above it.
     pub fn certificate(&self) -> Option<Certificate> {
         let certificate = self.0.peer_certificate().ok()??;
         Certificate::read(&certificate.to_der().ok()?)
     }
 
-    /// The value to which a login can be bound: the hash of the server's certificate
+    /// Returns the value to which a login can be bound: the hash of the server's certificate
     /// (`tls-server-end-point`, RFC 5929 section 4). An attacker in the middle shows another
-    /// certificate. `None` if the signature algorithm of the certificate has no hash.
+    /// certificate. Returns `None` if the signature algorithm of the certificate has no hash.
     pub fn end_point(&self) -> Option<Vec<u8>> {
         self.0.tls_server_end_point().ok().flatten()
     }
@@ -67,31 +67,31 @@ impl Write for TlsStream {
     }
 }
 
-/// The requirements on a server that proves its name.
+/// The settings of an account for TLS.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct TlsOptions {
     /// The client certificate, for a server that requires one.
     pub identity: Option<Files>,
     /// The oldest version that is allowed.
     pub minimum: Version,
-    /// The name that the server must prove, also sent to it (SNI); `None`: the name by which it is
-    /// connected to.
+    /// The name that the server must prove, which is also sent to it (SNI). If `None`, it is the
+    /// host's name.
     pub name: Option<String>,
-    /// The required proof.
+    /// The proof that the server must give of its name.
     pub proof: Proof,
 }
 
-/// The proof that is required of a server.
+/// The proof that a server must give of its name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Proof {
-    /// Its name, in a certificate signed by an authority: one in this PEM file, or one that the
-    /// system trusts.
+    /// A certificate with the name, signed by an authority: one in this PEM file or, if `None`, one
+    /// that the system trusts.
     Authority(Option<PathBuf>),
-    /// Nothing. Anybody who can redirect the connection can read it.
+    /// No proof. Anybody who can redirect the connection can read it.
     Nothing,
-    /// Its name, in a certificate that matches one of these pins. The signature, the dates and the
-    /// purpose of the certificate are not checked: the user has confirmed it. Otherwise the owners
-    /// of servers with an old certificate would switch off all checks.
+    /// A certificate with the name that matches one of these pins. Its signature, dates and purpose
+    /// are not checked, because the user has confirmed it. If they were checked, the owners of
+    /// servers with an expired certificate would switch off all checks.
     Pins(Vec<Pin>),
 }
 
@@ -188,7 +188,8 @@ impl Connector {
         if pins.is_some_and(|pins| !pins.iter().any(|pin| pin.fits(certificate))) {
             return Some(CertificateFault::Pin);
         }
-        // OpenSSL accepts the common name if there is no other name. RFC 9525 does not.
+        // OpenSSL accepts the common name if there is no other name. RFC 9525 does not. With pins,
+        // OpenSSL checks no name at all.
         (!certificate.is_for(&self.name)).then_some(CertificateFault::Name)
     }
 
@@ -262,7 +263,8 @@ fn library(options: &TlsOptions) -> Result<TlsConnector, Error> {
                 builder.add_root_certificate(root);
             }
         }
-        // The library checks either both name and signatures, or neither.
+        // The library checks either both name and signatures, or neither. So `Connector::fault`
+        // checks the pin and the name after the handshake.
         Proof::Nothing | Proof::Pins(_) => {
             builder.danger_accept_invalid_certs(true);
         }

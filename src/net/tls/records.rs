@@ -6,7 +6,7 @@ use std::io::{self, BufReader, Read, Write};
 use super::hello::{self, Negotiated};
 use crate::net::socket::Socket;
 
-/// The most octets that are read at once.
+/// The most octets that are read at once: two records of the largest size.
 const BUFFER: usize = 32 * 1024;
 
 /// A socket with a buffer for reading.
