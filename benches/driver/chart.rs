@@ -15,7 +15,7 @@ const PROGRAMS: [(&str, &str); 4] = [
 const TICKS: [f64; 10] = [0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0];
 
 const WIDTH: f64 = 900.0;
-/// Where the bars begin: the titles of the rows are left of it.
+/// The left end of the bars. The titles of the rows are to the left of it.
 const LEFT: f64 = 360.0;
 /// Room for the figure at the end of the longest bar.
 const RIGHT: f64 = 60.0;

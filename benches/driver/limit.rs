@@ -14,7 +14,7 @@ use native_tls::{Certificate, TlsConnector};
 use crate::support::model_server::PASSWORD;
 
 const BUFFER: usize = 256 * 1024;
-const PATIENCE: Duration = Duration::from_secs(60);
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// The number of connections to one server at the same time. It is mailpull's own limit.
 const AT_ONCE: usize = 8;
 
@@ -56,7 +56,7 @@ impl Reading<'_> {
         commands += "QUIT\r\n";
         let socket = TcpStream::connect(self.address)?;
         socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_read_timeout(Some(READ_TIMEOUT))?;
         match tls {
             None => converse(socket, &commands),
             Some(tls) => {

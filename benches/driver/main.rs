@@ -30,7 +30,7 @@ struct BenchOptions {
     only: Vec<String>,
     runs: usize,
     scale: usize,
-    /// Where the chart is written.
+    /// The file for the chart.
     svg: Option<PathBuf>,
 }
 

@@ -198,7 +198,7 @@ fn attempt(
             let deadline = Instant::now() + options.connect_timeout;
             interrupt
                 .wait(socket, PollFlags::OUT, deadline, Duration::ZERO)
-                .map_err(|broken| match broken {
+                .map_err(|error| match error {
                     WaitError::Interrupted => AttemptError::Interrupted,
                     WaitError::TimedOut => AttemptError::Remote(no_answer(options)),
                 })?;
