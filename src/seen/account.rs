@@ -1,10 +1,11 @@
 //! An account's own row: its name, its server, and the tag of its files.
 
+use rusqlite::params;
+
 use super::database::{Queries, statements};
 use crate::digest::Digest;
 use crate::mail::maildrop::AccountKey;
 use crate::moment::Moment;
-use rusqlite::params;
 
 /// An account of the configuration, and its row if it has one.
 #[derive(Clone, Debug)]
@@ -21,11 +22,11 @@ pub(super) struct AccountRow {
     pub(super) server: String,
     /// The user in the configuration.
     pub(super) user: String,
-    /// What this run learned about the server.
+    /// The server profile that this run has seen.
     pub(super) server_profile: Option<String>,
     /// The mechanism with which this run logged in.
     pub(super) login: Option<String>,
-    /// When this run logged in.
+    /// The time at which this run logged in.
     pub(super) logged_in: Option<Moment>,
     /// The name in the row, if it is the URL by which the account was fetched before it got a name.
     pub(super) former_name: Option<String>,

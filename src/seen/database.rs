@@ -190,7 +190,7 @@ impl<'a> Queries<'a> {
         rows.filter_map(Result::transpose).collect()
     }
 
-    /// Returns the first row, if there is one.
+    /// Returns the first row, or `None` if there is no row.
     pub(super) fn first<T>(
         &self,
         sql: &Sql,

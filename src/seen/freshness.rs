@@ -1,4 +1,4 @@
-//! Freshness: whether the database is the one that the account's last run left.
+//! Freshness: a check that the database is the one that the account's last run left.
 //!
 //! A backup of the database may be restored, or the database lost. Then messages were delivered that
 //! it does not know. So each run draws a new number, the *generation*, and writes it into the
@@ -56,8 +56,8 @@ impl Freshness<'_> {
         Ok(())
     }
 
-    /// Returns what only this file says after the account's last run: the number that was drawn, and
-    /// the inode and birth time of the file. Where the whole state folder is restored, the lock file
+    /// Returns a line that no other database file has after the account's last run: the number that
+    /// was drawn, and the inode and birth time of the file. Where the whole state folder is restored, the lock file
     /// agrees with the number, but the database is another file.
     fn generation(self) -> Result<Option<String>, Error> {
         let drawn = self.0.read(|queries| {

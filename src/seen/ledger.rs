@@ -97,7 +97,7 @@ impl Ledger {
         self.read(|queries| queries.all(&NAMESAKES, [server, user], |row| row.get(0)))
     }
 
-    /// Keeps what a session learned about the server until [`Runs::end`] writes it down.
+    /// Keeps the server profile that a session has seen until [`Runs::end`] writes it down.
     pub(crate) fn note_server_profile(&mut self, profile: String) {
         self.account.server_profile = Some(profile);
     }
@@ -133,12 +133,12 @@ impl Ledger {
         Recognition(self)
     }
 
-    /// How the account's runs ended.
+    /// The ends of the account's runs.
     pub(crate) fn runs(&self) -> Runs<'_> {
         Runs(self)
     }
 
-    /// Whether the database is the one that the account's last run left.
+    /// The comparison of the database with the one that the account's last run left.
     pub(crate) fn freshness(&self) -> Freshness<'_> {
         Freshness(self)
     }

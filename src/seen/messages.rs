@@ -29,7 +29,7 @@ pub(crate) struct SeenEntry {
 }
 
 impl Messages<'_> {
-    /// Loads what is known of all messages.
+    /// Loads all known messages.
     ///
     /// # Errors
     /// The database cannot be read.

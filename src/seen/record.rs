@@ -38,7 +38,7 @@ pub(crate) struct ExportedAccount {
     pub user: String,
     /// The policy of its last run.
     pub keep: Option<String>,
-    /// When that was.
+    /// The time of that run.
     pub last_run: Option<i64>,
     /// The exit status of that run.
     pub last_status: Option<u8>,
@@ -46,15 +46,15 @@ pub(crate) struct ExportedAccount {
     pub failures: u32,
     /// True if the last session ended without QUIT.
     pub cut_off: bool,
-    /// What sessions learned about the server.
+    /// The server profile: the capabilities that sessions have seen.
     pub acquaintance: Option<String>,
-    /// When the server mixed up its replies to pipelined commands.
+    /// The time at which the server mixed up its replies to pipelined commands.
     pub lost_step: Option<i64>,
     /// The number of sessions in a row that broke while renamed messages were being recognised.
     pub recognitions: u32,
     /// The mechanism of the last login.
     pub login: Option<String>,
-    /// When that was.
+    /// The time of that login.
     pub logged_in: Option<i64>,
 }
 
@@ -70,13 +70,13 @@ pub(crate) struct ExportedMessage {
     pub state: ExportedState,
     /// Its size, as LIST reported it first.
     pub size: Option<u64>,
-    /// When it was first listed.
+    /// The time at which it was listed for the first time.
     pub listed: i64,
-    /// When it was delivered.
+    /// The time of its delivery.
     pub delivered: Option<i64>,
-    /// When it was deleted from the server by us.
+    /// The time at which we deleted it from the server.
     pub gone: Option<i64>,
-    /// When a listing was first without it.
+    /// The time at which a listing was without it for the first time.
     pub vanished: Option<i64>,
     /// The number of times in a row that it could not be retrieved or delivered.
     pub attempts: u32,
@@ -126,15 +126,15 @@ pub(crate) struct ExportedDelivery {
     pub from: TextOrHex,
     /// Subject.
     pub subject: TextOrHex,
-    /// When it was staged.
+    /// The time at which it was staged.
     pub staged: i64,
-    /// When it was delivered.
+    /// The time of its delivery.
     pub delivered: Option<i64>,
-    /// When it was deleted from the server.
+    /// The time at which it was deleted from the server.
     pub deleted: Option<i64>,
     /// The number of times that it was handed to an MDA again.
     pub repeated: u32,
-    /// What the MDA printed when it took the message.
+    /// The output of the MDA that took the message.
     pub words: Option<TextOrHex>,
 }
 

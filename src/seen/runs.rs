@@ -1,4 +1,4 @@
-//! An account's runs: how the last one ended, and what it left for the next one.
+//! An account's runs: the end of the last one, and the facts that it left for the next one.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::exit::Exit;
 use crate::mail::maildrop::AccountKey;
 use crate::moment::Moment;
 
-/// How an account's runs ended.
+/// The ends of an account's runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Runs<'a>(pub(super) &'a Ledger);
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct RunEnd {
     /// The run's exit status.
@@ -28,11 +28,11 @@ pub(crate) struct RunEnd {
     pub was_cut_off: Option<bool>,
     /// True if no listed message is left for a later run.
     pub is_complete: bool,
-    /// True if the run may have failed because of what was remembered about the server.
+    /// True if the run may have failed because the server profile was out of date.
     pub was_surprised: bool,
 }
 
-/// What the runs up to now left for the next one.
+/// The facts that earlier runs left for this one.
 #[derive(Clone, Debug, Default)]
 pub struct LastRun {
     /// The policy of the last run.
@@ -41,11 +41,11 @@ pub struct LastRun {
     pub was_cut_off: bool,
     /// The number of runs in a row that failed.
     pub failures: u64,
-    /// What sessions learned about the server.
+    /// The server profile: the capabilities that sessions have seen.
     pub server_profile: Option<String>,
     /// The mechanism of the last login.
     pub login: Option<String>,
-    /// When that was.
+    /// The time of that login.
     pub logged_in: Option<Moment>,
     /// True if the server mixed up its replies to pipelined commands not long ago.
     pub has_lost_step: bool,
@@ -93,7 +93,7 @@ impl Runs<'_> {
         if self.0.former_place().is_none() {
             return Ok(last);
         }
-        // The account is fetched from another server now: what is known of the old one is of no use.
+        // The account is fetched from another server now, and these facts are about the old one.
         Ok(LastRun {
             server_profile: None,
             has_lost_step: false,
@@ -179,11 +179,11 @@ fn forget_missing(queries: &Queries<'_>, key: AccountKey) -> rusqlite::Result<()
     Ok(())
 }
 
-/// How long a message is remembered after the server stopped listing it. Some come back: from a
-/// backup, or because the server could not list them for a while.
+/// The time for which a message is remembered after the server stopped listing it. Some come back:
+/// from a backup, or because the server could not list them for a while.
 const REMEMBERED_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
 
-/// How long no commands are pipelined to a server that has mixed up its replies.
+/// The time for which no commands are pipelined to a server that has mixed up its replies.
 const PIPELINING_PAUSE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 statements! {

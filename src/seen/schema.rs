@@ -1,5 +1,4 @@
-//! The tables, and how a database is opened: pragmas, ownership, migrations.
-//! Knows nothing of what the rows mean.
+//! The tables, and how a database is opened: pragmas, the check that it is ours, migrations.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -11,15 +10,31 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::Error;
 
-/// "mpul": marks the file as ours.
+/// The number in the file that marks it as ours: "mpul".
 const APPLICATION_ID: i32 = 0x6d70_756c;
-/// What every SQLite database begins with.
+/// The first octets of every SQLite database.
 const HEAD: &[u8] = b"SQLite format 3\0";
-/// How long another run may hold the database before we give up.
-const BUSY: Duration = Duration::from_secs(10);
+/// The time that another run may hold the database before we give up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The steps from an empty database to the current schema; `user_version` counts those taken.
-/// Version 0.1.0 has the first one. A released step is never changed: a new one follows it.
+/// The steps from an empty database to the current schema. `user_version` counts those taken.
+///
+/// Version 0.1.0 has the first step. A released step is never changed, and a new one follows it. Even
+/// its comments stay as they are, because SQLite stores them with the tables. To read them today:
+///
+/// - State 4, TROUBLED, is FAILED everywhere else.
+/// - `keep` is the policy that the last run followed. `server` and `user` are those of the last run
+///   that ended its session with QUIT.
+/// - `acquaintance` is the server profile, and `lost_step` the time at which the server mixed up its
+///   replies to pipelined commands.
+/// - `unique_id` and `copy` are the key of a message, the same in all tables. `copy` distinguishes
+///   messages with the same unique-id.
+/// - `vanished` is the time at which a listing was without the message for the first time.
+/// - `last_run`, `listed`, `staged` and the other times are seconds since 1970.
+/// - `id` of an account also names its lock file. It is not AUTOINCREMENT: a number may be used again
+///   after its account and all rows that refer to it were removed. The generation in a lock file that
+///   is left does not match that of the new account.
+/// - `words` is the output of an MDA that took the message.
 const MIGRATIONS: &[&str] = &["
 CREATE TABLE account (
     id           INTEGER PRIMARY KEY,
@@ -93,14 +108,16 @@ CREATE TABLE notice (                       -- what was said once and is not sai
 ) STRICT, WITHOUT ROWID;
 "];
 
-/// Opens a database, making it (0600) where there is none.
+/// Opens a database, and creates it (mode 0600) if there is none. A file that is not a database is
+/// never overwritten.
+///
+/// This is only for the first connection of a process, because it opens and closes the file itself:
+/// by POSIX, closing a file drops all locks that the process has on it, also those of SQLite's other
+/// connections.
 ///
 /// # Errors
-/// It cannot be opened, is another program's, newer than this one, or damaged; it is never made
-/// anew over something else.
-///
-/// Only for the first connection of a process: closing a file takes all locks from it that the
-/// process has (POSIX), those of other connections, too.
+/// The file cannot be opened, belongs to another program, was written by a newer version, or is
+/// damaged.
 pub(super) fn prepare(path: &Path) -> Result<Connection, Error> {
     let is_foreign = OpenOptions::new()
         .read(true)
@@ -122,19 +139,23 @@ pub(super) fn prepare(path: &Path) -> Result<Connection, Error> {
     open(path)
 }
 
-/// Opens a database that is there.
+/// Opens a database that exists.
 ///
 /// # Errors
-/// It cannot be opened, is another program's, newer than this one, or damaged.
+/// As [`prepare`].
 pub(super) fn open(path: &Path) -> Result<Connection, Error> {
     let cannot = |source| Error::open(path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut connection = Connection::open_with_flags(path, flags).map_err(cannot)?;
-    connection.busy_timeout(BUSY).map_err(cannot)?;
+    // Before anything is read: another run may be migrating the database just now.
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(cannot)?;
     check_owner(&mut connection, path)?;
     let journal = journal(path);
+    // EXTRA also flushes the folder after a rollback journal is removed. With less, a power cut could
+    // bring the journal back, and with it the state before a commit after which mail was deleted.
+    // Functions in the schema of a database that somebody else made are not trusted.
     connection
         .execute_batch(&format!(
             "PRAGMA journal_mode = {journal}; PRAGMA synchronous = EXTRA;
@@ -145,10 +166,10 @@ pub(super) fn open(path: &Path) -> Result<Connection, Error> {
     Ok(connection)
 }
 
-/// How SQLite is to keep its journal: a write-ahead log needs memory that all who use the database
-/// share, which processes on different machines cannot.
+/// Returns the journal mode for a database. With a write-ahead log, all processes that use the
+/// database share memory, which processes on different machines cannot.
 fn journal(path: &Path) -> &'static str {
-    // Where nobody can say what it is, SQLite finds out whether it works.
+    // If the file system is unknown, SQLite itself falls back from WAL if it does not work.
     let file_system = rustix::fs::statfs(path).map_or(0, |stat| stat.f_type & 0xFFFF_FFFF);
     if is_network(file_system) {
         "DELETE"
@@ -157,7 +178,8 @@ fn journal(path: &Path) -> &'static str {
     }
 }
 
-/// Whether files may be on another machine. FUSE may be anything, sshfs as well.
+/// True if files of this file system may be on another machine. FUSE can be anything, for example
+/// sshfs.
 fn is_network(file_system: i64) -> bool {
     const AFS: i64 = 0x5346_414F;
     const CEPH: i64 = 0x00C3_6400;
@@ -177,8 +199,9 @@ fn is_network(file_system: i64) -> bool {
     .contains(&file_system)
 }
 
-/// Whether a file cannot be a database: SQLite takes few octets, or zeros, for an empty one and
-/// would write over them. Where it left a journal, only SQLite can tell.
+/// True if a file cannot be a database. SQLite takes a file of a few octets, or of zeros, for an empty
+/// database, and would overwrite it. If there is a journal, the file may be half written, and only
+/// SQLite can say what it is.
 fn is_foreign(file: File, path: &Path) -> io::Result<bool> {
     let mut head = Vec::new();
     file.take(HEAD.len() as u64).read_to_end(&mut head)?;
@@ -191,7 +214,8 @@ fn is_foreign(file: File, path: &Path) -> io::Result<bool> {
 }
 
 fn check_owner(connection: &mut Connection, path: &Path) -> Result<(), Error> {
-    // At one point in time: another run may be making the tables.
+    // In one transaction, because another run may be creating the tables: its application_id and its
+    // tables become visible together.
     let transaction = connection
         .transaction()
         .map_err(|source| Error::open(path, source))?;
@@ -211,7 +235,7 @@ fn check_owner(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Takes the steps that are missing, in one transaction, so that a kill leaves the old version.
+/// Takes the steps that are missing, in one transaction, so that a kill leaves the version before.
 fn migrate(connection: &mut Connection, steps: &[&str], path: &Path) -> Result<(), Error> {
     let cannot = |source| Error::open(path, source);
     if version(connection).map_err(cannot)? == steps.len() {
@@ -225,7 +249,7 @@ fn migrate(connection: &mut Connection, steps: &[&str], path: &Path) -> Result<(
 }
 
 fn take(steps: &[&str], transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    // Another run may have migrated while we waited.
+    // The version is read again, because another run may have migrated while this one waited.
     for step in steps.iter().skip(version(transaction)?) {
         transaction.execute_batch(step)?;
     }
@@ -254,16 +278,18 @@ mod tests {
         UPDATE one SET text = 'second';";
 
     fn connect(path: &Path) -> Connection {
-        let connection = Connection::open(path).expect("it can be opened");
+        let connection = Connection::open(path).expect("the folder is ours");
         let pragmas = "PRAGMA journal_mode = WAL; PRAGMA cache_size = 10;";
-        connection.execute_batch(pragmas).expect("they are known");
+        connection
+            .execute_batch(pragmas)
+            .expect("SQLite has these pragmas");
         connection
     }
 
-    /// The version, and what its last step wrote.
+    /// Returns the version, and the text that its last step wrote.
     fn look(connection: &Connection) -> (usize, String) {
         let text = connection.query_row("SELECT text FROM one", [], |row| row.get(0));
-        let version = version(connection).expect("it can be read");
+        let version = version(connection).expect("the database was opened");
         (version, text.expect("the first step was taken"))
     }
 
@@ -278,7 +304,7 @@ mod tests {
             (&[FIRST, SECOND], (2, "second")),
             (&["not SQL", "nor this", ""], (3, "second")),
         ] {
-            migrate(&mut connection, steps, &path).expect("it works");
+            migrate(&mut connection, steps, &path).expect("the steps are valid SQL");
             let (version, text) = look(&connection);
             assert_eq!((version, &*text), expected);
         }
@@ -289,7 +315,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let path = folder.path().join("seen.db");
         let mut connection = connect(&path);
-        migrate(&mut connection, &[FIRST], &path).expect("it works");
+        migrate(&mut connection, &[FIRST], &path).expect("the steps are valid SQL");
         for steps in [
             &[FIRST, "INSERT INTO nothing"][..],
             &[FIRST, SECOND, "no SQL"],
@@ -298,7 +324,7 @@ mod tests {
             assert_eq!(look(&connection), (1, "first".to_owned()));
             assert_eq!(look(&connect(&path)), (1, "first".to_owned()));
         }
-        migrate(&mut connection, &[FIRST, SECOND], &path).expect("it works");
+        migrate(&mut connection, &[FIRST, SECOND], &path).expect("the steps are valid SQL");
         assert_eq!(look(&connection), (2, "second".to_owned()));
     }
 
@@ -307,22 +333,28 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let path = folder.path().join("seen.db");
         let mut connection = connect(&path);
-        migrate(&mut connection, &[FIRST], &path).expect("it works");
+        migrate(&mut connection, &[FIRST], &path).expect("the steps are valid SQL");
         let wal = folder.path().join("seen.db-wal");
-        let before = fs::metadata(&wal).expect("it is there").len();
-        let transaction = connection.transaction().expect("it can begin");
-        take(&[FIRST, SECOND], &transaction).expect("it works");
-        let written = fs::metadata(&wal).expect("it is there").len();
+        let before = fs::metadata(&wal)
+            .expect("the log is written before the commit")
+            .len();
+        let transaction = connection
+            .transaction()
+            .expect("no other transaction is open");
+        take(&[FIRST, SECOND], &transaction).expect("the steps are valid SQL");
+        let written = fs::metadata(&wal)
+            .expect("the log is written before the commit")
+            .len();
         assert!(written > before + 1_000_000, "nothing of it is on the disk");
 
-        // What a process leaves that ends here, for good.
+        // A copy of the files is what a kill would leave here.
         let left = folder.path().join("left.db");
-        fs::copy(&path, &left).expect("it can be copied");
-        fs::copy(&wal, folder.path().join("left.db-wal")).expect("it can be copied");
+        fs::copy(&path, &left).expect("the folder is ours");
+        fs::copy(&wal, folder.path().join("left.db-wal")).expect("the folder is ours");
 
         let mut next = connect(&left);
         assert_eq!(look(&next), (1, "first".to_owned()));
-        migrate(&mut next, &[FIRST, SECOND], &left).expect("it works");
+        migrate(&mut next, &[FIRST, SECOND], &left).expect("the steps are valid SQL");
         assert_eq!(look(&next), (2, "second".to_owned()));
     }
 }

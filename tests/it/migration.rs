@@ -51,11 +51,11 @@ fn restore_staged(sandbox: &Sandbox, account: &str, folder: &str) {
     let sql = "SELECT unique_id, file_name FROM delivery WHERE delivered IS NULL
                AND account = (SELECT id FROM account WHERE name = ?1)";
     let mut staged = database.prepare(sql).expect("version 0.1.0 has this table");
-    let mut rows = staged.query([account]).expect("it can be read");
-    while let Some(row) = rows.next().expect("it can be read") {
-        let unique_id: Vec<u8> = row.get(0).expect("it is a blob");
-        let file_name: String = row.get(1).expect("it is text");
-        let message = note(str::from_utf8(&unique_id).expect("it is ASCII in the fixture"));
+    let mut rows = staged.query([account]).expect("the table can be read");
+    while let Some(row) = rows.next().expect("the table can be read") {
+        let unique_id: Vec<u8> = row.get(0).expect("unique-ids are blobs");
+        let file_name: String = row.get(1).expect("the column has text");
+        let message = note(str::from_utf8(&unique_id).expect("the fixture's are ASCII"));
         sandbox.write(format!("{folder}/{file_name}"), message.stored());
     }
 }
@@ -80,8 +80,10 @@ fn schema(sandbox: &Sandbox) -> Vec<String> {
         .prepare(sql)
         .expect("every database has this table");
     let statements = statements.query_map([], |row| row.get(0));
-    let statements = statements.expect("it can be read");
-    statements.map(|sql| sql.expect("it is text")).collect()
+    let statements = statements.expect("the table can be read");
+    statements
+        .map(|sql| sql.expect("the column has text"))
+        .collect()
 }
 
 #[test]

@@ -156,7 +156,10 @@ fn a_database_of_another_user_is_refused() {
     let before = fs::read(world.database()).expect("there is a database");
     world.refuses(
         78,
-        &["cannot open ", "seen.db: Permission denied (os error 13)\n"],
+        &[
+            "cannot open ",
+            "seen.db: Permission denied (os error 13). Run mailpull as the owner",
+        ],
     );
     let after = fs::read(world.database()).expect("there is a database");
     assert_eq!(after, before);
@@ -168,7 +171,10 @@ fn nothing_is_deleted_with_a_read_only_database() {
     allow(&world.database(), 0o400);
     world.refuses(
         78,
-        &["cannot open ", "seen.db: Permission denied (os error 13)\n"],
+        &[
+            "cannot open ",
+            "seen.db: Permission denied (os error 13). Run mailpull as the owner",
+        ],
     );
     allow(&world.database(), 0o600);
     allow(&world.sandbox.state(), 0o500);

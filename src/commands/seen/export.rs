@@ -1,4 +1,4 @@
-//! `mailpull seen export`: writes what is known about accounts to standard output, for another state
+//! `mailpull seen export`: writes the records of accounts to standard output, for another state
 //! folder. It needs no configuration, because the database names its accounts.
 
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};

@@ -1,4 +1,4 @@
-//! The order staged, delivered, recorded, gone; and what each failure leaves.
+//! The order staged, delivered, recorded, gone; and the state after each failure.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Runs: what the end of one leaves for the next, and whether the database is the one that it left.
+//! Runs: the facts that one leaves for the next, and the check that its database is still there.
 
 use std::fs;
 

@@ -9,8 +9,8 @@ use super::*;
 /// The statements whose purpose is to read all rows of all accounts.
 const READ_EVERYTHING: [&str; 3] = ["ALL", "COUNT_UNRECORDED", "INTEGRITY"];
 
-/// What may be read from one end to the other: the accounts are few, and what is imported is read
-/// as a whole.
+/// The tables that may be read from one end to the other: accounts are few, and an import is read as a
+/// whole.
 const SMALL: [&str; 5] = [
     "account",
     "a",
