@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_from_8_to_9_shards_moves_a_ninth_of_the_accounts() {
+    fn a_ninth_shard_takes_a_ninth_of_the_accounts() {
         let accounts: Vec<_> = (0..9_000).map(|n| format!("user{n}@example.com")).collect();
         let index = |account: &str, count: &str| shard(count).of(account).index;
         let moved = |name: &&String| index(name, "0/8") != index(name, "0/9");

@@ -86,7 +86,7 @@ pub struct Delivery {
     pub from: ServerText,
     /// The Subject field.
     pub subject: ServerText,
-    /// What an MDA said although it took it.
+    /// The output of an MDA that took the message.
     pub words: ServerText,
 }
 

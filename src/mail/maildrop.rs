@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unique_id_is_1_to_1024_octets_without_line_ends_and_nul() {
+    fn a_unique_id_is_1_to_1024_octets_without_line_ends() {
         for bad in [&b""[..], b"a\rb", b"a\nb", b"a\0b", &[b'x'; 1025]] {
             assert_eq!(UniqueId::new(bad), None);
         }

@@ -28,7 +28,7 @@ pub(crate) struct Arrival {
     pub number: MessageNumber,
     /// The proof of custody step 1.
     pub receipt: Receipt,
-    /// What it was fetched for.
+    /// Its purpose.
     pub purpose: Purpose,
 }
 

@@ -1,4 +1,4 @@
-//! Deletes from the server what is due, and ends the session (custody step 7). Fetches nothing.
+//! Deletes messages that are due from the server, and ends the session (custody step 7). Fetches nothing.
 
 use std::io::{Read, Write};
 

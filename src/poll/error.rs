@@ -77,7 +77,7 @@ impl Error {
         self.cause().is_some_and(pop3::Error::is_timeout)
     }
 
-    /// Returns the session's error, if there is one.
+    /// Returns the session's error, if it is the cause.
     fn cause(&self) -> Option<&pop3::Error> {
         match self {
             Self::Pop3 { source, .. } | Self::Unconfirmed(source) => Some(source),

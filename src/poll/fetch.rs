@@ -18,7 +18,7 @@ use crate::pop3::{self, Transaction};
 use crate::report::{Event, Octets};
 
 impl Poll<'_> {
-    /// Reports what is left alone and what is going to happen.
+    /// Reports the messages that stay on the server, and how much is going to be fetched.
     pub(super) fn report_plan(&mut self, listing: &Listing, plan: &Plan) -> Result<(), Error> {
         for number in listing.nameless() {
             let what = format!("message {number} has no unique-id; it stays on the server");

@@ -1,4 +1,4 @@
-//! Compares what is known with a listing: which known messages are missing, and which are back.
+//! Compares known messages with a listing: some are missing, others are back.
 //!
 //! Pure. Nothing is forgotten here: that takes more than one listing.
 
@@ -9,7 +9,7 @@ use crate::mail::maildrop::{Identity, Listing, UniqueId};
 /// list a part at a time. Fewer may have been deleted by their user.
 const PARTIAL_LISTING_MESSAGES: usize = 100;
 
-/// What has changed since the last listing.
+/// The changes since the last listing.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(crate) struct ListingChanges {
     /// Messages that were listed until now and are missing.
@@ -23,7 +23,7 @@ pub(crate) struct ListingChanges {
 }
 
 impl ListingChanges {
-    /// Compares a listing with what is known.
+    /// Compares known messages with a listing.
     ///
     /// All known messages under one unique-id count as listed if one message is listed under it: a
     /// listing does not say which of them it is.

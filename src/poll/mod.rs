@@ -1,11 +1,11 @@
 //! One poll of one mailbox: what mailpull does.
 //!
 //! 1. Recover: finish what earlier runs left, without a server.
-//! 2. Connect, log in and list; compare the listing with what is known, and plan what to do with each
+//! 2. Connect, log in and list; compare the listing with the database, and plan what to do with each
 //!    message (`session`, `survey`, `plan`).
 //! 3. Fetch: one thread receives messages (`receive`) while another makes them durable, delivers and
 //!    records them (`settle`).
-//! 4. Delete what is due, and QUIT (`delete`).
+//! 4. Delete messages that are due, and QUIT (`delete`).
 //!
 //! Any error ends a poll early by dropping the session. That closes the connection without QUIT, so
 //! the server deletes nothing, and the next run goes on from what is recorded.
@@ -45,10 +45,10 @@ use error::{reading, recording};
 use session::{OpenSession, Remaining};
 use settle::{Settled, Settler};
 
-/// What a poll is to do.
+/// The options of a poll.
 #[derive(Clone, Debug)]
 pub struct PollOptions {
-    /// What the account wants done with its messages.
+    /// The account's rules for its messages.
     pub policy: Policy,
     /// `keep` as it is configured, whatever a flag says for this run.
     pub configured_keep: Keep,
@@ -62,13 +62,13 @@ pub struct PollOptions {
 
 /// One account's poll.
 pub struct Poll<'a> {
-    /// What is to be done.
+    /// The options.
     pub options: &'a PollOptions,
-    /// What is remembered of the account.
+    /// The account's record.
     pub ledger: &'a mut Ledger,
     /// The Maildir or MDA that messages go to.
     pub target: &'a dyn Target,
-    /// Where progress and problems are reported.
+    /// The reporter for progress and problems.
     pub reporter: AccountReporter<'a>,
     /// Ends the poll early.
     pub interrupt: &'a Interrupt,
@@ -76,14 +76,14 @@ pub struct Poll<'a> {
     pub summary: &'a mut Summary,
 }
 
-/// After this many failed runs in a row, new mail is fetched before what is due is deleted.
+/// After this many failed runs in a row, new mail is fetched before messages that are due are deleted.
 const DELETIONS_FIRST_RUNS: u64 = 3;
 
 /// After this many runs in a row that ended in silence, pipelining is suspected and not the network.
 const SILENT_RUNS: u64 = 3;
 
 impl Poll<'_> {
-    /// Fetches what is new and deletes what is due.
+    /// Fetches new messages and deletes those that are due.
     ///
     /// The caller holds the account's lock. `connect` is called once nothing of earlier runs is left
     /// to do, and again for each further session.
@@ -190,7 +190,7 @@ impl Poll<'_> {
         if !not_received.too_large.is_empty() {
             // These were retrieved and thrown away. Some servers (Gmail) hide retrieved messages
             // once they receive QUIT, so the session ends without it. The next run knows their
-            // sizes, does not retrieve them, and deletes what is due.
+            // sizes, does not retrieve them, and deletes the messages that are due.
             return Ok(());
         }
         self.delete_and_quit(session, &due)
@@ -222,7 +222,7 @@ impl Poll<'_> {
     }
 }
 
-/// Returns true if what is due is deleted in a session of its own, before anything is fetched.
+/// Returns true if messages that are due are deleted in a session of their own, before any is fetched.
 ///
 /// A session that was cut off has deleted nothing. If new mail is what breaks the sessions, deletions
 /// would otherwise never be reached. But a server that never answers QUIT must not keep new mail away

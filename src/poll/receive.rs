@@ -85,19 +85,19 @@ impl Error {
     }
 }
 
-/// What is to be received, and where it goes.
+/// Receives the messages of a plan into files.
 pub(crate) struct Receiver<'a> {
     /// The listing of this session.
     pub listing: &'a Listing,
-    /// What to fetch of it.
+    /// The messages to fetch.
     pub plan: &'a Plan,
-    /// Where messages arrive.
+    /// The folder in which messages arrive.
     pub intake: &'a Intake,
     /// Messages that are requested even if there is no room.
     pub forced: HashSet<Identity>,
     /// The size in octets above which a message is thrown away and stays on the server.
     pub max_size: Option<u64>,
-    /// Where progress is reported.
+    /// The reporter for progress.
     pub reporter: AccountReporter<'a>,
     /// Ends the run early.
     pub interrupt: &'a Interrupt,

@@ -56,7 +56,7 @@ impl Error {
 pub(crate) struct Rematch<'a> {
     /// The listing of this session.
     pub listing: &'a Listing,
-    /// What is remembered of the account.
+    /// The account's record.
     pub ledger: &'a mut Ledger,
     /// Ends the search early.
     pub interrupt: &'a Interrupt,

@@ -29,7 +29,7 @@ pub(super) struct OpenSession<S> {
     pub(super) remaining: Remaining,
 }
 
-/// What is left for another session of the same run.
+/// The mail that is left for another session of the same run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Remaining {
     /// Nothing that is on the server now.

@@ -76,7 +76,7 @@ pub(crate) struct Settler<'a> {
 /// The result of settling.
 #[derive(Debug, Default)]
 pub(crate) struct Settled {
-    /// The counts of what was delivered, failed and so on.
+    /// The counts of delivered messages, failed ones and so on.
     pub summary: Summary,
     /// Messages that turned out to be what was delivered before.
     pub proven: Vec<(MessageNumber, Match)>,

@@ -53,7 +53,7 @@ pub(crate) fn survey<S: Read + Write>(
 ) -> Result<(Listing, Plan), Error> {
     let sizes = sizes(known, policy);
     let mut listing = match session.list(sizes) {
-        // With `keep = false` whatever is fetched is deleted in this session, so that unique-ids
+        // With `keep = false` all fetched messages are deleted in this session, so that unique-ids
         // are not needed to tell old messages from new ones.
         Err(pop3::Error::NoUniqueIds)
             if policy.keep == Keep::Never && !session.announces_uidl() && !has_names(known) =>
