@@ -73,8 +73,8 @@ impl Plain {
                 place
             )),
             Event::Deleted(what) if is_verbose => remark(&format_args!("deleted {what}")),
-            Event::Trace(who, line) if self.verbosity >= Verbosity::Trace => {
-                remark(&format_args!("{who}: {line}"))
+            Event::Trace(speaker, line) if self.verbosity >= Verbosity::Trace => {
+                remark(&format_args!("{speaker}: {line}"))
             }
             _ => None,
         }

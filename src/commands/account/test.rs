@@ -87,14 +87,14 @@ fn probe(
     ));
     findings::demands(session.profile()).iter().for_each(report);
     report(&round_trip(&mut session)?);
-    report(&maildrop(&mut session, &known, account)?);
+    report(&mailbox(&mut session, &known, account)?);
     // Nothing was retrieved or marked deleted, so the answer to QUIT decides nothing.
     session.quit();
     Ok(())
 }
 
 /// Returns the known messages of the mailbox and the mechanism of the last login. If there is no
-/// database none is made.
+/// database it is not created.
 fn known(
     account: &Account,
     context: &Context<'_>,
@@ -121,7 +121,7 @@ fn round_trip(session: &mut Transaction<Stream>) -> Result<Finding, Failure> {
     Ok(Finding::new("round trip", words).with("microseconds", Fact::Number(microseconds)))
 }
 
-fn maildrop(
+fn mailbox(
     session: &mut Transaction<Stream>,
     known: &KnownMessages,
     account: &Account,
