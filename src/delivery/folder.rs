@@ -1,5 +1,5 @@
-//! An open folder, in which files are named without a path: nobody can exchange it for another one by
-//! renaming it or by a symbolic link.
+//! An open folder, in which files are named without a path: nobody can exchange it for another one
+//! by renaming it or by a symbolic link.
 
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
@@ -52,8 +52,8 @@ impl Folder {
         self.path.join(name.as_ref())
     }
 
-    /// Flushes the folder: only then the names of files that were created or renamed in it survive a
-    /// power cut (fsync(2)).
+    /// Flushes the folder: only then the names of files that were created or renamed in it survive
+    /// a power cut (fsync(2)).
     pub(super) fn flush(&self) -> Result<(), Error> {
         rustix::fs::fsync(&self.fd).map_err(|errno| Error::local("flush", &self.path, errno))
     }

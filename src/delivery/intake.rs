@@ -1,4 +1,5 @@
-//! The folder in which messages arrive and become durable: a Maildir's tmp/, or the spool of an MDA.
+//! The folder in which messages arrive and become durable: a Maildir's tmp/, or the spool of an
+//! MDA.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -20,8 +21,8 @@ use crate::mail::custody::{Durable, Receipt, StoredMessage};
 use crate::mail::headers::HeaderReader;
 use crate::mail::maildrop::Message;
 
-/// Up to this number, files are flushed one by one. That costs no more than a syncfs, which also waits
-/// for the octets of other programs.
+/// Up to this number, files are flushed one by one. That costs no more than a syncfs, which also
+/// waits for the octets of other programs.
 const FEW_FILES: usize = 4;
 /// A syncfs that takes longer is busy with the octets of other programs: from then on files are
 /// flushed one by one.
@@ -77,7 +78,7 @@ impl Intake {
     /// The file cannot be created.
     pub fn accept(&self, message: &Message) -> Result<Incoming, Error> {
         let name = self.names.next(&message.identity.unique_id);
-        // EXCL: whoever can write to tmp/ may have put a file or a link there under this name.
+        // EXCL: another program may have put a file or a link there under this name.
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(self.folder.fd(), &name, flags, Mode::RUSR | Mode::WUSR)
@@ -94,12 +95,13 @@ impl Intake {
         })
     }
 
-    /// Makes complete messages survive a power cut, their octets and their names (custody step 2). This
-    /// takes one syncfs where that is known to report errors, else one fsync per file.
+    /// Makes complete messages survive a power cut, their octets and their names (custody step 2).
+    /// This takes one syncfs where that is known to report errors, else one fsync per file.
     ///
     /// # Errors
-    /// The batch is not stored, and its files are removed. After a failed fsync, ext4, XFS and Btrfs
-    /// mark the pages as clean: a second flush would report success without having written anything.
+    /// The batch is not stored, and its files are removed. After a failed fsync, ext4, XFS and
+    /// Btrfs mark the pages as clean: a second flush would report success without having written
+    /// anything.
     pub fn flush(&self, receipts: Vec<Receipt>) -> Result<Vec<Durable>, Error> {
         if let Err(error) = self.flush_files(&receipts) {
             for receipt in receipts {
@@ -150,8 +152,8 @@ impl Intake {
             .try_for_each(|name| self.folder.remove(OsStr::new(name)))
     }
 
-    /// Removes the files that an interrupted run left: those of this account that are not `staged` and
-    /// whose process has ended. The caller must hold the account's lock.
+    /// Removes the files that an interrupted run left: those of this account that are not `staged`
+    /// and whose process has ended. The caller must hold the account's lock.
     ///
     /// # Errors
     /// The folder cannot be read, or a file cannot be removed.

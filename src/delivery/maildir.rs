@@ -1,5 +1,5 @@
-//! Delivery into a Maildir: a message is written to tmp/ and moved to new/. From there a mail reader
-//! moves it to cur/ or deletes it, at any time.
+//! Delivery into a Maildir: a message is written to tmp/ and moved to new/. From there a mail
+//! reader moves it to cur/ or deletes it, at any time.
 
 use std::io;
 use std::path::Path;
@@ -19,8 +19,8 @@ use crate::mail::custody::{Delivered, Found, Outcome, Staged, StoredMessage, Tar
 use crate::moment::Moment;
 use crate::text::ServerText;
 
-/// The time during which a staged message that is nowhere must have been taken by a mail reader. The
-/// rules of Maildir allow anybody to clean up tmp/ after 36 hours.
+/// The time during which a staged message that is nowhere must have been taken by a mail reader.
+/// The rules of Maildir allow anybody to clean up tmp/ after 36 hours.
 const TMP_IS_SAFE: Duration = Duration::from_secs(36 * 3600);
 /// The number of searches for a file before it counts as gone: readdir(3) may miss a file that is
 /// being renamed.
@@ -38,8 +38,8 @@ pub struct Maildir {
 }
 
 impl Maildir {
-    /// Opens a Maildir, and creates it (0700) if it is missing and its parent exists. `tag` marks the
-    /// account's files.
+    /// Opens a Maildir, and creates it (0700) if it is missing and its parent exists. `tag` marks
+    /// the account's files.
     ///
     /// # Errors
     /// It cannot be created, opened or written, or something else is there.
@@ -93,10 +93,10 @@ impl Maildir {
         {
             Ok(()) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
-            // INVAL, NOSYS: the file system (NFS, old FUSE) or the kernel has no RENAME_NOREPLACE, and
-            // an ordinary rename would silently replace a file. link(2) never does.
-            // EXIST: such a link was made before a kill, and its file in tmp/ was not yet unlinked. If
-            // another file has that name, linking fails, too.
+            // INVAL, NOSYS: the file system (NFS, old FUSE) or the kernel has no RENAME_NOREPLACE,
+            // and an ordinary rename would silently replace a file. link(2) never does.
+            // EXIST: such a link was made before a kill, and its file in tmp/ was not yet unlinked.
+            // If another file has that name, linking fails, too.
             Err(Errno::INVAL | Errno::NOSYS | Errno::EXIST) => {
                 self.link(name).map_err(cannot)?;
                 Ok(true)
@@ -172,8 +172,8 @@ impl Maildir {
     }
 
     /// Returns true if a message of an earlier run that is nowhere must have been taken by a mail
-    /// reader: it was staged for this very Maildir (the same path and inode), and so lately that nobody
-    /// was allowed to remove it from tmp/.
+    /// reader: it was staged for this very Maildir (the same path and inode), and so lately that
+    /// nobody was allowed to remove it from tmp/.
     fn was_taken(&self, staged: &Staged) -> bool {
         !staged.history().is_fresh
             && staged.place() == &self.place
@@ -263,12 +263,12 @@ mod tests {
     const TAG: &str = "0badcafe";
 
     /// A Maildir in a folder of its own.
-    struct Sandbox {
+    struct TestMaildir {
         folder: tempfile::TempDir,
         maildir: Maildir,
     }
 
-    impl Sandbox {
+    impl TestMaildir {
         fn new() -> Self {
             let folder = tempfile::tempdir().expect("a folder can be made");
             let maildir = Maildir::open(&folder.path().join("inbox"), TAG);
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_staged_message_is_moved_to_new() {
-        let sandbox = Sandbox::new();
+        let sandbox = TestMaildir::new();
         let staged = sandbox.stage();
         let name = staged.stored().file_name.clone();
         assert!(sandbox.path("tmp", &name).exists());
@@ -342,7 +342,7 @@ mod tests {
 
     #[test]
     fn a_message_is_moved_by_link_and_unlink() {
-        let sandbox = Sandbox::new();
+        let sandbox = TestMaildir::new();
         let name = sandbox.stage().stored().file_name.clone();
         assert_eq!(sandbox.maildir.link(&name), Ok(()));
         assert!(sandbox.path("new", &name).exists());
@@ -351,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_link_of_a_killed_run_is_completed() {
-        let sandbox = Sandbox::new();
+        let sandbox = TestMaildir::new();
         let staged = sandbox.stage();
         let name = staged.stored().file_name.clone();
         fs::hard_link(sandbox.path("tmp", &name), sandbox.path("new", &name))
@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn another_file_of_that_name_in_new_is_never_replaced() {
-        let sandbox = Sandbox::new();
+        let sandbox = TestMaildir::new();
         let staged = sandbox.stage();
         let name = staged.stored().file_name.clone();
         fs::write(sandbox.path("new", &name), "another's").expect("the file can be written");
@@ -376,7 +376,7 @@ mod tests {
     #[test]
     fn a_message_moved_by_a_reader_counts_as_delivered() {
         for (folder, flags) in [("new", ""), ("cur", ""), ("cur", ":2,S"), ("cur", "!2,RS")] {
-            let sandbox = Sandbox::new();
+            let sandbox = TestMaildir::new();
             let staged = sandbox.stage();
             let name = staged.stored().file_name.clone();
             let moved = sandbox.path(folder, &format!("{name}{flags}"));
@@ -397,7 +397,7 @@ mod tests {
             (35 * hour, StagedState::Taken),
             (37 * hour, StagedState::Lost),
         ] {
-            let sandbox = Sandbox::new();
+            let sandbox = TestMaildir::new();
             let staged = sandbox.stage();
             fs::remove_file(sandbox.path("tmp", &staged.stored().file_name)).expect("it is ours");
             let recalled = sandbox.recall(&staged, age);
@@ -415,7 +415,7 @@ mod tests {
 
     #[test]
     fn an_error_of_link_counts_only_if_the_link_is_missing() {
-        let sandbox = Sandbox::new();
+        let sandbox = TestMaildir::new();
         for name in ["linked", "other", "tmp-only"] {
             fs::write(sandbox.path("tmp", name), name).expect("the file can be written");
         }
@@ -438,7 +438,7 @@ mod tests {
 
     #[test]
     fn a_message_that_is_not_finished_leaves_no_file() {
-        let sandbox = Sandbox::new();
+        let sandbox = TestMaildir::new();
         let receipt = sandbox.receive(b"x");
         assert_eq!(sandbox.count("tmp"), 1);
         sandbox
@@ -451,7 +451,7 @@ mod tests {
 
     #[test]
     fn a_delivered_message_is_found_again_by_its_octets() {
-        let sandbox = Sandbox::new();
+        let sandbox = TestMaildir::new();
         let staged = sandbox.stage();
         let mut stored = staged.stored().clone();
         let name = stored.file_name.clone();

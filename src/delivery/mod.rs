@@ -1,5 +1,5 @@
-//! Delivery targets: a message arrives in a folder, becomes durable there, and is brought to its place,
-//! a Maildir or a program (MDA). Custody steps 1, 2, 4 and 5 are taken here.
+//! Delivery targets: a message arrives in a folder, becomes durable there, and is brought to its
+//! place, a Maildir or a program (MDA). Custody steps 1, 2, 4 and 5 are taken here.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -42,15 +42,16 @@ pub trait Target: Send + Sync {
     /// Returns the place of this target, by which the database remembers it.
     fn place(&self) -> &TargetPlace;
 
-    /// Brings staged messages to their place so that they stay there (custody steps 4 and 5). A message
-    /// may come a second time, if a run was killed before it recorded the outcome.
+    /// Brings staged messages to their place so that they stay there (custody steps 4 and 5). A
+    /// message may come a second time, if a run was killed before it recorded the outcome.
     fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome>;
 
     /// Returns the most messages that may be delivered before their outcomes are recorded.
     fn group_size(&self) -> usize;
 
-    /// Returns true if the target does not notice that it has a message already. The messages that are
-    /// being delivered when we are killed, [`Self::group_size`] at most, are then delivered twice.
+    /// Returns true if the target does not notice that it has a message already. The messages that
+    /// are being delivered when we are killed, [`Self::group_size`] at most, are then delivered
+    /// twice.
     fn may_deliver_twice(&self) -> bool {
         false
     }
@@ -61,8 +62,8 @@ pub trait Target: Send + Sync {
     /// Frees what is no longer needed now that these outcomes are recorded.
     fn forget_delivered(&self, recorded: &[Outcome]);
 
-    /// Looks for messages that earlier runs delivered, for a database that does not know them. A target
-    /// that cannot look finds nothing.
+    /// Looks for messages that earlier runs delivered, for a database that does not know them. A
+    /// target that cannot look finds nothing.
     ///
     /// # Errors
     /// Its folders cannot be read.

@@ -9,13 +9,14 @@ use super::Error;
 /// The folders of a Maildir.
 const FOLDERS: [&str; 3] = ["tmp", "new", "cur"];
 
-/// Requires that the Maildir, and the symbolic link by which it is reached, belong to us or to root.
-/// The owner of a link can turn it elsewhere, so that files are created there in our name
+/// Requires that the Maildir, and the symbolic link by which it is reached, belong to us or to
+/// root. The owner of a link can turn it elsewhere, so that files are created there in our name
 /// (CVE-2004-0880). The owner of a Maildir could not read our files in it.
 pub(super) fn require_ours(path: &Path) -> Result<(), Error> {
     const ROOT: u32 = 0;
     let us = rustix::process::geteuid().as_raw();
-    // A Maildir that is missing is created, and one that cannot be looked at cannot be opened either.
+    // A Maildir that is missing is created, and one that cannot be looked at cannot be opened
+    // either.
     let owners = [path.symlink_metadata(), path.metadata()];
     let owners = owners.into_iter().flatten().map(|found| found.uid());
     match owners.into_iter().find(|owner| ![us, ROOT].contains(owner)) {
@@ -30,9 +31,9 @@ pub(super) fn require_ours(path: &Path) -> Result<(), Error> {
 /// Creates what is missing of a Maildir whose parent exists, so that it survives a power cut.
 pub(super) fn create(path: &Path) -> Result<(), Error> {
     let is_new = create_folder(path)?;
-    // A user who names the wrong folder does not want a Maildir among the other files there. A Maildir
-    // that a kill left incomplete is completed, and so is one that another run, for another account,
-    // is creating at this moment.
+    // A user who names the wrong folder does not want a Maildir among the other files there. A
+    // Maildir that a kill left incomplete is completed, and so is one that another run, for another
+    // account, is creating at this moment.
     let is_begun = || FOLDERS.iter().any(|name| path.join(name).is_dir());
     if !is_new && !is_empty(path)? && !is_begun() {
         return Err(Error::NotMaildir(path.to_owned()));

@@ -1,6 +1,6 @@
 //! Finds messages that earlier runs delivered into a Maildir, by the names of their files, for a
-//! database that does not know them. A name is only a reason to look: a file is the message if it has
-//! exactly the message's octets.
+//! database that does not know them. A name is only a reason to look: a file is the message if it
+//! has exactly the message's octets.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -140,8 +140,8 @@ impl Candidates {
     }
 }
 
-/// Returns the digest of a file, to whatever name a mail reader has moved it meanwhile. Returns `None`
-/// if it is gone or does not have `octets` octets.
+/// Returns the digest of a file, to whatever name a mail reader has moved it meanwhile. Returns
+/// `None` if it is gone or does not have `octets` octets.
 fn digest(
     file: &CandidateFile,
     octets: u64,
@@ -165,8 +165,8 @@ fn digest(
 
 /// Opens a file that may be gone, or that we may not read.
 fn open(folder: &Folder, name: &str) -> Result<Option<File>, Error> {
-    // NONBLOCK: anybody who can write to the Maildir may have put a FIFO there, and opening that would
-    // wait for its writer.
+    // NONBLOCK: anybody who can write to the Maildir may have put a FIFO there, and opening that
+    // would wait for its writer.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     match rustix::fs::openat(folder.fd(), name, flags, Mode::empty()) {
         Ok(fd) => Ok(Some(File::from(fd))),

@@ -1,5 +1,5 @@
-//! Finds out where a staged message is and what the next run will do about it, for `seen list`. Moves
-//! and removes nothing.
+//! Finds out where a staged message is and what the next run will do about it, for `seen list`.
+//! Moves and removes nothing.
 
 use std::fmt;
 use std::path::Path;
@@ -40,8 +40,8 @@ impl fmt::Display for StagedState {
     }
 }
 
-/// Looks for a staged message in the Maildir for which it was staged, or in the spool, wherever that
-/// is now.
+/// Looks for a staged message in the Maildir for which it was staged, or in the spool, wherever
+/// that is now.
 ///
 /// # Errors
 /// The Maildir or the spool exists and cannot be read.

@@ -55,10 +55,11 @@ impl UniqueNames {
         )
     }
 
-    /// Returns true if a process of this host that has ended made a file of this name for this account.
+    /// Returns true if a process of this host that has ended made a file of this name for this
+    /// account.
     ///
-    /// A file of another host or of a running process belongs to another mailpull, which uses the same
-    /// Maildir with a database of its own.
+    /// A file of another host or of a running process belongs to another mailpull, which uses the
+    /// same Maildir with a database of its own.
     pub fn is_abandoned(&self, name: &[u8]) -> bool {
         let Some(name) = str::from_utf8(name).ok() else {
             return false;
@@ -90,8 +91,8 @@ pub struct ParsedName<'a> {
 }
 
 impl<'a> ParsedName<'a> {
-    /// Reads a name, with or without the flags that a mail reader appends. Returns `None` for a name
-    /// that mailpull did not make.
+    /// Reads a name, with or without the flags that a mail reader appends. Returns `None` for a
+    /// name that mailpull did not make.
     pub fn read(name: &'a [u8]) -> Option<Self> {
         let (seconds, rest) = str::from_utf8(name).ok()?.split_once('.')?;
         let (_, rest) = rest.split_once("_mp")?;
@@ -106,8 +107,8 @@ impl<'a> ParsedName<'a> {
     }
 }
 
-/// Returns the hash of a unique-id, as it is in the names: a unique-id may contain characters that a
-/// file name must not.
+/// Returns the hash of a unique-id, as it is in the names: a unique-id may contain characters that
+/// a file name must not.
 pub fn hash(unique_id: &[u8]) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = Digest::of(unique_id).0;
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
@@ -137,7 +138,8 @@ pub(super) fn host() -> String {
     }
 }
 
-/// Returns the name under which a file was delivered, without the flags that a mail reader appended.
+/// Returns the name under which a file was delivered, without the flags that a mail reader
+/// appended.
 pub(super) fn without_flags(name: &str) -> &str {
     name.split(FLAG_SEPARATORS).next().unwrap_or(name)
 }

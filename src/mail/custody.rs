@@ -2,8 +2,8 @@
 //! the custody order (`docs/architecture.md`) makes one and consumes the one before it, and `DELE`
 //! accepts only the last. A message that is deleted before it is stored does not compile.
 //!
-//! Each proof has one maker, which `tests/it/layers.rs` checks. This module uses neither a disk nor a
-//! database.
+//! Each proof has one maker, which `tests/it/layers.rs` checks. This module uses neither a disk nor
+//! a database.
 
 use std::fmt;
 use std::fs::File;
@@ -72,13 +72,13 @@ pub struct Receipt {
     file: File,
 }
 
-/// Custody step 2: the message's octets and its name in tmp/ survive a power cut. Made by a delivery
-/// target.
+/// Custody step 2: the message's octets and its name in tmp/ survive a power cut. Made by a
+/// delivery target.
 #[derive(Debug)]
 pub struct Durable(StoredMessage);
 
-/// Custody step 3: the database knows the message under its final name. From here on it is ours. Made
-/// by the database.
+/// Custody step 3: the database knows the message under its final name. From here on it is ours.
+/// Made by the database.
 #[derive(Debug)]
 pub struct Staged {
     stored: StoredMessage,
@@ -101,8 +101,8 @@ pub struct StagedHistory {
     pub next_try: Moment,
 }
 
-/// Custody steps 4 and 5: the message is where the user wants it, and stays there. Made by a delivery
-/// target.
+/// Custody steps 4 and 5: the message is where the user wants it, and stays there. Made by a
+/// delivery target.
 #[derive(Debug)]
 pub struct Delivered {
     stored: StoredMessage,
@@ -137,7 +137,7 @@ pub enum Outcome {
         identity: Identity,
         /// The reason, for the user.
         why: String,
-        /// What the user can do about it.
+        /// A hint: what the user can do about it.
         hint: Option<String>,
         /// True if waiting may help.
         is_transient: bool,
@@ -245,8 +245,8 @@ impl Staged {
         &self.history
     }
 
-    /// Returns the outcome of a failed delivery: the message is kept. Only a refusal that waiting does
-    /// not help counts as a failure of the message.
+    /// Returns the outcome of a failed delivery: the message is kept. Only a refusal that waiting
+    /// does not help counts as a failure of the message.
     pub(crate) fn kept(
         &self,
         why: impl ToString,
@@ -284,8 +284,8 @@ impl Delivered {
         Self { stored, output }
     }
 
-    /// Only for a delivery target that holds a file with exactly the message's octets, from an earlier
-    /// run of which no record is left.
+    /// Only for a delivery target that holds a file with exactly the message's octets, from an
+    /// earlier run of which no record is left.
     pub(crate) fn found(stored: StoredMessage) -> Self {
         let output = ServerText::default();
         Self { stored, output }

@@ -1,5 +1,5 @@
-//! A child process with a deadline: started without the passwords of the environment, waited for until
-//! a deadline or a signal, and killed with all that it started.
+//! A child process with a deadline: started without the passwords of the environment, waited for
+//! until a deadline or a signal, and killed with all that it started.
 
 use std::ffi::OsStr;
 use std::io::{self, Read};

@@ -1,5 +1,5 @@
-//! What mailpull needs of the operating system: secrets in memory and in files, the keyring, signals,
-//! child processes, threads, locks and random numbers.
+//! The services of the operating system: secrets in memory and in files, the keyring, signals, child
+//! processes, threads, locks, the replacement of files, and random numbers.
 
 use std::io;
 

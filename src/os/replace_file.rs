@@ -74,8 +74,8 @@ impl LockedFile {
     }
 }
 
-/// Writes a file under the name `next`, which must be free and in the same folder, and renames it to
-/// `path`. A file that is replaced keeps its owner.
+/// Writes a file under the name `next`, which must be free and in the same folder, and renames it
+/// to `path`. A file that is replaced keeps its owner.
 ///
 /// # Errors
 /// The system refuses it. The file is as it was, unless only its folder could not be flushed.
@@ -86,8 +86,8 @@ pub(crate) fn replace(path: &Path, next: &Path, octets: &[u8], secrecy: Secrecy)
         .create_new(true)
         .mode(0o600)
         .open(next)?;
-    // The file is flushed before it is renamed: after a power cut some file systems have the new name,
-    // but not yet the contents.
+    // The file is flushed before it is renamed: after a power cut some file systems have the new
+    // name, but not yet the contents.
     let written =
         write(file, octets, before.as_ref(), secrecy).and_then(|()| fs::rename(next, path));
     if written.is_err() {

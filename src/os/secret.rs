@@ -14,7 +14,8 @@ pub enum Unusable {
     /// It has no octets.
     #[error("is empty")]
     Empty,
-    /// It would end the command that carries it, so that its rest is another command (CVE-2025-15367).
+    /// It would end the command that carries it, so that its rest is another command
+    /// (CVE-2025-15367).
     #[error("contains a line break or a NUL")]
     Unsendable,
 }

@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use crate::text::ServerText;
 
-/// The contents of a file, wiped when dropped, with the owner and the permissions that the open file
-/// had: a file that is exchanged meanwhile cannot pass the checks of another.
+/// The contents of a file, wiped when dropped, with the owner and the permissions that the open
+/// file had: a file that is exchanged meanwhile cannot pass the checks of another.
 #[derive(Default)]
 pub(crate) struct CheckedFile {
     octets: Zeroizing<Vec<u8>>,
@@ -86,8 +86,8 @@ impl CheckedFile {
         if metadata.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        // The room is reserved before the first octet is read: a vector that grows leaves copies of the
-        // secret in freed memory. Only a regular file reports its length; a pipe does not.
+        // The room is reserved before the first octet is read: a vector that grows leaves copies of
+        // the secret in freed memory. Only a regular file reports its length; a pipe does not.
         let expected = if metadata.is_file() {
             usize::try_from(metadata.len()).unwrap_or(LIMIT).min(LIMIT)
         } else {
@@ -164,14 +164,14 @@ pub(crate) fn shown(path: &Path) -> String {
     ServerText::new(path.as_os_str().as_encoded_bytes()).to_string()
 }
 
-/// What exposes a secret.
+/// The reason why a secret is exposed.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Exposure {
     Mode,
     Owner,
 }
 
-/// Returns what exposes a secret to others than user number `us`.
+/// Returns the reason why a secret is exposed to others than user number `us`, if it is.
 pub(super) fn exposure(us: u32, owner: u32, mode: u32) -> Option<Exposure> {
     if owner != us && owner != ROOT {
         return Some(Exposure::Owner);

@@ -54,8 +54,8 @@ impl Interrupt {
         let armed = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             let number = signal.unsigned_abs() as usize;
-            // Handlers run in the order of their registration. At the first signal the flag is still
-            // false here, so that only the second one ends the process.
+            // Handlers run in the order of their registration. At the first signal the flag is
+            // still false here, so that only the second one ends the process.
             signal_hook::flag::register_conditional_shutdown(
                 signal,
                 128 | signal,
@@ -112,7 +112,8 @@ impl Interrupt {
         Some(grace.saturating_sub(noticed.elapsed()))
     }
 
-    /// Waits until `fd` is ready, but not beyond `deadline`, and at most for `grace` after a signal.
+    /// Waits until `fd` is ready, but not beyond `deadline`, and at most for `grace` after a
+    /// signal.
     ///
     /// # Errors
     /// The deadline or the grace is over.

@@ -91,8 +91,8 @@ impl Error {
         }
     }
 
-    /// Returns true if the program was stopped at its work, so that nobody knows if it had delivered
-    /// the message by then.
+    /// Returns true if the program was stopped at its work, so that nobody knows if it had
+    /// delivered the message by then.
     pub(super) fn is_in_doubt(&self) -> bool {
         matches!(
             self,

@@ -1,5 +1,5 @@
-//! Delivery by a program (MDA), such as procmail or maildrop, which reads one message on its standard
-//! input. No shell is involved.
+//! Delivery by a program (MDA), such as procmail or maildrop, which reads one message on its
+//! standard input. No shell is involved.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -61,8 +61,8 @@ pub struct Options {
 /// A program that takes messages from a spool.
 ///
 /// A message is complete and durable in the spool before the program starts, so a message that it
-/// refuses is not downloaded again. The program gets half a message only if the message is larger than
-/// 1 MiB and we are killed meanwhile. Then the next run hands the whole message over.
+/// refuses is not downloaded again. The program gets half a message only if the message is larger
+/// than 1 MiB and we are killed meanwhile. Then the next run hands the whole message over.
 #[derive(Debug)]
 pub struct Mda {
     intake: Intake,
@@ -71,8 +71,8 @@ pub struct Mda {
     /// One slot for each of the messages that are handed over at once.
     slots: Vec<MdaSlot>,
     interrupt: Interrupt,
-    /// The files in the spool whose delivery is recorded. They are removed while a program works, which
-    /// costs no time then.
+    /// The files in the spool whose delivery is recorded. They are removed while a program works,
+    /// which costs no time then.
     removable: Mutex<Vec<String>>,
 }
 
@@ -111,8 +111,8 @@ impl Mda {
         })
     }
 
-    /// Hands one message over. Returns what the program printed although it took the message, or `None`
-    /// if the message is not in the spool.
+    /// Hands one message over. Returns what the program printed although it took the message, or
+    /// `None` if the message is not in the spool.
     fn hand_over(
         &self,
         staged: &Staged,
@@ -180,8 +180,8 @@ impl Mda {
         let mut outcomes = Vec::with_capacity(staged.len());
         let mut staged = staged.into_iter().peekable();
         while staged.peek().is_some() {
-            // The slots come first: zip asks the messages only after it has a slot, so no message is
-            // taken out and then dropped.
+            // The slots come first: zip asks the messages only after it has a slot, so no message
+            // is taken out and then dropped.
             let group = self.slots.iter().zip(staged.by_ref());
             outcomes.extend(thread::scope(|scope| {
                 let running: Vec<_> = group
@@ -261,7 +261,8 @@ impl Drop for Mda {
     }
 }
 
-/// Looks for a program as execvp(3) would, so that a wrong name is noticed before anything is fetched.
+/// Looks for a program as execvp(3) would, so that a wrong name is noticed before anything is
+/// fetched.
 fn find_program(program: &str) -> Result<(), Error> {
     let is_runnable =
         |path: PathBuf| path.is_file() && rustix::fs::access(&path, Access::EXEC_OK).is_ok();
@@ -287,12 +288,12 @@ mod tests {
     use crate::moment::Moment;
 
     /// An MDA with a spool of its own.
-    struct Sandbox {
+    struct TestMda {
         folder: tempfile::TempDir,
         mda: Mda,
     }
 
-    impl Sandbox {
+    impl TestMda {
         fn new(script: &str, jobs: usize) -> Self {
             let folder = tempfile::tempdir().expect("a folder can be made");
             let argv = ["/bin/sh", "-c", script].map(str::to_owned);
@@ -350,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_file_leaves_the_spool_once_its_delivery_is_recorded() {
-        let sandbox = Sandbox::new("cat >/dev/null", 1);
+        let sandbox = TestMda::new("cat >/dev/null", 1);
         let outcomes = sandbox.mda.deliver(sandbox.stage(1));
         assert!(
             matches!(outcomes[..], [Outcome::Delivered(_)]),
@@ -375,7 +376,7 @@ mod tests {
             ("kill -9 $$", false, "was ended by signal 9"),
             ("exit 0", false, "did not read the whole message"),
         ] {
-            let sandbox = Sandbox::new(script, 1);
+            let sandbox = TestMda::new(script, 1);
             let outcomes = sandbox.mda.deliver(sandbox.stage(1));
             let [outcome] = &outcomes[..] else {
                 panic!("{outcomes:?}");
@@ -398,7 +399,7 @@ mod tests {
 
     #[test]
     fn a_message_that_is_gone_from_the_spool_is_lost() {
-        let sandbox = Sandbox::new("cat >/dev/null", 1);
+        let sandbox = TestMda::new("cat >/dev/null", 1);
         let staged = sandbox.stage(1);
         let names = [staged[0].stored().file_name.clone()];
         sandbox
@@ -412,7 +413,7 @@ mod tests {
 
     #[test]
     fn every_message_is_handed_over_once_with_several_jobs() {
-        let sandbox = Sandbox::new("cat >/dev/null", 2);
+        let sandbox = TestMda::new("cat >/dev/null", 2);
         let outcomes = sandbox.mda.deliver(sandbox.stage(5));
         let is_delivered = |outcome: &Outcome| matches!(outcome, Outcome::Delivered(_));
         assert!(outcomes.len() == 5 && outcomes.iter().all(is_delivered));

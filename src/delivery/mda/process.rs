@@ -1,5 +1,5 @@
-//! Runs an MDA on one message after the other: starts it, feeds it the message, waits for its end, and
-//! keeps the first line that it printed on standard error.
+//! Runs an MDA on one message after the other: starts it, feeds it the message, waits for its end,
+//! and keeps the first line that it printed on standard error.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -26,8 +26,8 @@ const SIGTERM_TIMEOUT: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct MdaSlot {
     watch: ChildWatch,
-    /// A file without a name for the program's standard error. A pipe could fill up, or be held open by
-    /// the processes that the program leaves running.
+    /// A file without a name for the program's standard error. A pipe could fill up, or be held
+    /// open by the processes that the program leaves running.
     stderr: File,
     /// [`GRACE`], except in tests.
     grace: Duration,
@@ -56,9 +56,9 @@ impl MdaSlot {
         })
     }
 
-    /// Runs the program on a message, and calls `meanwhile` once it runs. Waits for the program itself,
-    /// not for processes that it leaves running. Returns its exit status, and true if it had read the
-    /// whole message by then.
+    /// Runs the program on a message, and calls `meanwhile` once it runs. Waits for the program
+    /// itself, not for processes that it leaves running. Returns its exit status, and true if it
+    /// had read the whole message by then.
     pub(super) fn run(
         &self,
         options: &Options,
@@ -81,8 +81,8 @@ impl MdaSlot {
             .stdin(stdin.read_end().map_err(not_runnable)?)
             .stdout(Stdio::null())
             .stderr(stderr.try_clone().map_err(not_runnable)?);
-        // In a group of its own: Ctrl-C on the terminal must not end a delivery that would have been
-        // complete in a moment.
+        // In a group of its own: Ctrl-C on the terminal must not end a delivery that would have
+        // been complete in a moment.
         let mut child =
             RunningChild::start(&mut command, ProcessGroup::Own).map_err(not_runnable)?;
         meanwhile();
@@ -92,8 +92,8 @@ impl MdaSlot {
             Err(unfinished) => unfinished,
         };
         child.end(&self.watch, SIGTERM_TIMEOUT, self.grace + SIGTERM_TIMEOUT);
-        // The pipe is closed only now. A program that still read would take the end of the pipe for the
-        // end of the message, and deliver half of it.
+        // The pipe is closed only now. A program that still read would take the end of the pipe for
+        // the end of the message, and deliver half of it.
         drop(stdin);
         let program = program.to_owned();
         Err(match unfinished {
@@ -154,13 +154,13 @@ mod tests {
     const LARGE: usize = 3 << 20;
 
     /// A slot with a folder of its own.
-    struct Sandbox {
+    struct TestSlot {
         folder: tempfile::TempDir,
         slot: MdaSlot,
         interrupt: Interrupt,
     }
 
-    impl Sandbox {
+    impl TestSlot {
         fn new() -> Self {
             let folder = tempfile::tempdir().expect("a folder can be made");
             let interrupt = Interrupt::never().expect("a pair of sockets");
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_exit_status_and_the_reading_of_the_message_are_reported() {
-        let sandbox = Sandbox::new();
+        let sandbox = TestSlot::new();
         for (script, code, expected) in [
             ("cat >/dev/null", 0, true),
             ("cat >/dev/null; exit 75", 75, true),
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_program_that_reads_nothing_of_a_large_message_is_not_awaited() {
-        let sandbox = Sandbox::new();
+        let sandbox = TestSlot::new();
         for script in ["exec <&-; exit 0", "exit 0"] {
             let (status, was_read) = sandbox.run(script, LARGE, FAR).expect("no EPIPE");
             assert!(status.success() && !was_read, "{script}");
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_large_message_arrives_as_a_whole() {
-        let sandbox = Sandbox::new();
+        let sandbox = TestSlot::new();
         let count = sandbox.folder.path().join("count");
         let script = format!("wc -c >'{}'", count.display());
         let (status, was_read) = sandbox.run(&script, LARGE, FAR).expect("the script runs");
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn the_first_line_of_standard_error_is_kept() {
-        let sandbox = Sandbox::new();
+        let sandbox = TestSlot::new();
         for (script, line) in [
             (
                 "cat >/dev/null; printf '\\nfull\\nmore\\n' >&2; exit 1",
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_program_that_hangs_is_ended_at_its_deadline() {
-        let sandbox = Sandbox::new();
+        let sandbox = TestSlot::new();
         let error = sandbox.run("exec sleep 60", 1, SOON).expect_err("it hangs");
         assert!(matches!(error, Error::TimedOut { .. }), "{error}");
         assert!(error.is_in_doubt());
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_signal_ends_a_program_after_its_grace() {
-        let sandbox = Sandbox::new();
+        let sandbox = TestSlot::new();
         let interrupt = sandbox.interrupt.clone();
         let options = options("exec sleep 60", FAR);
         let run = sandbox
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_program_that_ends_within_the_grace_has_delivered() {
-        let sandbox = Sandbox::new();
+        let sandbox = TestSlot::new();
         let interrupt = sandbox.interrupt.clone();
         let options = options("cat >/dev/null", FAR);
         let run = sandbox
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_program_that_does_not_exist_is_not_runnable() {
-        let sandbox = Sandbox::new();
+        let sandbox = TestSlot::new();
         let mut options = options("", FAR);
         options.command = Template::new(vec!["/nowhere/mda".to_owned()]).expect("a template");
         let error = sandbox.slot.run(&options, "", message(1), || {});

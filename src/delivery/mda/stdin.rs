@@ -23,8 +23,8 @@ const MOST_ROOM: usize = 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct StdinPipe {
     message: File,
-    /// Kept open for two reasons: the octets that the program did not read can be counted, and a write
-    /// after the program has closed its end does not fail (EPIPE).
+    /// Kept open for two reasons: the octets that the program did not read can be counted, and a
+    /// write after the program has closed its end does not fail (EPIPE).
     reader: PipeReader,
     /// `None` once the whole message is written.
     writer: Option<PipeWriter>,
@@ -33,8 +33,8 @@ pub(super) struct StdinPipe {
 
 impl StdinPipe {
     /// Makes a pipe for a message of this length, and writes as much as there is room for. Most
-    /// messages are in the pipe as a whole before the program starts: the program gets all of such a
-    /// message even if we are killed.
+    /// messages are in the pipe as a whole before the program starts: the program gets all of such
+    /// a message even if we are killed.
     ///
     /// # Errors
     /// The system refuses descriptors, or the message cannot be read.
@@ -79,8 +79,8 @@ impl ChildPipes for StdinPipe {
     /// Writes as much as there is room for, and closes the pipe after the last octet.
     ///
     /// # Errors
-    /// The message cannot be read. The pipe stays open: the program would take its end for the end of
-    /// the message.
+    /// The message cannot be read. The pipe stays open: the program would take its end for the end
+    /// of the message.
     fn transfer(&mut self) -> io::Result<()> {
         while let Some(writer) = &mut self.writer {
             if self.chunk.is_empty() {

@@ -2,7 +2,8 @@
 
 use crate::text::{SHOWN_OCTETS, ServerText};
 
-/// A command line with placeholders: `%F` is the envelope sender, `%T` the user, `%%` a per cent sign.
+/// A command line with placeholders: `%F` is the envelope sender, `%T` the user, `%%` a per cent
+/// sign.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Template(Vec<String>);
 
@@ -91,8 +92,8 @@ fn fill(argument: &str, sender: &str, user: &str) -> String {
 
 /// Returns the sender for `%F`: the address in Return-Path if it is plain, else `MAILER-DAEMON`.
 ///
-/// Plain is `[A-Za-z0-9.@_+/=-]`, without a dash at the start and without `..`: whoever sent the
-/// message chose it, and it must be neither an option of the MDA (mpop and fetchmail pass
+/// Plain is `[A-Za-z0-9.@_+/=-]`, without a dash at the start and without `..`. The sender of the
+/// message chose it, so it must be neither an option of the MDA (mpop and fetchmail pass
 /// `-oQ/tmp/x@y` on) nor a path that climbs.
 pub(super) fn sender(return_path: Option<&ServerText>) -> &str {
     const NOBODY: &str = "MAILER-DAEMON";

@@ -22,7 +22,8 @@ use keychain as system;
 #[cfg(all(feature = "keyring", not(target_os = "macos")))]
 use secret_service as system;
 
-/// A secret in the keyring, named by three attributes: the first is its service, the second its user.
+/// A secret in the keyring, named by three attributes: the first is its service, the second its
+/// user.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Item<'a> {
     attributes: [(&'a str, &'a str); 3],
@@ -67,8 +68,8 @@ impl Error {
         Some(hint.to_owned())
     }
 
-    /// Returns the exit status that it leads to. Most are temporary: the keyring is unlocked when its
-    /// user logs in.
+    /// Returns the exit status that it leads to. Most are temporary: the keyring is unlocked when
+    /// its user logs in.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Absent | Self::Unusable(_) => Exit::Configuration,

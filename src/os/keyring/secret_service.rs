@@ -1,5 +1,5 @@
-//! The keyring of the desktops of Linux and the BSDs: the Secret Service, over D-Bus. It waits for its
-//! user without a deadline.
+//! The keyring of the desktops of Linux and the BSDs: the Secret Service, over D-Bus. It waits for
+//! its user without a deadline.
 
 use std::collections::HashMap;
 
@@ -9,8 +9,8 @@ use super::{Attributes, Error};
 use crate::os::secret::Secret;
 use crate::text::ServerText;
 
-/// Connects to the keyring. Secrets cross the bus unencrypted: a process that can listen on the user's
-/// bus can ask the keyring itself.
+/// Connects to the keyring. Secrets cross the bus unencrypted: a process that can listen on the
+/// user's bus can ask the keyring itself.
 fn connect() -> Result<SecretService, Error> {
     SecretService::connect(EncryptionType::Plain).map_err(|cause| Error::Unreachable(text(&cause)))
 }
