@@ -69,6 +69,7 @@ pub(super) fn read(folder: &Path) -> Result<Vec<AccountFile>, Error> {
             files.push(path);
         }
     }
+    // readdir(3) returns files in no order, and accounts are fetched in the order of the list.
     files.sort_unstable();
     Ok(files.iter().map(|path| AccountFile::read(path)).collect())
 }

@@ -105,6 +105,7 @@ type Pair<'a> = (Spanned<Cow<'a, str>>, Spanned<DeValue<'a>>);
 
 fn in_order(table: DeTable<'_>) -> Vec<Pair<'_>> {
     let mut pairs: Vec<_> = table.into_iter().collect();
+    // The parser sorts keys by name. Errors should name the first mistake in the file.
     pairs.sort_by_key(|(key, _)| key.span().start);
     pairs
 }

@@ -224,11 +224,11 @@ impl NewAccount {
         let text = Zeroizing::new(text);
         // If `accounts` is an inline table, TOML does not allow a further account below it.
         let config = Config::parse(&text, &path, home)?;
-        let wanted = Selector {
+        let selector = Selector {
             names: std::slice::from_ref(&self.name),
             shard: None,
         };
-        config.select(&wanted, &Overrides::default())?;
+        config.select(&selector, &Overrides::default())?;
         let secrecy = match self.password {
             Some(_) => Secrecy::Secret,
             None => Secrecy::AsBefore,
@@ -236,6 +236,8 @@ impl NewAccount {
         file.replace(&text, secrecy).map_err(cannot)
     }
 
+    /// Returns the section of the account as text. A value is written as TOML if its key accepts
+    /// that, and otherwise as a string, in the same order of attempts as [`Overrides::new`] reads it.
     fn section(&self) -> Zeroizing<String> {
         let quote = |name: &str| {
             if name.bytes().all(is_bare) {
@@ -293,14 +295,14 @@ impl NewAccount {
 
     /// Requires that no key is set twice, which TOML does not allow.
     fn require_once(&self) -> Result<(), Error> {
-        let mut said: Vec<_> = self.flags.iter().map(|it| (it.flag, it.key)).collect();
+        let mut typed: Vec<_> = self.flags.iter().map(|it| (it.flag, it.key)).collect();
         for option in &self.options {
             let (key, _) = overrides::split(option)?;
-            if let Some((flag, _)) = said.iter().find(|(_, other)| *other == key) {
+            if let Some((flag, _)) = typed.iter().find(|(_, other)| *other == key) {
                 let what = format!("{flag}: {} is also set by -o", quoted(key));
                 return Err(Error::usage(what, "Keep one of them"));
             }
-            said.push(("-o", key));
+            typed.push(("-o", key));
         }
         Ok(())
     }

@@ -33,11 +33,13 @@ pub(super) fn options(
     origin: &Origin,
     home: Option<&Path>,
 ) -> Result<Option<SignInOptions>, Error> {
-    let is_meant = match &settings.password {
+    // `[defaults]` may have the keys of a provider for all accounts. An account with a password of
+    // its own does not sign in.
+    let signs_in = match &settings.password {
         Some(at) => at.key == CLIENT_ID,
         None => settings.oauth2.is_some() || settings.oauth2_token_url.is_some(),
     };
-    if !is_meant || !value_or_default(&settings.auth).needs_secret() {
+    if !signs_in || !value_or_default(&settings.auth).needs_secret() {
         return Ok(None);
     }
     let client_id = settings.oauth2_client_id.as_ref();
@@ -71,7 +73,7 @@ pub(super) fn has_token(settings: &Settings) -> bool {
 }
 
 fn provider(settings: &Settings, origin: &Origin) -> Result<Provider, Error> {
-    let said = |slot: &Slot<Url>| slot.as_ref().map(|at| at.value.clone());
+    let value = |slot: &Slot<Url>| slot.as_ref().map(|at| at.value.clone());
     let scope = settings.oauth2_scope.as_ref().map(|at| at.value.clone());
     let mut provider = match settings.oauth2.as_ref().map(|at| at.value) {
         Some(Preset::Google) => Provider::google(),
@@ -82,7 +84,7 @@ fn provider(settings: &Settings, origin: &Origin) -> Result<Provider, Error> {
                 what,
                 hint,
             };
-            let token_url = said(&settings.oauth2_token_url).ok_or_else(|| {
+            let token_url = value(&settings.oauth2_token_url).ok_or_else(|| {
                 missing(
                     "provider",
                     "Add oauth2 = \"google\" or \"microsoft\", or \"oauth2-token-url\"",
@@ -97,11 +99,12 @@ fn provider(settings: &Settings, origin: &Origin) -> Result<Provider, Error> {
             Provider::other(token_url, scope)
         }
     };
-    if let Some(url) = said(&settings.oauth2_token_url) {
+    // Keys that are written override a preset, such as for another tenant of Microsoft.
+    if let Some(url) = value(&settings.oauth2_token_url) {
         provider.token_url = url;
     }
-    provider.auth_url = said(&settings.oauth2_auth_url).or(provider.auth_url);
-    provider.device_url = said(&settings.oauth2_device_url).or(provider.device_url);
+    provider.auth_url = value(&settings.oauth2_auth_url).or(provider.auth_url);
+    provider.device_url = value(&settings.oauth2_device_url).or(provider.device_url);
     provider.scope = scope.unwrap_or(provider.scope);
     Ok(provider)
 }

@@ -26,6 +26,7 @@ pub(super) fn parse(text: &str) -> Result<Settings, Error> {
     if !matches!(path, "" | "/") {
         return Err(wrong("has a path", Some("Write a / in the user as %2F")));
     }
+    // Many users are mail addresses whose @ is not escaped: the last one separates the server.
     let (login, server) = authority.rsplit_once('@').unwrap_or(("", authority));
     let server = decode(server)?;
     if server::parse(&server).is_none() {

@@ -115,6 +115,7 @@ fn split(text: &str) -> Option<(&str, Option<&str>)> {
             port => Some((host, Some(port.strip_prefix(':')?))),
         };
     }
+    // Without brackets, the last group of an IPv6 address could be taken for a port.
     if text.parse::<Ipv6Addr>().is_ok() {
         return Some((text, None));
     }
@@ -130,6 +131,7 @@ fn is_host(text: &str) -> bool {
 }
 
 fn parse_port(text: &str) -> Option<u16> {
+    // `parse` would also accept a sign.
     let is_number = !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
     text.parse().ok().filter(|port| is_number && *port != 0)
 }

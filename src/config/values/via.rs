@@ -39,6 +39,7 @@ pub(in crate::config) fn proxy(value: Value) -> Result<Via, Wrong> {
         _ => return Err(form.into()),
     };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
+    // A password may contain an unescaped @; a host cannot.
     let (login, server) = match rest.rsplit_once('@') {
         Some((login, server)) => (Some(parse_login(login)?), server),
         None => (None, rest),
