@@ -311,4 +311,55 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_refused_handshake_has_a_hint_about_the_right_key() {
+        for (why, key) in [
+            ("wrong version number", "security"),
+            ("packet length too long", "security"),
+            ("tlsv1 alert protocol version", "tls-min"),
+            ("unsupported protocol", "tls-min"),
+            ("tlsv1 alert unknown ca", "tls-client-cert"),
+            ("tlsv13 alert certificate required", "tls-client-cert"),
+            ("sslv3 alert handshake failure", "tls-client-cert"),
+        ] {
+            let hint = refusal_hint(why).expect(why);
+            assert!(hint.contains(key), "{why}: {hint}");
+        }
+        assert_eq!(refusal_hint("unexpected message"), None);
+    }
+
+    #[test]
+    fn an_untrusted_certificate_has_a_fault_and_a_hint() {
+        for (fault, text, hint) in [
+            (
+                CertificateFault::of("self-signed certificate"),
+                "it is self-signed",
+                "tls-ca-file",
+            ),
+            (
+                CertificateFault::of("self signed certificate in certificate chain"),
+                "the self-signed certificate at the end of its chain is unknown",
+                "tls-ca-file",
+            ),
+            (
+                CertificateFault::of("unable to get local issuer certificate"),
+                "it is signed by an unknown authority",
+                "tls-ca-file",
+            ),
+            (CertificateFault::Expired, "above it, has expired", "the clock"),
+            (CertificateFault::Name, "for another name", "tls-name"),
+            (CertificateFault::Pin, "not in tls-pin", "fingerprints"),
+            (CertificateFault::Purpose, "for a server", "operator"),
+        ] {
+            let untrusted = Untrusted {
+                name: "pop.example.com".to_owned(),
+                fault,
+                certificate: None,
+            };
+            let shown = untrusted.to_string();
+            assert!(shown.ends_with(text), "{shown}");
+            assert!(untrusted.hint().contains(hint), "{}", untrusted.hint());
+        }
+    }
 }
