@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
-use std::iter::Peekable;
 
 use super::Error;
 use super::command::Command;
@@ -69,7 +68,7 @@ impl Ask for &Recorded {
 /// one command.
 pub(super) struct Window<I: Iterator> {
     limit: usize,
-    waiting: Peekable<I>,
+    waiting: I,
     asked: VecDeque<I::Item>,
     octets_ahead: u64,
 }
@@ -78,7 +77,7 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
     pub(super) fn new(pipelining: bool, waiting: I) -> Self {
         Self {
             limit: if pipelining { WINDOW } else { 1 },
-            waiting: waiting.peekable(),
+            waiting,
             asked: VecDeque::new(),
             octets_ahead: 0,
         }
