@@ -283,7 +283,7 @@ fn broken_pipelining_of_retr_is_not_used_again() {
         .fetch()
         .fails_with(75)
         .complains_in_lines(1)
-        .stderr_has("from now on it is asked for one thing at a time");
+        .stderr_has("from now on each command waits for its reply");
 
     sandbox.fetch().succeeds().is_silent();
 
@@ -303,7 +303,7 @@ fn broken_pipelining_of_listings_is_not_used_again() {
     let sandbox = Sandbox::with_work(server.address(), "");
     let outcome = sandbox.fetch();
     outcome.fails_with(75).complains_in_lines(1);
-    outcome.stderr_has("one thing at a time");
+    outcome.stderr_has("each command waits for its reply");
 
     sandbox.fetch().succeeds().is_silent();
 
@@ -324,10 +324,10 @@ fn pipelining_stops_after_three_unanswered_commands() {
     let sandbox = Sandbox::with_work(server.address(), "timeout = '1s'");
     for _ in 0..2 {
         let outcome = sandbox.fetch();
-        outcome.fails_with(75).never_says("one thing at a time");
+        outcome.fails_with(75).never_says("each command waits for its reply");
     }
     let outcome = sandbox.fetch();
-    outcome.fails_with(75).stderr_has("one thing at a time");
+    outcome.fails_with(75).stderr_has("each command waits for its reply");
 
     sandbox.fetch().succeeds().is_silent();
 
@@ -390,7 +390,7 @@ fn broken_pipelining_of_deletions_is_not_used_again() {
     sandbox
         .fetch()
         .fails_with(75)
-        .stderr_has("one thing at a time");
+        .stderr_has("each command waits for its reply");
 
     sandbox.fetch().succeeds().is_silent();
 
