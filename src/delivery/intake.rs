@@ -85,7 +85,7 @@ impl Intake {
             .map_err(|errno| Error::local("create", &self.folder.path_of(&name), errno))?;
         Ok(Incoming {
             file: fd.into(),
-            unfinished: Unfinished {
+            unfinished: UnfinishedFile {
                 folder: Arc::clone(&self.folder),
                 name,
             },
@@ -195,7 +195,7 @@ impl Intake {
 /// A message that is arriving. Dropping it before [`Self::finish`] removes its file.
 pub struct Incoming {
     file: File,
-    unfinished: Unfinished,
+    unfinished: UnfinishedFile,
     octets: u64,
     hasher: Hasher,
     header: HeaderReader,
@@ -233,18 +233,18 @@ impl Incoming {
 }
 
 /// A file that is removed when this is dropped, unless [`Self::keep`] was called.
-struct Unfinished {
+struct UnfinishedFile {
     folder: Arc<Folder>,
     name: String,
 }
 
-impl Unfinished {
+impl UnfinishedFile {
     fn keep(mut self) -> String {
         std::mem::take(&mut self.name)
     }
 }
 
-impl Drop for Unfinished {
+impl Drop for UnfinishedFile {
     fn drop(&mut self) {
         if !self.name.is_empty() {
             // If it cannot be removed now, the next run removes it.

@@ -19,10 +19,10 @@ const LONGEST_POLL: Duration = Duration::from_secs(60 * 60);
 
 /// Notices that the user or the system asked the run to end. Clones share what they noticed.
 #[derive(Clone, Debug)]
-pub struct Interrupt(Arc<State>);
+pub struct Interrupt(Arc<InterruptState>);
 
 #[derive(Debug)]
-struct State {
+struct InterruptState {
     /// The number of the last signal; 0 if there was no signal.
     signal: Arc<AtomicUsize>,
     /// The time at which a signal was first noticed.
@@ -74,7 +74,7 @@ impl Interrupt {
     /// The system refuses a descriptor.
     pub fn never() -> io::Result<Self> {
         let (wake, waker) = UnixStream::pair()?;
-        Ok(Self(Arc::new(State {
+        Ok(Self(Arc::new(InterruptState {
             signal: Arc::default(),
             noticed: OnceLock::new(),
             wake,
