@@ -56,7 +56,7 @@ impl Exit {
         }
     }
 
-    /// True if a later run may succeed although nobody changes anything.
+    /// Returns true if a later run may succeed although nobody changes anything.
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Temporary | Self::Signal(_))
     }

@@ -79,7 +79,7 @@ impl Account {
         Ok(account)
     }
 
-    /// True if it was made from a URL.
+    /// Returns true if it was made from a URL.
     pub fn is_one_shot(&self) -> bool {
         self.origin == Origin::Url
     }

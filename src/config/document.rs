@@ -84,7 +84,7 @@ pub(super) fn toml_string(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
-/// True if an account can have this name.
+/// Returns true if an account can have this name.
 pub fn is_account_name(name: &str) -> bool {
     let is_inner = |c: u8| c.is_ascii_alphanumeric() || b"@._+-".contains(&c);
     name.len() <= LONGEST_NAME

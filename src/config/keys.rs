@@ -38,8 +38,8 @@ pub struct Key {
 }
 
 impl Key {
-    /// True if a flag may set the key. Others on this machine can read what is typed, so a key whose
-    /// value is a secret can only be set in a file.
+    /// Returns true if a flag may set the key. Others on this machine can read what is typed, so a
+    /// key whose value is a secret can only be set in a file.
     pub fn can_be_typed(&self) -> bool {
         !SECRETS.contains(&self.name)
     }

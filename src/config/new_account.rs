@@ -87,7 +87,7 @@ impl NewAccount {
         Ok(typed.user.map(|at| at.value))
     }
 
-    /// True if its server is set.
+    /// Returns true if its server is set.
     ///
     /// # Errors
     /// The typed keys contradict each other.
@@ -120,7 +120,7 @@ impl NewAccount {
         }
     }
 
-    /// True if a password was typed that will be stored in the file.
+    /// Returns true if a password was typed that will be stored in the file.
     pub fn has_typed_password(&self) -> bool {
         self.password.is_some()
     }
@@ -328,7 +328,7 @@ fn from_anywhere(key: &str, text: &str) -> String {
         .unwrap_or_else(|| text.to_owned())
 }
 
-/// True if a key can have a value.
+/// Returns true if a key can have a value.
 fn reads(key: &str, value: Option<Value>) -> bool {
     value.is_some_and(|value| Settings::default().set(key, value, Origin::Url).is_ok())
 }

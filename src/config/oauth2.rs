@@ -66,7 +66,7 @@ pub(super) fn options(
     }))
 }
 
-/// True if the account logs in with a token instead of a password.
+/// Returns true if the account logs in with a token instead of a password.
 pub(super) fn has_token(settings: &Settings) -> bool {
     let is_one = |key| [CLIENT_ID, TOKEN_COMMAND].contains(&key);
     settings.password.as_ref().is_some_and(|at| is_one(at.key))

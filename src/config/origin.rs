@@ -20,7 +20,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// True if it was typed on the command line.
+    /// Returns true if it was typed on the command line.
     pub fn was_typed(&self) -> bool {
         !matches!(self, Self::File { .. })
     }

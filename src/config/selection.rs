@@ -152,7 +152,7 @@ impl Config {
 }
 
 impl Selector<'_> {
-    /// True if the account with this name is selected.
+    /// Returns true if the account with this name is selected.
     fn includes(&self, name: &str) -> bool {
         match self.names {
             [] => self.shard.is_none_or(|shard| shard.holds(name)),

@@ -19,7 +19,7 @@ pub struct Shard {
 pub struct NotAShard;
 
 impl Shard {
-    /// True if an account is in this shard.
+    /// Returns true if an account is in this shard.
     pub fn holds(self, account: &str) -> bool {
         self.of(account) == self
     }

@@ -6,7 +6,7 @@ use crate::config::origin::Origin;
 use crate::config::settings::Settings;
 use crate::config::values::{self, Value, server};
 
-/// True if an argument is meant as a URL, not as the name of an account.
+/// Returns true if an argument is meant as a URL, not as the name of an account.
 pub(super) fn is_url(text: &str) -> bool {
     text.contains("://") || scheme(text).is_some()
 }

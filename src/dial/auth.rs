@@ -18,7 +18,7 @@ pub enum Auth {
 }
 
 impl Auth {
-    /// True if the account must have a secret.
+    /// Returns true if the account must have a secret.
     pub fn needs_secret(self) -> bool {
         match self {
             Self::NotNeeded => false,
@@ -146,8 +146,9 @@ impl LoginOffer<'_> {
         }
     }
 
-    /// True if `now` shows more of the password than `before`. Under TLS a digest is not stronger
-    /// than PLAIN. A login without a password (EXTERNAL) says nothing about how to protect one.
+    /// Returns true if `now` shows more of the password than `before`. Under TLS a digest is not
+    /// stronger than PLAIN. A login without a password (EXTERNAL) says nothing about how to protect
+    /// one.
     fn is_weaker(&self, now: Mechanism, before: Mechanism) -> bool {
         let strength = |mechanism: Mechanism| match mechanism.strength() {
             Strength::Digested if self.visibility == Visibility::Encrypted => Strength::Shown,
@@ -197,8 +198,8 @@ impl LoginOffer<'_> {
         }
     }
 
-    /// True if the server offers a mechanism. USER need not be announced; APOP is announced by the
-    /// greeting, not by CAPA.
+    /// Returns true if the server offers a mechanism. USER need not be announced; APOP is announced
+    /// by the greeting, not by CAPA.
     fn has(&self, mechanism: Mechanism) -> bool {
         !mechanism.is_sasl() || self.capabilities.offers(mechanism.name())
     }

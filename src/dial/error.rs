@@ -124,7 +124,7 @@ impl Error {
         }
     }
 
-    /// True if the server answered a login in a way that does not fit its profile.
+    /// Returns true if the server answered a login in a way that does not fit its profile.
     pub(super) fn contradicts_memory(&self) -> bool {
         let Self::Login { source, .. } = self else {
             return false;
@@ -133,12 +133,13 @@ impl Error {
             || self.is_out_of_step_or_silent()
     }
 
-    /// True if the server did not answer a login, or sent something else than an answer.
+    /// Returns true if the server did not answer a login, or sent something else than an answer.
     pub(super) fn is_out_of_step_or_silent(&self) -> bool {
         matches!(self, Self::Login { source, .. } if source.is_out_of_step() || source.is_timeout())
     }
 
-    /// True if the server does not know the way in which a login was bound to the connection.
+    /// Returns true if the server does not know the way in which a login was bound to the
+    /// connection.
     pub(super) fn is_unbound(&self) -> bool {
         matches!(
             self,

@@ -77,8 +77,8 @@ where
         hints
     }
 
-    /// True if a login that was to be bound may be made unbound. An attacker in the middle can
-    /// cause that; so if an earlier login was bound, only the user can allow it.
+    /// Returns true if a login that was to be bound may be made unbound. An attacker in the middle
+    /// can cause that; so if an earlier login was bound, only the user can allow it.
     fn may_go_unbound(&self, hints: &SessionHints) -> bool {
         self.options.auth != Auth::Auto || !hints.login.is_some_and(Mechanism::is_bound)
     }

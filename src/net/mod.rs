@@ -39,8 +39,8 @@ pub struct ConnectOptions {
 }
 
 impl ConnectOptions {
-    /// True if nothing leaves this machine, judged by the configuration alone. A proxy or a program
-    /// may carry it anywhere, whatever the name of the server.
+    /// Returns true if nothing leaves this machine, judged by the configuration alone. A proxy or a
+    /// program may carry it anywhere, whatever the name of the server.
     pub fn stays_here(&self) -> bool {
         self.endpoint.is_loopback() && matches!(self.route, Route::Direct(_))
     }
@@ -72,8 +72,8 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// True if it is on this machine, judged by its spelling alone. If the name were resolved, an
-    /// attacker who controls DNS could decide that.
+    /// Returns true if it is on this machine, judged by its spelling alone. If the name were
+    /// resolved, an attacker who controls DNS could decide that.
     pub fn is_loopback(&self) -> bool {
         match self {
             Self::Unix(_) => true,
@@ -201,7 +201,7 @@ impl Error {
         }
     }
 
-    /// True if a signal caused it.
+    /// Returns true if a signal caused it.
     pub fn is_interrupt(&self) -> bool {
         match self {
             Self::Interrupted(_) => true,

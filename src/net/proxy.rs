@@ -79,7 +79,7 @@ impl Error {
         }
     }
 
-    /// True if a signal caused it.
+    /// Returns true if a signal caused it.
     pub fn is_interrupt(&self) -> bool {
         matches!(self, Self::Io(source) if is_interrupt(source))
     }

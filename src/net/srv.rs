@@ -64,8 +64,8 @@ pub fn servers(domain: &str, interrupt: &Interrupt) -> io::Result<Vec<FoundServe
     }
 }
 
-/// True if a name can be that of a host or a domain: letters, digits and hyphens, in two labels or
-/// more.
+/// Returns true if a name can be that of a host or a domain: letters, digits and hyphens, in two
+/// labels or more.
 pub fn is_domain(name: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())

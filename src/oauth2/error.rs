@@ -116,7 +116,7 @@ impl Error {
         }
     }
 
-    /// True if only a new sign-in helps.
+    /// Returns true if only a new sign-in helps.
     pub(crate) fn wants_sign_in(&self) -> bool {
         match self {
             Self::Ended | Self::NotSignedIn => true,

@@ -66,8 +66,8 @@ impl SignIn<'_> {
         self.renew(|tokens| tokens.access.expose() != refused.expose())
     }
 
-    /// True if the user should be notified that a new sign-in is necessary: at once, and then once
-    /// a day. It is also true if the time of the last notification cannot be stored.
+    /// Returns true if the user should be notified that a new sign-in is necessary: at once, and
+    /// then once a day. It is also true if the time of the last notification cannot be stored.
     pub(crate) fn should_notify(&self) -> bool {
         let interrupt = self.client.http.interrupt;
         let now = Moment::now();

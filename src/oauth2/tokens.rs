@@ -22,7 +22,7 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// True if the access token should still be valid.
+    /// Returns true if the access token should still be valid.
     pub(crate) fn is_good(&self, now: Moment) -> bool {
         self.expires
             .is_none_or(|expires| now.plus(MARGIN) < expires)

@@ -27,7 +27,7 @@ pub enum MalformedUrl {
 }
 
 impl Url {
-    /// True if the connection is encrypted. Otherwise it never leaves this machine.
+    /// Returns true if the connection is encrypted. Otherwise it never leaves this machine.
     pub fn is_secure(&self) -> bool {
         self.uri.scheme_str() == Some("https")
     }

@@ -173,8 +173,8 @@ impl<S: Read + Write> Authorization<S> {
         self.expect_positive("the login (APOP)")
     }
 
-    /// True if UTF8 (RFC 6856) must be sent before this user or password. SASL carries both in
-    /// UTF-8 anyway. UTF8 is sent only if it is necessary, because it also allows the server to
+    /// Returns true if UTF8 (RFC 6856) must be sent before this user or password. SASL carries both
+    /// in UTF-8 anyway. UTF8 is sent only if it is necessary, because it also allows the server to
     /// change the messages, and mailpull delivers them as they are.
     fn needs_utf8(&self, credentials: &Credentials<'_>) -> bool {
         let is_ascii = credentials.user.is_ascii() && credentials.secret.expose().is_ascii();
@@ -194,7 +194,7 @@ impl<S: Read + Write> Authorization<S> {
         }
     }
 
-    /// True if the listing is asked for in the same flight as the login.
+    /// Returns true if the listing is asked for in the same flight as the login.
     fn pipelines_login(&self) -> bool {
         self.hints.pipelines_login(&self.capabilities)
     }

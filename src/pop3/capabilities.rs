@@ -57,7 +57,7 @@ impl Capabilities {
         }
     }
 
-    /// True if the server may know a way to bind a login to the connection.
+    /// Returns true if the server may know a way to bind a login to the connection.
     pub(super) fn may_bind(&self) -> bool {
         let mut bound = Mechanism::ALL.iter().filter(|known| known.is_bound());
         !self.are_known || bound.any(|known| self.offers(known.name()))
@@ -99,7 +99,7 @@ impl Capabilities {
         }
     }
 
-    /// True if a SASL mechanism is offered.
+    /// Returns true if a SASL mechanism is offered.
     pub fn offers(&self, mechanism: &str) -> bool {
         self.sasl.iter().any(|offered| offered == mechanism)
     }
@@ -112,7 +112,7 @@ fn for_everybody<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<&'a str
     (words.next() != Some("USER")).then_some(value)
 }
 
-/// True if a word can be the name of a mechanism (RFC 4422 section 3.1).
+/// Returns true if a word can be the name of a mechanism (RFC 4422 section 3.1).
 fn is_mechanism(word: &&str) -> bool {
     let is_part = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
     word.len() <= 20 && word.bytes().all(is_part)

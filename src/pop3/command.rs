@@ -92,7 +92,8 @@ impl Command<'_> {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// True if a positive reply has more lines, up to a line with a dot (RFC 1939 section 3).
+    /// Returns true if a positive reply has more lines, up to a line with a dot (RFC 1939 section
+    /// 3).
     pub fn is_multi_line(&self) -> bool {
         matches!(
             self,

@@ -227,8 +227,8 @@ impl Error {
         }
     }
 
-    /// True if the server sent something where nothing, or something else, belongs: a response
-    /// before it may have ended too early.
+    /// Returns true if the server sent something where nothing, or something else, belongs: a
+    /// response before it may have ended too early.
     pub fn is_out_of_step(&self) -> bool {
         matches!(
             self,
@@ -236,12 +236,12 @@ impl Error {
         )
     }
 
-    /// True if nothing came for too long.
+    /// Returns true if nothing came for too long.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::TimedOut)
     }
 
-    /// True if a signal caused it.
+    /// Returns true if a signal caused it.
     pub fn is_interrupt(&self) -> bool {
         matches!(self, Self::Io { source, .. } if is_interrupt(source))
     }

@@ -110,17 +110,17 @@ impl Mechanism {
         }
     }
 
-    /// True if it is a SASL mechanism, which servers announce by its name.
+    /// Returns true if it is a SASL mechanism, which servers announce by its name.
     pub fn is_sasl(self) -> bool {
         !matches!(self, Self::Apop | Self::User)
     }
 
-    /// True if its secret is an access token (RFC 6750), not a password.
+    /// Returns true if its secret is an access token (RFC 6750), not a password.
     pub fn takes_token(self) -> bool {
         matches!(self, Self::OAuthBearer | Self::XOAuth2)
     }
 
-    /// True if the server must prove that it knows the password.
+    /// Returns true if the server must prove that it knows the password.
     pub fn proves_server(self) -> bool {
         match self {
             Self::External => false,
@@ -138,17 +138,18 @@ impl Mechanism {
         }
     }
 
-    /// True if it is SCRAM, bound or not.
+    /// Returns true if it is SCRAM, bound or not.
     pub fn is_scram(self) -> bool {
         self.is_bound() || self.bound().is_some()
     }
 
-    /// True if it takes a password or a token. GSSAPI and EXTERNAL use a ticket or a certificate.
+    /// Returns true if it takes a password or a token. GSSAPI and EXTERNAL use a ticket or a
+    /// certificate.
     pub fn needs_secret(self) -> bool {
         !matches!(self, Self::External | Self::Gssapi)
     }
 
-    /// True if it is bound to the TLS connection that carries it (RFC 5929).
+    /// Returns true if it is bound to the TLS connection that carries it (RFC 5929).
     pub fn is_bound(self) -> bool {
         matches!(self, Self::ScramSha1Plus | Self::ScramSha256Plus)
     }

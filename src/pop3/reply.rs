@@ -65,13 +65,14 @@ impl Status {
 }
 
 impl Refusal {
-    /// True if the server says that user or password are wrong (RFC 3206).
+    /// Returns true if the server says that user or password are wrong (RFC 3206).
     pub fn is_of_login(&self) -> bool {
         self.code == Some(ResponseCode::Auth)
     }
 
-    /// True if a later attempt may succeed. The response code decides; without one, the words
-    /// decide that servers use for a locked maildrop or too many logins (from fetchmail's list).
+    /// Returns true if a later attempt may succeed. The response code decides; without one, the
+    /// words decide that servers use for a locked maildrop or too many logins (from fetchmail's
+    /// list).
     pub fn is_transient(&self) -> bool {
         match self.code {
             Some(ResponseCode::InUse | ResponseCode::LoginDelay | ResponseCode::SysTemp) => true,

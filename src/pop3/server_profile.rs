@@ -58,9 +58,9 @@ impl ServerProfile {
         }
     }
 
-    /// True if a session over `channel` may rely on it. After STLS nothing counts that was said
-    /// before it, so a profile from a cleartext channel is not used on an encrypted one. Servers
-    /// change, so no profile is used for longer than [`limits::SERVER_PROFILE_AGE`].
+    /// Returns true if a session over `channel` may rely on it. After STLS nothing counts that was
+    /// said before it, so a profile from a cleartext channel is not used on an encrypted one.
+    /// Servers change, so no profile is used for longer than [`limits::SERVER_PROFILE_AGE`].
     pub fn is_usable(&self, over: Channel, now: Moment) -> bool {
         match self {
             Self::Announced { channel, when, .. } => {
@@ -71,12 +71,12 @@ impl ServerProfile {
         }
     }
 
-    /// True if the server announces UIDL.
+    /// Returns true if the server announces UIDL.
     pub fn announces_uidl(&self) -> bool {
         matches!(self, Self::Announced { after_login, .. } if after_login.uidl)
     }
 
-    /// True if the server announces PIPELINING after the login.
+    /// Returns true if the server announces PIPELINING after the login.
     pub fn announces_pipelining(&self) -> bool {
         matches!(self, Self::Announced { after_login, .. } if after_login.pipelining)
     }

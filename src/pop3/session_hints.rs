@@ -39,12 +39,12 @@ struct PipeliningNotes {
 }
 
 impl PipeliningLog {
-    /// True if the last command was sent before an earlier one was answered.
+    /// Returns true if the last command was sent before an earlier one was answered.
     pub fn was_used(&self) -> bool {
         self.0.was_used.load(Ordering::Relaxed)
     }
 
-    /// True if a server got a second attempt because it could not handle pipelining.
+    /// Returns true if a server got a second attempt because it could not handle pipelining.
     pub fn was_rejected(&self) -> bool {
         self.0.was_rejected.load(Ordering::Relaxed)
     }
@@ -73,7 +73,8 @@ pub enum Pipelining {
 }
 
 impl SessionHints {
-    /// True if the session relied on something that the server has not said in this session.
+    /// Returns true if the session relied on something that the server has not said in this
+    /// session.
     pub fn relied_on_memory(&self) -> bool {
         self.profile.is_some() || self.pipelining_log.was_used()
     }
@@ -90,9 +91,9 @@ impl SessionHints {
         }
     }
 
-    /// True if login and listing may be sent in one flight. PIPELINING counts in both states (RFC
-    /// 2449 section 6.6), unless the profile says that the server does not announce it after the
-    /// login.
+    /// Returns true if login and listing may be sent in one flight. PIPELINING counts in both
+    /// states (RFC 2449 section 6.6), unless the profile says that the server does not announce it
+    /// after the login.
     pub(super) fn pipelines_login(&self, before_login: &Capabilities) -> bool {
         let may_pipeline = match &self.profile {
             None => true,

@@ -59,7 +59,7 @@ impl Speed {
         Ok(())
     }
 
-    /// True if the session should end in good order: nothing more should be asked for.
+    /// Returns true if the session should end in good order: nothing more should be asked for.
     pub(super) fn is_late(&self) -> bool {
         self.whole >= limits::REQUEST_TIME
     }

@@ -82,7 +82,7 @@ impl<S: Read + Write> Transaction<S> {
         &self.announced
     }
 
-    /// True if the server announces UIDL, even if it refuses the command.
+    /// Returns true if the server announces UIDL, even if it refuses the command.
     pub fn announces_uidl(&self) -> bool {
         self.profile.announces_uidl()
     }

@@ -40,7 +40,7 @@ impl Unstuffer {
         }
     }
 
-    /// True if the terminator has been read.
+    /// Returns true if the terminator has been read.
     pub fn is_done(&self) -> bool {
         self.state == UnstuffState::End
     }

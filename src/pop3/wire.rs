@@ -93,7 +93,7 @@ impl<S: Read + Write> Wire<S> {
         (self.stream, self.trace)
     }
 
-    /// True if received octets have not been read.
+    /// Returns true if received octets have not been read.
     pub(super) fn has_buffered(&self) -> bool {
         self.start < self.end
     }
@@ -108,7 +108,7 @@ impl<S: Read + Write> Wire<S> {
         self.unanswered.front().map(|command| &*command.shown)
     }
 
-    /// True if the session has lasted so long that nothing more should be asked for.
+    /// Returns true if the session has lasted so long that nothing more should be asked for.
     pub(super) fn is_late(&self) -> bool {
         self.speed.is_late()
     }

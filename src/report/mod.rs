@@ -195,14 +195,14 @@ impl Summary {
         self.delivered + self.recognised
     }
 
-    /// True if nothing is left for a later run. Recognised messages count as left: the next listing
-    /// may show more of them.
+    /// Returns true if nothing is left for a later run. Recognised messages count as left: the next
+    /// listing may show more of them.
     pub fn is_complete(&self) -> bool {
         let left = self.failed + self.postponed + self.recognised;
         left == 0 && !self.holds_deletions
     }
 
-    /// True if the run failed before it did anything.
+    /// Returns true if the run failed before it did anything.
     pub fn did_nothing(&self) -> bool {
         let nothing = Self {
             exit: self.exit,

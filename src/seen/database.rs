@@ -205,7 +205,7 @@ impl<'a> Queries<'a> {
         self.prepare(sql)?.query_row(params, |row| row.get(0))
     }
 
-    /// True if the query has a row.
+    /// Returns true if the query has a row.
     pub(super) fn exists(&self, sql: &Sql, params: impl Params) -> rusqlite::Result<bool> {
         self.prepare(sql)?.exists(params)
     }

@@ -27,7 +27,7 @@ impl Deliveries {
         Ok(Self { database })
     }
 
-    /// True if there is an account with this name.
+    /// Returns true if there is an account with this name.
     ///
     /// # Errors
     /// The database cannot be read.

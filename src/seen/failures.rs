@@ -85,7 +85,7 @@ impl Failures<'_> {
         })
     }
 
-    /// True if a message is known only because it could not be retrieved.
+    /// Returns true if a message is known only because it could not be retrieved.
     ///
     /// # Errors
     /// The database cannot be read.

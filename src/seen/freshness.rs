@@ -17,8 +17,8 @@ use super::{Error, Ledger};
 pub(crate) struct Freshness<'a>(pub(super) &'a Ledger);
 
 impl Freshness<'_> {
-    /// True if messages may have been delivered that the database does not know: it is new, or comes
-    /// from a backup or another machine.
+    /// Returns true if messages may have been delivered that the database does not know: it is new,
+    /// or comes from a backup or another machine.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -28,9 +28,9 @@ impl Freshness<'_> {
         Ok(generation.is_none_or(|generation| generation.as_bytes() != noted))
     }
 
-    /// True if messages may be on their way that the database does not know: an earlier run left
-    /// another database, or this one did not know the account. A first run that was killed also
-    /// leaves doubt, but it cannot have forgotten anything.
+    /// Returns true if messages may be on their way that the database does not know: an earlier run
+    /// left another database, or this one did not know the account. A first run that was killed
+    /// also leaves doubt, but it cannot have forgotten anything.
     ///
     /// # Errors
     /// The database cannot be read.

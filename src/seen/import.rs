@@ -75,7 +75,7 @@ impl AccountImport<'_> {
         Ok(())
     }
 
-    /// True if as many records were taken as the last line of the account counts.
+    /// Returns true if as many records were taken as the last line of the account counts.
     pub(crate) fn is_complete(&self, end: &ExportEnd) -> bool {
         self.taken == *end
     }

@@ -79,7 +79,7 @@ impl Ledger {
         self.account.former_name.as_deref()
     }
 
-    /// True if the account's record was given to another database and is continued there.
+    /// Returns true if the account's record was given to another database and is continued there.
     pub(crate) fn is_moved(&self) -> bool {
         self.account.is_moved
     }

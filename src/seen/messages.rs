@@ -107,8 +107,9 @@ impl Messages<'_> {
         })
     }
 
-    /// True if the next session needs the sizes of messages: nothing is known yet, so that they have
-    /// to be recorded, or a message that was delivered until `due` may have to be deleted.
+    /// Returns true if the next session needs the sizes of messages: nothing is known yet, so that
+    /// they have to be recorded, or a message that was delivered until `due` may have to be
+    /// deleted.
     ///
     /// # Errors
     /// The database cannot be read.

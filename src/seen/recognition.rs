@@ -70,7 +70,7 @@ impl Recognition<'_> {
         })
     }
 
-    /// True if a message with this unique-id is known to be in a file of this name.
+    /// Returns true if a message with this unique-id is known to be in a file of this name.
     ///
     /// # Errors
     /// The database cannot be read.

@@ -178,8 +178,8 @@ fn journal(path: &Path) -> &'static str {
     }
 }
 
-/// True if files of this file system may be on another machine. FUSE can be anything, for example
-/// sshfs.
+/// Returns true if files of this file system may be on another machine. FUSE can be anything, for
+/// example sshfs.
 fn is_network(file_system: i64) -> bool {
     const AFS: i64 = 0x5346_414F;
     const CEPH: i64 = 0x00C3_6400;
@@ -199,9 +199,9 @@ fn is_network(file_system: i64) -> bool {
     .contains(&file_system)
 }
 
-/// True if a file cannot be a database. SQLite takes a file of a few octets, or of zeros, for an empty
-/// database, and would overwrite it. If there is a journal, the file may be half written, and only
-/// SQLite can say what it is.
+/// Returns true if a file cannot be a database. SQLite takes a file of a few octets, or of zeros,
+/// for an empty database, and would overwrite it. If there is a journal, the file may be half
+/// written, and only SQLite can say what it is.
 fn is_foreign(file: File, path: &Path) -> io::Result<bool> {
     let mut head = Vec::new();
     file.take(HEAD.len() as u64).read_to_end(&mut head)?;

@@ -324,10 +324,14 @@ fn pipelining_stops_after_three_unanswered_commands() {
     let sandbox = Sandbox::with_work(server.address(), "timeout = '1s'");
     for _ in 0..2 {
         let outcome = sandbox.fetch();
-        outcome.fails_with(75).never_says("each command waits for its reply");
+        outcome
+            .fails_with(75)
+            .never_says("each command waits for its reply");
     }
     let outcome = sandbox.fetch();
-    outcome.fails_with(75).stderr_has("each command waits for its reply");
+    outcome
+        .fails_with(75)
+        .stderr_has("each command waits for its reply");
 
     sandbox.fetch().succeeds().is_silent();
 

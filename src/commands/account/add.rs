@@ -124,12 +124,12 @@ fn find_server(
     Ok(new_account.set("--server", "server", server)?)
 }
 
-/// True if nothing says how the user proves their identity.
+/// Returns true if nothing says how the user proves their identity.
 fn has_no_secret(account: &Account) -> bool {
     matches!(account.password, Source::Ask) && account.sign_in.is_none()
 }
 
-/// True if the login cannot be tried before `mailpull login`.
+/// Returns true if the login cannot be tried before `mailpull login`.
 fn wants_login(account: &Account) -> bool {
     matches!(account.password, Source::Keyring) || account.sign_in.is_some()
 }

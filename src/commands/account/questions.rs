@@ -25,7 +25,7 @@ impl<'a> Questions<'a> {
         }
     }
 
-    /// True if a user can answer.
+    /// Returns true if a user can answer.
     pub(super) fn can_ask(&self) -> bool {
         self.has_terminal
     }

@@ -110,7 +110,7 @@ impl Source {
         }
     }
 
-    /// True if obtaining the password may ask the user something.
+    /// Returns true if obtaining the password may ask the user something.
     pub fn may_ask(&self) -> bool {
         matches!(
             self,

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
-/// True if there is a terminal to ask on.
+/// Returns true if there is a terminal to ask on.
 pub(super) fn is_there() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }

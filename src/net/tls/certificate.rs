@@ -81,9 +81,9 @@ impl Certificate {
         &self.issuer
     }
 
-    /// True if it is for the server with this name or address. Only the subjectAltName counts,
-    /// never the common name of the subject, and a `*` only as the whole first label (RFC 9525
-    /// section 6.3).
+    /// Returns true if it is for the server with this name or address. Only the subjectAltName
+    /// counts, never the common name of the subject, and a `*` only as the whole first label (RFC
+    /// 9525 section 6.3).
     pub fn is_for(&self, name: &str) -> bool {
         let address: Option<IpAddr> = name.parse().ok();
         self.names.iter().any(|own| match (own, address) {
@@ -93,7 +93,7 @@ impl Certificate {
         })
     }
 
-    /// True if it has any name.
+    /// Returns true if it has any name.
     pub fn has_names(&self) -> bool {
         !self.names.is_empty()
     }

@@ -76,7 +76,7 @@ impl Error {
         }
     }
 
-    /// True if a signal caused it.
+    /// Returns true if a signal caused it.
     pub fn is_interrupt(&self) -> bool {
         matches!(self, Self::Io { source, .. } if is_interrupt(source))
     }
@@ -347,7 +347,11 @@ mod tests {
                 "it is signed by an unknown authority",
                 "tls-ca-file",
             ),
-            (CertificateFault::Expired, "above it, has expired", "the clock"),
+            (
+                CertificateFault::Expired,
+                "above it, has expired",
+                "the clock",
+            ),
             (CertificateFault::Name, "for another name", "tls-name"),
             (CertificateFault::Pin, "not in tls-pin", "fingerprints"),
             (CertificateFault::Purpose, "for a server", "operator"),

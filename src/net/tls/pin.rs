@@ -28,7 +28,7 @@ impl Pin {
         Self(certificate.key_digest())
     }
 
-    /// True if it is the pin of the certificate or of its key.
+    /// Returns true if it is the pin of the certificate or of its key.
     pub fn fits(&self, certificate: &Certificate) -> bool {
         [Self::of(certificate), Self::of_key(certificate)].contains(self)
     }

@@ -176,12 +176,13 @@ impl Exchange {
         self.say(Some(&challenge))
     }
 
-    /// True if only the initial response was sent, which in SCRAM does not depend on the secret.
+    /// Returns true if only the initial response was sent, which in SCRAM does not depend on the
+    /// secret.
     pub(super) fn has_only_begun(&self) -> bool {
         self.turns <= 1
     }
 
-    /// True if only the final reply is left, provided that the server accepts.
+    /// Returns true if only the final reply is left, provided that the server accepts.
     pub(super) fn is_over(&self) -> bool {
         self.is_over
     }

@@ -163,7 +163,7 @@ fn prepared(secret: &Secret) -> Secret {
     }
 }
 
-/// True if the octets are a token as HTTP headers carry it (RFC 6750 section 2.1).
+/// Returns true if the octets are a token as HTTP headers carry it (RFC 6750 section 2.1).
 fn is_token(octets: &[u8]) -> bool {
     let is_octet = |octet: &u8| octet.is_ascii_alphanumeric() || b"-._~+/=".contains(octet);
     octets.iter().all(is_octet)

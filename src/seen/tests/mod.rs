@@ -179,7 +179,7 @@ fn place() -> TargetPlace {
     }
 }
 
-/// True if a time was taken from the clock, and not made up.
+/// Returns true if a time was taken from the clock, and not made up.
 fn is_recent(moment: Moment) -> bool {
     moment <= Moment::now() && moment.0 > 0
 }
