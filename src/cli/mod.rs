@@ -99,7 +99,7 @@ pub struct GlobalArgs {
     pub progress: When,
 }
 
-/// When to do something that only suits a terminal.
+/// The cases in which something that only suits a terminal is done.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum When {
     /// In any case.

@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &cli::LogArgs, context: &Context<'_>) -> Result<Exi
     Ok(Exit::Done)
 }
 
-/// Why not all deliveries were shown.
+/// The reason why not all deliveries were shown.
 enum LogError {
     /// The database cannot be read.
     Read(seen::Error),

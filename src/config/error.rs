@@ -7,7 +7,7 @@ use crate::config::shard::Shard;
 use crate::exit::Exit;
 use crate::os::secret_file::Exposed;
 
-/// Why an account cannot be used, or a configuration not be read or written.
+/// The reason why an account cannot be used, or why a configuration cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A name on the command line belongs to no account.

@@ -35,7 +35,7 @@ pub struct Selection {
 pub struct UnusableAccount {
     /// The name of its file. No account may be allowed to have that name.
     pub name: String,
-    /// Why it cannot be used.
+    /// The reason why it cannot be used.
     pub error: Error,
 }
 

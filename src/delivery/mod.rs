@@ -110,7 +110,7 @@ pub fn reopen(place: &TargetPlace, tag: &str) -> Reopened {
     }
 }
 
-/// Why a delivery failed.
+/// The reason why a delivery failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A folder of the Maildir cannot be created.

@@ -52,7 +52,7 @@ pub(super) struct LoginOffer<'a> {
     pub(super) before: Option<Mechanism>,
 }
 
-/// Why there is no mechanism to log in by.
+/// The reason why there is no mechanism to log in by.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum NoMechanism {
     /// The server offers neither the configured mechanism nor one for an access token.

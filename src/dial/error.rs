@@ -1,11 +1,12 @@
-//! Why there is no session, the exit status that this leads to, and what the user can do.
+//! The reasons why there is no session, the exit status that this leads to, and what the user can
+//! do.
 
 use super::auth::NoMechanism;
 use crate::exit::Exit;
 use crate::net::{self, tls};
 use crate::pop3::{self, Mechanism, ResponseCode};
 
-/// Why there is no session.
+/// The reason why there is no session.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The server closed the connection when it was asked for its capabilities.
@@ -33,7 +34,7 @@ pub(crate) enum Error {
     NoMechanism {
         /// The user.
         user: String,
-        /// Why.
+        /// The reason.
         source: NoMechanism,
     },
     /// There is no connection.
@@ -44,7 +45,7 @@ pub(crate) enum Error {
     Session {
         /// The server.
         endpoint: net::Endpoint,
-        /// Why it failed.
+        /// The reason.
         source: pop3::Error,
     },
     /// The server does not begin TLS.
@@ -52,7 +53,7 @@ pub(crate) enum Error {
     StartTls {
         /// The server.
         endpoint: net::Endpoint,
-        /// Why it failed.
+        /// The reason.
         source: pop3::Error,
     },
 }

@@ -101,7 +101,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// Why one address did not connect.
+/// The reason why one address did not connect.
 enum AttemptError {
     /// This machine refuses: other addresses would fail, too.
     Local(Errno),

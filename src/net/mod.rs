@@ -103,7 +103,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Why there is no connection.
+/// The reason why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No address answered.
@@ -132,7 +132,7 @@ pub enum Error {
         endpoint: Endpoint,
         /// The proxy.
         proxy: Endpoint,
-        /// Why.
+        /// The reason.
         source: proxy::Error,
     },
     /// The name could not be resolved.

@@ -42,7 +42,7 @@ pub struct ProxyLogin {
     pub password: Secret,
 }
 
-/// Why a proxy did not connect to the server.
+/// The reason why a proxy did not connect to the server.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The connection to it failed.

@@ -23,7 +23,7 @@ pub enum ConnectStep<'a> {
     Unreachable {
         /// The address.
         address: &'a dyn fmt::Display,
-        /// Why not.
+        /// The reason.
         why: &'a str,
     },
 }

@@ -15,7 +15,7 @@ use crate::moment::Moment;
 use crate::os::secret::{Secret, Unusable};
 use crate::text::ServerText;
 
-/// Why a provider refused.
+/// The reason why a provider refused.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct ProviderRefusal {
     /// The error code of the RFCs, such as `invalid_grant`.

@@ -1,4 +1,5 @@
-//! Why there is no token, and what the user can do. An error never shows a part of a token.
+//! The reasons why there is no token, and what the user can do. An error never shows a part of a
+//! token.
 
 use std::io;
 
@@ -8,7 +9,7 @@ use crate::net;
 use crate::os::keyring;
 use crate::os::secret_file::Exposed;
 
-/// Why there is no token.
+/// The reason why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The provider's answer is not valid.

@@ -92,7 +92,7 @@ pub(super) fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(pair.as_bytes()))
 }
 
-/// Why there is no response.
+/// The reason why there is no response.
 enum HttpError {
     Cut,
     Io(io::Error),

@@ -15,7 +15,7 @@ pub struct Url {
     pub(super) endpoint: Endpoint,
 }
 
-/// Why a text is not such an address.
+/// The reason why a text is not such an address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum MalformedUrl {
     /// It is http to another machine: others could read what is sent.

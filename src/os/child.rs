@@ -52,7 +52,7 @@ pub(crate) struct RunningChild {
     is_over: bool,
 }
 
-/// Why the wait for a child ended before the child did.
+/// The reason why the wait for a child ended before the child did.
 #[derive(Debug)]
 pub(crate) enum Unfinished {
     /// The grace after a signal is over.

@@ -163,7 +163,7 @@ fn write(
 }
 
 /// Returns the mode of a file that is to hold a secret. A group that root chose may still read it.
-/// Where everybody could read it, root did not choose.
+/// If everybody could read the file, root did not choose a group.
 fn closed(owner: u32, mode: u32) -> u32 {
     let is_chosen = owner == ROOT && mode & 0o007 == 0;
     mode & if is_chosen { 0o640 } else { 0o600 }

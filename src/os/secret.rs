@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
-/// Why a value cannot be sent as a password; the sentence goes on after the name of the value.
+/// The reason why a value cannot be sent as a password; the sentence goes on after the name of the
+/// value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Unusable {
     /// It has no octets.

@@ -19,7 +19,7 @@ pub(crate) struct CheckedFile {
     mode: u32,
 }
 
-/// Why a file must not hold a secret.
+/// The reason why a file must not hold a secret.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Exposed {
     /// Others than its owner may read or write it.

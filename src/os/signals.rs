@@ -32,7 +32,7 @@ struct InterruptState {
     waker: UnixStream,
 }
 
-/// Why a wait ended before what was waited for.
+/// The reason why a wait ended before the awaited event came.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum WaitError {
     /// A signal asked the run to end.

@@ -37,7 +37,7 @@ pub(super) struct ClientNonce<'a> {
 /// Answers a challenge.
 ///
 /// # Errors
-/// What is wrong with the challenge.
+/// The problem with the challenge.
 pub(super) fn answer(
     challenge: &[u8],
     ClientNonce { nonce, uri }: ClientNonce<'_>,

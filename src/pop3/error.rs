@@ -1,4 +1,5 @@
-//! Why a POP3 session failed, the exit status that this leads to, and what the user can do.
+//! The reasons why a POP3 session failed, the exit status that this leads to, and what the user can
+//! do.
 
 use std::io;
 
@@ -11,7 +12,7 @@ use crate::mail::maildrop::BadListing;
 use crate::os::signals::is_interrupt;
 use crate::text::ServerText;
 
-/// Why a session ended, or why a command failed.
+/// The reason why a session ended, or why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A listing is invalid; nothing was fetched and nothing deleted.

@@ -8,7 +8,7 @@ use rusqlite::ErrorCode;
 use crate::exit::Exit;
 use crate::os::is_disk_full;
 
-/// Why the database cannot be used.
+/// The reason why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another program holds the database for longer than we wait.

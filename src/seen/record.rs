@@ -164,7 +164,7 @@ pub(crate) const VERSION: u32 = 1;
 /// The longest line in octets.
 pub(crate) const LONGEST_LINE: usize = 1 << 20;
 
-/// Why a line is not accepted.
+/// The reason why a line is not accepted.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum Error {
     /// A newer version wrote it.

@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &cli::ExportArgs, context: &Context<'_>) -> Result<
     Ok(exit)
 }
 
-/// Why an account was not exported.
+/// The reason why an account was not exported.
 enum ExportError {
     /// This account cannot be exported; others may.
     Account(Failure),

@@ -28,7 +28,7 @@ pub(super) enum Place {
     Terminal,
 }
 
-/// Why a command printed no password.
+/// The reason why a command printed no password.
 #[derive(Debug)]
 pub enum Problem {
     /// It failed: how, and the first line of its standard error.

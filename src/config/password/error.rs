@@ -1,4 +1,4 @@
-//! Why there is no password. No error shows any part of one.
+//! The reasons why there is no password. No error shows any part of one.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use crate::os::keyring;
 use crate::os::secret::Unusable;
 use crate::os::secret_file::Exposed;
 
-/// Why there is no password.
+/// The reason why there is no password.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A command printed no password.
@@ -16,7 +16,7 @@ pub enum Error {
     Command {
         /// The key that names the command.
         key: &'static str,
-        /// Why it printed none.
+        /// The reason why it printed none.
         problem: Problem,
     },
     /// systemd gave this process no credentials.

@@ -27,7 +27,7 @@ pub(super) enum Value {
     Text(Zeroizing<String>),
 }
 
-/// Why a value cannot be read.
+/// The reason why a value cannot be read.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Wrong {
     /// The problem, as the rest of a sentence whose subject is the key.

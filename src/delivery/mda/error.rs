@@ -1,4 +1,4 @@
-//! Why an MDA cannot be used, or did not take a message.
+//! The reasons why an MDA cannot be used, or did not take a message.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,7 @@ use crate::text::ServerText;
 /// sysexits(3): a temporary failure.
 const EX_TEMPFAIL: i32 = 75;
 
-/// Why an MDA cannot be used, or did not take a message.
+/// The reason why an MDA cannot be used, or did not take a message.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It ended before it had read the message.

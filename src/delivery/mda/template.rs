@@ -7,7 +7,7 @@ use crate::text::{SHOWN_OCTETS, ServerText};
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Template(Vec<String>);
 
-/// Why a command line cannot be used; the sentence goes on after the name of the key.
+/// The reason why a command line cannot be used; the sentence goes on after the name of the key.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum BadTemplate {
     /// It has no program.

@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::os::secret_file::Exposed;
 use crate::os::signals::is_interrupt;
 
-/// Why there is no encrypted connection.
+/// The reason why there is no encrypted connection.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file of trusted certificates cannot be used.

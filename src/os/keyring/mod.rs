@@ -29,7 +29,7 @@ pub(crate) struct Item<'a> {
     attributes: [(&'a str, &'a str); 3],
 }
 
-/// Why the keyring cannot be used.
+/// The reason why the keyring cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Error {
     /// This program was built without it.

@@ -31,7 +31,7 @@ pub struct Credentials<'a> {
     pub binding: Option<&'a [u8]>,
 }
 
-/// Why an exchange cannot continue.
+/// The reason why an exchange cannot continue.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(super) enum ExchangeFault {
     /// The challenge is not valid for the mechanism.
