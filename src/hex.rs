@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_escape_is_kept_or_rejects_the_text() {
+    fn a_bad_escape_is_kept_or_rejected_as_the_caller_asks() {
         for (text, kept, is_valid) in [
             ("a%2Fb%c3%a4", "a/bä", true),
             ("%zz%4", "%zz%4", false),

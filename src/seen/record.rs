@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_version_is_recognised_despite_unknown_fields() {
+    fn a_newer_account_line_is_recognised_despite_unknown_fields() {
         let line = r#"{"record":"account","version":2,"account":"w","server":"","user":"","keep":
             null,"last_run":null,"last_status":null,"failures":0,"cut_off":false,"acquaintance":
             null,"lost_step":null,"recognitions":0,"more":1}"#;

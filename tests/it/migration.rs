@@ -61,7 +61,7 @@ fn restore_staged(sandbox: &Sandbox, account: &str, folder: &str) {
 }
 
 #[test]
-fn a_released_database_is_found_sound() {
+fn a_database_of_a_released_version_passes_seen_check() {
     let sandbox = released();
 
     let outcome = sandbox.mailpull(["seen", "check"]).run();

@@ -219,7 +219,7 @@ fn an_interrupted_session_ends_without_quit_and_is_remembered() {
 }
 
 #[test]
-fn without_a_session_earlier_cuts_are_still_remembered() {
+fn a_run_without_a_session_remembers_an_earlier_cut() {
     let mut account = TestAccount::new(Keep::Always);
     account.poll(&["C: UIDL\nC: LIST"]);
     assert!(account.last_run().was_cut_off);

@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_literals_are_no_words() {
+    fn comments_and_literals_are_left_out() {
         let cases: [(&str, &[&str]); 8] = [
             ("a // crate::b\nc", &["a", "c"]),
             ("a /* crate::b */ c", &["a", "c"]),
