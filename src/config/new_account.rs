@@ -38,8 +38,8 @@ struct Flag {
 }
 
 impl NewAccount {
-    /// Begins a new account with the arguments of `-o`, for the chosen configuration file or this
-    /// user's. The file need not exist.
+    /// Begins a new account with the arguments of `-o`. It is for the chosen configuration file or, if
+    /// none is chosen, for the user's own. The file need not exist.
     ///
     /// # Errors
     /// The existing file cannot be replaced, or it has a mistake.

@@ -33,7 +33,7 @@ pub(super) struct LoginAttempts<'a, O> {
 enum Binding {
     /// It is bound.
     Wanted,
-    /// It is not: the server does not understand how mailpull binds it.
+    /// It is not bound, because the server does not understand how mailpull binds it.
     Refused,
 }
 

@@ -161,7 +161,7 @@ impl Outcome {
 }
 
 impl Receipt {
-    /// Only for a delivery target, once a message is complete.
+    /// Makes the proof. Only a delivery target calls this, once a message is complete.
     pub(crate) fn new(stored: StoredMessage, file: File) -> Self {
         Self { stored, file }
     }
@@ -195,7 +195,7 @@ impl Receipt {
 }
 
 impl Durable {
-    /// Only for a delivery target, once a flush has succeeded.
+    /// Makes the proof. Only a delivery target calls this, once a flush has succeeded.
     pub(crate) fn new(receipt: Receipt) -> Self {
         Self(receipt.stored)
     }
@@ -207,7 +207,7 @@ impl Durable {
 }
 
 impl Staged {
-    /// Only for the database, once the transaction is committed.
+    /// Makes the proof. Only the database calls this, once the transaction is committed.
     pub(crate) fn new(durable: Durable, place: TargetPlace, since: Moment) -> Self {
         let history = StagedHistory {
             is_fresh: true,
@@ -217,7 +217,7 @@ impl Staged {
         Self::recalled(durable.0, place, history)
     }
 
-    /// Only for the database, from the row of an earlier run.
+    /// Makes the proof again. Only the database calls this, for the row of an earlier run.
     pub(crate) fn recalled(
         stored: StoredMessage,
         place: TargetPlace,
@@ -278,14 +278,15 @@ impl Staged {
 }
 
 impl Delivered {
-    /// Only for a delivery target. `output` is what an MDA printed although it took the message.
+    /// Makes the proof. Only a delivery target calls this. `output` is what an MDA printed although
+    /// it took the message.
     pub(crate) fn new(staged: Staged, output: ServerText) -> Self {
         let stored = staged.stored;
         Self { stored, output }
     }
 
-    /// Only for a delivery target that holds a file with exactly the message's octets, from an
-    /// earlier run of which no record is left.
+    /// Makes the proof again. Only a delivery target calls this, if it has a file with exactly the
+    /// message's octets from an earlier run of which no record is left.
     pub(crate) fn found(stored: StoredMessage) -> Self {
         let output = ServerText::default();
         Self { stored, output }
@@ -303,7 +304,8 @@ impl Delivered {
 }
 
 impl Recorded {
-    /// Only for the database, about a message that it has recorded as delivered.
+    /// Makes the proof. Only the database calls this, for a message that it has recorded as
+    /// delivered.
     pub(crate) fn new(number: MessageNumber, identity: Identity) -> Self {
         Self { number, identity }
     }

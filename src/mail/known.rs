@@ -52,7 +52,7 @@ pub struct KnownMessage {
     pub state: State,
     /// Its size in octets, as the scan listing said when it was new.
     pub size: Option<u64>,
-    /// It is neither fetched nor compared before that time.
+    /// The time before which it is neither fetched nor compared.
     pub next_try: Moment,
     /// True if it was missing from the last listing.
     pub is_absent: bool,

@@ -1,4 +1,5 @@
-//! From a connection to a plan: logs in, lists, and decides about every message. Fetches none.
+//! Opens a session: logs in, lists the mailbox, and plans what to do with every message.
+//! Fetches none.
 
 use std::io::{Read, Write};
 use std::time::Duration;

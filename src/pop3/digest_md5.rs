@@ -104,8 +104,8 @@ const QUALITY: &[u8] = b"auth";
 struct Text {
     /// The form in which it is sent.
     said: Zeroizing<Vec<u8>>,
-    /// The form that is hashed: in Latin-1 if that has all its characters (RFC 2831 section
-    /// 2.1.2.1).
+    /// The form that is hashed. It is in Latin-1 if all characters exist there, and else in UTF-8
+    /// (RFC 2831 section 2.1.2.1).
     hashed: Zeroizing<Vec<u8>>,
 }
 

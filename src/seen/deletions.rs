@@ -90,8 +90,8 @@ impl Deletions<'_> {
     }
 
     /// Allows messages to be deleted once more that have come back before, if their last deletion
-    /// was at least a day ago. A server that never lets go of them would send them to us in every
-    /// run otherwise.
+    /// was at least a day ago. Without that wait, messages that the server never deletes would be
+    /// fetched in every run.
     ///
     /// # Errors
     /// Nothing was written.

@@ -188,8 +188,8 @@ fn take_delivery(queries: &Queries<'_>, message: &ExportedMessage) -> rusqlite::
     Ok(())
 }
 
-/// Temporary, because the records may come through a pipe: the database must not be locked for as
-/// long as the other end takes.
+/// The tables that collect the records before they are taken over. They are temporary, because the
+/// records may come through a pipe, and the database must not be locked while the other end works.
 pub(super) const TEMPORARY_TABLES: &str = "
     DROP TABLE IF EXISTS temp.new_seen;
     DROP TABLE IF EXISTS temp.new_delivery;

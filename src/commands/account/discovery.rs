@@ -147,9 +147,10 @@ impl Candidate {
         .with("found", Fact::Number(u64::from(answered.is_ok())))
     }
 
-    /// Asks the user about a server that only DNS names: the answer may be forged (RFC 6186 section 6),
-    /// and an attacker's server can prove its own name, too. A server within the domain is asked about
-    /// as well, unless its name is a usual one: it may belong to another user of the domain.
+    /// Asks the user whether a server is the right one if its name comes only from DNS. The answer of
+    /// DNS may be forged (RFC 6186 section 6), and an attacker's server can prove its own name, too.
+    /// The user is also asked about a server within the domain, which may belong to another user of
+    /// the domain, unless it has one of the usual names.
     fn require_consent(&self, domain: &str, questions: &Questions<'_>) -> Result<(), Failure> {
         if self.source != CandidateSource::Dns || hosts(domain).contains(&self.host) {
             return Ok(());

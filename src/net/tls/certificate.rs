@@ -82,8 +82,8 @@ impl Certificate {
     }
 
     /// Returns true if it is for the server with this name or address. Only the subjectAltName
-    /// counts, never the common name of the subject, and a `*` only as the whole first label (RFC
-    /// 9525 section 6.3).
+    /// counts, never the common name of the subject. A `*` counts only if it is the whole first label
+    /// (RFC 9525 section 6.3).
     pub fn is_for(&self, name: &str) -> bool {
         let address: Option<IpAddr> = name.parse().ok();
         self.names.iter().any(|own| match (own, address) {
