@@ -1,5 +1,5 @@
-//! The keyring of the desktops of Linux and the BSDs: the Secret Service, over D-Bus. It waits for
-//! its user without a deadline.
+//! The keyring of the desktops of Linux and the BSDs: the Secret Service, over D-Bus. It waits
+//! without a deadline until the user unlocks it.
 
 use std::collections::HashMap;
 
