@@ -49,7 +49,7 @@ fn mechanism(login: u8) -> Mechanism {
 
 /// Does everything that a poll does, and returns the number of octets of messages.
 fn converse(server: FuzzServer<'_>, login: u8) -> Result<usize, Error> {
-    let password = Secret::new(b"open-sesame".to_vec()).expect("it can be sent");
+    let password = Secret::new(b"open-sesame".to_vec()).expect("the password can be sent");
     let mut session = Authorization::open(server, &hints(login), None)?;
     session.capabilities()?;
     let credentials = Credentials {

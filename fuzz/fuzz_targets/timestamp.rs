@@ -12,7 +12,7 @@ fuzz_target!(|greeting: &[u8]| {
     let inside = timestamp
         .strip_prefix(b"<")
         .and_then(|inside| inside.strip_suffix(b">"))
-        .expect("it stands in brackets");
+        .expect("a timestamp has angle brackets");
     assert!(inside.iter().all(u8::is_ascii_graphic));
     assert!(!inside.contains(&b'<') && !inside.contains(&b'>'));
     let parts: Vec<_> = inside.split(|&octet| octet == b'@').collect();

@@ -86,15 +86,21 @@ fn measure(jobs: VecDeque<TrialJob>) -> Table {
                     if verdict.is_bad() {
                         eprintln!("{}: {trial}: {verdict}", fetcher.name());
                     }
-                    let mut table = table.lock().expect("nobody panics with it");
+                    let mut table = table
+                        .lock()
+                        .expect("no thread panics while it holds the lock");
                     table.add(fetcher, matrix, verdict);
                 }
             });
         }
     });
-    table.into_inner().expect("nobody panics with it")
+    table
+        .into_inner()
+        .expect("no thread panics while it holds the lock")
 }
 
 fn next(jobs: &Mutex<VecDeque<TrialJob>>) -> Option<TrialJob> {
-    jobs.lock().expect("nobody panics with it").pop_front()
+    jobs.lock()
+        .expect("no thread panics while it holds the lock")
+        .pop_front()
 }

@@ -15,12 +15,12 @@ use crate::support::sandbox::Sandbox;
 use crate::support::tools;
 
 /// A sandbox whose user is not root, and a server with three messages for that user.
-struct World {
+struct PermissionsSetup {
     sandbox: Sandbox,
     server: ModelServer,
 }
 
-impl World {
+impl PermissionsSetup {
     fn new() -> Self {
         let server = ModelServer::start(ordinary(1, 3));
         let sandbox = Sandbox::unprivileged();
@@ -28,11 +28,11 @@ impl World {
         Self { sandbox, server }
     }
 
-    /// Makes a world with a database: the three messages were delivered and are kept on the server.
+    /// Makes a setup with a database: the three messages were delivered and are kept on the server.
     fn with_database() -> Self {
-        let world = Self::new();
-        world.fetch("--keep").succeeds();
-        world
+        let setup = Self::new();
+        setup.fetch("--keep").succeeds();
+        setup
     }
 
     fn fetch(&self, flag: &str) -> RunOutcome {
@@ -74,69 +74,69 @@ fn give_to_root(path: &Path) {
 
 #[test]
 fn a_configuration_with_a_password_must_be_private() {
-    let world = World::new();
-    let file = world.sandbox.config_file();
+    let setup = PermissionsSetup::new();
+    let file = setup.sandbox.config_file();
     for mode in [0o604, 0o640, 0o602, 0o620, 0o666] {
         allow(&file, mode);
-        world.refuses(78, &["config.toml holds a password", "chmod 600"]);
+        setup.refuses(78, &["config.toml holds a password", "chmod 600"]);
     }
     for mode in [0o600, 0o400] {
         allow(&file, mode);
-        world.fetch("--keep").succeeds();
+        setup.fetch("--keep").succeeds();
     }
 }
 
 #[test]
 fn an_unreadable_configuration_is_named() {
-    let world = World::new();
-    allow(&world.sandbox.config_file(), 0o000);
-    world.refuses(78, &["config.toml", "Permission denied"]);
-    fs::remove_file(world.sandbox.config_file()).expect("there is a configuration");
-    world.refuses(78, &["config.toml"]);
+    let setup = PermissionsSetup::new();
+    allow(&setup.sandbox.config_file(), 0o000);
+    setup.refuses(78, &["config.toml", "Permission denied"]);
+    fs::remove_file(setup.sandbox.config_file()).expect("there is a configuration");
+    setup.refuses(78, &["config.toml"]);
 }
 
 #[test]
 #[ignore = "needs root: tests/run runs it"]
 fn a_readable_configuration_of_root_or_a_stranger_is_refused() {
-    let world = World::new();
-    let file = world.sandbox.config_file();
+    let setup = PermissionsSetup::new();
+    let file = setup.sandbox.config_file();
     give_to_root(&file);
     allow(&file, 0o644);
-    world.refuses(78, &["config.toml holds a password"]);
+    setup.refuses(78, &["config.toml holds a password"]);
     // A stranger who owns the file could change it at any time.
     chown(&file, Some(12_345), Some(12_345)).expect("root may give files away");
-    world.refuses(78, &["config.toml", "12345"]);
+    setup.refuses(78, &["config.toml", "12345"]);
 }
 
 #[test]
 fn a_state_folder_that_others_can_write_is_refused() {
-    let world = World::with_database();
+    let setup = PermissionsSetup::with_database();
     for mode in [0o720, 0o702, 0o777] {
-        allow(&world.sandbox.state(), mode);
-        world.refuses(
+        allow(&setup.sandbox.state(), mode);
+        setup.refuses(
             78,
             &["state/mailpull belongs to another user or can be written"],
         );
     }
-    allow(&world.sandbox.state(), 0o750);
-    world.fetch("--keep").succeeds();
+    allow(&setup.sandbox.state(), 0o750);
+    setup.fetch("--keep").succeeds();
 }
 
 #[test]
 #[ignore = "needs root: tests/run runs it"]
 fn a_state_folder_of_another_user_is_refused() {
-    let world = World::with_database();
-    give_to_root(&world.sandbox.state());
-    allow(&world.sandbox.state(), 0o755);
-    world.refuses(78, &["state/mailpull belongs to another user"]);
+    let setup = PermissionsSetup::with_database();
+    give_to_root(&setup.sandbox.state());
+    allow(&setup.sandbox.state(), 0o755);
+    setup.refuses(78, &["state/mailpull belongs to another user"]);
 }
 
 #[test]
 fn a_state_folder_that_cannot_be_created_is_named() {
-    let world = World::new();
-    let parent = world.sandbox.path("state");
+    let setup = PermissionsSetup::new();
+    let parent = setup.sandbox.path("state");
     allow(&parent, 0o500);
-    world.refuses(
+    setup.refuses(
         73,
         &[
             "mailpull: cannot create ",
@@ -144,80 +144,80 @@ fn a_state_folder_that_cannot_be_created_is_named() {
         ],
     );
     allow(&parent, 0o700);
-    world.sandbox.write(parent.join("mailpull"), "a file");
-    world.refuses(73, &["mailpull: cannot create "]);
+    setup.sandbox.write(parent.join("mailpull"), "a file");
+    setup.refuses(73, &["mailpull: cannot create "]);
 }
 
 #[test]
 #[ignore = "needs root: tests/run runs it"]
 fn a_database_of_another_user_is_refused() {
-    let world = World::with_database();
-    give_to_root(&world.database());
-    let before = fs::read(world.database()).expect("there is a database");
-    world.refuses(
+    let setup = PermissionsSetup::with_database();
+    give_to_root(&setup.database());
+    let before = fs::read(setup.database()).expect("there is a database");
+    setup.refuses(
         78,
         &[
             "cannot open ",
             "seen.db: Permission denied (os error 13). Run mailpull as the owner",
         ],
     );
-    let after = fs::read(world.database()).expect("there is a database");
+    let after = fs::read(setup.database()).expect("there is a database");
     assert_eq!(after, before);
 }
 
 #[test]
 fn nothing_is_deleted_with_a_read_only_database() {
-    let world = World::with_database();
-    allow(&world.database(), 0o400);
-    world.refuses(
+    let setup = PermissionsSetup::with_database();
+    allow(&setup.database(), 0o400);
+    setup.refuses(
         78,
         &[
             "cannot open ",
             "seen.db: Permission denied (os error 13). Run mailpull as the owner",
         ],
     );
-    allow(&world.database(), 0o600);
-    allow(&world.sandbox.state(), 0o500);
-    world.refuses(74, &["seen.db"]);
-    allow(&world.sandbox.state(), 0o700);
-    world.fetch("--delete").succeeds();
-    assert_eq!(world.server.count(), 0);
+    allow(&setup.database(), 0o600);
+    allow(&setup.sandbox.state(), 0o500);
+    setup.refuses(74, &["seen.db"]);
+    allow(&setup.sandbox.state(), 0o700);
+    setup.fetch("--delete").succeeds();
+    assert_eq!(setup.server.count(), 0);
 }
 
 #[test]
 fn a_state_folder_may_be_a_symbolic_link() {
-    let world = World::with_database();
-    let elsewhere = world.sandbox.path("elsewhere");
-    fs::rename(world.sandbox.state(), &elsewhere).expect("the sandbox can be written");
-    symlink(&elsewhere, world.sandbox.state()).expect("the sandbox can be written");
-    world.fetch("--keep").succeeds();
-    assert_eq!(world.sandbox.maildir("work").count("new"), 3);
+    let setup = PermissionsSetup::with_database();
+    let elsewhere = setup.sandbox.path("elsewhere");
+    fs::rename(setup.sandbox.state(), &elsewhere).expect("the sandbox can be written");
+    symlink(&elsewhere, setup.sandbox.state()).expect("the sandbox can be written");
+    setup.fetch("--keep").succeeds();
+    assert_eq!(setup.sandbox.maildir("work").count("new"), 3);
 }
 
 #[test]
 fn a_database_that_is_a_symbolic_link_is_refused() {
-    let world = World::with_database();
-    let elsewhere = world.sandbox.path("elsewhere");
-    fs::rename(world.database(), &elsewhere).expect("the sandbox can be written");
-    symlink(&elsewhere, world.database()).expect("the sandbox can be written");
+    let setup = PermissionsSetup::with_database();
+    let elsewhere = setup.sandbox.path("elsewhere");
+    fs::rename(setup.database(), &elsewhere).expect("the sandbox can be written");
+    symlink(&elsewhere, setup.database()).expect("the sandbox can be written");
     let before = fs::read(&elsewhere).expect("the file exists");
-    world.refuses(74, &["seen.db"]);
+    setup.refuses(74, &["seen.db"]);
     assert_eq!(fs::read(&elsewhere).expect("the file exists"), before);
 }
 
 /// Damages or replaces a database and claims that a run refuses it and does not change it.
 #[track_caller]
 fn is_left_unchanged(status: i32, error: &str, damage: impl FnOnce(&Path)) {
-    let world = World::with_database();
-    let database = world.database();
+    let setup = PermissionsSetup::with_database();
+    let database = setup.database();
     damage(&database);
     let before = fs::read(&database).expect("there is a database");
     for _ in 0..2 {
-        world.refuses(status, &["seen.db", error]);
+        setup.refuses(status, &["seen.db", error]);
     }
     let after = fs::read(&database).expect("there is a database");
     assert!(before == after, "the database was changed");
-    assert_eq!(world.sandbox.maildir("work").count("new"), 3);
+    assert_eq!(setup.sandbox.maildir("work").count("new"), 3);
 }
 
 fn overwrite(path: &Path, octets: &[u8]) {
@@ -279,55 +279,55 @@ fn a_damaged_database_is_left_unchanged() {
 #[test]
 fn a_damaged_page_stops_the_account_before_deletion() {
     // Only the page of the messages is damaged; that of the accounts is sound.
-    let world = World::with_database();
+    let setup = PermissionsSetup::with_database();
     let page: u32 = {
-        let database = Connection::open(world.database()).expect("the database can be opened");
+        let database = Connection::open(setup.database()).expect("the database can be opened");
         let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'seen'";
         database
             .query_row(sql, [], |row| row.get(0))
             .expect("there is a table of messages")
     };
-    let mut octets = fs::read(world.database()).expect("there is a database");
+    let mut octets = fs::read(setup.database()).expect("there is a database");
     let page = page as usize - 1;
     octets[page * 4096..][..4096].fill(0xa5);
-    overwrite(&world.database(), &octets);
+    overwrite(&setup.database(), &octets);
     for _ in 0..2 {
-        world.refuses(78, &["seen.db is damaged"]);
+        setup.refuses(78, &["seen.db is damaged"]);
     }
-    let after = fs::read(world.database()).expect("there is a database");
+    let after = fs::read(setup.database()).expect("there is a database");
     assert!(after == octets, "a damaged database was changed");
 }
 
 #[test]
 fn a_database_locked_by_another_program_is_a_temporary_failure() {
-    let world = World::with_database();
-    let holder = Connection::open(world.database()).expect("the database can be opened");
+    let setup = PermissionsSetup::with_database();
+    let holder = Connection::open(setup.database()).expect("the database can be opened");
     holder
         .execute_batch("BEGIN EXCLUSIVE")
         .expect("no run holds the database");
-    let outcome = world.fetch("--delete");
+    let outcome = setup.fetch("--delete");
     drop(holder);
     outcome
         .fails_with(75)
         .complains_in_lines(1)
         .stderr_has("seen.db is in use by another program");
-    world.fetch("--delete").succeeds();
-    assert_eq!(world.server.count(), 0);
+    setup.fetch("--delete").succeeds();
+    assert_eq!(setup.server.count(), 0);
 }
 
 #[test]
 fn two_runs_never_fetch_one_account_at_once() {
-    let world = World::new();
-    let lock = world.sandbox.state().join("locks/1.lock");
-    world.sandbox.mailpull(["check"]).run().succeeds();
-    world.sandbox.write(&lock, "");
-    let mut command = world.sandbox.command("flock");
-    command.arg(&lock).arg(world.sandbox.program()).arg("fetch");
+    let setup = PermissionsSetup::new();
+    let lock = setup.sandbox.state().join("locks/1.lock");
+    setup.sandbox.mailpull(["check"]).run().succeeds();
+    setup.sandbox.write(&lock, "");
+    let mut command = setup.sandbox.command("flock");
+    command.arg(&lock).arg(setup.sandbox.program()).arg("fetch");
     Program::new(command)
         .run()
         .fails_with(75)
         .complains_in_lines(1)
         .stderr_has("another mailpull is fetching this account");
-    assert_eq!(world.sandbox.maildir("work").count("new"), 0);
-    world.fetch("--keep").succeeds();
+    assert_eq!(setup.sandbox.maildir("work").count("new"), 0);
+    setup.fetch("--keep").succeeds();
 }

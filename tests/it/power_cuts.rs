@@ -43,65 +43,65 @@ enum Disks {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Setup {
+struct Scenario {
     disks: Disks,
     file_system: FileSystem,
     keep: bool,
     messages: usize,
 }
 
-impl fmt::Display for Setup {
+impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kept = if self.keep { "kept" } else { "deleted" };
         write!(f, "{:?}, {:?}, {kept}", self.file_system, self.disks)
     }
 }
 
-struct World {
+struct PowerCutSetup {
     disks: Vec<Disk>,
     messages: Vec<TestMessage>,
     sandbox: Sandbox,
     server: ModelServer,
 }
 
-impl World {
-    /// Makes a world in which the program has never run. For points in other threads than the main
+impl PowerCutSetup {
+    /// Makes a setup in which the program has never run. For points in other threads than the main
     /// one, the main thread has already written what it writes before the others start. Returns
     /// `None` if there are no such disks here.
-    fn new(setup: Setup, threads: Threads) -> Option<Self> {
+    fn new(scenario: Scenario, threads: Threads) -> Option<Self> {
         // Only root can mount disks.
         tools::require_root();
-        let messages = ordinary(1, setup.messages);
+        let messages = ordinary(1, scenario.messages);
         let server = ModelServer::start(messages.clone());
         let sandbox = Sandbox::new();
-        let folders = match setup.disks {
+        let folders = match scenario.disks {
             Disks::Apart => &["disk/mail", "disk/state"][..],
             Disks::Together => &["disk"],
         };
         let disks = folders.iter().enumerate().map(|(n, folder)| {
             let image = sandbox.path(format!("image-{n}"));
-            Disk::mount(setup.file_system, &image, &sandbox.path(folder))
+            Disk::mount(scenario.file_system, &image, &sandbox.path(folder))
         });
         let disks = disks.collect::<Option<Vec<_>>>()?;
-        let world = Self {
+        let setup = Self {
             disks,
             messages,
             sandbox,
             server,
         };
-        let maildir = world.maildir();
-        let keys = format!("maildir = {:?}\nkeep = {}", maildir.path(), setup.keep);
-        world.sandbox.account("work", world.server.address(), &keys);
+        let maildir = setup.maildir();
+        let keys = format!("maildir = {:?}\nkeep = {}", maildir.path(), scenario.keep);
+        setup.sandbox.account("work", setup.server.address(), &keys);
         for folder in ["disk/mail", "disk/state"] {
-            fs::create_dir_all(world.sandbox.path(folder)).expect("an empty disk has room");
+            fs::create_dir_all(setup.sandbox.path(folder)).expect("an empty disk has room");
         }
         if threads == Threads::Any {
-            let rematch = world.mailpull("seen").arg("rematch").arg("work");
+            let rematch = setup.mailpull("seen").arg("rematch").arg("work");
             rematch.run().succeeds();
             maildir.make();
         }
-        world.disks.iter().for_each(Disk::sync);
-        Some(world)
+        setup.disks.iter().for_each(Disk::sync);
+        Some(setup)
     }
 
     fn cost(&self) -> Cost {
@@ -134,66 +134,66 @@ impl World {
     }
 }
 
-/// Cuts the power at a sample of points in runs that begin in a world of `make`. Does nothing if
-/// such a world cannot be made here.
+/// Cuts the power at a sample of points in runs that begin with a setup from `make`. Does nothing if
+/// such a setup cannot be made here.
 fn sweep_points(
     sweep: &mut Sweep,
-    setup: Setup,
+    scenario: Scenario,
     threads: Threads,
     samples: usize,
-    make: fn(Setup, Threads) -> Option<World>,
+    make: fn(Scenario, Threads) -> Option<PowerCutSetup>,
 ) {
-    let Some(world) = make(setup, threads) else {
+    let Some(setup) = make(scenario, threads) else {
         return;
     };
-    let args = world.args("fetch");
+    let args = setup.args("fetch");
     let args = args.each_ref().map(String::as_str);
-    let all = points(&world.sandbox, &args, threads, &CALLS);
-    drop(world);
+    let all = points(&setup.sandbox, &args, threads, &CALLS);
+    drop(setup);
     // The first sample has some points of each call, so that frequent calls do not fill the second.
     for point in tools::sample(&sample(&all, 2), samples) {
-        if let Some(world) = make(setup, threads) {
-            try_at(sweep, &point, setup, world);
+        if let Some(setup) = make(scenario, threads) {
+            try_at(sweep, &point, scenario, setup);
         }
     }
 }
 
 /// Cuts the power in the first run of an account, in all threads.
-fn sweep_first_run(setup: Setup, samples: usize) {
+fn sweep_first_run(scenario: Scenario, samples: usize) {
     if tools::find("strace").is_none() {
         return;
     }
-    let mut sweep = Sweep::new(format!("power cut, {setup}"));
+    let mut sweep = Sweep::new(format!("power cut, {scenario}"));
     for threads in [Threads::Main, Threads::Any] {
-        sweep_points(&mut sweep, setup, threads, samples, World::new);
+        sweep_points(&mut sweep, scenario, threads, samples, PowerCutSetup::new);
     }
     sweep.finish();
 }
 
 /// Cuts the power at a point, runs the program once more and counts what was lost or repeated.
-fn try_at(sweep: &mut Sweep, point: &Point, setup: Setup, mut world: World) {
-    let args = world.args("fetch");
-    let killed = faulty(&world.sandbox, args, point, Injection::Kill).run();
-    world.cut_power();
+fn try_at(sweep: &mut Sweep, point: &Point, scenario: Scenario, mut setup: PowerCutSetup) {
+    let args = setup.args("fetch");
+    let killed = faulty(&setup.sandbox, args, point, Injection::Kill).run();
+    setup.cut_power();
     sweep.count_run(point, !killed.status.success());
-    let cost = world.cost();
+    let cost = setup.cost();
     if cost.lost > 0 {
         sweep.problem(
             point,
             "a message is neither on the server nor in the Maildir",
         );
     }
-    let next = world.mailpull("fetch").run();
+    let next = setup.mailpull("fetch").run();
     if !next.status.success() || !next.stderr.is_empty() {
         sweep.problem(point, &next);
     }
-    let kept = if setup.keep { setup.messages } else { 0 };
+    let kept = if scenario.keep { scenario.messages } else { 0 };
     let allowed = Allowed {
         duplicated: 0,
         kept,
     };
-    sweep.add(point, world.cost(), allowed);
-    if world.maildir().count("tmp") > 0 {
+    sweep.add(point, setup.cost(), allowed);
+    if setup.maildir().count("tmp") > 0 {
         sweep.problem(point, "tmp/ is not empty");
     }
 }
@@ -201,67 +201,67 @@ fn try_at(sweep: &mut Sweep, point: &Point, setup: Setup, mut world: World) {
 #[test]
 #[ignore = "needs root: tests/run runs it"]
 fn a_power_cut_neither_loses_nor_repeats_mail_that_is_deleted() {
-    let setup = Setup {
+    let scenario = Scenario {
         disks: Disks::Together,
         file_system: FileSystem::Ext4,
         keep: false,
         messages: 140,
     };
-    sweep_first_run(setup, 10);
+    sweep_first_run(scenario, 10);
 }
 
 #[test]
 #[ignore = "needs root: tests/run runs it"]
 fn a_power_cut_neither_loses_nor_repeats_mail_that_is_kept() {
-    let setup = Setup {
+    let scenario = Scenario {
         disks: Disks::Together,
         file_system: FileSystem::Ext4,
         keep: true,
         messages: 8,
     };
-    sweep_first_run(setup, 4);
+    sweep_first_run(scenario, 4);
 }
 
 #[test]
 #[ignore = "needs root: tests/run runs it"]
 fn a_power_cut_with_two_disks_loses_and_repeats_nothing() {
-    let setup = Setup {
+    let scenario = Scenario {
         disks: Disks::Apart,
         file_system: FileSystem::Ext4,
         keep: false,
         messages: 8,
     };
-    sweep_first_run(setup, 8);
+    sweep_first_run(scenario, 8);
 }
 
 #[test]
 #[ignore = "needs root: tests/run runs it"]
 fn power_cuts_on_xfs_and_btrfs_lose_and_repeat_nothing() {
     for file_system in [FileSystem::Xfs, FileSystem::Btrfs] {
-        let setup = Setup {
+        let scenario = Scenario {
             disks: Disks::Together,
             file_system,
             keep: false,
             messages: 8,
         };
-        sweep_first_run(setup, 5);
+        sweep_first_run(scenario, 5);
     }
 }
 
-/// Makes a world in which a run was killed when half of its messages were in new/, from where a
+/// Makes a setup in which a run was killed when half of its messages were in new/, from where a
 /// mail reader has moved them.
-fn half_delivered_and_read(setup: Setup, _: Threads) -> Option<World> {
-    let world = World::new(setup, Threads::Any)?;
+fn half_delivered_and_read(scenario: Scenario, _: Threads) -> Option<PowerCutSetup> {
+    let setup = PowerCutSetup::new(scenario, Threads::Any)?;
     let point = Point {
         call: "renameat2".to_owned(),
         line: String::new(),
-        nth: setup.messages / 2,
+        nth: scenario.messages / 2,
         threads: Threads::Any,
     };
-    let killed = faulty(&world.sandbox, world.args("fetch"), &point, Injection::Kill).run();
+    let killed = faulty(&setup.sandbox, setup.args("fetch"), &point, Injection::Kill).run();
     killed.is_killed_by(Signal::KILL);
-    world.maildir().read_all();
-    Some(world)
+    setup.maildir().read_all();
+    Some(setup)
 }
 
 #[test]
@@ -272,15 +272,15 @@ fn a_power_cut_during_recovery_loses_and_repeats_nothing() {
     }
     let file_systems = [FileSystem::Btrfs, FileSystem::Ext4, FileSystem::Xfs];
     for file_system in tools::sample(&file_systems, 2) {
-        let setup = Setup {
+        let scenario = Scenario {
             disks: Disks::Apart,
             file_system,
             keep: false,
             messages: 8,
         };
-        let mut sweep = Sweep::new(format!("power cut in the recovery, {setup}"));
+        let mut sweep = Sweep::new(format!("power cut in the recovery, {scenario}"));
         let make = half_delivered_and_read;
-        sweep_points(&mut sweep, setup, Threads::Main, 7, make);
+        sweep_points(&mut sweep, scenario, Threads::Main, 7, make);
         sweep.finish();
     }
 }

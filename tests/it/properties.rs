@@ -190,7 +190,7 @@ proptest! {
     }
 }
 
-/// A row of the database: a unique-id, and what is known about the message.
+/// A row of the database: a unique-id and the record of its message.
 type KnownRow = (&'static str, KnownMessage);
 
 const NOW: Moment = Moment(1_000_000);

@@ -41,14 +41,14 @@ enum Meanwhile {
     ReaderAtWork,
 }
 
-struct Setup {
+struct MaildirSetup {
     keep: &'static str,
     messages: Vec<TestMessage>,
     sandbox: Sandbox,
     server: ModelServer,
 }
 
-impl Setup {
+impl MaildirSetup {
     /// Prepares an account that was never fetched. For the points of all threads but the first, the
     /// account is known and its Maildir exists, so that the first thread writes nothing before them.
     fn new(keep: &'static str, threads: Threads) -> Self {
@@ -75,7 +75,7 @@ fn sweep(name: &'static str, keep: &'static str, meanwhile: Meanwhile, samples: 
     }
     let mut sweep = Sweep::new(name);
     for threads in [Threads::Main, Threads::Any] {
-        let setup = Setup::new(keep, threads);
+        let setup = MaildirSetup::new(keep, threads);
         let all = points(&setup.sandbox, &["fetch"], threads, &CALLS);
         for point in sample(&all, samples) {
             try_at(&mut sweep, &point, keep, meanwhile);
@@ -85,14 +85,14 @@ fn sweep(name: &'static str, keep: &'static str, meanwhile: Meanwhile, samples: 
 }
 
 fn try_at(sweep: &mut Sweep, point: &Point, keep: &'static str, meanwhile: Meanwhile) {
-    let setup = Setup::new(keep, point.threads);
+    let setup = MaildirSetup::new(keep, point.threads);
     let killed = faulty(&setup.sandbox, ["fetch"], point, Injection::Kill).run();
     sweep.count_run(point, was_killed(&killed));
     finish(sweep, point, &setup, meanwhile);
 }
 
 /// Runs once more and counts the messages that were delivered and those left on the server.
-fn finish(sweep: &mut Sweep, point: &Point, setup: &Setup, meanwhile: Meanwhile) {
+fn finish(sweep: &mut Sweep, point: &Point, setup: &MaildirSetup, meanwhile: Meanwhile) {
     let maildir = setup.sandbox.maildir("work");
     let deleted = match meanwhile {
         Meanwhile::Nothing => Vec::new(),
@@ -127,8 +127,8 @@ fn was_killed(outcome: &RunOutcome) -> bool {
 }
 
 /// Prepares a Maildir after a run that was killed when half of its first batch was in new/.
-fn half_delivered() -> Setup {
-    let setup = Setup::new("keep = false", Threads::Any);
+fn half_delivered() -> MaildirSetup {
+    let setup = MaildirSetup::new("keep = false", Threads::Any);
     let point = Point {
         call: "renameat2".to_owned(),
         line: String::new(),
@@ -207,7 +207,7 @@ const MOMENTS: (u32, u32) = (200, 16);
 #[test]
 fn a_kill_at_any_moment_neither_loses_nor_repeats_mail() {
     let mut duration = {
-        let setup = Setup::new("keep = false", Threads::Main);
+        let setup = MaildirSetup::new("keep = false", Threads::Main);
         let start = Instant::now();
         setup.sandbox.fetch().succeeds();
         start.elapsed()
@@ -223,7 +223,7 @@ fn a_kill_at_any_moment_neither_loses_nor_repeats_mail() {
             nth: nth as usize,
             threads: Threads::Main,
         };
-        let setup = Setup::new("keep = false", Threads::Main);
+        let setup = MaildirSetup::new("keep = false", Threads::Main);
         let running = setup.sandbox.mailpull(["fetch"]).start();
         if running.wait_within(duration * nth / moments).is_some() {
             // This run was faster than the measured one, so there was nothing to kill.

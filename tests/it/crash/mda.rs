@@ -37,13 +37,13 @@ const CALLS_OF_MAIN: [&str; 9] = [
     "write",
 ];
 
-struct Setup {
+struct MdaSetup {
     messages: Vec<TestMessage>,
     sandbox: Sandbox,
     server: ModelServer,
 }
 
-impl Setup {
+impl MdaSetup {
     fn new(keep: &str, threads: Threads) -> Self {
         let messages = ordinary(1, MESSAGES);
         let server = ModelServer::start(messages.clone());
@@ -64,11 +64,11 @@ impl Setup {
 }
 
 fn try_at(sweep: &mut Sweep, point: &Point, keep: &str) {
-    let Setup {
+    let MdaSetup {
         messages,
         sandbox,
         server,
-    } = Setup::new(keep, point.threads);
+    } = MdaSetup::new(keep, point.threads);
     let killed = faulty(&sandbox, ["fetch"], point, Injection::Kill).run();
     sweep.count_run(point, !killed.status.success());
     sandbox.wait_for_all_processes();
@@ -107,7 +107,7 @@ fn sweep(name: &'static str, keep: &str, samples: usize) {
         (Threads::Main, &CALLS_OF_MAIN[..]),
         (Threads::Any, &CALLS[..]),
     ] {
-        let setup = Setup::new(keep, threads);
+        let setup = MdaSetup::new(keep, threads);
         let all = points(&setup.sandbox, &["fetch"], threads, calls);
         for point in sample(&all, samples) {
             try_at(&mut sweep, &point, keep);

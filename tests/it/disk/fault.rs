@@ -24,13 +24,13 @@ const CALLS: [&str; 7] = [
 ];
 
 /// An account that is known to the program and whose Maildir exists, so that a run only fetches.
-struct Setup {
+struct FaultSetup {
     messages: Vec<TestMessage>,
     sandbox: Sandbox,
     server: ModelServer,
 }
 
-impl Setup {
+impl FaultSetup {
     fn new(count: usize) -> Self {
         let messages = ordinary(1, count);
         let server = ModelServer::start(messages.clone());
@@ -104,10 +104,10 @@ fn failing_system_calls_lose_no_mail_and_print_one_line() {
     let mut statuses = BTreeMap::new();
     let mut missed = 0;
     for threads in [Threads::Main, Threads::Any] {
-        let all = Setup::new(MESSAGES).points(threads);
+        let all = FaultSetup::new(MESSAGES).points(threads);
         for error in ["EDQUOT", "EIO", "ENOSPC"] {
             for point in sample(&all, 3) {
-                let setup = Setup::new(MESSAGES);
+                let setup = FaultSetup::new(MESSAGES);
                 let failing = faulty(&setup.sandbox, ["fetch"], &point, Injection::Error(error));
                 let outcome = failing.run();
                 let status = outcome.status.code().expect("the run was not killed");
@@ -138,13 +138,13 @@ fn failing_system_calls_lose_no_mail_and_print_one_line() {
 
 /// Runs with a fault in the first call for which `is_it` is true.
 fn fault_in(
-    setup: &Setup,
+    setup: &FaultSetup,
     threads: Threads,
     error: &'static str,
     is_it: impl Fn(&Point) -> bool,
 ) -> RunOutcome {
     // The points come from a run in another sandbox, which makes the same calls.
-    let points = Setup::new(setup.messages.len()).points(threads);
+    let points = FaultSetup::new(setup.messages.len()).points(threads);
     let point = points
         .into_iter()
         .find(is_it)
@@ -161,7 +161,7 @@ fn a_message_that_cannot_be_written_is_not_delivered() {
         ("ENOSPC", 75, "No space left on device (os error 28)\n"),
         ("EIO", 74, "Input/output error (os error 5)\n"),
     ] {
-        let setup = Setup::new(3);
+        let setup = FaultSetup::new(3);
         let outcome = fault_in(&setup, Threads::Main, error, |point| point.call == "write");
         let tmp = setup.sandbox.maildir("work").path().join("tmp");
         outcome
@@ -181,7 +181,7 @@ fn a_message_that_cannot_be_flushed_is_fetched_again() {
     if tools::find("strace").is_none() {
         return;
     }
-    let setup = Setup::new(3);
+    let setup = FaultSetup::new(3);
     let is_message = |point: &Point| point.call == "fsync" && point.line.contains("/tmp/1");
     let outcome = fault_in(&setup, Threads::Any, "EIO", is_message);
     outcome
@@ -207,7 +207,7 @@ fn no_quit_is_sent_while_a_retrieved_message_is_unstored() {
         (Threads::Any, &is_flush),
         (Threads::Any, &is_record),
     ] {
-        let setup = Setup::new(3);
+        let setup = FaultSetup::new(3);
         let before = setup.server.log().count("QUIT");
         let outcome = fault_in(&setup, threads, "EIO", is_it);
         outcome.fails_with(74);
@@ -222,7 +222,7 @@ fn a_failed_flush_of_new_deletes_nothing_from_the_server() {
     if tools::find("strace").is_none() {
         return;
     }
-    let setup = Setup::new(3);
+    let setup = FaultSetup::new(3);
     let is_new = |point: &Point| point.call == "fsync" && point.line.contains("/work/new>");
     let outcome = fault_in(&setup, Threads::Any, "EIO", is_new);
     outcome

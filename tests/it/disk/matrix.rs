@@ -30,30 +30,30 @@ const CALLS_OF_MAIN: [&str; 6] = [
 const CALLS: [&str; 5] = ["fsync", "pwrite64", "renameat2", "syncfs", "unlinkat"];
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Delivery {
+enum DeliveryKind {
     Maildir,
     Mda,
 }
 
-struct Setup {
-    delivery: Delivery,
+struct MatrixSetup {
+    delivery: DeliveryKind,
     messages: Vec<TestMessage>,
     sandbox: Sandbox,
     server: ModelServer,
 }
 
-impl Setup {
+impl MatrixSetup {
     /// Prepares an account that is known to the program, so that a run only fetches.
-    fn new(delivery: Delivery) -> Self {
+    fn new(delivery: DeliveryKind) -> Self {
         let messages = ordinary(1, MESSAGES);
         let server = ModelServer::start(messages.clone());
         let sandbox = Sandbox::new();
         let extra = match delivery {
-            Delivery::Maildir => {
+            DeliveryKind::Maildir => {
                 sandbox.maildir("work").make();
                 "keep = false".to_owned()
             }
-            Delivery::Mda => {
+            DeliveryKind::Mda => {
                 let mda = sandbox.script("mda", r#"exec cat >>"$HOME/mbox""#);
                 format!("keep = false\nmda = {mda:?}\nmda-allow-root = true")
             }
@@ -83,8 +83,8 @@ impl Setup {
     /// Returns all delivered messages, concatenated.
     fn delivered(&self) -> Vec<u8> {
         match self.delivery {
-            Delivery::Maildir => self.sandbox.work().messages().concat(),
-            Delivery::Mda => fs::read(self.sandbox.home().join("mbox")).unwrap_or_default(),
+            DeliveryKind::Maildir => self.sandbox.work().messages().concat(),
+            DeliveryKind::Mda => fs::read(self.sandbox.home().join("mbox")).unwrap_or_default(),
         }
     }
 
@@ -93,14 +93,14 @@ impl Setup {
         let spool =
             || fs::read_dir(self.sandbox.state().join("spool")).expect("a run made the spool");
         match self.delivery {
-            Delivery::Maildir => self.sandbox.work().count("tmp"),
-            Delivery::Mda => spool().count(),
+            DeliveryKind::Maildir => self.sandbox.work().count("tmp"),
+            DeliveryKind::Mda => spool().count(),
         }
     }
 }
 
-fn try_at(sweep: &mut Sweep, point: &Point, error: &'static str, delivery: Delivery) {
-    let setup = Setup::new(delivery);
+fn try_at(sweep: &mut Sweep, point: &Point, error: &'static str, delivery: DeliveryKind) {
+    let setup = MatrixSetup::new(delivery);
     let outcome = faulty(&setup.sandbox, ["fetch"], point, Injection::Error(error)).run();
     sweep.count_run(point, hit(&setup.sandbox).is_some());
     let status = outcome.status.code();
@@ -121,7 +121,7 @@ fn try_at(sweep: &mut Sweep, point: &Point, error: &'static str, delivery: Deliv
     let copies = |stored: &[u8]| memmem::find_iter(&delivered, stored).count();
     // An MDA gets a message twice if its success could not be recorded.
     let allowed = Allowed {
-        duplicated: usize::from(delivery == Delivery::Mda),
+        duplicated: usize::from(delivery == DeliveryKind::Mda),
         kept: 0,
     };
     let cost = Cost::of(&setup.messages, copies, &setup.server.unique_ids());
@@ -131,16 +131,16 @@ fn try_at(sweep: &mut Sweep, point: &Point, error: &'static str, delivery: Deliv
     }
 }
 
-fn sweep(delivery: Delivery) {
+fn sweep(delivery: DeliveryKind) {
     if tools::find("strace").is_none() {
         return;
     }
     let mut sweep = Sweep::new(match delivery {
-        Delivery::Maildir => "error, Maildir, deleted",
-        Delivery::Mda => "error, MDA, deleted",
+        DeliveryKind::Maildir => "error, Maildir, deleted",
+        DeliveryKind::Mda => "error, MDA, deleted",
     });
     for threads in [Threads::Main, Threads::Any] {
-        let all = Setup::new(delivery).points(threads);
+        let all = MatrixSetup::new(delivery).points(threads);
         for (n, point) in sample(&all, 4).into_iter().enumerate() {
             // In a sample each point fails with one of the errors, in a full run with each of them.
             let errors = ERRORS.iter().cycle().skip(n);
@@ -159,10 +159,10 @@ fn sweep(delivery: Delivery) {
 
 #[test]
 fn no_failing_call_loses_or_repeats_mail_in_a_maildir() {
-    sweep(Delivery::Maildir);
+    sweep(DeliveryKind::Maildir);
 }
 
 #[test]
 fn no_failing_call_loses_mail_for_an_mda() {
-    sweep(Delivery::Mda);
+    sweep(DeliveryKind::Mda);
 }

@@ -14,13 +14,13 @@ use crate::support::strace::{Injection, Point, Threads, faulty};
 use crate::support::tools;
 
 /// An account with a few messages, which are deleted from the server after their delivery.
-struct Setup {
+struct OddDiskSetup {
     messages: Vec<TestMessage>,
     sandbox: Sandbox,
     server: ModelServer,
 }
 
-impl Setup {
+impl OddDiskSetup {
     fn new(count: usize) -> Self {
         let messages = ordinary(1, count);
         let server = ModelServer::start(messages.clone());
@@ -74,7 +74,7 @@ fn a_failed_rename_is_retried_by_the_next_run() {
         return;
     }
     for error in ["EACCES", "EPERM", "EXDEV"] {
-        let setup = Setup::new(3);
+        let setup = OddDiskSetup::new(3);
 
         let outcome = setup.fault_in_rename(Injection::Error(error));
 
@@ -94,7 +94,7 @@ fn a_link_is_used_where_an_exclusive_rename_fails() {
         return;
     }
     for error in ["EEXIST", "EINVAL", "ENOSYS"] {
-        let setup = Setup::new(3);
+        let setup = OddDiskSetup::new(3);
 
         let outcome = setup.fault_in_rename(Injection::Error(error));
 
@@ -108,7 +108,7 @@ fn a_message_waits_while_its_file_name_is_taken() {
     if tools::find("strace").is_none() {
         return;
     }
-    let setup = Setup::staged();
+    let setup = OddDiskSetup::staged();
     let maildir = setup.sandbox.work();
     let name = maildir.files("tmp").remove(0);
     let name = name.file_name().expect("a file has a name");
@@ -134,7 +134,7 @@ fn a_message_linked_in_both_tmp_and_new_counts_once() {
     if tools::find("strace").is_none() {
         return;
     }
-    let setup = Setup::staged();
+    let setup = OddDiskSetup::staged();
     let maildir = setup.sandbox.work();
     let file = maildir.files("tmp").remove(0);
     let name = file.file_name().expect("a file has a name");
@@ -151,7 +151,7 @@ fn a_vanished_staged_message_counts_as_read_for_36_hours() {
         return;
     }
     for (later, is_taken) in [("+35h", true), ("+37h", false), ("-1h", false)] {
-        let setup = Setup::staged();
+        let setup = OddDiskSetup::staged();
         empty_tmp(&setup.sandbox.work());
 
         let outcome = setup.sandbox.mailpull_at(later, ["fetch"]).run();
@@ -170,7 +170,7 @@ fn a_staged_message_is_fetched_again_into_a_new_maildir() {
     if tools::find("strace").is_none() {
         return;
     }
-    let setup = Setup::staged();
+    let setup = OddDiskSetup::staged();
     let maildir = setup.sandbox.work();
     // The old Maildir is kept, so that the new one cannot get the same inode number.
     fs::rename(maildir.path(), setup.sandbox.home().join("old")).expect("the Maildir exists");
@@ -212,7 +212,7 @@ fn a_network_file_system_gets_no_write_ahead_log() {
         ("4655736500000000", false),
         ("9719020100000000", false),
     ] {
-        let setup = Setup::new(3);
+        let setup = OddDiskSetup::new(3);
         // The database is created on a local file system, where it has a write-ahead log.
         setup
             .sandbox
@@ -255,7 +255,7 @@ fn a_network_file_system_gets_no_write_ahead_log() {
 fn few_file_descriptors_lead_to_smaller_batches() {
     for descriptors in [64, 40] {
         // A batch of the usual size would need three times as many descriptors.
-        let setup = Setup::new(300);
+        let setup = OddDiskSetup::new(300);
         let mut command = setup.sandbox.command("sh");
         command.args(["-c", "ulimit -n $0; exec \"$1\" fetch"]);
         command

@@ -10,18 +10,18 @@ use crate::support::oauth2::{OidcProvider, kept, kept_file};
 use crate::support::sandbox::Sandbox;
 
 /// A mailbox with three messages whose server accepts the tokens of a provider.
-struct World {
+struct FetchSetup {
     provider: OidcProvider,
     dovecot: Dovecot,
     sandbox: Sandbox,
 }
 
-impl World {
-    /// Makes a world in which the user has signed in.
+impl FetchSetup {
+    /// Makes a setup in which the user has signed in.
     fn new() -> Option<Self> {
-        let world = Self::before_sign_in()?;
-        world.sign_in();
-        Some(world)
+        let setup = Self::before_sign_in()?;
+        setup.sign_in();
+        Some(setup)
     }
 
     fn before_sign_in() -> Option<Self> {
@@ -65,85 +65,85 @@ impl World {
 
 #[test]
 fn both_token_mechanisms_fetch_without_showing_a_token() {
-    let Some(world) = World::new() else {
+    let Some(setup) = FetchSetup::new() else {
         return;
     };
-    let token = world.token("access_token");
+    let token = setup.token("access_token");
     for (flags, command) in [
         (&[][..], "C: AUTH OAUTHBEARER"),
         (&["-o", "auth=xoauth2"], "C: AUTH XOAUTH2"),
     ] {
         let arguments = [&["fetch", "-vv"][..], flags].concat();
-        let outcome = world.sandbox.mailpull(arguments).run();
+        let outcome = setup.sandbox.mailpull(arguments).run();
         outcome
             .succeeds()
             .stderr_has(command)
             .never_says(&token)
-            .never_says(&world.token("refresh_token"));
+            .never_says(&setup.token("refresh_token"));
     }
-    world.sandbox.work().holds(&ordinary(1, 3));
-    assert_eq!(world.token("access_token"), token);
+    setup.sandbox.work().holds(&ordinary(1, 3));
+    assert_eq!(setup.token("access_token"), token);
 }
 
 #[test]
 fn an_expiring_token_is_renewed_before_connecting() {
-    let Some(world) = World::new() else {
+    let Some(setup) = FetchSetup::new() else {
         return;
     };
     let names = ["access_token", "refresh_token"];
-    let before = names.map(|name| world.token(name));
+    let before = names.map(|name| setup.token(name));
     // Tokens expire after ten minutes.
-    let outcome = world.sandbox.mailpull_at("+9m30s", ["fetch", "-vv"]).run();
+    let outcome = setup.sandbox.mailpull_at("+9m30s", ["fetch", "-vv"]).run();
     outcome.succeeds();
     let logins = outcome.stderr_text().matches("C: AUTH ").count();
     assert_eq!(logins, 1, "{outcome}");
     for (name, before) in names.into_iter().zip(before) {
-        assert_ne!(world.token(name), before);
-        outcome.never_says(&world.token(name));
+        assert_ne!(setup.token(name), before);
+        outcome.never_says(&setup.token(name));
     }
-    world.sandbox.work().holds(&ordinary(1, 3));
+    setup.sandbox.work().holds(&ordinary(1, 3));
 }
 
 #[test]
 fn a_token_refused_by_the_server_is_renewed_once() {
-    let Some(world) = World::new() else {
+    let Some(setup) = FetchSetup::new() else {
         return;
     };
-    let before = world.token("access_token");
-    world.provider.revoke(&before);
-    let outcome = world.sandbox.mailpull(["fetch", "-vv"]).run();
+    let before = setup.token("access_token");
+    setup.provider.revoke(&before);
+    let outcome = setup.sandbox.mailpull(["fetch", "-vv"]).run();
     outcome.succeeds();
     let logins = outcome.stderr_text().matches("C: AUTH ").count();
     assert_eq!(logins, 2, "{outcome}");
-    assert_ne!(world.token("access_token"), before);
-    world.sandbox.work().holds(&ordinary(1, 3));
+    assert_ne!(setup.token("access_token"), before);
+    setup.sandbox.work().holds(&ordinary(1, 3));
 }
 
 #[test]
 fn concurrent_runs_use_a_refresh_token_once() {
-    let Some(world) = World::new() else {
+    let Some(setup) = FetchSetup::new() else {
         return;
     };
     // The provider revokes the sign-in if a refresh token is used twice.
     let checks = [(); 4].map(|()| {
-        let check = world.sandbox.mailpull_at("+9m30s", ["check", "work"]);
+        let check = setup.sandbox.mailpull_at("+9m30s", ["check", "work"]);
         check.start()
     });
     for check in checks {
         check.wait().succeeds();
     }
-    world.sandbox.fetch().succeeds();
+    setup.sandbox.fetch().succeeds();
 }
 
 #[test]
 fn a_revoked_sign_in_is_reported_once_a_day() {
-    let Some(world) = World::new() else {
+    let Some(setup) = FetchSetup::new() else {
         return;
     };
-    world.provider.revoke(&world.token("refresh_token"));
-    world.provider.revoke(&world.token("access_token"));
+    setup.provider.revoke(&setup.token("refresh_token"));
+    setup.provider.revoke(&setup.token("access_token"));
     let error_at = |offset| {
-        let outcome = world.sandbox.mailpull_at(offset, ["fetch"]).run();
+        let outcome = setup.sandbox.mailpull_at(offset, ["fetch"]).run();
         outcome.fails_with(77).stdout_is("");
         outcome.stderr_text()
     };
@@ -160,33 +160,33 @@ fn a_revoked_sign_in_is_reported_once_a_day() {
     assert_eq!(error_at("+23h"), "");
     assert_eq!(error_at("+25h"), first);
     assert_eq!(error_at("+26h"), "");
-    assert_eq!(world.dovecot.count(), 3);
+    assert_eq!(setup.dovecot.count(), 3);
 
-    world.sign_in();
-    world.sandbox.fetch().succeeds().is_silent();
-    world.sandbox.work().holds(&ordinary(1, 3));
+    setup.sign_in();
+    setup.sandbox.fetch().succeeds().is_silent();
+    setup.sandbox.work().holds(&ordinary(1, 3));
 }
 
 #[test]
 fn a_server_that_refuses_every_token_is_reported_daily() {
-    let Some(world) = World::new() else {
+    let Some(setup) = FetchSetup::new() else {
         return;
     };
     // The token belongs to joe, so Dovecot refuses it for the mailbox of jim.
     let error_at = |offset| {
         let arguments = ["fetch", "-o", "user=jim"];
-        let outcome = world.sandbox.mailpull_at(offset, arguments).run();
+        let outcome = setup.sandbox.mailpull_at(offset, arguments).run();
         outcome.fails_with(77);
         outcome.stderr_text()
     };
     // The sign-in for the user jim is made by joe at the provider.
-    let login = world
+    let login = setup
         .sandbox
         .mailpull(["login", "--device", "-o", "user=jim", "work"])
         .start();
     let line = login.prints("or open ");
     let address = line.trim_start_matches("or open ");
-    world.provider.agree(address, "joe");
+    setup.provider.agree(address, "joe");
     login.wait().succeeds();
 
     let first = error_at("+0");
@@ -202,25 +202,25 @@ fn a_server_that_refuses_every_token_is_reported_daily() {
 
 #[test]
 fn the_server_is_not_called_before_the_first_sign_in() {
-    let Some(world) = World::before_sign_in() else {
+    let Some(setup) = FetchSetup::before_sign_in() else {
         return;
     };
-    let outcome = world.sandbox.mailpull(["fetch", "-v"]).run();
+    let outcome = setup.sandbox.mailpull(["fetch", "-v"]).run();
     outcome
         .fails_with(78)
         .complains_in_lines(1)
         .stderr_is("mailpull: work: nobody has signed in. Sign in with: mailpull login work\n");
-    assert!(!world.sandbox.state().join("tokens").exists());
+    assert!(!setup.sandbox.state().join("tokens").exists());
 }
 
 #[test]
 fn a_stored_sign_in_must_be_private() {
-    let Some(world) = World::new() else {
+    let Some(setup) = FetchSetup::new() else {
         return;
     };
-    let file = kept_file(&world.sandbox.state());
+    let file = kept_file(&setup.sandbox.state());
     fs::set_permissions(&file, Permissions::from_mode(0o644)).expect("the file exists");
-    world
+    setup
         .sandbox
         .fetch()
         .fails_with(78)
@@ -232,16 +232,16 @@ fn a_stored_sign_in_must_be_private() {
 
 #[test]
 fn a_command_may_supply_the_token() {
-    let Some(world) = World::new() else {
+    let Some(setup) = FetchSetup::new() else {
         return;
     };
-    let token = world.token("access_token");
-    let file = world.sandbox.write("home/token", &token);
+    let token = setup.token("access_token");
+    let file = setup.sandbox.write("home/token", &token);
     let command = format!(
         "oauth2-token-command = ['cat', {:?}]",
         file.display().to_string()
     );
-    let sandbox = Sandbox::with_work(world.dovecot.address(), &command);
+    let sandbox = Sandbox::with_work(setup.dovecot.address(), &command);
     let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
     outcome
         .succeeds()

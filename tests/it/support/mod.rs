@@ -1,4 +1,4 @@
-//! What the integration tests are written with: sandboxes, servers, mail and claims.
+//! The support code of the integration tests: sandboxes, servers, mail and claims.
 #![allow(
     dead_code,
     reason = "the comparison and the benchmark include this folder too, and use a part of it"

@@ -82,7 +82,7 @@ impl FakeProvider {
     pub(crate) fn was_asked(&self) -> String {
         self.requests
             .recv_timeout(DEADLINE)
-            .expect("there is a request")
+            .expect("a request has come")
     }
 }
 
