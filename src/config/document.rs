@@ -85,7 +85,7 @@ pub(super) fn toml_string(text: &str) -> String {
 }
 
 /// Returns true if an account can have this name.
-pub fn is_account_name(name: &str) -> bool {
+pub(crate) fn is_account_name(name: &str) -> bool {
     let is_inner = |c: u8| c.is_ascii_alphanumeric() || b"@._+-".contains(&c);
     name.len() <= LONGEST_NAME
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())

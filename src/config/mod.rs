@@ -32,11 +32,10 @@ mod url;
 mod values;
 
 pub use account::Account;
-pub use document::is_account_name;
+pub(crate) use document::is_account_name;
 pub use error::Error;
 pub use keys::Key;
-pub use new_account::NewAccount;
-pub use oauth2::SignInOptions;
+pub(crate) use new_account::NewAccount;
 pub use origin::Origin;
 pub use overrides::Overrides;
 pub use selection::{Selection, Selector, UnusableAccount};
@@ -80,7 +79,7 @@ enum Scope {
 ///
 /// # Errors
 /// The errors of [`Config::read`], or there is no home directory to find the file in.
-pub fn load(chosen: Option<&Path>) -> Result<Config, Error> {
+pub(crate) fn load(chosen: Option<&Path>) -> Result<Config, Error> {
     Config::read(&config_file(chosen)?, dirs::home_dir())
 }
 
@@ -99,7 +98,7 @@ fn config_file(chosen: Option<&Path>) -> Result<PathBuf, Error> {
 /// # Errors
 /// The errors of [`load`], [`Config::select`] and [`Account::from_url`], or a URL is not the only
 /// argument.
-pub fn accounts(
+pub(crate) fn accounts(
     selector: &Selector<'_>,
     chosen: Option<&Path>,
     overrides: &Overrides,
@@ -130,7 +129,7 @@ pub fn keys() -> &'static [Key] {
 ///
 /// # Errors
 /// There is no home directory to find it in.
-pub fn state_folder(chosen: Option<&Path>) -> Result<PathBuf, Error> {
+pub(crate) fn state_folder(chosen: Option<&Path>) -> Result<PathBuf, Error> {
     if let Some(path) = chosen {
         return std::path::absolute(path).map_err(|source| unreadable(path, source));
     }

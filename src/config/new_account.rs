@@ -20,7 +20,7 @@ use crate::os::signals::Interrupt;
 
 /// An account that is not in the configuration file yet: its keys as they were typed.
 #[derive(Debug)]
-pub struct NewAccount {
+pub(crate) struct NewAccount {
     config: Config,
     path: PathBuf,
     name: String,
@@ -43,7 +43,7 @@ impl NewAccount {
     ///
     /// # Errors
     /// The existing file cannot be replaced, or it has a mistake.
-    pub fn new(chosen: Option<&Path>, options: &[String]) -> Result<Self, Error> {
+    pub(crate) fn new(chosen: Option<&Path>, options: &[String]) -> Result<Self, Error> {
         let path = config_file(chosen)?;
         replace_file::require_replaceable(&path)
             .map_err(|source| cannot_write(&shown(&path), source))?;
@@ -66,7 +66,7 @@ impl NewAccount {
     ///
     /// # Errors
     /// No account can have that name, or another account has it.
-    pub fn set_name(&mut self, name: &str) -> Result<(), Error> {
+    pub(crate) fn set_name(&mut self, name: &str) -> Result<(), Error> {
         if !document::is_account_name(name) {
             return Err(document::invalid_account_name(
                 name,
@@ -82,7 +82,7 @@ impl NewAccount {
     ///
     /// # Errors
     /// The typed keys contradict each other.
-    pub fn user(&self) -> Result<Option<String>, Error> {
+    pub(crate) fn user(&self) -> Result<Option<String>, Error> {
         let typed = self.overrides()?.settings().clone();
         Ok(typed.user.map(|at| at.value))
     }
@@ -91,7 +91,7 @@ impl NewAccount {
     ///
     /// # Errors
     /// The typed keys contradict each other.
-    pub fn has_server(&self) -> Result<bool, Error> {
+    pub(crate) fn has_server(&self) -> Result<bool, Error> {
         Ok(self.settings()?.server.is_some())
     }
 
@@ -101,7 +101,7 @@ impl NewAccount {
     ///
     /// # Errors
     /// Such a key is set.
-    pub fn require_searchable(&self) -> Result<(), Error> {
+    pub(crate) fn require_searchable(&self) -> Result<(), Error> {
         let settings = self.settings()?;
         let obstacles = [
             place(&settings.port),
@@ -121,12 +121,12 @@ impl NewAccount {
     }
 
     /// Returns true if a password was typed that will be stored in the file.
-    pub fn has_typed_password(&self) -> bool {
+    pub(crate) fn has_typed_password(&self) -> bool {
         self.password.is_some()
     }
 
     /// Returns the path of the configuration file, as it is shown.
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         shown(&self.path)
     }
 
@@ -134,7 +134,7 @@ impl NewAccount {
     ///
     /// # Errors
     /// The key cannot have this value. The account is not changed then.
-    pub fn set(
+    pub(crate) fn set(
         &mut self,
         flag: &'static str,
         key: &'static str,
@@ -150,7 +150,7 @@ impl NewAccount {
     ///
     /// # Errors
     /// The password is not UTF-8, which TOML requires.
-    pub fn set_password(&mut self, password: Secret) -> Result<(), Error> {
+    pub(crate) fn set_password(&mut self, password: Secret) -> Result<(), Error> {
         if str::from_utf8(password.expose()).is_err() {
             return Err(Error::usage(
                 "a configuration file cannot hold this password, which is not UTF-8",
@@ -165,7 +165,7 @@ impl NewAccount {
     ///
     /// # Errors
     /// The errors of [`Self::account`].
-    pub fn account_at(&self, server: &str, security: &str) -> Result<Account, Error> {
+    pub(crate) fn account_at(&self, server: &str, security: &str) -> Result<Account, Error> {
         let place = [
             ("--server", "server", server),
             ("--security", "security", security),
@@ -178,7 +178,7 @@ impl NewAccount {
     ///
     /// # Errors
     /// A key is missing or has no meaning, or the password would be sent in cleartext.
-    pub fn account(&self) -> Result<Account, Error> {
+    pub(crate) fn account(&self) -> Result<Account, Error> {
         self.check(&self.overrides()?)
     }
 

@@ -33,7 +33,7 @@ const UNKNOWN: &[u8] = b".unknown";
 
 /// The folder in which messages arrive.
 #[derive(Debug)]
-pub struct Intake {
+pub(crate) struct Intake {
     folder: Arc<Folder>,
     names: UniqueNames,
     /// True if a syncfs here is fast and reports failed writes.
@@ -59,7 +59,7 @@ impl Intake {
     ///
     /// # Errors
     /// There is less room.
-    pub fn require_room(&self, octets: u64) -> Result<(), Error> {
+    pub(crate) fn require_room(&self, octets: u64) -> Result<(), Error> {
         let Ok(disk) = rustix::fs::fstatvfs(self.folder.fd()) else {
             return Ok(());
         };
@@ -76,7 +76,7 @@ impl Intake {
     ///
     /// # Errors
     /// The file cannot be created.
-    pub fn accept(&self, message: &Message) -> Result<Incoming, Error> {
+    pub(crate) fn accept(&self, message: &Message) -> Result<Incoming, Error> {
         let name = self.names.next(&message.identity.unique_id);
         // EXCL: another program may have put a file or a link there under this name.
         let flags =
@@ -102,7 +102,7 @@ impl Intake {
     /// The batch is not stored, and its files are removed. After a failed fsync, ext4, XFS and
     /// Btrfs mark the pages as clean: a second flush would report success without having written
     /// anything.
-    pub fn flush(&self, receipts: Vec<Receipt>) -> Result<Vec<Durable>, Error> {
+    pub(crate) fn flush(&self, receipts: Vec<Receipt>) -> Result<Vec<Durable>, Error> {
         if let Err(error) = self.flush_files(&receipts) {
             for receipt in receipts {
                 // The failed flush is the error to report. The next run removes a file that stays.
@@ -137,7 +137,7 @@ impl Intake {
     ///
     /// # Errors
     /// The file cannot be removed; the next run tries again.
-    pub fn discard(&self, receipt: Receipt) -> Result<(), Error> {
+    pub(crate) fn discard(&self, receipt: Receipt) -> Result<(), Error> {
         self.folder
             .remove(OsStr::new(&receipt.into_stored().file_name))
     }
@@ -146,7 +146,7 @@ impl Intake {
     ///
     /// # Errors
     /// A file cannot be removed; the next run tries again.
-    pub fn withdraw(&self, file_names: &[String]) -> Result<(), Error> {
+    pub(crate) fn withdraw(&self, file_names: &[String]) -> Result<(), Error> {
         file_names
             .iter()
             .try_for_each(|name| self.folder.remove(OsStr::new(name)))
@@ -157,7 +157,7 @@ impl Intake {
     ///
     /// # Errors
     /// The folder cannot be read, or a file cannot be removed.
-    pub fn sweep(&self, staged: &HashSet<String>) -> Result<(), Error> {
+    pub(crate) fn sweep(&self, staged: &HashSet<String>) -> Result<(), Error> {
         for name in self.abandoned(staged)? {
             self.folder.remove(OsStr::from_bytes(&name))?;
         }
@@ -168,7 +168,7 @@ impl Intake {
     ///
     /// # Errors
     /// The folder cannot be read, or a file cannot be renamed.
-    pub fn set_aside(&self, staged: &HashSet<String>) -> Result<usize, Error> {
+    pub(crate) fn set_aside(&self, staged: &HashSet<String>) -> Result<usize, Error> {
         let abandoned = self.abandoned(staged)?;
         for name in &abandoned {
             let aside = [name, UNKNOWN].concat();
@@ -193,7 +193,7 @@ impl Intake {
 }
 
 /// A message that is arriving. Dropping it before [`Self::finish`] removes its file.
-pub struct Incoming {
+pub(crate) struct Incoming {
     file: File,
     unfinished: UnfinishedFile,
     octets: u64,
@@ -206,7 +206,7 @@ impl Incoming {
     ///
     /// # Errors
     /// They cannot be written: the disk is full or broken.
-    pub fn write(&mut self, octets: &[u8]) -> Result<(), Error> {
+    pub(crate) fn write(&mut self, octets: &[u8]) -> Result<(), Error> {
         self.file.write_all(octets).map_err(|source| Error::Local {
             doing: "write",
             path: self.unfinished.folder.path_of(&self.unfinished.name),
@@ -219,7 +219,7 @@ impl Incoming {
     }
 
     /// Confirms that the message is complete: its terminator has arrived.
-    pub fn finish(self, message: Message) -> Receipt {
+    pub(crate) fn finish(self, message: Message) -> Receipt {
         let stored = StoredMessage {
             identity: message.identity,
             size: message.size,

@@ -28,7 +28,7 @@ const SCANS: usize = 5;
 
 /// A Maildir.
 #[derive(Debug)]
-pub struct Maildir {
+pub(crate) struct Maildir {
     intake: Intake,
     new: Folder,
     cur: Folder,
@@ -43,7 +43,7 @@ impl Maildir {
     ///
     /// # Errors
     /// It cannot be created, opened or written, or something else is there.
-    pub fn open(path: &Path, tag: &str) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path, tag: &str) -> Result<Self, Error> {
         new_maildir::require_ours(path)?;
         new_maildir::create(path)?;
         let maildir = Self::open_existing(path, tag)?;
@@ -57,7 +57,7 @@ impl Maildir {
     ///
     /// # Errors
     /// It does not exist or cannot be opened.
-    pub fn open_existing(path: &Path, tag: &str) -> Result<Self, Error> {
+    pub(crate) fn open_existing(path: &Path, tag: &str) -> Result<Self, Error> {
         let tmp = Folder::open(&path.join("tmp"))?;
         let new = Folder::open(&path.join("new"))?;
         let cur = Folder::open(&path.join("cur"))?;

@@ -19,11 +19,11 @@ mod recovered;
 mod staged_state;
 pub mod unique_name;
 
-pub use intake::{Incoming, Intake};
-pub use maildir::Maildir;
-pub use mda::Mda;
-pub use recovered::SoughtMessages;
-pub use staged_state::locate;
+pub(crate) use intake::{Incoming, Intake};
+pub(crate) use maildir::Maildir;
+pub(crate) use mda::Mda;
+pub(crate) use recovered::SoughtMessages;
+pub(crate) use staged_state::locate;
 
 /// The configured destination of an account's messages.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub enum Destination {
 }
 
 /// A delivery target: it stores arriving messages and brings them to their place.
-pub trait Target: Send + Sync {
+pub(crate) trait Target: Send + Sync {
     /// Returns the folder where messages arrive and become durable (custody steps 1 and 2).
     fn intake(&self) -> &Intake;
 
@@ -87,7 +87,7 @@ pub trait Target: Send + Sync {
 }
 
 /// The result of opening the place of an earlier run again.
-pub enum Reopened {
+pub(crate) enum Reopened {
     /// Messages can be delivered there.
     Target(Box<dyn Target>),
     /// It no longer exists.
@@ -99,7 +99,7 @@ pub enum Reopened {
 }
 
 /// Opens the place to which an earlier run wanted to deliver. `tag` marks the account's files.
-pub fn reopen(place: &TargetPlace, tag: &str) -> Reopened {
+pub(crate) fn reopen(place: &TargetPlace, tag: &str) -> Reopened {
     match place.program {
         Some(_) => Reopened::NeedsMda,
         None => match Maildir::open_existing(&place.path, tag) {
@@ -112,7 +112,7 @@ pub fn reopen(place: &TargetPlace, tag: &str) -> Reopened {
 
 /// The reason why a delivery failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// A folder of the Maildir cannot be created.
     #[error("cannot create {}: {source}", path.display())]
     Create {
@@ -203,7 +203,7 @@ impl Error {
     }
 
     /// Returns what the user can do about it.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Foreign { owner, .. } => Some(format!(
                 "Run mailpull as user {owner}, or choose another Maildir"
@@ -220,7 +220,7 @@ impl Error {
     }
 
     /// Returns the exit status that it leads to. A full disk may have room at the next run.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Create { source, .. }
             | Self::Local { source, .. }

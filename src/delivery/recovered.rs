@@ -24,7 +24,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// The messages to look for.
 #[derive(Debug)]
-pub struct SoughtMessages {
+pub(crate) struct SoughtMessages {
     /// The hashes of their unique-ids, sorted.
     hashes: Vec<u64>,
     tags: Vec<String>,
@@ -32,7 +32,7 @@ pub struct SoughtMessages {
 
 impl SoughtMessages {
     /// Looks for messages with these unique-ids, of an account whose files have one of these tags.
-    pub fn new<'a>(unique_ids: impl Iterator<Item = &'a [u8]>, tags: Vec<String>) -> Self {
+    pub(crate) fn new<'a>(unique_ids: impl Iterator<Item = &'a [u8]>, tags: Vec<String>) -> Self {
         let mut hashes: Vec<_> = unique_ids.map(hash).collect();
         hashes.sort_unstable();
         Self { hashes, tags }

@@ -10,7 +10,7 @@ use crate::mail::custody::Staged;
 
 /// The place of a staged message. As text it says what the next run does about the message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum StagedState {
+pub(crate) enum StagedState {
     /// It is in new/ or cur/ already.
     Delivered,
     /// It is in the spool, and an MDA had it once; nobody knows what the MDA did.
@@ -45,7 +45,7 @@ impl fmt::Display for StagedState {
 ///
 /// # Errors
 /// The Maildir or the spool exists and cannot be read.
-pub fn locate(staged: &Staged, spool: &Path) -> Result<StagedState, Error> {
+pub(crate) fn locate(staged: &Staged, spool: &Path) -> Result<StagedState, Error> {
     let place = staged.place();
     if place.program.is_some() {
         let is_there = Folder::open(spool)?.contains(&staged.stored().file_name)?;

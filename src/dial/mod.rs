@@ -21,7 +21,7 @@ use login::{GreetedSession, LoginAttempts};
 #[derive(Clone, Debug)]
 pub struct DialOptions {
     /// The server's address, the route to it and the timeouts.
-    pub net: net::ConnectOptions,
+    pub(crate) net: net::ConnectOptions,
     /// The protection of the connection.
     pub security: Security,
     /// The way in which the server proves its name.

@@ -17,7 +17,7 @@ use crate::text::ServerText;
 
 /// A message that is stored in a file of ours.
 #[derive(Clone, Debug)]
-pub struct StoredMessage {
+pub(crate) struct StoredMessage {
     /// The message's unique-id and copy number.
     pub identity: Identity,
     /// The size in octets that the scan listing reported.
@@ -34,7 +34,7 @@ pub struct StoredMessage {
 
 /// The place to which a target delivers, as the database remembers it from run to run.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct TargetPlace {
+pub(crate) struct TargetPlace {
     /// The absolute path of the Maildir, or of the spool from which an MDA is fed.
     pub path: PathBuf,
     /// The inode of new/ or of the spool. A Maildir that is removed and made again has another one.
@@ -46,7 +46,7 @@ pub struct TargetPlace {
 impl TargetPlace {
     /// Returns true if both are the same path, or both are a spool. An account has one spool, to
     /// whatever path the state folder has moved, and whatever MDA it feeds.
-    pub fn is_at(&self, other: &Self) -> bool {
+    pub(crate) fn is_at(&self, other: &Self) -> bool {
         match (&self.program, &other.program) {
             (Some(_), Some(_)) => true,
             (None, None) => self.path == other.path,
@@ -67,7 +67,7 @@ impl fmt::Display for TargetPlace {
 /// Custody step 1: the message is complete in tmp/, since its terminator has arrived. Made by a
 /// delivery target.
 #[derive(Debug)]
-pub struct Receipt {
+pub(crate) struct Receipt {
     stored: StoredMessage,
     file: File,
 }
@@ -75,12 +75,12 @@ pub struct Receipt {
 /// Custody step 2: the message's octets and its name in tmp/ survive a power cut. Made by a
 /// delivery target.
 #[derive(Debug)]
-pub struct Durable(StoredMessage);
+pub(crate) struct Durable(StoredMessage);
 
 /// Custody step 3: the database knows the message under its final name. From here on it is ours.
 /// Made by the database.
 #[derive(Debug)]
-pub struct Staged {
+pub(crate) struct Staged {
     stored: StoredMessage,
     place: TargetPlace,
     history: StagedHistory,
@@ -88,7 +88,7 @@ pub struct Staged {
 
 /// The history of a staged message.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct StagedHistory {
+pub(crate) struct StagedHistory {
     /// True if this run staged it.
     pub is_fresh: bool,
     /// The time at which it was staged.
@@ -104,14 +104,14 @@ pub struct StagedHistory {
 /// Custody steps 4 and 5: the message is where the user wants it, and stays there. Made by a
 /// delivery target.
 #[derive(Debug)]
-pub struct Delivered {
+pub(crate) struct Delivered {
     stored: StoredMessage,
     output: ServerText,
 }
 
 /// A message that an earlier run delivered, and that the database does not know.
 #[derive(Debug)]
-pub struct Found {
+pub(crate) struct Found {
     /// The proof.
     pub delivered: Delivered,
     /// The time of the delivery.
@@ -128,7 +128,7 @@ pub struct Recorded {
 
 /// The result of delivering a staged message.
 #[derive(Debug)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It is delivered.
     Delivered(Delivered),
     /// It is not delivered, but we still have it: it stays staged and is tried again.
@@ -152,7 +152,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Returns the unique-id and copy number of the message.
-    pub fn identity(&self) -> &Identity {
+    pub(crate) fn identity(&self) -> &Identity {
         match self {
             Self::Delivered(delivered) => &delivered.stored().identity,
             Self::Kept { identity, .. } | Self::Lost(identity) => identity,
@@ -167,7 +167,7 @@ impl Receipt {
     }
 
     /// Returns the message.
-    pub fn stored(&self) -> &StoredMessage {
+    pub(crate) fn stored(&self) -> &StoredMessage {
         &self.stored
     }
 
@@ -177,13 +177,13 @@ impl Receipt {
     }
 
     /// Gives the message another copy number: the server uses its unique-id for several messages.
-    pub fn renumbered(mut self, copy: u32) -> Self {
+    pub(crate) fn renumbered(mut self, copy: u32) -> Self {
         self.stored.identity.copy = copy;
         self
     }
 
     /// Gives the message a unique-id made up by us: the server has none for it.
-    pub fn named(mut self, unique_id: UniqueId) -> Self {
+    pub(crate) fn named(mut self, unique_id: UniqueId) -> Self {
         self.stored.identity = Identity { unique_id, copy: 0 };
         self
     }
@@ -201,7 +201,7 @@ impl Durable {
     }
 
     /// Returns the message.
-    pub fn stored(&self) -> &StoredMessage {
+    pub(crate) fn stored(&self) -> &StoredMessage {
         &self.0
     }
 }
@@ -231,17 +231,17 @@ impl Staged {
     }
 
     /// Returns the message.
-    pub fn stored(&self) -> &StoredMessage {
+    pub(crate) fn stored(&self) -> &StoredMessage {
         &self.stored
     }
 
     /// Returns the place to which it was to be delivered when it was staged.
-    pub fn place(&self) -> &TargetPlace {
+    pub(crate) fn place(&self) -> &TargetPlace {
         &self.place
     }
 
     /// Returns what happened to it since it was staged.
-    pub fn history(&self) -> &StagedHistory {
+    pub(crate) fn history(&self) -> &StagedHistory {
         &self.history
     }
 
@@ -293,12 +293,12 @@ impl Delivered {
     }
 
     /// Returns the message.
-    pub fn stored(&self) -> &StoredMessage {
+    pub(crate) fn stored(&self) -> &StoredMessage {
         &self.stored
     }
 
     /// Returns what the MDA printed about it; mostly nothing.
-    pub fn output(&self) -> &ServerText {
+    pub(crate) fn output(&self) -> &ServerText {
         &self.output
     }
 }

@@ -19,14 +19,14 @@ pub(crate) mod tls;
 pub(crate) mod tunnel;
 
 use call::Caller;
-pub use proxy::{Protocol, Proxy, ProxyLogin};
-pub use socket::Socket;
-pub use step::ConnectStep;
-pub use tunnel::Tunnel;
+pub(crate) use proxy::{Protocol, Proxy, ProxyLogin};
+pub(crate) use socket::Socket;
+pub(crate) use step::ConnectStep;
+pub(crate) use tunnel::Tunnel;
 
 /// A server's address, the route to it and the timeouts.
 #[derive(Clone, Debug)]
-pub struct ConnectOptions {
+pub(crate) struct ConnectOptions {
     /// The server's address.
     pub endpoint: Endpoint,
     /// The most time that one address may take to connect; see also
@@ -41,14 +41,14 @@ pub struct ConnectOptions {
 impl ConnectOptions {
     /// Returns true if nothing leaves this machine, judged by the configuration alone. A proxy or a
     /// program may carry it anywhere, whatever the name of the server.
-    pub fn stays_here(&self) -> bool {
+    pub(crate) fn stays_here(&self) -> bool {
         self.endpoint.is_loopback() && matches!(self.route, Route::Direct(_))
     }
 }
 
 /// The route to a server.
 #[derive(Clone, Debug)]
-pub enum Route {
+pub(crate) enum Route {
     /// Directly, from this local address if one is configured.
     Direct(Option<IpAddr>),
     /// Through a proxy, which resolves the name; from this local address if one is configured.
@@ -59,7 +59,7 @@ pub enum Route {
 
 /// A server's address as it is configured.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Endpoint {
+pub(crate) enum Endpoint {
     /// A host name or an IP address (an IPv6 address without brackets), and a port.
     Tcp {
         /// The host's name or address.
@@ -74,7 +74,7 @@ pub enum Endpoint {
 impl Endpoint {
     /// Returns true if it is on this machine, judged by its spelling alone. If the name were
     /// resolved, an attacker who controls DNS could decide that.
-    pub fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         match self {
             Self::Unix(_) => true,
             Self::Tcp { host, .. } => {
@@ -85,7 +85,7 @@ impl Endpoint {
     }
 
     /// Returns the name that the server's certificate must have.
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         match self {
             Self::Unix(_) => "localhost",
             Self::Tcp { host, .. } => host,
@@ -105,7 +105,7 @@ impl fmt::Display for Endpoint {
 
 /// The reason why there is no connection.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// No address answered.
     #[error("cannot connect to {endpoint}: {}", attempts.describe(endpoint))]
     Connect {
@@ -158,7 +158,7 @@ pub enum Error {
 
 /// The addresses that did not answer, each with its error.
 #[derive(Debug, Default)]
-pub struct Attempts(Vec<(String, String)>);
+pub(crate) struct Attempts(Vec<(String, String)>);
 
 impl Attempts {
     /// Describes the attempts, without an address that the error names already.
@@ -182,7 +182,7 @@ impl fmt::Display for Attempts {
 
 impl Error {
     /// Returns the hint: what the user can do about it.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Proxy { source, .. } => source.hint(),
             Self::Tls(source) => source.hint(),
@@ -191,7 +191,7 @@ impl Error {
     }
 
     /// Returns the exit status that the error leads to.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Connect { .. } | Self::Interrupted(_) | Self::Resolve { .. } => Exit::Temporary,
             Self::Local { .. } => Exit::LocalIo,
@@ -202,7 +202,7 @@ impl Error {
     }
 
     /// Returns true if a signal caused it.
-    pub fn is_interrupt(&self) -> bool {
+    pub(crate) fn is_interrupt(&self) -> bool {
         match self {
             Self::Interrupted(_) => true,
             Self::Proxy { source, .. } => source.is_interrupt(),
@@ -216,7 +216,7 @@ impl Error {
 ///
 /// # Errors
 /// There is no connection: see [`Error`].
-pub fn connect(
+pub(crate) fn connect(
     options: &ConnectOptions,
     interrupt: &Interrupt,
     watcher: &dyn Fn(ConnectStep<'_>),
@@ -258,7 +258,7 @@ pub fn connect(
 
 /// A connection with or without TLS.
 #[derive(Debug)]
-pub enum Stream {
+pub(crate) enum Stream {
     /// Without TLS.
     Plain(Socket),
     /// With TLS.

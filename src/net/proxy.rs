@@ -15,7 +15,7 @@ use crate::text::ServerText;
 
 /// A proxy.
 #[derive(Clone, Debug)]
-pub struct Proxy {
+pub(crate) struct Proxy {
     /// The protocol of the proxy.
     pub protocol: Protocol,
     /// The address of the proxy.
@@ -26,7 +26,7 @@ pub struct Proxy {
 
 /// The protocol of a proxy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     /// HTTP, by CONNECT.
     Http,
     /// SOCKS version 5.
@@ -35,7 +35,7 @@ pub enum Protocol {
 
 /// A login at a proxy. User and password have at most 255 octets each, the limit of SOCKS5.
 #[derive(Clone, Debug)]
-pub struct ProxyLogin {
+pub(crate) struct ProxyLogin {
     /// The user's name.
     pub user: String,
     /// The password.
@@ -44,7 +44,7 @@ pub struct ProxyLogin {
 
 /// The reason why a proxy did not connect to the server.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The connection to it failed.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -61,7 +61,7 @@ pub enum Error {
 
 impl Error {
     /// Returns the hint: what the user can do about it.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Login => "Check user and password in \"proxy\"",
             Self::NoProxy(_) => "Check scheme and port in \"proxy\"",
@@ -71,7 +71,7 @@ impl Error {
     }
 
     /// Returns the exit status that the error leads to.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Io(_) | Self::Refused(_) => Exit::Temporary,
             Self::Login => Exit::LoginRefused,
@@ -80,7 +80,7 @@ impl Error {
     }
 
     /// Returns true if a signal caused it.
-    pub fn is_interrupt(&self) -> bool {
+    pub(crate) fn is_interrupt(&self) -> bool {
         matches!(self, Self::Io(source) if is_interrupt(source))
     }
 }
@@ -91,7 +91,7 @@ impl Proxy {
     ///
     /// # Errors
     /// The proxy refuses, or is not a proxy. The password of the mailbox was not sent.
-    pub fn pass<S: Read + Write>(
+    pub(crate) fn pass<S: Read + Write>(
         &self,
         stream: &mut S,
         host: &str,

@@ -22,7 +22,7 @@ const COLLECT: Duration = Duration::from_micros(250);
 /// A wait that takes too long is an [`io::ErrorKind::TimedOut`];
 /// [`crate::os::signals::is_interrupt`] recognises one that a signal ended.
 #[derive(Debug)]
-pub struct Socket {
+pub(crate) struct Socket {
     /// The tunnel program at the other end. This field is dropped before `fd`: if the socket were
     /// closed first, the program could complain about a broken pipe on standard error.
     tunnel: Option<RunningChild>,
@@ -36,7 +36,7 @@ pub struct Socket {
 
 impl Socket {
     /// Takes a connected non-blocking socket. `timeout` is the most time that it may be silent.
-    pub fn new(fd: OwnedFd, timeout: Duration, interrupt: Interrupt) -> Self {
+    pub(crate) fn new(fd: OwnedFd, timeout: Duration, interrupt: Interrupt) -> Self {
         Self {
             tunnel: None,
             fd,
@@ -55,12 +55,12 @@ impl Socket {
 
     /// Sets one deadline for a whole handshake. In it, a signal ends a wait at once, and a closed
     /// connection is an error.
-    pub fn begin_handshake(&mut self, deadline: Instant) {
+    pub(crate) fn begin_handshake(&mut self, deadline: Instant) {
         self.handshake = Some(deadline);
     }
 
     /// Returns to one deadline for each wait.
-    pub fn end_handshake(&mut self) {
+    pub(crate) fn end_handshake(&mut self) {
         self.handshake = None;
     }
 

@@ -7,7 +7,7 @@ use super::Endpoint;
 
 /// A step on the way to a server.
 #[derive(Clone, Copy)]
-pub enum ConnectStep<'a> {
+pub(crate) enum ConnectStep<'a> {
     /// An address of the server or of the proxy answered.
     Answered {
         /// The address.

@@ -9,7 +9,7 @@ use crate::os::child::{self, ProcessGroup, RunningChild};
 
 /// A program, and the variables that it must not see.
 #[derive(Clone, Debug)]
-pub struct Tunnel {
+pub(crate) struct Tunnel {
     /// The program and its arguments.
     pub command: Vec<String>,
     /// The environment variables that hold a password of any account.
@@ -18,7 +18,7 @@ pub struct Tunnel {
 
 impl Tunnel {
     /// Returns the program's name.
-    pub fn program(&self) -> &str {
+    pub(crate) fn program(&self) -> &str {
         self.command.first().map_or("", String::as_str)
     }
 

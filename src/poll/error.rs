@@ -10,7 +10,7 @@ use crate::seen;
 
 /// The reason why a poll ended early. Nothing is lost.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// No session: the connection or the login failed.
     #[error(transparent)]
     Connect(Failure),
@@ -55,12 +55,12 @@ pub enum Error {
 
 impl Error {
     /// Returns true if this was reported to the user not long ago.
-    pub fn was_reported(&self) -> bool {
+    pub(crate) fn was_reported(&self) -> bool {
         matches!(self, Self::Connect(failure) if failure.was_reported)
     }
 
     /// Returns true if the database failed. It may be damaged, so nothing more is written to it.
-    pub fn is_of_database(&self) -> bool {
+    pub(crate) fn is_of_database(&self) -> bool {
         matches!(
             self,
             Self::Seen { .. } | Self::Settle(settle::Error::Seen(_))
@@ -88,7 +88,7 @@ impl Error {
     }
 
     /// Returns what the user can do about it, if anything.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Connect(failure) => failure.hint.clone(),
             Self::Interrupted => None,
@@ -102,7 +102,7 @@ impl Error {
     }
 
     /// Returns the exit status that the error leads to.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Connect(failure) => failure.exit,
             Self::Receive(source) => source.exit(),

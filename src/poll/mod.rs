@@ -38,8 +38,8 @@ pub(crate) mod survey;
 #[cfg(test)]
 mod tests;
 
-pub use error::Error;
-pub use session::session_hints;
+pub(crate) use error::Error;
+pub(crate) use session::session_hints;
 
 use error::{reading, recording};
 use session::{OpenSession, Remaining};
@@ -47,7 +47,7 @@ use settle::{Settled, Settler};
 
 /// The options of a poll.
 #[derive(Clone, Debug)]
-pub struct PollOptions {
+pub(crate) struct PollOptions {
     /// The account's rules for its messages.
     pub policy: Policy,
     /// `keep` as it is configured, whatever a flag says for this run.
@@ -61,7 +61,7 @@ pub struct PollOptions {
 }
 
 /// One account's poll.
-pub struct Poll<'a> {
+pub(crate) struct Poll<'a> {
     /// The options.
     pub options: &'a PollOptions,
     /// The account's record.
@@ -90,7 +90,7 @@ impl Poll<'_> {
     ///
     /// # Errors
     /// The reason why the poll ended early. `summary` counts what was delivered until then.
-    pub fn run<S: Read + Write>(
+    pub(crate) fn run<S: Read + Write>(
         mut self,
         connect: impl FnMut(&SessionHints) -> Result<Transaction<S>, Failure>,
     ) -> Result<(), Error> {

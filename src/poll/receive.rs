@@ -29,7 +29,7 @@ const CHUNK: usize = 128 * 1024;
 
 /// The reason why receiving ended early. The session can then only be closed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// A message could not be stored.
     #[error("storing a message: {0}")]
     Delivery(#[from] delivery::Error),
@@ -51,7 +51,7 @@ pub enum Error {
 
 impl Error {
     /// Returns the session's error, if that is the reason.
-    pub fn cause(&self) -> Option<&pop3::Error> {
+    pub(crate) fn cause(&self) -> Option<&pop3::Error> {
         match self {
             Self::Pop3 { source, .. } => Some(source),
             _ => None,
@@ -59,7 +59,7 @@ impl Error {
     }
 
     /// Returns what the user can do about it, if anything.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Delivery(source) => source.hint(),
             Self::Pop3 { source, .. } => source.hint(),
@@ -68,7 +68,7 @@ impl Error {
     }
 
     /// Returns the exit status that the error leads to.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Delivery(error) => error.exit(),
             Self::Interrupted | Self::Unsettled => Exit::Temporary,

@@ -20,7 +20,7 @@ const SAMPLE: usize = 16;
 
 /// The reason why recognising ended early. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// A signal asked the run to end.
     #[error("interrupted")]
     Interrupted,
@@ -34,7 +34,7 @@ pub enum Error {
 
 impl Error {
     /// Returns what the user can do about it, if anything.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Interrupted => None,
             Self::Pop3(source) => source.hint(),
@@ -43,7 +43,7 @@ impl Error {
     }
 
     /// Returns the exit status that the error leads to.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Interrupted => Exit::Temporary,
             Self::Pop3(error) => error.exit(),

@@ -219,7 +219,7 @@ impl Poll<'_> {
 }
 
 /// Returns what the last run learned that is useful for the next session.
-pub fn session_hints(last: &LastRun) -> SessionHints {
+pub(crate) fn session_hints(last: &LastRun) -> SessionHints {
     let pipelining = if last.has_lost_step {
         Pipelining::Never
     } else {

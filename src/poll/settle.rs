@@ -20,7 +20,7 @@ const TRANSIENT_IN_A_ROW: usize = 3;
 
 /// The reason why settling stopped. The next run settles what is not recorded.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The target failed as a whole.
     #[error(transparent)]
     Delivery(#[from] delivery::Error),
@@ -39,7 +39,7 @@ pub enum Error {
 
 impl Error {
     /// Returns what the user can do about it, if anything.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Delivery(source) => source.hint(),
             Self::Seen(source) => source.hint(),
@@ -48,7 +48,7 @@ impl Error {
     }
 
     /// Returns the exit status that the error leads to.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Delivery(error) => error.exit(),
             Self::Refusing => Exit::Temporary,

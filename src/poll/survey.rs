@@ -15,26 +15,26 @@ use crate::text::ServerText;
 /// The reason why there is no listing. A part of a listing is never used.
 #[derive(Debug, thiserror::Error)]
 #[error("listing the messages: {0}")]
-pub struct Error(#[from] pop3::Error);
+pub(crate) struct Error(#[from] pop3::Error);
 
 impl Error {
     /// Returns what the user can do about it, if anything.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         self.0.hint()
     }
 
     /// Returns the exit status that the error leads to.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         self.0.exit()
     }
 
     /// Returns the session's error.
-    pub fn cause(&self) -> &pop3::Error {
+    pub(crate) fn cause(&self) -> &pop3::Error {
         &self.0
     }
 
     /// Returns true if a signal caused the error.
-    pub fn is_interrupt(&self) -> bool {
+    pub(crate) fn is_interrupt(&self) -> bool {
         self.0.is_interrupt()
     }
 }

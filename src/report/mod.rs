@@ -20,7 +20,7 @@ pub(crate) use terminal::Terminal;
 
 /// Something that happened.
 #[derive(Clone, Copy)]
-pub enum Event<'a> {
+pub(crate) enum Event<'a> {
     /// Messages are about to be fetched.
     FetchStarted {
         /// The number of messages.
@@ -60,7 +60,7 @@ pub enum Event<'a> {
 }
 
 /// The action of a dry run that would be taken on a message.
-pub struct Intent<'a> {
+pub(crate) struct Intent<'a> {
     /// "fetch", "compare" or "delete".
     pub action: &'static str,
     /// The message's number in this session.
@@ -83,7 +83,7 @@ impl Display for Intent<'_> {
 
 /// The result of one account's run.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// The number of messages delivered.
     pub delivered: usize,
     /// The octets of the delivered messages together, as stored.
@@ -107,14 +107,14 @@ pub struct Summary {
 }
 
 /// Shows events. Several accounts may report at the same time.
-pub trait Reporter: Sync {
+pub(crate) trait Reporter: Sync {
     /// Shows an event of an account. `""` stands for no account, or all of them.
     fn report(&self, account: &str, event: Event<'_>);
 }
 
 /// A reporter for the events of one account.
 #[derive(Clone, Copy)]
-pub struct AccountReporter<'a> {
+pub(crate) struct AccountReporter<'a> {
     reporter: &'a dyn Reporter,
     account: &'a str,
     is_quiet: bool,
@@ -122,7 +122,7 @@ pub struct AccountReporter<'a> {
 
 impl<'a> AccountReporter<'a> {
     /// Reports for `account`.
-    pub fn new(reporter: &'a dyn Reporter, account: &'a str) -> Self {
+    pub(crate) fn new(reporter: &'a dyn Reporter, account: &'a str) -> Self {
         Self {
             reporter,
             account,
@@ -131,7 +131,7 @@ impl<'a> AccountReporter<'a> {
     }
 
     /// Holds temporary failures back, as [`Event::TransientProblem`].
-    pub fn quiet_until_persistent(self) -> Self {
+    pub(crate) fn quiet_until_persistent(self) -> Self {
         Self {
             is_quiet: true,
             ..self
@@ -139,7 +139,7 @@ impl<'a> AccountReporter<'a> {
     }
 
     /// Reports an event.
-    pub fn report(&self, event: Event<'_>) {
+    pub(crate) fn report(&self, event: Event<'_>) {
         let event = match event {
             Event::Problem(failure) if self.is_quiet && failure.exit == Exit::Temporary => {
                 Event::TransientProblem(failure)
@@ -152,14 +152,14 @@ impl<'a> AccountReporter<'a> {
 
 impl Summary {
     /// Reports a failure.
-    pub fn report_problem(&mut self, reporter: AccountReporter<'_>, failure: &Failure) {
+    pub(crate) fn report_problem(&mut self, reporter: AccountReporter<'_>, failure: &Failure) {
         self.exit = self.exit.max(failure.exit);
         reporter.report(Event::Problem(failure));
     }
 
     /// Reports that a message has failed this many times in a row: as it is while the next run tries
     /// again, once in other words when the message is set aside, and not at all after that.
-    pub fn report_message_failure(
+    pub(crate) fn report_message_failure(
         &mut self,
         reporter: AccountReporter<'_>,
         failure: Failure,
@@ -191,19 +191,19 @@ impl Summary {
     }
 
     /// Returns the number of messages that have a record now and had none before.
-    pub fn settled(&self) -> usize {
+    pub(crate) fn settled(&self) -> usize {
         self.delivered + self.recognised
     }
 
     /// Returns true if nothing is left for a later run. Recognised messages count as left: the next
     /// listing may show more of them.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         let left = self.failed + self.postponed + self.recognised;
         left == 0 && !self.holds_deletions
     }
 
     /// Returns true if the run failed before it did anything.
-    pub fn did_nothing(&self) -> bool {
+    pub(crate) fn did_nothing(&self) -> bool {
         let nothing = Self {
             exit: self.exit,
             ..Self::default()
@@ -212,7 +212,7 @@ impl Summary {
     }
 
     /// Adds the result of a part of the run.
-    pub fn add(&mut self, part: &Self) {
+    pub(crate) fn add(&mut self, part: &Self) {
         self.delivered += part.delivered;
         self.octets += part.octets;
         self.recognised += part.recognised;

@@ -18,7 +18,7 @@ use crate::moment::Moment;
 /// One account's rows. There is a view for each subject: `ledger.messages().known()`. A ledger
 /// decides nothing, and every change is one durable transaction.
 #[derive(Debug)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     database: Database,
     pub(super) account: AccountRow,
 }

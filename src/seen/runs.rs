@@ -34,7 +34,7 @@ pub(crate) struct RunEnd {
 
 /// The facts that earlier runs left for this one.
 #[derive(Clone, Debug, Default)]
-pub struct LastRun {
+pub(crate) struct LastRun {
     /// The policy of the last run.
     pub keep: Option<String>,
     /// True if the last session ended without QUIT.

@@ -14,7 +14,7 @@ const EX_TEMPFAIL: i32 = 75;
 
 /// The reason why an MDA cannot be used, or did not take a message.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// It ended before it had read the message.
     #[error("{0} ended with status 0, but did not read the whole message")]
     IgnoredInput(String),
@@ -65,7 +65,7 @@ pub enum Error {
 
 impl Error {
     /// Returns what the user can do about it.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::IgnoredInput(_) => Some("If that is right, set mda-may-ignore-input = true"),
             Self::NoProgram(_) => Some("Check the spelling, or name it by its full path"),
@@ -81,7 +81,7 @@ impl Error {
     }
 
     /// Returns the exit status that it leads to.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::IgnoredInput(_) | Self::NotFed { .. } => Exit::LocalIo,
             Self::Interrupted(_) | Self::TimedOut { .. } => Exit::Temporary,
@@ -103,7 +103,7 @@ impl Error {
 
 /// The way in which a program ended, in words.
 #[derive(Debug)]
-pub struct Ending(pub(super) ExitStatus);
+pub(crate) struct Ending(pub(super) ExitStatus);
 
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -117,7 +117,7 @@ impl fmt::Display for Ending {
 
 /// The first line that a program printed on standard error.
 #[derive(Debug, Default)]
-pub struct StderrLine(pub(super) ServerText);
+pub(crate) struct StderrLine(pub(super) ServerText);
 
 impl fmt::Display for StderrLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

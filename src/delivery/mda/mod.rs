@@ -64,7 +64,7 @@ pub struct Options {
 /// refuses is not downloaded again. The program gets half a message only if the message is larger
 /// than 1 MiB and we are killed meanwhile. Then the next run hands the whole message over.
 #[derive(Debug)]
-pub struct Mda {
+pub(crate) struct Mda {
     intake: Intake,
     place: TargetPlace,
     options: Options,
@@ -82,7 +82,7 @@ impl Mda {
     ///
     /// # Errors
     /// The spool cannot be opened, the program cannot be run, or it would run as root.
-    pub fn open(
+    pub(crate) fn open(
         options: Options,
         spool: &Path,
         tag: &str,

@@ -5,11 +5,11 @@ use crate::text::{SHOWN_OCTETS, ServerText};
 /// A command line with placeholders: `%F` is the envelope sender, `%T` the user, `%%` a per cent
 /// sign.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Template(Vec<String>);
+pub(crate) struct Template(Vec<String>);
 
 /// The reason why a command line cannot be used; the sentence goes on after the name of the key.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum BadTemplate {
+pub(crate) enum BadTemplate {
     /// It has no program.
     #[error("names no program")]
     Empty,
@@ -26,7 +26,7 @@ impl Template {
     ///
     /// # Errors
     /// There is no program, an unknown placeholder, or a NUL.
-    pub fn new(argv: Vec<String>) -> Result<Self, BadTemplate> {
+    pub(crate) fn new(argv: Vec<String>) -> Result<Self, BadTemplate> {
         if argv.first().is_none_or(String::is_empty) {
             return Err(BadTemplate::Empty);
         }
@@ -52,7 +52,7 @@ impl Template {
     }
 
     /// Returns the program.
-    pub fn program(&self) -> &str {
+    pub(crate) fn program(&self) -> &str {
         &self.0[0]
     }
 

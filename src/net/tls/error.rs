@@ -12,7 +12,7 @@ use crate::os::signals::is_interrupt;
 
 /// The reason why there is no encrypted connection.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The file of trusted certificates cannot be used.
     #[error("cannot use the certificates in {}: {why}", path.display())]
     CaFile {
@@ -57,7 +57,7 @@ pub enum Error {
 
 impl Error {
     /// Returns the hint: what the user can do about it.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Exposed(source) => source.hint(),
             Self::Identity { hint, .. } => hint.map(str::to_owned),
@@ -68,7 +68,7 @@ impl Error {
     }
 
     /// Returns the exit status that the error leads to.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::CaFile { .. } | Self::Exposed(_) | Self::Identity { .. } => Exit::Configuration,
             Self::Io { .. } => Exit::Temporary,
@@ -77,7 +77,7 @@ impl Error {
     }
 
     /// Returns true if a signal caused it.
-    pub fn is_interrupt(&self) -> bool {
+    pub(crate) fn is_interrupt(&self) -> bool {
         matches!(self, Self::Io { source, .. } if is_interrupt(source))
     }
 }
@@ -115,7 +115,7 @@ pub(super) fn reason(text: &str) -> &str {
 
 /// A server that did not prove its name.
 #[derive(Debug)]
-pub struct Untrusted {
+pub(crate) struct Untrusted {
     /// The name that it should have proved.
     pub name: String,
     /// The problem.
@@ -126,7 +126,7 @@ pub struct Untrusted {
 
 /// The problem with a certificate.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum CertificateFault {
+pub(crate) enum CertificateFault {
     /// It, or a certificate above it, has expired.
     Expired,
     /// No trusted authority has signed it; the TLS library's reason.

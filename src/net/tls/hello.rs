@@ -9,7 +9,7 @@ pub(super) const HEAD: usize = 1024;
 
 /// The version and the cipher suite of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Negotiated {
+pub(crate) struct Negotiated {
     version: u16,
     suite: u16,
 }
@@ -41,7 +41,7 @@ impl Negotiated {
     }
 
     /// Returns the version in words.
-    pub fn version(&self) -> impl fmt::Display {
+    pub(crate) fn version(&self) -> impl fmt::Display {
         match self.version {
             0x0303 => "TLS 1.2".to_owned(),
             0x0304 => "TLS 1.3".to_owned(),
@@ -50,7 +50,7 @@ impl Negotiated {
     }
 
     /// Returns the registered name of the cipher suite.
-    pub fn suite(&self) -> impl fmt::Display {
+    pub(crate) fn suite(&self) -> impl fmt::Display {
         let named = SUITES.iter().find(|(number, _)| *number == self.suite);
         named.map_or_else(
             || format!("cipher suite {:#06x}", self.suite),

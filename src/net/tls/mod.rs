@@ -29,16 +29,16 @@ use records::Records;
 
 /// An encrypted connection. The server has proved its name as the account's [`Proof`] requires.
 #[derive(Debug)]
-pub struct TlsStream(native_tls::TlsStream<Records>);
+pub(crate) struct TlsStream(native_tls::TlsStream<Records>);
 
 impl TlsStream {
     /// Returns the version and the cipher suite.
-    pub fn negotiated(&self) -> Option<Negotiated> {
+    pub(crate) fn negotiated(&self) -> Option<Negotiated> {
         self.0.get_ref().negotiated()
     }
 
     /// Returns the certificate that the server showed. The library does not show those above it.
-    pub fn certificate(&self) -> Option<Certificate> {
+    pub(crate) fn certificate(&self) -> Option<Certificate> {
         let certificate = self.0.peer_certificate().ok()??;
         Certificate::read(&certificate.to_der().ok()?)
     }
@@ -46,7 +46,7 @@ impl TlsStream {
     /// Returns the value to which a login can be bound: the hash of the server's certificate
     /// (`tls-server-end-point`, RFC 5929 section 4). An attacker in the middle shows another
     /// certificate. Returns `None` if the signature algorithm of the certificate has no hash.
-    pub fn end_point(&self) -> Option<Vec<u8>> {
+    pub(crate) fn end_point(&self) -> Option<Vec<u8>> {
         self.0.tls_server_end_point().ok().flatten()
     }
 }
