@@ -5,7 +5,7 @@ use crate::text::{SHOWN_OCTETS, ServerText};
 /// A command line with placeholders: `%F` is the envelope sender, `%T` the user, `%%` a per cent
 /// sign.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Template(Vec<String>);
+pub struct Template(Vec<String>);
 
 /// The reason why a command line cannot be used; the sentence goes on after the name of the key.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
