@@ -123,7 +123,7 @@ pub(crate) enum Error {
     },
     /// Another user has a say in where the messages go.
     #[error(
-        "{} belongs to user {owner}, or is reached by a symbolic link that does",
+        "{} or a symbolic link to it belongs to user {owner}",
         path.display()
     )]
     Foreign {

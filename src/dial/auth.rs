@@ -64,7 +64,7 @@ pub(crate) enum NoMechanism {
         offered: Vec<String>,
     },
     /// Everything that is offered exposes the secret.
-    #[error("without TLS everybody on the way could read {secret}")]
+    #[error("there is no TLS, so the login would show {secret} to everybody on the way")]
     Exposed {
         /// "the password" or "the access token".
         secret: &'static str,

@@ -36,10 +36,13 @@ impl Client<'_> {
     /// Opens a port for the browser.
     ///
     /// # Errors
-    /// The provider is not known to have a page for that, or no port can be opened.
+    /// The provider has no known page for that, or no port can be opened.
     pub(crate) fn begin_browser(&self) -> Result<BrowserSignIn, Error> {
         let page = self.provider.auth_url.as_ref();
-        let page = page.ok_or(Error::Unavailable("a sign-in with a browser"))?;
+        let page = page.ok_or(Error::Unavailable {
+            what: "a sign-in with a browser",
+            key: "oauth2-auth-url",
+        })?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::Listen)?;
         listener.set_nonblocking(true).map_err(Error::Listen)?;
         let port = listener.local_addr().map_err(Error::Listen)?.port();

@@ -12,10 +12,13 @@ impl Client<'_> {
     /// Asks for a code that the user can type on another device.
     ///
     /// # Errors
-    /// The provider is not known to have such codes, or refuses.
+    /// The provider has no known address for such codes, or refuses.
     pub(crate) fn begin_device(&self) -> Result<Device, Error> {
         let url = self.provider.device_url.as_ref();
-        let url = url.ok_or(Error::Unavailable("a sign-in on another device"))?;
+        let url = url.ok_or(Error::Unavailable {
+            what: "a sign-in on another device",
+            key: "oauth2-device-url",
+        })?;
         let answer = self.ask(url, &[("scope", &self.provider.scope)])?;
         answer::device(&answer, url)
     }

@@ -81,9 +81,14 @@ pub(crate) enum Error {
         /// The HTTP status.
         status: u16,
     },
-    /// The provider is not known to support this kind of sign-in.
-    #[error("this provider is not known to have {0}")]
-    Unavailable(&'static str),
+    /// The configuration has no address of the provider for this kind of sign-in.
+    #[error("mailpull knows no address of this provider for {what}")]
+    Unavailable {
+        /// The kind of sign-in.
+        what: &'static str,
+        /// The key that gives the address.
+        key: &'static str,
+    },
 }
 
 impl Error {
@@ -95,6 +100,7 @@ impl Error {
             Self::Exposed(source) => source.hint(),
             Self::Keyring(source) => source.hint(),
             Self::Refused { refusal, .. } => refusal.hint(),
+            Self::Unavailable { key, .. } => Some(format!("If there is one, set {key}")),
             _ => None,
         }
     }
@@ -113,7 +119,7 @@ impl Error {
             // 429: too many requests (RFC 6585 section 4).
             Self::Status { status, .. } if *status == 429 || *status >= 500 => Exit::Temporary,
             Self::Answer { .. } | Self::Status { .. } => Exit::Protocol,
-            Self::Exposed(_) | Self::NotSignedIn | Self::Unavailable(_) => Exit::Configuration,
+            Self::Exposed(_) | Self::NotSignedIn | Self::Unavailable { .. } => Exit::Configuration,
         }
     }
 

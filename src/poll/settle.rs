@@ -26,7 +26,7 @@ pub(crate) enum Error {
     Delivery(#[from] delivery::Error),
     /// Messages disappeared from tmp/ before they were delivered.
     #[error(
-        "{0} messages disappeared from tmp/ before they were delivered; the next run fetches them again"
+        "messages disappeared from tmp/ before they were delivered: {0}; the next run fetches them again"
     )]
     Vanished(usize),
     /// The target refuses one message after the other, for now.

@@ -337,7 +337,7 @@ fn only_a_named_mechanism_shows_the_password_to_a_network() {
             None => outcome
                 .fails_with(69)
                 .complains_in_lines(1)
-                .stderr_has("everybody on the way could read the password"),
+                .stderr_has("the login would show the password to everybody on the way"),
         };
         server.finish();
     }

@@ -93,6 +93,7 @@ impl Error {
             Self::Exposed(source) => source.hint(),
             Self::Keyring(source) => source.hint(),
             Self::KeyringEmpty { command, .. } => Some(format!("Put it there with: {command}")),
+            Self::Variable(_) => Some("Set it, or use another password key".to_owned()),
             Self::Nobody { .. } => Some(
                 "Set password-command, or MAILPULL_PASSWORD for a URL, or add it to ~/.netrc"
                     .to_owned(),

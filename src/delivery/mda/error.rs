@@ -25,7 +25,7 @@ pub(crate) enum Error {
     #[error("cannot run {0}: there is no such program, or it is not executable")]
     NoProgram(String),
     /// The message could not be read from the spool to its end.
-    #[error("cannot give a message to {program}: {source}")]
+    #[error("cannot read a message from the spool for {program}: {source}")]
     NotFed {
         /// The program.
         program: String,
@@ -67,7 +67,9 @@ impl Error {
     /// Returns what the user can do about it.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::IgnoredInput(_) => Some("If that is right, set mda-may-ignore-input = true"),
+            Self::IgnoredInput(_) => {
+                Some("If the program need not read the message, set mda-may-ignore-input = true")
+            }
             Self::NoProgram(_) => Some("Check the spelling, or name it by its full path"),
             Self::Root(_) => {
                 Some("Run mailpull as the user whose mail it is, or set mda-allow-root = true")
