@@ -72,11 +72,11 @@ fn a_fetch_leaves_one_line() {
 #[test]
 fn a_progress_bar_is_shown_only_during_a_fetch() {
     let sandbox = Sandbox::new();
-    let server = halting_server(GO_ON);
-    sandbox.account("work", server.address(), "");
     let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
+    let server = halting_server(GO_ON);
+    sandbox.account("work", server.address(), "");
     terminal.runs("mailpull");
     server.reached("middle");
     terminal.shows(" 1/2  ").shows(" kB/s  eta ");
@@ -92,11 +92,11 @@ fn a_progress_bar_is_shown_only_during_a_fetch() {
 #[test]
 fn ctrl_c_removes_the_bar_and_keeps_delivered_mail() {
     let sandbox = Sandbox::new();
-    let server = halting_server("stall");
-    sandbox.account("work", server.address(), "timeout = '60s'");
     let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
+    let server = halting_server("stall");
+    sandbox.account("work", server.address(), "timeout = '60s'");
     terminal.runs("mailpull");
     server.reached("middle");
     terminal.shows(" 1/2  ").presses("C-c");
@@ -111,11 +111,11 @@ fn ctrl_c_removes_the_bar_and_keeps_delivered_mail() {
 #[test]
 fn a_closed_terminal_keeps_delivered_mail() {
     let sandbox = Sandbox::new();
-    let server = halting_server("stall");
-    sandbox.account("work", server.address(), "");
     let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
+    let server = halting_server("stall");
+    sandbox.account("work", server.address(), "");
     terminal.runs("mailpull");
     server.reached("middle");
     terminal.shows(" 1/2  ");
@@ -231,11 +231,11 @@ fn colours_follow_the_flag_and_no_color() {
 #[test]
 fn a_dumb_terminal_shows_no_bar() {
     let sandbox = Sandbox::new();
-    let server = halting_server(GO_ON);
-    sandbox.account("work", server.address(), "");
     let Some(terminal) = Tmux::open(&sandbox, &[]) else {
         return;
     };
+    let server = halting_server(GO_ON);
+    sandbox.account("work", server.address(), "");
     terminal.runs("TERM=dumb mailpull -v");
     server.reached("middle");
     terminal.shows("work: connecting to ");

@@ -8,6 +8,7 @@ use crate::support::dovecot::Dovecot;
 use crate::support::mail::ordinary;
 use crate::support::oauth2::{OidcProvider, kept, kept_file};
 use crate::support::sandbox::Sandbox;
+use crate::support::tools;
 
 /// A mailbox with three messages whose server accepts the tokens of a provider.
 struct FetchSetup {
@@ -87,7 +88,7 @@ fn both_token_mechanisms_fetch_without_showing_a_token() {
 
 #[test]
 fn an_expiring_token_is_renewed_before_connecting() {
-    let Some(setup) = FetchSetup::new() else {
+    let (Some(_), Some(setup)) = (tools::find("faketime"), FetchSetup::new()) else {
         return;
     };
     let names = ["access_token", "refresh_token"];
@@ -121,7 +122,7 @@ fn a_token_refused_by_the_server_is_renewed_once() {
 
 #[test]
 fn concurrent_runs_use_a_refresh_token_once() {
-    let Some(setup) = FetchSetup::new() else {
+    let (Some(_), Some(setup)) = (tools::find("faketime"), FetchSetup::new()) else {
         return;
     };
     // The provider revokes the sign-in if a refresh token is used twice.
@@ -137,7 +138,7 @@ fn concurrent_runs_use_a_refresh_token_once() {
 
 #[test]
 fn a_revoked_sign_in_is_reported_once_a_day() {
-    let Some(setup) = FetchSetup::new() else {
+    let (Some(_), Some(setup)) = (tools::find("faketime"), FetchSetup::new()) else {
         return;
     };
     setup.provider.revoke(&setup.token("refresh_token"));
@@ -169,7 +170,7 @@ fn a_revoked_sign_in_is_reported_once_a_day() {
 
 #[test]
 fn a_server_that_refuses_every_token_is_reported_daily() {
-    let Some(setup) = FetchSetup::new() else {
+    let (Some(_), Some(setup)) = (tools::find("faketime"), FetchSetup::new()) else {
         return;
     };
     // The token belongs to joe, so Dovecot refuses it for the mailbox of jim.
