@@ -25,7 +25,7 @@ pub struct Key {
     pub name: &'static str,
     /// The title of its group in the manual.
     pub group: &'static str,
-    /// The value that applies if the key is absent, if there is one.
+    /// The value that applies if the key is absent, if the key has a default.
     pub default: Option<&'static str>,
     /// The default in words, if no value of the key means the same.
     pub otherwise: Option<&'static str>,

@@ -17,7 +17,7 @@ pub struct SignInOptions {
     pub provider: Provider,
     /// The id of the client.
     pub client_id: String,
-    /// The source of the client's secret, if there is one.
+    /// The source of the client's secret, if it has one.
     pub client_secret: Option<Source>,
     /// The place where tokens are kept.
     pub backend: Backend,

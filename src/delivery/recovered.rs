@@ -109,7 +109,7 @@ impl Candidates {
         self.0.contains_key(&hash(unique_id))
     }
 
-    /// Takes out the file that has exactly the octets of a message, if there is one.
+    /// Takes out a file that has exactly the octets of a message.
     ///
     /// # Errors
     /// A file cannot be read.

@@ -223,7 +223,7 @@ impl TermLike for Screen {
     }
 }
 
-/// Returns the size of the terminal, if there is one that reports it.
+/// Returns the size of the terminal, if it reports one.
 fn size() -> Option<Winsize> {
     tcgetwinsize(io::stderr())
         .ok()

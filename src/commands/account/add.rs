@@ -164,7 +164,7 @@ fn ask_for_secret(
     }
 }
 
-/// Asks for the client id to sign in with, for a known provider. Returns true if there is one.
+/// Asks for the client id to sign in with, for a known provider. Returns true if it has an answer.
 fn ask_for_client(
     preset: &str,
     new_account: &mut NewAccount,

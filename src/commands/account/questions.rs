@@ -30,7 +30,7 @@ impl<'a> Questions<'a> {
         self.has_terminal
     }
 
-    /// Asks for the value of `flag`. An empty answer means the proposal, if there is one.
+    /// Asks for the value of `flag`. An empty answer means the proposal, if one is shown.
     pub(super) fn ask(
         &self,
         flag: &str,

@@ -99,7 +99,7 @@ impl Alert {
         }
     }
 
-    /// Returns the alert in an error of a connection, if there is one.
+    /// Returns the alert in an error of a connection, if it carries one.
     pub(crate) fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }

@@ -311,7 +311,7 @@ fn roots(path: &Path) -> Result<Vec<native_tls::Certificate>, Error> {
     Ok(roots)
 }
 
-/// Returns the error of the connection that caused an error of the library, if there is one.
+/// Returns the error of the connection that caused an error of the library, if any did.
 fn io_source(error: &native_tls::Error) -> Option<io::Error> {
     let mut cause = error.source();
     while let Some(error) = cause {
