@@ -99,10 +99,10 @@ impl Account {
         })
     }
 
-    /// Obtains the password; see [`Source::obtain`].
+    /// Obtains the password; see `Source::obtain`.
     ///
     /// # Errors
-    /// The errors of [`Source::obtain`].
+    /// The errors of `Source::obtain`.
     pub fn obtain_password(&self, interrupt: &Interrupt) -> Result<Secret, password::Error> {
         self.password
             .obtain(self.login(), &self.secret_variables, interrupt)
@@ -111,7 +111,7 @@ impl Account {
     /// Obtains the secret of the OAuth 2.0 client, if it has one.
     ///
     /// # Errors
-    /// The errors of [`Source::obtain`].
+    /// The errors of `Source::obtain`.
     pub fn obtain_client_secret(
         &self,
         interrupt: &Interrupt,

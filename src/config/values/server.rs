@@ -8,7 +8,7 @@ use super::{Value, Wrong, line, quoted, words};
 use crate::net::tls::Pin;
 use crate::oauth2::{MalformedUrl, Url};
 
-/// A server as the user writes it: host, host:port, [IPv6]:port or the path of a Unix socket.
+/// A server as the user writes it: host, host:port, `[IPv6]`:port or the path of a Unix socket.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(in crate::config) struct Server {
     pub(in crate::config) host: Host,
