@@ -132,8 +132,7 @@ impl Authority {
         }
     }
 
-    /// Signs a certificate by the program openssl. Maintained libraries refuse to make such weak
-    /// ones.
+    /// Signs a weak certificate with the program openssl, because libraries refuse to make one.
     fn sign_by_openssl(&self, key: &str, digest: &str) -> TestCertificate {
         let folder = tempfile::tempdir().expect("a temporary directory can be made");
         let write = |name: &str, text: &str| {

@@ -68,7 +68,8 @@ impl DnsServer {
         Program::new(command)
     }
 
-    /// Returns the same as a prefix for a command line in a shell.
+    /// Returns the beginning of a shell command that makes the program after it ask this server
+    /// alone.
     pub(crate) fn prefix(&self, sandbox: &Sandbox) -> String {
         let resolver = self.resolver(sandbox);
         format!("unshare -m sh -c '{ASKING}' {}", resolver.display())

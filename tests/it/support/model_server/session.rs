@@ -357,13 +357,14 @@ impl<'a> ModelSession<'a> {
             self.stream.reset()?;
         } else {
             self.stream.cut()?;
-            // Closing with something unread would send RST, and take back what was sent.
+            // If a socket is closed with unread octets, the kernel sends RST, and the client loses
+            // the octets that it has not read yet.
             io::copy(&mut self.stream, &mut io::sink())?;
         }
         Err(io::ErrorKind::ConnectionAborted.into())
     }
 
-    /// Reads one command without CRLF; `None` when the client is gone.
+    /// Reads one command without CRLF. Returns `None` if the client has disconnected.
     fn line(&mut self) -> io::Result<Option<String>> {
         loop {
             if let Some(at) = self.heard.iter().position(|&octet| octet == b'\n') {
