@@ -337,7 +337,9 @@ fn an_unusual_host_in_the_domain_needs_the_users_agreement() {
     search(&sandbox, &dns, &authority)
         .fails_with(64)
         .complains_in_lines(1)
-        .stderr_has(&format!("If it is right: --server evil.example.test:{port}\n"));
+        .stderr_has(&format!(
+            "If it is right: --server evil.example.test:{port}\n"
+        ));
 
     assert!(!sandbox.config_file().exists());
     server.finish();
