@@ -119,13 +119,15 @@ fn settle(
     outcomes: &[Outcome],
     now: Moment,
 ) -> rusqlite::Result<()> {
+    let mut deliver = queries.prepare(&DELIVER)?;
+    let mut note_delivery = queries.prepare(&NOTE_DELIVERY)?;
     for outcome in outcomes {
         let identity = outcome.identity();
         match outcome {
             Outcome::Delivered(done) => {
-                queries.execute(&DELIVER, about(&key, identity, params![now]))?;
+                deliver.execute(about(&key, identity, params![now]))?;
                 let output = params![now, done.output()];
-                queries.execute(&NOTE_DELIVERY, about(&key, identity, output))?;
+                note_delivery.execute(about(&key, identity, output))?;
             }
             Outcome::Kept {
                 failures,

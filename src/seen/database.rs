@@ -154,7 +154,12 @@ impl Database {
 }
 
 impl<'a> Queries<'a> {
-    fn prepare(&self, sql: &Sql) -> rusqlite::Result<CachedStatement<'a>> {
+    /// Prepares a statement. A loop over many messages prepares its statements once, before it: to
+    /// find one in the cache takes as long as to run it.
+    ///
+    /// # Errors
+    /// The statement does not fit the database.
+    pub(super) fn prepare(&self, sql: &Sql) -> rusqlite::Result<CachedStatement<'a>> {
         self.0.prepare_cached(sql.text())
     }
 

@@ -26,10 +26,11 @@ impl Deletions<'_> {
         let key = self.0.key();
         self.0.read(|queries| {
             let mut recorded = Vec::new();
+            let mut may_be_deleted = queries.prepare(&MAY_BE_DELETED)?;
             for (number, identity) in messages {
                 // The plan was made before anything was fetched. What may have changed since then
                 // is asked again at the last moment before DELE.
-                if queries.exists(&MAY_BE_DELETED, about(&key, &identity, &[]))? {
+                if may_be_deleted.exists(about(&key, &identity, &[]))? {
                     recorded.push(Recorded::new(number, identity));
                 }
             }
@@ -48,9 +49,11 @@ impl Deletions<'_> {
         }
         let (key, now) = (self.0.key(), Moment::now());
         self.0.write(|queries| {
+            let mut mark_gone = queries.prepare(&MARK_GONE)?;
+            let mut note_deletion = queries.prepare(&NOTE_DELETION)?;
             for identity in deleted.iter().map(|recorded| recorded.identity()) {
-                queries.execute(&MARK_GONE, about(&key, identity, params![now]))?;
-                queries.execute(&NOTE_DELETION, about(&key, identity, params![now]))?;
+                mark_gone.execute(about(&key, identity, params![now]))?;
+                note_deletion.execute(about(&key, identity, params![now]))?;
             }
             Ok(())
         })
