@@ -10,10 +10,14 @@ use crate::config::{self, Account, Overrides, Selector};
 use crate::delivery;
 use crate::exit::{Exit, Failure};
 use crate::mail::known::State;
+use crate::mail::maildrop::Listing;
 use crate::mail::policy::Policy;
+use crate::net::Stream;
 use crate::poll;
+use crate::poll::plan::Plan;
 use crate::poll::renamed::Rematch;
 use crate::poll::survey;
+use crate::pop3::Transaction;
 use crate::report::{Octets, json};
 use crate::seen::{Accounts, Ledger, SeenEntry, Verdict};
 
@@ -144,18 +148,24 @@ fn check(context: &Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// Opens a session and plans it as if everything new were to be fetched.
+fn list_new(
+    account: &Account,
+    ledger: &Ledger,
+    context: &Context<'_>,
+) -> Result<(Transaction<Stream>, Listing, Plan), Failure> {
+    let hints = poll::session_hints(&ledger.runs().last()?);
+    let mut session = context.connector(account, &Passwords::default())(&hints)?;
+    let known = ledger.messages().known()?;
+    let (listing, plan) = survey::survey(&mut session, &known, &Policy::default())?;
+    Ok((session, listing, plan))
+}
+
 /// Marks all messages that are not known as seen, without fetching them.
 fn catch_up(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
     let (account, mut ledger) = open(name, context)?;
     let _lock = ledger.lock()?;
-    let mut session = context.connector(&account, &Passwords::default())(&poll::session_hints(
-        &ledger.runs().last()?,
-    ))?;
-    let (listing, plan) = survey::survey(
-        &mut session,
-        &ledger.messages().known()?,
-        &Policy::default(),
-    )?;
+    let (session, listing, plan) = list_new(&account, &ledger, context)?;
     session.quit();
     let new = plan.fetch.iter();
     let marked = ledger
@@ -171,14 +181,7 @@ fn catch_up(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
 fn rematch_account(name: &str, context: &Context<'_>) -> Result<Exit, Failure> {
     let (account, mut ledger) = open(name, context)?;
     let _lock = ledger.lock()?;
-    let mut session = context.connector(&account, &Passwords::default())(&poll::session_hints(
-        &ledger.runs().last()?,
-    ))?;
-    let (listing, plan) = survey::survey(
-        &mut session,
-        &ledger.messages().known()?,
-        &Policy::default(),
-    )?;
+    let (mut session, listing, plan) = list_new(&account, &ledger, context)?;
     let rematch = Rematch {
         listing: &listing,
         ledger: &mut ledger,
