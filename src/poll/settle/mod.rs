@@ -7,13 +7,14 @@ use std::collections::HashSet;
 
 use crate::delivery::{self, Target};
 use crate::exit::{Exit, Failure};
-use crate::mail::custody::{Durable, Outcome, Receipt, Staged, TargetPlace};
-use crate::mail::known::{State, may_be_tried};
-use crate::mail::maildrop::{Identity, MessageNumber, UniqueId};
-use crate::moment::Moment;
-use crate::poll::batch::{Arrival, Batch, Inlet, Purpose};
+use crate::mail::custody::{Durable, Outcome, Staged, TargetPlace};
+use crate::mail::maildrop::{Identity, MessageNumber};
+use crate::poll::batch::{Batch, Inlet};
 use crate::report::{AccountReporter, Event, Summary};
 use crate::seen::{self, Ledger, Match};
+
+mod compare;
+mod recover;
 
 /// After this many temporary refusals in a row the target is at fault, not the message.
 const TRANSIENT_IN_A_ROW: usize = 3;
@@ -123,13 +124,6 @@ impl<'a> Settler<'a> {
         ended
     }
 
-    /// Finishes what earlier runs began. Every staged message is delivered now, or found to be
-    /// delivered, or forgotten so that it is fetched again. Needs no server.
-    pub(crate) fn recover(mut self) -> Settled {
-        let ended = self.recover_staged();
-        self.end(ended)
-    }
-
     fn end(mut self, ended: Result<(), Error>) -> Settled {
         let recorded = self.record();
         let recognised = self.settled.summary.recognised;
@@ -142,94 +136,6 @@ impl<'a> Settler<'a> {
         }
         self.settled.failure = ended.and(recorded).err();
         self.settled
-    }
-
-    fn recover_staged(&mut self) -> Result<(), Error> {
-        let now = Moment::now();
-        let (here, elsewhere): (Vec<_>, Vec<_>) = self
-            .ledger
-            .custody()
-            .staged()?
-            .into_iter()
-            .filter(|staged| may_be_tried(staged.history().next_try, now))
-            .partition(|staged| staged.place().is_at(self.target.place()));
-        match self.deliver(here) {
-            // Perhaps only these old messages are refused: new mail gets a chance of its own.
-            Err(Error::Refusing) => self.transient_in_a_row = 0,
-            delivered => delivered?,
-        }
-        self.recover_elsewhere(elsewhere)?;
-        self.record()?;
-        let staged: HashSet<_> = self
-            .ledger
-            .custody()
-            .staged()?
-            .iter()
-            .map(|staged| staged.stored().file_name.clone())
-            .collect();
-        self.clean_up(&staged)
-    }
-
-    /// Removes the files that earlier runs left without a row.
-    ///
-    /// If the database is new or an older copy, a file without a row may be the only copy of a message:
-    /// a server that hides what was retrieved (Gmail) would never send it again. Such files stay.
-    fn clean_up(&mut self, staged: &HashSet<String>) -> Result<(), Error> {
-        let intake = self.target.intake();
-        if !self.ledger.freshness().has_forgotten()? {
-            return Ok(intake.sweep(staged)?);
-        }
-        // In a Maildir, mail readers remove old files from tmp/, and another database may know
-        // those that are there.
-        let place = self.target.place();
-        if place.program.is_none() {
-            return Ok(());
-        }
-        let count = intake.set_aside(staged)?;
-        if count > 0 {
-            self.reporter.report(Event::Warning(&format_args!(
-                "the database is new or an older one; files in {} that it does not know were set \
-                 aside as *.unknown: {count}; give each to the MDA or remove it, as the server may \
-                 not have it any more",
-                place.path.display()
-            )));
-        }
-        Ok(())
-    }
-
-    /// Finishes messages that were staged for a target that the account does not use any more.
-    fn recover_elsewhere(&mut self, mut staged: Vec<Staged>) -> Result<(), Error> {
-        while let Some(place) = staged.first().map(|staged| staged.place().clone()) {
-            let (there, others): (Vec<_>, Vec<_>) = staged
-                .into_iter()
-                .partition(|staged| staged.place().is_at(&place));
-            staged = others;
-            match delivery::reopen(&place, self.ledger.tag()) {
-                delivery::Reopened::Target(target) => {
-                    let outcomes = target.deliver(there);
-                    self.note(outcomes, &place);
-                }
-                delivery::Reopened::Missing => {
-                    let lost = there
-                        .iter()
-                        .map(|staged| Outcome::Lost(staged.stored().identity.clone()));
-                    self.outcomes.extend(lost);
-                }
-                delivery::Reopened::Unreachable(error) => return Err(error.into()),
-                delivery::Reopened::NeedsMda => {
-                    let problem = format!(
-                        "{} (messages: {}) waits for an MDA, but the account has none now: set mda \
-                         once more to have it delivered",
-                        place.path.display(),
-                        there.len()
-                    );
-                    self.settled
-                        .summary
-                        .report_problem(self.reporter, &Failure::new(problem, Exit::Configuration));
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Settles one batch.
@@ -248,115 +154,6 @@ impl<'a> Settler<'a> {
             0 => Ok(()),
             lost => Err(Error::Vanished(lost)),
         }
-    }
-
-    /// Drops messages that were already delivered. A message that differs from the one it was taken
-    /// for is new mail under an old unique-id, and stays.
-    fn compare(&mut self, batch: Batch) -> Result<Vec<Receipt>, Error> {
-        let arrivals = batch.into_arrivals();
-        let mut receipts = Vec::with_capacity(arrivals.len());
-        for Arrival {
-            number,
-            receipt,
-            purpose,
-        } in arrivals
-        {
-            let unknown = match purpose {
-                Purpose::Comparison => self
-                    .recall(number, receipt, &receipts)?
-                    .map_or(Ok(None), |receipt| self.recognise(number, receipt))?,
-                Purpose::Delivery => Some(receipt),
-                Purpose::Naming => {
-                    let content = receipt.stored().digest.hex(32);
-                    let receipt = receipt.named(UniqueId::of_content(&content));
-                    let unknown = self.recall(number, receipt, &receipts)?;
-                    if let Some(receipt) = &unknown {
-                        let identity = receipt.stored().identity.clone();
-                        self.claimed.insert(identity.clone());
-                        self.settled.named.push((number, identity));
-                    }
-                    unknown
-                }
-                Purpose::Recognition => self.recognise(number, receipt)?,
-            };
-            receipts.extend(unknown);
-        }
-        Ok(receipts)
-    }
-
-    /// Drops a message if the database knows one with the same content. Any other gets a copy number
-    /// of its own. Each known message stands for one listed message only.
-    fn recall(
-        &mut self,
-        number: MessageNumber,
-        receipt: Receipt,
-        beside: &[Receipt],
-    ) -> Result<Option<Receipt>, Error> {
-        let known = self.ledger.recognition().find_matches(receipt.stored())?;
-        // A made-up unique-id is a hash of the content: a deleted message with the same content
-        // was another delivery of it, not this one.
-        let is_made_up = UniqueId::is_made_up(receipt.stored().identity.unique_id.as_octets());
-        let is_free = |found: &Match| {
-            !(self.claimed.contains(&found.identity) || is_made_up && found.state == State::Gone)
-        };
-        if let Some(mut found) = known.into_iter().find(is_free) {
-            let identity = &receipt.stored().identity;
-            if found.identity != *identity && self.ledger.failures().has_only_failed(identity)? {
-                // The message that failed under this copy number is the one that was delivered
-                // under the other.
-                let renamed = [(found.identity, identity.clone())];
-                self.ledger.recognition().rename(&renamed)?;
-                found.identity = identity.clone();
-            }
-            self.claimed.insert(found.identity.clone());
-            self.settled.proven.push((number, found));
-            self.target.intake().discard(receipt)?;
-            return Ok(None);
-        }
-        let identity = &receipt.stored().identity;
-        if self.ledger.failures().has_only_failed(identity)? {
-            return Ok(Some(receipt));
-        }
-        let copy = self.free_copy(&identity.unique_id, beside)?;
-        Ok(Some(receipt.renumbered(copy)))
-    }
-
-    /// Drops a message if the target has a file with the same octets that no known message claims.
-    fn recognise(
-        &mut self,
-        number: MessageNumber,
-        receipt: Receipt,
-    ) -> Result<Option<Receipt>, Error> {
-        while let Some(found) = self.target.recognise(receipt.stored())? {
-            // A file with a row belongs to another message, even if the octets are the same.
-            if self
-                .ledger
-                .recognition()
-                .has_file(found.delivered.stored())?
-            {
-                continue;
-            }
-            let found = self
-                .ledger
-                .recognition()
-                .record_found(&found, self.target.place())?;
-            self.settled.summary.recognised += 1;
-            self.settled.proven.push((number, found));
-            self.target.intake().discard(receipt)?;
-            return Ok(None);
-        }
-        Ok(Some(receipt))
-    }
-
-    /// Returns a copy number that no message under a unique-id has yet: neither in the database nor
-    /// among the messages of this batch (`beside`), which have no rows yet.
-    fn free_copy(&self, unique_id: &UniqueId, beside: &[Receipt]) -> Result<u32, Error> {
-        let beside = beside
-            .iter()
-            .map(|receipt| &receipt.stored().identity)
-            .filter(|other| other.unique_id == *unique_id)
-            .map(|other| other.copy + 1);
-        Ok(beside.fold(self.ledger.recognition().free_copy(unique_id)?, u32::max))
     }
 
     fn stage(&mut self, durable: Vec<Durable>) -> Result<Vec<Staged>, Error> {

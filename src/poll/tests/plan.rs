@@ -1,0 +1,264 @@
+use std::time::Duration;
+
+use crate::mail::known::{KnownMessage, KnownMessages, State};
+use crate::mail::maildrop::{Listing, MessageNumber};
+use crate::mail::policy::{Keep, Order, Policy};
+use crate::moment::Moment;
+use crate::poll::plan::{Pick, Plan, plan};
+
+const DAY: i64 = 24 * 3600;
+const NOW: Moment = Moment(100 * DAY);
+
+fn listing(lines: &[(&str, Option<u64>)]) -> Listing {
+    let mut listing = Listing::default();
+    let numbers = (1..).filter_map(MessageNumber::new);
+    for (number, (unique_id, _)) in numbers.clone().zip(lines) {
+        listing.push(number, unique_id.as_bytes()).expect("valid");
+    }
+    let mut listing = listing.finish().expect("valid");
+    for (number, (_, size)) in numbers.zip(lines) {
+        if let Some(size) = size {
+            listing.set_size(number, *size);
+        }
+    }
+    listing
+}
+
+fn delivered(days_ago: i64, size: Option<u64>) -> KnownMessage {
+    KnownMessage {
+        copy: 0,
+        state: State::Delivered(Moment(NOW.0 - days_ago * DAY)),
+        size,
+        next_try: Moment(0),
+        is_absent: false,
+        is_undeletable: false,
+    }
+}
+
+fn known(rows: &[(&str, KnownMessage)]) -> KnownMessages {
+    let mut known = KnownMessages::default();
+    for (unique_id, row) in rows {
+        known.push(unique_id.as_bytes(), *row);
+    }
+    known
+}
+
+fn numbers(listing: &Listing, picks: &[Pick]) -> Vec<u32> {
+    picks
+        .iter()
+        .map(|pick| listing.number(pick.position).value())
+        .collect()
+}
+
+#[test]
+fn new_messages_are_fetched_in_the_configured_order() {
+    let listing = listing(&[("a", None), ("b", None), ("c", None)]);
+    let known = known(&[("b", delivered(1, None))]);
+    for (order, expected) in [(Order::OldestFirst, [1, 3]), (Order::NewestFirst, [3, 1])] {
+        let policy = Policy {
+            order,
+            ..Policy::default()
+        };
+        let plan = plan(&listing, &known, &policy, NOW);
+        assert_eq!(numbers(&listing, &plan.fetch), expected);
+        assert_eq!((plan.kept, plan.delete.len()), (1, 0));
+    }
+}
+
+#[test]
+fn a_delivered_message_is_deleted_when_its_time_is_over() {
+    let fortnight = Duration::from_secs(14 * DAY as u64);
+    for (keep, days_ago, goes) in [
+        (Keep::Always, 1000, false),
+        (Keep::Never, 0, true),
+        (Keep::Never, -1, true),
+        (Keep::For(fortnight), 13, false),
+        (Keep::For(fortnight), 14, true),
+        (Keep::For(fortnight), -1, false),
+    ] {
+        let listing = listing(&[("a", Some(10))]);
+        let known = known(&[("a", delivered(days_ago, Some(10)))]);
+        let policy = Policy {
+            keep,
+            ..Policy::default()
+        };
+        let plan = plan(&listing, &known, &policy, NOW);
+        assert_eq!(plan.delete.len(), usize::from(goes), "{keep:?} {days_ago}");
+    }
+}
+
+#[test]
+fn a_message_in_doubt_is_compared_before_it_is_deleted() {
+    let row = delivered(1, Some(10));
+    let second = KnownMessage { copy: 1, ..row };
+    let gone = KnownMessage {
+        state: State::Gone,
+        ..row
+    };
+    let sizeless = delivered(1, None);
+    let policy = Policy {
+        keep: Keep::Never,
+        ..Policy::default()
+    };
+    for (lines, rows, compared) in [
+        (&[("a", Some(11))][..], &[("a", row)][..], &[1][..]),
+        (&[("a", None)], &[("a", row)], &[1]),
+        (&[("a", Some(10))], &[("a", sizeless)], &[1]),
+        (&[("a", Some(10))], &[("a", row), ("a", second)], &[1]),
+        (
+            &[("a", Some(10)), ("a", Some(10))],
+            &[("a", row), ("a", second)],
+            &[1, 2],
+        ),
+        (&[("a", Some(10)), ("a", Some(10))], &[("a", row)], &[1]),
+        (&[("a", Some(10))], &[("a", gone), ("a", second)], &[1]),
+        (&[("a", Some(10))], &[("a", gone)], &[1]),
+    ] {
+        let listing = listing(lines);
+        let plan = plan(&listing, &known(rows), &policy, NOW);
+        assert_eq!(numbers(&listing, &plan.compare), compared, "{lines:?}");
+        assert!(plan.delete.is_empty());
+    }
+}
+
+#[test]
+fn a_repeated_unique_id_means_the_message_still_on_the_server() {
+    let gone = KnownMessage {
+        state: State::Gone,
+        ..delivered(2, Some(10))
+    };
+    let live = KnownMessage {
+        copy: 1,
+        ..delivered(1, Some(10))
+    };
+    let known = known(&[("a", gone), ("a", live)]);
+    let once = plan(&listing(&[("a", None)]), &known, &Policy::default(), NOW);
+    assert_eq!((once.kept, once.compare.len(), once.fetch.len()), (1, 0, 0));
+    let thrice = listing(&[("a", None), ("a", None), ("a", None)]);
+    let thrice = plan(&thrice, &known, &Policy::default(), NOW);
+    let copies = |picks: &[Pick]| picks.iter().map(|pick| pick.copy).collect::<Vec<_>>();
+    assert_eq!(copies(&thrice.compare), [0]);
+    assert_eq!(copies(&thrice.fetch), [2]);
+}
+
+#[test]
+fn a_skipped_copy_number_belongs_to_a_new_message() {
+    let row = |copy, state| KnownMessage {
+        copy,
+        state,
+        ..delivered(1, None)
+    };
+    let live = State::Delivered(NOW);
+    for (rows, lines, fetched) in [
+        (&[(1, live)][..], 2, &[(1, 0)][..]),
+        (&[(2, live)], 4, &[(1, 0), (2, 1), (4, 3)]),
+        (&[(0, live), (2, live)], 3, &[(2, 1)]),
+        (&[(0, State::Gone), (2, live)], 2, &[(1, 1)]),
+    ] {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|&(n, state)| ("a", row(n, state)))
+            .collect();
+        let listing = listing(&vec![("a", None); lines]);
+        let plan = plan(&listing, &known(&rows), &Policy::default(), NOW);
+        let picks = plan.fetch.iter();
+        let picks = picks.map(|pick| (listing.number(pick.position).value(), pick.copy));
+        assert_eq!(picks.collect::<Vec<_>>(), fetched, "{rows:?}");
+    }
+}
+
+#[test]
+fn a_message_not_delivered_by_us_is_never_deleted() {
+    let row = delivered(1, Some(10));
+    for state in [State::Seen, State::Staged] {
+        let rows = known(&[("a", KnownMessage { state, ..row })]);
+        let policy = Policy {
+            keep: Keep::Never,
+            ..Policy::default()
+        };
+        let plan = plan(&listing(&[("a", Some(10))]), &rows, &policy, NOW);
+        let left_alone = Plan {
+            kept: 1,
+            ..Plan::default()
+        };
+        assert_eq!(plan, left_alone, "{state:?}");
+    }
+}
+
+#[test]
+fn an_undeletable_message_is_left_alone() {
+    let kept = |state| KnownMessage {
+        state,
+        is_undeletable: true,
+        ..delivered(1, Some(10))
+    };
+    for state in [State::Delivered(NOW), State::Gone] {
+        let policy = Policy {
+            keep: Keep::Never,
+            ..Policy::default()
+        };
+        let rows = known(&[("a", kept(state))]);
+        let plan = plan(&listing(&[("a", Some(10))]), &rows, &policy, NOW);
+        assert_eq!((plan.kept, plan.compare.len()), (1, 0));
+    }
+}
+
+#[test]
+fn a_failed_message_comes_last_and_not_too_early() {
+    let failed = |until| KnownMessage {
+        state: State::Failed(until),
+        ..delivered(0, None)
+    };
+    let known = known(&[("a", failed(NOW)), ("b", failed(Moment(NOW.0 + 1)))]);
+    let listing = listing(&[("a", None), ("b", None), ("c", None)]);
+    let plan = plan(&listing, &known, &Policy::default(), NOW);
+    assert_eq!(numbers(&listing, &plan.fetch), [3, 1]);
+    assert_eq!(plan.kept, 1);
+}
+
+#[test]
+fn a_message_found_too_large_is_not_fetched_again() {
+    let lied = KnownMessage {
+        state: State::Failed(Moment(0)),
+        ..delivered(0, Some(100))
+    };
+    let known = known(&[("a", lied)]);
+    let listing = listing(&[("a", Some(1))]);
+    for (max_size, too_large) in [(Some(50), 1), (Some(100), 0), (None, 0)] {
+        let policy = Policy {
+            max_size,
+            ..Policy::default()
+        };
+        let plan = plan(&listing, &known, &policy, NOW);
+        assert_eq!(
+            (plan.too_large.len(), plan.fetch.len()),
+            (too_large, 1 - too_large)
+        );
+    }
+}
+
+#[test]
+fn limits_never_keep_all_messages_away() {
+    let listing = listing(&[("a", Some(50)), ("b", Some(10)), ("c", Some(30))]);
+    let policy = |max_messages, max_size, max_total| Policy {
+        max_messages,
+        max_size,
+        max_total,
+        ..Policy::default()
+    };
+    for (policy, fetched, too_large, postponed) in [
+        (policy(Some(2), None, None), &[1, 2][..], 0, 1),
+        (policy(Some(0), None, None), &[], 0, 3),
+        (policy(None, Some(30), None), &[2, 3], 1, 0),
+        (policy(None, None, Some(60)), &[1, 2], 0, 1),
+        (policy(None, None, Some(1)), &[1], 0, 2),
+        (policy(Some(1), Some(30), None), &[2], 1, 1),
+    ] {
+        let plan = plan(&listing, &KnownMessages::default(), &policy, NOW);
+        assert_eq!(numbers(&listing, &plan.fetch), fetched, "{policy:?}");
+        assert_eq!(
+            (plan.too_large.len(), plan.postponed),
+            (too_large, postponed)
+        );
+    }
+}
