@@ -13,7 +13,7 @@ pub(crate) fn exists(name: &str) -> bool {
 }
 
 /// Returns the files that a test with this name can be in.
-fn files(name: &str) -> [String; 2] {
+fn files(name: &str) -> [String; 3] {
     let (module, _) = name.rsplit_once("::").unwrap_or(("", name));
     let (folder, module) = match module.strip_suffix("::tests") {
         Some(module) => ("src", module),
@@ -26,6 +26,8 @@ fn files(name: &str) -> [String; 2] {
     [
         format!("{folder}/{path}.rs"),
         format!("{folder}/{path}/mod.rs"),
+        // The tests of a module may have a file of their own.
+        format!("{folder}/{path}/tests.rs"),
     ]
 }
 
