@@ -96,6 +96,7 @@ pub struct KnownMessages {
     octets: Vec<u8>,
     rows: Vec<(Span, KnownMessage)>,
     are_doubtful: bool,
+    surplus: i64,
     /// The row after the one that was found last.
     next: Cell<usize>,
 }
@@ -151,6 +152,16 @@ impl KnownMessages {
         };
         self.next.set(start + count);
         rest[..count].iter().map(|(_, known)| known)
+    }
+
+    /// Sets the number of octets that STAT counts more than LIST on this server.
+    pub fn set_surplus(&mut self, octets: i64) {
+        self.surplus = octets;
+    }
+
+    /// Returns the number of octets that STAT counts more than LIST on this server.
+    pub fn surplus(&self) -> i64 {
+        self.surplus
     }
 
     /// Puts all messages in doubt: the unique-ids may mean other messages now.

@@ -118,6 +118,25 @@ pub struct Listing {
     nameless: Vec<MessageNumber>,
     names_are_made_up: bool,
     by_unique_id: Vec<Position>,
+    total: MaildropTotal,
+}
+
+/// The number of messages and the sum of their sizes, as STAT reports them. They are no more than a
+/// sign that something has changed: some servers count other octets than in the scan listing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum MaildropTotal {
+    /// The server was not asked.
+    #[default]
+    NotAsked,
+    /// The server refused, or its answer is invalid.
+    Unknown,
+    /// The server's answer.
+    Known {
+        /// The number of messages.
+        messages: u64,
+        /// The sum of their sizes in octets.
+        octets: u64,
+    },
 }
 
 /// The position of a message in a [`Listing`].
@@ -267,6 +286,31 @@ impl Listing {
         if let Some(position) = self.find(number) {
             let size = size.min(limits::CLAIMED_SIZE);
             self.entries[position.0 as usize].size_and_one = NonZeroU64::new(size + 1);
+        }
+    }
+
+    /// Sets the answer to STAT.
+    pub fn set_total(&mut self, total: MaildropTotal) {
+        self.total = total;
+    }
+
+    /// Returns the answer to STAT.
+    pub fn total(&self) -> MaildropTotal {
+        self.total
+    }
+
+    /// Returns the number of octets that STAT counts more than these sizes have, if it counts as many
+    /// messages as are listed.
+    pub fn surplus_over(&self, octets: u64) -> Option<i64> {
+        let listed = self.len() + self.nameless.len();
+        match self.total {
+            MaildropTotal::Known {
+                messages,
+                octets: counted,
+            } if messages == listed as u64 => {
+                i64::try_from(i128::from(counted) - i128::from(octets)).ok()
+            }
+            _ => None,
         }
     }
 

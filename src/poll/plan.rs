@@ -39,6 +39,11 @@ pub struct Plan {
     pub kept: usize,
     /// True if the plan would depend on sizes that the listing does not have.
     pub lacks_sizes: bool,
+    /// The sum of the recorded sizes of the listed messages. A new message counts with its listed size,
+    /// and an unknown size counts as nothing.
+    pub recorded_octets: u64,
+    /// The number of known messages whose listed size is not the recorded one.
+    pub resized: usize,
 }
 
 /// Decides about every message of a listing.
@@ -52,9 +57,11 @@ pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Mome
             Counterpart::KnownMessage(row) => row,
             Counterpart::Unknown { copy } => {
                 new.push(Pick { position, copy });
+                plan.recorded_octets += listing.size(position).unwrap_or(0);
                 continue;
             }
         };
+        plan.note_size(row.size, listing.size(position));
         let pick = Pick {
             position,
             copy: row.copy,
@@ -136,6 +143,14 @@ fn counterpart<'a>(
 }
 
 impl Plan {
+    /// Notes the recorded and the listed size of a known message.
+    fn note_size(&mut self, recorded: Option<u64>, listed: Option<u64>) {
+        self.recorded_octets += recorded.unwrap_or(0);
+        if let (Some(recorded), Some(listed)) = (recorded, listed) {
+            self.resized += usize::from(recorded != listed);
+        }
+    }
+
     /// Applies order and limits to the new messages. Those that failed before come last, so that they
     /// do not keep the others away.
     fn choose(

@@ -56,9 +56,9 @@ impl Poll<'_> {
             .messages()
             .needs_sizes(policy.due_until(Moment::now()));
         let sizes = if policy.needs_sizes() || deletion_needs_sizes.map_err(reading)? {
-            Sizes::Needed
+            Sizes::Each
         } else {
-            Sizes::Unneeded
+            Sizes::Total
         };
         let hints = SessionHints {
             sizes,
@@ -75,6 +75,7 @@ impl Poll<'_> {
         // With a pipelined login the listing is already on its way while the database is read.
         let mut known = self.known()?;
         let (listing, mut plan) = survey(&mut session, &known, policy)?;
+        self.note_surplus(&listing, &plan, &known)?;
         self.warn_of_expiry(session.profile(), last);
         if let Some(profile) = session.profile().to_stored() {
             self.ledger.note_server_profile(profile);
@@ -96,6 +97,23 @@ impl Poll<'_> {
             plan,
             remaining,
         })
+    }
+
+    /// Records how many octets STAT counts more than LIST on this server, once LIST has confirmed the
+    /// size of every known message.
+    fn note_surplus(
+        &mut self,
+        listing: &Listing,
+        plan: &Plan,
+        known: &KnownMessages,
+    ) -> Result<(), Error> {
+        match listing.surplus_over(plan.recorded_octets) {
+            Some(surplus) if plan.resized == 0 && surplus != known.surplus() => {
+                let sizes = self.ledger.size_checks();
+                sizes.note_surplus(surplus).map_err(recording)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Warns that the server deletes messages (EXPIRE, RFC 2449 section 6.7) which `keep` wants to

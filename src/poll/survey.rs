@@ -41,8 +41,9 @@ impl Error {
 
 /// Lists the mailbox and decides about every message.
 ///
-/// Sizes (LIST) are requested together with the listing if they decide something. Otherwise they are
-/// requested only if there is something to fetch: a later run compares them before it deletes.
+/// The size of each message (LIST) is requested together with the listing if it decides something.
+/// Otherwise it is requested only if there is something to fetch, or if the sum of all sizes (STAT) shows
+/// that a known message may have another size: its unique-id may belong to another message now.
 ///
 /// # Errors
 /// The server refused or its answer cannot be believed.
@@ -64,14 +65,28 @@ pub(crate) fn survey<S: Read + Write>(
     };
     let now = Moment::now();
     let mut plan = plan::plan(&listing, known, policy, now);
-    let has_no_sizes = sizes == Sizes::Unneeded && !listing.names_are_made_up();
-    if has_no_sizes && (plan.lacks_sizes || !plan.fetch.is_empty()) {
+    let has_no_sizes = sizes == Sizes::Total && !listing.names_are_made_up();
+    let needs_sizes = plan.lacks_sizes || !plan.fetch.is_empty();
+    if has_no_sizes && (needs_sizes || !has_recorded_sizes(session, &mut listing, &plan, known)?) {
         session.add_sizes(&mut listing)?;
-        if plan.lacks_sizes {
-            plan = plan::plan(&listing, known, policy, now);
-        }
+        plan = plan::plan(&listing, known, policy, now);
     }
     Ok((listing, plan))
+}
+
+/// Returns true if the sum of all sizes shows that the listed messages have their recorded sizes. Without
+/// pipelining this is one more round trip, which is what it costs to notice a reused unique-id there.
+fn has_recorded_sizes<S: Read + Write>(
+    session: &mut Transaction<S>,
+    listing: &mut Listing,
+    plan: &Plan,
+    known: &KnownMessages,
+) -> Result<bool, Error> {
+    if listing.is_empty() {
+        return Ok(true);
+    }
+    session.add_total(listing)?;
+    Ok(listing.surplus_over(plan.recorded_octets) == Some(known.surplus()))
 }
 
 /// Returns true if the server has ever listed unique-ids of its own: then it only fails to do so now.
@@ -84,9 +99,9 @@ fn has_names(known: &KnownMessages) -> bool {
 /// Returns whether sizes decide something before anything is fetched.
 fn sizes(known: &KnownMessages, policy: &Policy) -> Sizes {
     if known.is_empty() || policy.needs_sizes() || policy.has_due(known, Moment::now()) {
-        Sizes::Needed
+        Sizes::Each
     } else {
-        Sizes::Unneeded
+        Sizes::Total
     }
 }
 

@@ -11,7 +11,7 @@ use super::mechanism::Mechanism;
 use super::reply::Status;
 use super::sasl::Credentials;
 use super::server_profile::ServerProfile;
-use super::session_hints::{SessionHints, Sizes};
+use super::session_hints::SessionHints;
 use super::transaction::Transaction;
 use super::wire::{Trace, Wire};
 use crate::limits;
@@ -210,9 +210,7 @@ impl<S: Read + Write> Authorization<S> {
                 commands.push(Command::Capa);
             }
             commands.push(Command::Uidl);
-            if self.hints.sizes == Sizes::Needed {
-                commands.push(Command::List);
-            }
+            commands.push(self.hints.sizes.command());
         }
         self.wire.send(&commands)
     }

@@ -40,6 +40,8 @@ pub enum Command<'a> {
     Response(&'a [u8]),
     /// Asks for a message.
     Retr(MessageNumber),
+    /// Asks for the number of messages and the sum of their sizes.
+    Stat,
     /// Begins TLS.
     Stls,
     /// Asks for the header of a message, and for no line of its body.
@@ -119,6 +121,7 @@ impl fmt::Display for Command<'_> {
             Self::Quit => f.write_str("QUIT"),
             Self::Response(_) => f.write_str("****"),
             Self::Retr(number) => write!(f, "RETR {number}"),
+            Self::Stat => f.write_str("STAT"),
             Self::Stls => f.write_str("STLS"),
             Self::Top(number) => write!(f, "TOP {number} 0"),
             Self::Uidl => f.write_str("UIDL"),

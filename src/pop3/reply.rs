@@ -2,7 +2,7 @@
 //! any octets have a defined result.
 
 use crate::limits;
-use crate::mail::maildrop::MessageNumber;
+use crate::mail::maildrop::{MaildropTotal, MessageNumber};
 use crate::text::ServerText;
 
 /// The first line of a reply.
@@ -156,6 +156,21 @@ pub fn scan_line(line: &[u8]) -> Result<(MessageNumber, Option<u64>), Garbled> {
     Ok((number, decimal(size).filter(|_| ends)))
 }
 
+/// Reads the text of the answer to STAT, `messages blanks octets …`. Anything else is an unknown sum.
+pub fn total(text: &[u8]) -> MaildropTotal {
+    let mut words = text
+        .split(|&octet| is_blank(octet))
+        .filter(|word| !word.is_empty())
+        .map(|word| {
+            let is_number = word.iter().all(u8::is_ascii_digit);
+            is_number.then(|| decimal(word)).flatten()
+        });
+    match (words.next().flatten(), words.next().flatten()) {
+        (Some(messages), Some(octets)) => MaildropTotal::Known { messages, octets },
+        _ => MaildropTotal::Unknown,
+    }
+}
+
 fn message_number(line: &[u8]) -> Result<(MessageNumber, &[u8]), Garbled> {
     let digits = line
         .iter()
@@ -268,6 +283,23 @@ mod tests {
         ] {
             let read_as = unique_id_line(line).map(|(number, id)| (number.value(), id));
             assert_eq!(read_as, read, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_sum_of_sizes_is_two_numbers_or_unknown() {
+        let known = |messages, octets| MaildropTotal::Known { messages, octets };
+        for (text, read) in [
+            (&b"2 320"[..], known(2, 320)),
+            (b"0 0", known(0, 0)),
+            (b"2  320 octets, 1 new", known(2, 320)),
+            (b"", MaildropTotal::Unknown),
+            (b"2", MaildropTotal::Unknown),
+            (b"2 -1", MaildropTotal::Unknown),
+            (b"2 messages (320 octets)", MaildropTotal::Unknown),
+            (b"2 99999999999999999999999", MaildropTotal::Unknown),
+        ] {
+            assert_eq!(total(text), read, "{text:?}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::capabilities::Capabilities;
+use super::command::Command;
 use super::mechanism::Mechanism;
 use super::server_profile::{Channel, ServerProfile};
 
@@ -19,7 +20,7 @@ pub struct SessionHints {
     /// The mechanism of the last login: one that shows more of the password is not chosen
     /// automatically.
     pub login: Option<Mechanism>,
-    /// The need for sizes in the listing.
+    /// The sizes that the listing needs.
     pub sizes: Sizes,
     /// The use of pipelining if the server announces it.
     pub pipelining: Pipelining,
@@ -104,14 +105,24 @@ impl SessionHints {
     }
 }
 
-/// The need for sizes in a listing.
+/// The sizes that a listing needs.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Sizes {
-    /// It must: something depends on them.
+    /// The size of each message (LIST): something depends on it.
     #[default]
-    Needed,
-    /// It need not.
-    Unneeded,
+    Each,
+    /// The sum of all sizes (STAT): it shows whether a known message has another size now.
+    Total,
+}
+
+impl Sizes {
+    /// Returns the command that asks for them.
+    pub(super) fn command(self) -> Command<'static> {
+        match self {
+            Self::Each => Command::List,
+            Self::Total => Command::Stat,
+        }
+    }
 }
 
 #[cfg(test)]

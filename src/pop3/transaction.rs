@@ -13,7 +13,7 @@ use super::session_hints::{Pipelining, Sizes};
 use super::wire::Wire;
 use crate::limits;
 use crate::mail::custody::Recorded;
-use crate::mail::maildrop::Listing;
+use crate::mail::maildrop::{Listing, MaildropTotal};
 use crate::text::ServerText;
 
 /// A session in the TRANSACTION state. If it is dropped, the connection is closed without QUIT, and
@@ -87,30 +87,40 @@ impl<S: Read + Write> Transaction<S> {
         self.profile.announces_uidl()
     }
 
-    /// Lists the maildrop by unique-id, and with sizes if they are needed. Both listings are asked
-    /// for in one flight if the server pipelines.
+    /// Lists the maildrop by unique-id, with the size of each message if they are needed. If the
+    /// server pipelines, both listings are asked for in one flight, or the sum of all sizes (STAT)
+    /// if the single ones are not needed. Without pipelining that sum would be one more round trip:
+    /// see [`Self::add_total`].
     ///
     /// # Errors
     /// The server refuses UIDL, or an answer is invalid: then nothing of it is used.
     pub fn list(&mut self, sizes: Sizes) -> Result<Listing, Error> {
         let asked = match self.listing.take() {
-            Some(asked) => asked,
             None => self.ask_for_listing(sizes)?,
+            asked => asked,
         };
         let mut listing = match self.read_unique_ids() {
-            Err(Error::NoUniqueIds) if asked == Sizes::Needed => {
-                // LIST was sent together with UIDL: its answer must be read to stay in step.
-                self.read_sizes(&mut Listing::default())?;
+            Err(Error::NoUniqueIds) => {
+                // The other answer must be read to stay in step.
+                self.read_asked(asked, &mut Listing::default())?;
                 return Err(Error::NoUniqueIds);
             }
             listing => listing?,
         };
-        match (asked, sizes) {
-            (Sizes::Needed, _) => self.read_sizes(&mut listing)?,
-            (Sizes::Unneeded, Sizes::Needed) => self.add_sizes(&mut listing)?,
-            (Sizes::Unneeded, Sizes::Unneeded) => {}
+        self.read_asked(asked, &mut listing)?;
+        if sizes == Sizes::Each && asked != Some(Sizes::Each) {
+            self.add_sizes(&mut listing)?;
         }
         Ok(listing)
+    }
+
+    /// Reads the answer to the command that was sent together with UIDL.
+    fn read_asked(&mut self, asked: Option<Sizes>, listing: &mut Listing) -> Result<(), Error> {
+        match asked {
+            Some(Sizes::Each) => self.read_sizes(listing),
+            Some(Sizes::Total) => self.read_total(listing),
+            None => Ok(()),
+        }
     }
 
     /// Lists the maildrop of a server without unique-ids, by number and size.
@@ -138,14 +148,37 @@ impl<S: Read + Write> Transaction<S> {
         Ok(listing)
     }
 
-    /// Asks for as much of the listing as can be sent at once, and returns what that is.
-    fn ask_for_listing(&mut self, sizes: Sizes) -> Result<Sizes, Error> {
-        if sizes == Sizes::Needed && self.pipelining {
-            self.wire.send(&[Command::Uidl, Command::List])?;
-            return Ok(Sizes::Needed);
+    /// Asks for the listing, and in the same flight for the sizes if the server pipelines. Returns the
+    /// sizes that were asked for.
+    fn ask_for_listing(&mut self, sizes: Sizes) -> Result<Option<Sizes>, Error> {
+        if self.pipelining {
+            self.wire.send(&[Command::Uidl, sizes.command()])?;
+            return Ok(Some(sizes));
         }
         self.wire.send(&[Command::Uidl])?;
-        Ok(Sizes::Unneeded)
+        Ok(None)
+    }
+
+    /// Asks for the sum of all sizes and adds it to a listing of this session, unless it was asked for
+    /// together with the listing.
+    ///
+    /// # Errors
+    /// The connection fails. If the server refuses STAT, the sum stays unknown.
+    pub fn add_total(&mut self, listing: &mut Listing) -> Result<(), Error> {
+        if listing.total() != MaildropTotal::NotAsked {
+            return Ok(());
+        }
+        self.wire.send(&[Command::Stat])?;
+        self.read_total(listing)
+    }
+
+    fn read_total(&mut self, listing: &mut Listing) -> Result<(), Error> {
+        listing.set_total(match self.wire.reply()? {
+            Status::Positive(text) => reply::total(text.as_octets()),
+            Status::Negative(_) => MaildropTotal::Unknown,
+            status @ Status::Continue(_) => return Err(Error::unexpected("STAT", status)),
+        });
+        Ok(())
     }
 
     /// Asks for the sizes and adds them to a listing of this session.

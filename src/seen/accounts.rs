@@ -4,6 +4,7 @@ use rusqlite::{Row, params};
 
 use super::account::tag;
 use super::database::{Database, Queries, statements};
+use super::notices::REMOVE_ACCOUNT_NOTICES;
 use super::state::{DELIVERED, STAGED};
 use super::{Error, Lock, StateFolder, former_tags};
 use crate::mail::maildrop::AccountKey;
@@ -139,6 +140,7 @@ pub(super) fn remove_rows(queries: &Queries<'_>, account: AccountKey) -> rusqlit
     for sql in [
         &REMOVE_DELIVERIES,
         &REMOVE_NOTICES,
+        &REMOVE_ACCOUNT_NOTICES,
         &REMOVE_MESSAGES,
         &REMOVE_ACCOUNT,
     ] {

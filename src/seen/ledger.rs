@@ -9,8 +9,10 @@ use super::deletions::Deletions;
 use super::failures::Failures;
 use super::freshness::Freshness;
 use super::messages::Messages;
+use super::notices::Notices;
 use super::recognition::Recognition;
 use super::runs::Runs;
+use super::size_checks::SizeChecks;
 use super::{Error, Lock, StateFolder, former_tags};
 use crate::mail::maildrop::AccountKey;
 use crate::moment::Moment;
@@ -131,6 +133,17 @@ impl Ledger {
     /// Known messages, found by their content.
     pub(crate) fn recognition(&self) -> Recognition<'_> {
         Recognition(self)
+    }
+
+    /// Reports about the account that are made once.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no account notice is made yet"))]
+    pub(crate) fn notices(&self) -> Notices<'_> {
+        Notices(self)
+    }
+
+    /// The facts about the server's sizes.
+    pub(crate) fn size_checks(&self) -> SizeChecks<'_> {
+        SizeChecks(self)
     }
 
     /// The ends of the account's runs.

@@ -3,6 +3,7 @@
 use rusqlite::params;
 
 use super::database::{MESSAGE, about, identity, size, statements};
+use super::size_checks::SURPLUS;
 use super::state::{DELIVERED, FAILED, SEEN, StoredState};
 use super::{Error, Ledger};
 use crate::mail::known::{KnownMessage, KnownMessages, State};
@@ -36,6 +37,8 @@ impl Messages<'_> {
     pub(crate) fn known(self) -> Result<KnownMessages, Error> {
         self.0.read(|queries| {
             let mut known = KnownMessages::default();
+            let surplus = queries.first(&SURPLUS, [self.0.key()], |row| row.get(0))?;
+            known.set_surplus(surplus.unwrap_or(0));
             queries.all::<(), ()>(&KNOWN, [self.0.key()], |row| {
                 let message = KnownMessage {
                     copy: row.get(1)?,

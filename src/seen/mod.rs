@@ -16,10 +16,12 @@ mod import;
 mod ledger;
 mod lock;
 mod messages;
+mod notices;
 mod recognition;
 pub(crate) mod record;
 mod runs;
 mod schema;
+mod size_checks;
 mod state;
 mod state_folder;
 #[cfg(test)]

@@ -35,7 +35,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 ///   after its account and all rows that refer to it were removed. The generation in a lock file that
 ///   is left does not match that of the new account.
 /// - `words` is the output of an MDA that took the message.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE account (
     id           INTEGER PRIMARY KEY,
     name         TEXT NOT NULL UNIQUE,
@@ -106,7 +107,31 @@ CREATE TABLE notice (                       -- what was said once and is not sai
     copy      INTEGER NOT NULL,
     PRIMARY KEY (account, unique_id, copy)
 ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+ALTER TABLE account ADD COLUMN surplus INTEGER NOT NULL DEFAULT 0
+    /* octets that STAT counts more than LIST */;
+ALTER TABLE account ADD COLUMN equal_contents INTEGER NOT NULL DEFAULT 0
+    /* messages in a row whose size had changed and whose content had not */;
+ALTER TABLE seen ADD COLUMN quit_sent INTEGER
+    /* when QUIT was sent after its DELE; null once the answer is known */;
+ALTER TABLE delivery ADD COLUMN canonical BLOB
+    /* SHA-256 without the header lines that servers write; null if that is digest */;
+ALTER TABLE delivery ADD COLUMN body BLOB
+    /* SHA-256 of the beginning of the body and of its length; null if it is blank */;
+ALTER TABLE delivery ADD COLUMN message_id BLOB
+    /* SHA-256 of Message-ID */;
+ALTER TABLE delivery ADD COLUMN date BLOB
+    /* SHA-256 of Date */;
+
+CREATE TABLE account_notice (               -- what was said once about an account
+    account INTEGER NOT NULL REFERENCES account (id),
+    subject TEXT    NOT NULL,               -- a word of the program
+    said    INTEGER NOT NULL,               -- when
+    PRIMARY KEY (account, subject)
+) STRICT, WITHOUT ROWID;
+",
+];
 
 /// Opens a database, and creates it (mode 0600) if there is none. A file that is not a database is
 /// never overwritten.

@@ -181,8 +181,10 @@ fn a_known_server_is_logged_in_within_two_round_trips() {
             "S: +OK
              {login}
              C: UIDL
+             C: STAT
              S: +OK
              lists a
+             counts 1 17
              C: QUIT"
         );
         let server = Script::new(first).then(second).serve();

@@ -4,10 +4,11 @@ use crate::support::mail::notes;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{FETCH_A_AND_B, QUIT, Script};
 
-/// A later session up to UIDL. LIST follows only if the program needs sizes.
-const UIDL_ALONE: &str = "
+/// A later session up to the listing. LIST follows only if the program needs the size of each message.
+const UIDL_AND_STAT: &str = "
     login
-    C: UIDL";
+    C: UIDL
+    C: STAT";
 
 #[test]
 fn listings_and_messages_are_pipelined_when_announced_after_login() {
@@ -103,9 +104,9 @@ fn an_empty_mailbox_ends_the_run_silently() {
 }
 
 #[test]
-fn only_unique_ids_are_listed_when_nothing_is_new() {
+fn sizes_are_not_listed_when_nothing_is_new() {
     let server = Script::new(FETCH_A_AND_B)
-        .then([UIDL_ALONE, "\nlists a b", QUIT].concat())
+        .then([UIDL_AND_STAT, "\nlists a b\ncounts 2 34", QUIT].concat())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -122,7 +123,9 @@ fn new_messages_are_recognised_by_unique_id_not_by_number() {
         .then(
             "login
              C: UIDL
+             C: STAT
              lists b c a
+             counts 3 51
              C: LIST
              lists 17 17 17
              C: RETR 2
@@ -152,7 +155,7 @@ fn a_dry_run_lists_its_actions_without_carrying_them_out() {
              C: QUIT
              S: +OK",
         )
-        .then([UIDL_ALONE, "\nlists a b", QUIT].concat())
+        .then([UIDL_AND_STAT, "\nlists a b\ncounts 2 34", QUIT].concat())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -175,7 +178,9 @@ fn check_counts_new_messages_without_fetching_them() {
     let check = [
         "login
          C: UIDL
+         C: STAT
          lists b c d
+         counts 3 1251
          C: LIST
          lists 17 1000 234",
         QUIT,
@@ -202,7 +207,7 @@ fn check_counts_new_messages_without_fetching_them() {
 #[test]
 fn check_exits_with_1_when_nothing_is_new() {
     let server = Script::new(FETCH_A_AND_B)
-        .then([UIDL_ALONE, "\nlists b", QUIT].concat())
+        .then([UIDL_AND_STAT, "\nlists b\ncounts 1 17", QUIT].concat())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();

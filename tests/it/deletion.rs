@@ -52,7 +52,7 @@ fn a_kept_message_is_deleted_later_without_another_retr() {
 #[test]
 fn messages_are_deleted_once_the_keep_period_is_over() {
     let server = Script::new(FETCH_A_AND_B)
-        .then(["login\nC: UIDL\nlists a b", QUIT].concat())
+        .then(["login\nC: UIDL\nC: STAT\nlists a b\ncounts 2 34", QUIT].concat())
         .then(delete_a_and_b())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = '14 days'");
@@ -247,20 +247,23 @@ fn messages_that_share_a_unique_id_are_compared_before_deletion() {
     sandbox.work().holds(&notes(["a", "b"]));
 }
 
-/// A later session up to UIDL, which lists one message.
-const UIDL_A: &str = "
+/// A later session up to the listing, which has one message of the known size.
+const KNOWN_A: &str = "
     login
     C: UIDL
-    lists a";
+    C: STAT
+    lists a
+    counts 1 17";
 
 #[test]
 fn a_unique_id_reused_for_another_message_is_new_mail() {
     let other = "
         C: RETR 1
         gives other";
+    let other_size = KNOWN_A.replace("17", "25");
     let server = Script::new([LIST_A, RETRIEVE_A, DELETE_1, QUIT].concat())
-        .then([UIDL_A, other, QUIT].concat())
-        .then([UIDL_A, QUIT].concat())
+        .then([&other_size, "\nC: LIST\nlists 25", other, QUIT].concat())
+        .then([&other_size, QUIT].concat())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.mailpull(["fetch", "--delete"]).run().succeeds();
@@ -275,10 +278,10 @@ fn a_unique_id_reused_for_another_message_is_new_mail() {
 #[test]
 fn a_message_listed_again_after_two_deletions_is_left_alone() {
     let server = Script::new([LIST_A, RETRIEVE_A, DELETE_1, QUIT].concat())
-        .then([UIDL_A, RETRIEVE_A, DELETE_1, QUIT].concat())
-        .then([UIDL_A, RETRIEVE_A, QUIT].concat())
-        .then([UIDL_A, QUIT].concat())
-        .then([UIDL_A, QUIT].concat())
+        .then([KNOWN_A, RETRIEVE_A, DELETE_1, QUIT].concat())
+        .then([KNOWN_A, RETRIEVE_A, QUIT].concat())
+        .then([KNOWN_A, QUIT].concat())
+        .then([KNOWN_A, QUIT].concat())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     sandbox.fetch().succeeds();

@@ -89,7 +89,9 @@ fn a_message_set_aside_stays_on_the_server() {
 const KNOWN_A_AND_B: &str = "
     login
     C: UIDL
-    lists a b";
+    C: STAT
+    lists a b
+    counts 2 34";
 
 /// The sizes of two messages, of which only one is fetched.
 const SIZES: &str = "
@@ -173,7 +175,9 @@ fn deletions_left_by_a_broken_session_precede_new_mail() {
     let rest = "
         login
         C: UIDL
+        C: STAT
         lists b
+        counts 1 17
         C: LIST
         lists 17
         C: RETR 1
@@ -322,7 +326,9 @@ fn a_message_followed_by_extra_lines_is_never_deleted() {
     let later = "
         login
         C: UIDL
-        lists a";
+        C: STAT
+        lists a
+        counts 1 99";
     let server = Script::new(fetch).then([later, QUIT].concat()).serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     let outcome = sandbox.fetch();
@@ -408,7 +414,9 @@ fn a_delivered_second_copy_is_known_after_the_first_disappears() {
     let alone = "
         login
         C: UIDL
-        lists u";
+        C: STAT
+        lists u
+        counts 1 17";
     let compared = "
         C: RETR 1
         gives x
@@ -433,7 +441,9 @@ fn a_late_first_copy_is_delivered_beside_the_second() {
     let both = "
         login
         C: UIDL
+        C: STAT
         lists u u
+        counts 2 34
         C: RETR 1
         gives x
         C: QUIT
@@ -441,7 +451,9 @@ fn a_late_first_copy_is_delivered_beside_the_second() {
     let again = "
         login
         C: UIDL
+        C: STAT
         lists u u
+        counts 2 34
         C: LIST
         lists 17 17
         C: RETR 2

@@ -19,18 +19,21 @@ const FIRST: &str = "
     C: QUIT
     S: +OK";
 
-/// A later session: everything up to UIDL is sent at once, before the server has answered.
+/// A later session: everything up to STAT is sent at once, before the server has answered.
 const PIPELINED_LOGIN: &str = "
     S: +OK ready
     C: USER joe
     C: PASS open sesame
-    C: UIDL";
+    C: UIDL
+    C: STAT";
 
 /// A later session in which the capabilities are asked for again.
 const ORDINARY_LOGIN: &str = "
     login ahead
     C: UIDL
+    C: STAT
     lists a
+    counts 1 17
     C: QUIT";
 
 /// A session that is not pipelined although the server announces PIPELINING.
@@ -66,6 +69,7 @@ fn a_second_run_logs_in_and_lists_in_one_flight() {
         S: +OK
         S: +OK
         lists a
+        counts 1 17
         C: QUIT";
     let (sandbox, server, outcome) = second_run(&[&[PIPELINED_LOGIN, listing].concat()], "");
     outcome.succeeds().is_silent();
@@ -76,13 +80,13 @@ fn a_second_run_logs_in_and_lists_in_one_flight() {
 #[test]
 fn needed_sizes_are_listed_in_the_same_flight() {
     let listing = "
-        C: LIST
         S: +OK
         S: +OK
         lists a
         lists 17
         C: QUIT";
-    let conversation = [PIPELINED_LOGIN, listing].concat();
+    let login = PIPELINED_LOGIN.replace("C: STAT", "C: LIST");
+    let conversation = [&login, listing].concat();
     let (_, server, outcome) = second_run(&[&conversation], "max-size = 1000");
     outcome.succeeds().is_silent();
     server.finish();
@@ -94,6 +98,7 @@ fn new_mail_is_fetched_after_a_pipelined_login() {
         S: +OK
         S: +OK
         lists a b
+        counts 2 34
         C: LIST
         lists 17 17
         C: RETR 2
@@ -111,10 +116,12 @@ fn a_known_server_gets_a_wrong_password_only_once() {
     for refusal in [
         "
         S: -ERR [AUTH] wrong password
+        S: -ERR log in first
         S: -ERR log in first",
         // The reply has no code, so the capabilities are asked for; they have not changed.
         "
         S: -ERR wrong password
+        S: -ERR log in first
         S: -ERR log in first
         C: CAPA
         S: +OK
@@ -137,6 +144,7 @@ fn a_temporary_login_refusal_ends_the_session_at_once() {
     let refusal = "
         S: -ERR [IN-USE] another session
         S: -ERR
+        S: -ERR
         S: -ERR";
     let (_, server, outcome) = second_run(&[&[PIPELINED_LOGIN, refusal].concat()], "");
     outcome.fails_with(75).complains_in_lines(1);
@@ -147,6 +155,7 @@ fn a_temporary_login_refusal_ends_the_session_at_once() {
 fn changed_capabilities_lead_to_a_fresh_login() {
     let changed = "
         S: -ERR no USER here any more
+        S: -ERR
         S: -ERR
         S: -ERR
         C: CAPA
@@ -167,6 +176,8 @@ fn changed_capabilities_lead_to_a_fresh_login() {
         S: .
         C: UIDL
         lists a
+        C: STAT
+        counts 1 17
         C: QUIT";
     let (_, server, outcome) = second_run(&[&[PIPELINED_LOGIN, changed].concat(), fresh], "");
     outcome.succeeds().is_silent();
@@ -217,7 +228,7 @@ fn a_server_that_disconnects_at_capa_is_retried_without_it() {
     let server = Script::new(disconnect)
         .then([without, fetching].concat())
         .then(disconnect)
-        .then([without, "\nC: QUIT"].concat())
+        .then([without, "\nC: STAT\ncounts 1 17\nC: QUIT"].concat())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
 
@@ -420,7 +431,14 @@ fn a_server_that_discards_pipelined_commands_gets_none_again() {
         S: +OK
         stall";
     let script = Script::new(FIRST).then([PIPELINED_LOGIN, dropped].concat());
-    let server = script.then(ORDINARY_LOGIN).then(ORDINARY_LOGIN).serve();
+    let unpipelined = "
+        login ahead
+        C: UIDL
+        lists a
+        C: STAT
+        counts 1 17
+        C: QUIT";
+    let server = script.then(unpipelined).then(unpipelined).serve();
     let sandbox = Sandbox::with_work(server.address(), "timeout = '1s'");
     sandbox.fetch().succeeds();
     sandbox.fetch().fails_with(75).complains_in_lines(1);

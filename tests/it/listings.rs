@@ -39,7 +39,9 @@ fn odd_unique_ids_tell_new_messages_from_known_ones() {
     let answers: String = numbers.map(|n| format!("gives {n}\n")).collect();
     let listings = session_with_listings(&ids, r"1 12\r\n");
     let server = Script::new([&listings, "\n", &commands, &answers, QUIT].concat())
-        .then(format!("login\nC: UIDL\nS: +OK\nraw: {ids}\nS: .\n{QUIT}"))
+        .then(format!(
+            "login\nC: UIDL\nC: STAT\nS: +OK\nraw: {ids}\nS: .\ncounts 8 12\n{QUIT}"
+        ))
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds().is_silent();

@@ -136,6 +136,8 @@ fn pipelining_announced_only_before_login_is_used_once() {
         login early
         C: UIDL
         lists a b
+        C: STAT
+        counts 2 34
         C: QUIT";
     let script = Script::new([PIPELINED_LOGIN, LOGIN_REPLIES, replies].concat()).then(later);
     let server = script.serve();
@@ -172,6 +174,8 @@ fn capabilities_learned_without_tls_are_ignored_inside_tls() {
         S: .
         C: UIDL
         lists a
+        C: STAT
+        counts 1 17
         C: QUIT
         S: +OK
         close";
@@ -201,16 +205,20 @@ fn remembered_capabilities_are_asked_for_again_a_day_later() {
     let asking_again = "
         login ahead
         C: UIDL
+        C: STAT
         lists a
+        counts 1 17
         C: QUIT";
     let remembering = "
         S: +OK ready
         C: USER joe
         C: PASS open sesame
         C: UIDL
+        C: STAT
         S: +OK
         S: +OK
         lists a
+        counts 1 17
         C: QUIT";
     let script = Script::new([PIPELINED_LOGIN, LOGIN_REPLIES, LISTING_REPLIES, RETRIEVAL].concat())
         .then(remembering);

@@ -49,7 +49,9 @@ fn messages_received_before_the_connection_breaks_are_kept() {
             let next = "
                 login
                 C: UIDL
+                C: STAT
                 lists a b
+                counts 2 34
                 C: LIST
                 lists 17 17
                 C: RETR 2

@@ -37,7 +37,9 @@ fn keeps_complete_messages(signal: Signal, status: i32) {
     let rest = "
         login
         C: UIDL
+        C: STAT
         lists b
+        counts 1 17
         C: LIST
         lists 17
         C: RETR 1

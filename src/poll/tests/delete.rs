@@ -48,9 +48,11 @@ fn after_a_cut_session_deletions_come_before_new_messages() {
     assert_eq!(account.known()[0], "a Delivered");
     let delete_a = [LIST_A_AND_B, "C: DELE 1\nS: +OK\n", QUIT].concat();
     let only_b = "C: UIDL
+        C: STAT
         S: +OK
         S: 1 b
         S: .
+        S: +OK 1 5
         C: LIST
         S: +OK
         S: 1 5

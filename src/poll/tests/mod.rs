@@ -180,6 +180,16 @@ S: 2 5
 S: .
 ";
 
+/// The listing of both messages once they are known: the sum of their sizes has not changed.
+const KNOWN_A_AND_B: &str = "C: UIDL
+C: STAT
+S: +OK
+S: 1 a
+S: 2 b
+S: .
+S: +OK 2 10
+";
+
 /// Both messages are requested in one flight.
 const RETR_A_AND_B: &str = "C: RETR 1
 C: RETR 2

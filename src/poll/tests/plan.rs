@@ -179,6 +179,7 @@ fn a_message_not_delivered_by_us_is_never_deleted() {
         let plan = plan(&listing(&[("a", Some(10))]), &rows, &policy, NOW);
         let left_alone = Plan {
             kept: 1,
+            recorded_octets: 10,
             ..Plan::default()
         };
         assert_eq!(plan, left_alone, "{state:?}");

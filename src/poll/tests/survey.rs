@@ -1,4 +1,4 @@
-use super::{LIST_A_AND_B, QUIT, TestAccount, fetch_a_and_b};
+use super::{KNOWN_A_AND_B, LIST_A_AND_B, QUIT, TestAccount, fetch_a_and_b};
 use crate::exit::Exit;
 use crate::mail::policy::Keep;
 
@@ -6,7 +6,7 @@ use crate::mail::policy::Keep;
 fn sizes_are_not_requested_when_nothing_is_new() {
     let mut account = TestAccount::new(Keep::Always);
     account.poll(&[&fetch_a_and_b()]);
-    let ended = account.poll(&[&["C: UIDL\nS: +OK\nS: 1 a\nS: 2 b\nS: .\n", QUIT].concat()]);
+    let ended = account.poll(&[&[KNOWN_A_AND_B, QUIT].concat()]);
     assert_eq!(ended.exit(), Exit::Done);
     assert_eq!((ended.summary.delivered, ended.summary.kept), (0, 2));
 }
@@ -16,10 +16,12 @@ fn sizes_are_requested_before_a_new_message_is_fetched() {
     let mut account = TestAccount::new(Keep::Always);
     account.poll(&[&fetch_a_and_b()]);
     let ended = account.poll(&["C: UIDL
+        C: STAT
         S: +OK
         S: 1 b
         S: 2 c
         S: .
+        S: +OK 2 10
         C: LIST
         S: +OK
         S: 1 5
@@ -33,6 +35,30 @@ fn sizes_are_requested_before_a_new_message_is_fetched() {
         S: +OK"]);
     assert_eq!(ended.exit(), Exit::Done);
     assert_eq!(account.delivered(), ["a\n", "b\n", "c\n"]);
+}
+
+#[test]
+fn sizes_are_requested_once_when_stat_counts_differently() {
+    let mut account = TestAccount::new(Keep::Always);
+    account.poll(&[&fetch_a_and_b()]);
+    // This server counts a line end as one octet in STAT, and as two in LIST.
+    let known = KNOWN_A_AND_B.replace("+OK 2 10", "+OK 2 8");
+    let sizes = "C: LIST\nS: +OK\nS: 1 5\nS: 2 5\nS: .\n";
+    for session in [[&known, sizes, QUIT].concat(), [&known, QUIT].concat()] {
+        assert_eq!(account.poll(&[&session]).exit(), Exit::Done);
+    }
+}
+
+#[test]
+fn sizes_are_requested_when_stat_says_nothing() {
+    let mut account = TestAccount::new(Keep::Always);
+    account.poll(&[&fetch_a_and_b()]);
+    for answer in ["-ERR what?", "+OK", "+OK 3 10", "+OK 2 -1"] {
+        let known = KNOWN_A_AND_B.replace("+OK 2 10", answer);
+        let sizes = "C: LIST\nS: +OK\nS: 1 5\nS: 2 5\nS: .\n";
+        let ended = account.poll(&[&[&known, sizes, QUIT].concat()]);
+        assert_eq!(ended.exit(), Exit::Done, "{answer}");
+    }
 }
 
 #[test]

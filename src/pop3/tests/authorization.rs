@@ -101,7 +101,7 @@ fn capabilities_are_asked_for_again_after_the_login() {
         .collect();
     assert_eq!(announced, ["PIPELINING", "UIDL"]);
     session
-        .list(Sizes::Needed)
+        .list(Sizes::Each)
         .expect("both are asked for at once");
 }
 
@@ -112,7 +112,7 @@ fn a_pipelining_server_gets_login_and_listing_in_one_flight() {
     let login = log_in(&SessionHints::default(), Mechanism::User, "pw", script);
     let mut session = login.expect("joe is logged in");
     let listing = session
-        .list(Sizes::Needed)
+        .list(Sizes::Each)
         .expect("the listing was asked for");
     assert_eq!(listing.len(), 1);
 }
@@ -137,22 +137,22 @@ fn a_known_server_is_not_asked_for_capabilities() {
     let login = log_in(&hints, Mechanism::User, "pw", script);
     let mut session = login.expect("joe is logged in");
     session
-        .list(Sizes::Needed)
+        .list(Sizes::Each)
         .expect("the listing was asked for");
     assert_eq!(Some(session.profile()), hints.profile.as_ref());
 }
 
 #[test]
-fn sizes_that_nobody_needs_are_not_asked_for() {
+fn the_sum_of_sizes_is_asked_for_with_the_login() {
     let hints = SessionHints {
-        sizes: Sizes::Unneeded,
+        sizes: Sizes::Total,
         ..remembered("PIPELINING", "PIPELINING")
     };
-    let script = "S: +OK\nC: USER joe\nC: PASS pw\nC: UIDL\nS: +OK\nS: +OK\nS: +OK\nS: .";
+    let script = "S: +OK\nC: USER joe\nC: PASS pw\nC: UIDL\nC: STAT\nS: +OK\nS: +OK\nS: +OK\nS: .\nS: +OK 0 0";
     let login = log_in(&hints, Mechanism::User, "pw", script);
     let mut session = login.expect("joe is logged in");
     session
-        .list(Sizes::Unneeded)
+        .list(Sizes::Total)
         .expect("the listing was asked for");
 }
 
@@ -291,7 +291,7 @@ fn pipelining_after_the_login_only_is_respected() {
     let login = log_in(&hints, Mechanism::User, "pw", script);
     let mut session = login.expect("joe is logged in");
     session
-        .list(Sizes::Needed)
+        .list(Sizes::Each)
         .expect("both are asked for at once");
 }
 

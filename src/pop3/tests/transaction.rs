@@ -1,5 +1,5 @@
 use crate::mail::custody::Recorded;
-use crate::mail::maildrop::{Identity, Listing, UniqueId};
+use crate::mail::maildrop::{Identity, Listing, MaildropTotal, UniqueId};
 
 use crate::pop3::Error;
 
@@ -39,26 +39,48 @@ fn listings_are_asked_for_in_one_flight_if_the_server_pipelines() {
     for (pipelining, sizes, script) in [
         (
             true,
-            Sizes::Needed,
+            Sizes::Each,
             "C: UIDL\nC: LIST\nS: +OK\nS: 1 a\nS: 2 b\nS: .\nS: +OK\nS: 1 10\nS: 2 20\nS: .",
         ),
         (
             false,
-            Sizes::Needed,
+            Sizes::Each,
             "C: UIDL\nS: +OK\nS: 1 a\nS: 2 b\nS: .\nC: LIST\nS: +OK\nS: 1 10\nS: 2 20\nS: .",
         ),
         (
             true,
-            Sizes::Unneeded,
-            "C: UIDL\nS: +OK\nS: 1 a\nS: 2 b\nS: .",
+            Sizes::Total,
+            "C: UIDL\nC: STAT\nS: +OK\nS: 1 a\nS: 2 b\nS: .\nS: +OK 2 30",
         ),
+        (false, Sizes::Total, "C: UIDL\nS: +OK\nS: 1 a\nS: 2 b\nS: ."),
     ] {
         let listing = session(pipelining, script).list(sizes).expect(script);
         let expected = match sizes {
-            Sizes::Needed => ["1 a 10", "2 b 20"],
-            Sizes::Unneeded => ["1 a ?", "2 b ?"],
+            Sizes::Each => ["1 a 10", "2 b 20"],
+            Sizes::Total => ["1 a ?", "2 b ?"],
         };
         assert_eq!(shown(&listing), expected);
+    }
+}
+
+#[test]
+fn the_sum_of_sizes_is_asked_for_once() {
+    let known = MaildropTotal::Known {
+        messages: 1,
+        octets: 10,
+    };
+    let listed = "S: +OK\nS: 1 a\nS: .";
+    for (pipelining, before, after, answer, total) in [
+        (true, "C: STAT\n", "", "+OK 1 10", known),
+        (false, "", "C: STAT\n", "+OK 1 10", known),
+        (true, "C: STAT\n", "", "-ERR what?", MaildropTotal::Unknown),
+        (false, "", "C: STAT\n", "+OK", MaildropTotal::Unknown),
+    ] {
+        let script = format!("C: UIDL\n{before}{listed}\n{after}S: {answer}");
+        let mut session = session(pipelining, &script);
+        let mut listing = session.list(Sizes::Total).expect(&script);
+        session.add_total(&mut listing).expect(&script);
+        assert_eq!(listing.total(), total, "{script}");
     }
 }
 
@@ -69,8 +91,8 @@ fn a_listing_that_was_asked_for_at_login_is_only_read() {
     let mut wire = Wire::new(server, None, PipeliningLog::default());
     wire.send(&[Command::Uidl, Command::List]).expect("sent");
     let mut session = Transaction::new(wire, ServerProfile::CapaUnsupported, Pipelining::Always)
-        .expecting(Some(Sizes::Needed));
-    let listing = session.list(Sizes::Needed).expect("both answers are there");
+        .expecting(Some(Sizes::Each));
+    let listing = session.list(Sizes::Each).expect("both answers are there");
     assert_eq!(shown(&listing), ["1 a 10"]);
 }
 
@@ -79,7 +101,7 @@ fn a_server_without_uidl_stays_in_step() {
     let script = "C: UIDL\nC: LIST\nS: -ERR unknown command\nS: +OK\nS: 1 10\nS: .\nC: LIST\nS: +OK\nS: 1 10\n\
                   S: .";
     let mut session = session(true, script);
-    let listed = session.list(Sizes::Needed);
+    let listed = session.list(Sizes::Each);
     assert!(matches!(listed, Err(Error::NoUniqueIds)));
     let listing = session.list_unnamed().expect("LIST is answered");
     assert_eq!(listing.len(), 1);
@@ -89,7 +111,7 @@ fn a_server_without_uidl_stays_in_step() {
 #[test]
 fn a_temporary_refusal_of_uidl_does_not_mean_that_it_is_missing() {
     let mut session = session(false, "C: UIDL\nS: -ERR [SYS/TEMP] disk is full");
-    let listed = session.list(Sizes::Unneeded);
+    let listed = session.list(Sizes::Total);
     assert!(matches!(listed, Err(Error::Refused { .. })));
 }
 
@@ -102,7 +124,7 @@ fn an_unbelievable_listing_is_an_error() {
         "C: UIDL\nS: +OK\nS: 2147483648 a\nS: .",
         "C: UIDL\nS: +OK\nS: 1 a\nS: 1 b\nS: .",
     ] {
-        let listed = session(false, script).list(Sizes::Unneeded);
+        let listed = session(false, script).list(Sizes::Total);
         assert!(
             matches!(
                 listed,
@@ -114,14 +136,14 @@ fn an_unbelievable_listing_is_an_error() {
             "{script}"
         );
     }
-    let cut = session(false, "C: UIDL\nS: +OK\nS: 1 a").list(Sizes::Unneeded);
+    let cut = session(false, "C: UIDL\nS: +OK\nS: 1 a").list(Sizes::Total);
     assert!(matches!(cut, Err(Error::Closed(_))));
 }
 
 #[test]
 fn a_server_that_refuses_list_leaves_the_sizes_unknown() {
     let script = "C: UIDL\nS: +OK\nS: 1 a\nS: .\nC: LIST\nS: -ERR";
-    let listing = session(false, script).list(Sizes::Needed).expect(script);
+    let listing = session(false, script).list(Sizes::Each).expect(script);
     assert_eq!(shown(&listing), ["1 a ?"]);
 }
 
@@ -130,7 +152,7 @@ fn sizes_are_joined_by_number_and_only_hints() {
     // Exchange lists -1 for a message that it cannot render, and messages can arrive in between.
     let script =
         "C: UIDL\nS: +OK\nS: 1 a\nS: 2 b\nS: .\nC: LIST\nS: +OK\nS: 2 20\nS: 1 -1\nS: 3 30\nS: .";
-    let listing = session(false, script).list(Sizes::Needed).expect(script);
+    let listing = session(false, script).list(Sizes::Each).expect(script);
     assert_eq!(shown(&listing), ["1 a ?", "2 b 20"]);
 }
 
@@ -190,6 +212,6 @@ fn pipelining_can_be_forbidden_whatever_is_announced() {
     let wire = Wire::new(ScriptedServer::new(script), None, PipeliningLog::default());
     let profile = ServerProfile::parse("-\nPIPELINING").expect("the profile is valid");
     let mut session = Transaction::new(wire, profile, Pipelining::Never);
-    let listing = session.list(Sizes::Needed).expect("both are answered");
+    let listing = session.list(Sizes::Each).expect("both are answered");
     assert!(listing.is_empty());
 }

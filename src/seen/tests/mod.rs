@@ -5,6 +5,7 @@ mod deletions;
 mod export;
 mod failures;
 mod freshness;
+mod notices;
 mod query_plans;
 mod recognition;
 
@@ -197,8 +198,10 @@ fn statements() -> impl Iterator<Item = (&'static str, &'static Sql)> {
         super::freshness::STATEMENTS,
         super::import::STATEMENTS,
         super::messages::STATEMENTS,
+        super::notices::STATEMENTS,
         super::recognition::STATEMENTS,
         super::runs::STATEMENTS,
+        super::size_checks::STATEMENTS,
     ];
     modules.into_iter().flatten().copied()
 }

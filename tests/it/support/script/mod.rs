@@ -15,6 +15,7 @@
 //! | `message NAME` | sends them byte-stuffed, with the final `.` |
 //! | `note NAME` | sends [`mail::note`] byte-stuffed, with the final `.` |
 //! | `lists A B …` | sends `+OK`, a line `1 A`, a line `2 B` and so on, and the final `.` |
+//! | `counts N M` | sends `+OK N M`, the answer to STAT |
 //! | `gives NAME` | sends `+OK` and the note of that name |
 //! | `login` | greets, and expects CAPA, USER, PASS and CAPA; PIPELINING is announced only after the login |
 //! | `login ahead` | does the same, with PIPELINING announced before the login as well |
@@ -189,6 +190,7 @@ enum ScriptStep {
 fn spelt_out(line: &str) -> Vec<String> {
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     match word {
+        "counts" => vec![format!("S: +OK {rest}")],
         "gives" => vec!["S: +OK".into(), format!("note {rest}")],
         "lists" => {
             let lines = (1..)
