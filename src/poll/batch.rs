@@ -90,6 +90,11 @@ impl Batch {
         self.arrivals
     }
 
+    /// Returns the messages in the order of their arrival, and leaves them in the batch.
+    pub(crate) fn arrivals(&self) -> &[Arrival] {
+        &self.arrivals
+    }
+
     /// Adds a message.
     pub(crate) fn push(&mut self, arrival: Arrival) {
         self.begun.get_or_insert_with(Instant::now);

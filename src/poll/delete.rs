@@ -1,5 +1,6 @@
 //! Deletes messages that are due from the server, and ends the session (custody step 7). Fetches nothing.
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 
 use super::Poll;
@@ -54,6 +55,9 @@ impl Poll<'_> {
                 _ => candidates.push((number, found.identity)),
             }
         }
+        // A message of the plan may also have been recognised under a new unique-id.
+        let mut numbers = HashSet::new();
+        candidates.retain(|(number, _)| numbers.insert(*number));
         // The plan only says what was wanted. The database says what was really delivered.
         self.ledger
             .deletions()

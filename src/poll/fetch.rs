@@ -16,6 +16,17 @@ use crate::poll::receive::{self, NotReceived, Receiver};
 use crate::poll::settle::{Settled, Settler};
 use crate::pop3::{self, Transaction};
 use crate::report::{Event, Octets};
+use crate::seen::MissingContents;
+
+/// The messages that a session fetches, and what is needed for that.
+struct Requested<'a> {
+    listing: &'a Listing,
+    plan: &'a Plan,
+    /// Messages that are requested even if there is no room.
+    forced: HashSet<Identity>,
+    /// The contents of known messages that are missing from the listing.
+    missing: MissingContents,
+}
 
 impl Poll<'_> {
     /// Reports the messages that stay on the server, and how much is going to be fetched.
@@ -64,9 +75,15 @@ impl Poll<'_> {
         session: &mut Transaction<S>,
         listing: &Listing,
         plan: &Plan,
+        missing: MissingContents,
     ) -> Result<(Settled, NotReceived), Error> {
-        let forced = self.forced(listing, plan)?;
-        let (received, mut settled) = self.receive_and_settle(session, listing, plan, forced);
+        let requested = Requested {
+            listing,
+            plan,
+            forced: self.forced(listing, plan)?,
+            missing,
+        };
+        let (received, mut settled) = self.receive_and_settle(session, requested);
         self.summary.add(&settled.summary);
         // If both threads failed, settling failed first: receiving only noticed that nothing was
         // taken any more.
@@ -108,17 +125,16 @@ impl Poll<'_> {
     fn receive_and_settle<S: Read + Write>(
         &mut self,
         session: &mut Transaction<S>,
-        listing: &Listing,
-        plan: &Plan,
-        forced: HashSet<Identity>,
+        requested: Requested<'_>,
     ) -> (Result<NotReceived, receive::Error>, Settled) {
-        let settler = Settler::new(self.ledger, self.target, self.reporter);
+        let settler =
+            Settler::new(self.ledger, self.target, self.reporter).recognising(requested.missing);
         let (outlet, inlet) = batch::channel();
         let receiver = Receiver {
-            listing,
-            plan,
+            listing: requested.listing,
+            plan: requested.plan,
             intake: self.target.intake(),
-            forced,
+            forced: requested.forced,
             max_size: self.options.policy.max_size,
             reporter: self.reporter,
             interrupt: self.interrupt,

@@ -75,6 +75,27 @@ impl ListingChanges {
     }
 }
 
+/// Returns the unique-ids and copy numbers of the known messages that a listing is without, of those
+/// that were delivered or are on their way.
+pub(crate) fn of_ours<'k>(
+    known: &'k KnownMessages,
+    listing: &Listing,
+) -> impl Iterator<Item = (&'k [u8], u32)> {
+    let mut listed = listing.by_unique_id().peekable();
+    known.rows().filter_map(move |(unique_id, row)| {
+        // Both are sorted by unique-id, so one pass over both is enough.
+        while listed
+            .next_if(|&at| listing.unique_id(at) < unique_id)
+            .is_some()
+        {}
+        let is_listed = listed
+            .peek()
+            .is_some_and(|&at| listing.unique_id(at) == unique_id);
+        let is_ours = matches!(row.state, State::Delivered(_) | State::Staged);
+        (is_ours && !is_listed).then_some((unique_id, row.copy))
+    })
+}
+
 fn identity(unique_id: &[u8], row: &KnownMessage) -> Option<Identity> {
     let unique_id = UniqueId::new(unique_id)?;
     Some(Identity {

@@ -180,12 +180,13 @@ impl Poll<'_> {
             mut session,
             listing,
             plan,
+            missing,
             ..
         } = open;
         if plan.commands() == 0 {
             return self.leave(session);
         }
-        let (settled, not_received) = self.fetch(&mut session, &listing, &plan)?;
+        let (settled, not_received) = self.fetch(&mut session, &listing, &plan, missing)?;
         let due = self.due(&listing, &plan, settled)?;
         if !not_received.too_large.is_empty() {
             // These were retrieved and thrown away. Some servers (Gmail) hide retrieved messages

@@ -9,6 +9,7 @@ use crate::mail::headers::{Header, HeaderReader};
 use crate::mail::known::{KnownMessages, State};
 use crate::mail::maildrop::{Identity, Listing};
 use crate::os::signals::Interrupt;
+use crate::poll::missing;
 use crate::poll::plan::Pick;
 use crate::pop3::{self, HeaderOf, Pipeline, Retrieved, Transaction};
 use crate::seen::{self, Headers, Ledger};
@@ -64,18 +65,27 @@ pub(crate) struct Rematch<'a> {
 
 /// Returns true if the server seems to have given all its messages new unique-ids, as after a move to
 /// another server: many messages are known, about as many are listed, and hardly any is both.
+///
+/// A message that was missing from the last listing counts only if all such messages together fit the
+/// picture, too. The mailbox may have looked empty during the move. But where another program deletes
+/// the mail every day, those messages are gone for good.
 pub(crate) fn looks_renamed(listing: &Listing, known: &KnownMessages) -> bool {
     const KNOWN_AT_LEAST: usize = 20;
-    let live = known
+    let ours = known
         .iter()
-        .filter(|known| !known.is_absent)
-        .filter(|known| matches!(known.state, State::Delivered(_) | State::Seen))
-        .count();
+        .filter(|known| matches!(known.state, State::Delivered(_) | State::Seen));
+    let (mut all, mut live) = (0, 0);
+    for known in ours {
+        all += 1;
+        live += usize::from(!known.is_absent);
+    }
     let both = listing
         .positions()
         .filter(|&position| known.of(listing.unique_id(position)).len() > 0)
         .count();
-    live >= KNOWN_AT_LEAST && listing.len() * 2 >= live && both * 20 < live
+    [live, all]
+        .into_iter()
+        .any(|known| known >= KNOWN_AT_LEAST && listing.len() * 2 >= known && both * 20 < known)
 }
 
 impl Rematch<'_> {
@@ -83,9 +93,12 @@ impl Rematch<'_> {
     /// known, the server has renamed its messages: all that are recognised get their new unique-ids in
     /// the database. Returns their number; 0 means that it is just new mail.
     ///
+    /// A message that is not recognised here is compared once it is retrieved. So nothing depends on
+    /// this: it only saves downloads.
+    ///
     /// # Errors
-    /// The session or the database failed, or a signal came. If the server refuses TOP, nothing is
-    /// recognised, which is no error.
+    /// The session or the database failed, or a signal came. What was recognised until then is
+    /// recorded. If the server refuses TOP, nothing is recognised, which is no error.
     pub(crate) fn run<S: Read + Write>(
         self,
         session: &mut Transaction<S>,
@@ -95,13 +108,29 @@ impl Rematch<'_> {
         let spread: Vec<_> = (0..sample)
             .map(|n| new_messages[n * new_messages.len() / sample])
             .collect();
-        let known = self.ledger.recognition().headers()?;
-        if self.recognise(session, &spread, &known)?.len() * 2 <= sample {
+        let known = self.missing_headers()?;
+        let mut recognised = Vec::new();
+        self.recognise(session, &spread, &known, &mut recognised)?;
+        if recognised.len() * 2 <= sample {
             return Ok(0);
         }
-        let recognised = self.recognise(session, new_messages, &known)?;
+        recognised.clear();
+        let ended = self.recognise(session, new_messages, &known, &mut recognised);
         self.ledger.recognition().rename(&recognised)?;
-        Ok(recognised.len())
+        ended.map(|()| recognised.len())
+    }
+
+    /// Returns the headers of the known messages that the listing is without.
+    ///
+    /// A message that is still listed is no renamed one, even if a new one has the same header: then
+    /// the server has both.
+    fn missing_headers(&self) -> Result<Headers, Error> {
+        let known = self.ledger.messages().known()?;
+        let missing: HashSet<_> = missing::of_ours(&known, self.listing).collect();
+        let mut headers = self.ledger.recognition().headers()?;
+        headers
+            .retain(|identity| missing.contains(&(identity.unique_id.as_octets(), identity.copy)));
+        Ok(headers)
     }
 
     /// Pairs known messages with their new identities, each known message once.
@@ -110,12 +139,12 @@ impl Rematch<'_> {
         session: &mut Transaction<S>,
         picks: &[Pick],
         known: &Headers,
-    ) -> Result<Vec<(Identity, Identity)>, Error> {
+        recognised: &mut Vec<(Identity, Identity)>,
+    ) -> Result<(), Error> {
         let messages = picks
             .iter()
             .map(|pick| HeaderOf(self.listing.message(pick.position, pick.copy)));
         let mut pipeline = session.retrieve(messages);
-        let mut recognised = Vec::new();
         let mut taken = HashSet::new();
         while let Some((HeaderOf(message), retrieved)) = pipeline.next()? {
             let Retrieved::Body = retrieved else {
@@ -128,7 +157,7 @@ impl Rematch<'_> {
                 recognised.push((known.clone(), message.identity));
             }
         }
-        Ok(recognised)
+        Ok(())
     }
 
     fn read_header<S: Read + Write>(

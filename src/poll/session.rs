@@ -9,10 +9,10 @@ use super::error::{Error, reading, recording};
 use crate::exit::{Exit, Failure};
 use crate::mail::known::{KnownMessages, MAX_FAILURES};
 use crate::mail::maildrop::Listing;
-use crate::mail::policy::Keep;
+use crate::mail::policy::{Keep, Policy};
 use crate::moment::Moment;
 use crate::poll::duplicates::mark_possible_duplicates;
-use crate::poll::missing::ListingChanges;
+use crate::poll::missing::{self, ListingChanges};
 use crate::poll::plan::{self, Plan};
 use crate::poll::renamed::{self, Rematch};
 use crate::poll::survey::survey;
@@ -20,7 +20,7 @@ use crate::pop3::{
     Mechanism, Pipelining, PipeliningLog, ServerProfile, SessionHints, Sizes, Transaction,
 };
 use crate::report::Event;
-use crate::seen::LastRun;
+use crate::seen::{LastRun, MissingContents};
 
 /// A session, and what is to be done in it.
 pub(super) struct OpenSession<S> {
@@ -28,6 +28,8 @@ pub(super) struct OpenSession<S> {
     pub(super) listing: Listing,
     pub(super) plan: Plan,
     pub(super) remaining: Remaining,
+    /// The contents of known messages that are missing from the listing.
+    pub(super) missing: MissingContents,
 }
 
 /// The mail that is left for another session of the same run.
@@ -81,9 +83,9 @@ impl Poll<'_> {
             self.ledger.note_server_profile(profile);
         }
         if !listing.names_are_made_up()
-            && renamed::looks_renamed(&listing, &known)
+            && self.may_be_renamed(&listing, &known, last)
             && self.may_rematch(last)?
-            && self.rematch(&mut session, &listing, &plan)?
+            && self.rematch(&mut session, &listing, &known)?
         {
             known = self.known()?;
             plan = plan::plan(&listing, &known, &self.options.policy, Moment::now());
@@ -91,11 +93,13 @@ impl Poll<'_> {
         mark_possible_duplicates(&mut plan, &listing, self.ledger, self.target)?;
         self.hold_surprising_deletions(&mut plan, last);
         let remaining = self.note_listing_changes(&known, &listing)?;
+        let missing = self.missing_contents(&known, &listing, &plan)?;
         Ok(OpenSession {
             session,
             listing,
             plan,
             remaining,
+            missing,
         })
     }
 
@@ -178,13 +182,29 @@ impl Poll<'_> {
         })
     }
 
+    /// Returns the contents of known messages that are missing from the listing, if there is anything
+    /// to compare with them.
+    fn missing_contents(
+        &self,
+        known: &KnownMessages,
+        listing: &Listing,
+        plan: &Plan,
+    ) -> Result<MissingContents, Error> {
+        // A unique-id that mailpull made up from the content is in no listing.
+        if listing.names_are_made_up() || plan.retrieved().next().is_none() {
+            return Ok(MissingContents::default());
+        }
+        let missing = missing::of_ours(known, listing);
+        self.ledger.missing().contents(missing).map_err(reading)
+    }
+
     /// Returns true if renamed messages may be looked for. Each attempt is recorded beforehand: a
     /// server that breaks off at TOP every time must not keep all mail away.
     fn may_rematch(&mut self, last: &LastRun) -> Result<bool, Error> {
         if last.recognitions >= MAX_FAILURES {
             self.reporter.report(Event::Warning(
-                &"the server has given its messages new unique-ids, and breaks off when they are to \
-                  be recognised: all are fetched again",
+                &"the server has given its messages new unique-ids, and breaks off at TOP: they \
+                  are recognised by their content, after they are fetched once more",
             ));
             return Ok(false);
         }
@@ -192,19 +212,29 @@ impl Poll<'_> {
         Ok(true)
     }
 
+    /// Returns true if the server seems to have given its messages new unique-ids, or if the last
+    /// session broke while they were being recognised.
+    fn may_be_renamed(&self, listing: &Listing, known: &KnownMessages, last: &LastRun) -> bool {
+        renamed::looks_renamed(listing, known)
+            || last.recognitions > 0 && missing::of_ours(known, listing).next().is_some()
+    }
+
     /// Recognises messages that the server has renamed. Returns true if there were any.
     fn rematch<S: Read + Write>(
         &mut self,
         session: &mut Transaction<S>,
         listing: &Listing,
-        plan: &Plan,
+        known: &KnownMessages,
     ) -> Result<bool, Error> {
+        // All that are new are looked at, whatever the limits of a run are.
+        let new = plan::plan(listing, known, &Policy::default(), Moment::now()).fetch;
         let rematch = Rematch {
             listing,
             ledger: self.ledger,
             interrupt: self.interrupt,
         };
-        let recognised = rematch.run(session, &plan.fetch)?;
+        let recognised = rematch.run(session, &new)?;
+        self.ledger.runs().note_recognised().map_err(recording)?;
         if recognised > 0 {
             self.reporter.report(Event::Warning(&format_args!(
                 "the server has given its messages new unique-ids: {recognised} of {} were \

@@ -9,6 +9,7 @@ use super::deletions::Deletions;
 use super::failures::Failures;
 use super::freshness::Freshness;
 use super::messages::Messages;
+use super::missing::Missing;
 use super::notices::Notices;
 use super::recognition::Recognition;
 use super::runs::Runs;
@@ -144,6 +145,11 @@ impl Ledger {
     /// The facts about the server's sizes.
     pub(crate) fn size_checks(&self) -> SizeChecks<'_> {
         SizeChecks(self)
+    }
+
+    /// Known messages that a listing is without, found by their content.
+    pub(crate) fn missing(&self) -> Missing<'_> {
+        Missing(self)
     }
 
     /// The ends of the account's runs.

@@ -114,6 +114,17 @@ impl Runs<'_> {
         })
     }
 
+    /// Notes that renamed messages were recognised, or that there were none, without a broken session.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn note_recognised(self) -> Result<(), Error> {
+        self.0.write(|queries| {
+            queries.execute(&END_RECOGNITION, [self.0.key()])?;
+            Ok(())
+        })
+    }
+
     /// Notes that the server mixed up its replies to pipelined commands.
     ///
     /// # Errors
@@ -192,6 +203,8 @@ statements! {
          FROM account WHERE id = ?1";
 
     COUNT_RECOGNITION = "UPDATE account SET recognitions = recognitions + 1 WHERE id = ?1";
+
+    END_RECOGNITION = "UPDATE account SET recognitions = 0 WHERE id = ?1";
 
     NOTE_LOST_STEP = "UPDATE account SET lost_step = ?2 WHERE id = ?1";
 

@@ -42,7 +42,10 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
             SHARED,
         ],
     ),
-    ("poll/renamed", &[&["poll/plan", "pop3", "seen"], SHARED]),
+    (
+        "poll/renamed",
+        &[&["poll/missing", "poll/plan", "pop3", "seen"], SHARED],
+    ),
     (
         "poll/settle",
         &[&["delivery", "poll/batch", "report", "seen"], SHARED],

@@ -34,6 +34,7 @@ mod memory;
 mod migration;
 mod network;
 mod new_server;
+mod new_unique_ids;
 mod no_uidl;
 mod oauth2;
 mod partial_listings;

@@ -11,10 +11,11 @@ use crate::mail::custody::{Durable, Outcome, Staged, TargetPlace};
 use crate::mail::maildrop::{Identity, MessageNumber};
 use crate::poll::batch::{Batch, Inlet};
 use crate::report::{AccountReporter, Event, Summary};
-use crate::seen::{self, Ledger, Match};
+use crate::seen::{self, Ledger, Match, MissingContents};
 
 mod compare;
 mod recover;
+mod renamed;
 
 /// After this many temporary refusals in a row the target is at fault, not the message.
 const TRANSIENT_IN_A_ROW: usize = 3;
@@ -68,6 +69,8 @@ pub(crate) struct Settler<'a> {
     outcomes: Vec<Outcome>,
     /// Known messages that were found again, so that no second message is taken for one of them.
     claimed: HashSet<Identity>,
+    /// The contents of known messages that are missing from the listing.
+    missing: MissingContents,
     transient_in_a_row: usize,
     /// The number of messages that disappeared from tmp/.
     lost: usize,
@@ -83,6 +86,8 @@ pub(crate) struct Settled {
     pub proven: Vec<(MessageNumber, Match)>,
     /// The identities made up for messages that have no unique-id.
     pub named: Vec<(MessageNumber, Identity)>,
+    /// The number of messages that were recognised under new unique-ids.
+    pub renamed: usize,
     /// The reason why settling ended early, if it did.
     pub failure: Option<Error>,
 }
@@ -100,10 +105,17 @@ impl<'a> Settler<'a> {
             reporter,
             outcomes: Vec::new(),
             claimed: HashSet::new(),
+            missing: MissingContents::default(),
             transient_in_a_row: 0,
             lost: 0,
             settled: Settled::default(),
         }
+    }
+
+    /// Sets the contents of known messages that are missing from the listing: a new message with the
+    /// same content is one of them.
+    pub(crate) fn recognising(self, missing: MissingContents) -> Self {
+        Self { missing, ..self }
     }
 
     /// Settles batches as they arrive, to the last one or until something fails. What is delivered by
@@ -134,6 +146,7 @@ impl<'a> Settler<'a> {
                 self.target.place()
             )));
         }
+        self.report_renamed();
         self.settled.failure = ended.and(recorded).err();
         self.settled
     }
@@ -144,7 +157,9 @@ impl<'a> Settler<'a> {
     /// The database or the target failed, or the target takes nothing for now. Only what is delivered
     /// is recorded.
     fn settle(&mut self, batch: Batch) -> Result<(), Error> {
+        let numbers = self.numbers(&batch);
         let receipts = self.compare(batch)?;
+        let receipts = self.recognise_renamed(receipts, &numbers)?;
         let durable = self.target.intake().flush(receipts)?;
         let staged = self.stage(durable)?;
         self.deliver(staged)?;

@@ -20,6 +20,7 @@ use crate::seen::{LastRun, Ledger, StateFolder};
 mod delete;
 mod plan;
 mod receive;
+mod renamed;
 mod settle;
 mod survey;
 

@@ -198,6 +198,7 @@ fn statements() -> impl Iterator<Item = (&'static str, &'static Sql)> {
         super::freshness::STATEMENTS,
         super::import::STATEMENTS,
         super::messages::STATEMENTS,
+        super::missing::STATEMENTS,
         super::notices::STATEMENTS,
         super::recognition::STATEMENTS,
         super::runs::STATEMENTS,

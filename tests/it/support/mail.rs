@@ -64,6 +64,17 @@ pub(crate) fn notes<const N: usize>(unique_ids: [&str; N]) -> Vec<TestMessage> {
     unique_ids.map(note).into()
 }
 
+/// Makes the same messages with new unique-ids.
+pub(crate) fn renamed(messages: &[TestMessage]) -> Vec<TestMessage> {
+    messages
+        .iter()
+        .map(|message| {
+            let unique_id = [b"moved-", &*message.unique_id].concat();
+            TestMessage::new(unique_id, message.octets.clone())
+        })
+        .collect()
+}
+
 /// Makes ordinary messages of 2 to 6 KB. Another seed makes other messages with other unique-ids.
 pub(crate) fn ordinary(seed: u64, count: usize) -> Vec<TestMessage> {
     letters(seed, count, |random| random.between(2000..=6000))

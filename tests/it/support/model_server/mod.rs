@@ -151,6 +151,11 @@ impl ModelServer {
         lock(&self.shared.maildrop).push(Arc::new(message));
     }
 
+    /// Replaces all messages, for later sessions.
+    pub(crate) fn replace(&self, messages: Vec<TestMessage>) {
+        *lock(&self.shared.maildrop) = messages.into_iter().map(Arc::new).collect();
+    }
+
     /// Changes the behaviour of later sessions.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Behaviour)) {
         change(&mut lock(&self.shared.behaviour));

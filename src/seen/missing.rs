@@ -1,0 +1,176 @@
+//! Known messages that a listing is without, found by their content: the server may list them under
+//! other unique-ids now.
+
+use rusqlite::params;
+
+use super::database::{MESSAGE, about, identity, statements};
+use super::state::{DELIVERED, FAILED, STAGED, StoredState};
+use super::{Error, Ledger};
+use crate::digest::Digest;
+use crate::mail::custody::StoredMessage;
+use crate::mail::known::State;
+use crate::mail::maildrop::Identity;
+
+/// An account's known messages that a listing is without.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Missing<'a>(pub(super) &'a Ledger);
+
+/// The contents of such messages: 16 octets of memory for each of them.
+#[derive(Debug, Default)]
+pub(crate) struct MissingContents(Vec<Content>);
+
+/// The beginning of a message's SHA-256, and the row of its delivery.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Content {
+    hash: u64,
+    /// [`FOUND`] once the message was found.
+    delivery: i64,
+}
+
+/// No row has this number.
+const FOUND: i64 = 0;
+
+/// A known message that is listed under another unique-id.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct RenamedMessage {
+    /// The message as it is known.
+    pub old: Identity,
+    /// Its state, which does not change.
+    pub state: State,
+    /// The unique-id and copy number with which the server lists it now.
+    pub new: Identity,
+    /// The size in octets with which the server lists it now.
+    pub size: Option<u64>,
+}
+
+impl MissingContents {
+    /// Returns true if nothing can be found.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Missing<'_> {
+    /// Loads the contents of these messages: of those that were delivered, or are on their way.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn contents<'m>(
+        self,
+        missing: impl Iterator<Item = (&'m [u8], u32)>,
+    ) -> Result<MissingContents, Error> {
+        let key = self.0.key();
+        let mut contents = self.0.read(|queries| {
+            let mut content = queries.prepare(&CONTENT)?;
+            let mut contents = Vec::new();
+            for (unique_id, copy) in missing {
+                let rows = content.query_map(params![key, unique_id, copy], |row| {
+                    Ok(Content {
+                        hash: hash(&row.get(1)?),
+                        delivery: row.get(0)?,
+                    })
+                })?;
+                for row in rows {
+                    contents.push(row?);
+                }
+            }
+            Ok(contents)
+        })?;
+        contents.sort_unstable();
+        Ok(MissingContents(contents))
+    }
+
+    /// Returns the known message that an arrived one is, if their octets are the same. It is found
+    /// once only: a second message with these octets is another one.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn take(
+        self,
+        contents: &mut MissingContents,
+        stored: &StoredMessage,
+    ) -> Result<Option<RenamedMessage>, Error> {
+        let hash = hash(&stored.digest);
+        let first = contents.0.partition_point(|content| content.hash < hash);
+        let same = contents.0[first..].iter_mut();
+        for content in same.take_while(|content| content.hash == hash) {
+            if content.delivery == FOUND {
+                continue;
+            }
+            if let Some((old, state)) = self.find(content.delivery, &stored.digest)? {
+                content.delivery = FOUND;
+                return Ok(Some(RenamedMessage {
+                    old,
+                    state,
+                    new: stored.identity.clone(),
+                    size: stored.size,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn find(self, delivery: i64, digest: &Digest) -> Result<Option<(Identity, State)>, Error> {
+        let values = params![self.0.key(), delivery, digest];
+        let found = self.0.read(|queries| {
+            queries.first(&FIND, values, |row| {
+                let state: StoredState = row.get(2)?;
+                let state = state.with_times(row.get(3)?, row.get(4)?);
+                Ok(identity(row, 0, 1)?.map(|identity| (identity, state)))
+            })
+        })?;
+        Ok(found.flatten())
+    }
+
+    /// Gives messages the unique-ids and sizes with which the server lists them now. They keep their
+    /// states.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn rename<'m>(
+        self,
+        renamed: impl Iterator<Item = &'m RenamedMessage>,
+    ) -> Result<(), Error> {
+        let key = self.0.key();
+        self.0.write(|queries| {
+            for message in renamed {
+                let RenamedMessage { old, new, size, .. } = message;
+                // Under its new unique-id the message may have failed before it was recognised.
+                queries.execute(&DROP_FAILED, about(&key, new, &[]))?;
+                let size = size.map(u64::cast_signed);
+                let now = params![new.unique_id, new.copy, size];
+                queries.execute(&RENAME, about(&key, old, now))?;
+                queries.execute(&RENAME_DELIVERY, about(&key, old, &now[..2]))?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Returns the first octets of a digest. They need not be unique: the whole digest is compared, too.
+fn hash(digest: &Digest) -> u64 {
+    digest.0[..8]
+        .iter()
+        .fold(0, |hash, &octet| hash << 8 | u64::from(octet))
+}
+
+statements! {
+    /// Only what we delivered, or are about to deliver. A message that we deleted is not missing from
+    /// a listing: if the same octets are listed after that, they were sent again.
+    CONTENT =
+        "SELECT d.id, d.digest FROM delivery d JOIN seen s USING (account, unique_id, copy)
+         WHERE d.account = ?1 AND d.unique_id = ?2 AND d.copy = ?3
+             AND s.state IN ({STAGED}, {DELIVERED})";
+
+    FIND =
+        "SELECT s.unique_id, s.copy, s.state, s.delivered, s.next_try
+         FROM delivery d JOIN seen s USING (account, unique_id, copy)
+         WHERE d.id = ?2 AND d.account = ?1 AND d.digest = ?3";
+
+    DROP_FAILED = "DELETE FROM seen WHERE {MESSAGE} AND state = {FAILED}";
+
+    RENAME =
+        "UPDATE seen SET unique_id = ?4, copy = ?5, size = ?6, vanished = NULL WHERE {MESSAGE}";
+
+    RENAME_DELIVERY = "UPDATE delivery SET unique_id = ?4, copy = ?5 WHERE {MESSAGE}";
+}

@@ -1,0 +1,146 @@
+//! Servers that give known messages new unique-ids, as after a move: the messages are recognised by
+//! their headers (TOP), or by their content once they are retrieved.
+
+use crate::support::mail::{TestMessage, notes, ordinary, renamed};
+use crate::support::model_server::ModelServer;
+use crate::support::sandbox::Sandbox;
+
+/// Fetches these messages, and gives all of them new unique-ids.
+fn fetched_and_renamed(messages: &[TestMessage], keys: &str) -> (Sandbox, ModelServer) {
+    let server = ModelServer::start(messages.to_vec());
+    let sandbox = Sandbox::with_work(server.address(), keys);
+    sandbox.fetch().succeeds().is_silent();
+    server.replace(renamed(messages));
+    (sandbox, server)
+}
+
+#[test]
+fn a_few_renamed_messages_are_not_delivered_again() {
+    for top in [true, false] {
+        let old = ordinary(1, 3);
+        let (sandbox, server) = fetched_and_renamed(&old, "");
+        server.change(|behaviour| behaviour.top = top);
+        let new = ordinary(2, 1);
+        server.add(new[0].clone());
+
+        let outcome = sandbox.fetch();
+
+        outcome.succeeds().complains_in_lines(1);
+        outcome.stderr_has("not delivered again: 3");
+        sandbox.work().holds(&[old, new].concat());
+        let retrieved = server.log().count("RETR");
+        sandbox.fetch().succeeds().is_silent();
+        assert_eq!(server.log().count("RETR"), retrieved);
+    }
+}
+
+#[test]
+fn many_renamed_messages_are_recognised_without_top() {
+    let old = ordinary(1, 40);
+    let (sandbox, server) = fetched_and_renamed(&old, "");
+    server.change(|behaviour| behaviour.top = false);
+
+    let outcome = sandbox.fetch();
+
+    outcome.succeeds().stderr_has("not delivered again: 40");
+    sandbox.work().holds(&old);
+}
+
+#[test]
+fn messages_refused_at_top_are_recognised_after_retr() {
+    let old = ordinary(1, 40);
+    let (sandbox, server) = fetched_and_renamed(&old, "");
+    let refused: Vec<_> = server.unique_ids().into_iter().step_by(10).collect();
+    server.change(|behaviour| behaviour.refused = refused);
+    let outcome = sandbox.fetch();
+    outcome
+        .fails_with(75)
+        .stderr_has("36 of 40 were recognised");
+    server.change(|behaviour| behaviour.refused.clear());
+
+    let outcome = sandbox.fetch();
+
+    outcome.succeeds().stderr_has("not delivered again: 4");
+    sandbox.work().holds(&old);
+}
+
+#[test]
+fn a_limit_on_a_run_does_not_limit_recognition() {
+    let old = ordinary(1, 40);
+    let (sandbox, server) = fetched_and_renamed(&old, "");
+
+    let outcome = sandbox.mailpull(["fetch", "--max-messages", "3"]).run();
+
+    outcome.succeeds().stderr_has("40 of 40 were recognised");
+    assert_eq!(server.log().count("RETR"), 40);
+}
+
+#[test]
+fn much_new_mail_among_renamed_messages_is_delivered() {
+    let old = ordinary(1, 20);
+    let (sandbox, server) = fetched_and_renamed(&old, "");
+    let new = ordinary(2, 60);
+    server.replace([renamed(&old), new.clone()].concat());
+
+    sandbox
+        .fetch()
+        .succeeds()
+        .stderr_has("not delivered again: 20");
+
+    sandbox.work().holds(&[old, new].concat());
+}
+
+#[test]
+fn a_renamed_message_that_is_not_kept_is_deleted() {
+    let old = ordinary(1, 3);
+    let (sandbox, server) = fetched_and_renamed(&old, "");
+
+    let outcome = sandbox.mailpull(["fetch", "--delete"]).run();
+
+    outcome.succeeds().stderr_has("not delivered again: 3");
+    assert_eq!(server.count(), 0);
+    sandbox.work().holds(&old);
+}
+
+#[test]
+fn an_mda_does_not_get_renamed_messages_again() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::new();
+    let mda = sandbox.script("mda", "cat >> \"$HOME/got\"");
+    let keys = format!("mda = [{mda:?}]\nmda-allow-root = true");
+    sandbox.account("work", server.address(), &keys);
+    sandbox.fetch().succeeds();
+    let got = || std::fs::read(sandbox.home().join("got")).expect("the MDA has written the file");
+    let before = got();
+    server.replace(renamed(&notes(["a", "b"])));
+
+    sandbox.fetch().succeeds().complains_in_lines(1);
+
+    assert_eq!(got(), before);
+}
+
+#[test]
+fn a_message_sent_again_while_listed_is_delivered_again() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    server.add(renamed(&notes(["a"])).remove(0));
+
+    sandbox.fetch().succeeds().is_silent();
+
+    sandbox.work().holds(&notes(["a", "a"]));
+}
+
+#[test]
+fn messages_that_were_never_downloaded_cannot_be_recognised() {
+    let old = ordinary(1, 3);
+    let server = ModelServer::start(old.clone());
+    let sandbox = Sandbox::with_work(server.address(), "");
+    let catch_up = sandbox.mailpull(["seen", "catch-up", "work"]).run();
+    catch_up.succeeds();
+    server.replace(renamed(&old));
+
+    sandbox.fetch().succeeds();
+
+    sandbox.work().holds(&old);
+}
