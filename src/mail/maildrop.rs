@@ -54,6 +54,10 @@ impl UniqueId {
                 .any(|octet| matches!(octet, b'\r' | b'\n' | 0))
     }
 
+    /// The names that [`Self::of_content`] makes are at least the first of these, and less than the
+    /// second.
+    pub const RANGE_OF_CONTENT: (&[u8], &[u8]) = (OF_CONTENT.as_bytes(), b"sha256;");
+
     /// Returns the name of a message without a unique-id: the digest of its content in hexadecimal.
     pub fn of_content(digest: &str) -> Self {
         Self(format!("{OF_CONTENT}{digest}").into_bytes().into())
@@ -207,6 +211,14 @@ impl Listing {
         Ok(())
     }
 
+    /// Creates an empty listing of a server that has no unique-ids.
+    pub fn without_unique_ids() -> Self {
+        Self {
+            names_are_made_up: true,
+            ..Self::default()
+        }
+    }
+
     /// Adds a message of a server that has no unique-ids. The name that is made up for it means little
     /// in another session: only its content identifies the message.
     ///
@@ -217,7 +229,6 @@ impl Listing {
         number: MessageNumber,
         size: Option<u64>,
     ) -> Result<(), BadListing> {
-        self.names_are_made_up = true;
         let size = size.map_or_else(String::new, |size| format!(" of {size} octets"));
         self.push(number, format!("{MADE_UP}{number}{size}").as_bytes())
     }

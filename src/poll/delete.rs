@@ -36,33 +36,26 @@ impl Poll<'_> {
             candidates.extend(settled.named);
         }
         let (keep, now) = (self.options.policy.keep, Moment::now());
+        let mut back = Vec::new();
         for (number, found) in settled.proven {
             match found.state {
-                // It was deleted before and is listed again, unchanged: the server was restored
-                // from a backup, or never really deletes (Gmail).
-                State::Gone => {
-                    let back = self
-                        .ledger
-                        .deletions()
-                        .take_back(&found.identity)
-                        .map_err(recording)?;
-                    if back.is_some_and(|delivered| keep.is_over(delivered, now)) {
-                        candidates.push((number, found.identity));
-                    }
-                }
+                State::Gone => back.push((number, found.identity)),
                 // The listed message turned out to be another known one, which is younger.
                 State::Delivered(delivered) if !keep.is_over(delivered, now) => {}
                 _ => candidates.push((number, found.identity)),
             }
         }
-        // A message of the plan may also have been recognised under a new unique-id.
-        let mut numbers = HashSet::new();
-        candidates.retain(|(number, _)| numbers.insert(*number));
+        candidates.extend(self.take_back(back)?);
         // The plan only says what was wanted. The database says what was really delivered.
-        self.ledger
+        let mut due = self
+            .ledger
             .deletions()
             .confirm_delivered(candidates.into_iter())
-            .map_err(reading)
+            .map_err(reading)?;
+        // A message of the plan may also have been recognised under a new unique-id.
+        let mut numbers = HashSet::new();
+        due.retain(|recorded| numbers.insert(recorded.number()));
+        Ok(due)
     }
 
     /// Ends a session in which there was nothing to do.

@@ -19,6 +19,7 @@ use crate::limits;
 use crate::mail::policy::{Keep, Policy};
 use crate::moment::Moment;
 use crate::os::signals::Interrupt;
+use crate::poll::receive::NotReceived;
 use crate::pop3::{PipeliningLog, SessionHints, Transaction};
 use crate::report::{AccountReporter, Summary};
 use crate::seen::{LastRun, Ledger, RunEnd};
@@ -28,6 +29,7 @@ mod delete;
 mod duplicates;
 mod error;
 mod fetch;
+mod kept_mail;
 mod missing;
 pub mod plan;
 mod receive;
@@ -184,9 +186,12 @@ impl Poll<'_> {
             ..
         } = open;
         if plan.commands() == 0 {
+            let nothing = (Settled::default(), NotReceived::default());
+            self.judge_deletions(&listing, &plan, &nothing.0, &nothing.1)?;
             return self.leave(session);
         }
         let (settled, not_received) = self.fetch(&mut session, &listing, &plan, missing)?;
+        self.judge_deletions(&listing, &plan, &settled, &not_received)?;
         let due = self.due(&listing, &plan, settled)?;
         if !not_received.too_large.is_empty() {
             // These were retrieved and thrown away. Some servers (Gmail) hide retrieved messages

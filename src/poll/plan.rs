@@ -208,6 +208,12 @@ impl Plan {
         self.retrieved().map(|pick| listing.size(pick.position))
     }
 
+    /// Returns true if the plan retrieves every listed message.
+    pub fn is_of_all(&self) -> bool {
+        let left_out = self.kept + self.postponed + self.too_large.len() + self.delete.len();
+        left_out == 0
+    }
+
     /// Returns the number of commands that the plan needs.
     pub fn commands(&self) -> usize {
         self.retrieved().count() + self.delete.len()

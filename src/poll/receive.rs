@@ -122,6 +122,16 @@ pub(crate) struct NotReceived {
     pub not_requested: usize,
 }
 
+impl NotReceived {
+    /// Returns true if everything was received.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.no_room.is_empty()
+            && self.refused.is_empty()
+            && self.too_large.is_empty()
+            && self.not_requested == 0
+    }
+}
+
 impl Receiver<'_> {
     /// Receives everything and returns once it is settled. If something fails, the messages that are
     /// complete by then are still passed on.

@@ -52,7 +52,7 @@ impl Poll<'_> {
         last: &LastRun,
         pipelining_log: &PipeliningLog,
     ) -> Result<OpenSession<S>, Error> {
-        let policy = &self.options.policy;
+        let policy = &self.session_policy()?;
         let deletion_needs_sizes = self
             .ledger
             .messages()
@@ -88,7 +88,7 @@ impl Poll<'_> {
             && self.rematch(&mut session, &listing, &known)?
         {
             known = self.known()?;
-            plan = plan::plan(&listing, &known, &self.options.policy, Moment::now());
+            plan = plan::plan(&listing, &known, policy, Moment::now());
         }
         mark_possible_duplicates(&mut plan, &listing, self.ledger, self.target)?;
         self.hold_surprising_deletions(&mut plan, last);

@@ -130,7 +130,7 @@ impl<S: Read + Write> Transaction<S> {
     pub fn list_unnamed(&mut self) -> Result<Listing, Error> {
         self.wire.send(&[Command::List])?;
         self.wire.expect_positive(LIST)?;
-        let mut listing = Listing::default();
+        let mut listing = Listing::without_unique_ids();
         let mut sizes = Vec::new();
         self.wire.lines(limits::LISTING_OCTETS, |line| {
             let (number, size) = reply::scan_line(line).map_err(|Garbled| garbled(LIST, line))?;

@@ -14,6 +14,15 @@ use crate::moment::Moment;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deletions<'a>(pub(super) &'a Ledger);
 
+/// Messages that were deleted and are listed again.
+#[derive(Debug, Default)]
+pub(crate) struct TakenBack {
+    /// Messages that count as delivered again, with the times of their deliveries.
+    pub delivered: Vec<(MessageNumber, Identity, Moment)>,
+    /// The number of those that have come back before, and are not deleted from now on.
+    pub forbidden: usize,
+}
+
 impl Deletions<'_> {
     /// Returns the proof that a message may be deleted, for each message whose delivery is recorded.
     ///
@@ -69,26 +78,32 @@ impl Deletions<'_> {
             .write(|queries| queries.execute(&FORBID_SINCE, params![self.0.key(), begun]))
     }
 
-    /// Makes a message delivered again that was deleted and is listed again, unchanged: the server
-    /// may have been restored from a backup. Returns when it was delivered, or `None` if it has come
-    /// back before. Then it is no longer deleted.
+    /// Makes messages delivered again that were deleted and are listed again, unchanged: the server may
+    /// have been restored from a backup. One that has come back before is no longer deleted.
     ///
     /// # Errors
     /// Nothing was written.
-    pub(crate) fn take_back(self, identity: &Identity) -> Result<Option<Moment>, Error> {
+    pub(crate) fn take_back(
+        self,
+        messages: Vec<(MessageNumber, Identity)>,
+    ) -> Result<TakenBack, Error> {
         let key = self.0.key();
         self.0.write(|queries| {
-            let delivered = queries.first(&TAKE_BACK, about(&key, identity, &[]), |row| {
-                row.get::<_, Option<Moment>>(0)
-            })?;
-            let sql = if delivered.is_some() {
-                &UNDO_DELETION
-            } else {
-                &FORBID
-            };
-            queries.execute(sql, about(&key, identity, &[]))?;
-            // Without a time the delivery lies ahead, so that `keep` is never over.
-            Ok(delivered.map(|delivered| delivered.unwrap_or(Moment(i64::MAX))))
+            let mut taken = TakenBack::default();
+            for (number, identity) in messages {
+                let delivered = queries.first(&TAKE_BACK, about(&key, &identity, &[]), |row| {
+                    row.get::<_, Option<Moment>>(0)
+                })?;
+                let Some(delivered) = delivered else {
+                    taken.forbidden += queries.execute(&FORBID, about(&key, &identity, &[]))?;
+                    continue;
+                };
+                queries.execute(&UNDO_DELETION, about(&key, &identity, &[]))?;
+                // Without a time the delivery lies ahead, so that `keep` is never over.
+                let delivered = delivered.unwrap_or(Moment(i64::MAX));
+                taken.delivered.push((number, identity, delivered));
+            }
+            Ok(taken)
         })
     }
 
@@ -126,7 +141,7 @@ statements! {
 
     UNDO_DELETION = "UPDATE delivery SET deleted = NULL WHERE {MESSAGE}";
 
-    FORBID = "UPDATE seen SET undeletable = 1 WHERE {MESSAGE}";
+    FORBID = "UPDATE seen SET undeletable = 1 WHERE {MESSAGE} AND undeletable = 0";
 
     RETRY =
         "UPDATE seen SET undeletable = 0, came_back = 0

@@ -8,6 +8,7 @@ use super::database::{Database, Queries};
 use super::deletions::Deletions;
 use super::failures::Failures;
 use super::freshness::Freshness;
+use super::kept_mail::UnprovenDeletions;
 use super::messages::Messages;
 use super::missing::Missing;
 use super::notices::Notices;
@@ -126,6 +127,11 @@ impl Ledger {
         Deletions(self)
     }
 
+    /// Deletions on a server without unique-ids.
+    pub(crate) fn unproven_deletions(&self) -> UnprovenDeletions<'_> {
+        UnprovenDeletions(self)
+    }
+
     /// Messages that could not be retrieved.
     pub(crate) fn failures(&self) -> Failures<'_> {
         Failures(self)
@@ -137,7 +143,6 @@ impl Ledger {
     }
 
     /// Reports about the account that are made once.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no account notice is made yet"))]
     pub(crate) fn notices(&self) -> Notices<'_> {
         Notices(self)
     }

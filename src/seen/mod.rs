@@ -13,6 +13,7 @@ mod failures;
 mod former_tags;
 mod freshness;
 mod import;
+mod kept_mail;
 mod ledger;
 mod lock;
 mod messages;

@@ -55,8 +55,8 @@ impl Headers {
 }
 
 impl Recognition<'_> {
-    /// Returns the messages, delivered or staged, that have this unique-id and these octets. The one
-    /// with the same copy number comes first.
+    /// Returns the messages that have this unique-id and these octets, and that may be on the server.
+    /// Those that were not deleted come first, and of these the one with the same copy number.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -166,8 +166,8 @@ statements! {
         "SELECT s.copy, s.state, s.delivered, s.next_try
          FROM seen s JOIN delivery d USING (account, unique_id, copy)
          WHERE s.account = ?1 AND s.unique_id = ?2 AND s.state IN ({STAGED}, {DELIVERED}, {GONE})
-             AND d.digest = ?3
-         ORDER BY s.copy <> ?4, s.copy";
+             AND d.digest = ?3 AND s.proven_gone = 0
+         ORDER BY s.state = {GONE}, s.copy <> ?4, s.copy";
 
     HAS_FILE =
         "SELECT 1 FROM delivery WHERE account = ?1 AND unique_id = ?2 AND file_name = ?3";

@@ -131,6 +131,10 @@ CREATE TABLE account_notice (               -- what was said once about an accou
     PRIMARY KEY (account, subject)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+ALTER TABLE seen ADD COLUMN proven_gone INTEGER NOT NULL DEFAULT 0
+    /* without unique-ids: a session after the deletion retrieved all, and not this content */;
+",
 ];
 
 /// Opens a database, and creates it (mode 0600) if there is none. A file that is not a database is

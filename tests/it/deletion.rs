@@ -287,12 +287,29 @@ fn a_message_listed_again_after_two_deletions_is_left_alone() {
     sandbox.fetch().succeeds();
 
     sandbox.fetch().succeeds().is_silent();
-    sandbox.fetch().succeeds().is_silent();
+    let third = sandbox.fetch();
 
+    third
+        .succeeds()
+        .stderr_has("confirmed their deletion twice: 1");
     sandbox.fetch().succeeds().is_silent();
     sandbox.fetch().succeeds().is_silent();
     server.finish();
     sandbox.work().holds(&notes(["a"]));
+}
+
+#[test]
+fn a_server_that_ignores_deletions_sends_each_message_thrice() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    server.change(|behaviour| behaviour.ignores_deletions = true);
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+
+    for lines in [0, 0, 1, 0, 0] {
+        sandbox.fetch().succeeds().complains_in_lines(lines);
+    }
+
+    assert_eq!(server.log().count("RETR"), 6);
+    sandbox.work().holds(&notes(["a", "b"]));
 }
 
 #[test]
@@ -312,7 +329,7 @@ fn messages_restored_by_the_server_are_deleted_once_more() {
 
     assert_eq!(server.count(), 0);
     restore();
-    sandbox.fetch().succeeds().is_silent();
+    sandbox.fetch().succeeds().complains_in_lines(1);
     assert_eq!(server.count(), 3);
     let delete = || sandbox.mailpull(["fetch", "--delete"]).run();
     delete().succeeds().is_silent();

@@ -138,11 +138,66 @@ fn a_mailbox_is_not_emptied_when_uidl_fails_once() {
     }
 }
 
+/// Starts a server without UIDL that confirms deletions and keeps the messages.
+fn keeping_server(messages: Vec<TestMessage>) -> ModelServer {
+    let server = server(messages);
+    server.change(|behaviour| behaviour.ignores_deletions = true);
+    server
+}
+
+#[test]
+fn mail_kept_without_unique_ids_is_delivered_once() {
+    let server = keeping_server(notes(["a", "a", "b"]));
+    let sandbox = Sandbox::with_work(server.address(), EMPTYING);
+    sandbox.fetch().succeeds().is_silent();
+
+    let second = sandbox.fetch();
+
+    second.fails_with(69).complains_in_lines(1);
+    second.stderr_has("lists them again: 3");
+    server.add(notes(["c"]).remove(0));
+    for _ in 0..3 {
+        sandbox.fetch().fails_with(69).is_silent();
+    }
+    sandbox.work().holds(&notes(["a", "a", "b", "c"]));
+    // Each message twice, and no more.
+    assert_eq!(server.log().count("DELE"), 8);
+}
+
+#[test]
+fn an_mda_gets_mail_kept_without_unique_ids_once() {
+    let server = keeping_server(notes(["a", "b"]));
+    let sandbox = Sandbox::new();
+    let mda = sandbox.script("mda", "cat >> \"$HOME/got\"");
+    let keys = format!("{EMPTYING}\nmda = [{mda:?}]\nmda-allow-root = true");
+    sandbox.account("work", server.address(), &keys);
+    for status in [0, 69, 69] {
+        assert_eq!(sandbox.fetch().status.code(), Some(status));
+    }
+    let got = std::fs::read(sandbox.home().join("got")).expect("the MDA has written the file");
+    assert_eq!(got.len(), 2 * notes(["a"])[0].stored().len());
+}
+
+#[test]
+fn a_limit_does_not_hide_new_mail_behind_kept_mail() {
+    let server = keeping_server(ordinary(1, 5));
+    let keys = format!("{EMPTYING}\nmax-messages = 2");
+    let sandbox = Sandbox::with_work(server.address(), &keys);
+
+    for _ in 0..3 {
+        sandbox.fetch();
+    }
+
+    sandbox.work().holds(&ordinary(1, 5));
+}
+
 #[test]
 fn a_message_identical_to_a_deleted_one_is_new_mail() {
     let server = server(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), EMPTYING);
     sandbox.fetch().succeeds();
+    // The server has shown that the first one is gone.
+    sandbox.fetch().succeeds().is_silent();
     server.add(notes(["a"]).remove(0));
 
     sandbox.fetch().succeeds();

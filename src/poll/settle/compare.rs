@@ -2,7 +2,6 @@
 
 use super::{Error, Settler};
 use crate::mail::custody::Receipt;
-use crate::mail::known::State;
 use crate::mail::maildrop::{MessageNumber, UniqueId};
 use crate::poll::batch::{Arrival, Batch, Purpose};
 use crate::seen::Match;
@@ -51,12 +50,7 @@ impl Settler<'_> {
         beside: &[Receipt],
     ) -> Result<Option<Receipt>, Error> {
         let known = self.ledger.recognition().find_matches(receipt.stored())?;
-        // A made-up unique-id is a hash of the content: a deleted message with the same content
-        // was another delivery of it, not this one.
-        let is_made_up = UniqueId::is_made_up(receipt.stored().identity.unique_id.as_octets());
-        let is_free = |found: &Match| {
-            !(self.claimed.contains(&found.identity) || is_made_up && found.state == State::Gone)
-        };
+        let is_free = |found: &Match| !self.claimed.contains(&found.identity);
         if let Some(mut found) = known.into_iter().find(is_free) {
             let identity = &receipt.stored().identity;
             if found.identity != *identity && self.ledger.failures().has_only_failed(identity)? {

@@ -18,6 +18,7 @@ use crate::report::{AccountReporter, Event, Reporter, Summary};
 use crate::seen::{LastRun, Ledger, StateFolder};
 
 mod delete;
+mod kept_mail;
 mod plan;
 mod receive;
 mod renamed;

@@ -4,8 +4,10 @@ use super::*;
 
 /// Takes a message back that is listed again, and returns true if it may be deleted again.
 fn take_back(test: &TestLedger, id: &str) -> bool {
-    let delivered = test.ledger.deletions().take_back(&identity(id, 0));
-    delivered.expect("the database can be written").is_some()
+    let messages = vec![(number(), identity(id, 0))];
+    let taken = test.ledger.deletions().take_back(messages);
+    let taken = taken.expect("the database can be written");
+    !taken.delivered.is_empty()
 }
 
 #[test]
@@ -14,10 +16,11 @@ fn a_message_that_comes_back_is_delivered_again_without_a_fetch() {
     test.deliver(&[("a", 0)]);
     test.delete(&[("a", 0)]);
 
-    let delivered = test.ledger.deletions().take_back(&identity("a", 0));
+    let messages = vec![(number(), identity("a", 0))];
+    let taken = test.ledger.deletions().take_back(messages);
 
-    let delivered = delivered.expect("it can be written");
-    assert!(delivered.is_some_and(is_recent));
+    let taken = taken.expect("it can be written");
+    assert!(matches!(taken.delivered[..], [(_, _, when)] if is_recent(when)));
     assert_eq!(test.states(), [("a".to_owned(), 0, "delivered")]);
 }
 

@@ -5,6 +5,7 @@ mod deletions;
 mod export;
 mod failures;
 mod freshness;
+mod kept_mail;
 mod notices;
 mod query_plans;
 mod recognition;
@@ -197,6 +198,7 @@ fn statements() -> impl Iterator<Item = (&'static str, &'static Sql)> {
         super::failures::STATEMENTS,
         super::freshness::STATEMENTS,
         super::import::STATEMENTS,
+        super::kept_mail::STATEMENTS,
         super::messages::STATEMENTS,
         super::missing::STATEMENTS,
         super::notices::STATEMENTS,

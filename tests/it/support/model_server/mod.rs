@@ -31,6 +31,8 @@ pub(crate) const PASSWORD: &str = "open sesame";
 pub(crate) struct Behaviour {
     /// The cuts of the next sessions, one for each. Later sessions are not cut.
     pub(crate) cuts: Vec<Cut>,
+    /// True if DELE and QUIT are answered by `+OK`, and nothing is deleted.
+    pub(crate) ignores_deletions: bool,
     /// The first line. The session ends after it unless it begins with `+OK`.
     pub(crate) greeting: String,
     /// The wrong sizes in LIST, by unique-id.
@@ -65,6 +67,7 @@ impl Default for Behaviour {
         Self {
             cuts: Vec::new(),
             greeting: "+OK model server ready".to_owned(),
+            ignores_deletions: false,
             lies: HashMap::new(),
             part: None,
             pipelining: true,

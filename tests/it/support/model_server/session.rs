@@ -289,8 +289,8 @@ impl<'a> ModelSession<'a> {
             return;
         };
         let hidden = retrieved.iter().filter(|_| self.behaviour.part.is_some());
-        let doomed: HashSet<_> = deleted
-            .iter()
+        let obeyed = deleted.iter().filter(|_| !self.behaviour.ignores_deletions);
+        let doomed: HashSet<_> = obeyed
             .chain(hidden)
             .map(|number| Arc::as_ptr(&listed[number - 1]))
             .collect();
