@@ -8,7 +8,6 @@ use crate::cli;
 use crate::config::{self, Account, Overrides, Selection, Selector};
 use crate::exit::{Exit, Failure};
 use crate::mail::policy::Policy;
-use crate::moment::Moment;
 use crate::poll;
 use crate::poll::survey;
 use crate::report::Event;
@@ -59,7 +58,7 @@ impl CheckAccounts<'_> {
     fn one(&self, account: &Account) -> Result<usize, Failure> {
         let ledger = self.context.open_ledger(account, self.folder)?;
         let last = ledger.runs().last()?;
-        if !self.is_named && login_delay_left(&last, Moment::now()).is_some() {
+        if !self.is_named && login_delay_left(&last, ledger.clock()).is_some() {
             return Ok(0);
         }
         let known = ledger.messages().known()?;
@@ -70,7 +69,7 @@ impl CheckAccounts<'_> {
             keep: account.policy.keep,
             ..Policy::default()
         };
-        let (listing, plan) = survey::survey(&mut session, &known, &policy)?;
+        let (listing, plan) = survey::survey(&mut session, &known, &policy, ledger.clock().now())?;
         // Nothing was retrieved or marked deleted, so the answer to QUIT decides nothing.
         session.quit();
         let messages = plan.fetch.len();

@@ -8,7 +8,7 @@ use crate::cli;
 use crate::config::{self, Account, Overrides, Selection, Selector};
 use crate::delivery::{Destination, Maildir, Mda, Target};
 use crate::exit::{Exit, Failure};
-use crate::moment::Moment;
+use crate::mail::policy::Keep;
 use crate::net::Stream;
 use crate::poll::survey;
 use crate::poll::{self, Poll, PollOptions};
@@ -101,7 +101,7 @@ impl FetchAccount<'_> {
     fn attempt(&mut self, summary: &mut Summary) -> Result<Attempt, Failure> {
         let ledger = self.context.open_ledger(self.account, self.folder)?;
         let last = ledger.runs().last()?;
-        let wait = login_delay_left(&last, Moment::now()).filter(|_| !self.is_named);
+        let wait = login_delay_left(&last, ledger.clock()).filter(|_| !self.is_named);
         if let Some(wait) = wait {
             self.reporter.report(Event::Note(&format_args!(
                 "left out: the server wants no login for another {} s",
@@ -168,8 +168,14 @@ impl FetchAccount<'_> {
             account, reporter, ..
         } = *self;
         let known = ledger.messages().known()?;
+        let mut policy = account.policy.clone();
+        if matches!(policy.keep, Keep::For(_)) && !ledger.clock().is_plausible() {
+            // A run would start all ages anew, so that no message is due.
+            policy.keep = Keep::Always;
+        }
         let mut session = self.connect()(&poll::session_hints(&ledger.runs().last()?))?;
-        let (listing, mut plan) = survey::survey(&mut session, &known, &account.policy)?;
+        let (listing, mut plan) =
+            survey::survey(&mut session, &known, &policy, ledger.clock().now())?;
         if !account.delete_was_asked {
             let last = ledger.runs().last()?.keep;
             let held = plan.hold_surprising_deletions(last.as_deref(), account.configured_keep);

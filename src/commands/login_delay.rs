@@ -2,20 +2,23 @@
 
 use std::time::Duration;
 
-use crate::moment::Moment;
+use crate::mail::clock::Clock;
 use crate::pop3::ServerProfile;
 use crate::seen::LastRun;
 
 /// Returns the time until the next login is allowed, if it is not allowed now. The last login has
 /// learned what the server demands.
-pub(super) fn login_delay_left(last: &LastRun, now: Moment) -> Option<Duration> {
+pub(super) fn login_delay_left(last: &LastRun, clock: &Clock) -> Option<Duration> {
     let profile = last
         .server_profile
         .as_deref()
         .and_then(ServerProfile::parse)?;
     let delay = profile.login_delay()?;
-    // If the clock was set back the time since the last login is unknown: then do not wait.
-    let since = now.since(last.logged_in?)?;
+    if !clock.is_plausible() {
+        // Nobody knows how long ago the last login was. A run that is left out would not put it right.
+        return None;
+    }
+    let since = clock.now().since(last.logged_in?)?;
     delay.checked_sub(since).filter(|left| !left.is_zero())
 }
 
@@ -23,29 +26,50 @@ pub(super) fn login_delay_left(last: &LastRun, now: Moment) -> Option<Duration> 
 mod tests {
     use super::*;
 
+    use crate::mail::clock::ClockRecord;
+    use crate::moment::Moment;
+
+    /// The time of the last login.
+    const LOGIN: i64 = 2_000_000_000;
+
+    /// Returns the seconds that are left at this time after the login, if the clock was at `last` when
+    /// the last run began.
+    fn left(learned: &str, after: i64, last: i64) -> Option<u64> {
+        let run = LastRun {
+            server_profile: Some(learned.to_owned()),
+            logged_in: Some(Moment(LOGIN)),
+            ..LastRun::default()
+        };
+        let record = ClockRecord {
+            last: Some(Moment(last)),
+            behind: None,
+        };
+        let clock = Clock::judge(record, Moment(LOGIN + after));
+        login_delay_left(&run, &clock).map(|left| left.as_secs())
+    }
+
     #[test]
     fn a_login_delay_counts_from_the_login() {
-        for (learned, now, left) in [
-            ("PIPELINING\nLOGIN-DELAY 300", 1000, Some(300)),
-            ("PIPELINING\nLOGIN-DELAY 300", 1299, Some(1)),
-            ("LOGIN-DELAY 300\nLOGIN-DELAY 100", 1099, Some(1)),
-            ("LOGIN-DELAY 300\n", 1100, Some(200)),
-            ("PIPELINING\nLOGIN-DELAY 300", 1300, None),
-            ("PIPELINING\nLOGIN-DELAY 300", 999, None),
-            ("PIPELINING\nPIPELINING", 1000, None),
+        for (learned, after, expected) in [
+            ("PIPELINING\nLOGIN-DELAY 300", 0, Some(300)),
+            ("PIPELINING\nLOGIN-DELAY 300", 299, Some(1)),
+            ("LOGIN-DELAY 300\nLOGIN-DELAY 100", 99, Some(1)),
+            ("LOGIN-DELAY 300\n", 100, Some(200)),
+            ("PIPELINING\nLOGIN-DELAY 300", 300, None),
+            ("PIPELINING\nLOGIN-DELAY 300", -1, None),
+            ("PIPELINING\nPIPELINING", 0, None),
         ] {
-            let last = LastRun {
-                server_profile: Some(learned.to_owned()),
-                logged_in: Some(Moment(1000)),
-                ..LastRun::default()
-            };
-            let left = left.map(Duration::from_secs);
-            assert_eq!(
-                login_delay_left(&last, Moment(now)),
-                left,
-                "{learned:?} {now}"
-            );
+            assert_eq!(left(learned, after, LOGIN), expected, "{learned:?} {after}");
         }
-        assert_eq!(login_delay_left(&LastRun::default(), Moment(1000)), None);
+        let clock = Clock::judge(ClockRecord::default(), Moment(LOGIN));
+        assert_eq!(login_delay_left(&LastRun::default(), &clock), None);
+    }
+
+    #[test]
+    fn no_login_waits_after_a_change_of_the_clock() {
+        const DELAY: &str = "LOGIN-DELAY 300\n";
+        assert_eq!(left(DELAY, 10, LOGIN + 3000), Some(290));
+        assert_eq!(left(DELAY, 10, LOGIN + 4000), None);
+        assert_eq!(left(DELAY, 10, LOGIN - 91 * 24 * 3600), None);
     }
 }

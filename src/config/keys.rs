@@ -297,7 +297,8 @@ keys! {
     }
     "What stays on the server" {
         /// `true`: all messages stay. `false`: delivered messages are deleted. An age such as
-        /// `"14 days"`: messages are deleted that long after their delivery.
+        /// `"14 days"`: messages are deleted that long after their delivery. If the clock was set back, or
+        /// is more than 90 days ahead of the last run, the age counts anew, and the run reports it once.
         ///
         /// If `keep` has changed and more than 100 messages of earlier runs would now be deleted,
         /// they stay, and the run reports it; `--delete` deletes them. A message that the server

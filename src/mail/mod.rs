@@ -1,5 +1,6 @@
 //! The vocabulary that the steps of a poll and the services share.
 
+pub(crate) mod clock;
 pub(crate) mod custody;
 pub mod headers;
 pub mod known;

@@ -10,7 +10,6 @@ use crate::mail::custody::Recorded;
 use crate::mail::known::State;
 use crate::mail::maildrop::{Identity, Listing, MessageNumber};
 use crate::mail::policy::Keep;
-use crate::moment::Moment;
 use crate::poll::plan::{Pick, Plan};
 use crate::poll::settle::Settled;
 use crate::pop3::{QuitReply, Transaction};
@@ -35,7 +34,7 @@ impl Poll<'_> {
             candidates.extend(plan.fetch.iter().map(named));
             candidates.extend(settled.named);
         }
-        let (keep, now) = (self.options.policy.keep, Moment::now());
+        let (keep, now) = (self.options.policy.keep, self.ledger.clock().now());
         let mut back = Vec::new();
         for (number, found) in settled.proven {
             match found.state {

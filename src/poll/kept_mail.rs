@@ -13,7 +13,6 @@ use crate::exit::{Exit, Failure};
 use crate::mail::known::State;
 use crate::mail::maildrop::{Identity, Listing, MessageNumber, UniqueId};
 use crate::mail::policy::Policy;
-use crate::moment::Moment;
 use crate::poll::plan::Plan;
 use crate::poll::receive::NotReceived;
 use crate::poll::settle::Settled;
@@ -53,7 +52,7 @@ impl Poll<'_> {
                 taken.forbidden
             )));
         }
-        let (keep, now) = (self.options.policy.keep, Moment::now());
+        let (keep, now) = (self.options.policy.keep, self.ledger.clock().now());
         let due = taken.delivered.into_iter();
         let due = due.filter(|(_, _, delivered)| keep.is_over(*delivered, now));
         Ok(due

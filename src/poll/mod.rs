@@ -24,6 +24,7 @@ use crate::pop3::{PipeliningLog, SessionHints, Transaction};
 use crate::report::{AccountReporter, Summary};
 use crate::seen::{LastRun, Ledger, RunEnd};
 
+mod ages;
 mod batch;
 mod delete;
 mod duplicates;
@@ -109,6 +110,7 @@ impl Poll<'_> {
         &mut self,
         mut connect: impl FnMut(&SessionHints) -> Result<Transaction<S>, Failure>,
     ) -> Result<(), Error> {
+        self.start_ages()?;
         self.recover()?;
         if self.options.may_delete_many {
             self.ledger.deletions().retry().map_err(recording)?;

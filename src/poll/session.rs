@@ -10,7 +10,6 @@ use crate::exit::{Exit, Failure};
 use crate::mail::known::{KnownMessages, MAX_FAILURES};
 use crate::mail::maildrop::Listing;
 use crate::mail::policy::{Keep, Policy};
-use crate::moment::Moment;
 use crate::poll::duplicates::mark_possible_duplicates;
 use crate::poll::missing::{self, ListingChanges};
 use crate::poll::plan::{self, Plan};
@@ -56,7 +55,7 @@ impl Poll<'_> {
         let deletion_needs_sizes = self
             .ledger
             .messages()
-            .needs_sizes(policy.due_until(Moment::now()));
+            .needs_sizes(policy.due_until(self.ledger.clock().now()));
         let sizes = if policy.needs_sizes() || deletion_needs_sizes.map_err(reading)? {
             Sizes::Each
         } else {
@@ -76,7 +75,11 @@ impl Poll<'_> {
         self.ledger.note_login(login.map(Mechanism::name));
         // With a pipelined login the listing is already on its way while the database is read.
         let mut known = self.known()?;
-        let (listing, mut plan) = survey(&mut session, &known, policy)?;
+        if self.start_impossible_ages(&known)? {
+            known = self.known()?;
+        }
+        let now = self.ledger.clock().now();
+        let (listing, mut plan) = survey(&mut session, &known, policy, now)?;
         self.note_surplus(&listing, &plan, &known)?;
         self.warn_of_expiry(session.profile(), last);
         if let Some(profile) = session.profile().to_stored() {
@@ -88,7 +91,7 @@ impl Poll<'_> {
             && self.rematch(&mut session, &listing, &known)?
         {
             known = self.known()?;
-            plan = plan::plan(&listing, &known, policy, Moment::now());
+            plan = plan::plan(&listing, &known, policy, now);
         }
         mark_possible_duplicates(&mut plan, &listing, self.ledger, self.target)?;
         self.hold_surprising_deletions(&mut plan, last);
@@ -227,7 +230,13 @@ impl Poll<'_> {
         known: &KnownMessages,
     ) -> Result<bool, Error> {
         // All that are new are looked at, whatever the limits of a run are.
-        let new = plan::plan(listing, known, &Policy::default(), Moment::now()).fetch;
+        let new = plan::plan(
+            listing,
+            known,
+            &Policy::default(),
+            self.ledger.clock().now(),
+        )
+        .fetch;
         let rematch = Rematch {
             listing,
             ledger: self.ledger,

@@ -39,7 +39,7 @@ impl Error {
     }
 }
 
-/// Lists the mailbox and decides about every message.
+/// Lists the mailbox and decides about every message. Ages count until `now`.
 ///
 /// The size of each message (LIST) is requested together with the listing if it decides something.
 /// Otherwise it is requested only if there is something to fetch, or if the sum of all sizes (STAT) shows
@@ -51,8 +51,9 @@ pub(crate) fn survey<S: Read + Write>(
     session: &mut Transaction<S>,
     known: &KnownMessages,
     policy: &Policy,
+    now: Moment,
 ) -> Result<(Listing, Plan), Error> {
-    let sizes = sizes(known, policy);
+    let sizes = sizes(known, policy, now);
     let mut listing = match session.list(sizes) {
         // With `keep = false` all fetched messages are deleted in this session, so that unique-ids
         // are not needed to tell old messages from new ones.
@@ -63,7 +64,6 @@ pub(crate) fn survey<S: Read + Write>(
         }
         listing => listing?,
     };
-    let now = Moment::now();
     let mut plan = plan::plan(&listing, known, policy, now);
     let has_no_sizes = sizes == Sizes::Total && !listing.names_are_made_up();
     let needs_sizes = plan.lacks_sizes || !plan.fetch.is_empty();
@@ -97,8 +97,8 @@ fn has_names(known: &KnownMessages) -> bool {
 }
 
 /// Returns whether sizes decide something before anything is fetched.
-fn sizes(known: &KnownMessages, policy: &Policy) -> Sizes {
-    if known.is_empty() || policy.needs_sizes() || policy.has_due(known, Moment::now()) {
+fn sizes(known: &KnownMessages, policy: &Policy, now: Moment) -> Sizes {
+    if known.is_empty() || policy.needs_sizes() || policy.has_due(known, now) {
         Sizes::Each
     } else {
         Sizes::Total

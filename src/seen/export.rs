@@ -100,6 +100,8 @@ fn account(row: &Row<'_>) -> rusqlite::Result<ExportedAccount> {
         recognitions: row.get(10)?,
         login: row.get(11)?,
         logged_in: row.get(12)?,
+        clock: row.get(13)?,
+        clock_behind: row.get(14)?,
     })
 }
 
@@ -159,7 +161,7 @@ fn octets(row: &Row<'_>, index: usize) -> rusqlite::Result<TextOrHex> {
 statements! {
     ACCOUNT =
         "SELECT name, server, user, keep, last_run, last_status, failures, cut_off, acquaintance,
-             lost_step, recognitions, login, logged_in
+             lost_step, recognitions, login, logged_in, clock, clock_behind
          FROM account WHERE id = ?1";
 
     /// In the order in which `log` shows them, so that an import keeps it.

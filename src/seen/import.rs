@@ -139,6 +139,8 @@ fn insert_account(
         account.recognitions,
         account.login,
         account.logged_in,
+        account.clock,
+        account.clock_behind,
     ];
     queries.insert(&INSERT_ACCOUNT, values).map(AccountKey)
 }
@@ -211,8 +213,9 @@ statements! {
 
     INSERT_ACCOUNT =
         "INSERT INTO account (id, name, server, user, tag, keep, last_run, last_status, failures,
-             cut_off, acquaintance, lost_step, recognitions, login, logged_in)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+             cut_off, acquaintance, lost_step, recognitions, login, logged_in, clock,
+             clock_behind)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 
     TAKE_MESSAGE =
         "INSERT INTO temp.new_seen (unique_id, copy, state, size, listed, delivered, gone, vanished,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::account::{self, AccountRow, NAMESAKES, NO_ACCOUNT, insert_account};
+use super::clock;
 use super::custody::Custody;
 use super::database::{Database, Queries};
 use super::deletions::Deletions;
@@ -16,6 +17,7 @@ use super::recognition::Recognition;
 use super::runs::Runs;
 use super::size_checks::SizeChecks;
 use super::{Error, Lock, StateFolder, former_tags};
+use crate::mail::clock::Clock;
 use crate::mail::maildrop::AccountKey;
 use crate::moment::Moment;
 
@@ -25,6 +27,8 @@ use crate::moment::Moment;
 pub(crate) struct Ledger {
     database: Database,
     pub(super) account: AccountRow,
+    /// The clock at the start of this run, compared with that of the last one.
+    pub(super) clock: Clock,
 }
 
 impl Ledger {
@@ -40,8 +44,16 @@ impl Ledger {
         user: &str,
     ) -> Result<Self, Error> {
         let database = Database::open(folder)?;
-        let account = database.read(|queries| account::find(queries, name, server, user))?;
-        Ok(Self { database, account })
+        let (account, clock) = database.read(|queries| {
+            let account = account::find(queries, name, server, user)?;
+            let clock = clock::judge(queries, account.key)?;
+            Ok((account, clock))
+        })?;
+        Ok(Self {
+            database,
+            account,
+            clock,
+        })
     }
 
     /// Takes the account's lock without waiting. An account that has no row gets one now, and one

@@ -3,6 +3,7 @@
 
 mod account;
 mod accounts;
+mod clock;
 mod custody;
 mod database;
 mod deletions;

@@ -56,6 +56,12 @@ pub(crate) struct ExportedAccount {
     pub login: Option<String>,
     /// The time of that login.
     pub logged_in: Option<i64>,
+    /// The clock at the start of the last run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<i64>,
+    /// A time that the clock had reached before it was set back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_behind: Option<i64>,
 }
 
 /// A known message. Times are seconds since 1970.

@@ -76,13 +76,12 @@ impl Runs<'_> {
         let last = self.0.read(|queries| {
             queries.first(&LAST, [self.0.key()], |row| {
                 let lost_step: Option<Moment> = row.get(4)?;
-                let recent = Moment::now().before(PIPELINING_PAUSE);
                 Ok(LastRun {
                     keep: row.get(0)?,
                     was_cut_off: row.get(1)?,
                     failures: row.get::<_, i64>(2)?.cast_unsigned(),
                     server_profile: row.get(3)?,
-                    has_lost_step: lost_step.is_some_and(|lost| lost > recent),
+                    has_lost_step: lost_step.is_some_and(|lost| self.is_in_pause(lost)),
                     recognitions: row.get(5)?,
                     login: row.get(6)?,
                     logged_in: row.get(7)?,
@@ -100,6 +99,13 @@ impl Runs<'_> {
             login: None,
             ..last
         })
+    }
+
+    /// Returns true if no commands are pipelined yet to a server that has mixed up its replies then. After
+    /// a change of the clock nobody knows how long ago that was.
+    fn is_in_pause(self, lost_step: Moment) -> bool {
+        let clock = &self.0.clock;
+        !clock.is_plausible() || lost_step > clock.now().before(PIPELINING_PAUSE)
     }
 
     /// Counts that renamed messages are about to be recognised. If the run ends well, the number is
@@ -144,6 +150,9 @@ impl Runs<'_> {
     /// Nothing was written.
     pub(crate) fn end(self, end: &RunEnd) -> Result<(), Error> {
         let account = &self.0.account;
+        // A change of the clock is recorded only together with the restart of all ages.
+        let clock = self.0.clock.is_plausible().then(|| self.0.clock.record());
+        let clock = clock.unwrap_or_default();
         let is_in_doubt = !end.is_complete && self.0.freshness().is_in_doubt()?;
         self.0.write(|queries| {
             queries.execute(
@@ -161,10 +170,12 @@ impl Runs<'_> {
                     end.configured_keep,
                     account.login,
                     account.logged_in,
+                    clock.last,
+                    clock.behind,
                 ],
             )?;
             if end.was_cut_off == Some(false) {
-                forget_missing(queries, account.key)?;
+                forget_missing(queries, account.key, self.0.clock.now())?;
             }
             Ok(())
         })?;
@@ -177,8 +188,8 @@ impl Runs<'_> {
     }
 }
 
-fn forget_missing(queries: &Queries<'_>, key: AccountKey) -> rusqlite::Result<()> {
-    let key = params![key, Moment::now().before(REMEMBERED_FOR)];
+fn forget_missing(queries: &Queries<'_>, key: AccountKey, now: Moment) -> rusqlite::Result<()> {
+    let key = params![key, now.before(REMEMBERED_FOR)];
     // The deliveries and notices are found by the rows of the messages, so these go last.
     for sql in [
         &FORGET_MISSING_DELIVERIES,
@@ -218,7 +229,9 @@ statements! {
              failures = CASE ?3 WHEN 0 THEN 0 ELSE failures + 1 END,
              recognitions = CASE ?5 WHEN 0 THEN 0 ELSE recognitions END,
              acquaintance = CASE ?8 WHEN 0 THEN coalesce(?9, acquaintance) END,
-             login = coalesce(?11, login), logged_in = coalesce(?12, logged_in)
+             login = coalesce(?11, login), logged_in = coalesce(?12, logged_in),
+             clock = coalesce(?13, clock),
+             clock_behind = CASE WHEN ?13 IS NULL THEN clock_behind ELSE ?14 END
          WHERE id = ?1";
 
     FORGET_MISSING_DELIVERIES =

@@ -135,6 +135,12 @@ CREATE TABLE account_notice (               -- what was said once about an accou
 ALTER TABLE seen ADD COLUMN proven_gone INTEGER NOT NULL DEFAULT 0
     /* without unique-ids: a session after the deletion retrieved all, and not this content */;
 ",
+    "
+ALTER TABLE account ADD COLUMN clock INTEGER
+    /* the clock at the start of the last run */;
+ALTER TABLE account ADD COLUMN clock_behind INTEGER
+    /* a time that the clock had reached before it was set back */;
+",
 ];
 
 /// Opens a database, and creates it (mode 0600) if there is none. A file that is not a database is

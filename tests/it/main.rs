@@ -9,6 +9,7 @@ mod accounts_dir;
 mod benchmarks;
 mod capabilities;
 mod cli;
+mod clocks;
 mod concurrent_runs;
 mod config;
 mod connection_cuts;

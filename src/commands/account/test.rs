@@ -14,6 +14,7 @@ use crate::dial::DialStep;
 use crate::exit::{Exit, Failure};
 use crate::mail::known::KnownMessages;
 use crate::mail::policy::Policy;
+use crate::moment::Moment;
 use crate::net::Stream;
 use crate::poll::survey;
 use crate::pop3::{Mechanism, Pipelining, SessionHints, Transaction};
@@ -131,7 +132,7 @@ fn mailbox(
         keep: account.policy.keep,
         ..Policy::default()
     };
-    let (mut listing, plan) = survey::survey(session, known, &policy)?;
+    let (mut listing, plan) = survey::survey(session, known, &policy, Moment::now())?;
     let lacks_size = |position| listing.size(position).is_none();
     if listing.positions().any(lacks_size) {
         session

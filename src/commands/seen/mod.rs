@@ -157,7 +157,12 @@ fn list_new(
     let hints = poll::session_hints(&ledger.runs().last()?);
     let mut session = context.connector(account, &Passwords::default())(&hints)?;
     let known = ledger.messages().known()?;
-    let (listing, plan) = survey::survey(&mut session, &known, &Policy::default())?;
+    let (listing, plan) = survey::survey(
+        &mut session,
+        &known,
+        &Policy::default(),
+        ledger.clock().now(),
+    )?;
     Ok((session, listing, plan))
 }
 

@@ -66,8 +66,7 @@ impl Ended {
 impl TestAccount {
     fn new(keep: Keep) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let state = StateFolder::open(&folder.path().join("state")).expect("the folder is ours");
-        let mut ledger = Ledger::open(&state, "work", "pop.example.org", "joe").expect("it is new");
+        let mut ledger = open_ledger(&folder);
         // The lock on its file is held for a whole run; no other run is about here.
         drop(ledger.lock().expect("nobody has the lock"));
         Self {
@@ -119,6 +118,8 @@ impl TestAccount {
             silence: Duration::from_secs(60),
             descriptors: 1024,
         };
+        // Each run opens the ledger anew, and with it reads the clock.
+        self.ledger = open_ledger(&self.folder);
         let mut summary = Summary::default();
         let poll = Poll {
             options: &options,
@@ -167,6 +168,11 @@ impl TestAccount {
         let problems = self.problems.0.lock();
         problems.unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+fn open_ledger(folder: &TempDir) -> Ledger {
+    let state = StateFolder::open(&folder.path().join("state")).expect("the folder is ours");
+    Ledger::open(&state, "work", "pop.example.org", "joe").expect("the database is ours")
 }
 
 /// The listing of messages `a` and `b`, of 5 octets each.

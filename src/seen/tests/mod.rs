@@ -1,5 +1,6 @@
 //! Tests of the ledger against a database in a temporary folder.
 
+mod clock;
 mod custody;
 mod deletions;
 mod export;
@@ -191,6 +192,7 @@ fn statements() -> impl Iterator<Item = (&'static str, &'static Sql)> {
     let modules = [
         super::account::STATEMENTS,
         super::accounts::STATEMENTS,
+        super::clock::STATEMENTS,
         super::custody::STATEMENTS,
         super::deletions::STATEMENTS,
         super::deliveries::STATEMENTS,
