@@ -57,7 +57,7 @@ impl AccountExport<'_> {
         let database = &self.accounts.database;
         let mut end = ExportEnd::default();
         database.for_each(&ACCOUNT, [self.key], account, |account| {
-            each(&ExportRecord::Account(account))
+            each(&ExportRecord::Account(Box::new(account)))
         })?;
         database.for_each(&MESSAGES, [self.key], message, |message| {
             end.messages += 1;

@@ -15,7 +15,7 @@ use crate::text::ServerText;
 #[serde(tag = "record", rename_all = "lowercase")]
 pub(crate) enum ExportRecord {
     /// The first line of an account.
-    Account(ExportedAccount),
+    Account(Box<ExportedAccount>),
     /// A message of the account.
     Message(Box<ExportedMessage>),
     /// A message about which something was reported that is not reported again.

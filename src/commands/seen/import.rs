@@ -21,7 +21,7 @@ pub(super) fn run(arguments: &cli::ImportArgs, context: &Context<'_>) -> Result<
             return Err(lines.failure("an account should begin here"));
         };
         let name = account.account.clone();
-        let mut import = accounts.import(account)?;
+        let mut import = accounts.import(*account)?;
         read(&mut import, &mut lines)?;
         if let Err(failure) = commit(import) {
             exit = exit.max(context.report_failure(context.reporter(&name), &failure));

@@ -30,7 +30,7 @@ fn import(folder: &StateFolder, records: &[ExportRecord]) -> Imported {
     else {
         panic!("an account has a first and a last line: {records:?}");
     };
-    let mut import = accounts.import(account.clone()).expect("there is space");
+    let mut import = accounts.import(*account.clone()).expect("there is space");
     for record in records {
         match record {
             ExportRecord::Message(message) => import.take(message),
