@@ -2,6 +2,8 @@
 
 pub(crate) mod clock;
 pub(crate) mod custody;
+#[cfg(test)]
+mod custody_model;
 pub mod headers;
 pub mod known;
 pub mod maildrop;

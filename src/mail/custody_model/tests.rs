@@ -1,0 +1,174 @@
+//! The rules keep the promise, and each of them is needed.
+
+use super::search::{Breach, Search, search};
+use super::{
+    CleanerHabit, DiskKind, Exception, PlacementProof, ReaderHabit, Rule, ServerKind, Setting,
+};
+
+/// The usual surroundings: two messages on a usual disk, and a reader that moves and removes messages.
+const USUAL: Setting = Setting {
+    messages: 2,
+    disk: DiskKind::Ordered,
+    cleaner: CleanerHabit::Absent,
+    reader: ReaderHabit::MovesAndRemoves,
+    server: ServerKind::Obedient,
+    proof: PlacementProof::Link,
+    without: None,
+    exceptions: &[],
+};
+
+/// One message, and a program that empties tmp/. This has more states than the usual setting.
+const CLEANED: Setting = Setting {
+    messages: 1,
+    cleaner: CleanerHabit::Thorough,
+    exceptions: &[Exception::Cleaned],
+    ..USUAL
+};
+
+/// Searches, and expects that nothing breaks the promise.
+#[track_caller]
+fn holds(setting: &Setting) {
+    let Search { states, violation } = search(setting);
+    assert!(violation.is_none(), "{}", violation.expect("it was found"));
+    assert!(states > 100, "only {states} states were tried");
+}
+
+/// Searches, and expects that the promise is broken in this way.
+#[track_caller]
+fn is_broken(setting: &Setting, breach: Breach) {
+    let violation = search(setting).violation;
+    let violation = violation.unwrap_or_else(|| panic!("the promise holds with {setting:?}"));
+    assert_eq!(violation.breach, breach, "{violation}");
+}
+
+#[test]
+fn no_order_of_events_loses_or_repeats_a_message() {
+    holds(&USUAL);
+}
+
+#[test]
+fn a_server_that_deletes_what_was_retrieved_loses_no_message() {
+    holds(&Setting {
+        server: ServerKind::DeletesRetrieved,
+        ..USUAL
+    });
+}
+
+#[test]
+fn a_disk_that_keeps_no_order_loses_no_message() {
+    let loose = Setting {
+        disk: DiskKind::Loose,
+        exceptions: &[Exception::RemovedBeforeProof],
+        ..USUAL
+    };
+    holds(&loose);
+    // Such a disk can keep the rename to new/ and lose the link that was made before it.
+    let strict = Setting {
+        exceptions: &[],
+        ..loose
+    };
+    is_broken(&strict, Breach::Repeated);
+}
+
+#[test]
+fn without_a_flush_before_staging_a_power_cut_damages_messages() {
+    without(Rule::FlushBeforeStaging, USUAL, Breach::Damaged);
+}
+
+#[test]
+fn without_staging_first_a_kill_repeats_messages() {
+    without(Rule::StageBeforePlacing, USUAL, Breach::Repeated);
+}
+
+#[test]
+fn without_a_flush_of_new_a_power_cut_loses_messages() {
+    without(Rule::FlushNew, USUAL, Breach::Lost);
+}
+
+#[test]
+fn without_a_proof_a_removed_message_is_delivered_again() {
+    let setting = Setting {
+        proof: PlacementProof::None,
+        ..USUAL
+    };
+    is_broken(&setting, Breach::Repeated);
+}
+
+#[test]
+fn a_proof_that_is_removed_before_the_record_proves_nothing() {
+    without(Rule::RecordBeforeUnlinking, USUAL, Breach::Repeated);
+}
+
+#[test]
+fn without_links_a_message_that_is_only_moved_is_not_repeated() {
+    let setting = Setting {
+        proof: PlacementProof::None,
+        reader: ReaderHabit::Moves,
+        ..USUAL
+    };
+    holds(&setting);
+    without(Rule::SearchCur, setting, Breach::Repeated);
+}
+
+#[test]
+fn absence_as_a_proof_loses_messages_if_tmp_is_emptied() {
+    let setting = Setting {
+        proof: PlacementProof::None,
+        exceptions: &[Exception::Cleaned, Exception::RemovedBeforeProof],
+        ..CLEANED
+    };
+    without(Rule::AbsenceIsNoProof, setting, Breach::Lost);
+}
+
+#[test]
+fn quit_before_settling_loses_what_the_server_then_deletes() {
+    let setting = Setting {
+        server: ServerKind::DeletesRetrieved,
+        ..USUAL
+    };
+    without(Rule::QuitAfterSettling, setting, Breach::Lost);
+}
+
+/// A link that was made before the rename shows only that `tmp/F` is gone. If another program has
+/// removed it, the message was never in place.
+#[test]
+fn a_link_made_before_the_rename_loses_messages_if_tmp_is_emptied() {
+    for cleaner in [CleanerHabit::Thorough, CleanerHabit::Halfway] {
+        is_broken(&Setting { cleaner, ..CLEANED }, Breach::Lost);
+    }
+}
+
+/// The same link gets another name after the rename, and only that name is a proof.
+#[test]
+fn a_link_renamed_after_the_rename_loses_nothing_if_tmp_is_emptied() {
+    for server in [ServerKind::Obedient, ServerKind::DeletesRetrieved] {
+        let renamed = Setting {
+            server,
+            cleaner: CleanerHabit::Halfway,
+            proof: PlacementProof::RenamedLink,
+            exceptions: &[Exception::Cleaned, Exception::RemovedBeforeProof],
+            ..CLEANED
+        };
+        holds(&renamed);
+        for exceptions in [&[Exception::Cleaned][..], &[Exception::RemovedBeforeProof]] {
+            is_broken(
+                &Setting {
+                    exceptions,
+                    ..renamed
+                },
+                Breach::Repeated,
+            );
+        }
+    }
+}
+
+/// Leaves out a rule, and expects that the promise is broken.
+#[track_caller]
+fn without(rule: Rule, setting: Setting, breach: Breach) {
+    holds(&setting);
+    let setting = Setting {
+        without: Some(rule),
+        ..setting
+    };
+    is_broken(&setting, breach);
+}
