@@ -9,6 +9,7 @@ use crate::config::{self, Account, UnusableAccount};
 use crate::exit::{Exit, Failure};
 use crate::net::tls::Connectors;
 use crate::os::signals::Interrupt;
+use crate::poll::{Consequence, OtherAccount};
 use crate::report::plain::{Audience, Color, Verbosity};
 use crate::report::{AccountReporter, Event, Json, Plain, Reporter, Terminal};
 use crate::seen::{Ledger, StateFolder};
@@ -81,7 +82,10 @@ impl Context<'_> {
             )));
         }
         self.require_no_renaming(account, &ledger)?;
-        if let Some(former) = ledger.former_place() {
+        // If only the port has changed, the listing will show if it is the same mailbox.
+        if let Some(former) = ledger.former_place()
+            && !ledger.has_another_port()
+        {
             reporter.report(Event::Warning(&format_args!(
                 "this account was {former} until now; if that was another mailbox, give this \
                  account another name, or messages with the same unique-ids are not fetched"
@@ -100,16 +104,37 @@ impl Context<'_> {
         let Some(former) = self.find_unconfigured(namesakes)? else {
             return Ok(());
         };
-        let name = &account.name;
-        let what = format!(
-            "this mailbox was fetched for an account {former}, which is no longer in the \
-             configuration"
-        );
-        let hint = format!(
-            "If the account has a new name: mailpull account rename {former} {name}. To fetch \
-             everything again: mailpull account remove {former}"
-        );
-        Err(Failure::new(what, Exit::Configuration).with_hint(hint))
+        Err(renamed_account(&former, &account.name))
+    }
+
+    /// Returns the other accounts that may have the mailbox of an account which knows no message yet.
+    /// The listing will show if one has.
+    pub(super) fn other_accounts(
+        &self,
+        account: &Account,
+        ledger: &Ledger,
+    ) -> Result<Vec<OtherAccount>, Failure> {
+        let mut other_accounts = Vec::new();
+        if !ledger.messages().are_none()? {
+            return Ok(other_accounts);
+        }
+        for neighbour in ledger.neighbours().all()? {
+            let other = &neighbour.name;
+            let consequence = match (account.is_one_shot(), neighbour.is_one_shot) {
+                (_, true) => Consequence::Continue,
+                (true, false) => Consequence::RefuseSamePlace(second_account(other)),
+                // Two accounts of the configuration are independent.
+                (false, false) if self.find_unconfigured(vec![other.clone()])?.is_none() => {
+                    continue;
+                }
+                (false, false) => Consequence::Refuse(renamed_account(other, &account.name)),
+            };
+            other_accounts.push(OtherAccount {
+                neighbour,
+                consequence,
+            });
+        }
+        Ok(other_accounts)
     }
 
     /// Returns the first of these names that the configuration does not have. The configuration is
@@ -154,6 +179,28 @@ impl Context<'_> {
         reporter.report(Event::Problem(failure));
         failure.exit
     }
+}
+
+/// The mailbox of a new account has records under a name that the configuration no longer has.
+fn renamed_account(former: &str, name: &str) -> Failure {
+    let what = format!(
+        "this mailbox was fetched for an account {former}, which is no longer in the configuration"
+    );
+    let hint = format!(
+        "If the account has a new name: mailpull account rename {former} {name}. To fetch \
+         everything again: mailpull account remove {former}"
+    );
+    Failure::new(what, Exit::Configuration).with_hint(hint)
+}
+
+/// The mailbox of a URL is one that an account delivers to the same place.
+fn second_account(name: &str) -> Failure {
+    let what = format!("this mailbox was fetched for the account {name}, to the same place");
+    let hint = format!(
+        "Fetch it by its name: mailpull fetch {name}. To have all its messages a second time, name \
+         another Maildir"
+    );
+    Failure::new(what, Exit::Configuration).with_hint(hint)
 }
 
 fn verbosity(global: &GlobalArgs) -> Verbosity {

@@ -121,6 +121,7 @@ impl FetchAccount<'_> {
     }
 
     fn fetch(&self, mut ledger: Ledger, summary: &mut Summary) -> Result<(), Failure> {
+        let other_accounts = self.context.other_accounts(self.account, &ledger)?;
         let _lock = match ledger.lock() {
             Ok(lock) => lock,
             Err(error) => {
@@ -132,6 +133,7 @@ impl FetchAccount<'_> {
         let options = PollOptions {
             policy: self.account.policy.clone(),
             configured_keep: self.account.configured_keep,
+            other_accounts,
             may_delete_many: self.account.delete_was_asked,
             silence: self.account.dial.net.timeout / NOOPS_PER_TIMEOUT,
             descriptors: self.descriptors,

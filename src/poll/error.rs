@@ -48,6 +48,9 @@ pub(crate) enum Error {
     /// Messages that arrived could not be stored, delivered or recorded.
     #[error("storing messages: {0}")]
     Settle(#[from] settle::Error),
+    /// The user has to decide before anything is fetched.
+    #[error(transparent)]
+    Undecided(Failure),
     /// Messages were marked as deleted, but QUIT was not answered with +OK.
     #[error("ending the session: {0}; the next run finds out which messages are deleted")]
     Unconfirmed(pop3::Error),
@@ -90,7 +93,7 @@ impl Error {
     /// Returns what the user can do about it, if anything.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::Connect(failure) => failure.hint.clone(),
+            Self::Connect(failure) | Self::Undecided(failure) => failure.hint.clone(),
             Self::Interrupted => None,
             Self::LostStep(error) => error.hint(),
             Self::Pop3 { source, .. } | Self::Unconfirmed(source) => source.hint(),
@@ -104,7 +107,7 @@ impl Error {
     /// Returns the exit status that the error leads to.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Connect(failure) => failure.exit,
+            Self::Connect(failure) | Self::Undecided(failure) => failure.exit,
             Self::Receive(source) => source.exit(),
             Self::Unconfirmed(source) if source.is_out_of_step() => source.exit(),
             Self::Interrupted | Self::LostStep(_) | Self::Unconfirmed(_) => Exit::Temporary,

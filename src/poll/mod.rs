@@ -32,9 +32,11 @@ mod error;
 mod fetch;
 mod kept_mail;
 mod missing;
+mod neighbours;
 pub mod plan;
 mod receive;
 pub(crate) mod renamed;
+mod same_mailbox;
 mod session;
 mod settle;
 pub(crate) mod survey;
@@ -42,6 +44,7 @@ pub(crate) mod survey;
 mod tests;
 
 pub(crate) use error::Error;
+pub(crate) use neighbours::{Consequence, OtherAccount};
 pub(crate) use session::session_hints;
 
 use error::{reading, recording};
@@ -55,6 +58,8 @@ pub(crate) struct PollOptions {
     pub policy: Policy,
     /// `keep` as it is configured, whatever a flag says for this run.
     pub configured_keep: Keep,
+    /// Other accounts that may have the mailbox of a new account.
+    pub other_accounts: Vec<OtherAccount>,
     /// True if the user asked for deletions on the command line, so that they need no confirmation.
     pub may_delete_many: bool,
     /// The longest time without a command while messages are delivered.
@@ -98,6 +103,10 @@ impl Poll<'_> {
         connect: impl FnMut(&SessionHints) -> Result<Transaction<S>, Failure>,
     ) -> Result<(), Error> {
         let ended = self.poll(connect);
+        if matches!(ended, Err(Error::Undecided(_))) {
+            // The account has no row: its name must stay free for the one that the user may rename.
+            return ended;
+        }
         if ended.as_ref().is_err_and(Error::is_of_database) {
             // The database may be damaged: nothing more is written to it.
             return ended;

@@ -1,5 +1,7 @@
 //! Decides what to do with each listed message. Pure: it sends nothing, reads no clock, opens no file.
 
+use std::collections::BTreeSet;
+
 use crate::mail::known::{KnownMessage, KnownMessages, State, may_be_tried};
 use crate::mail::maildrop::{Listing, Position};
 use crate::mail::policy::{Keep, Order, Policy};
@@ -181,6 +183,23 @@ impl Plan {
                 self.fetch.push(pick);
             }
         }
+    }
+
+    /// Makes messages be compared that were to be deleted or left alone.
+    pub fn compare_also(&mut self, picks: impl IntoIterator<Item = Pick>) {
+        let planned = self.retrieved().chain(&self.too_large);
+        let planned: BTreeSet<Position> = planned.map(|pick| pick.position).collect();
+        let more = picks.into_iter();
+        let more: Vec<Pick> = more
+            .filter(|pick| !planned.contains(&pick.position))
+            .collect();
+        let positions: BTreeSet<Position> = more.iter().map(|pick| pick.position).collect();
+        let all = self.delete.len();
+        self.delete
+            .retain(|pick| !positions.contains(&pick.position));
+        let were_to_go = all - self.delete.len();
+        self.kept = self.kept.saturating_sub(more.len() - were_to_go);
+        self.compare.extend(more);
     }
 
     /// Moves new messages that the target may already have to those that are to be recognised,

@@ -150,7 +150,7 @@ impl Rematch<'_> {
             let Retrieved::Body = retrieved else {
                 continue;
             };
-            let header = self.read_header(&mut pipeline)?;
+            let header = read_header(&mut pipeline, self.interrupt)?;
             let mut same = known.find(&header.digest, message.size);
             if let Some(known) = same.find(|known| !taken.contains(known)) {
                 taken.insert(known);
@@ -159,27 +159,28 @@ impl Rematch<'_> {
         }
         Ok(())
     }
+}
 
-    fn read_header<S: Read + Write>(
-        &self,
-        pipeline: &mut Pipeline<'_, S, impl Iterator<Item = HeaderOf>>,
-    ) -> Result<Header, Error> {
-        let mut header = HeaderReader::default();
-        let mut chunk = Vec::new();
-        let mut received = 0;
-        while let Some(octets) = pipeline.read(&mut chunk)? {
-            received += octets;
-            if received > HEADER {
-                return Err(pop3::Error::TooLong("a header").into());
-            }
-            if self.interrupt.signal().is_some() {
-                return Err(Error::Interrupted);
-            }
-            header.push(&chunk);
-            chunk.clear();
+/// Reads a header that was asked for.
+pub(crate) fn read_header<S: Read + Write>(
+    pipeline: &mut Pipeline<'_, S, impl Iterator<Item = HeaderOf>>,
+    interrupt: &Interrupt,
+) -> Result<Header, Error> {
+    let mut header = HeaderReader::default();
+    let mut chunk = Vec::new();
+    let mut received = 0;
+    while let Some(octets) = pipeline.read(&mut chunk)? {
+        received += octets;
+        if received > HEADER {
+            return Err(pop3::Error::TooLong("a header").into());
         }
-        Ok(header.finish())
+        if interrupt.signal().is_some() {
+            return Err(Error::Interrupted);
+        }
+        header.push(&chunk);
+        chunk.clear();
     }
+    Ok(header.finish())
 }
 
 #[cfg(test)]

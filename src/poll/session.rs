@@ -85,6 +85,14 @@ impl Poll<'_> {
         if let Some(profile) = session.profile().to_stored() {
             self.ledger.note_server_profile(profile);
         }
+        if let Some(compare) = self.find_known_mailbox(&mut session, &listing, &known, last)? {
+            known = self.known()?;
+            if self.start_impossible_ages(&known)? {
+                known = self.known()?;
+            }
+            plan = plan::plan(&listing, &known, policy, now);
+            plan.compare_also(compare);
+        }
         if !listing.names_are_made_up()
             && self.may_be_renamed(&listing, &known, last)
             && self.may_rematch(last)?
@@ -94,7 +102,7 @@ impl Poll<'_> {
             plan = plan::plan(&listing, &known, policy, now);
         }
         mark_possible_duplicates(&mut plan, &listing, self.ledger, self.target)?;
-        self.hold_surprising_deletions(&mut plan, last);
+        self.hold_surprising_deletions(&mut plan)?;
         let remaining = self.note_listing_changes(&known, &listing)?;
         let missing = self.missing_contents(&known, &listing, &plan)?;
         Ok(OpenSession {
@@ -243,7 +251,7 @@ impl Poll<'_> {
             interrupt: self.interrupt,
         };
         let recognised = rematch.run(session, &new)?;
-        self.ledger.runs().note_recognised().map_err(recording)?;
+        self.ledger.runs().note_recognised(0).map_err(recording)?;
         if recognised > 0 {
             self.reporter.report(Event::Warning(&format_args!(
                 "the server has given its messages new unique-ids: {recognised} of {} were \
@@ -256,14 +264,16 @@ impl Poll<'_> {
 
     /// Leaves many old messages on the server if only a changed configuration, and not the user at
     /// this moment, asks for their deletion.
-    fn hold_surprising_deletions(&mut self, plan: &mut Plan, last: &LastRun) {
+    fn hold_surprising_deletions(&mut self, plan: &mut Plan) -> Result<(), Error> {
         if self.options.may_delete_many {
-            return;
+            return Ok(());
         }
         let keep = self.options.configured_keep;
+        // Read again: the record may have been taken over since the run began.
+        let last = self.ledger.runs().last().map_err(reading)?;
         let held = plan.hold_surprising_deletions(last.keep.as_deref(), keep);
         if held == 0 {
-            return;
+            return Ok(());
         }
         self.summary.holds_deletions = true;
         let what = format!(
@@ -272,6 +282,7 @@ impl Poll<'_> {
         );
         let failure = Failure::new(what, Exit::Configuration);
         self.report_problem(&failure.with_hint("To delete them: mailpull fetch --delete"));
+        Ok(())
     }
 }
 

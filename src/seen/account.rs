@@ -42,8 +42,13 @@ pub(super) const NO_ACCOUNT: AccountKey = AccountKey(0);
 impl AccountRow {
     /// Returns the name that the account has while it is fetched by its URL.
     pub(super) fn one_shot_name(&self) -> String {
-        format!("{}@{}", self.user, self.server)
+        one_shot_name(&self.user, &self.server)
     }
+}
+
+/// Returns the name of an account that is fetched by its URL.
+pub(super) fn one_shot_name(user: &str, server: &str) -> String {
+    format!("{user}@{server}")
 }
 
 /// Returns the tag of the files of an account. It depends on the name alone, so that the files are

@@ -12,6 +12,7 @@ use super::freshness::Freshness;
 use super::kept_mail::UnprovenDeletions;
 use super::messages::Messages;
 use super::missing::Missing;
+use super::neighbours::{Neighbours, host};
 use super::notices::Notices;
 use super::recognition::Recognition;
 use super::runs::Runs;
@@ -88,6 +89,18 @@ impl Ledger {
     /// Returns the `user@server` of the last run, if it is not that of the configuration.
     pub(crate) fn former_place(&self) -> Option<&str> {
         self.account.former_place.as_deref()
+    }
+
+    /// Returns true if only the port of the last run is not that of the configuration.
+    pub(crate) fn has_another_port(&self) -> bool {
+        let place = self.account.one_shot_name();
+        self.former_place()
+            .is_some_and(|former| host(former).eq_ignore_ascii_case(host(&place)))
+    }
+
+    /// Notes that the account's mailbox is the one of the last run, although its place is another.
+    pub(crate) fn confirm_place(&mut self) {
+        self.account.former_place = None;
     }
 
     /// Returns the name in the account's row, if [`Self::lock`] will change it.
@@ -169,6 +182,11 @@ impl Ledger {
         Missing(self)
     }
 
+    /// Other accounts of the same user at the same host.
+    pub(crate) fn neighbours(&self) -> Neighbours<'_> {
+        Neighbours(self)
+    }
+
     /// The ends of the account's runs.
     pub(crate) fn runs(&self) -> Runs<'_> {
         Runs(self)
@@ -182,6 +200,11 @@ impl Ledger {
     /// Returns the key of the account's row.
     pub(super) fn key(&self) -> AccountKey {
         self.account.key
+    }
+
+    /// Returns the state folder.
+    pub(super) fn folder(&self) -> StateFolder {
+        self.database.folder.clone()
     }
 
     /// Returns the path of the account's lock file.

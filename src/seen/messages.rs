@@ -7,7 +7,7 @@ use super::size_checks::SURPLUS;
 use super::state::{DELIVERED, FAILED, SEEN, StoredState};
 use super::{Error, Ledger};
 use crate::mail::known::{KnownMessage, KnownMessages, State};
-use crate::mail::maildrop::{Identity, Message, UniqueId};
+use crate::mail::maildrop::{AccountKey, Identity, Message, UniqueId};
 use crate::moment::Moment;
 
 /// All known messages of an account.
@@ -35,11 +35,19 @@ impl Messages<'_> {
     /// # Errors
     /// The database cannot be read.
     pub(crate) fn known(self) -> Result<KnownMessages, Error> {
+        self.known_of(self.0.key())
+    }
+
+    /// Loads all known messages of this account or another one.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(super) fn known_of(self, account: AccountKey) -> Result<KnownMessages, Error> {
         self.0.read(|queries| {
             let mut known = KnownMessages::default();
-            let surplus = queries.first(&SURPLUS, [self.0.key()], |row| row.get(0))?;
+            let surplus = queries.first(&SURPLUS, [account], |row| row.get(0))?;
             known.set_surplus(surplus.unwrap_or(0));
-            queries.all::<(), ()>(&KNOWN, [self.0.key()], |row| {
+            queries.all::<(), ()>(&KNOWN, [account], |row| {
                 let message = KnownMessage {
                     copy: row.get(1)?,
                     state: row
@@ -55,6 +63,15 @@ impl Messages<'_> {
             })?;
             Ok(known)
         })
+    }
+
+    /// Returns true if no message is known.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn are_none(self) -> Result<bool, Error> {
+        let key = [self.0.key()];
+        Ok(!self.0.read(|queries| queries.exists(&HAS_MESSAGES, key))?)
     }
 
     /// Returns all known messages, ordered by unique-id.
@@ -155,6 +172,8 @@ statements! {
     KNOWN =
         "SELECT unique_id, copy, state, size, delivered, undeletable, next_try, vanished
          FROM seen WHERE account = ?1 ORDER BY unique_id, copy";
+
+    HAS_MESSAGES = "SELECT 1 FROM seen WHERE account = ?1 LIMIT 1";
 
     ENTRIES =
         "SELECT unique_id, copy, state, delivered, next_try, size, attempts

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use rusqlite::params;
 
 use super::custody::insert_delivery;
-use super::database::{MESSAGE, about, identity, size, statements};
+use super::database::{MESSAGE, Queries, about, identity, size, statements};
 use super::state::{DELIVERED, FAILED, GONE, SEEN, STAGED, StoredState};
 use super::{Error, Ledger};
 use crate::digest::Digest;
 use crate::mail::custody::{Found, StoredMessage, TargetPlace};
 use crate::mail::known::State;
-use crate::mail::maildrop::{Identity, UniqueId};
+use crate::mail::maildrop::{AccountKey, Identity, UniqueId};
 use crate::moment::Moment;
 
 /// An account's known messages, found by their content.
@@ -131,6 +131,15 @@ impl Recognition<'_> {
         })
     }
 
+    /// Returns the hash of the header of a known message, if it was retrieved.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn header(self, message: &Identity) -> Result<Option<Digest>, Error> {
+        self.0
+            .read(|queries| header_digest(queries, self.0.key(), message))
+    }
+
     /// Gives known messages the unique-ids with which the server lists them now.
     ///
     /// # Errors
@@ -161,7 +170,18 @@ impl Recognition<'_> {
     }
 }
 
+/// Returns the hash of the header of an account's message, if it was retrieved.
+pub(super) fn header_digest(
+    queries: &Queries<'_>,
+    account: AccountKey,
+    message: &Identity,
+) -> rusqlite::Result<Option<Digest>> {
+    queries.first(&HEADER, about(&account, message, &[]), |row| row.get(0))
+}
+
 statements! {
+    HEADER = "SELECT header_digest FROM delivery WHERE {MESSAGE}";
+
     FIND_MATCHES =
         "SELECT s.copy, s.state, s.delivered, s.next_try
          FROM seen s JOIN delivery d USING (account, unique_id, copy)

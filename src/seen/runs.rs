@@ -120,13 +120,13 @@ impl Runs<'_> {
         })
     }
 
-    /// Notes that renamed messages were recognised, or that there were none, without a broken session.
+    /// Notes that headers were read without a broken session, after so many that were broken.
     ///
     /// # Errors
     /// Nothing was written.
-    pub(crate) fn note_recognised(self) -> Result<(), Error> {
+    pub(crate) fn note_recognised(self, broken: u32) -> Result<(), Error> {
         self.0.write(|queries| {
-            queries.execute(&END_RECOGNITION, [self.0.key()])?;
+            queries.execute(&END_RECOGNITION, params![self.0.key(), broken])?;
             Ok(())
         })
     }
@@ -215,7 +215,7 @@ statements! {
 
     COUNT_RECOGNITION = "UPDATE account SET recognitions = recognitions + 1 WHERE id = ?1";
 
-    END_RECOGNITION = "UPDATE account SET recognitions = 0 WHERE id = ?1";
+    END_RECOGNITION = "UPDATE account SET recognitions = ?2 WHERE id = ?1";
 
     NOTE_LOST_STEP = "UPDATE account SET lost_step = ?2 WHERE id = ?1";
 

@@ -35,6 +35,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ),
     ("poll/missing", &[SHARED]),
     ("poll/plan", &[SHARED]),
+    ("poll/same_mailbox", &[&["poll/plan"], SHARED]),
     (
         "poll/receive",
         &[

@@ -41,6 +41,7 @@ mod oauth2;
 mod partial_listings;
 mod permissions;
 mod pipelining;
+mod ports;
 mod power_cuts;
 mod properties;
 mod refused_login;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Error, Poll, PollOptions};
+use super::{Error, OtherAccount, Poll, PollOptions};
 use crate::delivery::{Maildir, Target};
 use crate::exit::{Exit, Failure};
 use crate::mail::policy::{Keep, Policy};
@@ -47,6 +47,7 @@ struct TestAccount {
     ledger: Ledger,
     problems: Problems,
     policy: Policy,
+    other_accounts: Vec<OtherAccount>,
 }
 
 /// The end of one poll.
@@ -73,6 +74,7 @@ impl TestAccount {
             folder,
             ledger,
             problems: Problems::default(),
+            other_accounts: Vec::new(),
             policy: Policy {
                 keep,
                 ..Policy::default()
@@ -114,6 +116,7 @@ impl TestAccount {
         let options = PollOptions {
             policy: self.policy.clone(),
             configured_keep: self.policy.keep,
+            other_accounts: self.other_accounts.clone(),
             may_delete_many: false,
             silence: Duration::from_secs(60),
             descriptors: 1024,

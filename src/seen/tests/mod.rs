@@ -7,6 +7,7 @@ mod export;
 mod failures;
 mod freshness;
 mod kept_mail;
+mod neighbours;
 mod notices;
 mod query_plans;
 mod recognition;
@@ -203,6 +204,7 @@ fn statements() -> impl Iterator<Item = (&'static str, &'static Sql)> {
         super::kept_mail::STATEMENTS,
         super::messages::STATEMENTS,
         super::missing::STATEMENTS,
+        super::neighbours::STATEMENTS,
         super::notices::STATEMENTS,
         super::recognition::STATEMENTS,
         super::runs::STATEMENTS,
