@@ -29,10 +29,19 @@ pub(crate) const PASSWORD: &str = "open sesame";
 /// The behaviour of the server. A session keeps the behaviour it began with.
 #[derive(Clone)]
 pub(crate) struct Behaviour {
+    /// True if messages that were retrieved before get the header line `Status: RO`.
+    pub(crate) adds_status: bool,
+    /// True if the session ends after a [`Behaviour::refusal`].
+    pub(crate) closes_after_refusal: bool,
+    /// True if the session ends when several commands arrive together, even if PIPELINING is announced.
+    pub(crate) closes_when_pipelined: bool,
     /// The cuts of the next sessions, one for each. Later sessions are not cut.
     pub(crate) cuts: Vec<Cut>,
     /// True if DELE and QUIT are answered by `+OK`, and nothing is deleted.
     pub(crate) ignores_deletions: bool,
+    /// The unique-ids for which RETR is answered by the size and no octets: the server cannot open its
+    /// file.
+    pub(crate) empty: Vec<Vec<u8>>,
     /// The first line. The session ends after it unless it begins with `+OK`.
     pub(crate) greeting: String,
     /// The wrong sizes in LIST, by unique-id.
@@ -65,7 +74,11 @@ pub(crate) struct Behaviour {
 impl Default for Behaviour {
     fn default() -> Self {
         Self {
+            adds_status: false,
+            closes_after_refusal: false,
+            closes_when_pipelined: false,
             cuts: Vec::new(),
+            empty: Vec::new(),
             greeting: "+OK model server ready".to_owned(),
             ignores_deletions: false,
             lies: HashMap::new(),
@@ -156,6 +169,11 @@ impl ModelServer {
 
     /// Replaces all messages, for later sessions.
     pub(crate) fn replace(&self, messages: Vec<TestMessage>) {
+        *lock(&self.shared.maildrop) = messages.into_iter().map(Arc::new).collect();
+    }
+
+    /// Replaces all messages, for later sessions.
+    pub(crate) fn replace_all(&self, messages: Vec<TestMessage>) {
         *lock(&self.shared.maildrop) = messages.into_iter().map(Arc::new).collect();
     }
 

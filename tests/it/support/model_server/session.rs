@@ -1,5 +1,6 @@
 //! One session of the model server: RFC 1939 with CAPA, STLS and AUTH PLAIN.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::io::{self, Read, Write};
 use std::mem;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use memchr::memmem;
 
 use super::super::mail::{TestMessage, byte_stuffed};
 use super::super::stream::ServerStream;
@@ -68,6 +70,9 @@ impl<'a> ModelSession<'a> {
         self.say(&greeting)?;
         if greeting.starts_with("+OK") {
             while let Some(line) = self.line()? {
+                if self.behaviour.closes_when_pipelined && self.heard.contains(&b'\n') {
+                    break;
+                }
                 let is_over = self.obey(&line)?;
                 lock(&self.shared.log).commands.push(line);
                 if is_over {
@@ -234,8 +239,24 @@ impl<'a> ModelSession<'a> {
 
     fn octets(&self, message: &TestMessage) -> Vec<u8> {
         let lie = self.behaviour.lies.get(&message.unique_id);
-        lie.map_or_else(|| message.octets.len().to_string(), Clone::clone)
+        lie.map_or_else(|| self.content(message).len().to_string(), Clone::clone)
             .into_bytes()
+    }
+
+    /// Returns the octets of a message as the server has them now.
+    fn content<'m>(&self, message: &'m TestMessage) -> Cow<'m, [u8]> {
+        let was_read = || {
+            lock(&self.shared.log)
+                .retrieved
+                .contains(&message.unique_id)
+        };
+        if !self.behaviour.adds_status || !was_read() {
+            return Cow::Borrowed(&message.octets);
+        }
+        let mut octets = message.octets.clone();
+        let end = memmem::find(&octets, b"\r\n\r\n").map_or(0, |end| end + 2);
+        octets.splice(end..end, *b"Status: RO\r\n");
+        Cow::Owned(octets)
     }
 
     fn retrieve(&mut self, number: &str, lines: Option<usize>) -> io::Result<()> {
@@ -244,11 +265,22 @@ impl<'a> ModelSession<'a> {
         };
         if self.behaviour.refused.contains(&message.unique_id) {
             let refusal = self.behaviour.refusal.clone();
-            return self.say(&refusal);
+            self.say(&refusal)?;
+            if !self.behaviour.closes_after_refusal {
+                return Ok(());
+            }
+            self.flush()?;
+            self.stream.close()?;
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        let octets = self.content(&message);
+        if lines.is_none() && self.behaviour.empty.contains(&message.unique_id) {
+            self.say(&format!("+OK {} octets", octets.len()))?;
+            return self.say(".");
         }
         self.say("+OK")?;
         match lines {
-            Some(lines) => self.send(&byte_stuffed(top(&message.octets, lines))),
+            Some(lines) => self.send(&byte_stuffed(top(&octets, lines))),
             None => {
                 if let SessionState::Transaction { retrieved, .. } = &mut self.state {
                     retrieved.insert(number);
@@ -256,7 +288,7 @@ impl<'a> ModelSession<'a> {
                 let mut log = lock(&self.shared.log);
                 log.retrieved.push(message.unique_id.clone());
                 drop(log);
-                self.send(&byte_stuffed(&message.octets))
+                self.send(&byte_stuffed(&octets))
             }
         }
     }

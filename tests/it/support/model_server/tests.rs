@@ -169,3 +169,48 @@ fn a_large_maildrop_is_served_over_tls_as_it_is() {
     let expected = [greeting.as_bytes(), &expected, b"+OK bye\r\n"].concat();
     assert!(replies == expected, "the replies differ");
 }
+
+#[test]
+fn a_refusal_may_end_the_session() {
+    let server = two_messages();
+    server.change(|behaviour| {
+        behaviour.refused = vec![b"a".to_vec()];
+        behaviour.closes_after_refusal = true;
+    });
+    let replies = say(&server, &format!("{LOGIN}RETR 1\r\nRETR 2\r\nQUIT\r\n"));
+    assert!(
+        replies.ends_with("-ERR this message cannot be read\r\n"),
+        "{replies}"
+    );
+}
+
+#[test]
+fn pipelined_commands_may_end_the_session() {
+    let server = two_messages();
+    server.change(|behaviour| behaviour.closes_when_pipelined = true);
+    assert_eq!(say(&server, LOGIN), "+OK model server ready\r\n");
+    assert_eq!(
+        say(&server, "QUIT\r\n"),
+        "+OK model server ready\r\n+OK bye\r\n"
+    );
+}
+
+#[test]
+fn a_message_that_was_read_may_get_another_header() {
+    let server = two_messages();
+    server.change(|behaviour| behaviour.adds_status = true);
+    let commands = format!("{LOGIN}LIST 1\r\nRETR 1\r\nQUIT\r\n");
+    assert!(say(&server, &commands).contains("+OK 1 15\r\n+OK\r\nS: 1\r\n\r\n"));
+    assert!(say(&server, &commands).contains("+OK 1 27\r\n+OK\r\nS: 1\r\nStatus: RO\r\n\r\n"));
+}
+
+#[test]
+fn a_message_may_be_sent_without_its_octets() {
+    let server = two_messages();
+    server.change(|behaviour| behaviour.empty = vec![b"a".to_vec()]);
+    let replies = say(&server, &format!("{LOGIN}RETR 1\r\nQUIT\r\n"));
+    assert!(
+        replies.ends_with("+OK 15 octets\r\n.\r\n+OK bye\r\n"),
+        "{replies}"
+    );
+}
