@@ -3,6 +3,7 @@
 
 mod fetcher;
 mod matrix;
+mod server_fault;
 #[path = "../it/support/mod.rs"]
 #[allow(
     unused_imports,
@@ -22,10 +23,20 @@ use matrix::Matrix;
 use table::Table;
 use trial::Trial;
 
+/// The argument that leaves out all faults but those of servers.
+const ONLY_SERVERS: &str = "--servers";
+
 type TrialJob = (Fetcher, Matrix, Trial);
 
 fn main() -> ExitCode {
-    let names: Vec<String> = env::args().skip(1).collect();
+    let mut names: Vec<String> = env::args().skip(1).collect();
+    let all = names.len();
+    names.retain(|name| name != ONLY_SERVERS);
+    let matrices = if names.len() < all {
+        Matrix::SERVERS
+    } else {
+        &Matrix::ALL
+    };
     let is_unknown = |name: &&String| Fetcher::ALL.iter().all(|fetcher| fetcher.name() != *name);
     if let Some(name) = names.iter().find(is_unknown) {
         eprintln!("compare: unknown program {name}");
@@ -35,7 +46,7 @@ fn main() -> ExitCode {
         |fetcher: &Fetcher| names.is_empty() || names.iter().any(|n| n == fetcher.name());
     let mut fetchers: Vec<_> = Fetcher::ALL.into_iter().filter(is_asked).collect();
     fetchers.retain(|&fetcher| can_be_measured(fetcher));
-    let jobs = list(&fetchers);
+    let jobs = list(&fetchers, matrices);
     eprintln!("{} points", jobs.len());
     let table = measure(jobs);
     print!("{table}");
@@ -60,10 +71,10 @@ fn can_be_measured(fetcher: Fetcher) -> bool {
     why_not.is_none()
 }
 
-fn list(fetchers: &[Fetcher]) -> VecDeque<TrialJob> {
+fn list(fetchers: &[Fetcher], matrices: &[Matrix]) -> VecDeque<TrialJob> {
     let mut jobs = VecDeque::new();
     for &fetcher in fetchers {
-        for matrix in Matrix::ALL {
+        for &matrix in matrices {
             let trials = matrix.trials(fetcher);
             jobs.extend(trials.into_iter().map(|trial| (fetcher, matrix, trial)));
         }

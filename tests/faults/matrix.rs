@@ -1,6 +1,7 @@
 //! The kinds of faults, and the points of a program at which each kind is tried.
 
 use crate::fetcher::Fetcher;
+use crate::server_fault::ServerFault;
 use crate::support::model_server::Cut;
 use crate::support::strace::{Injection, Point, sample};
 use crate::support::tools;
@@ -13,6 +14,12 @@ pub(crate) enum Matrix {
     Error,
     Cut,
     PowerCut,
+    RefusedMessage,
+    NoPipelining,
+    StatusLine,
+    ReusedUniqueIds,
+    NewUniqueIds,
+    EmptyMessage,
 }
 
 /// The system calls that change a file, or send something to a child or to the server. The program
@@ -109,13 +116,22 @@ const FAILURES: [FailingCalls; 4] = [
 ];
 
 impl Matrix {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::None,
         Self::Kill,
         Self::Error,
         Self::Cut,
         Self::PowerCut,
+        Self::RefusedMessage,
+        Self::NoPipelining,
+        Self::StatusLine,
+        Self::ReusedUniqueIds,
+        Self::NewUniqueIds,
+        Self::EmptyMessage,
     ];
+
+    /// The servers that misbehave.
+    pub(crate) const SERVERS: &'static [Self] = Self::ALL.split_at(5).1;
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -124,6 +140,12 @@ impl Matrix {
             Self::Kill => "kill",
             Self::None => "none",
             Self::PowerCut => "power cut",
+            Self::RefusedMessage => "a message refused",
+            Self::NoPipelining => "no pipelining",
+            Self::StatusLine => "a header line added",
+            Self::ReusedUniqueIds => "unique-ids reused",
+            Self::NewUniqueIds => "new unique-ids",
+            Self::EmptyMessage => "an empty message",
         }
     }
 
@@ -166,8 +188,21 @@ impl Matrix {
                 let points = sampled(fetcher, &CHANGES, is_of_its_own, 20);
                 points.into_iter().map(Trial::PowerCut).collect()
             }
+            Self::EmptyMessage => servers(ServerFault::for_each_message(ServerFault::EmptyMessage)),
+            Self::NewUniqueIds => servers([ServerFault::NewUniqueIds]),
+            Self::NoPipelining => servers([ServerFault::NoPipelining]),
+            Self::RefusedMessage => {
+                servers(ServerFault::for_each_message(ServerFault::RefusedMessage))
+            }
+            Self::ReusedUniqueIds => servers([ServerFault::ReusedUniqueIds]),
+            Self::StatusLine => servers([ServerFault::StatusLine]),
         }
     }
+}
+
+/// Returns a trial with each of these servers.
+fn servers(faults: impl IntoIterator<Item = ServerFault>) -> Vec<Trial> {
+    faults.into_iter().map(Trial::Server).collect()
 }
 
 /// Lists at most `count` points, or all if [`tools::is_thorough`]. Every call has a share, so that

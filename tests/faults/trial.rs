@@ -6,6 +6,7 @@ use std::time::Duration;
 use std::{fmt, fs};
 
 use crate::fetcher::Fetcher;
+use crate::server_fault::ServerFault;
 use crate::support::cost::{Cost, has_same_body};
 use crate::support::disk::{Disk, FileSystem};
 use crate::support::mail::TestMessage;
@@ -16,7 +17,7 @@ use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Injection, Point, Threads, faulty_run_of, points_of};
 
 /// The number of messages on the server.
-const MESSAGES: usize = 5;
+pub(crate) const MESSAGES: usize = 5;
 
 /// The time limit of a run. The slowest run takes a second unless it waits for something.
 const RUN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,6 +42,8 @@ pub(crate) enum Trial {
     None,
     /// The power fails at a system call, and only the flushed data remain.
     PowerCut(Point),
+    /// The server misbehaves.
+    Server(ServerFault),
 }
 
 impl fmt::Display for Trial {
@@ -50,6 +53,7 @@ impl fmt::Display for Trial {
             Self::Cut(session, cut) => write!(f, "{cut:?} of session {session}"),
             Self::None => write!(f, "no fault"),
             Self::PowerCut(point) => write!(f, "power cut at {point}"),
+            Self::Server(fault) => write!(f, "{fault}"),
         }
     }
 }
@@ -110,7 +114,7 @@ impl TrialSetup {
             disk,
             fetcher,
             sandbox,
-            sent: letters(),
+            sent: letters(0),
             server: ModelServer::start(Vec::new()),
         };
         world.prepare();
@@ -208,7 +212,9 @@ impl Trial {
     fn run_once(&self, fetcher: Fetcher) -> Option<TrialResult> {
         let mut world = match self {
             Self::PowerCut(_) => TrialSetup::on_disk(fetcher)?,
-            Self::Call(..) | Self::Cut(..) | Self::None => TrialSetup::new(fetcher),
+            Self::Call(..) | Self::Cut(..) | Self::None | Self::Server(_) => {
+                TrialSetup::new(fetcher)
+            }
         };
         let ended = match self {
             Self::Call(point, fault) => world.run_with(point, *fault),
@@ -223,6 +229,12 @@ impl Trial {
             Self::PowerCut(point) => {
                 let ended = world.run_with(point, Injection::Kill);
                 world.cut_power();
+                ended
+            }
+            Self::Server(fault) => {
+                fault.begin(&world.server, &mut world.sent);
+                let ended = world.run();
+                fault.go_on(&world.server, &mut world.sent);
                 ended
             }
         };
@@ -293,17 +305,18 @@ pub(crate) fn octets_of_sessions(fetcher: Fetcher) -> Vec<usize> {
     edges.windows(2).map(|edge| edge[1] - edge[0]).collect()
 }
 
-/// Makes messages without equal lines, so that a part of one is never taken for another.
-fn letters() -> Vec<TestMessage> {
+/// Makes messages without equal lines, so that a part of one is never taken for another. They have the
+/// numbers after `last`.
+pub(crate) fn letters(last: usize) -> Vec<TestMessage> {
     let letter = |n| {
         let line = |line| format!("Line {line} of letter {n} says no more than that.\r\n");
         let lines: String = (1..=12).map(line).collect();
         let octets = format!(
             "From: sender{n}@example.com\r\nTo: joe@example.com\r\n\
-             Date: Mon, 1 Jan 2024 00:00:0{n} +0000\r\nSubject: Letter {n}\r\n\
+             Date: Mon, 1 Jan 2024 00:00:{n:02} +0000\r\nSubject: Letter {n}\r\n\
              Message-ID: <{n}@example.com>\r\n\r\n{lines}"
         );
         TestMessage::new(format!("letter-{n}"), octets)
     };
-    (1..=MESSAGES).map(letter).collect()
+    (last + 1..=last + MESSAGES).map(letter).collect()
 }
