@@ -120,6 +120,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<ExportedMessage> {
         next_try: row.get(9)?,
         undeletable: row.get(10)?,
         came_back: row.get(11)?,
+        proven_gone: row.get(26)?,
         // The target of a delivery is never null, so this is a message without one.
         delivery: match row.get_ref(13)? {
             ValueRef::Null => None,
@@ -169,7 +170,7 @@ statements! {
         "SELECT s.unique_id, s.copy, s.state, s.size, s.listed, s.delivered, s.gone, s.vanished,
              s.attempts, s.next_try, s.undeletable, s.came_back, d.program, d.target, d.inode,
              d.file_name, d.octets, d.digest, d.header_digest, d.sender, d.subject, d.staged,
-             d.delivered, d.deleted, d.repeated, d.words
+             d.delivered, d.deleted, d.repeated, d.words, s.proven_gone
          FROM seen s LEFT JOIN delivery d USING (account, unique_id, copy)
          WHERE s.account = ?1 AND s.state <> {STAGED} ORDER BY d.id, s.unique_id, s.copy";
 

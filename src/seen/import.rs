@@ -159,6 +159,7 @@ fn take_message(queries: &Queries<'_>, message: &ExportedMessage) -> rusqlite::R
         message.next_try,
         message.undeletable,
         message.came_back,
+        message.proven_gone,
     ];
     queries.execute(&TAKE_MESSAGE, values)?;
     Ok(())
@@ -219,8 +220,8 @@ statements! {
 
     TAKE_MESSAGE =
         "INSERT INTO temp.new_seen (unique_id, copy, state, size, listed, delivered, gone, vanished,
-             attempts, next_try, undeletable, came_back)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+             attempts, next_try, undeletable, came_back, proven_gone)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
     TAKE_DELIVERY =
         "INSERT INTO temp.new_delivery (unique_id, copy, program, target, inode, file_name, octets,
@@ -231,9 +232,9 @@ statements! {
 
     MOVE_MESSAGES =
         "INSERT INTO main.seen (account, unique_id, copy, state, size, listed, delivered, gone,
-             vanished, attempts, next_try, undeletable, came_back)
+             vanished, attempts, next_try, undeletable, came_back, proven_gone)
          SELECT ?1, unique_id, copy, state, size, listed, delivered, gone, vanished, attempts,
-             next_try, undeletable, came_back FROM temp.new_seen";
+             next_try, undeletable, came_back, proven_gone FROM temp.new_seen";
 
     /// In the order of the export, which is that of `log`.
     MOVE_DELIVERIES =

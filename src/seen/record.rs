@@ -92,6 +92,9 @@ pub(crate) struct ExportedMessage {
     pub undeletable: bool,
     /// True if the server listed it again, unchanged, after its deletion.
     pub came_back: bool,
+    /// True if a session after its deletion has shown that the server does not have it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proven_gone: bool,
     /// Its delivery, if there was one.
     pub delivery: Option<ExportedDelivery>,
 }
@@ -328,6 +331,7 @@ mod tests {
             next_try: -1,
             undeletable: false,
             came_back: false,
+            proven_gone: false,
             delivery: Some(ExportedDelivery {
                 program: None,
                 target: TextOrHex(b"/home/gr\xfc\xdfe".to_vec()),
