@@ -129,7 +129,7 @@ impl FetchAccount<'_> {
                 return Err(error.into());
             }
         };
-        let target = self.open_target(ledger.tag())?;
+        let target = self.open_target(&ledger)?;
         let options = PollOptions {
             policy: self.account.policy.clone(),
             configured_keep: self.account.configured_keep,
@@ -153,13 +153,17 @@ impl FetchAccount<'_> {
         self.context.connector(self.account, self.passwords)
     }
 
-    fn open_target(&self, tag: &str) -> Result<Box<dyn Target>, Failure> {
+    fn open_target(&self, ledger: &Ledger) -> Result<Box<dyn Target>, Failure> {
+        let marks = ledger.marks();
         Ok(match self.account.require_destination()? {
-            Destination::Maildir(path) => Box::new(Maildir::open(path, tag)?),
+            Destination::Maildir(path) => {
+                let earlier = ledger.places().find(path)?;
+                Box::new(Maildir::open(path, marks, earlier.as_ref())?)
+            }
             Destination::Mda(options) => {
                 let (options, spool) = (options.clone(), self.folder.spool());
                 let interrupt = self.context.interrupt.clone();
-                Box::new(Mda::open(options, &spool, tag, interrupt)?)
+                Box::new(Mda::open(options, &spool, marks, interrupt)?)
             }
         })
     }

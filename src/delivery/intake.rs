@@ -15,11 +15,14 @@ use rustix::fs::{Mode, OFlags};
 
 use super::Error;
 use super::folder::Folder;
+use super::leftovers::{self, Leftovers, UNKNOWN};
+use super::maildir::PROOF;
 use super::unique_name::UniqueNames;
 use crate::digest::Hasher;
 use crate::mail::custody::{Durable, Receipt, StoredMessage};
 use crate::mail::headers::HeaderReader;
 use crate::mail::maildrop::Message;
+use crate::mail::mark::FileMarks;
 
 /// Up to this number, files are flushed one by one. That costs no more than a syncfs, which also
 /// waits for the octets of other programs.
@@ -27,9 +30,6 @@ const FEW_FILES: usize = 4;
 /// A syncfs that takes longer is busy with the octets of other programs: from then on files are
 /// flushed one by one.
 const SLOW_SYNCFS: Duration = Duration::from_secs(2);
-
-/// The suffix of a file that is set aside. No name that we make ends like this.
-const UNKNOWN: &[u8] = b".unknown";
 
 /// The folder in which messages arrive.
 #[derive(Debug)]
@@ -41,12 +41,12 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    /// Lets messages arrive in an open folder. `tag` marks the account's files.
-    pub(super) fn new(folder: Folder, tag: &str) -> Self {
+    /// Lets messages arrive in an open folder. The names of their files get the account's marks.
+    pub(super) fn new(folder: Folder, marks: &FileMarks) -> Self {
         let trusts_syncfs = AtomicBool::new(reports_errors(folder.fd()));
         Self {
             folder: Arc::new(folder),
-            names: UniqueNames::new(tag),
+            names: UniqueNames::new(marks),
             trusts_syncfs,
         }
     }
@@ -147,30 +147,34 @@ impl Intake {
     /// # Errors
     /// A file cannot be removed; the next run tries again.
     pub(crate) fn withdraw(&self, file_names: &[String]) -> Result<(), Error> {
-        file_names
-            .iter()
-            .try_for_each(|name| self.folder.remove(OsStr::new(name)))
+        file_names.iter().try_for_each(|name| {
+            self.folder.remove(OsStr::new(name))?;
+            self.folder.remove(OsStr::new(&format!("{name}{PROOF}")))
+        })
     }
 
-    /// Removes the files that an interrupted run left: those of this account that are not `staged`
-    /// and whose process has ended. The caller must hold the account's lock.
+    /// Removes the files that killed runs of this database left for this account and that are not
+    /// `staged`. The caller must hold the account's lock.
     ///
     /// # Errors
     /// The folder cannot be read, or a file cannot be removed.
     pub(crate) fn sweep(&self, staged: &HashSet<String>) -> Result<(), Error> {
-        for name in self.abandoned(staged)? {
-            self.folder.remove(OsStr::from_bytes(&name))?;
+        for name in self.folder.names()? {
+            if self.names.is_own(&name) && !leftovers::is_of(staged, &name) {
+                self.folder.remove(OsStr::from_bytes(&name))?;
+            }
         }
         Ok(())
     }
 
-    /// Renames the same files instead, so that no later run removes them. Returns their number.
+    /// Renames the files of the account that no database knows, so that the user finds them and they
+    /// are reported only once. Returns their number.
     ///
     /// # Errors
     /// The folder cannot be read, or a file cannot be renamed.
-    pub(crate) fn set_aside(&self, staged: &HashSet<String>) -> Result<usize, Error> {
-        let abandoned = self.abandoned(staged)?;
-        for name in &abandoned {
+    pub(crate) fn set_aside(&self, leftovers: &Leftovers) -> Result<usize, Error> {
+        let found = leftovers.find(&self.folder)?;
+        for name in &found {
             let aside = [name, UNKNOWN].concat();
             let folder = self.folder.fd();
             rustix::fs::renameat(folder, &**name, folder, &*aside).map_err(|errno| {
@@ -178,17 +182,10 @@ impl Intake {
                 Error::local("rename", &path, errno)
             })?;
         }
-        if !abandoned.is_empty() {
+        if !found.is_empty() {
             self.folder.flush()?;
         }
-        Ok(abandoned.len())
-    }
-
-    fn abandoned(&self, staged: &HashSet<String>) -> Result<Vec<Vec<u8>>, Error> {
-        let is_known = |name: &[u8]| str::from_utf8(name).is_ok_and(|name| staged.contains(name));
-        let mut names = self.folder.names()?;
-        names.retain(|name| self.names.is_abandoned(name) && !is_known(name));
-        Ok(names)
+        Ok(found.len())
     }
 }
 

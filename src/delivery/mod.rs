@@ -8,10 +8,12 @@ use rustix::io::Errno;
 
 use crate::exit::Exit;
 use crate::mail::custody::{Found, Outcome, Staged, StoredMessage, TargetPlace};
+use crate::mail::mark::FileMarks;
 use crate::os::is_disk_full;
 
 mod folder;
 mod intake;
+mod leftovers;
 mod maildir;
 pub(crate) mod mda;
 mod new_maildir;
@@ -20,9 +22,10 @@ mod staged_state;
 pub mod unique_name;
 
 pub(crate) use intake::{Incoming, Intake};
+pub(crate) use leftovers::Leftovers;
 pub(crate) use maildir::Maildir;
 pub(crate) use mda::Mda;
-pub(crate) use recovered::SoughtMessages;
+pub(crate) use recovered::{EarlierFiles, SoughtMessages};
 pub(crate) use staged_state::locate;
 
 /// The configured destination of an account's messages.
@@ -41,6 +44,15 @@ pub(crate) trait Target: Send + Sync {
 
     /// Returns the place of this target, by which the database remembers it.
     fn place(&self) -> &TargetPlace;
+
+    /// Finds out how messages can be brought to their place. This comes before the first one of a run is
+    /// downloaded: where nothing can be delivered, nothing is fetched.
+    ///
+    /// # Errors
+    /// No message can be delivered.
+    fn prepare(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Brings staged messages to their place so that they stay there (custody steps 4 and 5). A
     /// message may come a second time, if a run was killed before it recorded the outcome.
@@ -71,6 +83,12 @@ pub(crate) trait Target: Send + Sync {
         Ok(())
     }
 
+    /// Returns if the last [`Self::find_earlier`] found any file that another database made for the
+    /// account. A target that cannot look will never recognise anything.
+    fn earlier_files(&self) -> EarlierFiles {
+        EarlierFiles::Absent
+    }
+
     /// Returns true if the last [`Self::find_earlier`] found a file that may be a message with this
     /// unique-id.
     fn may_have_found(&self, _unique_id: &[u8]) -> bool {
@@ -98,11 +116,11 @@ pub(crate) enum Reopened {
     Unreachable(Error),
 }
 
-/// Opens the place to which an earlier run wanted to deliver. `tag` marks the account's files.
-pub(crate) fn reopen(place: &TargetPlace, tag: &str) -> Reopened {
+/// Opens the place to which an earlier run wanted to deliver.
+pub(crate) fn reopen(place: &TargetPlace, marks: &FileMarks) -> Reopened {
     match place.program {
         Some(_) => Reopened::NeedsMda,
-        None => match Maildir::open_existing(&place.path, tag) {
+        None => match Maildir::open_existing(&place.path, marks) {
             Ok(maildir) => Reopened::Target(Box::new(maildir)),
             Err(error) if error.is_not_found() => Reopened::Missing,
             Err(error) => Reopened::Unreachable(error),
@@ -132,6 +150,9 @@ pub(crate) enum Error {
         /// The number of the user.
         owner: u32,
     },
+    /// A Maildir to which messages were delivered is not there.
+    #[error("the Maildir {} is gone; messages were delivered to it before", .0.display())]
+    Gone(PathBuf),
     /// The disk or the file system failed.
     #[error("cannot {doing} {}: {source}", path.display())]
     Local {
@@ -169,6 +190,14 @@ pub(crate) enum Error {
     /// A folder is neither empty nor a Maildir.
     #[error("{} is not a Maildir: it has other files, but no tmp/, new/ and cur/", .0.display())]
     NotMaildir(PathBuf),
+    /// The folders of a Maildir are on different file systems, so no file can be renamed.
+    #[error("{} and {} are not on the same file system", tmp.display(), new.display())]
+    OtherDevice {
+        /// The folder in which messages arrive.
+        tmp: PathBuf,
+        /// The folder to which they are renamed.
+        new: PathBuf,
+    },
     /// Nothing can be delivered there.
     #[error("cannot create files in {}: {source}", path.display())]
     ReadOnly {
@@ -208,6 +237,10 @@ impl Error {
             Self::Foreign { owner, .. } => Some(format!(
                 "Run mailpull as user {owner}, or choose another Maildir"
             )),
+            Self::Gone(path) => Some(format!(
+                "Is its disk mounted? To begin with a new Maildir: {}",
+                new_maildir::command(path)
+            )),
             Self::Mda(source) => source.hint().map(str::to_owned),
             Self::NoParent { parent, .. } => {
                 Some(format!("Create it first: mkdir -p {}", parent.display()))
@@ -215,6 +248,11 @@ impl Error {
             Self::NotMaildir(_) => {
                 Some("Choose an empty folder, or one that does not exist yet".to_owned())
             }
+            Self::OtherDevice { .. } => Some(
+                "A Maildir's tmp/ and new/ must be folders of one file system: neither may be a mount \
+                 point of its own"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }
@@ -230,8 +268,10 @@ impl Error {
                 Exit::Temporary
             }
             Self::Create { .. }
+            | Self::Gone(_)
             | Self::Local { doing: "open", .. }
             | Self::NoParent { .. }
+            | Self::OtherDevice { .. }
             | Self::ReadOnly { .. } => Exit::CannotCreate,
             Self::Local { .. } | Self::Rename { .. } => Exit::LocalIo,
             Self::Mda(error) => error.exit(),

@@ -28,7 +28,7 @@ pub(super) fn require_ours(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Creates what is missing of a Maildir whose parent exists, so that it survives a power cut.
+/// Creates what is missing of a Maildir whose parent exists.
 pub(super) fn create(path: &Path) -> Result<(), Error> {
     let is_new = create_folder(path)?;
     // A user who names the wrong folder does not want a Maildir among the other files there. A
@@ -38,16 +38,46 @@ pub(super) fn create(path: &Path) -> Result<(), Error> {
     if !is_new && !is_empty(path)? && !is_begun() {
         return Err(Error::NotMaildir(path.to_owned()));
     }
-    let mut was_incomplete = false;
-    for name in FOLDERS {
-        was_incomplete |= create_folder(&path.join(name))?;
+    FOLDERS
+        .iter()
+        .try_for_each(|name| create_folder(&path.join(name)).map(drop))
+}
+
+/// Requires that some of a Maildir is there: messages were delivered to it before. If its disk is not
+/// mounted, there is an empty folder, or no folder at all.
+pub(super) fn require_present(path: &Path) -> Result<(), Error> {
+    let is_missing = |name: &&str| {
+        let found = path.join(name).metadata();
+        found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    match FOLDERS.iter().all(|name| is_missing(&name)) {
+        true => Err(Error::Gone(path.to_owned())),
+        false => Ok(()),
     }
-    if was_incomplete {
-        // A new folder survives a power cut only if the folder that holds its name is flushed.
-        flush(path)?;
-        flush(path.parent().unwrap_or(Path::new("/")))?;
+}
+
+/// Returns the command that makes a new Maildir for its owner only.
+pub(super) fn command(path: &Path) -> String {
+    let folders = FOLDERS.map(|name| shell_word(&path.join(name)));
+    format!("(umask 077; mkdir -p {})", folders.join(" "))
+}
+
+/// Returns a path as one word for a shell.
+fn shell_word(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+@%".contains(c);
+    if path.chars().all(is_plain) {
+        path
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
     }
-    Ok(())
+}
+
+/// Makes a new Maildir survive a power cut: a folder does so only once the folder that holds its name is
+/// flushed.
+pub(super) fn flush_with_parent(path: &Path) -> Result<(), Error> {
+    flush(path)?;
+    flush(path.parent().unwrap_or(Path::new("/")))
 }
 
 fn flush(folder: &Path) -> Result<(), Error> {
@@ -106,6 +136,24 @@ mod tests {
             create(&path).expect("the Maildir can be created");
             assert!(FOLDERS.iter().all(|name| path.join(name).is_dir()));
         }
+    }
+
+    #[test]
+    fn a_maildir_is_gone_if_none_of_its_folders_is_there() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let path = folder.path().join("disk/my 'Mail'");
+        let is_gone = |path: &Path| matches!(require_present(path), Err(Error::Gone(_)));
+        assert!(is_gone(&path));
+        fs::create_dir_all(&path).expect("a folder can be made");
+        assert!(is_gone(&path));
+        fs::write(path.join("not mounted"), "").expect("the file can be written");
+        assert!(is_gone(&path));
+        let mut shell = std::process::Command::new("sh");
+        let status = shell.arg("-c").arg(command(&path)).status();
+        let status = status.expect("there is a shell");
+        assert!(status.success() && !is_gone(&path));
+        let mode = path.join("new").metadata().expect("it was made").mode();
+        assert_eq!(mode & 0o777, 0o700);
     }
 
     #[test]

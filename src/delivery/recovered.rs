@@ -14,6 +14,7 @@ use super::folder::Folder;
 use super::unique_name::{ParsedName, hash, is_name_of, without_flags};
 use crate::digest::{Digest, Hasher};
 use crate::mail::custody::{Delivered, Found, StoredMessage};
+use crate::mail::mark::Mark;
 use crate::moment::Moment;
 
 /// The most readings of a folder that changes meanwhile: readdir(3) may miss a file that is being
@@ -28,25 +29,49 @@ pub(crate) struct SoughtMessages {
     /// The hashes of their unique-ids, sorted.
     hashes: Vec<u64>,
     tags: Vec<String>,
+    /// The mark of the files that the database knows.
+    own: Mark,
 }
 
 impl SoughtMessages {
-    /// Looks for messages with these unique-ids, of an account whose files have one of these tags.
-    pub(crate) fn new<'a>(unique_ids: impl Iterator<Item = &'a [u8]>, tags: Vec<String>) -> Self {
+    /// Looks for messages with these unique-ids, of an account whose files have one of these tags. A
+    /// file with the account's `own` mark is known to the database, so it is no such message.
+    pub(crate) fn new<'a>(
+        unique_ids: impl Iterator<Item = &'a [u8]>,
+        tags: Vec<String>,
+        own: Mark,
+    ) -> Self {
         let mut hashes: Vec<_> = unique_ids.map(hash).collect();
         hashes.sort_unstable();
-        Self { hashes, tags }
+        Self { hashes, tags, own }
     }
 
-    fn include(&self, name: &ParsedName<'_>) -> bool {
-        self.tags.iter().any(|tag| tag == name.tag)
-            && self.hashes.binary_search(&name.unique_id).is_ok()
+    /// Returns true if another database made the file for this account.
+    fn is_foreign(&self, name: &ParsedName<'_>) -> bool {
+        name.mark != Some(self.own) && self.tags.iter().any(|tag| tag == name.tag)
     }
 }
 
-/// The files that may be sought messages, by the hashes of their unique-ids.
+/// The files that may be sought messages.
 #[derive(Debug, Default)]
-pub(super) struct Candidates(HashMap<u64, Vec<CandidateFile>>);
+pub(super) struct Candidates {
+    /// By the hashes of their unique-ids.
+    files: HashMap<u64, Vec<CandidateFile>>,
+    /// The result of the search as a whole.
+    earlier: EarlierFiles,
+}
+
+/// The answer to the question if a search found files that another database made for the account.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum EarlierFiles {
+    /// There was no search.
+    #[default]
+    Unknown,
+    /// There is no such file, so nothing can be recognised.
+    Absent,
+    /// There are some.
+    Present,
+}
 
 /// A file, and the folder in which it was last seen.
 #[derive(Debug)]
@@ -68,6 +93,7 @@ impl Candidates {
         if sought.hashes.is_empty() {
             return Ok(candidates);
         }
+        candidates.earlier = EarlierFiles::Absent;
         for (at, folder) in folders.into_iter().enumerate() {
             for _ in 0..MOST_SCANS {
                 let before = folder.changed()?;
@@ -84,16 +110,20 @@ impl Candidates {
 
     fn add(&mut self, name: Vec<u8>, folder: usize, sought: &SoughtMessages) {
         let Some(hash) = ParsedName::read(&name)
-            .filter(|parsed| sought.include(parsed))
+            .filter(|parsed| sought.is_foreign(parsed))
             .map(|parsed| parsed.unique_id)
         else {
             return;
         };
+        self.earlier = EarlierFiles::Present;
+        if sought.hashes.binary_search(&hash).is_err() {
+            return;
+        }
         let Ok(name) = String::from_utf8(name) else {
             return;
         };
         let file = CandidateFile { name, folder };
-        let files = self.0.entry(hash).or_default();
+        let files = self.files.entry(hash).or_default();
         // A file that was renamed between two readings is seen twice.
         match files
             .iter_mut()
@@ -104,9 +134,14 @@ impl Candidates {
         }
     }
 
+    /// Returns true if the search found any file that another database made for the account.
+    pub(super) fn earlier(&self) -> EarlierFiles {
+        self.earlier
+    }
+
     /// Returns true if a message with this unique-id may be among them.
     pub(super) fn may_include(&self, unique_id: &[u8]) -> bool {
-        self.0.contains_key(&hash(unique_id))
+        self.files.contains_key(&hash(unique_id))
     }
 
     /// Takes out a file that has exactly the octets of a message.
@@ -119,7 +154,7 @@ impl Candidates {
         folders: [&Folder; 2],
     ) -> Result<Option<Found>, Error> {
         let unique_id = stored.identity.unique_id.as_octets();
-        let Some(files) = self.0.get_mut(&hash(unique_id)) else {
+        let Some(files) = self.files.get_mut(&hash(unique_id)) else {
             return Ok(None);
         };
         for at in 0..files.len() {

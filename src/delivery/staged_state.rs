@@ -7,6 +7,7 @@ use std::path::Path;
 use super::folder::Folder;
 use super::{Error, Maildir};
 use crate::mail::custody::Staged;
+use crate::mail::mark::FileMarks;
 
 /// The place of a staged message. As text it says what the next run does about the message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,7 +20,7 @@ pub(crate) enum StagedState {
     Lost,
     /// It is in the spool.
     Spooled,
-    /// It is nowhere, so a mail reader must have taken it.
+    /// It was put in its place, and a mail reader has taken it from there.
     Taken,
     /// It is in tmp/.
     Waiting,
@@ -55,8 +56,8 @@ pub(crate) fn locate(staged: &Staged, spool: &Path) -> Result<StagedState, Error
             (true, true) => StagedState::HandedOver,
         });
     }
-    // The tag is only needed to make names, and nothing arrives here.
-    match Maildir::open_existing(&place.path, "") {
+    // The marks are only needed to make names, and nothing arrives here.
+    match Maildir::open_existing(&place.path, &FileMarks::default()) {
         Ok(maildir) => maildir.locate(staged),
         Err(error) if error.is_not_found() => Ok(StagedState::Lost),
         Err(error) => Err(error),

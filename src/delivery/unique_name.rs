@@ -4,35 +4,32 @@ use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::io::Errno;
-use rustix::process::{Pid, test_kill_process};
-
 use crate::digest::Digest;
-use crate::hex;
 use crate::mail::maildrop::UniqueId;
+use crate::mail::mark::{FileMarks, Mark};
 use crate::moment::Moment;
 use crate::os::random::random;
 
 /// Makes the names of one account's files:
-/// `<sec>.M<usec>P<pid>Q<n>R<random>_mp<account tag>.<unique-id hash>.<host>`.
+/// `<sec>.M<usec>P<pid>Q<n>R<account mark>_mp<account tag>.<unique-id hash>.<host>`.
 #[derive(Debug)]
 pub struct UniqueNames {
     /// `P<pid>`, fixed for the process.
     pid: u32,
+    /// Begins anywhere: in a container each run may have the same pid, and a machine without a clock
+    /// the same time.
     counter: AtomicU32,
-    random: String,
-    tag: String,
+    marks: FileMarks,
     host: String,
 }
 
 impl UniqueNames {
-    /// Makes names with `tag`: eight hexadecimal digits that mark the account's files.
-    pub fn new(tag: &str) -> Self {
+    /// Makes names with the marks of an account.
+    pub fn new(marks: &FileMarks) -> Self {
         Self {
             pid: process::id(),
-            counter: AtomicU32::new(0),
-            random: hex::encode(&random::<8>()),
-            tag: tag.to_owned(),
+            counter: AtomicU32::new(u32::from_be_bytes(random())),
+            marks: marks.clone(),
             host: host(),
         }
     }
@@ -43,39 +40,23 @@ impl UniqueNames {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         format!(
-            "{}.M{}P{}Q{}R{}_mp{}.{}.{}",
+            "{}.M{}P{}Q{}R{}_mp{}.{:016x}.{}",
             since.as_secs(),
             since.subsec_micros(),
             self.pid,
             self.counter.fetch_add(1, Ordering::Relaxed),
-            self.random,
-            self.tag,
-            format_args!("{:016x}", hash(unique_id.as_octets())),
+            self.marks.own,
+            self.marks.tag,
+            hash(unique_id.as_octets()),
             self.host,
         )
     }
 
-    /// Returns true if a process of this host that has ended made a file of this name for this
-    /// account.
-    ///
-    /// A file of another host or of a running process belongs to another mailpull, which uses the
-    /// same Maildir with a database of its own.
-    pub fn is_abandoned(&self, name: &[u8]) -> bool {
-        let Some(name) = str::from_utf8(name).ok() else {
-            return false;
-        };
-        let mark = format!("_mp{}.", self.tag);
-        let Some((head, tail)) = name.split_once(&mark) else {
-            return false;
-        };
-        let is_here = tail
-            .split_once('.')
-            .is_some_and(|(_, host)| host == self.host);
-        let pid = head
-            .split_once('P')
-            .map(|(_, behind)| behind.split(|c: char| !c.is_ascii_digit()).next())
-            .and_then(|digits| digits?.parse().ok());
-        is_here && pid.is_some_and(|pid| pid == self.pid || !is_alive(pid))
+    /// Returns true if this database made a file of this name for this account. Only such a file may
+    /// be removed: any other one belongs to another account, to another database that uses the same
+    /// folder, or to nobody that we know.
+    pub fn is_own(&self, name: &[u8]) -> bool {
+        ParsedName::read(name).is_some_and(|name| name.mark == Some(self.marks.own))
     }
 }
 
@@ -84,7 +65,9 @@ impl UniqueNames {
 pub struct ParsedName<'a> {
     /// The time at which the message was fetched.
     pub when: Moment,
-    /// The tag of the account for which it was fetched.
+    /// The mark of the account for which it was fetched. Version 0.1.0 made names without a mark.
+    pub mark: Option<Mark>,
+    /// The tag of that account.
     pub tag: &'a str,
     /// The hash of its unique-id.
     pub unique_id: u64,
@@ -95,12 +78,15 @@ impl<'a> ParsedName<'a> {
     /// name that mailpull did not make.
     pub fn read(name: &'a [u8]) -> Option<Self> {
         let (seconds, rest) = str::from_utf8(name).ok()?.split_once('.')?;
-        let (_, rest) = rest.split_once("_mp")?;
+        let (delivery, rest) = rest.split_once("_mp")?;
         let (tag, rest) = rest.split_once('.')?;
         let (hash, _) = rest.split_once('.')?;
         let is_whole = hash.len() == 16 && !hash.starts_with('+');
         Some(Self {
             when: Moment(seconds.parse().ok()?),
+            mark: delivery
+                .rsplit_once('R')
+                .and_then(|(_, digits)| Mark::read(digits)),
             tag,
             unique_id: u64::from_str_radix(hash, 16).ok().filter(|_| is_whole)?,
         })
@@ -114,16 +100,9 @@ pub fn hash(unique_id: &[u8]) -> u64 {
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
-fn is_alive(pid: u32) -> bool {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    pid.is_some_and(|pid| {
-        // EPERM means that the process of another user runs.
-        !matches!(test_kill_process(pid), Err(Errno::SRCH))
-    })
-}
-
-/// Returns the name of this host. The rules of Maildir write `/` as `\057` and `:` as `\072`.
-pub(super) fn host() -> String {
+/// Returns the name of this host. The rules of Maildir write `/` as `\057` and `:` as `\072`; the other
+/// characters that may stand before the flags are written in the same way.
+fn host() -> String {
     let name = rustix::system::uname();
     let name: String = name
         .nodename()
@@ -132,10 +111,14 @@ pub(super) fn host() -> String {
         .filter(|c| !c.is_control() && !c.is_whitespace())
         .take(64)
         .collect();
-    match name.as_str() {
-        "" => "localhost".into(),
-        name => name.replace('/', "\\057").replace(':', "\\072"),
+    if name.is_empty() {
+        return "localhost".into();
     }
+    let escape = |c| match c {
+        '/' | ':' | ';' | ',' | '!' => format!("\\{:03o}", u32::from(c)),
+        c => c.to_string(),
+    };
+    name.chars().map(escape).collect()
 }
 
 /// Returns the name under which a file was delivered, without the flags that a mail reader
@@ -158,29 +141,40 @@ const FLAG_SEPARATORS: [char; 4] = [':', ';', ',', '!'];
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::collections::HashSet;
+
+    use super::*;
+
+    fn names(own: u8) -> UniqueNames {
+        UniqueNames::new(&FileMarks {
+            own: Mark([own; 16]),
+            tag: "0badcafe".to_owned(),
+        })
+    }
+
+    fn unique_id() -> UniqueId {
+        UniqueId::new(b"../../etc/passwd").expect("the unique-id is valid")
+    }
 
     #[test]
     fn no_two_names_are_equal() {
-        let names = UniqueNames::new("0badcafe");
-        let unique_id = UniqueId::new(b"../../etc/passwd").expect("the unique-id is valid");
-        let made: HashSet<_> = (0..1000).map(|_| names.next(&unique_id)).collect();
+        let names = names(1);
+        let made: HashSet<_> = (0..1000).map(|_| names.next(&unique_id())).collect();
         assert_eq!(made.len(), 1000);
         for name in made {
-            assert!(!name.contains('/') && !name.contains(':') && name.len() < 255);
+            assert!(!name.contains('/') && !name.contains(':') && name.len() < 240);
         }
     }
 
     #[test]
-    fn a_name_states_time_account_and_unique_id() {
-        let unique_id = UniqueId::new(b"1").expect("the unique-id is valid");
-        let name = UniqueNames::new("0badcafe").next(&unique_id);
+    fn a_name_states_time_mark_account_and_unique_id() {
+        let name = names(0xaf).next(&unique_id());
         for flags in ["", ":2,S", "!2,RS"] {
             let name = format!("{name}{flags}");
             let parsed = ParsedName::read(name.as_bytes()).expect("mailpull made the name");
             assert_eq!(parsed.tag, "0badcafe");
-            assert_eq!(parsed.unique_id, hash(b"1"));
+            assert_eq!(parsed.mark, Some(Mark([0xaf; 16])));
+            assert_eq!(parsed.unique_id, hash(unique_id().as_octets()));
             assert!(Moment::now().since(parsed.when).is_some());
         }
         for name in [
@@ -196,30 +190,29 @@ mod tests {
     }
 
     #[test]
-    fn only_files_of_ended_processes_of_this_account_are_abandoned() {
-        let names = UniqueNames::new("0badcafe");
-        let unique_id = UniqueId::new(b"1").expect("the unique-id is valid");
-        let own = names.next(&unique_id);
-        let pid = format!("P{}Q", process::id());
-        let of_process = |other: &str| own.replace(&pid, &format!("P{other}Q"));
-        for (name, is_abandoned) in [
+    fn a_name_of_version_0_1_0_has_no_mark() {
+        let name = b"1.M2P3Q4R0123456789abcdef_mp0badcafe.0123456789abcdef.host";
+        let parsed = ParsedName::read(name).expect("version 0.1.0 made the name");
+        assert_eq!((parsed.mark, parsed.tag), (None, "0badcafe"));
+        assert!(!names(1).is_own(name));
+    }
+
+    #[test]
+    fn only_files_with_the_mark_are_own_whatever_else_differs() {
+        let names = names(1);
+        let own = names.next(&unique_id());
+        let mark = Mark([1; 16]).to_string();
+        for (name, is_own) in [
             (own.clone(), true),
-            (of_process("2147483647"), true),
-            (of_process("1"), false),
-            (of_process(""), false),
-            (own.replace("_mp0badcafe", "_mpdeadbeef"), false),
-            (format!("{own}.elsewhere"), false),
-            (
-                own.replace(&names.host, &format!("web{}", names.host)),
-                false,
-            ),
-            (
-                own.replace(&names.host, &format!("web.{}", names.host)),
-                false,
-            ),
-            ("1.P2147483647.host".into(), false),
+            (format!("{own}.link"), true),
+            (format!("{own}.elsewhere"), true),
+            (own.replace("_mp0badcafe", "_mpdeadbeef"), true),
+            (own.replace(&mark, &Mark([2; 16]).to_string()), false),
+            (own.replace(&mark, "0101010101010101"), false),
+            (own.replace(&mark, ""), false),
+            (format!("1.M2P3R{mark}.host"), false),
         ] {
-            assert_eq!(names.is_abandoned(name.as_bytes()), is_abandoned, "{name}");
+            assert_eq!(names.is_own(name.as_bytes()), is_own, "{name}");
         }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct TargetPlace {
     pub path: PathBuf,
     /// The inode of new/ or of the spool. A Maildir that is removed and made again has another one.
     pub inode: u64,
+    /// The device of that folder, if it is known.
+    pub device: Option<u64>,
     /// The MDA, if messages are delivered to one.
     pub program: Option<String>,
 }
@@ -91,8 +93,6 @@ pub(crate) struct Staged {
 pub(crate) struct StagedHistory {
     /// True if this run staged it.
     pub is_fresh: bool,
-    /// The time at which it was staged.
-    pub since: Moment,
     /// True if an earlier run gave it to an MDA and was killed before it recorded the outcome.
     pub was_handed_over: bool,
     /// The number of refusals in a row that waiting does not help.
@@ -208,10 +208,9 @@ impl Durable {
 
 impl Staged {
     /// Makes the proof. Only the database calls this, once the transaction is committed.
-    pub(crate) fn new(durable: Durable, place: TargetPlace, since: Moment) -> Self {
+    pub(crate) fn new(durable: Durable, place: TargetPlace) -> Self {
         let history = StagedHistory {
             is_fresh: true,
-            since,
             ..StagedHistory::default()
         };
         Self::recalled(durable.0, place, history)
@@ -238,6 +237,11 @@ impl Staged {
     /// Returns the place to which it was to be delivered when it was staged.
     pub(crate) fn place(&self) -> &TargetPlace {
         &self.place
+    }
+
+    /// Returns the name of its file, when nothing more is done with the message.
+    pub(crate) fn into_file_name(self) -> String {
+        self.stored.file_name
     }
 
     /// Returns what happened to it since it was staged.

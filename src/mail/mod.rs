@@ -7,4 +7,5 @@ mod custody_model;
 pub mod headers;
 pub mod known;
 pub mod maildrop;
+pub mod mark;
 pub mod policy;

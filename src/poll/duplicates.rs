@@ -8,7 +8,7 @@ use crate::delivery::{SoughtMessages, Target};
 use crate::mail::maildrop::Listing;
 use crate::poll::plan::{Pick, Plan};
 use crate::poll::settle::Error;
-use crate::seen::Ledger;
+use crate::seen::{Doubt, Ledger};
 
 /// Moves messages that the target seems to hold, although the database does not know them, from
 /// the plan's new messages to those that are to be recognised.
@@ -22,12 +22,13 @@ pub(crate) fn mark_possible_duplicates(
     target: &dyn Target,
 ) -> Result<(), Error> {
     // A unique-id that mailpull made up is in no file's name.
-    if listing.names_are_made_up() || !ledger.freshness().is_in_doubt()? {
+    if listing.names_are_made_up() || ledger.freshness().doubt()? == Doubt::None {
         return Ok(());
     }
     let unique_id = |pick: &Pick| listing.unique_id(pick.position);
     let unknown = plan.retrieved().chain(&plan.too_large).map(unique_id);
-    target.find_earlier(&SoughtMessages::new(unknown, ledger.tags()))?;
+    let own = ledger.marks().own;
+    target.find_earlier(&SoughtMessages::new(unknown, ledger.tags(), own))?;
     plan.suspect(|pick| target.may_have_found(unique_id(pick)));
     Ok(())
 }

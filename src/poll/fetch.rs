@@ -13,7 +13,7 @@ use crate::mail::maildrop::{Identity, Listing, Message};
 use crate::moment::Moment;
 use crate::poll::plan::Plan;
 use crate::poll::receive::{self, NotReceived, Receiver};
-use crate::poll::settle::{Settled, Settler};
+use crate::poll::settle::{self, Settled, Settler};
 use crate::pop3::{self, Transaction};
 use crate::report::{Event, Octets};
 use crate::seen::MissingContents;
@@ -77,6 +77,9 @@ impl Poll<'_> {
         plan: &Plan,
         missing: MissingContents,
     ) -> Result<(Settled, NotReceived), Error> {
+        if plan.retrieved().next().is_some() {
+            self.target.prepare().map_err(settle::Error::from)?;
+        }
         let requested = Requested {
             listing,
             plan,

@@ -13,7 +13,7 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use crate::delivery::Target;
+use crate::delivery::{EarlierFiles, Target};
 use crate::exit::Failure;
 use crate::limits;
 use crate::mail::policy::{Keep, Policy};
@@ -22,7 +22,7 @@ use crate::os::signals::Interrupt;
 use crate::poll::receive::NotReceived;
 use crate::pop3::{PipeliningLog, SessionHints, Transaction};
 use crate::report::{AccountReporter, Summary};
-use crate::seen::{LastRun, Ledger, RunEnd};
+use crate::seen::{LastRun, Ledger, RecognitionEnd, RunEnd};
 
 mod ages;
 mod batch;
@@ -233,9 +233,24 @@ impl Poll<'_> {
                 Err(_) => Some(true),
             },
             was_surprised: ended.is_err(),
-            is_complete: ended.is_ok() && self.summary.is_complete(),
+            recognition: self.recognition_end(ended),
         };
         self.ledger.runs().end(&end).map_err(recording)
+    }
+
+    /// Returns what the run means for the doubt about the database. A run that a signal ended has not
+    /// dealt with everything, even if nothing failed: messages were left in the middle.
+    fn recognition_end(&self, ended: &Result<(), Error>) -> RecognitionEnd {
+        let is_whole = ended.is_ok() && self.interrupt.signal().is_none();
+        if self.summary.recognised > 0 {
+            RecognitionEnd::Found
+        } else if !is_whole || !self.summary.is_complete() {
+            RecognitionEnd::Unfinished
+        } else if self.target.earlier_files() == EarlierFiles::Absent {
+            RecognitionEnd::NothingToFind
+        } else {
+            RecognitionEnd::Complete
+        }
     }
 }
 

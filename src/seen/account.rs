@@ -5,6 +5,7 @@ use rusqlite::params;
 use super::database::{Queries, statements};
 use crate::digest::Digest;
 use crate::mail::maildrop::AccountKey;
+use crate::mail::mark::{FileMarks, Mark};
 use crate::moment::Moment;
 
 /// An account of the configuration, and its row if it has one.
@@ -12,12 +13,10 @@ use crate::moment::Moment;
 pub(super) struct AccountRow {
     /// The key of its row, or [`NO_ACCOUNT`].
     pub(super) key: AccountKey,
-    /// True if this run made the row.
-    pub(super) is_new: bool,
     /// The account's name.
     pub(super) name: String,
-    /// The tag in the names of its files.
-    pub(super) tag: String,
+    /// The marks in the names of its files.
+    pub(super) marks: FileMarks,
     /// The server's name in the configuration.
     pub(super) server: String,
     /// The user in the configuration.
@@ -67,9 +66,11 @@ pub(super) fn find(
 ) -> rusqlite::Result<AccountRow> {
     let account = AccountRow {
         key: NO_ACCOUNT,
-        is_new: false,
         name: name.to_owned(),
-        tag: tag(name),
+        marks: FileMarks {
+            own: Mark::default(),
+            tag: tag(name),
+        },
         server: server.to_owned(),
         user: user.to_owned(),
         server_profile: None,
@@ -93,7 +94,10 @@ pub(super) fn find(
     if let Some((key, tag, place, is_moved)) = row_of(name)? {
         return Ok(AccountRow {
             key,
-            tag,
+            marks: FileMarks {
+                tag,
+                ..account.marks
+            },
             former_place: Some(place).filter(|place| *place != one_shot),
             is_moved,
             ..account
@@ -118,16 +122,16 @@ pub(super) fn insert_account(
 ) -> rusqlite::Result<AccountKey> {
     let AccountRow {
         name,
-        tag,
         server,
         user,
+        marks: FileMarks { tag, .. },
         ..
     } = account;
     if let Some(former) = &account.former_name {
         queries.execute(&NAME_ONE_SHOT, params![name, tag, former])?;
         return Ok(account.key);
     }
-    queries.value(&INSERT, params![name, server, user, tag])
+    queries.value(&INSERT, params![name, server, user, tag, Moment::now()])
 }
 
 statements! {
@@ -137,10 +141,12 @@ statements! {
     NAME_ONE_SHOT = "UPDATE account SET name = ?1, tag = ?2 WHERE name = ?3";
 
     /// Two runs may begin with a new account at the same time: both get the same row, and only one
-    /// of them then gets the lock.
+    /// of them then gets the lock. The doubt begins at once, because a database may be new for the
+    /// reason that the former one is lost.
     INSERT =
-        "INSERT INTO account (name, server, user, tag) VALUES (?1, ?2, ?3, ?4)
+        "INSERT INTO account (name, server, user, tag, doubt) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (name) DO UPDATE SET name = name RETURNING id";
 
+    MARKS = "SELECT mark FROM account";
     NAMESAKES = "SELECT name FROM account WHERE server = ?1 AND user = ?2 ORDER BY id";
 }

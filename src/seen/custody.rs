@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use rusqlite::{Row, params};
 
 use super::database::{MESSAGE, Queries, about, identity, size, statements};
+use super::places::note_place;
 use super::state::{DELIVERED, FAILED, STAGED};
 use super::{Error, Ledger};
 use crate::mail::custody::{Durable, Outcome, Staged, StagedHistory, StoredMessage, TargetPlace};
@@ -41,6 +42,7 @@ impl Custody<'_> {
         place: &TargetPlace,
         outcomes: &[Outcome],
     ) -> Result<Vec<Staged>, Error> {
+        self.0.freshness().sign()?;
         let (key, now) = (self.0.key(), Moment::now());
         self.0.write(|queries| {
             settle(queries, key, outcomes, now)?;
@@ -55,11 +57,11 @@ impl Custody<'_> {
                 }
                 insert_delivery(queries, key, stored, place, now)?;
             }
-            Ok(())
+            note_place(queries, key, place)
         })?;
         Ok(durable
             .into_iter()
-            .map(|durable| Staged::new(durable, place.clone(), now))
+            .map(|durable| Staged::new(durable, place.clone()))
             .collect())
     }
 
@@ -167,14 +169,14 @@ fn staged(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
     let place = TargetPlace {
         path: PathBuf::from(OsString::from_vec(row.get(9)?)),
         inode: row.get::<_, i64>(10)?.cast_unsigned(),
-        program: row.get(13)?,
+        device: None,
+        program: row.get(12)?,
     };
     let history = StagedHistory {
         is_fresh: false,
-        since: row.get(11)?,
-        was_handed_over: row.get(12)?,
-        failures: row.get(14)?,
-        next_try: row.get(15)?,
+        was_handed_over: row.get(11)?,
+        failures: row.get(13)?,
+        next_try: row.get(14)?,
     };
     Ok(Some(Staged::recalled(stored, place, history)))
 }
@@ -183,7 +185,7 @@ statements! {
     /// The index is named because the planner does not know that few rows are staged.
     ALL_STAGED =
         "SELECT s.unique_id, s.copy, s.size, d.file_name, d.octets, d.digest, d.header_digest,
-             d.sender, d.subject, d.target, d.inode, d.staged, s.handed_over, d.program,
+             d.sender, d.subject, d.target, d.inode, s.handed_over, d.program,
              s.attempts, s.next_try
          FROM seen s INDEXED BY seen_staged JOIN delivery d USING (account, unique_id, copy)
          WHERE s.account = ?1 AND s.state = {STAGED} ORDER BY s.next_try, d.id";

@@ -63,6 +63,14 @@ pub enum Error {
         /// The system's error.
         source: io::Error,
     },
+    /// The signature of the database cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Sign {
+        /// The lock file, which holds the signature.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
     /// Others can write to the state folder. They could make us delete mail.
     #[error("{} belongs to another user or can be written by others", .0.display())]
     Unsafe(PathBuf),
@@ -103,7 +111,9 @@ impl Error {
             Self::Open { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("Run mailpull as the owner of the file".to_owned())
             }
-            Self::Create { source, .. } | Self::Lock { source, .. } if is_disk_full(source) => {
+            Self::Create { source, .. } | Self::Lock { source, .. } | Self::Sign { source, .. }
+                if is_disk_full(source) =>
+            {
                 Some("Free some space".to_owned())
             }
             _ => None,
@@ -114,7 +124,10 @@ impl Error {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Busy(_) | Self::Locked => Exit::Temporary,
-            Self::Create { source, .. } | Self::Lock { source, .. } | Self::Open { source, .. }
+            Self::Create { source, .. }
+            | Self::Lock { source, .. }
+            | Self::Open { source, .. }
+            | Self::Sign { source, .. }
                 if is_disk_full(source) =>
             {
                 Exit::Temporary
@@ -130,7 +143,7 @@ impl Error {
                 Some(ErrorCode::DiskFull) => Exit::Temporary,
                 _ => Exit::LocalIo,
             },
-            Self::Lock { .. } | Self::Open { .. } => Exit::LocalIo,
+            Self::Lock { .. } | Self::Open { .. } | Self::Sign { .. } => Exit::LocalIo,
         }
     }
 }

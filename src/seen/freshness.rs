@@ -1,82 +1,289 @@
 //! Freshness: a check that the database is the one that the account's last run left.
 //!
-//! A backup of the database may be restored, or the database lost. Then messages were delivered that
-//! it does not know. So each run draws a new number, the *generation*, and writes it into the
-//! database and into the account's lock file, which a restored database does not bring back.
+//! A backup of the database may be restored, the database lost, or the state folder copied. Then
+//! messages were delivered that it does not know. So each run that stages something first draws a new
+//! number, the *generation*, and writes it into the database and into the account's lock file, which a
+//! restored database does not bring back.
+//!
+//! If the two do not match, the account's *doubt* begins. It is stored, because many runs may pass
+//! before every message that was delivered before is recognised.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::MetadataExt;
-use std::time::UNIX_EPOCH;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
-use super::database::statements;
+use rusqlite::params;
+use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+
+use super::database::{Queries, statements};
 use super::{Error, Ledger};
+use crate::mail::maildrop::AccountKey;
+use crate::mail::mark::Mark;
+use crate::moment::Moment;
+use crate::os::random::random;
 
 /// The comparison of the database with the one that the account's last run left.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Freshness<'a>(pub(super) &'a Ledger);
 
+/// The doubt that the database knows all messages that were delivered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Doubt {
+    /// The database is the one that the last run left.
+    None,
+    /// The database is new, an older one, or a copy. Not everything was recognised yet.
+    Open,
+    /// A run has recognised everything that was listed. A listing may have had holes, so new messages
+    /// are still compared with the files in the Maildir for some days.
+    Lingering,
+}
+
+/// The length of a lock file's text. It is always the same, so that the text is replaced in place: after
+/// a power cut the file has the old text or the new one, and is never empty.
+const TEXT_LENGTH: usize = 192;
+
+/// The time for which new messages are still compared after a run has recognised everything.
+const LINGERING: Duration = Duration::from_secs(14 * 24 * 3600);
+
 impl Freshness<'_> {
-    /// Returns true if messages may have been delivered that the database does not know: it is new,
-    /// or comes from a backup or another machine.
+    /// Compares the database with the one that the account's last run left, and begins the doubt if it
+    /// is another. The account then also gets a new mark: the files with the former one belong to
+    /// another database, of which this one may be a copy, and are never removed. Returns the account's
+    /// mark.
     ///
     /// # Errors
-    /// The database cannot be read.
-    pub(crate) fn is_in_doubt(self) -> Result<bool, Error> {
-        let noted = fs::read(self.0.lock_file()).unwrap_or_default();
-        let generation = self.generation()?;
-        Ok(generation.is_none_or(|generation| generation.as_bytes() != noted))
+    /// The database or the lock file cannot be read or written.
+    pub(super) fn check(self) -> Result<Mark, Error> {
+        let row = self.row()?;
+        let noted = fs::read_to_string(self.0.lock_file()).unwrap_or_default();
+        let file = self.file()?;
+        let expected = signature(row.generation, &file);
+        let is_signed = noted.lines().any(|line| line.trim() == expected);
+        // In the second case nothing was ever staged.
+        let is_the_last = is_signed || row.generation.is_none() && noted.trim().is_empty();
+        // An account of version 0.1.0 has no mark yet, and an imported account has none either.
+        let is_copy = row.drawn_in.as_ref().is_some_and(|other| *other != file);
+        let is_in_doubt = !is_the_last || is_copy;
+        if !is_in_doubt && row.drawn_in.is_some() {
+            return Ok(row.mark);
+        }
+        let mark = Mark(random());
+        let key = self.0.key();
+        self.0.write(|queries| {
+            queries.execute(&DRAW_MARK, params![key, mark, file])?;
+            if is_in_doubt {
+                queries.execute(&BEGIN_DOUBT, params![key, Moment::now()])?;
+            }
+            Ok(())
+        })?;
+        if is_in_doubt {
+            // A kill before this only makes the next run begin the doubt once more.
+            self.sign()?;
+        }
+        Ok(mark)
     }
 
-    /// Returns true if messages may be on their way that the database does not know: an earlier run
-    /// left another database, or this one did not know the account. A first run that was killed
-    /// also leaves doubt, but it cannot have forgotten anything.
+    /// Draws a new generation, unless this run has done so. This must come before the run stages or
+    /// delivers anything: an older database put in its place is then noticed even if the run is killed.
     ///
     /// # Errors
-    /// The database cannot be read.
-    pub(crate) fn has_forgotten(self) -> Result<bool, Error> {
-        let was_noted = fs::metadata(self.0.lock_file()).is_ok_and(|file| file.len() > 0);
-        Ok(self.0.account.is_new || was_noted && self.is_in_doubt()?)
-    }
-
-    /// Notes in the lock file that the database is the one that this run left.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub(super) fn note_generation(self) -> Result<(), Error> {
-        if let Some(generation) = self.generation()? {
-            // If this fails, the next run looks into the Maildir for messages that it does not know.
-            // That takes time and is harmless.
-            let _ = OpenOptions::new()
-                .write(true)
-                .truncate(true)
-                .open(self.0.lock_file())
-                .and_then(|mut file| file.write_all(generation.as_bytes()));
+    /// The lock file or the database cannot be written. Nothing may be staged.
+    pub(crate) fn sign(self) -> Result<(), Error> {
+        if !self.0.is_signed.get() {
+            let key = self.0.key();
+            self.note_next(|next| {
+                self.0.write(|queries| {
+                    queries.execute(&SIGN, params![key, next])?;
+                    Ok(())
+                })
+            })?;
+            self.0.is_signed.set(true);
         }
         Ok(())
     }
 
-    /// Returns a line that no other database file has after the account's last run: the number that
-    /// was drawn, and the inode and birth time of the file. Where the whole state folder is restored, the lock file
-    /// agrees with the number, but the database is another file.
-    fn generation(self) -> Result<Option<String>, Error> {
-        let drawn = self.0.read(|queries| {
-            queries.first(&GENERATION, [self.0.key()], |row| {
-                row.get::<_, Option<i64>>(0)
+    /// Draws a new generation if this run has signed the database: a copy that was made while the run
+    /// was at work is an older database, too. `write` writes the generation into the database, or
+    /// nothing if there is none.
+    ///
+    /// # Errors
+    /// The lock file cannot be written, or `write` fails.
+    pub(super) fn sign_again(
+        self,
+        write: impl FnOnce(Option<i64>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if !self.0.is_signed.get() {
+            return write(None);
+        }
+        self.note_next(|next| write(Some(next)))
+    }
+
+    /// Notes the next generation beside the one of the database, lets `write` write it, and then notes it
+    /// alone. So the two match after a kill at any point, and the former database matches no more.
+    fn note_next(self, write: impl FnOnce(i64) -> Result<(), Error>) -> Result<(), Error> {
+        let next = i64::from_be_bytes(random());
+        let (file, current) = (self.file()?, self.row()?.generation);
+        self.note(&[current, Some(next)], &file)?;
+        write(next)?;
+        self.note(&[Some(next)], &file)
+    }
+
+    fn note(self, generations: &[Option<i64>], file: &str) -> Result<(), Error> {
+        let lines = generations.iter();
+        let text: String = lines
+            .map(|generation| signature(*generation, file) + "\n")
+            .collect();
+        let path = self.0.lock_file();
+        write_text(&path, &text).map_err(|source| Error::Sign { path, source })
+    }
+
+    /// Returns the doubt that the database knows all messages that were delivered.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn doubt(self) -> Result<Doubt, Error> {
+        let row = self.row()?;
+        Ok(match (row.doubt, row.recognised) {
+            (None, _) => Doubt::None,
+            (Some(_), None) => Doubt::Open,
+            (Some(_), Some(_)) => Doubt::Lingering,
+        })
+    }
+
+    fn row(self) -> Result<FreshnessRow, Error> {
+        let row = self.0.read(|queries| {
+            queries.first(&ROW, [self.0.key()], |row| {
+                Ok(FreshnessRow {
+                    generation: row.get(0)?,
+                    mark: row.get(1)?,
+                    drawn_in: row.get(2)?,
+                    doubt: row.get(3)?,
+                    recognised: row.get(4)?,
+                })
             })
         })?;
-        let (Some(drawn), Ok(file)) = (drawn.flatten(), fs::metadata(self.0.database_file()))
-        else {
-            return Ok(None);
-        };
-        // Some file systems do not record the birth time.
-        let born = file.created().ok();
-        let born = born.and_then(|born| born.duration_since(UNIX_EPOCH).ok());
-        let born = born.map_or(0, |since| since.as_nanos());
-        Ok(Some(format!("{drawn} {} {born}\n", file.ino())))
+        Ok(row.unwrap_or_default())
+    }
+
+    /// Returns inode and birth time of the database's file: no two files have the same.
+    fn file(self) -> Result<String, Error> {
+        let path = self.0.database_file();
+        file_identity(&path).map_err(|source| Error::Open { path, source })
+    }
+}
+
+/// The columns of the account's row that say whether the database is the last one.
+#[derive(Debug, Default)]
+struct FreshnessRow {
+    generation: Option<i64>,
+    mark: Mark,
+    /// The file in which the mark was drawn.
+    drawn_in: Option<String>,
+    doubt: Option<Moment>,
+    recognised: Option<Moment>,
+}
+
+/// Returns the line that no other database file has after the account's last run: the generation, and
+/// the file's inode and birth time. Where the whole state folder is restored, the lock file agrees with
+/// the generation, but the database is another file.
+fn signature(generation: Option<i64>, file: &str) -> String {
+    match generation {
+        Some(generation) => format!("{generation} {file}"),
+        None => format!("none {file}"),
+    }
+}
+
+/// Returns inode and birth time of a file.
+pub(super) fn file_identity(path: &Path) -> io::Result<String> {
+    let file = fs::metadata(path)?;
+    // Some file systems do not record the birth time.
+    let born = file.created().ok();
+    let born = born.and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+    let born = born.map_or(0, |since| since.as_nanos());
+    Ok(format!("{} {born}", file.ino()))
+}
+
+/// Replaces the text of a lock file, so that it survives a power cut.
+fn write_text(path: &Path, text: &str) -> io::Result<()> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    let is_new = file.metadata()?.len() == 0;
+    file.write_all_at(format!("{text:TEXT_LENGTH$}").as_bytes(), 0)?;
+    file.sync_all()?;
+    match path.parent() {
+        // Its name is in the folder.
+        Some(folder) if is_new => fs::File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+/// Records at the end of a run what it means for the account's doubt.
+pub(super) fn end_doubt(
+    queries: &Queries<'_>,
+    key: AccountKey,
+    recognition: RecognitionEnd,
+) -> rusqlite::Result<()> {
+    let now = Moment::now();
+    match recognition {
+        RecognitionEnd::Unfinished => Ok(0),
+        RecognitionEnd::NothingToFind => queries.execute(&END_DOUBT, [key]),
+        RecognitionEnd::Found => queries.execute(&PROLONG_DOUBT, params![key, now]),
+        RecognitionEnd::Complete => {
+            queries.execute(&END_LINGERING, params![key, now.before(LINGERING)])?;
+            queries.execute(&NOTE_RECOGNISED, params![key, now])
+        }
+    }?;
+    Ok(())
+}
+
+/// The share of a run in the recognition of messages that were delivered before.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum RecognitionEnd {
+    /// The run left listed messages for a later one.
+    #[default]
+    Unfinished,
+    /// The run recognised messages. The next listing may show more of them.
+    Found,
+    /// The run has dealt with everything that was listed, and recognised nothing more.
+    Complete,
+    /// The same, and there is no file that could be recognised.
+    NothingToFind,
+}
+
+impl ToSql for Mark {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::from(&self.0[..]))
+    }
+}
+
+impl FromSql for Mark {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let octets = value.as_blob()?;
+        // It is empty until a run has drawn it.
+        Ok(octets.try_into().map_or_else(|_| Self::default(), Self))
     }
 }
 
 statements! {
-    GENERATION = "SELECT generation FROM account WHERE id = ?1";
+    ROW = "SELECT generation, mark, mark_drawn_in, doubt, recognised FROM account WHERE id = ?1";
+    DRAW_MARK = "UPDATE account SET mark = ?2, mark_drawn_in = ?3 WHERE id = ?1";
+    BEGIN_DOUBT = "UPDATE account SET doubt = ?2, recognised = NULL WHERE id = ?1";
+    SIGN = "UPDATE account SET generation = ?2 WHERE id = ?1";
+
+    NOTE_RECOGNISED =
+        "UPDATE account SET recognised = ?2
+         WHERE id = ?1 AND doubt IS NOT NULL AND recognised IS NULL";
+
+    PROLONG_DOUBT = "UPDATE account SET recognised = ?2 WHERE id = ?1 AND recognised IS NOT NULL";
+
+    END_DOUBT = "UPDATE account SET doubt = NULL, recognised = NULL WHERE id = ?1";
+
+    END_LINGERING =
+        "UPDATE account SET doubt = NULL, recognised = NULL WHERE id = ?1 AND recognised <= ?2";
 }

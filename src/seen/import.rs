@@ -9,6 +9,7 @@ use super::database::{Queries, statements};
 use super::record::{ExportEnd, ExportedAccount, ExportedMessage, ExportedNotice};
 use super::state::StoredState;
 use crate::mail::maildrop::AccountKey;
+use crate::moment::Moment;
 
 /// An account that is being imported. Its records are kept in temporary tables until it is complete.
 #[derive(Debug)]
@@ -116,8 +117,8 @@ fn commit(queries: &Queries<'_>, account: &ExportedAccount) -> rusqlite::Result<
 }
 
 /// Inserts the account's row, under its former key if it had one here: its lock file has that name.
-/// The generation stays null, because the record may be an old one: the next run looks into the
-/// Maildir for messages that it does not know.
+/// The doubt begins, because the record may be an old one: the next run looks into the Maildir for
+/// messages that it does not know.
 fn insert_account(
     queries: &Queries<'_>,
     key: Option<AccountKey>,
@@ -141,6 +142,7 @@ fn insert_account(
         account.logged_in,
         account.clock,
         account.clock_behind,
+        Moment::now(),
     ];
     queries.insert(&INSERT_ACCOUNT, values).map(AccountKey)
 }
@@ -215,8 +217,8 @@ statements! {
     INSERT_ACCOUNT =
         "INSERT INTO account (id, name, server, user, tag, keep, last_run, last_status, failures,
              cut_off, acquaintance, lost_step, recognitions, login, logged_in, clock,
-             clock_behind)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+             clock_behind, doubt)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
 
     TAKE_MESSAGE =
         "INSERT INTO temp.new_seen (unique_id, copy, state, size, listed, delivered, gone, vanished,

@@ -1,8 +1,10 @@
 //! The ledger of one account: its rows in the database, and its lock.
 
+use std::cell::Cell;
+use std::collections::HashSet;
 use std::path::PathBuf;
 
-use super::account::{self, AccountRow, NAMESAKES, NO_ACCOUNT, insert_account};
+use super::account::{self, AccountRow, MARKS, NAMESAKES, NO_ACCOUNT, insert_account};
 use super::clock;
 use super::custody::Custody;
 use super::database::{Database, Queries};
@@ -14,12 +16,14 @@ use super::messages::Messages;
 use super::missing::Missing;
 use super::neighbours::{Neighbours, host};
 use super::notices::Notices;
+use super::places::Places;
 use super::recognition::Recognition;
 use super::runs::Runs;
 use super::size_checks::SizeChecks;
 use super::{Error, Lock, StateFolder, former_tags};
 use crate::mail::clock::Clock;
 use crate::mail::maildrop::AccountKey;
+use crate::mail::mark::{FileMarks, Mark};
 use crate::moment::Moment;
 
 /// One account's rows. There is a view for each subject: `ledger.messages().known()`. A ledger
@@ -30,6 +34,8 @@ pub(crate) struct Ledger {
     pub(super) account: AccountRow,
     /// The clock at the start of this run, compared with that of the last one.
     pub(super) clock: Clock,
+    /// True once this run has signed the database.
+    pub(super) is_signed: Cell<bool>,
 }
 
 impl Ledger {
@@ -54,34 +60,45 @@ impl Ledger {
             database,
             account,
             clock,
+            is_signed: Cell::default(),
         })
     }
 
     /// Takes the account's lock without waiting. An account that has no row gets one now, and one
-    /// that was fetched by its URL gets its name.
+    /// that was fetched by its URL gets its name. The database is compared with the one that the last
+    /// run left.
     ///
     /// # Errors
     /// Another run holds the lock, or the database cannot be written.
     pub(crate) fn lock(&mut self) -> Result<Lock, Error> {
         // The row comes first, because the lock's file is named after the row's key.
         if self.account.key == NO_ACCOUNT || self.account.former_name.is_some() {
-            let is_new = self.account.key == NO_ACCOUNT;
             self.account.key = self.write(|queries| insert_account(queries, &self.account))?;
-            self.account.is_new = is_new;
         }
-        Lock::take(&self.lock_file())
+        let lock = Lock::take(&self.lock_file())?;
+        self.account.marks.own = self.freshness().check()?;
+        Ok(lock)
     }
 
-    /// Returns the eight hexadecimal digits that the names of the account's files carry.
-    pub(crate) fn tag(&self) -> &str {
-        &self.account.tag
+    /// Returns the marks that the names of the account's files carry. The account's own mark is known
+    /// after [`Self::lock`].
+    pub(crate) fn marks(&self) -> &FileMarks {
+        &self.account.marks
+    }
+
+    /// Returns the marks of all accounts of the database.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn all_marks(&self) -> Result<HashSet<Mark>, Error> {
+        self.read(|queries| queries.all(&MARKS, [], |row| row.get(0)))
     }
 
     /// Returns the account's tag, and the tags that it had under its former names and while it was
     /// fetched by its URL.
     pub(crate) fn tags(&self) -> Vec<String> {
         let one_shot = account::tag(&self.account.one_shot_name());
-        let mut tags = vec![self.account.tag.clone(), one_shot];
+        let mut tags = vec![self.account.marks.tag.clone(), one_shot];
         former_tags::add(&self.database.folder.former_tags(), &mut tags);
         tags
     }
@@ -185,6 +202,11 @@ impl Ledger {
     /// Other accounts of the same user at the same host.
     pub(crate) fn neighbours(&self) -> Neighbours<'_> {
         Neighbours(self)
+    }
+
+    /// The Maildirs to which messages were delivered.
+    pub(crate) fn places(&self) -> Places<'_> {
+        Places(self)
     }
 
     /// The ends of the account's runs.

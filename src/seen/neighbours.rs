@@ -102,7 +102,7 @@ impl Ledger {
         let _lock = Lock::take(&folder.lock(neighbour.key))?;
         let path = folder.former_tags();
         // First, as when an account is renamed: a line too many is harmless.
-        former_tags::note(&path, self.tag(), &tag(&neighbour.name))
+        former_tags::note(&path, &self.marks().tag, &tag(&neighbour.name))
             .map_err(|source| Error::Create { path, source })?;
         let keys = params![self.key(), neighbour.key];
         self.write(|queries| {
@@ -110,6 +110,7 @@ impl Ledger {
                 &MOVE_MESSAGES,
                 &MOVE_DELIVERIES,
                 &MOVE_NOTICES,
+                &MOVE_PLACES,
                 &TAKE_POLICY,
             ] {
                 queries.execute(sql, keys)?;
@@ -154,6 +155,9 @@ statements! {
     MOVE_MESSAGES = "UPDATE seen SET account = ?1 WHERE account = ?2";
     MOVE_DELIVERIES = "UPDATE delivery SET account = ?1 WHERE account = ?2";
     MOVE_NOTICES = "UPDATE notice SET account = ?1 WHERE account = ?2";
+
+    /// A place that both know stays the one of this account.
+    MOVE_PLACES = "UPDATE OR IGNORE place SET account = ?1 WHERE account = ?2";
 
     /// If the policy differs, the run has to ask before it deletes many messages.
     TAKE_POLICY =

@@ -6,6 +6,7 @@ use rusqlite::params;
 
 use super::custody::insert_delivery;
 use super::database::{MESSAGE, Queries, about, identity, size, statements};
+use super::places::note_place;
 use super::state::{DELIVERED, FAILED, GONE, SEEN, STAGED, StoredState};
 use super::{Error, Ledger};
 use crate::digest::Digest;
@@ -104,12 +105,33 @@ impl Recognition<'_> {
                 return Err(rusqlite::Error::StatementChangedRows(recorded));
             }
             insert_delivery(queries, key, stored, place, now)?;
+            note_place(queries, key, place)?;
             queries.execute(&DATE_FOUND, about(&key, identity, params![found.when]))?;
             Ok(())
         })?;
         Ok(Match {
             identity: identity.clone(),
             state: State::Delivered(found.when),
+        })
+    }
+
+    /// Records that a staged message was delivered already, in the file that was found.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn record_found_staged(self, found: &Found) -> Result<(), Error> {
+        let key = self.0.key();
+        let stored = found.delivered.stored();
+        self.0.write(|queries| {
+            let row = about(&key, &stored.identity, params![found.when]);
+            queries.execute(&RECORD_FOUND_STAGED, row)?;
+            let row = about(
+                &key,
+                &stored.identity,
+                params![found.when, stored.file_name],
+            );
+            queries.execute(&NAME_FOUND, row)?;
+            Ok(())
         })
     }
 
@@ -198,6 +220,11 @@ statements! {
          ON CONFLICT DO UPDATE SET state = {DELIVERED}, size = ?4, delivered = ?6, attempts = 0,
              next_try = 0 WHERE state = {FAILED}";
 
+    RECORD_FOUND_STAGED =
+        "UPDATE seen SET state = {DELIVERED}, delivered = ?4, attempts = 0, next_try = 0,
+             handed_over = 0 WHERE {MESSAGE} AND state = {STAGED}";
+
+    NAME_FOUND = "UPDATE delivery SET delivered = ?4, file_name = ?5 WHERE {MESSAGE}";
     DATE_FOUND = "UPDATE delivery SET delivered = ?4 WHERE {MESSAGE}";
 
     /// Reads the whole account. That happens so rarely that an index of the headers would only slow

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rusqlite::params;
 
 use super::database::{Queries, statements};
+use super::freshness::{RecognitionEnd, end_doubt};
 use super::state::STAGED;
 use super::{Error, Ledger};
 use crate::exit::Exit;
@@ -26,8 +27,8 @@ pub(crate) struct RunEnd {
     pub configured_keep: Option<String>,
     /// True if the session ended without QUIT; `None` if there was no session.
     pub was_cut_off: Option<bool>,
-    /// True if no listed message is left for a later run.
-    pub is_complete: bool,
+    /// The run's share in the recognition of messages that were delivered before.
+    pub recognition: RecognitionEnd,
     /// True if the run may have failed because the server profile was out of date.
     pub was_surprised: bool,
 }
@@ -61,7 +62,7 @@ impl RunEnd {
             keep: None,
             configured_keep: None,
             was_cut_off: None,
-            is_complete: false,
+            recognition: RecognitionEnd::Unfinished,
             was_surprised: false,
         }
     }
@@ -142,9 +143,8 @@ impl Runs<'_> {
         })
     }
 
-    /// Records how a run ended, and notes that the database is the one that it left. That is not
-    /// noted while messages may have been delivered that the database does not know. After a run that
-    /// ended well, messages that have been missing for very long are forgotten.
+    /// Records how a run ended, also for the account's doubt. After a run that ended well, messages that
+    /// have been missing for very long are forgotten.
     ///
     /// # Errors
     /// Nothing was written.
@@ -153,38 +153,35 @@ impl Runs<'_> {
         // A change of the clock is recorded only together with the restart of all ages.
         let clock = self.0.clock.is_plausible().then(|| self.0.clock.record());
         let clock = clock.unwrap_or_default();
-        let is_in_doubt = !end.is_complete && self.0.freshness().is_in_doubt()?;
-        self.0.write(|queries| {
-            queries.execute(
-                &END,
-                params![
-                    account.key,
-                    Moment::now(),
-                    end.exit.code(),
-                    end.keep,
-                    end.was_cut_off,
-                    account.server,
-                    account.user,
-                    end.was_surprised,
-                    account.server_profile,
-                    end.configured_keep,
-                    account.login,
-                    account.logged_in,
-                    clock.last,
-                    clock.behind,
-                ],
-            )?;
-            if end.was_cut_off == Some(false) {
-                forget_missing(queries, account.key, self.0.clock.now())?;
-            }
-            Ok(())
-        })?;
-        if is_in_doubt {
-            Ok(())
-        } else {
-            // After the commit: a kill between the two only makes the next run look into the Maildir.
-            self.0.freshness().note_generation()
-        }
+        self.0.freshness().sign_again(|generation| {
+            self.0.write(|queries| {
+                queries.execute(
+                    &END,
+                    params![
+                        account.key,
+                        Moment::now(),
+                        end.exit.code(),
+                        end.keep,
+                        end.was_cut_off,
+                        account.server,
+                        account.user,
+                        end.was_surprised,
+                        account.server_profile,
+                        end.configured_keep,
+                        account.login,
+                        account.logged_in,
+                        clock.last,
+                        clock.behind,
+                        generation,
+                    ],
+                )?;
+                end_doubt(queries, account.key, end.recognition)?;
+                if end.was_cut_off == Some(false) {
+                    forget_missing(queries, account.key, self.0.clock.now())?;
+                }
+                Ok(())
+            })
+        })
     }
 }
 
@@ -225,7 +222,7 @@ statements! {
         "UPDATE account SET server = CASE ?5 WHEN 0 THEN ?6 ELSE server END,
              user = CASE ?5 WHEN 0 THEN ?7 ELSE user END, last_run = ?2, last_status = ?3,
              keep = coalesce(?4, keep, ?10), cut_off = coalesce(?5, cut_off),
-             generation = random(),
+             generation = coalesce(?15, generation),
              failures = CASE ?3 WHEN 0 THEN 0 ELSE failures + 1 END,
              recognitions = CASE ?5 WHEN 0 THEN 0 ELSE recognitions END,
              acquaintance = CASE ?8 WHEN 0 THEN coalesce(?9, acquaintance) END,

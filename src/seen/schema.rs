@@ -141,6 +141,29 @@ ALTER TABLE account ADD COLUMN clock INTEGER
 ALTER TABLE account ADD COLUMN clock_behind INTEGER
     /* a time that the clock had reached before it was set back */;
 ",
+    "
+ALTER TABLE account ADD COLUMN mark BLOB NOT NULL DEFAULT x''
+    /* in the names of its files: only files with this mark are removed */;
+ALTER TABLE account ADD COLUMN mark_drawn_in TEXT
+    /* inode and birth time of this database then; null: a mark is to be drawn */;
+ALTER TABLE account ADD COLUMN doubt INTEGER
+    /* since when messages may have been delivered that this database does not know */;
+ALTER TABLE account ADD COLUMN recognised INTEGER
+    /* when a run had recognised all that was listed: the doubt ends some days later */;
+
+CREATE TABLE place (                        -- a Maildir to which messages were delivered
+    account INTEGER NOT NULL REFERENCES account (id),
+    path    BLOB    NOT NULL,               -- its absolute path
+    inode   INTEGER NOT NULL,               -- of its new/ at the last delivery
+    device  INTEGER,                        -- of its new/ then; null: not known
+    PRIMARY KEY (account, path)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO place (account, path, inode)
+SELECT account, target, inode FROM
+    (SELECT account, target, inode, max(id) FROM delivery
+     WHERE program IS NULL AND delivered IS NOT NULL GROUP BY account, target);
+",
 ];
 
 /// Opens a database, and creates it (mode 0600) if there is none. A file that is not a database is

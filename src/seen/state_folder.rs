@@ -46,7 +46,11 @@ impl StateFolder {
         if !is_ours || owner.permissions().mode() & 0o022 != 0 {
             return Err(Error::Unsafe(path));
         }
-        let database = schema::prepare(&database_in(&path))?;
+        let database = database_in(&path);
+        if !database.exists() {
+            flush_ours(&path).map_err(cannot)?;
+        }
+        let database = schema::prepare(&database)?;
         Ok(Self {
             path,
             _database: Arc::new(Mutex::new(database)),
@@ -89,7 +93,7 @@ fn database_in(folder: &Path) -> PathBuf {
     folder.join("seen.db")
 }
 
-/// Creates a folder with all its parents. Each of them survives a power cut.
+/// Creates a folder with all its parents.
 fn make_folder(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -100,13 +104,27 @@ fn make_folder(path: &Path) -> io::Result<()> {
     match fs::DirBuilder::new().mode(0o700).create(path) {
         // Another run was faster.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => match path.parent() {
-            // The new name is in the parent, so the parent is flushed.
-            Some(parent) => fs::File::open(parent)?.sync_all(),
-            None => Ok(()),
-        },
+        made => made,
     }
+}
+
+/// Makes a folder and the folders above it survive a power cut. This run may have created them, or one
+/// that was killed before it flushed them.
+fn flush_ours(path: &Path) -> io::Result<()> {
+    let us = rustix::process::geteuid().as_raw();
+    let is_ours = |folder: &Path| folder.metadata().is_ok_and(|found| found.uid() == us);
+    let flush = |folder: &Path| fs::File::open(folder)?.sync_all();
+    // What is not ours we have not created.
+    for folder in path.ancestors().take_while(|folder| is_ours(folder)) {
+        flush(folder)?;
+        // The folder's name is in the folder above it. If that one belongs to another user, we may not be
+        // allowed to open it.
+        match folder.parent() {
+            Some(parent) if !is_ours(parent) => drop(flush(parent)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

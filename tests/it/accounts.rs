@@ -136,7 +136,7 @@ fn an_account_with_unfinished_deliveries_is_not_removed() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "");
     let rename = Point {
-        call: "renameat2".to_owned(),
+        call: "linkat".to_owned(),
         line: String::new(),
         nth: 1,
         threads: Threads::Any,

@@ -12,7 +12,7 @@ use crate::support::strace::{Threads, points};
 use crate::support::tools;
 
 /// Lists the files of the database.
-fn database_files(sandbox: &Sandbox) -> Vec<PathBuf> {
+pub(crate) fn database_files(sandbox: &Sandbox) -> Vec<PathBuf> {
     ["seen.db", "seen.db-wal", "seen.db-shm"]
         .map(|name| sandbox.state().join(name))
         .into_iter()
@@ -20,14 +20,14 @@ fn database_files(sandbox: &Sandbox) -> Vec<PathBuf> {
         .collect()
 }
 
-fn remove_database(sandbox: &Sandbox) {
+pub(crate) fn remove_database(sandbox: &Sandbox) {
     for file in database_files(sandbox) {
         fs::remove_file(file).expect("the database exists");
     }
 }
 
 /// Copies the database to the folder `backup`.
-fn back_up(sandbox: &Sandbox) {
+pub(crate) fn back_up(sandbox: &Sandbox) {
     let backup = sandbox.path("backup");
     fs::create_dir(&backup).expect("the sandbox can be written");
     for file in database_files(sandbox) {
@@ -47,7 +47,7 @@ fn restore(sandbox: &Sandbox) {
 
 /// Claims that a run reports in one line that `count` messages were recognised.
 #[track_caller]
-fn recognises(sandbox: &Sandbox, count: usize) {
+pub(crate) fn recognises(sandbox: &Sandbox, count: usize) {
     let outcome = sandbox.fetch();
     outcome.succeeds().stderr_is(&format!(
         "mailpull: work: the database is new or an older one; messages recognised by their files \

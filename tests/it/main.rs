@@ -18,6 +18,7 @@ mod conversation;
 mod crash;
 mod deletion;
 mod disk;
+mod doubtful_database;
 mod dovecot;
 mod failures;
 mod fault_table;

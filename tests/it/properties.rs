@@ -19,6 +19,7 @@ use mailpull::digest::Digest;
 use mailpull::mail::headers::{Header, HeaderReader};
 use mailpull::mail::known::{KnownMessage, KnownMessages, State};
 use mailpull::mail::maildrop::{Listing, MessageNumber, UniqueId};
+use mailpull::mail::mark::{FileMarks, Mark};
 use mailpull::mail::policy::{Keep, Order, Policy};
 use mailpull::moment::Moment;
 use mailpull::poll::plan::{self, Pick, Plan};
@@ -372,7 +373,7 @@ proptest! {
 
     #[test]
     fn every_file_name_is_unique(unique_ids in vec(octets(20), 1..20)) {
-        let names = UniqueNames::new("0badcafe");
+        let names = UniqueNames::new(&FileMarks { own: Mark([7; 16]), tag: "0badcafe".to_owned() });
         let unique_ids: Vec<_> = unique_ids.iter().filter_map(|id| UniqueId::new(id)).collect();
 
         let made: Vec<_> = unique_ids.iter().map(|id| names.next(id)).collect();
@@ -382,14 +383,14 @@ proptest! {
         for name in made {
             prop_assert!(name.bytes().all(|octet| octet.is_ascii_graphic()), "{}", name);
             prop_assert!(!name.contains(['/', ':']) && name.len() < 255, "{}", name);
-            prop_assert!(names.is_abandoned(name.as_bytes()));
+            prop_assert!(names.is_own(name.as_bytes()));
         }
     }
 
     #[test]
-    fn a_foreign_file_name_is_never_abandoned(name in octets(60)) {
-        let names = UniqueNames::new("0badcafe");
-        prop_assert!(!names.is_abandoned(&name));
+    fn a_foreign_file_name_is_never_own(name in octets(60)) {
+        let names = UniqueNames::new(&FileMarks { own: Mark([7; 16]), tag: "0badcafe".to_owned() });
+        prop_assert!(!names.is_own(&name));
     }
 
     #[test]

@@ -2,13 +2,15 @@
 
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use super::credentials::Passwords;
 use super::{Context, print_line};
 use crate::cli;
 use crate::config::{self, Account, Overrides, Selector};
-use crate::delivery;
+use crate::delivery::{self, Leftovers};
 use crate::exit::{Exit, Failure};
+use crate::mail::custody::Staged;
 use crate::mail::known::State;
 use crate::mail::maildrop::Listing;
 use crate::mail::policy::Policy;
@@ -19,7 +21,7 @@ use crate::poll::renamed::Rematch;
 use crate::poll::survey;
 use crate::pop3::Transaction;
 use crate::report::{Octets, json};
-use crate::seen::{Accounts, Ledger, SeenEntry, Verdict};
+use crate::seen::{Accounts, Ledger, SeenEntry, StateFolder, Verdict};
 
 mod export;
 mod import;
@@ -144,8 +146,33 @@ fn check(context: &Context<'_>) -> Result<Exit, Failure> {
                 staged.place()
             ));
         }
+        for file in leftovers(&ledger, &folder)? {
+            print_line(&format!(
+                "{}: {} is in no database; another database, a lost one or version 0.1.0 made it. \
+                 mailpull never removes it",
+                account.name,
+                file.display()
+            ));
+        }
     }
     Ok(Exit::Done)
+}
+
+/// Returns the files of an account in tmp/ and in the spool that are not known to the database.
+fn leftovers(ledger: &Ledger, folder: &StateFolder) -> Result<Vec<PathBuf>, Failure> {
+    let staged = ledger.custody().staged()?;
+    let leftovers = Leftovers {
+        tags: ledger.tags(),
+        marks: ledger.all_marks()?,
+        staged: staged.into_iter().map(Staged::into_file_name).collect(),
+    };
+    let maildirs = ledger.places().all()?.into_iter();
+    let folders = maildirs.map(|maildir| maildir.join("tmp"));
+    let mut files = Vec::new();
+    for folder in folders.chain([folder.spool()]) {
+        files.extend(leftovers.list(&folder)?);
+    }
+    Ok(files)
 }
 
 /// Opens a session and plans it as if everything new were to be fetched.

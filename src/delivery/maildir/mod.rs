@@ -1,30 +1,29 @@
 //! Delivery into a Maildir: a message is written to tmp/ and moved to new/. From there a mail
 //! reader moves it to cur/ or deletes it, at any time.
 
-use std::io;
+use std::collections::HashSet;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-use rustix::fs::{AtFlags, RenameFlags};
-use rustix::io::Errno;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::folder::Folder;
 use super::intake::Intake;
-use super::recovered::{Candidates, SoughtMessages};
+use super::recovered::{Candidates, EarlierFiles, SoughtMessages};
 use super::staged_state::StagedState;
-use super::unique_name::is_name_of;
+use super::unique_name::without_flags;
 use super::{Error, Target, new_maildir};
 use crate::mail::custody::{Delivered, Found, Outcome, Staged, StoredMessage, TargetPlace};
-use crate::moment::Moment;
+use crate::mail::mark::{FileMarks, Mark};
 use crate::text::ServerText;
 
 #[cfg(test)]
 mod tests;
 
-/// The time during which a staged message that is nowhere must have been taken by a mail reader.
-/// The rules of Maildir allow anybody to clean up tmp/ after 36 hours.
-const TMP_IS_SAFE: Duration = Duration::from_secs(36 * 3600);
+mod placement;
+
+pub(super) use placement::PROOF;
+
+use placement::{Folders, Placement, proof_of};
+
 /// The number of searches for a file before it counts as gone: readdir(3) may miss a file that is
 /// being renamed.
 const SCANS: usize = 5;
@@ -36,23 +35,40 @@ pub(crate) struct Maildir {
     new: Folder,
     cur: Folder,
     place: TargetPlace,
+    /// The account's own mark.
+    mark: Mark,
+    /// The way in which messages are put in their place, once it is known.
+    placement: OnceLock<Placement>,
     /// The files that the last [`Target::find_earlier`] found.
     candidates: Mutex<Candidates>,
 }
 
 impl Maildir {
-    /// Opens a Maildir, and creates it (0700) if it is missing and its parent exists. `tag` marks
-    /// the account's files.
+    /// Opens a Maildir. It is created (0700) if it is missing, its parent exists and nothing was delivered
+    /// to it before; `earlier` is the place as it was at the last delivery. The names of files get the
+    /// account's marks.
     ///
     /// # Errors
-    /// It cannot be created, opened or written, or something else is there.
-    pub(crate) fn open(path: &Path, tag: &str) -> Result<Self, Error> {
+    /// It is gone, cannot be created, opened or written, or something else is there.
+    pub(crate) fn open(
+        path: &Path,
+        marks: &FileMarks,
+        earlier: Option<&TargetPlace>,
+    ) -> Result<Self, Error> {
         new_maildir::require_ours(path)?;
+        if earlier.is_some() {
+            new_maildir::require_present(path)?;
+        }
         new_maildir::create(path)?;
-        let maildir = Self::open_existing(path, tag)?;
+        let maildir = Self::open_existing(path, marks)?;
         // Checked now, so that nothing is fetched that cannot be delivered.
         maildir.intake.folder().require_writable()?;
         maildir.new.require_writable()?;
+        if earlier != Some(&maildir.place) {
+            // Nothing was staged for this folder yet. The run that created it, perhaps an earlier one,
+            // may have been killed before it flushed the folders.
+            new_maildir::flush_with_parent(path)?;
+        }
         Ok(maildir)
     }
 
@@ -60,20 +76,24 @@ impl Maildir {
     ///
     /// # Errors
     /// It does not exist or cannot be opened.
-    pub(crate) fn open_existing(path: &Path, tag: &str) -> Result<Self, Error> {
+    pub(crate) fn open_existing(path: &Path, marks: &FileMarks) -> Result<Self, Error> {
         let tmp = Folder::open(&path.join("tmp"))?;
         let new = Folder::open(&path.join("new"))?;
         let cur = Folder::open(&path.join("cur"))?;
+        let (device, inode) = new.identity()?;
         let place = TargetPlace {
             path: path.to_owned(),
-            inode: new.inode()?,
+            inode,
+            device: Some(device),
             program: None,
         };
         Ok(Self {
-            intake: Intake::new(tmp, tag),
+            intake: Intake::new(tmp, marks),
             new,
             cur,
             place,
+            mark: marks.own,
+            placement: OnceLock::new(),
             candidates: Mutex::default(),
         })
     }
@@ -84,78 +104,50 @@ impl Maildir {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves a message from tmp/ to new/ (custody step 4). Returns false if it is not in tmp/.
-    fn move_to_new(&self, name: &str) -> Result<bool, Error> {
-        let tmp = self.intake.folder();
-        let cannot = |errno| Error::Rename {
-            from: tmp.path_of(name),
-            to: self.new.path_of(name),
-            source: io::Error::from(errno),
-        };
-        match rustix::fs::renameat_with(tmp.fd(), name, self.new.fd(), name, RenameFlags::NOREPLACE)
-        {
-            Ok(()) => Ok(true),
-            Err(Errno::NOENT) => Ok(false),
-            // INVAL, NOSYS: the file system (NFS, old FUSE) or the kernel has no RENAME_NOREPLACE,
-            // and an ordinary rename would silently replace a file. link(2) never does.
-            // EXIST: such a link was made before a kill, and its file in tmp/ was not yet unlinked.
-            // If another file has that name, linking fails, too.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::EXIST) => {
-                self.link(name).map_err(cannot)?;
-                Ok(true)
-            }
-            Err(errno) => Err(cannot(errno)),
+    fn folders(&self) -> Folders<'_> {
+        Folders {
+            tmp: self.intake.folder(),
+            new: &self.new,
         }
     }
 
-    /// Moves a message by link and unlink, which is the way of qmail.
-    fn link(&self, name: &str) -> Result<(), Errno> {
-        let tmp = self.intake.folder().fd();
-        let answer = rustix::fs::linkat(tmp, name, self.new.fd(), name, AtFlags::empty());
-        self.confirm_link(name, answer)?;
-        match rustix::fs::unlinkat(tmp, name, AtFlags::empty()) {
-            // NFS sent the request twice, and the first one removed the file.
-            Err(Errno::NOENT) => Ok(()),
-            unlinked => unlinked,
-        }
-    }
-
-    /// Finds out if a link was made although link(2) reported an error. NFS repeats a request whose
-    /// answer was lost, and the second request fails because the first one succeeded. So the error
-    /// counts only if new/ does not have the very file.
-    fn confirm_link(&self, name: &str, answer: Result<(), Errno>) -> Result<(), Errno> {
-        let Err(errno) = answer else {
-            return Ok(());
-        };
-        let look = |folder| rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
-        let ours = look(self.intake.folder().fd());
-        match (ours, look(self.new.fd())) {
-            (Ok(ours), Ok(theirs))
-                if (ours.st_dev, ours.st_ino) == (theirs.st_dev, theirs.st_ino) =>
-            {
-                Ok(())
-            }
-            _ => Err(errno),
-        }
-    }
-
-    /// Returns true if the file is in new/, or in cur/ with or without flags.
-    fn is_in_place(&self, name: &str) -> Result<bool, Error> {
+    /// Returns those of the names that are in new/, or in cur/ with or without flags.
+    fn find_in_place<'a>(&self, names: HashSet<&'a str>) -> Result<HashSet<&'a str>, Error> {
+        let mut found = HashSet::new();
         for _ in 0..SCANS {
             // In this order: a reader moves files from new/ to cur/.
-            if self.new.contains(name)? {
-                return Ok(true);
+            for name in &names {
+                if self.new.contains(name)? {
+                    found.insert(*name);
+                }
             }
-            if self
-                .cur
-                .names()?
-                .iter()
-                .any(|found| is_name_of(name, found))
-            {
-                return Ok(true);
+            found.extend(self.find_in_cur(&names)?);
+            if found.len() == names.len() {
+                break;
             }
         }
-        Ok(false)
+        Ok(found)
+    }
+
+    /// Reads cur/ once, and returns those of the names that are in it.
+    fn find_in_cur<'a>(&self, names: &HashSet<&'a str>) -> Result<HashSet<&'a str>, Error> {
+        if names.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let there = self.cur.names()?;
+        let there = there.iter().filter_map(|name| str::from_utf8(name).ok());
+        Ok(there
+            .filter_map(|name| names.get(without_flags(name)).copied())
+            .collect())
+    }
+
+    /// Returns true if a message that is not in tmp/ was put in its place by an earlier run: the second
+    /// link that is kept until the record is there.
+    fn has_proof(&self, staged: &Staged) -> Result<bool, Error> {
+        let stored = staged.stored();
+        self.intake
+            .folder()
+            .contains_file(&proof_of(&stored.file_name), stored.octets)
     }
 
     /// Finds out where a staged message is.
@@ -163,33 +155,41 @@ impl Maildir {
     /// # Errors
     /// A folder cannot be read.
     pub(super) fn locate(&self, staged: &Staged) -> Result<StagedState, Error> {
-        let name = &staged.stored().file_name;
+        let name = &*staged.stored().file_name;
         if self.intake.folder().contains(name)? {
             return Ok(StagedState::Waiting);
         }
-        Ok(match (self.is_in_place(name)?, self.was_taken(staged)) {
-            (true, _) => StagedState::Delivered,
-            (false, true) => StagedState::Taken,
-            (false, false) => StagedState::Lost,
+        if !self.find_in_place(HashSet::from([name]))?.is_empty() {
+            return Ok(StagedState::Delivered);
+        }
+        Ok(match self.has_proof(staged)? {
+            true => StagedState::Taken,
+            false => StagedState::Lost,
         })
     }
 
-    /// Returns true if a message of an earlier run that is nowhere must have been taken by a mail
-    /// reader: it was staged for this very Maildir (the same path and inode), and so lately that
-    /// nobody was allowed to remove it from tmp/.
-    fn was_taken(&self, staged: &Staged) -> bool {
-        !staged.history().is_fresh
-            && staged.place() == &self.place
-            && Moment::now()
-                .since(staged.history().since)
-                .is_some_and(|age| age < TMP_IS_SAFE)
+    /// Brings a message to new/, unless it is there already or a reader has it. Returns false if it is
+    /// neither in tmp/ nor proved to be delivered.
+    fn put(&self, staged: &Staged, in_cur: &HashSet<&str>) -> Result<bool, Error> {
+        let name = file_name(staged);
+        if in_cur.contains(name) {
+            // The first name is still there if the run was killed between link(2) and its removal, or
+            // if a power cut brought it back.
+            self.intake.folder().remove(name.as_ref())?;
+            return Ok(true);
+        }
+        // What an earlier run staged is put in its place before this is known. Each way goes on to the next
+        // one if the file system does not have it.
+        let placement = self.placement.get().copied();
+        let placement = placement.unwrap_or(Placement::Rename);
+        let was_put = self.folders().put(name, placement)?;
+        // A message of this run has no proof once it is gone from tmp/.
+        Ok(was_put || !staged.history().is_fresh && self.has_proof(staged)?)
     }
+}
 
-    /// Brings a message to new/, unless it is there already. Returns false if it is lost.
-    fn deliver_one(&self, staged: &Staged) -> Result<bool, Error> {
-        let name = &staged.stored().file_name;
-        Ok(self.move_to_new(name)? || self.is_in_place(name)? || self.was_taken(staged))
-    }
+fn file_name(staged: &Staged) -> &str {
+    &staged.stored().file_name
 }
 
 impl Target for Maildir {
@@ -201,24 +201,48 @@ impl Target for Maildir {
         &self.place
     }
 
+    fn prepare(&self) -> Result<(), Error> {
+        if self.placement.get().is_none() {
+            let found = Placement::find(self.folders(), self.mark)?;
+            // A second one would be the same.
+            let _ = self.placement.set(found);
+        }
+        Ok(())
+    }
+
     fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome> {
-        let moved: Vec<_> = staged
-            .into_iter()
-            .map(|staged| (self.deliver_one(&staged), staged))
+        let recalled = staged.iter().filter(|staged| !staged.history().is_fresh);
+        // If the folder cannot be read, the search for missing messages says so.
+        let in_cur = self.find_in_cur(&recalled.map(file_name).collect());
+        let in_cur = in_cur.unwrap_or_default();
+        let put: Vec<_> = staged
+            .iter()
+            .map(|staged| self.put(staged, &in_cur))
             .collect();
+        let all = staged.iter().zip(&put);
+        let missing = all.filter(|(_, put)| matches!(put, Ok(false)));
+        let missing = missing.map(|(staged, _)| file_name(staged)).collect();
+        let found = self.find_in_place(missing).map(|found| {
+            let is_found = |staged| found.contains(file_name(staged));
+            staged.iter().map(is_found).collect::<Vec<_>>()
+        });
         // One flush for all of them: a rename survives a power cut only once the folder is flushed
         // (custody step 5).
         let flushed = self.new.flush();
-        moved
+        staged
             .into_iter()
-            .map(|(moved, staged)| {
-                let failed = match (&moved, &flushed) {
-                    (Err(error), _) => error,
-                    (Ok(false), _) => return Outcome::Lost(staged.stored().identity.clone()),
-                    (Ok(true), Ok(())) => {
+            .zip(put)
+            .enumerate()
+            .map(|(at, (staged, put))| {
+                let failed = match (&put, &found, &flushed) {
+                    (Err(error), _, _) | (Ok(false), Err(error), _) => error,
+                    (Ok(false), Ok(found), _) if !found[at] => {
+                        return Outcome::Lost(staged.stored().identity.clone());
+                    }
+                    (Ok(_), _, Err(error)) => error,
+                    (Ok(_), _, Ok(())) => {
                         return Outcome::Delivered(Delivered::new(staged, ServerText::default()));
                     }
-                    (Ok(true), Err(error)) => error,
                 };
                 staged.kept(failed, failed.hint(), failed.exit().is_transient())
             })
@@ -233,7 +257,15 @@ impl Target for Maildir {
         true
     }
 
-    fn forget_delivered(&self, _recorded: &[Outcome]) {}
+    fn forget_delivered(&self, recorded: &[Outcome]) {
+        for outcome in recorded {
+            if let Outcome::Delivered(delivered) = outcome {
+                let proof = proof_of(&delivered.stored().file_name);
+                // If it cannot be removed now, the next run removes it.
+                let _ = self.intake.folder().remove(proof.as_ref());
+            }
+        }
+    }
 
     fn find_earlier(&self, sought: &SoughtMessages) -> Result<(), Error> {
         let candidates = Candidates::search([&self.new, &self.cur], sought)?;
@@ -242,6 +274,10 @@ impl Target for Maildir {
         self.cur.flush()?;
         *self.candidates() = candidates;
         Ok(())
+    }
+
+    fn earlier_files(&self) -> EarlierFiles {
+        self.candidates().earlier()
     }
 
     fn may_have_found(&self, unique_id: &[u8]) -> bool {

@@ -1,12 +1,21 @@
 use std::fs;
 use std::path::PathBuf;
 
+use rustix::io::Errno;
+
 use super::super::unique_name::ParsedName;
 use super::*;
 use crate::mail::custody::{Receipt, StagedHistory};
 use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
 
 const TAG: &str = "0badcafe";
+
+fn marks(own: u8) -> FileMarks {
+    FileMarks {
+        own: Mark([own; 16]),
+        tag: TAG.to_owned(),
+    }
+}
 
 /// A Maildir in a folder of its own.
 struct TestMaildir {
@@ -17,7 +26,7 @@ struct TestMaildir {
 impl TestMaildir {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let maildir = Maildir::open(&folder.path().join("inbox"), TAG);
+        let maildir = Maildir::open(&folder.path().join("inbox"), &marks(1), None);
         let maildir = maildir.expect("the folder is ours");
         Self { folder, maildir }
     }
@@ -47,17 +56,27 @@ impl TestMaildir {
         let receipts = vec![self.receive(b"Subject: a\r\n\r\nbody\r\n")];
         let durable = self.maildir.intake().flush(receipts).expect("a flush");
         let durable = durable.into_iter().next().expect("one message");
-        Staged::new(durable, self.maildir.place().clone(), Moment::now())
+        Staged::new(durable, self.maildir.place().clone())
     }
 
     /// Makes the message one of an earlier run.
-    fn recall(&self, staged: &Staged, age: Duration) -> Staged {
-        let since = Moment(Moment::now().0 - i64::try_from(age.as_secs()).expect("a short age"));
-        let history = StagedHistory {
-            since,
-            ..StagedHistory::default()
-        };
+    fn recall(staged: &Staged) -> Staged {
+        let history = StagedHistory::default();
         Staged::recalled(staged.stored().clone(), staged.place().clone(), history)
+    }
+
+    /// Takes custody steps 1 to 4 for a message, as a run that is then killed, and returns it as the next
+    /// run recalls it.
+    fn place(&self) -> Staged {
+        let staged = self.stage();
+        let recalled = Self::recall(&staged);
+        self.deliver(staged);
+        recalled
+    }
+
+    fn locate(&self, staged: &Staged) -> StagedState {
+        let state = self.maildir.locate(staged);
+        state.expect("the Maildir can be read")
     }
 
     fn deliver(&self, staged: Staged) -> Outcome {
@@ -80,29 +99,58 @@ fn a_staged_message_is_moved_to_new() {
     assert!(sandbox.path("tmp", &name).exists());
     assert!(matches!(sandbox.deliver(staged), Outcome::Delivered(_)));
     assert!(sandbox.path("new", &name).exists());
-    assert_eq!(sandbox.count("tmp"), 0);
+    assert!(!sandbox.path("tmp", &name).exists());
     let parsed = ParsedName::read(name.as_bytes()).expect("mailpull made the name");
     assert_eq!(parsed.tag, TAG);
 }
 
 #[test]
-fn a_message_is_moved_by_link_and_unlink() {
+fn a_message_has_a_proof_until_its_delivery_is_recorded() {
     let sandbox = TestMaildir::new();
-    let name = sandbox.stage().stored().file_name.clone();
-    assert_eq!(sandbox.maildir.link(&name), Ok(()));
-    assert!(sandbox.path("new", &name).exists());
+    let staged = sandbox.stage();
+    let proof = sandbox.path("tmp", &proof_of(&staged.stored().file_name));
+    let outcomes = sandbox.maildir.deliver(vec![staged]);
+    assert!(proof.exists());
+    sandbox.maildir.forget_delivered(&outcomes);
     assert_eq!(sandbox.count("tmp"), 0);
 }
 
 #[test]
-fn a_link_of_a_killed_run_is_completed() {
-    let sandbox = TestMaildir::new();
-    let staged = sandbox.stage();
-    let name = staged.stored().file_name.clone();
-    fs::hard_link(sandbox.path("tmp", &name), sandbox.path("new", &name))
-        .expect("a link can be made");
-    assert!(matches!(sandbox.deliver(staged), Outcome::Delivered(_)));
-    assert_eq!((sandbox.count("tmp"), sandbox.count("new")), (0, 1));
+fn every_way_of_placing_a_message_leaves_a_proof() {
+    for way in [Placement::Rename, Placement::Link, Placement::Look] {
+        let sandbox = TestMaildir::new();
+        let name = sandbox.stage().stored().file_name.clone();
+        let was_put = sandbox.maildir.folders().put(&name, way);
+        assert!(was_put.expect("the Maildir can be written"), "{way:?}");
+        assert!(sandbox.path("new", &name).exists(), "{way:?}");
+        assert!(!sandbox.path("tmp", &name).exists(), "{way:?}");
+        assert!(sandbox.path("tmp", &proof_of(&name)).exists(), "{way:?}");
+    }
+}
+
+#[test]
+fn a_placement_that_was_killed_half_way_is_completed() {
+    // The names that a kill left beside tmp/F, by the way of placing and after a reader's work.
+    for left in [
+        &[("tmp", ".link")][..],
+        &[("new", "")],
+        &[("new", ""), ("tmp", ".link")],
+        &[("cur", ":2,S")],
+        &[("cur", ":2,S"), ("tmp", ".link")],
+    ] {
+        let sandbox = TestMaildir::new();
+        let staged = TestMaildir::recall(&sandbox.stage());
+        let name = staged.stored().file_name.clone();
+        let tmp = sandbox.path("tmp", &name);
+        for (folder, suffix) in left {
+            let link = sandbox.path(folder, &format!("{name}{suffix}"));
+            fs::hard_link(&tmp, link).expect("a link can be made");
+        }
+        let outcome = sandbox.deliver(staged);
+        assert!(matches!(outcome, Outcome::Delivered(_)), "{left:?}");
+        assert!(!tmp.exists(), "{left:?}");
+        assert_eq!(sandbox.count("new") + sandbox.count("cur"), 1, "{left:?}");
+    }
 }
 
 #[test]
@@ -126,36 +174,78 @@ fn a_message_moved_by_a_reader_counts_as_delivered() {
         let name = staged.stored().file_name.clone();
         let moved = sandbox.path(folder, &format!("{name}{flags}"));
         fs::rename(sandbox.path("tmp", &name), moved).expect("the file can be moved");
-        let state = sandbox
-            .maildir
-            .locate(&staged)
-            .expect("the Maildir can be read");
-        assert_eq!(state, StagedState::Delivered);
+        assert_eq!(sandbox.locate(&staged), StagedState::Delivered);
         assert!(matches!(sandbox.deliver(staged), Outcome::Delivered(_)));
     }
 }
 
 #[test]
-fn a_message_that_is_nowhere_was_taken_only_within_36_hours() {
-    let hour = Duration::from_secs(3600);
-    for (age, state) in [
-        (35 * hour, StagedState::Taken),
-        (37 * hour, StagedState::Lost),
-    ] {
+fn a_message_that_a_reader_took_counts_as_delivered() {
+    let sandbox = TestMaildir::new();
+    let recalled = sandbox.place();
+    let name = recalled.stored().file_name.clone();
+    fs::remove_file(sandbox.path("new", &name)).expect("it was delivered");
+    assert_eq!(sandbox.locate(&recalled), StagedState::Taken);
+    assert!(matches!(sandbox.deliver(recalled), Outcome::Delivered(_)));
+}
+
+#[test]
+fn a_message_that_is_nowhere_is_fetched_again() {
+    let sandbox = TestMaildir::new();
+    let staged = sandbox.stage();
+    fs::remove_file(sandbox.path("tmp", &staged.stored().file_name)).expect("it is ours");
+    let recalled = TestMaildir::recall(&staged);
+    assert_eq!(sandbox.locate(&recalled), StagedState::Lost);
+    assert!(matches!(sandbox.deliver(recalled), Outcome::Lost(_)));
+    assert!(matches!(sandbox.deliver(staged), Outcome::Lost(_)));
+}
+
+#[test]
+fn only_a_file_of_the_right_length_is_a_proof() {
+    for other in ["", "another file"] {
         let sandbox = TestMaildir::new();
-        let staged = sandbox.stage();
-        fs::remove_file(sandbox.path("tmp", &staged.stored().file_name)).expect("it is ours");
-        let recalled = sandbox.recall(&staged, age);
-        let found = sandbox
-            .maildir
-            .locate(&recalled)
-            .expect("the Maildir can be read");
-        assert_eq!(found, state);
-        let is_delivered = matches!(sandbox.deliver(recalled), Outcome::Delivered(_));
-        assert_eq!(is_delivered, state == StagedState::Taken);
-        // Within the run that staged it, nobody had a reason to take it out of tmp/.
-        assert!(matches!(sandbox.deliver(staged), Outcome::Lost(_)));
+        let recalled = sandbox.place();
+        let name = recalled.stored().file_name.clone();
+        fs::remove_file(sandbox.path("new", &name)).expect("it was delivered");
+        let proof = sandbox.path("tmp", &proof_of(&name));
+        fs::remove_file(&proof).expect("there is a proof");
+        fs::write(&proof, other).expect("the file can be written");
+        assert!(matches!(sandbox.deliver(recalled), Outcome::Lost(_)));
     }
+}
+
+#[test]
+fn a_file_that_vanishes_during_its_rename_is_not_delivered() {
+    let sandbox = TestMaildir::new();
+    let name = sandbox.stage().stored().file_name.clone();
+    let folders = sandbox.maildir.folders();
+    assert!(folders.prove(&name));
+    fs::remove_file(sandbox.path("tmp", &name)).expect("it is ours");
+    assert!(!folders.has_arrived(&name));
+    assert_eq!(sandbox.count("tmp"), 0);
+}
+
+#[test]
+fn a_sweep_removes_only_own_files_without_a_row() {
+    let sandbox = TestMaildir::new();
+    let kept = sandbox.place().stored().file_name.clone();
+    let swept = [sandbox.place(), sandbox.stage()];
+    let path = sandbox.folder.path().join("inbox");
+    let other = Maildir::open(&path, &marks(2), None).expect("the folder is ours");
+    let other = TestMaildir {
+        folder: tempfile::tempdir().expect("a folder can be made"),
+        maildir: other,
+    };
+    let foreign = other.stage().stored().file_name.clone();
+    let own = sandbox.maildir.intake();
+    own.sweep(&HashSet::from([kept.clone()]))
+        .expect("the folder is ours");
+    assert!(sandbox.path("tmp", &proof_of(&kept)).exists());
+    assert!(sandbox.path("tmp", &foreign).exists());
+    for swept in swept {
+        assert!(!sandbox.path("tmp", &swept.stored().file_name).exists());
+    }
+    assert_eq!(sandbox.count("tmp"), 2);
 }
 
 #[test]
@@ -174,11 +264,14 @@ fn an_error_of_link_counts_only_if_the_link_is_missing() {
             ("tmp-only", Err(errno)),
             ("nowhere", Err(errno)),
         ] {
-            let confirmed = sandbox.maildir.confirm_link(name, Err(errno));
+            let confirmed = sandbox.maildir.folders().confirm_link(name, Err(errno));
             assert_eq!(confirmed, expected, "{name}");
         }
     }
-    assert_eq!(sandbox.maildir.confirm_link("nowhere", Ok(())), Ok(()));
+    assert_eq!(
+        sandbox.maildir.folders().confirm_link("nowhere", Ok(())),
+        Ok(())
+    );
 }
 
 #[test]
@@ -206,11 +299,17 @@ fn a_delivered_message_is_found_again_by_its_octets() {
         sandbox.path("cur", &format!("{name}:2,S")),
     )
     .expect("the file can be moved");
-    let sought = SoughtMessages::new([&b"a"[..]].into_iter(), vec![TAG.to_owned()]);
-    sandbox
-        .maildir
-        .find_earlier(&sought)
-        .expect("the Maildir can be read");
+    let find = |own| {
+        let tags = vec![TAG.to_owned()];
+        let sought = SoughtMessages::new([&b"a"[..]].into_iter(), tags, Mark([own; 16]));
+        let found = sandbox.maildir.find_earlier(&sought);
+        found.expect("the Maildir can be read");
+        sandbox.maildir.earlier_files()
+    };
+    // The database knows the files that have its own mark.
+    assert_eq!(find(1), EarlierFiles::Absent);
+    assert!(!sandbox.maildir.may_have_found(b"a"));
+    assert_eq!(find(2), EarlierFiles::Present);
     assert!(sandbox.maildir.may_have_found(b"a"));
     assert!(!sandbox.maildir.may_have_found(b"b"));
 
@@ -227,4 +326,18 @@ fn a_delivered_message_is_found_again_by_its_octets() {
         .recognise(&stored)
         .expect("the file can be read");
     assert!(again.is_none());
+}
+
+#[test]
+fn the_way_of_placing_is_found_and_leaves_nothing() {
+    let sandbox = TestMaildir::new();
+    // Runs that were killed while they found it out left these.
+    let name = format!(".mailpull-{}", Mark([1; 16]));
+    for folder in ["tmp", "new"] {
+        fs::write(sandbox.path(folder, &name), "").expect("the file can be written");
+    }
+    let maildir = &sandbox.maildir;
+    maildir.prepare().expect("the folders are on one disk");
+    assert_eq!(maildir.placement.get(), Some(&Placement::Rename));
+    assert_eq!((sandbox.count("tmp"), sandbox.count("new")), (0, 0));
 }

@@ -19,6 +19,7 @@ use super::intake::Intake;
 use super::{Error as DeliveryError, Target};
 use crate::mail::custody::{Delivered, Outcome, Staged, TargetPlace};
 use crate::mail::headers::HeaderReader;
+use crate::mail::mark::FileMarks;
 use crate::os::signals::Interrupt;
 use crate::text::ServerText;
 
@@ -77,15 +78,15 @@ pub(crate) struct Mda {
 }
 
 impl Mda {
-    /// Opens the spool, an existing folder, and checks that the program can run. `tag` marks the
-    /// account's files.
+    /// Opens the spool, an existing folder, and checks that the program can run. The names of
+    /// files get the account's marks.
     ///
     /// # Errors
     /// The spool cannot be opened, the program cannot be run, or it would run as root.
     pub(crate) fn open(
         options: Options,
         spool: &Path,
-        tag: &str,
+        marks: &FileMarks,
         interrupt: Interrupt,
     ) -> Result<Self, DeliveryError> {
         let program = options.command.program();
@@ -94,15 +95,17 @@ impl Mda {
         }
         find_program(program)?;
         let folder = Folder::open(spool)?;
-        let slots = (0..options.jobs).map(|_| MdaSlot::new(&folder, tag, &interrupt));
+        let slots = (0..options.jobs).map(|_| MdaSlot::new(&folder, marks, &interrupt));
         let slots = slots.collect::<Result<_, _>>()?;
+        let (device, inode) = folder.identity()?;
         let place = TargetPlace {
             path: spool.to_owned(),
-            inode: folder.inode()?,
+            inode,
+            device: Some(device),
             program: Some(program.to_owned()),
         };
         Ok(Self {
-            intake: Intake::new(folder, tag),
+            intake: Intake::new(folder, marks),
             place,
             options,
             slots,
@@ -285,7 +288,6 @@ mod tests {
 
     use super::*;
     use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
-    use crate::moment::Moment;
 
     /// An MDA with a spool of its own.
     struct TestMda {
@@ -307,7 +309,7 @@ mod tests {
                 hidden_variables: Arc::new([]),
             };
             let interrupt = Interrupt::never().expect("a pair of sockets");
-            let mda = Mda::open(options, folder.path(), "0badcafe", interrupt);
+            let mda = Mda::open(options, folder.path(), &FileMarks::default(), interrupt);
             let mda = mda.expect("sh can be run");
             Self { folder, mda }
         }
@@ -338,7 +340,7 @@ mod tests {
             let place = self.mda.place();
             durable
                 .into_iter()
-                .map(|durable| Staged::new(durable, place.clone(), Moment::now()))
+                .map(|durable| Staged::new(durable, place.clone()))
                 .collect()
         }
 

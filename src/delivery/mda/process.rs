@@ -8,11 +8,14 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 
+use super::super::Error as DeliveryError;
 use super::super::folder::Folder;
-use super::super::{Error as DeliveryError, unique_name};
+use super::super::unique_name::UniqueNames;
 use super::Options;
 use super::error::{Error, StderrLine};
 use super::stdin::StdinPipe;
+use crate::mail::maildrop::UniqueId;
+use crate::mail::mark::FileMarks;
 use crate::os::child::{self, ChildWatch, ProcessGroup, RunningChild, Unfinished};
 use crate::os::signals::Interrupt;
 use crate::text::{SHOWN_OCTETS, ServerText};
@@ -34,13 +37,13 @@ pub(super) struct MdaSlot {
 }
 
 impl MdaSlot {
-    /// Prepares a slot. `tag` marks the account's files.
+    /// Prepares a slot. The name of its file gets the account's marks.
     ///
     /// # Errors
     /// A file cannot be created in the folder, or the system refuses a descriptor or a handler.
     pub(super) fn new(
         folder: &Folder,
-        tag: &str,
+        marks: &FileMarks,
         interrupt: &Interrupt,
     ) -> Result<Self, DeliveryError> {
         let watch = ChildWatch::new(interrupt).map_err(|source| DeliveryError::Local {
@@ -48,7 +51,7 @@ impl MdaSlot {
             path: folder.path().to_owned(),
             source,
         })?;
-        let stderr = unnamed_file(folder, tag)?;
+        let stderr = unnamed_file(folder, marks)?;
         Ok(Self {
             watch,
             stderr,
@@ -123,14 +126,10 @@ impl MdaSlot {
 }
 
 /// Creates a file and removes its name, so that the file is gone with the process.
-fn unnamed_file(folder: &Folder, tag: &str) -> Result<File, DeliveryError> {
-    // The name has the account's tag and our process id: if we are killed before it is removed, the
-    // next run removes it.
-    let name = format!(
-        "stderr.P{}_mp{tag}.stderr.{}",
-        std::process::id(),
-        unique_name::host()
-    );
+fn unnamed_file(folder: &Folder, marks: &FileMarks) -> Result<File, DeliveryError> {
+    // The name has the account's mark: if we are killed before it is removed, the next run removes it.
+    let unique_id = UniqueId::new(b"stderr").expect("the unique-id is valid");
+    let name = UniqueNames::new(marks).next(&unique_id);
     let cannot = |errno| DeliveryError::local("create", &folder.path_of(&name), errno);
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::TRUNC;
     let mode = Mode::RUSR | Mode::WUSR;
@@ -165,7 +164,7 @@ mod tests {
             let folder = tempfile::tempdir().expect("a folder can be made");
             let interrupt = Interrupt::never().expect("a pair of sockets");
             let spool = Folder::open(folder.path()).expect("the folder can be opened");
-            let slot = MdaSlot::new(&spool, "0badcafe", &interrupt).expect("a slot");
+            let slot = MdaSlot::new(&spool, &FileMarks::default(), &interrupt).expect("a slot");
             let slot = MdaSlot {
                 grace: 20 * SOON,
                 ..slot

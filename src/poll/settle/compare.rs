@@ -1,7 +1,7 @@
 //! Compares a batch with the known messages: what was delivered before is dropped.
 
 use super::{Error, Settler};
-use crate::mail::custody::Receipt;
+use crate::mail::custody::{Found, Receipt, StoredMessage};
 use crate::mail::maildrop::{MessageNumber, UniqueId};
 use crate::poll::batch::{Arrival, Batch, Purpose};
 use crate::seen::Match;
@@ -79,25 +79,32 @@ impl Settler<'_> {
         number: MessageNumber,
         receipt: Receipt,
     ) -> Result<Option<Receipt>, Error> {
-        while let Some(found) = self.target.recognise(receipt.stored())? {
+        let Some(found) = self.find_unclaimed(receipt.stored())? else {
+            return Ok(Some(receipt));
+        };
+        let found = self
+            .ledger
+            .recognition()
+            .record_found(&found, self.target.place())?;
+        self.settled.summary.recognised += 1;
+        self.settled.proven.push((number, found));
+        self.target.intake().discard(receipt)?;
+        Ok(None)
+    }
+
+    /// Returns a file of the target with the octets of a message that no known message claims.
+    pub(super) fn find_unclaimed(&self, stored: &StoredMessage) -> Result<Option<Found>, Error> {
+        while let Some(found) = self.target.recognise(stored)? {
             // A file with a row belongs to another message, even if the octets are the same.
-            if self
+            if !self
                 .ledger
                 .recognition()
                 .has_file(found.delivered.stored())?
             {
-                continue;
+                return Ok(Some(found));
             }
-            let found = self
-                .ledger
-                .recognition()
-                .record_found(&found, self.target.place())?;
-            self.settled.summary.recognised += 1;
-            self.settled.proven.push((number, found));
-            self.target.intake().discard(receipt)?;
-            return Ok(None);
         }
-        Ok(Some(receipt))
+        Ok(None)
     }
 
     /// Returns a copy number that no message under a unique-id has yet: neither in the database nor

@@ -276,8 +276,14 @@ impl<'a> Settler<'a> {
     }
 
     fn record(&mut self) -> Result<(), Error> {
+        self.record_for(self.target)
+    }
+
+    /// Records the outcomes of deliveries to `target`.
+    fn record_for(&mut self, target: &dyn Target) -> Result<(), Error> {
         self.ledger.custody().record(&self.outcomes, &[])?;
-        self.release();
+        target.forget_delivered(&self.outcomes);
+        self.outcomes.clear();
         Ok(())
     }
 

@@ -3,12 +3,14 @@
 use std::collections::HashSet;
 
 use super::{Error, Settled, Settler};
-use crate::delivery;
+use crate::delivery::{self, Leftovers, SoughtMessages};
 use crate::exit::{Exit, Failure};
 use crate::mail::custody::{Outcome, Staged};
 use crate::mail::known::may_be_tried;
+use crate::mail::maildrop::UniqueId;
 use crate::moment::Moment;
 use crate::report::Event;
+use crate::seen::Doubt;
 
 impl Settler<'_> {
     /// Finishes what earlier runs began. Every staged message is delivered now, or found to be
@@ -20,13 +22,17 @@ impl Settler<'_> {
 
     fn recover_staged(&mut self) -> Result<(), Error> {
         let now = Moment::now();
-        let (here, elsewhere): (Vec<_>, Vec<_>) = self
-            .ledger
-            .custody()
-            .staged()?
+        let staged = self.ledger.custody().staged()?;
+        if !staged.is_empty() {
+            self.ledger.freshness().sign()?;
+        }
+        let file_name = |staged: &Staged| staged.stored().file_name.clone();
+        let before = staged.iter().map(file_name).collect();
+        let (here, elsewhere): (Vec<_>, Vec<_>) = staged
             .into_iter()
             .filter(|staged| may_be_tried(staged.history().next_try, now))
             .partition(|staged| staged.place().is_at(self.target.place()));
+        let here = self.recognise_staged(here)?;
         match self.deliver(here) {
             // Perhaps only these old messages are refused: new mail gets a chance of its own.
             Err(Error::Refusing) => self.transient_in_a_row = 0,
@@ -34,32 +40,63 @@ impl Settler<'_> {
         }
         self.recover_elsewhere(elsewhere)?;
         self.record()?;
-        let staged: HashSet<_> = self
-            .ledger
-            .custody()
-            .staged()?
-            .iter()
-            .map(|staged| staged.stored().file_name.clone())
-            .collect();
-        self.clean_up(&staged)
+        let known = self.staged_files()?;
+        self.clean_up(&known, before)
     }
 
-    /// Removes the files that earlier runs left without a row.
-    ///
-    /// If the database is new or an older copy, a file without a row may be the only copy of a message:
-    /// a server that hides what was retrieved (Gmail) would never send it again. Such files stay.
-    fn clean_up(&mut self, staged: &HashSet<String>) -> Result<(), Error> {
-        let intake = self.target.intake();
-        if !self.ledger.freshness().has_forgotten()? {
-            return Ok(intake.sweep(staged)?);
+    /// Drops staged messages that another database has delivered already, if this one is in doubt: it may
+    /// have been put back after the other one fetched the same messages. Returns the rest.
+    fn recognise_staged(&mut self, staged: Vec<Staged>) -> Result<Vec<Staged>, Error> {
+        if staged.is_empty() || self.ledger.freshness().doubt()? == Doubt::None {
+            return Ok(staged);
         }
-        // In a Maildir, mail readers remove old files from tmp/, and another database may know
-        // those that are there.
-        let place = self.target.place();
-        if place.program.is_none() {
+        let unique_id = |staged: &'_ Staged| staged.stored().identity.unique_id.clone();
+        let sought: Vec<_> = staged.iter().map(unique_id).collect();
+        let sought = sought.iter().map(UniqueId::as_octets);
+        let (tags, own) = (self.ledger.tags(), self.ledger.marks().own);
+        self.target
+            .find_earlier(&SoughtMessages::new(sought, tags, own))?;
+        let mut unknown = Vec::with_capacity(staged.len());
+        for staged in staged {
+            match self.find_unclaimed(staged.stored())? {
+                None => unknown.push(staged),
+                Some(found) => {
+                    self.ledger.recognition().record_found_staged(&found)?;
+                    self.settled.summary.recognised += 1;
+                    // The next run removes what cannot be removed now.
+                    let _ = self.target.intake().withdraw(&[staged.into_file_name()]);
+                }
+            }
+        }
+        Ok(unknown)
+    }
+
+    fn staged_files(&self) -> Result<HashSet<String>, Error> {
+        let staged = self.ledger.custody().staged()?;
+        let names = staged.into_iter().map(|staged| staged.into_file_name());
+        Ok(names.collect())
+    }
+
+    /// Removes the files that killed runs left without a row.
+    ///
+    /// Files in the spool that no database knows may be the only copies of their messages: a server that
+    /// hides what was retrieved (Gmail) would never send them again. So they are set aside and reported.
+    /// In a Maildir, mail readers remove old files from tmp/, and another database may know those that
+    /// are there.
+    ///
+    /// `staged` are the files of messages that are still staged, and `before` of those that were when this
+    /// run began: an MDA's files are removed a little after their delivery is recorded.
+    fn clean_up(&mut self, staged: &HashSet<String>, before: HashSet<String>) -> Result<(), Error> {
+        let (intake, place) = (self.target.intake(), self.target.place());
+        intake.sweep(staged)?;
+        if place.program.is_none() || self.ledger.freshness().doubt()? != Doubt::Open {
             return Ok(());
         }
-        let count = intake.set_aside(staged)?;
+        let count = intake.set_aside(&Leftovers {
+            tags: self.ledger.tags(),
+            marks: self.ledger.all_marks()?,
+            staged: before,
+        })?;
         if count > 0 {
             self.reporter.report(Event::Warning(&format_args!(
                 "the database is new or an older one; files in {} that it does not know were set \
@@ -78,10 +115,14 @@ impl Settler<'_> {
                 .into_iter()
                 .partition(|staged| staged.place().is_at(&place));
             staged = others;
-            match delivery::reopen(&place, self.ledger.tag()) {
+            match delivery::reopen(&place, self.ledger.marks()) {
                 delivery::Reopened::Target(target) => {
+                    // Each target forgets only what was delivered to it.
+                    self.record()?;
                     let outcomes = target.deliver(there);
                     self.note(outcomes, &place);
+                    self.record_for(&*target)?;
+                    target.intake().sweep(&self.staged_files()?)?;
                 }
                 delivery::Reopened::Missing => {
                     let lost = there

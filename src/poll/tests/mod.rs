@@ -105,7 +105,7 @@ impl TestAccount {
 
     fn maildir(&self) -> Maildir {
         let maildir = self.folder.path().join("Maildir");
-        Maildir::open(&maildir, self.ledger.tag()).expect("the Maildir can be made")
+        Maildir::open(&maildir, self.ledger.marks(), None).expect("the Maildir can be made")
     }
 
     fn poll_with(

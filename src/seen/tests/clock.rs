@@ -1,6 +1,6 @@
 //! The clock between runs, and the restart of all ages.
 
-use super::super::RunEnd;
+use super::super::{RecognitionEnd, RunEnd};
 use super::*;
 use crate::exit::Exit;
 use crate::mail::clock::{Clock, ClockChange};
@@ -15,7 +15,7 @@ fn next_run(test: &TestLedger) -> Ledger {
 fn end(ledger: &Ledger) {
     let end = RunEnd {
         was_cut_off: Some(false),
-        is_complete: true,
+        recognition: RecognitionEnd::Complete,
         ..RunEnd::without_session(Exit::Done)
     };
     ledger

@@ -1,7 +1,7 @@
 //! Accounts that move from one database to another.
 
 use super::super::record::ExportRecord;
-use super::super::{Accounts, Error, Imported};
+use super::super::{Accounts, Doubt, Error, Imported};
 use super::*;
 
 /// Exports the account `work`, which must not be locked, and marks it as moved if told so.
@@ -115,8 +115,8 @@ fn an_imported_account_is_in_doubt() {
 
     let (ledger, _lock) = open(&new, "work");
 
-    let is_in_doubt = ledger.freshness().is_in_doubt();
-    assert!(is_in_doubt.expect("it can be read"));
+    let doubt = ledger.freshness().doubt();
+    assert_eq!(doubt.expect("it can be read"), Doubt::Open);
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use std::fs;
 
-use super::super::RunEnd;
+use super::super::{Doubt, RecognitionEnd, RunEnd};
 use super::*;
 use crate::exit::Exit;
+use crate::mail::mark::Mark;
 
 fn good_end() -> RunEnd {
     RunEnd {
@@ -12,7 +13,7 @@ fn good_end() -> RunEnd {
         keep: Some("7d".to_owned()),
         configured_keep: None,
         was_cut_off: Some(false),
-        is_complete: true,
+        recognition: RecognitionEnd::Complete,
         was_surprised: false,
     }
 }
@@ -22,53 +23,167 @@ fn end(test: &TestLedger, end: &RunEnd) {
     result.expect("the database can be written");
 }
 
-fn is_in_doubt(test: &TestLedger) -> bool {
-    let is_in_doubt = test.ledger.freshness().is_in_doubt();
-    is_in_doubt.expect("the database can be read")
+fn end_with(test: &TestLedger, recognition: RecognitionEnd) {
+    let run = RunEnd {
+        recognition,
+        ..good_end()
+    };
+    end(test, &run);
+}
+
+/// Begins a run as the program does, with the database that is there now.
+fn begin(test: &TestLedger) -> Ledger {
+    let ledger = Ledger::open(&test.folder(), "work", "mail.example.org", "joe");
+    let mut ledger = ledger.expect("the database can be opened");
+    // The lock itself is held by the test's own ledger.
+    ledger.account.marks.own = ledger.freshness().check().expect("it can be written");
+    ledger
+}
+
+fn doubt(ledger: &Ledger) -> Doubt {
+    ledger.freshness().doubt().expect("it can be read")
+}
+
+/// Makes a ledger about which there is no doubt.
+fn trusted() -> TestLedger {
+    let test = TestLedger::new();
+    test.deliver(&[("a", 0)]);
+    end_with(&test, RecognitionEnd::NothingToFind);
+    assert_eq!(doubt(&begin(&test)), Doubt::None);
+    test
 }
 
 #[test]
-fn a_new_database_is_in_doubt_until_a_run_has_ended() {
-    let test = TestLedger::new();
-    assert!(is_in_doubt(&test));
-
-    end(&test, &good_end());
-
-    assert!(!is_in_doubt(&test));
+fn a_new_database_is_in_doubt_until_everything_is_recognised() {
+    use RecognitionEnd::{Complete, Found, NothingToFind, Unfinished};
+    for (ends, expected) in [
+        (&[][..], Doubt::Open),
+        (&[Unfinished], Doubt::Open),
+        (&[Found], Doubt::Open),
+        (&[NothingToFind], Doubt::None),
+        (&[Complete], Doubt::Lingering),
+        (&[Found, Complete], Doubt::Lingering),
+        (&[Complete, Unfinished, Found, Complete], Doubt::Lingering),
+        (&[Complete, NothingToFind], Doubt::None),
+    ] {
+        let test = TestLedger::new();
+        for recognition in ends {
+            end_with(&test, *recognition);
+        }
+        assert_eq!(doubt(&begin(&test)), expected, "{ends:?}");
+    }
 }
 
 #[test]
-fn a_run_that_is_not_complete_leaves_the_doubt() {
+fn the_doubt_lingers_for_two_weeks_after_the_last_recognition() {
+    let age = |test: &TestLedger, days: i64| {
+        let seconds = days * 24 * 3600;
+        test.change(&format!(
+            "UPDATE account SET recognised = recognised - {seconds}"
+        ));
+    };
     let test = TestLedger::new();
+    end_with(&test, RecognitionEnd::Complete);
+    age(&test, 13);
+    end_with(&test, RecognitionEnd::Found);
+    age(&test, 13);
+    end_with(&test, RecognitionEnd::Complete);
+    assert_eq!(doubt(&test.ledger), Doubt::Lingering);
+    age(&test, 1);
 
-    end(&test, &RunEnd::without_session(Exit::Temporary));
+    end_with(&test, RecognitionEnd::Complete);
 
-    assert!(is_in_doubt(&test));
+    assert_eq!(doubt(&test.ledger), Doubt::None);
 }
 
 #[test]
-fn an_older_database_is_in_doubt() {
-    let test = TestLedger::new();
-    end(&test, &good_end());
+fn a_killed_run_leaves_no_doubt() {
+    let test = trusted();
+    let running = begin(&test);
+    let staged = vec![durable("b", 0, "b")];
+    let staged = running.custody().stage(staged, &place(), &[]);
+    staged.expect("it can be written");
+    drop(running);
 
+    assert_eq!(doubt(&begin(&test)), Doubt::None);
+}
+
+#[test]
+fn a_backup_put_back_after_a_killed_run_is_noticed() {
+    let test = trusted();
+    test.change("CREATE TABLE backup AS SELECT generation FROM account");
+    let running = begin(&test);
+    running.freshness().sign().expect("it can be written");
+    drop(running);
+
+    test.change("UPDATE account SET generation = (SELECT generation FROM backup)");
+
+    assert_eq!(doubt(&begin(&test)), Doubt::Open);
+}
+
+#[test]
+fn a_backup_made_during_a_run_is_an_older_database() {
+    let test = trusted();
+    let running = begin(&test);
+    running.freshness().sign().expect("it can be written");
+    test.change("CREATE TABLE backup AS SELECT generation FROM account");
+    let ended = running.runs().end(&good_end());
+    ended.expect("it can be written");
+    drop(running);
+
+    test.change("UPDATE account SET generation = (SELECT generation FROM backup)");
+
+    assert_eq!(doubt(&begin(&test)), Doubt::Open);
+}
+
+#[test]
+fn a_doubt_that_was_interrupted_is_not_forgotten() {
+    let test = trusted();
     test.change("UPDATE account SET generation = generation - 1");
-
-    assert!(is_in_doubt(&test));
-    let has_forgotten = test.ledger.freshness().has_forgotten();
-    assert!(has_forgotten.expect("it can be read"));
+    for _ in 0..2 {
+        let running = begin(&test);
+        assert_eq!(doubt(&running), Doubt::Open);
+        running.freshness().sign().expect("it can be written");
+        let ended = RunEnd::without_session(Exit::Temporary);
+        running.runs().end(&ended).expect("it can be written");
+    }
+    assert_eq!(doubt(&begin(&test)), Doubt::Open);
 }
 
 #[test]
-fn a_database_in_another_file_is_in_doubt() {
-    let test = TestLedger::new();
-    end(&test, &good_end());
+fn a_database_in_another_file_is_in_doubt_and_gets_a_new_mark() {
+    let test = trusted();
+    let mark = begin(&test).marks().own;
+    assert_eq!(begin(&test).marks().own, mark);
     let database = test.home.path().join("seen.db");
     let copy = test.home.path().join("copy.db");
     fs::copy(&database, &copy).expect("the folder is ours");
 
     fs::rename(&copy, &database).expect("the folder is ours");
 
-    assert!(is_in_doubt(&test));
+    let copied = begin(&test);
+    assert_eq!(doubt(&copied), Doubt::Open);
+    assert_ne!(copied.marks().own, mark);
+    assert_eq!(begin(&test).marks().own, copied.marks().own);
+}
+
+#[test]
+fn a_first_run_that_was_killed_keeps_its_mark() {
+    let test = TestLedger::new();
+    let mark = test.ledger.marks().own;
+    assert_ne!(mark, Mark::default());
+    assert_eq!(begin(&test).marks().own, mark);
+}
+
+#[test]
+fn an_account_without_a_mark_gets_one_and_no_doubt() {
+    let test = trusted();
+    test.change("UPDATE account SET mark = x'', mark_drawn_in = NULL");
+
+    let migrated = begin(&test);
+
+    assert_ne!(migrated.marks().own, Mark::default());
+    assert_eq!(doubt(&migrated), Doubt::None);
 }
 
 #[test]
@@ -125,7 +240,7 @@ fn an_account_fetched_by_its_url_keeps_its_rows_under_a_name() {
 
     let entries = named.messages().entries().expect("it can be read");
     assert_eq!(entries.len(), 1);
-    assert!(named.tags().contains(&one_shot.tag().to_owned()));
+    assert!(named.tags().contains(&one_shot.marks().tag));
 }
 
 #[test]

@@ -115,7 +115,7 @@ impl TestLedger {
     }
 
     /// Changes the database as only time could: `sql` is not one of the program's statements.
-    fn change(&self, sql: &'static str) {
+    fn change(&self, sql: &str) {
         let changed = self
             .ledger
             .write(|queries: &Queries<'_>| queries.batch(sql));
@@ -179,6 +179,7 @@ fn place() -> TargetPlace {
     TargetPlace {
         path: PathBuf::from("/home/joe/Mail"),
         inode: u64::MAX,
+        device: None,
         program: None,
     }
 }
@@ -206,6 +207,7 @@ fn statements() -> impl Iterator<Item = (&'static str, &'static Sql)> {
         super::missing::STATEMENTS,
         super::neighbours::STATEMENTS,
         super::notices::STATEMENTS,
+        super::places::STATEMENTS,
         super::recognition::STATEMENTS,
         super::runs::STATEMENTS,
         super::size_checks::STATEMENTS,

@@ -49,7 +49,7 @@ fn a_record_is_taken_over_as_a_whole() {
     notice.expect("it can be written");
     let said = test.ledger.notices().first("a subject");
     said.expect("it can be written");
-    let former = test.ledger.tag().to_owned();
+    let former = test.ledger.marks().tag.clone();
     let states = test.states();
     let folder = test.folder();
     drop(test._lock);

@@ -1,6 +1,7 @@
 //! Small file systems that run out of space or inodes, under the Maildir or the state folder.
 //! Only root can mount them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::support::mail::{one_line, ordinary};
@@ -26,8 +27,10 @@ fn runs_full(folder: &str, small: &str, large: &str, count: usize, extra: &str) 
             .run()
             .fails_with(75)
             .complains_in_lines(1);
-        // Files of a failed delivery must not keep the disk full.
-        assert_eq!(inbox.count("tmp"), 0);
+        // Files of a failed delivery must not keep the disk full. The second link of a message that is
+        // delivered and cannot be recorded takes no space.
+        let is_link = |path: &PathBuf| path.extension().is_some_and(|end| end == "link");
+        assert!(inbox.files("tmp").iter().all(is_link));
     }
     disk.remount(large);
     sandbox.mailpull(["fetch"]).run().succeeds().is_silent();

@@ -2,6 +2,9 @@
 
 mod fault;
 mod full;
+mod gone;
 mod maildir;
 mod matrix;
 mod odd;
+mod placement;
+mod shared;

@@ -1,5 +1,6 @@
 //! A Maildir as a mail reader sees it and changes it.
 
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -74,13 +75,16 @@ impl MaildirView {
         self.files(folder).len()
     }
 
-    /// Lists the files in `tmp`, `new` or `cur`, sorted by name.
+    /// Lists the files in `tmp`, `new` or `cur`, sorted by name. Mail readers ignore names that begin with
+    /// a dot.
     pub(crate) fn files(&self, folder: &str) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(self.path.join(folder)) else {
             return Vec::new();
         };
         let mut files: Vec<_> = entries
-            .map(|entry| entry.expect("a folder in the sandbox can be read").path())
+            .map(|entry| entry.expect("a folder in the sandbox can be read"))
+            .filter(|entry| !entry.file_name().as_bytes().starts_with(b"."))
+            .map(|entry| entry.path())
             .collect();
         files.sort();
         files

@@ -1,5 +1,6 @@
-//! A small tmpfs, which can be filled up. Only root can mount one.
+//! Mounts: a small tmpfs, which can be filled up, and other file systems. Only root can mount one.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -42,6 +43,41 @@ impl Tmpfs {
 }
 
 impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let status = Command::new("umount").arg(&self.folder).status();
+        if !status.is_ok_and(|status| status.success()) {
+            tools::report(format_args!("cannot unmount {}", self.folder.display()));
+        }
+    }
+}
+
+/// Any other mount. It is unmounted when dropped, which must happen before its sandbox is dropped.
+pub(crate) struct Mount {
+    folder: PathBuf,
+}
+
+impl Mount {
+    /// Calls mount(8) with these arguments for the existing `folder`. Returns `None` if the system does
+    /// not allow it, after [`tools::skip`].
+    ///
+    /// # Panics
+    ///
+    /// If the test does not run as root.
+    #[track_caller]
+    pub(crate) fn at(folder: &Path, arguments: &[&OsStr]) -> Option<Self> {
+        tools::require_root();
+        let output = Command::new("mount").args(arguments).arg(folder).output();
+        if !output.is_ok_and(|output| output.status.success()) {
+            tools::skip(format_args!("a mount with {arguments:?}, which fails here"));
+            return None;
+        }
+        Some(Self {
+            folder: folder.to_owned(),
+        })
+    }
+}
+
+impl Drop for Mount {
     fn drop(&mut self) {
         let status = Command::new("umount").arg(&self.folder).status();
         if !status.is_ok_and(|status| status.success()) {

@@ -1,0 +1,237 @@
+//! Puts messages in their place: from tmp/ to new/, without replacing a file (custody step 4), and with
+//! a proof that stays whatever a mail reader does next.
+
+use std::io;
+
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, Stat};
+use rustix::io::Errno;
+
+use super::super::Error;
+use super::super::folder::Folder;
+use crate::mail::mark::Mark;
+
+/// The way in which a file system lets us put a file in its place without replacing another one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Placement {
+    /// A rename that refuses to replace a file (`RENAME_NOREPLACE`).
+    Rename,
+    /// link(2), which never replaces a file. NFS and old FUSE file systems have no such rename.
+    Link,
+    /// A look that the name is absent, and an ordinary rename. vboxsf and Android's storage have
+    /// neither links nor such a rename. No other program makes a file of such a name.
+    Look,
+}
+
+/// The two folders between which messages are moved.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Folders<'a> {
+    pub(super) tmp: &'a Folder,
+    pub(super) new: &'a Folder,
+}
+
+/// The suffix of a proof. No name that we make for a message ends like this.
+pub(in crate::delivery) const PROOF: &str = ".link";
+
+/// Returns the name of the proof that a message was put in its place. It is a second link in tmp/, made
+/// before the message leaves tmp/ and removed once its delivery is recorded.
+pub(super) fn proof_of(name: &str) -> String {
+    format!("{name}{PROOF}")
+}
+
+impl Placement {
+    /// Finds out which way works between these folders, with a file whose name begins with a dot. Mail
+    /// readers ignore such a file.
+    ///
+    /// # Errors
+    /// No way works: the folders are on different file systems, or no file can be made.
+    pub(super) fn find(folders: Folders<'_>, mark: Mark) -> Result<Self, Error> {
+        let Folders { tmp, new } = folders;
+        // A run that was killed here left files of this name, which no other account has.
+        let name = format!(".mailpull-{mark}");
+        let remove = || [tmp, new].map(|folder| folder.remove(name.as_ref()));
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let create = || {
+            rustix::fs::openat(tmp.fd(), &name, flags, Mode::RUSR | Mode::WUSR)
+                .map_err(|errno| Error::local("create", &tmp.path_of(&name), errno))
+        };
+        create()?;
+        let mut found = folders.try_each(&name);
+        if found == Err(Errno::EXIST) {
+            new.remove(name.as_ref())?;
+            create()?;
+            found = folders.try_each(&name);
+        }
+        let removed = remove();
+        let found = found.map_err(|errno| match errno {
+            Errno::XDEV => Error::OtherDevice {
+                tmp: tmp.path().to_owned(),
+                new: new.path().to_owned(),
+            },
+            errno => folders.cannot(&name, errno),
+        })?;
+        removed
+            .into_iter()
+            .collect::<Result<(), _>>()
+            .map(|()| found)
+    }
+}
+
+impl Folders<'_> {
+    /// Moves a file in each way until one works.
+    fn try_each(self, name: &str) -> Result<Placement, Errno> {
+        let (tmp, new) = (self.tmp.fd(), self.new.fd());
+        match rustix::fs::renameat_with(tmp, name, new, name, RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(Placement::Rename),
+            Err(errno) if !is_refusal(errno) => return Err(errno),
+            Err(_) => {}
+        }
+        match rustix::fs::linkat(tmp, name, new, name, AtFlags::empty()) {
+            Ok(()) => Ok(Placement::Link),
+            Err(Errno::EXIST) => Err(Errno::EXIST),
+            Err(_) => rustix::fs::renameat(tmp, name, new, name).map(|()| Placement::Look),
+        }
+    }
+
+    /// Puts a message in its place. Returns false if it is not in tmp/.
+    ///
+    /// # Errors
+    /// The message stays in tmp/.
+    pub(super) fn put(self, name: &str, placement: Placement) -> Result<bool, Error> {
+        self.try_put(name, placement).map_err(|errno| {
+            // Nothing is to be proved, as the message is still in tmp/.
+            self.remove_proof(name);
+            self.cannot(name, errno)
+        })
+    }
+
+    fn try_put(self, name: &str, placement: Placement) -> Result<bool, Errno> {
+        match placement {
+            Placement::Rename => match self.rename_exclusively(name) {
+                // EXIST: a link was made before a kill, and the file in tmp/ was not yet removed. If
+                // another file has that name, linking fails, too.
+                Err(errno) if errno == Errno::EXIST || is_refusal(errno) => {
+                    let was_put = self.try_put(name, Placement::Link)?;
+                    if !was_put {
+                        self.remove_proof(name);
+                    }
+                    Ok(was_put)
+                }
+                ended => ended,
+            },
+            Placement::Link => match self.link(name) {
+                // FAT answers EPERM, CIFS EOPNOTSUPP, and AFS EXDEV for two folders. If the cause is
+                // another one, the rename reports it.
+                Err(errno) if errno != Errno::EXIST => self.look_and_rename(name),
+                ended => ended,
+            },
+            Placement::Look => self.look_and_rename(name),
+        }
+    }
+
+    /// Makes the proof. Returns false if the message is not in tmp/.
+    pub(super) fn prove(self, name: &str) -> bool {
+        let (tmp, proof) = (self.tmp.fd(), proof_of(name));
+        // EXIST: a killed run made it. After any other error there is no proof, for example because
+        // the file system has no links. If this run is then killed, and a reader removes the message
+        // before the next run, that one fetches it once more.
+        rustix::fs::linkat(tmp, name, tmp, proof, AtFlags::empty()) != Err(Errno::NOENT)
+    }
+
+    fn remove_proof(self, name: &str) {
+        // If it cannot be removed, the message counts as delivered only after a kill before the record.
+        let _ = self.tmp.remove(proof_of(name).as_ref());
+    }
+
+    fn rename_exclusively(self, name: &str) -> Result<bool, Errno> {
+        if !self.prove(name) {
+            return Ok(false);
+        }
+        let (tmp, new) = (self.tmp.fd(), self.new.fd());
+        match rustix::fs::renameat_with(tmp, name, new, name, RenameFlags::NOREPLACE) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(self.has_arrived(name)),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Puts a message in its place by link(2), which is the way of qmail.
+    pub(super) fn link(self, name: &str) -> Result<bool, Errno> {
+        let (tmp, new) = (self.tmp.fd(), self.new.fd());
+        let answer = rustix::fs::linkat(tmp, name, new, name, AtFlags::empty());
+        if answer == Err(Errno::NOENT) {
+            return Ok(false);
+        }
+        self.confirm_link(name, answer)?;
+        // The first name becomes the proof. If that fails, there is no proof. If the proof is there
+        // already, nothing happens, because both names are the same file (rename(2)).
+        let _ = rustix::fs::renameat(tmp, name, tmp, proof_of(name));
+        match rustix::fs::unlinkat(tmp, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(true),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Finds out if a link was made although link(2) reported an error. NFS repeats a request whose
+    /// answer was lost, and the second request fails because the first one succeeded. So the error
+    /// counts only if new/ does not have the very file.
+    pub(super) fn confirm_link(self, name: &str, answer: Result<(), Errno>) -> Result<(), Errno> {
+        let Err(errno) = answer else {
+            return Ok(());
+        };
+        match (look(self.tmp, name), look(self.new, name)) {
+            (Ok(ours), Ok(theirs)) if is_same(&ours, &theirs) => Ok(()),
+            _ => Err(errno),
+        }
+    }
+
+    fn look_and_rename(self, name: &str) -> Result<bool, Errno> {
+        let (tmp, new) = (self.tmp.fd(), self.new.fd());
+        match (look(self.tmp, name), look(self.new, name)) {
+            (Err(Errno::NOENT), _) => Ok(false),
+            (Ok(ours), Ok(theirs)) if is_same(&ours, &theirs) => {
+                rustix::fs::unlinkat(tmp, name, AtFlags::empty()).map(|()| true)
+            }
+            (Ok(_), Ok(_)) => Err(Errno::EXIST),
+            (Ok(_), Err(Errno::NOENT)) if !self.prove(name) => Ok(false),
+            (Ok(_), Err(Errno::NOENT)) => match rustix::fs::renameat(tmp, name, new, name) {
+                Ok(()) => Ok(true),
+                Err(Errno::NOENT) => Ok(self.has_arrived(name)),
+                Err(errno) => Err(errno),
+            },
+            (Err(errno), _) | (_, Err(errno)) => Err(errno),
+        }
+    }
+
+    /// Returns true if a message that left tmp/ during the rename is in new/: NFS repeats a request
+    /// whose answer was lost, and the second one fails because the first one succeeded. Otherwise
+    /// another program has removed it from tmp/, and its proof is untrue.
+    pub(super) fn has_arrived(self, name: &str) -> bool {
+        let has_arrived = look(self.new, name).is_ok();
+        if !has_arrived {
+            self.remove_proof(name);
+        }
+        has_arrived
+    }
+
+    fn cannot(self, name: &str, errno: Errno) -> Error {
+        Error::Rename {
+            from: self.tmp.path_of(name),
+            to: self.new.path_of(name),
+            source: io::Error::from(errno),
+        }
+    }
+}
+
+/// Returns true if an error of a rename with `RENAME_NOREPLACE` may mean that the file system or the
+/// kernel does not have it.
+fn is_refusal(errno: Errno) -> bool {
+    [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP, Errno::PERM].contains(&errno)
+}
+
+fn look(folder: &Folder, name: &str) -> Result<Stat, Errno> {
+    rustix::fs::statat(folder.fd(), name, AtFlags::SYMLINK_NOFOLLOW)
+}
+
+fn is_same(one: &Stat, other: &Stat) -> bool {
+    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+}

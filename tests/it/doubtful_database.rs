@@ -1,0 +1,199 @@
+//! A database that is not the last one stays in doubt until everything was recognised: over runs that are
+//! interrupted or killed, and over listings with holes.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use crate::lost_database::{back_up, database_files, recognises, remove_database};
+use crate::support::mail::{note, notes, ordinary};
+use crate::support::model_server::ModelServer;
+use crate::support::process::Program;
+use crate::support::sandbox::Sandbox;
+use crate::support::script::{QUIT, Script};
+use crate::support::strace::{Injection, Point, Threads, faulty};
+use crate::support::tools;
+
+/// Puts the copy of the database back: over the file that is there, as cp(1) does.
+fn put_back(sandbox: &Sandbox) {
+    for file in database_files(sandbox) {
+        let name = file.file_name().expect("a file has a name");
+        let copy = sandbox.path("backup").join(name);
+        match copy.exists() {
+            true => drop(fs::copy(copy, &file).expect("the database can be written")),
+            false => fs::remove_file(&file).expect("the file exists"),
+        }
+    }
+}
+
+/// Runs until this many messages are in new/, and kills the run.
+fn kill_after(sandbox: &Sandbox, messages: usize) {
+    let point = Point {
+        call: "linkat".to_owned(),
+        line: String::new(),
+        nth: messages + 1,
+        threads: Threads::Any,
+    };
+    let killed = faulty(sandbox, ["fetch"], &point, Injection::Kill).run();
+    killed.is_killed_by(Signal::KILL);
+}
+
+/// A session without pipelining in which the server lists these messages, up to the first RETR.
+fn listing(unique_ids: &str) -> String {
+    let sizes = unique_ids.split(' ').map(|_| "17");
+    let sizes = sizes.collect::<Vec<_>>().join(" ");
+    format!("login alone\nC: UIDL\nlists {unique_ids}\nC: LIST\nlists {sizes}\n")
+}
+
+#[test]
+fn an_interrupted_run_does_not_end_the_doubt() {
+    let retrieve = |number, id| format!("C: RETR {number}\ngives {id}");
+    let first = [listing("a"), retrieve(1, "a"), QUIT.to_owned()].concat();
+    // New mail is fetched before old mail is recognised.
+    let held = "C: RETR 2\nreached message\nhold message\ngives b";
+    let interrupted = [&listing("a b"), held, QUIT].concat();
+    let next = [listing("a b"), retrieve(1, "a"), QUIT.to_owned()].concat();
+    let server = Script::new(first).then(interrupted).then(next).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    remove_database(&sandbox);
+    let running = sandbox.mailpull(["fetch"]).start();
+    server.reached("message");
+    running.signal(Signal::INT);
+    server.release("message");
+    running.wait().fails_with(130);
+
+    recognises(&sandbox, 1);
+
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn a_listing_with_holes_does_not_end_the_doubt() {
+    let retrieve = |number, id| format!("C: RETR {number}\ngives {id}");
+    let server = Script::new(
+        [
+            &listing("a b"),
+            &*retrieve(1, "a"),
+            "\n",
+            &retrieve(2, "b"),
+            QUIT,
+        ]
+        .concat(),
+    )
+    .then([&listing("b"), &*retrieve(1, "b"), QUIT].concat())
+    .then(["login alone\nC: UIDL\nlists b\nC: STAT\ncounts 1 17", QUIT].concat())
+    .then(
+        [
+            "login alone\nC: UIDL\nlists a b\nC: STAT\ncounts 2 34\n",
+            "C: LIST\nlists 17 17\n",
+            &retrieve(1, "a"),
+            QUIT,
+        ]
+        .concat(),
+    )
+    .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    remove_database(&sandbox);
+    recognises(&sandbox, 1);
+    sandbox.fetch().succeeds().is_silent();
+
+    recognises(&sandbox, 1);
+
+    server.finish();
+    sandbox.work().holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn a_backup_put_back_after_a_killed_run_is_noticed() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let server = ModelServer::start(ordinary(1, 3));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    back_up(&sandbox);
+    for message in ordinary(2, 4) {
+        server.add(message);
+    }
+    kill_after(&sandbox, 2);
+    put_back(&sandbox);
+
+    recognises(&sandbox, 2);
+
+    let maildir = sandbox.work();
+    let expected: Vec<_> = [ordinary(1, 3), ordinary(2, 4)].concat();
+    let mut expected: Vec<_> = expected.iter().map(|message| message.stored()).collect();
+    expected.sort();
+    assert_eq!(maildir.messages(), expected);
+    sandbox.fetch().succeeds().is_silent();
+}
+
+#[test]
+fn a_staged_message_of_a_database_put_back_is_not_repeated() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    for hidden in [false, true] {
+        let server = ModelServer::start(notes(["a"]));
+        let sandbox = Sandbox::with_work(server.address(), "");
+        sandbox.fetch().succeeds();
+        server.add(note("b"));
+        kill_after(&sandbox, 0);
+        back_up(&sandbox);
+        remove_database(&sandbox);
+        // The new database recognises a and fetches b once more.
+        recognises(&sandbox, 1);
+        if hidden {
+            sandbox.work().read_all();
+        }
+        remove_database(&sandbox);
+        let backup = sandbox.path("backup");
+        let mut cp = sandbox.command("sh");
+        cp.args(["-c", "cp \"$0\"/* \"$1\""]);
+        cp.arg(backup).arg(sandbox.state());
+        Program::new(cp).run().succeeds();
+
+        recognises(&sandbox, 1);
+
+        sandbox.work().holds(&notes(["a", "b"]));
+        sandbox.fetch().succeeds().is_silent();
+    }
+}
+
+#[test]
+fn a_copied_state_folder_removes_no_files_of_the_first() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let server = ModelServer::start(ordinary(1, 3));
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    sandbox.make_known();
+    let copy = sandbox.path("copy");
+    let mut cp = sandbox.command("cp");
+    cp.arg("-a").arg(sandbox.state()).arg(&copy);
+    Program::new(cp).run().succeeds();
+    kill_after(&sandbox, 0);
+    assert_eq!(sandbox.work().count("tmp"), 3);
+
+    let state = format!("--state-dir={}", copy.display());
+    sandbox
+        .mailpull(["fetch", "-o", "keep=true", &state])
+        .run()
+        .succeeds();
+
+    assert_eq!(sandbox.work().count("tmp"), 3);
+    let check = sandbox.mailpull(["seen", "check", &state]).run();
+    assert_eq!(
+        check
+            .succeeds()
+            .stdout_text()
+            .matches("is in no database")
+            .count(),
+        3
+    );
+    sandbox.fetch().succeeds();
+    assert_eq!((server.count(), sandbox.work().count("tmp")), (0, 0));
+}
