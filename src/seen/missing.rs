@@ -48,6 +48,12 @@ impl MissingContents {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Adds the contents of more messages.
+    pub(crate) fn add(&mut self, mut more: Self) {
+        self.0.append(&mut more.0);
+        self.0.sort_unstable();
+    }
 }
 
 impl Missing<'_> {

@@ -157,9 +157,9 @@ impl<'a> Settler<'a> {
     /// The database or the target failed, or the target takes nothing for now. Only what is delivered
     /// is recorded.
     fn settle(&mut self, batch: Batch) -> Result<(), Error> {
-        let numbers = self.numbers(&batch);
+        let arrived = self.arrived(&batch);
         let receipts = self.compare(batch)?;
-        let receipts = self.recognise_renamed(receipts, &numbers)?;
+        let receipts = self.recognise_renamed(receipts, &arrived)?;
         let durable = self.target.intake().flush(receipts)?;
         let staged = self.stage(durable)?;
         self.deliver(staged)?;

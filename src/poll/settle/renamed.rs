@@ -5,24 +5,38 @@ use std::collections::HashMap;
 
 use super::{Error, Settler};
 use crate::mail::custody::Receipt;
-use crate::mail::maildrop::MessageNumber;
-use crate::poll::batch::Batch;
+use crate::mail::maildrop::{Identity, MessageNumber};
+use crate::poll::batch::{Arrival, Batch, Purpose};
 use crate::report::Event;
 use crate::seen::{Match, RenamedMessage};
 
-/// The numbers of arrived messages in this session, by their file names.
-pub(super) type Numbers = HashMap<String, MessageNumber>;
+/// What is known of arrived messages before they are compared, by their file names.
+pub(super) type Arrived = HashMap<String, ArrivedMessage>;
+
+/// An arrived message, before it is compared.
+pub(super) struct ArrivedMessage {
+    /// Its number in this session.
+    number: MessageNumber,
+    /// The known message that it is compared with.
+    compared_with: Option<Identity>,
+}
 
 impl Settler<'_> {
-    /// Returns the numbers of the messages of a batch, if they may be needed.
-    pub(super) fn numbers(&self, batch: &Batch) -> Numbers {
-        if self.missing.is_empty() {
-            return Numbers::default();
+    /// Returns what is known of the messages of a batch, if that may be needed.
+    pub(super) fn arrived(&self, batch: &Batch) -> Arrived {
+        let is_compared = |arrival: &Arrival| arrival.purpose == Purpose::Comparison;
+        if self.missing.is_empty() && !batch.arrivals().iter().any(is_compared) {
+            return Arrived::default();
         }
-        let arrivals = batch.arrivals().iter();
-        arrivals
-            .map(|arrival| (arrival.receipt.stored().file_name.clone(), arrival.number))
-            .collect()
+        let arrived = |arrival: &Arrival| {
+            let stored = arrival.receipt.stored();
+            let message = ArrivedMessage {
+                number: arrival.number,
+                compared_with: is_compared(arrival).then(|| stored.identity.clone()),
+            };
+            (stored.file_name.clone(), message)
+        };
+        batch.arrivals().iter().map(arrived).collect()
     }
 
     /// Drops new messages that have the content of a known one which is missing from the listing: the
@@ -34,8 +48,9 @@ impl Settler<'_> {
     pub(super) fn recognise_renamed(
         &mut self,
         receipts: Vec<Receipt>,
-        numbers: &Numbers,
+        arrived: &Arrived,
     ) -> Result<Vec<Receipt>, Error> {
+        self.note_displaced(&receipts, arrived)?;
         if self.missing.is_empty() {
             return Ok(receipts);
         }
@@ -51,14 +66,38 @@ impl Settler<'_> {
                 None => unknown.push(receipt),
             }
         }
-        self.record_renamed(renamed, numbers)?;
+        self.record_renamed(renamed, arrived)?;
         Ok(unknown)
+    }
+
+    /// Counts known messages as missing whose unique-ids turned out to mean other messages: a server that
+    /// numbers its messages from 1 gives each one another number when the first is deleted.
+    ///
+    /// They are found by messages of the same batch and of later ones. A message of an earlier batch was
+    /// delivered by then.
+    fn note_displaced(&mut self, receipts: &[Receipt], arrived: &Arrived) -> Result<(), Error> {
+        let mut displaced = Vec::new();
+        for receipt in receipts {
+            let message = arrived.get(&receipt.stored().file_name);
+            if let Some(known) = message.and_then(|message| message.compared_with.as_ref())
+                && !self.claimed.contains(known)
+                // With several messages under one unique-id, nobody knows which of them is gone.
+                && self.ledger.recognition().free_copy(&known.unique_id)? == 1
+            {
+                displaced.push((known.unique_id.as_octets(), known.copy));
+            }
+        }
+        if !displaced.is_empty() {
+            let contents = self.ledger.missing().contents(displaced.into_iter())?;
+            self.missing.add(contents);
+        }
+        Ok(())
     }
 
     fn record_renamed(
         &mut self,
         renamed: Vec<(Receipt, RenamedMessage)>,
-        numbers: &Numbers,
+        arrived: &Arrived,
     ) -> Result<(), Error> {
         if renamed.is_empty() {
             return Ok(());
@@ -74,10 +113,10 @@ impl Settler<'_> {
                 identity: message.new,
                 state: message.state,
             };
-            let number = numbers.get(&receipt.stored().file_name);
+            let arrived = arrived.get(&receipt.stored().file_name);
             self.settled
                 .proven
-                .extend(number.map(|&number| (number, known)));
+                .extend(arrived.map(|message| (message.number, known)));
             self.target.intake().discard(receipt)?;
         }
         Ok(())

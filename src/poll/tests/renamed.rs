@@ -184,3 +184,17 @@ fn a_known_unique_id_may_mean_another_vanished_message() {
     assert_eq!(account.delivered(), ["a\n", "b\n"]);
     assert_eq!(account.known(), ["a Delivered", "a Gone"]);
 }
+
+#[test]
+fn messages_that_move_up_one_number_are_recognised() {
+    let mut account = fetched();
+    account.policy.keep = Keep::Never;
+    // The first message was deleted elsewhere, and a new one came.
+    let listing = listing_with_sizes(&["a", "b"]).replace("S: 1 5", "S: 1 6");
+    let listing = listing.replace("S: 2 5", "S: 2 7");
+    let delete = "C: DELE 1\nS: +OK\n";
+
+    account.poll(&[&[&listing, &*retrieve(&[(1, "b"), (2, "c")]), delete, QUIT].concat()]);
+
+    assert_eq!(account.delivered(), ["a\n", "b\n", "c\n"]);
+}
