@@ -18,11 +18,10 @@ use super::folder::Folder;
 use super::leftovers::{self, Leftovers, UNKNOWN};
 use super::maildir::PROOF;
 use super::unique_name::UniqueNames;
-use crate::digest::Hasher;
 use crate::mail::custody::{Durable, Receipt, StoredMessage};
-use crate::mail::headers::HeaderReader;
 use crate::mail::maildrop::Message;
 use crate::mail::mark::FileMarks;
+use crate::mail::reader::MessageReader;
 
 /// Up to this number, files are flushed one by one. That costs no more than a syncfs, which also
 /// waits for the octets of other programs.
@@ -89,9 +88,7 @@ impl Intake {
                 folder: Arc::clone(&self.folder),
                 name,
             },
-            octets: 0,
-            hasher: Hasher::default(),
-            header: HeaderReader::default(),
+            reader: MessageReader::default(),
         })
     }
 
@@ -193,9 +190,7 @@ impl Intake {
 pub(crate) struct Incoming {
     file: File,
     unfinished: UnfinishedFile,
-    octets: u64,
-    hasher: Hasher,
-    header: HeaderReader,
+    reader: MessageReader,
 }
 
 impl Incoming {
@@ -209,21 +204,21 @@ impl Incoming {
             path: self.unfinished.folder.path_of(&self.unfinished.name),
             source,
         })?;
-        self.octets += octets.len() as u64;
-        self.hasher.update(octets);
-        self.header.push(octets);
+        self.reader.push(octets);
         Ok(())
     }
 
     /// Confirms that the message is complete: its terminator has arrived.
     pub(crate) fn finish(self, message: Message) -> Receipt {
+        let read = self.reader.finish();
         let stored = StoredMessage {
             identity: message.identity,
             size: message.size,
             file_name: self.unfinished.keep(),
-            octets: self.octets,
-            digest: self.hasher.finish(),
-            header: self.header.finish(),
+            octets: read.octets,
+            digest: read.digest,
+            header: read.header,
+            fingerprint: read.fingerprint,
         };
         Receipt::new(stored, self.file)
     }

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use crate::digest::Digest;
 use crate::mail::headers::Header;
 use crate::mail::maildrop::{Identity, MessageNumber, UniqueId};
+use crate::mail::same::{Fingerprint, MessageContent};
 use crate::moment::Moment;
 use crate::text::ServerText;
 
@@ -30,6 +31,19 @@ pub(crate) struct StoredMessage {
     pub digest: Digest,
     /// The fields of its header that are needed.
     pub header: Header,
+    /// The marks by which it is compared with other downloads.
+    pub fingerprint: Fingerprint,
+}
+
+impl StoredMessage {
+    /// Returns what decides whether another download is the same message.
+    pub(crate) fn content(&self) -> MessageContent {
+        MessageContent {
+            digest: self.digest,
+            from: self.header.from.clone(),
+            fingerprint: self.fingerprint,
+        }
+    }
 }
 
 /// The place to which a target delivers, as the database remembers it from run to run.

@@ -4,6 +4,7 @@
 use mailparse::MailHeaderMap as _;
 
 use crate::digest::{Digest, Hasher};
+use crate::mail::same::{Fingerprint, is_written_by_servers};
 use crate::text::ServerText;
 
 /// The octets of a header that are searched for fields. All of the header is hashed.
@@ -12,14 +13,23 @@ const LOOKED_INTO: usize = 64 * 1024;
 /// The octets of a field that are decoded.
 const DECODED: usize = 2 * 1024;
 
+/// The octets of a line of which the beginning is kept until it is clear whether a server has written it.
+const LINE: usize = 1024;
+
 /// Reads a header while the message streams past.
 #[derive(Default)]
 pub struct HeaderReader {
     hasher: Hasher,
+    /// The hash without the lines that servers write, once there is such a line.
+    canonical: Option<Hasher>,
     kept: Vec<u8>,
-    at_line_start: bool,
+    /// The beginning of a line whose end has not arrived.
+    line: Vec<u8>,
+    /// True if the beginning of the current line is hashed already.
+    is_inside_line: bool,
+    /// True if the current field is one that servers write.
+    is_of_server: bool,
     is_over: bool,
-    begun: bool,
 }
 
 /// The fields of a header that mailpull uses.
@@ -36,41 +46,73 @@ pub struct Header {
 }
 
 impl HeaderReader {
-    /// Takes the next octets of the message as it is stored (LF ends a line). Octets after the header
-    /// are ignored.
-    pub fn push(&mut self, octets: &[u8]) {
-        if self.is_over {
-            return;
+    /// Takes the next octets of the message as it is stored (LF ends a line). Returns those that do not
+    /// belong to the header. They begin with the empty line that ends it.
+    pub fn push<'o>(&mut self, octets: &'o [u8]) -> &'o [u8] {
+        let mut rest = octets;
+        while !self.is_over && !rest.is_empty() {
+            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            let (piece, behind) = rest.split_at(end);
+            if piece == b"\n" && self.line.is_empty() && !self.is_inside_line {
+                self.is_over = true;
+                break;
+            }
+            rest = behind;
+            if piece.ends_with(b"\n") && self.line.is_empty() {
+                self.take(piece);
+            } else {
+                self.line.extend_from_slice(piece);
+                if piece.ends_with(b"\n") || self.line.len() > LINE {
+                    let line = std::mem::take(&mut self.line);
+                    self.take(&line);
+                }
+            }
         }
-        let header = &octets[..self.header_octets(octets)];
-        self.hasher.update(header);
-        let room = LOOKED_INTO.saturating_sub(self.kept.len());
-        self.kept
-            .extend_from_slice(&header[..header.len().min(room)]);
+        rest
     }
 
-    /// Returns how many of these octets belong to the header. An empty line ends it.
-    fn header_octets(&mut self, octets: &[u8]) -> usize {
-        if !self.begun && !octets.is_empty() {
-            (self.begun, self.at_line_start) = (true, true);
+    /// Takes a line, or a part of a long one.
+    fn take(&mut self, piece: &[u8]) {
+        let is_folded = piece.starts_with(b" ") || piece.starts_with(b"\t");
+        if !self.is_inside_line && !is_folded {
+            let colon = memchr::memchr(b':', piece);
+            let name = colon.map(|colon| piece[..colon].trim_ascii_end());
+            self.is_of_server = name.is_some_and(is_written_by_servers);
         }
-        let mut end = 0;
-        loop {
-            if self.at_line_start && octets.get(end) == Some(&b'\n') {
-                self.is_over = true;
-                return end;
-            }
-            let Some(line) = memchr::memchr(b'\n', &octets[end..]) else {
-                self.at_line_start &= end == octets.len();
-                return octets.len();
-            };
-            end += line + 1;
-            self.at_line_start = true;
+        self.is_inside_line = !piece.ends_with(b"\n");
+        if self.is_of_server {
+            self.canonical.get_or_insert_with(|| self.hasher.clone());
+        } else if let Some(canonical) = &mut self.canonical {
+            canonical.update(piece);
         }
+        self.hasher.update(piece);
+        let room = LOOKED_INTO.saturating_sub(self.kept.len());
+        self.kept.extend_from_slice(&piece[..piece.len().min(room)]);
+    }
+
+    /// Takes the end of a header that no empty line has ended.
+    fn take_rest(&mut self) {
+        if !self.line.is_empty() {
+            let line = std::mem::take(&mut self.line);
+            self.take(&line);
+        }
+    }
+
+    /// Returns the state of the hash of the header so far, and without the lines that servers write if
+    /// there are any.
+    pub(super) fn hashers(&mut self) -> (Hasher, Option<Hasher>) {
+        self.take_rest();
+        (self.hasher.clone(), self.canonical.clone())
     }
 
     /// Returns the fields of the header.
     pub fn finish(self) -> Header {
+        self.finish_with_marks().0
+    }
+
+    /// Returns the fields of the header, and the digests of Message-ID and Date in a fingerprint.
+    pub(super) fn finish_with_marks(mut self) -> (Header, Fingerprint) {
+        self.take_rest();
         let fields =
             mailparse::parse_headers(&self.kept).map_or_else(|_| Vec::new(), |read| read.0);
         let text = |name: &str| {
@@ -84,13 +126,26 @@ impl HeaderReader {
                 .and_then(|value| value.strip_suffix(b">"));
             ServerText::new(bare.unwrap_or(value))
         });
-        Header {
+        let marks = Fingerprint {
+            message_id: fields.get_first_header("Message-ID").and_then(mark),
+            date: fields.get_first_header("Date").and_then(mark),
+            ..Fingerprint::default()
+        };
+        let header = Header {
             digest: self.hasher.finish(),
             from: text("From"),
             return_path,
             subject: text("Subject"),
-        }
+        };
+        (header, marks)
     }
+}
+
+/// Returns the digest of a field's value. White space does not count, because servers fold lines anew.
+fn mark(field: &mailparse::MailHeader<'_>) -> Option<Digest> {
+    let mut value = field.get_value_raw().to_vec();
+    value.retain(|octet| !octet.is_ascii_whitespace());
+    (!value.is_empty()).then(|| Digest::of(&value))
 }
 
 /// Decodes the beginning of a field only: a sender can make decoding a whole field slow.

@@ -59,6 +59,26 @@ pub struct KnownMessage {
     /// True if it is never deleted: the server keeps listing it whatever it replies to DELE (Gmail), or
     /// our copy may be incomplete.
     pub is_undeletable: bool,
+    /// True if its deletion was asked for in a session whose QUIT got no answer, or a bad one.
+    pub quit_was_unanswered: bool,
+}
+
+/// The facts that earlier runs have learned about the sizes that a server reports.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct SizeHistory {
+    /// The number of octets that STAT counts more than LIST.
+    pub surplus: i64,
+    /// The number of messages in a row whose size had changed and whose content had not.
+    pub equal_contents: u32,
+}
+
+impl SizeHistory {
+    /// Returns true if another size says nothing about a message: the server changes the sizes of old
+    /// messages (it adds header lines to them).
+    pub fn prove_nothing(self) -> bool {
+        const EQUAL_CONTENTS: u32 = 10;
+        self.equal_contents >= EQUAL_CONTENTS
+    }
 }
 
 /// A delivery, as `mailpull log` shows it.
@@ -96,7 +116,7 @@ pub struct KnownMessages {
     octets: Vec<u8>,
     rows: Vec<(Span, KnownMessage)>,
     are_doubtful: bool,
-    surplus: i64,
+    sizes: SizeHistory,
     /// The row after the one that was found last.
     next: Cell<usize>,
 }
@@ -154,14 +174,19 @@ impl KnownMessages {
         rest[..count].iter().map(|(_, known)| known)
     }
 
-    /// Sets the number of octets that STAT counts more than LIST on this server.
-    pub fn set_surplus(&mut self, octets: i64) {
-        self.surplus = octets;
+    /// Sets what earlier runs have learned about the sizes that the server reports.
+    pub fn set_sizes(&mut self, sizes: SizeHistory) {
+        self.sizes = sizes;
     }
 
     /// Returns the number of octets that STAT counts more than LIST on this server.
     pub fn surplus(&self) -> i64 {
-        self.surplus
+        self.sizes.surplus
+    }
+
+    /// Returns true if another size says nothing about a message on this server.
+    pub fn sizes_prove_nothing(&self) -> bool {
+        self.sizes.prove_nothing()
     }
 
     /// Puts all messages in doubt: the unique-ids may mean other messages now.
@@ -180,6 +205,20 @@ impl KnownMessages {
         self.rows
             .iter()
             .map(|(span, known)| (self.unique_id(*span), known))
+    }
+
+    /// Returns the known messages under each unique-id, in the order of the unique-ids.
+    pub fn groups(
+        &self,
+    ) -> impl Iterator<Item = (&[u8], impl ExactSizeIterator<Item = &KnownMessage> + Clone)> {
+        self.rows
+            .chunk_by(|(one, _), (next, _)| self.unique_id(*one) == self.unique_id(*next))
+            .map(|group| {
+                (
+                    self.unique_id(group[0].0),
+                    group.iter().map(|(_, known)| known),
+                )
+            })
     }
 
     /// Returns all known messages.
@@ -206,6 +245,7 @@ mod tests {
             next_try: Moment(0),
             is_absent: false,
             is_undeletable: false,
+            quit_was_unanswered: false,
         };
         let mut all = KnownMessages::default();
         for (unique_id, copy) in [("a", 0), ("ab", 0), ("ab", 1), ("b", 0)] {

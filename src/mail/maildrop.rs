@@ -357,6 +357,12 @@ impl Listing {
         self.by_unique_id.iter().copied()
     }
 
+    /// Returns the positions of the messages under each unique-id, in the order of the unique-ids.
+    pub fn groups(&self) -> impl Iterator<Item = &[Position]> {
+        self.by_unique_id
+            .chunk_by(|_, &next| self.repetition(next) > 0)
+    }
+
     /// Returns the message number at a position of this listing.
     pub fn number(&self, position: Position) -> MessageNumber {
         self.entries[position.0 as usize].number

@@ -9,3 +9,5 @@ pub mod known;
 pub mod maildrop;
 pub mod mark;
 pub mod policy;
+pub mod reader;
+pub mod same;

@@ -14,6 +14,7 @@ use crate::poll::plan::{Pick, Plan};
 use crate::poll::settle::Settled;
 use crate::pop3::{QuitReply, Transaction};
 use crate::report::Event;
+use crate::seen::Compared;
 
 impl Poll<'_> {
     /// Returns what may be deleted now: messages that are delivered and recorded, and whose time on
@@ -33,18 +34,27 @@ impl Poll<'_> {
         if self.options.policy.keep == Keep::Never {
             candidates.extend(plan.fetch.iter().map(named));
             candidates.extend(settled.named);
+            let new = settled.comparisons.into_iter();
+            candidates.extend(new.filter_map(|comparison| match comparison.result {
+                Compared::New(identity) => Some((comparison.number, identity)),
+                Compared::Same { .. } | Compared::ChangesEachTime => None,
+            }));
         }
         let (keep, now) = (self.options.policy.keep, self.ledger.clock().now());
+        let holds = self.summary.holds_deletions;
         let mut back = Vec::new();
         for (number, found) in settled.proven {
             match found.state {
                 State::Gone => back.push((number, found.identity)),
                 // The listed message turned out to be another known one, which is younger.
-                State::Delivered(delivered) if !keep.is_over(delivered, now) => {}
+                State::Delivered(delivered) if holds || !keep.is_over(delivered, now) => {}
                 _ => candidates.push((number, found.identity)),
             }
         }
-        candidates.extend(self.take_back(back)?);
+        let back = self.take_back(back)?;
+        if !holds {
+            candidates.extend(back);
+        }
         // The plan only says what was wanted. The database says what was really delivered.
         let mut due = self
             .ledger
@@ -92,6 +102,10 @@ impl Poll<'_> {
             );
             self.report_problem(&Failure::new(what, Exit::Temporary));
         }
+        self.ledger
+            .deletions()
+            .note_quit(&marked)
+            .map_err(recording)?;
         match session.quit() {
             QuitReply::Committed => {
                 self.ledger

@@ -98,6 +98,7 @@ impl Poll<'_> {
             Err(error) => return Err(self.count_against_awaited(error)?),
         };
         self.report_not_received(&not_received)?;
+        self.note_comparisons(&settled)?;
         Ok((settled, not_received))
     }
 
@@ -130,8 +131,9 @@ impl Poll<'_> {
         session: &mut Transaction<S>,
         requested: Requested<'_>,
     ) -> (Result<NotReceived, receive::Error>, Settled) {
-        let settler =
-            Settler::new(self.ledger, self.target, self.reporter).recognising(requested.missing);
+        let settler = Settler::new(self.ledger, self.target, self.reporter)
+            .recognising(requested.missing)
+            .claiming(requested.plan.claimed(requested.listing));
         let (outlet, inlet) = batch::channel();
         let receiver = Receiver {
             listing: requested.listing,

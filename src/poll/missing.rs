@@ -2,8 +2,11 @@
 //!
 //! Pure. Nothing is forgotten here: that takes more than one listing.
 
+use std::collections::HashSet;
+
 use crate::mail::known::{KnownMessage, KnownMessages, State};
 use crate::mail::maildrop::{Identity, Listing, UniqueId};
+use crate::poll::pairing::pair;
 
 /// At least this many messages must vanish at once, all there were, before the server is taken to
 /// list a part at a time. Fewer may have been deleted by their user.
@@ -25,24 +28,31 @@ pub(crate) struct ListingChanges {
 impl ListingChanges {
     /// Compares known messages with a listing.
     ///
-    /// All known messages under one unique-id count as listed if one message is listed under it: a
-    /// listing does not say which of them it is.
+    /// A known message counts as listed if a listed message is taken for it.
     pub(crate) fn between(known: &KnownMessages, listing: &Listing) -> Self {
         let mut changes = Self {
             listed: listing.len(),
             ..Self::default()
         };
         // Both are sorted by unique-id, so one pass over both is enough.
-        let mut listed = listing.by_unique_id().peekable();
-        for (unique_id, row) in known.rows() {
-            while listed
-                .next_if(|&at| listing.unique_id(at) < unique_id)
+        let mut groups = listing.groups().peekable();
+        for (unique_id, rows) in known.groups() {
+            while groups
+                .next_if(|group| listing.unique_id(group[0]) < unique_id)
                 .is_some()
             {}
-            let is_listed = listed
-                .peek()
-                .is_some_and(|&at| listing.unique_id(at) == unique_id);
-            changes.note(unique_id, row, is_listed);
+            let group = groups.next_if(|group| listing.unique_id(group[0]) == unique_id);
+            if group.is_none() || rows.len() == 1 {
+                rows.for_each(|row| changes.note(unique_id, row, group.is_some()));
+                continue;
+            }
+            let pairs = pair(listing, group.unwrap_or_default(), rows.clone());
+            let listed: HashSet<_> = pairs
+                .iter()
+                .filter(|pair| pair.known.is_some())
+                .map(|pair| pair.copy)
+                .collect();
+            rows.for_each(|row| changes.note(unique_id, row, listed.contains(&row.copy)));
         }
         changes
     }
@@ -127,6 +137,7 @@ mod tests {
             next_try: Moment(0),
             is_absent: false,
             is_undeletable: false,
+            quit_was_unanswered: false,
         }
     }
 
@@ -168,7 +179,10 @@ mod tests {
         assert_eq!(names(&changes.missing), ["b 0", "b 1"]);
         assert_eq!(names(&changes.returned), ["d 0"]);
         assert!(!changes.is_empty());
+        // One of the two messages under "b" is left out.
         let changes = ListingChanges::between(&known, &listing(["b", "a"]));
+        assert_eq!(names(&changes.missing), ["b 1"]);
+        let changes = ListingChanges::between(&known, &listing(["b", "b", "a"]));
         assert!(changes.is_empty());
     }
 

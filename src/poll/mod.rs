@@ -26,6 +26,7 @@ use crate::seen::{LastRun, Ledger, RecognitionEnd, RunEnd};
 
 mod ages;
 mod batch;
+mod comparisons;
 mod delete;
 mod duplicates;
 mod error;
@@ -33,6 +34,7 @@ mod fetch;
 mod kept_mail;
 mod missing;
 mod neighbours;
+mod pairing;
 pub mod plan;
 mod receive;
 pub(crate) mod renamed;

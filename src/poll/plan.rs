@@ -1,15 +1,24 @@
 //! Decides what to do with each listed message. Pure: it sends nothing, reads no clock, opens no file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::mail::known::{KnownMessage, KnownMessages, State, may_be_tried};
-use crate::mail::maildrop::{Listing, Position};
+use crate::mail::maildrop::{Identity, Listing, Position};
 use crate::mail::policy::{Keep, Order, Policy};
 use crate::moment::Moment;
+use crate::poll::pairing::{Pair, pair};
 
 /// The most old messages that are deleted after a change of `keep` without a confirmation on the
 /// command line.
 const UNCONFIRMED_DELETIONS: usize = 100;
+
+/// The most messages that share their unique-id with no other and are compared in a run.
+const COMPARED: usize = 100;
+/// The most octets of these messages. One message is always compared.
+const COMPARED_OCTETS: u64 = 100_000_000;
+/// The most messages marked as seen that may have another size because their unique-ids belong to other
+/// messages now. If there are more, the server has changed the sizes of old messages.
+const RESIZED_SEEN: usize = 10;
 
 /// A listed message that something is to be done with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -39,109 +48,223 @@ pub struct Plan {
     pub postponed: usize,
     /// The number of listed messages that are left as they are.
     pub kept: usize,
-    /// True if the plan would depend on sizes that the listing does not have.
-    pub lacks_sizes: bool,
     /// The sum of the recorded sizes of the listed messages. A new message counts with its listed size,
     /// and an unknown size counts as nothing.
     pub recorded_octets: u64,
     /// The number of known messages whose listed size is not the recorded one.
     pub resized: usize,
+    /// Known messages that share their unique-id with others, are listed, and are left as they are. No other
+    /// listed message is taken for one of them.
+    pub claimed: Vec<Pick>,
+    /// Known messages that are to be compared in a later run, because of a limit.
+    pub waiting: Vec<Pick>,
+    /// Messages that were marked as seen and have another size now. There are so many of them that the
+    /// server must have changed the sizes, and not the messages.
+    pub accepted: Vec<Pick>,
+    /// The number of messages to be compared or waiting for it that are deleted if they are the same.
+    pub deleted_if_same: usize,
 }
 
 /// Decides about every message of a listing.
 pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Moment) -> Plan {
-    let mut plan = Plan::default();
-    let mut new = Vec::new();
-    let mut failed = Vec::new();
-    for position in listing.positions() {
-        let rows = known.of(listing.unique_id(position));
-        let row = match counterpart(rows.clone(), listing.repetition(position)) {
-            Counterpart::KnownMessage(row) => row,
-            Counterpart::Unknown { copy } => {
-                new.push(Pick { position, copy });
-                plan.recorded_octets += listing.size(position).unwrap_or(0);
-                continue;
+    let mut planner = Planner {
+        listing,
+        known,
+        policy,
+        now,
+        plan: Plan::default(),
+        new: Vec::new(),
+        failed: Vec::new(),
+        resized_seen: Vec::new(),
+        compared_alone: Vec::new(),
+    };
+    for group in listing.groups() {
+        planner.decide(group);
+    }
+    planner.finish()
+}
+
+/// Decides about the messages of a listing, in the order of their unique-ids.
+struct Planner<'a> {
+    listing: &'a Listing,
+    known: &'a KnownMessages,
+    policy: &'a Policy,
+    now: Moment,
+    plan: Plan,
+    new: Vec<Pick>,
+    failed: Vec<Pick>,
+    /// Messages that were marked as seen and have another size now.
+    resized_seen: Vec<Pick>,
+    /// Messages that share their unique-id with no other, and are to be compared.
+    compared_alone: Vec<Pick>,
+}
+
+impl Planner<'_> {
+    /// Decides about the messages that share a unique-id.
+    fn decide(&mut self, group: &[Position]) {
+        let rows = self.known.of(self.listing.unique_id(group[0]));
+        // Nearly all unique-ids are listed once and known once at most.
+        match (group, rows.len()) {
+            (&[position], 0) => self.decide_new(Pick { position, copy: 0 }),
+            (&[position], 1) => {
+                let Some(row) = rows.clone().next() else {
+                    return;
+                };
+                self.decide_known(position, row, Alone::Yes);
             }
+            _ => {
+                for pair in pair(self.listing, group, rows) {
+                    self.decide_pair(&pair);
+                }
+            }
+        }
+    }
+
+    /// Decides about a message that shares its unique-id with others.
+    fn decide_pair(&mut self, pair: &Pair<'_>) {
+        let pick = Pick {
+            position: pair.position,
+            copy: pair.copy,
         };
-        plan.note_size(row.size, listing.size(position));
+        match pair.known {
+            Some(row) if pair.is_doubtful => self.decide_known(pair.position, row, Alone::Doubtful),
+            Some(row) => self.decide_known(pair.position, row, Alone::No),
+            None if pair.is_doubtful => {
+                self.note_new_size(pick.position);
+                self.plan.compare.push(pick);
+            }
+            None => self.decide_new(pick),
+        }
+    }
+
+    fn decide_new(&mut self, pick: Pick) {
+        self.note_new_size(pick.position);
+        self.new.push(pick);
+    }
+
+    fn note_new_size(&mut self, position: Position) {
+        self.plan.recorded_octets += self.listing.size(position).unwrap_or(0);
+    }
+
+    fn decide_known(&mut self, position: Position, row: &KnownMessage, alone: Alone) {
+        let size = self.listing.size(position);
+        self.plan.note_size(row.size, size);
         let pick = Pick {
             position,
             copy: row.copy,
         };
-        let may_compare = may_be_tried(row.next_try, now);
-        if row.state == State::Gone && !row.is_undeletable && may_compare {
-            plan.compare.push(pick);
-        } else if policy.is_too_large(row) {
-            plan.too_large.push(pick);
-        } else if matches!(row.state, State::Failed(until) if may_be_tried(until, now)) {
-            // Several messages are known under the unique-id: it may be another of them.
-            match rows.len() {
-                1 => failed.push(pick),
-                _ => plan.compare.push(pick),
+        if self.policy.is_too_large(row) {
+            self.plan.too_large.push(pick);
+        } else if matches!(row.state, State::Failed(until) if may_be_tried(until, self.now)) {
+            // If several messages are known under the unique-id, it may be another of them.
+            match alone {
+                Alone::Yes => self.failed.push(pick),
+                _ => self.plan.compare.push(pick),
+            }
+        } else if self.may_be_deleted(row, size, alone) {
+            self.plan.delete.push(pick);
+        } else if may_be_tried(row.next_try, self.now) && self.needs_comparison(row, size, alone) {
+            let deletes = self.policy.is_due(row, self.now) || row.state == State::Gone;
+            self.plan.deleted_if_same += usize::from(deletes);
+            match (row.state, alone) {
+                (State::Seen, _) => self.resized_seen.push(pick),
+                (_, Alone::Yes) => self.compared_alone.push(pick),
+                _ => self.plan.compare.push(pick),
             }
         } else {
-            let size = listing.size(position);
-            let is_as_large = row.size.is_some() && row.size == size;
-            let is_alone = rows.len() == 1 && !listing.is_repeated(position);
-            // A message that was missing and is back may be another one: servers use unique-ids
-            // again.
-            let is_doubtful = known.is_doubtful(row);
-            let is_another = is_doubtful && row.state != State::Staged && !is_as_large;
-            plan.lacks_sizes |= is_another && size.is_none();
-            let is_due = policy.is_due(row, now);
-            if is_due && is_as_large && is_alone && !is_doubtful {
-                plan.delete.push(pick);
-            } else if may_compare && (is_due || is_another && row.state != State::Gone) {
-                plan.compare.push(pick);
-            } else {
-                plan.kept += 1;
+            self.plan.kept += 1;
+            if alone != Alone::Yes {
+                self.plan.claimed.push(pick);
             }
         }
     }
-    plan.choose(new, failed, listing, policy);
-    plan
-}
 
-/// The known message that a listed message is taken for.
-enum Counterpart<'a> {
-    KnownMessage(&'a KnownMessage),
-    /// None: it is new and has this copy number.
-    Unknown {
-        copy: u32,
-    },
-}
+    /// Returns true if a message is due, and its unique-id and its size are reason enough to believe that
+    /// it is the one that was delivered.
+    fn may_be_deleted(&self, row: &KnownMessage, size: Option<u64>, alone: Alone) -> bool {
+        self.policy.is_due(row, self.now)
+            && alone == Alone::Yes
+            && row.size.is_some()
+            && row.size == size
+            && !row.quit_was_unanswered
+            && !self.known.is_doubtful(row)
+    }
 
-/// Returns what the n-th listed message under a unique-id is taken for: first the messages that should
-/// still be on the server, then those that were deleted from it.
-///
-/// A copy number without a row belongs to a message that was listed but never recorded, because a
-/// later one was fetched before it.
-fn counterpart<'a>(
-    rows: impl Iterator<Item = &'a KnownMessage> + Clone,
-    repetition: u32,
-) -> Counterpart<'a> {
-    let is_gone = |known: &&KnownMessage| known.state == State::Gone;
-    let (mut nth, mut copy) = (repetition, 0);
-    for row in rows.clone() {
-        let left_out = row.copy - copy;
-        if nth < left_out {
-            return Counterpart::Unknown { copy: copy + nth };
-        }
-        nth -= left_out;
-        copy = row.copy + 1;
-        match nth {
-            _ if is_gone(&row) => {}
-            0 => return Counterpart::KnownMessage(row),
-            _ => nth -= 1,
+    /// Returns true if a message may be another one than the one that is known, so that it has to be
+    /// fetched and compared.
+    fn needs_comparison(&self, row: &KnownMessage, size: Option<u64>, alone: Alone) -> bool {
+        let is_resized = row.size.zip(size).is_some_and(|(row, size)| row != size);
+        // A message that was missing and is back may be another one: servers use unique-ids again.
+        let is_back =
+            self.known.is_doubtful(row) && (is_resized || row.size.is_none() || size.is_none());
+        let sizes_count = is_resized && !self.known.sizes_prove_nothing();
+        match row.state {
+            State::Gone => !row.is_undeletable || sizes_count,
+            State::Staged => alone == Alone::Doubtful,
+            State::Delivered(_) | State::Failed(_) | State::Seen => {
+                is_back
+                    || sizes_count
+                    || row.quit_was_unanswered
+                    || alone == Alone::Doubtful
+                    || self.policy.is_due(row, self.now)
+            }
         }
     }
-    for row in rows.filter(is_gone) {
-        match nth {
-            0 => return Counterpart::KnownMessage(row),
-            _ => nth -= 1,
+}
+
+impl Planner<'_> {
+    /// Brings the messages back into the order of the listing, and applies the limits.
+    fn finish(mut self) -> Plan {
+        self.compare_alone();
+        let plan = &mut self.plan;
+        let [new, failed] = [&mut self.new, &mut self.failed];
+        for picks in [
+            new,
+            failed,
+            &mut plan.compare,
+            &mut plan.delete,
+            &mut plan.too_large,
+        ] {
+            picks.sort_unstable_by_key(|pick| pick.position);
         }
+        self.plan
+            .choose(self.new, self.failed, self.listing, self.policy);
+        self.plan
     }
-    Counterpart::Unknown { copy: copy + nth }
+
+    /// Chooses the messages that are compared in this run. A comparison costs a download, and some
+    /// servers change the sizes of all messages at once.
+    fn compare_alone(&mut self) {
+        if self.resized_seen.len() <= RESIZED_SEEN {
+            self.compared_alone.append(&mut self.resized_seen);
+        } else {
+            self.plan.kept += self.resized_seen.len();
+            self.plan.accepted = std::mem::take(&mut self.resized_seen);
+        }
+        let mut picks = std::mem::take(&mut self.compared_alone);
+        picks.sort_unstable_by_key(|pick| pick.position);
+        let mut octets = 0u64;
+        let fits = |pick: &&Pick| {
+            let is_first = octets == 0;
+            octets = octets.saturating_add(self.listing.size(pick.position).unwrap_or(0));
+            is_first || octets <= COMPARED_OCTETS
+        };
+        let compared = picks.iter().take(COMPARED).take_while(fits).count();
+        self.plan.waiting = picks.split_off(compared);
+        self.plan.postponed += self.plan.waiting.len();
+        self.plan.compare.append(&mut picks);
+    }
+}
+
+/// The number of messages that share a unique-id.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Alone {
+    /// One is listed and one is known.
+    Yes,
+    /// Several are listed or known.
+    No,
+    /// Several are, and only its content shows which one this is.
+    Doubtful,
 }
 
 impl Plan {
@@ -188,6 +311,7 @@ impl Plan {
     /// Makes messages be compared that were to be deleted or left alone.
     pub fn compare_also(&mut self, picks: impl IntoIterator<Item = Pick>) {
         let planned = self.retrieved().chain(&self.too_large);
+        let planned = planned.chain(&self.waiting);
         let planned: BTreeSet<Position> = planned.map(|pick| pick.position).collect();
         let more = picks.into_iter();
         let more: Vec<Pick> = more
@@ -198,6 +322,7 @@ impl Plan {
         self.delete
             .retain(|pick| !positions.contains(&pick.position));
         let were_to_go = all - self.delete.len();
+        self.deleted_if_same += were_to_go;
         self.kept = self.kept.saturating_sub(more.len() - were_to_go);
         self.compare.extend(more);
     }
@@ -213,13 +338,32 @@ impl Plan {
 
     /// Returns the number of messages of earlier runs that may be deleted.
     fn deletions(&self) -> usize {
-        self.delete.len() + self.compare.len() + self.recognise.len()
+        self.delete.len() + self.deleted_if_same + self.recognise.len()
     }
 
     /// Returns the messages that are retrieved, in this order.
     pub fn retrieved(&self) -> impl Iterator<Item = &Pick> {
         let known = self.recognise.iter().chain(&self.compare);
         self.fetch.iter().chain(known)
+    }
+
+    /// Returns the known messages that no message to be compared is taken for.
+    pub fn claimed(&self, listing: &Listing) -> HashSet<Identity> {
+        let is_needed = |_: &&Pick| !self.compare.is_empty();
+        self.claimed
+            .iter()
+            .filter(is_needed)
+            .map(|pick| listing.message(pick.position, pick.copy).identity)
+            .collect()
+    }
+
+    /// Returns the known messages whose identity is in doubt until they are compared.
+    pub fn doubted(&self, listing: &Listing) -> HashSet<Identity> {
+        self.compare
+            .iter()
+            .chain(&self.waiting)
+            .map(|pick| listing.message(pick.position, pick.copy).identity)
+            .collect()
     }
 
     /// Returns the sizes of the messages that are retrieved, as far as they are listed.
@@ -263,10 +407,10 @@ impl Plan {
         deletions
     }
 
+    /// Messages are still compared, because some may be new mail under an old unique-id.
     fn hold_deletions(&mut self) {
-        self.kept += self.deletions();
+        self.kept += self.delete.len() + self.recognise.len();
         self.delete.clear();
-        self.compare.clear();
         self.recognise.clear();
     }
 }

@@ -210,6 +210,7 @@ mod tests {
                     next_try: Moment(0),
                     is_absent: false,
                     is_undeletable: false,
+                    quit_was_unanswered: false,
                 };
                 known.push(name.to_string().as_bytes(), row);
             }

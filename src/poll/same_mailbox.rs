@@ -141,6 +141,7 @@ mod tests {
                 next_try: Moment(0),
                 is_absent: false,
                 is_undeletable: false,
+                quit_was_unanswered: false,
             };
             known.push(unique_id.as_bytes(), row);
         }

@@ -103,7 +103,8 @@ impl Poll<'_> {
         }
         mark_possible_duplicates(&mut plan, &listing, self.ledger, self.target)?;
         self.hold_surprising_deletions(&mut plan)?;
-        let remaining = self.note_listing_changes(&known, &listing)?;
+        self.accept_sizes(&listing, &plan)?;
+        let remaining = self.note_listing_changes(&known, &listing, &plan)?;
         let missing = self.missing_contents(&known, &listing, &plan)?;
         Ok(OpenSession {
             session,
@@ -123,12 +124,37 @@ impl Poll<'_> {
         known: &KnownMessages,
     ) -> Result<(), Error> {
         match listing.surplus_over(plan.recorded_octets) {
-            Some(surplus) if plan.resized == 0 && surplus != known.surplus() => {
+            Some(surplus)
+                if plan.resized == 0 && plan.compare.is_empty() && surplus != known.surplus() =>
+            {
                 let sizes = self.ledger.size_checks();
                 sizes.note_surplus(surplus).map_err(recording)
             }
             _ => Ok(()),
         }
+    }
+
+    /// Records the new sizes of messages that were never fetched, and cannot be compared, if there are so
+    /// many of them that the server must have changed the sizes.
+    fn accept_sizes(&mut self, listing: &Listing, plan: &Plan) -> Result<(), Error> {
+        if plan.accepted.is_empty() {
+            return Ok(());
+        }
+        let sizes: Vec<_> = plan
+            .accepted
+            .iter()
+            .map(|pick| listing.message(pick.position, pick.copy))
+            .map(|message| (message.identity, message.size))
+            .collect();
+        self.ledger
+            .size_checks()
+            .accept(&sizes)
+            .map_err(recording)?;
+        self.warn_once("sizes of seen messages", &format_args!(
+            "the server reports other sizes than before for messages that were marked as seen ({}); \
+             they are taken for the same messages",
+            sizes.len()
+        ))
     }
 
     /// Warns that the server deletes messages (EXPIRE, RFC 2449 section 6.7) which `keep` wants to
@@ -178,8 +204,14 @@ impl Poll<'_> {
         &mut self,
         known: &KnownMessages,
         listing: &Listing,
+        plan: &Plan,
     ) -> Result<Remaining, Error> {
-        let changes = ListingChanges::between(known, listing);
+        let mut changes = ListingChanges::between(known, listing);
+        // The doubt about a message that was missing ends when it has been compared, and not before.
+        let doubted = plan.doubted(listing);
+        changes
+            .returned
+            .retain(|identity| !doubted.contains(identity));
         if !changes.is_empty() {
             self.ledger
                 .messages()

@@ -66,7 +66,7 @@ pub(crate) fn survey<S: Read + Write>(
     };
     let mut plan = plan::plan(&listing, known, policy, now);
     let has_no_sizes = sizes == Sizes::Total && !listing.names_are_made_up();
-    let needs_sizes = plan.lacks_sizes || !plan.fetch.is_empty();
+    let needs_sizes = plan.retrieved().next().is_some();
     if has_no_sizes && (needs_sizes || !has_recorded_sizes(session, &mut listing, &plan, known)?) {
         session.add_sizes(&mut listing)?;
         plan = plan::plan(&listing, known, policy, now);
@@ -74,7 +74,8 @@ pub(crate) fn survey<S: Read + Write>(
     Ok((listing, plan))
 }
 
-/// Returns true if the sum of all sizes shows that the listed messages have their recorded sizes. Without
+/// Returns true if the sum of all sizes shows that the listed messages have their recorded sizes, or if it
+/// does not matter. Without
 /// pipelining this is one more round trip, which is what it costs to notice a reused unique-id there.
 fn has_recorded_sizes<S: Read + Write>(
     session: &mut Transaction<S>,
@@ -82,7 +83,7 @@ fn has_recorded_sizes<S: Read + Write>(
     plan: &Plan,
     known: &KnownMessages,
 ) -> Result<bool, Error> {
-    if listing.is_empty() {
+    if listing.is_empty() || known.sizes_prove_nothing() {
         return Ok(true);
     }
     session.add_total(listing)?;

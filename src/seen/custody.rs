@@ -14,6 +14,7 @@ use crate::mail::custody::{Durable, Outcome, Staged, StagedHistory, StoredMessag
 use crate::mail::headers::Header;
 use crate::mail::known::next_try;
 use crate::mail::maildrop::AccountKey;
+use crate::mail::same::Fingerprint;
 use crate::moment::Moment;
 
 /// An account's messages on their way.
@@ -109,6 +110,10 @@ pub(super) fn insert_delivery(
         stored.header.from,
         stored.header.subject,
         staged,
+        stored.fingerprint.canonical,
+        stored.fingerprint.body,
+        stored.fingerprint.message_id,
+        stored.fingerprint.date,
     ];
     queries.execute(&INSERT_DELIVERY, about(&key, &stored.identity, values))?;
     Ok(())
@@ -148,6 +153,16 @@ fn settle(
     Ok(())
 }
 
+/// Reads a fingerprint from its four columns.
+pub(super) fn fingerprint(row: &Row<'_>, first: usize) -> rusqlite::Result<Fingerprint> {
+    Ok(Fingerprint {
+        canonical: row.get(first)?,
+        body: row.get(first + 1)?,
+        message_id: row.get(first + 2)?,
+        date: row.get(first + 3)?,
+    })
+}
+
 /// Reads a staged message from its row.
 fn staged(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
     let Some(identity) = identity(row, 0, 1)? else {
@@ -165,6 +180,7 @@ fn staged(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
             return_path: None,
             subject: row.get(8)?,
         },
+        fingerprint: fingerprint(row, 15)?,
     };
     let place = TargetPlace {
         path: PathBuf::from(OsString::from_vec(row.get(9)?)),
@@ -186,7 +202,7 @@ statements! {
     ALL_STAGED =
         "SELECT s.unique_id, s.copy, s.size, d.file_name, d.octets, d.digest, d.header_digest,
              d.sender, d.subject, d.target, d.inode, s.handed_over, d.program,
-             s.attempts, s.next_try
+             s.attempts, s.next_try, d.canonical, d.body, d.message_id, d.date
          FROM seen s INDEXED BY seen_staged JOIN delivery d USING (account, unique_id, copy)
          WHERE s.account = ?1 AND s.state = {STAGED} ORDER BY s.next_try, d.id";
 
@@ -199,8 +215,9 @@ statements! {
 
     INSERT_DELIVERY =
         "INSERT OR REPLACE INTO delivery (account, unique_id, copy, program, target, inode,
-             file_name, octets, digest, header_digest, sender, subject, staged)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+             file_name, octets, digest, header_digest, sender, subject, staged, canonical, body,
+             message_id, date)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 
     COUNT_REPETITION = "UPDATE delivery SET repeated = repeated + 1 WHERE {MESSAGE}";
     HAND_OVER = "UPDATE seen SET handed_over = 1 WHERE {MESSAGE}";

@@ -47,6 +47,25 @@ impl Deletions<'_> {
         })
     }
 
+    /// Notes that QUIT is about to be sent after the DELE of messages. Unless the server answers it, nobody
+    /// knows if they are deleted, and their unique-ids may mean other messages from then on.
+    ///
+    /// # Errors
+    /// Nothing was written. QUIT must not be sent.
+    pub(crate) fn note_quit(self, marked: &[&Recorded]) -> Result<(), Error> {
+        if marked.is_empty() {
+            return Ok(());
+        }
+        let (key, now) = (self.0.key(), Moment::now());
+        self.0.write(|queries| {
+            let mut note_quit = queries.prepare(&NOTE_QUIT)?;
+            for identity in marked.iter().map(|recorded| recorded.identity()) {
+                note_quit.execute(about(&key, identity, params![now]))?;
+            }
+            Ok(())
+        })
+    }
+
     /// Notes that messages are gone from the server: it has answered QUIT with `+OK`.
     ///
     /// # Errors
@@ -126,7 +145,11 @@ statements! {
     MAY_BE_DELETED =
         "SELECT 1 FROM seen WHERE {MESSAGE} AND state = {DELIVERED} AND undeletable = 0";
 
-    MARK_GONE = "UPDATE seen SET state = {GONE}, gone = ?4, vanished = ?4 WHERE {MESSAGE}";
+    NOTE_QUIT = "UPDATE seen SET quit_sent = ?4 WHERE {MESSAGE}";
+
+    MARK_GONE =
+        "UPDATE seen SET state = {GONE}, gone = ?4, vanished = ?4, quit_sent = NULL
+         WHERE {MESSAGE}";
 
     NOTE_DELETION = "UPDATE delivery SET deleted = ?4 WHERE {MESSAGE}";
 

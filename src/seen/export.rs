@@ -11,6 +11,7 @@ use super::record::{
 };
 use super::state::{STAGED, StoredState};
 use super::{Error, Lock};
+use crate::digest::Digest;
 use crate::mail::maildrop::AccountKey;
 use crate::moment::Moment;
 
@@ -120,7 +121,8 @@ fn message(row: &Row<'_>) -> rusqlite::Result<ExportedMessage> {
         next_try: row.get(9)?,
         undeletable: row.get(10)?,
         came_back: row.get(11)?,
-        proven_gone: row.get(26)?,
+        quit_sent: row.get(30)?,
+        proven_gone: row.get(31)?,
         // The target of a delivery is never null, so this is a message without one.
         delivery: match row.get_ref(13)? {
             ValueRef::Null => None,
@@ -145,6 +147,10 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<ExportedDelivery> {
         deleted: row.get(23)?,
         repeated: row.get(24)?,
         words: row.get::<_, Option<Vec<u8>>>(25)?.map(TextOrHex),
+        canonical_sha256: row.get::<_, Option<Digest>>(26)?.map(HexDigest),
+        body_sha256: row.get::<_, Option<Digest>>(27)?.map(HexDigest),
+        message_id_sha256: row.get::<_, Option<Digest>>(28)?.map(HexDigest),
+        date_sha256: row.get::<_, Option<Digest>>(29)?.map(HexDigest),
     })
 }
 
@@ -170,7 +176,8 @@ statements! {
         "SELECT s.unique_id, s.copy, s.state, s.size, s.listed, s.delivered, s.gone, s.vanished,
              s.attempts, s.next_try, s.undeletable, s.came_back, d.program, d.target, d.inode,
              d.file_name, d.octets, d.digest, d.header_digest, d.sender, d.subject, d.staged,
-             d.delivered, d.deleted, d.repeated, d.words, s.proven_gone
+             d.delivered, d.deleted, d.repeated, d.words, d.canonical, d.body, d.message_id, d.date,
+             s.quit_sent, s.proven_gone
          FROM seen s LEFT JOIN delivery d USING (account, unique_id, copy)
          WHERE s.account = ?1 AND s.state <> {STAGED} ORDER BY d.id, s.unique_id, s.copy";
 

@@ -161,6 +161,7 @@ fn take_message(queries: &Queries<'_>, message: &ExportedMessage) -> rusqlite::R
         message.next_try,
         message.undeletable,
         message.came_back,
+        message.quit_sent,
         message.proven_gone,
     ];
     queries.execute(&TAKE_MESSAGE, values)?;
@@ -188,6 +189,10 @@ fn take_delivery(queries: &Queries<'_>, message: &ExportedMessage) -> rusqlite::
         delivery.deleted,
         delivery.repeated,
         delivery.words.as_ref().map(|words| &words.0),
+        delivery.canonical_sha256.as_ref().map(|digest| digest.0),
+        delivery.body_sha256.as_ref().map(|digest| digest.0),
+        delivery.message_id_sha256.as_ref().map(|digest| digest.0),
+        delivery.date_sha256.as_ref().map(|digest| digest.0),
     ];
     queries.execute(&TAKE_DELIVERY, values)?;
     Ok(())
@@ -222,29 +227,32 @@ statements! {
 
     TAKE_MESSAGE =
         "INSERT INTO temp.new_seen (unique_id, copy, state, size, listed, delivered, gone, vanished,
-             attempts, next_try, undeletable, came_back, proven_gone)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+             attempts, next_try, undeletable, came_back, quit_sent, proven_gone)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 
     TAKE_DELIVERY =
         "INSERT INTO temp.new_delivery (unique_id, copy, program, target, inode, file_name, octets,
-             digest, header_digest, sender, subject, staged, delivered, deleted, repeated, words)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+             digest, header_digest, sender, subject, staged, delivered, deleted, repeated, words,
+             canonical, body, message_id, date)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+             ?19, ?20)";
 
     TAKE_NOTICE = "INSERT INTO temp.new_notice (unique_id, copy) VALUES (?1, ?2)";
 
     MOVE_MESSAGES =
         "INSERT INTO main.seen (account, unique_id, copy, state, size, listed, delivered, gone,
-             vanished, attempts, next_try, undeletable, came_back, proven_gone)
+             vanished, attempts, next_try, undeletable, came_back, quit_sent, proven_gone)
          SELECT ?1, unique_id, copy, state, size, listed, delivered, gone, vanished, attempts,
-             next_try, undeletable, came_back, proven_gone FROM temp.new_seen";
+             next_try, undeletable, came_back, quit_sent, proven_gone FROM temp.new_seen";
 
     /// In the order of the export, which is that of `log`.
     MOVE_DELIVERIES =
         "INSERT INTO main.delivery (account, unique_id, copy, program, target, inode, file_name,
              octets, digest, header_digest, sender, subject, staged, delivered, deleted, repeated,
-             words)
+             words, canonical, body, message_id, date)
          SELECT ?1, unique_id, copy, program, target, inode, file_name, octets, digest,
-             header_digest, sender, subject, staged, delivered, deleted, repeated, words
+             header_digest, sender, subject, staged, delivered, deleted, repeated, words,
+             canonical, body, message_id, date
          FROM temp.new_delivery ORDER BY rowid";
 
     MOVE_NOTICES =

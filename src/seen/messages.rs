@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::database::{MESSAGE, about, identity, size, statements};
-use super::size_checks::SURPLUS;
+use super::size_checks::size_history;
 use super::state::{DELIVERED, FAILED, SEEN, StoredState};
 use super::{Error, Ledger};
 use crate::mail::known::{KnownMessage, KnownMessages, State};
@@ -45,8 +45,7 @@ impl Messages<'_> {
     pub(super) fn known_of(self, account: AccountKey) -> Result<KnownMessages, Error> {
         self.0.read(|queries| {
             let mut known = KnownMessages::default();
-            let surplus = queries.first(&SURPLUS, [account], |row| row.get(0))?;
-            known.set_surplus(surplus.unwrap_or(0));
+            known.set_sizes(size_history(queries, account)?);
             queries.all::<(), ()>(&KNOWN, [account], |row| {
                 let message = KnownMessage {
                     copy: row.get(1)?,
@@ -57,6 +56,7 @@ impl Messages<'_> {
                     next_try: row.get(6)?,
                     is_absent: row.get::<_, Option<Moment>>(7)?.is_some(),
                     is_undeletable: row.get(5)?,
+                    quit_was_unanswered: row.get::<_, Option<Moment>>(8)?.is_some(),
                 };
                 known.push(row.get_ref(0)?.as_blob()?, message);
                 Ok(())
@@ -170,7 +170,8 @@ impl Messages<'_> {
 statements! {
     /// In the order that [`KnownMessages::push`] requires.
     KNOWN =
-        "SELECT unique_id, copy, state, size, delivered, undeletable, next_try, vanished
+        "SELECT unique_id, copy, state, size, delivered, undeletable, next_try, vanished,
+             quit_sent
          FROM seen WHERE account = ?1 ORDER BY unique_id, copy";
 
     HAS_MESSAGES = "SELECT 1 FROM seen WHERE account = ?1 LIMIT 1";

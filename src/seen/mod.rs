@@ -44,4 +44,5 @@ pub(crate) use missing::{MissingContents, RenamedMessage};
 pub(crate) use neighbours::Neighbour;
 pub(crate) use recognition::{Headers, Match};
 pub(crate) use runs::{LastRun, RunEnd};
+pub(crate) use size_checks::{Compared, Comparison};
 pub(crate) use state_folder::StateFolder;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::params;
 
-use super::custody::insert_delivery;
+use super::custody::{fingerprint, insert_delivery};
 use super::database::{MESSAGE, Queries, about, identity, size, statements};
 use super::places::note_place;
 use super::state::{DELIVERED, FAILED, GONE, SEEN, STAGED, StoredState};
@@ -13,6 +13,7 @@ use crate::digest::Digest;
 use crate::mail::custody::{Found, StoredMessage, TargetPlace};
 use crate::mail::known::State;
 use crate::mail::maildrop::{AccountKey, Identity, UniqueId};
+use crate::mail::same::MessageContent;
 use crate::moment::Moment;
 
 /// An account's known messages, found by their content.
@@ -26,6 +27,17 @@ pub(crate) struct Match {
     pub identity: Identity,
     /// Its state.
     pub state: State,
+}
+
+/// A known message under a unique-id, with what decides whether a download is the same message.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownContent {
+    /// The message.
+    pub found: Match,
+    /// Its content as it was delivered.
+    pub content: MessageContent,
+    /// Its size as LIST reported it.
+    pub size: Option<u64>,
 }
 
 /// The headers of known messages.
@@ -56,23 +68,31 @@ impl Headers {
 }
 
 impl Recognition<'_> {
-    /// Returns the messages that have this unique-id and these octets, and that may be on the server.
-    /// Those that were not deleted come first, and of these the one with the same copy number.
+    /// Returns the messages that are known under this unique-id and may be on the server. Those that were
+    /// not deleted come first, and of these the one with the same copy number.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub(crate) fn find_matches(self, stored: &StoredMessage) -> Result<Vec<Match>, Error> {
-        let Identity { unique_id, copy } = &stored.identity;
-        let values = params![self.0.key(), unique_id, stored.digest, copy];
+    pub(crate) fn contents(self, identity: &Identity) -> Result<Vec<KnownContent>, Error> {
+        let Identity { unique_id, copy } = identity;
+        let values = params![self.0.key(), unique_id, copy];
         self.0.read(|queries| {
-            queries.all(&FIND_MATCHES, values, |row| {
+            queries.all(&CONTENTS, values, |row| {
                 let state: StoredState = row.get(1)?;
-                Ok(Match {
-                    identity: Identity {
-                        unique_id: unique_id.clone(),
-                        copy: row.get(0)?,
+                Ok(KnownContent {
+                    found: Match {
+                        identity: Identity {
+                            unique_id: unique_id.clone(),
+                            copy: row.get(0)?,
+                        },
+                        state: state.with_times(row.get(2)?, row.get(3)?),
                     },
-                    state: state.with_times(row.get(2)?, row.get(3)?),
+                    content: MessageContent {
+                        digest: row.get(5)?,
+                        from: row.get(6)?,
+                        fingerprint: fingerprint(row, 7)?,
+                    },
+                    size: size(row, 4)?,
                 })
             })
         })
@@ -204,12 +224,13 @@ pub(super) fn header_digest(
 statements! {
     HEADER = "SELECT header_digest FROM delivery WHERE {MESSAGE}";
 
-    FIND_MATCHES =
-        "SELECT s.copy, s.state, s.delivered, s.next_try
+    CONTENTS =
+        "SELECT s.copy, s.state, s.delivered, s.next_try, s.size, d.digest, d.sender, d.canonical,
+             d.body, d.message_id, d.date
          FROM seen s JOIN delivery d USING (account, unique_id, copy)
          WHERE s.account = ?1 AND s.unique_id = ?2 AND s.state IN ({STAGED}, {DELIVERED}, {GONE})
-             AND d.digest = ?3 AND s.proven_gone = 0
-         ORDER BY s.state = {GONE}, s.copy <> ?4, s.copy";
+             AND s.proven_gone = 0
+         ORDER BY s.state = {GONE}, s.copy <> ?3, s.copy";
 
     HAS_FILE =
         "SELECT 1 FROM delivery WHERE account = ?1 AND unique_id = ?2 AND file_name = ?3";

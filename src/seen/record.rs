@@ -95,6 +95,9 @@ pub(crate) struct ExportedMessage {
     /// True if a session after its deletion has shown that the server does not have it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub proven_gone: bool,
+    /// The time of a QUIT that was to delete it and got no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quit_sent: Option<i64>,
     /// Its delivery, if there was one.
     pub delivery: Option<ExportedDelivery>,
 }
@@ -145,6 +148,18 @@ pub(crate) struct ExportedDelivery {
     pub repeated: u32,
     /// The output of the MDA that took the message.
     pub words: Option<TextOrHex>,
+    /// SHA-256 of it without the header lines that servers write, if it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canonical_sha256: Option<HexDigest>,
+    /// SHA-256 of the beginning of its body and of the body's length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_sha256: Option<HexDigest>,
+    /// SHA-256 of its Message-ID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id_sha256: Option<HexDigest>,
+    /// SHA-256 of its Date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date_sha256: Option<HexDigest>,
 }
 
 /// A message about which something was reported that is not reported again.
@@ -332,6 +347,7 @@ mod tests {
             undeletable: false,
             came_back: false,
             proven_gone: false,
+            quit_sent: None,
             delivery: Some(ExportedDelivery {
                 program: None,
                 target: TextOrHex(b"/home/gr\xfc\xdfe".to_vec()),
@@ -347,6 +363,10 @@ mod tests {
                 deleted: None,
                 repeated: 0,
                 words: None,
+                canonical_sha256: None,
+                body_sha256: None,
+                message_id_sha256: None,
+                date_sha256: None,
             }),
         }
     }

@@ -1,13 +1,51 @@
-//! The facts about a server's sizes: how far they show that a message is the one that is known.
+//! The results of comparisons, and what they say about a server's sizes: how far these show that a message
+//! is the one that is known.
+
+use std::collections::HashSet;
 
 use rusqlite::params;
 
-use super::database::statements;
+use super::database::{MESSAGE, Queries, about, statements};
+use super::state::{DELIVERED, FAILED, GONE, STAGED};
 use super::{Error, Ledger};
+use crate::mail::known::{SET_ASIDE_FOR, SizeHistory};
+use crate::mail::maildrop::{AccountKey, Identity, MessageNumber};
+use crate::moment::Moment;
 
 /// The facts about the sizes of an account's server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SizeChecks<'a>(pub(super) &'a Ledger);
+
+/// A known message that was fetched again and compared.
+#[derive(Clone, Debug)]
+pub(crate) struct Comparison {
+    /// Its number in this session.
+    pub number: MessageNumber,
+    /// The known message that it was taken for.
+    pub taken_for: Identity,
+    /// Its size in this session's listing.
+    pub size: Option<u64>,
+    /// The result.
+    pub result: Compared,
+}
+
+/// The result of a comparison.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Compared {
+    /// It is this known message.
+    Same {
+        /// The known message.
+        identity: Identity,
+        /// Its size as it was recorded.
+        recorded: Option<u64>,
+        /// True if every octet is the same.
+        is_unchanged: bool,
+    },
+    /// It is new mail, and has this identity now.
+    New(Identity),
+    /// Its content is another one at each download.
+    ChangesEachTime,
+}
 
 impl SizeChecks<'_> {
     /// Notes how many octets STAT counts more than LIST.
@@ -20,9 +58,136 @@ impl SizeChecks<'_> {
             .write(|queries| queries.execute(&NOTE_SURPLUS, values))?;
         Ok(())
     }
+
+    /// Notes the sizes that messages have now, without a comparison.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn accept(self, sizes: &[(Identity, Option<u64>)]) -> Result<(), Error> {
+        let key = self.0.key();
+        self.0.write(|queries| {
+            for (identity, size) in sizes {
+                confirm(queries, key, identity, *size)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes the results of comparisons. Returns the history of the sizes with these results.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn note_comparisons(self, comparisons: &[Comparison]) -> Result<SizeHistory, Error> {
+        let key = self.0.key();
+        self.0.write(|queries| {
+            let mut history = size_history(queries, key)?;
+            let found: HashSet<_> = comparisons.iter().filter_map(Comparison::found).collect();
+            for comparison in comparisons {
+                let Comparison {
+                    taken_for,
+                    size,
+                    result,
+                    ..
+                } = comparison;
+                history.equal_contents = match result {
+                    Compared::Same {
+                        identity, recorded, ..
+                    } => {
+                        confirm(queries, key, identity, *size)?;
+                        let is_resized = recorded.zip(*size).is_some_and(|(old, new)| old != new);
+                        history.equal_contents.saturating_add(u32::from(is_resized))
+                    }
+                    Compared::New(_) => 0,
+                    Compared::ChangesEachTime => {
+                        freeze(queries, key, taken_for, *size)?;
+                        history.equal_contents
+                    }
+                };
+                if !found.contains(taken_for) && *result != Compared::ChangesEachTime {
+                    replace(queries, key, taken_for)?;
+                }
+            }
+            queries.execute(&NOTE_EQUAL_CONTENTS, params![key, history.equal_contents])?;
+            Ok(history)
+        })
+    }
+}
+
+impl Comparison {
+    /// Returns the identity that the message has now.
+    fn found(&self) -> Option<&Identity> {
+        match &self.result {
+            Compared::Same { identity, .. } | Compared::New(identity) => Some(identity),
+            Compared::ChangesEachTime => None,
+        }
+    }
+}
+
+/// Returns what earlier runs have learned about the server's sizes.
+pub(super) fn size_history(
+    queries: &Queries<'_>,
+    key: AccountKey,
+) -> rusqlite::Result<SizeHistory> {
+    let history = queries.first(&SIZE_HISTORY, [key], |row| {
+        Ok(SizeHistory {
+            surplus: row.get(0)?,
+            equal_contents: row.get(1)?,
+        })
+    })?;
+    Ok(history.unwrap_or_default())
+}
+
+/// Ends all doubt about a message: it is the one that is listed.
+fn confirm(
+    queries: &Queries<'_>,
+    key: AccountKey,
+    identity: &Identity,
+    size: Option<u64>,
+) -> rusqlite::Result<()> {
+    let size = size.map(u64::cast_signed);
+    queries.execute(&CONFIRM, about(&key, identity, params![size]))?;
+    Ok(())
+}
+
+/// Leaves a message alone whose content is another one at each download. It is compared again when its
+/// size changes, at most once a day.
+fn freeze(
+    queries: &Queries<'_>,
+    key: AccountKey,
+    identity: &Identity,
+    size: Option<u64>,
+) -> rusqlite::Result<()> {
+    let until = Moment::now().plus(SET_ASIDE_FOR);
+    queries.execute(&FREEZE, params![key, identity.unique_id, until])?;
+    confirm(queries, key, identity, size)
+}
+
+/// Notes that another message is listed under the unique-id of a known one. If QUIT was sent for it and
+/// not answered, the server has deleted it after all.
+fn replace(queries: &Queries<'_>, key: AccountKey, identity: &Identity) -> rusqlite::Result<()> {
+    let now = Moment::now();
+    queries.execute(&REPLACE, about(&key, identity, params![now]))?;
+    Ok(())
 }
 
 statements! {
-    SURPLUS = "SELECT surplus FROM account WHERE id = ?1";
+    SIZE_HISTORY = "SELECT surplus, equal_contents FROM account WHERE id = ?1";
     NOTE_SURPLUS = "UPDATE account SET surplus = ?2 WHERE id = ?1";
+    NOTE_EQUAL_CONTENTS = "UPDATE account SET equal_contents = ?2 WHERE id = ?1";
+
+    CONFIRM =
+        "UPDATE seen SET size = coalesce(?4, size), vanished = NULL, quit_sent = NULL
+         WHERE {MESSAGE}";
+
+    FREEZE =
+        "UPDATE seen SET undeletable = 1, next_try = ?3 WHERE account = ?1 AND unique_id = ?2
+             AND state IN ({DELIVERED}, {GONE})";
+
+    /// The right side of an assignment sees the row as it was before.
+    REPLACE =
+        "UPDATE seen SET vanished = coalesce(vanished, ?4), quit_sent = NULL,
+             gone = CASE WHEN state = {DELIVERED} AND quit_sent IS NOT NULL THEN ?4 ELSE gone END,
+             state = CASE WHEN state = {DELIVERED} AND quit_sent IS NOT NULL THEN {GONE}
+                 ELSE state END
+         WHERE {MESSAGE} AND state NOT IN ({STAGED}, {FAILED})";
 }

@@ -33,8 +33,9 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
         "poll/duplicates",
         &[&["delivery", "poll/plan", "poll/settle", "seen"], SHARED],
     ),
-    ("poll/missing", &[SHARED]),
-    ("poll/plan", &[SHARED]),
+    ("poll/missing", &[&["poll/pairing"], SHARED]),
+    ("poll/pairing", &[SHARED]),
+    ("poll/plan", &[&["poll/pairing"], SHARED]),
     ("poll/same_mailbox", &[&["poll/plan"], SHARED]),
     (
         "poll/receive",

@@ -166,7 +166,8 @@ fn another_message_under_a_known_unique_id_is_delivered() {
 
     sandbox.fetch().succeeds().is_silent();
 
-    assert_eq!(server.log().count("RETR"), 3);
+    // Either message may be the new one, since both have the same size.
+    assert_eq!(server.log().count("RETR"), 4);
     sandbox.work().holds(&notes(["a", "b", "c"]));
 }
 

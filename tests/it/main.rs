@@ -49,6 +49,7 @@ mod refused_login;
 mod report_after;
 mod retrieval;
 mod routes;
+mod same_message;
 mod sasl;
 mod scram;
 mod secrets;

@@ -151,7 +151,7 @@ fn a_returned_message_is_compared_before_it_is_deleted() {
         S: +OK
         S: .
         C: QUIT";
-    let last = [LIST_A, "\nC: RETR 1\ngives b", QUIT].concat();
+    let last = [LIST_A, "\nC: RETR 1\ngives b\nC: DELE 1\nS: +OK", QUIT].concat();
     let server = Script::new(first).then(empty).then(last).serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     sandbox.fetch().fails_with(75);

@@ -2,9 +2,18 @@
 
 use super::{Error, Settler};
 use crate::mail::custody::{Found, Receipt, StoredMessage};
-use crate::mail::maildrop::{MessageNumber, UniqueId};
-use crate::poll::batch::{Arrival, Batch, Purpose};
-use crate::seen::Match;
+use crate::mail::maildrop::{Identity, MessageNumber, UniqueId};
+use crate::mail::same::{Judgement, judge};
+use crate::poll::batch::{Arrival, Batch, Purpose, SameUniqueId};
+use crate::seen::{Compared, Comparison, Match};
+
+/// The result of looking for a message among the known ones.
+enum Recalled {
+    /// It is known, and not delivered.
+    Known { receipt: Receipt, result: Compared },
+    /// It is new.
+    New(Receipt),
+}
 
 impl Settler<'_> {
     /// Drops messages that were already delivered. A message that differs from the one it was taken
@@ -19,21 +28,11 @@ impl Settler<'_> {
         } in arrivals
         {
             let unknown = match purpose {
-                Purpose::Comparison => self
-                    .recall(number, receipt, &receipts)?
+                Purpose::Comparison(others) => self
+                    .compare_with_known(number, receipt, &receipts, others)?
                     .map_or(Ok(None), |receipt| self.recognise(number, receipt))?,
                 Purpose::Delivery => Some(receipt),
-                Purpose::Naming => {
-                    let content = receipt.stored().digest.hex(32);
-                    let receipt = receipt.named(UniqueId::of_content(&content));
-                    let unknown = self.recall(number, receipt, &receipts)?;
-                    if let Some(receipt) = &unknown {
-                        let identity = receipt.stored().identity.clone();
-                        self.claimed.insert(identity.clone());
-                        self.settled.named.push((number, identity));
-                    }
-                    unknown
-                }
+                Purpose::Naming => self.name(number, receipt, &receipts)?,
                 Purpose::Recognition => self.recognise(number, receipt)?,
             };
             receipts.extend(unknown);
@@ -41,36 +40,123 @@ impl Settler<'_> {
         Ok(receipts)
     }
 
-    /// Drops a message if the database knows one with the same content. Any other gets a copy number
-    /// of its own. Each known message stands for one listed message only.
-    fn recall(
+    /// Compares a message with the known ones under its unique-id, and keeps the result for the record.
+    fn compare_with_known(
+        &mut self,
+        number: MessageNumber,
+        receipt: Receipt,
+        beside: &[Receipt],
+        others: SameUniqueId,
+    ) -> Result<Option<Receipt>, Error> {
+        let taken_for = receipt.stored().identity.clone();
+        let size = receipt.stored().size;
+        let (result, unknown) = match self.recall(number, receipt, beside, others)? {
+            Recalled::Known { receipt, result } => {
+                self.target.intake().discard(receipt)?;
+                (result, None)
+            }
+            Recalled::New(receipt) => {
+                let identity = receipt.stored().identity.clone();
+                (Compared::New(identity), Some(receipt))
+            }
+        };
+        self.settled.comparisons.push(Comparison {
+            number,
+            taken_for,
+            size,
+            result,
+        });
+        Ok(unknown)
+    }
+
+    /// Gives a message a unique-id that is made up from its content: the server has none. Drops it if it
+    /// was delivered before.
+    fn name(
         &mut self,
         number: MessageNumber,
         receipt: Receipt,
         beside: &[Receipt],
     ) -> Result<Option<Receipt>, Error> {
-        let known = self.ledger.recognition().find_matches(receipt.stored())?;
-        let is_free = |found: &Match| !self.claimed.contains(&found.identity);
-        if let Some(mut found) = known.into_iter().find(is_free) {
-            let identity = &receipt.stored().identity;
-            if found.identity != *identity && self.ledger.failures().has_only_failed(identity)? {
-                // The message that failed under this copy number is the one that was delivered
-                // under the other.
-                let renamed = [(found.identity, identity.clone())];
-                self.ledger.recognition().rename(&renamed)?;
-                found.identity = identity.clone();
+        let content = receipt.stored().digest.hex(32);
+        let receipt = receipt.named(UniqueId::of_content(&content));
+        match self.recall(number, receipt, beside, SameUniqueId::Several)? {
+            Recalled::Known { receipt, .. } => {
+                self.target.intake().discard(receipt)?;
+                Ok(None)
             }
-            self.claimed.insert(found.identity.clone());
-            self.settled.proven.push((number, found));
-            self.target.intake().discard(receipt)?;
-            return Ok(None);
+            Recalled::New(receipt) => {
+                let identity = receipt.stored().identity.clone();
+                self.settled.named.push((number, identity));
+                Ok(Some(receipt))
+            }
         }
+    }
+
+    /// Looks for a message among those that are known under its unique-id. Each known message stands for
+    /// one listed message only. A new one gets a copy number of its own.
+    fn recall(
+        &mut self,
+        number: MessageNumber,
+        receipt: Receipt,
+        beside: &[Receipt],
+        others: SameUniqueId,
+    ) -> Result<Recalled, Error> {
+        let identity = receipt.stored().identity.clone();
+        let mut known = self.ledger.recognition().contents(&identity)?;
+        known.retain(|known| !self.claimed.contains(&known.found.identity));
+        let download = receipt.stored().content();
+        let result = match judge(known.iter().map(|known| &known.content), &download) {
+            Judgement::Same(index) => {
+                let same = known.swap_remove(index);
+                let is_unchanged = same.content.digest == download.digest;
+                let recorded = same.size;
+                let found = self.claim(number, same.found, &identity)?;
+                Compared::Same {
+                    identity: found,
+                    recorded,
+                    is_unchanged,
+                }
+            }
+            // Of several messages under one unique-id each is a delivery of its own, however alike.
+            Judgement::ChangesEachTime if others == SameUniqueId::One => Compared::ChangesEachTime,
+            Judgement::ChangesEachTime | Judgement::New => {
+                let receipt = self.renumber(receipt, beside)?;
+                self.claimed.insert(receipt.stored().identity.clone());
+                return Ok(Recalled::New(receipt));
+            }
+        };
+        Ok(Recalled::Known { receipt, result })
+    }
+
+    /// Notes that a listed message is a known one, and returns its identity from now on.
+    fn claim(
+        &mut self,
+        number: MessageNumber,
+        mut found: Match,
+        identity: &Identity,
+    ) -> Result<Identity, Error> {
+        if found.identity != *identity && self.ledger.failures().has_only_failed(identity)? {
+            // The message that failed under this copy number is the one that was delivered
+            // under the other.
+            let renamed = [(found.identity, identity.clone())];
+            self.ledger.recognition().rename(&renamed)?;
+            found.identity = identity.clone();
+        }
+        let identity = found.identity.clone();
+        self.claimed.insert(identity.clone());
+        self.settled.proven.push((number, found));
+        Ok(identity)
+    }
+
+    /// Gives a new message a copy number of its own, unless its number belongs to nothing but its own
+    /// failures.
+    fn renumber(&self, receipt: Receipt, beside: &[Receipt]) -> Result<Receipt, Error> {
         let identity = &receipt.stored().identity;
         if self.ledger.failures().has_only_failed(identity)? {
-            return Ok(Some(receipt));
+            return Ok(receipt);
         }
         let copy = self.free_copy(&identity.unique_id, beside)?;
-        Ok(Some(receipt.renumbered(copy)))
+        Ok(receipt.renumbered(copy))
     }
 
     /// Drops a message if the target has a file with the same octets that no known message claims.

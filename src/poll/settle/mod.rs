@@ -11,7 +11,7 @@ use crate::mail::custody::{Durable, Outcome, Staged, TargetPlace};
 use crate::mail::maildrop::{Identity, MessageNumber};
 use crate::poll::batch::{Batch, Inlet};
 use crate::report::{AccountReporter, Event, Summary};
-use crate::seen::{self, Ledger, Match, MissingContents};
+use crate::seen::{self, Comparison, Ledger, Match, MissingContents};
 
 mod compare;
 mod recover;
@@ -84,6 +84,8 @@ pub(crate) struct Settled {
     pub summary: Summary,
     /// Messages that turned out to be what was delivered before.
     pub proven: Vec<(MessageNumber, Match)>,
+    /// The results of comparisons, which are recorded once the session was in step to its end.
+    pub comparisons: Vec<Comparison>,
     /// The identities made up for messages that have no unique-id.
     pub named: Vec<(MessageNumber, Identity)>,
     /// The number of messages that were recognised under new unique-ids.
@@ -116,6 +118,11 @@ impl<'a> Settler<'a> {
     /// same content is one of them.
     pub(crate) fn recognising(self, missing: MissingContents) -> Self {
         Self { missing, ..self }
+    }
+
+    /// Sets known messages that are listed in this session and are not fetched.
+    pub(crate) fn claiming(self, claimed: HashSet<Identity>) -> Self {
+        Self { claimed, ..self }
     }
 
     /// Settles batches as they arrive, to the last one or until something fails. What is delivered by

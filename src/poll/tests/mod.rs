@@ -17,6 +17,7 @@ use crate::pop3::tests::session;
 use crate::report::{AccountReporter, Event, Reporter, Summary};
 use crate::seen::{LastRun, Ledger, StateFolder};
 
+mod compare;
 mod delete;
 mod kept_mail;
 mod plan;

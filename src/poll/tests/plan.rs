@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::mail::known::{KnownMessage, KnownMessages, State};
+use crate::mail::known::{KnownMessage, KnownMessages, SizeHistory, State};
 use crate::mail::maildrop::{Listing, MessageNumber};
 use crate::mail::policy::{Keep, Order, Policy};
 use crate::moment::Moment;
@@ -32,6 +32,7 @@ fn delivered(days_ago: i64, size: Option<u64>) -> KnownMessage {
         next_try: Moment(0),
         is_absent: false,
         is_undeletable: false,
+        quit_was_unanswered: false,
     }
 }
 
@@ -110,7 +111,7 @@ fn a_message_in_doubt_is_compared_before_it_is_deleted() {
             &[("a", row), ("a", second)],
             &[1, 2],
         ),
-        (&[("a", Some(10)), ("a", Some(10))], &[("a", row)], &[1]),
+        (&[("a", Some(10)), ("a", Some(10))], &[("a", row)], &[1, 2]),
         (&[("a", Some(10))], &[("a", gone), ("a", second)], &[1]),
         (&[("a", Some(10))], &[("a", gone)], &[1]),
     ] {
@@ -137,23 +138,34 @@ fn a_repeated_unique_id_means_the_message_still_on_the_server() {
     let thrice = listing(&[("a", None), ("a", None), ("a", None)]);
     let thrice = plan(&thrice, &known, &Policy::default(), NOW);
     let copies = |picks: &[Pick]| picks.iter().map(|pick| pick.copy).collect::<Vec<_>>();
-    assert_eq!(copies(&thrice.compare), [0]);
-    assert_eq!(copies(&thrice.fetch), [2]);
+    // Without sizes each of the three may be the known one.
+    assert_eq!(copies(&thrice.compare), [1, 0, 2]);
+    assert!(thrice.fetch.is_empty());
+}
+
+/// Returns number and copy number of each pick.
+fn pairs(listing: &Listing, picks: &[Pick]) -> Vec<(u32, u32)> {
+    let pair = |pick: &Pick| (listing.number(pick.position).value(), pick.copy);
+    picks.iter().map(pair).collect()
 }
 
 #[test]
-fn a_skipped_copy_number_belongs_to_a_new_message() {
+fn messages_are_compared_if_more_are_listed_than_known() {
     let row = |copy, state| KnownMessage {
         copy,
         state,
         ..delivered(1, None)
     };
     let live = State::Delivered(NOW);
-    for (rows, lines, fetched) in [
-        (&[(1, live)][..], 2, &[(1, 0)][..]),
-        (&[(2, live)], 4, &[(1, 0), (2, 1), (4, 3)]),
-        (&[(0, live), (2, live)], 3, &[(2, 1)]),
-        (&[(0, State::Gone), (2, live)], 2, &[(1, 1)]),
+    for (rows, lines, compared) in [
+        (&[(1, live)][..], 2, &[(1, 1), (2, 0)][..]),
+        (&[(2, live)], 4, &[(1, 2), (2, 0), (3, 1), (4, 3)]),
+        (&[(0, live), (2, live)], 3, &[(1, 0), (2, 2), (3, 1)]),
+        (&[(0, State::Gone), (2, live)], 2, &[(1, 2), (2, 0)]),
+        (&[(0, live), (1, live)], 2, &[]),
+        (&[(0, live), (1, live)], 1, &[]),
+        // What was never fetched cannot be compared.
+        (&[(0, State::Seen)], 2, &[]),
     ] {
         let rows: Vec<_> = rows
             .iter()
@@ -161,9 +173,128 @@ fn a_skipped_copy_number_belongs_to_a_new_message() {
             .collect();
         let listing = listing(&vec![("a", None); lines]);
         let plan = plan(&listing, &known(&rows), &Policy::default(), NOW);
-        let picks = plan.fetch.iter();
-        let picks = picks.map(|pick| (listing.number(pick.position).value(), pick.copy));
-        assert_eq!(picks.collect::<Vec<_>>(), fetched, "{rows:?}");
+        assert_eq!(pairs(&listing, &plan.compare), compared, "{rows:?}");
+    }
+}
+
+#[test]
+fn sizes_tell_messages_under_one_unique_id_apart() {
+    let row = |copy, size, is_absent| KnownMessage {
+        copy,
+        is_absent,
+        ..delivered(1, Some(size))
+    };
+    let [a, c] = [row(0, 10, false), row(1, 12, false)];
+    for (rows, sizes, compared, fetched) in [
+        (&[a, c][..], &[10, 12][..], &[][..], &[][..]),
+        (&[a, c], &[12, 10], &[], &[]),
+        (&[a, c], &[10, 11, 12], &[], &[(2, 2)]),
+        (&[a, c], &[12], &[], &[]),
+        (&[a, c], &[11], &[(1, 0)], &[]),
+        // Of three messages of one size, two are known: nobody knows which.
+        (
+            &[a, row(1, 10, false)],
+            &[10, 10, 10],
+            &[(1, 0), (2, 1), (3, 2)],
+            &[],
+        ),
+        // The other message was missing, and may not be the one that is back.
+        (&[a, row(1, 10, true)], &[10, 10], &[(1, 0), (2, 1)], &[]),
+        (&[a, row(1, 11, true)], &[10, 12], &[(2, 1)], &[]),
+    ] {
+        let rows: Vec<_> = rows.iter().map(|row| ("a", *row)).collect();
+        let lines: Vec<_> = sizes.iter().map(|size| ("a", Some(*size))).collect();
+        let listing = listing(&lines);
+        let plan = plan(&listing, &known(&rows), &Policy::default(), NOW);
+        assert_eq!(pairs(&listing, &plan.compare), compared, "{sizes:?}");
+        assert_eq!(pairs(&listing, &plan.fetch), fetched, "{sizes:?}");
+    }
+}
+
+#[test]
+fn a_new_size_is_compared_until_sizes_prove_nothing() {
+    let listing = listing(&[("a", Some(11))]);
+    let row = delivered(1, Some(10));
+    let seen = KnownMessage {
+        state: State::Seen,
+        ..row
+    };
+    let frozen = KnownMessage {
+        is_undeletable: true,
+        next_try: Moment(NOW.0 + 1),
+        ..row
+    };
+    for (row, equal_contents, compared) in [
+        (row, 0, 1),
+        (row, 9, 1),
+        (row, 10, 0),
+        (seen, 0, 1),
+        (seen, 10, 0),
+        (frozen, 0, 0),
+    ] {
+        let mut known = known(&[("a", row)]);
+        known.set_sizes(SizeHistory {
+            equal_contents,
+            ..SizeHistory::default()
+        });
+        let plan = plan(&listing, &known, &Policy::default(), NOW);
+        assert_eq!(plan.compare.len(), compared, "{row:?} {equal_contents}");
+        assert_eq!((plan.kept, plan.resized), (1 - compared, 1));
+    }
+}
+
+#[test]
+fn an_unanswered_quit_leads_to_a_comparison() {
+    let row = KnownMessage {
+        quit_was_unanswered: true,
+        ..delivered(1, Some(10))
+    };
+    for keep in [Keep::Always, Keep::Never] {
+        let policy = Policy {
+            keep,
+            ..Policy::default()
+        };
+        let listing = listing(&[("a", Some(10))]);
+        let plan = plan(&listing, &known(&[("a", row)]), &policy, NOW);
+        assert_eq!((plan.compare.len(), plan.delete.len()), (1, 0));
+    }
+}
+
+#[test]
+fn a_run_compares_a_hundred_messages_or_100_mb() {
+    for (count, size, compared) in [
+        (100, 11, 100),
+        (101, 11, 100),
+        (3, 50_000_000, 2),
+        (2, 200_000_000, 1),
+    ] {
+        let names: Vec<_> = (0..count).map(|n| format!("{n:03}")).collect();
+        let lines: Vec<_> = names.iter().map(|name| (&**name, Some(size))).collect();
+        let row = delivered(1, Some(10));
+        let rows: Vec<_> = names.iter().map(|name| (&**name, row)).collect();
+        let plan = plan(&listing(&lines), &known(&rows), &Policy::default(), NOW);
+        assert_eq!(plan.compare.len(), compared, "{count} {size}");
+        let left = count - compared;
+        assert_eq!((plan.waiting.len(), plan.postponed), (left, left));
+    }
+}
+
+#[test]
+fn new_sizes_of_many_seen_messages_are_accepted() {
+    for (count, compared) in [(10, 10), (11, 0)] {
+        let names: Vec<_> = (0..count).map(|n| format!("{n:03}")).collect();
+        let lines: Vec<_> = names.iter().map(|name| (&**name, Some(11))).collect();
+        let row = KnownMessage {
+            state: State::Seen,
+            ..delivered(1, Some(10))
+        };
+        let rows: Vec<_> = names.iter().map(|name| (&**name, row)).collect();
+        let plan = plan(&listing(&lines), &known(&rows), &Policy::default(), NOW);
+        assert_eq!(plan.compare.len(), compared);
+        assert_eq!(
+            (plan.accepted.len(), plan.kept),
+            (count - compared, count - compared)
+        );
     }
 }
 

@@ -10,7 +10,7 @@ const NAME: &str = "sha256:00";
 /// Returns true if the message under [`NAME`] may be one that was deleted.
 fn may_be_kept(test: &TestLedger) -> bool {
     let matches = test.ledger.recognition();
-    let matches = matches.find_matches(&stored(NAME, 0, NAME));
+    let matches = matches.contents(&identity(NAME, 0));
     !matches.expect("it can be read").is_empty()
 }
 

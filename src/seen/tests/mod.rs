@@ -24,6 +24,7 @@ use crate::mail::custody::{
 use crate::mail::headers::Header;
 use crate::mail::known::State;
 use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
+use crate::mail::same::Fingerprint;
 use crate::moment::Moment;
 use crate::text::ServerText;
 
@@ -163,6 +164,7 @@ fn stored(id: &str, copy: u32, content: &str) -> StoredMessage {
             return_path: None,
             subject: content.into(),
         },
+        fingerprint: Fingerprint::default(),
     }
 }
 

@@ -2,39 +2,61 @@
 
 use super::*;
 use crate::mail::custody::Found;
+use crate::mail::same::MessageContent;
 
-#[test]
-fn a_match_has_the_same_unique_id_and_the_same_octets() {
-    let test = TestLedger::new();
-    test.deliver(&[("a", 0), ("b", 0)]);
-    for (id, content, expected) in [("a", "a", 1), ("a", "b", 0), ("b", "a", 0), ("c", "a", 0)] {
-        let matches = test
-            .ledger
-            .recognition()
-            .find_matches(&stored(id, 0, content));
-        let matches = matches.expect("it can be read");
-        assert_eq!(
-            matches.len(),
-            expected,
-            "{id} with the content of {content}"
-        );
-    }
+/// Returns the contents that are known under a unique-id, with their copy numbers.
+fn contents(test: &TestLedger, id: &str, copy: u32) -> Vec<(u32, MessageContent)> {
+    let known = test.ledger.recognition().contents(&identity(id, copy));
+    let known = known.expect("it can be read").into_iter();
+    known
+        .map(|known| (known.found.identity.copy, known.content))
+        .collect()
 }
 
 #[test]
-fn the_match_with_the_same_copy_number_comes_first() {
+fn contents_are_found_by_unique_id_and_not_before_staging() {
+    let test = TestLedger::new();
+    test.deliver(&[("a", 0), ("b", 0)]);
+    let failed = test.ledger.failures().note(&listed("c"));
+    failed.expect("it can be written");
+    for id in ["a", "b"] {
+        assert_eq!(contents(&test, id, 0), [(0, stored(id, 0, id).content())]);
+    }
+    assert!(contents(&test, "c", 0).is_empty());
+}
+
+#[test]
+fn all_marks_of_a_content_are_read_as_written() {
+    let test = TestLedger::new();
+    let mark = |text: &str| Some(Digest::of(text.as_bytes()));
+    let mut message = stored("a", 0, "a");
+    message.fingerprint = Fingerprint {
+        canonical: mark("canonical"),
+        body: mark("body"),
+        message_id: mark("id"),
+        date: mark("date"),
+    };
+    let file = File::open("/dev/null").expect("every Unix has this file");
+    let durable = Durable::new(Receipt::new(message.clone(), file));
+    let staged = test.ledger.custody().stage(vec![durable], &place(), &[]);
+    staged.expect("it can be written");
+
+    assert_eq!(contents(&test, "a", 0), [(0, message.content())]);
+    let staged = test.ledger.custody().staged().expect("it can be read");
+    assert_eq!(staged[0].stored().content(), message.content());
+}
+
+#[test]
+fn the_content_with_the_same_copy_number_comes_first() {
     let test = TestLedger::new();
     let copies = (0..3).map(|copy| durable("a", copy, "same")).collect();
     let staged = test.ledger.custody().stage(copies, &place(), &[]);
     staged.expect("it can be written");
 
-    let matches = test
-        .ledger
-        .recognition()
-        .find_matches(&stored("a", 1, "same"));
-
-    let matches = matches.expect("it can be read");
-    let copies: Vec<_> = matches.iter().map(|found| found.identity.copy).collect();
+    let copies: Vec<_> = contents(&test, "a", 1)
+        .into_iter()
+        .map(|(copy, _)| copy)
+        .collect();
     assert_eq!(copies, [1, 0, 2]);
 }
 
@@ -61,11 +83,8 @@ fn a_renamed_message_keeps_its_state_and_its_delivery() {
 
     result.expect("only a failed message has the new unique-id");
     assert_eq!(test.states(), [("new".to_owned(), 0, "delivered")]);
-    let matches = test
-        .ledger
-        .recognition()
-        .find_matches(&stored("new", 0, "old"));
-    assert_eq!(matches.expect("it can be read").len(), 1);
+    let content = stored("old", 0, "old").content();
+    assert_eq!(contents(&test, "new", 0), [(0, content)]);
 }
 
 #[test]

@@ -61,6 +61,9 @@ pub(crate) struct Behaviour {
     /// True if CAPA announces SASL PLAIN, and AUTH is accepted.
     pub(crate) sasl_plain: bool,
     pub(crate) security: Protection,
+    /// True if each message that is retrieved gets a header line with a number that rises. A virus
+    /// scanner between server and client does that with the time.
+    pub(crate) stamps: bool,
     /// The number of octets in each write, if the writes are to be small.
     pub(crate) segment: Option<NonZeroUsize>,
     /// True if TOP is announced and accepted.
@@ -91,6 +94,7 @@ impl Default for Behaviour {
             sasl_plain: true,
             security: Protection::None,
             segment: None,
+            stamps: false,
             top: true,
             uidl: true,
             undeletable: Vec::new(),

@@ -287,8 +287,11 @@ impl<'a> ModelSession<'a> {
                 }
                 let mut log = lock(&self.shared.log);
                 log.retrieved.push(message.unique_id.clone());
+                let stamp = format!("X-Stamp: {}\r\n", log.retrieved.len());
                 drop(log);
-                self.send(&byte_stuffed(&octets))
+                let stamp = stamp.as_bytes();
+                let stamp = if self.behaviour.stamps { stamp } else { &[] };
+                self.send(&byte_stuffed(&[stamp, &octets[..]].concat()))
             }
         }
     }
