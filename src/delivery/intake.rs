@@ -16,7 +16,7 @@ use rustix::fs::{Mode, OFlags};
 use super::Error;
 use super::folder::Folder;
 use super::leftovers::{self, Leftovers, UNKNOWN};
-use super::maildir::PROOF;
+use super::maildir::SECOND_LINKS;
 use super::unique_name::UniqueNames;
 use crate::mail::custody::{Durable, Receipt, StoredMessage};
 use crate::mail::maildrop::Message;
@@ -146,7 +146,9 @@ impl Intake {
     pub(crate) fn withdraw(&self, file_names: &[String]) -> Result<(), Error> {
         file_names.iter().try_for_each(|name| {
             self.folder.remove(OsStr::new(name))?;
-            self.folder.remove(OsStr::new(&format!("{name}{PROOF}")))
+            SECOND_LINKS
+                .iter()
+                .try_for_each(|suffix| self.folder.remove(OsStr::new(&format!("{name}{suffix}"))))
         })
     }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use super::folder::Folder;
-use super::maildir::PROOF;
+use super::maildir::SECOND_LINKS;
 use super::unique_name::ParsedName;
 use crate::mail::mark::Mark;
 
@@ -63,10 +63,11 @@ impl Leftovers {
     }
 }
 
-/// Returns true if a file, or the message whose proof it is, is among the staged messages.
+/// Returns true if a file, or the message whose second link it is, is among the staged messages.
 pub(super) fn is_of(staged: &HashSet<String>, name: &[u8]) -> bool {
     str::from_utf8(name).is_ok_and(|name| {
-        let message = name.strip_suffix(PROOF).unwrap_or(name);
+        let of_link = |suffix: &&str| name.strip_suffix(*suffix);
+        let message = SECOND_LINKS.iter().find_map(of_link).unwrap_or(name);
         staged.contains(message)
     })
 }

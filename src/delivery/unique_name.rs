@@ -205,6 +205,7 @@ mod tests {
         for (name, is_own) in [
             (own.clone(), true),
             (format!("{own}.link"), true),
+            (format!("{own}.placed"), true),
             (format!("{own}.elsewhere"), true),
             (own.replace("_mp0badcafe", "_mpdeadbeef"), true),
             (own.replace(&mark, &Mark([2; 16]).to_string()), false),

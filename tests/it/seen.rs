@@ -188,7 +188,7 @@ fn seen_check_says_where_a_message_for_a_maildir_is() {
 
     // A run that is killed after it has put the message in its place leaves a second link.
     let mut proof = file.into_os_string();
-    proof.push(".link");
+    proof.push(".placed");
     fs::rename(maildir.files("cur").remove(0), &proof).expect("the file can be moved");
     check_reports(
         &sandbox,

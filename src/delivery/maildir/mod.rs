@@ -20,7 +20,7 @@ mod tests;
 
 mod placement;
 
-pub(super) use placement::PROOF;
+pub(super) use placement::SECOND_LINKS;
 
 use placement::{Folders, Placement, proof_of};
 
@@ -141,8 +141,8 @@ impl Maildir {
             .collect())
     }
 
-    /// Returns true if a message that is not in tmp/ was put in its place by an earlier run: the second
-    /// link that is kept until the record is there.
+    /// Returns true if a message that is not in tmp/ was put in its place by an earlier run: the proof
+    /// that is kept until the record is there.
     fn has_proof(&self, staged: &Staged) -> Result<bool, Error> {
         let stored = staged.stored();
         self.intake
@@ -177,6 +177,10 @@ impl Maildir {
             // if a power cut brought it back.
             self.intake.folder().remove(name.as_ref())?;
             return Ok(true);
+        }
+        if !staged.history().is_fresh && self.intake.folder().contains(name)? {
+            // A power cut can bring the first name back and leave the proof, on a disk that keeps no order.
+            self.folders().remove_links(name);
         }
         // What an earlier run staged is put in its place before this is known. Each way goes on to the next
         // one if the file system does not have it.

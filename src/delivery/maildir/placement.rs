@@ -29,13 +29,24 @@ pub(super) struct Folders<'a> {
     pub(super) new: &'a Folder,
 }
 
-/// The suffix of a proof. No name that we make for a message ends like this.
-pub(in crate::delivery) const PROOF: &str = ".link";
+/// The suffix of a second link that is made before a message leaves tmp/. No name that we make for a
+/// message ends like this. The link proves nothing: another program may have removed the first name.
+const LINK: &str = ".link";
 
-/// Returns the name of the proof that a message was put in its place. It is a second link in tmp/, made
-/// before the message leaves tmp/ and removed once its delivery is recorded.
+/// The suffix that the link gets once the message has left tmp/. Then it is a proof.
+const PROOF: &str = ".placed";
+
+/// The suffixes of second links.
+pub(in crate::delivery) const SECOND_LINKS: [&str; 2] = [LINK, PROOF];
+
+/// Returns the name of the proof that a message was put in its place. It is a second link in tmp/, and is
+/// removed once the delivery is recorded.
 pub(super) fn proof_of(name: &str) -> String {
     format!("{name}{PROOF}")
+}
+
+fn link_of(name: &str) -> String {
+    format!("{name}{LINK}")
 }
 
 impl Placement {
@@ -99,7 +110,7 @@ impl Folders<'_> {
     pub(super) fn put(self, name: &str, placement: Placement) -> Result<bool, Error> {
         self.try_put(name, placement).map_err(|errno| {
             // Nothing is to be proved, as the message is still in tmp/.
-            self.remove_proof(name);
+            self.remove_links(name);
             self.cannot(name, errno)
         })
     }
@@ -111,9 +122,7 @@ impl Folders<'_> {
                 // another file has that name, linking fails, too.
                 Err(errno) if errno == Errno::EXIST || is_refusal(errno) => {
                     let was_put = self.try_put(name, Placement::Link)?;
-                    if !was_put {
-                        self.remove_proof(name);
-                    }
+                    let _ = self.tmp.remove(link_of(name).as_ref());
                     Ok(was_put)
                 }
                 ended => ended,
@@ -128,27 +137,41 @@ impl Folders<'_> {
         }
     }
 
-    /// Makes the proof. Returns false if the message is not in tmp/.
-    pub(super) fn prove(self, name: &str) -> bool {
-        let (tmp, proof) = (self.tmp.fd(), proof_of(name));
+    /// Makes the link that becomes the proof. Returns false if the message is not in tmp/.
+    pub(super) fn prepare_proof(self, name: &str) -> bool {
+        let (tmp, link) = (self.tmp.fd(), link_of(name));
         // EXIST: a killed run made it. After any other error there is no proof, for example because
         // the file system has no links. If this run is then killed, and a reader removes the message
         // before the next run, that one fetches it once more.
-        rustix::fs::linkat(tmp, name, tmp, proof, AtFlags::empty()) != Err(Errno::NOENT)
+        rustix::fs::linkat(tmp, name, tmp, link, AtFlags::empty()) != Err(Errno::NOENT)
     }
 
-    fn remove_proof(self, name: &str) {
-        // If it cannot be removed, the message counts as delivered only after a kill before the record.
+    /// Makes the link the proof, now that the message is in its place. The other order would prove
+    /// nothing: if another program removed the first name from tmp/ and not yet the link, the message
+    /// would count as delivered.
+    fn prove(self, name: &str) {
+        // Without a link there is no proof; see above.
+        let _ = rustix::fs::renameat(self.tmp.fd(), link_of(name), self.tmp.fd(), proof_of(name));
+    }
+
+    /// Removes both second links, as the message is not in its place.
+    pub(super) fn remove_links(self, name: &str) {
+        // If the proof cannot be removed, the message counts as delivered only after a kill before the
+        // record.
+        let _ = self.tmp.remove(link_of(name).as_ref());
         let _ = self.tmp.remove(proof_of(name).as_ref());
     }
 
     fn rename_exclusively(self, name: &str) -> Result<bool, Errno> {
-        if !self.prove(name) {
+        if !self.prepare_proof(name) {
             return Ok(false);
         }
         let (tmp, new) = (self.tmp.fd(), self.new.fd());
         match rustix::fs::renameat_with(tmp, name, new, name, RenameFlags::NOREPLACE) {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                self.prove(name);
+                Ok(true)
+            }
             Err(Errno::NOENT) => Ok(self.has_arrived(name)),
             Err(errno) => Err(errno),
         }
@@ -192,9 +215,12 @@ impl Folders<'_> {
                 rustix::fs::unlinkat(tmp, name, AtFlags::empty()).map(|()| true)
             }
             (Ok(_), Ok(_)) => Err(Errno::EXIST),
-            (Ok(_), Err(Errno::NOENT)) if !self.prove(name) => Ok(false),
+            (Ok(_), Err(Errno::NOENT)) if !self.prepare_proof(name) => Ok(false),
             (Ok(_), Err(Errno::NOENT)) => match rustix::fs::renameat(tmp, name, new, name) {
-                Ok(()) => Ok(true),
+                Ok(()) => {
+                    self.prove(name);
+                    Ok(true)
+                }
                 Err(Errno::NOENT) => Ok(self.has_arrived(name)),
                 Err(errno) => Err(errno),
             },
@@ -204,11 +230,13 @@ impl Folders<'_> {
 
     /// Returns true if a message that left tmp/ during the rename is in new/: NFS repeats a request
     /// whose answer was lost, and the second one fails because the first one succeeded. Otherwise
-    /// another program has removed it from tmp/, and its proof is untrue.
+    /// another program has removed it from tmp/.
     pub(super) fn has_arrived(self, name: &str) -> bool {
         let has_arrived = look(self.new, name).is_ok();
-        if !has_arrived {
-            self.remove_proof(name);
+        if has_arrived {
+            self.prove(name);
+        } else {
+            self.remove_links(name);
         }
         has_arrived
     }

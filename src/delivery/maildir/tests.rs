@@ -133,10 +133,11 @@ fn a_placement_that_was_killed_half_way_is_completed() {
     // The names that a kill left beside tmp/F, by the way of placing and after a reader's work.
     for left in [
         &[("tmp", ".link")][..],
+        &[("tmp", ".placed")],
         &[("new", "")],
-        &[("new", ""), ("tmp", ".link")],
+        &[("new", ""), ("tmp", ".placed")],
         &[("cur", ":2,S")],
-        &[("cur", ":2,S"), ("tmp", ".link")],
+        &[("cur", ":2,S"), ("tmp", ".placed")],
     ] {
         let sandbox = TestMaildir::new();
         let staged = TestMaildir::recall(&sandbox.stage());
@@ -201,6 +202,33 @@ fn a_message_that_is_nowhere_is_fetched_again() {
 }
 
 #[test]
+fn a_link_made_before_the_rename_is_no_proof() {
+    let sandbox = TestMaildir::new();
+    let recalled = TestMaildir::recall(&sandbox.stage());
+    let name = recalled.stored().file_name.clone();
+    assert!(sandbox.maildir.folders().prepare_proof(&name));
+    // Another program empties tmp/, and has not come to the link yet.
+    fs::remove_file(sandbox.path("tmp", &name)).expect("it is ours");
+    assert_eq!(sandbox.locate(&recalled), StagedState::Lost);
+    assert!(matches!(sandbox.deliver(recalled), Outcome::Lost(_)));
+}
+
+#[test]
+fn a_proof_beside_the_first_name_is_no_proof() {
+    let sandbox = TestMaildir::new();
+    let recalled = TestMaildir::recall(&sandbox.stage());
+    let name = recalled.stored().file_name.clone();
+    let links = [
+        sandbox.path("tmp", &name),
+        sandbox.path("tmp", &proof_of(&name)),
+    ];
+    fs::hard_link(&links[0], &links[1]).expect("a link can be made");
+    assert_eq!(sandbox.locate(&recalled), StagedState::Waiting);
+    assert!(matches!(sandbox.deliver(recalled), Outcome::Delivered(_)));
+    assert!(sandbox.path("new", &name).exists());
+}
+
+#[test]
 fn only_a_file_of_the_right_length_is_a_proof() {
     for other in ["", "another file"] {
         let sandbox = TestMaildir::new();
@@ -219,7 +247,7 @@ fn a_file_that_vanishes_during_its_rename_is_not_delivered() {
     let sandbox = TestMaildir::new();
     let name = sandbox.stage().stored().file_name.clone();
     let folders = sandbox.maildir.folders();
-    assert!(folders.prove(&name));
+    assert!(folders.prepare_proof(&name));
     fs::remove_file(sandbox.path("tmp", &name)).expect("it is ours");
     assert!(!folders.has_arrived(&name));
     assert_eq!(sandbox.count("tmp"), 0);

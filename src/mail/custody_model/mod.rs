@@ -91,11 +91,11 @@ enum ReaderHabit {
 enum PlacementProof {
     /// There is none, as on a file system without hard links.
     None,
-    /// A second link `tmp/F.link`, made before `tmp/F` is renamed to `new/F`. It proves something if `tmp/F`
-    /// is gone.
-    Link,
-    /// The same link under another name, `tmp/F.placed`, which it gets after `tmp/F` was renamed.
+    /// The custody order: a second link is made before `tmp/F` is renamed to `new/F`, and gets the name
+    /// `tmp/F.placed` after that. Only this name is a proof.
     RenamedLink,
+    /// The link keeps its first name, `tmp/F.link`, and is taken for a proof if `tmp/F` is gone.
+    Link,
 }
 
 /// The cases in which a message may be delivered twice.

@@ -12,16 +12,16 @@ const USUAL: Setting = Setting {
     cleaner: CleanerHabit::Absent,
     reader: ReaderHabit::MovesAndRemoves,
     server: ServerKind::Obedient,
-    proof: PlacementProof::Link,
+    proof: PlacementProof::RenamedLink,
     without: None,
-    exceptions: &[],
+    exceptions: &[Exception::RemovedBeforeProof],
 };
 
 /// One message, and a program that empties tmp/. This has more states than the usual setting.
 const CLEANED: Setting = Setting {
     messages: 1,
     cleaner: CleanerHabit::Thorough,
-    exceptions: &[Exception::Cleaned],
+    exceptions: &[Exception::Cleaned, Exception::RemovedBeforeProof],
     ..USUAL
 };
 
@@ -43,7 +43,9 @@ fn is_broken(setting: &Setting, breach: Breach) {
 
 #[test]
 fn no_order_of_events_loses_or_repeats_a_message() {
-    holds(&USUAL);
+    for disk in [DiskKind::Ordered, DiskKind::Loose] {
+        holds(&Setting { disk, ..USUAL });
+    }
 }
 
 #[test]
@@ -55,19 +57,27 @@ fn a_server_that_deletes_what_was_retrieved_loses_no_message() {
 }
 
 #[test]
-fn a_disk_that_keeps_no_order_loses_no_message() {
-    let loose = Setting {
-        disk: DiskKind::Loose,
-        exceptions: &[Exception::RemovedBeforeProof],
-        ..USUAL
-    };
-    holds(&loose);
-    // Such a disk can keep the rename to new/ and lose the link that was made before it.
-    let strict = Setting {
-        exceptions: &[],
-        ..loose
-    };
-    is_broken(&strict, Breach::Repeated);
+fn a_program_that_empties_tmp_loses_no_message() {
+    for cleaner in [CleanerHabit::Thorough, CleanerHabit::Halfway] {
+        for server in [ServerKind::Obedient, ServerKind::DeletesRetrieved] {
+            holds(&Setting {
+                cleaner,
+                server,
+                ..CLEANED
+            });
+        }
+    }
+}
+
+#[test]
+fn each_exception_repeats_a_message() {
+    for exceptions in [&[Exception::Cleaned][..], &[Exception::RemovedBeforeProof]] {
+        let setting = Setting {
+            exceptions,
+            ..CLEANED
+        };
+        is_broken(&setting, Breach::Repeated);
+    }
 }
 
 #[test]
@@ -89,6 +99,7 @@ fn without_a_flush_of_new_a_power_cut_loses_messages() {
 fn without_a_proof_a_removed_message_is_delivered_again() {
     let setting = Setting {
         proof: PlacementProof::None,
+        exceptions: &[],
         ..USUAL
     };
     is_broken(&setting, Breach::Repeated);
@@ -104,6 +115,7 @@ fn without_links_a_message_that_is_only_moved_is_not_repeated() {
     let setting = Setting {
         proof: PlacementProof::None,
         reader: ReaderHabit::Moves,
+        exceptions: &[],
         ..USUAL
     };
     holds(&setting);
@@ -112,12 +124,7 @@ fn without_links_a_message_that_is_only_moved_is_not_repeated() {
 
 #[test]
 fn absence_as_a_proof_loses_messages_if_tmp_is_emptied() {
-    let setting = Setting {
-        proof: PlacementProof::None,
-        exceptions: &[Exception::Cleaned, Exception::RemovedBeforeProof],
-        ..CLEANED
-    };
-    without(Rule::AbsenceIsNoProof, setting, Breach::Lost);
+    without(Rule::AbsenceIsNoProof, CLEANED, Breach::Lost);
 }
 
 #[test]
@@ -132,40 +139,20 @@ fn quit_before_settling_loses_what_the_server_then_deletes() {
 /// A link that was made before the rename shows only that `tmp/F` is gone. If another program has
 /// removed it, the message was never in place.
 #[test]
-fn a_link_made_before_the_rename_loses_messages_if_tmp_is_emptied() {
+fn a_link_that_is_not_renamed_loses_messages_if_tmp_is_emptied() {
     for cleaner in [CleanerHabit::Thorough, CleanerHabit::Halfway] {
-        is_broken(&Setting { cleaner, ..CLEANED }, Breach::Lost);
-    }
-}
-
-/// The same link gets another name after the rename, and only that name is a proof.
-#[test]
-fn a_link_renamed_after_the_rename_loses_nothing_if_tmp_is_emptied() {
-    for server in [ServerKind::Obedient, ServerKind::DeletesRetrieved] {
-        let renamed = Setting {
-            server,
-            cleaner: CleanerHabit::Halfway,
-            proof: PlacementProof::RenamedLink,
-            exceptions: &[Exception::Cleaned, Exception::RemovedBeforeProof],
+        let setting = Setting {
+            cleaner,
+            proof: PlacementProof::Link,
             ..CLEANED
         };
-        holds(&renamed);
-        for exceptions in [&[Exception::Cleaned][..], &[Exception::RemovedBeforeProof]] {
-            is_broken(
-                &Setting {
-                    exceptions,
-                    ..renamed
-                },
-                Breach::Repeated,
-            );
-        }
+        is_broken(&setting, Breach::Lost);
     }
 }
 
 /// Leaves out a rule, and expects that the promise is broken.
 #[track_caller]
 fn without(rule: Rule, setting: Setting, breach: Breach) {
-    holds(&setting);
     let setting = Setting {
         without: Some(rule),
         ..setting
