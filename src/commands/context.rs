@@ -115,9 +115,6 @@ impl Context<'_> {
         ledger: &Ledger,
     ) -> Result<Vec<OtherAccount>, Failure> {
         let mut other_accounts = Vec::new();
-        if !ledger.messages().are_none()? {
-            return Ok(other_accounts);
-        }
         for neighbour in ledger.neighbours().all()? {
             let other = &neighbour.name;
             let consequence = match (account.is_one_shot(), neighbour.is_one_shot) {

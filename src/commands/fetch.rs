@@ -121,7 +121,6 @@ impl FetchAccount<'_> {
     }
 
     fn fetch(&self, mut ledger: Ledger, summary: &mut Summary) -> Result<(), Failure> {
-        let other_accounts = self.context.other_accounts(self.account, &ledger)?;
         let _lock = match ledger.lock() {
             Ok(lock) => lock,
             Err(error) => {
@@ -133,7 +132,6 @@ impl FetchAccount<'_> {
         let options = PollOptions {
             policy: self.account.policy.clone(),
             configured_keep: self.account.configured_keep,
-            other_accounts,
             may_delete_many: self.account.delete_was_asked,
             silence: self.account.dial.net.timeout / NOOPS_PER_TIMEOUT,
             descriptors: self.descriptors,
@@ -143,6 +141,7 @@ impl FetchAccount<'_> {
             ledger: &mut ledger,
             target: &*target,
             reporter: self.reporter,
+            find_other_accounts: &|ledger| self.context.other_accounts(self.account, ledger),
             interrupt: &self.context.interrupt,
             summary,
         };

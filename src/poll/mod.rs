@@ -46,7 +46,7 @@ pub(crate) mod survey;
 mod tests;
 
 pub(crate) use error::Error;
-pub(crate) use neighbours::{Consequence, OtherAccount};
+pub(crate) use neighbours::{Consequence, FindOtherAccounts, OtherAccount};
 pub(crate) use session::session_hints;
 
 use error::{reading, recording};
@@ -60,8 +60,6 @@ pub(crate) struct PollOptions {
     pub policy: Policy,
     /// `keep` as it is configured, whatever a flag says for this run.
     pub configured_keep: Keep,
-    /// Other accounts that may have the mailbox of a new account.
-    pub other_accounts: Vec<OtherAccount>,
     /// True if the user asked for deletions on the command line, so that they need no confirmation.
     pub may_delete_many: bool,
     /// The longest time without a command while messages are delivered.
@@ -80,6 +78,9 @@ pub(crate) struct Poll<'a> {
     pub target: &'a dyn Target,
     /// The reporter for progress and problems.
     pub reporter: AccountReporter<'a>,
+    /// Finds other accounts that may have the mailbox of a new account. It is called only once a listing
+    /// has messages, as it reads all accounts of the user.
+    pub find_other_accounts: &'a FindOtherAccounts<'a>,
     /// Ends the poll early.
     pub interrupt: &'a Interrupt,
     /// The counts of the run so far.

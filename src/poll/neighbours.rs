@@ -25,6 +25,9 @@ pub(crate) struct OtherAccount {
     pub consequence: Consequence,
 }
 
+/// Finds other accounts of the same user at the same host.
+pub(crate) type FindOtherAccounts<'a> = dyn Fn(&Ledger) -> Result<Vec<OtherAccount>, Failure> + 'a;
+
 /// The consequence of another account that has the same mailbox.
 #[derive(Clone, Debug)]
 pub(crate) enum Consequence {
@@ -79,8 +82,8 @@ impl Poll<'_> {
         listing: &Listing,
         last: &LastRun,
     ) -> Result<Option<(Mailbox, SharedMessages)>, Error> {
-        let options = self.options;
-        for other in &options.other_accounts {
+        let others = (self.find_other_accounts)(self.ledger).map_err(Error::Undecided)?;
+        for other in &others {
             let neighbour = &other.neighbour;
             let known = self.ledger.neighbours().known(neighbour).map_err(reading)?;
             let shared = SharedMessages::of(listing, &known);

@@ -65,15 +65,6 @@ impl Messages<'_> {
         })
     }
 
-    /// Returns true if no message is known.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub(crate) fn are_none(self) -> Result<bool, Error> {
-        let key = [self.0.key()];
-        Ok(!self.0.read(|queries| queries.exists(&HAS_MESSAGES, key))?)
-    }
-
     /// Returns all known messages, ordered by unique-id.
     ///
     /// # Errors

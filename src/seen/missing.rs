@@ -19,7 +19,7 @@ pub(crate) struct Missing<'a>(pub(super) &'a Ledger);
 #[derive(Debug, Default)]
 pub(crate) struct MissingContents(Vec<Content>);
 
-/// The beginning of a message's SHA-256, and the row of its delivery.
+/// The beginning of a message's SHA-256 without the lines that servers write, and the row of its delivery.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Content {
     hash: u64,
@@ -86,8 +86,9 @@ impl Missing<'_> {
         Ok(MissingContents(contents))
     }
 
-    /// Returns the known message that an arrived one is, if their octets are the same. It is found
-    /// once only: a second message with these octets is another one.
+    /// Returns the known message that an arrived one is, if their octets are the same, apart from header
+    /// lines that servers write. It is found once only: a second message with these octets is another
+    /// one.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -96,14 +97,15 @@ impl Missing<'_> {
         contents: &mut MissingContents,
         stored: &StoredMessage,
     ) -> Result<Option<RenamedMessage>, Error> {
-        let hash = hash(&stored.digest);
+        let canonical = stored.fingerprint.canonical.unwrap_or(stored.digest);
+        let hash = hash(&canonical);
         let first = contents.0.partition_point(|content| content.hash < hash);
         let same = contents.0[first..].iter_mut();
         for content in same.take_while(|content| content.hash == hash) {
             if content.delivery == FOUND {
                 continue;
             }
-            if let Some((old, state)) = self.find(content.delivery, &stored.digest)? {
+            if let Some((old, state)) = self.find(content.delivery, &canonical)? {
                 content.delivery = FOUND;
                 return Ok(Some(RenamedMessage {
                     old,
@@ -116,8 +118,8 @@ impl Missing<'_> {
         Ok(None)
     }
 
-    fn find(self, delivery: i64, digest: &Digest) -> Result<Option<(Identity, State)>, Error> {
-        let values = params![self.0.key(), delivery, digest];
+    fn find(self, delivery: i64, canonical: &Digest) -> Result<Option<(Identity, State)>, Error> {
+        let values = params![self.0.key(), delivery, canonical];
         let found = self.0.read(|queries| {
             queries.first(&FIND, values, |row| {
                 let state: StoredState = row.get(2)?;
@@ -164,14 +166,14 @@ statements! {
     /// Only what we delivered, or are about to deliver. A message that we deleted is not missing from
     /// a listing: if the same octets are listed after that, they were sent again.
     CONTENT =
-        "SELECT d.id, d.digest FROM delivery d JOIN seen s USING (account, unique_id, copy)
+        "SELECT d.id, coalesce(d.canonical, d.digest) FROM delivery d JOIN seen s USING (account, unique_id, copy)
          WHERE d.account = ?1 AND d.unique_id = ?2 AND d.copy = ?3
              AND s.state IN ({STAGED}, {DELIVERED})";
 
     FIND =
         "SELECT s.unique_id, s.copy, s.state, s.delivered, s.next_try
          FROM delivery d JOIN seen s USING (account, unique_id, copy)
-         WHERE d.id = ?2 AND d.account = ?1 AND d.digest = ?3";
+         WHERE d.id = ?2 AND d.account = ?1 AND coalesce(d.canonical, d.digest) = ?3";
 
     DROP_FAILED = "DELETE FROM seen WHERE {MESSAGE} AND state = {FAILED}";
 

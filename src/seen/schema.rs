@@ -164,6 +164,9 @@ SELECT account, target, inode FROM
     (SELECT account, target, inode, max(id) FROM delivery
      WHERE program IS NULL AND delivered IS NOT NULL GROUP BY account, target);
 ",
+    "
+CREATE INDEX account_user ON account (user);
+",
 ];
 
 /// Opens a database, and creates it (mode 0600) if there is none. A file that is not a database is

@@ -120,6 +120,20 @@ fn an_mda_does_not_get_renamed_messages_again() {
 }
 
 #[test]
+fn a_renamed_message_with_a_status_line_is_recognised() {
+    let (sandbox, server) = fetched_and_renamed(&notes(["a"]), "");
+    let read = b"Subject: a\r\nStatus: RO\r\n\r\na\r\n";
+    server.replace(vec![TestMessage::new("moved", *read)]);
+
+    let outcome = sandbox.fetch();
+
+    outcome.succeeds().stderr_has("not delivered again: 1");
+    sandbox.work().holds(&notes(["a"]));
+    sandbox.mailpull(["fetch", "--delete"]).run().succeeds();
+    assert_eq!((server.count(), server.log().count("RETR")), (0, 2));
+}
+
+#[test]
 fn a_message_sent_again_while_listed_is_delivered_again() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "");

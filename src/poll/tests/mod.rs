@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Error, OtherAccount, Poll, PollOptions};
+use super::{Error, Poll, PollOptions};
 use crate::delivery::{Maildir, Target};
 use crate::exit::{Exit, Failure};
 use crate::mail::policy::{Keep, Policy};
@@ -48,7 +48,6 @@ struct TestAccount {
     ledger: Ledger,
     problems: Problems,
     policy: Policy,
-    other_accounts: Vec<OtherAccount>,
 }
 
 /// The end of one poll.
@@ -75,7 +74,6 @@ impl TestAccount {
             folder,
             ledger,
             problems: Problems::default(),
-            other_accounts: Vec::new(),
             policy: Policy {
                 keep,
                 ..Policy::default()
@@ -117,7 +115,6 @@ impl TestAccount {
         let options = PollOptions {
             policy: self.policy.clone(),
             configured_keep: self.policy.keep,
-            other_accounts: self.other_accounts.clone(),
             may_delete_many: false,
             silence: Duration::from_secs(60),
             descriptors: 1024,
@@ -130,6 +127,7 @@ impl TestAccount {
             ledger: &mut self.ledger,
             target,
             reporter: AccountReporter::new(&self.problems, "work"),
+            find_other_accounts: &|_| Ok(Vec::new()),
             interrupt: &Interrupt::never().expect("a pair of sockets"),
             summary: &mut summary,
         };
