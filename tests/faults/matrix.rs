@@ -5,7 +5,7 @@ use crate::server_fault::ServerFault;
 use crate::support::model_server::Cut;
 use crate::support::strace::{Injection, Point, sample};
 use crate::support::tools;
-use crate::trial::{Trial, octets_of_sessions, points};
+use crate::trial::{MESSAGES, Trial, octets_of_sessions, points};
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Matrix {
@@ -189,18 +189,19 @@ impl Matrix {
                 points.into_iter().map(Trial::PowerCut).collect()
             }
             Self::EmptyMessage => servers(ServerFault::for_each_message(ServerFault::EmptyMessage)),
-            Self::NewUniqueIds => servers([ServerFault::NewUniqueIds]),
-            Self::NoPipelining => servers([ServerFault::NoPipelining]),
+            Self::NewUniqueIds => servers([ServerFault::NewUniqueIds; MESSAGES]),
+            Self::NoPipelining => servers([ServerFault::NoPipelining; MESSAGES]),
             Self::RefusedMessage => {
                 servers(ServerFault::for_each_message(ServerFault::RefusedMessage))
             }
-            Self::ReusedUniqueIds => servers([ServerFault::ReusedUniqueIds]),
-            Self::StatusLine => servers([ServerFault::StatusLine]),
+            Self::ReusedUniqueIds => servers([ServerFault::ReusedUniqueIds; MESSAGES]),
+            Self::StatusLine => servers([ServerFault::StatusLine; MESSAGES]),
         }
     }
 }
 
-/// Returns a trial with each of these servers.
+/// Returns a trial with each of these servers. There are as many of each kind as there are messages,
+/// whether it concerns one of them or all.
 fn servers(faults: impl IntoIterator<Item = ServerFault>) -> Vec<Trial> {
     faults.into_iter().map(Trial::Server).collect()
 }
