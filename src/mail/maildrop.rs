@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::{NonZeroU32, NonZeroU64};
 
 use crate::limits;
+use crate::mail::total::MaildropTotal;
 use crate::text::ServerText;
 
 /// The number of a message in one session: 1 to 2^31 - 1. Never an array index (CVE-2001-1009).
@@ -123,24 +124,6 @@ pub struct Listing {
     names_are_made_up: bool,
     by_unique_id: Vec<Position>,
     total: MaildropTotal,
-}
-
-/// The number of messages and the sum of their sizes, as STAT reports them. They are no more than a
-/// sign that something has changed: some servers count other octets than in the scan listing.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum MaildropTotal {
-    /// The server was not asked.
-    #[default]
-    NotAsked,
-    /// The server refused, or its answer is invalid.
-    Unknown,
-    /// The server's answer.
-    Known {
-        /// The number of messages.
-        messages: u64,
-        /// The sum of their sizes in octets.
-        octets: u64,
-    },
 }
 
 /// The position of a message in a [`Listing`].
@@ -377,6 +360,14 @@ impl Listing {
     /// Returns the number of messages before this one with the same unique-id.
     pub fn repetition(&self, position: Position) -> u32 {
         self.entries[position.0 as usize].repetition
+    }
+
+    /// Returns the number of messages with the unique-id of this one.
+    pub fn namesakes(&self, position: Position) -> usize {
+        let unique_id = self.unique_id(position);
+        let first = (self.by_unique_id).partition_point(|&at| self.unique_id(at) < unique_id);
+        let same = &self.by_unique_id[first..];
+        same.partition_point(|&at| self.unique_id(at) == unique_id)
     }
 
     /// Returns true if another message has the same unique-id.

@@ -11,3 +11,4 @@ pub mod mark;
 pub mod policy;
 pub mod reader;
 pub mod same;
+pub mod total;

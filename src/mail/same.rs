@@ -56,10 +56,12 @@ pub enum Judgement {
 /// be two messages, for example a letter and the copy of it that a mailing list has sent.
 const DELIVERED_CONTENTS: usize = 2;
 
-/// Compares a download with the known messages that it may be.
+/// Compares a download with the known messages that it may be. `listed` is the number of messages that
+/// are listed under its unique-id: each of them is a delivery of its own, however alike they are.
 pub fn judge<'a>(
     known: impl IntoIterator<Item = &'a MessageContent>,
     download: &MessageContent,
+    listed: usize,
 ) -> Judgement {
     let mut same = None;
     let mut changed = 0;
@@ -76,7 +78,7 @@ pub fn judge<'a>(
     }
     match same {
         Some(index) => Judgement::Same(index),
-        None if changed >= DELIVERED_CONTENTS => Judgement::ChangesEachTime,
+        None if changed >= DELIVERED_CONTENTS * listed => Judgement::ChangesEachTime,
         None => Judgement::New,
     }
 }
@@ -285,25 +287,32 @@ mod tests {
     fn the_third_content_of_one_message_is_a_fault() {
         let note = |n: u32| content(&with(&format!("X-Note: {n}"), MAIL));
         let other = content("Subject: other\n\nother\n");
-        for (known, download, judgement) in [
-            (&[][..], note(1), Judgement::New),
-            (&[note(1)], note(1), Judgement::Same(0)),
-            (&[note(1)], note(2), Judgement::New),
-            (&[note(1), note(2)], note(2), Judgement::Same(1)),
-            (&[note(1), note(2)], note(3), Judgement::ChangesEachTime),
-            (&[note(1), other.clone()], note(3), Judgement::New),
-            (&[note(1), note(2)], other, Judgement::New),
+        for (known, download, listed, judgement) in [
+            (&[][..], note(1), 1, Judgement::New),
+            (&[note(1)], note(1), 1, Judgement::Same(0)),
+            (&[note(1)], note(2), 1, Judgement::New),
+            (&[note(1), note(2)], note(2), 1, Judgement::Same(1)),
+            (&[note(1), note(2)], note(3), 1, Judgement::ChangesEachTime),
+            (&[note(1), note(2)], note(3), 2, Judgement::New),
+            (
+                &[note(1), note(2), note(3), note(4)],
+                note(5),
+                2,
+                Judgement::ChangesEachTime,
+            ),
+            (&[note(1), other.clone()], note(3), 1, Judgement::New),
+            (&[note(1), note(2)], other, 1, Judgement::New),
         ] {
-            assert_eq!(judge(known, &download), judgement);
+            assert_eq!(judge(known, &download, listed), judgement);
         }
     }
 
     #[test]
     fn equal_octets_are_the_better_proof() {
         let known = [content(&with("Status: O", MAIL)), content(MAIL)];
-        assert_eq!(judge(&known, &content(MAIL)), Judgement::Same(1));
+        assert_eq!(judge(&known, &content(MAIL), 1), Judgement::Same(1));
         let read = content(&with("Status: RO", MAIL));
-        assert_eq!(judge(&known, &read), Judgement::Same(0));
+        assert_eq!(judge(&known, &read, 1), Judgement::Same(0));
     }
 
     #[test]

@@ -36,7 +36,10 @@ pub(crate) struct Arrival {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Purpose {
     /// To compare it with what was delivered before.
-    Comparison(SameUniqueId),
+    Comparison {
+        /// The number of messages that are listed under its unique-id.
+        listed: usize,
+    },
     /// To be delivered.
     Delivery,
     /// To be delivered, unless a message with the same content was: the server gives it no
@@ -44,15 +47,6 @@ pub(crate) enum Purpose {
     Naming,
     /// To be delivered, unless the target has its file from a run whose record is lost.
     Recognition,
-}
-
-/// The number of messages that a listing has under one unique-id.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum SameUniqueId {
-    /// This one only.
-    One,
-    /// This one and others, each of which is a delivery of its own.
-    Several,
 }
 
 /// Complete messages that are made durable together.

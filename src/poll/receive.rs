@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::limits;
 use crate::mail::maildrop::{Identity, Listing, Message, MessageNumber};
 use crate::os::signals::Interrupt;
-use crate::poll::batch::{Arrival, Batch, MaySend, Outlet, Purpose, SameUniqueId};
+use crate::poll::batch::{Arrival, Batch, MaySend, Outlet, Purpose};
 use crate::poll::plan::Plan;
 use crate::pop3::{self, Pipeline, Refusal, Retrieved, Transaction};
 use crate::report::{AccountReporter, Event};
@@ -243,14 +243,10 @@ impl Receiver<'_> {
 
     /// Returns the messages that are fetched for another purpose than delivery.
     fn purposes(&self) -> HashMap<MessageNumber, Purpose> {
-        let compared =
-            self.plan
-                .compare
-                .iter()
-                .map(|pick| match self.listing.is_repeated(pick.position) {
-                    true => (pick, Purpose::Comparison(SameUniqueId::Several)),
-                    false => (pick, Purpose::Comparison(SameUniqueId::One)),
-                });
+        let compared = self.plan.compare.iter().map(|pick| {
+            let listed = self.listing.namesakes(pick.position);
+            (pick, Purpose::Comparison { listed })
+        });
         let recognised = self
             .plan
             .recognise

@@ -2,7 +2,8 @@
 //! any octets have a defined result.
 
 use crate::limits;
-use crate::mail::maildrop::{MaildropTotal, MessageNumber};
+use crate::mail::maildrop::MessageNumber;
+use crate::mail::total::MaildropTotal;
 use crate::text::ServerText;
 
 /// The first line of a reply.

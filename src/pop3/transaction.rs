@@ -13,7 +13,8 @@ use super::session_hints::{Pipelining, Sizes};
 use super::wire::Wire;
 use crate::limits;
 use crate::mail::custody::Recorded;
-use crate::mail::maildrop::{Listing, MaildropTotal};
+use crate::mail::maildrop::Listing;
+use crate::mail::total::MaildropTotal;
 use crate::text::ServerText;
 
 /// A session in the TRANSACTION state. If it is dropped, the connection is closed without QUIT, and

@@ -127,6 +127,25 @@ fn a_message_changed_at_each_download_is_not_repeated_for_ever() {
 }
 
 #[test]
+fn twins_changed_at_each_download_are_not_repeated_for_ever() {
+    let server = ModelServer::start(["one", "two"].map(|text| letter("u", text)).to_vec());
+    server.change(|behaviour| {
+        behaviour.stamps = true;
+        behaviour.ignores_deletions = true;
+    });
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    for _ in 0..8 {
+        sandbox.fetch();
+    }
+    let (retrieved, delivered) = (server.log().count("RETR"), sandbox.work().count("new"));
+
+    sandbox.fetch().succeeds().is_silent();
+
+    assert_eq!(server.log().count("RETR"), retrieved);
+    assert_eq!(sandbox.work().count("new"), delivered);
+}
+
+#[test]
 fn messages_that_a_listing_leaves_out_are_each_delivered_once() {
     for names in [["a", "b", "c"], ["a", "bb", "ccc"], ["aa", "b", "c"]] {
         let [a, b, c] = names.map(|name| TestMessage::new("u", note(name).octets));

@@ -4,7 +4,7 @@ use super::{Error, Settler};
 use crate::mail::custody::{Found, Receipt, StoredMessage};
 use crate::mail::maildrop::{Identity, MessageNumber, UniqueId};
 use crate::mail::same::{Judgement, judge};
-use crate::poll::batch::{Arrival, Batch, Purpose, SameUniqueId};
+use crate::poll::batch::{Arrival, Batch, Purpose};
 use crate::seen::{Compared, Comparison, Match};
 
 /// The result of looking for a message among the known ones.
@@ -28,8 +28,8 @@ impl Settler<'_> {
         } in arrivals
         {
             let unknown = match purpose {
-                Purpose::Comparison(others) => self
-                    .compare_with_known(number, receipt, &receipts, others)?
+                Purpose::Comparison { listed } => self
+                    .compare_with_known(number, receipt, &receipts, listed)?
                     .map_or(Ok(None), |receipt| self.recognise(number, receipt))?,
                 Purpose::Delivery => Some(receipt),
                 Purpose::Naming => self.name(number, receipt, &receipts)?,
@@ -46,11 +46,11 @@ impl Settler<'_> {
         number: MessageNumber,
         receipt: Receipt,
         beside: &[Receipt],
-        others: SameUniqueId,
+        listed: usize,
     ) -> Result<Option<Receipt>, Error> {
         let taken_for = receipt.stored().identity.clone();
         let size = receipt.stored().size;
-        let (result, unknown) = match self.recall(number, receipt, beside, others)? {
+        let (result, unknown) = match self.recall(number, receipt, beside, listed)? {
             Recalled::Known { receipt, result } => {
                 self.target.intake().discard(receipt)?;
                 (result, None)
@@ -79,7 +79,7 @@ impl Settler<'_> {
     ) -> Result<Option<Receipt>, Error> {
         let content = receipt.stored().digest.hex(32);
         let receipt = receipt.named(UniqueId::of_content(&content));
-        match self.recall(number, receipt, beside, SameUniqueId::Several)? {
+        match self.recall(number, receipt, beside, 1)? {
             Recalled::Known { receipt, .. } => {
                 self.target.intake().discard(receipt)?;
                 Ok(None)
@@ -99,13 +99,13 @@ impl Settler<'_> {
         number: MessageNumber,
         receipt: Receipt,
         beside: &[Receipt],
-        others: SameUniqueId,
+        listed: usize,
     ) -> Result<Recalled, Error> {
         let identity = receipt.stored().identity.clone();
         let mut known = self.ledger.recognition().contents(&identity)?;
         known.retain(|known| !self.claimed.contains(&known.found.identity));
         let download = receipt.stored().content();
-        let result = match judge(known.iter().map(|known| &known.content), &download) {
+        let result = match judge(known.iter().map(|known| &known.content), &download, listed) {
             Judgement::Same(index) => {
                 let same = known.swap_remove(index);
                 let is_unchanged = same.content.digest == download.digest;
@@ -117,9 +117,8 @@ impl Settler<'_> {
                     is_unchanged,
                 }
             }
-            // Of several messages under one unique-id each is a delivery of its own, however alike.
-            Judgement::ChangesEachTime if others == SameUniqueId::One => Compared::ChangesEachTime,
-            Judgement::ChangesEachTime | Judgement::New => {
+            Judgement::ChangesEachTime => Compared::ChangesEachTime,
+            Judgement::New => {
                 let receipt = self.renumber(receipt, beside)?;
                 self.claimed.insert(receipt.stored().identity.clone());
                 return Ok(Recalled::New(receipt));

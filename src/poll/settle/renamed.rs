@@ -24,7 +24,7 @@ pub(super) struct ArrivedMessage {
 impl Settler<'_> {
     /// Returns what is known of the messages of a batch, if that may be needed.
     pub(super) fn arrived(&self, batch: &Batch) -> Arrived {
-        let is_compared = |arrival: &Arrival| matches!(arrival.purpose, Purpose::Comparison(_));
+        let is_compared = |arrival: &Arrival| matches!(arrival.purpose, Purpose::Comparison { .. });
         if self.missing.is_empty() && !batch.arrivals().iter().any(is_compared) {
             return Arrived::default();
         }

@@ -1,5 +1,6 @@
 use crate::mail::custody::Recorded;
-use crate::mail::maildrop::{Identity, Listing, MaildropTotal, UniqueId};
+use crate::mail::maildrop::{Identity, Listing, UniqueId};
+use crate::mail::total::MaildropTotal;
 
 use crate::pop3::Error;
 
