@@ -77,7 +77,7 @@ enum ServerKind {
     DeletesRetrieved,
 }
 
-/// What a mail reader does.
+/// The habits of a mail reader.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum ReaderHabit {
     /// It moves messages to cur/.
@@ -89,7 +89,7 @@ enum ReaderHabit {
 /// The proof that a staged message was put in place, although it is in the Maildir no longer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum PlacementProof {
-    /// There is none, as on a file system without hard links.
+    /// No proof, as on a file system without hard links.
     None,
     /// The custody order: a second link is made before `tmp/F` is renamed to `new/F`, and gets the name
     /// `tmp/F.placed` after that. Only this name is a proof.
@@ -117,7 +117,7 @@ enum Row {
     Gone,
 }
 
-/// How far the present run is with a message.
+/// The last step of the present run with a message.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Step {
     /// Nothing was done yet.

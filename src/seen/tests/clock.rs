@@ -126,7 +126,7 @@ fn only_impossible_times_are_dated_anew_without_a_change() {
 }
 
 #[test]
-fn an_account_of_an_earlier_version_has_the_time_of_its_last_run() {
+fn an_account_of_an_earlier_version_is_judged_by_its_last_run() {
     let test = TestLedger::new();
     end(&test.ledger);
     test.change("UPDATE account SET clock = NULL, last_run = last_run + 31536000");
