@@ -22,6 +22,7 @@ use crate::mail::custody::{Durable, Receipt, StoredMessage};
 use crate::mail::maildrop::Message;
 use crate::mail::mark::FileMarks;
 use crate::mail::reader::MessageReader;
+use crate::mail::suspicion::Suspicion;
 
 /// Up to this number, files are flushed one by one. That costs no more than a syncfs, which also
 /// waits for the octets of other programs.
@@ -221,6 +222,7 @@ impl Incoming {
             digest: read.digest,
             header: read.header,
             fingerprint: read.fingerprint,
+            suspicion: Suspicion::None,
         };
         Receipt::new(stored, self.file)
     }

@@ -13,6 +13,7 @@ use crate::digest::Digest;
 use crate::mail::headers::Header;
 use crate::mail::maildrop::{Identity, MessageNumber, UniqueId};
 use crate::mail::same::{Fingerprint, MessageContent};
+use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
 use crate::text::ServerText;
 
@@ -33,6 +34,8 @@ pub(crate) struct StoredMessage {
     pub header: Header,
     /// The marks by which it is compared with other downloads.
     pub fingerprint: Fingerprint,
+    /// The reason to doubt it.
+    pub suspicion: Suspicion,
 }
 
 impl StoredMessage {
@@ -193,6 +196,12 @@ impl Receipt {
     /// Gives the message another copy number: the server uses its unique-id for several messages.
     pub(crate) fn renumbered(mut self, copy: u32) -> Self {
         self.stored.identity.copy = copy;
+        self
+    }
+
+    /// Puts the message in doubt, or trusts it.
+    pub(crate) fn suspected(mut self, suspicion: Suspicion) -> Self {
+        self.stored.suspicion = suspicion;
         self
     }
 

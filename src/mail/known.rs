@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
 use crate::text::ServerText;
 
@@ -56,11 +57,12 @@ pub struct KnownMessage {
     pub next_try: Moment,
     /// True if it was missing from the last listing.
     pub is_absent: bool,
-    /// True if it is never deleted: the server keeps listing it whatever it replies to DELE (Gmail), or
-    /// our copy may be incomplete.
+    /// True if it is never deleted: the server keeps listing it whatever it replies to DELE (Gmail).
     pub is_undeletable: bool,
     /// True if its deletion was asked for in a session whose QUIT got no answer, or a bad one.
     pub quit_was_unanswered: bool,
+    /// The reason to doubt our copy.
+    pub suspicion: Suspicion,
 }
 
 /// The facts that earlier runs have learned about the sizes that a server reports.
@@ -246,6 +248,7 @@ mod tests {
             is_absent: false,
             is_undeletable: false,
             quit_was_unanswered: false,
+            suspicion: Suspicion::None,
         };
         let mut all = KnownMessages::default();
         for (unique_id, copy) in [("a", 0), ("ab", 0), ("ab", 1), ("b", 0)] {

@@ -11,4 +11,5 @@ pub mod mark;
 pub mod policy;
 pub mod reader;
 pub mod same;
+pub mod suspicion;
 pub mod total;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::mail::known::{KnownMessage, KnownMessages, State};
+use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
 
 /// The account's rules for its messages.
@@ -102,6 +103,8 @@ impl Policy {
         let State::Delivered(delivered) = known.state else {
             return false;
         };
-        !known.is_undeletable && self.keep.is_over(delivered, now)
+        !known.is_undeletable
+            && known.suspicion == Suspicion::None
+            && self.keep.is_over(delivered, now)
     }
 }

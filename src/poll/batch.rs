@@ -45,6 +45,8 @@ pub(crate) enum Purpose {
     /// To be delivered, unless a message with the same content was: the server gives it no
     /// unique-id.
     Naming,
+    /// To compare it with everything whose copy is in doubt.
+    Verification,
     /// To be delivered, unless the target has its file from a run whose record is lost.
     Recognition,
 }

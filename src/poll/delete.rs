@@ -31,8 +31,11 @@ impl Poll<'_> {
         };
         let mut candidates: Vec<(MessageNumber, Identity)> =
             plan.delete.iter().map(named).collect();
+        let holds = self.summary.holds_deletions;
         if self.options.policy.keep == Keep::Never {
             candidates.extend(plan.fetch.iter().map(named));
+            let compared = plan.verify.iter().filter(|_| !holds);
+            candidates.extend(compared.map(named));
             candidates.extend(settled.named);
             let new = settled.comparisons.into_iter();
             candidates.extend(new.filter_map(|comparison| match comparison.result {
@@ -41,7 +44,6 @@ impl Poll<'_> {
             }));
         }
         let (keep, now) = (self.options.policy.keep, self.ledger.clock().now());
-        let holds = self.summary.holds_deletions;
         let mut back = Vec::new();
         for (number, found) in settled.proven {
             match found.state {

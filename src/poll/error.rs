@@ -42,6 +42,12 @@ pub(crate) enum Error {
         /// The reason.
         source: seen::Error,
     },
+    /// Messages came under the names of their neighbours.
+    #[error(
+        "retrieving messages: their sizes are those that LIST says for their neighbours, so a reply was \
+         lost or one too many"
+    )]
+    Shifted,
     /// The mailbox could not be listed.
     #[error(transparent)]
     Survey(survey::Error),
@@ -72,7 +78,7 @@ impl Error {
 
     /// Returns true if replies did not match the commands: the last message may be incomplete.
     pub(super) fn is_out_of_step(&self) -> bool {
-        self.cause().is_some_and(pop3::Error::is_out_of_step)
+        matches!(self, Self::Shifted) || self.cause().is_some_and(pop3::Error::is_out_of_step)
     }
 
     /// Returns true if the server did not answer in time.
@@ -94,7 +100,7 @@ impl Error {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Connect(failure) | Self::Undecided(failure) => failure.hint.clone(),
-            Self::Interrupted => None,
+            Self::Interrupted | Self::Shifted => None,
             Self::LostStep(error) => error.hint(),
             Self::Pop3 { source, .. } | Self::Unconfirmed(source) => source.hint(),
             Self::Receive(source) => source.hint(),
@@ -108,6 +114,7 @@ impl Error {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Connect(failure) | Self::Undecided(failure) => failure.exit,
+            Self::Shifted => Exit::Protocol,
             Self::Receive(source) => source.exit(),
             Self::Unconfirmed(source) if source.is_out_of_step() => source.exit(),
             Self::Interrupted | Self::LostStep(_) | Self::Unconfirmed(_) => Exit::Temporary,

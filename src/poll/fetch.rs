@@ -1,5 +1,6 @@
 //! Fetches what the plan says, and reports what is not fetched and why.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::thread;
@@ -10,10 +11,10 @@ use crate::exit::{Exit, Failure};
 use crate::limits;
 use crate::mail::known::MAX_FAILURES;
 use crate::mail::maildrop::{Identity, Listing, Message};
-use crate::moment::Moment;
 use crate::poll::plan::Plan;
 use crate::poll::receive::{self, NotReceived, Receiver};
 use crate::poll::settle::{self, Settled, Settler};
+use crate::poll::step::Trail;
 use crate::pop3::{self, Transaction};
 use crate::report::{Event, Octets};
 use crate::seen::MissingContents;
@@ -76,6 +77,7 @@ impl Poll<'_> {
         listing: &Listing,
         plan: &Plan,
         missing: MissingContents,
+        trail: &mut Trail,
     ) -> Result<(Settled, NotReceived), Error> {
         if plan.retrieved().next().is_some() {
             self.target.prepare().map_err(settle::Error::from)?;
@@ -86,7 +88,7 @@ impl Poll<'_> {
             forced: self.forced(listing, plan)?,
             missing,
         };
-        let (received, mut settled) = self.receive_and_settle(session, requested);
+        let (received, mut settled) = self.receive_and_settle(session, requested, trail);
         self.summary.add(&settled.summary);
         // If both threads failed, settling failed first: receiving only noticed that nothing was
         // taken any more.
@@ -130,6 +132,7 @@ impl Poll<'_> {
         &mut self,
         session: &mut Transaction<S>,
         requested: Requested<'_>,
+        trail: &mut Trail,
     ) -> (Result<NotReceived, receive::Error>, Settled) {
         let settler = Settler::new(self.ledger, self.target, self.reporter)
             .recognising(requested.missing)
@@ -146,10 +149,11 @@ impl Poll<'_> {
             descriptors: self.options.descriptors,
             silence: self.options.silence,
             outlet,
+            warned: Cell::default(),
         };
         thread::scope(|scope| {
             let settling = scope.spawn(move || settler.run(inlet));
-            let received = receiver.run(session);
+            let received = receiver.run(session, trail);
             let settled = settling
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -181,6 +185,7 @@ impl Poll<'_> {
                 ..Failure::new(what, why.exit())
             });
         }
+        self.report_empty(&not_received.empty)?;
         for (message, refusal) in &not_received.refused {
             self.summary.failed += 1;
             let failures = if refusal.is_transient() {
@@ -208,32 +213,9 @@ impl Poll<'_> {
         Ok(())
     }
 
-    fn report_failed_message(&mut self, failure: Failure, failures: u32) {
+    pub(super) fn report_failed_message(&mut self, failure: Failure, failures: u32) {
         self.summary
             .report_message_failure(self.reporter, failure, failures);
-    }
-
-    /// Marks the messages of this session as possibly incomplete, so that they are never deleted from
-    /// the server.
-    ///
-    /// A server that does not byte-stuff (greenmail, mailpit) ends a message at its first line that
-    /// is a single dot, and sends the rest of it where the next reply belongs. From there on nobody
-    /// knows which message the octets belonged to.
-    pub(super) fn suspect_session(&mut self, begun: Moment) -> Result<(), Error> {
-        let suspects = self
-            .ledger
-            .deletions()
-            .forbid_since(begun)
-            .map_err(recording)?;
-        if suspects == 0 {
-            return Ok(());
-        }
-        let what = format!(
-            "the server sent more after the end of a message: what this session delivered \
-             (messages: {suspects}) may be incomplete, and is never deleted from the server"
-        );
-        self.report_problem(&Failure::new(what, Exit::Protocol));
-        Ok(())
     }
 
     /// Counts a broken session against the message that was awaited: if the same message breaks

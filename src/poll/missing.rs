@@ -118,6 +118,7 @@ fn identity(unique_id: &[u8], row: &KnownMessage) -> Option<Identity> {
 mod tests {
     use super::*;
     use crate::mail::maildrop::MessageNumber;
+    use crate::mail::suspicion::Suspicion;
     use crate::moment::Moment;
 
     fn listing<'a>(unique_ids: impl IntoIterator<Item = &'a str>) -> Listing {
@@ -138,6 +139,7 @@ mod tests {
             is_absent: false,
             is_undeletable: false,
             quit_was_unanswered: false,
+            suspicion: Suspicion::None,
         }
     }
 

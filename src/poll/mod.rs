@@ -16,13 +16,14 @@ use std::time::Duration;
 use crate::delivery::{EarlierFiles, Target};
 use crate::exit::Failure;
 use crate::limits;
+use crate::mail::maildrop::Listing;
 use crate::mail::policy::{Keep, Policy};
-use crate::moment::Moment;
 use crate::os::signals::Interrupt;
+use crate::poll::plan::Plan;
 use crate::poll::receive::NotReceived;
 use crate::pop3::{PipeliningLog, SessionHints, Transaction};
 use crate::report::{AccountReporter, Summary};
-use crate::seen::{LastRun, Ledger, RecognitionEnd, RunEnd};
+use crate::seen::{LastRun, Ledger, MissingContents, RecognitionEnd, RunEnd};
 
 mod ages;
 mod batch;
@@ -41,7 +42,9 @@ pub(crate) mod renamed;
 mod same_mailbox;
 mod session;
 mod settle;
+mod step;
 pub(crate) mod survey;
+mod suspicion;
 #[cfg(test)]
 mod tests;
 
@@ -52,6 +55,7 @@ pub(crate) use session::session_hints;
 use error::{reading, recording};
 use session::{OpenSession, Remaining};
 use settle::{Settled, Settler};
+use suspicion::Evidence;
 
 /// The options of a poll.
 #[derive(Clone, Debug)]
@@ -174,12 +178,19 @@ impl Poll<'_> {
         }
         self.report_plan(&open.listing, &open.plan)?;
         let remaining = open.remaining;
-        let (begun, settled) = (Moment::now(), self.summary.settled());
-        let ended = self.fetch_and_delete(open);
-        if ended.as_ref().is_err_and(Error::is_out_of_step) {
-            self.suspect_session(begun)?;
+        let settled = self.summary.settled();
+        let mut evidence = Evidence::begin(self.ledger)?;
+        let OpenSession {
+            session,
+            listing,
+            plan,
+            missing,
+            ..
+        } = open;
+        let ended = self.fetch_and_delete(session, &listing, &plan, (missing, &mut evidence));
+        if let Err(error) = ended {
+            return Err(self.suspect_session(error, &evidence, &listing, &plan)?);
         }
-        ended?;
         let may_go_on = self.summary.settled() > settled
             && !self.options.policy.is_bounded()
             && self.summary.postponed == 0
@@ -191,22 +202,24 @@ impl Poll<'_> {
         })
     }
 
-    fn fetch_and_delete<S: Read + Write>(&mut self, open: OpenSession<S>) -> Result<(), Error> {
-        let OpenSession {
-            mut session,
-            listing,
-            plan,
-            missing,
-            ..
-        } = open;
+    fn fetch_and_delete<S: Read + Write>(
+        &mut self,
+        mut session: Transaction<S>,
+        listing: &Listing,
+        plan: &Plan,
+        (missing, evidence): (MissingContents, &mut Evidence),
+    ) -> Result<(), Error> {
         if plan.commands() == 0 {
             let nothing = (Settled::default(), NotReceived::default());
-            self.judge_deletions(&listing, &plan, &nothing.0, &nothing.1)?;
+            self.judge_deletions(listing, plan, &nothing.0, &nothing.1)?;
             return self.leave(session);
         }
-        let (settled, not_received) = self.fetch(&mut session, &listing, &plan, missing)?;
-        self.judge_deletions(&listing, &plan, &settled, &not_received)?;
-        let due = self.due(&listing, &plan, settled)?;
+        let (settled, not_received) =
+            self.fetch(&mut session, listing, plan, missing, &mut evidence.trail)?;
+        self.trust_session(evidence)?;
+        self.end_comparison(plan, &settled, &not_received)?;
+        self.judge_deletions(listing, plan, &settled, &not_received)?;
+        let due = self.due(listing, plan, settled)?;
         if !not_received.too_large.is_empty() {
             // These were retrieved and thrown away. Some servers (Gmail) hide retrieved messages
             // once they receive QUIT, so the session ends without it. The next run knows their

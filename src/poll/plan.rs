@@ -40,6 +40,8 @@ pub struct Plan {
     /// Messages to be fetched, and to be delivered unless the target has a file with the same octets:
     /// the database does not know them, but it is new or an older copy.
     pub recognise: Vec<Pick>,
+    /// Known messages whose copy is in doubt, to be fetched and compared. Bounded.
+    pub verify: Vec<Pick>,
     /// Messages to be deleted without fetching them.
     pub delete: Vec<Pick>,
     /// New messages that are larger than `max_size`.
@@ -48,6 +50,8 @@ pub struct Plan {
     pub postponed: usize,
     /// The number of listed messages that are left as they are.
     pub kept: usize,
+    /// The number of messages in doubt that wait for the next run.
+    pub unverified: usize,
     /// The sum of the recorded sizes of the listed messages. A new message counts with its listed size,
     /// and an unknown size counts as nothing.
     pub recorded_octets: u64,
@@ -77,6 +81,7 @@ pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Mome
         failed: Vec::new(),
         resized_seen: Vec::new(),
         compared_alone: Vec::new(),
+        in_doubt: Vec::new(),
     };
     for group in listing.groups() {
         planner.decide(group);
@@ -97,6 +102,8 @@ struct Planner<'a> {
     resized_seen: Vec<Pick>,
     /// Messages that share their unique-id with no other, and are to be compared.
     compared_alone: Vec<Pick>,
+    /// Messages whose copy is in doubt.
+    in_doubt: Vec<Pick>,
 }
 
 impl Planner<'_> {
@@ -153,7 +160,14 @@ impl Planner<'_> {
             position,
             copy: row.copy,
         };
-        if self.policy.is_too_large(row) {
+        if matches!(row.state, State::Delivered(_)) && row.suspicion.asks_for_comparison() {
+            if may_be_tried(row.next_try, self.now) {
+                self.in_doubt.push(pick);
+            } else {
+                self.plan.unverified += 1;
+                self.plan.kept += 1;
+            }
+        } else if self.policy.is_too_large(row) {
             self.plan.too_large.push(pick);
         } else if matches!(row.state, State::Failed(until) if may_be_tried(until, self.now)) {
             // If several messages are known under the unique-id, it may be another of them.
@@ -216,6 +230,7 @@ impl Planner<'_> {
     /// Brings the messages back into the order of the listing, and applies the limits.
     fn finish(mut self) -> Plan {
         self.compare_alone();
+        self.verify();
         let plan = &mut self.plan;
         let [new, failed] = [&mut self.new, &mut self.failed];
         for picks in [
@@ -230,6 +245,23 @@ impl Planner<'_> {
         self.plan
             .choose(self.new, self.failed, self.listing, self.policy);
         self.plan
+    }
+
+    /// Chooses which messages in doubt this run compares: each is downloaded once more.
+    fn verify(&mut self) {
+        let mut picks = std::mem::take(&mut self.in_doubt);
+        picks.sort_unstable_by_key(|pick| pick.position);
+        let mut octets = 0u64;
+        let fits = |pick: &&Pick| {
+            let is_first = octets == 0;
+            octets = octets.saturating_add(self.listing.size(pick.position).unwrap_or(0));
+            is_first || octets <= COMPARED_OCTETS
+        };
+        let compared = picks.iter().take(COMPARED).take_while(fits).count();
+        let waiting = picks.split_off(compared).len();
+        self.plan.unverified += waiting;
+        self.plan.kept += waiting;
+        self.plan.verify = picks;
     }
 
     /// Chooses the messages that are compared in this run. A comparison costs a download, and some
@@ -343,7 +375,11 @@ impl Plan {
 
     /// Returns the messages that are retrieved, in this order.
     pub fn retrieved(&self) -> impl Iterator<Item = &Pick> {
-        let known = self.recognise.iter().chain(&self.compare);
+        let known = self
+            .recognise
+            .iter()
+            .chain(&self.compare)
+            .chain(&self.verify);
         self.fetch.iter().chain(known)
     }
 

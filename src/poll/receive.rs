@@ -9,18 +9,24 @@ use std::time::{Duration, Instant};
 use crate::delivery::{self, Incoming, Intake};
 use crate::exit::Exit;
 use crate::limits;
+use crate::mail::custody::Receipt;
 use crate::mail::maildrop::{Identity, Listing, Message, MessageNumber};
+use crate::mail::suspicion::Suspicion;
 use crate::os::signals::Interrupt;
 use crate::poll::batch::{Arrival, Batch, MaySend, Outlet, Purpose};
 use crate::poll::plan::Plan;
+use crate::poll::step::{Asking, NotedFit, SizedArrival, Trail};
 use crate::pop3::{self, Pipeline, Refusal, Retrieved, Transaction};
-use crate::report::{AccountReporter, Event};
+use crate::report::{AccountReporter, Event, Octets};
 
 /// The time after a signal in which requested messages may still arrive. The rest of the five seconds
 /// that a signal allows is for settling, DELE and QUIT.
 const LAST_ARRIVALS: Duration = Duration::from_secs(2);
 /// After a pause of this length in our reading, a server that breaks off may have lost patience.
 const SLOW_DELIVERY: Duration = Duration::from_secs(5);
+/// The most messages that may be incomplete which a session names. A server that lists wrong sizes may
+/// do so for all; `seen list` names each.
+const MOST_WARNINGS: usize = 10;
 /// Messages of at least this many octets are requested only if there is room for them.
 const LARGE: u64 = 1 << 20;
 /// The number of octets that are collected before they are written. A server may send them in pieces
@@ -107,6 +113,8 @@ pub(crate) struct Receiver<'a> {
     pub silence: Duration,
     /// The way to the thread that settles.
     pub outlet: Outlet,
+    /// The number of messages that may be incomplete.
+    pub warned: Cell<usize>,
 }
 
 /// The messages of the plan that were not received.
@@ -116,6 +124,8 @@ pub(crate) struct NotReceived {
     pub no_room: Vec<(Message, delivery::Error)>,
     /// Messages that the server refused, with its reply.
     pub refused: Vec<(Message, Refusal)>,
+    /// Messages of which nothing came, although LIST or the reply promised this many octets.
+    pub empty: Vec<(Message, u64)>,
     /// Messages that turned out to be too large, whatever LIST said, with their real sizes.
     pub too_large: Vec<Message>,
     /// The number of messages that were not requested because the session had lasted too long.
@@ -127,6 +137,7 @@ impl NotReceived {
     pub(crate) fn is_empty(&self) -> bool {
         self.no_room.is_empty()
             && self.refused.is_empty()
+            && self.empty.is_empty()
             && self.too_large.is_empty()
             && self.not_requested == 0
     }
@@ -141,9 +152,10 @@ impl Receiver<'_> {
     pub(crate) fn run<S: Read + Write>(
         mut self,
         session: &mut Transaction<S>,
+        trail: &mut Trail,
     ) -> Result<NotReceived, Error> {
         let mut batch = Batch::new(self.descriptors);
-        let not_received = self.receive(session, &mut batch);
+        let not_received = self.receive(session, &mut batch, trail);
         if !batch.is_empty() {
             self.outlet.send(batch);
         }
@@ -176,8 +188,8 @@ impl Receiver<'_> {
         &self,
         session: &mut Transaction<S>,
         batch: &mut Batch,
+        trail: &mut Trail,
     ) -> Result<NotReceived, Error> {
-        let purposes = self.purposes();
         let listing = self.listing;
         let room = Room::new(self.intake, &self.forced);
         let messages = self
@@ -186,6 +198,28 @@ impl Receiver<'_> {
             .map(|pick| listing.message(pick.position, pick.copy))
             .filter(|message| room.has_room_for(message));
         let mut pipeline = session.retrieve(messages);
+        let received = self.receive_all(&mut pipeline, &room, batch, trail);
+        if received.is_err() {
+            trail.note_unanswered(pipeline.unanswered().map(|message| message.size));
+        }
+        let mut not_received = received?;
+        not_received.not_requested = pipeline.not_requested();
+        not_received.no_room = room.no_room.into_inner();
+        if trail.has_warned() {
+            session.stop_pipelining();
+        }
+        Ok(not_received)
+    }
+
+    fn receive_all<S: Read + Write>(
+        &self,
+        pipeline: &mut Pipeline<'_, S, impl Iterator<Item = Message>>,
+        room: &Room<'_>,
+        batch: &mut Batch,
+        trail: &mut Trail,
+    ) -> Result<NotReceived, Error> {
+        let purposes = self.purposes();
+        let listing = self.listing;
         let mut not_received = NotReceived::default();
         let mut was_slow = false;
         let mut chunk = Vec::with_capacity(2 * CHUNK);
@@ -197,8 +231,6 @@ impl Receiver<'_> {
                 Err(error) => return Err(Error::broken(error, pipeline.awaited())),
             };
             let Some((message, retrieved)) = next else {
-                not_received.not_requested = pipeline.not_requested();
-                not_received.no_room = room.no_room.into_inner();
                 return Ok(not_received);
             };
             room.take(&message);
@@ -210,15 +242,44 @@ impl Receiver<'_> {
             match retrieved {
                 Retrieved::Refused(refusal) => not_received.refused.push((message, refusal)),
                 Retrieved::Body => {
-                    match self.store(&mut pipeline, &message, &mut chunk, max_size)? {
-                        (None, octets) => {
+                    let (incoming, octets) =
+                        self.store(pipeline, &message, &mut chunk, max_size)?;
+                    let arrival = SizedArrival {
+                        number: message.number,
+                        // Some servers list -1 as an unsigned number.
+                        listed: message.size.filter(|size| *size < limits::MESSAGE_OCTETS),
+                        announced: pipeline.announced(),
+                        size: pipeline.response_size(),
+                    };
+                    let fit = trail.note(
+                        &arrival,
+                        asking(pipeline),
+                        pipeline
+                            .unanswered()
+                            .next()
+                            .and_then(|message| message.size),
+                    );
+                    if fit.is_warning {
+                        pipeline.stop_asking_ahead();
+                    }
+                    match incoming {
+                        None => {
                             let size = Some(octets);
                             not_received.too_large.push(Message { size, ..message });
                         }
-                        (Some(incoming), _) => {
+                        Some(_) if arrival.is_missing() => {
+                            let promised = arrival.promised().unwrap_or(0);
+                            not_received.empty.push((message, promised));
+                        }
+                        Some(incoming) => {
+                            let receipt = incoming.finish(message);
+                            let suspicion = suspicion(&receipt, &arrival, fit);
+                            if matches!(purpose, Purpose::Delivery | Purpose::Naming) {
+                                self.warn_of(suspicion, &receipt, &arrival);
+                            }
                             batch.push(Arrival {
-                                number: message.number,
-                                receipt: incoming.finish(message),
+                                number: arrival.number,
+                                receipt: receipt.suspected(suspicion),
                                 purpose,
                             });
                         }
@@ -241,6 +302,39 @@ impl Receiver<'_> {
         }
     }
 
+    /// Reports that a message stays on the server because of what came instead of it, or of too little.
+    fn warn_of(&self, suspicion: Suspicion, receipt: &Receipt, arrival: &SizedArrival) {
+        if suspicion == Suspicion::Incomplete
+            && self.warned.replace(self.warned.get() + 1) >= MOST_WARNINGS
+        {
+            return;
+        }
+        let unique_id = &receipt.stored().identity.unique_id;
+        let came = Octets(arrival.size.sent());
+        match (suspicion, arrival.promised()) {
+            (Suspicion::Incomplete, Some(promised)) => {
+                self.reporter.report(Event::Warning(&format_args!(
+                    "message {unique_id} has {came}, less than half of the {} that were promised: it is \
+                     delivered, and the next run compares it with a second download",
+                    Octets(promised)
+                )));
+            }
+            (Suspicion::Incomplete, None) => {
+                self.reporter.report(Event::Warning(&format_args!(
+                    "message {unique_id} is empty, and the server names no size: it is delivered, and \
+                     the next run compares it with a second download"
+                )));
+            }
+            (Suspicion::Placeholder, _) => {
+                self.reporter.report(Event::Warning(&format_args!(
+                    "message {unique_id} is a placeholder: the server could not send the message itself, \
+                     and keeps it; mailpull never deletes it there"
+                )));
+            }
+            _ => {}
+        }
+    }
+
     /// Returns the messages that are fetched for another purpose than delivery.
     fn purposes(&self) -> HashMap<MessageNumber, Purpose> {
         let compared = self.plan.compare.iter().map(|pick| {
@@ -252,8 +346,14 @@ impl Receiver<'_> {
             .recognise
             .iter()
             .map(|pick| (pick, Purpose::Recognition));
+        let verified = self
+            .plan
+            .verify
+            .iter()
+            .map(|pick| (pick, Purpose::Verification));
         compared
             .chain(recognised)
+            .chain(verified)
             .map(|(pick, purpose)| (self.listing.number(pick.position), purpose))
             .collect()
     }
@@ -340,6 +440,26 @@ impl<'a> Room<'a> {
         } else {
             0
         }
+    }
+}
+
+fn asking<S: Read + Write>(pipeline: &Pipeline<'_, S, impl Iterator<Item = Message>>) -> Asking {
+    if pipeline.has_asked_ahead() {
+        Asking::Ahead
+    } else {
+        Asking::OneByOne
+    }
+}
+
+/// Returns the reason to doubt a message that has arrived, before its session has ended.
+fn suspicion(receipt: &Receipt, arrival: &SizedArrival, fit: NotedFit) -> Suspicion {
+    if arrival.may_be_incomplete() {
+        return Suspicion::Incomplete;
+    }
+    match Suspicion::of_header(&receipt.stored().header) {
+        // If mailpull is killed before the session has proved itself, the doubt stays.
+        Suspicion::None if !fit.is_proof => Suspicion::OutOfStep,
+        suspicion => suspicion,
     }
 }
 

@@ -188,6 +188,7 @@ mod tests {
     use super::*;
     use crate::mail::known::KnownMessage;
     use crate::mail::maildrop::MessageNumber;
+    use crate::mail::suspicion::Suspicion;
     use crate::moment::Moment;
 
     #[test]
@@ -211,6 +212,7 @@ mod tests {
                     is_absent: false,
                     is_undeletable: false,
                     quit_was_unanswered: false,
+                    suspicion: Suspicion::None,
                 };
                 known.push(name.to_string().as_bytes(), row);
             }

@@ -114,6 +114,7 @@ mod tests {
     use super::*;
     use crate::mail::known::KnownMessage;
     use crate::mail::maildrop::MessageNumber;
+    use crate::mail::suspicion::Suspicion;
     use crate::moment::Moment;
 
     const DELIVERED: State = State::Delivered(Moment(0));
@@ -142,6 +143,7 @@ mod tests {
                 is_absent: false,
                 is_undeletable: false,
                 quit_was_unanswered: false,
+                suspicion: Suspicion::None,
             };
             known.push(unique_id.as_bytes(), row);
         }

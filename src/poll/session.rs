@@ -61,11 +61,16 @@ impl Poll<'_> {
         } else {
             Sizes::Total
         };
-        let hints = SessionHints {
+        let mut hints = SessionHints {
             sizes,
             pipelining_log: pipelining_log.clone(),
             ..session_hints(last)
         };
+        if self.ledger.suspicions().are_waiting().map_err(reading)? {
+            // A comparison proves something only if each reply has been waited for.
+            hints.sizes = Sizes::Each;
+            hints.pipelining = Pipelining::Never;
+        }
         let mut session = connect(&hints).map_err(Error::Connect)?;
         if pipelining_log.was_rejected() {
             // The login worked only when it was repeated without pipelining.

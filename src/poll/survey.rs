@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use crate::exit::Exit;
-use crate::mail::known::KnownMessages;
+use crate::mail::known::{KnownMessage, KnownMessages};
 use crate::mail::maildrop::{Listing, UniqueId};
 use crate::mail::policy::{Keep, Policy};
 use crate::moment::Moment;
@@ -99,7 +99,12 @@ fn has_names(known: &KnownMessages) -> bool {
 
 /// Returns whether sizes decide something before anything is fetched.
 fn sizes(known: &KnownMessages, policy: &Policy, now: Moment) -> Sizes {
-    if known.is_empty() || policy.needs_sizes() || policy.has_due(known, now) {
+    let is_in_doubt = |known: &KnownMessage| known.suspicion.asks_for_comparison();
+    if known.is_empty()
+        || known.iter().any(is_in_doubt)
+        || policy.needs_sizes()
+        || policy.has_due(known, now)
+    {
         Sizes::Each
     } else {
         Sizes::Total
@@ -116,6 +121,7 @@ pub(crate) fn rehearse(
     let actions = [
         ("fetch", &plan.fetch),
         ("compare", &plan.compare),
+        ("compare", &plan.verify),
         ("delete", &plan.delete),
     ];
     for (action, picks) in actions {

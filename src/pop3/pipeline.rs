@@ -5,8 +5,9 @@ use std::io::{Read, Write};
 
 use super::Error;
 use super::command::Command;
-use super::reply::{Refusal, Status};
-use super::wire::Wire;
+use super::reply::{Refusal, Status, announced_size};
+use super::unstuff::ResponseSize;
+use super::wire::{StrayLine, Wire};
 use crate::mail::custody::Recorded;
 use crate::mail::maildrop::Message;
 
@@ -28,6 +29,18 @@ pub trait Ask {
 
     /// The number of octets that the server will send for it; 0 if that is unknown.
     fn octets(&self) -> u64;
+
+    /// The size by which a whole response is recognised.
+    fn expected(&self) -> ExpectedSize;
+}
+
+/// The size by which a whole response is recognised.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ExpectedSize {
+    /// It needs none.
+    Any,
+    /// The size that LIST said, or else the one that the reply names.
+    Listed(Option<u64>),
 }
 
 impl Ask for Message {
@@ -37,6 +50,10 @@ impl Ask for Message {
 
     fn octets(&self) -> u64 {
         self.size.unwrap_or(0)
+    }
+
+    fn expected(&self) -> ExpectedSize {
+        ExpectedSize::Listed(self.size)
     }
 }
 
@@ -52,6 +69,10 @@ impl Ask for HeaderOf {
     fn octets(&self) -> u64 {
         0
     }
+
+    fn expected(&self) -> ExpectedSize {
+        ExpectedSize::Any
+    }
 }
 
 impl Ask for &Recorded {
@@ -62,6 +83,10 @@ impl Ask for &Recorded {
     fn octets(&self) -> u64 {
         0
     }
+
+    fn expected(&self) -> ExpectedSize {
+        ExpectedSize::Any
+    }
 }
 
 /// Sends commands ahead of their replies, as many as the window allows. Without PIPELINING that is
@@ -71,6 +96,7 @@ pub(super) struct Window<I: Iterator> {
     waiting: I,
     asked: VecDeque<I::Item>,
     octets_ahead: u64,
+    has_asked_ahead: bool,
 }
 
 impl<T: Ask, I: Iterator<Item = T>> Window<I> {
@@ -80,6 +106,7 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
             waiting,
             asked: VecDeque::new(),
             octets_ahead: 0,
+            has_asked_ahead: false,
         }
     }
 
@@ -122,6 +149,7 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
         if flight.is_empty() {
             return Ok(());
         }
+        self.has_asked_ahead |= self.asked.len() > 1;
         wire.send(&flight)
     }
 }
@@ -131,6 +159,8 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
 pub struct Pipeline<'a, S, I: Iterator> {
     wire: &'a mut Wire<S>,
     window: Window<I>,
+    expected: ExpectedSize,
+    announced: Option<u64>,
 }
 
 /// The server's answer to RETR or TOP.
@@ -147,12 +177,39 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
         Self {
             wire,
             window: Window::new(pipelining, messages),
+            expected: ExpectedSize::Any,
+            announced: None,
         }
     }
 
     /// Asks for no more messages. Those that were asked for still follow.
     pub fn stop_asking(&mut self) {
         self.window.limit = 0;
+    }
+
+    /// Asks for each further message only after the one before it has come.
+    pub fn stop_asking_ahead(&mut self) {
+        self.window.limit = self.window.limit.min(1);
+    }
+
+    /// Returns true if messages were asked for before earlier ones had come.
+    pub fn has_asked_ahead(&self) -> bool {
+        self.window.has_asked_ahead
+    }
+
+    /// The size that the last reply has named.
+    pub fn announced(&self) -> Option<u64> {
+        self.announced
+    }
+
+    /// The size of the last message that was read to its end.
+    pub fn response_size(&self) -> ResponseSize {
+        self.wire.response_size()
+    }
+
+    /// Returns what was asked for and is not answered, in order.
+    pub fn unanswered(&self) -> impl Iterator<Item = &I::Item> {
+        self.window.asked.iter()
     }
 
     /// As [`Transaction::keep_awake`], but only if no reply is on its way: otherwise the server is
@@ -189,7 +246,11 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
         }
         Ok(match self.window.next(self.wire)? {
             None => None,
-            Some((message, Status::Positive(_))) => Some((message, Retrieved::Body)),
+            Some((message, Status::Positive(text))) => {
+                self.expected = message.expected();
+                self.announced = announced_size(&text);
+                Some((message, Retrieved::Body))
+            }
             Some((message, Status::Negative(why))) => Some((message, Retrieved::Refused(why))),
             Some((_, Status::Continue(_))) => return Err(Error::OutOfStep("RETR".into())),
         })
@@ -206,6 +267,24 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
     /// # Errors
     /// The connection failed or was closed: the message is not complete.
     pub fn read(&mut self, out: &mut Vec<u8>) -> Result<Option<usize>, Error> {
-        self.wire.body(out)
+        let octets = self.wire.body(out)?;
+        if octets.is_none() && !self.is_whole() {
+            // The message may have ended too early, at a dot that was not stuffed. Then an empty line
+            // is a part of it, and no line that a server adds.
+            self.wire.allow(StrayLine::Forbidden);
+        }
+        Ok(octets)
+    }
+
+    /// Returns true if the message has the size that LIST or the reply has named.
+    fn is_whole(&self) -> bool {
+        let size = self.wire.response_size();
+        match self.expected {
+            ExpectedSize::Any => true,
+            ExpectedSize::Listed(listed) => {
+                let mut named = listed.into_iter().chain(self.announced);
+                named.any(|named| size.fits(named))
+            }
+        }
     }
 }

@@ -47,15 +47,19 @@ impl Status {
     ///
     /// Case does not matter, and the text is optional: some servers answer a bare `+OK`
     /// (MailKit#391).
+    ///
+    /// `+OK -ERR error retrieving message` is a refusal: DavMail notices too late that it cannot send a
+    /// message, and nothing follows.
     pub fn parse(line: &[u8]) -> Option<Self> {
-        if let Some(text) = keyword(line, b"+OK") {
-            return Some(Self::Positive(ServerText::new(text)));
-        }
-        if let Some(text) = keyword(line, b"-ERR") {
+        let positive = keyword(line, b"+OK");
+        if let Some(text) = keyword(positive.unwrap_or(line), b"-ERR") {
             return Some(Self::Negative(Refusal {
                 code: ResponseCode::parse(text),
                 text: ServerText::new(text),
             }));
+        }
+        if let Some(text) = positive {
+            return Some(Self::Positive(ServerText::new(text)));
         }
         match line {
             b"+" => Some(Self::Continue(Vec::new())),
@@ -63,6 +67,34 @@ impl Status {
             _ => None,
         }
     }
+}
+
+/// Returns the size that the reply to RETR names: `+OK 1234 octets` (RFC 1939), also `bytes`, and also
+/// with other words around it. A number alone may mean anything.
+pub fn announced_size(text: &ServerText) -> Option<u64> {
+    let is_separator = |octet: &u8| is_blank(*octet) || b"()[]<>,;:".contains(octet);
+    let mut words = text
+        .as_octets()
+        .split(is_separator)
+        .filter(|word| !word.is_empty())
+        .peekable();
+    while let Some(word) = words.next() {
+        if !word.iter().all(u8::is_ascii_digit) {
+            continue;
+        }
+        let Some(size) = decimal(word) else {
+            continue;
+        };
+        let is_unit = |next: &&[u8]| {
+            [&b"octets"[..], b"octet", b"bytes", b"byte"]
+                .iter()
+                .any(|unit| next.trim_ascii_end().eq_ignore_ascii_case(unit))
+        };
+        if words.peek().is_some_and(is_unit) {
+            return Some(size);
+        }
+    }
+    None
 }
 
 impl Refusal {
@@ -214,6 +246,11 @@ mod tests {
                 Some(Status::Positive(ServerText::new(text)))
             );
         }
+        let Some(Status::Negative(refusal)) = Status::parse(b"+OK -ERR error retrieving message")
+        else {
+            panic!("the words after +OK are a refusal");
+        };
+        assert_eq!(refusal.text.to_string(), "error retrieving message");
         assert_eq!(Status::parse(b"+"), Some(Status::Continue(vec![])));
         assert_eq!(
             Status::parse(b"+ cGFzcw=="),
@@ -230,6 +267,24 @@ mod tests {
             b"+\xff",
         ] {
             assert_eq!(Status::parse(garbage), None);
+        }
+    }
+
+    #[test]
+    fn a_reply_to_retr_may_name_the_size() {
+        for (text, size) in [
+            ("120 octets", Some(120)),
+            ("120 Octets follow", Some(120)),
+            ("message 3 (1234 bytes)", Some(1234)),
+            ("0 octets", Some(0)),
+            ("1 message, 17 octets", Some(17)),
+            ("120", None),
+            ("message follows", None),
+            ("", None),
+            ("-1 octets", None),
+            ("99999999999999999999 octets", None),
+        ] {
+            assert_eq!(announced_size(&text.into()), size, "{text}");
         }
     }
 

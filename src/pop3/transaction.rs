@@ -245,6 +245,11 @@ impl<S: Read + Write> Transaction<S> {
         self.wire.keep_awake()
     }
 
+    /// Sends each further command only after the one before it is answered.
+    pub fn stop_pipelining(&mut self) {
+        self.pipelining = false;
+    }
+
     /// Marks messages as deleted (custody step 7); the server deletes them at QUIT. Each answer is
     /// passed to `each`.
     ///
@@ -276,12 +281,16 @@ impl<S: Read + Write> Transaction<S> {
     }
 
     /// Ends the session. Only a positive answer means that the server has deleted what was marked.
+    /// After pipelined commands, octets that follow the answer show that it answered another command.
     pub fn quit(mut self) -> QuitReply {
         let answer = self
             .wire
             .send(&[Command::Quit])
             .and_then(|()| self.wire.expect_positive("QUIT"));
         match answer {
+            Ok(()) if self.wire.has_pipelined() && self.wire.has_unsolicited() => {
+                QuitReply::Unknown(Error::Unsolicited("the end of the session".into()))
+            }
             Ok(()) => QuitReply::Committed,
             Err(error) => QuitReply::Unknown(error),
         }

@@ -13,6 +13,30 @@ use memchr::{memchr, memchr2};
 pub struct Unstuffer {
     state: UnstuffState,
     bare_lf: bool,
+    size: ResponseSize,
+}
+
+/// The size of a multi-line response, without byte-stuffing and without its terminator.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ResponseSize {
+    /// The number of octets that were stored. A CRLF counts as one.
+    pub stored: u64,
+    /// The number of line ends that were sent as CRLF.
+    pub line_ends: u64,
+}
+
+impl ResponseSize {
+    /// The number of octets that were sent. RFC 1939 wants LIST to report this size.
+    pub fn sent(self) -> u64 {
+        self.stored + self.line_ends
+    }
+
+    /// Returns true if a server may have meant this response by a size: with each CRLF counted as two
+    /// octets, or as one (qmail-pop3d), and with or without a line end that it had to add.
+    pub fn fits(self, size: u64) -> bool {
+        let (sent, stored) = (self.sent(), self.stored);
+        size == sent || size == stored || size + 2 == sent || size + 1 == stored
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,7 +61,13 @@ impl Unstuffer {
         Self {
             state: UnstuffState::Start,
             bare_lf,
+            size: ResponseSize::default(),
         }
+    }
+
+    /// Returns the size of the response until now.
+    pub fn size(&self) -> ResponseSize {
+        self.size
     }
 
     /// Returns true if the terminator has been read.
@@ -48,6 +78,13 @@ impl Unstuffer {
     /// Appends the part of the message in `input` to `out`. Returns how many octets of `input`
     /// belong to this response: all, unless the terminator is among them.
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> usize {
+        let begun = out.len();
+        let taken = self.unstuff(input, out);
+        self.size.stored += (out.len() - begun) as u64;
+        taken
+    }
+
+    fn unstuff(&mut self, input: &[u8], out: &mut Vec<u8>) -> usize {
         let mut rest = input;
         while let [first, behind @ ..] = rest {
             self.state = match (self.state, first) {
@@ -59,6 +96,7 @@ impl Unstuffer {
                 }
                 (UnstuffState::Cr, b'\n') => {
                     out.push(b'\n');
+                    self.size.line_ends += 1;
                     UnstuffState::Start
                 }
                 (UnstuffState::Cr, b'\r') => {
@@ -173,6 +211,25 @@ mod tests {
                         assert_eq!(result, (stored.to_vec(), wire.len(), true), "{wire:?}");
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn the_size_has_neither_stuffing_nor_terminator() {
+        for (wire, stored, sent) in [
+            (&b".\r\n"[..], 0, 0),
+            (b"a\r\n..b\r\n.\r\n", 5, 7),
+            (b"a\nb\rc\r\n\r\n.\r\n", 7, 9),
+        ] {
+            for split in 0..=wire.len() {
+                let mut unstuffer = Unstuffer::new(false);
+                let mut out = Vec::new();
+                for piece in [&wire[..split], &wire[split..]] {
+                    unstuffer.push(piece, &mut out);
+                }
+                let size = unstuffer.size();
+                assert_eq!((size.stored, size.sent()), (stored, sent), "{wire:?}");
             }
         }
     }

@@ -14,7 +14,7 @@ use super::command::Command;
 use super::reply::Status;
 use super::session_hints::PipeliningLog;
 use super::speed::{Speed, Wait};
-use super::unstuff::Unstuffer;
+use super::unstuff::{ResponseSize, Unstuffer};
 use crate::limits;
 use crate::text::ServerText;
 
@@ -50,11 +50,50 @@ pub(super) struct Wire<S> {
     speed: Speed,
     /// True if the last line ended in a bare LF.
     bare_lf: bool,
+    stray: StrayLine,
+    /// The size of the last multi-line response.
+    response_size: ResponseSize,
+    /// True if RETR or DELE was sent before an earlier command was answered.
+    has_pipelined: bool,
     /// Secrets that are cut out of every line that is shown: servers have repeated what they
     /// refused.
     hidden: Vec<Zeroizing<Vec<u8>>>,
     trace: Option<Trace>,
     pipelining_log: PipeliningLog,
+}
+
+/// The line that may come before a status line, and is skipped once.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum StrayLine {
+    /// None.
+    Forbidden,
+    /// An empty line. Exchange can send one before its answer to DELE (MailKit#1636), others before
+    /// every reply.
+    Empty,
+    /// An empty line, or a second terminator: a response was just read.
+    EmptyOrDot,
+}
+
+impl StrayLine {
+    fn covers(self, line: &[u8]) -> bool {
+        match self {
+            Self::Forbidden => false,
+            Self::Empty => line.is_empty(),
+            Self::EmptyOrDot => line.is_empty() || line == b".",
+        }
+    }
+
+    /// Returns true if octets are such a line, or the beginning of one.
+    fn covers_octets(self, octets: &[u8]) -> bool {
+        let is_one = |line: &[u8]| line.starts_with(octets);
+        match self {
+            Self::Forbidden => false,
+            Self::Empty => is_one(b"\r\n") || is_one(b"\n"),
+            Self::EmptyOrDot => {
+                Self::Empty.covers_octets(octets) || is_one(b".\r\n") || is_one(b".\n")
+            }
+        }
+    }
 }
 
 /// A multi-line response that is being read.
@@ -67,7 +106,6 @@ struct Unanswered {
     shown: String,
     octets: usize,
     is_multi_line: bool,
-    is_deletion: bool,
 }
 
 impl<S: Read + Write> Wire<S> {
@@ -82,6 +120,9 @@ impl<S: Read + Write> Wire<S> {
             body: None,
             speed: Speed::default(),
             bare_lf: false,
+            stray: StrayLine::Empty,
+            response_size: ResponseSize::default(),
+            has_pipelined: false,
             hidden: Vec::new(),
             trace,
             pipelining_log,
@@ -108,6 +149,27 @@ impl<S: Read + Write> Wire<S> {
         self.unanswered.front().map(|command| &*command.shown)
     }
 
+    /// The size of the last multi-line response that was read to its end.
+    pub(super) fn response_size(&self) -> ResponseSize {
+        self.response_size
+    }
+
+    /// Returns true if RETR or DELE was sent before an earlier command was answered.
+    pub(super) fn has_pipelined(&self) -> bool {
+        self.has_pipelined
+    }
+
+    /// Sets which line may come before the next status line.
+    pub(super) fn allow(&mut self, stray: StrayLine) {
+        self.stray = stray;
+    }
+
+    /// Returns true if octets were received that are neither read nor a line that may be skipped.
+    pub(super) fn has_unsolicited(&self) -> bool {
+        let buffered = &self.buffer[self.start..self.end];
+        !buffered.is_empty() && !self.stray.covers_octets(buffered)
+    }
+
     /// Returns true if the session has lasted so long that nothing more should be asked for.
     pub(super) fn is_late(&self) -> bool {
         self.speed.is_late()
@@ -117,7 +179,7 @@ impl<S: Read + Write> Wire<S> {
     pub(super) fn send(&mut self, commands: &[Command<'_>]) -> Result<(), Error> {
         // These octets would be read as the reply to the next command. Either a message ended too
         // early for us (a line with only a dot in it), or somebody injects replies.
-        if self.unanswered.is_empty() && self.has_buffered() {
+        if self.unanswered.is_empty() && self.has_unsolicited() {
             let next = commands.first().map(ToString::to_string);
             return Err(Error::Unsolicited(next.unwrap_or_default()));
         }
@@ -138,9 +200,11 @@ impl<S: Read + Write> Wire<S> {
                 shown,
                 octets,
                 is_multi_line: command.is_multi_line(),
-                is_deletion: matches!(command, Command::Dele(_)),
             });
         }
+        let is_acted_on =
+            |command: &Command<'_>| matches!(command, Command::Retr(_) | Command::Dele(_));
+        self.has_pipelined |= self.unanswered.len() > 1 && commands.iter().any(is_acted_on);
         self.pipelining_log.note(self.unanswered.len() > 1);
         let waiting = || {
             self.unanswered
@@ -190,10 +254,10 @@ impl<S: Read + Write> Wire<S> {
             return Err(Error::OutOfStep(command.shown));
         }
         let mut line = self.line(&command.shown)?;
-        if line.is_empty() && command.is_deletion {
-            // Exchange can send an empty line before its answer to DELE (MailKit#1636).
+        if self.stray.covers(&line) {
             line = self.line(&command.shown)?;
         }
+        self.stray = StrayLine::Empty;
         let status = self.status(&command.shown, line)?;
         if command.is_multi_line && matches!(status, Status::Positive(_)) {
             self.body = Some(Body {
@@ -248,7 +312,10 @@ impl<S: Read + Write> Wire<S> {
         }
         let taken = body.unstuffer.push(&self.buffer[self.start..self.end], out);
         self.start += taken;
-        if !body.unstuffer.is_done() {
+        if body.unstuffer.is_done() {
+            self.response_size = body.unstuffer.size();
+            self.stray = StrayLine::EmptyOrDot;
+        } else {
             self.body = Some(body);
         }
         Ok(Some(taken))

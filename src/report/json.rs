@@ -117,12 +117,18 @@ pub(crate) fn delivery(delivery: &Delivery, time: &dyn Fn(Moment) -> String) -> 
 }
 
 /// Returns the line of `seen list` for a message.
-pub(crate) fn known(unique_id: &UniqueId, state: &str, size: &Option<u64>) -> String {
+pub(crate) fn known(
+    unique_id: &UniqueId,
+    state: &str,
+    size: &Option<u64>,
+    stays_because: Option<&str>,
+) -> String {
     json!({
         "event": "known",
         "unique_id": unique_id.to_string(),
         "state": state,
         "size": size,
+        "stays_because": stays_because,
     })
     .to_string()
 }

@@ -49,7 +49,7 @@ impl Custody<'_> {
             settle(queries, key, outcomes, now)?;
             for stored in durable.iter().map(Durable::stored) {
                 let size = stored.size.map(u64::cast_signed);
-                let row = about(&key, &stored.identity, params![size, now]);
+                let row = about(&key, &stored.identity, params![size, now, stored.suspicion]);
                 let staged = queries.execute(&STAGE, row)?;
                 if staged != 1 {
                     // Another message has this key. If its row were replaced, it would be forgotten,
@@ -181,6 +181,7 @@ fn staged(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
             subject: row.get(8)?,
         },
         fingerprint: fingerprint(row, 15)?,
+        suspicion: row.get(19)?,
     };
     let place = TargetPlace {
         path: PathBuf::from(OsString::from_vec(row.get(9)?)),
@@ -202,16 +203,17 @@ statements! {
     ALL_STAGED =
         "SELECT s.unique_id, s.copy, s.size, d.file_name, d.octets, d.digest, d.header_digest,
              d.sender, d.subject, d.target, d.inode, s.handed_over, d.program,
-             s.attempts, s.next_try, d.canonical, d.body, d.message_id, d.date
+             s.attempts, s.next_try, d.canonical, d.body, d.message_id, d.date,
+             s.suspicion
          FROM seen s INDEXED BY seen_staged JOIN delivery d USING (account, unique_id, copy)
          WHERE s.account = ?1 AND s.state = {STAGED} ORDER BY s.next_try, d.id";
 
     /// Takes the place of a message that has only failed, and of no other.
     STAGE =
-        "INSERT INTO seen (account, unique_id, copy, state, size, listed)
-         VALUES (?1, ?2, ?3, {STAGED}, ?4, ?5)
+        "INSERT INTO seen (account, unique_id, copy, state, size, listed, suspicion)
+         VALUES (?1, ?2, ?3, {STAGED}, ?4, ?5, ?6)
          ON CONFLICT DO UPDATE SET state = {STAGED}, size = ?4, attempts = 0, next_try = 0,
-             handed_over = 0 WHERE state = {FAILED}";
+             handed_over = 0, suspicion = ?6 WHERE state = {FAILED}";
 
     INSERT_DELIVERY =
         "INSERT OR REPLACE INTO delivery (account, unique_id, copy, program, target, inode,

@@ -87,16 +87,6 @@ impl Deletions<'_> {
         })
     }
 
-    /// Forbids the deletion of all messages that were staged since then, because our copies may be
-    /// incomplete. Returns their number.
-    ///
-    /// # Errors
-    /// Nothing was written.
-    pub(crate) fn forbid_since(self, begun: Moment) -> Result<usize, Error> {
-        self.0
-            .write(|queries| queries.execute(&FORBID_SINCE, params![self.0.key(), begun]))
-    }
-
     /// Makes messages delivered again that were deleted and are listed again, unchanged: the server may
     /// have been restored from a backup. One that has come back before is no longer deleted.
     ///
@@ -143,7 +133,8 @@ impl Deletions<'_> {
 
 statements! {
     MAY_BE_DELETED =
-        "SELECT 1 FROM seen WHERE {MESSAGE} AND state = {DELIVERED} AND undeletable = 0";
+        "SELECT 1 FROM seen WHERE {MESSAGE} AND state = {DELIVERED} AND undeletable = 0
+             AND suspicion = 0";
 
     NOTE_QUIT = "UPDATE seen SET quit_sent = ?4 WHERE {MESSAGE}";
 
@@ -152,11 +143,6 @@ statements! {
          WHERE {MESSAGE}";
 
     NOTE_DELETION = "UPDATE delivery SET deleted = ?4 WHERE {MESSAGE}";
-
-    FORBID_SINCE =
-        "UPDATE seen SET undeletable = 1
-         WHERE account = ?1 AND (unique_id, copy) IN
-             (SELECT unique_id, copy FROM delivery WHERE account = ?1 AND staged >= ?2)";
 
     TAKE_BACK =
         "UPDATE seen SET state = {DELIVERED}, came_back = 1

@@ -13,6 +13,7 @@ use super::state::{STAGED, StoredState};
 use super::{Error, Lock};
 use crate::digest::Digest;
 use crate::mail::maildrop::AccountKey;
+use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
 
 /// An account that is being exported. It is locked, so that no run changes it in the meantime.
@@ -123,6 +124,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<ExportedMessage> {
         came_back: row.get(11)?,
         quit_sent: row.get(30)?,
         proven_gone: row.get(31)?,
+        suspicion: row.get::<_, Suspicion>(32)?.into(),
         // The target of a delivery is never null, so this is a message without one.
         delivery: match row.get_ref(13)? {
             ValueRef::Null => None,
@@ -177,7 +179,7 @@ statements! {
              s.attempts, s.next_try, s.undeletable, s.came_back, d.program, d.target, d.inode,
              d.file_name, d.octets, d.digest, d.header_digest, d.sender, d.subject, d.staged,
              d.delivered, d.deleted, d.repeated, d.words, d.canonical, d.body, d.message_id, d.date,
-             s.quit_sent, s.proven_gone
+             s.quit_sent, s.proven_gone, s.suspicion
          FROM seen s LEFT JOIN delivery d USING (account, unique_id, copy)
          WHERE s.account = ?1 AND s.state <> {STAGED} ORDER BY d.id, s.unique_id, s.copy";
 

@@ -6,9 +6,10 @@ use super::Error;
 use super::account::tag;
 use super::accounts::{Accounts, remove_rows};
 use super::database::{Queries, statements};
-use super::record::{ExportEnd, ExportedAccount, ExportedMessage, ExportedNotice};
+use super::record::{ExportEnd, ExportedAccount, ExportedMessage, ExportedNotice, ExportedState};
 use super::state::StoredState;
 use crate::mail::maildrop::AccountKey;
+use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
 
 /// An account that is being imported. Its records are kept in temporary tables until it is complete.
@@ -148,6 +149,13 @@ fn insert_account(
 }
 
 fn take_message(queries: &Queries<'_>, message: &ExportedMessage) -> rusqlite::Result<()> {
+    // Version 0.1.0 never deleted what may be incomplete.
+    let is_suspect =
+        message.undeletable && !message.came_back && message.state == ExportedState::Delivered;
+    let suspicion = match Suspicion::from(message.suspicion) {
+        Suspicion::None if is_suspect => Suspicion::OutOfStep,
+        suspicion => suspicion,
+    };
     let values = params![
         message.unique_id.0,
         message.copy,
@@ -159,10 +167,11 @@ fn take_message(queries: &Queries<'_>, message: &ExportedMessage) -> rusqlite::R
         message.vanished,
         message.attempts,
         message.next_try,
-        message.undeletable,
+        message.undeletable && !is_suspect,
         message.came_back,
         message.quit_sent,
         message.proven_gone,
+        suspicion,
     ];
     queries.execute(&TAKE_MESSAGE, values)?;
     Ok(())
@@ -227,8 +236,9 @@ statements! {
 
     TAKE_MESSAGE =
         "INSERT INTO temp.new_seen (unique_id, copy, state, size, listed, delivered, gone, vanished,
-             attempts, next_try, undeletable, came_back, quit_sent, proven_gone)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+             attempts, next_try, undeletable, came_back, quit_sent, proven_gone,
+             suspicion)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 
     TAKE_DELIVERY =
         "INSERT INTO temp.new_delivery (unique_id, copy, program, target, inode, file_name, octets,
@@ -241,9 +251,9 @@ statements! {
 
     MOVE_MESSAGES =
         "INSERT INTO main.seen (account, unique_id, copy, state, size, listed, delivered, gone,
-             vanished, attempts, next_try, undeletable, came_back, quit_sent, proven_gone)
+             vanished, attempts, next_try, undeletable, came_back, quit_sent, proven_gone, suspicion)
          SELECT ?1, unique_id, copy, state, size, listed, delivered, gone, vanished, attempts,
-             next_try, undeletable, came_back, quit_sent, proven_gone FROM temp.new_seen";
+             next_try, undeletable, came_back, quit_sent, proven_gone, suspicion FROM temp.new_seen";
 
     /// In the order of the export, which is that of `log`.
     MOVE_DELIVERIES =

@@ -20,6 +20,7 @@ use super::places::Places;
 use super::recognition::Recognition;
 use super::runs::Runs;
 use super::size_checks::SizeChecks;
+use super::suspicions::Suspicions;
 use super::{Error, Lock, StateFolder, former_tags};
 use crate::mail::clock::Clock;
 use crate::mail::maildrop::AccountKey;
@@ -207,6 +208,11 @@ impl Ledger {
     /// The Maildirs to which messages were delivered.
     pub(crate) fn places(&self) -> Places<'_> {
         Places(self)
+    }
+
+    /// Messages whose copy is in doubt.
+    pub(crate) fn suspicions(&self) -> Suspicions<'_> {
+        Suspicions(self)
     }
 
     /// The ends of the account's runs.

@@ -8,6 +8,7 @@ use super::state::{DELIVERED, FAILED, SEEN, StoredState};
 use super::{Error, Ledger};
 use crate::mail::known::{KnownMessage, KnownMessages, State};
 use crate::mail::maildrop::{AccountKey, Identity, Message, UniqueId};
+use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
 
 /// All known messages of an account.
@@ -27,6 +28,8 @@ pub(crate) struct SeenEntry {
     pub size: Option<u64>,
     /// The number of times in a row that it could not be retrieved or delivered.
     pub failures: u32,
+    /// The reason to doubt our copy.
+    pub suspicion: Suspicion,
 }
 
 impl Messages<'_> {
@@ -57,6 +60,7 @@ impl Messages<'_> {
                     is_absent: row.get::<_, Option<Moment>>(7)?.is_some(),
                     is_undeletable: row.get(5)?,
                     quit_was_unanswered: row.get::<_, Option<Moment>>(8)?.is_some(),
+                    suspicion: row.get(9)?,
                 };
                 known.push(row.get_ref(0)?.as_blob()?, message);
                 Ok(())
@@ -83,6 +87,7 @@ impl Messages<'_> {
                         .with_times(row.get(3)?, row.get(4)?),
                     size: size(row, 5)?,
                     failures: row.get(6)?,
+                    suspicion: row.get(7)?,
                 }))
             })
         })
@@ -162,13 +167,13 @@ statements! {
     /// In the order that [`KnownMessages::push`] requires.
     KNOWN =
         "SELECT unique_id, copy, state, size, delivered, undeletable, next_try, vanished,
-             quit_sent
+             quit_sent, suspicion
          FROM seen WHERE account = ?1 ORDER BY unique_id, copy";
 
     HAS_MESSAGES = "SELECT 1 FROM seen WHERE account = ?1 LIMIT 1";
 
     ENTRIES =
-        "SELECT unique_id, copy, state, delivered, next_try, size, attempts
+        "SELECT unique_id, copy, state, delivered, next_try, size, attempts, suspicion
          FROM seen WHERE account = ?1 ORDER BY unique_id, copy";
 
     FORGET_DELIVERIES = "DELETE FROM delivery WHERE account = ?1 AND unique_id = ?2";
@@ -185,7 +190,7 @@ statements! {
         "SELECT NOT EXISTS (SELECT 1 FROM seen WHERE account = ?1)
              OR (?2 IS NOT NULL AND EXISTS (
                  SELECT 1 FROM seen WHERE account = ?1 AND state = {DELIVERED}
-                     AND undeletable = 0 AND delivered <= ?2))";
+                     AND undeletable = 0 AND suspicion = 0 AND delivered <= ?2))";
 
     NOTE_MISSING = "UPDATE seen SET vanished = ?4 WHERE {MESSAGE}";
 

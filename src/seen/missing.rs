@@ -164,11 +164,12 @@ fn hash(digest: &Digest) -> u64 {
 
 statements! {
     /// Only what we delivered, or are about to deliver. A message that we deleted is not missing from
-    /// a listing: if the same octets are listed after that, they were sent again.
+    /// a listing: if the same octets are listed after that, they were sent again. What is in doubt is
+    /// compared by itself.
     CONTENT =
         "SELECT d.id, coalesce(d.canonical, d.digest) FROM delivery d JOIN seen s USING (account, unique_id, copy)
          WHERE d.account = ?1 AND d.unique_id = ?2 AND d.copy = ?3
-             AND s.state IN ({STAGED}, {DELIVERED})";
+             AND s.state IN ({STAGED}, {DELIVERED}) AND s.suspicion NOT IN (1, 2)";
 
     FIND =
         "SELECT s.unique_id, s.copy, s.state, s.delivered, s.next_try

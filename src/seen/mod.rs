@@ -29,6 +29,7 @@ mod schema;
 mod size_checks;
 mod state;
 mod state_folder;
+mod suspicions;
 #[cfg(test)]
 mod tests;
 
@@ -46,3 +47,4 @@ pub(crate) use recognition::{Headers, Match};
 pub(crate) use runs::{LastRun, RunEnd};
 pub(crate) use size_checks::{Compared, Comparison};
 pub(crate) use state_folder::StateFolder;
+pub(crate) use suspicions::{DeliveryMark, Suspect};

@@ -253,7 +253,7 @@ statements! {
     HEADERS =
         "SELECT s.unique_id, s.copy, s.size, d.header_digest
          FROM delivery d JOIN seen s USING (account, unique_id, copy)
-         WHERE d.account = ?1 AND s.state IN ({SEEN}, {DELIVERED})
+         WHERE d.account = ?1 AND s.state IN ({SEEN}, {DELIVERED}) AND s.suspicion <> 1
          ORDER BY d.id";
 
     DROP_FAILED = "DELETE FROM seen WHERE {MESSAGE} AND state = {FAILED}";

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::digest::Digest;
 use crate::hex;
 use crate::mail::maildrop::UniqueId;
+use crate::mail::suspicion::Suspicion;
 use crate::text::ServerText;
 
 /// One line. The lines of an account are an [`ExportRecord::Account`], its messages and notices, and
@@ -98,6 +99,9 @@ pub(crate) struct ExportedMessage {
     /// The time of a QUIT that was to delete it and got no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quit_sent: Option<i64>,
+    /// The reason to doubt the copy. Version 0.1.0 had none.
+    #[serde(default, skip_serializing_if = "ExportedSuspicion::is_none")]
+    pub suspicion: ExportedSuspicion,
     /// Its delivery, if there was one.
     pub delivery: Option<ExportedDelivery>,
 }
@@ -114,6 +118,54 @@ pub(crate) enum ExportedState {
     Gone,
     /// Known, but never delivered by us.
     Seen,
+}
+
+/// The reason to doubt the copy of a message.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ExportedSuspicion {
+    /// There is none. It is not written.
+    #[default]
+    None,
+    /// It may be another message.
+    OutOfStep,
+    /// It may be incomplete.
+    Incomplete,
+    /// It is a placeholder of the server.
+    Placeholder,
+    /// It may be incomplete, and a second download was no better.
+    Unsettled,
+}
+
+impl ExportedSuspicion {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+}
+
+impl From<Suspicion> for ExportedSuspicion {
+    fn from(suspicion: Suspicion) -> Self {
+        match suspicion {
+            Suspicion::None => Self::None,
+            Suspicion::OutOfStep => Self::OutOfStep,
+            Suspicion::Incomplete => Self::Incomplete,
+            Suspicion::Placeholder => Self::Placeholder,
+            Suspicion::Unsettled => Self::Unsettled,
+        }
+    }
+}
+
+impl From<ExportedSuspicion> for Suspicion {
+    fn from(suspicion: ExportedSuspicion) -> Self {
+        match suspicion {
+            ExportedSuspicion::None => Self::None,
+            ExportedSuspicion::OutOfStep => Self::OutOfStep,
+            ExportedSuspicion::Incomplete => Self::Incomplete,
+            ExportedSuspicion::Placeholder => Self::Placeholder,
+            ExportedSuspicion::Unsettled => Self::Unsettled,
+        }
+    }
 }
 
 /// A delivery.
@@ -348,6 +400,7 @@ mod tests {
             came_back: false,
             proven_gone: false,
             quit_sent: None,
+            suspicion: ExportedSuspicion::None,
             delivery: Some(ExportedDelivery {
                 program: None,
                 target: TextOrHex(b"/home/gr\xfc\xdfe".to_vec()),

@@ -167,6 +167,16 @@ SELECT account, target, inode FROM
     "
 CREATE INDEX account_user ON account (user);
 ",
+    "
+ALTER TABLE seen ADD COLUMN suspicion INTEGER NOT NULL DEFAULT 0
+    /* why our copy is in doubt: 0 it is not, 1 OUT OF STEP (it may be another message), 2 INCOMPLETE,
+       3 PLACEHOLDER (the server has the message), 4 UNSETTLED (a second download was no better) */;
+
+CREATE INDEX seen_suspicion ON seen (account) WHERE suspicion <> 0;
+
+-- Version 0.1.0 never deleted what may be incomplete. What came back after its deletion is another case.
+UPDATE seen SET suspicion = 1, undeletable = 0 WHERE state = 2 AND undeletable = 1 AND came_back = 0;
+",
 ];
 
 /// Opens a database, and creates it (mode 0600) if there is none. A file that is not a database is

@@ -298,37 +298,6 @@ fn new_messages_are_not_taken_for_the_old_ones() {
 }
 
 #[test]
-fn a_message_followed_by_extra_lines_is_never_deleted() {
-    // The server has not byte-stuffed a dot.
-    let fetch = "
-        login
-        C: UIDL
-        C: LIST
-        lists a
-        lists 99
-        C: RETR 1
-        S: +OK
-        S: a line
-        S: .
-        S: the rest of the message
-        S: .";
-    let later = "
-        login
-        C: UIDL
-        C: STAT
-        lists a
-        counts 1 99";
-    let server = Script::new(fetch).then([later, QUIT].concat()).serve();
-    let sandbox = Sandbox::with_work(server.address(), "keep = false");
-    let outcome = sandbox.fetch();
-    outcome.fails_with(76).stderr_has("may be incomplete");
-
-    sandbox.fetch().succeeds().is_silent();
-
-    server.finish();
-}
-
-#[test]
 fn a_mailbox_fetched_by_url_is_known_as_an_account() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");

@@ -40,7 +40,14 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     (
         "poll/receive",
         &[
-            &["delivery", "poll/batch", "poll/plan", "pop3", "report"],
+            &[
+                "delivery",
+                "poll/batch",
+                "poll/plan",
+                "poll/step",
+                "pop3",
+                "report",
+            ],
             SHARED,
         ],
     ),
@@ -52,6 +59,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
         "poll/settle",
         &[&["delivery", "poll/batch", "report", "seen"], SHARED],
     ),
+    ("poll/step", &[&["pop3"], SHARED]),
     ("poll/survey", &[&["poll/plan", "pop3", "report"], SHARED]),
     ("dial", &[&["net", "pop3"], SHARED]),
     ("oauth2", &[&["net"], SHARED]),

@@ -39,6 +39,7 @@ mod new_server;
 mod new_unique_ids;
 mod no_uidl;
 mod oauth2;
+mod out_of_step;
 mod partial_listings;
 mod permissions;
 mod pipelining;

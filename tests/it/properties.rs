@@ -21,6 +21,7 @@ use mailpull::mail::known::{KnownMessage, KnownMessages, State};
 use mailpull::mail::maildrop::{Listing, MessageNumber, UniqueId};
 use mailpull::mail::mark::{FileMarks, Mark};
 use mailpull::mail::policy::{Keep, Order, Policy};
+use mailpull::mail::suspicion::Suspicion;
 use mailpull::moment::Moment;
 use mailpull::poll::plan::{self, Pick, Plan};
 use mailpull::pop3::unstuff::Unstuffer;
@@ -219,6 +220,7 @@ fn rows() -> impl Strategy<Value = Vec<KnownRow>> {
             is_absent: !flag,
             is_undeletable: flag,
             quit_was_unanswered: false,
+            suspicion: Suspicion::None,
         }
     });
     vec((select(vec!["a", "ab", "b", "x"]), known), 0..8).prop_map(|rows| {
@@ -284,6 +286,7 @@ fn picks(plan: &Plan) -> impl Iterator<Item = &Pick> {
     plan.fetch
         .iter()
         .chain(&plan.compare)
+        .chain(&plan.verify)
         .chain(&plan.delete)
         .chain(&plan.too_large)
 }
@@ -358,6 +361,7 @@ proptest! {
                 is_absent: false,
                 is_undeletable: false,
                 quit_was_unanswered: false,
+                suspicion: Suspicion::None,
             };
             (listing.unique_id(pick.position), row)
         }).collect();

@@ -45,6 +45,18 @@ fn messages_received_before_the_connection_breaks_are_kept() {
                  raw: {partial}
                  {end}"
             );
+            // If no reply to the second RETR came, the one that did may have been its reply: both have
+            // the same size. So the first message is compared, without pipelining.
+            let compared = "
+                login
+                C: UIDL
+                lists a b
+                C: LIST
+                lists 17 17
+                C: RETR 2
+                gives b
+                C: RETR 1
+                gives a";
             // A run that knows a message sends LIST only after UIDL has shown a new one.
             let next = "
                 login
@@ -56,6 +68,7 @@ fn messages_received_before_the_connection_breaks_are_kept() {
                 lists 17 17
                 C: RETR 2
                 gives b";
+            let next = if partial.is_empty() { compared } else { next };
             let server = Script::new(broken).then([next, QUIT].concat()).serve();
             let sandbox = Sandbox::with_work(server.address(), "");
 
@@ -184,7 +197,8 @@ fn a_line_of_ten_megabytes_arrives_unchanged() {
 #[track_caller]
 fn is_read_as(sent: &str, stored: &[u8]) {
     let sent = format!("\nC: RETR 1\nraw: {sent}");
-    let server = Script::new([LIST_A, &sent, QUIT].concat()).serve();
+    let list = LIST_A.replace("lists 17", &format!("lists {}", stored.len()));
+    let server = Script::new([&list, &sent, QUIT].concat()).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
 
     sandbox.fetch().succeeds().is_silent();

@@ -97,7 +97,8 @@ fn every_column_survives_export_and_import() {
     one.execute_batch(
         "UPDATE account SET failures = 2, cut_off = 1, lost_step = 3, recognitions = 4, login = 'x',
              logged_in = 5;
-         UPDATE seen SET undeletable = 1, came_back = 1, vanished = 4, gone = 5, proven_gone = 1;
+         UPDATE seen SET suspicion = 4, undeletable = 1, came_back = 1, vanished = 4, gone = 5,
+             proven_gone = 1;
          UPDATE delivery SET program = 'p', deleted = 6, repeated = 7, words = x'ff';",
     )
     .expect("the tables have these columns");

@@ -63,7 +63,12 @@ fn list(arguments: &cli::ListArgs, context: &Context<'_>) -> Result<Exit, Failur
             writeln!(
                 out,
                 "{}",
-                json::known(&entry.unique_id, word(entry.state), &entry.size)
+                json::known(
+                    &entry.unique_id,
+                    word(entry.state),
+                    &entry.size,
+                    entry.suspicion.reason()
+                )
             )
         } else {
             writeln!(out, "{}", line(&entry))
@@ -89,8 +94,12 @@ fn line(entry: &SeenEntry) -> String {
         0 => String::new(),
         failures => format!(", failed {failures} times in a row"),
     };
+    let doubt = match entry.suspicion.reason() {
+        Some(reason) => format!(", {reason}"),
+        None => String::new(),
+    };
     format!(
-        "{} {size} {}{copy}{failed}",
+        "{} {size} {}{copy}{failed}{doubt}",
         word(entry.state),
         entry.unique_id
     )

@@ -31,7 +31,7 @@ impl Settler<'_> {
                 Purpose::Comparison { listed } => self
                     .compare_with_known(number, receipt, &receipts, listed)?
                     .map_or(Ok(None), |receipt| self.recognise(number, receipt))?,
-                Purpose::Delivery => Some(receipt),
+                Purpose::Delivery | Purpose::Verification => self.verify(number, receipt)?,
                 Purpose::Naming => self.name(number, receipt, &receipts)?,
                 Purpose::Recognition => self.recognise(number, receipt)?,
             };
@@ -111,6 +111,7 @@ impl Settler<'_> {
                 let is_unchanged = same.content.digest == download.digest;
                 let recorded = same.size;
                 let found = self.claim(number, same.found, &identity)?;
+                self.trust(&found, &receipt)?;
                 Compared::Same {
                     identity: found,
                     recorded,

@@ -13,9 +13,12 @@ use crate::poll::batch::{Batch, Inlet};
 use crate::report::{AccountReporter, Event, Summary};
 use crate::seen::{self, Comparison, Ledger, Match, MissingContents};
 
+use verify::Suspects;
+
 mod compare;
 mod recover;
 mod renamed;
+mod verify;
 
 /// After this many temporary refusals in a row the target is at fault, not the message.
 const TRANSIENT_IN_A_ROW: usize = 3;
@@ -71,6 +74,8 @@ pub(crate) struct Settler<'a> {
     claimed: HashSet<Identity>,
     /// The contents of known messages that are missing from the listing.
     missing: MissingContents,
+    /// The deliveries in doubt; `None` before they are needed.
+    suspects: Option<Suspects>,
     transient_in_a_row: usize,
     /// The number of messages that disappeared from tmp/.
     lost: usize,
@@ -90,6 +95,10 @@ pub(crate) struct Settled {
     pub named: Vec<(MessageNumber, Identity)>,
     /// The number of messages that were recognised under new unique-ids.
     pub renamed: usize,
+    /// The number of messages that had been delivered under the unique-id of another.
+    pub misnamed: usize,
+    /// True if deliveries were in doubt when the session began.
+    pub had_suspects: bool,
     /// The reason why settling ended early, if it did.
     pub failure: Option<Error>,
 }
@@ -108,6 +117,7 @@ impl<'a> Settler<'a> {
             outcomes: Vec::new(),
             claimed: HashSet::new(),
             missing: MissingContents::default(),
+            suspects: None,
             transient_in_a_row: 0,
             lost: 0,
             settled: Settled::default(),

@@ -1,6 +1,7 @@
 //! Polls of a scripted server, into a Maildir and a database in a temporary folder.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,9 +12,9 @@ use crate::delivery::{Maildir, Target};
 use crate::exit::{Exit, Failure};
 use crate::mail::policy::{Keep, Policy};
 use crate::os::signals::Interrupt;
-use crate::pop3::Transaction;
 use crate::pop3::tests::script::ScriptedServer;
 use crate::pop3::tests::session;
+use crate::pop3::{Pipelining, SessionHints, Transaction};
 use crate::report::{AccountReporter, Event, Reporter, Summary};
 use crate::seen::{LastRun, Ledger, StateFolder};
 
@@ -24,6 +25,7 @@ mod plan;
 mod receive;
 mod renamed;
 mod settle;
+mod step;
 mod survey;
 
 /// Keeps what is reported as an error or a warning.
@@ -89,15 +91,15 @@ impl TestAccount {
 
     fn poll_into(&mut self, target: &dyn Target, scripts: &[&str]) -> Ended {
         let mut scripts = scripts.iter();
-        self.poll_with(target, || {
+        self.poll_with(target, |hints| {
             let script = scripts.next().expect("there is a script for each session");
-            Ok(session(true, script))
+            Ok(session(hints.pipelining != Pipelining::Never, script))
         })
     }
 
     fn poll_without_a_server(&mut self) -> Ended {
         let target = self.maildir();
-        self.poll_with(&target, || {
+        self.poll_with::<ScriptedServer>(&target, |_| {
             Err(Failure::new("no connection", Exit::Temporary))
         })
     }
@@ -107,10 +109,10 @@ impl TestAccount {
         Maildir::open(&maildir, self.ledger.marks(), None).expect("the Maildir can be made")
     }
 
-    fn poll_with(
+    fn poll_with<S: Read + Write>(
         &mut self,
         target: &dyn Target,
-        mut connect: impl FnMut() -> Result<Transaction<ScriptedServer>, Failure>,
+        connect: impl FnMut(&SessionHints) -> Result<Transaction<S>, Failure>,
     ) -> Ended {
         let options = PollOptions {
             policy: self.policy.clone(),
@@ -131,7 +133,7 @@ impl TestAccount {
             interrupt: &Interrupt::never().expect("a pair of sockets"),
             summary: &mut summary,
         };
-        let result = poll.run(|_| connect());
+        let result = poll.run(connect);
         Ended { result, summary }
     }
 

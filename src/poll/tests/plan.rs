@@ -3,6 +3,7 @@ use std::time::Duration;
 use crate::mail::known::{KnownMessage, KnownMessages, SizeHistory, State};
 use crate::mail::maildrop::{Listing, MessageNumber};
 use crate::mail::policy::{Keep, Order, Policy};
+use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
 use crate::poll::plan::{Pick, Plan, plan};
 
@@ -33,6 +34,7 @@ fn delivered(days_ago: i64, size: Option<u64>) -> KnownMessage {
         is_absent: false,
         is_undeletable: false,
         quit_was_unanswered: false,
+        suspicion: Suspicion::None,
     }
 }
 

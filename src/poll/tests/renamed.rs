@@ -191,7 +191,7 @@ fn messages_that_move_up_one_number_are_recognised() {
     account.policy.keep = Keep::Never;
     // The first message was deleted elsewhere, and a new one came.
     let listing = listing_with_sizes(&["a", "b"]).replace("S: 1 5", "S: 1 6");
-    let listing = listing.replace("S: 2 5", "S: 2 7");
+    let listing = listing.replace("S: 2 5", "S: 2 6");
     let delete = "C: DELE 1\nC: DELE 2\nS: +OK\nS: +OK\n";
 
     account.poll(&[&[&listing, &*retrieve(&[(1, "b"), (2, "c")]), delete, QUIT].concat()]);

@@ -140,7 +140,7 @@ fn a_database_that_fails_ends_the_session_without_quit() {
     let mut account = TestAccount::new(Keep::Never);
     let target = account.maildir();
     let database = account.folder.path().join("state/seen.db");
-    let ended = account.poll_with(&target, || {
+    let ended = account.poll_with(&target, |_| {
         let connection = rusqlite::Connection::open(&database).expect("the database is there");
         connection
             .execute_batch("DROP TABLE seen")

@@ -1,5 +1,6 @@
 //! Sessions over an in-memory stream that plays a script.
 
+use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::capabilities::Capabilities;
@@ -23,7 +24,12 @@ mod wire;
 
 /// Opens a session in the TRANSACTION state with a server that plays a script.
 pub(crate) fn session(pipelining: bool, script: &str) -> Transaction<ScriptedServer> {
-    let wire = Wire::new(ScriptedServer::new(script), None, PipeliningLog::default());
+    session_over(pipelining, ScriptedServer::new(script))
+}
+
+/// Opens a session in the TRANSACTION state with any server.
+pub(crate) fn session_over<S: Read + Write>(pipelining: bool, server: S) -> Transaction<S> {
+    let wire = Wire::new(server, None, PipeliningLog::default());
     let profile = ServerProfile::Announced {
         before_login: Capabilities::announced(),
         after_login: Capabilities {

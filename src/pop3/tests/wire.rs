@@ -62,17 +62,50 @@ fn an_unread_body_makes_the_next_reply_out_of_step() {
 }
 
 #[test]
-fn only_dele_may_be_answered_by_an_empty_line_first() {
-    let mut deletion = wire("C: DELE 1\nS:\nS: +OK");
-    deletion.send(&[Command::Dele(number(1))]).expect("sent");
-    assert!(matches!(deletion.reply(), Ok(Status::Positive(_))));
-
+fn one_empty_line_before_a_status_line_is_skipped() {
     for (command, script) in [
         (Command::Noop, "C: NOOP\nS:\nS: +OK"),
-        (Command::Dele(number(1)), "C: DELE 1\nS:\nS:\nS: +OK"),
+        (Command::Dele(number(1)), "C: DELE 1\nS> \\n+OK\\r\\n"),
     ] {
-        let error = error_after(&command, script);
+        let mut wire = wire(script);
+        wire.send(&[command]).expect("sent");
+        assert!(matches!(wire.reply(), Ok(Status::Positive(_))));
+    }
+    for script in ["C: NOOP\nS:\nS:\nS: +OK", "C: NOOP\nS: .\nS: +OK"] {
+        let error = error_after(&Command::Noop, script);
         assert!(matches!(error, Error::NotPop3 { .. }), "{error}");
+    }
+}
+
+/// Reads a listing, and the answer to the NOOP after it.
+fn after_a_listing(rest: &str) -> Result<Status, Error> {
+    let mut wire = wire(&["C: UIDL\nS: +OK\nS: 1 a\nS: .\n", rest].concat());
+    wire.send(&[Command::Uidl]).expect("sent");
+    wire.reply().expect("UIDL is answered");
+    wire.lines(100, |_| Ok(())).expect("the response is whole");
+    wire.send(&[Command::Noop])?;
+    wire.reply()
+}
+
+#[test]
+fn a_second_terminator_after_a_response_is_skipped() {
+    for rest in [
+        "S: .\nC: NOOP\nS: +OK",
+        "S:\nC: NOOP\nS: +OK",
+        "S> \\r\nC: NOOP\nS> \\n+OK\\r\\n",
+        "C: NOOP\nS: .\nS: +OK",
+    ] {
+        let answer = after_a_listing(rest);
+        assert!(matches!(answer, Ok(Status::Positive(_))), "{rest}");
+    }
+    for rest in [
+        "S: .\nS: .",
+        "S:\nS: .",
+        "S: ..",
+        "C: NOOP\nS:\nS: .\nS: +OK",
+    ] {
+        let error = after_a_listing(rest).expect_err(rest);
+        assert!(error.is_out_of_step(), "{rest}: {error}");
     }
 }
 

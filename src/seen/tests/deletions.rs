@@ -56,22 +56,6 @@ fn a_deletion_is_retried_after_a_day() {
 }
 
 #[test]
-fn messages_of_a_broken_session_are_not_deleted() {
-    let test = TestLedger::new();
-    test.deliver(&[("before", 0)]);
-    test.change("UPDATE delivery SET staged = staged - 10");
-    let begun = Moment::now();
-    test.deliver(&[("after", 0)]);
-
-    let forbidden = test.ledger.deletions().forbid_since(begun);
-
-    assert_eq!(forbidden.expect("it can be written"), 1);
-    let proofs = test.confirm(&[("before", 0), ("after", 0)]);
-    let proofs: Vec<_> = proofs.iter().map(Recorded::identity).collect();
-    assert_eq!(proofs, [&identity("before", 0)]);
-}
-
-#[test]
 fn a_forgotten_message_may_not_be_deleted() {
     let test = TestLedger::new();
     test.deliver(&[("a", 0), ("a", 1), ("b", 0)]);

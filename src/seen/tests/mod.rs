@@ -11,6 +11,7 @@ mod neighbours;
 mod notices;
 mod query_plans;
 mod recognition;
+mod suspicions;
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ use crate::mail::headers::Header;
 use crate::mail::known::State;
 use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
 use crate::mail::same::Fingerprint;
+use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
 use crate::text::ServerText;
 
@@ -165,6 +167,7 @@ fn stored(id: &str, copy: u32, content: &str) -> StoredMessage {
             subject: content.into(),
         },
         fingerprint: Fingerprint::default(),
+        suspicion: Suspicion::None,
     }
 }
 
@@ -213,6 +216,7 @@ fn statements() -> impl Iterator<Item = (&'static str, &'static Sql)> {
         super::recognition::STATEMENTS,
         super::runs::STATEMENTS,
         super::size_checks::STATEMENTS,
+        super::suspicions::STATEMENTS,
     ];
     modules.into_iter().flatten().copied()
 }

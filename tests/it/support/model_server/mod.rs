@@ -72,6 +72,13 @@ pub(crate) struct Behaviour {
     pub(crate) uidl: bool,
     /// The unique-ids for which DELE is answered by `-ERR`.
     pub(crate) undeletable: Vec<Vec<u8>>,
+    /// The unique-ids of messages that are lost once: RETR is not answered, and the session ends when
+    /// nothing else is left to answer.
+    pub(crate) lost_once: Vec<Vec<u8>>,
+    /// The octets before each reply to RETR, DELE and QUIT.
+    pub(crate) stray: &'static str,
+    /// True if lines that begin with a dot are not byte-stuffed.
+    pub(crate) unstuffed: bool,
 }
 
 impl Default for Behaviour {
@@ -98,6 +105,9 @@ impl Default for Behaviour {
             top: true,
             uidl: true,
             undeletable: Vec::new(),
+            lost_once: Vec::new(),
+            stray: "",
+            unstuffed: false,
         }
     }
 }

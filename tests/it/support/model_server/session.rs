@@ -20,6 +20,7 @@ use super::{Behaviour, Cut, PASSWORD, Protection, Shared, USER, lock};
 pub(super) struct ModelSession<'a> {
     behaviour: Behaviour,
     cut: Option<Cut>,
+    has_lost: bool,
     heard: Vec<u8>,
     pending: Vec<u8>,
     sent: usize,
@@ -53,6 +54,7 @@ impl<'a> ModelSession<'a> {
         Ok(Self {
             behaviour,
             cut,
+            has_lost: false,
             heard: Vec::new(),
             pending: Vec::new(),
             sent: 0,
@@ -88,6 +90,9 @@ impl<'a> ModelSession<'a> {
     fn obey(&mut self, line: &str) -> io::Result<bool> {
         let (verb, argument) = line.split_once(' ').unwrap_or((line, ""));
         let verb = verb.to_ascii_uppercase();
+        if matches!(&*verb, "RETR" | "DELE" | "QUIT") {
+            self.send(self.behaviour.stray.as_bytes())?;
+        }
         match (&mut self.state, verb.as_str()) {
             (_, "CAPA") => self.capabilities()?,
             (SessionState::Transaction { .. }, "QUIT") if self.behaviour.refuses_update => {
@@ -278,8 +283,16 @@ impl<'a> ModelSession<'a> {
             self.say(&format!("+OK {} octets", octets.len()))?;
             return self.say(".");
         }
+        if lines.is_none() && self.is_lost(&message.unique_id) {
+            self.has_lost = true;
+            return Ok(());
+        }
         self.say("+OK")?;
         match lines {
+            None if self.behaviour.unstuffed => {
+                self.send(&octets)?;
+                self.say(".")
+            }
             Some(lines) => self.send(&byte_stuffed(top(&octets, lines))),
             None => {
                 if let SessionState::Transaction { retrieved, .. } = &mut self.state {
@@ -294,6 +307,14 @@ impl<'a> ModelSession<'a> {
                 self.send(&byte_stuffed(&[stamp, &octets[..]].concat()))
             }
         }
+    }
+
+    /// Returns true for a message whose next reply is to be lost, once.
+    fn is_lost(&self, unique_id: &[u8]) -> bool {
+        let mut behaviour = lock(&self.shared.behaviour);
+        let lost = &mut behaviour.lost_once;
+        let at = lost.iter().position(|lost| lost == unique_id);
+        at.map(|at| lost.remove(at)).is_some()
     }
 
     fn delete(&mut self, number: &str) -> io::Result<()> {
@@ -408,6 +429,9 @@ impl<'a> ModelSession<'a> {
                 return Ok(Some(line.trim_end_matches(['\r', '\n']).to_owned()));
             }
             self.flush()?;
+            if self.has_lost {
+                return Ok(None);
+            }
             let mut chunk = [0; 65536];
             let count = self.stream.read(&mut chunk)?;
             if count == 0 {

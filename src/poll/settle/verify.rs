@@ -1,0 +1,181 @@
+//! Compares what arrives with the messages whose copy is in doubt.
+//!
+//! A session that was out of step delivers messages under the unique-ids of others. So each message
+//! that a later session fetches is looked for by its content among all that was delivered in doubt. What
+//! is found there is that message, and the row gets the unique-id under which it is listed now. What is
+//! not found was never delivered.
+
+use std::collections::HashMap;
+
+use super::{Error, Settler};
+use crate::digest::Digest;
+use crate::mail::custody::{Receipt, StoredMessage};
+use crate::mail::maildrop::{Identity, MessageNumber};
+use crate::mail::same::{Likeness, compare};
+use crate::mail::suspicion::Suspicion;
+use crate::report::Event;
+use crate::seen::{Match, Suspect};
+
+/// The deliveries in doubt that no message of this session has claimed.
+#[derive(Debug, Default)]
+pub(super) struct Suspects {
+    by_name: HashMap<Identity, Suspect>,
+    /// Only those that may have the name of another message.
+    by_content: HashMap<Digest, Vec<Identity>>,
+}
+
+impl Suspects {
+    fn new(all: Vec<Suspect>) -> Self {
+        let mut suspects = Self::default();
+        for suspect in all {
+            suspects.insert(suspect);
+        }
+        suspects
+    }
+
+    fn insert(&mut self, suspect: Suspect) {
+        if suspect.suspicion == Suspicion::OutOfStep {
+            let same = self.by_content.entry(suspect.digest).or_default();
+            same.push(suspect.identity.clone());
+        }
+        self.by_name.insert(suspect.identity.clone(), suspect);
+    }
+
+    fn remove(&mut self, identity: &Identity) -> Option<Suspect> {
+        let suspect = self.by_name.remove(identity)?;
+        if let Some(same) = self.by_content.get_mut(&suspect.digest) {
+            same.retain(|other| other != identity);
+        }
+        Some(suspect)
+    }
+
+    /// Keeps a delivery under the name that it has now.
+    fn keep_apart(&mut self, displaced: Suspect, identity: Identity) {
+        if displaced.suspicion == Suspicion::OutOfStep {
+            self.insert(Suspect {
+                identity,
+                ..displaced
+            });
+        }
+    }
+
+    /// Takes out the delivery of a message. Its own name counts first, then any that may be wrong.
+    fn claim(&mut self, identity: &Identity, digest: &Digest) -> Option<Suspect> {
+        let own = self.by_name.get(identity);
+        if own.is_some_and(|own| own.digest == *digest) {
+            return self.remove(identity);
+        }
+        let other = self.by_content.get(digest)?.first()?.clone();
+        self.remove(&other)
+    }
+}
+
+impl Settler<'_> {
+    /// Drops a message that was delivered in doubt, under whatever name. Any other was never delivered,
+    /// and stays.
+    pub(super) fn verify(
+        &mut self,
+        number: MessageNumber,
+        receipt: Receipt,
+    ) -> Result<Option<Receipt>, Error> {
+        let mut suspects = match self.suspects.take() {
+            Some(suspects) => suspects,
+            None => {
+                let all = self.ledger.suspicions().all()?;
+                self.settled.had_suspects = !all.is_empty();
+                Suspects::new(all)
+            }
+        };
+        let unknown = self.verify_among(&mut suspects, number, receipt);
+        self.suspects = Some(suspects);
+        unknown
+    }
+
+    /// Trusts a message whose content has come a second time.
+    pub(super) fn trust(&self, identity: &Identity, receipt: &Receipt) -> Result<(), Error> {
+        let suspicion = Suspicion::of_header(&receipt.stored().header);
+        self.ledger.suspicions().settle(identity, suspicion)?;
+        Ok(())
+    }
+
+    fn verify_among(
+        &mut self,
+        suspects: &mut Suspects,
+        number: MessageNumber,
+        receipt: Receipt,
+    ) -> Result<Option<Receipt>, Error> {
+        let stored = receipt.stored();
+        let identity = stored.identity.clone();
+        let mut found = suspects.claim(&identity, &stored.digest);
+        if found.is_none() && self.is_as_known(stored)? {
+            found = suspects.remove(&identity);
+        }
+        let Some(found) = found else {
+            return match suspects.remove(&identity) {
+                None => Ok(Some(receipt)),
+                Some(displaced) => self.replace(suspects, displaced, receipt).map(Some),
+            };
+        };
+        let suspicion = Suspicion::of_header(&stored.header);
+        let ledger = &self.ledger;
+        if found.identity == identity {
+            ledger.suspicions().set(&identity, suspicion)?;
+        } else {
+            let displaced = suspects.remove(&identity);
+            let apart = ledger.suspicions().reassign(
+                &found.identity,
+                stored,
+                displaced.as_ref(),
+                suspicion,
+            )?;
+            if let (Some(displaced), Some(identity)) = (displaced, apart) {
+                suspects.keep_apart(displaced, identity);
+            }
+            self.settled.misnamed += 1;
+        }
+        self.claimed.insert(identity.clone());
+        let state = found.state;
+        self.settled
+            .proven
+            .push((number, Match { identity, state }));
+        self.target.intake().discard(receipt)?;
+        Ok(None)
+    }
+
+    /// Returns true if a message is the one that is known under its name, although a server has added lines
+    /// to its header since then.
+    fn is_as_known(&self, stored: &StoredMessage) -> Result<bool, Error> {
+        let known = self.ledger.recognition().contents(&stored.identity)?;
+        let download = stored.content();
+        Ok(known.iter().any(|known| {
+            known.found.identity == stored.identity
+                && compare(&known.content, &download) == Likeness::Same
+        }))
+    }
+
+    /// Makes room for a message that differs from what was delivered under its name.
+    fn replace(
+        &mut self,
+        suspects: &mut Suspects,
+        displaced: Suspect,
+        receipt: Receipt,
+    ) -> Result<Receipt, Error> {
+        let apart = self.ledger.suspicions().set_apart(&displaced)?;
+        if displaced.suspicion == Suspicion::OutOfStep {
+            self.settled.misnamed += 1;
+            suspects.keep_apart(displaced, apart);
+            return Ok(receipt);
+        }
+        self.reporter.report(Event::Warning(&format_args!(
+            "message {}: the second download differs from the first, which may be incomplete; both are \
+             delivered",
+            receipt.stored().identity.unique_id
+        )));
+        // A third download would not settle it.
+        let suspicion = match receipt.stored().suspicion {
+            Suspicion::Incomplete => Suspicion::Unsettled,
+            other => other,
+        };
+        Ok(receipt.suspected(suspicion))
+    }
+}

@@ -1,0 +1,425 @@
+//! Judges by sizes if the replies of a session belonged to its commands. Pure.
+//!
+//! If a server loses one reply to pipelined RETRs, each later message arrives under the name of the one
+//! before it. If a message ends too early, because the server did not byte-stuff it, the rest counts as
+//! a reply, and each later message arrives under the name of the one after it. Nothing but the sizes
+//! shows that before the session fails.
+//!
+//! - A message *fits* if it has the size that LIST said, either as it was sent or with each CRLF counted
+//!   as one octet (qmail-pop3d), or if the reply to RETR named the same size as LIST.
+//! - One that does not fit, but would fit a message asked for beside it, is *shifted*. That counts as
+//!   proof only if its neighbour on that side does not fit either, and if one in four of those that do
+//!   not fit is shifted: LIST of Exchange fits nothing, and a message fits its neighbour by chance.
+//! - A session that ends early may have lost a reply. Then the last message that fits, and that no later
+//!   reply would have fitted, proves all before it. What came after it is in doubt.
+//! - If all replies came, a size that does not fit is only a wrong size.
+//! - A reply that is no reply proves that the session is out of step: all that it delivered is in doubt.
+//!
+//! Without pipelining each message has been asked for alone. Then only the last one is in doubt, and only
+//! if octets followed it that are no reply.
+
+use crate::mail::maildrop::MessageNumber;
+use crate::pop3::ResponseSize;
+
+/// One in so many misfits must be shifted, or chance explains them.
+const MISFITS_FOR_EACH_SHIFT: usize = 4;
+
+/// A message that arrived, and what was said about its size.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SizedArrival {
+    /// The number of the message that was asked for.
+    pub number: MessageNumber,
+    /// The size that LIST said.
+    pub listed: Option<u64>,
+    /// The size that the reply to RETR said.
+    pub announced: Option<u64>,
+    /// The size of what came.
+    pub size: ResponseSize,
+}
+
+/// The use of pipelining in a session until now.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Asking {
+    /// Each command waited for the reply to the one before it.
+    #[default]
+    OneByOne,
+    /// Commands were sent before earlier ones were answered.
+    Ahead,
+}
+
+/// What the size of a message says when it arrives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct NotedFit {
+    /// True if the message does not fit where others do: nothing more should be asked for ahead.
+    pub is_warning: bool,
+    /// True if the message fits, or was asked for alone.
+    pub is_proof: bool,
+}
+
+/// The end of a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum SessionEnd {
+    /// All replies came.
+    Well,
+    /// It ended before that, for whatever reason.
+    Early,
+    /// Something came that is no reply, or a reply to nothing.
+    OutOfStep,
+}
+
+/// The part of a session's messages that is in doubt.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Doubtful {
+    /// Nothing.
+    Nothing,
+    /// These messages.
+    These(Vec<MessageNumber>),
+    /// Everything that the session delivered.
+    Everything,
+}
+
+/// The messages of a session in the order of their arrival.
+#[derive(Debug, Default)]
+pub(crate) struct Trail {
+    steps: Vec<TrailStep>,
+    asking: Asking,
+    fits: usize,
+    misfits: usize,
+    has_warned: bool,
+    /// The listed sizes of the messages that were asked for and did not come.
+    unanswered: Vec<Option<u64>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct TrailStep {
+    number: MessageNumber,
+    listed: Option<u64>,
+    fit: Fit,
+}
+
+/// The relation of a message to the listed sizes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Fit {
+    /// It has the size of the message that was asked for.
+    Own,
+    /// It has the size of one that was asked for after it.
+    Later,
+    /// It has the size of the one that was asked for before it.
+    Earlier,
+    /// It has none of these sizes.
+    Neither,
+    /// No size is listed.
+    Unknown,
+}
+
+impl Fit {
+    fn is_misfit(self) -> bool {
+        matches!(self, Self::Later | Self::Earlier | Self::Neither)
+    }
+}
+
+impl SizedArrival {
+    /// Returns the size that was promised: the larger one, if LIST and the reply differ.
+    pub(crate) fn promised(&self) -> Option<u64> {
+        self.listed.max(self.announced)
+    }
+
+    /// Returns true if nothing came although something was promised: the server could not read it.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.size.stored == 0 && self.promised().is_some_and(|size| size > 0)
+    }
+
+    /// Returns true if less than half of what was promised came, or nothing, and nothing was promised.
+    /// A smaller difference says nothing: many servers only estimate the sizes in LIST.
+    pub(crate) fn may_be_incomplete(&self) -> bool {
+        let fits = |size| self.size.fits(size);
+        if self.listed.is_some_and(fits) || self.announced.is_some_and(fits) {
+            return false;
+        }
+        match self.promised() {
+            None => self.size.stored == 0,
+            Some(size) => self.size.sent().saturating_mul(2) < size,
+        }
+    }
+
+    /// Returns true if this is the size of the message that came, or if the server says so.
+    fn has(&self, size: u64) -> bool {
+        self.size.fits(size) || self.announced == Some(size)
+    }
+}
+
+impl Trail {
+    /// Takes a message that has arrived. `after` is the listed size of the message that was asked for next.
+    pub(crate) fn note(
+        &mut self,
+        arrival: &SizedArrival,
+        asking: Asking,
+        after: Option<u64>,
+    ) -> NotedFit {
+        if asking == Asking::Ahead {
+            self.asking = Asking::Ahead;
+        }
+        let before = self.steps.last().and_then(|step| step.listed);
+        let fit = match arrival.listed {
+            None => Fit::Unknown,
+            Some(listed) if arrival.has(listed) => Fit::Own,
+            Some(_) => {
+                let is_of = |size: Option<u64>| size.is_some_and(|size| arrival.has(size));
+                if is_of(after) {
+                    Fit::Later
+                } else if is_of(before) {
+                    Fit::Earlier
+                } else {
+                    Fit::Neither
+                }
+            }
+        };
+        self.steps.push(TrailStep {
+            number: arrival.number,
+            listed: arrival.listed,
+            fit,
+        });
+        let is_honest = self.fits > self.misfits;
+        self.fits += usize::from(fit == Fit::Own);
+        self.misfits += usize::from(fit.is_misfit());
+        let is_warning = fit.is_misfit() && (is_honest || fit != Fit::Neither);
+        self.has_warned |= is_warning;
+        NotedFit {
+            is_warning,
+            is_proof: fit == Fit::Own || self.asking == Asking::OneByOne,
+        }
+    }
+
+    /// Returns true if nothing more was to be asked for ahead.
+    pub(crate) fn has_warned(&self) -> bool {
+        self.has_warned
+    }
+
+    /// Returns true if the size of a message proved nothing.
+    pub(crate) fn has_misfits(&self) -> bool {
+        self.steps.len() > self.fits
+    }
+
+    /// Notes which messages were asked for and did not come, by their listed sizes.
+    pub(crate) fn note_unanswered(&mut self, sizes: impl Iterator<Item = Option<u64>>) {
+        self.unanswered = sizes.collect();
+    }
+
+    /// Returns which messages are in doubt after the session has ended.
+    pub(crate) fn doubtful(&self, end: SessionEnd) -> Doubtful {
+        match (self.asking, end) {
+            (Asking::OneByOne, SessionEnd::OutOfStep) => {
+                let last = self.steps.last();
+                last.map_or(Doubtful::Nothing, |step| Doubtful::These(vec![step.number]))
+            }
+            (Asking::OneByOne, _) => Doubtful::Nothing,
+            (Asking::Ahead, SessionEnd::OutOfStep) => Doubtful::Everything,
+            (Asking::Ahead, _) if self.is_shifted() => Doubtful::Everything,
+            (Asking::Ahead, SessionEnd::Well) => Doubtful::Nothing,
+            (Asking::Ahead, SessionEnd::Early) => self.unproven(),
+        }
+    }
+
+    /// Returns true if the sizes prove that messages arrived under the names of their neighbours.
+    pub(crate) fn is_shifted(&self) -> bool {
+        let is_misfit = |step: Option<&TrailStep>| step.is_some_and(|step| step.fit.is_misfit());
+        let is_shifted = |(at, step): (usize, &TrailStep)| match step.fit {
+            Fit::Later => at + 1 == self.steps.len() || is_misfit(self.steps.get(at + 1)),
+            Fit::Earlier => at > 0 && is_misfit(self.steps.get(at - 1)),
+            Fit::Own | Fit::Neither | Fit::Unknown => false,
+        };
+        let shifted = self.steps.iter().enumerate().filter(|&at| is_shifted(at));
+        let shifted = shifted.count();
+        shifted > 0 && shifted * MISFITS_FOR_EACH_SHIFT >= self.misfits
+    }
+
+    /// Returns the messages after the last one that proves the step, if a reply may have been lost.
+    fn unproven(&self) -> Doubtful {
+        if self.unanswered.is_empty() {
+            return Doubtful::Nothing;
+        }
+        let sizes: Vec<_> = self
+            .steps
+            .iter()
+            .map(|step| step.listed)
+            .chain(self.unanswered.iter().copied())
+            .collect();
+        let proves = |at: usize| {
+            let step = &self.steps[at];
+            let later = sizes[at + 1..].iter().take(self.unanswered.len());
+            let would_fit = |size: &Option<u64>| is_near(*size, step.listed);
+            step.fit == Fit::Own && !later.into_iter().any(would_fit)
+        };
+        let proven = (0..self.steps.len()).rev().find(|&at| proves(at));
+        let unproven = &self.steps[proven.map_or(0, |at| at + 1)..];
+        if unproven.is_empty() {
+            return Doubtful::Nothing;
+        }
+        Doubtful::These(unproven.iter().map(|step| step.number).collect())
+    }
+}
+
+/// Returns true if a message of one size may fit the other, with or without a line end more.
+fn is_near(one: Option<u64>, other: Option<u64>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.abs_diff(other) <= 2,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(at: usize) -> MessageNumber {
+        MessageNumber::new(at as u32 + 1).expect("the number is in range")
+    }
+
+    /// Returns the trail of a session that asked for messages of these sizes, and in which messages of
+    /// the sizes `came` arrived in this order.
+    fn trail(asking: Asking, listed: &[u64], came: &[u64]) -> (Trail, Vec<bool>) {
+        let mut trail = Trail::default();
+        let mut warnings = Vec::new();
+        for (at, &stored) in came.iter().enumerate() {
+            let arrival = SizedArrival {
+                number: number(at),
+                listed: Some(listed[at]),
+                announced: None,
+                size: ResponseSize {
+                    stored,
+                    line_ends: 0,
+                },
+            };
+            let noted = trail.note(&arrival, asking, listed.get(at + 1).copied());
+            warnings.push(noted.is_warning);
+        }
+        trail.note_unanswered(listed[came.len()..].iter().map(|size| Some(*size)));
+        (trail, warnings)
+    }
+
+    fn doubtful(listed: &[u64], came: &[u64], end: SessionEnd) -> Doubtful {
+        trail(Asking::Ahead, listed, came).0.doubtful(end)
+    }
+
+    fn these(positions: &[usize]) -> Doubtful {
+        Doubtful::These(positions.iter().map(|&at| number(at)).collect())
+    }
+
+    #[test]
+    fn sizes_prove_the_messages_before_an_early_end() {
+        use Doubtful::{Everything, Nothing};
+        for (listed, came, expected) in [
+            (&[10, 20, 30][..], &[10, 20][..], Nothing),
+            // One with the size of the next may be the next.
+            (&[10, 20, 20], &[10, 20], these(&[1])),
+            (&[10, 10, 10], &[10, 10], these(&[0, 1])),
+            // Two replies may be lost.
+            (&[10, 20, 10, 20, 30], &[10, 20], these(&[0, 1])),
+            (&[20, 10, 20, 10], &[20, 10], these(&[0, 1])),
+            // A size that is off by a line end may be that of the next, too.
+            (&[10, 20, 22], &[10, 20], these(&[1])),
+            // A reply was lost.
+            (&[10, 20, 30], &[20, 30], Everything),
+            (&[10, 20, 30, 40], &[10, 30, 40], Everything),
+            (&[10, 20], &[20], Everything),
+            // The sizes mean nothing.
+            (&[1000, 2000, 3000], &[1234, 1999], these(&[0, 1])),
+            (&[1000, 2000, 3000], &[1234, 2000], Nothing),
+            // Nothing is missing.
+            (&[1000, 2000], &[1234, 1999], Nothing),
+        ] {
+            let doubtful = doubtful(listed, came, SessionEnd::Early);
+            assert_eq!(doubtful, expected, "{listed:?} {came:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_size_is_no_proof_if_all_replies_came() {
+        use Doubtful::{Everything, Nothing};
+        for (listed, came, expected) in [
+            (&[10, 99, 30][..], &[10, 20, 30][..], Nothing),
+            (&[10, 10, 99, 99, 10], &[10, 10, 10, 10, 10], Nothing),
+            (&[1024, 2048, 1024, 4096], &[700, 1500, 1024, 3999], Nothing),
+            // The second message ended itself, and its rest counts as a reply.
+            (&[10, 50, 30, 40], &[10, 20, 7, 30], Everything),
+        ] {
+            let doubtful = doubtful(listed, came, SessionEnd::Well);
+            assert_eq!(doubtful, expected, "{listed:?} {came:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_no_reply_puts_everything_in_doubt() {
+        let end = SessionEnd::OutOfStep;
+        assert_eq!(doubtful(&[10, 20], &[10, 20], end), Doubtful::Everything);
+        let (alone, _) = trail(Asking::OneByOne, &[10, 20], &[10, 20]);
+        assert_eq!(alone.doubtful(end), these(&[1]));
+        assert_eq!(alone.doubtful(SessionEnd::Early), Doubtful::Nothing);
+    }
+
+    #[test]
+    fn a_misfit_warns_where_others_fit() {
+        for (listed, came, expected) in [
+            (&[10, 20, 30][..], &[10, 25, 30][..], [false, true, false]),
+            (&[10, 20, 30], &[20, 20, 30], [true, false, false]),
+            (&[1000, 2000, 3000], &[1, 2, 3], [false, false, false]),
+        ] {
+            let (_, warnings) = trail(Asking::Ahead, listed, came);
+            assert_eq!(warnings, expected, "{listed:?} {came:?}");
+        }
+    }
+
+    #[test]
+    fn each_dialect_of_sizes_fits() {
+        let size = ResponseSize {
+            stored: 8,
+            line_ends: 2,
+        };
+        for (listed, announced, fits) in [
+            (Some(10), None, true),
+            (Some(8), None, true),
+            (Some(7), None, true),
+            (Some(12), Some(12), true),
+            (Some(12), None, false),
+            (Some(12), Some(10), false),
+            (None, Some(10), false),
+        ] {
+            let arrival = SizedArrival {
+                number: number(0),
+                listed,
+                announced,
+                size,
+            };
+            let noted = Trail::default().note(&arrival, Asking::Ahead, None);
+            assert_eq!(noted.is_proof, fits, "{listed:?} {announced:?}");
+        }
+    }
+
+    #[test]
+    fn only_an_empty_answer_and_a_short_message_are_incomplete() {
+        for (listed, announced, stored, is_missing, may_be_incomplete) in [
+            (Some(0), None, 0, false, false),
+            (None, None, 0, false, true),
+            (Some(48_213), Some(48_213), 0, true, true),
+            (Some(0), Some(5), 0, true, false),
+            (None, Some(5), 0, true, true),
+            (Some(100), None, 49, false, true),
+            (Some(100), None, 50, false, false),
+            (Some(100), Some(10), 10, false, false),
+            (None, None, 1, false, false),
+            (Some(10), None, 500, false, false),
+        ] {
+            let arrival = SizedArrival {
+                number: number(0),
+                listed,
+                announced,
+                size: ResponseSize {
+                    stored,
+                    line_ends: 0,
+                },
+            };
+            let judged = (arrival.is_missing(), arrival.may_be_incomplete());
+            assert_eq!(judged, (is_missing, may_be_incomplete), "{arrival:?}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Puts in doubt what a session delivered, if the session does not prove that it was in step, and ends
+//! the doubt once everything was compared.
+
+use std::collections::HashSet;
+
+use super::Poll;
+use super::error::{Error, recording};
+use super::receive::NotReceived;
+use super::settle::Settled;
+use super::step::{Doubtful, SessionEnd, Trail};
+use crate::exit::{Exit, Failure};
+use crate::mail::maildrop::{Listing, Message, MessageNumber};
+use crate::mail::suspicion::Suspicion;
+use crate::poll::plan::{Pick, Plan};
+use crate::report::{Event, Octets};
+use crate::seen::{DeliveryMark, Ledger};
+
+/// What speaks for or against a session.
+#[derive(Debug)]
+pub(super) struct Evidence {
+    /// The messages that came.
+    pub(super) trail: Trail,
+    /// What was delivered before it.
+    mark: DeliveryMark,
+}
+
+impl Evidence {
+    /// Begins to collect, before anything is fetched.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(super) fn begin(ledger: &Ledger) -> Result<Self, Error> {
+        Ok(Self {
+            trail: Trail::default(),
+            mark: ledger.suspicions().mark().map_err(super::error::reading)?,
+        })
+    }
+}
+
+impl Poll<'_> {
+    /// Trusts what a session has delivered, once all its replies have come.
+    ///
+    /// # Errors
+    /// The sizes prove that replies were lost, or the database failed.
+    pub(super) fn trust_session(&mut self, evidence: &Evidence) -> Result<(), Error> {
+        if evidence.trail.doubtful(SessionEnd::Well) != Doubtful::Nothing {
+            return Err(Error::Shifted);
+        }
+        self.trust_misfits(evidence)
+    }
+
+    /// Trusts messages that were in doubt only as long as their session might have lost a reply.
+    fn trust_misfits(&self, evidence: &Evidence) -> Result<(), Error> {
+        if evidence.trail.has_misfits() {
+            let suspicions = self.ledger.suspicions();
+            suspicions.trust_all(evidence.mark).map_err(recording)?;
+        }
+        Ok(())
+    }
+
+    /// Puts what a session has delivered in doubt, as far as its end does not prove it. Returns the error
+    /// that the run ends with.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(super) fn suspect_session(
+        &mut self,
+        error: Error,
+        evidence: &Evidence,
+        listing: &Listing,
+        plan: &Plan,
+    ) -> Result<Error, Error> {
+        if error.is_of_database() {
+            return Ok(error);
+        }
+        let end = if error.is_out_of_step() {
+            SessionEnd::OutOfStep
+        } else {
+            SessionEnd::Early
+        };
+        let is_unproven = match evidence.trail.doubtful(end) {
+            Doubtful::Nothing => {
+                self.trust_misfits(evidence)?;
+                return Ok(error);
+            }
+            Doubtful::Everything => None,
+            // The names of this session mean nothing to the database.
+            Doubtful::These(_) if listing.names_are_made_up() => None,
+            Doubtful::These(numbers) => Some(numbers),
+        };
+        let count = match is_unproven {
+            None => {
+                let suspicions = self.ledger.suspicions();
+                suspicions.suspect_all(evidence.mark).map_err(recording)?
+            }
+            Some(numbers) if end == SessionEnd::OutOfStep => {
+                self.suspect_last(&numbers, evidence, listing, plan)?
+            }
+            Some(numbers) => {
+                let messages = messages(&numbers, listing, plan.retrieved());
+                let suspicions = self.ledger.suspicions();
+                suspicions
+                    .suspect(&messages, evidence.mark, Suspicion::OutOfStep)
+                    .map_err(recording)?
+            }
+        };
+        if count > 0 && (end == SessionEnd::OutOfStep || evidence.trail.is_shifted()) {
+            let what = format!(
+                "the replies of the server do not belong to the commands: what this session delivered \
+                 (messages: {count}) may be incomplete or have the wrong unique-id; it stays on the \
+                 server until the next run has compared it"
+            );
+            self.report_problem(&Failure::new(what, Exit::Protocol));
+        }
+        if end == SessionEnd::Early && evidence.trail.is_shifted() {
+            self.ledger.runs().note_lost_step().map_err(recording)?;
+            return Ok(Error::LostStep(Box::new(error)));
+        }
+        Ok(error)
+    }
+
+    /// Puts the last message of a session without pipelining in doubt: octets came after its end. If that
+    /// happens again when it is compared, a third download would not help.
+    fn suspect_last(
+        &mut self,
+        numbers: &[MessageNumber],
+        evidence: &Evidence,
+        listing: &Listing,
+        plan: &Plan,
+    ) -> Result<usize, Error> {
+        let compared = messages(numbers, listing, plan.verify.iter());
+        for message in &compared {
+            let suspicions = self.ledger.suspicions();
+            suspicions
+                .set(&message.identity, Suspicion::Unsettled)
+                .map_err(recording)?;
+            let what = format!(
+                "message {}: the server sends more after its end each time, so our copy may be \
+                 incomplete; the message stays on the server",
+                message.identity.unique_id
+            );
+            self.report_problem(&Failure::new(what, Exit::Protocol));
+        }
+        if !compared.is_empty() {
+            return Ok(0);
+        }
+        let messages = messages(numbers, listing, plan.retrieved());
+        self.ledger
+            .suspicions()
+            .suspect(&messages, evidence.mark, Suspicion::Incomplete)
+            .map_err(recording)
+    }
+
+    /// Reports what a comparison has shown, and ends it once nothing that is listed is left.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(super) fn end_comparison(
+        &mut self,
+        plan: &Plan,
+        settled: &Settled,
+        not_received: &NotReceived,
+    ) -> Result<(), Error> {
+        if settled.misnamed > 0 {
+            self.ledger.runs().note_lost_step().map_err(recording)?;
+            self.reporter.report(Event::Warning(&format_args!(
+                "a session before was out of step; messages that it had delivered under the unique-id of \
+                 another, and that are known by their own now: {}",
+                settled.misnamed
+            )));
+        }
+        let is_complete = plan.unverified == 0 && plan.postponed == 0 && not_received.is_empty();
+        if settled.had_suspects && is_complete {
+            self.ledger.suspicions().end_search().map_err(recording)?;
+        }
+        Ok(())
+    }
+
+    /// Counts and reports messages of which nothing came.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(super) fn report_empty(&mut self, empty: &[(Message, u64)]) -> Result<(), Error> {
+        for (message, promised) in empty {
+            self.summary.failed += 1;
+            let failures = self.ledger.failures().note(message).map_err(recording)?;
+            let size = Octets(*promised);
+            let what = format!(
+                "retrieving message {} ({}): the server sent nothing, although it promised {size}",
+                message.number, message.identity.unique_id
+            );
+            self.report_failed_message(Failure::new(what, Exit::Temporary), failures);
+        }
+        Ok(())
+    }
+}
+
+/// Returns those of the messages that are among the picks.
+fn messages<'a>(
+    numbers: &[MessageNumber],
+    listing: &Listing,
+    picks: impl Iterator<Item = &'a Pick>,
+) -> Vec<Message> {
+    let numbers: HashSet<_> = numbers.iter().copied().collect();
+    picks
+        .filter(|pick| numbers.contains(&listing.number(pick.position)))
+        .map(|pick| listing.message(pick.position, pick.copy))
+        .collect()
+}
