@@ -221,7 +221,7 @@ impl Incoming {
             octets: read.octets,
             digest: read.digest,
             header: read.header,
-            fingerprint: read.fingerprint,
+            fingerprint: Box::new(read.fingerprint),
             suspicion: Suspicion::None,
         };
         Receipt::new(stored, self.file)

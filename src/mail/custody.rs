@@ -33,7 +33,7 @@ pub(crate) struct StoredMessage {
     /// The fields of its header that are needed.
     pub header: Header,
     /// The marks by which it is compared with other downloads.
-    pub fingerprint: Fingerprint,
+    pub fingerprint: Box<Fingerprint>,
     /// The reason to doubt it.
     pub suspicion: Suspicion,
 }
@@ -44,7 +44,7 @@ impl StoredMessage {
         MessageContent {
             digest: self.digest,
             from: self.header.from.clone(),
-            fingerprint: self.fingerprint,
+            fingerprint: *self.fingerprint,
         }
     }
 }

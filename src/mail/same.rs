@@ -133,7 +133,7 @@ pub fn is_written_by_servers(field: &[u8]) -> bool {
         let beginning = field.get(..name.len());
         beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(name.as_bytes()))
     };
-    SERVERS_FIELDS.iter().any(|name| is(name)) || PROXIES_FIELDS.iter().any(|name| begins(name))
+    SERVERS_FIELDS.iter().any(is) || PROXIES_FIELDS.iter().any(begins)
 }
 
 /// The fields that servers with mbox files keep their own notes in: read or not (qpopper, UW imapd,

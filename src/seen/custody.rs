@@ -180,7 +180,7 @@ fn staged(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
             return_path: None,
             subject: row.get(8)?,
         },
-        fingerprint: fingerprint(row, 15)?,
+        fingerprint: Box::new(fingerprint(row, 15)?),
         suspicion: row.get(19)?,
     };
     let place = TargetPlace {

@@ -332,3 +332,15 @@ fn a_changed_keep_holds_deletions_but_compares() {
     assert_eq!(ended.exit(), Exit::Configuration);
     assert_eq!((account.delivered().len(), ended.summary.deleted), (102, 1));
 }
+
+#[test]
+fn a_kill_at_quit_does_not_keep_messages_on_the_server() {
+    let mut account = TestAccount::new(Keep::Never);
+    let names: Vec<_> = (0..40).map(|n| format!("{n:03}")).collect();
+    let listed: Vec<_> = names.iter().map(|name| (&**name, 5, &**name)).collect();
+    let all: Vec<_> = (1..=40).collect();
+    let session = list(&listed) + &retrieve(&listed, &all) + &delete(&all);
+    account.poll(&[&(session.clone() + "C: QUIT")]);
+    let ended = account.poll(&[&(session + QUIT)]);
+    assert_eq!(ended.summary.deleted, 40);
+}

@@ -25,7 +25,6 @@ use crate::mail::custody::{
 use crate::mail::headers::Header;
 use crate::mail::known::State;
 use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
-use crate::mail::same::Fingerprint;
 use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
 use crate::text::ServerText;
@@ -166,7 +165,7 @@ fn stored(id: &str, copy: u32, content: &str) -> StoredMessage {
             return_path: None,
             subject: content.into(),
         },
-        fingerprint: Fingerprint::default(),
+        fingerprint: Box::default(),
         suspicion: Suspicion::None,
     }
 }

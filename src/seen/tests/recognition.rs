@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::mail::custody::Found;
-use crate::mail::same::MessageContent;
+use crate::mail::same::{Fingerprint, MessageContent};
 
 /// Returns the contents that are known under a unique-id, with their copy numbers.
 fn contents(test: &TestLedger, id: &str, copy: u32) -> Vec<(u32, MessageContent)> {
@@ -30,7 +30,7 @@ fn all_marks_of_a_content_are_read_as_written() {
     let test = TestLedger::new();
     let mark = |text: &str| Some(Digest::of(text.as_bytes()));
     let mut message = stored("a", 0, "a");
-    message.fingerprint = Fingerprint {
+    *message.fingerprint = Fingerprint {
         canonical: mark("canonical"),
         body: mark("body"),
         message_id: mark("id"),
