@@ -90,7 +90,8 @@ impl Poll<'_> {
             let header = |ledger: &Ledger, message: &Identity| {
                 ledger.neighbours().header(neighbour, message)
             };
-            let mailbox = self.judge(session, listing, &shared, last, header)?;
+            let sample = self.sample(listing, &shared, header)?;
+            let mailbox = self.judge(session, &shared, sample, last)?;
             if mailbox == Mailbox::Other {
                 continue;
             }
@@ -133,7 +134,8 @@ impl Poll<'_> {
     ) -> Result<(Mailbox, SharedMessages), Error> {
         let shared = SharedMessages::of(listing, known);
         let header = |ledger: &Ledger, message: &Identity| ledger.recognition().header(message);
-        let mailbox = self.judge(session, listing, &shared, last, header)?;
+        let sample = self.sample(listing, &shared, header)?;
+        let mailbox = self.judge(session, &shared, sample, last)?;
         // With another host or user this was said before the connection was made.
         if self.ledger.has_another_port() {
             let former = self.ledger.former_place().unwrap_or_default();
@@ -150,29 +152,35 @@ impl Poll<'_> {
         Ok((mailbox, shared))
     }
 
-    /// Judges a listing by the messages that it shares with known ones.
+    /// Returns a sample of shared messages to ask for, each with the hash of its header as it is known.
+    fn sample(
+        &self,
+        listing: &Listing,
+        shared: &SharedMessages,
+        header: impl Fn(&Ledger, &Identity) -> Result<Option<Digest>, seen::Error>,
+    ) -> Result<Vec<(HeaderOf, Digest)>, Error> {
+        let mut sample = Vec::new();
+        for pick in shared.sample() {
+            let message = listing.message(pick.position, pick.copy);
+            if let Some(digest) = header(self.ledger, &message.identity).map_err(reading)? {
+                sample.push((HeaderOf(message), digest));
+            }
+        }
+        Ok(sample)
+    }
+
+    /// Judges a listing by the messages that it shares with known ones, and by the headers of a sample.
     fn judge<S: Read + Write>(
         &mut self,
         session: &mut Transaction<S>,
-        listing: &Listing,
         shared: &SharedMessages,
+        ours: Vec<(HeaderOf, Digest)>,
         last: &LastRun,
-        header: impl Fn(&Ledger, &Identity) -> Result<Option<Digest>, seen::Error>,
     ) -> Result<Mailbox, Error> {
         let mut compared = ComparedHeaders::default();
         // As when renamed messages are recognised: a server that breaks off at TOP must not keep all
         // mail away.
-        if shared.is_empty() || last.recognitions >= MAX_FAILURES {
-            return Ok(shared.judge(compared));
-        }
-        let mut ours = Vec::new();
-        for pick in shared.sample() {
-            let message = listing.message(pick.position, pick.copy);
-            if let Some(digest) = header(self.ledger, &message.identity).map_err(reading)? {
-                ours.push((HeaderOf(message), digest));
-            }
-        }
-        if ours.is_empty() {
+        if ours.is_empty() || last.recognitions >= MAX_FAILURES {
             return Ok(shared.judge(compared));
         }
         self.ledger.runs().note_recognition().map_err(recording)?;
