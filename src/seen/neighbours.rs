@@ -31,8 +31,8 @@ pub(crate) struct Neighbour {
 }
 
 impl Neighbours<'_> {
-    /// Returns all neighbours, the last one that was made first. One whose record was given to another
-    /// database is none.
+    /// Returns all neighbours, the newest first. Accounts whose record was given to another database are
+    /// left out.
     ///
     /// # Errors
     /// The database cannot be read.

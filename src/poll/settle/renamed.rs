@@ -10,7 +10,7 @@ use crate::poll::batch::{Arrival, Batch, Purpose};
 use crate::report::Event;
 use crate::seen::{Match, RenamedMessage};
 
-/// What is known of arrived messages before they are compared, by their file names.
+/// Arrived messages before they are compared, by their file names.
 pub(super) type Arrived = HashMap<String, ArrivedMessage>;
 
 /// An arrived message, before it is compared.
@@ -22,7 +22,7 @@ pub(super) struct ArrivedMessage {
 }
 
 impl Settler<'_> {
-    /// Returns what is known of the messages of a batch, if that may be needed.
+    /// Returns the messages of a batch before they are compared, if they may be needed.
     pub(super) fn arrived(&self, batch: &Batch) -> Arrived {
         let is_compared = |arrival: &Arrival| matches!(arrival.purpose, Purpose::Comparison { .. });
         if self.missing.is_empty() && !batch.arrivals().iter().any(is_compared) {
