@@ -105,8 +105,8 @@ impl Freshness<'_> {
     }
 
     /// Draws a new generation if this run has signed the database: a copy that was made while the run
-    /// was at work is an older database, too. `write` writes the generation into the database, or
-    /// nothing if there is none.
+    /// was at work is an older database, too. `write` gets the generation that it has to write
+    /// into the database.
     ///
     /// # Errors
     /// The lock file cannot be written, or `write` fails.
@@ -215,12 +215,13 @@ fn write_text(path: &Path, text: &str) -> io::Result<()> {
         .open(path)?;
     let is_new = file.metadata()?.len() == 0;
     file.write_all_at(format!("{text:TEXT_LENGTH$}").as_bytes(), 0)?;
-    file.sync_all()?;
-    match path.parent() {
-        // Its name is in the folder.
-        Some(folder) if is_new => fs::File::open(folder)?.sync_all(),
-        _ => Ok(()),
+    if !is_new {
+        return file.sync_data();
     }
+    file.sync_all()?;
+    // Its name is in the folder.
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    fs::File::open(folder)?.sync_all()
 }
 
 /// Records at the end of a run what it means for the account's doubt.

@@ -84,15 +84,7 @@ fn a_listing_with_holes_does_not_end_the_doubt() {
     )
     .then([&listing("b"), &*retrieve(1, "b"), QUIT].concat())
     .then(["login alone\nC: UIDL\nlists b\nC: STAT\ncounts 1 17", QUIT].concat())
-    .then(
-        [
-            "login alone\nC: UIDL\nlists a b\nC: STAT\ncounts 2 34\n",
-            "C: LIST\nlists 17 17\n",
-            &retrieve(1, "a"),
-            QUIT,
-        ]
-        .concat(),
-    )
+    .then([&listing("a b"), &*retrieve(1, "a"), QUIT].concat())
     .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();

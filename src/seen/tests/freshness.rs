@@ -151,7 +151,7 @@ fn a_doubt_that_was_interrupted_is_not_forgotten() {
 }
 
 #[test]
-fn a_database_in_another_file_is_in_doubt_and_gets_a_new_mark() {
+fn a_database_in_another_file_gets_a_new_mark() {
     let test = trusted();
     let mark = begin(&test).marks().own;
     assert_eq!(begin(&test).marks().own, mark);

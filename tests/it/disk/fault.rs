@@ -24,7 +24,8 @@ const CALLS: [&str; 8] = [
     "write",
 ];
 
-/// An account that is known to the program and whose Maildir exists, so that a run only fetches.
+/// An account that is known to the program and to whose Maildir a message was delivered, so that a run only
+/// fetches.
 struct FaultSetup {
     messages: Vec<TestMessage>,
     sandbox: Sandbox,
@@ -34,11 +35,13 @@ struct FaultSetup {
 impl FaultSetup {
     fn new(count: usize) -> Self {
         let messages = ordinary(1, count);
-        let server = ModelServer::start(messages.clone());
-        let sandbox = Sandbox::new();
-        sandbox.account("work", server.address(), "keep = false");
-        sandbox.maildir("work").make();
-        sandbox.make_known();
+        let server = ModelServer::start(ordinary(2, 1));
+        let sandbox = Sandbox::with_work(server.address(), "keep = false");
+        sandbox.fetch().succeeds().is_silent();
+        sandbox.work().read_all_and_delete_every(1);
+        for message in &messages {
+            server.add(message.clone());
+        }
         Self {
             messages,
             sandbox,
@@ -194,7 +197,7 @@ fn a_message_that_cannot_be_flushed_is_fetched_again() {
     let maildir = setup.sandbox.maildir("work");
     assert_eq!((maildir.count("tmp"), maildir.count("new")), (0, 0));
     setup.recovers();
-    assert_eq!(setup.server.log().retrieved.len(), 6);
+    assert_eq!(setup.server.log().retrieved.len(), 1 + 6);
 }
 
 #[test]
@@ -234,5 +237,5 @@ fn a_failed_flush_of_new_deletes_nothing_from_the_server() {
         .stderr_has("cannot flush ");
     assert_eq!(setup.server.count(), 3);
     setup.recovers();
-    assert_eq!(setup.server.log().retrieved.len(), 3);
+    assert_eq!(setup.server.log().retrieved.len(), 1 + 3);
 }

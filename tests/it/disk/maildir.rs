@@ -4,11 +4,14 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::Path;
 
+use rustix::process::Signal;
+
 use crate::support::mail::ordinary;
 use crate::support::maildir::{MaildirView, mode};
 use crate::support::model_server::ModelServer;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
+use crate::support::strace::{Injection, Point, Threads, faulty, points};
 use crate::support::tools;
 
 const WRITABLE: &str = "the sandbox is writable";
@@ -197,4 +200,39 @@ fn only_the_accounts_own_leftovers_are_removed_from_tmp() {
     let mut expected = kept;
     expected.sort_unstable();
     assert_eq!(left, expected);
+}
+
+/// Returns the calls of a run that flush one of these folders.
+fn flushes(sandbox: &Sandbox, folders: [&str; 2]) -> Vec<Point> {
+    let mut flushes = points(sandbox, &["fetch"], Threads::Main, &["fsync"]);
+    flushes.retain(|point| folders.iter().any(|end| point.line.contains(end)));
+    flushes
+}
+
+#[test]
+fn folders_of_a_killed_run_are_flushed_by_the_next() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    for folders in [["/Mail/work>", "/Mail>"], ["/state/mailpull>", "/state>"]] {
+        let server = ModelServer::start(ordinary(1, 1));
+        let new = || Sandbox::with_work(server.address(), "");
+        let all = flushes(&new(), folders);
+        assert!(all.len() >= 2, "{all:#?}");
+        let sandbox = new();
+        let killed = faulty(&sandbox, ["fetch"], &all[0], Injection::Kill).run();
+        killed.is_killed_by(Signal::KILL);
+
+        let next = flushes(&sandbox, folders);
+
+        for folder in folders {
+            let is_it = |point: &Point| point.line.contains(folder);
+            assert!(next.iter().any(is_it), "{folder}: {next:#?}");
+        }
+        // SQLite flushes the state folder by itself.
+        if folders[0].contains("Mail") {
+            assert_eq!(flushes(&sandbox, folders), []);
+        }
+        sandbox.work().holds(&ordinary(1, 1));
+    }
 }
