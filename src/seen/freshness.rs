@@ -93,12 +93,13 @@ impl Freshness<'_> {
     pub(crate) fn sign(self) -> Result<(), Error> {
         if !self.0.is_signed.get() {
             let key = self.0.key();
-            self.note_next(|next| {
+            let write = |next| {
                 self.0.write(|queries| {
                     queries.execute(&SIGN, params![key, next])?;
                     Ok(())
                 })
-            })?;
+            };
+            self.note_next(write, Flush::Now)?;
             self.0.is_signed.set(true);
         }
         Ok(())
@@ -117,26 +118,31 @@ impl Freshness<'_> {
         if !self.0.is_signed.get() {
             return write(None);
         }
-        self.note_next(|next| write(Some(next)))
+        // After a power cut the text of before may be back, which fits this database, too.
+        self.note_next(|next| write(Some(next)), Flush::Later)
     }
 
     /// Notes the next generation beside the one of the database, lets `write` write it, and then notes it
     /// alone. So the two match after a kill at any point, and the former database matches no more.
-    fn note_next(self, write: impl FnOnce(i64) -> Result<(), Error>) -> Result<(), Error> {
+    fn note_next(
+        self,
+        write: impl FnOnce(i64) -> Result<(), Error>,
+        flush: Flush,
+    ) -> Result<(), Error> {
         let next = i64::from_be_bytes(random());
         let (file, current) = (self.file()?, self.row()?.generation);
-        self.note(&[current, Some(next)], &file)?;
+        self.note(&[current, Some(next)], &file, Flush::Now)?;
         write(next)?;
-        self.note(&[Some(next)], &file)
+        self.note(&[Some(next)], &file, flush)
     }
 
-    fn note(self, generations: &[Option<i64>], file: &str) -> Result<(), Error> {
+    fn note(self, generations: &[Option<i64>], file: &str, flush: Flush) -> Result<(), Error> {
         let lines = generations.iter();
         let text: String = lines
             .map(|generation| signature(*generation, file) + "\n")
             .collect();
         let path = self.0.lock_file();
-        write_text(&path, &text).map_err(|source| Error::Sign { path, source })
+        write_text(&path, &text, flush).map_err(|source| Error::Sign { path, source })
     }
 
     /// Returns the doubt that the database knows all messages that were delivered.
@@ -205,8 +211,17 @@ pub(super) fn file_identity(path: &Path) -> io::Result<String> {
     Ok(format!("{} {born}", file.ino()))
 }
 
-/// Replaces the text of a lock file, so that it survives a power cut.
-fn write_text(path: &Path, text: &str) -> io::Result<()> {
+/// The time at which a text must be on the disk.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Flush {
+    /// Before the next step.
+    Now,
+    /// Whenever the system writes it.
+    Later,
+}
+
+/// Replaces the text of a lock file.
+fn write_text(path: &Path, text: &str, flush: Flush) -> io::Result<()> {
     let file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -215,10 +230,11 @@ fn write_text(path: &Path, text: &str) -> io::Result<()> {
         .open(path)?;
     let is_new = file.metadata()?.len() == 0;
     file.write_all_at(format!("{text:TEXT_LENGTH$}").as_bytes(), 0)?;
-    if !is_new {
-        return file.sync_data();
+    match flush {
+        Flush::Later => return Ok(()),
+        Flush::Now if !is_new => return file.sync_data(),
+        Flush::Now => file.sync_all()?,
     }
-    file.sync_all()?;
     // Its name is in the folder.
     let folder = path.parent().unwrap_or(Path::new("/"));
     fs::File::open(folder)?.sync_all()

@@ -220,6 +220,28 @@ fn known_messages_of_a_released_database_are_deleted_when_due() {
 }
 
 #[test]
+fn a_released_database_remembers_its_maildirs() {
+    let server = ModelServer::start(vec![note("fresh")]);
+    let sandbox = released();
+    account(&sandbox, "work", &server, "");
+    let maildir = sandbox.maildir("work");
+    let database = Connection::open(sandbox.state().join("seen.db"));
+    let moved = database.expect("the copy can be opened").execute(
+        "UPDATE delivery SET target = ?1 WHERE account = (SELECT id FROM account WHERE name = 'work')",
+        params![maildir.path().as_os_str().as_bytes()],
+    );
+    assert!(moved.is_ok_and(|moved| moved > 0));
+
+    let outcome = sandbox.fetch();
+
+    outcome.fails_with(73).stderr_has("is gone");
+    assert_eq!(server.log().sessions, 0);
+    maildir.make();
+    sandbox.fetch().succeeds();
+    maildir.holds(&[note("fresh")]);
+}
+
+#[test]
 fn staged_messages_of_a_released_database_reach_the_maildir() {
     let messages = ["known", "staged", "staged-too", "fresh"].map(note);
     let server = ModelServer::start(messages.into());
