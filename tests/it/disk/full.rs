@@ -29,7 +29,7 @@ fn runs_full(folder: &str, small: &str, large: &str, count: usize, extra: &str) 
             .complains_in_lines(1);
         // Files of a failed delivery must not keep the disk full. The second link of a message that is
         // delivered and cannot be recorded takes no space.
-        let is_link = |path: &PathBuf| path.extension().is_some_and(|end| end == "link");
+        let is_link = |path: &PathBuf| path.extension().is_some_and(|end| end == "placed");
         assert!(inbox.files("tmp").iter().all(is_link));
     }
     disk.remount(large);
