@@ -46,11 +46,11 @@ pub(super) fn create(path: &Path) -> Result<(), Error> {
 /// Requires that some of a Maildir is there: messages were delivered to it before. If its disk is not
 /// mounted, there is an empty folder, or no folder at all.
 pub(super) fn require_present(path: &Path) -> Result<(), Error> {
-    let is_missing = |name: &&str| {
+    let is_missing = |name: &str| {
         let found = path.join(name).metadata();
         found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     };
-    match FOLDERS.iter().all(|name| is_missing(&name)) {
+    match FOLDERS.iter().all(|name| is_missing(name)) {
         true => Err(Error::Gone(path.to_owned())),
         false => Ok(()),
     }
