@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_mailpull_global_optspecs
-    string join \n c/config= state-dir= q/quiet v/verbose json color= progress= k/keep= d/delete maildir= mda= n/dry-run max-messages= max-size= max-total= order= j/jobs= shard= o= h/help V/version
+    string join \n c/config= state-dir= q/quiet v/verbose json color= progress= k/keep= d/delete maildir= mda= n/dry-run retry max-messages= max-size= max-total= order= j/jobs= shard= o= h/help V/version
 end
 
 function __fish_mailpull_needs_command
@@ -116,6 +116,7 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -s v -l verbose -d 'Show
 complete -c mailpull -n "__fish_mailpull_needs_command" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_needs_command" -s d -l delete -d 'Delete messages from the server once they are delivered'
 complete -c mailpull -n "__fish_mailpull_needs_command" -s n -l dry-run -d 'Only show what would be done; download, deliver and delete nothing'
+complete -c mailpull -n "__fish_mailpull_needs_command" -l retry -d 'Try at once what was set aside or waits for its next try'
 complete -c mailpull -n "__fish_mailpull_needs_command" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_needs_command" -s V -l version -d 'Print version'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "fetch" -d 'Fetch new mail (the default command)'
@@ -213,6 +214,7 @@ auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s d -l delete -d 'Delete messages from the server once they are delivered'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s n -l dry-run -d 'Only show what would be done; download, deliver and delete nothing'
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l retry -d 'Try at once what was set aside or waits for its next try'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s q -l quiet -d 'Show only errors'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l json -d 'Print each event as a JSON object on a line of its own'

@@ -167,6 +167,10 @@ pub struct FetchFlags {
     #[arg(short = 'n', long)]
     pub dry_run: bool,
 
+    /// Try at once what was set aside or waits for its next try
+    #[arg(long, conflicts_with = "dry_run")]
+    pub retry: bool,
+
     /// Fetch at most N messages
     #[arg(long, value_name = "N")]
     pub max_messages: Option<String>,

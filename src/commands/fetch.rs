@@ -11,7 +11,7 @@ use crate::exit::{Exit, Failure};
 use crate::mail::policy::Keep;
 use crate::net::Stream;
 use crate::poll::survey;
-use crate::poll::{self, Poll, PollOptions};
+use crate::poll::{self, Course, Poll, PollOptions};
 use crate::pop3::{SessionHints, Transaction};
 use crate::report::{AccountReporter, Event, Summary};
 use crate::seen::{Ledger, RunEnd, StateFolder};
@@ -44,7 +44,9 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
             context,
             reporter: context.reporter(&account.name),
             is_dry: flags.dry_run,
-            is_named: !arguments.accounts.is_empty(),
+            retries_all: flags.retry,
+            // Who asks for a retry does not want to wait either.
+            is_named: !arguments.accounts.is_empty() || flags.retry,
             descriptors,
         };
         fetch_account.run()
@@ -64,6 +66,7 @@ struct FetchAccount<'a> {
     context: &'a Context<'a>,
     reporter: AccountReporter<'a>,
     is_dry: bool,
+    retries_all: bool,
     is_named: bool,
     /// The number of files that may be open for this account.
     descriptors: u64,
@@ -133,6 +136,7 @@ impl FetchAccount<'_> {
             policy: self.account.policy.clone(),
             configured_keep: self.account.configured_keep,
             may_delete_many: self.account.delete_was_asked,
+            retries_all: self.retries_all,
             silence: self.account.dial.net.timeout / NOOPS_PER_TIMEOUT,
             descriptors: self.descriptors,
         };
@@ -144,6 +148,7 @@ impl FetchAccount<'_> {
             find_other_accounts: &|ledger| self.context.other_accounts(self.account, ledger),
             interrupt: &self.context.interrupt,
             summary,
+            course: Course::default(),
         };
         Ok(poll.run(self.connect())?)
     }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
+use crate::digest::Digest;
 use crate::exit::Exit;
-use crate::mail::custody::{Found, Outcome, Staged, StoredMessage, TargetPlace};
+use crate::mail::custody::{Found, NotDelivered, Outcome, Staged, StoredMessage, TargetPlace};
 use crate::mail::mark::FileMarks;
 use crate::os::is_disk_full;
 
@@ -26,7 +27,7 @@ pub(crate) use leftovers::Leftovers;
 pub(crate) use maildir::Maildir;
 pub(crate) use mda::Mda;
 pub(crate) use recovered::{EarlierFiles, SoughtMessages};
-pub(crate) use staged_state::locate;
+pub(crate) use staged_state::{StagedState, locate};
 
 /// The configured destination of an account's messages.
 #[derive(Clone, Debug)]
@@ -52,6 +53,12 @@ pub(crate) trait Target: Send + Sync {
     /// No message can be delivered.
     fn prepare(&self) -> Result<(), Error> {
         Ok(())
+    }
+
+    /// Returns a digest of all that the configuration says about the target. If it is another one than
+    /// before, what failed is tried again.
+    fn configuration(&self) -> Digest {
+        Digest::of(self.place().to_string().as_bytes())
     }
 
     /// Brings staged messages to their place so that they stay there (custody steps 4 and 5). A
@@ -254,6 +261,27 @@ impl Error {
                     .to_owned(),
             ),
             _ => None,
+        }
+    }
+
+    /// Returns the kind of the error: its text without what is particular to a message, such as the
+    /// name of a file or the output of an MDA.
+    pub(crate) fn kind(&self) -> String {
+        match self {
+            Self::Local { doing, source, .. } => format!("{doing}: {}", source.kind()),
+            Self::Rename { source, .. } => format!("rename: {}", source.kind()),
+            Self::Mda(error) => error.kind(),
+            _ => self.to_string(),
+        }
+    }
+
+    /// Returns what the database and the user are told about a message that was not delivered.
+    pub(crate) fn not_delivered(&self) -> NotDelivered {
+        NotDelivered {
+            why: self.to_string(),
+            kind: self.kind(),
+            hint: self.hint(),
+            is_transient: self.exit().is_transient(),
         }
     }
 

@@ -130,8 +130,14 @@ impl Error {
         let Self::Login { source, .. } = self else {
             return false;
         };
-        matches!(source, pop3::Error::Changed | pop3::Error::Closed(_))
+        matches!(source, pop3::Error::Changed)
+            || self.is_closed()
             || self.is_out_of_step_or_silent()
+    }
+
+    /// Returns true if the server closed or reset the connection at a login.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self, Self::Login { source, .. } if source.is_closed())
     }
 
     /// Returns true if the server did not answer a login, or sent something else than an answer.

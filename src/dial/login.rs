@@ -86,14 +86,21 @@ where
     fn attempt(&self, hints: &SessionHints, binding: Binding) -> Result<Transaction<S>, Error> {
         match self.log_in_once(hints, binding) {
             Err(error) if hints.relied_on_memory() && error.contradicts_memory() => {
-                // A server that only hangs up may have other reasons, and is pipelined to next
-                // time.
-                if error.is_out_of_step_or_silent() && hints.pipelining_log.was_used() {
-                    hints.pipelining_log.reject();
+                let mut pipelining = Pipelining::AfterLogin;
+                if hints.pipelining_log.was_used() {
+                    if error.is_out_of_step_or_silent() {
+                        hints.pipelining_log.reject();
+                    } else if error.is_closed() {
+                        // o2.pl announces PIPELINING, and hangs up when commands arrive together.
+                        // Other servers hang up for other reasons, so the poll remembers it only if
+                        // it happens again.
+                        hints.pipelining_log.hang_up();
+                        pipelining = Pipelining::Never;
+                    }
                 }
                 let from_scratch = SessionHints {
                     profile: None,
-                    pipelining: hints.pipelining.min(Pipelining::AfterLogin),
+                    pipelining: hints.pipelining.min(pipelining),
                     ..hints.clone()
                 };
                 self.log_in_once(&from_scratch, binding)
@@ -271,11 +278,12 @@ mod tests {
     #[test]
     fn a_wrong_profile_leads_to_one_attempt_without_it() {
         let hints = remembered("PIPELINING", "PIPELINING");
-        for (first, is_rejected) in [
+        for (first, is_rejected, is_hung_up) in [
             // It hangs up, which may have other reasons.
-            (FLIGHT.to_owned(), false),
-            (format!("{FLIGHT}S: what?"), true),
-            (format!("{FLIGHT}fail timed out"), true),
+            (FLIGHT.to_owned(), false, true),
+            (format!("{FLIGHT}fail reset"), false, true),
+            (format!("{FLIGHT}S: what?"), true, false),
+            (format!("{FLIGHT}fail timed out"), true, false),
         ] {
             let hints = SessionHints {
                 pipelining_log: pop3::PipeliningLog::default(),
@@ -284,6 +292,7 @@ mod tests {
             let session = log_in(&tls(), &hints, &[&first, STEP_BY_STEP]);
             session.expect("the second attempt works");
             assert_eq!(hints.pipelining_log.was_rejected(), is_rejected, "{first}");
+            assert_eq!(hints.pipelining_log.was_hung_up(), is_hung_up, "{first}");
         }
     }
 

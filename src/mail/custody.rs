@@ -154,6 +154,8 @@ pub(crate) enum Outcome {
         identity: Identity,
         /// The reason, for the user.
         why: String,
+        /// The reason without what is particular to the message.
+        kind: String,
         /// A hint: what the user can do about it.
         hint: Option<String>,
         /// True if waiting may help.
@@ -165,6 +167,19 @@ pub(crate) enum Outcome {
     },
     /// Our file is gone: the message has to be fetched again.
     Lost(Identity),
+}
+
+/// The reason why a target did not take a message.
+#[derive(Clone, Debug)]
+pub(crate) struct NotDelivered {
+    /// The reason, for the user.
+    pub why: String,
+    /// The reason without what is particular to the message.
+    pub kind: String,
+    /// What the user can do about it.
+    pub hint: Option<String>,
+    /// True if waiting may help.
+    pub is_transient: bool,
 }
 
 impl Outcome {
@@ -274,15 +289,17 @@ impl Staged {
 
     /// Returns the outcome of a failed delivery: the message is kept. Only a refusal that waiting
     /// does not help counts as a failure of the message.
-    pub(crate) fn kept(
-        &self,
-        why: impl ToString,
-        hint: Option<String>,
-        is_transient: bool,
-    ) -> Outcome {
+    pub(crate) fn kept(&self, refusal: NotDelivered) -> Outcome {
+        let NotDelivered {
+            why,
+            kind,
+            hint,
+            is_transient,
+        } = refusal;
         Outcome::Kept {
             identity: self.stored.identity.clone(),
-            why: why.to_string(),
+            why,
+            kind,
             hint,
             is_transient,
             failures: self.history.failures + u32::from(!is_transient),
@@ -296,6 +313,7 @@ impl Staged {
         Outcome::Kept {
             identity: self.stored.identity.clone(),
             why: why.to_string(),
+            kind: String::new(),
             hint,
             is_transient: true,
             failures: self.history.failures,

@@ -11,5 +11,6 @@ pub mod mark;
 pub mod policy;
 pub mod reader;
 pub mod same;
+pub(crate) mod streak;
 pub mod suspicion;
 pub mod total;

@@ -7,14 +7,25 @@ use super::Poll;
 use super::error::{Error, reading, recording, while_doing};
 use crate::exit::{Exit, Failure};
 use crate::mail::custody::Recorded;
-use crate::mail::known::State;
+use crate::mail::known::{State, may_be_tried};
 use crate::mail::maildrop::{Identity, Listing, MessageNumber};
 use crate::mail::policy::Keep;
+use crate::mail::streak::{Streak, common_part};
+use crate::moment::Moment;
+use crate::poll::blame::{Awaited, Before, BrokenSession, Guilt, Manner};
+use crate::poll::course::Outlook;
 use crate::poll::plan::{Pick, Plan};
 use crate::poll::settle::Settled;
-use crate::pop3::{QuitReply, Transaction};
+use crate::pop3::{BrokenDeletion, GoOn, QuitReply, Transaction};
 use crate::report::Event;
-use crate::seen::Compared;
+use crate::seen::{Cause, Compared, FailedMessage, FailedStep, Successes};
+use crate::text::ServerText;
+
+/// The subject of a report that all deletions are refused.
+const DELETIONS_REFUSED: &str = "deletions refused";
+
+/// The action of a session that sends DELE, in words.
+pub(super) const DELETING: &str = "deleting";
 
 impl Poll<'_> {
     /// Returns what may be deleted now: messages that are delivered and recorded, and whose time on
@@ -89,20 +100,38 @@ impl Poll<'_> {
         mut session: Transaction<S>,
         due: &[Recorded],
     ) -> Result<(), Error> {
+        let due = &*self.deletable(due)?;
         let mut marked = Vec::with_capacity(due.len());
         let mut refused = Vec::new();
-        session
-            .delete(due, |recorded, answer| match answer {
-                Ok(()) => marked.push(recorded),
-                Err(refusal) => refused.push((recorded, refusal.text)),
-            })
-            .map_err(while_doing("deleting"))?;
-        for (recorded, why) in refused {
-            let what = format!(
-                "deleting message {}: the server said \"{why}\"; the next run tries it again",
-                recorded.identity().unique_id
-            );
-            self.report_problem(&Failure::new(what, Exit::Temporary));
+        let mut before = Before::Nothing;
+        let mut streak = Streak::default();
+        let ended = session.delete(due, |recorded, answer| match answer {
+            Ok(()) => {
+                before = Before::Success;
+                streak.succeed();
+                marked.push(recorded);
+                GoOn::Yes
+            }
+            Err(refusal) => {
+                before = Before::Refusal;
+                let reason = common_part(&refusal.text.to_string());
+                streak.fail(recorded.identity(), &reason);
+                refused.push((recorded, refusal.text));
+                if streak.is_common() {
+                    GoOn::No
+                } else {
+                    GoOn::Yes
+                }
+            }
+        });
+        let spared = due.len() - marked.len() - refused.len();
+        let evidence = match marked[..] {
+            [] => Successes::None,
+            _ => Successes::OfOthers,
+        };
+        self.report_undeleted(&refused, spared, evidence)?;
+        if let Err(broken) = ended {
+            return Err(self.count_broken_deletion(broken, before)?);
         }
         self.ledger
             .deletions()
@@ -118,6 +147,10 @@ impl Poll<'_> {
                     let unique_id = &recorded.identity().unique_id;
                     self.reporter.report(Event::Deleted(unique_id));
                 }
+                if !marked.is_empty() {
+                    let causes = self.ledger.causes();
+                    causes.succeed(FailedStep::Deletion).map_err(recording)?;
+                }
                 self.summary.deleted += marked.len();
                 self.summary.kept = self.summary.kept.saturating_sub(marked.len());
                 Ok(())
@@ -126,5 +159,147 @@ impl Poll<'_> {
             QuitReply::Unknown(source) if marked.is_empty() && !source.is_out_of_step() => Ok(()),
             QuitReply::Unknown(source) => Err(Error::Unconfirmed(source)),
         }
+    }
+
+    /// Returns what is deleted in this session. A message whose DELE failed before comes last. If it
+    /// broke a session, it comes alone: no QUIT would follow for the others. One that is set aside
+    /// waits for a day.
+    fn deletable(&self, due: &[Recorded]) -> Result<Vec<Recorded>, Error> {
+        let undeleted = self.ledger.causes().undeleted().map_err(reading)?;
+        let now = Moment::now();
+        let (mut first, mut last, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+        for recorded in due {
+            match undeleted.get(recorded.identity()) {
+                None => first.push(recorded.clone()),
+                Some(failed) if !may_be_tried(failed.next_try, now) => {}
+                Some(_) if self.course.failed.contains(recorded.identity()) => {}
+                Some(failed) if failed.broke => alone.push(recorded.clone()),
+                Some(_) => last.push(recorded.clone()),
+            }
+        }
+        first.append(&mut last);
+        if first.is_empty() && !self.course.spares_session {
+            alone.truncate(1);
+            return Ok(alone);
+        }
+        Ok(first)
+    }
+
+    /// Counts and reports refused deletions.
+    fn report_undeleted(
+        &mut self,
+        refused: &[(&Recorded, ServerText)],
+        spared: usize,
+        evidence: Successes,
+    ) -> Result<(), Error> {
+        let failed: Vec<_> = refused
+            .iter()
+            .map(|(recorded, said)| FailedMessage {
+                identity: recorded.identity().clone(),
+                size: None,
+                reason: common_part(&said.to_string()),
+            })
+            .collect();
+        let causes = self.ledger.causes();
+        let causes = causes
+            .count(FailedStep::Deletion, &failed, evidence)
+            .map_err(recording)?;
+        let mut common = None;
+        for ((recorded, said), cause) in refused.iter().zip(causes) {
+            let Cause::Message(failures) = cause else {
+                common = Some(said);
+                continue;
+            };
+            let unique_id = &recorded.identity().unique_id;
+            let what = format!("deleting message {unique_id}: the server said \"{said}\"");
+            let failure = Failure::new(what, Exit::Temporary);
+            self.summary
+                .report_message_failure(self.reporter, failure, failures);
+        }
+        if let Some(said) = common {
+            let what = format!(
+                "deleting messages: the server said \"{said}\" to one DELE after the other; messages \
+                 that stay: {}",
+                refused.len() + spared
+            );
+            let hint = "If the mailbox can only be read, set keep = true";
+            self.report_daily(Failure::new(what, Exit::Temporary).with_hint(hint))?;
+        }
+        Ok(())
+    }
+
+    /// Reports a problem that lasts, once a day.
+    fn report_daily(&mut self, failure: Failure) -> Result<(), Error> {
+        self.summary.exit = self.summary.exit.max(failure.exit);
+        let is_shown = !self.reporter.holds_back(failure.exit);
+        if is_shown
+            && self
+                .ledger
+                .notices()
+                .is_due(DELETIONS_REFUSED)
+                .map_err(recording)?
+        {
+            self.reporter.report(Event::Problem(&failure));
+        } else {
+            self.reporter.report(Event::TransientProblem(&failure));
+        }
+        Ok(())
+    }
+
+    /// Counts a session that broke among deletions against the message that broke it, if that is
+    /// known.
+    fn count_broken_deletion(
+        &mut self,
+        broken: BrokenDeletion<'_>,
+        before: Before,
+    ) -> Result<Error, Error> {
+        let BrokenDeletion { awaited, source } = broken;
+        let session = BrokenSession {
+            manner: Manner::of(&source),
+            awaited: Awaited::Reply,
+            before,
+            was_pipelined: self.course.log.was_used(),
+            has_more: false,
+        };
+        let is_interrupt = source.is_interrupt();
+        let Some(recorded) = awaited.filter(|_| !is_interrupt) else {
+            return Ok(while_doing(DELETING)(source));
+        };
+        let judgement = session.judge();
+        if judgement.doubts_pipelining {
+            self.course.outlook = Outlook::WithoutPipelining;
+        }
+        let identity = recorded.identity();
+        let reason = session.manner.reason();
+        match judgement.message {
+            Guilt::Innocent => {}
+            // The replies no longer match the commands, so the messages are not to blame.
+            Guilt::Suspect if session.manner == Manner::Garbled => {}
+            Guilt::Suspect => {
+                let causes = self.ledger.causes();
+                causes
+                    .suspect_deletion(identity, reason)
+                    .map_err(recording)?;
+                self.course.failed.insert(identity.clone());
+            }
+            Guilt::Guilty => {
+                let what = format!("deleting message {}: {source}", identity.unique_id);
+                let failed = FailedMessage {
+                    identity: identity.clone(),
+                    size: None,
+                    reason: reason.to_owned(),
+                };
+                let causes = self.ledger.causes();
+                causes
+                    .suspect_deletion(identity, reason)
+                    .map_err(recording)?;
+                let failure = Failure::new(what, Exit::Temporary);
+                if self.count_guilty(FailedStep::Deletion, failed, failure)? {
+                    let error = while_doing(DELETING)(source);
+                    return Ok(Error::SetAside(Box::new(error)));
+                }
+            }
+        }
+        Ok(while_doing(DELETING)(source))
     }
 }

@@ -51,6 +51,9 @@ pub(crate) enum Error {
     /// The mailbox could not be listed.
     #[error(transparent)]
     Survey(survey::Error),
+    /// A message broke the session that was set aside now or earlier, which is reported.
+    #[error("{0}")]
+    SetAside(Box<Error>),
     /// Messages that arrived could not be stored, delivered or recorded.
     #[error("storing messages: {0}")]
     Settle(#[from] settle::Error),
@@ -65,7 +68,11 @@ pub(crate) enum Error {
 impl Error {
     /// Returns true if this was reported to the user not long ago.
     pub(crate) fn was_reported(&self) -> bool {
-        matches!(self, Self::Connect(failure) if failure.was_reported)
+        match self {
+            Self::Connect(failure) => failure.was_reported,
+            Self::SetAside(_) => true,
+            _ => false,
+        }
     }
 
     /// Returns true if the database failed. It may be damaged, so nothing more is written to it.
@@ -81,6 +88,16 @@ impl Error {
         matches!(self, Self::Shifted) || self.cause().is_some_and(pop3::Error::is_out_of_step)
     }
 
+    /// Returns true if the session broke.
+    pub(super) fn is_of_session(&self) -> bool {
+        self.cause().is_some()
+    }
+
+    /// Returns true if the server closed or reset the connection.
+    pub(super) fn is_closed(&self) -> bool {
+        self.cause().is_some_and(pop3::Error::is_closed)
+    }
+
     /// Returns true if the server did not answer in time.
     pub(super) fn is_timeout(&self) -> bool {
         self.cause().is_some_and(pop3::Error::is_timeout)
@@ -91,6 +108,7 @@ impl Error {
         match self {
             Self::Pop3 { source, .. } | Self::Unconfirmed(source) => Some(source),
             Self::Receive(error) => error.cause(),
+            Self::SetAside(error) => error.cause(),
             Self::Survey(error) => Some(error.cause()),
             _ => None,
         }
@@ -101,7 +119,7 @@ impl Error {
         match self {
             Self::Connect(failure) | Self::Undecided(failure) => failure.hint.clone(),
             Self::Interrupted | Self::Shifted => None,
-            Self::LostStep(error) => error.hint(),
+            Self::LostStep(error) | Self::SetAside(error) => error.hint(),
             Self::Pop3 { source, .. } | Self::Unconfirmed(source) => source.hint(),
             Self::Receive(source) => source.hint(),
             Self::Seen { source, .. } => source.hint(),
@@ -116,6 +134,7 @@ impl Error {
             Self::Connect(failure) | Self::Undecided(failure) => failure.exit,
             Self::Shifted => Exit::Protocol,
             Self::Receive(source) => source.exit(),
+            Self::SetAside(_) => Exit::SetAside,
             Self::Unconfirmed(source) if source.is_out_of_step() => source.exit(),
             Self::Interrupted | Self::LostStep(_) | Self::Unconfirmed(_) => Exit::Temporary,
             Self::Pop3 { source, .. } => source.exit(),

@@ -9,15 +9,19 @@ use super::error::{Error, reading, recording};
 use super::{Poll, batch};
 use crate::exit::{Exit, Failure};
 use crate::limits;
-use crate::mail::known::MAX_FAILURES;
+use crate::mail::known::{MAX_FAILURES, State};
 use crate::mail::maildrop::{Identity, Listing, Message};
-use crate::poll::plan::Plan;
-use crate::poll::receive::{self, NotReceived, Receiver};
-use crate::poll::settle::{self, Settled, Settler};
+use crate::mail::streak::{ALIKE, common_part};
+use crate::poll::blame::{Before, BrokenSession, Guilt, Manner};
+use crate::poll::course::Outlook;
+use crate::poll::plan::{Pick, Plan};
+use crate::poll::receive::{self, NotReceived, Received, Receiver};
+use crate::poll::settle::{self, Settled, Settler, TargetFault};
 use crate::poll::step::Trail;
-use crate::pop3::{self, Transaction};
+use crate::pop3::{Refusal, Transaction};
 use crate::report::{Event, Octets};
-use crate::seen::MissingContents;
+use crate::seen::{Cause, FailedMessage, FailedStep, MissingContents, Successes};
+use crate::text::ServerText;
 
 /// The messages that a session fetches, and what is needed for that.
 struct Requested<'a> {
@@ -93,15 +97,36 @@ impl Poll<'_> {
         // If both threads failed, settling failed first: receiving only noticed that nothing was
         // taken any more.
         if let Some(failure) = settled.failure.take() {
+            let failure = self.count_waiting(failure, listing, plan)?;
             return Err(failure.into());
         }
-        let not_received = match received {
-            Ok(not_received) => not_received,
-            Err(error) => return Err(self.count_against_awaited(error)?),
-        };
-        self.report_not_received(&not_received)?;
+        // What the server refused is counted also if the session breaks afterwards.
+        self.report_not_received(&received.not_received)?;
+        if let Err(error) = received.ended {
+            return Err(self.count_broken_session(error)?);
+        }
         self.note_comparisons(&settled)?;
-        Ok((settled, not_received))
+        Ok((settled, received.not_received))
+    }
+
+    /// Adds the number of messages that wait to the fault of a target.
+    fn count_waiting(
+        &self,
+        failure: settle::Error,
+        listing: &Listing,
+        plan: &Plan,
+    ) -> Result<settle::Error, Error> {
+        let settle::Error::Faulty(fault) = failure else {
+            return Ok(failure);
+        };
+        let known = self.ledger.messages().known().map_err(reading)?;
+        let is_new = |pick: &&Pick| {
+            let mut rows = known.of(listing.unique_id(pick.position));
+            rows.all(|row| row.copy != pick.copy || matches!(row.state, State::Failed(_)))
+        };
+        let staged = self.ledger.custody().staged().map_err(reading)?.len();
+        let waiting = staged + plan.fetch.iter().filter(is_new).count();
+        Ok(settle::Error::Faulty(TargetFault { waiting, ..fault }))
     }
 
     /// Returns the messages that are requested although there seems to be no room for them.
@@ -133,7 +158,7 @@ impl Poll<'_> {
         session: &mut Transaction<S>,
         requested: Requested<'_>,
         trail: &mut Trail,
-    ) -> (Result<NotReceived, receive::Error>, Settled) {
+    ) -> (Received, Settled) {
         let settler = Settler::new(self.ledger, self.target, self.reporter)
             .recognising(requested.missing)
             .claiming(requested.plan.claimed(requested.listing));
@@ -146,7 +171,12 @@ impl Poll<'_> {
             max_size: self.options.policy.max_size,
             reporter: self.reporter,
             interrupt: self.interrupt,
-            descriptors: self.options.descriptors,
+            // If the target is faulty, one message is enough to find out if it is repaired.
+            descriptors: self
+                .course
+                .fault
+                .as_ref()
+                .map_or(self.options.descriptors, |_| 0),
             silence: self.options.silence,
             outlet,
             warned: Cell::default(),
@@ -186,20 +216,7 @@ impl Poll<'_> {
             });
         }
         self.report_empty(&not_received.empty)?;
-        for (message, refusal) in &not_received.refused {
-            self.summary.failed += 1;
-            let failures = if refusal.is_transient() {
-                // Not the message's fault: it must not be set aside for it.
-                1
-            } else {
-                self.ledger.failures().note(message).map_err(recording)?
-            };
-            let what = format!(
-                "retrieving message {} ({}): the server said \"{}\"",
-                message.number, message.identity.unique_id, refusal.text
-            );
-            self.report_failed_message(Failure::new(what, Exit::Temporary), failures);
-        }
+        self.report_refused(not_received)?;
         let not_requested = not_received.not_requested;
         if not_requested > 0 && self.interrupt.signal().is_none() {
             self.summary.postponed += not_requested;
@@ -213,29 +230,145 @@ impl Poll<'_> {
         Ok(())
     }
 
+    /// Counts and reports what the server refused.
+    fn report_refused(&mut self, not_received: &NotReceived) -> Result<(), Error> {
+        let (outlived, fresh) = not_received.refused.split_at(not_received.outlived);
+        self.count_refused(outlived, Successes::OfOthers)?;
+        if not_received.has_success {
+            let causes = self.ledger.causes();
+            causes.succeed(FailedStep::Retrieval).map_err(recording)?;
+        }
+        let refusing = self.count_refused(fresh, Successes::None)?;
+        self.summary.postponed += not_received.spared;
+        let Some(said) = refusing else {
+            return Ok(());
+        };
+        let what = format!(
+            "retrieving messages: the server said \"{said}\" to one RETR after the other; messages \
+             that wait for the next run: {}",
+            fresh.len() + not_received.spared
+        );
+        self.report_problem(&Failure::new(what, Exit::Temporary));
+        Ok(())
+    }
+
+    /// Counts messages that the server refused, and reports those that are at fault themselves. If
+    /// the server is at fault, returns what it said.
+    fn count_refused<'r>(
+        &mut self,
+        refused: &'r [(Message, Refusal)],
+        evidence: Successes,
+    ) -> Result<Option<&'r ServerText>, Error> {
+        let is_transient = |(_, refusal): &&(Message, Refusal)| refusal.is_transient();
+        let (transient, lasting): (Vec<_>, Vec<_>) = refused.iter().partition(is_transient);
+        let failed: Vec<_> = lasting
+            .iter()
+            .map(|(message, refusal)| FailedMessage {
+                identity: message.identity.clone(),
+                size: message.size,
+                reason: common_part(&refusal.text.to_string()),
+            })
+            .collect();
+        let causes = self.ledger.causes();
+        let causes = causes
+            .count(FailedStep::Retrieval, &failed, evidence)
+            .map_err(recording)?;
+        // A temporary refusal is not the message's fault, and is not counted.
+        let once = match transient.len() >= ALIKE && evidence == Successes::None {
+            true => Cause::Common,
+            false => Cause::Message(1),
+        };
+        let of_transient = transient.iter().map(|message| (*message, once));
+        let all = lasting.iter().copied().zip(causes);
+        let mut refusing = None;
+        for ((message, refusal), cause) in all.chain(of_transient) {
+            self.summary.failed += 1;
+            self.course.failed.insert(message.identity.clone());
+            let Cause::Message(failures) = cause else {
+                refusing = Some(&refusal.text);
+                continue;
+            };
+            let what = format!(
+                "retrieving message {} ({}): the server said \"{}\"",
+                message.number, message.identity.unique_id, refusal.text
+            );
+            self.report_failed_message(Failure::new(what, Exit::Temporary), failures);
+        }
+        Ok(refusing)
+    }
+
     pub(super) fn report_failed_message(&mut self, failure: Failure, failures: u32) {
         self.summary
             .report_message_failure(self.reporter, failure, failures);
     }
 
-    /// Counts a broken session against the message that was awaited: if the same message breaks
-    /// every session, it must not keep the others away for good.
-    fn count_against_awaited(&mut self, error: receive::Error) -> Result<Error, Error> {
-        let is_out_of_step = error.cause().is_some_and(pop3::Error::is_out_of_step);
-        // Then the message before the awaited one may be the cause.
-        let may_be_another = is_out_of_step && self.summary.delivered > 0;
-        if let receive::Error::Pop3 {
-            awaited: Some(message),
-            ..
+    /// Counts a broken session against the message that broke it, if that is known: it must not keep
+    /// the others away for good.
+    fn count_broken_session(&mut self, error: receive::Error) -> Result<Error, Error> {
+        let receive::Error::Pop3 {
+            source,
+            awaited: Some(at),
         } = &error
-            && !may_be_another
-        {
-            let failures = self.ledger.failures().note(message).map_err(recording)?;
-            if failures >= MAX_FAILURES {
-                let what = format!("retrieving message {}", message.identity.unique_id);
-                self.report_failed_message(Failure::new(what, Exit::SetAside), failures);
+        else {
+            return Ok(error.into());
+        };
+        let broken = BrokenSession {
+            manner: Manner::of(source),
+            awaited: at.awaited,
+            before: at.before,
+            was_pipelined: self.course.log.was_used(),
+            has_more: at.has_more,
+        };
+        let judgement = broken.judge();
+        if judgement.doubts_pipelining {
+            self.course.outlook = Outlook::WithoutPipelining;
+        } else if broken.manner == Manner::Closed && at.before == Before::Refusal {
+            self.course.outlook = Outlook::WithoutFailed;
+        }
+        match judgement.message {
+            Guilt::Innocent => {}
+            Guilt::Suspect => {
+                let failures = self.ledger.failures();
+                failures.suspect(&at.message).map_err(recording)?;
+            }
+            Guilt::Guilty => {
+                let what = format!(
+                    "retrieving message {}: {source}",
+                    at.message.identity.unique_id
+                );
+                let failure = Failure::new(what, Exit::Temporary);
+                let failed = FailedMessage {
+                    identity: at.message.identity.clone(),
+                    size: at.message.size,
+                    reason: broken.manner.reason().to_owned(),
+                };
+                if self.count_guilty(FailedStep::Retrieval, failed, failure)? {
+                    return Ok(Error::SetAside(Box::new(error.into())));
+                }
             }
         }
         Ok(error.into())
+    }
+
+    /// Counts a broken session against a message. Returns true if the message is set aside: then
+    /// nothing more is to be reported.
+    pub(super) fn count_guilty(
+        &mut self,
+        step: FailedStep,
+        failed: FailedMessage,
+        failure: Failure,
+    ) -> Result<bool, Error> {
+        self.course.failed.insert(failed.identity.clone());
+        let causes = self.ledger.causes();
+        let causes = causes
+            .count(step, &[failed], Successes::None)
+            .map_err(recording)?;
+        Ok(match causes[..] {
+            [Cause::Message(count)] if count >= MAX_FAILURES => {
+                self.report_failed_message(failure, count);
+                true
+            }
+            _ => false,
+        })
     }
 }

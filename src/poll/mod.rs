@@ -27,7 +27,9 @@ use crate::seen::{LastRun, Ledger, MissingContents, RecognitionEnd, RunEnd};
 
 mod ages;
 mod batch;
+mod blame;
 mod comparisons;
+mod course;
 mod delete;
 mod duplicates;
 mod error;
@@ -39,6 +41,7 @@ mod pairing;
 pub mod plan;
 mod receive;
 pub(crate) mod renamed;
+mod room;
 mod same_mailbox;
 mod session;
 mod settle;
@@ -48,13 +51,14 @@ mod suspicion;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use course::Course;
 pub(crate) use error::Error;
 pub(crate) use neighbours::{Consequence, FindOtherAccounts, OtherAccount};
 pub(crate) use session::session_hints;
 
 use error::{reading, recording};
 use session::{OpenSession, Remaining};
-use settle::{Settled, Settler};
+use settle::{Settled, Settler, TargetFault};
 use suspicion::Evidence;
 
 /// The options of a poll.
@@ -66,6 +70,8 @@ pub(crate) struct PollOptions {
     pub configured_keep: Keep,
     /// True if the user asked for deletions on the command line, so that they need no confirmation.
     pub may_delete_many: bool,
+    /// True if everything is tried at once that was set aside or waits.
+    pub retries_all: bool,
     /// The longest time without a command while messages are delivered.
     pub silence: Duration,
     /// The number of files that the poll may have open at the same time.
@@ -89,6 +95,8 @@ pub(crate) struct Poll<'a> {
     pub interrupt: &'a Interrupt,
     /// The counts of the run so far.
     pub summary: &'a mut Summary,
+    /// What the sessions have shown so far; nothing at the beginning.
+    pub course: Course,
 }
 
 /// After this many failed runs in a row, new mail is fetched before messages that are due are deleted.
@@ -118,6 +126,7 @@ impl Poll<'_> {
             // The database may be damaged: nothing more is written to it.
             return ended;
         }
+        self.report_fault(&ended)?;
         let noted = self.note_end(&ended);
         ended.and(noted)
     }
@@ -127,22 +136,32 @@ impl Poll<'_> {
         mut connect: impl FnMut(&SessionHints) -> Result<Transaction<S>, Failure>,
     ) -> Result<(), Error> {
         self.start_ages()?;
+        if self.options.retries_all {
+            self.ledger.causes().retry_all().map_err(recording)?;
+        }
         self.recover()?;
         if self.options.may_delete_many {
             self.ledger.deletions().retry().map_err(recording)?;
         }
-        let last = self.ledger.runs().last().map_err(reading)?;
+        let mut last = self.ledger.runs().last().map_err(reading)?;
+        self.begin_course(&last);
         for _ in 0..limits::SESSIONS {
-            // Each session has a log of its own, which is read after the session has failed.
-            let log = PipeliningLog::default();
-            match self.hold_session(&mut connect, &last, &log) {
-                Ok(Remaining::Nothing) => break,
-                Ok(Remaining::HiddenMail) => {}
-                Err(error) if pipelining_is_suspect(&error, &last, &log) => {
+            self.begin_session();
+            match self.hold_session(&mut connect, &last) {
+                Ok(remaining) => {
+                    self.note_good_session(&last)?;
+                    if remaining == Remaining::Nothing {
+                        break;
+                    }
+                }
+                Err(error) if pipelining_is_suspect(&error, &last, &self.course.log) => {
                     self.ledger.runs().note_lost_step().map_err(recording)?;
                     return Err(Error::LostStep(Box::new(error)));
                 }
-                Err(error) => return Err(error),
+                Err(error) if error.is_of_database() || !self.may_try_again(&error)? => {
+                    return Err(error);
+                }
+                Err(_) => last = self.ledger.runs().last().map_err(reading)?,
             }
         }
         Ok(())
@@ -152,6 +171,7 @@ impl Poll<'_> {
     fn recover(&mut self) -> Result<(), Error> {
         let recovered = Settler::new(self.ledger, self.target, self.reporter).recover();
         self.summary.add(&recovered.summary);
+        self.course.fault = recovered.fault;
         recovered
             .failure
             .map_or(Ok(()), |failure| Err(failure.into()))
@@ -161,20 +181,21 @@ impl Poll<'_> {
         &mut self,
         connect: &mut impl FnMut(&SessionHints) -> Result<Transaction<S>, Failure>,
         last: &LastRun,
-        log: &PipeliningLog,
     ) -> Result<Remaining, Error> {
-        let mut open = self.open_session(connect, last, log)?;
+        let mut open = self.open_session(connect, last)?;
         // LOGIN-DELAY (RFC 2449, section 6.5): the server would refuse a second login.
         let is_last = open.session.profile().login_delay().is_some();
         if deletes_first(last) && open.plan.asks_for_both() {
             let plan = open.plan.deletions_only();
             let due = self.due(&open.listing, &plan, Settled::default())?;
+            self.course.spares_session = true;
             self.delete_and_quit(open.session, &due)?;
+            self.course.spares_session = false;
             if is_last {
                 self.summary.postponed = open.plan.fetch.len();
                 return Ok(Remaining::Nothing);
             }
-            open = self.open_session(connect, last, log)?;
+            open = self.open_session(connect, last)?;
         }
         self.report_plan(&open.listing, &open.plan)?;
         let remaining = open.remaining;
@@ -227,6 +248,21 @@ impl Poll<'_> {
             return Ok(());
         }
         self.delete_and_quit(session, &due)
+    }
+
+    /// Reports that the target takes nothing, unless that is what ended the run.
+    fn report_fault(&mut self, ended: &Result<(), Error>) -> Result<(), Error> {
+        let is_reported = matches!(ended, Err(Error::Settle(settle::Error::Faulty(_))));
+        let Some(fault) = self.course.fault.take().filter(|_| !is_reported) else {
+            return Ok(());
+        };
+        let waiting = self.ledger.custody().staged().map_err(reading)?.len();
+        let error = Error::Settle(settle::Error::Faulty(TargetFault { waiting, ..fault }));
+        self.report_problem(&Failure {
+            hint: error.hint(),
+            ..Failure::new(&error, error.exit())
+        });
+        Ok(())
     }
 
     /// Reports that something went wrong, and lets it count for the exit status.

@@ -34,6 +34,8 @@ pub struct Pick {
 pub struct Plan {
     /// New messages, to be fetched in this order.
     pub fetch: Vec<Pick>,
+    /// The number of messages at the end of `fetch` that failed before.
+    pub failed: usize,
     /// Known messages, to be fetched and compared with what was delivered: their unique-id alone does
     /// not prove that they are the same.
     pub compare: Vec<Pick>,
@@ -321,10 +323,11 @@ impl Plan {
             new.reverse();
             failed.reverse();
         }
+        let untried = new.len();
         new.append(&mut failed);
         let max_messages = policy.max_messages.unwrap_or(u64::MAX);
         let mut total = 0u64;
-        for pick in new {
+        for (nth, pick) in new.into_iter().enumerate() {
             let size = listing.size(pick.position).unwrap_or(0);
             let with_it = total.saturating_add(size);
             if policy.max_size.is_some_and(|max| size > max) {
@@ -336,6 +339,7 @@ impl Plan {
             } else {
                 total = with_it;
                 self.fetch.push(pick);
+                self.failed += usize::from(nth >= untried);
             }
         }
     }
@@ -362,10 +366,30 @@ impl Plan {
     /// Moves new messages that the target may already have to those that are to be recognised,
     /// whatever their size.
     pub fn suspect(&mut self, may_be_here: impl Fn(&Pick) -> bool) {
-        for unknown in [&mut self.fetch, &mut self.too_large] {
+        let mut failed = self.fetch.split_off(self.fetch.len() - self.failed);
+        for unknown in [&mut self.fetch, &mut failed, &mut self.too_large] {
             let suspects = unknown.extract_if(.., |pick| may_be_here(pick));
             self.recognise.extend(suspects);
         }
+        self.failed = failed.len();
+        self.fetch.append(&mut failed);
+    }
+
+    /// Leaves messages alone that a condition names.
+    pub fn leave_out(&mut self, is_left_out: impl Fn(&Pick) -> bool) {
+        let mut failed = self.fetch.split_off(self.fetch.len() - self.failed);
+        for picks in [
+            &mut self.fetch,
+            &mut failed,
+            &mut self.recognise,
+            &mut self.compare,
+        ] {
+            let before = picks.len();
+            picks.retain(|pick| !is_left_out(pick));
+            self.kept += before - picks.len();
+        }
+        self.failed = failed.len();
+        self.fetch.append(&mut failed);
     }
 
     /// Returns the number of messages of earlier runs that may be deleted.
@@ -375,12 +399,25 @@ impl Plan {
 
     /// Returns the messages that are retrieved, in this order.
     pub fn retrieved(&self) -> impl Iterator<Item = &Pick> {
+        self.untroubled().chain(self.failed())
+    }
+
+    /// Returns the messages that are retrieved and did not fail before, in this order.
+    pub fn untroubled(&self) -> impl Iterator<Item = &Pick> {
         let known = self
             .recognise
             .iter()
             .chain(&self.compare)
             .chain(&self.verify);
-        self.fetch.iter().chain(known)
+        self.fetch[..self.fetch.len() - self.failed]
+            .iter()
+            .chain(known)
+    }
+
+    /// Returns the messages that failed before, which are retrieved after the others and one at a
+    /// time: one that breaks the session must not keep others away, nor be mistaken for another.
+    pub fn failed(&self) -> impl Iterator<Item = &Pick> {
+        self.fetch[self.fetch.len() - self.failed..].iter()
     }
 
     /// Returns the known messages that no message to be compared is taken for.

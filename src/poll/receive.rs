@@ -1,7 +1,7 @@
 //! Receives messages into files (custody step 1) and passes them on in batches. What becomes of them
 //! is decided in `settle`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -11,12 +11,15 @@ use crate::exit::Exit;
 use crate::limits;
 use crate::mail::custody::Receipt;
 use crate::mail::maildrop::{Identity, Listing, Message, MessageNumber};
+use crate::mail::streak::{Streak, common_part};
 use crate::mail::suspicion::Suspicion;
 use crate::os::signals::Interrupt;
 use crate::poll::batch::{Arrival, Batch, MaySend, Outlet, Purpose};
+use crate::poll::blame::{Awaited, Before};
 use crate::poll::plan::Plan;
+use crate::poll::room::Room;
 use crate::poll::step::{Asking, NotedFit, SizedArrival, Trail};
-use crate::pop3::{self, Pipeline, Refusal, Retrieved, Transaction};
+use crate::pop3::{self, Company, Pipeline, Refusal, Request, Retrieved, Transaction};
 use crate::report::{AccountReporter, Event, Octets};
 
 /// The time after a signal in which requested messages may still arrive. The rest of the five seconds
@@ -27,8 +30,6 @@ const SLOW_DELIVERY: Duration = Duration::from_secs(5);
 /// The most messages that may be incomplete which a session names. A server that lists wrong sizes may
 /// do so for all; `seen list` names each.
 const MOST_WARNINGS: usize = 10;
-/// Messages of at least this many octets are requested only if there is room for them.
-const LARGE: u64 = 1 << 20;
 /// The number of octets that are collected before they are written. A server may send them in pieces
 /// of any size, and one write for each piece would cost more than everything else.
 const CHUNK: usize = 128 * 1024;
@@ -48,7 +49,7 @@ pub(crate) enum Error {
         /// The session's error.
         source: pop3::Error,
         /// The message whose reply or octets were awaited.
-        awaited: Option<Box<Message>>,
+        awaited: Option<Box<AwaitedMessage>>,
     },
     /// Settling has stopped; its error says why.
     #[error("the delivery thread has stopped")]
@@ -82,13 +83,26 @@ impl Error {
         }
     }
 
-    fn broken(source: pop3::Error, awaited: Option<&Message>) -> Self {
+    fn broken(source: pop3::Error, awaited: Option<AwaitedMessage>) -> Self {
         if source.is_interrupt() {
             return Self::Interrupted;
         }
-        let awaited = awaited.cloned().map(Box::new);
+        let awaited = awaited.map(Box::new);
         Self::Pop3 { source, awaited }
     }
+}
+
+/// The message that was awaited when a session broke.
+#[derive(Clone, Debug)]
+pub(crate) struct AwaitedMessage {
+    /// The message.
+    pub message: Message,
+    /// The part of the answer that was awaited.
+    pub awaited: Awaited,
+    /// The event before.
+    pub before: Before,
+    /// True if more messages were requested after it.
+    pub has_more: bool,
 }
 
 /// Receives the messages of a plan into files.
@@ -117,6 +131,15 @@ pub(crate) struct Receiver<'a> {
     pub warned: Cell<usize>,
 }
 
+/// The result of receiving.
+#[derive(Debug)]
+pub(crate) struct Received {
+    /// The messages that did not arrive, as far as the server said so.
+    pub not_received: NotReceived,
+    /// The reason why receiving ended early, if it did.
+    pub ended: Result<(), Error>,
+}
+
 /// The messages of the plan that were not received.
 #[derive(Debug, Default)]
 pub(crate) struct NotReceived {
@@ -126,6 +149,12 @@ pub(crate) struct NotReceived {
     pub refused: Vec<(Message, Refusal)>,
     /// Messages of which nothing came, although LIST or the reply promised this many octets.
     pub empty: Vec<(Message, u64)>,
+    /// The number of refused messages after which another message arrived.
+    pub outlived: usize,
+    /// True if a message arrived.
+    pub has_success: bool,
+    /// The number of messages that were not requested because the server refused one after the other.
+    pub spared: usize,
     /// Messages that turned out to be too large, whatever LIST said, with their real sizes.
     pub too_large: Vec<Message>,
     /// The number of messages that were not requested because the session had lasted too long.
@@ -145,24 +174,24 @@ impl NotReceived {
 
 impl Receiver<'_> {
     /// Receives everything and returns once it is settled. If something fails, the messages that are
-    /// complete by then are still passed on.
-    ///
-    /// # Errors
-    /// The session failed, a message could not be stored, or a signal came.
+    /// complete by then are still passed on, and what the server refused until then is returned, too.
     pub(crate) fn run<S: Read + Write>(
         mut self,
         session: &mut Transaction<S>,
         trail: &mut Trail,
-    ) -> Result<NotReceived, Error> {
+    ) -> Received {
         let mut batch = Batch::new(self.descriptors);
-        let not_received = self.receive(session, &mut batch, trail);
+        let mut not_received = NotReceived::default();
+        let received = self.receive(session, &mut batch, &mut not_received, trail);
         if !batch.is_empty() {
             self.outlet.send(batch);
         }
         self.outlet.close();
-        let not_received = not_received?;
-        self.wait(MaySend::Never, || session.keep_awake())?;
-        Ok(not_received)
+        let ended = received.and_then(|()| self.wait(MaySend::Never, || session.keep_awake()));
+        Received {
+            not_received,
+            ended,
+        }
     }
 
     /// Waits for the thread that settles, which may take as long as an MDA does. Meanwhile the server
@@ -188,50 +217,70 @@ impl Receiver<'_> {
         &self,
         session: &mut Transaction<S>,
         batch: &mut Batch,
+        not_received: &mut NotReceived,
         trail: &mut Trail,
-    ) -> Result<NotReceived, Error> {
+    ) -> Result<(), Error> {
         let listing = self.listing;
         let room = Room::new(self.intake, &self.forced);
-        let messages = self
-            .plan
-            .retrieved()
-            .map(|pick| listing.message(pick.position, pick.copy))
-            .filter(|message| room.has_room_for(message));
-        let mut pipeline = session.retrieve(messages);
-        let received = self.receive_all(&mut pipeline, &room, batch, trail);
+        let in_company = self.plan.untroubled().map(|pick| (pick, Company::Any));
+        let alone = self.plan.failed().map(|pick| (pick, Company::None));
+        let requests = in_company
+            .chain(alone)
+            .map(|(pick, company)| Request {
+                message: listing.message(pick.position, pick.copy),
+                company,
+            })
+            .filter(|request| room.has_room_for(&request.message));
+        let mut pipeline = session.retrieve(requests);
+        let received = self.receive_all(
+            &mut pipeline,
+            &room,
+            (&mut *batch, &mut *not_received),
+            trail,
+        );
         if received.is_err() {
-            trail.note_unanswered(pipeline.unanswered().map(|message| message.size));
+            trail.note_unanswered(pipeline.unanswered().map(|request| request.message.size));
         }
-        let mut not_received = received?;
-        not_received.not_requested = pipeline.not_requested();
+        let is_refusing = received?;
+        let not_requested = pipeline.not_requested();
+        if is_refusing {
+            not_received.spared = not_requested;
+        } else {
+            not_received.not_requested = not_requested;
+        }
         not_received.no_room = room.no_room.into_inner();
         if trail.has_warned() {
             session.stop_pipelining();
         }
-        Ok(not_received)
+        Ok(())
     }
 
+    /// Receives all requested messages. Returns true if the server refuses one after the other.
     fn receive_all<S: Read + Write>(
         &self,
-        pipeline: &mut Pipeline<'_, S, impl Iterator<Item = Message>>,
+        pipeline: &mut Pipeline<'_, S, impl Iterator<Item = Request>>,
         room: &Room<'_>,
-        batch: &mut Batch,
+        (batch, not_received): (&mut Batch, &mut NotReceived),
         trail: &mut Trail,
-    ) -> Result<NotReceived, Error> {
+    ) -> Result<bool, Error> {
         let purposes = self.purposes();
         let listing = self.listing;
-        let mut not_received = NotReceived::default();
         let mut was_slow = false;
+        let mut before = Before::Nothing;
+        let mut streak = Streak::default();
         let mut chunk = Vec::with_capacity(2 * CHUNK);
         loop {
-            let next = match pipeline.next() {
-                Ok(next) => next,
-                // The server may have left because we paused: the awaited message is not to blame.
-                Err(error) if was_slow => return Err(Error::broken(error, None)),
-                Err(error) => return Err(Error::broken(error, pipeline.awaited())),
-            };
-            let Some((message, retrieved)) = next else {
-                return Ok(not_received);
+            let next = pipeline.next().map_err(|error| {
+                let awaited = pipeline.awaited().map(|request| AwaitedMessage {
+                    message: request.message.clone(),
+                    awaited: Awaited::Reply,
+                    before: if was_slow { Before::Pause } else { before },
+                    has_more: pipeline.unanswered().count() > 1,
+                });
+                Error::broken(error, awaited)
+            })?;
+            let Some((Request { message, .. }, retrieved)) = next else {
+                return Ok(streak.is_common());
             };
             room.take(&message);
             let (purpose, max_size) = match purposes.get(&message.number) {
@@ -240,7 +289,15 @@ impl Receiver<'_> {
                 None => (Purpose::Delivery, self.max_size),
             };
             match retrieved {
-                Retrieved::Refused(refusal) => not_received.refused.push((message, refusal)),
+                Retrieved::Refused(refusal) => {
+                    before = Before::Refusal;
+                    let reason = common_part(&refusal.text.to_string());
+                    streak.fail(&message.identity, &reason);
+                    if streak.is_common() {
+                        pipeline.pause_asking();
+                    }
+                    not_received.refused.push((message, refusal));
+                }
                 Retrieved::Body => {
                     let (incoming, octets) =
                         self.store(pipeline, &message, &mut chunk, max_size)?;
@@ -257,7 +314,7 @@ impl Receiver<'_> {
                         pipeline
                             .unanswered()
                             .next()
-                            .and_then(|message| message.size),
+                            .and_then(|request| request.message.size),
                     );
                     if fit.is_warning {
                         pipeline.stop_asking_ahead();
@@ -284,6 +341,11 @@ impl Receiver<'_> {
                             });
                         }
                     }
+                    before = Before::Success;
+                    not_received.has_success = true;
+                    not_received.outlived = not_received.refused.len();
+                    streak.succeed();
+                    pipeline.resume_asking();
                 }
             }
             self.reporter.report(Event::Retrieved);
@@ -362,12 +424,21 @@ impl Receiver<'_> {
     /// the number of octets as they were sent, too.
     fn store<S: Read + Write>(
         &self,
-        pipeline: &mut Pipeline<'_, S, impl Iterator<Item = Message>>,
+        pipeline: &mut Pipeline<'_, S, impl Iterator<Item = Request>>,
         message: &Message,
         chunk: &mut Vec<u8>,
         max_size: Option<u64>,
     ) -> Result<(Option<Incoming>, u64), Error> {
-        let broken = |source| Error::broken(source, Some(message));
+        let has_more = pipeline.awaited().is_some();
+        let broken = |source| {
+            let awaited = AwaitedMessage {
+                message: message.clone(),
+                awaited: Awaited::Octets,
+                before: Before::Nothing,
+                has_more,
+            };
+            Error::broken(source, Some(awaited))
+        };
         let mut incoming = Some(self.intake.accept(message)?);
         let mut received = 0;
         while let Some(octets) = pipeline.read(chunk).map_err(broken)? {
@@ -392,58 +463,7 @@ impl Receiver<'_> {
     }
 }
 
-/// Keeps account of the room on the disk for messages that are requested.
-struct Room<'a> {
-    intake: &'a Intake,
-    forced: &'a HashSet<Identity>,
-    /// The octets that were requested and have not arrived.
-    ahead: Cell<u64>,
-    no_room: RefCell<Vec<(Message, delivery::Error)>>,
-}
-
-impl<'a> Room<'a> {
-    fn new(intake: &'a Intake, forced: &'a HashSet<Identity>) -> Self {
-        Self {
-            intake,
-            forced,
-            ahead: Cell::default(),
-            no_room: RefCell::default(),
-        }
-    }
-
-    /// Returns true if there is room for a message that is about to be requested.
-    fn has_room_for(&self, message: &Message) -> bool {
-        let size = self.needed(message);
-        let ahead = self.ahead.get() + size;
-        if size >= LARGE
-            && let Err(error) = self.intake.require_room(ahead)
-        {
-            self.no_room.borrow_mut().push((message.clone(), error));
-            return false;
-        }
-        self.ahead.set(ahead);
-        true
-    }
-
-    /// Notes that a message arrives now.
-    fn take(&self, message: &Message) {
-        self.ahead
-            .update(|ahead| ahead.saturating_sub(self.needed(message)));
-    }
-
-    /// Returns the room that a message needs. Its size is only what the server says: an absurd size, or
-    /// one that has kept its message away for a day, counts as nothing.
-    fn needed(&self, message: &Message) -> u64 {
-        let size = message.size.unwrap_or(0);
-        if size < limits::MESSAGE_OCTETS && !self.forced.contains(&message.identity) {
-            size
-        } else {
-            0
-        }
-    }
-}
-
-fn asking<S: Read + Write>(pipeline: &Pipeline<'_, S, impl Iterator<Item = Message>>) -> Asking {
+fn asking<S: Read + Write>(pipeline: &Pipeline<'_, S, impl Iterator<Item = Request>>) -> Asking {
     if pipeline.has_asked_ahead() {
         Asking::Ahead
     } else {

@@ -15,9 +15,7 @@ use crate::poll::missing::{self, ListingChanges};
 use crate::poll::plan::{self, Plan};
 use crate::poll::renamed::{self, Rematch};
 use crate::poll::survey::survey;
-use crate::pop3::{
-    Mechanism, Pipelining, PipeliningLog, ServerProfile, SessionHints, Sizes, Transaction,
-};
+use crate::pop3::{Mechanism, Pipelining, ServerProfile, SessionHints, Sizes, Transaction};
 use crate::report::Event;
 use crate::seen::{LastRun, MissingContents};
 
@@ -49,7 +47,6 @@ impl Poll<'_> {
         &mut self,
         connect: &mut impl FnMut(&SessionHints) -> Result<Transaction<S>, Failure>,
         last: &LastRun,
-        pipelining_log: &PipeliningLog,
     ) -> Result<OpenSession<S>, Error> {
         let policy = &self.session_policy()?;
         let deletion_needs_sizes = self
@@ -61,10 +58,12 @@ impl Poll<'_> {
         } else {
             Sizes::Total
         };
+        let hints = session_hints(last);
         let mut hints = SessionHints {
             sizes,
-            pipelining_log: pipelining_log.clone(),
-            ..session_hints(last)
+            pipelining: self.pipelining(hints.pipelining),
+            pipelining_log: self.course.log.clone(),
+            ..hints
         };
         if self.ledger.suspicions().are_waiting().map_err(reading)? {
             // A comparison proves something only if each reply has been waited for.
@@ -72,7 +71,9 @@ impl Poll<'_> {
             hints.pipelining = Pipelining::Never;
         }
         let mut session = connect(&hints).map_err(Error::Connect)?;
-        if pipelining_log.was_rejected() {
+        self.course.limits_logins = session.profile().login_delay().is_some();
+        self.note_hung_up_login()?;
+        if self.course.log.was_rejected() {
             // The login worked only when it was repeated without pipelining.
             self.ledger.runs().note_lost_step().map_err(recording)?;
         }
@@ -107,6 +108,10 @@ impl Poll<'_> {
             plan = plan::plan(&listing, &known, policy, now);
         }
         mark_possible_duplicates(&mut plan, &listing, self.ledger, self.target)?;
+        plan.leave_out(|pick| {
+            let message = listing.message(pick.position, pick.copy);
+            self.course.failed.contains(&message.identity)
+        });
         self.hold_surprising_deletions(&mut plan)?;
         self.accept_sizes(&listing, &plan)?;
         let remaining = self.note_listing_changes(&known, &listing, &plan)?;
@@ -325,7 +330,7 @@ impl Poll<'_> {
 
 /// Returns what the last run learned that is useful for the next session.
 pub(crate) fn session_hints(last: &LastRun) -> SessionHints {
-    let pipelining = if last.has_lost_step {
+    let pipelining = if last.has_lost_step || last.doubted_flight > 0 {
         Pipelining::Never
     } else {
         Pipelining::Always

@@ -13,7 +13,7 @@ use crate::mail::maildrop::{Listing, Message, MessageNumber};
 use crate::mail::suspicion::Suspicion;
 use crate::poll::plan::{Pick, Plan};
 use crate::report::{Event, Octets};
-use crate::seen::{DeliveryMark, Ledger};
+use crate::seen::{Cause, DeliveryMark, FailedMessage, FailedStep, Ledger, Successes};
 
 /// What speaks for or against a session.
 #[derive(Debug)]
@@ -183,7 +183,21 @@ impl Poll<'_> {
     pub(super) fn report_empty(&mut self, empty: &[(Message, u64)]) -> Result<(), Error> {
         for (message, promised) in empty {
             self.summary.failed += 1;
-            let failures = self.ledger.failures().note(message).map_err(recording)?;
+            self.course.failed.insert(message.identity.clone());
+            let failed = FailedMessage {
+                identity: message.identity.clone(),
+                size: message.size,
+                reason: "nothing came".to_owned(),
+            };
+            let causes = self.ledger.causes();
+            let causes = causes
+                .count(FailedStep::Retrieval, &[failed], Successes::None)
+                .map_err(recording)?;
+            // If the server is at fault, nothing is counted.
+            let failures = match causes[..] {
+                [Cause::Message(failures)] => failures,
+                _ => 1,
+            };
             let size = Octets(*promised);
             let what = format!(
                 "retrieving message {} ({}): the server sent nothing, although it promised {size}",

@@ -4,6 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use super::session_hints::Flight;
 use crate::mail::maildrop::MessageNumber;
 use crate::os::secret::Secret;
 
@@ -67,6 +68,15 @@ impl Command<'_> {
                 Self::User(user) => user.len(),
                 _ => 0,
             }
+    }
+
+    /// Returns the kind of flight in which it is pipelined.
+    pub fn flight(&self) -> Flight {
+        match self {
+            Self::Dele(_) => Flight::Deletion,
+            Self::Retr(_) | Self::Top(_) => Flight::Retrieval,
+            _ => Flight::Listing,
+        }
     }
 
     /// Appends the command as it is sent, with its CRLF.

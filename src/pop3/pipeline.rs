@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
+use std::iter::Peekable;
 
 use super::Error;
 use super::command::Command;
@@ -32,6 +33,20 @@ pub trait Ask {
 
     /// The size by which a whole response is recognised.
     fn expected(&self) -> ExpectedSize;
+
+    /// The commands that may be unanswered together with this one.
+    fn company(&self) -> Company {
+        Company::Any
+    }
+}
+
+/// The commands that may be unanswered together with another one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Company {
+    /// As many as the window allows.
+    Any,
+    /// None: if the session breaks, the cause must be plain.
+    None,
 }
 
 /// The size by which a whole response is recognised.
@@ -54,6 +69,33 @@ impl Ask for Message {
 
     fn expected(&self) -> ExpectedSize {
         ExpectedSize::Listed(self.size)
+    }
+}
+
+/// A request for a message.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The message.
+    pub message: Message,
+    /// The commands that may be unanswered together with it.
+    pub company: Company,
+}
+
+impl Ask for Request {
+    fn command(&self) -> Command<'static> {
+        self.message.command()
+    }
+
+    fn octets(&self) -> u64 {
+        self.message.octets()
+    }
+
+    fn expected(&self) -> ExpectedSize {
+        self.message.expected()
+    }
+
+    fn company(&self) -> Company {
+        self.company
     }
 }
 
@@ -93,7 +135,8 @@ impl Ask for &Recorded {
 /// one command.
 pub(super) struct Window<I: Iterator> {
     limit: usize,
-    waiting: I,
+    is_paused: bool,
+    waiting: Peekable<I>,
     asked: VecDeque<I::Item>,
     octets_ahead: u64,
     has_asked_ahead: bool,
@@ -103,11 +146,22 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
     pub(super) fn new(pipelining: bool, waiting: I) -> Self {
         Self {
             limit: if pipelining { WINDOW } else { 1 },
-            waiting,
+            is_paused: false,
+            waiting: waiting.peekable(),
             asked: VecDeque::new(),
             octets_ahead: 0,
             has_asked_ahead: false,
         }
+    }
+
+    /// Returns what the next reply is about.
+    pub(super) fn awaited(&self) -> Option<&T> {
+        self.asked.front()
+    }
+
+    /// Sends no more commands, or sends them again.
+    pub(super) fn pause(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
     }
 
     /// Sends as many commands as the window allows and reads the next status line; `None` once
@@ -132,12 +186,22 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
     /// would be a packet for each command.
     fn refill<S: Read + Write>(&mut self, wire: &mut Wire<S>) -> Result<(), Error> {
         let mut unanswered = wire.unanswered_octets();
-        if unanswered > self.limit / 2 {
+        let goes_alone = |next: &T| next.company() == Company::None;
+        if self.is_paused
+            || unanswered > self.limit / 2
+            || self.asked.back().is_some_and(goes_alone)
+        {
             return Ok(());
         }
         let mut flight = Vec::new();
         while unanswered < self.limit && self.octets_ahead < OCTETS_AHEAD {
-            let Some(next) = self.waiting.next() else {
+            // One that goes alone waits until everything before it is answered, and nothing is sent
+            // after it until it is answered itself.
+            let may_go = |next: &T| unanswered == 0 || !goes_alone(next);
+            if self.asked.back().is_some_and(goes_alone) {
+                break;
+            }
+            let Some(next) = self.waiting.next_if(may_go) else {
                 break;
             };
             let command = next.command();
@@ -185,6 +249,16 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
     /// Asks for no more messages. Those that were asked for still follow.
     pub fn stop_asking(&mut self) {
         self.window.limit = 0;
+    }
+
+    /// Asks for no more messages until [`Self::resume_asking`].
+    pub fn pause_asking(&mut self) {
+        self.window.is_paused = true;
+    }
+
+    /// Asks for messages again after a pause.
+    pub fn resume_asking(&mut self) {
+        self.window.is_paused = false;
     }
 
     /// Asks for each further message only after the one before it has come.

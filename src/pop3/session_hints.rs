@@ -2,7 +2,7 @@
 //! avoid.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use super::capabilities::Capabilities;
 use super::command::Command;
@@ -37,12 +37,49 @@ pub struct PipeliningLog(Arc<PipeliningNotes>);
 struct PipeliningNotes {
     was_used: AtomicBool,
     was_rejected: AtomicBool,
+    was_hung_up: AtomicBool,
+    /// The number of the last flight.
+    flight: AtomicU8,
+    /// A bit for each flight that was answered to its end.
+    answered: AtomicU8,
+}
+
+/// The commands that were sent ahead of replies. The numbers are stored.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Flight {
+    /// A login or a listing.
+    Listing = 1,
+    /// RETR or TOP.
+    Retrieval = 2,
+    /// DELE.
+    Deletion = 3,
+}
+
+impl Flight {
+    /// Returns the flight with this number.
+    pub fn numbered(number: u8) -> Option<Self> {
+        [Self::Listing, Self::Retrieval, Self::Deletion]
+            .into_iter()
+            .find(|flight| *flight as u8 == number)
+    }
 }
 
 impl PipeliningLog {
     /// Returns true if the last command was sent before an earlier one was answered.
     pub fn was_used(&self) -> bool {
         self.0.was_used.load(Ordering::Relaxed)
+    }
+
+    /// Returns the flight that the last command belongs to, if it was sent before an earlier one was
+    /// answered.
+    pub fn last_flight(&self) -> Option<Flight> {
+        let number = self.0.flight.load(Ordering::Relaxed);
+        Flight::numbered(number).filter(|_| self.was_used())
+    }
+
+    /// Returns true if every command of such a flight was answered.
+    pub fn was_answered(&self, flight: Flight) -> bool {
+        self.0.answered.load(Ordering::Relaxed) & 1 << flight as u8 != 0
     }
 
     /// Returns true if a server got a second attempt because it could not handle pipelining.
@@ -55,8 +92,29 @@ impl PipeliningLog {
         self.0.was_rejected.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn note(&self, was_used: bool) {
+    /// Returns true if a server got a second attempt because it closed the connection on a pipelined
+    /// login.
+    pub fn was_hung_up(&self) -> bool {
+        self.0.was_hung_up.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a server closed the connection on a pipelined login.
+    pub fn hang_up(&self) {
+        self.0.was_hung_up.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that a flight was sent.
+    pub(super) fn note(&self, was_used: bool, flight: Flight) {
         self.0.was_used.store(was_used, Ordering::Relaxed);
+        self.0.flight.store(flight as u8, Ordering::Relaxed);
+    }
+
+    /// Notes that everything that was sent is answered.
+    pub(super) fn note_answered(&self) {
+        if let Some(flight) = self.last_flight() {
+            let bit = 1 << flight as u8;
+            self.0.answered.fetch_or(bit, Ordering::Relaxed);
+        }
     }
 }
 

@@ -32,6 +32,24 @@ pub struct Transaction<S> {
     listing: Option<Sizes>,
 }
 
+/// The answer to whether more is asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum GoOn {
+    /// No, for now.
+    No,
+    /// Yes.
+    Yes,
+}
+
+/// The end of a session that broke among deletions.
+#[derive(Debug)]
+pub struct BrokenDeletion<'r> {
+    /// The message whose answer was awaited.
+    pub awaited: Option<&'r Recorded>,
+    /// The reason.
+    pub source: Error,
+}
+
 /// The answer to QUIT.
 #[derive(Debug)]
 pub enum QuitReply {
@@ -258,17 +276,29 @@ impl<S: Read + Write> Transaction<S> {
     pub fn delete<'r>(
         &mut self,
         recorded: &'r [Recorded],
-        mut each: impl FnMut(&'r Recorded, Result<(), Refusal>),
-    ) -> Result<(), Error> {
+        mut each: impl FnMut(&'r Recorded, Result<(), Refusal>) -> GoOn,
+    ) -> Result<(), BrokenDeletion<'r>> {
         let mut window = Window::new(self.pipelining, recorded.iter());
-        while let Some((recorded, status)) = window.next(&mut self.wire)? {
-            match status {
+        loop {
+            let (recorded, status) = match window.next(&mut self.wire) {
+                Ok(None) => return Ok(()),
+                Ok(Some(answered)) => answered,
+                Err(source) => {
+                    let awaited = window.awaited().copied();
+                    return Err(BrokenDeletion { awaited, source });
+                }
+            };
+            let go_on = match status {
                 Status::Positive(_) => each(recorded, Ok(())),
                 Status::Negative(refusal) => each(recorded, Err(refusal)),
-                Status::Continue(_) => return Err(Error::unexpected("DELE", status)),
-            }
+                Status::Continue(_) => {
+                    let source = Error::unexpected("DELE", status);
+                    let awaited = None;
+                    return Err(BrokenDeletion { awaited, source });
+                }
+            };
+            window.pause(go_on == GoOn::No);
         }
-        Ok(())
     }
 
     /// Ends a session in which nothing was retrieved and nothing marked. The answer decides

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::Error;
 use super::command::Command;
 use super::reply::Status;
-use super::session_hints::PipeliningLog;
+use super::session_hints::{Flight, PipeliningLog};
 use super::speed::{Speed, Wait};
 use super::unstuff::{ResponseSize, Unstuffer};
 use crate::limits;
@@ -183,6 +183,9 @@ impl<S: Read + Write> Wire<S> {
             let next = commands.first().map(ToString::to_string);
             return Err(Error::Unsolicited(next.unwrap_or_default()));
         }
+        if self.unanswered.is_empty() {
+            self.pipelining_log.note_answered();
+        }
         // Enough room for everything: a vector that grows leaves copies of a password in freed
         // memory.
         let room = commands.iter().map(Command::room).sum();
@@ -205,7 +208,8 @@ impl<S: Read + Write> Wire<S> {
         let is_acted_on =
             |command: &Command<'_>| matches!(command, Command::Retr(_) | Command::Dele(_));
         self.has_pipelined |= self.unanswered.len() > 1 && commands.iter().any(is_acted_on);
-        self.pipelining_log.note(self.unanswered.len() > 1);
+        let flight = commands.last().map_or(Flight::Listing, Command::flight);
+        self.pipelining_log.note(self.unanswered.len() > 1, flight);
         let waiting = || {
             self.unanswered
                 .back()

@@ -138,10 +138,15 @@ impl<'a> AccountReporter<'a> {
         }
     }
 
+    /// Returns true if failures with this exit status are held back.
+    pub(crate) fn holds_back(&self, exit: Exit) -> bool {
+        self.is_quiet && exit == Exit::Temporary
+    }
+
     /// Reports an event.
     pub(crate) fn report(&self, event: Event<'_>) {
         let event = match event {
-            Event::Problem(failure) if self.is_quiet && failure.exit == Exit::Temporary => {
+            Event::Problem(failure) if self.holds_back(failure.exit) => {
                 Event::TransientProblem(failure)
             }
             event => event,

@@ -3,6 +3,7 @@
 use rusqlite::{Row, params};
 
 use super::account::tag;
+use super::causes::REMOVE_FAILED;
 use super::database::{Database, Queries, statements};
 use super::notices::REMOVE_ACCOUNT_NOTICES;
 use super::state::{DELIVERED, STAGED};
@@ -140,6 +141,7 @@ pub(super) fn remove_rows(queries: &Queries<'_>, account: AccountKey) -> rusqlit
     for sql in [
         &REMOVE_DELIVERIES,
         &REMOVE_NOTICES,
+        &REMOVE_FAILED,
         &REMOVE_ACCOUNT_NOTICES,
         &REMOVE_PLACES,
         &REMOVE_MESSAGES,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use rusqlite::{Row, params};
 
+use super::causes::{FailedStep, NOTE_FAILED, outlive};
 use super::database::{MESSAGE, Queries, about, identity, size, statements};
 use super::places::note_place;
 use super::state::{DELIVERED, FAILED, STAGED};
@@ -126,6 +127,7 @@ fn settle(
     outcomes: &[Outcome],
     now: Moment,
 ) -> rusqlite::Result<()> {
+    let mut has_succeeded = false;
     let mut deliver = queries.prepare(&DELIVER)?;
     let mut note_delivery = queries.prepare(&NOTE_DELIVERY)?;
     for outcome in outcomes {
@@ -135,12 +137,22 @@ fn settle(
                 deliver.execute(about(&key, identity, params![now]))?;
                 let output = params![now, done.output()];
                 note_delivery.execute(about(&key, identity, output))?;
+                if !std::mem::replace(&mut has_succeeded, true) {
+                    outlive(queries, key, FailedStep::Delivery)?;
+                }
             }
             Outcome::Kept {
                 failures,
                 is_in_doubt,
+                is_transient,
+                kind,
                 ..
             } => {
+                if !is_transient {
+                    let values = params![FailedStep::Delivery, kind, false];
+                    queries.execute(&NOTE_FAILED, about(&key, identity, values))?;
+                    has_succeeded = false;
+                }
                 let values = params![failures, next_try(*failures, now), is_in_doubt];
                 queries.execute(&KEEP, about(&key, identity, values))?;
             }

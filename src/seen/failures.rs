@@ -7,7 +7,7 @@ use rusqlite::params;
 use super::database::{MESSAGE, Sql, about, identity, statements};
 use super::state::FAILED;
 use super::{Error, Ledger};
-use crate::mail::known::{MAX_FAILURES, SET_ASIDE_FOR, next_try};
+use crate::mail::known::{MAX_FAILURES, SET_ASIDE_FOR};
 use crate::mail::maildrop::{Identity, Message};
 use crate::moment::Moment;
 
@@ -16,23 +16,13 @@ use crate::moment::Moment;
 pub(crate) struct Failures<'a>(pub(super) &'a Ledger);
 
 impl Failures<'_> {
-    /// Notes that a message could not be retrieved, and returns the number of times in a row.
+    /// Notes that a message may be what broke a session. Nothing is counted; from now on it is
+    /// retrieved after the others, and alone.
     ///
     /// # Errors
     /// Nothing was written.
-    pub(crate) fn note(self, message: &Message) -> Result<u32, Error> {
-        let (key, now) = (self.0.key(), Moment::now());
-        let size = message.size.map(u64::cast_signed);
-        self.0.write(|queries| {
-            let listed = about(&key, &message.identity, params![size, now]);
-            let failures = queries.value(&NOTE, listed)?;
-            let next_try = next_try(failures, now);
-            queries.execute(
-                &SET_NEXT_TRY,
-                about(&key, &message.identity, params![next_try]),
-            )?;
-            Ok(failures)
-        })
+    pub(crate) fn suspect(self, message: &Message) -> Result<(), Error> {
+        self.note_listed(&SUSPECT, message)
     }
 
     /// Notes that there was no room for a message. It may be tried again at any time.
@@ -105,6 +95,10 @@ statements! {
          RETURNING attempts";
 
     SET_NEXT_TRY = "UPDATE seen SET next_try = ?4 WHERE {MESSAGE}";
+
+    SUSPECT =
+        "INSERT INTO seen (account, unique_id, copy, state, size, listed)
+         VALUES (?1, ?2, ?3, {FAILED}, ?4, ?5) ON CONFLICT DO NOTHING";
 
     NOTE_NO_ROOM =
         "INSERT INTO seen (account, unique_id, copy, state, size, listed, attempts)

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::account::{self, AccountRow, MARKS, NAMESAKES, NO_ACCOUNT, insert_account};
+use super::causes::Causes;
 use super::clock;
 use super::custody::Custody;
 use super::database::{Database, Queries};
@@ -173,6 +174,11 @@ impl Ledger {
     /// Deletions on a server without unique-ids.
     pub(crate) fn unproven_deletions(&self) -> UnprovenDeletions<'_> {
         UnprovenDeletions(self)
+    }
+
+    /// The causes of failures.
+    pub(crate) fn causes(&self) -> Causes<'_> {
+        Causes(self)
     }
 
     /// Messages that could not be retrieved.

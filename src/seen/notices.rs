@@ -1,5 +1,7 @@
 //! Reports about an account that are made once and not repeated in every run.
 
+use std::time::Duration;
+
 use rusqlite::params;
 
 use super::database::statements;
@@ -39,9 +41,28 @@ impl Notices<'_> {
         self.0.write(|queries| queries.execute(&FORGET, values))?;
         Ok(())
     }
+
+    /// Returns true if a subject was not reported within a day, and notes that it is reported now.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn is_due(self, subject: &str) -> Result<bool, Error> {
+        let now = Moment::now();
+        let values = params![self.0.key(), subject, now, now.before(REPORTED_FOR)];
+        let noted = self.0.write(|queries| queries.execute(&DAILY, values))?;
+        Ok(noted > 0)
+    }
 }
 
+/// The time after which a problem that lasts is reported again.
+const REPORTED_FOR: Duration = Duration::from_secs(24 * 3600);
+
 statements! {
+    /// A report from a time that lies ahead was made by a wrong clock.
+    DAILY =
+        "INSERT INTO account_notice (account, subject, said) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET said = ?3 WHERE said <= ?4 OR said > ?3";
+
     FIRST = "INSERT OR IGNORE INTO account_notice (account, subject, said) VALUES (?1, ?2, ?3)";
 
     IS_SAID = "SELECT 1 FROM account_notice WHERE account = ?1 AND subject = ?2";

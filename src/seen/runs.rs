@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rusqlite::params;
 
+use super::causes::TIDY_FAILED;
 use super::database::{Queries, statements};
 use super::freshness::{RecognitionEnd, end_doubt};
 use super::state::STAGED;
@@ -50,6 +51,11 @@ pub(crate) struct LastRun {
     pub logged_in: Option<Moment>,
     /// True if the server mixed up its replies to pipelined commands not long ago.
     pub has_lost_step: bool,
+    /// The number of the flight of commands that a server closed the connection on, if no session
+    /// without pipelining has followed; else 0.
+    pub doubted_flight: u8,
+    /// The number of the flight that broke sessions which then worked without pipelining.
+    pub broken_flight: u8,
     /// The number of sessions in a row that broke while renamed messages were being recognised.
     pub recognitions: u32,
 }
@@ -86,6 +92,8 @@ impl Runs<'_> {
                     recognitions: row.get(5)?,
                     login: row.get(6)?,
                     logged_in: row.get(7)?,
+                    doubted_flight: row.get(8)?,
+                    broken_flight: row.get(9)?,
                 })
             })
         })?;
@@ -97,6 +105,7 @@ impl Runs<'_> {
         Ok(LastRun {
             server_profile: None,
             has_lost_step: false,
+            doubted_flight: 0,
             login: None,
             ..last
         })
@@ -143,6 +152,41 @@ impl Runs<'_> {
         })
     }
 
+    /// Notes that a server closed the connection on a flight of commands.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn doubt_pipelining(self, flight: u8) -> Result<(), Error> {
+        let key = self.0.key();
+        self.0.write(|queries| {
+            queries.execute(&DOUBT_PIPELINING, params![key, flight])?;
+            Ok(())
+        })
+    }
+
+    /// Notes that a session worked without pipelining after a flight of commands had broken the one
+    /// before it. Returns the number of times in a row.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn confirm_doubt(self, flight: u8) -> Result<u32, Error> {
+        let key = self.0.key();
+        self.0
+            .write(|queries| queries.value(&CONFIRM_DOUBT, params![key, flight]))
+    }
+
+    /// Notes that pipelining is not what breaks the sessions.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn trust_pipelining(self) -> Result<(), Error> {
+        let key = self.0.key();
+        self.0.write(|queries| {
+            queries.execute(&TRUST_PIPELINING, [key])?;
+            Ok(())
+        })
+    }
+
     /// Records how a run ended, also for the account's doubt. After a run that ended well, messages that
     /// have been missing for very long are forgotten.
     ///
@@ -175,6 +219,7 @@ impl Runs<'_> {
                         generation,
                     ],
                 )?;
+                queries.execute(&TIDY_FAILED, [account.key])?;
                 end_doubt(queries, account.key, end.recognition)?;
                 if end.was_cut_off == Some(false) {
                     forget_missing(queries, account.key, self.0.clock.now())?;
@@ -207,8 +252,20 @@ const PIPELINING_PAUSE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 statements! {
     LAST =
-        "SELECT keep, cut_off, failures, acquaintance, lost_step, recognitions, login, logged_in
+        "SELECT keep, cut_off, failures, acquaintance, lost_step, recognitions, login, logged_in,
+             pipelining_doubt, pipelining_flight
          FROM account WHERE id = ?1";
+
+    DOUBT_PIPELINING = "UPDATE account SET pipelining_doubt = ?2 WHERE id = ?1";
+
+    CONFIRM_DOUBT =
+        "UPDATE account SET pipelining_doubt = 0, pipelining_flight = ?2, pipelining_breaks =
+             CASE pipelining_flight WHEN ?2 THEN pipelining_breaks + 1 ELSE 1 END
+         WHERE id = ?1 RETURNING pipelining_breaks";
+
+    TRUST_PIPELINING =
+        "UPDATE account SET pipelining_doubt = 0, pipelining_flight = 0, pipelining_breaks = 0
+         WHERE id = ?1";
 
     COUNT_RECOGNITION = "UPDATE account SET recognitions = recognitions + 1 WHERE id = ?1";
 

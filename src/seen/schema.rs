@@ -177,6 +177,31 @@ CREATE INDEX seen_suspicion ON seen (account) WHERE suspicion <> 0;
 -- Version 0.1.0 never deleted what may be incomplete. What came back after its deletion is another case.
 UPDATE seen SET suspicion = 1, undeletable = 0 WHERE state = 2 AND undeletable = 1 AND came_back = 0;
 ",
+    "
+ALTER TABLE account ADD COLUMN pipelining_doubt INTEGER NOT NULL DEFAULT 0
+    /* the commands that the server hung up on, while no session without pipelining has followed */;
+ALTER TABLE account ADD COLUMN pipelining_breaks INTEGER NOT NULL DEFAULT 0
+    /* times in a row that such commands broke a session and the next one worked without */;
+ALTER TABLE account ADD COLUMN pipelining_flight INTEGER NOT NULL DEFAULT 0
+    /* those commands: 1 login or listing, 2 RETR or TOP, 3 DELE */;
+ALTER TABLE account ADD COLUMN target BLOB
+    /* SHA-256 of what the configuration said about the target of the last run */;
+ALTER TABLE account ADD COLUMN target_proven INTEGER NOT NULL DEFAULT 0
+    /* a message has been delivered there */;
+
+CREATE TABLE failure (                      -- of a message, at one step
+    account   INTEGER NOT NULL REFERENCES account (id),
+    unique_id BLOB    NOT NULL,
+    copy      INTEGER NOT NULL,
+    step      INTEGER NOT NULL CHECK (step BETWEEN 1 AND 3), -- 1 RETR, 2 the delivery, 3 DELE
+    reason    TEXT    NOT NULL,             -- without what is particular to the message
+    outlived  INTEGER NOT NULL DEFAULT 0,   -- another message has succeeded since
+    attempts  INTEGER NOT NULL DEFAULT 0,   -- only of step 3: that failed, in a row
+    next_try  INTEGER NOT NULL DEFAULT 0,   -- only of step 3: not before
+    broke     INTEGER NOT NULL DEFAULT 0,   -- only of step 3: a session ended there
+    PRIMARY KEY (account, step, unique_id, copy)
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Opens a database, and creates it (mode 0600) if there is none. A file that is not a database is

@@ -106,16 +106,21 @@ const BREAK_IN_B: &str = "
 
 #[test]
 fn the_message_that_broke_the_session_is_fetched_last() {
+    // The same run connects once more and sends one command at a time.
     let in_the_other_order = "
+        login
+        C: UIDL
+        lists a b
+        C: LIST
+        lists 17 17
         C: RETR 2
-        C: RETR 1
         gives b
+        C: RETR 1
         gives a";
     let server = Script::new([LIST_A_AND_B, BREAK_IN_A].concat())
-        .then([KNOWN_A_AND_B, SIZES, in_the_other_order, QUIT].concat())
+        .then([in_the_other_order, QUIT].concat())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
-    sandbox.fetch().fails_with(75).complains_in_lines(1);
 
     sandbox.fetch().succeeds().is_silent();
 
@@ -213,7 +218,6 @@ fn renamed_messages_are_recognised_after_a_broken_session() {
         sandbox.fetch().succeeds();
         let moved = ModelServer::start(renamed(&old));
         moved.change(|behaviour| behaviour.cuts = cuts);
-        fetch_from(&moved, &sandbox).fails_with(75);
 
         let outcome = fetch_from(&moved, &sandbox);
 
@@ -229,8 +233,9 @@ fn recognition_is_given_up_after_five_sessions_broken_at_top() {
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
     let moved = ModelServer::start(renamed(&old));
+    // A run connects once more after a session that broke while commands were pipelined.
     moved.change(|behaviour| behaviour.cuts = vec![Cut::Fin(5000); 5]);
-    for _ in 0..5 {
+    for _ in 0..2 {
         fetch_from(&moved, &sandbox).fails_with(75);
     }
 

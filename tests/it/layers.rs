@@ -29,6 +29,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     // cannot write to the database, and what records cannot send a command.
     ("poll", &[SERVICES, SHARED]),
     ("poll/batch", &[SHARED]),
+    ("poll/blame", &[&["pop3"], SHARED]),
     (
         "poll/duplicates",
         &[&["delivery", "poll/plan", "poll/settle", "seen"], SHARED],
@@ -43,7 +44,9 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
             &[
                 "delivery",
                 "poll/batch",
+                "poll/blame",
                 "poll/plan",
+                "poll/room",
                 "poll/step",
                 "pop3",
                 "report",
@@ -51,6 +54,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
             SHARED,
         ],
     ),
+    ("poll/room", &[&["delivery"], SHARED]),
     (
         "poll/renamed",
         &[&["poll/missing", "poll/plan", "pop3", "seen"], SHARED],

@@ -378,7 +378,9 @@ fn a_listing_that_breaks_off_is_not_used() {
              raw: 2 b
              {end}"
         );
-        let server = Script::new(fetch_a()).then(broken).serve();
+        // The run connects once more and sends one command at a time.
+        let again = broken.replace("C: LIST", "");
+        let server = Script::new(fetch_a()).then(broken).then(again).serve();
         let sandbox = Sandbox::with_work(server.address(), "");
         sandbox.fetch().succeeds();
 
@@ -392,15 +394,13 @@ fn a_listing_that_breaks_off_is_not_used() {
 
 #[test]
 fn an_error_is_one_line_without_repetition() {
-    let server = Script::new(
-        "login
-         C: UIDL
-         C: LIST
-         S: +OK
-         S: 1 a
-         cut",
-    )
-    .serve();
+    let broken = "
+        login alone
+        C: UIDL
+        S: +OK
+        S: 1 a
+        cut";
+    let server = Script::new(broken).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
 
     sandbox.fetch().fails_with(75).stderr_is(

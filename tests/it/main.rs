@@ -8,6 +8,7 @@ mod accounts;
 mod accounts_dir;
 mod benchmarks;
 mod capabilities;
+mod causes;
 mod cli;
 mod clocks;
 mod concurrent_runs;

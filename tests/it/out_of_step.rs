@@ -26,8 +26,11 @@ fn lose_a_reply(
 
     let outcome = sandbox.fetch();
 
-    assert_ne!(outcome.status.code(), Some(0), "{outcome}");
-    assert_eq!(server.count(), messages.len(), "nothing is deleted unread");
+    // If the sizes do not show what was lost, the run goes on at once with one command at a time, and
+    // compares everything there. Otherwise the next run does.
+    let is_settled = outcome.status.success();
+    let left = if is_settled { 0 } else { messages.len() };
+    assert_eq!(server.count(), left, "nothing is deleted unread\n{outcome}");
     for _ in 0..2 {
         sandbox.fetch().succeeds();
     }

@@ -8,12 +8,14 @@ use super::credentials::Passwords;
 use super::{Context, print_line};
 use crate::cli;
 use crate::config::{self, Account, Overrides, Selector};
-use crate::delivery::{self, Leftovers};
+use crate::delivery::{self, Leftovers, StagedState};
 use crate::exit::{Exit, Failure};
 use crate::mail::custody::Staged;
-use crate::mail::known::State;
+use crate::mail::known::{State, may_be_tried};
 use crate::mail::maildrop::Listing;
 use crate::mail::policy::Policy;
+use crate::mail::streak::{Alikeness, Streak};
+use crate::moment::Moment;
 use crate::net::Stream;
 use crate::poll;
 use crate::poll::plan::Plan;
@@ -21,7 +23,7 @@ use crate::poll::renamed::Rematch;
 use crate::poll::survey;
 use crate::pop3::Transaction;
 use crate::report::{Octets, json};
-use crate::seen::{Accounts, Ledger, SeenEntry, StateFolder, Verdict};
+use crate::seen::{Accounts, FailedStep, Ledger, SeenEntry, StateFolder, Verdict};
 
 mod export;
 mod import;
@@ -146,13 +148,16 @@ fn check(context: &Context<'_>) -> Result<Exit, Failure> {
     }
     for account in accounts.accounts()? {
         let ledger = Ledger::open(&folder, &account.name, &account.server, &account.user)?;
+        let failed = ledger.causes().fresh(FailedStep::Delivery)?;
+        let is_faulty = Streak::new(failed, Alikeness::SameReason).is_common();
         for staged in ledger.custody().staged()? {
             let state = delivery::locate(&staged, &folder.spool())?;
             print_line(&format!(
-                "{}: message {} to {} {state}",
+                "{}: message {} to {} {}",
                 account.name,
                 staged.stored().identity.unique_id,
-                staged.place()
+                staged.place(),
+                outlook(&staged, state, is_faulty)
             ));
         }
         for file in leftovers(&ledger, &folder)? {
@@ -182,6 +187,31 @@ fn leftovers(ledger: &Ledger, folder: &StateFolder) -> Result<Vec<PathBuf>, Fail
         files.extend(leftovers.list(&folder)?);
     }
     Ok(files)
+}
+
+/// Says where a staged message is, and when it is tried again.
+fn outlook(staged: &Staged, state: StagedState, is_faulty: bool) -> String {
+    let text = state.to_string();
+    let failures = staged.history().failures;
+    let when = if is_faulty {
+        "no message can be delivered there: each fetch tries a few".to_owned()
+    } else if !may_be_tried(staged.history().next_try, Moment::now()) {
+        format!(
+            "it failed {failures} times in a row and is set aside: it is tried once a day, and by \
+             mailpull fetch --retry"
+        )
+    } else {
+        return text;
+    };
+    match (state, text.split_once("; ")) {
+        (
+            StagedState::HandedOver | StagedState::Spooled | StagedState::Waiting,
+            Some((place, _)),
+        ) => {
+            format!("{place}; {when}")
+        }
+        _ => text,
+    }
 }
 
 /// Opens a session and plans it as if everything new were to be fetched.

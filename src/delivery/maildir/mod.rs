@@ -248,7 +248,7 @@ impl Target for Maildir {
                         return Outcome::Delivered(Delivered::new(staged, ServerText::default()));
                     }
                 };
-                staged.kept(failed, failed.hint(), failed.exit().is_transient())
+                staged.kept(failed.not_delivered())
             })
             .collect()
     }

@@ -82,6 +82,16 @@ impl Error {
         }
     }
 
+    /// Returns its text without what the program printed, which may differ for each message.
+    pub(crate) fn kind(&self) -> String {
+        match self {
+            Self::Refused {
+                program, status, ..
+            } => format!("{program} {status}"),
+            _ => self.to_string(),
+        }
+    }
+
     /// Returns the exit status that it leads to.
     pub(crate) fn exit(&self) -> Exit {
         match self {

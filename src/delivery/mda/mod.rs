@@ -17,6 +17,7 @@ use rustix::process::geteuid;
 use super::folder::Folder;
 use super::intake::Intake;
 use super::{Error as DeliveryError, Target};
+use crate::digest::Digest;
 use crate::mail::custody::{Delivered, Outcome, Staged, TargetPlace};
 use crate::mail::headers::HeaderReader;
 use crate::mail::mark::FileMarks;
@@ -174,7 +175,7 @@ impl Mda {
                 let hint = error.hint().map(str::to_owned);
                 staged.kept_in_doubt(error, hint)
             }
-            Err(error) => staged.kept(&error, error.hint(), error.exit().is_transient()),
+            Err(error) => staged.kept(error.not_delivered()),
         }
     }
 
@@ -221,6 +222,10 @@ impl Target for Mda {
 
     fn place(&self) -> &TargetPlace {
         &self.place
+    }
+
+    fn configuration(&self) -> Digest {
+        Digest::of(format!("{:?}", self.options.command).as_bytes())
     }
 
     fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome> {

@@ -8,10 +8,11 @@ use std::collections::HashSet;
 use crate::delivery::{self, Target};
 use crate::exit::{Exit, Failure};
 use crate::mail::custody::{Durable, Outcome, Staged, TargetPlace};
-use crate::mail::maildrop::{Identity, MessageNumber};
+use crate::mail::maildrop::{Identity, MessageNumber, UniqueId};
+use crate::mail::streak::{Alikeness, Streak};
 use crate::poll::batch::{Batch, Inlet};
 use crate::report::{AccountReporter, Event, Summary};
-use crate::seen::{self, Comparison, Ledger, Match, MissingContents};
+use crate::seen::{self, Comparison, FailedStep, Ledger, Match, MissingContents};
 
 use verify::Suspects;
 
@@ -34,9 +35,9 @@ pub(crate) enum Error {
         "messages disappeared from tmp/ before they were delivered: {0}; the next run fetches them again"
     )]
     Vanished(usize),
-    /// The target refuses one message after the other, for now.
-    #[error("nothing can be delivered for now; what arrived is kept for the next run")]
-    Refusing,
+    /// The target takes nothing.
+    #[error(transparent)]
+    Faulty(TargetFault),
     /// The database failed.
     #[error(transparent)]
     Seen(#[from] seen::Error),
@@ -48,7 +49,8 @@ impl Error {
         match self {
             Self::Delivery(source) => source.hint(),
             Self::Seen(source) => source.hint(),
-            Self::Refusing | Self::Vanished(_) => None,
+            Self::Faulty(fault) => fault.hint.clone(),
+            Self::Vanished(_) => None,
         }
     }
 
@@ -56,11 +58,41 @@ impl Error {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Delivery(error) => error.exit(),
-            Self::Refusing => Exit::Temporary,
+            Self::Faulty(fault) => fault.exit,
             Self::Vanished(_) => Exit::LocalIo,
             Self::Seen(error) => error.exit(),
         }
     }
+}
+
+/// The fault of a target that takes no message: different messages failed alike, and none succeeded.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "{} delivered{}: {why}; messages that wait: {waiting}",
+    if *exit == Exit::Temporary { "nothing can be" } else { "no message can be" },
+    if *exit == Exit::Temporary { " for now" } else { "" }
+)]
+pub(crate) struct TargetFault {
+    /// The reason.
+    pub why: String,
+    /// What the user can do about it.
+    pub hint: Option<String>,
+    /// The exit status that it leads to.
+    pub exit: Exit,
+    /// The number of messages that wait for the target.
+    pub waiting: usize,
+}
+
+/// Messages that failed together, while it is not known if they or the target are at fault.
+#[derive(Debug)]
+struct FailedGroup {
+    unique_id: UniqueId,
+    others: usize,
+    why: String,
+    kind: String,
+    hint: Option<String>,
+    exit: Exit,
+    failures: u32,
 }
 
 /// Takes batches from their arrival to their record.
@@ -77,6 +109,10 @@ pub(crate) struct Settler<'a> {
     /// The deliveries in doubt; `None` before they are needed.
     suspects: Option<Suspects>,
     transient_in_a_row: usize,
+    /// The messages that failed since the last success.
+    streak: Streak,
+    /// The groups of messages that failed since the last success, not yet reported.
+    unreported: Vec<FailedGroup>,
     /// The number of messages that disappeared from tmp/.
     lost: usize,
     settled: Settled,
@@ -99,6 +135,8 @@ pub(crate) struct Settled {
     pub misnamed: usize,
     /// True if deliveries were in doubt when the session began.
     pub had_suspects: bool,
+    /// The fault of the target, if the messages of earlier runs showed one.
+    pub fault: Option<TargetFault>,
     /// The reason why settling ended early, if it did.
     pub failure: Option<Error>,
 }
@@ -119,6 +157,8 @@ impl<'a> Settler<'a> {
             missing: MissingContents::default(),
             suspects: None,
             transient_in_a_row: 0,
+            streak: Streak::default(),
+            unreported: Vec::new(),
             lost: 0,
             settled: Settled::default(),
         }
@@ -139,7 +179,9 @@ impl<'a> Settler<'a> {
     /// then is recorded.
     pub(crate) fn run(mut self, inlet: Inlet) -> Settled {
         let intake = self.target.intake();
+        let mut begun = self.recall_failures();
         let ended = inlet.batches().try_for_each(|batch| {
+            std::mem::replace(&mut begun, Ok(()))?;
             self.settle(batch)?;
             inlet.report_settled();
             Ok(())
@@ -153,7 +195,20 @@ impl<'a> Settler<'a> {
         ended
     }
 
+    /// Reads what earlier runs left about the target.
+    fn recall_failures(&mut self) -> Result<(), Error> {
+        let causes = self.ledger.causes();
+        // After a change of the target any failures are alike, until one message is delivered.
+        let alikeness = match causes.note_target(&self.target.configuration())? {
+            true => Alikeness::SameReason,
+            false => Alikeness::Any,
+        };
+        self.streak = Streak::new(causes.fresh(FailedStep::Delivery)?, alikeness);
+        Ok(())
+    }
+
     fn end(mut self, ended: Result<(), Error>) -> Settled {
+        self.report_failed_groups();
         let recorded = self.record();
         let recognised = self.settled.summary.recognised;
         if recognised > 0 {
@@ -223,12 +278,37 @@ impl<'a> Settler<'a> {
             }
             let outcomes = self.target.deliver(group);
             self.note(outcomes, self.target.place());
-            if self.transient_in_a_row >= TRANSIENT_IN_A_ROW {
+            if let Some(fault) = self.find_fault() {
                 self.record()?;
-                return Err(Error::Refusing);
+                self.ledger.causes().forgive_staged()?;
+                return Err(Error::Faulty(fault));
             }
         }
         Ok(())
+    }
+
+    /// Returns the fault of the target, if the last failures show one. Then they are not reported
+    /// one by one.
+    fn find_fault(&mut self) -> Option<TargetFault> {
+        let last = self.unreported.last()?;
+        let is_transient = last.exit == Exit::Temporary;
+        let is_faulty = match is_transient {
+            true => self.transient_in_a_row >= TRANSIENT_IN_A_ROW,
+            false => self.streak.has_common_cause(&last.kind),
+        };
+        if !is_faulty {
+            return None;
+        }
+        let last = self.unreported.pop()?;
+        self.unreported.retain(|group| group.kind != last.kind);
+        self.report_failed_groups();
+        let repaired = "When it is repaired: mailpull fetch --retry".to_owned();
+        Some(TargetFault {
+            why: last.why,
+            hint: last.hint.or((!is_transient).then_some(repaired)),
+            exit: last.exit,
+            waiting: 0,
+        })
     }
 
     /// Reports what became of messages, and keeps it for the next record.
@@ -237,6 +317,7 @@ impl<'a> Settler<'a> {
             if let Outcome::Delivered(delivered) = outcome {
                 let stored = delivered.stored();
                 self.transient_in_a_row = 0;
+                self.streak.succeed();
                 self.settled.summary.delivered += 1;
                 self.settled.summary.octets += stored.octets;
                 self.reporter.report(Event::Delivered(stored, place));
@@ -249,47 +330,80 @@ impl<'a> Settler<'a> {
         }
         let is_lost = |outcome: &&Outcome| matches!(outcome, Outcome::Lost(_));
         self.lost += outcomes.iter().filter(is_lost).count();
+        let is_delivered = |outcome: &Outcome| matches!(outcome, Outcome::Delivered(_));
+        let has_success = outcomes.iter().any(is_delivered);
+        if has_success {
+            self.report_failed_groups();
+        }
         self.note_kept(&outcomes);
+        if has_success {
+            self.report_failed_groups();
+        }
         self.outcomes.extend(outcomes);
     }
 
-    /// Reports in one line why messages were not delivered: messages that are delivered together fail
+    /// Notes in one group why messages were not delivered: messages that are delivered together fail
     /// for the same reason.
     fn note_kept(&mut self, outcomes: &[Outcome]) {
-        let mut kept = outcomes.iter().filter_map(|outcome| match outcome {
-            Outcome::Kept {
+        let mut group: Option<FailedGroup> = None;
+        for outcome in outcomes {
+            let Outcome::Kept {
                 identity,
                 why,
+                kind,
                 hint,
                 is_transient,
                 failures,
                 ..
-            } => Some((&identity.unique_id, (why, hint), *is_transient, *failures)),
-            Outcome::Delivered(_) | Outcome::Lost(_) => None,
-        });
-        let Some((id, (why, hint), is_transient, failures)) = kept.next() else {
-            return;
-        };
-        let exit = if is_transient {
-            self.transient_in_a_row += 1;
-            Exit::Temporary
-        } else {
-            self.transient_in_a_row = 0;
-            Exit::LocalIo
-        };
-        let others = kept.count();
-        self.settled.summary.failed += 1 + others;
-        let more = match others {
-            0 => String::new(),
-            others => format!(" and {others} more"),
-        };
-        let failure = Failure {
-            hint: hint.clone(),
-            ..Failure::new(format_args!("delivering message {id}{more}: {why}"), exit)
-        };
-        self.settled
-            .summary
-            .report_message_failure(self.reporter, failure, failures);
+            } = outcome
+            else {
+                continue;
+            };
+            self.settled.summary.failed += 1;
+            if !is_transient {
+                self.streak.fail(identity, kind);
+            }
+            if let Some(group) = &mut group {
+                group.others += 1;
+                continue;
+            }
+            let exit = if *is_transient {
+                self.transient_in_a_row += 1;
+                Exit::Temporary
+            } else {
+                self.transient_in_a_row = 0;
+                Exit::LocalIo
+            };
+            group = Some(FailedGroup {
+                unique_id: identity.unique_id.clone(),
+                others: 0,
+                why: why.clone(),
+                kind: kind.clone(),
+                hint: hint.clone(),
+                exit,
+                failures: *failures,
+            });
+        }
+        self.unreported.extend(group);
+    }
+
+    /// Reports messages that failed themselves, and not because of the target.
+    fn report_failed_groups(&mut self) {
+        for group in self.unreported.drain(..) {
+            let id = group.unique_id;
+            let more = match group.others {
+                0 => String::new(),
+                others => format!(" and {others} more"),
+            };
+            let what = format!("delivering message {id}{more}: {}", group.why);
+            let failure = Failure {
+                hint: group.hint,
+                ..Failure::new(what, group.exit)
+            };
+            self.settled
+                .summary
+                .report_message_failure(self.reporter, failure, group.failures);
+        }
     }
 
     fn record(&mut self) -> Result<(), Error> {

@@ -8,6 +8,7 @@ use crate::exit::{Exit, Failure};
 use crate::mail::custody::{Outcome, Staged};
 use crate::mail::known::may_be_tried;
 use crate::mail::maildrop::UniqueId;
+use crate::mail::streak::ALIKE;
 use crate::moment::Moment;
 use crate::report::Event;
 use crate::seen::Doubt;
@@ -21,7 +22,7 @@ impl Settler<'_> {
     }
 
     fn recover_staged(&mut self) -> Result<(), Error> {
-        let now = Moment::now();
+        self.recall_failures()?;
         let staged = self.ledger.custody().staged()?;
         if !staged.is_empty() {
             self.ledger.freshness().sign()?;
@@ -30,18 +31,53 @@ impl Settler<'_> {
         let before = staged.iter().map(file_name).collect();
         let (here, elsewhere): (Vec<_>, Vec<_>) = staged
             .into_iter()
-            .filter(|staged| may_be_tried(staged.history().next_try, now))
             .partition(|staged| staged.place().is_at(self.target.place()));
-        let here = self.recognise_staged(here)?;
-        match self.deliver(here) {
-            // Perhaps only these old messages are refused: new mail gets a chance of its own.
-            Err(Error::Refusing) => self.transient_in_a_row = 0,
-            delivered => delivered?,
+        let mut here = self.recognise_staged(here)?;
+        self.try_faulty_target(&mut here)?;
+        if self.settled.fault.is_none() {
+            let now = Moment::now();
+            here.retain(|staged| may_be_tried(staged.history().next_try, now));
+            let delivered = self.deliver(here);
+            self.note_fault(delivered)?;
         }
+        let now = Moment::now();
+        let elsewhere = elsewhere
+            .into_iter()
+            .filter(|staged| may_be_tried(staged.history().next_try, now))
+            .collect();
         self.recover_elsewhere(elsewhere)?;
         self.record()?;
         let known = self.staged_files()?;
         self.clean_up(&known, before)
+    }
+
+    /// Tries a few messages if no message could be delivered by the last run, whatever their time:
+    /// the target may have been repaired.
+    fn try_faulty_target(&mut self, here: &mut Vec<Staged>) -> Result<(), Error> {
+        for _ in 0..ALIKE {
+            if !self.streak.is_common() || here.is_empty() {
+                break;
+            }
+            let delivered = self.deliver(vec![here.remove(0)]);
+            self.note_fault(delivered)?;
+        }
+        if !self.streak.is_common() {
+            self.settled.fault = None;
+        }
+        Ok(())
+    }
+
+    /// Keeps the fault of the target for the end of the run: perhaps only these old messages are
+    /// refused, and new mail gets a chance of its own.
+    fn note_fault(&mut self, delivered: Result<(), Error>) -> Result<(), Error> {
+        match delivered {
+            Err(Error::Faulty(fault)) => {
+                self.transient_in_a_row = 0;
+                self.settled.fault = Some(fault);
+                Ok(())
+            }
+            delivered => delivered,
+        }
     }
 
     /// Drops staged messages that another database has delivered already, if this one is in doubt: it may

@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Error, Poll, PollOptions};
+use super::{Course, Error, Poll, PollOptions};
 use crate::delivery::{Maildir, Target};
 use crate::exit::{Exit, Failure};
 use crate::mail::policy::{Keep, Policy};
 use crate::os::signals::Interrupt;
+use crate::pop3::tests::hinted_session;
 use crate::pop3::tests::script::ScriptedServer;
-use crate::pop3::tests::session;
-use crate::pop3::{Pipelining, SessionHints, Transaction};
+use crate::pop3::{SessionHints, Transaction};
 use crate::report::{AccountReporter, Event, Reporter, Summary};
 use crate::seen::{LastRun, Ledger, StateFolder};
 
+mod broken;
 mod compare;
 mod delete;
 mod kept_mail;
@@ -93,7 +94,7 @@ impl TestAccount {
         let mut scripts = scripts.iter();
         self.poll_with(target, |hints| {
             let script = scripts.next().expect("there is a script for each session");
-            Ok(session(hints.pipelining != Pipelining::Never, script))
+            Ok(hinted_session(hints, true, script))
         })
     }
 
@@ -118,6 +119,7 @@ impl TestAccount {
             policy: self.policy.clone(),
             configured_keep: self.policy.keep,
             may_delete_many: false,
+            retries_all: false,
             silence: Duration::from_secs(60),
             descriptors: 1024,
         };
@@ -132,6 +134,7 @@ impl TestAccount {
             find_other_accounts: &|_| Ok(Vec::new()),
             interrupt: &Interrupt::never().expect("a pair of sockets"),
             summary: &mut summary,
+            course: Course::default(),
         };
         let result = poll.run(connect);
         Ended { result, summary }
@@ -244,7 +247,8 @@ fn an_interrupted_session_ends_without_quit_and_is_remembered() {
 #[test]
 fn a_run_without_a_session_remembers_an_earlier_cut() {
     let mut account = TestAccount::new(Keep::Always);
-    account.poll(&["C: UIDL\nC: LIST"]);
+    // The run tries once more, one command at a time.
+    account.poll(&["C: UIDL\nC: LIST", "C: UIDL"]);
     assert!(account.last_run().was_cut_off);
     account.poll_without_a_server();
     let last = account.last_run();

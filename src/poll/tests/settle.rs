@@ -2,9 +2,10 @@ use std::fs;
 
 use super::{LIST_A_AND_B, QUIT, TestAccount, fetch_a_and_b};
 use crate::delivery::{Intake, Maildir, Target};
-use crate::exit::Exit;
-use crate::mail::custody::{Outcome, Staged, TargetPlace};
+use crate::exit::{Exit, Failure};
+use crate::mail::custody::{NotDelivered, Outcome, Staged, TargetPlace};
 use crate::mail::policy::Keep;
+use crate::pop3::tests::script::ScriptedServer;
 
 /// A Maildir that refuses all messages in custody step 4.
 struct RefusingMaildir {
@@ -25,7 +26,14 @@ impl Target for RefusingMaildir {
     fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome> {
         staged
             .iter()
-            .map(|staged| staged.kept("refused", None, self.is_transient))
+            .map(|staged| {
+                staged.kept(NotDelivered {
+                    why: "refused".to_owned(),
+                    kind: "refused".to_owned(),
+                    hint: None,
+                    is_transient: self.is_transient,
+                })
+            })
             .collect()
     }
 
@@ -149,4 +157,36 @@ fn a_database_that_fails_ends_the_session_without_quit() {
     });
     assert!(ended.result.is_err_and(|error| error.is_of_database()));
     assert!(account.delivered().is_empty());
+}
+
+#[test]
+fn a_maildir_that_takes_nothing_is_at_fault_itself() {
+    let mut account = TestAccount::new(Keep::Never);
+    let target = RefusingMaildir {
+        maildir: account.maildir(),
+        is_transient: false,
+        group_size: 100,
+    };
+    let listing = "C: UIDL\nC: LIST\nS: +OK\nS: 1 a\nS: 2 b\nS: 3 c\nS: .\nS: +OK\nS: 1 5\nS: 2 5\n\
+                   S: 3 5\nS: .\nC: RETR 1\nC: RETR 2\nC: RETR 3\n";
+    let messages = ["a", "b", "c"].map(|text| format!("S: +OK\nS: {text}\nS: .\n"));
+    let ended = account.poll_into(&target, &[&[listing, &messages.concat()].concat()]);
+    assert_eq!(ended.exit(), Exit::LocalIo);
+
+    for _ in 0..6 {
+        let ended = account
+            .poll_with::<ScriptedServer>(&target, |_| Err(Failure::new("no", Exit::Temporary)));
+        assert_eq!(ended.exit(), Exit::LocalIo);
+    }
+
+    let entries = account.ledger.messages().entries().expect("it can be read");
+    assert!(
+        entries.iter().all(|entry| entry.failures == 0),
+        "{entries:?}"
+    );
+    account.poll_without_a_server();
+    assert_eq!(
+        account.known(),
+        ["a Delivered", "b Delivered", "c Delivered"]
+    );
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::capabilities::Capabilities;
 use super::sasl::Credentials;
 use super::server_profile::{Channel, ServerProfile};
-use super::session_hints::{Pipelining, PipeliningLog};
+use super::session_hints::SessionHints;
 use super::transaction::Transaction;
 use super::wire::{Direction, Trace, Wire};
 use crate::mail::maildrop::MessageNumber;
@@ -24,12 +24,29 @@ mod wire;
 
 /// Opens a session in the TRANSACTION state with a server that plays a script.
 pub(crate) fn session(pipelining: bool, script: &str) -> Transaction<ScriptedServer> {
-    session_over(pipelining, ScriptedServer::new(script))
+    hinted_session(&SessionHints::default(), pipelining, script)
+}
+
+/// Opens a session with hints of earlier ones.
+pub(crate) fn hinted_session(
+    hints: &SessionHints,
+    pipelining: bool,
+    script: &str,
+) -> Transaction<ScriptedServer> {
+    session_with(hints, pipelining, ScriptedServer::new(script))
 }
 
 /// Opens a session in the TRANSACTION state with any server.
 pub(crate) fn session_over<S: Read + Write>(pipelining: bool, server: S) -> Transaction<S> {
-    let wire = Wire::new(server, None, PipeliningLog::default());
+    session_with(&SessionHints::default(), pipelining, server)
+}
+
+fn session_with<S: Read + Write>(
+    hints: &SessionHints,
+    pipelining: bool,
+    server: S,
+) -> Transaction<S> {
+    let wire = Wire::new(server, None, hints.pipelining_log.clone());
     let profile = ServerProfile::Announced {
         before_login: Capabilities::announced(),
         after_login: Capabilities {
@@ -39,7 +56,7 @@ pub(crate) fn session_over<S: Read + Write>(pipelining: bool, server: S) -> Tran
         channel: Channel::Encrypted,
         when: Moment(0),
     };
-    Transaction::new(wire, profile, Pipelining::Always)
+    Transaction::new(wire, profile, hints.pipelining)
 }
 
 fn number(number: u32) -> MessageNumber {

@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 /// - `C: USER joe`: the client sends this line. Lines without a reply between them are one flight.
 /// - `S: +OK`: the server sends this line.
 /// - `S> +OK\n`: the server sends this text without a line end of its own; `\r` and `\n` are escapes.
-/// - `fail timed out`: the next read fails like this; also `fail interrupted`.
+/// - `fail timed out`: the next read fails like this; also `fail interrupted` and `fail reset`.
 ///
 /// After its end the server has closed the connection. Dropping it panics if the client has not
 /// sent all that the script expects.
@@ -43,6 +43,7 @@ impl ScriptedServer {
                     ServerStep::Send(text.into_bytes())
                 }
                 (_, "fail timed out") => ServerStep::Fail(io::ErrorKind::TimedOut),
+                (_, "fail reset") => ServerStep::Fail(io::ErrorKind::ConnectionReset),
                 (_, "fail interrupted") => ServerStep::Fail(io::ErrorKind::Interrupted),
                 _ => panic!("no line of a script: {line}"),
             }

@@ -9,7 +9,7 @@ use crate::pop3::server_profile::ServerProfile;
 use crate::pop3::session_hints::{Pipelining, PipeliningLog, Sizes};
 use crate::pop3::tests::script::ScriptedServer;
 use crate::pop3::tests::{number, session};
-use crate::pop3::transaction::{QuitReply, Transaction};
+use crate::pop3::transaction::{GoOn, QuitReply, Transaction};
 use crate::pop3::wire::Wire;
 
 /// Shows a listing as `number unique-id size` for each message.
@@ -167,6 +167,7 @@ fn each_deletion_is_answered_for_itself() {
         session(pipelining, script)
             .delete(&recorded, |recorded, answer| {
                 answers.push((recorded.number().value(), answer.is_ok()));
+                GoOn::Yes
             })
             .expect(script);
         assert_eq!(answers, [(1, true), (2, false), (3, true)]);
@@ -178,8 +179,16 @@ fn a_connection_that_ends_among_deletions_is_an_error() {
     let recorded = recorded([1, 2, 3]);
     let mut marked = 0;
     let script = "C: DELE 1\nC: DELE 2\nC: DELE 3\nS: +OK";
-    let deleted = session(true, script).delete(&recorded, |_, _| marked += 1);
-    assert!(matches!(deleted, Err(Error::Closed(_))));
+    let deleted = session(true, script).delete(&recorded, |_, _| {
+        marked += 1;
+        GoOn::Yes
+    });
+    let broken = deleted.expect_err("the connection is closed");
+    assert!(matches!(broken.source, Error::Closed(_)));
+    assert_eq!(
+        broken.awaited.map(|recorded| recorded.number().value()),
+        Some(2)
+    );
     assert_eq!(marked, 1);
 }
 

@@ -1,6 +1,16 @@
 //! The order staged, delivered, recorded, gone; and the state after each failure.
 
 use super::*;
+use crate::mail::custody::NotDelivered;
+
+fn not_delivered(is_transient: bool) -> NotDelivered {
+    NotDelivered {
+        why: "no".to_owned(),
+        kind: "no".to_owned(),
+        hint: None,
+        is_transient,
+    }
+}
 
 #[test]
 fn a_message_is_staged_then_delivered_then_gone() {
@@ -32,10 +42,7 @@ fn a_delivery_is_recorded_with_its_time() {
 fn no_message_may_be_deleted_before_its_delivery_is_recorded() {
     let test = TestLedger::new();
     test.stage(&[("staged", 0)]);
-    test.ledger
-        .failures()
-        .note(&listed("failed"))
-        .expect("it can be written");
+    test.fail("failed");
     let seen = [listed("seen")].into_iter();
     test.ledger
         .messages()
@@ -74,10 +81,7 @@ fn a_known_message_cannot_be_staged_again() {
 #[test]
 fn a_message_that_has_only_failed_can_be_staged() {
     let test = TestLedger::new();
-    test.ledger
-        .failures()
-        .note(&listed("a"))
-        .expect("it can be written");
+    test.fail("a");
 
     test.stage(&[("a", 0)]);
 
@@ -115,7 +119,7 @@ fn a_kept_message_stays_staged_and_counts_its_failures() {
             1 => test.stage(&[("a", 0)]),
             _ => test.ledger.custody().staged().expect("it can be read"),
         };
-        let kept = staged[0].kept("no", None, false);
+        let kept = staged[0].kept(not_delivered(false));
 
         test.record(&[kept]);
 
@@ -173,7 +177,7 @@ fn a_message_whose_delivery_failed_clearly_is_not_in_doubt() {
     handed_over.expect("it can be written");
 
     test.record(&[
-        staged[0].kept("no", None, true),
+        staged[0].kept(not_delivered(true)),
         staged[1].kept_in_doubt("stopped", None),
     ]);
 

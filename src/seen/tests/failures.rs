@@ -3,11 +3,6 @@
 use super::*;
 use crate::mail::known::{MAX_FAILURES, SET_ASIDE_FOR};
 
-fn fail(test: &TestLedger, id: &str) -> u32 {
-    let failures = test.ledger.failures().note(&listed(id));
-    failures.expect("the database can be written")
-}
-
 /// Returns when a message that has failed is tried again.
 fn next_try(test: &TestLedger, id: &str) -> Moment {
     let known = test.ledger.messages().known().expect("it can be read");
@@ -20,13 +15,13 @@ fn a_message_is_set_aside_for_a_day_after_the_last_failure() {
     let test = TestLedger::new();
     let begun = Moment::now();
     for expected in 1..MAX_FAILURES {
-        assert_eq!(fail(&test, "a"), expected);
+        assert_eq!(test.fail("a"), expected);
         assert!(next_try(&test, "a") <= Moment::now());
         let set_aside = test.ledger.failures().set_aside();
         assert!(set_aside.expect("it can be read").is_empty());
     }
 
-    assert_eq!(fail(&test, "a"), MAX_FAILURES);
+    assert_eq!(test.fail("a"), MAX_FAILURES);
 
     assert!(next_try(&test, "a") >= begun.plus(SET_ASIDE_FOR));
     let set_aside = test.ledger.failures().set_aside();
@@ -39,7 +34,7 @@ fn a_failure_does_not_change_the_state_of_a_delivered_message() {
     let test = TestLedger::new();
     test.deliver(&[("a", 0)]);
 
-    fail(&test, "a");
+    test.fail("a");
 
     assert_eq!(test.states(), [("a".to_owned(), 0, "delivered")]);
     assert_eq!(test.failures("a"), 1);
@@ -60,7 +55,7 @@ fn a_message_without_room_may_be_tried_at_any_time() {
 #[test]
 fn the_real_size_of_a_message_replaces_that_of_the_listing() {
     let test = TestLedger::new();
-    fail(&test, "a");
+    test.fail("a");
     let real = Message {
         size: Some(1_000_000),
         ..listed("a")
@@ -77,8 +72,8 @@ fn the_real_size_of_a_message_replaces_that_of_the_listing() {
 #[test]
 fn postponed_messages_wait_for_a_day() {
     let test = TestLedger::new();
-    fail(&test, "a");
-    fail(&test, "b");
+    test.fail("a");
+    test.fail("b");
     let begun = Moment::now();
 
     let postponed = test.ledger.failures().postpone(&[identity("a", 0)].into());
@@ -92,8 +87,8 @@ fn postponed_messages_wait_for_a_day() {
 fn only_a_message_that_never_came_has_only_failed() {
     let test = TestLedger::new();
     test.deliver(&[("delivered", 0)]);
-    fail(&test, "delivered");
-    fail(&test, "failed");
+    test.fail("delivered");
+    test.fail("failed");
     for (id, expected) in [("failed", true), ("delivered", false), ("unknown", false)] {
         let has_only_failed = test.ledger.failures().has_only_failed(&identity(id, 0));
         assert_eq!(has_only_failed.expect("it can be read"), expected, "{id}");
@@ -104,7 +99,7 @@ fn only_a_message_that_never_came_has_only_failed() {
 fn catching_up_marks_failed_messages_and_leaves_delivered_ones() {
     let test = TestLedger::new();
     test.deliver(&[("delivered", 0)]);
-    fail(&test, "failed");
+    test.fail("failed");
     let listing = ["delivered", "failed", "new"].map(listed);
 
     let marked = test.ledger.messages().mark_seen(listing.into_iter());

@@ -1,5 +1,6 @@
 //! Tests of the ledger against a database in a temporary folder.
 
+mod causes;
 mod clock;
 mod custody;
 mod deletions;
@@ -17,7 +18,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use super::database::{Queries, Sql};
-use super::{Ledger, Lock, StateFolder};
+use super::{Cause, FailedMessage, FailedStep, Ledger, Lock, StateFolder, Successes};
 use crate::digest::Digest;
 use crate::mail::custody::{
     Delivered, Durable, Outcome, Receipt, Recorded, Staged, StoredMessage, TargetPlace,
@@ -106,6 +107,18 @@ impl TestLedger {
         entries.collect()
     }
 
+    /// Notes that a message could not be retrieved while others could, and returns the number of
+    /// times in a row.
+    fn fail(&self, id: &str) -> u32 {
+        let causes = self.ledger.causes();
+        let failed = [refused(id, "no")];
+        let causes = causes.count(FailedStep::Retrieval, &failed, Successes::OfOthers);
+        match causes.expect("the database can be written")[..] {
+            [Cause::Message(failures)] => failures,
+            _ => panic!("the message itself is at fault"),
+        }
+    }
+
     /// Returns the number of times in a row that a message has failed.
     fn failures(&self, id: &str) -> u32 {
         let entries = self.ledger.messages().entries();
@@ -140,6 +153,15 @@ fn identity(id: &str, copy: u32) -> Identity {
 
 fn number() -> MessageNumber {
     MessageNumber::new(1).expect("1 is a message number")
+}
+
+/// A message that was refused for a reason.
+fn refused(id: &str, reason: &str) -> FailedMessage {
+    FailedMessage {
+        identity: identity(id, 0),
+        size: Some(100),
+        reason: reason.to_owned(),
+    }
 }
 
 /// A message as a listing has it.
@@ -198,6 +220,7 @@ fn statements() -> impl Iterator<Item = (&'static str, &'static Sql)> {
     let modules = [
         super::account::STATEMENTS,
         super::accounts::STATEMENTS,
+        super::causes::STATEMENTS,
         super::clock::STATEMENTS,
         super::custody::STATEMENTS,
         super::deletions::STATEMENTS,

@@ -17,8 +17,7 @@ fn contents(test: &TestLedger, id: &str, copy: u32) -> Vec<(u32, MessageContent)
 fn contents_are_found_by_unique_id_and_not_before_staging() {
     let test = TestLedger::new();
     test.deliver(&[("a", 0), ("b", 0)]);
-    let failed = test.ledger.failures().note(&listed("c"));
-    failed.expect("it can be written");
+    test.fail("c");
     for id in ["a", "b"] {
         assert_eq!(contents(&test, id, 0), [(0, stored(id, 0, id).content())]);
     }
@@ -75,8 +74,7 @@ fn copies_of_one_unique_id_are_numbered_without_gaps() {
 fn a_renamed_message_keeps_its_state_and_its_delivery() {
     let test = TestLedger::new();
     test.deliver(&[("old", 0)]);
-    let failed = test.ledger.failures().note(&listed("new"));
-    failed.expect("it can be written");
+    test.fail("new");
     let renamed = [(identity("old", 0), identity("new", 0))];
 
     let result = test.ledger.recognition().rename(&renamed);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{DELIVER, configure_script, inbox, spool};
+use super::{DELIVER, configure, configure_script, inbox, spool};
 use crate::support::mail::{one_line, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
@@ -52,8 +52,9 @@ fn three_temporary_refusals_in_a_row_end_the_run() {
         .mailpull(["fetch"])
         .run()
         .fails_with(75)
-        .complains_in_lines(4)
-        .stderr_has("mailpull: work: storing messages: nothing can be delivered for now");
+        .complains_in_lines(1)
+        .stderr_has("mailpull: work: storing messages: nothing can be delivered for now")
+        .stderr_has("messages that wait: 7");
     let runs = || std::fs::read(sandbox.home().join("runs")).map_or(0, |runs| runs.len());
     assert_eq!((runs(), spool(&sandbox).len(), server.count()), (3, 7, 7));
     // The next run tries three other messages, and downloads nothing again.
@@ -288,4 +289,99 @@ fn a_moved_spool_is_emptied_at_its_new_place() {
     fetch.run().succeeds().is_silent();
     inbox(&sandbox).holds(&messages);
     assert_eq!(server.log().retrieved.len(), 2);
+}
+
+#[test]
+fn a_broken_mda_is_reported_in_every_run_until_it_works() {
+    let messages = ordinary(1, 30);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::new();
+    let script = r#"echo >>"$HOME/runs"; cat >/dev/null; echo "no $$" >&2; exit 1"#;
+    configure_script(&sandbox, &server, script, "keep = false");
+    let runs = || std::fs::read(sandbox.home().join("runs")).map_or(0, |runs| runs.len());
+    for run in 1..=8 {
+        let outcome = sandbox.fetch();
+        outcome.fails_with(74).complains_in_lines(1);
+        outcome.stderr_has("no message can be delivered: ");
+        outcome.stderr_has("messages that wait: 30");
+        outcome.stderr_has("mailpull fetch --retry");
+        assert!(runs() <= 4 * run, "{} runs", runs());
+    }
+    let check = sandbox.mailpull(["seen", "check"]).run();
+    check
+        .succeeds()
+        .stdout_has("no message can be delivered there");
+    let failed = sandbox.mailpull(["seen", "list", "work", "--failed"]).run();
+    failed.succeeds().is_silent();
+    // The script is repaired, and nothing else tells mailpull so.
+    sandbox.script("mda", DELIVER);
+
+    sandbox.fetch().succeeds().is_silent();
+
+    inbox(&sandbox).holds(&messages);
+    assert_eq!((server.count(), spool(&sandbox).len()), (0, 0));
+    assert_eq!(server.log().retrieved.len(), 30);
+}
+
+#[test]
+fn a_changed_mda_gets_what_the_former_one_refused() {
+    let messages = ordinary(1, 2);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::new();
+    configure(&sandbox, &server, "false", "keep = false");
+    for _ in 0..5 {
+        sandbox.fetch();
+    }
+    sandbox.fetch().succeeds().is_silent();
+    let check = sandbox.mailpull(["seen", "check"]).run();
+    check
+        .succeeds()
+        .stdout_has("it failed 5 times in a row and is set aside");
+    configure_script(&sandbox, &server, DELIVER, "keep = false");
+
+    sandbox.fetch().succeeds().is_silent();
+
+    inbox(&sandbox).holds(&messages);
+    assert_eq!(server.count(), 0);
+}
+
+#[test]
+fn a_later_success_frees_messages_that_were_set_aside() {
+    let messages = ordinary(1, 3);
+    let server = ModelServer::start(messages[..2].to_vec());
+    let sandbox = Sandbox::new();
+    configure_script(&sandbox, &server, "cat >/dev/null; exit 1", "keep = false");
+    for _ in 0..6 {
+        sandbox.fetch();
+    }
+    server.add(messages[2].clone());
+    sandbox.script("mda", DELIVER);
+    sandbox.fetch().succeeds().is_silent();
+
+    sandbox.fetch().succeeds().is_silent();
+
+    inbox(&sandbox).holds(&messages);
+    assert_eq!(server.count(), 0);
+}
+
+#[test]
+fn a_message_that_an_mda_never_takes_keeps_no_other_away() {
+    let messages = ordinary(1, 6);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::new();
+    let script = r#"
+        file=$(mktemp "$HOME/Mail/inbox/tmp/XXXXXX") && cat >"$file"
+        case $(grep -m 1 ^Subject: "$file") in
+        *'Letter '[123]' '*) rm "$file"; exit 1 ;;
+        esac
+        mv "$file" "$HOME/Mail/inbox/new""#;
+    configure_script(&sandbox, &server, script, "keep = false");
+    for _ in 0..8 {
+        sandbox.fetch();
+    }
+
+    sandbox.fetch().succeeds().is_silent();
+
+    inbox(&sandbox).holds(&messages[3..]);
+    assert_eq!(server.count(), 3);
 }

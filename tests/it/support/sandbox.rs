@@ -87,6 +87,8 @@ impl Sandbox {
             database.execute_batch(&format!(
                 "UPDATE seen SET delivered = delivered - {seconds}, next_try = next_try - {seconds},
                      vanished = vanished - {seconds}, gone = gone - {seconds};
+                 UPDATE failure SET next_try = next_try - {seconds};
+                 UPDATE account_notice SET said = said - {seconds};
                  UPDATE account SET logged_in = logged_in - {seconds}"
             ))
         });

@@ -44,6 +44,10 @@ pub(crate) struct Behaviour {
     pub(crate) empty: Vec<Vec<u8>>,
     /// The first line. The session ends after it unless it begins with `+OK`.
     pub(crate) greeting: String,
+    /// The moments at which it closes the connection.
+    pub(crate) hang_ups: Vec<HangUp>,
+    /// True if it resets connections instead of closing them.
+    pub(crate) resets: bool,
     /// The wrong sizes in LIST, by unique-id.
     pub(crate) lies: HashMap<Vec<u8>, String>,
     /// The most messages that it lists. Retrieved messages are hidden after QUIT, as Gmail does.
@@ -91,6 +95,8 @@ impl Default for Behaviour {
             empty: Vec::new(),
             greeting: "+OK model server ready".to_owned(),
             ignores_deletions: false,
+            hang_ups: Vec::new(),
+            resets: false,
             lies: HashMap::new(),
             part: None,
             pipelining: true,
@@ -117,6 +123,19 @@ impl Default for Behaviour {
 pub(crate) enum Cut {
     Fin(usize),
     Reset(usize),
+}
+
+/// A moment at which the server closes the connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum HangUp {
+    /// A command that begins with this word came together with others. It is not answered.
+    AtFlight(&'static str),
+    /// The same, but the command is answered.
+    AfterFirst(&'static str),
+    /// This command came for the message with this unique-id. It is not answered.
+    At(&'static str, &'static str),
+    /// RETR was refused.
+    AfterRefusal,
 }
 
 /// The protection of connections.

@@ -14,7 +14,7 @@ use memchr::memmem;
 
 use super::super::mail::{TestMessage, byte_stuffed};
 use super::super::stream::ServerStream;
-use super::{Behaviour, Cut, PASSWORD, Protection, Shared, USER, lock};
+use super::{Behaviour, Cut, HangUp, PASSWORD, Protection, Shared, USER, lock};
 
 /// A session, from the greeting to its end.
 pub(super) struct ModelSession<'a> {
@@ -72,11 +72,17 @@ impl<'a> ModelSession<'a> {
         self.say(&greeting)?;
         if greeting.starts_with("+OK") {
             while let Some(line) = self.line()? {
+                lock(&self.shared.log).commands.push(line.clone());
                 if self.behaviour.closes_when_pipelined && self.heard.contains(&b'\n') {
                     break;
                 }
+                if self.hangs_up_at(&line) {
+                    return self.hang_up();
+                }
                 let is_over = self.obey(&line)?;
-                lock(&self.shared.log).commands.push(line);
+                if self.hangs_up_after(&line) {
+                    return self.hang_up();
+                }
                 if is_over {
                     break;
                 }
@@ -84,6 +90,41 @@ impl<'a> ModelSession<'a> {
         }
         self.flush()?;
         self.stream.close()
+    }
+
+    /// Returns true if the server closes the connection in place of an answer.
+    fn hangs_up_at(&self, line: &str) -> bool {
+        let is_in_flight = self.heard.contains(&b'\n');
+        self.behaviour.hang_ups.iter().any(|moment| match moment {
+            HangUp::AtFlight(word) => is_in_flight && line.starts_with(word),
+            HangUp::At(verb, unique_id) => {
+                let number = line.strip_prefix(verb).map(str::trim);
+                let found = number.and_then(|number| self.find(number));
+                found.is_some_and(|(_, message)| message.unique_id == unique_id.as_bytes())
+            }
+            HangUp::AfterFirst(_) | HangUp::AfterRefusal => false,
+        })
+    }
+
+    /// Returns true if the server closes the connection after its answer.
+    fn hangs_up_after(&self, line: &str) -> bool {
+        let is_in_flight = self.heard.contains(&b'\n');
+        self.behaviour.hang_ups.iter().any(|moment| match moment {
+            HangUp::AfterFirst(word) => is_in_flight && line.starts_with(word),
+            HangUp::AfterRefusal => {
+                let number = line.strip_prefix("RETR ");
+                let found = number.and_then(|number| self.find(number));
+                found
+                    .is_some_and(|(_, message)| self.behaviour.refused.contains(&message.unique_id))
+            }
+            HangUp::At(..) | HangUp::AtFlight(_) => false,
+        })
+    }
+
+    /// Sends what is pending and closes or resets the connection.
+    fn hang_up(&mut self) -> io::Result<()> {
+        self.flush()?;
+        self.end(self.behaviour.resets)
     }
 
     /// Obeys one command. Returns true after QUIT.
@@ -409,15 +450,20 @@ impl<'a> ModelSession<'a> {
         if withheld.is_empty() {
             return Ok(());
         }
-        if let Some(Cut::Reset(_)) = self.cut {
-            self.stream.reset()?;
-        } else {
-            self.stream.cut()?;
-            // If a socket is closed with unread octets, the kernel sends RST, and the client loses
-            // the octets that it has not read yet.
-            io::copy(&mut self.stream, &mut io::sink())?;
-        }
+        self.end(matches!(self.cut, Some(Cut::Reset(_))))?;
         Err(io::ErrorKind::ConnectionAborted.into())
+    }
+
+    /// Ends the connection without a word.
+    fn end(&mut self, resets: bool) -> io::Result<()> {
+        if resets {
+            return self.stream.reset();
+        }
+        self.stream.cut()?;
+        // If a socket is closed with unread octets, the kernel sends RST, and the client loses the
+        // octets that it has not read yet.
+        io::copy(&mut self.stream, &mut io::sink())?;
+        Ok(())
     }
 
     /// Reads one command without CRLF. Returns `None` if the client has disconnected.

@@ -1,0 +1,173 @@
+//! The course of a run: what its sessions have shown so far, and what follows after one that broke.
+//!
+//! # Pipelining in doubt
+//!
+//! Some servers announce PIPELINING and close the connection when commands arrive together (o2.pl).
+//! A network that breaks looks the same. So:
+//!
+//! 1. A server that closes or resets the connection while pipelined commands are unanswered puts
+//!    pipelining in doubt. No message is blamed that was only awaited.
+//! 2. The next session sends one command at a time. It follows in the same run, once, unless the
+//!    server limits logins (LOGIN-DELAY); else it is the first of the next run.
+//! 3. If that session ends well, too, the doubt is confirmed once. If it breaks, pipelining was not
+//!    the cause.
+//! 4. After two confirmations for the same kind of commands, nothing is pipelined for 30 days. A
+//!    flight of that kind that is answered to its end takes the first confirmation back: then it was
+//!    the network.
+
+use std::collections::HashSet;
+
+use super::Poll;
+use super::delete::DELETING;
+use super::error::{Error, reading, recording};
+use crate::mail::maildrop::Identity;
+use crate::poll::settle::TargetFault;
+use crate::pop3::{Flight, Pipelining, PipeliningLog};
+use crate::report::Event;
+use crate::seen::LastRun;
+
+/// After this many confirmed doubts in a row, the server gets no more pipelined commands.
+const CONFIRMED_DOUBTS: u32 = 2;
+
+/// What the sessions of a run have shown so far.
+#[derive(Debug, Default)]
+pub(crate) struct Course {
+    /// Notes how the current session uses pipelining.
+    pub(super) log: PipeliningLog,
+    /// Messages that failed in this run. They are not tried again before the next one.
+    pub(super) failed: HashSet<Identity>,
+    /// The outlook after the session that broke last.
+    pub(super) outlook: Outlook,
+    /// The flight that puts pipelining in doubt.
+    doubted: Option<Flight>,
+    /// True if a session has confirmed the doubt.
+    is_confirmed: bool,
+    /// True if a session has followed one that broke.
+    has_tried_again: bool,
+    /// True while no message is deleted whose DELE may break the session: new mail would wait.
+    pub(super) spares_session: bool,
+    /// True if the server limits logins.
+    pub(super) limits_logins: bool,
+    /// The fault of the target, if the messages of earlier runs showed one.
+    pub(super) fault: Option<TargetFault>,
+}
+
+/// The outlook after a session that broke.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Outlook {
+    /// Another session would break in the same way, for all that is known.
+    #[default]
+    Poor,
+    /// Another session may work without the messages that failed.
+    WithoutFailed,
+    /// Another session may work without pipelining.
+    WithoutPipelining,
+}
+
+impl Poll<'_> {
+    /// Takes over what the last run left in doubt.
+    pub(super) fn begin_course(&mut self, last: &LastRun) {
+        self.course.doubted = Flight::numbered(last.doubted_flight);
+    }
+
+    /// Begins another session of the run.
+    pub(super) fn begin_session(&mut self) {
+        self.course.log = PipeliningLog::default();
+        self.course.outlook = Outlook::Poor;
+    }
+
+    /// Returns the use of pipelining in the next session; `hinted` is what earlier runs left.
+    pub(super) fn pipelining(&self, hinted: Pipelining) -> Pipelining {
+        match self.course.doubted {
+            Some(_) => Pipelining::Never,
+            None if self.course.has_tried_again => hinted.min(Pipelining::AfterLogin),
+            None => hinted,
+        }
+    }
+
+    /// Notes that a server closed the connection on a pipelined login, if it did.
+    pub(super) fn note_hung_up_login(&mut self) -> Result<(), Error> {
+        if !self.course.log.was_hung_up() || self.course.doubted.is_some() {
+            return Ok(());
+        }
+        let flight = Flight::Listing;
+        self.course.doubted = Some(flight);
+        let runs = self.ledger.runs();
+        runs.doubt_pipelining(flight as u8).map_err(recording)
+    }
+
+    /// Notes that a session ended well.
+    pub(super) fn note_good_session(&mut self, last: &LastRun) -> Result<(), Error> {
+        let runs = self.ledger.runs();
+        if let Some(flight) = self.course.doubted {
+            let causes = self.ledger.causes();
+            if causes.has_broken_deletion().map_err(reading)? {
+                // It was left out, so this session proves nothing.
+                return Ok(());
+            }
+            if std::mem::replace(&mut self.course.is_confirmed, true) {
+                return Ok(());
+            }
+            if runs.confirm_doubt(flight as u8).map_err(recording)? >= CONFIRMED_DOUBTS {
+                runs.note_lost_step().map_err(recording)?;
+                runs.trust_pipelining().map_err(recording)?;
+                self.reporter.report(Event::Note(
+                    &"the server announces PIPELINING but hangs up when it is used: from now on each \
+                      command waits for its reply",
+                ));
+            }
+            return Ok(());
+        }
+        match Flight::numbered(last.broken_flight) {
+            Some(flight) if self.course.log.was_answered(flight) => {
+                runs.trust_pipelining().map_err(recording)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Decides if another session follows one that broke.
+    pub(super) fn may_try_again(&mut self, error: &Error) -> Result<bool, Error> {
+        // After lost replies, what was delivered is compared by the next run.
+        if matches!(error, Error::Connect(_) | Error::LostStep(_)) {
+            return Ok(false);
+        }
+        // At RETR and DELE it was judged already, as there a message may be the cause.
+        let is_judged = matches!(
+            error,
+            Error::Receive(_)
+                | Error::Pop3 {
+                    doing: DELETING,
+                    ..
+                }
+        );
+        if !is_judged && error.is_closed() && self.course.log.was_used() {
+            self.course.outlook = Outlook::WithoutPipelining;
+        }
+        let runs = self.ledger.runs();
+        match (self.course.outlook, self.course.log.last_flight()) {
+            (Outlook::WithoutPipelining, Some(flight)) => {
+                runs.doubt_pipelining(flight as u8).map_err(recording)?;
+                self.course.doubted = Some(flight);
+            }
+            _ if error.is_of_session() && self.course.doubted.take().is_some() => {
+                runs.trust_pipelining().map_err(recording)?;
+            }
+            _ => {}
+        }
+        let may_try_again = self.course.outlook != Outlook::Poor
+            && !self.course.has_tried_again
+            && !self.course.limits_logins
+            && self.interrupt.signal().is_none();
+        if may_try_again {
+            self.course.has_tried_again = true;
+            let how = match self.course.outlook {
+                Outlook::WithoutPipelining => "one command at a time",
+                _ => "without the messages that failed",
+            };
+            self.reporter
+                .report(Event::Note(&format_args!("{error}; trying again {how}")));
+        }
+        Ok(may_try_again)
+    }
+}
