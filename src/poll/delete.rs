@@ -98,7 +98,7 @@ impl Poll<'_> {
     pub(super) fn delete_and_quit<S: Read + Write>(
         &mut self,
         mut session: Transaction<S>,
-        due: &[Recorded],
+        due: Vec<Recorded>,
     ) -> Result<(), Error> {
         let due = &*self.deletable(due)?;
         let mut marked = Vec::with_capacity(due.len());
@@ -164,17 +164,20 @@ impl Poll<'_> {
     /// Returns what is deleted in this session. A message whose DELE failed before comes last. If it
     /// broke a session, it comes alone: no QUIT would follow for the others. One that is set aside
     /// waits for a day.
-    fn deletable(&self, due: &[Recorded]) -> Result<Vec<Recorded>, Error> {
+    fn deletable(&self, due: Vec<Recorded>) -> Result<Vec<Recorded>, Error> {
         let undeleted = self.ledger.causes().undeleted().map_err(reading)?;
+        if undeleted.is_empty() {
+            return Ok(due);
+        }
         let now = Moment::now();
         let (mut first, mut last, mut alone) = (Vec::new(), Vec::new(), Vec::new());
         for recorded in due {
             match undeleted.get(recorded.identity()) {
-                None => first.push(recorded.clone()),
+                None => first.push(recorded),
                 Some(failed) if !may_be_tried(failed.next_try, now) => {}
                 Some(_) if self.course.failed.contains(recorded.identity()) => {}
-                Some(failed) if failed.broke => alone.push(recorded.clone()),
-                Some(_) => last.push(recorded.clone()),
+                Some(failed) if failed.broke => alone.push(recorded),
+                Some(_) => last.push(recorded),
             }
         }
         first.append(&mut last);

@@ -24,13 +24,11 @@ use crate::seen::{Cause, FailedMessage, FailedStep, MissingContents, Successes};
 use crate::text::ServerText;
 
 /// The messages that a session fetches, and what is needed for that.
-struct Requested<'a> {
-    listing: &'a Listing,
-    plan: &'a Plan,
-    /// Messages that are requested even if there is no room.
-    forced: HashSet<Identity>,
+pub(super) struct Requested<'a> {
+    pub(super) listing: &'a Listing,
+    pub(super) plan: &'a Plan,
     /// The contents of known messages that are missing from the listing.
-    missing: MissingContents,
+    pub(super) missing: MissingContents,
 }
 
 impl Poll<'_> {
@@ -78,21 +76,15 @@ impl Poll<'_> {
     pub(super) fn fetch<S: Read + Write>(
         &mut self,
         session: &mut Transaction<S>,
-        listing: &Listing,
-        plan: &Plan,
-        missing: MissingContents,
+        requested: Requested<'_>,
         trail: &mut Trail,
     ) -> Result<(Settled, NotReceived), Error> {
+        let Requested { listing, plan, .. } = requested;
         if plan.retrieved().next().is_some() {
             self.target.prepare().map_err(settle::Error::from)?;
         }
-        let requested = Requested {
-            listing,
-            plan,
-            forced: self.forced(listing, plan)?,
-            missing,
-        };
-        let (received, mut settled) = self.receive_and_settle(session, requested, trail);
+        let forced = self.forced(listing, plan)?;
+        let (received, mut settled) = self.receive_and_settle(session, requested, forced, trail);
         self.summary.add(&settled.summary);
         // If both threads failed, settling failed first: receiving only noticed that nothing was
         // taken any more.
@@ -129,25 +121,24 @@ impl Poll<'_> {
         Ok(settle::Error::Faulty(TargetFault { waiting, ..fault }))
     }
 
-    /// Returns the messages that are requested although there seems to be no room for them.
+    /// Returns the messages that are requested even if there seems to be no room for them.
     ///
     /// A server may report a size that is wrong (-1 as an unsigned number), which would keep its
     /// message away for good. It may also be right, so each message is forced once a day.
     fn forced(&mut self, listing: &Listing, plan: &Plan) -> Result<HashSet<Identity>, Error> {
         let waiting = self.ledger.failures().set_aside().map_err(reading)?;
-        if waiting.is_empty() {
-            return Ok(waiting);
+        let identity = |pick: &Pick| listing.message(pick.position, pick.copy).identity;
+        let mut forced = HashSet::new();
+        if !waiting.is_empty() {
+            let picks = plan.fetch.iter().map(identity);
+            forced.extend(picks.filter(|identity| waiting.contains(identity)));
+            self.ledger
+                .failures()
+                .postpone(&forced)
+                .map_err(recording)?;
         }
-        let forced = plan
-            .fetch
-            .iter()
-            .map(|pick| listing.message(pick.position, pick.copy).identity)
-            .filter(|identity| waiting.contains(identity))
-            .collect();
-        self.ledger
-            .failures()
-            .postpone(&forced)
-            .map_err(recording)?;
+        // The listed size may be the reason why the copy of such a message is in doubt.
+        forced.extend(plan.verify.iter().map(identity));
         Ok(forced)
     }
 
@@ -157,6 +148,7 @@ impl Poll<'_> {
         &mut self,
         session: &mut Transaction<S>,
         requested: Requested<'_>,
+        forced: HashSet<Identity>,
         trail: &mut Trail,
     ) -> (Received, Settled) {
         let settler = Settler::new(self.ledger, self.target, self.reporter)
@@ -167,7 +159,7 @@ impl Poll<'_> {
             listing: requested.listing,
             plan: requested.plan,
             intake: self.target.intake(),
-            forced: requested.forced,
+            forced,
             max_size: self.options.policy.max_size,
             reporter: self.reporter,
             interrupt: self.interrupt,

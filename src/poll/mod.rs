@@ -16,14 +16,12 @@ use std::time::Duration;
 use crate::delivery::{EarlierFiles, Target};
 use crate::exit::Failure;
 use crate::limits;
-use crate::mail::maildrop::Listing;
 use crate::mail::policy::{Keep, Policy};
 use crate::os::signals::Interrupt;
-use crate::poll::plan::Plan;
 use crate::poll::receive::NotReceived;
 use crate::pop3::{PipeliningLog, SessionHints, Transaction};
 use crate::report::{AccountReporter, Summary};
-use crate::seen::{LastRun, Ledger, MissingContents, RecognitionEnd, RunEnd};
+use crate::seen::{LastRun, Ledger, RecognitionEnd, RunEnd};
 
 mod ages;
 mod batch;
@@ -57,6 +55,7 @@ pub(crate) use neighbours::{Consequence, FindOtherAccounts, OtherAccount};
 pub(crate) use session::session_hints;
 
 use error::{reading, recording};
+use fetch::Requested;
 use session::{OpenSession, Remaining};
 use settle::{Settled, Settler, TargetFault};
 use suspicion::Evidence;
@@ -189,7 +188,7 @@ impl Poll<'_> {
             let plan = open.plan.deletions_only();
             let due = self.due(&open.listing, &plan, Settled::default())?;
             self.course.spares_session = true;
-            self.delete_and_quit(open.session, &due)?;
+            self.delete_and_quit(open.session, due)?;
             self.course.spares_session = false;
             if is_last {
                 self.summary.postponed = open.plan.fetch.len();
@@ -208,7 +207,12 @@ impl Poll<'_> {
             missing,
             ..
         } = open;
-        let ended = self.fetch_and_delete(session, &listing, &plan, (missing, &mut evidence));
+        let requested = Requested {
+            listing: &listing,
+            plan: &plan,
+            missing,
+        };
+        let ended = self.fetch_and_delete(session, requested, &mut evidence);
         if let Err(error) = ended {
             return Err(self.suspect_session(error, &evidence, &listing, &plan)?);
         }
@@ -226,17 +230,16 @@ impl Poll<'_> {
     fn fetch_and_delete<S: Read + Write>(
         &mut self,
         mut session: Transaction<S>,
-        listing: &Listing,
-        plan: &Plan,
-        (missing, evidence): (MissingContents, &mut Evidence),
+        requested: Requested<'_>,
+        evidence: &mut Evidence,
     ) -> Result<(), Error> {
+        let Requested { listing, plan, .. } = requested;
         if plan.commands() == 0 {
             let nothing = (Settled::default(), NotReceived::default());
             self.judge_deletions(listing, plan, &nothing.0, &nothing.1)?;
             return self.leave(session);
         }
-        let (settled, not_received) =
-            self.fetch(&mut session, listing, plan, missing, &mut evidence.trail)?;
+        let (settled, not_received) = self.fetch(&mut session, requested, &mut evidence.trail)?;
         self.trust_session(evidence)?;
         self.end_comparison(plan, &settled, &not_received)?;
         self.judge_deletions(listing, plan, &settled, &not_received)?;
@@ -247,7 +250,7 @@ impl Poll<'_> {
             // sizes, does not retrieve them, and deletes the messages that are due.
             return Ok(());
         }
-        self.delete_and_quit(session, &due)
+        self.delete_and_quit(session, due)
     }
 
     /// Reports that the target takes nothing, unless that is what ended the run.

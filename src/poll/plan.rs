@@ -83,6 +83,7 @@ pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Mome
         failed: Vec::new(),
         resized_seen: Vec::new(),
         compared_alone: Vec::new(),
+        unanswered: Vec::new(),
         in_doubt: Vec::new(),
     };
     for group in listing.groups() {
@@ -104,6 +105,8 @@ struct Planner<'a> {
     resized_seen: Vec<Pick>,
     /// Messages that share their unique-id with no other, and are to be compared.
     compared_alone: Vec<Pick>,
+    /// Such messages whose deletion no answer to QUIT has confirmed.
+    unanswered: Vec<Pick>,
     /// Messages whose copy is in doubt.
     in_doubt: Vec<Pick>,
 }
@@ -184,6 +187,7 @@ impl Planner<'_> {
             self.plan.deleted_if_same += usize::from(deletes);
             match (row.state, alone) {
                 (State::Seen, _) => self.resized_seen.push(pick),
+                (_, Alone::Yes) if row.quit_was_unanswered => self.unanswered.push(pick),
                 (_, Alone::Yes) => self.compared_alone.push(pick),
                 _ => self.plan.compare.push(pick),
             }
@@ -252,15 +256,7 @@ impl Planner<'_> {
     /// Chooses which messages in doubt this run compares: each is downloaded once more.
     fn verify(&mut self) {
         let mut picks = std::mem::take(&mut self.in_doubt);
-        picks.sort_unstable_by_key(|pick| pick.position);
-        let mut octets = 0u64;
-        let fits = |pick: &&Pick| {
-            let is_first = octets == 0;
-            octets = octets.saturating_add(self.listing.size(pick.position).unwrap_or(0));
-            is_first || octets <= COMPARED_OCTETS
-        };
-        let compared = picks.iter().take(COMPARED).take_while(fits).count();
-        let waiting = picks.split_off(compared).len();
+        let waiting = self.split_off_waiting(&mut picks, COMPARED).len();
         self.plan.unverified += waiting;
         self.plan.kept += waiting;
         self.plan.verify = picks;
@@ -276,6 +272,18 @@ impl Planner<'_> {
             self.plan.accepted = std::mem::take(&mut self.resized_seen);
         }
         let mut picks = std::mem::take(&mut self.compared_alone);
+        self.plan.waiting = self.split_off_waiting(&mut picks, COMPARED);
+        self.plan.compare.append(&mut picks);
+        // One session left all of these, so they do not become more with each run.
+        let mut picks = std::mem::take(&mut self.unanswered);
+        let waiting = self.split_off_waiting(&mut picks, usize::MAX);
+        self.plan.waiting.extend(waiting);
+        self.plan.postponed += self.plan.waiting.len();
+        self.plan.compare.append(&mut picks);
+    }
+
+    /// Leaves at most so many of the messages, and [`COMPARED_OCTETS`] of them. Returns the others.
+    fn split_off_waiting(&self, picks: &mut Vec<Pick>, most: usize) -> Vec<Pick> {
         picks.sort_unstable_by_key(|pick| pick.position);
         let mut octets = 0u64;
         let fits = |pick: &&Pick| {
@@ -283,10 +291,8 @@ impl Planner<'_> {
             octets = octets.saturating_add(self.listing.size(pick.position).unwrap_or(0));
             is_first || octets <= COMPARED_OCTETS
         };
-        let compared = picks.iter().take(COMPARED).take_while(fits).count();
-        self.plan.waiting = picks.split_off(compared);
-        self.plan.postponed += self.plan.waiting.len();
-        self.plan.compare.append(&mut picks);
+        let compared = picks.iter().take(most).take_while(fits).count();
+        picks.split_off(compared)
     }
 }
 

@@ -327,6 +327,9 @@ impl Receiver<'_> {
                         Some(_) if arrival.is_missing() => {
                             let promised = arrival.promised().unwrap_or(0);
                             not_received.empty.push((message, promised));
+                            // As good as a refusal: if the session breaks now, the next message is
+                            // innocent.
+                            before = Before::Refusal;
                         }
                         Some(incoming) => {
                             let receipt = incoming.finish(message);
@@ -341,7 +344,9 @@ impl Receiver<'_> {
                             });
                         }
                     }
-                    before = Before::Success;
+                    if !arrival.is_missing() {
+                        before = Before::Success;
+                    }
                     not_received.has_success = true;
                     not_received.outlived = not_received.refused.len();
                     streak.succeed();

@@ -28,7 +28,7 @@ fn halting_server(rest: &str) -> ScriptServer {
          C: UIDL
          lists a b
          C: LIST
-         lists 1000 1000
+         lists 1000 16
          C: RETR 1
          S: +OK
          message letter

@@ -59,11 +59,14 @@ fn a_message_dovecot_cuts_short_stays_and_stops_no_other() {
         sandbox.maildir("work").holds(&messages);
         return;
     }
-    outcome.fails_with(76).complains_in_lines(2);
-    outcome.stderr_has("may be incomplete");
+    outcome.fails_with(76);
+    outcome.stderr_has("the server sent nothing, although it promised 3 octets");
     assert_eq!(dovecot.count(), 5);
-    sandbox.mailpull(["fetch"]).run().succeeds();
-    messages[1] = TestMessage::new("dot", "");
+    // The message breaks sessions until it is set aside.
+    for _ in 0..8 {
+        sandbox.mailpull(["fetch"]).run();
+    }
+    messages.remove(1);
     sandbox.maildir("work").holds(&messages);
-    assert_eq!(dovecot.count(), 2);
+    assert_eq!(dovecot.count(), 1);
 }
