@@ -126,19 +126,34 @@ impl<S: Read + Write> Transaction<S> {
             }
             listing => listing?,
         };
-        self.read_asked(asked, &mut listing)?;
+        let mut counted = self.read_asked(asked, &mut listing)?;
         if sizes == Sizes::Each && asked != Some(Sizes::Each) {
-            self.add_sizes(&mut listing)?;
+            self.wire.send(&[Command::List])?;
+            counted = self.read_sizes(&mut listing)?;
+        }
+        if counted > 0 && listing.is_empty() && listing.nameless().is_empty() {
+            // An empty listing would look as if all mail were gone, without a word.
+            return Err(Error::BadListing {
+                command: UIDL,
+                why: format!("it lists no message, and the server counts {counted}"),
+            });
         }
         Ok(listing)
     }
 
-    /// Reads the answer to the command that was sent together with UIDL.
-    fn read_asked(&mut self, asked: Option<Sizes>, listing: &mut Listing) -> Result<(), Error> {
+    /// Reads the answer to the command that was sent together with UIDL. Returns the number of messages
+    /// in that answer.
+    fn read_asked(&mut self, asked: Option<Sizes>, listing: &mut Listing) -> Result<u64, Error> {
         match asked {
             Some(Sizes::Each) => self.read_sizes(listing),
-            Some(Sizes::Total) => self.read_total(listing),
-            None => Ok(()),
+            Some(Sizes::Total) => {
+                self.read_total(listing)?;
+                Ok(match listing.total() {
+                    MaildropTotal::Known { messages, .. } => messages,
+                    MaildropTotal::NotAsked | MaildropTotal::Unknown => 0,
+                })
+            }
+            None => Ok(0),
         }
     }
 
@@ -206,7 +221,7 @@ impl<S: Read + Write> Transaction<S> {
     /// The answer is invalid. If the server refuses LIST, the sizes stay unknown.
     pub fn add_sizes(&mut self, listing: &mut Listing) -> Result<(), Error> {
         self.wire.send(&[Command::List])?;
-        self.read_sizes(listing)
+        self.read_sizes(listing).map(drop)
     }
 
     fn read_unique_ids(&mut self) -> Result<Listing, Error> {
@@ -232,9 +247,10 @@ impl<S: Read + Write> Transaction<S> {
             .map_err(|why| Error::bad_listing(UIDL, why))
     }
 
-    fn read_sizes(&mut self, listing: &mut Listing) -> Result<(), Error> {
+    /// Returns the number of lines.
+    fn read_sizes(&mut self, listing: &mut Listing) -> Result<u64, Error> {
         if let Status::Negative(_) = self.wire.reply()? {
-            return Ok(());
+            return Ok(0);
         }
         let mut lines = 0;
         self.wire.lines(limits::LISTING_OCTETS, |line| {
@@ -247,7 +263,8 @@ impl<S: Read + Write> Transaction<S> {
                 listing.set_size(number, size);
             }
             Ok(())
-        })
+        })?;
+        Ok(lines as u64)
     }
 
     /// Begins to retrieve messages or headers, pipelined if the server allows that.

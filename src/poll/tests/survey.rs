@@ -83,3 +83,22 @@ fn a_message_without_a_unique_id_stays_and_is_reported() {
         ["message 2 has no unique-id; it stays on the server"]
     );
 }
+
+#[test]
+fn an_empty_listing_of_a_mailbox_with_mail_is_not_believed() {
+    for (known, counted) in [
+        (false, "C: LIST\nS: +OK\nS: .\nS: +OK\nS: 1 5\nS: 2 5\nS: .\n"),
+        (true, "C: STAT\nS: +OK\nS: .\nS: +OK 2 10\n"),
+    ] {
+        let mut account = TestAccount::new(Keep::Always);
+        if known {
+            account.poll(&[&fetch_a_and_b()]);
+        }
+
+        let ended = account.poll(&[&format!("C: UIDL\n{counted}")]);
+
+        assert_eq!(ended.exit(), Exit::Protocol);
+        let error = ended.result.expect_err("nothing is listed").to_string();
+        assert!(error.contains("counts 2"), "{error}");
+    }
+}
