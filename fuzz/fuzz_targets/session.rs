@@ -59,7 +59,7 @@ fn converse(server: FuzzServer<'_>, login: u8) -> Result<usize, Error> {
         binding: Some(b"end point"),
     };
     let mut session = session.login(mechanism(login), &credentials)?;
-    let listing = session.list(Sizes::Needed)?;
+    let listing = session.list(Sizes::Each)?;
     let positions = listing.positions();
     let messages: Vec<_> = positions.map(|at| listing.message(at, 0)).collect();
     let mut out = Vec::new();

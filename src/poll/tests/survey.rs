@@ -87,7 +87,10 @@ fn a_message_without_a_unique_id_stays_and_is_reported() {
 #[test]
 fn an_empty_listing_of_a_mailbox_with_mail_is_not_believed() {
     for (known, counted) in [
-        (false, "C: LIST\nS: +OK\nS: .\nS: +OK\nS: 1 5\nS: 2 5\nS: .\n"),
+        (
+            false,
+            "C: LIST\nS: +OK\nS: .\nS: +OK\nS: 1 5\nS: 2 5\nS: .\n",
+        ),
         (true, "C: STAT\nS: +OK\nS: .\nS: +OK 2 10\n"),
     ] {
         let mut account = TestAccount::new(Keep::Always);
