@@ -176,7 +176,7 @@ pub(crate) struct NotDelivered {
     pub why: String,
     /// The reason without what is particular to the message.
     pub kind: String,
-    /// What the user can do about it.
+    /// A hint for the user.
     pub hint: Option<String>,
     /// True if waiting may help.
     pub is_transient: bool,

@@ -6,7 +6,7 @@ use crate::mail::headers::Header;
 /// The numbers are stored.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Suspicion {
-    /// There is none.
+    /// There is no reason.
     #[default]
     None = 0,
     /// It came in a session whose replies may have belonged to other commands: it may be another

@@ -29,7 +29,7 @@ use crate::seen::LastRun;
 /// After this many confirmed doubts in a row, the server gets no more pipelined commands.
 const CONFIRMED_DOUBTS: u32 = 2;
 
-/// What the sessions of a run have shown so far.
+/// The facts that the sessions of a run have shown so far.
 #[derive(Debug, Default)]
 pub(crate) struct Course {
     /// Notes how the current session uses pipelining.

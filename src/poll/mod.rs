@@ -94,7 +94,7 @@ pub(crate) struct Poll<'a> {
     pub interrupt: &'a Interrupt,
     /// The counts of the run so far.
     pub summary: &'a mut Summary,
-    /// What the sessions have shown so far; nothing at the beginning.
+    /// The facts that the sessions have shown so far; at the beginning it is empty.
     pub course: Course,
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct SizedArrival {
     pub listed: Option<u64>,
     /// The size that the reply to RETR said.
     pub announced: Option<u64>,
-    /// The size of what came.
+    /// The size of the answer.
     pub size: ResponseSize,
 }
 
@@ -47,7 +47,7 @@ pub(crate) enum Asking {
     Ahead,
 }
 
-/// What the size of a message says when it arrives.
+/// The meaning of a message's size when it arrives.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct NotedFit {
     /// True if the message does not fit where others do: nothing more should be asked for ahead.
@@ -129,8 +129,8 @@ impl SizedArrival {
         self.size.stored == 0 && self.promised().is_some_and(|size| size > 0)
     }
 
-    /// Returns true if less than half of what was promised came, or nothing, and nothing was promised.
-    /// A smaller difference says nothing: many servers only estimate the sizes in LIST.
+    /// Returns true if less than half of the promised octets came, or if no octet came and no size was
+    /// promised. A smaller difference says nothing: many servers only estimate the sizes in LIST.
     pub(crate) fn may_be_incomplete(&self) -> bool {
         let fits = |size| self.size.fits(size);
         if self.listed.is_some_and(fits) || self.announced.is_some_and(fits) {

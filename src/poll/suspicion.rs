@@ -15,12 +15,12 @@ use crate::poll::plan::{Pick, Plan};
 use crate::report::{Event, Octets};
 use crate::seen::{Cause, DeliveryMark, FailedMessage, FailedStep, Ledger, Successes};
 
-/// What speaks for or against a session.
+/// The evidence for or against a session.
 #[derive(Debug)]
 pub(super) struct Evidence {
     /// The messages that came.
     pub(super) trail: Trail,
-    /// What was delivered before it.
+    /// The last delivery before it.
     mark: DeliveryMark,
 }
 

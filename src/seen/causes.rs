@@ -51,7 +51,7 @@ pub(crate) enum Cause {
     Common,
 }
 
-/// Whether other messages have succeeded since these failed.
+/// The successes of other messages since these failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Successes {
     /// None has, as far as this run knows.
@@ -309,7 +309,7 @@ statements! {
 
     FORGET_FAILED = "DELETE FROM failure WHERE account = ?1 AND step = ?2";
 
-    /// What is over needs no row any more. Step 1 is RETR, 2 the delivery, 3 DELE.
+    /// A failure that is over needs no row any more. Step 1 is RETR, 2 the delivery, 3 DELE.
     TIDY_FAILED =
         "DELETE FROM failure WHERE account = ?1 AND NOT EXISTS
              (SELECT 1 FROM seen s WHERE s.account = ?1 AND s.unique_id = failure.unique_id

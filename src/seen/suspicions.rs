@@ -27,7 +27,7 @@ pub(crate) struct DeliveryMark(i64);
 pub(crate) struct Suspect {
     /// The unique-id and copy number under which it was delivered.
     pub identity: Identity,
-    /// The SHA-256 of what was delivered.
+    /// The SHA-256 of the delivered message.
     pub digest: Digest,
     /// The reason.
     pub suspicion: Suspicion,

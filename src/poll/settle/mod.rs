@@ -75,7 +75,7 @@ impl Error {
 pub(crate) struct TargetFault {
     /// The reason.
     pub why: String,
-    /// What the user can do about it.
+    /// A hint for the user.
     pub hint: Option<String>,
     /// The exit status that it leads to.
     pub exit: Exit,
