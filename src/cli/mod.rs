@@ -167,7 +167,7 @@ pub struct FetchFlags {
     #[arg(short = 'n', long)]
     pub dry_run: bool,
 
-    /// Try at once what was set aside or waits for its next try
+    /// Try at once every message that was set aside or waits
     #[arg(long, conflicts_with = "dry_run")]
     pub retry: bool,
 

@@ -83,8 +83,8 @@ fn did_you_mean(name: Option<&String>) -> String {
     name.map_or_else(String::new, |name| format!(" (did you mean {name}?)"))
 }
 
-/// Returns true if a word is a command with one slip of the finger, or two in a long one. `watch`,
-/// two letters from `fetch`, is not.
+/// Returns true if a word is a command with one typing error, or two in a command of more than five
+/// letters. `watch`, two letters from `fetch`, is not.
 fn is_slip(word: &str, name: &str) -> bool {
     strsim::osa_distance(word, name) <= 1 + usize::from(name.len() > 5)
 }

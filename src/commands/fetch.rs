@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
             reporter: context.reporter(&account.name),
             is_dry: flags.dry_run,
             retries_all: flags.retry,
-            // Who asks for a retry does not want to wait either.
+            // A user who asks for a retry does not want to wait until LOGIN-DELAY is over either.
             is_named: !arguments.accounts.is_empty() || flags.retry,
             descriptors,
         };

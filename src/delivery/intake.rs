@@ -41,7 +41,8 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    /// Lets messages arrive in an open folder. The names of their files get the account's marks.
+    /// Creates an intake that receives messages in an open folder. The names of their files get the
+    /// account's marks.
     pub(super) fn new(folder: Folder, marks: &FileMarks) -> Self {
         let trusts_syncfs = AtomicBool::new(reports_errors(folder.fd()));
         Self {

@@ -90,8 +90,8 @@ pub(crate) trait Target: Send + Sync {
         Ok(())
     }
 
-    /// Returns if the last [`Self::find_earlier`] found any file that another database made for the
-    /// account. A target that cannot look will never recognise anything.
+    /// Returns what the last [`Self::find_earlier`] showed about files that another database made
+    /// for the account. A target that cannot search has none.
     fn earlier_files(&self) -> EarlierFiles {
         EarlierFiles::Absent
     }

@@ -61,7 +61,7 @@ pub(super) struct Candidates {
     earlier: EarlierFiles,
 }
 
-/// The answer to the question if a search found files that another database made for the account.
+/// The result of a search for files that another database made for the account.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum EarlierFiles {
     /// There was no search.
@@ -144,7 +144,7 @@ impl Candidates {
         self.files.contains_key(&hash(unique_id))
     }
 
-    /// Takes out a file that has exactly the octets of a message.
+    /// Finds a file that has exactly the octets of a message, and removes it from the candidates.
     ///
     /// # Errors
     /// A file cannot be read.

@@ -16,8 +16,8 @@ use crate::os::random::random;
 pub struct UniqueNames {
     /// `P<pid>`, fixed for the process.
     pid: u32,
-    /// Begins anywhere: in a container each run may have the same pid, and a machine without a clock
-    /// the same time.
+    /// `Q<n>`, which begins with a random number: in a container each run may have the same pid,
+    /// and on a machine without a clock the same time.
     counter: AtomicU32,
     marks: FileMarks,
     host: String,

@@ -25,11 +25,11 @@ const SLACK: Duration = Duration::from_secs(3600);
 
 /// The longest time between two runs that is believed.
 ///
-/// Nothing tells a machine that was switched off for 80 days from one whose clock went 80 days ahead,
-/// and a mailbox that is fetched every quarter must get its deletions. So a clock that goes ahead by less
-/// can delete messages too early by that much. They are delivered and recorded by then. After a longer
-/// time nothing is deleted: if the machine was really off, its messages only stay on the server for the
-/// time of `keep` once more.
+/// A machine that was switched off for 80 days looks like one whose clock went 80 days ahead, and
+/// deletions must also work in a mailbox that is fetched every quarter. So a shorter leap of the
+/// clock is believed, and can delete messages too early by as much. They are delivered and recorded
+/// by then. A longer leap deletes nothing: if the machine was really off, its messages only stay on
+/// the server for the time of `keep` once more.
 const LONGEST_PAUSE: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// The facts about the clock that a run leaves for the next one.
@@ -88,7 +88,8 @@ impl Clock {
         } else if elapsed > SLACK {
             (ClockChange::Corrected, None)
         } else {
-            // A year after a clock was a year ahead, it gets there by itself.
+            // The clock has reached that time by itself, for example a year after a clock that was
+            // a year ahead was corrected.
             (ClockChange::None, None)
         };
         Self {
@@ -248,7 +249,7 @@ mod tests {
         assert_eq!(changes(&times), expected);
     }
 
-    /// Nothing tells such a clock from a mailbox that is fetched every quarter.
+    /// Such a clock cannot be distinguished from a mailbox that is fetched every quarter.
     #[test]
     fn a_clock_that_creeps_by_eighty_days_is_believed() {
         let times: Vec<_> = (0..10).map(|run| T + run * 80 * DAY).collect();

@@ -1,5 +1,5 @@
-//! The two marks in the names of an account's files: the account's tag, by which a new database
-//! recognises delivered files, and the account's mark, by which alone files are removed.
+//! The two marks in the names of an account's files. By the account's tag a new database recognises
+//! delivered files. By the account's mark a run recognises the files that it may remove.
 
 use std::fmt;
 

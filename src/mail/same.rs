@@ -1,4 +1,5 @@
-//! Says when two downloads are the same message, from what was noted of both while they arrived. Pure.
+//! Decides if two downloads are the same message, by the marks that were noted of both while they
+//! arrived. Pure.
 //!
 //! The reasons stand in `docs/architecture.md`, "When two downloads are the same message".
 
@@ -66,7 +67,7 @@ pub fn judge<'a>(
     let mut same = None;
     let mut changed = 0;
     for (index, known) in known.into_iter().enumerate() {
-        // Octet by octet is the better proof if several are the same.
+        // Equal octets come first: several known messages may be the same by weaker marks.
         if known.digest == download.digest {
             return Judgement::Same(index);
         }
@@ -271,7 +272,7 @@ mod tests {
                 Likeness::Another,
             ),
             ("", "Subject: 1\n\none\n", Likeness::Another),
-            // A part of the origin does not name a message.
+            // Message-ID and From without a Date do not identify a message.
             (
                 "Message-ID: <1@x>\nFrom: a\n\none\n",
                 "Message-ID: <1@x>\nFrom: a\n\ntwo\n",

@@ -31,7 +31,7 @@ impl Streak {
         Self { failed, alikeness }
     }
 
-    /// Notes that a message failed. The reason is without what is particular to the message.
+    /// Notes that a message failed. `reason` has no part that differs from message to message.
     pub(crate) fn fail(&mut self, identity: &Identity, reason: &str) {
         // Once there is a common cause, more failures prove nothing more.
         let is_settled = self.has_common_cause(reason);

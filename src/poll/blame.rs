@@ -65,13 +65,13 @@ pub(crate) enum Before {
 /// The judgement on a broken session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Blame {
-    /// The part of the awaited message in it.
+    /// The guilt of the awaited message.
     pub message: Guilt,
     /// True if pipelining may be the cause.
     pub doubts_pipelining: bool,
 }
 
-/// The part of the awaited message in a broken session.
+/// The guilt of the awaited message in a broken session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Guilt {
     /// None.

@@ -55,7 +55,7 @@ pub(crate) struct Course {
 /// The outlook after a session that broke.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) enum Outlook {
-    /// Another session would break in the same way, for all that is known.
+    /// Another session would probably break in the same way.
     #[default]
     Poor,
     /// Another session may work without the messages that failed.
@@ -102,7 +102,7 @@ impl Poll<'_> {
         if let Some(flight) = self.course.doubted {
             let causes = self.ledger.causes();
             if causes.has_broken_deletion().map_err(reading)? {
-                // It was left out, so this session proves nothing.
+                // This session has left that deletion out, so it proves nothing.
                 return Ok(());
             }
             if std::mem::replace(&mut self.course.is_confirmed, true) {

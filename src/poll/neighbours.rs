@@ -198,7 +198,8 @@ impl Poll<'_> {
                 }
             }
         }
-        // Not 0: if the server breaks off at the next TOP in each run, that must come to an end.
+        // The count is not reset to 0: a server may break off at the next TOP in every run, and
+        // then mailpull must stop trying.
         let runs = self.ledger.runs();
         runs.note_recognised(last.recognitions).map_err(recording)?;
         Ok(shared.judge(compared))

@@ -67,7 +67,8 @@ pub struct Plan {
     /// Messages that were marked as seen and have another size now. There are so many of them that the
     /// server must have changed the sizes, and not the messages.
     pub accepted: Vec<Pick>,
-    /// The number of messages to be compared or waiting for it that are deleted if they are the same.
+    /// The number of messages that will be deleted if a comparison, now or in a later run, shows
+    /// that they are the same.
     pub deleted_if_same: usize,
 }
 
@@ -210,8 +211,8 @@ impl Planner<'_> {
             && !self.known.is_doubtful(row)
     }
 
-    /// Returns true if a message may be another one than the one that is known, so that it has to be
-    /// fetched and compared.
+    /// Returns true if a listed message may not be the known one, so that it has to be fetched and
+    /// compared.
     fn needs_comparison(&self, row: &KnownMessage, size: Option<u64>, alone: Alone) -> bool {
         let is_resized = row.size.zip(size).is_some_and(|(row, size)| row != size);
         // A message that was missing and is back may be another one: servers use unique-ids again.
@@ -350,7 +351,7 @@ impl Plan {
         }
     }
 
-    /// Makes messages be compared that were to be deleted or left alone.
+    /// Adds messages that were to be deleted or left alone to those that are compared.
     pub fn compare_also(&mut self, picks: impl IntoIterator<Item = Pick>) {
         let planned = self.retrieved().chain(&self.too_large);
         let planned = planned.chain(&self.waiting);

@@ -327,8 +327,8 @@ impl Receiver<'_> {
                         Some(_) if arrival.is_missing() => {
                             let promised = arrival.promised().unwrap_or(0);
                             not_received.empty.push((message, promised));
-                            // As good as a refusal: if the session breaks now, the next message is
-                            // innocent.
+                            // An empty answer counts as a refusal: if the session breaks now, the
+                            // next message is not at fault.
                             before = Before::Refusal;
                         }
                         Some(incoming) => {

@@ -66,9 +66,9 @@ pub(crate) struct Rematch<'a> {
 /// Returns true if the server seems to have given all its messages new unique-ids, as after a move to
 /// another server: many messages are known, about as many are listed, and hardly any is both.
 ///
-/// A message that was missing from the last listing counts only if all such messages together fit the
-/// picture, too. The mailbox may have looked empty during the move. But where another program deletes
-/// the mail every day, those messages are gone for good.
+/// Messages that were missing from the last listing count only if the same holds with all of them
+/// included. The mailbox may have looked empty during the move. But if another program deletes the
+/// mail every day, those messages are gone for good.
 pub(crate) fn looks_renamed(listing: &Listing, known: &KnownMessages) -> bool {
     const KNOWN_AT_LEAST: usize = 20;
     let ours = known
@@ -122,8 +122,8 @@ impl Rematch<'_> {
 
     /// Returns the headers of the known messages that the listing is without.
     ///
-    /// A message that is still listed is no renamed one, even if a new one has the same header: then
-    /// the server has both.
+    /// A message that is still listed was not renamed, even if a new one has the same header: the
+    /// server has both.
     fn missing_headers(&self) -> Result<Headers, Error> {
         let known = self.ledger.messages().known()?;
         let missing: HashSet<_> = missing::of_ours(&known, self.listing).collect();

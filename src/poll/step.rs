@@ -21,7 +21,7 @@
 use crate::mail::maildrop::MessageNumber;
 use crate::pop3::ResponseSize;
 
-/// One in so many misfits must be shifted, or chance explains them.
+/// At least one in this many messages that do not fit must be shifted. Fewer may be chance.
 const MISFITS_FOR_EACH_SHIFT: usize = 4;
 
 /// A message that arrived, and what was said about its size.

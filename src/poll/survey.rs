@@ -74,9 +74,9 @@ pub(crate) fn survey<S: Read + Write>(
     Ok((listing, plan))
 }
 
-/// Returns true if the sum of all sizes shows that the listed messages have their recorded sizes, or if it
-/// does not matter. Without
-/// pipelining this is one more round trip, which is what it costs to notice a reused unique-id there.
+/// Returns true if the sum of all sizes shows that the listed messages have their recorded sizes,
+/// or if their sizes do not matter. Without pipelining this costs one more round trip: the price of
+/// noticing a reused unique-id.
 fn has_recorded_sizes<S: Read + Write>(
     session: &mut Transaction<S>,
     listing: &mut Listing,

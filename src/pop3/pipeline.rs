@@ -45,7 +45,7 @@ pub trait Ask {
 pub enum Company {
     /// As many as the window allows.
     Any,
-    /// None: if the session breaks, the cause must be plain.
+    /// None: if the session breaks, no other command may be the cause.
     None,
 }
 

@@ -32,7 +32,7 @@ pub struct Transaction<S> {
     listing: Option<Sizes>,
 }
 
-/// The answer to whether more is asked for.
+/// The decision to ask for more messages, or not.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum GoOn {
     /// No, for now.

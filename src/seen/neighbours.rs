@@ -101,7 +101,8 @@ impl Ledger {
         let folder = self.folder();
         let _lock = Lock::take(&folder.lock(neighbour.key))?;
         let path = folder.former_tags();
-        // First, as when an account is renamed: a line too many is harmless.
+        // Written before the database, as when an account is renamed: if the rest fails, one line
+        // too many in the file is harmless.
         former_tags::note(&path, &self.marks().tag, &tag(&neighbour.name))
             .map_err(|source| Error::Create { path, source })?;
         let keys = params![self.key(), neighbour.key];

@@ -111,8 +111,9 @@ impl Runs<'_> {
         })
     }
 
-    /// Returns true if no commands are pipelined yet to a server that has mixed up its replies then. After
-    /// a change of the clock nobody knows how long ago that was.
+    /// Returns true if the server mixed up its replies at `lost_step`, and the pause in pipelining
+    /// after that is not over. After a change of the clock the pause goes on, because the time that
+    /// has passed is unknown.
     fn is_in_pause(self, lost_step: Moment) -> bool {
         let clock = &self.0.clock;
         !clock.is_plausible() || lost_step > clock.now().before(PIPELINING_PAUSE)
@@ -130,7 +131,7 @@ impl Runs<'_> {
         })
     }
 
-    /// Notes that headers were read without a broken session, after so many that were broken.
+    /// Notes that headers were read to the end, after this many sessions that broke at it.
     ///
     /// # Errors
     /// Nothing was written.

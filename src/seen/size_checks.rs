@@ -1,5 +1,5 @@
-//! The results of comparisons, and what they say about a server's sizes: how far these show that a message
-//! is the one that is known.
+//! The results of comparisons. They show how reliable a server's sizes are: if another size means
+//! another message.
 
 use std::collections::HashSet;
 

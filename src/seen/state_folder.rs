@@ -114,7 +114,7 @@ fn flush_ours(path: &Path) -> io::Result<()> {
     let us = rustix::process::geteuid().as_raw();
     let is_ours = |folder: &Path| folder.metadata().is_ok_and(|found| found.uid() == us);
     let flush = |folder: &Path| fs::File::open(folder)?.sync_all();
-    // What is not ours we have not created.
+    // Folders of other users were not created by mailpull.
     for folder in path.ancestors().take_while(|folder| is_ours(folder)) {
         flush(folder)?;
         // The folder's name is in the folder above it. If that one belongs to another user, we may not be

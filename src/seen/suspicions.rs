@@ -146,8 +146,9 @@ impl Suspicions<'_> {
         Ok(())
     }
 
-    /// Gives a delivery to the message that it is: what was delivered as `from` is listed as `listed`.
-    /// A delivery that had this name until now is set apart. Returns the name that it has then.
+    /// Gives a delivery its true unique-id: the message that was delivered as `from` is listed as
+    /// `listed`. Another delivery that had this unique-id until now gets a made-up one, which is
+    /// returned.
     ///
     /// # Errors
     /// Nothing was written.
@@ -232,7 +233,8 @@ impl FromSql for Suspicion {
         let known = Self::ALL
             .into_iter()
             .find(|suspicion| *suspicion as i64 == number);
-        // A newer version may know more reasons: it must not be deleted for that.
+        // A newer version may know more reasons. A message with an unknown one must not be deleted,
+        // so reading it fails.
         known.ok_or(FromSqlError::OutOfRange(number))
     }
 }

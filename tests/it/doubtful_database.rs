@@ -182,7 +182,7 @@ fn a_copied_state_folder_removes_no_files_of_the_first() {
         check
             .succeeds()
             .stdout_text()
-            .matches("is in no database")
+            .matches("this database does not know ")
             .count(),
         3
     );

@@ -162,7 +162,7 @@ fn check(context: &Context<'_>) -> Result<Exit, Failure> {
         }
         for file in leftovers(&ledger, &folder)? {
             print_line(&format!(
-                "{}: {} is in no database; another database, a lost one or version 0.1.0 made it. \
+                "{}: this database does not know {}; another database, a lost one or version 0.1.0 made it. \
                  mailpull never removes it",
                 account.name,
                 file.display()

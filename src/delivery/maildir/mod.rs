@@ -141,8 +141,8 @@ impl Maildir {
             .collect())
     }
 
-    /// Returns true if a message that is not in tmp/ was put in its place by an earlier run: the proof
-    /// that is kept until the record is there.
+    /// Returns true if there is a proof that an earlier run put a message in its place. The proof
+    /// is kept until the delivery is recorded.
     fn has_proof(&self, staged: &Staged) -> Result<bool, Error> {
         let stored = staged.stored();
         self.intake
@@ -208,7 +208,7 @@ impl Target for Maildir {
     fn prepare(&self) -> Result<(), Error> {
         if self.placement.get().is_none() {
             let found = Placement::find(self.folders(), self.mark)?;
-            // A second one would be the same.
+            // If another call was faster, it has found the same way.
             let _ = self.placement.set(found);
         }
         Ok(())

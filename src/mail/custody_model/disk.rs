@@ -114,7 +114,8 @@ impl File {
         self.has(Placed) && !self.has(Removed)
     }
 
-    /// Treats a file alike from now on that is in the Maildir for good, whatever a reader does with it.
+    /// Gives all files that are in the Maildir for good the same state, whatever a reader does with
+    /// them later.
     pub(super) fn settle(&mut self) {
         let safe = Written as u16 | Created as u16 | Placed as u16;
         if self.durable & safe == safe {

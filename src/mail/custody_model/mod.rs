@@ -8,8 +8,8 @@
 //! `steps` has the custody order: `receive`, then `settle`, `delete` and `quit`. `recover` is what the
 //! next run does first. `disk` says what a power cut leaves.
 //!
-//! A deletion that the user orders (a rule, `mailpull delete`) is no part of it: such a message is not
-//! delivered, and the order is written down before DELE.
+//! The model leaves out deletions that the user orders (a rule, `mailpull delete`). Such a message
+//! is not delivered, and the order is recorded before DELE.
 
 mod disk;
 mod search;
