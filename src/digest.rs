@@ -18,6 +18,12 @@ impl Digest {
         hasher.finish()
     }
 
+    /// Returns its first eight octets as a number. Two digests may begin alike.
+    pub fn beginning(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
     /// Returns its first octets as lower-case hexadecimal digits.
     pub fn hex(&self, octets: usize) -> String {
         hex::encode(&self.0[..octets])

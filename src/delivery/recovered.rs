@@ -134,7 +134,7 @@ impl Candidates {
         }
     }
 
-    /// Returns true if the search found any file that another database made for the account.
+    /// Returns what the search showed about files that another database made for the account.
     pub(super) fn earlier(&self) -> EarlierFiles {
         self.earlier
     }

@@ -96,8 +96,7 @@ impl<'a> ParsedName<'a> {
 /// Returns the hash of a unique-id, as it is in the names: a unique-id may contain characters that
 /// a file name must not.
 pub fn hash(unique_id: &[u8]) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = Digest::of(unique_id).0;
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    Digest::of(unique_id).beginning()
 }
 
 /// Returns the name of this host. The rules of Maildir write `/` as `\057` and `:` as `\072`; the other

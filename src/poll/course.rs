@@ -74,6 +74,7 @@ impl Poll<'_> {
     pub(super) fn begin_session(&mut self) {
         self.course.log = PipeliningLog::default();
         self.course.outlook = Outlook::Poor;
+        self.course.spares_session = false;
     }
 
     /// Returns the use of pipelining in the next session; `hinted` is what earlier runs left.

@@ -54,6 +54,11 @@ impl Poll<'_> {
                 Compared::Same { .. } | Compared::ChangesEachTime => None,
             }));
         }
+        if holds {
+            // The deliveries of earlier runs stay, under whatever unique-id they are listed now.
+            let earlier: HashSet<_> = settled.proven.iter().map(|(number, _)| *number).collect();
+            candidates.retain(|(number, _)| !earlier.contains(number));
+        }
         let (keep, now) = (self.options.policy.keep, self.ledger.clock().now());
         let mut back = Vec::new();
         for (number, found) in settled.proven {
@@ -103,6 +108,8 @@ impl Poll<'_> {
         let due = &*self.deletable(due)?;
         let mut marked = Vec::with_capacity(due.len());
         let mut refused = Vec::new();
+        // The refusals before the last success.
+        let mut outlived = 0;
         let mut before = Before::Nothing;
         let mut streak = Streak::default();
         let ended = session.delete(due, |recorded, answer| match answer {
@@ -110,6 +117,7 @@ impl Poll<'_> {
                 before = Before::Success;
                 streak.succeed();
                 marked.push(recorded);
+                outlived = refused.len();
                 GoOn::Yes
             }
             Err(refusal) => {
@@ -125,11 +133,13 @@ impl Poll<'_> {
             }
         });
         let spared = due.len() - marked.len() - refused.len();
-        let evidence = match marked[..] {
-            [] => Successes::None,
-            _ => Successes::OfOthers,
-        };
-        self.report_undeleted(&refused, spared, evidence)?;
+        let (outlived, last) = refused.split_at(outlived);
+        self.report_undeleted(outlived, 0, Successes::OfOthers)?;
+        if !marked.is_empty() {
+            let causes = self.ledger.causes();
+            causes.succeed(FailedStep::Deletion).map_err(recording)?;
+        }
+        self.report_undeleted(last, spared, Successes::None)?;
         if let Err(broken) = ended {
             return Err(self.count_broken_deletion(broken, before)?);
         }
@@ -146,10 +156,6 @@ impl Poll<'_> {
                 for recorded in &marked {
                     let unique_id = &recorded.identity().unique_id;
                     self.reporter.report(Event::Deleted(unique_id));
-                }
-                if !marked.is_empty() {
-                    let causes = self.ledger.causes();
-                    causes.succeed(FailedStep::Deletion).map_err(recording)?;
                 }
                 self.summary.deleted += marked.len();
                 self.summary.kept = self.summary.kept.saturating_sub(marked.len());

@@ -97,7 +97,6 @@ impl Poll<'_> {
         if let Err(error) = received.ended {
             return Err(self.count_broken_session(error)?);
         }
-        self.note_comparisons(&settled)?;
         Ok((settled, received.not_received))
     }
 

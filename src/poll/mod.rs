@@ -144,7 +144,7 @@ impl Poll<'_> {
         }
         let mut last = self.ledger.runs().last().map_err(reading)?;
         self.begin_course(&last);
-        for _ in 0..limits::SESSIONS {
+        for session in 1..=limits::SESSIONS {
             self.begin_session();
             match self.hold_session(&mut connect, &last) {
                 Ok(remaining) => {
@@ -157,9 +157,10 @@ impl Poll<'_> {
                     self.ledger.runs().note_lost_step().map_err(recording)?;
                     return Err(Error::LostStep(Box::new(error)));
                 }
-                Err(error) if error.is_of_database() || !self.may_try_again(&error)? => {
+                Err(error) if error.is_of_database() || session == limits::SESSIONS => {
                     return Err(error);
                 }
+                Err(error) if !self.may_try_again(&error)? => return Err(error),
                 Err(_) => last = self.ledger.runs().last().map_err(reading)?,
             }
         }
@@ -241,6 +242,7 @@ impl Poll<'_> {
         }
         let (settled, not_received) = self.fetch(&mut session, requested, &mut evidence.trail)?;
         self.trust_session(evidence)?;
+        self.note_comparisons(&settled)?;
         self.end_comparison(plan, &settled, &not_received)?;
         self.judge_deletions(listing, plan, &settled, &not_received)?;
         let due = self.due(listing, plan, settled)?;

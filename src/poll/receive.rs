@@ -241,6 +241,7 @@ impl Receiver<'_> {
         if received.is_err() {
             trail.note_unanswered(pipeline.unanswered().map(|request| request.message.size));
         }
+        not_received.no_room = room.no_room.take();
         let is_refusing = received?;
         let not_requested = pipeline.not_requested();
         if is_refusing {
@@ -248,7 +249,6 @@ impl Receiver<'_> {
         } else {
             not_received.not_requested = not_requested;
         }
-        not_received.no_room = room.no_room.into_inner();
         if trail.has_warned() {
             session.stop_pipelining();
         }
@@ -346,11 +346,11 @@ impl Receiver<'_> {
                     }
                     if !arrival.is_missing() {
                         before = Before::Success;
+                        not_received.has_success = true;
+                        not_received.outlived = not_received.refused.len();
+                        streak.succeed();
+                        pipeline.resume_asking();
                     }
-                    not_received.has_success = true;
-                    not_received.outlived = not_received.refused.len();
-                    streak.succeed();
-                    pipeline.resume_asking();
                 }
             }
             self.reporter.report(Event::Retrieved);

@@ -78,7 +78,7 @@ impl Poll<'_> {
         } else {
             SessionEnd::Early
         };
-        let is_unproven = match evidence.trail.doubtful(end) {
+        let unproven = match evidence.trail.doubtful(end) {
             Doubtful::Nothing => {
                 self.trust_misfits(evidence)?;
                 return Ok(error);
@@ -88,7 +88,7 @@ impl Poll<'_> {
             Doubtful::These(_) if listing.names_are_made_up() => None,
             Doubtful::These(numbers) => Some(numbers),
         };
-        let count = match is_unproven {
+        let count = match unproven {
             None => {
                 let suspicions = self.ledger.suspicions();
                 suspicions.suspect_all(evidence.mark).map_err(recording)?

@@ -177,7 +177,7 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
         let status = wire.reply()?;
         let answered = self.asked.pop_front();
         Ok(answered.map(|answered| {
-            self.octets_ahead -= answered.octets();
+            self.octets_ahead -= octets_of(&answered);
             (answered, status)
         }))
     }
@@ -187,10 +187,7 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
     fn refill<S: Read + Write>(&mut self, wire: &mut Wire<S>) -> Result<(), Error> {
         let mut unanswered = wire.unanswered_octets();
         let goes_alone = |next: &T| next.company() == Company::None;
-        if self.is_paused
-            || unanswered > self.limit / 2
-            || self.asked.back().is_some_and(goes_alone)
-        {
+        if self.is_paused || unanswered > self.limit / 2 {
             return Ok(());
         }
         let mut flight = Vec::new();
@@ -206,7 +203,7 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
             };
             let command = next.command();
             unanswered += command.to_string().len() + "\r\n".len();
-            self.octets_ahead += next.octets();
+            self.octets_ahead += octets_of(&next);
             flight.push(command);
             self.asked.push_back(next);
         }
@@ -216,6 +213,12 @@ impl<T: Ask, I: Iterator<Item = T>> Window<I> {
         self.has_asked_ahead |= self.asked.len() > 1;
         wire.send(&flight)
     }
+}
+
+/// Returns the octets that the server will send for a command, but no more than are asked for ahead: the
+/// size is only what the server says, and the sum of such sizes could overflow.
+fn octets_of(ask: &impl Ask) -> u64 {
+    ask.octets().min(OCTETS_AHEAD)
 }
 
 /// Messages or headers that are being retrieved, in the order in which they were asked for. If it

@@ -35,7 +35,8 @@ impl ResponseSize {
     /// octets, or as one (qmail-pop3d), and with or without a line end that it had to add.
     pub fn fits(self, size: u64) -> bool {
         let (sent, stored) = (self.sent(), self.stored);
-        size == sent || size == stored || size + 2 == sent || size + 1 == stored
+        let with = |added| size.checked_add(added);
+        size == sent || size == stored || with(2) == Some(sent) || with(1) == Some(stored)
     }
 }
 

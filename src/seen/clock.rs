@@ -45,6 +45,7 @@ impl Ledger {
                 &DATE_DELETIONS,
                 &DATE_MISSING,
                 &DATE_LOST_STEP,
+                &DATE_RECOGNISED,
             ] {
                 queries.execute(sql, values)?;
             }
@@ -67,6 +68,9 @@ statements! {
 
     DATE_MISSING =
         "UPDATE seen SET vanished = ?2 WHERE account = ?1 AND vanished NOT BETWEEN ?3 AND ?4";
+
+    DATE_RECOGNISED =
+        "UPDATE account SET recognised = ?2 WHERE id = ?1 AND recognised NOT BETWEEN ?3 AND ?4";
 
     DATE_LOST_STEP =
         "UPDATE account SET lost_step = ?2 WHERE id = ?1 AND lost_step NOT BETWEEN ?3 AND ?4";

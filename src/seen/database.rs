@@ -81,8 +81,8 @@ impl Database {
     /// The database cannot be opened.
     pub(super) fn open(folder: &StateFolder) -> Result<Self, Error> {
         let connection = schema::open(&folder.database())?;
-        // There are about 60 statements; by default 16 are kept.
-        connection.set_prepared_statement_cache_capacity(64);
+        // There are about 170 statements; by default 16 are kept.
+        connection.set_prepared_statement_cache_capacity(192);
         Ok(Self {
             connection,
             folder: folder.clone(),

@@ -4,7 +4,8 @@
 use rusqlite::params;
 
 use super::database::{MESSAGE, about, identity, statements};
-use super::state::{DELIVERED, FAILED, STAGED, StoredState};
+use super::recognition::{DROP_FAILED, RENAME_DELIVERY};
+use super::state::{DELIVERED, STAGED, StoredState};
 use super::{Error, Ledger};
 use crate::digest::Digest;
 use crate::mail::custody::StoredMessage;
@@ -72,7 +73,7 @@ impl Missing<'_> {
             for (unique_id, copy) in missing {
                 let rows = content.query_map(params![key, unique_id, copy], |row| {
                     Ok(Content {
-                        hash: hash(&row.get(1)?),
+                        hash: row.get::<_, Digest>(1)?.beginning(),
                         delivery: row.get(0)?,
                     })
                 })?;
@@ -98,7 +99,7 @@ impl Missing<'_> {
         stored: &StoredMessage,
     ) -> Result<Option<RenamedMessage>, Error> {
         let canonical = stored.fingerprint.canonical.unwrap_or(stored.digest);
-        let hash = hash(&canonical);
+        let hash = canonical.beginning();
         let first = contents.0.partition_point(|content| content.hash < hash);
         let same = contents.0[first..].iter_mut();
         for content in same.take_while(|content| content.hash == hash) {
@@ -147,19 +148,12 @@ impl Missing<'_> {
                 queries.execute(&DROP_FAILED, about(&key, new, &[]))?;
                 let size = size.map(u64::cast_signed);
                 let now = params![new.unique_id, new.copy, size];
-                queries.execute(&RENAME, about(&key, old, now))?;
+                queries.execute(&RENAME_LISTED, about(&key, old, now))?;
                 queries.execute(&RENAME_DELIVERY, about(&key, old, &now[..2]))?;
             }
             Ok(())
         })
     }
-}
-
-/// Returns the first octets of a digest. They need not be unique: the whole digest is compared, too.
-fn hash(digest: &Digest) -> u64 {
-    digest.0[..8]
-        .iter()
-        .fold(0, |hash, &octet| hash << 8 | u64::from(octet))
 }
 
 statements! {
@@ -176,10 +170,6 @@ statements! {
          FROM delivery d JOIN seen s USING (account, unique_id, copy)
          WHERE d.id = ?2 AND d.account = ?1 AND coalesce(d.canonical, d.digest) = ?3";
 
-    DROP_FAILED = "DELETE FROM seen WHERE {MESSAGE} AND state = {FAILED}";
-
-    RENAME =
+    RENAME_LISTED =
         "UPDATE seen SET unique_id = ?4, copy = ?5, size = ?6, vanished = NULL WHERE {MESSAGE}";
-
-    RENAME_DELIVERY = "UPDATE delivery SET unique_id = ?4, copy = ?5 WHERE {MESSAGE}";
 }

@@ -248,10 +248,11 @@ statements! {
 
     LAST_DELIVERY = "SELECT coalesce(max(id), 0) FROM delivery";
 
+    /// `+` keeps the planner from reading all deliveries of the account by its index.
     SUSPECT_ALL =
         "UPDATE seen SET suspicion = 1
          WHERE account = ?1 AND state IN ({STAGED}, {DELIVERED}) AND (unique_id, copy) IN
-             (SELECT unique_id, copy FROM delivery WHERE account = ?1 AND id > ?2)";
+             (SELECT unique_id, copy FROM delivery WHERE +account = ?1 AND id > ?2)";
 
     SUSPECT =
         "UPDATE seen SET suspicion = ?4
@@ -261,7 +262,7 @@ statements! {
     TRUST_ALL =
         "UPDATE seen INDEXED BY seen_suspicion SET suspicion = 0
          WHERE account = ?1 AND suspicion <> 0 AND suspicion = 1 AND (unique_id, copy) IN
-             (SELECT unique_id, copy FROM delivery WHERE account = ?1 AND id > ?2)";
+             (SELECT unique_id, copy FROM delivery WHERE +account = ?1 AND id > ?2)";
 
     SUSPECTS =
         "SELECT s.unique_id, s.copy, d.digest, s.suspicion, s.state, s.delivered, s.next_try

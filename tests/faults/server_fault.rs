@@ -68,7 +68,7 @@ impl ServerFault {
                 for message in &mut *sent {
                     message.unique_id.extend_from_slice(b"-anew");
                 }
-                server.replace_all(sent.clone());
+                server.replace(sent.clone());
             }
             Self::ReusedUniqueIds => {
                 let next: Vec<_> = sent
@@ -80,7 +80,7 @@ impl ServerFault {
                 for message in &mut *sent {
                     message.unique_id.extend_from_slice(b"-old");
                 }
-                server.replace_all(next.clone());
+                server.replace(next.clone());
                 sent.extend(next);
             }
             Self::StatusLine => server.change(|behaviour| {

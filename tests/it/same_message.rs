@@ -34,7 +34,7 @@ fn a_reused_unique_id_is_fetched_in_the_next_run() {
         sandbox.fetch().succeeds();
         // The first message is deleted by webmail, and the next one gets its unique-id.
         let new = TestMessage::new("1", note("another").octets);
-        server.replace_all(vec![note("2"), new.clone()]);
+        server.replace(vec![note("2"), new.clone()]);
 
         sandbox.fetch().succeeds().is_silent();
 
@@ -61,7 +61,7 @@ fn a_status_line_neither_repeats_nor_keeps_a_message() {
         let server = ModelServer::start(letters.to_vec());
         let sandbox = Sandbox::with_work(server.address(), "keep = '14 days'");
         sandbox.fetch().succeeds();
-        server.replace_all(letters.iter().map(|letter| with(lines, letter)).collect());
+        server.replace(letters.iter().map(|letter| with(lines, letter)).collect());
         if arguments.len() == 1 {
             sandbox.fetch().succeeds().complains_in_lines(1);
             sandbox.let_pass(DAY * 15);
@@ -87,7 +87,7 @@ fn a_line_of_a_server_is_recognised_by_an_imported_record() {
     let elsewhere = format!("--state-dir={elsewhere}");
     let import = sandbox.mailpull(["seen", "import", &record, &elsewhere]);
     import.run().succeeds();
-    server.replace_all(vec![with("Status: RO", &known)]);
+    server.replace(vec![with("Status: RO", &known)]);
 
     let outcome = sandbox.mailpull(["fetch", &elsewhere]).run();
 
@@ -120,7 +120,7 @@ fn a_message_changed_at_each_download_is_not_repeated_for_ever() {
     assert_eq!(server.log().count("RETR"), retrieved);
     assert_eq!(sandbox.work().count("new"), 4);
     // A new message under one of these unique-ids is another one.
-    server.replace_all(vec![letter("a", "another letter"), messages[1].clone()]);
+    server.replace(vec![letter("a", "another letter"), messages[1].clone()]);
     sandbox.let_pass(DAY);
     sandbox.fetch().succeeds();
     assert_eq!(sandbox.work().count("new"), 5);
@@ -152,9 +152,9 @@ fn messages_that_a_listing_leaves_out_are_each_delivered_once() {
         let server = ModelServer::start(vec![a.clone()]);
         let sandbox = Sandbox::with_work(server.address(), "");
         sandbox.fetch().succeeds();
-        server.replace_all(vec![a.clone(), c.clone()]);
+        server.replace(vec![a.clone(), c.clone()]);
         sandbox.fetch().succeeds();
-        server.replace_all(vec![a.clone(), b.clone(), c.clone()]);
+        server.replace(vec![a.clone(), b.clone(), c.clone()]);
 
         sandbox.fetch().succeeds().is_silent();
 
@@ -212,7 +212,7 @@ fn seen_messages_are_new_mail_unless_many_change_size() {
             .succeeds();
         let (read, rest) = old.split_at(changed);
         let read = read.iter().map(|letter| with("Status: RO", letter));
-        server.replace_all(read.chain(rest.iter().cloned()).collect());
+        server.replace(read.chain(rest.iter().cloned()).collect());
 
         let outcome = sandbox.fetch();
 

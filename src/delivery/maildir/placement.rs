@@ -59,7 +59,6 @@ impl Placement {
         let Folders { tmp, new } = folders;
         // A run that was killed here left files of this name, which no other account has.
         let name = format!(".mailpull-{mark}");
-        let remove = || [tmp, new].map(|folder| folder.remove(name.as_ref()));
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let create = || {
             rustix::fs::openat(tmp.fd(), &name, flags, Mode::RUSR | Mode::WUSR)
@@ -72,7 +71,7 @@ impl Placement {
             create()?;
             found = folders.try_each(&name);
         }
-        let removed = remove();
+        let removed = [tmp, new].map(|folder| folder.remove(name.as_ref()));
         let found = found.map_err(|errno| match errno {
             Errno::XDEV => Error::OtherDevice {
                 tmp: tmp.path().to_owned(),
@@ -185,9 +184,13 @@ impl Folders<'_> {
             return Ok(false);
         }
         self.confirm_link(name, answer)?;
-        // The first name becomes the proof. If that fails, there is no proof. If the proof is there
-        // already, nothing happens, because both names are the same file (rename(2)).
-        let _ = rustix::fs::renameat(tmp, name, tmp, proof_of(name));
+        // The first name becomes the proof, but only once the name in new/ survives a power cut. A proof
+        // that outlived it would count a message as delivered that is nowhere. If this fails, there is
+        // no proof. If the proof is there already, nothing happens, because both names are the same
+        // file (rename(2)).
+        if self.new.flush().is_ok() {
+            let _ = rustix::fs::renameat(tmp, name, tmp, proof_of(name));
+        }
         match rustix::fs::unlinkat(tmp, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(true),
             Err(errno) => Err(errno),
@@ -232,13 +235,19 @@ impl Folders<'_> {
     /// whose answer was lost, and the second one fails because the first one succeeded. Otherwise
     /// another program has removed it from tmp/.
     pub(super) fn has_arrived(self, name: &str) -> bool {
-        let has_arrived = look(self.new, name).is_ok();
-        if has_arrived {
-            self.prove(name);
-        } else {
-            self.remove_links(name);
+        match look(self.new, name) {
+            Ok(_) => {
+                self.prove(name);
+                true
+            }
+            Err(errno) => {
+                // After another error nobody knows, and a link alone proves nothing.
+                if errno == Errno::NOENT {
+                    self.remove_links(name);
+                }
+                false
+            }
         }
-        has_arrived
     }
 
     fn cannot(self, name: &str, errno: Errno) -> Error {

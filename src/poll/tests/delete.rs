@@ -69,3 +69,33 @@ fn after_a_cut_session_deletions_come_before_new_messages() {
     assert_eq!(ended.exit(), Exit::Done);
     assert_eq!(account.known(), ["a Gone", "b Gone"]);
 }
+
+#[test]
+fn refusals_after_the_last_deletion_are_reported_together() {
+    let ids = ["a", "b", "c", "d", "e", "f"];
+    let numbered = |text: fn(usize, &str) -> String| -> String {
+        (1..).zip(ids).map(|(n, id)| text(n, id)).collect()
+    };
+    let script = [
+        "C: UIDL\nC: LIST\nS: +OK\n",
+        &numbered(|n, id| format!("S: {n} {id}\n")),
+        "S: .\nS: +OK\n",
+        &numbered(|n, _| format!("S: {n} 5\n")),
+        "S: .\n",
+        &numbered(|n, _| format!("C: RETR {n}\n")),
+        &numbered(|_, id| format!("S: +OK\nS: {id}\nS: .\n")),
+        &numbered(|n, _| format!("C: DELE {n}\n")),
+        "S: +OK\n",
+        &"S: -ERR locked\n".repeat(5),
+        QUIT,
+    ];
+    let mut account = TestAccount::new(Keep::Never);
+
+    let ended = account.poll(&[&script.concat()]);
+
+    assert_eq!(ended.exit(), Exit::Temporary);
+    assert_eq!(account.known()[0], "a Gone");
+    let problems = account.problems();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].contains("that stay: 5"), "{problems:?}");
+}

@@ -396,3 +396,29 @@ fn limits_never_keep_all_messages_away() {
         );
     }
 }
+
+#[test]
+fn a_doubt_ends_only_by_a_comparison() {
+    let row = KnownMessage {
+        is_absent: true,
+        ..delivered(1, Some(10))
+    };
+    let postponed = KnownMessage {
+        next_try: Moment(NOW.0 + 10),
+        quit_was_unanswered: true,
+        ..row
+    };
+    let policy = Policy {
+        keep: Keep::Never,
+        ..Policy::default()
+    };
+    let listing = listing(&[("a", Some(10))]);
+    for row in [row, postponed] {
+        let mut plan = plan(&listing, &known(&[("a", row)]), &policy, NOW);
+        assert!(plan.delete.is_empty());
+        assert_eq!(plan.doubted(&listing).len(), 1, "{row:?}");
+        plan.leave_out(|_| true);
+        assert!(plan.retrieved().next().is_none());
+        assert_eq!((plan.doubted(&listing).len(), plan.kept), (1, 1));
+    }
+}

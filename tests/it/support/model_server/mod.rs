@@ -205,11 +205,6 @@ impl ModelServer {
         *lock(&self.shared.maildrop) = messages.into_iter().map(Arc::new).collect();
     }
 
-    /// Replaces all messages, for later sessions.
-    pub(crate) fn replace_all(&self, messages: Vec<TestMessage>) {
-        *lock(&self.shared.maildrop) = messages.into_iter().map(Arc::new).collect();
-    }
-
     /// Changes the behaviour of later sessions.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Behaviour)) {
         change(&mut lock(&self.shared.behaviour));

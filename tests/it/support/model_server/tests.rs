@@ -44,7 +44,7 @@ fn every_command_of_a_session_is_answered() {
 fn each_retrieved_message_is_stamped_anew() {
     let server = two_messages();
     server.change(|behaviour| behaviour.stamps = true);
-    server.replace_all(vec![TestMessage::new("a", "S: 1\r\n")]);
+    server.replace(vec![TestMessage::new("a", "S: 1\r\n")]);
     let replies = say(&server, &format!("{LOGIN}RETR 1\r\nRETR 1\r\nQUIT\r\n"));
     assert!(replies.contains("X-Stamp: 1\r\nS: 1\r\n.\r\n+OK\r\nX-Stamp: 2\r\nS: 1\r\n.\r\n"));
 }

@@ -1,16 +1,14 @@
 //! Decides what to do with each listed message. Pure: it sends nothing, reads no clock, opens no file.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use crate::mail::known::{KnownMessage, KnownMessages, State, may_be_tried};
 use crate::mail::maildrop::{Identity, Listing, Position};
-use crate::mail::policy::{Keep, Order, Policy};
+use crate::mail::policy::{Order, Policy};
 use crate::moment::Moment;
 use crate::poll::pairing::{Pair, pair};
 
-/// The most old messages that are deleted after a change of `keep` without a confirmation on the
-/// command line.
-const UNCONFIRMED_DELETIONS: usize = 100;
+mod changes;
 
 /// The most messages that share their unique-id with no other and are compared in a run.
 const COMPARED: usize = 100;
@@ -62,7 +60,7 @@ pub struct Plan {
     /// Known messages that share their unique-id with others, are listed, and are left as they are. No other
     /// listed message is taken for one of them.
     pub claimed: Vec<Pick>,
-    /// Known messages that are to be compared in a later run, because of a limit.
+    /// Known messages that are to be compared in a later run, because of a limit or a failure.
     pub waiting: Vec<Pick>,
     /// Messages that were marked as seen and have another size now. There are so many of them that the
     /// server must have changed the sizes, and not the messages.
@@ -193,6 +191,10 @@ impl Planner<'_> {
                 _ => self.plan.compare.push(pick),
             }
         } else {
+            if self.known.is_doubtful(row) && self.needs_comparison(row, size, alone) {
+                // It is not tried again yet. Its doubt must not end before it is compared.
+                self.plan.waiting.push(pick);
+            }
             self.plan.kept += 1;
             if alone != Alone::Yes {
                 self.plan.claimed.push(pick);
@@ -273,26 +275,26 @@ impl Planner<'_> {
             self.plan.accepted = std::mem::take(&mut self.resized_seen);
         }
         let mut picks = std::mem::take(&mut self.compared_alone);
-        self.plan.waiting = self.split_off_waiting(&mut picks, COMPARED);
+        let mut waiting = self.split_off_waiting(&mut picks, COMPARED);
         self.plan.compare.append(&mut picks);
         // One session left all of these, so they do not become more with each run.
         let mut picks = std::mem::take(&mut self.unanswered);
-        let waiting = self.split_off_waiting(&mut picks, usize::MAX);
-        self.plan.waiting.extend(waiting);
-        self.plan.postponed += self.plan.waiting.len();
+        waiting.append(&mut self.split_off_waiting(&mut picks, usize::MAX));
         self.plan.compare.append(&mut picks);
+        self.plan.postponed += waiting.len();
+        self.plan.waiting.append(&mut waiting);
     }
 
     /// Leaves at most so many of the messages, and [`COMPARED_OCTETS`] of them. Returns the others.
     fn split_off_waiting(&self, picks: &mut Vec<Pick>, most: usize) -> Vec<Pick> {
         picks.sort_unstable_by_key(|pick| pick.position);
         let mut octets = 0u64;
-        let fits = |pick: &&Pick| {
-            let is_first = octets == 0;
+        let fits = |(nth, pick): &(usize, &Pick)| {
             octets = octets.saturating_add(self.listing.size(pick.position).unwrap_or(0));
-            is_first || octets <= COMPARED_OCTETS
+            *nth == 0 || octets <= COMPARED_OCTETS
         };
-        let compared = picks.iter().take(most).take_while(fits).count();
+        let first = picks.iter().take(most).enumerate();
+        let compared = first.take_while(fits).count();
         picks.split_off(compared)
     }
 }
@@ -349,54 +351,6 @@ impl Plan {
                 self.failed += usize::from(nth >= untried);
             }
         }
-    }
-
-    /// Adds messages that were to be deleted or left alone to those that are compared.
-    pub fn compare_also(&mut self, picks: impl IntoIterator<Item = Pick>) {
-        let planned = self.retrieved().chain(&self.too_large);
-        let planned = planned.chain(&self.waiting);
-        let planned: BTreeSet<Position> = planned.map(|pick| pick.position).collect();
-        let more = picks.into_iter();
-        let more: Vec<Pick> = more
-            .filter(|pick| !planned.contains(&pick.position))
-            .collect();
-        let positions: BTreeSet<Position> = more.iter().map(|pick| pick.position).collect();
-        let all = self.delete.len();
-        self.delete
-            .retain(|pick| !positions.contains(&pick.position));
-        let were_to_go = all - self.delete.len();
-        self.deleted_if_same += were_to_go;
-        self.kept = self.kept.saturating_sub(more.len() - were_to_go);
-        self.compare.extend(more);
-    }
-
-    /// Moves new messages that the target may already have to those that are to be recognised,
-    /// whatever their size.
-    pub fn suspect(&mut self, may_be_here: impl Fn(&Pick) -> bool) {
-        let mut failed = self.fetch.split_off(self.fetch.len() - self.failed);
-        for unknown in [&mut self.fetch, &mut failed, &mut self.too_large] {
-            let suspects = unknown.extract_if(.., |pick| may_be_here(pick));
-            self.recognise.extend(suspects);
-        }
-        self.failed = failed.len();
-        self.fetch.append(&mut failed);
-    }
-
-    /// Leaves messages alone that a condition names.
-    pub fn leave_out(&mut self, is_left_out: impl Fn(&Pick) -> bool) {
-        let mut failed = self.fetch.split_off(self.fetch.len() - self.failed);
-        for picks in [
-            &mut self.fetch,
-            &mut failed,
-            &mut self.recognise,
-            &mut self.compare,
-        ] {
-            let before = picks.len();
-            picks.retain(|pick| !is_left_out(pick));
-            self.kept += before - picks.len();
-        }
-        self.failed = failed.len();
-        self.fetch.append(&mut failed);
     }
 
     /// Returns the number of messages of earlier runs that may be deleted.
@@ -473,24 +427,5 @@ impl Plan {
             delete: self.delete.clone(),
             ..Self::default()
         }
-    }
-
-    /// Leaves many messages of earlier runs on the server if only a changed configuration, and not the
-    /// user at this moment, asks for their deletion. Returns their number.
-    pub fn hold_surprising_deletions(&mut self, last_keep: Option<&str>, keep: Keep) -> usize {
-        let has_changed = last_keep.is_some_and(|last| last != keep.to_string());
-        let deletions = self.deletions();
-        if !has_changed || deletions <= UNCONFIRMED_DELETIONS {
-            return 0;
-        }
-        self.hold_deletions();
-        deletions
-    }
-
-    /// Messages are still compared, because some may be new mail under an old unique-id.
-    fn hold_deletions(&mut self) {
-        self.kept += self.delete.len() + self.recognise.len();
-        self.delete.clear();
-        self.recognise.clear();
     }
 }
