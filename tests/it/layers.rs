@@ -392,8 +392,12 @@ mod tests {
             ("poll/plan.rs", "use crate::mail::maildrop::UniqueId;", 0),
             ("poll/plan.rs", "use crate::seen::Known;", 1),
             ("poll/plan.rs", "use super::settle;", 1),
-            ("poll/receive.rs", "use crate::poll::plan::{self, Plan};", 0),
-            ("poll/receive.rs", "use crate::seen::Ledger;", 1),
+            (
+                "poll/receive/mod.rs",
+                "use crate::poll::plan::{self, Plan};",
+                0,
+            ),
+            ("poll/receive/mod.rs", "use crate::seen::Ledger;", 1),
             ("poll/settle.rs", "use crate::pop3::Transaction;", 1),
             (
                 "poll/session.rs",

@@ -7,7 +7,6 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::delivery::{self, Incoming, Intake};
-use crate::exit::Exit;
 use crate::limits;
 use crate::mail::custody::Receipt;
 use crate::mail::maildrop::{Identity, Listing, Message, MessageNumber};
@@ -22,6 +21,10 @@ use crate::poll::step::{Asking, NotedFit, SizedArrival, Trail};
 use crate::pop3::{self, Company, Pipeline, Refusal, Request, Retrieved, Transaction};
 use crate::report::{AccountReporter, Event, Octets};
 
+mod error;
+
+pub(crate) use error::{AwaitedMessage, Error};
+
 /// The time after a signal in which requested messages may still arrive. The rest of the five seconds
 /// that a signal allows is for settling, DELE and QUIT.
 const LAST_ARRIVALS: Duration = Duration::from_secs(2);
@@ -33,77 +36,6 @@ const MOST_WARNINGS: usize = 10;
 /// The number of octets that are collected before they are written. A server may send them in pieces
 /// of any size, and one write for each piece would cost more than everything else.
 const CHUNK: usize = 128 * 1024;
-
-/// The reason why receiving ended early. The session can then only be closed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    /// A message could not be stored.
-    #[error("storing a message: {0}")]
-    Delivery(#[from] delivery::Error),
-    /// A signal asked the run to end.
-    #[error("interrupted")]
-    Interrupted,
-    /// The session failed, perhaps because of the awaited message or the one before it.
-    #[error("retrieving messages: {source}")]
-    Pop3 {
-        /// The session's error.
-        source: pop3::Error,
-        /// The message whose reply or octets were awaited.
-        awaited: Option<Box<AwaitedMessage>>,
-    },
-    /// Settling has stopped; its error says why.
-    #[error("the delivery thread has stopped")]
-    Unsettled,
-}
-
-impl Error {
-    /// Returns the session's error, if that is the reason.
-    pub(crate) fn cause(&self) -> Option<&pop3::Error> {
-        match self {
-            Self::Pop3 { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-
-    /// Returns what the user can do about it, if anything.
-    pub(crate) fn hint(&self) -> Option<String> {
-        match self {
-            Self::Delivery(source) => source.hint(),
-            Self::Pop3 { source, .. } => source.hint(),
-            Self::Interrupted | Self::Unsettled => None,
-        }
-    }
-
-    /// Returns the exit status that the error leads to.
-    pub(crate) fn exit(&self) -> Exit {
-        match self {
-            Self::Delivery(error) => error.exit(),
-            Self::Interrupted | Self::Unsettled => Exit::Temporary,
-            Self::Pop3 { source, .. } => source.exit(),
-        }
-    }
-
-    fn broken(source: pop3::Error, awaited: Option<AwaitedMessage>) -> Self {
-        if source.is_interrupt() {
-            return Self::Interrupted;
-        }
-        let awaited = awaited.map(Box::new);
-        Self::Pop3 { source, awaited }
-    }
-}
-
-/// The message that was awaited when a session broke.
-#[derive(Clone, Debug)]
-pub(crate) struct AwaitedMessage {
-    /// The message.
-    pub message: Message,
-    /// The part of the answer that was awaited.
-    pub awaited: Awaited,
-    /// The event before.
-    pub before: Before,
-    /// True if more messages were requested after it.
-    pub has_more: bool,
-}
 
 /// Receives the messages of a plan into files.
 pub(crate) struct Receiver<'a> {
@@ -172,6 +104,24 @@ impl NotReceived {
     }
 }
 
+/// The state of receiving.
+struct Reception<'t> {
+    /// The messages that have arrived and were not passed on yet.
+    batch: Batch,
+    /// The messages that did not arrive.
+    not_received: NotReceived,
+    /// The sizes of all that has arrived in the session.
+    trail: &'t mut Trail,
+    /// The refusals in a row.
+    streak: Streak,
+    /// The event before the next reply.
+    before: Before,
+    /// True if settling the last batch took long.
+    was_slow: bool,
+    /// Octets that are not written yet.
+    chunk: Vec<u8>,
+}
+
 impl Receiver<'_> {
     /// Receives everything and returns once it is settled. If something fails, the messages that are
     /// complete by then are still passed on, and what the server refused until then is returned, too.
@@ -180,9 +130,21 @@ impl Receiver<'_> {
         session: &mut Transaction<S>,
         trail: &mut Trail,
     ) -> Received {
-        let mut batch = Batch::new(self.descriptors);
-        let mut not_received = NotReceived::default();
-        let received = self.receive(session, &mut batch, &mut not_received, trail);
+        let mut reception = Reception {
+            batch: Batch::new(self.descriptors),
+            not_received: NotReceived::default(),
+            trail,
+            streak: Streak::default(),
+            before: Before::Nothing,
+            was_slow: false,
+            chunk: Vec::with_capacity(2 * CHUNK),
+        };
+        let received = self.receive(session, &mut reception);
+        let Reception {
+            batch,
+            not_received,
+            ..
+        } = reception;
         if !batch.is_empty() {
             self.outlet.send(batch);
         }
@@ -216,9 +178,7 @@ impl Receiver<'_> {
     fn receive<S: Read + Write>(
         &self,
         session: &mut Transaction<S>,
-        batch: &mut Batch,
-        not_received: &mut NotReceived,
-        trail: &mut Trail,
+        reception: &mut Reception<'_>,
     ) -> Result<(), Error> {
         let listing = self.listing;
         let room = Room::new(self.intake, &self.forced);
@@ -232,133 +192,72 @@ impl Receiver<'_> {
             })
             .filter(|request| room.has_room_for(&request.message));
         let mut pipeline = session.retrieve(requests);
-        let received = self.receive_all(
-            &mut pipeline,
-            &room,
-            (&mut *batch, &mut *not_received),
-            trail,
-        );
+        let received = self.receive_all(&mut pipeline, &room, reception);
         if received.is_err() {
-            trail.note_unanswered(pipeline.unanswered().map(|request| request.message.size));
+            let unanswered = pipeline.unanswered().map(|request| request.message.size);
+            reception.trail.note_unanswered(unanswered);
         }
-        not_received.no_room = room.no_room.take();
-        let is_refusing = received?;
+        reception.not_received.no_room = room.no_room.take();
+        received?;
         let not_requested = pipeline.not_requested();
-        if is_refusing {
-            not_received.spared = not_requested;
+        if reception.streak.is_common() {
+            reception.not_received.spared = not_requested;
         } else {
-            not_received.not_requested = not_requested;
+            reception.not_received.not_requested = not_requested;
         }
-        if trail.has_warned() {
+        if reception.trail.has_warned() {
             session.stop_pipelining();
         }
         Ok(())
     }
 
-    /// Receives all requested messages. Returns true if the server refuses one after the other.
+    /// Receives all requested messages, until the server refuses one after the other.
     fn receive_all<S: Read + Write>(
         &self,
         pipeline: &mut Pipeline<'_, S, impl Iterator<Item = Request>>,
         room: &Room<'_>,
-        (batch, not_received): (&mut Batch, &mut NotReceived),
-        trail: &mut Trail,
-    ) -> Result<bool, Error> {
+        reception: &mut Reception<'_>,
+    ) -> Result<(), Error> {
         let purposes = self.purposes();
-        let listing = self.listing;
-        let mut was_slow = false;
-        let mut before = Before::Nothing;
-        let mut streak = Streak::default();
-        let mut chunk = Vec::with_capacity(2 * CHUNK);
         loop {
             let next = pipeline.next().map_err(|error| {
                 let awaited = pipeline.awaited().map(|request| AwaitedMessage {
                     message: request.message.clone(),
                     awaited: Awaited::Reply,
-                    before: if was_slow { Before::Pause } else { before },
+                    before: if reception.was_slow {
+                        Before::Pause
+                    } else {
+                        reception.before
+                    },
                     has_more: pipeline.unanswered().count() > 1,
                 });
                 Error::broken(error, awaited)
             })?;
             let Some((Request { message, .. }, retrieved)) = next else {
-                return Ok(streak.is_common());
+                return Ok(());
             };
             room.take(&message);
-            let (purpose, max_size) = match purposes.get(&message.number) {
-                Some(&purpose) => (purpose, None),
-                None if listing.names_are_made_up() => (Purpose::Naming, self.max_size),
-                None => (Purpose::Delivery, self.max_size),
-            };
             match retrieved {
                 Retrieved::Refused(refusal) => {
-                    before = Before::Refusal;
-                    let reason = common_part(&refusal.text.to_string());
-                    streak.fail(&message.identity, &reason);
-                    if streak.is_common() {
+                    reception.refuse(message, refusal);
+                    if reception.streak.is_common() {
                         pipeline.pause_asking();
                     }
-                    not_received.refused.push((message, refusal));
                 }
                 Retrieved::Body => {
-                    let (incoming, octets) =
-                        self.store(pipeline, &message, &mut chunk, max_size)?;
-                    let arrival = SizedArrival {
-                        number: message.number,
-                        // Some servers list -1 as an unsigned number.
-                        listed: message.size.filter(|size| *size < limits::MESSAGE_OCTETS),
-                        announced: pipeline.announced(),
-                        size: pipeline.response_size(),
-                    };
-                    let fit = trail.note(
-                        &arrival,
-                        asking(pipeline),
-                        pipeline
-                            .unanswered()
-                            .next()
-                            .and_then(|request| request.message.size),
-                    );
-                    if fit.is_warning {
-                        pipeline.stop_asking_ahead();
-                    }
-                    match incoming {
-                        None => {
-                            let size = Some(octets);
-                            not_received.too_large.push(Message { size, ..message });
-                        }
-                        Some(_) if arrival.is_missing() => {
-                            let promised = arrival.promised().unwrap_or(0);
-                            not_received.empty.push((message, promised));
-                            // An empty answer counts as a refusal: if the session breaks now, the
-                            // next message is not at fault.
-                            before = Before::Refusal;
-                        }
-                        Some(incoming) => {
-                            let receipt = incoming.finish(message);
-                            let suspicion = suspicion(&receipt, &arrival, fit);
-                            if matches!(purpose, Purpose::Delivery | Purpose::Naming) {
-                                self.warn_of(suspicion, &receipt, &arrival);
-                            }
-                            batch.push(Arrival {
-                                number: arrival.number,
-                                receipt: receipt.suspected(suspicion),
-                                purpose,
-                            });
-                        }
-                    }
-                    if !arrival.is_missing() {
-                        before = Before::Success;
-                        not_received.has_success = true;
-                        not_received.outlived = not_received.refused.len();
-                        streak.succeed();
+                    let purpose = purposes.get(&message.number).copied();
+                    self.take(pipeline, message, purpose, reception)?;
+                    if reception.before == Before::Success {
                         pipeline.resume_asking();
                     }
                 }
             }
             self.reporter.report(Event::Retrieved);
-            if batch.is_due() && (batch.is_full() || self.outlet.is_ready()) {
+            if reception.batch.is_due() && (reception.batch.is_full() || self.outlet.is_ready()) {
                 let begun = Instant::now();
                 self.wait(MaySend::Now, || pipeline.keep_awake())?;
-                self.outlet.send(batch.take());
-                was_slow = begun.elapsed() > SLOW_DELIVERY;
+                self.outlet.send(reception.batch.take());
+                reception.was_slow = begun.elapsed() > SLOW_DELIVERY;
             }
             if self.interrupt.signal().is_some() {
                 pipeline.stop_asking();
@@ -367,6 +266,68 @@ impl Receiver<'_> {
                 }
             }
         }
+    }
+
+    /// Takes a message whose octets follow. Without a purpose it is new.
+    fn take<S: Read + Write>(
+        &self,
+        pipeline: &mut Pipeline<'_, S, impl Iterator<Item = Request>>,
+        message: Message,
+        purpose: Option<Purpose>,
+        reception: &mut Reception<'_>,
+    ) -> Result<(), Error> {
+        let (purpose, max_size) = match purpose {
+            Some(purpose) => (purpose, None),
+            None if self.listing.names_are_made_up() => (Purpose::Naming, self.max_size),
+            None => (Purpose::Delivery, self.max_size),
+        };
+        let (incoming, octets) = self.store(pipeline, &message, &mut reception.chunk, max_size)?;
+        let arrival = SizedArrival {
+            number: message.number,
+            // Some servers list -1 as an unsigned number.
+            listed: message.size.filter(|size| *size < limits::MESSAGE_OCTETS),
+            announced: pipeline.announced(),
+            size: pipeline.response_size(),
+        };
+        let next = pipeline.unanswered().next();
+        let fit = reception.trail.note(
+            &arrival,
+            asking(pipeline),
+            next.and_then(|request| request.message.size),
+        );
+        if fit.is_warning {
+            pipeline.stop_asking_ahead();
+        }
+        let not_received = &mut reception.not_received;
+        match incoming {
+            None => {
+                let size = Some(octets);
+                not_received.too_large.push(Message { size, ..message });
+            }
+            Some(_) if arrival.is_missing() => {
+                let promised = arrival.promised().unwrap_or(0);
+                not_received.empty.push((message, promised));
+                // An empty answer counts as a refusal: if the session breaks now, the next message is
+                // not at fault.
+                reception.before = Before::Refusal;
+            }
+            Some(incoming) => {
+                let receipt = incoming.finish(message);
+                let suspicion = suspicion(&receipt, &arrival, fit);
+                if matches!(purpose, Purpose::Delivery | Purpose::Naming) {
+                    self.warn_of(suspicion, &receipt, &arrival);
+                }
+                reception.batch.push(Arrival {
+                    number: arrival.number,
+                    receipt: receipt.suspected(suspicion),
+                    purpose,
+                });
+            }
+        }
+        if !arrival.is_missing() {
+            reception.succeed();
+        }
+        Ok(())
     }
 
     /// Reports that a message stays on the server because of what came instead of it, or of too little.
@@ -465,6 +426,24 @@ impl Receiver<'_> {
         }
         write_out(chunk, &mut incoming)?;
         Ok((incoming, received))
+    }
+}
+
+impl Reception<'_> {
+    /// Notes that the server refused a message.
+    fn refuse(&mut self, message: Message, refusal: Refusal) {
+        self.before = Before::Refusal;
+        let reason = common_part(&refusal.text.to_string());
+        self.streak.fail(&message.identity, &reason);
+        self.not_received.refused.push((message, refusal));
+    }
+
+    /// Notes that the server sent a message to its end.
+    fn succeed(&mut self) {
+        self.before = Before::Success;
+        self.not_received.has_success = true;
+        self.not_received.outlived = self.not_received.refused.len();
+        self.streak.succeed();
     }
 }
 
