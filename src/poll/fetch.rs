@@ -11,17 +11,17 @@ use crate::exit::{Exit, Failure};
 use crate::limits;
 use crate::mail::known::{MAX_FAILURES, State};
 use crate::mail::maildrop::{Identity, Listing, Message};
-use crate::mail::streak::{ALIKE, common_part};
+use crate::mail::streak::ALIKE;
 use crate::poll::blame::{Before, BrokenSession, Guilt, Manner};
 use crate::poll::course::Outlook;
+use crate::poll::not_received::{NotReceived, NotSent};
 use crate::poll::plan::{Pick, Plan};
-use crate::poll::receive::{self, NotReceived, Received, Receiver};
+use crate::poll::receive::{self, Received, Receiver};
 use crate::poll::settle::{self, Settled, Settler, TargetFault};
 use crate::poll::step::Trail;
-use crate::pop3::{Refusal, Transaction};
+use crate::pop3::Transaction;
 use crate::report::{Event, Octets};
 use crate::seen::{Cause, FailedMessage, FailedStep, MissingContents, Successes};
-use crate::text::ServerText;
 
 /// The messages that a session fetches, and what is needed for that.
 pub(super) struct Requested<'a> {
@@ -206,8 +206,7 @@ impl Poll<'_> {
                 ..Failure::new(what, why.exit())
             });
         }
-        self.report_empty(&not_received.empty)?;
-        self.report_refused(not_received)?;
+        self.report_not_sent(not_received)?;
         let not_requested = not_received.not_requested;
         if not_requested > 0 && self.interrupt.signal().is_none() {
             self.summary.postponed += not_requested;
@@ -221,43 +220,44 @@ impl Poll<'_> {
         Ok(())
     }
 
-    /// Counts and reports what the server refused.
-    fn report_refused(&mut self, not_received: &NotReceived) -> Result<(), Error> {
-        let (outlived, fresh) = not_received.refused.split_at(not_received.outlived);
-        self.count_refused(outlived, Successes::OfOthers)?;
+    /// Counts and reports what the server did not send.
+    fn report_not_sent(&mut self, not_received: &NotReceived) -> Result<(), Error> {
+        let (outlived, fresh) = not_received.not_sent.split_at(not_received.outlived);
+        self.count_not_sent(outlived, Successes::OfOthers)?;
         if not_received.has_success {
             let causes = self.ledger.causes();
             causes.succeed(FailedStep::Retrieval).map_err(recording)?;
         }
-        let refusing = self.count_refused(fresh, Successes::None)?;
+        let common = self.count_not_sent(fresh, Successes::None)?;
         self.summary.postponed += not_received.spared;
-        let Some(said) = refusing else {
+        let Some(reply) = common else {
             return Ok(());
         };
         let what = format!(
-            "retrieving messages: the server said \"{said}\" to one RETR after the other; messages \
-             that wait for the next run: {}",
+            "retrieving messages: {} to one RETR after the other; messages that wait for the next \
+             run: {}",
+            reply.common_words(),
             fresh.len() + not_received.spared
         );
         self.report_problem(&Failure::new(what, Exit::Temporary));
         Ok(())
     }
 
-    /// Counts messages that the server refused, and reports those that are at fault themselves. If
-    /// the server is at fault, returns what it said.
-    fn count_refused<'r>(
+    /// Counts messages that the server did not send, and reports those that are at fault themselves. If
+    /// the server is at fault, returns its reply.
+    fn count_not_sent<'r>(
         &mut self,
-        refused: &'r [(Message, Refusal)],
+        not_sent: &'r [(Message, NotSent)],
         evidence: Successes,
-    ) -> Result<Option<&'r ServerText>, Error> {
-        let is_transient = |(_, refusal): &&(Message, Refusal)| refusal.is_transient();
-        let (transient, lasting): (Vec<_>, Vec<_>) = refused.iter().partition(is_transient);
+    ) -> Result<Option<&'r NotSent>, Error> {
+        let is_transient = |(_, reply): &&(Message, NotSent)| reply.is_transient();
+        let (transient, lasting): (Vec<_>, Vec<_>) = not_sent.iter().partition(is_transient);
         let failed: Vec<_> = lasting
             .iter()
-            .map(|(message, refusal)| FailedMessage {
+            .map(|(message, reply)| FailedMessage {
                 identity: message.identity.clone(),
                 size: message.size,
-                reason: common_part(&refusal.text.to_string()),
+                reason: reply.kind(),
             })
             .collect();
         let causes = self.ledger.causes();
@@ -271,21 +271,25 @@ impl Poll<'_> {
         };
         let of_transient = transient.iter().map(|message| (*message, once));
         let all = lasting.iter().copied().zip(causes);
-        let mut refusing = None;
-        for ((message, refusal), cause) in all.chain(of_transient) {
+        let mut common = None;
+        for ((message, reply), cause) in all.chain(of_transient) {
             self.summary.failed += 1;
             self.course.failed.insert(message.identity.clone());
             let Cause::Message(failures) = cause else {
-                refusing = Some(&refusal.text);
+                common = Some(reply);
                 continue;
             };
             let what = format!(
-                "retrieving message {} ({}): the server said \"{}\"",
-                message.number, message.identity.unique_id, refusal.text
+                "retrieving message {} ({}): {reply}",
+                message.number, message.identity.unique_id
             );
-            self.report_failed_message(Failure::new(what, Exit::Temporary), failures);
+            let failure = Failure {
+                hint: reply.hint().map(str::to_owned),
+                ..Failure::new(what, Exit::Temporary)
+            };
+            self.report_failed_message(failure, failures);
         }
-        Ok(refusing)
+        Ok(common)
     }
 
     pub(super) fn report_failed_message(&mut self, failure: Failure, failures: u32) {

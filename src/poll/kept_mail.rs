@@ -13,8 +13,8 @@ use crate::exit::{Exit, Failure};
 use crate::mail::known::State;
 use crate::mail::maildrop::{Identity, Listing, MessageNumber, UniqueId};
 use crate::mail::policy::Policy;
+use crate::poll::not_received::NotReceived;
 use crate::poll::plan::Plan;
-use crate::poll::receive::NotReceived;
 use crate::poll::settle::Settled;
 use crate::report::Event;
 

@@ -124,22 +124,19 @@ impl SizedArrival {
         self.listed.max(self.announced)
     }
 
-    /// Returns true if nothing came although something was promised: the server could not read it.
-    pub(crate) fn is_missing(&self) -> bool {
-        self.size.stored == 0 && self.promised().is_some_and(|size| size > 0)
+    /// Returns true if nothing came. Whatever size was promised, the server could not read the message.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.size.stored == 0
     }
 
-    /// Returns true if less than half of the promised octets came, or if no octet came and no size was
-    /// promised. A smaller difference says nothing: many servers only estimate the sizes in LIST.
+    /// Returns true if less than half of the promised octets came.
     pub(crate) fn may_be_incomplete(&self) -> bool {
         let fits = |size| self.size.fits(size);
         if self.listed.is_some_and(fits) || self.announced.is_some_and(fits) {
             return false;
         }
-        match self.promised() {
-            None => self.size.stored == 0,
-            Some(size) => self.size.sent().saturating_mul(2) < size,
-        }
+        self.promised()
+            .is_some_and(|size| self.size.sent().saturating_mul(2) < size)
     }
 
     /// Returns true if this is the size of the message that came, or if the server says so.
@@ -396,18 +393,15 @@ mod tests {
     }
 
     #[test]
-    fn only_an_empty_answer_and_a_short_message_are_incomplete() {
-        for (listed, announced, stored, is_missing, may_be_incomplete) in [
-            (Some(0), None, 0, false, false),
-            (None, None, 0, false, true),
-            (Some(48_213), Some(48_213), 0, true, true),
-            (Some(0), Some(5), 0, true, false),
-            (None, Some(5), 0, true, true),
-            (Some(100), None, 49, false, true),
-            (Some(100), None, 50, false, false),
-            (Some(100), Some(10), 10, false, false),
-            (None, None, 1, false, false),
-            (Some(10), None, 500, false, false),
+    fn less_than_half_of_a_message_is_incomplete() {
+        for (listed, announced, stored, is_incomplete) in [
+            (Some(48_213), Some(48_213), 1, true),
+            (None, Some(5), 2, true),
+            (Some(100), None, 49, true),
+            (Some(100), None, 50, false),
+            (Some(100), Some(10), 10, false),
+            (None, None, 1, false),
+            (Some(10), None, 500, false),
         ] {
             let arrival = SizedArrival {
                 number: number(0),
@@ -418,8 +412,7 @@ mod tests {
                     line_ends: 0,
                 },
             };
-            let judged = (arrival.is_missing(), arrival.may_be_incomplete());
-            assert_eq!(judged, (is_missing, may_be_incomplete), "{arrival:?}");
+            assert_eq!(arrival.may_be_incomplete(), is_incomplete, "{arrival:?}");
         }
     }
 }

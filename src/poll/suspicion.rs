@@ -5,15 +5,15 @@ use std::collections::HashSet;
 
 use super::Poll;
 use super::error::{Error, recording};
-use super::receive::NotReceived;
+use super::not_received::NotReceived;
 use super::settle::Settled;
 use super::step::{Doubtful, SessionEnd, Trail};
 use crate::exit::{Exit, Failure};
 use crate::mail::maildrop::{Listing, Message, MessageNumber};
 use crate::mail::suspicion::Suspicion;
 use crate::poll::plan::{Pick, Plan};
-use crate::report::{Event, Octets};
-use crate::seen::{Cause, DeliveryMark, FailedMessage, FailedStep, Ledger, Successes};
+use crate::report::Event;
+use crate::seen::{DeliveryMark, Ledger};
 
 /// The evidence for or against a session.
 #[derive(Debug)]
@@ -172,38 +172,6 @@ impl Poll<'_> {
         let is_complete = plan.unverified == 0 && plan.postponed == 0 && not_received.is_empty();
         if settled.had_suspects && is_complete {
             self.ledger.suspicions().end_search().map_err(recording)?;
-        }
-        Ok(())
-    }
-
-    /// Counts and reports messages of which nothing came.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub(super) fn report_empty(&mut self, empty: &[(Message, u64)]) -> Result<(), Error> {
-        for (message, promised) in empty {
-            self.summary.failed += 1;
-            self.course.failed.insert(message.identity.clone());
-            let failed = FailedMessage {
-                identity: message.identity.clone(),
-                size: message.size,
-                reason: "nothing came".to_owned(),
-            };
-            let causes = self.ledger.causes();
-            let causes = causes
-                .count(FailedStep::Retrieval, &[failed], Successes::None)
-                .map_err(recording)?;
-            // If the server is at fault, nothing is counted.
-            let failures = match causes[..] {
-                [Cause::Message(failures)] => failures,
-                _ => 1,
-            };
-            let size = Octets(*promised);
-            let what = format!(
-                "retrieving message {} ({}): the server sent nothing, although it promised {size}",
-                message.number, message.identity.unique_id
-            );
-            self.report_failed_message(Failure::new(what, Exit::Temporary), failures);
         }
         Ok(())
     }

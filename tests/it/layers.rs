@@ -35,6 +35,10 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
         &[&["delivery", "poll/plan", "poll/settle", "seen"], SHARED],
     ),
     ("poll/missing", &[&["poll/pairing"], SHARED]),
+    (
+        "poll/not_received",
+        &[&["delivery", "pop3", "report"], SHARED],
+    ),
     ("poll/pairing", &[SHARED]),
     ("poll/plan", &[&["poll/pairing"], SHARED]),
     ("poll/same_mailbox", &[&["poll/plan"], SHARED]),
@@ -45,6 +49,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
                 "delivery",
                 "poll/batch",
                 "poll/blame",
+                "poll/not_received",
                 "poll/plan",
                 "poll/room",
                 "poll/step",

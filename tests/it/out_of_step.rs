@@ -211,6 +211,32 @@ fn an_empty_answer_is_counted_as_a_refusal() {
 }
 
 #[test]
+fn an_empty_answer_is_never_deleted_although_list_says_0() {
+    let messages = ordinary(1, 3);
+    let unreadable = messages[1].unique_id.clone();
+    let behaviour = Behaviour {
+        empty: vec![unreadable.clone()],
+        lies: [(unreadable.clone(), "0".to_owned())].into(),
+        ..Behaviour::default()
+    };
+    let server = ModelServer::with(messages.clone(), behaviour);
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    for status in [75, 75, 75, 75, 65] {
+        let outcome = sandbox.fetch();
+        outcome.fails_with(status);
+    }
+    assert_eq!(server.unique_ids(), [unreadable]);
+    assert_eq!(sandbox.work().count("new"), 2);
+
+    server.change(|behaviour| behaviour.empty.clear());
+
+    let retry = sandbox.mailpull(["fetch", "--retry"]).run();
+    retry.succeeds().is_silent();
+    sandbox.work().holds(&messages);
+    assert_eq!(server.count(), 0);
+}
+
+#[test]
 fn a_placeholder_never_deletes_its_original() {
     let placeholder = TestMessage::new(
         "p",

@@ -6,19 +6,20 @@ use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use crate::delivery::{self, Incoming, Intake};
+use crate::delivery::{Incoming, Intake};
 use crate::limits;
 use crate::mail::custody::Receipt;
 use crate::mail::maildrop::{Identity, Listing, Message, MessageNumber};
-use crate::mail::streak::{Streak, common_part};
+use crate::mail::streak::Streak;
 use crate::mail::suspicion::Suspicion;
 use crate::os::signals::Interrupt;
 use crate::poll::batch::{Arrival, Batch, MaySend, Outlet, Purpose};
 use crate::poll::blame::{Awaited, Before};
+use crate::poll::not_received::{NotReceived, NotSent};
 use crate::poll::plan::Plan;
 use crate::poll::room::Room;
 use crate::poll::step::{Asking, NotedFit, SizedArrival, Trail};
-use crate::pop3::{self, Company, Pipeline, Refusal, Request, Retrieved, Transaction};
+use crate::pop3::{self, Company, Pipeline, Request, Retrieved, Transaction};
 use crate::report::{AccountReporter, Event, Octets};
 
 mod error;
@@ -70,38 +71,6 @@ pub(crate) struct Received {
     pub not_received: NotReceived,
     /// The reason why receiving ended early, if it did.
     pub ended: Result<(), Error>,
-}
-
-/// The messages of the plan that were not received.
-#[derive(Debug, Default)]
-pub(crate) struct NotReceived {
-    /// Messages that were not requested because there is no room for them, with the reason.
-    pub no_room: Vec<(Message, delivery::Error)>,
-    /// Messages that the server refused, with its reply.
-    pub refused: Vec<(Message, Refusal)>,
-    /// Messages of which nothing came, although LIST or the reply promised this many octets.
-    pub empty: Vec<(Message, u64)>,
-    /// The number of refused messages after which another message arrived.
-    pub outlived: usize,
-    /// True if a message arrived.
-    pub has_success: bool,
-    /// The number of messages that were not requested because the server refused one after the other.
-    pub spared: usize,
-    /// Messages that turned out to be too large, whatever LIST said, with their real sizes.
-    pub too_large: Vec<Message>,
-    /// The number of messages that were not requested because the session had lasted too long.
-    pub not_requested: usize,
-}
-
-impl NotReceived {
-    /// Returns true if everything was received.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.no_room.is_empty()
-            && self.refused.is_empty()
-            && self.empty.is_empty()
-            && self.too_large.is_empty()
-            && self.not_requested == 0
-    }
 }
 
 /// The state of receiving.
@@ -239,18 +208,17 @@ impl Receiver<'_> {
             room.take(&message);
             match retrieved {
                 Retrieved::Refused(refusal) => {
-                    reception.refuse(message, refusal);
-                    if reception.streak.is_common() {
-                        pipeline.pause_asking();
-                    }
+                    reception.fail(message, NotSent::Refused(refusal));
                 }
                 Retrieved::Body => {
                     let purpose = purposes.get(&message.number).copied();
                     self.take(pipeline, message, purpose, reception)?;
-                    if reception.before == Before::Success {
-                        pipeline.resume_asking();
-                    }
                 }
+            }
+            if reception.streak.is_common() {
+                pipeline.pause_asking();
+            } else {
+                pipeline.resume_asking();
             }
             self.reporter.report(Event::Retrieved);
             if reception.batch.is_due() && (reception.batch.is_full() || self.outlet.is_ready()) {
@@ -298,18 +266,16 @@ impl Receiver<'_> {
         if fit.is_warning {
             pipeline.stop_asking_ahead();
         }
-        let not_received = &mut reception.not_received;
         match incoming {
             None => {
                 let size = Some(octets);
-                not_received.too_large.push(Message { size, ..message });
+                let too_large = Message { size, ..message };
+                reception.not_received.too_large.push(too_large);
             }
-            Some(_) if arrival.is_missing() => {
-                let promised = arrival.promised().unwrap_or(0);
-                not_received.empty.push((message, promised));
-                // An empty answer counts as a refusal: if the session breaks now, the next message is
-                // not at fault.
-                reception.before = Before::Refusal;
+            Some(_) if arrival.is_empty() => {
+                let promised = arrival.promised();
+                reception.fail(message, NotSent::Nothing { promised });
+                return Ok(());
             }
             Some(incoming) => {
                 let receipt = incoming.finish(message);
@@ -324,9 +290,7 @@ impl Receiver<'_> {
                 });
             }
         }
-        if !arrival.is_missing() {
-            reception.succeed();
-        }
+        reception.succeed();
         Ok(())
     }
 
@@ -345,12 +309,6 @@ impl Receiver<'_> {
                     "message {unique_id} has {came}, less than half of the {} that were promised: it is \
                      delivered, and the next run compares it with a second download",
                     Octets(promised)
-                )));
-            }
-            (Suspicion::Incomplete, None) => {
-                self.reporter.report(Event::Warning(&format_args!(
-                    "message {unique_id} is empty, and the server names no size: it is delivered, and \
-                     the next run compares it with a second download"
                 )));
             }
             (Suspicion::Placeholder, _) => {
@@ -430,19 +388,19 @@ impl Receiver<'_> {
 }
 
 impl Reception<'_> {
-    /// Notes that the server refused a message.
-    fn refuse(&mut self, message: Message, refusal: Refusal) {
+    /// Notes that the server did not send a message. An empty answer counts as a refusal: if the session
+    /// breaks now, the next message is not at fault.
+    fn fail(&mut self, message: Message, reply: NotSent) {
         self.before = Before::Refusal;
-        let reason = common_part(&refusal.text.to_string());
-        self.streak.fail(&message.identity, &reason);
-        self.not_received.refused.push((message, refusal));
+        self.streak.fail(&message.identity, &reply.kind());
+        self.not_received.not_sent.push((message, reply));
     }
 
     /// Notes that the server sent a message to its end.
     fn succeed(&mut self) {
         self.before = Before::Success;
         self.not_received.has_success = true;
-        self.not_received.outlived = self.not_received.refused.len();
+        self.not_received.outlived = self.not_received.not_sent.len();
         self.streak.succeed();
     }
 }

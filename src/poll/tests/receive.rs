@@ -65,3 +65,55 @@ fn octets_are_stored_unstuffed_and_with_lf() {
     account.poll(&[&[&listing, retr].concat()]);
     assert_eq!(account.delivered(), [".dot\nbare\rcr\n\n"]);
 }
+
+/// The answers to RETR 1 and RETR 2: the first has no octet.
+const EMPTY_A: &str = "C: RETR 1
+C: RETR 2
+S: +OK
+S: .
+S: +OK
+S: b
+S: .
+";
+
+#[test]
+fn an_empty_answer_is_a_refusal_whatever_list_says() {
+    for size in ["0", "5", "-1"] {
+        let mut account = TestAccount::new(Keep::Never);
+        let listing = LIST_A_AND_B.replace("S: 1 5", &format!("S: 1 {size}"));
+        let delete = "C: DELE 2\nS: +OK\n";
+
+        let ended = account.poll(&[&[&listing, EMPTY_A, delete, QUIT].concat()]);
+
+        assert_eq!(ended.exit(), Exit::Temporary, "{size}");
+        assert_eq!(account.delivered(), ["b\n"], "{size}");
+        assert_eq!(account.known(), ["a Failed", "b Gone"], "{size}");
+        let problems = account.problems();
+        assert!(problems[0].contains("the server sent nothing"), "{size}");
+    }
+}
+
+#[test]
+fn a_server_that_sends_nothing_at_all_is_at_fault_itself() {
+    let ids = [
+        "C: UIDL\nC: LIST\nS: +OK\n",
+        "S: 1 a\nS: 2 b\nS: 3 c\nS: .\n",
+    ]
+    .concat();
+    let sizes = "S: +OK\nS: 1 0\nS: 2 0\nS: 3 0\nS: .\n";
+    let asked = "C: RETR 1\nC: RETR 2\nC: RETR 3\n";
+    let nothing = "S: +OK\nS: .\n".repeat(3);
+    let mut account = TestAccount::new(Keep::Never);
+
+    let ended = account.poll(&[&[&ids, sizes, asked, &nothing, QUIT].concat()]);
+
+    assert_eq!(ended.exit(), Exit::Temporary);
+    assert_eq!(
+        account.problems(),
+        [
+            "retrieving messages: the server sent nothing to one RETR after the other; messages that \
+             wait for the next run: 3"
+        ]
+    );
+    assert_eq!(account.delivered(), [] as [String; 0]);
+}

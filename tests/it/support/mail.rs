@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 
 /// A message as a server stores it.
 ///
-/// Every message here is empty or ends with CRLF. POP3 cannot express another one: the server has
-/// to end the last line before the final dot (RFC 1939 section 3).
+/// Every message here ends with CRLF. POP3 cannot express another one: the server has to end the last
+/// line before the final dot (RFC 1939 section 3).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct TestMessage {
     /// The octets before byte-stuffing. Lines end with CRLF.
@@ -119,8 +119,7 @@ pub(crate) fn mixed(seed: u64, count: usize) -> Vec<TestMessage> {
 pub(crate) fn odd() -> Vec<(&'static str, TestMessage)> {
     let every_octet: Vec<u8> = (0..=255).collect();
     let folded = format!("Subject: a\r\n{}\r\nb\r\n", " folded\r\n".repeat(5000));
-    let letters: [(&str, &[u8]); 26] = [
-        ("empty", b""),
+    let letters: [(&str, &[u8]); 25] = [
         ("one empty line", b"\r\n"),
         ("empty lines only", b"\r\n\r\n\r\n\r\n"),
         ("no header", b"\r\nbody\r\n"),
