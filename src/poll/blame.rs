@@ -3,7 +3,7 @@
 //! The rules, in this order:
 //!
 //! 1. The server refused a message and then broke off: the refusal explains it, and it is counted by
-//!    itself. The message that was next is innocent.
+//!    itself. The message that was next is innocent, whether RETR or DELE was awaited.
 //! 2. We paused for long before the break: the server may have lost patience. Nothing is blamed.
 //! 3. The reply to a command that was sent together with others was awaited, or the server closed the
 //!    connection in a message while other commands were waiting: the message is a suspect, and so is
@@ -62,13 +62,33 @@ pub(crate) enum Before {
     Success,
 }
 
+/// The last event of a session, which may explain why it broke afterwards.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastEvent {
+    answer: Before,
+    /// The number of further answers of which each may be missing because of a pause.
+    excused: usize,
+}
+
 /// The judgement on a broken session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Blame {
     /// The guilt of the awaited message.
     pub message: Guilt,
-    /// True if pipelining may be the cause.
-    pub doubts_pipelining: bool,
+    /// The outlook for another session.
+    pub outlook: Outlook,
+}
+
+/// The outlook after a session that broke.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Outlook {
+    /// Another session would probably break in the same way.
+    #[default]
+    Poor,
+    /// Another session may work without the messages that failed.
+    WithoutFailed,
+    /// Another session may work without pipelining.
+    WithoutPipelining,
 }
 
 /// The guilt of the awaited message in a broken session.
@@ -108,21 +128,57 @@ impl BrokenSession {
     /// Judges a session that broke.
     pub(super) fn judge(&self) -> Blame {
         let is_closed = self.manner == Manner::Closed;
-        let (message, doubts_pipelining) = match (self.awaited, self.before) {
-            (_, Before::Pause) | (Awaited::Reply, Before::Refusal) => (Guilt::Innocent, false),
-            (Awaited::Octets, _) if is_closed && self.has_more => (Guilt::Suspect, true),
-            (Awaited::Octets, _) => (Guilt::Guilty, false),
-            (Awaited::Reply, _) if self.was_pipelined => (Guilt::Suspect, is_closed),
+        let if_closed = |outlook| if is_closed { outlook } else { Outlook::Poor };
+        let (message, outlook) = match (self.awaited, self.before) {
+            (_, Before::Pause) => (Guilt::Innocent, Outlook::Poor),
+            (Awaited::Reply, Before::Refusal) => {
+                (Guilt::Innocent, if_closed(Outlook::WithoutFailed))
+            }
+            (Awaited::Octets, _) if is_closed && self.has_more => {
+                (Guilt::Suspect, Outlook::WithoutPipelining)
+            }
+            (Awaited::Octets, _) => (Guilt::Guilty, Outlook::Poor),
+            (Awaited::Reply, _) if self.was_pipelined => {
+                (Guilt::Suspect, if_closed(Outlook::WithoutPipelining))
+            }
             // A server that does not byte-stuff (greenmail) ends a message too early, and sends the
             // rest of it where the next reply belongs.
             (Awaited::Reply, Before::Success) if self.manner == Manner::Garbled => {
-                (Guilt::Innocent, false)
+                (Guilt::Innocent, Outlook::Poor)
             }
-            (Awaited::Reply, _) => (Guilt::Guilty, false),
+            (Awaited::Reply, _) => (Guilt::Guilty, Outlook::Poor),
         };
-        Blame {
-            message,
-            doubts_pipelining,
+        Blame { message, outlook }
+    }
+}
+
+impl LastEvent {
+    /// Returns the event at the beginning of a session.
+    pub(super) fn none() -> Self {
+        Self {
+            answer: Before::Nothing,
+            excused: 0,
+        }
+    }
+
+    /// Notes an answer.
+    pub(super) fn note_answer(&mut self, answer: Before) {
+        self.answer = answer;
+        self.excused = self.excused.saturating_sub(1);
+    }
+
+    /// Notes a long pause while so many commands were unanswered. Their answers may have been on their
+    /// way when the server lost patience. So only the answer to a later command shows that it did not.
+    pub(super) fn note_pause(&mut self, unanswered: usize) {
+        self.excused = unanswered + 1;
+    }
+
+    /// Returns the event that may explain a break now.
+    pub(super) fn before(&self) -> Before {
+        if self.excused > 0 {
+            Before::Pause
+        } else {
+            self.answer
         }
     }
 }
@@ -132,41 +188,87 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_pause_explains_breaks_until_a_later_command_is_answered() {
+        for unanswered in [0, 1, 5] {
+            let mut last = LastEvent::none();
+            last.note_answer(Before::Success);
+            last.note_pause(unanswered);
+            for _ in 0..=unanswered {
+                assert_eq!(last.before(), Before::Pause, "{unanswered}");
+                last.note_answer(Before::Success);
+            }
+            assert_eq!(last.before(), Before::Success, "{unanswered}");
+        }
+    }
+
+    #[test]
     fn a_broken_session_is_blamed_on_what_explains_it() {
         use Awaited::{Octets, Reply};
         use Before::{Nothing, Pause, Refusal, Success};
         use Guilt::{Guilty, Innocent, Suspect};
         use Manner::{Closed, Garbled, Stuck};
+        use Outlook::{Poor, WithoutFailed, WithoutPipelining};
         const ALONE: (bool, bool) = (false, false);
         const LAST_OF_A_FLIGHT: (bool, bool) = (true, false);
         const IN_A_FLIGHT: (bool, bool) = (true, true);
-        for (manner, awaited, before, (was_pipelined, has_more), message, doubts_pipelining) in [
+        for (manner, awaited, before, (was_pipelined, has_more), message, outlook) in [
             // The refusal explains it.
-            (Closed, Reply, Refusal, ALONE, Innocent, false),
-            (Closed, Reply, Refusal, IN_A_FLIGHT, Innocent, false),
-            (Garbled, Reply, Refusal, LAST_OF_A_FLIGHT, Innocent, false),
-            (Stuck, Reply, Refusal, IN_A_FLIGHT, Innocent, false),
+            (Closed, Reply, Refusal, ALONE, Innocent, WithoutFailed),
+            (Closed, Reply, Refusal, IN_A_FLIGHT, Innocent, WithoutFailed),
+            (Garbled, Reply, Refusal, LAST_OF_A_FLIGHT, Innocent, Poor),
+            (Stuck, Reply, Refusal, IN_A_FLIGHT, Innocent, Poor),
             // So does our pause.
-            (Closed, Reply, Pause, ALONE, Innocent, false),
-            (Closed, Reply, Pause, IN_A_FLIGHT, Innocent, false),
+            (Closed, Reply, Pause, ALONE, Innocent, Poor),
+            (Closed, Reply, Pause, IN_A_FLIGHT, Innocent, Poor),
+            (Closed, Octets, Pause, IN_A_FLIGHT, Innocent, Poor),
+            (Stuck, Octets, Pause, ALONE, Innocent, Poor),
             // Its own octets were arriving.
-            (Closed, Octets, Nothing, ALONE, Guilty, false),
-            (Closed, Octets, Nothing, LAST_OF_A_FLIGHT, Guilty, false),
-            (Stuck, Octets, Nothing, IN_A_FLIGHT, Guilty, false),
+            (Closed, Octets, Nothing, ALONE, Guilty, Poor),
+            (Closed, Octets, Nothing, LAST_OF_A_FLIGHT, Guilty, Poor),
+            (Closed, Octets, Refusal, ALONE, Guilty, Poor),
+            (Stuck, Octets, Nothing, IN_A_FLIGHT, Guilty, Poor),
             // The server may not like several commands at once.
-            (Closed, Octets, Nothing, IN_A_FLIGHT, Suspect, true),
-            (Closed, Reply, Nothing, IN_A_FLIGHT, Suspect, true),
-            (Closed, Reply, Success, IN_A_FLIGHT, Suspect, true),
-            (Closed, Reply, Success, LAST_OF_A_FLIGHT, Suspect, true),
-            (Stuck, Reply, Success, IN_A_FLIGHT, Suspect, false),
-            (Garbled, Reply, Success, IN_A_FLIGHT, Suspect, false),
+            (
+                Closed,
+                Octets,
+                Nothing,
+                IN_A_FLIGHT,
+                Suspect,
+                WithoutPipelining,
+            ),
+            (
+                Closed,
+                Reply,
+                Nothing,
+                IN_A_FLIGHT,
+                Suspect,
+                WithoutPipelining,
+            ),
+            (
+                Closed,
+                Reply,
+                Success,
+                IN_A_FLIGHT,
+                Suspect,
+                WithoutPipelining,
+            ),
+            (
+                Closed,
+                Reply,
+                Success,
+                LAST_OF_A_FLIGHT,
+                Suspect,
+                WithoutPipelining,
+            ),
+            (Stuck, Reply, Success, IN_A_FLIGHT, Suspect, Poor),
+            (Garbled, Reply, Success, IN_A_FLIGHT, Suspect, Poor),
             // Nothing else explains it.
-            (Closed, Reply, Nothing, ALONE, Guilty, false),
-            (Closed, Reply, Success, ALONE, Guilty, false),
-            (Stuck, Reply, Success, ALONE, Guilty, false),
-            (Garbled, Reply, Nothing, ALONE, Guilty, false),
+            (Closed, Reply, Nothing, ALONE, Guilty, Poor),
+            (Closed, Reply, Success, ALONE, Guilty, Poor),
+            (Stuck, Reply, Success, ALONE, Guilty, Poor),
+            (Garbled, Reply, Nothing, ALONE, Guilty, Poor),
             // The message before it may have been longer than it seemed.
-            (Garbled, Reply, Success, ALONE, Innocent, false),
+            (Garbled, Reply, Success, ALONE, Innocent, Poor),
         ] {
             let broken = BrokenSession {
                 manner,
@@ -175,10 +277,7 @@ mod tests {
                 was_pipelined,
                 has_more,
             };
-            let expected = Blame {
-                message,
-                doubts_pipelining,
-            };
+            let expected = Blame { message, outlook };
             assert_eq!(broken.judge(), expected, "{broken:?}");
         }
     }

@@ -21,6 +21,7 @@ use super::Poll;
 use super::delete::DELETING;
 use super::error::{Error, reading, recording};
 use crate::mail::maildrop::Identity;
+use crate::poll::blame::Outlook;
 use crate::poll::settle::TargetFault;
 use crate::pop3::{Flight, Pipelining, PipeliningLog};
 use crate::report::Event;
@@ -50,18 +51,6 @@ pub(crate) struct Course {
     pub(super) limits_logins: bool,
     /// The fault of the target, if the messages of earlier runs showed one.
     pub(super) fault: Option<TargetFault>,
-}
-
-/// The outlook after a session that broke.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) enum Outlook {
-    /// Another session would probably break in the same way.
-    #[default]
-    Poor,
-    /// Another session may work without the messages that failed.
-    WithoutFailed,
-    /// Another session may work without pipelining.
-    WithoutPipelining,
 }
 
 impl Poll<'_> {

@@ -12,8 +12,7 @@ use crate::mail::maildrop::{Identity, Listing, MessageNumber};
 use crate::mail::policy::Keep;
 use crate::mail::streak::{Streak, common_part};
 use crate::moment::Moment;
-use crate::poll::blame::{Awaited, Before, BrokenSession, Guilt, Manner};
-use crate::poll::course::Outlook;
+use crate::poll::blame::{Awaited, Before, BrokenSession, Guilt, LastEvent, Manner};
 use crate::poll::plan::{Pick, Plan};
 use crate::poll::settle::Settled;
 use crate::pop3::{BrokenDeletion, GoOn, QuitReply, Transaction};
@@ -95,7 +94,7 @@ impl Poll<'_> {
     }
 
     /// Marks messages as deleted and ends the session. Only the reply to QUIT says that they are
-    /// deleted (RFC 1939, section 6).
+    /// deleted (RFC 1939, section 6). `last_event` is that of the downloads before.
     ///
     /// # Errors
     /// The session failed or the database did. Without a reply to QUIT the messages stay DELIVERED, and
@@ -104,24 +103,24 @@ impl Poll<'_> {
         &mut self,
         mut session: Transaction<S>,
         due: Vec<Recorded>,
+        mut last_event: LastEvent,
     ) -> Result<(), Error> {
         let due = &*self.deletable(due)?;
         let mut marked = Vec::with_capacity(due.len());
         let mut refused = Vec::new();
         // The refusals before the last success.
         let mut outlived = 0;
-        let mut before = Before::Nothing;
         let mut streak = Streak::default();
         let ended = session.delete(due, |recorded, answer| match answer {
             Ok(()) => {
-                before = Before::Success;
+                last_event.note_answer(Before::Success);
                 streak.succeed();
                 marked.push(recorded);
                 outlived = refused.len();
                 GoOn::Yes
             }
             Err(refusal) => {
-                before = Before::Refusal;
+                last_event.note_answer(Before::Refusal);
                 let reason = common_part(&refusal.text.to_string());
                 streak.fail(recorded.identity(), &reason);
                 refused.push((recorded, refusal.text));
@@ -141,7 +140,7 @@ impl Poll<'_> {
         }
         self.report_undeleted(last, spared, Successes::None)?;
         if let Err(broken) = ended {
-            return Err(self.count_broken_deletion(broken, before)?);
+            return Err(self.count_broken_deletion(broken, last_event.before())?);
         }
         self.ledger
             .deletions()
@@ -172,16 +171,16 @@ impl Poll<'_> {
     /// waits for a day.
     fn deletable(&self, due: Vec<Recorded>) -> Result<Vec<Recorded>, Error> {
         let undeleted = self.ledger.causes().undeleted().map_err(reading)?;
-        if undeleted.is_empty() {
-            return Ok(due);
-        }
         let now = Moment::now();
         let (mut first, mut last, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+        let failed = &self.course.failed;
         for recorded in due {
+            if failed.contains(recorded.identity()) {
+                continue;
+            }
             match undeleted.get(recorded.identity()) {
                 None => first.push(recorded),
                 Some(failed) if !may_be_tried(failed.next_try, now) => {}
-                Some(_) if self.course.failed.contains(recorded.identity()) => {}
                 Some(failed) if failed.broke => alone.push(recorded),
                 Some(_) => last.push(recorded),
             }
@@ -215,6 +214,7 @@ impl Poll<'_> {
             .map_err(recording)?;
         let mut common = None;
         for ((recorded, said), cause) in refused.iter().zip(causes) {
+            self.course.failed.insert(recorded.identity().clone());
             let Cause::Message(failures) = cause else {
                 common = Some(said);
                 continue;
@@ -275,9 +275,7 @@ impl Poll<'_> {
             return Ok(while_doing(DELETING)(source));
         };
         let judgement = session.judge();
-        if judgement.doubts_pipelining {
-            self.course.outlook = Outlook::WithoutPipelining;
-        }
+        self.course.outlook = judgement.outlook;
         let identity = recorded.identity();
         let reason = session.manner.reason();
         match judgement.message {

@@ -12,8 +12,7 @@ use crate::limits;
 use crate::mail::known::{MAX_FAILURES, State};
 use crate::mail::maildrop::{Identity, Listing, Message};
 use crate::mail::streak::ALIKE;
-use crate::poll::blame::{Before, BrokenSession, Guilt, Manner};
-use crate::poll::course::Outlook;
+use crate::poll::blame::{BrokenSession, Guilt, LastEvent, Manner};
 use crate::poll::not_received::{NotReceived, NotSent};
 use crate::poll::plan::{Pick, Plan};
 use crate::poll::receive::{self, Received, Receiver};
@@ -29,6 +28,16 @@ pub(super) struct Requested<'a> {
     pub(super) plan: &'a Plan,
     /// The contents of known messages that are missing from the listing.
     pub(super) missing: MissingContents,
+}
+
+/// The result of a session's downloads.
+pub(super) struct Fetched {
+    /// The messages that have arrived.
+    pub(super) settled: Settled,
+    /// The messages that have not.
+    pub(super) not_received: NotReceived,
+    /// The last event of the session.
+    pub(super) last_event: LastEvent,
 }
 
 impl Poll<'_> {
@@ -78,7 +87,7 @@ impl Poll<'_> {
         session: &mut Transaction<S>,
         requested: Requested<'_>,
         trail: &mut Trail,
-    ) -> Result<(Settled, NotReceived), Error> {
+    ) -> Result<Fetched, Error> {
         let Requested { listing, plan, .. } = requested;
         if plan.retrieved().next().is_some() {
             self.target.prepare().map_err(settle::Error::from)?;
@@ -97,7 +106,11 @@ impl Poll<'_> {
         if let Err(error) = received.ended {
             return Err(self.count_broken_session(error)?);
         }
-        Ok((settled, received.not_received))
+        Ok(Fetched {
+            settled,
+            not_received: received.not_received,
+            last_event: received.last_event,
+        })
     }
 
     /// Adds the number of messages that wait to the fault of a target.
@@ -315,11 +328,7 @@ impl Poll<'_> {
             has_more: at.has_more,
         };
         let judgement = broken.judge();
-        if judgement.doubts_pipelining {
-            self.course.outlook = Outlook::WithoutPipelining;
-        } else if broken.manner == Manner::Closed && at.before == Before::Refusal {
-            self.course.outlook = Outlook::WithoutFailed;
-        }
+        self.course.outlook = judgement.outlook;
         match judgement.message {
             Guilt::Innocent => {}
             Guilt::Suspect => {

@@ -18,6 +18,7 @@ use crate::exit::Failure;
 use crate::limits;
 use crate::mail::policy::{Keep, Policy};
 use crate::os::signals::Interrupt;
+use crate::poll::blame::LastEvent;
 use crate::poll::not_received::NotReceived;
 use crate::pop3::{PipeliningLog, SessionHints, Transaction};
 use crate::report::{AccountReporter, Summary};
@@ -56,7 +57,7 @@ pub(crate) use neighbours::{Consequence, FindOtherAccounts, OtherAccount};
 pub(crate) use session::session_hints;
 
 use error::{reading, recording};
-use fetch::Requested;
+use fetch::{Fetched, Requested};
 use session::{OpenSession, Remaining};
 use settle::{Settled, Settler, TargetFault};
 use suspicion::Evidence;
@@ -190,7 +191,7 @@ impl Poll<'_> {
             let plan = open.plan.deletions_only();
             let due = self.due(&open.listing, &plan, Settled::default())?;
             self.course.spares_session = true;
-            self.delete_and_quit(open.session, due)?;
+            self.delete_and_quit(open.session, due, LastEvent::none())?;
             self.course.spares_session = false;
             if is_last {
                 self.summary.postponed = open.plan.fetch.len();
@@ -241,7 +242,11 @@ impl Poll<'_> {
             self.judge_deletions(listing, plan, &nothing.0, &nothing.1)?;
             return self.leave(session);
         }
-        let (settled, not_received) = self.fetch(&mut session, requested, &mut evidence.trail)?;
+        let Fetched {
+            settled,
+            not_received,
+            last_event,
+        } = self.fetch(&mut session, requested, &mut evidence.trail)?;
         self.trust_session(evidence)?;
         self.note_comparisons(&settled)?;
         self.end_comparison(plan, &settled, &not_received)?;
@@ -253,7 +258,7 @@ impl Poll<'_> {
             // sizes, does not retrieve them, and deletes the messages that are due.
             return Ok(());
         }
-        self.delete_and_quit(session, due)
+        self.delete_and_quit(session, due, last_event)
     }
 
     /// Reports that the target takes nothing, unless that is what ended the run.

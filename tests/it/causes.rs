@@ -147,6 +147,44 @@ fn a_message_whose_refusal_ends_the_session_is_counted_alone() {
 }
 
 #[test]
+fn a_refusal_that_ends_the_session_delays_no_deletion() {
+    for refused in ALL {
+        for pipelining in [false, true] {
+            let server = hanging_up(ALL, &[HangUp::AfterRefusal], false);
+            server.change(|behaviour| {
+                behaviour.refused = vec![refused.as_bytes().to_vec()];
+                behaviour.pipelining = pipelining;
+            });
+            let sandbox = Sandbox::with_work(server.address(), "keep = false");
+
+            let first = sandbox.fetch();
+
+            first.fails_with(75).complains_in_lines(1);
+            assert_eq!(server.unique_ids(), [refused.as_bytes()], "{first}");
+            sandbox.fetch().fails_with(75).complains_in_lines(1);
+        }
+    }
+}
+
+#[test]
+fn a_refused_deletion_that_ends_the_session_delays_no_other() {
+    for pipelining in [false, true] {
+        let server = hanging_up(ALL, &[HangUp::AfterRefusal], false);
+        server.change(|behaviour| {
+            behaviour.undeletable = vec![b"c".to_vec()];
+            behaviour.pipelining = pipelining;
+        });
+        let sandbox = Sandbox::with_work(server.address(), "keep = false");
+
+        let first = sandbox.fetch();
+
+        first.fails_with(75).complains_in_lines(1);
+        assert_eq!(server.unique_ids(), [b"c"], "{first}");
+        sandbox.work().holds(&notes(ALL));
+    }
+}
+
+#[test]
 fn a_message_that_breaks_sessions_is_set_aside_and_no_other() {
     for pipelining in [false, true] {
         let server = hanging_up(ALL, &[HangUp::At("RETR", "b")], false);

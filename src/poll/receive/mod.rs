@@ -14,7 +14,7 @@ use crate::mail::streak::Streak;
 use crate::mail::suspicion::Suspicion;
 use crate::os::signals::Interrupt;
 use crate::poll::batch::{Arrival, Batch, MaySend, Outlet, Purpose};
-use crate::poll::blame::{Awaited, Before};
+use crate::poll::blame::{Awaited, Before, LastEvent};
 use crate::poll::not_received::{NotReceived, NotSent};
 use crate::poll::plan::Plan;
 use crate::poll::room::Room;
@@ -69,6 +69,8 @@ pub(crate) struct Receiver<'a> {
 pub(crate) struct Received {
     /// The messages that did not arrive, as far as the server said so.
     pub not_received: NotReceived,
+    /// The last event of the session.
+    pub last_event: LastEvent,
     /// The reason why receiving ended early, if it did.
     pub ended: Result<(), Error>,
 }
@@ -83,10 +85,8 @@ struct Reception<'t> {
     trail: &'t mut Trail,
     /// The refusals in a row.
     streak: Streak,
-    /// The event before the next reply.
-    before: Before,
-    /// True if settling the last batch took long.
-    was_slow: bool,
+    /// The last event of the session.
+    last_event: LastEvent,
     /// Octets that are not written yet.
     chunk: Vec<u8>,
 }
@@ -104,23 +104,28 @@ impl Receiver<'_> {
             not_received: NotReceived::default(),
             trail,
             streak: Streak::default(),
-            before: Before::Nothing,
-            was_slow: false,
+            last_event: LastEvent::none(),
             chunk: Vec::with_capacity(2 * CHUNK),
         };
         let received = self.receive(session, &mut reception);
         let Reception {
             batch,
             not_received,
+            mut last_event,
             ..
         } = reception;
         if !batch.is_empty() {
             self.outlet.send(batch);
         }
         self.outlet.close();
+        let begun = Instant::now();
         let ended = received.and_then(|()| self.wait(MaySend::Never, || session.keep_awake()));
+        if begun.elapsed() > SLOW_DELIVERY {
+            last_event.note_pause(0);
+        }
         Received {
             not_received,
+            last_event,
             ended,
         }
     }
@@ -193,11 +198,7 @@ impl Receiver<'_> {
                 let awaited = pipeline.awaited().map(|request| AwaitedMessage {
                     message: request.message.clone(),
                     awaited: Awaited::Reply,
-                    before: if reception.was_slow {
-                        Before::Pause
-                    } else {
-                        reception.before
-                    },
+                    before: reception.last_event.before(),
                     has_more: pipeline.unanswered().count() > 1,
                 });
                 Error::broken(error, awaited)
@@ -225,7 +226,11 @@ impl Receiver<'_> {
                 let begun = Instant::now();
                 self.wait(MaySend::Now, || pipeline.keep_awake())?;
                 self.outlet.send(reception.batch.take());
-                reception.was_slow = begun.elapsed() > SLOW_DELIVERY;
+                if begun.elapsed() > SLOW_DELIVERY {
+                    reception
+                        .last_event
+                        .note_pause(pipeline.unanswered().count());
+                }
             }
             if self.interrupt.signal().is_some() {
                 pipeline.stop_asking();
@@ -249,7 +254,7 @@ impl Receiver<'_> {
             None if self.listing.names_are_made_up() => (Purpose::Naming, self.max_size),
             None => (Purpose::Delivery, self.max_size),
         };
-        let (incoming, octets) = self.store(pipeline, &message, &mut reception.chunk, max_size)?;
+        let (incoming, octets) = self.store(pipeline, &message, max_size, reception)?;
         let arrival = SizedArrival {
             number: message.number,
             // Some servers list -1 as an unsigned number.
@@ -350,15 +355,17 @@ impl Receiver<'_> {
         &self,
         pipeline: &mut Pipeline<'_, S, impl Iterator<Item = Request>>,
         message: &Message,
-        chunk: &mut Vec<u8>,
         max_size: Option<u64>,
+        reception: &mut Reception<'_>,
     ) -> Result<(Option<Incoming>, u64), Error> {
         let has_more = pipeline.awaited().is_some();
+        let before = reception.last_event.before();
+        let chunk = &mut reception.chunk;
         let broken = |source| {
             let awaited = AwaitedMessage {
                 message: message.clone(),
                 awaited: Awaited::Octets,
-                before: Before::Nothing,
+                before,
                 has_more,
             };
             Error::broken(source, Some(awaited))
@@ -391,14 +398,14 @@ impl Reception<'_> {
     /// Notes that the server did not send a message. An empty answer counts as a refusal: if the session
     /// breaks now, the next message is not at fault.
     fn fail(&mut self, message: Message, reply: NotSent) {
-        self.before = Before::Refusal;
+        self.last_event.note_answer(Before::Refusal);
         self.streak.fail(&message.identity, &reply.kind());
         self.not_received.not_sent.push((message, reply));
     }
 
     /// Notes that the server sent a message to its end.
     fn succeed(&mut self) {
-        self.before = Before::Success;
+        self.last_event.note_answer(Before::Success);
         self.not_received.has_success = true;
         self.not_received.outlived = self.not_received.not_sent.len();
         self.streak.succeed();

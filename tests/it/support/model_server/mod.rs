@@ -134,7 +134,7 @@ pub(crate) enum HangUp {
     AfterFirst(&'static str),
     /// This command came for the message with this unique-id. It is not answered.
     At(&'static str, &'static str),
-    /// RETR was refused.
+    /// RETR or DELE was refused.
     AfterRefusal,
 }
 

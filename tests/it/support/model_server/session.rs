@@ -112,10 +112,15 @@ impl<'a> ModelSession<'a> {
         self.behaviour.hang_ups.iter().any(|moment| match moment {
             HangUp::AfterFirst(word) => is_in_flight && line.starts_with(word),
             HangUp::AfterRefusal => {
-                let number = line.strip_prefix("RETR ");
-                let found = number.and_then(|number| self.find(number));
-                found
-                    .is_some_and(|(_, message)| self.behaviour.refused.contains(&message.unique_id))
+                let refused = [
+                    ("RETR ", &self.behaviour.refused),
+                    ("DELE ", &self.behaviour.undeletable),
+                ];
+                refused.iter().any(|(verb, unique_ids)| {
+                    let number = line.strip_prefix(verb);
+                    let found = number.and_then(|number| self.find(number));
+                    found.is_some_and(|(_, message)| unique_ids.contains(&message.unique_id))
+                })
             }
             HangUp::At(..) | HangUp::AtFlight(_) => false,
         })
