@@ -235,20 +235,28 @@ impl KnownMessages {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    #[test]
-    fn messages_are_found_by_their_unique_id() {
-        let known = |copy| KnownMessage {
-            copy,
-            state: State::Seen,
+    /// Returns a message about which nothing but its state is known.
+    pub(crate) fn message_in(state: State) -> KnownMessage {
+        KnownMessage {
+            copy: 0,
+            state,
             size: None,
             next_try: Moment(0),
             is_absent: false,
             is_undeletable: false,
             quit_was_unanswered: false,
             suspicion: Suspicion::None,
+        }
+    }
+
+    #[test]
+    fn messages_are_found_by_their_unique_id() {
+        let known = |copy| KnownMessage {
+            copy,
+            ..message_in(State::Seen)
         };
         let mut all = KnownMessages::default();
         for (unique_id, copy) in [("a", 0), ("ab", 0), ("ab", 1), ("b", 0)] {

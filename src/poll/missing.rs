@@ -117,8 +117,8 @@ fn identity(unique_id: &[u8], row: &KnownMessage) -> Option<Identity> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::known::tests::message_in;
     use crate::mail::maildrop::MessageNumber;
-    use crate::mail::suspicion::Suspicion;
     use crate::moment::Moment;
 
     fn listing<'a>(unique_ids: impl IntoIterator<Item = &'a str>) -> Listing {
@@ -128,19 +128,6 @@ mod tests {
             listing.push(number, unique_id.as_bytes()).expect("valid");
         }
         listing.finish().expect("valid")
-    }
-
-    fn row(state: State) -> KnownMessage {
-        KnownMessage {
-            copy: 0,
-            state,
-            size: None,
-            next_try: Moment(0),
-            is_absent: false,
-            is_undeletable: false,
-            quit_was_unanswered: false,
-            suspicion: Suspicion::None,
-        }
     }
 
     const DELIVERED: State = State::Delivered(Moment(0));
@@ -161,21 +148,20 @@ mod tests {
     #[test]
     fn missing_and_returned_messages_are_found_once() {
         let absent = |state| KnownMessage {
-            next_try: Moment(0),
             is_absent: true,
-            ..row(state)
+            ..message_in(state)
         };
         let second = KnownMessage {
             copy: 1,
-            ..row(DELIVERED)
+            ..message_in(DELIVERED)
         };
         let known = known([
-            ("a", row(DELIVERED)),
-            ("b", row(State::Seen)),
+            ("a", message_in(DELIVERED)),
+            ("b", message_in(State::Seen)),
             ("b", second),
             ("c", absent(DELIVERED)),
             ("d", absent(State::Gone)),
-            ("e", row(State::Staged)),
+            ("e", message_in(State::Staged)),
         ]);
         let changes = ListingChanges::between(&known, &listing(["x", "d", "a"]));
         assert_eq!(names(&changes.missing), ["b 0", "b 1"]);
@@ -194,7 +180,7 @@ mod tests {
             (0..count).map(|n| format!("{prefix}{n:04}")).collect()
         };
         let old = ids("a", PARTIAL_LISTING_MESSAGES);
-        let all = || known(old.iter().map(|id| (id.as_str(), row(DELIVERED))));
+        let all = || known(old.iter().map(|id| (id.as_str(), message_in(DELIVERED))));
         for (listed, is_partial) in [
             (ids("b", PARTIAL_LISTING_MESSAGES), true),
             (ids("b", PARTIAL_LISTING_MESSAGES - 1), false),
@@ -208,7 +194,11 @@ mod tests {
             let changes = ListingChanges::between(&all(), &listing);
             assert_eq!(changes.is_partial_listing(), is_partial, "{}", listed.len());
         }
-        let few = known(old.iter().skip(1).map(|id| (id.as_str(), row(DELIVERED))));
+        let few = known(
+            old.iter()
+                .skip(1)
+                .map(|id| (id.as_str(), message_in(DELIVERED))),
+        );
         let new = ids("b", PARTIAL_LISTING_MESSAGES);
         let listing = listing(new.iter().map(String::as_str));
         assert!(!ListingChanges::between(&few, &listing).is_partial_listing());

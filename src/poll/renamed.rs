@@ -186,10 +186,8 @@ pub(crate) fn read_header<S: Read + Write>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::known::KnownMessage;
+    use crate::mail::known::tests::message_in;
     use crate::mail::maildrop::MessageNumber;
-    use crate::mail::suspicion::Suspicion;
-    use crate::moment::Moment;
 
     #[test]
     fn a_mailbox_without_known_messages_looks_renamed() {
@@ -204,17 +202,7 @@ mod tests {
         ] {
             let mut known = KnownMessages::default();
             for name in known_ones.clone() {
-                let row = KnownMessage {
-                    copy: 0,
-                    state: State::Seen,
-                    size: None,
-                    next_try: Moment(0),
-                    is_absent: false,
-                    is_undeletable: false,
-                    quit_was_unanswered: false,
-                    suspicion: Suspicion::None,
-                };
-                known.push(name.to_string().as_bytes(), row);
+                known.push(name.to_string().as_bytes(), message_in(State::Seen));
             }
             let mut listing = Listing::default();
             for (number, name) in (1..).filter_map(MessageNumber::new).zip(listed.clone()) {

@@ -113,8 +113,8 @@ impl SharedMessages {
 mod tests {
     use super::*;
     use crate::mail::known::KnownMessage;
+    use crate::mail::known::tests::message_in;
     use crate::mail::maildrop::MessageNumber;
-    use crate::mail::suspicion::Suspicion;
     use crate::moment::Moment;
 
     const DELIVERED: State = State::Delivered(Moment(0));
@@ -136,14 +136,8 @@ mod tests {
         let mut known = KnownMessages::default();
         for &(unique_id, state, size) in rows {
             let row = KnownMessage {
-                copy: 0,
-                state,
                 size,
-                next_try: Moment(0),
-                is_absent: false,
-                is_undeletable: false,
-                quit_was_unanswered: false,
-                suspicion: Suspicion::None,
+                ..message_in(state)
             };
             known.push(unique_id.as_bytes(), row);
         }

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
+use crate::mail::known::tests::message_in;
 use crate::mail::known::{KnownMessage, KnownMessages, SizeHistory, State};
 use crate::mail::maildrop::{Listing, MessageNumber};
 use crate::mail::policy::{Keep, Order, Policy};
-use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
 use crate::poll::plan::{Pick, Plan, plan};
 
@@ -27,14 +27,8 @@ fn listing(lines: &[(&str, Option<u64>)]) -> Listing {
 
 fn delivered(days_ago: i64, size: Option<u64>) -> KnownMessage {
     KnownMessage {
-        copy: 0,
-        state: State::Delivered(Moment(NOW.0 - days_ago * DAY)),
         size,
-        next_try: Moment(0),
-        is_absent: false,
-        is_undeletable: false,
-        quit_was_unanswered: false,
-        suspicion: Suspicion::None,
+        ..message_in(State::Delivered(Moment(NOW.0 - days_ago * DAY)))
     }
 }
 
