@@ -18,7 +18,7 @@ pub enum SeenCommand {
     Forget(ForgetArgs),
     /// Read what 'seen export' wrote in another state directory
     Import(ImportArgs),
-    /// List the known messages: state, size and unique-id
+    /// List the known messages: state, size, unique-id, and why a message stays on the server
     List(ListArgs),
     /// Recognise messages by their headers after the server gave them new unique-ids
     Rematch(OneAccountArgs),

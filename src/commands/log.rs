@@ -95,7 +95,7 @@ fn line(delivery: &Delivery) -> String {
 }
 
 /// Formats a point in time as UTC.
-fn time(moment: Moment) -> String {
+pub(super) fn time(moment: Moment) -> String {
     let seconds = u64::try_from(moment.0).unwrap_or(0);
     // The clock may have been wrong. The format ends with the year 9999, so later times are cut.
     let at = UNIX_EPOCH + Duration::from_secs(seconds.min(253_402_300_799));

@@ -39,8 +39,8 @@ impl Suspicion {
     pub fn reason(self) -> Option<&'static str> {
         match self {
             Self::None => None,
-            Self::OutOfStep => Some("may be another message; the next run compares it"),
-            Self::Incomplete => Some("may be incomplete; the next run compares it"),
+            Self::OutOfStep => Some("may be another message"),
+            Self::Incomplete => Some("may be incomplete"),
             Self::Placeholder => Some(
                 "is a placeholder for a message that the server could not send; it stays there",
             ),

@@ -1,14 +1,13 @@
 //! All known messages of an account: loaded, listed for people, forgotten, marked.
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::database::{MESSAGE, about, identity, size, statements};
 use super::size_checks::size_history;
 use super::state::{DELIVERED, FAILED, SEEN, StoredState};
 use super::{Error, Ledger};
-use crate::mail::known::{KnownMessage, KnownMessages, State};
+use crate::mail::known::{KnownMessage, KnownMessages};
 use crate::mail::maildrop::{AccountKey, Identity, Message, UniqueId};
-use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
 
 /// All known messages of an account.
@@ -20,16 +19,12 @@ pub(crate) struct Messages<'a>(pub(super) &'a Ledger);
 pub(crate) struct SeenEntry {
     /// The message's unique-id.
     pub unique_id: UniqueId,
-    /// Its number among those with the same unique-id.
-    pub copy: u32,
-    /// Its state.
-    pub state: State,
-    /// Its size in octets, as LIST reported it.
-    pub size: Option<u64>,
+    /// The facts about it that every run reads.
+    pub known: KnownMessage,
     /// The number of times in a row that it could not be retrieved or delivered.
     pub failures: u32,
-    /// The reason to doubt our copy.
-    pub suspicion: Suspicion,
+    /// True if it was listed again after its deletion.
+    pub came_back: bool,
 }
 
 impl Messages<'_> {
@@ -50,19 +45,7 @@ impl Messages<'_> {
             let mut known = KnownMessages::default();
             known.set_sizes(size_history(queries, account)?);
             queries.all::<(), ()>(&KNOWN, [account], |row| {
-                let message = KnownMessage {
-                    copy: row.get(1)?,
-                    state: row
-                        .get::<_, StoredState>(2)?
-                        .with_times(row.get(4)?, row.get(6)?),
-                    size: size(row, 3)?,
-                    next_try: row.get(6)?,
-                    is_absent: row.get::<_, Option<Moment>>(7)?.is_some(),
-                    is_undeletable: row.get(5)?,
-                    quit_was_unanswered: row.get::<_, Option<Moment>>(8)?.is_some(),
-                    suspicion: row.get(9)?,
-                };
-                known.push(row.get_ref(0)?.as_blob()?, message);
+                known.push(row.get_ref(0)?.as_blob()?, known_message(row)?);
                 Ok(())
             })?;
             Ok(known)
@@ -76,18 +59,14 @@ impl Messages<'_> {
     pub(crate) fn entries(self) -> Result<Vec<SeenEntry>, Error> {
         self.0.read(|queries| {
             queries.some(&ENTRIES, [self.0.key()], |row| {
-                let Some(Identity { unique_id, copy }) = identity(row, 0, 1)? else {
+                let Some(Identity { unique_id, .. }) = identity(row, 0, 1)? else {
                     return Ok(None);
                 };
                 Ok(Some(SeenEntry {
                     unique_id,
-                    copy,
-                    state: row
-                        .get::<_, StoredState>(2)?
-                        .with_times(row.get(3)?, row.get(4)?),
-                    size: size(row, 5)?,
-                    failures: row.get(6)?,
-                    suspicion: row.get(7)?,
+                    known: known_message(row)?,
+                    failures: row.get(10)?,
+                    came_back: row.get(11)?,
                 }))
             })
         })
@@ -163,6 +142,22 @@ impl Messages<'_> {
     }
 }
 
+/// Reads the columns that [`KNOWN`] and [`ENTRIES`] begin with.
+fn known_message(row: &Row<'_>) -> rusqlite::Result<KnownMessage> {
+    Ok(KnownMessage {
+        copy: row.get(1)?,
+        state: row
+            .get::<_, StoredState>(2)?
+            .with_times(row.get(4)?, row.get(6)?),
+        size: size(row, 3)?,
+        next_try: row.get(6)?,
+        is_absent: row.get::<_, Option<Moment>>(7)?.is_some(),
+        is_undeletable: row.get(5)?,
+        quit_was_unanswered: row.get::<_, Option<Moment>>(8)?.is_some(),
+        suspicion: row.get(9)?,
+    })
+}
+
 statements! {
     /// In the order that [`KnownMessages::push`] requires.
     KNOWN =
@@ -173,7 +168,8 @@ statements! {
     HAS_MESSAGES = "SELECT 1 FROM seen WHERE account = ?1 LIMIT 1";
 
     ENTRIES =
-        "SELECT unique_id, copy, state, delivered, next_try, size, attempts, suspicion
+        "SELECT unique_id, copy, state, size, delivered, undeletable, next_try, vanished,
+             quit_sent, suspicion, attempts, came_back
          FROM seen WHERE account = ?1 ORDER BY unique_id, copy";
 
     FORGET_DELIVERIES = "DELETE FROM delivery WHERE account = ?1 AND unique_id = ?2";

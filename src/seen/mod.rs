@@ -35,7 +35,7 @@ mod suspicions;
 mod tests;
 
 pub(crate) use accounts::{Accounts, KnownAccount, Verdict};
-pub(crate) use causes::{Cause, FailedMessage, FailedStep, Successes};
+pub(crate) use causes::{Cause, FailedMessage, FailedStep, Successes, Undeleted};
 pub(crate) use deliveries::Deliveries;
 pub(crate) use error::Error;
 pub(crate) use freshness::{Doubt, RecognitionEnd};

@@ -159,11 +159,11 @@ fn a_released_database_lists_every_state() {
             "work",
             "delivered 51 octets a\n\
              delivered 51 octets b\n\
-             seen 67 octets caught-up\n\
+             seen 67 octets caught-up, was only marked as seen\n\
              gone 63 octets deleted\n\
-             failed 63 octets refused, failed 2 times in a row\n\
+             failed 63 octets refused, failed 2 times in a row, the next run tries it again\n\
              gone 65 octets returned\n\
-             failed 67 octets set-aside, failed 5 times in a row\n\
+             failed 67 octets set-aside, failed 5 times in a row, the next run tries it again\n\
              gone 65 octets stubborn\n\
              gone 65 octets stubborn (copy 1)\n\
              delivered 59 octets twice\n\
@@ -175,15 +175,15 @@ fn a_released_database_lists_every_state() {
         (
             "killed",
             "delivered 59 octets known\n\
-             staged 61 octets staged\n\
-             staged 69 octets staged-too\n",
+             staged 61 octets staged, the next run delivers it\n\
+             staged 69 octets staged-too, the next run delivers it\n",
         ),
         (
             "lists",
             "delivered 59 octets again\n\
-             staged 55 octets bad, failed 3 times in a row\n\
-             staged 57 octets busy\n\
-             staged 59 octets kills\n\
+             staged 55 octets bad, failed 3 times in a row, the next run tries it again\n\
+             staged 57 octets busy, the next run delivers it\n\
+             staged 59 octets kills, the next run delivers it\n\
              delivered 59 octets plain\n\
              delivered 61 octets speaks\n",
         ),

@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::support::mail::{notes, ordinary};
+use crate::support::mail::{note, notes, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 use crate::support::strace::{Injection, Point, Threads, faulty};
@@ -33,7 +33,53 @@ fn seen_list_failed_shows_only_failures() {
     let outcome = sandbox.mailpull(["seen", "list", "work", "--failed"]).run();
 
     outcome.succeeds();
-    outcome.stdout_is("failed 17 octets b, failed 1 times in a row\n");
+    outcome.stdout_is("failed 17 octets b, failed once, the next run tries it again\n");
+}
+
+#[test]
+fn seen_list_says_why_a_message_stays() {
+    let server = ModelServer::start(notes(["refused", "undeletable"]));
+    server.change(|behaviour| {
+        behaviour.refused = vec![b"refused".to_vec()];
+        behaviour.undeletable = vec![b"undeletable".to_vec()];
+    });
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    sandbox.fetch().fails_with(75);
+    server.add(note("marked"));
+    sandbox
+        .mailpull(["seen", "catch-up", "work"])
+        .run()
+        .succeeds();
+
+    let list = |flag| sandbox.mailpull(["seen", "list", "work", flag]).run();
+
+    list("-q").succeeds().stdout_is(
+        "seen 27 octets marked, was only marked as seen\n\
+         seen 29 octets refused, was only marked as seen\n\
+         delivered 37 octets undeletable, the server refused to delete it; the next run tries it again\n",
+    );
+    let reasons = list("--json").json_lines();
+    assert_eq!(
+        reasons[2]["stays_because"],
+        "the server refused to delete it; the next run tries it again"
+    );
+}
+
+#[test]
+fn seen_list_says_how_long_a_message_stays() {
+    let server = ModelServer::start(notes(["a", "b"]));
+    server.change(|behaviour| behaviour.refused = vec![b"b".to_vec()]);
+    let sandbox = Sandbox::with_work(server.address(), "keep = '14 days'");
+    for _ in 0..5 {
+        sandbox.fetch();
+    }
+
+    let list = sandbox.mailpull(["seen", "list", "work"]).run();
+
+    list.stdout_has("delivered 17 octets a, is kept until 2");
+    list.stdout_has(
+        "failed 17 octets b, failed 5 times in a row, it is set aside and tried again after 2",
+    );
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! `mailpull seen`: inspects and repairs what mailpull remembers about messages.
 
-use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -11,7 +10,7 @@ use crate::config::{self, Account, Overrides, Selector};
 use crate::delivery::{self, Leftovers, StagedState};
 use crate::exit::{Exit, Failure};
 use crate::mail::custody::Staged;
-use crate::mail::known::{State, may_be_tried};
+use crate::mail::known::may_be_tried;
 use crate::mail::maildrop::Listing;
 use crate::mail::policy::Policy;
 use crate::mail::streak::{Alikeness, Streak};
@@ -22,11 +21,11 @@ use crate::poll::plan::Plan;
 use crate::poll::renamed::Rematch;
 use crate::poll::survey;
 use crate::pop3::Transaction;
-use crate::report::{Octets, json};
 use crate::seen::{Accounts, FailedStep, Ledger, SeenEntry, StateFolder, Verdict};
 
 mod export;
 mod import;
+mod list;
 
 /// Runs one of the `seen` commands.
 pub(super) fn run(verb: &cli::SeenCommand, context: &Context<'_>) -> Result<Exit, Failure> {
@@ -36,7 +35,7 @@ pub(super) fn run(verb: &cli::SeenCommand, context: &Context<'_>) -> Result<Exit
         cli::SeenCommand::Export(arguments) => export::run(arguments, context),
         cli::SeenCommand::Forget(arguments) => forget(arguments, context),
         cli::SeenCommand::Import(arguments) => import::run(arguments, context),
-        cli::SeenCommand::List(arguments) => list(arguments, context),
+        cli::SeenCommand::List(arguments) => list::run(arguments, context),
         cli::SeenCommand::Rematch(named) => rematch_account(&named.account, context),
     }
 }
@@ -51,70 +50,6 @@ fn open(name: &str, context: &Context<'_>) -> Result<(Account, Ledger), Failure>
     let account = config::accounts(&selector, chosen, &Overrides::default())?.one()?;
     let ledger = context.open_ledger(&account, &context.state_folder()?)?;
     Ok((account, ledger))
-}
-
-/// Shows the known messages of an account, one line each.
-fn list(arguments: &cli::ListArgs, context: &Context<'_>) -> Result<Exit, Failure> {
-    let (_, ledger) = open(&arguments.account, context)?;
-    let mut out = io::stdout().lock();
-    for entry in ledger.messages().entries()? {
-        if arguments.failed && entry.failures == 0 {
-            continue;
-        }
-        let written = if context.global.json {
-            writeln!(
-                out,
-                "{}",
-                json::known(
-                    &entry.unique_id,
-                    word(entry.state),
-                    &entry.size,
-                    entry.suspicion.reason()
-                )
-            )
-        } else {
-            writeln!(out, "{}", line(&entry))
-        };
-        if written.is_err() {
-            // The reader has closed standard output, as head(1) does: it needs no more.
-            break;
-        }
-    }
-    Ok(Exit::Done)
-}
-
-fn line(entry: &SeenEntry) -> String {
-    let size = entry
-        .size
-        .map_or_else(|| "?".into(), |size| Octets(size).to_string());
-    let copy = if entry.copy > 0 {
-        format!(" (copy {})", entry.copy)
-    } else {
-        String::new()
-    };
-    let failed = match entry.failures {
-        0 => String::new(),
-        failures => format!(", failed {failures} times in a row"),
-    };
-    let doubt = match entry.suspicion.reason() {
-        Some(reason) => format!(", {reason}"),
-        None => String::new(),
-    };
-    format!(
-        "{} {size} {}{copy}{failed}{doubt}",
-        word(entry.state),
-        entry.unique_id
-    )
-}
-
-fn word(state: State) -> &'static str {
-    match state {
-        State::Delivered(_) => "delivered",
-        State::Gone => "gone",
-        State::Seen => "seen",
-        State::Staged => "staged",
-        State::Failed(_) => "failed",
-    }
 }
 
 /// Forgets messages, so that they are new again. They may be named as the server spells them, or as

@@ -220,8 +220,8 @@ fn suspects(account: &TestAccount) -> Vec<(String, Suspicion)> {
     let entries = account.ledger.messages().entries();
     let entries = entries.expect("it can be read").into_iter();
     entries
-        .filter(|entry| entry.suspicion != Suspicion::None)
-        .map(|entry| (entry.unique_id.to_string(), entry.suspicion))
+        .filter(|entry| entry.known.suspicion != Suspicion::None)
+        .map(|entry| (entry.unique_id.to_string(), entry.known.suspicion))
         .collect()
 }
 

@@ -95,14 +95,14 @@ impl TestLedger {
         let entries = self.ledger.messages().entries();
         let entries = entries.expect("the database can be read").into_iter();
         let entries = entries.map(|entry| {
-            let state = match entry.state {
+            let state = match entry.known.state {
                 State::Delivered(_) => "delivered",
                 State::Gone => "gone",
                 State::Seen => "seen",
                 State::Staged => "staged",
                 State::Failed(_) => "failed",
             };
-            (entry.unique_id.to_string(), entry.copy, state)
+            (entry.unique_id.to_string(), entry.known.copy, state)
         });
         entries.collect()
     }
