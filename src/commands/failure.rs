@@ -25,8 +25,8 @@ failure_from!(
     delivery::Error,
     dial::Error,
     oauth2::Error,
-    poll::renamed::Error,
     poll::survey::Error,
+    poll::top::Error,
     seen::Error,
 );
 

@@ -5,6 +5,7 @@ use mailparse::MailHeaderMap as _;
 
 use crate::digest::{Digest, Hasher};
 use crate::mail::same::{Fingerprint, is_written_by_servers};
+use crate::mail::same_header::ListedHeader;
 use crate::text::ServerText;
 
 /// The octets of a header that are searched for fields. All of the header is hashed.
@@ -108,6 +109,19 @@ impl HeaderReader {
     /// Returns the fields of the header.
     pub fn finish(self) -> Header {
         self.finish_with_marks().0
+    }
+
+    /// Returns the marks of a header that the server has sent by itself.
+    pub fn finish_listed(mut self) -> ListedHeader {
+        self.take_rest();
+        let canonical = self.canonical.clone().map(Hasher::finish);
+        let (header, marks) = self.finish_with_marks();
+        ListedHeader {
+            header,
+            canonical,
+            message_id: marks.message_id,
+            date: marks.date,
+        }
     }
 
     /// Returns the fields of the header, and the digests of Message-ID and Date in a fingerprint.

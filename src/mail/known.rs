@@ -65,13 +65,15 @@ pub struct KnownMessage {
     pub suspicion: Suspicion,
 }
 
-/// The facts that earlier runs have learned about the sizes that a server reports.
+/// The facts that earlier runs have learned about the sizes and headers that a server reports.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct SizeHistory {
     /// The number of octets that STAT counts more than LIST.
     pub surplus: i64,
     /// The number of messages in a row whose size had changed and whose content had not.
     pub equal_contents: u32,
+    /// The number of messages in a row whose header (TOP) was another one and whose content was not.
+    pub other_headers: u32,
 }
 
 impl SizeHistory {
@@ -80,6 +82,12 @@ impl SizeHistory {
     pub fn prove_nothing(self) -> bool {
         const EQUAL_CONTENTS: u32 = 10;
         self.equal_contents >= EQUAL_CONTENTS
+    }
+
+    /// Returns true if another header says nothing about a message: TOP sends another header than RETR.
+    pub fn headers_prove_nothing(self) -> bool {
+        const OTHER_HEADERS: u32 = 10;
+        self.other_headers >= OTHER_HEADERS
     }
 }
 
@@ -189,6 +197,11 @@ impl KnownMessages {
     /// Returns true if another size says nothing about a message on this server.
     pub fn sizes_prove_nothing(&self) -> bool {
         self.sizes.prove_nothing()
+    }
+
+    /// Returns true if another header says nothing about a message on this server.
+    pub fn headers_prove_nothing(&self) -> bool {
+        self.sizes.headers_prove_nothing()
     }
 
     /// Puts all messages in doubt: the unique-ids may mean other messages now.

@@ -11,6 +11,7 @@ pub mod mark;
 pub mod policy;
 pub mod reader;
 pub mod same;
+pub mod same_header;
 pub(crate) mod streak;
 pub mod suspicion;
 pub mod total;

@@ -23,7 +23,8 @@ impl Poll<'_> {
             return Ok(());
         }
         let checks = self.ledger.size_checks();
-        let history = checks.note_comparisons(comparisons).map_err(recording)?;
+        let noted = checks.note_comparisons(comparisons).map_err(recording)?;
+        self.learn_from_comparisons(comparisons, noted.reused)?;
         for comparison in comparisons {
             match &comparison.result {
                 Compared::Same {
@@ -56,7 +57,7 @@ impl Poll<'_> {
                 Compared::Same { .. } | Compared::New(_) => {}
             }
         }
-        if history.prove_nothing() {
+        if noted.history.prove_nothing() {
             self.warn_once(
                 SIZES,
                 &"the server reports another size for messages that have not changed: from now on a \

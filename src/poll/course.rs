@@ -21,6 +21,7 @@ use super::Poll;
 use super::delete::DELETING;
 use super::error::{Error, reading, recording};
 use crate::mail::maildrop::Identity;
+use crate::poll::before_deletion::ShownHeaders;
 use crate::poll::blame::Outlook;
 use crate::poll::settle::TargetFault;
 use crate::pop3::{Flight, Pipelining, PipeliningLog};
@@ -51,6 +52,8 @@ pub(crate) struct Course {
     pub(super) limits_logins: bool,
     /// The fault of the target, if the messages of earlier runs showed one.
     pub(super) fault: Option<TargetFault>,
+    /// The headers that were read before deletions.
+    pub(super) headers: ShownHeaders,
 }
 
 impl Poll<'_> {

@@ -2,9 +2,9 @@
 
 use crate::exit::{Exit, Failure};
 use crate::poll::receive;
-use crate::poll::renamed;
 use crate::poll::settle;
 use crate::poll::survey;
+use crate::poll::top;
 use crate::pop3;
 use crate::seen;
 
@@ -165,12 +165,12 @@ impl From<survey::Error> for Error {
     }
 }
 
-impl From<renamed::Error> for Error {
-    fn from(error: renamed::Error) -> Self {
+impl From<top::Error> for Error {
+    fn from(error: top::Error) -> Self {
         match error {
-            renamed::Error::Interrupted => Self::Interrupted,
-            renamed::Error::Pop3(source) => while_doing("recognising messages")(source),
-            renamed::Error::Seen(source) => recording(source),
+            top::Error::Interrupted => Self::Interrupted,
+            top::Error::Pop3(source) => while_doing("reading headers")(source),
+            top::Error::Seen(source) => recording(source),
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::seen::{LastRun, Ledger, RecognitionEnd, RunEnd};
 
 mod ages;
 mod batch;
+mod before_deletion;
 mod blame;
 mod comparisons;
 mod course;
@@ -50,6 +51,7 @@ pub(crate) mod survey;
 mod suspicion;
 #[cfg(test)]
 mod tests;
+pub(crate) mod top;
 
 pub(crate) use course::Course;
 pub(crate) use error::Error;

@@ -5,14 +5,14 @@ use std::io::{Read, Write};
 
 use super::Poll;
 use super::error::{Error, reading, recording};
-use crate::digest::Digest;
 use crate::exit::Failure;
 use crate::mail::known::{KnownMessages, MAX_FAILURES};
-use crate::mail::maildrop::{Identity, Listing};
+use crate::mail::maildrop::{Identity, Listing, Message};
+use crate::mail::same_header::KnownHeader;
 use crate::poll::plan::Pick;
-use crate::poll::renamed;
 use crate::poll::same_mailbox::{ComparedHeaders, Mailbox, SharedMessages};
-use crate::pop3::{HeaderOf, Retrieved, Transaction};
+use crate::poll::top::{Answer, read_headers};
+use crate::pop3::{GoOn, Transaction};
 use crate::report::Event;
 use crate::seen::{self, LastRun, Ledger, Neighbour};
 
@@ -152,18 +152,18 @@ impl Poll<'_> {
         Ok((mailbox, shared))
     }
 
-    /// Returns a sample of shared messages to ask for, each with the hash of its header as it is known.
+    /// Returns a sample of shared messages to ask for, each with its header as it is known.
     fn sample(
         &self,
         listing: &Listing,
         shared: &SharedMessages,
-        header: impl Fn(&Ledger, &Identity) -> Result<Option<Digest>, seen::Error>,
-    ) -> Result<Vec<(HeaderOf, Digest)>, Error> {
+        header: impl Fn(&Ledger, &Identity) -> Result<Option<KnownHeader>, seen::Error>,
+    ) -> Result<Vec<(Message, KnownHeader)>, Error> {
         let mut sample = Vec::new();
         for pick in shared.sample() {
             let message = listing.message(pick.position, pick.copy);
-            if let Some(digest) = header(self.ledger, &message.identity).map_err(reading)? {
-                sample.push((HeaderOf(message), digest));
+            if let Some(known) = header(self.ledger, &message.identity).map_err(reading)? {
+                sample.push((message, known));
             }
         }
         Ok(sample)
@@ -174,7 +174,7 @@ impl Poll<'_> {
         &mut self,
         session: &mut Transaction<S>,
         shared: &SharedMessages,
-        ours: Vec<(HeaderOf, Digest)>,
+        ours: Vec<(Message, KnownHeader)>,
         last: &LastRun,
     ) -> Result<Mailbox, Error> {
         let mut compared = ComparedHeaders::default();
@@ -184,20 +184,18 @@ impl Poll<'_> {
             return Ok(shared.judge(compared));
         }
         self.ledger.runs().note_recognition().map_err(recording)?;
-        let (asked, digests): (Vec<_>, Vec<_>) = ours.into_iter().unzip();
-        let mut digests = digests.into_iter();
-        let mut pipeline = session.retrieve(asked.into_iter());
-        while let Some((_, retrieved)) = pipeline.next().map_err(renamed::Error::from)? {
-            let known = digests.next();
-            if let Retrieved::Body = retrieved {
-                let header = renamed::read_header(&mut pipeline, self.interrupt)?;
-                if known == Some(header.digest) {
-                    compared.equal += 1;
-                } else {
-                    compared.different += 1;
+        let (asked, known): (Vec<_>, Vec<_>) = ours.into_iter().unzip();
+        let mut known = known.iter();
+        let asked = asked.into_iter();
+        read_headers(session, asked, self.interrupt, |_, answer| {
+            if let (Some(known), Answer::Header(listed, _)) = (known.next(), answer) {
+                match listed.is_of(known) {
+                    true => compared.equal += 1,
+                    false => compared.different += 1,
                 }
             }
-        }
+            GoOn::Yes
+        })?;
         // The count is not reset to 0: a server may break off at the next TOP in every run, and
         // then mailpull must stop trying.
         let runs = self.ledger.runs();

@@ -4,54 +4,17 @@
 use std::collections::HashSet;
 use std::io::{Read, Write};
 
-use crate::exit::Exit;
-use crate::mail::headers::{Header, HeaderReader};
 use crate::mail::known::{KnownMessages, State};
 use crate::mail::maildrop::{Identity, Listing};
 use crate::os::signals::Interrupt;
 use crate::poll::missing;
 use crate::poll::plan::Pick;
-use crate::pop3::{self, HeaderOf, Pipeline, Retrieved, Transaction};
-use crate::seen::{self, Headers, Ledger};
+use crate::poll::top::{Answer, Error, read_headers};
+use crate::pop3::{GoOn, Transaction};
+use crate::seen::{Headers, Ledger};
 
-/// The longest header that is read, in octets.
-const HEADER: usize = 1 << 20;
 /// The number of new messages that are looked at before all of them are.
 const SAMPLE: usize = 16;
-
-/// The reason why recognising ended early. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    /// A signal asked the run to end.
-    #[error("interrupted")]
-    Interrupted,
-    /// The session failed.
-    #[error(transparent)]
-    Pop3(#[from] pop3::Error),
-    /// The database failed.
-    #[error(transparent)]
-    Seen(#[from] seen::Error),
-}
-
-impl Error {
-    /// Returns what the user can do about it, if anything.
-    pub(crate) fn hint(&self) -> Option<String> {
-        match self {
-            Self::Interrupted => None,
-            Self::Pop3(source) => source.hint(),
-            Self::Seen(source) => source.hint(),
-        }
-    }
-
-    /// Returns the exit status that the error leads to.
-    pub(crate) fn exit(&self) -> Exit {
-        match self {
-            Self::Interrupted => Exit::Temporary,
-            Self::Pop3(error) => error.exit(),
-            Self::Seen(error) => error.exit(),
-        }
-    }
-}
 
 /// The search for renamed messages.
 pub(crate) struct Rematch<'a> {
@@ -143,44 +106,20 @@ impl Rematch<'_> {
     ) -> Result<(), Error> {
         let messages = picks
             .iter()
-            .map(|pick| HeaderOf(self.listing.message(pick.position, pick.copy)));
-        let mut pipeline = session.retrieve(messages);
+            .map(|pick| self.listing.message(pick.position, pick.copy));
         let mut taken = HashSet::new();
-        while let Some((HeaderOf(message), retrieved)) = pipeline.next()? {
-            let Retrieved::Body = retrieved else {
-                continue;
+        read_headers(session, messages, self.interrupt, |message, answer| {
+            let Answer::Header(listed, _) = answer else {
+                return GoOn::Yes;
             };
-            let header = read_header(&mut pipeline, self.interrupt)?;
-            let mut same = known.find(&header.digest, message.size);
+            let mut same = known.find(&listed.header.digest, message.size);
             if let Some(known) = same.find(|known| !taken.contains(known)) {
                 taken.insert(known);
                 recognised.push((known.clone(), message.identity));
             }
-        }
-        Ok(())
+            GoOn::Yes
+        })
     }
-}
-
-/// Reads a header that was asked for.
-pub(crate) fn read_header<S: Read + Write>(
-    pipeline: &mut Pipeline<'_, S, impl Iterator<Item = HeaderOf>>,
-    interrupt: &Interrupt,
-) -> Result<Header, Error> {
-    let mut header = HeaderReader::default();
-    let mut chunk = Vec::new();
-    let mut received = 0;
-    while let Some(octets) = pipeline.read(&mut chunk)? {
-        received += octets;
-        if received > HEADER {
-            return Err(pop3::Error::TooLong("a header").into());
-        }
-        if interrupt.signal().is_some() {
-            return Err(Error::Interrupted);
-        }
-        header.push(&chunk);
-        chunk.clear();
-    }
-    Ok(header.finish())
 }
 
 #[cfg(test)]

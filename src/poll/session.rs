@@ -113,6 +113,7 @@ impl Poll<'_> {
             self.course.failed.contains(&message.identity)
         });
         self.hold_surprising_deletions(&mut plan)?;
+        self.check_deletions(&mut session, &listing, &known, &mut plan)?;
         self.accept_sizes(&listing, &plan)?;
         let remaining = self.note_listing_changes(&known, &listing, &plan)?;
         let missing = self.missing_contents(&known, &listing, &plan)?;

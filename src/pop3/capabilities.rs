@@ -18,6 +18,8 @@ pub struct Capabilities {
     pub login_delay: Option<Duration>,
     /// True if commands may be sent before earlier ones are answered (section 6.6).
     pub pipelining: bool,
+    /// True if headers can be asked for (TOP).
+    pub top: bool,
     /// True if UIDL is announced. Some servers have it without announcing it.
     pub uidl: bool,
     /// The SASL mechanisms, in upper case.
@@ -34,6 +36,7 @@ impl fmt::Display for Capabilities {
         }
         let announced = [
             self.pipelining.then(|| "PIPELINING".to_owned()),
+            self.top.then(|| "TOP".to_owned()),
             self.uidl.then(|| "UIDL".to_owned()),
             (!self.sasl.is_empty()).then(|| format!("SASL {}", self.sasl.join(" "))),
             self.expire.map(|days| format!("EXPIRE {days}")),
@@ -90,6 +93,7 @@ impl Capabilities {
                     .map(|delay| delay.min(limits::LOGIN_DELAY));
             }
             Some("PIPELINING") => self.pipelining = true,
+            Some("TOP") => self.top = true,
             Some("UIDL") => self.uidl = true,
             Some("SASL") => self
                 .sasl
@@ -135,7 +139,7 @@ mod tests {
         ] {
             capabilities.add(line);
         }
-        assert!(capabilities.pipelining);
+        assert!(capabilities.pipelining && capabilities.top && capabilities.uidl);
         assert!(capabilities.offers("PLAIN") && !capabilities.offers("CRAM-MD5"));
     }
 

@@ -76,6 +76,21 @@ impl ServerProfile {
         matches!(self, Self::Announced { after_login, .. } if after_login.uidl)
     }
 
+    /// Returns true if the server may have TOP: it announces TOP, or has not said what it has.
+    pub fn may_have_top(&self) -> bool {
+        match self {
+            Self::Announced {
+                before_login,
+                after_login,
+                ..
+            } => {
+                let are_known = before_login.are_known || after_login.are_known;
+                !are_known || before_login.top || after_login.top
+            }
+            Self::CapaUnsupported => true,
+        }
+    }
+
     /// Returns true if the server announces PIPELINING after the login.
     pub fn announces_pipelining(&self) -> bool {
         matches!(self, Self::Announced { after_login, .. } if after_login.pipelining)
@@ -156,7 +171,7 @@ mod tests {
             ),
             profile(
                 announced(&[]),
-                announced(&["PIPELINING", "EXPIRE 0", "LOGIN-DELAY 300"]),
+                announced(&["PIPELINING", "TOP", "EXPIRE 0", "LOGIN-DELAY 300"]),
             ),
         ] {
             let lasting = profile.to_stored().expect("an announced profile is stored");
@@ -164,6 +179,30 @@ mod tests {
         }
         assert_eq!(ServerProfile::CapaUnsupported.to_stored(), None);
         assert_eq!(ServerProfile::parse("PIPELINING"), None);
+    }
+
+    #[test]
+    fn top_is_tried_unless_capabilities_omit_it() {
+        let known = |lines: &[&str]| {
+            let mut capabilities = Capabilities::announced();
+            lines
+                .iter()
+                .for_each(|line| capabilities.add(line.as_bytes()));
+            capabilities
+        };
+        let unknown = Capabilities::default;
+        for (before_login, after_login, expected) in [
+            (unknown(), unknown(), true),
+            (known(&["TOP"]), known(&["UIDL"]), true),
+            (known(&[]), known(&["TOP"]), true),
+            (known(&["TOP"]), unknown(), true),
+            (known(&[]), known(&["UIDL"]), false),
+            (known(&[]), unknown(), false),
+        ] {
+            let profile = profile(before_login, after_login);
+            assert_eq!(profile.may_have_top(), expected, "{profile:?}");
+        }
+        assert!(ServerProfile::CapaUnsupported.may_have_top());
     }
 
     #[test]

@@ -9,12 +9,12 @@ use super::account::{one_shot_name, tag};
 use super::accounts::remove_rows;
 use super::database::statements;
 use super::messages::HAS_MESSAGES;
-use super::recognition::header_digest;
+use super::recognition::known_header;
 use super::{Error, Ledger, Lock, former_tags};
-use crate::digest::Digest;
 use crate::mail::custody::TargetPlace;
 use crate::mail::known::KnownMessages;
 use crate::mail::maildrop::{AccountKey, Identity};
+use crate::mail::same_header::KnownHeader;
 
 /// Other accounts of the same user at the same host.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +63,7 @@ impl Neighbours<'_> {
         self.0.messages().known_of(neighbour.key)
     }
 
-    /// Returns the hash of the header of a neighbour's message, if it was retrieved.
+    /// Returns the header of a neighbour's message, if it was retrieved.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -71,9 +71,9 @@ impl Neighbours<'_> {
         self,
         neighbour: &Neighbour,
         message: &Identity,
-    ) -> Result<Option<Digest>, Error> {
+    ) -> Result<Option<KnownHeader>, Error> {
         self.0
-            .read(|queries| header_digest(queries, neighbour.key, message))
+            .read(|queries| known_header(queries, neighbour.key, message))
     }
 
     /// Returns true if messages of a neighbour were delivered to this place.

@@ -14,6 +14,7 @@ use crate::mail::custody::{Found, StoredMessage, TargetPlace};
 use crate::mail::known::State;
 use crate::mail::maildrop::{AccountKey, Identity, UniqueId};
 use crate::mail::same::MessageContent;
+use crate::mail::same_header::KnownHeader;
 use crate::moment::Moment;
 
 /// An account's known messages, found by their content.
@@ -173,13 +174,13 @@ impl Recognition<'_> {
         })
     }
 
-    /// Returns the hash of the header of a known message, if it was retrieved.
+    /// Returns the header of a known message, if it was retrieved.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub(crate) fn header(self, message: &Identity) -> Result<Option<Digest>, Error> {
+    pub(crate) fn header(self, message: &Identity) -> Result<Option<KnownHeader>, Error> {
         self.0
-            .read(|queries| header_digest(queries, self.0.key(), message))
+            .read(|queries| known_header(queries, self.0.key(), message))
     }
 
     /// Gives known messages the unique-ids with which the server lists them now.
@@ -212,17 +213,26 @@ impl Recognition<'_> {
     }
 }
 
-/// Returns the hash of the header of an account's message, if it was retrieved.
-pub(super) fn header_digest(
+/// Returns the header of an account's message, if it was retrieved.
+pub(super) fn known_header(
     queries: &Queries<'_>,
     account: AccountKey,
     message: &Identity,
-) -> rusqlite::Result<Option<Digest>> {
-    queries.first(&HEADER, about(&account, message, &[]), |row| row.get(0))
+) -> rusqlite::Result<Option<KnownHeader>> {
+    queries.first(&HEADER, about(&account, message, &[]), |row| {
+        Ok(KnownHeader {
+            digest: row.get(0)?,
+            from: row.get(1)?,
+            subject: row.get(2)?,
+            fingerprint: fingerprint(row, 3)?,
+        })
+    })
 }
 
 statements! {
-    HEADER = "SELECT header_digest FROM delivery WHERE {MESSAGE}";
+    HEADER =
+        "SELECT header_digest, sender, subject, canonical, body, message_id, date FROM delivery
+         WHERE {MESSAGE}";
 
     CONTENTS =
         "SELECT s.copy, s.state, s.delivered, s.next_try, s.size, d.digest, d.sender, d.canonical,

@@ -202,6 +202,10 @@ CREATE TABLE failure (                      -- of a message, at one step
     PRIMARY KEY (account, step, unique_id, copy)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+ALTER TABLE account ADD COLUMN other_headers INTEGER NOT NULL DEFAULT 0
+    /* messages in a row whose header (TOP) was another one and whose content was not */;
+",
 ];
 
 /// Opens a database, and creates it (mode 0600) if there is none. A file that is not a database is

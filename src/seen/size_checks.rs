@@ -1,5 +1,5 @@
-//! The results of comparisons. They show how reliable a server's sizes are: if another size means
-//! another message.
+//! The results of comparisons. They show how reliable a server's sizes and headers are: if another size,
+//! or another header, means another message.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use crate::mail::known::{SET_ASIDE_FOR, SizeHistory};
 use crate::mail::maildrop::{AccountKey, Identity, MessageNumber};
 use crate::moment::Moment;
 
-/// The facts about the sizes of an account's server.
+/// The facts about the sizes and headers of an account's server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SizeChecks<'a>(pub(super) &'a Ledger);
 
@@ -47,6 +47,15 @@ pub(crate) enum Compared {
     ChangesEachTime,
 }
 
+/// The conclusions from comparisons.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Noted {
+    /// The history of the sizes with these results.
+    pub history: SizeHistory,
+    /// The number of unique-ids that mean other messages now.
+    pub reused: usize,
+}
+
 impl SizeChecks<'_> {
     /// Notes how many octets STAT counts more than LIST.
     ///
@@ -73,13 +82,27 @@ impl SizeChecks<'_> {
         })
     }
 
-    /// Notes the results of comparisons. Returns the history of the sizes with these results.
+    /// Notes that this many messages had other headers and the same content, or, with `None`, that headers
+    /// prove something. Returns the history with that.
     ///
     /// # Errors
     /// Nothing was written.
-    pub(crate) fn note_comparisons(self, comparisons: &[Comparison]) -> Result<SizeHistory, Error> {
+    pub(crate) fn note_headers(self, in_vain: Option<u32>) -> Result<SizeHistory, Error> {
         let key = self.0.key();
         self.0.write(|queries| {
+            queries.execute(&NOTE_HEADERS, params![key, in_vain])?;
+            size_history(queries, key)
+        })
+    }
+
+    /// Notes the results of comparisons. Returns what follows from them.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn note_comparisons(self, comparisons: &[Comparison]) -> Result<Noted, Error> {
+        let key = self.0.key();
+        self.0.write(|queries| {
+            let mut reused = 0;
             let mut history = size_history(queries, key)?;
             let found: HashSet<_> = comparisons.iter().filter_map(Comparison::found).collect();
             for comparison in comparisons {
@@ -104,11 +127,11 @@ impl SizeChecks<'_> {
                     }
                 };
                 if !found.contains(taken_for) && *result != Compared::ChangesEachTime {
-                    replace(queries, key, taken_for)?;
+                    reused += replace(queries, key, taken_for)?;
                 }
             }
             queries.execute(&NOTE_EQUAL_CONTENTS, params![key, history.equal_contents])?;
-            Ok(history)
+            Ok(Noted { history, reused })
         })
     }
 }
@@ -132,6 +155,7 @@ pub(super) fn size_history(
         Ok(SizeHistory {
             surplus: row.get(0)?,
             equal_contents: row.get(1)?,
+            other_headers: row.get(2)?,
         })
     })?;
     Ok(history.unwrap_or_default())
@@ -163,16 +187,16 @@ fn freeze(
 }
 
 /// Notes that another message is listed under the unique-id of a known one. If QUIT was sent for it and
-/// not answered, the server has deleted it after all.
-fn replace(queries: &Queries<'_>, key: AccountKey, identity: &Identity) -> rusqlite::Result<()> {
+/// not answered, the server has deleted it after all. Returns 1 if that is so.
+fn replace(queries: &Queries<'_>, key: AccountKey, identity: &Identity) -> rusqlite::Result<usize> {
     let now = Moment::now();
-    queries.execute(&REPLACE, about(&key, identity, params![now]))?;
-    Ok(())
+    queries.execute(&REPLACE, about(&key, identity, params![now]))
 }
 
 statements! {
-    SIZE_HISTORY = "SELECT surplus, equal_contents FROM account WHERE id = ?1";
+    SIZE_HISTORY = "SELECT surplus, equal_contents, other_headers FROM account WHERE id = ?1";
     NOTE_SURPLUS = "UPDATE account SET surplus = ?2 WHERE id = ?1";
+    NOTE_HEADERS = "UPDATE account SET other_headers = coalesce(other_headers + ?2, 0) WHERE id = ?1";
     NOTE_EQUAL_CONTENTS = "UPDATE account SET equal_contents = ?2 WHERE id = ?1";
 
     CONFIRM =

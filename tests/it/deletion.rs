@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::support::mail::{note, notes};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{FETCH_A_AND_B, LIST_A, LIST_A_AND_B, QUIT, Script};
+use crate::support::script::{
+    FETCH_A_AND_B, LIST_A, LIST_A_AND_B, LIST_A_AND_B_WITH_TOP, QUIT, Script,
+};
 
 const DELETE_1_AND_2: &str = "
     C: DELE 1
@@ -14,9 +16,15 @@ const DELETE_1_AND_2: &str = "
     S: +OK
     S: +OK";
 
-/// A session that deletes two known messages without fetching them again.
+/// A session that deletes two known messages without fetching them again. Their headers show that they
+/// are the same.
 fn delete_a_and_b() -> String {
-    [LIST_A_AND_B, DELETE_1_AND_2, QUIT].concat()
+    let headers = "
+    C: TOP 1 0
+    C: TOP 2 0
+    tops a
+    tops b";
+    [LIST_A_AND_B_WITH_TOP, headers, DELETE_1_AND_2, QUIT].concat()
 }
 
 #[test]

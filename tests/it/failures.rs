@@ -7,7 +7,7 @@ use crate::support::mail::{TestMessage, notes, ordinary, renamed};
 use crate::support::model_server::{Behaviour, Cut, ModelServer};
 use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{LIST_A, LIST_A_AND_B, QUIT, Script};
+use crate::support::script::{LIST_A, LIST_A_AND_B, LIST_A_AND_B_WITH_TOP, QUIT, Script};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -164,6 +164,8 @@ fn a_message_that_breaks_five_sessions_is_set_aside() {
 #[test]
 fn deletions_left_by_a_broken_session_precede_new_mail() {
     let deletion = "
+        C: TOP 1 0
+        tops a
         C: DELE 1
         S: +OK";
     let rest = "
@@ -179,7 +181,7 @@ fn deletions_left_by_a_broken_session_precede_new_mail() {
         C: DELE 1
         S: +OK";
     let server = Script::new([LIST_A_AND_B, BREAK_IN_B].concat())
-        .then([LIST_A_AND_B, deletion, QUIT].concat())
+        .then([LIST_A_AND_B_WITH_TOP, deletion, QUIT].concat())
         .then([rest, QUIT].concat())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "keep = false");

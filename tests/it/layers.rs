@@ -62,7 +62,10 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("poll/room", &[&["delivery"], SHARED]),
     (
         "poll/renamed",
-        &[&["poll/missing", "poll/plan", "pop3", "seen"], SHARED],
+        &[
+            &["poll/missing", "poll/plan", "poll/top", "pop3", "seen"],
+            SHARED,
+        ],
     ),
     (
         "poll/settle",
@@ -70,6 +73,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ),
     ("poll/step", &[&["pop3"], SHARED]),
     ("poll/survey", &[&["poll/plan", "pop3", "report"], SHARED]),
+    ("poll/top", &[&["pop3", "seen"], SHARED]),
     ("dial", &[&["net", "pop3"], SHARED]),
     ("oauth2", &[&["net"], SHARED]),
     // The services do not know each other; they meet in a poll.

@@ -50,6 +50,7 @@ mod properties;
 mod refused_login;
 mod report_after;
 mod retrieval;
+mod reused_unique_ids;
 mod routes;
 mod same_message;
 mod sasl;

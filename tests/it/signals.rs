@@ -5,7 +5,7 @@ use rustix::process::Signal;
 
 use crate::support::mail::notes;
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{LIST_A_AND_B, QUIT, Script};
+use crate::support::script::{LIST_A_AND_B, LIST_A_AND_B_WITH_TOP, QUIT, Script};
 
 /// A retrieval of two messages in which the server stalls in the second.
 const STALL_IN_B: &str = "
@@ -33,7 +33,12 @@ fn stalling_session() -> String {
 #[track_caller]
 fn keeps_complete_messages(signal: Signal, status: i32) {
     // The next run first deletes the complete message, as the run before could not.
-    let deletion = [LIST_A_AND_B, "\nC: DELE 1\nS: +OK", QUIT].concat();
+    let delete_a = "
+        C: TOP 1 0
+        tops a
+        C: DELE 1
+        S: +OK";
+    let deletion = [LIST_A_AND_B_WITH_TOP, delete_a, QUIT].concat();
     let rest = "
         login
         C: UIDL

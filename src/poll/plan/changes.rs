@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Pick, Plan};
-use crate::mail::maildrop::Position;
+use super::{COMPARED, Pick, Plan, split_off_waiting};
+use crate::mail::maildrop::{Listing, Position};
 use crate::mail::policy::Keep;
 
 /// The most old messages that are deleted after a change of `keep` without a confirmation on the
@@ -28,6 +28,25 @@ impl Plan {
         self.deleted_if_same += were_to_go;
         self.kept = self.kept.saturating_sub(more.len() - were_to_go);
         self.compare.extend(more);
+    }
+
+    /// Compares messages that were to be deleted, as many as a run may compare. The others wait for the
+    /// next run.
+    pub fn compare_before_deletion(&mut self, mut doubtful: Vec<Pick>, listing: &Listing) {
+        let room = COMPARED.saturating_sub(self.compare.len());
+        let waiting = split_off_waiting(listing, &mut doubtful, room);
+        self.compare_also(doubtful);
+        self.postpone_deletions(&waiting);
+    }
+
+    /// Leaves messages that were to be deleted for the next run.
+    pub fn postpone_deletions(&mut self, waiting: &[Pick]) {
+        let positions: BTreeSet<Position> = waiting.iter().map(|pick| pick.position).collect();
+        self.delete
+            .retain(|pick| !positions.contains(&pick.position));
+        self.kept += waiting.len();
+        self.postponed += waiting.len();
+        self.waiting.extend(waiting);
     }
 
     /// Moves new messages that the target may already have to those that are to be recognised,

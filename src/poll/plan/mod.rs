@@ -285,18 +285,22 @@ impl Planner<'_> {
         self.plan.waiting.append(&mut waiting);
     }
 
-    /// Leaves at most so many of the messages, and [`COMPARED_OCTETS`] of them. Returns the others.
     fn split_off_waiting(&self, picks: &mut Vec<Pick>, most: usize) -> Vec<Pick> {
-        picks.sort_unstable_by_key(|pick| pick.position);
-        let mut octets = 0u64;
-        let fits = |(nth, pick): &(usize, &Pick)| {
-            octets = octets.saturating_add(self.listing.size(pick.position).unwrap_or(0));
-            *nth == 0 || octets <= COMPARED_OCTETS
-        };
-        let first = picks.iter().take(most).enumerate();
-        let compared = first.take_while(fits).count();
-        picks.split_off(compared)
+        split_off_waiting(self.listing, picks, most)
     }
+}
+
+/// Leaves at most so many of the messages, and [`COMPARED_OCTETS`] of them. Returns the others.
+fn split_off_waiting(listing: &Listing, picks: &mut Vec<Pick>, most: usize) -> Vec<Pick> {
+    picks.sort_unstable_by_key(|pick| pick.position);
+    let mut octets = 0u64;
+    let fits = |(nth, pick): &(usize, &Pick)| {
+        octets = octets.saturating_add(listing.size(pick.position).unwrap_or(0));
+        *nth == 0 || octets <= COMPARED_OCTETS
+    };
+    let first = picks.iter().take(most).enumerate();
+    let compared = first.take_while(fits).count();
+    picks.split_off(compared)
 }
 
 /// The number of messages that share a unique-id.

@@ -5,10 +5,10 @@ use crate::exit::Exit;
 use crate::mail::policy::Keep;
 
 /// A message in a listing: its unique-id, its size, and its lines.
-type Listed<'a> = (&'a str, u64, &'a str);
+pub(super) type Listed<'a> = (&'a str, u64, &'a str);
 
 /// The listing of a mailbox of which sizes are asked for at once.
-fn list(messages: &[Listed<'_>]) -> String {
+pub(super) fn list(messages: &[Listed<'_>]) -> String {
     let ids = numbered(messages, |(id, _, _)| (*id).to_owned());
     let sizes = numbered(messages, |(_, size, _)| size.to_string());
     format!("C: UIDL\nC: LIST\nS: +OK\n{ids}S: .\nS: +OK\n{sizes}S: .\n")
@@ -36,7 +36,7 @@ fn numbered(messages: &[Listed<'_>], text: impl Fn(&Listed<'_>) -> String) -> St
 }
 
 /// The retrieval of the messages with these numbers.
-fn retrieve(messages: &[Listed<'_>], numbers: &[usize]) -> String {
+pub(super) fn retrieve(messages: &[Listed<'_>], numbers: &[usize]) -> String {
     let commands: String = numbers
         .iter()
         .map(|number| format!("C: RETR {number}\n"))
@@ -51,7 +51,7 @@ fn retrieve(messages: &[Listed<'_>], numbers: &[usize]) -> String {
     commands + &answers
 }
 
-fn delete(numbers: &[usize]) -> String {
+pub(super) fn delete(numbers: &[usize]) -> String {
     let commands: String = numbers
         .iter()
         .map(|number| format!("C: DELE {number}\n"))
@@ -59,7 +59,7 @@ fn delete(numbers: &[usize]) -> String {
     commands + &"S: +OK\n".repeat(numbers.len())
 }
 
-const MAIL: &str = "Message-ID: <1@x>\nDate: today\nFrom: ann\nSubject: s\n\nbody";
+pub(super) const MAIL: &str = "Message-ID: <1@x>\nDate: today\nFrom: ann\nSubject: s\n\nbody";
 
 /// Returns [`MAIL`] with one more header line.
 fn with(line: &str) -> String {

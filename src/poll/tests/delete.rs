@@ -46,7 +46,8 @@ fn after_a_cut_session_deletions_come_before_new_messages() {
     let cut = "C: RETR 1\nC: RETR 2\nS: +OK\nS: a\nS: .\nS: +OK\nS: b";
     account.poll(&[&[LIST_A_AND_B, cut].concat()]);
     assert_eq!(account.known()[0], "a Delivered");
-    let delete_a = [LIST_A_AND_B, "C: DELE 1\nS: +OK\n", QUIT].concat();
+    let top_a = "C: TOP 1 0\nS: +OK\nS: a\nS: .\n";
+    let delete_a = [LIST_A_AND_B, top_a, "C: DELE 1\nS: +OK\n", QUIT].concat();
     let only_b = "C: UIDL
         C: STAT
         S: +OK

@@ -63,6 +63,34 @@ fn new_messages_are_fetched_in_the_configured_order() {
 }
 
 #[test]
+fn a_run_compares_a_hundred_doubtful_deletions() {
+    let lines: Vec<_> = (0..150).map(|n| format!("{n:03}")).collect();
+    let rows: Vec<_> = lines
+        .iter()
+        .map(|id| (&**id, delivered(1, Some(10))))
+        .collect();
+    let listed: Vec<_> = lines.iter().map(|id| (&**id, Some(10))).collect();
+    let (listing, known) = (listing(&listed), known(&rows));
+    let policy = Policy {
+        keep: Keep::Never,
+        ..Policy::default()
+    };
+    let mut plan = plan(&listing, &known, &policy, NOW);
+    let doubtful = plan.delete[..120].to_vec();
+
+    plan.compare_before_deletion(doubtful, &listing);
+
+    assert_eq!((plan.delete.len(), plan.compare.len()), (30, 100));
+    assert_eq!(
+        (plan.waiting.len(), plan.postponed, plan.kept),
+        (20, 20, 20)
+    );
+    assert_eq!(numbers(&listing, &plan.delete)[0], 121);
+    plan.postpone_deletions(&plan.delete.clone()[..5]);
+    assert_eq!((plan.delete.len(), plan.postponed), (25, 25));
+}
+
+#[test]
 fn a_delivered_message_is_deleted_when_its_time_is_over() {
     let fortnight = Duration::from_secs(14 * DAY as u64);
     for (keep, days_ago, goes) in [

@@ -127,7 +127,8 @@ fn staged_messages_are_delivered_before_a_connection_is_made() {
 fn recovered_messages_are_deleted_without_being_fetched_again() {
     let mut account = refused(true);
     let delete = "C: DELE 1\nC: DELE 2\nS: +OK\nS: +OK\n";
-    let ended = account.poll(&[&[LIST_A_AND_B, delete, QUIT].concat()]);
+    let top = "C: TOP 1 0\nC: TOP 2 0\nS: +OK\nS: a\nS: .\nS: +OK\nS: b\nS: .\n";
+    let ended = account.poll(&[&[LIST_A_AND_B, top, delete, QUIT].concat()]);
     assert_eq!(ended.exit(), Exit::Done);
     assert_eq!(account.known(), ["a Gone", "b Gone"]);
 }

@@ -33,26 +33,43 @@ pub(crate) fn hinted_session(
     pipelining: bool,
     script: &str,
 ) -> Transaction<ScriptedServer> {
-    session_with(hints, pipelining, ScriptedServer::new(script))
+    let announced = Capabilities {
+        pipelining,
+        // The server has TOP if the script has.
+        top: script.contains("C: TOP "),
+        ..Capabilities::announced()
+    };
+    session_with(hints, announced, ScriptedServer::new(script))
+}
+
+/// Opens a session with a server that has TOP, also if the script has not.
+pub(crate) fn session_with_top(hints: &SessionHints, script: &str) -> Transaction<ScriptedServer> {
+    let announced = Capabilities {
+        pipelining: true,
+        top: true,
+        ..Capabilities::announced()
+    };
+    session_with(hints, announced, ScriptedServer::new(script))
 }
 
 /// Opens a session in the TRANSACTION state with any server.
 pub(crate) fn session_over<S: Read + Write>(pipelining: bool, server: S) -> Transaction<S> {
-    session_with(&SessionHints::default(), pipelining, server)
+    let announced = Capabilities {
+        pipelining,
+        ..Capabilities::announced()
+    };
+    session_with(&SessionHints::default(), announced, server)
 }
 
 fn session_with<S: Read + Write>(
     hints: &SessionHints,
-    pipelining: bool,
+    after_login: Capabilities,
     server: S,
 ) -> Transaction<S> {
     let wire = Wire::new(server, None, hints.pipelining_log.clone());
     let profile = ServerProfile::Announced {
         before_login: Capabilities::announced(),
-        after_login: Capabilities {
-            pipelining,
-            ..Capabilities::announced()
-        },
+        after_login,
         channel: Channel::Encrypted,
         when: Moment(0),
     };

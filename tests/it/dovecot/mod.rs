@@ -27,6 +27,16 @@ fn retrieves_nothing(sandbox: &Sandbox, args: &[&str]) {
         .never_says("C: TOP");
 }
 
+/// Claims that a run asks for headers and retrieves no message.
+#[track_caller]
+fn retrieves_only_headers(sandbox: &Sandbox, args: &[&str]) {
+    let outcome = sandbox.mailpull(args).arg("-vv").run();
+    outcome
+        .succeeds()
+        .stderr_has("C: TOP")
+        .never_says("C: RETR");
+}
+
 /// Writes the authority of the server's certificate to a file. Returns the key that names it.
 fn trust(sandbox: &Sandbox, dovecot: &Dovecot) -> String {
     let path = sandbox.write("ca.pem", dovecot.authority().pem());

@@ -17,10 +17,12 @@
 //! | `lists A B …` | sends `+OK`, a line `1 A`, a line `2 B` and so on, and the final `.` |
 //! | `counts N M` | sends `+OK N M`, the answer to STAT |
 //! | `gives NAME` | sends `+OK` and the note of that name |
+//! | `tops NAME` | sends `+OK` and the header of that note, the answer to TOP |
 //! | `login` | greets, and expects CAPA, USER, PASS and CAPA; PIPELINING is announced only after the login |
 //! | `login ahead` | does the same, with PIPELINING announced before the login as well |
 //! | `login early` | does the same, with PIPELINING announced only before the login |
 //! | `login alone` | does the same, without PIPELINING |
+//! | `login top` | does the same as `login`, and announces TOP after the login |
 //! | `flush` | ends the segment; without it everything between two `C:` is sent in one write |
 //! | `tls` | performs the TLS handshake |
 //! | `tls for NAME` | does the same, and the client must ask for this name (SNI) |
@@ -70,6 +72,14 @@ pub(crate) const LIST_A: &str = "
 /// A session up to the end of the listings, which have two messages.
 pub(crate) const LIST_A_AND_B: &str = "
     login
+    C: UIDL
+    C: LIST
+    lists a b
+    lists 17 17";
+
+/// The same, with a server that has TOP.
+pub(crate) const LIST_A_AND_B_WITH_TOP: &str = "
+    login top
     C: UIDL
     C: LIST
     lists a b
@@ -202,6 +212,12 @@ fn spelt_out(line: &str) -> Vec<String> {
                 .chain(around("S: ."))
                 .collect()
         }
+        "tops" => vec![
+            "S: +OK".to_owned(),
+            format!("S: Subject: {rest}"),
+            "raw: \\r\\n".to_owned(),
+            "S: .".to_owned(),
+        ],
         "login" => logged_in(line),
         _ => vec![line.to_owned()],
     }
@@ -217,6 +233,7 @@ fn logged_in(line: &str) -> Vec<String> {
         "login ahead" => (PIPELINING, PIPELINING),
         "login early" => (PIPELINING, NO_PIPELINING),
         "login alone" => (NO_PIPELINING, NO_PIPELINING),
+        "login top" => (NO_PIPELINING, "S: PIPELINING\nS: TOP\nS: UIDL"),
         _ => panic!("the script has an unknown step: {line:?}"),
     };
     let capabilities = |announced| format!("C: CAPA\nS: +OK\n{announced}\nS: .");

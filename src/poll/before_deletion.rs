@@ -1,0 +1,263 @@
+//! Makes sure, before messages of earlier sessions are deleted, that they are still the ones that were
+//! delivered: some servers use a unique-id again, and the size may be the same by chance.
+//!
+//! The header decides (TOP). A message with another header is retrieved and compared. Without TOP only
+//! the sizes decide, unless they tell nothing on this server.
+
+use std::collections::HashSet;
+use std::io::{Read, Write};
+
+use super::Poll;
+use super::error::{Error, reading, recording};
+use crate::mail::known::{KnownMessages, MAX_FAILURES};
+use crate::mail::maildrop::{Identity, Listing, Message};
+use crate::mail::same_header::KnownHeader;
+use crate::poll::plan::{Pick, Plan};
+use crate::poll::top::{Answer, read_headers};
+use crate::pop3::{GoOn, Transaction};
+use crate::report::Event;
+use crate::seen::{Compared, Comparison, LastRun};
+
+/// The most headers that a session asks for before it deletes messages. The rest waits for the next run.
+const HEADERS: usize = 10_000;
+/// The number of octets after which no more headers are asked for.
+const HEADERS_OCTETS: usize = 100_000_000;
+/// After this many refusals, and no header, the server has no TOP.
+const REFUSALS: usize = 3;
+/// The subject of a note that the server breaks off at TOP.
+const BREAKS_AT_TOP: &str = "breaks off at TOP";
+/// The subject of a note that the server has used a unique-id again.
+const REUSES_UNIQUE_IDS: &str = "unique-ids used again";
+/// The subject of the warning that headers prove nothing on a server.
+const HEADERS_DIFFER: &str = "headers prove nothing";
+
+/// The messages that are due for deletion, by what their headers show.
+#[derive(Debug, Default)]
+struct CheckedDeletions {
+    /// The number of those that have the header of the delivered message.
+    same: usize,
+    /// They have other headers.
+    different: Vec<Pick>,
+    /// The server has not shown their headers.
+    unknown: Vec<Pick>,
+    /// They were not asked for, because of a limit.
+    waiting: Vec<Pick>,
+}
+
+/// The headers that were read before the deletions of a run.
+#[derive(Debug, Default)]
+pub(super) struct ShownHeaders {
+    /// True if a header was that of the delivered message.
+    have_agreed: bool,
+    /// The messages that have other headers.
+    differ: HashSet<Identity>,
+}
+
+impl ShownHeaders {
+    fn note(&mut self, checked: &CheckedDeletions, listing: &Listing) {
+        self.have_agreed |= checked.same > 0;
+        let different = checked.different.iter();
+        self.differ
+            .extend(different.map(|pick| listing.message(pick.position, pick.copy).identity));
+    }
+}
+
+impl Poll<'_> {
+    /// Changes a plan so that each message that it deletes, and that an earlier session has delivered, is
+    /// known to be that message.
+    ///
+    /// # Errors
+    /// The session failed, or the database did. Nothing was deleted.
+    pub(super) fn check_deletions<S: Read + Write>(
+        &mut self,
+        session: &mut Transaction<S>,
+        listing: &Listing,
+        known: &KnownMessages,
+        plan: &mut Plan,
+    ) -> Result<(), Error> {
+        // Without unique-ids everything is retrieved and compared.
+        if plan.delete.is_empty() || listing.names_are_made_up() {
+            return Ok(());
+        }
+        let last = self.ledger.runs().last().map_err(reading)?;
+        let checked = match self.may_ask_for_headers(session, known, &last)? {
+            true => self.ask_for_headers(session, listing, plan, &last)?,
+            false => CheckedDeletions {
+                unknown: plan.delete.clone(),
+                ..CheckedDeletions::default()
+            },
+        };
+        self.course.headers.note(&checked, listing);
+        let mut doubtful = checked.different;
+        let notices = self.ledger.notices();
+        if !sizes_tell(listing) || notices.is_said(REUSES_UNIQUE_IDS).map_err(reading)? {
+            doubtful.extend(checked.unknown);
+        }
+        plan.compare_before_deletion(doubtful, listing);
+        plan.postpone_deletions(&checked.waiting);
+        Ok(())
+    }
+
+    /// Returns true if the server has TOP, as far as that is known, and its headers prove something.
+    fn may_ask_for_headers<S: Read + Write>(
+        &mut self,
+        session: &Transaction<S>,
+        known: &KnownMessages,
+        last: &LastRun,
+    ) -> Result<bool, Error> {
+        if !session.profile().may_have_top() || known.headers_prove_nothing() {
+            return Ok(false);
+        }
+        let notices = self.ledger.notices();
+        if notices.is_said(BREAKS_AT_TOP).map_err(reading)? {
+            return Ok(false);
+        }
+        if last.recognitions < MAX_FAILURES {
+            return Ok(true);
+        }
+        // Such a server must not keep all mail away.
+        notices.first(BREAKS_AT_TOP).map_err(recording)?;
+        self.reporter.report(Event::Warning(
+            &"the server breaks off at TOP: from now on only unique-ids and sizes show that a message \
+              is still the one that was delivered before it is deleted",
+        ));
+        Ok(false)
+    }
+
+    /// Asks for the headers of the messages that are due, as many as the limits allow.
+    fn ask_for_headers<S: Read + Write>(
+        &mut self,
+        session: &mut Transaction<S>,
+        listing: &Listing,
+        plan: &Plan,
+        last: &LastRun,
+    ) -> Result<CheckedDeletions, Error> {
+        let limit = plan.delete.len().min(HEADERS);
+        let (first, rest) = plan.delete.split_at(limit);
+        let mut asked: Vec<(Pick, Message, KnownHeader)> = Vec::with_capacity(first.len());
+        let mut checked = CheckedDeletions {
+            waiting: rest.to_vec(),
+            ..CheckedDeletions::default()
+        };
+        for &pick in first {
+            let message = listing.message(pick.position, pick.copy);
+            let header = self.ledger.recognition().header(&message.identity);
+            // Without a header there is nothing to compare it with, also not after a download.
+            let header = header.map_err(reading)?;
+            asked.extend(header.map(|header| (pick, message, header)));
+        }
+        // Counted before: a session that breaks here leaves the number.
+        self.ledger.runs().note_recognition().map_err(recording)?;
+        let messages = asked.iter().map(|(_, message, _)| message.clone());
+        let (mut answered, mut octets, mut refusals) = (0, 0, 0);
+        read_headers(session, messages, self.interrupt, |_, answer| {
+            let (pick, _, known) = &asked[answered];
+            answered += 1;
+            match answer {
+                Answer::Header(listed, length) => {
+                    octets += length;
+                    match listed.is_of(known) {
+                        true => checked.same += 1,
+                        false => checked.different.push(*pick),
+                    }
+                }
+                Answer::Refused => {
+                    refusals += 1;
+                    checked.unknown.push(*pick);
+                }
+            }
+            match octets > HEADERS_OCTETS || refusals == answered && refusals >= REFUSALS {
+                true => GoOn::No,
+                false => GoOn::Yes,
+            }
+        })?;
+        let runs = self.ledger.runs();
+        runs.note_recognised(last.recognitions).map_err(recording)?;
+        let left = asked[answered..].iter().map(|(pick, _, _)| *pick);
+        if answered > 0 && refusals == answered {
+            checked.unknown.extend(left);
+            checked.unknown.append(&mut checked.waiting);
+        } else {
+            checked.waiting.extend(left);
+        }
+        Ok(checked)
+    }
+
+    /// Draws conclusions from comparisons: what a header proves on this server, and if it uses unique-ids
+    /// again.
+    pub(super) fn learn_from_comparisons(
+        &mut self,
+        comparisons: &[Comparison],
+        reused: usize,
+    ) -> Result<(), Error> {
+        if reused > 0 {
+            let notices = self.ledger.notices();
+            notices.first(REUSES_UNIQUE_IDS).map_err(recording)?;
+        }
+        let headers = &self.course.headers;
+        let compared = comparisons
+            .iter()
+            .filter(|comparison| headers.differ.contains(&comparison.taken_for));
+        let (new, same): (Vec<_>, Vec<_>) =
+            compared.partition(|comparison| matches!(comparison.result, Compared::New(_)));
+        if new.is_empty() && same.is_empty() {
+            return Ok(());
+        }
+        let in_vain = match headers.have_agreed || !new.is_empty() {
+            true => None,
+            false => u32::try_from(same.len()).ok(),
+        };
+        let checks = self.ledger.size_checks();
+        let history = checks.note_headers(in_vain).map_err(recording)?;
+        if history.headers_prove_nothing() {
+            self.warn_once(
+                HEADERS_DIFFER,
+                &"the server sends other headers for TOP than for RETR: from now on only unique-ids and \
+                  sizes show that a message is still the one that was delivered before it is deleted",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns true if the sizes in a listing can tell messages apart. Some servers list the same number for
+/// each message, or 0.
+fn sizes_tell(listing: &Listing) -> bool {
+    let mut sizes = listing.positions().map(|position| listing.size(position));
+    let first = sizes.next().flatten();
+    let has_other = sizes.any(|size| size != first);
+    first != Some(0) && (has_other || listing.len() < 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::maildrop::MessageNumber;
+
+    #[test]
+    fn sizes_tell_nothing_if_all_are_alike_or_nought() {
+        for (sizes, expected) in [
+            (&[Some(5)][..], true),
+            (&[Some(0)], false),
+            (&[Some(5), Some(6)], true),
+            (&[Some(5), Some(5)], false),
+            (&[Some(5), Some(5), Some(6)], true),
+            (&[Some(0), Some(0)], false),
+            (&[None, None], false),
+        ] {
+            let mut listing = Listing::default();
+            let numbers = (1..).filter_map(MessageNumber::new);
+            for (number, _) in numbers.clone().zip(sizes) {
+                let unique_id = number.to_string();
+                listing.push(number, unique_id.as_bytes()).expect("valid");
+            }
+            let mut listing = listing.finish().expect("valid");
+            for (number, size) in numbers.zip(sizes) {
+                if let Some(size) = size {
+                    listing.set_size(number, *size);
+                }
+            }
+            assert_eq!(sizes_tell(&listing), expected, "{sizes:?}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Asks for the headers of messages (TOP) and reads them.
+
+use std::io::{Read, Write};
+
+use crate::exit::Exit;
+use crate::mail::headers::HeaderReader;
+use crate::mail::maildrop::Message;
+use crate::mail::same_header::ListedHeader;
+use crate::os::signals::Interrupt;
+use crate::pop3::{self, GoOn, HeaderOf, Pipeline, Retrieved, Transaction};
+use crate::seen;
+
+/// The longest header that is read, in octets.
+const HEADER: usize = 1 << 20;
+
+/// The reason why no header, or not every one, was read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A signal asked the run to end.
+    #[error("interrupted")]
+    Interrupted,
+    /// The session failed.
+    #[error(transparent)]
+    Pop3(#[from] pop3::Error),
+    /// The database failed.
+    #[error(transparent)]
+    Seen(#[from] seen::Error),
+}
+
+impl Error {
+    /// Returns what the user can do about it, if anything.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Interrupted => None,
+            Self::Pop3(source) => source.hint(),
+            Self::Seen(source) => source.hint(),
+        }
+    }
+
+    /// Returns the exit status that the error leads to.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Interrupted => Exit::Temporary,
+            Self::Pop3(error) => error.exit(),
+            Self::Seen(error) => error.exit(),
+        }
+    }
+}
+
+/// The answer to TOP.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// The header, and the number of octets that the server has sent for it.
+    Header(ListedHeader, usize),
+    /// The server refused.
+    Refused,
+}
+
+/// Asks for the headers of messages, in one flight if the server pipelines. Each answer is passed to
+/// `each`. After [`GoOn::No`] no more headers are asked for, but those on their way are still passed.
+///
+/// # Errors
+/// The session failed, or a signal came. A refusal is no error.
+pub(crate) fn read_headers<S: Read + Write>(
+    session: &mut Transaction<S>,
+    messages: impl Iterator<Item = Message>,
+    interrupt: &Interrupt,
+    mut each: impl FnMut(Message, Answer) -> GoOn,
+) -> Result<(), Error> {
+    let mut pipeline = session.retrieve(messages.map(HeaderOf));
+    while let Some((HeaderOf(message), retrieved)) = pipeline.next()? {
+        let answer = match retrieved {
+            Retrieved::Body => read_header(&mut pipeline, interrupt)?,
+            Retrieved::Refused(_) => Answer::Refused,
+        };
+        if each(message, answer) == GoOn::No {
+            pipeline.stop_asking();
+        }
+    }
+    Ok(())
+}
+
+fn read_header<S: Read + Write>(
+    pipeline: &mut Pipeline<'_, S, impl Iterator<Item = HeaderOf>>,
+    interrupt: &Interrupt,
+) -> Result<Answer, Error> {
+    let mut header = HeaderReader::default();
+    let mut chunk = Vec::new();
+    let mut received = 0;
+    while let Some(octets) = pipeline.read(&mut chunk)? {
+        received += octets;
+        if received > HEADER {
+            return Err(pop3::Error::TooLong("a header").into());
+        }
+        if interrupt.signal().is_some() {
+            return Err(Error::Interrupted);
+        }
+        header.push(&chunk);
+        chunk.clear();
+    }
+    Ok(Answer::Header(header.finish_listed(), received))
+}
