@@ -180,7 +180,7 @@ fn tmp_that_is_a_bind_mount_is_refused() {
     fs::create_dir(&other).expect("the sandbox is writable");
     let tmp = maildir.path().join("tmp");
     let bind = ["--bind".as_ref(), other.as_os_str()];
-    let Some(_mount) = Mount::at(&tmp, &bind) else {
+    let Some(_mount) = Mount::at("a bind mount", &tmp, &bind) else {
         return;
     };
     setup.is_refused(&setup.sandbox.fetch());
@@ -212,7 +212,7 @@ fn a_maildir_on_overlayfs_is_usable() {
         work.display()
     );
     let overlay = ["-t", "overlay", "overlay", "-o", &layers].map(AsRef::as_ref);
-    let Some(_mount) = Mount::at(&maildir, &overlay) else {
+    let Some(_mount) = Mount::at("an overlayfs", &maildir, &overlay) else {
         return;
     };
 
@@ -237,7 +237,7 @@ fn a_maildir_on_fat_is_usable() {
         "loop,uid=0,umask=077".as_ref(),
         image.as_os_str(),
     ];
-    let Some(_mount) = Mount::at(&maildir, &fat) else {
+    let Some(_mount) = Mount::at("a FAT disk", &maildir, &fat) else {
         return;
     };
 

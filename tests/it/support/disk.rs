@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::mount::{run, skip_unmountable};
 use super::tools;
 
 /// The file system of a disk.
@@ -57,7 +58,7 @@ impl Disk {
     ///
     /// # Panics
     ///
-    /// If the test does not run as root.
+    /// If the test does not run as root, or if the mount fails for another reason.
     #[track_caller]
     pub(crate) fn mount(file_system: FileSystem, image: &Path, folder: &Path) -> Option<Self> {
         tools::require_root();
@@ -77,9 +78,7 @@ impl Disk {
             Err(why) => {
                 // Dropping it would unmount it, and it is not mounted.
                 std::mem::forget(disk);
-                tools::skip(format_args!(
-                    "a {file_system:?} disk, which cannot be mounted here: {why}"
-                ));
+                skip_unmountable(&format!("a {file_system:?} disk"), &why);
                 None
             }
         }
@@ -126,15 +125,6 @@ impl Drop for Disk {
             tools::report(format_args!("cannot unmount a disk: {why}"));
         }
     }
-}
-
-/// Runs a program. The error is what it printed on standard error.
-fn run(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|error| error.to_string())?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
 }
 
 #[cfg(test)]
