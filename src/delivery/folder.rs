@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::Error;
@@ -76,16 +76,6 @@ impl Folder {
     pub(super) fn contains(&self, name: &str) -> Result<bool, Error> {
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => Ok(true),
-            Err(Errno::NOENT) => Ok(false),
-            Err(errno) => Err(Error::local("look for", &self.path_of(name), errno)),
-        }
-    }
-
-    /// Returns true if a regular file of this name and this length is in it.
-    pub(super) fn contains_file(&self, name: &str, octets: u64) -> Result<bool, Error> {
-        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode).is_file()
-                && u64::try_from(stat.st_size) == Ok(octets)),
             Err(Errno::NOENT) => Ok(false),
             Err(errno) => Err(Error::local("look for", &self.path_of(name), errno)),
         }

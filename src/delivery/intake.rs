@@ -16,7 +16,6 @@ use rustix::fs::{Mode, OFlags};
 use super::Error;
 use super::folder::Folder;
 use super::leftovers::{self, Leftovers, UNKNOWN};
-use super::maildir::SECOND_LINKS;
 use super::unique_name::UniqueNames;
 use crate::mail::custody::{Durable, Receipt, StoredMessage};
 use crate::mail::maildrop::Message;
@@ -146,12 +145,9 @@ impl Intake {
     /// # Errors
     /// A file cannot be removed; the next run tries again.
     pub(crate) fn withdraw(&self, file_names: &[String]) -> Result<(), Error> {
-        file_names.iter().try_for_each(|name| {
-            self.folder.remove(OsStr::new(name))?;
-            SECOND_LINKS
-                .iter()
-                .try_for_each(|suffix| self.folder.remove(OsStr::new(&format!("{name}{suffix}"))))
-        })
+        file_names
+            .iter()
+            .try_for_each(|name| self.folder.remove(OsStr::new(name)))
     }
 
     /// Removes the files that killed runs of this database left for this account and that are not
@@ -161,7 +157,12 @@ impl Intake {
     /// The folder cannot be read, or a file cannot be removed.
     pub(crate) fn sweep(&self, staged: &HashSet<String>) -> Result<(), Error> {
         for name in self.folder.names()? {
-            if self.names.is_own(&name) && !leftovers::is_of(staged, &name) {
+            let is_unneeded = match self.names.is_own(&name) {
+                true => !leftovers::is_of(staged, &name),
+                // The proof of staged messages is needed.
+                false => staged.is_empty() && self.names.is_own_file(&name),
+            };
+            if is_unneeded {
                 self.folder.remove(OsStr::from_bytes(&name))?;
             }
         }

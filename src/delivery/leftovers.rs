@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use super::folder::Folder;
-use super::maildir::SECOND_LINKS;
 use super::unique_name::ParsedName;
 use crate::mail::mark::Mark;
 
@@ -63,11 +62,7 @@ impl Leftovers {
     }
 }
 
-/// Returns true if a file, or the message whose second link it is, is among the staged messages.
+/// Returns true if a file is that of a staged message.
 pub(super) fn is_of(staged: &HashSet<String>, name: &[u8]) -> bool {
-    str::from_utf8(name).is_ok_and(|name| {
-        let of_link = |suffix: &&str| name.strip_suffix(*suffix);
-        let message = SECOND_LINKS.iter().find_map(of_link).unwrap_or(name);
-        staged.contains(message)
-    })
+    str::from_utf8(name).is_ok_and(|name| staged.contains(name))
 }

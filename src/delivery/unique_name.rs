@@ -52,12 +52,23 @@ impl UniqueNames {
         )
     }
 
-    /// Returns true if this database made a file of this name for this account. Only such a file may
-    /// be removed: any other one belongs to another account, to another database that uses the same
-    /// folder, or to nobody that we know.
+    /// Returns true if this database made a message's file of this name for this account. Only such a
+    /// file may be removed: any other one belongs to another account, to another database that uses the
+    /// same folder, or to nobody that we know.
     pub fn is_own(&self, name: &[u8]) -> bool {
         ParsedName::read(name).is_some_and(|name| name.mark == Some(self.marks.own))
     }
+
+    /// Returns true if this database made a file of this name for this account, and it is no message.
+    pub fn is_own_file(&self, name: &[u8]) -> bool {
+        name.starts_with(own_file(self.marks.own, "").as_bytes())
+    }
+}
+
+/// Returns the name of an account's file that is no message. It begins with a dot, so that mail readers
+/// ignore it.
+pub(super) fn own_file(mark: Mark, suffix: &str) -> String {
+    format!(".mailpull-{mark}{suffix}")
 }
 
 /// The facts about a message in the name of its file.
@@ -203,8 +214,6 @@ mod tests {
         let mark = Mark([1; 16]).to_string();
         for (name, is_own) in [
             (own.clone(), true),
-            (format!("{own}.link"), true),
-            (format!("{own}.placed"), true),
             (format!("{own}.elsewhere"), true),
             (own.replace("_mp0badcafe", "_mpdeadbeef"), true),
             (own.replace(&mark, &Mark([2; 16]).to_string()), false),
@@ -213,6 +222,11 @@ mod tests {
             (format!("1.M2P3R{mark}.host"), false),
         ] {
             assert_eq!(names.is_own(name.as_bytes()), is_own, "{name}");
+            assert!(!names.is_own_file(name.as_bytes()), "{name}");
+        }
+        for (mark, is_own) in [(1, true), (2, false)] {
+            let name = own_file(Mark([mark; 16]), ".placed");
+            assert_eq!(names.is_own_file(name.as_bytes()), is_own);
         }
     }
 }

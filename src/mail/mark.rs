@@ -7,7 +7,7 @@ use crate::hex;
 
 /// A random number that the database draws for an account. No other database has it, so a file whose
 /// name has this mark was made by this database for this account.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Mark(pub [u8; 16]);
 
 impl Mark {

@@ -1,8 +1,9 @@
 //! The services of the operating system: secrets in memory and in files, the keyring, signals, child
-//! processes, threads, locks, the replacement of files, and random numbers.
+//! processes, threads, locks, the replacement of files, random numbers, and when the machine was started.
 
 use std::io;
 
+pub(crate) mod boot;
 pub(crate) mod child;
 pub(crate) mod keyring;
 pub(crate) mod lock;

@@ -1,12 +1,10 @@
 //! `account rename`, `account remove` and `account list`.
 
-use rustix::process::Signal;
-
 use crate::support::mail::notes;
 use crate::support::model_server::ModelServer;
 use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
-use crate::support::strace::{Injection, Point, Threads, faulty};
+use crate::support::strace::kill_when_staged;
 use crate::support::tools;
 
 /// A sandbox in which `work` has fetched two messages and is now called `job` in the configuration.
@@ -133,25 +131,18 @@ fn an_account_with_unfinished_deliveries_is_not_removed() {
     if tools::find("strace").is_none() {
         return;
     }
-    let server = ModelServer::start(notes(["a"]));
+    let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
-    let rename = Point {
-        call: "linkat".to_owned(),
-        line: String::new(),
-        nth: 1,
-        threads: Threads::Any,
-    };
-    let killed = faulty(&sandbox, ["fetch"], &rename, Injection::Kill).run();
-    killed.is_killed_by(Signal::KILL);
+    kill_when_staged(&sandbox, &["fetch"], &sandbox.work());
     sandbox.config("").account("job", server.address(), "");
 
     let outcome = account(&sandbox, &["remove", "work"]);
 
     outcome.fails_with(78).complains_in_lines(1);
-    outcome.stderr_has("not delivered yet: 1");
+    outcome.stderr_has("not delivered yet: 2");
     account(&sandbox, &["rename", "work", "job"]).succeeds();
     sandbox.fetch().succeeds();
-    sandbox.work().holds(&notes(["a"]));
+    sandbox.work().holds(&notes(["a", "b"]));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::support::model_server::ModelServer;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{QUIT, Script};
-use crate::support::strace::{Injection, Point, Threads, faulty};
+use crate::support::strace::{Injection, Point, Threads, faulty, kill_when_staged};
 use crate::support::tools;
 
 /// Puts the copy of the database back: over the file that is there, as cp(1) does.
@@ -26,12 +26,12 @@ fn put_back(sandbox: &Sandbox) {
     }
 }
 
-/// Runs until this many messages are in new/, and kills the run.
-fn kill_after(sandbox: &Sandbox, messages: usize) {
+/// Runs until two messages are in new/, and kills the run.
+fn kill_after_two(sandbox: &Sandbox) {
     let point = Point {
-        call: "linkat".to_owned(),
+        call: "renameat2".to_owned(),
         line: String::new(),
-        nth: messages + 1,
+        nth: 3,
         threads: Threads::Any,
     };
     let killed = faulty(sandbox, ["fetch"], &point, Injection::Kill).run();
@@ -110,7 +110,7 @@ fn a_backup_put_back_after_a_killed_run_is_noticed() {
     for message in ordinary(2, 4) {
         server.add(message);
     }
-    kill_after(&sandbox, 2);
+    kill_after_two(&sandbox);
     put_back(&sandbox);
 
     recognises(&sandbox, 2);
@@ -133,10 +133,11 @@ fn a_staged_message_of_a_database_put_back_is_not_repeated() {
         let sandbox = Sandbox::with_work(server.address(), "");
         sandbox.fetch().succeeds();
         server.add(note("b"));
-        kill_after(&sandbox, 0);
+        server.add(note("c"));
+        kill_when_staged(&sandbox, &["fetch"], &sandbox.work());
         back_up(&sandbox);
         remove_database(&sandbox);
-        // The new database recognises a and fetches b once more.
+        // The new database recognises a and fetches b and c once more.
         recognises(&sandbox, 1);
         if hidden {
             sandbox.work().read_all();
@@ -148,9 +149,9 @@ fn a_staged_message_of_a_database_put_back_is_not_repeated() {
         cp.arg(backup).arg(sandbox.state());
         Program::new(cp).run().succeeds();
 
-        recognises(&sandbox, 1);
+        recognises(&sandbox, 2);
 
-        sandbox.work().holds(&notes(["a", "b"]));
+        sandbox.work().holds(&notes(["a", "b", "c"]));
         sandbox.fetch().succeeds().is_silent();
     }
 }
@@ -167,7 +168,7 @@ fn a_copied_state_folder_removes_no_files_of_the_first() {
     let mut cp = sandbox.command("cp");
     cp.arg("-a").arg(sandbox.state()).arg(&copy);
     Program::new(cp).run().succeeds();
-    kill_after(&sandbox, 0);
+    kill_when_staged(&sandbox, &["fetch"], &sandbox.work());
     assert_eq!(sandbox.work().count("tmp"), 3);
 
     let state = format!("--state-dir={}", copy.display());

@@ -20,11 +20,10 @@ use crate::support::tools;
 
 /// The system calls that change the disk, or that send something to the server. The power is cut
 /// before each of them, and so also after each.
-const CALLS: [&str; 11] = [
+const CALLS: [&str; 10] = [
     "fdatasync",
     "fsync",
     "ftruncate",
-    "linkat",
     "mkdir",
     "pwrite64",
     "renameat2",

@@ -4,14 +4,13 @@ use std::ffi::OsStr;
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
-use rustix::process::Signal;
 
 use crate::support::mail::{self, TestMessage, note, notes};
 use crate::support::model_server::ModelServer;
 use crate::support::outcome::RunOutcome;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
-use crate::support::strace::{Injection, Point, Threads, faulty};
+use crate::support::strace::{Injection, Point, Threads, faulty, kill_when_staged};
 use crate::support::tools;
 
 /// Runs a command with the state directory of this name.
@@ -284,16 +283,9 @@ fn an_account_with_unfinished_messages_is_not_exported() {
     if tools::find("strace").is_none() {
         return;
     }
-    let server = ModelServer::start(notes(["a"]));
+    let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::with_work(server.address(), "");
-    let rename = Point {
-        call: "linkat".to_owned(),
-        line: String::new(),
-        nth: 1,
-        threads: Threads::Any,
-    };
-    let killed = faulty(&sandbox, ["fetch"], &rename, Injection::Kill).run();
-    killed.is_killed_by(Signal::KILL);
+    kill_when_staged(&sandbox, &["fetch"], &sandbox.work());
     sandbox.account("home", server.address(), "");
     sandbox.mailpull(["fetch", "home"]).run().succeeds();
 
@@ -302,7 +294,7 @@ fn an_account_with_unfinished_messages_is_not_exported() {
     outcome
         .fails_with(78)
         .complains_in_lines(1)
-        .stderr_has("mailpull: work: messages that are still on their way: 1");
+        .stderr_has("mailpull: work: messages that are still on their way: 2");
     assert_eq!(
         outcome
             .stdout_text()
@@ -316,7 +308,7 @@ fn an_account_with_unfinished_messages_is_not_exported() {
     at(&sandbox, "two", &["fetch", "work"])
         .succeeds()
         .is_silent();
-    sandbox.work().holds(&notes(["a"]));
+    sandbox.work().holds(&notes(["a", "b"]));
 }
 
 #[test]

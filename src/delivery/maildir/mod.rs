@@ -18,11 +18,11 @@ use crate::text::ServerText;
 #[cfg(test)]
 mod tests;
 
+mod placed_list;
 mod placement;
 
-pub(super) use placement::SECOND_LINKS;
-
-use placement::{Folders, Placement, proof_of};
+use placed_list::PlacedList;
+use placement::{Folders, Placement};
 
 /// The number of searches for a file before it counts as gone: readdir(3) may miss a file that is
 /// being renamed.
@@ -39,6 +39,7 @@ pub(crate) struct Maildir {
     mark: Mark,
     /// The way in which messages are put in their place, once it is known.
     placement: OnceLock<Placement>,
+    placed: PlacedList,
     /// The files that the last [`Target::find_earlier`] found.
     candidates: Mutex<Candidates>,
 }
@@ -94,6 +95,7 @@ impl Maildir {
             place,
             mark: marks.own,
             placement: OnceLock::new(),
+            placed: PlacedList::default(),
             candidates: Mutex::default(),
         })
     }
@@ -141,28 +143,19 @@ impl Maildir {
             .collect())
     }
 
-    /// Returns true if there is a proof that an earlier run put a message in its place. The proof
-    /// is kept until the delivery is recorded.
-    fn has_proof(&self, staged: &Staged) -> Result<bool, Error> {
-        let stored = staged.stored();
-        self.intake
-            .folder()
-            .contains_file(&proof_of(&stored.file_name), stored.octets)
-    }
-
     /// Finds out where a staged message is.
     ///
     /// # Errors
     /// A folder cannot be read.
     pub(super) fn locate(&self, staged: &Staged) -> Result<StagedState, Error> {
-        let name = &*staged.stored().file_name;
+        let name = file_name(staged);
         if self.intake.folder().contains(name)? {
             return Ok(StagedState::Waiting);
         }
         if !self.find_in_place(HashSet::from([name]))?.is_empty() {
             return Ok(StagedState::Delivered);
         }
-        Ok(match self.has_proof(staged)? {
+        Ok(match PlacedList::includes(self.intake.folder(), name)? {
             true => StagedState::Taken,
             false => StagedState::Lost,
         })
@@ -172,23 +165,23 @@ impl Maildir {
     /// neither in tmp/ nor proved to be delivered.
     fn put(&self, staged: &Staged, in_cur: &HashSet<&str>) -> Result<bool, Error> {
         let name = file_name(staged);
+        let tmp = self.intake.folder();
         if in_cur.contains(name) {
             // The first name is still there if the run was killed between link(2) and its removal, or
             // if a power cut brought it back.
-            self.intake.folder().remove(name.as_ref())?;
+            tmp.remove(name.as_ref())?;
             return Ok(true);
-        }
-        if !staged.history().is_fresh && self.intake.folder().contains(name)? {
-            // A power cut can bring the first name back and leave the proof, on a disk that keeps no order.
-            self.folders().remove_links(name);
         }
         // What an earlier run staged is put in its place before this is known. Each way goes on to the next
         // one if the file system does not have it.
         let placement = self.placement.get().copied();
         let placement = placement.unwrap_or(Placement::Rename);
         let was_put = self.folders().put(name, placement)?;
+        if was_put {
+            self.placed.add(tmp, name);
+        }
         // A message of this run has no proof once it is gone from tmp/.
-        Ok(was_put || !staged.history().is_fresh && self.has_proof(staged)?)
+        Ok(was_put || !staged.history().is_fresh && PlacedList::includes(tmp, name)?)
     }
 }
 
@@ -262,13 +255,11 @@ impl Target for Maildir {
     }
 
     fn forget_delivered(&self, recorded: &[Outcome]) {
-        for outcome in recorded {
-            if let Outcome::Delivered(delivered) = outcome {
-                let proof = proof_of(&delivered.stored().file_name);
-                // If it cannot be removed now, the next run removes it.
-                let _ = self.intake.folder().remove(proof.as_ref());
-            }
-        }
+        let names = recorded.iter().filter_map(|outcome| match outcome {
+            Outcome::Delivered(delivered) => Some(&*delivered.stored().file_name),
+            _ => None,
+        });
+        self.placed.forget(self.intake.folder(), names);
     }
 
     fn find_earlier(&self, sought: &SoughtMessages) -> Result<(), Error> {

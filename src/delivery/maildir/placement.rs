@@ -1,5 +1,4 @@
-//! Puts messages in their place: from tmp/ to new/, without replacing a file (custody step 4), and with
-//! a proof that stays whatever a mail reader does next.
+//! Puts messages in their place: from tmp/ to new/, without replacing a file (custody step 4).
 
 use std::io;
 
@@ -8,6 +7,7 @@ use rustix::io::Errno;
 
 use super::super::Error;
 use super::super::folder::Folder;
+use super::super::unique_name::own_file;
 use crate::mail::mark::Mark;
 
 /// The way in which a file system lets us put a file in its place without replacing another one.
@@ -29,26 +29,6 @@ pub(super) struct Folders<'a> {
     pub(super) new: &'a Folder,
 }
 
-/// The suffix of a second link that is made before a message leaves tmp/. No name that we make for a
-/// message ends like this. The link proves nothing: another program may have removed the first name.
-const LINK: &str = ".link";
-
-/// The suffix that the link gets once the message has left tmp/. Then it is a proof.
-const PROOF: &str = ".placed";
-
-/// The suffixes of second links.
-pub(in crate::delivery) const SECOND_LINKS: [&str; 2] = [LINK, PROOF];
-
-/// Returns the name of the proof that a message was put in its place. It is a second link in tmp/, and is
-/// removed once the delivery is recorded.
-pub(super) fn proof_of(name: &str) -> String {
-    format!("{name}{PROOF}")
-}
-
-fn link_of(name: &str) -> String {
-    format!("{name}{LINK}")
-}
-
 impl Placement {
     /// Finds out which way works between these folders, with a file whose name begins with a dot. Mail
     /// readers ignore such a file.
@@ -58,7 +38,7 @@ impl Placement {
     pub(super) fn find(folders: Folders<'_>, mark: Mark) -> Result<Self, Error> {
         let Folders { tmp, new } = folders;
         // A run that was killed here left files of this name, which no other account has.
-        let name = format!(".mailpull-{mark}");
+        let name = own_file(mark, "");
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let create = || {
             rustix::fs::openat(tmp.fd(), &name, flags, Mode::RUSR | Mode::WUSR)
@@ -107,11 +87,8 @@ impl Folders<'_> {
     /// # Errors
     /// The message stays in tmp/.
     pub(super) fn put(self, name: &str, placement: Placement) -> Result<bool, Error> {
-        self.try_put(name, placement).map_err(|errno| {
-            // Nothing is to be proved, as the message is still in tmp/.
-            self.remove_links(name);
-            self.cannot(name, errno)
-        })
+        self.try_put(name, placement)
+            .map_err(|errno| self.cannot(name, errno))
     }
 
     fn try_put(self, name: &str, placement: Placement) -> Result<bool, Errno> {
@@ -120,9 +97,7 @@ impl Folders<'_> {
                 // EXIST: a link was made before a kill, and the file in tmp/ was not yet removed. If
                 // another file has that name, linking fails, too.
                 Err(errno) if errno == Errno::EXIST || is_refusal(errno) => {
-                    let was_put = self.try_put(name, Placement::Link)?;
-                    let _ = self.tmp.remove(link_of(name).as_ref());
-                    Ok(was_put)
+                    self.try_put(name, Placement::Link)
                 }
                 ended => ended,
             },
@@ -136,41 +111,10 @@ impl Folders<'_> {
         }
     }
 
-    /// Makes the link that becomes the proof. Returns false if the message is not in tmp/.
-    pub(super) fn prepare_proof(self, name: &str) -> bool {
-        let (tmp, link) = (self.tmp.fd(), link_of(name));
-        // EXIST: a killed run made it. After any other error there is no proof, for example because
-        // the file system has no links. If this run is then killed, and a reader removes the message
-        // before the next run, that one fetches it once more.
-        rustix::fs::linkat(tmp, name, tmp, link, AtFlags::empty()) != Err(Errno::NOENT)
-    }
-
-    /// Makes the link the proof, now that the message is in its place. The other order would prove
-    /// nothing: if another program removed the first name from tmp/ and not yet the link, the message
-    /// would count as delivered.
-    fn prove(self, name: &str) {
-        // Without a link there is no proof; see above.
-        let _ = rustix::fs::renameat(self.tmp.fd(), link_of(name), self.tmp.fd(), proof_of(name));
-    }
-
-    /// Removes both second links, as the message is not in its place.
-    pub(super) fn remove_links(self, name: &str) {
-        // If the proof cannot be removed, the message counts as delivered only after a kill before the
-        // record.
-        let _ = self.tmp.remove(link_of(name).as_ref());
-        let _ = self.tmp.remove(proof_of(name).as_ref());
-    }
-
     fn rename_exclusively(self, name: &str) -> Result<bool, Errno> {
-        if !self.prepare_proof(name) {
-            return Ok(false);
-        }
         let (tmp, new) = (self.tmp.fd(), self.new.fd());
         match rustix::fs::renameat_with(tmp, name, new, name, RenameFlags::NOREPLACE) {
-            Ok(()) => {
-                self.prove(name);
-                Ok(true)
-            }
+            Ok(()) => Ok(true),
             Err(Errno::NOENT) => Ok(self.has_arrived(name)),
             Err(errno) => Err(errno),
         }
@@ -184,13 +128,6 @@ impl Folders<'_> {
             return Ok(false);
         }
         self.confirm_link(name, answer)?;
-        // The first name becomes the proof, but only once the name in new/ survives a power cut. A proof
-        // that outlived it would count a message as delivered that is nowhere. If this fails, there is
-        // no proof. If the proof is there already, nothing happens, because both names are the same
-        // file (rename(2)).
-        if self.new.flush().is_ok() {
-            let _ = rustix::fs::renameat(tmp, name, tmp, proof_of(name));
-        }
         match rustix::fs::unlinkat(tmp, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(true),
             Err(errno) => Err(errno),
@@ -218,12 +155,8 @@ impl Folders<'_> {
                 rustix::fs::unlinkat(tmp, name, AtFlags::empty()).map(|()| true)
             }
             (Ok(_), Ok(_)) => Err(Errno::EXIST),
-            (Ok(_), Err(Errno::NOENT)) if !self.prepare_proof(name) => Ok(false),
             (Ok(_), Err(Errno::NOENT)) => match rustix::fs::renameat(tmp, name, new, name) {
-                Ok(()) => {
-                    self.prove(name);
-                    Ok(true)
-                }
+                Ok(()) => Ok(true),
                 Err(Errno::NOENT) => Ok(self.has_arrived(name)),
                 Err(errno) => Err(errno),
             },
@@ -235,19 +168,7 @@ impl Folders<'_> {
     /// whose answer was lost, and the second one fails because the first one succeeded. Otherwise
     /// another program has removed it from tmp/.
     pub(super) fn has_arrived(self, name: &str) -> bool {
-        match look(self.new, name) {
-            Ok(_) => {
-                self.prove(name);
-                true
-            }
-            Err(errno) => {
-                // After another error nobody knows, and a link alone proves nothing.
-                if errno == Errno::NOENT {
-                    self.remove_links(name);
-                }
-                false
-            }
-        }
+        look(self.new, name).is_ok()
     }
 
     fn cannot(self, name: &str, errno: Errno) -> Error {

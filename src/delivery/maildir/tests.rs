@@ -3,10 +3,11 @@ use std::path::PathBuf;
 
 use rustix::io::Errno;
 
-use super::super::unique_name::ParsedName;
+use super::super::unique_name::{ParsedName, own_file};
 use super::*;
 use crate::mail::custody::{Receipt, StagedHistory};
 use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
+use crate::os::boot::boot_id;
 
 const TAG: &str = "0badcafe";
 
@@ -65,7 +66,7 @@ impl TestMaildir {
         Staged::recalled(staged.stored().clone(), staged.place().clone(), history)
     }
 
-    /// Takes custody steps 1 to 4 for a message, as a run that is then killed, and returns it as the next
+    /// Takes custody steps 1 to 5 for a message, as a run that is then killed, and returns it as the next
     /// run recalls it.
     fn place(&self) -> Staged {
         let staged = self.stage();
@@ -105,52 +106,69 @@ fn a_staged_message_is_moved_to_new() {
 }
 
 #[test]
-fn a_message_has_a_proof_until_its_delivery_is_recorded() {
+fn messages_have_a_proof_until_all_deliveries_are_recorded() {
     let sandbox = TestMaildir::new();
-    let staged = sandbox.stage();
-    let proof = sandbox.path("tmp", &proof_of(&staged.stored().file_name));
-    let outcomes = sandbox.maildir.deliver(vec![staged]);
-    assert!(proof.exists());
-    sandbox.maildir.forget_delivered(&outcomes);
+    let staged = vec![sandbox.stage(), sandbox.stage()];
+    let recalled: Vec<_> = staged.iter().map(TestMaildir::recall).collect();
+    let outcomes = sandbox.maildir.deliver(staged);
+    sandbox.maildir.forget_delivered(&outcomes[..1]);
+    assert_eq!(sandbox.locate(&recalled[1]), StagedState::Delivered);
+    assert_eq!(sandbox.count("tmp"), 1);
+    sandbox.maildir.forget_delivered(&outcomes[1..]);
     assert_eq!(sandbox.count("tmp"), 0);
 }
 
 #[test]
-fn every_way_of_placing_a_message_leaves_a_proof() {
+fn a_proof_stays_while_an_earlier_run_has_names_in_it() {
+    let sandbox = TestMaildir::new();
+    let earlier = sandbox.place();
+    fs::remove_file(sandbox.path("new", &earlier.stored().file_name)).expect("it was delivered");
+    // The next run, which delivers another message first.
+    let path = sandbox.folder.path().join("inbox");
+    let maildir = Maildir::open(&path, &marks(1), None).expect("the folder is ours");
+    let outcomes = maildir.deliver(vec![sandbox.stage()]);
+    maildir.forget_delivered(&outcomes);
+    assert_eq!(sandbox.locate(&earlier), StagedState::Taken);
+    let outcomes = maildir.deliver(vec![earlier]);
+    assert!(matches!(outcomes[..], [Outcome::Delivered(_)]));
+    maildir.forget_delivered(&outcomes);
+    maildir
+        .intake()
+        .sweep(&HashSet::new())
+        .expect("the folder is ours");
+    assert_eq!(sandbox.count("tmp"), 0);
+}
+
+#[test]
+fn every_way_puts_a_message_in_its_place() {
     for way in [Placement::Rename, Placement::Link, Placement::Look] {
         let sandbox = TestMaildir::new();
         let name = sandbox.stage().stored().file_name.clone();
         let was_put = sandbox.maildir.folders().put(&name, way);
         assert!(was_put.expect("the Maildir can be written"), "{way:?}");
         assert!(sandbox.path("new", &name).exists(), "{way:?}");
-        assert!(!sandbox.path("tmp", &name).exists(), "{way:?}");
-        assert!(sandbox.path("tmp", &proof_of(&name)).exists(), "{way:?}");
+        assert_eq!(sandbox.count("tmp"), 0, "{way:?}");
     }
 }
 
 #[test]
 fn a_placement_that_was_killed_half_way_is_completed() {
-    // The names that a kill left beside tmp/F, by the way of placing and after a reader's work.
-    for left in [
-        &[("tmp", ".link")][..],
-        &[("tmp", ".placed")],
-        &[("new", "")],
-        &[("new", ""), ("tmp", ".placed")],
-        &[("cur", ":2,S")],
-        &[("cur", ":2,S"), ("tmp", ".placed")],
-    ] {
-        let sandbox = TestMaildir::new();
-        let staged = TestMaildir::recall(&sandbox.stage());
-        let name = staged.stored().file_name.clone();
-        let tmp = sandbox.path("tmp", &name);
-        for (folder, suffix) in left {
-            let link = sandbox.path(folder, &format!("{name}{suffix}"));
+    // The name that a kill left beside tmp/F, before and after a reader's work.
+    for (folder, flags) in [("new", ""), ("cur", ":2,S")] {
+        for way in [Placement::Rename, Placement::Link, Placement::Look] {
+            let sandbox = TestMaildir::new();
+            sandbox.maildir.placement.set(way).expect("it is not known");
+            let staged = TestMaildir::recall(&sandbox.stage());
+            let name = staged.stored().file_name.clone();
+            let tmp = sandbox.path("tmp", &name);
+            let link = sandbox.path(folder, &format!("{name}{flags}"));
             fs::hard_link(&tmp, link).expect("a link can be made");
+            let outcome = sandbox.deliver(staged);
+            assert!(matches!(outcome, Outcome::Delivered(_)), "{folder} {way:?}");
+            assert!(!tmp.exists(), "{folder} {way:?}");
+            let count = sandbox.count("new") + sandbox.count("cur");
+            assert_eq!(count, 1, "{folder} {way:?}");
         }
-        let outcome = sandbox.deliver(staged);
-        assert!(matches!(outcome, Outcome::Delivered(_)), "{left:?}");
-        assert!(!tmp.exists(), "{left:?}");
-        assert_eq!(sandbox.count("new") + sandbox.count("cur"), 1, "{left:?}");
     }
 }
 
@@ -202,78 +220,109 @@ fn a_message_that_is_nowhere_is_fetched_again() {
 }
 
 #[test]
-fn a_link_made_before_the_rename_is_no_proof() {
+fn a_file_in_tmp_counts_more_than_its_proof() {
     let sandbox = TestMaildir::new();
-    let recalled = TestMaildir::recall(&sandbox.stage());
+    let recalled = sandbox.place();
     let name = recalled.stored().file_name.clone();
-    assert!(sandbox.maildir.folders().prepare_proof(&name));
-    // Another program empties tmp/, and has not come to the link yet.
-    fs::remove_file(sandbox.path("tmp", &name)).expect("it is ours");
-    assert_eq!(sandbox.locate(&recalled), StagedState::Lost);
-    assert!(matches!(sandbox.deliver(recalled), Outcome::Lost(_)));
-}
-
-#[test]
-fn a_proof_beside_the_first_name_is_no_proof() {
-    let sandbox = TestMaildir::new();
-    let recalled = TestMaildir::recall(&sandbox.stage());
-    let name = recalled.stored().file_name.clone();
-    let links = [
-        sandbox.path("tmp", &name),
-        sandbox.path("tmp", &proof_of(&name)),
-    ];
-    fs::hard_link(&links[0], &links[1]).expect("a link can be made");
+    // A disk that was unplugged has lost the rename and kept the list.
+    fs::rename(sandbox.path("new", &name), sandbox.path("tmp", &name)).expect("it was delivered");
     assert_eq!(sandbox.locate(&recalled), StagedState::Waiting);
     assert!(matches!(sandbox.deliver(recalled), Outcome::Delivered(_)));
     assert!(sandbox.path("new", &name).exists());
 }
 
+/// Removes a message that was placed, and sets the octets of the list that proves it.
+fn locate_with_list(octets: &[u8]) -> StagedState {
+    let sandbox = TestMaildir::new();
+    let recalled = TestMaildir::recall(&sandbox.stage());
+    let name = recalled.stored().file_name.clone();
+    fs::remove_file(sandbox.path("tmp", &name)).expect("it is ours");
+    let list = sandbox.path("tmp", &own_file(Mark([1; 16]), ".placed"));
+    let octets = String::from_utf8_lossy(octets).replace("NAME", &name);
+    fs::write(list, octets).expect("the file can be written");
+    sandbox.locate(&recalled)
+}
+
 #[test]
-fn only_a_file_of_the_right_length_is_a_proof() {
-    for other in ["", "another file"] {
-        let sandbox = TestMaildir::new();
-        let recalled = sandbox.place();
-        let name = recalled.stored().file_name.clone();
-        fs::remove_file(sandbox.path("new", &name)).expect("it was delivered");
-        let proof = sandbox.path("tmp", &proof_of(&name));
-        fs::remove_file(&proof).expect("there is a proof");
-        fs::write(&proof, other).expect("the file can be written");
-        assert!(matches!(sandbox.deliver(recalled), Outcome::Lost(_)));
+fn only_a_whole_line_of_this_boot_is_a_proof() {
+    let boot = boot_id().expect("the kernel gives one");
+    let other = "01234567-89ab-cdef-0123-456789abcdef";
+    for (octets, state) in [
+        (format!("{boot}\n\nNAME\n"), StagedState::Taken),
+        (format!("{boot}\n\n1.M2\nNAME\n"), StagedState::Taken),
+        (format!("{boot}\n\nNAMEx\n"), StagedState::Lost),
+        (format!("{boot}\n\nxNAME\n"), StagedState::Lost),
+        (format!("{boot}\n\nN"), StagedState::Lost),
+        (format!("{other}\n\nNAME\n"), StagedState::Lost),
+        ("\nNAME\n".to_owned(), StagedState::Lost),
+        (format!("\0\0\n{boot}\nNAME\n"), StagedState::Lost),
+        (String::new(), StagedState::Lost),
+    ] {
+        assert_eq!(locate_with_list(octets.as_bytes()), state, "{octets:?}");
     }
+}
+
+#[test]
+fn a_list_of_an_earlier_boot_is_begun_anew() {
+    let sandbox = TestMaildir::new();
+    let list = sandbox.path("tmp", &own_file(Mark([1; 16]), ".placed"));
+    for earlier in [&b"an earlier boot\n\n1.M2\n"[..], b"\xff\n"] {
+        fs::write(&list, earlier).expect("the file can be written");
+        let outcomes = sandbox.maildir.deliver(vec![sandbox.stage()]);
+        let written = fs::read_to_string(&list).expect("the list is text");
+        let boot = boot_id().expect("the kernel gives one");
+        assert!(written.starts_with(&format!("{boot}\n")), "{written}");
+        sandbox.maildir.forget_delivered(&outcomes);
+        assert!(!list.exists());
+    }
+}
+
+#[test]
+fn a_link_in_place_of_the_proof_is_not_followed() {
+    let sandbox = TestMaildir::new();
+    let other = sandbox.path("cur", "other");
+    fs::write(&other, "").expect("the file can be written");
+    let file = sandbox.path("tmp", &own_file(Mark([1; 16]), ".placed"));
+    std::os::unix::fs::symlink(&other, file).expect("a link can be made");
+    sandbox.place();
+    assert_eq!(fs::read(other).expect("the file is there"), b"");
 }
 
 #[test]
 fn a_file_that_vanishes_during_its_rename_is_not_delivered() {
     let sandbox = TestMaildir::new();
     let name = sandbox.stage().stored().file_name.clone();
-    let folders = sandbox.maildir.folders();
-    assert!(folders.prepare_proof(&name));
     fs::remove_file(sandbox.path("tmp", &name)).expect("it is ours");
-    assert!(!folders.has_arrived(&name));
-    assert_eq!(sandbox.count("tmp"), 0);
+    assert!(!sandbox.maildir.folders().has_arrived(&name));
 }
 
 #[test]
 fn a_sweep_removes_only_own_files_without_a_row() {
     let sandbox = TestMaildir::new();
-    let kept = sandbox.place().stored().file_name.clone();
-    let swept = [sandbox.place(), sandbox.stage()];
     let path = sandbox.folder.path().join("inbox");
     let other = Maildir::open(&path, &marks(2), None).expect("the folder is ours");
     let other = TestMaildir {
         folder: tempfile::tempdir().expect("a folder can be made"),
         maildir: other,
     };
-    let foreign = other.stage().stored().file_name.clone();
-    let own = sandbox.maildir.intake();
-    own.sweep(&HashSet::from([kept.clone()]))
+    // What a delivery leaves before it is recorded, and what is staged.
+    let files = |sandbox: &TestMaildir, own| {
+        sandbox.place();
+        let proof = own_file(Mark([own; 16]), ".placed");
+        [sandbox.stage().stored().file_name.clone(), proof]
+    };
+    let (own, foreign) = (files(&sandbox, 1), files(&other, 2));
+    let exists = |name: &String| sandbox.path("tmp", name).exists();
+    let swept = sandbox.stage().stored().file_name.clone();
+    let intake = sandbox.maildir.intake();
+    intake
+        .sweep(&HashSet::from([own[0].clone()]))
         .expect("the folder is ours");
-    assert!(sandbox.path("tmp", &proof_of(&kept)).exists());
-    assert!(sandbox.path("tmp", &foreign).exists());
-    for swept in swept {
-        assert!(!sandbox.path("tmp", &swept.stored().file_name).exists());
-    }
-    assert_eq!(sandbox.count("tmp"), 2);
+    assert!(own.iter().all(exists));
+    assert!(!exists(&swept));
+    intake.sweep(&HashSet::new()).expect("the folder is ours");
+    assert!(!own.iter().any(exists));
+    assert!(foreign.iter().all(exists));
 }
 
 #[test]

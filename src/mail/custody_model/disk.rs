@@ -1,7 +1,7 @@
 //! The file of a message on a disk: what was done to it, and what a power cut leaves of that.
 
-/// A change of the file or of its names. A file sees each of them at most once, in this order: either
-/// it is put in place, or it is cleaned away.
+/// A change of the file, of its names, or of the list that proves where it is. A file sees each of them at
+/// most once, in this order: either it is put in place, or it is cleaned away.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u16)]
 pub(super) enum Change {
@@ -9,38 +9,37 @@ pub(super) enum Change {
     Written = 1 << 0,
     /// It gets the name `tmp/F`.
     Created = 1 << 1,
-    /// It gets the second name `tmp/F.link`.
-    Linked = 1 << 2,
     /// `tmp/F` is renamed to `new/F`.
-    Placed = 1 << 3,
-    /// `tmp/F.link` is renamed to `tmp/F.placed`.
-    Confirmed = 1 << 4,
+    Placed = 1 << 2,
+    /// `F` is written to the list in tmp/ of what is in place.
+    Listed = 1 << 3,
     /// `tmp/F` is removed, by us or by a program that empties tmp/.
-    Cleaned = 1 << 5,
+    Cleaned = 1 << 4,
     /// A mail reader moves `new/F` to `cur/F`.
-    Moved = 1 << 6,
+    Moved = 1 << 5,
     /// A mail reader removes the file from the Maildir.
-    Removed = 1 << 7,
-    /// The second name in tmp/ is removed.
-    Unlinked = 1 << 8,
+    Removed = 1 << 6,
+    /// The list is removed.
+    Unlisted = 1 << 7,
 }
 
-use Change::{Cleaned, Confirmed, Created, Linked, Moved, Placed, Removed, Unlinked, Written};
+use Change::{Cleaned, Created, Listed, Moved, Placed, Removed, Unlisted, Written};
+
+/// The changes of octets. A power cut may undo them whatever became of the names.
+const OCTETS: u16 = Written as u16 | Listed as u16;
 
 /// Each change of a name, with the changes that it needs. Without those it cannot be on the disk.
-const NAMES: [(Change, &[Change]); 8] = [
+const NAMES: [(Change, &[Change]); 6] = [
     (Created, &[]),
-    (Linked, &[Created]),
     (Placed, &[Created]),
-    (Confirmed, &[Linked]),
     (Cleaned, &[Created]),
     (Moved, &[Placed]),
     (Removed, &[Placed]),
-    (Unlinked, &[Linked]),
+    (Unlisted, &[Listed]),
 ];
 
 /// The changes that a flush of tmp/ makes durable.
-const IN_TMP: [Change; 6] = [Created, Linked, Placed, Confirmed, Cleaned, Unlinked];
+const IN_TMP: [Change; 4] = [Created, Placed, Cleaned, Unlisted];
 
 /// The kinds of disks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -82,11 +81,11 @@ impl File {
         self.done |= change as u16;
     }
 
-    /// Gives the file its second name `tmp/F.link`, whatever was left of an earlier one.
-    pub(super) fn link(&mut self) {
-        let names = Linked as u16 | Confirmed as u16 | Unlinked as u16;
-        self.done = self.done & !names | Linked as u16;
-        self.durable &= !names;
+    /// Takes the file off the list, as if it had never been on it.
+    pub(super) fn end_list(&mut self) {
+        let list = Listed as u16 | Unlisted as u16;
+        self.done &= !list;
+        self.durable &= !list;
     }
 
     /// True if `tmp/F` is there.
@@ -94,14 +93,9 @@ impl File {
         self.has(Created) && !self.has(Placed) && !self.has(Cleaned)
     }
 
-    /// True if `tmp/F.link` or `tmp/F.placed` is there.
-    pub(super) fn has_second_name(self) -> bool {
-        self.has(Linked) && !self.has(Unlinked)
-    }
-
-    /// True if `tmp/F.placed` is there.
-    pub(super) fn is_confirmed(self) -> bool {
-        self.has(Confirmed) && !self.has(Unlinked)
+    /// True if the list in tmp/ has it.
+    pub(super) fn is_listed(self) -> bool {
+        self.has(Listed) && !self.has(Unlisted)
     }
 
     /// True if the file is in `new/`.
@@ -119,12 +113,8 @@ impl File {
     pub(super) fn settle(&mut self) {
         let safe = Written as u16 | Created as u16 | Placed as u16;
         if self.durable & safe == safe {
-            let linked = if self.has_second_name() {
-                Linked as u16
-            } else {
-                0
-            };
-            self.done = safe | linked | Removed as u16;
+            let listed = if self.is_listed() { Listed as u16 } else { 0 };
+            self.done = safe | listed | Removed as u16;
             self.durable = self.done;
         }
     }
@@ -153,10 +143,15 @@ impl File {
     }
 
     /// Returns what may be left after a power cut.
+    ///
+    /// Octets of the list may be left or not, because it is never flushed.
     pub(super) fn survivors(self, disk: DiskKind) -> Vec<Self> {
         let mut left = vec![self.durable];
-        if self.done & !self.durable & Written as u16 != 0 {
-            left.push(self.durable | Written as u16);
+        for octets in [Written as u16, Listed as u16] {
+            if self.done & !self.durable & octets != 0 {
+                let more: Vec<u16> = left.iter().map(|set| set | octets).collect();
+                left.extend(more);
+            }
         }
         for (change, needed) in NAMES {
             let bit = change as u16;
@@ -170,7 +165,7 @@ impl File {
                     | if is_from_cur { Moved as u16 } else { 0 };
                 let earlier = match disk {
                     DiskKind::Loose => needed,
-                    DiskKind::Ordered => self.done & (bit - 1) & !(Written as u16),
+                    DiskKind::Ordered => self.done & (bit - 1) & !OCTETS,
                 };
                 (set & earlier == earlier).then_some(set | bit)
             };

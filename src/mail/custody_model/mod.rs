@@ -30,10 +30,12 @@ enum Rule {
     FlushBeforeStaging,
     /// The database knows a message before it is put in place.
     StageBeforePlacing,
-    /// The second name in tmp/ is removed after the record, not before it.
-    RecordBeforeUnlinking,
     /// `new/` is flushed before the delivery is recorded.
     FlushNew,
+    /// The list does not count any more after a power cut.
+    PowerCutEndsList,
+    /// The list is removed after the record, not before it.
+    RecordBeforeUnlisting,
     /// The next run looks for a staged message in `cur/`, too.
     SearchCur,
     /// A staged message that is nowhere is fetched again. It does not count as delivered.
@@ -62,9 +64,9 @@ struct Setting {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum CleanerHabit {
     Absent,
-    /// It removes all names of a message together.
+    /// It removes `tmp/F` and the list together.
     Thorough,
-    /// It may have removed `tmp/F` and not yet `tmp/F.link`.
+    /// It may have removed `tmp/F` and not yet the list.
     Halfway,
 }
 
@@ -89,13 +91,10 @@ enum ReaderHabit {
 /// The proof that a staged message was put in place, although it is in the Maildir no longer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum PlacementProof {
-    /// No proof, as on a file system without hard links.
+    /// No proof.
     None,
-    /// The custody order: a second link is made before `tmp/F` is renamed to `new/F`, and gets the name
-    /// `tmp/F.placed` after that. Only this name is a proof.
-    RenamedLink,
-    /// The link keeps its first name, `tmp/F.link`, and is taken for a proof if `tmp/F` is gone.
-    Link,
+    /// The custody order: a list in tmp/ of the messages that are in place.
+    List,
 }
 
 /// The cases in which a message may be delivered twice.
@@ -103,8 +102,8 @@ enum PlacementProof {
 enum Exception {
     /// Another program has removed files from tmp/ while the message was staged.
     Cleaned,
-    /// A kill or a power cut came when a message was in place and its proof was not on the disk yet, and a
-    /// reader removed the message before the next run. For a kill that is the time between two renames.
+    /// A kill came when a message was in place and not yet listed, or a power cut before the record, and a
+    /// reader removed the message before the next run.
     RemovedBeforeProof,
 }
 
@@ -128,8 +127,6 @@ enum Step {
     Durable,
     /// Custody step 3.
     Staged,
-    /// It has its second link.
-    Linked,
     /// Custody step 4.
     InPlace,
     /// Custody step 5.
@@ -187,12 +184,11 @@ enum Action {
     Receive(usize),
     FlushTmp,
     Stage,
-    Link(usize),
     Place(usize),
-    Confirm(usize),
     FlushNew,
+    List(usize),
     Record,
-    Unlink(usize),
+    Unlist,
     Delete(usize),
     QuitAnswered,
     /// QUIT was obeyed, and the answer was lost.
@@ -216,12 +212,11 @@ impl fmt::Display for Action {
             Self::Receive(n) => ("RETR # to tmp/#", Some(n)),
             Self::FlushTmp => ("flush tmp/", None),
             Self::Stage => ("STAGED", None),
-            Self::Link(n) => ("link tmp/# to tmp/#.link", Some(n)),
             Self::Place(n) => ("rename tmp/# to new/#", Some(n)),
-            Self::Confirm(n) => ("rename tmp/#.link to tmp/#.placed", Some(n)),
             Self::FlushNew => ("flush new/", None),
+            Self::List(n) => ("list # as in place", Some(n)),
             Self::Record => ("DELIVERED", None),
-            Self::Unlink(n) => ("remove the second name of tmp/#", Some(n)),
+            Self::Unlist => ("remove the list", None),
             Self::Delete(n) => ("DELE #", Some(n)),
             Self::QuitAnswered => ("QUIT", None),
             Self::QuitUnanswered => ("QUIT without an answer", None),

@@ -84,7 +84,7 @@ impl World {
     /// Finishes what the last run left: takes up one message.
     fn recover(&self, setting: &Setting) -> Option<NextState> {
         let (n, message) = self.first(|message| match message.row {
-            Row::None => message.file.is_in_tmp() || message.file.has_second_name(),
+            Row::None => message.file.is_in_tmp(),
             Row::Staged | Row::Delivered => message.step == Step::Waiting,
             Row::Gone => false,
         })?;
@@ -92,15 +92,8 @@ impl World {
         let recovered = &mut next.messages[n];
         let file = message.file;
         match message.row {
-            // Nobody knows these files.
-            Row::None => {
-                if file.is_in_tmp() {
-                    recovered.file.change(Change::Cleaned);
-                }
-                if file.has_second_name() {
-                    recovered.file.change(Change::Unlinked);
-                }
-            }
+            // Nobody knows this file.
+            Row::None => recovered.file.change(Change::Cleaned),
             Row::Staged if file.is_in_tmp() => recovered.step = Step::Staged,
             Row::Staged => {
                 let is_found = file.is_in_new()
@@ -112,7 +105,7 @@ impl World {
                 } else {
                     recovered.row = Row::None;
                     recovered.was_placed |= file.has(Change::Placed);
-                    if file.has(Change::Removed) && !file.has(Change::Unlinked) {
+                    if file.has(Change::Removed) && !file.has(Change::Unlisted) {
                         recovered.is_excepted |= setting.allows(Exception::RemovedBeforeProof);
                     }
                 }
@@ -148,17 +141,19 @@ impl World {
         if stages && has(Step::Durable) {
             return vec![self.stage()];
         }
-        if let Some((n, _)) = self.first(|message| message.is_to_be_placed()) {
-            return vec![self.place(n, setting)];
+        // Each message is listed at once.
+        if let Some((n, _)) = self.first(|message| message.is_to_be_listed(setting)) {
+            return vec![self.with(n, Action::List(n), Change::Listed)];
         }
-        if let Some((n, _)) = self.first(|message| message.is_to_be_confirmed(setting)) {
-            return vec![self.with(n, Action::Confirm(n), Change::Confirmed)];
+        if let Some((n, _)) = self.first(|message| message.is_to_be_placed()) {
+            return vec![self.place(n)];
         }
         if has(Step::InPlace) {
             return vec![self.flush_new(setting)];
         }
-        if let Some((n, _)) = self.first(|message| message.has_needless_link(setting)) {
-            return vec![self.with(n, Action::Unlink(n), Change::Unlinked)];
+        let is_to_be_unlisted = |message: &TrackedMessage| message.is_to_be_unlisted(setting);
+        if self.first(is_to_be_unlisted).is_some() {
+            return vec![self.change_all(Action::Unlist, Change::Unlisted, is_to_be_unlisted)];
         }
         let mut next = Vec::new();
         if has(Step::Received) {
@@ -200,8 +195,8 @@ impl World {
         (Action::Stage, next)
     }
 
-    /// Custody step 4: gives a message its second link, then puts it in place.
-    fn place(&self, n: usize, setting: &Setting) -> NextState {
+    /// Custody step 4: puts a message in place.
+    fn place(&self, n: usize) -> NextState {
         let mut next = *self;
         let message = &mut next.messages[n];
         if !message.file.is_in_tmp() {
@@ -209,11 +204,6 @@ impl World {
             message.step = Step::Lost;
             message.row = Row::None;
             return (Action::Place(n), next);
-        }
-        if setting.proof != PlacementProof::None && message.step != Step::Linked {
-            message.file.link();
-            message.step = Step::Linked;
-            return (Action::Link(n), next);
         }
         message.file.change(Change::Placed);
         message.step = Step::InPlace;
@@ -290,7 +280,10 @@ impl World {
     fn power_cuts(&self, setting: &Setting) -> Vec<NextState> {
         let mut left = vec![self.down()];
         for n in 0..MESSAGES {
-            let survivors = self.messages[n].file.survivors(setting.disk);
+            let mut survivors = self.messages[n].file.survivors(setting.disk);
+            if !setting.is_without(Rule::PowerCutEndsList) {
+                survivors.iter_mut().for_each(File::end_list);
+            }
             left = left
                 .iter()
                 .flat_map(|world| {
@@ -320,7 +313,7 @@ impl World {
     /// Returns what a program may do that removes other programs' files from tmp/.
     fn cleaner(&self, n: usize, setting: &Setting) -> Vec<NextState> {
         let file = self.messages[n].file;
-        if setting.cleaner == CleanerHabit::Absent || !file.is_in_tmp() && !file.has_second_name() {
+        if setting.cleaner == CleanerHabit::Absent || !file.is_in_tmp() && !file.is_listed() {
             return Vec::new();
         }
         let mut next = *self;
@@ -332,11 +325,11 @@ impl World {
             message.file.change(Change::Cleaned);
         }
         let halfway = next;
-        if file.has_second_name() {
-            next.messages[n].file.change(Change::Unlinked);
+        if file.is_listed() {
+            next.messages[n].file.change(Change::Unlisted);
         }
         let mut cleaned = vec![(Action::Clean(n), next)];
-        if setting.cleaner == CleanerHabit::Halfway && file.is_in_tmp() && file.has_second_name() {
+        if setting.cleaner == CleanerHabit::Halfway && file.is_in_tmp() && file.is_listed() {
             cleaned.push((Action::Clean(n), halfway));
         }
         cleaned
@@ -356,6 +349,19 @@ impl World {
     fn with(&self, n: usize, action: Action, change: Change) -> NextState {
         let mut next = *self;
         next.messages[n].file.change(change);
+        (action, next)
+    }
+
+    /// Returns the state after the same change of some messages' files.
+    fn change_all(
+        &self,
+        action: Action,
+        change: Change,
+        is_meant: impl Fn(&TrackedMessage) -> bool,
+    ) -> NextState {
+        let mut next = *self;
+        let meant = next.messages.iter_mut().filter(|message| is_meant(message));
+        meant.for_each(|message| message.file.change(change));
         (action, next)
     }
 
@@ -383,36 +389,31 @@ impl TrackedMessage {
     };
 
     fn is_to_be_placed(&self) -> bool {
-        (Step::Durable..=Step::Linked).contains(&self.step)
+        (Step::Durable..=Step::Staged).contains(&self.step)
     }
 
-    /// True if it was put in place, and its link does not say so yet.
-    fn is_to_be_confirmed(&self, setting: &Setting) -> bool {
+    /// True if it is in place, and the list does not say so yet.
+    fn is_to_be_listed(&self, setting: &Setting) -> bool {
         self.step == Step::InPlace
-            && setting.proof == PlacementProof::RenamedLink
-            && self.file.has_second_name()
-            && !self.file.is_confirmed()
+            && setting.proof == PlacementProof::List
+            && !self.file.has(Change::Listed)
     }
 
-    /// True if the second name of a message proves nothing any more.
-    fn has_needless_link(&self, setting: &Setting) -> bool {
+    /// True if the list is not needed any more.
+    fn is_to_be_unlisted(&self, setting: &Setting) -> bool {
         let is_unneeded = match self.step {
             Step::Recorded => true,
-            Step::Delivered => setting.is_without(Rule::RecordBeforeUnlinking),
+            Step::Delivered => setting.is_without(Rule::RecordBeforeUnlisting),
             _ => false,
         };
-        is_unneeded && self.file.has_second_name()
+        is_unneeded && self.file.is_listed()
     }
 }
 
 impl File {
     /// True if it was put in place, even if it is not in the Maildir any more.
     fn is_proven(self, setting: &Setting) -> bool {
-        match setting.proof {
-            PlacementProof::None => false,
-            PlacementProof::Link => self.has_second_name() && !self.is_in_tmp(),
-            PlacementProof::RenamedLink => self.is_confirmed(),
-        }
+        setting.proof == PlacementProof::List && self.is_listed()
     }
 }
 

@@ -12,7 +12,7 @@ const USUAL: Setting = Setting {
     cleaner: CleanerHabit::Absent,
     reader: ReaderHabit::MovesAndRemoves,
     server: ServerKind::Obedient,
-    proof: PlacementProof::RenamedLink,
+    proof: PlacementProof::List,
     without: None,
     exceptions: &[Exception::RemovedBeforeProof],
 };
@@ -107,11 +107,11 @@ fn without_a_proof_a_removed_message_is_delivered_again() {
 
 #[test]
 fn a_proof_that_is_removed_before_the_record_proves_nothing() {
-    without(Rule::RecordBeforeUnlinking, USUAL, Breach::Repeated);
+    without(Rule::RecordBeforeUnlisting, USUAL, Breach::Repeated);
 }
 
 #[test]
-fn without_links_a_message_that_is_only_moved_is_not_repeated() {
+fn without_a_proof_a_message_that_is_only_moved_is_not_repeated() {
     let setting = Setting {
         proof: PlacementProof::None,
         reader: ReaderHabit::Moves,
@@ -136,18 +136,14 @@ fn quit_before_settling_loses_what_the_server_then_deletes() {
     without(Rule::QuitAfterSettling, setting, Breach::Lost);
 }
 
-/// A link that was made before the rename shows only that `tmp/F` is gone. If another program has
-/// removed it, the message was never in place.
+/// A power cut undoes the rename and not the list, and then another program removes `tmp/F`.
 #[test]
-fn a_link_that_is_not_renamed_loses_messages_if_tmp_is_emptied() {
-    for cleaner in [CleanerHabit::Thorough, CleanerHabit::Halfway] {
-        let setting = Setting {
-            cleaner,
-            proof: PlacementProof::Link,
-            ..CLEANED
-        };
-        is_broken(&setting, Breach::Lost);
-    }
+fn a_list_that_counts_after_a_power_cut_loses_messages() {
+    let setting = Setting {
+        cleaner: CleanerHabit::Halfway,
+        ..CLEANED
+    };
+    without(Rule::PowerCutEndsList, setting, Breach::Lost);
 }
 
 /// Leaves out a rule, and expects that the promise is broken.

@@ -3,15 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rustix::process::Signal;
-
 use crate::support::mail::{note, notes, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::mount::Tmpfs;
 use crate::support::outcome::RunOutcome;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
-use crate::support::strace::{Injection, Point, Threads, faulty};
+use crate::support::strace::kill_when_staged;
 use crate::support::tools;
 
 /// Claims that a run ended because the Maildir is gone, and that nothing was asked of the server or made.
@@ -116,14 +114,7 @@ fn staged_messages_wait_until_their_maildir_is_back() {
     let messages = ordinary(1, 3);
     let server = ModelServer::start(messages.clone());
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
-    let point = Point {
-        call: "linkat".to_owned(),
-        line: String::new(),
-        nth: 1,
-        threads: Threads::Any,
-    };
-    let killed = faulty(&sandbox, ["fetch"], &point, Injection::Kill).run();
-    killed.is_killed_by(Signal::KILL);
+    kill_when_staged(&sandbox, &["fetch"], &sandbox.work());
     let maildir: PathBuf = sandbox.work().path().to_owned();
     let away = sandbox.home().join("away");
     fs::rename(&maildir, &away).expect("the Maildir exists");

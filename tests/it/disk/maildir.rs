@@ -169,24 +169,17 @@ fn only_the_accounts_own_leftovers_are_removed_from_tmp() {
     let ours = format!("1{}", name.display());
     // The account's mark follows "R", and its tag "_mp".
     let (before, after) = ours.split_once("_mp").expect("a file name has a tag");
-    let (time, _) = before.split_once('R').expect("a file name has a mark");
+    let (time, mark) = before.split_once('R').expect("a file name has a mark");
     let (_, pid) = time.split_once('P').expect("a file name has a process id");
     let (pid, _) = pid.split_once('Q').expect("a file name has a counter");
     let (identity, _) = after.rsplit_once('.').expect("a file name has a host");
-    let link = format!("{ours}.link");
-    let proof = format!("{ours}.placed");
+    let proof = format!(".mailpull-{mark}.placed");
     let of_a_running_process = ours.replacen(&format!("P{pid}Q"), "P1Q", 1);
     let of_another_host = format!("{before}_mp{identity}.elsewhere");
     let of_another_database = format!("{time}R{}_mp{after}", "0f".repeat(16));
     let of_version_0_1_0 = format!("{time}R0123456789abcdef_mp{after}");
     let kept = ["1.M2P3.host", &of_another_database, &of_version_0_1_0];
-    let removed = [
-        &ours,
-        &link,
-        &proof,
-        &of_a_running_process,
-        &of_another_host,
-    ];
+    let removed = [&ours, &proof, &of_a_running_process, &of_another_host];
     for name in removed.into_iter().map(String::as_str).chain(kept) {
         sandbox.write(maildir.path().join("tmp").join(name), "half a mess");
     }

@@ -10,7 +10,7 @@ use crate::support::model_server::ModelServer;
 use crate::support::outcome::RunOutcome;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
-use crate::support::strace::{Injection, Point, Threads, faulty};
+use crate::support::strace::{Injection, Point, Threads, faulty, kill_when_staged};
 use crate::support::tools;
 
 /// An account with a few messages, which are deleted from the server after their delivery.
@@ -48,14 +48,12 @@ impl OddDiskSetup {
         faulty(&self.sandbox, ["fetch"], &point, fault).run()
     }
 
-    /// Prepares a Maildir after a run that was killed when its only message was staged and still in
+    /// Prepares a Maildir after a run that was killed when its messages were staged and still in
     /// tmp/.
     fn staged() -> Self {
-        let setup = Self::new(1);
-        // The proof of the delivery is made before the rename.
-        let killed = setup.fault_in("linkat", 1, Injection::Kill);
-        killed.is_killed_by(Signal::KILL);
-        assert_eq!(setup.sandbox.work().count("tmp"), 1);
+        let setup = Self::new(2);
+        kill_when_staged(&setup.sandbox, &["fetch"], &setup.sandbox.work());
+        assert_eq!(setup.sandbox.work().count("tmp"), 2);
         setup
     }
 
@@ -132,7 +130,7 @@ fn a_message_waits_while_its_file_name_is_taken() {
     assert_eq!((maildir.count("tmp"), setup.server.count()), (1, 1));
     fs::remove_file(taken).expect("the file exists");
     setup.sandbox.fetch().succeeds().is_silent();
-    setup.is_done(1);
+    setup.is_done(2);
 }
 
 #[test]
@@ -148,7 +146,7 @@ fn a_message_linked_in_both_tmp_and_new_counts_once() {
 
     setup.sandbox.fetch().succeeds().is_silent();
 
-    setup.is_done(1);
+    setup.is_done(2);
 }
 
 #[test]
@@ -161,7 +159,7 @@ fn a_vanished_staged_message_is_fetched_again() {
 
     setup.sandbox.fetch().succeeds().is_silent();
 
-    setup.is_done(2);
+    setup.is_done(4);
 }
 
 #[test]
@@ -172,7 +170,7 @@ fn a_message_read_and_deleted_after_a_kill_is_not_repeated() {
     for later in ["+1m", "+9d", "-1h"] {
         let setup = OddDiskSetup::new(3);
         // All are in new/, and the run is killed before the record.
-        let killed = setup.fault_in("linkat", 3, Injection::Kill);
+        let killed = setup.fault_in("renameat2", 3, Injection::Kill);
         killed.is_killed_by(Signal::KILL);
         let deleted = setup.sandbox.work().read_all_and_delete_every(1);
         assert_eq!(deleted.len(), 2);
@@ -185,27 +183,6 @@ fn a_message_read_and_deleted_after_a_kill_is_not_repeated() {
         let maildir = setup.sandbox.work();
         assert_eq!((maildir.count("tmp"), maildir.count("new")), (0, 1));
     }
-}
-
-#[test]
-fn without_hard_links_a_deleted_message_is_fetched_again() {
-    if tools::find("strace").is_none() {
-        return;
-    }
-    let setup = OddDiskSetup::new(3);
-    let mut command = setup.sandbox.command("strace");
-    command.args(["-f", "-qq", "-o"]);
-    command.arg(setup.sandbox.path("strace"));
-    command.args(["-e", "inject=linkat:error=EPERM"]);
-    command.args(["-e", "inject=renameat2:signal=SIGKILL:when=3"]);
-    command.arg(setup.sandbox.program()).arg("fetch");
-    Program::new(command).run();
-    let deleted = setup.sandbox.work().read_all_and_delete_every(1);
-    assert_eq!(deleted.len(), 2);
-
-    setup.sandbox.fetch().succeeds().is_silent();
-
-    setup.is_done(5);
 }
 
 #[test]

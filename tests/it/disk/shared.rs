@@ -7,23 +7,11 @@ use rustix::process::Signal;
 use crate::support::mail::{TestMessage, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
-use crate::support::strace::{Injection, Point, Threads, faulty};
+use crate::support::strace::kill_when_staged;
 use crate::support::tools;
 
 /// Two account names whose tags are the same.
 const COLLIDING: [&str; 2] = ["box24805", "box41999"];
-
-/// Runs the program until it has staged everything, and kills it there.
-fn kill_when_staged(sandbox: &Sandbox, account: &str) {
-    let point = Point {
-        call: "linkat".to_owned(),
-        line: String::new(),
-        nth: 1,
-        threads: Threads::Any,
-    };
-    let killed = faulty(sandbox, ["fetch", account], &point, Injection::Kill).run();
-    killed.is_killed_by(Signal::KILL);
-}
 
 /// Two configurations with an account of the same name, each with a state folder of its own, that
 /// deliver into one Maildir.
@@ -66,7 +54,7 @@ fn another_database_does_not_remove_staged_files() {
     }
     let both = TwoDatabases::new();
     let [first, second] = &both.sandboxes;
-    kill_when_staged(first, "work");
+    kill_when_staged(first, &["fetch"], &first.work());
     assert_eq!(first.work().count("tmp"), 5);
 
     second.fetch().succeeds();
@@ -83,7 +71,7 @@ fn two_killed_databases_both_finish_in_one_maildir() {
     }
     let both = TwoDatabases::new();
     for sandbox in &both.sandboxes {
-        kill_when_staged(sandbox, "work");
+        kill_when_staged(sandbox, &["fetch"], &both.sandboxes[0].work());
     }
     for _ in 0..2 {
         for sandbox in &both.sandboxes {
@@ -114,7 +102,7 @@ fn accounts_with_the_same_tag_share_a_maildir() {
     let maildir = format!("maildir = {shared:?}");
     colliding([&maildir; 2], &servers, &sandbox);
     let [first, second] = COLLIDING;
-    kill_when_staged(&sandbox, first);
+    kill_when_staged(&sandbox, &["fetch", first], &sandbox.work());
 
     for name in [second, first] {
         sandbox.mailpull(["fetch", name]).run().succeeds();

@@ -3,8 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
+use rustix::process::Signal;
+
+use super::maildir::MaildirView;
 use super::outcome::RunOutcome;
 use super::process::Program;
 use super::sandbox::Sandbox;
@@ -161,6 +165,38 @@ pub(crate) fn faulty_run_of(
     command.arg("-o").arg(sandbox.path("strace"));
     command.args(argv);
     Program::new(command)
+}
+
+/// Runs until at least two messages are staged for a Maildir and none is in its place, and kills the run
+/// there.
+///
+/// strace counts the calls of each thread, and the first thread renames a file, too. So the run is killed at
+/// the second rename of a thread, and what the first one did is undone.
+#[track_caller]
+pub(crate) fn kill_when_staged(sandbox: &Sandbox, args: &[&str], maildir: &MaildirView) {
+    let before = maildir.files("new");
+    let second_rename = Point {
+        call: "renameat2".to_owned(),
+        line: String::new(),
+        nth: 2,
+        threads: Threads::Any,
+    };
+    let killed = faulty(sandbox, args, &second_rename, Injection::Kill).run();
+    killed.is_killed_by(Signal::KILL);
+    let tmp = maildir.path().join("tmp");
+    let mut placed = maildir.files("new");
+    placed.retain(|file| !before.contains(file));
+    assert_eq!(placed.len(), 1);
+    let name = placed[0].file_name().expect("a file has a name");
+    fs::rename(&placed[0], tmp.join(name)).expect("the file can be moved");
+    fs::remove_file(list_of_placed(&tmp, name)).expect("the run has begun a list");
+}
+
+/// Returns the list with which a run proves that it has put a message in its place.
+pub(crate) fn list_of_placed(tmp: &Path, name: &OsStr) -> PathBuf {
+    let name = name.to_str().expect("we make names in ASCII");
+    let (_, mark) = name.split_once('R').expect("a file name has a mark");
+    tmp.join(format!(".mailpull-{}.placed", &mark[..32]))
 }
 
 /// Returns the call that failed in the last faulty run, as strace prints it. Returns `None` if the

@@ -1,0 +1,165 @@
+//! The proof that messages were put in their place, for the case that a run is killed before it records
+//! that, and a mail reader takes a message away before the next run looks.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use super::super::Error;
+use super::super::folder::Folder;
+use super::super::unique_name::{ParsedName, own_file};
+use crate::mail::mark::Mark;
+use crate::os::boot::boot_id;
+
+/// The proof for the messages of one account: a list of their names in tmp/.
+///
+/// A name is added as soon as the message is in its place. The list is removed once all deliveries in it are
+/// recorded. A power cut could undo the placement and not the list, so the list counts only until the
+/// machine is started anew: its first line says when that was.
+#[derive(Debug, Default)]
+pub(super) struct PlacedList {
+    /// The lists of this run, by the mark in the names.
+    lists: Mutex<BTreeMap<Mark, OpenList>>,
+}
+
+/// A list to which this run adds names.
+#[derive(Debug)]
+struct OpenList {
+    file: File,
+    /// The messages whose deliveries are not recorded yet.
+    unrecorded: HashSet<String>,
+    /// True if it also has names from a run that was killed. They may still be needed.
+    has_earlier: bool,
+}
+
+impl PlacedList {
+    /// Adds a message that is in its place.
+    pub(super) fn add(&self, tmp: &Folder, name: &str) {
+        // Without a proof, the message is fetched once more if this run is now killed, and a reader
+        // removes the message before the next run.
+        let _ = self.try_add(tmp, name);
+    }
+
+    fn try_add(&self, tmp: &Folder, name: &str) -> io::Result<()> {
+        // Version 0.1.0 staged messages under names without a mark. They have no proof.
+        let Some(mark) = mark_of(name) else {
+            return Ok(());
+        };
+        let mut lists = self.lists();
+        if let Some(list) = lists.get_mut(&mark) {
+            return list.add(name);
+        }
+        if let Some(mut list) = OpenList::open(tmp, mark)? {
+            let added = list.add(name);
+            lists.insert(mark, list);
+            return added;
+        }
+        Ok(())
+    }
+
+    /// Forgets messages whose delivery is recorded.
+    pub(super) fn forget<'a>(&self, tmp: &Folder, names: impl Iterator<Item = &'a str>) {
+        let mut lists = self.lists();
+        for name in names {
+            let Some(mark) = mark_of(name) else { continue };
+            let Some(list) = lists.get_mut(&mark) else {
+                continue;
+            };
+            list.unrecorded.remove(name);
+            if list.unrecorded.is_empty() {
+                if !list.has_earlier {
+                    // If it cannot be removed now, a later run removes it.
+                    let _ = tmp.remove(file_of(mark).as_ref());
+                }
+                lists.remove(&mark);
+            }
+        }
+    }
+
+    /// Returns true if an earlier run has put a message in its place.
+    ///
+    /// # Errors
+    /// The list exists and cannot be read.
+    pub(super) fn includes(tmp: &Folder, name: &str) -> Result<bool, Error> {
+        let (Some(file), Some(boot)) = (mark_of(name).map(file_of), boot_id()) else {
+            return Ok(false);
+        };
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match rustix::fs::openat(tmp.fd(), &file, flags, Mode::empty()) {
+            Err(Errno::NOENT) => Ok(false),
+            opened => opened
+                .map_err(io::Error::from)
+                .and_then(|fd| read(&mut File::from(fd)))
+                .map(|list| {
+                    let mut lines = list.split(|octet| *octet == b'\n');
+                    let is_of_this_boot = lines.next() == Some(boot.as_bytes());
+                    is_of_this_boot && lines.any(|line| line == name.as_bytes())
+                })
+                .map_err(|source| Error::Local {
+                    doing: "read",
+                    path: tmp.path_of(&file),
+                    source,
+                }),
+        }
+    }
+
+    fn lists(&self) -> MutexGuard<'_, BTreeMap<Mark, OpenList>> {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl OpenList {
+    /// Opens the list. What an earlier run wrote since the machine was started stays in it. Returns `None`
+    /// if nobody knows when that was.
+    fn open(tmp: &Folder, mark: Mark) -> io::Result<Option<Self>> {
+        let Some(boot) = boot_id() else {
+            return Ok(None);
+        };
+        let flags = OFlags::RDWR
+            | OFlags::CREATE
+            | OFlags::APPEND
+            | OFlags::NONBLOCK
+            | OFlags::NOFOLLOW
+            | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let mut file = File::from(rustix::fs::openat(tmp.fd(), file_of(mark), flags, mode)?);
+        let earlier = read(&mut file)?;
+        let first_line = format!("{boot}\n");
+        let has_earlier = earlier.starts_with(first_line.as_bytes());
+        if !has_earlier {
+            if !earlier.is_empty() {
+                file.set_len(0)?;
+            }
+            file.write_all(first_line.as_bytes())?;
+        }
+        Ok(Some(Self {
+            file,
+            unrecorded: HashSet::new(),
+            has_earlier,
+        }))
+    }
+
+    fn add(&mut self, name: &str) -> io::Result<()> {
+        // Each name has a line of its own, even if the one before it was cut.
+        self.file.write_all(format!("\n{name}\n").as_bytes())?;
+        self.unrecorded.insert(name.to_owned());
+        Ok(())
+    }
+}
+
+fn read(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut octets = Vec::new();
+    file.read_to_end(&mut octets).map(|_| octets)
+}
+
+fn file_of(mark: Mark) -> String {
+    own_file(mark, ".placed")
+}
+
+fn mark_of(name: &str) -> Option<Mark> {
+    ParsedName::read(name.as_bytes()).and_then(|parsed| parsed.mark)
+}
