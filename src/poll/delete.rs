@@ -41,11 +41,14 @@ impl Poll<'_> {
         };
         let mut candidates: Vec<(MessageNumber, Identity)> =
             plan.delete.iter().map(named).collect();
-        let holds = self.summary.holds_deletions;
+        // Messages of earlier runs, under whatever unique-id they are listed now.
+        let known = plan.delete.iter().chain(&plan.verify);
+        let known = known.map(|pick| listing.number(pick.position));
+        let proven = settled.proven.iter().map(|(number, _)| *number);
+        let earlier: HashSet<_> = known.chain(proven).collect();
         if self.options.policy.keep == Keep::Never {
             candidates.extend(plan.fetch.iter().map(named));
-            let compared = plan.verify.iter().filter(|_| !holds);
-            candidates.extend(compared.map(named));
+            candidates.extend(plan.verify.iter().map(named));
             candidates.extend(settled.named);
             let new = settled.comparisons.into_iter();
             candidates.extend(new.filter_map(|comparison| match comparison.result {
@@ -53,25 +56,17 @@ impl Poll<'_> {
                 Compared::Same { .. } | Compared::ChangesEachTime => None,
             }));
         }
-        if holds {
-            // The deliveries of earlier runs stay, under whatever unique-id they are listed now.
-            let earlier: HashSet<_> = settled.proven.iter().map(|(number, _)| *number).collect();
-            candidates.retain(|(number, _)| !earlier.contains(number));
-        }
         let (keep, now) = (self.options.policy.keep, self.ledger.clock().now());
         let mut back = Vec::new();
         for (number, found) in settled.proven {
             match found.state {
                 State::Gone => back.push((number, found.identity)),
                 // The listed message turned out to be another known one, which is younger.
-                State::Delivered(delivered) if holds || !keep.is_over(delivered, now) => {}
+                State::Delivered(delivered) if !keep.is_over(delivered, now) => {}
                 _ => candidates.push((number, found.identity)),
             }
         }
-        let back = self.take_back(back)?;
-        if !holds {
-            candidates.extend(back);
-        }
+        candidates.extend(self.take_back(back)?);
         // The plan only says what was wanted. The database says what was really delivered.
         let mut due = self
             .ledger
@@ -81,6 +76,14 @@ impl Poll<'_> {
         // A message of the plan may also have been recognised under a new unique-id.
         let mut numbers = HashSet::new();
         due.retain(|recorded| numbers.insert(recorded.number()));
+        let is_of_earlier = |recorded: &Recorded| earlier.contains(&recorded.number());
+        let deletions = due
+            .iter()
+            .filter(|recorded| is_of_earlier(recorded))
+            .count();
+        if self.holds(deletions)? {
+            due.retain(|recorded| !is_of_earlier(recorded));
+        }
         Ok(due)
     }
 

@@ -12,7 +12,7 @@ use crate::mail::maildrop::Listing;
 use crate::mail::policy::{Keep, Policy};
 use crate::poll::duplicates::mark_possible_duplicates;
 use crate::poll::missing::{self, ListingChanges};
-use crate::poll::plan::{self, Plan};
+use crate::poll::plan::{self, Plan, are_surprising};
 use crate::poll::renamed::{self, Rematch};
 use crate::poll::survey::survey;
 use crate::pop3::{Mechanism, Pipelining, ServerProfile, SessionHints, Sizes, Transaction};
@@ -315,17 +315,36 @@ impl Poll<'_> {
         // Read again: the record may have been taken over since the run began.
         let last = self.ledger.runs().last().map_err(reading)?;
         let held = plan.hold_surprising_deletions(last.keep.as_deref(), keep);
-        if held == 0 {
-            return Ok(());
+        if held > 0 {
+            self.report_held(held);
         }
+        Ok(())
+    }
+
+    /// Returns true if so many messages of earlier runs stay on the server because only a changed
+    /// configuration asks for their deletion. What the plan did not know to be of earlier runs, as it is
+    /// listed under new unique-ids, counts only now.
+    pub(super) fn holds(&mut self, deletions: usize) -> Result<bool, Error> {
+        if self.summary.holds_deletions || self.options.may_delete_many {
+            return Ok(self.summary.holds_deletions);
+        }
+        let last = self.ledger.runs().last().map_err(reading)?;
+        let keep = self.options.configured_keep;
+        let is_held = are_surprising(deletions, last.keep.as_deref(), keep);
+        if is_held {
+            self.report_held(deletions);
+        }
+        Ok(is_held)
+    }
+
+    fn report_held(&mut self, deletions: usize) {
         self.summary.holds_deletions = true;
         let what = format!(
-            "keep has changed: {held} messages delivered by earlier runs would now be deleted from \
+            "keep has changed: {deletions} messages delivered by earlier runs would now be deleted from \
              the server; they stay"
         );
         let failure = Failure::new(what, Exit::Configuration);
         self.report_problem(&failure.with_hint("To delete them: mailpull fetch --delete"));
-        Ok(())
     }
 }
 

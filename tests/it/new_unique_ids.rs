@@ -47,6 +47,32 @@ fn many_renamed_messages_are_recognised_without_top() {
 }
 
 #[test]
+fn many_renamed_messages_are_not_deleted_unconfirmed() {
+    for (count, exit) in [(101, 78), (100, 0)] {
+        let old = ordinary(1, count);
+        let (sandbox, server) = fetched_and_renamed(&old, "");
+        server.change(|behaviour| behaviour.top = false);
+
+        sandbox
+            .config("")
+            .account("work", server.address(), "keep = false");
+
+        let outcome = sandbox.fetch();
+
+        if exit == 0 {
+            outcome.succeeds();
+            assert_eq!(server.count(), 0);
+            continue;
+        }
+        outcome.fails_with(exit).stderr_has("keep has changed: 101");
+        assert_eq!(server.count(), count);
+        sandbox.mailpull(["fetch", "--delete"]).run().succeeds();
+        assert_eq!(server.count(), 0);
+        sandbox.work().holds(&old);
+    }
+}
+
+#[test]
 fn messages_refused_at_top_are_recognised_after_retr() {
     let old = ordinary(1, 40);
     let (sandbox, server) = fetched_and_renamed(&old, "");

@@ -10,6 +10,13 @@ use crate::mail::policy::Keep;
 /// command line.
 const UNCONFIRMED_DELETIONS: usize = 100;
 
+/// Returns true if so many deletions of messages of earlier runs need a confirmation, because `keep` was
+/// another one in the last run.
+pub(crate) fn are_surprising(deletions: usize, last_keep: Option<&str>, keep: Keep) -> bool {
+    let has_changed = last_keep.is_some_and(|last| last != keep.to_string());
+    has_changed && deletions > UNCONFIRMED_DELETIONS
+}
+
 impl Plan {
     /// Adds messages that were to be deleted or left alone to those that are compared.
     pub fn compare_also(&mut self, picks: impl IntoIterator<Item = Pick>) {
@@ -84,9 +91,8 @@ impl Plan {
     /// Leaves many messages of earlier runs on the server if only a changed configuration, and not the
     /// user at this moment, asks for their deletion. Returns their number.
     pub fn hold_surprising_deletions(&mut self, last_keep: Option<&str>, keep: Keep) -> usize {
-        let has_changed = last_keep.is_some_and(|last| last != keep.to_string());
         let deletions = self.deletions();
-        if !has_changed || deletions <= UNCONFIRMED_DELETIONS {
+        if !are_surprising(deletions, last_keep, keep) {
             return 0;
         }
         self.hold_deletions();

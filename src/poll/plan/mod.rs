@@ -10,6 +10,8 @@ use crate::poll::pairing::{Pair, pair};
 
 mod changes;
 
+pub(crate) use changes::are_surprising;
+
 /// The most messages that share their unique-id with no other and are compared in a run.
 const COMPARED: usize = 100;
 /// The most octets of these messages. One message is always compared.
