@@ -1,10 +1,11 @@
 //! Messages that are listed again after the server has confirmed their deletion.
 //!
-//! Without unique-ids only their content shows that they are the same. If a session finds the content of a message again
-//! that was deleted, and no session in between was without it, the server has kept the message. It is
-//! deleted once more, and never delivered again. Once a session has retrieved everything and was without
-//! it, the same content is new mail.
+//! Without unique-ids, or if the server gives its messages new ones in each session, only their content
+//! shows that they are the same. If a session finds the content of a message again that was deleted, and no
+//! session in between was without it, the server has kept the message. It is deleted once more, and never
+//! delivered again. Once a session has seen everything and was without it, the same content is new mail.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 
 use super::Poll;
@@ -42,8 +43,9 @@ impl Poll<'_> {
         let Some((_, first)) = back.first() else {
             return Ok(Vec::new());
         };
-        // Without unique-ids it is said that the server keeps all mail.
-        let is_said = UniqueId::is_made_up(first.unique_id.as_octets());
+        // Then it is said that the server keeps all mail.
+        let is_said = UniqueId::is_made_up(first.unique_id.as_octets())
+            || self.ledger.notices().is_said(KEEPS_MAIL).map_err(reading)?;
         let taken = self.ledger.deletions().take_back(back).map_err(recording)?;
         if taken.forbidden > 0 && !is_said {
             self.reporter.report(Event::Warning(&format_args!(
@@ -60,8 +62,8 @@ impl Poll<'_> {
             .collect())
     }
 
-    /// Draws conclusions from a session in which messages without unique-ids were retrieved: which of
-    /// the earlier deletions the server has carried out.
+    /// Draws conclusions from a session in which all messages were retrieved that are not known: which of
+    /// the earlier deletions the server has carried out. Without unique-ids no message is known before.
     pub(super) fn judge_deletions(
         &mut self,
         listing: &Listing,
@@ -69,25 +71,47 @@ impl Poll<'_> {
         settled: &Settled,
         not_received: &NotReceived,
     ) -> Result<(), Error> {
-        if !listing.names_are_made_up() {
-            return Ok(());
-        }
-        let is_of_all =
-            plan.is_of_all() && listing.nameless().is_empty() && not_received.is_empty();
-        let kept: HashSet<&Identity> = settled
+        let has_names = !listing.names_are_made_up();
+        let has_seen_all = match has_names {
+            true => plan.sees_all() && self.course.failed.is_empty(),
+            false => plan.is_of_all(),
+        };
+        let has_seen_all = has_seen_all && listing.nameless().is_empty() && not_received.is_empty();
+        let found: HashSet<&Identity> = settled
             .proven
             .iter()
             .filter(|(_, found)| found.state == State::Gone)
             .map(|(_, found)| &found.identity)
             .collect();
-        let proven = if is_of_all {
-            let deletions = self.ledger.unproven_deletions();
-            deletions.prove_all_but(&kept).map_err(recording)?
-        } else {
-            0
+        let deletions = self.ledger.unproven_deletions();
+        let proven = match (has_seen_all, has_names) {
+            (false, _) => 0,
+            (true, true) => {
+                // Needed rarely, and a listing may be long.
+                let listed = OnceCell::new();
+                let all = || {
+                    listing
+                        .positions()
+                        .map(|at| listing.unique_id(at))
+                        .collect()
+                };
+                let is_listed = |unique_id: &UniqueId| {
+                    let listed: &HashSet<&[u8]> = listed.get_or_init(all);
+                    listed.contains(unique_id.as_octets())
+                };
+                deletions
+                    .prove_all_but(&found, is_listed)
+                    .map_err(recording)?
+            }
+            (true, false) => deletions.prove_unnamed_but(&found).map_err(recording)?,
         };
-        if !kept.is_empty() {
-            return self.report_kept_mail(kept.len());
+        let kept = match has_names {
+            // A message that is listed again under its own unique-id is reported elsewhere.
+            true => settled.kept,
+            false => found.len(),
+        };
+        if kept > 0 {
+            return self.report_kept_mail(kept, has_names);
         }
         if proven > 0 {
             self.ledger
@@ -100,15 +124,19 @@ impl Poll<'_> {
 
     /// Reports that the server keeps what it was asked to delete: in words the first time, and by the
     /// status in each run.
-    fn report_kept_mail(&mut self, kept: usize) -> Result<(), Error> {
+    fn report_kept_mail(&mut self, kept: usize, has_names: bool) -> Result<(), Error> {
         let what = format!(
             "the server confirms that it deletes messages, and lists them again: {kept}; they were \
              delivered before, and are not delivered again"
         );
-        let failure = Failure::new(what, Exit::Unavailable).with_hint(
-            "The server has no unique-ids, so each run downloads them again to recognise them. \
-             Delete them with another program, for example by webmail, or set enabled = false",
-        );
+        let why = match has_names {
+            true => "The server gives them new unique-ids each time",
+            false => "The server has no unique-ids",
+        };
+        let failure = Failure::new(what, Exit::Unavailable).with_hint(format!(
+            "{why}, so each run downloads them again to recognise them. Delete them with another \
+             program, for example by webmail, or set enabled = false"
+        ));
         if self.ledger.notices().first(KEEPS_MAIL).map_err(recording)? {
             self.report_problem(&failure);
         } else {

@@ -1,6 +1,7 @@
 //! Opens a session: logs in, lists the mailbox, and plans what to do with every message.
 //! Fetches none.
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::time::Duration;
 
@@ -248,7 +249,20 @@ impl Poll<'_> {
         if listing.names_are_made_up() || plan.retrieved().next().is_none() {
             return Ok(MissingContents::default());
         }
-        let missing = missing::of_ours(known, listing);
+        let kept = self.ledger.unproven_deletions().all().map_err(reading)?;
+        let listed: HashSet<_> = match kept.is_empty() {
+            true => HashSet::new(),
+            false => listing
+                .positions()
+                .map(|at| listing.unique_id(at))
+                .collect(),
+        };
+        // The server may have kept these, and list them under new unique-ids.
+        let kept = kept
+            .iter()
+            .map(|kept| (kept.unique_id.as_octets(), kept.copy))
+            .filter(|(unique_id, _)| !listed.contains(unique_id));
+        let missing = missing::of_ours(known, listing).chain(kept);
         self.ledger.missing().contents(missing).map_err(reading)
     }
 

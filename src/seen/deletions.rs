@@ -139,7 +139,7 @@ statements! {
     NOTE_QUIT = "UPDATE seen SET quit_sent = ?4 WHERE {MESSAGE}";
 
     MARK_GONE =
-        "UPDATE seen SET state = {GONE}, gone = ?4, vanished = ?4, quit_sent = NULL
+        "UPDATE seen SET state = {GONE}, gone = ?4, vanished = ?4, quit_sent = NULL, unproven = 1
          WHERE {MESSAGE}";
 
     NOTE_DELETION = "UPDATE delivery SET deleted = ?4 WHERE {MESSAGE}";

@@ -171,7 +171,7 @@ impl Ledger {
         Deletions(self)
     }
 
-    /// Deletions on a server without unique-ids.
+    /// Deletions that the server has confirmed and perhaps not carried out.
     pub(crate) fn unproven_deletions(&self) -> UnprovenDeletions<'_> {
         UnprovenDeletions(self)
     }

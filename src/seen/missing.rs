@@ -5,7 +5,7 @@ use rusqlite::params;
 
 use super::database::{MESSAGE, about, identity, statements};
 use super::recognition::{DROP_FAILED, RENAME_DELIVERY};
-use super::state::{DELIVERED, STAGED, StoredState};
+use super::state::{DELIVERED, GONE, STAGED, StoredState};
 use super::{Error, Ledger};
 use crate::digest::Digest;
 use crate::mail::custody::StoredMessage;
@@ -58,7 +58,8 @@ impl MissingContents {
 }
 
 impl Missing<'_> {
-    /// Loads the contents of these messages: of those that were delivered, or are on their way.
+    /// Loads the contents of these messages: of those that were delivered, or are on their way, or that
+    /// the server may have kept after their deletion.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -157,13 +158,14 @@ impl Missing<'_> {
 }
 
 statements! {
-    /// Only what we delivered, or are about to deliver. A message that we deleted is not missing from
-    /// a listing: if the same octets are listed after that, they were sent again. What is in doubt is
-    /// compared by itself.
+    /// What we delivered, or are about to deliver, and what the server may have kept although it has
+    /// confirmed the deletion. Any other message that we deleted is not missing from a listing: if the same
+    /// octets are listed after that, they were sent again. What is in doubt is compared by itself.
     CONTENT =
         "SELECT d.id, coalesce(d.canonical, d.digest) FROM delivery d JOIN seen s USING (account, unique_id, copy)
          WHERE d.account = ?1 AND d.unique_id = ?2 AND d.copy = ?3
-             AND s.state IN ({STAGED}, {DELIVERED}) AND s.suspicion NOT IN (1, 2)";
+             AND (s.state IN ({STAGED}, {DELIVERED}) AND s.suspicion NOT IN (1, 2)
+                 OR s.state = {GONE} AND s.unproven = 1)";
 
     FIND =
         "SELECT s.unique_id, s.copy, s.state, s.delivered, s.next_try

@@ -206,6 +206,12 @@ CREATE TABLE failure (                      -- of a message, at one step
 ALTER TABLE account ADD COLUMN other_headers INTEGER NOT NULL DEFAULT 0
     /* messages in a row whose header (TOP) was another one and whose content was not */;
 ",
+    "
+ALTER TABLE seen ADD COLUMN unproven INTEGER NOT NULL DEFAULT 0
+    /* deleted, and no session has shown since then that the server has let it go */;
+
+CREATE INDEX seen_unproven ON seen (account) WHERE unproven = 1;
+",
 ];
 
 /// Opens a database, and creates it (mode 0600) if there is none. A file that is not a database is

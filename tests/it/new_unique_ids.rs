@@ -184,3 +184,64 @@ fn messages_that_were_never_downloaded_cannot_be_recognised() {
 
     sandbox.work().holds(&old);
 }
+
+/// Gives all messages of a server new unique-ids.
+fn rename_all(server: &ModelServer, messages: &mut Vec<TestMessage>) {
+    *messages = renamed(messages);
+    server.replace(messages.clone());
+}
+
+#[test]
+fn mail_kept_under_new_unique_ids_is_delivered_once() {
+    let mut messages = notes(["a", "a", "b"]);
+    let server = ModelServer::start(messages.clone());
+    server.change(|behaviour| behaviour.ignores_deletions = true);
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    sandbox.fetch().succeeds().is_silent();
+    rename_all(&server, &mut messages);
+
+    let second = sandbox.fetch();
+
+    second.fails_with(69).complains_in_lines(1);
+    second
+        .stderr_has("lists them again: 3")
+        .stderr_has("new unique-ids each time");
+    messages.extend(notes(["c"]));
+    for _ in 0..4 {
+        rename_all(&server, &mut messages);
+        sandbox.fetch().fails_with(69).is_silent();
+    }
+    sandbox.work().holds(&notes(["a", "a", "b", "c"]));
+    // Each message twice, and no more.
+    assert_eq!(server.log().count("DELE"), 8);
+}
+
+#[test]
+fn limits_hide_no_mail_behind_renamed_kept_mail() {
+    let mut messages = ordinary(1, 5);
+    let server = ModelServer::start(messages.clone());
+    server.change(|behaviour| behaviour.ignores_deletions = true);
+    let sandbox = Sandbox::with_work(server.address(), "keep = false\nmax-messages = 2");
+
+    for _ in 0..4 {
+        sandbox.fetch();
+        rename_all(&server, &mut messages);
+    }
+
+    sandbox.work().holds(&ordinary(1, 5));
+}
+
+#[test]
+fn mail_equal_to_what_a_server_let_go_is_new() {
+    let server = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    sandbox.fetch().succeeds();
+    // The server shows that the first one is gone.
+    sandbox.fetch().succeeds().is_silent();
+    server.replace(renamed(&notes(["a"])));
+
+    sandbox.fetch().succeeds().is_silent();
+
+    sandbox.work().holds(&notes(["a", "a"]));
+    assert_eq!(server.count(), 0);
+}

@@ -417,6 +417,12 @@ impl Plan {
         left_out == 0
     }
 
+    /// Returns true if the plan retrieves every listed message that may be one which was deleted before.
+    /// One that is too large was never delivered, and so never deleted.
+    pub fn sees_all(&self) -> bool {
+        self.postponed == 0 && self.unverified == 0 && self.waiting.is_empty()
+    }
+
     /// Returns the number of commands that the plan needs.
     pub fn commands(&self) -> usize {
         self.retrieved().count() + self.delete.len()

@@ -131,6 +131,8 @@ pub(crate) struct Settled {
     pub named: Vec<(MessageNumber, Identity)>,
     /// The number of messages that were recognised under new unique-ids.
     pub renamed: usize,
+    /// The number of messages that were deleted and are listed under new unique-ids.
+    pub kept: usize,
     /// The number of messages that had been delivered under the unique-id of another.
     pub misnamed: usize,
     /// True if deliveries were in doubt when the session began.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::{Error, Settler};
 use crate::mail::custody::Receipt;
+use crate::mail::known::State;
 use crate::mail::maildrop::{Identity, MessageNumber};
 use crate::poll::batch::{Arrival, Batch, Purpose};
 use crate::report::Event;
@@ -41,7 +42,8 @@ impl Settler<'_> {
 
     /// Drops new messages that have the content of a known one which is missing from the listing: the
     /// server has renamed it, for example because the mailbox has moved to another server. The known
-    /// message gets the new unique-id and keeps its state.
+    /// message gets the new unique-id and keeps its state. A message that we deleted counts until a session
+    /// has shown that the server has let it go.
     ///
     /// A known message that is still listed is never looked at. Two messages that are listed at the
     /// same time are two deliveries, even if their octets are equal.
@@ -106,8 +108,11 @@ impl Settler<'_> {
         // the messages by their new unique-ids, and removes the files.
         let messages = renamed.iter().map(|(_, message)| message);
         self.ledger.missing().rename(messages)?;
-        self.settled.renamed += renamed.len();
         for (receipt, message) in renamed {
+            match message.state {
+                State::Gone => self.settled.kept += 1,
+                _ => self.settled.renamed += 1,
+            }
             self.claimed.insert(message.new.clone());
             let known = Match {
                 identity: message.new,

@@ -15,7 +15,7 @@ pub(super) fn list(messages: &[Listed<'_>]) -> String {
 }
 
 /// The listing of a mailbox of which only the sum of all sizes is asked for.
-fn list_sum(messages: &[Listed<'_>]) -> String {
+pub(super) fn list_sum(messages: &[Listed<'_>]) -> String {
     let ids = numbered(messages, |(id, _, _)| (*id).to_owned());
     let octets: u64 = messages.iter().map(|(_, size, _)| size).sum();
     let count = messages.len();
@@ -23,7 +23,7 @@ fn list_sum(messages: &[Listed<'_>]) -> String {
 }
 
 /// The sizes, which are asked for because the sum is another one.
-fn sizes(messages: &[Listed<'_>]) -> String {
+pub(super) fn sizes(messages: &[Listed<'_>]) -> String {
     let sizes = numbered(messages, |(_, size, _)| size.to_string());
     format!("C: LIST\nS: +OK\n{sizes}S: .\n")
 }

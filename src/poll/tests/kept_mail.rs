@@ -1,5 +1,7 @@
-//! Servers without unique-ids that confirm deletions, and carry them out or not.
+//! Servers that confirm deletions, and carry them out or not: without unique-ids, or with new ones in each
+//! session.
 
+use super::compare::{Listed, delete, list, list_sum, retrieve, sizes};
 use super::{QUIT, TestAccount};
 use crate::exit::Exit;
 use crate::mail::policy::Keep;
@@ -128,4 +130,138 @@ fn a_server_that_deletes_again_is_reported_anew_later() {
     account.poll(&[&later(&["c"], &[1])]);
 
     assert_eq!(account.problems().len(), 2, "{:?}", account.problems());
+}
+
+/// A session with new unique-ids in which nothing was due at first: the messages are retrieved, and some
+/// are deleted.
+fn renamed(messages: &[Listed<'_>], deleted: &[usize]) -> String {
+    let numbers: Vec<_> = (1..=messages.len()).collect();
+    [
+        &list_sum(messages),
+        &*sizes(messages),
+        &retrieve(messages, &numbers),
+        &delete(deleted),
+        QUIT,
+    ]
+    .concat()
+}
+
+/// A session in which there is nothing to do.
+fn idle(messages: &[Listed<'_>]) -> String {
+    [&list_sum(messages), QUIT].concat()
+}
+
+const A: Listed<'_> = ("a", 3, "a");
+const B: Listed<'_> = ("b", 4, "bb");
+
+/// An account that has fetched and deleted both messages, as the server has confirmed.
+fn deleted_a_and_b() -> TestAccount {
+    let mut account = TestAccount::new(Keep::Never);
+    let both = [A, B];
+    let session = [
+        &list(&both),
+        &*retrieve(&both, &[1, 2]),
+        &delete(&[1, 2]),
+        QUIT,
+    ];
+    assert_eq!(account.poll(&[&session.concat()]).summary.deleted, 2);
+    account
+}
+
+#[test]
+fn mail_kept_under_new_unique_ids_is_not_delivered_again() {
+    let mut account = deleted_a_and_b();
+
+    let again = account.poll(&[&renamed(&[("c", 3, "a"), ("d", 4, "bb")], &[1, 2])]);
+
+    assert_eq!(again.exit(), Exit::Unavailable);
+    assert_eq!(account.problems().len(), 1, "{:?}", account.problems());
+    for ids in [["e", "f"], ["g", "h"], ["i", "j"]] {
+        let now = [(ids[0], 4, "bb"), (ids[1], 3, "a")];
+        let ended = account.poll(&[&renamed(&now, &[])]);
+        assert_eq!(ended.exit(), Exit::Unavailable);
+    }
+    assert_eq!(account.delivered(), ["a\n", "bb\n"]);
+    assert_eq!(account.known(), ["i Gone", "j Gone"]);
+    assert_eq!(account.problems().len(), 4, "{:?}", account.problems());
+}
+
+#[test]
+fn new_mail_among_mail_kept_under_new_unique_ids_is_delivered() {
+    let mut account = deleted_a_and_b();
+    let now = [
+        ("c", 3, "a"),
+        ("d", 5, "new"),
+        ("e", 4, "bb"),
+        ("f", 4, "bb"),
+    ];
+
+    account.poll(&[&renamed(&now, &[1, 2, 3, 4])]);
+
+    assert_eq!(account.delivered(), ["a\n", "bb\n", "bb\n", "new\n"]);
+}
+
+#[test]
+fn rotated_unique_ids_of_kept_mail_are_recognised() {
+    let mut account = deleted_a_and_b();
+    let now = [("a", 4, "bb"), ("b", 3, "a")];
+
+    account.poll(&[&renamed(&now, &[1, 2])]);
+
+    assert_eq!(account.delivered(), ["a\n", "bb\n"]);
+}
+
+#[test]
+fn equal_mail_is_new_once_a_session_was_without_the_deleted_one() {
+    let other = ("c", 3, "c");
+    for between in [idle(&[]), renamed(&[other], &[1])] {
+        let mut account = deleted_a_and_b();
+        let ended = account.poll(&[&between]);
+        assert_eq!(ended.exit(), Exit::Done);
+
+        let ended = account.poll(&[&renamed(&[("d", 3, "a")], &[1])]);
+
+        assert_eq!(ended.exit(), Exit::Done);
+        let equal = account
+            .delivered()
+            .iter()
+            .filter(|text| *text == "a\n")
+            .count();
+        assert_eq!(equal, 2);
+    }
+}
+
+#[test]
+fn a_session_that_has_not_seen_all_proves_no_deletion() {
+    let mut account = deleted_a_and_b();
+    account.policy.max_messages = Some(1);
+    let now = [("c", 3, "c"), ("d", 3, "a")];
+    let session = [
+        &list_sum(&now),
+        &*sizes(&now),
+        &retrieve(&now, &[1]),
+        &delete(&[1]),
+        QUIT,
+    ];
+    account.poll(&[&session.concat()]);
+    account.policy.max_messages = None;
+
+    let ended = account.poll(&[&renamed(&[("e", 3, "a")], &[1])]);
+
+    assert_eq!(ended.exit(), Exit::Unavailable);
+    assert_eq!(account.delivered(), ["a\n", "bb\n", "c\n"]);
+}
+
+#[test]
+fn kept_mail_that_gets_lasting_unique_ids_stays_recognised() {
+    let mut account = deleted_a_and_b();
+    account.poll(&[&renamed(&[("c", 3, "a"), ("d", 4, "bb")], &[1, 2])]);
+    let lasting = [("e", 3, "a"), ("f", 4, "bb")];
+    account.poll(&[&renamed(&lasting, &[])]);
+    // Both are left alone, as a third deletion would not help.
+    account.poll(&[&idle(&lasting)]);
+
+    account.poll(&[&renamed(&[("g", 3, "a"), ("h", 4, "bb")], &[])]);
+
+    assert_eq!(account.delivered(), ["a\n", "bb\n"]);
 }

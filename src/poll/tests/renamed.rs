@@ -125,6 +125,7 @@ fn a_message_equal_to_a_deleted_one_is_new_mail() {
     let mut account = TestAccount::new(Keep::Never);
     let delete = "C: DELE 1\nC: DELE 2\nS: +OK\nS: +OK\n";
     account.poll(&[&[&fetch_a_and_b().replace(QUIT, ""), delete, QUIT].concat()]);
+    account.poll(&[&["C: UIDL\nC: STAT\nS: +OK\nS: .\nS: +OK 0 0\n", QUIT].concat()]);
     let retrieval = retrieve(&[(1, "a")]);
 
     account.poll(&[&[&listing(&["x"]), &*retrieval, "C: DELE 1\nS: +OK\n", QUIT].concat()]);

@@ -21,7 +21,7 @@ fn a_deletion_is_proven_by_a_session_without_the_message() {
     test.delete(&[(NAME, 0), ("sha256:01", 0)]);
     let prove = |found: &[&Identity]| {
         let found: HashSet<_> = found.iter().copied().collect();
-        let proven = test.ledger.unproven_deletions().prove_all_but(&found);
+        let proven = test.ledger.unproven_deletions().prove_unnamed_but(&found);
         proven.expect("it can be written")
     };
     assert_eq!(prove(&[&identity(NAME, 0)]), 1);
@@ -42,7 +42,28 @@ fn a_servers_own_unique_ids_need_no_proof() {
     let proven = test
         .ledger
         .unproven_deletions()
-        .prove_all_but(&HashSet::new());
+        .prove_unnamed_but(&HashSet::new());
 
     assert_eq!(proven.expect("it can be written"), 0);
+}
+
+#[test]
+fn a_deletion_is_unproven_until_a_session_was_without_the_message() {
+    let test = TestLedger::new();
+    test.deliver(&[("a", 0), ("b", 0), ("c", 0)]);
+    test.delete(&[("a", 0), ("b", 0)]);
+    let unproven = || {
+        let unproven = test.ledger.unproven_deletions().all();
+        unproven.expect("the database can be read")
+    };
+    assert_eq!(unproven(), [identity("a", 0), identity("b", 0)]);
+
+    let b = identity("b", 0);
+    let deletions = test.ledger.unproven_deletions();
+    let proven = deletions.prove_all_but(&HashSet::from([&b]), |_| false);
+
+    assert_eq!(proven.expect("the database can be written"), 1);
+    assert_eq!(unproven(), [b]);
+    test.delete(&[("c", 0)]);
+    assert_eq!(unproven().len(), 2);
 }
