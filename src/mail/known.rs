@@ -74,9 +74,72 @@ pub struct SizeHistory {
     pub equal_contents: u32,
     /// The number of messages in a row whose header (TOP) was another one and whose content was not.
     pub other_headers: u32,
+    /// The evidence that whole messages are shorter than LIST says: see [`Self::note_again`].
+    pub short_again: u32,
+}
+
+/// The part of a message that is missing, if the server has promised the right size.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Shortfall {
+    /// Nothing is missing.
+    None,
+    /// It is shorter, and at least half of it came.
+    Part,
+    /// More than half is missing.
+    MoreThanHalf,
+}
+
+/// The second downloads of messages that were shorter than promised.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ShortAgain {
+    /// The number of those that came again with the same octets, and at least half of the size.
+    pub parts: u32,
+    /// The number of those that came again with the same octets, and less than half of the size.
+    pub halves: u32,
+    /// True if one came in its listed size: it had been cut.
+    pub has_cut: bool,
+}
+
+impl ShortAgain {
+    /// Counts a message that came again with the same octets.
+    pub fn count(&mut self, shortfall: Shortfall) {
+        match shortfall {
+            Shortfall::None => {}
+            Shortfall::Part => self.parts += 1,
+            Shortfall::MoreThanHalf => self.halves += 1,
+        }
+    }
 }
 
 impl SizeHistory {
+    /// After this many second downloads a message that is shorter than listed is no reason for another.
+    const PARTS: u32 = 3;
+    /// The same for messages of less than half their listed size.
+    const HALVES: u32 = 2 * Self::PARTS;
+
+    /// Notes the results of second downloads. Messages that came again in the same octets show that the
+    /// server lists wrong sizes. Messages of which at least half came say nothing about those of which less
+    /// than half comes. One that turns out to have been cut shows that its sizes are worth something.
+    pub fn note_again(&mut self, again: ShortAgain) {
+        if again.has_cut {
+            self.short_again = 0;
+            return;
+        }
+        if self.short_again < Self::PARTS {
+            self.short_again = (self.short_again + again.parts).min(Self::PARTS);
+        }
+        self.short_again = (self.short_again + again.halves).min(Self::HALVES);
+    }
+
+    /// Returns true if a message may be whole although it is that much shorter than listed.
+    pub fn excuses(self, shortfall: Shortfall) -> bool {
+        match shortfall {
+            Shortfall::None => true,
+            Shortfall::Part => self.short_again >= Self::PARTS,
+            Shortfall::MoreThanHalf => self.short_again >= Self::HALVES,
+        }
+    }
+
     /// Returns true if another size says nothing about a message: the server changes the sizes of old
     /// messages (it adds header lines to them).
     pub fn prove_nothing(self) -> bool {
@@ -262,6 +325,52 @@ pub(crate) mod tests {
             is_undeletable: false,
             quit_was_unanswered: false,
             suspicion: Suspicion::None,
+        }
+    }
+
+    #[test]
+    fn second_downloads_show_that_sizes_are_wrong() {
+        let (parts, halves, cut) = (
+            ShortAgain {
+                parts: 1,
+                ..ShortAgain::default()
+            },
+            ShortAgain {
+                halves: 1,
+                ..ShortAgain::default()
+            },
+            ShortAgain {
+                has_cut: true,
+                parts: 5,
+                ..ShortAgain::default()
+            },
+        );
+        for (results, excuses) in [
+            (vec![], [false, false]),
+            (vec![parts; 2], [false, false]),
+            (vec![parts; 3], [true, false]),
+            (vec![parts; 99], [true, false]),
+            (vec![halves; 2], [false, false]),
+            (vec![halves; 3], [true, false]),
+            (vec![halves; 6], [true, true]),
+            (
+                vec![parts, parts, parts, parts, halves, halves],
+                [true, false],
+            ),
+            (
+                vec![parts, parts, parts, halves, halves, halves],
+                [true, true],
+            ),
+            (vec![parts, parts, parts, cut], [false, false]),
+            (vec![cut, parts, parts], [false, false]),
+        ] {
+            let mut history = SizeHistory::default();
+            for again in &results {
+                history.note_again(*again);
+            }
+            let parts = history.excuses(Shortfall::Part);
+            let halves = history.excuses(Shortfall::MoreThanHalf);
+            assert_eq!([parts, halves], excuses, "{results:?}");
         }
     }
 

@@ -96,6 +96,12 @@ pub fn compare(known: &MessageContent, download: &MessageContent) -> Likeness {
 }
 
 impl MessageContent {
+    /// Returns true if the bodies of both have the same beginning and the same length.
+    pub fn has_body_of(&self, other: &Self) -> bool {
+        let (body, others) = (&self.fingerprint.body, &other.fingerprint.body);
+        body.is_some() && body == others
+    }
+
     /// Returns the digest of the message without the lines that servers write. A message that has no
     /// such line is its own canonical form, also one that version 0.1.0 has recorded.
     fn canonical(&self) -> &Digest {
@@ -113,7 +119,7 @@ fn has_same_body(known: &MessageContent, download: &MessageContent) -> bool {
         Some((one, other)) => one != other,
         None => differ(marks.date.zip(others.date)) || known.from != download.from,
     };
-    marks.body.is_some() && marks.body == others.body && !are_two
+    known.has_body_of(download) && !are_two
 }
 
 /// Returns true if Message-ID, Date and From are there and the same.

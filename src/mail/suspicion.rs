@@ -12,27 +12,30 @@ pub enum Suspicion {
     /// It came in a session whose replies may have belonged to other commands: it may be another
     /// message, or a part of one.
     OutOfStep = 1,
-    /// It may be incomplete: it is much shorter than listed, or the server sent more after its end.
+    /// It may be incomplete: less than half of it came, or the server sent more after its end.
     Incomplete = 2,
     /// It is a placeholder of the server. The server keeps the message itself.
     Placeholder = 3,
     /// It may be incomplete, and a second download was no better.
     Unsettled = 4,
+    /// It may be incomplete, although at least half of it came: it is shorter than listed.
+    Short = 5,
 }
 
 impl Suspicion {
     /// All reasons.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::None,
         Self::OutOfStep,
         Self::Incomplete,
         Self::Placeholder,
         Self::Unsettled,
+        Self::Short,
     ];
 
     /// Returns true if a later session fetches the message once more, to compare it.
     pub fn asks_for_comparison(self) -> bool {
-        matches!(self, Self::OutOfStep | Self::Incomplete)
+        matches!(self, Self::OutOfStep | Self::Incomplete | Self::Short)
     }
 
     /// Returns why the message stays on the server, for the user.
@@ -47,6 +50,7 @@ impl Suspicion {
             Self::Unsettled => {
                 Some("may be incomplete, also after a second download; it stays on the server")
             }
+            Self::Short => Some("is shorter than the server lists it; a later run compares it"),
         }
     }
 

@@ -93,7 +93,7 @@ impl Poll<'_> {
             self.target.prepare().map_err(settle::Error::from)?;
         }
         let forced = self.forced(listing, plan)?;
-        let (received, mut settled) = self.receive_and_settle(session, requested, forced, trail);
+        let (received, mut settled) = self.receive_and_settle(session, requested, forced, trail)?;
         self.summary.add(&settled.summary);
         // If both threads failed, settling failed first: receiving only noticed that nothing was
         // taken any more.
@@ -162,7 +162,8 @@ impl Poll<'_> {
         requested: Requested<'_>,
         forced: HashSet<Identity>,
         trail: &mut Trail,
-    ) -> (Received, Settled) {
+    ) -> Result<(Received, Settled), Error> {
+        let sizes = self.ledger.size_checks().history().map_err(reading)?;
         let settler = Settler::new(self.ledger, self.target, self.reporter)
             .recognising(requested.missing)
             .claiming(requested.plan.claimed(requested.listing));
@@ -183,16 +184,17 @@ impl Poll<'_> {
                 .map_or(self.options.descriptors, |_| 0),
             silence: self.options.silence,
             outlet,
+            sizes,
             warned: Cell::default(),
         };
-        thread::scope(|scope| {
+        Ok(thread::scope(|scope| {
             let settling = scope.spawn(move || settler.run(inlet));
             let received = receiver.run(session, trail);
             let settled = settling
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             (received, settled)
-        })
+        }))
     }
 
     fn report_not_received(&mut self, not_received: &NotReceived) -> Result<(), Error> {

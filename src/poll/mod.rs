@@ -249,7 +249,7 @@ impl Poll<'_> {
             not_received,
             last_event,
         } = self.fetch(&mut session, requested, &mut evidence.trail)?;
-        self.trust_session(evidence)?;
+        self.trust_session(evidence, listing, plan)?;
         self.note_comparisons(&settled)?;
         self.end_comparison(plan, &settled, &not_received)?;
         self.judge_deletions(listing, plan, &settled, &not_received)?;

@@ -12,12 +12,14 @@
 //!   not fit is shifted: LIST of Exchange fits nothing, and a message fits its neighbour by chance.
 //! - A session that ends early may have lost a reply. Then the last message that fits, and that no later
 //!   reply would have fitted, proves all before it. What came after it is in doubt.
-//! - If all replies came, a size that does not fit is only a wrong size.
+//! - If all replies came, a size that does not fit says nothing about the step. But if the message is shorter
+//!   than listed, a server or a scanner may have cut it, and it is compared with a second download.
 //! - A reply that is no reply proves that the session is out of step: all that it delivered is in doubt.
 //!
 //! Without pipelining each message has been asked for alone. Then only the last one is in doubt, and only
 //! if octets followed it that are no reply.
 
+use crate::mail::known::Shortfall;
 use crate::mail::maildrop::MessageNumber;
 use crate::pop3::ResponseSize;
 
@@ -88,6 +90,8 @@ pub(crate) struct Trail {
     has_warned: bool,
     /// The listed sizes of the messages that were asked for and did not come.
     unanswered: Vec<Option<u64>>,
+    /// The messages that may be incomplete even if all replies came.
+    short: Vec<MessageNumber>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -129,14 +133,18 @@ impl SizedArrival {
         self.size.stored == 0
     }
 
-    /// Returns true if less than half of the promised octets came.
-    pub(crate) fn may_be_incomplete(&self) -> bool {
+    /// Returns the part of the message that is missing, if the promised size is right. A message that is
+    /// longer was not cut. A server that counts each CRLF as one octet would have promised `stored`.
+    pub(crate) fn shortfall(&self) -> Shortfall {
         let fits = |size| self.size.fits(size);
         if self.listed.is_some_and(fits) || self.announced.is_some_and(fits) {
-            return false;
+            return Shortfall::None;
         }
-        self.promised()
-            .is_some_and(|size| self.size.sent().saturating_mul(2) < size)
+        match self.promised() {
+            Some(size) if self.size.sent().saturating_mul(2) < size => Shortfall::MoreThanHalf,
+            Some(size) if self.size.stored < size => Shortfall::Part,
+            _ => Shortfall::None,
+        }
     }
 
     /// Returns true if this is the size of the message that came, or if the server says so.
@@ -195,6 +203,16 @@ impl Trail {
     /// Returns true if the size of a message proved nothing.
     pub(crate) fn has_misfits(&self) -> bool {
         self.steps.len() > self.fits
+    }
+
+    /// Notes that a message is shorter than listed, on a server whose sizes mean something.
+    pub(crate) fn note_short(&mut self, number: MessageNumber) {
+        self.short.push(number);
+    }
+
+    /// Returns the messages that are shorter than listed.
+    pub(crate) fn short(&self) -> &[MessageNumber] {
+        &self.short
     }
 
     /// Notes which messages were asked for and did not come, by their listed sizes.
@@ -393,26 +411,32 @@ mod tests {
     }
 
     #[test]
-    fn less_than_half_of_a_message_is_incomplete() {
-        for (listed, announced, stored, is_incomplete) in [
-            (Some(48_213), Some(48_213), 1, true),
-            (None, Some(5), 2, true),
-            (Some(100), None, 49, true),
-            (Some(100), None, 50, false),
-            (Some(100), Some(10), 10, false),
-            (None, None, 1, false),
-            (Some(10), None, 500, false),
+    fn a_message_that_is_shorter_than_promised_may_be_cut() {
+        use Shortfall::{MoreThanHalf, None as Whole, Part};
+        for (listed, announced, (stored, line_ends), shortfall) in [
+            (Some(48_213), Some(48_213), (1, 0), MoreThanHalf),
+            (None, Some(5), (2, 0), MoreThanHalf),
+            (Some(100), None, (49, 0), MoreThanHalf),
+            (Some(100), None, (50, 0), Part),
+            (Some(100), None, (97, 2), Part),
+            // A server that counts each CRLF as one octet has promised more than came.
+            (Some(100), None, (99, 9), Part),
+            (Some(100), None, (98, 2), Whole),
+            (Some(100), None, (100, 9), Whole),
+            // The server had to add a line end.
+            (Some(100), None, (100, 2), Whole),
+            (Some(100), None, (101, 9), Whole),
+            (Some(100), Some(10), (10, 0), Whole),
+            (None, None, (1, 0), Whole),
+            (Some(10), None, (500, 9), Whole),
         ] {
             let arrival = SizedArrival {
                 number: number(0),
                 listed,
                 announced,
-                size: ResponseSize {
-                    stored,
-                    line_ends: 0,
-                },
+                size: ResponseSize { stored, line_ends },
             };
-            assert_eq!(arrival.may_be_incomplete(), is_incomplete, "{arrival:?}");
+            assert_eq!(arrival.shortfall(), shortfall, "{arrival:?}");
         }
     }
 }

@@ -4,16 +4,20 @@
 use std::collections::HashSet;
 
 use super::Poll;
-use super::error::{Error, recording};
+use super::error::{Error, reading, recording};
 use super::not_received::NotReceived;
 use super::settle::Settled;
 use super::step::{Doubtful, SessionEnd, Trail};
 use crate::exit::{Exit, Failure};
+use crate::mail::known::{ShortAgain, Shortfall};
 use crate::mail::maildrop::{Listing, Message, MessageNumber};
 use crate::mail::suspicion::Suspicion;
 use crate::poll::plan::{Pick, Plan};
 use crate::report::Event;
 use crate::seen::{DeliveryMark, Ledger};
+
+/// The subject of the warning that a server lists messages with more octets than they have.
+const SHORT_SIZES: &str = "whole messages are shorter than listed";
 
 /// The evidence for or against a session.
 #[derive(Debug)]
@@ -32,7 +36,7 @@ impl Evidence {
     pub(super) fn begin(ledger: &Ledger) -> Result<Self, Error> {
         Ok(Self {
             trail: Trail::default(),
-            mark: ledger.suspicions().mark().map_err(super::error::reading)?,
+            mark: ledger.suspicions().mark().map_err(reading)?,
         })
     }
 }
@@ -42,19 +46,51 @@ impl Poll<'_> {
     ///
     /// # Errors
     /// The sizes prove that replies were lost, or the database failed.
-    pub(super) fn trust_session(&mut self, evidence: &Evidence) -> Result<(), Error> {
+    pub(super) fn trust_session(
+        &mut self,
+        evidence: &Evidence,
+        listing: &Listing,
+        plan: &Plan,
+    ) -> Result<(), Error> {
         if evidence.trail.doubtful(SessionEnd::Well) != Doubtful::Nothing {
             return Err(Error::Shifted);
         }
-        self.trust_misfits(evidence)
+        self.trust_misfits(evidence, listing, plan)
     }
 
-    /// Trusts messages that were in doubt only as long as their session might have lost a reply.
-    fn trust_misfits(&self, evidence: &Evidence) -> Result<(), Error> {
-        if evidence.trail.has_misfits() {
-            let suspicions = self.ledger.suspicions();
-            suspicions.trust_all(evidence.mark).map_err(recording)?;
+    /// Trusts messages that were in doubt only as long as their session might have lost a reply. Those that
+    /// are shorter than listed stay in doubt.
+    fn trust_misfits(
+        &self,
+        evidence: &Evidence,
+        listing: &Listing,
+        plan: &Plan,
+    ) -> Result<(), Error> {
+        if !evidence.trail.has_misfits() && evidence.trail.short().is_empty() {
+            return Ok(());
         }
+        let suspicions = self.ledger.suspicions();
+        // This comes first: a kill in between must leave no message without a doubt.
+        let short = messages(evidence.trail.short(), listing, plan.retrieved());
+        suspicions
+            .suspect_short(&short, evidence.mark)
+            .map_err(recording)?;
+        suspicions.trust_all(evidence.mark).map_err(recording)?;
+        if evidence.trail.short().is_empty() {
+            return Ok(());
+        }
+        let Some((first, count)) = suspicions.short(evidence.mark).map_err(reading)? else {
+            return Ok(());
+        };
+        let more = match count {
+            1 => String::new(),
+            count => format!(" (the first of {count})"),
+        };
+        self.reporter.report(Event::Warning(&format_args!(
+            "message {}{more} is shorter than the server lists it: it is delivered, and a later run \
+             compares it with a second download",
+            first.unique_id
+        )));
         Ok(())
     }
 
@@ -80,7 +116,7 @@ impl Poll<'_> {
         };
         let unproven = match evidence.trail.doubtful(end) {
             Doubtful::Nothing => {
-                self.trust_misfits(evidence)?;
+                self.trust_misfits(evidence, listing, plan)?;
                 return Ok(error);
             }
             Doubtful::Everything => None,
@@ -169,9 +205,27 @@ impl Poll<'_> {
                 settled.misnamed
             )));
         }
+        if settled.short_again != ShortAgain::default() {
+            self.note_short_again(settled.short_again)?;
+        }
         let is_complete = plan.unverified == 0 && plan.postponed == 0 && not_received.is_empty();
         if settled.had_suspects && is_complete {
             self.ledger.suspicions().end_search().map_err(recording)?;
+        }
+        Ok(())
+    }
+
+    /// Records what second downloads have shown about the sizes that the server lists, and reports once if
+    /// they are wrong.
+    fn note_short_again(&self, again: ShortAgain) -> Result<(), Error> {
+        let checks = self.ledger.size_checks();
+        let history = checks.note_short_again(again).map_err(recording)?;
+        if history.excuses(Shortfall::Part) {
+            self.warn_once(
+                SHORT_SIZES,
+                &"the server lists messages with more octets than they have: from now on a message that \
+                  is shorter than listed is not downloaded twice",
+            )?;
         }
         Ok(())
     }

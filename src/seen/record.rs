@@ -135,6 +135,8 @@ pub(crate) enum ExportedSuspicion {
     Placeholder,
     /// It may be incomplete, and a second download was no better.
     Unsettled,
+    /// It is shorter than listed.
+    Short,
 }
 
 impl ExportedSuspicion {
@@ -152,6 +154,7 @@ impl From<Suspicion> for ExportedSuspicion {
             Suspicion::Incomplete => Self::Incomplete,
             Suspicion::Placeholder => Self::Placeholder,
             Suspicion::Unsettled => Self::Unsettled,
+            Suspicion::Short => Self::Short,
         }
     }
 }
@@ -164,6 +167,7 @@ impl From<ExportedSuspicion> for Suspicion {
             ExportedSuspicion::Incomplete => Self::Incomplete,
             ExportedSuspicion::Placeholder => Self::Placeholder,
             ExportedSuspicion::Unsettled => Self::Unsettled,
+            ExportedSuspicion::Short => Self::Short,
         }
     }
 }

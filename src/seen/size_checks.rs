@@ -7,8 +7,9 @@ use rusqlite::params;
 
 use super::database::{MESSAGE, Queries, about, statements};
 use super::state::{DELIVERED, FAILED, GONE, STAGED};
+use super::suspicions::TRUST_SHORT;
 use super::{Error, Ledger};
-use crate::mail::known::{SET_ASIDE_FOR, SizeHistory};
+use crate::mail::known::{SET_ASIDE_FOR, ShortAgain, Shortfall, SizeHistory};
 use crate::mail::maildrop::{AccountKey, Identity, MessageNumber};
 use crate::moment::Moment;
 
@@ -66,6 +67,34 @@ impl SizeChecks<'_> {
         self.0
             .write(|queries| queries.execute(&NOTE_SURPLUS, values))?;
         Ok(())
+    }
+
+    /// Returns what earlier runs have learned about the server's sizes.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn history(self) -> Result<SizeHistory, Error> {
+        let key = self.0.key();
+        self.0.read(|queries| size_history(queries, key))
+    }
+
+    /// Notes the results of second downloads of messages that were shorter than listed. If the server lists
+    /// wrong sizes, the other messages that are in doubt for that reason are trusted without a download.
+    /// Returns the history of the sizes with these results.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn note_short_again(self, again: ShortAgain) -> Result<SizeHistory, Error> {
+        let key = self.0.key();
+        self.0.write(|queries| {
+            let mut history = size_history(queries, key)?;
+            history.note_again(again);
+            queries.execute(&NOTE_SHORT_AGAIN, params![key, history.short_again])?;
+            if history.excuses(Shortfall::Part) {
+                queries.execute(&TRUST_SHORT, [key])?;
+            }
+            Ok(history)
+        })
     }
 
     /// Notes the sizes that messages have now, without a comparison.
@@ -156,6 +185,7 @@ pub(super) fn size_history(
             surplus: row.get(0)?,
             equal_contents: row.get(1)?,
             other_headers: row.get(2)?,
+            short_again: row.get(3)?,
         })
     })?;
     Ok(history.unwrap_or_default())
@@ -194,10 +224,13 @@ fn replace(queries: &Queries<'_>, key: AccountKey, identity: &Identity) -> rusql
 }
 
 statements! {
-    SIZE_HISTORY = "SELECT surplus, equal_contents, other_headers FROM account WHERE id = ?1";
+    SIZE_HISTORY =
+        "SELECT surplus, equal_contents, other_headers, short_again FROM account WHERE id = ?1";
     NOTE_SURPLUS = "UPDATE account SET surplus = ?2 WHERE id = ?1";
     NOTE_HEADERS = "UPDATE account SET other_headers = coalesce(other_headers + ?2, 0) WHERE id = ?1";
     NOTE_EQUAL_CONTENTS = "UPDATE account SET equal_contents = ?2 WHERE id = ?1";
+
+    NOTE_SHORT_AGAIN = "UPDATE account SET short_again = ?2 WHERE id = ?1";
 
     CONFIRM =
         "UPDATE seen SET size = coalesce(?4, size), vanished = NULL, quit_sent = NULL

@@ -84,6 +84,39 @@ impl Suspicions<'_> {
         })
     }
 
+    /// Puts those of the messages in doubt as shorter than listed that were staged since then and whose
+    /// session was in step. What is in doubt for another reason stays so.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn suspect_short(
+        self,
+        messages: &[Message],
+        since: DeliveryMark,
+    ) -> Result<(), Error> {
+        self.0.write(|queries| {
+            for Message { identity, .. } in messages {
+                let values = params![self.0.key(), identity.unique_id, since.0];
+                queries.execute(&SUSPECT_SHORT, values)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Returns the first message that was staged since then and is shorter than listed, and the number of
+    /// all of them.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn short(self, since: DeliveryMark) -> Result<Option<(Identity, u32)>, Error> {
+        let values = params![self.0.key(), since.0];
+        self.0.read(|queries| {
+            let first = queries.first(&FIRST_SHORT, values, |row| identity(row, 0, 1))?;
+            let count = queries.value(&COUNT_SHORT, values)?;
+            Ok(first.flatten().map(|first| (first, count)))
+        })
+    }
+
     /// Trusts everything again that was staged since then and was in doubt only until its session
     /// would have ended well.
     ///
@@ -131,11 +164,11 @@ impl Suspicions<'_> {
         })
     }
 
-    /// Sets the suspicion of a message that was to be compared, and was.
+    /// Sets the suspicion of a message that was to be compared, and was. Returns true if it was.
     ///
     /// # Errors
     /// Nothing was written.
-    pub(crate) fn settle(self, identity: &Identity, suspicion: Suspicion) -> Result<(), Error> {
+    pub(crate) fn settle(self, identity: &Identity, suspicion: Suspicion) -> Result<bool, Error> {
         let key = self.0.key();
         let is_suspect = self
             .0
@@ -143,7 +176,7 @@ impl Suspicions<'_> {
         if is_suspect {
             self.set(identity, suspicion)?;
         }
-        Ok(())
+        Ok(is_suspect)
     }
 
     /// Gives a delivery its true unique-id: the message that was delivered as `from` is listed as
@@ -243,7 +276,7 @@ statements! {
     /// The index is named because the planner does not know that few rows are in doubt.
     ARE_WAITING =
         "SELECT 1 FROM seen INDEXED BY seen_suspicion
-         WHERE account = ?1 AND suspicion <> 0 AND suspicion IN (1, 2) AND state = {DELIVERED}
+         WHERE account = ?1 AND suspicion <> 0 AND suspicion IN (1, 2, 5) AND state = {DELIVERED}
              AND vanished IS NULL";
 
     LAST_DELIVERY = "SELECT coalesce(max(id), 0) FROM delivery";
@@ -259,6 +292,28 @@ statements! {
          WHERE account = ?1 AND unique_id = ?2 AND state IN ({STAGED}, {DELIVERED}) AND copy IN
              (SELECT copy FROM delivery WHERE account = ?1 AND unique_id = ?2 AND id > ?3)";
 
+    SUSPECT_SHORT =
+        "UPDATE seen SET suspicion = 5
+         WHERE account = ?1 AND unique_id = ?2 AND state IN ({STAGED}, {DELIVERED})
+             AND suspicion IN (0, 1) AND copy IN
+             (SELECT copy FROM delivery WHERE account = ?1 AND unique_id = ?2 AND id > ?3)";
+
+    FIRST_SHORT =
+        "SELECT s.unique_id, s.copy
+         FROM seen s INDEXED BY seen_suspicion JOIN delivery d USING (account, unique_id, copy)
+         WHERE s.account = ?1 AND s.suspicion <> 0 AND s.suspicion = 5 AND d.id > ?2
+         ORDER BY d.id LIMIT 1";
+
+    COUNT_SHORT =
+        "SELECT count(*)
+         FROM seen s INDEXED BY seen_suspicion JOIN delivery d USING (account, unique_id, copy)
+         WHERE s.account = ?1 AND s.suspicion <> 0 AND s.suspicion = 5 AND d.id > ?2";
+
+    /// At least half of each of them came, and that is no reason for doubt on this server.
+    TRUST_SHORT =
+        "UPDATE seen INDEXED BY seen_suspicion SET suspicion = 0
+         WHERE account = ?1 AND suspicion <> 0 AND suspicion = 5";
+
     TRUST_ALL =
         "UPDATE seen INDEXED BY seen_suspicion SET suspicion = 0
          WHERE account = ?1 AND suspicion <> 0 AND suspicion = 1 AND (unique_id, copy) IN
@@ -267,7 +322,7 @@ statements! {
     SUSPECTS =
         "SELECT s.unique_id, s.copy, d.digest, s.suspicion, s.state, s.delivered, s.next_try
          FROM seen s INDEXED BY seen_suspicion JOIN delivery d USING (account, unique_id, copy)
-         WHERE s.account = ?1 AND s.suspicion <> 0 AND s.suspicion IN (1, 2)
+         WHERE s.account = ?1 AND s.suspicion <> 0 AND s.suspicion IN (1, 2, 5)
              AND s.state IN ({STAGED}, {DELIVERED})
          ORDER BY d.id";
 
@@ -277,7 +332,7 @@ statements! {
              next_try = CASE state WHEN {DELIVERED} THEN 0 ELSE next_try END
          WHERE {MESSAGE}";
 
-    IS_SUSPECT = "SELECT 1 FROM seen WHERE {MESSAGE} AND suspicion IN (1, 2)";
+    IS_SUSPECT = "SELECT 1 FROM seen WHERE {MESSAGE} AND suspicion IN (1, 2, 5)";
 
     RECOGNISE =
         "UPDATE seen SET suspicion = ?4, size = ?5, vanished = NULL

@@ -1,7 +1,7 @@
 //! Listings that are odd, incomplete or wrong. Mail is fetched in spite of odd lines, but a listing
 //! with an impossible line is not used at all.
 
-use crate::support::mail::{TestMessage, note, notes};
+use crate::support::mail::{TestMessage, note, notes, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 use crate::support::script::{LIST_A, QUIT, Script};
@@ -243,12 +243,66 @@ fn a_message_of_less_than_half_its_size_is_fetched_twice() {
 }
 
 #[test]
+fn a_cut_message_is_delivered_whole_before_its_deletion() {
+    for (keep, count) in [("keep = false", 1), ("keep = false", 4), ("keep = true", 4)] {
+        let messages = ordinary(1, count);
+        let cut = messages[count - 1].clone();
+        let server = ModelServer::start(messages.clone());
+        server.change(|behaviour| behaviour.cut_once = vec![cut.unique_id.clone()]);
+        let sandbox = Sandbox::with_work(server.address(), keep);
+
+        let outcome = sandbox.fetch();
+
+        outcome.succeeds().complains_in_lines(1);
+        outcome.stderr_has("is shorter than the server lists it");
+        let unique_ids = server.unique_ids();
+        assert!(unique_ids.contains(&cut.unique_id), "{outcome}");
+        let list = sandbox.mailpull(["seen", "list", "work"]).run();
+        list.stdout_has(", is shorter than the server lists it; a later run compares it");
+        let again = sandbox.fetch();
+        again.succeeds().complains_in_lines(1);
+        again.stderr_has("the second download differs from the first");
+        let delivered = sandbox.work().messages();
+        assert_eq!(delivered.len(), count + 1);
+        for message in &messages {
+            assert!(delivered.contains(&message.stored()));
+        }
+        let left = if keep == "keep = true" { count } else { 0 };
+        assert_eq!(server.count(), left);
+        sandbox.fetch().succeeds().is_silent();
+        assert_eq!(server.log().count("RETR"), count + 1);
+    }
+}
+
+#[test]
+fn a_server_that_lists_wrong_sizes_sends_few_messages_twice() {
+    let messages = ordinary(1, 40);
+    let server = ModelServer::start(messages.clone());
+    let lie = |message: &TestMessage| (message.octets.len() + 100).to_string();
+    let lies = messages.iter().map(|m| (m.unique_id.clone(), lie(m)));
+    server.change(|behaviour| behaviour.lies = lies.collect());
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    let first = sandbox.fetch();
+    first.succeeds().complains_in_lines(1);
+    first.stderr_has("(the first of 40) is shorter than the server lists it");
+    assert_eq!(server.count(), 40);
+
+    let second = sandbox.fetch();
+
+    second.succeeds().complains_in_lines(1);
+    second.stderr_has("the server lists messages with more octets than they have");
+    assert_eq!(server.log().count("RETR"), 50);
+    sandbox.fetch().succeeds().is_silent();
+    assert_eq!((server.count(), server.log().count("RETR")), (0, 50));
+    sandbox.work().holds(&messages);
+}
+
+#[test]
 fn a_wrong_size_in_list_loses_nothing() {
     let sizes = [
         "0",
         "1",
         "-1",
-        "33",
         "9223372036854775807",
         "18446744073709551614",
         "18446744073709551615",

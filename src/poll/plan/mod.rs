@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use crate::mail::known::{KnownMessage, KnownMessages, State, may_be_tried};
 use crate::mail::maildrop::{Identity, Listing, Position};
 use crate::mail::policy::{Order, Policy};
+use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
 use crate::poll::pairing::{Pair, pair};
 
@@ -16,6 +17,9 @@ pub(crate) use changes::are_surprising;
 const COMPARED: usize = 100;
 /// The most octets of these messages. One message is always compared.
 const COMPARED_OCTETS: u64 = 100_000_000;
+/// The most messages that are shorter than listed and are compared in a run. A few show if the server lists
+/// wrong sizes for all.
+const SHORT_COMPARED: usize = 10;
 /// The most messages marked as seen that may have another size because their unique-ids belong to other
 /// messages now. If there are more, the server has changed the sizes of old messages.
 const RESIZED_SEEN: usize = 10;
@@ -86,6 +90,7 @@ pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Mome
         compared_alone: Vec::new(),
         unanswered: Vec::new(),
         in_doubt: Vec::new(),
+        short: Vec::new(),
     };
     for group in listing.groups() {
         planner.decide(group);
@@ -110,6 +115,8 @@ struct Planner<'a> {
     unanswered: Vec<Pick>,
     /// Messages whose copy is in doubt.
     in_doubt: Vec<Pick>,
+    /// Messages whose copy is in doubt only because it is shorter than listed.
+    short: Vec<Pick>,
 }
 
 impl Planner<'_> {
@@ -168,7 +175,10 @@ impl Planner<'_> {
         };
         if matches!(row.state, State::Delivered(_)) && row.suspicion.asks_for_comparison() {
             if may_be_tried(row.next_try, self.now) {
-                self.in_doubt.push(pick);
+                match row.suspicion {
+                    Suspicion::Short => self.short.push(pick),
+                    _ => self.in_doubt.push(pick),
+                }
             } else {
                 self.plan.unverified += 1;
                 self.plan.kept += 1;
@@ -265,6 +275,9 @@ impl Planner<'_> {
         self.plan.unverified += waiting;
         self.plan.kept += waiting;
         self.plan.verify = picks;
+        let mut picks = std::mem::take(&mut self.short);
+        self.plan.kept += self.split_off_waiting(&mut picks, SHORT_COMPARED).len();
+        self.plan.verify.append(&mut picks);
     }
 
     /// Chooses the messages that are compared in this run. A comparison costs a download, and some

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::delivery::{Incoming, Intake};
 use crate::limits;
 use crate::mail::custody::Receipt;
+use crate::mail::known::{Shortfall, SizeHistory};
 use crate::mail::maildrop::{Identity, Listing, Message, MessageNumber};
 use crate::mail::streak::Streak;
 use crate::mail::suspicion::Suspicion;
@@ -60,6 +61,8 @@ pub(crate) struct Receiver<'a> {
     pub silence: Duration,
     /// The way to the thread that settles.
     pub outlet: Outlet,
+    /// The facts about the sizes that the server lists.
+    pub sizes: SizeHistory,
     /// The number of messages that may be incomplete.
     pub warned: Cell<usize>,
 }
@@ -284,7 +287,10 @@ impl Receiver<'_> {
             }
             Some(incoming) => {
                 let receipt = incoming.finish(message);
-                let suspicion = suspicion(&receipt, &arrival, fit);
+                let suspicion = self.suspicion(&receipt, &arrival, fit);
+                if self.is_short(&arrival) {
+                    reception.trail.note_short(arrival.number);
+                }
                 if matches!(purpose, Purpose::Delivery | Purpose::Naming) {
                     self.warn_of(suspicion, &receipt, &arrival);
                 }
@@ -297,6 +303,28 @@ impl Receiver<'_> {
         }
         reception.succeed();
         Ok(())
+    }
+
+    /// Returns true if a message is shorter than promised, though not by half, and that may mean something.
+    fn is_short(&self, arrival: &SizedArrival) -> bool {
+        let shortfall = arrival.shortfall();
+        shortfall == Shortfall::Part && !self.sizes.excuses(shortfall)
+    }
+
+    /// Returns the reason to doubt a message that has arrived, before its session has ended.
+    fn suspicion(&self, receipt: &Receipt, arrival: &SizedArrival, fit: NotedFit) -> Suspicion {
+        let shortfall = arrival.shortfall();
+        if shortfall == Shortfall::MoreThanHalf && !self.sizes.excuses(shortfall) {
+            return Suspicion::Incomplete;
+        }
+        // A name that is made up from the content cannot be the name of another message.
+        let is_proven = fit.is_proof || self.listing.names_are_made_up();
+        match Suspicion::of_header(&receipt.stored().header) {
+            Suspicion::None if self.is_short(arrival) && is_proven => Suspicion::Short,
+            // If mailpull is killed before the session has proved itself, the doubt stays.
+            Suspicion::None if !fit.is_proof => Suspicion::OutOfStep,
+            suspicion => suspicion,
+        }
     }
 
     /// Reports that a message stays on the server because of what came instead of it, or of too little.
@@ -417,18 +445,6 @@ fn asking<S: Read + Write>(pipeline: &Pipeline<'_, S, impl Iterator<Item = Reque
         Asking::Ahead
     } else {
         Asking::OneByOne
-    }
-}
-
-/// Returns the reason to doubt a message that has arrived, before its session has ended.
-fn suspicion(receipt: &Receipt, arrival: &SizedArrival, fit: NotedFit) -> Suspicion {
-    if arrival.may_be_incomplete() {
-        return Suspicion::Incomplete;
-    }
-    match Suspicion::of_header(&receipt.stored().header) {
-        // If mailpull is killed before the session has proved itself, the doubt stays.
-        Suspicion::None if !fit.is_proof => Suspicion::OutOfStep,
-        suspicion => suspicion,
     }
 }
 

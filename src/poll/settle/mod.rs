@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use crate::delivery::{self, Target};
 use crate::exit::{Exit, Failure};
 use crate::mail::custody::{Durable, Outcome, Staged, TargetPlace};
+use crate::mail::known::ShortAgain;
 use crate::mail::maildrop::{Identity, MessageNumber, UniqueId};
 use crate::mail::streak::{Alikeness, Streak};
 use crate::poll::batch::{Batch, Inlet};
@@ -135,6 +136,8 @@ pub(crate) struct Settled {
     pub kept: usize,
     /// The number of messages that had been delivered under the unique-id of another.
     pub misnamed: usize,
+    /// The second downloads of messages that were shorter than listed.
+    pub short_again: ShortAgain,
     /// True if deliveries were in doubt when the session began.
     pub had_suspects: bool,
     /// The fault of the target, if the messages of earlier runs showed one.

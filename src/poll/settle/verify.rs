@@ -10,8 +10,9 @@ use std::collections::HashMap;
 use super::{Error, Settler};
 use crate::digest::Digest;
 use crate::mail::custody::{Receipt, StoredMessage};
+use crate::mail::known::Shortfall;
 use crate::mail::maildrop::{Identity, MessageNumber};
-use crate::mail::same::{Likeness, compare};
+use crate::mail::same::{Likeness, MessageContent, compare};
 use crate::mail::suspicion::Suspicion;
 use crate::report::Event;
 use crate::seen::{Match, Suspect};
@@ -92,10 +93,21 @@ impl Settler<'_> {
     }
 
     /// Trusts a message whose content has come a second time.
-    pub(super) fn trust(&self, identity: &Identity, receipt: &Receipt) -> Result<(), Error> {
+    pub(super) fn trust(&mut self, identity: &Identity, receipt: &Receipt) -> Result<(), Error> {
         let suspicion = Suspicion::of_header(&receipt.stored().header);
-        self.ledger.suspicions().settle(identity, suspicion)?;
+        if self.ledger.suspicions().settle(identity, suspicion)? {
+            self.count_short_again(receipt.stored());
+        }
         Ok(())
+    }
+
+    /// Counts a message that has come a second time if it is again shorter than listed.
+    fn count_short_again(&mut self, stored: &StoredMessage) {
+        self.settled.short_again.count(match stored.suspicion {
+            Suspicion::Short => Shortfall::Part,
+            Suspicion::Incomplete => Shortfall::MoreThanHalf,
+            _ => Shortfall::None,
+        });
     }
 
     fn verify_among(
@@ -107,7 +119,7 @@ impl Settler<'_> {
         let stored = receipt.stored();
         let identity = stored.identity.clone();
         let mut found = suspects.claim(&identity, &stored.digest);
-        if found.is_none() && self.is_as_known(stored)? {
+        if found.is_none() && self.is_as_known(stored, suspects.by_name.get(&identity))? {
             found = suspects.remove(&identity);
         }
         let Some(found) = found else {
@@ -133,6 +145,9 @@ impl Settler<'_> {
             }
             self.settled.misnamed += 1;
         }
+        if found.suspicion != Suspicion::OutOfStep {
+            self.count_short_again(receipt.stored());
+        }
         self.claimed.insert(identity.clone());
         let state = found.state;
         self.settled
@@ -143,14 +158,24 @@ impl Settler<'_> {
     }
 
     /// Returns true if a message is the one that is known under its name, although a server has added lines
-    /// to its header since then.
-    fn is_as_known(&self, stored: &StoredMessage) -> Result<bool, Error> {
+    /// to its header since then. If that one may have been cut, bodies of the same length show that neither
+    /// was: something on the way only changes the header at each download.
+    fn is_as_known(
+        &self,
+        stored: &StoredMessage,
+        suspect: Option<&Suspect>,
+    ) -> Result<bool, Error> {
+        let may_be_cut = suspect.is_some_and(|found| found.suspicion != Suspicion::OutOfStep);
         let known = self.ledger.recognition().contents(&stored.identity)?;
         let download = stored.content();
-        Ok(known.iter().any(|known| {
-            known.found.identity == stored.identity
-                && compare(&known.content, &download) == Likeness::Same
-        }))
+        let is_same = |known: &MessageContent| match compare(known, &download) {
+            Likeness::Same => true,
+            Likeness::SameButChanged => may_be_cut && known.has_body_of(&download),
+            Likeness::Another => false,
+        };
+        Ok(known
+            .iter()
+            .any(|known| known.found.identity == stored.identity && is_same(&known.content)))
     }
 
     /// Makes room for a message that differs from what was delivered under its name.
@@ -173,9 +198,10 @@ impl Settler<'_> {
         )));
         // A third download would not settle it.
         let suspicion = match receipt.stored().suspicion {
-            Suspicion::Incomplete => Suspicion::Unsettled,
+            Suspicion::Incomplete | Suspicion::Short => Suspicion::Unsettled,
             other => other,
         };
+        self.settled.short_again.has_cut |= suspicion != Suspicion::Unsettled;
         Ok(receipt.suspected(suspicion))
     }
 }

@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::mail::policy::Keep;
 use crate::pop3::tests::session_with_top;
 
-const OTHER: &str = "Message-ID: <2@x>\nDate: today\nFrom: bob\nSubject: t\n\nother";
+const OTHER: &str = "Message-ID: <2@x>\nDate: today\nFrom: bob\nSubject: t\n\nelse";
 const NOTE: &str = "Subject: note\n\nnote";
 
 impl TestAccount {
@@ -40,7 +40,7 @@ fn account_with(messages: &[Listed<'_>]) -> TestAccount {
 
 #[test]
 fn equal_headers_allow_deletion_without_a_download() {
-    let messages = [("a", 60, MAIL), ("b", 20, NOTE)];
+    let messages = [("a", 63, MAIL), ("b", 20, NOTE)];
     let mut account = account_with(&messages);
     let headers = top(&messages, &[1, 2]);
 
@@ -52,8 +52,8 @@ fn equal_headers_allow_deletion_without_a_download() {
 
 #[test]
 fn another_message_of_equal_size_is_delivered_before_its_deletion() {
-    let mut account = account_with(&[("a", 60, MAIL), ("b", 20, NOTE)]);
-    let now = [("a", 60, OTHER), ("b", 20, NOTE)];
+    let mut account = account_with(&[("a", 63, MAIL), ("b", 20, NOTE)]);
+    let now = [("a", 63, OTHER), ("b", 20, NOTE)];
     let session = [
         &list(&now),
         &*top(&now, &[1, 2]),
@@ -85,7 +85,7 @@ fn header_lines_of_servers_cost_no_download() {
 
 #[test]
 fn a_refused_top_leaves_the_decision_to_the_sizes() {
-    for (sizes, tell) in [([60, 20], true), ([7, 7], false)] {
+    for (sizes, tell) in [([63, 20], true), ([7, 7], false)] {
         let messages = [("a", sizes[0], MAIL), ("b", sizes[1], NOTE)];
         let mut account = account_with(&messages);
         let refused = "C: TOP 1 0\nC: TOP 2 0\nS: -ERR no\nS: -ERR no\n";
@@ -116,12 +116,12 @@ fn equal_sizes_without_top_ask_for_a_comparison() {
 
 #[test]
 fn a_reused_unique_id_makes_the_others_doubtful_without_top() {
-    let mut account = account_with(&[("a", 60, MAIL), ("b", 20, NOTE)]);
+    let mut account = account_with(&[("a", 63, MAIL), ("b", 20, NOTE)]);
     account.policy.keep = Keep::Always;
     // The size shows that "a" is another message.
-    let now = [("a", 70, OTHER), ("b", 20, NOTE)];
+    let now = [("a", 57, OTHER), ("b", 20, NOTE)];
     let sum = "C: UIDL\nC: STAT\nS: +OK\nS: 1 a\nS: 2 b\nS: .\nS: +OK 2 90\n";
-    let sizes = "C: LIST\nS: +OK\nS: 1 70\nS: 2 20\nS: .\n";
+    let sizes = "C: LIST\nS: +OK\nS: 1 57\nS: 2 20\nS: .\n";
     account.poll(&[&[sum, sizes, &retrieve(&now, &[1]), QUIT].concat()]);
     account.policy.keep = Keep::Never;
     let now = [("b", 20, "Subject: third\n\nthird")];
@@ -135,7 +135,9 @@ fn a_reused_unique_id_makes_the_others_doubtful_without_top() {
 #[test]
 fn headers_are_not_asked_for_after_ten_that_proved_nothing() {
     let ids: Vec<String> = (0..10).map(|n| format!("m{n}")).collect();
-    let texts: Vec<String> = ids.iter().map(|id| format!("Subject: {id}\n\nx")).collect();
+    let texts: Vec<String> = (0..10)
+        .map(|n| format!("Subject: {}\n\n{}", ids[n], "x".repeat(n + 3)))
+        .collect();
     let messages: Vec<Listed<'_>> = (0..10)
         .map(|n| (&*ids[n], 20 + n as u64, &*texts[n]))
         .collect();
@@ -156,9 +158,9 @@ fn headers_are_not_asked_for_after_ten_that_proved_nothing() {
     assert_eq!((ended.exit(), ended.summary.deleted), (Exit::Done, 10));
     assert_eq!(account.problems().len(), 1, "{:?}", account.problems());
     account.policy.keep = Keep::Always;
-    let later = [("later", 60, MAIL)];
-    let sum = "C: UIDL\nC: STAT\nS: +OK\nS: 1 later\nS: .\nS: +OK 1 60\n";
-    let size = "C: LIST\nS: +OK\nS: 1 60\nS: .\n";
+    let later = [("later", 63, MAIL)];
+    let sum = "C: UIDL\nC: STAT\nS: +OK\nS: 1 later\nS: .\nS: +OK 1 63\n";
+    let size = "C: LIST\nS: +OK\nS: 1 63\nS: .\n";
     account.poll(&[&[sum, size, &retrieve(&later, &[1]), QUIT].concat()]);
     account.policy.keep = Keep::Never;
 
@@ -169,7 +171,7 @@ fn headers_are_not_asked_for_after_ten_that_proved_nothing() {
 
 #[test]
 fn a_session_that_breaks_at_top_deletes_nothing_and_counts() {
-    let messages = [("a", 60, MAIL)];
+    let messages = [("a", 63, MAIL)];
     let mut account = account_with(&messages);
     let broken = [&list(&messages), "C: TOP 1 0\n"].concat();
 
@@ -182,7 +184,7 @@ fn a_session_that_breaks_at_top_deletes_nothing_and_counts() {
 
 #[test]
 fn a_server_that_breaks_off_at_top_is_not_asked_for_ever() {
-    let messages = [("a", 60, MAIL)];
+    let messages = [("a", 63, MAIL)];
     let mut account = account_with(&messages);
     let broken = [&list(&messages), "C: TOP 1 0\n"].concat();
     for _ in 0..5 {

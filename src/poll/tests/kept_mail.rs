@@ -6,11 +6,11 @@ use super::{QUIT, TestAccount};
 use crate::exit::Exit;
 use crate::mail::policy::Keep;
 
-/// A session in which messages of 5 octets are retrieved, and some deleted, from a server without UIDL.
+/// A session in which messages of 3 octets are retrieved, and some deleted, from a server without UIDL.
 /// `first` are the commands that are sent in one flight with UIDL, and the replies to them.
 fn session_of(first: (&str, &str), texts: &[&str], deleted: &[u32]) -> String {
     let numbers = 1..=texts.len();
-    let sizes: String = numbers.clone().map(|n| format!("S: {n} 5\n")).collect();
+    let sizes: String = numbers.clone().map(|n| format!("S: {n} 3\n")).collect();
     let asked: String = numbers.map(|n| format!("C: RETR {n}\n")).collect();
     let given = texts
         .iter()

@@ -27,6 +27,7 @@ mod plan;
 mod receive;
 mod renamed;
 mod settle;
+mod short;
 mod step;
 mod survey;
 
@@ -183,7 +184,7 @@ fn open_ledger(folder: &TempDir) -> Ledger {
     Ledger::open(&state, "work", "pop.example.org", "joe").expect("the database is ours")
 }
 
-/// The listing of messages `a` and `b`, of 5 octets each.
+/// The listing of messages `a` and `b`, of 3 octets each.
 const LIST_A_AND_B: &str = "C: UIDL
 C: LIST
 S: +OK
@@ -191,8 +192,8 @@ S: 1 a
 S: 2 b
 S: .
 S: +OK
-S: 1 5
-S: 2 5
+S: 1 3
+S: 2 3
 S: .
 ";
 
@@ -203,7 +204,7 @@ S: +OK
 S: 1 a
 S: 2 b
 S: .
-S: +OK 2 10
+S: +OK 2 6
 ";
 
 /// Both messages are requested in one flight.

@@ -23,7 +23,7 @@ fn a_refused_message_does_not_keep_the_others_away() {
 fn a_message_refused_five_times_is_set_aside() {
     let mut account = TestAccount::new(Keep::Always);
     account.poll(&[&[LIST_A_AND_B, REFUSED_A, QUIT].concat()]);
-    let refused = "C: LIST\nS: +OK\nS: 1 5\nS: 2 5\nS: .\nC: RETR 1\nS: -ERR no\n";
+    let refused = "C: LIST\nS: +OK\nS: 1 3\nS: 2 3\nS: .\nC: RETR 1\nS: -ERR no\n";
     let again = [KNOWN_A_AND_B, refused, QUIT].concat();
     for _ in 0..3 {
         assert_eq!(account.poll(&[&again]).exit(), Exit::Temporary);
@@ -37,7 +37,7 @@ fn a_message_refused_five_times_is_set_aside() {
 fn a_message_larger_than_listed_is_thrown_away_without_quit() {
     let mut account = TestAccount::new(Keep::Never);
     account.policy.max_size = Some(6);
-    let listing = LIST_A_AND_B.replace("S: 2 5", "S: 2 6");
+    let listing = LIST_A_AND_B.replace("S: 2 3", "S: 2 6");
     let retr = "C: RETR 1
         C: RETR 2
         S: +OK
@@ -56,7 +56,7 @@ fn a_message_larger_than_listed_is_thrown_away_without_quit() {
 #[test]
 fn octets_are_stored_unstuffed_and_with_lf() {
     let mut account = TestAccount::new(Keep::Always);
-    let listing = LIST_A_AND_B.replace("S: 2 b\n", "").replace("S: 2 5\n", "");
+    let listing = LIST_A_AND_B.replace("S: 2 b\n", "").replace("S: 2 3\n", "");
     let retr = "C: RETR 1
         S: +OK
         S> ..dot\\r\\nbare\\rcr\\r\\n\\r\\n.\\r\\n
@@ -80,7 +80,7 @@ S: .
 fn an_empty_answer_is_a_refusal_whatever_list_says() {
     for size in ["0", "5", "-1"] {
         let mut account = TestAccount::new(Keep::Never);
-        let listing = LIST_A_AND_B.replace("S: 1 5", &format!("S: 1 {size}"));
+        let listing = LIST_A_AND_B.replace("S: 1 3", &format!("S: 1 {size}"));
         let delete = "C: DELE 2\nS: +OK\n";
 
         let ended = account.poll(&[&[&listing, EMPTY_A, delete, QUIT].concat()]);

@@ -4,18 +4,18 @@ use super::{QUIT, TestAccount, fetch_a_and_b};
 use crate::exit::Exit;
 use crate::mail::policy::Keep;
 
-/// Makes the lines of a listing of messages of 5 octets: unique-ids and sizes.
+/// Makes the lines of a listing of messages of 3 octets: unique-ids and sizes.
 fn lines(unique_ids: &[&str]) -> (String, String) {
     let line = |(n, text): (usize, &str)| format!("S: {n} {text}\n");
     let names = (1..).zip(unique_ids.iter().copied()).map(line).collect();
-    let sizes = (1..=unique_ids.len()).map(|n| line((n, "5"))).collect();
+    let sizes = (1..=unique_ids.len()).map(|n| line((n, "3"))).collect();
     (names, sizes)
 }
 
 /// Makes a listing whose sum of sizes is asked for first, because nothing is due.
 fn listing(unique_ids: &[&str]) -> String {
     let (names, sizes) = lines(unique_ids);
-    let (count, octets) = (unique_ids.len(), 5 * unique_ids.len());
+    let (count, octets) = (unique_ids.len(), 3 * unique_ids.len());
     format!(
         "C: UIDL\nC: STAT\nS: +OK\n{names}S: .\nS: +OK {count} {octets}\nC: LIST\nS: +OK\n{sizes}S: .\n"
     )
@@ -65,7 +65,7 @@ fn messages_with_new_unique_ids_are_not_delivered_again() {
         ]
     );
     let later = account.poll(&[&[
-        "C: UIDL\nC: STAT\nS: +OK\nS: 1 x\nS: 2 y\nS: .\nS: +OK 2 10\n",
+        "C: UIDL\nC: STAT\nS: +OK\nS: 1 x\nS: 2 y\nS: .\nS: +OK 2 6\n",
         QUIT,
     ]
     .concat()]);
@@ -177,7 +177,7 @@ fn a_known_unique_id_may_mean_another_vanished_message() {
     let mut account = fetched();
     account.policy.keep = Keep::Never;
     // The unique-id `a` means the message that was `b`, and has another size.
-    let resized = listing_with_sizes(&["a"]).replace("S: 1 5", "S: 1 6");
+    let resized = listing_with_sizes(&["a"]).replace("S: 1 3", "S: 1 2");
     let delete = "C: DELE 1\nS: +OK\n";
 
     account.poll(&[&[&resized, &*retrieve(&[(1, "b")]), delete, QUIT].concat()]);
@@ -191,8 +191,8 @@ fn messages_that_move_up_one_number_are_recognised() {
     let mut account = fetched();
     account.policy.keep = Keep::Never;
     // The first message was deleted elsewhere, and a new one came.
-    let listing = listing_with_sizes(&["a", "b"]).replace("S: 1 5", "S: 1 6");
-    let listing = listing.replace("S: 2 5", "S: 2 6");
+    let listing = listing_with_sizes(&["a", "b"]).replace("S: 1 3", "S: 1 2");
+    let listing = listing.replace("S: 2 3", "S: 2 2");
     let delete = "C: DELE 1\nC: DELE 2\nS: +OK\nS: +OK\n";
 
     account.poll(&[&[&listing, &*retrieve(&[(1, "b"), (2, "c")]), delete, QUIT].concat()]);

@@ -92,9 +92,9 @@ fn three_temporary_refusals_in_a_row_end_the_session_without_quit() {
         S: 3 c
         S: .
         S: +OK
-        S: 1 5
-        S: 2 5
-        S: 3 5
+        S: 1 3
+        S: 2 3
+        S: 3 3
         S: .
         C: RETR 1
         C: RETR 2
@@ -168,8 +168,8 @@ fn a_maildir_that_takes_nothing_is_at_fault_itself() {
         is_transient: false,
         group_size: 100,
     };
-    let listing = "C: UIDL\nC: LIST\nS: +OK\nS: 1 a\nS: 2 b\nS: 3 c\nS: .\nS: +OK\nS: 1 5\nS: 2 5\n\
-                   S: 3 5\nS: .\nC: RETR 1\nC: RETR 2\nC: RETR 3\n";
+    let listing = "C: UIDL\nC: LIST\nS: +OK\nS: 1 a\nS: 2 b\nS: 3 c\nS: .\nS: +OK\nS: 1 3\nS: 2 3\n\
+                   S: 3 3\nS: .\nC: RETR 1\nC: RETR 2\nC: RETR 3\n";
     let messages = ["a", "b", "c"].map(|text| format!("S: +OK\nS: {text}\nS: .\n"));
     let ended = account.poll_into(&target, &[&[listing, &messages.concat()].concat()]);
     assert_eq!(ended.exit(), Exit::LocalIo);

@@ -12,7 +12,7 @@ use crate::pop3::tests::session_over;
 
 /// The fault of one session.
 #[derive(Clone, Debug)]
-enum Fault {
+pub(super) enum Fault {
     /// The reply to the n-th RETR is lost.
     Lost(usize),
     /// The reply to the n-th RETR is this text instead.
@@ -23,14 +23,20 @@ enum Fault {
     NotStuffed,
     /// The reply to RETR names the size.
     NamesSizes,
+    /// The n-th message comes without its last line, and ends properly.
+    Cut(usize),
+    /// Each message comes with this header line first.
+    Adds(&'static str),
 }
 
 /// A mailbox that outlives its sessions.
 #[derive(Default)]
-struct Mailbox {
-    messages: Vec<(String, String)>,
+pub(super) struct Mailbox {
+    pub(super) messages: Vec<(String, String)>,
     /// The sizes that LIST reports wrongly, by unique-id.
     lies: Vec<(&'static str, usize)>,
+    /// The number of octets that LIST adds to each size.
+    pub(super) surplus: usize,
     refuses_list: bool,
     /// The commands of all sessions.
     commands: Vec<String>,
@@ -39,7 +45,7 @@ struct Mailbox {
 }
 
 #[derive(Clone, Default)]
-struct FaultyServer(Arc<Mutex<Mailbox>>);
+pub(super) struct FaultyServer(Arc<Mutex<Mailbox>>);
 
 struct FaultySession {
     server: FaultyServer,
@@ -53,7 +59,7 @@ struct FaultySession {
 
 impl FaultyServer {
     /// Makes a mailbox of messages whose unique-ids say what they contain.
-    fn with(contents: &[&str]) -> Self {
+    pub(super) fn with(contents: &[&str]) -> Self {
         let server = Self::default();
         let messages = contents.iter().map(|content| {
             let unique_id = content.lines().next().unwrap_or("empty");
@@ -63,12 +69,12 @@ impl FaultyServer {
         server
     }
 
-    fn mailbox(&self) -> MutexGuard<'_, Mailbox> {
+    pub(super) fn mailbox(&self) -> MutexGuard<'_, Mailbox> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Polls once. Each session of the run has these faults.
-    fn poll(&self, account: &mut TestAccount, faults: &[Fault]) -> Ended {
+    pub(super) fn poll(&self, account: &mut TestAccount, faults: &[Fault]) -> Ended {
         let target = account.maildir();
         account.poll_with(&target, |hints| {
             let is_pipelined = hints.pipelining != Pipelining::Never;
@@ -99,7 +105,7 @@ impl FaultyServer {
         panic!("it does not end: {:?}", self.mailbox().commands);
     }
 
-    fn count(&self, verb: &str) -> usize {
+    pub(super) fn count(&self, verb: &str) -> usize {
         let mailbox = self.mailbox();
         mailbox
             .commands
@@ -108,7 +114,7 @@ impl FaultyServer {
             .count()
     }
 
-    fn left(&self) -> Vec<String> {
+    pub(super) fn left(&self) -> Vec<String> {
         let mailbox = self.mailbox();
         mailbox
             .messages
@@ -137,7 +143,8 @@ impl FaultySession {
                 let mailbox = session.server.mailbox();
                 let mut lies = mailbox.lies.iter();
                 let lie = lies.find(|(name, _)| name == unique_id);
-                lie.map_or(content.len(), |(_, size)| *size).to_string()
+                let size = lie.map_or(content.len(), |(_, size)| *size);
+                (size + mailbox.surplus).to_string()
             }),
             "RETR" => self.retrieve(number - 1),
             "DELE" => {
@@ -179,7 +186,12 @@ impl FaultySession {
                 Fault::Instead(n, text) if n == self.retrievals => return self.say(text),
                 Fault::NotStuffed => stuffed.clone_from(&content),
                 Fault::NamesSizes => ok = format!("+OK {} octets\r\n", content.len()),
-                Fault::Lost(_) | Fault::Instead(..) | Fault::Before(_) => {}
+                Fault::Cut(n) if n == self.retrievals => {
+                    let last = stuffed.lines().last().map_or(0, |line| line.len() + 2);
+                    stuffed.truncate(stuffed.len() - last);
+                }
+                Fault::Adds(line) => stuffed = format!("{line}\r\n{stuffed}"),
+                Fault::Cut(_) | Fault::Lost(_) | Fault::Instead(..) | Fault::Before(_) => {}
             }
         }
         self.say(&[&ok, &stuffed, ".\r\n"].concat());
@@ -216,7 +228,7 @@ impl Write for FaultySession {
 }
 
 /// Returns the messages in doubt with the reasons.
-fn suspects(account: &TestAccount) -> Vec<(String, Suspicion)> {
+pub(super) fn suspects(account: &TestAccount) -> Vec<(String, Suspicion)> {
     let entries = account.ledger.messages().entries();
     let entries = entries.expect("it can be read").into_iter();
     entries

@@ -21,11 +21,11 @@ fn sizes_are_requested_before_a_new_message_is_fetched() {
         S: 1 b
         S: 2 c
         S: .
-        S: +OK 2 10
+        S: +OK 2 6
         C: LIST
         S: +OK
-        S: 1 5
-        S: 2 5
+        S: 1 3
+        S: 2 3
         S: .
         C: RETR 2
         S: +OK
@@ -42,8 +42,8 @@ fn sizes_are_requested_once_when_stat_counts_differently() {
     let mut account = TestAccount::new(Keep::Always);
     account.poll(&[&fetch_a_and_b()]);
     // This server counts a line end as one octet in STAT, and as two in LIST.
-    let known = KNOWN_A_AND_B.replace("+OK 2 10", "+OK 2 8");
-    let sizes = "C: LIST\nS: +OK\nS: 1 5\nS: 2 5\nS: .\n";
+    let known = KNOWN_A_AND_B.replace("+OK 2 6", "+OK 2 4");
+    let sizes = "C: LIST\nS: +OK\nS: 1 3\nS: 2 3\nS: .\n";
     for session in [[&known, sizes, QUIT].concat(), [&known, QUIT].concat()] {
         assert_eq!(account.poll(&[&session]).exit(), Exit::Done);
     }
@@ -54,8 +54,8 @@ fn sizes_are_requested_when_stat_says_nothing() {
     let mut account = TestAccount::new(Keep::Always);
     account.poll(&[&fetch_a_and_b()]);
     for answer in ["-ERR what?", "+OK", "+OK 3 10", "+OK 2 -1"] {
-        let known = KNOWN_A_AND_B.replace("+OK 2 10", answer);
-        let sizes = "C: LIST\nS: +OK\nS: 1 5\nS: 2 5\nS: .\n";
+        let known = KNOWN_A_AND_B.replace("+OK 2 6", answer);
+        let sizes = "C: LIST\nS: +OK\nS: 1 3\nS: 2 3\nS: .\n";
         let ended = account.poll(&[&[&known, sizes, QUIT].concat()]);
         assert_eq!(ended.exit(), Exit::Done, "{answer}");
     }
@@ -89,9 +89,9 @@ fn an_empty_listing_of_a_mailbox_with_mail_is_not_believed() {
     for (known, counted) in [
         (
             false,
-            "C: LIST\nS: +OK\nS: .\nS: +OK\nS: 1 5\nS: 2 5\nS: .\n",
+            "C: LIST\nS: +OK\nS: .\nS: +OK\nS: 1 3\nS: 2 3\nS: .\n",
         ),
-        (true, "C: STAT\nS: +OK\nS: .\nS: +OK 2 10\n"),
+        (true, "C: STAT\nS: +OK\nS: .\nS: +OK 2 6\n"),
     ] {
         let mut account = TestAccount::new(Keep::Always);
         if known {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::mail::known::ShortAgain;
 use crate::mail::suspicion::Suspicion;
 use crate::seen::suspicions::Suspect;
 
@@ -99,4 +100,38 @@ fn the_search_for_names_ends_for_what_is_not_listed() {
     ];
     assert_eq!(suspects(&test), expected);
     assert!(suspicions.are_waiting().expect("it can be read"));
+}
+
+#[test]
+fn a_server_with_wrong_sizes_frees_all_short_messages() {
+    let test = TestLedger::new();
+    let (suspicions, checks) = (test.ledger.suspicions(), test.ledger.size_checks());
+    let mark = suspicions.mark().expect("the database can be read");
+    let ids = [("a", 0), ("b", 0), ("c", 0)];
+    test.deliver(&ids);
+    suspicions
+        .set(&identity("c", 0), Suspicion::Placeholder)
+        .expect("it can be written");
+    let messages = ids.map(|(id, copy)| Message {
+        number: MessageNumber::new(1).expect("it is in range"),
+        identity: identity(id, copy),
+        size: None,
+    });
+
+    suspicions
+        .suspect_short(&messages, mark)
+        .expect("it can be written");
+
+    suspicions.trust_all(mark).expect("it can be written");
+    let short = suspicions.short(mark).expect("it can be read");
+    assert_eq!(short, Some((identity("a", 0), 2)));
+    assert_eq!(test.confirm(&ids).len(), 0);
+    let again = ShortAgain {
+        parts: 1,
+        ..ShortAgain::default()
+    };
+    for trusted in [0, 0, 2] {
+        checks.note_short_again(again).expect("it can be written");
+        assert_eq!(test.confirm(&ids).len(), trusted, "c is a placeholder");
+    }
 }

@@ -35,6 +35,9 @@ pub(crate) struct Behaviour {
     pub(crate) closes_after_refusal: bool,
     /// True if the session ends when several commands arrive together, even if PIPELINING is announced.
     pub(crate) closes_when_pipelined: bool,
+    /// The unique-ids of messages that are cut once: RETR sends the first two thirds of the lines and the
+    /// final dot.
+    pub(crate) cut_once: Vec<Vec<u8>>,
     /// The cuts of the next sessions, one for each. Later sessions are not cut.
     pub(crate) cuts: Vec<Cut>,
     /// True if DELE and QUIT are answered by `+OK`, and nothing is deleted.
@@ -91,6 +94,7 @@ impl Default for Behaviour {
             adds_status: false,
             closes_after_refusal: false,
             closes_when_pipelined: false,
+            cut_once: Vec::new(),
             cuts: Vec::new(),
             empty: Vec::new(),
             greeting: "+OK model server ready".to_owned(),

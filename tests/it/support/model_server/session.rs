@@ -350,17 +350,23 @@ impl<'a> ModelSession<'a> {
                 drop(log);
                 let stamp = stamp.as_bytes();
                 let stamp = if self.behaviour.stamps { stamp } else { &[] };
-                self.send(&byte_stuffed(&[stamp, &octets[..]].concat()))
+                let octets = match self.is_cut(&message.unique_id) {
+                    true => two_thirds(&octets),
+                    false => &octets,
+                };
+                self.send(&byte_stuffed(&[stamp, octets].concat()))
             }
         }
     }
 
     /// Returns true for a message whose next reply is to be lost, once.
     fn is_lost(&self, unique_id: &[u8]) -> bool {
-        let mut behaviour = lock(&self.shared.behaviour);
-        let lost = &mut behaviour.lost_once;
-        let at = lost.iter().position(|lost| lost == unique_id);
-        at.map(|at| lost.remove(at)).is_some()
+        take(&mut lock(&self.shared.behaviour).lost_once, unique_id)
+    }
+
+    /// Returns true for a message whose next reply is to be cut, once.
+    fn is_cut(&self, unique_id: &[u8]) -> bool {
+        take(&mut lock(&self.shared.behaviour).cut_once, unique_id)
     }
 
     fn delete(&mut self, number: &str) -> io::Result<()> {
@@ -494,6 +500,19 @@ impl<'a> ModelSession<'a> {
             log.longest_queue = log.longest_queue.max(self.heard.len());
         }
     }
+}
+
+/// Removes a unique-id from a list. Returns true if it was there.
+fn take(unique_ids: &mut Vec<Vec<u8>>, unique_id: &[u8]) -> bool {
+    let at = unique_ids.iter().position(|other| other == unique_id);
+    at.map(|at| unique_ids.remove(at)).is_some()
+}
+
+/// Returns the first two thirds of the lines.
+fn two_thirds(octets: &[u8]) -> &[u8] {
+    let lines: Vec<_> = octets.split_inclusive(|&octet| octet == b'\n').collect();
+    let kept = lines[..lines.len() * 2 / 3].iter();
+    &octets[..kept.map(|line| line.len()).sum()]
 }
 
 /// Returns the header, the empty line and the first `lines` lines after it.

@@ -214,6 +214,17 @@ fn a_message_that_was_read_may_get_another_header() {
 }
 
 #[test]
+fn a_message_may_be_cut_once() {
+    let server = two_messages();
+    server.change(|behaviour| behaviour.cut_once = vec![b"a".to_vec()]);
+    let replies = say(&server, &format!("{LOGIN}RETR 1\r\nRETR 1\r\nQUIT\r\n"));
+    assert!(
+        replies.contains("+OK\r\nS: 1\r\n\r\n.\r\n+OK\r\nS: 1\r\n\r\n..1\r\n2\r\n.\r\n"),
+        "{replies}"
+    );
+}
+
+#[test]
 fn a_message_may_be_sent_without_its_octets() {
     let server = two_messages();
     server.change(|behaviour| behaviour.empty = vec![b"a".to_vec()]);

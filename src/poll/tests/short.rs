@@ -1,0 +1,141 @@
+//! Messages that are shorter than LIST says: cut on the way, or from a server that lists wrong sizes.
+
+use super::TestAccount;
+use super::step::{Fault, FaultyServer, suspects};
+use crate::exit::Exit;
+use crate::mail::policy::Keep;
+use crate::mail::suspicion::Suspicion;
+
+const CONTENTS: [&str; 3] = [
+    "one\n\nbody of the first\n",
+    "two\n\nbody of the second\nits last line\n",
+    "three\n\nbody of the third\n",
+];
+
+#[test]
+fn a_cut_message_is_fetched_again_and_delivered_whole() {
+    for keep in [Keep::Never, Keep::Always] {
+        let server = FaultyServer::with(&CONTENTS);
+        let mut account = TestAccount::new(keep);
+
+        let ended = server.poll(&mut account, &[Fault::Cut(2)]);
+
+        assert_eq!(ended.exit(), Exit::Done);
+        assert_eq!(suspects(&account), [("two".to_owned(), Suspicion::Short)]);
+        let problems = account.problems();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].contains("two is shorter than the server lists it"));
+        if keep == Keep::Never {
+            assert_eq!(server.left(), ["two"]);
+        }
+
+        server.poll(&mut account, &[]);
+
+        assert_eq!(suspects(&account), []);
+        let problems = account.problems();
+        assert!(problems[1].contains("the second download differs from the first"));
+        let delivered = account.delivered();
+        assert_eq!(delivered.len(), 4);
+        for content in CONTENTS {
+            assert!(delivered.contains(&content.to_owned()), "{delivered:?}");
+        }
+        let left = if keep == Keep::Never { 0 } else { 3 };
+        assert_eq!(server.left().len(), left);
+        let retrievals = server.count("RETR");
+        server.poll(&mut account, &[]);
+        assert_eq!(server.count("RETR"), retrievals, "nothing is left to do");
+    }
+}
+
+#[test]
+fn the_same_octets_twice_are_the_message() {
+    let server = FaultyServer::with(&CONTENTS[..1]);
+    server.mailbox().surplus = 1;
+    let mut account = TestAccount::new(Keep::Never);
+    server.poll(&mut account, &[]);
+    assert_eq!(server.left(), ["one"]);
+
+    let ended = server.poll(&mut account, &[]);
+
+    assert_eq!(ended.exit(), Exit::Done);
+    assert_eq!(server.left(), [] as [String; 0]);
+    assert_eq!(account.delivered(), [CONTENTS[0]]);
+    assert_eq!(account.problems().len(), 1, "{:?}", account.problems());
+}
+
+#[test]
+fn a_message_that_is_cut_at_each_download_stays() {
+    let server = FaultyServer::with(&CONTENTS[1..2]);
+    let mut account = TestAccount::new(Keep::Never);
+    server.poll(&mut account, &[Fault::Cut(1)]);
+
+    // The second download is shorter than listed, too, and another one.
+    server.poll(&mut account, &[Fault::Cut(1), Fault::Cut(1)]);
+
+    assert_eq!(server.left(), ["two"]);
+    assert_eq!(
+        suspects(&account),
+        [("two".to_owned(), Suspicion::Unsettled)]
+    );
+    let retrievals = server.count("RETR");
+    server.poll(&mut account, &[]);
+    assert_eq!(
+        server.count("RETR"),
+        retrievals,
+        "a third one settles nothing"
+    );
+}
+
+/// Messages with bodies of different lengths.
+fn many(count: usize) -> Vec<String> {
+    (10..10 + count)
+        .map(|n| format!("{n}\n\n{}\n", "x".repeat(n)))
+        .collect()
+}
+
+#[test]
+fn a_server_that_lists_wrong_sizes_is_asked_twice_for_a_few_messages_only() {
+    for (keep, surplus) in [(Keep::Never, 3), (Keep::Always, 3), (Keep::Never, 1000)] {
+        let contents = many(25);
+        let contents: Vec<_> = contents.iter().map(String::as_str).collect();
+        let server = FaultyServer::with(&contents);
+        server.mailbox().surplus = surplus;
+        let mut account = TestAccount::new(keep);
+        for _ in 0..4 {
+            assert_eq!(server.poll(&mut account, &[]).exit(), Exit::Done);
+        }
+        assert_eq!(suspects(&account), []);
+        let left = if keep == Keep::Never { 0 } else { 25 };
+        assert_eq!(server.left().len(), left, "{surplus}");
+        let retrievals = server.count("RETR");
+        assert!(surplus > 3 || retrievals == 25 + 10, "{retrievals}");
+        assert_eq!(account.delivered().len(), 25);
+        let reports = account.problems().len();
+
+        // From now on nothing is fetched twice.
+        let new = ("new".to_owned(), "new\r\n\r\nbody\r\n".to_owned());
+        server.mailbox().messages.push(new);
+        for _ in 0..2 {
+            server.poll(&mut account, &[]);
+        }
+
+        assert_eq!(server.count("RETR"), retrievals + 1, "{surplus}");
+        assert_eq!(account.problems().len(), reports);
+        let left = if keep == Keep::Never { 0 } else { 26 };
+        assert_eq!(server.left().len(), left, "{surplus}");
+    }
+}
+
+#[test]
+fn a_header_that_changes_at_each_download_is_no_cut() {
+    let server = FaultyServer::with(&["Subject: one\n\nbody\n"]);
+    server.mailbox().surplus = 50;
+    let mut account = TestAccount::new(Keep::Never);
+    server.poll(&mut account, &[Fault::Adds("X-Way: first")]);
+    assert_eq!(server.left().len(), 1);
+
+    server.poll(&mut account, &[Fault::Adds("X-Way: second")]);
+
+    assert_eq!(server.left().len(), 0);
+    assert_eq!(account.delivered().len(), 1);
+}
