@@ -8,13 +8,10 @@ use crate::mail::known::{KnownMessages, State};
 use crate::mail::maildrop::{Identity, Listing};
 use crate::os::signals::Interrupt;
 use crate::poll::missing;
-use crate::poll::plan::Pick;
+use crate::poll::plan::{Pick, spread_sample};
 use crate::poll::top::{Answer, Error, read_headers};
 use crate::pop3::{GoOn, Transaction};
 use crate::seen::{Headers, Ledger};
-
-/// The number of new messages that are looked at before all of them are.
-const SAMPLE: usize = 16;
 
 /// The search for renamed messages.
 pub(crate) struct Rematch<'a> {
@@ -67,14 +64,11 @@ impl Rematch<'_> {
         session: &mut Transaction<S>,
         new_messages: &[Pick],
     ) -> Result<usize, Error> {
-        let sample = new_messages.len().min(SAMPLE);
-        let spread: Vec<_> = (0..sample)
-            .map(|n| new_messages[n * new_messages.len() / sample])
-            .collect();
+        let sample: Vec<_> = spread_sample(new_messages).collect();
         let known = self.missing_headers()?;
         let mut recognised = Vec::new();
-        self.recognise(session, &spread, &known, &mut recognised)?;
-        if recognised.len() * 2 <= sample {
+        self.recognise(session, &sample, &known, &mut recognised)?;
+        if recognised.len() * 2 <= sample.len() {
             return Ok(0);
         }
         recognised.clear();

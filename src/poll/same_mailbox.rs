@@ -6,10 +6,8 @@
 
 use crate::mail::known::{KnownMessages, State};
 use crate::mail::maildrop::Listing;
-use crate::poll::plan::Pick;
+use crate::poll::plan::{Pick, spread_sample};
 
-/// The number of shared messages whose headers are compared.
-const SAMPLE: usize = 16;
 /// With fewer messages of equal size than this, equal sizes may be chance: the messages are retrieved
 /// and compared.
 const FEW: usize = 4;
@@ -80,8 +78,7 @@ impl SharedMessages {
 
     /// Returns some of them, from all over the listing.
     pub(crate) fn sample(&self) -> impl Iterator<Item = Pick> + '_ {
-        let sample = self.picks.len().min(SAMPLE);
-        (0..sample).map(move |n| self.picks[n * self.picks.len() / sample])
+        spread_sample(&self.picks)
     }
 
     /// Returns the messages to retrieve and compare in a mailbox that is probably the same: some of them,

@@ -10,8 +10,10 @@ use crate::moment::Moment;
 use crate::poll::pairing::{Pair, pair};
 
 mod changes;
+mod sample;
 
 pub(crate) use changes::are_surprising;
+pub(crate) use sample::spread_sample;
 
 /// The most messages that share their unique-id with no other and are compared in a run.
 const COMPARED: usize = 100;
