@@ -121,6 +121,7 @@ pub struct Listing {
     octets: Vec<u8>,
     entries: Vec<ListingEntry>,
     nameless: Vec<MessageNumber>,
+    left_out: Vec<(MessageNumber, u64)>,
     names_are_made_up: bool,
     by_unique_id: Vec<Position>,
     total: MaildropTotal,
@@ -274,12 +275,13 @@ impl Listing {
         greatest
     }
 
-    /// Sets the size of a message, [`limits::CLAIMED_SIZE`] at most. A message that is not listed is
-    /// ignored: it came between the two listings.
+    /// Sets the size of a message, [`limits::CLAIMED_SIZE`] at most. One that is not listed is left out.
     pub fn set_size(&mut self, number: MessageNumber, size: u64) {
         if let Some(position) = self.find(number) {
             let size = size.min(limits::CLAIMED_SIZE);
             self.entries[position.0 as usize].size_and_one = NonZeroU64::new(size + 1);
+        } else if self.nameless.binary_search(&number).is_err() {
+            self.left_out.push((number, size));
         }
     }
 
@@ -328,6 +330,11 @@ impl Listing {
     /// Returns the messages that have no valid unique-id.
     pub fn nameless(&self) -> &[MessageNumber] {
         &self.nameless
+    }
+
+    /// Returns the messages that have a size and no line in the answer to UIDL.
+    pub fn left_out(&self) -> &[(MessageNumber, u64)] {
+        &self.left_out
     }
 
     /// Returns all positions by rising message number.
@@ -466,6 +473,7 @@ mod tests {
         listing.set_size(number(6), 99);
         let sizes: Vec<_> = listing.positions().map(|at| listing.size(at)).collect();
         assert_eq!(sizes, [None, Some(0)]);
+        assert_eq!(listing.left_out(), [(number(6), 99)]);
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub(super) struct Fetched {
     pub(super) last_event: LastEvent,
 }
 
+/// The most messages without unique-ids that a report names by their numbers.
+const MOST_NAMED: usize = 10;
+
 impl Poll<'_> {
     /// Reports the messages that stay on the server, and how much is going to be fetched.
     pub(super) fn report_plan(&mut self, listing: &Listing, plan: &Plan) -> Result<(), Error> {
@@ -47,15 +50,45 @@ impl Poll<'_> {
             let what = format!("message {number} has no unique-id; it stays on the server");
             self.report_problem(&Failure::new(what, Exit::Protocol));
         }
+        self.report_left_out(listing)?;
         for pick in &plan.too_large {
             self.report_too_large(&listing.message(pick.position, pick.copy))?;
         }
-        self.summary.kept = listing.len() + listing.nameless().len();
+        self.summary.kept = listing.len() + listing.nameless().len() + listing.left_out().len();
         self.summary.postponed = plan.postponed;
         self.reporter.report(Event::FetchStarted {
             messages: plan.retrieved().count(),
             octets: plan.sizes(listing).sum(),
         });
+        Ok(())
+    }
+
+    /// Reports messages that LIST has and UIDL has not. One behind all others may have arrived between the
+    /// two, on a server that does not lock the mailbox. It is reported if a later run finds it again.
+    fn report_left_out(&mut self, listing: &Listing) -> Result<(), Error> {
+        let last = listing.positions().next_back().map(|at| listing.number(at));
+        let mut numbers = Vec::new();
+        // So many do not arrive in an instant, and each costs a transaction.
+        let are_few = listing.left_out().len() <= MOST_NAMED;
+        for &(number, size) in listing.left_out() {
+            let may_be_new = are_few && Some(number) > last;
+            let subject = format!("left out of UIDL: a message of {size} octets");
+            if !may_be_new || !self.ledger.notices().first(&subject).map_err(recording)? {
+                numbers.push(number.to_string());
+            }
+        }
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let what = format!(
+            "the answer to UIDL leaves out messages that LIST has ({}): without unique-ids they cannot \
+             be recognised, so they are not fetched and stay on the server; their number: {}",
+            numbers[..numbers.len().min(MOST_NAMED)].join(", "),
+            numbers.len()
+        );
+        let hint =
+            "Read or move them by webmail, or ask the operator of the server to repair its index";
+        self.report_problem(&Failure::new(what, Exit::Protocol).with_hint(hint));
         Ok(())
     }
 

@@ -361,6 +361,34 @@ fn a_scan_listing_may_omit_or_invent_messages() {
 }
 
 #[test]
+fn a_message_that_uidl_always_leaves_out_is_reported() {
+    let retrieval = "
+        C: RETR 1
+        C: RETR 3
+        gives a
+        gives c";
+    let sizes = r"1 17\r\n2 17\r\n3 17\r\n";
+    let listings = session_with_listings(r"1 a\r\n3 c\r\n", sizes);
+    let later = format!(
+        "login\nC: UIDL\nC: STAT\nS: +OK\nS: 1 a\nS: 3 c\nS: .\ncounts 3 51\nC: LIST\n\
+         S: +OK\nraw: {sizes}\nS: .\n{QUIT}"
+    );
+    let server = Script::new([&listings, retrieval, QUIT].concat())
+        .then(later)
+        .serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    for _ in 0..2 {
+        let outcome = sandbox.fetch();
+
+        outcome.fails_with(76).complains_in_lines(1);
+        outcome.stderr_has("leaves out messages that LIST has (2)");
+    }
+    server.finish();
+    sandbox.work().holds(&notes(["a", "c"]));
+}
+
+#[test]
 fn a_refused_list_does_not_stop_the_fetch() {
     let session = "
         login

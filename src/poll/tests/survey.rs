@@ -85,6 +85,37 @@ fn a_message_without_a_unique_id_stays_and_is_reported() {
 }
 
 #[test]
+fn a_message_that_uidl_leaves_out_is_reported() {
+    let mut account = TestAccount::new(Keep::Never);
+    let listing = LIST_A_AND_B.replace("S: 1 a\n", "");
+    let rest = "C: RETR 2\nS: +OK\nS: b\nS: .\nC: DELE 2\nS: +OK\n";
+
+    let ended = account.poll(&[&[&listing, rest, QUIT].concat()]);
+
+    assert_eq!(ended.exit(), Exit::Protocol);
+    assert_eq!(account.known(), ["b Gone"]);
+    assert_eq!(ended.summary.kept, 1);
+    let problems = account.problems();
+    assert!(problems[0].contains("leaves out messages that LIST has (1)"));
+}
+
+#[test]
+fn a_message_that_arrives_before_list_is_reported_only_if_it_stays() {
+    let mut account = TestAccount::new(Keep::Always);
+    account.poll(&[&fetch_a_and_b()]);
+    let known = KNOWN_A_AND_B.replace("+OK 2 6", "+OK 3 10");
+    let sizes = "C: LIST\nS: +OK\nS: 1 3\nS: 2 3\nS: 3 4\nS: .\n";
+    let session = [&known, sizes, QUIT].concat();
+    assert_eq!(account.poll(&[&session]).exit(), Exit::Done);
+    assert_eq!(account.problems(), [] as [String; 0]);
+
+    let ended = account.poll(&[&session]);
+
+    assert_eq!(ended.exit(), Exit::Protocol);
+    assert!(account.problems()[0].contains("LIST has (3)"));
+}
+
+#[test]
 fn an_empty_listing_of_a_mailbox_with_mail_is_not_believed() {
     for (known, counted) in [
         (
