@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::support::mail::TestMessage;
-use crate::support::model_server::ModelServer;
+use crate::support::model_server::{HangUp, ModelServer};
 use crate::trial::{MESSAGES, letters};
 
 /// A misbehaviour of the server. Messages are counted from 0.
@@ -43,12 +43,14 @@ impl ServerFault {
                 let unique_id = sent[n].unique_id.clone();
                 server.change(|behaviour| behaviour.empty = vec![unique_id]);
             }
-            Self::NoPipelining => server.change(|behaviour| behaviour.closes_when_pipelined = true),
+            Self::NoPipelining => {
+                server.change(|behaviour| behaviour.hang_ups = vec![HangUp::AtFlight("")]);
+            }
             Self::RefusedMessage(n) => {
                 let unique_id = sent.remove(n).unique_id;
                 server.change(|behaviour| {
                     behaviour.refused = vec![unique_id];
-                    behaviour.closes_after_refusal = true;
+                    behaviour.hang_ups = vec![HangUp::AfterRefusal];
                 });
             }
             Self::NewUniqueIds | Self::StatusLine => {

@@ -31,10 +31,6 @@ pub(crate) const PASSWORD: &str = "open sesame";
 pub(crate) struct Behaviour {
     /// True if messages that were retrieved before get the header line `Status: RO`.
     pub(crate) adds_status: bool,
-    /// True if the session ends after a [`Behaviour::refusal`].
-    pub(crate) closes_after_refusal: bool,
-    /// True if the session ends when several commands arrive together, even if PIPELINING is announced.
-    pub(crate) closes_when_pipelined: bool,
     /// The unique-ids of messages that are cut once: RETR sends the first two thirds of the lines and the
     /// final dot.
     pub(crate) cut_once: Vec<Vec<u8>>,
@@ -92,8 +88,6 @@ impl Default for Behaviour {
     fn default() -> Self {
         Self {
             adds_status: false,
-            closes_after_refusal: false,
-            closes_when_pipelined: false,
             cut_once: Vec::new(),
             cuts: Vec::new(),
             empty: Vec::new(),
@@ -138,7 +132,7 @@ pub(crate) enum HangUp {
     AfterFirst(&'static str),
     /// This command came for the message with this unique-id. It is not answered.
     At(&'static str, &'static str),
-    /// RETR or DELE was refused.
+    /// RETR, TOP or DELE was refused.
     AfterRefusal,
 }
 

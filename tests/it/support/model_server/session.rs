@@ -73,9 +73,6 @@ impl<'a> ModelSession<'a> {
         if greeting.starts_with("+OK") {
             while let Some(line) = self.line()? {
                 lock(&self.shared.log).commands.push(line.clone());
-                if self.behaviour.closes_when_pipelined && self.heard.contains(&b'\n') {
-                    break;
-                }
                 if self.hangs_up_at(&line) {
                     return self.hang_up();
                 }
@@ -114,10 +111,12 @@ impl<'a> ModelSession<'a> {
             HangUp::AfterRefusal => {
                 let refused = [
                     ("RETR ", &self.behaviour.refused),
+                    ("TOP ", &self.behaviour.refused),
                     ("DELE ", &self.behaviour.undeletable),
                 ];
                 refused.iter().any(|(verb, unique_ids)| {
-                    let number = line.strip_prefix(verb);
+                    let argument = line.strip_prefix(verb);
+                    let number = argument.and_then(|argument| argument.split(' ').next());
                     let found = number.and_then(|number| self.find(number));
                     found.is_some_and(|(_, message)| unique_ids.contains(&message.unique_id))
                 })
@@ -316,13 +315,7 @@ impl<'a> ModelSession<'a> {
         };
         if self.behaviour.refused.contains(&message.unique_id) {
             let refusal = self.behaviour.refusal.clone();
-            self.say(&refusal)?;
-            if !self.behaviour.closes_after_refusal {
-                return Ok(());
-            }
-            self.flush()?;
-            self.stream.close()?;
-            return Err(io::ErrorKind::ConnectionAborted.into());
+            return self.say(&refusal);
         }
         let octets = self.content(&message);
         if lines.is_none() && self.behaviour.empty.contains(&message.unique_id) {

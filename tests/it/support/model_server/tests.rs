@@ -184,7 +184,7 @@ fn a_refusal_may_end_the_session() {
     let server = two_messages();
     server.change(|behaviour| {
         behaviour.refused = vec![b"a".to_vec()];
-        behaviour.closes_after_refusal = true;
+        behaviour.hang_ups = vec![HangUp::AfterRefusal];
     });
     let replies = say(&server, &format!("{LOGIN}RETR 1\r\nRETR 2\r\nQUIT\r\n"));
     assert!(
@@ -196,7 +196,7 @@ fn a_refusal_may_end_the_session() {
 #[test]
 fn pipelined_commands_may_end_the_session() {
     let server = two_messages();
-    server.change(|behaviour| behaviour.closes_when_pipelined = true);
+    server.change(|behaviour| behaviour.hang_ups = vec![HangUp::AtFlight("")]);
     assert_eq!(say(&server, LOGIN), "+OK model server ready\r\n");
     assert_eq!(
         say(&server, "QUIT\r\n"),
