@@ -20,6 +20,8 @@ use crate::seen::{Compared, Comparison, LastRun};
 
 /// The most headers that a session asks for before it deletes messages. The rest waits for the next run.
 const HEADERS: usize = 10_000;
+/// The number of headers that are asked for together, so that not all known ones are in memory at once.
+const FLIGHT: usize = 1_000;
 /// The number of octets after which no more headers are asked for.
 const HEADERS_OCTETS: usize = 100_000_000;
 /// After this many refusals, and no header, the server has no TOP.
@@ -42,6 +44,34 @@ struct CheckedDeletions {
     unknown: Vec<Pick>,
     /// They were not asked for, because of a limit.
     waiting: Vec<Pick>,
+    /// The number of octets of all headers.
+    octets: usize,
+}
+
+impl CheckedDeletions {
+    fn note(&mut self, pick: Pick, known: &KnownHeader, answer: Answer) {
+        match answer {
+            Answer::Header(listed, octets) => {
+                self.octets += octets;
+                match listed.is_of(known) {
+                    true => self.same += 1,
+                    false => self.different.push(pick),
+                }
+            }
+            Answer::Refused => self.unknown.push(pick),
+        }
+    }
+
+    /// Returns true if no more headers are asked for.
+    fn is_enough(&self) -> bool {
+        let answers = self.same + self.different.len() + self.unknown.len();
+        answers >= HEADERS || self.octets > HEADERS_OCTETS || self.lacks_top()
+    }
+
+    /// Returns true if the server refuses every TOP.
+    fn lacks_top(&self) -> bool {
+        self.unknown.len() >= REFUSALS && self.same + self.different.len() == 0
+    }
 }
 
 /// The headers that were read before the deletions of a run.
@@ -132,55 +162,53 @@ impl Poll<'_> {
         plan: &Plan,
         last: &LastRun,
     ) -> Result<CheckedDeletions, Error> {
-        let limit = plan.delete.len().min(HEADERS);
-        let (first, rest) = plan.delete.split_at(limit);
-        let mut asked: Vec<(Pick, Message, KnownHeader)> = Vec::with_capacity(first.len());
-        let mut checked = CheckedDeletions {
-            waiting: rest.to_vec(),
-            ..CheckedDeletions::default()
-        };
-        for &pick in first {
+        // Counted before: a session that breaks here leaves the number.
+        self.ledger.runs().note_recognition().map_err(recording)?;
+        let mut checked = CheckedDeletions::default();
+        for picks in plan.delete.chunks(FLIGHT) {
+            self.ask_for_some(session, listing, picks, &mut checked)?;
+        }
+        let runs = self.ledger.runs();
+        runs.note_recognised(last.recognitions).map_err(recording)?;
+        if checked.lacks_top() {
+            let waiting = std::mem::take(&mut checked.waiting);
+            checked.unknown.extend(waiting);
+        }
+        Ok(checked)
+    }
+
+    /// Asks for the headers of these messages, unless a limit is reached.
+    fn ask_for_some<S: Read + Write>(
+        &mut self,
+        session: &mut Transaction<S>,
+        listing: &Listing,
+        picks: &[Pick],
+        checked: &mut CheckedDeletions,
+    ) -> Result<(), Error> {
+        let mut asked: Vec<(Pick, Message, KnownHeader)> = Vec::with_capacity(picks.len());
+        for &pick in picks {
             let message = listing.message(pick.position, pick.copy);
             let header = self.ledger.recognition().header(&message.identity);
             // Without a header there is nothing to compare it with, also not after a download.
             let header = header.map_err(reading)?;
             asked.extend(header.map(|header| (pick, message, header)));
         }
-        // Counted before: a session that breaks here leaves the number.
-        self.ledger.runs().note_recognition().map_err(recording)?;
-        let messages = asked.iter().map(|(_, message, _)| message.clone());
-        let (mut answered, mut octets, mut refusals) = (0, 0, 0);
-        read_headers(session, messages, self.interrupt, |_, answer| {
-            let (pick, _, known) = &asked[answered];
-            answered += 1;
-            match answer {
-                Answer::Header(listed, length) => {
-                    octets += length;
-                    match listed.is_of(known) {
-                        true => checked.same += 1,
-                        false => checked.different.push(*pick),
-                    }
+        let mut answered = 0;
+        if !checked.is_enough() {
+            let messages = asked.iter().map(|(_, message, _)| message.clone());
+            read_headers(session, messages, self.interrupt, |_, answer| {
+                let (pick, _, known) = &asked[answered];
+                answered += 1;
+                checked.note(*pick, known, answer);
+                match checked.is_enough() {
+                    true => GoOn::No,
+                    false => GoOn::Yes,
                 }
-                Answer::Refused => {
-                    refusals += 1;
-                    checked.unknown.push(*pick);
-                }
-            }
-            match octets > HEADERS_OCTETS || refusals == answered && refusals >= REFUSALS {
-                true => GoOn::No,
-                false => GoOn::Yes,
-            }
-        })?;
-        let runs = self.ledger.runs();
-        runs.note_recognised(last.recognitions).map_err(recording)?;
-        let left = asked[answered..].iter().map(|(pick, _, _)| *pick);
-        if answered > 0 && refusals == answered {
-            checked.unknown.extend(left);
-            checked.unknown.append(&mut checked.waiting);
-        } else {
-            checked.waiting.extend(left);
+            })?;
         }
-        Ok(checked)
+        let left = asked[answered..].iter().map(|(pick, _, _)| *pick);
+        checked.waiting.extend(left);
+        Ok(())
     }
 
     /// Draws conclusions from comparisons: what a header proves on this server, and if it uses unique-ids

@@ -353,7 +353,7 @@ fn pipelining_stops_after_three_unanswered_commands() {
 #[test]
 fn broken_pipelining_of_deletions_is_not_used_again() {
     let listed = "
-        login
+        login top
         C: UIDL
         C: LIST
         lists a b c
@@ -368,16 +368,24 @@ fn broken_pipelining_of_deletions_is_not_used_again() {
         raw: half
         cut";
     let broken = "
+        C: TOP 1 0
+        C: TOP 2 0
+        tops a
+        tops b
         C: DELE 1
         C: DELE 2
         S: +OK
         S: what was that?";
     let unpipelined = "
-        login
+        login top
         C: UIDL
         lists a b c
         C: LIST
         lists 17 17 17
+        C: TOP 1 0
+        tops a
+        C: TOP 2 0
+        tops b
         C: DELE 1
         S: +OK
         C: DELE 2
