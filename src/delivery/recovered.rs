@@ -1,6 +1,6 @@
 //! Finds messages that earlier runs delivered into a Maildir, by the names of their files, for a
 //! database that does not know them. A name is only a reason to look: a file is the message if it
-//! has exactly the message's octets.
+//! has the message's octets, apart from header lines that servers write.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -12,9 +12,10 @@ use rustix::io::Errno;
 use super::Error;
 use super::folder::Folder;
 use super::unique_name::{ParsedName, hash, is_name_of, without_flags};
-use crate::digest::{Digest, Hasher};
 use crate::mail::custody::{Delivered, Found, StoredMessage};
 use crate::mail::mark::Mark;
+use crate::mail::reader::MessageReader;
+use crate::mail::same::{Likeness, MessageContent, compare};
 use crate::moment::Moment;
 
 /// The most readings of a folder that changes meanwhile: readdir(3) may miss a file that is being
@@ -80,6 +81,17 @@ struct CandidateFile {
     name: String,
     /// The position of its folder in `[new, cur]`.
     folder: usize,
+    /// Its content, once it was read.
+    content: Content,
+}
+
+/// The content of a candidate. Some servers give one unique-id to many messages, so a file is read once.
+#[derive(Debug)]
+enum Content {
+    Unread,
+    Read(Box<MessageContent>),
+    /// The file is gone, or we may not read it.
+    Unreadable,
 }
 
 impl Candidates {
@@ -122,7 +134,11 @@ impl Candidates {
         let Ok(name) = String::from_utf8(name) else {
             return;
         };
-        let file = CandidateFile { name, folder };
+        let file = CandidateFile {
+            name,
+            folder,
+            content: Content::Unread,
+        };
         let files = self.files.entry(hash).or_default();
         // A file that was renamed between two readings is seen twice.
         match files
@@ -144,7 +160,9 @@ impl Candidates {
         self.files.contains_key(&hash(unique_id))
     }
 
-    /// Finds a file that has exactly the octets of a message, and removes it from the candidates.
+    /// Finds the file of a message, and removes it from the candidates. A file with the same octets is
+    /// preferred to one that differs in header lines that servers write: several messages may have the
+    /// same unique-id.
     ///
     /// # Errors
     /// A file cannot be read.
@@ -157,45 +175,67 @@ impl Candidates {
         let Some(files) = self.files.get_mut(&hash(unique_id)) else {
             return Ok(None);
         };
-        for at in 0..files.len() {
-            if digest(&files[at], stored.octets, folders)? != Some(stored.digest) {
+        let download = stored.content();
+        let mut same = None;
+        for (at, file) in files.iter_mut().enumerate() {
+            let Some(content) = file.read(folders)? else {
                 continue;
-            }
-            let file_name = without_flags(&files.swap_remove(at).name).to_owned();
-            let when =
-                ParsedName::read(file_name.as_bytes()).map_or(Moment::now(), |name| name.when);
-            let stored = StoredMessage {
-                file_name,
-                ..stored.clone()
             };
-            let delivered = Delivered::found(stored);
-            return Ok(Some(Found { delivered, when }));
+            if content.digest == download.digest {
+                same = Some(at);
+                break;
+            }
+            if same.is_none() && compare(content, &download) == Likeness::Same {
+                same = Some(at);
+            }
         }
-        Ok(None)
+        let Some(same) = same else {
+            return Ok(None);
+        };
+        let file_name = without_flags(&files.swap_remove(same).name).to_owned();
+        let when = ParsedName::read(file_name.as_bytes()).map_or(Moment::now(), |name| name.when);
+        let stored = StoredMessage {
+            file_name,
+            ..stored.clone()
+        };
+        let delivered = Delivered::found(stored);
+        Ok(Some(Found { delivered, when }))
     }
 }
 
-/// Returns the digest of a file, to whatever name a mail reader has moved it meanwhile. Returns
-/// `None` if it is gone or does not have `octets` octets.
-fn digest(
-    file: &CandidateFile,
-    octets: u64,
-    folders: [&Folder; 2],
-) -> Result<Option<Digest>, Error> {
-    if let Some(opened) = open(folders[file.folder], &file.name)? {
-        return read(opened, octets, folders[file.folder]);
-    }
-    let [_, cur] = folders;
-    let delivered_name = without_flags(&file.name);
-    for name in cur.names()? {
-        if is_name_of(delivered_name, &name)
-            && let Ok(name) = str::from_utf8(&name)
-            && let Some(opened) = open(cur, name)?
-        {
-            return read(opened, octets, cur);
+impl CandidateFile {
+    /// Returns the content of the file. Returns `None` if it is gone, or if we may not read it.
+    fn read(&mut self, folders: [&Folder; 2]) -> Result<Option<&MessageContent>, Error> {
+        if matches!(self.content, Content::Unread) {
+            self.content = match self.read_moved(folders)? {
+                Some(content) => Content::Read(Box::new(content)),
+                None => Content::Unreadable,
+            };
+        }
+        match &self.content {
+            Content::Read(content) => Ok(Some(content)),
+            Content::Unread | Content::Unreadable => Ok(None),
         }
     }
-    Ok(None)
+
+    /// Reads the file, to whatever name a mail reader has moved it meanwhile.
+    fn read_moved(&self, folders: [&Folder; 2]) -> Result<Option<MessageContent>, Error> {
+        let folder = folders[self.folder];
+        if let Some(opened) = open(folder, &self.name)? {
+            return read(opened, folder);
+        }
+        let [_, cur] = folders;
+        let delivered_name = without_flags(&self.name);
+        for name in cur.names()? {
+            if is_name_of(delivered_name, &name)
+                && let Ok(name) = str::from_utf8(&name)
+                && let Some(opened) = open(cur, name)?
+            {
+                return read(opened, cur);
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// Opens a file that may be gone, or that we may not read.
@@ -210,20 +250,26 @@ fn open(folder: &Folder, name: &str) -> Result<Option<File>, Error> {
     }
 }
 
-fn read(mut file: File, octets: u64, folder: &Folder) -> Result<Option<Digest>, Error> {
-    let mut read = || -> io::Result<Option<Digest>> {
-        let stat = file.metadata()?;
-        if !stat.is_file() || stat.len() != octets {
+/// Reads a file. Returns `None` if it is not an ordinary file.
+fn read(mut file: File, folder: &Folder) -> Result<Option<MessageContent>, Error> {
+    let mut read = || -> io::Result<Option<MessageContent>> {
+        if !file.metadata()?.is_file() {
             return Ok(None);
         }
-        let mut hasher = Hasher::default();
+        let mut reader = MessageReader::default();
         let mut chunk = vec![0; CHUNK];
         loop {
             match file.read(&mut chunk)? {
-                0 => return Ok(Some(hasher.finish())),
-                count => hasher.update(&chunk[..count]),
+                0 => break,
+                count => reader.push(&chunk[..count]),
             }
         }
+        let read = reader.finish();
+        Ok(Some(MessageContent {
+            digest: read.digest,
+            from: read.header.from,
+            fingerprint: read.fingerprint,
+        }))
     };
     read().map_err(|source| Error::Local {
         doing: "read a file in",

@@ -2,7 +2,7 @@
 //! a message that it does not know may stand in the Maildir.
 //!
 //! Only marks them: the files' names prove nothing. Each marked message is fetched and compared with the
-//! file octet by octet before it is taken for delivered.
+//! content of the file before it is taken for delivered.
 
 use crate::delivery::{SoughtMessages, Target};
 use crate::mail::maildrop::Listing;

@@ -181,6 +181,33 @@ fn a_changed_file_is_not_recognised() {
 }
 
 #[test]
+fn lines_of_servers_do_not_hide_what_was_delivered() {
+    let messages = ordinary(1, 5);
+    for is_restored in [false, true] {
+        let server = ModelServer::start(Vec::new());
+        server.change(|behaviour| behaviour.adds_status = true);
+        let sandbox = Sandbox::with_work(server.address(), "");
+        sandbox.fetch().succeeds();
+        back_up(&sandbox);
+        for message in messages.clone() {
+            server.add(message);
+        }
+        sandbox.fetch().succeeds().is_silent();
+        match is_restored {
+            true => restore(&sandbox),
+            false => remove_database(&sandbox),
+        }
+
+        recognises(&sandbox, 5);
+
+        sandbox.work().holds(&messages);
+        sandbox.fetch().succeeds().is_silent();
+        sandbox.mailpull(["fetch", "--delete"]).run().succeeds();
+        assert_eq!(server.count(), 0);
+    }
+}
+
+#[test]
 fn another_accounts_file_is_not_recognised() {
     let server = ModelServer::start(notes(["a", "b"]));
     let sandbox = Sandbox::new();

@@ -406,6 +406,52 @@ fn a_delivered_message_is_found_again_by_its_octets() {
 }
 
 #[test]
+fn lines_of_servers_do_not_hide_a_delivered_message() {
+    const BODY: &str = "Subject: a\n\nbody\n";
+    let with = |line: &str| format!("{line}{BODY}");
+    for (files, download, expected) in [
+        (&[with("")][..], with("Status: RO\n"), Some(0)),
+        (&[with("Status: O\n")], with(""), Some(0)),
+        (&[with("Status: O\n")], with("Status: RO\n"), Some(0)),
+        // The file with the same octets is the better proof, whichever is found first.
+        (&[with(""), with("X-UID: 1\n")], with(""), Some(0)),
+        (&[with(""), with("X-UID: 1\n")], with("X-UID: 1\n"), Some(1)),
+        (&[with("X-Note: 1\n")], with(""), None),
+    ] {
+        let sandbox = TestMaildir::new();
+        let stage = |octets: &str| {
+            let receipts = vec![sandbox.receive(octets.as_bytes())];
+            let durable = sandbox.maildir.intake().flush(receipts).expect("a flush");
+            let durable = durable.into_iter().next().expect("one message");
+            Staged::new(durable, sandbox.maildir.place().clone())
+        };
+        let names: Vec<_> = files
+            .iter()
+            .map(|file| {
+                let staged = stage(file);
+                let name = staged.stored().file_name.clone();
+                sandbox.deliver(staged);
+                name
+            })
+            .collect();
+        let tags = vec![TAG.to_owned()];
+        let sought = SoughtMessages::new([&b"a"[..]].into_iter(), tags, Mark([2; 16]));
+        let found = sandbox.maildir.find_earlier(&sought);
+        found.expect("the Maildir can be read");
+
+        let found = sandbox.maildir.recognise(stage(&download).stored());
+
+        let found = found.expect("the files can be read");
+        let found = found.map(|found| found.delivered.stored().file_name.clone());
+        assert_eq!(
+            found,
+            expected.map(|at: usize| names[at].clone()),
+            "{download}"
+        );
+    }
+}
+
+#[test]
 fn the_way_of_placing_is_found_and_leaves_nothing() {
     let sandbox = TestMaildir::new();
     // Runs that were killed while they found it out left these.
