@@ -38,6 +38,11 @@ impl Suspicion {
         matches!(self, Self::OutOfStep | Self::Incomplete | Self::Short)
     }
 
+    /// Returns true if our copy may be a part of the message.
+    pub fn is_incomplete(self) -> bool {
+        matches!(self, Self::Incomplete | Self::Short)
+    }
+
     /// Returns why the message stays on the server, for the user.
     pub fn reason(self) -> Option<&'static str> {
         match self {

@@ -58,7 +58,7 @@ pub(crate) use error::Error;
 pub(crate) use neighbours::{Consequence, FindOtherAccounts, OtherAccount};
 pub(crate) use session::session_hints;
 
-use error::{reading, recording};
+use error::{reading, recording, while_doing};
 use fetch::{Fetched, Requested};
 use session::{OpenSession, Remaining};
 use settle::{Settled, Settler, TargetFault};
@@ -100,6 +100,15 @@ pub(crate) struct Poll<'a> {
     pub summary: &'a mut Summary,
     /// The facts that the sessions have shown so far; at the beginning it is empty.
     pub course: Course,
+}
+
+/// The deletions that were due in a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Deletions {
+    /// None is left.
+    Done,
+    /// They wait for a session of their own, because this one had to end without QUIT.
+    Left,
 }
 
 /// After this many failed runs in a row, new mail is fetched before messages that are due are deleted.
@@ -190,13 +199,10 @@ impl Poll<'_> {
         // LOGIN-DELAY (RFC 2449, section 6.5): the server would refuse a second login.
         let is_last = open.session.profile().login_delay().is_some();
         if deletes_first(last) && open.plan.asks_for_both() {
-            let plan = open.plan.deletions_only();
-            let due = self.due(&open.listing, &plan, Settled::default())?;
-            self.course.spares_session = true;
-            self.delete_and_quit(open.session, due, LastEvent::none())?;
-            self.course.spares_session = false;
+            let postponed = open.plan.fetch.len();
+            self.delete_only(open)?;
             if is_last {
-                self.summary.postponed = open.plan.fetch.len();
+                self.summary.postponed = postponed;
                 return Ok(Remaining::Nothing);
             }
             open = self.open_session(connect, last)?;
@@ -217,9 +223,15 @@ impl Poll<'_> {
             plan: &plan,
             missing,
         };
-        let ended = self.fetch_and_delete(session, requested, &mut evidence);
-        if let Err(error) = ended {
-            return Err(self.suspect_session(error, &evidence, &listing, &plan)?);
+        match self.fetch_and_delete(session, requested, &mut evidence) {
+            Ok(Deletions::Done) => {}
+            Ok(Deletions::Left) if is_last => return Ok(Remaining::Nothing),
+            Ok(Deletions::Left) => {
+                let open = self.open_session(connect, last)?;
+                self.delete_only(open)?;
+                return Ok(Remaining::Nothing);
+            }
+            Err(error) => return Err(self.suspect_session(error, &evidence, &listing, &plan)?),
         }
         let may_go_on = self.summary.settled() > settled
             && !self.options.policy.is_bounded()
@@ -232,17 +244,28 @@ impl Poll<'_> {
         })
     }
 
+    /// Deletes what is due, and ends the session. Fetches nothing.
+    fn delete_only<S: Read + Write>(&mut self, open: OpenSession<S>) -> Result<(), Error> {
+        let plan = open.plan.deletions_only();
+        let due = self.due(&open.listing, &plan, Settled::default())?;
+        self.course.spares_session = true;
+        self.delete_and_quit(open.session, due, LastEvent::none())?;
+        self.course.spares_session = false;
+        Ok(())
+    }
+
     fn fetch_and_delete<S: Read + Write>(
         &mut self,
         mut session: Transaction<S>,
         requested: Requested<'_>,
         evidence: &mut Evidence,
-    ) -> Result<(), Error> {
+    ) -> Result<Deletions, Error> {
         let Requested { listing, plan, .. } = requested;
         if plan.commands() == 0 {
             let nothing = (Settled::default(), NotReceived::default());
             self.judge_deletions(listing, plan, &nothing.0, &nothing.1)?;
-            return self.leave(session);
+            self.leave(session)?;
+            return Ok(Deletions::Done);
         }
         let Fetched {
             settled,
@@ -253,14 +276,19 @@ impl Poll<'_> {
         self.note_comparisons(&settled)?;
         self.end_comparison(plan, &settled, &not_received)?;
         self.judge_deletions(listing, plan, &settled, &not_received)?;
+        let needs_server = settled.has_incomplete || not_received.is_kept_by_server();
         let due = self.due(listing, plan, settled)?;
-        if !not_received.too_large.is_empty() {
-            // These were retrieved and thrown away. Some servers (Gmail) hide retrieved messages
-            // once they receive QUIT, so the session ends without it. The next run knows their
-            // sizes, does not retrieve them, and deletes the messages that are due.
-            return Ok(());
+        if needs_server {
+            // Some servers hide or delete retrieved messages once they receive QUIT (Gmail), so the
+            // session ends without it.
+            session.close().map_err(while_doing("ending the session"))?;
+            return Ok(match due.is_empty() {
+                true => Deletions::Done,
+                false => Deletions::Left,
+            });
         }
-        self.delete_and_quit(session, due, last_event)
+        self.delete_and_quit(session, due, last_event)?;
+        Ok(Deletions::Done)
     }
 
     /// Reports that the target takes nothing, unless that is what ended the run.

@@ -35,6 +35,13 @@ impl NotReceived {
             && self.too_large.is_empty()
             && self.not_requested == 0
     }
+
+    /// Returns true if only the server has a message that was retrieved: it was thrown away because it is
+    /// too large, or nothing of it came.
+    pub(crate) fn is_kept_by_server(&self) -> bool {
+        let came_empty = |(_, reply): &(Message, NotSent)| matches!(reply, NotSent::Nothing { .. });
+        !self.too_large.is_empty() || self.not_sent.iter().any(came_empty)
+    }
 }
 
 /// The reply to RETR of a server that does not send the message.

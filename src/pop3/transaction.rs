@@ -327,6 +327,19 @@ impl<S: Read + Write> Transaction<S> {
         self.wire.send(&[Command::Quit])
     }
 
+    /// Closes the session without QUIT, so that the server keeps what was retrieved. NOOP shows first if the
+    /// replies still belonged to their commands.
+    ///
+    /// # Errors
+    /// They did not, or the connection fails.
+    pub fn close(mut self) -> Result<(), Error> {
+        self.wire.keep_awake()?;
+        match self.wire.has_unsolicited() {
+            true => Err(Error::Unsolicited("the end of the session".into())),
+            false => Ok(()),
+        }
+    }
+
     /// Ends the session. Only a positive answer means that the server has deleted what was marked.
     /// After pipelined commands, octets that follow the answer show that it answered another command.
     pub fn quit(mut self) -> QuitReply {

@@ -162,3 +162,54 @@ fn a_returned_message_is_compared_before_it_is_deleted() {
     server.finish();
     sandbox.work().holds(&notes(["a", "b"]));
 }
+
+/// A server that lists three messages at a time and hides what was retrieved, and an account that deletes
+/// what is delivered.
+fn hiding_server() -> (ModelServer, Sandbox) {
+    let server = ModelServer::start(notes(["a", "b", "c"]));
+    server.change(|behaviour| behaviour.part = Some(3));
+    let sandbox = Sandbox::with_work(server.address(), "keep = false");
+    (server, sandbox)
+}
+
+#[test]
+fn a_message_that_came_empty_is_not_hidden() {
+    let (server, sandbox) = hiding_server();
+    server.change(|behaviour| behaviour.empty = vec![b"b".to_vec()]);
+
+    sandbox.fetch().fails_with(75);
+
+    // The others are deleted in another session of the same run.
+    assert_eq!(server.unique_ids(), [b"b"]);
+    assert_eq!(server.log().count("QUIT"), 1);
+    server.change(|behaviour| behaviour.empty.clear());
+    sandbox.fetch().succeeds();
+    sandbox.work().holds(&notes(["a", "b", "c"]));
+    assert_eq!(server.count(), 0);
+}
+
+#[test]
+fn a_message_that_came_in_part_is_not_hidden() {
+    let (server, sandbox) = hiding_server();
+    server.change(|behaviour| behaviour.lies = [(b"b".to_vec(), "35".to_owned())].into());
+
+    sandbox.fetch().succeeds().complains_in_lines(1);
+
+    assert_eq!(server.unique_ids(), [b"b"]);
+    assert_eq!(server.log().count("QUIT"), 1);
+    sandbox.fetch().succeeds();
+    sandbox.work().holds(&notes(["a", "b", "c"]));
+    assert_eq!(server.count(), 0);
+}
+
+#[test]
+fn nothing_is_hidden_while_the_only_copy_of_a_message_is_on_the_server() {
+    let (server, sandbox) = hiding_server();
+    sandbox.config("");
+    sandbox.account("work", server.address(), "");
+    server.change(|behaviour| behaviour.empty = vec![b"b".to_vec()]);
+
+    sandbox.fetch().fails_with(75);
+
+    assert_eq!((server.count(), server.log().count("QUIT")), (3, 0));
+}

@@ -11,6 +11,7 @@ use crate::mail::custody::{Durable, Outcome, Staged, TargetPlace};
 use crate::mail::known::ShortAgain;
 use crate::mail::maildrop::{Identity, MessageNumber, UniqueId};
 use crate::mail::streak::{Alikeness, Streak};
+use crate::mail::suspicion::Suspicion;
 use crate::poll::batch::{Batch, Inlet};
 use crate::report::{AccountReporter, Event, Summary};
 use crate::seen::{self, Comparison, FailedStep, Ledger, Match, MissingContents};
@@ -138,6 +139,8 @@ pub(crate) struct Settled {
     pub misnamed: usize,
     /// The second downloads of messages that were shorter than listed.
     pub short_again: ShortAgain,
+    /// True if a message may have been delivered in part.
+    pub has_incomplete: bool,
     /// True if deliveries were in doubt when the session began.
     pub had_suspects: bool,
     /// The fault of the target, if the messages of earlier runs showed one.
@@ -237,6 +240,8 @@ impl<'a> Settler<'a> {
         let arrived = self.arrived(&batch);
         let receipts = self.compare(batch)?;
         let receipts = self.recognise_renamed(receipts, &arrived)?;
+        let mut suspicions = receipts.iter().map(|receipt| receipt.stored().suspicion);
+        self.settled.has_incomplete |= suspicions.any(Suspicion::is_incomplete);
         let durable = self.target.intake().flush(receipts)?;
         let staged = self.stage(durable)?;
         self.deliver(staged)?;

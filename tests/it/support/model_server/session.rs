@@ -320,6 +320,9 @@ impl<'a> ModelSession<'a> {
         let octets = self.content(&message);
         if lines.is_none() && self.behaviour.empty.contains(&message.unique_id) {
             self.say(&format!("+OK {} octets", octets.len()))?;
+            if let SessionState::Transaction { retrieved, .. } = &mut self.state {
+                retrieved.insert(number);
+            }
             return self.say(".");
         }
         if lines.is_none() && self.is_lost(&message.unique_id) {
