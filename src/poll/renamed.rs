@@ -1,11 +1,12 @@
 //! Recognises messages that the server lists under new unique-ids, by their headers (TOP). Downloads
 //! no message and deletes nothing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
 
 use crate::mail::known::{KnownMessages, State};
 use crate::mail::maildrop::{Identity, Listing};
+use crate::mail::same_header::ListedHeader;
 use crate::os::signals::Interrupt;
 use crate::poll::missing;
 use crate::poll::plan::{Pick, spread_sample};
@@ -65,7 +66,13 @@ impl Rematch<'_> {
         new_messages: &[Pick],
     ) -> Result<usize, Error> {
         let sample: Vec<_> = spread_sample(new_messages).collect();
-        let known = self.missing_headers()?;
+        let messages = self.ledger.messages().known()?;
+        let missing = missing::of_ours(&messages, self.listing).collect();
+        let headers = self.ledger.recognition().headers()?;
+        let known = Known {
+            headers: &headers,
+            missing: &missing,
+        };
         let mut recognised = Vec::new();
         self.recognise(session, &sample, &known, &mut recognised)?;
         if recognised.len() * 2 <= sample.len() {
@@ -77,42 +84,75 @@ impl Rematch<'_> {
         ended.map(|()| recognised.len())
     }
 
-    /// Returns the headers of the known messages that the listing is without.
+    /// Pairs known messages that the listing is without with their new identities.
     ///
     /// A message that is still listed was not renamed, even if a new one has the same header: the
     /// server has both.
-    fn missing_headers(&self) -> Result<Headers, Error> {
-        let known = self.ledger.messages().known()?;
-        let missing: HashSet<_> = missing::of_ours(&known, self.listing).collect();
-        let mut headers = self.ledger.recognition().headers()?;
-        headers
-            .retain(|identity| missing.contains(&(identity.unique_id.as_octets(), identity.copy)));
-        Ok(headers)
-    }
-
-    /// Pairs known messages with their new identities, each known message once.
     fn recognise<S: Read + Write>(
         &self,
         session: &mut Transaction<S>,
         picks: &[Pick],
-        known: &Headers,
+        known: &Known<'_>,
         recognised: &mut Vec<(Identity, Identity)>,
     ) -> Result<(), Error> {
         let messages = picks
             .iter()
             .map(|pick| self.listing.message(pick.position, pick.copy));
-        let mut taken = HashSet::new();
-        read_headers(session, messages, self.interrupt, |message, answer| {
-            let Answer::Header(listed, _) = answer else {
-                return GoOn::Yes;
-            };
-            let mut same = known.find(&listed.header.digest, message.size);
-            if let Some(known) = same.find(|known| !taken.contains(known)) {
-                taken.insert(known);
-                recognised.push((known.clone(), message.identity));
+        let mut pairs = Pairs::default();
+        let ended = read_headers(session, messages, self.interrupt, |message, answer| {
+            if let Answer::Header(listed, _) = answer
+                && let Some(known) = known.find(&listed, message.size)
+            {
+                pairs.add(known, message.identity);
             }
             GoOn::Yes
-        })
+        });
+        recognised.extend(pairs.finish());
+        ended
+    }
+}
+
+/// The known messages, by their headers.
+struct Known<'a> {
+    /// The headers of all, also of those that are listed.
+    headers: &'a Headers,
+    /// The messages that the listing is without.
+    missing: &'a HashSet<(&'a [u8], u32)>,
+}
+
+impl<'a> Known<'a> {
+    /// Returns the missing message that a listed header identifies. That takes a Message-ID, which no
+    /// other message has. Scanners, sensors and cron send many messages with one header, without any
+    /// such field. Two known messages with this header and size show as well that it identifies
+    /// neither.
+    fn find(&self, listed: &ListedHeader, size: Option<u64>) -> Option<&'a Identity> {
+        listed.message_id?;
+        let mut same = self.headers.find(&listed.header.digest, size);
+        let (Some(known), None) = (same.next(), same.next()) else {
+            return None;
+        };
+        let key = (known.unique_id.as_octets(), known.copy);
+        self.missing.contains(&key).then_some(known)
+    }
+}
+
+/// Pairs of known messages and their new identities.
+#[derive(Debug, Default)]
+struct Pairs<'a>(HashMap<&'a Identity, Vec<Identity>>);
+
+impl<'a> Pairs<'a> {
+    fn add(&mut self, known: &'a Identity, new: Identity) {
+        self.0.entry(known).or_default().push(new);
+    }
+
+    /// Returns the pairs of known messages that only one new message can be.
+    fn finish(self) -> impl Iterator<Item = (Identity, Identity)> {
+        self.0
+            .into_iter()
+            .filter_map(|(known, new)| match <[Identity; 1]>::try_from(new) {
+                Ok([new]) => Some((known.clone(), new)),
+                Err(_) => None,
+            })
     }
 }
 
@@ -120,7 +160,25 @@ impl Rematch<'_> {
 mod tests {
     use super::*;
     use crate::mail::known::tests::message_in;
-    use crate::mail::maildrop::MessageNumber;
+    use crate::mail::maildrop::{MessageNumber, UniqueId};
+
+    fn identity(name: &str) -> Identity {
+        Identity {
+            unique_id: UniqueId::new(name.as_bytes()).expect("valid"),
+            copy: 0,
+        }
+    }
+
+    #[test]
+    fn two_new_messages_are_never_one_known_message() {
+        let (a, b) = (identity("a"), identity("b"));
+        let mut pairs = Pairs::default();
+        for (known, new) in [(&a, "x"), (&b, "y"), (&a, "z")] {
+            pairs.add(known, identity(new));
+        }
+        let found: Vec<_> = pairs.finish().collect();
+        assert_eq!(found, [(identity("b"), identity("y"))]);
+    }
 
     #[test]
     fn a_mailbox_without_known_messages_looks_renamed() {

@@ -59,13 +59,6 @@ impl Headers {
             .filter(move |(_, known)| known.is_none() || size.is_none() || *known == size)
             .map(|(identity, _)| identity)
     }
-
-    /// Leaves only the messages that are wanted.
-    pub(crate) fn retain(&mut self, is_wanted: impl Fn(&Identity) -> bool) {
-        for same in self.0.values_mut() {
-            same.retain(|(identity, _)| is_wanted(identity));
-        }
-    }
 }
 
 impl Recognition<'_> {

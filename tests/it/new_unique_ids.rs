@@ -91,6 +91,33 @@ fn messages_refused_at_top_are_recognised_after_retr() {
 }
 
 #[test]
+fn a_header_of_many_messages_identifies_none() {
+    const HEADERS: [&str; 4] = [
+        "",
+        "From: sensor\r\nSubject: reading\r\n",
+        "From: sensor\r\nDate: Mon, 30 Nov 2026 03:00:00 +0000\r\n",
+        "From: sensor\r\nMessage-ID: <always@example.org>\r\n",
+    ];
+    for header in HEADERS {
+        let message = |n: u32| {
+            let octets = format!("{header}\r\nvalue {n:06}\r\n");
+            TestMessage::new(n.to_string(), octets)
+        };
+        let old: Vec<_> = (100..125).map(message).collect();
+        let new: Vec<_> = (200..225).map(message).collect();
+        let server = ModelServer::start(old.clone());
+        let sandbox = Sandbox::with_work(server.address(), "");
+        sandbox.fetch().succeeds();
+        server.replace(new.clone());
+
+        sandbox.mailpull(["fetch", "--delete"]).run().succeeds();
+
+        sandbox.work().holds(&[old, new].concat());
+        assert_eq!(server.count(), 0);
+    }
+}
+
+#[test]
 fn a_limit_on_a_run_does_not_limit_recognition() {
     let old = ordinary(1, 40);
     let (sandbox, server) = fetched_and_renamed(&old, "");
