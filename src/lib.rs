@@ -17,6 +17,7 @@
 //!           └─► report       events: progress bars, lines, JSON
 //!                 └─► mail   the vocabulary: custody, headers, known messages, listings, policy
 //!                       └─► os, digest, exit, hex, limits, moment, text      the leaves
+//!                             └─► os::sys    the boundary to the operating system
 //! ```
 //!
 //! Every module uses only modules below it; `tests/it/layers.rs` checks that.

@@ -1,7 +1,9 @@
 //! Points in time, to the second, as they are stored across runs. The only place that reads the
 //! calendar clock.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::os::sys;
 
 /// Seconds since 1970, negative before.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -10,7 +12,7 @@ pub struct Moment(pub i64);
 impl Moment {
     /// Returns the present.
     pub fn now() -> Self {
-        match SystemTime::now().duration_since(UNIX_EPOCH) {
+        match sys::calendar_time().duration_since(UNIX_EPOCH) {
             Ok(since) => Self(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)),
             Err(before) => {
                 Self(i64::try_from(before.duration().as_secs()).map_or(i64::MIN, |secs| -secs))

@@ -2,18 +2,17 @@
 //! by renaming it or by a symbolic link.
 
 use std::ffi::OsStr;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::Error;
+use crate::os::sys::{self, AtFlags, File, OFlags};
 
 /// An open folder, and its path for error messages.
 #[derive(Debug)]
 pub(super) struct Folder {
-    fd: OwnedFd,
+    handle: File,
     path: PathBuf,
 }
 
@@ -21,27 +20,23 @@ impl Folder {
     /// Opens a folder. The last component of the path must not be a symbolic link.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let fd = rustix::fs::open(path, flags, Mode::empty())
-            .map_err(|errno| Error::local("open", path, errno))?;
+        let handle = sys::open(path, flags).map_err(|errno| Error::local("open", path, errno))?;
         Ok(Self {
-            fd,
+            handle,
             path: path.to_owned(),
         })
     }
 
     /// Requires that files can be created in it.
     pub(super) fn require_writable(&self) -> Result<(), Error> {
-        let wanted = Access::WRITE_OK | Access::EXEC_OK;
-        rustix::fs::accessat(&self.fd, ".", wanted, AtFlags::EACCESS).map_err(|errno| {
-            Error::ReadOnly {
-                path: self.path.clone(),
-                source: errno.into(),
-            }
+        sys::require_writable(&self.handle).map_err(|errno| Error::ReadOnly {
+            path: self.path.clone(),
+            source: errno.into(),
         })
     }
 
-    pub(super) fn fd(&self) -> &OwnedFd {
-        &self.fd
+    pub(super) fn handle(&self) -> &File {
+        &self.handle
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -55,26 +50,26 @@ impl Folder {
     /// Flushes the folder: only then the names of files that were created or renamed in it survive
     /// a power cut (fsync(2)).
     pub(super) fn flush(&self) -> Result<(), Error> {
-        rustix::fs::fsync(&self.fd).map_err(|errno| Error::local("flush", &self.path, errno))
+        sys::fsync(&self.handle).map_err(|errno| Error::local("flush", &self.path, errno))
     }
 
     /// Returns the folder's device and inode.
     pub(super) fn identity(&self) -> Result<(u64, u64), Error> {
-        rustix::fs::fstat(&self.fd)
+        sys::fstat(&self.handle)
             .map(|stat| (stat.st_dev, stat.st_ino))
             .map_err(|errno| Error::local("look at", &self.path, errno))
     }
 
     /// Returns the time at which a name in it last changed.
     pub(super) fn changed(&self) -> Result<(i64, i64), Error> {
-        rustix::fs::fstat(&self.fd)
+        sys::fstat(&self.handle)
             .map(|stat| (stat.st_mtime, stat.st_mtime_nsec as i64))
             .map_err(|errno| Error::local("look at", &self.path, errno))
     }
 
     /// Returns true if a file of this name is in it.
     pub(super) fn contains(&self, name: &str) -> Result<bool, Error> {
-        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+        match sys::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
             Err(errno) => Err(Error::local("look for", &self.path_of(name), errno)),
@@ -83,7 +78,7 @@ impl Folder {
 
     /// Removes a file, unless it is gone already.
     pub(super) fn remove(&self, name: &OsStr) -> Result<(), Error> {
-        match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
+        match sys::unlinkat(&self.handle, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(Error::local("remove", &self.path_of(name), errno)),
         }
@@ -91,13 +86,6 @@ impl Folder {
 
     /// Returns the names of all files in it. readdir(3) may miss a file that is renamed meanwhile.
     pub(super) fn names(&self) -> Result<Vec<Vec<u8>>, Error> {
-        let list = || -> Result<Vec<Vec<u8>>, Errno> {
-            let mut names = Vec::new();
-            for entry in Dir::read_from(&self.fd)? {
-                names.push(entry?.file_name().to_bytes().to_vec());
-            }
-            Ok(names)
-        };
-        list().map_err(|errno| Error::local("read", &self.path, errno))
+        sys::names(&self.handle).map_err(|errno| Error::local("read", &self.path, errno))
     }
 }

@@ -3,15 +3,11 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::Write;
-use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-
-use rustix::fs::{Mode, OFlags};
+use std::time::Duration;
 
 use super::Error;
 use super::folder::Folder;
@@ -22,6 +18,7 @@ use crate::mail::maildrop::Message;
 use crate::mail::mark::FileMarks;
 use crate::mail::reader::MessageReader;
 use crate::mail::suspicion::Suspicion;
+use crate::os::sys::{self, File, Instant, Mode, OFlags};
 
 /// Up to this number, files are flushed one by one. That costs no more than a syncfs, which also
 /// waits for the octets of other programs.
@@ -43,7 +40,7 @@ impl Intake {
     /// Creates an intake that receives messages in an open folder. The names of their files get the
     /// account's marks.
     pub(super) fn new(folder: Folder, marks: &FileMarks) -> Self {
-        let trusts_syncfs = AtomicBool::new(reports_errors(folder.fd()));
+        let trusts_syncfs = AtomicBool::new(sys::syncfs_reports_errors(folder.handle()));
         Self {
             folder: Arc::new(folder),
             names: UniqueNames::new(marks),
@@ -60,7 +57,7 @@ impl Intake {
     /// # Errors
     /// There is less room.
     pub(crate) fn require_room(&self, octets: u64) -> Result<(), Error> {
-        let Ok(disk) = rustix::fs::fstatvfs(self.folder.fd()) else {
+        let Ok(disk) = sys::fstatvfs(self.folder.handle()) else {
             return Ok(());
         };
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
@@ -81,10 +78,10 @@ impl Intake {
         // EXCL: another program may have put a file or a link there under this name.
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(self.folder.fd(), &name, flags, Mode::RUSR | Mode::WUSR)
+        let file = sys::openat(self.folder.handle(), &name, flags, Mode::RUSR | Mode::WUSR)
             .map_err(|errno| Error::local("create", &self.folder.path_of(&name), errno))?;
         Ok(Incoming {
-            file: fd.into(),
+            file,
             unfinished: UnfinishedFile {
                 folder: Arc::clone(&self.folder),
                 name,
@@ -114,7 +111,7 @@ impl Intake {
     fn flush_files(&self, receipts: &[Receipt]) -> Result<(), Error> {
         if receipts.len() > FEW_FILES && self.trusts_syncfs.load(Ordering::Relaxed) {
             let begun = Instant::now();
-            rustix::fs::syncfs(self.folder.fd())
+            sys::syncfs(self.folder.handle())
                 .map_err(|errno| Error::local("flush", self.folder.path(), errno))?;
             if begun.elapsed() > SLOW_SYNCFS {
                 self.trusts_syncfs.store(false, Ordering::Relaxed);
@@ -122,7 +119,7 @@ impl Intake {
             return Ok(());
         }
         for receipt in receipts {
-            rustix::fs::fsync(receipt.file().as_fd()).map_err(|errno| {
+            sys::fsync(receipt.file()).map_err(|errno| {
                 let path = self.folder.path_of(&receipt.stored().file_name);
                 Error::local("flush", &path, errno)
             })?;
@@ -178,8 +175,8 @@ impl Intake {
         let found = leftovers.find(&self.folder)?;
         for name in &found {
             let aside = [name, UNKNOWN].concat();
-            let folder = self.folder.fd();
-            rustix::fs::renameat(folder, &**name, folder, &*aside).map_err(|errno| {
+            let folder = self.folder.handle();
+            sys::renameat(folder, &**name, folder, &*aside).map_err(|errno| {
                 let path = self.folder.path_of(OsStr::from_bytes(name));
                 Error::local("rename", &path, errno)
             })?;
@@ -249,22 +246,4 @@ impl Drop for UnfinishedFile {
             let _ = self.folder.remove(OsStr::new(&self.name));
         }
     }
-}
-
-/// Returns true if syncfs reports a failed write: on Linux since 5.8, on the file systems that are
-/// known to record errors for it. Before 5.8 it succeeded whatever had happened.
-fn reports_errors(folder: &OwnedFd) -> bool {
-    const EXT4: i64 = 0xEF53;
-    const XFS: i64 = 0x5846_5342;
-    const BTRFS: i64 = 0x9123_683E;
-    const F2FS: i64 = 0xF2F5_2010;
-    let release = rustix::system::uname();
-    let release = release.release().to_string_lossy().into_owned();
-    let mut parts = release.split(|c: char| !c.is_ascii_digit());
-    let mut number = || parts.next().and_then(|part| part.parse::<u32>().ok());
-    let is_new =
-        matches!((number(), number()), (Some(major), Some(minor)) if (major, minor) >= (5, 8));
-    is_new
-        && rustix::fs::fstatfs(folder)
-            .is_ok_and(|stat| [EXT4, XFS, BTRFS, F2FS].contains(&(stat.f_type & 0xFFFF_FFFF)))
 }

@@ -1,10 +1,10 @@
 //! Creates a Maildir that is missing, and checks that no other user has a say in it.
 
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::io;
 use std::path::Path;
-use std::{fs, io};
 
 use super::Error;
+use crate::os::sys::{self, File};
 
 /// The folders of a Maildir.
 const FOLDERS: [&str; 3] = ["tmp", "new", "cur"];
@@ -17,8 +17,8 @@ pub(super) fn require_ours(path: &Path) -> Result<(), Error> {
     let us = rustix::process::geteuid().as_raw();
     // A Maildir that is missing is created, and one that cannot be looked at cannot be opened
     // either.
-    let owners = [path.symlink_metadata(), path.metadata()];
-    let owners = owners.into_iter().flatten().map(|found| found.uid());
+    let owners = [sys::symlink_metadata(path), sys::metadata(path)];
+    let owners = owners.into_iter().flatten().map(|found| sys::owner(&found));
     match owners.into_iter().find(|owner| ![us, ROOT].contains(owner)) {
         None => Ok(()),
         Some(owner) => Err(Error::Foreign {
@@ -34,7 +34,7 @@ pub(super) fn create(path: &Path) -> Result<(), Error> {
     // A user who names the wrong folder does not want a Maildir among the other files there. A
     // Maildir that a kill left incomplete is completed, and so is one that another run, for another
     // account, is creating at this moment.
-    let is_begun = || FOLDERS.iter().any(|name| path.join(name).is_dir());
+    let is_begun = || FOLDERS.iter().any(|name| is_folder(&path.join(name)));
     if !is_new && !is_empty(path)? && !is_begun() {
         return Err(Error::NotMaildir(path.to_owned()));
     }
@@ -47,7 +47,7 @@ pub(super) fn create(path: &Path) -> Result<(), Error> {
 /// mounted, there is an empty folder, or no folder at all.
 pub(super) fn require_present(path: &Path) -> Result<(), Error> {
     let is_missing = |name: &str| {
-        let found = path.join(name).metadata();
+        let found = sys::metadata(path.join(name));
         found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     };
     match FOLDERS.iter().all(|name| is_missing(name)) {
@@ -86,7 +86,7 @@ fn flush(folder: &Path) -> Result<(), Error> {
         path: folder.to_owned(),
         source,
     };
-    fs::File::open(folder)
+    File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(cannot)
 }
@@ -97,17 +97,19 @@ fn is_empty(path: &Path) -> Result<bool, Error> {
         path: path.to_owned(),
         source,
     };
-    Ok(fs::read_dir(path).map_err(cannot)?.next().is_none())
+    sys::is_empty(path).map_err(cannot)
 }
 
 /// Creates a folder (0700) unless it exists. Returns true if it had to be created.
 fn create_folder(path: &Path) -> Result<bool, Error> {
-    match fs::DirBuilder::new().mode(0o700).create(path) {
+    match sys::create_folder(path) {
         Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_folder(path) => Ok(false),
         // A parent is never created: its path may be mistyped, or its disk not mounted.
         Err(source) => Err(match path.parent() {
-            Some(parent) if source.kind() == io::ErrorKind::NotFound && !parent.exists() => {
+            Some(parent)
+                if source.kind() == io::ErrorKind::NotFound && sys::metadata(parent).is_err() =>
+            {
                 Error::NoParent {
                     path: path.to_owned(),
                     parent: parent.to_owned(),
@@ -121,8 +123,16 @@ fn create_folder(path: &Path) -> Result<bool, Error> {
     }
 }
 
+/// Returns true if a path leads to a folder.
+fn is_folder(path: &Path) -> bool {
+    sys::metadata(path).is_ok_and(|found| found.is_dir())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     #[test]

@@ -3,10 +3,8 @@
 //! has the message's octets, apart from header lines that servers write.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, Read};
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::Error;
@@ -17,6 +15,7 @@ use crate::mail::mark::Mark;
 use crate::mail::reader::MessageReader;
 use crate::mail::same::{Likeness, MessageContent, compare};
 use crate::moment::Moment;
+use crate::os::sys::{self, File, Mode, OFlags};
 
 /// The most readings of a folder that changes meanwhile: readdir(3) may miss a file that is being
 /// renamed.
@@ -243,8 +242,8 @@ fn open(folder: &Folder, name: &str) -> Result<Option<File>, Error> {
     // NONBLOCK: anybody who can write to the Maildir may have put a FIFO there, and opening that
     // would wait for its writer.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match rustix::fs::openat(folder.fd(), name, flags, Mode::empty()) {
-        Ok(fd) => Ok(Some(File::from(fd))),
+    match sys::openat(folder.handle(), name, flags, Mode::empty()) {
+        Ok(file) => Ok(Some(file)),
         Err(Errno::ACCESS | Errno::LOOP | Errno::NOENT) => Ok(None),
         Err(errno) => Err(Error::local("open", &folder.path_of(name), errno)),
     }

@@ -1,14 +1,14 @@
 //! Unique file names by the rules of Maildir, which also say what message a file contains.
 
-use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use crate::digest::Digest;
 use crate::mail::maildrop::UniqueId;
 use crate::mail::mark::{FileMarks, Mark};
 use crate::moment::Moment;
 use crate::os::random::random;
+use crate::os::sys;
 
 /// Makes the names of one account's files:
 /// `<sec>.M<usec>P<pid>Q<n>R<account mark>_mp<account tag>.<unique-id hash>.<host>`.
@@ -27,7 +27,7 @@ impl UniqueNames {
     /// Makes names with the marks of an account.
     pub fn new(marks: &FileMarks) -> Self {
         Self {
-            pid: process::id(),
+            pid: sys::process_id(),
             counter: AtomicU32::new(u32::from_be_bytes(random())),
             marks: marks.clone(),
             host: host(),
@@ -36,7 +36,7 @@ impl UniqueNames {
 
     /// Returns a name that no other file has.
     pub fn next(&self, unique_id: &UniqueId) -> String {
-        let since = SystemTime::now()
+        let since = sys::calendar_time()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         format!(
@@ -113,10 +113,7 @@ pub fn hash(unique_id: &[u8]) -> u64 {
 /// Returns the name of this host. The rules of Maildir write `/` as `\057` and `:` as `\072`; the other
 /// characters that may stand before the flags are written in the same way.
 fn host() -> String {
-    let name = rustix::system::uname();
-    let name: String = name
-        .nodename()
-        .to_string_lossy()
+    let name: String = sys::host_name()
         .chars()
         .filter(|c| !c.is_control() && !c.is_whitespace())
         .take(64)

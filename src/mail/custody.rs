@@ -6,7 +6,6 @@
 //! a database.
 
 use std::fmt;
-use std::fs::File;
 use std::path::PathBuf;
 
 use crate::digest::Digest;
@@ -15,6 +14,7 @@ use crate::mail::maildrop::{Identity, MessageNumber, UniqueId};
 use crate::mail::same::{Fingerprint, MessageContent};
 use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
+use crate::os::sys::File;
 use crate::text::ServerText;
 
 /// A message that is stored in a file of ours.

@@ -1,11 +1,11 @@
 //! Tells whether the machine was started anew since something was written.
 
-use std::fs;
+use super::sys;
 
 /// Returns a name for the time since the machine was started, which no earlier and no later one has. Systems
 /// other than Linux give none, and neither does a process that cannot read /proc.
 pub(crate) fn boot_id() -> Option<String> {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let id = sys::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let id = id.trim();
     (!id.is_empty()).then(|| id.to_owned())
 }

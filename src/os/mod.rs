@@ -1,5 +1,7 @@
 //! The services of the operating system: secrets in memory and in files, the keyring, signals, child
 //! processes, threads, locks, the replacement of files, random numbers, and when the machine was started.
+//!
+//! Below them, `sys` is the boundary to the system for everything that custody depends on.
 
 use std::io;
 
@@ -12,6 +14,7 @@ pub(crate) mod replace_file;
 pub mod secret;
 pub(crate) mod secret_file;
 pub(crate) mod signals;
+pub(crate) mod sys;
 pub(crate) mod thread;
 
 /// Returns true if the disk is full, or the user's share of it: there may be room later.

@@ -2,7 +2,9 @@
 //! run to run.
 
 use rustix::io::Errno;
-use rustix::rand::{GetRandomFlags, getrandom};
+use rustix::rand::GetRandomFlags;
+
+use super::sys;
 
 /// Returns random octets.
 ///
@@ -13,7 +15,7 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut octets = [0; N];
     let mut filled = 0;
     while filled < N {
-        match getrandom(&mut octets[filled..], GetRandomFlags::empty()) {
+        match sys::getrandom(&mut octets[filled..], GetRandomFlags::empty()) {
             Ok(count) => filled += count,
             // A signal can interrupt the wait for the pool, or cut a request above 256 octets
             // short.

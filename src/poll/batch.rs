@@ -2,11 +2,12 @@
 //! that settles them.
 
 use std::cell::Cell;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::mail::custody::Receipt;
 use crate::mail::maildrop::MessageNumber;
+use crate::os::sys::Instant;
+use crate::os::sys::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 
 /// With this many messages a batch is worth the flushes that settling costs.
 const MANY: usize = 128;

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::io::{Read, Write};
-use std::thread;
 
 use super::error::{Error, reading, recording};
 use super::{Poll, batch};
@@ -12,6 +11,7 @@ use crate::limits;
 use crate::mail::known::{MAX_FAILURES, State};
 use crate::mail::maildrop::{Identity, Listing, Message};
 use crate::mail::streak::ALIKE;
+use crate::os::sys::thread;
 use crate::poll::blame::{BrokenSession, Guilt, LastEvent, Manner};
 use crate::poll::not_received::{NotReceived, NotSent};
 use crate::poll::plan::{Pick, Plan};

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::time::Instant;
 
 use memchr::{memchr, memmem};
 use zeroize::Zeroizing;
@@ -16,6 +15,7 @@ use super::session_hints::{Flight, PipeliningLog};
 use super::speed::{Speed, Wait};
 use super::unstuff::{ResponseSize, Unstuffer};
 use crate::limits;
+use crate::os::sys::Instant;
 use crate::text::ServerText;
 
 /// The most octets that are read from the connection at once.

@@ -84,18 +84,21 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("seen", &[SHARED]),
     ("mail", &[LEAVES]),
     ("os", &[LEAVES]),
+    ("os/sys", &[]),
     ("digest", &[&["hex"]]),
     ("exit", &[]),
     ("hex", &[]),
     ("limits", &[]),
-    ("moment", &[]),
+    ("moment", &[&["os/sys"]]),
     ("text", &[]),
 ];
 const SERVICES: &[&str] = &["delivery", "net", "pop3", "report", "seen"];
 const SHARED: &[&str] = &[
     "digest", "exit", "hex", "limits", "mail", "moment", "os", "text",
 ];
-const LEAVES: &[&str] = &["digest", "exit", "hex", "limits", "moment", "text"];
+const LEAVES: &[&str] = &[
+    "digest", "exit", "hex", "limits", "moment", "os/sys", "text",
+];
 
 /// The files and folders in which each third-party crate may be named.
 const CRATE_PLACES: &[(&str, &[&str])] = &[
@@ -146,6 +149,43 @@ const MAKERS: &[(&str, &str)] = &[
     ("Recorded", "seen"),
 ];
 
+/// What reaches the operating system. Elsewhere than in [`MAY_CALL_SYSTEM`] it goes through `os::sys`,
+/// so that another world can be put below everything that custody depends on.
+const SYSTEM_ITEMS: &[&str] = &[
+    "rustix::fs",
+    "rustix::rand::getrandom",
+    "rustix::system",
+    "std::fs",
+    "std::process::id",
+    "std::sync::mpsc",
+    "std::thread",
+    "std::time::Instant",
+    "std::time::SystemTime",
+];
+/// The methods of a path that ask the file system.
+const SYSTEM_METHODS: &[&str] = &["canonicalize", "exists", "read_dir", "symlink_metadata"];
+
+/// The files and folders that reach the operating system without `os::sys`.
+const MAY_CALL_SYSTEM: &[&str] = &[
+    "os/sys/",
+    // The user's own files and terminal, before a poll begins.
+    "commands/",
+    "config/",
+    "oauth2/",
+    "os/keyring/",
+    "os/replace_file.rs",
+    "os/secret_file.rs",
+    // Real sockets and real children have real deadlines.
+    "delivery/mda/process.rs",
+    "net/",
+    "os/child.rs",
+    "os/lock.rs",
+    "os/signals.rs",
+    "os/thread.rs",
+    // SQLite reaches the system by itself, and its files belong to it.
+    "seen/",
+];
+
 /// The longest a file may be. A longer one has two subjects.
 const MOST_LINES: usize = 500;
 
@@ -175,6 +215,11 @@ fn every_dependency_has_a_place() {
 #[test]
 fn every_proof_of_custody_is_made_only_by_its_maker() {
     assert_no_findings(sources().iter().flat_map(forged_proofs));
+}
+
+#[test]
+fn the_system_is_reached_only_through_its_boundary() {
+    assert_no_findings(sources().iter().flat_map(direct_calls));
 }
 
 #[test]
@@ -322,6 +367,27 @@ fn misplaced_crates(source: &Source) -> Vec<String> {
     found
 }
 
+fn direct_calls(source: &Source) -> Vec<String> {
+    if MAY_CALL_SYSTEM.iter().any(|place| source.is_in(place)) {
+        return Vec::new();
+    }
+    let items = SYSTEM_ITEMS
+        .iter()
+        .flat_map(|item| source.names_item(item).map(move |line| (line, item)));
+    let methods = SYSTEM_METHODS
+        .iter()
+        .flat_map(|method| source.calls_method(method).map(move |line| (line, method)));
+    items
+        .chain(methods)
+        .map(|(line, what)| {
+            format!(
+                "src/{}:{line} uses {what}, which reaches the operating system: take it from os::sys",
+                source.path
+            )
+        })
+        .collect()
+}
+
 fn forged_proofs(source: &Source) -> Vec<String> {
     let module = source.module();
     MAKERS
@@ -467,6 +533,31 @@ mod tests {
                 count,
                 "{path}: {text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_direct_call_of_the_system_is_found() {
+        let cases = [
+            ("delivery/intake.rs", "use crate::os::sys::File;", 0),
+            ("delivery/intake.rs", "use std::fs::File;", 1),
+            ("delivery/intake.rs", "use std::{fs, io};", 1),
+            ("delivery/intake.rs", "rustix::fs::fsync(file)", 1),
+            ("delivery/intake.rs", "use rustix::io::Errno;", 0),
+            ("delivery/intake.rs", "use std::time::Duration;", 0),
+            ("pop3/wire.rs", "use std::time::{Duration, Instant};", 1),
+            ("poll/batch.rs", "use std::sync::mpsc::Sender;", 1),
+            (
+                "poll/fetch.rs",
+                "use std::sync::Mutex; std::thread::scope(f)",
+                1,
+            ),
+            ("moment.rs", "path.exists() && exists(path)", 1),
+            ("os/sys/real.rs", "use std::fs::File;", 0),
+            ("net/call.rs", "use std::time::Instant;", 0),
+        ];
+        for (path, text, count) in cases {
+            assert_eq!(findings(direct_calls, path, text), count, "{path}: {text}");
         }
     }
 

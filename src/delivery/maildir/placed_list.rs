@@ -2,11 +2,9 @@
 //! that, and a mail reader takes a message away before the next run looks.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::super::Error;
@@ -14,6 +12,7 @@ use super::super::folder::Folder;
 use super::super::unique_name::{ParsedName, own_file};
 use crate::mail::mark::Mark;
 use crate::os::boot::boot_id;
+use crate::os::sys::{self, File, Mode, OFlags};
 
 /// The proof for the messages of one account: a list of their names in tmp/.
 ///
@@ -89,11 +88,11 @@ impl PlacedList {
             return Ok(false);
         };
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match rustix::fs::openat(tmp.fd(), &file, flags, Mode::empty()) {
+        match sys::openat(tmp.handle(), &file, flags, Mode::empty()) {
             Err(Errno::NOENT) => Ok(false),
             opened => opened
                 .map_err(io::Error::from)
-                .and_then(|fd| read(&mut File::from(fd)))
+                .and_then(|mut file| read(&mut file))
                 .map(|list| {
                     let mut lines = list.split(|octet| *octet == b'\n');
                     let is_of_this_boot = lines.next() == Some(boot.as_bytes());
@@ -126,7 +125,7 @@ impl OpenList {
             | OFlags::NOFOLLOW
             | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR;
-        let mut file = File::from(rustix::fs::openat(tmp.fd(), file_of(mark), flags, mode)?);
+        let mut file = sys::openat(tmp.handle(), file_of(mark), flags, mode)?;
         let earlier = read(&mut file)?;
         let first_line = format!("{boot}\n");
         let has_earlier = earlier.starts_with(first_line.as_bytes());

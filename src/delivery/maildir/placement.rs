@@ -2,13 +2,13 @@
 
 use std::io;
 
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 
 use super::super::Error;
 use super::super::folder::Folder;
 use super::super::unique_name::own_file;
 use crate::mail::mark::Mark;
+use crate::os::sys::{self, AtFlags, Mode, OFlags, RenameFlags, Stat};
 
 /// The way in which a file system lets us put a file in its place without replacing another one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,7 +41,7 @@ impl Placement {
         let name = own_file(mark, "");
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let create = || {
-            rustix::fs::openat(tmp.fd(), &name, flags, Mode::RUSR | Mode::WUSR)
+            sys::openat(tmp.handle(), &name, flags, Mode::RUSR | Mode::WUSR)
                 .map_err(|errno| Error::local("create", &tmp.path_of(&name), errno))
         };
         create()?;
@@ -69,16 +69,16 @@ impl Placement {
 impl Folders<'_> {
     /// Moves a file in each way until one works.
     fn try_each(self, name: &str) -> Result<Placement, Errno> {
-        let (tmp, new) = (self.tmp.fd(), self.new.fd());
-        match rustix::fs::renameat_with(tmp, name, new, name, RenameFlags::NOREPLACE) {
+        let (tmp, new) = (self.tmp.handle(), self.new.handle());
+        match sys::renameat_with(tmp, name, new, name, RenameFlags::NOREPLACE) {
             Ok(()) => return Ok(Placement::Rename),
             Err(errno) if !is_refusal(errno) => return Err(errno),
             Err(_) => {}
         }
-        match rustix::fs::linkat(tmp, name, new, name, AtFlags::empty()) {
+        match sys::linkat(tmp, name, new, name, AtFlags::empty()) {
             Ok(()) => Ok(Placement::Link),
             Err(Errno::EXIST) => Err(Errno::EXIST),
-            Err(_) => rustix::fs::renameat(tmp, name, new, name).map(|()| Placement::Look),
+            Err(_) => sys::renameat(tmp, name, new, name).map(|()| Placement::Look),
         }
     }
 
@@ -112,8 +112,8 @@ impl Folders<'_> {
     }
 
     fn rename_exclusively(self, name: &str) -> Result<bool, Errno> {
-        let (tmp, new) = (self.tmp.fd(), self.new.fd());
-        match rustix::fs::renameat_with(tmp, name, new, name, RenameFlags::NOREPLACE) {
+        let (tmp, new) = (self.tmp.handle(), self.new.handle());
+        match sys::renameat_with(tmp, name, new, name, RenameFlags::NOREPLACE) {
             Ok(()) => Ok(true),
             Err(Errno::NOENT) => Ok(self.has_arrived(name)),
             Err(errno) => Err(errno),
@@ -122,13 +122,13 @@ impl Folders<'_> {
 
     /// Puts a message in its place by link(2), which is the way of qmail.
     pub(super) fn link(self, name: &str) -> Result<bool, Errno> {
-        let (tmp, new) = (self.tmp.fd(), self.new.fd());
-        let answer = rustix::fs::linkat(tmp, name, new, name, AtFlags::empty());
+        let (tmp, new) = (self.tmp.handle(), self.new.handle());
+        let answer = sys::linkat(tmp, name, new, name, AtFlags::empty());
         if answer == Err(Errno::NOENT) {
             return Ok(false);
         }
         self.confirm_link(name, answer)?;
-        match rustix::fs::unlinkat(tmp, name, AtFlags::empty()) {
+        match sys::unlinkat(tmp, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(true),
             Err(errno) => Err(errno),
         }
@@ -148,14 +148,14 @@ impl Folders<'_> {
     }
 
     fn look_and_rename(self, name: &str) -> Result<bool, Errno> {
-        let (tmp, new) = (self.tmp.fd(), self.new.fd());
+        let (tmp, new) = (self.tmp.handle(), self.new.handle());
         match (look(self.tmp, name), look(self.new, name)) {
             (Err(Errno::NOENT), _) => Ok(false),
             (Ok(ours), Ok(theirs)) if is_same(&ours, &theirs) => {
-                rustix::fs::unlinkat(tmp, name, AtFlags::empty()).map(|()| true)
+                sys::unlinkat(tmp, name, AtFlags::empty()).map(|()| true)
             }
             (Ok(_), Ok(_)) => Err(Errno::EXIST),
-            (Ok(_), Err(Errno::NOENT)) => match rustix::fs::renameat(tmp, name, new, name) {
+            (Ok(_), Err(Errno::NOENT)) => match sys::renameat(tmp, name, new, name) {
                 Ok(()) => Ok(true),
                 Err(Errno::NOENT) => Ok(self.has_arrived(name)),
                 Err(errno) => Err(errno),
@@ -187,7 +187,7 @@ fn is_refusal(errno: Errno) -> bool {
 }
 
 fn look(folder: &Folder, name: &str) -> Result<Stat, Errno> {
-    rustix::fs::statat(folder.fd(), name, AtFlags::SYMLINK_NOFOLLOW)
+    sys::statat(folder.handle(), name, AtFlags::SYMLINK_NOFOLLOW)
 }
 
 fn is_same(one: &Stat, other: &Stat) -> bool {

@@ -1,16 +1,13 @@
 //! Delivery by a program (MDA), such as procmail or maildrop, which reads one message on its
 //! standard input. No shell is involved.
 
-use std::fs::File;
 use std::io::{Read, Seek};
 use std::mem;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 use std::{env, io};
 
-use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -22,6 +19,7 @@ use crate::mail::custody::{Delivered, Outcome, Staged, TargetPlace};
 use crate::mail::headers::HeaderReader;
 use crate::mail::mark::FileMarks;
 use crate::os::signals::Interrupt;
+use crate::os::sys::{self, File, Mode, OFlags, thread};
 use crate::text::ServerText;
 
 mod error;
@@ -125,8 +123,8 @@ impl Mda {
         let folder = self.intake.folder();
         let name = staged.stored().file_name.as_str();
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut message = match rustix::fs::openat(folder.fd(), name, flags, Mode::empty()) {
-            Ok(fd) => File::from(fd),
+        let mut message = match sys::openat(folder.handle(), name, flags, Mode::empty()) {
+            Ok(file) => file,
             Err(Errno::NOENT) => return Ok(None),
             Err(errno) => return Err(DeliveryError::local("open", &folder.path_of(name), errno)),
         };
@@ -272,13 +270,11 @@ impl Drop for Mda {
 /// Looks for a program as execvp(3) would, so that a wrong name is noticed before anything is
 /// fetched.
 fn find_program(program: &str) -> Result<(), Error> {
-    let is_runnable =
-        |path: PathBuf| path.is_file() && rustix::fs::access(&path, Access::EXEC_OK).is_ok();
     let found = if program.contains('/') {
-        is_runnable(program.into())
+        sys::can_run(Path::new(program))
     } else {
         let path = env::var_os("PATH").unwrap_or_default();
-        env::split_paths(&path).any(|folder| is_runnable(folder.join(program)))
+        env::split_paths(&path).any(|folder| sys::can_run(&folder.join(program)))
     };
     if found {
         Ok(())

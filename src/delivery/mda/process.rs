@@ -1,12 +1,9 @@
 //! Runs an MDA on one message after the other: starts it, feeds it the message, waits for its end,
 //! and keeps the first line that it printed on standard error.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
-
-use rustix::fs::{Mode, OFlags};
 
 use super::super::Error as DeliveryError;
 use super::super::folder::Folder;
@@ -18,6 +15,7 @@ use crate::mail::maildrop::UniqueId;
 use crate::mail::mark::FileMarks;
 use crate::os::child::{self, ChildWatch, ProcessGroup, RunningChild, Unfinished};
 use crate::os::signals::Interrupt;
+use crate::os::sys::{self, File, Mode, OFlags};
 use crate::text::{SHOWN_OCTETS, ServerText};
 
 /// The time that a running MDA has after a signal to mailpull.
@@ -133,9 +131,9 @@ fn unnamed_file(folder: &Folder, marks: &FileMarks) -> Result<File, DeliveryErro
     let cannot = |errno| DeliveryError::local("create", &folder.path_of(&name), errno);
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::TRUNC;
     let mode = Mode::RUSR | Mode::WUSR;
-    let fd = rustix::fs::openat(folder.fd(), name.as_str(), flags, mode).map_err(cannot)?;
+    let file = sys::openat(folder.handle(), name.as_str(), flags, mode).map_err(cannot)?;
     folder.remove(name.as_ref())?;
-    Ok(fd.into())
+    Ok(file)
 }
 
 #[cfg(test)]

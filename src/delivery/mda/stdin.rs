@@ -1,6 +1,5 @@
 //! The standard input of an MDA: a pipe through which it reads one message.
 
-use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::process::Stdio;
 
@@ -9,6 +8,7 @@ use rustix::io::{ioctl_fionbio, ioctl_fionread};
 use rustix::pipe::fcntl_setpipe_size;
 
 use crate::os::child::ChildPipes;
+use crate::os::sys::File;
 
 /// The octets that a pipe of Linux has room for unless it is asked for more (pipe(7)).
 const USUAL_ROOM: u64 = 64 * 1024;

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::delivery::{Incoming, Intake};
 use crate::limits;
@@ -14,6 +14,7 @@ use crate::mail::maildrop::{Identity, Listing, Message, MessageNumber};
 use crate::mail::streak::Streak;
 use crate::mail::suspicion::Suspicion;
 use crate::os::signals::Interrupt;
+use crate::os::sys::Instant;
 use crate::poll::batch::{Arrival, Batch, MaySend, Outlet, Purpose};
 use crate::poll::blame::{Awaited, Before, LastEvent};
 use crate::poll::not_received::{NotReceived, NotSent};

@@ -61,6 +61,31 @@ impl Source {
         self.paths.iter().filter(begins_with).map(|path| path.line)
     }
 
+    /// Lists the lines that name an item of another crate or something in it: `std::fs` is named by
+    /// `std::fs::File`, too.
+    pub(crate) fn names_item(&self, item: &str) -> impl Iterator<Item = usize> {
+        let item: Vec<_> = item.split("::").collect();
+        let is_in_item = move |path: &&Path| {
+            let begins = path
+                .names
+                .iter()
+                .zip(&item)
+                .all(|(name, part)| name == part);
+            begins && path.names.len() >= item.len()
+        };
+        self.paths.iter().filter(is_in_item).map(|path| path.line)
+    }
+
+    /// Lists the lines that call a method.
+    pub(crate) fn calls_method(&self, method: &str) -> impl Iterator<Item = usize> {
+        self.words
+            .windows(3)
+            .filter(move |words| {
+                words[0].text == "." && words[1].text == method && words[2].text == "("
+            })
+            .map(|words| words[1].line)
+    }
+
     /// Lists the names of the types and traits that it defines.
     pub(crate) fn definitions(&self) -> impl Iterator<Item = &str> {
         self.words.windows(2).filter_map(|pair| {

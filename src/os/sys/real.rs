@@ -1,0 +1,100 @@
+//! The operating system itself.
+
+use std::ffi::CStr;
+use std::fs::{DirBuilder, Metadata};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::Path;
+
+use rustix::fs::{Access, Dir};
+use rustix::io::Errno;
+use rustix::path::Arg;
+
+pub(crate) use std::fs::{File, metadata, read_to_string, symlink_metadata};
+pub(crate) use std::process::id as process_id;
+pub(crate) use std::sync::mpsc;
+pub(crate) use std::thread;
+pub(crate) use std::time::{Instant, SystemTime};
+
+pub(crate) use rustix::fs::{
+    AtFlags, Mode, OFlags, RenameFlags, Stat, fstat, fstatvfs, fsync, linkat, renameat,
+    renameat_with, statat, syncfs, unlinkat,
+};
+pub(crate) use rustix::rand::getrandom;
+
+/// Opens a file or folder by its path.
+pub(crate) fn open(path: &Path, flags: OFlags) -> Result<File, Errno> {
+    rustix::fs::open(path, flags, Mode::empty()).map(File::from)
+}
+
+/// Opens or creates a file in a folder.
+pub(crate) fn openat(
+    folder: &File,
+    name: impl Arg,
+    flags: OFlags,
+    mode: Mode,
+) -> Result<File, Errno> {
+    rustix::fs::openat(folder, name, flags, mode).map(File::from)
+}
+
+/// Confirms that the effective user may create files in a folder.
+pub(crate) fn require_writable(folder: &File) -> Result<(), Errno> {
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    rustix::fs::accessat(folder, ".", wanted, AtFlags::EACCESS)
+}
+
+/// Returns the names of all files in a folder.
+pub(crate) fn names(folder: &File) -> Result<Vec<Vec<u8>>, Errno> {
+    Dir::read_from(folder)?
+        .map(|entry| entry.map(|entry| CStr::to_bytes(entry.file_name()).to_vec()))
+        .collect()
+}
+
+/// Returns true if nothing is in a folder.
+pub(crate) fn is_empty(folder: &Path) -> io::Result<bool> {
+    Ok(std::fs::read_dir(folder)?.next().is_none())
+}
+
+/// Creates a folder that only its owner can use.
+pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(path)
+}
+
+/// Returns the number of the user to whom a file belongs.
+pub(crate) fn owner(metadata: &Metadata) -> u32 {
+    metadata.uid()
+}
+
+/// Returns true if a path leads to a program that this user can run.
+pub(crate) fn can_run(path: &Path) -> bool {
+    path.is_file() && rustix::fs::access(path, Access::EXEC_OK).is_ok()
+}
+
+/// Returns true if syncfs reports a failed write: on Linux since 5.8, on the file systems that are
+/// known to record errors for it. Before 5.8 it succeeded whatever had happened.
+pub(crate) fn syncfs_reports_errors(folder: &File) -> bool {
+    const EXT4: i64 = 0xEF53;
+    const XFS: i64 = 0x5846_5342;
+    const BTRFS: i64 = 0x9123_683E;
+    const F2FS: i64 = 0xF2F5_2010;
+    let release = rustix::system::uname();
+    let release = release.release().to_string_lossy().into_owned();
+    let mut parts = release.split(|c: char| !c.is_ascii_digit());
+    let mut number = || parts.next().and_then(|part| part.parse::<u32>().ok());
+    let is_new =
+        matches!((number(), number()), (Some(major), Some(minor)) if (major, minor) >= (5, 8));
+    is_new
+        && rustix::fs::fstatfs(folder)
+            .is_ok_and(|stat| [EXT4, XFS, BTRFS, F2FS].contains(&(stat.f_type & 0xFFFF_FFFF)))
+}
+
+/// Returns the name of this machine.
+pub(crate) fn host_name() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_string_lossy().into_owned()
+}
+
+/// Returns the time of the calendar.
+pub(crate) fn calendar_time() -> SystemTime {
+    SystemTime::now()
+}
