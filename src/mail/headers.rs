@@ -115,13 +115,21 @@ impl HeaderReader {
     pub fn finish_listed(mut self) -> ListedHeader {
         self.take_rest();
         let canonical = self.canonical.clone().map(Hasher::finish);
+        let was_received = self.has_field("Received");
         let (header, marks) = self.finish_with_marks();
         ListedHeader {
             header,
             canonical,
             message_id: marks.message_id,
             date: marks.date,
+            was_received,
         }
+    }
+
+    /// Returns true if the header has a field of this name.
+    fn has_field(&self, name: &str) -> bool {
+        mailparse::parse_headers(&self.kept)
+            .is_ok_and(|(fields, _)| fields.get_first_header(name).is_some())
     }
 
     /// Returns the fields of the header, and the digests of Message-ID and Date in a fingerprint.

@@ -32,6 +32,8 @@ pub struct ListedHeader {
     pub message_id: Option<Digest>,
     /// SHA-256 of the Date field; `None` if it is missing or empty.
     pub date: Option<Digest>,
+    /// True if it has a Received field, with the time of a mail server.
+    pub was_received: bool,
 }
 
 impl ListedHeader {
@@ -40,6 +42,13 @@ impl ListedHeader {
     pub fn is_of(&self, known: &KnownHeader) -> bool {
         let digests = [Some(self.header.digest), self.canonical];
         digests.contains(&Some(known.digest)) || self.has_origin_of(known) || self.may_be_of(known)
+    }
+
+    /// Returns true if it does not show which message it is of. Scanners, sensors and cron send many
+    /// messages with one header. They have a Date at most, and a machine without a clock always writes
+    /// the same one.
+    pub fn may_be_of_many(&self) -> bool {
+        self.message_id.is_none() && !self.was_received
     }
 
     /// Returns true if Message-ID, Date and From are there and the same. A server or a virus scanner may
@@ -119,6 +128,23 @@ mod tests {
             (known(&read), NOTE, false),
         ] {
             assert_eq!(listed(header).is_of(&known), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_header_needs_a_mark_of_its_own() {
+        for (line, expected) in [
+            ("X-Room: 1", true),
+            ("Date: Mon, 1 Jun 2026 10:00:00 +0200", true),
+            ("Message-ID:", true),
+            ("Message-ID: <1@example.org>", false),
+            (
+                "Received: from a by b; Mon, 1 Jun 2026 10:00:00 +0200",
+                false,
+            ),
+        ] {
+            let header = with(line, NOTE);
+            assert_eq!(listed(&header).may_be_of_many(), expected, "{line}");
         }
     }
 

@@ -1,8 +1,8 @@
 //! Makes sure, before messages of earlier sessions are deleted, that they are still the ones that were
 //! delivered: some servers use a unique-id again, and the size may be the same by chance.
 //!
-//! The header decides (TOP). A message with another header is retrieved and compared. Without TOP only
-//! the sizes decide, unless they tell nothing on this server.
+//! The header decides (TOP). A message with another header is retrieved and compared, and so is one whose
+//! unique-id is a number and whose header may be that of many messages. Without TOP only the sizes decide, unless they tell nothing on this server.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -40,6 +40,8 @@ struct CheckedDeletions {
     same: usize,
     /// They have other headers.
     different: Vec<Pick>,
+    /// They have the header of the delivered message, which others may have as well.
+    common: Vec<Pick>,
     /// The server has not shown their headers.
     unknown: Vec<Pick>,
     /// They were not asked for, because of a limit.
@@ -54,6 +56,7 @@ impl CheckedDeletions {
             Answer::Header(listed, octets) => {
                 self.octets += octets;
                 match listed.is_of(known) {
+                    true if listed.may_be_of_many() => self.common.push(pick),
                     true => self.same += 1,
                     false => self.different.push(pick),
                 }
@@ -64,13 +67,19 @@ impl CheckedDeletions {
 
     /// Returns true if no more headers are asked for.
     fn is_enough(&self) -> bool {
-        let answers = self.same + self.different.len() + self.unknown.len();
-        answers >= HEADERS || self.octets > HEADERS_OCTETS || self.lacks_top()
+        self.headers() + self.unknown.len() >= HEADERS
+            || self.octets > HEADERS_OCTETS
+            || self.lacks_top()
     }
 
     /// Returns true if the server refuses every TOP.
     fn lacks_top(&self) -> bool {
-        self.unknown.len() >= REFUSALS && self.same + self.different.len() == 0
+        self.unknown.len() >= REFUSALS && self.headers() == 0
+    }
+
+    /// Returns the number of headers that were shown.
+    fn headers(&self) -> usize {
+        self.same + self.different.len() + self.common.len()
     }
 }
 
@@ -85,7 +94,7 @@ pub(super) struct ShownHeaders {
 
 impl ShownHeaders {
     fn note(&mut self, checked: &CheckedDeletions, listing: &Listing) {
-        self.have_agreed |= checked.same > 0;
+        self.have_agreed |= checked.same + checked.common.len() > 0;
         let different = checked.different.iter();
         self.differ
             .extend(different.map(|pick| listing.message(pick.position, pick.copy).identity));
@@ -120,9 +129,13 @@ impl Poll<'_> {
         self.course.headers.note(&checked, listing);
         let mut doubtful = checked.different;
         let notices = self.ledger.notices();
-        if !sizes_tell(listing) || notices.is_said(REUSES_UNIQUE_IDS).map_err(reading)? {
+        let reuses = notices.is_said(REUSES_UNIQUE_IDS).map_err(reading)?;
+        if reuses || !sizes_tell(listing) {
             doubtful.extend(checked.unknown);
         }
+        let common = checked.common.into_iter();
+        doubtful
+            .extend(common.filter(|pick| reuses || is_a_number(listing.unique_id(pick.position))));
         plan.compare_before_deletion(doubtful, listing);
         plan.postpone_deletions(&checked.waiting);
         Ok(())
@@ -246,6 +259,11 @@ impl Poll<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns true if a unique-id may be a message number, which means another message after a deletion.
+fn is_a_number(unique_id: &[u8]) -> bool {
+    unique_id.iter().all(u8::is_ascii_digit)
 }
 
 /// Returns true if the sizes in a listing can tell messages apart. Some servers list the same number for

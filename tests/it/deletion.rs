@@ -371,7 +371,7 @@ fn a_returning_message_is_kept_when_keep_is_set() {
 #[test]
 fn a_changed_keep_deletes_at_most_100_messages_unasked() {
     for (count, left) in [(100, 0), (101, 101)] {
-        let messages: Vec<_> = (1..=count).map(|n| note(&n.to_string())).collect();
+        let messages: Vec<_> = (1..=count).map(|n| note(&format!("m{n}"))).collect();
         let server = ModelServer::start(messages.clone());
         let sandbox = Sandbox::with_work(server.address(), "keep = true");
         sandbox.fetch().succeeds();

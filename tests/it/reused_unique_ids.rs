@@ -127,6 +127,26 @@ fn unique_ids_that_are_message_numbers_lose_no_message() {
 }
 
 #[test]
+fn numbered_messages_with_one_header_are_compared() {
+    let reading = |(number, value): (u32, u32)| {
+        let octets = format!("Subject: reading\r\n\r\nvalue {value}\r\n");
+        TestMessage::new(number.to_string(), octets)
+    };
+    let old: Vec<_> = (1..).zip(10..14).map(reading).collect();
+    let now: Vec<_> = (1..).zip(12..16).map(reading).collect();
+    let (sandbox, server) = fetched_and_replaced(Behaviour::default(), &old, now.clone());
+
+    sandbox.fetch().succeeds();
+
+    sandbox.work().holds(&[&old[..], &now[2..]].concat());
+    sandbox.let_pass(DAYS_15);
+    server.replace((1..).zip(14..16).map(reading).collect());
+    sandbox.fetch().succeeds();
+    sandbox.work().holds(&[&old[..], &now[2..]].concat());
+    assert_eq!(server.count(), 0);
+}
+
+#[test]
 fn a_cut_session_loses_no_message_of_equal_size() {
     let old = notes(["a", "b"]);
     let server = ModelServer::start(old.clone());

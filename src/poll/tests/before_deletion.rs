@@ -72,6 +72,29 @@ fn another_message_of_equal_size_is_delivered_before_its_deletion() {
 }
 
 #[test]
+fn a_header_that_many_messages_may_have_proves_nothing() {
+    let (old, new) = (
+        "Subject: 1\nDate: today\n\n20 C",
+        "Subject: 1\nDate: today\n\n30 C",
+    );
+    let mut account = account_with(&[("1", 33, old), ("b", 63, MAIL)]);
+    let now = [("1", 33, new), ("b", 63, MAIL)];
+    let headers = top(&now, &[1, 2]);
+    let session = [
+        &list(&now),
+        &*headers,
+        &retrieve(&now, &[1]),
+        &delete(&[2, 1]),
+        QUIT,
+    ];
+
+    let ended = account.poll(&[&session.concat()]);
+
+    assert_eq!((ended.exit(), ended.summary.deleted), (Exit::Done, 2));
+    assert!(account.delivered().contains(&format!("{new}\n")));
+}
+
+#[test]
 fn header_lines_of_servers_cost_no_download() {
     let unread = "Subject: note\n\nnote";
     let read = "Subject: note\nStatus: RO\n\nnote";
