@@ -81,12 +81,12 @@ struct CandidateFile {
     /// The position of its folder in `[new, cur]`.
     folder: usize,
     /// Its content, once it was read.
-    content: Content,
+    content: FileContent,
 }
 
 /// The content of a candidate. Some servers give one unique-id to many messages, so a file is read once.
 #[derive(Debug)]
-enum Content {
+enum FileContent {
     Unread,
     Read(Box<MessageContent>),
     /// The file is gone, or we may not read it.
@@ -136,7 +136,7 @@ impl Candidates {
         let file = CandidateFile {
             name,
             folder,
-            content: Content::Unread,
+            content: FileContent::Unread,
         };
         let files = self.files.entry(hash).or_default();
         // A file that was renamed between two readings is seen twice.
@@ -205,15 +205,15 @@ impl Candidates {
 impl CandidateFile {
     /// Returns the content of the file. Returns `None` if it is gone, or if we may not read it.
     fn read(&mut self, folders: [&Folder; 2]) -> Result<Option<&MessageContent>, Error> {
-        if matches!(self.content, Content::Unread) {
+        if matches!(self.content, FileContent::Unread) {
             self.content = match self.read_moved(folders)? {
-                Some(content) => Content::Read(Box::new(content)),
-                None => Content::Unreadable,
+                Some(content) => FileContent::Read(Box::new(content)),
+                None => FileContent::Unreadable,
             };
         }
         match &self.content {
-            Content::Read(content) => Ok(Some(content)),
-            Content::Unread | Content::Unreadable => Ok(None),
+            FileContent::Read(content) => Ok(Some(content)),
+            FileContent::Unread | FileContent::Unreadable => Ok(None),
         }
     }
 
