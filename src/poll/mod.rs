@@ -244,7 +244,7 @@ impl Poll<'_> {
         })
     }
 
-    /// Deletes what is due, and ends the session. Fetches nothing.
+    /// Deletes messages that are due, and ends the session. Fetches nothing.
     fn delete_only<S: Read + Write>(&mut self, open: OpenSession<S>) -> Result<(), Error> {
         let plan = open.plan.deletions_only();
         let due = self.due(&open.listing, &plan, Settled::default())?;

@@ -158,7 +158,7 @@ impl Missing<'_> {
 }
 
 statements! {
-    /// What we delivered, or are about to deliver, and what the server may have kept although it has
+    /// Messages that we delivered, or are about to deliver, and those that the server may have kept although it has
     /// confirmed the deletion. Any other message that we deleted is not missing from a listing: if the same
     /// octets are listed after that, they were sent again. What is in doubt is compared by itself.
     CONTENT =

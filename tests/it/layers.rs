@@ -149,7 +149,7 @@ const MAKERS: &[(&str, &str)] = &[
     ("Recorded", "seen"),
 ];
 
-/// What reaches the operating system. Elsewhere than in [`MAY_CALL_SYSTEM`] it goes through `os::sys`,
+/// The names that reach the operating system. Elsewhere than in [`MAY_CALL_SYSTEM`] they go through `os::sys`,
 /// so that another world can be put below everything that custody depends on.
 const SYSTEM_ITEMS: &[&str] = &[
     "rustix::fs",

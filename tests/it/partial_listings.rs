@@ -203,7 +203,7 @@ fn a_message_that_came_in_part_is_not_hidden() {
 }
 
 #[test]
-fn nothing_is_hidden_while_the_only_copy_of_a_message_is_on_the_server() {
+fn nothing_is_hidden_while_only_the_server_has_a_message() {
     let (server, sandbox) = hiding_server();
     sandbox.config("");
     sandbox.account("work", server.address(), "");

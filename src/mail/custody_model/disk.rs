@@ -11,7 +11,7 @@ pub(super) enum Change {
     Created = 1 << 1,
     /// `tmp/F` is renamed to `new/F`.
     Placed = 1 << 2,
-    /// `F` is written to the list in tmp/ of what is in place.
+    /// `F` is written to the list in tmp/ of messages that are in place.
     Listed = 1 << 3,
     /// `tmp/F` is removed, by us or by a program that empties tmp/.
     Cleaned = 1 << 4,

@@ -2,7 +2,7 @@
 //! numbers, threads and channels.
 //!
 //! Nothing here decides anything. The items are those of std and rustix, under the same names where
-//! possible, so that there is one place where another world can be put below the program.
+//! possible, so that there is a single place where another world can be put below the program.
 
 mod real;
 
