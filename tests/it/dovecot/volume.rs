@@ -1,5 +1,7 @@
 //! Thousands of messages, compared octet for octet with those that Dovecot stores.
 
+use memchr::memmem;
+
 use super::{configure, retrieves_nothing, retrieves_only_headers, trust};
 use crate::support::dovecot::Dovecot;
 use crate::support::mail::{TestMessage, mixed, ordinary};
@@ -13,6 +15,8 @@ fn two_thousand_odd_and_ordinary_messages_arrive_unchanged() {
     let mut messages = mixed(1, 2100);
     // Dovecot 2.3 does not byte-stuff the very first octet of a message.
     messages.retain(|message| !message.octets.starts_with(b"."));
+    // It lists a wrong size for a line that ends with CR CR LF.
+    messages.retain(|message| memmem::find(&message.octets, b"\r\r\n").is_none());
     messages.truncate(2000);
     dovecot.deliver(&messages);
     let sandbox = Sandbox::new();
