@@ -55,7 +55,7 @@ impl Suspicion {
             Self::Unsettled => {
                 Some("may be incomplete, also after a second download; it stays on the server")
             }
-            Self::Short => Some("is shorter than the server lists it; a later run compares it"),
+            Self::Short => Some("is shorter than the server lists it"),
         }
     }
 

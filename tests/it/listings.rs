@@ -258,7 +258,7 @@ fn a_cut_message_is_delivered_whole_before_its_deletion() {
         let unique_ids = server.unique_ids();
         assert!(unique_ids.contains(&cut.unique_id), "{outcome}");
         let list = sandbox.mailpull(["seen", "list", "work"]).run();
-        list.stdout_has(", is shorter than the server lists it; a later run compares it");
+        list.stdout_has(", is shorter than the server lists it; the next run compares it");
         let again = sandbox.fetch();
         again.succeeds().complains_in_lines(1);
         again.stderr_has("the second download differs from the first");
