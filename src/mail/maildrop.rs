@@ -3,6 +3,7 @@
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroU64};
 
+use crate::digest::Digest;
 use crate::limits;
 use crate::mail::total::MaildropTotal;
 use crate::text::ServerText;
@@ -55,13 +56,13 @@ impl UniqueId {
                 .any(|octet| matches!(octet, b'\r' | b'\n' | 0))
     }
 
-    /// The names that [`Self::of_content`] makes are at least the first of these, and less than the
-    /// second.
+    /// The range of the names that [`Self::of_content`] makes, without its end.
     pub const RANGE_OF_CONTENT: (&[u8], &[u8]) = (OF_CONTENT.as_bytes(), b"sha256;");
 
     /// Returns the name of a message without a unique-id: the digest of its content in hexadecimal.
-    pub fn of_content(digest: &str) -> Self {
-        Self(format!("{OF_CONTENT}{digest}").into_bytes().into())
+    pub fn of_content(digest: &Digest) -> Self {
+        let name = format!("{OF_CONTENT}{}", digest.hex(32));
+        Self(name.into_bytes().into())
     }
 
     /// Returns true if these octets are a name that mailpull made up.

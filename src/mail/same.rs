@@ -104,7 +104,7 @@ impl MessageContent {
 
     /// Returns the digest of the message without the lines that servers write. A message that has no
     /// such line is its own canonical form, also one that version 0.1.0 has recorded.
-    fn canonical(&self) -> &Digest {
+    pub fn canonical(&self) -> &Digest {
         let canonical = &self.fingerprint.canonical;
         canonical.as_ref().unwrap_or(&self.digest)
     }

@@ -45,7 +45,7 @@ pub(crate) use lock::Lock;
 pub(crate) use messages::SeenEntry;
 pub(crate) use missing::{MissingContents, RenamedMessage};
 pub(crate) use neighbours::Neighbour;
-pub(crate) use recognition::{Headers, Match};
+pub(crate) use recognition::{Headers, KnownContent, Match};
 pub(crate) use runs::{LastRun, RunEnd};
 pub(crate) use size_checks::{Compared, Comparison};
 pub(crate) use state_folder::StateFolder;

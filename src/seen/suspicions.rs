@@ -224,7 +224,7 @@ impl Suspicions<'_> {
     /// # Errors
     /// Nothing was written.
     pub(crate) fn end_search(self) -> Result<(), Error> {
-        let (key, made_up) = (self.0.key(), UniqueId::of_content(""));
+        let (key, (made_up, _)) = (self.0.key(), UniqueId::RANGE_OF_CONTENT);
         self.0.write(|queries| {
             queries.execute(&FORGET_NAMELESS, params![key, made_up])?;
             queries.execute(&SEARCH_NO_MORE, [key])?;
@@ -243,7 +243,7 @@ fn set_apart(
         Suspicion::OutOfStep => Suspicion::OutOfStep,
         _ => Suspicion::None,
     };
-    let unique_id = UniqueId::of_content(&displaced.digest.hex(32));
+    let unique_id = UniqueId::of_content(&displaced.digest);
     let copy = queries.value(&FREE_COPY, params![key, unique_id])?;
     let apart = Identity { unique_id, copy };
     let new = params![apart.unique_id, apart.copy];

@@ -143,6 +143,24 @@ fn a_mailbox_is_not_emptied_when_uidl_fails_once() {
     }
 }
 
+#[test]
+fn mail_that_was_read_is_not_repeated_without_unique_ids() {
+    let messages = notes(["a", "b", "c"]);
+    let server = server(messages.clone());
+    server.change(|behaviour| {
+        behaviour.adds_status = true;
+        behaviour.refuses_update = true;
+    });
+    let sandbox = Sandbox::with_work(server.address(), EMPTYING);
+    sandbox.fetch();
+    server.change(|behaviour| behaviour.refuses_update = false);
+
+    sandbox.fetch().succeeds();
+
+    sandbox.work().holds(&messages);
+    assert_eq!(server.count(), 0);
+}
+
 /// Starts a server without UIDL that confirms deletions and keeps the messages.
 fn keeping_server(messages: Vec<TestMessage>) -> ModelServer {
     let server = server(messages);

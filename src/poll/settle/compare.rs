@@ -3,9 +3,9 @@
 use super::{Error, Settler};
 use crate::mail::custody::{Found, Receipt, StoredMessage};
 use crate::mail::maildrop::{Identity, MessageNumber, UniqueId};
-use crate::mail::same::{Judgement, judge};
+use crate::mail::same::{Judgement, MessageContent, judge};
 use crate::poll::batch::{Arrival, Batch, Purpose};
-use crate::seen::{Compared, Comparison, Match};
+use crate::seen::{Compared, Comparison, KnownContent, Match};
 
 /// The result of looking for a message among the known ones.
 enum Recalled {
@@ -69,16 +69,17 @@ impl Settler<'_> {
         Ok(unknown)
     }
 
-    /// Gives a message a unique-id that is made up from its content: the server has none. Drops it if it
-    /// was delivered before.
+    /// Gives a message a unique-id that is made up from its content: the server has none. Lines that
+    /// servers write do not count: many add `Status: RO` to what was read. Drops the message if it was
+    /// delivered before.
     fn name(
         &mut self,
         number: MessageNumber,
         receipt: Receipt,
         beside: &[Receipt],
     ) -> Result<Option<Receipt>, Error> {
-        let content = receipt.stored().digest.hex(32);
-        let receipt = receipt.named(UniqueId::of_content(&content));
+        let name = UniqueId::of_content(receipt.stored().content().canonical());
+        let receipt = receipt.named(name);
         match self.recall(number, receipt, beside, 1)? {
             Recalled::Known { receipt, .. } => {
                 self.target.intake().discard(receipt)?;
@@ -102,9 +103,9 @@ impl Settler<'_> {
         listed: usize,
     ) -> Result<Recalled, Error> {
         let identity = receipt.stored().identity.clone();
-        let mut known = self.ledger.recognition().contents(&identity)?;
-        known.retain(|known| !self.claimed.contains(&known.found.identity));
         let download = receipt.stored().content();
+        let mut known = self.known_contents(&identity, &download)?;
+        known.retain(|known| !self.claimed.contains(&known.found.identity));
         let result = match judge(known.iter().map(|known| &known.content), &download, listed) {
             Judgement::Same(index) => {
                 let same = known.swap_remove(index);
@@ -126,6 +127,27 @@ impl Settler<'_> {
             }
         };
         Ok(Recalled::Known { receipt, result })
+    }
+
+    /// Returns the messages that are known under a unique-id. Names that mailpull makes up were once made
+    /// from all octets, also from lines that servers write, and databases still have such names.
+    fn known_contents(
+        &self,
+        identity: &Identity,
+        download: &MessageContent,
+    ) -> Result<Vec<KnownContent>, Error> {
+        let recognition = self.ledger.recognition();
+        let mut known = recognition.contents(identity)?;
+        if UniqueId::is_made_up(identity.unique_id.as_octets()) {
+            let former = Identity {
+                unique_id: UniqueId::of_content(&download.digest),
+                copy: 0,
+            };
+            if former.unique_id != identity.unique_id {
+                known.extend(recognition.contents(&former)?);
+            }
+        }
+        Ok(known)
     }
 
     /// Notes that a listed message is a known one, and returns its identity from now on.

@@ -3,7 +3,9 @@
 
 use super::compare::{Listed, delete, list, list_sum, retrieve, sizes};
 use super::{QUIT, TestAccount};
+use crate::digest::Digest;
 use crate::exit::Exit;
+use crate::mail::maildrop::{Identity, UniqueId};
 use crate::mail::policy::Keep;
 
 /// A session in which messages of 3 octets are retrieved, and some deleted, from a server without UIDL.
@@ -14,7 +16,7 @@ fn session_of(first: (&str, &str), texts: &[&str], deleted: &[u32]) -> String {
     let asked: String = numbers.map(|n| format!("C: RETR {n}\n")).collect();
     let given = texts
         .iter()
-        .map(|text| format!("S: +OK\nS: {text}\nS: .\n"));
+        .map(|text| format!("S: +OK\nS: {}\nS: .\n", text.replace('\n', "\nS: ")));
     let given: String = given.collect();
     let dele: String = deleted.iter().map(|n| format!("C: DELE {n}\n")).collect();
     let done = "S: +OK\n".repeat(deleted.len());
@@ -130,6 +132,65 @@ fn a_server_that_deletes_again_is_reported_anew_later() {
     account.poll(&[&later(&["c"], &[1])]);
 
     assert_eq!(account.problems().len(), 2, "{:?}", account.problems());
+}
+
+/// Changes a session in which so many messages are deleted: the server refuses each DELE.
+fn refused(count: usize, session: &str) -> String {
+    let replies = |reply: &str| reply.repeat(count) + QUIT;
+    session.replace(&replies("S: +OK\n"), &replies("S: -ERR locked\n"))
+}
+
+#[test]
+fn lines_of_servers_do_not_change_a_made_up_name() {
+    for (before, after) in [
+        ("A: 1\n\na", "A: 1\nStatus: RO\n\na"),
+        ("A: 1\nStatus: O\n\na", "A: 1\nStatus: RO\nX-UID: 7\n\na"),
+        ("A: 1\nStatus: O\n\na", "A: 1\n\na"),
+    ] {
+        let mut account = TestAccount::new(Keep::Never);
+        account.poll(&[&refused(1, &first(&[before], &[1]))]);
+
+        let ended = account.poll(&[&first(&[after], &[1])]);
+
+        assert_eq!(ended.summary.deleted, 1, "{after:?}");
+        assert_eq!(account.delivered(), [format!("{before}\n")]);
+    }
+}
+
+#[test]
+fn equal_mail_is_delivered_as_often_as_it_is_listed() {
+    let both = ["A: 1\n\na", "A: 1\nStatus: RO\n\na"];
+    let mut account = TestAccount::new(Keep::Never);
+    account.poll(&[&refused(2, &first(&both, &[1, 2]))]);
+
+    let ended = account.poll(&[&first(&[both[1], both[1]], &[1, 2])]);
+
+    assert_eq!(ended.summary.deleted, 2);
+    assert_eq!(account.delivered(), both.map(|text| format!("{text}\n")));
+}
+
+#[test]
+fn a_name_made_from_all_octets_is_still_recognised() {
+    let read = "A: 1\nStatus: RO\n\na";
+    let mut account = TestAccount::new(Keep::Never);
+    account.poll(&[&refused(1, &first(&[read], &[1]))]);
+    let named = |octets: &str| Identity {
+        unique_id: UniqueId::of_content(&Digest::of(octets.as_bytes())),
+        copy: 0,
+    };
+    // Version 0.1.0 has given the message this name.
+    let renamed = [(named("A: 1\n\na\n"), named(&format!("{read}\n")))];
+    let recognition = account.ledger.recognition();
+    recognition.rename(&renamed).expect("it can be written");
+
+    let ended = account.poll(&[&first(&[read], &[1])]);
+
+    assert_eq!((ended.summary.deleted, ended.exit()), (1, Exit::Done));
+    assert_eq!(account.delivered(), [format!("{read}\n")]);
+    // The server keeps it. It is still known by the former name.
+    let kept = account.poll(&[&later(&[read], &[1])]);
+    assert_eq!(kept.exit(), Exit::Unavailable);
+    assert_eq!(account.delivered(), [format!("{read}\n")]);
 }
 
 /// A session with new unique-ids in which nothing was due at first: the messages are retrieved, and some
