@@ -31,7 +31,8 @@ fn kill_after_two(sandbox: &Sandbox) {
     let point = Point {
         call: "renameat2".to_owned(),
         line: String::new(),
-        nth: 3,
+        // Two messages are hidden and shown, and the third one is hidden.
+        nth: 6,
         threads: Threads::Any,
     };
     let killed = faulty(sandbox, ["fetch"], &point, Injection::Kill).run();

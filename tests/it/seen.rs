@@ -226,7 +226,7 @@ fn seen_check_says_where_a_message_for_a_maildir_is() {
     check_reports(&sandbox, "is delivered; the next fetch records that");
 
     // A run that is killed after it has put the message in its place leaves a list.
-    let list = list_of_placed(&maildir.path().join("tmp"), name);
+    let list = list_of_placed(&maildir.path().join("tmp"), &name.to_string_lossy());
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("Linux has it");
     fs::write(&list, format!("{boot}\n{}\n", name.display())).expect("the file can be written");
     fs::remove_file(maildir.files("cur").remove(0)).expect("the file exists");

@@ -22,7 +22,7 @@ mod placed_list;
 mod placement;
 
 use placed_list::PlacedList;
-use placement::{Folders, Placement};
+use placement::{Move, Placement, Spot};
 
 /// The number of searches for a file before it counts as gone: readdir(3) may miss a file that is
 /// being renamed.
@@ -106,13 +106,6 @@ impl Maildir {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn folders(&self) -> Folders<'_> {
-        Folders {
-            tmp: self.intake.folder(),
-            new: &self.new,
-        }
-    }
-
     /// Returns those of the names that are in new/, or in cur/ with or without flags.
     fn find_in_place<'a>(&self, names: HashSet<&'a str>) -> Result<HashSet<&'a str>, Error> {
         let mut found = HashSet::new();
@@ -138,8 +131,13 @@ impl Maildir {
         }
         let there = self.cur.names()?;
         let there = there.iter().filter_map(|name| str::from_utf8(name).ok());
+        // A reader that does not know that hidden files are none of its business moves them, too.
+        let final_name = |name| {
+            let name = without_flags(name);
+            name.strip_prefix('.').unwrap_or(name)
+        };
         Ok(there
-            .filter_map(|name| names.get(without_flags(name)).copied())
+            .filter_map(|name| names.get(final_name(name)).copied())
             .collect())
     }
 
@@ -149,7 +147,7 @@ impl Maildir {
     /// A folder cannot be read.
     pub(super) fn locate(&self, staged: &Staged) -> Result<StagedState, Error> {
         let name = file_name(staged);
-        if self.intake.folder().contains(name)? {
+        if self.intake.folder().contains(name)? || self.new.contains(&hidden(name))? {
             return Ok(StagedState::Waiting);
         }
         if !self.find_in_place(HashSet::from([name]))?.is_empty() {
@@ -161,28 +159,51 @@ impl Maildir {
         })
     }
 
-    /// Brings a message to new/, unless it is there already or a reader has it. Returns false if it is
-    /// neither in tmp/ nor proved to be delivered.
+    /// Brings a message to new/, unless it is there already or a reader has it. Returns false if it is nowhere
+    /// and there is no proof that it was in its place.
+    ///
+    /// # Errors
+    /// It is in tmp/, or hidden in new/.
     fn put(&self, staged: &Staged, in_cur: &HashSet<&str>) -> Result<bool, Error> {
         let name = file_name(staged);
+        let hidden = hidden(name);
         let tmp = self.intake.folder();
         if in_cur.contains(name) {
-            // The first name is still there if the run was killed between link(2) and its removal, or
-            // if a power cut brought it back.
+            // Another name is still there if the run was killed between link(2) and its removal, or if a
+            // power cut brought it back.
             tmp.remove(name.as_ref())?;
+            self.new.remove(hidden.as_ref())?;
             return Ok(true);
         }
-        // What an earlier run staged is put in its place before this is known. Each way goes on to the next
-        // one if the file system does not have it.
-        let placement = self.placement.get().copied();
-        let placement = placement.unwrap_or(Placement::Rename);
-        let was_put = self.folders().put(name, placement)?;
-        if was_put {
-            self.placed.add(tmp, name);
+        let spot = |folder, name| Spot { folder, name };
+        let hiding = Move {
+            from: spot(tmp, name),
+            to: spot(&self.new, &hidden),
+        };
+        // What an earlier run staged is moved before this is known. Each way goes on to the next one if the
+        // file system does not have it.
+        let way = self.placement.get().copied();
+        let way = way.unwrap_or(Placement::Rename);
+        if !hiding.make(way)? {
+            // A message of this run has no proof once it is gone from tmp/.
+            return Ok(!staged.history().is_fresh && PlacedList::includes(tmp, name)?);
         }
-        // A message of this run has no proof once it is gone from tmp/.
-        Ok(was_put || !staged.history().is_fresh && PlacedList::includes(tmp, name)?)
+        self.placed.add(tmp, name);
+        let showing = Move {
+            from: hiding.to,
+            to: spot(&self.new, name),
+        };
+        showing.make(way).inspect_err(|_| {
+            // If this fails, the next run finds it under its hidden name.
+            let _ = hiding.back().make(way);
+        })
     }
+}
+
+/// Returns the name that a message has in new/ until it is on the list. Mail readers ignore a name that begins
+/// with a dot.
+fn hidden(name: &str) -> String {
+    format!(".{name}")
 }
 
 fn file_name(staged: &Staged) -> &str {
@@ -200,7 +221,7 @@ impl Target for Maildir {
 
     fn prepare(&self) -> Result<(), Error> {
         if self.placement.get().is_none() {
-            let found = Placement::find(self.folders(), self.mark)?;
+            let found = Placement::find(self.intake.folder(), &self.new, self.mark)?;
             // If another call was faster, it has found the same way.
             let _ = self.placement.set(found);
         }

@@ -16,9 +16,10 @@ use crate::os::sys::{self, File, Mode, OFlags};
 
 /// The proof for the messages of one account: a list of their names in tmp/.
 ///
-/// A name is added as soon as the message is in its place. The list is removed once all deliveries in it are
-/// recorded. A power cut could undo the placement and not the list, so the list counts only until the
-/// machine is started anew: its first line says when that was.
+/// A name is added while the message is hidden in new/, before a mail reader can see it: from then on only its
+/// user removes it. The list is removed once all deliveries in it are recorded. A power cut could undo
+/// the move to new/ and not the list, so the list counts only until the machine is started anew: its first line
+/// says when that was.
 #[derive(Debug, Default)]
 pub(super) struct PlacedList {
     /// The lists of this run, by the mark in the names.
@@ -36,10 +37,10 @@ struct OpenList {
 }
 
 impl PlacedList {
-    /// Adds a message that is in its place.
+    /// Adds a message that is hidden in new/.
     pub(super) fn add(&self, tmp: &Folder, name: &str) {
-        // Without a proof, the message is fetched once more if this run is now killed, and a reader
-        // removes the message before the next run.
+        // Without a proof, the message is fetched once more if this run is killed before it records the
+        // delivery, and a reader removes the message before the next run.
         let _ = self.try_add(tmp, name);
     }
 

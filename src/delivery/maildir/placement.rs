@@ -1,4 +1,4 @@
-//! Puts messages in their place: from tmp/ to new/, without replacing a file (custody step 4).
+//! Moves a message on its way from tmp/ to new/, without replacing a file (custody step 4).
 
 use std::io;
 
@@ -22,11 +22,18 @@ pub(super) enum Placement {
     Look,
 }
 
-/// The two folders between which messages are moved.
+/// A name in a folder.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Folders<'a> {
-    pub(super) tmp: &'a Folder,
-    pub(super) new: &'a Folder,
+pub(super) struct Spot<'a> {
+    pub(super) folder: &'a Folder,
+    pub(super) name: &'a str,
+}
+
+/// A move of a file from one spot to another.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Move<'a> {
+    pub(super) from: Spot<'a>,
+    pub(super) to: Spot<'a>,
 }
 
 impl Placement {
@@ -35,21 +42,28 @@ impl Placement {
     ///
     /// # Errors
     /// No way works: the folders are on different file systems, or no file can be made.
-    pub(super) fn find(folders: Folders<'_>, mark: Mark) -> Result<Self, Error> {
-        let Folders { tmp, new } = folders;
+    pub(super) fn find(tmp: &Folder, new: &Folder, mark: Mark) -> Result<Self, Error> {
         // A run that was killed here left files of this name, which no other account has.
         let name = own_file(mark, "");
+        let spot = |folder| Spot {
+            folder,
+            name: &name,
+        };
+        let attempt = Move {
+            from: spot(tmp),
+            to: spot(new),
+        };
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let create = || {
             sys::openat(tmp.handle(), &name, flags, Mode::RUSR | Mode::WUSR)
                 .map_err(|errno| Error::local("create", &tmp.path_of(&name), errno))
         };
         create()?;
-        let mut found = folders.try_each(&name);
+        let mut found = attempt.try_each();
         if found == Err(Errno::EXIST) {
             new.remove(name.as_ref())?;
             create()?;
-            found = folders.try_each(&name);
+            found = attempt.try_each();
         }
         let removed = [tmp, new].map(|folder| folder.remove(name.as_ref()));
         let found = found.map_err(|errno| match errno {
@@ -57,7 +71,7 @@ impl Placement {
                 tmp: tmp.path().to_owned(),
                 new: new.path().to_owned(),
             },
-            errno => folders.cannot(&name, errno),
+            errno => attempt.cannot(errno),
         })?;
         removed
             .into_iter()
@@ -66,116 +80,137 @@ impl Placement {
     }
 }
 
-impl Folders<'_> {
+impl Move<'_> {
     /// Moves a file in each way until one works.
-    fn try_each(self, name: &str) -> Result<Placement, Errno> {
-        let (tmp, new) = (self.tmp.handle(), self.new.handle());
-        match sys::renameat_with(tmp, name, new, name, RenameFlags::NOREPLACE) {
+    fn try_each(self) -> Result<Placement, Errno> {
+        match self.rename_exclusively() {
             Ok(()) => return Ok(Placement::Rename),
             Err(errno) if !is_refusal(errno) => return Err(errno),
             Err(_) => {}
         }
-        match sys::linkat(tmp, name, new, name, AtFlags::empty()) {
+        match self.link() {
             Ok(()) => Ok(Placement::Link),
             Err(Errno::EXIST) => Err(Errno::EXIST),
-            Err(_) => sys::renameat(tmp, name, new, name).map(|()| Placement::Look),
+            Err(_) => self.rename().map(|()| Placement::Look),
         }
     }
 
-    /// Puts a message in its place. Returns false if it is not in tmp/.
+    /// Moves the file. Returns true if it is at its goal, and false if it is at neither spot.
     ///
     /// # Errors
-    /// The message stays in tmp/.
-    pub(super) fn put(self, name: &str, placement: Placement) -> Result<bool, Error> {
-        self.try_put(name, placement)
-            .map_err(|errno| self.cannot(name, errno))
+    /// It stays where it was.
+    pub(super) fn make(self, placement: Placement) -> Result<bool, Error> {
+        match self.try_make(placement) {
+            Ok(()) => Ok(true),
+            // An earlier run has moved it. Or NFS has repeated a request whose answer was lost, and the
+            // second one failed because the first one succeeded. Otherwise another program has removed it.
+            Err(Errno::NOENT) => Ok(self.to.look().is_ok()),
+            Err(errno) => Err(self.cannot(errno)),
+        }
     }
 
-    fn try_put(self, name: &str, placement: Placement) -> Result<bool, Errno> {
+    /// Returns the move that takes this one back.
+    pub(super) fn back(self) -> Self {
+        Self {
+            from: self.to,
+            to: self.from,
+        }
+    }
+
+    fn try_make(self, placement: Placement) -> Result<(), Errno> {
         match placement {
-            Placement::Rename => match self.rename_exclusively(name) {
-                // EXIST: a link was made before a kill, and the file in tmp/ was not yet removed. If
+            Placement::Rename => match self.rename_exclusively() {
+                // EXIST: a link was made before a kill, and the first name was not yet removed. If
                 // another file has that name, linking fails, too.
                 Err(errno) if errno == Errno::EXIST || is_refusal(errno) => {
-                    self.try_put(name, Placement::Link)
+                    self.try_make(Placement::Link)
                 }
                 ended => ended,
             },
-            Placement::Link => match self.link(name) {
+            Placement::Link => match self.link_and_unlink() {
                 // FAT answers EPERM, CIFS EOPNOTSUPP, and AFS EXDEV for two folders. If the cause is
                 // another one, the rename reports it.
-                Err(errno) if errno != Errno::EXIST => self.look_and_rename(name),
+                Err(errno) if errno != Errno::EXIST && errno != Errno::NOENT => {
+                    self.look_and_rename()
+                }
                 ended => ended,
             },
-            Placement::Look => self.look_and_rename(name),
+            Placement::Look => self.look_and_rename(),
         }
     }
 
-    fn rename_exclusively(self, name: &str) -> Result<bool, Errno> {
-        let (tmp, new) = (self.tmp.handle(), self.new.handle());
-        match sys::renameat_with(tmp, name, new, name, RenameFlags::NOREPLACE) {
-            Ok(()) => Ok(true),
-            Err(Errno::NOENT) => Ok(self.has_arrived(name)),
-            Err(errno) => Err(errno),
-        }
+    fn rename_exclusively(self) -> Result<(), Errno> {
+        let (from, to) = (self.from, self.to);
+        sys::renameat_with(
+            from.folder.handle(),
+            from.name,
+            to.folder.handle(),
+            to.name,
+            RenameFlags::NOREPLACE,
+        )
     }
 
-    /// Puts a message in its place by link(2), which is the way of qmail.
-    pub(super) fn link(self, name: &str) -> Result<bool, Errno> {
-        let (tmp, new) = (self.tmp.handle(), self.new.handle());
-        let answer = sys::linkat(tmp, name, new, name, AtFlags::empty());
-        if answer == Err(Errno::NOENT) {
-            return Ok(false);
-        }
-        self.confirm_link(name, answer)?;
-        match sys::unlinkat(tmp, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(true),
-            Err(errno) => Err(errno),
-        }
+    fn rename(self) -> Result<(), Errno> {
+        let (from, to) = (self.from, self.to);
+        sys::renameat(from.folder.handle(), from.name, to.folder.handle(), to.name)
+    }
+
+    fn link(self) -> Result<(), Errno> {
+        let (from, to) = (self.from, self.to);
+        sys::linkat(
+            from.folder.handle(),
+            from.name,
+            to.folder.handle(),
+            to.name,
+            AtFlags::empty(),
+        )
+    }
+
+    /// Moves the file by link(2), which is the way of qmail.
+    fn link_and_unlink(self) -> Result<(), Errno> {
+        self.confirm_link(self.link())?;
+        self.from.unlink()
     }
 
     /// Finds out if a link was made although link(2) reported an error. NFS repeats a request whose
     /// answer was lost, and the second request fails because the first one succeeded. So the error
-    /// counts only if new/ does not have the very file.
-    pub(super) fn confirm_link(self, name: &str, answer: Result<(), Errno>) -> Result<(), Errno> {
-        let Err(errno) = answer else {
-            return Ok(());
-        };
-        match (look(self.tmp, name), look(self.new, name)) {
+    /// counts only if the goal is not the very file.
+    pub(super) fn confirm_link(self, answer: Result<(), Errno>) -> Result<(), Errno> {
+        answer.or_else(|errno| match (self.from.look(), self.to.look()) {
             (Ok(ours), Ok(theirs)) if is_same(&ours, &theirs) => Ok(()),
             _ => Err(errno),
+        })
+    }
+
+    fn look_and_rename(self) -> Result<(), Errno> {
+        let ours = self.from.look()?;
+        match self.to.look() {
+            Ok(theirs) if is_same(&ours, &theirs) => self.from.unlink(),
+            Ok(_) => Err(Errno::EXIST),
+            Err(Errno::NOENT) => self.rename(),
+            Err(errno) => Err(errno),
         }
     }
 
-    fn look_and_rename(self, name: &str) -> Result<bool, Errno> {
-        let (tmp, new) = (self.tmp.handle(), self.new.handle());
-        match (look(self.tmp, name), look(self.new, name)) {
-            (Err(Errno::NOENT), _) => Ok(false),
-            (Ok(ours), Ok(theirs)) if is_same(&ours, &theirs) => {
-                sys::unlinkat(tmp, name, AtFlags::empty()).map(|()| true)
-            }
-            (Ok(_), Ok(_)) => Err(Errno::EXIST),
-            (Ok(_), Err(Errno::NOENT)) => match sys::renameat(tmp, name, new, name) {
-                Ok(()) => Ok(true),
-                Err(Errno::NOENT) => Ok(self.has_arrived(name)),
-                Err(errno) => Err(errno),
-            },
-            (Err(errno), _) | (_, Err(errno)) => Err(errno),
-        }
-    }
-
-    /// Returns true if a message that left tmp/ during the rename is in new/: NFS repeats a request
-    /// whose answer was lost, and the second one fails because the first one succeeded. Otherwise
-    /// another program has removed it from tmp/.
-    pub(super) fn has_arrived(self, name: &str) -> bool {
-        look(self.new, name).is_ok()
-    }
-
-    fn cannot(self, name: &str, errno: Errno) -> Error {
+    fn cannot(self, errno: Errno) -> Error {
         Error::Rename {
-            from: self.tmp.path_of(name),
-            to: self.new.path_of(name),
+            from: self.from.folder.path_of(self.from.name),
+            to: self.to.folder.path_of(self.to.name),
             source: io::Error::from(errno),
+        }
+    }
+}
+
+impl Spot<'_> {
+    fn look(self) -> Result<Stat, Errno> {
+        sys::statat(self.folder.handle(), self.name, AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    /// Removes the name, unless it is gone already.
+    fn unlink(self) -> Result<(), Errno> {
+        match sys::unlinkat(self.folder.handle(), self.name, AtFlags::empty()) {
+            Err(Errno::NOENT) => Ok(()),
+            ended => ended,
         }
     }
 }
@@ -184,10 +219,6 @@ impl Folders<'_> {
 /// kernel does not have it.
 fn is_refusal(errno: Errno) -> bool {
     [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP, Errno::PERM].contains(&errno)
-}
-
-fn look(folder: &Folder, name: &str) -> Result<Stat, Errno> {
-    sys::statat(folder.handle(), name, AtFlags::SYMLINK_NOFOLLOW)
 }
 
 fn is_same(one: &Stat, other: &Stat) -> bool {

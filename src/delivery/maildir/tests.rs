@@ -9,6 +9,8 @@ use crate::mail::custody::{Receipt, StagedHistory};
 use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
 use crate::os::boot::boot_id;
 
+mod proof;
+
 const TAG: &str = "0badcafe";
 
 fn marks(own: u8) -> FileMarks {
@@ -75,6 +77,20 @@ impl TestMaildir {
         recalled
     }
 
+    /// Returns the move of a file from tmp/ to new/.
+    fn to_new<'a>(&'a self, from: &'a str, to: &'a str) -> Move<'a> {
+        Move {
+            from: Spot {
+                folder: self.maildir.intake().folder(),
+                name: from,
+            },
+            to: Spot {
+                folder: &self.maildir.new,
+                name: to,
+            },
+        }
+    }
+
     fn locate(&self, staged: &Staged) -> StagedState {
         let state = self.maildir.locate(staged);
         state.expect("the Maildir can be read")
@@ -106,62 +122,40 @@ fn a_staged_message_is_moved_to_new() {
 }
 
 #[test]
-fn messages_have_a_proof_until_all_deliveries_are_recorded() {
-    let sandbox = TestMaildir::new();
-    let staged = vec![sandbox.stage(), sandbox.stage()];
-    let recalled: Vec<_> = staged.iter().map(TestMaildir::recall).collect();
-    let outcomes = sandbox.maildir.deliver(staged);
-    sandbox.maildir.forget_delivered(&outcomes[..1]);
-    assert_eq!(sandbox.locate(&recalled[1]), StagedState::Delivered);
-    assert_eq!(sandbox.count("tmp"), 1);
-    sandbox.maildir.forget_delivered(&outcomes[1..]);
-    assert_eq!(sandbox.count("tmp"), 0);
-}
-
-#[test]
-fn a_proof_stays_while_an_earlier_run_has_names_in_it() {
-    let sandbox = TestMaildir::new();
-    let earlier = sandbox.place();
-    fs::remove_file(sandbox.path("new", &earlier.stored().file_name)).expect("it was delivered");
-    // The next run, which delivers another message first.
-    let path = sandbox.folder.path().join("inbox");
-    let maildir = Maildir::open(&path, &marks(1), None).expect("the folder is ours");
-    let outcomes = maildir.deliver(vec![sandbox.stage()]);
-    maildir.forget_delivered(&outcomes);
-    assert_eq!(sandbox.locate(&earlier), StagedState::Taken);
-    let outcomes = maildir.deliver(vec![earlier]);
-    assert!(matches!(outcomes[..], [Outcome::Delivered(_)]));
-    maildir.forget_delivered(&outcomes);
-    maildir
-        .intake()
-        .sweep(&HashSet::new())
-        .expect("the folder is ours");
-    assert_eq!(sandbox.count("tmp"), 0);
-}
-
-#[test]
 fn every_way_puts_a_message_in_its_place() {
     for way in [Placement::Rename, Placement::Link, Placement::Look] {
         let sandbox = TestMaildir::new();
-        let name = sandbox.stage().stored().file_name.clone();
-        let was_put = sandbox.maildir.folders().put(&name, way);
-        assert!(was_put.expect("the Maildir can be written"), "{way:?}");
+        sandbox.maildir.placement.set(way).expect("it is not known");
+        let staged = sandbox.stage();
+        let name = staged.stored().file_name.clone();
+        let outcomes = sandbox.maildir.deliver(vec![staged]);
+        assert!(matches!(outcomes[..], [Outcome::Delivered(_)]), "{way:?}");
+        sandbox.maildir.forget_delivered(&outcomes);
         assert!(sandbox.path("new", &name).exists(), "{way:?}");
-        assert_eq!(sandbox.count("tmp"), 0, "{way:?}");
+        assert_eq!(
+            (sandbox.count("tmp"), sandbox.count("new")),
+            (0, 1),
+            "{way:?}"
+        );
     }
 }
 
 #[test]
 fn a_placement_that_was_killed_half_way_is_completed() {
     // The name that a kill left beside tmp/F, before and after a reader's work.
-    for (folder, flags) in [("new", ""), ("cur", ":2,S")] {
+    for (folder, dot, flags) in [
+        ("new", ".", ""),
+        ("new", "", ""),
+        ("cur", "", ":2,S"),
+        ("cur", ".", ":2,S"),
+    ] {
         for way in [Placement::Rename, Placement::Link, Placement::Look] {
             let sandbox = TestMaildir::new();
             sandbox.maildir.placement.set(way).expect("it is not known");
             let staged = TestMaildir::recall(&sandbox.stage());
             let name = staged.stored().file_name.clone();
             let tmp = sandbox.path("tmp", &name);
-            let link = sandbox.path(folder, &format!("{name}{flags}"));
+            let link = sandbox.path(folder, &format!("{dot}{name}{flags}"));
             fs::hard_link(&tmp, link).expect("a link can be made");
             let outcome = sandbox.deliver(staged);
             assert!(matches!(outcome, Outcome::Delivered(_)), "{folder} {way:?}");
@@ -220,80 +214,18 @@ fn a_message_that_is_nowhere_is_fetched_again() {
 }
 
 #[test]
-fn a_file_in_tmp_counts_more_than_its_proof() {
-    let sandbox = TestMaildir::new();
-    let recalled = sandbox.place();
-    let name = recalled.stored().file_name.clone();
-    // A disk that was unplugged has lost the rename and kept the list.
-    fs::rename(sandbox.path("new", &name), sandbox.path("tmp", &name)).expect("it was delivered");
-    assert_eq!(sandbox.locate(&recalled), StagedState::Waiting);
-    assert!(matches!(sandbox.deliver(recalled), Outcome::Delivered(_)));
-    assert!(sandbox.path("new", &name).exists());
-}
-
-/// Removes a message that was placed, and sets the octets of the list that proves it.
-fn locate_with_list(octets: &[u8]) -> StagedState {
-    let sandbox = TestMaildir::new();
-    let recalled = TestMaildir::recall(&sandbox.stage());
-    let name = recalled.stored().file_name.clone();
-    fs::remove_file(sandbox.path("tmp", &name)).expect("it is ours");
-    let list = sandbox.path("tmp", &own_file(Mark([1; 16]), ".placed"));
-    let octets = String::from_utf8_lossy(octets).replace("NAME", &name);
-    fs::write(list, octets).expect("the file can be written");
-    sandbox.locate(&recalled)
-}
-
-#[test]
-fn only_a_whole_line_of_this_boot_is_a_proof() {
-    let boot = boot_id().expect("the kernel gives one");
-    let other = "01234567-89ab-cdef-0123-456789abcdef";
-    for (octets, state) in [
-        (format!("{boot}\n\nNAME\n"), StagedState::Taken),
-        (format!("{boot}\n\n1.M2\nNAME\n"), StagedState::Taken),
-        (format!("{boot}\n\nNAMEx\n"), StagedState::Lost),
-        (format!("{boot}\n\nxNAME\n"), StagedState::Lost),
-        (format!("{boot}\n\nN"), StagedState::Lost),
-        (format!("{other}\n\nNAME\n"), StagedState::Lost),
-        ("\nNAME\n".to_owned(), StagedState::Lost),
-        (format!("\0\0\n{boot}\nNAME\n"), StagedState::Lost),
-        (String::new(), StagedState::Lost),
-    ] {
-        assert_eq!(locate_with_list(octets.as_bytes()), state, "{octets:?}");
-    }
-}
-
-#[test]
-fn a_list_of_an_earlier_boot_is_begun_anew() {
-    let sandbox = TestMaildir::new();
-    let list = sandbox.path("tmp", &own_file(Mark([1; 16]), ".placed"));
-    for earlier in [&b"an earlier boot\n\n1.M2\n"[..], b"\xff\n"] {
-        fs::write(&list, earlier).expect("the file can be written");
-        let outcomes = sandbox.maildir.deliver(vec![sandbox.stage()]);
-        let written = fs::read_to_string(&list).expect("the list is text");
-        let boot = boot_id().expect("the kernel gives one");
-        assert!(written.starts_with(&format!("{boot}\n")), "{written}");
-        sandbox.maildir.forget_delivered(&outcomes);
-        assert!(!list.exists());
-    }
-}
-
-#[test]
-fn a_link_in_place_of_the_proof_is_not_followed() {
-    let sandbox = TestMaildir::new();
-    let other = sandbox.path("cur", "other");
-    fs::write(&other, "").expect("the file can be written");
-    let file = sandbox.path("tmp", &own_file(Mark([1; 16]), ".placed"));
-    std::os::unix::fs::symlink(&other, file).expect("a link can be made");
-    sandbox.place();
-    assert_eq!(fs::read(other).expect("the file is there"), b"");
-}
-
-#[test]
 fn a_file_that_vanishes_during_its_rename_is_not_delivered() {
     let sandbox = TestMaildir::new();
     let name = sandbox.stage().stored().file_name.clone();
     fs::remove_file(sandbox.path("tmp", &name)).expect("it is ours");
-    assert!(!sandbox.maildir.folders().has_arrived(&name));
+    let hidden = hidden(&name);
+    let hiding = sandbox.to_new(&name, &hidden);
+    for way in [Placement::Rename, Placement::Link, Placement::Look] {
+        assert!(
+            !hiding.make(way).expect("the Maildir can be read"),
+            "{way:?}"
+        );
+    }
 }
 
 #[test]
@@ -328,6 +260,7 @@ fn a_sweep_removes_only_own_files_without_a_row() {
 #[test]
 fn an_error_of_link_counts_only_if_the_link_is_missing() {
     let sandbox = TestMaildir::new();
+    let link = |name| sandbox.to_new(name, name);
     for name in ["linked", "other", "tmp-only"] {
         fs::write(sandbox.path("tmp", name), name).expect("the file can be written");
     }
@@ -341,14 +274,11 @@ fn an_error_of_link_counts_only_if_the_link_is_missing() {
             ("tmp-only", Err(errno)),
             ("nowhere", Err(errno)),
         ] {
-            let confirmed = sandbox.maildir.folders().confirm_link(name, Err(errno));
+            let confirmed = link(name).confirm_link(Err(errno));
             assert_eq!(confirmed, expected, "{name}");
         }
     }
-    assert_eq!(
-        sandbox.maildir.folders().confirm_link("nowhere", Ok(())),
-        Ok(())
-    );
+    assert_eq!(link("nowhere").confirm_link(Ok(())), Ok(()));
 }
 
 #[test]

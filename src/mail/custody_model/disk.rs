@@ -9,29 +9,32 @@ pub(super) enum Change {
     Written = 1 << 0,
     /// It gets the name `tmp/F`.
     Created = 1 << 1,
-    /// `tmp/F` is renamed to `new/F`.
-    Placed = 1 << 2,
-    /// `F` is written to the list in tmp/ of messages that are in place.
+    /// `tmp/F` is renamed to `new/.F`, which mail readers ignore.
+    Hidden = 1 << 2,
+    /// `F` is written to the list in tmp/ of messages that have left it.
     Listed = 1 << 3,
     /// `tmp/F` is removed, by us or by a program that empties tmp/.
     Cleaned = 1 << 4,
+    /// `new/.F` is renamed to `new/F`.
+    Placed = 1 << 5,
     /// A mail reader moves `new/F` to `cur/F`.
-    Moved = 1 << 5,
+    Moved = 1 << 6,
     /// A mail reader removes the file from the Maildir.
-    Removed = 1 << 6,
+    Removed = 1 << 7,
     /// The list is removed.
-    Unlisted = 1 << 7,
+    Unlisted = 1 << 8,
 }
 
-use Change::{Cleaned, Created, Listed, Moved, Placed, Removed, Unlisted, Written};
+use Change::{Cleaned, Created, Hidden, Listed, Moved, Placed, Removed, Unlisted, Written};
 
 /// The changes of octets. A power cut may undo them whatever became of the names.
 const OCTETS: u16 = Written as u16 | Listed as u16;
 
 /// Each change of a name, with the changes that it needs. Without those it cannot be on the disk.
-const NAMES: [(Change, &[Change]); 6] = [
+const NAMES: [(Change, &[Change]); 7] = [
     (Created, &[]),
-    (Placed, &[Created]),
+    (Hidden, &[Created]),
+    (Placed, &[Hidden]),
     (Cleaned, &[Created]),
     (Moved, &[Placed]),
     (Removed, &[Placed]),
@@ -39,7 +42,7 @@ const NAMES: [(Change, &[Change]); 6] = [
 ];
 
 /// The changes that a flush of tmp/ makes durable.
-const IN_TMP: [Change; 4] = [Created, Placed, Cleaned, Unlisted];
+const IN_TMP: [Change; 4] = [Created, Hidden, Cleaned, Unlisted];
 
 /// The kinds of disks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -90,7 +93,12 @@ impl File {
 
     /// True if `tmp/F` is there.
     pub(super) fn is_in_tmp(self) -> bool {
-        self.has(Created) && !self.has(Placed) && !self.has(Cleaned)
+        self.has(Created) && !self.has(Hidden) && !self.has(Cleaned)
+    }
+
+    /// True if `new/.F` is there.
+    pub(super) fn is_hidden(self) -> bool {
+        self.has(Hidden) && !self.has(Placed)
     }
 
     /// True if the list in tmp/ has it.
@@ -111,7 +119,7 @@ impl File {
     /// Gives all files that are in the Maildir for good the same state, whatever a reader does with
     /// them later.
     pub(super) fn settle(&mut self) {
-        let safe = Written as u16 | Created as u16 | Placed as u16;
+        let safe = Written as u16 | Created as u16 | Hidden as u16 | Placed as u16;
         if self.durable & safe == safe {
             let listed = if self.is_listed() { Listed as u16 } else { 0 };
             self.done = safe | listed | Removed as u16;
@@ -131,8 +139,8 @@ impl File {
             (DiskKind::Loose, FlushedFolder::Tmp) => IN_TMP.contains(&change),
             // A file that is in cur/ already is removed from there.
             (DiskKind::Loose, FlushedFolder::New) => match change {
-                Placed | Moved => true,
-                Created => self.has(Placed),
+                Hidden | Placed | Moved => true,
+                Created => self.has(Hidden),
                 Removed => !self.has(Moved),
                 _ => false,
             },

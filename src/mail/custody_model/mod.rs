@@ -32,6 +32,8 @@ enum Rule {
     StageBeforePlacing,
     /// `new/` is flushed before the delivery is recorded.
     FlushNew,
+    /// A message is listed before a mail reader can see it.
+    ListBeforePlacing,
     /// The list does not count any more after a power cut.
     PowerCutEndsList,
     /// The list is removed after the record, not before it.
@@ -52,6 +54,8 @@ struct Setting {
     disk: DiskKind,
     cleaner: CleanerHabit,
     reader: ReaderHabit,
+    /// True if the power may fail.
+    has_power_cuts: bool,
     server: ServerKind,
     proof: PlacementProof,
     /// The rule that is left out.
@@ -102,9 +106,8 @@ enum PlacementProof {
 enum Exception {
     /// Another program has removed files from tmp/ while the message was staged.
     Cleaned,
-    /// A kill came when a message was in place and not yet listed, or a power cut before the record, and a
-    /// reader removed the message before the next run.
-    RemovedBeforeProof,
+    /// The power failed before the record, and a reader removed the message before the next run.
+    RemovedAfterPowerCut,
 }
 
 /// The row of a message in the database. A commit is durable when it returns.
@@ -127,7 +130,9 @@ enum Step {
     Durable,
     /// Custody step 3.
     Staged,
-    /// Custody step 4.
+    /// Custody step 4: it is hidden in new/.
+    Hidden,
+    /// Custody step 4: it has its final name.
     InPlace,
     /// Custody step 5.
     Delivered,
@@ -184,9 +189,10 @@ enum Action {
     Receive(usize),
     FlushTmp,
     Stage,
+    Hide(usize),
+    List(usize),
     Place(usize),
     FlushNew,
-    List(usize),
     Record,
     Unlist,
     Delete(usize),
@@ -212,9 +218,10 @@ impl fmt::Display for Action {
             Self::Receive(n) => ("RETR # to tmp/#", Some(n)),
             Self::FlushTmp => ("flush tmp/", None),
             Self::Stage => ("STAGED", None),
-            Self::Place(n) => ("rename tmp/# to new/#", Some(n)),
+            Self::Hide(n) => ("rename tmp/# to new/.#", Some(n)),
+            Self::List(n) => ("list #", Some(n)),
+            Self::Place(n) => ("rename new/.# to new/#", Some(n)),
             Self::FlushNew => ("flush new/", None),
-            Self::List(n) => ("list # as in place", Some(n)),
             Self::Record => ("DELIVERED", None),
             Self::Unlist => ("remove the list", None),
             Self::Delete(n) => ("DELE #", Some(n)),

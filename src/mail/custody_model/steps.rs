@@ -24,7 +24,9 @@ impl World {
     pub(super) fn next(&self, setting: &Setting) -> Vec<NextState> {
         let mut next = self.program(setting);
         next.extend(self.kill());
-        next.extend(self.power_cuts(setting));
+        if setting.has_power_cuts {
+            next.extend(self.power_cuts(setting));
+        }
         for n in 0..MESSAGES {
             next.extend(self.reader(n, setting));
             next.extend(self.cleaner(n, setting));
@@ -95,6 +97,7 @@ impl World {
             // Nobody knows this file.
             Row::None => recovered.file.change(Change::Cleaned),
             Row::Staged if file.is_in_tmp() => recovered.step = Step::Staged,
+            Row::Staged if file.is_hidden() => recovered.step = Step::Hidden,
             Row::Staged => {
                 let is_found = file.is_in_new()
                     || file.is_in_maildir() && !setting.is_without(Rule::SearchCur);
@@ -106,7 +109,7 @@ impl World {
                     recovered.row = Row::None;
                     recovered.was_placed |= file.has(Change::Placed);
                     if file.has(Change::Removed) && !file.has(Change::Unlisted) {
-                        recovered.is_excepted |= setting.allows(Exception::RemovedBeforeProof);
+                        recovered.is_excepted |= setting.allows(Exception::RemovedAfterPowerCut);
                     }
                 }
             }
@@ -141,12 +144,21 @@ impl World {
         if stages && has(Step::Durable) {
             return vec![self.stage()];
         }
-        // Each message is listed at once.
-        if let Some((n, _)) = self.first(|message| message.is_to_be_listed(setting)) {
-            return vec![self.with(n, Action::List(n), Change::Listed)];
-        }
-        if let Some((n, _)) = self.first(|message| message.is_to_be_placed()) {
-            return vec![self.place(n)];
+        let list = || {
+            let (n, _) = self.first(|message| message.is_to_be_listed(setting))?;
+            Some(self.with(n, Action::List(n), Change::Listed))
+        };
+        let place = || {
+            let (n, _) = self.first(|message| message.step == Step::Hidden)?;
+            Some(self.place(n))
+        };
+        let hide = || {
+            let (n, _) = self.first(TrackedMessage::is_to_be_hidden)?;
+            Some(self.hide(n))
+        };
+        // Each message takes all three steps before the next one.
+        if let Some(next) = list().or_else(place).or_else(hide) {
+            return vec![next];
         }
         if has(Step::InPlace) {
             return vec![self.flush_new(setting)];
@@ -195,16 +207,25 @@ impl World {
         (Action::Stage, next)
     }
 
+    /// Custody step 4: hides a message in new/.
+    fn hide(&self, n: usize) -> NextState {
+        let mut next = *self;
+        let message = &mut next.messages[n];
+        if message.file.is_in_tmp() {
+            message.file.change(Change::Hidden);
+            message.step = Step::Hidden;
+        } else {
+            // Somebody has removed it. It was never in place.
+            message.step = Step::Lost;
+            message.row = Row::None;
+        }
+        (Action::Hide(n), next)
+    }
+
     /// Custody step 4: puts a message in place.
     fn place(&self, n: usize) -> NextState {
         let mut next = *self;
         let message = &mut next.messages[n];
-        if !message.file.is_in_tmp() {
-            // Somebody has removed it. It was never in place.
-            message.step = Step::Lost;
-            message.row = Row::None;
-            return (Action::Place(n), next);
-        }
         message.file.change(Change::Placed);
         message.step = Step::InPlace;
         (Action::Place(n), next)
@@ -388,13 +409,17 @@ impl TrackedMessage {
         ..Self::NEW
     };
 
-    fn is_to_be_placed(&self) -> bool {
+    fn is_to_be_hidden(&self) -> bool {
         (Step::Durable..=Step::Staged).contains(&self.step)
     }
 
-    /// True if it is in place, and the list does not say so yet.
+    /// True if it has left tmp/, and the list does not say so yet.
     fn is_to_be_listed(&self, setting: &Setting) -> bool {
-        self.step == Step::InPlace
+        let listed_at = match setting.is_without(Rule::ListBeforePlacing) {
+            true => Step::InPlace,
+            false => Step::Hidden,
+        };
+        self.step == listed_at
             && setting.proof == PlacementProof::List
             && !self.file.has(Change::Listed)
     }

@@ -11,17 +11,18 @@ const USUAL: Setting = Setting {
     disk: DiskKind::Ordered,
     cleaner: CleanerHabit::Absent,
     reader: ReaderHabit::MovesAndRemoves,
+    has_power_cuts: true,
     server: ServerKind::Obedient,
     proof: PlacementProof::List,
     without: None,
-    exceptions: &[Exception::RemovedBeforeProof],
+    exceptions: &[Exception::RemovedAfterPowerCut],
 };
 
 /// One message, and a program that empties tmp/. This has more states than the usual setting.
 const CLEANED: Setting = Setting {
     messages: 1,
     cleaner: CleanerHabit::Thorough,
-    exceptions: &[Exception::Cleaned, Exception::RemovedBeforeProof],
+    exceptions: &[Exception::Cleaned, Exception::RemovedAfterPowerCut],
     ..USUAL
 };
 
@@ -48,6 +49,23 @@ fn no_order_of_events_loses_or_repeats_a_message() {
     }
 }
 
+/// Without power cuts there is no exception.
+const KILLED: Setting = Setting {
+    has_power_cuts: false,
+    exceptions: &[],
+    ..USUAL
+};
+
+#[test]
+fn no_kill_repeats_a_message_whatever_a_reader_does() {
+    holds(&KILLED);
+}
+
+#[test]
+fn a_list_that_is_written_after_placing_repeats_messages() {
+    without(Rule::ListBeforePlacing, KILLED, Breach::Repeated);
+}
+
 #[test]
 fn a_server_that_deletes_what_was_retrieved_loses_no_message() {
     holds(&Setting {
@@ -71,7 +89,10 @@ fn a_program_that_empties_tmp_loses_no_message() {
 
 #[test]
 fn each_exception_repeats_a_message() {
-    for exceptions in [&[Exception::Cleaned][..], &[Exception::RemovedBeforeProof]] {
+    for exceptions in [
+        &[Exception::Cleaned][..],
+        &[Exception::RemovedAfterPowerCut],
+    ] {
         let setting = Setting {
             exceptions,
             ..CLEANED

@@ -169,8 +169,8 @@ fn a_message_read_and_deleted_after_a_kill_is_not_repeated() {
     }
     for later in ["+1m", "+9d", "-1h"] {
         let setup = OddDiskSetup::new(3);
-        // All are in new/, and the run is killed before the record.
-        let killed = setup.fault_in("renameat2", 3, Injection::Kill);
+        // All are in new/, the third one is still hidden, and the run is killed.
+        let killed = setup.fault_in("renameat2", 6, Injection::Kill);
         killed.is_killed_by(Signal::KILL);
         let deleted = setup.sandbox.work().read_all_and_delete_every(1);
         assert_eq!(deleted.len(), 2);

@@ -90,6 +90,16 @@ impl MaildirView {
         files
     }
 
+    /// Lists the hidden files in `new`: messages that a killed run was putting in their place.
+    pub(crate) fn hidden(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.path.join("new")).expect("the Maildir exists");
+        entries
+            .map(|entry| entry.expect("a folder in the sandbox can be read"))
+            .filter(|entry| entry.file_name().as_bytes().starts_with(b"."))
+            .map(|entry| entry.path())
+            .collect()
+    }
+
     /// Lists the different permission bits of the files in `new` and `cur`.
     pub(crate) fn modes(&self) -> Vec<u32> {
         let mut modes: Vec<_> = ["new", "cur"]

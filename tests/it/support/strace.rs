@@ -167,14 +167,12 @@ pub(crate) fn faulty_run_of(
     Program::new(command)
 }
 
-/// Runs until at least two messages are staged for a Maildir and none is in its place, and kills the run
-/// there.
+/// Runs until messages are staged for a Maildir and none has left tmp/, and kills the run there.
 ///
 /// strace counts the calls of each thread, and the first thread renames a file, too. So the run is killed at
 /// the second rename of a thread, and what the first one did is undone.
 #[track_caller]
 pub(crate) fn kill_when_staged(sandbox: &Sandbox, args: &[&str], maildir: &MaildirView) {
-    let before = maildir.files("new");
     let second_rename = Point {
         call: "renameat2".to_owned(),
         line: String::new(),
@@ -183,18 +181,18 @@ pub(crate) fn kill_when_staged(sandbox: &Sandbox, args: &[&str], maildir: &Maild
     };
     let killed = faulty(sandbox, args, &second_rename, Injection::Kill).run();
     killed.is_killed_by(Signal::KILL);
+    let hidden = maildir.hidden();
+    assert_eq!(hidden.len(), 1);
+    let name = hidden[0].file_name().and_then(OsStr::to_str);
+    let name = name.and_then(|name| name.strip_prefix('.'));
     let tmp = maildir.path().join("tmp");
-    let mut placed = maildir.files("new");
-    placed.retain(|file| !before.contains(file));
-    assert_eq!(placed.len(), 1);
-    let name = placed[0].file_name().expect("a file has a name");
-    fs::rename(&placed[0], tmp.join(name)).expect("the file can be moved");
+    let name = name.expect("the name is hidden");
+    fs::rename(&hidden[0], tmp.join(name)).expect("the file can be moved");
     fs::remove_file(list_of_placed(&tmp, name)).expect("the run has begun a list");
 }
 
 /// Returns the list with which a run proves that it has put a message in its place.
-pub(crate) fn list_of_placed(tmp: &Path, name: &OsStr) -> PathBuf {
-    let name = name.to_str().expect("we make names in ASCII");
+pub(crate) fn list_of_placed(tmp: &Path, name: &str) -> PathBuf {
     let (_, mark) = name.split_once('R').expect("a file name has a mark");
     tmp.join(format!(".mailpull-{}.placed", &mark[..32]))
 }
