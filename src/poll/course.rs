@@ -48,6 +48,9 @@ pub(crate) struct Course {
     has_tried_again: bool,
     /// True while no message is deleted whose DELE may break the session: new mail would wait.
     pub(super) spares_session: bool,
+    /// The messages that were due when a session had to end without QUIT. Only these are deleted in the
+    /// session that follows it.
+    pub(super) due: Option<HashSet<Identity>>,
     /// True if the server limits logins.
     pub(super) limits_logins: bool,
     /// The fault of the target, if the messages of earlier runs showed one.

@@ -10,12 +10,14 @@
 //! Any error ends a poll early by dropping the session. That closes the connection without QUIT, so
 //! the server deletes nothing, and the next run goes on from what is recorded.
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::time::Duration;
 
 use crate::delivery::{EarlierFiles, Target};
 use crate::exit::Failure;
 use crate::limits;
+use crate::mail::maildrop::Identity;
 use crate::mail::policy::{Keep, Policy};
 use crate::os::signals::Interrupt;
 use crate::poll::blame::LastEvent;
@@ -103,12 +105,12 @@ pub(crate) struct Poll<'a> {
 }
 
 /// The deletions that were due in a session.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Debug)]
 enum Deletions {
     /// None is left.
     Done,
-    /// They wait for a session of their own, because this one had to end without QUIT.
-    Left,
+    /// These wait for a session of their own, because this one had to end without QUIT.
+    Left(HashSet<Identity>),
 }
 
 /// After this many failed runs in a row, new mail is fetched before messages that are due are deleted.
@@ -225,10 +227,12 @@ impl Poll<'_> {
         };
         match self.fetch_and_delete(session, requested, &mut evidence) {
             Ok(Deletions::Done) => {}
-            Ok(Deletions::Left) if is_last => return Ok(Remaining::Nothing),
-            Ok(Deletions::Left) => {
-                let open = self.open_session(connect, last)?;
-                self.delete_only(open)?;
+            Ok(Deletions::Left(due)) if is_last || self.interrupt.signal().is_some() => {
+                self.summary.postponed += due.len();
+                return Ok(Remaining::Nothing);
+            }
+            Ok(Deletions::Left(due)) => {
+                self.delete_in_another_session(due, connect, last)?;
                 return Ok(Remaining::Nothing);
             }
             Err(error) => return Err(self.suspect_session(error, &evidence, &listing, &plan)?),
@@ -242,6 +246,26 @@ impl Poll<'_> {
         } else {
             Remaining::Nothing
         })
+    }
+
+    /// Deletes what was due in a session that had to end without QUIT. If the server refuses another session,
+    /// the next run does it: all mail is delivered by now.
+    fn delete_in_another_session<S: Read + Write>(
+        &mut self,
+        due: HashSet<Identity>,
+        connect: &mut impl FnMut(&SessionHints) -> Result<Transaction<S>, Failure>,
+        last: &LastRun,
+    ) -> Result<(), Error> {
+        let count = due.len();
+        self.course.due = Some(due);
+        match self.open_session(connect, last) {
+            Ok(open) => self.delete_only(open),
+            Err(Error::Connect(_)) => {
+                self.summary.postponed += count;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Deletes messages that are due, and ends the session. Fetches nothing.
@@ -282,9 +306,10 @@ impl Poll<'_> {
             // Some servers hide or delete retrieved messages once they receive QUIT (Gmail), so the
             // session ends without it.
             session.close().map_err(while_doing("ending the session"))?;
+            let due: HashSet<_> = due.iter().map(|due| due.identity().clone()).collect();
             return Ok(match due.is_empty() {
                 true => Deletions::Done,
-                false => Deletions::Left,
+                false => Deletions::Left(due),
             });
         }
         self.delete_and_quit(session, due, last_event)?;

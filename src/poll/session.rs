@@ -13,7 +13,7 @@ use crate::mail::maildrop::Listing;
 use crate::mail::policy::{Keep, Policy};
 use crate::poll::duplicates::mark_possible_duplicates;
 use crate::poll::missing::{self, ListingChanges};
-use crate::poll::plan::{self, Plan, are_surprising};
+use crate::poll::plan::{self, Pick, Plan, are_surprising};
 use crate::poll::renamed::{self, Rematch};
 use crate::poll::survey::survey;
 use crate::pop3::{Mechanism, Pipelining, ServerProfile, SessionHints, Sizes, Transaction};
@@ -113,7 +113,13 @@ impl Poll<'_> {
             let message = listing.message(pick.position, pick.copy);
             self.course.failed.contains(&message.identity)
         });
-        self.hold_surprising_deletions(&mut plan)?;
+        match &self.course.due {
+            Some(due) => {
+                let identity = |pick: &Pick| listing.message(pick.position, pick.copy).identity;
+                plan.delete.retain(|pick| due.contains(&identity(pick)));
+            }
+            None => self.hold_surprising_deletions(&mut plan)?,
+        }
         self.check_deletions(&mut session, &listing, &known, &mut plan)?;
         self.accept_sizes(&listing, &plan)?;
         let remaining = self.note_listing_changes(&known, &listing, &plan)?;

@@ -1,5 +1,5 @@
-use super::{KNOWN_A_AND_B, LIST_A_AND_B, QUIT, TestAccount};
-use crate::exit::Exit;
+use super::{KNOWN_A_AND_B, LIST_A_AND_B, QUIT, TestAccount, hinted_session};
+use crate::exit::{Exit, Failure};
 use crate::mail::policy::Keep;
 
 const DELETE_1: &str = "C: DELE 1\nS: +OK\n";
@@ -128,4 +128,22 @@ fn a_server_that_sends_nothing_at_all_is_at_fault_itself() {
         ]
     );
     assert_eq!(account.delivered(), [] as [String; 0]);
+}
+
+#[test]
+fn a_refused_second_session_leaves_deletions_to_the_next_run() {
+    let mut account = TestAccount::new(Keep::Never);
+    let first = [LIST_A_AND_B, EMPTY_A, "C: NOOP\nS: +OK\n"].concat();
+    let mut scripts = vec![first];
+    let target = account.maildir();
+
+    let ended = account.poll_with(&target, |hints| match scripts.pop() {
+        Some(script) => Ok(hinted_session(hints, true, &script)),
+        None => Err(Failure::new("the maildrop is locked", Exit::Temporary)),
+    });
+
+    // The empty message is what the run ends with.
+    assert_eq!(ended.exit(), Exit::Temporary);
+    assert_eq!(account.problems().len(), 1);
+    assert_eq!(account.known(), ["a Failed", "b Delivered"]);
 }
