@@ -205,6 +205,12 @@ impl Trail {
         self.steps.len() > self.fits
     }
 
+    /// Returns true if many messages came, and all have the size that LIST said.
+    pub(crate) fn has_right_sizes(&self) -> bool {
+        const MANY: usize = 20;
+        self.fits >= MANY && !self.has_misfits()
+    }
+
     /// Notes that a message is shorter than listed, on a server whose sizes mean something.
     pub(crate) fn note_short(&mut self, number: MessageNumber) {
         self.short.push(number);
@@ -408,6 +414,18 @@ mod tests {
             let noted = Trail::default().note(&arrival, Asking::Ahead, None);
             assert_eq!(noted.is_proof, fits, "{listed:?} {announced:?}");
         }
+    }
+
+    #[test]
+    fn sizes_are_right_if_many_messages_have_them() {
+        let sizes: Vec<_> = (100..120).collect();
+        let (all, _) = trail(Asking::Ahead, &sizes, &sizes);
+        assert!(all.has_right_sizes());
+        let (few, _) = trail(Asking::Ahead, &sizes[1..], &sizes[1..]);
+        assert!(!few.has_right_sizes());
+        let came = [&sizes[..], &[7]].concat();
+        let (wrong, _) = trail(Asking::Ahead, &[&sizes[..], &[9]].concat(), &came);
+        assert!(!wrong.has_right_sizes());
     }
 
     #[test]

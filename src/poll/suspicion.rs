@@ -66,6 +66,10 @@ impl Poll<'_> {
         listing: &Listing,
         plan: &Plan,
     ) -> Result<(), Error> {
+        if evidence.trail.has_right_sizes() {
+            let checks = self.ledger.size_checks();
+            return checks.note_right_sizes().map_err(recording);
+        }
         if !evidence.trail.has_misfits() && evidence.trail.short().is_empty() {
             return Ok(());
         }

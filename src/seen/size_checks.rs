@@ -97,6 +97,17 @@ impl SizeChecks<'_> {
         })
     }
 
+    /// Notes that the server lists right sizes: a message that is shorter than listed is in doubt again.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn note_right_sizes(self) -> Result<(), Error> {
+        let key = self.0.key();
+        self.0
+            .write(|queries| queries.execute(&NOTE_RIGHT_SIZES, [key]))?;
+        Ok(())
+    }
+
     /// Notes the sizes that messages have now, without a comparison.
     ///
     /// # Errors
@@ -231,6 +242,7 @@ statements! {
     NOTE_EQUAL_CONTENTS = "UPDATE account SET equal_contents = ?2 WHERE id = ?1";
 
     NOTE_SHORT_AGAIN = "UPDATE account SET short_again = ?2 WHERE id = ?1";
+    NOTE_RIGHT_SIZES = "UPDATE account SET short_again = 0 WHERE id = ?1 AND short_again > 0";
 
     CONFIRM =
         "UPDATE seen SET size = coalesce(?4, size), vanished = NULL, quit_sent = NULL

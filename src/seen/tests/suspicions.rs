@@ -1,5 +1,5 @@
 use super::*;
-use crate::mail::known::ShortAgain;
+use crate::mail::known::{ShortAgain, Shortfall};
 use crate::mail::suspicion::Suspicion;
 use crate::seen::suspicions::Suspect;
 
@@ -134,4 +134,21 @@ fn a_server_with_wrong_sizes_frees_all_short_messages() {
         checks.note_short_again(again).expect("it can be written");
         assert_eq!(test.confirm(&ids).len(), trusted, "c is a placeholder");
     }
+}
+
+#[test]
+fn right_sizes_put_short_messages_in_doubt_again() {
+    let test = TestLedger::new();
+    let checks = test.ledger.size_checks();
+    let again = ShortAgain {
+        parts: 3,
+        ..ShortAgain::default()
+    };
+    let history = checks.note_short_again(again).expect("it can be written");
+    assert!(history.excuses(Shortfall::Part));
+
+    checks.note_right_sizes().expect("it can be written");
+
+    let history = checks.history().expect("it can be read");
+    assert!(!history.excuses(Shortfall::Part));
 }
