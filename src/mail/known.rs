@@ -72,7 +72,7 @@ pub struct SizeHistory {
     pub surplus: i64,
     /// The number of messages in a row whose size had changed and whose content had not.
     pub equal_contents: u32,
-    /// The number of messages in a row whose header (TOP) was another one and whose content was not.
+    /// The number of messages in a row with another header (TOP) but the same content.
     pub other_headers: u32,
     /// The evidence that whole messages are shorter than LIST says: see [`Self::note_again`].
     pub short_again: u32,
@@ -112,14 +112,15 @@ impl ShortAgain {
 }
 
 impl SizeHistory {
-    /// After this many second downloads a message that is shorter than listed is no reason for another.
+    /// After this many second downloads with the same octets, messages that are shorter than listed are
+    /// trusted.
     const PARTS: u32 = 3;
     /// The same for messages of less than half their listed size.
     const HALVES: u32 = 2 * Self::PARTS;
 
     /// Notes the results of second downloads. Messages that came again in the same octets show that the
-    /// server lists wrong sizes. Messages of which at least half came say nothing about those of which less
-    /// than half comes. One that turns out to have been cut shows that its sizes are worth something.
+    /// server lists wrong sizes. Messages of which at least half came do not excuse messages of which less
+    /// than half comes. A message that turns out to have been cut shows that the listed sizes are right.
     pub fn note_again(&mut self, again: ShortAgain) {
         if again.has_cut {
             self.short_again = 0;

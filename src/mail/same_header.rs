@@ -44,9 +44,8 @@ impl ListedHeader {
         digests.contains(&Some(known.digest)) || self.has_origin_of(known) || self.may_be_of(known)
     }
 
-    /// Returns true if it does not show which message it is of. Scanners, sensors and cron send many
-    /// messages with one header. They have a Date at most, and a machine without a clock always writes
-    /// the same one.
+    /// Returns true if several messages may have this header. Scanners, sensors and cron send many messages
+    /// with one header. At most it has a Date, and a machine without a clock always writes the same Date.
     pub fn may_be_of_many(&self) -> bool {
         self.message_id.is_none() && !self.was_received
     }
@@ -61,9 +60,9 @@ impl ListedHeader {
             && known.from == self.header.from
     }
 
-    /// Returns true if it may be the header of a message that version 0.1.0 has recorded, and nothing can
-    /// show it. Only the digest of all lines is known of that one, and the server has written some of
-    /// these lines: they may have been others then. To download the message would prove no more.
+    /// Returns true if it may be the header of a message that version 0.1.0 recorded, and nothing can prove
+    /// it. That version recorded only the digest of all lines. The server has written some of these lines,
+    /// and may have changed them since. A download would prove no more.
     fn may_be_of(&self, known: &KnownHeader) -> bool {
         known.fingerprint == Fingerprint::default()
             && self.canonical.is_some()

@@ -2,8 +2,8 @@
 
 use super::sys;
 
-/// Returns a name for the time since the machine was started, which no earlier and no later one has. Systems
-/// other than Linux give none, and neither does a process that cannot read /proc.
+/// Returns the kernel's boot id, which is different after each restart. Returns `None` on systems other than
+/// Linux, and if /proc cannot be read.
 pub(crate) fn boot_id() -> Option<String> {
     let id = sys::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let id = id.trim();
@@ -15,7 +15,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_stays_the_same_while_the_machine_runs() {
+    fn the_boot_id_stays_the_same_until_a_restart() {
         let id = boot_id().expect("the kernel gives one");
         assert_eq!(boot_id(), Some(id));
     }

@@ -1,8 +1,9 @@
-//! Makes sure, before messages of earlier sessions are deleted, that they are still the ones that were
-//! delivered: some servers use a unique-id again, and the size may be the same by chance.
+//! Checks that messages of earlier sessions are still the delivered ones before they are deleted. Some
+//! servers use a unique-id again, and the new message may have the same size by chance.
 //!
 //! The header decides (TOP). A message with another header is retrieved and compared, and so is one whose
-//! unique-id is a number and whose header may be that of many messages. Without TOP only the sizes decide, unless they tell nothing on this server.
+//! unique-id is a number and whose header may be that of many messages. Without TOP only the sizes decide. If
+//! the sizes prove nothing on this server, the messages are compared.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -175,7 +176,7 @@ impl Poll<'_> {
         plan: &Plan,
         last: &LastRun,
     ) -> Result<CheckedDeletions, Error> {
-        // Counted before: a session that breaks here leaves the number.
+        // The attempt is counted first, so that it also counts if the session breaks here.
         self.ledger.runs().note_recognition().map_err(recording)?;
         let mut checked = CheckedDeletions::default();
         for picks in plan.delete.chunks(FLIGHT) {
@@ -281,7 +282,7 @@ mod tests {
     use crate::mail::maildrop::MessageNumber;
 
     #[test]
-    fn sizes_tell_nothing_if_all_are_alike_or_nought() {
+    fn equal_or_zero_sizes_prove_nothing() {
         for (sizes, expected) in [
             (&[Some(5)][..], true),
             (&[Some(0)], false),

@@ -167,8 +167,8 @@ impl LastEvent {
         self.excused = self.excused.saturating_sub(1);
     }
 
-    /// Notes a long pause while so many commands were unanswered. Their answers may have been on their
-    /// way when the server lost patience. So only the answer to a later command shows that it did not.
+    /// Notes a long pause while this many commands were unanswered. Their answers may have been sent before
+    /// the server gave up. So only the answer to a later command shows that the server still waited.
     pub(super) fn note_pause(&mut self, unanswered: usize) {
         self.excused = unanswered + 1;
     }

@@ -63,12 +63,13 @@ impl Poll<'_> {
         Ok(())
     }
 
-    /// Reports messages that LIST has and UIDL has not. One behind all others may have arrived between the
-    /// two, on a server that does not lock the mailbox. It is reported if a later run finds it again.
+    /// Reports messages that LIST has and UIDL leaves out. On a server that does not lock the mailbox, a
+    /// message after all others may have arrived between UIDL and LIST. It is reported only if a later run
+    /// finds it again.
     fn report_left_out(&mut self, listing: &Listing) -> Result<(), Error> {
         let last = listing.positions().next_back().map(|at| listing.number(at));
         let mut numbers = Vec::new();
-        // So many do not arrive in an instant, and each costs a transaction.
+        // More messages than this do not arrive between two commands, and each note costs a transaction.
         let are_few = listing.left_out().len() <= MOST_NAMED;
         for &(number, size) in listing.left_out() {
             let may_be_new = are_few && Some(number) > last;

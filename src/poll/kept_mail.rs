@@ -1,9 +1,9 @@
 //! Messages that are listed again after the server has confirmed their deletion.
 //!
-//! Without unique-ids, or if the server gives its messages new ones in each session, only their content
-//! shows that they are the same. If a session finds the content of a message again that was deleted, and no
-//! session in between was without it, the server has kept the message. It is deleted once more, and never
-//! delivered again. Once a session has seen everything and was without it, the same content is new mail.
+//! Without unique-ids, or if the server gives its messages new ones in each session, only their content shows
+//! that they are the same. If a session finds the content of a deleted message again, the server has kept
+//! that message: it is deleted once more, and never delivered again. But once a session has retrieved
+//! everything and not found the content, the same content is new mail.
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -43,7 +43,7 @@ impl Poll<'_> {
         let Some((_, first)) = back.first() else {
             return Ok(Vec::new());
         };
-        // Then it is said that the server keeps all mail.
+        // In these cases mailpull reports instead that the server keeps all mail.
         let is_said = UniqueId::is_made_up(first.unique_id.as_octets())
             || self.ledger.notices().is_said(KEEPS_MAIL).map_err(reading)?;
         let taken = self.ledger.deletions().take_back(back).map_err(recording)?;
@@ -62,8 +62,8 @@ impl Poll<'_> {
             .collect())
     }
 
-    /// Draws conclusions from a session in which all messages were retrieved that are not known: which of
-    /// the earlier deletions the server has carried out. Without unique-ids no message is known before.
+    /// Decides which earlier deletions the server has carried out. Only a session that retrieved all unknown
+    /// messages shows that. Without unique-ids every message is unknown at first.
     pub(super) fn judge_deletions(
         &mut self,
         listing: &Listing,

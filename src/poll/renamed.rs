@@ -121,10 +121,9 @@ struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    /// Returns the missing message that a listed header identifies. That takes a Message-ID, which no
-    /// other message has. Scanners, sensors and cron send many messages with one header, without any
-    /// such field. Two known messages with this header and size show as well that it identifies
-    /// neither.
+    /// Returns the missing message that a listed header identifies. A header without a Message-ID identifies
+    /// no message: scanners, sensors and cron send many messages with one header. If two known messages have
+    /// this header and size, it identifies neither of them.
     fn find(&self, listed: &ListedHeader, size: Option<u64>) -> Option<&'a Identity> {
         listed.message_id?;
         let mut same = self.headers.find(&listed.header.digest, size);
@@ -145,7 +144,7 @@ impl<'a> Pairs<'a> {
         self.0.entry(known).or_default().push(new);
     }
 
-    /// Returns the pairs of known messages that only one new message can be.
+    /// Returns the pairs of those known messages that match exactly one new message.
     fn finish(self) -> impl Iterator<Item = (Identity, Identity)> {
         self.0
             .into_iter()

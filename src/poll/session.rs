@@ -341,9 +341,9 @@ impl Poll<'_> {
         Ok(())
     }
 
-    /// Returns true if so many messages of earlier runs stay on the server because only a changed
-    /// configuration asks for their deletion. What the plan did not know to be of earlier runs, as it is
-    /// listed under new unique-ids, counts only now.
+    /// Returns true if this many messages of earlier runs stay on the server because only a changed
+    /// configuration asks for their deletion. Messages under new unique-ids are counted only here, because
+    /// the plan did not recognise them.
     pub(super) fn holds(&mut self, deletions: usize) -> Result<bool, Error> {
         if self.summary.holds_deletions || self.options.may_delete_many {
             return Ok(self.summary.holds_deletions);

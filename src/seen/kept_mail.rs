@@ -14,7 +14,7 @@ use crate::mail::maildrop::{Identity, UniqueId};
 pub(crate) struct UnprovenDeletions<'a>(pub(super) &'a Ledger);
 
 impl UnprovenDeletions<'_> {
-    /// Returns the messages that were deleted, and that no session since then was without.
+    /// Returns the deleted messages of which no later session has shown that they are gone.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -24,9 +24,9 @@ impl UnprovenDeletions<'_> {
             .read(|queries| queries.some(&UNPROVEN, [key], |row| identity(row, 0, 1)))
     }
 
-    /// Notes that a session has seen all that was listed, and that of the deleted messages it found
-    /// only these again. All others are gone for good: an equal message is new mail from now on.
-    /// Returns the number of those that were not known to be gone before.
+    /// Notes that a session has retrieved all unknown messages, and found only these deleted messages again.
+    /// The other deleted messages are gone for good: an equal message is new mail from now on. Returns the
+    /// number of those that were not known to be gone before.
     ///
     /// # Errors
     /// Nothing was written.

@@ -122,8 +122,8 @@ impl SizeChecks<'_> {
         })
     }
 
-    /// Notes that this many messages had other headers and the same content, or, with `None`, that headers
-    /// prove something. Returns the history with that.
+    /// Notes that this many messages had other headers but the same content. `None` means that a header has
+    /// proved right, and resets the count. Returns the updated history.
     ///
     /// # Errors
     /// Nothing was written.

@@ -84,8 +84,8 @@ impl Suspicions<'_> {
         })
     }
 
-    /// Puts those of the messages in doubt as shorter than listed that were staged since then and whose
-    /// session was in step. What is in doubt for another reason stays so.
+    /// Marks messages as shorter than listed if they were staged since then and their session was in step.
+    /// Replaces no suspicion other than OUT OF STEP.
     ///
     /// # Errors
     /// Nothing was written.
@@ -164,7 +164,7 @@ impl Suspicions<'_> {
         })
     }
 
-    /// Sets the suspicion of a message that was to be compared, and was. Returns true if it was.
+    /// Sets the suspicion of a message after its comparison. Returns true if the message was to be compared.
     ///
     /// # Errors
     /// Nothing was written.

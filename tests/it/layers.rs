@@ -149,8 +149,8 @@ const MAKERS: &[(&str, &str)] = &[
     ("Recorded", "seen"),
 ];
 
-/// The names that reach the operating system. Elsewhere than in [`MAY_CALL_SYSTEM`] they go through `os::sys`,
-/// so that another world can be put below everything that custody depends on.
+/// The names that reach the operating system. Only [`MAY_CALL_SYSTEM`] may use them directly. All other code
+/// uses `os::sys`, so that a simulated system can replace everything that custody depends on.
 const SYSTEM_ITEMS: &[&str] = &[
     "rustix::fs",
     "rustix::rand::getrandom",

@@ -181,7 +181,7 @@ fn a_changed_file_is_not_recognised() {
 }
 
 #[test]
-fn lines_of_servers_do_not_hide_what_was_delivered() {
+fn header_lines_of_servers_do_not_hide_delivered_messages() {
     let messages = ordinary(1, 5);
     for is_restored in [false, true] {
         let server = ModelServer::start(Vec::new());

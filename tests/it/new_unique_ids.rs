@@ -259,7 +259,7 @@ fn limits_hide_no_mail_behind_renamed_kept_mail() {
 }
 
 #[test]
-fn mail_equal_to_what_a_server_let_go_is_new() {
+fn mail_equal_to_a_really_deleted_message_is_new() {
     let server = ModelServer::start(notes(["a"]));
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     sandbox.fetch().succeeds();

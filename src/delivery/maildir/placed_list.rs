@@ -1,5 +1,5 @@
-//! The proof that messages were put in their place, for the case that a run is killed before it records
-//! that, and a mail reader takes a message away before the next run looks.
+//! The proof that messages were put in their place. It is needed if a run is killed before it records the
+//! deliveries, and a mail reader removes a message before the next run.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read, Write};
@@ -17,9 +17,9 @@ use crate::os::sys::{self, File, Mode, OFlags};
 /// The proof for the messages of one account: a list of their names in tmp/.
 ///
 /// A name is added while the message is hidden in new/, before a mail reader can see it: from then on only its
-/// user removes it. The list is removed once all deliveries in it are recorded. A power cut could undo
-/// the move to new/ and not the list, so the list counts only until the machine is started anew: its first line
-/// says when that was.
+/// user removes it. The list is removed once all deliveries in it are recorded. A power cut could undo the
+/// rename but keep the list. So the list is valid only until the machine restarts, and its first line is the
+/// boot id.
 #[derive(Debug, Default)]
 pub(super) struct PlacedList {
     /// The lists of this run, by the mark in the names.
@@ -39,8 +39,8 @@ struct OpenList {
 impl PlacedList {
     /// Adds a message that is hidden in new/.
     pub(super) fn add(&self, tmp: &Folder, name: &str) {
-        // Without a proof, the message is fetched once more if this run is killed before it records the
-        // delivery, and a reader removes the message before the next run.
+        // An error is ignored: without a proof, the message is fetched again only if this run is killed
+        // before it records the delivery, and a mail reader removes the message before the next run.
         let _ = self.try_add(tmp, name);
     }
 
@@ -113,8 +113,8 @@ impl PlacedList {
 }
 
 impl OpenList {
-    /// Opens the list. What an earlier run wrote since the machine was started stays in it. Returns `None`
-    /// if nobody knows when that was.
+    /// Opens the list. Keeps the names that an earlier run wrote since the last boot. Returns `None` if the
+    /// system has no boot id.
     fn open(tmp: &Folder, mark: Mark) -> io::Result<Option<Self>> {
         let Some(boot) = boot_id() else {
             return Ok(None);

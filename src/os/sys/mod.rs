@@ -1,8 +1,8 @@
 //! The boundary to the operating system for everything that custody depends on: files, clocks, random
 //! numbers, threads and channels.
 //!
-//! Nothing here decides anything. The items are those of std and rustix, under the same names where
-//! possible, so that there is a single place where another world can be put below the program.
+//! This module makes no decisions. Its items are those of std and rustix, under the same names where
+//! possible. So this is the single place where a simulated system can replace the real one.
 
 mod real;
 

@@ -46,7 +46,7 @@ impl Plan {
         self.postpone_deletions(&waiting);
     }
 
-    /// Leaves messages that were to be deleted for the next run.
+    /// Postpones the deletion of messages to the next run.
     pub fn postpone_deletions(&mut self, waiting: &[Pick]) {
         let positions: BTreeSet<Position> = waiting.iter().map(|pick| pick.position).collect();
         self.delete

@@ -307,7 +307,7 @@ impl Planner<'_> {
     }
 }
 
-/// Leaves at most so many of the messages, and [`COMPARED_OCTETS`] of them. Returns the others.
+/// Keeps at most this many of the messages, and at most [`COMPARED_OCTETS`] octets. Returns the others.
 fn split_off_waiting(listing: &Listing, picks: &mut Vec<Pick>, most: usize) -> Vec<Pick> {
     picks.sort_unstable_by_key(|pick| pick.position);
     let mut octets = 0u64;

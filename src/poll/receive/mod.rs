@@ -306,7 +306,8 @@ impl Receiver<'_> {
         Ok(())
     }
 
-    /// Returns true if a message is shorter than promised, though not by half, and that may mean something.
+    /// Returns true if a message may have been cut: it is shorter than promised, and at least half of it
+    /// came.
     fn is_short(&self, arrival: &SizedArrival) -> bool {
         let shortfall = arrival.shortfall();
         shortfall == Shortfall::Part && !self.sizes.excuses(shortfall)
@@ -328,7 +329,7 @@ impl Receiver<'_> {
         }
     }
 
-    /// Reports that a message stays on the server because of what came instead of it, or of too little.
+    /// Reports that a message stays on the server because a placeholder or too little of it came.
     fn warn_of(&self, suspicion: Suspicion, receipt: &Receipt, arrival: &SizedArrival) {
         if suspicion == Suspicion::Incomplete
             && self.warned.replace(self.warned.get() + 1) >= MOST_WARNINGS

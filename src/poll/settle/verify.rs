@@ -158,8 +158,8 @@ impl Settler<'_> {
     }
 
     /// Returns true if a message is the one that is known under its name, although a server has added lines
-    /// to its header since then. If that one may have been cut, bodies of the same length show that neither
-    /// was: something on the way only changes the header at each download.
+    /// to its header since then. If the known copy may have been cut, equal lengths of the bodies show that
+    /// neither download was cut: something on the way only changes the header each time.
     fn is_as_known(
         &self,
         stored: &StoredMessage,

@@ -206,7 +206,7 @@ fn a_session_that_breaks_at_top_deletes_nothing_and_counts() {
 }
 
 #[test]
-fn a_server_that_breaks_off_at_top_is_not_asked_for_ever() {
+fn a_server_that_breaks_off_at_top_is_not_asked_again() {
     let messages = [("a", 63, MAIL)];
     let mut account = account_with(&messages);
     let broken = [&list(&messages), "C: TOP 1 0\n"].concat();
