@@ -162,8 +162,8 @@ impl Poll<'_> {
         // Such a server must not keep all mail away.
         notices.first(BREAKS_AT_TOP).map_err(recording)?;
         self.reporter.report(Event::Warning(
-            &"the server breaks off at TOP: from now on only unique-ids and sizes show that a message \
-              is still the one that was delivered before it is deleted",
+            &"the server ends the session at TOP: from now on mailpull checks only unique-id and size \
+              before it deletes a message",
         ));
         Ok(false)
     }

@@ -91,8 +91,8 @@ impl Poll<'_> {
             count => format!(" (the first of {count})"),
         };
         self.reporter.report(Event::Warning(&format_args!(
-            "message {}{more} is shorter than the server lists it: it is delivered, and a later run \
-             compares it with a second download",
+            "message {}{more} is shorter than the server lists it, and may be incomplete: it is \
+             delivered, stays on the server, and a later run compares it with a second download",
             first.unique_id
         )));
         Ok(())

@@ -131,7 +131,7 @@ impl Maildir {
         }
         let there = self.cur.names()?;
         let there = there.iter().filter_map(|name| str::from_utf8(name).ok());
-        // A reader that does not know that hidden files are none of its business moves them, too.
+        // Some readers move hidden files, too.
         let final_name = |name| {
             let name = without_flags(name);
             name.strip_prefix('.').unwrap_or(name)
