@@ -72,7 +72,7 @@ impl ListedHeader {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::mail::headers::HeaderReader;
     use crate::mail::reader::MessageReader;
@@ -81,7 +81,7 @@ mod tests {
                           From: Ann <ann@example.org>\nSubject: lunch\n";
     const NOTE: &str = "From: alarm\nSubject: smoke\nX-Room: 1\n";
 
-    fn known(header: &str) -> KnownHeader {
+    pub(crate) fn known(header: &str) -> KnownHeader {
         let mut reader = MessageReader::default();
         reader.push(format!("{header}\nbody\n").as_bytes());
         let read = reader.finish();
@@ -101,7 +101,7 @@ mod tests {
         }
     }
 
-    fn listed(header: &str) -> ListedHeader {
+    pub(crate) fn listed(header: &str) -> ListedHeader {
         let mut reader = HeaderReader::default();
         reader.push(header.as_bytes());
         reader.finish_listed()

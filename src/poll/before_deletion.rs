@@ -13,14 +13,17 @@ use super::error::{Error, reading, recording};
 use crate::mail::known::{KnownMessages, MAX_FAILURES};
 use crate::mail::maildrop::{Identity, Listing, Message};
 use crate::mail::same_header::KnownHeader;
+use crate::mail::streak::ALIKE;
 use crate::poll::plan::{Pick, Plan};
 use crate::poll::top::{Answer, read_headers};
 use crate::pop3::{GoOn, Transaction};
 use crate::report::Event;
-use crate::seen::{Compared, Comparison, LastRun};
+use crate::seen::{Compared, Comparison, FailedStep, LastRun};
 
 /// The most headers that a session asks for before it deletes messages. The rest waits for the next run.
 const HEADERS: usize = 10_000;
+/// The most headers that a session asks for if the server has refused the deletions of the last one.
+const FEW: usize = 10;
 /// The number of headers that are asked for together, so that not all known ones are in memory at once.
 const FLIGHT: usize = 1_000;
 /// The number of octets after which no more headers are asked for.
@@ -49,6 +52,8 @@ struct CheckedDeletions {
     waiting: Vec<Pick>,
     /// The number of octets of all headers.
     octets: usize,
+    /// The most headers to ask for.
+    limit: usize,
 }
 
 impl CheckedDeletions {
@@ -66,11 +71,14 @@ impl CheckedDeletions {
         }
     }
 
-    /// Returns true if no more headers are asked for.
-    fn is_enough(&self) -> bool {
-        self.headers() + self.unknown.len() >= HEADERS
-            || self.octets > HEADERS_OCTETS
-            || self.lacks_top()
+    /// Returns how many more headers may be asked for.
+    fn room(&self) -> usize {
+        match self.octets > HEADERS_OCTETS || self.lacks_top() {
+            true => 0,
+            false => self
+                .limit
+                .saturating_sub(self.headers() + self.unknown.len()),
+        }
     }
 
     /// Returns true if the server refuses every TOP.
@@ -121,7 +129,8 @@ impl Poll<'_> {
         }
         let last = self.ledger.runs().last().map_err(reading)?;
         let checked = match self.may_ask_for_headers(session, known, &last)? {
-            true => self.ask_for_headers(session, listing, plan, &last)?,
+            true => self
+                .count_breaks_at_top(&last, |poll| poll.ask_for_headers(session, listing, plan))?,
             false => CheckedDeletions {
                 unknown: plan.delete.clone(),
                 ..CheckedDeletions::default()
@@ -168,22 +177,33 @@ impl Poll<'_> {
         Ok(false)
     }
 
+    /// Lets headers be asked for again, after sessions that broke there.
+    pub(super) fn ask_at_top_again(&mut self) -> Result<(), Error> {
+        let notices = self.ledger.notices();
+        if notices.is_said(BREAKS_AT_TOP).map_err(reading)? {
+            notices.forget(BREAKS_AT_TOP).map_err(recording)?;
+            self.ledger.runs().note_recognised(0).map_err(recording)?;
+        }
+        Ok(())
+    }
+
     /// Asks for the headers of the messages that are due, as many as the limits allow.
     fn ask_for_headers<S: Read + Write>(
         &mut self,
         session: &mut Transaction<S>,
         listing: &Listing,
         plan: &Plan,
-        last: &LastRun,
     ) -> Result<CheckedDeletions, Error> {
-        // The attempt is counted first, so that it also counts if the session breaks here.
-        self.ledger.runs().note_recognition().map_err(recording)?;
-        let mut checked = CheckedDeletions::default();
+        let causes = self.ledger.causes();
+        let refused = causes.fresh(FailedStep::Deletion).map_err(reading)?;
+        let mut checked = CheckedDeletions {
+            // If it refuses every DELE, a few show whether it still does.
+            limit: if refused.len() < ALIKE { HEADERS } else { FEW },
+            ..CheckedDeletions::default()
+        };
         for picks in plan.delete.chunks(FLIGHT) {
             self.ask_for_some(session, listing, picks, &mut checked)?;
         }
-        let runs = self.ledger.runs();
-        runs.note_recognised(last.recognitions).map_err(recording)?;
         if checked.lacks_top() {
             let waiting = std::mem::take(&mut checked.waiting);
             checked.unknown.extend(waiting);
@@ -208,15 +228,17 @@ impl Poll<'_> {
             asked.extend(header.map(|header| (pick, message, header)));
         }
         let mut answered = 0;
-        if !checked.is_enough() {
-            let messages = asked.iter().map(|(_, message, _)| message.clone());
+        let room = checked.room();
+        if room > 0 {
+            let messages = asked.iter().take(room);
+            let messages = messages.map(|(_, message, _)| message.clone());
             read_headers(session, messages, self.interrupt, |_, answer| {
                 let (pick, _, known) = &asked[answered];
                 answered += 1;
                 checked.note(*pick, known, answer);
-                match checked.is_enough() {
-                    true => GoOn::No,
-                    false => GoOn::Yes,
+                match checked.room() {
+                    0 => GoOn::No,
+                    _ => GoOn::Yes,
                 }
             })?;
         }

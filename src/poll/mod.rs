@@ -113,6 +113,9 @@ enum Deletions {
     Left(HashSet<Identity>),
 }
 
+/// The subject of a note that deletions are left for the next run.
+const DELETIONS_WAIT: &str = "deletions wait";
+
 /// After this many failed runs in a row, new mail is fetched before messages that are due are deleted.
 const DELETIONS_FIRST_RUNS: u64 = 3;
 
@@ -152,6 +155,7 @@ impl Poll<'_> {
         self.start_ages()?;
         if self.options.retries_all {
             self.ledger.causes().retry_all().map_err(recording)?;
+            self.ask_at_top_again()?;
         }
         self.recover()?;
         if self.options.may_delete_many {
@@ -200,7 +204,7 @@ impl Poll<'_> {
         let mut open = self.open_session(connect, last)?;
         // LOGIN-DELAY (RFC 2449, section 6.5): the server would refuse a second login.
         let is_last = open.session.profile().login_delay().is_some();
-        if deletes_first(last) && open.plan.asks_for_both() {
+        if open.plan.asks_for_both() && self.deletes_first(last)? {
             let postponed = open.plan.fetch.len();
             self.delete_only(open)?;
             if is_last {
@@ -228,13 +232,9 @@ impl Poll<'_> {
         match self.fetch_and_delete(session, requested, &mut evidence) {
             Ok(Deletions::Done) => {}
             Ok(Deletions::Left(due)) if is_last || self.interrupt.signal().is_some() => {
-                self.summary.postponed += due.len();
-                return Ok(Remaining::Nothing);
+                self.postpone_deletions(due.len())?;
             }
-            Ok(Deletions::Left(due)) => {
-                self.delete_in_another_session(due, connect, last)?;
-                return Ok(Remaining::Nothing);
-            }
+            Ok(Deletions::Left(due)) => self.delete_in_another_session(due, connect, last)?,
             Err(error) => return Err(self.suspect_session(error, &evidence, &listing, &plan)?),
         }
         let may_go_on = self.summary.settled() > settled
@@ -248,6 +248,20 @@ impl Poll<'_> {
         })
     }
 
+    /// Returns true if messages that are due are deleted in a session of their own, before any is fetched.
+    ///
+    /// A session that was cut off has deleted nothing. If new mail is what breaks the sessions, deletions
+    /// would otherwise never be reached. But a server that never answers QUIT must not keep new mail away
+    /// either, so new mail comes first again after some runs.
+    fn deletes_first(&mut self, last: &LastRun) -> Result<bool, Error> {
+        let notices = self.ledger.notices();
+        if notices.is_said(DELETIONS_WAIT).map_err(reading)? {
+            notices.forget(DELETIONS_WAIT).map_err(recording)?;
+            return Ok(true);
+        }
+        Ok(last.was_cut_off && last.failures < DELETIONS_FIRST_RUNS)
+    }
+
     /// Deletes what was due in a session that had to end without QUIT. If the server refuses another session,
     /// the next run does it: all mail is delivered by now.
     fn delete_in_another_session<S: Read + Write>(
@@ -259,13 +273,20 @@ impl Poll<'_> {
         let count = due.len();
         self.course.due = Some(due);
         match self.open_session(connect, last) {
-            Ok(open) => self.delete_only(open),
-            Err(Error::Connect(_)) => {
-                self.summary.postponed += count;
-                Ok(())
-            }
-            Err(error) => Err(error),
+            Ok(open) => self.delete_only(open)?,
+            Err(Error::Connect(_)) => self.postpone_deletions(count)?,
+            Err(error) => return Err(error),
         }
+        self.course.due = None;
+        Ok(())
+    }
+
+    /// Leaves deletions for the next run, which makes them first.
+    fn postpone_deletions(&mut self, count: usize) -> Result<(), Error> {
+        self.summary.postponed += count;
+        let notices = self.ledger.notices();
+        notices.first(DELETIONS_WAIT).map_err(recording)?;
+        Ok(())
     }
 
     /// Deletes messages that are due, and ends the session. Fetches nothing.
@@ -370,15 +391,6 @@ impl Poll<'_> {
             RecognitionEnd::Complete
         }
     }
-}
-
-/// Returns true if messages that are due are deleted in a session of their own, before any is fetched.
-///
-/// A session that was cut off has deleted nothing. If new mail is what breaks the sessions, deletions
-/// would otherwise never be reached. But a server that never answers QUIT must not keep new mail away
-/// either, so new mail comes first again after some runs.
-fn deletes_first(last: &LastRun) -> bool {
-    last.was_cut_off && last.failures < DELETIONS_FIRST_RUNS
 }
 
 /// Returns true if a session may have failed because commands were sent ahead of replies.

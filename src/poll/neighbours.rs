@@ -178,28 +178,21 @@ impl Poll<'_> {
         last: &LastRun,
     ) -> Result<Mailbox, Error> {
         let mut compared = ComparedHeaders::default();
-        // As when renamed messages are recognised: a server that breaks off at TOP must not keep all
-        // mail away.
         if ours.is_empty() || last.recognitions >= MAX_FAILURES {
             return Ok(shared.judge(compared));
         }
-        self.ledger.runs().note_recognition().map_err(recording)?;
         let (asked, known): (Vec<_>, Vec<_>) = ours.into_iter().unzip();
         let mut known = known.iter();
         let asked = asked.into_iter();
-        read_headers(session, asked, self.interrupt, |_, answer| {
-            if let (Some(known), Answer::Header(listed, _)) = (known.next(), answer) {
-                match listed.is_of(known) {
-                    true => compared.equal += 1,
-                    false => compared.different += 1,
+        self.count_breaks_at_top(last, |poll| {
+            read_headers(session, asked, poll.interrupt, |_, answer| {
+                if let (Some(known), Answer::Header(listed, _)) = (known.next(), answer) {
+                    compared.note(&listed, known);
                 }
-            }
-            GoOn::Yes
+                GoOn::Yes
+            })
+            .map_err(Error::from)
         })?;
-        // The count is not reset to 0: a server may break off at the next TOP in every run, and
-        // then mailpull must stop trying.
-        let runs = self.ledger.runs();
-        runs.note_recognised(last.recognitions).map_err(recording)?;
         Ok(shared.judge(compared))
     }
 }

@@ -6,6 +6,7 @@
 
 use crate::mail::known::{KnownMessages, State};
 use crate::mail::maildrop::Listing;
+use crate::mail::same_header::{KnownHeader, ListedHeader};
 use crate::poll::plan::{Pick, spread_sample};
 
 /// With fewer messages of equal size than this, equal sizes may be chance: the messages are retrieved
@@ -38,6 +39,18 @@ pub(crate) enum Mailbox {
     Likely,
     /// It is another one.
     Other,
+}
+
+impl ComparedHeaders {
+    /// Compares a header that the server has sent with that of a known message. Equal headers that many
+    /// messages may have prove nothing.
+    pub(crate) fn note(&mut self, listed: &ListedHeader, known: &KnownHeader) {
+        match listed.is_of(known) {
+            true if listed.may_be_of_many() => {}
+            true => self.equal += 1,
+            false => self.different += 1,
+        }
+    }
 }
 
 impl SharedMessages {
@@ -112,6 +125,7 @@ mod tests {
     use crate::mail::known::KnownMessage;
     use crate::mail::known::tests::message_in;
     use crate::mail::maildrop::MessageNumber;
+    use crate::mail::same_header;
     use crate::moment::Moment;
 
     const DELIVERED: State = State::Delivered(Moment(0));
@@ -182,6 +196,26 @@ mod tests {
             let shared = SharedMessages::of(&listing, &known(&rows));
             let judged = shared.judge(ComparedHeaders { equal, different });
             assert_eq!(judged, expected, "{sizes:?} {equal} {different}");
+        }
+    }
+
+    #[test]
+    fn equal_headers_count_unless_many_messages_may_have_them() {
+        for (ours, theirs, equal, different) in [
+            ("Message-ID: <1@x>\n", "Message-ID: <1@x>\n", 1, 0),
+            ("Message-ID: <1@x>\n", "Message-ID: <2@x>\n", 0, 1),
+            ("Subject: s\n", "Subject: s\n", 0, 0),
+            ("Subject: s\n", "Subject: t\n", 0, 1),
+        ] {
+            let mut compared = ComparedHeaders::default();
+
+            compared.note(
+                &same_header::tests::listed(theirs),
+                &same_header::tests::known(ours),
+            );
+
+            let counts = (compared.equal, compared.different);
+            assert_eq!(counts, (equal, different), "{ours} {theirs}");
         }
     }
 

@@ -102,8 +102,8 @@ impl Poll<'_> {
         }
         if !listing.names_are_made_up()
             && self.may_be_renamed(&listing, &known, last)
-            && self.may_rematch(last)?
-            && self.rematch(&mut session, &listing, &known)?
+            && self.may_rematch(last)
+            && self.rematch(&mut session, &listing, &known, last)?
         {
             known = self.known()?;
             plan = plan::plan(&listing, &known, policy, now);
@@ -272,18 +272,16 @@ impl Poll<'_> {
         self.ledger.missing().contents(missing).map_err(reading)
     }
 
-    /// Returns true if renamed messages may be looked for. Each attempt is recorded beforehand: a
-    /// server that breaks off at TOP every time must not keep all mail away.
-    fn may_rematch(&mut self, last: &LastRun) -> Result<bool, Error> {
-        if last.recognitions >= MAX_FAILURES {
+    /// Returns true if renamed messages may be looked for.
+    fn may_rematch(&self, last: &LastRun) -> bool {
+        let may = last.recognitions < MAX_FAILURES;
+        if !may {
             self.reporter.report(Event::Warning(
-                &"the server has given its messages new unique-ids, and breaks off at TOP: they \
+                &"the server has given its messages new unique-ids, and ends the session at TOP: they \
                   are recognised by their content, after they are fetched once more",
             ));
-            return Ok(false);
         }
-        self.ledger.runs().note_recognition().map_err(recording)?;
-        Ok(true)
+        may
     }
 
     /// Returns true if the server seems to have given its messages new unique-ids, or if the last
@@ -299,6 +297,7 @@ impl Poll<'_> {
         session: &mut Transaction<S>,
         listing: &Listing,
         known: &KnownMessages,
+        last: &LastRun,
     ) -> Result<bool, Error> {
         // All that are new are looked at, whatever the limits of a run are.
         let new = plan::plan(
@@ -308,13 +307,14 @@ impl Poll<'_> {
             self.ledger.clock().now(),
         )
         .fetch;
-        let rematch = Rematch {
-            listing,
-            ledger: self.ledger,
-            interrupt: self.interrupt,
-        };
-        let recognised = rematch.run(session, &new)?;
-        self.ledger.runs().note_recognised(0).map_err(recording)?;
+        let recognised = self.count_breaks_at_top(last, |poll| {
+            let rematch = Rematch {
+                listing,
+                ledger: poll.ledger,
+                interrupt: poll.interrupt,
+            };
+            rematch.run(session, &new).map_err(Error::from)
+        })?;
         if recognised > 0 {
             self.reporter.report(Event::Warning(&format_args!(
                 "the server has given its messages new unique-ids: {recognised} of {} were \

@@ -148,7 +148,7 @@ pub(crate) fn rehearse(
         delivered: plan.fetch.len(),
         octets: sizes.sum(),
         deleted,
-        kept: listing.len() + listing.nameless().len() - deleted,
+        kept: listing.count() - deleted,
         postponed: plan.postponed,
         is_dry: true,
         ..Summary::default()

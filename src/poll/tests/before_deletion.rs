@@ -1,10 +1,11 @@
 //! Messages of earlier sessions that are due for deletion: their headers show that they are the same.
 
 use super::compare::{Listed, MAIL, delete, list, retrieve};
-use super::{Ended, QUIT, TestAccount};
+use super::{Ended, Error, QUIT, TestAccount};
 use crate::exit::Exit;
 use crate::mail::policy::Keep;
 use crate::pop3::tests::session_with_top;
+use crate::report::Summary;
 
 const OTHER: &str = "Message-ID: <2@x>\nDate: today\nFrom: bob\nSubject: t\n\nelse";
 const NOTE: &str = "Subject: note\n\nnote";
@@ -217,4 +218,59 @@ fn a_server_that_breaks_off_at_top_is_not_asked_again() {
     let ended = account.poll_with_top(&[&list(&messages), &*delete(&[1]), QUIT].concat());
 
     assert_eq!((ended.exit(), ended.summary.deleted), (Exit::Done, 1));
+}
+
+#[test]
+fn a_retry_asks_for_headers_again() {
+    let messages = [("a", 63, MAIL)];
+    let mut account = account_with(&messages);
+    let broken = [&list(&messages), "C: TOP 1 0\n"].concat();
+    for _ in 0..5 {
+        account.poll(&[&broken]);
+    }
+    account.policy.keep = Keep::Always;
+    account.poll(&[&[
+        "C: UIDL\nC: STAT\nS: +OK\nS: 1 a\nS: .\nS: +OK 1 63\n",
+        QUIT,
+    ]
+    .concat()]);
+    account.policy.keep = Keep::Never;
+    account.retries_all = true;
+
+    account.poll(&[&[
+        &list(&messages),
+        &*top(&messages, &[1]),
+        &delete(&[1]),
+        QUIT,
+    ]
+    .concat()]);
+
+    assert_eq!(account.known(), ["a Gone"]);
+}
+
+#[test]
+fn a_signal_at_top_does_not_count_against_the_server() {
+    let mut account = account_with(&[("a", 63, MAIL)]);
+    let last = account.last_run();
+
+    let (target, mut summary) = (account.maildir(), Summary::default());
+    let asked: Result<(), _> = account.with_poll(&target, &mut summary, |mut poll| {
+        poll.count_breaks_at_top(&last, |_| Err(Error::Interrupted))
+    });
+
+    assert!(matches!(asked, Err(Error::Interrupted)));
+    assert_eq!(account.last_run().recognitions, 0);
+}
+
+#[test]
+fn a_whole_message_as_the_answer_to_top_shows_its_header() {
+    let messages = [("a", 63, MAIL)];
+    let mut account = account_with(&messages);
+    let header = top(&messages, &[1]);
+    let body = "S: a line of the body\n".repeat(100_000);
+    let whole = header.replace("S: .\n", &format!("{body}S: .\n"));
+
+    account.poll(&[&[&list(&messages), &*whole, &delete(&[1]), QUIT].concat()]);
+
+    assert_eq!(account.known(), ["a Gone"]);
 }

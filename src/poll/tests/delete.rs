@@ -1,6 +1,8 @@
+use super::compare::{list, retrieve};
 use super::{LIST_A_AND_B, QUIT, RETR_A_AND_B, TestAccount};
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::mail::policy::Keep;
+use crate::pop3::tests::hinted_session;
 
 const DELETE_BOTH: &str = "C: DELE 1
 C: DELE 2
@@ -69,6 +71,57 @@ fn after_a_cut_session_deletions_come_before_new_messages() {
     let ended = account.poll(&[&delete_a, only_b]);
     assert_eq!(ended.exit(), Exit::Done);
     assert_eq!(account.known(), ["a Gone", "b Gone"]);
+}
+
+#[test]
+fn deletions_that_a_refused_login_has_left_come_first_in_the_next_run() {
+    let mut account = TestAccount::new(Keep::Never);
+    let b_is_empty = "C: RETR 1\nC: RETR 2\nS: +OK\nS: a\nS: .\nS: +OK\nS: .\nC: NOOP\nS: +OK\n";
+    let session = [LIST_A_AND_B, b_is_empty].concat();
+    let mut answers = [Ok(session), Err("too many logins")].into_iter();
+    let target = account.maildir();
+    let ended = account.poll_with(&target, |hints| match answers.next() {
+        Some(Ok(script)) => Ok(hinted_session(hints, true, &script)),
+        refused => Err(Failure::new(format!("{refused:?}"), Exit::Temporary)),
+    });
+    assert_eq!((ended.summary.delivered, ended.summary.postponed), (1, 1));
+    let top_a = "C: TOP 1 0\nS: +OK\nS: a\nS: .\n";
+    let delete_a = [LIST_A_AND_B, top_a, "C: DELE 1\nS: +OK\n", QUIT].concat();
+    let only_b = "C: UIDL\nC: STAT\nS: +OK\nS: 1 b\nS: .\nS: +OK 1 3\n";
+    let size_and_b = "C: LIST\nS: +OK\nS: 1 3\nS: .\nC: RETR 1\nS: +OK\nS: .\nC: NOOP\nS: +OK\n";
+
+    account.poll(&[&delete_a, &[only_b, size_and_b].concat()]);
+
+    assert_eq!(account.known(), ["a Gone", "b Failed"]);
+}
+
+#[test]
+fn a_server_that_refuses_all_deletions_is_asked_for_a_few_headers_only() {
+    let mut account = TestAccount::new(Keep::Always);
+    let ids: Vec<_> = (1..=20).map(|n| format!("m{n}")).collect();
+    let listed: Vec<_> = ids.iter().map(|id| (&**id, 4, &**id)).collect();
+    let all: Vec<_> = (1..=20).collect();
+    account.poll(&[&[&list(&listed), &*retrieve(&listed, &all), QUIT].concat()]);
+    account.policy.keep = Keep::Never;
+    let refused = |last: usize| {
+        let each = |text: fn(usize, &str) -> String| -> String {
+            (1..=last).map(|n| text(n, &ids[n - 1])).collect()
+        };
+        [
+            list(&listed),
+            each(|n, _| format!("C: TOP {n} 0\n")),
+            each(|_, id| format!("S: +OK\nS: {id}\nS: .\n")),
+            each(|n, _| format!("C: DELE {n}\n")),
+            "S: -ERR the mailbox is locked\n".repeat(last),
+            QUIT.to_owned(),
+        ]
+        .concat()
+    };
+    account.poll(&[&refused(20)]);
+
+    account.poll(&[&refused(10)]);
+
+    assert_eq!(account.problems().len(), 2, "{:?}", account.problems());
 }
 
 #[test]

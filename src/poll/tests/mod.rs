@@ -53,6 +53,7 @@ struct TestAccount {
     ledger: Ledger,
     problems: Problems,
     policy: Policy,
+    retries_all: bool,
 }
 
 /// The end of one poll.
@@ -83,6 +84,7 @@ impl TestAccount {
                 keep,
                 ..Policy::default()
             },
+            retries_all: false,
         }
     }
 
@@ -117,29 +119,38 @@ impl TestAccount {
         target: &dyn Target,
         connect: impl FnMut(&SessionHints) -> Result<Transaction<S>, Failure>,
     ) -> Ended {
+        let mut summary = Summary::default();
+        let result = self.with_poll(target, &mut summary, |poll| poll.run(connect));
+        Ended { result, summary }
+    }
+
+    /// Does something with a poll that has not begun.
+    fn with_poll<T>(
+        &mut self,
+        target: &dyn Target,
+        summary: &mut Summary,
+        what: impl FnOnce(Poll<'_>) -> T,
+    ) -> T {
         let options = PollOptions {
             policy: self.policy.clone(),
             configured_keep: self.policy.keep,
             may_delete_many: false,
-            retries_all: false,
+            retries_all: self.retries_all,
             silence: Duration::from_secs(60),
             descriptors: 1024,
         };
         // Each run opens the ledger anew, and with it reads the clock.
         self.ledger = open_ledger(&self.folder);
-        let mut summary = Summary::default();
-        let poll = Poll {
+        what(Poll {
             options: &options,
             ledger: &mut self.ledger,
             target,
             reporter: AccountReporter::new(&self.problems, "work"),
             find_other_accounts: &|_| Ok(Vec::new()),
             interrupt: &Interrupt::never().expect("a pair of sockets"),
-            summary: &mut summary,
+            summary,
             course: Course::default(),
-        };
-        let result = poll.run(connect);
-        Ended { result, summary }
+        })
     }
 
     /// Returns the messages in new/, sorted.
