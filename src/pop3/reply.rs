@@ -22,7 +22,7 @@ pub enum Status {
 pub struct Refusal {
     /// The response code in brackets, if mailpull knows it.
     pub code: Option<ResponseCode>,
-    /// The text after `-ERR`, with the code.
+    /// The text after `-ERR`, with the code. A bare `-ERR` is its own text, so that reports quote something.
     pub text: ServerText,
 }
 
@@ -53,9 +53,10 @@ impl Status {
     pub fn parse(line: &[u8]) -> Option<Self> {
         let positive = keyword(line, b"+OK");
         if let Some(text) = keyword(positive.unwrap_or(line), b"-ERR") {
+            let said = if text.is_empty() { b"-ERR" } else { text };
             return Some(Self::Negative(Refusal {
                 code: ResponseCode::parse(text),
-                text: ServerText::new(text),
+                text: ServerText::new(said),
             }));
         }
         if let Some(text) = positive {
@@ -246,11 +247,20 @@ mod tests {
                 Some(Status::Positive(ServerText::new(text)))
             );
         }
-        let Some(Status::Negative(refusal)) = Status::parse(b"+OK -ERR error retrieving message")
-        else {
-            panic!("the words after +OK are a refusal");
-        };
-        assert_eq!(refusal.text.to_string(), "error retrieving message");
+        for (line, said) in [
+            (&b"-ERR no such message"[..], "no such message"),
+            (b"-err", "-ERR"),
+            (b"-ERR ", "-ERR"),
+            (
+                b"+OK -ERR error retrieving message",
+                "error retrieving message",
+            ),
+        ] {
+            let Some(Status::Negative(refusal)) = Status::parse(line) else {
+                panic!("this is a refusal: {said}");
+            };
+            assert_eq!(refusal.text.to_string(), said);
+        }
         assert_eq!(Status::parse(b"+"), Some(Status::Continue(vec![])));
         assert_eq!(
             Status::parse(b"+ cGFzcw=="),
