@@ -18,8 +18,9 @@ pub const SCRAM_ROUNDS: RangeInclusive<u64> = 4096..=1_000_000;
 /// The age at which a server's announcements are asked for again: its software may be newer by then.
 pub const SERVER_PROFILE_AGE: Duration = Duration::from_secs(24 * 3600);
 
-/// The longest LOGIN-DELAY (RFC 2449, section 6.5) that is respected.
-pub const LOGIN_DELAY: Duration = Duration::from_secs(24 * 3600);
+/// The longest LOGIN-DELAY (RFC 2449, section 6.5) that is respected. One wrong number from a server must
+/// not silence an account for longer.
+pub const LOGIN_DELAY: Duration = Duration::from_secs(3600);
 
 /// The most lines in a reply to CAPA.
 pub const CAPABILITY_LINES: usize = 1_000;

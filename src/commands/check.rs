@@ -53,12 +53,18 @@ struct CheckAccounts<'a> {
 }
 
 impl CheckAccounts<'_> {
-    /// Returns the number of new messages: zero, without a login, if the server's LOGIN-DELAY has not
-    /// passed yet.
+    /// Returns the number of new messages. While the server wants no login (LOGIN-DELAY), it says so and
+    /// returns zero.
     fn one(&self, account: &Account) -> Result<usize, Failure> {
         let ledger = self.context.open_ledger(account, self.folder)?;
         let last = ledger.runs().last()?;
-        if !self.is_named && login_delay_left(&last, ledger.clock()).is_some() {
+        let wait = login_delay_left(&last, ledger.clock()).filter(|_| !self.is_named);
+        if let Some(wait) = wait {
+            let reporter = self.context.reporter(&account.name);
+            reporter.report(Event::Warning(&format_args!(
+                "not checked: the server wants no login for another {} s",
+                wait.as_secs()
+            )));
             return Ok(0);
         }
         let known = ledger.messages().known()?;

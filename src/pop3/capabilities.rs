@@ -155,7 +155,7 @@ mod tests {
             ("login-delay 900 user", None, None),
             ("LOGIN-DELAY 0", None, None),
             ("LOGIN-DELAY -5", None, None),
-            ("LOGIN-DELAY 99999999999", None, Some(86_400)),
+            ("LOGIN-DELAY 99999999999", None, Some(3600)),
             ("LOGIN-DELAY", None, None),
         ] {
             let mut capabilities = Capabilities::announced();

@@ -40,7 +40,7 @@ fn login_delay_is_respected_silently() {
         .mailpull(["check"])
         .run()
         .fails_with(1)
-        .complains_in_lines(0);
+        .stderr_has("work: not checked: the server wants no login for another ");
     sandbox.let_pass(Duration::from_secs(200));
     let outcome = sandbox.mailpull(["fetch", "-v"]).run();
     outcome.succeeds().stderr_has("wants no login for another");
@@ -53,6 +53,26 @@ fn login_delay_is_respected_silently() {
         .run()
         .succeeds()
         .is_silent();
+
+    server.finish();
+}
+
+#[test]
+fn a_login_delay_of_days_counts_as_an_hour() {
+    let session = [
+        &greeting(&["LOGIN-DELAY 864000"]),
+        LOGIN,
+        &end("LOGIN-DELAY 864000"),
+    ]
+    .concat();
+    let server = Script::new(&session).then(&session).serve();
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds().is_silent();
+    sandbox.let_pass(Duration::from_secs(3500));
+    sandbox.fetch().succeeds().is_silent();
+
+    sandbox.let_pass(Duration::from_secs(110));
+    sandbox.fetch().succeeds().is_silent();
 
     server.finish();
 }
