@@ -323,16 +323,6 @@ impl Listing {
         self.entries.len()
     }
 
-    /// Returns the number of all messages, also of those without a unique-id.
-    pub fn count(&self) -> usize {
-        self.entries.len() + self.nameless.len() + self.left_out.len()
-    }
-
-    /// Returns true if each message has a unique-id.
-    pub fn names_all(&self) -> bool {
-        self.count() == self.len()
-    }
-
     /// Returns true if no message with a unique-id is listed.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

@@ -166,4 +166,26 @@ impl Poll<'_> {
         }
         Ok(may_try_again)
     }
+
+    /// Asks for headers, and counts a session that breaks there: a server that ends the session at TOP every
+    /// time must not keep all mail away.
+    ///
+    /// # Errors
+    /// Those of `ask`, and those of the database.
+    pub(super) fn count_breaks_at_top<T>(
+        &mut self,
+        last: &LastRun,
+        ask: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        // It is counted first, so that a kill counts as well.
+        self.ledger.runs().note_recognition().map_err(recording)?;
+        let asked = ask(self);
+        if matches!(asked, Ok(_) | Err(Error::Interrupted)) {
+            // Only the end of the session sets the count to 0: the server may end it at the next TOP in
+            // every run.
+            let runs = self.ledger.runs();
+            runs.note_recognised(last.recognitions).map_err(recording)?;
+        }
+        asked
+    }
 }

@@ -54,7 +54,7 @@ impl Poll<'_> {
         for pick in &plan.too_large {
             self.report_too_large(&listing.message(pick.position, pick.copy))?;
         }
-        self.summary.kept = listing.count();
+        self.summary.kept = listing.len() + listing.nameless().len() + listing.left_out().len();
         self.summary.postponed = plan.postponed;
         self.reporter.report(Event::FetchStarted {
             messages: plan.retrieved().count(),

@@ -76,7 +76,10 @@ impl Poll<'_> {
             true => plan.sees_all() && self.course.failed.is_empty(),
             false => plan.is_of_all(),
         };
-        let has_seen_all = has_seen_all && listing.names_all() && not_received.is_empty();
+        let has_seen_all = has_seen_all
+            && listing.nameless().is_empty()
+            && listing.left_out().is_empty()
+            && not_received.is_empty();
         let found: HashSet<&Identity> = settled
             .proven
             .iter()

@@ -148,7 +148,7 @@ pub(crate) fn rehearse(
         delivered: plan.fetch.len(),
         octets: sizes.sum(),
         deleted,
-        kept: listing.count() - deleted,
+        kept: listing.len() + listing.nameless().len() + listing.left_out().len() - deleted,
         postponed: plan.postponed,
         is_dry: true,
         ..Summary::default()

@@ -2,15 +2,13 @@
 
 use std::io::{Read, Write};
 
-use super::Poll;
-use super::error::{Error as PollError, recording};
 use crate::exit::Exit;
 use crate::mail::headers::HeaderReader;
 use crate::mail::maildrop::Message;
 use crate::mail::same_header::ListedHeader;
 use crate::os::signals::Interrupt;
 use crate::pop3::{self, GoOn, HeaderOf, Pipeline, Retrieved, Transaction};
-use crate::seen::{self, LastRun};
+use crate::seen;
 
 /// The longest answer that is read, in octets. Some servers send the whole message.
 const ANSWER: usize = 100_000_000;
@@ -101,28 +99,4 @@ fn read_header<S: Read + Write>(
         chunk.clear();
     }
     Ok(Answer::Header(header.finish_listed(), received))
-}
-
-impl Poll<'_> {
-    /// Asks for headers, and counts a session that breaks there: a server that ends the session at TOP every
-    /// time must not keep all mail away.
-    ///
-    /// # Errors
-    /// Those of `ask`, and those of the database.
-    pub(super) fn count_breaks_at_top<T>(
-        &mut self,
-        last: &LastRun,
-        ask: impl FnOnce(&mut Self) -> Result<T, PollError>,
-    ) -> Result<T, PollError> {
-        // It is counted first, so that a kill counts as well.
-        self.ledger.runs().note_recognition().map_err(recording)?;
-        let asked = ask(self);
-        if matches!(asked, Ok(_) | Err(PollError::Interrupted)) {
-            // Only the end of the session sets the count to 0: the server may end it at the next TOP in
-            // every run.
-            let runs = self.ledger.runs();
-            runs.note_recognised(last.recognitions).map_err(recording)?;
-        }
-        asked
-    }
 }

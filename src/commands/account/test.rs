@@ -139,7 +139,7 @@ fn mailbox(
             .add_sizes(&mut listing)
             .map_err(survey::Error::from)?;
     }
-    let messages = listing.count();
+    let messages = listing.len() + listing.nameless().len() + listing.left_out().len();
     let sizes = listing
         .positions()
         .filter_map(|position| listing.size(position));
