@@ -134,7 +134,7 @@ fn by_browser(
     sign_in: &SignIn<'_>,
     context: &Context<'_>,
 ) -> Result<Tokens, oauth2::Error> {
-    let visit = sign_in.client.begin_browser()?;
+    let mut visit = sign_in.client.begin_browser()?;
     if context.global.json {
         print_line(&json::sign_in(&account.name, visit.address(), None));
     } else {
@@ -148,7 +148,7 @@ fn by_browser(
     if has_display() && io::stdout().is_terminal() {
         open(visit.address(), account);
     }
-    sign_in.client.await_browser(&visit)
+    sign_in.client.await_browser(&mut visit)
 }
 
 fn has_display() -> bool {

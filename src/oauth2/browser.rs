@@ -2,28 +2,24 @@
 //! mailpull opens on loopback (RFC 8252). With PKCE (RFC 7636) the code that it brings is useless
 //! to others.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::Write;
 use std::time::{Duration, Instant};
-
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rustix::event::PollFlags;
 
 use super::answer::ProviderRefusal;
 use super::client::Client;
 use super::error::Error;
 use super::form;
 use super::tokens::Tokens;
+use super::visitors::Visitors;
 use crate::digest::Digest;
-use crate::net::Socket;
 use crate::os::random::random;
-use crate::os::signals::{Interrupt, WaitError};
+use crate::os::signals::WaitError;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// A sign-in that waits for the browser.
 pub(crate) struct BrowserSignIn {
-    listener: TcpListener,
+    visitors: Visitors,
     /// The address to which the provider sends the browser back.
     redirect: String,
     /// A random text that only the browser of this sign-in can bring back.
@@ -43,9 +39,8 @@ impl Client<'_> {
             what: "a sign-in with a browser",
             key: "oauth2-auth-url",
         })?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::Listen)?;
-        listener.set_nonblocking(true).map_err(Error::Listen)?;
-        let port = listener.local_addr().map_err(Error::Listen)?.port();
+        let visitors = Visitors::open().map_err(Error::Listen)?;
+        let port = visitors.port().map_err(Error::Listen)?;
         let redirect = format!("http://{}:{port}", self.provider.loopback);
         let state = random_text();
         let verifier = random_text();
@@ -63,7 +58,7 @@ impl Client<'_> {
         query.extend(&self.provider.extras);
         let address = page.with_query(&form::encode(&query));
         Ok(BrowserSignIn {
-            listener,
+            visitors,
             redirect,
             state,
             verifier,
@@ -75,7 +70,7 @@ impl Client<'_> {
     ///
     /// # Errors
     /// The user refused, or did not sign in in time; a signal arrived.
-    pub(crate) fn await_browser(&self, sign_in: &BrowserSignIn) -> Result<Tokens, Error> {
+    pub(crate) fn await_browser(&self, sign_in: &mut BrowserSignIn) -> Result<Tokens, Error> {
         let code = sign_in.wait(self)?;
         self.exchange(&[
             ("grant_type", "authorization_code"),
@@ -92,62 +87,22 @@ impl BrowserSignIn {
         &self.address
     }
 
-    fn wait(&self, client: &Client<'_>) -> Result<String, Error> {
+    fn wait(&mut self, client: &Client<'_>) -> Result<String, Error> {
         let interrupt = client.http.interrupt;
         let deadline = Instant::now() + BROWSER_TIMEOUT;
         loop {
-            let listener = self.listener.as_fd();
-            interrupt
-                .wait(listener, PollFlags::IN, deadline, Duration::ZERO)
-                .map_err(|error| match error {
-                    WaitError::Interrupted => Error::Interrupted,
-                    WaitError::TimedOut => Error::Expired,
-                })?;
-            // Browsers open connections ahead and close them unused.
-            if let Ok((stream, _)) = self.listener.accept()
-                && stream.set_nonblocking(true).is_ok()
-                && let Some(answer) = self.receive(stream.into(), interrupt)
-            {
+            let visit = self.visitors.next(interrupt, deadline);
+            let (request, stream) = visit.map_err(|error| match error {
+                WaitError::Interrupted => Error::Interrupted,
+                WaitError::TimedOut => Error::Expired,
+            })?;
+            let answer = self.answer(&request);
+            respond(stream, &answer);
+            if let Some(answer) = answer {
                 let host = client.provider.token_url.endpoint.to_string();
                 return answer.map_err(|refusal| Error::Refused { host, refusal });
             }
         }
-    }
-
-    /// Reads one request and answers it; `None` if it is not from the browser of this sign-in.
-    fn receive(
-        &self,
-        connection: OwnedFd,
-        interrupt: &Interrupt,
-    ) -> Option<Result<String, ProviderRefusal>> {
-        let mut socket = Socket::new(connection, REQUEST_TIMEOUT, interrupt.clone());
-        // One deadline for the whole request: only one connection is served at a time, so a program
-        // that sends an octet now and then would keep the browser out.
-        socket.begin_handshake(Instant::now() + REQUEST_TIMEOUT);
-        let mut request = vec![0; LONGEST_REQUEST];
-        let mut length = 0;
-        while !request[..length].windows(4).any(|end| end == b"\r\n\r\n") {
-            match socket.read(&mut request[length..]) {
-                Ok(0) | Err(_) => return None,
-                Ok(octets) => length += octets,
-            }
-        }
-        let answer = self.answer(&request[..length]);
-        let (status, text) = match &answer {
-            Some(Ok(_)) => ("200 OK", "You have signed in. Go back to mailpull."),
-            Some(Err(_)) => ("200 OK", "You have not signed in. Go back to mailpull."),
-            None => ("404 Not Found", "There is nothing here."),
-        };
-        // The headers keep the code in the address out of caches and referrers. An error is ignored:
-        // the sign-in is complete even if the browser does not show this text.
-        let _ = write!(
-            socket,
-            "HTTP/1.1 {status}\r\nCache-Control: no-store\r\nConnection: close\r\n\
-             Content-Security-Policy: default-src 'none'\r\nContent-Length: {}\r\n\
-             Content-Type: text/plain; charset=utf-8\r\nReferrer-Policy: no-referrer\r\n\r\n{text}\n",
-            text.len() + 1
-        );
-        answer
     }
 
     /// Returns the code or the refusal in a request.
@@ -168,6 +123,24 @@ impl BrowserSignIn {
     }
 }
 
+/// Answers a request. An error is ignored: the sign-in is complete even if the browser does not show the
+/// text.
+fn respond(mut browser: impl Write, answer: &Option<Result<String, ProviderRefusal>>) {
+    let (status, text) = match answer {
+        Some(Ok(_)) => ("200 OK", "You have signed in. Go back to mailpull."),
+        Some(Err(_)) => ("200 OK", "You have not signed in. Go back to mailpull."),
+        None => ("404 Not Found", "There is nothing here."),
+    };
+    // The headers keep the code in the address out of caches and referrers.
+    let _ = write!(
+        browser,
+        "HTTP/1.1 {status}\r\nCache-Control: no-store\r\nConnection: close\r\n\
+         Content-Security-Policy: default-src 'none'\r\nContent-Length: {}\r\n\
+         Content-Type: text/plain; charset=utf-8\r\nReferrer-Policy: no-referrer\r\n\r\n{text}\n",
+        text.len() + 1
+    );
+}
+
 /// Returns 256 random bits as a text that needs no escaping.
 fn random_text() -> String {
     URL_SAFE_NO_PAD.encode(random::<32>())
@@ -176,20 +149,13 @@ fn random_text() -> String {
 /// The most time that the user may take.
 const BROWSER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
-/// The most time that a connection may take to send its request.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// The most octets of a request.
-const LONGEST_REQUEST: usize = 16 << 10;
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn sign_in() -> BrowserSignIn {
         BrowserSignIn {
-            listener: TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-                .expect("loopback has a free port"),
+            visitors: Visitors::open().expect("loopback has a free port"),
             redirect: String::new(),
             state: "s+t".to_owned(),
             verifier: String::new(),

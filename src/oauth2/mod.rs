@@ -17,6 +17,7 @@ mod provider;
 mod token_store;
 mod tokens;
 mod url;
+mod visitors;
 
 pub(crate) use client::Client;
 pub(crate) use error::Error;

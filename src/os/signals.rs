@@ -130,7 +130,7 @@ impl Interrupt {
 
     /// Waits in the same way for several descriptors. Returns the index of the first one that is
     /// ready.
-    pub(super) fn wait_for_any(
+    pub(crate) fn wait_for_any(
         &self,
         awaited: &[PollFd<'_>],
         deadline: Instant,
