@@ -27,7 +27,7 @@ pub(crate) use leftovers::Leftovers;
 pub(crate) use maildir::Maildir;
 pub(crate) use mda::Mda;
 pub(crate) use recovered::{EarlierFiles, SoughtMessages};
-pub(crate) use staged_state::{StagedState, locate};
+pub(crate) use staged_state::{StagedState, locate, locate_in_maildir};
 
 /// The configured destination of an account's messages.
 #[derive(Clone, Debug)]
@@ -64,6 +64,15 @@ pub(crate) trait Target: Send + Sync {
     /// Brings staged messages to their place so that they stay there (custody steps 4 and 5). A
     /// message may come a second time, if a run was killed before it recorded the outcome.
     fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome>;
+
+    /// Finds out where in this target staged messages are: perhaps they were staged for a Maildir that the
+    /// user has moved here. Moves and removes nothing. A target that cannot look has none of them.
+    ///
+    /// # Errors
+    /// Its folders cannot be read.
+    fn locate_all(&self, staged: &[Staged]) -> Result<Vec<StagedState>, Error> {
+        Ok(vec![StagedState::Lost; staged.len()])
+    }
 
     /// Returns the most messages that may be delivered before their outcomes are recorded.
     fn group_size(&self) -> usize;

@@ -16,7 +16,7 @@ pub(crate) enum StagedState {
     Delivered,
     /// It is in the spool, and an MDA had it once; nobody knows what the MDA did.
     HandedOver,
-    /// It is nowhere.
+    /// It is not there, and there is no proof that it was put in its place.
     Lost,
     /// It is in the spool.
     Spooled,
@@ -33,7 +33,9 @@ impl fmt::Display for StagedState {
             Self::HandedOver => {
                 "is in the spool, and an MDA may have had it; the next fetch gives it to the MDA"
             }
-            Self::Lost => "is gone; the next fetch gets it from the server again",
+            Self::Lost => {
+                "is gone; unless its Maildir was moved, the next fetch gets it from the server again"
+            }
             Self::Spooled => "is in the spool; the next fetch gives it to the MDA",
             Self::Taken => "was taken by a mail reader; the next fetch records that",
             Self::Waiting => "is in tmp/; the next fetch moves it to new/",
@@ -47,17 +49,24 @@ impl fmt::Display for StagedState {
 /// # Errors
 /// The Maildir or the spool exists and cannot be read.
 pub(crate) fn locate(staged: &Staged, spool: &Path) -> Result<StagedState, Error> {
-    let place = staged.place();
-    if place.program.is_some() {
-        let is_there = Folder::open(spool)?.contains(&staged.stored().file_name)?;
-        return Ok(match (is_there, staged.history().was_handed_over) {
-            (false, _) => StagedState::Lost,
-            (true, false) => StagedState::Spooled,
-            (true, true) => StagedState::HandedOver,
-        });
+    if staged.place().program.is_none() {
+        return locate_in_maildir(staged);
     }
+    let is_there = Folder::open(spool)?.contains(&staged.stored().file_name)?;
+    Ok(match (is_there, staged.history().was_handed_over) {
+        (false, _) => StagedState::Lost,
+        (true, false) => StagedState::Spooled,
+        (true, true) => StagedState::HandedOver,
+    })
+}
+
+/// Looks for a staged message in the Maildir for which it was staged.
+///
+/// # Errors
+/// The Maildir exists and cannot be read.
+pub(crate) fn locate_in_maildir(staged: &Staged) -> Result<StagedState, Error> {
     // The marks are only needed to make names, and nothing arrives here.
-    match Maildir::open_existing(&place.path, &FileMarks::default()) {
+    match Maildir::open_existing(&staged.place().path, &FileMarks::default()) {
         Ok(maildir) => maildir.locate(staged),
         Err(error) if error.is_not_found() => Ok(StagedState::Lost),
         Err(error) => Err(error),

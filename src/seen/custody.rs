@@ -67,6 +67,35 @@ impl Custody<'_> {
             .collect())
     }
 
+    /// Records that messages which were staged for another Maildir are in this one.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn note_moved(
+        self,
+        staged: Vec<Staged>,
+        place: &TargetPlace,
+    ) -> Result<Vec<Staged>, Error> {
+        if staged.is_empty() {
+            return Ok(staged);
+        }
+        let key = self.0.key();
+        self.0.write(|queries| {
+            for staged in &staged {
+                let values = params![place.path.as_os_str().as_bytes(), place.inode.cast_signed()];
+                queries.execute(&NOTE_MOVED, about(&key, &staged.stored().identity, values))?;
+            }
+            note_place(queries, key, place)
+        })?;
+        let moved = staged.into_iter();
+        Ok(moved
+            .map(|staged| {
+                let history = *staged.history();
+                Staged::recalled(staged.stored().clone(), place.clone(), history)
+            })
+            .collect())
+    }
+
     /// Custody step 6: records what became of staged messages. The same transaction notes that the
     /// messages in `next` are about to be handed to an MDA: if we are killed while it works, the next
     /// run knows that the MDA may have them.
@@ -233,6 +262,7 @@ statements! {
              message_id, date)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 
+    NOTE_MOVED = "UPDATE delivery SET target = ?4, inode = ?5 WHERE {MESSAGE}";
     COUNT_REPETITION = "UPDATE delivery SET repeated = repeated + 1 WHERE {MESSAGE}";
     HAND_OVER = "UPDATE seen SET handed_over = 1 WHERE {MESSAGE}";
 

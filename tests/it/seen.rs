@@ -238,7 +238,7 @@ fn seen_check_says_where_a_message_for_a_maildir_is() {
     fs::remove_file(&list).expect("the file exists");
     check_reports(
         &sandbox,
-        "is gone; the next fetch gets it from the server again",
+        "is gone; unless its Maildir was moved, the next fetch gets it from the server again",
     );
     sandbox.fetch().succeeds().is_silent();
     assert_eq!(server.log().count("RETR"), 3);
@@ -264,7 +264,7 @@ fn seen_check_says_where_a_message_for_an_mda_is() {
 
     check_reports(
         &sandbox,
-        "is gone; the next fetch gets it from the server again",
+        "is gone; unless its Maildir was moved, the next fetch gets it from the server again",
     );
 }
 

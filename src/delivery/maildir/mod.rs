@@ -146,17 +146,8 @@ impl Maildir {
     /// # Errors
     /// A folder cannot be read.
     pub(super) fn locate(&self, staged: &Staged) -> Result<StagedState, Error> {
-        let name = file_name(staged);
-        if self.intake.folder().contains(name)? || self.new.contains(&hidden(name))? {
-            return Ok(StagedState::Waiting);
-        }
-        if !self.find_in_place(HashSet::from([name]))?.is_empty() {
-            return Ok(StagedState::Delivered);
-        }
-        Ok(match PlacedList::includes(self.intake.folder(), name)? {
-            true => StagedState::Taken,
-            false => StagedState::Lost,
-        })
+        let states = self.locate_all(std::slice::from_ref(staged))?;
+        Ok(states[0])
     }
 
     /// Brings a message to new/, unless it is there already or a reader has it. Returns false if it is nowhere
@@ -265,6 +256,31 @@ impl Target for Maildir {
                 staged.kept(failed.not_delivered())
             })
             .collect()
+    }
+
+    fn locate_all(&self, staged: &[Staged]) -> Result<Vec<StagedState>, Error> {
+        let tmp = self.intake.folder();
+        let mut waiting = HashSet::new();
+        for name in staged.iter().map(file_name) {
+            if tmp.contains(name)? || self.new.contains(&hidden(name))? {
+                waiting.insert(name);
+            }
+        }
+        let others = staged.iter().map(file_name);
+        let others = others.filter(|name| !waiting.contains(name)).collect();
+        let delivered = self.find_in_place(others)?;
+        let state = |name| {
+            Ok(if waiting.contains(name) {
+                StagedState::Waiting
+            } else if delivered.contains(name) {
+                StagedState::Delivered
+            } else if PlacedList::includes(tmp, name)? {
+                StagedState::Taken
+            } else {
+                StagedState::Lost
+            })
+        };
+        staged.iter().map(file_name).map(state).collect()
     }
 
     fn group_size(&self) -> usize {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Error, Settled, Settler};
-use crate::delivery::{self, Leftovers, SoughtMessages};
+use crate::delivery::{self, Leftovers, SoughtMessages, StagedState};
 use crate::exit::{Exit, Failure};
 use crate::mail::custody::{Outcome, Staged};
 use crate::mail::known::may_be_tried;
@@ -29,9 +29,10 @@ impl Settler<'_> {
         }
         let file_name = |staged: &Staged| staged.stored().file_name.clone();
         let before = staged.iter().map(file_name).collect();
-        let (here, elsewhere): (Vec<_>, Vec<_>) = staged
+        let (mut here, elsewhere): (Vec<_>, Vec<_>) = staged
             .into_iter()
             .partition(|staged| staged.place().is_at(self.target.place()));
+        let elsewhere = self.take_over_moved(&mut here, elsewhere)?;
         let mut here = self.recognise_staged(here)?;
         self.try_faulty_target(&mut here)?;
         if self.settled.fault.is_none() {
@@ -142,6 +143,43 @@ impl Settler<'_> {
             )));
         }
         Ok(())
+    }
+
+    /// Adds to `here` the messages that were staged for another Maildir and are in this one: the user has moved
+    /// that Maildir and changed `maildir`. Records their place, and returns the others. That a message is not
+    /// here proves nothing.
+    fn take_over_moved(
+        &self,
+        here: &mut Vec<Staged>,
+        elsewhere: Vec<Staged>,
+    ) -> Result<Vec<Staged>, Error> {
+        let (in_maildirs, mut others): (Vec<_>, Vec<_>) = elsewhere
+            .into_iter()
+            .partition(|staged| staged.place().program.is_none());
+        if in_maildirs.is_empty() {
+            return Ok(others);
+        }
+        let states = self.target.locate_all(&in_maildirs)?;
+        let mut moved = Vec::new();
+        for (staged, state) in in_maildirs.into_iter().zip(states) {
+            let is_here = match state {
+                StagedState::Waiting | StagedState::Delivered => true,
+                // Perhaps only the list was copied here, and the message is still in the other Maildir.
+                StagedState::Taken => matches!(
+                    delivery::locate_in_maildir(&staged)?,
+                    StagedState::Lost | StagedState::Taken
+                ),
+                _ => false,
+            };
+            if is_here {
+                moved.push(staged);
+            } else {
+                others.push(staged);
+            }
+        }
+        let place = self.target.place();
+        here.extend(self.ledger.custody().note_moved(moved, place)?);
+        Ok(others)
     }
 
     /// Finishes messages that were staged for a target that the account does not use any more.

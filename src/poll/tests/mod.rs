@@ -104,13 +104,22 @@ impl TestAccount {
 
     fn poll_without_a_server(&mut self) -> Ended {
         let target = self.maildir();
-        self.poll_with::<ScriptedServer>(&target, |_| {
+        self.recover_into(&target)
+    }
+
+    /// Polls a server that cannot be reached.
+    fn recover_into(&mut self, target: &dyn Target) -> Ended {
+        self.poll_with::<ScriptedServer>(target, |_| {
             Err(Failure::new("no connection", Exit::Temporary))
         })
     }
 
     fn maildir(&self) -> Maildir {
-        let maildir = self.folder.path().join("Maildir");
+        self.maildir_at("Maildir")
+    }
+
+    fn maildir_at(&self, name: &str) -> Maildir {
+        let maildir = self.folder.path().join(name);
         Maildir::open(&maildir, self.ledger.marks(), None).expect("the Maildir can be made")
     }
 

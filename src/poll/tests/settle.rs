@@ -1,10 +1,13 @@
 use std::fs;
+use std::path::PathBuf;
 
 use super::{LIST_A_AND_B, QUIT, TestAccount, fetch_a_and_b};
+use crate::delivery::unique_name::ParsedName;
 use crate::delivery::{Intake, Maildir, Target};
 use crate::exit::{Exit, Failure};
 use crate::mail::custody::{NotDelivered, Outcome, Staged, TargetPlace};
 use crate::mail::policy::Keep;
+use crate::os::boot::boot_id;
 use crate::pop3::tests::script::ScriptedServer;
 
 /// A Maildir that refuses all messages in custody step 4.
@@ -190,4 +193,105 @@ fn a_maildir_that_takes_nothing_is_at_fault_itself() {
         account.known(),
         ["a Delivered", "b Delivered", "c Delivered"]
     );
+}
+
+/// An account whose messages `a` and `b` are staged for a Maildir that was moved to `Moved`.
+struct MovedMaildir {
+    account: TestAccount,
+    /// The names of the messages' files.
+    names: Vec<String>,
+}
+
+impl MovedMaildir {
+    fn new() -> Self {
+        let account = refused(true);
+        let staged = account.ledger.custody().staged().expect("it can be read");
+        let names = staged.into_iter().map(Staged::into_file_name).collect();
+        let moved = Self { account, names };
+        fs::rename(moved.path("Maildir"), moved.path("Moved")).expect("the Maildir exists");
+        moved
+    }
+
+    fn path(&self, relative: &str) -> PathBuf {
+        self.account.folder.path().join(relative)
+    }
+
+    /// Moves the file of a message within the Maildir, or removes it.
+    fn put(&self, nth: usize, to: Option<&str>) {
+        let name = &self.names[nth];
+        let file = self.path("Moved/tmp").join(name);
+        match to {
+            Some(to) => fs::rename(file, self.path(&to.replace("NAME", name))),
+            None => fs::remove_file(file),
+        }
+        .expect("the message is in tmp/");
+    }
+
+    /// Writes the list that proves that both messages were put in their place.
+    fn write_list(&self) {
+        let boot = boot_id().expect("the kernel gives one");
+        let list = format!("{boot}\n\n{}\n\n{}\n", self.names[0], self.names[1]);
+        let parsed = ParsedName::read(self.names[0].as_bytes()).expect("mailpull made the name");
+        let mark = parsed.mark.expect("the name has a mark");
+        let name = format!(".mailpull-{mark}.placed");
+        fs::write(self.path("Moved/tmp").join(name), list).expect("tmp/ is ours");
+    }
+
+    /// Runs once with the new Maildir, without a server. Returns the messages that are known then.
+    fn recover(&mut self) -> Vec<String> {
+        let target = self.account.maildir_at("Moved");
+        self.account.recover_into(&target);
+        self.account.known()
+    }
+
+    fn count(&self, folder: &str) -> usize {
+        let files = fs::read_dir(self.path(folder));
+        files.expect("the folder can be read").count()
+    }
+}
+
+#[test]
+fn messages_are_found_in_a_moved_maildir() {
+    for a in ["new/.NAME", "new/NAME", "cur/NAME:2,S", "cur/.NAME"] {
+        let mut moved = MovedMaildir::new();
+        moved.put(0, Some(&format!("Moved/{a}")));
+        assert_eq!(moved.recover(), ["a Delivered", "b Delivered"], "{a}");
+        let files = moved.count("Moved/new") + moved.count("Moved/cur");
+        assert_eq!((files, moved.count("Moved/tmp")), (2, 0), "{a}");
+        let place = moved.account.ledger.places().find(&moved.path("Moved"));
+        assert!(place.expect("it can be read").is_some(), "{a}");
+    }
+}
+
+#[test]
+fn a_message_deleted_from_a_moved_maildir_is_known() {
+    for has_new_maildir in [false, true] {
+        let mut moved = MovedMaildir::new();
+        moved.put(0, None);
+        moved.write_list();
+        if has_new_maildir {
+            // Another program has made it anew.
+            moved.account.maildir();
+        }
+        assert_eq!(moved.recover(), ["a Delivered", "b Delivered"]);
+        assert_eq!(moved.count("Moved/new"), 1);
+    }
+}
+
+#[test]
+fn a_copied_list_proves_nothing_while_the_first_maildir_has_the_message() {
+    let mut moved = MovedMaildir::new();
+    moved.account.maildir();
+    moved.put(0, Some("Maildir/tmp/NAME"));
+    moved.write_list();
+    assert_eq!(moved.recover(), ["a Delivered", "b Delivered"]);
+    assert_eq!(moved.account.delivered(), ["a\n"]);
+    assert_eq!(moved.count("Moved/new"), 1);
+}
+
+#[test]
+fn a_message_in_neither_maildir_is_fetched_again() {
+    let mut moved = MovedMaildir::new();
+    moved.put(0, None);
+    assert_eq!(moved.recover(), ["b Delivered"]);
 }

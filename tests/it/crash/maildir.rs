@@ -1,6 +1,8 @@
 //! Kills in runs that deliver to a Maildir. In some tests a mail reader works on it before the next
 //! run.
 
+use std::fs;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use rustix::process::Signal;
@@ -174,6 +176,30 @@ fn mail_read_after_a_kill_is_recognised_days_later() {
     let there = [maildir.messages(), deleted].concat();
     assert_eq!(there.len(), setup.messages.len());
     assert_eq!((setup.server.count(), maildir.count("tmp")), (0, 0));
+}
+
+#[test]
+fn a_moved_maildir_after_a_kill_neither_loses_nor_repeats_mail() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    let setup = half_delivered();
+    let deleted = setup.sandbox.maildir("work").read_all_and_delete_every(10);
+    let moved = setup.sandbox.maildir("moved");
+    fs::rename(setup.sandbox.maildir("work").path(), moved.path()).expect("the Maildir exists");
+    let extra = format!("maildir = {:?}\nkeep = false", moved.path());
+    setup
+        .sandbox
+        .config("")
+        .account("work", setup.server.address(), &extra);
+    setup.sandbox.fetch().succeeds().is_silent();
+    let mut there = [moved.messages(), deleted].concat();
+    let mut sent: Vec<_> = setup.messages.iter().map(TestMessage::stored).collect();
+    there.sort();
+    sent.sort();
+    assert!(there == sent, "{} messages", there.len());
+    assert_eq!((setup.server.count(), moved.count("tmp")), (0, 0));
+    assert_eq!(moved.hidden(), Vec::<PathBuf>::new());
 }
 
 #[test]
