@@ -313,7 +313,9 @@ keys! {
         "max-size", otherwise "no limit" => max_size: u64, read values::size;
         /// The most octets that one run fetches. At least one message is always fetched.
         "max-total", otherwise "no limit" => max_total: u64, read values::size;
-        /// The order in which messages are fetched.
+        /// The order in which messages are fetched. With `newest-first` and a limit, each run after the first
+        /// also fetches the oldest message that waits, so that none waits for ever. With
+        /// `max-messages = 1` it does not.
         "order", default "oldest-first", words ["oldest-first", "newest-first"]
             => order: Order, read choices::order;
     }

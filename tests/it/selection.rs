@@ -62,6 +62,20 @@ fn max_messages_can_take_the_newest() {
 }
 
 #[test]
+fn newest_first_reaches_the_oldest_while_mail_arrives() {
+    let server = ModelServer::start(notes(["a", "b", "c", "d"]));
+    let keys = "max-messages = 2\norder = 'newest-first'\nkeep = false";
+    let sandbox = Sandbox::with_work(server.address(), keys);
+    for arriving in [["e", "f"], ["g", "h"], ["i", "j"]] {
+        sandbox.fetch().succeeds().is_silent();
+        for name in arriving {
+            server.add(note(name));
+        }
+    }
+    assert_eq!(retrieved(&server), ["d", "c", "f", "a", "h", "b"]);
+}
+
+#[test]
 fn a_message_over_max_size_stays_and_is_reported_once() {
     let server = ModelServer::start(vec![note("a"), large("b"), note("c")]);
     let sandbox = Sandbox::with_work(server.address(), "max-size = '999 B'\nkeep = false");

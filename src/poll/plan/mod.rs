@@ -265,9 +265,63 @@ impl Planner<'_> {
         ] {
             picks.sort_unstable_by_key(|pick| pick.position);
         }
+        self.choose();
         self.plan
-            .choose(self.new, self.failed, self.listing, self.policy);
-        self.plan
+    }
+
+    /// Applies order and limits to the new messages. Those that failed before come last, so that they
+    /// do not keep the others away.
+    fn choose(&mut self) {
+        let (listing, policy) = (self.listing, self.policy);
+        let is_too_large = |pick: &Pick| {
+            let size = listing.size(pick.position).unwrap_or(0);
+            policy.max_size.is_some_and(|max| size > max)
+        };
+        let mut new = std::mem::take(&mut self.new);
+        let mut failed = std::mem::take(&mut self.failed);
+        let mut has_oldest_first = false;
+        if policy.order == Order::NewestFirst {
+            new.reverse();
+            failed.reverse();
+            if self.keeps_place_for_oldest()
+                && let Some(oldest) = new.iter().rposition(|pick| !is_too_large(pick))
+            {
+                new[..=oldest].rotate_right(1);
+                has_oldest_first = true;
+            }
+        }
+        let untried = new.len();
+        new.append(&mut failed);
+        let max_messages = policy.max_messages.unwrap_or(u64::MAX);
+        let mut total = 0u64;
+        let plan = &mut self.plan;
+        for (nth, pick) in new.into_iter().enumerate() {
+            let size = listing.size(pick.position).unwrap_or(0);
+            let with_it = total.saturating_add(size);
+            if is_too_large(&pick) {
+                plan.too_large.push(pick);
+            } else if plan.fetch.len() as u64 >= max_messages
+                || (!plan.fetch.is_empty() && policy.max_total.is_some_and(|max| with_it > max))
+            {
+                plan.postponed += 1;
+            } else {
+                total = with_it;
+                plan.fetch.push(pick);
+                plan.failed += usize::from(nth >= untried);
+            }
+        }
+        if has_oldest_first {
+            // It has its place, and is fetched in the order of the others.
+            let untroubled = plan.fetch.len() - plan.failed;
+            plan.fetch[..untroubled].rotate_left(1);
+        }
+    }
+
+    /// Returns true if one place in this run is for the oldest new message. Without that it would never be
+    /// fetched, newest first, if as much mail arrives between two runs as the limits allow. The first run
+    /// really takes the newest: nothing has waited yet. A single place is for the newest, too.
+    fn keeps_place_for_oldest(&self) -> bool {
+        !self.known.is_empty() && self.policy.max_messages.is_none_or(|max| max > 1)
     }
 
     /// Chooses which messages in doubt this run compares: each is downloaded once more.
@@ -337,40 +391,6 @@ impl Plan {
         self.recorded_octets += recorded.unwrap_or(0);
         if let (Some(recorded), Some(listed)) = (recorded, listed) {
             self.resized += usize::from(recorded != listed);
-        }
-    }
-
-    /// Applies order and limits to the new messages. Those that failed before come last, so that they
-    /// do not keep the others away.
-    fn choose(
-        &mut self,
-        mut new: Vec<Pick>,
-        mut failed: Vec<Pick>,
-        listing: &Listing,
-        policy: &Policy,
-    ) {
-        if policy.order == Order::NewestFirst {
-            new.reverse();
-            failed.reverse();
-        }
-        let untried = new.len();
-        new.append(&mut failed);
-        let max_messages = policy.max_messages.unwrap_or(u64::MAX);
-        let mut total = 0u64;
-        for (nth, pick) in new.into_iter().enumerate() {
-            let size = listing.size(pick.position).unwrap_or(0);
-            let with_it = total.saturating_add(size);
-            if policy.max_size.is_some_and(|max| size > max) {
-                self.too_large.push(pick);
-            } else if self.fetch.len() as u64 >= max_messages
-                || (!self.fetch.is_empty() && policy.max_total.is_some_and(|max| with_it > max))
-            {
-                self.postponed += 1;
-            } else {
-                total = with_it;
-                self.fetch.push(pick);
-                self.failed += usize::from(nth >= untried);
-            }
         }
     }
 

@@ -420,6 +420,59 @@ fn limits_never_keep_all_messages_away() {
 }
 
 #[test]
+fn newest_first_keeps_a_place_for_the_oldest_message() {
+    let listing = listing(&[
+        ("a", Some(50)),
+        ("b", Some(10)),
+        ("c", Some(10)),
+        ("d", Some(10)),
+    ]);
+    let later_run = known(&[("x", delivered(1, None))]);
+    let first_run = KnownMessages::default();
+    let policy = |max_messages, max_size, max_total| Policy {
+        max_messages,
+        max_size,
+        max_total,
+        order: Order::NewestFirst,
+        ..Policy::default()
+    };
+    for (known, policy, fetched) in [
+        (&later_run, policy(None, None, None), &[4, 3, 2, 1][..]),
+        (&later_run, policy(Some(2), None, None), &[4, 1]),
+        (&later_run, policy(Some(3), None, None), &[4, 3, 1]),
+        (&later_run, policy(Some(2), Some(20), None), &[4, 2]),
+        (&later_run, policy(None, None, Some(60)), &[4, 1]),
+        (&later_run, policy(None, None, Some(20)), &[1]),
+        // A single place is for the newest, and nothing has waited before the first run.
+        (&later_run, policy(Some(1), None, None), &[4]),
+        (&later_run, policy(Some(0), None, None), &[]),
+        (&first_run, policy(Some(2), None, None), &[4, 3]),
+        (&first_run, policy(None, None, Some(20)), &[4, 3]),
+    ] {
+        let plan = plan(&listing, known, &policy, NOW);
+        assert_eq!(numbers(&listing, &plan.fetch), fetched, "{policy:?}");
+        let left = plan.postponed + plan.too_large.len();
+        assert_eq!(left, listing.len() - fetched.len(), "{policy:?}");
+    }
+}
+
+#[test]
+fn messages_that_failed_come_after_the_oldest() {
+    let listing = listing(&[("a", None), ("b", None), ("c", None)]);
+    let failed = KnownMessage {
+        state: State::Failed(Moment(0)),
+        ..delivered(1, None)
+    };
+    let policy = Policy {
+        order: Order::NewestFirst,
+        ..Policy::default()
+    };
+    let plan = plan(&listing, &known(&[("b", failed)]), &policy, NOW);
+    assert_eq!(numbers(&listing, &plan.fetch), [3, 1, 2]);
+    assert_eq!(plan.failed, 1);
+}
+
+#[test]
 fn a_doubt_ends_only_by_a_comparison() {
     let row = KnownMessage {
         is_absent: true,
