@@ -146,7 +146,9 @@ keys! {
             => tls_verify: bool, read values::boolean;
         /// The certificate that identifies you to a server that asks for one. It is a PEM file, in
         /// which intermediate certificates may follow, or PKCS#12 with an empty password. The login
-        /// takes place as usual unless `auth` is `external`.
+        /// takes place as usual unless `auth` is `external`. The server must have a certificate that
+        /// the system or `tls-ca-file` trusts: `tls-pin` and `tls-verify = false` are refused, because
+        /// anyone who answers would get the client certificate.
         "tls-client-cert" => tls_client_cert: String, read values::line;
         /// The PEM file with the key of `tls-client-cert`, in PKCS#8 and not encrypted. The command
         /// `openssl pkey` converts other formats. The file that holds the key must be readable only

@@ -15,6 +15,7 @@ use crate::net::tls::{Files, Proof, TlsOptions};
 /// A path is invalid, keys contradict each other, or a key has no meaning without TLS.
 pub(super) fn options(settings: &Settings, home: Option<&Path>) -> Result<TlsOptions, Error> {
     refuse_without_tls(settings)?;
+    refuse_to_strangers(settings)?;
     Ok(TlsOptions {
         identity: identity(settings, home)?,
         minimum: value_or_default(&settings.tls_min),
@@ -72,4 +73,22 @@ fn refuse_without_tls(settings: &Settings) -> Result<(), Error> {
         Some(at) => Err(at.wrong(none)),
         None => Ok(()),
     }
+}
+
+/// Refuses a client certificate for a server that the TLS library does not check. A pin is compared after
+/// the handshake, and by then anyone who answers has the certificate with the user's name.
+fn refuse_to_strangers(settings: &Settings) -> Result<(), Error> {
+    let Some(certificate) = &settings.tls_client_cert else {
+        return Ok(());
+    };
+    let problem = if settings.tls_pin.is_some() {
+        "cannot be used with tls-pin: it is sent to the server before the pin is compared"
+    } else if settings.tls_verify.as_ref().is_some_and(|at| !at.value) {
+        "cannot be used with tls-verify = false: anyone who can redirect the connection would get it"
+    } else {
+        return Ok(());
+    };
+    let hint =
+        "Set tls-ca-file to the certificate of the server, or of the authority that signed it";
+    Err(certificate.wrong_with_hint(problem, hint))
 }

@@ -182,6 +182,15 @@ fn contradicting_tls_keys_are_refused() {
             "\"tls-client-cert\" has no meaning with security = \"none\"",
         ),
         (
+            format!("security = 'tls'\n{pin}\ntls-client-cert = '/a'"),
+            "\"tls-client-cert\" cannot be used with tls-pin: it is sent to the server before the pin is \
+             compared. Set tls-ca-file to the certificate of the server",
+        ),
+        (
+            "security = 'tls'\ntls-verify = false\ntls-client-cert = '/a'".to_owned(),
+            "\"tls-client-cert\" cannot be used with tls-verify = false",
+        ),
+        (
             "tls-client-key = '/a'".to_owned(),
             "\"tls-client-key\" has no meaning without tls-client-cert",
         ),
