@@ -184,12 +184,12 @@ impl Drop for HostSlot<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Overrides;
+    use crate::config::{Config, Overrides};
 
     fn accounts(urls: &[&str], max_per_host: u64) -> Vec<Account> {
         let none = Overrides::new([], &[]).expect("no settings are no wrong settings");
         let account = |url: &&str| {
-            let mut account = Account::from_url(url, &none).expect(url);
+            let mut account = Account::from_url(url, &none, &Config::default()).expect(url);
             account.max_per_host = max_per_host;
             account
         };

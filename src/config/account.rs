@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::config::connection;
 use crate::config::error::Error;
 use crate::config::oauth2::{self, SignInOptions};
 use crate::config::origin::Origin;
 use crate::config::overrides::Overrides;
-use crate::config::password::{self, Login, ONE_SHOT_VARIABLE, Source};
+use crate::config::password::{self, Login, Source};
 use crate::config::paths;
 use crate::config::settings::{Settings, value_or, value_or_default};
 use crate::config::url;
@@ -54,25 +55,19 @@ pub struct Account {
 }
 
 impl Account {
-    /// Makes an account from a URL and flags. No file is read.
+    /// Makes an account from a URL and flags. `config` only says which environment variables hold
+    /// passwords of other accounts.
     ///
     /// # Errors
     /// The URL is invalid or contains a password, or the account is incomplete.
-    pub fn from_url(url: &str, overrides: &Overrides) -> Result<Self, Error> {
-        let flags = overrides.settings().clone();
-        let chosen = flags.password.as_ref().and_then(|at| at.value.variable());
-        let secret_variables = [Some(ONE_SHOT_VARIABLE), chosen];
+    pub fn from_url(url: &str, overrides: &Overrides, config: &Config) -> Result<Self, Error> {
         let mut account = Draft {
             name: String::new(),
             origin: Origin::Url,
             written: url::parse(url)?,
-            secret_variables: secret_variables
-                .into_iter()
-                .flatten()
-                .map(str::to_owned)
-                .collect(),
+            secret_variables: config.secret_variables(overrides),
             home: dirs::home_dir().as_deref(),
-            flags,
+            flags: overrides.settings().clone(),
         }
         .check()?;
         account.name = format!("{}@{}", account.dial.user, account.dial.net.endpoint);
@@ -291,8 +286,8 @@ mod tests {
     #[test]
     fn a_typed_path_begins_in_the_current_folder() {
         let overrides = flags(&["maildir=Mail"]);
-        let account =
-            Account::from_url("pops://me@h", &overrides).expect("the account is complete");
+        let account = Account::from_url("pops://me@h", &overrides, &Config::default())
+            .expect("the account is complete");
         let here = std::env::current_dir().expect("there is one account");
         let destination = account.require_destination().expect("maildir is set");
         assert!(matches!(destination, Destination::Maildir(path) if *path == here.join("Mail")));
@@ -373,7 +368,7 @@ mod tests {
             ),
             ("pops://h", &["user=you"], "you@h:995", Security::Tls),
         ] {
-            let account = Account::from_url(url, &flags(options)).expect(url);
+            let account = Account::from_url(url, &flags(options), &Config::default()).expect(url);
             assert_eq!(account.name, name);
             assert_eq!(account.dial.security, security);
             assert!(matches!(account.password, Source::OneShot));
@@ -386,7 +381,7 @@ mod tests {
             ("pops://h", &[][..], Exit::Usage),
             ("pop://me@h", &["security=none"], Exit::Configuration),
         ] {
-            let error = Account::from_url(url, &flags(options)).expect_err(url);
+            let error = Account::from_url(url, &flags(options), &Config::default()).expect_err(url);
             assert_eq!(error.exit(), exit);
         }
     }

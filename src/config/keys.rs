@@ -277,8 +277,9 @@ keys! {
         "maildir" => target: WrittenTarget, read delivery::maildir;
         /// The program that delivers messages (MDA): a list, or a string that is split like the
         /// words of a shell. No shell is run. The program gets one message on its standard input,
-        /// which is a pipe. In an argument, `%F` is the sender (from Return-Path, or MAILER-DAEMON
-        /// if there is none), `%T` the `user` and `%%` a percent sign. Any other `%` is an error.
+        /// which is a pipe. In an argument, `%F` is the sender: the address in Return-Path, or
+        /// MAILER-DAEMON if there is none, or if it does not begin with a letter or digit or has
+        /// unusual characters. `%T` is the `user` and `%%` a percent sign. Any other `%` is an error.
         ///
         /// If the program exits with 0, the message is delivered. Otherwise the message is kept,
         /// and the next run gives it to the program again.
@@ -343,11 +344,12 @@ mod tests {
     use super::*;
     use crate::config::origin::Origin;
     use crate::config::values::Value;
-    use crate::config::{Account, Overrides};
+    use crate::config::{Account, Config, Overrides};
 
     fn account(options: &[String]) -> String {
         let overrides = Overrides::new([], options).expect("the options are valid");
-        let account = Account::from_url("pops://me@h", &overrides).expect("the URL is complete");
+        let account = Account::from_url("pops://me@h", &overrides, &Config::default())
+            .expect("the URL is complete");
         format!("{account:?}")
     }
 

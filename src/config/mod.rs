@@ -47,7 +47,7 @@ use settings::Settings;
 use values::via::Via;
 
 /// A configuration that was read. The rules between the keys of its accounts are not checked yet.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Config {
     path: String,
     home: Option<PathBuf>,
@@ -92,8 +92,8 @@ fn config_file(chosen: Option<&Path>) -> Result<PathBuf, Error> {
     }
 }
 
-/// Finds the accounts that a command works on: one URL, for which no file is read, or accounts of
-/// the configuration.
+/// Finds the accounts that a command works on: one URL, for which the configuration need not be usable,
+/// or accounts of the configuration.
 ///
 /// # Errors
 /// The errors of [`load`], [`Config::select`] and [`Account::from_url`], or a URL is not the only
@@ -105,7 +105,11 @@ pub(crate) fn accounts(
 ) -> Result<Selection, Error> {
     match (selector.names, selector.shard) {
         ([name], None) if url::is_url(name) => Ok(Selection {
-            accounts: vec![Account::from_url(name, overrides)?],
+            accounts: vec![Account::from_url(
+                name,
+                overrides,
+                &load(chosen).unwrap_or_default(),
+            )?],
             unusable: Vec::new(),
         }),
         ([name], Some(_)) if url::is_url(name) => {

@@ -78,6 +78,40 @@ fn a_systemd_credential_can_be_the_password() {
 }
 
 #[test]
+fn the_program_of_a_url_does_not_inherit_the_passwords_of_accounts() {
+    let server = ModelServer::start(ordinary(1, 1));
+    let sandbox = Sandbox::with_work(NOWHERE, "password-env = 'SECRET'");
+    let url = format!("pop://joe@{}", server.address());
+    let print = format!(
+        "sh -c 'env >{}; cat >/dev/null'",
+        sandbox.path("env").display()
+    );
+
+    let fetch = sandbox
+        .mailpull([
+            "fetch",
+            &url,
+            "-o",
+            "security=none",
+            "-o",
+            "mda-allow-root=true",
+            "--mda",
+            &print,
+        ])
+        .env("MAILPULL_PASSWORD", PASSWORD)
+        .env("SECRET", "hunter2")
+        .run();
+
+    fetch.succeeds();
+    let seen = fs::read_to_string(sandbox.path("env")).expect("the program has run");
+    assert!(seen.contains("PATH="), "{seen}");
+    assert!(
+        !seen.contains("hunter2") && !seen.contains(PASSWORD),
+        "{seen}"
+    );
+}
+
+#[test]
 fn a_missing_credential_is_reported_with_its_remedy() {
     let sandbox = Sandbox::with_work(NOWHERE, "password-credential = 'mail'");
     sandbox.fetch().fails_with(78).stderr_is(

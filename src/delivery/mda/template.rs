@@ -92,9 +92,9 @@ fn fill(argument: &str, sender: &str, user: &str) -> String {
 
 /// Returns the sender for `%F`: the address in Return-Path if it is plain, else `MAILER-DAEMON`.
 ///
-/// Plain is `[A-Za-z0-9.@_+/=-]`, without a dash at the start and without `..`. The sender of the
+/// Plain is `[A-Za-z0-9.@_+/=-]`, with a letter or digit first and without `..`. The sender of the
 /// message chose it, so it must be neither an option of the MDA (mpop and fetchmail pass
-/// `-oQ/tmp/x@y` on) nor a path that climbs.
+/// `-oQ/tmp/x@y` on), nor a path, nor anything else to which a first character gives a meaning.
 pub(super) fn sender(return_path: Option<&ServerText>) -> &str {
     const NOBODY: &str = "MAILER-DAEMON";
     // A text that was cut to its longest length may be half an address.
@@ -105,7 +105,8 @@ pub(super) fn sender(return_path: Option<&ServerText>) -> &str {
     let is_plain = address
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || ".@_+/=-".contains(c));
-    if is_plain && !address.is_empty() && !address.starts_with('-') && !address.contains("..") {
+    let begins_well = address.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if is_plain && begins_well && !address.contains("..") {
         address
     } else {
         NOBODY
@@ -154,6 +155,12 @@ mod tests {
         for bad in [
             "",
             "-oQ/tmp/x@y",
+            "/etc/passwd@y",
+            "@list@y",
+            "+flags@y",
+            "=x@y",
+            "_x@y",
+            ".x@y",
             "a b@c",
             "$(id)@x",
             "a'b@c",
