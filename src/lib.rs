@@ -58,4 +58,6 @@ pub mod poll;
 pub mod pop3;
 mod report;
 mod seen;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod text;

@@ -1,5 +1,8 @@
 //! The program: parse the command line, run the command, exit with its status.
 
+#[cfg(feature = "simulation")]
+compile_error!("a program with the feature simulation would lose all mail that it fetches");
+
 use std::io::{self, Write};
 use std::panic;
 use std::process::ExitCode;

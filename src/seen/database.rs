@@ -13,6 +13,7 @@ use super::{Error, StateFolder, schema};
 use crate::digest::Digest;
 use crate::mail::maildrop::{AccountKey, Identity, UniqueId};
 use crate::moment::Moment;
+use crate::os::sys;
 use crate::text::ServerText;
 
 /// A connection to the database of a state folder.
@@ -105,6 +106,16 @@ impl Database {
     /// # Errors
     /// A statement or the commit fails. Nothing was written.
     pub(super) fn write<T>(
+        &self,
+        work: impl FnOnce(&Queries<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        sys::crash_point("before a transaction");
+        let written = self.commit(work);
+        sys::crash_point("after a transaction");
+        written
+    }
+
+    fn commit<T>(
         &self,
         work: impl FnOnce(&Queries<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {

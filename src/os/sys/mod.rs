@@ -2,13 +2,22 @@
 //! numbers, threads and channels.
 //!
 //! This module makes no decisions. Its items are those of std and rustix, under the same names where
-//! possible. So this is the single place where a simulated system can replace the real one.
+//! possible. With the feature `simulation` they are look-alikes on a machine in memory, and the program
+//! itself cannot be built.
 
+#[cfg(not(all(feature = "simulation", not(test))))]
 mod real;
+#[cfg(any(test, feature = "simulation"))]
+pub(crate) mod simulated;
 
-pub(crate) use real::{
-    AtFlags, File, Instant, Mode, OFlags, RenameFlags, Stat, calendar_time, can_run, create_folder,
-    fstat, fstatvfs, fsync, getrandom, host_name, is_empty, linkat, metadata, mpsc, names, open,
-    openat, owner, process_id, read_to_string, renameat, renameat_with, require_writable, statat,
-    symlink_metadata, syncfs, syncfs_reports_errors, thread, unlinkat,
+#[cfg(not(all(feature = "simulation", not(test))))]
+use real as world;
+#[cfg(all(feature = "simulation", not(test)))]
+use simulated as world;
+
+pub(crate) use world::{
+    AtFlags, File, Instant, Mode, OFlags, RenameFlags, Stat, calendar_time, can_run, crash_point,
+    create_folder, fstat, fstatvfs, fsync, getrandom, host_name, is_empty, linkat, metadata, mpsc,
+    names, open, openat, owner, process_id, read_to_string, renameat, renameat_with,
+    require_writable, statat, symlink_metadata, syncfs, syncfs_reports_errors, thread, unlinkat,
 };
