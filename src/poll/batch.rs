@@ -108,6 +108,25 @@ impl Batch {
         self.arrivals.push(arrival);
     }
 
+    /// Takes a message out that must not be delivered, if it is still here.
+    pub(crate) fn take_out(&mut self, number: MessageNumber) -> Option<Receipt> {
+        let at = self.position(number)?;
+        let receipt = self.arrivals.remove(at).receipt;
+        self.octets -= receipt.stored().octets;
+        Some(receipt)
+    }
+
+    /// Takes a message and all later ones out, if it is still here.
+    pub(crate) fn take_out_since(&mut self, number: MessageNumber) -> Vec<Arrival> {
+        let at = self.position(number);
+        self.arrivals.split_off(at.unwrap_or(self.arrivals.len()))
+    }
+
+    fn position(&self, number: MessageNumber) -> Option<usize> {
+        let mut arrivals = self.arrivals.iter();
+        arrivals.position(|arrival| arrival.number == number)
+    }
+
     /// Returns true if the batch should be sent as soon as the other thread is idle: it has many
     /// messages or octets, or its first message is old.
     pub(crate) fn is_due(&self) -> bool {

@@ -37,10 +37,10 @@ impl NotReceived {
     }
 
     /// Returns true if only the server has a message that was retrieved: it was thrown away because it is
-    /// too large, or nothing of it came.
+    /// too large, or nothing of it came, or another message came.
     pub(crate) fn is_kept_by_server(&self) -> bool {
-        let came_empty = |(_, reply): &(Message, NotSent)| matches!(reply, NotSent::Nothing { .. });
-        !self.too_large.is_empty() || self.not_sent.iter().any(came_empty)
+        let was_retrieved = |(_, reply): &(Message, NotSent)| !matches!(reply, NotSent::Refused(_));
+        !self.too_large.is_empty() || self.not_sent.iter().any(was_retrieved)
     }
 }
 
@@ -55,6 +55,8 @@ pub(crate) enum NotSent {
         /// The size that LIST or the reply named.
         promised: Option<u64>,
     },
+    /// The octets of another message of the session, although LIST says that the two have different sizes.
+    Another,
 }
 
 impl NotSent {
@@ -68,13 +70,14 @@ impl NotSent {
         match self {
             Self::Refused(refusal) => common_part(&refusal.text.to_string()),
             Self::Nothing { .. } => "nothing came".to_owned(),
+            Self::Another => "another message came".to_owned(),
         }
     }
 
     /// Returns the reply in words, without what is particular to the message.
     pub(crate) fn common_words(&self) -> String {
         match self {
-            Self::Refused(_) => self.to_string(),
+            Self::Refused(_) | Self::Another => self.to_string(),
             Self::Nothing { .. } => "the server sent nothing".to_owned(),
         }
     }
@@ -82,7 +85,7 @@ impl NotSent {
     /// Returns what the user can do about it, if anything.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Refused(_) => None,
+            Self::Refused(_) | Self::Another => None,
             Self::Nothing { .. } => {
                 Some("If the message is really empty, delete it by webmail or another program")
             }
@@ -102,6 +105,7 @@ impl fmt::Display for NotSent {
                 Octets(*size)
             ),
             Self::Nothing { .. } => f.write_str("the server sent nothing"),
+            Self::Another => f.write_str("the server sent another message instead"),
         }
     }
 }

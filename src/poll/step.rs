@@ -147,6 +147,11 @@ impl SizedArrival {
         }
     }
 
+    /// Returns true if the message has the size that LIST said, whatever the reply says.
+    pub(crate) fn has_listed_size(&self) -> bool {
+        self.listed.is_some_and(|size| self.size.fits(size))
+    }
+
     /// Returns true if this is the size of the message that came, or if the server says so.
     fn has(&self, size: u64) -> bool {
         self.size.fits(size) || self.announced == Some(size)

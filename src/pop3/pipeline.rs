@@ -303,6 +303,22 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
         Ok(())
     }
 
+    /// Returns true if no reply is on its way.
+    pub fn is_idle(&self) -> bool {
+        self.window.asked.is_empty()
+    }
+
+    /// Makes sure that no reply is left over. A reply that came twice would be taken for the answer to
+    /// the first NOOP, and its second line for the answer to the second one.
+    ///
+    /// # Errors
+    /// The connection fails, or the session is out of step.
+    pub fn prove_step(&mut self) -> Result<(), Error> {
+        debug_assert!(self.is_idle(), "the reply to NOOP would come after others");
+        self.wire.keep_awake()?;
+        self.wire.keep_awake()
+    }
+
     /// Returns the number of messages that were not asked for.
     pub fn not_requested(self) -> usize {
         self.window.waiting.count()

@@ -280,6 +280,11 @@ impl<S: Read + Write> Transaction<S> {
         self.wire.keep_awake()
     }
 
+    /// Returns true if RETR, TOP or DELE was sent before an earlier command was answered.
+    pub fn has_pipelined(&self) -> bool {
+        self.wire.has_pipelined()
+    }
+
     /// Sends each further command only after the one before it is answered.
     pub fn stop_pipelining(&mut self) {
         self.pipelining = false;

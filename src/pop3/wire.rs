@@ -53,7 +53,7 @@ pub(super) struct Wire<S> {
     stray: StrayLine,
     /// The size of the last multi-line response.
     response_size: ResponseSize,
-    /// True if RETR or DELE was sent before an earlier command was answered.
+    /// True if RETR, TOP or DELE was sent before an earlier command was answered.
     has_pipelined: bool,
     /// Secrets that are cut out of every line that is shown: servers have repeated what they
     /// refused.
@@ -154,7 +154,7 @@ impl<S: Read + Write> Wire<S> {
         self.response_size
     }
 
-    /// Returns true if RETR or DELE was sent before an earlier command was answered.
+    /// Returns true if RETR, TOP or DELE was sent before an earlier command was answered.
     pub(super) fn has_pipelined(&self) -> bool {
         self.has_pipelined
     }
@@ -205,9 +205,13 @@ impl<S: Read + Write> Wire<S> {
                 is_multi_line: command.is_multi_line(),
             });
         }
-        let is_acted_on =
-            |command: &Command<'_>| matches!(command, Command::Retr(_) | Command::Dele(_));
-        self.has_pipelined |= self.unanswered.len() > 1 && commands.iter().any(is_acted_on);
+        let is_of_message = |command: &Command<'_>| {
+            matches!(
+                command,
+                Command::Retr(_) | Command::Top(_) | Command::Dele(_)
+            )
+        };
+        self.has_pipelined |= self.unanswered.len() > 1 && commands.iter().any(is_of_message);
         let flight = commands.last().map_or(Flight::Listing, Command::flight);
         self.pipelining_log.note(self.unanswered.len() > 1, flight);
         let waiting = || {

@@ -238,13 +238,19 @@ fn messages_that_share_a_unique_id_are_compared_before_deletion() {
         C: UIDL
         C: LIST
         lists a a
-        lists 17 17
+        lists 17 17";
+    let together = "
         C: RETR 1
         C: RETR 2
         gives a
         gives b";
-    let server = Script::new([listed, QUIT].concat())
-        .then([listed, DELETE_1_AND_2, QUIT].concat())
+    let one_by_one = "
+        C: RETR 1
+        gives a
+        C: RETR 2
+        gives b";
+    let server = Script::new([listed, together, QUIT].concat())
+        .then([listed, one_by_one, DELETE_1_AND_2, QUIT].concat())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();
@@ -402,8 +408,8 @@ fn a_server_ignoring_quit_does_not_block_new_mail() {
         cut";
     let new_first = "
         C: RETR 2
-        C: RETR 1
         gives b
+        C: RETR 1
         gives a
         C: DELE 2
         C: DELE 1

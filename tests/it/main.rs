@@ -69,3 +69,4 @@ mod tls_client;
 mod tls_system;
 mod tls_trust;
 mod transfer;
+mod wrong_answers;

@@ -401,25 +401,22 @@ impl Plan {
 
     /// Returns the messages that are retrieved, in this order.
     pub fn retrieved(&self) -> impl Iterator<Item = &Pick> {
-        self.untroubled().chain(self.failed())
+        self.in_company().chain(self.alone())
     }
 
-    /// Returns the messages that are retrieved and did not fail before, in this order.
-    pub fn untroubled(&self) -> impl Iterator<Item = &Pick> {
-        let known = self
-            .recognise
-            .iter()
-            .chain(&self.compare)
-            .chain(&self.verify);
-        self.fetch[..self.fetch.len() - self.failed]
-            .iter()
-            .chain(known)
+    /// Returns the messages that may be asked for ahead of others, in this order. They are new and did not
+    /// fail before.
+    pub fn in_company(&self) -> impl Iterator<Item = &Pick> {
+        let untried = &self.fetch[..self.fetch.len() - self.failed];
+        untried.iter().chain(&self.recognise)
     }
 
-    /// Returns the messages that failed before, which are retrieved after the others and one at a
-    /// time: one that breaks the session must not keep others away, nor be mistaken for another.
-    pub fn failed(&self) -> impl Iterator<Item = &Pick> {
-        self.fetch[self.fetch.len() - self.failed..].iter()
+    /// Returns the messages that are retrieved after the others and one at a time. If a reply were lost, a
+    /// known message would be compared with its neighbour. One that failed before may break the session: it
+    /// must not keep others away, nor be mistaken for another.
+    pub fn alone(&self) -> impl Iterator<Item = &Pick> {
+        let failed = &self.fetch[self.fetch.len() - self.failed..];
+        self.compare.iter().chain(&self.verify).chain(failed)
     }
 
     /// Returns the known messages that no message to be compared is taken for.

@@ -25,8 +25,10 @@ use crate::pop3::{self, Company, Pipeline, Request, Retrieved, Transaction};
 use crate::report::{AccountReporter, Event, Octets};
 
 mod error;
+mod repeats;
 
 pub(crate) use error::{AwaitedMessage, Error};
+use repeats::{Repeats, SizedAnswer, prove_repeats};
 
 /// The time after a signal in which requested messages may still arrive. The rest of the five seconds
 /// that a signal allows is for settling, DELE and QUIT.
@@ -87,6 +89,8 @@ struct Reception<'t> {
     not_received: NotReceived,
     /// The sizes of all that has arrived in the session.
     trail: &'t mut Trail,
+    /// The contents that have arrived in the session.
+    repeats: Repeats,
     /// The refusals in a row.
     streak: Streak,
     /// The last event of the session.
@@ -107,6 +111,7 @@ impl Receiver<'_> {
             batch: Batch::new(self.descriptors),
             not_received: NotReceived::default(),
             trail,
+            repeats: Repeats::begin(session.has_pipelined()),
             streak: Streak::default(),
             last_event: LastEvent::none(),
             chunk: Vec::with_capacity(2 * CHUNK),
@@ -160,8 +165,8 @@ impl Receiver<'_> {
     ) -> Result<(), Error> {
         let listing = self.listing;
         let room = Room::new(self.intake, &self.forced);
-        let in_company = self.plan.untroubled().map(|pick| (pick, Company::Any));
-        let alone = self.plan.failed().map(|pick| (pick, Company::None));
+        let in_company = self.plan.in_company().map(|pick| (pick, Company::Any));
+        let alone = self.plan.alone().map(|pick| (pick, Company::None));
         let requests = in_company
             .chain(alone)
             .map(|(pick, company)| Request {
@@ -171,9 +176,10 @@ impl Receiver<'_> {
             .filter(|request| room.has_room_for(&request.message));
         let mut pipeline = session.retrieve(requests);
         let received = self.receive_all(&mut pipeline, &room, reception);
-        if received.is_err() {
+        if let Err(error) = &received {
             let unanswered = pipeline.unanswered().map(|request| request.message.size);
             reception.trail.note_unanswered(unanswered);
+            self.discard_repeats(error, reception)?;
         }
         reception.not_received.no_room = room.no_room.take();
         received?;
@@ -208,11 +214,12 @@ impl Receiver<'_> {
                 Error::broken(error, awaited)
             })?;
             let Some((Request { message, .. }, retrieved)) = next else {
-                return Ok(());
+                return prove_repeats(pipeline, reception);
             };
             room.take(&message);
             match retrieved {
                 Retrieved::Refused(refusal) => {
+                    reception.repeats.note_refusal();
                     reception.fail(message, NotSent::Refused(refusal));
                 }
                 Retrieved::Body => {
@@ -226,7 +233,7 @@ impl Receiver<'_> {
                 pipeline.resume_asking();
             }
             self.reporter.report(Event::Retrieved);
-            if reception.batch.is_due() && (reception.batch.is_full() || self.outlet.is_ready()) {
+            if reception.may_send() && (reception.batch.is_full() || self.outlet.is_ready()) {
                 let begun = Instant::now();
                 self.wait(MaySend::Now, || pipeline.keep_awake())?;
                 self.outlet.send(reception.batch.take());
@@ -288,6 +295,15 @@ impl Receiver<'_> {
             }
             Some(incoming) => {
                 let receipt = incoming.finish(message);
+                let answer = SizedAnswer {
+                    arrival: &arrival,
+                    is_warning: fit.is_warning,
+                    purpose,
+                };
+                let checked = self.check_repeat(pipeline, receipt, answer, reception)?;
+                let Some(receipt) = checked else {
+                    return Ok(());
+                };
                 let suspicion = self.suspicion(&receipt, &arrival, fit);
                 if self.is_short(&arrival) {
                     reception.trail.note_short(arrival.number);
@@ -425,6 +441,12 @@ impl Receiver<'_> {
 }
 
 impl Reception<'_> {
+    /// Returns true if the batch may be sent now, and what follows cannot show that a message in it came
+    /// instead of another one.
+    fn may_send(&self) -> bool {
+        self.batch.is_full() || self.batch.is_due() && !self.repeats.are_open()
+    }
+
     /// Notes that the server did not send a message. An empty answer counts as a refusal: if the session
     /// breaks now, the next message is not at fault.
     fn fail(&mut self, message: Message, reply: NotSent) {

@@ -1,6 +1,6 @@
 //! Messages of earlier sessions that are due for deletion: their headers show that they are the same.
 
-use super::compare::{Listed, MAIL, delete, list, retrieve};
+use super::compare::{Listed, MAIL, delete, list, retrieve, retrieve_alone, retrieve_in_step};
 use super::{Ended, Error, QUIT, TestAccount};
 use crate::exit::Exit;
 use crate::mail::policy::Keep;
@@ -58,7 +58,7 @@ fn another_message_of_equal_size_is_delivered_before_its_deletion() {
     let session = [
         &list(&now),
         &*top(&now, &[1, 2]),
-        &retrieve(&now, &[1]),
+        &retrieve_in_step(&now, &[1]),
         &delete(&[2, 1]),
         QUIT,
     ];
@@ -84,7 +84,7 @@ fn a_header_that_many_messages_may_have_proves_nothing() {
     let session = [
         &list(&now),
         &*headers,
-        &retrieve(&now, &[1]),
+        &retrieve_in_step(&now, &[1]),
         &delete(&[2, 1]),
         QUIT,
     ];
@@ -115,7 +115,7 @@ fn a_refused_top_leaves_the_decision_to_the_sizes() {
         let refused = "C: TOP 1 0\nC: TOP 2 0\nS: -ERR no\nS: -ERR no\n";
         let both = match tell {
             true => String::new(),
-            false => retrieve(&messages, &[1, 2]),
+            false => retrieve_in_step(&messages, &[1, 2]),
         };
         let session = [&list(&messages), refused, &both, &delete(&[1, 2]), QUIT];
 
@@ -130,7 +130,11 @@ fn a_refused_top_leaves_the_decision_to_the_sizes() {
 fn equal_sizes_without_top_ask_for_a_comparison() {
     let mut account = account_with(&[("a", 0, MAIL), ("b", 0, NOTE)]);
     let now = [("a", 0, OTHER), ("b", 0, NOTE)];
-    let session = [&list(&now), &*retrieve(&now, &[1, 2]), &delete(&[1, 2])];
+    let session = [
+        &list(&now),
+        &*retrieve_alone(&now, &[1, 2]),
+        &delete(&[1, 2]),
+    ];
 
     let ended = account.poll(&[&[&*session.concat(), QUIT].concat()]);
 
@@ -174,7 +178,7 @@ fn headers_are_not_asked_for_after_ten_that_proved_nothing() {
     let session = [
         &list(&messages),
         &*top(&empty, &numbers),
-        &retrieve(&messages, &numbers),
+        &retrieve_in_step(&messages, &numbers),
         &delete(&numbers),
         QUIT,
     ];

@@ -51,6 +51,22 @@ pub(super) fn retrieve(messages: &[Listed<'_>], numbers: &[usize]) -> String {
     commands + &answers
 }
 
+/// The retrieval of messages that are compared: each command waits for the reply to the one before it.
+pub(super) fn retrieve_alone(messages: &[Listed<'_>], numbers: &[usize]) -> String {
+    let each = numbers.iter();
+    each.map(|number| retrieve(messages, &[*number])).collect()
+}
+
+/// The same after commands that were pipelined: once the first message has come, NOOP shows that no reply is
+/// left over.
+pub(super) fn retrieve_in_step(messages: &[Listed<'_>], numbers: &[usize]) -> String {
+    let (first, others) = numbers.split_at(1);
+    retrieve(messages, first) + PROOF_OF_STEP + &retrieve_alone(messages, others)
+}
+
+/// Two NOOPs, which show that no reply is left over.
+pub(super) const PROOF_OF_STEP: &str = "C: NOOP\nS: +OK\nC: NOOP\nS: +OK\n";
+
 pub(super) fn delete(numbers: &[usize]) -> String {
     let commands: String = numbers
         .iter()
@@ -199,7 +215,7 @@ fn messages_under_one_unique_id_are_each_delivered_once() {
         let second = [
             list_sum(&both),
             sizes(&both),
-            retrieve(&both, numbers),
+            retrieve_alone(&both, numbers),
             QUIT.to_owned(),
         ];
         account.poll(&[&second.concat()]);
@@ -208,7 +224,7 @@ fn messages_under_one_unique_id_are_each_delivered_once() {
         let third = [
             list_sum(&all),
             sizes(&all),
-            retrieve(&all, numbers),
+            retrieve_alone(&all, numbers),
             QUIT.to_owned(),
         ];
         account.poll(&[&third.concat()]);
@@ -253,7 +269,7 @@ fn after_an_unanswered_quit_equal_sizes_prove_nothing() {
     let reused = [("a", 3, "a"), ("b", 3, "c")];
     let script = [
         list(&reused),
-        retrieve(&reused, &[1, 2]),
+        retrieve_alone(&reused, &[1, 2]),
         delete(&[2, 1]),
         QUIT.to_owned(),
     ];
@@ -270,7 +286,7 @@ fn a_message_after_an_unanswered_quit_is_noticed_with_keep() {
     let script = [
         list_sum(&reused),
         sizes(&reused),
-        retrieve(&reused, &[1, 2]),
+        retrieve_alone(&reused, &[1, 2]),
         QUIT.to_owned(),
     ];
     account.poll(&[&script.concat()]);
@@ -339,8 +355,9 @@ fn a_kill_at_quit_does_not_keep_messages_on_the_server() {
     let names: Vec<_> = (0..40).map(|n| format!("{n:03}")).collect();
     let listed: Vec<_> = names.iter().map(|name| (&**name, 5, &**name)).collect();
     let all: Vec<_> = (1..=40).collect();
-    let session = list(&listed) + &retrieve(&listed, &all) + &delete(&all);
-    account.poll(&[&(session.clone() + "C: QUIT")]);
-    let ended = account.poll(&[&(session + QUIT)]);
+    let first = list(&listed) + &retrieve(&listed, &all) + &delete(&all) + "C: QUIT";
+    account.poll(&[&first]);
+    let second = list(&listed) + &retrieve_alone(&listed, &all) + &delete(&all) + QUIT;
+    let ended = account.poll(&[&second]);
     assert_eq!(ended.summary.deleted, 40);
 }

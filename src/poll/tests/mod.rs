@@ -26,6 +26,7 @@ mod kept_mail;
 mod plan;
 mod receive;
 mod renamed;
+mod repeats;
 mod settle;
 mod short;
 mod step;

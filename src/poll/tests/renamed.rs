@@ -1,5 +1,6 @@
 //! Messages that the server lists under new unique-ids, and that are recognised after RETR.
 
+use super::compare::PROOF_OF_STEP;
 use super::{QUIT, TestAccount, fetch_a_and_b};
 use crate::exit::Exit;
 use crate::mail::policy::Keep;
@@ -100,7 +101,7 @@ fn each_vanished_message_stands_for_one_listed_message() {
     let mut account = fetched();
     let retrieval = retrieve(&[(1, "a"), (2, "a"), (3, "b")]);
 
-    account.poll(&[&[&listing(&["x", "y", "z"]), &*retrieval, QUIT].concat()]);
+    account.poll(&[&[&listing(&["x", "y", "z"]), &*retrieval, PROOF_OF_STEP, QUIT].concat()]);
 
     assert_eq!(account.delivered(), ["a\n", "a\n", "b\n"]);
 }
@@ -195,7 +196,14 @@ fn messages_that_move_up_one_number_are_recognised() {
     let listing = listing.replace("S: 2 3", "S: 2 2");
     let delete = "C: DELE 1\nC: DELE 2\nS: +OK\nS: +OK\n";
 
-    account.poll(&[&[&listing, &*retrieve(&[(1, "b"), (2, "c")]), delete, QUIT].concat()]);
+    account.poll(&[&[
+        &listing,
+        &*retrieve(&[(1, "b")]),
+        &retrieve(&[(2, "c")]),
+        delete,
+        QUIT,
+    ]
+    .concat()]);
 
     assert_eq!(account.delivered(), ["a\n", "b\n", "c\n"]);
 }

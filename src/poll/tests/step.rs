@@ -27,6 +27,10 @@ pub(super) enum Fault {
     Cut(usize),
     /// Each message comes with this header line first.
     Adds(&'static str),
+    /// The reply to the n-th RETR comes twice.
+    Twice(usize),
+    /// The n-th RETR is answered with the message of this number.
+    Swapped(usize, usize),
 }
 
 /// A mailbox that outlives its sessions.
@@ -93,7 +97,7 @@ impl FaultyServer {
     }
 
     /// Polls without faults until nothing is left to do, and returns how often.
-    fn poll_to_the_end(&self, account: &mut TestAccount, faults: &[Fault]) -> usize {
+    pub(super) fn poll_to_the_end(&self, account: &mut TestAccount, faults: &[Fault]) -> usize {
         for run in 1..10 {
             let commands = self.count("RETR") + self.count("DELE");
             let ended = self.poll(account, faults);
@@ -191,7 +195,18 @@ impl FaultySession {
                     stuffed.truncate(stuffed.len() - last);
                 }
                 Fault::Adds(line) => stuffed = format!("{line}\r\n{stuffed}"),
-                Fault::Cut(_) | Fault::Lost(_) | Fault::Instead(..) | Fault::Before(_) => {}
+                Fault::Twice(n) if n == self.retrievals => {
+                    self.say(&[&ok, &*stuffed, ".\r\n"].concat());
+                }
+                Fault::Swapped(n, other) if n == self.retrievals => {
+                    stuffed.clone_from(&self.listed[other - 1].1);
+                }
+                Fault::Before(_)
+                | Fault::Cut(_)
+                | Fault::Instead(..)
+                | Fault::Lost(_)
+                | Fault::Swapped(..)
+                | Fault::Twice(_) => {}
             }
         }
         self.say(&[&ok, &stuffed, ".\r\n"].concat());
@@ -238,7 +253,7 @@ pub(super) fn suspects(account: &TestAccount) -> Vec<(String, Suspicion)> {
 }
 
 /// Messages of different sizes, and messages of the same size.
-const MAILBOXES: [[&str; 4]; 2] = [
+pub(super) const MAILBOXES: [[&str; 4]; 2] = [
     ["a\n", "bb\n", "ccc\n", "dddd\n"],
     ["w\n", "x\n", "y\n", "z\n"],
 ];

@@ -36,6 +36,8 @@ pub(crate) struct Behaviour {
     pub(crate) cut_once: Vec<Vec<u8>>,
     /// The cuts of the next sessions, one for each. Later sessions are not cut.
     pub(crate) cuts: Vec<Cut>,
+    /// The unique-ids of messages that are doubled once: RETR is answered twice.
+    pub(crate) doubled_once: Vec<Vec<u8>>,
     /// True if DELE and QUIT are answered by `+OK`, and nothing is deleted.
     pub(crate) ignores_deletions: bool,
     /// The unique-ids for which RETR is answered by the size and no octets: the server cannot open its
@@ -69,6 +71,8 @@ pub(crate) struct Behaviour {
     pub(crate) stamps: bool,
     /// The number of octets in each write, if the writes are to be small.
     pub(crate) segment: Option<NonZeroUsize>,
+    /// The messages that RETR answers with once, instead of those with these unique-ids.
+    pub(crate) swapped_once: Vec<(Vec<u8>, TestMessage)>,
     /// True if TOP is announced and accepted.
     pub(crate) top: bool,
     /// True if UIDL is announced and accepted.
@@ -90,6 +94,7 @@ impl Default for Behaviour {
             adds_status: false,
             cut_once: Vec::new(),
             cuts: Vec::new(),
+            doubled_once: Vec::new(),
             empty: Vec::new(),
             greeting: "+OK model server ready".to_owned(),
             ignores_deletions: false,
@@ -106,6 +111,7 @@ impl Default for Behaviour {
             security: Protection::None,
             segment: None,
             stamps: false,
+            swapped_once: Vec::new(),
             top: true,
             uidl: true,
             undeletable: Vec::new(),

@@ -346,11 +346,18 @@ impl<'a> ModelSession<'a> {
                 drop(log);
                 let stamp = stamp.as_bytes();
                 let stamp = if self.behaviour.stamps { stamp } else { &[] };
+                let other = self.other(&message.unique_id);
+                let octets = other.as_ref().map_or(&*octets, |other| &other.octets);
                 let octets = match self.is_cut(&message.unique_id) {
-                    true => two_thirds(&octets),
-                    false => &octets,
+                    true => two_thirds(octets),
+                    false => octets,
                 };
-                self.send(&byte_stuffed(&[stamp, octets].concat()))
+                let sent = byte_stuffed(&[stamp, octets].concat());
+                if self.is_doubled(&message.unique_id) {
+                    self.send(&sent)?;
+                    self.say("+OK")?;
+                }
+                self.send(&sent)
             }
         }
     }
@@ -358,6 +365,18 @@ impl<'a> ModelSession<'a> {
     /// Returns true for a message whose next reply is to be lost, once.
     fn is_lost(&self, unique_id: &[u8]) -> bool {
         take(&mut lock(&self.shared.behaviour).lost_once, unique_id)
+    }
+
+    /// Returns true for a message whose next reply is to be sent twice, once.
+    fn is_doubled(&self, unique_id: &[u8]) -> bool {
+        take(&mut lock(&self.shared.behaviour).doubled_once, unique_id)
+    }
+
+    /// Returns the message that is to be sent instead of another one, once.
+    fn other(&self, unique_id: &[u8]) -> Option<TestMessage> {
+        let swapped = &mut lock(&self.shared.behaviour).swapped_once;
+        let at = swapped.iter().position(|(one, _)| one == unique_id)?;
+        Some(swapped.remove(at).1)
     }
 
     /// Returns true for a message whose next reply is to be cut, once.

@@ -1,0 +1,38 @@
+//! Sessions in which a reply brings the octets of another message, with a server in memory.
+
+use super::TestAccount;
+use super::step::{Fault, FaultyServer, MAILBOXES};
+use crate::exit::Exit;
+use crate::mail::policy::Keep;
+
+#[test]
+fn a_reply_that_comes_twice_delivers_nothing_twice() {
+    for contents in MAILBOXES {
+        for (keep, n) in [(Keep::Never, 1), (Keep::Never, 3), (Keep::Always, 2)] {
+            let server = FaultyServer::with(&contents);
+            let mut account = TestAccount::new(keep);
+
+            server.poll(&mut account, &[Fault::Twice(n)]);
+
+            server.poll_to_the_end(&mut account, &[]);
+            assert_eq!(account.delivered(), contents, "{keep:?} {n}");
+        }
+    }
+}
+
+#[test]
+fn another_message_instead_is_asked_for_again() {
+    let contents = ["a\n", "bbbb\n", "ccccccc\n", "dddddddddd\n"];
+    for (n, other) in [(1, 2), (2, 1), (1, 4), (4, 1)] {
+        let server = FaultyServer::with(&contents);
+        let mut account = TestAccount::new(Keep::Never);
+
+        let ended = server.poll(&mut account, &[Fault::Swapped(n, other)]);
+
+        assert_eq!(ended.exit(), Exit::Temporary);
+        assert_eq!(account.delivered().len(), 3);
+        server.poll_to_the_end(&mut account, &[]);
+        assert_eq!(account.delivered(), contents);
+        assert_eq!((server.left().len(), server.count("RETR")), (0, 5));
+    }
+}
