@@ -5,8 +5,9 @@ use rusqlite::{Row, params};
 use super::account::tag;
 use super::causes::REMOVE_FAILED;
 use super::database::{Database, Queries, statements};
+use super::integrity::find_faults;
 use super::notices::REMOVE_ACCOUNT_NOTICES;
-use super::state::{DELIVERED, STAGED};
+use super::state::STAGED;
 use super::{Error, Lock, StateFolder, former_tags};
 use crate::mail::maildrop::AccountKey;
 
@@ -104,18 +105,7 @@ impl Accounts {
     /// # Errors
     /// The database cannot be read at all.
     pub(crate) fn verify(&self) -> Result<Verdict, Error> {
-        let faults: Vec<String> = self.database.read(|queries| {
-            let mut faults: Vec<String> = queries.some(&INTEGRITY, [], |row| {
-                Ok(Some(row.get(0)?).filter(|line: &String| line != "ok"))
-            })?;
-            let unrecorded: i64 = queries.value(&COUNT_UNRECORDED, [])?;
-            if unrecorded > 0 {
-                faults.push(format!(
-                    "{unrecorded} messages have no record of a delivery"
-                ));
-            }
-            Ok(faults)
-        })?;
+        let faults = self.database.read(find_faults)?;
         Ok(if faults.is_empty() {
             Verdict::Sound
         } else {
@@ -174,11 +164,4 @@ statements! {
     REMOVE_PLACES = "DELETE FROM main.place WHERE account = ?1";
     REMOVE_MESSAGES = "DELETE FROM main.seen WHERE account = ?1";
     REMOVE_ACCOUNT = "DELETE FROM main.account WHERE id = ?1";
-
-    INTEGRITY = "PRAGMA integrity_check";
-
-    /// Reads the whole database, as the check of its integrity does.
-    COUNT_UNRECORDED =
-        "SELECT count(*) FROM seen LEFT JOIN delivery USING (account, unique_id, copy)
-         WHERE state IN ({STAGED}, {DELIVERED}) AND id IS NULL";
 }

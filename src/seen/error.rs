@@ -95,8 +95,8 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Damaged { .. } => Some(
-                "Restore it from a backup, or move it away: then every message on the servers is \
-                 new again"
+                "Remove seen.db-wal and seen.db-shm, and put a backup of seen.db in its place. Or move all \
+                 three away: then every message on the servers is new again"
                     .to_owned(),
             ),
             Self::Foreign(_) => {

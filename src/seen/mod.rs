@@ -15,6 +15,7 @@ mod failures;
 mod former_tags;
 mod freshness;
 mod import;
+mod integrity;
 mod kept_mail;
 mod ledger;
 mod lock;

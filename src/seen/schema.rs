@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
@@ -316,12 +316,17 @@ fn is_network(file_system: i64) -> bool {
 fn is_foreign(file: File, path: &Path) -> io::Result<bool> {
     let mut head = Vec::new();
     file.take(HEAD.len() as u64).read_to_end(&mut head)?;
-    let has_journal = ["-journal", "-wal"].iter().any(|suffix| {
-        let mut journal = path.as_os_str().to_owned();
-        journal.push(suffix);
-        Path::new(&journal).exists()
-    });
+    let has_journal = ["-journal", "-wal"]
+        .iter()
+        .any(|suffix| with_suffix(path, suffix).exists());
     Ok(!head.is_empty() && head != HEAD && !has_journal)
+}
+
+/// Returns the path of a file that SQLite keeps beside a database.
+pub(super) fn with_suffix(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
 }
 
 fn check_owner(connection: &mut Connection, path: &Path) -> Result<(), Error> {

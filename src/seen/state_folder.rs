@@ -7,7 +7,8 @@ use std::{fs, io};
 
 use rusqlite::Connection;
 
-use super::{Error, schema};
+use super::database::Database;
+use super::{Error, integrity, schema};
 use crate::mail::maildrop::AccountKey;
 
 /// A state folder that exists and is safe to use.
@@ -50,12 +51,18 @@ impl StateFolder {
         if !database.exists() {
             flush_ours(&path).map_err(cannot)?;
         }
+        // Asked first, because a migration would write to the log.
+        let has_older_log = integrity::has_older_log(&database);
         let database = schema::prepare(&database)?;
-        Ok(Self {
+        let folder = Self {
             path,
             _database: Arc::new(Mutex::new(database)),
             writing: Arc::default(),
-        })
+        };
+        if has_older_log {
+            integrity::doubt_all(&Database::open(&folder)?)?;
+        }
+        Ok(folder)
     }
 
     /// Opens a state folder if it has a database. Creates nothing.

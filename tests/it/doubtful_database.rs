@@ -1,12 +1,13 @@
 //! A database that is not the last one stays in doubt until everything was recognised: over runs that are
 //! interrupted or killed, and over listings with holes.
 
-use std::fs;
+use std::fs::{self, File};
+use std::time::{Duration, SystemTime};
 
 use rustix::process::Signal;
 
 use crate::lost_database::{back_up, database_files, recognises, remove_database};
-use crate::support::mail::{note, notes, ordinary};
+use crate::support::mail::{TestMessage, note, notes, ordinary};
 use crate::support::model_server::ModelServer;
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
@@ -23,6 +24,12 @@ fn put_back(sandbox: &Sandbox) {
             true => drop(fs::copy(copy, &file).expect("the database can be written")),
             false => fs::remove_file(&file).expect("the file exists"),
         }
+    }
+}
+
+fn add(server: &ModelServer, messages: &[TestMessage]) {
+    for message in messages {
+        server.add(message.clone());
     }
 }
 
@@ -190,4 +197,53 @@ fn a_copied_state_folder_removes_no_files_of_the_first() {
     );
     sandbox.fetch().succeeds();
     assert_eq!((server.count(), sandbox.work().count("tmp")), (0, 0));
+}
+
+/// Copies the backup over `seen.db` alone, an hour after the last write to `seen.db-wal`.
+fn put_back_beside_the_log(sandbox: &Sandbox) {
+    let database = sandbox.state().join("seen.db");
+    fs::copy(sandbox.path("backup/seen.db"), &database).expect("the database can be written");
+    let log = File::options()
+        .write(true)
+        .open(database.with_extension("db-wal"));
+    let earlier = SystemTime::now() - Duration::from_secs(3600);
+    log.and_then(|log| log.set_modified(earlier))
+        .expect("a killed run leaves its log");
+}
+
+#[test]
+fn a_backup_put_beside_the_log_of_a_killed_run_repeats_nothing() {
+    if tools::find("strace").is_none() {
+        return;
+    }
+    // With the first numbers, the mixture of backup and log looks sound. With the others it is damaged.
+    for (backed_up, later) in [(60, 300), (30, 100)] {
+        let messages = [ordinary(1, backed_up), ordinary(2, later), ordinary(3, 4)];
+        let server = ModelServer::start(messages[0].clone());
+        let sandbox = Sandbox::with_work(server.address(), "");
+        sandbox.fetch().succeeds();
+        back_up(&sandbox);
+        add(&server, &messages[1]);
+        sandbox.fetch().succeeds();
+        add(&server, &messages[2]);
+        kill_after_two(&sandbox);
+        put_back_beside_the_log(&sandbox);
+
+        let next = sandbox.fetch();
+
+        if next.status.code() == Some(78) {
+            next.stderr_has("is damaged").stderr_has(
+                "Remove seen.db-wal and seen.db-shm, and put a backup of seen.db in its place.",
+            );
+            remove_database(&sandbox);
+            let database = sandbox.state().join("seen.db");
+            fs::copy(sandbox.path("backup/seen.db"), database).expect("it can be written");
+            recognises(&sandbox, later + 2);
+        }
+        let mut expected: Vec<_> = messages.concat().iter().map(TestMessage::stored).collect();
+        expected.sort();
+        let delivered = sandbox.work().messages();
+        assert!(delivered == expected, "{} messages", delivered.len());
+        sandbox.fetch().succeeds().is_silent();
+    }
 }

@@ -1,8 +1,9 @@
 //! Runs: the facts that one leaves for the next, and the check that its database is still there.
 
 use std::fs;
+use std::time::{Duration, SystemTime};
 
-use super::super::{Doubt, RecognitionEnd, RunEnd};
+use super::super::{Doubt, Error, RecognitionEnd, RunEnd};
 use super::*;
 use crate::exit::Exit;
 use crate::mail::mark::Mark;
@@ -136,6 +137,42 @@ fn a_backup_made_during_a_run_is_an_older_database() {
     assert_eq!(doubt(&begin(&test)), Doubt::Open);
 }
 
+/// Sets the time of the last write to the log to so many seconds ago.
+fn date_log(test: &TestLedger, age: u64) {
+    let log = test.home.path().join("seen.db-wal");
+    let log = File::options().write(true).open(log);
+    let time = SystemTime::now() - Duration::from_secs(age);
+    log.and_then(|log| log.set_modified(time))
+        .expect("the ledger has a log");
+}
+
+#[test]
+fn a_database_changed_long_after_its_log_is_in_doubt() {
+    let test = trusted();
+    let mark = begin(&test).marks().own;
+    date_log(&test, 3);
+    assert_eq!(doubt(&begin(&test)), Doubt::None);
+    date_log(&test, 3600);
+
+    let doubted = begin(&test);
+
+    assert_eq!(doubt(&doubted), Doubt::Open);
+    assert_ne!(doubted.marks().own, mark);
+    // It happens once.
+    assert_eq!(begin(&test).marks().own, doubted.marks().own);
+}
+
+#[test]
+fn a_damaged_database_beside_an_older_log_is_refused() {
+    let test = trusted();
+    test.change("DELETE FROM delivery");
+    date_log(&test, 3600);
+
+    let opened = StateFolder::open(test.home.path());
+
+    assert!(matches!(opened, Err(Error::Damaged { .. })), "{opened:?}");
+}
+
 #[test]
 fn a_doubt_that_was_interrupted_is_not_forgotten() {
     let test = trusted();
@@ -250,5 +287,5 @@ fn a_second_run_is_refused_the_lock() {
 
     let lock = second.expect("the database can be opened").lock();
 
-    assert!(matches!(lock, Err(super::super::Error::Locked)));
+    assert!(matches!(lock, Err(Error::Locked)));
 }

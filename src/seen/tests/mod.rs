@@ -229,6 +229,7 @@ fn statements() -> impl Iterator<Item = (&'static str, &'static Sql)> {
         super::failures::STATEMENTS,
         super::freshness::STATEMENTS,
         super::import::STATEMENTS,
+        super::integrity::STATEMENTS,
         super::kept_mail::STATEMENTS,
         super::messages::STATEMENTS,
         super::missing::STATEMENTS,
