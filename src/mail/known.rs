@@ -74,22 +74,25 @@ pub struct SizeHistory {
     pub equal_contents: u32,
     /// The number of messages in a row with another header (TOP) but the same content.
     pub other_headers: u32,
-    /// The evidence that whole messages are shorter than LIST says: see [`Self::note_again`].
+    /// The evidence that whole messages do not have the size that LIST says: see [`Self::note_again`].
     pub short_again: u32,
 }
 
-/// The part of a message that is missing, if the server has promised the right size.
+/// The difference between a message and the size that the server promised, if it is too large for the ways in
+/// which servers count octets and for the lines that they add.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Shortfall {
-    /// Nothing is missing.
+pub enum Deviation {
+    /// It has the size, or nearly.
     None,
     /// It is shorter, and at least half of it came.
-    Part,
+    Shorter,
+    /// It is longer.
+    Longer,
     /// More than half is missing.
-    MoreThanHalf,
+    LessThanHalf,
 }
 
-/// The second downloads of messages that were shorter than promised.
+/// The second downloads of messages that did not have the promised size.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct ShortAgain {
     /// The number of those that came again with the same octets, and at least half of the size.
@@ -102,17 +105,17 @@ pub struct ShortAgain {
 
 impl ShortAgain {
     /// Counts a message that came again with the same octets.
-    pub fn count(&mut self, shortfall: Shortfall) {
-        match shortfall {
-            Shortfall::None => {}
-            Shortfall::Part => self.parts += 1,
-            Shortfall::MoreThanHalf => self.halves += 1,
+    pub fn count(&mut self, deviation: Deviation) {
+        match deviation {
+            Deviation::None => {}
+            Deviation::Shorter | Deviation::Longer => self.parts += 1,
+            Deviation::LessThanHalf => self.halves += 1,
         }
     }
 }
 
 impl SizeHistory {
-    /// After this many second downloads with the same octets, messages that are shorter than listed are
+    /// After this many second downloads with the same octets, messages of another size than listed are
     /// trusted.
     const PARTS: u32 = 3;
     /// The same for messages of less than half their listed size.
@@ -132,12 +135,12 @@ impl SizeHistory {
         self.short_again = (self.short_again + again.halves).min(Self::HALVES);
     }
 
-    /// Returns true if a message may be whole although it is that much shorter than listed.
-    pub fn excuses(self, shortfall: Shortfall) -> bool {
-        match shortfall {
-            Shortfall::None => true,
-            Shortfall::Part => self.short_again >= Self::PARTS,
-            Shortfall::MoreThanHalf => self.short_again >= Self::HALVES,
+    /// Returns true if a message may be the right one, and whole, although it differs that much from its size.
+    pub fn excuses(self, deviation: Deviation) -> bool {
+        match deviation {
+            Deviation::None => true,
+            Deviation::Shorter | Deviation::Longer => self.short_again >= Self::PARTS,
+            Deviation::LessThanHalf => self.short_again >= Self::HALVES,
         }
     }
 
@@ -369,8 +372,8 @@ pub(crate) mod tests {
             for again in &results {
                 history.note_again(*again);
             }
-            let parts = history.excuses(Shortfall::Part);
-            let halves = history.excuses(Shortfall::MoreThanHalf);
+            let parts = history.excuses(Deviation::Shorter);
+            let halves = history.excuses(Deviation::LessThanHalf);
             assert_eq!([parts, halves], excuses, "{results:?}");
         }
     }

@@ -18,7 +18,8 @@ pub enum Suspicion {
     Placeholder = 3,
     /// It may be incomplete, and a second download was no better.
     Unsettled = 4,
-    /// It may be incomplete, although at least half of it came: it is shorter than listed.
+    /// It may be incomplete or another message. It is shorter than listed, and at least half of it came; or it is
+    /// much longer than listed.
     Short = 5,
 }
 
@@ -55,7 +56,7 @@ impl Suspicion {
             Self::Unsettled => {
                 Some("may be incomplete, also after a second download; it stays on the server")
             }
-            Self::Short => Some("is shorter than the server lists it"),
+            Self::Short => Some("does not have the size that the server lists"),
         }
     }
 

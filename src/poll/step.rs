@@ -13,16 +13,19 @@
 //! - A session that ends early may have lost a reply. Then the last message that fits, and that no later
 //!   reply would have fitted, proves all before it. What came after it is in doubt.
 //! - If all replies came, a size that does not fit says nothing about the step. But if the message is shorter
-//!   than listed, a server or a scanner may have cut it, and it is compared with a second download.
+//!   than listed, a server or a scanner may have cut it. If it is much longer, it may be another one. Then it is
+//!   compared with a second download.
 //! - A reply that is no reply proves that the session is out of step: all that it delivered is in doubt.
 //!
 //! Without pipelining each message has been asked for alone. Then only the last one is in doubt, and only
 //! if octets followed it that are no reply.
 
-use crate::mail::known::Shortfall;
+use crate::mail::known::Deviation;
 use crate::mail::maildrop::MessageNumber;
 use crate::pop3::ResponseSize;
 
+/// The most octets in lines that servers and virus scanners add to a message after they have counted it.
+const MOST_ADDED: u64 = 1000;
 /// At least one in this many messages that do not fit must be shifted. Fewer may be chance.
 const MISFITS_FOR_EACH_SHIFT: usize = 4;
 
@@ -90,7 +93,7 @@ pub(crate) struct Trail {
     has_warned: bool,
     /// The listed sizes of the messages that were asked for and did not come.
     unanswered: Vec<Option<u64>>,
-    /// The messages that may be incomplete even if all replies came.
+    /// The messages that may be incomplete, or other messages, even if all replies came.
     short: Vec<MessageNumber>,
 }
 
@@ -133,17 +136,19 @@ impl SizedArrival {
         self.size.stored == 0
     }
 
-    /// Returns the part of the message that is missing, if the promised size is right. A message that is
-    /// longer was not cut. A server that counts each CRLF as one octet would have promised `stored`.
-    pub(crate) fn shortfall(&self) -> Shortfall {
+    /// Returns how the message differs from the promised size. One that is a little longer was not cut: servers
+    /// and scanners add lines. A server that counts each CRLF as one octet would have promised `stored`.
+    pub(crate) fn deviation(&self) -> Deviation {
         let fits = |size| self.size.fits(size);
         if self.listed.is_some_and(fits) || self.announced.is_some_and(fits) {
-            return Shortfall::None;
+            return Deviation::None;
         }
         match self.promised() {
-            Some(size) if self.size.sent().saturating_mul(2) < size => Shortfall::MoreThanHalf,
-            Some(size) if self.size.stored < size => Shortfall::Part,
-            _ => Shortfall::None,
+            Some(size) if self.size.sent().saturating_mul(2) < size => Deviation::LessThanHalf,
+            Some(size) if self.size.stored < size => Deviation::Shorter,
+            // Some servers list 0 instead of a size.
+            Some(size @ 1..) if self.size.stored - size > MOST_ADDED => Deviation::Longer,
+            _ => Deviation::None,
         }
     }
 
@@ -216,12 +221,12 @@ impl Trail {
         self.fits >= MANY && !self.has_misfits()
     }
 
-    /// Notes that a message is shorter than listed, on a server whose sizes mean something.
+    /// Notes that a message is shorter or much longer than listed, on a server whose sizes mean something.
     pub(crate) fn note_short(&mut self, number: MessageNumber) {
         self.short.push(number);
     }
 
-    /// Returns the messages that are shorter than listed.
+    /// Returns the messages that are shorter or much longer than listed.
     pub(crate) fn short(&self) -> &[MessageNumber] {
         &self.short
     }
@@ -434,16 +439,16 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_is_shorter_than_promised_may_be_cut() {
-        use Shortfall::{MoreThanHalf, None as Whole, Part};
-        for (listed, announced, (stored, line_ends), shortfall) in [
-            (Some(48_213), Some(48_213), (1, 0), MoreThanHalf),
-            (None, Some(5), (2, 0), MoreThanHalf),
-            (Some(100), None, (49, 0), MoreThanHalf),
-            (Some(100), None, (50, 0), Part),
-            (Some(100), None, (97, 2), Part),
+    fn a_message_that_is_shorter_or_much_longer_is_in_doubt() {
+        use Deviation::{LessThanHalf, Longer, None as Whole, Shorter};
+        for (listed, announced, (stored, line_ends), deviation) in [
+            (Some(48_213), Some(48_213), (1, 0), LessThanHalf),
+            (None, Some(5), (2, 0), LessThanHalf),
+            (Some(100), None, (49, 0), LessThanHalf),
+            (Some(100), None, (50, 0), Shorter),
+            (Some(100), None, (97, 2), Shorter),
             // A server that counts each CRLF as one octet has promised more than came.
-            (Some(100), None, (99, 9), Part),
+            (Some(100), None, (99, 9), Shorter),
             (Some(100), None, (98, 2), Whole),
             (Some(100), None, (100, 9), Whole),
             // The server had to add a line end.
@@ -451,7 +456,11 @@ mod tests {
             (Some(100), None, (101, 9), Whole),
             (Some(100), Some(10), (10, 0), Whole),
             (None, None, (1, 0), Whole),
-            (Some(10), None, (500, 9), Whole),
+            // A server or a scanner has added lines.
+            (Some(10), None, (1010, 9), Whole),
+            (Some(10), None, (1011, 9), Longer),
+            (Some(10), Some(900), (1011, 9), Whole),
+            (Some(0), None, (9000, 9), Whole),
         ] {
             let arrival = SizedArrival {
                 number: number(0),
@@ -459,7 +468,7 @@ mod tests {
                 announced,
                 size: ResponseSize { stored, line_ends },
             };
-            assert_eq!(arrival.shortfall(), shortfall, "{arrival:?}");
+            assert_eq!(arrival.deviation(), deviation, "{arrival:?}");
         }
     }
 }

@@ -9,14 +9,14 @@ use super::not_received::NotReceived;
 use super::settle::Settled;
 use super::step::{Doubtful, SessionEnd, Trail};
 use crate::exit::{Exit, Failure};
-use crate::mail::known::{ShortAgain, Shortfall};
+use crate::mail::known::{Deviation, ShortAgain};
 use crate::mail::maildrop::{Listing, Message, MessageNumber};
 use crate::mail::suspicion::Suspicion;
 use crate::poll::plan::{Pick, Plan};
 use crate::report::Event;
 use crate::seen::{DeliveryMark, Ledger};
 
-/// The subject of the warning that a server lists messages with more octets than they have.
+/// The subject of the warning that a server lists wrong sizes.
 const SHORT_SIZES: &str = "whole messages are shorter than listed";
 
 /// The evidence for or against a session.
@@ -59,7 +59,7 @@ impl Poll<'_> {
     }
 
     /// Trusts messages that were in doubt only as long as their session might have lost a reply. Those that
-    /// are shorter than listed stay in doubt.
+    /// are shorter or much longer than listed stay in doubt.
     fn trust_misfits(
         &self,
         evidence: &Evidence,
@@ -91,8 +91,9 @@ impl Poll<'_> {
             count => format!(" (the first of {count})"),
         };
         self.reporter.report(Event::Warning(&format_args!(
-            "message {}{more} is shorter than the server lists it, and may be incomplete: it is \
-             delivered, stays on the server, and a later run compares it with a second download",
+            "message {}{more} does not have the size that the server lists, and may be incomplete or another \
+             message: it is delivered, stays on the server, and a later run compares it with a second \
+             download",
             first.unique_id
         )));
         Ok(())
@@ -224,11 +225,11 @@ impl Poll<'_> {
     fn note_short_again(&self, again: ShortAgain) -> Result<(), Error> {
         let checks = self.ledger.size_checks();
         let history = checks.note_short_again(again).map_err(recording)?;
-        if history.excuses(Shortfall::Part) {
+        if history.excuses(Deviation::Shorter) {
             self.warn_once(
                 SHORT_SIZES,
-                &"the server lists messages with more octets than they have: from now on a message that \
-                  is shorter than listed is not downloaded twice",
+                &"the server lists wrong sizes: from now on a message of another size than listed is not \
+                  downloaded twice",
             )?;
         }
         Ok(())

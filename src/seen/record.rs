@@ -135,7 +135,7 @@ pub(crate) enum ExportedSuspicion {
     Placeholder,
     /// It may be incomplete, and a second download was no better.
     Unsettled,
-    /// It is shorter than listed.
+    /// It is shorter or much longer than listed.
     Short,
 }
 

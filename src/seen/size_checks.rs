@@ -9,7 +9,7 @@ use super::database::{MESSAGE, Queries, about, statements};
 use super::state::{DELIVERED, FAILED, GONE, STAGED};
 use super::suspicions::TRUST_SHORT;
 use super::{Error, Ledger};
-use crate::mail::known::{SET_ASIDE_FOR, ShortAgain, Shortfall, SizeHistory};
+use crate::mail::known::{Deviation, SET_ASIDE_FOR, ShortAgain, SizeHistory};
 use crate::mail::maildrop::{AccountKey, Identity, MessageNumber};
 use crate::moment::Moment;
 
@@ -78,7 +78,7 @@ impl SizeChecks<'_> {
         self.0.read(|queries| size_history(queries, key))
     }
 
-    /// Notes the results of second downloads of messages that were shorter than listed. If the server lists
+    /// Notes the results of second downloads of messages that did not have their size. If the server lists
     /// wrong sizes, the other messages that are in doubt for that reason are trusted without a download.
     /// Returns the history of the sizes with these results.
     ///
@@ -90,14 +90,14 @@ impl SizeChecks<'_> {
             let mut history = size_history(queries, key)?;
             history.note_again(again);
             queries.execute(&NOTE_SHORT_AGAIN, params![key, history.short_again])?;
-            if history.excuses(Shortfall::Part) {
+            if history.excuses(Deviation::Shorter) {
                 queries.execute(&TRUST_SHORT, [key])?;
             }
             Ok(history)
         })
     }
 
-    /// Notes that the server lists right sizes: a message that is shorter than listed is in doubt again.
+    /// Notes that the server lists right sizes: a message of another size is in doubt again.
     ///
     /// # Errors
     /// Nothing was written.

@@ -84,7 +84,7 @@ impl Suspicions<'_> {
         })
     }
 
-    /// Marks messages as shorter than listed if they were staged since then and their session was in step.
+    /// Marks messages as shorter or much longer than listed if they were staged since then and their session was in step.
     /// Replaces no suspicion other than OUT OF STEP.
     ///
     /// # Errors
@@ -103,7 +103,7 @@ impl Suspicions<'_> {
         })
     }
 
-    /// Returns the first message that was staged since then and is shorter than listed, and the number of
+    /// Returns the first message that was staged since then and does not have its size, and the number of
     /// all of them.
     ///
     /// # Errors

@@ -103,6 +103,33 @@ fn a_server_that_hides_what_it_sent_sends_the_right_message_later() {
 }
 
 #[test]
+fn a_longer_message_of_another_mailbox_keeps_no_message_away() {
+    let foreign = letters(9, 1, |_| 20_000).remove(0);
+    for (keep, count) in [(false, 1), (false, 4), (true, 1), (true, 4)] {
+        let messages = ordinary(1, count);
+        let server = ModelServer::start(messages.clone());
+        server.change(|behaviour| {
+            let unique_id = messages[0].unique_id.clone();
+            behaviour.swapped_once = vec![(unique_id, foreign.clone())];
+        });
+        let sandbox = Sandbox::with_work(server.address(), &format!("keep = {keep}"));
+
+        let outcome = sandbox.fetch();
+
+        outcome.succeeds().complains_in_lines(1);
+        outcome.stderr_has("does not have the size that the server lists");
+        let again = sandbox.fetch();
+        again.succeeds().stderr_has("differs from the first");
+        sandbox
+            .work()
+            .holds(&[messages.clone(), vec![foreign.clone()]].concat());
+        assert_eq!(server.count(), if keep { count } else { 0 });
+        sandbox.fetch().succeeds().is_silent();
+        assert_eq!(server.log().count("RETR"), count + 1);
+    }
+}
+
+#[test]
 fn equal_messages_are_each_delivered() {
     let one = ordinary(1, 1).remove(0);
     let twin = TestMessage::new("twin", one.octets.clone());

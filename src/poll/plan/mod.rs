@@ -19,7 +19,7 @@ pub(crate) use sample::spread_sample;
 const COMPARED: usize = 100;
 /// The most octets of these messages. One message is always compared.
 const COMPARED_OCTETS: u64 = 100_000_000;
-/// The most messages that are shorter than listed and are compared in a run. A few show if the server lists
+/// The most messages that do not have their listed size and are compared in a run. A few show if the server lists
 /// wrong sizes for all.
 const SHORT_COMPARED: usize = 10;
 /// The most messages marked as seen that may have another size because their unique-ids belong to other
@@ -117,7 +117,7 @@ struct Planner<'a> {
     unanswered: Vec<Pick>,
     /// Messages whose copy is in doubt.
     in_doubt: Vec<Pick>,
-    /// Messages whose copy is in doubt only because it is shorter than listed.
+    /// Messages whose copy is in doubt only because it does not have the listed size.
     short: Vec<Pick>,
 }
 

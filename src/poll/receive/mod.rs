@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::delivery::{Incoming, Intake};
 use crate::limits;
 use crate::mail::custody::Receipt;
-use crate::mail::known::{Shortfall, SizeHistory};
+use crate::mail::known::{Deviation, SizeHistory};
 use crate::mail::maildrop::{Identity, Listing, Message, MessageNumber};
 use crate::mail::streak::Streak;
 use crate::mail::suspicion::Suspicion;
@@ -322,17 +322,17 @@ impl Receiver<'_> {
         Ok(())
     }
 
-    /// Returns true if a message may have been cut: it is shorter than promised, and at least half of it
-    /// came.
+    /// Returns true if a message may have been cut, and at least half of it came, or if it is so long that it
+    /// may be another one.
     fn is_short(&self, arrival: &SizedArrival) -> bool {
-        let shortfall = arrival.shortfall();
-        shortfall == Shortfall::Part && !self.sizes.excuses(shortfall)
+        let deviation = arrival.deviation();
+        deviation != Deviation::LessThanHalf && !self.sizes.excuses(deviation)
     }
 
     /// Returns the reason to doubt a message that has arrived, before its session has ended.
     fn suspicion(&self, receipt: &Receipt, arrival: &SizedArrival, fit: NotedFit) -> Suspicion {
-        let shortfall = arrival.shortfall();
-        if shortfall == Shortfall::MoreThanHalf && !self.sizes.excuses(shortfall) {
+        let deviation = arrival.deviation();
+        if deviation == Deviation::LessThanHalf && !self.sizes.excuses(deviation) {
             return Suspicion::Incomplete;
         }
         // A name that is made up from the content cannot be the name of another message.

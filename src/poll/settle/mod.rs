@@ -137,7 +137,7 @@ pub(crate) struct Settled {
     pub kept: usize,
     /// The number of messages that had been delivered under the unique-id of another.
     pub misnamed: usize,
-    /// The second downloads of messages that were shorter than listed.
+    /// The second downloads of messages that did not have their listed size.
     pub short_again: ShortAgain,
     /// True if a message may have been delivered in part.
     pub has_incomplete: bool,

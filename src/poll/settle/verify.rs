@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use super::{Error, Settler};
 use crate::digest::Digest;
 use crate::mail::custody::{Receipt, StoredMessage};
-use crate::mail::known::Shortfall;
+use crate::mail::known::Deviation;
 use crate::mail::maildrop::{Identity, MessageNumber};
 use crate::mail::same::{Likeness, MessageContent, compare};
 use crate::mail::suspicion::Suspicion;
@@ -101,12 +101,12 @@ impl Settler<'_> {
         Ok(())
     }
 
-    /// Counts a message that has come a second time if it is again shorter than listed.
+    /// Counts a message that has come a second time if it again does not have the listed size.
     fn count_short_again(&mut self, stored: &StoredMessage) {
         self.settled.short_again.count(match stored.suspicion {
-            Suspicion::Short => Shortfall::Part,
-            Suspicion::Incomplete => Shortfall::MoreThanHalf,
-            _ => Shortfall::None,
+            Suspicion::Short => Deviation::Shorter,
+            Suspicion::Incomplete => Deviation::LessThanHalf,
+            _ => Deviation::None,
         });
     }
 
@@ -192,8 +192,8 @@ impl Settler<'_> {
             return Ok(receipt);
         }
         self.reporter.report(Event::Warning(&format_args!(
-            "message {}: the second download differs from the first, which may be incomplete; both are \
-             delivered",
+            "message {}: the second download differs from the first, which may be incomplete or another \
+             message; both are delivered",
             receipt.stored().identity.unique_id
         )));
         // A third download would not settle it.

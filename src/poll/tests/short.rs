@@ -24,7 +24,7 @@ fn a_cut_message_is_fetched_again_and_delivered_whole() {
         assert_eq!(suspects(&account), [("two".to_owned(), Suspicion::Short)]);
         let problems = account.problems();
         assert_eq!(problems.len(), 1, "{problems:?}");
-        assert!(problems[0].contains("two is shorter than the server lists it"));
+        assert!(problems[0].contains("two does not have the size that the server lists"));
         if keep == Keep::Never {
             assert_eq!(server.left(), ["two"]);
         }

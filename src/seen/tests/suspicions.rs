@@ -1,5 +1,5 @@
 use super::*;
-use crate::mail::known::{ShortAgain, Shortfall};
+use crate::mail::known::{Deviation, ShortAgain};
 use crate::mail::suspicion::Suspicion;
 use crate::seen::suspicions::Suspect;
 
@@ -145,10 +145,10 @@ fn right_sizes_put_short_messages_in_doubt_again() {
         ..ShortAgain::default()
     };
     let history = checks.note_short_again(again).expect("it can be written");
-    assert!(history.excuses(Shortfall::Part));
+    assert!(history.excuses(Deviation::Shorter));
 
     checks.note_right_sizes().expect("it can be written");
 
     let history = checks.history().expect("it can be read");
-    assert!(!history.excuses(Shortfall::Part));
+    assert!(!history.excuses(Deviation::Shorter));
 }
