@@ -48,6 +48,7 @@ mod dial;
 pub mod digest;
 pub mod exit;
 mod hex;
+mod hidden;
 pub mod limits;
 pub mod mail;
 pub mod moment;

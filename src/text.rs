@@ -2,13 +2,16 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::hidden;
+
 /// The most octets of such text that are shown.
 pub(crate) const SHOWN_OCTETS: usize = 512;
 
 /// Text from a server or a message. `Display` shows it escaped and cut, on one line.
 ///
 /// Control characters (C0, DEL, C1), octets that are not UTF-8, and the characters that reorder a
-/// line (bidi controls) could rewrite a terminal or a log, so each is shown as an escape.
+/// line (bidi controls) could rewrite a terminal or a log, so each is shown as an escape. Secrets of this
+/// process are left out.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct ServerText(Box<[u8]>);
 
@@ -37,7 +40,8 @@ impl fmt::Debug for ServerText {
 
 impl fmt::Display for ServerText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = &self.0[..self.0.len().min(SHOWN_OCTETS)];
+        let is_cut = self.0.len() > SHOWN_OCTETS;
+        let shown = hidden::mask(&self.0[..self.0.len().min(SHOWN_OCTETS)], is_cut);
         for chunk in shown.utf8_chunks() {
             for c in chunk.valid().chars() {
                 match c {
@@ -50,7 +54,7 @@ impl fmt::Display for ServerText {
                 write!(f, "\\x{octet:02x}")?;
             }
         }
-        if self.0.len() > SHOWN_OCTETS {
+        if is_cut {
             f.write_str("…")?;
         }
         Ok(())

@@ -37,6 +37,8 @@ impl Cli {
     where
         I: IntoIterator<Item: Into<OsString> + Clone>,
     {
+        let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+        usage_error::refuse_passwords(&arguments)?;
         let typed = command()
             .try_get_matches_from(arguments)
             .and_then(|matches| Typed::from_arg_matches(&matches))

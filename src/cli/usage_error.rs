@@ -1,5 +1,7 @@
 //! Explains a command line that makes no sense, on one line and without any password.
 
+use std::ffi::OsString;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::command;
@@ -103,6 +105,29 @@ pub(super) fn misplaced_flags() -> clap::Error {
     )
 }
 
+/// Returns an error if an argument has a URL with a password. It does not show the argument.
+pub(super) fn refuse_passwords(arguments: &[OsString]) -> Result<(), clap::Error> {
+    match arguments.iter().any(has_password) {
+        true => Err(command().error(
+            ErrorKind::ArgumentConflict,
+            "an argument contains a URL with a password, which everyone on this machine could read. \
+             Leave it out and set MAILPULL_PASSWORD, or type it on the terminal. Write the password of a \
+             proxy into the configuration",
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Returns true if a URL in an argument has a colon between `://` and the `@` before the host.
+fn has_password(argument: &OsString) -> bool {
+    let argument = argument.to_string_lossy();
+    argument.split("://").skip(1).any(|rest| {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let login = authority.rsplit_once('@').map(|(login, _)| login);
+        login.is_some_and(|login| login.contains(':'))
+    })
+}
+
 /// Takes everything that looks like a URL out of an error, and makes an error of the help that clap
 /// shows where a command is missing.
 pub(super) fn without_secrets(mut error: clap::Error) -> clap::Error {
@@ -168,6 +193,23 @@ mod tests {
     fn complaint(line: &str) -> String {
         let parsed = Cli::parse(format!("mailpull {line}").split_whitespace());
         usage_error(&parsed.expect_err(line))
+    }
+
+    #[test]
+    fn a_url_with_a_password_is_found_anywhere_in_an_argument() {
+        for (argument, expected) in [
+            ("pops://me:pw@h", true),
+            ("proxy=socks5://me:pw@h:1", true),
+            ("a://h/ b://me:pw@h", true),
+            ("pop://me:p@w@h", true),
+            ("pops://me@h:995", false),
+            ("pops://me;AUTH=*@h", false),
+            ("http://h:80/a:b@c", false),
+            ("http://h:80?a:b@c", false),
+            ("me:pw@h", false),
+        ] {
+            assert_eq!(has_password(&argument.into()), expected, "{argument}");
+        }
     }
 
     #[test]

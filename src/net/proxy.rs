@@ -322,7 +322,7 @@ mod tests {
         for (login, answers, said) in [
             (None, &b"\x05\xff"[..], refused),
             (None, b"\x05\x02", refused),
-            (Some(("me", "pw")), b"\x05\x02\x01\x01", refused),
+            (Some(("me", "hush")), b"\x05\x02\x01\x01", refused),
             (
                 None,
                 b"\x05\0\x05\x05\0\x01",

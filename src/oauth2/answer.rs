@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn googles_older_name_of_the_address_is_known() {
-        let body = r#"{"device_code":"d","user_code":"A","verification_url":"https://h/d","expires_in":9}"#;
+        let body = r#"{"device_code":"long","user_code":"A","verification_url":"https://h/d","expires_in":9}"#;
         let device = device(&answer(200, body), &url()).expect("the answer is valid");
         assert_eq!(device.address.to_string(), "https://h/d");
     }

@@ -1,10 +1,13 @@
-//! A secret that is never printed and is wiped when it is dropped.
+//! A secret that is never printed.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A password. It has no `Display`, its `Debug` shows nothing, and dropping it wipes it.
+use crate::hidden;
+
+/// A password. It has no `Display`, its `Debug` shows nothing, and dropping it wipes it. One copy stays until
+/// the process ends, so that no text from a server is shown with it.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
@@ -37,6 +40,7 @@ impl Secret {
         {
             return Err(Unusable::Unsendable);
         }
+        hidden::hide(&octets);
         Ok(Self(octets))
     }
 

@@ -14,6 +14,7 @@ use super::server_profile::ServerProfile;
 use super::session_hints::SessionHints;
 use super::transaction::Transaction;
 use super::wire::{Trace, Wire};
+use crate::hidden;
 use crate::limits;
 use crate::moment::Moment;
 use crate::text::ServerText;
@@ -112,7 +113,6 @@ impl<S: Read + Write> Authorization<S> {
         mechanism: Mechanism,
         credentials: &Credentials<'_>,
     ) -> Result<Transaction<S>, Error> {
-        self.wire.hide(credentials.secret.expose());
         match mechanism {
             Mechanism::Apop => self.authenticate_apop(credentials)?,
             Mechanism::User => self.authenticate_user(credentials)?,
@@ -165,7 +165,7 @@ impl<S: Read + Write> Authorization<S> {
             .ok_or(Error::Lacks("APOP: its greeting has no timestamp"))?;
         let digest = apop::digest(timestamp, credentials.secret);
         let (user, digest) = (credentials.user, digest.as_str());
-        self.wire.hide(digest.as_bytes());
+        hidden::hide(digest.as_bytes());
         if self.needs_utf8(credentials) {
             self.enable_utf8()?;
         }
@@ -306,7 +306,7 @@ fn read_capabilities<S: Read + Write>(
                 said.push(line.to_vec());
                 Ok(())
             })?;
-            announced.extend(said.iter().map(|line| ServerText::new(&wire.mask(line))));
+            announced.extend(said.iter().map(|line| ServerText::new(line)));
             Ok(capabilities)
         }
         Status::Negative(_) => Ok(capabilities),

@@ -9,6 +9,7 @@ use super::command::Command;
 use super::mechanism::Mechanism;
 use super::reply::Status;
 use super::sasl::{self, Credentials, Exchange, ExchangeFault, Response};
+use crate::hidden;
 use crate::limits;
 use crate::text::ServerText;
 
@@ -80,7 +81,7 @@ impl<S: Read + Write> Authorization<S> {
             };
             match answered {
                 Ok(response) => {
-                    self.wire.hide(&response);
+                    hide_response(&response);
                     self.send_response(Command::Response(&response), exchange)?;
                 }
                 Err(fault) => return Err(self.cancel(mechanism, fault)?),
@@ -107,7 +108,7 @@ impl<S: Read + Write> Authorization<S> {
             self.send_bare_auth(mechanism)?;
             return Ok(first);
         };
-        self.wire.hide(line);
+        hide_response(line);
         let command = Command::Auth {
             mechanism: name,
             initial: Some(line),
@@ -146,7 +147,7 @@ impl<S: Read + Write> Authorization<S> {
     /// Ends an exchange that cannot continue, and returns the reason.
     fn cancel(&mut self, mechanism: Mechanism, fault: ExchangeFault) -> Result<Error, Error> {
         let said = match fault {
-            ExchangeFault::Refused(said) => ServerText::new(&self.wire.mask(&said)),
+            ExchangeFault::Refused(said) => ServerText::new(&said),
             fault => {
                 // RFC 5034 section 4: "*" cancels. The answer cannot add anything to the fault.
                 let _ = self
@@ -187,4 +188,11 @@ fn check_end(mechanism: Mechanism, exchange: &Exchange, is_all_sent: bool) -> Re
 
 fn login_by(mechanism: Mechanism) -> String {
     format!("the login (AUTH {mechanism})")
+}
+
+/// Hides a response, because the server may repeat it. One of up to three octets has no room for a secret.
+fn hide_response(response: &[u8]) {
+    if response.len() > 3 {
+        hidden::hide(response);
+    }
 }

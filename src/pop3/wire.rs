@@ -1,11 +1,10 @@
 //! One connection: sends commands, reads replies, and checks that they match.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
 
-use memchr::{memchr, memmem};
+use memchr::memchr;
 use zeroize::Zeroizing;
 
 use super::Error;
@@ -55,9 +54,6 @@ pub(super) struct Wire<S> {
     response_size: ResponseSize,
     /// True if RETR, TOP or DELE was sent before an earlier command was answered.
     has_pipelined: bool,
-    /// Secrets that are cut out of every line that is shown: servers have repeated what they
-    /// refused.
-    hidden: Vec<Zeroizing<Vec<u8>>>,
     trace: Option<Trace>,
     pipelining_log: PipeliningLog,
 }
@@ -123,7 +119,6 @@ impl<S: Read + Write> Wire<S> {
             stray: StrayLine::Empty,
             response_size: ResponseSize::default(),
             has_pipelined: false,
-            hidden: Vec::new(),
             trace,
             pipelining_log,
         }
@@ -225,26 +220,6 @@ impl<S: Read + Write> Wire<S> {
             .map_err(|source| Error::io("sending", waiting(), source))
     }
 
-    /// Cuts a secret out of every line that is shown from now on, because the server may repeat it.
-    /// A very short one is not cut out: it would also cut common words.
-    pub(super) fn hide(&mut self, secret: &[u8]) {
-        const SHORTEST: usize = 4;
-        if secret.len() >= SHORTEST {
-            self.hidden.push(Zeroizing::new(secret.to_vec()));
-        }
-    }
-
-    /// Returns a line without the hidden secrets.
-    pub(super) fn mask<'l>(&self, line: &'l [u8]) -> Cow<'l, [u8]> {
-        let mut line = Cow::Borrowed(line);
-        for secret in &self.hidden {
-            while let Some(start) = memmem::find(&line, secret) {
-                line.to_mut().splice(start..start + secret.len(), *b"...");
-            }
-        }
-        line
-    }
-
     /// Reads the greeting, which belongs to no command.
     pub(super) fn greeting(&mut self) -> Result<Status, Error> {
         let line = self.line("the greeting")?;
@@ -294,7 +269,6 @@ impl<S: Read + Write> Wire<S> {
     }
 
     fn status(&mut self, waiting_for: &str, line: Vec<u8>) -> Result<Status, Error> {
-        let line = self.mask(&line);
         let status = Status::parse(&line);
         if let Some(trace) = &mut self.trace {
             match status {
@@ -344,11 +318,10 @@ impl<S: Read + Write> Wire<S> {
             while let Some(end) = memchr(b'\n', &pending[start..]) {
                 let line = &pending[start..start + end];
                 if self.trace.is_some() {
-                    let shown = ServerText::new(&self.mask(line));
+                    let shown = ServerText::new(line);
                     self.trace_server(&shown);
                 }
-                // The line is not masked: a unique-id may contain the same octets as the password.
-                each(line).map_err(|error| self.without_secrets(error, line))?;
+                each(line)?;
                 start += end + 1;
             }
             pending.drain(..start);
@@ -362,17 +335,6 @@ impl<S: Read + Write> Wire<S> {
     fn trace_server(&mut self, text: &ServerText) {
         if let Some(trace) = &mut self.trace {
             trace(Direction::Server, text);
-        }
-    }
-
-    /// Replaces an error about a line that contains a secret: its text may repeat the line.
-    fn without_secrets(&self, error: Error, line: &[u8]) -> Error {
-        match self.mask(line) {
-            Cow::Borrowed(_) => error,
-            Cow::Owned(masked) => Error::NotPop3 {
-                waiting_for: "a listing".into(),
-                line: ServerText::new(&masked),
-            },
         }
     }
 

@@ -94,12 +94,16 @@ fn a_url_with_a_password_is_refused_without_being_shown() {
         "check pops://me:hunter2@pop.example.com",
         "pops://me:hunter2@pop.example.com",
         "log work pops://me:hunter2@pop.example.com",
+        "seen list pops://me:hunter2@pop.example.com",
+        "account remove pops://me:hunter2@pop.example.com",
+        "fetch work -o proxy=socks5://me:hunter2@proxy.example.com:1080",
     ] {
         let outcome = sandbox.mailpull(line.split(' ')).run();
         outcome
             .fails_with(64)
             .never_says("hunter2")
-            .complains_in_lines(1);
+            .complains_in_lines(1)
+            .stderr_has("a URL with a password, which everyone on this machine could read");
     }
 }
 

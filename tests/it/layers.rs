@@ -90,22 +90,26 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("digest", &[&["hex"]]),
     ("exit", &[]),
     ("hex", &[]),
+    ("hidden", &[&["digest", "hex"]]),
     ("limits", &[]),
     ("moment", &[&["os/sys"]]),
-    ("text", &[]),
+    ("text", &[&["hidden"]]),
 ];
 const SERVICES: &[&str] = &["delivery", "net", "pop3", "report", "seen"];
 const SHARED: &[&str] = &[
-    "digest", "exit", "hex", "limits", "mail", "moment", "os", "text",
+    "digest", "exit", "hex", "hidden", "limits", "mail", "moment", "os", "text",
 ];
 const LEAVES: &[&str] = &[
-    "digest", "exit", "hex", "limits", "moment", "os/sys", "text",
+    "digest", "exit", "hex", "hidden", "limits", "moment", "os/sys", "text",
 ];
 
 /// The files and folders in which each third-party crate may be named.
 const CRATE_PLACES: &[(&str, &[&str])] = &[
     ("anyhow", &["commands/mod.rs", "main.rs"]),
-    ("base64", &["net/proxy.rs", "oauth2/", "pop3/sasl/"]),
+    (
+        "base64",
+        &["hidden.rs", "net/proxy.rs", "oauth2/", "pop3/sasl/"],
+    ),
     ("clap", &["cli/"]),
     ("dbus_secret_service", &["os/keyring/secret_service.rs"]),
     ("dirs", &["config/"]),

@@ -45,7 +45,7 @@ fn an_unexplained_refusal_mentions_that_the_login_worked_before() {
 fn a_refused_token_is_reported_despite_pipelined_commands() {
     let login = format!(
         "C: AUTH XOAUTH2 {}",
-        base64("user=joe\x01auth=Bearer abc\x01\x01")
+        base64("user=joe\x01auth=Bearer a1b2c3\x01\x01")
     );
     let capabilities = greeting(&["PIPELINING", "SASL XOAUTH2"]);
     let first = format!("{capabilities}{login}\nS: +OK{EMPTY}");
@@ -60,7 +60,7 @@ fn a_refused_token_is_reported_despite_pipelined_commands() {
          S: -ERR what?"
     );
     let server = Script::new(first).then(second).serve();
-    let sandbox = Sandbox::with_work(server.address(), "auth = 'xoauth2'\npassword = 'abc'");
+    let sandbox = Sandbox::with_work(server.address(), "auth = 'xoauth2'\npassword = 'a1b2c3'");
     sandbox.fetch().succeeds().is_silent();
 
     let outcome = sandbox.fetch();

@@ -244,6 +244,6 @@ fn a_proxy_password_in_a_flag_is_refused() {
     outcome
         .fails_with(64)
         .complains_in_lines(1)
-        .stderr_has("no flag takes a password")
+        .stderr_has("a URL with a password")
         .never_says("hunter2");
 }

@@ -5,6 +5,9 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::login::{EMPTY, greeting};
 use crate::support::mail::ordinary;
 use crate::support::model_server::{ModelServer, PASSWORD};
@@ -246,4 +249,52 @@ fn only_root_can_read_the_memory_of_a_run() {
 fn open_to_others(path: &Path) {
     fs::set_permissions(path, Permissions::from_mode(0o644))
         .expect("the tests may change their files");
+}
+
+#[test]
+fn a_server_cannot_make_a_secret_visible() {
+    let encoded = |octets: &str| STANDARD.encode(octets);
+    for (password, said) in [
+        ("hunter2", "HUNTER2".to_owned()),
+        ("hunter2", encoded("hunter2")),
+        ("hunter2", encoded("\0joe\0hunter2")),
+        ("hunter2", "68756e74657232".to_owned()),
+        ("h/nter 2", "h%2Fnter%202".to_owned()),
+        ("is", "this is it".to_owned()),
+    ] {
+        let greeting = format!("S: +OK {said}\nC: CAPA\nS: +OK\nS: {said}\nS: .\n");
+        let login = format!("C: USER joe\nS: +OK {said}\nC: PASS {password}\nS: -ERR no, {said}");
+        let session = [greeting, login].concat();
+        let server = Script::new(session).serve();
+        let sandbox = Sandbox::with_work(server.address(), &format!("password = {password:?}"));
+
+        let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
+
+        outcome.fails_with(77).stderr_has("...").never_says(&said);
+        server.finish();
+    }
+}
+
+#[test]
+fn a_proxy_cannot_make_its_password_visible() {
+    for said in ["hunter2", "bWU6aHVudGVyMg"] {
+        let conversation = format!(
+            "C: CONNECT pop.example.com:110 HTTP/1.1\nC: Host: pop.example.com:110\n\
+             C: Proxy-Authorization: Basic bWU6aHVudGVyMg==\nC: \nS: HTTP/1.1 502 {said}\nS: "
+        );
+        let server = Script::new(conversation).serve();
+        let keys = format!(
+            "security = 'none'\nallow-cleartext = true\nproxy = 'http://me:hunter2@{}'",
+            server.address()
+        );
+        let sandbox = Sandbox::with_work("pop.example.com:110", &keys);
+
+        sandbox
+            .fetch()
+            .fails_with(75)
+            .stderr_has("502")
+            .never_says(said);
+
+        server.finish();
+    }
 }

@@ -72,8 +72,14 @@ fn only_a_positive_greeting_opens_a_session() {
 
 #[test]
 fn a_server_without_capa_logs_in_step_by_step() {
-    let script = NO_CAPA.to_owned() + "C: USER joe\nS: +OK\nC: PASS pw\nS: +OK\nC: CAPA\nS: -ERR";
-    let session = log_in(&SessionHints::default(), Mechanism::User, "pw", &script);
+    let script =
+        NO_CAPA.to_owned() + "C: USER joe\nS: +OK\nC: PASS letmein\nS: +OK\nC: CAPA\nS: -ERR";
+    let session = log_in(
+        &SessionHints::default(),
+        Mechanism::User,
+        "letmein",
+        &script,
+    );
     let session = session.expect("joe is logged in");
     assert_eq!(session.login(), Some(Mechanism::User));
     assert!(!session.profile().announces_pipelining());
@@ -82,16 +88,21 @@ fn a_server_without_capa_logs_in_step_by_step() {
 #[test]
 fn a_password_is_not_sent_after_its_user_was_refused() {
     let script = NO_CAPA.to_owned() + "C: USER joe\nS: -ERR no such user";
-    let login = log_in(&SessionHints::default(), Mechanism::User, "pw", &script);
+    let login = log_in(
+        &SessionHints::default(),
+        Mechanism::User,
+        "letmein",
+        &script,
+    );
     assert_eq!(refusal_of(login), "no such user");
 }
 
 #[test]
 fn capabilities_are_asked_for_again_after_the_login() {
     // Gmail announces PIPELINING and UIDL only then.
-    let script = "S: +OK\nC: CAPA\nS: +OK\nS: USER\nS: .\nC: USER joe\nS: +OK\nC: PASS pw\nS: +OK\nC: CAPA\n\
+    let script = "S: +OK\nC: CAPA\nS: +OK\nS: USER\nS: .\nC: USER joe\nS: +OK\nC: PASS letmein\nS: +OK\nC: CAPA\n\
                   S: +OK\nS: PIPELINING\nS: UIDL\nS: .\nC: UIDL\nC: LIST\nS: +OK\nS: .\nS: +OK\nS: .";
-    let login = log_in(&SessionHints::default(), Mechanism::User, "pw", script);
+    let login = log_in(&SessionHints::default(), Mechanism::User, "letmein", script);
     let mut session = login.expect("joe is logged in");
     assert!(session.profile().announces_uidl());
     let announced: Vec<_> = session
@@ -107,9 +118,9 @@ fn capabilities_are_asked_for_again_after_the_login() {
 
 #[test]
 fn a_pipelining_server_gets_login_and_listing_in_one_flight() {
-    let script = "S: +OK\nC: CAPA\nS: +OK\nS: PIPELINING\nS: .\nC: USER joe\nC: PASS pw\nC: CAPA\nC: UIDL\nC: LIST\n\
+    let script = "S: +OK\nC: CAPA\nS: +OK\nS: PIPELINING\nS: .\nC: USER joe\nC: PASS letmein\nC: CAPA\nC: UIDL\nC: LIST\n\
                   S: +OK\nS: +OK\nS: +OK\nS: PIPELINING\nS: .\nS: +OK\nS: 1 a\nS: .\nS: +OK\nS: 1 10\nS: .";
-    let login = log_in(&SessionHints::default(), Mechanism::User, "pw", script);
+    let login = log_in(&SessionHints::default(), Mechanism::User, "letmein", script);
     let mut session = login.expect("joe is logged in");
     let listing = session
         .list(Sizes::Each)
@@ -119,22 +130,27 @@ fn a_pipelining_server_gets_login_and_listing_in_one_flight() {
 
 #[test]
 fn a_refused_flight_is_read_to_its_end() {
-    let script = "S: +OK\nC: CAPA\nS: +OK\nS: PIPELINING\nS: .\nC: USER joe\nC: PASS pw\nC: CAPA\nC: UIDL\nC: LIST\n\
+    let script = "S: +OK\nC: CAPA\nS: +OK\nS: PIPELINING\nS: .\nC: USER joe\nC: PASS letmein\nC: CAPA\nC: UIDL\nC: LIST\n\
                   S: +OK\nS: -ERR wrong password\nS: +OK\nS: PIPELINING\nS: .\nS: -ERR\nS: -ERR";
-    let login = log_in(&SessionHints::default(), Mechanism::User, "pw", script);
+    let login = log_in(&SessionHints::default(), Mechanism::User, "letmein", script);
     assert_eq!(refusal_of(login), "wrong password");
 
     // A server that lists without a login has lost its step.
     let script = script.replace("S: -ERR\nS: -ERR", "S: +OK\nS: 1 a");
-    let login = log_in(&SessionHints::default(), Mechanism::User, "pw", &script);
+    let login = log_in(
+        &SessionHints::default(),
+        Mechanism::User,
+        "letmein",
+        &script,
+    );
     assert!(matches!(login.err(), Some(Error::OutOfStep(_))));
 }
 
 #[test]
 fn a_known_server_is_not_asked_for_capabilities() {
     let hints = remembered("PIPELINING", "PIPELINING\nUIDL");
-    let script = "S: +OK\nC: USER joe\nC: PASS pw\nC: UIDL\nC: LIST\nS: +OK\nS: +OK\nS: +OK\nS: .\nS: +OK\nS: .";
-    let login = log_in(&hints, Mechanism::User, "pw", script);
+    let script = "S: +OK\nC: USER joe\nC: PASS letmein\nC: UIDL\nC: LIST\nS: +OK\nS: +OK\nS: +OK\nS: .\nS: +OK\nS: .";
+    let login = log_in(&hints, Mechanism::User, "letmein", script);
     let mut session = login.expect("joe is logged in");
     session
         .list(Sizes::Each)
@@ -148,8 +164,8 @@ fn the_sum_of_sizes_is_asked_for_with_the_login() {
         sizes: Sizes::Total,
         ..remembered("PIPELINING", "PIPELINING")
     };
-    let script = "S: +OK\nC: USER joe\nC: PASS pw\nC: UIDL\nC: STAT\nS: +OK\nS: +OK\nS: +OK\nS: .\nS: +OK 0 0";
-    let login = log_in(&hints, Mechanism::User, "pw", script);
+    let script = "S: +OK\nC: USER joe\nC: PASS letmein\nC: UIDL\nC: STAT\nS: +OK\nS: +OK\nS: +OK\nS: .\nS: +OK 0 0";
+    let login = log_in(&hints, Mechanism::User, "letmein", script);
     let mut session = login.expect("joe is logged in");
     session
         .list(Sizes::Total)
@@ -162,8 +178,8 @@ fn a_known_server_without_capa_is_not_asked_after_the_login_either() {
         profile: Some(ServerProfile::CapaUnsupported),
         ..SessionHints::default()
     };
-    let script = "S: +OK\nC: USER joe\nS: +OK\nC: PASS pw\nS: +OK";
-    let login = log_in(&hints, Mechanism::User, "pw", script);
+    let script = "S: +OK\nC: USER joe\nS: +OK\nC: PASS letmein\nS: +OK";
+    let login = log_in(&hints, Mechanism::User, "letmein", script);
     let session = login.expect("joe is logged in");
     assert_eq!(session.profile(), &ServerProfile::CapaUnsupported);
 }
@@ -171,14 +187,14 @@ fn a_known_server_without_capa_is_not_asked_after_the_login_either() {
 #[test]
 fn a_refusal_is_checked_against_what_is_remembered() {
     let hints = remembered("PIPELINING", "PIPELINING");
-    let flight = "S: +OK\nC: USER joe\nC: PASS pw\nC: UIDL\nC: LIST\nS: -ERR\nS: -ERR\nS: -ERR\nS: -ERR\nC: CAPA\n";
+    let flight = "S: +OK\nC: USER joe\nC: PASS letmein\nC: UIDL\nC: LIST\nS: -ERR\nS: -ERR\nS: -ERR\nS: -ERR\nC: CAPA\n";
     for (answer, has_changed) in [
         ("S: +OK\nS: PIPELINING\nS: .", false),
         ("S: +OK\nS: SASL PLAIN\nS: .", true),
         ("S: -ERR", true),
     ] {
         let script = flight.to_owned() + answer;
-        let error = log_in(&hints, Mechanism::User, "pw", &script).err();
+        let error = log_in(&hints, Mechanism::User, "letmein", &script).err();
         let error = error.expect("the login is refused");
         assert_eq!(matches!(error, Error::Changed), has_changed, "{error}");
     }
@@ -187,16 +203,16 @@ fn a_refusal_is_checked_against_what_is_remembered() {
 #[test]
 fn a_refusal_with_the_auth_code_is_not_checked() {
     let hints = remembered("PIPELINING", "PIPELINING");
-    let script = "S: +OK\nC: USER joe\nC: PASS pw\nC: UIDL\nC: LIST\nS: +OK\nS: -ERR [AUTH] no\nS: -ERR\nS: -ERR";
-    let login = log_in(&hints, Mechanism::User, "pw", script);
+    let script = "S: +OK\nC: USER joe\nC: PASS letmein\nC: UIDL\nC: LIST\nS: +OK\nS: -ERR [AUTH] no\nS: -ERR\nS: -ERR";
+    let login = log_in(&hints, Mechanism::User, "letmein", script);
     assert_eq!(refusal_of(login), "[AUTH] no");
 }
 
 #[test]
 fn a_server_that_hangs_up_after_a_refusal_has_refused() {
     let hints = remembered("PIPELINING", "PIPELINING");
-    let script = "S: +OK\nC: USER joe\nC: PASS pw\nC: UIDL\nC: LIST\nS: +OK\nS: -ERR go away";
-    let login = log_in(&hints, Mechanism::User, "pw", script);
+    let script = "S: +OK\nC: USER joe\nC: PASS letmein\nC: UIDL\nC: LIST\nS: +OK\nS: -ERR go away";
+    let login = log_in(&hints, Mechanism::User, "letmein", script);
     assert_eq!(refusal_of(login), "go away");
 }
 
@@ -217,7 +233,7 @@ fn apop_sends_a_digest_of_the_timestamp() {
 #[test]
 fn apop_without_a_timestamp_sends_nothing() {
     let script = "S: +OK <not a msg-id>\nC: CAPA\nS: -ERR";
-    let login = log_in(&SessionHints::default(), Mechanism::Apop, "pw", script);
+    let login = log_in(&SessionHints::default(), Mechanism::Apop, "letmein", script);
     assert!(matches!(login.err(), Some(Error::Lacks(_))));
 }
 
@@ -234,7 +250,7 @@ fn stls_forgets_everything_said_before() {
     let mut session = Authorization::resume(inside, &hints, None);
     assert!(session.greeting().is_none() && session.announced().is_empty());
     assert!(!session.capabilities().expect("answered").pipelining);
-    let login = session.login(Mechanism::Apop, &credentials("joe", &secret("pw")));
+    let login = session.login(Mechanism::Apop, &credentials("joe", &secret("letmein")));
     assert!(matches!(login.err(), Some(Error::Lacks(_))));
 }
 
@@ -258,12 +274,18 @@ fn octets_after_the_answer_to_stls_are_an_injection() {
 #[test]
 fn utf8_is_enabled_only_for_names_that_need_it() {
     let capa = "S: +OK\nC: CAPA\nS: +OK\nS: UTF8 USER\nS: .\n";
-    let login = "C: USER joe\nS: +OK\nC: PASS pw\nS: +OK\nC: CAPA\nS: -ERR";
+    let login = "C: USER joe\nS: +OK\nC: PASS letmein\nS: +OK\nC: CAPA\nS: -ERR";
     let hints = SessionHints::default();
-    log_in(&hints, Mechanism::User, "pw", &(capa.to_owned() + login)).expect("logged in");
+    log_in(
+        &hints,
+        Mechanism::User,
+        "letmein",
+        &(capa.to_owned() + login),
+    )
+    .expect("logged in");
 
     for answer in ["S: +OK", "S: -ERR"] {
-        let login = login.replace("pw", "pä");
+        let login = login.replace("letmein", "pä");
         let script = format!("{capa}C: UTF8\n{answer}\n{login}");
         log_in(&hints, Mechanism::User, "pä", &script).expect("logged in");
     }
@@ -286,9 +308,9 @@ fn pipelining_after_the_login_only_is_respected() {
         pipelining: Pipelining::AfterLogin,
         ..SessionHints::default()
     };
-    let script = "S: +OK\nC: CAPA\nS: +OK\nS: PIPELINING\nS: .\nC: USER joe\nS: +OK\nC: PASS pw\nS: +OK\nC: CAPA\n\
+    let script = "S: +OK\nC: CAPA\nS: +OK\nS: PIPELINING\nS: .\nC: USER joe\nS: +OK\nC: PASS letmein\nS: +OK\nC: CAPA\n\
                   S: +OK\nS: PIPELINING\nS: .\nC: UIDL\nC: LIST\nS: +OK\nS: .\nS: +OK\nS: .";
-    let login = log_in(&hints, Mechanism::User, "pw", script);
+    let login = log_in(&hints, Mechanism::User, "letmein", script);
     let mut session = login.expect("joe is logged in");
     session
         .list(Sizes::Each)
