@@ -5,7 +5,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::Counts;
+use super::faults::{Fault, Faults};
 use super::server::{MailboxMessage, ServerMailbox, ServerStream, SharedMailbox, lock};
+use super::state::{NewDatabase, StateDir};
 use crate::delivery::Maildir;
 use crate::exit::{Exit, Failure};
 use crate::mail::policy::{Keep, Policy};
@@ -29,31 +32,42 @@ const BETWEEN_RUNS: Duration = Duration::from_secs(25 * 3600);
 const MAILDIR: &str = "/Mail";
 
 /// One history.
-pub(super) struct History {
+pub(super) struct History<'a> {
     seed: u64,
+    faults: Faults,
+    new_database: &'a NewDatabase,
     machine: Arc<Machine>,
     mailbox: SharedMailbox,
     /// The messages that ever were on the server.
     sent: Vec<MailboxMessage>,
     /// The first promise that was broken, as noticed at a step.
     broken: Arc<Mutex<Option<String>>>,
-    state_folder: std::path::PathBuf,
     keep: Keep,
     descriptors: u64,
     /// The steps of the last run that was not killed.
     steps: u64,
+    counts: Counts,
 }
 
-impl History {
-    /// Prepares a history; with `is_told`, it is recorded step by step.
-    pub(super) fn new(seed: u64, is_told: bool) -> Result<Self, String> {
+/// A history that is over.
+pub(super) struct Lived {
+    /// Its steps, if they were told.
+    pub(super) story: Vec<String>,
+    /// How often each thing happened.
+    pub(super) counts: Counts,
+    /// The promise that was broken, if any.
+    pub(super) ended: Result<(), String>,
+}
+
+impl<'a> History<'a> {
+    /// Prepares a history.
+    pub(super) fn new(seed: u64, faults: Faults, new_database: &'a NewDatabase) -> Self {
         let mut world = Generator::new(seed, "world");
         let order = match world.percent(50) {
             true => WriteOrder::Kept,
             false => WriteOrder::Free,
         };
         let machine = Machine::new(seed, order, BEGINNING);
-        machine.state().story = is_told.then(Vec::new);
         let broken = Arc::new(Mutex::new(None));
         let keep = match world.percent(25) {
             true => Keep::Always,
@@ -64,54 +78,77 @@ impl History {
             has_pipelining: world.percent(50),
             deleted: deletion_check(&machine, &broken, keep),
         };
-        let state_folder = state_folder(seed).map_err(|error| error.to_string())?;
-        Ok(Self {
+        Self {
             seed,
+            faults,
+            new_database,
             machine,
             mailbox: Arc::new(Mutex::new(mailbox)),
             sent: Vec::new(),
             broken,
-            state_folder,
             keep,
             // So that a few messages make several batches.
             descriptors: 36 + world.below(8),
             steps: 100,
-        })
+            counts: Counts::new(),
+        }
     }
 
-    /// Lives the history. Returns its story, and the promise that was broken, if any.
-    pub(super) fn live(mut self) -> (Vec<String>, Result<(), String>) {
-        let ended = self.try_live();
-        // What is left of it is harmless.
-        let _ = std::fs::remove_dir_all(&self.state_folder);
-        (self.machine.state().story.take().unwrap_or_default(), ended)
+    /// Lives the history. If `is_told`, it is recorded step by step.
+    pub(super) fn live(mut self, is_told: bool) -> Lived {
+        self.machine.state().story = is_told.then(Vec::new);
+        let folder = self.new_database.copy(self.seed);
+        let ended = folder
+            .map_err(|error| error.to_string())
+            .and_then(|folder| self.try_live(&folder));
+        let story = self.machine.state().story.take();
+        Lived {
+            story: story.unwrap_or_default(),
+            counts: self.counts,
+            ended,
+        }
     }
 
-    fn try_live(&mut self) -> Result<(), String> {
+    fn try_live(&mut self, folder: &StateDir) -> Result<(), String> {
         let mut arrivals = Generator::new(self.seed, "arrivals");
-        let mut kills = Generator::new(self.seed, "kills");
-        let mut power = Generator::new(self.seed, "power cuts");
-        let neighbour = reader(Generator::new(self.seed, "mail reader"));
-        self.machine.set_neighbour(Some(neighbour));
+        let mut kills = self.faults.draw(Fault::Kills);
+        let mut power = self.faults.draw(Fault::PowerCuts);
+        self.machine
+            .set_neighbour(self.faults.draw(Fault::Reader).map(reader));
+        let state = folder.open()?;
         for run in 0..FAULTY_RUNS {
             for _ in 0..arrivals.below(4) {
                 self.send();
             }
-            let kill_at = kills.percent(70).then(|| 1 + kills.below(self.steps + 20));
-            self.run(run, kill_at)?;
-            if power.percent(30) {
-                let mut state = self.machine.state();
-                state.tell(|| "the power fails".into());
-                state.boot += 1;
-                state.disk.cut_power(&mut power);
+            let kill_at = kills.as_mut().and_then(|chance| {
+                let is_killed = chance.percent(80);
+                is_killed.then(|| 1 + chance.below(self.steps + 20))
+            });
+            self.run(&state, run, kill_at)?;
+            if let Some(chance) = &mut power
+                && chance.percent(50)
+            {
+                self.cut_power(chance);
             }
             self.check_files()?;
         }
         for run in 0..QUIET_RUNS {
-            self.run(FAULTY_RUNS + run, None)?;
+            self.run(&state, FAULTY_RUNS + run, None)?;
             self.check_files()?;
         }
         self.check_end()
+    }
+
+    fn cut_power(&mut self, chance: &mut Generator) {
+        self.count("power cuts");
+        let mut state = self.machine.state();
+        state.tell(|| "the power fails".into());
+        state.boot += 1;
+        state.disk.cut_power(chance);
+    }
+
+    fn count(&mut self, what: &'static str) {
+        *self.counts.entry(what).or_default() += 1;
     }
 
     /// Puts a new message on the server.
@@ -132,17 +169,21 @@ impl History {
     }
 
     /// Runs the program once.
-    fn run(&mut self, run: u64, kill_at: Option<u64>) -> Result<(), String> {
+    fn run(&mut self, state: &StateFolder, run: u64, kill_at: Option<u64>) -> Result<(), String> {
         self.machine.state().tell(|| format!("run {run} begins"));
         let machine = Arc::clone(&self.machine);
-        let (ended, steps) = machine.run(kill_at, || self.fetch());
+        let (ended, steps) = machine.run(kill_at, || self.fetch(state));
+        self.count("runs");
         if let Some(ended) = ended {
             self.steps = steps;
             let how = ended.map_or_else(|failure| failure.to_string(), |()| "well".into());
             self.machine
                 .state()
                 .tell(|| format!("run {run} ended: {how}"));
+        } else {
+            self.count("kills");
         }
+        *self.counts.entry("steps").or_default() += steps;
         self.machine.state().clock += BETWEEN_RUNS;
         let broken = self
             .broken
@@ -153,9 +194,8 @@ impl History {
     }
 
     /// Does what `mailpull fetch` does for one account.
-    fn fetch(&self) -> Result<(), Failure> {
-        let folder = StateFolder::open(&self.state_folder)?;
-        let mut ledger = Ledger::open(&folder, "work", "pop.example.com:995", "joe")?;
+    fn fetch(&self, folder: &StateFolder) -> Result<(), Failure> {
+        let mut ledger = Ledger::open(folder, "work", "pop.example.com:995", "joe")?;
         let _lock = ledger.lock()?;
         let path = Path::new(MAILDIR);
         let earlier = ledger.places().find(path)?;
@@ -313,20 +353,6 @@ fn mail_files(disk: &Disk) -> Vec<(u64, Vec<u8>)> {
     };
     let all = mail_folders(disk).into_iter().flat_map(files);
     all.filter(|(_, name)| !name.starts_with(b".")).collect()
-}
-
-/// Returns an empty folder for the database. It is real: SQLite reaches the system by itself.
-fn state_folder(seed: u64) -> std::io::Result<std::path::PathBuf> {
-    let memory = Path::new("/dev/shm");
-    let parent = match memory.is_dir() {
-        true => memory.to_owned(),
-        false => std::env::temp_dir(),
-    };
-    let folder = parent.join(format!("mailpull-simulation-{}-{seed}", std::process::id()));
-    // It may be that of an earlier process with the same number.
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir(&folder)?;
-    Ok(folder)
 }
 
 /// Adds to the story what a user would read.
