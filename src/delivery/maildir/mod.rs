@@ -1,7 +1,7 @@
 //! Delivery into a Maildir: a message is written to tmp/ and moved to new/. From there a mail
 //! reader moves it to cur/ or deletes it, at any time.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -107,8 +107,8 @@ impl Maildir {
     }
 
     /// Returns those of the names that are in new/, or in cur/ with or without flags.
-    fn find_in_place<'a>(&self, names: HashSet<&'a str>) -> Result<HashSet<&'a str>, Error> {
-        let mut found = HashSet::new();
+    fn find_in_place<'a>(&self, names: BTreeSet<&'a str>) -> Result<BTreeSet<&'a str>, Error> {
+        let mut found = BTreeSet::new();
         for _ in 0..SCANS {
             // In this order: a reader moves files from new/ to cur/.
             for name in &names {
@@ -125,9 +125,9 @@ impl Maildir {
     }
 
     /// Reads cur/ once, and returns those of the names that are in it.
-    fn find_in_cur<'a>(&self, names: &HashSet<&'a str>) -> Result<HashSet<&'a str>, Error> {
+    fn find_in_cur<'a>(&self, names: &BTreeSet<&'a str>) -> Result<BTreeSet<&'a str>, Error> {
         if names.is_empty() {
-            return Ok(HashSet::new());
+            return Ok(BTreeSet::new());
         }
         let there = self.cur.names()?;
         let there = there.iter().filter_map(|name| str::from_utf8(name).ok());
@@ -155,7 +155,7 @@ impl Maildir {
     ///
     /// # Errors
     /// It is in tmp/, or hidden in new/.
-    fn put(&self, staged: &Staged, in_cur: &HashSet<&str>) -> Result<bool, Error> {
+    fn put(&self, staged: &Staged, in_cur: &BTreeSet<&str>) -> Result<bool, Error> {
         let name = file_name(staged);
         let hidden = hidden(name);
         let tmp = self.intake.folder();
@@ -260,7 +260,7 @@ impl Target for Maildir {
 
     fn locate_all(&self, staged: &[Staged]) -> Result<Vec<StagedState>, Error> {
         let tmp = self.intake.folder();
-        let mut waiting = HashSet::new();
+        let mut waiting = BTreeSet::new();
         for name in staged.iter().map(file_name) {
             if tmp.contains(name)? || self.new.contains(&hidden(name))? {
                 waiting.insert(name);
