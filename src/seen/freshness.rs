@@ -5,7 +5,10 @@
 //! number, the *generation*, and writes it into the database and into the account's lock file, which a
 //! restored database does not bring back.
 //!
-//! If the two do not match, the account's *doubt* begins. It is stored, because many runs may pass
+//! The whole state folder may also be restored, lock files and all, by copying over the files that are
+//! there. So the database also notes when the lock file was last changed.
+//!
+//! If they do not match, the account's *doubt* begins. It is stored, because many runs may pass
 //! before every message that was delivered before is recognised.
 
 use std::fs::{self, OpenOptions};
@@ -44,6 +47,10 @@ pub(crate) enum Doubt {
 /// a power cut the file has the old text or the new one, and is never empty.
 const TEXT_LENGTH: usize = 192;
 
+/// The seconds that the lock file may have been changed after the time that the database notes: the text is
+/// replaced once more when the database is written, which may wait for other runs.
+const LOCK_TOLERANCE: i64 = 600;
+
 /// The time for which new messages are still compared after a run has recognised everything.
 const LINGERING: Duration = Duration::from_secs(14 * 24 * 3600);
 
@@ -62,7 +69,8 @@ impl Freshness<'_> {
         let expected = signature(row.generation, &file);
         let is_signed = noted.lines().any(|line| line.trim() == expected);
         // In the second case nothing was ever staged.
-        let is_the_last = is_signed || row.generation.is_none() && noted.trim().is_empty();
+        let is_the_last = is_signed && !self.was_lock_copied(&row, &noted)
+            || row.generation.is_none() && noted.trim().is_empty();
         // An account of version 0.1.0 has no mark yet, and an imported account has none either.
         let is_copy = row.drawn_in.as_ref().is_some_and(|other| *other != file);
         let is_in_doubt = !is_the_last || is_copy;
@@ -85,6 +93,18 @@ impl Freshness<'_> {
         Ok(mark)
     }
 
+    /// Returns true if another program changed the lock file after the last run. It may have put a backup over
+    /// all files of the state folder.
+    fn was_lock_copied(self, row: &FreshnessRow, noted: &str) -> bool {
+        let lines = noted.lines().filter(|line| !line.trim().is_empty());
+        // A run that was killed while it drew a generation has written two lines, and perhaps has not noted
+        // the time.
+        let is_settled = lines.count() == 1;
+        let times = row.lock_changed.zip(lock_changed(&self.0.lock_file()).ok());
+        let is_later = |(then, now): (i64, i64)| now > then.saturating_add(LOCK_TOLERANCE);
+        is_settled && times.is_some_and(is_later)
+    }
+
     /// Draws a new generation, unless this run has done so. This must come before the run stages or
     /// delivers anything: an older database put in its place is then noticed even if the run is killed.
     ///
@@ -93,12 +113,7 @@ impl Freshness<'_> {
     pub(crate) fn sign(self) -> Result<(), Error> {
         if !self.0.is_signed.get() {
             let key = self.0.key();
-            let write = |next| {
-                self.0.write(|queries| {
-                    queries.execute(&SIGN, params![key, next])?;
-                    Ok(())
-                })
-            };
+            let write = |next| self.0.write(|queries| sign(queries, key, next));
             self.note_next(write, Flush::Now)?;
             self.0.is_signed.set(true);
         }
@@ -113,7 +128,7 @@ impl Freshness<'_> {
     /// The lock file cannot be written, or `write` fails.
     pub(super) fn sign_again(
         self,
-        write: impl FnOnce(Option<i64>) -> Result<(), Error>,
+        write: impl FnOnce(Option<Generation>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if !self.0.is_signed.get() {
             return write(None);
@@ -126,13 +141,17 @@ impl Freshness<'_> {
     /// alone. So the two match after a kill at any point, and the former database matches no more.
     fn note_next(
         self,
-        write: impl FnOnce(i64) -> Result<(), Error>,
+        write: impl FnOnce(Generation) -> Result<(), Error>,
         flush: Flush,
     ) -> Result<(), Error> {
         let next = i64::from_be_bytes(random());
         let (file, current) = (self.file()?, self.row()?.generation);
         self.note(&[current, Some(next)], &file, Flush::Now)?;
-        write(next)?;
+        let path = self.0.lock_file();
+        write(Generation {
+            number: next,
+            lock_changed: lock_changed(&path).map_err(|source| Error::Sign { path, source })?,
+        })?;
         self.note(&[Some(next)], &file, flush)
     }
 
@@ -167,6 +186,7 @@ impl Freshness<'_> {
                     drawn_in: row.get(2)?,
                     doubt: row.get(3)?,
                     recognised: row.get(4)?,
+                    lock_changed: row.get(5)?,
                 })
             })
         })?;
@@ -189,6 +209,31 @@ struct FreshnessRow {
     drawn_in: Option<String>,
     doubt: Option<Moment>,
     recognised: Option<Moment>,
+    /// The time of the last change of the lock file.
+    lock_changed: Option<i64>,
+}
+
+/// A new generation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Generation {
+    number: i64,
+    /// The time at which it was written into the lock file, by the clock of the file system.
+    lock_changed: i64,
+}
+
+/// Writes a new generation into the database.
+pub(super) fn sign(
+    queries: &Queries<'_>,
+    key: AccountKey,
+    next: Generation,
+) -> rusqlite::Result<()> {
+    queries.execute(&SIGN, params![key, next.number, next.lock_changed])?;
+    Ok(())
+}
+
+/// Returns the time of the last change of a lock file (ctime), which a program that copies files cannot set.
+fn lock_changed(path: &Path) -> io::Result<i64> {
+    Ok(rustix::fs::stat(path)?.st_ctime)
 }
 
 /// Returns the line that no other database file has after the account's last run: the generation, and
@@ -288,10 +333,12 @@ impl FromSql for Mark {
 }
 
 statements! {
-    ROW = "SELECT generation, mark, mark_drawn_in, doubt, recognised FROM account WHERE id = ?1";
+    ROW =
+        "SELECT generation, mark, mark_drawn_in, doubt, recognised, lock_changed
+         FROM account WHERE id = ?1";
     DRAW_MARK = "UPDATE account SET mark = ?2, mark_drawn_in = ?3 WHERE id = ?1";
     BEGIN_DOUBT = "UPDATE account SET doubt = ?2, recognised = NULL WHERE id = ?1";
-    SIGN = "UPDATE account SET generation = ?2 WHERE id = ?1";
+    SIGN = "UPDATE account SET generation = ?2, lock_changed = ?3 WHERE id = ?1";
 
     NOTE_RECOGNISED =
         "UPDATE account SET recognised = ?2

@@ -6,7 +6,7 @@ use rusqlite::params;
 
 use super::causes::TIDY_FAILED;
 use super::database::{Queries, statements};
-use super::freshness::{RecognitionEnd, end_doubt};
+use super::freshness::{RecognitionEnd, end_doubt, sign};
 use super::state::STAGED;
 use super::{Error, Ledger};
 use crate::exit::Exit;
@@ -217,9 +217,11 @@ impl Runs<'_> {
                         account.logged_in,
                         clock.last,
                         clock.behind,
-                        generation,
                     ],
                 )?;
+                if let Some(generation) = generation {
+                    sign(queries, account.key, generation)?;
+                }
                 queries.execute(&TIDY_FAILED, [account.key])?;
                 end_doubt(queries, account.key, end.recognition)?;
                 if end.was_cut_off == Some(false) {
@@ -280,7 +282,6 @@ statements! {
         "UPDATE account SET server = CASE ?5 WHEN 0 THEN ?6 ELSE server END,
              user = CASE ?5 WHEN 0 THEN ?7 ELSE user END, last_run = ?2, last_status = ?3,
              keep = coalesce(?4, keep, ?10), cut_off = coalesce(?5, cut_off),
-             generation = coalesce(?15, generation),
              failures = CASE ?3 WHEN 0 THEN 0 ELSE failures + 1 END,
              recognitions = CASE ?5 WHEN 0 THEN 0 ELSE recognitions END,
              acquaintance = CASE ?8 WHEN 0 THEN coalesce(?9, acquaintance) END,

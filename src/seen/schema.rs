@@ -217,6 +217,10 @@ ALTER TABLE account ADD COLUMN short_again INTEGER NOT NULL DEFAULT 0
     /* second downloads that had the same octets although LIST says more: with 3, or 6 for less than half
        of the size, the server lists wrong sizes. Until then seen.suspicion is 5 SHORT */;
 ",
+    "
+ALTER TABLE account ADD COLUMN lock_changed INTEGER
+    /* when its lock file got the generation, by the file system's clock: a later change is a copy */;
+",
 ];
 
 /// Opens a database, and creates it (mode 0600) if there is none. A file that is not a database is

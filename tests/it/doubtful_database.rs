@@ -2,8 +2,10 @@
 //! interrupted or killed, and over listings with holes.
 
 use std::fs::{self, File};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use rusqlite::Connection;
 use rustix::process::Signal;
 
 use crate::lost_database::{back_up, database_files, recognises, remove_database};
@@ -173,9 +175,7 @@ fn a_copied_state_folder_removes_no_files_of_the_first() {
     let sandbox = Sandbox::with_work(server.address(), "keep = false");
     sandbox.make_known();
     let copy = sandbox.path("copy");
-    let mut cp = sandbox.command("cp");
-    cp.arg("-a").arg(sandbox.state()).arg(&copy);
-    Program::new(cp).run().succeeds();
+    copy_all(&sandbox, &sandbox.state(), &copy);
     kill_when_staged(&sandbox, &["fetch"], &sandbox.work());
     assert_eq!(sandbox.work().count("tmp"), 3);
 
@@ -246,4 +246,34 @@ fn a_backup_put_beside_the_log_of_a_killed_run_repeats_nothing() {
         assert!(delivered == expected, "{} messages", delivered.len());
         sandbox.fetch().succeeds().is_silent();
     }
+}
+
+#[test]
+fn a_whole_state_folder_restored_in_place_is_noticed() {
+    let server = ModelServer::start(ordinary(1, 3));
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds();
+    let backup = sandbox.path("backup");
+    copy_all(&sandbox, &sandbox.state(), &backup);
+    // The backup is a day old when it is restored.
+    let aged = Connection::open(backup.join("seen.db")).and_then(|database| {
+        database.execute_batch("UPDATE account SET lock_changed = lock_changed - 24 * 3600")
+    });
+    aged.expect("the backup can be written");
+    add(&server, &ordinary(2, 4));
+    sandbox.fetch().succeeds().is_silent();
+
+    copy_all(&sandbox, &backup.join("."), &sandbox.state());
+
+    recognises(&sandbox, 4);
+    sandbox
+        .work()
+        .holds(&[ordinary(1, 3), ordinary(2, 4)].concat());
+    sandbox.fetch().succeeds().is_silent();
+}
+
+fn copy_all(sandbox: &Sandbox, from: &Path, to: &Path) {
+    let mut cp = sandbox.command("cp");
+    cp.arg("-a").arg(from).arg(to);
+    Program::new(cp).run().succeeds();
 }

@@ -174,6 +174,35 @@ fn a_damaged_database_beside_an_older_log_is_refused() {
 }
 
 #[test]
+fn a_lock_file_changed_after_its_last_run_begins_the_doubt() {
+    for (age, expected) in [(300, Doubt::None), (3600, Doubt::Open)] {
+        let test = trusted();
+        let mark = begin(&test).marks().own;
+        test.change(&format!(
+            "UPDATE account SET lock_changed = lock_changed - {age}"
+        ));
+
+        let restored = begin(&test);
+
+        assert_eq!(doubt(&restored), expected);
+        assert_eq!(restored.marks().own == mark, expected == Doubt::None);
+        // It happens once.
+        assert_eq!(begin(&test).marks().own, restored.marks().own);
+    }
+}
+
+#[test]
+fn a_run_killed_while_it_draws_a_generation_leaves_no_doubt() {
+    let test = trusted();
+    let lock = test.ledger.lock_file();
+    let signature = fs::read_to_string(&lock).expect("the ledger has a lock file");
+    fs::write(&lock, format!("{}\n1 another\n", signature.trim_end())).expect("it is ours");
+    test.change("UPDATE account SET lock_changed = lock_changed - 3600");
+
+    assert_eq!(doubt(&begin(&test)), Doubt::None);
+}
+
+#[test]
 fn a_doubt_that_was_interrupted_is_not_forgotten() {
     let test = trusted();
     test.change("UPDATE account SET generation = generation - 1");
