@@ -44,8 +44,8 @@ pub(crate) enum Error {
     },
     /// Messages came under the names of their neighbours.
     #[error(
-        "retrieving messages: their sizes are those that LIST says for their neighbours, so a reply was \
-         lost or one too many"
+        "retrieving messages: they do not have the sizes that LIST says, but those or the contents of \
+         others, so a reply was lost or one too many"
     )]
     Shifted,
     /// The mailbox could not be listed.

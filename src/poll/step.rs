@@ -91,6 +91,8 @@ pub(crate) struct Trail {
     fits: usize,
     misfits: usize,
     has_warned: bool,
+    /// True if two messages had the same octets although LIST says that they differ, and neither had its size.
+    has_odd_repeat: bool,
     /// The listed sizes of the messages that were asked for and did not come.
     unanswered: Vec<Option<u64>>,
     /// The messages that may be incomplete, or other messages, even if all replies came.
@@ -210,6 +212,12 @@ impl Trail {
         self.has_warned
     }
 
+    /// Notes that two messages had the same octets although LIST says that they differ, and neither had its
+    /// size. One reply may have been lost, and another one may have come twice.
+    pub(crate) fn note_odd_repeat(&mut self) {
+        self.has_odd_repeat = true;
+    }
+
     /// Returns true if the size of a message proved nothing.
     pub(crate) fn has_misfits(&self) -> bool {
         self.steps.len() > self.fits
@@ -245,7 +253,7 @@ impl Trail {
             }
             (Asking::OneByOne, _) => Doubtful::Nothing,
             (Asking::Ahead, SessionEnd::OutOfStep) => Doubtful::Everything,
-            (Asking::Ahead, _) if self.is_shifted() => Doubtful::Everything,
+            (Asking::Ahead, _) if self.is_shifted() || self.has_odd_repeat => Doubtful::Everything,
             (Asking::Ahead, SessionEnd::Well) => Doubtful::Nothing,
             (Asking::Ahead, SessionEnd::Early) => self.unproven(),
         }
@@ -281,7 +289,10 @@ impl Trail {
             let would_fit = |size: &Option<u64>| is_near(*size, step.listed);
             step.fit == Fit::Own && !later.into_iter().any(would_fit)
         };
-        let proven = (0..self.steps.len()).rev().find(|&at| proves(at));
+        // Where most sizes are wrong, one fits by chance.
+        let are_mostly_right = self.fits >= self.misfits;
+        let mut positions = (0..self.steps.len()).rev();
+        let proven = positions.find(|&at| are_mostly_right && proves(at));
         let unproven = &self.steps[proven.map_or(0, |at| at + 1)..];
         if unproven.is_empty() {
             return Doubtful::Nothing;
@@ -356,6 +367,11 @@ mod tests {
             // The sizes mean nothing.
             (&[1000, 2000, 3000], &[1234, 1999], these(&[0, 1])),
             (&[1000, 2000, 3000], &[1234, 2000], Nothing),
+            (
+                &[179, 197, 207, 359, 400],
+                &[179, 184, 325, 227],
+                these(&[0, 1, 2, 3]),
+            ),
             // Nothing is missing.
             (&[1000, 2000], &[1234, 1999], Nothing),
         ] {

@@ -62,6 +62,8 @@ enum Repeat {
     Wrong,
     /// This earlier message came instead of the one that was asked for.
     EarlierWrong(MessageNumber),
+    /// Another has the same octets and should not, and neither has its size.
+    Odd,
 }
 
 impl Repeats {
@@ -103,8 +105,9 @@ impl Repeats {
                 Repeat::Wrong
             }
             (false, true) => Repeat::EarlierWrong(earlier.number),
-            // The sizes prove nothing, or the server counts octets in two ways.
-            (false, false) | (true, true) => Repeat::Equal,
+            // The server counts octets in two ways.
+            (true, true) => Repeat::Equal,
+            (false, false) => Repeat::Odd,
         }
     }
 }
@@ -132,7 +135,7 @@ impl Receiver<'_> {
         let repeat = repeats.note(receipt.stored().digest.beginning(), message);
         repeats.are_expected = answer.is_warning;
         repeats.may_be_left |= repeat != Repeat::None || !pipeline.is_idle();
-        if repeat == Repeat::Equal {
+        if matches!(repeat, Repeat::Equal | Repeat::Odd) {
             repeats.first.get_or_insert(arrival.number);
         }
         // The octets of a neighbour would count as new mail under a known unique-id.
@@ -148,7 +151,8 @@ impl Receiver<'_> {
             repeats.note_proof();
         }
         match repeat {
-            Repeat::None | Repeat::Equal => return Ok(Some(receipt)),
+            Repeat::None | Repeat::Equal => {}
+            Repeat::Odd => reception.trail.note_odd_repeat(),
             Repeat::Wrong => {
                 self.reject(arrival.number, receipt, reception)?;
                 return Ok(None);
@@ -238,7 +242,7 @@ mod tests {
             ((Some(10), true), (Some(12), false), Repeat::Equal),
             // One counts each line end as one octet.
             ((Some(10), true), (Some(20), true), Repeat::Equal),
-            ((Some(10), false), (Some(20), false), Repeat::Equal),
+            ((Some(10), false), (Some(20), false), Repeat::Odd),
             ((Some(10), true), (Some(20), false), Repeat::Wrong),
             (
                 (Some(10), false),

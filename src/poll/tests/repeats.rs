@@ -21,6 +21,31 @@ fn a_reply_that_comes_twice_delivers_nothing_twice() {
 }
 
 #[test]
+fn a_lost_and_a_doubled_reply_lose_nothing_if_all_sizes_are_wrong() {
+    let contents = ["a\n", "bbbb\n", "ccccccc\n", "dddddddddd\n"];
+    for faults in [
+        [Fault::Lost(1), Fault::Twice(4)],
+        [Fault::Lost(2), Fault::Twice(3)],
+        [Fault::Twice(1), Fault::Lost(3)],
+    ] {
+        let server = FaultyServer::with(&contents);
+        server.mailbox().surplus = 50;
+        let mut account = TestAccount::new(Keep::Never);
+
+        server.poll(&mut account, &faults);
+
+        server.poll_to_the_end(&mut account, &[]);
+        for content in contents {
+            assert!(
+                account.delivered().contains(&content.to_owned()),
+                "{faults:?}"
+            );
+        }
+        assert!(server.left().is_empty());
+    }
+}
+
+#[test]
 fn another_message_instead_is_asked_for_again() {
     let contents = ["a\n", "bbbb\n", "ccccccc\n", "dddddddddd\n"];
     for (n, other) in [(1, 2), (2, 1), (1, 4), (4, 1)] {
