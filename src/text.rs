@@ -15,6 +15,10 @@ pub(crate) const SHOWN_OCTETS: usize = 512;
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct ServerText(Box<[u8]>);
 
+/// A text that is shown escaped and cut, also with secrets.
+#[derive(Clone, Copy, Debug)]
+pub struct WithSecrets<'t>(&'t ServerText);
+
 impl ServerText {
     /// Takes the octets as they came, at most [`SHOWN_OCTETS`] and one more, which shows that it was cut.
     pub fn new(octets: &[u8]) -> Self {
@@ -24,6 +28,17 @@ impl ServerText {
     /// Returns the octets as they came, for comparisons.
     pub fn as_octets(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Shows it also with secrets: for a name that the user has to type as it is.
+    pub fn with_secrets(&self) -> WithSecrets<'_> {
+        WithSecrets(self)
+    }
+
+    /// Returns the part that is shown, and whether it is cut.
+    fn shown(&self) -> (&[u8], bool) {
+        let shown = &self.0[..self.0.len().min(SHOWN_OCTETS)];
+        (shown, self.0.len() > SHOWN_OCTETS)
     }
 
     /// Returns true if there is nothing to show.
@@ -40,25 +55,35 @@ impl fmt::Debug for ServerText {
 
 impl fmt::Display for ServerText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_cut = self.0.len() > SHOWN_OCTETS;
-        let shown = hidden::mask(&self.0[..self.0.len().min(SHOWN_OCTETS)], is_cut);
-        for chunk in shown.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                match c {
-                    '\\' => f.write_str("\\\\")?,
-                    c if is_unsafe(c) => write!(f, "{}", c.escape_unicode())?,
-                    c => f.write_char(c)?,
-                }
-            }
-            for octet in chunk.invalid() {
-                write!(f, "\\x{octet:02x}")?;
-            }
-        }
-        if is_cut {
-            f.write_str("…")?;
-        }
-        Ok(())
+        let (shown, is_cut) = self.shown();
+        write_escaped(f, &hidden::mask(shown, is_cut), is_cut)
     }
+}
+
+impl fmt::Display for WithSecrets<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (shown, is_cut) = self.0.shown();
+        write_escaped(f, shown, is_cut)
+    }
+}
+
+fn write_escaped(f: &mut fmt::Formatter<'_>, octets: &[u8], is_cut: bool) -> fmt::Result {
+    for chunk in octets.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\\' => f.write_str("\\\\")?,
+                c if is_unsafe(c) => write!(f, "{}", c.escape_unicode())?,
+                c => f.write_char(c)?,
+            }
+        }
+        for octet in chunk.invalid() {
+            write!(f, "\\x{octet:02x}")?;
+        }
+    }
+    if is_cut {
+        f.write_str("…")?;
+    }
+    Ok(())
 }
 
 impl From<&[u8]> for ServerText {

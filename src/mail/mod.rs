@@ -15,3 +15,4 @@ pub mod same_header;
 pub(crate) mod streak;
 pub mod suspicion;
 pub mod total;
+pub mod unique_id;

@@ -19,7 +19,6 @@ use crate::poll::receive::{self, Received, Receiver};
 use crate::poll::settle::{self, Settled, Settler, TargetFault};
 use crate::poll::step::Trail;
 use crate::pop3::Transaction;
-use crate::report::{Event, Octets};
 use crate::seen::{Cause, FailedMessage, FailedStep, MissingContents, Successes};
 
 /// The messages that a session fetches, and what is needed for that.
@@ -40,78 +39,7 @@ pub(super) struct Fetched {
     pub(super) last_event: LastEvent,
 }
 
-/// The most messages without unique-ids that a report names by their numbers.
-const MOST_NAMED: usize = 10;
-
 impl Poll<'_> {
-    /// Reports the messages that stay on the server, and how much is going to be fetched.
-    pub(super) fn report_plan(&mut self, listing: &Listing, plan: &Plan) -> Result<(), Error> {
-        for number in listing.nameless() {
-            let what = format!("message {number} has no unique-id; it stays on the server");
-            self.report_problem(&Failure::new(what, Exit::Protocol));
-        }
-        self.report_left_out(listing)?;
-        for pick in &plan.too_large {
-            self.report_too_large(&listing.message(pick.position, pick.copy))?;
-        }
-        self.summary.kept = listing.len() + listing.nameless().len() + listing.left_out().len();
-        self.summary.postponed = plan.postponed;
-        self.reporter.report(Event::FetchStarted {
-            messages: plan.retrieved().count(),
-            octets: plan.sizes(listing).sum(),
-        });
-        Ok(())
-    }
-
-    /// Reports messages that LIST has and UIDL leaves out. On a server that does not lock the mailbox, a
-    /// message after all others may have arrived between UIDL and LIST. It is reported only if a later run
-    /// finds it again.
-    fn report_left_out(&mut self, listing: &Listing) -> Result<(), Error> {
-        let last = listing.positions().next_back().map(|at| listing.number(at));
-        let mut numbers = Vec::new();
-        // More messages than this do not arrive between two commands, and each note costs a transaction.
-        let are_few = listing.left_out().len() <= MOST_NAMED;
-        for &(number, size) in listing.left_out() {
-            let may_be_new = are_few && Some(number) > last;
-            let subject = format!("left out of UIDL: a message of {size} octets");
-            if !may_be_new || !self.ledger.notices().first(&subject).map_err(recording)? {
-                numbers.push(number.to_string());
-            }
-        }
-        if numbers.is_empty() {
-            return Ok(());
-        }
-        let what = format!(
-            "the answer to UIDL leaves out messages that LIST has ({}): without unique-ids they cannot \
-             be recognised, so they are not fetched and stay on the server; their number: {}",
-            numbers[..numbers.len().min(MOST_NAMED)].join(", "),
-            numbers.len()
-        );
-        let hint =
-            "Read or move them by webmail, or ask the operator of the server to repair its index";
-        self.report_problem(&Failure::new(what, Exit::Protocol).with_hint(hint));
-        Ok(())
-    }
-
-    /// Reports once that a message is larger than the limit and stays on the server.
-    fn report_too_large(&mut self, message: &Message) -> Result<(), Error> {
-        if self
-            .ledger
-            .messages()
-            .notice(&message.identity)
-            .map_err(recording)?
-        {
-            let size = message
-                .size
-                .map_or_else(String::new, |size| format!(" ({})", Octets(size)));
-            self.reporter.report(Event::Warning(&format_args!(
-                "message {}{size} is larger than max-size; it stays on the server",
-                message.identity.unique_id
-            )));
-        }
-        Ok(())
-    }
-
     /// Fetches what the plan says, and reports what did not come.
     ///
     /// # Errors
@@ -232,28 +160,24 @@ impl Poll<'_> {
     }
 
     fn report_not_received(&mut self, not_received: &NotReceived) -> Result<(), Error> {
-        for message in &not_received.too_large {
-            self.ledger
-                .failures()
-                .note_size(message)
-                .map_err(recording)?;
-            self.report_too_large(message)?;
-        }
+        let failures = self.ledger.failures();
+        let too_large = &not_received.too_large;
+        failures.note_sizes(too_large).map_err(recording)?;
+        let no_room = not_received.no_room.iter().map(|(message, _)| message);
+        failures.note_no_room(no_room).map_err(recording)?;
+        self.report_too_large(too_large)?;
         for (message, why) in &not_received.no_room {
             self.summary.failed += 1;
-            self.ledger
-                .failures()
-                .note_no_room(message)
-                .map_err(recording)?;
             let what = format!(
                 "retrieving message {}: {why}; it stays on the server, and the next run tries it \
                  again",
                 message.identity.unique_id
             );
-            self.report_problem(&Failure {
+            let failure = Failure {
                 hint: why.hint(),
                 ..Failure::new(what, why.exit())
-            });
+            };
+            self.summary.report_one_of_many(self.reporter, &failure);
         }
         self.report_not_sent(not_received)?;
         let not_requested = not_received.not_requested;

@@ -48,6 +48,7 @@ mod room;
 mod same_mailbox;
 mod session;
 mod settle;
+mod staying;
 mod step;
 pub(crate) mod survey;
 mod suspicion;
@@ -143,6 +144,7 @@ impl Poll<'_> {
             // The database may be damaged: nothing more is written to it.
             return ended;
         }
+        self.summary.report_left_out(self.reporter);
         self.report_fault(&ended)?;
         let noted = self.note_end(&ended);
         ended.and(noted)

@@ -125,7 +125,7 @@ pub(crate) fn known(
 ) -> String {
     json!({
         "event": "known",
-        "unique_id": unique_id.to_string(),
+        "unique_id": unique_id.typed(),
         "state": state,
         "size": size,
         "stays_because": stays_because,

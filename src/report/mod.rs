@@ -102,9 +102,16 @@ pub(crate) struct Summary {
     pub holds_deletions: bool,
     /// True for a dry run.
     pub is_dry: bool,
+    /// The number of lines about single messages that were printed.
+    pub lines: usize,
+    /// The number of such lines that were left out.
+    pub left_out: usize,
     /// The strongest exit status that a message led to.
     pub exit: Exit,
 }
+
+/// The most lines about single messages that a run prints for an account.
+const MOST_LINES: usize = 20;
 
 /// Shows events. Several accounts may report at the same time.
 pub(crate) trait Reporter: Sync {
@@ -174,7 +181,7 @@ impl Summary {
         match failures.cmp(&MAX_FAILURES) {
             Ordering::Less => {
                 let what = format!("{what}; the next run tries it again");
-                self.report_problem(reporter, &Failure { what, ..failure });
+                self.report_one_of_many(reporter, &Failure { what, ..failure });
             }
             Ordering::Equal => {
                 let what = format!(
@@ -182,7 +189,7 @@ impl Summary {
                      is tried once a day"
                 );
                 let exit = Exit::SetAside;
-                self.report_problem(
+                self.report_one_of_many(
                     reporter,
                     &Failure {
                         what,
@@ -193,6 +200,30 @@ impl Summary {
             }
             Ordering::Greater => self.exit = self.exit.max(Exit::SetAside),
         }
+    }
+
+    /// Reports a problem with one of perhaps many messages. After [`MOST_LINES`] only their number is counted.
+    pub(crate) fn report_one_of_many(&mut self, reporter: AccountReporter<'_>, failure: &Failure) {
+        self.exit = self.exit.max(failure.exit);
+        if self.lines < MOST_LINES {
+            self.lines += 1;
+            self.report_problem(reporter, failure);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// Reports how many lines about single messages were left out.
+    pub(crate) fn report_left_out(&mut self, reporter: AccountReporter<'_>) {
+        let what = match std::mem::take(&mut self.left_out) {
+            0 => return,
+            count => format!("{count} more messages failed"),
+        };
+        let hint = format!(
+            "To see them: mailpull seen list {} --failed",
+            reporter.account
+        );
+        self.report_problem(reporter, &Failure::new(what, self.exit).with_hint(hint));
     }
 
     /// Returns the number of messages that have a record now and had none before.
@@ -222,6 +253,8 @@ impl Summary {
         self.octets += part.octets;
         self.recognised += part.recognised;
         self.failed += part.failed;
+        self.lines += part.lines;
+        self.left_out += part.left_out;
         self.exit = self.exit.max(part.exit);
     }
 }

@@ -22,31 +22,43 @@ impl Failures<'_> {
     /// # Errors
     /// Nothing was written.
     pub(crate) fn suspect(self, message: &Message) -> Result<(), Error> {
-        self.note_listed(&SUSPECT, message)
+        self.note_listed(&SUSPECT, std::iter::once(message))
     }
 
-    /// Notes that there was no room for a message. It may be tried again at any time.
+    /// Notes that there was no room for messages. They may be tried again at any time.
     ///
     /// # Errors
     /// Nothing was written.
-    pub(crate) fn note_no_room(self, message: &Message) -> Result<(), Error> {
-        self.note_listed(&NOTE_NO_ROOM, message)
+    pub(crate) fn note_no_room<'m>(
+        self,
+        messages: impl ExactSizeIterator<Item = &'m Message>,
+    ) -> Result<(), Error> {
+        self.note_listed(&NOTE_NO_ROOM, messages)
     }
 
-    /// Notes the real size of a message that is larger than LIST said, so that the next run does not
-    /// fetch it in vain.
+    /// Notes the real sizes of messages that are larger than LIST said, so that the next run does not
+    /// fetch them in vain.
     ///
     /// # Errors
     /// Nothing was written.
-    pub(crate) fn note_size(self, message: &Message) -> Result<(), Error> {
-        self.note_listed(&NOTE_SIZE, message)
+    pub(crate) fn note_sizes(self, messages: &[Message]) -> Result<(), Error> {
+        self.note_listed(&NOTE_SIZE, messages.iter())
     }
 
-    fn note_listed(self, sql: &Sql, message: &Message) -> Result<(), Error> {
+    fn note_listed<'m>(
+        self,
+        sql: &Sql,
+        messages: impl ExactSizeIterator<Item = &'m Message>,
+    ) -> Result<(), Error> {
+        if messages.len() == 0 {
+            return Ok(());
+        }
         let (key, now) = (self.0.key(), Moment::now());
-        let size = message.size.map(u64::cast_signed);
         self.0.write(|queries| {
-            queries.execute(sql, about(&key, &message.identity, params![size, now]))?;
+            for message in messages {
+                let size = message.size.map(u64::cast_signed);
+                queries.execute(sql, about(&key, &message.identity, params![size, now]))?;
+            }
             Ok(())
         })
     }

@@ -134,11 +134,26 @@ impl Messages<'_> {
     /// # Errors
     /// Nothing was written.
     pub(crate) fn notice(self, identity: &Identity) -> Result<bool, Error> {
+        Ok(self.notice_all([identity].into_iter())? == [true])
+    }
+
+    /// Notes the same of several messages. True for each that it is the first time for.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn notice_all<'i>(
+        self,
+        identities: impl ExactSizeIterator<Item = &'i Identity>,
+    ) -> Result<Vec<bool>, Error> {
+        if identities.len() == 0 {
+            return Ok(Vec::new());
+        }
         let key = self.0.key();
-        let inserted = self
-            .0
-            .write(|queries| queries.execute(&NOTICE, about(&key, identity, &[])))?;
-        Ok(inserted > 0)
+        self.0.write(|queries| {
+            identities
+                .map(|identity| Ok(queries.execute(&NOTICE, about(&key, identity, &[]))? > 0))
+                .collect()
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 //! A run reports such a server in one line and ends with status 76. For attacks on listings and on
 //! TLS see `listings` and `tls`.
 
-use crate::support::mail::{TestMessage, notes};
+use crate::support::mail::{TestMessage, note, notes};
 use crate::support::model_server::ModelServer;
 use crate::support::outcome::RunOutcome;
 use crate::support::sandbox::Sandbox;
@@ -256,4 +256,36 @@ mod slow {
             .complains_in_lines(1)
             .stderr_has("a message longer than mailpull accepts");
     }
+}
+
+#[test]
+fn many_messages_that_stay_are_reported_in_a_few_lines() {
+    let names: Vec<_> = (0..60).map(|n| format!("m{n:02}")).collect();
+    let messages: Vec<_> = names.iter().map(|name| note(name)).collect();
+    // After each that is refused one arrives, so that each is at fault itself.
+    let refused: Vec<_> = (0..60)
+        .step_by(2)
+        .map(|n| names[n].clone().into_bytes())
+        .collect();
+    let server = ModelServer::start(messages.clone());
+    server.change(|behaviour| behaviour.refused = refused);
+    let sandbox = Sandbox::with_work(server.address(), "");
+
+    let outcome = sandbox.fetch();
+
+    outcome.fails_with(75).complains_in_lines(21);
+    outcome.stderr_has(
+        "work: 10 more messages failed. To see them: mailpull seen list work --failed\n",
+    );
+    let listed = sandbox.mailpull(["seen", "list", "work", "--failed"]).run();
+    assert_eq!(listed.succeeds().stdout_text().lines().count(), 30);
+    let server = ModelServer::start(messages);
+    let sandbox = Sandbox::with_work(server.address(), "max-size = '1 B'");
+
+    let outcome = sandbox.fetch();
+
+    outcome.succeeds().complains_in_lines(11);
+    outcome
+        .stderr_has("work: 50 more messages are larger than max-size; they stay on the server\n");
+    sandbox.fetch().succeeds().is_silent();
 }

@@ -70,10 +70,9 @@ fn a_message_without_a_unique_id_stays_on_the_server() {
 
     let outcome = sandbox.fetch();
 
-    outcome.fails_with(76).stderr_is(
-        "mailpull: work: message 2 has no unique-id; it stays on the server\n\
-         mailpull: work: message 3 has no unique-id; it stays on the server\n",
-    );
+    outcome
+        .fails_with(76)
+        .stderr_is("mailpull: work: messages 2, 3 have no unique-id; they stay on the server\n");
     server.finish();
     sandbox.work().holds(&notes(["a", "d"]));
 }

@@ -64,7 +64,7 @@ fn line(entry: &SeenEntry, stays_because: Option<&str>) -> String {
     format!(
         "{} {size} {}{copy}{failed}{reason}",
         word(entry.known.state),
-        entry.unique_id
+        entry.unique_id.typed()
     )
 }
 

@@ -61,7 +61,7 @@ fn forget(arguments: &cli::ForgetArgs, context: &Context<'_>) -> Result<Exit, Fa
     for name in &arguments.unique_ids {
         let is_meant = |entry: &&SeenEntry| {
             entry.unique_id.as_octets() == name.as_bytes()
-                || name.to_str() == Some(&entry.unique_id.to_string())
+                || name.to_str() == Some(&entry.unique_id.typed())
         };
         if let Some(entry) = entries.iter().find(is_meant) {
             ledger.messages().forget(&entry.unique_id)?;

@@ -44,7 +44,7 @@ fn a_failure_does_not_change_the_state_of_a_delivered_message() {
 fn a_message_without_room_may_be_tried_at_any_time() {
     let test = TestLedger::new();
     for _ in 0..=MAX_FAILURES {
-        let noted = test.ledger.failures().note_no_room(&listed("a"));
+        let noted = test.ledger.failures().note_no_room([listed("a")].iter());
         noted.expect("it can be written");
     }
 
@@ -61,7 +61,7 @@ fn the_real_size_of_a_message_replaces_that_of_the_listing() {
         ..listed("a")
     };
 
-    let noted = test.ledger.failures().note_size(&real);
+    let noted = test.ledger.failures().note_sizes(&[real]);
 
     noted.expect("it can be written");
     let known = test.ledger.messages().known().expect("it can be read");
