@@ -11,6 +11,16 @@ pub(super) enum Fault {
     PowerCuts,
     /// A mail reader moves messages to cur/ at any step.
     Reader,
+    /// A flush fails, and the octets are lost although a later flush succeeds.
+    FailedFlushes,
+    /// The disk is full for some calls.
+    FullDisk,
+    /// The connection ends after any octet that the server sends: closed, reset or silent.
+    Cuts,
+    /// The server refuses RETR, TOP, DELE or QUIT.
+    Refusals,
+    /// The clock is set back or forth by up to 400 days between two runs.
+    ClockJumps,
 }
 
 impl Fault {
@@ -19,6 +29,11 @@ impl Fault {
         (Self::Kills, "kills", 70),
         (Self::PowerCuts, "power-cuts", 60),
         (Self::Reader, "reader", 60),
+        (Self::FailedFlushes, "failed-flushes", 25),
+        (Self::FullDisk, "full-disk", 25),
+        (Self::Cuts, "cuts", 40),
+        (Self::Refusals, "refusals", 25),
+        (Self::ClockJumps, "clock-jumps", 15),
     ];
 
     /// Finds a kind by its name.

@@ -14,6 +14,7 @@ use crate::exit::{Exit, Failure};
 use crate::mail::policy::{Keep, Policy};
 use crate::os::secret::Secret;
 use crate::os::signals::Interrupt;
+use crate::os::sys::simulated::call_faults::CallFaults;
 use crate::os::sys::simulated::disk::{Disk, ROOT, WriteOrder};
 use crate::os::sys::simulated::generator::Generator;
 use crate::os::sys::simulated::machine::{Machine, Neighbour};
@@ -29,6 +30,7 @@ const QUIET_RUNS: u64 = 4;
 const BEGINNING: Duration = Duration::from_secs(1_796_083_200);
 /// The time between two runs.
 const BETWEEN_RUNS: Duration = Duration::from_secs(25 * 3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 const MAILDIR: &str = "/Mail";
 
 /// One history.
@@ -76,6 +78,8 @@ impl<'a> History<'a> {
         let mailbox = ServerMailbox {
             messages: Vec::new(),
             has_pipelining: world.percent(50),
+            cuts: faults.draw(Fault::Cuts),
+            refusals: faults.draw(Fault::Refusals),
             deleted: deletion_check(&machine, &broken, keep),
         };
         Self {
@@ -115,6 +119,10 @@ impl<'a> History<'a> {
         let mut power = self.faults.draw(Fault::PowerCuts);
         self.machine
             .set_neighbour(self.faults.draw(Fault::Reader).map(reader));
+        let mut clock = self.faults.draw(Fault::ClockJumps);
+        let flushes = self.faults.draw(Fault::FailedFlushes);
+        let room = self.faults.draw(Fault::FullDisk);
+        self.machine.state().faults = CallFaults::new(flushes, room);
         let state = folder.open()?;
         for run in 0..FAULTY_RUNS {
             for _ in 0..arrivals.below(4) {
@@ -130,8 +138,14 @@ impl<'a> History<'a> {
             {
                 self.cut_power(chance);
             }
+            if let Some(chance) = &mut clock
+                && chance.percent(30)
+            {
+                self.set_clock(chance);
+            }
             self.check_files()?;
         }
+        self.end_faults();
         for run in 0..QUIET_RUNS {
             self.run(&state, FAULTY_RUNS + run, None)?;
             self.check_files()?;
@@ -145,6 +159,22 @@ impl<'a> History<'a> {
         state.tell(|| "the power fails".into());
         state.boot += 1;
         state.disk.cut_power(chance);
+    }
+
+    fn set_clock(&mut self, chance: &mut Generator) {
+        self.count("clock jumps");
+        let days = chance.below(800);
+        let mut state = self.machine.state();
+        let far = (state.clock + DAY * days as u32).checked_sub(DAY * 400);
+        state.clock = far.unwrap_or(state.clock);
+        state.tell(|| format!("the clock is set by {} days", days as i64 - 400));
+    }
+
+    /// Ends all faults, but for the mail reader.
+    fn end_faults(&self) {
+        self.machine.state().faults = CallFaults::default();
+        let mut mailbox = lock(&self.mailbox);
+        (mailbox.cuts, mailbox.refusals) = (None, None);
     }
 
     fn count(&mut self, what: &'static str) {

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::os::sys::crash_point;
+use crate::os::sys::simulated::generator::Generator;
 
 /// A message on the server.
 #[derive(Clone, Debug)]
@@ -17,6 +18,10 @@ pub(super) struct MailboxMessage {
 pub(super) struct ServerMailbox {
     pub(super) messages: Vec<MailboxMessage>,
     pub(super) has_pipelining: bool,
+    /// Decides where a connection is cut.
+    pub(super) cuts: Option<Generator>,
+    /// Decides which commands are refused.
+    pub(super) refusals: Option<Generator>,
     /// Is called with each message that is deleted, at the very moment.
     pub(super) deleted: Box<dyn FnMut(&MailboxMessage) + Send>,
 }
@@ -33,11 +38,39 @@ pub(super) struct ServerStream {
     commands: Vec<u8>,
     answers: Vec<u8>,
     has_quit: bool,
+    /// The end of the connection, and the octets that the client still gets before it.
+    cut: Option<(Cut, usize)>,
+}
+
+/// The way in which a connection ends too early.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    Close,
+    Reset,
+    Silence,
+}
+
+impl Cut {
+    fn read(self) -> io::Result<usize> {
+        match self {
+            Self::Close => Ok(0),
+            Self::Reset => Err(io::ErrorKind::ConnectionReset.into()),
+            Self::Silence => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
 }
 
 impl ServerStream {
     pub(super) fn new(mailbox: &SharedMailbox) -> Self {
+        let cut = lock(mailbox).cuts.as_mut().and_then(|chance| {
+            let way = [Cut::Close, Cut::Reset, Cut::Silence][chance.below(3) as usize];
+            let most = [200, 1000, 5000][chance.below(3) as usize];
+            chance
+                .percent(60)
+                .then(|| (way, chance.below(most) as usize))
+        });
         Self {
+            cut,
             listed: lock(mailbox).messages.clone(),
             mailbox: Arc::clone(mailbox),
             marked: Vec::new(),
@@ -53,7 +86,17 @@ impl ServerStream {
         let number = words.next().and_then(|word| word.parse::<usize>().ok());
         let at = number.and_then(|number| number.checked_sub(1));
         let at = at.filter(|at| *at < self.listed.len() && !self.marked.contains(at));
+        let can_be_refused = ["RETR", "TOP", "DELE", "QUIT"].contains(&&*verb);
+        let mut mailbox = lock(&self.mailbox);
+        let refusals = mailbox.refusals.as_mut().filter(|_| can_be_refused);
+        let is_refused = refusals.is_some_and(|chance| chance.percent(10));
+        drop(mailbox);
         match (&*verb, at) {
+            ("QUIT", _) if is_refused => {
+                self.has_quit = true;
+                "-ERR not now\r\n".into()
+            }
+            _ if is_refused => "-ERR not now\r\n".into(),
             ("CAPA", _) => {
                 let pipelining = match lock(&self.mailbox).has_pipelining {
                     true => "PIPELINING\r\n",
@@ -106,10 +149,17 @@ impl ServerStream {
 
 impl Read for ServerStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.answers.is_empty() && !self.has_quit {
+        let mut count = self.answers.len().min(buffer.len());
+        if let Some((way, left)) = &mut self.cut {
+            if *left == 0 {
+                return way.read();
+            }
+            count = count.min(*left);
+            *left -= count;
+        }
+        if count == 0 && !self.has_quit {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let count = self.answers.len().min(buffer.len());
         buffer[..count].copy_from_slice(&self.answers[..count]);
         self.answers.drain(..count);
         Ok(count)
@@ -119,6 +169,9 @@ impl Read for ServerStream {
 impl Write for ServerStream {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         crash_point("before the server hears something");
+        if let Some((Cut::Close | Cut::Reset, 0)) = self.cut {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         self.commands.extend_from_slice(octets);
         while let Some(end) = self.commands.iter().position(|octet| *octet == b'\n') {
             let line: Vec<u8> = self.commands.drain(..=end).collect();

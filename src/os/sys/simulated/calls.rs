@@ -146,6 +146,7 @@ impl Write for File {
                 true => state.disk.octets(self.inode)?.len(),
                 false => at,
             };
+            state.faults.require_room()?;
             state.disk.write(self.inode, at, octets).map(|()| at)
         })?;
         self.position.store(at + octets.len(), Ordering::Relaxed);
@@ -202,6 +203,7 @@ pub(crate) fn openat(folder: &File, name: impl Arg, flags: OFlags, _: Mode) -> R
         let inode = match state.disk.find(folder.inode, &name) {
             Ok(_) if flags.contains(OFlags::EXCL) => return Err(Errno::EXIST),
             Err(Errno::NOENT) if flags.contains(OFlags::CREATE) => {
+                state.faults.require_room()?;
                 state.disk.create(folder.inode, &name, false)?
             }
             found => found?,
@@ -213,6 +215,11 @@ pub(crate) fn openat(folder: &File, name: impl Arg, flags: OFlags, _: Mode) -> R
 pub(crate) fn fsync(file: &File) -> Result<(), Errno> {
     let what = || format!("flush {}", file.inode);
     step(what, |state| {
+        if state.faults.fail_flush() {
+            state.disk.lose(file.inode);
+            state.tell(|| "that fails".into());
+            return Err(Errno::IO);
+        }
         state.disk.flush(file.inode);
         Ok(())
     })
@@ -222,6 +229,11 @@ pub(crate) fn syncfs(_: &File) -> Result<(), Errno> {
     step(
         || "flush the whole disk".into(),
         |state| {
+            if state.faults.fail_flush() {
+                state.disk.lose_all();
+                state.tell(|| "that fails".into());
+                return Err(Errno::IO);
+            }
             state.disk.flush_all();
             Ok(())
         },
@@ -289,6 +301,7 @@ pub(crate) fn linkat(
         )
     };
     step(what, |state| {
+        state.faults.require_room()?;
         state.disk.link((from.inode, &name), (to.inode, &new_name))
     })
 }
@@ -322,6 +335,7 @@ pub(crate) fn renameat_with(
         if flags.contains(RenameFlags::NOREPLACE) && state.disk.find(to.inode, &new_name).is_ok() {
             return Err(Errno::EXIST);
         }
+        state.faults.require_room()?;
         state
             .disk
             .rename((from.inode, &name), (to.inode, &new_name))
@@ -338,6 +352,7 @@ pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     let what = || format!("create the folder {}", path.display());
     let (parent, name) = (path.parent(), path.file_name());
     Ok(step(what, |state| {
+        state.faults.require_room()?;
         let parent = state.disk.look_up(parent.ok_or(Errno::EXIST)?)?;
         let name = name.ok_or(Errno::EXIST)?;
         state

@@ -39,6 +39,9 @@ struct FileOctets {
     octets: Vec<u8>,
     /// This many of them survive a power cut.
     durable: usize,
+    /// True if a flush has failed. The system takes the octets for written then, and no later flush writes them
+    /// (ext4, XFS, Btrfs).
+    is_lost: bool,
 }
 
 #[derive(Debug, Default)]
@@ -63,6 +66,14 @@ struct Entry {
     name: Vec<u8>,
     /// The file that has the name from now on, if any.
     inode: Option<Inode>,
+}
+
+impl FileOctets {
+    fn flush(&mut self) {
+        if !self.is_lost {
+            self.durable = self.octets.len();
+        }
+    }
 }
 
 impl NameChange {
@@ -233,7 +244,7 @@ impl Disk {
     /// Makes a file or folder survive a power cut: the octets of a file, the names in a folder.
     pub(crate) fn flush(&mut self, inode: Inode) {
         if let Some(file) = self.files.get_mut(&inode) {
-            file.durable = file.octets.len();
+            file.flush();
         }
         match self.order {
             WriteOrder::Kept => self.commit(|_| true),
@@ -243,10 +254,22 @@ impl Disk {
 
     /// Makes everything survive a power cut.
     pub(crate) fn flush_all(&mut self) {
-        for file in self.files.values_mut() {
-            file.durable = file.octets.len();
-        }
+        self.files.values_mut().for_each(FileOctets::flush);
         self.commit(|_| true);
+    }
+
+    /// Fails to flush a file or folder. Names can still be flushed later.
+    pub(crate) fn lose(&mut self, inode: Inode) {
+        if let Some(file) = self.files.get_mut(&inode) {
+            file.is_lost = true;
+        }
+    }
+
+    /// Fails to flush the octets of all files.
+    pub(crate) fn lose_all(&mut self) {
+        let files = self.files.values_mut();
+        let unflushed = files.filter(|file| file.durable < file.octets.len());
+        unflushed.for_each(|file| file.is_lost = true);
     }
 
     /// Makes some changes durable, and those that they rest on.
@@ -312,6 +335,7 @@ impl Disk {
                 file.octets[file.durable..].fill(0);
             }
             file.durable = file.octets.len();
+            file.is_lost = false;
         }
     }
 
@@ -361,6 +385,16 @@ mod tests {
             let nothing = survivals(order, |_, _| {});
             assert!((1..100).contains(&nothing), "{order:?}");
         }
+    }
+
+    #[test]
+    fn no_flush_after_a_failed_one_saves_the_octets() {
+        let saved = survivals(WriteOrder::Kept, |disk, [file, _, new]| {
+            disk.lose(file);
+            disk.flush(file);
+            disk.flush(new);
+        });
+        assert!((1..100).contains(&saved));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use super::call_faults::CallFaults;
 use super::disk::{Disk, WriteOrder};
 use super::generator::Generator;
 
@@ -26,6 +27,8 @@ pub(crate) struct Machine {
 pub(crate) struct MachineState {
     /// The disk.
     pub(crate) disk: Disk,
+    /// The calls that may fail.
+    pub(crate) faults: CallFaults,
     /// The time since 1970.
     pub(crate) clock: Duration,
     /// The number of the power-on.
@@ -80,6 +83,7 @@ impl Machine {
         Arc::new(Self {
             state: Mutex::new(MachineState {
                 disk: Disk::new(order),
+                faults: CallFaults::default(),
                 clock,
                 boot: 1,
                 random: Generator::new(seed, "random"),

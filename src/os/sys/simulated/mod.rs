@@ -7,6 +7,7 @@
     )
 )]
 
+pub(crate) mod call_faults;
 mod calls;
 pub(crate) mod disk;
 pub(crate) mod generator;

@@ -1,0 +1,44 @@
+//! Calls that fail although the program made no mistake.
+
+use rustix::io::Errno;
+
+use super::generator::Generator;
+
+/// The calls that may fail.
+#[derive(Debug, Default)]
+pub(crate) struct CallFaults {
+    /// Decides which flushes fail.
+    flushes: Option<Generator>,
+    /// Decides when the disk is full.
+    room: Option<Generator>,
+    is_full: bool,
+}
+
+impl CallFaults {
+    /// Chooses calls with these random numbers: `flushes` that fail, and those for which there is no `room`.
+    pub(crate) fn new(flushes: Option<Generator>, room: Option<Generator>) -> Self {
+        Self {
+            flushes,
+            room,
+            is_full: false,
+        }
+    }
+
+    /// Returns true if this flush fails.
+    pub(super) fn fail_flush(&mut self) -> bool {
+        let chance = self.flushes.as_mut();
+        chance.is_some_and(|chance| chance.percent(5))
+    }
+
+    /// Requires room for a name or octets. The disk becomes full before any call, and stays so for some calls.
+    pub(super) fn require_room(&mut self) -> Result<(), Errno> {
+        if let Some(chance) = &mut self.room {
+            let percent = if self.is_full { 15 } else { 2 };
+            self.is_full ^= chance.percent(percent);
+        }
+        if self.is_full {
+            return Err(Errno::NOSPC);
+        }
+        Ok(())
+    }
+}
