@@ -314,7 +314,8 @@ keys! {
         "max-messages", otherwise "no limit" => max_messages: u64, read values::count;
         /// Larger messages stay on the server. Each of them is reported once.
         "max-size", otherwise "no limit" => max_size: u64, read values::size;
-        /// The most octets that one run fetches. At least one message is always fetched.
+        /// The most octets that one run fetches. At least one message is always fetched. If LIST names
+        /// sizes that are too small, twice as much may arrive before the run ends.
         "max-total", otherwise "no limit" => max_total: u64, read values::size;
         /// The order in which messages are fetched. With `newest-first` and a limit, each run after the first
         /// also fetches the oldest message that waits, so that none waits for ever. With

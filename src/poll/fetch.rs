@@ -136,6 +136,7 @@ impl Poll<'_> {
             intake: self.target.intake(),
             forced,
             max_size: self.options.policy.max_size,
+            max_total: self.options.policy.max_total,
             reporter: self.reporter,
             interrupt: self.interrupt,
             // If the target is faulty, one message is enough to find out if it is repaired.
@@ -180,6 +181,7 @@ impl Poll<'_> {
             self.summary.report_one_of_many(self.reporter, &failure);
         }
         self.report_not_sent(not_received)?;
+        self.summary.postponed += not_received.over_total;
         let not_requested = not_received.not_requested;
         if not_requested > 0 && self.interrupt.signal().is_none() {
             self.summary.postponed += not_requested;

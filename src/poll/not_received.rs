@@ -23,6 +23,8 @@ pub(crate) struct NotReceived {
     pub spared: usize,
     /// Messages that turned out to be too large, whatever LIST said, with their real sizes.
     pub too_large: Vec<Message>,
+    /// The number of messages that were not requested because more octets than `max-total` had arrived.
+    pub over_total: usize,
     /// The number of messages that were not requested because the session had lasted too long.
     pub not_requested: usize,
 }
@@ -33,6 +35,7 @@ impl NotReceived {
         self.no_room.is_empty()
             && self.not_sent.is_empty()
             && self.too_large.is_empty()
+            && self.over_total == 0
             && self.not_requested == 0
     }
 

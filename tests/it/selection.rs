@@ -148,6 +148,33 @@ fn no_quit_follows_a_message_retrieved_and_discarded() {
 }
 
 #[test]
+fn max_total_counts_what_arrives_and_not_what_list_says() {
+    for (pipelining, most) in [(false, 3), (true, 6)] {
+        let names: Vec<_> = (0..20).map(|n| format!("m{n:02}")).collect();
+        let messages: Vec<_> = names.iter().map(|name| large(name)).collect();
+        let server = ModelServer::start(messages.clone());
+        let lies = names
+            .iter()
+            .map(|name| (name.clone().into_bytes(), "10".to_owned()));
+        server.change(|behaviour| {
+            behaviour.lies = lies.collect();
+            behaviour.pipelining = pipelining;
+        });
+        let sandbox = Sandbox::with_work(server.address(), "max-total = '2500 B'");
+
+        let delivered = || sandbox.work().messages().len();
+        for run in 1..=10 {
+            let before = delivered();
+            sandbox.fetch();
+            let fetched = delivered() - before;
+            assert!(fetched <= most, "{pipelining} {run}: {fetched}");
+        }
+
+        sandbox.work().holds(&messages);
+    }
+}
+
+#[test]
 fn max_total_limits_a_run_to_at_least_one_message() {
     let server = ModelServer::start(vec![large("a"), note("b"), note("c"), large("d")]);
     let sandbox = Sandbox::with_work(server.address(), "max-total = '40 B'");

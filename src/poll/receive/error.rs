@@ -23,6 +23,12 @@ pub(crate) enum Error {
         /// The message whose reply or octets were awaited.
         awaited: Option<Box<AwaitedMessage>>,
     },
+    /// Much more has arrived than `max-total` allows.
+    #[error(
+        "retrieving messages: the server has sent more than twice max-total, because LIST names sizes that \
+         are too small; the next run goes on"
+    )]
+    TooMuch,
     /// Settling has stopped; its error says why.
     #[error("the delivery thread has stopped")]
     Unsettled,
@@ -42,7 +48,7 @@ impl Error {
         match self {
             Self::Delivery(source) => source.hint(),
             Self::Pop3 { source, .. } => source.hint(),
-            Self::Interrupted | Self::Unsettled => None,
+            Self::Interrupted | Self::TooMuch | Self::Unsettled => None,
         }
     }
 
@@ -50,7 +56,7 @@ impl Error {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Delivery(error) => error.exit(),
-            Self::Interrupted | Self::Unsettled => Exit::Temporary,
+            Self::Interrupted | Self::TooMuch | Self::Unsettled => Exit::Temporary,
             Self::Pop3 { source, .. } => source.exit(),
         }
     }

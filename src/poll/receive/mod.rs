@@ -54,6 +54,8 @@ pub(crate) struct Receiver<'a> {
     pub forced: HashSet<Identity>,
     /// The size in octets above which a message is thrown away and stays on the server.
     pub max_size: Option<u64>,
+    /// The number of octets after which no more messages are requested, whatever LIST said of their sizes.
+    pub max_total: Option<u64>,
     /// The reporter for progress.
     pub reporter: AccountReporter<'a>,
     /// Ends the run early.
@@ -87,6 +89,8 @@ struct Reception<'t> {
     batch: Batch,
     /// The messages that did not arrive.
     not_received: NotReceived,
+    /// The octets of all messages that have arrived.
+    octets: u64,
     /// The sizes of all that has arrived in the session.
     trail: &'t mut Trail,
     /// The contents that have arrived in the session.
@@ -110,6 +114,7 @@ impl Receiver<'_> {
         let mut reception = Reception {
             batch: Batch::new(self.descriptors),
             not_received: NotReceived::default(),
+            octets: 0,
             trail,
             repeats: Repeats::begin(session.has_pipelined()),
             streak: Streak::default(),
@@ -186,6 +191,8 @@ impl Receiver<'_> {
         let not_requested = pipeline.not_requested();
         if reception.streak.is_common() {
             reception.not_received.spared = not_requested;
+        } else if self.is_over_total(reception.octets) {
+            reception.not_received.over_total = not_requested;
         } else {
             reception.not_received.not_requested = not_requested;
         }
@@ -231,6 +238,9 @@ impl Receiver<'_> {
                 pipeline.pause_asking();
             } else {
                 pipeline.resume_asking();
+            }
+            if self.is_over_total(reception.octets) {
+                pipeline.stop_asking();
             }
             self.reporter.report(Event::Retrieved);
             if reception.may_send() && (reception.batch.is_full() || self.outlet.is_ready()) {
@@ -427,6 +437,10 @@ impl Receiver<'_> {
             if self.interrupt.is_over(LAST_ARRIVALS) {
                 return Err(Error::Interrupted);
             }
+            // One message may be larger than the limit. Requests that are on their way must not multiply it.
+            if reception.octets > 0 && self.is_over_total((reception.octets + received) / 2) {
+                return Err(Error::TooMuch);
+            }
             if max_size.is_some_and(|max| received > max) {
                 // The rest must be read, too: the next reply comes after it.
                 incoming = None;
@@ -436,7 +450,12 @@ impl Receiver<'_> {
             }
         }
         write_out(chunk, &mut incoming)?;
+        reception.octets += received;
         Ok((incoming, received))
+    }
+
+    fn is_over_total(&self, octets: u64) -> bool {
+        self.max_total.is_some_and(|max| octets > max)
     }
 }
 
