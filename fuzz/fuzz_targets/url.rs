@@ -4,10 +4,10 @@
 mod shared;
 
 use libfuzzer_sys::fuzz_target;
-use mailpull::config::{Account, Overrides};
+use mailpull::config::{Account, Config, Overrides};
 
 fuzz_target!(|url: &str| {
-    match Account::from_url(url, &Overrides::default()) {
+    match Account::from_url(url, &Overrides::default(), &Config::default()) {
         Ok(account) => {
             assert!(!account.name.contains(char::is_control));
             assert!(!account.dial.user.contains(char::is_control));
