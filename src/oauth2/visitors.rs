@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags};
 
 use crate::os::signals::{Interrupt, WaitError};
 
-/// A port on both loopback addresses, and who has connected to it.
+/// A port on both loopback addresses, with its connections.
 #[derive(Debug)]
 pub(super) struct Visitors {
     /// `localhost` may mean either address. If only one were ours, another user of this machine could

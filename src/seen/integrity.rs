@@ -45,7 +45,7 @@ pub(super) fn has_older_log(database: &Path) -> bool {
 /// Verifies a database whose log may belong to another one, and puts all its accounts in doubt.
 ///
 /// The log is not thrown away: a change of the database's mode counts as a change, too, and the log may be
-/// the only record of what a killed run has staged.
+/// the only record of the messages that a killed run has staged.
 ///
 /// # Errors
 /// The database is damaged, or cannot be read or written.

@@ -55,7 +55,7 @@ pub(super) struct History<'a> {
 pub(super) struct Lived {
     /// Its steps, if they were told.
     pub(super) story: Vec<String>,
-    /// How often each thing happened.
+    /// The number of times that each thing happened.
     pub(super) counts: Counts,
     /// The promise that was broken, if any.
     pub(super) ended: Result<(), String>,

@@ -69,7 +69,7 @@ struct Simulation {
     left_out: Vec<Fault>,
 }
 
-/// How often each thing happened.
+/// The number of times that each thing happened.
 type Counts = BTreeMap<&'static str, u64>;
 
 impl Simulation {

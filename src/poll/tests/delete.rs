@@ -74,7 +74,7 @@ fn after_a_cut_session_deletions_come_before_new_messages() {
 }
 
 #[test]
-fn deletions_that_a_refused_login_has_left_come_first_in_the_next_run() {
+fn deletions_left_by_a_refused_login_come_first_in_the_next_run() {
     let mut account = TestAccount::new(Keep::Never);
     let b_is_empty = "C: RETR 1\nC: RETR 2\nS: +OK\nS: a\nS: .\nS: +OK\nS: .\nC: NOOP\nS: +OK\n";
     let session = [LIST_A_AND_B, b_is_empty].concat();
@@ -96,7 +96,7 @@ fn deletions_that_a_refused_login_has_left_come_first_in_the_next_run() {
 }
 
 #[test]
-fn a_server_that_refuses_all_deletions_is_asked_for_a_few_headers_only() {
+fn a_server_that_refuses_all_deletions_shows_few_headers() {
     let mut account = TestAccount::new(Keep::Always);
     let ids: Vec<_> = (1..=20).map(|n| format!("m{n}")).collect();
     let listed: Vec<_> = ids.iter().map(|id| (&**id, 4, &**id)).collect();

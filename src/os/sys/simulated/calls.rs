@@ -23,7 +23,7 @@ pub(crate) struct File {
     appends: bool,
 }
 
-/// What the system says about an open file or a name in a folder.
+/// The facts that the system gives about an open file or a name in a folder.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stat {
     pub st_dev: u64,
@@ -32,13 +32,13 @@ pub(crate) struct Stat {
     pub st_mtime_nsec: u64,
 }
 
-/// What std says about a path or an open file.
+/// The facts that std gives about a path or an open file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Metadata {
     is_folder: bool,
 }
 
-/// What the system says about a disk.
+/// The facts that the system gives about a disk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StatVfs {
     pub f_bavail: u64,

@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn the_flush_of_a_file_keeps_its_name_only_on_an_ordered_disk() {
+    fn a_flushed_file_keeps_its_name_on_an_ordered_disk_only() {
         let flush = |disk: &mut Disk, [file, ..]: [Inode; 3]| disk.flush(file);
         assert_eq!(survivals(WriteOrder::Kept, flush), 100);
         assert!((1..100).contains(&survivals(WriteOrder::Free, flush)));

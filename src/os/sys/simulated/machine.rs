@@ -35,7 +35,7 @@ pub(crate) struct MachineState {
     pub(crate) boot: u32,
     /// Random numbers for the program.
     pub(crate) random: Generator,
-    /// What happened, if it is recorded.
+    /// The steps of the history, if they are recorded.
     pub(crate) story: Option<Vec<String>>,
     pub(super) process: u32,
     /// The steps of this process.
