@@ -40,7 +40,7 @@ pub(super) struct SizedAnswer<'a> {
     pub(super) purpose: Purpose,
 }
 
-/// A message that has arrived, with its listed and its real size.
+/// A message that has arrived, with its listed size.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct SizedDigest {
     /// The number of the message that was asked for.

@@ -195,7 +195,7 @@ fn noop_keeps_the_session_alive_while_the_mda_works() {
 fn noop_keeps_the_session_alive_between_messages() {
     // Each large message is a batch. While one batch is being delivered, only one other may wait,
     // so the third message is not requested.
-    let large = one_line(17 << 20).octets;
+    let (large, larger) = (one_line(17 << 20), one_line(18 << 20));
     let session = "
         login alone
         C: UIDL
@@ -208,14 +208,15 @@ fn noop_keeps_the_session_alive_between_messages() {
         message large
         C: RETR 2
         S: +OK
-        message large
+        message larger
         C: NOOP
         S: +OK
         reached noop
         C: RETR 3
         gives d";
     let server = Script::new([session, QUIT].concat())
-        .attach("large", large)
+        .attach("large", large.octets)
+        .attach("larger", larger.octets)
         .serve();
     let sandbox = Sandbox::new();
     let pipe = pipe(&sandbox);

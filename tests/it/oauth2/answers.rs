@@ -9,7 +9,7 @@ use crate::support::outcome::RunOutcome;
 use crate::support::proxies::{LOGIN, ProxyServer};
 use crate::support::sandbox::Sandbox;
 
-const CODE: &str = r#"{"device_code": "d", "user_code": "AB-CD", "expires_in": 600,
+const CODE: &str = r#"{"device_code": "device-1", "user_code": "AB-CD", "expires_in": 600,
     "verification_uri": "https://login.example.com/device", "interval": 1}"#;
 
 const TOKENS: &str = r#"{"access_token": "hunter2", "refresh_token": "hunter3"}"#;
@@ -73,7 +73,7 @@ fn provider_text_cannot_control_the_terminal() {
         .fails_with(77)
         .complains_in_lines(1)
         .stderr_has(r"refuses the sign-in: \u{1b}[1mno (not\u{a}now\u{202e})");
-    let code = r#"{"device_code": "d", "user_code": "A\u001b[1m", "expires_in": 1,
+    let code = r#"{"device_code": "device-1", "user_code": "A\u001b[1m", "expires_in": 1,
         "verification_uri": "https://h/\u0007"}"#;
     let fake = FakeProvider::start([answer("200 OK", code)]);
     let outcome = login(&fake);
@@ -114,7 +114,7 @@ fn the_provider_is_polled_until_the_user_decides() {
         let request = fake.was_asked();
         assert!(request.starts_with("POST /token HTTP/1.1\r\n"), "{request}");
         let form = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&\
-                    device_code=d&client_id=me";
+                    device_code=device-1&client_id=me";
         assert!(request.ends_with(form), "{request}");
     }
 }
