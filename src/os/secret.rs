@@ -1,4 +1,4 @@
-//! A secret that is never printed.
+//! A secret that is never printed and is wiped when it is dropped.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 use crate::hidden;
 
-/// A password. It has no `Display`, its `Debug` shows nothing, and dropping it wipes it. One copy stays until
-/// the process ends, so that no text from a server is shown with it.
+/// A password. It has no `Display`, its `Debug` shows nothing, and dropping it wipes it. No text from a server
+/// is shown with it.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 

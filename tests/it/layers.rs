@@ -90,7 +90,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("digest", &[&["hex"]]),
     ("exit", &[]),
     ("hex", &[]),
-    ("hidden", &[&["digest", "hex"]]),
+    ("hidden", &[&["hex"]]),
     ("limits", &[]),
     ("moment", &[&["os/sys"]]),
     ("text", &[&["hidden"]]),
