@@ -27,8 +27,8 @@ pub(crate) struct DeliveryMark(i64);
 pub(crate) struct Suspect {
     /// The unique-id and copy number under which it was delivered.
     pub identity: Identity,
-    /// The SHA-256 of the delivered message.
-    pub digest: Digest,
+    /// The SHA-256 of the delivered message without the header lines that servers write.
+    pub canonical: Digest,
     /// The reason.
     pub suspicion: Suspicion,
     /// The state of its row.
@@ -142,7 +142,7 @@ impl Suspicions<'_> {
                 };
                 Ok(Some(Suspect {
                     identity,
-                    digest: row.get(2)?,
+                    canonical: row.get(2)?,
                     suspicion: row.get(3)?,
                     state: row
                         .get::<_, StoredState>(4)?
@@ -243,7 +243,7 @@ fn set_apart(
         Suspicion::OutOfStep => Suspicion::OutOfStep,
         _ => Suspicion::None,
     };
-    let unique_id = UniqueId::of_content(&displaced.digest);
+    let unique_id = UniqueId::of_content(&displaced.canonical);
     let copy = queries.value(&FREE_COPY, params![key, unique_id])?;
     let apart = Identity { unique_id, copy };
     let new = params![apart.unique_id, apart.copy];
@@ -320,7 +320,8 @@ statements! {
              (SELECT unique_id, copy FROM delivery WHERE +account = ?1 AND id > ?2)";
 
     SUSPECTS =
-        "SELECT s.unique_id, s.copy, d.digest, s.suspicion, s.state, s.delivered, s.next_try
+        "SELECT s.unique_id, s.copy, coalesce(d.canonical, d.digest), s.suspicion, s.state,
+             s.delivered, s.next_try
          FROM seen s INDEXED BY seen_suspicion JOIN delivery d USING (account, unique_id, copy)
          WHERE s.account = ?1 AND s.suspicion <> 0 AND s.suspicion IN (1, 2, 5)
              AND s.state IN ({STAGED}, {DELIVERED})

@@ -36,7 +36,7 @@ impl Suspects {
 
     fn insert(&mut self, suspect: Suspect) {
         if suspect.suspicion == Suspicion::OutOfStep {
-            let same = self.by_content.entry(suspect.digest).or_default();
+            let same = self.by_content.entry(suspect.canonical).or_default();
             same.push(suspect.identity.clone());
         }
         self.by_name.insert(suspect.identity.clone(), suspect);
@@ -44,7 +44,7 @@ impl Suspects {
 
     fn remove(&mut self, identity: &Identity) -> Option<Suspect> {
         let suspect = self.by_name.remove(identity)?;
-        if let Some(same) = self.by_content.get_mut(&suspect.digest) {
+        if let Some(same) = self.by_content.get_mut(&suspect.canonical) {
             same.retain(|other| other != identity);
         }
         Some(suspect)
@@ -60,13 +60,14 @@ impl Suspects {
         }
     }
 
-    /// Takes out the delivery of a message. Its own name counts first, then any that may be wrong.
-    fn claim(&mut self, identity: &Identity, digest: &Digest) -> Option<Suspect> {
+    /// Takes out the delivery of a message. Its own name counts first, then any that may be wrong. Since then
+    /// the server may have added a line such as `Status: RO`.
+    fn claim(&mut self, identity: &Identity, canonical: &Digest) -> Option<Suspect> {
         let own = self.by_name.get(identity);
-        if own.is_some_and(|own| own.digest == *digest) {
+        if own.is_some_and(|own| own.canonical == *canonical) {
             return self.remove(identity);
         }
-        let other = self.by_content.get(digest)?.first()?.clone();
+        let other = self.by_content.get(canonical)?.first()?.clone();
         self.remove(&other)
     }
 }
@@ -118,7 +119,7 @@ impl Settler<'_> {
     ) -> Result<Option<Receipt>, Error> {
         let stored = receipt.stored();
         let identity = stored.identity.clone();
-        let mut found = suspects.claim(&identity, &stored.digest);
+        let mut found = suspects.claim(&identity, stored.content().canonical());
         if found.is_none() && self.is_as_known(stored, suspects.by_name.get(&identity))? {
             found = suspects.remove(&identity);
         }

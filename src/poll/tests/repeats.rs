@@ -61,3 +61,25 @@ fn another_message_instead_is_asked_for_again() {
         assert_eq!((server.left().len(), server.count("RETR")), (0, 5));
     }
 }
+
+#[test]
+fn messages_under_wrong_names_are_recognised_with_a_new_status_line() {
+    const CONTENTS: [&str; 4] = [
+        "one\n\n1\n",
+        "two\n\n22\n",
+        "three\n\n333\n",
+        "four\n\n4444\n",
+    ];
+    for (keep, lost) in [(Keep::Never, 1), (Keep::Never, 3), (Keep::Always, 2)] {
+        let server = FaultyServer::with(&CONTENTS);
+        let mut account = TestAccount::new(keep);
+        server.poll(&mut account, &[Fault::Lost(lost)]);
+        assert_eq!(server.left().len(), 4, "nothing is deleted unread");
+
+        server.poll_to_the_end(&mut account, &[Fault::Adds("Status: RO")]);
+
+        assert_eq!(account.delivered().len(), 4, "lost {lost}");
+        let left = if keep == Keep::Never { 0 } else { 4 };
+        assert_eq!(server.left().len(), left, "lost {lost}");
+    }
+}
