@@ -238,6 +238,8 @@ impl Planner<'_> {
         match row.state {
             State::Gone => !row.is_undeletable || sizes_count,
             State::Staged => alone == Alone::Doubtful,
+            // It stays on the server. Another download would show nothing new, and may break the session.
+            _ if row.suspicion == Suspicion::Unsettled => alone == Alone::Doubtful,
             State::Delivered(_) | State::Failed(_) | State::Seen => {
                 is_back
                     || sizes_count
