@@ -318,7 +318,7 @@ keys! {
         /// sizes that are too small, twice as much may arrive before the run ends.
         "max-total", otherwise "no limit" => max_total: u64, read values::size;
         /// The order in which messages are fetched. With `newest-first` and a limit, each run after the first
-        /// also fetches the oldest message that waits, so that no message waits for ever. With
+        /// also fetches the oldest message that waits, so that no message waits endlessly. With
         /// `max-messages = 1` it does not.
         "order", default "oldest-first", words ["oldest-first", "newest-first"]
             => order: Order, read choices::order;
