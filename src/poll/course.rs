@@ -55,6 +55,8 @@ pub(crate) struct Course {
     pub(super) limits_logins: bool,
     /// The fault of the target, if the messages of earlier runs showed one.
     pub(super) fault: Option<TargetFault>,
+    /// True if the server has answered a deletion in the current session.
+    pub(super) has_answered_deletion: bool,
     /// The headers that were read before deletions.
     pub(super) headers: ShownHeaders,
 }
@@ -70,6 +72,7 @@ impl Poll<'_> {
         self.course.log = PipeliningLog::default();
         self.course.outlook = Outlook::Poor;
         self.course.spares_session = false;
+        self.course.has_answered_deletion = false;
     }
 
     /// Returns the use of pipelining in the next session; `hinted` is what earlier runs left.

@@ -135,6 +135,7 @@ impl Poll<'_> {
             }
         });
         let spared = due.len() - marked.len() - refused.len();
+        self.course.has_answered_deletion |= !marked.is_empty() || !refused.is_empty();
         let (outlived, last) = refused.split_at(outlived);
         self.report_undeleted(outlived, 0, Successes::OfOthers)?;
         if !marked.is_empty() {

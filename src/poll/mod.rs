@@ -335,8 +335,11 @@ impl Poll<'_> {
                 false => Deletions::Left(due),
             });
         }
-        self.delete_and_quit(session, due, last_event)?;
-        Ok(Deletions::Done)
+        let ended = self.delete_and_quit(session, due, last_event);
+        if self.course.has_answered_deletion {
+            evidence.trail.note_going_on();
+        }
+        ended.map(|()| Deletions::Done)
     }
 
     /// Reports that the target takes nothing, unless that is what ended the run.

@@ -18,7 +18,7 @@
 //! - A reply that is no reply proves that the session is out of step: all that it delivered is in doubt.
 //!
 //! Without pipelining each message has been asked for alone. Then only the last one is in doubt, and only
-//! if octets followed it that are no reply.
+//! if octets followed it directly that are no reply.
 
 use crate::mail::known::Deviation;
 use crate::mail::maildrop::MessageNumber;
@@ -97,6 +97,8 @@ pub(crate) struct Trail {
     unanswered: Vec<Option<u64>>,
     /// The messages that may be incomplete, or other messages, even if all replies came.
     short: Vec<MessageNumber>,
+    /// True if commands of another kind were answered after the last message.
+    has_gone_on: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -173,6 +175,7 @@ impl Trail {
         asking: Asking,
         after: Option<u64>,
     ) -> NotedFit {
+        self.has_gone_on = false;
         if asking == Asking::Ahead {
             self.asking = Asking::Ahead;
         }
@@ -244,10 +247,16 @@ impl Trail {
         self.unanswered = sizes.collect();
     }
 
+    /// Notes that the server has answered a command of another kind since the last message: what comes after
+    /// that answer is no part of the message.
+    pub(crate) fn note_going_on(&mut self) {
+        self.has_gone_on = true;
+    }
+
     /// Returns which messages are in doubt after the session has ended.
     pub(crate) fn doubtful(&self, end: SessionEnd) -> Doubtful {
         match (self.asking, end) {
-            (Asking::OneByOne, SessionEnd::OutOfStep) => {
+            (Asking::OneByOne, SessionEnd::OutOfStep) if !self.has_gone_on => {
                 let last = self.steps.last();
                 last.map_or(Doubtful::Nothing, |step| Doubtful::These(vec![step.number]))
             }
@@ -399,8 +408,10 @@ mod tests {
     fn a_line_that_is_no_reply_puts_everything_in_doubt() {
         let end = SessionEnd::OutOfStep;
         assert_eq!(doubtful(&[10, 20], &[10, 20], end), Doubtful::Everything);
-        let (alone, _) = trail(Asking::OneByOne, &[10, 20], &[10, 20]);
+        let (mut alone, _) = trail(Asking::OneByOne, &[10, 20], &[10, 20]);
         assert_eq!(alone.doubtful(end), these(&[1]));
+        alone.note_going_on();
+        assert_eq!(alone.doubtful(end), Doubtful::Nothing);
         assert_eq!(alone.doubtful(SessionEnd::Early), Doubtful::Nothing);
     }
 

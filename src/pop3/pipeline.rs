@@ -8,7 +8,7 @@ use super::Error;
 use super::command::Command;
 use super::reply::{Refusal, Status, announced_size};
 use super::unstuff::ResponseSize;
-use super::wire::{StrayLine, Wire};
+use super::wire::Wire;
 use crate::mail::custody::Recorded;
 use crate::mail::maildrop::Message;
 
@@ -361,10 +361,11 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
     /// The connection failed or was closed: the message is not complete.
     pub fn read(&mut self, out: &mut Vec<u8>) -> Result<Option<usize>, Error> {
         let octets = self.wire.body(out)?;
-        if octets.is_none() && !self.is_whole() {
-            // The message may have ended too early, at a dot that was not stuffed. Then an empty line
-            // is a part of it, and no line that a server adds.
-            self.wire.allow(StrayLine::Forbidden);
+        if octets.is_none() && self.wire.is_awaiting() && !self.is_whole() {
+            // The message may have ended too early, at a dot that was not stuffed, and then an empty
+            // line is a part of it. What follows could be taken for the replies that are awaited. If
+            // none is awaited, only empty lines can be missing, and the size puts the message in doubt.
+            self.wire.forbid_stray();
         }
         Ok(octets)
     }

@@ -49,7 +49,8 @@ pub(super) struct Wire<S> {
     speed: Speed,
     /// True if the last line ended in a bare LF.
     bare_lf: bool,
-    stray: StrayLine,
+    /// True if lines that belong to no reply may come before the next status line.
+    allows_stray: bool,
     /// The size of the last multi-line response.
     response_size: ResponseSize,
     /// True if RETR, TOP or DELE was sent before an earlier command was answered.
@@ -58,38 +59,19 @@ pub(super) struct Wire<S> {
     pipelining_log: PipeliningLog,
 }
 
-/// The line that may come before a status line, and is skipped once.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum StrayLine {
-    /// None.
-    Forbidden,
-    /// An empty line. Exchange can send one before its answer to DELE (MailKit#1636), others before
-    /// every reply.
-    Empty,
-    /// An empty line, or a second terminator: a response was just read.
-    EmptyOrDot,
+/// The most lines that are skipped before a status line.
+pub(super) const STRAY_LINES: usize = 8;
+
+/// Returns true for a line that no reply begins with, and that servers send between replies: an empty one
+/// (Exchange before its answer to DELE, MailKit#1636; others before every reply), or a second terminator.
+fn is_stray(line: &[u8]) -> bool {
+    matches!(line, b"" | b".")
 }
 
-impl StrayLine {
-    fn covers(self, line: &[u8]) -> bool {
-        match self {
-            Self::Forbidden => false,
-            Self::Empty => line.is_empty(),
-            Self::EmptyOrDot => line.is_empty() || line == b".",
-        }
-    }
-
-    /// Returns true if octets are such a line, or the beginning of one.
-    fn covers_octets(self, octets: &[u8]) -> bool {
-        let is_one = |line: &[u8]| line.starts_with(octets);
-        match self {
-            Self::Forbidden => false,
-            Self::Empty => is_one(b"\r\n") || is_one(b"\n"),
-            Self::EmptyOrDot => {
-                Self::Empty.covers_octets(octets) || is_one(b".\r\n") || is_one(b".\n")
-            }
-        }
-    }
+/// Returns true if octets are nothing but such lines, the last of which may be incomplete.
+fn are_stray(octets: &[u8]) -> bool {
+    let line = |line: &[u8]| is_stray(line.strip_suffix(b"\r").unwrap_or(line));
+    octets.split(|&octet| octet == b'\n').all(line)
 }
 
 /// A multi-line response that is being read.
@@ -116,7 +98,7 @@ impl<S: Read + Write> Wire<S> {
             body: None,
             speed: Speed::default(),
             bare_lf: false,
-            stray: StrayLine::Empty,
+            allows_stray: true,
             response_size: ResponseSize::default(),
             has_pipelined: false,
             trace,
@@ -154,15 +136,20 @@ impl<S: Read + Write> Wire<S> {
         self.has_pipelined
     }
 
-    /// Sets which line may come before the next status line.
-    pub(super) fn allow(&mut self, stray: StrayLine) {
-        self.stray = stray;
+    /// Allows no line before the next status line.
+    pub(super) fn forbid_stray(&mut self) {
+        self.allows_stray = false;
     }
 
-    /// Returns true if octets were received that are neither read nor a line that may be skipped.
+    /// Returns true if a command waits for its reply.
+    pub(super) fn is_awaiting(&self) -> bool {
+        !self.unanswered.is_empty()
+    }
+
+    /// Returns true if octets were received that are neither read nor lines that may be skipped.
     pub(super) fn has_unsolicited(&self) -> bool {
         let buffered = &self.buffer[self.start..self.end];
-        !buffered.is_empty() && !self.stray.covers_octets(buffered)
+        !buffered.is_empty() && (!self.allows_stray || !are_stray(buffered))
     }
 
     /// Returns true if the session has lasted so long that nothing more should be asked for.
@@ -237,10 +224,13 @@ impl<S: Read + Write> Wire<S> {
             return Err(Error::OutOfStep(command.shown));
         }
         let mut line = self.line(&command.shown)?;
-        if self.stray.covers(&line) {
+        for _ in 0..STRAY_LINES {
+            if !self.allows_stray || !is_stray(&line) {
+                break;
+            }
             line = self.line(&command.shown)?;
         }
-        self.stray = StrayLine::Empty;
+        self.allows_stray = true;
         let status = self.status(&command.shown, line)?;
         if command.is_multi_line && matches!(status, Status::Positive(_)) {
             self.body = Some(Body {
@@ -296,7 +286,6 @@ impl<S: Read + Write> Wire<S> {
         self.start += taken;
         if body.unstuffer.is_done() {
             self.response_size = body.unstuffer.size();
-            self.stray = StrayLine::EmptyOrDot;
         } else {
             self.body = Some(body);
         }

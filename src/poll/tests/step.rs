@@ -19,6 +19,8 @@ pub(super) enum Fault {
     Instead(usize, &'static str),
     /// This text comes before each reply to RETR, DELE and QUIT.
     Before(&'static str),
+    /// This text comes before the reply to the n-th DELE.
+    AtDeletion(usize, &'static str),
     /// Lines that begin with a dot are not stuffed.
     NotStuffed,
     /// The reply to RETR names the size.
@@ -42,6 +44,7 @@ pub(super) struct Mailbox {
     /// The number of octets that LIST adds to each size.
     pub(super) surplus: usize,
     refuses_list: bool,
+    never_pipelines: bool,
     /// The commands of all sessions.
     commands: Vec<String>,
     /// The number of sessions that were pipelined.
@@ -81,7 +84,8 @@ impl FaultyServer {
     pub(super) fn poll(&self, account: &mut TestAccount, faults: &[Fault]) -> Ended {
         let target = account.maildir();
         account.poll_with(&target, |hints| {
-            let is_pipelined = hints.pipelining != Pipelining::Never;
+            let never = self.mailbox().never_pipelines;
+            let is_pipelined = hints.pipelining != Pipelining::Never && !never;
             self.mailbox().pipelined += usize::from(is_pipelined);
             let session = FaultySession {
                 server: self.clone(),
@@ -152,6 +156,13 @@ impl FaultySession {
             }),
             "RETR" => self.retrieve(number - 1),
             "DELE" => {
+                for fault in self.faults.clone() {
+                    if let Fault::AtDeletion(n, text) = fault
+                        && n == self.deleted.len() + 1
+                    {
+                        self.say(text);
+                    }
+                }
                 self.deleted.push(self.listed[number - 1].0.clone());
                 self.say("+OK\r\n");
             }
@@ -201,7 +212,8 @@ impl FaultySession {
                 Fault::Swapped(n, other) if n == self.retrievals => {
                     stuffed.clone_from(&self.listed[other - 1].1);
                 }
-                Fault::Before(_)
+                Fault::AtDeletion(..)
+                | Fault::Before(_)
                 | Fault::Cut(_)
                 | Fault::Instead(..)
                 | Fault::Lost(_)
@@ -361,8 +373,8 @@ fn a_message_with_its_own_end_keeps_no_other_away() {
 }
 
 #[test]
-fn an_empty_line_before_each_reply_is_harmless() {
-    for text in ["\r\n", "\n"] {
+fn empty_lines_and_terminators_before_each_reply_are_harmless() {
+    for text in ["\r\n", "\n", ".\r\n", ".\r\n\r\n", "\r\n\r\n"] {
         for faults in [vec![], vec![Fault::NamesSizes]] {
             let server = FaultyServer::with(&MAILBOXES[0]);
             // Without sizes in LIST, the reply names them.
@@ -376,5 +388,40 @@ fn an_empty_line_before_each_reply_is_harmless() {
             assert_eq!(account.delivered(), MAILBOXES[0]);
             assert_eq!(server.left(), [] as [String; 0]);
         }
+    }
+}
+
+#[test]
+fn they_are_harmless_too_where_the_listed_sizes_are_wrong() {
+    for text in ["\r\n", ".\r\n\r\n"] {
+        for surplus in [1, 100] {
+            let server = FaultyServer::with(&MAILBOXES[0]);
+            server.mailbox().surplus = surplus;
+            let mut account = TestAccount::new(Keep::Never);
+            for _ in 0..4 {
+                server.poll(&mut account, &[Fault::Before(text)]);
+            }
+
+            assert_eq!(server.left(), [] as [String; 0], "{text:?} {surplus}");
+            assert_eq!(account.delivered(), MAILBOXES[0], "{text:?} {surplus}");
+        }
+    }
+}
+
+#[test]
+fn a_line_among_the_answers_to_deletions_puts_no_message_in_doubt() {
+    for at in [2, 3, 4] {
+        let server = FaultyServer::with(&MAILBOXES[0]);
+        server.mailbox().never_pipelines = true;
+        let mut account = TestAccount::new(Keep::Never);
+        let ended = server.poll(&mut account, &[Fault::AtDeletion(at, "hello\r\n")]);
+        assert_eq!(ended.exit(), Exit::Protocol);
+        assert_eq!(suspects(&account), []);
+
+        let ended = server.poll(&mut account, &[]);
+
+        assert_eq!(ended.exit(), Exit::Done);
+        assert_eq!(server.left(), [] as [String; 0]);
+        assert_eq!(account.delivered(), MAILBOXES[0]);
     }
 }

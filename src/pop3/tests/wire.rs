@@ -5,7 +5,7 @@ use crate::pop3::reply::Status;
 use crate::pop3::session_hints::PipeliningLog;
 use crate::pop3::tests::script::ScriptedServer;
 use crate::pop3::tests::{TraceLines, number, secret};
-use crate::pop3::wire::Wire;
+use crate::pop3::wire::{STRAY_LINES, Wire};
 
 fn wire(script: &str) -> Wire<ScriptedServer> {
     Wire::new(ScriptedServer::new(script), None, PipeliningLog::default())
@@ -62,17 +62,18 @@ fn an_unread_body_makes_the_next_reply_out_of_step() {
 }
 
 #[test]
-fn one_empty_line_before_a_status_line_is_skipped() {
-    for (command, script) in [
-        (Command::Noop, "C: NOOP\nS:\nS: +OK"),
-        (Command::Dele(number(1)), "C: DELE 1\nS> \\n+OK\\r\\n"),
-    ] {
-        let mut wire = wire(script);
-        wire.send(&[command]).expect("sent");
-        assert!(matches!(wire.reply(), Ok(Status::Positive(_))));
+fn empty_lines_and_terminators_before_a_status_line_are_skipped() {
+    for script in ["S:", "S: .", "S:\nS:\nS: .", "S> \\n", "S: .\nS: .\nS:\nS:"] {
+        for command in [Command::Noop, Command::Dele(number(1)), Command::Quit] {
+            let mut wire = wire(&format!("C: {command}\n{script}\nS: +OK"));
+            wire.send(&[command]).expect("sent");
+            let answer = wire.reply();
+            assert!(matches!(answer, Ok(Status::Positive(_))), "{script}");
+        }
     }
-    for script in ["C: NOOP\nS:\nS:\nS: +OK", "C: NOOP\nS: .\nS: +OK"] {
-        let error = error_after(&Command::Noop, script);
+    let many = "S:\n".repeat(STRAY_LINES + 1);
+    for stray in [&*many, "S: ..\n", "S: x\n", "S:  .\n", "S:\nS: x\n"] {
+        let error = error_after(&Command::Noop, &format!("C: NOOP\n{stray}S: +OK"));
         assert!(matches!(error, Error::NotPop3 { .. }), "{error}");
     }
 }
@@ -88,22 +89,18 @@ fn after_a_listing(rest: &str) -> Result<Status, Error> {
 }
 
 #[test]
-fn a_second_terminator_after_a_response_is_skipped() {
+fn empty_lines_and_terminators_after_a_response_are_skipped() {
     for rest in [
         "S: .\nC: NOOP\nS: +OK",
         "S:\nC: NOOP\nS: +OK",
+        "S: .\nS:\nC: NOOP\nS: .\nS: +OK",
         "S> \\r\nC: NOOP\nS> \\n+OK\\r\\n",
         "C: NOOP\nS: .\nS: +OK",
     ] {
         let answer = after_a_listing(rest);
         assert!(matches!(answer, Ok(Status::Positive(_))), "{rest}");
     }
-    for rest in [
-        "S: .\nS: .",
-        "S:\nS: .",
-        "S: ..",
-        "C: NOOP\nS:\nS: .\nS: +OK",
-    ] {
+    for rest in ["S: ..", "S: .\nS: x", "S:\nS: +OK", "C: NOOP\nS:\nS: x"] {
         let error = after_a_listing(rest).expect_err(rest);
         assert!(error.is_out_of_step(), "{rest}: {error}");
     }
