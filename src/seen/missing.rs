@@ -160,11 +160,12 @@ impl Missing<'_> {
 statements! {
     /// Messages that we delivered, or are about to deliver, and those that the server may have kept although it has
     /// confirmed the deletion. Any other message that we deleted is not missing from a listing: if the same
-    /// octets are listed after that, they were sent again. What is in doubt is compared by itself.
+    /// octets are listed after that, they were sent again. What may have the name of another message is looked for by its
+    /// content in any case (`poll/settle/verify.rs`). What may be incomplete keeps that doubt under its new name.
     CONTENT =
         "SELECT d.id, coalesce(d.canonical, d.digest) FROM delivery d JOIN seen s USING (account, unique_id, copy)
          WHERE d.account = ?1 AND d.unique_id = ?2 AND d.copy = ?3
-             AND (s.state IN ({STAGED}, {DELIVERED}) AND s.suspicion NOT IN (1, 2)
+             AND (s.state IN ({STAGED}, {DELIVERED}) AND s.suspicion <> 1
                  OR s.state = {GONE} AND s.unproven = 1)";
 
     FIND =

@@ -218,8 +218,9 @@ impl Suspicions<'_> {
         self.0.write(|queries| set_apart(queries, key, displaced))
     }
 
-    /// Ends the search for the true names of deliveries, once all that is listed was compared. What is
-    /// left is a message that is not on the server any more, or a part of one.
+    /// Ends the doubt about deliveries that have lost their names, once all that is listed was compared. What is
+    /// left is a message that is not on the server any more, or a part of one. Those that have a name and are
+    /// not listed stay in doubt: the listing may have had a hole.
     ///
     /// # Errors
     /// Nothing was written.
@@ -227,7 +228,6 @@ impl Suspicions<'_> {
         let (key, (made_up, _)) = (self.0.key(), UniqueId::RANGE_OF_CONTENT);
         self.0.write(|queries| {
             queries.execute(&FORGET_NAMELESS, params![key, made_up])?;
-            queries.execute(&SEARCH_NO_MORE, [key])?;
             Ok(())
         })
     }
@@ -345,9 +345,4 @@ statements! {
         "UPDATE seen INDEXED BY seen_suspicion SET suspicion = 0
          WHERE account = ?1 AND suspicion <> 0 AND suspicion = 1 AND vanished IS NOT NULL
              AND substr(unique_id, 1, length(?2)) = ?2";
-
-    /// These are compared with their own unique-id if they are listed again.
-    SEARCH_NO_MORE =
-        "UPDATE seen INDEXED BY seen_suspicion SET suspicion = 2
-         WHERE account = ?1 AND suspicion <> 0 AND suspicion = 1 AND vanished IS NOT NULL";
 }

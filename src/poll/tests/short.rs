@@ -142,3 +142,29 @@ fn a_header_that_changes_at_each_download_is_no_cut() {
     assert_eq!(server.left().len(), 0);
     assert_eq!(account.delivered().len(), 1);
 }
+
+#[test]
+fn a_message_in_doubt_is_recognised_under_a_new_unique_id() {
+    for surplus in [1, 1000] {
+        for keep in [Keep::Never, Keep::Always] {
+            let server = FaultyServer::with(&CONTENTS);
+            server.mailbox().surplus = surplus;
+            let mut account = TestAccount::new(keep);
+            server.poll(&mut account, &[]);
+
+            for message in &mut server.mailbox().messages {
+                message.0 = format!("new-{}", message.0);
+            }
+            for _ in 0..3 {
+                assert_eq!(server.poll(&mut account, &[]).exit(), Exit::Done);
+            }
+
+            let mut delivered = CONTENTS;
+            delivered.sort_unstable();
+            assert_eq!(account.delivered(), delivered, "{surplus}");
+            assert_eq!(suspects(&account), [], "{surplus}");
+            let left = if keep == Keep::Never { 0 } else { 3 };
+            assert_eq!(server.left().len(), left, "{surplus}");
+        }
+    }
+}

@@ -45,6 +45,8 @@ pub(super) struct Mailbox {
     pub(super) surplus: usize,
     refuses_list: bool,
     never_pipelines: bool,
+    /// The unique-ids of messages that are not listed.
+    hidden: Vec<&'static str>,
     /// The commands of all sessions.
     commands: Vec<String>,
     /// The number of sessions that were pipelined.
@@ -62,6 +64,15 @@ struct FaultySession {
     retrievals: usize,
     out: Vec<u8>,
     is_over: bool,
+}
+
+impl Mailbox {
+    fn listed(&self) -> Vec<(String, String)> {
+        let is_hidden = |(unique_id, _): &(String, String)| self.hidden.contains(&&**unique_id);
+        let mut messages = self.messages.clone();
+        messages.retain(|message| !is_hidden(message));
+        messages
+    }
 }
 
 impl FaultyServer {
@@ -90,7 +101,7 @@ impl FaultyServer {
             let session = FaultySession {
                 server: self.clone(),
                 faults: faults.to_vec(),
-                listed: self.mailbox().messages.clone(),
+                listed: self.mailbox().listed(),
                 deleted: Vec::new(),
                 retrievals: 0,
                 out: Vec::new(),
@@ -293,6 +304,26 @@ fn a_lost_reply_neither_loses_nor_repeats_a_message() {
             assert_eq!(server.left().len(), left, "lost {lost}");
             assert_eq!(suspects(&account), []);
         }
+    }
+}
+
+#[test]
+fn messages_with_swapped_names_may_be_missing_from_the_next_listing() {
+    let contents = ["a\n", "bb\n", "ccc\nccc ccc\n", "dddd\n"];
+    for keep in [Keep::Never, Keep::Always] {
+        let server = FaultyServer::with(&contents);
+        let mut account = TestAccount::new(keep);
+        let swapped = [Fault::Swapped(2, 3), Fault::Swapped(3, 2)];
+        server.poll(&mut account, &swapped);
+
+        server.mailbox().hidden = vec!["bb", "ccc"];
+        server.poll(&mut account, &[]);
+        server.mailbox().hidden.clear();
+        server.poll_to_the_end(&mut account, &[]);
+
+        assert_eq!(account.delivered(), contents);
+        let left = if keep == Keep::Never { 0 } else { 4 };
+        assert_eq!(server.left().len(), left);
     }
 }
 

@@ -80,7 +80,7 @@ fn a_delivery_gets_the_unique_id_of_its_message() {
 }
 
 #[test]
-fn the_search_for_names_ends_for_what_is_not_listed() {
+fn the_search_for_names_ends_for_what_has_none() {
     let test = TestLedger::new();
     deliver_in_doubt(&test, &[("a", 0), ("b", 0), ("c", 0)]);
     let suspicions = test.ledger.suspicions();
@@ -95,7 +95,7 @@ fn the_search_for_names_ends_for_what_is_not_listed() {
     suspicions.end_search().expect("it can be written");
 
     let expected = [
-        ("b".to_owned(), 0, Suspicion::Incomplete),
+        ("b".to_owned(), 0, Suspicion::OutOfStep),
         ("c".to_owned(), 0, Suspicion::OutOfStep),
     ];
     assert_eq!(suspects(&test), expected);
