@@ -16,7 +16,7 @@
 //!           ├─► seen         the database: everything that mailpull remembers
 //!           └─► report       events: progress bars, lines, JSON
 //!                 └─► mail   the vocabulary: custody, headers, known messages, listings, policy
-//!                       └─► os, digest, exit, hex, limits, moment, text      the leaves
+//!                       └─► os, digest, exit, hex, limits, moment, pace, text    the leaves
 //!                             └─► os::sys    the boundary to the operating system
 //! ```
 //!
@@ -55,6 +55,7 @@ pub mod moment;
 pub mod net;
 mod oauth2;
 pub mod os;
+pub mod pace;
 pub mod poll;
 pub mod pop3;
 mod report;

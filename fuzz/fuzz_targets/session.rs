@@ -9,6 +9,7 @@ use std::vec;
 
 use libfuzzer_sys::fuzz_target;
 use mailpull::os::secret::Secret;
+use mailpull::pace::Paced;
 use mailpull::pop3::{
     Authorization, Credentials, Error, HeaderOf, Mechanism, Retrieved, ServerProfile, SessionHints,
     Sizes,
@@ -84,6 +85,8 @@ struct FuzzServer<'a> {
     piece: &'a [u8],
     pieces: vec::IntoIter<&'a [u8]>,
 }
+
+impl Paced for FuzzServer<'_> {}
 
 impl Read for FuzzServer<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -205,6 +205,7 @@ mod tests {
     use super::*;
     use crate::limits;
     use crate::net::{ConnectOptions, Endpoint, Route, tls::TlsOptions};
+    use crate::pace::Paced;
     use crate::pop3::tests::script::ScriptedServer;
     use crate::pop3::tests::secret;
 
@@ -407,6 +408,8 @@ mod tests {
             Self(ScriptedServer::new(capa), 0)
         }
     }
+
+    impl Paced for RefusingServer {}
 
     impl Read for RefusingServer {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {

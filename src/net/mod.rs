@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::exit::Exit;
 use crate::os::signals::Interrupt;
+use crate::pace::{Pace, Paced};
 
 mod call;
 pub(crate) mod proxy;
@@ -263,6 +264,25 @@ pub(crate) enum Stream {
     Plain(Socket),
     /// With TLS.
     Tls(Box<tls::TlsStream>),
+}
+
+impl Stream {
+    /// Sets one deadline for all that follows, in addition to the deadline for each wait.
+    pub(crate) fn set_deadline(&mut self, deadline: Instant) {
+        match self {
+            Self::Plain(socket) => socket.set_deadline(deadline),
+            Self::Tls(stream) => stream.set_deadline(deadline),
+        }
+    }
+}
+
+impl Paced for Stream {
+    fn pace(&self) -> Pace {
+        match self {
+            Self::Plain(socket) => socket.pace(),
+            Self::Tls(stream) => stream.pace(),
+        }
+    }
 }
 
 impl Read for Stream {

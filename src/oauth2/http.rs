@@ -49,6 +49,7 @@ impl HttpClient<'_> {
         credentials: Option<&str>,
     ) -> Result<HttpResponse, Error> {
         let mut stream = self.connect(url)?;
+        stream.set_deadline(Instant::now() + HTTP_TIMEOUT);
         let asked = ask(&mut stream, url, form, credentials);
         asked.map_err(|error| error.at(&url.endpoint))
     }
@@ -173,7 +174,7 @@ fn ask(
     ResponseReader::new(stream).answer(call)
 }
 
-/// Reads the answer of a provider, within a limit of time and of octets.
+/// Reads the answer of a provider, within a limit of octets.
 struct ResponseReader<'a> {
     stream: &'a mut Stream,
     /// It has its full size from the start: a vector that grows leaves copies of a token in freed
@@ -181,7 +182,6 @@ struct ResponseReader<'a> {
     buffer: Zeroizing<Vec<u8>>,
     start: usize,
     end: usize,
-    deadline: Instant,
 }
 
 impl<'a> ResponseReader<'a> {
@@ -191,7 +191,6 @@ impl<'a> ResponseReader<'a> {
             buffer: Zeroizing::new(vec![0; LIMIT]),
             start: 0,
             end: 0,
-            deadline: Instant::now() + HTTP_TIMEOUT,
         }
     }
 
@@ -244,16 +243,13 @@ impl<'a> ResponseReader<'a> {
         if self.end == self.buffer.len() {
             return Err(HttpError::Long);
         }
-        if Instant::now() >= self.deadline {
-            return Err(io::Error::from(io::ErrorKind::TimedOut).into());
-        }
         let octets = self.stream.read(&mut self.buffer[self.end..])?;
         self.end += octets;
         Ok(octets)
     }
 }
 
-/// The most time for each of connecting, the handshake and the answer.
+/// The most time for each of connecting, the handshake, and the request with its answer.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The most octets of an answer. Tokens have a few thousand octets.

@@ -17,6 +17,7 @@ use super::wire::{Trace, Wire};
 use crate::hidden;
 use crate::limits;
 use crate::moment::Moment;
+use crate::pace::Paced;
 use crate::text::ServerText;
 
 /// A session in the AUTHORIZATION state: the server has greeted and waits for a login.
@@ -30,7 +31,7 @@ pub struct Authorization<S> {
     announced: Vec<ServerText>,
 }
 
-impl<S: Read + Write> Authorization<S> {
+impl<S: Read + Write + Paced> Authorization<S> {
     /// Reads the greeting of a new connection.
     ///
     /// # Errors
@@ -50,15 +51,18 @@ impl<S: Read + Write> Authorization<S> {
     /// before: anybody could have changed it. There is no second greeting (RFC 2595 section 4), and
     /// therefore no APOP.
     pub fn resume(stream: S, hints: &SessionHints, trace: Option<Trace>) -> Self {
+        let pace = stream.pace();
         Self {
-            wire: Wire::new(stream, trace, hints.pipelining_log.clone()),
+            wire: Wire::new(stream, trace, hints.pipelining_log.clone()).paced_by(pace),
             greeting: None,
             hints: hints.clone(),
             capabilities: Capabilities::default(),
             announced: Vec::new(),
         }
     }
+}
 
+impl<S: Read + Write> Authorization<S> {
     /// The text of the greeting; `None` after STLS.
     pub fn greeting(&self) -> Option<&ServerText> {
         self.greeting.as_ref()

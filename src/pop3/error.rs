@@ -7,9 +7,9 @@ use super::mechanism::Mechanism;
 use super::reply::{Refusal, Status};
 use super::sasl::ExchangeFault;
 use crate::exit::Exit;
-use crate::limits;
 use crate::mail::maildrop::BadListing;
 use crate::os::signals::is_interrupt;
+use crate::pace::TooSlow;
 use crate::text::ServerText;
 
 /// The reason why a session ended, or why a command failed.
@@ -92,22 +92,19 @@ pub enum Error {
         /// The server's final reply.
         refusal: Refusal,
     },
-    /// The session has lasted longer than [`limits::SESSION_TIME`].
-    #[error(
-        "waiting for {0}: the session has lasted {hours} hours",
-        hours = limits::SESSION_TIME.as_secs() / 3600
-    )]
-    SessionTooLong(String),
     /// The server exceeded a limit.
     #[error("the server sent {0} longer than mailpull accepts")]
     TooLong(&'static str),
-    /// The server sent less than [`limits::LOW_SPEED`] allows.
-    #[error(
-        "waiting for {0}: fewer than {octets} octets a second came for {minutes} minutes",
-        octets = limits::LOW_SPEED,
-        minutes = limits::SPEED_WINDOW.as_secs() / 60
-    )]
-    TooSlow(String),
+    /// The server is too slow, or the session has lasted too long.
+    #[error("{doing} {command}: {source}")]
+    TooSlow {
+        /// "sending" or "waiting for".
+        doing: &'static str,
+        /// The command, or what was awaited.
+        command: String,
+        /// The limit.
+        source: TooSlow,
+    },
     /// The server refuses a login that is bound to the connection before it has seen any proof. It
     /// may know other ways to bind a login (RFC 9266), but not `tls-server-end-point`.
     #[error(
@@ -144,10 +141,18 @@ pub enum Error {
 
 impl Error {
     pub(super) fn io(doing: &'static str, command: impl Into<String>, source: io::Error) -> Self {
-        Self::Io {
-            doing,
-            command: command.into(),
-            source,
+        let command = command.into();
+        match TooSlow::of(&source) {
+            Some(source) => Self::TooSlow {
+                doing,
+                command,
+                source,
+            },
+            None => Self::Io {
+                doing,
+                command,
+                source,
+            },
         }
     }
 
@@ -193,7 +198,7 @@ impl Error {
             Self::NoUniqueIds => {
                 Some("Set keep = false, so that every message is fetched and deleted".to_owned())
             }
-            Self::SessionTooLong(_) | Self::TooSlow(_) => {
+            Self::TooSlow { .. } => {
                 Some("Run mailpull again: it continues where this run stopped".to_owned())
             }
             Self::Unbound { mechanism, .. } => {
@@ -212,11 +217,9 @@ impl Error {
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Changed
-            | Self::Closed(_)
-            | Self::Io { .. }
-            | Self::SessionTooLong(_)
-            | Self::TooSlow(_) => Exit::Temporary,
+            Self::Changed | Self::Closed(_) | Self::Io { .. } | Self::TooSlow { .. } => {
+                Exit::Temporary
+            }
             Self::Lacks(_) | Self::NoUniqueIds | Self::Unbound { .. } => Exit::Unavailable,
             Self::Refused { refusal, .. } | Self::RefusedAt { refusal, .. }
                 if refusal.is_transient() =>

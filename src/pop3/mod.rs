@@ -15,7 +15,6 @@ pub(crate) mod sasl;
 mod sasl_login;
 pub(crate) mod server_profile;
 pub(crate) mod session_hints;
-mod speed;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod transaction;

@@ -11,10 +11,9 @@ use super::Error;
 use super::command::Command;
 use super::reply::Status;
 use super::session_hints::{Flight, PipeliningLog};
-use super::speed::{Speed, Wait};
 use super::unstuff::{ResponseSize, Unstuffer};
 use crate::limits;
-use crate::os::sys::Instant;
+use crate::pace::{Pace, Wait};
 use crate::text::ServerText;
 
 /// The most octets that are read from the connection at once.
@@ -46,7 +45,7 @@ pub(super) struct Wire<S> {
     unanswered: VecDeque<Unanswered>,
     unanswered_octets: usize,
     body: Option<Body>,
-    speed: Speed,
+    pace: Pace,
     /// True if the last line ended in a bare LF.
     bare_lf: bool,
     /// True if lines that belong to no reply may come before the next status line.
@@ -96,7 +95,7 @@ impl<S: Read + Write> Wire<S> {
             unanswered: VecDeque::new(),
             unanswered_octets: 0,
             body: None,
-            speed: Speed::default(),
+            pace: Pace::default(),
             bare_lf: false,
             allows_stray: true,
             response_size: ResponseSize::default(),
@@ -104,6 +103,11 @@ impl<S: Read + Write> Wire<S> {
             trace,
             pipelining_log,
         }
+    }
+
+    /// Sets the pace that the connection counts.
+    pub(super) fn paced_by(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// Returns the bare connection. Octets in the buffer are lost; see [`Self::has_buffered`].
@@ -154,7 +158,7 @@ impl<S: Read + Write> Wire<S> {
 
     /// Returns true if the session has lasted so long that nothing more should be asked for.
     pub(super) fn is_late(&self) -> bool {
-        self.speed.is_late()
+        self.pace.is_late()
     }
 
     /// Sends commands in one write.
@@ -356,13 +360,13 @@ impl<S: Read + Write> Wire<S> {
     fn fill(&mut self, wait: Wait, waiting_for: &str) -> Result<(), Error> {
         debug_assert!(self.start == self.end, "unread octets would be lost");
         (self.start, self.end) = (0, 0);
-        let begun = Instant::now();
+        self.pace.await_next(wait);
         loop {
             match self.stream.read(&mut self.buffer) {
                 Ok(0) => return Err(Error::Closed(waiting_for.into())),
                 Ok(octets) => {
                     self.end = octets;
-                    return self.speed.count(wait, begun.elapsed(), octets, waiting_for);
+                    return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => return Err(Error::io("waiting for", waiting_for, source)),

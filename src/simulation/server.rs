@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::os::sys::crash_point;
 use crate::os::sys::simulated::generator::Generator;
+use crate::pace::Paced;
 
 /// A message on the server.
 #[derive(Clone, Debug)]
@@ -146,6 +147,8 @@ impl ServerStream {
         }
     }
 }
+
+impl Paced for ServerStream {}
 
 impl Read for ServerStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -93,11 +93,12 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("hidden", &[&["hex"]]),
     ("limits", &[]),
     ("moment", &[&["os/sys"]]),
+    ("pace", &[&["limits"]]),
     ("text", &[&["hidden"]]),
 ];
 const SERVICES: &[&str] = &["delivery", "net", "pop3", "report", "seen"];
 const SHARED: &[&str] = &[
-    "digest", "exit", "hex", "hidden", "limits", "mail", "moment", "os", "text",
+    "digest", "exit", "hex", "hidden", "limits", "mail", "moment", "os", "pace", "text",
 ];
 const LEAVES: &[&str] = &[
     "digest", "exit", "hex", "hidden", "limits", "moment", "os/sys", "text",

@@ -11,6 +11,7 @@ use native_tls::{HandshakeError, Protocol, TlsConnector, TlsConnectorBuilder};
 
 use super::socket::Socket;
 use crate::os::signals::{WaitError, is_interrupt};
+use crate::pace::{Pace, Paced};
 
 mod certificate;
 mod error;
@@ -37,6 +38,11 @@ impl TlsStream {
         self.0.get_ref().negotiated()
     }
 
+    /// Sets one deadline for all that follows.
+    pub(super) fn set_deadline(&mut self, deadline: Instant) {
+        self.0.get_mut().socket().set_deadline(deadline);
+    }
+
     /// Returns the certificate that the server showed. The library does not show those above it.
     pub(crate) fn certificate(&self) -> Option<Certificate> {
         let certificate = self.0.peer_certificate().ok()??;
@@ -48,6 +54,12 @@ impl TlsStream {
     /// certificate. Returns `None` if the signature algorithm of the certificate has no hash.
     pub(crate) fn end_point(&self) -> Option<Vec<u8>> {
         self.0.tls_server_end_point().ok().flatten()
+    }
+}
+
+impl Paced for TlsStream {
+    fn pace(&self) -> Pace {
+        self.0.get_ref().pace()
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, BufReader, Read, Write};
 
 use super::hello::{self, Negotiated};
 use crate::net::socket::Socket;
+use crate::pace::{Pace, Paced};
 
 /// The most octets that are read at once: two records of the largest size.
 const BUFFER: usize = 32 * 1024;
@@ -27,6 +28,10 @@ impl Records {
 
     pub(super) fn socket(&mut self) -> &mut Socket {
         self.buffered.get_mut()
+    }
+
+    pub(super) fn pace(&self) -> Pace {
+        self.buffered.get_ref().pace()
     }
 
     /// The version and the cipher suite, if the ServerHello was found.

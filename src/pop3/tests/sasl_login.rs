@@ -3,6 +3,7 @@ use std::io::{self, Read, Write};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::pace::Paced;
 use crate::pop3::Error;
 use crate::pop3::authorization::Authorization;
 use crate::pop3::mechanism::Mechanism;
@@ -171,6 +172,8 @@ fn a_bound_login_refused_before_any_proof_is_unbound() {
 
 /// A server that refuses everything. The nonces of SCRAM differ, so there can be no script.
 struct Refusing;
+
+impl Paced for Refusing {}
 
 impl Read for Refusing {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

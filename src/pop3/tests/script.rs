@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 
+use crate::pace::Paced;
+
 /// The server's end of a connection. It checks that the client sends exactly the commands of a
 /// script in its order, and neither earlier nor later.
 ///
@@ -53,6 +55,8 @@ impl ScriptedServer {
         }
     }
 }
+
+impl Paced for ScriptedServer {}
 
 impl Read for ScriptedServer {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -51,6 +51,12 @@ impl ServerStream {
         }
     }
 
+    /// Writes octets to the socket, beneath TLS if there is any.
+    pub(crate) fn write_beneath_tls(&self, octets: &[u8]) -> io::Result<()> {
+        let mut socket = self.socket().ok_or(io::ErrorKind::NotConnected)?;
+        socket.write_all(octets)
+    }
+
     /// Ends the server's side properly: sends close_notify in TLS, then FIN.
     pub(crate) fn close(&mut self) -> io::Result<()> {
         if let Self::Tls(stream) = self {

@@ -10,6 +10,7 @@
 //! | `C: text` | waits for exactly this text and CRLF |
 //! | `raw: text` | sends the text with `\r \n \t \0 \\ \xHH` replaced, and nothing after it |
 //! | `drip: text` | does the same with each octet in its own segment |
+//! | `beneath: text` | does the same as `raw:`, but sends the octets as they are even after `tls` |
 //! | `endless: text` | sends the text repeatedly until the client disconnects |
 //! | `send NAME` | sends the octets that were attached under this name |
 //! | `message NAME` | sends them byte-stuffed, with the final `.` |
@@ -150,6 +151,7 @@ impl Script {
             ("S:", text) => ScriptStep::Send(format!("{text}\r\n").into()),
             ("C:", text) => ScriptStep::Expect(format!("{text}\r\n").into()),
             ("raw:", text) => ScriptStep::Send(unescape(text)),
+            ("beneath:", text) => ScriptStep::Beneath(unescape(text)),
             ("drip:", text) => ScriptStep::Drip(unescape(text)),
             ("endless:", text) => ScriptStep::Endless(unescape(text)),
             ("send", name) => ScriptStep::Send(self.attachment(name).to_vec()),
@@ -180,6 +182,7 @@ impl Script {
 
 /// A step of a conversation. The table above explains them.
 enum ScriptStep {
+    Beneath(Vec<u8>),
     Close,
     Cut,
     Drip(Vec<u8>),

@@ -273,6 +273,10 @@ impl ServerThread {
         }
         match step {
             ScriptStep::Send(octets) => wire.send(octets),
+            ScriptStep::Beneath(octets) => {
+                let sent = wire.stream.write_beneath_tls(octets);
+                sent.map_err(|e| e.to_string())?;
+            }
             ScriptStep::Expect(line) => expect(line, wire, heard)?,
             ScriptStep::Drip(octets) => {
                 for octet in octets {
