@@ -1,8 +1,14 @@
 //! `accounts-dir`: a folder in which each file is an account.
 
-use std::os::unix::fs::MetadataExt;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
+
+use rustix::fs::Dir;
+use rustix::io::Errno;
 
 use crate::config::document::{self, WrittenValue};
 use crate::config::error::Error;
@@ -11,7 +17,9 @@ use crate::config::origin::Origin;
 use crate::config::paths;
 use crate::config::settings::{At, Settings};
 use crate::config::values;
-use crate::os::secret_file::{CheckedFile, Exposed, shown};
+use crate::os::secret_file::{CheckedFile, Exposed, FileError, shown};
+use crate::os::sys::RealCalls;
+use crate::os::walk::{self, PathRule, WalkError, WalkedFolder};
 
 /// A file that is one account.
 pub(super) struct AccountFile {
@@ -19,6 +27,9 @@ pub(super) struct AccountFile {
     pub(super) name: String,
     /// The path of the file, as errors show it.
     pub(super) path: String,
+    /// Its device and inode, if it was read.
+    identity: Option<(u64, u64)>,
+    is_link: bool,
     /// Its settings, and where they begin.
     pub(super) read: Result<(Origin, Settings), Error>,
 }
@@ -47,50 +58,98 @@ pub(super) fn find(
 }
 
 /// Reads all accounts of a folder, in the order of their names: the files whose names end in
-/// `.toml` and do not begin with a dot. Symbolic links are followed.
+/// `.toml` and do not begin with a dot. Symbolic links are followed if nobody else can have made them, as in
+/// a volume of Kubernetes.
 ///
 /// # Errors
 /// The folder cannot be read, or others can replace files in it. An error in one file is returned
 /// with that file.
-pub(super) fn read(folder: &Path) -> Result<Vec<AccountFile>, Error> {
-    let cannot = |source| unreadable(folder, source);
-    require_unreplaceable(folder)?;
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(cannot)? {
-        let path = entry.map_err(cannot)?.path();
-        let is_hidden = path
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !is_hidden
-            && path
-                .extension()
-                .is_some_and(|extension| extension == "toml")
-        {
-            files.push(path);
+pub(super) fn read(path: &Path) -> Result<Vec<AccountFile>, Error> {
+    let folder =
+        walk::open_folder::<RealCalls>(path, PathRule::Strict).map_err(|error| match error {
+            WalkError::System { source, .. } => unreadable(path, source),
+            WalkError::Unsafe(path) => Exposed::from(path).into(),
+        })?;
+    let names = account_names(&folder).map_err(|errno| unreadable(path, errno.into()))?;
+    let files = names
+        .iter()
+        .map(|name| AccountFile::read(&folder, name, path));
+    let mut files: Vec<_> = files.collect();
+    refuse_second_names(&mut files);
+    Ok(files)
+}
+
+fn account_names(folder: &WalkedFolder<RealCalls>) -> Result<Vec<OsString>, Errno> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(folder.readable()?)? {
+        let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();
+        let is_hidden = name.as_encoded_bytes().starts_with(b".");
+        let extension = Path::new(&name).extension();
+        if !is_hidden && extension.is_some_and(|extension| extension == "toml") {
+            names.push(name);
         }
     }
     // readdir(3) returns files in no order, and accounts are fetched in the order of the list.
-    files.sort_unstable();
-    Ok(files.iter().map(|path| AccountFile::read(path)).collect())
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Refuses all names of a file but one: two accounts for one mailbox would deliver it twice. The name that is
+/// not a symbolic link stays.
+fn refuse_second_names(files: &mut [AccountFile]) {
+    let mut first: HashMap<(u64, u64), String> = HashMap::new();
+    let mut by_rank: Vec<_> = files.iter_mut().collect();
+    by_rank.sort_by_key(|file| file.is_link);
+    for file in by_rank {
+        let Some(identity) = file.identity else {
+            continue;
+        };
+        match first.entry(identity) {
+            Entry::Vacant(vacant) => drop(vacant.insert(file.path.clone())),
+            Entry::Occupied(other) => {
+                file.read = Err(Error::SecondName {
+                    path: file.path.clone(),
+                    other: other.get().clone(),
+                });
+            }
+        }
+    }
 }
 
 impl AccountFile {
-    fn read(path: &Path) -> Self {
+    fn read(folder: &WalkedFolder<RealCalls>, file: &OsStr, path: &Path) -> Self {
+        let path = path.join(file);
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let origin = Origin::File {
-            path: shown(path).into(),
+            path: shown(&path).into(),
             line: 1,
         };
+        let mut identity = None;
         let read = if document::is_account_name(&name) {
-            settings(path).map(|settings| (origin, settings))
+            CheckedFile::read_in(folder, file, &path)
+                .map_err(|error| not_read(&path, error))
+                .and_then(|private| {
+                    identity = Some(private.identity());
+                    settings(&private, &path)
+                })
+                .map(|settings| (origin, settings))
         } else {
             Err(document::invalid_account_name(&name, origin))
         };
         Self {
             name: name.into_owned(),
-            path: shown(path),
+            path: shown(&path),
+            identity,
+            is_link: folder.is_link(file),
             read,
         }
+    }
+}
+
+fn not_read(path: &Path, error: FileError) -> Error {
+    match error {
+        FileError::Exposed(exposed) => exposed.into(),
+        FileError::System(source) => unreadable(path, source),
     }
 }
 
@@ -99,13 +158,7 @@ fn unreadable(path: &Path, source: io::Error) -> Error {
     Error::Read { path, source }
 }
 
-fn settings(path: &Path) -> Result<Settings, Error> {
-    let cannot = |source| unreadable(path, source);
-    if !fs::metadata(path).map_err(cannot)?.is_file() {
-        // Opening a FIFO blocks until another process opens its other end, maybe never.
-        return Err(cannot(io::Error::other("it is not a regular file")));
-    }
-    let private = CheckedFile::read(path).map_err(cannot)?;
+fn settings(private: &CheckedFile, path: &Path) -> Result<Settings, Error> {
     private.require_ours()?;
     private.require_unwritable()?;
     let settings = Settings::read(document::account(private.octets(), &shown(path))?)?;
@@ -113,16 +166,4 @@ fn settings(path: &Path) -> Result<Settings, Error> {
         private.require("a password")?;
     }
     Ok(settings)
-}
-
-/// Requires that others cannot replace files in the folder. In a folder with the sticky bit, as
-/// Kubernetes mounts secrets, others can only add files of their own, and those are refused.
-fn require_unreplaceable(folder: &Path) -> Result<(), Error> {
-    let metadata = fs::metadata(folder).map_err(|source| unreadable(folder, source))?;
-    let mode = metadata.mode() & 0o7777;
-    if mode & 0o022 != 0 && mode & 0o1000 == 0 {
-        let path = shown(folder);
-        return Err(Exposed::Writable { path, mode }.into());
-    }
-    Ok(())
 }

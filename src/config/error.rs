@@ -88,6 +88,14 @@ pub enum Error {
         /// The system's error.
         source: io::Error,
     },
+    /// A file of `accounts-dir` has two names, which would be two accounts with one mailbox.
+    #[error("{path} is the same file as {other}")]
+    SecondName {
+        /// The name that makes no account.
+        path: String,
+        /// The name that makes one.
+        other: String,
+    },
     /// The text is not a valid configuration.
     #[error("{at}: {problem}")]
     Syntax {
@@ -175,6 +183,9 @@ impl Error {
             }
             Self::NoAccount { .. } => "Add [accounts.NAME] with server, user and maildir",
             Self::NoHome => "Set HOME, or name the file with -c and the folder with --state-dir",
+            Self::SecondName { .. } => {
+                "Give each account a file of its own, or remove one of the names"
+            }
             Self::Taken { .. } => "Give the new account another name",
         };
         Some(hint.to_owned())

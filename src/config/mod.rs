@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::os::secret_file::{CheckedFile, shown};
+use crate::os::secret_file::{CheckedFile, FileError, shown};
 
 mod account;
 mod accounts_dir;
@@ -151,7 +151,7 @@ impl Config {
     /// it, or it holds a password and is not private. A mistake in the file of one account is an
     /// error of that account; it is returned when the account is selected.
     pub fn read(path: &Path, home: Option<PathBuf>) -> Result<Self, Error> {
-        let private = CheckedFile::read(path).map_err(|source| unreadable(path, source))?;
+        let private = CheckedFile::read(path).map_err(|error| not_read(path, error))?;
         Self::of(&private, path, home)
     }
 
@@ -161,6 +161,8 @@ impl Config {
         if config.all().any(holds_a_password) {
             private.require("a password")?;
         }
+        // The commands in it run as this user, and it says where passwords are sent.
+        private.require_ours()?;
         private.require_unwritable()?;
         if let Some(folder) = folder {
             let base = path.parent().unwrap_or(Path::new(""));
@@ -201,7 +203,10 @@ impl Config {
     fn add(&mut self, files: Vec<AccountFile>) {
         let here = |section: &Section| (section.name.clone(), section.origin.clone());
         let here: HashMap<_, _> = self.accounts.iter().map(here).collect();
-        for AccountFile { name, path, read } in files {
+        for AccountFile {
+            name, path, read, ..
+        } in files
+        {
             let read = match here.get(&name) {
                 None => read,
                 Some(at) => {
@@ -254,6 +259,13 @@ fn holds_a_password(settings: &Settings) -> bool {
     let via = settings.via.as_ref().map(|at| &at.value);
     sources.any(|source| matches!(source, Source::Literal(_)))
         || via.is_some_and(Via::holds_a_password)
+}
+
+fn not_read(path: &Path, error: FileError) -> Error {
+    match error {
+        FileError::Exposed(exposed) => exposed.into(),
+        FileError::System(source) => unreadable(path, source),
+    }
 }
 
 fn unreadable(path: &Path, source: io::Error) -> Error {

@@ -15,7 +15,7 @@ use crate::config::values::{Value, quoted};
 use crate::config::{Config, Scope, Section, Selector, config_file};
 use crate::os::replace_file::{self, LockedFile, Secrecy};
 use crate::os::secret::Secret;
-use crate::os::secret_file::shown;
+use crate::os::secret_file::{FileError, shown};
 use crate::os::signals::Interrupt;
 
 /// An account that is not in the configuration file yet: its keys as they were typed.
@@ -208,8 +208,12 @@ impl NewAccount {
     pub(crate) fn write(&self, interrupt: &Interrupt) -> Result<(), Error> {
         let (path, home) = (shown(&self.path), dirs::home_dir());
         let cannot = |source| cannot_write(&path, source);
-        let file = LockedFile::lock(&self.path, interrupt).map_err(cannot)?;
-        let before = file.read().map_err(cannot)?;
+        let refused = |error| match error {
+            FileError::Exposed(exposed) => exposed.into(),
+            FileError::System(source) => cannot(source),
+        };
+        let file = LockedFile::lock(&self.path, interrupt).map_err(refused)?;
+        let before = file.read().map_err(refused)?;
         if let Some(before) = &before {
             require_free(&self.name, &Config::of(before, &self.path, home.clone())?)?;
         }

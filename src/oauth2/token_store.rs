@@ -12,8 +12,9 @@ use crate::os::keyring::Item;
 use crate::os::lock;
 use crate::os::replace_file::{self, Secrecy};
 use crate::os::secret::Secret;
-use crate::os::secret_file::{CheckedFile, shown};
+use crate::os::secret_file::{CheckedFile, FileError, shown};
 use crate::os::signals::{Interrupt, is_interrupt};
+use crate::os::walk::{self, PathRule};
 
 /// The place in which tokens are stored.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -75,8 +76,8 @@ impl TokenStore {
                 file_error("lock", &path, source)
             }
         };
-        replace_file::make_folders(&self.folder)
-            .map_err(|source| file_error("create", &self.folder, source))?;
+        walk::make_folders(&self.folder, PathRule::Volume)
+            .map_err(|error| not_opened("create", &self.folder, error.into()))?;
         let file = lock::open(&path).map_err(cannot)?;
         if !lock::take(&file, LOCK_TIMEOUT, interrupt).map_err(cannot)? {
             return Err(cannot(io::ErrorKind::TimedOut.into()));
@@ -101,9 +102,11 @@ impl TokenStore {
 
     fn load_file(&self) -> Result<Option<Tokens>, Error> {
         let path = self.path();
-        let private = match CheckedFile::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            read => read.map_err(|source| file_error("read", &path, source))?,
+        let folder = walk::open_folder(&self.folder, PathRule::Volume).map_err(FileError::from);
+        let name = path.file_name().unwrap_or_default();
+        let private = match folder.and_then(|folder| CheckedFile::read_in(&folder, name, &path)) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            read => read.map_err(|error| not_opened("read", &path, error))?,
         };
         private.require("a sign-in")?;
         Ok(Tokens::read(private.octets()))
@@ -152,6 +155,13 @@ impl TokenStore {
             ("user", &self.user),
             ("id", &self.name),
         ])
+    }
+}
+
+fn not_opened(doing: &'static str, path: &Path, error: FileError) -> Error {
+    match error {
+        FileError::Exposed(exposed) => exposed.into(),
+        FileError::System(source) => file_error(doing, path, source),
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod secret_file;
 pub(crate) mod signals;
 pub(crate) mod sys;
 pub(crate) mod thread;
+pub(crate) mod walk;
 
 /// Returns true if the disk is full, or the user's share of it: there may be room later.
 pub(crate) fn is_disk_full(error: &io::Error) -> bool {

@@ -1,14 +1,17 @@
 //! Replaces a file atomically: at every instant the old or the new contents are there as a whole.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::lock;
-use super::secret_file::{CheckedFile, ROOT};
+use super::secret_file::{CheckedFile, FileError};
 use super::signals::Interrupt;
+use super::sys::RealCalls;
+use super::walk::{self, ROOT, WalkedFolder};
 
 /// The users that may read a file once it is replaced.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,9 +25,12 @@ pub(crate) enum Secrecy {
 /// A file that is to be replaced, or made, while other processes of mailpull wait.
 #[derive(Debug)]
 pub(crate) struct LockedFile {
+    /// Its folder. Nobody else can exchange it, so its path stays right.
+    folder: WalkedFolder<RealCalls>,
+    name: OsString,
     path: PathBuf,
-    /// Its folder, which holds the lock: a lock on the file itself would be lost with the old file.
-    _folder: File,
+    /// The folder holds the lock: a lock on the file itself would be lost with the old file.
+    _lock: File,
 }
 
 impl LockedFile {
@@ -32,22 +38,23 @@ impl LockedFile {
     /// the file that it leads to is replaced. Missing folders are made, for their owner only.
     ///
     /// # Errors
-    /// The system refuses it; another process keeps the folder locked; a signal arrived; something
-    /// that is not a regular file is there.
-    pub(crate) fn lock(path: &Path, interrupt: &Interrupt) -> io::Result<Self> {
-        let path = followed(path)?;
-        let folder = folder(&path);
-        make_folders(folder)?;
-        let folder = File::open(folder)?;
+    /// The system refuses it; another user could exchange the file; another process keeps the folder
+    /// locked; a signal arrived; something that is not a regular file is there.
+    pub(crate) fn lock(path: &Path, interrupt: &Interrupt) -> Result<Self, FileError> {
+        let (folder, name) = walk::make_folder_of(path)?;
+        let lock = folder.readable().map_err(io::Error::from)?;
         // Any process that can read the folder can lock it, too, and may never let go of it.
-        if !lock::take(&folder, LOCK_TIMEOUT, interrupt)? {
+        if !lock::take(&lock, LOCK_TIMEOUT, interrupt)? {
             let what = "another program keeps its folder locked";
-            return Err(io::Error::new(io::ErrorKind::ResourceBusy, what));
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, what).into());
         }
+        let path = folder.path.join(&name);
         require_replaceable(&path)?;
         Ok(Self {
+            folder,
+            name,
             path,
-            _folder: folder,
+            _lock: lock,
         })
     }
 
@@ -55,9 +62,9 @@ impl LockedFile {
     ///
     /// # Errors
     /// As [`CheckedFile::read`].
-    pub(crate) fn read(&self) -> io::Result<Option<CheckedFile>> {
-        match CheckedFile::read(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+    pub(crate) fn read(&self) -> Result<Option<CheckedFile>, FileError> {
+        match CheckedFile::read_in(&self.folder, &self.name, &self.path) {
+            Err(error) if error.is_not_found() => Ok(None),
             read => read.map(Some),
         }
     }
@@ -112,27 +119,6 @@ pub(crate) fn require_replaceable(path: &Path) -> io::Result<Option<Metadata>> {
     }
 }
 
-/// Makes a folder and those above it, for their owner only, unless they exist.
-///
-/// # Errors
-/// The system refuses it.
-pub(crate) fn make_folders(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-/// Returns the path to which the symbolic links of a path lead, even if nothing is there.
-fn followed(path: &Path) -> io::Result<PathBuf> {
-    let mut path = path.to_owned();
-    for _ in 0..MOST_LINKS {
-        match fs::read_link(&path) {
-            Ok(target) => path = folder(&path).join(target),
-            // It is not a link, or not there. Any other error comes again when it is opened.
-            Err(_) => return Ok(path),
-        }
-    }
-    Err(rustix::io::Errno::LOOP.into())
-}
-
 fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -169,9 +155,6 @@ fn closed(owner: u32, mode: u32) -> u32 {
     mode & if is_chosen { 0o640 } else { 0o600 }
 }
 
-/// The most symbolic links on the way to a file; the limit of Linux, too.
-const MOST_LINKS: usize = 40;
-
 /// The longest that another process may keep a folder locked.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -207,6 +190,9 @@ mod tests {
         std::os::unix::fs::symlink("link", &link).expect("a link can be made");
         let interrupt = Interrupt::never().expect("a pair of sockets");
         let error = LockedFile::lock(&link, &interrupt).expect_err("the link leads to itself");
+        let FileError::System(error) = error else {
+            panic!("the link is ours");
+        };
         assert_eq!(
             error.raw_os_error(),
             Some(rustix::io::Errno::LOOP.raw_os_error())

@@ -1,13 +1,20 @@
 //! Reads a file that may hold a secret, and checks who else can read or write it.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
-use crate::text::ServerText;
+use super::signals::WaitError;
+use super::sys::{Kind, RealCalls};
+use super::walk::{self, ROOT, UnsafePath, WalkError, WalkedFile, WalkedFolder};
+
+pub(crate) use super::walk::shown;
 
 /// The contents of a file, wiped when dropped, with the owner and the permissions that the open
 /// file had: a file that is exchanged meanwhile cannot pass the checks of another.
@@ -17,6 +24,16 @@ pub(crate) struct CheckedFile {
     path: String,
     owner: u32,
     mode: u32,
+    identity: (u64, u64),
+}
+
+/// The reason why a file is not read or replaced.
+#[derive(Debug)]
+pub(crate) enum FileError {
+    /// Another user could exchange it.
+    Exposed(Exposed),
+    /// The system refuses it, or it is too large.
+    System(io::Error),
 }
 
 /// The reason why a file must not hold a secret.
@@ -48,6 +65,9 @@ pub enum Exposed {
         /// Its permissions.
         mode: u32,
     },
+    /// Another user could exchange it for another file.
+    #[error(transparent)]
+    Path(#[from] UnsafePath),
     /// It holds a secret and belongs to another user, who can change it.
     #[error("{path} holds {secret} and belongs to user {owner}, neither you nor root")]
     Owner {
@@ -64,6 +84,7 @@ impl Exposed {
     /// Returns what the user can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Path(path) => path.hint(),
             Self::Mode { path, .. } => format!("Make it private: chmod 600 {path}"),
             Self::Writable { path, .. } => {
                 format!("Let only its owner write it: chmod go-w {path}")
@@ -76,34 +97,54 @@ impl Exposed {
 }
 
 impl CheckedFile {
-    /// Reads a file of at most 1 MiB.
+    /// Reads a regular file of at most 1 MiB, or a pipe that this process has inherited.
     ///
     /// # Errors
-    /// The system cannot read it; it is a directory; it is too large.
-    pub(crate) fn read(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
+    /// The system cannot read it; it is something else; it is too large; another user could exchange it;
+    /// a signal ended the wait for a pipe.
+    pub(crate) fn read(path: &Path) -> Result<Self, FileError> {
+        Self::of(&walk::open_file(path)?, path)
+    }
+
+    /// Reads a regular file in a folder; `path` is its path in errors.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) fn read_in(
+        folder: &WalkedFolder<RealCalls>,
+        name: &OsStr,
+        path: &Path,
+    ) -> Result<Self, FileError> {
+        Self::of(&walk::open_file_in(folder, name, path)?, path)
+    }
+
+    fn of(walked: &WalkedFile, path: &Path) -> Result<Self, FileError> {
+        let facts = walked.facts;
+        if facts.kind == Kind::Folder {
+            return Err(FileError::System(io::ErrorKind::IsADirectory.into()));
         }
-        // The room is reserved before the first octet is read: a vector that grows leaves copies of
-        // the secret in freed memory. Only a regular file reports its length; a pipe does not.
-        let expected = if metadata.is_file() {
-            usize::try_from(metadata.len()).unwrap_or(LIMIT).min(LIMIT)
-        } else {
-            LIMIT
+        let octets = match facts.kind {
+            // The room is reserved before the first octet is read: a vector that grows leaves copies
+            // of the secret in freed memory. Only a regular file reports its length.
+            Kind::File => {
+                let length = walked.file.metadata().map(|metadata| metadata.len());
+                let length = usize::try_from(length?).unwrap_or(LIMIT).min(LIMIT);
+                read_all(&walked.file, length)?
+            }
+            _ => read_all(Interruptible(&walked.file), LIMIT)?,
         };
-        let mut octets = Zeroizing::new(Vec::with_capacity(expected + 1));
-        file.take(LIMIT as u64 + 1).read_to_end(&mut octets)?;
-        if octets.len() > LIMIT {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
         Ok(Self {
             octets,
             path: shown(path),
-            owner: metadata.uid(),
-            mode: metadata.mode() & 0o7777,
+            owner: facts.owner,
+            mode: facts.mode,
+            identity: (facts.device, facts.inode),
         })
+    }
+
+    /// Returns the file's device and inode: two paths with the same ones are one file.
+    pub(crate) fn identity(&self) -> (u64, u64) {
+        self.identity
     }
 
     /// Returns the contents.
@@ -116,8 +157,7 @@ impl CheckedFile {
     /// # Errors
     /// It belongs to another user.
     pub(crate) fn require_ours(&self) -> Result<(), Exposed> {
-        let us = rustix::process::geteuid().as_raw();
-        if [us, ROOT].contains(&self.owner) {
+        if [geteuid().as_raw(), ROOT].contains(&self.owner) {
             return Ok(());
         }
         Err(Exposed::Foreign {
@@ -147,7 +187,7 @@ impl CheckedFile {
     /// Others can read it, or it belongs to neither us nor root.
     pub(crate) fn require(&self, secret: &'static str) -> Result<(), Exposed> {
         let (path, owner, mode) = (self.path.clone(), self.owner, self.mode);
-        match exposure(rustix::process::geteuid().as_raw(), owner, mode) {
+        match exposure(geteuid().as_raw(), owner, mode) {
             None => Ok(()),
             Some(Exposure::Mode) => Err(Exposed::Mode { path, secret, mode }),
             Some(Exposure::Owner) => Err(Exposed::Owner {
@@ -159,9 +199,50 @@ impl CheckedFile {
     }
 }
 
-/// Returns a path as it is shown: on one line, and harmless to a terminal.
-pub(crate) fn shown(path: &Path) -> String {
-    ServerText::new(path.as_os_str().as_encoded_bytes()).to_string()
+impl From<WalkError> for FileError {
+    fn from(error: WalkError) -> Self {
+        match error {
+            WalkError::System { source, .. } => Self::System(source),
+            WalkError::Unsafe(path) => Self::Exposed(path.into()),
+        }
+    }
+}
+
+impl From<io::Error> for FileError {
+    fn from(source: io::Error) -> Self {
+        Self::System(source)
+    }
+}
+
+impl FileError {
+    /// Returns true if there is no such file.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::System(source) if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+fn read_all(file: impl Read, expected: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut octets = Zeroizing::new(Vec::with_capacity(expected + 1));
+    file.take(LIMIT as u64 + 1).read_to_end(&mut octets)?;
+    if octets.len() > LIMIT {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(octets)
+}
+
+/// A pipe or a terminal. A signal ends the wait for it.
+struct Interruptible<'f>(&'f File);
+
+impl Read for Interruptible<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // The kernel repeats read(2) after a signal for which there is a handler, but not poll(2).
+        let mut watched = [PollFd::new(self.0, PollFlags::IN)];
+        match rustix::event::poll(&mut watched, None) {
+            Err(Errno::INTR) => Err(io::Error::other(WaitError::Interrupted)),
+            Err(errno) => Err(errno.into()),
+            Ok(_) => self.0.read(buffer),
+        }
+    }
 }
 
 /// The reason why a secret is exposed.
@@ -179,8 +260,6 @@ pub(super) fn exposure(us: u32, owner: u32, mode: u32) -> Option<Exposure> {
     let allowed = if owner == ROOT { 0o740 } else { 0o700 };
     (mode & 0o777 & !allowed != 0).then_some(Exposure::Mode)
 }
-
-pub(super) const ROOT: u32 = 0;
 
 /// The most octets of a configuration, a password file or a `.netrc`.
 const LIMIT: usize = 1 << 20;
@@ -221,7 +300,9 @@ mod tests {
             (&large, io::ErrorKind::FileTooLarge),
             (&missing, io::ErrorKind::NotFound),
         ] {
-            let error = CheckedFile::read(path).err().expect("the file is refused");
+            let Err(FileError::System(error)) = CheckedFile::read(path) else {
+                panic!("the system reads no such file");
+            };
             assert_eq!(error.kind(), kind);
         }
     }

@@ -42,6 +42,7 @@ mod no_uidl;
 mod oauth2;
 mod out_of_step;
 mod partial_listings;
+mod paths;
 mod permissions;
 mod pipelining;
 mod ports;

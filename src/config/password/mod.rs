@@ -16,7 +16,6 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io;
 use std::mem;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -27,7 +26,7 @@ use zeroize::Zeroizing;
 use crate::os::child;
 use crate::os::keyring::{self, Item};
 use crate::os::secret::{Secret, Unusable};
-use crate::os::secret_file::{CheckedFile, shown};
+use crate::os::secret_file::{CheckedFile, FileError, shown};
 use crate::os::signals::Interrupt;
 use crate::text::ServerText;
 
@@ -183,7 +182,7 @@ fn from_command(
 }
 
 fn from_file(path: &Path) -> Result<Secret, Error> {
-    let file = CheckedFile::read(path).map_err(|source| unreadable(path, source))?;
+    let file = CheckedFile::read(path).map_err(|error| not_read(path, error))?;
     file.require("a password")?;
     let octets = Zeroizing::new(file.octets().to_vec());
     secret(without_newline(octets), &shown(path))
@@ -226,8 +225,8 @@ fn from_netrc_or_terminal(login: Login<'_>, interrupt: &Interrupt) -> Result<Sec
 
 fn from_netrc(path: &Path, login: Login<'_>) -> Result<Option<Secret>, Error> {
     let file = match CheckedFile::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(|source| unreadable(path, source))?,
+        Err(error) if error.is_not_found() => return Ok(None),
+        read => read.map_err(|error| not_read(path, error))?,
     };
     let found =
         netrc::find(file.octets(), login.host, login.user).map_err(|malformed| Error::Netrc {
@@ -302,10 +301,13 @@ fn secret(mut octets: Zeroizing<Vec<u8>>, from: &str) -> Result<Secret, Error> {
     })
 }
 
-fn unreadable(path: &Path, source: io::Error) -> Error {
-    Error::Read {
-        path: shown(path),
-        source,
+fn not_read(path: &Path, error: FileError) -> Error {
+    match error {
+        FileError::Exposed(exposed) => exposed.into(),
+        FileError::System(source) => Error::Read {
+            path: shown(path),
+            source,
+        },
     }
 }
 

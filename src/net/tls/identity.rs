@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use native_tls::Identity;
 
 use super::error::Error;
-use crate::os::secret_file::CheckedFile;
+use crate::os::secret_file::{CheckedFile, FileError};
 
 /// The files of a client certificate and its key.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -37,7 +37,10 @@ impl Files {
 }
 
 fn read(path: &Path) -> Result<CheckedFile, Error> {
-    CheckedFile::read(path).map_err(|error| unusable(path, error.to_string(), None))
+    CheckedFile::read(path).map_err(|error| match error {
+        FileError::Exposed(exposed) => exposed.into(),
+        FileError::System(source) => unusable(path, source.to_string(), None),
+    })
 }
 
 fn pem(certificate: &CheckedFile, key: &CheckedFile, path: &Path) -> Result<Identity, Error> {

@@ -5,7 +5,15 @@
 //! possible. With the feature `simulation` they are look-alikes on a machine in memory, and the program
 //! itself cannot be built.
 
-#[cfg(not(all(feature = "simulation", not(test))))]
+mod path_calls;
+#[cfg_attr(
+    all(feature = "simulation", not(test)),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "the simulation uses only its walk along a path"
+    )
+)]
 mod real;
 #[cfg(any(test, feature = "simulation"))]
 pub(crate) mod simulated;
@@ -15,6 +23,8 @@ use real as world;
 #[cfg(all(feature = "simulation", not(test)))]
 use simulated as world;
 
+pub(crate) use path_calls::{Facts, Kind, PathCalls};
+pub(crate) use real::RealCalls;
 pub(crate) use world::{
     AtFlags, File, Instant, Mode, OFlags, RenameFlags, Stat, calendar_time, can_run, crash_point,
     create_folder, fstat, fstatvfs, fsync, getrandom, host_name, is_empty, linkat, metadata, mpsc,

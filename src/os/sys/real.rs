@@ -1,14 +1,17 @@
 //! The operating system itself.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs::{DirBuilder, Metadata};
 use std::io;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
-use rustix::fs::{Access, Dir};
+use rustix::fs::{Access, Dir, FileType};
 use rustix::io::Errno;
 use rustix::path::Arg;
+
+use super::path_calls::{Facts, Kind, PathCalls};
 
 pub(crate) use std::fs::{File, metadata, read_to_string, symlink_metadata};
 pub(crate) use std::process::id as process_id;
@@ -21,6 +24,61 @@ pub(crate) use rustix::fs::{
     renameat_with, statat, syncfs, unlinkat,
 };
 pub(crate) use rustix::rand::getrandom;
+
+/// The calls of the operating system itself.
+#[derive(Debug)]
+pub(crate) enum RealCalls {}
+
+impl PathCalls for RealCalls {
+    type Handle = File;
+
+    // Others may allow us to pass a folder, but not to read it.
+    #[cfg(any(target_os = "android", target_os = "freebsd", target_os = "linux"))]
+    const SEARCH: OFlags = OFlags::PATH.union(OFlags::DIRECTORY);
+    #[cfg(not(any(target_os = "android", target_os = "freebsd", target_os = "linux")))]
+    const SEARCH: OFlags = OFlags::DIRECTORY;
+
+    fn open(path: &Path, flags: OFlags) -> Result<File, Errno> {
+        open(path, flags)
+    }
+
+    fn openat(folder: &File, name: &OsStr, flags: OFlags) -> Result<File, Errno> {
+        openat(folder, name, flags, Mode::empty())
+    }
+
+    fn mkdirat(folder: &File, name: &OsStr, mode: Mode) -> Result<(), Errno> {
+        rustix::fs::mkdirat(folder, name, mode)
+    }
+
+    fn readlinkat(folder: &File, name: &OsStr) -> Result<OsString, Errno> {
+        let target = rustix::fs::readlinkat(folder, name, Vec::new())?;
+        Ok(OsString::from_vec(target.into_bytes()))
+    }
+
+    fn facts(file: &File) -> Result<Facts, Errno> {
+        fstat(file).map(|stat| facts(&stat))
+    }
+
+    fn facts_at(folder: &File, name: &OsStr) -> Result<Facts, Errno> {
+        statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map(|stat| facts(&stat))
+    }
+}
+
+fn facts(stat: &Stat) -> Facts {
+    Facts {
+        kind: match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Kind::File,
+            FileType::Directory => Kind::Folder,
+            FileType::Symlink => Kind::Link,
+            _ => Kind::Other,
+        },
+        owner: stat.st_uid,
+        group: stat.st_gid,
+        mode: stat.st_mode & 0o7777,
+        device: stat.st_dev,
+        inode: stat.st_ino,
+    }
+}
 
 /// Opens a file or folder by its path.
 pub(crate) fn open(path: &Path, flags: OFlags) -> Result<File, Errno> {

@@ -1,0 +1,265 @@
+//! Who owns the folders and links on the way to a file, and who can write to them.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, mkfifoat};
+
+use crate::support::mail::notes;
+use crate::support::model_server::{ModelServer, PASSWORD};
+use crate::support::outcome::RunOutcome;
+use crate::support::sandbox::Sandbox;
+use crate::support::tools::require_root;
+
+const WRITABLE: &str = "the sandbox is writable";
+/// A user id that no user of the system has, and that is not the sandbox's.
+const JANE: u32 = 61_222;
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("the test owns the file");
+}
+
+fn give(path: &Path, owner: u32) {
+    require_root();
+    lchown(path, Some(owner), Some(owner)).expect("root may give files away");
+}
+
+/// A sandbox with the account `work`, and its server, which has a message.
+fn work() -> (Sandbox, ModelServer) {
+    let server = ModelServer::start(notes(["x"]));
+    (Sandbox::with_work(server.address(), ""), server)
+}
+
+/// Runs with the configuration at another path.
+fn fetch_with(sandbox: &Sandbox, config: &Path) -> RunOutcome {
+    let arguments = ["-c".as_ref(), config.as_os_str(), "fetch".as_ref()];
+    sandbox.mailpull(arguments).run()
+}
+
+#[track_caller]
+fn is_refused(outcome: &RunOutcome, parts: &[&str]) {
+    outcome
+        .fails_with(78)
+        .complains_in_lines(1)
+        .never_says(PASSWORD);
+    for part in parts {
+        outcome.stderr_has(part);
+    }
+}
+
+#[test]
+#[ignore = "needs root: tests/run runs it"]
+fn a_configuration_of_another_user_is_refused() {
+    let (sandbox, server) = work();
+    // Without a password, but with a command, which would run as root.
+    let command = format!(
+        "[accounts.work]\nserver = '{}'\nuser = 'joe'\npassword-command = 'touch {}'\n",
+        server.address(),
+        sandbox.path("ran").display()
+    );
+    sandbox.config(&command);
+    let file = sandbox.config_file();
+    give(&file, JANE);
+    is_refused(
+        &sandbox.fetch(),
+        &["config.toml belongs to user 61222, neither you nor root"],
+    );
+    give(&file, 0);
+    let folder = file.parent().expect("the file is in a folder");
+    for (folder, owner) in [(folder, JANE), (&sandbox.path("config"), JANE)] {
+        give(folder, owner);
+        let folder_text = format!("the folder {} belongs to user", folder.display());
+        is_refused(&sandbox.fetch(), &["config.toml is not safe", &folder_text]);
+        give(folder, 0);
+    }
+    assert!(!sandbox.path("ran").exists());
+    assert_eq!(server.log().sessions, 0);
+}
+
+#[test]
+fn a_configuration_in_a_folder_that_others_can_write_is_refused() {
+    let (sandbox, _server) = work();
+    let folder = sandbox.path("config");
+    for (mode, is_accepted) in [
+        (0o777, false),
+        (0o1777, true),
+        (0o703, false),
+        (0o755, true),
+    ] {
+        set_mode(&folder, mode);
+        let outcome = sandbox.fetch();
+        if is_accepted {
+            outcome.succeeds();
+        } else {
+            let why = format!("can be written by others (mode {mode:04o})");
+            is_refused(&outcome, &["config.toml is not safe", &why, "chmod go-w"]);
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs root: tests/run runs it"]
+fn a_group_may_write_to_a_folder_of_root_or_if_it_has_no_other_member() {
+    let server = ModelServer::start(notes(["x"]));
+    let sandbox = Sandbox::unprivileged();
+    sandbox.account("work", server.address(), "");
+    let folder = sandbox.path("config");
+    set_mode(&folder, 0o770);
+    sandbox.fetch().succeeds();
+    // Many users are in the group of root, or root itself.
+    chown(&folder, None, Some(12_345)).expect("root may give files away");
+    is_refused(
+        &sandbox.fetch(),
+        &["config can be written by others (mode 0770)"],
+    );
+    set_mode(&folder, 0o775);
+    chown(&folder, Some(0), Some(12_345)).expect("root may give files away");
+    sandbox.fetch().succeeds();
+}
+
+#[test]
+#[ignore = "needs root: tests/run runs it"]
+fn a_link_to_the_configuration_is_followed_if_it_is_trusted() {
+    let (sandbox, _server) = work();
+    let shared = sandbox.path("shared");
+    fs::create_dir(&shared).expect(WRITABLE);
+    set_mode(&shared, 0o1777);
+    let link = shared.join("config.toml");
+    symlink(sandbox.config_file(), &link).expect(WRITABLE);
+    fetch_with(&sandbox, &link).succeeds();
+    // Links upon links, as NixOS makes them.
+    let second = sandbox.path("second");
+    symlink("shared/config.toml", &second).expect(WRITABLE);
+    fetch_with(&sandbox, &second).succeeds();
+    give(&link, JANE);
+    let why = "shared/config.toml belongs to user 61222";
+    is_refused(&fetch_with(&sandbox, &second), &["the symbolic link ", why]);
+    // Nobody else can have put it there, but its folder is jane's.
+    give(&link, 0);
+    give(&shared, JANE);
+    is_refused(
+        &fetch_with(&sandbox, &second),
+        &["the folder ", "shared belongs to user 61222"],
+    );
+}
+
+#[test]
+fn a_relative_path_begins_in_the_current_folder() {
+    let (sandbox, _server) = work();
+    let mut command = sandbox.command("sh");
+    let script = "cd \"$0/mailpull\" && \"$1\" -c config.toml fetch && \"$1\" -c ../mailpull/config.toml fetch";
+    command.args(["-c", script]);
+    command.arg(sandbox.path("config")).arg(sandbox.program());
+    crate::support::process::Program::new(command)
+        .run()
+        .succeeds();
+}
+
+#[test]
+fn no_fifo_hangs_a_run() {
+    let (sandbox, server) = work();
+    let fifo = sandbox.path("fifo");
+    mkfifoat(CWD, &fifo, Mode::RUSR).expect(WRITABLE);
+    let reason = "fifo: it is not a regular file";
+    is_refused(&fetch_with(&sandbox, &fifo), &[reason]);
+    for key in ["password-file", "tls-client-cert"] {
+        let keys = format!(
+            "[accounts.work]\nserver = '{}'\nuser = 'joe'\nmaildir = '~/Mail/work'\nsecurity = 'tls'\n{key} = '{}'\n",
+            server.address(),
+            fifo.display()
+        );
+        let keys = match key {
+            "password-file" => keys,
+            _ => format!("{keys}password-command = 'echo x'\n"),
+        };
+        sandbox.config(&keys);
+        is_refused(&sandbox.fetch(), &[reason]);
+    }
+}
+
+#[test]
+fn a_configuration_may_come_through_a_pipe() {
+    let (sandbox, _server) = work();
+    let mut command = sandbox.command("bash");
+    command.args(["-c", "exec \"$0\" -c <(cat \"$1\") fetch"]);
+    command.arg(sandbox.program()).arg(sandbox.config_file());
+    crate::support::process::Program::new(command)
+        .run()
+        .succeeds();
+    sandbox.work().holds(&notes(["x"]));
+}
+
+#[test]
+#[ignore = "needs root: tests/run runs it"]
+fn a_secret_in_a_folder_of_another_user_is_refused() {
+    let (sandbox, server) = work();
+    let folder = sandbox.path("secrets");
+    fs::create_dir(&folder).expect(WRITABLE);
+    let file = sandbox.write(folder.join("password"), PASSWORD);
+    set_mode(&file, 0o600);
+    sandbox.config(&format!(
+        "[accounts.work]\nserver = '{}'\nuser = 'joe'\nmaildir = '~/Mail/work'\nsecurity = 'none'\n\
+         password-file = '{}'\n",
+        server.address(),
+        file.display()
+    ));
+    sandbox.fetch().succeeds();
+    give(&folder, JANE);
+    is_refused(
+        &sandbox.fetch(),
+        &[
+            "password is not safe: the folder ",
+            "secrets belongs to user 61222",
+        ],
+    );
+}
+
+#[test]
+fn two_names_of_an_account_file_make_one_account() {
+    let server = ModelServer::start(notes(["x"]));
+    let sandbox = Sandbox::new();
+    sandbox.config("accounts-dir = 'accounts.d'\n");
+    let file = sandbox.account_file("work", server.address(), "");
+    let folder = sandbox.accounts_dir();
+    symlink("work.toml", folder.join("a.toml")).expect(WRITABLE);
+    fs::hard_link(&file, folder.join("z.toml")).expect(WRITABLE);
+    let outcome = sandbox.fetch();
+    outcome.fails_with(78).complains_in_lines(2);
+    for name in ["a", "z"] {
+        outcome.stderr_has(&format!("mailpull: {name}: "));
+        outcome.stderr_has(&format!(
+            "{name}.toml is the same file as {}",
+            file.display()
+        ));
+    }
+    sandbox.maildir("work").holds(&notes(["x"]));
+}
+
+#[test]
+#[ignore = "needs root: tests/run runs it"]
+fn account_files_and_their_folder_must_be_trusted() {
+    let server = ModelServer::start(notes(["x"]));
+    let sandbox = Sandbox::new();
+    sandbox.config("accounts-dir = 'accounts.d'\n");
+    let file = sandbox.account_file("work", server.address(), "");
+    let folder = sandbox.accounts_dir();
+    let elsewhere: PathBuf = sandbox.path("elsewhere.toml");
+    fs::rename(&file, &elsewhere).expect(WRITABLE);
+    symlink(&elsewhere, &file).expect(WRITABLE);
+    sandbox.fetch().succeeds();
+    give(&file, JANE);
+    is_refused(
+        &sandbox.fetch(),
+        &[
+            "work: ",
+            "the symbolic link ",
+            "work.toml belongs to user 61222",
+        ],
+    );
+    give(&folder, JANE);
+    is_refused(
+        &sandbox.fetch(),
+        &["the folder ", "accounts.d belongs to user 61222"],
+    );
+}
