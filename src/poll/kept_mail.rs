@@ -47,6 +47,13 @@ impl Poll<'_> {
         let is_said = UniqueId::is_made_up(first.unique_id.as_octets())
             || self.ledger.notices().is_said(KEEPS_MAIL).map_err(reading)?;
         let taken = self.ledger.deletions().take_back(back).map_err(recording)?;
+        if !taken.delivered.is_empty() && !is_said {
+            self.reporter.report(Event::Warning(&format_args!(
+                "messages that the server lists again, although it has confirmed their deletion: {}; they \
+                 were delivered before, and are not delivered again",
+                taken.delivered.len()
+            )));
+        }
         if taken.forbidden > 0 && !is_said {
             self.reporter.report(Event::Warning(&format_args!(
                 "messages that the server lists again, although it has confirmed their deletion \

@@ -48,6 +48,7 @@ mod room;
 mod same_mailbox;
 mod session;
 mod settle;
+mod sized_arrival;
 mod staying;
 mod step;
 pub(crate) mod survey;

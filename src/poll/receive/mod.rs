@@ -8,11 +8,9 @@ use std::time::Duration;
 
 use crate::delivery::{Incoming, Intake};
 use crate::limits;
-use crate::mail::custody::Receipt;
-use crate::mail::known::{Deviation, SizeHistory};
+use crate::mail::known::SizeHistory;
 use crate::mail::maildrop::{Identity, Listing, Message, MessageNumber};
 use crate::mail::streak::Streak;
-use crate::mail::suspicion::Suspicion;
 use crate::os::signals::Interrupt;
 use crate::os::sys::Instant;
 use crate::poll::batch::{Arrival, Batch, MaySend, Outlet, Purpose};
@@ -20,27 +18,26 @@ use crate::poll::blame::{Awaited, Before, LastEvent};
 use crate::poll::not_received::{NotReceived, NotSent};
 use crate::poll::plan::Plan;
 use crate::poll::room::Room;
-use crate::poll::step::{Asking, NotedFit, SizedArrival, Trail};
+use crate::poll::sized_arrival::SizedArrival;
+use crate::poll::step::{Asking, Trail};
 use crate::pop3::{self, Company, Pipeline, Request, Retrieved, Transaction};
-use crate::report::{AccountReporter, Event, Octets};
+use crate::report::{AccountReporter, Event};
 
+mod doubt;
 mod error;
 mod repeats;
 
 pub(crate) use error::{AwaitedMessage, Error};
 use repeats::{Repeats, SizedAnswer, prove_repeats};
 
+/// The number of octets that are collected before they are written. A server may send them in pieces
+/// of any size, and one write for each piece would cost more than everything else.
+const CHUNK: usize = 128 * 1024;
 /// The time after a signal in which requested messages may still arrive. The rest of the five seconds
 /// that a signal allows is for settling, DELE and QUIT.
 const LAST_ARRIVALS: Duration = Duration::from_secs(2);
 /// After a pause of this length in our reading, a server that breaks off may have lost patience.
 const SLOW_DELIVERY: Duration = Duration::from_secs(5);
-/// The most messages that may be incomplete which a session names. A server that lists wrong sizes may
-/// do so for all; `seen list` names each.
-const MOST_WARNINGS: usize = 10;
-/// The number of octets that are collected before they are written. A server may send them in pieces
-/// of any size, and one write for each piece would cost more than everything else.
-const CHUNK: usize = 128 * 1024;
 
 /// Receives the messages of a plan into files.
 pub(crate) struct Receiver<'a> {
@@ -330,56 +327,6 @@ impl Receiver<'_> {
         }
         reception.succeed();
         Ok(())
-    }
-
-    /// Returns true if a message may have been cut, and at least half of it came, or if it is so long that it
-    /// may be another one.
-    fn is_short(&self, arrival: &SizedArrival) -> bool {
-        let deviation = arrival.deviation();
-        deviation != Deviation::LessThanHalf && !self.sizes.excuses(deviation)
-    }
-
-    /// Returns the reason to doubt a message that has arrived, before its session has ended.
-    fn suspicion(&self, receipt: &Receipt, arrival: &SizedArrival, fit: NotedFit) -> Suspicion {
-        let deviation = arrival.deviation();
-        if deviation == Deviation::LessThanHalf && !self.sizes.excuses(deviation) {
-            return Suspicion::Incomplete;
-        }
-        // A name that is made up from the content cannot be the name of another message.
-        let is_proven = fit.is_proof || self.listing.names_are_made_up();
-        match Suspicion::of_header(&receipt.stored().header) {
-            Suspicion::None if self.is_short(arrival) && is_proven => Suspicion::Short,
-            // If mailpull is killed before the session has proved itself, the doubt stays.
-            Suspicion::None if !fit.is_proof => Suspicion::OutOfStep,
-            suspicion => suspicion,
-        }
-    }
-
-    /// Reports that a message stays on the server because a placeholder or too little of it came.
-    fn warn_of(&self, suspicion: Suspicion, receipt: &Receipt, arrival: &SizedArrival) {
-        if suspicion == Suspicion::Incomplete
-            && self.warned.replace(self.warned.get() + 1) >= MOST_WARNINGS
-        {
-            return;
-        }
-        let unique_id = &receipt.stored().identity.unique_id;
-        let came = Octets(arrival.size.sent());
-        match (suspicion, arrival.promised()) {
-            (Suspicion::Incomplete, Some(promised)) => {
-                self.reporter.report(Event::Warning(&format_args!(
-                    "message {unique_id} has {came}, less than half of the {} that were promised: it is \
-                     delivered, and the next run compares it with a second download",
-                    Octets(promised)
-                )));
-            }
-            (Suspicion::Placeholder, _) => {
-                self.reporter.report(Event::Warning(&format_args!(
-                    "message {unique_id} is a placeholder: the server could not send the message itself, \
-                     and keeps it; mailpull never deletes it there"
-                )));
-            }
-            _ => {}
-        }
     }
 
     /// Returns the messages that are fetched for another purpose than delivery.

@@ -13,7 +13,7 @@ use crate::mail::custody::Receipt;
 use crate::mail::maildrop::{Message, MessageNumber};
 use crate::poll::batch::Purpose;
 use crate::poll::not_received::NotSent;
-use crate::poll::step::SizedArrival;
+use crate::poll::sized_arrival::SizedArrival;
 use crate::pop3::{self, Pipeline, Request};
 
 /// The contents that have arrived in a session.
