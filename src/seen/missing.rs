@@ -11,6 +11,7 @@ use crate::digest::Digest;
 use crate::mail::custody::StoredMessage;
 use crate::mail::known::State;
 use crate::mail::maildrop::Identity;
+use crate::mail::suspicion::Suspicion;
 
 /// An account's known messages that a listing is without.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,9 @@ struct Content {
     /// [`FOUND`] once the message was found.
     delivery: i64,
 }
+
+/// The octets of a line end that some servers do not count at the end of a message.
+const FINAL_LINE_END: u64 = 2;
 
 /// No row has this number.
 const FOUND: i64 = 0;
@@ -92,6 +96,9 @@ impl Missing<'_> {
     /// lines that servers write. It is found once only: a second message with these octets is another
     /// one.
     ///
+    /// What does not have its listed size may be the reply for another message. Then the size must be the
+    /// recorded one, as it is on a server that lists wrong sizes.
+    ///
     /// # Errors
     /// The database cannot be read.
     pub(crate) fn take(
@@ -107,7 +114,9 @@ impl Missing<'_> {
             if content.delivery == FOUND {
                 continue;
             }
-            if let Some((old, state)) = self.find(content.delivery, &canonical)? {
+            let found = self.find(content.delivery, &canonical)?;
+            let fits = |size: Option<u64>| size == stored.size || !has_other_size(stored);
+            if let Some((old, state, _)) = found.filter(|(.., size)| fits(*size)) {
                 content.delivery = FOUND;
                 return Ok(Some(RenamedMessage {
                     old,
@@ -120,13 +129,20 @@ impl Missing<'_> {
         Ok(None)
     }
 
-    fn find(self, delivery: i64, canonical: &Digest) -> Result<Option<(Identity, State)>, Error> {
+    /// Returns a known message with its state and its listed size.
+    fn find(
+        self,
+        delivery: i64,
+        canonical: &Digest,
+    ) -> Result<Option<(Identity, State, Option<u64>)>, Error> {
         let values = params![self.0.key(), delivery, canonical];
         let found = self.0.read(|queries| {
             queries.first(&FIND, values, |row| {
                 let state: StoredState = row.get(2)?;
                 let state = state.with_times(row.get(3)?, row.get(4)?);
-                Ok(identity(row, 0, 1)?.map(|identity| (identity, state)))
+                let size: Option<i64> = row.get(5)?;
+                let size = size.map(i64::cast_unsigned);
+                Ok(identity(row, 0, 1)?.map(|identity| (identity, state, size)))
             })
         })?;
         Ok(found.flatten())
@@ -157,6 +173,13 @@ impl Missing<'_> {
     }
 }
 
+/// Returns true if a message does not have the size that the server lists. It is always a little longer in
+/// CRLF than as it is stored.
+fn has_other_size(stored: &StoredMessage) -> bool {
+    let is_longer = |size: u64| stored.octets > size.saturating_add(FINAL_LINE_END);
+    stored.suspicion != Suspicion::None || stored.size.is_some_and(is_longer)
+}
+
 statements! {
     /// Messages that we delivered, or are about to deliver, and those that the server may have kept although it has
     /// confirmed the deletion. Any other message that we deleted is not missing from a listing: if the same
@@ -169,7 +192,7 @@ statements! {
                  OR s.state = {GONE} AND s.unproven = 1)";
 
     FIND =
-        "SELECT s.unique_id, s.copy, s.state, s.delivered, s.next_try
+        "SELECT s.unique_id, s.copy, s.state, s.delivered, s.next_try, s.size
          FROM delivery d JOIN seen s USING (account, unique_id, copy)
          WHERE d.id = ?2 AND d.account = ?1 AND coalesce(d.canonical, d.digest) = ?3";
 

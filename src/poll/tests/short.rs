@@ -168,3 +168,28 @@ fn a_message_in_doubt_is_recognised_under_a_new_unique_id() {
         }
     }
 }
+
+#[test]
+fn a_missing_message_does_not_stand_for_one_of_another_size() {
+    let new = "four\n\nbody of the fourth, which is longer than all others are\n";
+    for first in [
+        CONTENTS[0].to_owned(),
+        format!("one\n\n{}", "line\n".repeat(400)),
+    ] {
+        let server = FaultyServer::with(&[&first, CONTENTS[1]]);
+        let mut account = TestAccount::new(Keep::Always);
+        server.poll(&mut account, &[]);
+        // The next listing has a hole, and the server sends what it left out.
+        let hidden = server.mailbox().messages.remove(0);
+        let content = new.replace('\n', "\r\n");
+        server.mailbox().messages.push(("four".to_owned(), content));
+        let reply = format!("+OK\r\n{}.\r\n", hidden.1).leak();
+        server.poll(&mut account, &[Fault::Instead(1, reply)]);
+
+        server.mailbox().messages.insert(0, hidden);
+        server.poll_to_the_end(&mut account, &[]);
+
+        let delivered = account.delivered();
+        assert!(delivered.contains(&new.to_owned()), "{delivered:?}");
+    }
+}
