@@ -1,6 +1,10 @@
 //! The kinds of faults, and which of them a history has.
 
-use crate::os::sys::simulated::generator::Generator;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::exceptions;
+use crate::os::sys::simulated::generator::{Chance, Generator};
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -21,10 +25,42 @@ pub(super) enum Fault {
     Refusals,
     /// The clock is set back or forth by up to 400 days between two runs.
     ClockJumps,
+    /// A reply does not come.
+    LostReplies,
+    /// A reply comes twice.
+    DoubledReplies,
+    /// Another message of the mailbox comes instead of the one that was asked for.
+    OtherMessages,
+    /// A message comes without an octet, and ends properly.
+    EmptyMessages,
+    /// A part of a message comes, and ends properly. It happens once for a message.
+    ShortMessages,
+    /// The server adds a line to the header of a message that was read.
+    StatusLines,
+    /// The server announces PIPELINING, but closes the connection when it gets commands ahead of
+    /// replies.
+    FalsePipelining,
+    /// The server closes the connection at RETR, TOP or DELE of one message.
+    ClosesAtMessage,
+    /// LIST has wrong sizes.
+    WrongSizes,
+    /// STAT has a wrong count or sum.
+    WrongStat,
+    /// UIDL, UIDL and LIST, or the whole session leave out messages.
+    ListingHoles,
+    /// All messages get new unique-ids, in some sessions or in each.
+    NewUniqueIds,
+    /// A new message gets the unique-id of one that was deleted.
+    ReusedUniqueIds,
+    /// DELE and QUIT are confirmed, but the message stays. It happens once for a message.
+    IgnoredDeletions,
+    /// The login, UIDL, LIST or STAT is refused for a whole run.
+    RefusedRuns,
 }
 
 impl Fault {
-    /// All kinds, with the name of each and in how many of a hundred histories it is.
+    /// All kinds in their order, with the name of each and in how many of a hundred histories it
+    /// is.
     pub(super) const ALL: &[(Self, &str, u64)] = &[
         (Self::Kills, "kills", 70),
         (Self::PowerCuts, "power-cuts", 60),
@@ -34,6 +70,21 @@ impl Fault {
         (Self::Cuts, "cuts", 40),
         (Self::Refusals, "refusals", 25),
         (Self::ClockJumps, "clock-jumps", 15),
+        (Self::LostReplies, "lost-replies", 12),
+        (Self::DoubledReplies, "doubled-replies", 12),
+        (Self::OtherMessages, "other-messages", 12),
+        (Self::EmptyMessages, "empty-messages", 12),
+        (Self::ShortMessages, "short-messages", 12),
+        (Self::StatusLines, "status-lines", 15),
+        (Self::FalsePipelining, "false-pipelining", 8),
+        (Self::ClosesAtMessage, "closes-at-message", 10),
+        (Self::WrongSizes, "wrong-sizes", 15),
+        (Self::WrongStat, "wrong-stat", 10),
+        (Self::ListingHoles, "listing-holes", 12),
+        (Self::NewUniqueIds, "new-unique-ids", 15),
+        (Self::ReusedUniqueIds, "reused-unique-ids", 15),
+        (Self::IgnoredDeletions, "ignored-deletions", 12),
+        (Self::RefusedRuns, "refused-runs", 10),
     ];
 
     /// Finds a kind by its name.
@@ -43,25 +94,20 @@ impl Fault {
             .map(|(fault, ..)| *fault)
     }
 
-    fn row(self) -> (&'static str, u64) {
-        let mut all = Self::ALL.iter();
-        let row = all.find(|(fault, ..)| *fault == self);
-        row.map(|(_, name, percent)| (*name, *percent))
-            .expect("every kind has a row")
-    }
-
     /// Returns the name.
     pub(super) fn name(self) -> &'static str {
-        self.row().0
+        Self::ALL[self as usize].1
     }
 }
 
-/// The faults of one history. Each kind has random numbers of its own, so that the others stay the same when
-/// it is left out.
+/// The faults of one history. Each kind has random numbers of its own, so that the others stay the
+/// same when it is left out.
 #[derive(Clone, Debug)]
 pub(super) struct Faults {
     seed: u64,
     left_out: Vec<Fault>,
+    /// The number of times that each kind has struck.
+    struck: Vec<Arc<AtomicU64>>,
 }
 
 impl Faults {
@@ -70,15 +116,23 @@ impl Faults {
         Self {
             seed,
             left_out: left_out.to_vec(),
+            struck: Fault::ALL.iter().map(|_| Arc::default()).collect(),
         }
     }
 
-    /// Returns the random numbers of a kind of fault, or `None` if this history is without it.
-    pub(super) fn draw(&self, fault: Fault) -> Option<Generator> {
-        let (name, percent) = fault.row();
+    /// Returns the chance of a kind of fault, or `None` if this history is without it.
+    pub(super) fn draw(&self, fault: Fault) -> Option<Chance> {
+        let numbers = self.numbers(fault)?;
+        let is_out = exceptions::keep_out(fault, |other| self.numbers(other).is_some());
+        let struck = Arc::clone(&self.struck[fault as usize]);
+        (!is_out && !self.left_out.contains(&fault)).then(|| Chance::new(numbers, struck))
+    }
+
+    /// Returns the random numbers of a kind of fault, if the seed has it.
+    fn numbers(&self, fault: Fault) -> Option<Generator> {
+        let (_, name, percent) = Fault::ALL[fault as usize];
         let mut numbers = Generator::new(self.seed, name);
-        let happens = numbers.percent(percent);
-        (happens && !self.left_out.contains(&fault)).then_some(numbers)
+        numbers.percent(percent).then_some(numbers)
     }
 
     /// Returns true if a kind of fault may happen.
@@ -91,4 +145,19 @@ impl Faults {
         let all = Fault::ALL.iter().map(|(fault, ..)| *fault);
         all.filter(|fault| self.have(*fault)).collect()
     }
+
+    /// Returns the number of times that each kind has struck.
+    pub(super) fn struck(&self) -> impl Iterator<Item = (Fault, u64)> {
+        let counts = Fault::ALL.iter().zip(&self.struck);
+        counts.map(|((fault, ..), struck)| (*fault, struck.load(Ordering::Relaxed)))
+    }
 }
+
+// The table has the order of the kinds.
+const _: () = {
+    let mut at = 0;
+    while at < Fault::ALL.len() {
+        assert!(Fault::ALL[at].0 as usize == at);
+        at += 1;
+    }
+};

@@ -1,13 +1,15 @@
 //! One history of an account: its runs, what happens to them, and the promises that are checked.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::Counts;
 use super::faults::{Fault, Faults};
-use super::server::{MailboxMessage, ServerMailbox, ServerStream, SharedMailbox, lock};
+use super::maildir::reader;
+use super::message::MailboxMessage;
+use super::promises::{self, Broken, deletion_check};
+use super::server::{ServerFaults, ServerMailbox, ServerStream, SharedMailbox, lock};
 use super::state::{NewDatabase, StateDir};
 use crate::delivery::Maildir;
 use crate::exit::{Exit, Failure};
@@ -15,17 +17,18 @@ use crate::mail::policy::{Keep, Policy};
 use crate::os::secret::Secret;
 use crate::os::signals::Interrupt;
 use crate::os::sys::simulated::call_faults::CallFaults;
-use crate::os::sys::simulated::disk::{Disk, ROOT, WriteOrder};
-use crate::os::sys::simulated::generator::Generator;
-use crate::os::sys::simulated::machine::{Machine, Neighbour};
+use crate::os::sys::simulated::disk::WriteOrder;
+use crate::os::sys::simulated::generator::{Chance, Generator};
+use crate::os::sys::simulated::machine::Machine;
 use crate::poll::{Course, Poll, PollOptions};
 use crate::pop3::{self, Authorization, Credentials, Mechanism, SessionHints, Transaction};
 use crate::report::{AccountReporter, Event, Reporter, Summary};
 use crate::seen::{Ledger, StateFolder};
 
-/// The runs of a history with faults, and those without any at its end.
+/// The runs of a history with faults.
 const FAULTY_RUNS: u64 = 6;
-const QUIET_RUNS: u64 = 4;
+/// The most runs without faults that it may take until all is done.
+const MOST_QUIET_RUNS: u64 = 4;
 /// The beginning of the simulated time: 2026-12-01.
 const BEGINNING: Duration = Duration::from_secs(1_796_083_200);
 /// The time between two runs.
@@ -43,7 +46,7 @@ pub(super) struct History<'a> {
     /// The messages that ever were on the server.
     sent: Vec<MailboxMessage>,
     /// The first promise that was broken, as noticed at a step.
-    broken: Arc<Mutex<Option<String>>>,
+    broken: Broken,
     keep: Keep,
     descriptors: u64,
     /// The steps of the last run that was not killed.
@@ -75,13 +78,9 @@ impl<'a> History<'a> {
             true => Keep::Always,
             false => Keep::Never,
         };
-        let mailbox = ServerMailbox {
-            messages: Vec::new(),
-            has_pipelining: world.percent(50),
-            cuts: faults.draw(Fault::Cuts),
-            refusals: faults.draw(Fault::Refusals),
-            deleted: deletion_check(&machine, &broken, keep),
-        };
+        let has_pipelining = world.percent(50);
+        let deleted = deletion_check(&machine, &broken, keep);
+        let mailbox = ServerMailbox::new(has_pipelining, ServerFaults::draw(&faults), deleted);
         Self {
             seed,
             faults,
@@ -106,6 +105,9 @@ impl<'a> History<'a> {
             .map_err(|error| error.to_string())
             .and_then(|folder| self.try_live(&folder));
         let story = self.machine.state().story.take();
+        for (fault, struck) in self.faults.struck() {
+            self.counts.insert(fault.name(), struck);
+        }
         Lived {
             story: story.unwrap_or_default(),
             counts: self.counts,
@@ -132,37 +134,42 @@ impl<'a> History<'a> {
                 let is_killed = chance.percent(80);
                 is_killed.then(|| 1 + chance.below(self.steps + 20))
             });
-            self.run(&state, run, kill_at)?;
+            let is_killed = self.run(&state, run, kill_at)?;
+            kills.iter().filter(|_| is_killed).for_each(Chance::count);
             if let Some(chance) = &mut power
-                && chance.percent(50)
+                && chance.strikes(50)
             {
                 self.cut_power(chance);
             }
             if let Some(chance) = &mut clock
-                && chance.percent(30)
+                && chance.strikes(30)
             {
                 self.set_clock(chance);
             }
             self.check_files()?;
         }
         self.end_faults();
-        for run in 0..QUIET_RUNS {
-            self.run(&state, FAULTY_RUNS + run, None)?;
+        let mut run = FAULTY_RUNS;
+        while run < FAULTY_RUNS + MOST_QUIET_RUNS && self.check_end().is_err() {
+            self.run(&state, run, None)?;
             self.check_files()?;
+            run += 1;
         }
+        self.check_end()?;
+        // Nothing may happen once all is done.
+        self.run(&state, run, None)?;
+        self.check_files()?;
         self.check_end()
     }
 
-    fn cut_power(&mut self, chance: &mut Generator) {
-        self.count("power cuts");
+    fn cut_power(&mut self, chance: &mut Chance) {
         let mut state = self.machine.state();
         state.tell(|| "the power fails".into());
         state.boot += 1;
-        state.disk.cut_power(chance);
+        state.disk.cut_power(chance.numbers());
     }
 
-    fn set_clock(&mut self, chance: &mut Generator) {
-        self.count("clock jumps");
+    fn set_clock(&mut self, chance: &mut Chance) {
         let days = chance.below(800);
         let mut state = self.machine.state();
         let far = (state.clock + DAY * days as u32).checked_sub(DAY * 400);
@@ -173,8 +180,7 @@ impl<'a> History<'a> {
     /// Ends all faults, but for the mail reader.
     fn end_faults(&self) {
         self.machine.state().faults = CallFaults::default();
-        let mut mailbox = lock(&self.mailbox);
-        (mailbox.cuts, mailbox.refusals) = (None, None);
+        lock(&self.mailbox).faults.end();
     }
 
     fn count(&mut self, what: &'static str) {
@@ -183,44 +189,34 @@ impl<'a> History<'a> {
 
     /// Puts a new message on the server.
     fn send(&mut self) {
-        let id = self.sent.len() + 1;
-        let message = MailboxMessage {
-            unique_id: format!("u{id}"),
-            octets: format!(
-                "Message-ID: <{id}@example.com>\nSubject: {id}\n\n{}\n",
-                format!("line {id}\n").repeat(id % 7 * 20)
-            ),
-        };
+        let message = MailboxMessage::new(self.sent.len() + 1);
+        let id = message.id;
         self.machine
             .state()
-            .tell(|| format!("message u{id} arrives"));
+            .tell(|| format!("message {id} arrives"));
         self.sent.push(message.clone());
-        lock(&self.mailbox).messages.push(message);
+        lock(&self.mailbox).receive(message);
     }
 
-    /// Runs the program once.
-    fn run(&mut self, state: &StateFolder, run: u64, kill_at: Option<u64>) -> Result<(), String> {
+    /// Runs the program once. Returns true if it was killed.
+    fn run(&mut self, state: &StateFolder, run: u64, kill_at: Option<u64>) -> Result<bool, String> {
         self.machine.state().tell(|| format!("run {run} begins"));
+        lock(&self.mailbox).faults.begin_run();
         let machine = Arc::clone(&self.machine);
         let (ended, steps) = machine.run(kill_at, || self.fetch(state));
         self.count("runs");
+        let is_killed = ended.is_none();
         if let Some(ended) = ended {
             self.steps = steps;
             let how = ended.map_or_else(|failure| failure.to_string(), |()| "well".into());
             self.machine
                 .state()
                 .tell(|| format!("run {run} ended: {how}"));
-        } else {
-            self.count("kills");
         }
         *self.counts.entry("steps").or_default() += steps;
         self.machine.state().clock += BETWEEN_RUNS;
-        let broken = self
-            .broken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        broken.map_or(Ok(()), Err)
+        let broken = super::lock(&self.broken).take();
+        broken.map_or(Ok(is_killed), Err)
     }
 
     /// Does what `mailpull fetch` does for one account.
@@ -271,118 +267,23 @@ impl<'a> History<'a> {
         log_in().map_err(|error| Failure::new(error, Exit::Temporary))
     }
 
-    /// Checks that each file in new/ and cur/ is a whole message, and none is there twice.
+    /// Checks what must be true after each run.
     fn check_files(&self) -> Result<(), String> {
-        let state = self.machine.state();
-        let mut found = BTreeMap::<&[u8], usize>::new();
-        for (folder, name) in mail_files(&state.disk) {
-            let file = state.disk.find(folder, &name);
-            let octets = file.and_then(|file| state.disk.octets(file));
-            *found.entry(octets.unwrap_or_default()).or_default() += 1;
-        }
-        for (octets, count) in found {
-            let Some(message) = self
-                .sent
-                .iter()
-                .find(|sent| sent.octets.as_bytes() == octets)
-            else {
-                return Err(format!(
-                    "a file of {} octets is no whole message",
-                    octets.len()
-                ));
-            };
-            if count > 1 {
-                return Err(format!(
-                    "message {} was delivered {count} times",
-                    message.unique_id
-                ));
-            }
-        }
-        Ok(())
+        let cut_copies = &lock(&self.mailbox).cut_copies;
+        promises::check_files(
+            &self.machine.state().disk,
+            &self.sent,
+            cut_copies,
+            &self.faults,
+        )
     }
 
-    /// Checks that nothing is lost, and that nothing is stuck.
+    /// Checks what must be true in the end.
     fn check_end(&self) -> Result<(), String> {
-        let delivered = mail_files(&self.machine.state().disk).len();
-        let left = lock(&self.mailbox).messages.len();
-        let expected = match self.keep {
-            Keep::Never => 0,
-            _ => self.sent.len(),
-        };
-        if (delivered, left) == (self.sent.len(), expected) {
-            return Ok(());
-        }
-        Err(format!(
-            "of {} messages, {delivered} were delivered, and {left} are left on the server",
-            self.sent.len()
-        ))
+        let mailbox = lock(&self.mailbox);
+        let state = self.machine.state();
+        promises::check_end(&state.disk, &self.sent, &mailbox, self.keep, &self.faults)
     }
-}
-
-/// Returns the check of each deletion: the message must be safe at that very moment.
-fn deletion_check(
-    machine: &Arc<Machine>,
-    broken: &Arc<Mutex<Option<String>>>,
-    keep: Keep,
-) -> Box<dyn FnMut(&MailboxMessage) + Send> {
-    let (machine, broken) = (Arc::downgrade(machine), Arc::clone(broken));
-    Box::new(move |message| {
-        let Some(machine) = machine.upgrade() else {
-            return;
-        };
-        let state = machine.state();
-        let is_safe = mail_folders(&state.disk).into_iter().any(|folder| {
-            let mut files = state.disk.durable_files(folder);
-            files.any(|octets| octets == message.octets.as_bytes())
-        });
-        let what = match (is_safe, keep) {
-            (_, Keep::Always) => "was deleted although keep = true",
-            (false, _) => "was deleted before a power cut could not harm it",
-            (true, _) => return,
-        };
-        let mut broken = broken.lock().unwrap_or_else(PoisonError::into_inner);
-        broken.get_or_insert(format!("message {} {what}", message.unique_id));
-    })
-}
-
-/// Returns a mail reader, which moves messages to cur/ at any time.
-fn reader(mut chance: Generator) -> Neighbour {
-    Box::new(move |disk| {
-        let [new, cur] = mail_folders(disk)[..] else {
-            return None;
-        };
-        if !chance.percent(5) {
-            return None;
-        }
-        let names = disk.names(new).ok()?;
-        let name = names.into_iter().find(|name| !name.starts_with(b"."))?;
-        let read = [&*name, b":2,S"].concat();
-        disk.rename((new, &name), (cur, &read)).ok()?;
-        Some(format!(
-            "the mail reader moves {} to cur/",
-            String::from_utf8_lossy(&name)
-        ))
-    })
-}
-
-/// Returns new/ and cur/, as far as they exist.
-fn mail_folders(disk: &Disk) -> Vec<u64> {
-    let maildir = disk.find(ROOT, b"Mail");
-    let folder = |name: &[u8]| disk.find(maildir.ok()?, name).ok();
-    [folder(b"new"), folder(b"cur")]
-        .into_iter()
-        .flatten()
-        .collect()
-}
-
-/// Returns the messages in new/ and cur/.
-fn mail_files(disk: &Disk) -> Vec<(u64, Vec<u8>)> {
-    let files = |folder| {
-        let names = disk.names(folder).unwrap_or_default();
-        names.into_iter().map(move |name| (folder, name))
-    };
-    let all = mail_folders(disk).into_iter().flat_map(files);
-    all.filter(|(_, name)| !name.starts_with(b".")).collect()
 }
 
 /// Adds to the story what a user would read.

@@ -1,5 +1,5 @@
-//! Histories of an account on a simulated machine: many runs with faults, and what must be true at each
-//! moment of them. `tests/simulate` runs it.
+//! Histories of an account on a simulated machine: many runs with faults, and what must be true at
+//! each moment of them. `tests/simulate` runs it.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -8,8 +8,12 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+mod exceptions;
 mod faults;
 mod history;
+mod maildir;
+mod message;
+mod promises;
 mod server;
 mod state;
 
@@ -17,15 +21,17 @@ use faults::{Fault, Faults};
 use history::{History, Lived};
 use state::NewDatabase;
 
-/// Seeds of histories in which a promise was broken once, with what it was. Every run begins with them. A seed
-/// gives another history once the code makes other steps, so each bug has a test of its own as well.
+/// Seeds of histories in which a promise was broken once, with what it was. Every run begins with
+/// them. A seed gives another history once the code makes other steps, so each bug has a test of
+/// its own as well.
 const SEEDS_THAT_FAILED: &[(u64, &str)] = &[];
 
 /// One of this many histories is lived twice: the same seed must give the same history.
 const LIVED_TWICE: u64 = 100;
 
 /// Simulates histories: `FIRST_SEED SECONDS`, or `SEED story` to have one told step by step. With
-/// `--without=KIND` a kind of fault is left out.
+/// `--without=KIND` a kind of fault is left out, and with `--all` a search goes on after a broken
+/// promise.
 ///
 /// # Errors
 /// The arguments are wrong, or a promise is broken: the error is the story of that history.
@@ -34,9 +40,11 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
         .iter()
         .map(String::as_str)
         .partition(|argument| argument.starts_with("--"));
+    let (all, flags): (Vec<_>, Vec<_>) = flags.into_iter().partition(|flag| *flag == "--all");
     let simulation = Simulation {
         database: NewDatabase::create()?,
         left_out: flags.into_iter().map(left_out).collect::<Result<_, _>>()?,
+        goes_on: !all.is_empty(),
     };
     let usage = || "usage: simulate FIRST_SEED SECONDS | simulate SEED story".to_owned();
     let [seed, rest] = words[..] else {
@@ -60,13 +68,15 @@ fn left_out(flag: &str) -> Result<Fault, String> {
     name.and_then(Fault::find).ok_or_else(|| {
         let names = Fault::ALL.iter().map(|(_, name, _)| *name);
         let names = names.collect::<Vec<_>>().join(", ");
-        format!("unknown flag {flag}: there is --without=KIND, with one of {names}")
+        format!("unknown flag {flag}: there is --all, and --without=KIND with one of {names}")
     })
 }
 
 struct Simulation {
     database: NewDatabase,
     left_out: Vec<Fault>,
+    /// True if the search goes on after a broken promise, of which it prints one line.
+    goes_on: bool,
 }
 
 /// The number of times that each thing happened.
@@ -84,6 +94,9 @@ impl Simulation {
             while begun.elapsed() < time && !is_broken() {
                 match self.check(next.fetch_add(1, Ordering::Relaxed)) {
                     Ok(more) => add(&mut lock(&counts), &more),
+                    Err(what) if self.goes_on => {
+                        println!("{}", what.lines().last().unwrap_or_default());
+                    }
                     Err(what) => drop(lock(&broken).get_or_insert(what)),
                 }
             }
@@ -106,11 +119,12 @@ impl Simulation {
         for (what, count) in &*lock(&counts) {
             println!("  {what}: {count}");
         }
+        exceptions::lines().for_each(|line| println!("  not promised: {line}"));
         Ok(())
     }
 
-    /// Lives one history. If a promise is broken, the error is its story, with as few kinds of faults as
-    /// break it.
+    /// Lives one history. If a promise is broken, the error is its story, with as few kinds of
+    /// faults as break it.
     fn check(&self, seed: u64) -> Result<Counts, String> {
         let is_told = seed.is_multiple_of(LIVED_TWICE);
         let lived = self.live(seed, &self.left_out, is_told);

@@ -5,7 +5,8 @@ use std::{env, fs, io, process};
 
 use crate::seen::StateFolder;
 
-/// A new database, of which each history gets a copy: to create its tables takes as long as some runs.
+/// A new database, of which each history gets a copy: to create its tables takes as long as some
+/// runs.
 #[derive(Debug)]
 pub(super) struct NewDatabase(StateDir);
 
@@ -44,7 +45,8 @@ impl StateDir {
         Ok(Self(path))
     }
 
-    /// Opens the database. The runs of a history use it one after the other, which saves the time to open it.
+    /// Opens the database. The runs of a history use it one after the other, which saves the time
+    /// to open it.
     pub(super) fn open(&self) -> Result<StateFolder, String> {
         StateFolder::open(&self.0).map_err(|error| error.to_string())
     }

@@ -2,21 +2,21 @@
 
 use rustix::io::Errno;
 
-use super::generator::Generator;
+use super::generator::Chance;
 
 /// The calls that may fail.
 #[derive(Debug, Default)]
 pub(crate) struct CallFaults {
     /// Decides which flushes fail.
-    flushes: Option<Generator>,
+    flushes: Option<Chance>,
     /// Decides when the disk is full.
-    room: Option<Generator>,
+    room: Option<Chance>,
     is_full: bool,
 }
 
 impl CallFaults {
-    /// Chooses calls with these random numbers: `flushes` that fail, and those for which there is no `room`.
-    pub(crate) fn new(flushes: Option<Generator>, room: Option<Generator>) -> Self {
+    /// Chooses calls with these chances: `flushes` that fail, and those for which there is no `room`.
+    pub(crate) fn new(flushes: Option<Chance>, room: Option<Chance>) -> Self {
         Self {
             flushes,
             room,
@@ -27,7 +27,7 @@ impl CallFaults {
     /// Returns true if this flush fails.
     pub(super) fn fail_flush(&mut self) -> bool {
         let chance = self.flushes.as_mut();
-        chance.is_some_and(|chance| chance.percent(5))
+        chance.is_some_and(|chance| chance.strikes(5))
     }
 
     /// Requires room for a name or octets. The disk becomes full before any call, and stays so for some calls.
@@ -37,6 +37,7 @@ impl CallFaults {
             self.is_full ^= chance.percent(percent);
         }
         if self.is_full {
+            self.room.iter().for_each(Chance::count);
             return Err(Errno::NOSPC);
         }
         Ok(())

@@ -259,6 +259,11 @@ pub(super) fn pause() {
     );
 }
 
+/// Adds a line to the story of this machine.
+pub(crate) fn tell(what: impl FnOnce() -> String) {
+    here().0.state().tell(what);
+}
+
 /// Makes one step. The process may be killed before it.
 pub(super) fn step<T>(
     what: impl FnOnce() -> String,

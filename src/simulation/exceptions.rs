@@ -1,0 +1,105 @@
+//! What is not promised, with the reason of each. docs/proof.md has the same list.
+
+use super::faults::Fault;
+
+/// A case in which a promise does not hold.
+struct NotPromised {
+    /// The kinds of faults of the case.
+    faults: &'static [Fault],
+    permits: Permits,
+    why: &'static str,
+}
+
+/// What may happen in a history that has all these faults.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Permits {
+    /// Nothing can be promised, so no history has all of them: it is without the last one.
+    Anything,
+    /// A message may be delivered twice.
+    Repeats,
+    /// A message that is due may stay on the server.
+    Stays,
+}
+
+const EXCEPTIONS: &[NotPromised] = &[
+    NotPromised {
+        faults: &[Fault::WrongSizes, Fault::ShortMessages],
+        permits: Permits::Anything,
+        why: "only a size shows that a message which ends properly was cut",
+    },
+    NotPromised {
+        faults: &[Fault::WrongSizes, Fault::OtherMessages],
+        permits: Permits::Anything,
+        why: "only a size shows that another message has come",
+    },
+    NotPromised {
+        faults: &[Fault::WrongSizes, Fault::DoubledReplies],
+        permits: Permits::Repeats,
+        why: "only a size shows which of two equal replies is that of its message",
+    },
+    NotPromised {
+        faults: &[Fault::OtherMessages],
+        permits: Permits::Repeats,
+        why: "a message that comes instead of another one is compared only with those of its session",
+    },
+    NotPromised {
+        faults: &[Fault::ShortMessages],
+        permits: Permits::Repeats,
+        why: "a message that comes cut in a comparison takes the place of the copy that was whole",
+    },
+    NotPromised {
+        faults: &[Fault::Kills, Fault::LostReplies],
+        permits: Permits::Repeats,
+        why: "after a kill a message of less than half its size is compared only with itself",
+    },
+    NotPromised {
+        faults: &[Fault::WrongSizes, Fault::NewUniqueIds],
+        permits: Permits::Stays,
+        why: "a second download under a unique-id that is new again is not compared with the first",
+    },
+    NotPromised {
+        faults: &[Fault::OtherMessages, Fault::NewUniqueIds],
+        permits: Permits::Stays,
+        why: "a second download under a unique-id that is new again is not compared with the first",
+    },
+    NotPromised {
+        faults: &[Fault::ShortMessages, Fault::NewUniqueIds],
+        permits: Permits::Stays,
+        why: "a second download under a unique-id that is new again is not compared with the first",
+    },
+    NotPromised {
+        faults: &[Fault::DoubledReplies],
+        permits: Permits::Stays,
+        why: "a message stays if its reply comes twice in a comparison",
+    },
+];
+
+/// Returns true if a history may not have this kind because it has others.
+pub(super) fn keep_out(fault: Fault, has: impl Fn(Fault) -> bool) -> bool {
+    EXCEPTIONS.iter().any(|exception| {
+        let (last, others) = exception.faults.split_last().expect("it has faults");
+        exception.permits == Permits::Anything
+            && *last == fault
+            && others.iter().all(|other| has(*other))
+    })
+}
+
+/// Returns true if a history with these kinds of faults may have a broken promise.
+pub(super) fn permit(permits: Permits, has: impl Fn(Fault) -> bool) -> bool {
+    EXCEPTIONS.iter().any(|exception| {
+        exception.permits == permits && exception.faults.iter().all(|fault| has(*fault))
+    })
+}
+
+/// Returns a line for each exception.
+pub(super) fn lines() -> impl Iterator<Item = String> {
+    EXCEPTIONS.iter().map(|exception| {
+        let names: Vec<_> = exception.faults.iter().map(|fault| fault.name()).collect();
+        let what = match exception.permits {
+            Permits::Anything => "never together",
+            Permits::Repeats => "a message may be delivered twice",
+            Permits::Stays => "a message may stay on the server",
+        };
+        format!("{}: {what}, because {}", names.join(" and "), exception.why)
+    })
+}
