@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_mailpull_global_optspecs
-    string join \n c/config= state-dir= q/quiet v/verbose json color= progress= k/keep= d/delete maildir= mda= n/dry-run retry max-messages= max-size= max-total= order= j/jobs= shard= o= h/help V/version
+    string join \n c/config= state-dir= q/quiet v/verbose json color= progress= k/keep= d/delete maildir= mda= n/dry-run retry max-messages= max-size= max-total= order= j/jobs= shard= run-timeout= o= h/help V/version
 end
 
 function __fish_mailpull_needs_command
@@ -42,6 +42,7 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -l order -d 'Fetch in th
 newest-first\t''"
 complete -c mailpull -n "__fish_mailpull_needs_command" -s j -l jobs -d 'Work on at most N accounts at the same time' -r
 complete -c mailpull -n "__fish_mailpull_needs_command" -l shard -d 'Only fetch shard K of N (K counts from 0)' -r
+complete -c mailpull -n "__fish_mailpull_needs_command" -l run-timeout -d 'End in good order after TIME (1h); the next run continues' -r
 complete -c mailpull -n "__fish_mailpull_needs_command" -s o -d 'Set any configuration key except a password, for this run' -r -f -a "enabled=true\t''
 enabled=false\t''
 server=\t''
@@ -135,6 +136,7 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l order -d 'Fe
 newest-first\t''"
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s j -l jobs -d 'Work on at most N accounts at the same time' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l shard -d 'Only fetch shard K of N (K counts from 0)' -r
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l run-timeout -d 'End in good order after TIME (1h); the next run continues' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s o -d 'Set any configuration key except a password, for this run' -r -f -a "enabled=true\t''
 enabled=false\t''
 server=\t''

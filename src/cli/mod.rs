@@ -198,6 +198,10 @@ pub struct FetchFlags {
     #[arg(long, value_name = "K/N")]
     pub shard: Option<String>,
 
+    /// End in good order after TIME (1h); the next run continues
+    #[arg(long, value_name = "TIME")]
+    pub run_timeout: Option<String>,
+
     /// Settings without an option of their own.
     #[command(flatten)]
     pub options: OptionArgs,

@@ -2,6 +2,7 @@
 
 use super::credentials::Passwords;
 use super::login_delay::login_delay_left;
+use super::run_limit::RunLimit;
 use super::workers::Workers;
 use super::{Context, parse_shard};
 use crate::cli;
@@ -21,7 +22,12 @@ pub(super) fn run(arguments: &cli::CheckArgs, context: &Context<'_>) -> Result<E
         names: &arguments.accounts,
         shard: parse_shard(arguments.shard.as_deref())?,
     };
-    let Selection { accounts, unusable } = config::accounts(&selector, chosen, &overrides)?;
+    let Selection {
+        accounts,
+        unusable,
+        run_timeout,
+    } = config::accounts(&selector, chosen, &overrides)?;
+    let run_limit = RunLimit::begin(run_timeout, context);
     let unusable = context.report_unusable(&unusable);
     let folder = context.state_folder()?;
     let check = CheckAccounts {
@@ -31,17 +37,20 @@ pub(super) fn run(arguments: &cli::CheckArgs, context: &Context<'_>) -> Result<E
         context,
     };
     let workers = Workers::new(&accounts, arguments.jobs);
-    let checked = workers.each(&context.interrupt, |account| match check.one(account) {
+    let done = workers.each(&context.interrupt, |account| match check.one(account) {
         Ok(0) => Exit::NothingNew,
         Ok(_) => Exit::Done,
         Err(error) => context.report_failure(context.reporter(&account.name), &error),
     });
-    let is_new = checked.contains(&Exit::Done);
-    Ok(match checked.into_iter().chain(unusable).max() {
-        Some(Exit::NothingNew) if is_new => Exit::Done,
-        Some(exit) => exit,
-        None => Exit::NothingNew,
-    })
+    let is_new = done.results.contains(&Exit::Done);
+    let late = run_limit.report(done.cut_short);
+    Ok(
+        match done.results.into_iter().chain(unusable).chain(late).max() {
+            Some(Exit::NothingNew) if is_new => Exit::Done,
+            Some(exit) => exit,
+            None => Exit::NothingNew,
+        },
+    )
 }
 
 /// The check of accounts.

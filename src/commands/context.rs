@@ -8,7 +8,7 @@ use crate::cli::{GlobalArgs, When};
 use crate::config::{self, Account, UnusableAccount};
 use crate::exit::{Exit, Failure};
 use crate::net::tls::Connectors;
-use crate::os::signals::Interrupt;
+use crate::os::signals::{Interrupt, RunEnding};
 use crate::poll::{Consequence, OtherAccount};
 use crate::report::plain::{Audience, Color, Verbosity};
 use crate::report::{AccountReporter, Event, Json, Plain, Reporter, Terminal};
@@ -168,10 +168,14 @@ impl Context<'_> {
         unusable.iter().map(report).max()
     }
 
-    /// Reports why an account failed, unless the user interrupted the run. Returns the status.
+    /// Reports why an account failed, unless the user or the time limit ended the run. Returns the
+    /// status.
     pub(super) fn report_failure(&self, reporter: AccountReporter<'_>, failure: &Failure) -> Exit {
-        if let Some(signal) = self.interrupt.signal() {
-            return Exit::Signal(signal);
+        match self.interrupt.ending() {
+            Some(RunEnding::Signal(signal)) => return Exit::Signal(signal),
+            // The run reports it once for all accounts.
+            Some(RunEnding::Timeout) if failure.exit.is_transient() => return Exit::Temporary,
+            Some(RunEnding::Timeout) | None => {}
         }
         reporter.report(Event::Problem(failure));
         failure.exit

@@ -31,7 +31,7 @@ impl Passwords {
         let obtained = accounts
             .iter()
             .filter(|account| account.password.may_ask())
-            .take_while(|_| context.interrupt.signal().is_none())
+            .take_while(|_| !context.interrupt.is_ending())
             .map(|account| (account.name.clone(), context.obtain_secret(account)));
         Self(obtained.collect())
     }

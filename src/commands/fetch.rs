@@ -2,6 +2,7 @@
 
 use super::credentials::Passwords;
 use super::login_delay::login_delay_left;
+use super::run_limit::RunLimit;
 use super::workers::Workers;
 use super::{Context, parse_shard};
 use crate::cli;
@@ -30,13 +31,20 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
         names: &arguments.accounts,
         shard: parse_shard(flags.shard.as_deref())?,
     };
-    let Selection { accounts, unusable } = config::accounts(&selector, chosen, &overrides)?;
+    let run_timeout = flags.run_timeout.as_deref();
+    let run_timeout = run_timeout.map(config::parse_run_timeout).transpose()?;
+    let Selection {
+        accounts,
+        unusable,
+        run_timeout: configured,
+    } = config::accounts(&selector, chosen, &overrides)?;
+    let run_limit = RunLimit::begin(run_timeout.or(configured), context);
     let unusable = context.report_unusable(&unusable);
     let folder = context.state_folder()?;
     let passwords = Passwords::ask_ahead(&accounts, context);
     let workers = Workers::new(&accounts, flags.jobs);
     let descriptors = workers.descriptors();
-    let statuses = workers.each(&context.interrupt, |account| {
+    let done = workers.each(&context.interrupt, |account| {
         let fetch_account = FetchAccount {
             account,
             folder: &folder,
@@ -51,9 +59,12 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
         };
         fetch_account.run()
     });
-    Ok(statuses
+    let late = run_limit.report(done.cut_short);
+    Ok(done
+        .results
         .into_iter()
         .chain(unusable)
+        .chain(late)
         .max()
         .unwrap_or_default())
 }

@@ -9,7 +9,7 @@ use crate::cli::{AccountCommand, Cli, CliCommand, SeenCommand};
 use crate::config::shard::Shard;
 use crate::exit::{Exit, Failure};
 use crate::os::secret;
-use crate::os::signals::Interrupt;
+use crate::os::signals::{Interrupt, RunEnding};
 use crate::report::Event;
 
 mod account;
@@ -22,6 +22,7 @@ mod fetch;
 mod log;
 mod login;
 mod login_delay;
+mod run_limit;
 mod seen;
 mod workers;
 
@@ -42,7 +43,12 @@ pub fn run(cli: &Cli) -> anyhow::Result<Exit> {
         }
         failure.exit
     });
-    Ok(context.interrupt.signal().map_or(exit, Exit::Signal))
+    Ok(match (context.interrupt.ending(), exit) {
+        (Some(RunEnding::Signal(signal)), _) => Exit::Signal(signal),
+        // What was interrupted takes a signal for the reason.
+        (Some(RunEnding::Timeout), Exit::Signal(_)) => Exit::Temporary,
+        (Some(RunEnding::Timeout) | None, exit) => exit,
+    })
 }
 
 fn carry_out(command: &CliCommand, context: &Context<'_>) -> Result<Exit, Failure> {

@@ -16,6 +16,8 @@ use crate::config::values::{Value, quoted};
 pub(super) struct Document {
     /// The value of `accounts-dir`.
     pub(super) accounts_dir: Option<WrittenValue>,
+    /// The value of `run-timeout`.
+    pub(super) run_timeout: Option<WrittenValue>,
     pub(super) defaults: Vec<WrittenValue>,
     pub(super) accounts: Vec<WrittenAccount>,
 }
@@ -46,6 +48,7 @@ impl Document {
         let table = DeTable::parse(text).map_err(|error| lines.syntax(&error))?;
         let mut document = Self {
             accounts_dir: None,
+            run_timeout: None,
             defaults: Vec::new(),
             accounts: Vec::new(),
         };
@@ -54,6 +57,7 @@ impl Document {
             match key.get_ref().as_ref() {
                 "accounts" => document.accounts = accounts(value, at, &lines)?,
                 ACCOUNTS_DIR => document.accounts_dir = Some(written((key, value), &lines)),
+                RUN_TIMEOUT => document.run_timeout = Some(written((key, value), &lines)),
                 "defaults" => document.defaults = entries(value, "defaults", at, &lines)?,
                 other => return Err(unknown_section(other, at)),
             }
@@ -246,6 +250,9 @@ const LONGEST_NAME: usize = 64;
 
 /// The key of the folder in which each file is an account.
 pub(super) const ACCOUNTS_DIR: &str = "accounts-dir";
+
+/// The key for the longest time of a run.
+pub(super) const RUN_TIMEOUT: &str = "run-timeout";
 
 #[cfg(test)]
 mod tests {

@@ -180,7 +180,7 @@ keys! {
         /// where this one stopped.
         "timeout", default "180s" => timeout: Duration, read values::duration;
         /// The number of accounts with the same host in `server` that are processed at the same
-        /// time.
+        /// time. Slow accounts count, too.
         "max-per-host", default "8" => max_per_host: u64, read values::count;
     }
     "The login" {

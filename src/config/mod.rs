@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::os::secret_file::{CheckedFile, FileError, shown};
 
@@ -43,7 +44,7 @@ pub use selection::{Selection, Selector, UnusableAccount};
 use accounts_dir::AccountFile;
 use document::{Document, WrittenValue};
 use password::Source;
-use settings::Settings;
+use settings::{At, Settings};
 use values::via::Via;
 
 /// A configuration that was read. The rules between the keys of its accounts are not checked yet.
@@ -54,6 +55,7 @@ pub struct Config {
     defaults: Settings,
     accounts: Vec<Section>,
     unusable: Vec<UnusableAccount>,
+    run_timeout: Option<Duration>,
 }
 
 /// The settings of one account.
@@ -104,14 +106,14 @@ pub(crate) fn accounts(
     overrides: &Overrides,
 ) -> Result<Selection, Error> {
     match (selector.names, selector.shard) {
-        ([name], None) if url::is_url(name) => Ok(Selection {
-            accounts: vec![Account::from_url(
-                name,
-                overrides,
-                &load(chosen).unwrap_or_default(),
-            )?],
-            unusable: Vec::new(),
-        }),
+        ([name], None) if url::is_url(name) => {
+            let config = load(chosen).unwrap_or_default();
+            Ok(Selection {
+                accounts: vec![Account::from_url(name, overrides, &config)?],
+                unusable: Vec::new(),
+                run_timeout: config.run_timeout,
+            })
+        }
         ([name], Some(_)) if url::is_url(name) => {
             Err(Error::usage("a URL is in no shard", "Leave out --shard"))
         }
@@ -194,6 +196,7 @@ impl Config {
             defaults: Settings::read(document.defaults)?,
             accounts: sections(document.accounts)?,
             unusable: Vec::new(),
+            run_timeout: document.run_timeout.map(run_timeout).transpose()?,
         };
         Ok((config, document.accounts_dir))
     }
@@ -237,6 +240,28 @@ impl Config {
         let sections = self.accounts.iter().map(|section| &section.settings);
         sections.chain([&self.defaults])
     }
+}
+
+/// Reads `run-timeout`.
+fn run_timeout(written: WrittenValue) -> Result<Duration, Error> {
+    let at = At {
+        value: (),
+        key: document::RUN_TIMEOUT,
+        origin: written.origin,
+    };
+    values::duration(written.value).map_err(|wrong| at.error(wrong))
+}
+
+/// Reads the value of `--run-timeout`.
+///
+/// # Errors
+/// The text is not a duration.
+pub(crate) fn parse_run_timeout(text: &str) -> Result<Duration, Error> {
+    let value = values::duration(values::Value::from_text(text));
+    value.map_err(|wrong| Error::Usage {
+        what: format!("--run-timeout {}", wrong.problem),
+        hint: None,
+    })
 }
 
 fn sections(written: Vec<document::WrittenAccount>) -> Result<Vec<Section>, Error> {

@@ -1,6 +1,7 @@
 //! The accounts that a command works on: the named ones, or all enabled ones, of one shard or of all.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::account::{Account, Draft};
 use crate::config::document;
@@ -28,6 +29,8 @@ pub struct Selection {
     pub accounts: Vec<Account>,
     /// The accounts that cannot be used.
     pub unusable: Vec<UnusableAccount>,
+    /// The longest time of a run.
+    pub run_timeout: Option<Duration>,
 }
 
 /// An account that cannot be used. Others still can.
@@ -74,7 +77,10 @@ impl Config {
         for name in selector.names {
             self.require(name, selector)?;
         }
-        let mut selection = Selection::default();
+        let mut selection = Selection {
+            run_timeout: self.run_timeout,
+            ..Selection::default()
+        };
         for unusable in std::mem::take(&mut self.unusable) {
             if selector.includes(&unusable.name) {
                 selection.unusable.push(unusable);
@@ -263,7 +269,7 @@ mod tests {
     fn an_account_overrides_the_defaults() {
         let accounts =
             select(THREE, &["zoe", "old", "me@example.com"]).expect("the accounts are there");
-        let fourteen_days = std::time::Duration::from_secs(14 * 86_400);
+        let fourteen_days = Duration::from_secs(14 * 86_400);
         let keeps: Vec<Keep> = accounts.iter().map(|account| account.policy.keep).collect();
         let fourteen_days = Keep::For(fourteen_days);
         assert_eq!(keeps, [fourteen_days, fourteen_days, Keep::Always]);

@@ -1,4 +1,4 @@
-//! Signals that end the run (SIGINT, SIGTERM, SIGHUP), and waits that they can end.
+//! The end of a run by a signal (SIGINT, SIGTERM, SIGHUP) or by its time limit, and waits that end with it.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -27,15 +27,26 @@ struct InterruptState {
     signal: Arc<AtomicUsize>,
     /// The time at which a signal was first noticed.
     noticed: OnceLock<Instant>,
+    /// The time at which the run should end by itself.
+    run_ends: OnceLock<Instant>,
     /// Readable from the first signal on: nothing ever reads it.
     wake: UnixStream,
     waker: UnixStream,
 }
 
+/// The reason why a run should end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum RunEnding {
+    /// This signal arrived.
+    Signal(u8),
+    /// The time of the run is over.
+    Timeout,
+}
+
 /// The reason why a wait ended before the awaited event came.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum WaitError {
-    /// A signal asked the run to end.
+    /// The run should end.
     #[error("interrupted")]
     Interrupted,
     /// The deadline passed.
@@ -77,6 +88,7 @@ impl Interrupt {
         Ok(Self(Arc::new(InterruptState {
             signal: Arc::default(),
             noticed: OnceLock::new(),
+            run_ends: OnceLock::new(),
             wake,
             waker,
         })))
@@ -100,20 +112,44 @@ impl Interrupt {
         }
     }
 
-    /// Returns true if a signal arrived at least `grace` ago.
+    /// Ends the run in `time`, as SIGTERM would. Only the first call has an effect.
+    pub(crate) fn end_in(&self, time: Duration) {
+        self.0.run_ends.get_or_init(|| Instant::now() + time);
+    }
+
+    /// Returns the reason why the run should end, if there is one.
+    pub(crate) fn ending(&self) -> Option<RunEnding> {
+        match self.signal() {
+            Some(signal) => Some(RunEnding::Signal(signal)),
+            None => self.has_timed_out().then_some(RunEnding::Timeout),
+        }
+    }
+
+    /// Returns true if the run should end: nothing more should be begun.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending().is_some()
+    }
+
+    fn has_timed_out(&self) -> bool {
+        let ends = self.0.run_ends.get();
+        ends.is_some_and(|ends| Instant::now() >= *ends)
+    }
+
+    /// Returns true if the run should have ended at least `grace` ago.
     pub fn is_over(&self, grace: Duration) -> bool {
         self.left(grace).is_some_and(|left| left.is_zero())
     }
 
-    /// Returns the rest of `grace`, or `None` if no signal arrived.
+    /// Returns the rest of `grace`, or `None` if the run need not end.
     fn left(&self, grace: Duration) -> Option<Duration> {
-        self.signal()?;
-        let noticed = self.0.noticed.get()?;
-        Some(grace.saturating_sub(noticed.elapsed()))
+        self.ending()?;
+        let timed_out = self.0.run_ends.get().filter(|_| self.has_timed_out());
+        let since = self.0.noticed.get().into_iter().chain(timed_out).min()?;
+        Some(grace.saturating_sub(since.elapsed()))
     }
 
-    /// Waits until `fd` is ready, but not beyond `deadline`, and at most for `grace` after a
-    /// signal.
+    /// Waits until `fd` is ready, but not beyond `deadline`, and at most for `grace` after the
+    /// run should end.
     ///
     /// # Errors
     /// The deadline or the grace is over.
@@ -142,13 +178,19 @@ impl Interrupt {
                 return Err(WaitError::Interrupted);
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            let wait = grace_left
-                .map_or(left, |grace_left| grace_left.min(left))
-                .min(LONGEST_POLL);
+            let until_ending = self
+                .0
+                .run_ends
+                .get()
+                .map(|ends| ends.duration_since(Instant::now()));
+            let wait = [grace_left.or(until_ending), Some(LONGEST_POLL)]
+                .into_iter()
+                .flatten()
+                .fold(left, Duration::min);
             let mut watched = awaited.to_vec();
             // `wake` stays readable: once the signal is known, poll would return at once, again and
             // again.
-            if grace_left.is_none() {
+            if self.signal().is_none() {
                 watched.push(PollFd::new(&self.0.wake, PollFlags::IN));
             }
             // EINTR counts as a wake-up without a result: the next turn looks at the signal first.
@@ -167,10 +209,10 @@ impl Interrupt {
         }
     }
 
-    /// Sleeps, until a signal arrives.
+    /// Sleeps, until the run should end.
     ///
     /// # Errors
-    /// [`WaitError::Interrupted`], at once, if a signal arrived.
+    /// [`WaitError::Interrupted`], at once, if the run should end.
     pub fn pause(&self, time: Duration) -> Result<(), WaitError> {
         match self.wait_for_any(&[], Instant::now() + time, Duration::ZERO) {
             Err(WaitError::Interrupted) => Err(WaitError::Interrupted),
@@ -179,7 +221,7 @@ impl Interrupt {
     }
 }
 
-/// Returns true if a signal ended the wait that this error is about. Such an error carries
+/// Returns true if the wait that this error is about ended because the run should end. Such an error carries
 /// [`WaitError::Interrupted`], not `ErrorKind::Interrupted`: on that one, std's own loops
 /// (`read_exact`, `write_all`) would try again.
 pub(crate) fn is_interrupt(error: &io::Error) -> bool {
@@ -231,6 +273,23 @@ mod tests {
         let deadline = Instant::now() + Duration::from_secs(60);
         let waited = interrupted().wait(reader.as_fd(), PollFlags::IN, deadline, Duration::ZERO);
         assert_eq!(waited, Err(WaitError::Interrupted));
+    }
+
+    #[test]
+    fn a_run_ends_by_itself_when_its_time_is_over() {
+        let (reader, _writer) = UnixStream::pair().expect("a pair of sockets");
+        let interrupt = Interrupt::never().expect("a pair of sockets");
+        interrupt.end_in(Duration::from_millis(5));
+        interrupt.end_in(Duration::ZERO);
+        assert_eq!(interrupt.ending(), None);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let grace = Duration::from_millis(1);
+        let waited = interrupt.wait(reader.as_fd(), PollFlags::IN, deadline, grace);
+        assert_eq!(waited, Err(WaitError::Interrupted));
+        assert_eq!(interrupt.ending(), Some(RunEnding::Timeout));
+        interrupt.raise();
+        assert_eq!(interrupt.ending(), Some(RunEnding::Signal(15)));
+        assert!(interrupt.is_over(Duration::ZERO));
     }
 
     #[test]

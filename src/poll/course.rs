@@ -157,7 +157,7 @@ impl Poll<'_> {
         let may_try_again = self.course.outlook != Outlook::Poor
             && !self.course.has_tried_again
             && !self.course.limits_logins
-            && self.interrupt.signal().is_none();
+            && !self.interrupt.is_ending();
         if may_try_again {
             self.course.has_tried_again = true;
             let how = match self.course.outlook {

@@ -183,7 +183,7 @@ impl Poll<'_> {
         self.report_not_sent(not_received)?;
         self.summary.postponed += not_received.over_total;
         let not_requested = not_received.not_requested;
-        if not_requested > 0 && self.interrupt.signal().is_none() {
+        if not_requested > 0 && !self.interrupt.is_ending() {
             self.summary.postponed += not_requested;
             let what = format!(
                 "retrieving messages: the session has lasted {} hours; messages that wait for the \

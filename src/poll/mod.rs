@@ -234,7 +234,7 @@ impl Poll<'_> {
         };
         match self.fetch_and_delete(session, requested, &mut evidence) {
             Ok(Deletions::Done) => {}
-            Ok(Deletions::Left(due)) if is_last || self.interrupt.signal().is_some() => {
+            Ok(Deletions::Left(due)) if is_last || self.interrupt.is_ending() => {
                 self.postpone_deletions(due.len())?;
             }
             Ok(Deletions::Left(due)) => self.delete_in_another_session(due, connect, last)?,
@@ -243,7 +243,7 @@ impl Poll<'_> {
         let may_go_on = self.summary.settled() > settled
             && !self.options.policy.is_bounded()
             && self.summary.postponed == 0
-            && self.interrupt.signal().is_none();
+            && !self.interrupt.is_ending();
         Ok(if may_go_on && !is_last {
             remaining
         } else {
@@ -386,7 +386,7 @@ impl Poll<'_> {
     /// Returns what the run means for the doubt about the database. A run that a signal ended has not
     /// dealt with everything, even if nothing failed: messages were left in the middle.
     fn recognition_end(&self, ended: &Result<(), Error>) -> RecognitionEnd {
-        let is_whole = ended.is_ok() && self.interrupt.signal().is_none();
+        let is_whole = ended.is_ok() && !self.interrupt.is_ending();
         if self.summary.recognised > 0 {
             RecognitionEnd::Found
         } else if !is_whole || !self.summary.is_complete() {

@@ -92,7 +92,7 @@ fn read_header<S: Read + Write>(
         if received > ANSWER {
             return Err(pop3::Error::TooLong("the answer to TOP").into());
         }
-        if interrupt.signal().is_some() {
+        if interrupt.is_ending() {
             return Err(Error::Interrupted);
         }
         header.push(&chunk);

@@ -3,8 +3,9 @@
 use crate::support::mail::{self, notes};
 use crate::support::model_server::{ModelServer, PASSWORD};
 use crate::support::sandbox::Sandbox;
-use crate::support::script::{LIST_A, QUIT, Script};
+use crate::support::script::{LIST_A, LIST_A_AND_B, QUIT, Script};
 use crate::support::terminal::Tmux;
+use crate::support::tools;
 
 const RETRIEVE_A: &str = "
     C: RETR 1
@@ -84,4 +85,79 @@ fn passwords_are_asked_one_by_one_before_any_connection() {
     summaries.sort_unstable();
     assert!(summaries[0].starts_with("a: 1 new message, "), "{left:#?}");
     assert!(summaries[1].starts_with("b: 1 new message, "), "{left:#?}");
+}
+
+#[test]
+fn a_slow_account_gives_its_place_to_another() {
+    if tools::find("faketime").is_none() {
+        return;
+    }
+    let slow = Script::new([LIST_A, RETRIEVE_A, QUIT].concat()).serve();
+    let quick = ModelServer::start(notes(["a", "b"]));
+    let sandbox = Sandbox::new();
+    sandbox.account("slow", slow.address(), "timeout = '1 h'");
+    sandbox.account("quick", quick.address(), "keep = false");
+    sandbox.set_clock("+0");
+
+    let run = sandbox.mailpull_by_clock(["fetch", "-j1", "slow", "quick"]);
+    let run = run.start();
+    slow.reached("message");
+    sandbox.set_clock("+3m");
+    quick.wait_until_empty();
+
+    slow.release("message");
+    run.wait().succeeds().is_silent();
+    sandbox.maildir("slow").holds(&notes(["a"]));
+    sandbox.maildir("quick").holds(&notes(["a", "b"]));
+}
+
+#[test]
+fn run_timeout_ends_a_run_in_good_order() {
+    if tools::find("faketime").is_none() {
+        return;
+    }
+    for (top, flags) in [
+        ("run-timeout = '1 h'\n", &[][..]),
+        ("", &["--run-timeout", "1h"]),
+    ] {
+        let retrieve_slowly = "
+            C: RETR 1
+            C: RETR 2
+            gives a
+            S: +OK
+            reached message
+            hold message
+            raw: x
+            stall";
+        let slow = Script::new([LIST_A_AND_B, retrieve_slowly].concat()).serve();
+        let sandbox = Sandbox::new();
+        sandbox.config(top);
+        sandbox.account("slow", slow.address(), "timeout = '1 week'");
+        sandbox.account("waits", "127.0.0.1:1", "max-per-host = 1");
+        sandbox.set_clock("+0");
+
+        let run = sandbox.mailpull_by_clock([&["fetch", "-j1"], flags].concat());
+        let run = run.start();
+        slow.reached("message");
+        run.wait_until_it_waits();
+        sandbox.set_clock("+2h");
+        slow.release("message");
+
+        run.wait().fails_with(75).stderr_is(
+            "mailpull: the run was ended after 3600 s (run-timeout); accounts that were not \
+             finished: 2. Run mailpull again: it continues where this run stopped\n",
+        );
+        sandbox.maildir("slow").holds(&notes(["a"]));
+    }
+}
+
+#[test]
+fn run_timeout_must_be_a_duration() {
+    let sandbox = Sandbox::with_work("127.0.0.1:1", "");
+    let outcome = sandbox.mailpull(["fetch", "--run-timeout", "soon"]).run();
+    outcome
+        .fails_with(64)
+        .stderr_has("--run-timeout must be a duration");
+    sandbox.config("run-timeout = 60\n");
+    sandbox.fetch().fails_with(78).stderr_has("run-timeout");
 }

@@ -154,7 +154,7 @@ impl Receiver<'_> {
                 MaySend::Never => return Err(Error::Unsettled),
                 MaySend::Now => {}
                 // The run ends within seconds: no NOOP is needed.
-                MaySend::Later if self.interrupt.signal().is_some() => {}
+                MaySend::Later if self.interrupt.is_ending() => {}
                 MaySend::Later => keep_awake().map_err(|source| Error::broken(source, None))?,
             }
         }
@@ -250,7 +250,7 @@ impl Receiver<'_> {
                         .note_pause(pipeline.unanswered().count());
                 }
             }
-            if self.interrupt.signal().is_some() {
+            if self.interrupt.is_ending() {
                 pipeline.stop_asking();
                 if self.interrupt.is_over(LAST_ARRIVALS) {
                     return Err(Error::Interrupted);
