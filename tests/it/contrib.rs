@@ -23,6 +23,8 @@ fn systemd_analyze_accepts_the_units() {
         "mailpull.timer",
         "mailpull@.service",
         "mailpull@.timer",
+        "mailpull-set-id@.service",
+        "mailpull-set-id@.timer",
     ] {
         let unit = read(&format!("contrib/systemd/{name}"))
             .replace("%h/.cargo/bin/mailpull", &program)
@@ -33,17 +35,53 @@ fn systemd_analyze_accepts_the_units() {
             .replace("Documentation=man:mailpull(1)\n", "");
         sandbox.write(format!("units/{name}"), unit);
     }
-    for name in ["mailpull.timer", "mailpull@3.timer"] {
+    for name in [
+        "mailpull.timer",
+        "mailpull@3.timer",
+        "mailpull-set-id@root.timer",
+    ] {
         let mut verify = Command::new(&analyze);
         verify.arg("verify").arg(sandbox.path("units").join(name));
         Program::new(verify).run().succeeds().is_silent();
     }
 }
 
+/// Each unit, the exposure that `systemd-analyze security` may report at most, and the limits of a run.
+#[test]
+fn the_units_are_protected_and_limited() {
+    let Some(analyze) = tools::find("systemd-analyze") else {
+        return;
+    };
+    for (name, exposure) in [
+        ("mailpull.service", "2.5"),
+        ("mailpull@.service", "2.5"),
+        // Set-id programs get their rights only without a filter of system calls.
+        ("mailpull-set-id@.service", "6.5"),
+    ] {
+        let unit = format!("contrib/systemd/{name}");
+        let mut security = Command::new(&analyze);
+        let threshold = format!("--threshold={}", exposure.replace('.', ""));
+        security.args(["security", "--offline=true", &threshold]);
+        Program::new(security).arg(path(&unit)).run().succeeds();
+        let unit = read(&unit);
+        assert!(command_line(&unit).ends_with(" --run-timeout 1h"), "{name}");
+        for limit in [
+            "TimeoutStartSec=",
+            "TimeoutStopSec=",
+            "MemoryMax=",
+            "TasksMax=",
+        ] {
+            assert!(unit.contains(&format!("\n{limit}")), "{name}: {limit}");
+        }
+    }
+}
+
 #[test]
 fn the_units_run_valid_commands_and_their_own_shard() {
-    let unit = read("contrib/systemd/mailpull.service");
-    assert!(Cli::parse(command_line(&unit).split(' ')).is_ok());
+    for name in ["mailpull.service", "mailpull-set-id@.service"] {
+        let unit = read(&format!("contrib/systemd/{name}"));
+        assert!(Cli::parse(command_line(&unit).split(' ')).is_ok());
+    }
     let unit = read("contrib/systemd/mailpull@.service");
     let line = command_line(&unit)
         .replace("%i", "3")

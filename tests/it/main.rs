@@ -70,4 +70,5 @@ mod tls_client;
 mod tls_system;
 mod tls_trust;
 mod transfer;
+mod units;
 mod wrong_answers;

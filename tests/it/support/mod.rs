@@ -23,6 +23,7 @@ pub(crate) mod reference;
 pub(crate) mod sandbox;
 pub(crate) mod scram;
 pub(crate) mod script;
+pub(crate) mod service_manager;
 pub(crate) mod source;
 pub(crate) mod strace;
 pub(crate) mod stream;
