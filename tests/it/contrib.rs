@@ -1,11 +1,11 @@
-//! The files for schedulers in `contrib`: units for systemd and a manifest for Kubernetes.
+//! The files in `contrib`: units for systemd, manifests for Kubernetes, and an image.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mailpull::cli::{Cli, CliCommand};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::process::Program;
 use crate::support::sandbox::Sandbox;
@@ -92,42 +92,108 @@ fn the_units_run_valid_commands_and_their_own_shard() {
 }
 
 #[test]
-fn each_pod_of_the_job_fetches_its_own_shard() {
-    let Some(yq) = tools::find("yq") else {
+fn each_cron_job_has_only_the_secrets_of_its_shard() {
+    let Some(manifests) = manifests("shard-2") else {
         return;
     };
-    let mut convert = Command::new(yq);
-    convert
-        .args(["-c", "."])
-        .arg(path("contrib/kubernetes/cronjob.yaml"));
-    let converted = Program::new(convert).run();
-    let manifest = converted.succeeds().json_lines().remove(0);
-    let job = &manifest["spec"]["jobTemplate"]["spec"];
-    let container = &job["template"]["spec"]["containers"][0];
-    let shards = job["completions"].to_string();
-    let env = container["env"]
-        .as_array()
-        .expect("the manifest has a list here");
-    let declared = |name: &str| {
-        env.iter()
-            .find(|one| one["name"] == name)
-            .expect("the manifest declares the variable")
+    let cron_job = &manifests[0];
+    let pod = &cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+    assert_eq!(cron_job["metadata"]["name"], "mailpull-shard-2");
+    assert_eq!(pod["hostname"], "mailpull-shard-2");
+    let secrets = values_of(pod, "secretName");
+    assert_eq!(secrets, ["mailpull-shard-2"]);
+    assert_eq!(
+        values_of(pod, "claimName"),
+        ["mailpull-state-shard-2", "mailpull-mail"]
+    );
+    assert_eq!(pod["automountServiceAccountToken"], false);
+    let args = pod["containers"][0]["args"].as_array();
+    let args = args.expect("the container has arguments").iter();
+    let args = args.map(|arg| arg.as_str().expect("an argument is a string"));
+    assert!(Cli::parse(["mailpull"].into_iter().chain(args)).is_ok());
+}
+
+#[test]
+fn the_cron_job_is_limited_in_time_and_memory() {
+    let Some(manifests) = manifests("shard-0") else {
+        return;
     };
-    assert_eq!(job["completionMode"], "Indexed");
-    assert_eq!(job["parallelism"], job["completions"]);
-    assert_eq!(declared("SHARDS")["value"], Value::from(shards.clone()));
-    declared("JOB_COMPLETION_INDEX");
-    let args = container["args"]
-        .as_array()
-        .expect("the manifest has a list here")
-        .iter();
-    let args = args.map(|arg| {
-        let arg = arg.as_str().expect("an argument is a string");
-        arg.replace("$(JOB_COMPLETION_INDEX)", "2")
-            .replace("$(SHARDS)", &shards)
-    });
-    let line = ["mailpull".to_owned()].into_iter().chain(args);
-    assert_eq!(shard(line), format!("2/{shards}"));
+    let job = &manifests[0]["spec"]["jobTemplate"]["spec"];
+    let pod = &job["template"]["spec"];
+    // The run itself ends after an hour.
+    assert_eq!(job["activeDeadlineSeconds"], 3900);
+    // A run ends within 5 s of a signal.
+    assert!(pod["terminationGracePeriodSeconds"].as_u64() > Some(5));
+    let container = &pod["containers"][0];
+    // The memory of the process is limited to 192 MB.
+    assert_eq!(container["resources"]["limits"]["memory"], "256Mi");
+    assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+}
+
+#[test]
+fn the_network_policy_lets_pods_reach_pop3_and_dns_only() {
+    let Some(manifests) = manifests("shard-0") else {
+        return;
+    };
+    let [cron_job, policy] = &manifests[..] else {
+        panic!("there are two manifests: {manifests:?}");
+    };
+    let pod = &cron_job["spec"]["jobTemplate"]["spec"]["template"];
+    let policy = &policy["spec"];
+    assert_eq!(
+        policy["podSelector"]["matchLabels"],
+        pod["metadata"]["labels"]
+    );
+    assert_eq!(policy["policyTypes"], json!(["Ingress", "Egress"]));
+    assert_eq!(policy["ingress"], Value::Null);
+    assert_eq!(values_of(&policy["egress"], "port"), [995, 110, 53, 53]);
+}
+
+#[test]
+fn the_image_is_built_from_this_repository_and_runs_without_root() {
+    let containerfile = read("contrib/Containerfile");
+    let has = |line: &str| containerfile.lines().any(|one| one == line);
+    assert!(has(
+        "RUN cargo build --release --locked --no-default-features"
+    ));
+    assert!(has(
+        "COPY --from=build /src/target/release/mailpull /usr/local/bin/"
+    ));
+    // The user and the group of the CronJob.
+    assert!(has("USER 1000:1000"));
+    let Some(manifests) = manifests("shard-0") else {
+        return;
+    };
+    let pod = &manifests[0]["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+    assert_eq!(pod["securityContext"]["runAsUser"], 1000);
+    let image = values_of(pod, "image");
+    let image = image[0].as_str().expect("an image has a name");
+    assert_eq!(image, concat!("mailpull:", env!("CARGO_PKG_VERSION")));
+    assert!(containerfile.contains(&format!("-t {image} .")));
+}
+
+/// Returns the manifests for Kubernetes, with the name of a shard put in as their first lines say. Returns
+/// `None` if yq is not installed.
+fn manifests(shard: &str) -> Option<Vec<Value>> {
+    let mut convert = Command::new(tools::find("yq")?);
+    convert.args(["-c", "."]);
+    let manifests = read("contrib/kubernetes/cronjob.yaml").replace("shard-0", shard);
+    let converted = Program::new(convert).stdin(manifests).run();
+    Some(converted.succeeds().json_lines())
+}
+
+/// Returns all values that a key has anywhere in a manifest.
+fn values_of<'m>(manifest: &'m Value, key: &str) -> Vec<&'m Value> {
+    let inner: Box<dyn Iterator<Item = &Value>> = match manifest {
+        Value::Object(map) => Box::new(map.values()),
+        Value::Array(list) => Box::new(list.iter()),
+        _ => Box::new([].iter()),
+    };
+    let own = manifest.get(key);
+    own.into_iter()
+        .chain(inner.flat_map(|inner| values_of(inner, key)))
+        .collect()
 }
 
 /// Returns the shard in a command line of `fetch`.
