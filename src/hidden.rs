@@ -176,7 +176,7 @@ const BEGINNING: usize = 16;
 const MOST: usize = 20_000;
 
 /// The text in the place of a secret.
-const MASK: &[u8] = b"...";
+const MASK: &[u8] = b"(hidden)";
 
 #[cfg(test)]
 mod tests {
@@ -196,11 +196,11 @@ mod tests {
             "6f70656E20536573616d653f2f",
             "open%20Sesame%3F%2f",
         ] {
-            assert_eq!(masked(text.as_bytes()), "...", "{text}");
+            assert_eq!(masked(text.as_bytes()), "(hidden)", "{text}");
         }
         assert_eq!(
             masked(b"[AUTH] open sesame?/ is wrong"),
-            "[AUTH] ... is wrong"
+            "[AUTH] (hidden) is wrong"
         );
         assert_eq!(masked(b"open sesame"), "open sesame");
     }
@@ -214,7 +214,7 @@ mod tests {
                 let text = [before.as_bytes(), secret, after.as_bytes()].concat();
                 for encoded in [STANDARD.encode(&text), URL_SAFE_NO_PAD.encode(&text)] {
                     let shown = masked(encoded.as_bytes());
-                    assert!(shown.contains("..."), "{before} {after}: {shown}");
+                    assert!(shown.contains("(hidden)"), "{before} {after}: {shown}");
                     let left = shown.len() - MASK.len();
                     assert!(left <= encoded.len() - 16, "{before} {after}: {shown}");
                 }
@@ -246,7 +246,7 @@ mod tests {
         hide(b"");
         assert_eq!(masked(b"this is it"), "this is it");
         hide(b"is");
-        assert_eq!(masked(b"this is it"), "...");
+        assert_eq!(masked(b"this is it"), "(hidden)");
         assert_eq!(masked(b""), "");
     }
 
@@ -257,6 +257,6 @@ mod tests {
             hide(b"secret 000001");
         }
         assert_eq!(masked(b"secret 000000"), "secret 000000");
-        assert_eq!(masked(b"secret 000001"), "...");
+        assert_eq!(masked(b"secret 000001"), "(hidden)");
     }
 }

@@ -359,7 +359,7 @@ fn a_secret_repeated_by_the_server_is_masked() {
         let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
 
         outcome.fails_with(77).never_says("open sesame");
-        outcome.never_says(PLAIN).stderr_has("...");
+        outcome.never_says(PLAIN).stderr_has("(hidden)");
         server.finish();
     }
 }

@@ -131,7 +131,7 @@ fn a_token_repeated_in_a_refusal_is_masked() {
 
     outcome
         .fails_with(77)
-        .stderr_has(r#""token":"...""#)
+        .stderr_has(r#""token":"(hidden)""#)
         .never_says(TOKEN);
     server.finish();
 }
