@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use super::Error;
-use crate::os::sys::{self, AtFlags, File, OFlags};
+use crate::os::sys::{self, AtFlags, File, WorldCalls};
+use crate::os::walk::{self, PathRule, WalkedFolder};
 
 /// An open folder, and its path for error messages.
 #[derive(Debug)]
@@ -17,10 +18,25 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Opens a folder. The last component of the path must not be a symbolic link.
+    /// Opens a folder that belongs to us or to root. Links on the way must be ours or root's, and the last
+    /// component must not be a link.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let handle = sys::open(path, flags).map_err(|errno| Error::local("open", path, errno))?;
+        let parent = path.parent().unwrap_or(Path::new("/"));
+        let parent = walk::open_folder(parent, PathRule::Links);
+        let parent = parent.map_err(|error| Error::walk("open", error))?;
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or(".");
+        Self::open_in(&parent, name, path)
+    }
+
+    /// Opens a folder in another one; `path` is its path in errors.
+    pub(super) fn open_in(
+        folder: &WalkedFolder<WorldCalls>,
+        name: &str,
+        path: &Path,
+    ) -> Result<Self, Error> {
+        let opened = folder.open(name);
+        let (handle, facts) = opened.map_err(|errno| Error::local("open", path, errno))?;
+        Error::judge(path, &facts)?;
         Ok(Self {
             handle,
             path: path.to_owned(),

@@ -11,6 +11,8 @@ use crate::exit::Exit;
 use crate::mail::custody::{Found, NotDelivered, Outcome, Staged, StoredMessage, TargetPlace};
 use crate::mail::mark::FileMarks;
 use crate::os::is_disk_full;
+use crate::os::sys::Facts;
+use crate::os::walk::{self, Reason, UnsafePath, WalkError};
 
 mod folder;
 mod intake;
@@ -155,13 +157,10 @@ pub(crate) enum Error {
         /// The system's error.
         source: io::Error,
     },
-    /// Another user has a say in where the messages go.
-    #[error(
-        "{} or a symbolic link to it belongs to user {owner}",
-        path.display()
-    )]
+    /// A folder for messages belongs to another user, who could not read our files, or could take them.
+    #[error("{} belongs to user {owner}, neither you nor root", path.display())]
     Foreign {
-        /// The Maildir.
+        /// The folder.
         path: PathBuf,
         /// The number of the user.
         owner: u32,
@@ -222,6 +221,9 @@ pub(crate) enum Error {
         /// The system's error.
         source: io::Error,
     },
+    /// Another user has a say in where the messages go.
+    #[error(transparent)]
+    Path(#[from] UnsafePath),
     /// A message stays in tmp/.
     #[error("cannot rename {} to {}: {source}", from.display(), to.display())]
     Rename {
@@ -232,9 +234,41 @@ pub(crate) enum Error {
         /// The system's error.
         source: io::Error,
     },
+    /// Everybody can take messages out of a folder, or exchange them.
+    #[error("{} can be written by others (mode {mode:04o})", path.display())]
+    Writable {
+        /// The folder.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
 }
 
 impl Error {
+    /// Returns the error for a folder that was not reached.
+    fn walk(doing: &'static str, error: WalkError) -> Self {
+        match error {
+            WalkError::System { path, source } => Self::Local {
+                doing,
+                path,
+                source,
+            },
+            WalkError::Unsafe(path) => path.into(),
+        }
+    }
+
+    /// Refuses a folder for messages if another user owns it, or everybody can write to it.
+    fn judge(path: &Path, facts: &Facts) -> Result<(), Self> {
+        let path = || path.to_owned();
+        walk::judge_target(facts).map_err(|reason| match reason {
+            Reason::Foreign { owner } | Reason::InFolderOf { owner } => Self::Foreign {
+                path: path(),
+                owner,
+            },
+            Reason::Writable { mode } => Self::Writable { path: path(), mode },
+        })
+    }
+
     fn local(doing: &'static str, path: &Path, errno: Errno) -> Self {
         Self::Local {
             doing,
@@ -264,6 +298,11 @@ impl Error {
             Self::NotMaildir(_) => {
                 Some("Choose an empty folder, or one that does not exist yet".to_owned())
             }
+            Self::Path(path) => Some(path.hint()),
+            Self::Writable { path, .. } => Some(format!(
+                "Let only its owner and its group write it: chmod o-w {}",
+                path.display()
+            )),
             Self::OtherDevice { .. } => Some(
                 "A Maildir's tmp/ and new/ must be folders of one file system: neither may be a mount \
                  point of its own"
@@ -313,7 +352,9 @@ impl Error {
             Self::Local { .. } | Self::Rename { .. } => Exit::LocalIo,
             Self::Mda(error) => error.exit(),
             Self::NoRoom { .. } => Exit::Temporary,
-            Self::Foreign { .. } | Self::NotMaildir(_) => Exit::Configuration,
+            Self::Foreign { .. } | Self::NotMaildir(_) | Self::Path(_) | Self::Writable { .. } => {
+                Exit::Configuration
+            }
         }
     }
 }

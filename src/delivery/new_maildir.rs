@@ -1,58 +1,99 @@
-//! Creates a Maildir that is missing, and checks that no other user has a say in it.
+//! Opens the folder of a Maildir, creates what is missing, and checks that no other user has a say in it.
 
 use std::io;
 use std::path::Path;
 
 use super::Error;
-use crate::os::sys::{self, File};
+use crate::os::sys::{self, File, WorldCalls};
+use crate::os::walk::{self, PathRule, WalkError, WalkedFolder};
 
 /// The folders of a Maildir.
 const FOLDERS: [&str; 3] = ["tmp", "new", "cur"];
 
-/// Requires that the Maildir, and the symbolic link by which it is reached, belong to us or to
-/// root. The owner of a link can turn it elsewhere, so that files are created there in our name
-/// (CVE-2004-0880). The owner of a Maildir could not read our files in it.
-pub(super) fn require_ours(path: &Path) -> Result<(), Error> {
-    const ROOT: u32 = 0;
-    let us = rustix::process::geteuid().as_raw();
-    // A Maildir that is missing is created, and one that cannot be looked at cannot be opened
-    // either.
-    let owners = [sys::symlink_metadata(path), sys::metadata(path)];
-    let owners = owners.into_iter().flatten().map(|found| sys::owner(&found));
-    match owners.into_iter().find(|owner| ![us, ROOT].contains(owner)) {
-        None => Ok(()),
-        Some(owner) => Err(Error::Foreign {
-            path: path.to_owned(),
-            owner,
-        }),
+/// Opens the folder of a Maildir that has to exist.
+///
+/// The owner of a symbolic link on the way can turn it elsewhere, so that files are created there in our
+/// name (CVE-2004-0880). The owner of a Maildir could not read our files in it.
+pub(super) fn open(path: &Path) -> Result<WalkedFolder<WorldCalls>, Error> {
+    let folder = walk::open_folder(path, PathRule::Links);
+    let folder = folder.map_err(|error| Error::walk("open", error))?;
+    Error::judge(path, &folder.facts)?;
+    Ok(folder)
+}
+
+/// Opens the folder of a Maildir to which messages were delivered before. If its disk is not mounted, there
+/// is an empty folder, or no folder at all.
+pub(super) fn open_present(path: &Path) -> Result<WalkedFolder<WorldCalls>, Error> {
+    let gone = || Error::Gone(path.to_owned());
+    let folder = match walk::open_folder(path, PathRule::Links) {
+        Err(error) if error.is_not_found() => return Err(gone()),
+        folder => folder.map_err(|error| not_created(path, error))?,
+    };
+    Error::judge(path, &folder.facts)?;
+    match is_begun(&folder, path)? {
+        true => Ok(folder),
+        false => Err(gone()),
     }
 }
 
-/// Creates what is missing of a Maildir whose parent exists.
-pub(super) fn create(path: &Path) -> Result<(), Error> {
-    let is_new = create_folder(path)?;
+/// Opens the folder of a Maildir whose parent exists, and creates it (0700) if it is missing.
+pub(super) fn open_or_create(path: &Path) -> Result<WalkedFolder<WorldCalls>, Error> {
+    let made = walk::make_folder(path, PathRule::Links);
+    let (folder, is_new) = made.map_err(|error| not_created(path, error))?;
+    Error::judge(path, &folder.facts)?;
     // A user who names the wrong folder does not want a Maildir among the other files there. A
     // Maildir that a kill left incomplete is completed, and so is one that another run, for another
     // account, is creating at this moment.
-    let is_begun = || FOLDERS.iter().any(|name| is_folder(&path.join(name)));
-    if !is_new && !is_empty(path)? && !is_begun() {
+    if !is_new && !is_begun(&folder, path)? && !is_empty(&folder, path)? {
         return Err(Error::NotMaildir(path.to_owned()));
     }
-    FOLDERS
-        .iter()
-        .try_for_each(|name| create_folder(&path.join(name)).map(drop))
+    Ok(folder)
 }
 
-/// Requires that some of a Maildir is there: messages were delivered to it before. If its disk is not
-/// mounted, there is an empty folder, or no folder at all.
-pub(super) fn require_present(path: &Path) -> Result<(), Error> {
-    let is_missing = |name: &str| {
-        let found = sys::metadata(path.join(name));
-        found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+/// Creates the folders of a Maildir that are missing.
+pub(super) fn complete(folder: &WalkedFolder<WorldCalls>, path: &Path) -> Result<(), Error> {
+    FOLDERS.iter().try_for_each(|name| {
+        folder.make(name).map_err(|errno| Error::Create {
+            path: path.join(name),
+            source: errno.into(),
+        })
+    })
+}
+
+fn is_begun(folder: &WalkedFolder<WorldCalls>, path: &Path) -> Result<bool, Error> {
+    for name in FOLDERS {
+        let found = folder.contains(name);
+        if found.map_err(|errno| Error::local("look for", &path.join(name), errno))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_empty(folder: &WalkedFolder<WorldCalls>, path: &Path) -> Result<bool, Error> {
+    let names = folder.readable().and_then(|folder| sys::names(&folder));
+    let names = names.map_err(|errno| Error::local("read", path, errno))?;
+    Ok(names
+        .iter()
+        .all(|name| [&b"."[..], b".."].contains(&&**name)))
+}
+
+/// Returns the error for a Maildir that was not reached or created.
+fn not_created(path: &Path, error: WalkError) -> Error {
+    let source = match error {
+        WalkError::System { source, .. } => source,
+        WalkError::Unsafe(path) => return path.into(),
     };
-    match FOLDERS.iter().all(|name| is_missing(name)) {
-        true => Err(Error::Gone(path.to_owned())),
-        false => Ok(()),
+    let path = path.to_owned();
+    // A parent is never created: its path may be mistyped, or its disk not mounted.
+    match path.parent() {
+        Some(parent)
+            if source.kind() == io::ErrorKind::NotFound && sys::metadata(parent).is_err() =>
+        {
+            let parent = parent.to_owned();
+            Error::NoParent { path, parent }
+        }
+        _ => Error::Create { path, source },
     }
 }
 
@@ -75,9 +116,9 @@ fn shell_word(path: &Path) -> String {
 
 /// Makes a new Maildir survive a power cut: a folder does so only once the folder that holds its name is
 /// flushed.
-pub(super) fn flush_with_parent(path: &Path) -> Result<(), Error> {
-    flush(path)?;
-    flush(path.parent().unwrap_or(Path::new("/")))
+pub(super) fn flush_with_parent(folder: &WalkedFolder<WorldCalls>) -> Result<(), Error> {
+    flush(&folder.path)?;
+    flush(folder.path.parent().unwrap_or(Path::new("/")))
 }
 
 fn flush(folder: &Path) -> Result<(), Error> {
@@ -89,43 +130,6 @@ fn flush(folder: &Path) -> Result<(), Error> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(cannot)
-}
-
-fn is_empty(path: &Path) -> Result<bool, Error> {
-    let cannot = |source| Error::Local {
-        doing: "read",
-        path: path.to_owned(),
-        source,
-    };
-    sys::is_empty(path).map_err(cannot)
-}
-
-/// Creates a folder (0700) unless it exists. Returns true if it had to be created.
-fn create_folder(path: &Path) -> Result<bool, Error> {
-    match sys::create_folder(path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_folder(path) => Ok(false),
-        // A parent is never created: its path may be mistyped, or its disk not mounted.
-        Err(source) => Err(match path.parent() {
-            Some(parent)
-                if source.kind() == io::ErrorKind::NotFound && sys::metadata(parent).is_err() =>
-            {
-                Error::NoParent {
-                    path: path.to_owned(),
-                    parent: parent.to_owned(),
-                }
-            }
-            _ => Error::Create {
-                path: path.to_owned(),
-                source,
-            },
-        }),
-    }
-}
-
-/// Returns true if a path leads to a folder.
-fn is_folder(path: &Path) -> bool {
-    sys::metadata(path).is_ok_and(|found| found.is_dir())
 }
 
 #[cfg(test)]
@@ -143,7 +147,9 @@ mod tests {
             for name in begun {
                 fs::create_dir_all(path.join(name)).expect("a folder can be made");
             }
-            create(&path).expect("the Maildir can be created");
+            let created = open_or_create(&path);
+            let created = created.and_then(|folder| complete(&folder, &path));
+            created.expect("the Maildir can be created");
             assert!(FOLDERS.iter().all(|name| path.join(name).is_dir()));
         }
     }
@@ -152,7 +158,7 @@ mod tests {
     fn a_maildir_is_gone_if_none_of_its_folders_is_there() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let path = folder.path().join("disk/my 'Mail'");
-        let is_gone = |path: &Path| matches!(require_present(path), Err(Error::Gone(_)));
+        let is_gone = |path: &Path| matches!(open_present(path), Err(Error::Gone(_)));
         assert!(is_gone(&path));
         fs::create_dir_all(&path).expect("a folder can be made");
         assert!(is_gone(&path));
@@ -170,7 +176,7 @@ mod tests {
     fn a_folder_with_other_files_becomes_no_maildir() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         fs::write(folder.path().join("letter"), "x").expect("the file can be written");
-        let error = create(folder.path()).expect_err("the folder is in use");
+        let error = open_or_create(folder.path()).expect_err("the folder is in use");
         assert!(matches!(error, Error::NotMaildir(_)), "{error}");
         assert!(!folder.path().join("tmp").exists());
     }
@@ -179,7 +185,7 @@ mod tests {
     fn the_parent_of_a_maildir_is_never_created() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let parent = folder.path().join("disk");
-        let error = create(&parent.join("Mail")).expect_err("the parent is missing");
+        let error = open_or_create(&parent.join("Mail")).expect_err("the parent is missing");
         let hint = error.hint().expect("the user can create it");
         assert_eq!(
             hint,

@@ -263,3 +263,106 @@ fn account_files_and_their_folder_must_be_trusted() {
         &["the folder ", "accounts.d belongs to user 61222"],
     );
 }
+
+/// Sets the Maildir of the account `work`.
+fn deliver_to(sandbox: &Sandbox, server: &ModelServer, maildir: &Path) {
+    sandbox.config(&format!(
+        "[accounts.work]\nserver = '{}'\nuser = 'joe'\npassword = '{PASSWORD}'\n\
+         security = 'none'\nmaildir = '{}'\n",
+        server.address(),
+        maildir.display()
+    ));
+}
+
+#[test]
+#[ignore = "needs root: tests/run runs it"]
+fn root_delivers_through_no_link_of_a_user() {
+    let (sandbox, server) = work();
+    let home = sandbox.path("home");
+    let elsewhere = sandbox.path("elsewhere");
+    fs::create_dir(&elsewhere).expect(WRITABLE);
+    symlink(&elsewhere, home.join("link")).expect(WRITABLE);
+    // A link of root is followed, and so is the folder of the user.
+    deliver_to(&sandbox, &server, &home.join("link/work"));
+    sandbox.fetch().succeeds();
+    give(&home, JANE);
+    deliver_to(&sandbox, &server, &home.join("Mail/root"));
+    sandbox.fetch().succeeds();
+    for owner in [0, JANE] {
+        // Also the link of root: the user may have brought it here from another place.
+        give(&home.join("link"), owner);
+        for maildir in ["link/work", "link/new", "link"] {
+            deliver_to(&sandbox, &server, &home.join(maildir));
+            is_refused(
+                &sandbox.fetch(),
+                &["the symbolic link ", "of user 61222"].map(|part| {
+                    if owner == JANE {
+                        part.trim_start_matches("of ")
+                    } else {
+                        part
+                    }
+                }),
+            );
+        }
+    }
+    let names = fs::read_dir(&elsewhere).expect("the folder exists").count();
+    assert_eq!(names, 1, "something was created through the link");
+}
+
+#[test]
+#[ignore = "needs root: tests/run runs it"]
+fn a_maildir_that_others_can_empty_is_refused() {
+    let (sandbox, _server) = work();
+    sandbox.fetch().succeeds();
+    let maildir = sandbox.work().path().to_owned();
+    for folder in ["tmp", "new", "cur", ""] {
+        let folder = maildir.join(folder);
+        set_mode(&folder, 0o777);
+        is_refused(
+            &sandbox.fetch(),
+            &["can be written by others (mode 0777)", "chmod o-w"],
+        );
+        for mode in [0o2770, 0o1777, 0o700] {
+            set_mode(&folder, mode);
+            sandbox.fetch().succeeds();
+        }
+        give(&folder, JANE);
+        is_refused(
+            &sandbox.fetch(),
+            &["belongs to user 61222, neither you nor root"],
+        );
+        give(&folder, 0);
+    }
+}
+
+#[test]
+fn a_maildir_whose_new_is_a_link_is_refused() {
+    let (sandbox, _server) = work();
+    sandbox.fetch().succeeds();
+    let maildir = sandbox.work().path().to_owned();
+    let elsewhere = sandbox.path("elsewhere");
+    fs::rename(maildir.join("new"), &elsewhere).expect(WRITABLE);
+    symlink(&elsewhere, maildir.join("new")).expect(WRITABLE);
+    sandbox
+        .fetch()
+        .fails_with(73)
+        .complains_in_lines(1)
+        .stderr_has("work/new");
+    assert_eq!(fs::read_dir(&elsewhere).expect("it exists").count(), 1);
+}
+
+#[test]
+fn no_maildir_is_created_where_a_link_leads_nowhere() {
+    let (sandbox, server) = work();
+    let disk = sandbox.path("disk");
+    fs::create_dir(&disk).expect(WRITABLE);
+    symlink(disk.join("Mail"), sandbox.home().join("link")).expect(WRITABLE);
+    deliver_to(&sandbox, &server, &sandbox.home().join("link"));
+    sandbox
+        .fetch()
+        .fails_with(73)
+        .complains_in_lines(1)
+        .stderr_has("cannot create ");
+    fs::create_dir(disk.join("Mail")).expect(WRITABLE);
+    sandbox.fetch().succeeds();
+}

@@ -13,6 +13,8 @@ use super::unique_name::without_flags;
 use super::{Error, Target, new_maildir};
 use crate::mail::custody::{Delivered, Found, Outcome, Staged, StoredMessage, TargetPlace};
 use crate::mail::mark::{FileMarks, Mark};
+use crate::os::sys::WorldCalls;
+use crate::os::walk::WalkedFolder;
 use crate::text::ServerText;
 
 #[cfg(test)]
@@ -56,19 +58,19 @@ impl Maildir {
         marks: &FileMarks,
         earlier: Option<&TargetPlace>,
     ) -> Result<Self, Error> {
-        new_maildir::require_ours(path)?;
-        if earlier.is_some() {
-            new_maildir::require_present(path)?;
-        }
-        new_maildir::create(path)?;
-        let maildir = Self::open_existing(path, marks)?;
+        let folder = match earlier {
+            Some(_) => new_maildir::open_present(path),
+            None => new_maildir::open_or_create(path),
+        }?;
+        new_maildir::complete(&folder, path)?;
+        let maildir = Self::of(&folder, path, marks)?;
         // Checked now, so that nothing is fetched that cannot be delivered.
         maildir.intake.folder().require_writable()?;
         maildir.new.require_writable()?;
         if earlier != Some(&maildir.place) {
             // Nothing was staged for this folder yet. The run that created it, perhaps an earlier one,
             // may have been killed before it flushed the folders.
-            new_maildir::flush_with_parent(path)?;
+            new_maildir::flush_with_parent(&folder)?;
         }
         Ok(maildir)
     }
@@ -78,9 +80,16 @@ impl Maildir {
     /// # Errors
     /// It does not exist or cannot be opened.
     pub(crate) fn open_existing(path: &Path, marks: &FileMarks) -> Result<Self, Error> {
-        let tmp = Folder::open(&path.join("tmp"))?;
-        let new = Folder::open(&path.join("new"))?;
-        let cur = Folder::open(&path.join("cur"))?;
+        Self::of(&new_maildir::open(path)?, path, marks)
+    }
+
+    fn of(
+        folder: &WalkedFolder<WorldCalls>,
+        path: &Path,
+        marks: &FileMarks,
+    ) -> Result<Self, Error> {
+        let open = |name| Folder::open_in(folder, name, &path.join(name));
+        let [tmp, new, cur] = [open("tmp")?, open("new")?, open("cur")?];
         let (device, inode) = new.identity()?;
         let place = TargetPlace {
             path: path.to_owned(),

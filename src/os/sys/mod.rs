@@ -25,9 +25,13 @@ use simulated as world;
 
 pub(crate) use path_calls::{Facts, Kind, PathCalls};
 pub(crate) use real::RealCalls;
+#[cfg(not(all(feature = "simulation", not(test))))]
+pub(crate) use real::RealCalls as WorldCalls;
+#[cfg(all(feature = "simulation", not(test)))]
+pub(crate) use simulated::SimulatedCalls as WorldCalls;
 pub(crate) use world::{
     AtFlags, File, Instant, Mode, OFlags, RenameFlags, Stat, calendar_time, can_run, crash_point,
-    create_folder, fstat, fstatvfs, fsync, getrandom, host_name, is_empty, linkat, metadata, mpsc,
-    names, open, openat, owner, process_id, read_to_string, renameat, renameat_with,
-    require_writable, statat, symlink_metadata, syncfs, syncfs_reports_errors, thread, unlinkat,
+    fstat, fstatvfs, fsync, getrandom, host_name, linkat, metadata, mpsc, names, openat,
+    process_id, read_to_string, renameat, renameat_with, require_writable, statat, syncfs,
+    syncfs_reports_errors, thread, unlinkat,
 };

@@ -1,10 +1,7 @@
 //! The operating system itself.
 
 use std::ffi::{CStr, OsStr, OsString};
-use std::fs::{DirBuilder, Metadata};
-use std::io;
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 use rustix::fs::{Access, Dir, FileType};
@@ -13,7 +10,7 @@ use rustix::path::Arg;
 
 use super::path_calls::{Facts, Kind, PathCalls};
 
-pub(crate) use std::fs::{File, metadata, read_to_string, symlink_metadata};
+pub(crate) use std::fs::{File, metadata, read_to_string};
 pub(crate) use std::process::id as process_id;
 pub(crate) use std::sync::mpsc;
 pub(crate) use std::thread;
@@ -81,7 +78,7 @@ fn facts(stat: &Stat) -> Facts {
 }
 
 /// Opens a file or folder by its path.
-pub(crate) fn open(path: &Path, flags: OFlags) -> Result<File, Errno> {
+fn open(path: &Path, flags: OFlags) -> Result<File, Errno> {
     rustix::fs::open(path, flags, Mode::empty()).map(File::from)
 }
 
@@ -106,21 +103,6 @@ pub(crate) fn names(folder: &File) -> Result<Vec<Vec<u8>>, Errno> {
     Dir::read_from(folder)?
         .map(|entry| entry.map(|entry| CStr::to_bytes(entry.file_name()).to_vec()))
         .collect()
-}
-
-/// Returns true if nothing is in a folder.
-pub(crate) fn is_empty(folder: &Path) -> io::Result<bool> {
-    Ok(std::fs::read_dir(folder)?.next().is_none())
-}
-
-/// Creates a folder that only its owner can use.
-pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().mode(0o700).create(path)
-}
-
-/// Returns the number of the user to whom a file belongs.
-pub(crate) fn owner(metadata: &Metadata) -> u32 {
-    metadata.uid()
 }
 
 /// Returns true if a path leads to a program that this user can run.

@@ -34,6 +34,13 @@ pub struct UnsafePath {
     pub(super) reason: Reason,
 }
 
+impl WalkError {
+    /// Returns true if nothing is there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::System { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
 impl UnsafePath {
     /// Returns what the user can do about it.
     pub(crate) fn hint(&self) -> String {

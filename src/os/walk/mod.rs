@@ -18,9 +18,9 @@ mod error;
 mod rule;
 
 pub(crate) use error::{UnsafePath, WalkError, shown};
-pub(crate) use rule::ROOT;
+pub(crate) use rule::{ROOT, Reason};
 
-use rule::{Reason, Users};
+use rule::Users;
 
 /// What is required of the folders on the way.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,6 +29,9 @@ pub(crate) enum PathRule {
     Strict,
     /// The same, but the root of a volume may have any permissions: whoever mounted it has chosen them.
     Volume,
+    /// Only links must be trusted. Another user may own folders on the way, but can then only take the
+    /// place away, and cannot lead to another one.
+    Links,
 }
 
 /// A folder that was opened and judged.
@@ -52,7 +55,9 @@ pub(crate) struct WalkedFile {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum IfMissing {
     Refuse,
-    Make,
+    /// Only the last one is made, and not where a symbolic link leads: the disk may not be mounted.
+    MakeLast,
+    MakeAll,
 }
 
 /// Opens a regular file. One that another process handed over (`/dev/stdin`, `/dev/fd/3`) may be a pipe.
@@ -95,6 +100,8 @@ pub(crate) fn open_file_in(
         doubt: None,
         rest: VecDeque::new(),
         links: 0,
+        is_behind_last_link: false,
+        has_made: false,
     };
     walk.rest.push_front(name.to_owned());
     walk.into_file()
@@ -108,7 +115,9 @@ pub(crate) fn open_folder<C: PathCalls>(
     path: &Path,
     rule: PathRule,
 ) -> Result<WalkedFolder<C>, WalkError> {
-    Walk::begin(path, rule)?.into_folder(IfMissing::Refuse)
+    let mut walk = Walk::begin(path, rule)?;
+    walk.go(IfMissing::Refuse)?;
+    Ok(walk.folder)
 }
 
 /// Opens a folder, and makes it and those above it (mode 0700) if they are missing.
@@ -119,7 +128,23 @@ pub(crate) fn make_folders(
     path: &Path,
     rule: PathRule,
 ) -> Result<WalkedFolder<RealCalls>, WalkError> {
-    Walk::begin(path, rule)?.into_folder(IfMissing::Make)
+    let mut walk = Walk::begin(path, rule)?;
+    walk.go(IfMissing::MakeAll)?;
+    Ok(walk.folder)
+}
+
+/// Opens a folder whose parent exists, and makes it (mode 0700) if it is missing. Also returns true if it was
+/// made.
+///
+/// # Errors
+/// As [`open_folder`].
+pub(crate) fn make_folder<C: PathCalls>(
+    path: &Path,
+    rule: PathRule,
+) -> Result<(WalkedFolder<C>, bool), WalkError> {
+    let mut walk = Walk::begin(path, rule)?;
+    walk.go(IfMissing::MakeLast)?;
+    Ok((walk.folder, walk.has_made))
 }
 
 /// Goes to the folder of a file that need not exist, and makes missing folders (mode 0700). Symbolic links to
@@ -132,7 +157,7 @@ pub(crate) fn make_folder_of(
 ) -> Result<(WalkedFolder<RealCalls>, OsString), WalkError> {
     let mut walk = Walk::<RealCalls>::begin(path, PathRule::Strict)?;
     loop {
-        let Some(name) = walk.go_to_last(IfMissing::Make)? else {
+        let Some(name) = walk.go_to_last(IfMissing::MakeAll)? else {
             return Err(is_a_folder(walk.asked));
         };
         if !walk.folder.is_link(&name) {
@@ -163,6 +188,10 @@ struct Walk<C: PathCalls> {
     doubt: Option<Reason>,
     rest: VecDeque<OsString>,
     links: usize,
+    /// True once the last component of the path was a symbolic link.
+    is_behind_last_link: bool,
+    /// True if a folder was made.
+    has_made: bool,
 }
 
 impl Walk<RealCalls> {
@@ -206,6 +235,8 @@ impl<C: PathCalls> Walk<C> {
             doubt: None,
             rest: VecDeque::new(),
             links: 0,
+            is_behind_last_link: false,
+            has_made: false,
         };
         walk.judge(None)?;
         walk.add(path);
@@ -222,11 +253,11 @@ impl<C: PathCalls> Walk<C> {
     }
 
     /// Goes to the end of the path, which is a folder.
-    fn into_folder(mut self, missing: IfMissing) -> Result<WalkedFolder<C>, WalkError> {
+    fn go(&mut self, missing: IfMissing) -> Result<(), WalkError> {
         while let Some(name) = self.rest.pop_front() {
             self.enter(&name, missing)?;
         }
-        Ok(self.folder)
+        Ok(())
     }
 
     /// Goes to the folder of the last component. Returns its name; `None` if the path has none.
@@ -267,7 +298,7 @@ impl<C: PathCalls> Walk<C> {
     fn enter(&mut self, name: &OsStr, missing: IfMissing) -> Result<(), WalkError> {
         let flags = C::SEARCH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle = match C::openat(&self.folder.handle, name, flags) {
-            Err(Errno::NOENT) if missing == IfMissing::Make => {
+            Err(Errno::NOENT) if self.may_make(missing) => {
                 self.make(name)?;
                 C::openat(&self.folder.handle, name, flags)
             }
@@ -292,10 +323,22 @@ impl<C: PathCalls> Walk<C> {
         self.judge(Some(&above))
     }
 
-    fn make(&self, name: &OsStr) -> Result<(), WalkError> {
+    fn may_make(&self, missing: IfMissing) -> bool {
+        match missing {
+            IfMissing::Refuse => false,
+            IfMissing::MakeLast => self.rest.is_empty() && !self.is_behind_last_link,
+            IfMissing::MakeAll => true,
+        }
+    }
+
+    fn make(&mut self, name: &OsStr) -> Result<(), WalkError> {
         match C::mkdirat(&self.folder.handle, name, Mode::RWXU) {
-            // Another run may have been faster.
-            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Ok(()) => {
+                self.has_made = true;
+                Ok(())
+            }
+            // Another run was faster, or a link leads nowhere.
+            Err(Errno::EXIST) => Ok(()),
             Err(errno) => Err(self.refused_at(name, errno)),
         }
     }
@@ -312,6 +355,7 @@ impl<C: PathCalls> Walk<C> {
         let is_accepted = match self.rule {
             PathRule::Strict => self.doubt.is_none(),
             PathRule::Volume => self.doubt.is_none() || rule::is_volume(&facts, above),
+            PathRule::Links => true,
         };
         match self.doubt {
             Some(reason) if !is_accepted => {
@@ -351,6 +395,7 @@ impl<C: PathCalls> Walk<C> {
         if let Some(reason) = reason {
             return Err(self.unsafe_path(component, Kind::Link, reason));
         }
+        self.is_behind_last_link |= self.rest.is_empty();
         self.links += 1;
         if self.links > MOST_LINKS {
             return Err(self.refused_at(name, Errno::LOOP));
@@ -385,6 +430,37 @@ impl<C: PathCalls> Walk<C> {
 }
 
 impl<C: PathCalls> WalkedFolder<C> {
+    /// Opens a folder in this one for reading. A symbolic link is not followed.
+    ///
+    /// # Errors
+    /// The system refuses it, or it is not a folder.
+    pub(crate) fn open(&self, name: &str) -> Result<(C::Handle, Facts), Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle = C::openat(&self.handle, OsStr::new(name), flags)?;
+        let facts = C::facts(&handle)?;
+        Ok((handle, facts))
+    }
+
+    /// Makes a folder in this one (mode 0700), unless it exists.
+    ///
+    /// # Errors
+    /// The system refuses it.
+    pub(crate) fn make(&self, name: &str) -> Result<(), Errno> {
+        match C::mkdirat(&self.handle, OsStr::new(name), Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Returns true if something of this name is in it.
+    pub(crate) fn contains(&self, name: &str) -> Result<bool, Errno> {
+        match C::facts_at(&self.handle, OsStr::new(name)) {
+            Ok(_) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
     /// Returns true if a name in it is a symbolic link.
     pub(crate) fn is_link(&self, name: &OsStr) -> bool {
         C::facts_at(&self.handle, name).is_ok_and(|facts| facts.kind == Kind::Link)
@@ -415,6 +491,22 @@ fn system_error(path: &Path, errno: Errno) -> WalkError {
     WalkError::System {
         path: path.to_owned(),
         source: errno.into(),
+    }
+}
+
+/// Judges a folder into which mail is delivered. Other users may deliver there, too, if a group was given
+/// that right.
+///
+/// # Errors
+/// It belongs to another user, or all others may exchange what is in it.
+pub(crate) fn judge_target(facts: &Facts) -> Result<(), Reason> {
+    let (owner, mode) = (facts.owner, facts.mode);
+    if !Users::here().is_trusted(owner) {
+        return Err(Reason::Foreign { owner });
+    }
+    match rule::is_open_to_all(facts) {
+        true => Err(Reason::Writable { mode }),
+        false => Ok(()),
     }
 }
 

@@ -99,6 +99,11 @@ impl Users {
     }
 }
 
+/// Returns true if all others may write to a folder and rename what is in it.
+pub(super) fn is_open_to_all(folder: &Facts) -> bool {
+    folder.mode & (STICKY | WRITE_OTHERS) == WRITE_OTHERS
+}
+
 /// Returns true if the folder is the root of a volume that root has mounted, or a server on which the user's
 /// number means nothing. Whoever mounted it has chosen who can write to it.
 pub(super) fn is_volume(folder: &Facts, above: Option<&Facts>) -> bool {

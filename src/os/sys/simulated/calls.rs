@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use rustix::path::Arg;
-use rustix::process::geteuid;
 use rustix::rand::GetRandomFlags;
 
 use super::disk::Inode;
@@ -18,7 +17,7 @@ use super::machine::{MachineState, step};
 /// An open file or folder.
 #[derive(Debug)]
 pub(crate) struct File {
-    inode: Inode,
+    pub(super) inode: Inode,
     position: AtomicUsize,
     appends: bool,
 }
@@ -66,10 +65,6 @@ impl Metadata {
         Self {
             is_folder: state.disk.is_folder(inode),
         }
-    }
-
-    pub(crate) fn is_dir(&self) -> bool {
-        self.is_folder
     }
 
     pub(crate) fn is_file(&self) -> bool {
@@ -208,6 +203,9 @@ pub(crate) fn openat(folder: &File, name: impl Arg, flags: OFlags, _: Mode) -> R
             }
             found => found?,
         };
+        if flags.contains(OFlags::DIRECTORY) && !state.disk.is_folder(inode) {
+            return Err(Errno::NOTDIR);
+        }
         Ok(File::new(inode, flags))
     })
 }
@@ -280,10 +278,6 @@ pub(crate) fn names(folder: &File) -> Result<Vec<Vec<u8>>, Errno> {
     step(what, |state| state.disk.names(folder.inode))
 }
 
-pub(crate) fn is_empty(folder: &Path) -> io::Result<bool> {
-    Ok(names(&File::open(folder)?)?.is_empty())
-}
-
 pub(crate) fn linkat(
     from: &File,
     name: impl Arg,
@@ -348,34 +342,12 @@ pub(crate) fn unlinkat(folder: &File, name: impl Arg, _: AtFlags) -> Result<(), 
     step(what, |state| state.disk.unlink(folder.inode, &name))
 }
 
-pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
-    let what = || format!("create the folder {}", path.display());
-    let (parent, name) = (path.parent(), path.file_name());
-    Ok(step(what, |state| {
-        state.faults.require_room()?;
-        let parent = state.disk.look_up(parent.ok_or(Errno::EXIST)?)?;
-        let name = name.ok_or(Errno::EXIST)?;
-        state
-            .disk
-            .create(parent, name.as_encoded_bytes(), true)
-            .map(drop)
-    })?)
-}
-
 pub(crate) fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     let path = path.as_ref();
     let what = || format!("look at {}", path.display());
     Ok(step(what, |state| {
         Ok(Metadata::of(state, state.disk.look_up(path)?))
     })?)
-}
-
-pub(crate) fn symlink_metadata(path: &Path) -> io::Result<Metadata> {
-    metadata(path)
-}
-
-pub(crate) fn owner(_: &Metadata) -> u32 {
-    geteuid().as_raw()
 }
 
 pub(crate) fn can_run(_: &Path) -> bool {

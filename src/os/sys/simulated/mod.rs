@@ -12,6 +12,7 @@ mod calls;
 pub(crate) mod disk;
 pub(crate) mod generator;
 pub(crate) mod machine;
+mod path_calls;
 mod turns;
 
 #[cfg_attr(test, allow(unused_imports, reason = "the same"))]
@@ -19,10 +20,11 @@ pub(crate) use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 
 #[cfg_attr(test, allow(unused_imports, reason = "the same"))]
 pub(crate) use calls::{
-    File, Instant, Stat, calendar_time, can_run, crash_point, create_folder, fstat, fstatvfs,
-    fsync, getrandom, host_name, is_empty, linkat, metadata, names, open, openat, owner,
-    process_id, read_to_string, renameat, renameat_with, require_writable, statat,
-    symlink_metadata, syncfs, syncfs_reports_errors, unlinkat,
+    File, Instant, Stat, calendar_time, can_run, crash_point, fstat, fstatvfs, fsync, getrandom,
+    host_name, linkat, metadata, names, openat, process_id, read_to_string, renameat,
+    renameat_with, require_writable, statat, syncfs, syncfs_reports_errors, unlinkat,
 };
+#[cfg_attr(test, allow(unused_imports, reason = "the same"))]
+pub(crate) use path_calls::SimulatedCalls;
 #[cfg_attr(test, allow(unused_imports, reason = "the same"))]
 pub(crate) use turns::{mpsc, thread};

@@ -1,0 +1,81 @@
+//! The walk along a path on the simulated disk. It has no symbolic links, and one user.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+
+use super::super::path_calls::{Facts, Kind, PathCalls};
+use super::calls::{self, File};
+use super::disk::Inode;
+use super::machine::{MachineState, step};
+
+/// The calls of the simulated machine.
+#[derive(Debug)]
+pub(crate) enum SimulatedCalls {}
+
+impl PathCalls for SimulatedCalls {
+    type Handle = File;
+
+    const SEARCH: OFlags = OFlags::DIRECTORY;
+
+    fn open(path: &Path, flags: OFlags) -> Result<File, Errno> {
+        calls::open(path, flags)
+    }
+
+    fn openat(folder: &File, name: &OsStr, flags: OFlags) -> Result<File, Errno> {
+        match name == "." {
+            true => folder.try_clone().map_err(|_| Errno::IO),
+            false => calls::openat(folder, name, flags, Mode::empty()),
+        }
+    }
+
+    fn mkdirat(folder: &File, name: &OsStr, _: Mode) -> Result<(), Errno> {
+        let what = || {
+            format!(
+                "create the folder {} in folder {}",
+                name.display(),
+                folder.inode
+            )
+        };
+        step(what, |state| {
+            state.faults.require_room()?;
+            let name = name.as_encoded_bytes();
+            state.disk.create(folder.inode, name, true).map(drop)
+        })
+    }
+
+    fn readlinkat(_: &File, _: &OsStr) -> Result<OsString, Errno> {
+        Err(Errno::INVAL)
+    }
+
+    fn facts(file: &File) -> Result<Facts, Errno> {
+        let what = || format!("look at {}", file.inode);
+        step(what, |state| Ok(facts(state, file.inode)))
+    }
+
+    fn facts_at(folder: &File, name: &OsStr) -> Result<Facts, Errno> {
+        let what = || format!("look at {} in folder {}", name.display(), folder.inode);
+        step(what, |state| {
+            let inode = state.disk.find(folder.inode, name.as_encoded_bytes())?;
+            Ok(facts(state, inode))
+        })
+    }
+}
+
+fn facts(state: &MachineState, inode: Inode) -> Facts {
+    let kind = match state.disk.is_folder(inode) {
+        true => Kind::Folder,
+        false => Kind::File,
+    };
+    Facts {
+        kind,
+        owner: geteuid().as_raw(),
+        group: 0,
+        mode: 0o700,
+        device: 1,
+        inode,
+    }
+}
