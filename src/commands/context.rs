@@ -53,6 +53,12 @@ impl Context<'_> {
         Ok(StateFolder::open(&path)?)
     }
 
+    /// Opens the folder of the seen-database for a command that changes nothing.
+    pub(super) fn state_folder_to_read(&self) -> Result<StateFolder, Failure> {
+        let path = config::state_folder(self.global.state_dir.as_deref())?;
+        Ok(StateFolder::open_to_read(&path)?)
+    }
+
     /// Opens an account's rows of the database.
     ///
     /// # Errors

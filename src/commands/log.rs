@@ -15,7 +15,7 @@ use crate::seen::{self, Deliveries};
 
 /// Shows the deliveries, one line each. The oldest comes first.
 pub(super) fn run(arguments: &cli::LogArgs, context: &Context<'_>) -> Result<Exit, Failure> {
-    let deliveries = Deliveries::open(&context.state_folder()?)?;
+    let deliveries = Deliveries::open(&context.state_folder_to_read()?)?;
     let account = arguments.account.as_deref();
     if let Some(name) = account
         && !deliveries.has_account(name)?

@@ -36,7 +36,7 @@ impl Folder {
     ) -> Result<Self, Error> {
         let opened = folder.open(name);
         let (handle, facts) = opened.map_err(|errno| Error::local("open", path, errno))?;
-        Error::judge(path, &facts)?;
+        folder.require_target(path, &facts)?;
         Ok(Self {
             handle,
             path: path.to_owned(),

@@ -11,8 +11,7 @@ use crate::exit::Exit;
 use crate::mail::custody::{Found, NotDelivered, Outcome, Staged, StoredMessage, TargetPlace};
 use crate::mail::mark::FileMarks;
 use crate::os::is_disk_full;
-use crate::os::sys::Facts;
-use crate::os::walk::{self, Reason, UnsafePath, WalkError};
+use crate::os::walk::{UnsafePath, WalkError};
 
 mod folder;
 mod intake;
@@ -157,14 +156,6 @@ pub(crate) enum Error {
         /// The system's error.
         source: io::Error,
     },
-    /// A folder for messages belongs to another user, who could not read our files, or could take them.
-    #[error("{} belongs to user {owner}, neither you nor root", path.display())]
-    Foreign {
-        /// The folder.
-        path: PathBuf,
-        /// The number of the user.
-        owner: u32,
-    },
     /// A Maildir to which messages were delivered is not there.
     #[error("the Maildir {} is gone; messages were delivered to it before", .0.display())]
     Gone(PathBuf),
@@ -234,14 +225,6 @@ pub(crate) enum Error {
         /// The system's error.
         source: io::Error,
     },
-    /// Everybody can take messages out of a folder, or exchange them.
-    #[error("{} can be written by others (mode {mode:04o})", path.display())]
-    Writable {
-        /// The folder.
-        path: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
 }
 
 impl Error {
@@ -255,18 +238,6 @@ impl Error {
             },
             WalkError::Unsafe(path) => path.into(),
         }
-    }
-
-    /// Refuses a folder for messages if another user owns it, or everybody can write to it.
-    fn judge(path: &Path, facts: &Facts) -> Result<(), Self> {
-        let path = || path.to_owned();
-        walk::judge_target(facts).map_err(|reason| match reason {
-            Reason::Foreign { owner } | Reason::InFolderOf { owner } => Self::Foreign {
-                path: path(),
-                owner,
-            },
-            Reason::Writable { mode } => Self::Writable { path: path(), mode },
-        })
     }
 
     fn local(doing: &'static str, path: &Path, errno: Errno) -> Self {
@@ -284,9 +255,6 @@ impl Error {
     /// Returns what the user can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::Foreign { owner, .. } => Some(format!(
-                "Run mailpull as user {owner}, or choose another Maildir"
-            )),
             Self::Gone(path) => Some(format!(
                 "Is its disk mounted? To begin with a new Maildir: {}",
                 new_maildir::command(path)
@@ -299,10 +267,6 @@ impl Error {
                 Some("Choose an empty folder, or one that does not exist yet".to_owned())
             }
             Self::Path(path) => Some(path.hint()),
-            Self::Writable { path, .. } => Some(format!(
-                "Let only its owner and its group write it: chmod o-w {}",
-                path.display()
-            )),
             Self::OtherDevice { .. } => Some(
                 "A Maildir's tmp/ and new/ must be folders of one file system: neither may be a mount \
                  point of its own"
@@ -352,9 +316,7 @@ impl Error {
             Self::Local { .. } | Self::Rename { .. } => Exit::LocalIo,
             Self::Mda(error) => error.exit(),
             Self::NoRoom { .. } => Exit::Temporary,
-            Self::Foreign { .. } | Self::NotMaildir(_) | Self::Path(_) | Self::Writable { .. } => {
-                Exit::Configuration
-            }
+            Self::NotMaildir(_) | Self::Path(_) => Exit::Configuration,
         }
     }
 }

@@ -17,7 +17,7 @@ const FOLDERS: [&str; 3] = ["tmp", "new", "cur"];
 pub(super) fn open(path: &Path) -> Result<WalkedFolder<WorldCalls>, Error> {
     let folder = walk::open_folder(path, PathRule::Links);
     let folder = folder.map_err(|error| Error::walk("open", error))?;
-    Error::judge(path, &folder.facts)?;
+    folder.require_target(path, &folder.facts)?;
     Ok(folder)
 }
 
@@ -29,7 +29,7 @@ pub(super) fn open_present(path: &Path) -> Result<WalkedFolder<WorldCalls>, Erro
         Err(error) if error.is_not_found() => return Err(gone()),
         folder => folder.map_err(|error| not_created(path, error))?,
     };
-    Error::judge(path, &folder.facts)?;
+    folder.require_target(path, &folder.facts)?;
     match is_begun(&folder, path)? {
         true => Ok(folder),
         false => Err(gone()),
@@ -40,7 +40,7 @@ pub(super) fn open_present(path: &Path) -> Result<WalkedFolder<WorldCalls>, Erro
 pub(super) fn open_or_create(path: &Path) -> Result<WalkedFolder<WorldCalls>, Error> {
     let made = walk::make_folder(path, PathRule::Links);
     let (folder, is_new) = made.map_err(|error| not_created(path, error))?;
-    Error::judge(path, &folder.facts)?;
+    folder.require_target(path, &folder.facts)?;
     // A user who names the wrong folder does not want a Maildir among the other files there. A
     // Maildir that a kill left incomplete is completed, and so is one that another run, for another
     // account, is creating at this moment.
@@ -62,8 +62,9 @@ pub(super) fn complete(folder: &WalkedFolder<WorldCalls>, path: &Path) -> Result
 
 fn is_begun(folder: &WalkedFolder<WorldCalls>, path: &Path) -> Result<bool, Error> {
     for name in FOLDERS {
-        let found = folder.contains(name);
-        if found.map_err(|errno| Error::local("look for", &path.join(name), errno))? {
+        let found = folder.look(name);
+        let found = found.map_err(|errno| Error::local("look for", &path.join(name), errno))?;
+        if found.is_some() {
             return Ok(true);
         }
     }

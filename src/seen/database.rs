@@ -9,7 +9,7 @@ use rusqlite::{
     TransactionBehavior, params_from_iter,
 };
 
-use super::{Error, StateFolder, schema};
+use super::{Error, StateFolder};
 use crate::digest::Digest;
 use crate::mail::maildrop::{AccountKey, Identity, UniqueId};
 use crate::moment::Moment;
@@ -81,7 +81,7 @@ impl Database {
     /// # Errors
     /// The database cannot be opened.
     pub(super) fn open(folder: &StateFolder) -> Result<Self, Error> {
-        let connection = schema::open(&folder.database())?;
+        let connection = folder.connect()?;
         // There are about 170 statements; by default 16 are kept.
         connection.set_prepared_statement_cache_capacity(192);
         Ok(Self {

@@ -1,12 +1,15 @@
 //! Errors of the database and of the state folder.
 
-use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use rusqlite::ErrorCode;
+use rustix::process::geteuid;
 
 use crate::exit::Exit;
 use crate::os::is_disk_full;
+use crate::os::walk::{UnsafePath, WalkError};
 
 /// The reason why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -71,9 +74,15 @@ pub enum Error {
         /// The system's error.
         source: io::Error,
     },
-    /// Others can write to the state folder. They could make us delete mail.
-    #[error("{} belongs to another user or can be written by others", .0.display())]
-    Unsafe(PathBuf),
+    /// The database cannot be brought up to date, because it can only be read.
+    #[error("{} was written by an older mailpull, and can only be read", .0.display())]
+    Older(PathBuf),
+    /// Others can write to the state folder, or exchange it. They could make us delete mail.
+    #[error(transparent)]
+    Path(#[from] UnsafePath),
+    /// The database can only be read, and a run that was killed has left changes beside it.
+    #[error("{} can only be read, and seen.db-wal has changes that are not in it yet", .0.display())]
+    Unfinished(PathBuf),
 }
 
 impl Error {
@@ -91,6 +100,26 @@ impl Error {
         }
     }
 
+    /// Returns the error for a folder that was not reached or created.
+    pub(super) fn walk(error: WalkError) -> Self {
+        match error {
+            WalkError::System { path, source } => Self::Create { path, source },
+            WalkError::Unsafe(path) => path.into(),
+        }
+    }
+
+    /// Returns true if the database may be one that can only be read.
+    pub(super) fn may_be_read_only(&self) -> bool {
+        match self {
+            Self::Create { source, .. } | Self::Open { source, .. } => is_denied(source),
+            Self::Io { source, .. } => matches!(
+                source.sqlite_error_code(),
+                Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)
+            ),
+            _ => false,
+        }
+    }
+
     /// Returns what the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -103,11 +132,23 @@ impl Error {
                 Some("Move the file away, or name another folder with --state-dir".to_owned())
             }
             Self::Newer(_) => Some("Use the newer version".to_owned()),
-            Self::Unsafe(path) => Some(format!(
-                "Run chmod 700 {}, or name another folder with --state-dir: what is in it decides \
-                 what is deleted from the servers",
-                path.display()
+            Self::Older(_) | Self::Unfinished(_) => {
+                Some("Copy the folder, and name the copy with --state-dir".to_owned())
+            }
+            Self::Path(path) => Some(format!(
+                "{}. Or name another folder with --state-dir: what is in it decides what is deleted \
+                 from the servers",
+                path.hint()
             )),
+            Self::Create { path, source } if is_denied(source) => Some(match owner_above(path) {
+                Some((folder, owner)) => format!(
+                    "{} belongs to user {owner}, and mailpull runs as user {}. Name a folder of yours \
+                     with --state-dir",
+                    folder.display(),
+                    geteuid().as_raw()
+                ),
+                None => "Name a folder of yours with --state-dir".to_owned(),
+            }),
             Self::Open { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("Run mailpull as the owner of the file".to_owned())
             }
@@ -136,9 +177,12 @@ impl Error {
                 Exit::Configuration
             }
             Self::Create { .. } => Exit::CannotCreate,
-            Self::Damaged { .. } | Self::Foreign(_) | Self::Newer(_) | Self::Unsafe(_) => {
-                Exit::Configuration
-            }
+            Self::Damaged { .. }
+            | Self::Foreign(_)
+            | Self::Newer(_)
+            | Self::Older(_)
+            | Self::Path(_)
+            | Self::Unfinished(_) => Exit::Configuration,
             Self::Io { source, .. } => match source.sqlite_error_code() {
                 Some(ErrorCode::DiskFull) => Exit::Temporary,
                 _ => Exit::LocalIo,
@@ -146,4 +190,16 @@ impl Error {
             Self::Lock { .. } | Self::Open { .. } | Self::Sign { .. } => Exit::LocalIo,
         }
     }
+}
+
+fn is_denied(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
+}
+
+/// Returns the folder in which something cannot be created, and its owner, if that is not us.
+fn owner_above(path: &Path) -> Option<(&Path, u32)> {
+    let folder = path.parent()?;
+    let owner = fs::metadata(folder).ok()?.uid();
+    (owner != geteuid().as_raw()).then_some((folder, owner))
 }

@@ -1,12 +1,13 @@
 //! The tables, and how a database is opened: pragmas, the check that it is ours, migrations.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rustix::fs::OFlags;
 
 use super::Error;
 
@@ -239,6 +240,8 @@ pub(super) fn prepare(path: &Path) -> Result<Connection, Error> {
         .append(true)
         .create(true)
         .mode(0o600)
+        // A FIFO in its place must not block, and a link leads elsewhere.
+        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
         .open(path)
         .and_then(|file| is_foreign(file, path))
         .map_err(|source| {
@@ -279,6 +282,49 @@ pub(super) fn open(path: &Path) -> Result<Connection, Error> {
         .map_err(cannot)?;
     migrate(&mut connection, MIGRATIONS, path)?;
     Ok(connection)
+}
+
+/// Opens a database that can only be read.
+///
+/// # Errors
+/// As [`prepare`]; it was written by an older version; a killed run has left changes beside it.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, Error> {
+    let cannot = |source| Error::open(path, source);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let log = fs::metadata(with_suffix(path, "-wal"));
+    let has_log = log.is_ok_and(|log| log.len() > 0);
+    // Where SQLite cannot make its shared memory, it reads a database with a write-ahead log only if it
+    // is told that nothing changes. It ignores the log then.
+    let mut connection = Connection::open_with_flags(uri(path, has_log), flags).map_err(cannot)?;
+    check_owner(&mut connection, path).map_err(|error| match error {
+        Error::Io { .. } if has_log => Error::Unfinished(path.to_owned()),
+        error => error,
+    })?;
+    connection
+        .execute_batch("PRAGMA trusted_schema = OFF")
+        .map_err(cannot)?;
+    match version(&connection).map_err(cannot)? == MIGRATIONS.len() {
+        true => Ok(connection),
+        false => Err(Error::Older(path.to_owned())),
+    }
+}
+
+fn uri(path: &Path, has_log: bool) -> String {
+    let mut uri = String::from("file:");
+    for octet in path.as_os_str().as_encoded_bytes() {
+        match octet {
+            b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*octet)),
+            octet if octet.is_ascii_alphanumeric() => uri.push(char::from(*octet)),
+            octet => uri.push_str(&format!("%{octet:02X}")),
+        }
+    }
+    if !has_log {
+        uri.push_str("?immutable=1");
+    }
+    uri
 }
 
 /// Returns the journal mode for a database. With a write-ahead log, all processes that use the
@@ -386,8 +432,6 @@ fn version(connection: &Connection) -> rusqlite::Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     const FIRST: &str = "CREATE TABLE one (text TEXT); INSERT INTO one VALUES ('first');";

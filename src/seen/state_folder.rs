@@ -1,6 +1,6 @@
 //! The state folder: it holds the database, the spool of the MDAs, and the locks.
 
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::{fs, io};
@@ -10,11 +10,23 @@ use rusqlite::Connection;
 use super::database::Database;
 use super::{Error, integrity, schema};
 use crate::mail::maildrop::AccountKey;
+use crate::os::sys::{Kind, RealCalls};
+use crate::os::walk::{self, PathRule, WalkedFolder};
+
+const DATABASE: &str = "seen.db";
+
+/// What may be done with the database.
+#[derive(Clone, Copy, Debug)]
+enum Access {
+    Read,
+    Write,
+}
 
 /// A state folder that exists and is safe to use.
 #[derive(Clone, Debug)]
 pub(crate) struct StateFolder {
     path: PathBuf,
+    access: Access,
     /// Stays open as long as any other connection of this process may be opened. When the last
     /// connection is closed, SQLite copies the write-ahead log back into the database and removes
     /// it. Without this one that would happen at the end of every account.
@@ -27,42 +39,69 @@ impl StateFolder {
     /// Opens a state folder, and creates what is missing of it (mode 0700).
     ///
     /// # Errors
-    /// It cannot be created, others can write to it, or its database cannot be opened.
+    /// It cannot be created, others can write to it or exchange it, or its database cannot be opened.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        for folder in [path.to_owned(), path.join("spool"), path.join("locks")] {
-            make_folder(&folder).map_err(|source| Error::Create {
-                path: folder.clone(),
+        let walked = walk::make_folders(path, PathRule::Volume).map_err(Error::walk)?;
+        walked.require_own()?;
+        for name in ["spool", "locks"] {
+            require_folder(&walked, name)?;
+        }
+        // The path without symbolic links: with SQLITE_OPEN_NOFOLLOW SQLite refuses one anywhere in it.
+        let path = walked.path.clone();
+        let database = database_in(&path);
+        if !require_database(&walked)? {
+            flush_ours(&path).map_err(|source| Error::Create {
+                path: path.clone(),
                 source,
             })?;
-        }
-        let cannot = |source| Error::Create {
-            path: path.to_owned(),
-            source,
-        };
-        // The way to the home folder may have a symbolic link in it, and with SQLITE_OPEN_NOFOLLOW
-        // SQLite refuses one anywhere in the path.
-        let path = path.canonicalize().map_err(cannot)?;
-        let owner = fs::metadata(&path).map_err(cannot)?;
-        let is_ours = owner.uid() == rustix::process::geteuid().as_raw();
-        if !is_ours || owner.permissions().mode() & 0o022 != 0 {
-            return Err(Error::Unsafe(path));
-        }
-        let database = database_in(&path);
-        if !database.exists() {
-            flush_ours(&path).map_err(cannot)?;
         }
         // Asked first, because a migration would write to the log.
         let has_older_log = integrity::has_older_log(&database);
         let database = schema::prepare(&database)?;
-        let folder = Self {
-            path,
-            _database: Arc::new(Mutex::new(database)),
-            writing: Arc::default(),
-        };
+        let folder = Self::of(path, database, Access::Write);
         if has_older_log {
             integrity::doubt_all(&Database::open(&folder)?)?;
         }
         Ok(folder)
+    }
+
+    /// Opens a state folder for a command that changes nothing. It may be one that can only be read: a
+    /// backup, or a volume that is mounted so.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn open_to_read(path: &Path) -> Result<Self, Error> {
+        let refused = match Self::open(path) {
+            Err(error) if error.may_be_read_only() => error,
+            opened => return opened,
+        };
+        let walked = walk::open_folder::<RealCalls>(path, PathRule::Volume).map_err(Error::walk)?;
+        match walked.look(DATABASE) {
+            Ok(Some(_)) => {}
+            _ => return Err(refused),
+        }
+        let database = schema::open_to_read(&database_in(&walked.path))?;
+        Ok(Self::of(walked.path, database, Access::Read))
+    }
+
+    fn of(path: PathBuf, database: Connection, access: Access) -> Self {
+        Self {
+            path,
+            access,
+            _database: Arc::new(Mutex::new(database)),
+            writing: Arc::default(),
+        }
+    }
+
+    /// Opens another connection to the database.
+    ///
+    /// # Errors
+    /// The database cannot be opened.
+    pub(super) fn connect(&self) -> Result<Connection, Error> {
+        match self.access {
+            Access::Read => schema::open_to_read(&self.database()),
+            Access::Write => schema::open(&self.database()),
+        }
     }
 
     /// Opens a state folder if it has a database. Creates nothing.
@@ -97,21 +136,35 @@ impl StateFolder {
 }
 
 fn database_in(folder: &Path) -> PathBuf {
-    folder.join("seen.db")
+    folder.join(DATABASE)
 }
 
-/// Creates a folder with all its parents.
-fn make_folder(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = path.parent() {
-        make_folder(parent)?;
-    }
-    match fs::DirBuilder::new().mode(0o700).create(path) {
-        // Another run was faster.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        made => made,
+/// Creates a folder in the state folder, unless it exists.
+fn require_folder(state: &WalkedFolder<RealCalls>, name: &str) -> Result<(), Error> {
+    let path = state.path.join(name);
+    let made = state.make(name).and_then(|()| state.open(name));
+    let (_, facts) = made.map_err(|errno| Error::Create {
+        path: path.clone(),
+        source: errno.into(),
+    })?;
+    Ok(state.require_own_file(&path, &facts)?)
+}
+
+/// Requires that the database, if there is one, is a file of ours. Returns true if there is one.
+fn require_database(state: &WalkedFolder<RealCalls>) -> Result<bool, Error> {
+    let path = database_in(&state.path);
+    let open = |source| Error::Open {
+        path: path.clone(),
+        source,
+    };
+    match state.look(DATABASE) {
+        Ok(None) => Ok(false),
+        Ok(Some(facts)) if facts.kind == Kind::File => {
+            state.require_own_file(&path, &facts)?;
+            Ok(true)
+        }
+        Ok(Some(_)) => Err(open(io::Error::other("it is not a regular file"))),
+        Err(errno) => Err(open(errno.into())),
     }
 }
 
@@ -136,6 +189,8 @@ fn flush_ours(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -160,7 +215,7 @@ mod tests {
 
             let error = StateFolder::open(folder.path()).expect_err("the folder is unsafe");
 
-            assert!(matches!(error, Error::Unsafe(_)), "{error}");
+            assert!(matches!(error, Error::Path(_)), "{error}");
         }
     }
 

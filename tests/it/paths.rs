@@ -320,7 +320,7 @@ fn a_maildir_that_others_can_empty_is_refused() {
         set_mode(&folder, 0o777);
         is_refused(
             &sandbox.fetch(),
-            &["can be written by others (mode 0777)", "chmod o-w"],
+            &["can be written by others (mode 0777)", "chmod go-w"],
         );
         for mode in [0o2770, 0o1777, 0o700] {
             set_mode(&folder, mode);
@@ -365,4 +365,101 @@ fn no_maildir_is_created_where_a_link_leads_nowhere() {
         .stderr_has("cannot create ");
     fs::create_dir(disk.join("Mail")).expect(WRITABLE);
     sandbox.fetch().succeeds();
+}
+
+#[test]
+#[ignore = "needs root: tests/run runs it"]
+fn a_state_folder_through_a_link_of_another_user_is_refused() {
+    let (sandbox, server) = work();
+    let elsewhere = sandbox.path("elsewhere");
+    fs::create_dir(&elsewhere).expect(WRITABLE);
+    let link = sandbox.path("link");
+    symlink(&elsewhere, &link).expect(WRITABLE);
+    let state = link.join("mailpull");
+    let log = || {
+        sandbox
+            .mailpull(["--state-dir".as_ref(), state.as_os_str(), "log".as_ref()])
+            .run()
+    };
+    log().succeeds();
+    give(&link, JANE);
+    is_refused(
+        &log(),
+        &["the symbolic link ", "belongs to user 61222", "--state-dir"],
+    );
+    give(&link, 0);
+    give(&elsewhere, JANE);
+    is_refused(&log(), &["elsewhere belongs to user 61222", "--state-dir"]);
+    give(&elsewhere, 0);
+    for folder in ["spool", "locks"] {
+        give(&elsewhere.join("mailpull").join(folder), JANE);
+        is_refused(
+            &log(),
+            &[folder, "belongs to user 61222, and mailpull runs as user 0"],
+        );
+        give(&elsewhere.join("mailpull").join(folder), 0);
+    }
+    give(&elsewhere.join("mailpull/seen.db"), JANE);
+    is_refused(&log(), &["seen.db belongs to user 61222"]);
+    assert_eq!(server.log().sessions, 0);
+}
+
+#[test]
+#[ignore = "needs root: tests/run runs it"]
+fn a_state_folder_on_a_volume_says_who_owns_it() {
+    let server = ModelServer::start(notes(["x"]));
+    let sandbox = Sandbox::unprivileged();
+    sandbox.account("work", server.address(), "");
+    let volume = sandbox.path("volume");
+    fs::create_dir(&volume).expect(WRITABLE);
+    let fetch = |state: &Path| {
+        sandbox
+            .mailpull(["--state-dir".as_ref(), state.as_os_str(), "fetch".as_ref()])
+            .run()
+    };
+    let outcome = fetch(&volume);
+    is_refused(
+        &outcome,
+        &["volume belongs to user 0, and mailpull runs as user 61111"],
+    );
+    outcome.stderr_has("Name a folder below it");
+    fetch(&volume.join("mailpull"))
+        .fails_with(73)
+        .complains_in_lines(1)
+        .stderr_has("volume belongs to user 0, and mailpull runs as user 61111")
+        .stderr_has("--state-dir");
+    // Kubernetes gives a volume to a group (fsGroup).
+    chown(&volume, Some(0), Some(61_111)).expect("root may give files away");
+    set_mode(&volume, 0o2775);
+    fetch(&volume.join("mailpull")).succeeds();
+}
+
+#[test]
+fn a_state_that_can_only_be_read_can_be_shown() {
+    let server = ModelServer::start(notes(["x"]));
+    let sandbox = Sandbox::unprivileged();
+    sandbox.account("work", server.address(), "");
+    sandbox.fetch().succeeds();
+    let state = sandbox.state();
+    let shown = || {
+        for arguments in [&["log"][..], &["seen", "list", "work"], &["seen", "check"]] {
+            let outcome = sandbox.mailpull(arguments).run();
+            outcome.succeeds();
+            if arguments[1..] != ["check"] {
+                assert_eq!(outcome.stdout_text().lines().count(), 1, "{outcome}");
+            }
+        }
+    };
+    for (folder, database) in [(0o500, 0o400), (0o700, 0o400), (0o500, 0o600)] {
+        set_mode(&state.join("seen.db"), database);
+        set_mode(&state, folder);
+        shown();
+        set_mode(&state, 0o700);
+    }
+    set_mode(&state.join("seen.db"), 0o400);
+    sandbox
+        .fetch()
+        .fails_with(78)
+        .complains_in_lines(1)
+        .stderr_has("seen.db");
 }

@@ -113,10 +113,8 @@ fn a_state_folder_that_others_can_write_is_refused() {
     let setup = PermissionsSetup::with_database();
     for mode in [0o720, 0o702, 0o777] {
         allow(&setup.sandbox.state(), mode);
-        setup.refuses(
-            78,
-            &["state/mailpull belongs to another user or can be written"],
-        );
+        let why = format!("state/mailpull can be written by others (mode {mode:04o})");
+        setup.refuses(78, &[&why, "chmod ", "--state-dir"]);
     }
     allow(&setup.sandbox.state(), 0o750);
     setup.fetch("--keep").succeeds();
@@ -128,7 +126,13 @@ fn a_state_folder_of_another_user_is_refused() {
     let setup = PermissionsSetup::with_database();
     give_to_root(&setup.sandbox.state());
     allow(&setup.sandbox.state(), 0o755);
-    setup.refuses(78, &["state/mailpull belongs to another user"]);
+    setup.refuses(
+        78,
+        &[
+            "state/mailpull belongs to user 0, and mailpull runs as user 61111",
+            "--state-dir",
+        ],
+    );
 }
 
 #[test]
@@ -140,7 +144,7 @@ fn a_state_folder_that_cannot_be_created_is_named() {
         73,
         &[
             "mailpull: cannot create ",
-            "Permission denied (os error 13)\n",
+            "Permission denied (os error 13). Name a folder of yours with --state-dir\n",
         ],
     );
     allow(&parent, 0o700);

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::super::Context;
 use super::super::log::time;
-use super::open;
+use super::open_to_read;
 use crate::cli;
 use crate::exit::{Exit, Failure};
 use crate::mail::known::{State, may_be_tried};
@@ -16,7 +16,7 @@ use crate::seen::{SeenEntry, Undeleted};
 
 /// Shows the known messages of an account, one line each.
 pub(super) fn run(arguments: &cli::ListArgs, context: &Context<'_>) -> Result<Exit, Failure> {
-    let (account, ledger) = open(&arguments.account, context)?;
+    let (account, ledger) = open_to_read(&arguments.account, context)?;
     let undeleted = ledger.causes().undeleted()?;
     let now = ledger.clock().now();
     let mut out = io::stdout().lock();

@@ -42,14 +42,26 @@ pub(super) fn run(verb: &cli::SeenCommand, context: &Context<'_>) -> Result<Exit
 
 /// Opens the ledger of an account of the configuration.
 fn open(name: &str, context: &Context<'_>) -> Result<(Account, Ledger), Failure> {
+    let account = find(name, context)?;
+    let ledger = context.open_ledger(&account, &context.state_folder()?)?;
+    Ok((account, ledger))
+}
+
+/// Opens the ledger of an account for a command that changes nothing.
+fn open_to_read(name: &str, context: &Context<'_>) -> Result<(Account, Ledger), Failure> {
+    let account = find(name, context)?;
+    let ledger = context.open_ledger(&account, &context.state_folder_to_read()?)?;
+    Ok((account, ledger))
+}
+
+/// Finds an account of the configuration.
+fn find(name: &str, context: &Context<'_>) -> Result<Account, Failure> {
     let chosen = context.global.config.as_deref();
     let selector = Selector {
         names: &[name.to_owned()],
         shard: None,
     };
-    let account = config::accounts(&selector, chosen, &Overrides::default())?.one()?;
-    let ledger = context.open_ledger(&account, &context.state_folder()?)?;
-    Ok((account, ledger))
+    Ok(config::accounts(&selector, chosen, &Overrides::default())?.one()?)
 }
 
 /// Forgets messages, so that they are new again. They may be named as the server spells them, or as
@@ -75,7 +87,7 @@ fn forget(arguments: &cli::ForgetArgs, context: &Context<'_>) -> Result<Exit, Fa
 
 /// Verifies the database, and shows where the staged messages are.
 fn check(context: &Context<'_>) -> Result<Exit, Failure> {
-    let folder = context.state_folder()?;
+    let folder = context.state_folder_to_read()?;
     let accounts = Accounts::open(&folder)?;
     if let Verdict::Damaged(faults) = accounts.verify()? {
         let what = format!("the database is damaged: {}", faults.join("; "));

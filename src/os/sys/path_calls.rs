@@ -48,6 +48,10 @@ pub(crate) trait PathCalls {
 
     fn facts(file: &Self::Handle) -> Result<Facts, Errno>;
 
+    /// Returns true if the file system has no owners and permissions of its own: they are chosen by whoever
+    /// mounts it.
+    fn has_fixed_modes(file: &Self::Handle) -> bool;
+
     /// Returns the facts about a name in a folder. A symbolic link is not followed.
     fn facts_at(folder: &Self::Handle, name: &OsStr) -> Result<Facts, Errno>;
 }

@@ -56,6 +56,19 @@ impl PathCalls for RealCalls {
         fstat(file).map(|stat| facts(&stat))
     }
 
+    fn has_fixed_modes(file: &File) -> bool {
+        const CIFS: i64 = 0xFF53_4D42;
+        const EXFAT: i64 = 0x2011_BAB0;
+        const FAT: i64 = 0x4D44;
+        const NTFS: i64 = 0x7366_746E;
+        const SMB: i64 = 0x517B;
+        const SMB2: i64 = 0xFE53_4D42;
+        const VBOX: i64 = 0x786F_4256;
+        rustix::fs::fstatfs(file).is_ok_and(|stat| {
+            [CIFS, EXFAT, FAT, NTFS, SMB, SMB2, VBOX].contains(&(stat.f_type & 0xFFFF_FFFF))
+        })
+    }
+
     fn facts_at(folder: &File, name: &OsStr) -> Result<Facts, Errno> {
         statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map(|stat| facts(&stat))
     }

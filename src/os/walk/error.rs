@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::sys::Kind;
-use super::rule::Reason;
+use super::rule::{ROOT, Reason};
 use crate::text::ServerText;
 
 /// The reason why a file or folder was not opened.
@@ -32,6 +32,8 @@ pub struct UnsafePath {
     pub(super) component: PathBuf,
     pub(super) kind: Kind,
     pub(super) reason: Reason,
+    /// True if the file system has no owners and permissions of its own.
+    pub(super) has_fixed_modes: bool,
 }
 
 impl WalkError {
@@ -45,16 +47,43 @@ impl UnsafePath {
     /// Returns what the user can do about it.
     pub(crate) fn hint(&self) -> String {
         let component = shown(&self.component);
+        if self.has_fixed_modes {
+            return match self.reason {
+                Reason::Writable { .. } => "Its file system has fixed permissions: mount it with \
+                     umask=077 (FAT, NTFS), or dir_mode=0700,file_mode=0600 (CIFS)"
+                    .to_owned(),
+                _ => {
+                    "Its file system has fixed owners: mount it with the option uid=".to_owned()
+                        + &us().to_string()
+                }
+            };
+        }
         match (self.kind, self.reason) {
+            (_, Reason::NotOurs { owner: ROOT, us }) => format!(
+                "Name a folder below it, which has to belong to user {us}, or give it to that user: \
+                 chown {us} {component}"
+            ),
+            (_, Reason::NotOurs { owner, us }) => {
+                format!("Run mailpull as user {owner}, or give it to user {us}")
+            }
             (Kind::Link, _) => "Name the place to which it leads".to_owned(),
-            (_, Reason::Writable { .. }) => {
-                format!("Let only its owner write it: chmod go-w {component}")
+            (_, Reason::Writable { mode }) => {
+                let who = match mode & 0o022 {
+                    0o020 => "g",
+                    0o002 => "o",
+                    _ => "go",
+                };
+                format!("Let only its owner write it: chmod {who}-w {component}")
             }
             (_, Reason::Foreign { owner } | Reason::InFolderOf { owner }) => {
                 format!("Run mailpull as user {owner}, or choose a place below folders of your own")
             }
         }
     }
+}
+
+fn us() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 impl std::error::Error for UnsafePath {}
@@ -73,6 +102,9 @@ impl fmt::Display for UnsafePath {
         match self.reason {
             Reason::Foreign { owner } => {
                 write!(f, "belongs to user {owner}, neither you nor root")
+            }
+            Reason::NotOurs { owner, us } => {
+                write!(f, "belongs to user {owner}, and mailpull runs as user {us}")
             }
             Reason::InFolderOf { owner } => write!(f, "is in a folder of user {owner}"),
             Reason::Writable { mode } if self.kind == Kind::Link => {

@@ -18,9 +18,9 @@ mod error;
 mod rule;
 
 pub(crate) use error::{UnsafePath, WalkError, shown};
-pub(crate) use rule::{ROOT, Reason};
+pub(crate) use rule::ROOT;
 
-use rule::Users;
+use rule::{Reason, Users};
 
 /// What is required of the folders on the way.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -420,6 +420,7 @@ impl<C: PathCalls> Walk<C> {
             component,
             kind,
             reason,
+            has_fixed_modes: C::has_fixed_modes(&self.folder.handle),
         }
         .into()
     }
@@ -441,6 +442,55 @@ impl<C: PathCalls> WalkedFolder<C> {
         Ok((handle, facts))
     }
 
+    /// Requires that the folder is ours, and that nobody else can write to it.
+    ///
+    /// # Errors
+    /// It belongs to another user, or others can write to it.
+    pub(crate) fn require_own(&self) -> Result<(), UnsafePath> {
+        self.require_own_file(&self.path, &self.facts)
+    }
+
+    /// Requires the same of something in it.
+    ///
+    /// # Errors
+    /// As [`Self::require_own`].
+    pub(crate) fn require_own_file(&self, path: &Path, facts: &Facts) -> Result<(), UnsafePath> {
+        let judged = Users::here().judge_own(facts);
+        judged.map_err(|reason| self.unsafe_entry(path, facts, reason))
+    }
+
+    /// Requires that mail can be delivered into a folder: this one, or one in it. Other users may deliver
+    /// there, too, if a group was given that right.
+    ///
+    /// # Errors
+    /// It belongs to another user, or everybody can exchange what is in it.
+    pub(crate) fn require_target(&self, path: &Path, facts: &Facts) -> Result<(), UnsafePath> {
+        let judged = Users::here().judge_target(facts);
+        judged.map_err(|reason| self.unsafe_entry(path, facts, reason))
+    }
+
+    fn unsafe_entry(&self, path: &Path, facts: &Facts, reason: Reason) -> UnsafePath {
+        UnsafePath {
+            path: path.to_owned(),
+            component: path.to_owned(),
+            kind: facts.kind,
+            reason,
+            has_fixed_modes: C::has_fixed_modes(&self.handle),
+        }
+    }
+
+    /// Returns the facts about a name in it; `None` if nothing has the name.
+    ///
+    /// # Errors
+    /// The system refuses it.
+    pub(crate) fn look(&self, name: &str) -> Result<Option<Facts>, Errno> {
+        match C::facts_at(&self.handle, OsStr::new(name)) {
+            Ok(facts) => Ok(Some(facts)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
     /// Makes a folder in this one (mode 0700), unless it exists.
     ///
     /// # Errors
@@ -448,15 +498,6 @@ impl<C: PathCalls> WalkedFolder<C> {
     pub(crate) fn make(&self, name: &str) -> Result<(), Errno> {
         match C::mkdirat(&self.handle, OsStr::new(name), Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
-            Err(errno) => Err(errno),
-        }
-    }
-
-    /// Returns true if something of this name is in it.
-    pub(crate) fn contains(&self, name: &str) -> Result<bool, Errno> {
-        match C::facts_at(&self.handle, OsStr::new(name)) {
-            Ok(_) => Ok(true),
-            Err(Errno::NOENT) => Ok(false),
             Err(errno) => Err(errno),
         }
     }
@@ -491,22 +532,6 @@ fn system_error(path: &Path, errno: Errno) -> WalkError {
     WalkError::System {
         path: path.to_owned(),
         source: errno.into(),
-    }
-}
-
-/// Judges a folder into which mail is delivered. Other users may deliver there, too, if a group was given
-/// that right.
-///
-/// # Errors
-/// It belongs to another user, or all others may exchange what is in it.
-pub(crate) fn judge_target(facts: &Facts) -> Result<(), Reason> {
-    let (owner, mode) = (facts.owner, facts.mode);
-    if !Users::here().is_trusted(owner) {
-        return Err(Reason::Foreign { owner });
-    }
-    match rule::is_open_to_all(facts) {
-        true => Err(Reason::Writable { mode }),
-        false => Ok(()),
     }
 }
 

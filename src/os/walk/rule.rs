@@ -28,6 +28,13 @@ pub(crate) enum Reason {
         /// The number of that user.
         owner: u32,
     },
+    /// It should be ours and belongs to another user, or to root.
+    NotOurs {
+        /// The number of that user.
+        owner: u32,
+        /// The effective user.
+        us: u32,
+    },
     /// It is a symbolic link in a folder of another user.
     InFolderOf {
         /// The number of that user.
@@ -93,15 +100,40 @@ impl Users {
         }
     }
 
+    /// Judges a folder into which mail is delivered.
+    ///
+    /// # Errors
+    /// It belongs to another user, or everybody can exchange what is in it.
+    pub(super) fn judge_target(&self, folder: &Facts) -> Result<(), Reason> {
+        let (owner, mode) = (folder.owner, folder.mode);
+        if !self.is_trusted(owner) {
+            return Err(Reason::Foreign { owner });
+        }
+        match mode & (STICKY | WRITE_OTHERS) {
+            WRITE_OTHERS => Err(Reason::Writable { mode }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Judges a file or folder that only we may write to.
+    ///
+    /// # Errors
+    /// It belongs to another user, or others can write to it.
+    pub(super) fn judge_own(&self, found: &Facts) -> Result<(), Reason> {
+        let (owner, us, mode) = (found.owner, self.us, found.mode);
+        if owner != us {
+            return Err(Reason::NotOurs { owner, us });
+        }
+        match mode & (WRITE_GROUP | WRITE_OTHERS) {
+            0 => Ok(()),
+            _ => Err(Reason::Writable { mode }),
+        }
+    }
+
     /// Returns true if a user could do us no harm, or any harm anyway.
     pub(super) fn is_trusted(&self, owner: u32) -> bool {
         [self.us, ROOT].contains(&owner)
     }
-}
-
-/// Returns true if all others may write to a folder and rename what is in it.
-pub(super) fn is_open_to_all(folder: &Facts) -> bool {
-    folder.mode & (STICKY | WRITE_OTHERS) == WRITE_OTHERS
 }
 
 /// Returns true if the folder is the root of a volume that root has mounted, or a server on which the user's

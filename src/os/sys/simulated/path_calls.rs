@@ -56,6 +56,10 @@ impl PathCalls for SimulatedCalls {
         step(what, |state| Ok(facts(state, file.inode)))
     }
 
+    fn has_fixed_modes(_: &File) -> bool {
+        false
+    }
+
     fn facts_at(folder: &File, name: &OsStr) -> Result<Facts, Errno> {
         let what = || format!("look at {} in folder {}", name.display(), folder.inode);
         step(what, |state| {
