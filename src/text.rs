@@ -98,6 +98,35 @@ impl From<&str> for ServerText {
     }
 }
 
+/// Text of our own on one line, with parts from elsewhere. `Display` escapes what could rewrite a terminal or
+/// begin another line, wherever it came from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OneLine<T>(pub T);
+
+impl<T: fmt::Display> fmt::Display for OneLine<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Escaping(f), "{}", self.0)
+    }
+}
+
+struct Escaping<'a, 'f>(&'a mut fmt::Formatter<'f>);
+
+impl fmt::Write for Escaping<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        while let Some(at) = rest.find(is_unsafe) {
+            let (safe, found) = rest.split_at(at);
+            self.0.write_str(safe)?;
+            let mut chars = found.chars();
+            if let Some(c) = chars.next() {
+                write!(self.0, "{}", c.escape_unicode())?;
+            }
+            rest = chars.as_str();
+        }
+        self.0.write_str(rest)
+    }
+}
+
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
@@ -107,6 +136,18 @@ fn is_unsafe(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_of_ours_is_escaped_once() {
+        for (text, shown) in [
+            ("größe of \\u{1b}", "größe of \\u{1b}"),
+            ("a\u{1b}[2J\nb", "a\\u{1b}[2J\\u{a}b"),
+            ("\u{202e}", "\\u{202e}"),
+            ("", ""),
+        ] {
+            assert_eq!(OneLine(text).to_string(), shown);
+        }
+    }
 
     #[test]
     fn text_that_could_rewrite_a_terminal_is_escaped() {

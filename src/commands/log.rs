@@ -12,6 +12,7 @@ use crate::mail::known::Delivery;
 use crate::moment::Moment;
 use crate::report::{Octets, json};
 use crate::seen::{self, Deliveries};
+use crate::text::OneLine;
 
 /// Shows the deliveries, one line each. The oldest comes first.
 pub(super) fn run(arguments: &cli::LogArgs, context: &Context<'_>) -> Result<Exit, Failure> {
@@ -31,7 +32,7 @@ pub(super) fn run(arguments: &cli::LogArgs, context: &Context<'_>) -> Result<Exi
             } else {
                 line(&delivery)
             };
-            writeln!(out, "{line}").map_err(LogError::Write)
+            writeln!(out, "{}", OneLine(line)).map_err(LogError::Write)
         })
         .or_else(allow_closed_output)?;
     Ok(Exit::Done)

@@ -11,6 +11,7 @@ use crate::exit::{Exit, Failure};
 use crate::os::secret;
 use crate::os::signals::{Interrupt, RunEnding};
 use crate::report::Event;
+use crate::text::OneLine;
 
 mod account;
 mod check;
@@ -88,7 +89,7 @@ fn parse_shard(text: Option<&str>) -> Result<Option<Shard>, Failure> {
 
 /// Prints a line that the user asked for. A reader who closed standard output has seen enough.
 fn print_line(line: &str) {
-    let _ = writeln!(io::stdout().lock(), "{line}");
+    let _ = writeln!(io::stdout().lock(), "{}", OneLine(line));
 }
 
 #[cfg(test)]

@@ -55,6 +55,16 @@ pub enum Error {
     /// A file that holds a password is not private.
     #[error(transparent)]
     Exposed(#[from] Exposed),
+    /// The home directory belongs to another user: sudo may have kept `$HOME`.
+    #[error("HOME is {home}, which belongs to user {owner}, and mailpull runs as user {us}")]
+    ForeignHome {
+        /// The home directory.
+        home: String,
+        /// The number of its owner.
+        owner: u32,
+        /// The number of the effective user.
+        us: u32,
+    },
     /// Something necessary is missing.
     #[error("{}there is no {what}", before(at))]
     Incomplete {
@@ -170,6 +180,12 @@ impl Error {
                 return hint.clone();
             }
             Self::Exposed(source) => return source.hint(),
+            Self::ForeignHome { owner, .. } => {
+                return Some(format!(
+                    "Run mailpull as that user (sudo -u '#{owner}' mailpull), or set HOME: otherwise it \
+                     would leave files there that the user cannot read"
+                ));
+            }
             Self::Syntax { hint, .. } | Self::Usage { hint, .. } => (*hint)?,
             Self::Read { .. } | Self::Write { .. } => return None,
             Self::Incomplete { hint, .. } => hint,

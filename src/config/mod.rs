@@ -6,11 +6,15 @@
 //! `route`, `oauth2`).
 
 use std::collections::HashMap;
-use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
+
+use rustix::process::geteuid;
 
 use crate::os::secret_file::{CheckedFile, FileError, shown};
+use crate::os::walk::ROOT;
 
 mod account;
 mod accounts_dir;
@@ -89,7 +93,10 @@ pub(crate) fn load(chosen: Option<&Path>) -> Result<Config, Error> {
 fn config_file(chosen: Option<&Path>) -> Result<PathBuf, Error> {
     match (chosen, dirs::config_dir()) {
         (Some(path), _) => Ok(path.to_owned()),
-        (None, Some(folder)) => Ok(folder.join("mailpull/config.toml")),
+        (None, Some(folder)) => {
+            require_own_home(&folder)?;
+            Ok(folder.join("mailpull/config.toml"))
+        }
         (None, None) => Err(Error::NoHome),
     }
 }
@@ -107,7 +114,7 @@ pub(crate) fn accounts(
 ) -> Result<Selection, Error> {
     match (selector.names, selector.shard) {
         ([name], None) if url::is_url(name) => {
-            let config = load(chosen).unwrap_or_default();
+            let config = usable(load(chosen))?;
             Ok(Selection {
                 accounts: vec![Account::from_url(name, overrides, &config)?],
                 unusable: Vec::new(),
@@ -125,6 +132,14 @@ pub(crate) fn accounts(
     }
 }
 
+/// Returns an empty configuration if there is none that can be used.
+fn usable(loaded: Result<Config, Error>) -> Result<Config, Error> {
+    match loaded {
+        Err(error @ Error::ForeignHome { .. }) => Err(error),
+        loaded => Ok(loaded.unwrap_or_default()),
+    }
+}
+
 /// Returns every key that an account can have, in the order of the manual.
 pub fn keys() -> &'static [Key] {
     keys::KEYS
@@ -139,10 +154,28 @@ pub(crate) fn state_folder(chosen: Option<&Path>) -> Result<PathBuf, Error> {
     if let Some(path) = chosen {
         return std::path::absolute(path).map_err(|source| unreadable(path, source));
     }
-    dirs::state_dir()
+    let folder = dirs::state_dir()
         .or_else(|| dirs::home_dir().map(|home| home.join(".local/state")))
-        .map(|folder| folder.join("mailpull"))
-        .ok_or(Error::NoHome)
+        .ok_or(Error::NoHome)?;
+    require_own_home(&folder)?;
+    Ok(folder.join("mailpull"))
+}
+
+/// Requires that a folder is not in the home directory of another user: what mailpull makes there would keep
+/// that user's own runs from working.
+fn require_own_home(folder: &Path) -> Result<(), Error> {
+    let Some(home) = dirs::home_dir().filter(|home| folder.starts_with(home)) else {
+        return Ok(());
+    };
+    let us = geteuid().as_raw();
+    match fs::metadata(&home).map(|home| home.uid()) {
+        Ok(owner) if ![us, ROOT].contains(&owner) => Err(Error::ForeignHome {
+            home: shown(&home),
+            owner,
+            us,
+        }),
+        _ => Ok(()),
+    }
 }
 
 impl Config {
@@ -303,7 +336,7 @@ fn unreadable(path: &Path, source: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, Permissions};
+    use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;

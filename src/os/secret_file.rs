@@ -48,6 +48,8 @@ pub enum Exposed {
         secret: &'static str,
         /// Its permissions.
         mode: u32,
+        /// True if it is root's and we are not root: then only root, or who runs the container, can change it.
+        is_roots: bool,
     },
     /// It names programs to run and belongs to another user.
     #[error("{path} belongs to user {owner}, neither you nor root")]
@@ -85,6 +87,15 @@ impl Exposed {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Path(path) => path.hint(),
+            Self::Mode {
+                path,
+                is_roots: true,
+                ..
+            } => format!(
+                "Only root can make it private: chmod 600, or chmod 640 with a group of this user. In a \
+                 container, mount it with mode 0440 and such a group (Kubernetes: defaultMode and \
+                 fsGroup; Docker: uid, gid and mode), or use password-command = [\"cat\", \"{path}\"]"
+            ),
             Self::Mode { path, .. } => format!("Make it private: chmod 600 {path}"),
             Self::Writable { path, .. } => {
                 format!("Let only its owner write it: chmod go-w {path}")
@@ -189,7 +200,12 @@ impl CheckedFile {
         let (path, owner, mode) = (self.path.clone(), self.owner, self.mode);
         match exposure(geteuid().as_raw(), owner, mode) {
             None => Ok(()),
-            Some(Exposure::Mode) => Err(Exposed::Mode { path, secret, mode }),
+            Some(Exposure::Mode) => Err(Exposed::Mode {
+                path,
+                secret,
+                mode,
+                is_roots: owner == ROOT && !geteuid().is_root(),
+            }),
             Some(Exposure::Owner) => Err(Exposed::Owner {
                 path,
                 secret,

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use super::{Event, Octets, Reporter};
 use crate::exit::Failure;
+use crate::text::OneLine;
 
 /// The amount of output.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -41,7 +42,8 @@ impl Plain {
     /// Returns the line for an event, if it has one.
     pub(super) fn line(&self, account: &str, event: Event<'_>) -> Option<OutputLine> {
         let is_verbose = self.verbosity >= Verbosity::Verbose;
-        let about = |what: &dyn Display| format!("{account}: {what}");
+        // Names come from databases and files, too. Whatever a layer below has not escaped is escaped here.
+        let about = |what: &dyn Display| OneLine(format_args!("{account}: {what}")).to_string();
         let remark = |what: &dyn Display| Some(OutputLine::Remark(about(what)));
         match event {
             Event::Problem(failure) => Some(OutputLine::Remark(
@@ -146,8 +148,8 @@ pub(crate) enum Color {
 fn complaint(program: &str, account: &str, what: &dyn Display) -> String {
     match account {
         // The event concerns no account, or all of them.
-        "" => format!("{program} {what}"),
-        account => format!("{program} {account}: {what}"),
+        "" => format!("{program} {}", OneLine(what)),
+        account => format!("{program} {}: {}", OneLine(account), OneLine(what)),
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rusqlite::{Row, params};
 
 use super::causes::{FailedStep, NOTE_FAILED, outlive};
-use super::database::{MESSAGE, Queries, about, identity, size, statements};
+use super::database::{MESSAGE, Queries, about, file_name, identity, size, statements};
 use super::places::note_place;
 use super::state::{DELIVERED, FAILED, STAGED};
 use super::{Error, Ledger};
@@ -212,7 +212,7 @@ fn staged(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
     let stored = StoredMessage {
         identity,
         size: size(row, 2)?,
-        file_name: row.get(3)?,
+        file_name: file_name(row, 3)?,
         octets: row.get::<_, i64>(4)?.cast_unsigned(),
         digest: row.get(5)?,
         header: Header {

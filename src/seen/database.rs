@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{LazyLock, PoisonError};
 
-use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, Type, ValueRef};
 use rusqlite::{
     CachedStatement, Connection, OptionalExtension, Params, ParamsFromIter, Row, Transaction,
     TransactionBehavior, params_from_iter,
@@ -244,6 +244,26 @@ pub(super) fn identity(
     Ok(unique_id.map(|unique_id| Identity { unique_id, copy }))
 }
 
+/// Reads the name of a message's file. It becomes part of a path, and somebody else may have written it.
+pub(super) fn file_name(row: &Row<'_>, index: usize) -> rusqlite::Result<String> {
+    let name: String = row.get(index)?;
+    match is_file_name(&name) {
+        true => Ok(name),
+        false => Err(rusqlite::Error::FromSqlConversionFailure(
+            index,
+            Type::Text,
+            "a file of a message has an impossible name".into(),
+        )),
+    }
+}
+
+/// Returns true if a message's file can have this name: no version has ever made another one.
+pub(super) fn is_file_name(name: &str) -> bool {
+    const LONGEST: usize = 255;
+    let is_allowed = |c: char| c.is_ascii_graphic() && c != '/';
+    (1..=LONGEST).contains(&name.len()) && !name.starts_with('.') && name.chars().all(is_allowed)
+}
+
 /// Reads a size. SQLite has signed numbers only, so sizes are stored as signed ones of the same bits.
 pub(super) fn size(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<u64>> {
     Ok(row.get::<_, Option<i64>>(index)?.map(i64::cast_unsigned))
@@ -300,5 +320,32 @@ impl ToSql for ServerText {
 impl FromSql for ServerText {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         Ok(Self::new(value.as_blob()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_file_name;
+
+    #[test]
+    fn the_name_of_a_file_leads_nowhere() {
+        let long = "n".repeat(256);
+        for (name, is_allowed) in [
+            ("1764500000.M1P2Q3.host,S=5,a=1a2b3c4d", true),
+            ("f", true),
+            ("", false),
+            (".", false),
+            ("..", false),
+            (".hidden", false),
+            ("../../etc/passwd", false),
+            ("/etc/passwd", false),
+            ("a/b", false),
+            ("a\0", false),
+            ("a\n", false),
+            ("a b", false),
+            (&long, false),
+        ] {
+            assert_eq!(is_file_name(name), is_allowed, "{name:?}");
+        }
     }
 }

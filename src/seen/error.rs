@@ -74,6 +74,9 @@ pub enum Error {
         /// The system's error.
         source: io::Error,
     },
+    /// Somebody has added something to the database that would run by itself.
+    #[error("{} has triggers, views or virtual tables, which mailpull does not make", .0.display())]
+    Tampered(PathBuf),
     /// The database cannot be brought up to date, because it can only be read.
     #[error("{} was written by an older mailpull, and can only be read", .0.display())]
     Older(PathBuf),
@@ -96,6 +99,12 @@ impl Error {
                 why: source.to_string(),
             },
             Some(ErrorCode::NotADatabase) => Self::Foreign(path),
+            None if matches!(source, rusqlite::Error::FromSqlConversionFailure(..)) => {
+                Self::Damaged {
+                    path,
+                    why: source.to_string(),
+                }
+            }
             _ => Self::Io { path, source },
         }
     }
@@ -131,6 +140,11 @@ impl Error {
             Self::Foreign(_) => {
                 Some("Move the file away, or name another folder with --state-dir".to_owned())
             }
+            Self::Tampered(_) => Some(
+                "If you do not know who made them, move the file away: then every message on the servers \
+                 is new again. List them: SELECT * FROM sqlite_schema WHERE rootpage = 0"
+                    .to_owned(),
+            ),
             Self::Newer(_) => Some("Use the newer version".to_owned()),
             Self::Older(_) | Self::Unfinished(_) => {
                 Some("Copy the folder, and name the copy with --state-dir".to_owned())
@@ -182,6 +196,7 @@ impl Error {
             | Self::Newer(_)
             | Self::Older(_)
             | Self::Path(_)
+            | Self::Tampered(_)
             | Self::Unfinished(_) => Exit::Configuration,
             Self::Io { source, .. } => match source.sqlite_error_code() {
                 Some(ErrorCode::DiskFull) => Exit::Temporary,

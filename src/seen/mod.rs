@@ -24,6 +24,7 @@ mod missing;
 mod neighbours;
 mod notices;
 mod places;
+mod read_only;
 mod recognition;
 pub(crate) mod record;
 mod runs;

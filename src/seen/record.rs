@@ -4,6 +4,7 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::database::is_file_name;
 use crate::digest::Digest;
 use crate::hex;
 use crate::mail::maildrop::UniqueId;
@@ -303,6 +304,10 @@ impl ExportedMessage {
         let is_delivered = self.state == ExportedState::Delivered;
         if is_delivered && (self.delivered.is_none() || self.delivery.is_none()) {
             return Err(Error::Impossible("a delivered message has no delivery"));
+        }
+        let delivery = self.delivery.as_ref();
+        if delivery.is_some_and(|delivery| !is_file_name(&delivery.file_name)) {
+            return Err(Error::Impossible("file_name cannot be that of a message"));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The tables, and how a database is opened: pragmas, the check that it is ours, migrations.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 ///   after its account and all rows that refer to it were removed. The generation in a lock file that
 ///   is left does not match that of the new account.
 /// - `words` is the output of an MDA that took the message.
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     "
 CREATE TABLE account (
     id           INTEGER PRIMARY KEY,
@@ -284,49 +284,6 @@ pub(super) fn open(path: &Path) -> Result<Connection, Error> {
     Ok(connection)
 }
 
-/// Opens a database that can only be read.
-///
-/// # Errors
-/// As [`prepare`]; it was written by an older version; a killed run has left changes beside it.
-pub(super) fn open_to_read(path: &Path) -> Result<Connection, Error> {
-    let cannot = |source| Error::open(path, source);
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_URI
-        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let log = fs::metadata(with_suffix(path, "-wal"));
-    let has_log = log.is_ok_and(|log| log.len() > 0);
-    // Where SQLite cannot make its shared memory, it reads a database with a write-ahead log only if it
-    // is told that nothing changes. It ignores the log then.
-    let mut connection = Connection::open_with_flags(uri(path, has_log), flags).map_err(cannot)?;
-    check_owner(&mut connection, path).map_err(|error| match error {
-        Error::Io { .. } if has_log => Error::Unfinished(path.to_owned()),
-        error => error,
-    })?;
-    connection
-        .execute_batch("PRAGMA trusted_schema = OFF")
-        .map_err(cannot)?;
-    match version(&connection).map_err(cannot)? == MIGRATIONS.len() {
-        true => Ok(connection),
-        false => Err(Error::Older(path.to_owned())),
-    }
-}
-
-fn uri(path: &Path, has_log: bool) -> String {
-    let mut uri = String::from("file:");
-    for octet in path.as_os_str().as_encoded_bytes() {
-        match octet {
-            b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*octet)),
-            octet if octet.is_ascii_alphanumeric() => uri.push(char::from(*octet)),
-            octet => uri.push_str(&format!("%{octet:02X}")),
-        }
-    }
-    if !has_log {
-        uri.push_str("?immutable=1");
-    }
-    uri
-}
-
 /// Returns the journal mode for a database. With a write-ahead log, all processes that use the
 /// database share memory, which processes on different machines cannot.
 fn journal(path: &Path) -> &'static str {
@@ -379,7 +336,7 @@ pub(super) fn with_suffix(database: &Path, suffix: &str) -> PathBuf {
     path.into()
 }
 
-fn check_owner(connection: &mut Connection, path: &Path) -> Result<(), Error> {
+pub(super) fn check_owner(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     // In one transaction, because another run may be creating the tables: its application_id and its
     // tables become visible together.
     let transaction = connection
@@ -394,6 +351,11 @@ fn check_owner(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     let is_empty = number("SELECT count(*) FROM sqlite_schema")? == 0;
     if application_id != i64::from(APPLICATION_ID) && !(application_id == 0 && is_empty) {
         return Err(Error::Foreign(path.to_owned()));
+    }
+    // Triggers, views and virtual tables have no pages of their own. No version has made any, and those of
+    // somebody else would run whenever we read or write.
+    if number("SELECT count(*) FROM sqlite_schema WHERE ifnull(rootpage, 0) = 0")? != 0 {
+        return Err(Error::Tampered(path.to_owned()));
     }
     if number("PRAGMA user_version")? > MIGRATIONS.len() as i64 {
         return Err(Error::Newer(path.to_owned()));
@@ -425,13 +387,15 @@ fn take(steps: &[&str], transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     ))
 }
 
-fn version(connection: &Connection) -> rusqlite::Result<usize> {
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<usize> {
     let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))?;
     Ok(usize::try_from(version).unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const FIRST: &str = "CREATE TABLE one (text TEXT); INSERT INTO one VALUES ('first');";

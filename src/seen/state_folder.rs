@@ -8,7 +8,7 @@ use std::{fs, io};
 use rusqlite::Connection;
 
 use super::database::Database;
-use super::{Error, integrity, schema};
+use super::{Error, integrity, read_only, schema};
 use crate::mail::maildrop::AccountKey;
 use crate::os::sys::{Kind, RealCalls};
 use crate::os::walk::{self, PathRule, WalkedFolder};
@@ -80,7 +80,7 @@ impl StateFolder {
             Ok(Some(_)) => {}
             _ => return Err(refused),
         }
-        let database = schema::open_to_read(&database_in(&walked.path))?;
+        let database = read_only::open(&database_in(&walked.path))?;
         Ok(Self::of(walked.path, database, Access::Read))
     }
 
@@ -99,7 +99,7 @@ impl StateFolder {
     /// The database cannot be opened.
     pub(super) fn connect(&self) -> Result<Connection, Error> {
         match self.access {
-            Access::Read => schema::open_to_read(&self.database()),
+            Access::Read => read_only::open(&self.database()),
             Access::Write => schema::open(&self.database()),
         }
     }

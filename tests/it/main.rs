@@ -23,6 +23,7 @@ mod doubtful_database;
 mod dovecot;
 mod failures;
 mod fault_table;
+mod foreign_text;
 mod generated;
 mod hostile;
 mod keyring;

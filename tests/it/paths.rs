@@ -93,7 +93,7 @@ fn a_configuration_in_a_folder_that_others_can_write_is_refused() {
             outcome.succeeds();
         } else {
             let why = format!("can be written by others (mode {mode:04o})");
-            is_refused(&outcome, &["config.toml is not safe", &why, "chmod go-w"]);
+            is_refused(&outcome, &["config.toml is not safe", &why, "chmod "]);
         }
     }
 }
@@ -462,4 +462,89 @@ fn a_state_that_can_only_be_read_can_be_shown() {
         .fails_with(78)
         .complains_in_lines(1)
         .stderr_has("seen.db");
+}
+
+#[test]
+fn certificates_that_others_can_exchange_are_refused() {
+    let (sandbox, server) = work();
+    let file = sandbox.write(sandbox.path("ca.pem"), "no certificate");
+    sandbox.config(&format!(
+        "[accounts.work]\nserver = '{}'\nuser = 'joe'\npassword = '{PASSWORD}'\n\
+         maildir = '~/Mail/work'\nsecurity = 'tls'\ntls-ca-file = '{}'\n",
+        server.address(),
+        file.display()
+    ));
+    set_mode(&file, 0o646);
+    is_refused(
+        &sandbox.fetch(),
+        &["ca.pem can be written by others (mode 0646)", "chmod go-w"],
+    );
+    set_mode(&file, 0o644);
+    is_refused(
+        &sandbox.fetch(),
+        &["ca.pem: there is no PEM certificate in it"],
+    );
+}
+
+#[test]
+#[ignore = "needs root: tests/run runs it"]
+fn a_run_in_the_home_of_another_user_is_refused() {
+    let (sandbox, server) = work();
+    let home = sandbox.home();
+    give(&home, JANE);
+    let run = |arguments: &[&str]| {
+        let mut command = sandbox.command(sandbox.program());
+        // As sudo leaves it without -H.
+        command.args(arguments);
+        command
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("XDG_STATE_HOME");
+        crate::support::process::Program::new(command).run()
+    };
+    let url = format!("pop://joe@{}", server.address());
+    let by_url = [
+        "fetch",
+        &url,
+        "-o",
+        "security=none",
+        "-o",
+        "maildir=/tmp/never",
+    ];
+    for arguments in [&["fetch"][..], &["check"], &["log"], &by_url] {
+        let why = "which belongs to user 61222, and mailpull runs as user 0";
+        is_refused(&run(arguments), &["HOME is ", why, "sudo -u '#61222'"]);
+    }
+    assert_eq!(fs::read_dir(&home).expect("it is there").count(), 1);
+    assert_eq!(server.log().sessions, 0);
+}
+
+#[test]
+#[ignore = "needs root: tests/run runs it"]
+fn a_secret_of_root_says_what_works_in_a_container() {
+    let server = ModelServer::start(notes(["x"]));
+    let sandbox = Sandbox::unprivileged();
+    let file = sandbox.write(sandbox.path("password"), PASSWORD);
+    let keys = format!(
+        "[accounts.work]\nserver = '{}'\nuser = 'joe'\nmaildir = '~/Mail/work'\nsecurity = 'none'\n",
+        server.address()
+    );
+    sandbox.config(&format!("{keys}password-file = '{}'\n", file.display()));
+    give(&file, 0);
+    set_mode(&file, 0o444);
+    let command = format!("password-command = [\"cat\", \"{}\"]", file.display());
+    is_refused(
+        &sandbox.fetch(),
+        &[
+            "is open to others (mode 0444)",
+            "Only root can make it private",
+            "fsGroup",
+            &command,
+        ],
+    );
+    sandbox.config(&format!("{keys}{command}\n"));
+    sandbox.fetch().succeeds();
+    sandbox.config(&format!("{keys}password-file = '{}'\n", file.display()));
+    chown(&file, Some(0), Some(61_111)).expect("root may give files away");
+    set_mode(&file, 0o440);
+    sandbox.fetch().succeeds();
 }

@@ -160,10 +160,7 @@ fn a_database_of_another_user_is_refused() {
     let before = fs::read(setup.database()).expect("there is a database");
     setup.refuses(
         78,
-        &[
-            "cannot open ",
-            "seen.db: Permission denied (os error 13). Run mailpull as the owner",
-        ],
+        &["seen.db belongs to user 0, and mailpull runs as user 61111. Give it to that user: chown"],
     );
     let after = fs::read(setup.database()).expect("there is a database");
     assert_eq!(after, before);

@@ -13,6 +13,7 @@ use crate::mail::policy::{Keep, Policy};
 use crate::moment::Moment;
 use crate::report::{Octets, json};
 use crate::seen::{SeenEntry, Undeleted};
+use crate::text::OneLine;
 
 /// Shows the known messages of an account, one line each.
 pub(super) fn run(arguments: &cli::ListArgs, context: &Context<'_>) -> Result<Exit, Failure> {
@@ -34,9 +35,9 @@ pub(super) fn run(arguments: &cli::ListArgs, context: &Context<'_>) -> Result<Ex
             let size = &entry.known.size;
             let stays_because = stays_because.as_deref();
             let line = json::known(&entry.unique_id, state, size, stays_because);
-            writeln!(out, "{line}")
+            writeln!(out, "{}", OneLine(line))
         } else {
-            writeln!(out, "{}", line(&entry, stays_because.as_deref()))
+            writeln!(out, "{}", OneLine(line(&entry, stays_because.as_deref())))
         };
         if written.is_err() {
             // The reader has closed standard output, as head(1) does: it needs no more.

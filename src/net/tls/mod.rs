@@ -1,15 +1,16 @@
 //! TLS over a connection. This is the only module that uses native-tls.
 
 use std::error::Error as _;
+use std::io;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use std::{fs, io};
 
 use native_tls::{HandshakeError, Protocol, TlsConnector, TlsConnectorBuilder};
 
 use super::socket::Socket;
+use crate::os::secret_file::{CheckedFile, FileError};
 use crate::os::signals::{WaitError, is_interrupt};
 use crate::pace::{Pace, Paced};
 
@@ -314,8 +315,14 @@ fn roots(path: &Path) -> Result<Vec<native_tls::Certificate>, Error> {
         path: path.to_owned(),
         why,
     };
-    let pem = fs::read(path).map_err(|error| unusable(error.to_string()))?;
-    let roots = native_tls::Certificate::stack_from_pem(&pem);
+    let pem = CheckedFile::read(path).map_err(|error| match error {
+        FileError::Exposed(exposed) => exposed.into(),
+        FileError::System(source) => unusable(source.to_string()),
+    })?;
+    // Whoever can add a certificate can pose as the server.
+    pem.require_ours()?;
+    pem.require_unwritable()?;
+    let roots = native_tls::Certificate::stack_from_pem(pem.octets());
     let roots = roots.map_err(|error| unusable(error.to_string()))?;
     if roots.is_empty() {
         return Err(unusable("there is no PEM certificate in it".into()));

@@ -59,10 +59,13 @@ impl UnsafePath {
             };
         }
         match (self.kind, self.reason) {
-            (_, Reason::NotOurs { owner: ROOT, us }) => format!(
+            (Kind::Folder, Reason::NotOurs { owner: ROOT, us }) => format!(
                 "Name a folder below it, which has to belong to user {us}, or give it to that user: \
                  chown {us} {component}"
             ),
+            (_, Reason::NotOurs { owner: ROOT, us }) => {
+                format!("Give it to that user: chown {us} {component}")
+            }
             (_, Reason::NotOurs { owner, us }) => {
                 format!("Run mailpull as user {owner}, or give it to user {us}")
             }
