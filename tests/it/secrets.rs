@@ -270,7 +270,10 @@ fn a_server_cannot_make_a_secret_visible() {
 
         let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
 
-        outcome.fails_with(77).stderr_has("(hidden)").never_says(&said);
+        outcome
+            .fails_with(77)
+            .stderr_has("(hidden)")
+            .never_says(&said);
         server.finish();
     }
 }

@@ -9,20 +9,26 @@ use crate::support::model_server::{ModelServer, PASSWORD, USER};
 use crate::support::service_manager::ServiceManager;
 use crate::support::tools;
 
-/// Returns an account of the model server.
+/// Returns an account of the model server. `allow-cleartext` is needed where a unit hides that the server is
+/// root's.
 fn account(name: &str, server: &ModelServer, delivery: &str) -> String {
     let server = server.address();
     format!(
-        "[accounts.{name}]\nserver = '{server}'\nsecurity = 'none'\nuser = {USER:?}\npassword = {PASSWORD:?}\n\
-         {delivery}\nkeep = false\nreport-after = 1\n"
+        "[accounts.{name}]\nserver = '{server}'\nsecurity = 'none'\nallow-cleartext = true\nauth = 'user'\n\
+         user = {USER:?}\n{delivery}\nkeep = false\nreport-after = 1\n"
     )
 }
 
+fn password() -> String {
+    format!("password = {PASSWORD:?}")
+}
+
 /// Lets procmail and maildrop deliver to the mailbox of the system, as the manual shows it.
-fn configure_agents(machine: &ServiceManager, servers: &[ModelServer; 2]) {
+fn configure_agents(machine: &ServiceManager, servers: &[ModelServer; 2], password: &str) {
+    let mda = |command| format!("mda = '{command}'\n{password}");
     let config = [
-        account("procmail", &servers[0], "mda = 'procmail -t -f %F'"),
-        account("maildrop", &servers[1], "mda = 'maildrop -f %F'"),
+        account("procmail", &servers[0], &mda("procmail -t -f %F")),
+        account("maildrop", &servers[1], &mda("maildrop -f %F")),
     ];
     machine.home_file(".config/mailpull/config.toml", config.concat());
 }
@@ -51,7 +57,8 @@ fn the_protected_unit_delivers_by_agents_in_the_home_folder() {
         return;
     };
     let servers = servers();
-    configure_agents(&machine, &servers);
+    configure_agents(&machine, &servers, "password-credential = 'work'");
+    machine.home_file(".config/mailpull/work.password", PASSWORD);
     machine.home_file(".procmailrc", "DEFAULT=$HOME/Mail/procmail/\n");
     machine.home_file(".mailfilter", "to \"$HOME/Mail/maildrop\"\n");
     MaildirView::at(machine.home().join("Mail/maildrop")).make();
@@ -73,7 +80,7 @@ fn the_unit_for_set_id_agents_delivers_to_the_mail_spool() {
         return;
     };
     let servers = servers();
-    configure_agents(&machine, &servers);
+    configure_agents(&machine, &servers, &password());
 
     let outcome = machine.run(
         &unit("mailpull-set-id@.service"),
@@ -96,7 +103,8 @@ fn the_unit_of_a_shard_delivers_to_maildirs() {
     };
     let messages: Vec<TestMessage> = notes(["a", "b"]);
     let server = ModelServer::start(messages.clone());
-    let config = account("work", &server, "maildir = '/var/mail/all/work'");
+    let keys = format!("maildir = '/var/mail/all/work'\n{}", password());
+    let config = account("work", &server, &keys);
     machine.etc_file("config.toml", config);
     machine.etc_file("shards", "SHARDS=1\n");
     fs::create_dir(machine.mail().join("all")).expect("the folder is new");

@@ -102,7 +102,9 @@ impl ServiceManager {
 
     fn install(&self, unit: &Path, units: &Path, name: &str) {
         let file = unit.file_name().expect("a unit has a name");
-        let text = fs::read(unit).expect("the file is in the repository");
+        let text = fs::read_to_string(unit).expect("the file is in the repository");
+        // The unit offers this line to its users as a comment.
+        let text = text.replace("#LoadCredential=", "LoadCredential=");
         self.sandbox.write(units.join(file), text);
         self.end_with(units, name);
     }
