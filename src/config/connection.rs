@@ -33,6 +33,7 @@ pub(super) fn options(
             timeout: value_or(&settings.timeout, TIMEOUT),
         },
         security,
+        allows_cleartext: value_or_default(&settings.allow_cleartext),
         tls: tls::options(settings, home)?,
         user: user(settings, origin)?,
         auth: auth(settings),

@@ -221,6 +221,7 @@ mod tests {
                 route: Route::Direct(None),
             },
             security,
+            allows_cleartext: false,
             tls: TlsOptions::default(),
             user: "joe".to_owned(),
             auth,

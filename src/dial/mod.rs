@@ -24,6 +24,8 @@ pub struct DialOptions {
     pub(crate) net: net::ConnectOptions,
     /// The protection of the connection.
     pub security: Security,
+    /// True if cleartext may go to anybody (`allow-cleartext`).
+    pub allows_cleartext: bool,
     /// The way in which the server proves its name.
     pub tls: tls::TlsOptions,
     /// The user's name, sent as it is.
@@ -78,6 +80,9 @@ pub(crate) fn probe(options: &DialOptions, interrupt: &Interrupt) -> Result<(), 
     dialer.open(&SessionHints::default()).map(drop)
 }
 
+const FOREIGN_LISTENER: &str =
+    "Use TLS, or set allow-cleartext = true if that user may have the password";
+
 /// Connects to one account's server.
 pub(crate) struct Dialer<'a> {
     /// The server and the user.
@@ -115,9 +120,12 @@ impl Dialer<'_> {
     fn open(&self, hints: &SessionHints) -> Result<GreetedSession<Stream>, Error> {
         let options = self.options;
         if options.security == Security::None {
-            let stream = Stream::Plain(self.connect(self.watcher)?);
+            let socket = self.connect(self.watcher)?;
+            if !options.allows_cleartext {
+                net::require_own_listener(&socket, &options.net.endpoint, FOREIGN_LISTENER)?;
+            }
             return Ok(GreetedSession {
-                session: self.greet(stream, hints, (self.trace)())?,
+                session: self.greet(Stream::Plain(socket), hints, (self.trace)())?,
                 end_point: None,
             });
         }

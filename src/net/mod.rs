@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use crate::os::signals::Interrupt;
 use crate::pace::{Pace, Paced};
 
 mod call;
+mod listener;
 pub(crate) mod proxy;
 pub(crate) mod socket;
 pub mod srv;
@@ -20,6 +22,7 @@ pub(crate) mod tls;
 pub(crate) mod tunnel;
 
 use call::Caller;
+use listener::ListenerOwner;
 pub(crate) use proxy::{Protocol, Proxy, ProxyLogin};
 pub(crate) use socket::Socket;
 pub(crate) use step::ConnectStep;
@@ -118,6 +121,18 @@ pub(crate) enum Error {
     /// A signal arrived.
     #[error("interrupted while connecting to {0}")]
     Interrupted(Endpoint),
+    /// The listener on this machine may be anybody's.
+    #[error(
+        "the listener at {endpoint} belongs to user {user}, who is neither you nor root; nothing was sent"
+    )]
+    Listener {
+        /// The server.
+        endpoint: Endpoint,
+        /// The number of the user.
+        user: u32,
+        /// What the user can do.
+        hint: &'static str,
+    },
     /// This machine refused something that does not depend on the server.
     #[error("cannot open a connection to {endpoint}: {source}")]
     Local {
@@ -185,6 +200,7 @@ impl Error {
     /// Returns the hint: what the user can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
+            Self::Listener { hint, .. } => Some((*hint).to_owned()),
             Self::Proxy { source, .. } => source.hint(),
             Self::Tls(source) => source.hint(),
             _ => None,
@@ -195,6 +211,7 @@ impl Error {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Connect { .. } | Self::Interrupted(_) | Self::Resolve { .. } => Exit::Temporary,
+            Self::Listener { .. } => Exit::Protocol,
             Self::Local { .. } => Exit::LocalIo,
             Self::Proxy { source, .. } => source.exit(),
             Self::Tls(error) => error.exit(),
@@ -254,6 +271,29 @@ pub(crate) fn connect(
             let socket = Socket::new(fd, options.timeout, interrupt.clone());
             Ok(socket.through(running))
         }
+    }
+}
+
+/// Requires that the listener on this machine which a socket has reached is root's or this user's.
+/// `hint` says what the user can do otherwise. Nothing may be sent before: any user can listen at a
+/// free port.
+///
+/// # Errors
+/// It belongs to another user.
+pub(crate) fn require_own_listener(
+    socket: &Socket,
+    endpoint: &Endpoint,
+    hint: &'static str,
+) -> Result<(), Error> {
+    match listener::find_owner(socket.as_fd()) {
+        ListenerOwner::User(user) if !ListenerOwner::User(user).is_trusted() => {
+            Err(Error::Listener {
+                endpoint: endpoint.clone(),
+                user,
+                hint,
+            })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A socket on which every wait has a deadline and ends if the run should end.
 
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 use std::{mem, thread};
 
@@ -131,6 +131,12 @@ impl Socket {
                 Err(errno) => return Err(errno.into()),
             }
         }
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

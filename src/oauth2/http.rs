@@ -73,6 +73,8 @@ impl HttpClient<'_> {
         };
         let socket = net::connect(&options, self.interrupt, &|_| {}).map_err(failed)?;
         if !url.is_secure() {
+            let hint = "Use an address that begins with https://";
+            net::require_own_listener(&socket, &url.endpoint, hint).map_err(failed)?;
             return Ok(Stream::Plain(socket));
         }
         let host = url.endpoint.host();

@@ -29,6 +29,7 @@ mod hostile;
 mod keyring;
 mod known_server;
 mod layers;
+mod listeners;
 mod listings;
 mod login;
 mod lost_database;

@@ -32,7 +32,7 @@ pub(crate) struct Sandbox {
 }
 
 /// A user id that no user of the system has.
-const OWNER: u32 = 61_111;
+pub(crate) const OWNER: u32 = 61_111;
 
 impl Sandbox {
     pub(crate) fn new() -> Self {
