@@ -171,9 +171,10 @@ impl FetchAccount<'_> {
     fn open_target(&self, ledger: &Ledger) -> Result<Box<dyn Target>, Failure> {
         let marks = ledger.marks();
         Ok(match self.account.require_destination()? {
-            Destination::Maildir(path) => {
+            Destination::Maildir { path, file_mode } => {
                 let earlier = ledger.places().find(path)?;
-                Box::new(Maildir::open(path, marks, earlier.as_ref())?)
+                let maildir = Maildir::open(path, marks, earlier.as_ref(), *file_mode)?;
+                Box::new(maildir)
             }
             Destination::Mda(options) => {
                 let (options, spool) = (options.clone(), self.folder.spool());

@@ -191,7 +191,10 @@ fn destination(
         return Ok(None);
     };
     Ok(Some(match &at.value {
-        WrittenTarget::Maildir(path) => Destination::Maildir(paths::absolute(at, path, home)?),
+        WrittenTarget::Maildir(path) => Destination::Maildir {
+            path: paths::absolute(at, path, home)?,
+            file_mode: value_or_default(&settings.file_mode),
+        },
         WrittenTarget::Mda(words) => {
             let words = paths::program(at, words, home)?;
             let user = value_or_default(&settings.user);
@@ -290,7 +293,9 @@ mod tests {
             .expect("the account is complete");
         let here = std::env::current_dir().expect("there is one account");
         let destination = account.require_destination().expect("maildir is set");
-        assert!(matches!(destination, Destination::Maildir(path) if *path == here.join("Mail")));
+        assert!(
+            matches!(destination, Destination::Maildir { path, .. } if *path == here.join("Mail"))
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::config::values::delivery::{self, WrittenTarget};
 use crate::config::values::server::{self, Host};
 use crate::config::values::via::{self, Via};
 use crate::config::values::{self, secrets};
+use crate::delivery::FileMode;
 use crate::dial::{Auth, Security};
 use crate::mail::policy::{Keep, Order};
 use crate::net::tls::{Pin, Version};
@@ -276,6 +277,12 @@ keys! {
         /// The Maildir to deliver to. It is created if it does not exist, but the folder that
         /// contains it must exist.
         "maildir" => target: WrittenTarget, read delivery::maildir;
+        /// The permissions of the files in the Maildir, as four octal digits: *0600*, *0640*, *0644*,
+        /// *0660* or *0664*, whatever the umask is. Folders that are created get the same ones, and
+        /// whoever can read their files can enter them. To share a Maildir with a group, use *0660*,
+        /// and give the folder above it that group and the set-group-id bit
+        /// (`chgrp GROUP DIR; chmod g+s DIR`).
+        "file-mode", default "0600" => file_mode: FileMode, read delivery::file_mode;
         /// The program that delivers messages (MDA): a list, or a string that is split like the
         /// words of a shell. No shell is run. The program gets one message on its standard input,
         /// which is a pipe. In an argument, `%F` is the sender: the address in Return-Path, or

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Error;
+use super::file_mode::FileMode;
 use super::folder::Folder;
 use super::leftovers::{self, Leftovers, UNKNOWN};
 use super::unique_name::UniqueNames;
@@ -32,6 +33,7 @@ const SLOW_SYNCFS: Duration = Duration::from_secs(2);
 pub(crate) struct Intake {
     folder: Arc<Folder>,
     names: UniqueNames,
+    file_mode: FileMode,
     /// True if a syncfs here is fast and reports failed writes.
     trusts_syncfs: AtomicBool,
 }
@@ -44,8 +46,14 @@ impl Intake {
         Self {
             folder: Arc::new(folder),
             names: UniqueNames::new(marks),
+            file_mode: FileMode::default(),
             trusts_syncfs,
         }
+    }
+
+    /// Sets the permissions of the files.
+    pub(super) fn with_file_mode(self, file_mode: FileMode) -> Self {
+        Self { file_mode, ..self }
     }
 
     pub(super) fn folder(&self) -> &Folder {
@@ -80,12 +88,20 @@ impl Intake {
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = sys::openat(self.folder.handle(), &name, flags, Mode::RUSR | Mode::WUSR)
             .map_err(|errno| Error::local("create", &self.folder.path_of(&name), errno))?;
+        let unfinished = UnfinishedFile {
+            folder: Arc::clone(&self.folder),
+            name,
+        };
+        if !self.file_mode.is_private() {
+            // The umask would take away what the group is to have.
+            let changed = sys::fchmod(&file, self.file_mode.of_file());
+            changed.map_err(|errno| {
+                Error::local("change", &self.folder.path_of(&unfinished.name), errno)
+            })?;
+        }
         Ok(Incoming {
             file,
-            unfinished: UnfinishedFile {
-                folder: Arc::clone(&self.folder),
-                name,
-            },
+            unfinished,
             reader: MessageReader::default(),
         })
     }

@@ -13,6 +13,7 @@ use crate::mail::mark::FileMarks;
 use crate::os::is_disk_full;
 use crate::os::walk::{UnsafePath, WalkError};
 
+mod file_mode;
 mod folder;
 mod intake;
 mod leftovers;
@@ -23,6 +24,7 @@ mod recovered;
 mod staged_state;
 pub mod unique_name;
 
+pub use file_mode::FileMode;
 pub(crate) use intake::{Incoming, Intake};
 pub(crate) use leftovers::Leftovers;
 pub(crate) use maildir::Maildir;
@@ -33,8 +35,13 @@ pub(crate) use staged_state::{StagedState, locate, locate_in_maildir};
 /// The configured destination of an account's messages.
 #[derive(Clone, Debug)]
 pub enum Destination {
-    /// The absolute path of a Maildir.
-    Maildir(PathBuf),
+    /// A Maildir.
+    Maildir {
+        /// Its absolute path.
+        path: PathBuf,
+        /// The permissions of the files in it.
+        file_mode: FileMode,
+    },
     /// A program that reads one message on its standard input.
     Mda(mda::Options),
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::Error;
+use super::{Error, FileMode};
 use crate::os::sys::{self, File, WorldCalls};
 use crate::os::walk::{self, PathRule, WalkError, WalkedFolder};
 
@@ -37,9 +37,15 @@ pub(super) fn open_present(path: &Path) -> Result<WalkedFolder<WorldCalls>, Erro
 }
 
 /// Opens the folder of a Maildir whose parent exists, and creates it (0700) if it is missing.
-pub(super) fn open_or_create(path: &Path) -> Result<WalkedFolder<WorldCalls>, Error> {
+pub(super) fn open_or_create(
+    path: &Path,
+    file_mode: FileMode,
+) -> Result<WalkedFolder<WorldCalls>, Error> {
     let made = walk::make_folder(path, PathRule::Links);
     let (folder, is_new) = made.map_err(|error| not_created(path, error))?;
+    if is_new {
+        share(&folder, ".", path, file_mode)?;
+    }
     folder.require_target(path, &folder.facts)?;
     // A user who names the wrong folder does not want a Maildir among the other files there. A
     // Maildir that a kill left incomplete is completed, and so is one that another run, for another
@@ -51,12 +57,37 @@ pub(super) fn open_or_create(path: &Path) -> Result<WalkedFolder<WorldCalls>, Er
 }
 
 /// Creates the folders of a Maildir that are missing.
-pub(super) fn complete(folder: &WalkedFolder<WorldCalls>, path: &Path) -> Result<(), Error> {
-    FOLDERS.iter().try_for_each(|name| {
-        folder.make(name).map_err(|errno| Error::Create {
+pub(super) fn complete(
+    folder: &WalkedFolder<WorldCalls>,
+    path: &Path,
+    file_mode: FileMode,
+) -> Result<(), Error> {
+    for name in FOLDERS {
+        let made = folder.make(name).map_err(|errno| Error::Create {
             path: path.join(name),
             source: errno.into(),
-        })
+        })?;
+        if made {
+            share(folder, name, &path.join(name), file_mode)?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives a new folder the permissions that follow from those of the files.
+fn share(
+    folder: &WalkedFolder<WorldCalls>,
+    name: &str,
+    path: &Path,
+    file_mode: FileMode,
+) -> Result<(), Error> {
+    if file_mode.is_private() {
+        return Ok(());
+    }
+    let changed = folder.set_mode(name, file_mode.of_folder());
+    changed.map_err(|errno| Error::Create {
+        path: path.to_owned(),
+        source: errno.into(),
     })
 }
 
@@ -148,8 +179,9 @@ mod tests {
             for name in begun {
                 fs::create_dir_all(path.join(name)).expect("a folder can be made");
             }
-            let created = open_or_create(&path);
-            let created = created.and_then(|folder| complete(&folder, &path));
+            let mode = FileMode::default();
+            let created = open_or_create(&path, mode);
+            let created = created.and_then(|folder| complete(&folder, &path, mode));
             created.expect("the Maildir can be created");
             assert!(FOLDERS.iter().all(|name| path.join(name).is_dir()));
         }
@@ -177,7 +209,8 @@ mod tests {
     fn a_folder_with_other_files_becomes_no_maildir() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         fs::write(folder.path().join("letter"), "x").expect("the file can be written");
-        let error = open_or_create(folder.path()).expect_err("the folder is in use");
+        let error =
+            open_or_create(folder.path(), FileMode::default()).expect_err("the folder is in use");
         assert!(matches!(error, Error::NotMaildir(_)), "{error}");
         assert!(!folder.path().join("tmp").exists());
     }
@@ -186,7 +219,8 @@ mod tests {
     fn the_parent_of_a_maildir_is_never_created() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let parent = folder.path().join("disk");
-        let error = open_or_create(&parent.join("Mail")).expect_err("the parent is missing");
+        let error = open_or_create(&parent.join("Mail"), FileMode::default())
+            .expect_err("the parent is missing");
         let hint = error.hint().expect("the user can create it");
         assert_eq!(
             hint,

@@ -142,7 +142,7 @@ fn database_in(folder: &Path) -> PathBuf {
 /// Creates a folder in the state folder, unless it exists.
 fn require_folder(state: &WalkedFolder<RealCalls>, name: &str) -> Result<(), Error> {
     let path = state.path.join(name);
-    let made = state.make(name).and_then(|()| state.open(name));
+    let made = state.make(name).and_then(|_| state.open(name));
     let (_, facts) = made.map_err(|errno| Error::Create {
         path: path.clone(),
         source: errno.into(),

@@ -11,7 +11,7 @@ use super::message::MailboxMessage;
 use super::promises::{self, Broken, deletion_check};
 use super::server::{ServerFaults, ServerMailbox, ServerStream, SharedMailbox, lock};
 use super::state::{NewDatabase, StateDir};
-use crate::delivery::Maildir;
+use crate::delivery::{FileMode, Maildir};
 use crate::exit::{Exit, Failure};
 use crate::mail::policy::{Keep, Policy};
 use crate::os::secret::Secret;
@@ -225,7 +225,7 @@ impl<'a> History<'a> {
         let _lock = ledger.lock()?;
         let path = Path::new(MAILDIR);
         let earlier = ledger.places().find(path)?;
-        let target = Maildir::open(path, ledger.marks(), earlier.as_ref())?;
+        let target = Maildir::open(path, ledger.marks(), earlier.as_ref(), FileMode::default())?;
         let options = PollOptions {
             policy: Policy {
                 keep: self.keep,

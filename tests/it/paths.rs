@@ -1,7 +1,7 @@
 //! Who owns the folders and links on the way to a file, and who can write to them.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, mkfifoat};
@@ -547,4 +547,45 @@ fn a_secret_of_root_says_what_works_in_a_container() {
     chown(&file, Some(0), Some(61_111)).expect("root may give files away");
     set_mode(&file, 0o440);
     sandbox.fetch().succeeds();
+}
+
+#[test]
+#[ignore = "needs root: tests/run runs it"]
+fn a_maildir_can_be_shared_with_a_group() {
+    const GROUP: u32 = 61_333;
+    let server = ModelServer::start(notes(["x"]));
+    let sandbox = Sandbox::new();
+    sandbox.account("work", server.address(), "file-mode = '0660'");
+    let folder = sandbox.home().join("Mail");
+    chown(&folder, None, Some(GROUP)).expect("root may change groups");
+    set_mode(&folder, 0o2770);
+    let mut command = sandbox.command("sh");
+    command
+        .args(["-c", "umask 077 && exec \"$0\" fetch"])
+        .arg(sandbox.program());
+    crate::support::process::Program::new(command)
+        .run()
+        .succeeds();
+    let maildir = sandbox.work().path().to_owned();
+    let new = fs::read_dir(maildir.join("new")).expect("the Maildir was made");
+    let file = new
+        .flatten()
+        .next()
+        .expect("a message was delivered")
+        .path();
+    for (path, mode) in [
+        (maildir.clone(), 0o2770),
+        (maildir.join("tmp"), 0o2770),
+        (maildir.join("new"), 0o2770),
+        (maildir.join("cur"), 0o2770),
+        (file, 0o660),
+    ] {
+        let found = fs::metadata(&path).expect("it is there");
+        assert_eq!(found.mode() & 0o7777, mode, "{}", path.display());
+        assert_eq!(found.gid(), GROUP, "{}", path.display());
+    }
+    sandbox
+        .config("")
+        .account("work", server.address(), "file-mode = '0666'");
+    is_refused(&sandbox.fetch(), &["\"file-mode\" must be \"0600\", "]);
 }

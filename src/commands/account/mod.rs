@@ -91,7 +91,7 @@ fn list(context: &Context<'_>) -> Result<Exit, Failure> {
 
 fn target(account: &Account) -> Option<String> {
     Some(match account.destination.as_ref()? {
-        Destination::Maildir(path) => path.display().to_string(),
+        Destination::Maildir { path, .. } => path.display().to_string(),
         Destination::Mda(options) => options.command.program().to_owned(),
     })
 }

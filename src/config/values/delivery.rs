@@ -1,6 +1,7 @@
 //! The destination of messages.
 
 use super::{Value, Wrong, count, line, words};
+use crate::delivery::FileMode;
 
 /// The destination of messages, as it was written.
 #[derive(Clone, Debug)]
@@ -23,6 +24,15 @@ pub(in crate::config) fn mda(value: Value) -> Result<WrittenTarget, Wrong> {
             Err(_) => Err("has a quote that is not closed".into()),
         },
         other => Err(other.instead_of("a string or a list of strings")),
+    }
+}
+
+/// Reads `file-mode`.
+pub(in crate::config) fn file_mode(value: Value) -> Result<FileMode, Wrong> {
+    let hint = "must be \"0600\", \"0640\", \"0644\", \"0660\" or \"0664\"";
+    match value {
+        Value::Text(text) => FileMode::parse(&text).ok_or_else(|| hint.into()),
+        other => Err(other.instead_of("a string of four octal digits")),
     }
 }
 

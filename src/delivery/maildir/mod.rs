@@ -10,7 +10,7 @@ use super::intake::Intake;
 use super::recovered::{Candidates, EarlierFiles, SoughtMessages};
 use super::staged_state::StagedState;
 use super::unique_name::without_flags;
-use super::{Error, Target, new_maildir};
+use super::{Error, FileMode, Target, new_maildir};
 use crate::mail::custody::{Delivered, Found, Outcome, Staged, StoredMessage, TargetPlace};
 use crate::mail::mark::{FileMarks, Mark};
 use crate::os::sys::WorldCalls;
@@ -57,13 +57,15 @@ impl Maildir {
         path: &Path,
         marks: &FileMarks,
         earlier: Option<&TargetPlace>,
+        file_mode: FileMode,
     ) -> Result<Self, Error> {
         let folder = match earlier {
             Some(_) => new_maildir::open_present(path),
-            None => new_maildir::open_or_create(path),
+            None => new_maildir::open_or_create(path, file_mode),
         }?;
-        new_maildir::complete(&folder, path)?;
-        let maildir = Self::of(&folder, path, marks)?;
+        new_maildir::complete(&folder, path, file_mode)?;
+        let mut maildir = Self::of(&folder, path, marks)?;
+        maildir.intake = maildir.intake.with_file_mode(file_mode);
         // Checked now, so that nothing is fetched that cannot be delivered.
         maildir.intake.folder().require_writable()?;
         maildir.new.require_writable()?;

@@ -30,7 +30,12 @@ struct TestMaildir {
 impl TestMaildir {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let maildir = Maildir::open(&folder.path().join("inbox"), &marks(1), None);
+        let maildir = Maildir::open(
+            &folder.path().join("inbox"),
+            &marks(1),
+            None,
+            FileMode::default(),
+        );
         let maildir = maildir.expect("the folder is ours");
         Self { folder, maildir }
     }
@@ -233,7 +238,8 @@ fn a_file_that_vanishes_during_its_rename_is_not_delivered() {
 fn a_sweep_removes_only_own_files_without_a_row() {
     let sandbox = TestMaildir::new();
     let path = sandbox.folder.path().join("inbox");
-    let other = Maildir::open(&path, &marks(2), None).expect("the folder is ours");
+    let other =
+        Maildir::open(&path, &marks(2), None, FileMode::default()).expect("the folder is ours");
     let other = TestMaildir {
         folder: tempfile::tempdir().expect("a folder can be made"),
         maildir: other,

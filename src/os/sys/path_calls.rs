@@ -43,6 +43,8 @@ pub(crate) trait PathCalls {
 
     fn mkdirat(folder: &Self::Handle, name: &OsStr, mode: Mode) -> Result<(), Errno>;
 
+    fn fchmod(file: &Self::Handle, mode: Mode) -> Result<(), Errno>;
+
     /// Returns the target of a symbolic link.
     fn readlinkat(folder: &Self::Handle, name: &OsStr) -> Result<OsString, Errno>;
 

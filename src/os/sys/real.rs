@@ -17,7 +17,7 @@ pub(crate) use std::thread;
 pub(crate) use std::time::{Instant, SystemTime};
 
 pub(crate) use rustix::fs::{
-    AtFlags, Mode, OFlags, RenameFlags, Stat, fstat, fstatvfs, fsync, linkat, renameat,
+    AtFlags, Mode, OFlags, RenameFlags, Stat, fchmod, fstat, fstatvfs, fsync, linkat, renameat,
     renameat_with, statat, syncfs, unlinkat,
 };
 pub(crate) use rustix::rand::getrandom;
@@ -45,6 +45,10 @@ impl PathCalls for RealCalls {
 
     fn mkdirat(folder: &File, name: &OsStr, mode: Mode) -> Result<(), Errno> {
         rustix::fs::mkdirat(folder, name, mode)
+    }
+
+    fn fchmod(file: &File, mode: Mode) -> Result<(), Errno> {
+        fchmod(file, mode)
     }
 
     fn readlinkat(folder: &File, name: &OsStr) -> Result<OsString, Errno> {

@@ -80,15 +80,25 @@ impl<C: PathCalls> WalkedFolder<C> {
         }
     }
 
-    /// Makes a folder in this one (mode 0700), unless it exists.
+    /// Makes a folder in this one (mode 0700), unless it exists. Returns true if it was made.
     ///
     /// # Errors
     /// The system refuses it.
-    pub(crate) fn make(&self, name: &str) -> Result<(), Errno> {
+    pub(crate) fn make(&self, name: &str) -> Result<bool, Errno> {
         match C::mkdirat(&self.handle, OsStr::new(name), Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
             Err(errno) => Err(errno),
         }
+    }
+
+    /// Gives this folder, or one in it, other permissions. It keeps the bit by which new files get its group.
+    ///
+    /// # Errors
+    /// The system refuses it.
+    pub(crate) fn set_mode(&self, name: &str, mode: u32) -> Result<(), Errno> {
+        let (handle, facts) = self.open(name)?;
+        C::fchmod(&handle, Mode::from_raw_mode(mode | facts.mode & SET_GROUP))
     }
 
     /// Returns true if a name in it is a symbolic link.
@@ -105,3 +115,5 @@ impl<C: PathCalls> WalkedFolder<C> {
         C::openat(&self.handle, OsStr::new("."), flags)
     }
 }
+
+const SET_GROUP: u32 = 0o2000;

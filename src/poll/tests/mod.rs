@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::{Course, Error, Poll, PollOptions};
-use crate::delivery::{Maildir, Target};
+use crate::delivery::{FileMode, Maildir, Target};
 use crate::exit::{Exit, Failure};
 use crate::mail::policy::{Keep, Policy};
 use crate::os::signals::Interrupt;
@@ -121,7 +121,8 @@ impl TestAccount {
 
     fn maildir_at(&self, name: &str) -> Maildir {
         let maildir = self.folder.path().join(name);
-        Maildir::open(&maildir, self.ledger.marks(), None).expect("the Maildir can be made")
+        Maildir::open(&maildir, self.ledger.marks(), None, FileMode::default())
+            .expect("the Maildir can be made")
     }
 
     fn poll_with<S: Read + Write>(

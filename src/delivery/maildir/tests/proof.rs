@@ -22,7 +22,8 @@ fn a_proof_stays_while_an_earlier_run_has_names_in_it() {
     fs::remove_file(sandbox.path("new", &earlier.stored().file_name)).expect("it was delivered");
     // The next run, which delivers another message first.
     let path = sandbox.folder.path().join("inbox");
-    let maildir = Maildir::open(&path, &marks(1), None).expect("the folder is ours");
+    let maildir =
+        Maildir::open(&path, &marks(1), None, FileMode::default()).expect("the folder is ours");
     let outcomes = maildir.deliver(vec![sandbox.stage()]);
     maildir.forget_delivered(&outcomes);
     assert_eq!(sandbox.locate(&earlier), StagedState::Taken);

@@ -47,6 +47,10 @@ impl PathCalls for SimulatedCalls {
         })
     }
 
+    fn fchmod(file: &File, mode: Mode) -> Result<(), Errno> {
+        calls::fchmod(file, mode)
+    }
+
     fn readlinkat(_: &File, _: &OsStr) -> Result<OsString, Errno> {
         Err(Errno::INVAL)
     }
