@@ -125,7 +125,6 @@ fn the_cron_job_is_limited_in_time_and_memory() {
     // A run ends within 5 s of a signal.
     assert!(pod["terminationGracePeriodSeconds"].as_u64() > Some(5));
     let container = &pod["containers"][0];
-    // The memory of the process is limited to 192 MB.
     assert_eq!(container["resources"]["limits"]["memory"], "256Mi");
     assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
     assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
