@@ -75,11 +75,11 @@ impl StateFolder {
             Err(error) if error.may_be_read_only() => error,
             opened => return opened,
         };
-        let walked = walk::open_folder::<RealCalls>(path, PathRule::Volume).map_err(Error::walk)?;
-        match walked.look(DATABASE) {
-            Ok(Some(_)) => {}
+        let walked = match walk::open_folder::<RealCalls>(path, PathRule::Volume) {
+            Ok(walked) if matches!(walked.look(DATABASE), Ok(Some(_))) => walked,
+            // There is nothing to read.
             _ => return Err(refused),
-        }
+        };
         let database = read_only::open(&database_in(&walked.path))?;
         Ok(Self::of(walked.path, database, Access::Read))
     }

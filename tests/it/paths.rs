@@ -423,11 +423,18 @@ fn a_state_folder_on_a_volume_says_who_owns_it() {
         &["volume belongs to user 0, and mailpull runs as user 61111"],
     );
     outcome.stderr_has("Name a folder below it");
-    fetch(&volume.join("mailpull"))
-        .fails_with(73)
-        .complains_in_lines(1)
-        .stderr_has("volume belongs to user 0, and mailpull runs as user 61111")
-        .stderr_has("--state-dir");
+    let below = volume.join("mailpull");
+    for command in ["fetch", "log"] {
+        let arguments = ["--state-dir".as_ref(), below.as_os_str(), command.as_ref()];
+        sandbox
+            .mailpull(arguments)
+            .run()
+            .fails_with(73)
+            .complains_in_lines(1)
+            .stderr_has("mailpull: Permission denied")
+            .stderr_has("volume belongs to user 0, and mailpull runs as user 61111")
+            .stderr_has("--state-dir");
+    }
     // Kubernetes gives a volume to a group (fsGroup).
     chown(&volume, Some(0), Some(61_111)).expect("root may give files away");
     set_mode(&volume, 0o2775);
