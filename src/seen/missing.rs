@@ -176,8 +176,9 @@ impl Missing<'_> {
 /// Returns true if a message does not have the size that the server lists. It is always a little longer in
 /// CRLF than as it is stored.
 fn has_other_size(stored: &StoredMessage) -> bool {
-    let is_longer = |size: u64| stored.octets > size.saturating_add(FINAL_LINE_END);
-    stored.suspicion != Suspicion::None || stored.size.is_some_and(is_longer)
+    let is_doubtful = stored.suspicion != Suspicion::None;
+    let is_other = |size: u64| is_doubtful || stored.octets > size.saturating_add(FINAL_LINE_END);
+    stored.size.is_some_and(is_other)
 }
 
 statements! {

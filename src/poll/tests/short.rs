@@ -193,3 +193,18 @@ fn a_missing_message_does_not_stand_for_one_of_another_size() {
         assert!(delivered.contains(&new.to_owned()), "{delivered:?}");
     }
 }
+
+#[test]
+fn known_messages_are_recognised_under_new_names_without_sizes() {
+    let server = FaultyServer::with(&CONTENTS);
+    let mut account = TestAccount::new(Keep::Always);
+    server.poll(&mut account, &[]);
+    for message in &mut server.mailbox().messages {
+        message.0 = format!("new-{}", message.0);
+    }
+    server.mailbox().refuses_list = true;
+
+    server.poll_to_the_end(&mut account, &[]);
+
+    assert_eq!(account.delivered().len(), CONTENTS.len());
+}

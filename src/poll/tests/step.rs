@@ -43,7 +43,7 @@ pub(super) struct Mailbox {
     lies: Vec<(&'static str, usize)>,
     /// The number of octets that LIST adds to each size.
     pub(super) surplus: usize,
-    refuses_list: bool,
+    pub(super) refuses_list: bool,
     never_pipelines: bool,
     /// The unique-ids of messages that are not listed.
     hidden: Vec<&'static str>,
