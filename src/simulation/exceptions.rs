@@ -53,6 +53,11 @@ const EXCEPTIONS: &[NotPromised] = &[
         why: "after a kill a message of less than half its size is compared only with itself",
     },
     NotPromised {
+        faults: &[Fault::WrongSizes, Fault::LostReplies],
+        permits: Permits::Stays,
+        why: "only a size shows which of two downloads is the message",
+    },
+    NotPromised {
         faults: &[Fault::WrongSizes, Fault::NewUniqueIds],
         permits: Permits::Stays,
         why: "a second download under a unique-id that is new again is not compared with the first",
@@ -66,6 +71,31 @@ const EXCEPTIONS: &[NotPromised] = &[
         faults: &[Fault::ShortMessages, Fault::NewUniqueIds],
         permits: Permits::Stays,
         why: "a second download under a unique-id that is new again is not compared with the first",
+    },
+    NotPromised {
+        faults: &[Fault::CopiedDatabase],
+        permits: Permits::Repeats,
+        why: "each state folder has its own record, so each may deliver a message",
+    },
+    NotPromised {
+        faults: &[Fault::LostDatabase, Fault::RemovingReader],
+        permits: Permits::Repeats,
+        why: "neither the database nor the Maildir has the message any more",
+    },
+    NotPromised {
+        faults: &[Fault::OldDatabase, Fault::RemovingReader],
+        permits: Permits::Repeats,
+        why: "neither the database nor the Maildir has the message any more",
+    },
+    NotPromised {
+        faults: &[Fault::LostDatabase, Fault::NewUniqueIds],
+        permits: Permits::Repeats,
+        why: "the files in the Maildir are found by the unique-ids of their messages",
+    },
+    NotPromised {
+        faults: &[Fault::OldDatabase, Fault::NewUniqueIds],
+        permits: Permits::Repeats,
+        why: "the files in the Maildir are found by the unique-ids of their messages",
     },
     NotPromised {
         faults: &[Fault::DoubledReplies],

@@ -1,10 +1,14 @@
 //! The kinds of faults, and which of them a history has.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::exceptions;
 use crate::os::sys::simulated::generator::{Chance, Generator};
+
+/// The number of times that each thing happened.
+pub(super) type Counts = BTreeMap<&'static str, u64>;
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -56,6 +60,20 @@ pub(super) enum Fault {
     IgnoredDeletions,
     /// The login, UIDL, LIST or STAT is refused for a whole run.
     RefusedRuns,
+    /// The database is lost between two runs, with or without the lock files.
+    LostDatabase,
+    /// A copy of the database is put back.
+    OldDatabase,
+    /// The state folder is copied, and both fetch, one after the other.
+    CopiedDatabase,
+    /// The user changes `keep`.
+    KeepChanges,
+    /// The user moves the Maildir with its mail.
+    MovedMaildir,
+    /// A mail reader removes messages at any step.
+    RemovingReader,
+    /// A second run begins while one is at work.
+    SecondRuns,
 }
 
 impl Fault {
@@ -85,6 +103,13 @@ impl Fault {
         (Self::ReusedUniqueIds, "reused-unique-ids", 15),
         (Self::IgnoredDeletions, "ignored-deletions", 12),
         (Self::RefusedRuns, "refused-runs", 10),
+        (Self::LostDatabase, "lost-database", 10),
+        (Self::OldDatabase, "old-database", 10),
+        (Self::CopiedDatabase, "copied-database", 8),
+        (Self::KeepChanges, "keep-changes", 15),
+        (Self::MovedMaildir, "moved-maildir", 12),
+        (Self::RemovingReader, "removing-reader", 15),
+        (Self::SecondRuns, "second-runs", 10),
     ];
 
     /// Finds a kind by its name.

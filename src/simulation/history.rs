@@ -1,29 +1,24 @@
 //! One history of an account: its runs, what happens to them, and the promises that are checked.
 
-use std::path::Path;
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::Counts;
-use super::faults::{Fault, Faults};
-use super::maildir::reader;
+use super::databases::Databases;
+use super::faults::{Counts, Fault, Faults};
+use super::locks::lock;
+use super::maildir::{delivered_ids, readers};
 use super::message::MailboxMessage;
-use super::promises::{self, Broken, deletion_check};
-use super::server::{ServerFaults, ServerMailbox, ServerStream, SharedMailbox, lock};
-use super::state::{NewDatabase, StateDir};
-use crate::delivery::{FileMode, Maildir};
-use crate::exit::{Exit, Failure};
-use crate::mail::policy::{Keep, Policy};
-use crate::os::secret::Secret;
-use crate::os::signals::Interrupt;
+use super::program::Program;
+use super::promises::{Checks, SharedWatch, Watch, deletion_check};
+use super::server::{ServerFaults, ServerMailbox, SharedMailbox};
+use super::state::NewDatabase;
+use super::user::User;
+use crate::mail::policy::Keep;
 use crate::os::sys::simulated::call_faults::CallFaults;
 use crate::os::sys::simulated::disk::WriteOrder;
 use crate::os::sys::simulated::generator::{Chance, Generator};
 use crate::os::sys::simulated::machine::Machine;
-use crate::poll::{Course, Poll, PollOptions};
-use crate::pop3::{self, Authorization, Credentials, Mechanism, SessionHints, Transaction};
-use crate::report::{AccountReporter, Event, Reporter, Summary};
-use crate::seen::{Ledger, StateFolder};
 
 /// The runs of a history with faults.
 const FAULTY_RUNS: u64 = 6;
@@ -34,7 +29,6 @@ const BEGINNING: Duration = Duration::from_secs(1_796_083_200);
 /// The time between two runs.
 const BETWEEN_RUNS: Duration = Duration::from_secs(25 * 3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const MAILDIR: &str = "/Mail";
 
 /// One history.
 pub(super) struct History<'a> {
@@ -45,9 +39,9 @@ pub(super) struct History<'a> {
     mailbox: SharedMailbox,
     /// The messages that ever were on the server.
     sent: Vec<MailboxMessage>,
-    /// The first promise that was broken, as noticed at a step.
-    broken: Broken,
-    keep: Keep,
+    watch: SharedWatch,
+    user: User,
+    second_runs: Option<Chance>,
     descriptors: u64,
     /// The steps of the last run that was not killed.
     steps: u64,
@@ -73,23 +67,26 @@ impl<'a> History<'a> {
             false => WriteOrder::Free,
         };
         let machine = Machine::new(seed, order, BEGINNING);
-        let broken = Arc::new(Mutex::new(None));
         let keep = match world.percent(25) {
             true => Keep::Always,
             false => Keep::Never,
         };
         let has_pipelining = world.percent(50);
-        let deleted = deletion_check(&machine, &broken, keep);
+        let have_no_ages = [Fault::ClockJumps, Fault::LostDatabase, Fault::OldDatabase];
+        let has_ages = !have_no_ages.into_iter().any(|fault| faults.have(fault));
+        let watch = Watch::new(keep, has_ages);
+        let deleted = deletion_check(&machine, &watch);
         let mailbox = ServerMailbox::new(has_pipelining, ServerFaults::draw(&faults), deleted);
         Self {
             seed,
+            user: User::new(keep, &faults),
+            second_runs: faults.draw(Fault::SecondRuns),
             faults,
             new_database,
             machine,
             mailbox: Arc::new(Mutex::new(mailbox)),
             sent: Vec::new(),
-            broken,
-            keep,
+            watch,
             // So that a few messages make several batches.
             descriptors: 36 + world.below(8),
             steps: 100,
@@ -100,10 +97,7 @@ impl<'a> History<'a> {
     /// Lives the history. If `is_told`, it is recorded step by step.
     pub(super) fn live(mut self, is_told: bool) -> Lived {
         self.machine.state().story = is_told.then(Vec::new);
-        let folder = self.new_database.copy(self.seed);
-        let ended = folder
-            .map_err(|error| error.to_string())
-            .and_then(|folder| self.try_live(&folder));
+        let ended = self.try_live();
         let story = self.machine.state().story.take();
         for (fault, struck) in self.faults.struck() {
             self.counts.insert(fault.name(), struck);
@@ -115,17 +109,19 @@ impl<'a> History<'a> {
         }
     }
 
-    fn try_live(&mut self, folder: &StateDir) -> Result<(), String> {
+    fn try_live(&mut self) -> Result<(), String> {
         let mut arrivals = Generator::new(self.seed, "arrivals");
         let mut kills = self.faults.draw(Fault::Kills);
         let mut power = self.faults.draw(Fault::PowerCuts);
-        self.machine
-            .set_neighbour(self.faults.draw(Fault::Reader).map(reader));
+        let reader = self.faults.draw(Fault::Reader);
+        let remover = self.faults.draw(Fault::RemovingReader);
+        let readers = readers(reader, remover, Arc::clone(&self.watch));
+        self.machine.set_neighbour(Some(readers));
         let mut clock = self.faults.draw(Fault::ClockJumps);
         let flushes = self.faults.draw(Fault::FailedFlushes);
         let room = self.faults.draw(Fault::FullDisk);
         self.machine.state().faults = CallFaults::new(flushes, room);
-        let state = folder.open()?;
+        let mut databases = Databases::create(self.seed, &self.faults, self.new_database)?;
         for run in 0..FAULTY_RUNS {
             for _ in 0..arrivals.below(4) {
                 self.send();
@@ -134,7 +130,11 @@ impl<'a> History<'a> {
                 let is_killed = chance.percent(80);
                 is_killed.then(|| 1 + chance.below(self.steps + 20))
             });
-            let is_killed = self.run(&state, run, kill_at)?;
+            if run > 0 {
+                databases.strike(&self.machine)?;
+                self.user.strike(&mut self.machine.state());
+            }
+            let is_killed = self.run(&mut databases, run, kill_at)?;
             kills.iter().filter(|_| is_killed).for_each(Chance::count);
             if let Some(chance) = &mut power
                 && chance.strikes(50)
@@ -149,17 +149,23 @@ impl<'a> History<'a> {
             self.check_files()?;
         }
         self.end_faults();
+        databases.end_faults();
         let mut run = FAULTY_RUNS;
         while run < FAULTY_RUNS + MOST_QUIET_RUNS && self.check_end().is_err() {
-            self.run(&state, run, None)?;
-            self.check_files()?;
+            self.run_quietly(&mut databases, run)?;
             run += 1;
         }
         self.check_end()?;
         // Nothing may happen once all is done.
-        self.run(&state, run, None)?;
-        self.check_files()?;
+        self.run_quietly(&mut databases, run)?;
         self.check_end()
+    }
+
+    /// Runs once without faults, with each of the state folders in turn.
+    fn run_quietly(&mut self, databases: &mut Databases<'_>, run: u64) -> Result<(), String> {
+        self.run(databases, run, None)?;
+        databases.turn();
+        self.check_files()
     }
 
     fn cut_power(&mut self, chance: &mut Chance) {
@@ -167,6 +173,8 @@ impl<'a> History<'a> {
         state.tell(|| "the power fails".into());
         state.boot += 1;
         state.disk.cut_power(chance.numbers());
+        let returned = delivered_ids(&state.disk);
+        lock(&self.watch).forget_removals(&returned);
     }
 
     fn set_clock(&mut self, chance: &mut Chance) {
@@ -177,8 +185,10 @@ impl<'a> History<'a> {
         state.tell(|| format!("the clock is set by {} days", days as i64 - 400));
     }
 
-    /// Ends all faults, but for the mail reader.
-    fn end_faults(&self) {
+    /// Ends all faults, but for the mail readers.
+    fn end_faults(&mut self) {
+        self.user.end_faults();
+        self.second_runs = None;
         self.machine.state().faults = CallFaults::default();
         lock(&self.mailbox).faults.end();
     }
@@ -199,11 +209,29 @@ impl<'a> History<'a> {
     }
 
     /// Runs the program once. Returns true if it was killed.
-    fn run(&mut self, state: &StateFolder, run: u64, kill_at: Option<u64>) -> Result<bool, String> {
+    fn run(
+        &mut self,
+        databases: &mut Databases<'_>,
+        run: u64,
+        kill_at: Option<u64>,
+    ) -> Result<bool, String> {
+        let folder = databases.open()?;
         self.machine.state().tell(|| format!("run {run} begins"));
+        let mut watch = lock(&self.watch);
+        (watch.keep, watch.run) = (self.user.keep, run);
+        drop(watch);
         lock(&self.mailbox).faults.begin_run();
-        let machine = Arc::clone(&self.machine);
-        let (ended, steps) = machine.run(kill_at, || self.fetch(state));
+        let program = Program {
+            machine: Arc::clone(&self.machine),
+            mailbox: Arc::clone(&self.mailbox),
+            keep: self.user.keep,
+            maildir: self.user.maildir.clone(),
+            descriptors: self.descriptors,
+            second_runs: RefCell::new(self.second_runs.take()),
+            watch: Arc::clone(&self.watch),
+        };
+        let (ended, steps) = self.machine.run(kill_at, || program.fetch(folder));
+        self.second_runs = program.second_runs.take();
         self.count("runs");
         let is_killed = ended.is_none();
         if let Some(ended) = ended {
@@ -215,87 +243,32 @@ impl<'a> History<'a> {
         }
         *self.counts.entry("steps").or_default() += steps;
         self.machine.state().clock += BETWEEN_RUNS;
-        let broken = super::lock(&self.broken).take();
-        broken.map_or(Ok(is_killed), Err)
-    }
-
-    /// Does what `mailpull fetch` does for one account.
-    fn fetch(&self, folder: &StateFolder) -> Result<(), Failure> {
-        let mut ledger = Ledger::open(folder, "work", "pop.example.com:995", "joe")?;
-        let _lock = ledger.lock()?;
-        let path = Path::new(MAILDIR);
-        let earlier = ledger.places().find(path)?;
-        let target = Maildir::open(path, ledger.marks(), earlier.as_ref(), FileMode::default())?;
-        let options = PollOptions {
-            policy: Policy {
-                keep: self.keep,
-                ..Policy::default()
-            },
-            configured_keep: self.keep,
-            may_delete_many: true,
-            retries_all: false,
-            silence: Duration::from_secs(60),
-            descriptors: self.descriptors,
-        };
-        let reporter = Teller(&self.machine);
-        let poll = Poll {
-            options: &options,
-            ledger: &mut ledger,
-            target: &target,
-            reporter: AccountReporter::new(&reporter, "work"),
-            find_other_accounts: &|_| Ok(Vec::new()),
-            interrupt: &Interrupt::never().expect("a pair of sockets"),
-            summary: &mut Summary::default(),
-            course: Course::default(),
-        };
-        Ok(poll.run(|hints| self.log_in(hints))?)
-    }
-
-    fn log_in(&self, hints: &SessionHints) -> Result<Transaction<ServerStream>, Failure> {
-        let log_in = || -> Result<_, pop3::Error> {
-            let stream = ServerStream::new(&self.mailbox);
-            let mut session = Authorization::open(stream, hints, None)?;
-            session.capabilities()?;
-            let credentials = Credentials {
-                user: "joe",
-                secret: &Secret::new(b"secret".to_vec()).expect("it can be sent"),
-                host: "pop.example.com",
-                binding: None,
-            };
-            session.login(Mechanism::User, &credentials)
-        };
-        log_in().map_err(|error| Failure::new(error, Exit::Temporary))
+        lock(&self.watch).broken()?;
+        Ok(is_killed)
     }
 
     /// Checks what must be true after each run.
     fn check_files(&self) -> Result<(), String> {
-        let cut_copies = &lock(&self.mailbox).cut_copies;
-        promises::check_files(
-            &self.machine.state().disk,
-            &self.sent,
-            cut_copies,
-            &self.faults,
-        )
+        self.check(|checks, watch, now| checks.after_run(watch, now))
     }
 
     /// Checks what must be true in the end.
     fn check_end(&self) -> Result<(), String> {
+        let was_deleted = self.faults.have(Fault::KeepChanges);
+        self.check(|checks, watch, _| checks.in_the_end(watch, was_deleted))
+    }
+
+    fn check<T>(&self, check: impl FnOnce(Checks<'_>, &mut Watch, Duration) -> T) -> T {
         let mailbox = lock(&self.mailbox);
         let state = self.machine.state();
-        promises::check_end(&state.disk, &self.sent, &mailbox, self.keep, &self.faults)
-    }
-}
-
-/// Adds to the story what a user would read.
-struct Teller<'a>(&'a Machine);
-
-impl Reporter for Teller<'_> {
-    fn report(&self, _account: &str, event: Event<'_>) {
-        let text = match event {
-            Event::Problem(failure) | Event::TransientProblem(failure) => failure.to_string(),
-            Event::Warning(what) => what.to_string(),
-            _ => return,
+        let checks = Checks {
+            disk: &state.disk,
+            sent: &self.sent,
+            mailbox: &mailbox,
+            faults: &self.faults,
         };
-        self.0.state().tell(|| format!("mailpull: {text}"));
+        // The last run was at that time.
+        let then = state.clock.saturating_sub(BETWEEN_RUNS);
+        check(checks, &mut lock(&self.watch), then)
     }
 }

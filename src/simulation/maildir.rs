@@ -1,46 +1,98 @@
 //! The Maildir on the simulated disk, as other programs see it.
 
-use crate::os::sys::simulated::disk::{Disk, ROOT};
+use super::locks::lock;
+use super::message::MailboxMessage;
+use super::promises::SharedWatch;
+use crate::os::sys::simulated::disk::{Disk, Inode, ROOT};
 use crate::os::sys::simulated::generator::Chance;
 use crate::os::sys::simulated::machine::Neighbour;
 
-/// Returns a mail reader, which moves messages to cur/ at any time.
-pub(super) fn reader(mut chance: Chance) -> Neighbour {
+/// Returns the mail readers of a history: one moves messages to cur/ at any time, one removes them.
+pub(super) fn readers(
+    mut moving: Option<Chance>,
+    mut removing: Option<Chance>,
+    watch: SharedWatch,
+) -> Neighbour {
     Box::new(move |disk| {
-        let [new, cur] = mail_folders(disk)[..] else {
-            return None;
-        };
-        if !chance.percent(5) {
-            return None;
+        let moved = moving.as_mut().and_then(|chance| move_one(disk, chance));
+        let removed = removing
+            .as_mut()
+            .and_then(|chance| remove_one(disk, chance, &watch));
+        match (moved, removed) {
+            (Some(moved), Some(removed)) => Some(format!("{moved}, {removed}")),
+            (moved, removed) => moved.or(removed),
         }
-        let names = disk.names(new).ok()?;
-        let name = names.into_iter().find(|name| !name.starts_with(b"."))?;
-        let read = [&*name, b":2,S"].concat();
-        disk.rename((new, &name), (cur, &read)).ok()?;
-        chance.count();
-        Some(format!(
-            "the mail reader moves {} to cur/",
-            String::from_utf8_lossy(&name)
-        ))
     })
 }
 
-/// Returns new/ and cur/, as far as they exist.
-pub(super) fn mail_folders(disk: &Disk) -> Vec<u64> {
-    let maildir = disk.find(ROOT, b"Mail");
-    let folder = |name: &[u8]| disk.find(maildir.ok()?, name).ok();
-    [folder(b"new"), folder(b"cur")]
-        .into_iter()
-        .flatten()
-        .collect()
+fn move_one(disk: &mut Disk, chance: &mut Chance) -> Option<String> {
+    if !chance.percent(5) {
+        return None;
+    }
+    for [new, cur] in maildirs(disk) {
+        let names = disk.names(new).ok()?;
+        let Some(name) = names.into_iter().find(|name| !name.starts_with(b".")) else {
+            continue;
+        };
+        let read = [&*name, b":2,S"].concat();
+        disk.rename((new, &name), (cur, &read)).ok()?;
+        chance.count();
+        let name = String::from_utf8_lossy(&name);
+        return Some(format!("the mail reader moves {name} to cur/"));
+    }
+    None
+}
+
+fn remove_one(disk: &mut Disk, chance: &mut Chance, watch: &SharedWatch) -> Option<String> {
+    if !chance.percent(1) {
+        return None;
+    }
+    let files = mail_files(disk);
+    let count = files.len() as u64;
+    let (folder, name) = (count > 0).then(|| &files[chance.below(count) as usize])?;
+    let id = MailboxMessage::id_of(disk.octets(disk.find(*folder, name).ok()?).ok()?)?;
+    disk.unlink(*folder, name).ok()?;
+    chance.count();
+    let mut watch = lock(watch);
+    let run = watch.run;
+    watch.removed.insert(id, run);
+    let name = String::from_utf8_lossy(name);
+    Some(format!("the mail reader removes {name}, message {id}"))
+}
+
+/// Returns new/ and cur/ of each Maildir, as far as they exist.
+fn maildirs(disk: &Disk) -> Vec<[Inode; 2]> {
+    let names = disk.names(ROOT).unwrap_or_default().into_iter();
+    let maildir = |name: Vec<u8>| disk.find(ROOT, &name).ok();
+    let folders = |maildir| {
+        let folder = |name: &[u8]| disk.find(maildir, name).ok();
+        Some([folder(b"new")?, folder(b"cur")?])
+    };
+    names.filter_map(maildir).filter_map(folders).collect()
+}
+
+/// Returns new/ and cur/ of all Maildirs.
+pub(super) fn mail_folders(disk: &Disk) -> Vec<Inode> {
+    maildirs(disk).into_iter().flatten().collect()
 }
 
 /// Returns the messages in new/ and cur/.
-pub(super) fn mail_files(disk: &Disk) -> Vec<(u64, Vec<u8>)> {
+pub(super) fn mail_files(disk: &Disk) -> Vec<(Inode, Vec<u8>)> {
     let files = |folder| {
         let names = disk.names(folder).unwrap_or_default();
         names.into_iter().map(move |name| (folder, name))
     };
     let all = mail_folders(disk).into_iter().flat_map(files);
     all.filter(|(_, name)| !name.starts_with(b".")).collect()
+}
+
+/// Returns the numbers of the messages in new/ and cur/.
+pub(super) fn delivered_ids(disk: &Disk) -> Vec<usize> {
+    let files = mail_files(disk).into_iter();
+    let octets =
+        |(folder, name): (Inode, Vec<u8>)| disk.octets(disk.find(folder, &name).ok()?).ok();
+    files
+        .filter_map(octets)
+        .filter_map(MailboxMessage::id_of)
+        .collect()
 }

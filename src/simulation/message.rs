@@ -38,6 +38,13 @@ impl MailboxMessage {
         }
     }
 
+    /// Returns the number of the message that these octets begin.
+    pub(super) fn id_of(octets: &[u8]) -> Option<usize> {
+        let text = std::str::from_utf8(octets).ok()?;
+        let (_, rest) = text.split_once("Message-ID: <")?;
+        rest.split_once('@')?.0.parse().ok()
+    }
+
     /// Returns true if the message was marked as read.
     pub(super) fn has_status_line(&self) -> bool {
         self.octets.starts_with(STATUS_LINE)

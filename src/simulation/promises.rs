@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::exceptions::{self, Permits};
 use super::faults::Faults;
-use super::lock;
+use super::locks::lock;
 use super::maildir::{mail_files, mail_folders};
 use super::message::MailboxMessage;
 use super::server::ServerMailbox;
@@ -13,16 +14,85 @@ use crate::mail::policy::Keep;
 use crate::os::sys::simulated::disk::Disk;
 use crate::os::sys::simulated::machine::Machine;
 
-/// The first promise that was broken, as noticed at a step.
-pub(super) type Broken = Arc<Mutex<Option<String>>>;
+/// What is noted between the checks.
+#[derive(Debug)]
+pub(super) struct Watch {
+    /// The first promise that was broken, as noticed at a step.
+    broken: Option<String>,
+    /// The `keep` of this run.
+    pub(super) keep: Keep,
+    /// The messages that a mail reader has removed, and the run in which it did so.
+    pub(super) removed: BTreeMap<usize, u64>,
+    /// The times at which the messages were seen first in the Maildir, if they tell their ages.
+    pub(super) delivered: Option<BTreeMap<usize, Duration>>,
+    /// The number of this run.
+    pub(super) run: u64,
+}
+
+/// What the server, the mail reader and the checks note.
+pub(super) type SharedWatch = Arc<Mutex<Watch>>;
+
+impl Watch {
+    pub(super) fn new(keep: Keep, has_ages: bool) -> SharedWatch {
+        Arc::new(Mutex::new(Self {
+            broken: None,
+            keep,
+            removed: BTreeMap::new(),
+            delivered: has_ages.then(BTreeMap::new),
+            run: 0,
+        }))
+    }
+
+    /// Notes that a promise is broken.
+    pub(super) fn break_promise(&mut self, what: String) {
+        self.broken.get_or_insert(what);
+    }
+
+    /// Returns the promise that was broken, if any.
+    pub(super) fn broken(&mut self) -> Result<(), String> {
+        self.broken.take().map_or(Ok(()), Err)
+    }
+
+    /// Takes note of a power cut. It may have undone the record of a delivery in this run, although
+    /// a mail reader has removed the file. It may also have undone a removal: the file has
+    /// returned.
+    pub(super) fn forget_removals(&mut self, returned: &[usize]) {
+        let this_run = self.run;
+        for (id, run) in &mut self.removed {
+            if *run == this_run || returned.contains(id) {
+                *run = UNDONE;
+            }
+        }
+    }
+
+    fn judge(
+        &self,
+        message: &MailboxMessage,
+        is_safe: bool,
+        now: Duration,
+    ) -> Option<&'static str> {
+        let delivered = self.delivered.as_ref();
+        let age = delivered.map(|all| all.get(&message.id).map(|then| now.saturating_sub(*then)));
+        match (self.keep, age) {
+            (Keep::Always, _) => Some("was deleted although keep = true"),
+            (Keep::For(least), Some(age)) if age.unwrap_or_default() < least => {
+                Some("was deleted too early")
+            }
+            _ if is_safe || self.removed.contains_key(&message.id) => None,
+            _ => Some("was deleted before a power cut could not harm it"),
+        }
+    }
+}
+
+/// The run of a removal that a power cut may have undone.
+const UNDONE: u64 = u64::MAX;
 
 /// Returns the check of each deletion: the message must be safe at that very moment.
 pub(super) fn deletion_check(
     machine: &Arc<Machine>,
-    broken: &Broken,
-    keep: Keep,
+    watch: &SharedWatch,
 ) -> Box<dyn FnMut(&MailboxMessage) + Send> {
-    let (machine, broken) = (Arc::downgrade(machine), Arc::clone(broken));
+    let (machine, watch) = (Arc::downgrade(machine), Arc::clone(watch));
     Box::new(move |message| {
         let Some(machine) = machine.upgrade() else {
             return;
@@ -32,81 +102,92 @@ pub(super) fn deletion_check(
             let mut files = state.disk.durable_files(folder);
             files.any(|octets| message.is(octets))
         });
-        let what = match (is_safe, keep) {
-            (_, Keep::Always) => "was deleted although keep = true",
-            (false, _) => "was deleted before a power cut could not harm it",
-            (true, _) => return,
-        };
-        lock(&broken).get_or_insert(format!("message {} {what}", message.id));
+        let mut watch = lock(&watch);
+        if let Some(what) = watch.judge(message, is_safe, state.clock) {
+            watch.break_promise(format!("message {} {what}", message.id));
+        }
     })
 }
 
-/// Checks that each file in new/ and cur/ is a whole message, or what the server sent of it, and
-/// that none is there twice.
-pub(super) fn check_files(
-    disk: &Disk,
-    sent: &[MailboxMessage],
-    cut_copies: &[(usize, String)],
-    faults: &Faults,
-) -> Result<(), String> {
-    let may_repeat = exceptions::permit(Permits::Repeats, |fault| faults.have(fault));
-    for (id, count) in delivered(disk, sent, cut_copies)? {
-        if count > 1 && !may_repeat {
-            return Err(format!("message {id} was delivered {count} times"));
-        }
-    }
-    Ok(())
+/// What the checks look at.
+pub(super) struct Checks<'a> {
+    pub(super) disk: &'a Disk,
+    pub(super) sent: &'a [MailboxMessage],
+    pub(super) mailbox: &'a ServerMailbox,
+    pub(super) faults: &'a Faults,
 }
 
-/// Checks that nothing is lost, and that nothing is stuck.
-pub(super) fn check_end(
-    disk: &Disk,
-    sent: &[MailboxMessage],
-    mailbox: &ServerMailbox,
-    keep: Keep,
-    faults: &Faults,
-) -> Result<(), String> {
-    let delivered = delivered(disk, sent, &mailbox.cut_copies)?;
-    let missing = sent.iter().find(|sent| !delivered.contains_key(&sent.id));
-    if let Some(missing) = missing {
-        return Err(format!("message {} was never delivered", missing.id));
-    }
-    let may_stay = exceptions::permit(Permits::Stays, |fault| faults.have(fault));
-    match (keep, &*mailbox.messages) {
-        (Keep::Never, [first, ..]) if !may_stay => {
-            Err(format!("message {} is left on the server", first.id))
+impl Checks<'_> {
+    /// Checks that each file in new/ and cur/ is a whole message, or what the server sent of it,
+    /// and that none is there twice.
+    pub(super) fn after_run(&self, watch: &mut Watch, now: Duration) -> Result<(), String> {
+        let may_repeat = self.permit(Permits::Repeats);
+        for (id, count) in self.delivered()? {
+            if let Some(delivered) = &mut watch.delivered {
+                delivered.entry(id).or_insert(now);
+            }
+            let removed = watch.removed.get(&id);
+            if may_repeat || removed == Some(&UNDONE) {
+                continue;
+            }
+            if count > 1 {
+                return Err(format!("message {id} was delivered {count} times"));
+            }
+            if removed.is_some() {
+                return Err(format!(
+                    "message {id} was delivered again after its removal"
+                ));
+            }
         }
-        (Keep::Always, left) if left.len() < sent.len() => Err("a message was deleted".into()),
-        _ => Ok(()),
+        Ok(())
     }
-}
 
-/// Counts the files of each whole message. A part that the server sent as a message may be there,
-/// too.
-fn delivered(
-    disk: &Disk,
-    sent: &[MailboxMessage],
-    cut_copies: &[(usize, String)],
-) -> Result<BTreeMap<usize, usize>, String> {
-    let mut counts = BTreeMap::new();
-    let mut cut_copies: Vec<_> = cut_copies.iter().collect();
-    for (folder, name) in mail_files(disk) {
-        let file = disk.find(folder, &name);
-        let octets = file.and_then(|file| disk.octets(file));
-        let octets = octets.unwrap_or_default();
-        if let Some(message) = sent.iter().find(|sent| sent.is(octets)) {
-            *counts.entry(message.id).or_default() += 1;
-            continue;
+    /// Checks that nothing is lost, and that nothing is stuck.
+    pub(super) fn in_the_end(&self, watch: &Watch, was_deleted: bool) -> Result<(), String> {
+        let delivered = self.delivered()?;
+        let is_there = |id| delivered.contains_key(id) || watch.removed.contains_key(id);
+        if let Some(missing) = self.sent.iter().find(|sent| !is_there(&sent.id)) {
+            return Err(format!("message {} was never delivered", missing.id));
         }
-        let mut copies = cut_copies.iter();
-        let Some(at) = copies.position(|(_, copy)| copy.as_bytes() == octets) else {
-            let name = String::from_utf8_lossy(&name);
-            return Err(format!(
-                "{name} ({} octets) is no whole message",
-                octets.len()
-            ));
-        };
-        cut_copies.swap_remove(at);
+        let may_stay = self.permit(Permits::Stays);
+        match (watch.keep, &*self.mailbox.messages) {
+            (Keep::Never, [first, ..]) if !may_stay => {
+                Err(format!("message {} is left on the server", first.id))
+            }
+            (Keep::Always, left) if left.len() < self.sent.len() && !was_deleted => {
+                Err("a message was deleted".into())
+            }
+            _ => Ok(()),
+        }
     }
-    Ok(counts)
+
+    fn permit(&self, permits: Permits) -> bool {
+        exceptions::permit(permits, |fault| self.faults.have(fault))
+    }
+
+    /// Counts the files of each whole message. A part that the server sent as a message may be
+    /// there, too.
+    fn delivered(&self) -> Result<BTreeMap<usize, usize>, String> {
+        let mut counts = BTreeMap::new();
+        let mut cut_copies: Vec<_> = self.mailbox.cut_copies.iter().collect();
+        for (folder, name) in mail_files(self.disk) {
+            let file = self.disk.find(folder, &name);
+            let octets = file.and_then(|file| self.disk.octets(file));
+            let octets = octets.unwrap_or_default();
+            if let Some(message) = self.sent.iter().find(|sent| sent.is(octets)) {
+                *counts.entry(message.id).or_default() += 1;
+                continue;
+            }
+            let mut copies = cut_copies.iter();
+            let Some(at) = copies.position(|(_, copy)| copy.as_bytes() == octets) else {
+                let name = String::from_utf8_lossy(&name);
+                return Err(format!(
+                    "{name} ({} octets) is no whole message",
+                    octets.len()
+                ));
+            };
+            cut_copies.swap_remove(at);
+        }
+        Ok(counts)
+    }
 }

@@ -51,6 +51,54 @@ impl StateDir {
         StateFolder::open(&self.0).map_err(|error| error.to_string())
     }
 
+    /// Replaces the database by a new one, and removes the locks if they are lost, too.
+    pub(super) fn lose(&self, new: &NewDatabase, with_locks: bool) -> io::Result<()> {
+        if with_locks {
+            // They may be lost already.
+            let _ = fs::remove_dir_all(self.0.join("locks"));
+        }
+        // The new file exists before the old one is removed, so that it is another one.
+        let new_file = self.0.join("new.db");
+        fs::copy(new.0.database(), &new_file)?;
+        fs::rename(new_file, self.database())
+    }
+
+    /// Makes a copy of the database, which must be closed.
+    pub(super) fn back_up(&self) -> io::Result<()> {
+        fs::copy(self.database(), self.backup()).map(drop)
+    }
+
+    /// Puts the copy back, into the file of the database or beside it.
+    pub(super) fn put_back(&self, in_place: bool) -> io::Result<()> {
+        if in_place {
+            return fs::copy(self.backup(), self.database()).map(drop);
+        }
+        fs::rename(self.backup(), self.database())
+    }
+
+    /// Copies the folder. Its database must be closed.
+    pub(super) fn copy(&self) -> io::Result<Self> {
+        let name = self.0.file_name().unwrap_or_default().to_string_lossy();
+        let copy = Self(self.0.with_file_name(format!("{name}-copy")));
+        let _ = fs::remove_dir_all(&copy.0);
+        fs::create_dir(&copy.0)?;
+        fs::copy(self.database(), copy.database())?;
+        fs::create_dir(copy.0.join("locks"))?;
+        // Nothing has opened the folder since its locks were lost.
+        let Ok(locks) = fs::read_dir(self.0.join("locks")) else {
+            return Ok(copy);
+        };
+        for lock in locks {
+            let lock = lock?;
+            fs::copy(lock.path(), copy.0.join("locks").join(lock.file_name()))?;
+        }
+        Ok(copy)
+    }
+
+    fn backup(&self) -> PathBuf {
+        self.0.join("backup.db")
+    }
+
     fn database(&self) -> PathBuf {
         self.0.join("seen.db")
     }

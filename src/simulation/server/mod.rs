@@ -1,8 +1,9 @@
 //! A POP3 server in memory. Without faults it carries out what it confirms.
 
 use std::io::{self, Read, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use super::locks::lock;
 use super::message::MailboxMessage;
 use crate::os::sys::crash_point;
 use crate::os::sys::simulated::machine::tell;
@@ -190,9 +191,4 @@ fn told(command: &str, answer: &str) -> String {
             answer.len()
         ),
     }
-}
-
-/// Locks a mailbox. A killed process may have held it.
-pub(super) fn lock(mailbox: &SharedMailbox) -> MutexGuard<'_, ServerMailbox> {
-    mailbox.lock().unwrap_or_else(PoisonError::into_inner)
 }

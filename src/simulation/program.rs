@@ -1,0 +1,131 @@
+//! What `mailpull fetch` does for one account.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::locks::lock;
+use super::promises::SharedWatch;
+use super::server::{ServerStream, SharedMailbox};
+use crate::delivery::{FileMode, Maildir};
+use crate::exit::{Exit, Failure};
+use crate::mail::policy::{Keep, Policy};
+use crate::os::secret::Secret;
+use crate::os::signals::Interrupt;
+use crate::os::sys::simulated::generator::Chance;
+use crate::os::sys::simulated::machine::Machine;
+use crate::poll::{Course, Poll, PollOptions};
+use crate::pop3::{self, Authorization, Credentials, Mechanism, SessionHints, Transaction};
+use crate::report::{AccountReporter, Event, Reporter, Summary};
+use crate::seen::{Ledger, RunEnd, StateFolder};
+
+/// The program, with its configuration.
+pub(super) struct Program {
+    pub(super) machine: Arc<Machine>,
+    pub(super) mailbox: SharedMailbox,
+    pub(super) keep: Keep,
+    pub(super) maildir: PathBuf,
+    pub(super) descriptors: u64,
+    /// Decides when a second run begins while one is at work.
+    pub(super) second_runs: RefCell<Option<Chance>>,
+    pub(super) watch: SharedWatch,
+}
+
+impl Program {
+    /// Runs once.
+    pub(super) fn fetch(&self, folder: &StateFolder) -> Result<(), Failure> {
+        let mut ledger = Ledger::open(folder, "work", "pop.example.com:995", "joe")?;
+        let _lock = match ledger.lock() {
+            Ok(lock) => lock,
+            Err(error) => {
+                ledger.runs().end(&RunEnd::without_session(error.exit()))?;
+                return Err(error.into());
+            }
+        };
+        let earlier = ledger.places().find(&self.maildir)?;
+        let target = Maildir::open(
+            &self.maildir,
+            ledger.marks(),
+            earlier.as_ref(),
+            FileMode::default(),
+        )?;
+        let options = PollOptions {
+            policy: Policy {
+                keep: self.keep,
+                ..Policy::default()
+            },
+            configured_keep: self.keep,
+            may_delete_many: true,
+            retries_all: false,
+            silence: Duration::from_secs(60),
+            descriptors: self.descriptors,
+        };
+        let reporter = Teller(&self.machine);
+        let poll = Poll {
+            options: &options,
+            ledger: &mut ledger,
+            target: &target,
+            reporter: AccountReporter::new(&reporter, "work"),
+            find_other_accounts: &|_| Ok(Vec::new()),
+            interrupt: &Interrupt::never().expect("a pair of sockets"),
+            summary: &mut Summary::default(),
+            course: Course::default(),
+        };
+        Ok(poll.run(|hints| self.connect(hints, folder))?)
+    }
+
+    fn connect(
+        &self,
+        hints: &SessionHints,
+        folder: &StateFolder,
+    ) -> Result<Transaction<ServerStream>, Failure> {
+        self.run_again(folder);
+        self.log_in(hints)
+            .map_err(|error| Failure::new(error, Exit::Temporary))
+    }
+
+    /// Begins a second run, which must end at once.
+    fn run_again(&self, folder: &StateFolder) {
+        // The second run begins no third one.
+        let Some(mut chance) = self.second_runs.take() else {
+            return;
+        };
+        if chance.strikes(50) {
+            self.machine
+                .state()
+                .tell(|| "a second run begins".to_owned());
+            if self.fetch(folder).is_ok() {
+                lock(&self.watch).break_promise("two runs were at work".to_owned());
+            }
+        }
+        self.second_runs.replace(Some(chance));
+    }
+
+    fn log_in(&self, hints: &SessionHints) -> Result<Transaction<ServerStream>, pop3::Error> {
+        let stream = ServerStream::new(&self.mailbox);
+        let mut session = Authorization::open(stream, hints, None)?;
+        session.capabilities()?;
+        let credentials = Credentials {
+            user: "joe",
+            secret: &Secret::new(b"secret".to_vec()).expect("it can be sent"),
+            host: "pop.example.com",
+            binding: None,
+        };
+        session.login(Mechanism::User, &credentials)
+    }
+}
+
+/// Adds to the story what a user would read.
+struct Teller<'a>(&'a Machine);
+
+impl Reporter for Teller<'_> {
+    fn report(&self, _account: &str, event: Event<'_>) {
+        let text = match event {
+            Event::Problem(failure) | Event::TransientProblem(failure) => failure.to_string(),
+            Event::Warning(what) => what.to_string(),
+            _ => return,
+        };
+        self.0.state().tell(|| format!("mailpull: {text}"));
+    }
+}
