@@ -9,6 +9,7 @@ use rusqlite::{
     TransactionBehavior, params_from_iter,
 };
 
+use super::connections::BorrowedConnection;
 use super::{Error, StateFolder};
 use crate::digest::Digest;
 use crate::mail::maildrop::{AccountKey, Identity, UniqueId};
@@ -19,7 +20,7 @@ use crate::text::ServerText;
 /// A connection to the database of a state folder.
 #[derive(Debug)]
 pub(super) struct Database {
-    connection: Connection,
+    connection: BorrowedConnection,
     pub(super) folder: StateFolder,
 }
 
@@ -81,11 +82,8 @@ impl Database {
     /// # Errors
     /// The database cannot be opened.
     pub(super) fn open(folder: &StateFolder) -> Result<Self, Error> {
-        let connection = folder.connect()?;
-        // There are about 170 statements; by default 16 are kept.
-        connection.set_prepared_statement_cache_capacity(192);
         Ok(Self {
-            connection,
+            connection: folder.connect()?,
             folder: folder.clone(),
         })
     }

@@ -5,6 +5,7 @@ mod account;
 mod accounts;
 mod causes;
 mod clock;
+mod connections;
 mod custody;
 mod database;
 mod deletions;

@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use rustix::fs::OFlags;
 
@@ -269,6 +270,12 @@ pub(super) fn open(path: &Path) -> Result<Connection, Error> {
     let mut connection = Connection::open_with_flags(path, flags).map_err(cannot)?;
     // Before anything is read: another run may be migrating the database just now.
     connection.busy_timeout(BUSY_TIMEOUT).map_err(cannot)?;
+    // The plan of a statement does not depend on the values of its parameters. Otherwise SQLite
+    // would prepare some statements again each time, to see if one of the partial indexes fits the
+    // new values.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(cannot)?;
     check_owner(&mut connection, path)?;
     let journal = journal(path);
     // EXTRA also flushes the folder after a rollback journal is removed. With less, a power cut could

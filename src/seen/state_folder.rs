@@ -7,6 +7,7 @@ use std::{fs, io};
 
 use rusqlite::Connection;
 
+use super::connections::{BorrowedConnection, Connections};
 use super::database::Database;
 use super::{Error, integrity, read_only, schema};
 use crate::mail::maildrop::AccountKey;
@@ -27,10 +28,7 @@ enum Access {
 pub(crate) struct StateFolder {
     path: PathBuf,
     access: Access,
-    /// Stays open as long as any other connection of this process may be opened. When the last
-    /// connection is closed, SQLite copies the write-ahead log back into the database and removes
-    /// it. Without this one that would happen at the end of every account.
-    _database: Arc<Mutex<Connection>>,
+    connections: Connections,
     /// Held while an account writes.
     pub(super) writing: Arc<Mutex<()>>,
 }
@@ -88,20 +86,20 @@ impl StateFolder {
         Self {
             path,
             access,
-            _database: Arc::new(Mutex::new(database)),
+            connections: Connections::new(database),
             writing: Arc::default(),
         }
     }
 
-    /// Opens another connection to the database.
+    /// Returns a connection to the database.
     ///
     /// # Errors
     /// The database cannot be opened.
-    pub(super) fn connect(&self) -> Result<Connection, Error> {
-        match self.access {
+    pub(super) fn connect(&self) -> Result<BorrowedConnection, Error> {
+        self.connections.borrow(|| match self.access {
             Access::Read => read_only::open(&self.database()),
             Access::Write => schema::open(&self.database()),
-        }
+        })
     }
 
     /// Opens a state folder if it has a database. Creates nothing.
