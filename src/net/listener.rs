@@ -155,8 +155,8 @@ fn owner_of(rows: &[TcpSocket], ours: SocketAddr, theirs: SocketAddr) -> Listene
     });
     match (best, other_end) {
         (Some(user), _) => ListenerOwner::User(user),
-        // The listener has closed. An accepted connection belongs to who has accepted it. It cannot be
-        // one that still waits, whose owner would be shown as root: it ends with its listener.
+        // The listener has closed, so the user of the process that accepted the connection counts. The
+        // kernel shows root for a connection that nobody has accepted, but that ends with its listener.
         (None, Some(row)) => ListenerOwner::User(row.user),
         (None, None) => ListenerOwner::Unknown,
     }
