@@ -1,6 +1,7 @@
 //! Histories of an account on a simulated machine: many runs with faults, and what must be true at
 //! each moment of them. `tests/simulate` runs it.
 
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,7 +45,7 @@ const LIVED_TWICE: u64 = 100;
 
 /// Simulates histories: `FIRST_SEED SECONDS`, or `SEED story` to have one told step by step. With
 /// `--without=KIND` a kind of fault is left out, and with `--all` a search goes on after a broken
-/// promise.
+/// promise. With `--histories=N` there are N of them at most.
 ///
 /// # Errors
 /// The arguments are wrong, or a promise is broken: the error is the story of that history.
@@ -54,11 +55,18 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
         .map(String::as_str)
         .partition(|argument| argument.starts_with("--"));
     let (all, flags): (Vec<_>, Vec<_>) = flags.into_iter().partition(|flag| *flag == "--all");
-    let simulation = Simulation {
+    let mut simulation = Simulation {
         database: NewDatabase::create()?,
-        left_out: flags.into_iter().map(left_out).collect::<Result<_, _>>()?,
+        left_out: Vec::new(),
         goes_on: !all.is_empty(),
+        most: u64::MAX,
     };
+    for flag in flags {
+        match flag.strip_prefix("--histories=").map(str::parse) {
+            Some(Ok(most)) => simulation.most = most,
+            _ => simulation.left_out.push(left_out(flag)?),
+        }
+    }
     let usage = || "usage: simulate FIRST_SEED SECONDS | simulate SEED story".to_owned();
     let [seed, rest] = words[..] else {
         return Err(usage());
@@ -81,7 +89,9 @@ fn left_out(flag: &str) -> Result<Fault, String> {
     name.and_then(Fault::find).ok_or_else(|| {
         let names = Fault::ALL.iter().map(|(_, name, _)| *name);
         let names = names.collect::<Vec<_>>().join(", ");
-        format!("unknown flag {flag}: there is --all, and --without=KIND with one of {names}")
+        format!(
+            "unknown flag {flag}: there are --all, --histories=NUMBER, and --without=KIND with one of {names}"
+        )
     })
 }
 
@@ -90,24 +100,32 @@ struct Simulation {
     left_out: Vec<Fault>,
     /// True if the search goes on after a broken promise, of which it prints one line.
     goes_on: bool,
+    /// The most histories of a search.
+    most: u64,
 }
 
 impl Simulation {
-    /// Lives histories on all cores until the time is over or a promise is broken.
+    /// Lives histories on all cores until the time is over or a promise is broken. If several
+    /// histories break one, the first counts, so that a search has the same result on any number of
+    /// cores.
     fn search(&self, first: u64, time: Duration) -> Result<(), String> {
         let begun = Instant::now();
         let next = AtomicU64::new(first);
         let counts = Mutex::new(Counts::new());
-        let broken = Mutex::new(None);
-        let is_broken = || lock(&broken).is_some();
+        let broken = Mutex::new(BTreeMap::new());
+        let end = first.saturating_add(self.most);
         let work = || {
-            while begun.elapsed() < time && !is_broken() {
-                match self.check(next.fetch_add(1, Ordering::Relaxed)) {
+            while begun.elapsed() < time && lock(&broken).is_empty() {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= end {
+                    break;
+                }
+                match self.check(seed) {
                     Ok(more) => add(&mut lock(&counts), &more),
                     Err(what) if self.goes_on => {
                         println!("{}", what.lines().last().unwrap_or_default());
                     }
-                    Err(what) => drop(lock(&broken).get_or_insert(what)),
+                    Err(what) => drop(lock(&broken).insert(seed, what)),
                 }
             }
         };
@@ -116,10 +134,10 @@ impl Simulation {
                 scope.spawn(work);
             }
         });
-        if let Some(what) = lock(&broken).take() {
+        if let Some((_, what)) = lock(&broken).pop_first() {
             return Err(what);
         }
-        let histories = next.load(Ordering::Relaxed) - first;
+        let histories = next.load(Ordering::Relaxed).min(end) - first;
         let seconds = begun.elapsed().as_secs_f64();
         println!(
             "{histories} histories in {seconds:.0} s ({:.0} a second), seeds {first} to {}, promises broken: 0",

@@ -1,4 +1,5 @@
-//! Look-alikes of the calls of std and rustix, on the simulated machine.
+//! Look-alikes of the calls of std and rustix, on the simulated machine. In the story a call has
+//! the name of the system call and its paths, so that a test can compare both.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -11,7 +12,7 @@ use rustix::io::Errno;
 use rustix::path::Arg;
 use rustix::rand::GetRandomFlags;
 
-use super::disk::Inode;
+use super::disk::{Disk, Inode};
 use super::machine::{MachineState, step};
 
 /// An open file or folder.
@@ -52,7 +53,7 @@ pub(crate) struct Instant(Duration);
 impl Instant {
     pub(crate) fn now() -> Self {
         // A reading of the clock cannot fail.
-        Self(step(|| "read the clock".into(), |state| Ok(state.clock)).unwrap_or_default())
+        Self(step(|_| "read the clock".into(), |state| Ok(state.clock)).unwrap_or_default())
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
@@ -90,14 +91,14 @@ impl File {
     }
 
     pub(crate) fn set_len(&self, length: u64) -> io::Result<()> {
-        let what = || format!("cut file {} to {length} octets", self.inode);
+        let what = |disk: &Disk| format!("truncate {}", disk.path_of(self.inode));
         Ok(step(what, |state| {
             state.disk.set_length(self.inode, length as usize)
         })?)
     }
 
     pub(crate) fn metadata(&self) -> io::Result<Metadata> {
-        let what = || format!("look at file {}", self.inode);
+        let what = |disk: &Disk| format!("fstat {}", disk.path_of(self.inode));
         Ok(step(what, |state| Ok(Metadata::of(state, self.inode)))?)
     }
 
@@ -113,7 +114,7 @@ impl File {
 impl Read for &File {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let at = self.position.load(Ordering::Relaxed);
-        let what = || format!("read file {} from octet {at} on", self.inode);
+        let what = |disk: &Disk| format!("read {}", disk.path_of(self.inode));
         let count = step(what, |state| {
             let octets = state.disk.octets(self.inode)?;
             let rest = octets.get(at..).unwrap_or_default();
@@ -135,7 +136,7 @@ impl Read for File {
 impl Write for File {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         let at = self.position.load(Ordering::Relaxed);
-        let what = || format!("write {} octets to file {}", octets.len(), self.inode);
+        let what = |disk: &Disk| format!("write {}", disk.path_of(self.inode));
         let at = step(what, |state| {
             let at = match self.appends {
                 true => state.disk.octets(self.inode)?.len(),
@@ -180,12 +181,8 @@ fn octets(name: &impl Arg) -> Result<Vec<u8>, Errno> {
     Ok(name.as_str()?.as_bytes().to_vec())
 }
 
-fn shown(name: &[u8]) -> String {
-    String::from_utf8_lossy(name).into_owned()
-}
-
 pub(crate) fn open(path: &Path, flags: OFlags) -> Result<File, Errno> {
-    let what = || format!("open {}", path.display());
+    let what = |_: &Disk| format!("open {}", path.display());
     step(what, |state| {
         Ok(File::new(state.disk.look_up(path)?, flags))
     })
@@ -193,7 +190,7 @@ pub(crate) fn open(path: &Path, flags: OFlags) -> Result<File, Errno> {
 
 pub(crate) fn openat(folder: &File, name: impl Arg, flags: OFlags, _: Mode) -> Result<File, Errno> {
     let name = octets(&name)?;
-    let what = || format!("open {} in folder {}", shown(&name), folder.inode);
+    let what = |disk: &Disk| format!("open {}", disk.path_in(folder.inode, &name));
     step(what, |state| {
         let inode = match state.disk.find(folder.inode, &name) {
             Ok(_) if flags.contains(OFlags::EXCL) => return Err(Errno::EXIST),
@@ -212,11 +209,14 @@ pub(crate) fn openat(folder: &File, name: impl Arg, flags: OFlags, _: Mode) -> R
 
 /// The simulated files have no permissions.
 pub(crate) fn fchmod(file: &File, _: Mode) -> Result<(), Errno> {
-    step(|| format!("change the mode of {}", file.inode), |_| Ok(()))
+    step(
+        |disk| format!("fchmod {}", disk.path_of(file.inode)),
+        |_| Ok(()),
+    )
 }
 
 pub(crate) fn fsync(file: &File) -> Result<(), Errno> {
-    let what = || format!("flush {}", file.inode);
+    let what = |disk: &Disk| format!("fsync {}", disk.path_of(file.inode));
     step(what, |state| {
         if state.faults.fail_flush() {
             state.disk.lose(file.inode);
@@ -230,7 +230,7 @@ pub(crate) fn fsync(file: &File) -> Result<(), Errno> {
 
 pub(crate) fn syncfs(_: &File) -> Result<(), Errno> {
     step(
-        || "flush the whole disk".into(),
+        |_| "syncfs".into(),
         |state| {
             if state.faults.fail_flush() {
                 state.disk.lose_all();
@@ -244,13 +244,13 @@ pub(crate) fn syncfs(_: &File) -> Result<(), Errno> {
 }
 
 pub(crate) fn fstat(file: &File) -> Result<Stat, Errno> {
-    let what = || format!("look at {}", file.inode);
+    let what = |disk: &Disk| format!("fstat {}", disk.path_of(file.inode));
     step(what, |state| Ok(stat(state, file.inode)))
 }
 
 pub(crate) fn statat(folder: &File, name: impl Arg, _: AtFlags) -> Result<Stat, Errno> {
     let name = octets(&name)?;
-    let what = || format!("look at {} in folder {}", shown(&name), folder.inode);
+    let what = |disk: &Disk| format!("stat {}", disk.path_in(folder.inode, &name));
     step(what, |state| {
         let inode = state.disk.find(folder.inode, &name)?;
         Ok(stat(state, inode))
@@ -279,7 +279,7 @@ pub(crate) fn require_writable(_: &File) -> Result<(), Errno> {
 }
 
 pub(crate) fn names(folder: &File) -> Result<Vec<Vec<u8>>, Errno> {
-    let what = || format!("list folder {}", folder.inode);
+    let what = |disk: &Disk| format!("list {}", disk.path_of(folder.inode));
     step(what, |state| state.disk.names(folder.inode))
 }
 
@@ -291,13 +291,9 @@ pub(crate) fn linkat(
     _: AtFlags,
 ) -> Result<(), Errno> {
     let (name, new_name) = (octets(&name)?, octets(&new_name)?);
-    let what = || {
-        format!(
-            "link {} to {} in folder {}",
-            shown(&name),
-            shown(&new_name),
-            to.inode
-        )
+    let what = |disk: &Disk| {
+        let from = disk.path_in(from.inode, &name);
+        format!("link {from} {}", disk.path_in(to.inode, &new_name))
     };
     step(what, |state| {
         state.faults.require_room()?;
@@ -322,13 +318,9 @@ pub(crate) fn renameat_with(
     flags: RenameFlags,
 ) -> Result<(), Errno> {
     let (name, new_name) = (octets(&name)?, octets(&new_name)?);
-    let what = || {
-        format!(
-            "rename {} to {} in folder {}",
-            shown(&name),
-            shown(&new_name),
-            to.inode
-        )
+    let what = |disk: &Disk| {
+        let from = disk.path_in(from.inode, &name);
+        format!("rename {from} {}", disk.path_in(to.inode, &new_name))
     };
     step(what, |state| {
         if flags.contains(RenameFlags::NOREPLACE) && state.disk.find(to.inode, &new_name).is_ok() {
@@ -343,13 +335,13 @@ pub(crate) fn renameat_with(
 
 pub(crate) fn unlinkat(folder: &File, name: impl Arg, _: AtFlags) -> Result<(), Errno> {
     let name = octets(&name)?;
-    let what = || format!("remove {} from folder {}", shown(&name), folder.inode);
+    let what = |disk: &Disk| format!("unlink {}", disk.path_in(folder.inode, &name));
     step(what, |state| state.disk.unlink(folder.inode, &name))
 }
 
 pub(crate) fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     let path = path.as_ref();
-    let what = || format!("look at {}", path.display());
+    let what = |_: &Disk| format!("stat {}", path.display());
     Ok(step(what, |state| {
         Ok(Metadata::of(state, state.disk.look_up(path)?))
     })?)
@@ -362,7 +354,7 @@ pub(crate) fn can_run(_: &Path) -> bool {
 /// The only file that the program reads by its path is that of the boot id.
 pub(crate) fn read_to_string(_: &str) -> io::Result<String> {
     Ok(step(
-        || "read the boot id".into(),
+        |_| "read the boot id".into(),
         |state| Ok(format!("boot {}", state.boot)),
     )?)
 }
@@ -377,20 +369,20 @@ pub(crate) fn host_name() -> String {
 
 pub(crate) fn process_id() -> u32 {
     step(
-        || "ask for the process id".into(),
+        |_| "ask for the process id".into(),
         |state| Ok(state.process),
     )
     .unwrap_or_default()
 }
 
 pub(crate) fn calendar_time() -> SystemTime {
-    let clock = step(|| "read the calendar".into(), |state| Ok(state.clock));
+    let clock = step(|_| "read the calendar".into(), |state| Ok(state.clock));
     UNIX_EPOCH + clock.unwrap_or_default()
 }
 
 pub(crate) fn getrandom(buffer: &mut [u8], _: GetRandomFlags) -> Result<usize, Errno> {
     step(
-        || "draw random octets".into(),
+        |_| "draw random octets".into(),
         |state| {
             buffer.fill_with(|| state.random.next() as u8);
             Ok(buffer.len())
@@ -401,5 +393,5 @@ pub(crate) fn getrandom(buffer: &mut [u8], _: GetRandomFlags) -> Result<usize, E
 /// A point at which the process may be killed.
 pub(crate) fn crash_point(what: &'static str) {
     // If the process is dead, this does not return.
-    let _ = step(|| what.into(), |_| Ok(()));
+    let _ = step(|_| what.into(), |_| Ok(()));
 }

@@ -125,6 +125,26 @@ impl Disk {
             .ok_or(Errno::NOENT)
     }
 
+    /// Returns a path that leads to a file or folder, for the story.
+    pub(crate) fn path_of(&self, inode: Inode) -> String {
+        if inode == ROOT {
+            return String::new();
+        }
+        let mut all = self.folders.iter().flat_map(|(folder, names)| {
+            let names = names.now.iter();
+            names.map(move |(name, named)| (folder, name, *named))
+        });
+        match all.find(|(.., named)| *named == inode) {
+            Some((folder, name, _)) => self.path_in(*folder, name),
+            None => "a removed file".into(),
+        }
+    }
+
+    /// Returns the path of a name in a folder.
+    pub(crate) fn path_in(&self, folder: Inode, name: &[u8]) -> String {
+        format!("{}/{}", self.path_of(folder), String::from_utf8_lossy(name))
+    }
+
     /// Returns true if it is a folder.
     pub(crate) fn is_folder(&self, inode: Inode) -> bool {
         self.folders.contains_key(&inode)

@@ -266,7 +266,7 @@ pub(crate) fn tell(what: impl FnOnce() -> String) {
 
 /// Makes one step. The process may be killed before it.
 pub(super) fn step<T>(
-    what: impl FnOnce() -> String,
+    what: impl FnOnce(&Disk) -> String,
     work: impl FnOnce(&mut MachineState) -> Result<T, Errno>,
 ) -> Result<T, Errno> {
     let (machine, us) = here();
@@ -281,8 +281,9 @@ pub(super) fn step<T>(
     state.steps += 1;
     if state.kill_at == Some(state.steps) {
         state.is_dead = true;
-        let step = state.steps;
-        state.tell(|| format!("the process is killed before step {step}: {}", what()));
+        state.tell_step(|disk, step| {
+            format!("the process is killed before step {step}: {}", what(disk))
+        });
         die(state);
         return Err(Errno::IO);
     }
@@ -290,8 +291,7 @@ pub(super) fn step<T>(
         die(state);
         return Err(Errno::IO);
     }
-    let step = state.steps;
-    state.tell(|| format!("step {step}, thread {us}: {}", what()));
+    state.tell_step(|disk, step| format!("step {step}, thread {us}: {}", what(disk)));
     if let Some(mut neighbour) = state.neighbour.take() {
         if let Some(done) = neighbour(&mut state.disk) {
             state.tell(|| done);
@@ -306,6 +306,12 @@ impl MachineState {
     pub(crate) fn tell(&mut self, what: impl FnOnce() -> String) {
         if let Some(story) = &mut self.story {
             story.push(what());
+        }
+    }
+
+    fn tell_step(&mut self, what: impl FnOnce(&Disk, u64) -> String) {
+        if let Some(story) = &mut self.story {
+            story.push(what(&self.disk, self.steps));
         }
     }
 }

@@ -9,7 +9,7 @@ use rustix::process::geteuid;
 
 use super::super::path_calls::{Facts, Kind, PathCalls};
 use super::calls::{self, File};
-use super::disk::Inode;
+use super::disk::{Disk, Inode};
 use super::machine::{MachineState, step};
 
 /// The calls of the simulated machine.
@@ -33,16 +33,10 @@ impl PathCalls for SimulatedCalls {
     }
 
     fn mkdirat(folder: &File, name: &OsStr, _: Mode) -> Result<(), Errno> {
-        let what = || {
-            format!(
-                "create the folder {} in folder {}",
-                name.display(),
-                folder.inode
-            )
-        };
+        let name = name.as_encoded_bytes();
+        let what = |disk: &Disk| format!("mkdir {}", disk.path_in(folder.inode, name));
         step(what, |state| {
             state.faults.require_room()?;
-            let name = name.as_encoded_bytes();
             state.disk.create(folder.inode, name, true).map(drop)
         })
     }
@@ -56,7 +50,7 @@ impl PathCalls for SimulatedCalls {
     }
 
     fn facts(file: &File) -> Result<Facts, Errno> {
-        let what = || format!("look at {}", file.inode);
+        let what = |disk: &Disk| format!("fstat {}", disk.path_of(file.inode));
         step(what, |state| Ok(facts(state, file.inode)))
     }
 
@@ -65,9 +59,10 @@ impl PathCalls for SimulatedCalls {
     }
 
     fn facts_at(folder: &File, name: &OsStr) -> Result<Facts, Errno> {
-        let what = || format!("look at {} in folder {}", name.display(), folder.inode);
+        let name = name.as_encoded_bytes();
+        let what = |disk: &Disk| format!("stat {}", disk.path_in(folder.inode, name));
         step(what, |state| {
-            let inode = state.disk.find(folder.inode, name.as_encoded_bytes())?;
+            let inode = state.disk.find(folder.inode, name)?;
             Ok(facts(state, inode))
         })
     }
