@@ -37,6 +37,7 @@ mod many_accounts;
 mod mda;
 mod memory;
 mod migration;
+mod mutants;
 mod network;
 mod new_server;
 mod new_unique_ids;
