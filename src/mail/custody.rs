@@ -38,6 +38,9 @@ pub(crate) struct StoredMessage {
     pub suspicion: Suspicion,
 }
 
+/// The octets of a line end that some servers do not count at the end of a message.
+const FINAL_LINE_END: u64 = 2;
+
 impl StoredMessage {
     /// Returns what decides whether another download is the same message.
     pub(crate) fn content(&self) -> MessageContent {
@@ -45,6 +48,22 @@ impl StoredMessage {
             digest: self.digest,
             from: self.header.from.clone(),
             fingerprint: *self.fingerprint,
+        }
+    }
+
+    /// Returns the reason to doubt that this is the message that was asked for: it does not have its listed size.
+    /// In CRLF it is always a little longer than as it is stored. If the server has added lines to its header,
+    /// its length says nothing.
+    pub(crate) fn size_doubt(&self) -> Suspicion {
+        let has_added_lines = self.fingerprint.canonical.is_some();
+        let is_longer = |size: u64| self.octets > size.saturating_add(FINAL_LINE_END);
+        match self.suspicion {
+            Suspicion::Incomplete => Suspicion::Incomplete,
+            Suspicion::Short | Suspicion::OutOfStep if self.size.is_some() => Suspicion::Short,
+            Suspicion::None if !has_added_lines && self.size.is_some_and(is_longer) => {
+                Suspicion::Short
+            }
+            _ => Suspicion::None,
         }
     }
 }

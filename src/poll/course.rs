@@ -55,7 +55,7 @@ pub(crate) struct Course {
     pub(super) limits_logins: bool,
     /// The fault of the target, if the messages of earlier runs showed one.
     pub(super) fault: Option<TargetFault>,
-    /// True if the server has answered a deletion in the current session.
+    /// True if the server has answered a deletion since this was set to false.
     pub(super) has_answered_deletion: bool,
     /// The headers that were read before deletions.
     pub(super) headers: ShownHeaders,
@@ -72,7 +72,6 @@ impl Poll<'_> {
         self.course.log = PipeliningLog::default();
         self.course.outlook = Outlook::Poor;
         self.course.spares_session = false;
-        self.course.has_answered_deletion = false;
     }
 
     /// Returns the use of pipelining in the next session; `hinted` is what earlier runs left.

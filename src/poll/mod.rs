@@ -324,7 +324,9 @@ impl Poll<'_> {
         self.note_comparisons(&settled)?;
         self.end_comparison(plan, &settled, &not_received)?;
         self.judge_deletions(listing, plan, &settled, &not_received)?;
-        let needs_server = settled.has_incomplete || not_received.is_kept_by_server();
+        let needs_server = settled.has_incomplete
+            || !evidence.trail.incomplete().is_empty()
+            || not_received.is_kept_by_server();
         let due = self.due(listing, plan, settled)?;
         if needs_server {
             // Some servers hide or delete retrieved messages once they receive QUIT (Gmail), so the
@@ -336,6 +338,7 @@ impl Poll<'_> {
                 false => Deletions::Left(due),
             });
         }
+        self.course.has_answered_deletion = false;
         let ended = self.delete_and_quit(session, due, last_event);
         if self.course.has_answered_deletion {
             evidence.trail.note_going_on();

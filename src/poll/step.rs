@@ -17,8 +17,8 @@
 //!   compared with a second download.
 //! - A reply that is no reply proves that the session is out of step: all that it delivered is in doubt.
 //!
-//! Without pipelining each message has been asked for alone. Then only the last one is in doubt, and only
-//! if octets followed it directly that are no reply.
+//! Without pipelining each message has been asked for alone. Then only the last one is in doubt, and those
+//! before it that do not have their sizes, and only if octets followed that are no reply.
 
 use crate::mail::maildrop::MessageNumber;
 use crate::poll::sized_arrival::SizedArrival;
@@ -81,6 +81,8 @@ pub(crate) struct Trail {
     unanswered: Vec<Option<u64>>,
     /// The messages that may be incomplete, or other messages, even if all replies came.
     short: Vec<MessageNumber>,
+    /// The messages of which less than half came.
+    incomplete: Vec<MessageNumber>,
     /// True if commands of another kind were answered after the last message.
     has_gone_on: bool,
 }
@@ -90,6 +92,8 @@ struct TrailStep {
     number: MessageNumber,
     listed: Option<u64>,
     fit: Fit,
+    /// True if it has the size that LIST or the reply said.
+    is_whole: bool,
 }
 
 /// The relation of a message to the listed sizes.
@@ -144,6 +148,7 @@ impl Trail {
             number: arrival.number,
             listed: arrival.listed,
             fit,
+            is_whole: arrival.has_promised_size(),
         });
         let is_honest = self.fits > self.misfits;
         self.fits += usize::from(fit == Fit::Own);
@@ -188,13 +193,23 @@ impl Trail {
         &self.short
     }
 
+    /// Notes that less than half of a message came.
+    pub(crate) fn note_incomplete(&mut self, number: MessageNumber) {
+        self.incomplete.push(number);
+    }
+
+    /// Returns the messages of which less than half came.
+    pub(crate) fn incomplete(&self) -> &[MessageNumber] {
+        &self.incomplete
+    }
+
     /// Notes which messages were asked for and did not come, by their listed sizes.
     pub(crate) fn note_unanswered(&mut self, sizes: impl Iterator<Item = Option<u64>>) {
         self.unanswered = sizes.collect();
     }
 
-    /// Notes that the server has answered a command of another kind since the last message: what comes after
-    /// that answer is no part of the message.
+    /// Notes that the server has answered a command of another kind since the last message. If that message has
+    /// its size, what comes after the answer is no part of it.
     pub(crate) fn note_going_on(&mut self) {
         self.has_gone_on = true;
     }
@@ -202,15 +217,28 @@ impl Trail {
     /// Returns which messages are in doubt after the session has ended.
     pub(crate) fn doubtful(&self, end: SessionEnd) -> Doubtful {
         match (self.asking, end) {
-            (Asking::OneByOne, SessionEnd::OutOfStep) if !self.has_gone_on => {
-                let last = self.steps.last();
-                last.map_or(Doubtful::Nothing, |step| Doubtful::These(vec![step.number]))
-            }
+            (Asking::OneByOne, SessionEnd::OutOfStep) => self.unfinished(),
             (Asking::OneByOne, _) => Doubtful::Nothing,
             (Asking::Ahead, SessionEnd::OutOfStep) => Doubtful::Everything,
             (Asking::Ahead, _) if self.is_shifted() || self.has_odd_repeat => Doubtful::Everything,
             (Asking::Ahead, SessionEnd::Well) => Doubtful::Nothing,
             (Asking::Ahead, SessionEnd::Early) => self.unproven(),
+        }
+    }
+
+    /// Returns the messages that a line belongs to which is no reply, if each message was asked for alone: the
+    /// last one, and those before it that do not have their sizes. What was taken for the answers to later
+    /// commands may be the rest of such a message.
+    fn unfinished(&self) -> Doubtful {
+        let after_whole = self.steps.iter().rposition(|step| step.is_whole);
+        let after_whole = after_whole.map_or(0, |at| at + 1);
+        let first = match self.has_gone_on {
+            true => after_whole,
+            false => after_whole.min(self.steps.len().saturating_sub(1)),
+        };
+        match &self.steps[first..] {
+            [] => Doubtful::Nothing,
+            steps => Doubtful::These(steps.iter().map(|step| step.number).collect()),
         }
     }
 
@@ -357,6 +385,12 @@ mod tests {
         assert_eq!(doubtful(&[10, 20], &[10, 20], end), Doubtful::Everything);
         let (mut alone, _) = trail(Asking::OneByOne, &[10, 20], &[10, 20]);
         assert_eq!(alone.doubtful(end), these(&[1]));
+        for (came, expected) in [([100, 19], these(&[1])), ([9, 19], these(&[0, 1]))] {
+            let (mut short, _) = trail(Asking::OneByOne, &[100, 200], &came);
+            assert_eq!(short.doubtful(end), expected);
+            short.note_going_on();
+            assert_eq!(short.doubtful(end), expected);
+        }
         alone.note_going_on();
         assert_eq!(alone.doubtful(end), Doubtful::Nothing);
         assert_eq!(alone.doubtful(SessionEnd::Early), Doubtful::Nothing);

@@ -10,7 +10,7 @@ use super::settle::Settled;
 use super::step::{Doubtful, SessionEnd, Trail};
 use crate::exit::{Exit, Failure};
 use crate::mail::known::{Deviation, ShortAgain};
-use crate::mail::maildrop::{Listing, Message, MessageNumber};
+use crate::mail::maildrop::{Identity, Listing, Message, MessageNumber};
 use crate::mail::suspicion::Suspicion;
 use crate::poll::plan::{Pick, Plan};
 use crate::report::Event;
@@ -26,6 +26,8 @@ pub(super) struct Evidence {
     pub(super) trail: Trail,
     /// The last delivery before it.
     mark: DeliveryMark,
+    /// The messages that were incomplete before it: they are compared for that reason.
+    incomplete: HashSet<Identity>,
 }
 
 impl Evidence {
@@ -34,9 +36,13 @@ impl Evidence {
     /// # Errors
     /// The database cannot be read.
     pub(super) fn begin(ledger: &Ledger) -> Result<Self, Error> {
+        let suspicions = ledger.suspicions();
+        let suspects = suspicions.all().map_err(reading)?.into_iter();
+        let incomplete = suspects.filter(|suspect| suspect.suspicion.is_incomplete());
         Ok(Self {
             trail: Trail::default(),
-            mark: ledger.suspicions().mark().map_err(reading)?,
+            mark: suspicions.mark().map_err(reading)?,
+            incomplete: incomplete.map(|suspect| suspect.identity).collect(),
         })
     }
 }
@@ -75,10 +81,15 @@ impl Poll<'_> {
         }
         let suspicions = self.ledger.suspicions();
         // This comes first: a kill in between must leave no message without a doubt.
-        let short = messages(evidence.trail.short(), listing, plan.retrieved());
-        suspicions
-            .suspect_short(&short, evidence.mark)
-            .map_err(recording)?;
+        for (numbers, suspicion) in [
+            (evidence.trail.short(), Suspicion::Short),
+            (evidence.trail.incomplete(), Suspicion::Incomplete),
+        ] {
+            let messages = messages(numbers, listing, plan.retrieved());
+            suspicions
+                .explain(&messages, evidence.mark, suspicion)
+                .map_err(recording)?;
+        }
         suspicions.trust_all(evidence.mark).map_err(recording)?;
         if evidence.trail.short().is_empty() {
             return Ok(());
@@ -160,8 +171,8 @@ impl Poll<'_> {
         Ok(error)
     }
 
-    /// Puts the last message of a session without pipelining in doubt: octets came after its end. If that
-    /// happens again when it is compared, a third download would not help.
+    /// Puts the last messages of a session without pipelining in doubt: octets came after the end of one. If it
+    /// was in doubt for that reason, and this happens again when it is compared, a third download would not help.
     fn suspect_last(
         &mut self,
         numbers: &[MessageNumber],
@@ -169,12 +180,22 @@ impl Poll<'_> {
         listing: &Listing,
         plan: &Plan,
     ) -> Result<usize, Error> {
-        let compared = messages(numbers, listing, plan.verify.iter());
+        let compared = plan.verify.iter().chain(&plan.compare);
+        let compared = messages(numbers, listing, compared);
+        let mut suspects = 0;
         for message in &compared {
             let suspicions = self.ledger.suspicions();
+            let suspicion = match evidence.incomplete.contains(&message.identity) {
+                true => Suspicion::Unsettled,
+                false => Suspicion::Incomplete,
+            };
             suspicions
-                .set(&message.identity, Suspicion::Unsettled)
+                .set(&message.identity, suspicion)
                 .map_err(recording)?;
+            if suspicion == Suspicion::Incomplete {
+                suspects += 1;
+                continue;
+            }
             let what = format!(
                 "message {}: the server sends more after its end each time, so our copy may be \
                  incomplete; the message stays on the server",
@@ -182,14 +203,13 @@ impl Poll<'_> {
             );
             self.report_problem(&Failure::new(what, Exit::Protocol));
         }
-        if !compared.is_empty() {
-            return Ok(0);
-        }
         let messages = messages(numbers, listing, plan.retrieved());
-        self.ledger
+        suspects += self
+            .ledger
             .suspicions()
             .suspect(&messages, evidence.mark, Suspicion::Incomplete)
-            .map_err(recording)
+            .map_err(recording)?;
+        Ok(suspects)
     }
 
     /// Reports what a comparison has shown, and ends it once nothing that is listed is left.

@@ -361,11 +361,14 @@ impl<'a, S: Read + Write, I: Iterator<Item: Ask>> Pipeline<'a, S, I> {
     /// The connection failed or was closed: the message is not complete.
     pub fn read(&mut self, out: &mut Vec<u8>) -> Result<Option<usize>, Error> {
         let octets = self.wire.body(out)?;
-        if octets.is_none() && self.wire.is_awaiting() && !self.is_whole() {
-            // The message may have ended too early, at a dot that was not stuffed, and then an empty
-            // line is a part of it. What follows could be taken for the replies that are awaited. If
-            // none is awaited, only empty lines can be missing, and the size puts the message in doubt.
-            self.wire.forbid_stray();
+        if octets.is_none() && !self.is_whole() {
+            // The message may have ended too early, at a dot that was not stuffed. Its true end is still to
+            // come then, and an empty line before that is a part of it.
+            self.wire.forbid_dots();
+            if self.wire.is_awaiting() {
+                // What follows could be taken for the replies that are awaited.
+                self.wire.forbid_stray();
+            }
         }
         Ok(octets)
     }

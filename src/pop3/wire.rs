@@ -48,8 +48,7 @@ pub(super) struct Wire<S> {
     pace: Pace,
     /// True if the last line ended in a bare LF.
     bare_lf: bool,
-    /// True if lines that belong to no reply may come before the next status line.
-    allows_stray: bool,
+    stray: StrayLines,
     /// The size of the last multi-line response.
     response_size: ResponseSize,
     /// True if RETR, TOP or DELE was sent before an earlier command was answered.
@@ -61,16 +60,30 @@ pub(super) struct Wire<S> {
 /// The most lines that are skipped before a status line.
 pub(super) const STRAY_LINES: usize = 8;
 
-/// Returns true for a line that no reply begins with, and that servers send between replies: an empty one
-/// (Exchange before its answer to DELE, MailKit#1636; others before every reply), or a second terminator.
-fn is_stray(line: &[u8]) -> bool {
-    matches!(line, b"" | b".")
+/// The lines that no reply begins with, and that servers send between replies.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct StrayLines {
+    /// True if an empty line may come before the next status line. Exchange can send one before its answer to
+    /// DELE (MailKit#1636), others before every reply.
+    empty: bool,
+    /// True if a second terminator may come. It may also be the end of a message that has ended too early for us.
+    dots: bool,
 }
 
-/// Returns true if octets are nothing but such lines, the last of which may be incomplete.
-fn are_stray(octets: &[u8]) -> bool {
-    let line = |line: &[u8]| is_stray(line.strip_suffix(b"\r").unwrap_or(line));
-    octets.split(|&octet| octet == b'\n').all(line)
+impl StrayLines {
+    fn cover(self, line: &[u8]) -> bool {
+        match line {
+            b"" => self.empty,
+            b"." => self.empty && self.dots,
+            _ => false,
+        }
+    }
+
+    /// Returns true if octets are nothing but such lines, the last of which may be incomplete.
+    fn cover_all(self, octets: &[u8]) -> bool {
+        let line = |line: &[u8]| self.cover(line.strip_suffix(b"\r").unwrap_or(line));
+        octets.split(|&octet| octet == b'\n').all(line)
+    }
 }
 
 /// A multi-line response that is being read.
@@ -97,7 +110,10 @@ impl<S: Read + Write> Wire<S> {
             body: None,
             pace: Pace::default(),
             bare_lf: false,
-            allows_stray: true,
+            stray: StrayLines {
+                empty: true,
+                dots: true,
+            },
             response_size: ResponseSize::default(),
             has_pipelined: false,
             trace,
@@ -142,7 +158,12 @@ impl<S: Read + Write> Wire<S> {
 
     /// Allows no line before the next status line.
     pub(super) fn forbid_stray(&mut self) {
-        self.allows_stray = false;
+        self.stray.empty = false;
+    }
+
+    /// Allows no second terminator in the rest of the session.
+    pub(super) fn forbid_dots(&mut self) {
+        self.stray.dots = false;
     }
 
     /// Returns true if a command waits for its reply.
@@ -153,7 +174,7 @@ impl<S: Read + Write> Wire<S> {
     /// Returns true if octets were received that are neither read nor lines that may be skipped.
     pub(super) fn has_unsolicited(&self) -> bool {
         let buffered = &self.buffer[self.start..self.end];
-        !buffered.is_empty() && (!self.allows_stray || !are_stray(buffered))
+        !buffered.is_empty() && !self.stray.cover_all(buffered)
     }
 
     /// Returns true if the session has lasted so long that nothing more should be asked for.
@@ -229,12 +250,12 @@ impl<S: Read + Write> Wire<S> {
         }
         let mut line = self.line(&command.shown)?;
         for _ in 0..STRAY_LINES {
-            if !self.allows_stray || !is_stray(&line) {
+            if !self.stray.cover(&line) {
                 break;
             }
             line = self.line(&command.shown)?;
         }
-        self.allows_stray = true;
+        self.stray.empty = true;
         let status = self.status(&command.shown, line)?;
         if command.is_multi_line && matches!(status, Status::Positive(_)) {
             self.body = Some(Body {

@@ -29,9 +29,6 @@ struct Content {
     delivery: i64,
 }
 
-/// The octets of a line end that some servers do not count at the end of a message.
-const FINAL_LINE_END: u64 = 2;
-
 /// No row has this number.
 const FOUND: i64 = 0;
 
@@ -46,6 +43,8 @@ pub(crate) struct RenamedMessage {
     pub new: Identity,
     /// The size in octets with which the server lists it now.
     pub size: Option<u64>,
+    /// The reason to doubt that it is this message.
+    pub doubt: Suspicion,
 }
 
 impl MissingContents {
@@ -96,8 +95,8 @@ impl Missing<'_> {
     /// lines that servers write. It is found once only: a second message with these octets is another
     /// one.
     ///
-    /// What does not have its listed size may be the reply for another message. Then the size must be the
-    /// recorded one, as it is on a server that lists wrong sizes.
+    /// What does not have its listed size may be the reply for another message. Then it is this one only
+    /// with a doubt, and a later session compares it under its new unique-id.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -114,35 +113,27 @@ impl Missing<'_> {
             if content.delivery == FOUND {
                 continue;
             }
-            let found = self.find(content.delivery, &canonical)?;
-            let fits = |size: Option<u64>| size == stored.size || !has_other_size(stored);
-            if let Some((old, state, _)) = found.filter(|(.., size)| fits(*size)) {
+            if let Some((old, state)) = self.find(content.delivery, &canonical)? {
                 content.delivery = FOUND;
                 return Ok(Some(RenamedMessage {
                     old,
                     state,
                     new: stored.identity.clone(),
                     size: stored.size,
+                    doubt: stored.size_doubt(),
                 }));
             }
         }
         Ok(None)
     }
 
-    /// Returns a known message with its state and its listed size.
-    fn find(
-        self,
-        delivery: i64,
-        canonical: &Digest,
-    ) -> Result<Option<(Identity, State, Option<u64>)>, Error> {
+    fn find(self, delivery: i64, canonical: &Digest) -> Result<Option<(Identity, State)>, Error> {
         let values = params![self.0.key(), delivery, canonical];
         let found = self.0.read(|queries| {
             queries.first(&FIND, values, |row| {
                 let state: StoredState = row.get(2)?;
                 let state = state.with_times(row.get(3)?, row.get(4)?);
-                let size: Option<i64> = row.get(5)?;
-                let size = size.map(i64::cast_unsigned);
-                Ok(identity(row, 0, 1)?.map(|identity| (identity, state, size)))
+                Ok(identity(row, 0, 1)?.map(|identity| (identity, state)))
             })
         })?;
         Ok(found.flatten())
@@ -160,25 +151,23 @@ impl Missing<'_> {
         let key = self.0.key();
         self.0.write(|queries| {
             for message in renamed {
-                let RenamedMessage { old, new, size, .. } = message;
+                let RenamedMessage {
+                    old,
+                    new,
+                    size,
+                    doubt,
+                    ..
+                } = message;
                 // Under its new unique-id the message may have failed before it was recognised.
                 queries.execute(&DROP_FAILED, about(&key, new, &[]))?;
                 let size = size.map(u64::cast_signed);
-                let now = params![new.unique_id, new.copy, size];
+                let now = params![new.unique_id, new.copy, size, doubt];
                 queries.execute(&RENAME_LISTED, about(&key, old, now))?;
                 queries.execute(&RENAME_DELIVERY, about(&key, old, &now[..2]))?;
             }
             Ok(())
         })
     }
-}
-
-/// Returns true if a message does not have the size that the server lists. It is always a little longer in
-/// CRLF than as it is stored.
-fn has_other_size(stored: &StoredMessage) -> bool {
-    let is_doubtful = stored.suspicion != Suspicion::None;
-    let is_other = |size: u64| is_doubtful || stored.octets > size.saturating_add(FINAL_LINE_END);
-    stored.size.is_some_and(is_other)
 }
 
 statements! {
@@ -193,10 +182,12 @@ statements! {
                  OR s.state = {GONE} AND s.unproven = 1)";
 
     FIND =
-        "SELECT s.unique_id, s.copy, s.state, s.delivered, s.next_try, s.size
+        "SELECT s.unique_id, s.copy, s.state, s.delivered, s.next_try
          FROM delivery d JOIN seen s USING (account, unique_id, copy)
          WHERE d.id = ?2 AND d.account = ?1 AND coalesce(d.canonical, d.digest) = ?3";
 
     RENAME_LISTED =
-        "UPDATE seen SET unique_id = ?4, copy = ?5, size = ?6, vanished = NULL WHERE {MESSAGE}";
+        "UPDATE seen SET unique_id = ?4, copy = ?5, size = ?6, vanished = NULL,
+             suspicion = CASE ?7 WHEN 0 THEN suspicion ELSE ?7 END
+         WHERE {MESSAGE}";
 }

@@ -84,20 +84,21 @@ impl Suspicions<'_> {
         })
     }
 
-    /// Marks messages as shorter or much longer than listed if they were staged since then and their session was in step.
-    /// Replaces no suspicion other than OUT OF STEP.
+    /// Sets the suspicion of messages that were staged since then, and whose session was in step after all.
+    /// Replaces none other than OUT OF STEP.
     ///
     /// # Errors
     /// Nothing was written.
-    pub(crate) fn suspect_short(
+    pub(crate) fn explain(
         self,
         messages: &[Message],
         since: DeliveryMark,
+        suspicion: Suspicion,
     ) -> Result<(), Error> {
         self.0.write(|queries| {
             for Message { identity, .. } in messages {
-                let values = params![self.0.key(), identity.unique_id, since.0];
-                queries.execute(&SUSPECT_SHORT, values)?;
+                let values = params![self.0.key(), identity.unique_id, since.0, suspicion];
+                queries.execute(&EXPLAIN, values)?;
             }
             Ok(())
         })
@@ -292,8 +293,8 @@ statements! {
          WHERE account = ?1 AND unique_id = ?2 AND state IN ({STAGED}, {DELIVERED}) AND copy IN
              (SELECT copy FROM delivery WHERE account = ?1 AND unique_id = ?2 AND id > ?3)";
 
-    SUSPECT_SHORT =
-        "UPDATE seen SET suspicion = 5
+    EXPLAIN =
+        "UPDATE seen SET suspicion = ?4
          WHERE account = ?1 AND unique_id = ?2 AND state IN ({STAGED}, {DELIVERED})
              AND suspicion IN (0, 1) AND copy IN
              (SELECT copy FROM delivery WHERE account = ?1 AND unique_id = ?2 AND id > ?3)";
@@ -339,7 +340,9 @@ statements! {
         "UPDATE seen SET suspicion = ?4, size = ?5, vanished = NULL
          WHERE {MESSAGE}";
 
-    LOSE_SIGHT = "UPDATE seen SET suspicion = ?4, vanished = ?5 WHERE {MESSAGE}";
+    /// The listed size was that of another message.
+    LOSE_SIGHT =
+        "UPDATE seen SET suspicion = ?4, vanished = ?5, size = NULL WHERE {MESSAGE}";
 
     FORGET_NAMELESS =
         "UPDATE seen INDEXED BY seen_suspicion SET suspicion = 0

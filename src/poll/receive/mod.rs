@@ -312,7 +312,9 @@ impl Receiver<'_> {
                     return Ok(());
                 };
                 let suspicion = self.suspicion(&receipt, &arrival, fit);
-                if self.is_short(&arrival) {
+                if self.is_incomplete(&arrival) {
+                    reception.trail.note_incomplete(arrival.number);
+                } else if self.is_short(&arrival) {
                     reception.trail.note_short(arrival.number);
                 }
                 if matches!(purpose, Purpose::Delivery | Purpose::Naming) {

@@ -10,6 +10,7 @@ use std::io::{Read, Write};
 
 use super::{Error, Receiver, Reception};
 use crate::mail::custody::Receipt;
+use crate::mail::known::Deviation;
 use crate::mail::maildrop::{Message, MessageNumber};
 use crate::poll::batch::Purpose;
 use crate::poll::not_received::NotSent;
@@ -143,7 +144,14 @@ impl Receiver<'_> {
             answer.purpose,
             Purpose::Comparison { .. } | Purpose::Verification
         );
-        if repeats.may_be_left && (is_compared || repeat != Repeat::None) && pipeline.is_idle() {
+        let may_be_left = repeats.may_be_left && (is_compared || repeat != Repeat::None);
+        // The message may have ended too early, and its rest would count as replies.
+        let is_cut = matches!(
+            arrival.deviation(),
+            Deviation::Shorter | Deviation::LessThanHalf
+        );
+        let may_go_on = is_compared && is_cut;
+        if (may_be_left || may_go_on) && pipeline.is_idle() {
             if let Err(error) = pipeline.prove_step() {
                 self.intake.discard(receipt)?;
                 return Err(Error::broken(error, None));

@@ -151,7 +151,7 @@ impl Settler<'_> {
     }
 
     /// Notes that a listed message is a known one, and returns its identity from now on.
-    fn claim(
+    pub(super) fn claim(
         &mut self,
         number: MessageNumber,
         mut found: Match,

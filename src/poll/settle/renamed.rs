@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use super::{Error, Settler};
 use crate::mail::custody::Receipt;
-use crate::mail::known::State;
+use crate::mail::known::{Deviation, State};
 use crate::mail::maildrop::{Identity, MessageNumber};
+use crate::mail::suspicion::Suspicion;
 use crate::poll::batch::{Arrival, Batch, Purpose};
 use crate::report::Event;
 use crate::seen::{Match, RenamedMessage};
@@ -98,7 +99,7 @@ impl Settler<'_> {
 
     fn record_renamed(
         &mut self,
-        renamed: Vec<(Receipt, RenamedMessage)>,
+        mut renamed: Vec<(Receipt, RenamedMessage)>,
         arrived: &Arrived,
     ) -> Result<(), Error> {
         if renamed.is_empty() {
@@ -106,6 +107,17 @@ impl Settler<'_> {
         }
         // In one transaction, before any file is removed. After a kill in between, the next run knows
         // the messages by their new unique-ids, and removes the files.
+        if self
+            .ledger
+            .size_checks()
+            .history()?
+            .excuses(Deviation::Longer)
+        {
+            let doubts = renamed.iter_mut().map(|(_, message)| &mut message.doubt);
+            doubts
+                .filter(|doubt| **doubt == Suspicion::Short)
+                .for_each(|doubt| *doubt = Suspicion::None);
+        }
         let messages = renamed.iter().map(|(_, message)| message);
         self.ledger.missing().rename(messages)?;
         for (receipt, message) in renamed {

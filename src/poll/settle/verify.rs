@@ -15,7 +15,7 @@ use crate::mail::maildrop::{Identity, MessageNumber};
 use crate::mail::same::{Likeness, MessageContent, compare};
 use crate::mail::suspicion::Suspicion;
 use crate::report::Event;
-use crate::seen::{Match, Suspect};
+use crate::seen::{KnownContent, Match, Suspect};
 
 /// The deliveries in doubt that no message of this session has claimed.
 #[derive(Debug, Default)]
@@ -104,7 +104,7 @@ impl Settler<'_> {
 
     /// Counts a message that has come a second time if it again does not have the listed size.
     fn count_short_again(&mut self, stored: &StoredMessage) {
-        self.settled.short_again.count(match stored.suspicion {
+        self.settled.short_again.count(match stored.size_doubt() {
             Suspicion::Short => Deviation::Shorter,
             Suspicion::Incomplete => Deviation::LessThanHalf,
             _ => Deviation::None,
@@ -124,16 +124,27 @@ impl Settler<'_> {
             found = suspects.remove(&identity);
         }
         let Some(found) = found else {
-            return match suspects.remove(&identity) {
-                None => Ok(Some(receipt)),
-                Some(displaced) => self.replace(suspects, displaced, receipt).map(Some),
+            let Some(displaced) = suspects.remove(&identity) else {
+                return Ok(Some(receipt));
             };
+            if let Some(earlier) = self.find_earlier(&receipt)? {
+                self.ledger.suspicions().set_apart(&displaced)?;
+                self.claim(number, earlier, &identity)?;
+                self.target.intake().discard(receipt)?;
+                return Ok(None);
+            }
+            return self.replace(suspects, displaced, receipt).map(Some);
         };
-        let suspicion = Suspicion::of_header(&stored.header);
+        let of_header = Suspicion::of_header(&stored.header);
         let ledger = &self.ledger;
         if found.identity == identity {
-            ledger.suspicions().set(&identity, suspicion)?;
+            ledger.suspicions().set(&identity, of_header)?;
         } else {
+            // Without its size it may be the reply for another message, with a notice that many messages have.
+            let suspicion = match stored.suspicion {
+                Suspicion::None => of_header,
+                doubt => doubt,
+            };
             let displaced = suspects.remove(&identity);
             let apart = ledger.suspicions().reassign(
                 &found.identity,
@@ -177,6 +188,19 @@ impl Settler<'_> {
         Ok(known
             .iter()
             .any(|known| known.found.identity == stored.identity && is_same(&known.content)))
+    }
+
+    /// Returns a message that was delivered whole under this unique-id, if this is it. A download in between
+    /// was cut, and counted as another message.
+    fn find_earlier(&self, receipt: &Receipt) -> Result<Option<Match>, Error> {
+        let stored = receipt.stored();
+        let known = self.ledger.recognition().contents(&stored.identity)?;
+        let is_earlier = |known: &KnownContent| {
+            known.found.identity != stored.identity
+                && !self.claimed.contains(&known.found.identity)
+                && compare(&known.content, &stored.content()) == Likeness::Same
+        };
+        Ok(known.into_iter().find(is_earlier).map(|known| known.found))
     }
 
     /// Makes room for a message that differs from what was delivered under its name.

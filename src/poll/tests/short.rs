@@ -208,3 +208,92 @@ fn known_messages_are_recognised_under_new_names_without_sizes() {
 
     assert_eq!(account.delivered().len(), CONTENTS.len());
 }
+
+#[test]
+fn a_cut_comparison_does_not_repeat_the_whole_message() {
+    let server = FaultyServer::with(&CONTENTS);
+    let mut account = TestAccount::new(Keep::Always);
+    server.poll(&mut account, &[]);
+
+    // The listed sizes change, so the messages are compared.
+    server.mailbox().surplus = 7;
+    server.poll(&mut account, &[Fault::Cut(2)]);
+    server.mailbox().surplus = 0;
+    server.poll_to_the_end(&mut account, &[]);
+
+    let delivered = account.delivered();
+    for content in CONTENTS {
+        let count = delivered.iter().filter(|other| *other == content).count();
+        assert_eq!(count, 1, "{delivered:?}");
+    }
+}
+
+#[test]
+fn known_messages_are_recognised_on_a_server_that_lists_other_sizes() {
+    for surplus in [3, 1000] {
+        let server = FaultyServer::with(&CONTENTS);
+        let mut account = TestAccount::new(Keep::Always);
+        server.poll(&mut account, &[]);
+
+        for message in &mut server.mailbox().messages {
+            message.0 = format!("new-{}", message.0);
+        }
+        server.mailbox().surplus = surplus;
+        server.poll_to_the_end(&mut account, &[]);
+
+        assert_eq!(account.delivered().len(), 3, "{surplus}");
+        assert_eq!(suspects(&account), [], "{surplus}");
+    }
+}
+
+/// What a scanner sends instead of a message.
+const NOTICE: &str = "+OK\r\nnotice\r\n\r\nThis message was removed.\r\n.\r\n";
+
+/// Adds a message, and makes the server send a notice instead of it at its first download.
+fn add_and_send_a_notice(server: &FaultyServer, account: &mut TestAccount, content: &str) {
+    let content = content.replace('\n', "\r\n");
+    let new = ("new".to_owned(), content);
+    server.mailbox().messages.push(new);
+    // The new message is asked for first.
+    server.poll(account, &[Fault::Instead(1, NOTICE)]);
+}
+
+#[test]
+fn a_notice_instead_of_several_messages_swallows_none() {
+    let long = |name: &str| format!("{name}\n\n{}", "a line of text\n".repeat(20));
+    let contents = ["one", "two", "three", "new"].map(long);
+    let all: Vec<&str> = contents.iter().map(String::as_str).collect();
+    for keep in [Keep::Never, Keep::Always] {
+        let server = FaultyServer::with(&all[..3]);
+        let mut account = TestAccount::new(keep);
+        let faults = [Fault::Instead(2, NOTICE), Fault::Instead(3, NOTICE)];
+        server.poll(&mut account, &faults);
+
+        add_and_send_a_notice(&server, &mut account, all[3]);
+        server.poll_to_the_end(&mut account, &[]);
+
+        for content in &contents {
+            assert!(account.delivered().contains(content), "{content}");
+        }
+    }
+}
+
+#[test]
+fn a_notice_that_was_delivered_swallows_no_later_message() {
+    let long = |name: &str| format!("{name}\n\n{}", "a line of text\n".repeat(20));
+    let contents = ["one", "two", "new"].map(long);
+    let all: Vec<&str> = contents.iter().map(String::as_str).collect();
+    for keep in [Keep::Never, Keep::Always] {
+        let server = FaultyServer::with(&all[..2]);
+        let mut account = TestAccount::new(keep);
+        server.poll(&mut account, &[Fault::Instead(2, NOTICE)]);
+        server.poll_to_the_end(&mut account, &[]);
+
+        add_and_send_a_notice(&server, &mut account, all[2]);
+        server.poll_to_the_end(&mut account, &[]);
+
+        for content in &contents {
+            assert!(account.delivered().contains(content), "{content}");
+        }
+    }
+}

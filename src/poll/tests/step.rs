@@ -45,6 +45,8 @@ pub(super) struct Mailbox {
     pub(super) surplus: usize,
     pub(super) refuses_list: bool,
     never_pipelines: bool,
+    /// True if each line is read alone.
+    sends_lines: bool,
     /// The unique-ids of messages that are not listed.
     hidden: Vec<&'static str>,
     /// The commands of all sessions.
@@ -245,7 +247,9 @@ impl Read for FaultySession {
         if self.out.is_empty() && !self.is_over {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let octets = self.out.len().min(buffer.len());
+        let line = memchr::memchr(b'\n', &self.out).filter(|_| self.server.mailbox().sends_lines);
+        let ready = line.map_or(self.out.len(), |end| end + 1);
+        let octets = ready.min(buffer.len());
         buffer[..octets].copy_from_slice(&self.out[..octets]);
         self.out.drain(..octets);
         Ok(octets)
@@ -404,6 +408,48 @@ fn a_message_with_its_own_end_keeps_no_other_away() {
 }
 
 #[test]
+fn one_more_reply_in_a_comparison_ends_no_doubt_for_good() {
+    for at in 1..=2 {
+        let server = FaultyServer::with(&MAILBOXES[0]);
+        let mut account = TestAccount::new(Keep::Never);
+        server.poll(&mut account, &[Fault::Lost(2)]);
+
+        server.poll(&mut account, &[Fault::Twice(at)]);
+        server.poll_to_the_end(&mut account, &[]);
+
+        assert_eq!(server.left(), [] as [String; 0], "{at}");
+        assert_eq!(account.delivered(), MAILBOXES[0], "{at}");
+    }
+}
+
+#[test]
+fn the_rest_of_a_message_with_its_own_end_is_not_lost_without_pipelining() {
+    for rest in [
+        "rest", "+OK", "-ERR x", "\n+OK\n", ".", ".\n.\n", "+OK\n+OK",
+    ] {
+        for (at, sends_lines) in [(0, false), (0, true), (2, false), (2, true)] {
+            let crafted = format!("crafted\n.\n{rest}\n");
+            let mut contents = vec!["a\n", "bb\n"];
+            contents.insert(at, &crafted);
+            let server = FaultyServer::with(&contents);
+            server.mailbox().never_pipelines = true;
+            server.mailbox().sends_lines = sends_lines;
+            let mut account = TestAccount::new(Keep::Never);
+            for _ in 0..8 {
+                server.poll(&mut account, &[Fault::NotStuffed]);
+            }
+
+            let why = format!("{rest:?} {at} {sends_lines} {:?}", account.delivered());
+            assert_eq!(server.left(), ["crafted"], "{why}");
+            assert!(!suspects(&account).is_empty(), "{why}");
+            for content in ["a\n", "bb\n"] {
+                assert!(account.delivered().contains(&content.to_owned()), "{why}");
+            }
+        }
+    }
+}
+
+#[test]
 fn empty_lines_and_terminators_before_each_reply_are_harmless() {
     for text in ["\r\n", "\n", ".\r\n", ".\r\n\r\n", "\r\n\r\n"] {
         for faults in [vec![], vec![Fault::NamesSizes]] {
@@ -423,8 +469,8 @@ fn empty_lines_and_terminators_before_each_reply_are_harmless() {
 }
 
 #[test]
-fn they_are_harmless_too_where_the_listed_sizes_are_wrong() {
-    for text in ["\r\n", ".\r\n\r\n"] {
+fn empty_lines_are_harmless_too_where_the_listed_sizes_are_wrong() {
+    for text in ["\r\n", "\r\n\r\n"] {
         for surplus in [1, 100] {
             let server = FaultyServer::with(&MAILBOXES[0]);
             server.mailbox().surplus = surplus;

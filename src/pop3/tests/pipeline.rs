@@ -53,11 +53,17 @@ fn retrieve<S: Read + Write, I: Iterator<Item = Message>>(
 
 #[test]
 fn an_empty_line_after_a_message_of_another_size_is_skipped_unless_replies_are_awaited() {
-    let alone = "C: RETR 1\nS: +OK\nS: abc\nS: .\nS:\nS: .\nC: RETR 2\nS: +OK\nS: b\nS: .\nS:";
+    let alone = "C: RETR 1\nS: +OK\nS: abc\nS: .\nS:\nS:\nC: RETR 2\nS: +OK\nS: b\nS: .\nS:";
     let mut wire = scripted(alone);
     let mut pipeline = Pipeline::new(&mut wire, false, messages(1..=2));
     let retrieved = retrieve(&mut pipeline).expect("all messages come");
     assert_eq!(retrieved, ["1 abc\n", "2 b\n"]);
+
+    let with_a_dot = "C: RETR 1\nS: +OK\nS: abc\nS: .\nS:\nS: .";
+    let mut wire = scripted(with_a_dot);
+    let mut pipeline = Pipeline::new(&mut wire, false, messages(1..=2));
+    let error = retrieve(&mut pipeline).expect_err("a dot comes");
+    assert!(error.is_out_of_step(), "{error}");
 
     let ahead = "C: RETR 1\nC: RETR 2\nS: +OK\nS: abc\nS: .\nS:\nS: +OK\nS: b\nS: .";
     let mut wire = scripted(ahead);

@@ -206,8 +206,8 @@ fn the_trace_shows_no_secret() {
     })
     .expect("the response is whole");
 
-    let expected = "C: PASS ****\nS: -ERR ... is wrong\nC: AUTH LOGIN\nS: + ****\nC: UIDL\nS: +OK\n\
-                    S: 1 x...x";
+    let expected = "C: PASS ****\nS: -ERR (hidden) is wrong\nC: AUTH LOGIN\nS: + ****\nC: UIDL\nS: +OK\n\
+                    S: 1 x(hidden)x";
     assert_eq!(trace.text(), expected);
     assert!(!refused.to_string().contains("hunter2"), "{refused}");
 }
@@ -226,7 +226,7 @@ fn an_error_about_a_line_with_a_secret_is_masked() {
     });
     let error = error.expect_err("the line is rejected").to_string();
     assert!(
-        error.contains("1 ...") && !error.contains("hunter2"),
+        error.contains("1 (hidden)") && !error.contains("hunter2"),
         "{error}"
     );
 }

@@ -119,7 +119,7 @@ fn a_server_with_wrong_sizes_frees_all_short_messages() {
     });
 
     suspicions
-        .suspect_short(&messages, mark)
+        .explain(&messages, mark, Suspicion::Short)
         .expect("it can be written");
 
     suspicions.trust_all(mark).expect("it can be written");
