@@ -199,8 +199,14 @@ fn the_reply_to_quit_is_ignored_when_nothing_was_deleted() {
 #[test]
 fn a_message_with_a_new_size_is_compared_before_deletion() {
     let resized = LIST_A.replace("lists 17", "lists 18");
+    // The message is shorter than listed, so the next lines could be its rest.
+    let proof = "
+        C: NOOP
+        S: +OK
+        C: NOOP
+        S: +OK";
     let server = Script::new([LIST_A, RETRIEVE_A, QUIT].concat())
-        .then([&resized, RETRIEVE_A, DELETE_1, QUIT].concat())
+        .then([&resized, RETRIEVE_A, proof, DELETE_1, QUIT].concat())
         .serve();
     let sandbox = Sandbox::with_work(server.address(), "");
     sandbox.fetch().succeeds();

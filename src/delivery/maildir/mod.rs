@@ -195,10 +195,9 @@ impl Maildir {
             from: hiding.to,
             to: spot(&self.new, name),
         };
-        showing.make(way).inspect_err(|_| {
-            // If this fails, the next run finds it under its hidden name.
-            let _ = hiding.back().make(way);
-        })
+        // If this fails, the next run finds it under its hidden name. It must not return to tmp/: it is on the
+        // list, and if another program removed it from there, a mail reader would be taken for the cause.
+        showing.make(way)
     }
 }
 

@@ -109,14 +109,6 @@ impl Move<'_> {
         }
     }
 
-    /// Returns the move that takes this one back.
-    pub(super) fn back(self) -> Self {
-        Self {
-            from: self.to,
-            to: self.from,
-        }
-    }
-
     fn try_make(self, placement: Placement) -> Result<(), Errno> {
         match placement {
             Placement::Rename => match self.rename_exclusively() {

@@ -182,7 +182,7 @@ fn another_file_of_that_name_in_new_is_never_replaced() {
     assert!(matches!(outcome, Outcome::Kept { .. }), "{outcome:?}");
     let kept = fs::read(sandbox.path("new", &name)).expect("the file is there");
     assert_eq!(kept, b"another's");
-    assert!(sandbox.path("tmp", &name).exists());
+    assert!(sandbox.path("new", &hidden(&name)).exists());
 }
 
 #[test]
