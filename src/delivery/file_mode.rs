@@ -32,7 +32,7 @@ impl FileMode {
         Mode::from_raw_mode(self.0)
     }
 
-    /// Returns the permissions of a folder: whoever can read its files can enter it.
+    /// Returns the permissions of a folder: all who can read its files can enter it.
     pub(super) fn of_folder(self) -> u32 {
         self.0 | (self.0 & 0o444) >> 2
     }

@@ -16,7 +16,7 @@ use crate::os::walk::{self, PathRule, WalkedFolder};
 
 const DATABASE: &str = "seen.db";
 
-/// What may be done with the database.
+/// The use that is made of the database.
 #[derive(Clone, Copy, Debug)]
 enum Access {
     Read,

@@ -1,4 +1,4 @@
-//! What is not promised, with the reason of each. docs/proof.md has the same list.
+//! The exceptions from the promise, each with its reason. docs/proof.md has the same list.
 
 use super::faults::Fault;
 
@@ -10,7 +10,7 @@ struct NotPromised {
     why: &'static str,
 }
 
-/// What may happen in a history that has all these faults.
+/// An event that may happen in a history that has all these faults.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Permits {
     /// Nothing can be promised, so no history has all of them: it is without the last one.

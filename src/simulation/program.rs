@@ -1,4 +1,4 @@
-//! What `mailpull fetch` does for one account.
+//! Does for one account what `mailpull fetch` does.
 
 use std::cell::RefCell;
 use std::path::PathBuf;

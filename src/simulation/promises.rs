@@ -14,7 +14,7 @@ use crate::mail::policy::Keep;
 use crate::os::sys::simulated::disk::Disk;
 use crate::os::sys::simulated::machine::Machine;
 
-/// What is noted between the checks.
+/// The notes between the checks.
 #[derive(Debug)]
 pub(super) struct Watch {
     /// The first promise that was broken, as noticed at a step.
@@ -29,7 +29,7 @@ pub(super) struct Watch {
     pub(super) run: u64,
 }
 
-/// What the server, the mail reader and the checks note.
+/// The notes of the server, the mail reader and the checks.
 pub(super) type SharedWatch = Arc<Mutex<Watch>>;
 
 impl Watch {
@@ -109,7 +109,7 @@ pub(super) fn deletion_check(
     })
 }
 
-/// What the checks look at.
+/// The things that the checks look at.
 pub(super) struct Checks<'a> {
     pub(super) disk: &'a Disk,
     pub(super) sent: &'a [MailboxMessage],

@@ -1,4 +1,4 @@
-//! What the user changes between two runs.
+//! Changes that the user makes between two runs.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -98,7 +98,7 @@ fn an_import_with_a_path_as_a_file_name_is_refused() {
 }
 
 #[test]
-fn what_is_imported_is_escaped_when_it_is_shown() {
+fn imported_text_is_escaped_when_it_is_shown() {
     let (sandbox, _server) = delivered();
     let lines = sandbox
         .mailpull(["seen", "export"])

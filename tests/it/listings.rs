@@ -430,7 +430,7 @@ fn a_password_in_a_listing_is_masked_in_the_error() {
     let outcome = sandbox.mailpull(["fetch", "-vv"]).run();
     outcome
         .fails_with(76)
-        .stderr_has("the password is ...")
+        .stderr_has("the password is (hidden)")
         .never_says("sesame");
 }
 

@@ -1,4 +1,4 @@
-//! Who owns the folders and links on the way to a file, and who can write to them.
+//! Owners and permissions of the folders and links on the way to a file.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
@@ -100,7 +100,7 @@ fn a_configuration_in_a_folder_that_others_can_write_is_refused() {
 
 #[test]
 #[ignore = "needs root: tests/run runs it"]
-fn a_group_may_write_to_a_folder_of_root_or_if_it_has_no_other_member() {
+fn a_group_may_write_if_the_folder_is_of_root_or_it_has_one_member() {
     let server = ModelServer::start(notes(["x"]));
     let sandbox = Sandbox::unprivileged();
     sandbox.account("work", server.address(), "");

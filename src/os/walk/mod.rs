@@ -24,12 +24,12 @@ pub(crate) use rule::ROOT;
 
 use rule::{Reason, Users};
 
-/// What is required of the folders on the way.
+/// The requirement for the folders on the way.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum PathRule {
     /// Nobody else can exchange what is found: what the file says is done or trusted.
     Strict,
-    /// The same, but the root of a volume may have any permissions: whoever mounted it has chosen them.
+    /// The same, but the root of a volume may have any permissions: they were chosen when it was mounted.
     Volume,
     /// Only links must be trusted. Another user may own folders on the way, but can then only take the
     /// place away, and cannot lead to another one.
@@ -43,7 +43,7 @@ pub(crate) struct WalkedFile {
     pub(crate) facts: Facts,
 }
 
-/// What to do if folders are missing.
+/// The answer to missing folders.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum IfMissing {
     Refuse,

@@ -10,7 +10,7 @@ pub(crate) const ROOT: u32 = 0;
 /// The number by which a user namespace shows all users that it does not know (`overflowuid`).
 const UNKNOWN_USER: u32 = 65_534;
 
-/// What is known about the users of this machine.
+/// The facts about the users of this machine.
 #[derive(Clone, Debug)]
 pub(super) struct Users {
     /// The effective user.
@@ -48,7 +48,7 @@ pub(crate) enum Reason {
 }
 
 impl Users {
-    /// Returns what is known before anything was looked at.
+    /// Returns the facts that are known before anything was looked at.
     pub(super) fn here() -> Self {
         Self {
             us: geteuid().as_raw(),

@@ -30,6 +30,7 @@ mod repeats;
 mod settle;
 mod short;
 mod step;
+mod stray;
 mod survey;
 
 /// Keeps what is reported as an error or a warning.

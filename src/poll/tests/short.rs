@@ -246,7 +246,7 @@ fn known_messages_are_recognised_on_a_server_that_lists_other_sizes() {
     }
 }
 
-/// What a scanner sends instead of a message.
+/// A notice that a scanner sends instead of a message.
 const NOTICE: &str = "+OK\r\nnotice\r\n\r\nThis message was removed.\r\n.\r\n";
 
 /// Adds a message, and makes the server send a notice instead of it at its first download.

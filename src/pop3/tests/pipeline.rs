@@ -52,7 +52,7 @@ fn retrieve<S: Read + Write, I: Iterator<Item = Message>>(
 }
 
 #[test]
-fn an_empty_line_after_a_message_of_another_size_is_skipped_unless_replies_are_awaited() {
+fn an_empty_line_after_a_message_of_another_size_may_be_skipped() {
     let alone = "C: RETR 1\nS: +OK\nS: abc\nS: .\nS:\nS:\nC: RETR 2\nS: +OK\nS: b\nS: .\nS:";
     let mut wire = scripted(alone);
     let mut pipeline = Pipeline::new(&mut wire, false, messages(1..=2));

@@ -1,4 +1,4 @@
-//! What the server lists: unique-ids, sizes, and the messages that it leaves out.
+//! The listings of the server: unique-ids, sizes, and the messages that it leaves out.
 
 use super::super::message::{MailboxMessage, on_the_line};
 use super::ServerMailbox;
