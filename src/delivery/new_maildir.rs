@@ -50,7 +50,7 @@ pub(super) fn open_or_create(
     // A user who names the wrong folder does not want a Maildir among the other files there. A
     // Maildir that a kill left incomplete is completed, and so is one that another run, for another
     // account, is creating at this moment.
-    if !is_new && !is_begun(&folder, path)? && !is_empty(&folder, path)? {
+    if !is_new && !is_begun(&folder, path)? && has_other_files(&folder, path)? {
         return Err(Error::NotMaildir(path.to_owned()));
     }
     Ok(folder)
@@ -102,12 +102,15 @@ fn is_begun(folder: &WalkedFolder<WorldCalls>, path: &Path) -> Result<bool, Erro
     Ok(false)
 }
 
-fn is_empty(folder: &WalkedFolder<WorldCalls>, path: &Path) -> Result<bool, Error> {
+/// Returns true if there is anything but the folders of a Maildir, which another run may just have made.
+fn has_other_files(folder: &WalkedFolder<WorldCalls>, path: &Path) -> Result<bool, Error> {
     let names = folder.readable().and_then(|folder| sys::names(&folder));
     let names = names.map_err(|errno| Error::local("read", path, errno))?;
-    Ok(names
-        .iter()
-        .all(|name| [&b"."[..], b".."].contains(&&**name)))
+    let is_other = |name: &[u8]| {
+        let is_folder = FOLDERS.iter().any(|folder| folder.as_bytes() == name);
+        !is_folder && name != b"." && name != b".."
+    };
+    Ok(names.iter().any(|name| is_other(name)))
 }
 
 /// Returns the error for a Maildir that was not reached or created.

@@ -203,7 +203,8 @@ impl Poll<'_> {
             );
             self.report_problem(&Failure::new(what, Exit::Protocol));
         }
-        let messages = messages(numbers, listing, plan.retrieved());
+        let mut messages = messages(numbers, listing, plan.retrieved());
+        messages.retain(|message| !compared.contains(message));
         suspects += self
             .ledger
             .suspicions()

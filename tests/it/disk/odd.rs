@@ -127,7 +127,7 @@ fn a_message_waits_while_its_file_name_is_taken() {
         .stderr_has("cannot rename ")
         .stderr_has("File exists");
     assert_eq!(fs::read(&taken).expect("the file exists"), b"another file");
-    assert_eq!((maildir.count("tmp"), setup.server.count()), (1, 1));
+    assert_eq!(setup.server.count(), 1);
     fs::remove_file(taken).expect("the file exists");
     setup.sandbox.fetch().succeeds().is_silent();
     setup.is_done(2);
