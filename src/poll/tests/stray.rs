@@ -87,17 +87,15 @@ fn a_line_among_the_answers_to_deletions_puts_no_message_in_doubt() {
 }
 
 #[test]
-fn a_message_with_its_own_end_that_changes_each_time_is_not_repeated() {
-    for sends_lines in [false, true] {
-        let server = FaultyServer::with(&["crafted\n\na body\n.\nrest\n"]);
-        server.mailbox().never_pipelines = true;
-        server.mailbox().sends_lines = sends_lines;
-        let mut account = TestAccount::new(Keep::Never);
-        for line in ["X-Way: 1", "X-Way: 2", "X-Way: 3", "X-Way: 4", "X-Way: 5"] {
-            server.poll(&mut account, &[Fault::NotStuffed, Fault::Adds(line)]);
-        }
-
-        assert_eq!(server.left(), ["crafted"]);
-        assert!(account.delivered().len() <= 2, "{:?}", account.delivered());
+fn a_message_with_its_own_end_that_changes_each_time_is_repeated_once() {
+    let server = FaultyServer::with(&["crafted\n\nold\n"]);
+    server.mailbox().never_pipelines = true;
+    let mut account = TestAccount::new(Keep::Never);
+    for run in 1..=5 {
+        let reply = format!("+OK\r\ncrafted\r\n\r\nnew {run}\r\n.\r\nrest\r\n.\r\n");
+        server.poll(&mut account, &[Fault::Instead(1, reply.leak())]);
     }
+
+    assert_eq!(server.left(), ["crafted"]);
+    assert_eq!(account.delivered().len(), 2, "{:?}", account.delivered());
 }
