@@ -110,12 +110,12 @@ keys! {
         /// `starttls`: the connection begins in cleartext and must switch to TLS (STLS) before the
         /// login. If the server does not offer that, the run ends.
         /// `none`: cleartext, which is allowed only to this machine unless `allow-cleartext` is set.
-        /// The program that listens there must be yours or root's; only Linux can tell.
+        /// The program that listens there must be yours or root's. This is checked on Linux only.
         "security", default "tls", words ["tls", "starttls", "none"]
             => security: Security, read choices::security;
         /// With `true`, `security = "none"` is allowed through a network, where others can read the
-        /// mail, and to a program of any user on this machine. The password is still not sent in readable form unless `auth` names a mechanism
-        /// that does so.
+        /// mail, and to a program of any user on this machine. The password is still not sent in
+        /// readable form unless `auth` names a mechanism that does so.
         "allow-cleartext", default "false", words ["true", "false"]
             => allow_cleartext: bool, read values::boolean;
     }

@@ -191,6 +191,18 @@ mod tests {
     }
 
     #[test]
+    fn folders_that_another_run_has_just_made_are_no_other_files() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let path = folder.path();
+        let opened = open(path).expect("it can be opened");
+        let has_other = || has_other_files(&opened, path).expect("it can be read");
+        fs::create_dir(path.join("tmp")).expect("a folder can be made");
+        assert!(!has_other());
+        fs::write(path.join("letter"), "").expect("a file can be made");
+        assert!(has_other());
+    }
+
+    #[test]
     fn a_maildir_is_gone_if_none_of_its_folders_is_there() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let path = folder.path().join("disk/my 'Mail'");

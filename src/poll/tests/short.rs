@@ -246,6 +246,11 @@ fn known_messages_are_recognised_on_a_server_that_lists_other_sizes() {
     }
 }
 
+/// Makes a message of which a notice is less than half.
+fn long(name: &str) -> String {
+    format!("{name}\n\n{}", "a line of text\n".repeat(20))
+}
+
 /// A notice that a scanner sends instead of a message.
 const NOTICE: &str = "+OK\r\nnotice\r\n\r\nThis message was removed.\r\n.\r\n";
 
@@ -260,7 +265,6 @@ fn add_and_send_a_notice(server: &FaultyServer, account: &mut TestAccount, conte
 
 #[test]
 fn a_notice_instead_of_several_messages_swallows_none() {
-    let long = |name: &str| format!("{name}\n\n{}", "a line of text\n".repeat(20));
     let contents = ["one", "two", "three", "new"].map(long);
     let all: Vec<&str> = contents.iter().map(String::as_str).collect();
     for keep in [Keep::Never, Keep::Always] {
@@ -280,7 +284,6 @@ fn a_notice_instead_of_several_messages_swallows_none() {
 
 #[test]
 fn a_notice_that_was_delivered_swallows_no_later_message() {
-    let long = |name: &str| format!("{name}\n\n{}", "a line of text\n".repeat(20));
     let contents = ["one", "two", "new"].map(long);
     let all: Vec<&str> = contents.iter().map(String::as_str).collect();
     for keep in [Keep::Never, Keep::Always] {
