@@ -126,9 +126,8 @@ impl Poll<'_> {
         trail: &mut Trail,
     ) -> Result<(Received, Settled), Error> {
         let sizes = self.ledger.size_checks().history().map_err(reading)?;
-        let settler = Settler::new(self.ledger, self.target, self.reporter)
-            .recognising(requested.missing)
-            .claiming(requested.plan.claimed(requested.listing));
+        let (target, reporter) = (self.target, self.reporter);
+        let claimed = requested.plan.claimed(requested.listing);
         let (outlet, inlet) = batch::channel();
         let receiver = Receiver {
             listing: requested.listing,
@@ -151,7 +150,13 @@ impl Poll<'_> {
             warned: Cell::default(),
         };
         Ok(thread::scope(|scope| {
-            let settling = scope.spawn(move || settler.run(inlet));
+            let ledger = &mut *self.ledger;
+            let settling = scope.spawn(move || {
+                Settler::new(ledger, target, reporter)
+                    .recognising(requested.missing)
+                    .claiming(claimed)
+                    .run(inlet)
+            });
             let received = receiver.run(session, trail);
             let settled = settling
                 .join()

@@ -6,25 +6,25 @@
 use std::collections::HashSet;
 
 use crate::delivery::{self, Target};
-use crate::exit::{Exit, Failure};
-use crate::mail::custody::{Durable, Outcome, Staged, TargetPlace};
+use crate::exit::Exit;
+use crate::mail::custody::{Durable, Staged};
 use crate::mail::known::ShortAgain;
-use crate::mail::maildrop::{Identity, MessageNumber, UniqueId};
-use crate::mail::streak::{Alikeness, Streak};
+use crate::mail::maildrop::{Identity, MessageNumber};
 use crate::mail::suspicion::Suspicion;
 use crate::poll::batch::{Batch, Inlet};
 use crate::report::{AccountReporter, Event, Summary};
-use crate::seen::{self, Comparison, FailedStep, Ledger, Match, MissingContents};
-
-use verify::Suspects;
+use crate::seen::{self, Comparison, Ledger, Match, MissingContents};
 
 mod compare;
+mod deliver;
 mod recover;
 mod renamed;
 mod verify;
 
-/// After this many temporary refusals in a row the target is at fault, not the message.
-const TRANSIENT_IN_A_ROW: usize = 3;
+pub(crate) use deliver::TargetFault;
+
+use deliver::Deliverer;
+use verify::Suspects;
 
 /// The reason why settling stopped. The next run settles what is not recorded.
 #[derive(Debug, thiserror::Error)]
@@ -67,56 +67,18 @@ impl Error {
     }
 }
 
-/// The fault of a target that takes no message: different messages failed alike, and none succeeded.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error(
-    "{} delivered{}: {why}; messages that wait: {waiting}",
-    if *exit == Exit::Temporary { "nothing can be" } else { "no message can be" },
-    if *exit == Exit::Temporary { " for now" } else { "" }
-)]
-pub(crate) struct TargetFault {
-    /// The reason.
-    pub why: String,
-    /// A hint for the user.
-    pub hint: Option<String>,
-    /// The exit status that it leads to.
-    pub exit: Exit,
-    /// The number of messages that wait for the target.
-    pub waiting: usize,
-}
-
-/// Messages that failed together, while it is not known if they or the target are at fault.
-#[derive(Debug)]
-struct FailedGroup {
-    unique_id: UniqueId,
-    others: usize,
-    why: String,
-    kind: String,
-    hint: Option<String>,
-    exit: Exit,
-    failures: u32,
-}
-
 /// Takes batches from their arrival to their record.
 pub(crate) struct Settler<'a> {
-    ledger: &'a mut Ledger,
+    ledger: &'a Ledger,
     target: &'a dyn Target,
     reporter: AccountReporter<'a>,
-    /// Outcomes that are not recorded yet.
-    outcomes: Vec<Outcome>,
+    deliverer: Deliverer<'a>,
     /// Known messages that were found again, so that no second message is taken for one of them.
     claimed: HashSet<Identity>,
     /// The contents of known messages that are missing from the listing.
     missing: MissingContents,
     /// The deliveries in doubt; `None` before they are needed.
     suspects: Option<Suspects>,
-    transient_in_a_row: usize,
-    /// The messages that failed since the last success.
-    streak: Streak,
-    /// The groups of messages that failed since the last success, not yet reported.
-    unreported: Vec<FailedGroup>,
-    /// The number of messages that disappeared from tmp/.
-    lost: usize,
     settled: Settled,
 }
 
@@ -152,7 +114,7 @@ pub(crate) struct Settled {
 impl<'a> Settler<'a> {
     /// Creates a settler that delivers to `target` and records in `ledger`.
     pub(crate) fn new(
-        ledger: &'a mut Ledger,
+        ledger: &'a Ledger,
         target: &'a dyn Target,
         reporter: AccountReporter<'a>,
     ) -> Self {
@@ -160,14 +122,10 @@ impl<'a> Settler<'a> {
             ledger,
             target,
             reporter,
-            outcomes: Vec::new(),
+            deliverer: Deliverer::new(ledger, target, reporter),
             claimed: HashSet::new(),
             missing: MissingContents::default(),
             suspects: None,
-            transient_in_a_row: 0,
-            streak: Streak::default(),
-            unreported: Vec::new(),
-            lost: 0,
             settled: Settled::default(),
         }
     }
@@ -187,7 +145,7 @@ impl<'a> Settler<'a> {
     /// then is recorded.
     pub(crate) fn run(mut self, inlet: Inlet) -> Settled {
         let intake = self.target.intake();
-        let mut begun = self.recall_failures();
+        let mut begun = self.deliverer.recall_failures();
         let ended = inlet.batches().try_for_each(|batch| {
             std::mem::replace(&mut begun, Ok(()))?;
             self.settle(batch)?;
@@ -203,21 +161,9 @@ impl<'a> Settler<'a> {
         ended
     }
 
-    /// Reads what earlier runs left about the target.
-    fn recall_failures(&mut self) -> Result<(), Error> {
-        let causes = self.ledger.causes();
-        // After a change of the target any failures are alike, until one message is delivered.
-        let alikeness = match causes.note_target(&self.target.configuration())? {
-            true => Alikeness::SameReason,
-            false => Alikeness::Any,
-        };
-        self.streak = Streak::new(causes.fresh(FailedStep::Delivery)?, alikeness);
-        Ok(())
-    }
-
     fn end(mut self, ended: Result<(), Error>) -> Settled {
-        self.report_failed_groups();
-        let recorded = self.record();
+        let (delivered, recorded) = self.deliverer.end();
+        self.settled.summary.add(&delivered);
         let recognised = self.settled.summary.recognised;
         if recognised > 0 {
             self.reporter.report(Event::Warning(&format_args!(
@@ -244,10 +190,10 @@ impl<'a> Settler<'a> {
         self.settled.has_incomplete |= suspicions.any(Suspicion::is_incomplete);
         let durable = self.target.intake().flush(receipts)?;
         let staged = self.stage(durable)?;
-        self.deliver(staged)?;
+        self.deliverer.deliver(staged)?;
         // A session that retrieved messages which are not stored must not end with QUIT: some
         // servers hide or delete what was retrieved.
-        match self.lost {
+        match self.deliverer.lost() {
             0 => Ok(()),
             lost => Err(Error::Vanished(lost)),
         }
@@ -262,9 +208,9 @@ impl<'a> Settler<'a> {
         let staged = self
             .ledger
             .custody()
-            .stage(durable, self.target.place(), &self.outcomes)
+            .stage(durable, self.target.place(), self.deliverer.outcomes())
             .inspect_err(|error| self.withdraw(error, &names))?;
-        self.release();
+        self.deliverer.forget_recorded();
         Ok(staged)
     }
 
@@ -276,161 +222,5 @@ impl<'a> Settler<'a> {
             // The next run removes what cannot be removed now.
             let _ = self.target.intake().withdraw(file_names);
         }
-    }
-
-    fn deliver(&mut self, mut staged: Vec<Staged>) -> Result<(), Error> {
-        while !staged.is_empty() && self.target.accepts_more() {
-            let behind = staged.split_off(self.target.group_size().min(staged.len()));
-            let group = std::mem::replace(&mut staged, behind);
-            if self.target.may_deliver_twice() {
-                self.ledger.custody().record(&self.outcomes, &group)?;
-                self.release();
-            }
-            let outcomes = self.target.deliver(group);
-            self.note(outcomes, self.target.place());
-            if let Some(fault) = self.find_fault() {
-                self.record()?;
-                self.ledger.causes().forgive_staged()?;
-                return Err(Error::Faulty(fault));
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns the fault of the target, if the last failures show one. Then they are not reported
-    /// one by one.
-    fn find_fault(&mut self) -> Option<TargetFault> {
-        let last = self.unreported.last()?;
-        let is_transient = last.exit == Exit::Temporary;
-        let is_faulty = match is_transient {
-            true => self.transient_in_a_row >= TRANSIENT_IN_A_ROW,
-            false => self.streak.has_common_cause(&last.kind),
-        };
-        if !is_faulty {
-            return None;
-        }
-        let last = self.unreported.pop()?;
-        self.unreported.retain(|group| group.kind != last.kind);
-        self.report_failed_groups();
-        let repaired = "When it is repaired: mailpull fetch --retry".to_owned();
-        Some(TargetFault {
-            why: last.why,
-            hint: last.hint.or((!is_transient).then_some(repaired)),
-            exit: last.exit,
-            waiting: 0,
-        })
-    }
-
-    /// Reports what became of messages, and keeps it for the next record.
-    fn note(&mut self, outcomes: Vec<Outcome>, place: &TargetPlace) {
-        for outcome in &outcomes {
-            if let Outcome::Delivered(delivered) = outcome {
-                let stored = delivered.stored();
-                self.transient_in_a_row = 0;
-                self.streak.succeed();
-                self.settled.summary.delivered += 1;
-                self.settled.summary.octets += stored.octets;
-                self.reporter.report(Event::Delivered(stored, place));
-                if !delivered.output().is_empty() {
-                    let output = delivered.output();
-                    self.reporter
-                        .report(Event::Note(&format_args!("{place} said: {output}")));
-                }
-            }
-        }
-        let is_lost = |outcome: &&Outcome| matches!(outcome, Outcome::Lost(_));
-        self.lost += outcomes.iter().filter(is_lost).count();
-        let is_delivered = |outcome: &Outcome| matches!(outcome, Outcome::Delivered(_));
-        let has_success = outcomes.iter().any(is_delivered);
-        if has_success {
-            self.report_failed_groups();
-        }
-        self.note_kept(&outcomes);
-        if has_success {
-            self.report_failed_groups();
-        }
-        self.outcomes.extend(outcomes);
-    }
-
-    /// Notes in one group why messages were not delivered: messages that are delivered together fail
-    /// for the same reason.
-    fn note_kept(&mut self, outcomes: &[Outcome]) {
-        let mut group: Option<FailedGroup> = None;
-        for outcome in outcomes {
-            let Outcome::Kept {
-                identity,
-                why,
-                kind,
-                hint,
-                is_transient,
-                failures,
-                ..
-            } = outcome
-            else {
-                continue;
-            };
-            self.settled.summary.failed += 1;
-            if !is_transient {
-                self.streak.fail(identity, kind);
-            }
-            if let Some(group) = &mut group {
-                group.others += 1;
-                continue;
-            }
-            let exit = if *is_transient {
-                self.transient_in_a_row += 1;
-                Exit::Temporary
-            } else {
-                self.transient_in_a_row = 0;
-                Exit::LocalIo
-            };
-            group = Some(FailedGroup {
-                unique_id: identity.unique_id.clone(),
-                others: 0,
-                why: why.clone(),
-                kind: kind.clone(),
-                hint: hint.clone(),
-                exit,
-                failures: *failures,
-            });
-        }
-        self.unreported.extend(group);
-    }
-
-    /// Reports messages that failed themselves, and not because of the target.
-    fn report_failed_groups(&mut self) {
-        for group in self.unreported.drain(..) {
-            let id = group.unique_id;
-            let more = match group.others {
-                0 => String::new(),
-                others => format!(" and {others} more"),
-            };
-            let what = format!("delivering message {id}{more}: {}", group.why);
-            let failure = Failure {
-                hint: group.hint,
-                ..Failure::new(what, group.exit)
-            };
-            self.settled
-                .summary
-                .report_message_failure(self.reporter, failure, group.failures);
-        }
-    }
-
-    fn record(&mut self) -> Result<(), Error> {
-        self.record_for(self.target)
-    }
-
-    /// Records the outcomes of deliveries to `target`.
-    fn record_for(&mut self, target: &dyn Target) -> Result<(), Error> {
-        self.ledger.custody().record(&self.outcomes, &[])?;
-        target.forget_delivered(&self.outcomes);
-        self.outcomes.clear();
-        Ok(())
-    }
-
-    /// Forgets outcomes that are recorded now.
-    fn release(&mut self) {
-        self.target.forget_delivered(&self.outcomes);
-        self.outcomes.clear();
     }
 }

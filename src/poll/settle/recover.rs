@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{Error, Settled, Settler};
 use crate::delivery::{self, Leftovers, SoughtMessages, StagedState};
 use crate::exit::{Exit, Failure};
-use crate::mail::custody::{Outcome, Staged};
+use crate::mail::custody::Staged;
 use crate::mail::known::may_be_tried;
 use crate::mail::maildrop::UniqueId;
 use crate::mail::streak::ALIKE;
@@ -22,7 +22,7 @@ impl Settler<'_> {
     }
 
     fn recover_staged(&mut self) -> Result<(), Error> {
-        self.recall_failures()?;
+        self.deliverer.recall_failures()?;
         let staged = self.ledger.custody().staged()?;
         if !staged.is_empty() {
             self.ledger.freshness().sign()?;
@@ -38,7 +38,7 @@ impl Settler<'_> {
         if self.settled.fault.is_none() {
             let now = Moment::now();
             here.retain(|staged| may_be_tried(staged.history().next_try, now));
-            let delivered = self.deliver(here);
+            let delivered = self.deliverer.deliver(here);
             self.note_fault(delivered)?;
         }
         let now = Moment::now();
@@ -47,7 +47,7 @@ impl Settler<'_> {
             .filter(|staged| may_be_tried(staged.history().next_try, now))
             .collect();
         self.recover_elsewhere(elsewhere)?;
-        self.record()?;
+        self.deliverer.record()?;
         let known = self.staged_files()?;
         self.clean_up(&known, before)
     }
@@ -56,13 +56,13 @@ impl Settler<'_> {
     /// the target may have been repaired.
     fn try_faulty_target(&mut self, here: &mut Vec<Staged>) -> Result<(), Error> {
         for _ in 0..ALIKE {
-            if !self.streak.is_common() || here.is_empty() {
+            if !self.deliverer.target_is_suspect() || here.is_empty() {
                 break;
             }
-            let delivered = self.deliver(vec![here.remove(0)]);
+            let delivered = self.deliverer.deliver(vec![here.remove(0)]);
             self.note_fault(delivered)?;
         }
-        if !self.streak.is_common() {
+        if !self.deliverer.target_is_suspect() {
             self.settled.fault = None;
         }
         Ok(())
@@ -73,7 +73,7 @@ impl Settler<'_> {
     fn note_fault(&mut self, delivered: Result<(), Error>) -> Result<(), Error> {
         match delivered {
             Err(Error::Faulty(fault)) => {
-                self.transient_in_a_row = 0;
+                self.deliverer.forgive_refusals();
                 self.settled.fault = Some(fault);
                 Ok(())
             }
@@ -191,19 +191,10 @@ impl Settler<'_> {
             staged = others;
             match delivery::reopen(&place, self.ledger.marks()) {
                 delivery::Reopened::Target(target) => {
-                    // Each target forgets only what was delivered to it.
-                    self.record()?;
-                    let outcomes = target.deliver(there);
-                    self.note(outcomes, &place);
-                    self.record_for(&*target)?;
+                    self.deliverer.deliver_elsewhere(there, &*target)?;
                     target.intake().sweep(&self.staged_files()?)?;
                 }
-                delivery::Reopened::Missing => {
-                    let lost = there
-                        .iter()
-                        .map(|staged| Outcome::Lost(staged.stored().identity.clone()));
-                    self.outcomes.extend(lost);
-                }
+                delivery::Reopened::Missing => self.deliverer.note_lost(&there),
                 delivery::Reopened::Unreachable(error) => return Err(error.into()),
                 delivery::Reopened::NeedsMda => {
                     let problem = format!(

@@ -1,0 +1,302 @@
+//! Brings staged messages to their place and records what became of them (custody steps 4 to 6), and finds
+//! out if a message or the target is at fault when that fails.
+
+use super::Error;
+use crate::delivery::Target;
+use crate::exit::{Exit, Failure};
+use crate::mail::custody::{Outcome, Staged, TargetPlace};
+use crate::mail::maildrop::UniqueId;
+use crate::mail::streak::{Alikeness, Streak};
+use crate::report::{AccountReporter, Event, Summary};
+use crate::seen::{FailedStep, Ledger};
+
+/// After this many temporary refusals in a row the target is at fault, not the message.
+const TRANSIENT_IN_A_ROW: usize = 3;
+
+/// The fault of a target that takes no message: different messages failed alike, and none succeeded.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "{} delivered{}: {why}; messages that wait: {waiting}",
+    if *exit == Exit::Temporary { "nothing can be" } else { "no message can be" },
+    if *exit == Exit::Temporary { " for now" } else { "" }
+)]
+pub(crate) struct TargetFault {
+    /// The reason.
+    pub why: String,
+    /// A hint for the user.
+    pub hint: Option<String>,
+    /// The exit status that it leads to.
+    pub exit: Exit,
+    /// The number of messages that wait for the target.
+    pub waiting: usize,
+}
+
+/// Messages that failed together, while it is not known if they or the target are at fault.
+#[derive(Debug)]
+struct FailedGroup {
+    unique_id: UniqueId,
+    others: usize,
+    why: String,
+    kind: String,
+    hint: Option<String>,
+    exit: Exit,
+    failures: u32,
+}
+
+/// Takes staged messages to their record.
+pub(super) struct Deliverer<'a> {
+    ledger: &'a Ledger,
+    target: &'a dyn Target,
+    reporter: AccountReporter<'a>,
+    /// Outcomes that are not recorded yet.
+    outcomes: Vec<Outcome>,
+    transient_in_a_row: usize,
+    /// The messages that failed since the last success.
+    streak: Streak,
+    /// The groups of messages that failed since the last success, not yet reported.
+    unreported: Vec<FailedGroup>,
+    /// The number of messages whose files disappeared.
+    lost: usize,
+    /// The counts of delivered messages and of failed ones.
+    summary: Summary,
+}
+
+impl<'a> Deliverer<'a> {
+    /// Creates a deliverer that brings messages to `target`.
+    pub(super) fn new(
+        ledger: &'a Ledger,
+        target: &'a dyn Target,
+        reporter: AccountReporter<'a>,
+    ) -> Self {
+        Self {
+            ledger,
+            target,
+            reporter,
+            outcomes: Vec::new(),
+            transient_in_a_row: 0,
+            streak: Streak::default(),
+            unreported: Vec::new(),
+            lost: 0,
+            summary: Summary::default(),
+        }
+    }
+
+    /// Reads what earlier runs left about the target.
+    pub(super) fn recall_failures(&mut self) -> Result<(), Error> {
+        let causes = self.ledger.causes();
+        // After a change of the target any failures are alike, until one message is delivered.
+        let alikeness = match causes.note_target(&self.target.configuration())? {
+            true => Alikeness::SameReason,
+            false => Alikeness::Any,
+        };
+        self.streak = Streak::new(causes.fresh(FailedStep::Delivery)?, alikeness);
+        Ok(())
+    }
+
+    /// Delivers messages, a group at a time.
+    ///
+    /// # Errors
+    /// The target takes nothing for now, or the database failed. The messages that are left stay staged.
+    pub(super) fn deliver(&mut self, mut staged: Vec<Staged>) -> Result<(), Error> {
+        while !staged.is_empty() && self.target.accepts_more() {
+            let behind = staged.split_off(self.target.group_size().min(staged.len()));
+            let group = std::mem::replace(&mut staged, behind);
+            if self.target.may_deliver_twice() {
+                self.ledger.custody().record(&self.outcomes, &group)?;
+                self.forget_recorded();
+            }
+            let outcomes = self.target.deliver(group);
+            self.note(outcomes, self.target.place());
+            if let Some(fault) = self.find_fault() {
+                self.record()?;
+                self.ledger.causes().forgive_staged()?;
+                return Err(Error::Faulty(fault));
+            }
+        }
+        Ok(())
+    }
+
+    /// Delivers messages to another target than the account's own, where earlier runs left them, and records
+    /// the outcomes. Each target forgets only what was delivered to it.
+    pub(super) fn deliver_elsewhere(
+        &mut self,
+        staged: Vec<Staged>,
+        target: &dyn Target,
+    ) -> Result<(), Error> {
+        self.record()?;
+        let outcomes = target.deliver(staged);
+        self.note(outcomes, target.place());
+        self.record_for(target)
+    }
+
+    /// Notes that the place of these messages no longer exists.
+    pub(super) fn note_lost(&mut self, staged: &[Staged]) {
+        let lost = staged
+            .iter()
+            .map(|staged| Outcome::Lost(staged.stored().identity.clone()));
+        self.outcomes.extend(lost);
+    }
+
+    /// Returns the outcomes that are not recorded yet.
+    pub(super) fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
+    /// Forgets outcomes that are recorded now.
+    pub(super) fn forget_recorded(&mut self) {
+        self.target.forget_delivered(&self.outcomes);
+        self.outcomes.clear();
+    }
+
+    /// Records all outcomes.
+    pub(super) fn record(&mut self) -> Result<(), Error> {
+        self.record_for(self.target)
+    }
+
+    /// Returns the number of messages whose files disappeared.
+    pub(super) fn lost(&self) -> usize {
+        self.lost
+    }
+
+    /// Returns true if the last failures have a common cause.
+    pub(super) fn target_is_suspect(&self) -> bool {
+        self.streak.is_common()
+    }
+
+    /// Forgets temporary refusals: new mail gets a chance of its own.
+    pub(super) fn forgive_refusals(&mut self) {
+        self.transient_in_a_row = 0;
+    }
+
+    /// Records and reports what is left, and returns the counts.
+    pub(super) fn end(&mut self) -> (Summary, Result<(), Error>) {
+        self.report_failed_groups();
+        let recorded = self.record();
+        (std::mem::take(&mut self.summary), recorded)
+    }
+    /// Returns the fault of the target, if the last failures show one. Then they are not reported
+    /// one by one.
+    fn find_fault(&mut self) -> Option<TargetFault> {
+        let last = self.unreported.last()?;
+        let is_transient = last.exit == Exit::Temporary;
+        let is_faulty = match is_transient {
+            true => self.transient_in_a_row >= TRANSIENT_IN_A_ROW,
+            false => self.streak.has_common_cause(&last.kind),
+        };
+        if !is_faulty {
+            return None;
+        }
+        let last = self.unreported.pop()?;
+        self.unreported.retain(|group| group.kind != last.kind);
+        self.report_failed_groups();
+        let repaired = "When it is repaired: mailpull fetch --retry".to_owned();
+        Some(TargetFault {
+            why: last.why,
+            hint: last.hint.or((!is_transient).then_some(repaired)),
+            exit: last.exit,
+            waiting: 0,
+        })
+    }
+
+    /// Reports what became of messages, and keeps it for the next record.
+    fn note(&mut self, outcomes: Vec<Outcome>, place: &TargetPlace) {
+        for outcome in &outcomes {
+            if let Outcome::Delivered(delivered) = outcome {
+                let stored = delivered.stored();
+                self.transient_in_a_row = 0;
+                self.streak.succeed();
+                self.summary.delivered += 1;
+                self.summary.octets += stored.octets;
+                self.reporter.report(Event::Delivered(stored, place));
+                if !delivered.output().is_empty() {
+                    let output = delivered.output();
+                    self.reporter
+                        .report(Event::Note(&format_args!("{place} said: {output}")));
+                }
+            }
+        }
+        let is_lost = |outcome: &&Outcome| matches!(outcome, Outcome::Lost(_));
+        self.lost += outcomes.iter().filter(is_lost).count();
+        let is_delivered = |outcome: &Outcome| matches!(outcome, Outcome::Delivered(_));
+        let has_success = outcomes.iter().any(is_delivered);
+        if has_success {
+            self.report_failed_groups();
+        }
+        self.note_kept(&outcomes);
+        if has_success {
+            self.report_failed_groups();
+        }
+        self.outcomes.extend(outcomes);
+    }
+
+    /// Notes in one group why messages were not delivered: messages that are delivered together fail
+    /// for the same reason.
+    fn note_kept(&mut self, outcomes: &[Outcome]) {
+        let mut group: Option<FailedGroup> = None;
+        for outcome in outcomes {
+            let Outcome::Kept {
+                identity,
+                why,
+                kind,
+                hint,
+                is_transient,
+                failures,
+                ..
+            } = outcome
+            else {
+                continue;
+            };
+            self.summary.failed += 1;
+            if !is_transient {
+                self.streak.fail(identity, kind);
+            }
+            if let Some(group) = &mut group {
+                group.others += 1;
+                continue;
+            }
+            let exit = if *is_transient {
+                self.transient_in_a_row += 1;
+                Exit::Temporary
+            } else {
+                self.transient_in_a_row = 0;
+                Exit::LocalIo
+            };
+            group = Some(FailedGroup {
+                unique_id: identity.unique_id.clone(),
+                others: 0,
+                why: why.clone(),
+                kind: kind.clone(),
+                hint: hint.clone(),
+                exit,
+                failures: *failures,
+            });
+        }
+        self.unreported.extend(group);
+    }
+
+    /// Reports messages that failed themselves, and not because of the target.
+    fn report_failed_groups(&mut self) {
+        for group in self.unreported.drain(..) {
+            let id = group.unique_id;
+            let more = match group.others {
+                0 => String::new(),
+                others => format!(" and {others} more"),
+            };
+            let what = format!("delivering message {id}{more}: {}", group.why);
+            let failure = Failure {
+                hint: group.hint,
+                ..Failure::new(what, group.exit)
+            };
+            self.summary
+                .report_message_failure(self.reporter, failure, group.failures);
+        }
+    }
+
+    /// Records the outcomes of deliveries to `target`.
+    fn record_for(&mut self, target: &dyn Target) -> Result<(), Error> {
+        self.ledger.custody().record(&self.outcomes, &[])?;
+        target.forget_delivered(&self.outcomes);
+        self.outcomes.clear();
+        Ok(())
+    }
+}
