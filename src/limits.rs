@@ -74,3 +74,11 @@ pub const REQUEST_TIME: Duration = Duration::from_secs(6 * 3600);
 
 /// The longest waiting time of a session. A message of 50 MB passes through GPRS in that time.
 pub const SESSION_TIME: Duration = Duration::from_secs(24 * 3600);
+
+/// The time that a session waits, once it has retrieved everything, for a target on another machine: what such a
+/// target takes by then can be deleted in the same session.
+pub const LINGER: Duration = Duration::from_secs(10);
+
+/// The time that a target on another machine has after the session has ended. What it has not taken by then waits
+/// in the spool for the next run.
+pub const DELIVER_TIME: Duration = Duration::from_secs(10 * 60);

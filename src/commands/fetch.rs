@@ -9,6 +9,7 @@ use crate::cli;
 use crate::config::{self, Account, Overrides, Selection, Selector};
 use crate::delivery::{Destination, Maildir, Mda, Target};
 use crate::exit::{Exit, Failure};
+use crate::limits;
 use crate::mail::policy::Keep;
 use crate::net::Stream;
 use crate::poll::survey;
@@ -149,6 +150,7 @@ impl FetchAccount<'_> {
             may_delete_many: self.account.delete_was_asked,
             retries_all: self.retries_all,
             silence: self.account.dial.net.timeout / NOOPS_PER_TIMEOUT,
+            linger: limits::LINGER,
             descriptors: self.descriptors,
         };
         let poll = Poll {

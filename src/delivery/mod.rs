@@ -92,6 +92,12 @@ pub(crate) trait Target: Send + Sync {
         false
     }
 
+    /// Returns true if the target is on another machine: the session with the POP3 server does not wait until
+    /// it has taken everything.
+    fn is_far(&self) -> bool {
+        false
+    }
+
     /// Returns true if there is still time for a delivery. A slow target has none after a signal.
     fn accepts_more(&self) -> bool;
 

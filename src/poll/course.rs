@@ -23,7 +23,7 @@ use super::error::{Error, reading, recording};
 use crate::mail::maildrop::Identity;
 use crate::poll::before_deletion::ShownHeaders;
 use crate::poll::blame::Outlook;
-use crate::poll::settle::TargetFault;
+use crate::poll::settle::{DeliveryQueue, TargetFault};
 use crate::pop3::{Flight, Pipelining, PipeliningLog};
 use crate::report::Event;
 use crate::seen::LastRun;
@@ -55,6 +55,8 @@ pub(crate) struct Course {
     pub(super) limits_logins: bool,
     /// The fault of the target, if the messages of earlier runs showed one.
     pub(super) fault: Option<TargetFault>,
+    /// The way to the thread that delivers, if the target is on another machine.
+    pub(super) queue: Option<DeliveryQueue>,
     /// True if the server has answered a deletion since this was set to false.
     pub(super) has_answered_deletion: bool,
     /// The headers that were read before deletions.

@@ -151,8 +151,10 @@ impl Poll<'_> {
         };
         Ok(thread::scope(|scope| {
             let ledger = &mut *self.ledger;
+            let (queue, linger) = (self.course.queue.as_mut(), self.options.linger);
             let settling = scope.spawn(move || {
                 Settler::new(ledger, target, reporter)
+                    .delivering_by(queue, linger)
                     .recognising(requested.missing)
                     .claiming(claimed)
                     .run(inlet)

@@ -20,6 +20,7 @@ use crate::limits;
 use crate::mail::maildrop::Identity;
 use crate::mail::policy::{Keep, Policy};
 use crate::os::signals::Interrupt;
+use crate::os::sys::thread;
 use crate::poll::blame::LastEvent;
 use crate::poll::not_received::NotReceived;
 use crate::pop3::{PipeliningLog, SessionHints, Transaction};
@@ -65,7 +66,7 @@ pub(crate) use session::session_hints;
 use error::{reading, recording, while_doing};
 use fetch::{Fetched, Requested};
 use session::{OpenSession, Remaining};
-use settle::{Settled, Settler, TargetFault};
+use settle::{DeliveryQueue, Settled, Settler, TargetFault};
 use suspicion::Evidence;
 
 /// The options of a poll.
@@ -81,6 +82,8 @@ pub(crate) struct PollOptions {
     pub retries_all: bool,
     /// The longest time without a command while messages are delivered.
     pub silence: Duration,
+    /// The time that a session waits for a target on another machine.
+    pub linger: Duration,
     /// The number of files that the poll may have open at the same time.
     pub descriptors: u64,
 }
@@ -136,7 +139,32 @@ impl Poll<'_> {
         mut self,
         connect: impl FnMut(&SessionHints) -> Result<Transaction<S>, Failure>,
     ) -> Result<(), Error> {
-        let ended = self.poll(connect);
+        if !self.target.is_far() {
+            let ended = self.poll(connect);
+            return self.end(ended);
+        }
+        let ledger = self.ledger.of_another_thread().map_err(reading)?;
+        let (target, reporter) = (self.target, self.reporter);
+        let (queue, worker) = settle::channel();
+        self.course.queue = Some(queue);
+        // The thread ends when the queue is dropped, so the closure must own it, in case of a panic.
+        thread::scope(move |scope| {
+            let working = scope.spawn(move || worker.run(&ledger, target, reporter));
+            let ended = self.poll(connect);
+            if let Some(queue) = self.course.queue.take() {
+                queue.close(limits::DELIVER_TIME);
+            }
+            let delivered = working.join();
+            let delivered = delivered.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            self.summary.add(&delivered.summary);
+            self.course.fault = delivered.fault;
+            let failed = delivered.failure.map_or(Ok(()), |error| Err(error.into()));
+            self.end(ended.and(failed))
+        })
+    }
+
+    /// Records and reports how the poll has ended.
+    fn end(mut self, ended: Result<(), Error>) -> Result<(), Error> {
         if matches!(ended, Err(Error::Undecided(_))) {
             // The account has no row: its name must stay free for the one that the user may rename.
             return ended;
@@ -191,7 +219,9 @@ impl Poll<'_> {
 
     /// Finishes what an earlier run began. Needs no server.
     fn recover(&mut self) -> Result<(), Error> {
-        let recovered = Settler::new(self.ledger, self.target, self.reporter).recover();
+        let recovered = Settler::new(self.ledger, self.target, self.reporter)
+            .delivering_by(self.course.queue.as_mut(), Duration::ZERO)
+            .recover();
         self.summary.add(&recovered.summary);
         self.course.fault = recovered.fault;
         recovered
@@ -218,7 +248,7 @@ impl Poll<'_> {
         }
         self.report_plan(&open.listing, &open.plan)?;
         let remaining = open.remaining;
-        let settled = self.summary.settled();
+        let settled = self.settled();
         let mut evidence = Evidence::begin(self.ledger)?;
         let OpenSession {
             session,
@@ -240,7 +270,7 @@ impl Poll<'_> {
             Ok(Deletions::Left(due)) => self.delete_in_another_session(due, connect, last)?,
             Err(error) => return Err(self.suspect_session(error, &evidence, &listing, &plan)?),
         }
-        let may_go_on = self.summary.settled() > settled
+        let may_go_on = self.settled() > settled
             && !self.options.policy.is_bounded()
             && self.summary.postponed == 0
             && !self.interrupt.is_ending();
@@ -249,6 +279,12 @@ impl Poll<'_> {
         } else {
             Remaining::Nothing
         })
+    }
+
+    /// Returns the number of messages that are ours now and were not before.
+    fn settled(&self) -> usize {
+        let sent = self.course.queue.as_ref().map_or(0, DeliveryQueue::sent);
+        self.summary.settled() + sent
     }
 
     /// Returns true if messages that are due are deleted in a session of their own, before any is fetched.

@@ -66,6 +66,19 @@ impl Ledger {
         })
     }
 
+    /// Returns the same rows on a connection of their own, for another thread of a run that has the lock.
+    ///
+    /// # Errors
+    /// The database cannot be opened.
+    pub(crate) fn of_another_thread(&self) -> Result<Self, Error> {
+        Ok(Self {
+            database: Database::open(&self.database.folder)?,
+            account: self.account.clone(),
+            clock: self.clock,
+            is_signed: self.is_signed.clone(),
+        })
+    }
+
     /// Takes the account's lock without waiting. An account that has no row gets one now, and one
     /// that was fetched by its URL gets its name. The database is compared with the one that the last
     /// run left.

@@ -59,6 +59,7 @@ impl Program {
             may_delete_many: true,
             retries_all: false,
             silence: Duration::from_secs(60),
+            linger: Duration::from_secs(10),
             descriptors: self.descriptors,
         };
         let reporter = Teller(&self.machine);

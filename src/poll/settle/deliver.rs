@@ -1,12 +1,18 @@
 //! Brings staged messages to their place and records what became of them (custody steps 4 to 6), and finds
 //! out if a message or the target is at fault when that fails.
 
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
 use super::Error;
 use crate::delivery::Target;
 use crate::exit::{Exit, Failure};
 use crate::mail::custody::{Outcome, Staged, TargetPlace};
+use crate::mail::known::may_be_tried;
 use crate::mail::maildrop::UniqueId;
-use crate::mail::streak::{Alikeness, Streak};
+use crate::mail::streak::{ALIKE, Alikeness, Streak};
+use crate::moment::Moment;
+use crate::os::sys::Instant;
 use crate::report::{AccountReporter, Event, Summary};
 use crate::seen::{FailedStep, Ledger};
 
@@ -43,6 +49,22 @@ struct FailedGroup {
     failures: u32,
 }
 
+/// The time after which no other message is begun, once that is decided.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Deadline(Arc<OnceLock<(Instant, Duration)>>);
+
+impl Deadline {
+    /// Decides that it is in so much time, unless that was decided before.
+    pub(super) fn set(&self, timeout: Duration) {
+        self.0.get_or_init(|| (Instant::now(), timeout));
+    }
+
+    fn is_over(&self) -> bool {
+        let end = self.0.get();
+        end.is_some_and(|(decided, timeout)| decided.elapsed() >= *timeout)
+    }
+}
+
 /// Takes staged messages to their record.
 pub(super) struct Deliverer<'a> {
     ledger: &'a Ledger,
@@ -59,6 +81,7 @@ pub(super) struct Deliverer<'a> {
     lost: usize,
     /// The counts of delivered messages and of failed ones.
     summary: Summary,
+    deadline: Deadline,
 }
 
 impl<'a> Deliverer<'a> {
@@ -78,7 +101,13 @@ impl<'a> Deliverer<'a> {
             unreported: Vec::new(),
             lost: 0,
             summary: Summary::default(),
+            deadline: Deadline::default(),
         }
+    }
+
+    /// Sets a deadline.
+    pub(super) fn until(self, deadline: Deadline) -> Self {
+        Self { deadline, ..self }
     }
 
     /// Reads what earlier runs left about the target.
@@ -98,7 +127,7 @@ impl<'a> Deliverer<'a> {
     /// # Errors
     /// The target takes nothing for now, or the database failed. The messages that are left stay staged.
     pub(super) fn deliver(&mut self, mut staged: Vec<Staged>) -> Result<(), Error> {
-        while !staged.is_empty() && self.target.accepts_more() {
+        while !staged.is_empty() && self.target.accepts_more() && !self.deadline.is_over() {
             let behind = staged.split_off(self.target.group_size().min(staged.len()));
             let group = std::mem::replace(&mut staged, behind);
             if self.target.may_deliver_twice() {
@@ -113,7 +142,56 @@ impl<'a> Deliverer<'a> {
                 return Err(Error::Faulty(fault));
             }
         }
+        if self.deadline.is_over() {
+            self.summary.postponed += staged.len();
+        }
         Ok(())
+    }
+
+    /// Delivers what earlier runs staged. Returns the fault of the target if it takes none of that: perhaps
+    /// only these old messages are refused, and new mail gets a chance of its own.
+    ///
+    /// # Errors
+    /// The database failed. The messages that are left stay staged.
+    pub(super) fn deliver_old(
+        &mut self,
+        mut staged: Vec<Staged>,
+    ) -> Result<Option<TargetFault>, Error> {
+        let mut fault = self.try_faulty_target(&mut staged)?;
+        if fault.is_none() {
+            let now = Moment::now();
+            staged.retain(|staged| may_be_tried(staged.history().next_try, now));
+            fault = self.deliver_or_fault(staged)?;
+        }
+        Ok(fault)
+    }
+
+    /// Tries a few messages if no message could be delivered by the last run, whatever their time:
+    /// the target may have been repaired.
+    fn try_faulty_target(
+        &mut self,
+        staged: &mut Vec<Staged>,
+    ) -> Result<Option<TargetFault>, Error> {
+        let mut fault = None;
+        for _ in 0..ALIKE {
+            if !self.streak.is_common() || staged.is_empty() {
+                break;
+            }
+            let tried = self.deliver_or_fault(vec![staged.remove(0)])?;
+            fault = tried.or(fault);
+        }
+        Ok(fault.filter(|_| self.streak.is_common()))
+    }
+
+    fn deliver_or_fault(&mut self, staged: Vec<Staged>) -> Result<Option<TargetFault>, Error> {
+        match self.deliver(staged) {
+            Ok(()) => Ok(None),
+            Err(Error::Faulty(fault)) => {
+                self.transient_in_a_row = 0;
+                Ok(Some(fault))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Delivers messages to another target than the account's own, where earlier runs left them, and records
@@ -153,19 +231,15 @@ impl<'a> Deliverer<'a> {
         self.record_for(self.target)
     }
 
-    /// Returns the number of messages whose files disappeared.
-    pub(super) fn lost(&self) -> usize {
-        self.lost
-    }
-
-    /// Returns true if the last failures have a common cause.
-    pub(super) fn target_is_suspect(&self) -> bool {
-        self.streak.is_common()
-    }
-
-    /// Forgets temporary refusals: new mail gets a chance of its own.
-    pub(super) fn forgive_refusals(&mut self) {
-        self.transient_in_a_row = 0;
+    /// Checks that no message has disappeared.
+    ///
+    /// # Errors
+    /// Some have; they are fetched again.
+    pub(super) fn require_none_lost(&self) -> Result<(), Error> {
+        match self.lost {
+            0 => Ok(()),
+            lost => Err(Error::Vanished(lost)),
+        }
     }
 
     /// Records and reports what is left, and returns the counts.

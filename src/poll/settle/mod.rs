@@ -4,6 +4,7 @@
 //! The server is out of reach here: what a session says cannot change what is recorded.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use crate::delivery::{self, Target};
 use crate::exit::Exit;
@@ -20,8 +21,10 @@ mod deliver;
 mod recover;
 mod renamed;
 mod verify;
+mod worker;
 
 pub(crate) use deliver::TargetFault;
+pub(crate) use worker::{DeliveryQueue, channel};
 
 use deliver::Deliverer;
 use verify::Suspects;
@@ -73,6 +76,10 @@ pub(crate) struct Settler<'a> {
     target: &'a dyn Target,
     reporter: AccountReporter<'a>,
     deliverer: Deliverer<'a>,
+    /// The thread that delivers, if it is not this one.
+    queue: Option<&'a mut DeliveryQueue>,
+    /// The time that a session may wait for that thread.
+    linger: Duration,
     /// Known messages that were found again, so that no second message is taken for one of them.
     claimed: HashSet<Identity>,
     /// The contents of known messages that are missing from the listing.
@@ -123,10 +130,25 @@ impl<'a> Settler<'a> {
             target,
             reporter,
             deliverer: Deliverer::new(ledger, target, reporter),
+            queue: None,
+            linger: Duration::ZERO,
             claimed: HashSet::new(),
             missing: MissingContents::default(),
             suspects: None,
             settled: Settled::default(),
+        }
+    }
+
+    /// Leaves the delivery to another thread. The session waits for it at most for `linger`.
+    pub(crate) fn delivering_by(
+        self,
+        queue: Option<&'a mut DeliveryQueue>,
+        linger: Duration,
+    ) -> Self {
+        Self {
+            queue,
+            linger,
+            ..self
         }
     }
 
@@ -145,13 +167,17 @@ impl<'a> Settler<'a> {
     /// then is recorded.
     pub(crate) fn run(mut self, inlet: Inlet) -> Settled {
         let intake = self.target.intake();
-        let mut begun = self.deliverer.recall_failures();
+        let mut begun = self.recall_failures();
         let ended = inlet.batches().try_for_each(|batch| {
             std::mem::replace(&mut begun, Ok(()))?;
             self.settle(batch)?;
             inlet.report_settled();
             Ok(())
         });
+        if let Some(queue) = &mut self.queue {
+            // What is delivered by then can be deleted in this session.
+            queue.wait(self.linger);
+        }
         let ended = self.end(ended);
         // After a failure the receiver stops; what it had sent by then is fetched again.
         for arrival in inlet.close().flat_map(Batch::into_arrivals) {
@@ -159,6 +185,14 @@ impl<'a> Settler<'a> {
             let _ = intake.discard(arrival.receipt);
         }
         ended
+    }
+
+    /// Reads what earlier runs left about the target, if this thread delivers.
+    fn recall_failures(&mut self) -> Result<(), Error> {
+        match self.queue {
+            Some(_) => Ok(()),
+            None => self.deliverer.recall_failures(),
+        }
     }
 
     fn end(mut self, ended: Result<(), Error>) -> Settled {
@@ -190,13 +224,14 @@ impl<'a> Settler<'a> {
         self.settled.has_incomplete |= suspicions.any(Suspicion::is_incomplete);
         let durable = self.target.intake().flush(receipts)?;
         let staged = self.stage(durable)?;
+        if let Some(queue) = &mut self.queue {
+            queue.send_new(staged);
+            return Ok(());
+        }
         self.deliverer.deliver(staged)?;
         // A session that retrieved messages which are not stored must not end with QUIT: some
         // servers hide or delete what was retrieved.
-        match self.deliverer.lost() {
-            0 => Ok(()),
-            lost => Err(Error::Vanished(lost)),
-        }
+        self.deliverer.require_none_lost()
     }
 
     fn stage(&mut self, durable: Vec<Durable>) -> Result<Vec<Staged>, Error> {

@@ -8,7 +8,6 @@ use crate::exit::{Exit, Failure};
 use crate::mail::custody::Staged;
 use crate::mail::known::may_be_tried;
 use crate::mail::maildrop::UniqueId;
-use crate::mail::streak::ALIKE;
 use crate::moment::Moment;
 use crate::report::Event;
 use crate::seen::Doubt;
@@ -22,7 +21,7 @@ impl Settler<'_> {
     }
 
     fn recover_staged(&mut self) -> Result<(), Error> {
-        self.deliverer.recall_failures()?;
+        self.recall_failures()?;
         let staged = self.ledger.custody().staged()?;
         if !staged.is_empty() {
             self.ledger.freshness().sign()?;
@@ -33,13 +32,10 @@ impl Settler<'_> {
             .into_iter()
             .partition(|staged| staged.place().is_at(self.target.place()));
         let elsewhere = self.take_over_moved(&mut here, elsewhere)?;
-        let mut here = self.recognise_staged(here)?;
-        self.try_faulty_target(&mut here)?;
-        if self.settled.fault.is_none() {
-            let now = Moment::now();
-            here.retain(|staged| may_be_tried(staged.history().next_try, now));
-            let delivered = self.deliverer.deliver(here);
-            self.note_fault(delivered)?;
+        let here = self.recognise_staged(here)?;
+        match &mut self.queue {
+            Some(queue) => queue.send_old(here),
+            None => self.settled.fault = self.deliverer.deliver_old(here)?,
         }
         let now = Moment::now();
         let elsewhere = elsewhere
@@ -50,35 +46,6 @@ impl Settler<'_> {
         self.deliverer.record()?;
         let known = self.staged_files()?;
         self.clean_up(&known, before)
-    }
-
-    /// Tries a few messages if no message could be delivered by the last run, whatever their time:
-    /// the target may have been repaired.
-    fn try_faulty_target(&mut self, here: &mut Vec<Staged>) -> Result<(), Error> {
-        for _ in 0..ALIKE {
-            if !self.deliverer.target_is_suspect() || here.is_empty() {
-                break;
-            }
-            let delivered = self.deliverer.deliver(vec![here.remove(0)]);
-            self.note_fault(delivered)?;
-        }
-        if !self.deliverer.target_is_suspect() {
-            self.settled.fault = None;
-        }
-        Ok(())
-    }
-
-    /// Keeps the fault of the target for the end of the run: perhaps only these old messages are
-    /// refused, and new mail gets a chance of its own.
-    fn note_fault(&mut self, delivered: Result<(), Error>) -> Result<(), Error> {
-        match delivered {
-            Err(Error::Faulty(fault)) => {
-                self.deliverer.forgive_refusals();
-                self.settled.fault = Some(fault);
-                Ok(())
-            }
-            delivered => delivered,
-        }
     }
 
     /// Drops staged messages that another database has delivered already, if this one is in doubt: it may

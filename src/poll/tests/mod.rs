@@ -22,6 +22,7 @@ mod before_deletion;
 mod broken;
 mod compare;
 mod delete;
+mod far_target;
 mod kept_mail;
 mod plan;
 mod receive;
@@ -56,6 +57,7 @@ struct TestAccount {
     problems: Problems,
     policy: Policy,
     retries_all: bool,
+    linger: Duration,
 }
 
 /// The end of one poll.
@@ -87,6 +89,7 @@ impl TestAccount {
                 ..Policy::default()
             },
             retries_all: false,
+            linger: Duration::from_secs(60),
         }
     }
 
@@ -149,6 +152,7 @@ impl TestAccount {
             may_delete_many: false,
             retries_all: self.retries_all,
             silence: Duration::from_secs(60),
+            linger: self.linger,
             descriptors: 1024,
         };
         // Each run opens the ledger anew, and with it reads the clock.

@@ -1,0 +1,238 @@
+//! A target on another machine: it gets its messages from a thread of its own.
+
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::{KNOWN_A_AND_B, LIST_A_AND_B, QUIT, TestAccount, fetch_a_and_b};
+use crate::delivery::{Intake, Maildir, Target};
+use crate::exit::Exit;
+use crate::mail::custody::{NotDelivered, Outcome, Staged, TargetPlace};
+use crate::mail::policy::Keep;
+use crate::poll::settle::channel;
+use crate::pop3::tests::script::ScriptedServer;
+use crate::pop3::tests::session_over;
+use crate::report::AccountReporter;
+
+/// A target that is far away, as far as the poll knows.
+struct FarTarget {
+    maildir: Maildir,
+    answer: Answer,
+    tries: AtomicUsize,
+}
+
+/// The manner in which it answers.
+enum Answer {
+    /// It takes messages at once.
+    AtOnce,
+    /// It takes messages once the other end of this channel is dropped.
+    After(Mutex<Receiver<()>>),
+    /// It refuses every message.
+    Never,
+}
+
+impl FarTarget {
+    fn new(account: &TestAccount, answer: Answer) -> Self {
+        Self {
+            maildir: account.maildir(),
+            answer,
+            tries: AtomicUsize::new(0),
+        }
+    }
+
+    /// A target that takes messages once the returned end is dropped.
+    fn slow(account: &TestAccount) -> (Self, Sender<()>) {
+        let (sender, receiver) = mpsc::channel();
+        let target = Self::new(account, Answer::After(Mutex::new(receiver)));
+        (target, sender)
+    }
+}
+
+impl Target for FarTarget {
+    fn intake(&self) -> &Intake {
+        self.maildir.intake()
+    }
+
+    fn place(&self) -> &TargetPlace {
+        self.maildir.place()
+    }
+
+    fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome> {
+        self.tries.fetch_add(1, Ordering::Relaxed);
+        match &self.answer {
+            Answer::AtOnce => {}
+            Answer::After(gate) => {
+                let gate = gate.lock().unwrap_or_else(PoisonError::into_inner);
+                gate.recv().expect_err("nothing is ever sent");
+            }
+            Answer::Never => {
+                let refuse = |staged: &Staged| {
+                    staged.kept(NotDelivered {
+                        why: "refused".to_owned(),
+                        kind: "refused".to_owned(),
+                        hint: None,
+                        is_transient: true,
+                    })
+                };
+                return staged.iter().map(refuse).collect();
+            }
+        }
+        self.maildir.deliver(staged)
+    }
+
+    fn group_size(&self) -> usize {
+        1
+    }
+
+    fn is_far(&self) -> bool {
+        true
+    }
+
+    fn accepts_more(&self) -> bool {
+        true
+    }
+
+    fn forget_delivered(&self, _recorded: &[Outcome]) {}
+}
+
+/// A session with a server that holds something until it has ended.
+struct Session<T> {
+    server: ScriptedServer,
+    _held: T,
+}
+
+impl<T> Read for Session<T> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.server.read(buffer)
+    }
+}
+
+impl<T> Write for Session<T> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.server.write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.server.flush()
+    }
+}
+
+/// Lists five messages, retrieves them and ends the session.
+fn fetch_five() -> String {
+    let names = ["a", "b", "c", "d", "e"];
+    let lines = |line: &dyn Fn(usize, &str) -> String| -> String {
+        let numbered = names.iter().enumerate();
+        numbered.map(|(at, name)| line(at + 1, name)).collect()
+    };
+    [
+        "C: UIDL\nC: LIST\nS: +OK\n",
+        &lines(&|number, name| format!("S: {number} {name}\n")),
+        "S: .\nS: +OK\n",
+        &lines(&|number, _| format!("S: {number} 3\n")),
+        "S: .\n",
+        &lines(&|number, _| format!("C: RETR {number}\n")),
+        &lines(&|_, name| format!("S: +OK\nS: {name}\nS: .\n")),
+        QUIT,
+    ]
+    .concat()
+}
+
+#[test]
+fn what_a_far_target_takes_in_time_is_deleted_in_the_same_session() {
+    let mut account = TestAccount::new(Keep::Never);
+    let target = FarTarget::new(&account, Answer::AtOnce);
+    let delete = "C: DELE 1\nC: DELE 2\nS: +OK\nS: +OK\n";
+    let script = fetch_a_and_b().replace(QUIT, &[delete, QUIT].concat());
+    let ended = account.poll_into(&target, &[&script]);
+    assert_eq!((ended.exit(), ended.summary.delivered), (Exit::Done, 2));
+    assert_eq!(account.known(), ["a Gone", "b Gone"]);
+}
+
+#[test]
+fn a_session_ends_before_a_slow_target_has_taken_anything() {
+    let mut account = TestAccount::new(Keep::Never);
+    account.linger = Duration::ZERO;
+    let (target, gate) = FarTarget::slow(&account);
+    let mut gate = Some(gate);
+    let ended = account.poll_with(&target, |_| {
+        // The target takes nothing before the session has ended.
+        let server = Session {
+            server: ScriptedServer::new(&fetch_a_and_b()),
+            _held: gate.take(),
+        };
+        Ok(session_over(true, server))
+    });
+    assert_eq!((ended.exit(), ended.summary.delivered), (Exit::Done, 2));
+    assert_eq!(account.known(), ["a Delivered", "b Delivered"]);
+
+    let target = FarTarget::new(&account, Answer::AtOnce);
+    let top = "C: TOP 1 0\nC: TOP 2 0\nS: +OK\nS: a\nS: .\nS: +OK\nS: b\nS: .\n";
+    let delete = "C: DELE 1\nC: DELE 2\nS: +OK\nS: +OK\n";
+    account.poll_into(&target, &[&[LIST_A_AND_B, top, delete, QUIT].concat()]);
+    assert_eq!(account.known(), ["a Gone", "b Gone"]);
+}
+
+#[test]
+fn a_far_target_that_takes_nothing_does_not_hold_up_the_session() {
+    let mut account = TestAccount::new(Keep::Never);
+    let target = FarTarget::new(&account, Answer::Never);
+    let ended = account.poll_into(&target, &[&fetch_five()]);
+    assert_eq!(ended.exit(), Exit::Temporary);
+    assert!(!account.last_run().was_cut_off);
+    // Three refusals in a row show that it is not the messages.
+    assert_eq!(target.tries.load(Ordering::Relaxed), 3);
+    let names = ["a", "b", "c", "d", "e"];
+    assert_eq!(account.known(), names.map(|name| format!("{name} Staged")));
+    let said = "nothing can be delivered for now: refused; messages that wait: 5";
+    let problems = account.problems();
+    assert!(
+        matches!(&problems[..], [one] if one.contains(said)),
+        "{problems:?}"
+    );
+
+    let target = FarTarget::new(&account, Answer::AtOnce);
+    let ended = account.recover_into(&target);
+    assert_eq!(ended.summary.delivered, 5);
+}
+
+#[test]
+fn a_new_message_is_fetched_while_old_ones_wait_for_a_slow_target() {
+    let mut account = TestAccount::new(Keep::Always);
+    account.linger = Duration::ZERO;
+    let target = FarTarget::new(&account, Answer::Never);
+    account.poll_into(&target, &[&fetch_a_and_b()]);
+    assert_eq!(account.known(), ["a Staged", "b Staged"]);
+
+    let (target, gate) = FarTarget::slow(&account);
+    let mut gate = Some(gate);
+    let script = KNOWN_A_AND_B.replace("S: .\nS: +OK 2 6\n", "S: 3 c\nS: .\nS: +OK 3 9\n")
+        + "C: LIST\nS: +OK\nS: 1 3\nS: 2 3\nS: 3 3\nS: .\nC: RETR 3\nS: +OK\nS: c\nS: .\n"
+        + QUIT;
+    let ended = account.poll_with(&target, |_| {
+        let server = Session {
+            server: ScriptedServer::new(&script),
+            _held: gate.take(),
+        };
+        Ok(session_over(true, server))
+    });
+    assert_eq!((ended.exit(), ended.summary.delivered), (Exit::Done, 3));
+}
+
+#[test]
+fn what_is_not_taken_in_time_waits_for_the_next_run() {
+    let mut account = TestAccount::new(Keep::Always);
+    let target = FarTarget::new(&account, Answer::Never);
+    account.poll_into(&target, &[&fetch_a_and_b()]);
+
+    let target = FarTarget::new(&account, Answer::AtOnce);
+    let (mut queue, worker) = channel();
+    queue.send_old(account.ledger.custody().staged().expect("it can be read"));
+    queue.close(Duration::ZERO);
+    let reporter = AccountReporter::new(&account.problems, "work");
+    let delivered = worker.run(&account.ledger, &target, reporter);
+    let summary = delivered.summary;
+    assert_eq!((summary.delivered, summary.postponed), (0, 2));
+    assert_eq!(account.known(), ["a Staged", "b Staged"]);
+}
