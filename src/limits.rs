@@ -39,7 +39,7 @@ pub const UNIQUE_ID: usize = 1024;
 
 /// The most messages under one unique-id. Some servers make unique-ids from the content, so that
 /// identical messages share one.
-pub const UNIQUE_ID_COPIES: u32 = 10_000;
+pub const UNIQUE_ID_COPIES: usize = 10_000;
 
 /// The greatest message number.
 pub const MESSAGE_NUMBER: u32 = i32::MAX as u32;

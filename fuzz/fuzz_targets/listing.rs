@@ -37,21 +37,25 @@ fuzz_target!(|input: &[u8]| {
         }
     }
 
-    let mut repetitions: BTreeMap<&[u8], u32> = BTreeMap::new();
+    let mut counts: BTreeMap<&[u8], usize> = BTreeMap::new();
     let mut positions = listing.positions();
     for (&number, &unique_id) in listed.iter().filter(|(_, id)| UniqueId::is_valid(id)) {
         let position = positions.next().expect("every message has its position");
         assert_eq!(listing.number(position), number);
         assert_eq!(listing.unique_id(position), unique_id);
         assert_eq!(listing.size(position), sizes.get(&number).copied());
-        let repetition = repetitions.entry(unique_id).or_default();
-        assert_eq!(listing.repetition(position), *repetition);
-        *repetition += 1;
+        *counts.entry(unique_id).or_default() += 1;
     }
     assert_eq!(positions.next(), None);
-    for position in listing.positions() {
-        let is_repeated = repetitions[listing.unique_id(position)] > 1;
-        assert_eq!(listing.is_repeated(position), is_repeated);
+    let groups: Vec<_> = listing.groups().collect();
+    assert_eq!(groups.len(), counts.len());
+    for (group, (unique_id, &count)) in groups.into_iter().zip(&counts) {
+        assert_eq!(group.len(), count);
+        assert_eq!(group, listing.under(unique_id));
+        assert!(group.is_sorted());
+        for &position in group {
+            assert_eq!(listing.unique_id(position), *unique_id);
+        }
     }
     assert_eq!(listing.len() + listing.nameless().len(), listed.len());
 });

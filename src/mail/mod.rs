@@ -6,6 +6,7 @@ pub(crate) mod custody;
 mod custody_model;
 pub mod headers;
 pub mod known;
+pub(crate) mod listing;
 pub mod maildrop;
 pub mod mark;
 pub mod policy;

@@ -91,16 +91,16 @@ pub(crate) fn of_ours<'k>(
     known: &'k KnownMessages,
     listing: &Listing,
 ) -> impl Iterator<Item = (&'k [u8], u32)> {
-    let mut listed = listing.by_unique_id().peekable();
+    let mut listed = listing.groups().peekable();
     known.rows().filter_map(move |(unique_id, row)| {
         // Both are sorted by unique-id, so one pass over both is enough.
         while listed
-            .next_if(|&at| listing.unique_id(at) < unique_id)
+            .next_if(|group| listing.unique_id(group[0]) < unique_id)
             .is_some()
         {}
         let is_listed = listed
             .peek()
-            .is_some_and(|&at| listing.unique_id(at) == unique_id);
+            .is_some_and(|group| listing.unique_id(group[0]) == unique_id);
         let is_ours = matches!(row.state, State::Delivered(_) | State::Staged);
         (is_ours && !is_listed).then_some((unique_id, row.copy))
     })

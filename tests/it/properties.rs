@@ -170,24 +170,28 @@ proptest! {
         }
         let sizes: BTreeMap<_, _> = sizes.into_iter().collect();
 
-        let mut before: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut count: BTreeMap<&str, usize> = BTreeMap::new();
         let mut positions = listing.positions();
         let named = listed.iter().filter(|(_, id)| UniqueId::is_valid(id.as_bytes()));
         for (&n, &unique_id) in named {
             let at = positions.next().expect("every message has its position");
-            let repetition = before.entry(unique_id).or_default();
             prop_assert_eq!(listing.number(at).value(), n);
             prop_assert_eq!(listing.unique_id(at), unique_id.as_bytes());
-            prop_assert_eq!(listing.repetition(at), *repetition);
             prop_assert_eq!(listing.size(at).is_some(), sizes.contains_key(&n));
             prop_assert!(listing.size(at) <= sizes.get(&n).copied());
-            *repetition += 1;
+            *count.entry(unique_id).or_default() += 1;
         }
         prop_assert_eq!(positions.next(), None);
-        for at in listing.positions() {
-            let unique_id = listing.unique_id(at);
-            let unique_id = str::from_utf8(unique_id).expect("all unique-ids here are text");
-            prop_assert_eq!(listing.is_repeated(at), before[unique_id] > 1);
+        let groups: Vec<_> = listing.groups().collect();
+        prop_assert_eq!(groups.len(), count.len());
+        for (group, (unique_id, &count)) in groups.into_iter().zip(&count) {
+            prop_assert_eq!(group.len(), count);
+            prop_assert_eq!(group, listing.under(unique_id.as_bytes()));
+            prop_assert!(group.is_sorted());
+            for &at in group {
+                prop_assert_eq!(listing.unique_id(at), unique_id.as_bytes());
+                prop_assert_eq!(listing.is_repeated(at), count > 1);
+            }
         }
     }
 }

@@ -334,7 +334,10 @@ impl Receiver<'_> {
     /// Returns the messages that are fetched for another purpose than delivery.
     fn purposes(&self) -> HashMap<MessageNumber, Purpose> {
         let compared = self.plan.compare.iter().map(|pick| {
-            let listed = self.listing.namesakes(pick.position);
+            let listed = self
+                .listing
+                .under(self.listing.unique_id(pick.position))
+                .len();
             (pick, Purpose::Comparison { listed })
         });
         let recognised = self
