@@ -16,7 +16,7 @@
 //!           ├─► seen         the database: everything that mailpull remembers
 //!           └─► report       events: progress bars, lines, JSON
 //!                 └─► mail   the vocabulary: custody, headers, known messages, listings, policy
-//!                       └─► os, digest, exit, hex, limits, moment, pace, text    the leaves
+//!                       └─► os, digest, exit, hex, limits, moment, pace, text, trace    the leaves
 //!                             └─► os::sys    the boundary to the operating system
 //! ```
 //!
@@ -63,3 +63,4 @@ mod seen;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod text;
+pub mod trace;

@@ -10,9 +10,10 @@ use crate::exit::Failure;
 use crate::net::Stream;
 use crate::net::tls::Proof;
 use crate::os::secret::Secret;
-use crate::pop3::{Direction, SessionHints, Trace, Transaction};
+use crate::pop3::{SessionHints, Transaction};
 use crate::report::Event;
 use crate::report::plain::Verbosity;
+use crate::trace::{Direction, Trace};
 
 impl Context<'_> {
     /// Returns a function that connects and logs in to an account. It may be called several times;

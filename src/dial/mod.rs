@@ -4,8 +4,9 @@
 use crate::net::{self, Stream, tls};
 use crate::os::secret::Secret;
 use crate::os::signals::Interrupt;
-use crate::pop3::{Authorization, SessionHints, Trace, Transaction};
+use crate::pop3::{Authorization, SessionHints, Transaction};
 use crate::text::ServerText;
+use crate::trace::Trace;
 
 pub(crate) mod auth;
 mod error;

@@ -13,12 +13,13 @@ use super::sasl::Credentials;
 use super::server_profile::ServerProfile;
 use super::session_hints::SessionHints;
 use super::transaction::Transaction;
-use super::wire::{Trace, Wire};
+use super::wire::Wire;
 use crate::hidden;
 use crate::limits;
 use crate::moment::Moment;
 use crate::pace::Paced;
 use crate::text::ServerText;
+use crate::trace::Trace;
 
 /// A session in the AUTHORIZATION state: the server has greeted and waits for a login.
 pub struct Authorization<S> {

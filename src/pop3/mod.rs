@@ -32,4 +32,3 @@ pub use server_profile::{Channel, ServerProfile};
 pub use session_hints::{Flight, Pipelining, PipeliningLog, SessionHints, Sizes};
 pub use transaction::{BrokenDeletion, GoOn, QuitReply, Transaction};
 pub use unstuff::ResponseSize;
-pub use wire::{Direction, Trace};

@@ -1,7 +1,6 @@
 //! One connection: sends commands, reads replies, and checks that they match.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::io::{self, Read, Write};
 
 use memchr::memchr;
@@ -15,22 +14,10 @@ use super::unstuff::{ResponseSize, Unstuffer};
 use crate::limits;
 use crate::pace::{Pace, Wait};
 use crate::text::ServerText;
+use crate::trace::{Direction, Trace};
 
 /// The most octets that are read from the connection at once.
 const BUFFER: usize = 64 * 1024;
-
-/// Is called for each line of the conversation, without its secrets. The lines of a message are not
-/// shown.
-pub type Trace = Box<dyn FnMut(Direction, &dyn fmt::Display) + Send>;
-
-/// The direction of a line.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Direction {
-    /// From mailpull to the server.
-    Client,
-    /// From the server to mailpull.
-    Server,
-}
 
 /// A connection on which each reply is matched with its command.
 ///

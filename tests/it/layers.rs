@@ -97,10 +97,12 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("moment", &[&["os/sys"]]),
     ("pace", &[&["limits"]]),
     ("text", &[&["hidden"]]),
+    ("trace", &[]),
 ];
 const SERVICES: &[&str] = &["delivery", "net", "pop3", "report", "seen"];
 const SHARED: &[&str] = &[
     "digest", "exit", "hex", "hidden", "limits", "mail", "moment", "os", "pace", "text",
+    "trace",
 ];
 const LEAVES: &[&str] = &[
     "digest", "exit", "hex", "hidden", "limits", "moment", "os/sys", "text",

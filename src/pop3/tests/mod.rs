@@ -8,10 +8,11 @@ use super::sasl::Credentials;
 use super::server_profile::{Channel, ServerProfile};
 use super::session_hints::SessionHints;
 use super::transaction::Transaction;
-use super::wire::{Direction, Trace, Wire};
+use super::wire::Wire;
 use crate::mail::maildrop::MessageNumber;
 use crate::moment::Moment;
 use crate::os::secret::Secret;
+use crate::trace::{Direction, Trace};
 
 use script::ScriptedServer;
 
