@@ -11,6 +11,7 @@
 //!           │
 //!           │   services, which do not use each other and are combined by a poll:
 //!           ├─► pop3         the session: a blocking client on pure codecs
+//!           ├─► smtp         LMTP: the same for the server that takes messages
 //!           ├─► net          addresses, proxies, TLS
 //!           ├─► delivery     Maildir, spool and MDA
 //!           ├─► seen         the database: everything that mailpull remembers
@@ -62,5 +63,6 @@ mod report;
 mod seen;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+pub mod smtp;
 mod text;
 pub mod trace;

@@ -86,6 +86,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("pop3", &[SHARED]),
     ("report", &[SHARED]),
     ("seen", &[SHARED]),
+    ("smtp", &[SHARED]),
     ("mail", &[LEAVES]),
     ("os", &[LEAVES]),
     ("os/sys", &[]),
@@ -101,8 +102,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
 ];
 const SERVICES: &[&str] = &["delivery", "net", "pop3", "report", "seen"];
 const SHARED: &[&str] = &[
-    "digest", "exit", "hex", "hidden", "limits", "mail", "moment", "os", "pace", "text",
-    "trace",
+    "digest", "exit", "hex", "hidden", "limits", "mail", "moment", "os", "pace", "text", "trace",
 ];
 const LEAVES: &[&str] = &[
     "digest", "exit", "hex", "hidden", "limits", "moment", "os/sys", "text",
