@@ -10,7 +10,7 @@ use super::locks::lock;
 use super::maildir::{delivered_ids, readers};
 use super::message::MailboxMessage;
 use super::program::Program;
-use super::promises::{Checks, SharedWatch, Watch, deletion_check};
+use super::promises::{Ages, Checks, SharedWatch, Watch, deletion_check};
 use super::server::{ServerFaults, ServerMailbox, SharedMailbox};
 use super::state::NewDatabase;
 use super::user::User;
@@ -72,9 +72,7 @@ impl<'a> History<'a> {
             false => Keep::Never,
         };
         let has_pipelining = world.percent(50);
-        let have_no_ages = [Fault::ClockJumps, Fault::LostDatabase, Fault::OldDatabase];
-        let has_ages = !have_no_ages.into_iter().any(|fault| faults.have(fault));
-        let watch = Watch::new(keep, has_ages);
+        let watch = Watch::new(keep, ages(&faults));
         let deleted = deletion_check(&machine, &watch);
         let mailbox = ServerMailbox::new(has_pipelining, ServerFaults::draw(&faults), deleted);
         Self {
@@ -217,8 +215,9 @@ impl<'a> History<'a> {
     ) -> Result<bool, String> {
         let folder = databases.open()?;
         self.machine.state().tell(|| format!("run {run} begins"));
+        let now = self.machine.state().clock;
         let mut watch = lock(&self.watch);
-        (watch.keep, watch.run) = (self.user.keep, run);
+        (watch.keep, watch.run, watch.now) = (self.user.keep, run, now);
         drop(watch);
         lock(&self.mailbox).faults.begin_run();
         let program = Program {
@@ -249,16 +248,16 @@ impl<'a> History<'a> {
 
     /// Checks what must be true after each run.
     fn check_files(&self) -> Result<(), String> {
-        self.check(|checks, watch, now| checks.after_run(watch, now))
+        self.check(|checks, watch| checks.after_run(watch))
     }
 
     /// Checks what must be true in the end.
     fn check_end(&self) -> Result<(), String> {
         let was_deleted = self.faults.have(Fault::KeepChanges);
-        self.check(|checks, watch, _| checks.in_the_end(watch, was_deleted))
+        self.check(|checks, watch| checks.in_the_end(watch, was_deleted))
     }
 
-    fn check<T>(&self, check: impl FnOnce(Checks<'_>, &mut Watch, Duration) -> T) -> T {
+    fn check<T>(&self, check: impl FnOnce(Checks<'_>, &mut Watch) -> T) -> T {
         let mailbox = lock(&self.mailbox);
         let state = self.machine.state();
         let checks = Checks {
@@ -267,8 +266,22 @@ impl<'a> History<'a> {
             mailbox: &mailbox,
             faults: &self.faults,
         };
-        // The last run was at that time.
-        let then = state.clock.saturating_sub(BETWEEN_RUNS);
-        check(checks, &mut lock(&self.watch), then)
+        check(checks, &mut lock(&self.watch))
+    }
+}
+
+/// Returns how the ages of messages count in a history with these faults.
+fn ages(faults: &Faults) -> Ages {
+    let databases = [
+        Fault::LostDatabase,
+        Fault::OldDatabase,
+        Fault::CopiedDatabase,
+    ];
+    if faults.have(Fault::ClockJumps) {
+        return Ages::Unknown;
+    }
+    match databases.into_iter().any(|fault| faults.have(fault)) {
+        true => Ages::FromDownload,
+        false => Ages::FromDelivery,
     }
 }

@@ -1,5 +1,7 @@
 //! The Maildir on the simulated disk, as other programs see it.
 
+use std::time::Duration;
+
 use super::locks::lock;
 use super::message::MailboxMessage;
 use super::promises::SharedWatch;
@@ -50,14 +52,20 @@ fn remove_one(disk: &mut Disk, chance: &mut Chance, watch: &SharedWatch) -> Opti
     let files = mail_files(disk);
     let count = files.len() as u64;
     let (folder, name) = (count > 0).then(|| &files[chance.below(count) as usize])?;
-    let id = MailboxMessage::id_of(disk.octets(disk.find(*folder, name).ok()?).ok()?)?;
+    let octets = disk.octets(disk.find(*folder, name).ok()?).ok()?;
+    let id = MailboxMessage::id_of(octets)?;
+    let is_whole = MailboxMessage::new(id).is(octets);
     disk.unlink(*folder, name).ok()?;
     chance.count();
-    let mut watch = lock(watch);
-    let run = watch.run;
-    watch.removed.insert(id, run);
+    // After the removal of a part of a message, the whole message may still come.
+    if is_whole {
+        lock(watch).note_removal(id, name);
+    }
+    let part = if is_whole { "" } else { "a part of " };
     let name = String::from_utf8_lossy(name);
-    Some(format!("the mail reader removes {name}, message {id}"))
+    Some(format!(
+        "the mail reader removes {name}, {part}message {id}"
+    ))
 }
 
 /// Returns new/ and cur/ of each Maildir, as far as they exist.
@@ -84,6 +92,13 @@ pub(super) fn mail_files(disk: &Disk) -> Vec<(Inode, Vec<u8>)> {
     };
     let all = mail_folders(disk).into_iter().flat_map(files);
     all.filter(|(_, name)| !name.starts_with(b".")).collect()
+}
+
+/// Returns the time in the name of a message's file: that of its download.
+pub(super) fn downloaded(name: &[u8]) -> Option<Duration> {
+    let text = std::str::from_utf8(name).ok()?;
+    let (seconds, _) = text.split_once('.')?;
+    seconds.parse().map(Duration::from_secs).ok()
 }
 
 /// Returns the numbers of the messages in new/ and cur/.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::exceptions::{self, Permits};
 use super::faults::Faults;
 use super::locks::lock;
-use super::maildir::{mail_files, mail_folders};
+use super::maildir::{downloaded, mail_files, mail_folders};
 use super::message::MailboxMessage;
 use super::server::ServerMailbox;
 use crate::mail::policy::Keep;
@@ -23,23 +23,40 @@ pub(super) struct Watch {
     pub(super) keep: Keep,
     /// The messages that a mail reader has removed, and the run in which it did so.
     pub(super) removed: BTreeMap<usize, u64>,
-    /// The times at which the messages were seen first in the Maildir, if they tell their ages.
-    pub(super) delivered: Option<BTreeMap<usize, Duration>>,
+    /// The time since which each message counts as delivered.
+    delivered: BTreeMap<usize, Duration>,
+    ages: Ages,
     /// The number of this run.
     pub(super) run: u64,
+    /// The time of this run.
+    pub(super) now: Duration,
+}
+
+/// The time from which the age of a message counts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Ages {
+    /// Nobody can tell: the clock was set.
+    Unknown,
+    /// The download. A database that does not know a message finds that time in the name of its
+    /// file. If the first run was killed, the message may have been put in its place days later.
+    FromDownload,
+    /// The delivery.
+    FromDelivery,
 }
 
 /// The notes of the server, the mail reader and the checks.
 pub(super) type SharedWatch = Arc<Mutex<Watch>>;
 
 impl Watch {
-    pub(super) fn new(keep: Keep, has_ages: bool) -> SharedWatch {
+    pub(super) fn new(keep: Keep, ages: Ages) -> SharedWatch {
         Arc::new(Mutex::new(Self {
             broken: None,
             keep,
             removed: BTreeMap::new(),
-            delivered: has_ages.then(BTreeMap::new),
+            delivered: BTreeMap::new(),
+            ages,
             run: 0,
+            now: Duration::ZERO,
         }))
     }
 
@@ -51,6 +68,21 @@ impl Watch {
     /// Returns the promise that was broken, if any.
     pub(super) fn broken(&mut self) -> Result<(), String> {
         self.broken.take().map_or(Ok(()), Err)
+    }
+
+    /// Takes note of a whole message in a file of this name.
+    fn note_delivery(&mut self, id: usize, name: &[u8]) {
+        let since = match self.ages {
+            Ages::FromDownload => downloaded(name).unwrap_or(self.now),
+            Ages::Unknown | Ages::FromDelivery => self.now,
+        };
+        self.delivered.entry(id).or_insert(since);
+    }
+
+    /// Takes note of the removal of a whole message by a mail reader. It may have come in this run.
+    pub(super) fn note_removal(&mut self, id: usize, name: &[u8]) {
+        self.note_delivery(id, name);
+        self.removed.insert(id, self.run);
     }
 
     /// Takes note of a power cut. It may have undone the record of a delivery in this run, although
@@ -71,11 +103,13 @@ impl Watch {
         is_safe: bool,
         now: Duration,
     ) -> Option<&'static str> {
-        let delivered = self.delivered.as_ref();
-        let age = delivered.map(|all| all.get(&message.id).map(|then| now.saturating_sub(*then)));
-        match (self.keep, age) {
-            (Keep::Always, _) => Some("was deleted although keep = true"),
-            (Keep::For(least), Some(age)) if age.unwrap_or_default() < least => {
+        let age = match self.delivered.get(&message.id) {
+            Some(then) => now.saturating_sub(*then),
+            None => Duration::ZERO,
+        };
+        match self.keep {
+            Keep::Always => Some("was deleted although keep = true"),
+            Keep::For(least) if self.ages != Ages::Unknown && age < least => {
                 Some("was deleted too early")
             }
             _ if is_safe || self.removed.contains_key(&message.id) => None,
@@ -120,12 +154,13 @@ pub(super) struct Checks<'a> {
 impl Checks<'_> {
     /// Checks that each file in new/ and cur/ is a whole message, or what the server sent of it,
     /// and that none is there twice.
-    pub(super) fn after_run(&self, watch: &mut Watch, now: Duration) -> Result<(), String> {
+    pub(super) fn after_run(&self, watch: &mut Watch) -> Result<(), String> {
         let may_repeat = self.permit(Permits::Repeats);
-        for (id, count) in self.delivered()? {
-            if let Some(delivered) = &mut watch.delivered {
-                delivered.entry(id).or_insert(now);
+        for (id, names) in self.delivered()? {
+            for name in &names {
+                watch.note_delivery(id, name);
             }
+            let count = names.len();
             let removed = watch.removed.get(&id);
             if may_repeat || removed == Some(&UNDONE) {
                 continue;
@@ -165,17 +200,17 @@ impl Checks<'_> {
         exceptions::permit(permits, |fault| self.faults.have(fault))
     }
 
-    /// Counts the files of each whole message. A part that the server sent as a message may be
-    /// there, too.
-    fn delivered(&self) -> Result<BTreeMap<usize, usize>, String> {
-        let mut counts = BTreeMap::new();
+    /// Returns the names of the files of each whole message. A part that the server sent as a
+    /// message may be there, too.
+    fn delivered(&self) -> Result<BTreeMap<usize, Vec<Vec<u8>>>, String> {
+        let mut names = BTreeMap::<_, Vec<_>>::new();
         let mut cut_copies: Vec<_> = self.mailbox.cut_copies.iter().collect();
         for (folder, name) in mail_files(self.disk) {
             let file = self.disk.find(folder, &name);
             let octets = file.and_then(|file| self.disk.octets(file));
             let octets = octets.unwrap_or_default();
             if let Some(message) = self.sent.iter().find(|sent| sent.is(octets)) {
-                *counts.entry(message.id).or_default() += 1;
+                names.entry(message.id).or_default().push(name);
                 continue;
             }
             let mut copies = cut_copies.iter();
@@ -188,6 +223,45 @@ impl Checks<'_> {
             };
             cut_copies.swap_remove(at);
         }
-        Ok(counts)
+        Ok(names)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    /// Judges the deletion of a message ten days after 1970, with `keep = "2 days"`.
+    fn judge(ages: Ages, note: impl FnOnce(&mut Watch)) -> Option<&'static str> {
+        let watch = Watch::new(Keep::For(DAY * 2), ages);
+        note(&mut lock(&watch));
+        lock(&watch).judge(&MailboxMessage::new(1), true, DAY * 10)
+    }
+
+    #[test]
+    fn a_message_that_was_removed_at_once_has_an_age() {
+        let removed_on = |day| {
+            judge(Ages::FromDelivery, |watch| {
+                watch.now = DAY * day;
+                watch.note_removal(1, b"F");
+            })
+        };
+        assert_eq!(removed_on(8), None);
+        assert_eq!(removed_on(9), Some("was deleted too early"));
+    }
+
+    #[test]
+    fn an_age_counts_from_the_download_where_only_the_file_tells_it() {
+        let delivered = |ages| {
+            judge(ages, |watch| {
+                watch.now = DAY * 9;
+                watch.note_delivery(1, b"691200.M0P1.host");
+            })
+        };
+        assert_eq!(delivered(Ages::FromDownload), None);
+        assert_eq!(delivered(Ages::FromDelivery), Some("was deleted too early"));
+        assert_eq!(delivered(Ages::Unknown), None);
     }
 }
