@@ -107,6 +107,22 @@ impl<'a> History<'a> {
         }
     }
 
+    /// Lives two runs, each of which fetches a message and deletes it. Returns the steps of each.
+    pub(super) fn live_plainly(mut self) -> Result<Vec<Vec<String>>, String> {
+        self.user.keep = Keep::Never;
+        let mut databases = Databases::create(self.seed, &self.faults, self.new_database)?;
+        let mut stories = Vec::new();
+        for run in 0..2 {
+            self.machine.state().story = Some(Vec::new());
+            self.send();
+            self.run(&mut databases, run, None)?;
+            stories.extend(self.machine.state().story.take());
+        }
+        self.check_files()?;
+        self.check_end()?;
+        Ok(stories)
+    }
+
     fn try_live(&mut self) -> Result<(), String> {
         let mut arrivals = Generator::new(self.seed, "arrivals");
         let mut kills = self.faults.draw(Fault::Kills);

@@ -103,6 +103,18 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     searched.verdict()
 }
 
+/// Simulates two fetches without faults, each of one message that is delivered to a Maildir and
+/// deleted from the server. Returns the steps of each.
+///
+/// # Errors
+/// A promise is broken.
+pub fn plain_fetches() -> Result<Vec<Vec<String>>, String> {
+    const SEED: u64 = 0;
+    let all: Vec<_> = Fault::ALL.iter().map(|(fault, ..)| *fault).collect();
+    let database = NewDatabase::create()?;
+    History::new(SEED, Faults::new(SEED, &all), &database).live_plainly()
+}
+
 fn left_out(flag: &str) -> Result<Fault, String> {
     let name = flag.strip_prefix("--without=");
     name.and_then(Fault::find).ok_or_else(|| {

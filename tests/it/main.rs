@@ -48,6 +48,7 @@ mod partial_listings;
 mod paths;
 mod permissions;
 mod pipelining;
+mod plain_fetch;
 mod ports;
 mod power_cuts;
 mod properties;

@@ -74,33 +74,17 @@ pub(crate) fn points_of(
     threads: Threads,
     calls: &[&str],
 ) -> (RunOutcome, Vec<Point>) {
-    let log = sandbox.path("strace");
-    let mut command = sandbox.command("strace");
-    command.args([
-        "-f",
-        "--seccomp-bpf",
-        "-qq",
-        "-y",
-        "-e",
-        "signal=none",
-        "-e",
-    ]);
-    command.arg(format!("trace={}", calls.join(",")));
-    command.arg("-o").arg(&log).args(argv);
-    let outcome = Program::new(command).run();
-    let log = fs::read(&log).expect("strace wrote its log");
-    let log = String::from_utf8_lossy(&log);
-    let main = log.split_once(' ').map(|(pid, _)| pid);
+    let (outcome, calls) = calls_of(sandbox, argv, calls);
+    let main = calls.first().map(|(pid, _)| pid.clone());
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut reached = BTreeSet::new();
     let mut points = Vec::new();
-    for (pid, line) in log.lines().filter_map(|line| line.split_once(' ')) {
-        let line = line.trim_start();
+    for (pid, line) in &calls {
         // A call that another thread interrupts has two lines. The second is "<... call resumed>".
         let Some((call, _)) = line.split_once('(').filter(|(call, _)| !call.contains(' ')) else {
             continue;
         };
-        let is_main = Some(pid) == main;
+        let is_main = Some(pid) == main.as_ref();
         if threads == Threads::Main && !is_main {
             continue;
         }
@@ -120,6 +104,35 @@ pub(crate) fn points_of(
     }
     points.sort_by(|one, other| (&one.call, one.nth).cmp(&(&other.call, other.nth)));
     (outcome, points)
+}
+
+/// Runs a program and returns what strace prints of these calls, each line with the thread that
+/// made the call.
+#[track_caller]
+pub(crate) fn calls_of(
+    sandbox: &Sandbox,
+    argv: &[OsString],
+    calls: &[&str],
+) -> (RunOutcome, Vec<(String, String)>) {
+    let log = sandbox.path("strace");
+    let mut command = sandbox.command("strace");
+    command.args([
+        "-f",
+        "--seccomp-bpf",
+        "-qq",
+        "-y",
+        "-e",
+        "signal=none",
+        "-e",
+    ]);
+    command.arg(format!("trace={}", calls.join(",")));
+    command.arg("-o").arg(&log).args(argv);
+    let outcome = Program::new(command).run();
+    let log = fs::read(&log).expect("strace wrote its log");
+    let log = String::from_utf8_lossy(&log);
+    let lines = log.lines().filter_map(|line| line.split_once(' '));
+    let lines = lines.map(|(pid, line)| (pid.to_owned(), line.trim_start().to_owned()));
+    (outcome, lines.collect())
 }
 
 /// Takes a [`tools::sample`] of at most `count` points from the points of each call.
