@@ -74,6 +74,8 @@ pub(super) enum Fault {
     RemovingReader,
     /// A second run begins while one is at work.
     SecondRuns,
+    /// Another program removes all messages from tmp/ at any step.
+    EmptiedTmp,
 }
 
 impl Fault {
@@ -110,6 +112,7 @@ impl Fault {
         (Self::MovedMaildir, "moved-maildir", 12),
         (Self::RemovingReader, "removing-reader", 15),
         (Self::SecondRuns, "second-runs", 10),
+        (Self::EmptiedTmp, "emptied-tmp", 15),
     ];
 
     /// Finds a kind by its name.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::databases::Databases;
 use super::faults::{Counts, Fault, Faults};
 use super::locks::lock;
-use super::maildir::{delivered_ids, readers};
+use super::maildir::{Others, delivered_ids};
 use super::message::MailboxMessage;
 use super::program::Program;
 use super::promises::{Ages, Checks, SharedWatch, Watch, deletion_check};
@@ -21,7 +21,7 @@ use crate::os::sys::simulated::generator::{Chance, Generator};
 use crate::os::sys::simulated::machine::Machine;
 
 /// The runs of a history with faults.
-const FAULTY_RUNS: u64 = 6;
+pub(super) const FAULTY_RUNS: u64 = 6;
 /// The most runs without faults that it may take until all is done.
 const MOST_QUIET_RUNS: u64 = 4;
 /// The beginning of the simulated time: 2026-12-01.
@@ -127,10 +127,13 @@ impl<'a> History<'a> {
         let mut arrivals = Generator::new(self.seed, "arrivals");
         let mut kills = self.faults.draw(Fault::Kills);
         let mut power = self.faults.draw(Fault::PowerCuts);
-        let reader = self.faults.draw(Fault::Reader);
-        let remover = self.faults.draw(Fault::RemovingReader);
-        let readers = readers(reader, remover, Arc::clone(&self.watch));
-        self.machine.set_neighbour(Some(readers));
+        let others = Others {
+            moving: self.faults.draw(Fault::Reader),
+            removing: self.faults.draw(Fault::RemovingReader),
+            emptying: self.faults.draw(Fault::EmptiedTmp),
+        };
+        let others = others.work(Arc::clone(&self.watch));
+        self.machine.set_neighbour(Some(others));
         let mut clock = self.faults.draw(Fault::ClockJumps);
         let flushes = self.faults.draw(Fault::FailedFlushes);
         let room = self.faults.draw(Fault::FullDisk);

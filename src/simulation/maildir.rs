@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::history::FAULTY_RUNS;
 use super::locks::lock;
 use super::message::MailboxMessage;
 use super::promises::SharedWatch;
@@ -9,22 +10,31 @@ use crate::os::sys::simulated::disk::{Disk, Inode, ROOT};
 use crate::os::sys::simulated::generator::Chance;
 use crate::os::sys::simulated::machine::Neighbour;
 
-/// Returns the mail readers of a history: one moves messages to cur/ at any time, one removes them.
-pub(super) fn readers(
-    mut moving: Option<Chance>,
-    mut removing: Option<Chance>,
-    watch: SharedWatch,
-) -> Neighbour {
-    Box::new(move |disk| {
-        let moved = moving.as_mut().and_then(|chance| move_one(disk, chance));
-        let removed = removing
-            .as_mut()
-            .and_then(|chance| remove_one(disk, chance, &watch));
-        match (moved, removed) {
-            (Some(moved), Some(removed)) => Some(format!("{moved}, {removed}")),
-            (moved, removed) => moved.or(removed),
-        }
-    })
+/// The other programs that work on the Maildir.
+pub(super) struct Others {
+    /// A mail reader that moves messages to cur/.
+    pub(super) moving: Option<Chance>,
+    /// A mail reader that removes messages.
+    pub(super) removing: Option<Chance>,
+    /// A program that removes all messages from tmp/. It is at work in the runs with faults.
+    pub(super) emptying: Option<Chance>,
+}
+
+impl Others {
+    /// Puts them to work between any two steps of the program.
+    pub(super) fn work(mut self, watch: SharedWatch) -> Neighbour {
+        Box::new(move |disk| {
+            let moving = self.moving.as_mut();
+            let moved = moving.and_then(|chance| move_one(disk, chance));
+            let removing = self.removing.as_mut();
+            let removed = removing.and_then(|chance| remove_one(disk, chance, &watch));
+            let emptying = self.emptying.as_mut();
+            let emptying = emptying.filter(|_| lock(&watch).run < FAULTY_RUNS);
+            let emptied = emptying.and_then(|chance| empty_tmp(disk, chance));
+            let done: Vec<_> = [moved, removed, emptied].into_iter().flatten().collect();
+            (!done.is_empty()).then(|| done.join(", "))
+        })
+    }
 }
 
 fn move_one(disk: &mut Disk, chance: &mut Chance) -> Option<String> {
@@ -66,6 +76,33 @@ fn remove_one(disk: &mut Disk, chance: &mut Chance, watch: &SharedWatch) -> Opti
     Some(format!(
         "the mail reader removes {name}, {part}message {id}"
     ))
+}
+
+/// Removes what `rm tmp/*` removes: names that begin with a dot stay.
+fn empty_tmp(disk: &mut Disk, chance: &mut Chance) -> Option<String> {
+    if !chance.percent(1) {
+        return None;
+    }
+    let mut removed = 0;
+    for tmp in folders_named(disk, b"tmp") {
+        let mut names = disk.names(tmp).ok()?;
+        names.retain(|name| !name.starts_with(b"."));
+        for name in names {
+            disk.unlink(tmp, &name).ok()?;
+            removed += 1;
+        }
+    }
+    (removed > 0).then(|| {
+        chance.count();
+        format!("another program removes {removed} files from tmp/")
+    })
+}
+
+/// Returns the folders with this name in all Maildirs.
+fn folders_named(disk: &Disk, name: &[u8]) -> Vec<Inode> {
+    let maildirs = disk.names(ROOT).unwrap_or_default().into_iter();
+    let folder = |maildir: Vec<u8>| disk.find(disk.find(ROOT, &maildir).ok()?, name).ok();
+    maildirs.filter_map(folder).collect()
 }
 
 /// Returns new/ and cur/ of each Maildir, as far as they exist.
