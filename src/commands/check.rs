@@ -10,7 +10,7 @@ use crate::config::{self, Account, Overrides, Selection, Selector};
 use crate::exit::{Exit, Failure};
 use crate::mail::policy::Policy;
 use crate::poll;
-use crate::poll::survey;
+use crate::poll::survey::{self, KnownMessages};
 use crate::report::Event;
 use crate::seen::StateFolder;
 
@@ -76,7 +76,7 @@ impl CheckAccounts<'_> {
             )));
             return Ok(0);
         }
-        let known = ledger.messages().known()?;
+        let known = KnownMessages::of(&ledger)?;
         let mut connect = self.context.connector(account, self.passwords);
         let mut session = connect(&poll::session_hints(&last))?;
         // The limits of a run are left out: `check` shows everything that waits.
@@ -84,7 +84,9 @@ impl CheckAccounts<'_> {
             keep: account.policy.keep,
             ..Policy::default()
         };
-        let (listing, plan) = survey::survey(&mut session, &known, &policy, ledger.clock().now())?;
+        let now = ledger.clock().now();
+        let (listing, compared) = survey::survey(&mut session, known, &policy, now)?;
+        let plan = compared.plan;
         // Nothing was retrieved or marked deleted, so the answer to QUIT decides nothing.
         session.quit();
         let messages = plan.fetch.len();

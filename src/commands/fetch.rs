@@ -12,7 +12,7 @@ use crate::exit::{Exit, Failure};
 use crate::limits;
 use crate::mail::policy::Keep;
 use crate::net::Stream;
-use crate::poll::survey;
+use crate::poll::survey::{self, KnownMessages};
 use crate::poll::{self, Course, Poll, PollOptions};
 use crate::pop3::{SessionHints, Transaction};
 use crate::report::{AccountReporter, Event, Summary};
@@ -191,15 +191,16 @@ impl FetchAccount<'_> {
         let Self {
             account, reporter, ..
         } = *self;
-        let known = ledger.messages().known()?;
+        let known = KnownMessages::of(&ledger)?;
         let mut policy = account.policy.clone();
         if matches!(policy.keep, Keep::For(_)) && !ledger.clock().is_plausible() {
             // A run would start all ages anew, so that no message is due.
             policy.keep = Keep::Always;
         }
         let mut session = self.connect()(&poll::session_hints(&ledger.runs().last()?))?;
-        let (listing, mut plan) =
-            survey::survey(&mut session, &known, &policy, ledger.clock().now())?;
+        let (listing, compared) =
+            survey::survey(&mut session, known, &policy, ledger.clock().now())?;
+        let mut plan = compared.plan;
         if !account.delete_was_asked {
             let last = ledger.runs().last()?.keep;
             let held = plan.hold_surprising_deletions(last.as_deref(), account.configured_keep);

@@ -1,6 +1,5 @@
-//! The messages of an account that earlier runs have recorded, compactly in memory.
+//! The messages of an account that earlier runs have recorded.
 
-use std::cell::Cell;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -187,135 +186,30 @@ pub struct Delivery {
     pub words: ServerText,
 }
 
-/// All known messages of one account: their unique-ids in one piece, and some 48 octets a message.
-#[derive(Debug, Default)]
-pub struct KnownMessages {
-    octets: Vec<u8>,
-    rows: Vec<(Span, KnownMessage)>,
-    are_doubtful: bool,
-    sizes: SizeHistory,
-    /// The row after the one that was found last.
-    next: Cell<usize>,
+/// The facts about an account's known messages as a whole. The messages themselves are read from the
+/// database when they are needed, one at a time, as there may be millions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KnownFacts {
+    /// True if a message is known, so that this is not the first run.
+    pub has_messages: bool,
+    /// True if all messages are in doubt: the unique-ids may mean other messages now.
+    pub are_doubtful: bool,
+    /// The facts that earlier runs have learned about the sizes and headers that the server reports.
+    pub sizes: SizeHistory,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    start: usize,
-    length: u16,
-}
-
-impl KnownMessages {
-    /// Adds a message. Messages must be added in the order of their unique-ids' octets, then of their
-    /// copy numbers.
-    pub fn push(&mut self, unique_id: &[u8], known: KnownMessage) {
-        let span = Span {
-            start: self.octets.len(),
-            length: u16::try_from(unique_id.len()).unwrap_or(u16::MAX),
-        };
-        debug_assert!(
-            self.rows.last().is_none_or(
-                |(last, row)| (self.unique_id(*last), row.copy) < (unique_id, known.copy)
-            ),
-            "messages are added in order"
-        );
-        self.octets
-            .extend_from_slice(&unique_id[..usize::from(span.length)]);
-        self.rows.push((span, known));
-    }
-
-    fn unique_id(&self, span: Span) -> &[u8] {
-        &self.octets[span.start..][..usize::from(span.length)]
-    }
-
-    /// Returns the known messages under a unique-id, by copy number.
-    pub fn of(&self, unique_id: &[u8]) -> impl ExactSizeIterator<Item = &KnownMessage> + Clone {
-        let is_before = |(span, _): &(Span, KnownMessage)| self.unique_id(*span) < unique_id;
-        let is_one = |(span, _): &(Span, KnownMessage)| self.unique_id(*span) == unique_id;
-        // Most servers list in the order of their unique-ids: then it is the next row. That saves
-        // a binary search for each of 100,000 messages.
-        let next = self.next.get();
-        let is_next = self.rows[..next].last().is_none_or(is_before)
-            && self.rows.get(next).is_some_and(|row| !is_before(row));
-        let start = if is_next {
-            next
-        } else {
-            self.rows.partition_point(is_before)
-        };
-        let rest = &self.rows[start..];
-        let count = if rest.get(1).is_some_and(is_one) {
-            rest.partition_point(is_one)
-        } else {
-            usize::from(rest.first().is_some_and(is_one))
-        };
-        self.next.set(start + count);
-        rest[..count].iter().map(|(_, known)| known)
-    }
-
-    /// Sets what earlier runs have learned about the sizes that the server reports.
-    pub fn set_sizes(&mut self, sizes: SizeHistory) {
-        self.sizes = sizes;
-    }
-
-    /// Returns the number of octets that STAT counts more than LIST on this server.
-    pub fn surplus(&self) -> i64 {
-        self.sizes.surplus
-    }
-
-    /// Returns true if another size says nothing about a message on this server.
-    pub fn sizes_prove_nothing(&self) -> bool {
-        self.sizes.prove_nothing()
-    }
-
-    /// Returns true if another header says nothing about a message on this server.
-    pub fn headers_prove_nothing(&self) -> bool {
-        self.sizes.headers_prove_nothing()
-    }
-
-    /// Puts all messages in doubt: the unique-ids may mean other messages now.
-    pub fn doubt_all(&mut self) {
-        self.are_doubtful = true;
-    }
-
+impl KnownFacts {
     /// Returns true if the unique-id alone does not identify a message: it was missing before, or all
     /// messages are in doubt.
     pub fn is_doubtful(&self, known: &KnownMessage) -> bool {
         self.are_doubtful || known.is_absent
     }
-
-    /// Returns all known messages with their unique-ids, in the order of these.
-    pub fn rows(&self) -> impl Iterator<Item = (&[u8], &KnownMessage)> {
-        self.rows
-            .iter()
-            .map(|(span, known)| (self.unique_id(*span), known))
-    }
-
-    /// Returns the known messages under each unique-id, in the order of the unique-ids.
-    pub fn groups(
-        &self,
-    ) -> impl Iterator<Item = (&[u8], impl ExactSizeIterator<Item = &KnownMessage> + Clone)> {
-        self.rows
-            .chunk_by(|(one, _), (next, _)| self.unique_id(*one) == self.unique_id(*next))
-            .map(|group| {
-                (
-                    self.unique_id(group[0].0),
-                    group.iter().map(|(_, known)| known),
-                )
-            })
-    }
-
-    /// Returns all known messages.
-    pub fn iter(&self) -> impl Iterator<Item = &KnownMessage> {
-        self.rows.iter().map(|(_, known)| known)
-    }
-
-    /// Returns true if nothing is known, as in the first run.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::convert::Infallible;
+
     use super::*;
 
     /// Returns a message about which nothing but its state is known.
@@ -378,24 +272,32 @@ pub(crate) mod tests {
         }
     }
 
-    #[test]
-    fn messages_are_found_by_their_unique_id() {
-        let known = |copy| KnownMessage {
-            copy,
-            ..message_in(State::Seen)
-        };
-        let mut all = KnownMessages::default();
-        for (unique_id, copy) in [("a", 0), ("ab", 0), ("ab", 1), ("b", 0)] {
-            all.push(unique_id.as_bytes(), known(copy));
+    /// Known messages in the order of their unique-ids and copy numbers, as the database has them.
+    #[derive(Default)]
+    pub(crate) struct KnownRows(Vec<(Vec<u8>, KnownMessage)>);
+
+    impl KnownRows {
+        pub(crate) fn of<'a>(rows: impl IntoIterator<Item = (&'a str, KnownMessage)>) -> Self {
+            let rows = rows.into_iter();
+            Self(
+                rows.map(|(id, row)| (id.as_bytes().to_vec(), row))
+                    .collect(),
+            )
         }
-        let copies = [("", 0), ("a", 1), ("aa", 0), ("ab", 2), ("b", 1), ("c", 0)];
-        // In order, backwards, and each one after each other.
-        let pairs = copies
-            .iter()
-            .flat_map(|one| copies.iter().flat_map(move |other| [one, other]));
-        let orders = copies.iter().chain(copies.iter().rev()).chain(pairs);
-        for (unique_id, copies) in orders {
-            assert_eq!(all.of(unique_id.as_bytes()).len(), *copies, "{unique_id}");
+
+        pub(crate) fn facts(&self) -> KnownFacts {
+            KnownFacts {
+                has_messages: !self.0.is_empty(),
+                ..KnownFacts::default()
+            }
+        }
+
+        pub(crate) fn each(
+            &self,
+            each: &mut dyn FnMut(&[u8], KnownMessage),
+        ) -> Result<(), Infallible> {
+            self.0.iter().for_each(|(id, row)| each(id, *row));
+            Ok(())
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::mail::known::{KnownMessage, KnownMessages, State};
+use crate::mail::known::{KnownMessage, State};
 use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
 
@@ -85,11 +85,6 @@ impl Policy {
             Keep::For(time) => Some(now.before(time)),
             Keep::Never => Some(Moment(i64::MAX)),
         }
-    }
-
-    /// Returns true if a delivered message is due for deletion.
-    pub fn has_due(&self, known: &KnownMessages, now: Moment) -> bool {
-        known.iter().any(|known| self.is_due(known, now))
     }
 
     /// Returns true if a message was found to be too large in an earlier run.

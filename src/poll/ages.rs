@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use super::Poll;
-use super::error::{Error, recording};
+use super::error::{Error, reading, recording};
 use crate::mail::clock::ClockChange;
-use crate::mail::known::{KnownMessages, State};
 use crate::mail::policy::Keep;
-use crate::moment::Moment;
 use crate::report::Event;
 
 impl Poll<'_> {
@@ -31,27 +29,27 @@ impl Poll<'_> {
         Ok(())
     }
 
-    /// Starts the ages of messages anew that were delivered at an impossible time. Returns true if there
-    /// were any. Their times come from version 0.1.0 or from another machine.
+    /// Starts the ages of messages anew that were delivered at an impossible time. Their times come from
+    /// version 0.1.0 or from another machine.
     ///
     /// # Errors
-    /// The database cannot be written.
-    pub(super) fn start_impossible_ages(&self, known: &KnownMessages) -> Result<bool, Error> {
-        let clock = self.ledger.clock();
-        let impossible = known.iter().filter(|known| match known.state {
-            State::Delivered(when) => when != NO_TIME && !clock.is_possible(when),
-            _ => false,
-        });
-        let count = impossible.count();
-        if count == 0 || !self.counts_ages() {
-            return Ok(false);
+    /// The database cannot be read or written.
+    pub(super) fn start_impossible_ages(&self) -> Result<(), Error> {
+        if !self.counts_ages() {
+            return Ok(());
+        }
+        let (first, last) = self.ledger.clock().possible();
+        let impossible = self.ledger.messages().delivered_outside(first, last);
+        let count = impossible.map_err(reading)?;
+        if count == 0 {
+            return Ok(());
         }
         self.ledger.date_anew().map_err(recording)?;
         self.reporter.report(Event::Warning(&format_args!(
             "the clock was wrong when {count} messages were delivered; the time of keep counts anew \
              for them"
         )));
-        Ok(true)
+        Ok(())
     }
 
     /// Returns true if an age decides when messages are deleted.
@@ -59,9 +57,6 @@ impl Poll<'_> {
         matches!(self.options.policy.keep, Keep::For(_))
     }
 }
-
-/// The time of a delivery without a recorded time.
-const NO_TIME: Moment = Moment(i64::MAX);
 
 /// Returns what happened to the clock, or `None` if nothing did.
 fn explanation(change: ClockChange) -> Option<String> {

@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 
 use super::Poll;
 use super::error::{Error, reading, recording};
-use crate::mail::known::{KnownMessages, MAX_FAILURES};
+use crate::mail::known::{KnownFacts, MAX_FAILURES};
 use crate::mail::maildrop::{Identity, Listing, Message};
 use crate::mail::same_header::KnownHeader;
 use crate::mail::streak::ALIKE;
@@ -120,7 +120,7 @@ impl Poll<'_> {
         &mut self,
         session: &mut Transaction<S>,
         listing: &Listing,
-        known: &KnownMessages,
+        known: KnownFacts,
         plan: &mut Plan,
     ) -> Result<(), Error> {
         // Without unique-ids everything is retrieved and compared.
@@ -155,10 +155,10 @@ impl Poll<'_> {
     fn may_ask_for_headers<S: Read + Write>(
         &mut self,
         session: &Transaction<S>,
-        known: &KnownMessages,
+        known: KnownFacts,
         last: &LastRun,
     ) -> Result<bool, Error> {
-        if !session.profile().may_have_top() || known.headers_prove_nothing() {
+        if !session.profile().may_have_top() || known.sizes.headers_prove_nothing() {
             return Ok(false);
         }
         let notices = self.ledger.notices();

@@ -49,8 +49,8 @@ pub(crate) enum Error {
     )]
     Shifted,
     /// The mailbox could not be listed.
-    #[error(transparent)]
-    Survey(survey::Error),
+    #[error("listing the messages: {0}")]
+    Survey(pop3::Error),
     /// A message broke the session that was set aside now or earlier, which is reported.
     #[error("{0}")]
     SetAside(Box<Error>),
@@ -109,7 +109,7 @@ impl Error {
             Self::Pop3 { source, .. } | Self::Unconfirmed(source) => Some(source),
             Self::Receive(error) => error.cause(),
             Self::SetAside(error) => error.cause(),
-            Self::Survey(error) => Some(error.cause()),
+            Self::Survey(source) => Some(source),
             _ => None,
         }
     }
@@ -157,10 +157,10 @@ pub(super) fn while_doing(doing: &'static str) -> impl Fn(pop3::Error) -> Error 
 
 impl From<survey::Error> for Error {
     fn from(error: survey::Error) -> Self {
-        if error.is_interrupt() {
-            Self::Interrupted
-        } else {
-            Self::Survey(error)
+        match error {
+            survey::Error::Pop3(source) if source.is_interrupt() => Self::Interrupted,
+            survey::Error::Pop3(source) => Self::Survey(source),
+            survey::Error::Seen(source) => reading(source),
         }
     }
 }

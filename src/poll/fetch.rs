@@ -8,7 +8,7 @@ use super::error::{Error, reading, recording};
 use super::{Poll, batch};
 use crate::exit::{Exit, Failure};
 use crate::limits;
-use crate::mail::known::{MAX_FAILURES, State};
+use crate::mail::known::MAX_FAILURES;
 use crate::mail::maildrop::{Identity, Listing, Message};
 use crate::mail::streak::ALIKE;
 use crate::os::sys::thread;
@@ -85,13 +85,12 @@ impl Poll<'_> {
         let settle::Error::Faulty(fault) = failure else {
             return Ok(failure);
         };
-        let known = self.ledger.messages().known().map_err(reading)?;
-        let is_new = |pick: &&Pick| {
-            let mut rows = known.of(listing.unique_id(pick.position));
-            rows.all(|row| row.copy != pick.copy || matches!(row.state, State::Failed(_)))
-        };
-        let staged = self.ledger.custody().staged().map_err(reading)?.len();
-        let waiting = staged + plan.fetch.iter().filter(is_new).count();
+        let mut waiting = self.ledger.custody().staged().map_err(reading)?.len();
+        for pick in &plan.fetch {
+            let identity = listing.message(pick.position, pick.copy).identity;
+            let is_taken = self.ledger.messages().is_taken(&identity);
+            waiting += usize::from(!is_taken.map_err(reading)?);
+        }
         Ok(settle::Error::Faulty(TargetFault { waiting, ..fault }))
     }
 

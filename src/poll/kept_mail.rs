@@ -5,7 +5,6 @@
 //! that message: it is deleted once more, and never delivered again. But once a session has retrieved
 //! everything and not found the content, the same content is new mail.
 
-use std::cell::OnceCell;
 use std::collections::HashSet;
 
 use super::Poll;
@@ -97,18 +96,8 @@ impl Poll<'_> {
         let proven = match (has_seen_all, has_names) {
             (false, _) => 0,
             (true, true) => {
-                // Needed rarely, and a listing may be long.
-                let listed = OnceCell::new();
-                let all = || {
-                    listing
-                        .positions()
-                        .map(|at| listing.unique_id(at))
-                        .collect()
-                };
-                let is_listed = |unique_id: &UniqueId| {
-                    let listed: &HashSet<&[u8]> = listed.get_or_init(all);
-                    listed.contains(unique_id.as_octets())
-                };
+                let is_listed =
+                    |unique_id: &UniqueId| !listing.under(unique_id.as_octets()).is_empty();
                 deletions
                     .prove_all_but(&found, is_listed)
                     .map_err(recording)?

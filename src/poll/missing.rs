@@ -4,8 +4,9 @@
 
 use std::collections::HashSet;
 
-use crate::mail::known::{KnownMessage, KnownMessages, State};
+use crate::mail::known::{KnownMessage, State};
 use crate::mail::maildrop::{Identity, Listing, UniqueId};
+use crate::poll::join::Group;
 use crate::poll::pairing::pair;
 
 /// At least this many messages must vanish at once, all there were, before the server is taken to
@@ -26,35 +27,38 @@ pub(crate) struct ListingChanges {
 }
 
 impl ListingChanges {
-    /// Compares known messages with a listing.
-    ///
-    /// A known message counts as listed if a listed message is taken for it.
-    pub(crate) fn between(known: &KnownMessages, listing: &Listing) -> Self {
-        let mut changes = Self {
+    /// Begins to compare known messages with a listing.
+    pub(crate) fn of(listing: &Listing) -> Self {
+        Self {
             listed: listing.len(),
             ..Self::default()
-        };
-        // Both are sorted by unique-id, so one pass over both is enough.
-        let mut groups = listing.groups().peekable();
-        for (unique_id, rows) in known.groups() {
-            while groups
-                .next_if(|group| listing.unique_id(group[0]) < unique_id)
-                .is_some()
-            {}
-            let group = groups.next_if(|group| listing.unique_id(group[0]) == unique_id);
-            if group.is_none() || rows.len() == 1 {
-                rows.for_each(|row| changes.note(unique_id, row, group.is_some()));
-                continue;
-            }
-            let pairs = pair(listing, group.unwrap_or_default(), rows.clone());
-            let listed: HashSet<_> = pairs
-                .iter()
-                .filter(|pair| pair.known.is_some())
-                .map(|pair| pair.copy)
-                .collect();
-            rows.for_each(|row| changes.note(unique_id, row, listed.contains(&row.copy)));
         }
-        changes
+    }
+
+    /// Notes what has changed under one unique-id. A known message counts as listed if a listed message
+    /// is taken for it.
+    pub(crate) fn compare(&mut self, listing: &Listing, group: &Group<'_>) {
+        let Group {
+            unique_id,
+            listed,
+            known,
+        } = *group;
+        if listed.is_empty() || known.len() == 1 {
+            let is_listed = !listed.is_empty();
+            known
+                .iter()
+                .for_each(|row| self.note(unique_id, row, is_listed));
+            return;
+        }
+        let pairs = pair(listing, listed, known.iter());
+        let listed: HashSet<_> = pairs
+            .iter()
+            .filter(|pair| pair.known.is_some())
+            .map(|pair| pair.copy)
+            .collect();
+        for row in known {
+            self.note(unique_id, row, listed.contains(&row.copy));
+        }
     }
 
     fn note(&mut self, unique_id: &[u8], row: &KnownMessage, is_listed: bool) {
@@ -85,25 +89,9 @@ impl ListingChanges {
     }
 }
 
-/// Returns the unique-ids and copy numbers of the known messages that a listing is without, of those
-/// that were delivered or are on their way.
-pub(crate) fn of_ours<'k>(
-    known: &'k KnownMessages,
-    listing: &Listing,
-) -> impl Iterator<Item = (&'k [u8], u32)> {
-    let mut listed = listing.groups().peekable();
-    known.rows().filter_map(move |(unique_id, row)| {
-        // Both are sorted by unique-id, so one pass over both is enough.
-        while listed
-            .next_if(|group| listing.unique_id(group[0]) < unique_id)
-            .is_some()
-        {}
-        let is_listed = listed
-            .peek()
-            .is_some_and(|group| listing.unique_id(group[0]) == unique_id);
-        let is_ours = matches!(row.state, State::Delivered(_) | State::Staged);
-        (is_ours && !is_listed).then_some((unique_id, row.copy))
-    })
+/// Returns true if a listing may be without a known message: it was delivered or is on its way.
+pub(crate) fn is_ours(row: &KnownMessage) -> bool {
+    matches!(row.state, State::Delivered(_) | State::Staged)
 }
 
 fn identity(unique_id: &[u8], row: &KnownMessage) -> Option<Identity> {
@@ -117,9 +105,10 @@ fn identity(unique_id: &[u8], row: &KnownMessage) -> Option<Identity> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::known::tests::message_in;
+    use crate::mail::known::tests::{KnownRows, message_in};
     use crate::mail::maildrop::MessageNumber;
     use crate::moment::Moment;
+    use crate::poll::join::join;
 
     fn listing<'a>(unique_ids: impl IntoIterator<Item = &'a str>) -> Listing {
         let mut listing = Listing::default();
@@ -132,12 +121,11 @@ mod tests {
 
     const DELIVERED: State = State::Delivered(Moment(0));
 
-    fn known<'a>(rows: impl IntoIterator<Item = (&'a str, KnownMessage)>) -> KnownMessages {
-        let mut known = KnownMessages::default();
-        for (unique_id, row) in rows {
-            known.push(unique_id.as_bytes(), row);
-        }
-        known
+    fn compared(known: &KnownRows, listing: &Listing) -> ListingChanges {
+        let mut changes = ListingChanges::of(listing);
+        let compare = |group: Group<'_>| changes.compare(listing, &group);
+        let Ok(()) = join(listing, |each| known.each(each), compare);
+        changes
     }
 
     fn names(identities: &[Identity]) -> Vec<String> {
@@ -155,7 +143,7 @@ mod tests {
             copy: 1,
             ..message_in(DELIVERED)
         };
-        let known = known([
+        let known = KnownRows::of([
             ("a", message_in(DELIVERED)),
             ("b", message_in(State::Seen)),
             ("b", second),
@@ -163,14 +151,14 @@ mod tests {
             ("d", absent(State::Gone)),
             ("e", message_in(State::Staged)),
         ]);
-        let changes = ListingChanges::between(&known, &listing(["x", "d", "a"]));
+        let changes = compared(&known, &listing(["x", "d", "a"]));
         assert_eq!(names(&changes.missing), ["b 0", "b 1"]);
         assert_eq!(names(&changes.returned), ["d 0"]);
         assert!(!changes.is_empty());
         // One of the two messages under "b" is left out.
-        let changes = ListingChanges::between(&known, &listing(["b", "a"]));
+        let changes = compared(&known, &listing(["b", "a"]));
         assert_eq!(names(&changes.missing), ["b 1"]);
-        let changes = ListingChanges::between(&known, &listing(["b", "b", "a"]));
+        let changes = compared(&known, &listing(["b", "b", "a"]));
         assert!(changes.is_empty());
     }
 
@@ -180,7 +168,7 @@ mod tests {
             (0..count).map(|n| format!("{prefix}{n:04}")).collect()
         };
         let old = ids("a", PARTIAL_LISTING_MESSAGES);
-        let all = || known(old.iter().map(|id| (id.as_str(), message_in(DELIVERED))));
+        let all = || KnownRows::of(old.iter().map(|id| (id.as_str(), message_in(DELIVERED))));
         for (listed, is_partial) in [
             (ids("b", PARTIAL_LISTING_MESSAGES), true),
             (ids("b", PARTIAL_LISTING_MESSAGES - 1), false),
@@ -191,16 +179,16 @@ mod tests {
             (Vec::new(), false),
         ] {
             let listing = listing(listed.iter().map(String::as_str));
-            let changes = ListingChanges::between(&all(), &listing);
+            let changes = compared(&all(), &listing);
             assert_eq!(changes.is_partial_listing(), is_partial, "{}", listed.len());
         }
-        let few = known(
+        let few = KnownRows::of(
             old.iter()
                 .skip(1)
                 .map(|id| (id.as_str(), message_in(DELIVERED))),
         );
         let new = ids("b", PARTIAL_LISTING_MESSAGES);
         let listing = listing(new.iter().map(String::as_str));
-        assert!(!ListingChanges::between(&few, &listing).is_partial_listing());
+        assert!(!compared(&few, &listing).is_partial_listing());
     }
 }

@@ -37,6 +37,7 @@ mod delete;
 mod duplicates;
 mod error;
 mod fetch;
+pub mod join;
 mod kept_mail;
 mod missing;
 mod neighbours;

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use super::Poll;
 use super::error::{Error, reading, recording};
 use crate::exit::Failure;
-use crate::mail::known::{KnownMessages, MAX_FAILURES};
+use crate::mail::known::{KnownFacts, MAX_FAILURES};
 use crate::mail::maildrop::{Identity, Listing, Message};
 use crate::mail::same_header::KnownHeader;
 use crate::poll::plan::Pick;
@@ -50,17 +50,17 @@ impl Poll<'_> {
         &mut self,
         session: &mut Transaction<S>,
         listing: &Listing,
-        known: &KnownMessages,
+        known: KnownFacts,
         last: &LastRun,
     ) -> Result<Option<Vec<Pick>>, Error> {
         // Names that mailpull made up say nothing about the mailbox.
         if listing.is_empty() || listing.names_are_made_up() {
             return Ok(None);
         }
-        let judged = if known.is_empty() {
+        let judged = if !known.has_messages {
             self.continue_record(session, listing, last)?
         } else if self.ledger.former_place().is_some() {
-            Some(self.judge_new_place(session, listing, known, last)?)
+            Some(self.judge_new_place(session, listing, last)?)
         } else {
             None
         };
@@ -85,8 +85,10 @@ impl Poll<'_> {
         let others = (self.find_other_accounts)(self.ledger).map_err(Error::Undecided)?;
         for other in &others {
             let neighbour = &other.neighbour;
-            let known = self.ledger.neighbours().known(neighbour).map_err(reading)?;
-            let shared = SharedMessages::of(listing, &known);
+            let neighbours = self.ledger.neighbours();
+            let shared =
+                SharedMessages::find(listing, |each| neighbours.each_known(neighbour, each))
+                    .map_err(reading)?;
             let header = |ledger: &Ledger, message: &Identity| {
                 ledger.neighbours().header(neighbour, message)
             };
@@ -129,10 +131,10 @@ impl Poll<'_> {
         &mut self,
         session: &mut Transaction<S>,
         listing: &Listing,
-        known: &KnownMessages,
         last: &LastRun,
     ) -> Result<(Mailbox, SharedMessages), Error> {
-        let shared = SharedMessages::of(listing, known);
+        let known = self.ledger.messages();
+        let shared = SharedMessages::find(listing, |each| known.each(each)).map_err(reading)?;
         let header = |ledger: &Ledger, message: &Identity| ledger.recognition().header(message);
         let sample = self.sample(listing, &shared, header)?;
         let mailbox = self.judge(session, &shared, sample, last)?;

@@ -1,13 +1,14 @@
 //! Recognises messages that the server lists under new unique-ids, by their headers (TOP). Downloads
 //! no message and deletes nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::{Read, Write};
 
-use crate::mail::known::{KnownMessages, State};
+use crate::mail::known::State;
 use crate::mail::maildrop::{Identity, Listing};
 use crate::mail::same_header::ListedHeader;
 use crate::os::signals::Interrupt;
+use crate::poll::join::Group;
 use crate::poll::missing;
 use crate::poll::plan::{Pick, spread_sample};
 use crate::poll::top::{Answer, Error, read_headers};
@@ -24,29 +25,49 @@ pub(crate) struct Rematch<'a> {
     pub interrupt: &'a Interrupt,
 }
 
-/// Returns true if the server seems to have given all its messages new unique-ids, as after a move to
-/// another server: many messages are known, about as many are listed, and hardly any is both.
-///
-/// Messages that were missing from the last listing count only if the same holds with all of them
-/// included. The mailbox may have looked empty during the move. But if another program deletes the
-/// mail every day, those messages are gone for good.
-pub(crate) fn looks_renamed(listing: &Listing, known: &KnownMessages) -> bool {
-    const KNOWN_AT_LEAST: usize = 20;
-    let ours = known
-        .iter()
-        .filter(|known| matches!(known.state, State::Delivered(_) | State::Seen));
-    let (mut all, mut live) = (0, 0);
-    for known in ours {
-        all += 1;
-        live += usize::from(!known.is_absent);
+/// Counts messages to find out if the server has given them new unique-ids.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RenamedSigns {
+    /// The number of known messages that may be on the server.
+    all: usize,
+    /// The number of those that were in the last listing.
+    live: usize,
+    /// The number of listed messages.
+    listed: usize,
+    /// The number of listed messages whose unique-id is known.
+    both: usize,
+    /// True if the listing is without a message that was delivered or is on its way.
+    pub is_one_missing: bool,
+}
+
+impl RenamedSigns {
+    /// Counts the messages under one unique-id.
+    pub(crate) fn count(&mut self, group: &Group<'_>) {
+        for known in group.known {
+            if matches!(known.state, State::Delivered(_) | State::Seen) {
+                self.all += 1;
+                self.live += usize::from(!known.is_absent);
+            }
+            self.is_one_missing |= group.listed.is_empty() && missing::is_ours(known);
+        }
+        self.listed += group.listed.len();
+        if !group.known.is_empty() {
+            self.both += group.listed.len();
+        }
     }
-    let both = listing
-        .positions()
-        .filter(|&position| known.of(listing.unique_id(position)).len() > 0)
-        .count();
-    [live, all]
-        .into_iter()
-        .any(|known| known >= KNOWN_AT_LEAST && listing.len() * 2 >= known && both * 20 < known)
+
+    /// Returns true if the server seems to have given all its messages new unique-ids, as after a move to
+    /// another server: many messages are known, about as many are listed, and hardly any is both.
+    ///
+    /// Messages that were missing from the last listing count only if the same holds with all of them
+    /// included. The mailbox may have looked empty during the move. But if another program deletes the
+    /// mail every day, those messages are gone for good.
+    pub(crate) fn look_renamed(&self) -> bool {
+        const KNOWN_AT_LEAST: usize = 20;
+        [self.live, self.all].into_iter().any(|known| {
+            known >= KNOWN_AT_LEAST && self.listed * 2 >= known && self.both * 20 < known
+        })
+    }
 }
 
 impl Rematch<'_> {
@@ -66,12 +87,10 @@ impl Rematch<'_> {
         new_messages: &[Pick],
     ) -> Result<usize, Error> {
         let sample: Vec<_> = spread_sample(new_messages).collect();
-        let messages = self.ledger.messages().known()?;
-        let missing = missing::of_ours(&messages, self.listing).collect();
         let headers = self.ledger.recognition().headers()?;
         let known = Known {
             headers: &headers,
-            missing: &missing,
+            listing: self.listing,
         };
         let mut recognised = Vec::new();
         self.recognise(session, &sample, &known, &mut recognised)?;
@@ -116,8 +135,7 @@ impl Rematch<'_> {
 struct Known<'a> {
     /// The headers of all, also of those that are listed.
     headers: &'a Headers,
-    /// The messages that the listing is without.
-    missing: &'a HashSet<(&'a [u8], u32)>,
+    listing: &'a Listing,
 }
 
 impl<'a> Known<'a> {
@@ -130,8 +148,11 @@ impl<'a> Known<'a> {
         let (Some(known), None) = (same.next(), same.next()) else {
             return None;
         };
-        let key = (known.unique_id.as_octets(), known.copy);
-        self.missing.contains(&key).then_some(known)
+        let is_listed = !self
+            .listing
+            .under(known.identity.unique_id.as_octets())
+            .is_empty();
+        (known.is_delivered && !is_listed).then_some(&known.identity)
     }
 }
 
@@ -158,8 +179,9 @@ impl<'a> Pairs<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::known::tests::message_in;
+    use crate::mail::known::tests::{KnownRows, message_in};
     use crate::mail::maildrop::{MessageNumber, UniqueId};
+    use crate::poll::join::join;
 
     fn identity(name: &str) -> Identity {
         Identity {
@@ -190,18 +212,22 @@ mod tests {
             (10..30, 10..30, false),
             (10..35, 34..59, true),
         ] {
-            let mut known = KnownMessages::default();
-            for name in known_ones.clone() {
-                known.push(name.to_string().as_bytes(), message_in(State::Seen));
-            }
+            let names: Vec<_> = known_ones.clone().map(|name| name.to_string()).collect();
+            let rows = names.iter().map(|name| (&**name, message_in(State::Seen)));
+            let known = KnownRows::of(rows);
             let mut listing = Listing::default();
             for (number, name) in (1..).filter_map(MessageNumber::new).zip(listed.clone()) {
                 let unique_id: String = name.to_string();
                 listing.push(number, unique_id.as_bytes()).expect("valid");
             }
             let listing = listing.finish().expect("valid");
-            let looks = looks_renamed(&listing, &known);
-            assert_eq!(looks, expected, "{known_ones:?} {listed:?}");
+            let mut signs = RenamedSigns::default();
+            let Ok(()) = join(
+                &listing,
+                |each| known.each(each),
+                |group| signs.count(&group),
+            );
+            assert_eq!(signs.look_renamed(), expected, "{known_ones:?} {listed:?}");
         }
     }
 }

@@ -4,9 +4,10 @@
 //! Unique-ids alone do not show it. Some servers number their messages from 1, so that two mailboxes
 //! share all unique-ids. Sizes must agree as well, and the headers, where the server has TOP.
 
-use crate::mail::known::{KnownMessages, State};
+use crate::mail::known::{KnownMessage, State};
 use crate::mail::maildrop::Listing;
 use crate::mail::same_header::{KnownHeader, ListedHeader};
+use crate::poll::join::{Group, join};
 use crate::poll::plan::{Pick, spread_sample};
 
 /// With fewer messages of equal size than this, equal sizes may be chance: the messages are retrieved
@@ -54,29 +55,34 @@ impl ComparedHeaders {
 }
 
 impl SharedMessages {
-    /// Finds the messages of a listing that are known by their unique-ids.
-    pub(crate) fn of(listing: &Listing, known: &KnownMessages) -> Self {
+    /// Finds the messages of a listing that are known by their unique-ids. `known` gives the known
+    /// messages in the order of these.
+    pub(crate) fn find<E>(
+        listing: &Listing,
+        known: impl FnOnce(&mut dyn FnMut(&[u8], KnownMessage)) -> Result<(), E>,
+    ) -> Result<Self, E> {
         let mut shared = Self::default();
-        if listing.names_are_made_up() {
-            return shared;
+        if !listing.names_are_made_up() {
+            join(listing, known, |group| shared.compare(listing, &group))?;
+            shared.picks.sort_unstable_by_key(|pick| pick.position);
         }
-        for position in listing.positions().filter(|&at| !listing.is_repeated(at)) {
-            let mut rows = known.of(listing.unique_id(position));
-            let (Some(row), None) = (rows.next(), rows.next()) else {
-                continue;
-            };
-            if row.state == State::Gone {
-                continue;
-            }
-            match (row.size, listing.size(position)) {
-                (Some(known), Some(listed)) if known == listed => shared.equal += 1,
-                (Some(_), Some(_)) => shared.unequal += 1,
-                _ => {}
-            }
-            let copy = row.copy;
-            shared.picks.push(Pick { position, copy });
+        Ok(shared)
+    }
+
+    fn compare(&mut self, listing: &Listing, group: &Group<'_>) {
+        let (&[position], &[row]) = (group.listed, group.known) else {
+            return;
+        };
+        if row.state == State::Gone {
+            return;
         }
-        shared
+        match (row.size, listing.size(position)) {
+            (Some(known), Some(listed)) if known == listed => self.equal += 1,
+            (Some(_), Some(_)) => self.unequal += 1,
+            _ => {}
+        }
+        let copy = row.copy;
+        self.picks.push(Pick { position, copy });
     }
 
     /// Returns true if no known message is listed.
@@ -123,7 +129,7 @@ impl SharedMessages {
 mod tests {
     use super::*;
     use crate::mail::known::KnownMessage;
-    use crate::mail::known::tests::message_in;
+    use crate::mail::known::tests::{KnownRows, message_in};
     use crate::mail::maildrop::MessageNumber;
     use crate::mail::same_header;
     use crate::moment::Moment;
@@ -143,16 +149,16 @@ mod tests {
         listing
     }
 
-    fn known(rows: &[(&str, State, Option<u64>)]) -> KnownMessages {
-        let mut known = KnownMessages::default();
-        for &(unique_id, state, size) in rows {
+    fn shared(listing: &Listing, rows: &[(&str, State, Option<u64>)]) -> SharedMessages {
+        let known = KnownRows::of(rows.iter().map(|&(unique_id, state, size)| {
             let row = KnownMessage {
                 size,
                 ..message_in(state)
             };
-            known.push(unique_id.as_bytes(), row);
-        }
-        known
+            (unique_id, row)
+        }));
+        let Ok(shared) = SharedMessages::find(listing, |each| known.each(each));
+        shared
     }
 
     #[test]
@@ -174,7 +180,7 @@ mod tests {
             (&[("a", 5)], &[("a", State::Gone, Some(5))], Mailbox::Other),
             (&[("a", 5), ("a", 5)], &a_and_b, Mailbox::Other),
         ] {
-            let shared = SharedMessages::of(&listing(lines), &known(rows));
+            let shared = shared(&listing(lines), rows);
             let judged = shared.judge(ComparedHeaders::default());
             assert_eq!(judged, expected, "{lines:?} {rows:?}");
         }
@@ -193,7 +199,7 @@ mod tests {
                 ("a", DELIVERED, Some(sizes[0])),
                 ("b", DELIVERED, Some(sizes[1])),
             ];
-            let shared = SharedMessages::of(&listing, &known(&rows));
+            let shared = shared(&listing, &rows);
             let judged = shared.judge(ComparedHeaders { equal, different });
             assert_eq!(judged, expected, "{sizes:?} {equal} {different}");
         }
@@ -228,7 +234,7 @@ mod tests {
                 .iter()
                 .map(|&name| (name, DELIVERED, Some(5)))
                 .collect();
-            let shared = SharedMessages::of(&listing(&lines), &known(&rows));
+            let shared = shared(&listing(&lines), &rows);
             assert_eq!(shared.in_doubt().len(), compared, "{count}");
         }
     }

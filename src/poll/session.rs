@@ -8,14 +8,14 @@ use std::time::Duration;
 use super::Poll;
 use super::error::{Error, reading, recording};
 use crate::exit::{Exit, Failure};
-use crate::mail::known::{KnownMessages, MAX_FAILURES};
+use crate::mail::known::{KnownFacts, KnownMessage, MAX_FAILURES};
 use crate::mail::maildrop::Listing;
 use crate::mail::policy::{Keep, Policy};
 use crate::poll::duplicates::mark_possible_duplicates;
 use crate::poll::missing::{self, ListingChanges};
-use crate::poll::plan::{self, Pick, Plan, are_surprising};
-use crate::poll::renamed::{self, Rematch};
-use crate::poll::survey::survey;
+use crate::poll::plan::{Pick, Plan, are_surprising};
+use crate::poll::renamed::{Rematch, RenamedSigns};
+use crate::poll::survey::{ComparedListing, KnownMessages, survey};
 use crate::pop3::{Mechanism, Pipelining, ServerProfile, SessionHints, Sizes, Transaction};
 use crate::report::Event;
 use crate::seen::{LastRun, MissingContents};
@@ -80,34 +80,37 @@ impl Poll<'_> {
         }
         let login = session.login();
         self.ledger.note_login(login.map(Mechanism::name));
-        // With a pipelined login the listing is already on its way while the database is read.
-        let mut known = self.known()?;
-        if self.start_impossible_ages(&known)? {
-            known = self.known()?;
-        }
+        self.start_impossible_ages()?;
         let now = self.ledger.clock().now();
-        let (listing, mut plan) = survey(&mut session, &known, policy, now)?;
-        self.note_surplus(&listing, &plan, &known)?;
+        let mut known = KnownMessages::of(self.ledger).map_err(reading)?.facts;
+        let (listing, mut compared) = survey(
+            &mut session,
+            KnownMessages::of(self.ledger).map_err(reading)?,
+            policy,
+            now,
+        )?;
+        self.note_surplus(&listing, &compared.plan, known)?;
         self.warn_of_expiry(session.profile(), last);
         if let Some(profile) = session.profile().to_stored() {
             self.ledger.note_server_profile(profile);
         }
-        if let Some(compare) = self.find_known_mailbox(&mut session, &listing, &known, last)? {
-            known = self.known()?;
-            if self.start_impossible_ages(&known)? {
-                known = self.known()?;
-            }
-            plan = plan::plan(&listing, &known, policy, now);
-            plan.compare_also(compare);
+        if let Some(compare) = self.find_known_mailbox(&mut session, &listing, known, last)? {
+            self.start_impossible_ages()?;
+            (known, compared) = self.compare(&listing, policy)?;
+            compared.plan.compare_also(compare);
         }
         if !listing.names_are_made_up()
-            && self.may_be_renamed(&listing, &known, last)
+            && may_be_renamed(&compared.signs, last)
             && self.may_rematch(last)
-            && self.rematch(&mut session, &listing, &known, last)?
+            && self.rematch(&mut session, &listing, last)?
         {
-            known = self.known()?;
-            plan = plan::plan(&listing, &known, policy, now);
+            (known, compared) = self.compare(&listing, policy)?;
         }
+        let ComparedListing {
+            mut plan,
+            changes,
+            signs,
+        } = compared;
         mark_possible_duplicates(&mut plan, &listing, self.ledger, self.target)?;
         plan.leave_out(|pick| {
             let message = listing.message(pick.position, pick.copy);
@@ -120,10 +123,10 @@ impl Poll<'_> {
             }
             None => self.hold_surprising_deletions(&mut plan)?,
         }
-        self.check_deletions(&mut session, &listing, &known, &mut plan)?;
+        self.check_deletions(&mut session, &listing, known, &mut plan)?;
         self.accept_sizes(&listing, &plan)?;
-        let remaining = self.note_listing_changes(&known, &listing, &plan)?;
-        let missing = self.missing_contents(&known, &listing, &plan)?;
+        let remaining = self.note_listing_changes(changes, &listing, &plan)?;
+        let missing = self.missing_contents(&listing, &plan, &signs)?;
         Ok(OpenSession {
             session,
             listing,
@@ -139,11 +142,13 @@ impl Poll<'_> {
         &mut self,
         listing: &Listing,
         plan: &Plan,
-        known: &KnownMessages,
+        known: KnownFacts,
     ) -> Result<(), Error> {
         match listing.surplus_over(plan.recorded_octets) {
             Some(surplus)
-                if plan.resized == 0 && plan.compare.is_empty() && surplus != known.surplus() =>
+                if plan.resized == 0
+                    && plan.compare.is_empty()
+                    && surplus != known.sizes.surplus =>
             {
                 let sizes = self.ledger.size_checks();
                 sizes.note_surplus(surplus).map_err(recording)
@@ -207,24 +212,24 @@ impl Poll<'_> {
         )));
     }
 
-    /// Returns the known messages. If the account has moved to another mailbox, its unique-ids may
-    /// mean other messages now, so all of them are in doubt.
-    fn known(&self) -> Result<KnownMessages, Error> {
-        let mut known = self.ledger.messages().known().map_err(reading)?;
-        if self.ledger.former_place().is_some() {
-            known.doubt_all();
-        }
-        Ok(known)
+    /// Compares a listing with what is known now.
+    fn compare(
+        &self,
+        listing: &Listing,
+        policy: &Policy,
+    ) -> Result<(KnownFacts, ComparedListing), Error> {
+        let known = KnownMessages::of(self.ledger).map_err(reading)?;
+        let compared = known.compare(listing, policy, self.ledger.clock().now());
+        Ok((known.facts, compared.map_err(reading)?))
     }
 
     /// Records which known messages are missing from the listing, and which are back.
     fn note_listing_changes(
         &mut self,
-        known: &KnownMessages,
+        mut changes: ListingChanges,
         listing: &Listing,
         plan: &Plan,
     ) -> Result<Remaining, Error> {
-        let mut changes = ListingChanges::between(known, listing);
         // The doubt about a message that was missing ends when it has been compared, and not before.
         let doubted = plan.doubted(listing);
         changes
@@ -247,29 +252,29 @@ impl Poll<'_> {
     /// to compare with them.
     fn missing_contents(
         &self,
-        known: &KnownMessages,
         listing: &Listing,
         plan: &Plan,
+        signs: &RenamedSigns,
     ) -> Result<MissingContents, Error> {
         // A unique-id that mailpull made up from the content is in no listing.
         if listing.names_are_made_up() || plan.retrieved().next().is_none() {
             return Ok(MissingContents::default());
         }
         let kept = self.ledger.unproven_deletions().all().map_err(reading)?;
-        let listed: HashSet<_> = match kept.is_empty() {
-            true => HashSet::new(),
-            false => listing
-                .positions()
-                .map(|at| listing.unique_id(at))
-                .collect(),
-        };
+        if kept.is_empty() && !signs.is_one_missing {
+            return Ok(MissingContents::default());
+        }
         // The server may have kept these, and list them under new unique-ids.
-        let kept = kept
+        let kept: HashSet<_> = kept
             .iter()
             .map(|kept| (kept.unique_id.as_octets(), kept.copy))
-            .filter(|(unique_id, _)| !listed.contains(unique_id));
-        let missing = missing::of_ours(known, listing).chain(kept);
-        self.ledger.missing().contents(missing).map_err(reading)
+            .collect();
+        let missing = self.ledger.missing();
+        let is_missing = |unique_id: &[u8], row: &KnownMessage| {
+            (missing::is_ours(row) || kept.contains(&(unique_id, row.copy)))
+                && listing.under(unique_id).is_empty()
+        };
+        missing.contents_if(is_missing).map_err(reading)
     }
 
     /// Returns true if renamed messages may be looked for.
@@ -284,29 +289,16 @@ impl Poll<'_> {
         may
     }
 
-    /// Returns true if the server seems to have given its messages new unique-ids, or if the last
-    /// session broke while they were being recognised.
-    fn may_be_renamed(&self, listing: &Listing, known: &KnownMessages, last: &LastRun) -> bool {
-        renamed::looks_renamed(listing, known)
-            || last.recognitions > 0 && missing::of_ours(known, listing).next().is_some()
-    }
-
     /// Recognises messages that the server has renamed. Returns true if there were any.
     fn rematch<S: Read + Write>(
         &mut self,
         session: &mut Transaction<S>,
         listing: &Listing,
-        known: &KnownMessages,
         last: &LastRun,
     ) -> Result<bool, Error> {
         // All that are new are looked at, whatever the limits of a run are.
-        let new = plan::plan(
-            listing,
-            known,
-            &Policy::default(),
-            self.ledger.clock().now(),
-        )
-        .fetch;
+        let (_, compared) = self.compare(listing, &Policy::default())?;
+        let new = compared.plan.fetch;
         let recognised = self.count_breaks_at_top(last, |poll| {
             let rematch = Rematch {
                 listing,
@@ -366,6 +358,12 @@ impl Poll<'_> {
         let failure = Failure::new(what, Exit::Configuration);
         self.report_problem(&failure.with_hint("To delete them: mailpull fetch --delete"));
     }
+}
+
+/// Returns true if the server seems to have given its messages new unique-ids, or if the last session
+/// broke while they were being recognised.
+fn may_be_renamed(signs: &RenamedSigns, last: &LastRun) -> bool {
+    signs.look_renamed() || last.recognitions > 0 && signs.is_one_missing
 }
 
 /// Returns what the last run learned that is useful for the next session.

@@ -3,40 +3,152 @@
 use std::io::{Read, Write};
 
 use crate::exit::Exit;
-use crate::mail::known::{KnownMessage, KnownMessages};
+use crate::mail::known::{KnownFacts, KnownMessage};
 use crate::mail::maildrop::{Listing, UniqueId};
 use crate::mail::policy::{Keep, Policy};
 use crate::moment::Moment;
-use crate::poll::plan::{self, Plan};
+use crate::poll::join::join;
+use crate::poll::missing::ListingChanges;
+use crate::poll::plan::{Plan, Planner};
+use crate::poll::renamed::RenamedSigns;
 use crate::pop3::{self, Sizes, Transaction};
 use crate::report::{AccountReporter, Event, Intent, Summary};
+use crate::seen::{self, Ledger};
 use crate::text::ServerText;
 
-/// The reason why there is no listing. A part of a listing is never used.
+/// The reason why there is no plan. A part of a listing is never used.
 #[derive(Debug, thiserror::Error)]
-#[error("listing the messages: {0}")]
-pub(crate) struct Error(#[from] pop3::Error);
+pub(crate) enum Error {
+    /// The session failed, or the listing cannot be believed.
+    #[error("listing the messages: {0}")]
+    Pop3(#[from] pop3::Error),
+    /// The database failed.
+    #[error("reading what is known: {0}")]
+    Seen(#[from] seen::Error),
+}
 
 impl Error {
     /// Returns what the user can do about it, if anything.
     pub(crate) fn hint(&self) -> Option<String> {
-        self.0.hint()
+        match self {
+            Self::Pop3(source) => source.hint(),
+            Self::Seen(source) => source.hint(),
+        }
     }
 
     /// Returns the exit status that the error leads to.
     pub(crate) fn exit(&self) -> Exit {
-        self.0.exit()
+        match self {
+            Self::Pop3(source) => source.exit(),
+            Self::Seen(source) => source.exit(),
+        }
+    }
+}
+
+/// The known messages of an account.
+#[derive(Clone, Copy)]
+pub(crate) struct KnownMessages<'a> {
+    /// Where they are recorded; `None` if there is no database.
+    ledger: Option<&'a Ledger>,
+    /// The facts about them as a whole.
+    pub(crate) facts: KnownFacts,
+}
+
+impl<'a> KnownMessages<'a> {
+    /// Returns the known messages of an account. If it has moved to another mailbox, its unique-ids may
+    /// mean other messages now, so all of them are in doubt.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn of(ledger: &'a Ledger) -> Result<Self, seen::Error> {
+        let facts = KnownFacts {
+            are_doubtful: ledger.former_place().is_some(),
+            ..ledger.messages().facts()?
+        };
+        let ledger = Some(ledger);
+        Ok(Self { ledger, facts })
     }
 
-    /// Returns the session's error.
-    pub(crate) fn cause(&self) -> &pop3::Error {
-        &self.0
+    /// Returns those of an account that has no record.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            ledger: None,
+            facts: KnownFacts::default(),
+        }
     }
 
-    /// Returns true if a signal caused the error.
-    pub(crate) fn is_interrupt(&self) -> bool {
-        self.0.is_interrupt()
+    /// Compares a listing with the known messages, and decides about every listed message. Ages count
+    /// until `now`.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn compare(
+        self,
+        listing: &Listing,
+        policy: &Policy,
+        now: Moment,
+    ) -> Result<ComparedListing, seen::Error> {
+        let mut planner = Planner::new(listing, self.facts, policy, now);
+        let mut changes = ListingChanges::of(listing);
+        let mut signs = RenamedSigns::default();
+        join(
+            listing,
+            |each| self.each(each),
+            |group| {
+                planner.decide(&group);
+                changes.compare(listing, &group);
+                signs.count(&group);
+            },
+        )?;
+        Ok(ComparedListing {
+            plan: planner.finish(),
+            changes,
+            signs,
+        })
     }
+
+    fn each(self, each: impl FnMut(&[u8], KnownMessage)) -> Result<(), seen::Error> {
+        match self.ledger {
+            Some(ledger) => ledger.messages().each(each),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns true if the server has ever listed unique-ids of its own: then it only fails to do so now.
+    fn have_names(self) -> Result<bool, seen::Error> {
+        let mut have_names = false;
+        self.each(|unique_id, _| have_names |= !UniqueId::is_made_up(unique_id))?;
+        Ok(have_names)
+    }
+
+    /// Returns whether sizes decide something before anything is fetched.
+    fn sizes(self, policy: &Policy, now: Moment) -> Result<Sizes, seen::Error> {
+        let Some(ledger) = self.ledger else {
+            return Ok(Sizes::Each);
+        };
+        let due = policy.due_until(now);
+        Ok(
+            if policy.needs_sizes()
+                || ledger.messages().needs_sizes(due)?
+                || ledger.suspicions().are_waiting()?
+            {
+                Sizes::Each
+            } else {
+                Sizes::Total
+            },
+        )
+    }
+}
+
+/// A listing, compared with the known messages.
+#[derive(Debug)]
+pub(crate) struct ComparedListing {
+    /// The decisions about the listed messages.
+    pub plan: Plan,
+    /// The known messages that are missing or back.
+    pub changes: ListingChanges,
+    /// The signs that the server has renamed its messages.
+    pub signs: RenamedSigns,
 }
 
 /// Lists the mailbox and decides about every message. Ages count until `now`.
@@ -46,32 +158,36 @@ impl Error {
 /// that a known message may have another size: its unique-id may belong to another message now.
 ///
 /// # Errors
-/// The server refused or its answer cannot be believed.
+/// The server refused or its answer cannot be believed, or the database cannot be read.
 pub(crate) fn survey<S: Read + Write>(
     session: &mut Transaction<S>,
-    known: &KnownMessages,
+    known: KnownMessages<'_>,
     policy: &Policy,
     now: Moment,
-) -> Result<(Listing, Plan), Error> {
-    let sizes = sizes(known, policy, now);
+) -> Result<(Listing, ComparedListing), Error> {
+    let sizes = known.sizes(policy, now)?;
     let mut listing = match session.list(sizes) {
         // With `keep = false` all fetched messages are deleted in this session, so that unique-ids
         // are not needed to tell old messages from new ones.
         Err(pop3::Error::NoUniqueIds)
-            if policy.keep == Keep::Never && !session.announces_uidl() && !has_names(known) =>
+            if policy.keep == Keep::Never
+                && !session.announces_uidl()
+                && !known.have_names()? =>
         {
             session.list_unnamed()?
         }
         listing => listing?,
     };
-    let mut plan = plan::plan(&listing, known, policy, now);
+    let mut compared = known.compare(&listing, policy, now)?;
     let has_no_sizes = sizes == Sizes::Total && !listing.names_are_made_up();
-    let needs_sizes = plan.retrieved().next().is_some();
-    if has_no_sizes && (needs_sizes || !has_recorded_sizes(session, &mut listing, &plan, known)?) {
+    let needs_sizes = compared.plan.retrieved().next().is_some();
+    if has_no_sizes
+        && (needs_sizes || !has_recorded_sizes(session, &mut listing, &compared.plan, known.facts)?)
+    {
         session.add_sizes(&mut listing)?;
-        plan = plan::plan(&listing, known, policy, now);
+        compared = known.compare(&listing, policy, now)?;
     }
-    Ok((listing, plan))
+    Ok((listing, compared))
 }
 
 /// Returns true if the sum of all sizes shows that the listed messages have their recorded sizes,
@@ -81,34 +197,13 @@ fn has_recorded_sizes<S: Read + Write>(
     session: &mut Transaction<S>,
     listing: &mut Listing,
     plan: &Plan,
-    known: &KnownMessages,
+    known: KnownFacts,
 ) -> Result<bool, Error> {
-    if listing.is_empty() || known.sizes_prove_nothing() {
+    if listing.is_empty() || known.sizes.prove_nothing() {
         return Ok(true);
     }
     session.add_total(listing)?;
-    Ok(listing.surplus_over(plan.recorded_octets) == Some(known.surplus()))
-}
-
-/// Returns true if the server has ever listed unique-ids of its own: then it only fails to do so now.
-fn has_names(known: &KnownMessages) -> bool {
-    known
-        .rows()
-        .any(|(unique_id, _)| !UniqueId::is_made_up(unique_id))
-}
-
-/// Returns whether sizes decide something before anything is fetched.
-fn sizes(known: &KnownMessages, policy: &Policy, now: Moment) -> Sizes {
-    let is_in_doubt = |known: &KnownMessage| known.suspicion.asks_for_comparison();
-    if known.is_empty()
-        || known.iter().any(is_in_doubt)
-        || policy.needs_sizes()
-        || policy.has_due(known, now)
-    {
-        Sizes::Each
-    } else {
-        Sizes::Total
-    }
+    Ok(listing.surplus_over(plan.recorded_octets) == Some(known.sizes.surplus))
 }
 
 /// Reports what a poll would do, without doing it.

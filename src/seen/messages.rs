@@ -1,4 +1,4 @@
-//! All known messages of an account: loaded, listed for people, forgotten, marked.
+//! All known messages of an account: read, listed for people, forgotten, marked.
 
 use rusqlite::{Row, params};
 
@@ -6,7 +6,7 @@ use super::database::{MESSAGE, about, identity, size, statements};
 use super::size_checks::size_history;
 use super::state::{DELIVERED, FAILED, SEEN, StoredState};
 use super::{Error, Ledger};
-use crate::mail::known::{KnownMessage, KnownMessages};
+use crate::mail::known::{KnownFacts, KnownMessage};
 use crate::mail::maildrop::{AccountKey, Identity, Message, UniqueId};
 use crate::moment::Moment;
 
@@ -28,28 +28,65 @@ pub(crate) struct SeenEntry {
 }
 
 impl Messages<'_> {
-    /// Loads all known messages.
+    /// Returns the facts about the known messages as a whole.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub(crate) fn known(self) -> Result<KnownMessages, Error> {
-        self.known_of(self.0.key())
+    pub(crate) fn facts(self) -> Result<KnownFacts, Error> {
+        let key = self.0.key();
+        self.0.read(|queries| {
+            Ok(KnownFacts {
+                has_messages: queries.exists(&HAS_MESSAGES, [key])?,
+                are_doubtful: false,
+                sizes: size_history(queries, key)?,
+            })
+        })
     }
 
-    /// Loads all known messages of this account or another one.
+    /// Gives all known messages to `each`, in the order of their unique-ids' octets and of their copy
+    /// numbers.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub(super) fn known_of(self, account: AccountKey) -> Result<KnownMessages, Error> {
+    pub(crate) fn each(self, each: impl FnMut(&[u8], KnownMessage)) -> Result<(), Error> {
+        self.each_of(self.0.key(), each)
+    }
+
+    /// Does the same for this account or another one.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(super) fn each_of(
+        self,
+        account: AccountKey,
+        mut each: impl FnMut(&[u8], KnownMessage),
+    ) -> Result<(), Error> {
         self.0.read(|queries| {
-            let mut known = KnownMessages::default();
-            known.set_sizes(size_history(queries, account)?);
             queries.all::<(), ()>(&KNOWN, [account], |row| {
-                known.push(row.get_ref(0)?.as_blob()?, known_message(row)?);
+                each(row.get_ref(0)?.as_blob()?, known_message(row)?);
                 Ok(())
-            })?;
-            Ok(known)
+            })
         })
+    }
+
+    /// Returns the number of messages that were delivered, but not between these times.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn delivered_outside(self, first: Moment, last: Moment) -> Result<i64, Error> {
+        let values = params![self.0.key(), first, last];
+        self.0
+            .read(|queries| queries.value(&DELIVERED_OUTSIDE, values))
+    }
+
+    /// Returns true if a message is known, and did not fail.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn is_taken(self, identity: &Identity) -> Result<bool, Error> {
+        let key = self.0.key();
+        self.0
+            .read(|queries| queries.exists(&IS_TAKEN, about(&key, identity, &[])))
     }
 
     /// Returns all known messages, ordered by unique-id.
@@ -155,10 +192,19 @@ impl Messages<'_> {
                 .collect()
         })
     }
+
+    /// Returns all known messages.
+    #[cfg(test)]
+    pub(crate) fn all(self) -> Vec<(String, KnownMessage)> {
+        let mut all = Vec::new();
+        let push = |id: &[u8], row| all.push((String::from_utf8_lossy(id).into_owned(), row));
+        self.each(push).expect("the database can be read");
+        all
+    }
 }
 
 /// Reads the columns that [`KNOWN`] and [`ENTRIES`] begin with.
-fn known_message(row: &Row<'_>) -> rusqlite::Result<KnownMessage> {
+pub(super) fn known_message(row: &Row<'_>) -> rusqlite::Result<KnownMessage> {
     Ok(KnownMessage {
         copy: row.get(1)?,
         state: row
@@ -174,11 +220,16 @@ fn known_message(row: &Row<'_>) -> rusqlite::Result<KnownMessage> {
 }
 
 statements! {
-    /// In the order that [`KnownMessages::push`] requires.
     KNOWN =
         "SELECT unique_id, copy, state, size, delivered, undeletable, next_try, vanished,
              quit_sent, suspicion
          FROM seen WHERE account = ?1 ORDER BY unique_id, copy";
+
+    DELIVERED_OUTSIDE =
+        "SELECT count(*) FROM seen
+         WHERE account = ?1 AND state = {DELIVERED} AND delivered NOT BETWEEN ?2 AND ?3";
+
+    IS_TAKEN = "SELECT 1 FROM seen WHERE {MESSAGE} AND state <> {FAILED}";
 
     HAS_MESSAGES = "SELECT 1 FROM seen WHERE account = ?1 LIMIT 1";
 

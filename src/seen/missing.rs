@@ -1,16 +1,17 @@
 //! Known messages that a listing is without, found by their content: the server may list them under
 //! other unique-ids now.
 
-use rusqlite::params;
+use rusqlite::{CachedStatement, params};
 
-use super::database::{MESSAGE, about, identity, statements};
+use super::database::{MESSAGE, Queries, about, identity, statements};
+use super::messages::{KNOWN, known_message};
 use super::recognition::{DROP_FAILED, RENAME_DELIVERY};
 use super::state::{DELIVERED, GONE, STAGED, StoredState};
 use super::{Error, Ledger};
 use crate::digest::Digest;
 use crate::mail::custody::StoredMessage;
-use crate::mail::known::State;
-use crate::mail::maildrop::Identity;
+use crate::mail::known::{KnownMessage, State};
+use crate::mail::maildrop::{AccountKey, Identity};
 use crate::mail::suspicion::Suspicion;
 
 /// An account's known messages that a listing is without.
@@ -47,6 +48,42 @@ pub(crate) struct RenamedMessage {
     pub doubt: Suspicion,
 }
 
+/// Loads the contents of messages.
+struct Contents<'q> {
+    content: CachedStatement<'q>,
+    key: AccountKey,
+    found: Vec<Content>,
+}
+
+impl<'q> Contents<'q> {
+    fn new(queries: &Queries<'q>, key: AccountKey) -> rusqlite::Result<Self> {
+        Ok(Self {
+            content: queries.prepare(&CONTENT)?,
+            key,
+            found: Vec::new(),
+        })
+    }
+
+    fn load(&mut self, unique_id: &[u8], copy: u32) -> rusqlite::Result<()> {
+        let message = params![self.key, unique_id, copy];
+        let rows = self.content.query_map(message, |row| {
+            Ok(Content {
+                hash: row.get::<_, Digest>(1)?.beginning(),
+                delivery: row.get(0)?,
+            })
+        })?;
+        for row in rows {
+            self.found.push(row?);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> MissingContents {
+        self.found.sort_unstable();
+        MissingContents(self.found)
+    }
+}
+
 impl MissingContents {
     /// Returns true if nothing can be found.
     pub(crate) fn is_empty(&self) -> bool {
@@ -71,24 +108,36 @@ impl Missing<'_> {
         missing: impl Iterator<Item = (&'m [u8], u32)>,
     ) -> Result<MissingContents, Error> {
         let key = self.0.key();
-        let mut contents = self.0.read(|queries| {
-            let mut content = queries.prepare(&CONTENT)?;
-            let mut contents = Vec::new();
+        self.0.read(|queries| {
+            let mut contents = Contents::new(queries, key)?;
             for (unique_id, copy) in missing {
-                let rows = content.query_map(params![key, unique_id, copy], |row| {
-                    Ok(Content {
-                        hash: row.get::<_, Digest>(1)?.beginning(),
-                        delivery: row.get(0)?,
-                    })
-                })?;
-                for row in rows {
-                    contents.push(row?);
-                }
+                contents.load(unique_id, copy)?;
             }
-            Ok(contents)
-        })?;
-        contents.sort_unstable();
-        Ok(MissingContents(contents))
+            Ok(contents.finish())
+        })
+    }
+
+    /// Does the same for those known messages that a condition names.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn contents_if(
+        self,
+        is_missing: impl Fn(&[u8], &KnownMessage) -> bool,
+    ) -> Result<MissingContents, Error> {
+        let key = self.0.key();
+        self.0.read(|queries| {
+            let mut contents = Contents::new(queries, key)?;
+            queries.all::<(), ()>(&KNOWN, [key], |row| {
+                let unique_id = row.get_ref(0)?.as_blob()?;
+                let known = known_message(row)?;
+                match is_missing(unique_id, &known) {
+                    true => contents.load(unique_id, known.copy),
+                    false => Ok(()),
+                }
+            })?;
+            Ok(contents.finish())
+        })
     }
 
     /// Returns the known message that an arrived one is, if their octets are the same, apart from header

@@ -12,7 +12,7 @@ use super::messages::HAS_MESSAGES;
 use super::recognition::known_header;
 use super::{Error, Ledger, Lock, former_tags};
 use crate::mail::custody::TargetPlace;
-use crate::mail::known::KnownMessages;
+use crate::mail::known::KnownMessage;
 use crate::mail::maildrop::{AccountKey, Identity};
 use crate::mail::same_header::KnownHeader;
 
@@ -55,12 +55,16 @@ impl Neighbours<'_> {
         })
     }
 
-    /// Loads all known messages of a neighbour.
+    /// Gives all known messages of a neighbour to `each`: see [`super::messages::Messages::each`].
     ///
     /// # Errors
     /// The database cannot be read.
-    pub(crate) fn known(self, neighbour: &Neighbour) -> Result<KnownMessages, Error> {
-        self.0.messages().known_of(neighbour.key)
+    pub(crate) fn each_known(
+        self,
+        neighbour: &Neighbour,
+        each: impl FnMut(&[u8], KnownMessage),
+    ) -> Result<(), Error> {
+        self.0.messages().each_of(neighbour.key, each)
     }
 
     /// Returns the header of a neighbour's message, if it was retrieved.

@@ -43,7 +43,18 @@ pub(crate) struct KnownContent {
 
 /// The headers of known messages.
 #[derive(Debug, Default)]
-pub(crate) struct Headers(HashMap<Digest, Vec<(Identity, Option<u64>)>>);
+pub(crate) struct Headers(HashMap<Digest, Vec<HeaderOwner>>);
+
+/// A known message that has a header.
+#[derive(Debug)]
+pub(crate) struct HeaderOwner {
+    /// The message.
+    pub identity: Identity,
+    /// Its size as LIST reported it.
+    size: Option<u64>,
+    /// True if we delivered it.
+    pub is_delivered: bool,
+}
 
 impl Headers {
     /// Returns the messages with this header and this size. A size that is not known matches any.
@@ -51,13 +62,12 @@ impl Headers {
         &self,
         header: &Digest,
         size: Option<u64>,
-    ) -> impl Iterator<Item = &Identity> {
+    ) -> impl Iterator<Item = &HeaderOwner> {
         self.0
             .get(header)
             .into_iter()
             .flatten()
-            .filter(move |(_, known)| known.is_none() || size.is_none() || *known == size)
-            .map(|(identity, _)| identity)
+            .filter(move |known| known.size.is_none() || size.is_none() || known.size == size)
     }
 }
 
@@ -159,7 +169,11 @@ impl Recognition<'_> {
             queries.all::<(), ()>(&HEADERS, [self.0.key()], |row| {
                 if let Some(identity) = identity(row, 0, 1)? {
                     let same = headers.0.entry(row.get(3)?).or_default();
-                    same.push((identity, size(row, 2)?));
+                    same.push(HeaderOwner {
+                        identity,
+                        size: size(row, 2)?,
+                        is_delivered: row.get(4)?,
+                    });
                 }
                 Ok(())
             })?;
@@ -254,7 +268,7 @@ statements! {
     /// Reads the whole account. That happens so rarely that an index of the headers would only slow
     /// down every delivery.
     HEADERS =
-        "SELECT s.unique_id, s.copy, s.size, d.header_digest
+        "SELECT s.unique_id, s.copy, s.size, d.header_digest, s.state = {DELIVERED}
          FROM delivery d JOIN seen s USING (account, unique_id, copy)
          WHERE d.account = ?1 AND s.state IN ({SEEN}, {DELIVERED}) AND s.suspicion <> 1
          ORDER BY d.id";

@@ -36,14 +36,15 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
         "poll/duplicates",
         &[&["delivery", "poll/plan", "poll/settle", "seen"], SHARED],
     ),
-    ("poll/missing", &[&["poll/pairing"], SHARED]),
+    ("poll/join", &[SHARED]),
+    ("poll/missing", &[&["poll/join", "poll/pairing"], SHARED]),
     (
         "poll/not_received",
         &[&["delivery", "pop3", "report"], SHARED],
     ),
     ("poll/pairing", &[SHARED]),
-    ("poll/plan", &[&["poll/pairing"], SHARED]),
-    ("poll/same_mailbox", &[&["poll/plan"], SHARED]),
+    ("poll/plan", &[&["poll/join", "poll/pairing"], SHARED]),
+    ("poll/same_mailbox", &[&["poll/join", "poll/plan"], SHARED]),
     (
         "poll/receive",
         &[
@@ -66,7 +67,14 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     (
         "poll/renamed",
         &[
-            &["poll/missing", "poll/plan", "poll/top", "pop3", "seen"],
+            &[
+                "poll/join",
+                "poll/missing",
+                "poll/plan",
+                "poll/top",
+                "pop3",
+                "seen",
+            ],
             SHARED,
         ],
     ),
@@ -76,7 +84,21 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ),
     ("poll/sized_arrival", &[&["pop3"], SHARED]),
     ("poll/step", &[&["poll/sized_arrival", "pop3"], SHARED]),
-    ("poll/survey", &[&["poll/plan", "pop3", "report"], SHARED]),
+    (
+        "poll/survey",
+        &[
+            &[
+                "poll/join",
+                "poll/missing",
+                "poll/plan",
+                "poll/renamed",
+                "pop3",
+                "report",
+                "seen",
+            ],
+            SHARED,
+        ],
+    ),
     ("poll/top", &[&["pop3", "seen"], SHARED]),
     ("dial", &[&["net", "pop3"], SHARED]),
     ("oauth2", &[&["net"], SHARED]),

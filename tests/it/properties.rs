@@ -2,6 +2,7 @@
 //! inputs, which are the same in every run.
 
 use std::collections::{BTreeMap, HashSet};
+use std::convert::Infallible;
 use std::time::Duration;
 
 use proptest::arbitrary::any;
@@ -17,13 +18,14 @@ use mailpull::config::{Config, Overrides, Selector};
 use mailpull::delivery::unique_name::UniqueNames;
 use mailpull::digest::Digest;
 use mailpull::mail::headers::{Header, HeaderReader};
-use mailpull::mail::known::{KnownMessage, KnownMessages, State};
+use mailpull::mail::known::{KnownFacts, KnownMessage, State};
 use mailpull::mail::maildrop::{Listing, MessageNumber, UniqueId};
 use mailpull::mail::mark::{FileMarks, Mark};
 use mailpull::mail::policy::{Keep, Order, Policy};
 use mailpull::mail::suspicion::Suspicion;
 use mailpull::moment::Moment;
-use mailpull::poll::plan::{self, Pick, Plan};
+use mailpull::poll::join::join;
+use mailpull::poll::plan::{Pick, Plan, Planner};
 use mailpull::pop3::unstuff::Unstuffer;
 
 use crate::support::mail::byte_stuffed;
@@ -270,12 +272,26 @@ fn maildrop() -> impl Strategy<Value = Listing> {
     })
 }
 
-fn known(rows: &[KnownRow]) -> KnownMessages {
-    let mut known = KnownMessages::default();
-    for (unique_id, row) in rows {
-        known.push(unique_id.as_bytes(), *row);
-    }
-    known
+/// Plans for a listing of which these messages are known, in the order of the database.
+fn plan(listing: &Listing, rows: &[(&[u8], KnownMessage)], policy: &Policy) -> Plan {
+    let facts = KnownFacts {
+        has_messages: !rows.is_empty(),
+        ..KnownFacts::default()
+    };
+    let mut planner = Planner::new(listing, facts, policy, NOW);
+    let known = |each: &mut dyn FnMut(&[u8], KnownMessage)| {
+        rows.iter()
+            .for_each(|(unique_id, row)| each(unique_id, *row));
+        Ok::<_, Infallible>(())
+    };
+    let Ok(()) = join(listing, known, |group| planner.decide(&group));
+    planner.finish()
+}
+
+fn known(rows: &[KnownRow]) -> Vec<(&[u8], KnownMessage)> {
+    let rows = rows.iter();
+    rows.map(|(unique_id, row)| (unique_id.as_bytes(), *row))
+        .collect()
 }
 
 /// Returns the row that a pick refers to.
@@ -304,7 +320,7 @@ proptest! {
         rows in rows(),
         policy in policy(),
     ) {
-        let plan = plan::plan(&listing, &known(&rows), &policy, NOW);
+        let plan = plan(&listing, &known(&rows), &policy);
 
         let places: HashSet<_> = picks(&plan).map(|pick| listing.number(pick.position)).collect();
         prop_assert_eq!(places.len(), picks(&plan).count());
@@ -321,7 +337,7 @@ proptest! {
         rows in rows(),
         policy in policy(),
     ) {
-        let plan = plan::plan(&listing, &known(&rows), &policy, NOW);
+        let plan = plan(&listing, &known(&rows), &policy);
 
         for pick in &plan.delete {
             let row = row(&rows, &listing, pick).expect("a message to delete is known");
@@ -355,7 +371,7 @@ proptest! {
         order in select(vec![Order::NewestFirst, Order::OldestFirst]),
     ) {
         let policy = Policy { max_messages: Some(limit), order, ..Policy::default() };
-        let first = plan::plan(&listing, &KnownMessages::default(), &policy, NOW);
+        let first = plan(&listing, &[], &policy);
         let mut rows: Vec<_> = first.fetch.iter().map(|pick| {
             let row = KnownMessage {
                 copy: pick.copy,
@@ -370,12 +386,8 @@ proptest! {
             (listing.unique_id(pick.position), row)
         }).collect();
         rows.sort_by_key(|(unique_id, row)| (*unique_id, row.copy));
-        let mut known = KnownMessages::default();
-        for (unique_id, row) in rows {
-            known.push(unique_id, row);
-        }
 
-        let second = plan::plan(&listing, &known, &Policy::default(), NOW);
+        let second = plan(&listing, &rows, &Policy::default());
 
         let numbers = |picks: &[Pick]| -> HashSet<_> {
             picks.iter().map(|pick| listing.number(pick.position)).collect()

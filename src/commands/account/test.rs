@@ -12,11 +12,10 @@ use crate::commands::credentials::Passwords;
 use crate::config::{self, Account, Overrides, Selector};
 use crate::dial::DialStep;
 use crate::exit::{Exit, Failure};
-use crate::mail::known::KnownMessages;
 use crate::mail::policy::Policy;
 use crate::moment::Moment;
 use crate::net::Stream;
-use crate::poll::survey;
+use crate::poll::survey::{self, KnownMessages};
 use crate::pop3::{Mechanism, Pipelining, SessionHints, Transaction};
 use crate::report::{Fact, Finding, Octets};
 use crate::seen::{Ledger, StateFolder};
@@ -69,10 +68,13 @@ fn probe(
     watcher: &dyn Fn(DialStep<'_>),
     report: &dyn Fn(&Finding),
 ) -> Result<(), Failure> {
-    let (known, login) = known(account, context)?;
+    let ledger = open_ledger(account, context)?;
+    let known = ledger.as_ref().map(KnownMessages::of).transpose()?;
+    let last = ledger.as_ref().map(|ledger| ledger.runs().last());
+    let login = last.transpose()?.and_then(|last| last.login);
     let passwords = Passwords::default();
     let opening = SessionHints {
-        login,
+        login: login.as_deref().and_then(Mechanism::named),
         // One step at a time shows which one fails.
         pipelining: Pipelining::AfterLogin,
         ..SessionHints::default()
@@ -88,29 +90,22 @@ fn probe(
     ));
     findings::demands(session.profile()).iter().for_each(report);
     report(&round_trip(&mut session)?);
-    report(&mailbox(&mut session, &known, account)?);
+    let known = known.unwrap_or_else(KnownMessages::nothing);
+    report(&mailbox(&mut session, known, account)?);
     // Nothing was retrieved or marked deleted, so the answer to QUIT decides nothing.
     session.quit();
     Ok(())
 }
 
-/// Returns the known messages of the mailbox and the mechanism of the last login. If there is no
-/// database it is not created.
-fn known(
-    account: &Account,
-    context: &Context<'_>,
-) -> Result<(KnownMessages, Option<Mechanism>), Failure> {
+/// Opens the account's rows of the database. If there is no database it is not created.
+fn open_ledger(account: &Account, context: &Context<'_>) -> Result<Option<Ledger>, Failure> {
     let path = config::state_folder(context.global.state_dir.as_deref())?;
     let Some(folder) = StateFolder::find(&path)? else {
-        return Ok(Default::default());
+        return Ok(None);
     };
     let server = account.dial.net.endpoint.to_string();
     let ledger = Ledger::open(&folder, &account.name, &server, &account.dial.user)?;
-    let login = ledger.runs().last()?.login;
-    Ok((
-        ledger.messages().known()?,
-        login.as_deref().and_then(Mechanism::named),
-    ))
+    Ok(Some(ledger))
 }
 
 fn round_trip(session: &mut Transaction<Stream>) -> Result<Finding, Failure> {
@@ -124,7 +119,7 @@ fn round_trip(session: &mut Transaction<Stream>) -> Result<Finding, Failure> {
 
 fn mailbox(
     session: &mut Transaction<Stream>,
-    known: &KnownMessages,
+    known: KnownMessages<'_>,
     account: &Account,
 ) -> Result<Finding, Failure> {
     // The limits of a run are left out: all messages are counted.
@@ -132,7 +127,7 @@ fn mailbox(
         keep: account.policy.keep,
         ..Policy::default()
     };
-    let (mut listing, plan) = survey::survey(session, known, &policy, Moment::now())?;
+    let (mut listing, compared) = survey::survey(session, known, &policy, Moment::now())?;
     let lacks_size = |position| listing.size(position).is_none();
     if listing.positions().any(lacks_size) {
         session
@@ -144,7 +139,7 @@ fn mailbox(
         .positions()
         .filter_map(|position| listing.size(position));
     let octets = sizes.fold(0, u64::saturating_add);
-    let new = plan.fetch.len();
+    let new = compared.plan.fetch.len();
     let words = match messages {
         0 => "no message".to_owned(),
         1 => format!("1 message, {}; {new} new", Octets(octets)),

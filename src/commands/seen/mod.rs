@@ -19,7 +19,7 @@ use crate::net::Stream;
 use crate::poll;
 use crate::poll::plan::Plan;
 use crate::poll::renamed::Rematch;
-use crate::poll::survey;
+use crate::poll::survey::{self, KnownMessages};
 use crate::pop3::Transaction;
 use crate::seen::{Accounts, FailedStep, Ledger, SeenEntry, StateFolder, Verdict};
 
@@ -169,14 +169,13 @@ fn list_new(
 ) -> Result<(Transaction<Stream>, Listing, Plan), Failure> {
     let hints = poll::session_hints(&ledger.runs().last()?);
     let mut session = context.connector(account, &Passwords::default())(&hints)?;
-    let known = ledger.messages().known()?;
-    let (listing, plan) = survey::survey(
+    let (listing, compared) = survey::survey(
         &mut session,
-        &known,
+        KnownMessages::of(ledger)?,
         &Policy::default(),
         ledger.clock().now(),
     )?;
-    Ok((session, listing, plan))
+    Ok((session, listing, compared.plan))
 }
 
 /// Marks all messages that are not known as seen, without fetching them.

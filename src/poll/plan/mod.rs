@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use crate::mail::known::{KnownMessage, KnownMessages, State, may_be_tried};
+use crate::mail::known::{KnownFacts, KnownMessage, State, may_be_tried};
 use crate::mail::maildrop::{Identity, Listing, Position};
 use crate::mail::policy::{Order, Policy};
 use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
+use crate::poll::join::Group;
 use crate::poll::pairing::{Pair, pair};
 
 mod changes;
@@ -78,32 +79,10 @@ pub struct Plan {
     pub deleted_if_same: usize,
 }
 
-/// Decides about every message of a listing.
-pub fn plan(listing: &Listing, known: &KnownMessages, policy: &Policy, now: Moment) -> Plan {
-    let mut planner = Planner {
-        listing,
-        known,
-        policy,
-        now,
-        plan: Plan::default(),
-        new: Vec::new(),
-        failed: Vec::new(),
-        resized_seen: Vec::new(),
-        compared_alone: Vec::new(),
-        unanswered: Vec::new(),
-        in_doubt: Vec::new(),
-        short: Vec::new(),
-    };
-    for group in listing.groups() {
-        planner.decide(group);
-    }
-    planner.finish()
-}
-
 /// Decides about the messages of a listing, in the order of their unique-ids.
-struct Planner<'a> {
+pub struct Planner<'a> {
     listing: &'a Listing,
-    known: &'a KnownMessages,
+    known: KnownFacts,
     policy: &'a Policy,
     now: Moment,
     plan: Plan,
@@ -121,21 +100,34 @@ struct Planner<'a> {
     short: Vec<Pick>,
 }
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
+    /// Creates a planner that has not decided about any message.
+    pub fn new(listing: &'a Listing, known: KnownFacts, policy: &'a Policy, now: Moment) -> Self {
+        Self {
+            listing,
+            known,
+            policy,
+            now,
+            plan: Plan::default(),
+            new: Vec::new(),
+            failed: Vec::new(),
+            resized_seen: Vec::new(),
+            compared_alone: Vec::new(),
+            unanswered: Vec::new(),
+            in_doubt: Vec::new(),
+            short: Vec::new(),
+        }
+    }
+
     /// Decides about the messages that share a unique-id.
-    fn decide(&mut self, group: &[Position]) {
-        let rows = self.known.of(self.listing.unique_id(group[0]));
+    pub fn decide(&mut self, group: &Group<'_>) {
         // Nearly all unique-ids are listed once and known once at most.
-        match (group, rows.len()) {
-            (&[position], 0) => self.decide_new(Pick { position, copy: 0 }),
-            (&[position], 1) => {
-                let Some(row) = rows.clone().next() else {
-                    return;
-                };
-                self.decide_known(position, row, Alone::Yes);
-            }
-            _ => {
-                for pair in pair(self.listing, group, rows) {
+        match (group.listed, group.known) {
+            ([], _) => {}
+            (&[position], []) => self.decide_new(Pick { position, copy: 0 }),
+            (&[position], [row]) => self.decide_known(position, row, Alone::Yes),
+            (listed, known) => {
+                for pair in pair(self.listing, listed, known.iter()) {
                     self.decide_pair(&pair);
                 }
             }
@@ -234,7 +226,7 @@ impl Planner<'_> {
         // A message that was missing and is back may be another one: servers use unique-ids again.
         let is_back =
             self.known.is_doubtful(row) && (is_resized || row.size.is_none() || size.is_none());
-        let sizes_count = is_resized && !self.known.sizes_prove_nothing();
+        let sizes_count = is_resized && !self.known.sizes.prove_nothing();
         match row.state {
             State::Gone => !row.is_undeletable || sizes_count,
             State::Staged => alone == Alone::Doubtful,
@@ -252,8 +244,9 @@ impl Planner<'_> {
 }
 
 impl Planner<'_> {
-    /// Brings the messages back into the order of the listing, and applies the limits.
-    fn finish(mut self) -> Plan {
+    /// Returns the plan, once all messages are decided about: brings them back into the order of the
+    /// listing, and applies the limits.
+    pub fn finish(mut self) -> Plan {
         self.compare_alone();
         self.verify();
         let plan = &mut self.plan;
@@ -323,7 +316,7 @@ impl Planner<'_> {
     /// fetched, newest first, if as much mail arrives between two runs as the limits allow. The first run
     /// really takes the newest: nothing has waited yet. A single place is for the newest, too.
     fn keeps_place_for_oldest(&self) -> bool {
-        !self.known.is_empty() && self.policy.max_messages.is_none_or(|max| max > 1)
+        self.known.has_messages && self.policy.max_messages.is_none_or(|max| max > 1)
     }
 
     /// Chooses which messages in doubt this run compares: each is downloaded once more.

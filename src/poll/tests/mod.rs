@@ -25,6 +25,7 @@ mod delete;
 mod far_target;
 mod kept_mail;
 mod plan;
+mod plan_order;
 mod receive;
 mod renamed;
 mod repeats;
@@ -185,13 +186,12 @@ impl TestAccount {
 
     /// Returns unique-id and state of each known message.
     fn known(&self) -> Vec<String> {
-        let known = self.ledger.messages().known().expect("it can be read");
+        let known = self.ledger.messages().all().into_iter();
         known
-            .rows()
             .map(|(unique_id, row)| {
                 let state = format!("{:?}", row.state);
                 let state = state.split('(').next().unwrap_or_default();
-                format!("{} {state}", String::from_utf8_lossy(unique_id))
+                format!("{unique_id} {state}")
             })
             .collect()
     }

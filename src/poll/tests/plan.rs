@@ -1,16 +1,17 @@
 use std::time::Duration;
 
-use crate::mail::known::tests::message_in;
-use crate::mail::known::{KnownMessage, KnownMessages, SizeHistory, State};
+use crate::mail::known::tests::{KnownRows, message_in};
+use crate::mail::known::{KnownFacts, KnownMessage, SizeHistory, State};
 use crate::mail::maildrop::{Listing, MessageNumber};
-use crate::mail::policy::{Keep, Order, Policy};
+use crate::mail::policy::{Keep, Policy};
 use crate::moment::Moment;
-use crate::poll::plan::{Pick, Plan, plan};
+use crate::poll::join::join;
+use crate::poll::plan::{Pick, Plan, Planner};
 
 const DAY: i64 = 24 * 3600;
-const NOW: Moment = Moment(100 * DAY);
+pub(super) const NOW: Moment = Moment(100 * DAY);
 
-fn listing(lines: &[(&str, Option<u64>)]) -> Listing {
+pub(super) fn listing(lines: &[(&str, Option<u64>)]) -> Listing {
     let mut listing = Listing::default();
     let numbers = (1..).filter_map(MessageNumber::new);
     for (number, (unique_id, _)) in numbers.clone().zip(lines) {
@@ -25,41 +26,42 @@ fn listing(lines: &[(&str, Option<u64>)]) -> Listing {
     listing
 }
 
-fn delivered(days_ago: i64, size: Option<u64>) -> KnownMessage {
+pub(super) fn delivered(days_ago: i64, size: Option<u64>) -> KnownMessage {
     KnownMessage {
         size,
         ..message_in(State::Delivered(Moment(NOW.0 - days_ago * DAY)))
     }
 }
 
-fn known(rows: &[(&str, KnownMessage)]) -> KnownMessages {
-    let mut known = KnownMessages::default();
-    for (unique_id, row) in rows {
-        known.push(unique_id.as_bytes(), *row);
-    }
-    known
+pub(super) fn known(rows: &[(&str, KnownMessage)]) -> KnownRows {
+    KnownRows::of(rows.iter().copied())
 }
 
-fn numbers(listing: &Listing, picks: &[Pick]) -> Vec<u32> {
+pub(super) fn plan(listing: &Listing, known: &KnownRows, policy: &Policy, now: Moment) -> Plan {
+    plan_with(known.facts(), listing, known, policy, now)
+}
+
+fn plan_with(
+    facts: KnownFacts,
+    listing: &Listing,
+    known: &KnownRows,
+    policy: &Policy,
+    now: Moment,
+) -> Plan {
+    let mut planner = Planner::new(listing, facts, policy, now);
+    let Ok(()) = join(
+        listing,
+        |each| known.each(each),
+        |group| planner.decide(&group),
+    );
+    planner.finish()
+}
+
+pub(super) fn numbers(listing: &Listing, picks: &[Pick]) -> Vec<u32> {
     picks
         .iter()
         .map(|pick| listing.number(pick.position).value())
         .collect()
-}
-
-#[test]
-fn new_messages_are_fetched_in_the_configured_order() {
-    let listing = listing(&[("a", None), ("b", None), ("c", None)]);
-    let known = known(&[("b", delivered(1, None))]);
-    for (order, expected) in [(Order::OldestFirst, [1, 3]), (Order::NewestFirst, [3, 1])] {
-        let policy = Policy {
-            order,
-            ..Policy::default()
-        };
-        let plan = plan(&listing, &known, &policy, NOW);
-        assert_eq!(numbers(&listing, &plan.fetch), expected);
-        assert_eq!((plan.kept, plan.delete.len()), (1, 0));
-    }
 }
 
 #[test]
@@ -256,12 +258,16 @@ fn a_new_size_is_compared_until_sizes_prove_nothing() {
         (seen, 10, 0),
         (frozen, 0, 0),
     ] {
-        let mut known = known(&[("a", row)]);
-        known.set_sizes(SizeHistory {
+        let known = known(&[("a", row)]);
+        let sizes = SizeHistory {
             equal_contents,
             ..SizeHistory::default()
-        });
-        let plan = plan(&listing, &known, &Policy::default(), NOW);
+        };
+        let facts = KnownFacts {
+            sizes,
+            ..known.facts()
+        };
+        let plan = plan_with(facts, &listing, &known, &Policy::default(), NOW);
         assert_eq!(plan.compare.len(), compared, "{row:?} {equal_contents}");
         assert_eq!((plan.kept, plan.resized), (1 - compared, 1));
     }
@@ -391,85 +397,6 @@ fn a_message_found_too_large_is_not_fetched_again() {
             (too_large, 1 - too_large)
         );
     }
-}
-
-#[test]
-fn limits_never_keep_all_messages_away() {
-    let listing = listing(&[("a", Some(50)), ("b", Some(10)), ("c", Some(30))]);
-    let policy = |max_messages, max_size, max_total| Policy {
-        max_messages,
-        max_size,
-        max_total,
-        ..Policy::default()
-    };
-    for (policy, fetched, too_large, postponed) in [
-        (policy(Some(2), None, None), &[1, 2][..], 0, 1),
-        (policy(Some(0), None, None), &[], 0, 3),
-        (policy(None, Some(30), None), &[2, 3], 1, 0),
-        (policy(None, None, Some(60)), &[1, 2], 0, 1),
-        (policy(None, None, Some(1)), &[1], 0, 2),
-        (policy(Some(1), Some(30), None), &[2], 1, 1),
-    ] {
-        let plan = plan(&listing, &KnownMessages::default(), &policy, NOW);
-        assert_eq!(numbers(&listing, &plan.fetch), fetched, "{policy:?}");
-        assert_eq!(
-            (plan.too_large.len(), plan.postponed),
-            (too_large, postponed)
-        );
-    }
-}
-
-#[test]
-fn newest_first_keeps_a_place_for_the_oldest_message() {
-    let listing = listing(&[
-        ("a", Some(50)),
-        ("b", Some(10)),
-        ("c", Some(10)),
-        ("d", Some(10)),
-    ]);
-    let later_run = known(&[("x", delivered(1, None))]);
-    let first_run = KnownMessages::default();
-    let policy = |max_messages, max_size, max_total| Policy {
-        max_messages,
-        max_size,
-        max_total,
-        order: Order::NewestFirst,
-        ..Policy::default()
-    };
-    for (known, policy, fetched) in [
-        (&later_run, policy(None, None, None), &[4, 3, 2, 1][..]),
-        (&later_run, policy(Some(2), None, None), &[4, 1]),
-        (&later_run, policy(Some(3), None, None), &[4, 3, 1]),
-        (&later_run, policy(Some(2), Some(20), None), &[4, 2]),
-        (&later_run, policy(None, None, Some(60)), &[4, 1]),
-        (&later_run, policy(None, None, Some(20)), &[1]),
-        // A single place is for the newest, and nothing has waited before the first run.
-        (&later_run, policy(Some(1), None, None), &[4]),
-        (&later_run, policy(Some(0), None, None), &[]),
-        (&first_run, policy(Some(2), None, None), &[4, 3]),
-        (&first_run, policy(None, None, Some(20)), &[4, 3]),
-    ] {
-        let plan = plan(&listing, known, &policy, NOW);
-        assert_eq!(numbers(&listing, &plan.fetch), fetched, "{policy:?}");
-        let left = plan.postponed + plan.too_large.len();
-        assert_eq!(left, listing.len() - fetched.len(), "{policy:?}");
-    }
-}
-
-#[test]
-fn messages_that_failed_come_after_the_oldest() {
-    let listing = listing(&[("a", None), ("b", None), ("c", None)]);
-    let failed = KnownMessage {
-        state: State::Failed(Moment(0)),
-        ..delivered(1, None)
-    };
-    let policy = Policy {
-        order: Order::NewestFirst,
-        ..Policy::default()
-    };
-    let plan = plan(&listing, &known(&[("b", failed)]), &policy, NOW);
-    assert_eq!(numbers(&listing, &plan.fetch), [3, 1, 2]);
-    assert_eq!(plan.failed, 1);
 }
 
 #[test]

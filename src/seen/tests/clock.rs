@@ -4,7 +4,6 @@ use super::super::{RecognitionEnd, RunEnd};
 use super::*;
 use crate::exit::Exit;
 use crate::mail::clock::{Clock, ClockChange};
-use crate::mail::known::KnownMessages;
 
 /// Opens the ledger again, as the next run does.
 fn next_run(test: &TestLedger) -> Ledger {
@@ -26,8 +25,8 @@ fn end(ledger: &Ledger) {
 
 /// Returns the times of all deliveries.
 fn delivered(ledger: &Ledger) -> Vec<Moment> {
-    let known: KnownMessages = ledger.messages().known().expect("it can be read");
-    let times = known.iter().filter_map(|known| match known.state {
+    let known = ledger.messages().all().into_iter();
+    let times = known.filter_map(|(_, known)| match known.state {
         State::Delivered(when) => Some(when),
         _ => None,
     });

@@ -20,8 +20,8 @@ fn a_subject_is_reported_once_for_each_account() {
 fn the_surplus_of_stat_is_remembered() {
     let test = TestLedger::new();
     let surplus = || {
-        let known = test.ledger.messages().known();
-        known.expect("the database can be read").surplus()
+        let facts = test.ledger.messages().facts();
+        facts.expect("the database can be read").sizes.surplus
     };
     assert_eq!(surplus(), 0);
     for octets in [-7, 12] {
