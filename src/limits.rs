@@ -31,8 +31,11 @@ pub const CAPABILITY_OCTETS: usize = 256 * 1024;
 /// The most lines in a listing.
 pub const LISTING_LINES: usize = 1_000_000;
 
-/// The most octets in a listing.
+/// The most octets in the answer to UIDL or LIST.
 pub const LISTING_OCTETS: usize = 128 << 20;
+
+/// The most octets of memory for all listings of the process together, and for a single one.
+pub const LISTING_MEMORY: u64 = 96 << 20;
 
 /// The longest unique-id in octets. RFC 1939 says 70; real servers send more.
 pub const UNIQUE_ID: usize = 1024;

@@ -78,14 +78,18 @@ impl CheckAccounts<'_> {
         }
         let known = KnownMessages::of(&ledger)?;
         let mut connect = self.context.connector(account, self.passwords);
-        let mut session = connect(&poll::session_hints(&last))?;
         // The limits of a run are left out: `check` shows everything that waits.
         let policy = Policy {
             keep: account.policy.keep,
             ..Policy::default()
         };
         let now = ledger.clock().now();
-        let (listing, compared) = survey::survey(&mut session, known, &policy, now)?;
+        let (session, (listing, compared)) = self.context.list(&last, |memory| {
+            let mut session = connect(&poll::session_hints(&last))?;
+            session.set_memory(memory);
+            let surveyed = survey::survey(&mut session, known, &policy, now);
+            Ok(surveyed.map(|surveyed| (session, surveyed)))
+        })?;
         let plan = compared.plan;
         // Nothing was retrieved or marked deleted, so the answer to QUIT decides nothing.
         session.quit();

@@ -6,13 +6,16 @@ use super::Context;
 use super::credentials::Passwords;
 use crate::config::Account;
 use crate::dial::{self, DialStep, Dialer, Security};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
+use crate::mail::memory::MemoryPart;
 use crate::net::Stream;
 use crate::net::tls::Proof;
 use crate::os::secret::Secret;
-use crate::pop3::{SessionHints, Transaction};
+use crate::poll::survey;
+use crate::pop3::{self, SessionHints, Transaction};
 use crate::report::Event;
 use crate::report::plain::Verbosity;
+use crate::seen::LastRun;
 use crate::trace::{Direction, Trace};
 
 impl Context<'_> {
@@ -43,6 +46,26 @@ impl Context<'_> {
             self.log_in(account, secret, |secret| {
                 self.dial(account, secret, watcher, hints)
             })
+        }
+    }
+
+    /// Lists a mailbox by `attempt`, which gets the memory for that before it connects. If the listing needs
+    /// more than other accounts leave, this waits until there is more, and tries again.
+    pub(super) fn list<T>(
+        &self,
+        last: &LastRun,
+        mut attempt: impl FnMut(MemoryPart) -> Result<Result<T, survey::Error>, Failure>,
+    ) -> Result<T, Failure> {
+        let mut octets = last.listing_memory;
+        loop {
+            let memory = self.memory.take(octets, || self.interrupt.is_ending());
+            let Some(memory) = memory else {
+                return Err(Failure::new("interrupted", Exit::Temporary));
+            };
+            match attempt(memory)? {
+                Err(survey::Error::Pop3(pop3::Error::NoMemory(wanted))) => octets = wanted,
+                listed => return Ok(listed?),
+            }
         }
     }
 

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::cli::{GlobalArgs, When};
 use crate::config::{self, Account, UnusableAccount};
 use crate::exit::{Exit, Failure};
+use crate::limits;
+use crate::mail::memory::ListingMemory;
 use crate::net::tls::Connectors;
 use crate::os::signals::{Interrupt, RunEnding};
 use crate::poll::{Consequence, OtherAccount};
@@ -21,6 +23,7 @@ pub(super) struct Context<'a> {
     pub(super) verbosity: Verbosity,
     pub(super) interrupt: Interrupt,
     pub(super) connectors: Connectors,
+    pub(super) memory: ListingMemory,
     /// The names of the configured accounts, once they were needed.
     configured_names: Mutex<Option<HashSet<String>>>,
 }
@@ -36,6 +39,7 @@ impl<'a> Context<'a> {
             verbosity: verbosity(global),
             interrupt,
             connectors: Connectors::default(),
+            memory: ListingMemory::new(listing_memory()),
             configured_names: Mutex::default(),
         }
     }
@@ -186,6 +190,16 @@ impl Context<'_> {
         reporter.report(Event::Problem(failure));
         failure.exit
     }
+}
+
+/// Returns the octets of memory for all listings. The tests of a debug build may ask for less.
+fn listing_memory() -> u64 {
+    let chosen = match cfg!(debug_assertions) {
+        true => std::env::var("MAILPULL_TEST_LISTING_MEMORY").ok(),
+        false => None,
+    };
+    let chosen = chosen.and_then(|octets| octets.parse().ok());
+    chosen.unwrap_or(limits::LISTING_MEMORY)
 }
 
 /// The mailbox of a new account has records under a name that the configuration no longer has.

@@ -152,6 +152,7 @@ impl FetchAccount<'_> {
             silence: self.account.dial.net.timeout / NOOPS_PER_TIMEOUT,
             linger: limits::LINGER,
             descriptors: self.descriptors,
+            memory: self.context.memory.clone(),
         };
         let poll = Poll {
             options: &options,
@@ -197,9 +198,14 @@ impl FetchAccount<'_> {
             // A run would start all ages anew, so that no message is due.
             policy.keep = Keep::Always;
         }
-        let mut session = self.connect()(&poll::session_hints(&ledger.runs().last()?))?;
-        let (listing, compared) =
-            survey::survey(&mut session, known, &policy, ledger.clock().now())?;
+        let (last, now) = (ledger.runs().last()?, ledger.clock().now());
+        let mut connect = self.connect();
+        let (session, (listing, compared)) = self.context.list(&last, |memory| {
+            let mut session = connect(&poll::session_hints(&last))?;
+            session.set_memory(memory);
+            let surveyed = survey::survey(&mut session, known, &policy, now);
+            Ok(surveyed.map(|surveyed| (session, surveyed)))
+        })?;
         let mut plan = compared.plan;
         if !account.delete_was_asked {
             let last = ledger.runs().last()?.keep;

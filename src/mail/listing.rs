@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 
 use crate::limits;
 use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
+use crate::mail::memory::{MemoryPart, NoMemory};
 use crate::mail::total::MaildropTotal;
 
 /// The messages that a server lists: unique-ids and, if they were requested, sizes.
@@ -19,10 +20,45 @@ pub struct Listing {
     /// until a size is known.
     sizes_and_one: Vec<Option<NonZeroU64>>,
     nameless: Vec<MessageNumber>,
-    left_out: Vec<(MessageNumber, u64)>,
+    left_out: LeftOut,
     names_are_made_up: bool,
     by_unique_id: Vec<Position>,
     total: MaildropTotal,
+    memory: MemoryPart,
+}
+
+/// The messages that have a size and no line in the answer to UIDL.
+#[derive(Debug, Default)]
+pub struct LeftOut {
+    count: usize,
+    first: Vec<(MessageNumber, u64)>,
+}
+
+impl LeftOut {
+    /// The most messages that are kept with their numbers.
+    const KEPT: usize = 16;
+
+    fn push(&mut self, number: MessageNumber, size: u64) {
+        self.count += 1;
+        if self.first.len() < Self::KEPT {
+            self.first.push((number, size));
+        }
+    }
+
+    /// Returns their number.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Returns true if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Returns the numbers and sizes of the first ones.
+    pub fn first(&self) -> &[(MessageNumber, u64)] {
+        &self.first
+    }
 }
 
 /// The position of a message in a [`Listing`].
@@ -39,6 +75,10 @@ struct ListingEntry {
 /// The number of octets before each unique-id that say how long it is.
 const LENGTH: usize = size_of::<u16>();
 
+/// The octets of memory for a message beside its unique-id: its entry, its size, and its places in the
+/// order of the unique-ids and in a plan.
+const MESSAGE_MEMORY: usize = 24;
+
 /// The reason why a whole listing cannot be believed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum BadListing {
@@ -54,27 +94,40 @@ pub enum BadListing {
     /// More lines than any mailbox has.
     #[error("more than {} lines", limits::LISTING_LINES)]
     TooLong,
-    /// More octets of unique-ids than any mailbox has.
-    #[error("more than {} octets", limits::LISTING_OCTETS)]
+    /// Too long to be kept in memory.
+    #[error("it needs more memory than mailpull uses for listings")]
     TooLarge,
+    /// Other listings have the memory. A session that begins with this many octets may succeed.
+    #[error("it needs more memory than the listings of other accounts leave")]
+    NoMemory(u64),
 }
 
 impl Listing {
+    /// Creates an empty listing that uses this part of the memory for listings, and enlarges it.
+    pub fn within(memory: MemoryPart) -> Self {
+        Self {
+            memory,
+            ..Self::default()
+        }
+    }
+
     /// Adds a message. If its unique-id is not valid, the message counts as nameless and is left
     /// alone.
     ///
     /// # Errors
-    /// More than [`limits::LISTING_LINES`] or [`limits::LISTING_OCTETS`].
+    /// More than [`limits::LISTING_LINES`], or more memory than there is.
     pub fn push(&mut self, number: MessageNumber, unique_id: &[u8]) -> Result<(), BadListing> {
         if self.entries.len() + self.nameless.len() >= limits::LISTING_LINES {
             return Err(BadListing::TooLong);
         }
+        let needed = self.memory() + (MESSAGE_MEMORY + LENGTH + unique_id.len()) as u64;
+        self.memory.grow_to(needed).map_err(|full| match full {
+            NoMemory::Now(wanted) => BadListing::NoMemory(wanted),
+            NoMemory::Ever => BadListing::TooLarge,
+        })?;
         if !UniqueId::is_valid(unique_id) {
             self.nameless.push(number);
             return Ok(());
-        }
-        if self.octets.len() + LENGTH + unique_id.len() > limits::LISTING_OCTETS {
-            return Err(BadListing::TooLarge);
         }
         let start = u32::try_from(self.octets.len()).map_err(|_| BadListing::TooLarge)?;
         let length = u16::try_from(unique_id.len()).map_err(|_| BadListing::TooLarge)?;
@@ -84,11 +137,17 @@ impl Listing {
         Ok(())
     }
 
-    /// Creates an empty listing of a server that has no unique-ids.
-    pub fn without_unique_ids() -> Self {
+    /// Returns the octets of memory that the listing needs.
+    pub fn memory(&self) -> u64 {
+        let messages = self.entries.len() + self.nameless.len();
+        (self.octets.len() + messages * MESSAGE_MEMORY) as u64
+    }
+
+    /// Creates an empty listing of a server that has no unique-ids, as [`Listing::within`] does.
+    pub fn without_unique_ids(memory: MemoryPart) -> Self {
         Self {
             names_are_made_up: true,
-            ..Self::default()
+            ..Self::within(memory)
         }
     }
 
@@ -136,6 +195,7 @@ impl Listing {
         if let Some(number) = twice {
             return Err(BadListing::Twice(number));
         }
+        self.memory.shrink_to(self.memory());
         self.sort_by_unique_id();
         if self
             .groups()
@@ -168,7 +228,7 @@ impl Listing {
             }
             self.sizes_and_one[position.0 as usize] = NonZeroU64::new(size + 1);
         } else if self.nameless.binary_search(&number).is_err() {
-            self.left_out.push((number, size));
+            self.left_out.push(number, size);
         }
     }
 
@@ -220,7 +280,7 @@ impl Listing {
     }
 
     /// Returns the messages that have a size and no line in the answer to UIDL.
-    pub fn left_out(&self) -> &[(MessageNumber, u64)] {
+    pub fn left_out(&self) -> &LeftOut {
         &self.left_out
     }
 
@@ -283,6 +343,7 @@ impl Listing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::memory::ListingMemory;
 
     fn number(n: u32) -> MessageNumber {
         MessageNumber::new(n).expect("the number is in range")
@@ -344,7 +405,7 @@ mod tests {
         listing.set_size(number(6), 99);
         let sizes: Vec<_> = listing.positions().map(|at| listing.size(at)).collect();
         assert_eq!(sizes, [None, Some(0)]);
-        assert_eq!(listing.left_out(), [(number(6), 99)]);
+        assert_eq!(listing.left_out().first(), [(number(6), 99)]);
     }
 
     #[test]
@@ -354,6 +415,25 @@ mod tests {
         let greatest = listing.positions().find_map(|at| listing.size(at));
         let lines = limits::LISTING_LINES as u64;
         assert!(greatest.and_then(|size| size.checked_mul(lines)).is_some());
+    }
+
+    #[test]
+    fn a_listing_keeps_within_its_memory() {
+        let memory = ListingMemory::new(192 * 1000);
+        let mut others = memory.take(150_000, || false).expect("nothing ends");
+        let unique_id = [b'x'; 974];
+        let fill = |lines: u32| {
+            let mut listing = Listing::within(memory.take(0, || false).expect("nothing ends"));
+            (1..=lines).try_for_each(|n| listing.push(number(n), &unique_id))?;
+            assert_eq!(listing.memory(), u64::from(lines) * 1000);
+            Ok(())
+        };
+        assert_eq!(fill(40), Ok(()));
+        let full = fill(100).expect_err("the others have the memory");
+        assert!(matches!(full, BadListing::NoMemory(wanted) if wanted > 150_000));
+        others.shrink_to(0);
+        assert_eq!(fill(100), Ok(()));
+        assert_eq!(fill(200), Err(BadListing::TooLarge));
     }
 
     #[test]

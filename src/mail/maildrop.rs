@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use crate::limits;
-pub use crate::mail::listing::{BadListing, Listing, Position};
+pub use crate::mail::listing::{BadListing, LeftOut, Listing, Position};
 pub use crate::mail::unique_id::UniqueId;
 
 /// The number of a message in one session: 1 to 2^31 - 1. Never an array index (CVE-2001-1009).

@@ -9,6 +9,7 @@ pub mod known;
 pub(crate) mod listing;
 pub mod maildrop;
 pub mod mark;
+pub mod memory;
 pub mod policy;
 pub mod reader;
 pub mod same;

@@ -61,6 +61,8 @@ pub(crate) struct Course {
     pub(super) has_answered_deletion: bool,
     /// The headers that were read before deletions.
     pub(super) headers: ShownHeaders,
+    /// The octets of memory that the next listing needs, as far as a session of this run has shown.
+    pub(super) listing_memory: u64,
 }
 
 impl Poll<'_> {

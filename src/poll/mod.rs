@@ -18,13 +18,14 @@ use crate::delivery::{EarlierFiles, Target};
 use crate::exit::Failure;
 use crate::limits;
 use crate::mail::maildrop::Identity;
+use crate::mail::memory::ListingMemory;
 use crate::mail::policy::{Keep, Policy};
 use crate::os::signals::Interrupt;
 use crate::os::sys::thread;
 use crate::poll::blame::LastEvent;
 use crate::poll::not_received::NotReceived;
-use crate::pop3::{PipeliningLog, SessionHints, Transaction};
-use crate::report::{AccountReporter, Summary};
+use crate::pop3::{self, PipeliningLog, SessionHints, Transaction};
+use crate::report::{AccountReporter, Event, Summary};
 use crate::seen::{LastRun, Ledger, RecognitionEnd, RunEnd};
 
 mod ages;
@@ -87,6 +88,8 @@ pub(crate) struct PollOptions {
     pub linger: Duration,
     /// The number of files that the poll may have open at the same time.
     pub descriptors: u64,
+    /// The memory that the listings of all accounts share.
+    pub memory: ListingMemory,
 }
 
 /// One account's poll.
@@ -208,6 +211,13 @@ impl Poll<'_> {
                     self.ledger.runs().note_lost_step().map_err(recording)?;
                     return Err(Error::LostStep(Box::new(error)));
                 }
+                Err(Error::Survey(pop3::Error::NoMemory(wanted)))
+                    if !self.interrupt.is_ending() =>
+                {
+                    self.course.listing_memory = wanted;
+                    let what = "the listing waits for memory that other accounts have";
+                    self.reporter.report(Event::Note(&what));
+                }
                 Err(error) if error.is_of_database() || session == limits::SESSIONS => {
                     return Err(error);
                 }
@@ -268,7 +278,11 @@ impl Poll<'_> {
             Ok(Deletions::Left(due)) if is_last || self.interrupt.is_ending() => {
                 self.postpone_deletions(due.len())?;
             }
-            Ok(Deletions::Left(due)) => self.delete_in_another_session(due, connect, last)?,
+            Ok(Deletions::Left(due)) => {
+                // Nobody may wait for memory and have some.
+                drop(listing);
+                self.delete_in_another_session(due, connect, last)?;
+            }
             Err(error) => return Err(self.suspect_session(error, &evidence, &listing, &plan)?),
         }
         let may_go_on = self.settled() > settled

@@ -71,7 +71,15 @@ impl Poll<'_> {
             hints.sizes = Sizes::Each;
             hints.pipelining = Pipelining::Never;
         }
+        let memory = self
+            .options
+            .memory
+            .take(self.course.listing_memory.max(last.listing_memory), || {
+                self.interrupt.is_ending()
+            });
+        let memory = memory.ok_or(Error::Interrupted)?;
         let mut session = connect(&hints).map_err(Error::Connect)?;
+        session.set_memory(memory);
         self.course.limits_logins = session.profile().login_delay().is_some();
         self.note_hung_up_login()?;
         if self.course.log.was_rejected() {
@@ -89,6 +97,7 @@ impl Poll<'_> {
             policy,
             now,
         )?;
+        self.ledger.note_listing_memory(listing.memory());
         self.note_surplus(&listing, &compared.plan, known)?;
         self.warn_of_expiry(session.profile(), last);
         if let Some(profile) = session.profile().to_stored() {

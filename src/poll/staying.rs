@@ -51,7 +51,7 @@ impl Poll<'_> {
         let mut numbers = Vec::new();
         // More messages than this do not arrive between two commands, and each note costs a transaction.
         let are_few = listing.left_out().len() <= MOST_NAMED;
-        for &(number, size) in listing.left_out() {
+        for &(number, size) in listing.left_out().first() {
             let may_be_new = are_few && Some(number) > last;
             let subject = format!("left out of UIDL: a message of {size} octets");
             if !may_be_new || !self.ledger.notices().first(&subject).map_err(recording)? {
@@ -61,10 +61,11 @@ impl Poll<'_> {
         if numbers.is_empty() {
             return Ok(());
         }
+        let unnamed = listing.left_out().len() - listing.left_out().first().len();
         let what = format!(
             "the answer to UIDL leaves out messages that LIST has ({}): without unique-ids they cannot \
              be recognised, so they are not fetched and stay on the server",
-            few(&numbers)
+            few_of(&numbers, numbers.len() + unnamed)
         );
         let hint =
             "Read or move them by webmail, or ask the operator of the server to repair its index";
@@ -99,9 +100,14 @@ impl Poll<'_> {
 
 /// Returns a list of the first few: "1, 2, 3 and 7 more".
 fn few(all: &[impl Display]) -> String {
-    let named = all.iter().take(MOST_NAMED).map(ToString::to_string);
+    few_of(all, all.len())
+}
+
+/// Returns the same list, if there are `count` and these are the first ones.
+fn few_of(first: &[impl Display], count: usize) -> String {
+    let named = first.iter().take(MOST_NAMED).map(ToString::to_string);
     let named: Vec<_> = named.collect();
-    match all.len() - named.len() {
+    match count - named.len() {
         0 => named.join(", "),
         more => format!("{} and {more} more", named.join(", ")),
     }

@@ -56,6 +56,10 @@ pub enum Error {
     /// The server lacks something that is needed.
     #[error("the server does not offer {0}")]
     Lacks(&'static str),
+    /// A listing needs more memory than the listings of other accounts leave. A session that begins
+    /// with this many octets may succeed.
+    #[error("it needs more memory than the listings of other accounts leave")]
+    NoMemory(u64),
     /// The server has no unique-ids.
     #[error(
         "the server does not offer UIDL, without which new messages cannot be distinguished from \
@@ -157,9 +161,12 @@ impl Error {
     }
 
     pub(super) fn bad_listing(command: &'static str, why: BadListing) -> Self {
-        Self::BadListing {
-            command,
-            why: why.to_string(),
+        match why {
+            BadListing::NoMemory(wanted) => Self::NoMemory(wanted),
+            why => Self::BadListing {
+                command,
+                why: why.to_string(),
+            },
         }
     }
 
@@ -217,9 +224,11 @@ impl Error {
     /// The exit status that it leads to.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Changed | Self::Closed(_) | Self::Io { .. } | Self::TooSlow { .. } => {
-                Exit::Temporary
-            }
+            Self::Changed
+            | Self::Closed(_)
+            | Self::Io { .. }
+            | Self::NoMemory(_)
+            | Self::TooSlow { .. } => Exit::Temporary,
             Self::Lacks(_) | Self::NoUniqueIds | Self::Unbound { .. } => Exit::Unavailable,
             Self::Refused { refusal, .. } | Self::RefusedAt { refusal, .. }
                 if refusal.is_transient() =>

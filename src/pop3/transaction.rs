@@ -14,6 +14,7 @@ use super::wire::Wire;
 use crate::limits;
 use crate::mail::custody::Recorded;
 use crate::mail::maildrop::Listing;
+use crate::mail::memory::MemoryPart;
 use crate::mail::total::MaildropTotal;
 use crate::text::ServerText;
 
@@ -30,6 +31,8 @@ pub struct Transaction<S> {
     pipelining: bool,
     /// The listing that was asked for in the flight of the login.
     listing: Option<Sizes>,
+    /// The memory for the next listing.
+    memory: MemoryPart,
 }
 
 /// The decision to ask for more messages, or not.
@@ -68,6 +71,7 @@ impl<S: Read + Write> Transaction<S> {
             announced: Vec::new(),
             login: None,
             listing: None,
+            memory: MemoryPart::default(),
         }
     }
 
@@ -84,6 +88,11 @@ impl<S: Read + Write> Transaction<S> {
     /// Sets the mechanism of the login.
     pub(super) fn by(self, login: Option<Mechanism>) -> Self {
         Self { login, ..self }
+    }
+
+    /// Sets the memory for the next listing.
+    pub fn set_memory(&mut self, memory: MemoryPart) {
+        self.memory = memory;
     }
 
     /// The mechanism of the login; `None` if no login was needed.
@@ -164,7 +173,7 @@ impl<S: Read + Write> Transaction<S> {
     pub fn list_unnamed(&mut self) -> Result<Listing, Error> {
         self.wire.send(&[Command::List])?;
         self.wire.expect_positive(LIST)?;
-        let mut listing = Listing::without_unique_ids();
+        let mut listing = Listing::without_unique_ids(std::mem::take(&mut self.memory));
         let mut sizes = Vec::new();
         self.wire.lines(limits::LISTING_OCTETS, |line| {
             let (number, size) = reply::scan_line(line).map_err(|Garbled| garbled(LIST, line))?;
@@ -234,7 +243,7 @@ impl<S: Read + Write> Transaction<S> {
             }
             status => return Err(Error::unexpected(UIDL, status)),
         }
-        let mut listing = Listing::default();
+        let mut listing = Listing::within(std::mem::take(&mut self.memory));
         self.wire.lines(limits::LISTING_OCTETS, |line| {
             let (number, unique_id) =
                 reply::unique_id_line(line).map_err(|Garbled| garbled(UIDL, line))?;

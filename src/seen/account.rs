@@ -27,6 +27,8 @@ pub(super) struct AccountRow {
     pub(super) login: Option<String>,
     /// The time at which this run logged in.
     pub(super) logged_in: Option<Moment>,
+    /// The octets of memory that the last listing of this run needs.
+    pub(super) listing_memory: Option<u64>,
     /// The name in the row, if it is the URL by which the account was fetched before it got a name.
     pub(super) former_name: Option<String>,
     /// The `user@server` of the last run, if it is another one.
@@ -76,6 +78,7 @@ pub(super) fn find(
         server_profile: None,
         login: None,
         logged_in: None,
+        listing_memory: None,
         former_name: None,
         former_place: None,
         is_moved: false,

@@ -169,6 +169,11 @@ impl Ledger {
         self.account.logged_in = Some(Moment::now());
     }
 
+    /// Keeps the number of octets of memory that a listing needs until [`Runs::end`] writes it down.
+    pub(crate) fn note_listing_memory(&mut self, octets: u64) {
+        self.account.listing_memory = Some(octets);
+    }
+
     /// All known messages.
     pub(crate) fn messages(&self) -> Messages<'_> {
         Messages(self)

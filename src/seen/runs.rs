@@ -58,6 +58,8 @@ pub(crate) struct LastRun {
     pub broken_flight: u8,
     /// The number of sessions in a row that broke while renamed messages were being recognised.
     pub recognitions: u32,
+    /// The octets of memory that the last listing needed.
+    pub listing_memory: u64,
 }
 
 impl RunEnd {
@@ -94,6 +96,7 @@ impl Runs<'_> {
                     logged_in: row.get(7)?,
                     doubted_flight: row.get(8)?,
                     broken_flight: row.get(9)?,
+                    listing_memory: row.get::<_, i64>(10)?.cast_unsigned(),
                 })
             })
         })?;
@@ -217,6 +220,7 @@ impl Runs<'_> {
                         account.logged_in,
                         clock.last,
                         clock.behind,
+                        account.listing_memory.map(u64::cast_signed),
                     ],
                 )?;
                 if let Some(generation) = generation {
@@ -256,7 +260,7 @@ const PIPELINING_PAUSE: Duration = Duration::from_secs(30 * 24 * 3600);
 statements! {
     LAST =
         "SELECT keep, cut_off, failures, acquaintance, lost_step, recognitions, login, logged_in,
-             pipelining_doubt, pipelining_flight
+             pipelining_doubt, pipelining_flight, listing_memory
          FROM account WHERE id = ?1";
 
     DOUBT_PIPELINING = "UPDATE account SET pipelining_doubt = ?2 WHERE id = ?1";
@@ -287,7 +291,8 @@ statements! {
              acquaintance = CASE ?8 WHEN 0 THEN coalesce(?9, acquaintance) END,
              login = coalesce(?11, login), logged_in = coalesce(?12, logged_in),
              clock = coalesce(?13, clock),
-             clock_behind = CASE WHEN ?13 IS NULL THEN clock_behind ELSE ?14 END
+             clock_behind = CASE WHEN ?13 IS NULL THEN clock_behind ELSE ?14 END,
+             listing_memory = coalesce(?15, listing_memory)
          WHERE id = ?1";
 
     FORGET_MISSING_DELIVERIES =

@@ -223,6 +223,10 @@ ALTER TABLE account ADD COLUMN short_again INTEGER NOT NULL DEFAULT 0
 ALTER TABLE account ADD COLUMN lock_changed INTEGER
     /* when its lock file got the generation, by the file system's clock: a later change is a copy */;
 ",
+    "
+ALTER TABLE account ADD COLUMN listing_memory INTEGER NOT NULL DEFAULT 0
+    /* octets of memory that the last listing needed: the next run takes them before it connects */;
+",
 ];
 
 /// Opens a database, and creates it (mode 0600) if there is none. A file that is not a database is

@@ -10,6 +10,8 @@ use super::promises::SharedWatch;
 use super::server::{ServerStream, SharedMailbox};
 use crate::delivery::{FileMode, Maildir};
 use crate::exit::{Exit, Failure};
+use crate::limits;
+use crate::mail::memory::ListingMemory;
 use crate::mail::policy::{Keep, Policy};
 use crate::os::secret::Secret;
 use crate::os::signals::Interrupt;
@@ -61,6 +63,7 @@ impl Program {
             silence: Duration::from_secs(60),
             linger: Duration::from_secs(10),
             descriptors: self.descriptors,
+            memory: ListingMemory::new(limits::LISTING_MEMORY),
         };
         let reporter = Teller(&self.machine);
         let poll = Poll {

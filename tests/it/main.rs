@@ -30,6 +30,7 @@ mod keyring;
 mod known_server;
 mod layers;
 mod listeners;
+mod listing_memory;
 mod listings;
 mod login;
 mod lost_database;

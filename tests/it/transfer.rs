@@ -134,6 +134,7 @@ fn columns(database: &Connection, table: &str) -> Vec<String> {
         "generation",
         "handed_over",
         "id",
+        "listing_memory",
         "lock_changed",
         "mark",
         "mark_drawn_in",

@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use super::{Course, Error, Poll, PollOptions};
 use crate::delivery::{FileMode, Maildir, Target};
 use crate::exit::{Exit, Failure};
+use crate::limits;
+use crate::mail::memory::ListingMemory;
 use crate::mail::policy::{Keep, Policy};
 use crate::os::signals::Interrupt;
 use crate::pop3::tests::hinted_session;
@@ -155,6 +157,7 @@ impl TestAccount {
             silence: Duration::from_secs(60),
             linger: self.linger,
             descriptors: 1024,
+            memory: ListingMemory::new(limits::LISTING_MEMORY),
         };
         // Each run opens the ledger anew, and with it reads the clock.
         self.ledger = open_ledger(&self.folder);

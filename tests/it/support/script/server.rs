@@ -319,7 +319,9 @@ impl ServerThread {
                 wire.stream.reset().map_err(|e| e.to_string())?;
                 return Ok(Next::End);
             }
-            ScriptStep::Stall => return ended(wire.ignore()),
+            ScriptStep::Stall => {
+                ended(wire.ignore())?;
+            }
         }
         Ok(Next::Step)
     }
