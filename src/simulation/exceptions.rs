@@ -21,6 +21,9 @@ pub(super) enum Permits {
     Stays,
 }
 
+/// What is not promised of servers that delete what was retrieved.
+const RETRIEVED_ONCE: &str = "a message in doubt cannot be downloaded again";
+
 const EXCEPTIONS: &[NotPromised] = &[
     NotPromised {
         faults: &[Fault::WrongSizes, Fault::ShortMessages],
@@ -101,6 +104,36 @@ const EXCEPTIONS: &[NotPromised] = &[
         faults: &[Fault::DoubledReplies],
         permits: Permits::Stays,
         why: "a message stays if its reply comes twice in a comparison",
+    },
+    NotPromised {
+        faults: &[Fault::WrongSizes, Fault::DeletesRetrieved],
+        permits: Permits::Anything,
+        why: RETRIEVED_ONCE,
+    },
+    NotPromised {
+        faults: &[Fault::ShortMessages, Fault::DeletesRetrieved],
+        permits: Permits::Anything,
+        why: RETRIEVED_ONCE,
+    },
+    NotPromised {
+        faults: &[Fault::OtherMessages, Fault::DeletesRetrieved],
+        permits: Permits::Anything,
+        why: RETRIEVED_ONCE,
+    },
+    NotPromised {
+        faults: &[Fault::EmptyMessages, Fault::DeletesRetrieved],
+        permits: Permits::Anything,
+        why: RETRIEVED_ONCE,
+    },
+    NotPromised {
+        faults: &[Fault::LostReplies, Fault::DeletesRetrieved],
+        permits: Permits::Anything,
+        why: RETRIEVED_ONCE,
+    },
+    NotPromised {
+        faults: &[Fault::DoubledReplies, Fault::DeletesRetrieved],
+        permits: Permits::Anything,
+        why: RETRIEVED_ONCE,
     },
 ];
 

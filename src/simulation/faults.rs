@@ -76,6 +76,8 @@ pub(super) enum Fault {
     SecondRuns,
     /// Another program removes all messages from tmp/ at any step.
     EmptiedTmp,
+    /// At QUIT the server deletes what was retrieved.
+    DeletesRetrieved,
 }
 
 impl Fault {
@@ -113,6 +115,7 @@ impl Fault {
         (Self::RemovingReader, "removing-reader", 15),
         (Self::SecondRuns, "second-runs", 10),
         (Self::EmptiedTmp, "emptied-tmp", 15),
+        (Self::DeletesRetrieved, "deletes-retrieved", 15),
     ];
 
     /// Finds a kind by its name.

@@ -272,7 +272,8 @@ impl<'a> History<'a> {
 
     /// Checks what must be true in the end.
     fn check_end(&self) -> Result<(), String> {
-        let was_deleted = self.faults.have(Fault::KeepChanges);
+        let deleting = [Fault::KeepChanges, Fault::DeletesRetrieved];
+        let was_deleted = deleting.into_iter().any(|fault| self.faults.have(fault));
         self.check(|checks, watch| checks.in_the_end(watch, was_deleted))
     }
 

@@ -24,6 +24,7 @@ pub(crate) struct ServerFaults {
     pub(super) reused_unique_ids: Option<Chance>,
     pub(super) ignored_deletions: Option<Chance>,
     pub(super) refused_runs: Option<Chance>,
+    pub(super) deletes_retrieved: Option<Chance>,
     /// The command that is refused in this run.
     pub(super) refused: Option<&'static str>,
 }
@@ -88,6 +89,7 @@ impl ServerFaults {
             reused_unique_ids: faults.draw(Fault::ReusedUniqueIds),
             ignored_deletions: faults.draw(Fault::IgnoredDeletions),
             refused_runs: faults.draw(Fault::RefusedRuns),
+            deletes_retrieved: faults.draw(Fault::DeletesRetrieved),
             refused: None,
         }
     }

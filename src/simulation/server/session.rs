@@ -9,6 +9,8 @@ pub(super) struct Session {
     listing: SessionListing,
     /// The positions of the messages that are marked as deleted.
     marked: Vec<usize>,
+    /// The messages that were retrieved.
+    retrieved: Vec<usize>,
     /// True if QUIT was heard, so that the server closes the connection.
     pub(super) has_quit: bool,
     /// True if the server closes the connection after what it has sent.
@@ -23,6 +25,7 @@ impl Session {
         Self {
             listing: SessionListing::new(mailbox),
             marked: Vec::new(),
+            retrieved: Vec::new(),
             has_quit: false,
             is_closed: false,
             is_out_of_step: false,
@@ -100,7 +103,10 @@ impl Session {
             ("STAT", _) => self.listing.total(&mut mailbox.faults),
             ("UIDL", _) => self.listing.unique_ids(),
             ("LIST", _) => self.listing.sizes(&mailbox.faults),
-            ("RETR", Some(at)) => mailbox.retrieve(&self.listing.messages, at),
+            ("RETR", Some(at)) => {
+                self.retrieved.push(self.listing.messages[at].id);
+                mailbox.retrieve(&self.listing.messages, at)
+            }
             ("TOP", Some(at)) => {
                 let octets = &self.listing.messages[at].octets;
                 let header = octets.split("\n\n").next().unwrap_or_default();
@@ -113,6 +119,7 @@ impl Session {
             ("USER" | "PASS" | "NOOP", _) => "+OK\r\n".into(),
             ("QUIT", _) => {
                 self.delete(mailbox);
+                mailbox.delete_retrieved(&self.retrieved);
                 "+OK\r\n".into()
             }
             _ => "-ERR\r\n".into(),
@@ -149,6 +156,16 @@ fn refusal(mailbox: &mut ServerMailbox, verb: &str) -> Option<&'static str> {
 }
 
 impl ServerMailbox {
+    /// Deletes what was retrieved, as some servers do at QUIT, whatever the client wants.
+    fn delete_retrieved(&mut self, ids: &[usize]) {
+        let Some(chance) = &mut self.faults.deletes_retrieved else {
+            return;
+        };
+        if !ids.is_empty() && chance.strikes(60) {
+            self.messages.retain(|message| !ids.contains(&message.id));
+        }
+    }
+
     /// Returns true if the server forgets that a message was marked, which it does once for each.
     fn ignores_deletion(&mut self, id: usize) -> bool {
         let chance = self.faults.ignored_deletions.as_mut();
