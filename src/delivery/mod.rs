@@ -13,6 +13,7 @@ use crate::mail::mark::FileMarks;
 use crate::os::is_disk_full;
 use crate::os::walk::{UnsafePath, WalkError};
 
+mod envelope_sender;
 mod file_mode;
 mod folder;
 mod intake;
@@ -21,6 +22,7 @@ mod maildir;
 pub(crate) mod mda;
 mod new_maildir;
 mod recovered;
+mod spool;
 mod staged_state;
 pub mod unique_name;
 

@@ -1,25 +1,22 @@
 //! Delivery by a program (MDA), such as procmail or maildrop, which reads one message on its
 //! standard input. No shell is involved.
 
-use std::io::{Read, Seek};
-use std::mem;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use std::{env, io};
 
-use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use super::folder::Folder;
+use super::envelope_sender::envelope_sender;
 use super::intake::Intake;
+use super::spool::Spool;
 use super::{Error as DeliveryError, Target};
 use crate::digest::Digest;
 use crate::mail::custody::{Delivered, Outcome, Staged, TargetPlace};
-use crate::mail::headers::HeaderReader;
 use crate::mail::mark::FileMarks;
 use crate::os::signals::Interrupt;
-use crate::os::sys::{self, File, Mode, OFlags, thread};
+use crate::os::sys::{self, File, thread};
 use crate::text::ServerText;
 
 mod error;
@@ -36,8 +33,8 @@ use stdin::StdinPipe;
 
 /// The time after a signal during which an MDA may still be started.
 const START_TIMEOUT: Duration = Duration::from_secs(1);
-/// The octets of a message in which its Return-Path is looked for.
-const HEADER: u64 = 64 * 1024;
+/// The value of `%F` for a message without a plain sender.
+const NOBODY: &str = "MAILER-DAEMON";
 
 /// The configured MDA.
 #[derive(Clone, Debug)]
@@ -65,15 +62,11 @@ pub struct Options {
 /// than 1 MiB and we are killed meanwhile. Then the next run hands the whole message over.
 #[derive(Debug)]
 pub(crate) struct Mda {
-    intake: Intake,
-    place: TargetPlace,
+    spool: Spool,
     options: Options,
     /// One slot for each of the messages that are handed over at once.
     slots: Vec<MdaSlot>,
     interrupt: Interrupt,
-    /// The files in the spool whose delivery is recorded. They are removed while a program works,
-    /// which costs no time then.
-    removable: Mutex<Vec<String>>,
 }
 
 impl Mda {
@@ -93,22 +86,14 @@ impl Mda {
             return Err(Error::Root(program.to_owned()).into());
         }
         find_program(program)?;
-        let folder = Folder::open(spool)?;
-        let slots = (0..options.jobs).map(|_| MdaSlot::new(&folder, marks, &interrupt));
+        let spool = Spool::open(spool, marks, program.to_owned())?;
+        let folder = spool.intake().folder();
+        let slots = (0..options.jobs).map(|_| MdaSlot::new(folder, marks, &interrupt));
         let slots = slots.collect::<Result<_, _>>()?;
-        let (device, inode) = folder.identity()?;
-        let place = TargetPlace {
-            path: spool.to_owned(),
-            inode,
-            device: Some(device),
-            program: Some(program.to_owned()),
-        };
         Ok(Self {
-            intake: Intake::new(folder, marks),
-            place,
+            spool,
             options,
             slots,
-            removable: Mutex::default(),
             interrupt,
         })
     }
@@ -120,13 +105,8 @@ impl Mda {
         staged: &Staged,
         slot: &MdaSlot,
     ) -> Result<Option<ServerText>, DeliveryError> {
-        let folder = self.intake.folder();
-        let name = staged.stored().file_name.as_str();
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut message = match sys::openat(folder.handle(), name, flags, Mode::empty()) {
-            Ok(file) => file,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(errno) => return Err(DeliveryError::local("open", &folder.path_of(name), errno)),
+        let Some(mut message) = self.spool.read(staged)? else {
+            return Ok(None);
         };
         let program = || self.options.command.program().to_owned();
         let not_fed = |source| Error::NotFed {
@@ -135,7 +115,7 @@ impl Mda {
         };
         let sender = self.sender(&mut message).map_err(not_fed)?;
         let stdin = StdinPipe::new(message, staged.stored().octets).map_err(not_fed)?;
-        let tidy = || self.remove_recorded();
+        let tidy = || self.spool.remove_forgotten();
         let (ended, was_read) = slot.run(&self.options, &sender, stdin, tidy)?;
         if !ended.success() {
             return Err(Error::Refused {
@@ -151,18 +131,6 @@ impl Mda {
             return Err(Error::IgnoredInput(program()).into());
         }
         Ok(Some(slot.stderr_line().0))
-    }
-
-    /// Removes the files whose delivery is recorded.
-    fn remove_recorded(&self) {
-        let mut removable = self
-            .removable
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        for name in mem::take(&mut *removable) {
-            // If a file cannot be removed now, the next run removes it.
-            let _ = self.intake.folder().remove(name.as_ref());
-        }
     }
 
     fn outcome(&self, staged: Staged, slot: &MdaSlot) -> Outcome {
@@ -204,22 +172,18 @@ impl Mda {
         if !self.options.command.asks_for_sender() {
             return Ok(String::new());
         }
-        let mut octets = Vec::new();
-        message.by_ref().take(HEADER).read_to_end(&mut octets)?;
-        message.rewind()?;
-        let mut reader = HeaderReader::default();
-        reader.push(&octets);
-        Ok(template::sender(reader.finish().return_path.as_ref()).to_owned())
+        let sender = envelope_sender(message)?;
+        Ok(sender.unwrap_or_else(|| NOBODY.to_owned()))
     }
 }
 
 impl Target for Mda {
     fn intake(&self) -> &Intake {
-        &self.intake
+        self.spool.intake()
     }
 
     fn place(&self) -> &TargetPlace {
-        &self.place
+        self.spool.place()
     }
 
     fn configuration(&self) -> Digest {
@@ -249,21 +213,7 @@ impl Target for Mda {
     }
 
     fn forget_delivered(&self, recorded: &[Outcome]) {
-        let mut removable = self
-            .removable
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        for outcome in recorded {
-            if let Outcome::Delivered(delivered) = outcome {
-                removable.push(delivered.stored().file_name.clone());
-            }
-        }
-    }
-}
-
-impl Drop for Mda {
-    fn drop(&mut self) {
-        self.remove_recorded();
+        self.spool.forget(recorded);
     }
 }
 

@@ -1,6 +1,4 @@
-//! The command line of an MDA with placeholders, and the value of `%F`, which a stranger wrote.
-
-use crate::text::{SHOWN_OCTETS, ServerText};
+//! The command line of an MDA with placeholders.
 
 /// A command line with placeholders: `%F` is the envelope sender, `%T` the user, `%%` a per cent
 /// sign.
@@ -57,7 +55,7 @@ impl Template {
     }
 
     /// Returns the arguments with their placeholders filled in. A value cannot become an option:
-    /// [`sender`] never begins with a dash, and a user that does is refused where `%T` begins an
+    /// a sender never begins with a dash, and a user that does is refused where `%T` begins an
     /// argument.
     pub(super) fn arguments(&self, sender: &str, user: &str) -> Vec<String> {
         self.0[1..]
@@ -88,29 +86,6 @@ fn fill(argument: &str, sender: &str, user: &str) -> String {
     }
     filled.push_str(rest);
     filled
-}
-
-/// Returns the sender for `%F`: the address in Return-Path if it is plain, else `MAILER-DAEMON`.
-///
-/// Plain is `[A-Za-z0-9.@_+/=-]`, with a letter or digit first and without `..`. The sender of the
-/// message chose it, so it must be neither an option of the MDA (mpop and fetchmail pass
-/// `-oQ/tmp/x@y` on), nor a path, nor anything else to which a first character gives a meaning.
-pub(super) fn sender(return_path: Option<&ServerText>) -> &str {
-    const NOBODY: &str = "MAILER-DAEMON";
-    // A text that was cut to its longest length may be half an address.
-    let whole = return_path.filter(|path| path.as_octets().len() <= SHOWN_OCTETS);
-    let Some(address) = whole.and_then(|path| str::from_utf8(path.as_octets()).ok()) else {
-        return NOBODY;
-    };
-    let is_plain = address
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || ".@_+/=-".contains(c));
-    let begins_well = address.starts_with(|first: char| first.is_ascii_alphanumeric());
-    if is_plain && begins_well && !address.contains("..") {
-        address
-    } else {
-        NOBODY
-    }
 }
 
 #[cfg(test)]
@@ -145,30 +120,5 @@ mod tests {
         }
         assert_eq!(template(&[]), Err(BadTemplate::Empty));
         assert_eq!(template(&["a\0b"]), Err(BadTemplate::Nul));
-    }
-
-    #[test]
-    fn a_sender_is_plain_or_mailer_daemon() {
-        for good in ["joe@example.com", "joe+list-x=y_z@example.com"] {
-            assert_eq!(sender(Some(&good.into())), good);
-        }
-        for bad in [
-            "",
-            "-oQ/tmp/x@y",
-            "/etc/passwd@y",
-            "@list@y",
-            "+flags@y",
-            "=x@y",
-            "_x@y",
-            ".x@y",
-            "a b@c",
-            "$(id)@x",
-            "a'b@c",
-            "../../x",
-            "größe@example.com",
-        ] {
-            assert_eq!(sender(Some(&bad.into())), "MAILER-DAEMON", "{bad}");
-        }
-        assert_eq!(sender(None), "MAILER-DAEMON");
     }
 }

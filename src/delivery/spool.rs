@@ -1,0 +1,102 @@
+//! The spool: messages wait here, complete and durable, until an MDA or a mail server has taken them.
+
+use std::mem;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use rustix::io::Errno;
+
+use super::Error;
+use super::folder::Folder;
+use super::intake::Intake;
+use crate::mail::custody::{Outcome, Staged, TargetPlace};
+use crate::mail::mark::FileMarks;
+use crate::os::sys::{self, File, Mode, OFlags};
+
+/// The spool of an account.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    intake: Intake,
+    place: TargetPlace,
+    /// The files whose delivery is recorded. They are removed when that costs no time.
+    removable: Mutex<Vec<String>>,
+}
+
+impl Spool {
+    /// Opens the spool, an existing folder. The names of files get the account's marks. `taker` is the
+    /// text by which the database remembers who takes the messages.
+    ///
+    /// # Errors
+    /// The folder cannot be opened.
+    pub(crate) fn open(path: &Path, marks: &FileMarks, taker: String) -> Result<Self, Error> {
+        let folder = Folder::open(path)?;
+        let (device, inode) = folder.identity()?;
+        let place = TargetPlace {
+            path: path.to_owned(),
+            inode,
+            device: Some(device),
+            program: Some(taker),
+        };
+        Ok(Self {
+            intake: Intake::new(folder, marks),
+            place,
+            removable: Mutex::default(),
+        })
+    }
+
+    /// Returns the folder where messages arrive.
+    pub(crate) fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    /// Returns the place by which the database remembers the target.
+    pub(crate) fn place(&self) -> &TargetPlace {
+        &self.place
+    }
+
+    /// Opens the file of a message. Returns `None` if it is not in the spool.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub(crate) fn read(&self, staged: &Staged) -> Result<Option<File>, Error> {
+        let folder = self.intake.folder();
+        let name = staged.stored().file_name.as_str();
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match sys::openat(folder.handle(), name, flags, Mode::empty()) {
+            Ok(file) => Ok(Some(file)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(Error::local("open", &folder.path_of(name), errno)),
+        }
+    }
+
+    /// Notes that the files of delivered messages are no longer needed.
+    pub(crate) fn forget(&self, recorded: &[Outcome]) {
+        let mut removable = self
+            .removable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for outcome in recorded {
+            if let Outcome::Delivered(delivered) = outcome {
+                removable.push(delivered.stored().file_name.clone());
+            }
+        }
+    }
+
+    /// Removes the files that are no longer needed.
+    pub(crate) fn remove_forgotten(&self) {
+        let mut removable = self
+            .removable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for name in mem::take(&mut *removable) {
+            // If a file cannot be removed now, the next run removes it.
+            let _ = self.intake.folder().remove(name.as_ref());
+        }
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        self.remove_forgotten();
+    }
+}
