@@ -77,7 +77,7 @@ _mailpull() {
 
     case "${cmd}" in
         mailpull)
-            opts="-c -q -v -k -d -n -j -o -h -V --config --state-dir --quiet --verbose --json --color --progress --keep --delete --maildir --mda --dry-run --retry --max-messages --max-size --max-total --order --jobs --shard --run-timeout --help --version fetch check log login account seen"
+            opts="-c -q -v -k -d -n -j -o -h -V --config --state-dir --quiet --verbose --json --color --progress --keep --delete --maildir --mda --lmtp --recipient --dry-run --retry --max-messages --max-size --max-total --order --jobs --shard --run-timeout --help --version fetch check log login account seen"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -147,6 +147,14 @@ _mailpull() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --lmtp)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recipient)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-messages)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -180,7 +188,7 @@ _mailpull() {
                     return 0
                     ;;
                 -o)
-                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first report-after=" -- "${cur}"))
+                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false lmtp= recipient= lmtp-security=none lmtp-security=starttls id-header=true id-header=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first report-after=" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -303,7 +311,7 @@ _mailpull() {
                     return 0
                     ;;
                 -o)
-                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first report-after=" -- "${cur}"))
+                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false lmtp= recipient= lmtp-security=none lmtp-security=starttls id-header=true id-header=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first report-after=" -- "${cur}"))
                     return 0
                     ;;
                 --config)
@@ -543,7 +551,7 @@ _mailpull() {
             fi
             case "${prev}" in
                 -o)
-                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first report-after=" -- "${cur}"))
+                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false lmtp= recipient= lmtp-security=none lmtp-security=starttls id-header=true id-header=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first report-after=" -- "${cur}"))
                     return 0
                     ;;
                 --config)
@@ -618,7 +626,7 @@ _mailpull() {
                     return 0
                     ;;
                 -o)
-                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first report-after=" -- "${cur}"))
+                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false lmtp= recipient= lmtp-security=none lmtp-security=starttls id-header=true id-header=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first report-after=" -- "${cur}"))
                     return 0
                     ;;
                 --config)
@@ -674,7 +682,7 @@ _mailpull() {
             return 0
             ;;
         mailpull__subcmd__fetch)
-            opts="-k -d -n -j -o -c -q -v -h --keep --delete --maildir --mda --dry-run --retry --max-messages --max-size --max-total --order --jobs --shard --run-timeout --config --state-dir --quiet --verbose --json --color --progress --help"
+            opts="-k -d -n -j -o -c -q -v -h --keep --delete --maildir --mda --lmtp --recipient --dry-run --retry --max-messages --max-size --max-total --order --jobs --shard --run-timeout --config --state-dir --quiet --verbose --json --color --progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -696,6 +704,14 @@ _mailpull() {
                     return 0
                     ;;
                 --mda)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lmtp)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recipient)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -732,7 +748,7 @@ _mailpull() {
                     return 0
                     ;;
                 -o)
-                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first report-after=" -- "${cur}"))
+                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false lmtp= recipient= lmtp-security=none lmtp-security=starttls id-header=true id-header=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first report-after=" -- "${cur}"))
                     return 0
                     ;;
                 --config)
@@ -854,7 +870,7 @@ _mailpull() {
             fi
             case "${prev}" in
                 -o)
-                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first report-after=" -- "${cur}"))
+                    compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -W "enabled=true enabled=false server= port= security=tls security=starttls security=none allow-cleartext=true allow-cleartext=false tls-ca-file= tls-name= tls-min=1.2 tls-min=1.3 tls-pin= tls-verify=true tls-verify=false tls-client-cert= tls-client-key= proxy= tunnel-command= source-address= timeout-connect= timeout= max-per-host= user= auth=auto auth=user auth=apop auth=plain auth=login auth=cram-md5 auth=digest-md5 auth=scram-sha-1 auth=scram-sha-256 auth=xoauth2 auth=oauthbearer auth=external auth=none password-command= password-file= password-env= password-keyring=true password-credential= oauth2=google oauth2=microsoft oauth2-client-id= oauth2-client-secret-command= oauth2-token-url= oauth2-auth-url= oauth2-device-url= oauth2-scope= oauth2-store=file oauth2-store=keyring oauth2-token-command= maildir= file-mode= mda= mda-timeout= mda-jobs= mda-allow-root=true mda-allow-root=false mda-may-ignore-input=true mda-may-ignore-input=false lmtp= recipient= lmtp-security=none lmtp-security=starttls id-header=true id-header=false keep= max-messages= max-size= max-total= order=oldest-first order=newest-first report-after=" -- "${cur}"))
                     return 0
                     ;;
                 --config)

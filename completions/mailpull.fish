@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_mailpull_global_optspecs
-    string join \n c/config= state-dir= q/quiet v/verbose json color= progress= k/keep= d/delete maildir= mda= n/dry-run retry max-messages= max-size= max-total= order= j/jobs= shard= run-timeout= o= h/help V/version
+    string join \n c/config= state-dir= q/quiet v/verbose json color= progress= k/keep= d/delete maildir= mda= lmtp= recipient= n/dry-run retry max-messages= max-size= max-total= order= j/jobs= shard= run-timeout= o= h/help V/version
 end
 
 function __fish_mailpull_needs_command
@@ -35,6 +35,8 @@ never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_needs_command" -s k -l keep -d 'Leave delivered messages on the server, or delete them at AGE (14days)' -r
 complete -c mailpull -n "__fish_mailpull_needs_command" -l maildir -d 'Deliver to the Maildir DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_needs_command" -l mda -d 'Deliver by COMMAND, which reads one message on its standard input' -r -f -a "(__fish_complete_command)"
+complete -c mailpull -n "__fish_mailpull_needs_command" -l lmtp -d 'Deliver to the mail server at ADDRESS by LMTP: HOST:PORT or the path of a socket' -r -F
+complete -c mailpull -n "__fish_mailpull_needs_command" -l recipient -d 'The recipient of the messages at the mail server' -r
 complete -c mailpull -n "__fish_mailpull_needs_command" -l max-messages -d 'Fetch at most N messages' -r
 complete -c mailpull -n "__fish_mailpull_needs_command" -l max-size -d 'Leave messages larger than SIZE (15MiB) on the server' -r
 complete -c mailpull -n "__fish_mailpull_needs_command" -l max-total -d 'Fetch at most SIZE in total' -r
@@ -106,6 +108,12 @@ mda-allow-root=true\t''
 mda-allow-root=false\t''
 mda-may-ignore-input=true\t''
 mda-may-ignore-input=false\t''
+lmtp=\t''
+recipient=\t''
+lmtp-security=none\t''
+lmtp-security=starttls\t''
+id-header=true\t''
+id-header=false\t''
 keep=\t''
 max-messages=\t''
 max-size=\t''
@@ -130,6 +138,8 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "seen" -d 'Inspect
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s k -l keep -d 'Leave delivered messages on the server, or delete them at AGE (14days)' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l maildir -d 'Deliver to the Maildir DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l mda -d 'Deliver by COMMAND, which reads one message on its standard input' -r -f -a "(__fish_complete_command)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l lmtp -d 'Deliver to the mail server at ADDRESS by LMTP: HOST:PORT or the path of a socket' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l recipient -d 'The recipient of the messages at the mail server' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l max-messages -d 'Fetch at most N messages' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l max-size -d 'Leave messages larger than SIZE (15MiB) on the server' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l max-total -d 'Fetch at most SIZE in total' -r
@@ -201,6 +211,12 @@ mda-allow-root=true\t''
 mda-allow-root=false\t''
 mda-may-ignore-input=true\t''
 mda-may-ignore-input=false\t''
+lmtp=\t''
+recipient=\t''
+lmtp-security=none\t''
+lmtp-security=starttls\t''
+id-header=true\t''
+id-header=false\t''
 keep=\t''
 max-messages=\t''
 max-size=\t''
@@ -288,6 +304,12 @@ mda-allow-root=true\t''
 mda-allow-root=false\t''
 mda-may-ignore-input=true\t''
 mda-may-ignore-input=false\t''
+lmtp=\t''
+recipient=\t''
+lmtp-security=none\t''
+lmtp-security=starttls\t''
+id-header=true\t''
+id-header=false\t''
 keep=\t''
 max-messages=\t''
 max-size=\t''
@@ -382,6 +404,12 @@ mda-allow-root=true\t''
 mda-allow-root=false\t''
 mda-may-ignore-input=true\t''
 mda-may-ignore-input=false\t''
+lmtp=\t''
+recipient=\t''
+lmtp-security=none\t''
+lmtp-security=starttls\t''
+id-header=true\t''
+id-header=false\t''
 keep=\t''
 max-messages=\t''
 max-size=\t''
@@ -493,6 +521,12 @@ mda-allow-root=true\t''
 mda-allow-root=false\t''
 mda-may-ignore-input=true\t''
 mda-may-ignore-input=false\t''
+lmtp=\t''
+recipient=\t''
+lmtp-security=none\t''
+lmtp-security=starttls\t''
+id-header=true\t''
+id-header=false\t''
 keep=\t''
 max-messages=\t''
 max-size=\t''
@@ -612,6 +646,12 @@ mda-allow-root=true\t''
 mda-allow-root=false\t''
 mda-may-ignore-input=true\t''
 mda-may-ignore-input=false\t''
+lmtp=\t''
+recipient=\t''
+lmtp-security=none\t''
+lmtp-security=starttls\t''
+id-header=true\t''
+id-header=false\t''
 keep=\t''
 max-messages=\t''
 max-size=\t''

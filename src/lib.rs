@@ -8,6 +8,7 @@
 //!           ├─► dial         from an address to a logged-in session
 //!           ├─► oauth2       tokens, for accounts without a password
 //!           ├─► poll         one poll of one mailbox, step by step
+//!           ├─► targets      mail servers that take messages from the spool (delivery, net, smtp)
 //!           │
 //!           │   services, which do not use each other and are combined by a poll:
 //!           ├─► pop3         the session: a blocking client on pure codecs
@@ -64,5 +65,6 @@ mod seen;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 pub mod smtp;
+pub mod targets;
 mod text;
 pub mod trace;

@@ -114,6 +114,7 @@ pub enum When {
 }
 
 /// A command and its arguments.
+#[expect(clippy::large_enum_variant, reason = "a run has one of it")]
 #[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
 pub enum CliCommand {
     /// Fetch new mail (the default command)
@@ -158,12 +159,21 @@ pub struct FetchFlags {
     pub delete: bool,
 
     /// Deliver to the Maildir DIR
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "mda")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(conflicts_with_all = ["mda", "lmtp"])]
     pub maildir: Option<String>,
 
     /// Deliver by COMMAND, which reads one message on its standard input
     #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString)]
     pub mda: Option<String>,
+
+    /// Deliver to the mail server at ADDRESS by LMTP: HOST:PORT or the path of a socket
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::AnyPath, conflicts_with = "mda")]
+    pub lmtp: Option<String>,
+
+    /// The recipient of the messages at the mail server
+    #[arg(long, value_name = "WHO")]
+    pub recipient: Option<String>,
 
     /// Only show what would be done; download, deliver and delete nothing
     #[arg(short = 'n', long)]
@@ -216,6 +226,8 @@ impl FetchFlags {
             ("--delete", "keep", delete),
             ("--maildir", "maildir", self.maildir.as_deref()),
             ("--mda", "mda", self.mda.as_deref()),
+            ("--lmtp", "lmtp", self.lmtp.as_deref()),
+            ("--recipient", "recipient", self.recipient.as_deref()),
             (
                 "--max-messages",
                 "max-messages",
@@ -374,6 +386,8 @@ mod tests {
             "log a b",
             "-k -d",
             "--maildir m --mda x",
+            "--maildir m --lmtp x",
+            "--lmtp m --mda x",
             "--order sideways",
             "--color sometimes",
             "-q -v",

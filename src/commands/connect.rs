@@ -16,6 +16,7 @@ use crate::pop3::{self, SessionHints, Transaction};
 use crate::report::Event;
 use crate::report::plain::Verbosity;
 use crate::seen::LastRun;
+use crate::targets::lmtp::{self, LmtpDialer};
 use crate::trace::{Direction, Trace};
 
 impl Context<'_> {
@@ -88,6 +89,20 @@ impl Context<'_> {
             watcher,
         };
         dialer.dial(hints)
+    }
+
+    /// Returns what connects to the mail server that takes an account's messages.
+    pub(super) fn lmtp_dialer<'a>(
+        &'a self,
+        account: &'a Account,
+        options: &'a lmtp::LmtpOptions,
+    ) -> LmtpDialer<'a> {
+        LmtpDialer {
+            options,
+            connectors: &self.connectors,
+            trace: Box::new(|| self.trace(account)),
+            interrupt: self.interrupt.clone(),
+        }
     }
 
     fn warn_of_unverified_server(&self, account: &Account) {

@@ -7,7 +7,7 @@ use super::workers::Workers;
 use super::{Context, parse_shard};
 use crate::cli;
 use crate::config::{self, Account, Overrides, Selection, Selector};
-use crate::delivery::{Destination, Maildir, Mda, Target};
+use crate::delivery::{Maildir, Mda, Target};
 use crate::exit::{Exit, Failure};
 use crate::limits;
 use crate::mail::policy::Keep;
@@ -17,6 +17,8 @@ use crate::poll::{self, Course, Poll, PollOptions};
 use crate::pop3::{SessionHints, Transaction};
 use crate::report::{AccountReporter, Event, Summary};
 use crate::seen::{Ledger, RunEnd, StateFolder};
+use crate::targets::Destination;
+use crate::targets::lmtp::Lmtp;
 
 /// While messages are delivered the server gets this many NOOPs in the time of one timeout: with the
 /// default timeout one a minute. RFC 1939 lets it close a session that is silent for ten minutes, and
@@ -171,7 +173,7 @@ impl FetchAccount<'_> {
         self.context.connector(self.account, self.passwords)
     }
 
-    fn open_target(&self, ledger: &Ledger) -> Result<Box<dyn Target>, Failure> {
+    fn open_target(&self, ledger: &Ledger) -> Result<Box<dyn Target + '_>, Failure> {
         let marks = ledger.marks();
         Ok(match self.account.require_destination()? {
             Destination::Maildir { path, file_mode } => {
@@ -183,6 +185,10 @@ impl FetchAccount<'_> {
                 let (options, spool) = (options.clone(), self.folder.spool());
                 let interrupt = self.context.interrupt.clone();
                 Box::new(Mda::open(options, &spool, marks, interrupt)?)
+            }
+            Destination::Lmtp(options) => {
+                let dialer = self.context.lmtp_dialer(self.account, options);
+                Box::new(Lmtp::open(dialer, &self.folder.spool(), marks)?)
             }
         })
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::config::connection;
 use crate::config::error::Error;
+use crate::config::lmtp;
 use crate::config::oauth2::{self, SignInOptions};
 use crate::config::origin::Origin;
 use crate::config::overrides::Overrides;
@@ -16,11 +17,12 @@ use crate::config::paths;
 use crate::config::settings::{Settings, value_or, value_or_default};
 use crate::config::url;
 use crate::config::values::delivery::WrittenTarget;
-use crate::delivery::{Destination, mda};
+use crate::delivery::mda;
 use crate::dial;
 use crate::mail::policy::{Keep, Policy};
 use crate::os::secret::Secret;
 use crate::os::signals::Interrupt;
+use crate::targets::Destination;
 
 /// One mailbox, and what to do with its messages.
 #[derive(Clone, Debug)]
@@ -82,14 +84,16 @@ impl Account {
     /// Returns where its messages go.
     ///
     /// # Errors
-    /// Neither `maildir` nor `mda` is set.
+    /// Neither `maildir`, `mda` nor `lmtp` is set.
     pub fn require_destination(&self) -> Result<&Destination, Error> {
         self.destination.as_ref().ok_or_else(|| Error::Incomplete {
             at: self.origin.clone(),
             what: "destination",
             hint: match self.origin {
-                Origin::Url => "Add --maildir DIR or --mda COMMAND",
-                _ => "Add \"maildir\" or \"mda\"",
+                Origin::Url => {
+                    "Add --maildir DIR, --mda COMMAND, or --lmtp ADDRESS with --recipient WHO"
+                }
+                _ => "Add \"maildir\", \"mda\" or \"lmtp\"",
             },
         })
     }
@@ -159,7 +163,7 @@ impl Draft<'_> {
             dial: connection::options(&settings, &self.origin, &self.secret_variables, self.home)?,
             password: password(&settings, &self.origin, self.home)?,
             sign_in: oauth2::options(&settings, &self.origin, self.home)?,
-            destination: destination(&settings, &self.secret_variables, self.home)?,
+            destination: destination(&settings, &self.origin, &self.secret_variables, self.home)?,
             secret_variables: self.secret_variables,
             policy: policy(&settings),
             configured_keep,
@@ -184,6 +188,7 @@ fn password(settings: &Settings, origin: &Origin, home: Option<&Path>) -> Result
 
 fn destination(
     settings: &Settings,
+    origin: &Origin,
     secret_variables: &Arc<[String]>,
     home: Option<&Path>,
 ) -> Result<Option<Destination>, Error> {
@@ -191,6 +196,7 @@ fn destination(
         return Ok(None);
     };
     Ok(Some(match &at.value {
+        WrittenTarget::Lmtp(server) => Destination::Lmtp(lmtp::options(settings, server, origin)?),
         WrittenTarget::Maildir(path) => Destination::Maildir {
             path: paths::absolute(at, path, home)?,
             file_mode: value_or_default(&settings.file_mode),

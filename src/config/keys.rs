@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::config::password::Source;
 use crate::config::settings::{KeyEntry, Slot};
 use crate::config::values::choices::{self, Preset};
-use crate::config::values::delivery::{self, WrittenTarget};
+use crate::config::values::delivery::{self, LmtpSecurity, WrittenTarget};
 use crate::config::values::server::{self, Host};
 use crate::config::values::via::{self, Via};
 use crate::config::values::{self, secrets};
@@ -18,6 +18,7 @@ use crate::dial::{Auth, Security};
 use crate::mail::policy::{Keep, Order};
 use crate::net::tls::{Pin, Version};
 use crate::oauth2::{Backend, Url};
+use crate::targets::lmtp::EnvelopeAddress;
 
 /// A key of the configuration, as the manual describes it.
 #[derive(Debug)]
@@ -305,6 +306,30 @@ keys! {
         /// of it.
         "mda-may-ignore-input", default "false", words ["true", "false"]
             => mda_may_ignore_input: bool, read values::boolean;
+        /// The mail server that takes the messages by LMTP: the absolute path of its Unix socket, or
+        /// `"host:port"` (port 24 if none is named). Messages wait in the spool until the server has
+        /// taken them. It is not the POP3 session that waits: see `docs/targets.md`.
+        ///
+        /// LMTP cannot tell later what a server has. So if the connection breaks after a whole message
+        /// was sent, or mailpull is killed before the answer is recorded, the next run hands the message
+        /// over again, and `mailpull log` marks it. A server with Sieve can drop the repeat: see
+        /// `id-header`.
+        "lmtp" => target, read delivery::lmtp;
+        /// The recipient whom the server is told. Required with `lmtp`.
+        "recipient" => recipient: EnvelopeAddress, read delivery::recipient;
+        /// `none`: cleartext, which is allowed only to this machine unless `allow-cleartext` is set. The
+        /// program that listens there must be yours or root's.
+        /// `starttls`: the connection must switch to TLS before a message is sent, and the certificate of
+        /// the server must have its name and be issued by an authority that this machine trusts.
+        "lmtp-security", otherwise "`none` to this machine, else `starttls`",
+            words ["none", "starttls"]
+            => lmtp_security: LmtpSecurity, read delivery::lmtp_security;
+        /// With `true` each message gets one line on top, `X-Mailpull-Id`, which is the same if it is
+        /// handed over again: a hash that no other message has. With `lmtp` only.
+        /// Sieve can drop repeats by it:
+        /// `require "duplicate"; if duplicate :header "X-Mailpull-Id" { discard; stop; }`.
+        "id-header", default "false", words ["true", "false"]
+            => id_header: bool, read values::boolean;
     }
     "What stays on the server" {
         /// `true`: all messages stay. `false`: delivered messages are deleted. An age such as

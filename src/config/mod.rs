@@ -22,6 +22,7 @@ mod connection;
 mod document;
 mod error;
 mod keys;
+mod lmtp;
 mod new_account;
 mod oauth2;
 mod origin;

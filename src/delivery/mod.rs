@@ -1,5 +1,5 @@
 //! Delivery targets: a message arrives in a folder, becomes durable there, and is brought to its
-//! place, a Maildir or a program (MDA). Custody steps 1, 2, 4 and 5 are taken here.
+//! place, a Maildir or a program (MDA). `targets` has those that are mail servers. Custody steps 1, 2, 4 and 5 are taken here.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,27 +26,15 @@ mod spool;
 mod staged_state;
 pub mod unique_name;
 
+pub(crate) use envelope_sender::envelope_sender;
 pub use file_mode::FileMode;
 pub(crate) use intake::{Incoming, Intake};
 pub(crate) use leftovers::Leftovers;
 pub(crate) use maildir::Maildir;
 pub(crate) use mda::Mda;
 pub(crate) use recovered::{EarlierFiles, SoughtMessages};
+pub(crate) use spool::Spool;
 pub(crate) use staged_state::{StagedState, locate, locate_in_maildir};
-
-/// The configured destination of an account's messages.
-#[derive(Clone, Debug)]
-pub enum Destination {
-    /// A Maildir.
-    Maildir {
-        /// Its absolute path.
-        path: PathBuf,
-        /// The permissions of the files in it.
-        file_mode: FileMode,
-    },
-    /// A program that reads one message on its standard input.
-    Mda(mda::Options),
-}
 
 /// A delivery target: it stores arriving messages and brings them to their place.
 pub(crate) trait Target: Send + Sync {

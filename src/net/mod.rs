@@ -307,6 +307,14 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    /// Returns true if nothing has arrived, not even the end of the connection.
+    pub(crate) fn is_quiet(&self) -> bool {
+        match self {
+            Self::Plain(socket) => socket.is_quiet(),
+            Self::Tls(stream) => stream.is_quiet(),
+        }
+    }
+
     /// Sets one deadline for all that follows, in addition to the deadline for each wait.
     pub(crate) fn set_deadline(&mut self, deadline: Instant) {
         match self {

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 use std::{mem, thread};
 
-use rustix::event::PollFlags;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use crate::os::child::RunningChild;
@@ -70,6 +70,13 @@ impl Socket {
     pub(crate) fn end_handshake(&mut self) {
         self.deadline = None;
         self.is_in_handshake = false;
+    }
+
+    /// Returns true if nothing has arrived, not even the end of the connection.
+    pub(super) fn is_quiet(&self) -> bool {
+        let now = Timespec::default();
+        let mut arrived = [PollFd::new(&self.fd, PollFlags::IN)];
+        poll(&mut arrived, Some(&now)) == Ok(0)
     }
 
     /// Sets one deadline for all that follows, in addition to the deadline for each wait.
@@ -200,6 +207,17 @@ mod tests {
         ours.set_nonblocking(true).expect("a socket can be set up");
         let interrupt = Interrupt::never().expect("a pair of sockets");
         (Socket::new(ours.into(), MINUTE, interrupt), theirs)
+    }
+
+    #[test]
+    fn a_socket_is_quiet_until_something_arrives() {
+        let (socket, mut peer) = socket();
+        assert!(socket.is_quiet());
+        peer.write_all(b"4").expect("the socket is open");
+        assert!(!socket.is_quiet());
+        let (socket, peer) = self::socket();
+        drop(peer);
+        assert!(!socket.is_quiet());
     }
 
     fn soon() -> Instant {

@@ -5,9 +5,8 @@ use std::io;
 
 use super::reply::{MalformedReply, Reply};
 use crate::exit::Exit;
-use crate::pace::TooSlow;
 
-/// What a reply answers.
+/// The command, or other part of a session, that a reply belongs to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ReplyTo {
     /// The connection: the first thing that a server says.
@@ -26,6 +25,16 @@ pub enum ReplyTo {
     Data,
     /// The message itself.
     Message,
+}
+
+impl ReplyTo {
+    /// Returns what is awaited before this reply.
+    fn awaited(self) -> String {
+        match self {
+            Self::Connection => "the greeting".to_owned(),
+            to => format!("the answer to {to}"),
+        }
+    }
 }
 
 impl fmt::Display for ReplyTo {
@@ -47,19 +56,17 @@ impl fmt::Display for ReplyTo {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The server closed the connection before a reply was complete.
-    #[error("waiting for the answer to {0}: the server closed the connection")]
+    #[error("waiting for {}: the server closed the connection", .0.awaited())]
     Closed(ReplyTo),
     /// Octets without encryption came after the answer to STARTTLS: an attacker may be injecting
     /// replies, as they could to Exim (CVE-2021-38371).
     #[error("the server sent more than its answer to STARTTLS: somebody may be injecting replies")]
     Injected,
     /// The connection failed.
-    #[error("{doing} {to}: {source}")]
+    #[error("{doing}: {source}")]
     Io {
-        /// "sending" or "waiting for the answer to".
-        doing: &'static str,
-        /// The command.
-        to: ReplyTo,
+        /// The step that failed: "sending LHLO".
+        doing: String,
         /// The system's error.
         #[source]
         source: io::Error,
@@ -68,7 +75,7 @@ pub enum Error {
     #[error("cannot read the message from the spool: {0}")]
     Message(io::Error),
     /// The server sent something that is no reply.
-    #[error("waiting for the answer to {to}: {source}")]
+    #[error("waiting for {}: {source}", to.awaited())]
     Malformed {
         /// The command.
         to: ReplyTo,
@@ -151,11 +158,15 @@ impl Error {
         }
     }
 
-    pub(super) fn io(doing: &'static str, to: ReplyTo, source: io::Error) -> Self {
-        let source = match TooSlow::of(&source) {
-            Some(limit) => io::Error::other(limit),
-            None => source,
-        };
-        Self::Io { doing, to, source }
+    /// Returns the error for a command that could not be sent.
+    pub(super) fn sending(to: ReplyTo, source: io::Error) -> Self {
+        let doing = format!("sending {to}");
+        Self::Io { doing, source }
+    }
+
+    /// Returns the error for a reply that could not be read.
+    pub(super) fn waiting_for(to: ReplyTo, source: io::Error) -> Self {
+        let doing = format!("waiting for {}", to.awaited());
+        Self::Io { doing, source }
     }
 }

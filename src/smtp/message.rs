@@ -7,7 +7,7 @@ use memchr::memchr_iter;
 /// The most octets of a message that are in memory at once.
 pub(super) const CHUNK: usize = 64 * 1024;
 
-/// What has to be known of a message before it is sent.
+/// The facts about a message that its envelope and BDAT need.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct MessageMeasure {
     /// Its length with CRLF as line end, without byte-stuffing.

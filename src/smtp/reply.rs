@@ -42,7 +42,7 @@ impl Reply {
         self.code / 100 == 2
     }
 
-    /// Returns the enhanced status code at the beginning of its text, if there is one.
+    /// Returns the enhanced status code at the beginning of its text.
     pub fn enhanced(&self) -> Option<EnhancedCode> {
         let text = self.lines.first()?.as_octets();
         let word = text.split(|octet| *octet == b' ').next()?;
@@ -56,8 +56,8 @@ impl Reply {
         is_one.then_some(code)
     }
 
-    /// Returns true if waiting may help. A full mailbox is refused by some servers as if for ever
-    /// (552 5.2.2 by Dovecot), but its owner can make room.
+    /// Returns true if waiting may help. Dovecot refuses mail for a full mailbox with 552 5.2.2, which
+    /// stands for a permanent failure, but the owner can make room.
     pub fn is_transient(&self) -> bool {
         let is_full = match self.enhanced() {
             Some(code) => code == EnhancedCode::MAILBOX_FULL,
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_reply_is_left() {
+    fn octets_after_a_reply_are_left() {
         let mut decoder = ReplyDecoder::default();
         let (taken, reply) = decoder.push(b"250 a\r\n550 b\r\n").expect("a reply");
         assert_eq!((taken, reply.map(|reply| reply.code())), (7, Some(250)));

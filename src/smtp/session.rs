@@ -154,7 +154,7 @@ impl<S: Read + Write + Paced> LmtpSession<S> {
     /// Ends the session in good order. Nothing depends on the server's answer.
     pub fn quit(mut self) {
         self.wire.command("QUIT");
-        // If the server no longer listens, the session is over all the same.
+        // If the server no longer listens, the session is over anyway.
         let _ = self.wire.send(ReplyTo::Connection);
     }
 

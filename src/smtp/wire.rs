@@ -89,7 +89,7 @@ impl<S: Read + Write + Paced> SmtpWire<S> {
         let sent = self.stream.write_all(&self.out);
         self.out.clear();
         sent.and_then(|()| self.stream.flush())
-            .map_err(|source| Error::io("sending", to, source))
+            .map_err(|source| Error::sending(to, source))
     }
 
     /// Reads the next reply.
@@ -126,7 +126,7 @@ impl<S: Read + Write + Paced> SmtpWire<S> {
                     return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(Error::io("waiting for the answer to", to, source)),
+                Err(source) => return Err(Error::waiting_for(to, source)),
             }
         }
     }

@@ -32,6 +32,7 @@ mod layers;
 mod listeners;
 mod listing_memory;
 mod listings;
+mod lmtp;
 mod login;
 mod lost_database;
 mod many_accounts;

@@ -51,7 +51,8 @@ fn of_way(step: net::ConnectStep<'_>) -> Finding {
     }
 }
 
-fn encrypted(stream: &TlsStream, proof: &Proof) -> Vec<Finding> {
+/// Describes the encryption of a connection, and the certificate of the server.
+pub(super) fn encrypted(stream: &TlsStream, proof: &Proof) -> Vec<Finding> {
     let mut findings = Vec::new();
     let checked = match proof {
         Proof::Authority(None) => "an authority that this machine trusts confirms the name",

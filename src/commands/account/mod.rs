@@ -3,17 +3,18 @@
 use super::{Context, print_line};
 use crate::cli;
 use crate::config::{self, Account, Config, Overrides, Selector};
-use crate::delivery::Destination;
 use crate::exit::{Exit, Failure};
 use crate::report::plain::Verbosity;
 use crate::report::{Finding, json};
 use crate::seen::{Accounts, KnownAccount};
+use crate::targets::Destination;
 
 mod add;
 mod discovery;
 mod findings;
 mod providers;
 mod questions;
+mod target;
 mod test;
 
 /// Runs a command of `account`.
@@ -93,6 +94,7 @@ fn target(account: &Account) -> Option<String> {
     Some(match account.destination.as_ref()? {
         Destination::Maildir { path, .. } => path.display().to_string(),
         Destination::Mda(options) => options.command.program().to_owned(),
+        Destination::Lmtp(options) => options.to_string(),
     })
 }
 

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::time::Instant;
 
-use super::findings;
+use super::{findings, target};
 use crate::cli;
 use crate::commands::Context;
 use crate::commands::account::providers;
@@ -46,7 +46,7 @@ pub(super) fn test(account: &Account, context: &Context<'_>) -> Exit {
         has_begun.set(true);
         findings::of_step(step, account).iter().for_each(&report);
     };
-    match probe(account, context, &watcher, &report) {
+    let tested = match probe(account, context, &watcher, &report) {
         Ok(()) => {
             habits(account).iter().for_each(&report);
             Exit::Done
@@ -59,7 +59,8 @@ pub(super) fn test(account: &Account, context: &Context<'_>) -> Exit {
             }
             exit
         }
-    }
+    };
+    tested.max(target::test(account, context, &report))
 }
 
 fn probe(

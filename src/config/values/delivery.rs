@@ -1,13 +1,46 @@
 //! The destination of messages.
 
-use super::{Value, Wrong, count, line, words};
+use super::server::{self, Server};
+use super::{Value, Wrong, count, line, quoted, words};
 use crate::delivery::FileMode;
+use crate::targets::lmtp::EnvelopeAddress;
 
 /// The destination of messages, as it was written.
 #[derive(Clone, Debug)]
 pub(in crate::config) enum WrittenTarget {
+    Lmtp(Server),
     Maildir(String),
     Mda(Vec<String>),
+}
+
+/// The protection of a connection by LMTP.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::config) enum LmtpSecurity {
+    None,
+    StartTls,
+}
+
+/// Reads `lmtp`.
+pub(in crate::config) fn lmtp(value: Value) -> Result<WrittenTarget, Wrong> {
+    Ok(WrittenTarget::Lmtp(server::server(value)?))
+}
+
+/// Reads `lmtp-security`.
+pub(in crate::config) fn lmtp_security(value: Value) -> Result<LmtpSecurity, Wrong> {
+    match line(value)?.as_str() {
+        "none" => Ok(LmtpSecurity::None),
+        "starttls" => Ok(LmtpSecurity::StartTls),
+        other => Err(format!("must be \"none\" or \"starttls\", not {}", quoted(other)).into()),
+    }
+}
+
+/// Reads `recipient`.
+pub(in crate::config) fn recipient(value: Value) -> Result<EnvelopeAddress, Wrong> {
+    let text = line(value)?;
+    EnvelopeAddress::parse(&text).ok_or_else(|| {
+        let shown = quoted(&text);
+        format!("must be a plain address in ASCII, such as \"me@example.com\", not {shown}").into()
+    })
 }
 
 /// Reads `maildir`.
@@ -49,6 +82,24 @@ pub(in crate::config) fn jobs(value: Value) -> Result<u64, Wrong> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_recipient_cannot_change_its_command() {
+        for (text, is_address) in [
+            ("me@example.com", true),
+            ("me", true),
+            ("", false),
+            ("me@h> NOTIFY=NEVER", false),
+            ("Me <me@h>", false),
+            ("größe@h", false),
+        ] {
+            assert_eq!(
+                recipient(Value::from_text(text)).is_ok(),
+                is_address,
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn an_mda_in_one_string_is_split_like_shell_words() {

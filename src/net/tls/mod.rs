@@ -39,6 +39,11 @@ impl TlsStream {
         self.0.get_ref().negotiated()
     }
 
+    /// Returns true if nothing has arrived, not even the end of the connection.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.0.get_ref().is_quiet()
+    }
+
     /// Sets one deadline for all that follows.
     pub(super) fn set_deadline(&mut self, deadline: Instant) {
         self.0.get_mut().socket().set_deadline(deadline);

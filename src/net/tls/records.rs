@@ -30,6 +30,11 @@ impl Records {
         self.buffered.get_mut()
     }
 
+    /// Returns true if nothing has arrived.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.buffered.buffer().is_empty() && self.buffered.get_ref().is_quiet()
+    }
+
     pub(super) fn pace(&self) -> Pace {
         self.buffered.get_ref().pace()
     }

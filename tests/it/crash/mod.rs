@@ -2,5 +2,6 @@
 //! With `MAILPULL_TESTS_FULL=1` it is killed at every system call, otherwise at a sample of them.
 
 mod database;
+mod lmtp;
 mod maildir;
 mod mda;

@@ -15,13 +15,26 @@ use rustix::process::getuid;
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let found = look_for(program);
     if found.is_none() {
-        let is_required = env::var_os("MAILPULL_TESTS_REQUIRED").is_some_and(|value| value == "1");
-        assert!(!is_required, "{program} is not installed");
-        skip(format_args!(
-            "{program}, which is not installed; tests/run installs it"
-        ));
+        miss(program);
     }
     found
+}
+
+/// Finds a file that belongs to a program. Returns `None` if it is missing, as [`find`] does.
+pub(crate) fn find_file(path: &str) -> Option<PathBuf> {
+    let found = Some(PathBuf::from(path)).filter(|path| path.is_file());
+    if found.is_none() {
+        miss(path);
+    }
+    found
+}
+
+fn miss(what: &str) {
+    let is_required = env::var_os("MAILPULL_TESTS_REQUIRED").is_some_and(|value| value == "1");
+    assert!(!is_required, "{what} is not installed");
+    skip(format_args!(
+        "{what}, which is not installed; tests/run installs it"
+    ));
 }
 
 /// Reports on standard error that the running test is left out because it needs something.

@@ -1,4 +1,4 @@
-//! A scripted POP3 server: conversations as exact transcripts. The script does not interpret the
+//! A scripted server of POP3 or LMTP: conversations as exact transcripts. The script does not interpret the
 //! commands. For a server that does, see `model_server`.
 //!
 //! A script has one step on each line. Indentation, empty lines and lines that begin with `#` are
@@ -24,6 +24,9 @@
 //! | `login early` | does the same, with PIPELINING announced only before the login |
 //! | `login alone` | does the same, without PIPELINING |
 //! | `login top` | does the same as `login`, and announces TOP after the login |
+//! | `lmtp` | greets and expects LHLO; announces 8BITMIME, CHUNKING and PIPELINING |
+//! | `hands NAME` | expects the note of that name for [`USER`] in one flight of LMTP |
+//! | `takes NAME` | does the same, and takes the note |
 //! | `flush` | ends the segment; without it everything between two `C:` is sent in one write |
 //! | `tls` | performs the TLS handshake |
 //! | `tls for NAME` | does the same, and the client must ask for this name (SNI) |
@@ -221,9 +224,31 @@ fn spelt_out(line: &str) -> Vec<String> {
             "raw: \\r\\n".to_owned(),
             "S: .".to_owned(),
         ],
+        "lmtp" => lines(
+            "S: 220 mx ready\nC: LHLO localhost\nS: 250-mx\nS: 250-8BITMIME\nS: 250-CHUNKING\n\
+             S: 250 PIPELINING",
+        ),
+        "hands" => lines(&handed_over(rest)),
+        "takes" => lines(&format!(
+            "{}\nS: 250 2.1.0 OK\nS: 250 2.1.5 OK\nS: 250 2.0.0 {rest} Saved",
+            handed_over(rest)
+        )),
         "login" => logged_in(line),
         _ => vec![line.to_owned()],
     }
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Returns the flight in which the client hands a note over by LMTP.
+fn handed_over(name: &str) -> String {
+    let octets = mail::note(name).octets.len();
+    format!(
+        "C: MAIL FROM:<>\nC: RCPT TO:<{USER}>\nC: BDAT {octets} LAST\nC: Subject: {name}\nC: \n\
+         C: {name}"
+    )
 }
 
 /// Returns the lines of a conversation up to the reply to the second CAPA.

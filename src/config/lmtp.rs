@@ -1,0 +1,139 @@
+//! The rules between `lmtp`, `recipient`, `lmtp-security` and `allow-cleartext`.
+
+use crate::config::error::Error;
+use crate::config::origin::Origin;
+use crate::config::settings::{Settings, value_or_default};
+use crate::config::values::delivery::LmtpSecurity;
+use crate::config::values::server::{Host, Server};
+use crate::net::Endpoint;
+use crate::targets::lmtp;
+
+/// The port that LMTP uses where none is named: 25 is that of SMTP, and must not be used (RFC 2033
+/// section 5). There is no official one.
+const PORT: u16 = 24;
+
+/// Checks the keys about a mail server.
+///
+/// # Errors
+/// There is no recipient, or mail would cross a network in cleartext.
+pub(super) fn options(
+    settings: &Settings,
+    server: &Server,
+    origin: &Origin,
+) -> Result<lmtp::LmtpOptions, Error> {
+    let endpoint = match &server.host {
+        Host::Name(host) => Endpoint::Tcp {
+            host: host.clone(),
+            port: server.port.unwrap_or(PORT),
+        },
+        Host::Socket(path) => Endpoint::Unix(path.clone()),
+    };
+    let recipient = settings.recipient.as_ref();
+    let recipient = recipient.ok_or_else(|| Error::Incomplete {
+        at: origin.clone(),
+        what: "\"recipient\", which lmtp needs",
+        hint: match origin {
+            Origin::Url => "Add --recipient me@example.com",
+            _ => "Add recipient = \"me@example.com\"",
+        },
+    })?;
+    let is_here = endpoint.is_loopback();
+    let allows_cleartext = value_or_default(&settings.allow_cleartext);
+    let is_encrypted = match &settings.lmtp_security {
+        None => !is_here,
+        Some(at) if at.value == LmtpSecurity::None && !is_here && !allows_cleartext => {
+            return Err(at.wrong_with_hint(
+                &format!("would send the mail to {endpoint} in cleartext"),
+                "Use \"starttls\", or set allow-cleartext = true to send it anyway",
+            ));
+        }
+        Some(at) => at.value == LmtpSecurity::StartTls,
+    };
+    Ok(lmtp::LmtpOptions {
+        endpoint,
+        recipient: recipient.value.clone(),
+        is_encrypted,
+        allows_cleartext,
+        adds_id_header: value_or_default(&settings.id_header),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::document::Document;
+    use crate::config::values::delivery::WrittenTarget;
+
+    /// Checks an account of these lines, which begin on line 2 of the file `f`.
+    fn check(text: &str) -> Result<lmtp::LmtpOptions, Error> {
+        let text = format!("[accounts.w]\n{text}");
+        let document = Document::parse(text.as_bytes(), "f").expect("the text is TOML");
+        let section = document.accounts.into_iter().next();
+        let section = section.expect("there is one account");
+        let settings = Settings::read(section.entries)?;
+        let target = settings.target.as_ref().map(|at| at.value.clone());
+        let Some(WrittenTarget::Lmtp(server)) = target else {
+            panic!("lmtp is set: {text}");
+        };
+        options(&settings, &server, &section.origin)
+    }
+
+    #[test]
+    fn mail_leaves_this_machine_only_encrypted() {
+        for (server, keys, address, is_encrypted) in [
+            ("/run/lmtp", "", "/run/lmtp", false),
+            ("localhost", "", "localhost:24", false),
+            ("127.0.0.1:2424", "", "127.0.0.1:2424", false),
+            ("[::1]", "lmtp-security = 'starttls'", "[::1]:24", true),
+            ("mx.example.com", "", "mx.example.com:24", true),
+            (
+                "mx.example.com",
+                "lmtp-security = 'none'\nallow-cleartext = true",
+                "mx.example.com:24",
+                false,
+            ),
+            (
+                "mx.example.com",
+                "allow-cleartext = true",
+                "mx.example.com:24",
+                true,
+            ),
+        ] {
+            let text = format!("lmtp = '{server}'\nrecipient = 'me'\n{keys}");
+            let options = check(&text).expect(&text);
+            assert_eq!(options.endpoint.to_string(), address);
+            assert_eq!(options.is_encrypted, is_encrypted, "{text}");
+        }
+        let error = check("lmtp = 'mx'\nrecipient = 'me'\nlmtp-security = 'none'");
+        assert_eq!(
+            error.expect_err("it is refused").to_string(),
+            "f:4: \"lmtp-security\" would send the mail to mx:24 in cleartext"
+        );
+    }
+
+    #[test]
+    fn a_mail_server_needs_a_recipient() {
+        for (text, message) in [
+            (
+                "lmtp = 'mx'",
+                "f:1: there is no \"recipient\", which lmtp needs",
+            ),
+            (
+                "lmtp = 'mx'\nrecipient = 'me>'",
+                "f:3: \"recipient\" must be a plain address in ASCII, such as \
+                 \"me@example.com\", not \"me>\"",
+            ),
+            (
+                "lmtp = 'run/lmtp'\nrecipient = 'me'",
+                "f:2: \"lmtp\" must be a host, host:port, [IPv6]:port or the absolute path of a \
+                 socket, not \"run/lmtp\"",
+            ),
+            (
+                "lmtp = 'mx'\nmaildir = 'm'",
+                "f:3: \"maildir\" contradicts \"lmtp\"",
+            ),
+        ] {
+            assert_eq!(check(text).expect_err(text).to_string(), message);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The destinations of an account's messages, and the targets that are mail servers: messages wait in
+//! the spool until the server has taken them.
+
+use std::path::PathBuf;
+
+use crate::delivery::{FileMode, mda};
+
+pub(crate) mod lmtp;
+
+/// The configured destination of an account's messages.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// A Maildir.
+    Maildir {
+        /// Its absolute path.
+        path: PathBuf,
+        /// The permissions of the files in it.
+        file_mode: FileMode,
+    },
+    /// A program that reads one message on its standard input.
+    Mda(mda::Options),
+    /// A mail server that takes messages by LMTP.
+    Lmtp(lmtp::LmtpOptions),
+}
