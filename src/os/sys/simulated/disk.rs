@@ -79,13 +79,21 @@ impl FileOctets {
 impl NameChange {
     /// Returns true if this change is impossible without an earlier one.
     fn rests_on(&self, earlier: &Self) -> bool {
+        self.follows(earlier)
+            || self
+                .entries
+                .iter()
+                .any(|entry| entry.folder == earlier.inode)
+    }
+
+    /// Returns true if an earlier change was about the same file or the same name.
+    fn follows(&self, earlier: &Self) -> bool {
         self.inode == earlier.inode
             || self.entries.iter().any(|entry| {
-                entry.folder == earlier.inode
-                    || earlier
-                        .entries
-                        .iter()
-                        .any(|other| (entry.folder, &entry.name) == (other.folder, &other.name))
+                earlier
+                    .entries
+                    .iter()
+                    .any(|other| (entry.folder, &entry.name) == (other.folder, &other.name))
             })
     }
 
@@ -292,11 +300,12 @@ impl Disk {
         unflushed.for_each(|file| file.is_lost = true);
     }
 
-    /// Makes some changes durable, and those that they rest on.
+    /// Makes some changes durable, and those that they follow. POSIX does not promise that the flush
+    /// of a folder saves the name of the folder itself.
     fn commit(&mut self, is_wanted: impl Fn(&NameChange) -> bool) {
         let mut taken = BTreeSet::new();
         for at in (0..self.pending.len()).rev() {
-            let is_needed = |later: &usize| self.pending[*later].rests_on(&self.pending[at]);
+            let is_needed = |later: &usize| self.pending[*later].follows(&self.pending[at]);
             if is_wanted(&self.pending[at]) || taken.iter().any(is_needed) {
                 taken.insert(at);
             }
@@ -359,10 +368,19 @@ impl Disk {
         }
     }
 
+    /// Returns true if a power cut would not touch the names that lead to a folder.
+    fn is_durable(&self, folder: Inode) -> bool {
+        let has_name = |names: &Names| names.durable.values().any(|inode| *inode == folder);
+        let mut parents = self.folders.iter();
+        folder == ROOT || parents.any(|(parent, names)| has_name(names) && self.is_durable(*parent))
+    }
+
     /// Returns the octets of the files in a folder that a power cut would not touch.
     pub(crate) fn durable_files(&self, folder: Inode) -> impl Iterator<Item = &[u8]> {
-        let names = self.folders.get(&folder).into_iter();
+        let names = self.folders.get(&folder);
         names
+            .filter(|_| self.is_durable(folder))
+            .into_iter()
             .flat_map(|names| names.durable.values())
             .filter_map(|inode| self.files.get(inode))
             .filter(|file| file.durable == file.octets.len())
@@ -404,6 +422,20 @@ mod tests {
             assert!((1..100).contains(&without_octets), "{order:?}");
             let nothing = survivals(order, |_, _| {});
             assert!((1..100).contains(&nothing), "{order:?}");
+        }
+    }
+
+    #[test]
+    fn a_flushed_folder_keeps_its_own_name_on_an_ordered_disk_only() {
+        for (order, is_durable) in [(WriteOrder::Kept, true), (WriteOrder::Free, false)] {
+            let mut disk = Disk::new(order);
+            let folder = disk.create(ROOT, b"folder", true).expect("it is new");
+            let file = disk.create(folder, b"file", false).expect("it is new");
+            disk.flush(file);
+            disk.flush(folder);
+            assert_eq!(disk.durable_files(folder).count() == 1, is_durable);
+            disk.flush(ROOT);
+            assert_eq!(disk.durable_files(folder).count(), 1);
         }
     }
 
