@@ -77,7 +77,7 @@ impl<'a> History<'a> {
         let mailbox = ServerMailbox::new(has_pipelining, ServerFaults::draw(&faults), deleted);
         Self {
             seed,
-            user: User::new(keep, &faults),
+            user: User::new(seed, keep, &faults),
             second_runs: faults.draw(Fault::SecondRuns),
             faults,
             new_database,
@@ -244,6 +244,7 @@ impl<'a> History<'a> {
             mailbox: Arc::clone(&self.mailbox),
             keep: self.user.keep,
             maildir: self.user.maildir.clone(),
+            may_delete_many: self.user.may_delete_many,
             descriptors: self.descriptors,
             second_runs: RefCell::new(self.second_runs.take()),
             watch: Arc::clone(&self.watch),

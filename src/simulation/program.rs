@@ -28,6 +28,8 @@ pub(super) struct Program {
     pub(super) mailbox: SharedMailbox,
     pub(super) keep: Keep,
     pub(super) maildir: PathBuf,
+    /// True if each run is `mailpull fetch --delete`.
+    pub(super) may_delete_many: bool,
     pub(super) descriptors: u64,
     /// Decides when a second run begins while one is at work.
     pub(super) second_runs: RefCell<Option<Chance>>,
@@ -58,7 +60,7 @@ impl Program {
                 ..Policy::default()
             },
             configured_keep: self.keep,
-            may_delete_many: true,
+            may_delete_many: self.may_delete_many,
             retries_all: false,
             silence: Duration::from_secs(60),
             linger: Duration::from_secs(10),

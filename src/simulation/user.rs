@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::faults::{Fault, Faults};
 use crate::mail::policy::Keep;
 use crate::os::sys::simulated::disk::ROOT;
-use crate::os::sys::simulated::generator::Chance;
+use crate::os::sys::simulated::generator::{Chance, Generator};
 use crate::os::sys::simulated::machine::MachineState;
 
 /// The user, and the configuration.
@@ -15,6 +15,8 @@ pub(super) struct User {
     pub(super) keep: Keep,
     /// The Maildir.
     pub(super) maildir: PathBuf,
+    /// True if the user runs `mailpull fetch --delete`. A user who changes `keep` has to.
+    pub(super) may_delete_many: bool,
     /// The `keep` of the first and the last runs.
     usual_keep: Keep,
     keep_changes: Option<Chance>,
@@ -24,10 +26,12 @@ pub(super) struct User {
 
 impl User {
     /// Writes the configuration.
-    pub(super) fn new(keep: Keep, faults: &Faults) -> Self {
+    pub(super) fn new(seed: u64, keep: Keep, faults: &Faults) -> Self {
         Self {
             keep,
             maildir: Path::new("/").join(maildir_name(0)),
+            may_delete_many: faults.have(Fault::KeepChanges)
+                || Generator::new(seed, "--delete").percent(50),
             usual_keep: keep,
             keep_changes: faults.draw(Fault::KeepChanges),
             moves: faults.draw(Fault::MovedMaildir),
