@@ -115,7 +115,7 @@ impl Fault {
         (Self::RemovingReader, "removing-reader", 15),
         (Self::SecondRuns, "second-runs", 10),
         (Self::EmptiedTmp, "emptied-tmp", 15),
-        (Self::DeletesRetrieved, "deletes-retrieved", 15),
+        (Self::DeletesRetrieved, "deletes-retrieved", 30),
     ];
 
     /// Finds a kind by its name.

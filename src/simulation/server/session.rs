@@ -161,7 +161,7 @@ impl ServerMailbox {
         let Some(chance) = &mut self.faults.deletes_retrieved else {
             return;
         };
-        if !ids.is_empty() && chance.strikes(60) {
+        if !ids.is_empty() && chance.strikes(90) {
             self.messages.retain(|message| !ids.contains(&message.id));
         }
     }
