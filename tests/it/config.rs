@@ -302,7 +302,7 @@ fn the_example_configuration_is_valid() {
 
 #[test]
 fn every_configuration_in_the_documents_is_valid() {
-    for name in ["README.md", "docs/guide.md"] {
+    for name in ["README.md", "docs/guide.md", "docs/targets.md"] {
         let document = read(name);
         let blocks: Vec<_> = document.split("```toml\n").skip(1).collect();
         assert!(!blocks.is_empty(), "{name} shows a configuration");

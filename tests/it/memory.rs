@@ -5,6 +5,7 @@ use std::fs;
 
 use rusqlite::Connection;
 
+use crate::support::lmtp_server::LmtpServer;
 use crate::support::mail::{TestMessage, byte_stuffed, one_line};
 use crate::support::model_server::ModelServer;
 use crate::support::process::Program;
@@ -71,6 +72,25 @@ fn large_messages_take_less_than_4_mb_of_memory() {
     sandbox.account("work", server.address(), "keep = false");
     let peak = peak(&sandbox, &["fetch"]);
     sandbox.maildir("work").holds(&messages);
+    let most = peak_without_mail() + MOST_FOR_MESSAGES;
+    assert!(peak < most, "{peak} kB of {most}");
+}
+
+#[test]
+fn a_message_of_100_mb_to_a_mail_server_takes_less_than_4_mb() {
+    if tools::find("time").is_none() {
+        return;
+    }
+    let mut message = large("lines");
+    let again = message.octets.clone();
+    message.octets.extend(again);
+    let pop3 = ModelServer::start(vec![message.clone()]);
+    let mx = LmtpServer::start();
+    let sandbox = Sandbox::new();
+    let keys = format!("lmtp = \"{}\"\nrecipient = 'joe'", mx.address());
+    sandbox.account("work", pop3.address(), &keys);
+    let peak = peak(&sandbox, &["fetch"]);
+    assert!(mx.messages() == [message.stored()]);
     let most = peak_without_mail() + MOST_FOR_MESSAGES;
     assert!(peak < most, "{peak} kB of {most}");
 }

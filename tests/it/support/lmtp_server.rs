@@ -16,9 +16,46 @@ pub(crate) struct LmtpServer {
     is_over: Arc<AtomicBool>,
 }
 
+/// The number of octets after which a connection is closed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LmtpCut {
+    /// The octets that the server hears.
+    pub(crate) heard: usize,
+    /// The octets that it says.
+    pub(crate) said: usize,
+}
+
+impl LmtpCut {
+    const NEVER: Self = Self {
+        heard: usize::MAX,
+        said: usize::MAX,
+    };
+
+    /// A cut after this many octets that the server hears.
+    pub(crate) fn after_hearing(heard: usize) -> Self {
+        Self {
+            heard,
+            ..Self::NEVER
+        }
+    }
+
+    /// A cut after this many octets that the server says.
+    pub(crate) fn after_saying(said: usize) -> Self {
+        Self {
+            said,
+            ..Self::NEVER
+        }
+    }
+}
+
 impl LmtpServer {
     /// Starts the server on a free port of 127.0.0.1.
     pub(crate) fn start() -> Self {
+        Self::cutting(LmtpCut::NEVER)
+    }
+
+    /// Starts a server that cuts its first connection.
+    pub(crate) fn cutting(cut: LmtpCut) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener
             .local_addr()
@@ -27,13 +64,15 @@ impl LmtpServer {
         let is_over = Arc::new(AtomicBool::new(false));
         let (kept, ends) = (Arc::clone(&taken), Arc::clone(&is_over));
         thread::spawn(move || {
+            let mut cut = Some(cut);
             for client in listener.incoming() {
                 if ends.load(Ordering::Relaxed) {
                     return;
                 }
                 let kept = Arc::clone(&kept);
+                let cut = cut.take().unwrap_or(LmtpCut::NEVER);
                 // A client that was killed breaks its connection.
-                thread::spawn(move || client.and_then(|client| serve(client, &kept)));
+                thread::spawn(move || client.and_then(|client| serve(client, cut, &kept)));
             }
         });
         Self {
@@ -61,13 +100,18 @@ impl Drop for LmtpServer {
     }
 }
 
-fn serve(mut client: TcpStream, taken: &Mutex<Vec<Vec<u8>>>) -> io::Result<()> {
+fn serve(client: TcpStream, cut: LmtpCut, taken: &Mutex<Vec<Vec<u8>>>) -> io::Result<()> {
     client.set_read_timeout(Some(DEADLINE))?;
-    let mut heard = BufReader::new(client.try_clone()?);
-    client.write_all(b"220 mx ready\r\n")?;
+    let mut heard = BufReader::new(client.try_clone()?.take(cut.heard as u64));
+    let mut said = CutWriter {
+        client,
+        left: cut.said,
+    };
+    said.write_all(b"220 mx ready\r\n")?;
     loop {
         let mut line = String::new();
-        if heard.read_line(&mut line)? == 0 {
+        heard.read_line(&mut line)?;
+        if !line.ends_with('\n') {
             return Ok(());
         }
         let answer = match line.trim_end().split_once(' ') {
@@ -77,21 +121,44 @@ fn serve(mut client: TcpStream, taken: &Mutex<Vec<Vec<u8>>>) -> io::Result<()> {
                 let length = length.parse().map_err(io::Error::other)?;
                 let mut octets = vec![0; length];
                 heard.read_exact(&mut octets)?;
-                let message = stored(octets);
+                let message = stored(&octets);
                 taken.lock().expect("no thread panics").push(message);
                 "250 2.0.0 Saved"
             }
             _ => "250 OK",
         };
-        client.write_all(format!("{answer}\r\n").as_bytes())?;
+        said.write_all(format!("{answer}\r\n").as_bytes())?;
     }
 }
 
-fn stored(octets: Vec<u8>) -> Vec<u8> {
-    let lines = octets.split_inclusive(|octet| *octet == b'\n');
-    let lines = lines.flat_map(|line| match line.strip_suffix(b"\r\n") {
-        Some(text) => [text, b"\n"].concat(),
-        None => line.to_vec(),
-    });
-    lines.collect()
+/// A connection that fails once this many octets were written.
+struct CutWriter {
+    client: TcpStream,
+    left: usize,
+}
+
+impl Write for CutWriter {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let count = self.left.min(octets.len());
+        self.left -= count;
+        self.client.write(&octets[..count])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn stored(octets: &[u8]) -> Vec<u8> {
+    let mut stored = Vec::with_capacity(octets.len());
+    for line in octets.split_inclusive(|octet| *octet == b'\n') {
+        match line.strip_suffix(b"\r\n") {
+            Some(text) => {
+                stored.extend_from_slice(text);
+                stored.push(b'\n');
+            }
+            None => stored.extend_from_slice(line),
+        }
+    }
+    stored
 }
