@@ -157,13 +157,15 @@ impl Draft<'_> {
         let configured_keep = value_or_default(&self.written.keep);
         let asked = self.flags.keep.as_ref().map(|at| at.value);
         let settings = self.flags.over(self.written);
+        let dial = connection::options(&settings, &self.origin, &self.secret_variables, self.home)?;
+        let destination = destination(&settings, &dial, &self.secret_variables, self.home)?;
         Ok(Account {
             name: self.name,
             enabled: settings.enabled.as_ref().is_none_or(|at| at.value),
-            dial: connection::options(&settings, &self.origin, &self.secret_variables, self.home)?,
+            dial,
             password: password(&settings, &self.origin, self.home)?,
             sign_in: oauth2::options(&settings, &self.origin, self.home)?,
-            destination: destination(&settings, &self.origin, &self.secret_variables, self.home)?,
+            destination,
             secret_variables: self.secret_variables,
             policy: policy(&settings),
             configured_keep,
@@ -188,7 +190,7 @@ fn password(settings: &Settings, origin: &Origin, home: Option<&Path>) -> Result
 
 fn destination(
     settings: &Settings,
-    origin: &Origin,
+    dial: &dial::DialOptions,
     secret_variables: &Arc<[String]>,
     home: Option<&Path>,
 ) -> Result<Option<Destination>, Error> {
@@ -196,7 +198,16 @@ fn destination(
         return Ok(None);
     };
     Ok(Some(match &at.value {
-        WrittenTarget::Lmtp(server) => Destination::Lmtp(lmtp::options(settings, server, origin)?),
+        WrittenTarget::Lmtp(server) => {
+            let options = lmtp::options(settings, server, &at.origin)?;
+            if lmtp::leads_back(&options, dial) {
+                return Err(at.wrong_with_hint(
+                    "leads back to the mailbox that is fetched",
+                    "Name another recipient, or another account's server",
+                ));
+            }
+            Destination::Lmtp(options)
+        }
         WrittenTarget::Maildir(path) => Destination::Maildir {
             path: paths::absolute(at, path, home)?,
             file_mode: value_or_default(&settings.file_mode),

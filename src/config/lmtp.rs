@@ -5,7 +5,8 @@ use crate::config::origin::Origin;
 use crate::config::settings::{Settings, value_or_default};
 use crate::config::values::delivery::LmtpSecurity;
 use crate::config::values::server::{Host, Server};
-use crate::net::Endpoint;
+use crate::dial;
+use crate::net::{Endpoint, Route};
 use crate::targets::lmtp;
 
 /// The port that LMTP uses where none is named: 25 is that of SMTP, and must not be used (RFC 2033
@@ -32,9 +33,9 @@ pub(super) fn options(
     let recipient = recipient.ok_or_else(|| Error::Incomplete {
         at: origin.clone(),
         what: "\"recipient\", which lmtp needs",
-        hint: match origin {
-            Origin::Url => "Add --recipient me@example.com",
-            _ => "Add recipient = \"me@example.com\"",
+        hint: match origin.was_typed() {
+            true => "Add --recipient me@example.com",
+            false => "Add recipient = \"me@example.com\"",
         },
     })?;
     let is_here = endpoint.is_loopback();
@@ -58,11 +59,40 @@ pub(super) fn options(
     })
 }
 
+/// Returns true if an account would deliver its messages into the very mailbox that it fetches, as far as
+/// spelling shows: each would come back as a new message, for ever. A port of this machine may be a
+/// tunnel to anywhere, unless it is one that only root can listen at.
+pub(super) fn leads_back(options: &lmtp::LmtpOptions, dial: &dial::DialOptions) -> bool {
+    let net = &dial.net;
+    let is_same_host = match &net.endpoint {
+        _ if !matches!(net.route, Route::Direct(_)) => false,
+        Endpoint::Tcp { port, .. } if net.endpoint.is_loopback() => {
+            POP3_PORTS.contains(port) && options.endpoint.is_loopback()
+        }
+        Endpoint::Unix(_) => options.endpoint.is_loopback(),
+        Endpoint::Tcp { host, .. } => host.eq_ignore_ascii_case(options.endpoint.host()),
+    };
+    is_same_host && is_same_user(&dial.user, &options.recipient.to_string())
+}
+
+/// Returns true if two names are equal, or one is the other without its domain.
+fn is_same_user(one: &str, other: &str) -> bool {
+    let local = |name: &str| name.split('@').next().unwrap_or_default().to_owned();
+    let has_domain = |name: &str| name.contains('@');
+    match has_domain(one) && has_domain(other) {
+        true => one.eq_ignore_ascii_case(other),
+        false => local(one).eq_ignore_ascii_case(&local(other)),
+    }
+}
+
+const POP3_PORTS: [u16; 2] = [110, 995];
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::document::Document;
     use crate::config::values::delivery::WrittenTarget;
+    use crate::config::{Account, Config, Overrides};
 
     /// Checks an account of these lines, which begin on line 2 of the file `f`.
     fn check(text: &str) -> Result<lmtp::LmtpOptions, Error> {
@@ -75,7 +105,8 @@ mod tests {
         let Some(WrittenTarget::Lmtp(server)) = target else {
             panic!("lmtp is set: {text}");
         };
-        options(&settings, &server, &section.origin)
+        let at = settings.target.as_ref().map(|at| &at.origin);
+        options(&settings, &server, at.unwrap_or(&section.origin))
     }
 
     #[test]
@@ -112,11 +143,46 @@ mod tests {
     }
 
     #[test]
+    fn a_target_may_not_lead_back_to_its_own_mailbox() {
+        for (server, user, lmtp, recipient, leads_back) in [
+            ("mx.example.com", "me", "MX.example.com:24", "me", true),
+            (
+                "mx.example.com",
+                "me@example.com",
+                "mx.example.com",
+                "me",
+                true,
+            ),
+            ("mx.example.com", "me@a", "mx.example.com", "me@b", false),
+            ("mx.example.com", "me", "mx.example.com", "you", false),
+            ("pop.example.com", "me", "mx.example.com", "me", false),
+            ("localhost", "me", "/run/dovecot/lmtp", "me", true),
+            ("/run/pop3", "me", "127.0.0.1", "me", true),
+            // A tunnel to another machine.
+            ("localhost:1110", "me", "/run/dovecot/lmtp", "me", false),
+        ] {
+            let overrides = [
+                format!("server={server}"),
+                format!("lmtp={lmtp}"),
+                format!("recipient={recipient}"),
+                format!("user={user}"),
+            ];
+            let overrides = Overrides::new([], &overrides).expect("the options are valid");
+            let account = Account::from_url("pops://h", &overrides, &Config::default());
+            assert_eq!(
+                account.is_err(),
+                leads_back,
+                "{server} {user} {lmtp} {recipient}"
+            );
+        }
+    }
+
+    #[test]
     fn a_mail_server_needs_a_recipient() {
         for (text, message) in [
             (
                 "lmtp = 'mx'",
-                "f:1: there is no \"recipient\", which lmtp needs",
+                "f:2: there is no \"recipient\", which lmtp needs",
             ),
             (
                 "lmtp = 'mx'\nrecipient = 'me>'",
