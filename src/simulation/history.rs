@@ -1,6 +1,7 @@
 //! One history of an account: its runs, what happens to them, and the promises that are checked.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::faults::{Counts, Fault, Faults};
 use super::locks::lock;
 use super::maildir::{Others, delivered_ids};
 use super::message::MailboxMessage;
-use super::program::Program;
+use super::program::{Program, staged_files};
 use super::promises::{Ages, Checks, SharedWatch, Watch, deletion_check};
 use super::server::{ServerFaults, ServerMailbox, SharedMailbox};
 use super::state::NewDatabase;
@@ -156,7 +157,7 @@ impl<'a> History<'a> {
             if let Some(chance) = &mut power
                 && chance.strikes(50)
             {
-                self.cut_power(chance);
+                self.cut_power(chance, &mut databases)?;
             }
             if let Some(chance) = &mut clock
                 && chance.strikes(30)
@@ -185,13 +186,30 @@ impl<'a> History<'a> {
         self.check_files()
     }
 
-    fn cut_power(&mut self, chance: &mut Chance) {
+    fn cut_power(
+        &mut self,
+        chance: &mut Chance,
+        databases: &mut Databases<'_>,
+    ) -> Result<(), String> {
         let mut state = self.machine.state();
         state.tell(|| "the power fails".into());
         state.boot += 1;
         state.disk.cut_power(chance.numbers());
-        let returned = delivered_ids(&state.disk);
-        lock(&self.watch).forget_removals(&returned);
+        let present = delivered_ids(&state.disk);
+        drop(state);
+        if self.faults.have(Fault::RemovingReader) {
+            let staged = self.staged(databases)?;
+            lock(&self.watch).note_power_cut(staged, &present);
+        }
+        Ok(())
+    }
+
+    /// Returns the names of the files that are staged.
+    fn staged(&self, databases: &mut Databases<'_>) -> Result<BTreeSet<Vec<u8>>, String> {
+        let folder = databases.open()?;
+        // Only a process can read the clock, which the ledger does.
+        let (staged, _) = self.machine.run(None, || staged_files(folder));
+        staged.unwrap_or_else(|| Err("it was killed".into()))
     }
 
     fn set_clock(&mut self, chance: &mut Chance) {
@@ -205,6 +223,8 @@ impl<'a> History<'a> {
     /// Ends all faults, but for the mail readers.
     fn end_faults(&mut self) {
         self.user.end_faults();
+        // The checks of the end are those of the usual `keep`, which may not have been that of the last run.
+        lock(&self.watch).keep = self.user.keep;
         self.second_runs = None;
         self.machine.state().faults = CallFaults::default();
         lock(&self.mailbox).faults.end();
@@ -253,6 +273,10 @@ impl<'a> History<'a> {
         self.second_runs = program.second_runs.take();
         self.count("runs");
         let is_killed = ended.is_none();
+        if lock(&self.watch).has_unproven() {
+            let staged = self.staged(databases)?;
+            lock(&self.watch).note_staged(&staged);
+        }
         if let Some(ended) = ended {
             self.steps = steps;
             let how = ended.map_or_else(|failure| failure.to_string(), |()| "well".into());

@@ -19,7 +19,7 @@ mod user;
 
 use faults::{Counts, Fault, Faults};
 use history::{History, Lived};
-use search::Search;
+use search::SeedSearch;
 use state::NewDatabase;
 
 /// Seeds of histories in which a promise was broken once, with what it was. A search begins with
@@ -90,7 +90,7 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
             simulation.check(*seed)?;
         }
     }
-    let search = Search {
+    let search = SeedSearch {
         first: seed,
         time: Duration::from_secs(seconds),
         most,

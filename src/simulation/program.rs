@@ -1,6 +1,7 @@
 //! Does for one account what `mailpull fetch` does.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +40,7 @@ pub(super) struct Program {
 impl Program {
     /// Runs once.
     pub(super) fn fetch(&self, folder: &StateFolder) -> Result<(), Failure> {
-        let mut ledger = Ledger::open(folder, "work", "pop.example.com:995", "joe")?;
+        let mut ledger = ledger(folder)?;
         let _lock = match ledger.lock() {
             Ok(lock) => lock,
             Err(error) => {
@@ -120,6 +121,20 @@ impl Program {
         };
         session.login(Mechanism::User, &credentials)
     }
+}
+
+fn ledger(folder: &StateFolder) -> Result<Ledger, crate::seen::Error> {
+    Ledger::open(folder, "work", "pop.example.com:995", "joe")
+}
+
+/// Returns the names of the files of all messages that are staged.
+pub(super) fn staged_files(folder: &StateFolder) -> Result<BTreeSet<Vec<u8>>, String> {
+    let ledger = ledger(folder).map_err(|error| error.to_string())?;
+    let staged = ledger.custody().staged();
+    let staged = staged.map_err(|error| error.to_string())?.into_iter();
+    Ok(staged
+        .map(|one| one.into_file_name().into_bytes())
+        .collect())
 }
 
 /// Adds to the story what a user would read.

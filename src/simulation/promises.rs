@@ -1,6 +1,6 @@
 //! The promises: what must be true at each deletion, after each run, and in the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,8 +21,11 @@ pub(super) struct Watch {
     broken: Option<String>,
     /// The `keep` of this run.
     pub(super) keep: Keep,
-    /// The messages that a mail reader has removed, and the run in which it did so.
-    pub(super) removed: BTreeMap<usize, u64>,
+    /// The messages that a mail reader has removed.
+    removed: BTreeMap<usize, Removal>,
+    /// The names of files that were staged when the power failed, and are staged still. Nothing
+    /// proves their deliveries any more if a mail reader removes them now.
+    unproven: BTreeSet<Vec<u8>>,
     /// The time since which each message counts as delivered.
     delivered: BTreeMap<usize, Duration>,
     ages: Ages,
@@ -30,6 +33,15 @@ pub(super) struct Watch {
     pub(super) run: u64,
     /// The time of this run.
     pub(super) now: Duration,
+}
+
+/// The removal of a message by a mail reader.
+#[derive(Debug)]
+struct Removal {
+    /// The name of its file, without flags.
+    file: Vec<u8>,
+    /// True if the message may be delivered again.
+    may_return: bool,
 }
 
 /// The time from which the age of a message counts.
@@ -55,6 +67,7 @@ impl Watch {
             removed: BTreeMap::new(),
             delivered: BTreeMap::new(),
             ages,
+            unproven: BTreeSet::new(),
             run: 0,
             now: Duration::ZERO,
         }))
@@ -82,19 +95,31 @@ impl Watch {
     /// Takes note of the removal of a whole message by a mail reader. It may have come in this run.
     pub(super) fn note_removal(&mut self, id: usize, name: &[u8]) {
         self.note_delivery(id, name);
-        self.removed.insert(id, self.run);
+        let file = without_flags(name).to_vec();
+        let before = self.removed.get(&id);
+        let may_return = before.is_some_and(|before| before.may_return);
+        let may_return = may_return || self.unproven.contains(&file);
+        self.removed.insert(id, Removal { file, may_return });
     }
 
-    /// Takes note of a power cut. It may have undone the record of a delivery in this run, although
-    /// a mail reader has removed the file. It may also have undone a removal: the file has
-    /// returned.
-    pub(super) fn forget_removals(&mut self, returned: &[usize]) {
-        let this_run = self.run;
-        for (id, run) in &mut self.removed {
-            if *run == this_run || returned.contains(id) {
-                *run = UNDONE;
-            }
+    /// Takes note of a power cut. Files with the names `staged` were put in their place without a
+    /// record, or were on their way: the list of such files is not valid any more. The messages
+    /// `present` are in the Maildir, perhaps because the cut has undone their removal.
+    pub(super) fn note_power_cut(&mut self, staged: BTreeSet<Vec<u8>>, present: &[usize]) {
+        for (id, removal) in &mut self.removed {
+            removal.may_return |= staged.contains(&removal.file) || present.contains(id);
         }
+        self.unproven.extend(staged);
+    }
+
+    /// Takes note of what is staged after a run.
+    pub(super) fn note_staged(&mut self, staged: &BTreeSet<Vec<u8>>) {
+        self.unproven.retain(|name| staged.contains(name));
+    }
+
+    /// Returns true if the power has failed while messages were staged that still are.
+    pub(super) fn has_unproven(&self) -> bool {
+        !self.unproven.is_empty()
     }
 
     fn judge(
@@ -118,8 +143,10 @@ impl Watch {
     }
 }
 
-/// The run of a removal that a power cut may have undone.
-const UNDONE: u64 = u64::MAX;
+/// Returns the name of a file without what a mail reader adds.
+fn without_flags(name: &[u8]) -> &[u8] {
+    name.split(|octet| *octet == b':').next().unwrap_or(name)
+}
 
 /// Returns the check of each deletion: the message must be safe at that very moment.
 pub(super) fn deletion_check(
@@ -162,7 +189,7 @@ impl Checks<'_> {
             }
             let count = names.len();
             let removed = watch.removed.get(&id);
-            if may_repeat || removed == Some(&UNDONE) {
+            if may_repeat || removed.is_some_and(|removal| removal.may_return) {
                 continue;
             }
             if count > 1 {
@@ -250,6 +277,26 @@ mod tests {
         };
         assert_eq!(removed_on(8), None);
         assert_eq!(removed_on(9), Some("was deleted too early"));
+    }
+
+    #[test]
+    fn only_what_was_staged_at_a_power_cut_may_return() {
+        let watch = Watch::new(Keep::Never, Ages::FromDelivery);
+        let mut watch = lock(&watch);
+        watch.note_removal(1, b"recorded:2,S");
+        watch.note_removal(2, b"staged:2,S");
+        watch.note_removal(3, b"present");
+        let staged = [&b"staged"[..], b"late", b"later"].map(<[u8]>::to_vec);
+        watch.note_power_cut(BTreeSet::from(staged), &[3]);
+        watch.note_removal(4, b"late:2,S");
+        watch.note_staged(&BTreeSet::new());
+        watch.note_removal(5, b"later:2,S");
+        let may_return: Vec<_> = watch
+            .removed
+            .values()
+            .map(|removal| removal.may_return)
+            .collect();
+        assert_eq!(may_return, [false, true, true, true, false]);
     }
 
     #[test]

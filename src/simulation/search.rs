@@ -11,7 +11,7 @@ use super::faults::Counts;
 use super::locks::lock;
 
 /// The histories to live.
-pub(super) struct Search {
+pub(super) struct SeedSearch {
     /// The first seed.
     pub(super) first: u64,
     /// Time and number are limits: the first that is reached ends the search.
@@ -33,7 +33,7 @@ pub(super) struct Searched {
     broken: BTreeMap<u64, String>,
 }
 
-impl Search {
+impl SeedSearch {
     /// Lives histories on all cores until the time is over or a promise is broken.
     pub(super) fn run(&self, check: impl Fn(u64) -> Result<Counts, String> + Sync) -> Searched {
         let begun = Instant::now();
@@ -119,7 +119,7 @@ mod tests {
 
     /// Searches ten seeds, of which 13 and 15 break a promise.
     fn search(goes_on: bool) -> Searched {
-        let search = Search {
+        let search = SeedSearch {
             first: 10,
             time: Duration::from_secs(60),
             most: 10,
