@@ -66,6 +66,22 @@ impl StoredMessage {
             _ => Suspicion::None,
         }
     }
+
+    /// Returns the reason to doubt that its unique-id is its own. As long as its session may have lost a reply,
+    /// it may be that of a neighbour.
+    pub(crate) fn name_doubt(&self) -> Suspicion {
+        match self.suspicion {
+            Suspicion::OutOfStep if self.size.is_some() => Suspicion::OutOfStep,
+            _ => self.size_doubt(),
+        }
+    }
+
+    /// Returns true if this is the message that was asked for, and whole, by its listed size.
+    pub(crate) fn has_its_size(&self) -> bool {
+        self.size.is_some()
+            && self.suspicion == Suspicion::None
+            && self.size_doubt() == Suspicion::None
+    }
 }
 
 /// The place to which a target delivers, as the database remembers it from run to run.

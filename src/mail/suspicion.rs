@@ -16,32 +16,46 @@ pub enum Suspicion {
     Incomplete = 2,
     /// It is a placeholder of the server. The server keeps the message itself.
     Placeholder = 3,
-    /// It may be incomplete, and a second download was no better.
+    /// It may be incomplete, and two more downloads were no better.
     Unsettled = 4,
     /// It may be incomplete or another message. It is shorter than listed, and at least half of it came; or it is
     /// much longer than listed.
     Short = 5,
+    /// It may be incomplete, and a second download was no better. A third one decides.
+    Recurring = 6,
 }
 
 impl Suspicion {
     /// All reasons.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::None,
         Self::OutOfStep,
         Self::Incomplete,
         Self::Placeholder,
         Self::Unsettled,
         Self::Short,
+        Self::Recurring,
     ];
 
     /// Returns true if a later session fetches the message once more, to compare it.
     pub fn asks_for_comparison(self) -> bool {
-        matches!(self, Self::OutOfStep | Self::Incomplete | Self::Short)
+        self == Self::OutOfStep || self.is_incomplete()
     }
 
     /// Returns true if our copy may be a part of the message.
     pub fn is_incomplete(self) -> bool {
-        matches!(self, Self::Incomplete | Self::Short)
+        matches!(self, Self::Incomplete | Self::Short | Self::Recurring)
+    }
+
+    /// Returns the suspicion after a comparison that had a fault, too. Two accidents in a row can meet one
+    /// message, but a server that answers so each time must not break sessions for ever.
+    pub fn after_another_fault(self) -> Self {
+        match self {
+            Self::Incomplete | Self::Short => Self::Recurring,
+            Self::Recurring => Self::Unsettled,
+            Self::None | Self::OutOfStep => Self::Incomplete,
+            other => other,
+        }
     }
 
     /// Returns why the message stays on the server, for the user.
@@ -49,12 +63,12 @@ impl Suspicion {
         match self {
             Self::None => None,
             Self::OutOfStep => Some("may be another message"),
-            Self::Incomplete => Some("may be incomplete"),
+            Self::Incomplete | Self::Recurring => Some("may be incomplete"),
             Self::Placeholder => Some(
                 "is a placeholder for a message that the server could not send; it stays there",
             ),
             Self::Unsettled => {
-                Some("may be incomplete, also after a second download; it stays on the server")
+                Some("may be incomplete, also after a third download; it stays on the server")
             }
             Self::Short => Some("does not have the size that the server lists"),
         }
@@ -99,6 +113,18 @@ mod tests {
         let mut reader = HeaderReader::default();
         reader.push(header.as_bytes());
         Suspicion::of_header(&reader.finish())
+    }
+
+    #[test]
+    fn two_more_faults_settle_that_a_message_stays() {
+        for first in [Suspicion::Incomplete, Suspicion::Short] {
+            let second = first.after_another_fault();
+            assert!(second.asks_for_comparison());
+            assert_eq!(second.after_another_fault(), Suspicion::Unsettled);
+        }
+        // That was the first sign of a part.
+        let first = Suspicion::OutOfStep.after_another_fault();
+        assert_eq!(first, Suspicion::Incomplete);
     }
 
     #[test]

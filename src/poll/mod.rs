@@ -367,16 +367,17 @@ impl Poll<'_> {
             return Ok(Deletions::Done);
         }
         let Fetched {
-            settled,
+            mut settled,
             not_received,
             last_event,
         } = self.fetch(&mut session, requested, &mut evidence.trail)?;
-        self.trust_session(evidence, listing, plan)?;
+        self.trust_session(evidence, listing, plan, &settled)?;
         self.note_comparisons(&settled)?;
         self.end_comparison(plan, &settled, &not_received)?;
+        settled.has_misfits = evidence.trail.has_doubtful_sizes();
         self.judge_deletions(listing, plan, &settled, &not_received)?;
         let needs_server = settled.has_incomplete
-            || !evidence.trail.incomplete().is_empty()
+            || self.lacks_incomplete(evidence, &settled)?
             || not_received.is_kept_by_server();
         let due = self.due(listing, plan, settled)?;
         if needs_server {

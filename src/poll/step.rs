@@ -94,6 +94,8 @@ struct TrailStep {
     fit: Fit,
     /// True if it has the size that LIST or the reply said.
     is_whole: bool,
+    /// True if nothing came of it.
+    is_empty: bool,
 }
 
 /// The relation of a message to the listed sizes.
@@ -149,6 +151,7 @@ impl Trail {
             listed: arrival.listed,
             fit,
             is_whole: arrival.has_promised_size(),
+            is_empty: arrival.is_empty(),
         });
         let is_honest = self.fits > self.misfits;
         self.fits += usize::from(fit == Fit::Own);
@@ -193,6 +196,11 @@ impl Trail {
         &self.short
     }
 
+    /// Returns true if a message came that may be incomplete, or another one, even if all replies came.
+    pub(crate) fn has_doubtful_sizes(&self) -> bool {
+        !self.short.is_empty() || !self.incomplete.is_empty()
+    }
+
     /// Notes that less than half of a message came.
     pub(crate) fn note_incomplete(&mut self, number: MessageNumber) {
         self.incomplete.push(number);
@@ -228,7 +236,7 @@ impl Trail {
 
     /// Returns the messages that a line belongs to which is no reply, if each message was asked for alone: the
     /// last one, and those before it that do not have their sizes. What was taken for the answers to later
-    /// commands may be the rest of such a message.
+    /// commands may be the rest of such a message. An empty answer is no copy that could be in doubt.
     fn unfinished(&self) -> Doubtful {
         let after_whole = self.steps.iter().rposition(|step| step.is_whole);
         let after_whole = after_whole.map_or(0, |at| at + 1);
@@ -236,9 +244,11 @@ impl Trail {
             true => after_whole,
             false => after_whole.min(self.steps.len().saturating_sub(1)),
         };
-        match &self.steps[first..] {
-            [] => Doubtful::Nothing,
-            steps => Doubtful::These(steps.iter().map(|step| step.number).collect()),
+        let steps = self.steps[first..].iter().filter(|step| !step.is_empty);
+        let numbers: Vec<_> = steps.map(|step| step.number).collect();
+        match numbers.is_empty() {
+            true => Doubtful::Nothing,
+            false => Doubtful::These(numbers),
         }
     }
 

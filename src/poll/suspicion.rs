@@ -1,7 +1,7 @@
 //! Puts in doubt what a session delivered, if the session does not prove that it was in step, and ends
 //! the doubt once everything was compared.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::Poll;
 use super::error::{Error, reading, recording};
@@ -14,7 +14,7 @@ use crate::mail::maildrop::{Identity, Listing, Message, MessageNumber};
 use crate::mail::suspicion::Suspicion;
 use crate::poll::plan::{Pick, Plan};
 use crate::report::Event;
-use crate::seen::{DeliveryMark, Ledger};
+use crate::seen::{DeliveryMark, Ledger, Match};
 
 /// The subject of the warning that a server lists wrong sizes.
 const SHORT_SIZES: &str = "whole messages are shorter than listed";
@@ -26,8 +26,8 @@ pub(super) struct Evidence {
     pub(super) trail: Trail,
     /// The last delivery before it.
     mark: DeliveryMark,
-    /// The messages that were incomplete before it: they are compared for that reason.
-    incomplete: HashSet<Identity>,
+    /// The messages that were in doubt before it, with the reason.
+    suspects: HashMap<Identity, Suspicion>,
 }
 
 impl Evidence {
@@ -38,11 +38,11 @@ impl Evidence {
     pub(super) fn begin(ledger: &Ledger) -> Result<Self, Error> {
         let suspicions = ledger.suspicions();
         let suspects = suspicions.all().map_err(reading)?.into_iter();
-        let incomplete = suspects.filter(|suspect| suspect.suspicion.is_incomplete());
+        let suspects = suspects.map(|suspect| (suspect.identity, suspect.suspicion));
         Ok(Self {
             trail: Trail::default(),
             mark: suspicions.mark().map_err(reading)?,
-            incomplete: incomplete.map(|suspect| suspect.identity).collect(),
+            suspects: suspects.collect(),
         })
     }
 }
@@ -57,11 +57,58 @@ impl Poll<'_> {
         evidence: &Evidence,
         listing: &Listing,
         plan: &Plan,
+        settled: &Settled,
     ) -> Result<(), Error> {
         if evidence.trail.doubtful(SessionEnd::Well) != Doubtful::Nothing {
             return Err(Error::Shifted);
         }
+        self.explain_known(evidence, settled)?;
         self.trust_misfits(evidence, listing, plan)
+    }
+
+    /// Ends the doubt whether known messages were the neighbours of those that were asked for. Without its size,
+    /// each may still be another message that the server sent instead.
+    fn explain_known(&self, evidence: &Evidence, settled: &Settled) -> Result<(), Error> {
+        if !evidence.trail.has_misfits() || settled.proven.is_empty() {
+            return Ok(());
+        }
+        let sizes = self.ledger.size_checks().history().map_err(reading)?;
+        let of_size = match sizes.excuses(Deviation::Longer) {
+            true => Suspicion::None,
+            false => Suspicion::Short,
+        };
+        let known = settled.proven.iter().map(|(number, known)| {
+            let suspicion = match evidence.trail.incomplete().contains(number) {
+                true => Suspicion::Incomplete,
+                false => of_size,
+            };
+            (&known.identity, suspicion)
+        });
+        let suspicions = self.ledger.suspicions();
+        suspicions.explain_known(known).map_err(recording)
+    }
+
+    /// Returns true if less than half of a message came that we do not have twice with the same octets.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(super) fn lacks_incomplete(
+        &self,
+        evidence: &Evidence,
+        settled: &Settled,
+    ) -> Result<bool, Error> {
+        let incomplete = evidence.trail.incomplete();
+        if incomplete.is_empty() {
+            return Ok(false);
+        }
+        let suspects = self.ledger.suspicions().all().map_err(reading)?;
+        let is_trusted = |known: &Match| {
+            let mut suspects = suspects.iter();
+            suspects.all(|suspect| suspect.identity != known.identity)
+        };
+        let trusted = settled.proven.iter().filter(|(_, known)| is_trusted(known));
+        let trusted: HashSet<_> = trusted.map(|(number, _)| *number).collect();
+        Ok(incomplete.iter().any(|number| !trusted.contains(number)))
     }
 
     /// Trusts messages that were in doubt only as long as their session might have lost a reply. Those that
@@ -172,7 +219,7 @@ impl Poll<'_> {
     }
 
     /// Puts the last messages of a session without pipelining in doubt: octets came after the end of one. If it
-    /// was in doubt for that reason, and this happens again when it is compared, a third download would not help.
+    /// was in doubt before, and this happens in two comparisons in a row, another download would not help.
     fn suspect_last(
         &mut self,
         numbers: &[MessageNumber],
@@ -185,14 +232,13 @@ impl Poll<'_> {
         let mut suspects = 0;
         for message in &compared {
             let suspicions = self.ledger.suspicions();
-            let suspicion = match evidence.incomplete.contains(&message.identity) {
-                true => Suspicion::Unsettled,
-                false => Suspicion::Incomplete,
-            };
+            let before = evidence.suspects.get(&message.identity);
+            let before = before.copied().unwrap_or_default();
+            let suspicion = before.after_another_fault();
             suspicions
                 .set(&message.identity, suspicion)
                 .map_err(recording)?;
-            if suspicion == Suspicion::Incomplete {
+            if suspicion != Suspicion::Unsettled {
                 suspects += 1;
                 continue;
             }

@@ -46,6 +46,8 @@ pub(crate) struct RenamedMessage {
     pub size: Option<u64>,
     /// The reason to doubt that it is this message.
     pub doubt: Suspicion,
+    /// True if it has its listed size, so that an earlier copy with the same octets is whole.
+    pub is_whole: bool,
 }
 
 /// Loads the contents of messages.
@@ -169,7 +171,8 @@ impl Missing<'_> {
                     state,
                     new: stored.identity.clone(),
                     size: stored.size,
-                    doubt: stored.size_doubt(),
+                    doubt: stored.name_doubt(),
+                    is_whole: stored.has_its_size(),
                 }));
             }
         }
@@ -205,12 +208,13 @@ impl Missing<'_> {
                     new,
                     size,
                     doubt,
+                    is_whole,
                     ..
                 } = message;
                 // Under its new unique-id the message may have failed before it was recognised.
                 queries.execute(&DROP_FAILED, about(&key, new, &[]))?;
                 let size = size.map(u64::cast_signed);
-                let now = params![new.unique_id, new.copy, size, doubt];
+                let now = params![new.unique_id, new.copy, size, doubt, is_whole];
                 queries.execute(&RENAME_LISTED, about(&key, old, now))?;
                 queries.execute(&RENAME_DELIVERY, about(&key, old, &now[..2]))?;
             }
@@ -223,7 +227,8 @@ statements! {
     /// Messages that we delivered, or are about to deliver, and those that the server may have kept although it has
     /// confirmed the deletion. Any other message that we deleted is not missing from a listing: if the same
     /// octets are listed after that, they were sent again. What may have the name of another message is looked for by its
-    /// content in any case (`poll/settle/verify.rs`). What may be incomplete keeps that doubt under its new name.
+    /// content in any case (`poll/settle/verify.rs`). What may be incomplete keeps that doubt under its new name,
+    /// unless this second download has its size.
     CONTENT =
         "SELECT d.id, coalesce(d.canonical, d.digest) FROM delivery d JOIN seen s USING (account, unique_id, copy)
          WHERE d.account = ?1 AND d.unique_id = ?2 AND d.copy = ?3
@@ -237,6 +242,6 @@ statements! {
 
     RENAME_LISTED =
         "UPDATE seen SET unique_id = ?4, copy = ?5, size = ?6, vanished = NULL,
-             suspicion = CASE ?7 WHEN 0 THEN suspicion ELSE ?7 END
+             suspicion = CASE WHEN ?7 <> 0 THEN ?7 WHEN ?8 AND suspicion IN (2, 5, 6) THEN 0 ELSE suspicion END
          WHERE {MESSAGE}";
 }

@@ -134,10 +134,12 @@ pub(crate) enum ExportedSuspicion {
     Incomplete,
     /// It is a placeholder of the server.
     Placeholder,
-    /// It may be incomplete, and a second download was no better.
+    /// It may be incomplete, and two more downloads were no better.
     Unsettled,
     /// It is shorter or much longer than listed.
     Short,
+    /// It may be incomplete, and a second download was no better.
+    Recurring,
 }
 
 impl ExportedSuspicion {
@@ -156,6 +158,7 @@ impl From<Suspicion> for ExportedSuspicion {
             Suspicion::Placeholder => Self::Placeholder,
             Suspicion::Unsettled => Self::Unsettled,
             Suspicion::Short => Self::Short,
+            Suspicion::Recurring => Self::Recurring,
         }
     }
 }
@@ -169,6 +172,7 @@ impl From<ExportedSuspicion> for Suspicion {
             ExportedSuspicion::Placeholder => Self::Placeholder,
             ExportedSuspicion::Unsettled => Self::Unsettled,
             ExportedSuspicion::Short => Self::Short,
+            ExportedSuspicion::Recurring => Self::Recurring,
         }
     }
 }

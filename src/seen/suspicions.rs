@@ -104,6 +104,24 @@ impl Suspicions<'_> {
         })
     }
 
+    /// Sets the suspicion of messages that a session in step has shown to be known. Replaces none other than
+    /// OUT OF STEP.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn explain_known<'m>(
+        self,
+        messages: impl Iterator<Item = (&'m Identity, Suspicion)>,
+    ) -> Result<(), Error> {
+        let key = self.0.key();
+        self.0.write(|queries| {
+            for (identity, suspicion) in messages {
+                queries.execute(&EXPLAIN_KNOWN, about(&key, identity, params![suspicion]))?;
+            }
+            Ok(())
+        })
+    }
+
     /// Returns the first message that was staged since then and does not have its size, and the number of
     /// all of them.
     ///
@@ -277,7 +295,7 @@ statements! {
     /// The index is named because the planner does not know that few rows are in doubt.
     ARE_WAITING =
         "SELECT 1 FROM seen INDEXED BY seen_suspicion
-         WHERE account = ?1 AND suspicion <> 0 AND suspicion IN (1, 2, 5) AND state = {DELIVERED}
+         WHERE account = ?1 AND suspicion <> 0 AND suspicion IN (1, 2, 5, 6) AND state = {DELIVERED}
              AND vanished IS NULL";
 
     LAST_DELIVERY = "SELECT coalesce(max(id), 0) FROM delivery";
@@ -298,6 +316,8 @@ statements! {
          WHERE account = ?1 AND unique_id = ?2 AND state IN ({STAGED}, {DELIVERED})
              AND suspicion IN (0, 1) AND copy IN
              (SELECT copy FROM delivery WHERE account = ?1 AND unique_id = ?2 AND id > ?3)";
+
+    EXPLAIN_KNOWN = "UPDATE seen SET suspicion = ?4 WHERE {MESSAGE} AND suspicion = 1";
 
     FIRST_SHORT =
         "SELECT s.unique_id, s.copy
@@ -324,7 +344,7 @@ statements! {
         "SELECT s.unique_id, s.copy, coalesce(d.canonical, d.digest), s.suspicion, s.state,
              s.delivered, s.next_try
          FROM seen s INDEXED BY seen_suspicion JOIN delivery d USING (account, unique_id, copy)
-         WHERE s.account = ?1 AND s.suspicion <> 0 AND s.suspicion IN (1, 2, 5)
+         WHERE s.account = ?1 AND s.suspicion <> 0 AND s.suspicion IN (1, 2, 5, 6)
              AND s.state IN ({STAGED}, {DELIVERED})
          ORDER BY d.id";
 
@@ -334,7 +354,7 @@ statements! {
              next_try = CASE state WHEN {DELIVERED} THEN 0 ELSE next_try END
          WHERE {MESSAGE}";
 
-    IS_SUSPECT = "SELECT 1 FROM seen WHERE {MESSAGE} AND suspicion IN (1, 2, 5)";
+    IS_SUSPECT = "SELECT 1 FROM seen WHERE {MESSAGE} AND suspicion IN (1, 2, 5, 6)";
 
     RECOGNISE =
         "UPDATE seen SET suspicion = ?4, size = ?5, vanished = NULL

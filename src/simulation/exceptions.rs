@@ -41,19 +41,14 @@ const EXCEPTIONS: &[NotPromised] = &[
         why: "only a size shows which of two equal replies is that of its message",
     },
     NotPromised {
+        faults: &[Fault::WrongSizes, Fault::DoubledReplies],
+        permits: Permits::Stays,
+        why: "only a size shows if more came after the end of a message, or a reply came twice",
+    },
+    NotPromised {
         faults: &[Fault::OtherMessages],
         permits: Permits::Repeats,
         why: "a message that comes instead of another one is compared only with those of its session",
-    },
-    NotPromised {
-        faults: &[Fault::ShortMessages],
-        permits: Permits::Repeats,
-        why: "a message that comes cut in a comparison takes the place of the copy that was whole",
-    },
-    NotPromised {
-        faults: &[Fault::Kills, Fault::LostReplies],
-        permits: Permits::Repeats,
-        why: "after a kill a message of less than half its size is compared only with itself",
     },
     NotPromised {
         faults: &[Fault::WrongSizes, Fault::LostReplies],
@@ -66,14 +61,24 @@ const EXCEPTIONS: &[NotPromised] = &[
         why: "a second download under a unique-id that is new again is not compared with the first",
     },
     NotPromised {
-        faults: &[Fault::OtherMessages, Fault::NewUniqueIds],
-        permits: Permits::Stays,
-        why: "a second download under a unique-id that is new again is not compared with the first",
+        faults: &[Fault::LostReplies, Fault::LostDatabase],
+        permits: Permits::Repeats,
+        why: "only the database knew that a file has the unique-id of another message in its name",
     },
     NotPromised {
-        faults: &[Fault::ShortMessages, Fault::NewUniqueIds],
-        permits: Permits::Stays,
-        why: "a second download under a unique-id that is new again is not compared with the first",
+        faults: &[Fault::LostReplies, Fault::OldDatabase],
+        permits: Permits::Repeats,
+        why: "only the database knew that a file has the unique-id of another message in its name",
+    },
+    NotPromised {
+        faults: &[Fault::DoubledReplies, Fault::LostDatabase],
+        permits: Permits::Repeats,
+        why: "only the database knew that a file has the unique-id of another message in its name",
+    },
+    NotPromised {
+        faults: &[Fault::DoubledReplies, Fault::OldDatabase],
+        permits: Permits::Repeats,
+        why: "only the database knew that a file has the unique-id of another message in its name",
     },
     NotPromised {
         faults: &[Fault::CopiedDatabase],
@@ -99,11 +104,6 @@ const EXCEPTIONS: &[NotPromised] = &[
         faults: &[Fault::OldDatabase, Fault::NewUniqueIds],
         permits: Permits::Repeats,
         why: "the files in the Maildir are found by the unique-ids of their messages",
-    },
-    NotPromised {
-        faults: &[Fault::DoubledReplies],
-        permits: Permits::Stays,
-        why: "a message stays if its reply comes twice in a comparison",
     },
     NotPromised {
         faults: &[Fault::WrongSizes, Fault::DeletesRetrieved],

@@ -46,6 +46,46 @@ const SEEDS_THAT_FAILED: &[(u64, &str)] = &[
         1_796_044_296_000_585,
         "the removal of a part of a message counted as that of the message",
     ),
+    (
+        1_796_044_296_000_349,
+        "under a used unique-id, a message with less than half its listed size was never deleted",
+    ),
+    (
+        1_796_044_296_000_756,
+        "under a new unique-id, no second download ended the doubt about a doubled reply",
+    ),
+    (
+        1_796_044_296_001_064,
+        "a power cut had made the proof of a delivery invalid, and a mail reader removed the file",
+    ),
+    (
+        1_796_044_296_002_878,
+        "after a cut copy, a message in the Maildir that a lost database had known was repeated",
+    ),
+    (
+        1_796_044_296_003_081,
+        "an empty answer counted as a second download",
+    ),
+    (
+        1_796_044_296_005_231,
+        "what was recognised under a wrong new unique-id was not looked for by its content",
+    ),
+    (
+        1_796_044_296_006_739,
+        "after a lost reply and a kill, messages with new unique-ids stayed in doubt",
+    ),
+    (
+        1_796_056_000_002_361,
+        "the checks of the end were those of a `keep` that the user had changed",
+    ),
+    (
+        1_796_057_000_001_239,
+        "a doubled reply, and a cut in the comparison, kept a message on the server",
+    ),
+    (
+        1_796_058_000_001_752,
+        "a cut copy counted as the proof that a message was deleted",
+    ),
 ];
 
 /// One of this many histories is lived twice: the same seed must give the same history.

@@ -250,7 +250,7 @@ mod tests {
                 changed(delivered, |entry| {
                     entry.known.suspicion = Suspicion::Unsettled
                 }),
-                Some("may be incomplete, also after a second download; it stays on the server"),
+                Some("may be incomplete, also after a third download; it stays on the server"),
             ),
             (
                 changed(State::Gone, |entry| {

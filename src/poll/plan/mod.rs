@@ -403,15 +403,17 @@ impl Plan {
     /// fail before.
     pub fn in_company(&self) -> impl Iterator<Item = &Pick> {
         let untried = &self.fetch[..self.fetch.len() - self.failed];
-        untried.iter().chain(&self.recognise)
+        untried.iter()
     }
 
     /// Returns the messages that are retrieved after the others and one at a time. If a reply were lost, a
-    /// known message would be compared with its neighbour. One that failed before may break the session: it
-    /// must not keep others away, nor be mistaken for another.
+    /// known message would be compared with its neighbour, or a message that is in the Maildir delivered as its
+    /// neighbour. One that failed before may break the session: it must not keep others away, nor be mistaken
+    /// for another.
     pub fn alone(&self) -> impl Iterator<Item = &Pick> {
         let failed = &self.fetch[self.fetch.len() - self.failed..];
-        self.compare.iter().chain(&self.verify).chain(failed)
+        let compared = self.compare.iter().chain(&self.verify);
+        self.recognise.iter().chain(compared).chain(failed)
     }
 
     /// Returns the known messages that no message to be compared is taken for.

@@ -144,7 +144,8 @@ impl Receiver<'_> {
             answer.purpose,
             Purpose::Comparison { .. } | Purpose::Verification
         );
-        let may_be_left = repeats.may_be_left && (is_compared || repeat != Repeat::None);
+        let is_looked_for = is_compared || matches!(answer.purpose, Purpose::Recognition);
+        let may_be_left = repeats.may_be_left && (is_looked_for || repeat != Repeat::None);
         // The message may have ended too early, and its rest would count as replies.
         let is_cut = matches!(
             arrival.deviation(),

@@ -33,7 +33,9 @@ impl Settler<'_> {
                     .map_or(Ok(None), |receipt| self.recognise(number, receipt))?,
                 Purpose::Delivery | Purpose::Verification => self.verify(number, receipt)?,
                 Purpose::Naming => self.name(number, receipt, &receipts)?,
-                Purpose::Recognition => self.recognise(number, receipt)?,
+                Purpose::Recognition => self
+                    .recognise(number, receipt)?
+                    .map_or(Ok(None), |receipt| self.verify(number, receipt))?,
             };
             receipts.extend(unknown);
         }
@@ -190,14 +192,25 @@ impl Settler<'_> {
         let Some(found) = self.find_unclaimed(receipt.stored())? else {
             return Ok(Some(receipt));
         };
+        self.record_found(number, receipt, &found)?;
+        Ok(None)
+    }
+
+    /// Records that a message stands in a file of the target, and drops this copy of it.
+    pub(super) fn record_found(
+        &mut self,
+        number: MessageNumber,
+        receipt: Receipt,
+        found: &Found,
+    ) -> Result<(), Error> {
         let found = self
             .ledger
             .recognition()
-            .record_found(&found, self.target.place())?;
+            .record_found(found, self.target.place())?;
         self.settled.summary.recognised += 1;
         self.settled.proven.push((number, found));
         self.target.intake().discard(receipt)?;
-        Ok(None)
+        Ok(())
     }
 
     /// Returns a file of the target with the octets of a message that no known message claims.

@@ -110,6 +110,9 @@ pub(crate) struct Settled {
     pub short_again: ShortAgain,
     /// True if a message may have been delivered in part.
     pub has_incomplete: bool,
+    /// True if a message without its listed size came, so that it may be a part of one, or another one. Only the
+    /// end of the session shows that.
+    pub has_misfits: bool,
     /// True if deliveries were in doubt when the session began.
     pub had_suspects: bool,
     /// The fault of the target, if the messages of earlier runs showed one.

@@ -128,9 +128,15 @@ impl Settler<'_> {
                 return Ok(Some(receipt));
             };
             if let Some(earlier) = self.find_earlier(&receipt)? {
-                self.ledger.suspicions().set_apart(&displaced)?;
+                self.set_apart(suspects, displaced)?;
                 self.claim(number, earlier, &identity)?;
                 self.target.intake().discard(receipt)?;
+                return Ok(None);
+            }
+            // A database that was lost or put back may not know the whole message.
+            if let Some(found) = self.find_unclaimed(receipt.stored())? {
+                self.set_apart(suspects, displaced)?;
+                self.record_found(number, receipt, &found)?;
                 return Ok(None);
             }
             return self.replace(suspects, displaced, receipt).map(Some);
@@ -203,6 +209,14 @@ impl Settler<'_> {
         Ok(known.into_iter().find(is_earlier).map(|known| known.found))
     }
 
+    /// Takes a delivery away from its unique-id, which is that of another message. It may be claimed under
+    /// its own.
+    fn set_apart(&self, suspects: &mut Suspects, displaced: Suspect) -> Result<(), Error> {
+        let apart = self.ledger.suspicions().set_apart(&displaced)?;
+        suspects.keep_apart(displaced, apart);
+        Ok(())
+    }
+
     /// Makes room for a message that differs from what was delivered under its name.
     fn replace(
         &mut self,
@@ -210,10 +224,10 @@ impl Settler<'_> {
         displaced: Suspect,
         receipt: Receipt,
     ) -> Result<Receipt, Error> {
-        let apart = self.ledger.suspicions().set_apart(&displaced)?;
-        if displaced.suspicion == Suspicion::OutOfStep {
+        let suspicion = displaced.suspicion;
+        self.set_apart(suspects, displaced)?;
+        if suspicion == Suspicion::OutOfStep {
             self.settled.misnamed += 1;
-            suspects.keep_apart(displaced, apart);
             return Ok(receipt);
         }
         self.reporter.report(Event::Warning(&format_args!(
@@ -221,12 +235,12 @@ impl Settler<'_> {
              message; both are delivered",
             receipt.stored().identity.unique_id
         )));
-        // A third download would not settle it.
-        let suspicion = match receipt.stored().suspicion {
-            Suspicion::Incomplete | Suspicion::Short => Suspicion::Unsettled,
-            other => other,
+        let doubt = receipt.stored().suspicion;
+        let suspicion = match doubt.is_incomplete() {
+            true => suspicion.after_another_fault(),
+            false => doubt,
         };
-        self.settled.short_again.has_cut |= suspicion != Suspicion::Unsettled;
+        self.settled.short_again.has_cut |= !doubt.is_incomplete();
         Ok(receipt.suspected(suspicion))
     }
 }

@@ -20,6 +20,7 @@ use crate::pop3::{SessionHints, Transaction};
 use crate::report::{AccountReporter, Event, Reporter, Summary};
 use crate::seen::{LastRun, Ledger, StateFolder};
 
+mod accidents;
 mod before_deletion;
 mod broken;
 mod compare;

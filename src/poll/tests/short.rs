@@ -69,8 +69,9 @@ fn a_message_that_is_cut_at_each_download_stays() {
     let mut account = TestAccount::new(Keep::Never);
     server.poll(&mut account, &[Fault::Cut(1)]);
 
-    // The second download is shorter than listed, too, and another one.
+    // The next downloads are shorter than listed, too, and other ones.
     server.poll(&mut account, &[Fault::Cut(1), Fault::Cut(1)]);
+    server.poll(&mut account, &[Fault::Cut(1), Fault::Cut(1), Fault::Cut(1)]);
 
     assert_eq!(server.left(), ["two"]);
     assert_eq!(
@@ -84,7 +85,7 @@ fn a_message_that_is_cut_at_each_download_stays() {
         assert_eq!(
             server.count("RETR"),
             retrievals,
-            "a third one settles nothing, also if the listed size has changed"
+            "a fourth one settles nothing, also if the listed size has changed"
         );
     }
 }

@@ -45,6 +45,8 @@ pub(super) struct Mailbox {
     pub(super) surplus: usize,
     pub(super) refuses_list: bool,
     pub(super) never_pipelines: bool,
+    /// True if the server confirms deletions, and keeps the messages.
+    pub(super) ignores_deletions: bool,
     /// True if each line is read alone.
     pub(super) sends_lines: bool,
     /// The unique-ids of messages that are not listed.
@@ -182,9 +184,10 @@ impl FaultySession {
             "QUIT" => {
                 let deleted = std::mem::take(&mut self.deleted);
                 let mut mailbox = self.server.mailbox();
+                let keeps_all = mailbox.ignores_deletions;
                 mailbox
                     .messages
-                    .retain(|(unique_id, _)| !deleted.contains(unique_id));
+                    .retain(|(unique_id, _)| keeps_all || !deleted.contains(unique_id));
                 drop(mailbox);
                 self.say("+OK\r\n");
                 self.is_over = true;
