@@ -131,8 +131,10 @@ impl Listing {
         }
         let start = u32::try_from(self.octets.len()).map_err(|_| BadListing::TooLarge)?;
         let length = u16::try_from(unique_id.len()).map_err(|_| BadListing::TooLarge)?;
+        set_apart(&mut self.octets, LENGTH + unique_id.len());
         self.octets.extend_from_slice(&length.to_le_bytes());
         self.octets.extend_from_slice(unique_id);
+        set_apart(&mut self.entries, 1);
         self.entries.push(ListingEntry { number, start });
         Ok(())
     }
@@ -207,7 +209,9 @@ impl Listing {
     }
 
     fn sort_by_unique_id(&mut self) {
-        let mut order: Vec<_> = self.positions().collect();
+        let mut order = Vec::new();
+        set_apart(&mut order, self.entries.len());
+        order.extend(self.positions());
         // Most servers list in this order.
         let is_sorted = order.is_sorted_by(|&a, &b| self.unique_id(a) <= self.unique_id(b));
         if !is_sorted {
@@ -224,7 +228,8 @@ impl Listing {
         if let Some(position) = self.find(number) {
             let size = size.min(limits::CLAIMED_SIZE);
             if self.sizes_and_one.is_empty() {
-                self.sizes_and_one = vec![None; self.entries.len()];
+                set_apart(&mut self.sizes_and_one, self.entries.len());
+                self.sizes_and_one.resize(self.entries.len(), None);
             }
             self.sizes_and_one[position.0 as usize] = NonZeroU64::new(size + 1);
         } else if self.nameless.binary_search(&number).is_err() {
@@ -337,6 +342,22 @@ impl Listing {
             },
             size: self.size(position),
         }
+    }
+}
+
+/// Prepares a long vector to grow by so many items. Until it is long, it grows as usual.
+///
+/// For each of many threads, glibc keeps freed blocks of up to 32 MiB for later: together that can be more
+/// than all listings. It takes a larger block from the system and gives it back at once. Until its pages
+/// are used, they take no memory. If the system refuses so large a block, the vector grows as usual.
+fn set_apart<T>(vector: &mut Vec<T>, more: usize) {
+    const LONG: usize = 128 << 10;
+    const APART: usize = (32 << 20) + 1;
+    let items = vector.len() + more;
+    let is_long = items * size_of::<T>() > LONG;
+    if is_long && items > vector.capacity() {
+        let apart = items.max(APART / size_of::<T>() + 1);
+        let _ = vector.try_reserve(apart - vector.len());
     }
 }
 

@@ -285,10 +285,11 @@ pub(super) fn open(path: &Path) -> Result<Connection, Error> {
     // EXTRA also flushes the folder after a rollback journal is removed. With less, a power cut could
     // bring the journal back, and with it the state before a commit after which mail was deleted.
     // Functions in the schema of a database that somebody else made are not trusted.
+    // With a cache of 512 KiB, 32 connections take 48 MB less than by default.
     connection
         .execute_batch(&format!(
             "PRAGMA journal_mode = {journal}; PRAGMA synchronous = EXTRA;
-             PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON;",
+             PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA cache_size = -512;",
         ))
         .map_err(cannot)?;
     migrate(&mut connection, MIGRATIONS, path)?;

@@ -5,6 +5,7 @@ use std::fs;
 
 use rusqlite::Connection;
 
+use crate::support::listing_server::{self, ListingServer};
 use crate::support::lmtp_server::LmtpServer;
 use crate::support::mail::{TestMessage, byte_stuffed, one_line};
 use crate::support::model_server::ModelServer;
@@ -20,6 +21,8 @@ const UNIQUE_IDS: usize = 100_000;
 /// The kilobytes that [`ACCOUNTS`] may need, in addition to the peak of a run with one account.
 const MOST_FOR_ACCOUNTS: usize = 22_000;
 const ACCOUNTS: usize = 2_000;
+/// The kilobytes that a run may need, whatever is listed for however many accounts.
+const MOST: usize = 192_000;
 
 /// Runs the program, which must succeed, and returns its peak in kB.
 #[track_caller]
@@ -142,6 +145,47 @@ fn listing_100000_messages_takes_less_than_48_mb() {
         peaks.iter().all(|&peak| peak < MOST_FOR_LISTING),
         "{peaks:?}"
     );
+}
+
+mod slow {
+    use super::*;
+
+    /// Without a common budget these listings take 300 MB.
+    const LARGE_ACCOUNTS: usize = 32;
+
+    #[test]
+    #[ignore = "slow: tests/run --full runs it"]
+    fn long_listings_of_many_accounts_take_less_than_192_mb() {
+        if tools::find("time").is_none() {
+            return;
+        }
+        let server = ListingServer::start((0..UNIQUE_IDS).map(|n| format!("{n:070}")));
+        let sandbox = Sandbox::new();
+        sandbox.config("[defaults]\nmax-per-host = 1000\n");
+        for number in 0..LARGE_ACCOUNTS {
+            sandbox.account(&format!("user{number}"), server.address(), "");
+        }
+        // While the mailboxes are empty, the accounts get their rows.
+        peak(&sandbox, &["fetch"]);
+        server.fill();
+        let database = Connection::open(sandbox.state().join("seen.db"));
+        let database = database.expect("the database can be opened");
+        let rows = format!(
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {UNIQUE_IDS} - 1)
+             INSERT INTO seen (account, unique_id, copy, state, size, listed, delivered)
+             SELECT account.id, CAST(printf('%070d', i) AS BLOB), 0, 2, {}, 0, 0 FROM account, n",
+            listing_server::SIZE
+        );
+        let made = database
+            .execute(&rows, [])
+            .expect("no run holds the database");
+        assert_eq!(made, LARGE_ACCOUNTS * UNIQUE_IDS);
+        drop(database);
+
+        let peaks = [peak(&sandbox, &["fetch"]), peak(&sandbox, &["fetch"])];
+
+        assert!(peaks.iter().all(|&peak| peak < MOST), "{peaks:?}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub(crate) mod disk;
 pub(crate) mod dns;
 pub(crate) mod dovecot;
 pub(crate) mod keyring;
+pub(crate) mod listing_server;
 pub(crate) mod lmtp_server;
 pub(crate) mod mail;
 pub(crate) mod maildir;
