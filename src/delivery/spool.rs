@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
 
@@ -71,24 +71,24 @@ impl Spool {
 
     /// Notes that the files of delivered messages are no longer needed.
     pub(crate) fn forget(&self, recorded: &[Outcome]) {
-        let mut removable = self
-            .removable
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
         for outcome in recorded {
             if let Outcome::Delivered(delivered) = outcome {
-                removable.push(delivered.stored().file_name.clone());
+                self.removable().push(delivered.stored().file_name.clone());
             }
         }
     }
 
+    fn removable(&self) -> MutexGuard<'_, Vec<String>> {
+        self.removable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Removes the files that are no longer needed.
     pub(crate) fn remove_forgotten(&self) {
-        let mut removable = self
-            .removable
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        for name in mem::take(&mut *removable) {
+        // Another message may be handed over at the same time: it need not wait until the files are gone.
+        let names = mem::take(&mut *self.removable());
+        for name in names {
             // If a file cannot be removed now, the next run removes it.
             let _ = self.intake.folder().remove(name.as_ref());
         }

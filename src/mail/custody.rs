@@ -118,6 +118,16 @@ impl fmt::Display for TargetPlace {
     }
 }
 
+/// The key of a delivery in the database. It stays the same if the message gets another unique-id, which may
+/// happen while a thread of its own delivers it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct DeliveryKey(pub i64);
+
+impl DeliveryKey {
+    /// The key of no delivery: no run has staged the message.
+    const NONE: Self = Self(0);
+}
+
 /// Custody step 1: the message is complete in tmp/, since its terminator has arrived. Made by a
 /// delivery target.
 #[derive(Debug)]
@@ -135,6 +145,7 @@ pub(crate) struct Durable(StoredMessage);
 /// Made by the database.
 #[derive(Debug)]
 pub(crate) struct Staged {
+    key: DeliveryKey,
     stored: StoredMessage,
     place: TargetPlace,
     history: StagedHistory,
@@ -157,6 +168,7 @@ pub(crate) struct StagedHistory {
 /// delivery target.
 #[derive(Debug)]
 pub(crate) struct Delivered {
+    key: DeliveryKey,
     stored: StoredMessage,
     output: ServerText,
 }
@@ -185,6 +197,8 @@ pub(crate) enum Outcome {
     Delivered(Delivered),
     /// It is not delivered, but we still have it: it stays staged and is tried again.
     Kept {
+        /// The key of its delivery.
+        key: DeliveryKey,
         /// The message's unique-id and copy number.
         identity: Identity,
         /// The reason, for the user.
@@ -201,7 +215,7 @@ pub(crate) enum Outcome {
         is_in_doubt: bool,
     },
     /// Our file is gone: the message has to be fetched again.
-    Lost(Identity),
+    Lost(DeliveryKey),
 }
 
 /// The reason why a target did not take a message.
@@ -218,11 +232,11 @@ pub(crate) struct NotDelivered {
 }
 
 impl Outcome {
-    /// Returns the unique-id and copy number of the message.
-    pub(crate) fn identity(&self) -> &Identity {
+    /// Returns the key of the delivery.
+    pub(crate) fn key(&self) -> DeliveryKey {
         match self {
-            Self::Delivered(delivered) => &delivered.stored().identity,
-            Self::Kept { identity, .. } | Self::Lost(identity) => identity,
+            Self::Delivered(delivered) => delivered.key,
+            Self::Kept { key, .. } | Self::Lost(key) => *key,
         }
     }
 }
@@ -281,21 +295,23 @@ impl Durable {
 
 impl Staged {
     /// Makes the proof. Only the database calls this, once the transaction is committed.
-    pub(crate) fn new(durable: Durable, place: TargetPlace) -> Self {
+    pub(crate) fn new(key: DeliveryKey, durable: Durable, place: TargetPlace) -> Self {
         let history = StagedHistory {
             is_fresh: true,
             ..StagedHistory::default()
         };
-        Self::recalled(durable.0, place, history)
+        Self::recalled(key, durable.0, place, history)
     }
 
     /// Makes the proof again. Only the database calls this, for the row of an earlier run.
     pub(crate) fn recalled(
+        key: DeliveryKey,
         stored: StoredMessage,
         place: TargetPlace,
         history: StagedHistory,
     ) -> Self {
         Self {
+            key,
             stored,
             place,
             history,
@@ -305,6 +321,11 @@ impl Staged {
     /// Returns the message.
     pub(crate) fn stored(&self) -> &StoredMessage {
         &self.stored
+    }
+
+    /// Returns the key of its delivery.
+    pub(crate) fn key(&self) -> DeliveryKey {
+        self.key
     }
 
     /// Returns the place to which it was to be delivered when it was staged.
@@ -322,6 +343,11 @@ impl Staged {
         &self.history
     }
 
+    /// Returns the outcome for a message whose file is gone.
+    pub(crate) fn lost(&self) -> Outcome {
+        Outcome::Lost(self.key)
+    }
+
     /// Returns the outcome of a failed delivery: the message is kept. Only a refusal that waiting
     /// does not help counts as a failure of the message.
     pub(crate) fn kept(&self, refusal: NotDelivered) -> Outcome {
@@ -332,6 +358,7 @@ impl Staged {
             is_transient,
         } = refusal;
         Outcome::Kept {
+            key: self.key,
             identity: self.stored.identity.clone(),
             why,
             kind,
@@ -346,6 +373,7 @@ impl Staged {
     /// nobody knows if the MDA had delivered it by then.
     pub(crate) fn kept_in_doubt(&self, why: impl ToString, hint: Option<String>) -> Outcome {
         Outcome::Kept {
+            key: self.key,
             identity: self.stored.identity.clone(),
             why: why.to_string(),
             kind: String::new(),
@@ -361,15 +389,22 @@ impl Delivered {
     /// Makes the proof. Only a delivery target calls this. `output` is what an MDA printed although
     /// it took the message.
     pub(crate) fn new(staged: Staged, output: ServerText) -> Self {
-        let stored = staged.stored;
-        Self { stored, output }
+        let Staged { key, stored, .. } = staged;
+        Self {
+            key,
+            stored,
+            output,
+        }
     }
 
     /// Makes the proof again. Only a delivery target calls this, if it has a file with exactly the
     /// message's octets from an earlier run of which no record is left.
     pub(crate) fn found(stored: StoredMessage) -> Self {
-        let output = ServerText::default();
-        Self { stored, output }
+        Self {
+            key: DeliveryKey::NONE,
+            stored,
+            output: ServerText::default(),
+        }
     }
 
     /// Returns the message.

@@ -139,6 +139,10 @@ impl RunningChild {
 
     /// Asks the child and all that it started to end (SIGTERM), then kills them (SIGKILL). Waits
     /// after each signal for at most `timeout`, and at most for `grace` after a signal to us.
+    #[cfg_attr(
+        all(feature = "simulation", not(test)),
+        allow(dead_code, reason = "only an MDA is ended, and it is simulated")
+    )]
     pub(crate) fn end(mut self, watch: &ChildWatch, timeout: Duration, grace: Duration) {
         // Both signals are sent in any case. The child may have ended by now, but processes that it
         // started may go on and ignore SIGTERM.

@@ -11,10 +11,12 @@ use super::database::{MESSAGE, Queries, about, file_name, identity, size, statem
 use super::places::note_place;
 use super::state::{DELIVERED, FAILED, STAGED};
 use super::{Error, Ledger};
-use crate::mail::custody::{Durable, Outcome, Staged, StagedHistory, StoredMessage, TargetPlace};
+use crate::mail::custody::{
+    DeliveryKey, Durable, Outcome, Staged, StagedHistory, StoredMessage, TargetPlace,
+};
 use crate::mail::headers::Header;
 use crate::mail::known::next_try;
-use crate::mail::maildrop::AccountKey;
+use crate::mail::maildrop::{AccountKey, Identity};
 use crate::mail::same::Fingerprint;
 use crate::moment::Moment;
 
@@ -46,8 +48,9 @@ impl Custody<'_> {
     ) -> Result<Vec<Staged>, Error> {
         self.0.freshness().sign()?;
         let (key, now) = (self.0.key(), Moment::now());
-        self.0.write(|queries| {
+        let keys = self.0.write(|queries| {
             settle(queries, key, outcomes, now)?;
+            let mut keys = Vec::with_capacity(durable.len());
             for stored in durable.iter().map(Durable::stored) {
                 let size = stored.size.map(u64::cast_signed);
                 let row = about(&key, &stored.identity, params![size, now, stored.suspicion]);
@@ -57,13 +60,15 @@ impl Custody<'_> {
                     // and it could be deleted from the server as if it were this one.
                     return Err(rusqlite::Error::StatementChangedRows(staged));
                 }
-                insert_delivery(queries, key, stored, place, now)?;
+                keys.push(insert_delivery(queries, key, stored, place, now)?);
             }
-            note_place(queries, key, place)
+            note_place(queries, key, place)?;
+            Ok(keys)
         })?;
         Ok(durable
             .into_iter()
-            .map(|durable| Staged::new(durable, place.clone()))
+            .zip(keys)
+            .map(|(durable, key)| Staged::new(key, durable, place.clone()))
             .collect())
     }
 
@@ -91,7 +96,8 @@ impl Custody<'_> {
         Ok(moved
             .map(|staged| {
                 let history = *staged.history();
-                Staged::recalled(staged.stored().clone(), place.clone(), history)
+                let stored = staged.stored().clone();
+                Staged::recalled(staged.key(), stored, place.clone(), history)
             })
             .collect())
     }
@@ -110,25 +116,25 @@ impl Custody<'_> {
         self.0.write(|queries| {
             settle(queries, key, outcomes, Moment::now())?;
             for staged in next {
-                let identity = &staged.stored().identity;
+                let DeliveryKey(delivery) = staged.key();
                 if staged.history().was_handed_over {
-                    queries.execute(&COUNT_REPETITION, about(&key, identity, &[]))?;
+                    queries.execute(&COUNT_REPETITION, [delivery])?;
                 }
-                queries.execute(&HAND_OVER, about(&key, identity, &[]))?;
+                queries.execute(&HAND_OVER, params![key, delivery])?;
             }
             Ok(())
         })
     }
 }
 
-/// Inserts the delivery of a message that is on its way to `place`.
+/// Inserts the delivery of a message that is on its way to `place`, and returns its key.
 pub(super) fn insert_delivery(
     queries: &Queries<'_>,
     key: AccountKey,
     stored: &StoredMessage,
     place: &TargetPlace,
     staged: Moment,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<DeliveryKey> {
     let values = params![
         place.program,
         place.path.as_os_str().as_bytes(),
@@ -145,8 +151,8 @@ pub(super) fn insert_delivery(
         stored.fingerprint.message_id,
         stored.fingerprint.date,
     ];
-    queries.execute(&INSERT_DELIVERY, about(&key, &stored.identity, values))?;
-    Ok(())
+    let row = about(&key, &stored.identity, values);
+    queries.value(&INSERT_DELIVERY, row).map(DeliveryKey)
 }
 
 /// Records what became of staged messages.
@@ -157,15 +163,17 @@ fn settle(
     now: Moment,
 ) -> rusqlite::Result<()> {
     let mut has_succeeded = false;
-    let mut deliver = queries.prepare(&DELIVER)?;
-    let mut note_delivery = queries.prepare(&NOTE_DELIVERY)?;
+    // A message may have got another name since it was staged, and another message its name. So it is found by
+    // the key of its delivery.
     for outcome in outcomes {
-        let identity = outcome.identity();
+        let DeliveryKey(delivery) = outcome.key();
         match outcome {
             Outcome::Delivered(done) => {
-                deliver.execute(about(&key, identity, params![now]))?;
-                let output = params![now, done.output()];
-                note_delivery.execute(about(&key, identity, output))?;
+                let values = params![delivery, now, done.output()];
+                let Some(identity) = queries.first(&NOTE_DELIVERY, values, named)?.flatten() else {
+                    continue;
+                };
+                queries.execute(&DELIVER, about(&key, &identity, params![now]))?;
                 if !std::mem::replace(&mut has_succeeded, true) {
                     outlive(queries, key, FailedStep::Delivery)?;
                 }
@@ -177,21 +185,32 @@ fn settle(
                 kind,
                 ..
             } => {
+                let Some(identity) = queries.first(&NAMED_NOW, [delivery], named)?.flatten() else {
+                    continue;
+                };
                 if !is_transient {
                     let values = params![FailedStep::Delivery, kind, false];
-                    queries.execute(&NOTE_FAILED, about(&key, identity, values))?;
+                    queries.execute(&NOTE_FAILED, about(&key, &identity, values))?;
                     has_succeeded = false;
                 }
                 let values = params![failures, next_try(*failures, now), is_in_doubt];
-                queries.execute(&KEEP, about(&key, identity, values))?;
+                queries.execute(&KEEP, about(&key, &identity, values))?;
             }
             Outcome::Lost(_) => {
-                queries.execute(&LOSE, about(&key, identity, &[]))?;
-                queries.execute(&LOSE_DELIVERY, about(&key, identity, &[]))?;
+                let Some(identity) = queries.first(&LOSE_DELIVERY, [delivery], named)?.flatten()
+                else {
+                    continue;
+                };
+                queries.execute(&LOSE, about(&key, &identity, &[]))?;
             }
         }
     }
     Ok(())
+}
+
+/// Reads the unique-id and copy number that a message has now.
+fn named(row: &Row<'_>) -> rusqlite::Result<Option<Identity>> {
+    identity(row, 0, 1)
 }
 
 /// Reads a fingerprint from its four columns.
@@ -236,7 +255,8 @@ fn staged(row: &Row<'_>) -> rusqlite::Result<Option<Staged>> {
         failures: row.get(13)?,
         next_try: row.get(14)?,
     };
-    Ok(Some(Staged::recalled(stored, place, history)))
+    let key = DeliveryKey(row.get(20)?);
+    Ok(Some(Staged::recalled(key, stored, place, history)))
 }
 
 statements! {
@@ -245,7 +265,7 @@ statements! {
         "SELECT s.unique_id, s.copy, s.size, d.file_name, d.octets, d.digest, d.header_digest,
              d.sender, d.subject, d.target, d.inode, s.handed_over, d.program,
              s.attempts, s.next_try, d.canonical, d.body, d.message_id, d.date,
-             s.suspicion
+             s.suspicion, d.id
          FROM seen s INDEXED BY seen_staged JOIN delivery d USING (account, unique_id, copy)
          WHERE s.account = ?1 AND s.state = {STAGED} ORDER BY s.next_try, d.id";
 
@@ -260,20 +280,27 @@ statements! {
         "INSERT OR REPLACE INTO delivery (account, unique_id, copy, program, target, inode,
              file_name, octets, digest, header_digest, sender, subject, staged, canonical, body,
              message_id, date)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+         RETURNING id";
 
     NOTE_MOVED = "UPDATE delivery SET target = ?4, inode = ?5 WHERE {MESSAGE}";
-    COUNT_REPETITION = "UPDATE delivery SET repeated = repeated + 1 WHERE {MESSAGE}";
-    HAND_OVER = "UPDATE seen SET handed_over = 1 WHERE {MESSAGE}";
+    COUNT_REPETITION = "UPDATE delivery SET repeated = repeated + 1 WHERE id = ?1";
+    HAND_OVER =
+        "UPDATE seen SET handed_over = 1
+         WHERE account = ?1 AND (unique_id, copy) = (SELECT unique_id, copy FROM delivery WHERE id = ?2)";
+
+    NAMED_NOW = "SELECT unique_id, copy FROM delivery WHERE id = ?1";
 
     DELIVER =
         "UPDATE seen SET state = {DELIVERED}, delivered = ?4, attempts = 0, next_try = 0,
              handed_over = 0 WHERE {MESSAGE}";
 
-    NOTE_DELIVERY = "UPDATE delivery SET delivered = ?4, words = nullif(?5, x'') WHERE {MESSAGE}";
+    NOTE_DELIVERY =
+        "UPDATE delivery SET delivered = ?2, words = nullif(?3, x'') WHERE id = ?1
+         RETURNING unique_id, copy";
 
     KEEP = "UPDATE seen SET attempts = ?4, next_try = ?5, handed_over = ?6 WHERE {MESSAGE}";
 
     LOSE = "DELETE FROM seen WHERE {MESSAGE}";
-    LOSE_DELIVERY = "DELETE FROM delivery WHERE {MESSAGE}";
+    LOSE_DELIVERY = "DELETE FROM delivery WHERE id = ?1 RETURNING unique_id, copy";
 }

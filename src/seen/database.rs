@@ -108,7 +108,7 @@ impl Database {
         work: impl FnOnce(&Queries<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
         sys::crash_point("before a transaction");
-        let written = self.commit(work);
+        let written = sys::undivided(|| self.commit(work));
         sys::crash_point("after a transaction");
         written
     }

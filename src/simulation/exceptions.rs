@@ -86,6 +86,21 @@ const EXCEPTIONS: &[NotPromised] = &[
         why: "each state folder has its own record, so each may deliver a message",
     },
     NotPromised {
+        faults: &[Fault::CopiedDatabase, Fault::MailProgram],
+        permits: Permits::Anything,
+        why: "the spool is a part of the state folder, and a copy of it is not simulated",
+    },
+    NotPromised {
+        faults: &[Fault::LostDatabase, Fault::MailProgram],
+        permits: Permits::Repeats,
+        why: "a program cannot be asked which messages it has",
+    },
+    NotPromised {
+        faults: &[Fault::OldDatabase, Fault::MailProgram],
+        permits: Permits::Repeats,
+        why: "a program cannot be asked which messages it has",
+    },
+    NotPromised {
         faults: &[Fault::LostDatabase, Fault::RemovingReader],
         permits: Permits::Repeats,
         why: "neither the database nor the Maildir has the message any more",

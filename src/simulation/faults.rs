@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::exceptions;
 use crate::os::sys::simulated::generator::{Chance, Generator};
 
+/// The runs of a history with faults.
+pub(super) const FAULTY_RUNS: u64 = 6;
+
 /// The number of times that each thing happened.
 pub(super) type Counts = BTreeMap<&'static str, u64>;
 
@@ -78,6 +81,10 @@ pub(super) enum Fault {
     EmptiedTmp,
     /// At QUIT the server deletes what was retrieved.
     DeletesRetrieved,
+    /// The messages go to a program. It refuses some, and of some nobody learns what it did.
+    MailProgram,
+    /// That program is a target on another machine: a thread of its own gets the messages.
+    FarTarget,
 }
 
 impl Fault {
@@ -116,6 +123,8 @@ impl Fault {
         (Self::SecondRuns, "second-runs", 10),
         (Self::EmptiedTmp, "emptied-tmp", 15),
         (Self::DeletesRetrieved, "deletes-retrieved", 30),
+        (Self::MailProgram, "mail-program", 25),
+        (Self::FarTarget, "far-target", 50),
     ];
 
     /// Finds a kind by its name.

@@ -6,23 +6,23 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::databases::Databases;
-use super::faults::{Counts, Fault, Faults};
+use super::faults::{Counts, FAULTY_RUNS, Fault, Faults};
 use super::locks::lock;
+use super::mail_program::mail_program;
 use super::maildir::{Others, delivered_ids};
 use super::message::MailboxMessage;
-use super::program::{Program, staged_files};
+use super::program::{Program, SPOOL, SimulatedTarget, staged_files};
 use super::promises::{Ages, Checks, SharedWatch, Watch, deletion_check};
 use super::server::{ServerFaults, ServerMailbox, SharedMailbox};
 use super::state::NewDatabase;
 use super::user::User;
 use crate::mail::policy::Keep;
 use crate::os::sys::simulated::call_faults::CallFaults;
-use crate::os::sys::simulated::disk::WriteOrder;
+use crate::os::sys::simulated::disk::{Disk, ROOT, WriteOrder};
 use crate::os::sys::simulated::generator::{Chance, Generator};
 use crate::os::sys::simulated::machine::Machine;
+use crate::seen::{self, Deliveries, StateFolder};
 
-/// The runs of a history with faults.
-pub(super) const FAULTY_RUNS: u64 = 6;
 /// The most runs without faults that it may take until all is done.
 const MOST_QUIET_RUNS: u64 = 4;
 /// The beginning of the simulated time: 2026-12-01.
@@ -43,6 +43,7 @@ pub(super) struct History<'a> {
     watch: SharedWatch,
     user: User,
     second_runs: Option<Chance>,
+    destination: SimulatedTarget,
     descriptors: u64,
     /// The steps of the last run that was not killed.
     steps: u64,
@@ -80,6 +81,7 @@ impl<'a> History<'a> {
             seed,
             user: User::new(seed, keep, &faults),
             second_runs: faults.draw(Fault::SecondRuns),
+            destination: destination(&faults),
             faults,
             new_database,
             machine,
@@ -119,7 +121,7 @@ impl<'a> History<'a> {
             self.run(&mut databases, run, None)?;
             stories.extend(self.machine.state().story.take());
         }
-        self.check_files()?;
+        self.check_files(&mut databases)?;
         self.check_end()?;
         Ok(stories)
     }
@@ -135,6 +137,11 @@ impl<'a> History<'a> {
         };
         let others = others.work(Arc::clone(&self.watch));
         self.machine.set_neighbour(Some(others));
+        if let Some(chance) = self.faults.draw(Fault::MailProgram) {
+            make_spool(&mut self.machine.state().disk)?;
+            let program = mail_program(chance, Arc::clone(&self.watch));
+            self.machine.set_mail_program(program);
+        }
         let mut clock = self.faults.draw(Fault::ClockJumps);
         let flushes = self.faults.draw(Fault::FailedFlushes);
         let room = self.faults.draw(Fault::FullDisk);
@@ -164,7 +171,7 @@ impl<'a> History<'a> {
             {
                 self.set_clock(chance);
             }
-            self.check_files()?;
+            self.check_files(&mut databases)?;
         }
         self.end_faults();
         databases.end_faults();
@@ -182,8 +189,9 @@ impl<'a> History<'a> {
     /// Runs once without faults, with each of the state folders in turn.
     fn run_quietly(&mut self, databases: &mut Databases<'_>, run: u64) -> Result<(), String> {
         self.run(databases, run, None)?;
+        self.check_files(databases)?;
         databases.turn();
-        self.check_files()
+        Ok(())
     }
 
     fn cut_power(
@@ -228,6 +236,7 @@ impl<'a> History<'a> {
         self.second_runs = None;
         self.machine.state().faults = CallFaults::default();
         lock(&self.mailbox).faults.end();
+        lock(&self.watch).is_quiet = true;
     }
 
     fn count(&mut self, what: &'static str) {
@@ -263,6 +272,7 @@ impl<'a> History<'a> {
             machine: Arc::clone(&self.machine),
             mailbox: Arc::clone(&self.mailbox),
             keep: self.user.keep,
+            destination: self.destination,
             maildir: self.user.maildir.clone(),
             may_delete_many: self.user.may_delete_many,
             descriptors: self.descriptors,
@@ -291,8 +301,9 @@ impl<'a> History<'a> {
     }
 
     /// Checks what must be true after each run.
-    fn check_files(&self) -> Result<(), String> {
-        self.check(|checks, watch| checks.after_run(watch))
+    fn check_files(&self, databases: &mut Databases<'_>) -> Result<(), String> {
+        let told = told_repetitions(databases.open()?)?;
+        self.check(|checks, watch| checks.after_run(watch, told))
     }
 
     /// Checks what must be true in the end.
@@ -329,4 +340,40 @@ fn ages(faults: &Faults) -> Ages {
         true => Ages::FromDownload,
         false => Ages::FromDelivery,
     }
+}
+
+/// Draws the kind of the target.
+fn destination(faults: &Faults) -> SimulatedTarget {
+    let Some(mut program) = faults.draw(Fault::MailProgram) else {
+        return SimulatedTarget::Maildir;
+    };
+    let jobs = 1 + program.below(2) as usize;
+    match faults.draw(Fault::FarTarget) {
+        Some(far) => {
+            far.count();
+            SimulatedTarget::FarProgram(jobs)
+        }
+        None => SimulatedTarget::Program(jobs),
+    }
+}
+
+/// Makes the spool, which is a part of the state folder and so is there before the first run.
+fn make_spool(disk: &mut Disk) -> Result<(), String> {
+    let name = SPOOL.trim_start_matches('/').as_bytes();
+    let made = disk.create(ROOT, name, true);
+    made.map_err(|errno| errno.to_string())?;
+    disk.flush_all();
+    Ok(())
+}
+
+/// Returns the number of deliveries that the log marks as possibly repeated.
+fn told_repetitions(folder: &StateFolder) -> Result<usize, String> {
+    let mut told = 0;
+    let deliveries = Deliveries::open(folder).map_err(|error| error.to_string())?;
+    let counted = deliveries.for_each(None, |delivery| -> Result<(), seen::Error> {
+        told += usize::from(delivery.was_repeated);
+        Ok(())
+    });
+    counted.map_err(|error| error.to_string())?;
+    Ok(told)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::history::FAULTY_RUNS;
+use super::faults::FAULTY_RUNS;
 use super::locks::lock;
 use super::message::MailboxMessage;
 use super::promises::SharedWatch;

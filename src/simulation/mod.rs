@@ -8,6 +8,7 @@ mod exceptions;
 mod faults;
 mod history;
 mod locks;
+mod mail_program;
 mod maildir;
 mod message;
 mod program;

@@ -2,14 +2,15 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::locks::lock;
+use super::mail_program::{self, FarProgram};
 use super::promises::SharedWatch;
 use super::server::{ServerStream, SharedMailbox};
-use crate::delivery::{FileMode, Maildir};
+use crate::delivery::{FileMode, Maildir, Mda, Target};
 use crate::exit::{Exit, Failure};
 use crate::limits;
 use crate::mail::memory::ListingMemory;
@@ -23,11 +24,23 @@ use crate::pop3::{self, Authorization, Credentials, Mechanism, SessionHints, Tra
 use crate::report::{AccountReporter, Event, Reporter, Summary};
 use crate::seen::{Ledger, RunEnd, StateFolder};
 
+/// The spool, which the machine has from the beginning.
+pub(super) const SPOOL: &str = "/Spool";
+
+/// The kind of target that a history has, with the number of messages that are handed over at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SimulatedTarget {
+    FarProgram(usize),
+    Maildir,
+    Program(usize),
+}
+
 /// The program, with its configuration.
 pub(super) struct Program {
     pub(super) machine: Arc<Machine>,
     pub(super) mailbox: SharedMailbox,
     pub(super) keep: Keep,
+    pub(super) destination: SimulatedTarget,
     pub(super) maildir: PathBuf,
     /// True if each run is `mailpull fetch --delete`.
     pub(super) may_delete_many: bool,
@@ -48,13 +61,7 @@ impl Program {
                 return Err(error.into());
             }
         };
-        let earlier = ledger.places().find(&self.maildir)?;
-        let target = Maildir::open(
-            &self.maildir,
-            ledger.marks(),
-            earlier.as_ref(),
-            FileMode::default(),
-        )?;
+        let target = self.open_target(&ledger)?;
         let options = PollOptions {
             policy: Policy {
                 keep: self.keep,
@@ -72,7 +79,7 @@ impl Program {
         let poll = Poll {
             options: &options,
             ledger: &mut ledger,
-            target: &target,
+            target: &*target,
             reporter: AccountReporter::new(&reporter, "work"),
             find_other_accounts: &|_| Ok(Vec::new()),
             interrupt: &Interrupt::never().expect("a pair of sockets"),
@@ -80,6 +87,27 @@ impl Program {
             course: Course::default(),
         };
         Ok(poll.run(|hints| self.connect(hints, folder))?)
+    }
+
+    fn open_target(&self, ledger: &Ledger) -> Result<Box<dyn Target>, Failure> {
+        let marks = ledger.marks();
+        let program = match self.destination {
+            SimulatedTarget::Maildir => {
+                let earlier = ledger.places().find(&self.maildir)?;
+                let mode = FileMode::default();
+                let maildir = Maildir::open(&self.maildir, marks, earlier.as_ref(), mode)?;
+                return Ok(Box::new(maildir));
+            }
+            SimulatedTarget::Program(jobs) | SimulatedTarget::FarProgram(jobs) => {
+                let interrupt = Interrupt::never().expect("a pair of sockets");
+                let options = mail_program::options(jobs);
+                Mda::open(options, Path::new(SPOOL), marks, interrupt)?
+            }
+        };
+        Ok(match self.destination {
+            SimulatedTarget::FarProgram(_) => Box::new(FarProgram(program)),
+            _ => Box::new(program),
+        })
     }
 
     fn connect(

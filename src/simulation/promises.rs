@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::exceptions::{self, Permits};
-use super::faults::Faults;
+use super::faults::{Fault, Faults};
 use super::locks::lock;
 use super::maildir::{downloaded, mail_files, mail_folders};
 use super::message::MailboxMessage;
@@ -29,6 +29,10 @@ pub(super) struct Watch {
     /// The time since which each message counts as delivered.
     delivered: BTreeMap<usize, Duration>,
     ages: Ages,
+    /// The messages that a program has taken.
+    pub(super) taken: Vec<Vec<u8>>,
+    /// True once no faults happen any more.
+    pub(super) is_quiet: bool,
     /// The number of this run.
     pub(super) run: u64,
     /// The time of this run.
@@ -68,6 +72,8 @@ impl Watch {
             delivered: BTreeMap::new(),
             ages,
             unproven: BTreeSet::new(),
+            taken: Vec::new(),
+            is_quiet: false,
             run: 0,
             now: Duration::ZERO,
         }))
@@ -164,6 +170,8 @@ pub(super) fn deletion_check(
             files.any(|octets| message.is(octets))
         });
         let mut watch = lock(&watch);
+        let is_taken = watch.taken.iter().any(|octets| message.is(octets));
+        let is_safe = is_safe || is_taken;
         if let Some(what) = watch.judge(message, is_safe, state.clock) {
             watch.break_promise(format!("message {} {what}", message.id));
         }
@@ -181,9 +189,21 @@ pub(super) struct Checks<'a> {
 impl Checks<'_> {
     /// Checks that each file in new/ and cur/ is a whole message, or what the server sent of it,
     /// and that none is there twice.
-    pub(super) fn after_run(&self, watch: &mut Watch) -> Result<(), String> {
+    /// A program may have a message twice, but only so many as the record of deliveries tells: `told`.
+    pub(super) fn after_run(&self, watch: &mut Watch, told: usize) -> Result<(), String> {
         let may_repeat = self.permit(Permits::Repeats);
-        for (id, names) in self.delivered()? {
+        let delivered = self.delivered(watch)?;
+        let has_program = self.faults.have(Fault::MailProgram);
+        if has_program && !may_repeat {
+            let repeated = delivered.values().filter(|names| names.len() > 1).count();
+            if repeated > told {
+                return Err(format!(
+                    "{repeated} messages were given to the program again, and the log tells of {told}"
+                ));
+            }
+        }
+        let may_repeat = may_repeat || has_program;
+        for (id, names) in delivered {
             for name in &names {
                 watch.note_delivery(id, name);
             }
@@ -206,7 +226,7 @@ impl Checks<'_> {
 
     /// Checks that nothing is lost, and that nothing is stuck.
     pub(super) fn in_the_end(&self, watch: &Watch, was_deleted: bool) -> Result<(), String> {
-        let delivered = self.delivered()?;
+        let delivered = self.delivered(watch)?;
         let is_there = |id| delivered.contains_key(id) || watch.removed.contains_key(id);
         if let Some(missing) = self.sent.iter().find(|sent| !is_there(&sent.id)) {
             return Err(format!("message {} was never delivered", missing.id));
@@ -229,15 +249,25 @@ impl Checks<'_> {
 
     /// Returns the names of the files of each whole message. A part that the server sent as a
     /// message may be there, too.
-    fn delivered(&self) -> Result<BTreeMap<usize, Vec<Vec<u8>>>, String> {
+    fn delivered(&self, watch: &Watch) -> Result<BTreeMap<usize, Vec<Vec<u8>>>, String> {
         let mut names = BTreeMap::<_, Vec<_>>::new();
         let mut cut_copies: Vec<_> = self.mailbox.cut_copies.iter().collect();
-        for (folder, name) in mail_files(self.disk) {
+        let files = mail_files(self.disk).into_iter().map(|(folder, name)| {
             let file = self.disk.find(folder, &name);
             let octets = file.and_then(|file| self.disk.octets(file));
-            let octets = octets.unwrap_or_default();
+            (name, octets.unwrap_or_default())
+        });
+        let taken = watch.taken.iter();
+        let taken = taken.map(|octets| (b"a message for the program".to_vec(), &**octets));
+        for (name, octets) in files.chain(taken) {
             if let Some(message) = self.sent.iter().find(|sent| sent.is(octets)) {
                 names.entry(message.id).or_default().push(name);
+                continue;
+            }
+            // A program may have got the same part twice.
+            let was_taken = watch.taken.iter().any(|taken| taken == octets);
+            let is_part = |(_, copy): &(_, String)| copy.as_bytes() == octets;
+            if was_taken && self.mailbox.cut_copies.iter().any(is_part) {
                 continue;
             }
             let mut copies = cut_copies.iter();

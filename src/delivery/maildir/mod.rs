@@ -256,7 +256,7 @@ impl Target for Maildir {
                 let failed = match (&put, &found, &flushed) {
                     (Err(error), _, _) | (Ok(false), Err(error), _) => error,
                     (Ok(false), Ok(found), _) if !found[at] => {
-                        return Outcome::Lost(staged.stored().identity.clone());
+                        return staged.lost();
                     }
                     (Ok(_), _, Err(error)) => error,
                     (Ok(_), _, Ok(())) => {

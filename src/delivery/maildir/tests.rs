@@ -6,7 +6,7 @@ use rustix::io::Errno;
 
 use super::super::unique_name::{ParsedName, own_file};
 use super::*;
-use crate::mail::custody::{Receipt, StagedHistory};
+use crate::mail::custody::{DeliveryKey, Receipt, StagedHistory};
 use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
 use crate::os::boot::boot_id;
 
@@ -65,13 +65,18 @@ impl TestMaildir {
         let receipts = vec![self.receive(b"Subject: a\r\n\r\nbody\r\n")];
         let durable = self.maildir.intake().flush(receipts).expect("a flush");
         let durable = durable.into_iter().next().expect("one message");
-        Staged::new(durable, self.maildir.place().clone())
+        Staged::new(DeliveryKey(1), durable, self.maildir.place().clone())
     }
 
     /// Makes the message one of an earlier run.
     fn recall(staged: &Staged) -> Staged {
         let history = StagedHistory::default();
-        Staged::recalled(staged.stored().clone(), staged.place().clone(), history)
+        Staged::recalled(
+            staged.key(),
+            staged.stored().clone(),
+            staged.place().clone(),
+            history,
+        )
     }
 
     /// Takes custody steps 1 to 5 for a message, as a run that is then killed, and returns it as the next
@@ -360,7 +365,7 @@ fn lines_of_servers_do_not_hide_a_delivered_message() {
             let receipts = vec![sandbox.receive(octets.as_bytes())];
             let durable = sandbox.maildir.intake().flush(receipts).expect("a flush");
             let durable = durable.into_iter().next().expect("one message");
-            Staged::new(durable, sandbox.maildir.place().clone())
+            Staged::new(DeliveryKey(1), durable, sandbox.maildir.place().clone())
         };
         let names: Vec<_> = files
             .iter()

@@ -19,16 +19,32 @@ use crate::os::signals::Interrupt;
 use crate::os::sys::{self, File, thread};
 use crate::text::ServerText;
 
+#[cfg_attr(
+    all(feature = "simulation", not(test)),
+    allow(dead_code, reason = "the simulated program has fewer ways to fail")
+)]
 mod error;
+#[cfg(not(all(feature = "simulation", not(test))))]
 mod process;
+#[cfg(all(feature = "simulation", not(test)))]
+mod simulated;
+#[cfg(not(all(feature = "simulation", not(test))))]
 mod stdin;
+#[cfg_attr(
+    all(feature = "simulation", not(test)),
+    allow(dead_code, reason = "the simulated program has no command line")
+)]
 mod template;
 
 pub(crate) use error::Error;
 pub(crate) use template::Template;
 
 use error::Ending;
+#[cfg(not(all(feature = "simulation", not(test))))]
 use process::MdaSlot;
+#[cfg(all(feature = "simulation", not(test)))]
+use simulated::{MdaSlot, StdinPipe};
+#[cfg(not(all(feature = "simulation", not(test))))]
 use stdin::StdinPipe;
 
 /// The time after a signal during which an MDA may still be started.
@@ -136,7 +152,7 @@ impl Mda {
     fn outcome(&self, staged: Staged, slot: &MdaSlot) -> Outcome {
         match self.hand_over(&staged, slot) {
             Ok(Some(output)) => Outcome::Delivered(Delivered::new(staged, output)),
-            Ok(None) => Outcome::Lost(staged.stored().identity.clone()),
+            Ok(None) => staged.lost(),
             Err(DeliveryError::Mda(error)) if error.is_in_doubt() => {
                 let hint = error.hint().map(str::to_owned);
                 staged.kept_in_doubt(error, hint)
@@ -238,6 +254,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::mail::custody::DeliveryKey;
     use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
 
     /// An MDA with a spool of its own.
@@ -291,7 +308,7 @@ mod tests {
             let place = self.mda.place();
             durable
                 .into_iter()
-                .map(|durable| Staged::new(durable, place.clone()))
+                .map(|durable| Staged::new(DeliveryKey(1), durable, place.clone()))
                 .collect()
         }
 

@@ -33,5 +33,5 @@ pub(crate) use world::{
     AtFlags, File, Instant, Mode, OFlags, RenameFlags, Stat, calendar_time, can_run, crash_point,
     fchmod, fstat, fstatvfs, fsync, getrandom, host_name, linkat, metadata, mpsc, names, openat,
     process_id, read_to_string, renameat, renameat_with, require_writable, statat, syncfs,
-    syncfs_reports_errors, thread, unlinkat,
+    syncfs_reports_errors, thread, undivided, unlinkat,
 };

@@ -158,3 +158,8 @@ pub(crate) fn calendar_time() -> SystemTime {
 
 /// Does nothing: here a simulated process may be killed.
 pub(crate) fn crash_point(_what: &'static str) {}
+
+/// Does work during which no other thread of a simulated process goes on: it holds a lock that others wait for.
+pub(crate) fn undivided<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}

@@ -209,9 +209,7 @@ impl<'a> Deliverer<'a> {
 
     /// Notes that the place of these messages no longer exists.
     pub(super) fn note_lost(&mut self, staged: &[Staged]) {
-        let lost = staged
-            .iter()
-            .map(|staged| Outcome::Lost(staged.stored().identity.clone()));
+        let lost = staged.iter().map(Staged::lost);
         self.outcomes.extend(lost);
     }
 

@@ -130,9 +130,9 @@ fn a_kept_message_stays_staged_and_counts_its_failures() {
 #[test]
 fn a_lost_message_is_forgotten_and_may_be_staged_again() {
     let test = TestLedger::new();
-    test.stage(&[("a", 0), ("b", 0)]);
+    let staged = test.stage(&[("a", 0), ("b", 0)]);
 
-    test.record(&[Outcome::Lost(identity("a", 0))]);
+    test.record(&[staged[0].lost()]);
 
     assert_eq!(test.states(), [("b".to_owned(), 0, "staged")]);
     test.stage(&[("a", 0)]);
@@ -166,6 +166,53 @@ fn a_message_that_an_mda_may_have_is_remembered_as_handed_over() {
     recorded.expect("it can be written");
     let recalled = test.ledger.custody().staged().expect("it can be read");
     assert!(recalled[0].history().was_handed_over);
+}
+
+#[test]
+fn an_outcome_belongs_to_its_message_also_after_that_has_got_another_name() {
+    let delivered_late = |staged: &Staged, test: &TestLedger| {
+        let staged = Staged::recalled(
+            staged.key(),
+            staged.stored().clone(),
+            staged.place().clone(),
+            *staged.history(),
+        );
+        test.record(&[delivered(staged)]);
+    };
+    for (end, expected) in [
+        (
+            &delivered_late as &dyn Fn(&Staged, &TestLedger),
+            &[("a", "staged"), ("z", "delivered")][..],
+        ),
+        (
+            &|staged, test| test.record(&[staged.lost()]),
+            &[("a", "staged")],
+        ),
+    ] {
+        let test = TestLedger::new();
+        let staged = test.stage(&[("a", 0)]);
+        // While another thread has it, a session lists it under another unique-id, and a new one under its own.
+        let renamed = [(identity("a", 0), identity("z", 0))];
+        let renamed = test.ledger.recognition().rename(&renamed);
+        renamed.expect("it can be written");
+        test.stage(&[("a", 0)]);
+
+        let handed_over = test.ledger.custody().record(&[], &staged);
+        handed_over.expect("it can be written");
+        let recalled = test.ledger.custody().staged().expect("it can be read");
+        let marked = recalled
+            .iter()
+            .filter(|staged| staged.history().was_handed_over);
+        let marked: Vec<_> = marked.map(|staged| &staged.stored().identity).collect();
+        assert_eq!(marked, [&identity("z", 0)]);
+
+        end(&staged[0], &test);
+
+        let states = expected
+            .iter()
+            .map(|(id, state)| ((*id).to_owned(), 0, *state));
+        assert_eq!(test.states(), states.collect::<Vec<_>>());
+    }
 }
 
 #[test]

@@ -137,7 +137,7 @@ impl<'a> Lmtp<'a> {
                 let said = ServerText::new(reply.to_string().as_bytes());
                 Outcome::Delivered(Delivered::new(staged, said))
             }
-            Ok(None) => Outcome::Lost(staged.stored().identity.clone()),
+            Ok(None) => staged.lost(),
             Err(error) if error.is_in_doubt() => {
                 let hint = error.hint();
                 staged.kept_in_doubt(error, hint)

@@ -45,7 +45,10 @@ pub(crate) struct MachineState {
     is_dead: bool,
     switches: Generator,
     switch_percent: u64,
+    /// True while no other thread may go on.
+    is_undivided: bool,
     neighbour: Option<Neighbour>,
+    mail_program: Option<MailProgram>,
     /// The threads of the process, and the one whose turn it is.
     threads: Vec<u32>,
     turn: u32,
@@ -56,6 +59,18 @@ pub(crate) struct MachineState {
 
 /// Another program on the machine. It is called between two steps.
 pub(crate) type Neighbour = Box<dyn FnMut(&mut Disk) -> Option<String> + Send>;
+
+/// A program that gets messages on its standard input.
+pub(crate) type MailProgram = Box<dyn FnMut(&[u8]) -> ProgramEnd + Send>;
+
+/// The end of such a program.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ProgramEnd {
+    /// It did not end in time.
+    TimedOut,
+    /// It ended with this status.
+    Status(u8),
+}
 
 impl std::fmt::Debug for MachineState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -94,7 +109,9 @@ impl Machine {
                 is_dead: false,
                 switches,
                 switch_percent,
+                is_undivided: false,
                 neighbour: None,
+                mail_program: None,
                 threads: Vec::new(),
                 turn: 0,
                 last_thread: 0,
@@ -112,6 +129,11 @@ impl Machine {
     /// Sets the other program that works on the disk.
     pub(crate) fn set_neighbour(&self, neighbour: Option<Neighbour>) {
         self.state().neighbour = neighbour;
+    }
+
+    /// Sets the program that gets messages.
+    pub(crate) fn set_mail_program(&self, program: MailProgram) {
+        self.state().mail_program = Some(program);
     }
 
     /// Runs a process, which is killed before this step if it comes that far. Returns its result, or
@@ -169,14 +191,16 @@ impl Machine {
         state
     }
 
-    /// Gives the turn to the other thread, if there is one, and waits to get it back.
+    /// Gives the turn to the next thread, if there is another one, and waits to get it back.
     fn pass_turn<'a>(
         &self,
         mut state: MutexGuard<'a, MachineState>,
         thread: u32,
     ) -> MutexGuard<'a, MachineState> {
-        if let Some(other) = state.threads.iter().find(|other| **other != thread) {
-            state.turn = *other;
+        let others = state.threads.iter().copied();
+        let behind = others.clone().filter(|other| *other > thread);
+        if let Some(next) = behind.chain(others).find(|other| *other != thread) {
+            state.turn = next;
             self.turn_changed.notify_all();
         }
         self.await_turn(state, thread)
@@ -236,15 +260,6 @@ pub(super) fn enrol() -> ThreadPlace {
     here().0.enrol()
 }
 
-/// Waits until this is the only thread of the process.
-pub(super) fn await_other_threads() {
-    let (machine, us) = here();
-    let mut state = machine.state();
-    while state.threads.len() > 1 {
-        state = machine.pass_turn(state, us);
-    }
-}
-
 /// Lets the other thread go on, because this one can do nothing.
 pub(super) fn pause() {
     let (machine, us) = here();
@@ -259,9 +274,44 @@ pub(super) fn pause() {
     );
 }
 
+/// Does work during which no other thread of the process goes on.
+pub(crate) fn undivided<T>(work: impl FnOnce() -> T) -> T {
+    /// Ends that also if the process is killed meanwhile.
+    struct Undivided(Arc<Machine>);
+
+    impl Drop for Undivided {
+        fn drop(&mut self) {
+            self.0.state().is_undivided = false;
+        }
+    }
+
+    let (machine, _) = here();
+    machine.state().is_undivided = true;
+    let _undivided = Undivided(machine);
+    work()
+}
+
 /// Adds a line to the story of this machine.
 pub(crate) fn tell(what: impl FnOnce() -> String) {
     here().0.state().tell(what);
+}
+
+/// Gives a message to the mail program, and waits for its end.
+///
+/// # Panics
+/// There is none.
+pub(crate) fn run_mail_program(message: &[u8]) -> ProgramEnd {
+    let ended = step(
+        |_| "give a message to the mail program".into(),
+        |state| {
+            let program = state.mail_program.as_mut();
+            let ended = program.expect("there is a mail program")(message);
+            state.tell(|| format!("the mail program: {ended:?}"));
+            Ok(ended)
+        },
+    );
+    // If this process is dead, nobody sees the end.
+    ended.unwrap_or(ProgramEnd::TimedOut)
 }
 
 /// Makes one step. The process may be killed before it.
@@ -271,7 +321,7 @@ pub(super) fn step<T>(
 ) -> Result<T, Errno> {
     let (machine, us) = here();
     let mut state = machine.state();
-    if state.switch_percent > 0 {
+    if state.switch_percent > 0 && !state.is_undivided {
         let percent = state.switch_percent;
         if state.switches.percent(percent) {
             state = machine.pass_turn(state, us);

@@ -25,6 +25,8 @@ pub(crate) use calls::{
     renameat_with, require_writable, statat, syncfs, syncfs_reports_errors, unlinkat,
 };
 #[cfg_attr(test, allow(unused_imports, reason = "the same"))]
+pub(crate) use machine::undivided;
+#[cfg_attr(test, allow(unused_imports, reason = "the same"))]
 pub(crate) use path_calls::SimulatedCalls;
 #[cfg_attr(test, allow(unused_imports, reason = "the same"))]
 pub(crate) use turns::{mpsc, thread};

@@ -2,26 +2,39 @@
 
 /// Threads that end within a scope.
 pub(crate) mod thread {
+    use std::cell::RefCell;
     use std::panic::{self, AssertUnwindSafe};
+    use std::rc::Rc;
+    use std::sync::Arc;
     use std::thread;
 
     use super::super::machine::{self, ThreadPlace};
 
     /// The scope of threads.
-    #[derive(Clone, Copy, Debug)]
-    pub(crate) struct Scope<'scope, 'env: 'scope>(&'scope thread::Scope<'scope, 'env>);
+    #[derive(Clone)]
+    pub(crate) struct Scope<'scope, 'env: 'scope> {
+        scope: &'scope thread::Scope<'scope, 'env>,
+        started: Rc<RefCell<Vec<Arc<ThreadPlace>>>>,
+    }
 
     /// A thread in a scope.
     pub(crate) struct ScopedJoinHandle<'scope, T> {
         handle: thread::ScopedJoinHandle<'scope, T>,
-        place: std::sync::Arc<ThreadPlace>,
+        place: Arc<ThreadPlace>,
     }
 
     /// Runs threads that end before this returns.
     pub(crate) fn scope<'env, T>(work: impl for<'scope> FnOnce(Scope<'scope, 'env>) -> T) -> T {
         thread::scope(|scope| {
-            let ended = panic::catch_unwind(AssertUnwindSafe(|| work(Scope(scope))));
-            machine::await_other_threads();
+            let started = Rc::default();
+            let ours = Scope {
+                scope,
+                started: Rc::clone(&started),
+            };
+            let ended = panic::catch_unwind(AssertUnwindSafe(|| work(ours)));
+            for place in started.take() {
+                place.await_end();
+            }
             ended.unwrap_or_else(|payload| panic::resume_unwind(payload))
         })
     }
@@ -29,12 +42,13 @@ pub(crate) mod thread {
     impl<'scope> Scope<'scope, '_> {
         /// Starts a thread.
         pub(crate) fn spawn<T: Send + 'scope>(
-            self,
+            &self,
             work: impl FnOnce() -> T + Send + 'scope,
         ) -> ScopedJoinHandle<'scope, T> {
-            let place = std::sync::Arc::new(machine::enrol());
-            let theirs = std::sync::Arc::clone(&place);
-            let handle = self.0.spawn(move || {
+            let place = Arc::new(machine::enrol());
+            self.started.borrow_mut().push(Arc::clone(&place));
+            let theirs = Arc::clone(&place);
+            let handle = self.scope.spawn(move || {
                 let _here = theirs.enter();
                 work()
             });
