@@ -296,7 +296,7 @@ impl Error {
             why: self.to_string(),
             kind: self.kind(),
             hint: self.hint(),
-            is_transient: self.exit().is_transient(),
+            exit: self.exit(),
         }
     }
 

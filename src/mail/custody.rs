@@ -9,6 +9,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::digest::Digest;
+use crate::exit::Exit;
 use crate::mail::headers::Header;
 use crate::mail::maildrop::{Identity, MessageNumber, UniqueId};
 use crate::mail::same::{Fingerprint, MessageContent};
@@ -207,8 +208,8 @@ pub(crate) enum Outcome {
         kind: String,
         /// A hint: what the user can do about it.
         hint: Option<String>,
-        /// True if waiting may help.
-        is_transient: bool,
+        /// The exit status that it leads to. It is transient if waiting may help.
+        exit: Exit,
         /// The number of refusals in a row that waiting does not help, this one included.
         failures: u32,
         /// True if the MDA may have delivered it nevertheless.
@@ -227,8 +228,8 @@ pub(crate) struct NotDelivered {
     pub kind: String,
     /// A hint for the user.
     pub hint: Option<String>,
-    /// True if waiting may help.
-    pub is_transient: bool,
+    /// The exit status that it leads to. It is transient if waiting may help.
+    pub exit: Exit,
 }
 
 impl Outcome {
@@ -355,7 +356,7 @@ impl Staged {
             why,
             kind,
             hint,
-            is_transient,
+            exit,
         } = refusal;
         Outcome::Kept {
             key: self.key,
@@ -363,8 +364,8 @@ impl Staged {
             why,
             kind,
             hint,
-            is_transient,
-            failures: self.history.failures + u32::from(!is_transient),
+            exit,
+            failures: self.history.failures + u32::from(!exit.is_transient()),
             is_in_doubt: false,
         }
     }
@@ -378,7 +379,7 @@ impl Staged {
             why: why.to_string(),
             kind: String::new(),
             hint,
-            is_transient: true,
+            exit: Exit::Temporary,
             failures: self.history.failures,
             is_in_doubt: true,
         }

@@ -376,7 +376,10 @@ impl Poll<'_> {
         self.end_comparison(plan, &settled, &not_received)?;
         settled.has_misfits = evidence.trail.has_doubtful_sizes();
         self.judge_deletions(listing, plan, &settled, &not_received)?;
-        let needs_server = settled.has_incomplete
+        // What could not be put in its place waits in tmp/, where other programs may remove it.
+        let waits_in_tmp = settled.summary.failed > 0 && self.target.place().program.is_none();
+        let needs_server = waits_in_tmp
+            || settled.has_incomplete
             || self.lacks_incomplete(evidence, &settled)?
             || not_received.is_kept_by_server();
         let due = self.due(listing, plan, settled)?;

@@ -181,14 +181,14 @@ fn settle(
             Outcome::Kept {
                 failures,
                 is_in_doubt,
-                is_transient,
+                exit,
                 kind,
                 ..
             } => {
                 let Some(identity) = queries.first(&NAMED_NOW, [delivery], named)?.flatten() else {
                     continue;
                 };
-                if !is_transient {
+                if !exit.is_transient() {
                     let values = params![FailedStep::Delivery, kind, false];
                     queries.execute(&NOTE_FAILED, about(&key, &identity, values))?;
                     has_succeeded = false;

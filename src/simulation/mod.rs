@@ -87,6 +87,10 @@ const SEEDS_THAT_FAILED: &[(u64, &str)] = &[
         1_796_058_000_001_752,
         "a cut copy counted as the proof that a message was deleted",
     ),
+    (
+        1_796_065_000_000_847,
+        "QUIT was sent while messages waited in tmp/, from where another program had removed them",
+    ),
 ];
 
 /// One of this many histories is lived twice: the same seed must give the same history.

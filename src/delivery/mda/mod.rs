@@ -353,7 +353,7 @@ mod tests {
             };
             let Outcome::Kept {
                 why,
-                is_transient: waits,
+                exit,
                 is_in_doubt,
                 ..
             } = outcome
@@ -361,7 +361,11 @@ mod tests {
                 panic!("{outcome:?}");
             };
             assert!(why.ends_with(said), "{why}");
-            assert_eq!((*waits, *is_in_doubt), (is_transient, false), "{script}");
+            assert_eq!(
+                (exit.is_transient(), *is_in_doubt),
+                (is_transient, false),
+                "{script}"
+            );
             sandbox.mda.forget_delivered(&outcomes);
             assert_eq!(sandbox.spooled(), 1);
         }

@@ -23,8 +23,8 @@ const TRANSIENT_IN_A_ROW: usize = 3;
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(
     "{} delivered{}: {why}; messages that wait: {waiting}",
-    if *exit == Exit::Temporary { "nothing can be" } else { "no message can be" },
-    if *exit == Exit::Temporary { " for now" } else { "" }
+    if exit.is_transient() { "nothing can be" } else { "no message can be" },
+    if exit.is_transient() { " for now" } else { "" }
 )]
 pub(crate) struct TargetFault {
     /// The reason.
@@ -250,7 +250,7 @@ impl<'a> Deliverer<'a> {
     /// one by one.
     fn find_fault(&mut self) -> Option<TargetFault> {
         let last = self.unreported.last()?;
-        let is_transient = last.exit == Exit::Temporary;
+        let is_transient = last.exit.is_transient();
         let is_faulty = match is_transient {
             true => self.transient_in_a_row >= TRANSIENT_IN_A_ROW,
             false => self.streak.has_common_cause(&last.kind),
@@ -311,7 +311,7 @@ impl<'a> Deliverer<'a> {
                 why,
                 kind,
                 hint,
-                is_transient,
+                exit,
                 failures,
                 ..
             } = outcome
@@ -319,27 +319,24 @@ impl<'a> Deliverer<'a> {
                 continue;
             };
             self.summary.failed += 1;
-            if !is_transient {
+            if !exit.is_transient() {
                 self.streak.fail(identity, kind);
             }
             if let Some(group) = &mut group {
                 group.others += 1;
                 continue;
             }
-            let exit = if *is_transient {
-                self.transient_in_a_row += 1;
-                Exit::Temporary
-            } else {
-                self.transient_in_a_row = 0;
-                Exit::LocalIo
-            };
+            match exit.is_transient() {
+                true => self.transient_in_a_row += 1,
+                false => self.transient_in_a_row = 0,
+            }
             group = Some(FailedGroup {
                 unique_id: identity.unique_id.clone(),
                 others: 0,
                 why: why.clone(),
                 kind: kind.clone(),
                 hint: hint.clone(),
-                exit,
+                exit: *exit,
                 failures: *failures,
             });
         }

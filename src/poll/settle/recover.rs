@@ -165,8 +165,8 @@ impl Settler<'_> {
                 delivery::Reopened::Unreachable(error) => return Err(error.into()),
                 delivery::Reopened::NeedsMda => {
                     let problem = format!(
-                        "{} (messages: {}) waits for an MDA, but the account has none now: set mda \
-                         once more to have it delivered",
+                        "{} (messages: {}) waits for an MDA or a mail server, but the account has \
+                         none now: set mda or lmtp once more to have it delivered",
                         place.path.display(),
                         there.len()
                     );

@@ -73,7 +73,7 @@ impl Target for FarTarget {
                         why: "refused".to_owned(),
                         kind: "refused".to_owned(),
                         hint: None,
-                        is_transient: true,
+                        exit: Exit::Temporary,
                     })
                 };
                 return staged.iter().map(refuse).collect();

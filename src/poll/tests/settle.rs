@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::{LIST_A_AND_B, QUIT, TestAccount, fetch_a_and_b};
+use super::{LIST_A_AND_B, QUIT, RETR_A_AND_B, TestAccount};
 use crate::delivery::unique_name::ParsedName;
 use crate::delivery::{Intake, Maildir, Target};
 use crate::exit::{Exit, Failure};
@@ -34,7 +34,10 @@ impl Target for RefusingMaildir {
                     why: "refused".to_owned(),
                     kind: "refused".to_owned(),
                     hint: None,
-                    is_transient: self.is_transient,
+                    exit: match self.is_transient {
+                        true => Exit::Temporary,
+                        false => Exit::LocalIo,
+                    },
                 })
             })
             .collect()
@@ -51,6 +54,12 @@ impl Target for RefusingMaildir {
     fn forget_delivered(&self, _recorded: &[Outcome]) {}
 }
 
+/// A session in which both messages are fetched. It ends without QUIT, after which some servers delete what was
+/// retrieved: the messages wait in tmp/, where other programs may remove them.
+fn fetch_without_quit() -> String {
+    [LIST_A_AND_B, RETR_A_AND_B, "C: NOOP\nS: +OK"].concat()
+}
+
 /// An account with two messages that were fetched, but refused by its target.
 fn refused(is_transient: bool) -> TestAccount {
     let mut account = TestAccount::new(Keep::Never);
@@ -59,7 +68,7 @@ fn refused(is_transient: bool) -> TestAccount {
         is_transient,
         group_size: 100,
     };
-    account.poll_into(&target, &[&fetch_a_and_b()]);
+    account.poll_into(&target, &[&fetch_without_quit()]);
     account
 }
 
@@ -72,7 +81,7 @@ fn refused_messages_stay_staged_and_are_not_deleted() {
             is_transient,
             group_size: 100,
         };
-        let ended = account.poll_into(&target, &[&fetch_a_and_b()]);
+        let ended = account.poll_into(&target, &[&fetch_without_quit()]);
         assert_eq!(ended.exit(), exit);
         assert_eq!(account.known(), ["a Staged", "b Staged"]);
         assert_eq!(ended.summary.failed, 2);

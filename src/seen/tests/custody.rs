@@ -1,6 +1,7 @@
 //! The order staged, delivered, recorded, gone; and the state after each failure.
 
 use super::*;
+use crate::exit::Exit;
 use crate::mail::custody::NotDelivered;
 
 fn not_delivered(is_transient: bool) -> NotDelivered {
@@ -8,7 +9,10 @@ fn not_delivered(is_transient: bool) -> NotDelivered {
         why: "no".to_owned(),
         kind: "no".to_owned(),
         hint: None,
-        is_transient,
+        exit: match is_transient {
+            true => Exit::Temporary,
+            false => Exit::LocalIo,
+        },
     }
 }
 

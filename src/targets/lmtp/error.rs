@@ -102,7 +102,7 @@ impl Error {
             why: self.to_string(),
             kind,
             hint: self.hint(),
-            is_transient: self.exit().is_transient(),
+            exit: self.exit(),
         }
     }
 }
