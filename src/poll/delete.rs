@@ -63,6 +63,8 @@ impl Poll<'_> {
                 State::Gone => back.push((number, found.identity)),
                 // The listed message turned out to be another known one, which is younger.
                 State::Delivered(delivered) if !keep.is_over(delivered, now) => {}
+                // Another thread may have delivered it meanwhile: then it is as young as can be.
+                State::Staged if keep != Keep::Never => {}
                 _ => candidates.push((number, found.identity)),
             }
         }

@@ -91,6 +91,10 @@ const SEEDS_THAT_FAILED: &[(u64, &str)] = &[
         1_796_065_000_000_847,
         "QUIT was sent while messages waited in tmp/, from where another program had removed them",
     ),
+    (
+        1_796_055_852_000_097,
+        "with keep = true a message was deleted that another thread delivered in the same session",
+    ),
 ];
 
 /// One of this many histories is lived twice: the same seed must give the same history.

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{KNOWN_A_AND_B, LIST_A_AND_B, QUIT, TestAccount, fetch_a_and_b};
+use super::{KNOWN_A_AND_B, LIST_A_AND_B, QUIT, RETR_A_AND_B, TestAccount, fetch_a_and_b};
 use crate::delivery::{Intake, Maildir, Target};
 use crate::exit::Exit;
 use crate::mail::custody::{NotDelivered, Outcome, Staged, TargetPlace};
@@ -218,6 +218,22 @@ fn a_new_message_is_fetched_while_old_ones_wait_for_a_slow_target() {
         Ok(session_over(true, server))
     });
     assert_eq!((ended.exit(), ended.summary.delivered), (Exit::Done, 3));
+}
+
+#[test]
+fn a_renamed_message_that_is_delivered_meanwhile_is_kept() {
+    let mut account = TestAccount::new(Keep::Always);
+    let target = FarTarget::new(&account, Answer::Never);
+    account.poll_into(&target, &[&fetch_a_and_b()]);
+    assert_eq!(account.known(), ["a Staged", "b Staged"]);
+
+    let target = FarTarget::new(&account, Answer::AtOnce);
+    let listing = KNOWN_A_AND_B.replace("1 a", "1 x").replace("2 b", "2 y");
+    let sizes = "C: LIST\nS: +OK\nS: 1 3\nS: 2 3\nS: .\n";
+    let renamed = [&listing, sizes, RETR_A_AND_B, QUIT].concat();
+    let ended = account.poll_into(&target, &[&renamed]);
+    assert_eq!((ended.exit(), ended.summary.delivered), (Exit::Done, 2));
+    assert_eq!(account.known(), ["x Delivered", "y Delivered"]);
 }
 
 #[test]
