@@ -16,7 +16,7 @@ use crate::poll::survey::{self, KnownMessages};
 use crate::poll::{self, Course, Poll, PollOptions};
 use crate::pop3::{SessionHints, Transaction};
 use crate::report::{AccountReporter, Event, Summary};
-use crate::seen::{Ledger, RunEnd, StateFolder};
+use crate::seen::{self, Ledger, RunEnd, StateFolder};
 use crate::targets::Destination;
 use crate::targets::lmtp::Lmtp;
 
@@ -140,6 +140,12 @@ impl FetchAccount<'_> {
     fn fetch(&self, mut ledger: Ledger, summary: &mut Summary) -> Result<(), Failure> {
         let _lock = match ledger.lock() {
             Ok(lock) => lock,
+            Err(seen::Error::Locked) if ledger.notices().is_said(poll::HANDING_OVER)? => {
+                self.reporter.report(Event::Note(
+                    &"left out: the messages of the last run are still being handed over",
+                ));
+                return Ok(());
+            }
             Err(error) => {
                 ledger.runs().end(&RunEnd::without_session(error.exit()))?;
                 return Err(error.into());

@@ -122,6 +122,10 @@ enum Deletions {
     Left(HashSet<Identity>),
 }
 
+/// The subject of a note that the session of a run has ended, and that its messages are still being handed to a
+/// target on another machine. After a kill it stays until the end of the next run that hands something over.
+pub(crate) const HANDING_OVER: &str = "handing over";
+
 /// The subject of a note that deletions are left for the next run.
 const DELETIONS_WAIT: &str = "deletions wait";
 
@@ -155,10 +159,16 @@ impl Poll<'_> {
         thread::scope(move |scope| {
             let working = scope.spawn(move || worker.run(&ledger, target, reporter));
             let ended = self.poll(connect);
-            if let Some(queue) = self.course.queue.take() {
-                queue.close(limits::DELIVER_TIME);
+            let queue = self.course.queue.take();
+            let is_left = queue.is_some_and(|queue| queue.close(limits::DELIVER_TIME));
+            if is_left {
+                // Without this note a run that begins meanwhile only fails because this one has the lock.
+                let _ = self.ledger.notices().first(HANDING_OVER);
             }
             let delivered = working.join();
+            if is_left {
+                let _ = self.ledger.notices().forget(HANDING_OVER);
+            }
             let delivered = delivered.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             self.summary.add(&delivered.summary);
             self.course.fault = delivered.fault;

@@ -35,10 +35,7 @@ impl StdinPipe {
 pub(super) struct MdaSlot;
 
 impl MdaSlot {
-    /// Prepares a slot.
-    ///
-    /// # Errors
-    /// None.
+    /// Prepares a slot. Always succeeds.
     pub(super) fn new(
         _folder: &Folder,
         _marks: &FileMarks,

@@ -12,11 +12,10 @@ use crate::os::sys::mpsc::{self, Receiver, Sender};
 use crate::report::{AccountReporter, Summary};
 use crate::seen::Ledger;
 
-/// The way from a poll to the thread.
+/// The way from a poll to the thread. When it is dropped, nothing more is to come.
 #[derive(Debug)]
 pub(crate) struct DeliveryQueue {
-    /// `None` once nothing more is to come.
-    work: Option<Sender<Work>>,
+    work: Sender<Work>,
     /// The numbers of messages whose outcomes are recorded.
     recorded: Receiver<usize>,
     /// The number of messages that were sent and whose outcomes are not known to be recorded.
@@ -60,7 +59,7 @@ pub(crate) fn channel() -> (DeliveryQueue, Worker) {
     let (sender, recorded) = mpsc::channel();
     let deadline = Deadline::default();
     let queue = DeliveryQueue {
-        work: Some(work),
+        work,
         recorded,
         waiting: 0,
         sent: 0,
@@ -87,12 +86,10 @@ impl DeliveryQueue {
     }
 
     fn send(&mut self, count: usize, work: Work) {
-        if let Some(sender) = &self.work
-            && sender.send(work).is_ok()
-        {
+        // If the thread has ended, it says why. The messages stay staged.
+        if self.work.send(work).is_ok() {
             self.waiting += count;
         }
-        // If the thread has ended, it says why. The messages stay staged.
     }
 
     /// Returns the number of messages that this run has staged.
@@ -114,10 +111,11 @@ impl DeliveryQueue {
     }
 
     /// Lets the thread end when all is delivered, at the latest after `timeout`: it begins no other message
-    /// then.
-    pub(crate) fn close(mut self, timeout: Duration) {
+    /// then. Returns true if something may be left to deliver.
+    pub(crate) fn close(mut self, timeout: Duration) -> bool {
+        self.wait(Duration::ZERO);
         self.deadline.set(timeout);
-        self.work = None;
+        self.waiting > 0
     }
 }
 

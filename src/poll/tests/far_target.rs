@@ -4,13 +4,17 @@ use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use super::{KNOWN_A_AND_B, LIST_A_AND_B, QUIT, RETR_A_AND_B, TestAccount, fetch_a_and_b};
+use super::{
+    KNOWN_A_AND_B, LIST_A_AND_B, QUIT, RETR_A_AND_B, TestAccount, fetch_a_and_b, open_ledger,
+};
 use crate::delivery::{Intake, Maildir, Target};
 use crate::exit::Exit;
 use crate::mail::custody::{NotDelivered, Outcome, Staged, TargetPlace};
 use crate::mail::policy::Keep;
+use crate::poll::HANDING_OVER;
 use crate::poll::settle::channel;
 use crate::pop3::tests::script::ScriptedServer;
 use crate::pop3::tests::session_over;
@@ -218,6 +222,32 @@ fn a_new_message_is_fetched_while_old_ones_wait_for_a_slow_target() {
         Ok(session_over(true, server))
     });
     assert_eq!((ended.exit(), ended.summary.delivered), (Exit::Done, 3));
+}
+
+#[test]
+fn another_run_can_tell_that_messages_are_still_being_handed_over() {
+    let mut account = TestAccount::new(Keep::Always);
+    account.linger = Duration::ZERO;
+    let (target, gate) = FarTarget::slow(&account);
+    let other = open_ledger(&account.folder);
+    let watching = thread::spawn(move || {
+        let begun = Instant::now();
+        let is_said = || {
+            let said = other.notices().is_said(HANDING_OVER);
+            said.expect("it can be read")
+        };
+        while !is_said() && begun.elapsed() < Duration::from_secs(60) {
+            thread::yield_now();
+        }
+        let was_said = is_said();
+        drop(gate);
+        was_said
+    });
+    let ended = account.poll_into(&target, &[&fetch_a_and_b()]);
+    assert!(watching.join().expect("it does not panic"));
+    assert_eq!(ended.summary.delivered, 2);
+    let is_said = account.ledger.notices().is_said(HANDING_OVER);
+    assert!(!is_said.expect("it can be read"));
 }
 
 #[test]

@@ -151,7 +151,7 @@ fn mail_goes_only_to_a_listener_of_ours_or_roots() {
     let outcome = sandbox.fetch();
 
     outcome
-        .fails_with(74)
+        .fails_with(76)
         .stderr_has("who is neither you nor root; nothing was sent");
     assert_eq!((pop3.count(), spooled(&sandbox)), (1, 1));
 }
@@ -207,7 +207,7 @@ fn without_trusted_tls_no_message_is_sent() {
         let sandbox = Sandbox::new();
         configure(&sandbox, &pop3, mx.address(), STARTTLS);
         let outcome = sandbox.fetch();
-        outcome.fails_with(74).stderr_has(shown);
+        outcome.fails_with(76).stderr_has(shown);
         assert_eq!((pop3.count(), spooled(&sandbox)), (1, 1));
         mx.finish();
     }

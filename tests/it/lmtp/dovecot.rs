@@ -197,7 +197,7 @@ fn an_unknown_recipient_and_its_answer_are_shown() {
     let outcome = sandbox.fetch();
 
     outcome
-        .fails_with(74)
+        .fails_with(78)
         .stderr_has("takes no mail for nobody: 550 5.1.1 <nobody> User doesn't exist");
     let tested = sandbox.mailpull(["account", "test", "work"]).run();
     tested

@@ -107,7 +107,7 @@ fn an_unknown_recipient_is_the_targets_fault() {
 
     let outcome = sandbox.fetch();
 
-    outcome.fails_with(74).complains_in_lines(1);
+    outcome.fails_with(78).complains_in_lines(1);
     outcome.stderr_has("no message can be delivered");
     outcome.stderr_has("takes no mail for joe: 550 5.1.1 <joe> User doesn't exist");
     outcome.stderr_has("Check recipient");
@@ -166,7 +166,7 @@ fn a_server_that_does_not_speak_lmtp_gets_no_message() {
         let sandbox = Sandbox::new();
         configure(&sandbox, &pop3, mx.address(), "keep = false");
         let outcome = sandbox.fetch();
-        outcome.fails_with(74).stderr_has(shown);
+        outcome.fails_with(76).stderr_has(shown);
         outcome.stderr_has("LMTP");
         assert_eq!((pop3.count(), spooled(&sandbox)), (1, 1));
         mx.finish();

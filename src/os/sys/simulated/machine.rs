@@ -299,7 +299,7 @@ pub(crate) fn tell(what: impl FnOnce() -> String) {
 /// Gives a message to the mail program, and waits for its end.
 ///
 /// # Panics
-/// There is none.
+/// The machine has no mail program.
 pub(crate) fn run_mail_program(message: &[u8]) -> ProgramEnd {
     let ended = step(
         |_| "give a message to the mail program".into(),
