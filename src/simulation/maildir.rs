@@ -10,6 +10,9 @@ use crate::os::sys::simulated::disk::{Disk, Inode, ROOT};
 use crate::os::sys::simulated::generator::Chance;
 use crate::os::sys::simulated::machine::Neighbour;
 
+/// The spool, which the machine has from the beginning.
+pub(super) const SPOOL: &str = "/Spool";
+
 /// The other programs that work on the Maildir.
 pub(super) struct Others {
     /// A mail reader that moves messages to cur/.

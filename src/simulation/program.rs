@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::locks::lock;
 use super::mail_program::{self, FarProgram};
+use super::maildir::SPOOL;
 use super::promises::SharedWatch;
 use super::server::{ServerStream, SharedMailbox};
 use crate::delivery::{FileMode, Maildir, Mda, Target};
@@ -23,9 +24,6 @@ use crate::poll::{Course, Poll, PollOptions};
 use crate::pop3::{self, Authorization, Credentials, Mechanism, SessionHints, Transaction};
 use crate::report::{AccountReporter, Event, Reporter, Summary};
 use crate::seen::{Ledger, RunEnd, StateFolder};
-
-/// The spool, which the machine has from the beginning.
-pub(super) const SPOOL: &str = "/Spool";
 
 /// The kind of target that a history has, with the number of messages that are handed over at once.
 #[derive(Clone, Copy, Debug)]

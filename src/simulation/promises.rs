@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::exceptions::{self, Permits};
 use super::faults::{Fault, Faults};
 use super::locks::lock;
-use super::maildir::{downloaded, mail_files, mail_folders};
+use super::maildir::{SPOOL, downloaded, mail_files, mail_folders};
 use super::message::MailboxMessage;
 use super::server::ServerMailbox;
 use crate::mail::policy::Keep;
-use crate::os::sys::simulated::disk::Disk;
+use crate::os::sys::simulated::disk::{Disk, ROOT};
 use crate::os::sys::simulated::machine::Machine;
 
 /// The notes between the checks.
@@ -227,7 +227,10 @@ impl Checks<'_> {
     /// Checks that nothing is lost, and that nothing is stuck.
     pub(super) fn in_the_end(&self, watch: &Watch, was_deleted: bool) -> Result<(), String> {
         let delivered = self.delivered(watch)?;
-        let is_there = |id| delivered.contains_key(id) || watch.removed.contains_key(id);
+        let set_aside = set_aside(self.disk);
+        let is_set_aside = |id| set_aside.contains(id);
+        let is_there =
+            |id| delivered.contains_key(id) || watch.removed.contains_key(id) || is_set_aside(id);
         if let Some(missing) = self.sent.iter().find(|sent| !is_there(&sent.id)) {
             return Err(format!("message {} was never delivered", missing.id));
         }
@@ -341,4 +344,22 @@ mod tests {
         assert_eq!(delivered(Ages::FromDelivery), Some("was deleted too early"));
         assert_eq!(delivered(Ages::Unknown), None);
     }
+}
+
+/// Returns the numbers of the messages that were set aside in the spool: no database had them, and a warning said
+/// that the server may not have them either.
+fn set_aside(disk: &Disk) -> BTreeSet<usize> {
+    let name = SPOOL.trim_start_matches('/').as_bytes();
+    let Ok(spool) = disk.find(ROOT, name) else {
+        return BTreeSet::new();
+    };
+    let names = disk.names(spool).unwrap_or_default().into_iter();
+    let octets = |name: Vec<u8>| {
+        let octets = disk.octets(disk.find(spool, &name).ok()?).ok()?;
+        name.ends_with(b".unknown").then_some(octets)
+    };
+    names
+        .filter_map(octets)
+        .filter_map(MailboxMessage::id_of)
+        .collect()
 }
