@@ -131,20 +131,19 @@ impl FetchAccount<'_> {
         }
         if self.is_dry {
             self.rehearse(ledger, summary)?;
-        } else {
-            self.fetch(ledger, summary)?;
+            return Ok(Attempt::Made);
         }
-        Ok(Attempt::Made)
+        self.fetch(ledger, summary)
     }
 
-    fn fetch(&self, mut ledger: Ledger, summary: &mut Summary) -> Result<(), Failure> {
+    fn fetch(&self, mut ledger: Ledger, summary: &mut Summary) -> Result<Attempt, Failure> {
         let _lock = match ledger.lock() {
             Ok(lock) => lock,
             Err(seen::Error::Locked) if ledger.notices().is_said(poll::HANDING_OVER)? => {
                 self.reporter.report(Event::Note(
                     &"left out: the messages of the last run are still being handed over",
                 ));
-                return Ok(());
+                return Ok(Attempt::Skipped);
             }
             Err(error) => {
                 ledger.runs().end(&RunEnd::without_session(error.exit()))?;
@@ -172,7 +171,8 @@ impl FetchAccount<'_> {
             summary,
             course: Course::default(),
         };
-        Ok(poll.run(self.connect())?)
+        poll.run(self.connect())?;
+        Ok(Attempt::Made)
     }
 
     fn connect(&self) -> impl FnMut(&SessionHints) -> Result<Transaction<Stream>, Failure> {

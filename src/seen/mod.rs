@@ -21,6 +21,7 @@ mod kept_mail;
 mod ledger;
 mod lock;
 mod messages;
+mod migrations;
 mod missing;
 mod neighbours;
 mod notices;

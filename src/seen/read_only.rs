@@ -6,7 +6,8 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use super::Error;
-use super::schema::{MIGRATIONS, check_owner, version, with_suffix};
+use super::migrations::MIGRATIONS;
+use super::schema::{check_owner, version, with_suffix};
 
 /// Opens a database that can only be read.
 ///

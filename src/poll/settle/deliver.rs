@@ -246,6 +246,7 @@ impl<'a> Deliverer<'a> {
         let recorded = self.record();
         (std::mem::take(&mut self.summary), recorded)
     }
+
     /// Returns the fault of the target, if the last failures show one. Then they are not reported
     /// one by one.
     fn find_fault(&mut self) -> Option<TargetFault> {
