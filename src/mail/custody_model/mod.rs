@@ -8,8 +8,8 @@
 //! `steps` has the custody order: `receive`, then `settle`, `delete` and `quit`. `recover` is what the
 //! next run does first. `disk` says what a power cut leaves.
 //!
-//! The model leaves out deletions that the user orders (a rule, `mailpull delete`). Such a message
-//! is not delivered, and the order is recorded before DELE.
+//! The user may order the deletion of a message (`mailpull delete`), at any time while it is on the server.
+//! Such a message needs no delivery. But the database must have the order before the message is gone.
 
 mod disk;
 mod search;
@@ -44,6 +44,8 @@ enum Rule {
     AbsenceIsNoProof,
     /// QUIT is not sent while a retrieved message is on its way.
     QuitAfterSettling,
+    /// The database knows an order before DELE is sent.
+    RecordOrderBeforeDelete,
 }
 
 /// The surroundings of the program.
@@ -57,6 +59,7 @@ struct Setting {
     /// True if the power may fail.
     has_power_cuts: bool,
     server: ServerKind,
+    user: UserHabit,
     proof: PlacementProof,
     /// The rule that is left out.
     without: Option<Rule>,
@@ -90,6 +93,25 @@ enum ReaderHabit {
     Moves,
     /// It also removes messages.
     MovesAndRemoves,
+}
+
+/// The habits of the user.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum UserHabit {
+    /// The user gives no orders.
+    OrdersNothing,
+    /// The user may order the deletion of any message.
+    OrdersDeletions,
+}
+
+/// An order to delete a message from the server.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum UserOrder {
+    None,
+    /// The program has the order, and the database does not know it.
+    Given,
+    /// The database has it. It stays there after the deletion.
+    Recorded,
 }
 
 /// The proof that a staged message was put in place, although it is in the Maildir no longer.
@@ -151,6 +173,7 @@ struct TrackedMessage {
     file: File,
     row: Row,
     step: Step,
+    order: UserOrder,
     is_on_server: bool,
     /// True if an earlier download of it was put in place.
     was_placed: bool,
@@ -195,6 +218,8 @@ enum Action {
     FlushNew,
     Record,
     Unlist,
+    Order(usize),
+    RecordOrder(usize),
     Delete(usize),
     QuitAnswered,
     /// QUIT was obeyed, and the answer was lost.
@@ -224,6 +249,8 @@ impl fmt::Display for Action {
             Self::FlushNew => ("flush new/", None),
             Self::Record => ("DELIVERED", None),
             Self::Unlist => ("remove the list", None),
+            Self::Order(n) => ("the user orders the deletion of #", Some(n)),
+            Self::RecordOrder(n) => ("record the order for #", Some(n)),
             Self::Delete(n) => ("DELE #", Some(n)),
             Self::QuitAnswered => ("QUIT", None),
             Self::QuitUnanswered => ("QUIT without an answer", None),
@@ -245,6 +272,7 @@ impl TrackedMessage {
         file: File::NONE,
         row: Row::None,
         step: Step::Waiting,
+        order: UserOrder::None,
         is_on_server: true,
         was_placed: false,
         is_excepted: false,

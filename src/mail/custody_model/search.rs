@@ -5,12 +5,13 @@ use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::disk::Change;
-use super::{Action, Setting, TrackedMessage, World};
+use super::{Action, Setting, TrackedMessage, UserOrder, World};
 
 /// The ways in which the promise can be broken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Breach {
-    /// A message is neither on the server nor in the Maildir, and no reader has had it.
+    /// A message is neither on the server nor in the Maildir, no reader has had it, and no order to delete it is
+    /// known any more.
     Lost,
     /// A message was put in place twice.
     Repeated,
@@ -137,7 +138,7 @@ impl TrackedMessage {
             self.file.is_in_maildir() || self.file.has(Change::Removed) || self.was_placed;
         if self.file.is_in_maildir() && !is_whole {
             Some(Breach::Damaged)
-        } else if !self.is_on_server && !was_had {
+        } else if !self.is_on_server && !was_had && self.order == UserOrder::None {
             Some(Breach::Lost)
         } else if self.was_placed && self.file.has(Change::Placed) && !self.is_excepted {
             Some(Breach::Repeated)

@@ -3,7 +3,7 @@
 use super::disk::{Change, File, FlushedFolder};
 use super::{
     Action, CleanerHabit, Exception, MESSAGES, PlacementProof, ReaderHabit, Row, Rule, Run,
-    ServerKind, Setting, Step, TrackedMessage, World,
+    ServerKind, Setting, Step, TrackedMessage, UserHabit, UserOrder, World,
 };
 
 /// A state, and the step that leads to it.
@@ -30,6 +30,7 @@ impl World {
         for n in 0..MESSAGES {
             next.extend(self.reader(n, setting));
             next.extend(self.cleaner(n, setting));
+            next.extend(self.order(n, setting));
         }
         for (_, world) in &mut next {
             world.forget_what_is_safe();
@@ -68,7 +69,7 @@ impl World {
                 let is_settled = settled.is_empty();
                 settled.extend(self.receive());
                 if is_settled {
-                    settled.extend(self.delete());
+                    settled.extend(self.delete(setting));
                 }
                 let may_quit = !self
                     .messages
@@ -125,7 +126,10 @@ impl World {
             return None;
         }
         let (n, _) = self.first(|message| {
-            message.is_on_server && message.row == Row::None && message.step == Step::Waiting
+            message.is_on_server
+                && message.row == Row::None
+                && message.step == Step::Waiting
+                && message.order == UserOrder::None
         })?;
         let mut next = *self;
         let message = &mut next.messages[n];
@@ -257,10 +261,22 @@ impl World {
         (Action::Record, next)
     }
 
-    /// Custody step 7: sends DELE for a message that is recorded.
-    fn delete(&self) -> Option<NextState> {
-        let (n, _) =
-            self.first(|message| message.step == Step::Recorded && message.is_on_server)?;
+    /// Custody step 7: sends DELE for a message that is recorded, or whose deletion is ordered.
+    fn delete(&self, setting: &Setting) -> Option<NextState> {
+        let needs_record = !setting.is_without(Rule::RecordOrderBeforeDelete);
+        let is_ordered = |message: &TrackedMessage| match message.order {
+            UserOrder::None => false,
+            UserOrder::Given => !needs_record,
+            UserOrder::Recorded => true,
+        };
+        let (n, _) = self.first(|message| {
+            let may_be_deleted = match message.step {
+                Step::Recorded => true,
+                Step::Waiting => is_ordered(message),
+                _ => false,
+            };
+            message.is_on_server && may_be_deleted
+        })?;
         let mut next = *self;
         next.messages[n].step = Step::Marked;
         Some((Action::Delete(n), next))
@@ -288,6 +304,9 @@ impl World {
         for message in &mut next.messages {
             if message.step == Step::Marked {
                 message.row = Row::Gone;
+                if message.order == UserOrder::Given {
+                    message.order = UserOrder::Recorded;
+                }
             }
         }
         (Action::MarkGone, next)
@@ -319,6 +338,26 @@ impl World {
         left.into_iter()
             .map(|world| (Action::PowerCut, world))
             .collect()
+    }
+
+    /// Returns what follows from the user's orders. A run that works on a message goes on with it, and carries
+    /// the order out when it has delivered the message, or in a later session.
+    fn order(&self, n: usize, setting: &Setting) -> Option<NextState> {
+        let mut next = *self;
+        let message = &mut next.messages[n];
+        let may_order = setting.user == UserHabit::OrdersDeletions && message.is_on_server;
+        let action = match message.order {
+            UserOrder::None if may_order => {
+                message.order = UserOrder::Given;
+                Action::Order(n)
+            }
+            UserOrder::Given if message.step != Step::Marked => {
+                message.order = UserOrder::Recorded;
+                Action::RecordOrder(n)
+            }
+            _ => return None,
+        };
+        Some((action, next))
     }
 
     /// Returns what a mail reader may do with a message.
@@ -395,6 +434,9 @@ impl World {
         let mut down = self.in_run(Run::Down);
         for message in &mut down.messages {
             message.step = Step::Waiting;
+            if message.order == UserOrder::Given {
+                message.order = UserOrder::None;
+            }
         }
         down
     }

@@ -3,6 +3,7 @@
 use super::search::{Breach, Search, search};
 use super::{
     CleanerHabit, DiskKind, Exception, PlacementProof, ReaderHabit, Rule, ServerKind, Setting,
+    UserHabit,
 };
 
 /// The usual surroundings: two messages on a usual disk, and a reader that moves and removes messages.
@@ -13,6 +14,7 @@ const USUAL: Setting = Setting {
     reader: ReaderHabit::MovesAndRemoves,
     has_power_cuts: true,
     server: ServerKind::Obedient,
+    user: UserHabit::OrdersNothing,
     proof: PlacementProof::List,
     without: None,
     exceptions: &[Exception::RemovedAfterPowerCut],
@@ -165,6 +167,34 @@ fn a_list_that_counts_after_a_power_cut_loses_messages() {
         ..CLEANED
     };
     without(Rule::PowerCutEndsList, setting, Breach::Lost);
+}
+
+/// One message with everything that may happen to it, and two messages without power cuts.
+const ORDERED: [Setting; 2] = [
+    Setting {
+        user: UserHabit::OrdersDeletions,
+        ..CLEANED
+    },
+    Setting {
+        user: UserHabit::OrdersDeletions,
+        ..KILLED
+    },
+];
+
+#[test]
+fn an_order_deletes_its_message_and_loses_no_other() {
+    for setting in ORDERED {
+        for server in [ServerKind::Obedient, ServerKind::DeletesRetrieved] {
+            holds(&Setting { server, ..setting });
+        }
+    }
+}
+
+#[test]
+fn a_deletion_before_its_order_is_recorded_loses_messages() {
+    for setting in ORDERED {
+        without(Rule::RecordOrderBeforeDelete, setting, Breach::Lost);
+    }
 }
 
 /// Leaves out a rule, and expects that the promise is broken.
