@@ -63,6 +63,12 @@ impl Context<'_> {
         Ok(StateFolder::open_to_read(&path)?)
     }
 
+    /// Opens the folder of the seen-database for a command that changes nothing, if there is a database.
+    pub(super) fn find_state_folder_to_read(&self) -> Result<Option<StateFolder>, Failure> {
+        let path = config::state_folder(self.global.state_dir.as_deref())?;
+        Ok(StateFolder::find_to_read(&path)?)
+    }
+
     /// Opens an account's rows of the database.
     ///
     /// # Errors

@@ -6,6 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rustix::fs::OFlags;
+
 use super::signals::Interrupt;
 
 /// Opens a lock file, which is made if it is not there.
@@ -20,6 +22,18 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
         .create(true)
         .truncate(false)
         .mode(0o600)
+        .open(path)
+}
+
+/// Opens a lock file that exists, where it cannot be written.
+///
+/// # Errors
+/// The system refuses it, or it does not exist.
+pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        // A FIFO that another user has put there must not block.
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
         .open(path)
 }
 

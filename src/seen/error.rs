@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use rusqlite::ErrorCode;
+use rustix::fs::Access;
+use rustix::io::Errno;
 use rustix::process::geteuid;
 
+use super::schema::with_suffix;
 use crate::exit::Exit;
 use crate::os::is_disk_full;
 use crate::os::walk::{UnsafePath, WalkError};
@@ -44,6 +47,14 @@ pub enum Error {
         /// SQLite's error.
         source: rusqlite::Error,
     },
+    /// SQLite cannot use a path as long as that of the database.
+    #[error("the path {} has {octets} octets, and SQLite can use 504", path.display())]
+    LongPath {
+        /// The database.
+        path: PathBuf,
+        /// The length of its path.
+        octets: usize,
+    },
     /// Another run holds the account's lock.
     #[error("another mailpull is fetching this account")]
     Locked,
@@ -58,6 +69,9 @@ pub enum Error {
     /// The database was written by a later version.
     #[error("{} was written by a newer mailpull", .0.display())]
     Newer(PathBuf),
+    /// The database, or what is beside it under the name of its log or journal, is not a file.
+    #[error("{} is not a regular file", .0.display())]
+    NotAFile(PathBuf),
     /// The database exists and cannot be opened.
     #[error("cannot open {}: {source}", path.display())]
     Open {
@@ -84,7 +98,7 @@ pub enum Error {
     #[error(transparent)]
     Path(#[from] UnsafePath),
     /// The database can only be read, and a run that was killed has left changes beside it.
-    #[error("{} can only be read, and seen.db-wal has changes that are not in it yet", .0.display())]
+    #[error("{} can only be read, and a killed run has left changes beside it that are not in it yet", .0.display())]
     Unfinished(PathBuf),
 }
 
@@ -99,6 +113,14 @@ impl Error {
                 why: source.to_string(),
             },
             Some(ErrorCode::NotADatabase) => Self::Foreign(path),
+            // SQLite does not say why it cannot make the files that it needs beside the database.
+            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => match why_unwritable(&path) {
+                Some(why) => Self::Create {
+                    path: with_suffix(&path, "-wal"),
+                    source: why.into(),
+                },
+                None => Self::Io { path, source },
+            },
             None if matches!(source, rusqlite::Error::FromSqlConversionFailure(..)) => {
                 Self::Damaged {
                     path,
@@ -117,9 +139,10 @@ impl Error {
         }
     }
 
-    /// Returns true if the database may be one that can only be read.
-    pub(super) fn may_be_read_only(&self) -> bool {
+    /// Returns true if the database may be one that can be read, but not written.
+    pub(super) fn may_be_readable(&self) -> bool {
         match self {
+            Self::Path(path) => path.is_about_owner(),
             Self::Create { source, .. } | Self::Open { source, .. } => is_denied(source),
             Self::Io { source, .. } => matches!(
                 source.sqlite_error_code(),
@@ -146,30 +169,26 @@ impl Error {
                     .to_owned(),
             ),
             Self::Newer(_) => Some("Use the newer version".to_owned()),
-            Self::Older(_) | Self::Unfinished(_) => {
-                Some("Copy the folder, and name the copy with --state-dir".to_owned())
+            Self::Older(_) | Self::Unfinished(_) => Some(
+                "Copy the folder to a place where you can write, and name the copy with --state-dir"
+                    .to_owned(),
+            ),
+            Self::LongPath { .. } => Some("Name a shorter one with --state-dir".to_owned()),
+            Self::NotAFile(_) => {
+                Some("Move it away, or name another folder with --state-dir".to_owned())
             }
             Self::Path(path) => Some(format!(
                 "{}. Or name another folder with --state-dir: what is in it decides what is deleted \
                  from the servers",
                 path.hint()
             )),
-            Self::Create { path, source } if is_denied(source) => Some(match owner_above(path) {
-                Some((folder, owner)) => format!(
-                    "{} belongs to user {owner}, and mailpull runs as user {}. Name a folder of yours \
-                     with --state-dir",
-                    folder.display(),
-                    geteuid().as_raw()
-                ),
-                None => "Name a folder of yours with --state-dir".to_owned(),
-            }),
+            Self::Create { path, source } => hint_to_create(path, source),
             Self::Open { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("Run mailpull as the owner of the file".to_owned())
             }
-            Self::Create { source, .. } | Self::Lock { source, .. } | Self::Sign { source, .. }
-                if is_disk_full(source) =>
-            {
-                Some("Free some space".to_owned())
+            Self::Open { source, .. } if is_denied(source) => Some(MOUNT_TO_WRITE.to_owned()),
+            Self::Lock { source, .. } | Self::Sign { source, .. } if is_disk_full(source) => {
+                Some(FREE_SPACE.to_owned())
             }
             _ => None,
         }
@@ -187,13 +206,12 @@ impl Error {
             {
                 Exit::Temporary
             }
-            Self::Open { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Exit::Configuration
-            }
-            Self::Create { .. } => Exit::CannotCreate,
+            Self::Open { source, .. } if is_denied(source) => Exit::Configuration,
+            Self::Create { .. } | Self::LongPath { .. } => Exit::CannotCreate,
             Self::Damaged { .. }
             | Self::Foreign(_)
             | Self::Newer(_)
+            | Self::NotAFile(_)
             | Self::Older(_)
             | Self::Path(_)
             | Self::Tampered(_)
@@ -210,6 +228,41 @@ impl Error {
 fn is_denied(error: &io::Error) -> bool {
     use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
     matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
+}
+
+/// Returns what the user can do if something cannot be created.
+fn hint_to_create(path: &Path, error: &io::Error) -> Option<String> {
+    Some(match error.kind() {
+        _ if is_disk_full(error) => FREE_SPACE.to_owned(),
+        io::ErrorKind::PermissionDenied => match owner_above(path) {
+            Some((folder, owner)) => format!(
+                "{} belongs to user {owner}, and mailpull runs as user {}. Name a folder of yours \
+                 with --state-dir",
+                folder.display(),
+                geteuid().as_raw()
+            ),
+            None => {
+                "Let its owner write there (chmod u+w), or name another folder with --state-dir"
+                    .to_owned()
+            }
+        },
+        io::ErrorKind::ReadOnlyFilesystem => MOUNT_TO_WRITE.to_owned(),
+        io::ErrorKind::NotADirectory => {
+            "A folder is needed there: move the file away, or name another folder with --state-dir"
+                .to_owned()
+        }
+        _ => "Name another folder with --state-dir".to_owned(),
+    })
+}
+
+const FREE_SPACE: &str = "Free some space";
+const MOUNT_TO_WRITE: &str =
+    "Mount its file system so that it can be written, or name another folder with --state-dir";
+
+/// Returns why no file can be made beside the database, if that is so.
+fn why_unwritable(database: &Path) -> Option<Errno> {
+    let folder = database.parent()?;
+    rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK).err()
 }
 
 /// Returns the folder in which something cannot be created, and its owner, if that is not us.

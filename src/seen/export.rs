@@ -21,7 +21,8 @@ use crate::moment::Moment;
 pub(crate) struct AccountExport<'a> {
     accounts: &'a Accounts,
     key: AccountKey,
-    _lock: Lock,
+    /// `None` where the database can only be read and the lock is out of reach.
+    _lock: Option<Lock>,
 }
 
 impl Accounts {
@@ -30,8 +31,12 @@ impl Accounts {
     /// # Errors
     /// A run holds the account's lock.
     pub(crate) fn export(&self, account: &KnownAccount) -> Result<AccountExport<'_>, Error> {
+        let folder = &self.database.folder;
         Ok(AccountExport {
-            _lock: self.lock(account)?,
+            _lock: match folder.can_be_written() {
+                true => Some(self.lock(account)?),
+                false => Lock::take_to_read(&folder.lock(account.key))?,
+            },
             key: account.key,
             accounts: self,
         })

@@ -1,6 +1,7 @@
 //! An account's lock: one run at a time.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use super::Error;
@@ -19,15 +20,34 @@ impl Lock {
     /// # Errors
     /// Another run holds it, or the file cannot be opened.
     pub(super) fn take(path: &Path) -> Result<Self, Error> {
-        let cannot = |source| Error::Lock {
-            path: path.to_owned(),
-            source,
-        };
-        let file = lock::open(path).map_err(cannot)?;
-        if lock::try_take(&file).map_err(cannot)? {
-            Ok(Self { _file: file })
-        } else {
-            Err(Error::Locked)
+        let file = lock::open(path);
+        Self::on(file.map_err(|source| cannot_lock(path, source))?, path)
+    }
+
+    /// Takes the lock where no file can be made. A backup may have no lock file, and that of another user may
+    /// be private: then there is no lock.
+    ///
+    /// # Errors
+    /// Another run holds it.
+    pub(super) fn take_to_read(path: &Path) -> Result<Option<Self>, Error> {
+        match lock::open_to_read(path) {
+            Ok(file) => Self::on(file, path).map(Some),
+            Err(_) => Ok(None),
         }
+    }
+
+    fn on(file: File, path: &Path) -> Result<Self, Error> {
+        let is_ours = lock::try_take(&file).map_err(|source| cannot_lock(path, source))?;
+        match is_ours {
+            true => Ok(Self { _file: file }),
+            false => Err(Error::Locked),
+        }
+    }
+}
+
+fn cannot_lock(path: &Path, source: io::Error) -> Error {
+    Error::Lock {
+        path: path.to_owned(),
+        source,
     }
 }

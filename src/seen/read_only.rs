@@ -7,25 +7,28 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::Error;
 use super::migrations::MIGRATIONS;
-use super::schema::{check_owner, version, with_suffix};
+use super::schema::{BUSY_TIMEOUT, check_owner, version, with_suffix};
 
-/// Opens a database that can only be read.
+/// Opens a database that can only be read. Makes no file.
 ///
 /// # Errors
-/// It belongs to another program; it was written by an older version; a killed run has left changes beside it.
+/// It belongs to another program; it was written by an older version; a killed run has left changes beside it
+/// that cannot be read without making a file.
 pub(super) fn open(path: &Path) -> Result<Connection, Error> {
     let cannot = |source| Error::open(path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let log = fs::metadata(with_suffix(path, "-wal"));
-    let has_log = log.is_ok_and(|log| log.len() > 0);
-    // Where SQLite cannot make its shared memory, it reads a database with a write-ahead log only if it
-    // is told that nothing changes. It ignores the log then.
-    let mut connection = Connection::open_with_flags(uri(path, has_log), flags).map_err(cannot)?;
+    let has_octets = |suffix| fs::metadata(with_suffix(path, suffix)).is_ok_and(|it| it.len() > 0);
+    let has_changes = has_octets("-wal") || has_octets("-journal");
+    let mut connection =
+        Connection::open_with_flags(uri(path, has_changes), flags).map_err(cannot)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(cannot)?;
     check_owner(&mut connection, path).map_err(|error| match error {
-        Error::Io { .. } if has_log => Error::Unfinished(path.to_owned()),
+        Error::Create { .. } | Error::Io { .. } if has_changes => {
+            Error::Unfinished(path.to_owned())
+        }
         error => error,
     })?;
     connection
@@ -37,7 +40,15 @@ pub(super) fn open(path: &Path) -> Result<Connection, Error> {
     }
 }
 
-fn uri(path: &Path, has_log: bool) -> String {
+/// Returns the URI by which SQLite only reads the database.
+///
+/// If there is a log or a journal, it must be applied. Another run may be at work then, or was killed. SQLite reads
+/// the log with the help of the shared memory of that run (`-shm`), or of its own if no run is at work. It cannot
+/// apply the journal of a killed run.
+///
+/// If there is none, nothing is changed until a run begins. SQLite would need the shared memory also then, unless it
+/// is told that the database does not change.
+fn uri(path: &Path, has_changes: bool) -> String {
     let mut uri = String::from("file:");
     for octet in path.as_os_str().as_encoded_bytes() {
         match octet {
@@ -46,8 +57,9 @@ fn uri(path: &Path, has_log: bool) -> String {
             octet => uri.push_str(&format!("%{octet:02X}")),
         }
     }
-    if !has_log {
-        uri.push_str("?immutable=1");
-    }
+    uri.push_str(match has_changes {
+        true => "?readonly_shm=1",
+        false => "?immutable=1",
+    });
     uri
 }

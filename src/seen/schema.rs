@@ -18,7 +18,7 @@ const APPLICATION_ID: i32 = 0x6d70_756c;
 /// The first octets of every SQLite database.
 const HEAD: &[u8] = b"SQLite format 3\0";
 /// The time that another run may hold the database before we give up.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Opens a database, and creates it (mode 0600) if there is none. A file that is not a database is
 /// never overwritten.

@@ -11,10 +11,12 @@ use super::connections::{BorrowedConnection, Connections};
 use super::database::Database;
 use super::{Error, integrity, read_only, schema};
 use crate::mail::maildrop::AccountKey;
-use crate::os::sys::{Kind, RealCalls};
+use crate::os::sys::{Facts, Kind, RealCalls};
 use crate::os::walk::{self, PathRule, WalkedFolder};
 
 const DATABASE: &str = "seen.db";
+/// The most octets in the path of a database (SQLite's `MAX_PATHNAME`, less the longest suffix).
+const LONGEST_PATH: usize = 504;
 
 /// The use that is made of the database.
 #[derive(Clone, Copy, Debug)]
@@ -41,13 +43,14 @@ impl StateFolder {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let walked = walk::make_folders(path, PathRule::Volume).map_err(Error::walk)?;
         walked.require_own()?;
+        require_short_path(&walked.path)?;
         for name in ["spool", "locks"] {
             require_folder(&walked, name)?;
         }
         // The path without symbolic links: with SQLITE_OPEN_NOFOLLOW SQLite refuses one anywhere in it.
         let path = walked.path.clone();
         let database = database_in(&path);
-        if !require_database(&walked)? {
+        if !require_own_database(&walked)? {
             flush_ours(&path).map_err(|source| Error::Create {
                 path: path.clone(),
                 source,
@@ -63,23 +66,40 @@ impl StateFolder {
         Ok(folder)
     }
 
-    /// Opens a state folder for a command that changes nothing. It may be one that can only be read: a
-    /// backup, or a volume that is mounted so.
+    /// Opens a state folder for a command that changes nothing. It may be one that can only be read, such as
+    /// a backup or a volume that is mounted so, or one of another user. Then nothing in it is changed.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// As [`Self::open`]. If the database can only be read, it must also be up to date.
     pub(crate) fn open_to_read(path: &Path) -> Result<Self, Error> {
         let refused = match Self::open(path) {
-            Err(error) if error.may_be_read_only() => error,
+            Err(error) if error.may_be_readable() => error,
             opened => return opened,
         };
-        let walked = match walk::open_folder::<RealCalls>(path, PathRule::Volume) {
-            Ok(walked) if matches!(walked.look(DATABASE), Ok(Some(_))) => walked,
-            // There is nothing to read.
-            _ => return Err(refused),
+        // Another user can only show us something else: nothing is done because of it.
+        let Ok(walked) = walk::open_folder::<RealCalls>(path, PathRule::Links) else {
+            return Err(refused);
         };
+        require_short_path(&walked.path)?;
+        match find_database(&walked) {
+            Ok(Some(_)) => {}
+            Ok(None) => return Err(refused),
+            Err(Error::Open { .. }) => return Err(refused),
+            Err(error) => return Err(error),
+        }
         let database = read_only::open(&database_in(&walked.path))?;
         Ok(Self::of(walked.path, database, Access::Read))
+    }
+
+    /// Opens a state folder for a command that changes nothing, if it has a database. Creates nothing.
+    ///
+    /// # Errors
+    /// As [`Self::open_to_read`].
+    pub(crate) fn find_to_read(path: &Path) -> Result<Option<Self>, Error> {
+        match fs::symlink_metadata(database_in(path)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            _ => Self::open_to_read(path).map(Some),
+        }
     }
 
     fn of(path: PathBuf, database: Connection, access: Access) -> Self {
@@ -112,6 +132,11 @@ impl StateFolder {
         } else {
             Ok(None)
         }
+    }
+
+    /// Returns false if it was opened to read and can only be read, or belongs to another user.
+    pub(crate) fn can_be_written(&self) -> bool {
+        matches!(self.access, Access::Write)
     }
 
     /// Returns the folder in which messages for an MDA wait.
@@ -148,21 +173,43 @@ fn require_folder(state: &WalkedFolder<RealCalls>, name: &str) -> Result<(), Err
     Ok(state.require_own_file(&path, &facts)?)
 }
 
+/// Requires that SQLite can use the paths of the database and of the files beside it.
+fn require_short_path(folder: &Path) -> Result<(), Error> {
+    let path = database_in(folder);
+    let octets = path.as_os_str().len();
+    match octets {
+        ..=LONGEST_PATH => Ok(()),
+        _ => Err(Error::LongPath { path, octets }),
+    }
+}
+
 /// Requires that the database, if there is one, is a file of ours. Returns true if there is one.
-fn require_database(state: &WalkedFolder<RealCalls>) -> Result<bool, Error> {
-    let path = database_in(&state.path);
-    let open = |source| Error::Open {
-        path: path.clone(),
-        source,
-    };
-    match state.look(DATABASE) {
-        Ok(None) => Ok(false),
-        Ok(Some(facts)) if facts.kind == Kind::File => {
-            state.require_own_file(&path, &facts)?;
-            Ok(true)
-        }
-        Ok(Some(_)) => Err(open(io::Error::other("it is not a regular file"))),
-        Err(errno) => Err(open(errno.into())),
+fn require_own_database(state: &WalkedFolder<RealCalls>) -> Result<bool, Error> {
+    let found = find_database(state)?;
+    if let Some(facts) = found {
+        state.require_own_file(&database_in(&state.path), &facts)?;
+    }
+    Ok(found.is_some())
+}
+
+/// Returns the facts about the database, if there is one. It and the files beside it must be regular files:
+/// SQLite would wait for ever for a FIFO.
+fn find_database(state: &WalkedFolder<RealCalls>) -> Result<Option<Facts>, Error> {
+    for suffix in ["-journal", "-shm", "-wal"] {
+        find_file(state, &format!("{DATABASE}{suffix}"))?;
+    }
+    find_file(state, DATABASE)
+}
+
+fn find_file(state: &WalkedFolder<RealCalls>, name: &str) -> Result<Option<Facts>, Error> {
+    let path = state.path.join(name);
+    match state.look(name) {
+        Ok(Some(facts)) if facts.kind != Kind::File => Err(Error::NotAFile(path)),
+        Ok(found) => Ok(found),
+        Err(errno) => Err(Error::Open {
+            path,
+            source: errno.into(),
+        }),
     }
 }
 

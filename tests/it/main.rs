@@ -69,6 +69,7 @@ mod shards;
 mod signals;
 mod slow_servers;
 mod soak;
+mod state_folder;
 mod support;
 mod terminal;
 mod tls;

@@ -43,7 +43,12 @@ fn open(context: &Context<'_>) -> Result<(Config, Accounts), Failure> {
 }
 
 fn list(context: &Context<'_>) -> Result<Exit, Failure> {
-    let (config, accounts) = open(context)?;
+    let config = config::load(context.global.config.as_deref())?;
+    // Nothing was fetched yet if there is no database, and a command that only reads makes none.
+    let known_accounts = match context.find_state_folder_to_read()? {
+        Some(folder) => Accounts::open(&folder)?.accounts()?,
+        None => Vec::new(),
+    };
     let names: Vec<_> = config.names().map(str::to_owned).collect();
     let tell = |name: &str, place: [&str; 2], target: Option<&str>, state: &str| {
         if context.global.json {
@@ -81,7 +86,7 @@ fn list(context: &Context<'_>) -> Result<Exit, Failure> {
     }
     for KnownAccount {
         name, server, user, ..
-    } in accounts.accounts()?
+    } in known_accounts
     {
         if !names.contains(&name) {
             tell(&name, [&user, &server], None, "not in the configuration");

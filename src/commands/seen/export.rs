@@ -19,7 +19,11 @@ pub(super) fn run(arguments: &cli::ExportArgs, context: &Context<'_>) -> Result<
         );
         return Err(failure.with_hint("Redirect the output to a file or to mailpull seen import"));
     }
-    let accounts = Accounts::open(&context.state_folder()?)?;
+    let folder = match arguments.moves {
+        true => context.state_folder()?,
+        false => context.state_folder_to_read()?,
+    };
+    let accounts = Accounts::open(&folder)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut exit = Exit::Done;
     for account in selected(arguments, &accounts)? {

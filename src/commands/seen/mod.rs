@@ -21,6 +21,7 @@ use crate::poll::plan::Plan;
 use crate::poll::renamed::Rematch;
 use crate::poll::survey::{self, KnownMessages};
 use crate::pop3::Transaction;
+use crate::report::Event;
 use crate::seen::{Accounts, FailedStep, Ledger, SeenEntry, StateFolder, Verdict};
 
 mod export;
@@ -97,17 +98,21 @@ fn check(context: &Context<'_>) -> Result<Exit, Failure> {
         let ledger = Ledger::open(&folder, &account.name, &account.server, &account.user)?;
         let failed = ledger.causes().fresh(FailedStep::Delivery)?;
         let is_faulty = Streak::new(failed, Alikeness::SameReason).is_common();
-        for staged in ledger.custody().staged()? {
-            let state = delivery::locate(&staged, &folder.spool())?;
-            print_line(&format!(
-                "{}: message {} to {} {}",
-                account.name,
-                staged.stored().identity.unique_id,
-                staged.place(),
-                outlook(&staged, state, is_faulty)
-            ));
-        }
-        for file in leftovers(&ledger, &folder)? {
+        let files = check_staged(&account.name, &ledger, &folder, is_faulty)
+            .and_then(|()| leftovers(&ledger, &folder));
+        let files = match files {
+            // A backup may have no spool, and another user's spool and Maildir are private.
+            Err(failure) if !folder.can_be_written() => {
+                let reporter = context.reporter(&account.name);
+                reporter.report(Event::Warning(&format_args!(
+                    "its files are not checked: {}",
+                    failure.what
+                )));
+                continue;
+            }
+            files => files?,
+        };
+        for file in files {
             print_line(&format!(
                 "{}: this database does not know {}; another database, a lost one or version 0.1.0 made it. \
                  mailpull never removes it",
@@ -117,6 +122,25 @@ fn check(context: &Context<'_>) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// Shows where the staged messages of an account are.
+fn check_staged(
+    name: &str,
+    ledger: &Ledger,
+    folder: &StateFolder,
+    is_faulty: bool,
+) -> Result<(), Failure> {
+    for staged in ledger.custody().staged()? {
+        let state = delivery::locate(&staged, &folder.spool())?;
+        print_line(&format!(
+            "{name}: message {} to {} {}",
+            staged.stored().identity.unique_id,
+            staged.place(),
+            outlook(&staged, state, is_faulty)
+        ));
+    }
+    Ok(())
 }
 
 /// Returns the files of an account in tmp/ and in the spool that are not known to the database.

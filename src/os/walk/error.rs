@@ -44,6 +44,14 @@ impl WalkError {
 }
 
 impl UnsafePath {
+    /// Returns true if the only fault that was found is that another user owns the component.
+    pub(crate) fn is_about_owner(&self) -> bool {
+        match self.reason {
+            Reason::Foreign { .. } | Reason::NotOurs { .. } | Reason::InFolderOf { .. } => true,
+            Reason::Writable { .. } => false,
+        }
+    }
+
     /// Returns what the user can do about it.
     pub(crate) fn hint(&self) -> String {
         let component = shown(&self.component);
