@@ -13,6 +13,7 @@
 //!           │   services, which do not use each other and are combined by a poll:
 //!           ├─► pop3         the session: a blocking client on pure codecs
 //!           ├─► smtp         LMTP: the same for the server that takes messages
+//!           ├─► imap         IMAP: the same for the server that stores messages
 //!           ├─► net          addresses, proxies, TLS
 //!           ├─► delivery     Maildir, spool and MDA
 //!           ├─► seen         the database: everything that mailpull remembers
@@ -51,6 +52,7 @@ pub mod digest;
 pub mod exit;
 mod hex;
 mod hidden;
+pub mod imap;
 pub mod limits;
 pub mod mail;
 pub mod moment;

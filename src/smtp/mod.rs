@@ -12,7 +12,7 @@ mod message;
 mod reply;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod wire;
 
 pub use address::EnvelopeAddress;

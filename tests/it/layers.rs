@@ -109,6 +109,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("targets", &[&["delivery", "net", "smtp"], SHARED]),
     // The services do not know each other; they meet in a poll.
     ("delivery", &[SHARED]),
+    ("imap", &[SHARED]),
     ("net", &[SHARED]),
     ("pop3", &[SHARED]),
     ("report", &[SHARED]),
@@ -140,7 +141,13 @@ const CRATE_PLACES: &[(&str, &[&str])] = &[
     ("anyhow", &["commands/mod.rs", "main.rs"]),
     (
         "base64",
-        &["hidden.rs", "net/proxy.rs", "oauth2/", "pop3/sasl/"],
+        &[
+            "hidden.rs",
+            "imap/mailbox_name.rs",
+            "net/proxy.rs",
+            "oauth2/",
+            "pop3/sasl/",
+        ],
     ),
     ("clap", &["cli/"]),
     ("dbus_secret_service", &["os/keyring/secret_service.rs"]),

@@ -7,7 +7,7 @@ use script::TranscriptServer;
 
 mod hand_over;
 mod opening;
-mod script;
+pub(crate) mod script;
 
 /// The extensions of Dovecot 2.3.
 const FULL: &str = "

@@ -15,7 +15,7 @@ use crate::pace::Paced;
 /// After its end the server has closed the connection. Dropping it panics if the client has not
 /// sent all that the transcript expects.
 #[derive(Debug)]
-pub(super) struct TranscriptServer {
+pub(crate) struct TranscriptServer {
     steps: VecDeque<TranscriptStep>,
     /// The most octets that one read returns.
     piece: usize,
@@ -29,7 +29,7 @@ enum TranscriptStep {
 }
 
 impl TranscriptServer {
-    pub(super) fn new(transcript: &str, piece: usize) -> Self {
+    pub(crate) fn new(transcript: &str, piece: usize) -> Self {
         let steps = transcript.lines().map(str::trim_start);
         let steps = steps.filter(|line| !line.is_empty()).map(|line| {
             let (what, text) = line.split_at_checked(3).unwrap_or((line, ""));
