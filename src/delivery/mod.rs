@@ -72,15 +72,9 @@ pub(crate) trait Target: Send + Sync {
         Ok(vec![StagedState::Lost; staged.len()])
     }
 
-    /// Returns the most messages that may be delivered before their outcomes are recorded.
+    /// Returns the most messages that may be delivered before their outcomes are recorded. If we are killed
+    /// meanwhile, a target that does not notice what it has already gets that many twice.
     fn group_size(&self) -> usize;
-
-    /// Returns true if the target does not notice that it has a message already. The messages that
-    /// are being delivered when we are killed, [`Self::group_size`] at most, are then delivered
-    /// twice.
-    fn may_deliver_twice(&self) -> bool {
-        false
-    }
 
     /// Returns true if the target is on another machine: the session with the POP3 server does not wait until
     /// it has taken everything.

@@ -124,9 +124,25 @@ impl fmt::Display for TargetPlace {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct DeliveryKey(pub i64);
 
-impl DeliveryKey {
+/// The key of a program or a mail server in the database.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct TargetKey(pub i64);
+
+/// The key under which the result of a delivery is recorded.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct OutcomeKey {
+    /// The delivery.
+    pub delivery: DeliveryKey,
+    /// The program or the mail server that got the message, unless it went to a Maildir.
+    pub target: Option<TargetKey>,
+}
+
+impl OutcomeKey {
     /// The key of no delivery: no run has staged the message.
-    const NONE: Self = Self(0);
+    const NONE: Self = Self {
+        delivery: DeliveryKey(0),
+        target: None,
+    };
 }
 
 /// Custody step 1: the message is complete in tmp/, since its terminator has arrived. Made by a
@@ -146,7 +162,7 @@ pub(crate) struct Durable(StoredMessage);
 /// Made by the database.
 #[derive(Debug)]
 pub(crate) struct Staged {
-    key: DeliveryKey,
+    key: OutcomeKey,
     stored: StoredMessage,
     place: TargetPlace,
     history: StagedHistory,
@@ -169,7 +185,7 @@ pub(crate) struct StagedHistory {
 /// delivery target.
 #[derive(Debug)]
 pub(crate) struct Delivered {
-    key: DeliveryKey,
+    key: OutcomeKey,
     stored: StoredMessage,
     output: ServerText,
 }
@@ -199,7 +215,7 @@ pub(crate) enum Outcome {
     /// It is not delivered, but we still have it: it stays staged and is tried again.
     Kept {
         /// The key of its delivery.
-        key: DeliveryKey,
+        key: OutcomeKey,
         /// The message's unique-id and copy number.
         identity: Identity,
         /// The reason, for the user.
@@ -216,7 +232,7 @@ pub(crate) enum Outcome {
         is_in_doubt: bool,
     },
     /// Our file is gone: the message has to be fetched again.
-    Lost(DeliveryKey),
+    Lost(OutcomeKey),
 }
 
 /// The reason why a target did not take a message.
@@ -234,7 +250,7 @@ pub(crate) struct NotDelivered {
 
 impl Outcome {
     /// Returns the key of the delivery.
-    pub(crate) fn key(&self) -> DeliveryKey {
+    pub(crate) fn key(&self) -> OutcomeKey {
         match self {
             Self::Delivered(delivered) => delivered.key,
             Self::Kept { key, .. } | Self::Lost(key) => *key,
@@ -304,6 +320,12 @@ impl Staged {
         Self::recalled(key, durable.0, place, history)
     }
 
+    /// Notes who is about to get the message. Only the database calls this, once that is committed.
+    pub(crate) fn announced(mut self, target: TargetKey) -> Self {
+        self.key.target = Some(target);
+        self
+    }
+
     /// Makes the proof again. Only the database calls this, for the row of an earlier run.
     pub(crate) fn recalled(
         key: DeliveryKey,
@@ -311,6 +333,10 @@ impl Staged {
         place: TargetPlace,
         history: StagedHistory,
     ) -> Self {
+        let key = OutcomeKey {
+            delivery: key,
+            target: None,
+        };
         Self {
             key,
             stored,
@@ -326,7 +352,7 @@ impl Staged {
 
     /// Returns the key of its delivery.
     pub(crate) fn key(&self) -> DeliveryKey {
-        self.key
+        self.key.delivery
     }
 
     /// Returns the place to which it was to be delivered when it was staged.
@@ -402,7 +428,7 @@ impl Delivered {
     /// message's octets from an earlier run of which no record is left.
     pub(crate) fn found(stored: StoredMessage) -> Self {
         Self {
-            key: DeliveryKey::NONE,
+            key: OutcomeKey::NONE,
             stored,
             output: ServerText::default(),
         }

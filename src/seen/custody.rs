@@ -8,6 +8,7 @@ use rusqlite::{Row, params};
 
 use super::causes::{FailedStep, NOTE_FAILED, outlive};
 use super::database::{MESSAGE, Queries, about, file_name, identity, size, statements};
+use super::handovers::{self, MAY_BE_TAKEN};
 use super::places::note_place;
 use super::state::{DELIVERED, FAILED, STAGED};
 use super::{Error, Ledger};
@@ -102,28 +103,17 @@ impl Custody<'_> {
             .collect())
     }
 
-    /// Custody step 6: records what became of staged messages. The same transaction notes that the
-    /// messages in `next` are about to be handed to an MDA: if we are killed while it works, the next
-    /// run knows that the MDA may have them.
+    /// Custody step 6: records what became of staged messages.
     ///
     /// # Errors
     /// Nothing was written. The messages stay staged.
-    pub(crate) fn record(self, outcomes: &[Outcome], next: &[Staged]) -> Result<(), Error> {
-        if outcomes.is_empty() && next.is_empty() {
+    pub(crate) fn record(self, outcomes: &[Outcome]) -> Result<(), Error> {
+        if outcomes.is_empty() {
             return Ok(());
         }
         let key = self.0.key();
-        self.0.write(|queries| {
-            settle(queries, key, outcomes, Moment::now())?;
-            for staged in next {
-                let DeliveryKey(delivery) = staged.key();
-                if staged.history().was_handed_over {
-                    queries.execute(&COUNT_REPETITION, [delivery])?;
-                }
-                queries.execute(&HAND_OVER, params![key, delivery])?;
-            }
-            Ok(())
-        })
+        self.0
+            .write(|queries| settle(queries, key, outcomes, Moment::now()))
     }
 }
 
@@ -156,7 +146,7 @@ pub(super) fn insert_delivery(
 }
 
 /// Records what became of staged messages.
-fn settle(
+pub(super) fn settle(
     queries: &Queries<'_>,
     key: AccountKey,
     outcomes: &[Outcome],
@@ -166,10 +156,12 @@ fn settle(
     // A message may have got another name since it was staged, and another message its name. So it is found by
     // the key of its delivery.
     for outcome in outcomes {
-        let DeliveryKey(delivery) = outcome.key();
+        let outcome_key = outcome.key();
+        let DeliveryKey(delivery) = outcome_key.delivery;
         match outcome {
             Outcome::Delivered(done) => {
-                let values = params![delivery, now, done.output()];
+                handovers::note_taken(queries, outcome_key, done.output(), now)?;
+                let values = params![delivery, now];
                 let Some(identity) = queries.first(&NOTE_DELIVERY, values, named)?.flatten() else {
                     continue;
                 };
@@ -193,7 +185,10 @@ fn settle(
                     queries.execute(&NOTE_FAILED, about(&key, &identity, values))?;
                     has_succeeded = false;
                 }
-                let values = params![failures, next_try(*failures, now), is_in_doubt];
+                if !is_in_doubt {
+                    handovers::note_refused(queries, outcome_key)?;
+                }
+                let values = params![failures, next_try(*failures, now)];
                 queries.execute(&KEEP, about(&key, &identity, values))?;
             }
             Outcome::Lost(_) => {
@@ -263,7 +258,7 @@ statements! {
     /// The index is named because the planner does not know that few rows are staged.
     ALL_STAGED =
         "SELECT s.unique_id, s.copy, s.size, d.file_name, d.octets, d.digest, d.header_digest,
-             d.sender, d.subject, d.target, d.inode, s.handed_over, d.program,
+             d.sender, d.subject, d.target, d.inode, {MAY_BE_TAKEN}, d.program,
              s.attempts, s.next_try, d.canonical, d.body, d.message_id, d.date,
              s.suspicion, d.id
          FROM seen s INDEXED BY seen_staged JOIN delivery d USING (account, unique_id, copy)
@@ -274,7 +269,7 @@ statements! {
         "INSERT INTO seen (account, unique_id, copy, state, size, listed, suspicion)
          VALUES (?1, ?2, ?3, {STAGED}, ?4, ?5, ?6)
          ON CONFLICT DO UPDATE SET state = {STAGED}, size = ?4, attempts = 0, next_try = 0,
-             handed_over = 0, suspicion = ?6 WHERE state = {FAILED}";
+             suspicion = ?6 WHERE state = {FAILED}";
 
     INSERT_DELIVERY =
         "INSERT OR REPLACE INTO delivery (account, unique_id, copy, program, target, inode,
@@ -284,22 +279,16 @@ statements! {
          RETURNING id";
 
     NOTE_MOVED = "UPDATE delivery SET target = ?4, inode = ?5 WHERE {MESSAGE}";
-    COUNT_REPETITION = "UPDATE delivery SET repeated = repeated + 1 WHERE id = ?1";
-    HAND_OVER =
-        "UPDATE seen SET handed_over = 1
-         WHERE account = ?1 AND (unique_id, copy) = (SELECT unique_id, copy FROM delivery WHERE id = ?2)";
-
     NAMED_NOW = "SELECT unique_id, copy FROM delivery WHERE id = ?1";
 
     DELIVER =
-        "UPDATE seen SET state = {DELIVERED}, delivered = ?4, attempts = 0, next_try = 0,
-             handed_over = 0 WHERE {MESSAGE}";
+        "UPDATE seen SET state = {DELIVERED}, delivered = ?4, attempts = 0, next_try = 0
+         WHERE {MESSAGE}";
 
     NOTE_DELIVERY =
-        "UPDATE delivery SET delivered = ?2, words = nullif(?3, x'') WHERE id = ?1
-         RETURNING unique_id, copy";
+        "UPDATE delivery SET delivered = ?2 WHERE id = ?1 RETURNING unique_id, copy";
 
-    KEEP = "UPDATE seen SET attempts = ?4, next_try = ?5, handed_over = ?6 WHERE {MESSAGE}";
+    KEEP = "UPDATE seen SET attempts = ?4, next_try = ?5 WHERE {MESSAGE}";
 
     LOSE = "DELETE FROM seen WHERE {MESSAGE}";
     LOSE_DELIVERY = "DELETE FROM delivery WHERE id = ?1 RETURNING unique_id, copy";

@@ -60,7 +60,7 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
         unique_id: row.get(1)?,
         delivered: row.get(2)?,
         deleted: row.get(3)?,
-        was_repeated: row.get::<_, i64>(4)? > 0,
+        was_repeated: row.get(4)?,
         target: PathBuf::from(OsString::from_vec(row.get(5)?)),
         file_name: row.get(6)?,
         octets: row.get::<_, i64>(7)?.cast_unsigned(),
@@ -71,17 +71,26 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
     })
 }
 
-/// The columns that [`delivery`] reads.
-const COLUMNS: &str = "a.name, d.unique_id, d.delivered, d.deleted, d.repeated, d.target, \
-                       d.file_name, d.octets, d.sender, d.subject, d.program, ifnull(d.words, x'')";
+/// The columns that [`delivery`] reads. What one target may have and another one has taken is there twice, too.
+const COLUMNS: &str = "a.name, d.unique_id, d.delivered, d.deleted,
+     EXISTS (SELECT 1 FROM handover r WHERE r.delivery = d.id
+         AND (r.repeated > 0 OR r.begun > 0 AND r.taken IS NULL AND d.delivered IS NOT NULL)),
+     d.target, d.file_name, d.octets, d.sender, d.subject, ifnull(t.name, d.program),
+     ifnull(h.words, x'')";
+
+/// The hand-over of a delivery, unless it went to a Maildir.
+const HANDOVER: &str = "LEFT JOIN handover h ON h.delivery = d.id AND h.taken IS NOT NULL
+     LEFT JOIN target t ON t.id = h.target";
 
 statements! {
     HAS_ACCOUNT = "SELECT 1 FROM account WHERE name = ?1";
 
     /// Reads the whole table, because all of it is shown.
-    ALL = "SELECT {COLUMNS} FROM delivery d JOIN account a ON a.id = d.account ORDER BY d.id";
+    ALL =
+        "SELECT {COLUMNS} FROM delivery d JOIN account a ON a.id = d.account {HANDOVER}
+         ORDER BY d.id";
 
     OF_ACCOUNT =
-        "SELECT {COLUMNS} FROM account a JOIN delivery d ON d.account = a.id
+        "SELECT {COLUMNS} FROM account a JOIN delivery d ON d.account = a.id {HANDOVER}
          WHERE a.name = ?1 ORDER BY d.id";
 }

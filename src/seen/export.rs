@@ -181,11 +181,14 @@ statements! {
     /// In the order in which `log` shows them, so that an import keeps it.
     MESSAGES =
         "SELECT s.unique_id, s.copy, s.state, s.size, s.listed, s.delivered, s.gone, s.vanished,
-             s.attempts, s.next_try, s.undeletable, s.came_back, d.program, d.target, d.inode,
+             s.attempts, s.next_try, s.undeletable, s.came_back, ifnull(t.name, d.program), d.target,
+             d.inode,
              d.file_name, d.octets, d.digest, d.header_digest, d.sender, d.subject, d.staged,
-             d.delivered, d.deleted, d.repeated, d.words, d.canonical, d.body, d.message_id, d.date,
+             d.delivered, d.deleted, ifnull(h.repeated, 0), h.words, d.canonical, d.body, d.message_id, d.date,
              s.quit_sent, s.proven_gone, s.suspicion
          FROM seen s LEFT JOIN delivery d USING (account, unique_id, copy)
+             LEFT JOIN handover h ON h.delivery = d.id AND h.taken IS NOT NULL
+             LEFT JOIN target t ON t.id = h.target
          WHERE s.account = ?1 AND s.state <> {STAGED} ORDER BY d.id, s.unique_id, s.copy";
 
     NOTICES = "SELECT unique_id, copy FROM notice WHERE account = ?1 ORDER BY unique_id, copy";

@@ -6,6 +6,7 @@ use super::Error;
 use super::account::tag;
 use super::accounts::{Accounts, remove_rows};
 use super::database::{Queries, statements};
+use super::handovers::KNOW_TARGET;
 use super::record::{ExportEnd, ExportedAccount, ExportedMessage, ExportedNotice, ExportedState};
 use super::state::StoredState;
 use crate::mail::maildrop::AccountKey;
@@ -111,7 +112,16 @@ fn commit(queries: &Queries<'_>, account: &ExportedAccount) -> rusqlite::Result<
         remove_rows(queries, key)?;
     }
     let key = insert_account(queries, key, account)?;
-    for sql in [&MOVE_MESSAGES, &MOVE_DELIVERIES, &MOVE_NOTICES] {
+    let targets: Vec<String> = queries.all(&NEW_TARGETS, [], |row| row.get(0))?;
+    for target in targets {
+        queries.execute(&KNOW_TARGET, [target])?;
+    }
+    for sql in [
+        &MOVE_MESSAGES,
+        &MOVE_DELIVERIES,
+        &MOVE_HANDOVERS,
+        &MOVE_NOTICES,
+    ] {
         queries.execute(sql, [key])?;
     }
     Ok(Imported::Done)
@@ -214,7 +224,7 @@ pub(super) const TEMPORARY_TABLES: &str = "
     DROP TABLE IF EXISTS temp.new_delivery;
     DROP TABLE IF EXISTS temp.new_notice;
     CREATE TABLE temp.new_seen AS SELECT * FROM main.seen WHERE 0;
-    CREATE TABLE temp.new_delivery AS SELECT * FROM main.delivery WHERE 0;
+    CREATE TABLE temp.new_delivery AS SELECT *, 0 AS repeated, x'' AS words FROM main.delivery WHERE 0;
     CREATE TABLE temp.new_notice AS SELECT * FROM main.notice WHERE 0;
     CREATE UNIQUE INDEX temp.once_seen ON new_seen (unique_id, copy);
     CREATE UNIQUE INDEX temp.once_notice ON new_notice (unique_id, copy);";
@@ -258,12 +268,21 @@ statements! {
     /// In the order of the export, which is that of `log`.
     MOVE_DELIVERIES =
         "INSERT INTO main.delivery (account, unique_id, copy, program, target, inode, file_name,
-             octets, digest, header_digest, sender, subject, staged, delivered, deleted, repeated,
-             words, canonical, body, message_id, date)
+             octets, digest, header_digest, sender, subject, staged, delivered, deleted, canonical,
+             body, message_id, date)
          SELECT ?1, unique_id, copy, program, target, inode, file_name, octets, digest,
-             header_digest, sender, subject, staged, delivered, deleted, repeated, words,
-             canonical, body, message_id, date
+             header_digest, sender, subject, staged, delivered, deleted, canonical, body, message_id,
+             date
          FROM temp.new_delivery ORDER BY rowid";
+
+    NEW_TARGETS = "SELECT DISTINCT program FROM temp.new_delivery WHERE program IS NOT NULL";
+
+    MOVE_HANDOVERS =
+        "INSERT INTO main.handover (delivery, target, begun, taken, repeated, words)
+         SELECT d.id, t.id, n.staged, n.delivered, n.repeated, n.words
+         FROM temp.new_delivery n JOIN main.target t ON t.name = n.program
+             JOIN main.delivery d ON d.account = ?1 AND (d.unique_id, d.copy) = (n.unique_id, n.copy)
+         WHERE n.delivered IS NOT NULL";
 
     MOVE_NOTICES =
         "INSERT INTO main.notice (account, unique_id, copy)

@@ -17,7 +17,6 @@
 /// - `id` of an account also names its lock file. It is not AUTOINCREMENT: a number may be used again
 ///   after its account and all rows that refer to it were removed. The generation in a lock file that
 ///   is left does not match that of the new account.
-/// - `words` is the output of an MDA that took the message.
 pub(super) const MIGRATIONS: &[&str] = &[
     "
 CREATE TABLE account (
@@ -208,5 +207,32 @@ ALTER TABLE account ADD COLUMN lock_changed INTEGER
     "
 ALTER TABLE account ADD COLUMN listing_memory INTEGER NOT NULL DEFAULT 0
     /* octets of memory that the last listing needed: the next run takes them before it connects */;
+",
+    "
+CREATE TABLE target (                       -- a program or a mail server to which messages were handed
+    id   INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE               -- as `log` shows it
+) STRICT;
+
+CREATE TABLE handover (                     -- of a message in the spool to a target
+    delivery INTEGER NOT NULL REFERENCES delivery (id) ON DELETE CASCADE,
+    target   INTEGER NOT NULL REFERENCES target (id),
+    begun    INTEGER,                       -- it has the message, or had it when we died; null: it refused it
+    taken    INTEGER,                       -- when it had taken it
+    repeated INTEGER NOT NULL DEFAULT 0,    -- times that it got it again, as it might have had it
+    words    BLOB,                          -- what it said then
+    PRIMARY KEY (delivery, target)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO target (name) SELECT DISTINCT program FROM delivery WHERE program IS NOT NULL;
+INSERT INTO handover (delivery, target, begun, taken, repeated, words)
+SELECT d.id, t.id, CASE WHEN d.delivered IS NOT NULL OR s.handed_over THEN d.staged END, d.delivered,
+    d.repeated, d.words
+FROM delivery d JOIN target t ON t.name = d.program LEFT JOIN seen s USING (account, unique_id, copy)
+WHERE d.delivered IS NOT NULL OR s.handed_over OR d.repeated > 0;
+
+ALTER TABLE seen DROP COLUMN handed_over;
+ALTER TABLE delivery DROP COLUMN repeated;
+ALTER TABLE delivery DROP COLUMN words;
 ",
 ];

@@ -15,6 +15,7 @@ mod export;
 mod failures;
 mod former_tags;
 mod freshness;
+mod handovers;
 mod import;
 mod integrity;
 mod kept_mail;

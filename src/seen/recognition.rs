@@ -259,8 +259,8 @@ statements! {
              next_try = 0 WHERE state = {FAILED}";
 
     RECORD_FOUND_STAGED =
-        "UPDATE seen SET state = {DELIVERED}, delivered = ?4, attempts = 0, next_try = 0,
-             handed_over = 0 WHERE {MESSAGE} AND state = {STAGED}";
+        "UPDATE seen SET state = {DELIVERED}, delivered = ?4, attempts = 0, next_try = 0
+         WHERE {MESSAGE} AND state = {STAGED}";
 
     NAME_FOUND = "UPDATE delivery SET delivered = ?4, file_name = ?5 WHERE {MESSAGE}";
     DATE_FOUND = "UPDATE delivery SET delivered = ?4 WHERE {MESSAGE}";

@@ -74,10 +74,6 @@ impl Target for FarProgram {
         self.0.group_size()
     }
 
-    fn may_deliver_twice(&self) -> bool {
-        true
-    }
-
     fn is_far(&self) -> bool {
         true
     }

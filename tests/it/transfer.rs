@@ -98,14 +98,20 @@ fn every_column_survives_export_and_import() {
              logged_in = 5, clock_behind = 9;
          UPDATE seen SET suspicion = 4, undeletable = 1, came_back = 1, vanished = 4, gone = 5,
              proven_gone = 1, quit_sent = 8;
-         UPDATE delivery SET program = 'p', deleted = 6, repeated = 7, words = x'ff',
-             canonical = digest, body = digest, message_id = digest, date = digest;",
+         UPDATE delivery SET program = 'p', deleted = 6, canonical = digest, body = digest,
+             message_id = digest, date = digest;
+         INSERT INTO target (name) VALUES ('p');
+         INSERT INTO handover (delivery, target, begun, taken, repeated, words)
+             SELECT d.id, t.id, 10, d.delivered, 7, x'ff' FROM delivery d JOIN target t ON true
+             WHERE d.delivered IS NOT NULL;",
     )
     .expect("the tables have these columns");
     let lines = export(&sandbox, "one", &[]);
     import(&sandbox, "two", &lines).succeeds();
     let two = Connection::open(sandbox.path("two/seen.db")).expect("the database can be opened");
-    for table in ["account", "seen", "delivery", "notice"] {
+    for table in [
+        "account", "seen", "delivery", "notice", "target", "handover",
+    ] {
         for column in columns(&one, table) {
             let values = values(&one, table, &column);
             let is_set = |value: &Value| !matches!(value, Value::Null | Value::Integer(0));
@@ -132,7 +138,7 @@ fn columns(database: &Connection, table: &str) -> Vec<String> {
         "doubt",
         "equal_contents",
         "generation",
-        "handed_over",
+        "begun",
         "id",
         "listing_memory",
         "lock_changed",

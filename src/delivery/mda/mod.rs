@@ -216,10 +216,6 @@ impl Target for Mda {
             .collect()
     }
 
-    fn may_deliver_twice(&self) -> bool {
-        true
-    }
-
     fn group_size(&self) -> usize {
         self.options.jobs
     }

@@ -129,9 +129,10 @@ impl<'a> Deliverer<'a> {
     pub(super) fn deliver(&mut self, mut staged: Vec<Staged>) -> Result<(), Error> {
         while !staged.is_empty() && self.target.accepts_more() && !self.deadline.is_over() {
             let behind = staged.split_off(self.target.group_size().min(staged.len()));
-            let group = std::mem::replace(&mut staged, behind);
-            if self.target.may_deliver_twice() {
-                self.ledger.custody().record(&self.outcomes, &group)?;
+            let mut group = std::mem::replace(&mut staged, behind);
+            if let Some(target) = &self.target.place().program {
+                let custody = self.ledger.custody();
+                group = custody.announce(&self.outcomes, group, target)?;
                 self.forget_recorded();
             }
             let outcomes = self.target.deliver(group);
@@ -364,7 +365,7 @@ impl<'a> Deliverer<'a> {
 
     /// Records the outcomes of deliveries to `target`.
     fn record_for(&mut self, target: &dyn Target) -> Result<(), Error> {
-        self.ledger.custody().record(&self.outcomes, &[])?;
+        self.ledger.custody().record(&self.outcomes)?;
         target.forget_delivered(&self.outcomes);
         self.outcomes.clear();
         Ok(())

@@ -1,20 +1,6 @@
 //! The order staged, delivered, recorded, gone; and the state after each failure.
 
 use super::*;
-use crate::exit::Exit;
-use crate::mail::custody::NotDelivered;
-
-fn not_delivered(is_transient: bool) -> NotDelivered {
-    NotDelivered {
-        why: "no".to_owned(),
-        kind: "no".to_owned(),
-        hint: None,
-        exit: match is_transient {
-            true => Exit::Temporary,
-            false => Exit::LocalIo,
-        },
-    }
-}
 
 #[test]
 fn a_message_is_staged_then_delivered_then_gone() {
@@ -164,7 +150,7 @@ fn a_message_that_an_mda_may_have_is_remembered_as_handed_over() {
     let test = TestLedger::new();
     let staged = test.stage(&[("a", 0)]);
 
-    let recorded = test.ledger.custody().record(&[], &staged);
+    let recorded = test.ledger.custody().announce(&[], staged, "procmail");
 
     // The next run reads this after a kill.
     recorded.expect("it can be written");
@@ -201,8 +187,8 @@ fn an_outcome_belongs_to_its_message_also_after_that_has_got_another_name() {
         renamed.expect("it can be written");
         test.stage(&[("a", 0)]);
 
-        let handed_over = test.ledger.custody().record(&[], &staged);
-        handed_over.expect("it can be written");
+        let announced = test.ledger.custody().announce(&[], staged, "procmail");
+        let staged = announced.expect("it can be written");
         let recalled = test.ledger.custody().staged().expect("it can be read");
         let marked = recalled
             .iter()
@@ -223,8 +209,8 @@ fn an_outcome_belongs_to_its_message_also_after_that_has_got_another_name() {
 fn a_message_whose_delivery_failed_clearly_is_not_in_doubt() {
     let test = TestLedger::new();
     let staged = test.stage(&[("clear", 0), ("doubt", 0)]);
-    let handed_over = test.ledger.custody().record(&[], &staged);
-    handed_over.expect("it can be written");
+    let announced = test.ledger.custody().announce(&[], staged, "procmail");
+    let staged = announced.expect("it can be written");
 
     test.record(&[
         staged[0].kept(not_delivered(true)),

@@ -7,6 +7,7 @@ mod deletions;
 mod export;
 mod failures;
 mod freshness;
+mod handovers;
 mod kept_mail;
 mod neighbours;
 mod notices;
@@ -20,8 +21,10 @@ use std::path::PathBuf;
 use super::database::{Queries, Sql};
 use super::{Cause, FailedMessage, FailedStep, Ledger, Lock, StateFolder, Successes};
 use crate::digest::Digest;
+use crate::exit::Exit;
 use crate::mail::custody::{
-    Delivered, Durable, Outcome, Receipt, Recorded, Staged, StoredMessage, TargetPlace,
+    Delivered, Durable, NotDelivered, Outcome, Receipt, Recorded, Staged, StoredMessage,
+    TargetPlace,
 };
 use crate::mail::headers::Header;
 use crate::mail::known::State;
@@ -70,7 +73,7 @@ impl TestLedger {
     }
 
     fn record(&self, outcomes: &[Outcome]) {
-        let recorded = self.ledger.custody().record(outcomes, &[]);
+        let recorded = self.ledger.custody().record(outcomes);
         recorded.expect("the database can be written");
     }
 
@@ -201,6 +204,18 @@ fn delivered(staged: Staged) -> Outcome {
     Outcome::Delivered(Delivered::new(staged, ServerText::default()))
 }
 
+fn not_delivered(is_transient: bool) -> NotDelivered {
+    NotDelivered {
+        why: "no".to_owned(),
+        kind: "no".to_owned(),
+        hint: None,
+        exit: match is_transient {
+            true => Exit::Temporary,
+            false => Exit::LocalIo,
+        },
+    }
+}
+
 fn place() -> TargetPlace {
     TargetPlace {
         path: PathBuf::from("/home/joe/Mail"),
@@ -228,6 +243,7 @@ fn statements() -> impl Iterator<Item = (&'static str, &'static Sql)> {
         super::export::STATEMENTS,
         super::failures::STATEMENTS,
         super::freshness::STATEMENTS,
+        super::handovers::STATEMENTS,
         super::import::STATEMENTS,
         super::integrity::STATEMENTS,
         super::kept_mail::STATEMENTS,

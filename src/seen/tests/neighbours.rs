@@ -93,7 +93,7 @@ fn a_record_in_use_is_not_taken_over() {
 
     let error = new.take_over(&neighbour).expect_err("its run has the lock");
 
-    assert_eq!(error.exit(), crate::exit::Exit::Temporary);
+    assert_eq!(error.exit(), Exit::Temporary);
     assert_eq!(test.states().len(), 1);
 }
 

@@ -11,9 +11,10 @@ const READ_EVERYTHING: [&str; 3] = ["ALL", "COUNT_UNRECORDED", "INTEGRITY"];
 
 /// The tables that may be read from one end to the other: accounts are few, and an import is read as a
 /// whole.
-const SMALL: [&str; 5] = [
+const SMALL: [&str; 6] = [
     "account",
     "a",
+    "n",
     "temp.new_seen",
     "temp.new_delivery",
     "temp.new_notice",

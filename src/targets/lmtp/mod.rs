@@ -179,10 +179,6 @@ impl Target for Lmtp<'_> {
             .collect()
     }
 
-    fn may_deliver_twice(&self) -> bool {
-        true
-    }
-
     fn is_far(&self) -> bool {
         true
     }

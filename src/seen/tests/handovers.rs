@@ -1,0 +1,78 @@
+//! Hand-overs to programs and mail servers.
+
+use super::super::Deliveries;
+use super::*;
+use crate::mail::known::Delivery;
+
+fn log(test: &TestLedger) -> Vec<Delivery> {
+    let deliveries = Deliveries::open(&test.folder()).expect("it was opened before");
+    let mut log = Vec::new();
+    let read = deliveries.for_each::<crate::seen::Error>(None, |delivery| {
+        log.push(delivery);
+        Ok(())
+    });
+    read.expect("it can be read");
+    log
+}
+
+/// Tells the database that a message is about to be handed over.
+fn announce(test: &TestLedger, staged: Vec<Staged>, target: &str) -> Vec<Staged> {
+    let announced = test.ledger.custody().announce(&[], staged, target);
+    announced.expect("it can be written")
+}
+
+fn recall(test: &TestLedger) -> Vec<Staged> {
+    test.ledger.custody().staged().expect("it can be read")
+}
+
+#[test]
+fn the_log_names_the_target_that_took_a_message() {
+    let test = TestLedger::new();
+    let refused = announce(&test, test.stage(&[("a", 0)]), "procmail");
+    test.record(&[refused[0].kept(not_delivered(false))]);
+
+    let taken = announce(&test, recall(&test), "maildrop");
+    test.record(&taken.into_iter().map(delivered).collect::<Vec<_>>());
+
+    let [delivery] = &log(&test)[..] else {
+        panic!("one message was delivered");
+    };
+    assert_eq!(delivery.program.as_deref(), Some("maildrop"));
+    assert!(!delivery.was_repeated);
+}
+
+#[test]
+fn a_message_that_a_target_may_have_twice_is_marked() {
+    let test = TestLedger::new();
+    announce(&test, test.stage(&[("a", 0)]), "procmail");
+
+    let again = announce(&test, recall(&test), "procmail");
+    test.record(&again.into_iter().map(delivered).collect::<Vec<_>>());
+
+    assert!(log(&test)[0].was_repeated);
+}
+
+#[test]
+fn a_message_that_the_former_target_may_have_is_marked() {
+    let test = TestLedger::new();
+    announce(&test, test.stage(&[("a", 0)]), "procmail");
+
+    let again = announce(&test, recall(&test), "maildrop");
+    test.record(&again.into_iter().map(delivered).collect::<Vec<_>>());
+
+    let log = log(&test);
+    assert_eq!(log.len(), 1);
+    assert_eq!(log[0].program.as_deref(), Some("maildrop"));
+    assert!(log[0].was_repeated);
+}
+
+#[test]
+fn nothing_is_left_of_the_hand_over_of_a_lost_message() {
+    let test = TestLedger::new();
+    let staged = announce(&test, test.stage(&[("a", 0)]), "procmail");
+    test.record(&[staged[0].lost()]);
+
+    test.stage(&[("a", 0)]);
+
+    assert!(!recall(&test)[0].history().was_handed_over);
+}
