@@ -121,6 +121,15 @@ const EXCEPTIONS: &[NotPromised] = &[
         why: "the files in the Maildir are found by the unique-ids of their messages",
     },
     NotPromised {
+        faults: &[
+            Fault::NewUniqueIds,
+            Fault::IgnoredDeletions,
+            Fault::ListingHoles,
+        ],
+        permits: Permits::Repeats,
+        why: "a deleted message that a listing lacked and that comes back has no name by which it is known",
+    },
+    NotPromised {
         faults: &[Fault::WrongSizes, Fault::DeletesRetrieved],
         permits: Permits::Anything,
         why: RETRIEVED_ONCE,

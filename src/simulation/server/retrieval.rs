@@ -6,14 +6,17 @@ use super::ServerMailbox;
 impl ServerMailbox {
     /// Answers RETR for one of the listed messages.
     pub(super) fn retrieve(&mut self, listed: &[MailboxMessage], at: usize) -> String {
-        let at = self.chosen(listed, at);
-        let message = &listed[at];
+        let chosen = self.chosen(listed, at);
+        let message = &listed[chosen];
         if let Some(chance) = &mut self.faults.empty_messages
             && chance.strikes(10)
         {
             return "+OK\r\n.\r\n".into();
         }
-        if let Some(short) = self.shorten(message) {
+        // A part of another message could have any size, also that of the right one.
+        if chosen == at
+            && let Some(short) = self.shorten(message)
+        {
             return format!("+OK\r\n{}.\r\n", on_the_line(&short));
         }
         self.mark_as_read(message.id);
