@@ -12,6 +12,7 @@ use crate::exit::{Exit, Failure};
 use crate::limits;
 use crate::mail::policy::Keep;
 use crate::net::Stream;
+use crate::os::walk::require_safe_program;
 use crate::poll::survey::{self, KnownMessages};
 use crate::poll::{self, Course, Poll, PollOptions};
 use crate::pop3::{SessionHints, Transaction};
@@ -189,6 +190,7 @@ impl FetchAccount<'_> {
             }
             Destination::Mda(options) => {
                 let (options, spool) = (options.clone(), self.folder.spool());
+                require_safe_mda(options.command.program())?;
                 let interrupt = self.context.interrupt.clone();
                 Box::new(Mda::open(options, &spool, marks, interrupt)?)
             }
@@ -234,4 +236,12 @@ impl FetchAccount<'_> {
         session.quit();
         Ok(())
     }
+}
+
+/// Requires that nobody else can exchange the MDA, before anything is fetched for it.
+fn require_safe_mda(program: &str) -> Result<(), Failure> {
+    require_safe_program(program.as_ref()).map_err(|path| {
+        let what = format!("cannot run the mda {program}: {path}");
+        Failure::new(what, Exit::Configuration).with_hint(path.hint())
+    })
 }

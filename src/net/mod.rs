@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::exit::Exit;
+use crate::os::child::unsafe_program;
 use crate::os::signals::Interrupt;
+use crate::os::walk::UnsafePath;
 use crate::pace::{Pace, Paced};
 
 mod call;
@@ -203,6 +205,7 @@ impl Error {
             Self::Listener { hint, .. } => Some((*hint).to_owned()),
             Self::Proxy { source, .. } => source.hint(),
             Self::Tls(source) => source.hint(),
+            Self::Tunnel { source, .. } => unsafe_program(source).map(UnsafePath::hint),
             _ => None,
         }
     }

@@ -14,6 +14,7 @@ use signal_hook::SigId;
 use signal_hook::consts::SIGCHLD;
 
 use super::signals::{Interrupt, WaitError};
+use super::walk::{UnsafePath, require_safe_program};
 
 /// The interval at which a child is looked at although no SIGCHLD arrived: the program that started
 /// us may have blocked that signal, and exec(2) keeps the mask.
@@ -32,6 +33,11 @@ pub(crate) fn command(
         command.env_remove(variable);
     }
     command
+}
+
+/// Returns why a program was not started, if others could exchange it.
+pub(crate) fn unsafe_program(error: &io::Error) -> Option<&UnsafePath> {
+    error.get_ref()?.downcast_ref()
 }
 
 /// The process group of a child.
@@ -92,8 +98,9 @@ impl RunningChild {
     /// Starts a program.
     ///
     /// # Errors
-    /// The system cannot start it.
+    /// The system cannot start it, or others could exchange it ([`unsafe_program`]).
     pub(crate) fn start(command: &mut Command, group: ProcessGroup) -> io::Result<Self> {
+        require_safe_program(command.get_program()).map_err(io::Error::other)?;
         if group == ProcessGroup::Own {
             command.process_group(0);
         }

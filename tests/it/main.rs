@@ -53,6 +53,7 @@ mod pipelining;
 mod plain_fetch;
 mod ports;
 mod power_cuts;
+mod programs;
 mod properties;
 mod refused_login;
 mod report_after;

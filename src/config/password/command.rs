@@ -15,8 +15,11 @@ use rustix::io::{Errno, ioctl_fionbio};
 use zeroize::Zeroizing;
 
 use crate::config::password::terminal::Saved;
-use crate::os::child::{ChildPipes, ChildWatch, ProcessGroup, RunningChild, Unfinished};
+use crate::os::child::{
+    ChildPipes, ChildWatch, ProcessGroup, RunningChild, Unfinished, unsafe_program,
+};
 use crate::os::signals::Interrupt;
+use crate::os::walk::UnsafePath;
 use crate::text::ServerText;
 
 /// The surroundings of a command.
@@ -42,6 +45,14 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Returns what the user can do about it.
+    pub(super) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Run(error) => unsafe_program(error).map(UnsafePath::hint),
+            _ => None,
+        }
+    }
+
     /// Returns the message about the command of a key.
     pub(super) fn about(&self, key: &str) -> String {
         match self {

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::config::password::command::Problem;
 use crate::exit::Exit;
+use crate::os::child::unsafe_program;
 use crate::os::keyring;
 use crate::os::secret::Unusable;
 use crate::os::secret_file::Exposed;
@@ -90,6 +91,7 @@ impl Error {
             Self::Credential(name) => Some(format!(
                 "Use password-credential in a systemd service with LoadCredential={name}:PATH"
             )),
+            Self::Command { problem, .. } => problem.hint(),
             Self::Exposed(source) => source.hint(),
             Self::Keyring(source) => source.hint(),
             Self::KeyringEmpty { command, .. } => Some(format!("Put it there with: {command}")),
@@ -106,6 +108,7 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Command { problem, .. } => match problem {
+                Problem::Run(error) if unsafe_program(error).is_some() => Exit::Configuration,
                 Problem::Failed(..) | Problem::Run(_) => Exit::LoginRefused,
                 Problem::Interrupted => Exit::Signal(2),
                 Problem::Timeout(_) => Exit::Temporary,

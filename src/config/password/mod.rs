@@ -15,7 +15,8 @@
 //! holds one.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::io;
 use std::mem;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ use crate::os::keyring::{self, Item};
 use crate::os::secret::{Secret, Unusable};
 use crate::os::secret_file::{CheckedFile, FileError, shown};
 use crate::os::signals::Interrupt;
+use crate::os::walk::require_safe_program;
 use crate::text::ServerText;
 
 mod command;
@@ -161,7 +163,14 @@ fn from_command(
     } else {
         Place::Alone
     };
-    let printed = command::run(&mut process, place, COMMAND_DEADLINE, interrupt);
+    let is_safe = match &command.line {
+        CommandLine::Program(_) => Ok(()),
+        // The shell would start it.
+        CommandLine::Shell(line) => first_program(line).map_or(Ok(()), require_safe_program),
+    };
+    let printed = is_safe
+        .map_err(|path| Problem::Run(io::Error::other(path)))
+        .and_then(|()| command::run(&mut process, place, COMMAND_DEADLINE, interrupt));
     let secret = printed.and_then(|printed| {
         let mut octets = without_newline(printed);
         Secret::new(mem::take(&mut *octets)).map_err(|problem| {
@@ -179,6 +188,13 @@ fn from_command(
             problem,
         },
     })
+}
+
+/// Returns the first word of a line for the shell, if it can be the name of a program.
+fn first_program(line: &str) -> Option<&OsStr> {
+    let word = line.split_whitespace().next()?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._+-".contains(c);
+    word.chars().all(is_plain).then(|| word.as_ref())
 }
 
 fn from_file(path: &Path) -> Result<Secret, Error> {

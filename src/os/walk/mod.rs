@@ -16,10 +16,12 @@ use super::sys::{self, Facts, Kind, Mode, OFlags, PathCalls, RealCalls};
 
 mod error;
 mod folder;
+mod program;
 mod rule;
 
 pub(crate) use error::{UnsafePath, WalkError, shown};
 pub(crate) use folder::WalkedFolder;
+pub(crate) use program::require_safe_program;
 pub(crate) use rule::ROOT;
 
 use rule::{Reason, Users};
@@ -31,6 +33,9 @@ pub(crate) enum PathRule {
     Strict,
     /// The same, but the root of a volume may have any permissions: they were chosen when it was mounted.
     Volume,
+    /// Another user may own it, unless we are root, but only its owner can exchange what is found. What is found
+    /// is a program that the user named.
+    Program,
     /// Only links must be trusted. Another user may own folders on the way, but can then only take the
     /// place away, and cannot lead to another one.
     Links,
@@ -339,13 +344,14 @@ impl<C: PathCalls> Walk<C> {
     fn judge(&mut self, above: Option<&Facts>) -> Result<(), WalkError> {
         let facts = self.folder.facts;
         self.learn_about_root(&facts);
-        let us = self.users.us;
-        let judged = self
-            .users
-            .judge_folder(&facts, |group| has_other_members(group, us));
+        let users = match self.rule {
+            PathRule::Program => self.users.for_program_in(&facts),
+            _ => self.users.clone(),
+        };
+        let judged = users.judge_folder(&facts, |group| has_other_members(group, users.us));
         self.doubt = judged.err();
         let is_accepted = match self.rule {
-            PathRule::Strict => self.doubt.is_none(),
+            PathRule::Strict | PathRule::Program => self.doubt.is_none(),
             PathRule::Volume => self.doubt.is_none() || rule::is_volume(&facts, above),
             PathRule::Links => true,
         };
@@ -378,7 +384,10 @@ impl<C: PathCalls> Walk<C> {
         };
         self.learn_about_root(&facts);
         let component = self.folder.path.join(name);
-        let judged = self.users.judge_owner(&facts, &self.folder.facts);
+        let judged = match self.rule {
+            PathRule::Program => self.users.judge_program_owner(&facts, &self.folder.facts),
+            _ => self.users.judge_owner(&facts, &self.folder.facts),
+        };
         let reason = match (judged, self.doubt) {
             (Err(reason), _) => Some(reason),
             (Ok(()), Some(Reason::Foreign { owner })) => Some(Reason::InFolderOf { owner }),

@@ -100,6 +100,56 @@ impl Users {
         }
     }
 
+    /// Returns the users by which a folder on the way to a program is judged. A program may belong to anybody:
+    /// to name it is to trust its owner. But root trusts only root.
+    pub(super) fn for_program_in(&self, folder: &Facts) -> Self {
+        Self {
+            us: match self.us {
+                ROOT => ROOT,
+                _ => folder.owner,
+            },
+            is_root_unknown: self.is_root_unknown,
+        }
+    }
+
+    /// Judges the owner of a program, or of a symbolic link on the way to it, in `folder`.
+    ///
+    /// # Errors
+    /// It belongs to another user who put it into a folder in which everybody can; or we are root and it does
+    /// not belong to root.
+    pub(super) fn judge_program_owner(&self, found: &Facts, folder: &Facts) -> Result<(), Reason> {
+        let owner = found.owner;
+        let is_open = folder.mode & STICKY != 0 && folder.mode & (WRITE_GROUP | WRITE_OTHERS) != 0;
+        let is_of_folder = owner == folder.owner || !is_open;
+        let is_trusted = match self.us {
+            ROOT => self.is_root_unknown && owner == UNKNOWN_USER,
+            _ => true,
+        };
+        match self.is_trusted(owner) || (is_trusted && is_of_folder) {
+            true => Ok(()),
+            false => Err(Reason::Foreign { owner }),
+        }
+    }
+
+    /// Judges the permissions of a program. `has_others` tells if a group has other members than its owner.
+    ///
+    /// # Errors
+    /// Others than its owner, and than a group that root chose, can write to it.
+    pub(super) fn judge_program_mode(
+        &self,
+        program: &Facts,
+        has_others: impl FnOnce(u32) -> bool,
+    ) -> Result<(), Reason> {
+        let mode = program.mode;
+        let by_group = mode & WRITE_GROUP != 0;
+        if mode & WRITE_OTHERS != 0
+            || (by_group && program.owner != ROOT && has_others(program.group))
+        {
+            return Err(Reason::Writable { mode });
+        }
+        Ok(())
+    }
+
     /// Judges a folder into which mail is delivered.
     ///
     /// # Errors
@@ -284,6 +334,55 @@ mod tests {
             let link = facts(Kind::Link, owner, owner, 0o777);
             let judged = users(us).judge_owner(&link, &folder);
             assert_eq!(judged.is_ok(), is_trusted, "{us} {owner}");
+        }
+    }
+
+    #[test]
+    fn a_program_may_belong_to_anybody_but_root_runs_only_roots() {
+        let foreign = |owner| Err(Reason::Foreign { owner });
+        let folder = |owner, mode| facts(Kind::Folder, owner, SHARED, mode);
+        for (us, owner, folder, judged) in [
+            (US, US, folder(US, 0o755), Ok(())),
+            (US, ROOT, folder(ROOT, 0o755), Ok(())),
+            (US, JANE, folder(JANE, 0o755), Ok(())),
+            // Homebrew and package managers give files to one user in folders of another.
+            (US, JANE, folder(ROOT, 0o755), Ok(())),
+            (US, JANE, folder(ROOT, 0o2775), Ok(())),
+            (US, JANE, folder(ROOT, 0o1777), foreign(JANE)),
+            (US, JANE, folder(ROOT, 0o1775), foreign(JANE)),
+            (US, US, folder(ROOT, 0o1777), Ok(())),
+            (US, ROOT, folder(ROOT, 0o1775), Ok(())),
+            (US, JANE, folder(JANE, 0o1777), Ok(())),
+            (ROOT, JANE, folder(JANE, 0o755), foreign(JANE)),
+            (ROOT, JANE, folder(ROOT, 0o755), foreign(JANE)),
+            (ROOT, ROOT, folder(ROOT, 0o755), Ok(())),
+        ] {
+            let program = facts(Kind::File, owner, SHARED, 0o755);
+            let found = users(us).judge_program_owner(&program, &folder);
+            assert_eq!(found, judged, "{us} {owner} {folder:?}");
+        }
+        for (us, owner, seen_as) in [(US, JANE, JANE), (US, ROOT, ROOT), (ROOT, JANE, ROOT)] {
+            let judge = users(us).for_program_in(&folder(owner, 0o755));
+            assert_eq!(judge.us, seen_as, "{us} {owner}");
+        }
+    }
+
+    #[test]
+    fn only_its_owner_may_write_a_program() {
+        let writable = |mode| Err(Reason::Writable { mode });
+        for (owner, group, mode, judged) in [
+            (US, PRIVATE, 0o755, Ok(())),
+            (US, PRIVATE, 0o775, Ok(())),
+            (US, SHARED, 0o775, writable(0o775)),
+            (ROOT, SHARED, 0o775, Ok(())),
+            (JANE, SHARED, 0o775, writable(0o775)),
+            (US, PRIVATE, 0o757, writable(0o757)),
+            (ROOT, ROOT, 0o777, writable(0o777)),
+            (ROOT, ROOT, 0o4755, Ok(())),
+        ] {
+            let program = facts(Kind::File, owner, group, mode);
+            let found = users(US).judge_program_mode(&program, |group| group == SHARED);
+            assert_eq!(found, judged, "{owner} {group} {mode:o}");
         }
     }
 
