@@ -18,6 +18,7 @@
 //!           ├─► delivery     Maildir, spool and MDA
 //!           ├─► seen         the database: everything that mailpull remembers
 //!           └─► report       events: progress bars, lines, JSON
+//!                 ├─► sasl   exchanges for a login, in any protocol
 //!                 └─► mail   the vocabulary: custody, headers, known messages, listings, policy
 //!                       └─► os, digest, exit, hex, limits, moment, pace, text, trace    the leaves
 //!                             └─► os::sys    the boundary to the operating system
@@ -63,6 +64,7 @@ pub mod pace;
 pub mod poll;
 pub mod pop3;
 mod report;
+mod sasl;
 mod seen;
 #[cfg(feature = "simulation")]
 pub mod simulation;

@@ -7,9 +7,7 @@ use super::Error;
 use super::apop;
 use super::capabilities::Capabilities;
 use super::command::Command;
-use super::mechanism::Mechanism;
 use super::reply::Status;
-use super::sasl::Credentials;
 use super::server_profile::ServerProfile;
 use super::session_hints::SessionHints;
 use super::transaction::Transaction;
@@ -18,6 +16,8 @@ use crate::hidden;
 use crate::limits;
 use crate::moment::Moment;
 use crate::pace::Paced;
+use crate::sasl::Credentials;
+use crate::sasl::Mechanism;
 use crate::text::ServerText;
 use crate::trace::Trace;
 

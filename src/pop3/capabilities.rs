@@ -4,8 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::mechanism::Mechanism;
 use crate::limits;
+use crate::sasl::Mechanism;
 
 /// The capabilities that mailpull uses. The default is a server that has not announced any.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -3,13 +3,13 @@
 
 use std::io;
 
-use super::mechanism::Mechanism;
 use super::reply::{Refusal, Status};
-use super::sasl::ExchangeFault;
 use crate::exit::Exit;
 use crate::mail::maildrop::BadListing;
 use crate::os::signals::is_interrupt;
 use crate::pace::TooSlow;
+use crate::sasl::ExchangeFault;
+use crate::sasl::Mechanism;
 use crate::text::ServerText;
 
 /// The reason why a session ended, or why a command failed.

@@ -6,11 +6,11 @@ use std::io::{Read, Write};
 use super::Error;
 use super::authorization::Authorization;
 use super::command::Command;
-use super::mechanism::Mechanism;
 use super::reply::Status;
-use super::sasl::{self, Credentials, Exchange, ExchangeFault, Response};
 use crate::hidden;
 use crate::limits;
+use crate::sasl::Mechanism;
+use crate::sasl::{self, Credentials, Exchange, ExchangeFault, Response, SaslService};
 use crate::text::ServerText;
 
 impl<S: Read + Write> Authorization<S> {
@@ -22,8 +22,11 @@ impl<S: Read + Write> Authorization<S> {
         credentials: &Credentials<'_>,
     ) -> Result<(), Error> {
         let wrong = |fault| Error::in_exchange(mechanism, fault);
-        let may_bind = self.capabilities.may_bind();
-        let mut exchange = Exchange::begin(mechanism, credentials, may_bind).map_err(wrong)?;
+        let service = SaslService {
+            name: "pop",
+            may_bind: self.capabilities.may_bind(),
+        };
+        let mut exchange = Exchange::begin(mechanism, credentials, service).map_err(wrong)?;
         let first = exchange.first().map_err(wrong)?;
         self.run_exchange(mechanism, &mut exchange, first)
             .map_err(|error| match error {

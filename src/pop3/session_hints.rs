@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use super::capabilities::Capabilities;
 use super::command::Command;
-use super::mechanism::Mechanism;
 use super::server_profile::{Channel, ServerProfile};
+use crate::sasl::Mechanism;
 
 /// The hints with which a session begins.
 #[derive(Clone, Debug, Default)]

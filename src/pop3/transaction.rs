@@ -5,7 +5,6 @@ use std::io::{Read, Write};
 
 use super::Error;
 use super::command::Command;
-use super::mechanism::Mechanism;
 use super::pipeline::{Ask, Pipeline, Window};
 use super::reply::{self, Garbled, Refusal, Status};
 use super::server_profile::ServerProfile;
@@ -16,6 +15,7 @@ use crate::mail::custody::Recorded;
 use crate::mail::maildrop::Listing;
 use crate::mail::memory::MemoryPart;
 use crate::mail::total::MaildropTotal;
+use crate::sasl::Mechanism;
 use crate::text::ServerText;
 
 /// A session in the TRANSACTION state. If it is dropped, the connection is closed without QUIT, and

@@ -4,12 +4,12 @@ use crate::moment::Moment;
 use crate::pop3::Error;
 use crate::pop3::authorization::Authorization;
 use crate::pop3::capabilities::Capabilities;
-use crate::pop3::mechanism::Mechanism;
 use crate::pop3::server_profile::{Channel, ServerProfile};
 use crate::pop3::session_hints::{Pipelining, SessionHints, Sizes};
 use crate::pop3::tests::script::ScriptedServer;
 use crate::pop3::tests::{TraceLines, credentials, secret};
 use crate::pop3::transaction::Transaction;
+use crate::sasl::Mechanism;
 
 type Login = Result<Transaction<ScriptedServer>, Error>;
 

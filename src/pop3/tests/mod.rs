@@ -4,7 +4,6 @@ use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::capabilities::Capabilities;
-use super::sasl::Credentials;
 use super::server_profile::{Channel, ServerProfile};
 use super::session_hints::SessionHints;
 use super::transaction::Transaction;
@@ -12,6 +11,7 @@ use super::wire::Wire;
 use crate::mail::maildrop::MessageNumber;
 use crate::moment::Moment;
 use crate::os::secret::Secret;
+use crate::sasl::Credentials;
 use crate::trace::{Direction, Trace};
 
 use script::ScriptedServer;

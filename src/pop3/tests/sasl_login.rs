@@ -6,10 +6,10 @@ use base64::engine::general_purpose::STANDARD;
 use crate::pace::Paced;
 use crate::pop3::Error;
 use crate::pop3::authorization::Authorization;
-use crate::pop3::mechanism::Mechanism;
 use crate::pop3::session_hints::SessionHints;
 use crate::pop3::tests::script::ScriptedServer;
 use crate::pop3::tests::{credentials, secret};
+use crate::sasl::Mechanism;
 
 /// Logs joe in after a greeting and CAPA, and returns how that ends.
 fn log_in(

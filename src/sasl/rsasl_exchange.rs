@@ -19,9 +19,9 @@ use rsasl::property::{
     AuthId, AuthzId, ChannelBindings, OAuthBearerKV, OAuthBearerToken, OverrideCBType, Password,
 };
 
-use super::{Credentials, ExchangeFault, OwnedCredentials};
+use super::mechanism::Mechanism;
+use super::{Credentials, ExchangeFault, OwnedCredentials, SaslService};
 use crate::os::secret::Secret;
-use crate::pop3::mechanism::Mechanism;
 
 /// The mechanisms that are used. The library's own list has no bound ones (-PLUS).
 static LIBRARY: &[rsasl::prelude::Mechanism] = &[
@@ -83,7 +83,7 @@ impl Answers {
     pub(super) fn new(
         mechanism: Mechanism,
         credentials: &Credentials<'_>,
-        may_bind: bool,
+        service: SaslService,
     ) -> Result<Self, ExchangeFault> {
         let Credentials {
             user,
@@ -95,7 +95,7 @@ impl Answers {
             let why = "the access token has characters that no token has";
             return Err(ExchangeFault::Unusable(why.to_owned()));
         }
-        let mut owned = OwnedCredentials::of(credentials);
+        let mut owned = OwnedCredentials::of(credentials, service);
         if mechanism.is_scram() {
             owned.secret = prepared(secret);
         }
@@ -107,7 +107,7 @@ impl Answers {
                 _ => None,
             },
             binding: binding.filter(|_| mechanism.is_bound()).map(<[u8]>::to_vec),
-            says_that_it_could: binding.is_some() && !may_bind,
+            says_that_it_could: binding.is_some() && !service.may_bind,
         })
     }
 }
@@ -119,7 +119,9 @@ impl SessionCallback for Answers {
         _: &Context<'_>,
         request: &mut Request<'_>,
     ) -> Result<(), SessionError> {
-        let OwnedCredentials { user, secret, host } = &self.credentials;
+        let OwnedCredentials {
+            user, secret, host, ..
+        } = &self.credentials;
         request
             .satisfy::<AuthId>(user)?
             .satisfy::<Password>(secret.expose())?;
@@ -130,7 +132,7 @@ impl SessionCallback for Answers {
         }
         #[cfg(feature = "gssapi")]
         request
-            .satisfy::<GssService>("pop")?
+            .satisfy::<GssService>(self.credentials.service)?
             .satisfy::<Hostname>(host)?
             // TLS protects the session already.
             .satisfy::<GssSecurityLayer>(&SecurityLayer::NO_SECURITY_LAYER)?;

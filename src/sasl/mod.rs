@@ -1,21 +1,24 @@
-//! One SASL exchange (RFC 4422): takes challenges and returns responses, both in base64. Sends
-//! nothing.
+//! One SASL exchange (RFC 4422), for any protocol: takes challenges and returns responses, both in
+//! base64. Sends nothing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rsasl::prelude::Session;
 use zeroize::Zeroizing;
 
-use super::mechanism::Mechanism;
-use super::{cram, digest_md5};
 use crate::limits;
 use crate::os::random::random;
 use crate::os::secret::Secret;
 use crate::text::ServerText;
 
+mod cram;
+mod digest_md5;
+mod mechanism;
 mod rsasl_exchange;
 
 use rsasl_exchange::Answers;
+
+pub use mechanism::{Mechanism, Strength};
 
 /// The user who logs in, and the proof.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +36,7 @@ pub struct Credentials<'a> {
 
 /// The reason why an exchange cannot continue.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub(super) enum ExchangeFault {
+pub(crate) enum ExchangeFault {
     /// The challenge is not valid for the mechanism.
     #[error("{0}")]
     Challenge(String),
@@ -53,7 +56,7 @@ pub(super) enum ExchangeFault {
 const OTHER_OCTETS: usize = 1024;
 
 /// A response in base64, wiped when it is dropped.
-pub(super) type Response = Zeroizing<Vec<u8>>;
+pub(crate) type Response = Zeroizing<Vec<u8>>;
 
 /// The implementation of the client's side.
 enum Method {
@@ -65,19 +68,33 @@ enum Method {
     Library(Box<Session>),
 }
 
+/// The protocol that carries an exchange, and what the server says about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SaslService {
+    /// The registered name of the service: "pop" or "imap".
+    pub(crate) name: &'static str,
+    /// False if the server has announced no bound mechanism. SCRAM then says in its first message
+    /// that the client could have bound the login. If the server could, too, somebody has removed
+    /// the mechanism from its list, and the server refuses (RFC 5802 section 6).
+    pub(crate) may_bind: bool,
+}
+
 /// The credentials for the duration of an exchange.
 struct OwnedCredentials {
     user: String,
     secret: Secret,
     host: String,
+    /// The name of the service.
+    service: &'static str,
 }
 
 impl OwnedCredentials {
-    fn of(credentials: &Credentials<'_>) -> Self {
+    fn of(credentials: &Credentials<'_>, service: SaslService) -> Self {
         Self {
             user: credentials.user.to_owned(),
             secret: credentials.secret.clone(),
             host: credentials.host.to_owned(),
+            service: service.name,
         }
     }
 }
@@ -91,7 +108,7 @@ enum Stage {
 }
 
 /// An exchange in progress.
-pub(super) struct Exchange {
+pub(crate) struct Exchange {
     mechanism: Mechanism,
     method: Method,
     /// The most octets that a response takes, unless the server sends very long challenges.
@@ -103,24 +120,21 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Begins an exchange. `may_bind` is false if the server has announced no bound mechanism.
-    /// SCRAM then says in its first message that the client could have bound the login. If the
-    /// server could, too, somebody has removed the mechanism from its list, and the server refuses
-    /// (RFC 5802 section 6).
+    /// Begins an exchange.
     ///
     /// # Errors
     /// The mechanism has no form for the credentials.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         mechanism: Mechanism,
         credentials: &Credentials<'_>,
-        may_bind: bool,
+        service: SaslService,
     ) -> Result<Self, ExchangeFault> {
-        let owned = || OwnedCredentials::of(credentials);
+        let owned = || OwnedCredentials::of(credentials, service);
         let method = match mechanism {
             Mechanism::CramMd5 => Method::Cram(owned()),
             Mechanism::DigestMd5 => Method::Digest(owned(), Stage::Challenge),
             _ => {
-                let answers = Answers::new(mechanism, credentials, may_bind)?;
+                let answers = Answers::new(mechanism, credentials, service)?;
                 Method::Library(Box::new(rsasl_exchange::session(mechanism, answers)?))
             }
         };
@@ -137,7 +151,7 @@ impl Exchange {
     ///
     /// # Errors
     /// The mechanism has no form for the credentials.
-    pub(super) fn first(&mut self) -> Result<Option<Response>, ExchangeFault> {
+    pub(crate) fn first(&mut self) -> Result<Option<Response>, ExchangeFault> {
         match &self.method {
             Method::Library(session) if session.are_we_first() => match self.say(None) {
                 Err(ExchangeFault::Challenge(why)) => Err(ExchangeFault::Unusable(why)),
@@ -151,7 +165,7 @@ impl Exchange {
     ///
     /// # Errors
     /// The exchange ends here.
-    pub(super) fn answer(&mut self, challenge: &[u8]) -> Result<Response, ExchangeFault> {
+    pub(crate) fn answer(&mut self, challenge: &[u8]) -> Result<Response, ExchangeFault> {
         let challenge = decoded(challenge)?;
         // RFC 7628 section 3.2.2: the only challenge of OAUTHBEARER and XOAUTH2 explains a refusal,
         // in JSON.
@@ -178,12 +192,12 @@ impl Exchange {
 
     /// Returns true if only the initial response was sent, which in SCRAM does not depend on the
     /// secret.
-    pub(super) fn has_only_begun(&self) -> bool {
+    pub(crate) fn has_only_begun(&self) -> bool {
         self.turns <= 1
     }
 
     /// Returns true if only the final reply is left, provided that the server accepts.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.is_over
     }
 
@@ -236,7 +250,7 @@ impl Stage {
                 };
                 let ours = digest_md5::ClientNonce {
                     nonce: &nonce(),
-                    uri: &format!("pop/{}", owned.host),
+                    uri: &format!("{}/{}", owned.service, owned.host),
                 };
                 let answer = digest_md5::answer(challenge, ours, &credentials)
                     .map_err(|why| ExchangeFault::Challenge(why.to_owned()))?;
@@ -255,7 +269,7 @@ fn nonce() -> String {
 
 /// Returns the response to the JSON of a refused token, which the server expects before its final
 /// reply (RFC 7628 section 3.2.3; for XOAUTH2, by Google's documentation, an empty one).
-pub(super) fn acknowledgement(mechanism: Mechanism) -> &'static [u8] {
+pub(crate) fn acknowledgement(mechanism: Mechanism) -> &'static [u8] {
     match mechanism {
         Mechanism::OAuthBearer => b"AQ==",
         _ => b"",
@@ -295,7 +309,7 @@ fn check_attributes(challenge: &[u8]) -> Result<(), ExchangeFault> {
 ///
 /// # Errors
 /// It is not base64. Text must never be taken for a challenge (CVE-2012-3482).
-pub(super) fn decoded(challenge: &[u8]) -> Result<Zeroizing<Vec<u8>>, ExchangeFault> {
+pub(crate) fn decoded(challenge: &[u8]) -> Result<Zeroizing<Vec<u8>>, ExchangeFault> {
     STANDARD
         .decode(challenge)
         .map(Zeroizing::new)
@@ -330,7 +344,11 @@ mod tests {
             host: "pop.example.com",
             binding: Some(b"end point"),
         };
-        Exchange::begin(mechanism, &credentials, true)
+        let service = SaslService {
+            name: "pop",
+            may_bind: true,
+        };
+        Exchange::begin(mechanism, &credentials, service)
             .expect("the mechanism takes these credentials")
     }
 

@@ -4,7 +4,7 @@
 use md5::{Digest as _, Md5};
 use zeroize::Zeroizing;
 
-use super::sasl::Credentials;
+use super::Credentials;
 use crate::hex;
 
 /// The directives of a challenge that matter.
