@@ -18,3 +18,4 @@ pub(crate) mod streak;
 pub mod suspicion;
 pub mod total;
 pub mod unique_id;
+pub mod wire_form;

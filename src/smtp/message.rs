@@ -1,56 +1,6 @@
 //! A message on its way to the server: LF becomes CRLF, and DATA needs byte-stuffing. Pure.
 
-use std::io::{self, Read};
-
-use memchr::memchr_iter;
-
-/// The most octets of a message that are in memory at once.
-pub(super) const CHUNK: usize = 64 * 1024;
-
-/// The facts about a message that its envelope and BDAT need.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct MessageMeasure {
-    /// Its length with CRLF as line end, without byte-stuffing.
-    pub octets: u64,
-    /// True if it has octets above 127.
-    pub is_8bit: bool,
-}
-
-impl MessageMeasure {
-    /// Measures a message with LF as line end.
-    ///
-    /// # Errors
-    /// The message cannot be read.
-    pub fn of(message: &mut impl Read) -> io::Result<Self> {
-        let mut measure = Self::default();
-        let mut chunk = vec![0; CHUNK];
-        loop {
-            let chunk = read(message, &mut chunk)?;
-            if chunk.is_empty() {
-                return Ok(measure);
-            }
-            measure.add(chunk);
-        }
-    }
-
-    /// Counts octets of a message with LF as line end.
-    pub(super) fn add(&mut self, octets: &[u8]) {
-        let line_ends = memchr_iter(b'\n', octets).count();
-        self.octets += (octets.len() + line_ends) as u64;
-        self.is_8bit |= !octets.is_ascii();
-    }
-}
-
-/// Reads some octets of a message; none at its end.
-pub(super) fn read<'c>(message: &mut impl Read, chunk: &'c mut [u8]) -> io::Result<&'c [u8]> {
-    loop {
-        match message.read(chunk) {
-            Ok(count) => return Ok(&chunk[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
+use crate::mail::wire_form::push_with_crlf;
 
 /// The command that transfers a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -83,17 +33,8 @@ impl WireForm {
             if self.is_at_line_start && line[0] == b'.' && self.transfer == Transfer::Data {
                 out.push(b'.');
             }
-            match line.strip_suffix(b"\n") {
-                Some(text) => {
-                    out.extend_from_slice(text);
-                    out.extend_from_slice(b"\r\n");
-                    self.is_at_line_start = true;
-                }
-                None => {
-                    out.extend_from_slice(line);
-                    self.is_at_line_start = false;
-                }
-            }
+            push_with_crlf(line, out);
+            self.is_at_line_start = line.ends_with(b"\n");
         }
     }
 
@@ -148,16 +89,6 @@ mod tests {
                 assert_eq!(sent(message, Transfer::Bdat, piece), by_bdat, "{message:?}");
                 assert_eq!(sent(message, Transfer::Data, piece), by_data, "{message:?}");
             }
-        }
-    }
-
-    #[test]
-    fn the_measured_length_is_that_of_bdat() {
-        for (mut message, by_bdat, _) in MESSAGES {
-            let is_8bit = message.contains(&0xff);
-            let measure = MessageMeasure::of(&mut message).expect("a slice can be read");
-            let octets = by_bdat.len() as u64;
-            assert_eq!(measure, MessageMeasure { octets, is_8bit });
         }
     }
 }

@@ -15,9 +15,9 @@ mod session;
 pub(crate) mod tests;
 mod wire;
 
+pub use crate::mail::wire_form::MessageMeasure;
 pub use address::EnvelopeAddress;
 pub use error::{Error, ReplyTo};
 pub use extensions::Extensions;
-pub use message::MessageMeasure;
 pub use reply::{EnhancedCode, MalformedReply, Reply, ReplyDecoder};
 pub use session::{Envelope, LmtpSession};

@@ -1,14 +1,15 @@
 //! A session: greeting, LHLO, STARTTLS, and one transaction for each message.
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::mem;
 
 use super::address::EnvelopeAddress;
 use super::error::{Error, ReplyTo};
 use super::extensions::Extensions;
-use super::message::{CHUNK, MessageMeasure, Transfer, WireForm, read};
+use super::message::{Transfer, WireForm};
 use super::reply::Reply;
 use super::wire::SmtpWire;
+use crate::mail::wire_form::{CHUNK, MeasuredMessage, MessageMeasure};
 use crate::pace::Paced;
 use crate::trace::Trace;
 
@@ -262,24 +263,15 @@ impl<S: Read + Write + Paced> LmtpSession<S> {
                 .command(format_args!("BDAT {} LAST", measure.octets));
         }
         let mut form = WireForm::new(transfer);
-        let mut chunk = vec![0; CHUNK];
-        let mut sent = MessageMeasure::default();
+        let mut message = MeasuredMessage::new(message, measure);
         loop {
-            let octets = read(message, &mut chunk).map_err(Error::Message)?;
+            let octets = message.next_piece().map_err(Error::Message)?;
             if octets.is_empty() {
-                break;
-            }
-            sent.add(octets);
-            if sent.octets > measure.octets {
                 break;
             }
             // Only what is followed by more is sent: the last octet completes the message.
             self.wire.send_if_much(ReplyTo::Message)?;
             form.push(octets, self.wire.out());
-        }
-        if sent.octets != measure.octets {
-            let changed = io::Error::new(io::ErrorKind::InvalidData, "its length has changed");
-            return Err(Error::Message(changed));
         }
         form.finish(self.wire.out());
         self.wire.send(ReplyTo::Message)?;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::io::{self, Read, Write};
 
 use super::error::{Error, ReplyTo};
-use super::message::CHUNK;
 use super::reply::{Reply, ReplyDecoder};
+use crate::mail::wire_form::CHUNK;
 use crate::pace::{Pace, Paced, Wait};
 use crate::trace::{Direction, Trace};
 
