@@ -79,4 +79,5 @@ mod tls_system;
 mod tls_trust;
 mod transfer;
 mod units;
+mod user_namespaces;
 mod wrong_answers;

@@ -18,11 +18,13 @@ mod error;
 mod folder;
 mod program;
 mod rule;
+mod unknown_root;
 
 pub(crate) use error::{UnsafePath, WalkError, shown};
 pub(crate) use folder::WalkedFolder;
 pub(crate) use program::require_safe_program;
 pub(crate) use rule::ROOT;
+pub(crate) use unknown_root::find as find_unknown_root;
 
 use rule::{Reason, Users};
 
@@ -45,6 +47,7 @@ pub(crate) enum PathRule {
 #[derive(Debug)]
 pub(crate) struct WalkedFile {
     pub(crate) file: <RealCalls as PathCalls>::Handle,
+    /// The owner is [`ROOT`] also where this user namespace does not know root.
     pub(crate) facts: Facts,
 }
 
@@ -199,7 +202,11 @@ impl Walk<RealCalls> {
         let Some(name) = self.go_to_last(IfMissing::Refuse)? else {
             return Err(is_a_folder(self.asked));
         };
-        let (file, facts) = self.open_last(name, flags)?;
+        let (file, mut facts) = self.open_last(name, flags)?;
+        self.learn_about_root(&facts);
+        if self.users.is_of_unknown_root(&facts, &self.folder.facts) {
+            facts.owner = ROOT;
+        }
         match facts.kind {
             Kind::File => Ok(WalkedFile { file, facts }),
             Kind::Folder => Err(is_a_folder(self.asked)),
@@ -363,11 +370,10 @@ impl<C: PathCalls> Walk<C> {
         }
     }
 
-    /// Finds out if root has a number here, once something belongs neither to us nor to root.
+    /// Finds out how root is shown here, once something belongs neither to us nor to root.
     fn learn_about_root(&mut self, facts: &Facts) {
-        if !self.users.is_trusted(facts.owner) && !self.users.is_root_unknown {
-            let map = sys::read_to_string("/proc/self/uid_map");
-            self.users.is_root_unknown = map.is_ok_and(|map| rule::hides_root(&map));
+        if !self.users.is_trusted(facts.owner) && self.users.unknown_root.is_none() {
+            self.users.unknown_root = unknown_root::find();
         }
     }
 

@@ -7,17 +7,16 @@ use super::super::sys::{Facts, Kind};
 /// The user with the number 0.
 pub(crate) const ROOT: u32 = 0;
 
-/// The number by which a user namespace shows all users that it does not know (`overflowuid`).
-const UNKNOWN_USER: u32 = 65_534;
+/// The number that a server or a volume shows for users that mean nothing there.
+const NOBODY: u32 = 65_534;
 
 /// The facts about the users of this machine.
 #[derive(Clone, Debug)]
 pub(super) struct Users {
     /// The effective user.
     pub(super) us: u32,
-    /// True if this user namespace has no number for the root of the machine. All folders of the system then
-    /// belong to [`UNKNOWN_USER`].
-    pub(super) is_root_unknown: bool,
+    /// The number by which this user namespace shows the files of the machine's root, if it does not know root.
+    pub(super) unknown_root: Option<u32>,
 }
 
 /// The reason why a component of a path is not trusted.
@@ -52,7 +51,7 @@ impl Users {
     pub(super) fn here() -> Self {
         Self {
             us: geteuid().as_raw(),
-            is_root_unknown: false,
+            unknown_root: None,
         }
     }
 
@@ -69,8 +68,7 @@ impl Users {
         has_others: impl FnOnce(u32) -> bool,
     ) -> Result<(), Reason> {
         let (owner, mode) = (folder.owner, folder.mode);
-        let is_unknown_root = self.is_root_unknown && owner == UNKNOWN_USER;
-        if !self.is_trusted(owner) && !is_unknown_root {
+        if !self.is_trusted(owner) && !self.may_be_root(owner) {
             return Err(Reason::Foreign { owner });
         }
         if mode & STICKY != 0 {
@@ -91,8 +89,8 @@ impl Users {
     pub(super) fn judge_owner(&self, found: &Facts, folder: &Facts) -> Result<(), Reason> {
         let owner = found.owner;
         // Where nobody but root can write, nobody else made the link.
-        let is_unknown_root = self.is_root_unknown
-            && [owner, folder.owner] == [UNKNOWN_USER; 2]
+        let is_unknown_root = self.may_be_root(owner)
+            && self.may_be_root(folder.owner)
             && folder.mode & (WRITE_GROUP | WRITE_OTHERS) == 0;
         match self.is_trusted(owner) || (found.kind == Kind::Link && is_unknown_root) {
             true => Ok(()),
@@ -108,7 +106,7 @@ impl Users {
                 ROOT => ROOT,
                 _ => folder.owner,
             },
-            is_root_unknown: self.is_root_unknown,
+            unknown_root: self.unknown_root,
         }
     }
 
@@ -122,7 +120,7 @@ impl Users {
         let is_open = folder.mode & STICKY != 0 && folder.mode & (WRITE_GROUP | WRITE_OTHERS) != 0;
         let is_of_folder = owner == folder.owner || !is_open;
         let is_trusted = match self.us {
-            ROOT => self.is_root_unknown && owner == UNKNOWN_USER,
+            ROOT => self.may_be_root(owner),
             _ => true,
         };
         match self.is_trusted(owner) || (is_trusted && is_of_folder) {
@@ -180,6 +178,18 @@ impl Users {
         }
     }
 
+    /// Returns true if a file in a folder that was judged is taken for one of root, although this user namespace
+    /// does not know root. In a folder of ours or of root nobody else has made it, unless everybody can.
+    pub(super) fn is_of_unknown_root(&self, found: &Facts, folder: &Facts) -> bool {
+        let is_open = folder.mode & STICKY != 0 && folder.mode & (WRITE_GROUP | WRITE_OTHERS) != 0;
+        self.may_be_root(found.owner) && !is_open
+    }
+
+    /// Returns true if root may be shown as this user. All other users that the namespace does not know are, too.
+    fn may_be_root(&self, owner: u32) -> bool {
+        self.unknown_root == Some(owner)
+    }
+
     /// Returns true if a user could do us no harm, or any harm anyway.
     pub(super) fn is_trusted(&self, owner: u32) -> bool {
         [self.us, ROOT].contains(&owner)
@@ -190,7 +200,7 @@ impl Users {
 /// number means nothing. Whoever mounted it has chosen who can write to it.
 pub(super) fn is_volume(folder: &Facts, above: Option<&Facts>) -> bool {
     above.is_some_and(|above| above.device != folder.device)
-        && [ROOT, UNKNOWN_USER].contains(&folder.owner)
+        && [ROOT, NOBODY].contains(&folder.owner)
 }
 
 /// Returns true if a group has other members than user number `us`, according to the texts of
@@ -223,15 +233,6 @@ pub(super) fn has_other_members(group: u32, us: u32, passwd: &str, groups: &str)
     !is_listed && group != us
 }
 
-/// Returns true if a text of `/proc/self/uid_map` has no number for the root of the machine.
-pub(super) fn hides_root(uid_map: &str) -> bool {
-    let mut outside = uid_map
-        .lines()
-        .filter_map(|line| line.split_whitespace().nth(1));
-    let has_lines = !uid_map.trim().is_empty();
-    has_lines && outside.all(|first| first != "0")
-}
-
 const STICKY: u32 = 0o1000;
 const WRITE_GROUP: u32 = 0o020;
 const WRITE_OTHERS: u32 = 0o002;
@@ -244,6 +245,7 @@ mod tests {
     const JANE: u32 = 1001;
     const PRIVATE: u32 = 1000;
     const SHARED: u32 = 100;
+    const UNKNOWN_USER: u32 = 65_534;
 
     fn facts(kind: Kind, owner: u32, group: u32, mode: u32) -> Facts {
         Facts {
@@ -259,7 +261,7 @@ mod tests {
     fn users(us: u32) -> Users {
         Users {
             us,
-            is_root_unknown: false,
+            unknown_root: None,
         }
     }
 
@@ -294,7 +296,7 @@ mod tests {
     fn the_root_of_the_machine_is_trusted_where_it_has_no_number() {
         let users = Users {
             us: US,
-            is_root_unknown: true,
+            unknown_root: Some(UNKNOWN_USER),
         };
         let folder = |mode| facts(Kind::Folder, UNKNOWN_USER, UNKNOWN_USER, mode);
         assert_eq!(users.judge_folder(&folder(0o755), |_| true), Ok(()));
@@ -310,14 +312,18 @@ mod tests {
             let judged = users.judge_owner(&found, &folder(mode));
             assert_eq!(judged.is_ok(), is_trusted, "{kind:?} {mode:o}");
         }
-        for (map, is_hidden) in [
-            ("         0          0 4294967295\n", false),
-            ("0 1000 1\n", true),
-            ("1000 1000 1\n", true),
-            ("0 1000 1\n1 100000 65536\n", true),
-            ("", false),
+        for (folder, owner, is_roots) in [
+            (folder(0o755), UNKNOWN_USER, true),
+            (folder(0o1777), UNKNOWN_USER, false),
+            (folder(0o755), JANE, false),
+            (facts(Kind::Folder, US, US, 0o700), UNKNOWN_USER, true),
         ] {
-            assert_eq!(hides_root(map), is_hidden, "{map}");
+            let found = facts(Kind::File, owner, owner, 0o644);
+            assert_eq!(
+                users.is_of_unknown_root(&found, &folder),
+                is_roots,
+                "{owner} {folder:?}"
+            );
         }
     }
 
