@@ -69,6 +69,12 @@ impl ImapCapabilities {
             .any(|value| value.eq_ignore_ascii_case(name.as_bytes()))
     }
 
+    /// Returns true if a mechanism of the server binds a login to its connection (SCRAM-…-PLUS).
+    pub(super) fn may_bind(&self) -> bool {
+        let is_bound = |name: &[u8]| name.to_ascii_uppercase().ends_with(b"-PLUS");
+        self.values("AUTH=").any(is_bound)
+    }
+
     /// LITERAL+ (RFC 7888): a literal of any length may follow at once.
     pub fn literal_plus(&self) -> bool {
         self.has("LITERAL+")

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_is_kept_as_text() {
+    fn unknown_codes_are_kept_as_text() {
         for text in [
             "",
             "X-OTHER 1 2",

@@ -21,7 +21,7 @@ pub enum MalformedResponse {
     UnaskedLiteral(u64),
 }
 
-/// A part of what the server sent.
+/// The end of something that was decoded.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Decoded {
     /// A response has ended.
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
     use crate::imap::response::{BodyData, MailboxStatus, MessageData};
 
-    /// What octets in pieces of this length decode to, with the octets of messages.
+    /// Decodes octets in pieces of this length. Returns also the octets of messages.
     fn decode(octets: &[u8], piece: usize) -> (Vec<Decoded>, Vec<u8>, Option<MalformedResponse>) {
         let mut decoder = ResponseDecoder::default();
         let (mut decoded, mut message, mut missing) = (Vec::new(), Vec::new(), 0);

@@ -7,6 +7,8 @@ use super::code::ImapCode;
 use super::decoder::MalformedResponse;
 use super::response::{Condition, StatusResponse};
 use crate::exit::Exit;
+use crate::sasl::{ExchangeFault, Mechanism};
+use crate::text::ServerText;
 
 /// The command, or other part of a session, that an answer belongs to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -17,6 +19,8 @@ pub enum AnswerTo {
     Capability,
     /// STARTTLS.
     StartTls,
+    /// LOGIN or AUTHENTICATE.
+    Login,
     /// LIST, for the hierarchy delimiter.
     List,
     /// STATUS, with the mailbox.
@@ -25,6 +29,14 @@ pub enum AnswerTo {
     Create,
     /// SUBSCRIBE, with the mailbox.
     Subscribe,
+    /// APPEND, with the message.
+    Message,
+    /// EXAMINE, with the mailbox.
+    Examine,
+    /// UID FETCH.
+    Fetch,
+    /// UNSELECT or CLOSE.
+    Unselect,
     /// LOGOUT.
     Logout,
 }
@@ -40,7 +52,7 @@ impl AnswerTo {
 
     /// Returns true if the answer is about a mailbox by its name.
     fn is_about_mailbox(self) -> bool {
-        matches!(self, Self::Status | Self::Create)
+        matches!(self, Self::Create | Self::Examine | Self::Status)
     }
 }
 
@@ -50,10 +62,15 @@ impl fmt::Display for AnswerTo {
             Self::Connection => "the connection",
             Self::Capability => "CAPABILITY",
             Self::StartTls => "STARTTLS",
+            Self::Login => "the login",
             Self::List => "LIST",
             Self::Status => "STATUS",
             Self::Create => "CREATE",
             Self::Subscribe => "SUBSCRIBE",
+            Self::Message => "the message",
+            Self::Examine => "EXAMINE",
+            Self::Fetch => "FETCH",
+            Self::Unselect => "UNSELECT",
             Self::Logout => "LOGOUT",
         })
     }
@@ -73,6 +90,14 @@ pub enum Error {
     /// The server closed the connection before an answer was complete.
     #[error("waiting for {}: the server closed the connection", .0.awaited())]
     Closed(AnswerTo),
+    /// The server's part of a SASL exchange is invalid.
+    #[error("the login (AUTHENTICATE {mechanism}) cannot continue: {why}")]
+    Exchange {
+        /// The mechanism of the login.
+        mechanism: Mechanism,
+        /// The problem.
+        why: String,
+    },
     /// Octets without encryption came after the answer to STARTTLS: an attacker may be injecting
     /// responses, as they could to Thunderbird (CVE-2020-15685).
     #[error(
@@ -88,6 +113,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The server does not take LOGIN, mostly because TLS has not begun.
+    #[error("the server takes no password by LOGIN here (LOGINDISABLED)")]
+    LoginDisabled,
     /// The server sent something that is no response.
     #[error("waiting for {}: {source}", to.awaited())]
     Malformed {
@@ -96,6 +124,9 @@ pub enum Error {
         /// The problem.
         source: MalformedResponse,
     },
+    /// The message cannot be read, or has another length than before.
+    #[error("cannot read the message from the spool: {0}")]
+    Message(io::Error),
     /// The server carried a command out and did not send what was asked for.
     #[error("the answer to {to} lacks {what}")]
     Missing {
@@ -104,6 +135,9 @@ pub enum Error {
         /// The missing value.
         what: &'static str,
     },
+    /// The octets of a message cannot be written.
+    #[error("cannot keep what the server sent: {0}")]
+    Output(io::Error),
     /// A response does not belong to the command that waits for one.
     #[error("waiting for {}: the responses no longer match the commands", .0.awaited())]
     OutOfStep(AnswerTo),
@@ -119,15 +153,64 @@ pub enum Error {
         /// The server's answer.
         answer: StatusResponse,
     },
+    /// The server refused a login, and gave a reason within the exchange.
+    #[error("the server refused the login: {answer} ({said})")]
+    RefusedAt {
+        /// The server's answer.
+        answer: StatusResponse,
+        /// The server's reason within the exchange; about a token, JSON (RFC 7628 section 3.2.2).
+        said: ServerText,
+    },
     /// The server does not speak IMAP4rev1.
     #[error("the server does not announce IMAP4rev1")]
     TooOld,
     /// A whole message was sent, and no answer says what became of it.
     #[error("{0}; the message may be delivered nevertheless")]
     Unanswered(Box<Error>),
+    /// The server let the user in without having proved that it knows the password.
+    #[error(
+        "the login (AUTHENTICATE {mechanism}) failed: the server could not prove that it knows the \
+         password"
+    )]
+    Unproven {
+        /// The mechanism of the login.
+        mechanism: Mechanism,
+    },
+    /// The user's name would end its command.
+    #[error("the name of the user contains a line break or a NUL")]
+    UnsendableUser,
+    /// The mechanism has no form for these credentials; nothing was sent.
+    #[error("cannot log in by {mechanism}: {why}")]
+    UnusableCredentials {
+        /// The mechanism of the login.
+        mechanism: Mechanism,
+        /// The problem.
+        why: String,
+    },
 }
 
 impl Error {
+    pub(super) fn in_exchange(mechanism: Mechanism, fault: ExchangeFault) -> Self {
+        match fault {
+            ExchangeFault::Challenge(why) => Self::Exchange { mechanism, why },
+            ExchangeFault::Refused(_) => Self::Exchange {
+                mechanism,
+                why: "the server refused".into(),
+            },
+            ExchangeFault::Unproven => Self::Unproven { mechanism },
+            ExchangeFault::Unusable(why) => Self::UnusableCredentials { mechanism, why },
+        }
+    }
+
+    /// Returns this error for messages that were sent as a whole.
+    pub(super) fn after_message(self) -> Self {
+        match self {
+            // The server says itself that it does not have them.
+            Self::Refused { .. } => self,
+            other => Self::Unanswered(Box::new(other)),
+        }
+    }
+
     /// Returns true if the server may have a message nevertheless.
     pub fn is_in_doubt(&self) -> bool {
         matches!(self, Self::Unanswered(_))
@@ -136,7 +219,7 @@ impl Error {
     /// Returns the server's answer if it refused something.
     pub fn refusal(&self) -> Option<&StatusResponse> {
         match self {
-            Self::Refused { answer, .. } => Some(answer),
+            Self::Refused { answer, .. } | Self::RefusedAt { answer, .. } => Some(answer),
             _ => None,
         }
     }
@@ -148,6 +231,7 @@ impl Error {
                 format!("{to}: {}", answer.kind())
             }
             Self::Malformed { to, .. } => format!("{to}: no response"),
+            Self::RefusedAt { answer, .. } => format!("{}: {}", AnswerTo::Login, answer.kind()),
             _ => self.to_string(),
         }
     }
@@ -157,6 +241,9 @@ impl Error {
         match self {
             Self::Malformed { .. } | Self::TooOld => {
                 Some("Check that the server speaks IMAP at this address")
+            }
+            Self::Unproven { .. } => {
+                Some("Check the password, and that \"server\" is the right one")
             }
             Self::PreAuthenticated => {
                 Some("Somebody may be intercepting the connection; use TLS from the first octet")
@@ -175,15 +262,22 @@ impl Error {
                     // The greeting: mostly there are too many connections.
                     Condition::Bye => Exit::Temporary,
                     Condition::No if to.is_about_mailbox() => Exit::CannotCreate,
+                    Condition::No if *to == AnswerTo::Login => Exit::LoginRefused,
+                    Condition::No if *to == AnswerTo::Message => Exit::LocalIo,
                     _ => Exit::Protocol,
                 })
             }
-            Self::TooOld => Exit::Unavailable,
-            Self::Injected
+            Self::RefusedAt { answer, .. } => exit_by_code(answer).unwrap_or(Exit::LoginRefused),
+            Self::LoginDisabled | Self::TooOld => Exit::Unavailable,
+            Self::UnsendableUser | Self::UnusableCredentials { .. } => Exit::Configuration,
+            Self::Message(_) | Self::Output(_) => Exit::LocalIo,
+            Self::Exchange { .. }
+            | Self::Injected
             | Self::Malformed { .. }
             | Self::Missing { .. }
             | Self::OutOfStep(_)
-            | Self::PreAuthenticated => Exit::Protocol,
+            | Self::PreAuthenticated
+            | Self::Unproven { .. } => Exit::Protocol,
         }
     }
 

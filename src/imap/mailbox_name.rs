@@ -65,7 +65,7 @@ fn is_plain(c: char) -> bool {
 }
 
 /// Returns ASCII text as a quoted string (RFC 3501 section 9).
-pub(super) fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 

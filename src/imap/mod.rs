@@ -6,11 +6,16 @@
 //! (RFC 7889), UNSELECT (RFC 3691), SASL-IR (RFC 4959), and the response codes of RFC 5530. They
 //! are used only if the server announces them.
 
+mod append;
 mod capabilities;
 mod code;
 mod decoder;
 mod error;
+mod internal_date;
+mod literal;
+mod login;
 mod mailbox_name;
+mod recall;
 mod response;
 mod session;
 mod syntax;
@@ -18,11 +23,14 @@ mod syntax;
 mod tests;
 mod wire;
 
+pub use append::{AppendFlight, Appended, Fate, MessageUid, OutgoingMessage};
 pub use capabilities::ImapCapabilities;
 pub use code::{AppendUids, ImapCode};
 pub use decoder::{Decoded, MalformedResponse, ResponseDecoder};
 pub use error::{AnswerTo, Error};
+pub use internal_date::InternalDate;
 pub use mailbox_name::MailboxName;
+pub use recall::{ExaminedMailbox, StoredSize};
 pub use response::{
     BodyData, Condition, ImapResponse, MailboxStatus, MessageData, StatusResponse, Tag,
 };

@@ -13,6 +13,14 @@ use crate::limits;
 use crate::pace::Paced;
 use crate::trace::Trace;
 
+/// The server's reaction to a command.
+pub(super) enum CommandStep {
+    /// It waits for the rest of the command. The text may be a challenge.
+    Continue(Vec<u8>),
+    /// The command has ended.
+    Ended(StatusResponse),
+}
+
 /// A session with an IMAP server.
 pub struct ImapSession<S> {
     pub(super) wire: ImapWire<S>,
@@ -232,44 +240,79 @@ impl<S: Read + Write + Paced> ImapSession<S> {
         &mut self,
         to: AnswerTo,
         tag: Tag,
-        mut each: impl FnMut(ImapResponse),
+        each: impl FnMut(ImapResponse),
     ) -> Result<StatusResponse, Error> {
+        match self.step(to, tag, each)? {
+            CommandStep::Ended(answer) if answer.condition == Condition::Ok => Ok(answer),
+            CommandStep::Ended(answer) => Err(Error::Refused { to, answer }),
+            CommandStep::Continue(_) => Err(self.out_of_step(to)),
+        }
+    }
+
+    /// Waits until the server asks for the rest of a command.
+    pub(super) fn go_on(&mut self, to: AnswerTo, tag: Tag) -> Result<(), Error> {
+        match self.step(to, tag, drop)? {
+            CommandStep::Continue(_) => Ok(()),
+            CommandStep::Ended(answer) if answer.condition != Condition::Ok => {
+                Err(Error::Refused { to, answer })
+            }
+            CommandStep::Ended(_) => Err(self.out_of_step(to)),
+        }
+    }
+
+    /// Reads the server's reaction to a command; `each` takes the data that come before.
+    pub(super) fn step(
+        &mut self,
+        to: AnswerTo,
+        tag: Tag,
+        mut each: impl FnMut(ImapResponse),
+    ) -> Result<CommandStep, Error> {
         for _ in 0..limits::LISTING_LINES {
             match self.response(to)? {
                 ImapResponse::Tagged(ended, answer) if ended == tag => {
-                    return match answer.condition {
-                        Condition::Ok => Ok(answer),
-                        _ => Err(Error::Refused { to, answer }),
-                    };
+                    return Ok(CommandStep::Ended(answer));
                 }
-                ImapResponse::Tagged(..) | ImapResponse::Continue(_) => {
-                    self.is_usable = false;
-                    return Err(Error::OutOfStep(to));
-                }
+                ImapResponse::Tagged(..) => return Err(self.out_of_step(to)),
+                ImapResponse::Continue(text) => return Ok(CommandStep::Continue(text)),
                 data => each(data),
             }
         }
-        self.is_usable = false;
-        let source = MalformedResponse::TooLong;
-        Err(Error::Malformed { to, source })
+        Err(self.malformed(to, MalformedResponse::TooLong))
     }
 
     /// Reads a response in which no octets of a message are expected.
     pub(super) fn response(&mut self, to: AnswerTo) -> Result<ImapResponse, Error> {
-        let failed = match self.wire.read(to) {
-            Ok(Decoded::Response(ImapResponse::Untagged(answer)))
+        match self.decoded(to)? {
+            Decoded::Response(response) => Ok(response),
+            Decoded::Message(octets) => {
+                Err(self.malformed(to, MalformedResponse::UnaskedLiteral(octets)))
+            }
+        }
+    }
+
+    /// Reads a response, or its beginning before the octets of a message.
+    pub(super) fn decoded(&mut self, to: AnswerTo) -> Result<Decoded, Error> {
+        let decoded = self.wire.read(to);
+        match decoded.inspect_err(|_| self.is_usable = false)? {
+            Decoded::Response(ImapResponse::Untagged(answer))
                 if answer.condition == Condition::Bye && to != AnswerTo::Connection =>
             {
-                Error::Bye { to, answer }
+                self.is_usable = false;
+                Err(Error::Bye { to, answer })
             }
-            Ok(Decoded::Response(response)) => return Ok(response),
-            Ok(Decoded::Message(octets)) => {
-                let source = MalformedResponse::UnaskedLiteral(octets);
-                Error::Malformed { to, source }
-            }
-            Err(error) => error,
-        };
+            decoded => Ok(decoded),
+        }
+    }
+
+    /// Ends the session, whose responses no longer match the commands.
+    pub(super) fn out_of_step(&mut self, to: AnswerTo) -> Error {
         self.is_usable = false;
-        Err(failed)
+        Error::OutOfStep(to)
+    }
+
+    /// Ends the session for something that is no response.
+    pub(super) fn malformed(&mut self, to: AnswerTo, source: MalformedResponse) -> Error {
+        self.is_usable = false;
+        Error::Malformed { to, source }
     }
 }

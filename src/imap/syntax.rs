@@ -43,7 +43,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Returns what is left.
+    /// Returns the rest, which is not read yet.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.rest
     }
@@ -55,7 +55,7 @@ impl<'a> Scanner<'a> {
         rest.is_some()
     }
 
-    /// Takes what is left of blanks. Some servers send more than one, or one before an end.
+    /// Takes all blanks that are next. Some servers send more than one, or one before an end.
     pub(super) fn blanks(&mut self) {
         while self.take(b" ") {}
     }

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::decoder::{Decoded, ResponseDecoder};
 use super::error::{AnswerTo, Error};
+use crate::mail::wire_form::CHUNK;
 use crate::pace::{Pace, Paced, Wait};
 use crate::trace::{Direction, Trace};
 
@@ -62,10 +63,31 @@ impl<S: Read + Write + Paced> ImapWire<S> {
         self.out.extend_from_slice(format!("{line}\r\n").as_bytes());
     }
 
-    /// Shows a line that the client sends to whoever follows the conversation.
+    /// Adds a line of the client to the trace.
     pub(super) fn show(&mut self, line: &dyn fmt::Display) {
         if let Some(trace) = &mut self.trace {
             trace(Direction::Client, line);
+        }
+    }
+
+    /// Adds octets that nobody may see to what is sent next. None of their copies is left behind.
+    pub(super) fn secret(&mut self, octets: &[u8]) {
+        let mut out = Zeroizing::new(Vec::with_capacity(self.out.len() + octets.len()));
+        out.extend_from_slice(&self.out);
+        out.extend_from_slice(octets);
+        self.out = out;
+    }
+
+    /// Returns the octets that are sent next, to add octets of a message.
+    pub(super) fn out(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+
+    /// Sends what was collected, if it is much.
+    pub(super) fn send_if_much(&mut self, to: AnswerTo) -> Result<(), Error> {
+        match self.out.len() < CHUNK {
+            true => Ok(()),
+            false => self.send(to),
         }
     }
 
@@ -98,6 +120,28 @@ impl<S: Read + Write + Paced> ImapWire<S> {
             };
             self.fill(wait, to)?;
         }
+    }
+
+    /// Reads this many octets of a message; `each` takes them in pieces.
+    pub(super) fn message(
+        &mut self,
+        to: AnswerTo,
+        octets: u64,
+        each: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), Error> {
+        let mut missing = octets;
+        while missing > 0 {
+            if self.start == self.end {
+                self.fill(Wait::Rest, to)?;
+            }
+            let buffered = &self.buffer[self.start..self.end];
+            let most = usize::try_from(missing).unwrap_or(usize::MAX);
+            let piece = &buffered[..buffered.len().min(most)];
+            each(piece).map_err(Error::Output)?;
+            self.start += piece.len();
+            missing -= piece.len() as u64;
+        }
+        Ok(())
     }
 
     /// Reads more octets into the empty buffer.

@@ -109,7 +109,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("targets", &[&["delivery", "net", "smtp"], SHARED]),
     // The services do not know each other; they meet in a poll.
     ("delivery", &[SHARED]),
-    ("imap", &[SHARED]),
+    ("imap", &[&["sasl"], SHARED]),
     ("net", &[SHARED]),
     ("pop3", &[&["sasl"], SHARED]),
     ("report", &[SHARED]),

@@ -1,11 +1,18 @@
 //! Sessions over an in-memory stream that plays a transcript, with its responses in whole lines and
 //! split at every octet.
 
-use super::{Error, ImapSession, MailboxName};
+use std::io::Read;
+
+use super::{Error, ImapSession, MailboxName, OutgoingMessage};
+use crate::mail::wire_form::MessageMeasure;
 use crate::smtp::tests::script::TranscriptServer;
 
+mod append;
+mod flight;
+mod login;
 mod mailboxes;
 mod opening;
+mod recall;
 
 /// A greeting that announces what Dovecot 2.3 does after a login.
 const FULL: &str =
@@ -33,4 +40,14 @@ fn failed_opening(transcript: &str) -> Error {
 
 fn inbox() -> MailboxName {
     MailboxName::inbox()
+}
+
+/// Returns a message without a date.
+fn message<R: Read + Clone>(octets: R) -> OutgoingMessage<R> {
+    let measure = MessageMeasure::of(&mut octets.clone()).expect("a slice can be read");
+    OutgoingMessage {
+        measure,
+        internal_date: None,
+        message: octets,
+    }
 }
