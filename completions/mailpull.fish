@@ -131,6 +131,7 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -s h -l help -d 'Print h
 complete -c mailpull -n "__fish_mailpull_needs_command" -s V -l version -d 'Print version'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "fetch" -d 'Fetch new mail (the default command)'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "check" -d 'Show how many new messages wait; exit with 1 if there are none'
+complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "delete" -d 'Delete messages from the server without fetching them'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "log" -d 'Show what was fetched, where it was delivered and when it was deleted from the server'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "login" -d 'Sign in to an account\'s provider, or put its password into the keyring'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "account" -d 'Add, test and list accounts; rename or remove what is remembered of one'
@@ -329,6 +330,19 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s q -l quiet -
 complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand check" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand check" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'In any case'
+auto\t'Only if the output is a terminal'
+never\t'In no case'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'In any case'
+auto\t'Only if the output is a terminal'
+never\t'In no case'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -l yes -d 'Delete without asking'
+complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -s q -l quiet -d 'Show only errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -l json -d 'Print each event as a JSON object on a line of its own'
+complete -c mailpull -n "__fish_mailpull_using_subcommand delete" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'In any case'

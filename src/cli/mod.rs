@@ -9,11 +9,13 @@ use clap::{
 };
 
 mod account;
+mod delete;
 mod login;
 mod seen;
 mod usage_error;
 
 pub use account::{AccountCommand, AddArgs, RenameArgs, TestArgs};
+pub use delete::DeleteArgs;
 pub use login::LoginArgs;
 pub use seen::{ExportArgs, ForgetArgs, ImportArgs, ListArgs, OneAccountArgs, SeenCommand};
 pub use usage_error::usage_error;
@@ -121,6 +123,8 @@ pub enum CliCommand {
     Fetch(FetchArgs),
     /// Show how many new messages wait; exit with 1 if there are none
     Check(CheckArgs),
+    /// Delete messages from the server without fetching them
+    Delete(DeleteArgs),
     /// Show what was fetched, where it was delivered and when it was deleted from the server
     Log(LogArgs),
     /// Sign in to an account's provider, or put its password into the keyring

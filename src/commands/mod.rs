@@ -18,11 +18,13 @@ mod check;
 mod connect;
 mod context;
 mod credentials;
+mod delete;
 mod failure;
 mod fetch;
 mod log;
 mod login;
 mod login_delay;
+mod questions;
 mod run_limit;
 mod seen;
 mod workers;
@@ -56,6 +58,7 @@ fn carry_out(command: &CliCommand, context: &Context<'_>) -> Result<Exit, Failur
     match command {
         CliCommand::Fetch(arguments) => fetch::run(arguments, context),
         CliCommand::Check(arguments) => check::run(arguments, context),
+        CliCommand::Delete(arguments) => delete::run(arguments, context),
         CliCommand::Account(command) => account::run(command, context),
         CliCommand::Log(arguments) => log::run(arguments, context),
         CliCommand::Login(arguments) => login::run(arguments, context),
@@ -68,6 +71,7 @@ fn carry_out(command: &CliCommand, context: &Context<'_>) -> Result<Exit, Failur
 fn interrupt(command: &CliCommand) -> io::Result<Interrupt> {
     match command {
         CliCommand::Check(_)
+        | CliCommand::Delete(_)
         | CliCommand::Fetch(_)
         | CliCommand::Login(_)
         | CliCommand::Account(AccountCommand::Add(_) | AccountCommand::Test(_))

@@ -1,6 +1,7 @@
 //! The proofs of custody: values that show how far a message has been taken charge of. Each step of
-//! the custody order (`docs/architecture.md`) makes one and consumes the one before it, and `DELE`
-//! accepts only the last. A message that is deleted before it is stored does not compile.
+//! the custody order (`docs/architecture.md`) makes one and consumes the one before it. `DELE` accepts
+//! the last one, or the proof that the user has ordered the deletion (`deletable`). To delete any other
+//! message does not compile.
 //!
 //! Each proof has one maker, which `tests/it/layers.rs` checks. This module uses neither a disk nor
 //! a database.
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 use crate::digest::Digest;
 use crate::exit::Exit;
 use crate::mail::headers::Header;
-use crate::mail::maildrop::{Identity, MessageNumber, UniqueId};
+use crate::mail::maildrop::{Identity, UniqueId};
 use crate::mail::same::{Fingerprint, MessageContent};
 use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
@@ -197,14 +198,6 @@ pub(crate) struct Found {
     pub delivered: Delivered,
     /// The time of the delivery.
     pub when: Moment,
-}
-
-/// Custody step 6: the delivery is recorded, so the message may be deleted from the server. Made by
-/// the database.
-#[derive(Clone, Debug)]
-pub struct Recorded {
-    number: MessageNumber,
-    identity: Identity,
 }
 
 /// The result of delivering a staged message.
@@ -442,23 +435,5 @@ impl Delivered {
     /// Returns what the MDA printed about it; mostly nothing.
     pub(crate) fn output(&self) -> &ServerText {
         &self.output
-    }
-}
-
-impl Recorded {
-    /// Makes the proof. Only the database calls this, for a message that it has recorded as
-    /// delivered.
-    pub(crate) fn new(number: MessageNumber, identity: Identity) -> Self {
-        Self { number, identity }
-    }
-
-    /// Returns the message's number in this session.
-    pub fn number(&self) -> MessageNumber {
-        self.number
-    }
-
-    /// Returns the message's unique-id and copy number.
-    pub fn identity(&self) -> &Identity {
-        &self.identity
     }
 }

@@ -4,12 +4,14 @@ pub(crate) mod clock;
 pub(crate) mod custody;
 #[cfg(test)]
 mod custody_model;
+pub(crate) mod deletable;
 pub mod headers;
 pub mod known;
 pub(crate) mod listing;
 pub mod maildrop;
 pub mod mark;
 pub mod memory;
+pub(crate) mod order;
 pub mod policy;
 pub mod reader;
 pub mod same;

@@ -44,6 +44,22 @@ impl ListedHeader {
         digests.contains(&Some(known.digest)) || self.has_origin_of(known) || self.may_be_of(known)
     }
 
+    /// Returns true if it is the same as another header that the server has shown. Header lines that
+    /// servers write do not count.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        let are_same = |one: Option<Digest>, other| one.is_some() && one == other;
+        let has_same_origin = are_same(self.message_id, other.message_id)
+            && are_same(self.date, other.date)
+            && !other.header.from.is_empty()
+            && other.header.from == self.header.from;
+        self.without_server_lines() == other.without_server_lines() || has_same_origin
+    }
+
+    /// Returns the SHA-256 of the header without the lines that servers write.
+    pub(crate) fn without_server_lines(&self) -> Digest {
+        self.canonical.unwrap_or(self.header.digest)
+    }
+
     /// Returns true if several messages may have this header. Scanners, sensors and cron send many messages
     /// with one header. At most it has a Date, and a machine without a clock always writes the same Date.
     pub fn may_be_of_many(&self) -> bool {

@@ -1,6 +1,8 @@
 //! The name that a server gives to a message (RFC 1939, section 7).
 
+use std::ffi::OsStr;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 
 use crate::digest::Digest;
 use crate::limits;
@@ -59,6 +61,12 @@ impl UniqueId {
     /// Returns it as the user types it for `seen forget`: escaped and, unlike in other texts, with secrets.
     pub fn typed(&self) -> String {
         ServerText::new(&self.0).with_secrets().to_string()
+    }
+
+    /// Returns true if a user means it by this word, in the octets of the server or as mailpull shows
+    /// it.
+    pub(crate) fn is_meant_by(&self, word: &OsStr) -> bool {
+        *self.0 == *word.as_bytes() || word.to_str() == Some(&self.typed())
     }
 
     /// Returns the octets as the server sent them.

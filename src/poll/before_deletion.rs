@@ -33,7 +33,7 @@ const REFUSALS: usize = 3;
 /// The subject of a note that the server breaks off at TOP.
 const BREAKS_AT_TOP: &str = "breaks off at TOP";
 /// The subject of a note that the server has used a unique-id again.
-const REUSES_UNIQUE_IDS: &str = "unique-ids used again";
+pub(super) const REUSES_UNIQUE_IDS: &str = "unique-ids used again";
 /// The subject of the warning that headers prove nothing on a server.
 const HEADERS_DIFFER: &str = "headers prove nothing";
 
@@ -152,7 +152,7 @@ impl Poll<'_> {
     }
 
     /// Returns true if the server has TOP, as far as that is known, and its headers prove something.
-    fn may_ask_for_headers<S: Read + Write>(
+    pub(super) fn may_ask_for_headers<S: Read + Write>(
         &mut self,
         session: &Transaction<S>,
         known: KnownFacts,
@@ -285,13 +285,13 @@ impl Poll<'_> {
 }
 
 /// Returns true if a unique-id may be a message number, which means another message after a deletion.
-fn is_a_number(unique_id: &[u8]) -> bool {
+pub(super) fn is_a_number(unique_id: &[u8]) -> bool {
     unique_id.iter().all(u8::is_ascii_digit)
 }
 
 /// Returns true if the sizes in a listing can tell messages apart. Some servers list the same number for
 /// each message, or 0.
-fn sizes_tell(listing: &Listing) -> bool {
+pub(super) fn sizes_tell(listing: &Listing) -> bool {
     let mut sizes = listing.positions().map(|position| listing.size(position));
     let first = sizes.next().flatten();
     let has_other = sizes.any(|size| size != first);

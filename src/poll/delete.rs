@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use super::Poll;
 use super::error::{Error, reading, recording, while_doing};
 use crate::exit::{Exit, Failure};
-use crate::mail::custody::Recorded;
+use crate::mail::deletable::{Deletable, Recorded};
 use crate::mail::known::{State, may_be_tried};
 use crate::mail::maildrop::{Identity, Listing, MessageNumber};
 use crate::mail::policy::Keep;
@@ -17,7 +17,7 @@ use crate::poll::plan::{Pick, Plan};
 use crate::poll::settle::Settled;
 use crate::pop3::{BrokenDeletion, GoOn, QuitReply, Transaction};
 use crate::report::Event;
-use crate::seen::{Cause, Compared, FailedMessage, FailedStep, Successes};
+use crate::seen::{Cause, Compared, FailedMessage, FailedStep, Ledger, Successes};
 use crate::text::ServerText;
 
 /// The subject of a report that all deletions are refused.
@@ -28,13 +28,13 @@ pub(super) const DELETING: &str = "deleting";
 
 impl Poll<'_> {
     /// Returns what may be deleted now: messages that are delivered and recorded, and whose time on
-    /// the server is over.
+    /// the server is over; and messages whose deletion the user has ordered.
     pub(super) fn due(
         &mut self,
         listing: &Listing,
         plan: &Plan,
         settled: Settled,
-    ) -> Result<Vec<Recorded>, Error> {
+    ) -> Result<Vec<Deletable>, Error> {
         let named = |pick: &Pick| {
             let message = listing.message(pick.position, pick.copy);
             (message.number, message.identity)
@@ -86,7 +86,14 @@ impl Poll<'_> {
         if self.holds(deletions)? {
             due.retain(|recorded| !is_of_earlier(recorded));
         }
-        Ok(due)
+        let ordered = self.ledger.orders();
+        let ordered = ordered
+            .confirm(plan.ordered.iter().map(named))
+            .map_err(reading)?;
+        let due = due.into_iter().map(Deletable::Recorded);
+        Ok(due
+            .chain(ordered.into_iter().map(Deletable::Ordered))
+            .collect())
     }
 
     /// Ends a session in which there was nothing to do.
@@ -107,7 +114,7 @@ impl Poll<'_> {
     pub(super) fn delete_and_quit<S: Read + Write>(
         &mut self,
         mut session: Transaction<S>,
-        due: Vec<Recorded>,
+        due: Vec<Deletable>,
         mut last_event: LastEvent,
     ) -> Result<(), Error> {
         let due = &*self.deletable(due)?;
@@ -116,19 +123,19 @@ impl Poll<'_> {
         // The refusals before the last success.
         let mut outlived = 0;
         let mut streak = Streak::default();
-        let ended = session.delete(due, |recorded, answer| match answer {
+        let ended = session.delete(due, |message, answer| match answer {
             Ok(()) => {
                 last_event.note_answer(Before::Success);
                 streak.succeed();
-                marked.push(recorded);
+                marked.push(message);
                 outlived = refused.len();
                 GoOn::Yes
             }
             Err(refusal) => {
                 last_event.note_answer(Before::Refusal);
                 let reason = common_part(&refusal.text.to_string());
-                streak.fail(recorded.identity(), &reason);
-                refused.push((recorded, refusal.text));
+                streak.fail(message.identity(), &reason);
+                refused.push((message, refusal.text));
                 if streak.is_common() {
                     GoOn::No
                 } else {
@@ -148,34 +155,20 @@ impl Poll<'_> {
         if let Err(broken) = ended {
             return Err(self.count_broken_deletion(broken, last_event.before())?);
         }
-        self.ledger
-            .deletions()
-            .note_quit(&marked)
-            .map_err(recording)?;
-        match session.quit() {
-            QuitReply::Committed => {
-                self.ledger
-                    .deletions()
-                    .mark_gone(&marked)
-                    .map_err(recording)?;
-                for recorded in &marked {
-                    let unique_id = &recorded.identity().unique_id;
-                    self.reporter.report(Event::Deleted(unique_id));
-                }
-                self.summary.deleted += marked.len();
-                self.summary.kept = self.summary.kept.saturating_sub(marked.len());
-                Ok(())
-            }
-            // Nothing depended on the reply.
-            QuitReply::Unknown(source) if marked.is_empty() && !source.is_out_of_step() => Ok(()),
-            QuitReply::Unknown(source) => Err(Error::Unconfirmed(source)),
+        commit(self.ledger, session, &marked)?;
+        for message in &marked {
+            let unique_id = &message.identity().unique_id;
+            self.reporter.report(Event::Deleted(unique_id));
         }
+        self.summary.deleted += marked.len();
+        self.summary.kept = self.summary.kept.saturating_sub(marked.len());
+        Ok(())
     }
 
     /// Returns what is deleted in this session. A message whose DELE failed before comes last. If it
     /// broke a session, it comes alone: no QUIT would follow for the others. One that is set aside
     /// waits for a day.
-    fn deletable(&self, due: Vec<Recorded>) -> Result<Vec<Recorded>, Error> {
+    fn deletable(&self, due: Vec<Deletable>) -> Result<Vec<Deletable>, Error> {
         let undeleted = self.ledger.causes().undeleted().map_err(reading)?;
         let now = Moment::now();
         let (mut first, mut last, mut alone) = (Vec::new(), Vec::new(), Vec::new());
@@ -184,15 +177,15 @@ impl Poll<'_> {
             // This is the usual case, and there may be many: they are not copied.
             return Ok(due);
         }
-        for recorded in due {
-            if failed.contains(recorded.identity()) {
+        for message in due {
+            if failed.contains(message.identity()) {
                 continue;
             }
-            match undeleted.get(recorded.identity()) {
-                None => first.push(recorded),
+            match undeleted.get(message.identity()) {
+                None => first.push(message),
                 Some(failed) if !may_be_tried(failed.next_try, now) => {}
-                Some(failed) if failed.broke => alone.push(recorded),
-                Some(_) => last.push(recorded),
+                Some(failed) if failed.broke => alone.push(message),
+                Some(_) => last.push(message),
             }
         }
         first.append(&mut last);
@@ -206,14 +199,18 @@ impl Poll<'_> {
     /// Counts and reports refused deletions.
     fn report_undeleted(
         &mut self,
-        refused: &[(&Recorded, ServerText)],
+        refused: &[(&Deletable, ServerText)],
         spared: usize,
         evidence: Successes,
     ) -> Result<(), Error> {
+        let is_ordered =
+            |(message, _): &&(&Deletable, ServerText)| matches!(message, Deletable::Ordered(_));
+        let (ordered, refused): (Vec<_>, Vec<_>) = refused.iter().partition(is_ordered);
+        self.end_refused_orders(&ordered)?;
         let failed: Vec<_> = refused
             .iter()
-            .map(|(recorded, said)| FailedMessage {
-                identity: recorded.identity().clone(),
+            .map(|(message, said)| FailedMessage {
+                identity: message.identity().clone(),
                 size: None,
                 reason: common_part(&said.to_string()),
             })
@@ -223,13 +220,13 @@ impl Poll<'_> {
             .count(FailedStep::Deletion, &failed, evidence)
             .map_err(recording)?;
         let mut common = None;
-        for ((recorded, said), cause) in refused.iter().zip(causes) {
-            self.course.failed.insert(recorded.identity().clone());
+        for ((message, said), cause) in refused.iter().zip(causes) {
+            self.course.failed.insert(message.identity().clone());
             let Cause::Message(failures) = cause else {
                 common = Some(said);
                 continue;
             };
-            let unique_id = &recorded.identity().unique_id;
+            let unique_id = &message.identity().unique_id;
             let what = format!("deleting message {unique_id}: the server said \"{said}\"");
             let failure = Failure::new(what, Exit::Temporary);
             self.summary
@@ -281,12 +278,12 @@ impl Poll<'_> {
             has_more: false,
         };
         let is_interrupt = source.is_interrupt();
-        let Some(recorded) = awaited.filter(|_| !is_interrupt) else {
+        let Some(message) = awaited.filter(|_| !is_interrupt) else {
             return Ok(while_doing(DELETING)(source));
         };
         let judgement = session.judge();
         self.course.outlook = judgement.outlook;
-        let identity = recorded.identity();
+        let identity = message.identity();
         let reason = session.manner.reason();
         match judgement.message {
             Guilt::Innocent => {}
@@ -318,5 +315,21 @@ impl Poll<'_> {
             }
         }
         Ok(while_doing(DELETING)(source))
+    }
+}
+
+/// Ends a session in which messages were marked as deleted. Only the reply to QUIT says that they are
+/// deleted (RFC 1939, section 6).
+pub(super) fn commit<S: Read + Write>(
+    ledger: &Ledger,
+    session: Transaction<S>,
+    marked: &[&Deletable],
+) -> Result<(), Error> {
+    ledger.deletions().note_quit(marked).map_err(recording)?;
+    match session.quit() {
+        QuitReply::Committed => ledger.deletions().mark_gone(marked).map_err(recording),
+        // Nothing depended on the reply.
+        QuitReply::Unknown(source) if marked.is_empty() && !source.is_out_of_step() => Ok(()),
+        QuitReply::Unknown(source) => Err(Error::Unconfirmed(source)),
     }
 }

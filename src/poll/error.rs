@@ -89,7 +89,7 @@ impl Error {
     }
 
     /// Returns true if the session broke.
-    pub(super) fn is_of_session(&self) -> bool {
+    pub(crate) fn is_of_session(&self) -> bool {
         self.cause().is_some()
     }
 

@@ -43,6 +43,8 @@ mod kept_mail;
 mod missing;
 mod neighbours;
 mod not_received;
+pub(crate) mod ordered_deletion;
+mod orders;
 mod pairing;
 pub mod plan;
 mod receive;

@@ -54,7 +54,10 @@ impl Poll<'_> {
             .ledger
             .messages()
             .needs_sizes(policy.due_until(self.ledger.clock().now()));
-        let sizes = if policy.needs_sizes() || deletion_needs_sizes.map_err(reading)? {
+        let sizes = if policy.needs_sizes()
+            || deletion_needs_sizes.map_err(reading)?
+            || self.ledger.orders().are_given().map_err(reading)?
+        {
             Sizes::Each
         } else {
             Sizes::Total
@@ -102,6 +105,9 @@ impl Poll<'_> {
         self.warn_of_expiry(session.profile(), last);
         if let Some(profile) = session.profile().to_stored() {
             self.ledger.note_server_profile(profile);
+        }
+        if self.judge_orders(&mut session, &listing, known, last)? {
+            (known, compared) = self.compare(&listing, policy)?;
         }
         if let Some(compare) = self.find_known_mailbox(&mut session, &listing, known, last)? {
             self.start_impossible_ages()?;

@@ -5,9 +5,10 @@ use std::io::{Read, Write};
 use crate::exit::Exit;
 use crate::mail::known::{KnownFacts, KnownMessage};
 use crate::mail::maildrop::{Listing, UniqueId};
+use crate::mail::order::DeletionOrder;
 use crate::mail::policy::{Keep, Policy};
 use crate::moment::Moment;
-use crate::poll::join::join;
+use crate::poll::join::{Group, join};
 use crate::poll::missing::ListingChanges;
 use crate::poll::plan::{Plan, Planner};
 use crate::poll::renamed::RenamedSigns;
@@ -88,6 +89,12 @@ impl<'a> KnownMessages<'a> {
         policy: &Policy,
         now: Moment,
     ) -> Result<ComparedListing, seen::Error> {
+        let orders = self.orders()?;
+        // They are in the order of their unique-ids.
+        let is_ordered = |group: &Group<'_>| {
+            let order = |order: &DeletionOrder| order.unique_id.as_octets().cmp(group.unique_id);
+            group.listed.len() == 1 && orders.binary_search_by(order).is_ok()
+        };
         let mut planner = Planner::new(listing, self.facts, policy, now);
         let mut changes = ListingChanges::of(listing);
         let mut signs = RenamedSigns::default();
@@ -95,7 +102,10 @@ impl<'a> KnownMessages<'a> {
             listing,
             |each| self.each(each),
             |group| {
-                planner.decide(&group);
+                match is_ordered(&group) {
+                    true => planner.decide_ordered(&group),
+                    false => planner.decide(&group),
+                }
                 changes.compare(listing, &group);
                 signs.count(&group);
             },
@@ -111,6 +121,14 @@ impl<'a> KnownMessages<'a> {
         match self.ledger {
             Some(ledger) => ledger.messages().each(each),
             None => Ok(()),
+        }
+    }
+
+    /// Returns the orders to delete messages.
+    fn orders(self) -> Result<Vec<DeletionOrder>, seen::Error> {
+        match self.ledger {
+            Some(ledger) => ledger.orders().all(),
+            None => Ok(Vec::new()),
         }
     }
 
@@ -131,6 +149,7 @@ impl<'a> KnownMessages<'a> {
             if policy.needs_sizes()
                 || ledger.messages().needs_sizes(due)?
                 || ledger.suspicions().are_waiting()?
+                || ledger.orders().are_given()?
             {
                 Sizes::Each
             } else {
@@ -218,6 +237,7 @@ pub(crate) fn rehearse(
         ("compare", &plan.compare),
         ("compare", &plan.verify),
         ("delete", &plan.delete),
+        ("delete", &plan.ordered),
     ];
     for (action, picks) in actions {
         for pick in picks {
@@ -238,7 +258,7 @@ pub(crate) fn rehearse(
     } else {
         0
     };
-    let deleted = plan.delete.len() + at_once;
+    let deleted = plan.delete.len() + plan.ordered.len() + at_once;
     Summary {
         delivered: plan.fetch.len(),
         octets: sizes.sum(),

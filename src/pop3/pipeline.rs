@@ -9,7 +9,7 @@ use super::command::Command;
 use super::reply::{Refusal, Status, announced_size};
 use super::unstuff::ResponseSize;
 use super::wire::Wire;
-use crate::mail::custody::Recorded;
+use crate::mail::deletable::Deletable;
 use crate::mail::maildrop::Message;
 
 /// The most octets of commands that may wait for their replies. They must fit into the socket
@@ -117,7 +117,7 @@ impl Ask for HeaderOf {
     }
 }
 
-impl Ask for &Recorded {
+impl Ask for &Deletable {
     fn command(&self) -> Command<'static> {
         Command::Dele(self.number())
     }

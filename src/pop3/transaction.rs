@@ -11,7 +11,7 @@ use super::server_profile::ServerProfile;
 use super::session_hints::{Pipelining, Sizes};
 use super::wire::Wire;
 use crate::limits;
-use crate::mail::custody::Recorded;
+use crate::mail::deletable::Deletable;
 use crate::mail::maildrop::Listing;
 use crate::mail::memory::MemoryPart;
 use crate::mail::total::MaildropTotal;
@@ -48,7 +48,7 @@ pub enum GoOn {
 #[derive(Debug)]
 pub struct BrokenDeletion<'r> {
     /// The message whose answer was awaited.
-    pub awaited: Option<&'r Recorded>,
+    pub awaited: Option<&'r Deletable>,
     /// The reason.
     pub source: Error,
 }
@@ -306,12 +306,12 @@ impl<S: Read + Write> Transaction<S> {
     /// The connection fails. Without QUIT, what was marked stays on the server.
     pub fn delete<'r>(
         &mut self,
-        recorded: &'r [Recorded],
-        mut each: impl FnMut(&'r Recorded, Result<(), Refusal>) -> GoOn,
+        deletable: &'r [Deletable],
+        mut each: impl FnMut(&'r Deletable, Result<(), Refusal>) -> GoOn,
     ) -> Result<(), BrokenDeletion<'r>> {
-        let mut window = Window::new(self.pipelining, recorded.iter());
+        let mut window = Window::new(self.pipelining, deletable.iter());
         loop {
-            let (recorded, status) = match window.next(&mut self.wire) {
+            let (message, status) = match window.next(&mut self.wire) {
                 Ok(None) => return Ok(()),
                 Ok(Some(answered)) => answered,
                 Err(source) => {
@@ -320,8 +320,8 @@ impl<S: Read + Write> Transaction<S> {
                 }
             };
             let go_on = match status {
-                Status::Positive(_) => each(recorded, Ok(())),
-                Status::Negative(refusal) => each(recorded, Err(refusal)),
+                Status::Positive(_) => each(message, Ok(())),
+                Status::Negative(refusal) => each(message, Err(refusal)),
                 Status::Continue(_) => {
                     let source = Error::unexpected("DELE", status);
                     let awaited = None;

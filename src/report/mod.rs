@@ -102,6 +102,8 @@ pub(crate) struct Summary {
     pub holds_deletions: bool,
     /// True for a dry run.
     pub is_dry: bool,
+    /// True for a run that fetches nothing: `mailpull delete`.
+    pub only_deletes: bool,
     /// The number of lines about single messages that were printed.
     pub lines: usize,
     /// The number of such lines that were left out.
@@ -261,6 +263,9 @@ impl Summary {
 
 impl Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.only_deletes {
+            return write!(f, "{} deleted, {} kept", self.deleted, self.kept);
+        }
         let would = if self.is_dry { "would fetch " } else { "" };
         let plural = if self.delivered == 1 { "" } else { "s" };
         write!(f, "{would}{} new message{plural}", self.delivered)?;

@@ -7,6 +7,7 @@ use super::causes::REMOVE_FAILED;
 use super::database::{Database, Queries, statements};
 use super::integrity::find_faults;
 use super::notices::REMOVE_ACCOUNT_NOTICES;
+use super::orders::REMOVE_ORDERS;
 use super::state::STAGED;
 use super::{Error, Lock, StateFolder, former_tags};
 use crate::mail::maildrop::AccountKey;
@@ -134,6 +135,7 @@ pub(super) fn remove_rows(queries: &Queries<'_>, account: AccountKey) -> rusqlit
         &REMOVE_FAILED,
         &REMOVE_ACCOUNT_NOTICES,
         &REMOVE_PLACES,
+        &REMOVE_ORDERS,
         &REMOVE_MESSAGES,
         &REMOVE_ACCOUNT,
     ] {

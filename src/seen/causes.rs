@@ -316,7 +316,9 @@ statements! {
                   AND s.copy = failure.copy AND CASE failure.step
                       WHEN 1 THEN s.state = {FAILED} OR s.attempts > 0
                       WHEN 2 THEN s.state = {STAGED}
-                      ELSE s.state = {DELIVERED} END)";
+                      ELSE s.state = {DELIVERED} END)
+             AND NOT (failure.step = 3 AND EXISTS
+                 (SELECT 1 FROM deletion_order o WHERE o.account = ?1 AND o.unique_id = failure.unique_id))";
 
     REMOVE_FAILED = "DELETE FROM main.failure WHERE account = ?1";
 
@@ -367,8 +369,12 @@ statements! {
          WHERE account = ?1 AND step = 3";
 
     HAS_BROKEN_DELETION =
-        "SELECT 1 FROM failure f JOIN seen s USING (account, unique_id, copy)
-         WHERE f.account = ?1 AND f.step = 3 AND f.broke = 1 AND s.state = {DELIVERED}";
+        "SELECT 1 FROM failure f
+         WHERE f.account = ?1 AND f.step = 3 AND f.broke = 1
+             AND (EXISTS (SELECT 1 FROM seen s WHERE s.account = ?1 AND s.unique_id = f.unique_id
+                      AND s.copy = f.copy AND s.state = {DELIVERED})
+                  OR EXISTS (SELECT 1 FROM deletion_order o
+                      WHERE o.account = ?1 AND o.unique_id = f.unique_id))";
 
     NOTE_BROKEN = "UPDATE failure SET broke = 1 WHERE {MESSAGE} AND step = 3";
 

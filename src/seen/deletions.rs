@@ -3,9 +3,10 @@
 use rusqlite::params;
 
 use super::database::{MESSAGE, about, statements};
-use super::state::{DELIVERED, GONE};
+use super::orders::{END, NOTE_ORDERED_QUIT};
+use super::state::{DELIVERED, GONE, STAGED};
 use super::{Error, Ledger};
-use crate::mail::custody::Recorded;
+use crate::mail::deletable::{Deletable, Recorded};
 use crate::mail::known::SET_ASIDE_FOR;
 use crate::mail::maildrop::{Identity, MessageNumber};
 use crate::moment::Moment;
@@ -24,7 +25,8 @@ pub(crate) struct TakenBack {
 }
 
 impl Deletions<'_> {
-    /// Returns the proof that a message may be deleted, for each message whose delivery is recorded.
+    /// Returns the proof that a message may be deleted, for each message whose delivery is
+    /// recorded.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -47,31 +49,38 @@ impl Deletions<'_> {
         })
     }
 
-    /// Notes that QUIT is about to be sent after the DELE of messages. Unless the server answers it, nobody
-    /// knows if they are deleted, and their unique-ids may mean other messages from then on.
+    /// Notes that QUIT is about to be sent after the DELE of messages. Unless the server answers
+    /// it, nobody knows if they are deleted, and their unique-ids may mean other messages from then
+    /// on.
     ///
     /// # Errors
     /// Nothing was written. QUIT must not be sent.
-    pub(crate) fn note_quit(self, marked: &[&Recorded]) -> Result<(), Error> {
+    pub(crate) fn note_quit(self, marked: &[&Deletable]) -> Result<(), Error> {
         if marked.is_empty() {
             return Ok(());
         }
         let (key, now) = (self.0.key(), Moment::now());
         self.0.write(|queries| {
             let mut note_quit = queries.prepare(&NOTE_QUIT)?;
-            for identity in marked.iter().map(|recorded| recorded.identity()) {
+            for message in marked {
+                let identity = message.identity();
                 note_quit.execute(about(&key, identity, params![now]))?;
+                if matches!(message, Deletable::Ordered(_)) {
+                    queries.execute(&NOTE_ORDERED_QUIT, params![key, identity.unique_id, now])?;
+                }
             }
             Ok(())
         })
     }
 
-    /// Notes that messages are gone from the server: it has answered QUIT with `+OK`.
+    /// Notes that messages are gone from the server: it has answered QUIT with `+OK`. Orders to
+    /// delete them are carried out. A message that is staged stays so, because it is still to be
+    /// delivered.
     ///
     /// # Errors
     /// Nothing was written. The messages stay delivered, and the next listing shows that they are
     /// gone.
-    pub(crate) fn mark_gone(self, deleted: &[&Recorded]) -> Result<(), Error> {
+    pub(crate) fn mark_gone(self, deleted: &[&Deletable]) -> Result<(), Error> {
         if deleted.is_empty() {
             return Ok(());
         }
@@ -79,16 +88,25 @@ impl Deletions<'_> {
         self.0.write(|queries| {
             let mut mark_gone = queries.prepare(&MARK_GONE)?;
             let mut note_deletion = queries.prepare(&NOTE_DELETION)?;
-            for identity in deleted.iter().map(|recorded| recorded.identity()) {
-                mark_gone.execute(about(&key, identity, params![now]))?;
+            for message in deleted {
+                let identity = message.identity();
+                match message {
+                    Deletable::Recorded(_) => {
+                        mark_gone.execute(about(&key, identity, params![now]))?;
+                    }
+                    Deletable::Ordered(_) => {
+                        queries.execute(&MARK_ORDERED_GONE, about(&key, identity, params![now]))?;
+                        queries.execute(&END, params![key, identity.unique_id])?;
+                    }
+                }
                 note_deletion.execute(about(&key, identity, params![now]))?;
             }
             Ok(())
         })
     }
 
-    /// Makes messages delivered again that were deleted and are listed again, unchanged: the server may
-    /// have been restored from a backup. One that has come back before is no longer deleted.
+    /// Makes messages delivered again that were deleted and are listed again, unchanged: the server
+    /// may have been restored from a backup. One that has come back before is no longer deleted.
     ///
     /// # Errors
     /// Nothing was written.
@@ -141,6 +159,16 @@ statements! {
     MARK_GONE =
         "UPDATE seen SET state = {GONE}, gone = ?4, vanished = ?4, quit_sent = NULL, unproven = 1
          WHERE {MESSAGE}";
+
+    /// A message that was never fetched gets a row without a delivery. If its unique-id is listed
+    /// again, there is nothing to compare, so it is fetched.
+    MARK_ORDERED_GONE =
+        "INSERT INTO seen (account, unique_id, copy, state, size, listed, gone, vanished)
+         SELECT account, unique_id, ?3, {GONE}, size, given, ?4, ?4 FROM deletion_order
+         WHERE account = ?1 AND unique_id = ?2
+         ON CONFLICT DO UPDATE SET state = {GONE}, gone = ?4, vanished = ?4, quit_sent = NULL, attempts = 0,
+             next_try = 0, undeletable = 0, came_back = 0, unproven = state = {DELIVERED}
+             WHERE state <> {STAGED}";
 
     NOTE_DELETION = "UPDATE delivery SET deleted = ?4 WHERE {MESSAGE}";
 

@@ -17,6 +17,7 @@ use super::messages::Messages;
 use super::missing::Missing;
 use super::neighbours::{Neighbours, host};
 use super::notices::Notices;
+use super::orders::Orders;
 use super::places::Places;
 use super::recognition::Recognition;
 use super::runs::Runs;
@@ -212,6 +213,11 @@ impl Ledger {
     /// Reports about the account that are made once.
     pub(crate) fn notices(&self) -> Notices<'_> {
         Notices(self)
+    }
+
+    /// The user's orders to delete messages.
+    pub(crate) fn orders(&self) -> Orders<'_> {
+        Orders(self)
     }
 
     /// The facts about the server's sizes.

@@ -3,6 +3,7 @@
 use rusqlite::{Row, params};
 
 use super::database::{MESSAGE, about, identity, size, statements};
+use super::orders::END;
 use super::size_checks::size_history;
 use super::state::{DELIVERED, FAILED, SEEN, StoredState};
 use super::{Error, Ledger};
@@ -89,6 +90,16 @@ impl Messages<'_> {
             .read(|queries| queries.exists(&IS_TAKEN, about(&key, identity, &[])))
     }
 
+    /// Returns the messages that are known under a unique-id, by copy number.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn under(self, unique_id: &UniqueId) -> Result<Vec<KnownMessage>, Error> {
+        let values = params![self.0.key(), unique_id];
+        self.0
+            .read(|queries| queries.all(&KNOWN_UNDER, values, known_message))
+    }
+
     /// Returns all known messages, ordered by unique-id.
     ///
     /// # Errors
@@ -109,7 +120,8 @@ impl Messages<'_> {
         })
     }
 
-    /// Forgets all messages with this unique-id, and returns their number.
+    /// Forgets all messages with this unique-id, and the order to delete one of them. Returns the number
+    /// of messages.
     ///
     /// # Errors
     /// Nothing was forgotten.
@@ -118,6 +130,7 @@ impl Messages<'_> {
             let key = params![self.0.key(), unique_id];
             queries.execute(&FORGET_DELIVERIES, key)?;
             queries.execute(&FORGET_NOTICES, key)?;
+            queries.execute(&END, key)?;
             queries.execute(&FORGET_MESSAGES, key)
         })
     }
@@ -224,6 +237,11 @@ statements! {
         "SELECT unique_id, copy, state, size, delivered, undeletable, next_try, vanished,
              quit_sent, suspicion
          FROM seen WHERE account = ?1 ORDER BY unique_id, copy";
+
+    KNOWN_UNDER =
+        "SELECT unique_id, copy, state, size, delivered, undeletable, next_try, vanished,
+             quit_sent, suspicion
+         FROM seen WHERE account = ?1 AND unique_id = ?2 ORDER BY copy";
 
     DELIVERED_OUTSIDE =
         "SELECT count(*) FROM seen

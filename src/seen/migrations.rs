@@ -235,4 +235,21 @@ ALTER TABLE seen DROP COLUMN handed_over;
 ALTER TABLE delivery DROP COLUMN repeated;
 ALTER TABLE delivery DROP COLUMN words;
 ",
+    "
+CREATE TABLE deletion_order (               -- a message that the user wants to be deleted from the server
+    account      INTEGER NOT NULL REFERENCES account (id),
+    unique_id    BLOB    NOT NULL,          -- it was listed once
+    size         INTEGER,                   -- as LIST reported it then
+    given        INTEGER NOT NULL,          -- when
+    header       BLOB,                      -- SHA-256 of its header then, without the lines that servers
+                                            -- write; null if the server has not shown it
+    sender       BLOB    NOT NULL,          -- From
+    subject      BLOB    NOT NULL,
+    message_id   BLOB,                      -- SHA-256 of Message-ID
+    date         BLOB,                      -- SHA-256 of Date
+    was_received INTEGER NOT NULL,          -- its header has a Received field
+    quit_sent    INTEGER,                   -- when QUIT was sent after its DELE
+    PRIMARY KEY (account, unique_id)
+) STRICT, WITHOUT ROWID;
+",
 ];

@@ -26,6 +26,7 @@ mod migrations;
 mod missing;
 mod neighbours;
 mod notices;
+mod orders;
 mod places;
 mod read_only;
 mod recognition;

@@ -9,6 +9,7 @@ use super::account::{one_shot_name, tag};
 use super::accounts::remove_rows;
 use super::database::statements;
 use super::messages::HAS_MESSAGES;
+use super::orders::MOVE_ORDERS;
 use super::recognition::known_header;
 use super::{Error, Ledger, Lock, former_tags};
 use crate::mail::custody::TargetPlace;
@@ -116,6 +117,7 @@ impl Ledger {
                 &MOVE_DELIVERIES,
                 &MOVE_NOTICES,
                 &MOVE_PLACES,
+                &MOVE_ORDERS,
                 &TAKE_POLICY,
             ] {
                 queries.execute(sql, keys)?;

@@ -45,6 +45,7 @@ mod new_server;
 mod new_unique_ids;
 mod no_uidl;
 mod oauth2;
+mod ordered_deletion;
 mod out_of_step;
 mod partial_listings;
 mod paths;

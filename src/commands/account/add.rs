@@ -1,7 +1,7 @@
 //! `mailpull account add`: asks for missing arguments, finds the server, tries the login, and only then
 //! writes the account into the configuration. Existing accounts are not changed.
 
-use super::questions::Questions;
+use super::super::questions::Questions;
 use super::{discovery, test};
 use crate::cli;
 use crate::commands::Context;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::questions::Questions;
+use super::super::questions::Questions;
 use crate::commands::Context;
 use crate::commands::account::providers;
 use crate::config::NewAccount;

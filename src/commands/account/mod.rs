@@ -13,7 +13,6 @@ mod add;
 mod discovery;
 mod findings;
 mod providers;
-mod questions;
 mod target;
 mod test;
 

@@ -1,5 +1,7 @@
 //! `mailpull seen list`: shows the known messages of an account, and why a message stays on the server.
 
+use std::collections::HashSet;
+use std::fmt;
 use std::io::{self, Write};
 
 use super::super::Context;
@@ -8,36 +10,76 @@ use super::open_to_read;
 use crate::cli;
 use crate::exit::{Exit, Failure};
 use crate::mail::known::{State, may_be_tried};
-use crate::mail::maildrop::Identity;
+use crate::mail::maildrop::{Identity, UniqueId};
 use crate::mail::policy::{Keep, Policy};
 use crate::moment::Moment;
 use crate::report::{Octets, json};
 use crate::seen::{SeenEntry, Undeleted};
 use crate::text::OneLine;
 
-/// Shows the known messages of an account, one line each.
+/// A line of the list.
+struct ListLine<'a> {
+    word: &'static str,
+    size: Option<u64>,
+    unique_id: &'a UniqueId,
+    copy: u32,
+    failures: u32,
+    stays_because: Option<String>,
+}
+
+/// Shows the known messages of an account, one line each, and those that are to be deleted
+/// unfetched.
 pub(super) fn run(arguments: &cli::ListArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let (account, ledger) = open_to_read(&arguments.account, context)?;
     let undeleted = ledger.causes().undeleted()?;
     let now = ledger.clock().now();
-    let mut out = io::stdout().lock();
-    for entry in ledger.messages().entries()? {
-        if arguments.failed && entry.failures == 0 {
-            continue;
-        }
+    let entries = ledger.messages().entries()?;
+    let orders = ledger.orders().all()?;
+    let ordered: HashSet<&UniqueId> = orders.iter().map(|order| &order.unique_id).collect();
+    let known = entries.iter().map(|entry| {
         let identity = Identity {
             unique_id: entry.unique_id.clone(),
             copy: entry.known.copy,
         };
-        let stays_because = reason(&entry, undeleted.get(&identity), &account.policy, now);
-        let written = if context.global.json {
-            let state = word(entry.known.state);
-            let size = &entry.known.size;
-            let stays_because = stays_because.as_deref();
-            let line = json::known(&entry.unique_id, state, size, stays_because);
-            writeln!(out, "{}", OneLine(line))
-        } else {
-            writeln!(out, "{}", OneLine(line(&entry, stays_because.as_deref())))
+        let is_ordered = ordered.contains(&entry.unique_id) && entry.known.state != State::Gone;
+        let undeleted = undeleted.get(&identity);
+        ListLine {
+            word: word(entry.known.state),
+            size: entry.known.size,
+            unique_id: &entry.unique_id,
+            copy: entry.known.copy,
+            failures: entry.failures,
+            stays_because: match is_ordered {
+                true => Some(ordered_because(undeleted, now)),
+                false => reason(entry, undeleted, &account.policy, now),
+            },
+        }
+    });
+    let unique_ids: HashSet<&UniqueId> = entries.iter().map(|entry| &entry.unique_id).collect();
+    let unknown = orders.iter();
+    let unknown = unknown.filter(|order| !unique_ids.contains(&order.unique_id));
+    let unknown = unknown.map(|order| {
+        let identity = Identity {
+            unique_id: order.unique_id.clone(),
+            copy: 0,
+        };
+        ListLine {
+            word: "new",
+            size: order.size,
+            unique_id: &order.unique_id,
+            copy: 0,
+            failures: 0,
+            stays_because: Some(ordered_because(undeleted.get(&identity), now)),
+        }
+    });
+    let mut out = io::stdout().lock();
+    for line in known.chain(unknown) {
+        if arguments.failed && line.failures == 0 {
+            continue;
+        }
+        let written = match context.global.json {
+            true => writeln!(out, "{}", OneLine(line.json())),
+            false => writeln!(out, "{}", OneLine(line)),
         };
         if written.is_err() {
             // The reader has closed standard output, as head(1) does: it needs no more.
@@ -47,26 +89,34 @@ pub(super) fn run(arguments: &cli::ListArgs, context: &Context<'_>) -> Result<Ex
     Ok(Exit::Done)
 }
 
-fn line(entry: &SeenEntry, stays_because: Option<&str>) -> String {
-    let size = entry
-        .known
-        .size
-        .map_or_else(|| "?".into(), |size| Octets(size).to_string());
-    let copy = match entry.known.copy {
-        0 => String::new(),
-        copy => format!(" (copy {copy})"),
-    };
-    let failed = match entry.failures {
-        0 => String::new(),
-        1 => ", failed once".to_owned(),
-        failures => format!(", failed {failures} times in a row"),
-    };
-    let reason = stays_because.map_or_else(String::new, |reason| format!(", {reason}"));
-    format!(
-        "{} {size} {}{copy}{failed}{reason}",
-        word(entry.known.state),
-        entry.unique_id.typed()
-    )
+impl ListLine<'_> {
+    fn json(&self) -> String {
+        let stays_because = self.stays_because.as_deref();
+        json::known(self.unique_id, self.word, &self.size, stays_because)
+    }
+}
+
+impl fmt::Display for ListLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word)?;
+        match self.size {
+            Some(size) => write!(f, " {}", Octets(size))?,
+            None => f.write_str(" ?")?,
+        }
+        write!(f, " {}", self.unique_id.typed())?;
+        if self.copy > 0 {
+            write!(f, " (copy {})", self.copy)?;
+        }
+        match self.failures {
+            0 => {}
+            1 => f.write_str(", failed once")?,
+            failures => write!(f, ", failed {failures} times in a row")?,
+        }
+        match &self.stays_because {
+            Some(reason) => write!(f, ", {reason}"),
+            None => Ok(()),
+        }
+    }
 }
 
 fn word(state: State) -> &'static str {
@@ -125,6 +175,14 @@ fn reason(
     }
 }
 
+/// Returns why a message stays whose deletion the user has ordered.
+fn ordered_because(undeleted: Option<&Undeleted>, now: Moment) -> String {
+    match undeleted {
+        Some(undeleted) => undeleted_because(undeleted, now),
+        None => "its deletion is ordered; the next run deletes it".to_owned(),
+    }
+}
+
 /// Returns why a message stays whose DELE failed.
 fn undeleted_because(undeleted: &Undeleted, now: Moment) -> String {
     let what = if undeleted.broke {
@@ -169,7 +227,6 @@ mod tests {
     use super::*;
     use crate::mail::known::KnownMessage;
     use crate::mail::known::tests::message_in;
-    use crate::mail::maildrop::UniqueId;
     use crate::mail::suspicion::Suspicion;
 
     const NOW: Moment = Moment(1_800_000_000);

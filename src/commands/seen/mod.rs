@@ -1,6 +1,5 @@
 //! `mailpull seen`: inspects and repairs what mailpull remembers about messages.
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::credentials::Passwords;
@@ -11,7 +10,7 @@ use crate::delivery::{self, Leftovers, StagedState};
 use crate::exit::{Exit, Failure};
 use crate::mail::custody::Staged;
 use crate::mail::known::may_be_tried;
-use crate::mail::maildrop::Listing;
+use crate::mail::maildrop::{Listing, UniqueId};
 use crate::mail::policy::Policy;
 use crate::mail::streak::{Alikeness, Streak};
 use crate::moment::Moment;
@@ -22,7 +21,7 @@ use crate::poll::renamed::Rematch;
 use crate::poll::survey::{self, KnownMessages};
 use crate::pop3::Transaction;
 use crate::report::Event;
-use crate::seen::{Accounts, FailedStep, Ledger, SeenEntry, StateFolder, Verdict};
+use crate::seen::{Accounts, FailedStep, Ledger, StateFolder, Verdict};
 
 mod export;
 mod import;
@@ -42,7 +41,7 @@ pub(super) fn run(verb: &cli::SeenCommand, context: &Context<'_>) -> Result<Exit
 }
 
 /// Opens the ledger of an account of the configuration.
-fn open(name: &str, context: &Context<'_>) -> Result<(Account, Ledger), Failure> {
+pub(super) fn open(name: &str, context: &Context<'_>) -> Result<(Account, Ledger), Failure> {
     let account = find(name, context)?;
     let ledger = context.open_ledger(&account, &context.state_folder()?)?;
     Ok((account, ledger))
@@ -65,19 +64,20 @@ fn find(name: &str, context: &Context<'_>) -> Result<Account, Failure> {
     Ok(config::accounts(&selector, chosen, &Overrides::default())?.one()?)
 }
 
-/// Forgets messages, so that they are new again. They may be named as the server spells them, or as
-/// `seen list` shows them.
+/// Forgets messages, so that they are new again, and orders to delete them. They may be named as the
+/// server spells them, or as `seen list` shows them.
 fn forget(arguments: &cli::ForgetArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let (_, mut ledger) = open(&arguments.account, context)?;
     let _lock = ledger.lock()?;
-    let entries = ledger.messages().entries()?;
+    let entries = ledger.messages().entries()?.into_iter();
+    let ordered = ledger.orders().all()?.into_iter();
+    let known: Vec<UniqueId> = entries
+        .map(|entry| entry.unique_id)
+        .chain(ordered.map(|order| order.unique_id))
+        .collect();
     for name in &arguments.unique_ids {
-        let is_meant = |entry: &&SeenEntry| {
-            entry.unique_id.as_octets() == name.as_bytes()
-                || name.to_str() == Some(&entry.unique_id.typed())
-        };
-        if let Some(entry) = entries.iter().find(is_meant) {
-            ledger.messages().forget(&entry.unique_id)?;
+        if let Some(unique_id) = known.iter().find(|known| known.is_meant_by(name)) {
+            ledger.messages().forget(unique_id)?;
         } else {
             let what = format!("no message is known as {}", name.display());
             return Err(Failure::new(what, Exit::Usage));

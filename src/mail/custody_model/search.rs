@@ -10,8 +10,8 @@ use super::{Action, Setting, TrackedMessage, UserOrder, World};
 /// The ways in which the promise can be broken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Breach {
-    /// A message is neither on the server nor in the Maildir, no reader has had it, and no order to delete it is
-    /// known any more.
+    /// A message is neither on the server nor in the Maildir, no reader has had it, and no order to
+    /// delete it is known any more.
     Lost,
     /// A message was put in place twice.
     Repeated,

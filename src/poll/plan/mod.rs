@@ -53,6 +53,8 @@ pub struct Plan {
     pub verify: Vec<Pick>,
     /// Messages to be deleted without fetching them.
     pub delete: Vec<Pick>,
+    /// Messages whose deletion the user has ordered. They are neither fetched nor compared.
+    pub ordered: Vec<Pick>,
     /// New messages that are larger than `max_size`.
     pub too_large: Vec<Pick>,
     /// The number of new messages that wait for the next run because of a limit.
@@ -131,6 +133,24 @@ impl<'a> Planner<'a> {
                     self.decide_pair(&pair);
                 }
             }
+        }
+    }
+
+    /// Decides about a message that is listed alone under its unique-id, and whose deletion the user
+    /// has ordered.
+    pub fn decide_ordered(&mut self, group: &Group<'_>) {
+        let Group { listed, known, .. } = *group;
+        for pair in pair(self.listing, listed, known.iter()) {
+            match pair.known {
+                Some(row) => self
+                    .plan
+                    .note_size(row.size, self.listing.size(pair.position)),
+                None => self.note_new_size(pair.position),
+            }
+            self.plan.ordered.push(Pick {
+                position: pair.position,
+                copy: pair.copy,
+            });
         }
     }
 
@@ -256,6 +276,7 @@ impl Planner<'_> {
             failed,
             &mut plan.compare,
             &mut plan.delete,
+            &mut plan.ordered,
             &mut plan.too_large,
         ] {
             picks.sort_unstable_by_key(|pick| pick.position);
@@ -442,30 +463,37 @@ impl Plan {
 
     /// Returns true if the plan retrieves every listed message.
     pub fn is_of_all(&self) -> bool {
-        let left_out = self.kept + self.postponed + self.too_large.len() + self.delete.len();
-        left_out == 0
+        let left_out = self.kept + self.postponed + self.too_large.len();
+        left_out + self.deleted() == 0
     }
 
     /// Returns true if the plan retrieves every listed message that may be one which was deleted before.
     /// One that is too large was never delivered, and so never deleted.
     pub fn sees_all(&self) -> bool {
-        self.postponed == 0 && self.unverified == 0 && self.waiting.is_empty()
+        let left_out = self.postponed + self.unverified + self.waiting.len();
+        left_out + self.ordered.len() == 0
     }
 
     /// Returns the number of commands that the plan needs.
     pub fn commands(&self) -> usize {
-        self.retrieved().count() + self.delete.len()
+        self.retrieved().count() + self.deleted()
+    }
+
+    /// Returns the number of messages to be deleted without fetching them.
+    fn deleted(&self) -> usize {
+        self.delete.len() + self.ordered.len()
     }
 
     /// Returns true if there is something to delete as well as something to fetch.
     pub fn asks_for_both(&self) -> bool {
-        !self.delete.is_empty() && self.retrieved().next().is_some()
+        self.deleted() > 0 && self.retrieved().next().is_some()
     }
 
     /// Returns the part of the plan that needs nothing to be fetched.
     pub fn deletions_only(&self) -> Self {
         Self {
             delete: self.delete.clone(),
+            ordered: self.ordered.clone(),
             ..Self::default()
         }
     }

@@ -1,4 +1,4 @@
-use crate::mail::custody::Recorded;
+use crate::mail::deletable::{Deletable, Ordered, Recorded};
 use crate::mail::maildrop::{Identity, Listing, UniqueId};
 use crate::mail::total::MaildropTotal;
 
@@ -25,12 +25,16 @@ fn shown(listing: &Listing) -> Vec<String> {
         .collect()
 }
 
-fn recorded(numbers: [u32; 3]) -> Vec<Recorded> {
+fn recorded(numbers: [u32; 3]) -> Vec<Deletable> {
     numbers
         .into_iter()
         .map(|n| {
             let unique_id = UniqueId::new(b"a").expect("the unique-id is valid");
-            Recorded::new(number(n), Identity { unique_id, copy: 0 })
+            let identity = Identity { unique_id, copy: 0 };
+            match n {
+                1 => Deletable::Ordered(Ordered::new(number(n), identity)),
+                _ => Deletable::Recorded(Recorded::new(number(n), identity)),
+            }
         })
         .collect()
 }

@@ -11,6 +11,7 @@ mod handovers;
 mod kept_mail;
 mod neighbours;
 mod notices;
+mod orders;
 mod query_plans;
 mod recognition;
 mod suspicions;
@@ -23,9 +24,9 @@ use super::{Cause, FailedMessage, FailedStep, Ledger, Lock, StateFolder, Success
 use crate::digest::Digest;
 use crate::exit::Exit;
 use crate::mail::custody::{
-    Delivered, Durable, NotDelivered, Outcome, Receipt, Recorded, Staged, StoredMessage,
-    TargetPlace,
+    Delivered, Durable, NotDelivered, Outcome, Receipt, Staged, StoredMessage, TargetPlace,
 };
+use crate::mail::deletable::{Deletable, Recorded};
 use crate::mail::headers::Header;
 use crate::mail::known::State;
 use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
@@ -86,7 +87,8 @@ impl TestLedger {
 
     /// Deletes messages as a session does whose QUIT was answered with `+OK`.
     fn delete(&self, ids: &[(&str, u32)]) {
-        let proofs = self.confirm(ids);
+        let proofs = self.confirm(ids).into_iter().map(Deletable::Recorded);
+        let proofs: Vec<_> = proofs.collect();
         let gone: Vec<_> = proofs.iter().collect();
         assert_eq!(gone.len(), ids.len(), "all were delivered");
         let marked = self.ledger.deletions().mark_gone(&gone);
@@ -251,6 +253,7 @@ fn statements() -> impl Iterator<Item = (&'static str, &'static Sql)> {
         super::missing::STATEMENTS,
         super::neighbours::STATEMENTS,
         super::notices::STATEMENTS,
+        super::orders::STATEMENTS,
         super::places::STATEMENTS,
         super::recognition::STATEMENTS,
         super::runs::STATEMENTS,

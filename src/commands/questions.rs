@@ -1,4 +1,4 @@
-//! Asks on the terminal for the arguments that are missing, except passwords.
+//! Asks on the terminal for consent, and for arguments that are missing, except passwords.
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -8,7 +8,7 @@ use rustix::event::PollFlags;
 
 use crate::exit::{Exit, Failure};
 use crate::os::signals::Interrupt;
-use crate::text::ServerText;
+use crate::text::{OneLine, ServerText};
 
 /// A user who answers questions, if there is a terminal.
 pub(super) struct Questions<'a> {
@@ -55,6 +55,11 @@ impl<'a> Questions<'a> {
         }
     }
 
+    /// Shows a line that a question is about. If that fails, so does the question.
+    pub(super) fn show(&self, line: &str) {
+        let _ = writeln!(io::stderr().lock(), "{}", OneLine(line));
+    }
+
     /// Asks for the user's consent. No answer and no terminal mean no.
     pub(super) fn confirm(&self, question: &str) -> Result<bool, Failure> {
         if !self.has_terminal {
@@ -91,7 +96,7 @@ impl<'a> Questions<'a> {
             .map_err(cannot)?;
         match octets {
             0 => Err(Failure::new(
-                "nothing was typed, so nothing was written",
+                "nothing was typed, so nothing was changed",
                 Exit::Usage,
             )),
             octets => Ok(String::from_utf8_lossy(&line[..octets]).trim().to_owned()),
