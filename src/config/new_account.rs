@@ -351,7 +351,7 @@ fn require_free(name: &str, config: &Config) -> Result<(), Error> {
 
 /// Returns where a setting was written, and its key.
 fn place<T>(slot: &Slot<T>) -> Option<String> {
-    let At { key, origin, .. } = slot.as_ref()?;
+    let At { key, origin, .. } = slot.as_deref()?;
     Some(format!("{origin}: {key:?} is set"))
 }
 

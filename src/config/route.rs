@@ -20,7 +20,7 @@ pub(super) fn route(
     home: Option<&Path>,
 ) -> Result<Route, Error> {
     let Some(at) = &settings.via else {
-        let source = settings.source_address.as_ref();
+        let source = settings.source_address.as_deref();
         refuse_unix(source, endpoint)?;
         return Ok(Route::Direct(source.map(|at| at.value)));
     };

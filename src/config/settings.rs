@@ -11,8 +11,9 @@ use crate::config::values::{self, Value, Wrong, quoted};
 
 pub(super) use crate::config::keys::Settings;
 
-/// A setting that may be absent.
-pub(super) type Slot<T> = Option<At<T>>;
+/// A setting that may be absent. It is boxed, because an account has about fifty settings, and most of them
+/// are absent: with thousands of accounts each one costs what its keys cost.
+pub(super) type Slot<T> = Option<Box<At<T>>>;
 
 /// A setting, the key that made it, and where it was written.
 #[derive(Clone, Debug)]
@@ -192,7 +193,7 @@ fn fill<T>(slot: &mut Slot<T>, at: At<T>) -> Result<(), Error> {
             second: at.key,
         }),
         _ => {
-            *slot = Some(at);
+            *slot = Some(Box::new(at));
             Ok(())
         }
     }
@@ -221,6 +222,11 @@ mod tests {
             let known = ["password", "max-size", "server"].into_iter();
             assert_eq!(nearest(word, known).as_deref(), Some(hint));
         }
+    }
+
+    #[test]
+    fn an_absent_setting_takes_no_more_than_a_pointer() {
+        assert!(size_of::<Settings>() <= KEYS.len() * size_of::<usize>());
     }
 
     #[test]

@@ -31,7 +31,7 @@ fn identity(settings: &Settings, home: Option<&Path>) -> Result<Option<Files>, E
         (None, Some(key)) => Err(key.wrong("has no meaning without tls-client-cert")),
         (Some(certificate), key) => Ok(Some(Files {
             certificate: path(certificate)?,
-            key: key.as_ref().map(path).transpose()?,
+            key: key.as_deref().map(path).transpose()?,
         })),
     }
 }
