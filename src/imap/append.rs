@@ -14,7 +14,7 @@ use super::session::ImapSession;
 use crate::mail::wire_form::{MeasuredMessage, MessageMeasure, push_with_crlf};
 use crate::pace::Paced;
 
-/// The most messages without an answer. Their answers are short, so the server can always send them.
+/// The most messages without an answer. Answers are short, so the server can always send them.
 const IN_FLIGHT: usize = 16;
 
 /// A message that is to be stored.

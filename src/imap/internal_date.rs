@@ -12,8 +12,8 @@ pub struct InternalDate {
 }
 
 impl InternalDate {
-    /// Takes a time in seconds since 1970, and its zone in minutes east of UTC. Returns `None` if the
-    /// time is before 1970 or after the year 9999, or if there is no such zone.
+    /// Takes a time in seconds since 1970, and its zone in minutes east of UTC. Returns `None` if
+    /// the time is before 1970 or after the year 9999, or if there is no such zone.
     pub fn new(seconds: i64, zone: i32) -> Option<Self> {
         const LAST: i64 = 253_402_300_799;
         const LAST_ZONE: i32 = 99 * 60 + 59;
@@ -48,8 +48,8 @@ const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// Returns the year, month and day of a day since 1970. A year begins in March here, so that its last
-/// day is the leap day.
+/// Returns the year, month and day of a day since 1970. A year begins in March here, so that its
+/// last day is the leap day.
 fn date(days: i64) -> (i64, u8, i64) {
     const DAYS_BEFORE_1970: i64 = 719_468;
     const FOUR_CENTURIES: i64 = 146_097;

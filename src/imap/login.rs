@@ -1,5 +1,5 @@
-//! The login, by LOGIN (RFC 3501 section 6.2.3) or by SASL (section 6.2.2, RFC 4959). No secret gets
-//! into the trace.
+//! The login, by LOGIN (RFC 3501 section 6.2.3) or by SASL (section 6.2.2, RFC 4959). No secret
+//! gets into the trace.
 
 use std::io::{Read, Write};
 

@@ -79,8 +79,8 @@ impl<S: Read + Write + Paced> ImapSession<S> {
         Ok(sizes)
     }
 
-    /// Fetches the header of a message in the open mailbox, with CRLF as line end. Only the beginning
-    /// of a very long one is kept. Returns `None` if there is no such message.
+    /// Fetches the header of a message in the open mailbox, with CRLF as line end. Only the
+    /// beginning of a very long one is kept. Returns `None` if there is no such message.
     ///
     /// # Errors
     /// The server refuses, or the session fails.

@@ -13,6 +13,7 @@ mod login;
 mod mailboxes;
 mod opening;
 mod recall;
+mod reference;
 
 /// A greeting that announces what Dovecot 2.3 does after a login.
 const FULL: &str =
