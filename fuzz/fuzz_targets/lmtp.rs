@@ -4,15 +4,13 @@
 
 mod shared;
 
-use std::io::{self, Read, Write};
-use std::vec;
-
 use libfuzzer_sys::fuzz_target;
-use mailpull::pace::Paced;
 use mailpull::smtp::{
     Envelope, EnvelopeAddress, Error, LmtpSession, MalformedReply, MessageMeasure, Reply,
     ReplyDecoder,
 };
+
+use shared::FuzzServer;
 
 fuzz_target!(|input: &[u8]| {
     let (octets, pieces) = shared::octets_and_pieces(input);
@@ -24,11 +22,7 @@ fuzz_target!(|input: &[u8]| {
         assert!(shared::is_one_safe_line(&reply.to_string()));
         assert!(!(reply.is_positive() && reply.is_transient()));
     }
-    let server = FuzzServer {
-        piece: &[],
-        pieces: pieces.into_iter(),
-    };
-    if let Err(error) = converse(server) {
+    if let Err(error) = converse(FuzzServer::new(pieces)) {
         assert!(shared::is_one_safe_line(&error.to_string()));
     }
 });
@@ -68,34 +62,4 @@ fn converse(server: FuzzServer<'_>) -> Result<(), Error> {
     }
     session.quit();
     Ok(())
-}
-
-/// A connection from which the input is read. Writing to it has no effect.
-struct FuzzServer<'a> {
-    piece: &'a [u8],
-    pieces: vec::IntoIter<&'a [u8]>,
-}
-
-impl Paced for FuzzServer<'_> {}
-
-impl Read for FuzzServer<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() {
-            match self.pieces.next() {
-                Some(piece) => self.piece = piece,
-                None => return Ok(0),
-            }
-        }
-        self.piece.read(buffer)
-    }
-}
-
-impl Write for FuzzServer<'_> {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        Ok(octets.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
