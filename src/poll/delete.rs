@@ -91,9 +91,9 @@ impl Poll<'_> {
             .confirm(plan.ordered.iter().map(named))
             .map_err(reading)?;
         let due = due.into_iter().map(Deletable::Recorded);
-        Ok(due
-            .chain(ordered.into_iter().map(Deletable::Ordered))
-            .collect())
+        let ordered = ordered.into_iter().map(Deletable::Ordered);
+        let ordered = ordered.filter(|message| numbers.insert(message.number()));
+        Ok(due.chain(ordered).collect())
     }
 
     /// Ends a session in which there was nothing to do.

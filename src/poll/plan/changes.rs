@@ -18,10 +18,11 @@ pub(crate) fn are_surprising(deletions: usize, last_keep: Option<&str>, keep: Ke
 }
 
 impl Plan {
-    /// Adds messages that were to be deleted or left alone to those that are compared.
+    /// Adds messages that were to be deleted or left alone to those that are compared. A message whose
+    /// deletion is ordered is not retrieved.
     pub fn compare_also(&mut self, picks: impl IntoIterator<Item = Pick>) {
         let planned = self.retrieved().chain(&self.too_large);
-        let planned = planned.chain(&self.waiting);
+        let planned = planned.chain(&self.waiting).chain(&self.ordered);
         let planned: BTreeSet<Position> = planned.map(|pick| pick.position).collect();
         let more = picks.into_iter();
         let more: Vec<Pick> = more

@@ -424,3 +424,28 @@ fn a_doubt_ends_only_by_a_comparison() {
         assert_eq!((plan.doubted(&listing).len(), plan.kept), (1, 1));
     }
 }
+
+#[test]
+fn an_ordered_message_is_neither_fetched_nor_compared() {
+    let row = delivered(1, Some(10));
+    let (listing, known) = (
+        listing(&[("a", Some(11)), ("b", Some(5))]),
+        known(&[("a", row)]),
+    );
+    let policy = Policy::default();
+    let mut planner = Planner::new(&listing, known.facts(), &policy, NOW);
+    let Ok(()) = join(
+        &listing,
+        |each| known.each(each),
+        |group| planner.decide_ordered(&group),
+    );
+    let mut plan = planner.finish();
+    let ordered = plan.ordered.clone();
+
+    plan.compare_also(ordered.iter().copied());
+
+    assert_eq!(numbers(&listing, &plan.ordered), [1, 2]);
+    assert_eq!(plan.retrieved().count(), 0);
+    assert_eq!(plan.deletions_only().commands(), 2);
+    assert!(!plan.is_of_all() && !plan.sees_all());
+}

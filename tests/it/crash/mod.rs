@@ -5,3 +5,4 @@ mod database;
 mod lmtp;
 mod maildir;
 mod mda;
+mod ordered_deletion;
