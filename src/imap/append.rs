@@ -46,7 +46,7 @@ pub struct MessageUid {
     pub uid: u32,
 }
 
-/// What became of a message of a flight.
+/// The fate of a message of a flight.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Fate {
     /// The server has stored it.
@@ -59,7 +59,7 @@ pub enum Fate {
     NotStored,
 }
 
-/// What became of the messages of a flight.
+/// The fates of all messages of a flight.
 #[derive(Debug)]
 pub struct AppendFlight {
     /// The fate of each message, in their order.

@@ -32,6 +32,7 @@ impl<S: Read + Write + Paced> ImapSession<S> {
         if user.contains(['\r', '\n', '\0']) {
             return Err(Error::UnsendableUser);
         }
+        self.forget_announced();
         let tag = self.next_tag();
         let shown = ServerText::from(user);
         self.wire.show(&format_args!("{tag} LOGIN {shown} ****"));
@@ -78,6 +79,7 @@ impl<S: Read + Write + Paced> ImapSession<S> {
         };
         let mut exchange = Exchange::begin(mechanism, credentials, service).map_err(wrong)?;
         let mut first = exchange.first().map_err(wrong)?;
+        self.forget_announced();
         let tag = self.begin_exchange(mechanism, &mut first)?;
         let code = self
             .run_exchange(mechanism, &mut exchange, first, tag)?

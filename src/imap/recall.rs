@@ -58,12 +58,14 @@ impl<S: Read + Write + Paced> ImapSession<S> {
         Ok(examined)
     }
 
-    /// Lists the messages of the open mailbox from a UID on, in the order of their UIDs.
+    /// Lists the messages of the open mailbox from a UID on, in the order of their UIDs. The first
+    /// UID of a mailbox is at least 1.
     ///
     /// # Errors
     /// The server refuses, or the session fails.
     pub fn sizes_from(&mut self, first: u32) -> Result<Vec<StoredSize>, Error> {
         let mut sizes = Vec::new();
+        let first = first.max(1);
         let command = format!("UID FETCH {first}:* (UID RFC822.SIZE)");
         self.carry_out(AnswerTo::Fetch, &command, |response| {
             if let ImapResponse::Fetch(data) = response
@@ -127,9 +129,11 @@ impl<S: Read + Write + Paced> ImapSession<S> {
         let tag = self.begin(&format!("UID FETCH {uid} (UID BODY.PEEK[{part}])"));
         self.send(to)?;
         let mut fetched = None;
+        // The literal in the response that is being read.
+        let mut literal = None;
         loop {
             match self.decoded(to)? {
-                Decoded::Message(octets) if fetched.is_some() => {
+                Decoded::Message(octets) if fetched.is_some() || literal.is_some() => {
                     return Err(self.malformed(to, MalformedResponse::UnaskedLiteral(octets)));
                 }
                 Decoded::Message(octets) if octets > limits::MESSAGE_OCTETS => {
@@ -138,22 +142,22 @@ impl<S: Read + Write + Paced> ImapSession<S> {
                 Decoded::Message(octets) => {
                     let read = self.wire.message(to, octets, each);
                     read.inspect_err(|_| self.is_usable = false)?;
-                    fetched = Some(octets);
+                    literal = Some(octets);
                 }
                 Decoded::Response(ImapResponse::Fetch(data)) => {
-                    let Some(body) = data.body else {
-                        continue;
-                    };
-                    if data.uid != Some(uid) {
-                        return Err(self.out_of_step(to));
-                    }
-                    if let BodyData::Short(octets) = body {
-                        if fetched.is_some() {
-                            return Err(self.out_of_step(to));
+                    let is_other = data.uid != Some(uid) || fetched.is_some();
+                    match (data.body, literal.take()) {
+                        // Another client has changed a flag of a message.
+                        (None, None) => {}
+                        (Some(_), _) if is_other => return Err(self.out_of_step(to)),
+                        (Some(BodyData::Streamed(_)), Some(octets)) => fetched = Some(octets),
+                        (Some(BodyData::Short(octets)), None) => {
+                            let kept = each(&octets).map_err(Error::Output);
+                            kept.inspect_err(|_| self.is_usable = false)?;
+                            fetched = Some(octets.len() as u64);
                         }
-                        let kept = each(&octets).map_err(Error::Output);
-                        kept.inspect_err(|_| self.is_usable = false)?;
-                        fetched = Some(octets.len() as u64);
+                        // The literal is something else.
+                        _ => return Err(self.out_of_step(to)),
                     }
                 }
                 Decoded::Response(ImapResponse::Tagged(ended, answer)) if ended == tag => {

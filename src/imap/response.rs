@@ -269,8 +269,8 @@ impl ImapResponse {
         }
     }
 
-    /// Reads a response, from which the last line end is removed. Returns `None` if it is none or
-    /// exceeds a limit.
+    /// Reads a response, given without its last line end. Returns `None` if the octets are not a
+    /// response or exceed a limit.
     pub(super) fn parse(octets: &[u8]) -> Option<Self> {
         if octets == b"+" {
             return Some(Self::Continue(Vec::new()));

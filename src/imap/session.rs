@@ -25,6 +25,8 @@ pub(super) enum CommandStep {
 pub struct ImapSession<S> {
     pub(super) wire: ImapWire<S>,
     pub(super) capabilities: ImapCapabilities,
+    /// Capabilities that came as data and do not count yet.
+    announced: Option<ImapCapabilities>,
     /// The tag of the last command.
     last_tag: Tag,
     is_preauthenticated: bool,
@@ -68,33 +70,33 @@ impl<S: Read + Write + Paced> ImapSession<S> {
         Self {
             wire: ImapWire::new(stream, trace),
             capabilities: ImapCapabilities::default(),
+            announced: None,
             last_tag: Tag::default(),
             is_preauthenticated: false,
             is_usable: true,
         }
     }
 
-    /// Learns the capabilities from a code, or asks for them.
+    /// Learns the capabilities from a code or from the data before it, or asks for them.
     pub(super) fn learn(&mut self, code: Option<ImapCode>) -> Result<(), Error> {
-        match code {
-            Some(ImapCode::Capability(announced)) => self.capabilities = announced,
-            _ => {
+        self.capabilities = match (code, self.announced.take()) {
+            (Some(ImapCode::Capability(announced)), _) | (_, Some(announced)) => announced,
+            (_, None) => {
                 let to = AnswerTo::Capability;
-                self.capabilities = ImapCapabilities::default();
-                let mut announced = None;
-                self.carry_out(to, "CAPABILITY", |response| {
-                    if let ImapResponse::Capability(words) = response {
-                        announced = Some(words);
-                    }
-                })?;
+                self.carry_out(to, "CAPABILITY", drop)?;
                 let what = "the capabilities";
-                self.capabilities = announced.ok_or(Error::Missing { to, what })?;
+                self.announced.take().ok_or(Error::Missing { to, what })?
             }
-        }
+        };
         match self.capabilities.is_imap4() {
             true => Ok(()),
             false => Err(Error::TooOld),
         }
+    }
+
+    /// Forgets capabilities that came before a login and do not count after it.
+    pub(super) fn forget_announced(&mut self) {
+        self.announced = None;
     }
 
     /// Asks for TLS, whether or not it is announced, and returns the connection for the handshake.
@@ -274,6 +276,7 @@ impl<S: Read + Write + Paced> ImapSession<S> {
                 }
                 ImapResponse::Tagged(..) => return Err(self.out_of_step(to)),
                 ImapResponse::Continue(text) => return Ok(CommandStep::Continue(text)),
+                ImapResponse::Capability(words) => self.announced = Some(words),
                 data => each(data),
             }
         }

@@ -47,6 +47,46 @@ fn user_and_password_are_sent_in_quotes() {
 }
 
 #[test]
+fn capabilities_after_a_login_come_in_any_form() {
+    for (answer, has_uid_plus) in [
+        ("S: A1 OK [CAPABILITY IMAP4rev1 UIDPLUS] done", true),
+        ("S: * CAPABILITY IMAP4rev1 UIDPLUS\nS: A1 OK done", true),
+        (
+            "S: * CAPABILITY IMAP4rev1 UIDPLUS\nS: A1 OK [CAPABILITY IMAP4rev1] done",
+            false,
+        ),
+        (
+            "S: A1 OK done\nC: A2 CAPABILITY\nS: * CAPABILITY IMAP4rev1 UIDPLUS\nS: A2 OK done",
+            true,
+        ),
+    ] {
+        let session = format!("C: A1 LOGIN \"joe\" \"x\"\n{answer}");
+        play(&[BARE, &session], |mut session| {
+            session.login("joe", &secret("x")).expect("it is right");
+            assert_eq!(session.capabilities().uid_plus(), has_uid_plus);
+        });
+    }
+}
+
+#[test]
+fn capabilities_before_a_login_do_not_count_after_it() {
+    let session = "
+        C: A1 LOGIN \"joe\" \"y\"
+        S: * CAPABILITY IMAP4rev1 UIDPLUS
+        S: A1 NO no
+        C: A2 LOGIN \"joe\" \"x\"
+        S: A2 OK done
+        C: A3 CAPABILITY
+        S: * CAPABILITY IMAP4rev1
+        S: A3 OK done";
+    play(&[BARE, session], |mut session| {
+        session.login("joe", &secret("y")).expect_err("it is wrong");
+        session.login("joe", &secret("x")).expect("it is right");
+        assert!(!session.capabilities().uid_plus());
+    });
+}
+
+#[test]
 fn a_password_beyond_ascii_is_a_literal() {
     let at_once = "
         C: A1 LOGIN \"joe\" {6+}

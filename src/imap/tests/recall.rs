@@ -112,6 +112,8 @@ fn octets_of_another_message_are_an_error() {
     for answer in [
         "* 5 FETCH (UID 8 BODY[] \"x\")\\r\\n",
         "* 5 FETCH (BODY[] \"x\")\\r\\n",
+        "* 5 FETCH (UID 9 X {1}\\r\\nx)\\r\\n",
+        "* 5 FETCH (UID 9 X {1}\\r\\nx BODY[] \"y\")\\r\\n",
         "* 5 FETCH (UID 9 BODY[] {1}\\r\\nx BODY[] {1}\\r\\ny)\\r\\n",
         "* 5 FETCH (UID 9 BODY[] {1}\\r\\nx)\\r\\n* 5 FETCH (UID 9 BODY[] \"x\")\\r\\n",
         "* 5 FETCH (UID 9 BODY[] {9999999999999}\\r\\n",
