@@ -16,6 +16,7 @@ use crate::pop3::{self, SessionHints, Transaction};
 use crate::report::Event;
 use crate::report::plain::Verbosity;
 use crate::seen::LastRun;
+use crate::targets::imap::{ImapDialer, ImapOptions};
 use crate::targets::lmtp::{self, LmtpDialer};
 use crate::trace::{Direction, Trace};
 
@@ -89,6 +90,22 @@ impl Context<'_> {
             watcher,
         };
         dialer.dial(hints)
+    }
+
+    /// Returns what connects to the IMAP server that takes an account's messages.
+    pub(super) fn imap_dialer<'a>(
+        &'a self,
+        account: &'a Account,
+        options: &'a ImapOptions,
+    ) -> ImapDialer<'a> {
+        let secret = || Ok(account.obtain_target_password(options, &self.interrupt)?);
+        ImapDialer {
+            options,
+            connectors: &self.connectors,
+            secret: Box::new(secret),
+            trace: Box::new(|| self.trace(account)),
+            interrupt: self.interrupt.clone(),
+        }
     }
 
     /// Returns what connects to the mail server that takes an account's messages.

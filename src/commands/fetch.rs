@@ -19,6 +19,7 @@ use crate::pop3::{SessionHints, Transaction};
 use crate::report::{AccountReporter, Event, Summary};
 use crate::seen::{self, Ledger, RunEnd, StateFolder};
 use crate::targets::Destination;
+use crate::targets::imap::Imap;
 use crate::targets::lmtp::Lmtp;
 
 /// While messages are delivered the server gets this many NOOPs in the time of one timeout: with the
@@ -193,6 +194,10 @@ impl FetchAccount<'_> {
                 require_safe_mda(options.command.program())?;
                 let interrupt = self.context.interrupt.clone();
                 Box::new(Mda::open(options, &spool, marks, interrupt)?)
+            }
+            Destination::Imap(options) => {
+                let dialer = self.context.imap_dialer(self.account, options);
+                Box::new(Imap::open(dialer, &self.folder.spool(), marks)?)
             }
             Destination::Lmtp(options) => {
                 let dialer = self.context.lmtp_dialer(self.account, options);

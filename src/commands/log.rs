@@ -81,8 +81,10 @@ fn line(delivery: &Delivery) -> String {
     } else {
         format!(", it said: {}", delivery.words)
     };
+    let location = delivery.location.as_ref();
+    let location = location.map_or_else(String::new, |location| format!(", as {location}"));
     format!(
-        "{when} {} {} {} from \"{}\": \"{}\" to {}{deleted}{repeated}{output}",
+        "{when} {} {} {} from \"{}\": \"{}\" to {}{location}{deleted}{repeated}{output}",
         delivery.account,
         delivery.unique_id,
         Octets(delivery.octets),

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::config::connection;
+use crate::config::connection::{self, MailService};
 use crate::config::error::Error;
+use crate::config::imap;
 use crate::config::lmtp;
 use crate::config::oauth2::{self, SignInOptions};
 use crate::config::origin::Origin;
@@ -15,6 +16,7 @@ use crate::config::overrides::Overrides;
 use crate::config::password::{self, Login, Source};
 use crate::config::paths;
 use crate::config::settings::{Settings, value_or, value_or_default};
+use crate::config::targets::{self, Targets};
 use crate::config::url;
 use crate::config::values::delivery::WrittenTarget;
 use crate::delivery::mda;
@@ -23,6 +25,7 @@ use crate::mail::policy::{Keep, Policy};
 use crate::os::secret::Secret;
 use crate::os::signals::Interrupt;
 use crate::targets::Destination;
+use crate::targets::imap::ImapOptions;
 
 /// One mailbox, and what to do with its messages.
 #[derive(Clone, Debug)]
@@ -43,6 +46,8 @@ pub struct Account {
     /// The destination of its messages. Only fetching needs one: see
     /// [`Account::require_destination`].
     pub destination: Option<Destination>,
+    /// The source of the password for the destination, if that is a server that wants one.
+    target_password: Source,
     /// The rules of this run for keeping and fetching messages.
     pub policy: Policy,
     /// The value of `keep` without the flags of this run.
@@ -69,6 +74,7 @@ impl Account {
             written: url::parse(url)?,
             secret_variables: config.secret_variables(overrides),
             home: dirs::home_dir().as_deref(),
+            targets: &config.targets,
             flags: overrides.settings().clone(),
         }
         .check()?;
@@ -84,7 +90,7 @@ impl Account {
     /// Returns where its messages go.
     ///
     /// # Errors
-    /// Neither `maildir`, `mda` nor `lmtp` is set.
+    /// Neither `maildir`, `mda`, `lmtp` nor `deliver` is set.
     pub fn require_destination(&self) -> Result<&Destination, Error> {
         self.destination.as_ref().ok_or_else(|| Error::Incomplete {
             at: self.origin.clone(),
@@ -93,7 +99,7 @@ impl Account {
                 Origin::Url => {
                     "Add --maildir DIR, --mda COMMAND, or --lmtp ADDRESS with --recipient WHO"
                 }
-                _ => "Add \"maildir\", \"mda\" or \"lmtp\"",
+                _ => "Add \"maildir\", \"mda\", \"lmtp\" or \"deliver\"",
             },
         })
     }
@@ -105,6 +111,24 @@ impl Account {
     pub fn obtain_password(&self, interrupt: &Interrupt) -> Result<Secret, password::Error> {
         self.password
             .obtain(self.login(), &self.secret_variables, interrupt)
+    }
+
+    /// Obtains the password for the server to which messages are delivered; see `Source::obtain`.
+    ///
+    /// # Errors
+    /// The errors of `Source::obtain`.
+    pub(crate) fn obtain_target_password(
+        &self,
+        options: &ImapOptions,
+        interrupt: &Interrupt,
+    ) -> Result<Secret, password::Error> {
+        let login = Login {
+            account: &options.name,
+            user: &options.dial.user,
+            host: options.dial.net.endpoint.host(),
+        };
+        self.target_password
+            .obtain(login, &self.secret_variables, interrupt)
     }
 
     /// Obtains the secret of the OAuth 2.0 client, if it has one.
@@ -146,6 +170,8 @@ pub(super) struct Draft<'a> {
     /// The home directory, which `~` means.
     pub(super) home: Option<&'a Path>,
     pub(super) secret_variables: Arc<[String]>,
+    /// The targets that it may name.
+    pub(super) targets: &'a Targets,
 }
 
 impl Draft<'_> {
@@ -157,8 +183,20 @@ impl Draft<'_> {
         let configured_keep = value_or_default(&self.written.keep);
         let asked = self.flags.keep.as_ref().map(|at| at.value);
         let settings = self.flags.over(self.written);
-        let dial = connection::options(&settings, &self.origin, &self.secret_variables, self.home)?;
-        let destination = destination(&settings, &dial, &self.secret_variables, self.home)?;
+        let dial = connection::options(
+            &settings,
+            &self.origin,
+            MailService::Pop3,
+            &self.secret_variables,
+            self.home,
+        )?;
+        let (destination, target_password) = destination(
+            &settings,
+            &dial,
+            self.targets,
+            &self.secret_variables,
+            self.home,
+        )?;
         Ok(Account {
             name: self.name,
             enabled: settings.enabled.as_ref().is_none_or(|at| at.value),
@@ -166,6 +204,7 @@ impl Draft<'_> {
             password: password(&settings, &self.origin, self.home)?,
             sign_in: oauth2::options(&settings, &self.origin, self.home)?,
             destination,
+            target_password,
             secret_variables: self.secret_variables,
             policy: policy(&settings),
             configured_keep,
@@ -188,25 +227,41 @@ fn password(settings: &Settings, origin: &Origin, home: Option<&Path>) -> Result
     }
 }
 
+/// What a user can do whose messages would come back.
+const LEADS_BACK: &str = "leads back to the mailbox that is fetched";
+
 fn destination(
     settings: &Settings,
     dial: &dial::DialOptions,
+    targets: &Targets,
     secret_variables: &Arc<[String]>,
     home: Option<&Path>,
-) -> Result<Option<Destination>, Error> {
+) -> Result<(Option<Destination>, Source), Error> {
+    let mut password = Source::NotNeeded;
     let Some(at) = &settings.target else {
-        return Ok(None);
+        return Ok((None, password));
     };
-    Ok(Some(match &at.value {
+    let destination = match &at.value {
         WrittenTarget::Lmtp(server) => {
             let options = lmtp::options(settings, server, &at.origin)?;
-            if lmtp::leads_back(&options, dial) {
+            let recipient = options.recipient.to_string();
+            if targets::leads_back(&options.endpoint, &recipient, dial) {
                 return Err(at.wrong_with_hint(
-                    "leads back to the mailbox that is fetched",
+                    LEADS_BACK,
                     "Name another recipient, or another account's server",
                 ));
             }
             Destination::Lmtp(options)
+        }
+        WrittenTarget::Named(name) => {
+            let target = targets.find(at, name)?;
+            let (options, source) = imap::options(target, secret_variables, home)?;
+            password = source;
+            if imap::leads_back(&options, dial) {
+                let hint = "Name another folder, or another server";
+                return Err(at.wrong_with_hint(LEADS_BACK, hint));
+            }
+            Destination::Imap(Box::new(options))
         }
         WrittenTarget::Maildir(path) => Destination::Maildir {
             path: paths::absolute(at, path, home)?,
@@ -231,7 +286,8 @@ fn destination(
                 hidden_variables: Arc::clone(secret_variables),
             })
         }
-    }))
+    };
+    Ok((Some(destination), password))
 }
 
 fn policy(settings: &Settings) -> Policy {
@@ -252,8 +308,11 @@ const REPORT_AFTER: u64 = 3;
 mod tests {
     use super::*;
     use crate::config::document::Document;
+    use crate::config::keys::SectionKind;
     use crate::dial::{Auth, Security};
     use crate::exit::Exit;
+
+    static NO_TARGETS: Targets = Targets(Vec::new());
 
     const COMPLETE: &str = "server = 'pop.example.com'\nuser = 'me'\nmaildir = '/m'";
 
@@ -274,9 +333,11 @@ mod tests {
         Draft {
             name: section.name,
             origin: section.origin,
-            written: Settings::read(section.entries).expect("the keys are known"),
+            written: Settings::read(SectionKind::Account, section.entries)
+                .expect("the keys are known"),
             flags,
             home,
+            targets: &NO_TARGETS,
             secret_variables: [].into(),
         }
     }

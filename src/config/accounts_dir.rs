@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use crate::config::document::{self, WrittenValue};
 use crate::config::error::Error;
 use crate::config::holds_a_password;
+use crate::config::keys::SectionKind;
 use crate::config::origin::Origin;
 use crate::config::paths;
 use crate::config::settings::{At, Settings};
@@ -161,7 +162,10 @@ fn unreadable(path: &Path, source: io::Error) -> Error {
 fn settings(private: &CheckedFile, path: &Path) -> Result<Settings, Error> {
     private.require_ours()?;
     private.require_unwritable()?;
-    let settings = Settings::read(document::account(private.octets(), &shown(path))?)?;
+    let settings = Settings::read(
+        SectionKind::Account,
+        document::account(private.octets(), &shown(path))?,
+    )?;
     if holds_a_password(&settings) {
         private.require("a password")?;
     }

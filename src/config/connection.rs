@@ -13,6 +13,15 @@ use crate::config::values::server::Host;
 use crate::dial::{self, Auth, Security};
 use crate::net::{self, Endpoint};
 
+/// The service that a server offers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum MailService {
+    /// IMAP, to store messages.
+    Imap,
+    /// POP3, to fetch them.
+    Pop3,
+}
+
 /// Checks the keys about the connection and the login.
 ///
 /// # Errors
@@ -20,11 +29,12 @@ use crate::net::{self, Endpoint};
 pub(super) fn options(
     settings: &Settings,
     origin: &Origin,
+    service: MailService,
     secret_variables: &[String],
     home: Option<&Path>,
 ) -> Result<dial::DialOptions, Error> {
     let security = value_or_default(&settings.security);
-    let endpoint = endpoint(settings, security, origin)?;
+    let endpoint = endpoint(settings, security, origin, service)?;
     let options = dial::DialOptions {
         net: net::ConnectOptions {
             route: route::route(settings, &endpoint, secret_variables, home)?,
@@ -42,25 +52,37 @@ pub(super) fn options(
     Ok(options)
 }
 
-fn endpoint(settings: &Settings, security: Security, origin: &Origin) -> Result<Endpoint, Error> {
+fn endpoint(
+    settings: &Settings,
+    security: Security,
+    origin: &Origin,
+    service: MailService,
+) -> Result<Endpoint, Error> {
     let server = settings.server.as_ref().ok_or_else(|| Error::Incomplete {
         at: origin.clone(),
         what: "\"server\"",
-        hint: "Add server = \"pop.example.com\"",
+        hint: match service {
+            MailService::Imap => "Add server = \"imap.example.com\"",
+            MailService::Pop3 => "Add server = \"pop.example.com\"",
+        },
     })?;
     Ok(match &server.value {
         Host::Name(host) => Endpoint::Tcp {
             host: host.clone(),
-            port: value_or(&settings.port, default_port(security)),
+            port: value_or(&settings.port, service.default_port(security)),
         },
         Host::Socket(path) => Endpoint::Unix(path.clone()),
     })
 }
 
-fn default_port(security: Security) -> u16 {
-    match security {
-        Security::None | Security::StartTls => 110,
-        Security::Tls => 995,
+impl MailService {
+    fn default_port(self, security: Security) -> u16 {
+        match (self, security) {
+            (Self::Imap, Security::None | Security::StartTls) => 143,
+            (Self::Imap, Security::Tls) => 993,
+            (Self::Pop3, Security::None | Security::StartTls) => 110,
+            (Self::Pop3, Security::Tls) => 995,
+        }
     }
 }
 
@@ -108,6 +130,7 @@ const TIMEOUT: Duration = Duration::from_secs(180);
 mod tests {
     use super::*;
     use crate::config::document::Document;
+    use crate::config::keys::SectionKind;
     use crate::exit::Exit;
 
     /// Checks an account of these lines, which begin on line 2 of the file `f`.
@@ -119,8 +142,9 @@ mod tests {
             .into_iter()
             .next()
             .expect("there is one account");
-        let settings = Settings::read(section.entries).expect("the keys are known");
-        options(&settings, &section.origin, &[], None)
+        let settings =
+            Settings::read(SectionKind::Account, section.entries).expect("the keys are known");
+        options(&settings, &section.origin, MailService::Pop3, &[], None)
     }
 
     #[test]

@@ -19,11 +19,12 @@ pub(super) struct Document {
     /// The value of `run-timeout`.
     pub(super) run_timeout: Option<WrittenValue>,
     pub(super) defaults: Vec<WrittenValue>,
-    pub(super) accounts: Vec<WrittenAccount>,
+    pub(super) accounts: Vec<WrittenSection>,
+    pub(super) targets: Vec<WrittenSection>,
 }
 
-/// The section of one account. Its keys are in the order of the file.
-pub(super) struct WrittenAccount {
+/// The section of one account or target. Its keys are in the order of the file.
+pub(super) struct WrittenSection {
     pub(super) name: String,
     pub(super) origin: Origin,
     pub(super) entries: Vec<WrittenValue>,
@@ -51,11 +52,13 @@ impl Document {
             run_timeout: None,
             defaults: Vec::new(),
             accounts: Vec::new(),
+            targets: Vec::new(),
         };
         for (key, value) in in_order(table.into_inner()) {
             let at = lines.origin(key.span().start);
             match key.get_ref().as_ref() {
-                "accounts" => document.accounts = accounts(value, at, &lines)?,
+                ACCOUNTS => document.accounts = sections(value, ACCOUNTS, at, &lines)?,
+                "targets" => document.targets = sections(value, "targets", at, &lines)?,
                 ACCOUNTS_DIR => document.accounts_dir = Some(written((key, value), &lines)),
                 RUN_TIMEOUT => document.run_timeout = Some(written((key, value), &lines)),
                 "defaults" => document.defaults = entries(value, "defaults", at, &lines)?,
@@ -98,9 +101,18 @@ pub(crate) fn is_account_name(name: &str) -> bool {
 
 /// Returns the error about a name that no account can have.
 pub(super) fn invalid_account_name(name: &str, at: Origin) -> Error {
+    invalid_name(name, ACCOUNTS, at)
+}
+
+/// Returns the error about a name that no section below a table can have.
+fn invalid_name(name: &str, table: &str, at: Origin) -> Error {
+    let whose = match table {
+        ACCOUNTS => "an account's",
+        _ => "a target's",
+    };
     Error::Syntax {
         at,
-        problem: format!("{} cannot be an account's name", quoted(name)),
+        problem: format!("{} cannot be {whose} name", quoted(name)),
         hint: Some("Use up to 64 of A-Z a-z 0-9 @ . _ + -, and begin with a letter or a digit"),
     }
 }
@@ -114,32 +126,27 @@ fn in_order(table: DeTable<'_>) -> Vec<Pair<'_>> {
     pairs
 }
 
-fn accounts(
+/// Reads the sections whose names begin with the name of a table and a dot.
+fn sections(
     value: Spanned<DeValue<'_>>,
+    of: &str,
     at: Origin,
     lines: &LineIndex<'_>,
-) -> Result<Vec<WrittenAccount>, Error> {
-    let table = table(value, "accounts.NAME", at)?;
-    in_order(table)
-        .into_iter()
-        .map(|(key, value)| section(key.get_ref(), value, lines.origin(key.span().start), lines))
-        .collect()
-}
-
-fn section(
-    name: &str,
-    value: Spanned<DeValue<'_>>,
-    origin: Origin,
-    lines: &LineIndex<'_>,
-) -> Result<WrittenAccount, Error> {
-    if !is_account_name(name) {
-        return Err(invalid_account_name(name, origin));
-    }
-    Ok(WrittenAccount {
-        name: name.to_owned(),
-        entries: entries(value, &format!("accounts.{name}"), origin.clone(), lines)?,
-        origin,
-    })
+) -> Result<Vec<WrittenSection>, Error> {
+    let table = table(value, &format!("{of}.NAME"), at)?;
+    let section = |(key, value): Pair<'_>| {
+        let origin = lines.origin(key.span().start);
+        let name = key.into_inner().into_owned();
+        if !is_account_name(&name) {
+            return Err(invalid_name(&name, of, origin));
+        }
+        Ok(WrittenSection {
+            entries: entries(value, &format!("{of}.{name}"), origin.clone(), lines)?,
+            name,
+            origin,
+        })
+    };
+    in_order(table).into_iter().map(section).collect()
 }
 
 fn entries(
@@ -175,7 +182,7 @@ fn unknown_section(name: &str, at: Origin) -> Error {
     Error::Syntax {
         at,
         problem: format!("{} cannot be at the top of the file", quoted(name)),
-        hint: Some("Put keys below [defaults] or [accounts.NAME]"),
+        hint: Some("Put keys below [defaults], [accounts.NAME] or [targets.NAME]"),
     }
 }
 
@@ -247,6 +254,9 @@ impl<'a> LineIndex<'a> {
 }
 
 const LONGEST_NAME: usize = 64;
+
+/// The table of the accounts.
+const ACCOUNTS: &str = "accounts";
 
 /// The key of the folder in which each file is an account.
 pub(super) const ACCOUNTS_DIR: &str = "accounts-dir";

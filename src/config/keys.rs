@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::config::password::Source;
 use crate::config::settings::{KeyEntry, Slot};
 use crate::config::values::choices::{self, Preset};
-use crate::config::values::delivery::{self, LmtpSecurity, WrittenTarget};
+use crate::config::values::delivery::{self, LmtpSecurity, TargetKind, WrittenTarget};
 use crate::config::values::server::{self, Host};
 use crate::config::values::via::{self, Via};
 use crate::config::values::{self, secrets};
@@ -41,11 +41,48 @@ pub struct Key {
 
 impl Key {
     /// Returns true if a flag may set the key. Others on this machine can read what is typed, so a
-    /// key whose value is a secret can only be set in a file.
+    /// key whose value is a secret can only be set in a file. So can a key of a target.
     pub fn can_be_typed(&self) -> bool {
-        !SECRETS.contains(&self.name)
+        !SECRETS.contains(&self.name) && self.fits(SectionKind::Account)
+    }
+
+    /// Returns true if the key can be in such a section.
+    pub(super) fn fits(&self, section: SectionKind) -> bool {
+        match section {
+            SectionKind::Account => self.group != TARGET,
+            SectionKind::Target => {
+                IN_BOTH.contains(&self.name)
+                    || [TARGET, "TLS", "The password"].contains(&self.group)
+            }
+        }
     }
 }
+
+/// A section of the configuration.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum SectionKind {
+    /// `[accounts.NAME]`, `[defaults]`, or the flags of a run.
+    Account,
+    /// `[targets.NAME]`.
+    Target,
+}
+
+/// The title of the keys that only a target has.
+const TARGET: &str = "A target";
+
+/// The keys of the connection that an account and a target have, beside those of two groups.
+const IN_BOTH: [&str; 10] = [
+    "server",
+    "port",
+    "security",
+    "allow-cleartext",
+    "proxy",
+    "tunnel-command",
+    "source-address",
+    "timeout-connect",
+    "timeout",
+    "user",
+];
 
 /// The keys whose value is a secret.
 pub(super) const SECRETS: [&str; 2] = ["password", "oauth2-client-secret"];
@@ -315,6 +352,8 @@ keys! {
         /// over again, and `mailpull log` marks it. A server with Sieve can drop the repeat: see
         /// `id-header`.
         "lmtp" => target, read delivery::lmtp;
+        /// The name of a target, `[targets.NAME]`. A list of one name is the same. See *A target*, below.
+        "deliver" => target, read delivery::deliver;
         /// The recipient whom the server is told. Required with `lmtp`.
         "recipient" => recipient: EnvelopeAddress, read delivery::recipient;
         /// `none`: cleartext, which is allowed only to this machine unless `allow-cleartext` is set. The
@@ -330,6 +369,17 @@ keys! {
         /// `require "duplicate"; if duplicate :header "X-Mailpull-Id" { discard; stop; }`.
         "id-header", default "false", words ["true", "false"]
             => id_header: bool, read values::boolean;
+    }
+    "A target" {
+        /// `imap`: the messages are stored in a folder of an IMAP server. It is asked after a crash which
+        /// messages it has, so that none is stored twice. Required.
+        "kind", words ["imap"] => kind: TargetKind, read delivery::kind;
+        /// The folder of the IMAP server. Its levels are separated by `/`, whatever the server uses.
+        "folder", default "INBOX" => folder: String, read delivery::folder;
+        /// With `true` the folder is created, and subscribed to, if there is none. Otherwise a mistyped
+        /// name would hide the mail.
+        "create-folder", default "false", words ["true", "false"]
+            => create_folder: bool, read values::boolean;
     }
     "What stays on the server" {
         /// `true`: all messages stay. `false`: delivered messages are deleted. An age such as
@@ -396,7 +446,7 @@ mod tests {
     #[test]
     fn every_default_is_the_value_that_applies_without_it() {
         let absent = account(&[]);
-        for key in KEYS {
+        for key in KEYS.iter().filter(|key| key.fits(SectionKind::Account)) {
             if let Some(default) = key.default {
                 let option = format!("{}={default}", key.name);
                 assert_eq!(account(std::slice::from_ref(&option)), absent, "{option}");
@@ -413,7 +463,10 @@ mod tests {
                     "false" => Value::Boolean(false),
                     word => Value::from_text(word),
                 };
-                let read = Settings::default().set(key.name, value, Origin::Url);
+                let mut sections = [SectionKind::Account, SectionKind::Target].into_iter();
+                let section = sections.find(|section| key.fits(*section));
+                let section = section.expect("a key has a section");
+                let read = Settings::default().set(section, key.name, value, Origin::Url);
                 assert!(read.is_ok(), "{} {word}", key.name);
             }
         }

@@ -5,8 +5,7 @@ use crate::config::origin::Origin;
 use crate::config::settings::{Settings, value_or_default};
 use crate::config::values::delivery::LmtpSecurity;
 use crate::config::values::server::{Host, Server};
-use crate::dial;
-use crate::net::{Endpoint, Route};
+use crate::net::Endpoint;
 use crate::targets::lmtp;
 
 /// The port that LMTP uses where none is named: 25 is that of SMTP, and must not be used (RFC 2033
@@ -59,38 +58,11 @@ pub(super) fn options(
     })
 }
 
-/// Returns true if an account would deliver its messages into the very mailbox that it fetches, as far as
-/// spelling shows: each would come back as a new message, for ever. A port of this machine may be a
-/// tunnel to anywhere, unless it is one that only root can listen at.
-pub(super) fn leads_back(options: &lmtp::LmtpOptions, dial: &dial::DialOptions) -> bool {
-    let net = &dial.net;
-    let is_same_host = match &net.endpoint {
-        _ if !matches!(net.route, Route::Direct(_)) => false,
-        Endpoint::Tcp { port, .. } if net.endpoint.is_loopback() => {
-            POP3_PORTS.contains(port) && options.endpoint.is_loopback()
-        }
-        Endpoint::Unix(_) => options.endpoint.is_loopback(),
-        Endpoint::Tcp { host, .. } => host.eq_ignore_ascii_case(options.endpoint.host()),
-    };
-    is_same_host && is_same_user(&dial.user, &options.recipient.to_string())
-}
-
-/// Returns true if two names are equal, or one is the other without its domain.
-fn is_same_user(one: &str, other: &str) -> bool {
-    let local = |name: &str| name.split('@').next().unwrap_or_default().to_owned();
-    let has_domain = |name: &str| name.contains('@');
-    match has_domain(one) && has_domain(other) {
-        true => one.eq_ignore_ascii_case(other),
-        false => local(one).eq_ignore_ascii_case(&local(other)),
-    }
-}
-
-const POP3_PORTS: [u16; 2] = [110, 995];
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::document::Document;
+    use crate::config::keys::SectionKind;
     use crate::config::values::delivery::WrittenTarget;
     use crate::config::{Account, Config, Overrides};
 
@@ -100,7 +72,7 @@ mod tests {
         let document = Document::parse(text.as_bytes(), "f").expect("the text is TOML");
         let section = document.accounts.into_iter().next();
         let section = section.expect("there is one account");
-        let settings = Settings::read(section.entries)?;
+        let settings = Settings::read(SectionKind::Account, section.entries)?;
         let target = settings.target.as_ref().map(|at| at.value.clone());
         let Some(WrittenTarget::Lmtp(server)) = target else {
             panic!("lmtp is set: {text}");

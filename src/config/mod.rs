@@ -3,7 +3,7 @@
 //! A file is parsed into sections (`document`), whose values are read key by key (`keys`,
 //! `settings`, `values`). A command selects accounts (`selection`), flags are laid over their
 //! settings (`overrides`), and the rules between keys are checked (`account`, `connection`, `tls`,
-//! `route`, `oauth2`).
+//! `route`, `oauth2`, `targets`).
 
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
@@ -21,6 +21,7 @@ mod accounts_dir;
 mod connection;
 mod document;
 mod error;
+mod imap;
 mod keys;
 mod lmtp;
 mod new_account;
@@ -33,6 +34,7 @@ mod route;
 mod selection;
 mod settings;
 pub(crate) mod shard;
+mod targets;
 mod tls;
 mod url;
 mod values;
@@ -48,8 +50,10 @@ pub use selection::{Selection, Selector, UnusableAccount};
 
 use accounts_dir::AccountFile;
 use document::{Document, WrittenValue};
+use keys::SectionKind;
 use password::Source;
 use settings::{At, Settings};
+use targets::Targets;
 use values::via::Via;
 
 /// A configuration that was read. The rules between the keys of its accounts are not checked yet.
@@ -59,11 +63,12 @@ pub struct Config {
     home: Option<PathBuf>,
     defaults: Settings,
     accounts: Vec<Section>,
+    targets: Targets,
     unusable: Vec<UnusableAccount>,
     run_timeout: Option<Duration>,
 }
 
-/// The settings of one account.
+/// The settings of one account or target.
 #[derive(Clone, Debug)]
 struct Section {
     name: String,
@@ -207,6 +212,9 @@ impl Config {
             let folder = accounts_dir::find(folder, base, config.home.as_deref())?;
             config.add(accounts_dir::read(&folder)?);
         }
+        if config.unusable.is_empty() {
+            config.targets.require_used(config.all())?;
+        }
         Ok(config)
     }
 
@@ -229,8 +237,9 @@ impl Config {
         let config = Self {
             path: path.to_owned(),
             home,
-            defaults: Settings::read(document.defaults)?,
-            accounts: sections(document.accounts)?,
+            defaults: Settings::read(SectionKind::Account, document.defaults)?,
+            accounts: sections(SectionKind::Account, document.accounts)?,
+            targets: Targets(sections(SectionKind::Target, document.targets)?),
             unusable: Vec::new(),
             run_timeout: document.run_timeout.map(run_timeout).transpose()?,
         };
@@ -273,7 +282,8 @@ impl Config {
     }
 
     fn all(&self) -> impl Iterator<Item = &Settings> {
-        let sections = self.accounts.iter().map(|section| &section.settings);
+        let sections = self.accounts.iter().chain(&self.targets.0);
+        let sections = sections.map(|section| &section.settings);
         sections.chain([&self.defaults])
     }
 }
@@ -300,14 +310,17 @@ pub(crate) fn parse_run_timeout(text: &str) -> Result<Duration, Error> {
     })
 }
 
-fn sections(written: Vec<document::WrittenAccount>) -> Result<Vec<Section>, Error> {
+fn sections(
+    kind: SectionKind,
+    written: Vec<document::WrittenSection>,
+) -> Result<Vec<Section>, Error> {
     written
         .into_iter()
         .map(|section| {
             Ok(Section {
                 name: section.name,
                 origin: section.origin,
-                settings: Settings::read(section.entries)?,
+                settings: Settings::read(kind, section.entries)?,
                 scope: Scope::All,
             })
         })

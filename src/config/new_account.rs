@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use crate::config::account::Account;
 use crate::config::document;
 use crate::config::error::Error;
+use crate::config::keys::SectionKind;
 use crate::config::origin::Origin;
 use crate::config::overrides::{self, Overrides};
 use crate::config::password::Source;
@@ -334,7 +335,11 @@ fn from_anywhere(key: &str, text: &str) -> String {
 
 /// Returns true if a key can have a value.
 fn reads(key: &str, value: Option<Value>) -> bool {
-    value.is_some_and(|value| Settings::default().set(key, value, Origin::Url).is_ok())
+    value.is_some_and(|value| {
+        Settings::default()
+            .set(SectionKind::Account, key, value, Origin::Url)
+            .is_ok()
+    })
 }
 
 fn is_bare(octet: u8) -> bool {

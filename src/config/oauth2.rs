@@ -119,6 +119,7 @@ const TOKEN_COMMAND: &str = "oauth2-token-command";
 mod tests {
     use super::*;
     use crate::config::document::Document;
+    use crate::config::keys::SectionKind;
 
     fn settings(keys: &str) -> (Settings, Origin) {
         let text = format!("[accounts.w]\n{keys}");
@@ -128,7 +129,7 @@ mod tests {
             .into_iter()
             .next()
             .expect("there is one account");
-        let settings = Settings::read(section.entries).expect(keys);
+        let settings = Settings::read(SectionKind::Account, section.entries).expect(keys);
         (settings, section.origin)
     }
 

@@ -3,6 +3,7 @@
 use crate::config::document;
 use crate::config::error::Error;
 use crate::config::keys;
+use crate::config::keys::SectionKind;
 use crate::config::origin::Origin;
 use crate::config::settings::Settings;
 use crate::config::values::Value;
@@ -64,7 +65,7 @@ fn set(
     let mut failed = None;
     for value in readings.into_iter().flatten() {
         let is_text = matches!(value, Value::Text(_));
-        match settings.set(key, value, origin.clone()) {
+        match settings.set(SectionKind::Account, key, value, origin.clone()) {
             Ok(()) => return Ok(()),
             Err(error) if failed.is_none() || !is_text => failed = Some(error),
             Err(_) => {}

@@ -143,6 +143,7 @@ impl Config {
             written: section.settings.clone().over(self.defaults.clone()),
             flags: overrides.settings().clone(),
             home: self.home.as_deref(),
+            targets: &self.targets,
             secret_variables: Arc::clone(secret_variables),
         }
     }

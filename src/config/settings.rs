@@ -3,7 +3,7 @@
 
 use crate::config::document::WrittenValue;
 use crate::config::error::Error;
-use crate::config::keys::KEYS;
+use crate::config::keys::{KEYS, SectionKind};
 use crate::config::origin::Origin;
 use crate::config::password::Source;
 use crate::config::values::server::{self, Server};
@@ -51,10 +51,10 @@ impl Settings {
     ///
     /// # Errors
     /// The errors of [`Settings::set`].
-    pub(super) fn read(entries: Vec<WrittenValue>) -> Result<Self, Error> {
+    pub(super) fn read(section: SectionKind, entries: Vec<WrittenValue>) -> Result<Self, Error> {
         let mut settings = Self::default();
         for WrittenValue { key, value, origin } in entries {
-            settings.set(&key, value, origin)?;
+            settings.set(section, &key, value, origin)?;
         }
         Ok(settings)
     }
@@ -64,14 +64,31 @@ impl Settings {
     /// # Errors
     /// An unknown key, a key that excludes an earlier one, a value that the key cannot have.
     /// Nothing is changed then.
-    pub(super) fn set(&mut self, name: &str, value: Value, origin: Origin) -> Result<(), Error> {
+    pub(super) fn set(
+        &mut self,
+        section: SectionKind,
+        name: &str,
+        value: Value,
+        origin: Origin,
+    ) -> Result<(), Error> {
         let Some(key) = KEYS.iter().find(|key| key.name == name) else {
             return Err(Error::UnknownKey {
                 at: origin,
                 key: quoted(name),
-                hint: nearest(name, names()),
+                hint: nearest(name, names(section)),
             });
         };
+        if !key.fits(section) {
+            let place = match section {
+                SectionKind::Account => "[targets.NAME]",
+                SectionKind::Target => "[accounts.NAME] or [defaults]",
+            };
+            return Err(Error::UnknownKey {
+                at: origin,
+                key: quoted(name),
+                hint: Some(format!("It belongs in {place}")),
+            });
+        }
         let entry = KeyEntry {
             value,
             key: key.name,
@@ -104,9 +121,10 @@ pub(super) fn value_or_default<T: Clone + Default>(slot: &Slot<T>) -> T {
     value_or(slot, T::default())
 }
 
-/// Returns the names of all keys.
-pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
-    KEYS.iter().map(|key| key.name)
+/// Returns the names of all keys that can be in such a section.
+fn names(section: SectionKind) -> impl Iterator<Item = &'static str> + Clone {
+    let keys = KEYS.iter().filter(move |key| key.fits(section));
+    keys.map(|key| key.name)
 }
 
 /// Returns a hint for a mistyped word: the nearest known word, or all of them if there are few.
@@ -235,7 +253,7 @@ mod tests {
             let value = Value::from_text(text);
             let mut settings = Settings::default();
             settings
-                .set("server", value, Origin::Url)
+                .set(SectionKind::Account, "server", value, Origin::Url)
                 .expect("the text is a server");
             settings
         };

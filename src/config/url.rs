@@ -2,6 +2,7 @@
 //! No error shows a part of the URL that could contain a password.
 
 use crate::config::error::Error;
+use crate::config::keys::SectionKind;
 use crate::config::origin::Origin;
 use crate::config::settings::Settings;
 use crate::config::values::{self, Value, server};
@@ -37,7 +38,12 @@ pub(super) fn parse(text: &str) -> Result<Settings, Error> {
     parts.extend([("security", security.to_owned()), ("server", server)]);
     let mut settings = Settings::default();
     for (key, text) in parts {
-        settings.set(key, Value::from_text(&text), Origin::Url)?;
+        settings.set(
+            SectionKind::Account,
+            key,
+            Value::from_text(&text),
+            Origin::Url,
+        )?;
     }
     Ok(settings)
 }

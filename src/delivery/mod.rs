@@ -21,6 +21,7 @@ mod leftovers;
 mod maildir;
 pub(crate) mod mda;
 mod new_maildir;
+mod recall;
 mod recovered;
 mod spool;
 mod staged_state;
@@ -32,6 +33,7 @@ pub(crate) use intake::{Incoming, Intake};
 pub(crate) use leftovers::Leftovers;
 pub(crate) use maildir::Maildir;
 pub(crate) use mda::Mda;
+pub(crate) use recall::{Recall, Sighting, found_again};
 pub(crate) use recovered::{EarlierFiles, SoughtMessages};
 pub(crate) use spool::Spool;
 pub(crate) use staged_state::{StagedState, locate, locate_in_maildir};
@@ -80,6 +82,11 @@ pub(crate) trait Target: Send + Sync {
     /// it has taken everything.
     fn is_far(&self) -> bool {
         false
+    }
+
+    /// Returns the target as one that can be asked what it has, if it can.
+    fn recall(&self) -> Option<&dyn Recall> {
+        None
     }
 
     /// Returns true if there is still time for a delivery. A slow target has none after a signal.

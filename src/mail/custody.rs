@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use crate::digest::Digest;
 use crate::exit::Exit;
+use crate::mail::handover::{DeliveryKey, Location, OpenHandover, OutcomeKey, TargetKey};
 use crate::mail::headers::Header;
 use crate::mail::maildrop::{Identity, UniqueId};
 use crate::mail::same::{Fingerprint, MessageContent};
@@ -120,32 +121,6 @@ impl fmt::Display for TargetPlace {
     }
 }
 
-/// The key of a delivery in the database. It stays the same if the message gets another unique-id, which may
-/// happen while a thread of its own delivers it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct DeliveryKey(pub i64);
-
-/// The key of a program or a mail server in the database.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct TargetKey(pub i64);
-
-/// The key under which the result of a delivery is recorded.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct OutcomeKey {
-    /// The delivery.
-    pub delivery: DeliveryKey,
-    /// The program or the mail server that got the message, unless it went to a Maildir.
-    pub target: Option<TargetKey>,
-}
-
-impl OutcomeKey {
-    /// The key of no delivery: no run has staged the message.
-    const NONE: Self = Self {
-        delivery: DeliveryKey(0),
-        target: None,
-    };
-}
-
 /// Custody step 1: the message is complete in tmp/, since its terminator has arrived. Made by a
 /// delivery target.
 #[derive(Debug)]
@@ -167,6 +142,7 @@ pub(crate) struct Staged {
     stored: StoredMessage,
     place: TargetPlace,
     history: StagedHistory,
+    handover: Option<OpenHandover>,
 }
 
 /// The history of a staged message.
@@ -189,6 +165,7 @@ pub(crate) struct Delivered {
     key: OutcomeKey,
     stored: StoredMessage,
     output: ServerText,
+    location: Option<Location>,
 }
 
 /// A message that an earlier run delivered, and that the database does not know.
@@ -335,7 +312,20 @@ impl Staged {
             stored,
             place,
             history,
+            handover: None,
         }
+    }
+
+    /// Adds what is known of an earlier hand-over to the target. Only the database calls this.
+    pub(crate) fn handed_over_before(mut self, handover: Option<OpenHandover>) -> Self {
+        self.key.target = handover.as_ref().map(|handover| handover.target);
+        self.handover = handover;
+        self
+    }
+
+    /// Returns the earlier hand-over to the target, if its outcome is not known.
+    pub(crate) fn handover(&self) -> Option<&OpenHandover> {
+        self.handover.as_ref()
     }
 
     /// Returns the message.
@@ -346,6 +336,11 @@ impl Staged {
     /// Returns the key of its delivery.
     pub(crate) fn key(&self) -> DeliveryKey {
         self.key.delivery
+    }
+
+    /// Returns the key under which the result is recorded.
+    pub(crate) fn outcome_key(&self) -> OutcomeKey {
+        self.key
     }
 
     /// Returns the place to which it was to be delivered when it was staged.
@@ -414,7 +409,13 @@ impl Delivered {
             key,
             stored,
             output,
+            location: None,
         }
+    }
+
+    /// Adds where the target has the message.
+    pub(crate) fn at(self, location: Option<Location>) -> Self {
+        Self { location, ..self }
     }
 
     /// Makes the proof again. Only a delivery target calls this, if it has a file with exactly the
@@ -424,6 +425,7 @@ impl Delivered {
             key: OutcomeKey::NONE,
             stored,
             output: ServerText::default(),
+            location: None,
         }
     }
 
@@ -435,5 +437,10 @@ impl Delivered {
     /// Returns what the MDA printed about it; mostly nothing.
     pub(crate) fn output(&self) -> &ServerText {
         &self.output
+    }
+
+    /// Returns where the target has the message, if it says so.
+    pub(crate) fn location(&self) -> Option<&Location> {
+        self.location.as_ref()
     }
 }

@@ -184,6 +184,8 @@ pub struct Delivery {
     pub subject: ServerText,
     /// The output of an MDA that took the message.
     pub words: ServerText,
+    /// The place where a mail server has it, if the server has named one.
+    pub location: Option<String>,
 }
 
 /// The facts about an account's known messages as a whole. The messages themselves are read from the

@@ -98,7 +98,7 @@ fn error(failure: &Failure) -> Value {
 
 /// Returns the line of `log` for a delivery. `time` formats a point in time.
 pub(crate) fn delivery(delivery: &Delivery, time: &dyn Fn(Moment) -> String) -> String {
-    json!({
+    let mut object = json!({
         "event": "logged",
         "account": delivery.account,
         "unique_id": delivery.unique_id.to_string(),
@@ -112,8 +112,11 @@ pub(crate) fn delivery(delivery: &Delivery, time: &dyn Fn(Moment) -> String) -> 
         "from": delivery.from.to_string(),
         "subject": delivery.subject.to_string(),
         "said": (!delivery.words.is_empty()).then(|| delivery.words.to_string()),
-    })
-    .to_string()
+    });
+    if let Some(location) = &delivery.location {
+        object["location"] = location.as_str().into();
+    }
+    object.to_string()
 }
 
 /// Returns the line of `seen list` for a message.

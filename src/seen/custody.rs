@@ -12,9 +12,8 @@ use super::handovers::{self, MAY_BE_TAKEN};
 use super::places::note_place;
 use super::state::{DELIVERED, FAILED, STAGED};
 use super::{Error, Ledger};
-use crate::mail::custody::{
-    DeliveryKey, Durable, Outcome, Staged, StagedHistory, StoredMessage, TargetPlace,
-};
+use crate::mail::custody::{Durable, Outcome, Staged, StagedHistory, StoredMessage, TargetPlace};
+use crate::mail::handover::DeliveryKey;
 use crate::mail::headers::Header;
 use crate::mail::known::next_try;
 use crate::mail::maildrop::{AccountKey, Identity};
@@ -160,7 +159,7 @@ pub(super) fn settle(
         let DeliveryKey(delivery) = outcome_key.delivery;
         match outcome {
             Outcome::Delivered(done) => {
-                handovers::note_taken(queries, outcome_key, done.output(), now)?;
+                handovers::note_taken(queries, outcome_key, done.output(), done.location(), now)?;
                 let values = params![delivery, now];
                 let Some(identity) = queries.first(&NOTE_DELIVERY, values, named)?.flatten() else {
                     continue;

@@ -68,6 +68,7 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
         subject: row.get(9)?,
         program: row.get(10)?,
         words: row.get(11)?,
+        location: row.get(12)?,
     })
 }
 
@@ -76,7 +77,7 @@ const COLUMNS: &str = "a.name, d.unique_id, d.delivered, d.deleted,
      EXISTS (SELECT 1 FROM handover r WHERE r.delivery = d.id
          AND (r.repeated > 0 OR r.begun > 0 AND r.taken IS NULL AND d.delivered IS NOT NULL)),
      d.target, d.file_name, d.octets, d.sender, d.subject, ifnull(t.name, d.program),
-     ifnull(h.words, x'')";
+     ifnull(h.words, x''), h.location";
 
 /// The hand-over of a delivery, unless it went to a Maildir.
 const HANDOVER: &str = "LEFT JOIN handover h ON h.delivery = d.id AND h.taken IS NOT NULL

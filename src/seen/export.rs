@@ -154,6 +154,7 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<ExportedDelivery> {
         deleted: row.get(23)?,
         repeated: row.get(24)?,
         words: row.get::<_, Option<Vec<u8>>>(25)?.map(TextOrHex),
+        location: row.get(33)?,
         canonical_sha256: row.get::<_, Option<Digest>>(26)?.map(HexDigest),
         body_sha256: row.get::<_, Option<Digest>>(27)?.map(HexDigest),
         message_id_sha256: row.get::<_, Option<Digest>>(28)?.map(HexDigest),
@@ -184,8 +185,9 @@ statements! {
              s.attempts, s.next_try, s.undeletable, s.came_back, ifnull(t.name, d.program), d.target,
              d.inode,
              d.file_name, d.octets, d.digest, d.header_digest, d.sender, d.subject, d.staged,
-             d.delivered, d.deleted, ifnull(h.repeated, 0), h.words, d.canonical, d.body, d.message_id, d.date,
-             s.quit_sent, s.proven_gone, s.suspicion
+             d.delivered, d.deleted, ifnull(h.repeated, 0), h.words, d.canonical, d.body,
+             d.message_id, d.date,
+             s.quit_sent, s.proven_gone, s.suspicion, h.location
          FROM seen s LEFT JOIN delivery d USING (account, unique_id, copy)
              LEFT JOIN handover h ON h.delivery = d.id AND h.taken IS NOT NULL
              LEFT JOIN target t ON t.id = h.target

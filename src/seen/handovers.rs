@@ -1,19 +1,22 @@
-//! The hand-over of messages to an MDA or a mail server: what a target took, and what it may have when a run
-//! was killed.
+//! The hand-over of messages to an MDA or a mail server: what a target took, where it has it, and what it may
+//! have since a run was killed.
 
-use rusqlite::params;
+use std::collections::HashSet;
+
+use rusqlite::{Row, params};
 
 use super::Error;
 use super::custody::{Custody, settle};
 use super::database::{Queries, statements};
-use crate::mail::custody::{DeliveryKey, Outcome, OutcomeKey, Staged, TargetKey};
+use crate::mail::custody::{Outcome, Staged};
+use crate::mail::handover::{DeliveryKey, Location, OpenHandover, OutcomeKey, TargetKey};
 use crate::moment::Moment;
 use crate::text::ServerText;
 
 impl Custody<'_> {
     /// Custody step 6: records what became of messages. The same transaction notes that the messages in
     /// `next` are about to be handed to the target with this name: if we are killed meanwhile, the next
-    /// run knows that the target may have them.
+    /// run knows that the target may have them, from the location `earliest` on.
     ///
     /// # Errors
     /// Nothing was written. All messages stay staged.
@@ -22,6 +25,7 @@ impl Custody<'_> {
         outcomes: &[Outcome],
         next: Vec<Staged>,
         target: &str,
+        earliest: &Location,
     ) -> Result<Vec<Staged>, Error> {
         let (account, now) = (self.0.key(), Moment::now());
         let target = self.0.write(|queries| {
@@ -30,12 +34,88 @@ impl Custody<'_> {
             let target = TargetKey(queries.value(&TARGET, [target])?);
             for staged in &next {
                 let DeliveryKey(delivery) = staged.key();
-                queries.execute(&BEGIN, params![delivery, target.0, now])?;
+                queries.execute(&BEGIN, params![delivery, target.0, now, earliest.0])?;
             }
             Ok(target)
         })?;
         let announced = next.into_iter().map(|staged| staged.announced(target));
         Ok(announced.collect())
+    }
+
+    /// Returns the staged messages, as [`Custody::staged`] does, with what is known of an earlier hand-over
+    /// to the target with this name.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn staged_for(self, target: Option<&str>) -> Result<Vec<Staged>, Error> {
+        let staged = self.staged()?;
+        let Some(target) = target else {
+            return Ok(staged);
+        };
+        self.0.read(|queries| {
+            let with_handover = staged.into_iter().map(|staged| {
+                if !staged.history().was_handed_over {
+                    return Ok(staged);
+                }
+                let DeliveryKey(delivery) = staged.key();
+                let open = queries.first(&OPEN, params![delivery, target], open)?;
+                Ok(staged.handed_over_before(open))
+            });
+            with_handover.collect()
+        })
+    }
+
+    /// Returns the locations at which a target has messages that are recorded, from `earliest` on.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn claimed(
+        self,
+        target: TargetKey,
+        earliest: &Location,
+    ) -> Result<HashSet<Location>, Error> {
+        let values = params![target.0, earliest.0];
+        let location = |row: &Row<'_>| row.get(0).map(Location);
+        self.0
+            .read(|queries| queries.all(&CLAIMED, values, location))
+    }
+
+    /// Records where a target has a message that may have been handed over. Returns false if another message
+    /// was found there meanwhile, by another process.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn claim(self, key: OutcomeKey, location: &Location) -> Result<bool, Error> {
+        let Some(TargetKey(target)) = key.target else {
+            return Ok(false);
+        };
+        let DeliveryKey(delivery) = key.delivery;
+        let values = params![delivery, target, location.0];
+        self.0
+            .write(|queries| Ok(queries.execute(&CLAIM, values)? == 1))
+    }
+
+    /// Records that a target does not have these messages, since `now`.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn note_absent(self, keys: &[OutcomeKey], now: Moment) -> Result<(), Error> {
+        self.0.write(|queries| {
+            for key in keys {
+                let (delivery, target) = (key.delivery.0, key.target.map(|TargetKey(key)| key));
+                queries.execute(&NOTE_ABSENT, params![delivery, target, now])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Records that a target surely has none of these messages: they are handed over as if for the first time.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn note_refused(self, keys: &[OutcomeKey]) -> Result<(), Error> {
+        self.0
+            .write(|queries| keys.iter().try_for_each(|key| note_refused(queries, *key)))
     }
 }
 
@@ -44,11 +124,13 @@ pub(super) fn note_taken(
     queries: &Queries<'_>,
     key: OutcomeKey,
     said: &ServerText,
+    location: Option<&Location>,
     now: Moment,
 ) -> rusqlite::Result<()> {
     if let Some(TargetKey(target)) = key.target {
         let DeliveryKey(delivery) = key.delivery;
-        queries.execute(&NOTE_TAKEN, params![delivery, target, now, said])?;
+        let location = location.map(|Location(text)| text);
+        queries.execute(&NOTE_TAKEN, params![delivery, target, now, said, location])?;
     }
     Ok(())
 }
@@ -62,6 +144,15 @@ pub(super) fn note_refused(queries: &Queries<'_>, key: OutcomeKey) -> rusqlite::
     Ok(())
 }
 
+fn open(row: &Row<'_>) -> rusqlite::Result<OpenHandover> {
+    Ok(OpenHandover {
+        target: TargetKey(row.get(0)?),
+        earliest: Location(row.get(1)?),
+        found: row.get::<_, Option<String>>(2)?.map(Location),
+        absent: row.get(3)?,
+    })
+}
+
 /// The condition that a target may have a message whose delivery `d` is not recorded.
 pub(super) const MAY_BE_TAKEN: &str = "EXISTS (SELECT 1 FROM handover h WHERE h.delivery = d.id AND h.begun IS NOT NULL AND h.taken IS NULL)";
 
@@ -70,10 +161,29 @@ statements! {
     TARGET = "SELECT id FROM target WHERE name = ?1";
 
     BEGIN =
-        "INSERT INTO handover (delivery, target, begun) VALUES (?1, ?2, ?3)
-         ON CONFLICT DO UPDATE SET repeated = repeated + (begun IS NOT NULL), begun = ?3";
+        "INSERT INTO handover (delivery, target, begun, earliest) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET repeated = repeated + (begun IS NOT NULL), begun = ?3,
+             earliest = ?4, absent = NULL, location = NULL";
+
+    OPEN =
+        "SELECT h.target, h.earliest, h.location, h.absent
+         FROM target t JOIN handover h ON h.target = t.id
+         WHERE t.name = ?2 AND h.delivery = ?1 AND h.begun IS NOT NULL AND h.taken IS NULL";
+
+    CLAIMED = "SELECT location FROM handover WHERE target = ?1 AND location >= ?2";
+
+    CLAIM =
+        "UPDATE handover SET location = ?3 WHERE delivery = ?1 AND target = ?2
+         AND NOT EXISTS (SELECT 1 FROM handover WHERE target = ?2 AND location = ?3)";
+
+    NOTE_ABSENT =
+        "UPDATE handover SET absent = ?3 WHERE delivery = ?1 AND target = ?2";
 
     NOTE_TAKEN =
-        "UPDATE handover SET taken = ?3, words = nullif(?4, x'') WHERE delivery = ?1 AND target = ?2";
-    NOTE_REFUSED = "UPDATE handover SET begun = NULL WHERE delivery = ?1 AND target = ?2";
+        "UPDATE handover SET taken = ?3, words = nullif(?4, x''), location = ifnull(?5, location)
+         WHERE delivery = ?1 AND target = ?2";
+
+    NOTE_REFUSED =
+        "UPDATE handover SET begun = NULL, absent = NULL, location = NULL
+         WHERE delivery = ?1 AND target = ?2";
 }

@@ -212,6 +212,7 @@ fn take_delivery(queries: &Queries<'_>, message: &ExportedMessage) -> rusqlite::
         delivery.body_sha256.as_ref().map(|digest| digest.0),
         delivery.message_id_sha256.as_ref().map(|digest| digest.0),
         delivery.date_sha256.as_ref().map(|digest| digest.0),
+        delivery.location,
     ];
     queries.execute(&TAKE_DELIVERY, values)?;
     Ok(())
@@ -224,7 +225,8 @@ pub(super) const TEMPORARY_TABLES: &str = "
     DROP TABLE IF EXISTS temp.new_delivery;
     DROP TABLE IF EXISTS temp.new_notice;
     CREATE TABLE temp.new_seen AS SELECT * FROM main.seen WHERE 0;
-    CREATE TABLE temp.new_delivery AS SELECT *, 0 AS repeated, x'' AS words FROM main.delivery WHERE 0;
+    CREATE TABLE temp.new_delivery AS
+        SELECT *, 0 AS repeated, x'' AS words, '' AS location FROM main.delivery WHERE 0;
     CREATE TABLE temp.new_notice AS SELECT * FROM main.notice WHERE 0;
     CREATE UNIQUE INDEX temp.once_seen ON new_seen (unique_id, copy);
     CREATE UNIQUE INDEX temp.once_notice ON new_notice (unique_id, copy);";
@@ -253,9 +255,9 @@ statements! {
     TAKE_DELIVERY =
         "INSERT INTO temp.new_delivery (unique_id, copy, program, target, inode, file_name, octets,
              digest, header_digest, sender, subject, staged, delivered, deleted, repeated, words,
-             canonical, body, message_id, date)
+             canonical, body, message_id, date, location)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-             ?19, ?20)";
+             ?19, ?20, ?21)";
 
     TAKE_NOTICE = "INSERT INTO temp.new_notice (unique_id, copy) VALUES (?1, ?2)";
 
@@ -278,8 +280,8 @@ statements! {
     NEW_TARGETS = "SELECT DISTINCT program FROM temp.new_delivery WHERE program IS NOT NULL";
 
     MOVE_HANDOVERS =
-        "INSERT INTO main.handover (delivery, target, begun, taken, repeated, words)
-         SELECT d.id, t.id, n.staged, n.delivered, n.repeated, n.words
+        "INSERT INTO main.handover (delivery, target, begun, taken, repeated, words, location)
+         SELECT d.id, t.id, n.staged, n.delivered, n.repeated, n.words, n.location
          FROM temp.new_delivery n JOIN main.target t ON t.name = n.program
              JOIN main.delivery d ON d.account = ?1 AND (d.unique_id, d.copy) = (n.unique_id, n.copy)
          WHERE n.delivered IS NOT NULL";

@@ -218,11 +218,16 @@ CREATE TABLE handover (                     -- of a message in the spool to a ta
     delivery INTEGER NOT NULL REFERENCES delivery (id) ON DELETE CASCADE,
     target   INTEGER NOT NULL REFERENCES target (id),
     begun    INTEGER,                       -- it has the message, or had it when we died; null: it refused it
+    earliest TEXT NOT NULL DEFAULT '',      -- the first location at which it may have it; empty: it cannot tell
+    absent   INTEGER,                       -- when it first said that it does not have it
+    location TEXT,                          -- where it has it
     taken    INTEGER,                       -- when it had taken it
     repeated INTEGER NOT NULL DEFAULT 0,    -- times that it got it again, as it might have had it
     words    BLOB,                          -- what it said then
     PRIMARY KEY (delivery, target)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX handover_location ON handover (target, location) WHERE location IS NOT NULL;
 
 INSERT INTO target (name) SELECT DISTINCT program FROM delivery WHERE program IS NOT NULL;
 INSERT INTO handover (delivery, target, begun, taken, repeated, words)

@@ -31,6 +31,7 @@ mod places;
 mod read_only;
 mod recognition;
 pub(crate) mod record;
+mod record_text;
 mod runs;
 mod schema;
 mod size_checks;

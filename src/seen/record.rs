@@ -1,15 +1,14 @@
 //! The lines of `seen export`: the record of an account as JSON, for another state folder. Later
 //! versions must be able to read what an earlier one wrote.
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::database::is_file_name;
-use crate::digest::Digest;
-use crate::hex;
 use crate::mail::maildrop::UniqueId;
 use crate::mail::suspicion::Suspicion;
 use crate::text::ServerText;
+
+pub(crate) use super::record_text::{HexDigest, TextOrHex};
 
 /// One line. The lines of an account are an [`ExportRecord::Account`], its messages and notices, and
 /// an [`ExportRecord::End`].
@@ -209,6 +208,9 @@ pub(crate) struct ExportedDelivery {
     pub repeated: u32,
     /// The output of the MDA that took the message.
     pub words: Option<TextOrHex>,
+    /// The place where a mail server has it, if the server has named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
     /// SHA-256 of it without the header lines that servers write, if it has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canonical_sha256: Option<HexDigest>,
@@ -322,80 +324,20 @@ fn no_record(error: serde_json::Error) -> Error {
     Error::NoRecord(ServerText::from(&*error.to_string()))
 }
 
-/// Octets that are mostly text: written as a string if they are UTF-8, and as `{"hex": "…"}` if not.
-#[derive(Clone, Eq, PartialEq)]
-pub(crate) struct TextOrHex(pub Vec<u8>);
-
 impl TextOrHex {
     /// Checks octets that have to be a unique-id.
     fn check(&self) -> Result<(), Error> {
-        if UniqueId::is_valid(&self.0) {
-            Ok(())
-        } else {
-            Err(Error::Impossible("not a valid unique-id"))
+        match UniqueId::is_valid(&self.0) {
+            true => Ok(()),
+            false => Err(Error::Impossible("not a valid unique-id")),
         }
     }
 }
-
-impl std::fmt::Debug for TextOrHex {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0.escape_ascii())
-    }
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(untagged)]
-enum Written {
-    Text(String),
-    Other { hex: String },
-}
-
-impl Serialize for TextOrHex {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match str::from_utf8(&self.0) {
-            Ok(text) => serializer.serialize_str(text),
-            Err(_) => Written::Other {
-                hex: hex::encode(&self.0),
-            }
-            .serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for TextOrHex {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(match Written::deserialize(deserializer)? {
-            Written::Text(text) => text.into_bytes(),
-            Written::Other { hex } => hex::decode(&hex).ok_or_else(|| D::Error::custom(NO_HEX))?,
-        }))
-    }
-}
-
-/// A SHA-256 digest, written as hexadecimal digits.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct HexDigest(pub Digest);
-
-impl Serialize for HexDigest {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex::encode(&self.0.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for HexDigest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let octets = hex::decode(&String::deserialize(deserializer)?);
-        let digest = octets.and_then(|octets| octets.try_into().ok());
-        digest
-            .map(|octets| Self(Digest(octets)))
-            .ok_or_else(|| D::Error::custom(NO_HEX))
-    }
-}
-
-const NO_HEX: &str = "not the right number of hexadecimal digits";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Digest;
 
     fn message(unique_id: &[u8]) -> ExportedMessage {
         ExportedMessage {
@@ -429,6 +371,7 @@ mod tests {
                 deleted: None,
                 repeated: 0,
                 words: None,
+                location: None,
                 canonical_sha256: None,
                 body_sha256: None,
                 message_id_sha256: None,

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use crate::delivery::{FileMode, mda};
 
+mod connection;
+pub(crate) mod imap;
 pub(crate) mod lmtp;
 
 /// The configured destination of an account's messages.
@@ -19,6 +21,8 @@ pub enum Destination {
     },
     /// A program that reads one message on its standard input.
     Mda(mda::Options),
+    /// A folder of an IMAP server.
+    Imap(Box<imap::ImapOptions>),
     /// A mail server that takes messages by LMTP.
     Lmtp(lmtp::LmtpOptions),
 }

@@ -106,7 +106,10 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("dial", &[&["net", "pop3"], SHARED]),
     ("oauth2", &[&["net"], SHARED]),
     // Mail servers that take messages from the spool.
-    ("targets", &[&["delivery", "net", "smtp"], SHARED]),
+    (
+        "targets",
+        &[&["delivery", "dial", "imap", "net", "sasl", "smtp"], SHARED],
+    ),
     // The services do not know each other; they meet in a poll.
     ("delivery", &[SHARED]),
     ("imap", &[&["sasl"], SHARED]),
@@ -168,7 +171,10 @@ const CRATE_PLACES: &[(&str, &[&str])] = &[
     ("rusqlite", &["seen/"]),
     ("rustix", EVERYWHERE),
     ("security_framework", &["os/keyring/keychain.rs"]),
-    ("serde", &["oauth2/", "seen/record.rs"]),
+    (
+        "serde",
+        &["oauth2/", "seen/record.rs", "seen/record_text.rs"],
+    ),
     (
         "serde_json",
         &["oauth2/", "report/json.rs", "seen/record.rs"],

@@ -26,6 +26,7 @@ mod fault_table;
 mod foreign_text;
 mod generated;
 mod hostile;
+mod imap;
 mod keyring;
 mod known_server;
 mod layers;

@@ -97,6 +97,7 @@ fn list(context: &Context<'_>) -> Result<Exit, Failure> {
 fn target(account: &Account) -> Option<String> {
     Some(match account.destination.as_ref()? {
         Destination::Maildir { path, .. } => path.display().to_string(),
+        Destination::Imap(options) => options.to_string(),
         Destination::Mda(options) => options.command.program().to_owned(),
         Destination::Lmtp(options) => options.to_string(),
     })

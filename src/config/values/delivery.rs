@@ -11,6 +11,14 @@ pub(in crate::config) enum WrittenTarget {
     Lmtp(Server),
     Maildir(String),
     Mda(Vec<String>),
+    /// The target with this name.
+    Named(String),
+}
+
+/// The kind of a target that has a name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::config) enum TargetKind {
+    Imap,
 }
 
 /// The protection of a connection by LMTP.
@@ -18,6 +26,35 @@ pub(in crate::config) enum WrittenTarget {
 pub(in crate::config) enum LmtpSecurity {
     None,
     StartTls,
+}
+
+/// Reads `deliver`.
+pub(in crate::config) fn deliver(value: Value) -> Result<WrittenTarget, Wrong> {
+    let mut names = match value {
+        Value::List(values) => words(values)?,
+        value => vec![line(value)?],
+    };
+    match (names.pop(), names.is_empty()) {
+        (Some(name), true) => Ok(WrittenTarget::Named(name)),
+        (None, _) => Err("names no target".into()),
+        (Some(_), false) => Err("names several targets; an account has one".into()),
+    }
+}
+
+/// Reads `kind`.
+pub(in crate::config) fn kind(value: Value) -> Result<TargetKind, Wrong> {
+    match line(value)?.as_str() {
+        "imap" => Ok(TargetKind::Imap),
+        other => Err(format!("must be \"imap\", not {}", quoted(other)).into()),
+    }
+}
+
+/// Reads `folder`.
+pub(in crate::config) fn folder(value: Value) -> Result<String, Wrong> {
+    match line(value)? {
+        folder if folder.is_empty() => Err("is empty".into()),
+        folder => Ok(folder),
+    }
 }
 
 /// Reads `lmtp`.

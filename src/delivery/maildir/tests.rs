@@ -6,7 +6,8 @@ use rustix::io::Errno;
 
 use super::super::unique_name::{ParsedName, own_file};
 use super::*;
-use crate::mail::custody::{DeliveryKey, Receipt, StagedHistory};
+use crate::mail::custody::{Receipt, StagedHistory};
+use crate::mail::handover::DeliveryKey;
 use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
 use crate::os::boot::boot_id;
 

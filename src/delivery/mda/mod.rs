@@ -250,7 +250,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::mail::custody::DeliveryKey;
+    use crate::mail::handover::DeliveryKey;
     use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
 
     /// An MDA with a spool of its own.

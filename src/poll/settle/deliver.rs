@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::Error;
 use crate::delivery::Target;
 use crate::exit::{Exit, Failure};
-use crate::mail::custody::{Outcome, Staged, TargetPlace};
+use crate::mail::custody::{NotDelivered, Outcome, Staged, TargetPlace};
+use crate::mail::handover::Location;
 use crate::mail::known::may_be_tried;
 use crate::mail::maildrop::UniqueId;
 use crate::mail::streak::{ALIKE, Alikeness, Streak};
@@ -35,6 +36,20 @@ pub(crate) struct TargetFault {
     pub exit: Exit,
     /// The number of messages that wait for the target.
     pub waiting: usize,
+}
+
+impl From<NotDelivered> for TargetFault {
+    fn from(refusal: NotDelivered) -> Self {
+        let NotDelivered {
+            why, hint, exit, ..
+        } = refusal;
+        Self {
+            why,
+            hint,
+            exit,
+            waiting: 0,
+        }
+    }
 }
 
 /// Messages that failed together, while it is not known if they or the target are at fault.
@@ -67,9 +82,9 @@ impl Deadline {
 
 /// Takes staged messages to their record.
 pub(super) struct Deliverer<'a> {
-    ledger: &'a Ledger,
-    target: &'a dyn Target,
-    reporter: AccountReporter<'a>,
+    pub(super) ledger: &'a Ledger,
+    pub(super) target: &'a dyn Target,
+    pub(super) reporter: AccountReporter<'a>,
     /// Outcomes that are not recorded yet.
     outcomes: Vec<Outcome>,
     transient_in_a_row: usize,
@@ -80,7 +95,7 @@ pub(super) struct Deliverer<'a> {
     /// The number of messages whose files disappeared.
     lost: usize,
     /// The counts of delivered messages and of failed ones.
-    summary: Summary,
+    pub(super) summary: Summary,
     deadline: Deadline,
 }
 
@@ -126,16 +141,12 @@ impl<'a> Deliverer<'a> {
     ///
     /// # Errors
     /// The target takes nothing for now, or the database failed. The messages that are left stay staged.
-    pub(super) fn deliver(&mut self, mut staged: Vec<Staged>) -> Result<(), Error> {
+    pub(super) fn deliver(&mut self, staged: Vec<Staged>) -> Result<(), Error> {
+        let mut staged = self.recall(staged)?;
         while !staged.is_empty() && self.target.accepts_more() && !self.deadline.is_over() {
             let behind = staged.split_off(self.target.group_size().min(staged.len()));
-            let mut group = std::mem::replace(&mut staged, behind);
-            if let Some(target) = &self.target.place().program {
-                let custody = self.ledger.custody();
-                group = custody.announce(&self.outcomes, group, target)?;
-                self.forget_recorded();
-            }
-            let outcomes = self.target.deliver(group);
+            let group = std::mem::replace(&mut staged, behind);
+            let outcomes = self.hand_over(group)?;
             self.note(outcomes, self.target.place());
             if let Some(fault) = self.find_fault() {
                 self.record()?;
@@ -147,6 +158,23 @@ impl<'a> Deliverer<'a> {
             self.summary.postponed += staged.len();
         }
         Ok(())
+    }
+
+    /// Gives messages to the target. If we may not know later what it took, that is noted before.
+    fn hand_over(&mut self, group: Vec<Staged>) -> Result<Vec<Outcome>, Error> {
+        let Some(name) = &self.target.place().program else {
+            return Ok(self.target.deliver(group));
+        };
+        let earliest = match self.target.recall() {
+            Some(recall) => recall
+                .earliest()
+                .map_err(|refusal| Error::Faulty(refusal.into()))?,
+            None => Location::default(),
+        };
+        let custody = self.ledger.custody();
+        let group = custody.announce(&self.outcomes, group, name, &earliest)?;
+        self.forget_recorded();
+        Ok(self.target.deliver(group))
     }
 
     /// Delivers what earlier runs staged. Returns the fault of the target if it takes none of that: perhaps
@@ -273,7 +301,7 @@ impl<'a> Deliverer<'a> {
     }
 
     /// Reports what became of messages, and keeps it for the next record.
-    fn note(&mut self, outcomes: Vec<Outcome>, place: &TargetPlace) {
+    pub(super) fn note(&mut self, outcomes: Vec<Outcome>, place: &TargetPlace) {
         for outcome in &outcomes {
             if let Outcome::Delivered(delivered) = outcome {
                 let stored = delivered.stored();

@@ -18,6 +18,7 @@ use crate::seen::{self, Comparison, Ledger, Match, MissingContents};
 
 mod compare;
 mod deliver;
+mod recall;
 mod recover;
 mod renamed;
 mod verify;

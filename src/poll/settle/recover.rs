@@ -22,7 +22,8 @@ impl Settler<'_> {
 
     fn recover_staged(&mut self) -> Result<(), Error> {
         self.recall_failures()?;
-        let staged = self.ledger.custody().staged()?;
+        let target = self.target.place().program.as_deref();
+        let staged = self.ledger.custody().staged_for(target)?;
         if !staged.is_empty() {
             self.ledger.freshness().sign()?;
         }

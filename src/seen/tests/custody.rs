@@ -150,7 +150,10 @@ fn a_message_that_an_mda_may_have_is_remembered_as_handed_over() {
     let test = TestLedger::new();
     let staged = test.stage(&[("a", 0)]);
 
-    let recorded = test.ledger.custody().announce(&[], staged, "procmail");
+    let recorded = test
+        .ledger
+        .custody()
+        .announce(&[], staged, "procmail", &Location::default());
 
     // The next run reads this after a kill.
     recorded.expect("it can be written");
@@ -187,7 +190,10 @@ fn an_outcome_belongs_to_its_message_also_after_that_has_got_another_name() {
         renamed.expect("it can be written");
         test.stage(&[("a", 0)]);
 
-        let announced = test.ledger.custody().announce(&[], staged, "procmail");
+        let announced =
+            test.ledger
+                .custody()
+                .announce(&[], staged, "procmail", &Location::default());
         let staged = announced.expect("it can be written");
         let recalled = test.ledger.custody().staged().expect("it can be read");
         let marked = recalled
@@ -209,7 +215,10 @@ fn an_outcome_belongs_to_its_message_also_after_that_has_got_another_name() {
 fn a_message_whose_delivery_failed_clearly_is_not_in_doubt() {
     let test = TestLedger::new();
     let staged = test.stage(&[("clear", 0), ("doubt", 0)]);
-    let announced = test.ledger.custody().announce(&[], staged, "procmail");
+    let announced = test
+        .ledger
+        .custody()
+        .announce(&[], staged, "procmail", &Location::default());
     let staged = announced.expect("it can be written");
 
     test.record(&[

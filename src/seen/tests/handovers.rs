@@ -17,7 +17,10 @@ fn log(test: &TestLedger) -> Vec<Delivery> {
 
 /// Tells the database that a message is about to be handed over.
 fn announce(test: &TestLedger, staged: Vec<Staged>, target: &str) -> Vec<Staged> {
-    let announced = test.ledger.custody().announce(&[], staged, target);
+    let announced = test
+        .ledger
+        .custody()
+        .announce(&[], staged, target, &Location::default());
     announced.expect("it can be written")
 }
 

@@ -27,6 +27,7 @@ use crate::mail::custody::{
     Delivered, Durable, NotDelivered, Outcome, Receipt, Staged, StoredMessage, TargetPlace,
 };
 use crate::mail::deletable::{Deletable, Recorded};
+use crate::mail::handover::Location;
 use crate::mail::headers::Header;
 use crate::mail::known::State;
 use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};

@@ -7,6 +7,7 @@
 pub(crate) mod certificates;
 pub(crate) mod claims;
 pub(crate) mod cost;
+pub(crate) mod cutting_proxy;
 pub(crate) mod disk;
 pub(crate) mod dns;
 pub(crate) mod dovecot;

@@ -204,6 +204,12 @@ impl Sandbox {
         self.config(&format!("{before}[accounts.{name}]\n{keys}"))
     }
 
+    /// Adds a section to the configuration file.
+    pub(crate) fn section(&self, toml: &str) -> &Self {
+        let before = fs::read_to_string(self.config_file()).unwrap_or_default();
+        self.config(&format!("{before}{toml}"))
+    }
+
     /// Writes such an account into its own file in the folder `accounts.d`.
     pub(crate) fn account_file(&self, name: &str, server: impl Display, extra: &str) -> PathBuf {
         let keys = self.keys(name, server, extra);
@@ -358,7 +364,7 @@ fn is_replaced(ours: &str, extra: &str) -> bool {
         .filter_map(|line| line.split('=').next())
         .map(str::trim)
         .any(|key| match ours {
-            "maildir" => ["lmtp", "maildir", "mbox", "mda", "smtp"].contains(&key),
+            "maildir" => ["deliver", "lmtp", "maildir", "mbox", "mda", "smtp"].contains(&key),
             "password" => {
                 key.starts_with("password")
                     || ["oauth2-client-id", "oauth2-token-command"].contains(&key)

@@ -1,0 +1,87 @@
+//! Targets that have a section of their own, `[targets.NAME]`, and the accounts that deliver to them.
+
+use std::collections::HashSet;
+
+use crate::config::Section;
+use crate::config::error::Error;
+use crate::config::settings::{At, Settings, nearest};
+use crate::config::values::delivery::WrittenTarget;
+use crate::config::values::quoted;
+use crate::dial::DialOptions;
+use crate::net::{Endpoint, Route};
+
+/// The targets of a configuration.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Targets(pub(super) Vec<Section>);
+
+impl Targets {
+    /// Finds the target that an account names.
+    ///
+    /// # Errors
+    /// There is none with this name.
+    pub(super) fn find(&self, at: &At<WrittenTarget>, name: &str) -> Result<&Section, Error> {
+        let found = self.0.iter().find(|target| target.name == name);
+        found.ok_or_else(|| {
+            let names = self.0.iter().map(|target| target.name.as_str());
+            let near = match self.0.is_empty() {
+                true => Some("Add a section [targets.NAME]".to_owned()),
+                false => nearest(name, names),
+            };
+            let problem = format!("names {}, and there is no such target", quoted(name));
+            at.wrong_with_hint(&problem, &near.unwrap_or_default())
+        })
+    }
+
+    /// Requires that each target is the destination of an account: if its name is mistyped there, mail goes
+    /// where nobody looks for it.
+    ///
+    /// # Errors
+    /// No account names a target.
+    pub(super) fn require_used<'a>(
+        &self,
+        accounts: impl Iterator<Item = &'a Settings>,
+    ) -> Result<(), Error> {
+        let names = accounts.filter_map(|settings| match &settings.target.as_ref()?.value {
+            WrittenTarget::Named(name) => Some(name),
+            _ => None,
+        });
+        let names: HashSet<_> = names.collect();
+        let mut targets = self.0.iter();
+        match targets.find(|target| !names.contains(&target.name)) {
+            None => Ok(()),
+            Some(target) => Err(Error::Syntax {
+                at: target.origin.clone(),
+                problem: format!("no account delivers to the target {}", quoted(&target.name)),
+                hint: Some("Add deliver = \"NAME\" to an account, or remove the section"),
+            }),
+        }
+    }
+}
+
+/// Returns true if an account would deliver its messages into the very mailbox that it fetches, as far as
+/// spelling shows: each would come back as a new message, for ever. A port of this machine may be a
+/// tunnel to anywhere, unless it is one that only root can listen at.
+pub(super) fn leads_back(there: &Endpoint, user: &str, dial: &DialOptions) -> bool {
+    let net = &dial.net;
+    let is_same_host = match &net.endpoint {
+        _ if !matches!(net.route, Route::Direct(_)) => false,
+        Endpoint::Tcp { port, .. } if net.endpoint.is_loopback() => {
+            POP3_PORTS.contains(port) && there.is_loopback()
+        }
+        Endpoint::Unix(_) => there.is_loopback(),
+        Endpoint::Tcp { host, .. } => host.eq_ignore_ascii_case(there.host()),
+    };
+    is_same_host && is_same_user(&dial.user, user)
+}
+
+/// Returns true if two names are equal, or one is the other without its domain.
+fn is_same_user(one: &str, other: &str) -> bool {
+    let local = |name: &str| name.split('@').next().unwrap_or_default().to_owned();
+    let has_domain = |name: &str| name.contains('@');
+    match has_domain(one) && has_domain(other) {
+        true => one.eq_ignore_ascii_case(other),
+        false => local(one).eq_ignore_ascii_case(&local(other)),
+    }
+}
+
+const POP3_PORTS: [u16; 2] = [110, 995];

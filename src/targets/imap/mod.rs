@@ -1,0 +1,440 @@
+//! Delivery into a folder of an IMAP server (RFC 3501). The server is told nothing about us but the
+//! message, and can be asked after a crash which messages it has: none is stored twice.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::io::Seek;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::delivery::{self, Intake, Recall, Sighting, Spool, Target};
+use crate::dial::DialOptions;
+use crate::digest::Digest;
+use crate::imap::{Fate, ImapSession, MailboxName, MessageUid, OutgoingMessage};
+use crate::mail::custody::{Delivered, NotDelivered, Outcome, Staged, TargetPlace};
+use crate::mail::handover::Location;
+use crate::mail::mark::FileMarks;
+use crate::mail::wire_form::MessageMeasure;
+use crate::net::Stream;
+use crate::os::sys::{File, Instant};
+use crate::text::ServerText;
+
+mod dialer;
+mod error;
+mod search;
+
+pub(crate) use dialer::ImapDialer;
+pub(crate) use error::Error;
+
+/// The time after a signal during which messages may still be handed over.
+const START_TIMEOUT: Duration = Duration::from_secs(1);
+/// A connection that was not used for this long is closed: servers close idle ones after some minutes.
+const IDLE_TIME: Duration = Duration::from_secs(30);
+/// The most messages between two records.
+const GROUP: usize = 64;
+/// The most octets that are sent before the answers are awaited. With MULTIAPPEND a refusal of one message
+/// means that all are sent again.
+const FLIGHT_OCTETS: u64 = 16 * 1024 * 1024;
+
+/// The configured folder.
+#[derive(Clone, Debug)]
+pub struct ImapOptions {
+    /// The name of the target in the configuration.
+    pub(crate) name: String,
+    /// The server, the way to it, and the user.
+    pub(crate) dial: DialOptions,
+    /// The folder, with `/` between its levels.
+    pub(crate) folder: String,
+    /// True if the folder is created where there is none.
+    pub(crate) creates_folder: bool,
+}
+
+impl fmt::Display for ImapOptions {
+    /// Writes the text by which the database knows the folder. Two ways to one folder have one text, so
+    /// that accounts which share it do not take each other's messages for theirs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (host, user) = (self.dial.net.endpoint.host(), &self.dial.user);
+        write!(f, "IMAP {host} {} ({user})", self.folder)
+    }
+}
+
+/// A folder of an IMAP server that takes messages from a spool.
+pub(crate) struct Imap<'a> {
+    spool: Spool,
+    dialer: ImapDialer<'a>,
+    open: Mutex<Connected>,
+}
+
+/// The connection to the server.
+enum Connected {
+    /// There is none.
+    No,
+    /// Messages can be stored.
+    Yes(Box<OpenFolder>),
+    /// There can be none in this run: the server refuses us, and would count another try.
+    Refused(NotDelivered),
+}
+
+/// A session in which messages can be stored.
+struct OpenFolder {
+    session: ImapSession<Stream>,
+    mailbox: MailboxName,
+    /// The location of the next message at the earliest.
+    next: MessageUid,
+    /// The most octets that a message may have.
+    limit: Option<u64>,
+    since: Instant,
+}
+
+impl<'a> Imap<'a> {
+    /// Opens the spool, an existing folder. The names of files get the account's marks. The server is
+    /// called when there is a message for it.
+    ///
+    /// # Errors
+    /// The spool cannot be opened.
+    pub(crate) fn open(
+        dialer: ImapDialer<'a>,
+        spool: &Path,
+        marks: &FileMarks,
+    ) -> Result<Self, delivery::Error> {
+        Ok(Self {
+            spool: Spool::open(spool, marks, dialer.options.to_string())?,
+            dialer,
+            open: Mutex::new(Connected::No),
+        })
+    }
+
+    /// Takes the session of the last messages if it is still of use, or a new one.
+    fn take_folder(&self) -> Result<Box<OpenFolder>, NotDelivered> {
+        match std::mem::replace(&mut *self.connected(), Connected::No) {
+            Connected::Refused(refusal) => {
+                *self.connected() = Connected::Refused(refusal.clone());
+                return Err(refusal);
+            }
+            Connected::Yes(folder) => {
+                // Whatever has arrived was not asked for: mostly the server has closed the connection.
+                if folder.since.elapsed() < IDLE_TIME && folder.session.stream().is_quiet() {
+                    return Ok(folder);
+                }
+                folder.session.logout();
+            }
+            Connected::No => {}
+        }
+        let opened = self.open_folder();
+        opened.map(Box::new).map_err(|error| {
+            let refusal = error.not_delivered();
+            if !refusal.exit.is_transient() {
+                *self.connected() = Connected::Refused(refusal.clone());
+            }
+            refusal
+        })
+    }
+
+    fn open_folder(&self) -> Result<OpenFolder, Error> {
+        let options = self.dialer.options;
+        let mut session = self.dialer.open(&|_| {})?;
+        let (mailbox, status) = locate(options, &mut session)?;
+        Ok(OpenFolder {
+            next: MessageUid {
+                uid_validity: status.uid_validity.unwrap_or_default(),
+                uid: status.uid_next.unwrap_or(1),
+            },
+            limit: status
+                .append_limit
+                .or(session.capabilities().append_limit()),
+            session,
+            mailbox,
+            since: Instant::now(),
+        })
+    }
+
+    /// Keeps a session for the next messages.
+    fn put_back(&self, mut folder: Box<OpenFolder>) {
+        if folder.session.is_usable() {
+            folder.since = Instant::now();
+            *self.connected() = Connected::Yes(folder);
+        }
+    }
+
+    fn connected(&self) -> MutexGuard<'_, Connected> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A message on its way to the server.
+struct Outgoing {
+    staged: Staged,
+    measure: MessageMeasure,
+    file: File,
+}
+
+/// A message that was looked at before it is sent.
+enum Prepared {
+    /// It can be sent.
+    Ready(Outgoing),
+    /// It is not sent.
+    Settled(Outcome),
+}
+
+impl Imap<'_> {
+    /// Reads what the server is told before a message.
+    fn prepare(&self, staged: Staged, limit: Option<u64>) -> Prepared {
+        match self.measured(&staged, limit) {
+            Ok(Some((measure, file))) => Prepared::Ready(Outgoing {
+                staged,
+                measure,
+                file,
+            }),
+            Ok(None) => Prepared::Settled(staged.lost()),
+            Err(error) => Prepared::Settled(staged.kept(error.not_delivered())),
+        }
+    }
+
+    /// Opens the file of a message and measures it. Returns `None` if it is not in the spool.
+    fn measured(
+        &self,
+        staged: &Staged,
+        limit: Option<u64>,
+    ) -> Result<Option<(MessageMeasure, File)>, Error> {
+        let Some(mut file) = self.spool.read(staged)? else {
+            return Ok(None);
+        };
+        let measure = MessageMeasure::of(&mut file)?;
+        file.rewind()?;
+        match limit.filter(|limit| measure.octets > *limit) {
+            None => Ok(Some((measure, file))),
+            Some(limit) => Err(Error::TooLarge {
+                target: self.dialer.options.to_string(),
+                octets: measure.octets,
+                limit,
+            }),
+        }
+    }
+
+    /// Stores messages in one flight.
+    fn store(&self, folder: &mut OpenFolder, messages: Vec<Outgoing>) -> Vec<Outcome> {
+        let options = self.dialer.options;
+        let (mut staged, mut sent) = (Vec::new(), Vec::new());
+        for Outgoing {
+            staged: message,
+            measure,
+            file,
+        } in messages
+        {
+            staged.push(message);
+            sent.push(OutgoingMessage {
+                measure,
+                internal_date: None,
+                message: file,
+            });
+        }
+        let flight = folder.session.append_all(&folder.mailbox, sent);
+        let error = flight.error.map(|source| Error::session(options, source));
+        let mut alone = Vec::new();
+        let mut outcomes = Vec::with_capacity(staged.len());
+        for (staged, fate) in staged.into_iter().zip(flight.fates) {
+            match fate {
+                Fate::Stored(appended) => {
+                    if let Some(uid) = appended.uid {
+                        folder.note(uid);
+                    }
+                    let location = appended.uid.map(location);
+                    let said = match location {
+                        Some(_) => ServerText::default(),
+                        None => ServerText::new(appended.answer.to_string().as_bytes()),
+                    };
+                    let delivered = Delivered::new(staged, said).at(location);
+                    outcomes.push(Outcome::Delivered(delivered));
+                }
+                Fate::Refused(answer) => {
+                    let error = Error::refused(options, answer);
+                    outcomes.push(staged.kept(error.not_delivered()));
+                }
+                Fate::InDoubt => {
+                    let why = error.as_ref().map_or_else(
+                        || format!("{options}: no answer to the message"),
+                        ToString::to_string,
+                    );
+                    let hint = error.as_ref().and_then(Error::hint);
+                    outcomes.push(staged.kept_in_doubt(why, hint));
+                }
+                Fate::NotStored => alone.push(staged),
+            }
+        }
+        let Some(error) = error.filter(|_| !alone.is_empty()) else {
+            return outcomes;
+        };
+        // The server refused all for one that it does not name.
+        let is_one_refused = folder.session.is_usable() && alone.len() > 1;
+        for staged in alone {
+            if !is_one_refused || !folder.session.is_usable() {
+                outcomes.push(staged.kept(error.not_delivered()));
+                continue;
+            }
+            match self.prepare(staged, folder.limit) {
+                Prepared::Ready(message) => outcomes.extend(self.store(folder, vec![message])),
+                Prepared::Settled(outcome) => outcomes.push(outcome),
+            }
+        }
+        outcomes
+    }
+}
+
+impl OpenFolder {
+    /// Notes where a message was stored: the next one comes behind it.
+    fn note(&mut self, stored: MessageUid) {
+        let is_later = stored.uid_validity != self.next.uid_validity || stored.uid >= self.next.uid;
+        if is_later {
+            self.next = MessageUid {
+                uid: stored.uid.saturating_add(1),
+                ..stored
+            };
+        }
+    }
+}
+
+/// Finds the folder, and creates it if the options say so.
+fn locate(
+    options: &ImapOptions,
+    session: &mut ImapSession<Stream>,
+) -> Result<(MailboxName, crate::imap::MailboxStatus), Error> {
+    let failed = |source| Error::session(options, source);
+    let mailbox = match options.folder.eq_ignore_ascii_case("INBOX") {
+        true => MailboxName::inbox(),
+        false => {
+            let delimiter = session.delimiter().map_err(failed)?;
+            MailboxName::new(&options.folder, delimiter)
+                .ok_or_else(|| Error::FolderName(options.to_string()))?
+        }
+    };
+    let status = match session.status(&mailbox).map_err(failed) {
+        Err(Error::Folder { .. }) if options.creates_folder => {
+            session.create(&mailbox).map_err(failed)?;
+            session.subscribe(&mailbox).map_err(failed)?;
+            session.status(&mailbox).map_err(failed)
+        }
+        found => found,
+    }?;
+    Ok((mailbox, status))
+}
+
+/// Returns the text for a location. Locations sort as the server stores messages.
+fn location(place: MessageUid) -> Location {
+    Location(format!("{:010}/{:010}", place.uid_validity, place.uid))
+}
+
+/// Reads the text of a location.
+fn place(location: &Location) -> Option<MessageUid> {
+    let (uid_validity, uid) = location.0.split_once('/')?;
+    Some(MessageUid {
+        uid_validity: uid_validity.parse().ok()?,
+        uid: uid.parse().ok()?,
+    })
+}
+
+impl Target for Imap<'_> {
+    fn intake(&self) -> &Intake {
+        self.spool.intake()
+    }
+
+    fn place(&self) -> &TargetPlace {
+        self.spool.place()
+    }
+
+    fn configuration(&self) -> Digest {
+        Digest::of(format!("{:?}", self.dialer.options).as_bytes())
+    }
+
+    fn deliver(&self, staged: Vec<Staged>) -> Vec<Outcome> {
+        let mut folder = match self.take_folder() {
+            Ok(folder) => folder,
+            Err(refusal) => {
+                let kept = staged.iter().map(|staged| staged.kept(refusal.clone()));
+                return kept.collect();
+            }
+        };
+        let mut outcomes = Vec::with_capacity(staged.len());
+        let (mut flight, mut octets) = (Vec::new(), 0);
+        for staged in staged {
+            match self.prepare(staged, folder.limit) {
+                Prepared::Settled(outcome) => outcomes.push(outcome),
+                Prepared::Ready(message) => {
+                    octets += message.measure.octets;
+                    if octets > FLIGHT_OCTETS && !flight.is_empty() {
+                        let flight = std::mem::take(&mut flight);
+                        outcomes.extend(self.store(&mut folder, flight));
+                        octets = message.measure.octets;
+                    }
+                    flight.push(message);
+                }
+            }
+        }
+        if !flight.is_empty() {
+            outcomes.extend(self.store(&mut folder, flight));
+        }
+        self.put_back(folder);
+        outcomes
+    }
+
+    fn recall(&self) -> Option<&dyn Recall> {
+        Some(self)
+    }
+
+    fn is_far(&self) -> bool {
+        true
+    }
+
+    fn group_size(&self) -> usize {
+        GROUP
+    }
+
+    fn accepts_more(&self) -> bool {
+        !self.dialer.interrupt.is_over(START_TIMEOUT)
+    }
+
+    fn forget_delivered(&self, recorded: &[Outcome]) {
+        self.spool.forget(recorded);
+        self.spool.remove_forgotten();
+    }
+}
+
+impl Recall for Imap<'_> {
+    fn earliest(&self) -> Result<Location, NotDelivered> {
+        let folder = self.take_folder()?;
+        let earliest = location(folder.next);
+        self.put_back(folder);
+        Ok(earliest)
+    }
+
+    fn find(
+        &self,
+        sought: &[Staged],
+        claimed: &HashSet<Location>,
+    ) -> Result<Vec<Sighting>, NotDelivered> {
+        let mut folder = self.take_folder()?;
+        let found = search::find(
+            &mut folder.session,
+            &folder.mailbox,
+            &self.spool,
+            sought,
+            claimed,
+        );
+        self.put_back(folder);
+        found.map_err(|error| match error {
+            search::Failed::Session(source) => {
+                Error::session(self.dialer.options, source).not_delivered()
+            }
+            search::Failed::Spool(error) => error.not_delivered(),
+        })
+    }
+}
+
+impl Drop for Imap<'_> {
+    fn drop(&mut self) {
+        let connected = std::mem::replace(&mut *self.connected(), Connected::No);
+        if let Connected::Yes(folder) = connected {
+            folder.session.logout();
+        }
+    }
+}
