@@ -85,6 +85,8 @@ pub(super) enum Fault {
     MailProgram,
     /// That program is a target on another machine: a thread of its own gets the messages.
     FarTarget,
+    /// The user orders the deletion of a message between two runs.
+    Orders,
 }
 
 impl Fault {
@@ -125,6 +127,7 @@ impl Fault {
         (Self::DeletesRetrieved, "deletes-retrieved", 30),
         (Self::MailProgram, "mail-program", 25),
         (Self::FarTarget, "far-target", 50),
+        (Self::Orders, "orders", 20),
     ];
 
     /// Finds a kind by its name.

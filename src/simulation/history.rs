@@ -43,6 +43,8 @@ pub(super) struct History<'a> {
     watch: SharedWatch,
     user: User,
     second_runs: Option<Chance>,
+    /// Decides when the user orders the deletion of a message.
+    orders: Option<Chance>,
     destination: SimulatedTarget,
     descriptors: u64,
     /// The steps of the last run that was not killed.
@@ -81,6 +83,7 @@ impl<'a> History<'a> {
             seed,
             user: User::new(seed, keep, &faults),
             second_runs: faults.draw(Fault::SecondRuns),
+            orders: faults.draw(Fault::Orders),
             destination: destination(&faults),
             faults,
             new_database,
@@ -158,6 +161,9 @@ impl<'a> History<'a> {
             if run > 0 {
                 databases.strike(&self.machine)?;
                 self.user.strike(&mut self.machine.state());
+            }
+            if let Some(unique_id) = self.draw_order() {
+                self.delete(&mut databases, run, &unique_id, kill_at)?;
             }
             let is_killed = self.run(&mut databases, run, kill_at)?;
             kills.iter().filter(|_| is_killed).for_each(Chance::count);
@@ -254,21 +260,55 @@ impl<'a> History<'a> {
         lock(&self.mailbox).receive(message);
     }
 
-    /// Runs the program once. Returns true if it was killed.
-    fn run(
+    /// Returns the unique-id of a message whose deletion the user orders now, if any.
+    fn draw_order(&mut self) -> Option<String> {
+        let chance = self.orders.as_mut()?;
+        let mailbox = lock(&self.mailbox);
+        let count = mailbox.messages.len() as u64;
+        if count == 0 || !chance.strikes(40) {
+            return None;
+        }
+        let message = &mailbox.messages[chance.below(count) as usize];
+        let (id, unique_id) = (message.id, message.unique_id.clone());
+        lock(&self.watch).ordered.insert(id);
+        self.machine
+            .state()
+            .tell(|| format!("the user orders the deletion of message {id} ({unique_id})"));
+        Some(unique_id)
+    }
+
+    /// Deletes a message that the user names. It takes fewer steps than a run, so a kill comes earlier.
+    fn delete(
         &mut self,
         databases: &mut Databases<'_>,
         run: u64,
+        unique_id: &str,
         kill_at: Option<u64>,
-    ) -> Result<bool, String> {
+    ) -> Result<(), String> {
         let folder = databases.open()?;
-        self.machine.state().tell(|| format!("run {run} begins"));
+        let program = self.program(run);
+        let kill_at = kill_at.map(|step| 1 + step % 20);
+        let (ended, _) = self
+            .machine
+            .run(kill_at, || program.delete(folder, unique_id));
+        self.second_runs = program.second_runs.take();
+        let how = match ended {
+            None => "by a kill".to_owned(),
+            Some(Ok(())) => "well".to_owned(),
+            Some(Err(failure)) => failure.to_string(),
+        };
+        self.machine
+            .state()
+            .tell(|| format!("the deletion ended: {how}"));
+        lock(&self.watch).broken()
+    }
+
+    /// Returns the program with its present configuration.
+    fn program(&mut self, run: u64) -> Program {
         let now = self.machine.state().clock;
         let mut watch = lock(&self.watch);
         (watch.keep, watch.run, watch.now) = (self.user.keep, run, now);
-        drop(watch);
-        lock(&self.mailbox).faults.begin_run();
-        let program = Program {
+        Program {
             machine: Arc::clone(&self.machine),
             mailbox: Arc::clone(&self.mailbox),
             keep: self.user.keep,
@@ -278,7 +318,20 @@ impl<'a> History<'a> {
             descriptors: self.descriptors,
             second_runs: RefCell::new(self.second_runs.take()),
             watch: Arc::clone(&self.watch),
-        };
+        }
+    }
+
+    /// Runs the program once. Returns true if it was killed.
+    fn run(
+        &mut self,
+        databases: &mut Databases<'_>,
+        run: u64,
+        kill_at: Option<u64>,
+    ) -> Result<bool, String> {
+        let folder = databases.open()?;
+        self.machine.state().tell(|| format!("run {run} begins"));
+        let program = self.program(run);
+        lock(&self.mailbox).faults.begin_run();
         let (ended, steps) = self.machine.run(kill_at, || program.fetch(folder));
         self.second_runs = program.second_runs.take();
         self.count("runs");

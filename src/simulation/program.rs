@@ -1,7 +1,8 @@
-//! Does for one account what `mailpull fetch` does.
+//! Does for one account what `mailpull fetch` and `mailpull delete --yes` do.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +21,9 @@ use crate::os::secret::Secret;
 use crate::os::signals::Interrupt;
 use crate::os::sys::simulated::generator::Chance;
 use crate::os::sys::simulated::machine::Machine;
-use crate::poll::{Course, Poll, PollOptions};
-use crate::pop3::{self, Authorization, Credentials, Mechanism, SessionHints, Transaction};
+use crate::poll::ordered_deletion::{NamedLookup, OrderedDeletion};
+use crate::poll::{Course, Poll, PollOptions, session_hints};
+use crate::pop3::{self, Authorization, Credentials, Mechanism, SessionHints, Sizes, Transaction};
 use crate::report::{AccountReporter, Event, Reporter, Summary};
 use crate::seen::{Ledger, RunEnd, StateFolder};
 
@@ -85,6 +87,36 @@ impl Program {
             course: Course::default(),
         };
         Ok(poll.run(|hints| self.connect(hints, folder))?)
+    }
+
+    /// Deletes a message that the user names.
+    pub(super) fn delete(&self, folder: &StateFolder, unique_id: &str) -> Result<(), Failure> {
+        let mut ledger = ledger(folder)?;
+        let _lock = ledger.lock()?;
+        let hints = SessionHints {
+            sizes: Sizes::Each,
+            ..session_hints(&ledger.runs().last()?)
+        };
+        let mut session = self.connect(&hints, folder)?;
+        let failed = |error| Failure::new(error, Exit::Temporary);
+        let listing = session.list(Sizes::Each).map_err(failed)?;
+        let deletion = OrderedDeletion {
+            ledger: &ledger,
+            listing: &listing,
+        };
+        let NamedLookup::Listed(named) = deletion.find(OsStr::new(unique_id))? else {
+            return Err(Failure::new("it is not listed once", Exit::Usage));
+        };
+        let mut named = [*named];
+        let interrupt = Interrupt::never().expect("a pair of sockets");
+        deletion.read_headers(&mut session, &mut named, &interrupt)?;
+        deletion.compare_with_record(&mut named)?;
+        if named[0].is_other {
+            return Err(Failure::new("it is another message", Exit::Usage));
+        }
+        let report = |failure| Teller(&self.machine).report("work", Event::Problem(&failure));
+        deletion.carry_out(session, &named, report)?;
+        Ok(())
     }
 
     fn open_target(&self, ledger: &Ledger) -> Result<Box<dyn Target>, Failure> {

@@ -29,6 +29,8 @@ pub(super) struct Watch {
     /// The time since which each message counts as delivered.
     delivered: BTreeMap<usize, Duration>,
     ages: Ages,
+    /// The messages that the user wanted to be deleted.
+    pub(super) ordered: BTreeSet<usize>,
     /// The messages that a program has taken.
     pub(super) taken: Vec<Vec<u8>>,
     /// True once no faults happen any more.
@@ -72,6 +74,7 @@ impl Watch {
             delivered: BTreeMap::new(),
             ages,
             unproven: BTreeSet::new(),
+            ordered: BTreeSet::new(),
             taken: Vec::new(),
             is_quiet: false,
             run: 0,
@@ -139,6 +142,7 @@ impl Watch {
             None => Duration::ZERO,
         };
         match self.keep {
+            _ if self.ordered.contains(&message.id) => None,
             Keep::Always => Some("was deleted although keep = true"),
             Keep::For(least) if self.ages != Ages::Unknown && age < least => {
                 Some("was deleted too early")
@@ -231,7 +235,11 @@ impl Checks<'_> {
         let is_set_aside = |id| set_aside.contains(id);
         let is_there =
             |id| delivered.contains_key(id) || watch.removed.contains_key(id) || is_set_aside(id);
-        if let Some(missing) = self.sent.iter().find(|sent| !is_there(&sent.id)) {
+        let messages = &self.mailbox.messages;
+        let is_listed = |id| messages.iter().any(|message| message.id == id);
+        let is_deleted = |id| watch.ordered.contains(&id) && !is_listed(id);
+        let mut missing = self.sent.iter().filter(|sent| !is_there(&sent.id));
+        if let Some(missing) = missing.find(|sent| !is_deleted(sent.id)) {
             return Err(format!("message {} was never delivered", missing.id));
         }
         let may_stay = self.permit(Permits::Stays);
@@ -239,7 +247,9 @@ impl Checks<'_> {
             (Keep::Never, [first, ..]) if !may_stay => {
                 Err(format!("message {} is left on the server", first.id))
             }
-            (Keep::Always, left) if left.len() < self.sent.len() && !was_deleted => {
+            (Keep::Always, left)
+                if left.len() + watch.ordered.len() < self.sent.len() && !was_deleted =>
+            {
                 Err("a message was deleted".into())
             }
             _ => Ok(()),
