@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use crate::limits;
 use crate::mail::maildrop::{Identity, Message, MessageNumber, UniqueId};
-use crate::mail::memory::{MemoryPart, NoMemory};
+use crate::mail::memory::{MemoryPart, NoMemory, set_apart};
 use crate::mail::total::MaildropTotal;
 
 /// The messages that a server lists: unique-ids and, if they were requested, sizes.
@@ -342,22 +342,6 @@ impl Listing {
             },
             size: self.size(position),
         }
-    }
-}
-
-/// Prepares a long vector to grow by so many items. Until it is long, it grows as usual.
-///
-/// For each of many threads, glibc keeps freed blocks of up to 32 MiB for later: together that can be more
-/// than all listings. It takes a larger block from the system and gives it back at once. Until its pages
-/// are used, they take no memory. If the system refuses so large a block, the vector grows as usual.
-fn set_apart<T>(vector: &mut Vec<T>, more: usize) {
-    const LONG: usize = 128 << 10;
-    const APART: usize = (32 << 20) + 1;
-    let items = vector.len() + more;
-    let is_long = items * size_of::<T>() > LONG;
-    if is_long && items > vector.capacity() {
-        let apart = items.max(APART / size_of::<T>() + 1);
-        let _ = vector.try_reserve(apart - vector.len());
     }
 }
 

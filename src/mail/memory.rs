@@ -176,6 +176,28 @@ impl Drop for MemoryPart {
     }
 }
 
+/// Pushes an item to a vector that may become long.
+pub fn push_apart<T>(vector: &mut Vec<T>, item: T) {
+    set_apart(vector, 1);
+    vector.push(item);
+}
+
+/// Prepares a long vector to grow by so many items. Until it is long, it grows as usual.
+///
+/// For each of many threads, glibc keeps freed blocks of up to 32 MiB for later: together that can be more
+/// than all listings. It takes a larger block from the system and gives it back at once. Until its pages
+/// are used, they take no memory. If the system refuses so large a block, the vector grows as usual.
+pub fn set_apart<T>(vector: &mut Vec<T>, more: usize) {
+    const LONG: usize = 128 << 10;
+    const APART: usize = (32 << 20) + 1;
+    let items = vector.len() + more;
+    let is_long = items * size_of::<T>() > LONG;
+    if is_long && items > vector.capacity() {
+        let apart = items.max(APART / size_of::<T>() + 1);
+        let _ = vector.try_reserve(apart - vector.len());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

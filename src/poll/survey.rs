@@ -204,6 +204,8 @@ pub(crate) fn survey<S: Read + Write>(
         && (needs_sizes || !has_recorded_sizes(session, &mut listing, &compared.plan, known.facts)?)
     {
         session.add_sizes(&mut listing)?;
+        // Two plans would take twice the memory.
+        drop(compared);
         compared = known.compare(&listing, policy, now)?;
     }
     Ok((listing, compared))

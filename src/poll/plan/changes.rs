@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{COMPARED, Pick, Plan, split_off_waiting};
+use super::limits::{COMPARED, split_off_waiting};
+use super::{Pick, Plan};
 use crate::mail::maildrop::{Listing, Position};
 use crate::mail::policy::Keep;
 

@@ -4,28 +4,19 @@ use std::collections::HashSet;
 
 use crate::mail::known::{KnownFacts, KnownMessage, State, may_be_tried};
 use crate::mail::maildrop::{Identity, Listing, Position};
-use crate::mail::policy::{Order, Policy};
+use crate::mail::memory::push_apart;
+use crate::mail::policy::Policy;
 use crate::mail::suspicion::Suspicion;
 use crate::moment::Moment;
 use crate::poll::join::Group;
 use crate::poll::pairing::{Pair, pair};
 
 mod changes;
+mod limits;
 mod sample;
 
 pub(crate) use changes::are_surprising;
 pub(crate) use sample::spread_sample;
-
-/// The most messages that share their unique-id with no other and are compared in a run.
-const COMPARED: usize = 100;
-/// The most octets of these messages. One message is always compared.
-const COMPARED_OCTETS: u64 = 100_000_000;
-/// The most messages that do not have their listed size and are compared in a run. A few show if the server lists
-/// wrong sizes for all.
-const SHORT_COMPARED: usize = 10;
-/// The most messages marked as seen that may have another size because their unique-ids belong to other
-/// messages now. If there are more, the server has changed the sizes of old messages.
-const RESIZED_SEEN: usize = 10;
 
 /// A listed message that something is to be done with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -147,10 +138,11 @@ impl<'a> Planner<'a> {
                     .note_size(row.size, self.listing.size(pair.position)),
                 None => self.note_new_size(pair.position),
             }
-            self.plan.ordered.push(Pick {
+            let pick = Pick {
                 position: pair.position,
                 copy: pair.copy,
-            });
+            };
+            push_apart(&mut self.plan.ordered, pick);
         }
     }
 
@@ -165,7 +157,7 @@ impl<'a> Planner<'a> {
             Some(row) => self.decide_known(pair.position, row, Alone::No),
             None if pair.is_doubtful => {
                 self.note_new_size(pick.position);
-                self.plan.compare.push(pick);
+                push_apart(&mut self.plan.compare, pick);
             }
             None => self.decide_new(pick),
         }
@@ -173,7 +165,7 @@ impl<'a> Planner<'a> {
 
     fn decide_new(&mut self, pick: Pick) {
         self.note_new_size(pick.position);
-        self.new.push(pick);
+        push_apart(&mut self.new, pick);
     }
 
     fn note_new_size(&mut self, position: Position) {
@@ -190,40 +182,42 @@ impl<'a> Planner<'a> {
         if matches!(row.state, State::Delivered(_)) && row.suspicion.asks_for_comparison() {
             if may_be_tried(row.next_try, self.now) {
                 match row.suspicion {
-                    Suspicion::Short => self.short.push(pick),
-                    _ => self.in_doubt.push(pick),
+                    Suspicion::Short => push_apart(&mut self.short, pick),
+                    _ => push_apart(&mut self.in_doubt, pick),
                 }
             } else {
                 self.plan.unverified += 1;
                 self.plan.kept += 1;
             }
         } else if self.policy.is_too_large(row) {
-            self.plan.too_large.push(pick);
+            push_apart(&mut self.plan.too_large, pick);
         } else if matches!(row.state, State::Failed(until) if may_be_tried(until, self.now)) {
             // If several messages are known under the unique-id, it may be another of them.
             match alone {
-                Alone::Yes => self.failed.push(pick),
-                _ => self.plan.compare.push(pick),
+                Alone::Yes => push_apart(&mut self.failed, pick),
+                _ => push_apart(&mut self.plan.compare, pick),
             }
         } else if self.may_be_deleted(row, size, alone) {
-            self.plan.delete.push(pick);
+            push_apart(&mut self.plan.delete, pick);
         } else if may_be_tried(row.next_try, self.now) && self.needs_comparison(row, size, alone) {
             let deletes = self.policy.is_due(row, self.now) || row.state == State::Gone;
             self.plan.deleted_if_same += usize::from(deletes);
             match (row.state, alone) {
-                (State::Seen, _) => self.resized_seen.push(pick),
-                (_, Alone::Yes) if row.quit_was_unanswered => self.unanswered.push(pick),
-                (_, Alone::Yes) => self.compared_alone.push(pick),
-                _ => self.plan.compare.push(pick),
+                (State::Seen, _) => push_apart(&mut self.resized_seen, pick),
+                (_, Alone::Yes) if row.quit_was_unanswered => {
+                    push_apart(&mut self.unanswered, pick)
+                }
+                (_, Alone::Yes) => push_apart(&mut self.compared_alone, pick),
+                _ => push_apart(&mut self.plan.compare, pick),
             }
         } else {
             if self.known.is_doubtful(row) && self.needs_comparison(row, size, alone) {
                 // It is not tried again yet. Its doubt must not end before it is compared.
-                self.plan.waiting.push(pick);
+                push_apart(&mut self.plan.waiting, pick);
             }
             self.plan.kept += 1;
             if alone != Alone::Yes {
-                self.plan.claimed.push(pick);
+                push_apart(&mut self.plan.claimed, pick);
             }
         }
     }
@@ -261,133 +255,6 @@ impl<'a> Planner<'a> {
             }
         }
     }
-}
-
-impl Planner<'_> {
-    /// Returns the plan, once all messages are decided about: brings them back into the order of the
-    /// listing, and applies the limits.
-    pub fn finish(mut self) -> Plan {
-        self.compare_alone();
-        self.verify();
-        let plan = &mut self.plan;
-        let [new, failed] = [&mut self.new, &mut self.failed];
-        for picks in [
-            new,
-            failed,
-            &mut plan.compare,
-            &mut plan.delete,
-            &mut plan.ordered,
-            &mut plan.too_large,
-        ] {
-            picks.sort_unstable_by_key(|pick| pick.position);
-        }
-        self.choose();
-        self.plan
-    }
-
-    /// Applies order and limits to the new messages. Those that failed before come last, so that they
-    /// do not keep the others away.
-    fn choose(&mut self) {
-        let (listing, policy) = (self.listing, self.policy);
-        let is_too_large = |pick: &Pick| {
-            let size = listing.size(pick.position).unwrap_or(0);
-            policy.max_size.is_some_and(|max| size > max)
-        };
-        let mut new = std::mem::take(&mut self.new);
-        let mut failed = std::mem::take(&mut self.failed);
-        let mut has_oldest_first = false;
-        if policy.order == Order::NewestFirst {
-            new.reverse();
-            failed.reverse();
-            if self.keeps_place_for_oldest()
-                && let Some(oldest) = new.iter().rposition(|pick| !is_too_large(pick))
-            {
-                new[..=oldest].rotate_right(1);
-                has_oldest_first = true;
-            }
-        }
-        let untried = new.len();
-        new.append(&mut failed);
-        let max_messages = policy.max_messages.unwrap_or(u64::MAX);
-        let mut total = 0u64;
-        let plan = &mut self.plan;
-        for (nth, pick) in new.into_iter().enumerate() {
-            let size = listing.size(pick.position).unwrap_or(0);
-            let with_it = total.saturating_add(size);
-            if is_too_large(&pick) {
-                plan.too_large.push(pick);
-            } else if plan.fetch.len() as u64 >= max_messages
-                || (!plan.fetch.is_empty() && policy.max_total.is_some_and(|max| with_it > max))
-            {
-                plan.postponed += 1;
-            } else {
-                total = with_it;
-                plan.fetch.push(pick);
-                plan.failed += usize::from(nth >= untried);
-            }
-        }
-        if has_oldest_first {
-            // It has its place, and is fetched in the order of the others.
-            let untroubled = plan.fetch.len() - plan.failed;
-            plan.fetch[..untroubled].rotate_left(1);
-        }
-    }
-
-    /// Returns true if one place in this run is for the oldest new message. Without that it would never be
-    /// fetched, newest first, if as much mail arrives between two runs as the limits allow. The first run
-    /// really takes the newest: nothing has waited yet. A single place is for the newest, too.
-    fn keeps_place_for_oldest(&self) -> bool {
-        self.known.has_messages && self.policy.max_messages.is_none_or(|max| max > 1)
-    }
-
-    /// Chooses which messages in doubt this run compares: each is downloaded once more.
-    fn verify(&mut self) {
-        let mut picks = std::mem::take(&mut self.in_doubt);
-        let waiting = self.split_off_waiting(&mut picks, COMPARED).len();
-        self.plan.unverified += waiting;
-        self.plan.kept += waiting;
-        self.plan.verify = picks;
-        let mut picks = std::mem::take(&mut self.short);
-        self.plan.kept += self.split_off_waiting(&mut picks, SHORT_COMPARED).len();
-        self.plan.verify.append(&mut picks);
-    }
-
-    /// Chooses the messages that are compared in this run. A comparison costs a download, and some
-    /// servers change the sizes of all messages at once.
-    fn compare_alone(&mut self) {
-        if self.resized_seen.len() <= RESIZED_SEEN {
-            self.compared_alone.append(&mut self.resized_seen);
-        } else {
-            self.plan.kept += self.resized_seen.len();
-            self.plan.accepted = std::mem::take(&mut self.resized_seen);
-        }
-        let mut picks = std::mem::take(&mut self.compared_alone);
-        let mut waiting = self.split_off_waiting(&mut picks, COMPARED);
-        self.plan.compare.append(&mut picks);
-        // One session left all of these, so they do not become more with each run.
-        let mut picks = std::mem::take(&mut self.unanswered);
-        waiting.append(&mut self.split_off_waiting(&mut picks, usize::MAX));
-        self.plan.compare.append(&mut picks);
-        self.plan.postponed += waiting.len();
-        self.plan.waiting.append(&mut waiting);
-    }
-
-    fn split_off_waiting(&self, picks: &mut Vec<Pick>, most: usize) -> Vec<Pick> {
-        split_off_waiting(self.listing, picks, most)
-    }
-}
-
-/// Keeps at most this many of the messages, and at most [`COMPARED_OCTETS`] octets. Returns the others.
-fn split_off_waiting(listing: &Listing, picks: &mut Vec<Pick>, most: usize) -> Vec<Pick> {
-    picks.sort_unstable_by_key(|pick| pick.position);
-    let mut octets = 0u64;
-    let fits = |(nth, pick): &(usize, &Pick)| {
-        octets = octets.saturating_add(listing.size(pick.position).unwrap_or(0));
-        *nth == 0 || octets <= COMPARED_OCTETS
-    };
-    let first = picks.iter().take(most).enumerate();
-    let compared = first.take_while(fits).count();
-    picks.split_off(compared)
 }
 
 /// The number of messages that share a unique-id.
