@@ -5,7 +5,8 @@
 use std::collections::HashSet;
 
 use crate::mail::known::{KnownMessage, State};
-use crate::mail::maildrop::{Identity, Listing, UniqueId};
+use crate::mail::maildrop::{Identity, Listing, Position, UniqueId};
+use crate::mail::memory::push_apart;
 use crate::poll::join::Group;
 use crate::poll::pairing::pair;
 
@@ -13,13 +14,19 @@ use crate::poll::pairing::pair;
 /// list a part at a time. Fewer may have been deleted by their user.
 const PARTIAL_LISTING_MESSAGES: usize = 100;
 
+/// The most missing messages that are in memory. A mailbox of a million may vanish at once, in many accounts at the
+/// same time.
+const MISSING_AT_ONCE: usize = if cfg!(test) { 1 } else { 16_384 };
+
 /// The changes since the last listing.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(crate) struct ListingChanges {
-    /// Messages that were listed until now and are missing.
+    /// The first messages that were listed until now and are missing.
     pub missing: Vec<Identity>,
-    /// Messages that were missing and are listed again.
-    pub returned: Vec<Identity>,
+    /// The number of all of them.
+    missing_in_all: usize,
+    /// Messages that were missing and are listed again: the first position of the unique-id, and the copy.
+    pub returned: Vec<(Position, u32)>,
     /// The number of known messages, other than deleted ones, that are listed.
     present: usize,
     /// The number of listed messages.
@@ -43,11 +50,11 @@ impl ListingChanges {
             listed,
             known,
         } = *group;
+        let first = listed.first().copied();
         if listed.is_empty() || known.len() == 1 {
-            let is_listed = !listed.is_empty();
             known
                 .iter()
-                .for_each(|row| self.note(unique_id, row, is_listed));
+                .for_each(|row| self.note(unique_id, row, first));
             return;
         }
         let pairs = pair(listing, listed, known.iter());
@@ -57,21 +64,33 @@ impl ListingChanges {
             .map(|pair| pair.copy)
             .collect();
         for row in known {
-            self.note(unique_id, row, listed.contains(&row.copy));
+            self.note(unique_id, row, first.filter(|_| listed.contains(&row.copy)));
         }
     }
 
-    fn note(&mut self, unique_id: &[u8], row: &KnownMessage, is_listed: bool) {
-        match (row.is_absent, is_listed) {
-            (false, false) if row.state != State::Staged => {
-                self.missing.extend(identity(unique_id, row));
+    fn note(&mut self, unique_id: &[u8], row: &KnownMessage, listed: Option<Position>) {
+        match (row.is_absent, listed) {
+            (false, None) if row.state != State::Staged => {
+                if let Some(identity) = identity(unique_id, row) {
+                    self.missing_in_all += 1;
+                    if self.missing.len() < MISSING_AT_ONCE {
+                        self.missing.push(identity);
+                    }
+                }
             }
-            (true, true) => self.returned.extend(identity(unique_id, row)),
+            (true, Some(position)) => {
+                push_apart(&mut self.returned, (position, row.copy));
+            }
             _ => {}
         }
-        if is_listed && row.state != State::Gone {
+        if listed.is_some() && row.state != State::Gone {
             self.present += 1;
         }
+    }
+
+    /// Returns true if more messages are missing than are in memory.
+    pub(crate) fn has_more(&self) -> bool {
+        self.missing_in_all > self.missing.len()
     }
 
     /// Returns true if nothing has changed.
@@ -83,7 +102,7 @@ impl ListingChanges {
     /// retrieved (Gmail lists some 250 messages at a time): many messages were there, all of them are
     /// missing although nobody deleted them, and as many others have come.
     pub(crate) fn is_partial_listing(&self) -> bool {
-        self.missing.len() >= PARTIAL_LISTING_MESSAGES
+        self.missing_in_all >= PARTIAL_LISTING_MESSAGES
             && self.present == 0
             && self.listed >= PARTIAL_LISTING_MESSAGES
     }
@@ -151,13 +170,21 @@ mod tests {
             ("d", absent(State::Gone)),
             ("e", message_in(State::Staged)),
         ]);
-        let changes = compared(&known, &listing(["x", "d", "a"]));
-        assert_eq!(names(&changes.missing), ["b 0", "b 1"]);
-        assert_eq!(names(&changes.returned), ["d 0"]);
+        let listed = listing(["x", "d", "a"]);
+        let changes = compared(&known, &listed);
+        assert_eq!(names(&changes.missing), ["b 0"]);
+        assert!(changes.has_more());
+        let returned: Vec<_> = changes
+            .returned
+            .iter()
+            .map(|&(position, copy)| listed.message(position, copy).identity)
+            .collect();
+        assert_eq!(names(&returned), ["d 0"]);
         assert!(!changes.is_empty());
         // One of the two messages under "b" is left out.
         let changes = compared(&known, &listing(["b", "a"]));
         assert_eq!(names(&changes.missing), ["b 1"]);
+        assert!(!changes.has_more());
         let changes = compared(&known, &listing(["b", "b", "a"]));
         assert!(changes.is_empty());
     }

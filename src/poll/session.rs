@@ -246,17 +246,26 @@ impl Poll<'_> {
         plan: &Plan,
     ) -> Result<Remaining, Error> {
         // The doubt about a message that was missing ends when it has been compared, and not before.
-        let doubted = plan.doubted(listing);
-        changes
-            .returned
-            .retain(|identity| !doubted.contains(identity));
-        if !changes.is_empty() {
-            self.ledger
-                .messages()
-                .note_missing(&changes.missing, &changes.returned)
-                .map_err(recording)?;
+        if !changes.returned.is_empty() {
+            let doubted = plan.doubted(listing);
+            let returned = &mut changes.returned;
+            returned.retain(|message| doubted.binary_search(message).is_err());
         }
-        Ok(if changes.is_partial_listing() {
+        let is_partial = changes.is_partial_listing();
+        if !changes.is_empty() {
+            let back = changes.returned.iter();
+            let back = back.map(|&(position, copy)| listing.message(position, copy).identity);
+            let noted = self.ledger.messages().note_missing(&changes.missing, back);
+            noted.map_err(recording)?;
+        }
+        // What was noted counts as missing no more.
+        while changes.has_more() {
+            let known = KnownMessages::of(self.ledger).map_err(reading)?;
+            changes = known.changes(listing).map_err(reading)?;
+            let noted = self.ledger.messages().note_missing(&changes.missing, []);
+            noted.map_err(recording)?;
+        }
+        Ok(if is_partial {
             Remaining::HiddenMail
         } else {
             Remaining::Nothing

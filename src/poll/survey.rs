@@ -117,6 +117,20 @@ impl<'a> KnownMessages<'a> {
         })
     }
 
+    /// Returns only the known messages that are missing from a listing, or are back.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) fn changes(self, listing: &Listing) -> Result<ListingChanges, seen::Error> {
+        let mut changes = ListingChanges::of(listing);
+        join(
+            listing,
+            |each| self.each(each),
+            |group| changes.compare(listing, &group),
+        )?;
+        Ok(changes)
+    }
+
     fn each(self, each: impl FnMut(&[u8], KnownMessage)) -> Result<(), seen::Error> {
         match self.ledger {
             Some(ledger) => ledger.messages().each(each),

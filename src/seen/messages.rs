@@ -167,13 +167,19 @@ impl Messages<'_> {
     ///
     /// # Errors
     /// Nothing was written.
-    pub(crate) fn note_missing(self, left: &[Identity], back: &[Identity]) -> Result<(), Error> {
+    pub(crate) fn note_missing(
+        self,
+        left: &[Identity],
+        back: impl IntoIterator<Item = Identity>,
+    ) -> Result<(), Error> {
         let (key, now) = (self.0.key(), Moment::now());
         self.0.write(|queries| {
-            for (identities, since) in [(left, Some(now)), (back, None)] {
-                for identity in identities {
-                    queries.execute(&NOTE_MISSING, about(&key, identity, params![since]))?;
-                }
+            for identity in left {
+                queries.execute(&NOTE_MISSING, about(&key, identity, params![Some(now)]))?;
+            }
+            for identity in back {
+                let since = None::<Moment>;
+                queries.execute(&NOTE_MISSING, about(&key, &identity, params![since]))?;
             }
             Ok(())
         })

@@ -314,13 +314,17 @@ impl Plan {
             .collect()
     }
 
-    /// Returns the known messages whose identity is in doubt until they are compared.
-    pub fn doubted(&self, listing: &Listing) -> HashSet<Identity> {
-        self.compare
-            .iter()
-            .chain(&self.waiting)
-            .map(|pick| listing.message(pick.position, pick.copy).identity)
-            .collect()
+    /// Returns the known messages whose identity is in doubt until they are compared, by the first position of
+    /// their unique-ids and their copies, in order.
+    pub fn doubted(&self, listing: &Listing) -> Vec<(Position, u32)> {
+        let mut doubted = Vec::new();
+        for pick in self.compare.iter().chain(&self.waiting) {
+            let first = listing.under(listing.unique_id(pick.position)).first();
+            let position = first.copied().unwrap_or(pick.position);
+            push_apart(&mut doubted, (position, pick.copy));
+        }
+        doubted.sort_unstable();
+        doubted
     }
 
     /// Returns the sizes of the messages that are retrieved, as far as they are listed.

@@ -136,3 +136,20 @@ fn an_empty_listing_of_a_mailbox_with_mail_is_not_believed() {
         assert!(error.contains("counts 2"), "{error}");
     }
 }
+
+#[test]
+fn all_messages_that_vanish_are_noted_a_few_at_a_time() {
+    let mut account = TestAccount::new(Keep::Always);
+    account.poll(&[&fetch_a_and_b()]);
+    let empty = "C: UIDL
+        C: STAT
+        S: +OK
+        S: .
+        S: +OK 0 0
+        C: QUIT
+        S: +OK";
+    assert_eq!(account.poll(&[empty]).exit(), Exit::Done);
+    let known = account.ledger.messages().all();
+    let absent: Vec<_> = known.iter().map(|(_, row)| row.is_absent).collect();
+    assert_eq!(absent, [true, true]);
+}

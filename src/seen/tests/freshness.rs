@@ -274,7 +274,7 @@ fn a_message_is_forgotten_ninety_days_after_it_went_missing() {
     test.deliver(&[("old", 0), ("young", 0)]);
     test.stage(&[("staged", 0)]);
     let missing = ["old", "young", "staged"].map(|id| identity(id, 0));
-    let noted = test.ledger.messages().note_missing(&missing, &[]);
+    let noted = test.ledger.messages().note_missing(&missing, []);
     noted.expect("it can be written");
     test.change(
         "UPDATE seen SET vanished = vanished - 91 * 24 * 3600 WHERE unique_id <> x'796f756e67'",

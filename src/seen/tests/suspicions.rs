@@ -86,10 +86,7 @@ fn the_search_for_names_ends_for_what_has_none() {
     let suspicions = test.ledger.suspicions();
     let all = suspicions.all().expect("it can be read");
     suspicions.set_apart(&all[0]).expect("it can be written");
-    let absent = test
-        .ledger
-        .messages()
-        .note_missing(&[identity("b", 0)], &[]);
+    let absent = test.ledger.messages().note_missing(&[identity("b", 0)], []);
     absent.expect("it can be written");
 
     suspicions.end_search().expect("it can be written");
