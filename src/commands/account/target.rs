@@ -4,45 +4,92 @@ use super::findings;
 use crate::commands::Context;
 use crate::config::Account;
 use crate::exit::{Exit, Failure};
+use crate::imap::MailboxStatus;
 use crate::net::tls::Proof;
 use crate::net::{ConnectStep, Stream};
 use crate::report::{Fact, Finding};
 use crate::targets::Destination;
-use crate::targets::lmtp;
+use crate::targets::{imap, lmtp};
 
 /// Tests the target of an account, and reports the findings. A Maildir and an MDA are not tested.
 pub(super) fn test(account: &Account, context: &Context<'_>, report: &dyn Fn(&Finding)) -> Exit {
-    let Some(Destination::Lmtp(options)) = &account.destination else {
-        return Exit::Done;
+    let probed = match &account.destination {
+        Some(Destination::Imap(options)) => {
+            let probed = probe_imap(options, account, context, report);
+            probed.map_err(|error| (error.to_string(), error.hint(), error.exit()))
+        }
+        Some(Destination::Lmtp(options)) => {
+            let probed = probe_lmtp(options, account, context, report);
+            probed.map_err(|error| (error.to_string(), error.hint(), error.exit()))
+        }
+        Some(Destination::Maildir { .. } | Destination::Mda(_)) | None => Ok(()),
     };
-    match probe(options, account, context, report) {
+    match probed {
         Ok(()) => Exit::Done,
-        Err(error) => {
+        Err((what, hint, exit)) => {
             let failure = Failure {
-                hint: error.hint(),
-                ..Failure::new(format!("testing the target: {error}"), error.exit())
+                hint,
+                ..Failure::new(format!("testing the target: {what}"), exit)
             };
             context.report_failure(context.reporter(&account.name), &failure)
         }
     }
 }
 
-fn probe(
+/// Reports that the target answers.
+fn report_answer(kind: &str, step: ConnectStep<'_>, report: &dyn Fn(&Finding)) {
+    if let ConnectStep::Answered { address, took } = step {
+        let took = findings::milliseconds(took);
+        let words = format!("{kind} {address} answered in {took}");
+        report(&Finding::new("target", words).with("address", Fact::text(address)));
+    }
+}
+
+fn probe_imap(
+    options: &imap::ImapOptions,
+    account: &Account,
+    context: &Context<'_>,
+    report: &dyn Fn(&Finding),
+) -> Result<(), imap::Error> {
+    let dialer = context.imap_dialer(account, options);
+    let mut session = dialer.open(&|step| report_answer("IMAP", step, report))?;
+    if let Stream::Tls(stream) = session.stream() {
+        let found = findings::encrypted(stream, &options.dial.tls.proof);
+        found.iter().for_each(report);
+    }
+    let capabilities = session.capabilities();
+    report(&findings::capabilities(
+        "at the target",
+        capabilities.words(),
+    ));
+    let has_uids = capabilities.uid_plus();
+    let folder = &options.folder;
+    let state = match imap::look_at_folder(options, &mut session)? {
+        None => "it will be created".to_owned(),
+        Some(MailboxStatus {
+            messages: Some(messages),
+            ..
+        }) => format!("messages: {messages}"),
+        Some(_) => "it is there".to_owned(),
+    };
+    session.logout();
+    report(&Finding::new("folder", format_args!("{folder}; {state}")));
+    let promise = match has_uids {
+        true => "exactly once (UIDPLUS)",
+        false => "exactly once, unless several accounts store equal messages (no UIDPLUS)",
+    };
+    report(&Finding::new("promise", promise));
+    Ok(())
+}
+
+fn probe_lmtp(
     options: &lmtp::LmtpOptions,
     account: &Account,
     context: &Context<'_>,
     report: &dyn Fn(&Finding),
 ) -> Result<(), lmtp::Error> {
     let dialer = context.lmtp_dialer(account, options);
-    let mut session = dialer.open(&|step| {
-        if let ConnectStep::Answered { address, took } = step {
-            let words = format!(
-                "LMTP {address} answered in {}",
-                findings::milliseconds(took)
-            );
-            report(&Finding::new("target", words).with("address", Fact::text(address)));
-        }
-    })?;
+    let mut session = dialer.open(&|step| report_answer("LMTP", step, report))?;
     if let Stream::Tls(stream) = session.stream() {
         let proof = Proof::Authority(None);
         findings::encrypted(stream, &proof).iter().for_each(report);

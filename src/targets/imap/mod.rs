@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::delivery::{self, Intake, Recall, Sighting, Spool, Target};
 use crate::dial::DialOptions;
 use crate::digest::Digest;
-use crate::imap::{Fate, ImapSession, MailboxName, MessageUid, OutgoingMessage};
+use crate::imap::{Fate, ImapSession, MailboxName, MailboxStatus, MessageUid, OutgoingMessage};
 use crate::mail::custody::{Delivered, NotDelivered, Outcome, Staged, TargetPlace};
 use crate::mail::handover::Location;
 use crate::mail::mark::FileMarks;
@@ -282,6 +282,20 @@ impl Imap<'_> {
 }
 
 impl OpenFolder {
+    /// Finds out where the next message will be. A server without UIDPLUS has not told where it has stored the
+    /// last ones, so they would be taken for messages that are sought after a crash.
+    fn follow(&mut self) -> Result<(), crate::imap::Error> {
+        if self.session.capabilities().uid_plus() {
+            return Ok(());
+        }
+        let status = self.session.status(&self.mailbox)?;
+        self.next = MessageUid {
+            uid_validity: status.uid_validity.unwrap_or_default(),
+            uid: status.uid_next.unwrap_or(1),
+        };
+        Ok(())
+    }
+
     /// Notes where a message was stored: the next one comes behind it.
     fn note(&mut self, stored: MessageUid) {
         let is_later = stored.uid_validity != self.next.uid_validity || stored.uid >= self.next.uid;
@@ -294,20 +308,30 @@ impl OpenFolder {
     }
 }
 
+/// Asks for the state of the folder. Changes nothing. Returns `None` if there is no such folder and the options
+/// let it be created.
+///
+/// # Errors
+/// There is no such folder, or the session fails.
+pub(crate) fn look_at_folder(
+    options: &ImapOptions,
+    session: &mut ImapSession<Stream>,
+) -> Result<Option<MailboxStatus>, Error> {
+    let mailbox = mailbox(options, session)?;
+    let status = session.status(&mailbox);
+    match status.map_err(|source| Error::session(options, source)) {
+        Err(Error::Folder { .. }) if options.creates_folder => Ok(None),
+        status => status.map(Some),
+    }
+}
+
 /// Finds the folder, and creates it if the options say so.
 fn locate(
     options: &ImapOptions,
     session: &mut ImapSession<Stream>,
-) -> Result<(MailboxName, crate::imap::MailboxStatus), Error> {
+) -> Result<(MailboxName, MailboxStatus), Error> {
     let failed = |source| Error::session(options, source);
-    let mailbox = match options.folder.eq_ignore_ascii_case("INBOX") {
-        true => MailboxName::inbox(),
-        false => {
-            let delimiter = session.delimiter().map_err(failed)?;
-            MailboxName::new(&options.folder, delimiter)
-                .ok_or_else(|| Error::FolderName(options.to_string()))?
-        }
-    };
+    let mailbox = mailbox(options, session)?;
     let status = match session.status(&mailbox).map_err(failed) {
         Err(Error::Folder { .. }) if options.creates_folder => {
             session.create(&mailbox).map_err(failed)?;
@@ -317,6 +341,17 @@ fn locate(
         found => found,
     }?;
     Ok((mailbox, status))
+}
+
+/// Returns the folder's name as the server spells it.
+fn mailbox(options: &ImapOptions, session: &mut ImapSession<Stream>) -> Result<MailboxName, Error> {
+    if options.folder.eq_ignore_ascii_case("INBOX") {
+        return Ok(MailboxName::inbox());
+    }
+    let delimiter = session.delimiter();
+    let delimiter = delimiter.map_err(|source| Error::session(options, source))?;
+    MailboxName::new(&options.folder, delimiter)
+        .ok_or_else(|| Error::FolderName(options.to_string()))
 }
 
 /// Returns the text for a location. Locations sort as the server stores messages.
@@ -401,10 +436,13 @@ impl Target for Imap<'_> {
 
 impl Recall for Imap<'_> {
     fn earliest(&self) -> Result<Location, NotDelivered> {
-        let folder = self.take_folder()?;
+        let mut folder = self.take_folder()?;
+        let followed = folder.follow();
         let earliest = location(folder.next);
         self.put_back(folder);
-        Ok(earliest)
+        followed
+            .map(|()| earliest)
+            .map_err(|source| Error::session(self.dialer.options, source).not_delivered())
     }
 
     fn find(

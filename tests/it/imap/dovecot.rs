@@ -124,3 +124,33 @@ fn the_log_shows_where_a_message_is() {
         .stdout_has("to IMAP 127.0.0.1 INBOX (joe), as ")
         .stdout_has("/0000000001");
 }
+
+#[test]
+fn account_test_shows_the_folder_and_creates_nothing() {
+    let Some(imap) = DovecotImap::start("") else {
+        return;
+    };
+    let pop3 = ModelServer::start(notes(["a"]));
+    let sandbox = Sandbox::new();
+    for (folder, said) in [
+        ("INBOX", "INBOX; messages: 0"),
+        ("Archive", "Archive; it will be created"),
+    ] {
+        let keys = format!("folder = {folder:?}\ncreate-folder = true");
+        configure(&sandbox, &pop3, imap.port, "", &keys);
+        let tested = sandbox.mailpull(["account", "test", "work"]).run();
+        tested
+            .succeeds()
+            .stdout_has(&format!(
+                "target: IMAP 127.0.0.1:{} answered in ",
+                imap.port
+            ))
+            .stdout_has(&format!(
+                "folder: {said}\npromise: exactly once (UIDPLUS)\n"
+            ));
+    }
+    let list = sandbox.mailpull(["account", "list"]).run();
+    list.succeeds()
+        .stdout_has(" to IMAP 127.0.0.1 Archive (joe)\n");
+    assert!(!imap.dovecot.maildir().path().join(".Archive").exists());
+}
