@@ -3,7 +3,7 @@
 
 use super::{DovecotImap, let_five_minutes_pass, target};
 use crate::support::cost::Cost;
-use crate::support::cutting_proxy::{CuttingProxy, PassedOctets};
+use crate::support::cutting_proxy::{CuttingProxy, ProxyCut};
 use crate::support::mail::notes;
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
@@ -37,8 +37,8 @@ fn cut_everywhere(name: &str, keys: &str, asked: u64, answered: u64) {
     };
     // Two are equal.
     let messages = notes(["a", "b", "b"]);
-    let asked = (0..asked).step_by(17).map(PassedOctets::asked);
-    let answered = (0..answered).step_by(61).map(PassedOctets::answered);
+    let asked = (0..asked).step_by(17).map(ProxyCut::Asked);
+    let answered = (0..answered).step_by(61).map(ProxyCut::Answered);
     let sandbox = Sandbox::new();
     let accounts: Vec<_> = asked
         .chain(answered)

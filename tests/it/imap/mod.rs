@@ -4,6 +4,7 @@
 mod cuts;
 mod dovecot;
 mod kills;
+mod others;
 
 use std::cell::Cell;
 use std::fs;
