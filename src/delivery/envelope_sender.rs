@@ -1,4 +1,5 @@
-//! The envelope sender of a message, as its Return-Path has it. A stranger wrote it.
+//! What the header of a stored message tells a mail server: the envelope sender, as Return-Path has it. A
+//! stranger wrote it.
 
 use std::io::{self, Read, Seek};
 
@@ -6,7 +7,7 @@ use crate::mail::headers::HeaderReader;
 use crate::os::sys::File;
 use crate::text::{SHOWN_OCTETS, ServerText};
 
-/// The octets of a message in which its Return-Path is looked for.
+/// The octets of a message in which its header is looked for.
 const HEADER: u64 = 64 * 1024;
 
 /// Reads the address in the Return-Path of a message, if it is plain. The file is at its beginning
@@ -15,13 +16,21 @@ const HEADER: u64 = 64 * 1024;
 /// # Errors
 /// The file cannot be read.
 pub(crate) fn envelope_sender(message: &mut File) -> io::Result<Option<String>> {
+    let return_path = read_header(message)?.finish().return_path;
+    Ok(plain(return_path.as_ref()).map(str::to_owned))
+}
+
+/// Reads the header of a message. The file is at its beginning before and after.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn read_header(message: &mut File) -> io::Result<HeaderReader> {
     let mut octets = Vec::new();
     message.by_ref().take(HEADER).read_to_end(&mut octets)?;
     message.rewind()?;
     let mut reader = HeaderReader::default();
     reader.push(&octets);
-    let return_path = reader.finish().return_path;
-    Ok(plain(return_path.as_ref()).map(str::to_owned))
+    Ok(reader)
 }
 
 /// Returns the address in a Return-Path if it is plain.

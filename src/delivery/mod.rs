@@ -27,7 +27,7 @@ mod spool;
 mod staged_state;
 pub mod unique_name;
 
-pub(crate) use envelope_sender::envelope_sender;
+pub(crate) use envelope_sender::{envelope_sender, read_header};
 pub use file_mode::FileMode;
 pub(crate) use intake::{Incoming, Intake};
 pub(crate) use leftovers::Leftovers;

@@ -1,11 +1,14 @@
 //! Reads from a message's header what reports and the database need. Uses mailparse. It never fails:
 //! a header that cannot be read gives empty fields.
 
+use std::time::Duration;
+
 use mailparse::MailHeaderMap as _;
 
 use crate::digest::{Digest, Hasher};
 use crate::mail::same::{Fingerprint, is_written_by_servers};
 use crate::mail::same_header::ListedHeader;
+use crate::moment::Moment;
 use crate::text::ServerText;
 
 /// The octets of a header that are searched for fields. All of the header is hashed.
@@ -16,6 +19,12 @@ const DECODED: usize = 2 * 1024;
 
 /// The octets of a line of which the beginning is kept until it is clear whether a server has written it.
 const LINE: usize = 1024;
+
+/// The first moment of 1990: no mail that somebody fetches was written before.
+const EARLIEST: Moment = Moment(631_152_000);
+
+/// The time by which the clocks of others may be ahead.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Reads a header while the message streams past.
 #[derive(Default)]
@@ -126,6 +135,21 @@ impl HeaderReader {
         }
     }
 
+    /// Returns the time at which the message arrived at its last server, or else the time at which it was
+    /// written, if the header tells a possible one: the topmost Received, or Date.
+    pub fn finish_arrival(mut self, now: Moment) -> Option<Moment> {
+        self.take_rest();
+        let (fields, _) = mailparse::parse_headers(&self.kept).ok()?;
+        let time = |name: &str| {
+            let value = decoded(fields.get_first_header(name)?);
+            // Received names the servers first.
+            let text = value.rsplit(';').next()?.trim();
+            let time = Moment(mailparse::dateparse(text).ok()?);
+            (EARLIEST..=now.plus(DAY)).contains(&time).then_some(time)
+        };
+        time("Received").or_else(|| time("Date"))
+    }
+
     /// Returns true if the header has a field of this name.
     fn has_field(&self, name: &str) -> bool {
         mailparse::parse_headers(&self.kept)
@@ -187,6 +211,30 @@ mod tests {
             reader.push(piece);
         }
         reader.finish()
+    }
+
+    #[test]
+    fn the_arrival_is_that_at_the_last_server() {
+        let now = Moment(1_800_000_000);
+        let received = "Received: from a by b; Mon, 30 Nov 2026 12:00:00 +0100\n\
+                        Received: from c by a; Mon, 30 Nov 2026 09:00:00 +0000\n";
+        let date = "Date: Sun, 29 Nov 2026 12:00:00 +0000 (UTC)\n";
+        for (header, arrival) in [
+            (format!("{received}{date}\n"), Some(1_796_036_400)),
+            (
+                format!("Received: from a by b\n{date}\n"),
+                Some(1_795_953_600),
+            ),
+            (format!("{date}\n"), Some(1_795_953_600)),
+            ("Date: Thu, 1 Jan 1970 00:00:00 +0000\n\n".to_owned(), None),
+            ("Date: Fri, 1 Jan 2038 00:00:00 +0000\n\n".to_owned(), None),
+            ("Date: yesterday\n\n".to_owned(), None),
+            ("\nDate: Sun, 29 Nov 2026 12:00:00 +0000\n".to_owned(), None),
+        ] {
+            let mut reader = HeaderReader::default();
+            reader.push(header.as_bytes());
+            assert_eq!(reader.finish_arrival(now), arrival.map(Moment), "{header}");
+        }
     }
 
     #[test]

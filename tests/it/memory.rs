@@ -5,6 +5,7 @@ use std::fs;
 
 use rusqlite::Connection;
 
+use crate::imap::{self, DovecotImap};
 use crate::support::listing_server::{self, ListingServer};
 use crate::support::lmtp_server::LmtpServer;
 use crate::support::mail::{TestMessage, byte_stuffed, one_line};
@@ -95,6 +96,26 @@ fn a_message_of_100_mb_to_a_mail_server_takes_less_than_4_mb() {
     sandbox.account("work", pop3.address(), &keys);
     let peak = peak(&sandbox, &["fetch"]);
     assert!(mx.messages() == [message.stored()]);
+    let most = peak_without_mail() + MOST_FOR_MESSAGES;
+    assert!(peak < most, "{peak} kB of {most}");
+}
+
+#[test]
+fn a_message_of_100_mb_to_an_imap_server_takes_less_than_4_mb() {
+    if tools::find("time").is_none() {
+        return;
+    }
+    let Some(imap) = DovecotImap::start("") else {
+        return;
+    };
+    let mut message = large("lines");
+    let again = message.octets.clone();
+    message.octets.extend(again);
+    let pop3 = ModelServer::start(vec![message.clone()]);
+    let sandbox = Sandbox::new();
+    imap::configure(&sandbox, &pop3, imap.port, "", "");
+    let peak = peak(&sandbox, &["fetch"]);
+    assert!(imap.messages() == [message.stored()]);
     let most = peak_without_mail() + MOST_FOR_MESSAGES;
     assert!(peak < most, "{peak} kB of {most}");
 }

@@ -8,14 +8,17 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::delivery::{self, Intake, Recall, Sighting, Spool, Target};
+use crate::delivery::{self, Intake, Recall, Sighting, Spool, Target, read_header};
 use crate::dial::DialOptions;
 use crate::digest::Digest;
-use crate::imap::{Fate, ImapSession, MailboxName, MailboxStatus, MessageUid, OutgoingMessage};
+use crate::imap::{
+    Fate, ImapSession, InternalDate, MailboxName, MailboxStatus, MessageUid, OutgoingMessage,
+};
 use crate::mail::custody::{Delivered, NotDelivered, Outcome, Staged, TargetPlace};
 use crate::mail::handover::Location;
 use crate::mail::mark::FileMarks;
 use crate::mail::wire_form::MessageMeasure;
+use crate::moment::Moment;
 use crate::net::Stream;
 use crate::os::sys::{File, Instant};
 use crate::text::ServerText;
@@ -166,6 +169,7 @@ impl<'a> Imap<'a> {
 struct Outgoing {
     staged: Staged,
     measure: MessageMeasure,
+    arrival: Option<InternalDate>,
     file: File,
 }
 
@@ -180,30 +184,33 @@ enum Prepared {
 impl Imap<'_> {
     /// Reads what the server is told before a message.
     fn prepare(&self, staged: Staged, limit: Option<u64>) -> Prepared {
-        match self.measured(&staged, limit) {
-            Ok(Some((measure, file))) => Prepared::Ready(Outgoing {
-                staged,
-                measure,
-                file,
-            }),
+        match self.spool.read(&staged) {
+            Ok(Some(mut file)) => match self.measured(&mut file, limit) {
+                Ok((measure, arrival)) => Prepared::Ready(Outgoing {
+                    staged,
+                    measure,
+                    arrival,
+                    file,
+                }),
+                Err(error) => Prepared::Settled(staged.kept(error.not_delivered())),
+            },
             Ok(None) => Prepared::Settled(staged.lost()),
             Err(error) => Prepared::Settled(staged.kept(error.not_delivered())),
         }
     }
 
-    /// Opens the file of a message and measures it. Returns `None` if it is not in the spool.
+    /// Measures a message, and finds out when it arrived.
     fn measured(
         &self,
-        staged: &Staged,
+        file: &mut File,
         limit: Option<u64>,
-    ) -> Result<Option<(MessageMeasure, File)>, Error> {
-        let Some(mut file) = self.spool.read(staged)? else {
-            return Ok(None);
-        };
-        let measure = MessageMeasure::of(&mut file)?;
+    ) -> Result<(MessageMeasure, Option<InternalDate>), Error> {
+        let arrival = read_header(file)?.finish_arrival(Moment::now());
+        let arrival = arrival.and_then(|Moment(seconds)| InternalDate::new(seconds, 0));
+        let measure = MessageMeasure::of(file)?;
         file.rewind()?;
         match limit.filter(|limit| measure.octets > *limit) {
-            None => Ok(Some((measure, file))),
+            None => Ok((measure, arrival)),
             Some(limit) => Err(Error::TooLarge {
                 target: self.dialer.options.to_string(),
                 octets: measure.octets,
@@ -219,13 +226,14 @@ impl Imap<'_> {
         for Outgoing {
             staged: message,
             measure,
+            arrival,
             file,
         } in messages
         {
             staged.push(message);
             sent.push(OutgoingMessage {
                 measure,
-                internal_date: None,
+                internal_date: arrival,
                 message: file,
             });
         }

@@ -1,5 +1,7 @@
 //! What arrives in a folder of the real Dovecot.
 
+use std::time::UNIX_EPOCH;
+
 use super::{DovecotImap, configure, spooled, target};
 use crate::support::mail::{TestMessage, notes, odd, one_line, ordinary};
 use crate::support::model_server::{ModelServer, PASSWORD};
@@ -153,4 +155,25 @@ fn account_test_shows_the_folder_and_creates_nothing() {
     list.succeeds()
         .stdout_has(" to IMAP 127.0.0.1 Archive (joe)\n");
     assert!(!imap.dovecot.maildir().path().join(".Archive").exists());
+}
+
+#[test]
+fn a_message_keeps_the_time_of_its_arrival() {
+    let Some(imap) = DovecotImap::start("") else {
+        return;
+    };
+    let octets = "Received: from a by b; Tue, 14 Nov 2023 23:13:20 +0100\r\n\r\nhello\r\n";
+    let pop3 = ModelServer::start(vec![TestMessage::new("a", octets)]);
+    let sandbox = Sandbox::new();
+    configure(&sandbox, &pop3, imap.port, "", "");
+
+    sandbox.fetch().succeeds();
+
+    // Dovecot keeps it as the time of the file.
+    let [file] = &imap.dovecot.maildir().files("new")[..] else {
+        panic!("one message was stored");
+    };
+    let time = file.metadata().and_then(|file| file.modified());
+    let since = time.expect("it can be read").duration_since(UNIX_EPOCH);
+    assert_eq!(since.expect("it is later").as_secs(), 1_700_000_000);
 }

@@ -19,15 +19,15 @@ use crate::support::sandbox::Sandbox;
 use crate::support::tools;
 
 /// A Dovecot to whose folders messages are delivered by IMAP.
-struct DovecotImap {
+pub(crate) struct DovecotImap {
     dovecot: Dovecot,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl DovecotImap {
     /// Starts it with more lines in its configuration. Returns `None` if its IMAP server is not
     /// installed, after [`tools::skip`].
-    fn start(extra: &str) -> Option<Self> {
+    pub(crate) fn start(extra: &str) -> Option<Self> {
         tools::find_file("/usr/lib/dovecot/imap")?;
         let port = Cell::new(0);
         let dovecot = Dovecot::start_with(|_| {
@@ -47,7 +47,7 @@ impl DovecotImap {
     }
 
     /// Returns the messages in the inbox of the user, sorted.
-    fn messages(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn messages(&self) -> Vec<Vec<u8>> {
         let mut messages = self.dovecot.maildir().messages();
         messages.sort();
         messages
@@ -64,7 +64,13 @@ impl DovecotImap {
 }
 
 /// Configures the account `work` to deliver to a target on an IMAP server.
-fn configure(sandbox: &Sandbox, pop3: &ModelServer, port: u16, account: &str, keys: &str) {
+pub(crate) fn configure(
+    sandbox: &Sandbox,
+    pop3: &ModelServer,
+    port: u16,
+    account: &str,
+    keys: &str,
+) {
     let account = format!("deliver = \"home\"\n{account}");
     sandbox
         .config(&target("home", port, keys))
