@@ -4,7 +4,6 @@ use super::findings;
 use crate::commands::Context;
 use crate::config::Account;
 use crate::exit::{Exit, Failure};
-use crate::imap::MailboxStatus;
 use crate::net::tls::Proof;
 use crate::net::{ConnectStep, Stream};
 use crate::report::{Fact, Finding};
@@ -66,7 +65,7 @@ fn probe_imap(
     let folder = &options.folder;
     let state = match imap::look_at_folder(options, &mut session)? {
         None => "it will be created".to_owned(),
-        Some(MailboxStatus {
+        Some(imap::MailboxStatus {
             messages: Some(messages),
             ..
         }) => format!("messages: {messages}"),

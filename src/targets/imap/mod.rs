@@ -11,9 +11,7 @@ use std::time::Duration;
 use crate::delivery::{self, Intake, Recall, Sighting, Spool, Target, read_header};
 use crate::dial::DialOptions;
 use crate::digest::Digest;
-use crate::imap::{
-    Fate, ImapSession, InternalDate, MailboxName, MailboxStatus, MessageUid, OutgoingMessage,
-};
+use crate::imap::{Fate, ImapSession, InternalDate, MailboxName, MessageUid, OutgoingMessage};
 use crate::mail::custody::{Delivered, NotDelivered, Outcome, Staged, TargetPlace};
 use crate::mail::handover::Location;
 use crate::mail::mark::FileMarks;
@@ -29,6 +27,8 @@ mod search;
 
 pub(crate) use dialer::ImapDialer;
 pub(crate) use error::Error;
+
+pub(crate) use crate::imap::MailboxStatus;
 
 /// The time after a signal during which messages may still be handed over.
 const START_TIMEOUT: Duration = Duration::from_secs(1);
