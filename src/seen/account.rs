@@ -145,9 +145,10 @@ statements! {
 
     /// Two runs may begin with a new account at the same time: both get the same row, and only one
     /// of them then gets the lock. The doubt begins at once, because a database may be new for the
-    /// reason that the former one is lost.
+    /// reason that the former one is lost. The clock is noted at once, because the first runs may be
+    /// killed: what they recorded has an age then, too.
     INSERT =
-        "INSERT INTO account (name, server, user, tag, doubt) VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO account (name, server, user, tag, doubt, clock) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
          ON CONFLICT (name) DO UPDATE SET name = name RETURNING id";
 
     MARKS = "SELECT mark FROM account";

@@ -48,6 +48,16 @@ fn after_a_year_ahead() -> TestLedger {
 }
 
 #[test]
+fn a_change_of_the_clock_is_seen_after_a_first_run_that_was_killed() {
+    let test = TestLedger::new();
+    test.change("UPDATE account SET clock = clock - 31536000");
+
+    let ledger = next_run(&test);
+
+    assert!(matches!(ledger.clock().change(), ClockChange::SetAhead(_)));
+}
+
+#[test]
 fn time_passes_plausibly_from_run_to_run() {
     let test = TestLedger::new();
     for _ in 0..3 {
