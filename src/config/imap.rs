@@ -10,7 +10,7 @@ use crate::config::paths;
 use crate::config::settings::{value_or, value_or_default};
 use crate::config::targets;
 use crate::dial::DialOptions;
-use crate::targets::imap::ImapOptions;
+use crate::targets::imap::{INBOX, ImapOptions};
 
 /// Checks the keys of a target. Also returns the source of its password.
 ///
@@ -45,8 +45,5 @@ pub(super) fn options(
 /// spelling shows.
 pub(super) fn leads_back(options: &ImapOptions, dial: &DialOptions) -> bool {
     let there = &options.dial;
-    options.folder.eq_ignore_ascii_case(INBOX)
-        && targets::leads_back(&there.net.endpoint, &there.user, dial)
+    options.is_inbox() && targets::leads_back(&there.net.endpoint, &there.user, dial)
 }
-
-const INBOX: &str = "INBOX";

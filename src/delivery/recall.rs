@@ -1,9 +1,7 @@
 //! A target that can be asked which messages it has, after a run was killed or a connection broke.
 
-use std::collections::HashSet;
-
 use crate::mail::custody::{Delivered, NotDelivered, Outcome, Staged};
-use crate::mail::handover::Location;
+use crate::mail::handover::{Claims, Location};
 use crate::text::ServerText;
 
 /// A target that can be asked.
@@ -16,15 +14,11 @@ pub(crate) trait Recall {
     fn earliest(&self) -> Result<Location, NotDelivered>;
 
     /// Looks for messages that may have been handed over, and returns what it shows about each, in
-    /// their order. `claimed` are the locations of others.
+    /// their order. `claims` tells what is known about equal messages.
     ///
     /// # Errors
     /// The target cannot be asked now.
-    fn find(
-        &self,
-        sought: &[Staged],
-        claimed: &HashSet<Location>,
-    ) -> Result<Vec<Sighting>, NotDelivered>;
+    fn find(&self, sought: &[Staged], claims: &Claims) -> Result<Vec<Sighting>, NotDelivered>;
 }
 
 /// What a target shows about a message that may have been handed over.

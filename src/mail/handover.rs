@@ -1,6 +1,9 @@
 //! The keys under which a delivery is recorded, and what is known about the hand-over of a message to a
 //! program or a mail server. Values only.
 
+use std::collections::HashSet;
+
+use crate::digest::Digest;
 use crate::moment::Moment;
 
 /// The key of a delivery in the database. It stays the same if the message gets another unique-id, which may
@@ -31,6 +34,8 @@ pub(crate) struct Location(pub String);
 pub(crate) struct OpenHandover {
     /// The key of the target.
     pub target: TargetKey,
+    /// The time at which it began.
+    pub begun: Moment,
     /// The target takes the message at this location at the earliest. It is empty if the target cannot be asked.
     pub earliest: Location,
     /// The location at which it was found, if the run that found it was killed before it recorded that.
@@ -45,4 +50,14 @@ impl OutcomeKey {
         delivery: DeliveryKey(0),
         target: None,
     };
+}
+
+/// What is known about equal messages, which a search must not take for the one that it looks for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Claims {
+    /// The locations of messages, each with the digest of the message. Two targets may be the same folder
+    /// under different names.
+    pub located: HashSet<(Location, Digest)>,
+    /// The digests of messages that the target may have, no record tells where.
+    pub unlocated: HashSet<Digest>,
 }

@@ -159,7 +159,10 @@ pub(super) fn settle(
         let DeliveryKey(delivery) = outcome_key.delivery;
         match outcome {
             Outcome::Delivered(done) => {
-                handovers::note_taken(queries, outcome_key, done.output(), done.location(), now)?;
+                let (said, location) = (done.output(), done.location());
+                if !handovers::note_taken(queries, outcome_key, said, location, now)? {
+                    continue;
+                }
                 let values = params![delivery, now];
                 let Some(identity) = queries.first(&NOTE_DELIVERY, values, named)?.flatten() else {
                     continue;

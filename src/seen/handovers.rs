@@ -9,7 +9,7 @@ use super::Error;
 use super::custody::{Custody, settle};
 use super::database::{Queries, statements};
 use crate::mail::custody::{Outcome, Staged};
-use crate::mail::handover::{DeliveryKey, Location, OpenHandover, OutcomeKey, TargetKey};
+use crate::mail::handover::{Claims, DeliveryKey, Location, OpenHandover, OutcomeKey, TargetKey};
 use crate::moment::Moment;
 use crate::text::ServerText;
 
@@ -65,19 +65,29 @@ impl Custody<'_> {
         })
     }
 
-    /// Returns the locations at which a target has messages that are recorded, from `earliest` on.
+    /// Returns what is known about messages that may be equal to those that are sought.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub(crate) fn claimed(
-        self,
-        target: TargetKey,
-        earliest: &Location,
-    ) -> Result<HashSet<Location>, Error> {
-        let values = params![target.0, earliest.0];
-        let location = |row: &Row<'_>| row.get(0).map(Location);
-        self.0
-            .read(|queries| queries.all(&CLAIMED, values, location))
+    pub(crate) fn claims(self, sought: &[Staged]) -> Result<Claims, Error> {
+        let open = || sought.iter().filter_map(Staged::handover);
+        let earliest = open().map(|handover| &handover.earliest).min();
+        let begun = open().map(|handover| handover.begun).min();
+        let (Some(earliest), Some(begun), Some(first)) = (earliest, begun, open().next()) else {
+            return Ok(Claims::default());
+        };
+        let own: HashSet<_> = sought.iter().map(|staged| staged.key().0).collect();
+        self.0.read(|queries| {
+            let located = queries.all(&LOCATED, [&earliest.0], |row| {
+                Ok((Location(row.get(0)?), row.get(1)?))
+            })?;
+            let values = params![first.target.0, earliest.0, begun];
+            let unlocated = queries.some(&UNLOCATED, values, |row| {
+                let is_own = own.contains(&row.get(0)?);
+                row.get(1).map(|digest| Some(digest).filter(|_| !is_own))
+            })?;
+            Ok(Claims { located, unlocated })
+        })
     }
 
     /// Records where a target has a message that may have been handed over. Returns false if another message
@@ -119,20 +129,26 @@ impl Custody<'_> {
     }
 }
 
-/// Records that a target has taken a message.
+/// Records that a target has taken a message. Returns false if a search has taken it for an equal message
+/// meanwhile, which is recorded: this one has to be handed over again, so that the target has both.
 pub(super) fn note_taken(
     queries: &Queries<'_>,
     key: OutcomeKey,
     said: &ServerText,
     location: Option<&Location>,
     now: Moment,
-) -> rusqlite::Result<()> {
-    if let Some(TargetKey(target)) = key.target {
-        let DeliveryKey(delivery) = key.delivery;
-        let location = location.map(|Location(text)| text);
-        queries.execute(&NOTE_TAKEN, params![delivery, target, now, said, location])?;
+) -> rusqlite::Result<bool> {
+    let Some(TargetKey(target)) = key.target else {
+        return Ok(true);
+    };
+    let DeliveryKey(delivery) = key.delivery;
+    let location = location.map(|Location(text)| text);
+    if location.is_some() && queries.exists(&IS_TAKEN_BY_SEARCH, params![delivery, location])? {
+        note_refused(queries, key)?;
+        return Ok(false);
     }
-    Ok(())
+    queries.execute(&NOTE_TAKEN, params![delivery, target, now, said, location])?;
+    Ok(true)
 }
 
 /// Records that a target surely has not taken a message.
@@ -147,6 +163,7 @@ pub(super) fn note_refused(queries: &Queries<'_>, key: OutcomeKey) -> rusqlite::
 fn open(row: &Row<'_>) -> rusqlite::Result<OpenHandover> {
     Ok(OpenHandover {
         target: TargetKey(row.get(0)?),
+        begun: row.get(4)?,
         earliest: Location(row.get(1)?),
         found: row.get::<_, Option<String>>(2)?.map(Location),
         absent: row.get(3)?,
@@ -163,18 +180,32 @@ statements! {
     BEGIN =
         "INSERT INTO handover (delivery, target, begun, earliest) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT DO UPDATE SET repeated = repeated + (begun IS NOT NULL), begun = ?3,
-             earliest = ?4, absent = NULL, location = NULL";
+             earliest = ?4, absent = NULL, location = NULL, searched = 0";
 
     OPEN =
-        "SELECT h.target, h.earliest, h.location, h.absent
+        "SELECT h.target, h.earliest, h.location, h.absent, h.begun
          FROM target t JOIN handover h ON h.target = t.id
          WHERE t.name = ?2 AND h.delivery = ?1 AND h.begun IS NOT NULL AND h.taken IS NULL";
 
-    CLAIMED = "SELECT location FROM handover WHERE target = ?1 AND location >= ?2";
-
     CLAIM =
-        "UPDATE handover SET location = ?3 WHERE delivery = ?1 AND target = ?2
-         AND NOT EXISTS (SELECT 1 FROM handover WHERE target = ?2 AND location = ?3)";
+        "UPDATE handover SET location = ?3, searched = 1 WHERE delivery = ?1 AND target = ?2
+         AND NOT EXISTS (SELECT 1 FROM handover h JOIN delivery d ON d.id = h.delivery
+             WHERE h.location = ?3 AND d.digest = (SELECT digest FROM delivery WHERE id = ?1))";
+
+    LOCATED =
+        "SELECT h.location, d.digest FROM handover h JOIN delivery d ON d.id = h.delivery
+         WHERE h.location >= ?1";
+
+    UNLOCATED =
+        "SELECT h.delivery, d.digest FROM handover h JOIN delivery d ON d.id = h.delivery
+         WHERE h.target = ?1 AND h.location IS NULL AND h.earliest <> '' AND h.begun IS NOT NULL
+             AND (h.taken IS NULL OR h.taken >= ?3 OR h.earliest >= ?2)";
+
+    /// An equal message was found there by a search, which could not know that this one is.
+    IS_TAKEN_BY_SEARCH =
+        "SELECT 1 FROM handover h JOIN delivery d ON d.id = h.delivery
+         WHERE h.location = ?2 AND h.delivery <> ?1 AND h.searched = 1
+             AND d.digest = (SELECT digest FROM delivery WHERE id = ?1)";
 
     NOTE_ABSENT =
         "UPDATE handover SET absent = ?3 WHERE delivery = ?1 AND target = ?2";
@@ -184,6 +215,6 @@ statements! {
          WHERE delivery = ?1 AND target = ?2";
 
     NOTE_REFUSED =
-        "UPDATE handover SET begun = NULL, absent = NULL, location = NULL
+        "UPDATE handover SET begun = NULL, absent = NULL, location = NULL, searched = 0
          WHERE delivery = ?1 AND target = ?2";
 }

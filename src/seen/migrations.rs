@@ -221,13 +221,15 @@ CREATE TABLE handover (                     -- of a message in the spool to a ta
     earliest TEXT NOT NULL DEFAULT '',      -- the first location at which it may have it; empty: it cannot tell
     absent   INTEGER,                       -- when it first said that it does not have it
     location TEXT,                          -- where it has it
+    searched INTEGER NOT NULL DEFAULT 0,    -- a search found it there
     taken    INTEGER,                       -- when it had taken it
     repeated INTEGER NOT NULL DEFAULT 0,    -- times that it got it again, as it might have had it
     words    BLOB,                          -- what it said then
     PRIMARY KEY (delivery, target)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX handover_location ON handover (target, location) WHERE location IS NOT NULL;
+CREATE INDEX handover_location ON handover (location) WHERE location IS NOT NULL;
+CREATE INDEX handover_unlocated ON handover (target) WHERE location IS NULL AND earliest <> '';
 
 INSERT INTO target (name) SELECT DISTINCT program FROM delivery WHERE program IS NOT NULL;
 INSERT INTO handover (delivery, target, begun, taken, repeated, words)

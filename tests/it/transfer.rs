@@ -152,6 +152,7 @@ fn columns(database: &Connection, table: &str) -> Vec<String> {
         "pipelining_doubt",
         "pipelining_flight",
         "recognised",
+        "searched",
         "short_again",
         "surplus",
         "target",

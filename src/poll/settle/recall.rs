@@ -107,15 +107,11 @@ impl Deliverer<'_> {
 
     /// Asks the target for messages.
     fn find(&self, target: &dyn Recall, sought: &[Staged]) -> Result<Vec<Sighting>, Error> {
-        let handovers = sought.iter().filter_map(Staged::handover);
-        let Some(first) = handovers.min_by(|one, other| one.earliest.cmp(&other.earliest)) else {
+        if sought.is_empty() {
             return Ok(Vec::new());
-        };
-        let claimed = self
-            .ledger
-            .custody()
-            .claimed(first.target, &first.earliest)?;
-        let found = target.find(sought, &claimed);
+        }
+        let claims = self.ledger.custody().claims(sought)?;
+        let found = target.find(sought, &claims);
         found.map_err(|refusal| Error::Faulty(refusal.into()))
     }
 

@@ -105,7 +105,7 @@ impl Settler<'_> {
         if count > 0 {
             self.reporter.report(Event::Warning(&format_args!(
                 "the database is new or an older one; files in {} that it does not know were set \
-                 aside as *.unknown: {count}; give each to the MDA or remove it, as the server may \
+                 aside as *.unknown: {count}; deliver each by hand or remove it, as the server may \
                  not have it any more",
                 place.path.display()
             )));
@@ -167,7 +167,7 @@ impl Settler<'_> {
                 delivery::Reopened::NeedsMda => {
                     let problem = format!(
                         "{} (messages: {}) waits for an MDA or a mail server, but the account has \
-                         none now: set mda or lmtp once more to have it delivered",
+                         none now: set mda, lmtp or deliver once more to have it delivered",
                         place.path.display(),
                         there.len()
                     );

@@ -79,3 +79,31 @@ fn nothing_is_left_of_the_hand_over_of_a_lost_message() {
 
     assert!(!recall(&test)[0].history().was_handed_over);
 }
+
+#[test]
+fn a_message_that_a_search_took_for_an_equal_one_is_handed_over_again() {
+    let test = TestLedger::new();
+    let equal = ["sought", "stored"].map(|id| durable(id, 0, "equal"));
+    let staged = test.ledger.custody().stage(equal.into(), &place(), &[]);
+    let announced = announce(&test, staged.expect("they are new"), "imap");
+    let [sought, stored] = <[Staged; 2]>::try_from(announced).expect("there are two");
+    let location = Location("1/2".to_owned());
+    let claim = || test.ledger.custody().claim(sought.outcome_key(), &location);
+    assert!(claim().expect("it can be written"));
+
+    // The server answers only now.
+    let taken = Delivered::new(stored, ServerText::default());
+    test.record(&[Outcome::Delivered(taken.at(Some(location.clone())))]);
+
+    let states = test.states();
+    assert!(
+        states.iter().all(|(_, _, state)| *state == "staged"),
+        "{states:?}"
+    );
+    let again = recall(&test);
+    let in_doubt = again
+        .iter()
+        .filter(|staged| staged.history().was_handed_over);
+    let in_doubt: Vec<_> = in_doubt.map(|staged| &staged.stored().identity).collect();
+    assert_eq!(in_doubt, [&identity("sought", 0)]);
+}

@@ -5,7 +5,7 @@ use std::io;
 use super::ImapOptions;
 use crate::delivery;
 use crate::exit::{Exit, Failure};
-use crate::imap::{self, AnswerTo, ImapCode, StatusResponse};
+use crate::imap::{self, AnswerTo, Condition, ImapCode, StatusResponse};
 use crate::mail::custody::NotDelivered;
 use crate::net;
 
@@ -67,7 +67,7 @@ impl Error {
         let target = options.to_string();
         match source {
             imap::Error::Refused {
-                to: AnswerTo::Status | AnswerTo::Examine,
+                to: AnswerTo::Status,
                 answer,
             } if names_no_folder(&answer) => Self::Folder { target, answer },
             source => Self::Session { target, source },
@@ -133,10 +133,11 @@ impl Error {
 
 /// Returns true if a refusal may mean that there is no such folder. Not all servers say so by a code.
 fn names_no_folder(answer: &StatusResponse) -> bool {
-    matches!(
-        answer.code,
-        None | Some(ImapCode::NonExistent | ImapCode::TryCreate)
-    )
+    let is_missing = Some(ImapCode::NonExistent);
+    answer.condition == Condition::No
+        && (answer.code.is_none()
+            || answer.code == is_missing
+            || answer.code == Some(ImapCode::TryCreate))
 }
 
 fn is_full(error: &imap::Error) -> bool {

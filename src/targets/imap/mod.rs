@@ -1,7 +1,6 @@
 //! Delivery into a folder of an IMAP server (RFC 3501). The server is told nothing about us but the
 //! message, and can be asked after a crash which messages it has: none is stored twice.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::io::Seek;
 use std::path::Path;
@@ -13,7 +12,7 @@ use crate::dial::DialOptions;
 use crate::digest::Digest;
 use crate::imap::{Fate, ImapSession, InternalDate, MailboxName, MessageUid, OutgoingMessage};
 use crate::mail::custody::{Delivered, NotDelivered, Outcome, Staged, TargetPlace};
-use crate::mail::handover::Location;
+use crate::mail::handover::{Claims, Location};
 use crate::mail::mark::FileMarks;
 use crate::mail::wire_form::MessageMeasure;
 use crate::moment::Moment;
@@ -40,6 +39,9 @@ const GROUP: usize = 64;
 /// means that all are sent again.
 const FLIGHT_OCTETS: u64 = 16 * 1024 * 1024;
 
+/// The folder that every user has.
+pub(crate) const INBOX: &str = "INBOX";
+
 /// The configured folder.
 #[derive(Clone, Debug)]
 pub struct ImapOptions {
@@ -53,12 +55,27 @@ pub struct ImapOptions {
     pub(crate) creates_folder: bool,
 }
 
+impl ImapOptions {
+    /// Returns true if the folder is the inbox, whose name can be written in any case (RFC 3501 section 5.1).
+    pub(crate) fn is_inbox(&self) -> bool {
+        self.folder.eq_ignore_ascii_case(INBOX)
+    }
+}
+
 impl fmt::Display for ImapOptions {
-    /// Writes the text by which the database knows the folder. Two ways to one folder have one text, so
-    /// that accounts which share it do not take each other's messages for theirs.
+    /// Writes the text by which the database knows the folder. Two ports of a host mostly lead to the same
+    /// server. On this machine they may be tunnels to different ones.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (host, user) = (self.dial.net.endpoint.host(), &self.dial.user);
-        write!(f, "IMAP {host} {} ({user})", self.folder)
+        let (endpoint, user) = (&self.dial.net.endpoint, &self.dial.user);
+        let server = match endpoint.is_loopback() {
+            true => endpoint.to_string(),
+            false => endpoint.host().to_ascii_lowercase(),
+        };
+        let folder = match self.is_inbox() {
+            true => INBOX,
+            false => &self.folder,
+        };
+        write!(f, "IMAP {server} {folder} ({user})")
     }
 }
 
@@ -353,7 +370,7 @@ fn locate(
 
 /// Returns the folder's name as the server spells it.
 fn mailbox(options: &ImapOptions, session: &mut ImapSession<Stream>) -> Result<MailboxName, Error> {
-    if options.folder.eq_ignore_ascii_case("INBOX") {
+    if options.is_inbox() {
         return Ok(MailboxName::inbox());
     }
     let delimiter = session.delimiter();
@@ -453,18 +470,14 @@ impl Recall for Imap<'_> {
             .map_err(|source| Error::session(self.dialer.options, source).not_delivered())
     }
 
-    fn find(
-        &self,
-        sought: &[Staged],
-        claimed: &HashSet<Location>,
-    ) -> Result<Vec<Sighting>, NotDelivered> {
+    fn find(&self, sought: &[Staged], claims: &Claims) -> Result<Vec<Sighting>, NotDelivered> {
         let mut folder = self.take_folder()?;
         let found = search::find(
             &mut folder.session,
             &folder.mailbox,
             &self.spool,
             sought,
-            claimed,
+            claims,
         );
         self.put_back(folder);
         found.map_err(|error| match error {

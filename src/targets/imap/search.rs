@@ -1,10 +1,9 @@
 //! Looks in a folder for messages that may have been stored there before a crash.
 //!
 //! A message is there if one of those stored since its hand-over began, and not known to be another, has
-//! its octets. Dovecot changes two things: NUL becomes 0x80, and CR CR LF becomes CR LF. If a server
-//! changes more, the Message-ID and the Date have to do.
+//! its octets. Dovecot changes two things: NUL becomes 0x80, and CR CR LF becomes CR LF. A message that is
+//! only alike may be ours, changed by the server, or another copy of it: nothing is recorded then.
 
-use std::collections::HashSet;
 use std::io::{self, Read, Write};
 
 use super::{location, place};
@@ -12,7 +11,7 @@ use crate::delivery::{self, Sighting, Spool};
 use crate::digest::{Digest, Hasher};
 use crate::imap::{self, ExaminedMailbox, ImapSession, MailboxName, MessageUid, StoredSize};
 use crate::mail::custody::Staged;
-use crate::mail::handover::Location;
+use crate::mail::handover::Claims;
 use crate::mail::headers::HeaderReader;
 use crate::mail::wire_form::{CHUNK, push_with_crlf};
 use crate::net::Stream;
@@ -47,7 +46,10 @@ impl From<io::Error> for Failed {
 struct SearchedFolder<'a> {
     session: &'a mut ImapSession<Stream>,
     examined: ExaminedMailbox,
-    /// The messages in it that may be those that are sought, and that are not known to be others.
+    /// True if the server tells where it has stored a message (UIDPLUS).
+    names_uids: bool,
+    claims: &'a Claims,
+    /// The messages in it that may be those that are sought.
     candidates: Vec<StoredSize>,
     /// The UIDs of all messages from the first one on that may be sought.
     listed: Vec<u32>,
@@ -62,23 +64,20 @@ pub(super) fn find(
     mailbox: &MailboxName,
     spool: &Spool,
     sought: &[Staged],
-    claimed: &HashSet<Location>,
+    claims: &Claims,
 ) -> Result<Vec<Sighting>, Failed> {
     let begun: Vec<_> = sought.iter().map(begun_at).collect();
     let examined = session.examine(mailbox)?;
     let validity = examined.uid_validity.filter(|_| !examined.has_passing_uids);
     let first = begun.iter().flatten().map(|place| place.uid).min();
     let sizes = session.sizes_from(first.unwrap_or(1))?;
-    let is_free = |message: &StoredSize| {
-        let uid = message.uid;
-        let at = validity.map(|uid_validity| location(MessageUid { uid_validity, uid }));
-        at.is_some_and(|at| !claimed.contains(&at))
-    };
     let mut folder = SearchedFolder {
+        names_uids: session.capabilities().uid_plus(),
         session,
         examined,
         listed: sizes.iter().map(|message| message.uid).collect(),
-        candidates: sizes.into_iter().filter(is_free).collect(),
+        candidates: sizes,
+        claims,
     };
     let mut sightings = Vec::with_capacity(sought.len());
     for (staged, begun) in sought.iter().zip(begun) {
@@ -91,8 +90,11 @@ pub(super) fn find(
         };
         sightings.push(sighting);
     }
-    folder.session.unselect()?;
-    Ok(sightings)
+    match folder.session.unselect() {
+        // It stays open for reading, which harms nothing.
+        Err(_) if folder.session.is_usable() => Ok(sightings),
+        closed => closed.map(|()| sightings).map_err(Failed::from),
+    }
 }
 
 /// Returns where a message was stored at the earliest.
@@ -113,54 +115,85 @@ impl SearchedFolder<'_> {
             ));
         };
         let forms = forms(file)?;
-        let mut at = None;
-        for (index, message) in self.candidates.iter().enumerate() {
-            let fits = |form: &&Form| form.octets == message.octets;
-            if message.uid < begun.uid || !forms.iter().any(|form| fits(&form)) {
-                continue;
-            }
-            let mut hasher = HashingWriter::default();
-            let Some(_) = self.session.fetch_body(message.uid, &mut hasher)? else {
-                continue;
-            };
-            let digest = hasher.0.finish();
-            if forms.iter().any(|form| form.digest == digest) {
-                at = Some(index);
-                break;
-            }
-        }
-        if at.is_none() {
-            at = self.by_header(staged, begun)?;
-        }
-        let Some(index) = at else {
-            return Ok(self.absence(begun));
-        };
+        let digest = staged.stored().digest;
         let uid_validity = begun.uid_validity;
-        let uid = self.candidates.remove(index).uid;
-        Ok(Sighting::There(location(MessageUid { uid_validity, uid })))
+        let mut is_unreadable = false;
+        for index in 0..self.candidates.len() {
+            let StoredSize { uid, octets } = self.candidates[index];
+            let at = location(MessageUid { uid_validity, uid });
+            let is_claimed = self.claims.located.contains(&(at.clone(), digest));
+            if uid < begun.uid || is_claimed || forms.iter().all(|form| form.octets != octets) {
+                continue;
+            }
+            match self.digest(uid)? {
+                Some(found) if forms.iter().any(|form| form.digest == found) => {
+                    self.candidates.remove(index);
+                    // An equal message may be that one.
+                    let is_sure = self.names_uids || !self.claims.unlocated.contains(&digest);
+                    return Ok(match is_sure {
+                        true => Sighting::There(at),
+                        false => Sighting::Unclear(EQUAL.to_owned()),
+                    });
+                }
+                Some(_) => {}
+                None => is_unreadable = true,
+            }
+        }
+        if is_unreadable {
+            return Ok(Sighting::Unclear(UNREADABLE.to_owned()));
+        }
+        if self.has_alike(staged, begun)? {
+            return Ok(Sighting::Unclear(ALIKE.to_owned()));
+        }
+        Ok(self.absence(begun))
     }
 
-    /// Looks for a message of which the server changes more than expected, by its Message-ID and Date.
-    fn by_header(&mut self, staged: &Staged, begun: MessageUid) -> Result<Option<usize>, Failed> {
-        let fingerprint = &staged.stored().fingerprint;
-        if fingerprint.message_id.is_none() {
-            return Ok(None);
+    /// Returns the digest of a message, or `None` if the server does not send it.
+    fn digest(&mut self, uid: u32) -> Result<Option<Digest>, Failed> {
+        let mut hasher = HashingWriter::default();
+        match self.session.fetch_body(uid, &mut hasher) {
+            Ok(octets) => Ok(octets.map(|_| hasher.0.finish())),
+            Err(_) if self.session.is_usable() => Ok(None),
+            Err(error) => Err(error.into()),
         }
-        for (index, message) in self.candidates.iter().enumerate() {
-            if message.uid < begun.uid {
+    }
+
+    /// Returns true if the header of a message is like that of the one that is sought: a server may have changed
+    /// it, or it may be another copy.
+    fn has_alike(&mut self, staged: &Staged, begun: MessageUid) -> Result<bool, Failed> {
+        let stored = staged.stored();
+        let uid_validity = begun.uid_validity;
+        for StoredSize { uid, .. } in self.candidates.clone() {
+            let at = location(MessageUid { uid_validity, uid });
+            let is_other = self
+                .claims
+                .located
+                .iter()
+                .any(|(claimed, _)| *claimed == at);
+            if uid < begun.uid || is_other {
                 continue;
             }
-            let Some(header) = self.session.fetch_header(message.uid)? else {
-                continue;
+            let header = match self.session.fetch_header(uid) {
+                Ok(header) => header,
+                Err(_) if self.session.is_usable() => None,
+                Err(error) => return Err(error.into()),
             };
             let mut reader = HeaderReader::default();
-            reader.push(&without_cr(&header));
+            reader.push(&without_cr(&header.unwrap_or_default()));
             let listed = reader.finish_listed();
-            if listed.message_id == fingerprint.message_id && listed.date == fingerprint.date {
-                return Ok(Some(index));
+            let is_alike = match (listed.message_id, stored.fingerprint.message_id) {
+                (None, None) => {
+                    listed.header.from == stored.header.from
+                        && listed.header.subject == stored.header.subject
+                        && listed.date == stored.fingerprint.date
+                }
+                (found, sought) => found == sought,
+            };
+            if is_alike {
+                return Ok(true);
             }
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// Returns what it means that a message is not there. If messages are missing that were there once, it may
@@ -168,19 +201,22 @@ impl SearchedFolder<'_> {
     fn absence(&self, begun: MessageUid) -> Sighting {
         let listed = self.listed.iter().filter(|uid| **uid >= begun.uid);
         let listed = listed.count() as u64;
-        let since = self
-            .examined
-            .uid_next
-            .map(|next| next.saturating_sub(begun.uid));
-        match since {
+        let Some(next) = self.examined.uid_next else {
+            return Sighting::Unclear("the server does not tell the next UID".to_owned());
+        };
+        match next.checked_sub(begun.uid) {
             Some(since) if u64::from(since) == listed => Sighting::Absent,
-            Some(_) => {
-                Sighting::Unclear("messages were removed from the folder meanwhile".to_owned())
-            }
-            None => Sighting::Unclear("the server does not tell the next UID".to_owned()),
+            Some(_) => Sighting::Unclear(REMOVED.to_owned()),
+            None => Sighting::Unclear("the server has begun to count anew".to_owned()),
         }
     }
 }
+
+const ALIKE: &str =
+    "the folder has a message with the same header, which the server may have changed";
+const EQUAL: &str = "an equal message is in the folder, and the server did not say which one it is";
+const REMOVED: &str = "messages are missing from the folder, which may have been removed meanwhile";
+const UNREADABLE: &str = "the folder has a message of its size that the server does not send";
 
 /// A form in which a server may have stored a message.
 struct Form {

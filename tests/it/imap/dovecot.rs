@@ -123,7 +123,7 @@ fn the_log_shows_where_a_message_is() {
 
     let log = sandbox.mailpull(["log"]).run();
     log.succeeds()
-        .stdout_has("to IMAP 127.0.0.1 INBOX (joe), as ")
+        .stdout_has(&format!("to IMAP 127.0.0.1:{} INBOX (joe), as ", imap.port))
         .stdout_has("/0000000001");
 }
 
@@ -153,7 +153,7 @@ fn account_test_shows_the_folder_and_creates_nothing() {
     }
     let list = sandbox.mailpull(["account", "list"]).run();
     list.succeeds()
-        .stdout_has(" to IMAP 127.0.0.1 Archive (joe)\n");
+        .stdout_has(&format!(" to IMAP 127.0.0.1:{} Archive (joe)\n", imap.port));
     assert!(!imap.dovecot.maildir().path().join(".Archive").exists());
 }
 

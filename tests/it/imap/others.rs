@@ -5,7 +5,7 @@ use std::fs;
 
 use super::{DovecotImap, configure, let_five_minutes_pass, spooled};
 use crate::support::cutting_proxy::{CuttingProxy, ProxyCut};
-use crate::support::mail::notes;
+use crate::support::mail::{TestMessage, note, notes};
 use crate::support::model_server::ModelServer;
 use crate::support::sandbox::Sandbox;
 
@@ -19,9 +19,14 @@ struct LostAnswer {
 
 impl LostAnswer {
     fn new() -> Option<Self> {
-        let imap = DovecotImap::start("")?;
-        let pop3 = ModelServer::start(notes(["a"]));
-        let proxy = CuttingProxy::start(imap.port, ProxyCut::Before("APPENDUID"));
+        Self::with("", note("a"))
+    }
+
+    /// Begins with this message, and more lines for the configuration of Dovecot.
+    fn with(extra: &str, message: TestMessage) -> Option<Self> {
+        let imap = DovecotImap::start(extra)?;
+        let pop3 = ModelServer::start(vec![message]);
+        let proxy = CuttingProxy::start(imap.port, ProxyCut::Before("Append completed"));
         let sandbox = Sandbox::new();
         configure(&sandbox, &pop3, proxy.port(), "keep = false", "");
         let lost = sandbox.fetch();
@@ -79,7 +84,7 @@ fn a_message_that_others_may_have_removed_is_handed_over_again_and_marked() {
     let again = lost.sandbox.fetch();
 
     again.succeeds().complains_in_lines(1);
-    again.stderr_has("twice: messages were removed from the folder meanwhile");
+    again.stderr_has("twice: messages are missing from the folder");
     assert_eq!((lost.imap.messages().len(), spooled(&lost.sandbox)), (1, 0));
     let log = lost.sandbox.mailpull(["log"]).run();
     log.succeeds().stdout_has("possibly delivered before");
@@ -105,4 +110,51 @@ fn mail_of_others_is_not_taken_for_ours() {
     let mut expected = vec![notes(["a"])[0].stored(), other];
     expected.sort();
     assert_eq!(lost.imap.messages(), expected);
+}
+
+#[test]
+fn another_message_with_the_same_message_id_is_not_taken_for_ours() {
+    let octets = "Message-ID: <1@example.org>\r\nSubject: ours\r\n\r\nours\r\n";
+    let Some(lost) = LostAnswer::with("", TestMessage::new("a", octets)) else {
+        return;
+    };
+    let maildir = lost.imap.dovecot.maildir();
+    let [file] = &maildir.files("new")[..] else {
+        panic!("one message was stored");
+    };
+    // As if it had never been stored, and another copy had come another way.
+    let other = "Message-ID: <1@example.org>\nSubject: theirs\n\nthey\n";
+    // Dovecot puts the size of a message into the name of its file.
+    let renamed = file.with_file_name("1.other.host");
+    fs::rename(file, &renamed).expect("the folder is ours");
+    fs::write(renamed, other).expect("the file is ours");
+
+    lost.sandbox.fetch().succeeds().is_silent();
+    assert_eq!(spooled(&lost.sandbox), 1);
+    let_five_minutes_pass(&lost.sandbox);
+    let again = lost.sandbox.fetch();
+
+    again
+        .succeeds()
+        .stderr_has("twice: the folder has a message with the same header");
+    assert_eq!((lost.imap.messages().len(), spooled(&lost.sandbox)), (2, 0));
+}
+
+#[test]
+fn an_equal_message_without_a_number_is_not_taken_for_another() {
+    let plain = "protocol imap {\n  imap_capability = IMAP4rev1\n}";
+    let Some(lost) = LostAnswer::with(plain, note("a")) else {
+        return;
+    };
+    // As if the server had not stored it.
+    lost.remove_all();
+    lost.sandbox.fetch().succeeds().is_silent();
+    lost.pop3.add(TestMessage::new("equal", note("a").octets));
+    lost.sandbox.fetch().succeeds().is_silent();
+    assert_eq!((lost.imap.messages().len(), spooled(&lost.sandbox)), (1, 1));
+
+    let_five_minutes_pass(&lost.sandbox);
+    lost.sandbox.fetch().succeeds().stderr_has(" twice: ");
+
+    assert_eq!((lost.imap.messages().len(), spooled(&lost.sandbox)), (2, 0));
 }
