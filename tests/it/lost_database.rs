@@ -395,7 +395,7 @@ fn spooled_messages_outlive_their_database() {
         let spool = sandbox.state().join("spool");
         outcome.succeeds().stderr_is(&format!(
             "mailpull: work: the database is new or an older one; files in {} that it does not \
-             know were set aside as *.unknown: 2; give each to the MDA or remove it, as the server \
+             know were set aside as *.unknown: 2; deliver each by hand or remove it, as the server \
              may not have it any more\n",
             spool.display()
         ));
