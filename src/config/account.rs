@@ -227,7 +227,7 @@ fn password(settings: &Settings, origin: &Origin, home: Option<&Path>) -> Result
     }
 }
 
-/// What a user can do whose messages would come back.
+/// The mistake of a target from which the messages would come back as new ones.
 const LEADS_BACK: &str = "leads back to the mailbox that is fetched";
 
 fn destination(

@@ -58,6 +58,6 @@ pub(crate) struct Claims {
     /// The locations of messages, each with the digest of the message. Two targets may be the same folder
     /// under different names.
     pub located: HashSet<(Location, Digest)>,
-    /// The digests of messages that the target may have, no record tells where.
+    /// The digests of messages that the target may have, if no record tells where.
     pub unlocated: HashSet<Digest>,
 }

@@ -201,7 +201,7 @@ statements! {
          WHERE h.target = ?1 AND h.location IS NULL AND h.earliest <> '' AND h.begun IS NOT NULL
              AND (h.taken IS NULL OR h.taken >= ?3 OR h.earliest >= ?2)";
 
-    /// An equal message was found there by a search, which could not know that this one is.
+    /// A search has found an equal message there: it could not know that it was this one.
     IS_TAKEN_BY_SEARCH =
         "SELECT 1 FROM handover h JOIN delivery d ON d.id = h.delivery
          WHERE h.location = ?2 AND h.delivery <> ?1 AND h.searched = 1
