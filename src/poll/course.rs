@@ -38,6 +38,8 @@ pub(crate) struct Course {
     pub(super) log: PipeliningLog,
     /// Messages that failed in this run. They are not tried again before the next one.
     pub(super) failed: HashSet<Identity>,
+    /// A message to be deleted that may have broken a session, and waits for one of its own.
+    pub(super) suspect: Option<Identity>,
     /// The outlook after the session that broke last.
     pub(super) outlook: Outlook,
     /// The flight that puts pipelining in doubt.

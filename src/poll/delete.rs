@@ -133,8 +133,9 @@ impl Poll<'_> {
             }
             Err(refusal) => {
                 last_event.note_answer(Before::Refusal);
-                let reason = common_part(&refusal.text.to_string());
-                streak.fail(message.identity(), &reason);
+                let identity = message.identity();
+                let reason = common_part(&refusal.text.to_string(), &identity.unique_id);
+                streak.fail(identity, &reason);
                 refused.push((message, refusal.text));
                 if streak.is_common() {
                     GoOn::No
@@ -157,8 +158,9 @@ impl Poll<'_> {
         }
         commit(self.ledger, session, &marked)?;
         for message in &marked {
-            let unique_id = &message.identity().unique_id;
-            self.reporter.report(Event::Deleted(unique_id));
+            let identity = message.identity();
+            self.course.suspect.take_if(|suspect| suspect == identity);
+            self.reporter.report(Event::Deleted(&identity.unique_id));
         }
         self.summary.deleted += marked.len();
         self.summary.kept = self.summary.kept.saturating_sub(marked.len());
@@ -166,9 +168,9 @@ impl Poll<'_> {
     }
 
     /// Returns what is deleted in this session. A message whose DELE failed before comes last. If it
-    /// broke a session, it comes alone: no QUIT would follow for the others. One that is set aside
-    /// waits for a day.
-    fn deletable(&self, due: Vec<Deletable>) -> Result<Vec<Deletable>, Error> {
+    /// broke a session, it comes alone, in another session of this run: no QUIT would follow for the
+    /// others. One that is set aside waits for a day.
+    fn deletable(&mut self, due: Vec<Deletable>) -> Result<Vec<Deletable>, Error> {
         let undeleted = self.ledger.causes().undeleted().map_err(reading)?;
         let now = Moment::now();
         let (mut first, mut last, mut alone) = (Vec::new(), Vec::new(), Vec::new());
@@ -189,9 +191,12 @@ impl Poll<'_> {
             }
         }
         first.append(&mut last);
+        alone.truncate(1);
         if first.is_empty() && !self.course.spares_session {
-            alone.truncate(1);
             return Ok(alone);
+        }
+        if let Some(suspect) = alone.first() {
+            self.course.suspect = Some(suspect.identity().clone());
         }
         Ok(first)
     }
@@ -212,7 +217,7 @@ impl Poll<'_> {
             .map(|(message, said)| FailedMessage {
                 identity: message.identity().clone(),
                 size: None,
-                reason: common_part(&said.to_string()),
+                reason: common_part(&said.to_string(), &message.identity().unique_id),
             })
             .collect();
         let causes = self.ledger.causes();
@@ -262,6 +267,20 @@ impl Poll<'_> {
         Ok(())
     }
 
+    /// Reports a message that stays on the server because it may have broken a session of this run.
+    pub(super) fn report_suspect(&mut self) {
+        let Some(suspect) = self.course.suspect.take() else {
+            return;
+        };
+        let what = format!(
+            "deleting message {}: the session may have ended because of it; it stays on the server, and \
+             the next run tries it again",
+            suspect.unique_id
+        );
+        let failure = Failure::new(what, Exit::Temporary);
+        self.summary.report_one_of_many(self.reporter, &failure);
+    }
+
     /// Counts a session that broke among deletions against the message that broke it, if that is
     /// known.
     fn count_broken_deletion(
@@ -294,7 +313,7 @@ impl Poll<'_> {
                 causes
                     .suspect_deletion(identity, reason)
                     .map_err(recording)?;
-                self.course.failed.insert(identity.clone());
+                self.course.suspect = Some(identity.clone());
             }
             Guilt::Guilty => {
                 let what = format!("deleting message {}: {source}", identity.unique_id);

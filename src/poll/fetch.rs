@@ -238,7 +238,7 @@ impl Poll<'_> {
             .map(|(message, reply)| FailedMessage {
                 identity: message.identity.clone(),
                 size: message.size,
-                reason: reply.kind(),
+                reason: reply.kind(&message.identity.unique_id),
             })
             .collect();
         let causes = self.ledger.causes();

@@ -237,6 +237,7 @@ impl Poll<'_> {
                 Err(_) => last = self.ledger.runs().last().map_err(reading)?,
             }
         }
+        self.report_suspect();
         Ok(())
     }
 
@@ -262,7 +263,9 @@ impl Poll<'_> {
         let is_last = open.session.profile().login_delay().is_some();
         if open.plan.asks_for_both() && self.deletes_first(last)? {
             let postponed = open.plan.fetch.len();
+            self.course.spares_session = true;
             self.delete_only(open)?;
+            self.course.spares_session = false;
             if is_last {
                 self.summary.postponed = postponed;
                 return Ok(Remaining::Nothing);
@@ -286,7 +289,13 @@ impl Poll<'_> {
             missing,
         };
         match self.fetch_and_delete(session, requested, &mut evidence) {
-            Ok(Deletions::Done) => {}
+            Ok(Deletions::Done) => match self.course.suspect.clone() {
+                Some(suspect) if !is_last && !self.interrupt.is_ending() => {
+                    drop(listing);
+                    self.delete_in_another_session([suspect].into(), connect, last)?;
+                }
+                _ => {}
+            },
             Ok(Deletions::Left(due)) if is_last || self.interrupt.is_ending() => {
                 self.postpone_deletions(due.len())?;
             }
@@ -359,10 +368,7 @@ impl Poll<'_> {
     fn delete_only<S: Read + Write>(&mut self, open: OpenSession<S>) -> Result<(), Error> {
         let plan = open.plan.deletions_only();
         let due = self.due(&open.listing, &plan, Settled::default())?;
-        self.course.spares_session = true;
-        self.delete_and_quit(open.session, due, LastEvent::none())?;
-        self.course.spares_session = false;
-        Ok(())
+        self.delete_and_quit(open.session, due, LastEvent::none())
     }
 
     fn fetch_and_delete<S: Read + Write>(

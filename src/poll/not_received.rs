@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::delivery;
 use crate::mail::maildrop::Message;
+use crate::mail::maildrop::UniqueId;
 use crate::mail::streak::common_part;
 use crate::pop3::Refusal;
 use crate::report::Octets;
@@ -68,10 +69,10 @@ impl NotSent {
         matches!(self, Self::Refused(refusal) if refusal.is_transient())
     }
 
-    /// Returns the reason without what is particular to the message.
-    pub(crate) fn kind(&self) -> String {
+    /// Returns the reason without what is particular to the message with this unique-id.
+    pub(crate) fn kind(&self, unique_id: &UniqueId) -> String {
         match self {
-            Self::Refused(refusal) => common_part(&refusal.text.to_string()),
+            Self::Refused(refusal) => common_part(&refusal.text.to_string(), unique_id),
             Self::Nothing { .. } => "nothing came".to_owned(),
             Self::Another => "another message came".to_owned(),
         }

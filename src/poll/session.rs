@@ -9,7 +9,7 @@ use super::Poll;
 use super::error::{Error, reading, recording};
 use crate::exit::{Exit, Failure};
 use crate::mail::known::{KnownFacts, KnownMessage, MAX_FAILURES};
-use crate::mail::maildrop::Listing;
+use crate::mail::maildrop::{Identity, Listing};
 use crate::mail::policy::{Keep, Policy};
 use crate::poll::duplicates::mark_possible_duplicates;
 use crate::poll::missing::{self, ListingChanges};
@@ -101,6 +101,9 @@ impl Poll<'_> {
             now,
         )?;
         self.ledger.note_listing_memory(listing.memory());
+        let is_gone =
+            |suspect: &mut Identity| listing.under(suspect.unique_id.as_octets()).is_empty();
+        self.course.suspect.take_if(is_gone);
         self.note_surplus(&listing, &compared.plan, known)?;
         self.warn_of_expiry(session.profile(), last);
         if let Some(profile) = session.profile().to_stored() {

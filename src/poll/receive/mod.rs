@@ -422,7 +422,8 @@ impl Reception<'_> {
     /// breaks now, the next message is not at fault.
     fn fail(&mut self, message: Message, reply: NotSent) {
         self.last_event.note_answer(Before::Refusal);
-        self.streak.fail(&message.identity, &reply.kind());
+        let identity = &message.identity;
+        self.streak.fail(identity, &reply.kind(&identity.unique_id));
         self.not_received.not_sent.push((message, reply));
     }
 

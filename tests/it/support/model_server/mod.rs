@@ -61,7 +61,7 @@ pub(crate) struct Behaviour {
     pub(crate) refuses_uidl: bool,
     /// The unique-ids for which RETR and TOP are answered by [`Behaviour::refusal`].
     pub(crate) refused: Vec<Vec<u8>>,
-    /// The reply instead of a message.
+    /// The reply instead of a message. `{unique-id}` in it stands for that of the message.
     pub(crate) refusal: String,
     /// True if CAPA announces SASL PLAIN, and AUTH is accepted.
     pub(crate) sasl_plain: bool,

@@ -314,7 +314,8 @@ impl<'a> ModelSession<'a> {
             return self.say("-ERR no such message");
         };
         if self.behaviour.refused.contains(&message.unique_id) {
-            let refusal = self.behaviour.refusal.clone();
+            let unique_id = String::from_utf8_lossy(&message.unique_id);
+            let refusal = self.behaviour.refusal.replace("{unique-id}", &unique_id);
             return self.say(&refusal);
         }
         let octets = self.content(&message);
