@@ -15,7 +15,7 @@
 //!    flight of that kind that is answered to its end takes the first confirmation back: then it was
 //!    the network.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::Poll;
 use super::delete::DELETING;
@@ -23,6 +23,7 @@ use super::error::{Error, reading, recording};
 use crate::mail::maildrop::Identity;
 use crate::poll::before_deletion::ShownHeaders;
 use crate::poll::blame::Outlook;
+use crate::poll::session::RecognisedBy;
 use crate::poll::settle::{DeliveryQueue, TargetFault};
 use crate::pop3::{Flight, Pipelining, PipeliningLog};
 use crate::report::Event;
@@ -53,6 +54,9 @@ pub(crate) struct Course {
     /// The messages that were due when a session had to end without QUIT. Only these are deleted in the
     /// session that follows it.
     pub(super) due: Option<HashSet<Identity>>,
+    /// The ways in which messages with new unique-ids were recognised: true if it is reported, and false if
+    /// the last run has found it, too.
+    pub(super) new_names: HashMap<RecognisedBy, bool>,
     /// True if the server limits logins.
     pub(super) limits_logins: bool,
     /// The fault of the target, if the messages of earlier runs showed one.

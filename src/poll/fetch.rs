@@ -16,6 +16,7 @@ use crate::poll::blame::{BrokenSession, Guilt, LastEvent, Manner};
 use crate::poll::not_received::{NotReceived, NotSent};
 use crate::poll::plan::{Pick, Plan};
 use crate::poll::receive::{self, Received, Receiver};
+use crate::poll::session::RecognisedBy;
 use crate::poll::settle::{self, Settled, Settler, TargetFault};
 use crate::poll::step::Trail;
 use crate::pop3::Transaction;
@@ -57,6 +58,13 @@ impl Poll<'_> {
         let forced = self.forced(listing, plan)?;
         let (received, mut settled) = self.receive_and_settle(session, requested, forced, trail)?;
         self.summary.add(&settled.summary);
+        if settled.renamed > 0 {
+            self.report_new_names(RecognisedBy::Content, &format_args!(
+                "the server lists known messages under new unique-ids; recognised by their content and \
+                 not delivered again: {}",
+                settled.renamed
+            ))?;
+        }
         // If both threads failed, settling failed first: receiving only noticed that nothing was
         // taken any more.
         if let Some(failure) = settled.failure.take() {

@@ -131,7 +131,8 @@ pub(crate) const HANDING_OVER: &str = "handing over";
 /// The subject of a note that deletions are left for the next run.
 const DELETIONS_WAIT: &str = "deletions wait";
 
-/// After this many failed runs in a row, new mail is fetched before messages that are due are deleted.
+/// After this many failed runs in a row, messages that are due are deleted before new mail is fetched in
+/// every second run only.
 const DELETIONS_FIRST_RUNS: u64 = 3;
 
 /// After this many runs in a row that ended in silence, pipelining is suspected and not the network.
@@ -238,7 +239,7 @@ impl Poll<'_> {
             }
         }
         self.report_suspect();
-        Ok(())
+        self.forget_new_names()
     }
 
     /// Finishes what an earlier run began. Needs no server.
@@ -327,14 +328,15 @@ impl Poll<'_> {
     ///
     /// A session that was cut off has deleted nothing. If new mail is what breaks the sessions, deletions
     /// would otherwise never be reached. But a server that never answers QUIT must not keep new mail away
-    /// either, so new mail comes first again after some runs.
+    /// either, so after some runs new mail comes first in every second one.
     fn deletes_first(&mut self, last: &LastRun) -> Result<bool, Error> {
         let notices = self.ledger.notices();
         if notices.is_said(DELETIONS_WAIT).map_err(reading)? {
             notices.forget(DELETIONS_WAIT).map_err(recording)?;
             return Ok(true);
         }
-        Ok(last.was_cut_off && last.failures < DELETIONS_FIRST_RUNS)
+        let is_their_turn = last.failures < DELETIONS_FIRST_RUNS || last.failures % 2 == 0;
+        Ok(last.was_cut_off && is_their_turn)
     }
 
     /// Deletes what was due in a session that had to end without QUIT. If the server refuses another session,

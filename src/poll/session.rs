@@ -2,6 +2,7 @@
 //! Fetches none.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::io::{Read, Write};
 use std::time::Duration;
 
@@ -37,6 +38,25 @@ pub(super) enum Remaining {
     Nothing,
     /// Mail that the server has not listed yet (Gmail lists a part at a time).
     HiddenMail,
+}
+
+/// The way in which messages with new unique-ids were recognised.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) enum RecognisedBy {
+    /// By their headers, before they were retrieved.
+    Header,
+    /// By their content, before they were delivered.
+    Content,
+}
+
+impl RecognisedBy {
+    /// Returns the subject under which the report is remembered.
+    fn subject(self) -> &'static str {
+        match self {
+            Self::Header => "new unique-ids, by header",
+            Self::Content => "new unique-ids, by content",
+        }
+    }
 }
 
 impl Poll<'_> {
@@ -335,13 +355,50 @@ impl Poll<'_> {
             rematch.run(session, &new).map_err(Error::from)
         })?;
         if recognised > 0 {
-            self.reporter.report(Event::Warning(&format_args!(
-                "the server has given its messages new unique-ids: {recognised} of {} were \
+            self.report_new_names(
+                RecognisedBy::Header,
+                &format_args!(
+                    "the server has given its messages new unique-ids: {recognised} of {} were \
                  recognised and are not fetched again",
-                listing.len()
-            )));
+                    listing.len()
+                ),
+            )?;
         }
         Ok(recognised > 0)
+    }
+
+    /// Reports that messages with new unique-ids were recognised, unless that was so in the last run,
+    /// too: some servers give new ones in each session.
+    pub(super) fn report_new_names(
+        &mut self,
+        by: RecognisedBy,
+        what: &dyn fmt::Display,
+    ) -> Result<(), Error> {
+        let notices = self.ledger.notices();
+        let tells = match self.course.new_names.get(&by) {
+            Some(tells) => *tells,
+            None => notices.first(by.subject()).map_err(recording)?,
+        };
+        self.course.new_names.insert(by, tells);
+        let event = if tells {
+            Event::Warning(what)
+        } else {
+            Event::Note(what)
+        };
+        self.reporter.report(event);
+        Ok(())
+    }
+
+    /// Notes that a run is over: what it has not found is reported if it comes up again.
+    pub(super) fn forget_new_names(&self) -> Result<(), Error> {
+        let notices = self.ledger.notices();
+        for by in [RecognisedBy::Header, RecognisedBy::Content] {
+            let is_over = !self.course.new_names.contains_key(&by);
+            if is_over && notices.is_said(by.subject()).map_err(reading)? {
+                notices.forget(by.subject()).map_err(recording)?;
+            }
+        }
+        Ok(())
     }
 
     /// Leaves many old messages on the server if only a changed configuration, and not the user at

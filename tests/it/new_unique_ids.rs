@@ -35,6 +35,25 @@ fn a_few_renamed_messages_are_not_delivered_again() {
 }
 
 #[test]
+fn a_server_with_new_unique_ids_in_each_session_is_reported_once() {
+    let mut messages = notes(["a", "b", "c"]);
+    let server = ModelServer::start(messages.clone());
+    let sandbox = Sandbox::with_work(server.address(), "");
+    sandbox.fetch().succeeds().is_silent();
+    rename_all(&server, &mut messages);
+    sandbox.fetch().succeeds().complains_in_lines(1);
+    rename_all(&server, &mut messages);
+    sandbox.fetch().succeeds().is_silent();
+    sandbox.fetch().succeeds().is_silent();
+    rename_all(&server, &mut messages);
+
+    let after_a_pause = sandbox.fetch();
+
+    after_a_pause.succeeds().complains_in_lines(1);
+    sandbox.work().holds(&notes(["a", "b", "c"]));
+}
+
+#[test]
 fn many_renamed_messages_are_recognised_without_top() {
     let old = ordinary(1, 40);
     let (sandbox, server) = fetched_and_renamed(&old, "");

@@ -138,7 +138,8 @@ fn reason(
 ) -> Option<String> {
     let known = &entry.known;
     let compared = || COMPARED.at(known.next_try, now);
-    if let Some(doubt) = known.suspicion.reason() {
+    let doubt = known.suspicion.reason();
+    if let Some(doubt) = doubt.filter(|_| known.state != State::Gone) {
         return Some(if known.suspicion.asks_for_comparison() {
             format!("{doubt}; {}", compared())
         } else {
@@ -308,6 +309,12 @@ mod tests {
                     entry.known.suspicion = Suspicion::Unsettled
                 }),
                 Some("may be incomplete, also after a third download; it stays on the server"),
+            ),
+            (
+                changed(State::Gone, |entry| {
+                    entry.known.suspicion = Suspicion::Placeholder
+                }),
+                None,
             ),
             (
                 changed(State::Gone, |entry| {

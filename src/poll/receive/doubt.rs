@@ -52,7 +52,8 @@ impl Receiver<'_> {
         if suspicion == Suspicion::Placeholder {
             self.reporter.report(Event::Warning(&format_args!(
                 "message {unique_id} is a placeholder: the server could not send the message itself, \
-                 and keeps it; mailpull never deletes it there"
+                 and keeps it. To delete it there: mailpull delete {} {unique_id}",
+                self.reporter.account
             )));
         }
         let Some(promised) = arrival.promised().filter(|_| self.is_incomplete(arrival)) else {

@@ -210,7 +210,6 @@ impl<'a> Settler<'a> {
                 self.target.place()
             )));
         }
-        self.report_renamed();
         self.settled.failure = ended.and(recorded).err();
         self.settled
     }

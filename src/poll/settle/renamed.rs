@@ -9,7 +9,6 @@ use crate::mail::known::{Deviation, State};
 use crate::mail::maildrop::{Identity, MessageNumber};
 use crate::mail::suspicion::Suspicion;
 use crate::poll::batch::{Arrival, Batch, Purpose};
-use crate::report::Event;
 use crate::seen::{Match, RenamedMessage};
 
 /// Arrived messages before they are compared, by their file names.
@@ -137,16 +136,5 @@ impl Settler<'_> {
             self.target.intake().discard(receipt)?;
         }
         Ok(())
-    }
-
-    /// Reports how many messages were recognised.
-    pub(super) fn report_renamed(&self) {
-        let renamed = self.settled.renamed;
-        if renamed > 0 {
-            self.reporter.report(Event::Warning(&format_args!(
-                "the server lists known messages under new unique-ids; recognised by their content \
-                 and not delivered again: {renamed}"
-            )));
-        }
     }
 }
