@@ -125,7 +125,8 @@ pub(crate) trait Reporter: Sync {
 #[derive(Clone, Copy)]
 pub(crate) struct AccountReporter<'a> {
     reporter: &'a dyn Reporter,
-    account: &'a str,
+    /// The name of the account.
+    pub(crate) account: &'a str,
     is_quiet: bool,
 }
 
