@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use mailparse::MailHeaderMap as _;
+use mailparse::MailHeader;
 
 use crate::digest::{Digest, Hasher};
 use crate::mail::same::{Fingerprint, is_written_by_servers};
@@ -141,7 +141,7 @@ impl HeaderReader {
         self.take_rest();
         let (fields, _) = mailparse::parse_headers(&self.kept).ok()?;
         let time = |name: &str| {
-            let value = decoded(fields.get_first_header(name)?);
+            let value = decoded(first(&fields, name)?);
             // Received names the servers first.
             let text = value.rsplit(';').next()?.trim();
             let time = Moment(mailparse::dateparse(text).ok()?);
@@ -152,8 +152,7 @@ impl HeaderReader {
 
     /// Returns true if the header has a field of this name.
     fn has_field(&self, name: &str) -> bool {
-        mailparse::parse_headers(&self.kept)
-            .is_ok_and(|(fields, _)| fields.get_first_header(name).is_some())
+        mailparse::parse_headers(&self.kept).is_ok_and(|(fields, _)| first(&fields, name).is_some())
     }
 
     /// Returns the fields of the header, and the digests of Message-ID and Date in a fingerprint.
@@ -162,10 +161,10 @@ impl HeaderReader {
         let fields =
             mailparse::parse_headers(&self.kept).map_or_else(|_| Vec::new(), |read| read.0);
         let text = |name: &str| {
-            let value = fields.get_first_header(name).map(decoded);
+            let value = first(&fields, name).map(decoded);
             ServerText::new(value.unwrap_or_default().as_bytes())
         };
-        let return_path = fields.get_first_header("Return-Path").map(|field| {
+        let return_path = first(&fields, "Return-Path").map(|field| {
             let value = field.get_value_raw().trim_ascii();
             let bare = value
                 .strip_prefix(b"<")
@@ -173,8 +172,8 @@ impl HeaderReader {
             ServerText::new(bare.unwrap_or(value))
         });
         let marks = Fingerprint {
-            message_id: fields.get_first_header("Message-ID").and_then(mark),
-            date: fields.get_first_header("Date").and_then(mark),
+            message_id: first(&fields, "Message-ID").and_then(mark),
+            date: first(&fields, "Date").and_then(mark),
             ..Fingerprint::default()
         };
         let header = Header {
@@ -187,15 +186,24 @@ impl HeaderReader {
     }
 }
 
+/// Returns the first field of this name. Blanks may come between the name and the colon (RFC 5322 section 4.5).
+fn first<'h>(fields: &'h [MailHeader<'h>], name: &str) -> Option<&'h MailHeader<'h>> {
+    let has_name = |field: &&MailHeader<'_>| {
+        let named = field.get_key_raw().trim_ascii_end();
+        named.eq_ignore_ascii_case(name.as_bytes())
+    };
+    fields.iter().find(has_name)
+}
+
 /// Returns the digest of a field's value. White space does not count, because servers fold lines anew.
-fn mark(field: &mailparse::MailHeader<'_>) -> Option<Digest> {
+fn mark(field: &MailHeader<'_>) -> Option<Digest> {
     let mut value = field.get_value_raw().to_vec();
     value.retain(|octet| !octet.is_ascii_whitespace());
     (!value.is_empty()).then(|| Digest::of(&value))
 }
 
 /// Decodes the beginning of a field only: a sender can make decoding a whole field slow.
-fn decoded(field: &mailparse::MailHeader<'_>) -> String {
+fn decoded(field: &MailHeader<'_>) -> String {
     let raw = field.get_value_raw();
     let line = [b"X: ", &raw[..raw.len().min(DECODED)], b"\n"].concat();
     mailparse::parse_header(&line).map_or_else(|_| String::new(), |(field, _)| field.get_value())
@@ -246,6 +254,14 @@ mod tests {
         assert_eq!(header.subject.to_string(), "Grüße");
         assert_eq!(header.from.to_string(), "Joe <joe@example.com>");
         assert_eq!(header.return_path, Some("joe@example.com".into()));
+    }
+
+    #[test]
+    fn blanks_before_a_colon_do_not_hide_a_field() {
+        let header = read(&[b"Return-Path : <a@b>\nSubject     : x\nFROM\t: Joe\n\n"]);
+        assert_eq!(header.subject.to_string(), "x");
+        assert_eq!(header.from.to_string(), "Joe");
+        assert_eq!(header.return_path, Some("a@b".into()));
     }
 
     #[test]
