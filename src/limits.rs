@@ -61,6 +61,12 @@ pub const MESSAGE_OCTETS: u64 = 4 << 30;
 /// name with a hundred addresses does not hold up a run for an hour.
 pub const CONNECT_TIMEOUTS: u32 = 3;
 
+/// The longest wait for each further line around a greeting.
+pub const BANNER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest wait for a reply that decides nothing: the one to QUIT if no message was marked as deleted.
+pub const UNNEEDED_REPLY_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The lowest speed, in octets a second, at which a reply that has begun may go on. A satellite phone
 /// is eight times as fast, GPRS a hundred times.
 pub const LOW_SPEED: u64 = 32;

@@ -24,6 +24,8 @@ struct Counts {
     octets: u64,
     /// The kind of the next wait for the server.
     next: Wait,
+    /// The longest that each wait may take, if that is less than the timeout.
+    silence: Option<Duration>,
 }
 
 /// A connection that may count its waits.
@@ -97,7 +99,19 @@ impl Pace {
         self.counts().next = wait;
     }
 
-    /// Returns the longest time that the next wait may take.
+    /// Sets the longest time that each wait may take, if that is less than the timeout of the connection.
+    pub(crate) fn limit_silence(&self, longest: Option<Duration>) {
+        self.counts().silence = longest;
+    }
+
+    /// Returns the longest time that the next wait may take on a connection with this timeout.
+    pub(crate) fn longest_silence(&self, timeout: Duration) -> Duration {
+        self.counts()
+            .silence
+            .map_or(timeout, |longest| longest.min(timeout))
+    }
+
+    /// Returns the time that is left to the session.
     pub(crate) fn time_left(&self) -> Duration {
         limits::SESSION_TIME.saturating_sub(self.counts().whole)
     }

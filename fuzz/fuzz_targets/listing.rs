@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use libfuzzer_sys::fuzz_target;
 use mailpull::limits;
 use mailpull::mail::maildrop::{Listing, UniqueId};
-use mailpull::pop3::reply::{scan_line, unique_id_line};
+use mailpull::pop3::listing_line::{scan_line, unique_id_line};
 
 fuzz_target!(|input: &[u8]| {
     let mut lines = input.split(|&octet| octet == b'\n');
@@ -15,7 +15,7 @@ fuzz_target!(|input: &[u8]| {
     let mut listed = BTreeMap::new();
     let mut is_twice = false;
     for line in lines.by_ref().take_while(|line| line != b".") {
-        let Ok((number, unique_id)) = unique_id_line(line) else {
+        let Ok(Some((number, unique_id))) = unique_id_line(line) else {
             continue;
         };
         listing
@@ -31,7 +31,7 @@ fuzz_target!(|input: &[u8]| {
 
     let mut sizes = BTreeMap::new();
     for line in lines {
-        if let Ok((number, Some(size))) = scan_line(line) {
+        if let Ok(Some((number, Some(size)))) = scan_line(line) {
             listing.set_size(number, size);
             sizes.insert(number, size.min(limits::CLAIMED_SIZE));
         }

@@ -110,7 +110,7 @@ impl Socket {
 
     fn wait(&self, ready: PollFlags) -> io::Result<()> {
         let now = Instant::now();
-        let silence_ends = now + self.timeout;
+        let silence_ends = now + self.pace.longest_silence(self.timeout);
         let session_ends = now + self.pace.time_left();
         let deadline = silence_ends
             .min(session_ends)
@@ -248,6 +248,14 @@ mod tests {
             error.map_err(|error| error.kind()),
             Err(io::ErrorKind::TimedOut)
         );
+    }
+
+    #[test]
+    fn a_wait_for_what_decides_nothing_is_short() {
+        let (mut socket, _peer) = socket();
+        socket.pace.limit_silence(Some(Duration::from_millis(5)));
+        let error = socket.read(&mut [0]).expect_err("nothing was sent");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 
     #[test]

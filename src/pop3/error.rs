@@ -79,7 +79,7 @@ pub enum Error {
     #[error("waiting for {0}: the replies no longer match the commands")]
     OutOfStep(String),
     /// The server refused a command.
-    #[error("the server refused {command}: {}", refusal.text)]
+    #[error("the server refused {command}{refusal}")]
     Refused {
         /// The command, without its secrets.
         command: String,
@@ -87,7 +87,7 @@ pub enum Error {
         refusal: Refusal,
     },
     /// The server refused a login, and gave a reason within the exchange.
-    #[error("the server refused the login (AUTH {mechanism}): {} ({said})", refusal.text)]
+    #[error("the server refused the login (AUTH {mechanism}){refusal} ({said})")]
     RefusedAt {
         /// The mechanism of the login.
         mechanism: Mechanism,

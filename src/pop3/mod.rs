@@ -6,6 +6,7 @@ pub(crate) mod authorization;
 pub mod capabilities;
 pub(crate) mod command;
 mod error;
+pub mod listing_line;
 pub(crate) mod pipeline;
 pub mod reply;
 mod sasl_login;

@@ -1,15 +1,14 @@
-//! The replies of a server (RFC 1939, 2449, 3206): status lines and the lines of listings. Pure:
-//! any octets have a defined result.
+//! The status lines of a server (RFC 1939, 2449, 3206). Pure: any octets have a defined result.
 
-use crate::limits;
-use crate::mail::maildrop::MessageNumber;
-use crate::mail::total::MaildropTotal;
+use std::fmt;
+
+use super::listing_line::{decimal, is_blank};
 use crate::text::ServerText;
 
 /// The first line of a reply.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Status {
-    /// `+ `: the server waits for a line of a SASL exchange (RFC 5034); base64.
+    /// `+ `: the server waits for a line of a SASL exchange (RFC 5034). It should be base64.
     Continue(Vec<u8>),
     /// `-ERR`.
     Negative(Refusal),
@@ -22,7 +21,7 @@ pub enum Status {
 pub struct Refusal {
     /// The response code in brackets, if mailpull knows it.
     pub code: Option<ResponseCode>,
-    /// The text after `-ERR`, with the code. A bare `-ERR` is its own text, so that reports quote something.
+    /// The text after `-ERR`, with the code. A bare `-ERR` is its own text, so that a quotation is not empty.
     pub text: ServerText,
 }
 
@@ -46,14 +45,15 @@ impl Status {
     /// the session is out of step.
     ///
     /// Case does not matter, and the text is optional: some servers answer a bare `+OK`
-    /// (MailKit#391).
+    /// (MailKit#391). Punctuation may follow the keyword: `+OK: ready`.
     ///
     /// `+OK -ERR error retrieving message` is a refusal: DavMail notices too late that it cannot send a
-    /// message, and nothing follows.
+    /// message, and nothing follows. So is `+ERR`, which hMailServer sends if it cannot read its database.
     pub fn parse(line: &[u8]) -> Option<Self> {
         let positive = keyword(line, b"+OK");
-        if let Some(text) = keyword(positive.unwrap_or(line), b"-ERR") {
-            let said = if text.is_empty() { b"-ERR" } else { text };
+        let refused = keyword(positive.unwrap_or(line), b"-ERR");
+        if let Some(text) = refused.or_else(|| keyword(line, b"+ERR")) {
+            let said = if text.is_empty() { BARE } else { text };
             return Some(Self::Negative(Refusal {
                 code: ResponseCode::parse(text),
                 text: ServerText::new(said),
@@ -64,7 +64,9 @@ impl Status {
         }
         match line {
             b"+" => Some(Self::Continue(Vec::new())),
-            [b'+', b' ', challenge @ ..] => Some(Self::Continue(challenge.to_vec())),
+            [b'+', b' ', challenge @ ..] => {
+                Some(Self::Continue(challenge.trim_ascii_end().to_vec()))
+            }
             _ => None,
         }
     }
@@ -97,6 +99,19 @@ pub fn announced_size(text: &ServerText) -> Option<u64> {
     }
     None
 }
+
+/// The end of a sentence that says what the server has refused.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.text.as_octets() {
+            BARE => f.write_str(" without saying why"),
+            _ => write!(f, ": {}", self.text),
+        }
+    }
+}
+
+/// A refusal without a text.
+const BARE: &[u8] = b"-ERR";
 
 impl Refusal {
     /// Returns true if the server says that user or password are wrong (RFC 3206).
@@ -148,87 +163,17 @@ impl ResponseCode {
     }
 }
 
-/// Returns the rest of the line after a keyword, without the blanks between them.
+/// Returns the rest of the line after a keyword, without the punctuation and the blanks between them.
 fn keyword<'a>(line: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
     let (head, rest) = line.split_at_checked(word.len())?;
-    let ends = rest
-        .first()
-        .is_none_or(|octet| matches!(octet, b' ' | b'\t'));
-    (head.eq_ignore_ascii_case(word) && ends).then(|| rest.trim_ascii_start())
-}
-
-/// A line of a listing that is invalid, and makes the listing invalid.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Garbled;
-
-/// Reads `number blanks unique-id`. The unique-id may contain blanks, or be missing: some servers
-/// send none for a message without a Message-ID. Maillennium sends several blanks before it.
-pub fn unique_id_line(line: &[u8]) -> Result<(MessageNumber, &[u8]), Garbled> {
-    let (number, rest) = message_number(line)?;
-    let blanks = rest.iter().take_while(|&&octet| is_blank(octet)).count();
-    if blanks == 0 && !rest.is_empty() {
-        return Err(Garbled);
+    let mut text = rest;
+    while let [b':' | b',' | b';' | b'.' | b'!' | b'-', more @ ..] = text {
+        text = more;
     }
-    let unique_id = &rest[blanks..];
-    if unique_id.len() > limits::UNIQUE_ID {
-        return Err(Garbled);
-    }
-    Ok((number, unique_id))
-}
-
-/// Reads `number blanks size …`. The size is only a hint, so anything but a number is an unknown
-/// size: Exchange sends -1 for a message that it cannot render.
-pub fn scan_line(line: &[u8]) -> Result<(MessageNumber, Option<u64>), Garbled> {
-    let (number, rest) = message_number(line)?;
-    let size = rest.trim_ascii_start();
-    let digits = size
-        .iter()
-        .take_while(|octet| octet.is_ascii_digit())
-        .count();
-    let (size, behind) = size.split_at(digits);
-    let ends = behind.first().is_none_or(|&octet| is_blank(octet));
-    Ok((number, decimal(size).filter(|_| ends)))
-}
-
-/// Reads the text of the answer to STAT, `messages blanks octets …`. Anything else is an unknown sum.
-pub fn total(text: &[u8]) -> MaildropTotal {
-    let mut words = text
-        .split(|&octet| is_blank(octet))
-        .filter(|word| !word.is_empty())
-        .map(|word| {
-            let is_number = word.iter().all(u8::is_ascii_digit);
-            is_number.then(|| decimal(word)).flatten()
-        });
-    match (words.next().flatten(), words.next().flatten()) {
-        (Some(messages), Some(octets)) => MaildropTotal::Known { messages, octets },
-        _ => MaildropTotal::Unknown,
-    }
-}
-
-fn message_number(line: &[u8]) -> Result<(MessageNumber, &[u8]), Garbled> {
-    let digits = line
-        .iter()
-        .take_while(|octet| octet.is_ascii_digit())
-        .count();
-    let (number, rest) = line.split_at(digits);
-    decimal(number)
-        .and_then(|number| u32::try_from(number).ok())
-        .and_then(MessageNumber::new)
-        .map(|number| (number, rest))
-        .ok_or(Garbled)
-}
-
-fn decimal(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0u64, |sum, digit| {
-        sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-    })
-}
-
-fn is_blank(octet: u8) -> bool {
-    matches!(octet, b' ' | b'\t')
+    let is_separate = text.len() < rest.len() || rest.first().is_none_or(|next| is_blank(*next));
+    // A timestamp of APOP, or a response code.
+    let ends = is_separate || rest.starts_with(b"<") || rest.starts_with(b"[");
+    (head.eq_ignore_ascii_case(word) && ends).then(|| text.trim_ascii_start())
 }
 
 #[cfg(test)]
@@ -241,6 +186,10 @@ mod tests {
             (&b"+OK"[..], &b""[..]),
             (b"+ok ready", b"ready"),
             (b"+Ok  two  words", b"two  words"),
+            (b"+OK: ready", b"ready"),
+            (b"+OK, ready", b"ready"),
+            (b"+OK!", b""),
+            (b"+OK<1.2@x>", b"<1.2@x>"),
         ] {
             assert_eq!(
                 Status::parse(line),
@@ -255,6 +204,10 @@ mod tests {
                 b"+OK -ERR error retrieving message",
                 "error retrieving message",
             ),
+            (b"-ERR: no such message", "no such message"),
+            (b"-ERR.", "-ERR"),
+            (b"-ERR[IN-USE] locked", "[IN-USE] locked"),
+            (b"+ERR Server error", "Server error"),
         ] {
             let Some(Status::Negative(refusal)) = Status::parse(line) else {
                 panic!("this is a refusal: {said}");
@@ -266,11 +219,17 @@ mod tests {
             Status::parse(b"+ cGFzcw=="),
             Some(Status::Continue(b"cGFzcw==".to_vec()))
         );
+        assert_eq!(
+            Status::parse(b"+ cGFzcw== \t"),
+            Some(Status::Continue(b"cGFzcw==".to_vec()))
+        );
         for garbage in [
             &b""[..],
             b"OK",
             b"+OKAY",
+            b"+OK2",
             b"-ERRor",
+            b"-ERR\xff",
             b"220 smtp",
             b"HTTP/1.1 400",
             b" +OK",
@@ -324,65 +283,6 @@ mod tests {
                 panic!("{line:?} is a refusal");
             };
             assert_eq!((refusal.code, refusal.is_transient()), (code, transient));
-        }
-    }
-
-    #[test]
-    fn a_unique_id_line_is_number_blanks_unique_id() {
-        let long = [b"1 ", &[b'x'; 1025][..]].concat();
-        for (line, read) in [
-            (&b"1 abc"[..], Ok((1, &b"abc"[..]))),
-            (b"0012 \t  a b ", Ok((12, b"a b "))),
-            (b"3", Ok((3, b""))),
-            (b"3   ", Ok((3, b""))),
-            (b"2147483647 x", Ok((2_147_483_647, b"x"))),
-            (b"2147483648 x", Err(Garbled)),
-            (b"99999999999999999999999 x", Err(Garbled)),
-            (b"0 x", Err(Garbled)),
-            (b"-1 x", Err(Garbled)),
-            (b"+1 x", Err(Garbled)),
-            (b"1x y", Err(Garbled)),
-            (b"x", Err(Garbled)),
-            (b"", Err(Garbled)),
-            (b" 1 x", Err(Garbled)),
-            (&long, Err(Garbled)),
-        ] {
-            let read_as = unique_id_line(line).map(|(number, id)| (number.value(), id));
-            assert_eq!(read_as, read, "{line:?}");
-        }
-    }
-
-    #[test]
-    fn a_sum_of_sizes_is_two_numbers_or_unknown() {
-        let known = |messages, octets| MaildropTotal::Known { messages, octets };
-        for (text, read) in [
-            (&b"2 320"[..], known(2, 320)),
-            (b"0 0", known(0, 0)),
-            (b"2  320 octets, 1 new", known(2, 320)),
-            (b"", MaildropTotal::Unknown),
-            (b"2", MaildropTotal::Unknown),
-            (b"2 -1", MaildropTotal::Unknown),
-            (b"2 messages (320 octets)", MaildropTotal::Unknown),
-            (b"2 99999999999999999999999", MaildropTotal::Unknown),
-        ] {
-            assert_eq!(total(text), read, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_size_is_only_a_hint() {
-        for (line, read) in [
-            (&b"1 120"[..], Ok((1, Some(120)))),
-            (b"1  120 extra", Ok((1, Some(120)))),
-            (b"1 0", Ok((1, Some(0)))),
-            (b"1 -1", Ok((1, None))),
-            (b"1", Ok((1, None))),
-            (b"1 12kB", Ok((1, None))),
-            (b"1 99999999999999999999999", Ok((1, None))),
-            (b"0 1", Err(Garbled)),
-        ] {
-            let read_as = scan_line(line).map(|(number, size)| (number.value(), size));
-            assert_eq!(read_as, read, "{line:?}");
         }
     }
 }

@@ -5,8 +5,9 @@ use std::io::{Read, Write};
 
 use super::Error;
 use super::command::Command;
+use super::listing_line::{self, Garbled};
 use super::pipeline::{Ask, Pipeline, Window};
-use super::reply::{self, Garbled, Refusal, Status};
+use super::reply::{Refusal, Status};
 use super::server_profile::ServerProfile;
 use super::session_hints::{Pipelining, Sizes};
 use super::wire::Wire;
@@ -33,6 +34,8 @@ pub struct Transaction<S> {
     listing: Option<Sizes>,
     /// The memory for the next listing.
     memory: MemoryPart,
+    /// True if DELE was sent.
+    has_marked: bool,
 }
 
 /// The decision to ask for more messages, or not.
@@ -72,6 +75,7 @@ impl<S: Read + Write> Transaction<S> {
             login: None,
             listing: None,
             memory: MemoryPart::default(),
+            has_marked: false,
         }
     }
 
@@ -176,7 +180,10 @@ impl<S: Read + Write> Transaction<S> {
         let mut listing = Listing::without_unique_ids(std::mem::take(&mut self.memory));
         let mut sizes = Vec::new();
         self.wire.lines(limits::LISTING_OCTETS, |line| {
-            let (number, size) = reply::scan_line(line).map_err(|Garbled| garbled(LIST, line))?;
+            let scanned = listing_line::scan_line(line).map_err(|Garbled| garbled(LIST, line))?;
+            let Some((number, size)) = scanned else {
+                return Ok(());
+            };
             sizes.extend(size.map(|size| (number, size)));
             listing
                 .push_unnamed(number, size)
@@ -217,7 +224,7 @@ impl<S: Read + Write> Transaction<S> {
 
     fn read_total(&mut self, listing: &mut Listing) -> Result<(), Error> {
         listing.set_total(match self.wire.reply()? {
-            Status::Positive(text) => reply::total(text.as_octets()),
+            Status::Positive(text) => listing_line::total(text.as_octets()),
             Status::Negative(_) => MaildropTotal::Unknown,
             status @ Status::Continue(_) => return Err(Error::unexpected("STAT", status)),
         });
@@ -245,35 +252,42 @@ impl<S: Read + Write> Transaction<S> {
         }
         let mut listing = Listing::within(std::mem::take(&mut self.memory));
         self.wire.lines(limits::LISTING_OCTETS, |line| {
-            let (number, unique_id) =
-                reply::unique_id_line(line).map_err(|Garbled| garbled(UIDL, line))?;
-            listing
-                .push(number, unique_id)
-                .map_err(|why| Error::bad_listing(UIDL, why))
+            let named =
+                listing_line::unique_id_line(line).map_err(|Garbled| garbled(UIDL, line))?;
+            match named {
+                Some((number, unique_id)) => listing
+                    .push(number, unique_id)
+                    .map_err(|why| Error::bad_listing(UIDL, why)),
+                None => Ok(()),
+            }
         })?;
         listing
             .finish()
             .map_err(|why| Error::bad_listing(UIDL, why))
     }
 
-    /// Returns the number of lines.
+    /// Reads the sizes. A line that cannot be read costs the size of its message. Returns the number of
+    /// messages.
     fn read_sizes(&mut self, listing: &mut Listing) -> Result<u64, Error> {
         if let Status::Negative(_) = self.wire.reply()? {
             return Ok(0);
         }
         let mut lines = 0;
+        let mut messages = 0;
         self.wire.lines(limits::LISTING_OCTETS, |line| {
             lines += 1;
             if lines > limits::LISTING_LINES {
                 return Err(Error::TooLong("a listing"));
             }
-            let (number, size) = reply::scan_line(line).map_err(|Garbled| garbled(LIST, line))?;
-            if let Some(size) = size {
-                listing.set_size(number, size);
+            if let Ok(Some((number, size))) = listing_line::scan_line(line) {
+                messages += 1;
+                if let Some(size) = size {
+                    listing.set_size(number, size);
+                }
             }
             Ok(())
         })?;
-        Ok(lines as u64)
+        Ok(messages)
     }
 
     /// Begins to retrieve messages or headers, pipelined if the server allows that.
@@ -309,6 +323,7 @@ impl<S: Read + Write> Transaction<S> {
         deletable: &'r [Deletable],
         mut each: impl FnMut(&'r Deletable, Result<(), Refusal>) -> GoOn,
     ) -> Result<(), BrokenDeletion<'r>> {
+        self.has_marked |= !deletable.is_empty();
         let mut window = Window::new(self.pipelining, deletable.iter());
         loop {
             let (message, status) = match window.next(&mut self.wire) {
@@ -354,9 +369,12 @@ impl<S: Read + Write> Transaction<S> {
         }
     }
 
-    /// Ends the session. Only a positive answer means that the server has deleted what was marked.
-    /// After pipelined commands, octets that follow the answer show that it answered another command.
+    /// Ends the session. Only a positive answer means that the server has deleted what was marked. If nothing
+    /// was marked, the answer is not waited for as long as others. After pipelined commands, octets that follow the answer show that it answered another command.
     pub fn quit(mut self) -> QuitReply {
+        if !self.has_marked {
+            self.wire.limit_silence(limits::UNNEEDED_REPLY_TIMEOUT);
+        }
         let answer = self
             .wire
             .send(&[Command::Quit])

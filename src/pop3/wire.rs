@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use memchr::memchr;
 use zeroize::Zeroizing;
@@ -47,6 +48,10 @@ pub(super) struct Wire<S> {
 /// The most lines that are skipped before a status line.
 pub(super) const STRAY_LINES: usize = 8;
 
+/// The most lines that are skipped around the greeting: a banner, or the words of a shell in front of the
+/// program that carries the connection.
+const BANNER_LINES: usize = 100;
+
 /// The lines that no reply begins with, and that servers send between replies.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct StrayLines {
@@ -55,6 +60,9 @@ struct StrayLines {
     empty: bool,
     /// True if a second terminator may come. It may also be the end of a message that has ended too early for us.
     dots: bool,
+    /// True if any other line that is no status line may come: the greeting may have further lines, and nothing
+    /// depends on what is said before the first command.
+    words: bool,
 }
 
 impl StrayLines {
@@ -62,7 +70,15 @@ impl StrayLines {
         match line {
             b"" => self.empty,
             b"." => self.empty && self.dots,
-            _ => false,
+            line => self.words && Status::parse(line).is_none(),
+        }
+    }
+
+    /// Returns the most of them that may come before a status line.
+    fn limit(self) -> usize {
+        match self.words {
+            true => BANNER_LINES,
+            false => STRAY_LINES,
         }
     }
 
@@ -100,6 +116,7 @@ impl<S: Read + Write> Wire<S> {
             stray: StrayLines {
                 empty: true,
                 dots: true,
+                words: false,
             },
             response_size: ResponseSize::default(),
             has_pipelined: false,
@@ -111,6 +128,11 @@ impl<S: Read + Write> Wire<S> {
     /// Sets the pace that the connection counts.
     pub(super) fn paced_by(self, pace: Pace) -> Self {
         Self { pace, ..self }
+    }
+
+    /// Sets the longest time that each further wait may take.
+    pub(super) fn limit_silence(&self, longest: Duration) {
+        self.pace.limit_silence(Some(longest));
     }
 
     /// Returns the bare connection. Octets in the buffer are lost; see [`Self::has_buffered`].
@@ -219,10 +241,37 @@ impl<S: Read + Write> Wire<S> {
             .map_err(|source| Error::io("sending", waiting(), source))
     }
 
-    /// Reads the greeting, which belongs to no command.
+    /// Reads the greeting, which belongs to no command. Lines around it are skipped, unless another protocol
+    /// begins with such a line. If the greeting does not follow, the first of them is the error.
     pub(super) fn greeting(&mut self) -> Result<Status, Error> {
-        let line = self.line("the greeting")?;
-        self.status("the greeting", line)
+        let what = "the greeting";
+        let first = self.line(what)?;
+        let mut status = self.status(what, first.clone());
+        for _ in 0..BANNER_LINES {
+            match status {
+                Ok(Status::Negative(_) | Status::Positive(_)) => break,
+                _ if begins_another_protocol(&first) => break,
+                Ok(Status::Continue(_)) | Err(_) => {}
+            }
+            self.pace.limit_silence(Some(limits::BANNER_TIMEOUT));
+            let line = self.line(what);
+            self.pace.limit_silence(None);
+            match line {
+                Ok(line) => status = self.status(what, line),
+                Err(error) if error.is_closed() || error.is_timeout() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        match status {
+            Ok(status @ (Status::Negative(_) | Status::Positive(_))) => {
+                self.stray.words = true;
+                Ok(status)
+            }
+            Ok(Status::Continue(_)) | Err(_) => Err(Error::NotPop3 {
+                waiting_for: what.into(),
+                line: ServerText::new(&first),
+            }),
+        }
     }
 
     /// Reads the status line of the reply to the oldest unanswered command. If it is positive and
@@ -236,13 +285,14 @@ impl<S: Read + Write> Wire<S> {
             return Err(Error::OutOfStep(command.shown));
         }
         let mut line = self.line(&command.shown)?;
-        for _ in 0..STRAY_LINES {
+        for _ in 0..self.stray.limit() {
             if !self.stray.cover(&line) {
                 break;
             }
             line = self.line(&command.shown)?;
         }
         self.stray.empty = true;
+        self.stray.words = false;
         let status = self.status(&command.shown, line)?;
         if command.is_multi_line && matches!(status, Status::Positive(_)) {
             self.body = Some(Body {
@@ -381,4 +431,16 @@ impl<S: Read + Write> Wire<S> {
             }
         }
     }
+}
+
+/// Returns true if a line is the beginning of a session of another protocol: SMTP, FTP or NNTP, IMAP, SSH, HTTP, or
+/// one that sends no text. A bare `+` would ask for a line of a login.
+fn begins_another_protocol(line: &[u8]) -> bool {
+    let is_numbered = matches!(
+        line,
+        [b'1'..=b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..]
+    );
+    let beginnings = [&b"* "[..], b"SSH-", b"HTTP/", b"<", b"+"];
+    let is_text = line.first().is_none_or(|first| !first.is_ascii_control());
+    is_numbered || !is_text || beginnings.iter().any(|begin| line.starts_with(begin))
 }

@@ -248,7 +248,8 @@ fn a_greeting_of_another_protocol_is_quoted_and_not_answered() {
         ("HTTP/1.1 400 Bad Request", "\"HTTP/1.1 400 Bad Request\""),
         ("* OK IMAP4rev1", "\"* OK IMAP4rev1\""),
         ("+OKAY", "\"+OKAY\""),
-        ("", "\"\""),
+        ("+", "\"+\""),
+        ("+ Hola", "\"+ Hola\""),
         (r"\x16\x03\x01\x02", r#""\u{16}\u{3}\u{1}\u{2}""#),
         (r"\x1b]0;owned\x07\x9b2J", r#""\u{1b}]0;owned\u{7}\x9b2J""#),
     ] {
@@ -266,13 +267,41 @@ fn a_greeting_of_another_protocol_is_quoted_and_not_answered() {
 }
 
 #[test]
-fn a_continuation_is_not_a_greeting() {
-    let server = Script::new("S: + go ahead").serve();
+fn lines_around_a_greeting_are_skipped() {
+    for greeting in [
+        "Last login: Mon from console\nS:\nS: +OK: ready",
+        "+OK ready\nS: see the rules of this server",
+        "+OK, ready\nS: a\nS:\nS: b",
+    ] {
+        let rest = "
+            C: CAPA
+            S: +OK
+            S: USER
+            S: .
+            C: USER joe
+            S: +OK: joe
+            C: PASS open sesame
+            S: +OK.";
+        let server = Script::new(format!("S: {greeting}{rest}{EMPTY}")).serve();
+        let sandbox = Sandbox::with_work(server.address(), "");
+
+        sandbox.fetch().succeeds().is_silent();
+
+        server.finish();
+    }
+}
+
+#[test]
+fn a_refusal_without_a_reason_is_called_so() {
+    let login = "C: USER joe\nS: +OK\nC: PASS open sesame\nS: -ERR";
+    let server = Script::new([&greeting(&[]), login].concat()).serve();
     let sandbox = Sandbox::with_work(server.address(), "");
 
-    let outcome = sandbox.fetch();
+    sandbox
+        .fetch()
+        .fails_with(77)
+        .stderr_has("the server refused the password without saying why. Check user");
 
-    outcome.fails_with(76).complains_in_lines(1);
     server.finish();
 }
 

@@ -1,6 +1,10 @@
+use std::time::Duration;
+
+use crate::limits;
 use crate::mail::deletable::{Deletable, Ordered, Recorded};
 use crate::mail::maildrop::{Identity, Listing, UniqueId};
 use crate::mail::total::MaildropTotal;
+use crate::pace::Pace;
 
 use crate::pop3::Error;
 
@@ -228,4 +232,23 @@ fn pipelining_can_be_forbidden_whatever_is_announced() {
     let mut session = Transaction::new(wire, profile, Pipelining::Never);
     let listing = session.list(Sizes::Each).expect("both are answered");
     assert!(listing.is_empty());
+}
+
+#[test]
+fn the_answer_to_quit_is_awaited_for_long_only_after_dele() {
+    const TIMEOUT: Duration = Duration::from_secs(60);
+    for (script, marks, longest) in [
+        ("C: QUIT\nS: +OK", 0, limits::UNNEEDED_REPLY_TIMEOUT),
+        ("C: DELE 1\nS: +OK\nC: QUIT\nS: +OK", 1, TIMEOUT),
+    ] {
+        let pace = Pace::default();
+        let wire = Wire::new(ScriptedServer::new(script), None, PipeliningLog::default());
+        let wire = wire.paced_by(pace.clone());
+        let profile = ServerProfile::CapaUnsupported;
+        let mut session = Transaction::new(wire, profile, Pipelining::Never);
+        let marked = &recorded([1, 2, 3])[..marks];
+        session.delete(marked, |_, _| GoOn::Yes).expect(script);
+        assert!(matches!(session.quit(), QuitReply::Committed), "{script}");
+        assert_eq!(pace.longest_silence(TIMEOUT), longest, "{script}");
+    }
 }

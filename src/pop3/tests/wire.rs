@@ -242,3 +242,36 @@ fn the_log_says_if_the_last_commands_were_pipelined() {
     wire.send(&[Command::Noop]).expect("sent");
     assert!(!log.was_used());
 }
+
+#[test]
+fn words_around_a_greeting_are_skipped_until_the_first_reply() {
+    let mut chatty = wire("S: a\nS:\nS: +OK ready\nS: b\nC: NOOP\nS: c\nS: +OK\nS: d");
+    assert!(matches!(chatty.greeting(), Ok(Status::Positive(_))));
+    chatty.send(&[Command::Noop]).expect("words do not count");
+    assert!(matches!(chatty.reply(), Ok(Status::Positive(_))));
+    let error = chatty.send(&[Command::Noop]).expect_err("words count now");
+    assert!(matches!(error, Error::Unsolicited(_)), "{error}");
+}
+
+#[test]
+fn a_banner_without_a_greeting_is_quoted() {
+    for script in [
+        "S: what?",
+        "S: what?\nfail timed out",
+        "S: what?\nS: and?\nfail reset",
+        "S: what?\nS: + go",
+        "S: 220 mx",
+        "S: * OK IMAP4",
+        "S: HTTP/1.1 400",
+        "S: +",
+        "S: +OKAY",
+        "S:",
+    ] {
+        let first = script.lines().next().unwrap_or_default();
+        let first = first.get(3..).unwrap_or_default();
+        match wire(script).greeting() {
+            Err(Error::NotPop3 { line, .. }) => assert_eq!(line.to_string(), first, "{script}"),
+            other => panic!("{script}: {other:?}"),
+        }
+    }
+}
