@@ -191,6 +191,14 @@ fn an_order_deletes_its_message_and_loses_no_other() {
 }
 
 #[test]
+fn two_orders_and_a_power_cut_lose_and_repeat_nothing_else() {
+    holds(&Setting {
+        user: UserHabit::OrdersDeletions,
+        ..USUAL
+    });
+}
+
+#[test]
 fn a_deletion_before_its_order_is_recorded_loses_messages() {
     for setting in ORDERED {
         without(Rule::RecordOrderBeforeDelete, setting, Breach::Lost);
