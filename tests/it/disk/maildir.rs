@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
-use crate::support::mail::ordinary;
+use crate::support::mail::{notes, ordinary};
 use crate::support::maildir::{MaildirView, mode};
 use crate::support::model_server::ModelServer;
 use crate::support::process::Program;
@@ -227,5 +227,40 @@ fn folders_of_a_killed_run_are_flushed_by_the_next() {
             assert_eq!(flushes(&sandbox, folders), []);
         }
         sandbox.work().holds(&ordinary(1, 1));
+    }
+}
+
+/// A run that is killed before it has flushed a new Maildir and its parent leaves that to the next run.
+#[test]
+fn a_new_maildir_is_flushed_also_after_a_kill() {
+    let new_account = || {
+        let server = ModelServer::start(notes(["a"]));
+        let sandbox = Sandbox::with_work(server.address(), "");
+        (sandbox, server)
+    };
+    let is_flush = |sandbox: &Sandbox, point: &Point| {
+        let maildir = sandbox.path("home/Mail/work");
+        let folders = [maildir.as_path(), maildir.parent().expect("it has one")];
+        let is_of = |folder: &Path| point.line.contains(&format!("{}>)", folder.display()));
+        folders.into_iter().any(is_of)
+    };
+    let flushes = |sandbox: &Sandbox| {
+        let mut points = points(sandbox, &["fetch"], Threads::Main, &["fsync"]);
+        points.retain(|point| is_flush(sandbox, point));
+        points
+    };
+    let (usual, _server) = new_account();
+    let points = flushes(&usual);
+    assert_eq!(points.len(), 2, "the Maildir and its parent");
+    for point in points {
+        let (sandbox, _server) = new_account();
+        faulty(&sandbox, ["fetch"], &point, Injection::Kill)
+            .run()
+            .is_killed_by(Signal::KILL);
+
+        assert_eq!(flushes(&sandbox).len(), 2, "{point}");
+
+        sandbox.work().holds(&notes(["a"]));
+        assert_eq!(flushes(&sandbox).len(), 0, "once is enough");
     }
 }
