@@ -1,5 +1,7 @@
 //! A target that can be asked which messages it has, after a run was killed or a connection broke.
 
+use std::time::Duration;
+
 use crate::mail::custody::{Delivered, NotDelivered, Outcome, Staged};
 use crate::mail::handover::{Claims, Location};
 use crate::text::ServerText;
@@ -12,6 +14,10 @@ pub(crate) trait Recall {
     /// # Errors
     /// The target takes nothing now.
     fn earliest(&self) -> Result<Location, NotDelivered>;
+
+    /// Returns the time for which the target may go on storing a message after its connection was lost. "It is not
+    /// there" is believed only after that.
+    fn settling_time(&self) -> Duration;
 
     /// Looks for messages that may have been handed over, and returns what it shows about each, in
     /// their order. `claims` tells what is known about equal messages.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::moment::{CalendarTime, Moment};
+
 /// The date that a server shows as the arrival of a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct InternalDate {
@@ -27,43 +29,23 @@ impl InternalDate {
 impl fmt::Display for InternalDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let local = self.seconds + i64::from(self.zone) * 60;
-        let (year, month, day) = date(local.div_euclid(DAY));
-        let second = local.rem_euclid(DAY);
-        let (hour, minute) = (second / 3600, second / 60 % 60);
-        let name = MONTHS[usize::from(month - 1)];
+        let CalendarTime {
+            year,
+            month,
+            day,
+            hour,
+            minute,
+            second,
+            ..
+        } = Moment(local).on_the_calendar();
         let sign = if self.zone < 0 { '-' } else { '+' };
         let (zone_hours, zone_minutes) = (self.zone.abs() / 60, self.zone.abs() % 60);
-        let second = second % 60;
         write!(
             f,
-            "\"{day:2}-{name}-{year} {hour:02}:{minute:02}:{second:02} \
+            "\"{day:2}-{month}-{year} {hour:02}:{minute:02}:{second:02} \
              {sign}{zone_hours:02}{zone_minutes:02}\""
         )
     }
-}
-
-const DAY: i64 = 24 * 3600;
-
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
-
-/// Returns the year, month and day of a day since 1970. A year begins in March here, so that its
-/// last day is the leap day.
-fn date(days: i64) -> (i64, u8, i64) {
-    const DAYS_BEFORE_1970: i64 = 719_468;
-    const FOUR_CENTURIES: i64 = 146_097;
-    let days = days + DAYS_BEFORE_1970;
-    let era = days.div_euclid(FOUR_CENTURIES);
-    let day = days.rem_euclid(FOUR_CENTURIES);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year + era * 400 + i64::from(month <= 2);
-    let month = u8::try_from(month).expect("it is at most 12");
-    (year, month, day)
 }
 
 #[cfg(test)]

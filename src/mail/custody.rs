@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use crate::digest::Digest;
 use crate::exit::Exit;
-use crate::mail::handover::{DeliveryKey, Location, OpenHandover, OutcomeKey, TargetKey};
+use crate::mail::handover::{DeliveryKey, Location, OpenHandover, OutcomeKey};
 use crate::mail::headers::Header;
 use crate::mail::maildrop::{Identity, UniqueId};
 use crate::mail::same::{Fingerprint, MessageContent};
@@ -291,9 +291,8 @@ impl Staged {
     }
 
     /// Notes who is about to get the message. Only the database calls this, once that is committed.
-    pub(crate) fn announced(mut self, target: TargetKey) -> Self {
-        self.key.target = Some(target);
-        self
+    pub(crate) fn announced(self, handover: OpenHandover) -> Self {
+        self.handed_over_before(Some(handover))
     }
 
     /// Makes the proof again. Only the database calls this, for the row of an earlier run.
@@ -323,7 +322,8 @@ impl Staged {
         self
     }
 
-    /// Returns the earlier hand-over to the target, if its outcome is not known.
+    /// Returns the last hand-over to the target, if its outcome is not known: an earlier one, or the one that
+    /// takes place now.
     pub(crate) fn handover(&self) -> Option<&OpenHandover> {
         self.handover.as_ref()
     }

@@ -38,8 +38,16 @@ impl Custody<'_> {
             }
             Ok(target)
         })?;
-        let announced = next.into_iter().map(|staged| staged.announced(target));
-        Ok(announced.collect())
+        let begun = |staged: Staged| {
+            staged.announced(OpenHandover {
+                target,
+                begun: now,
+                earliest: earliest.clone(),
+                found: None,
+                absent: None,
+            })
+        };
+        Ok(next.into_iter().map(begun).collect())
     }
 
     /// Returns the staged messages, as [`Custody::staged`] does, with what is known of an earlier hand-over

@@ -14,10 +14,6 @@ use crate::mail::handover::{Location, OpenHandover, OutcomeKey};
 use crate::moment::Moment;
 use crate::report::Event;
 
-/// The time for which a target may go on storing a message after its connection was lost. It is longer than
-/// Dovecot waits for a lock (2 to 3 minutes) and Linux repeats what the other end has not confirmed.
-pub(super) const SETTLING: Duration = Duration::from_secs(5 * 60);
-
 /// What is done with a message that a target may have.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Decision {
@@ -33,16 +29,18 @@ enum Decision {
     HandOverInDoubt,
 }
 
-fn decide(sighting: &Sighting, absent: Option<Moment>, now: Moment) -> Decision {
+/// `absence` is the time for which the target has said that it does not have the message, if it has said so before.
+/// Only after `settling_time` that is believed.
+fn decide(sighting: &Sighting, absence: Option<Duration>, settling_time: Duration) -> Decision {
     let again = match sighting {
         Sighting::There(location) => return Decision::Record(location.clone()),
         Sighting::Absent => Decision::HandOver,
         Sighting::Unclear(_) => Decision::HandOverInDoubt,
     };
-    // A time in the future was noted by a clock that has been set back since.
-    match absent.and_then(|since| now.since(since)) {
+    match absence {
+        _ if settling_time.is_zero() => again,
         None => Decision::Note,
-        Some(time) if time < SETTLING => Decision::Wait,
+        Some(time) if time < settling_time => Decision::Wait,
         Some(_) => again,
     }
 }
@@ -77,7 +75,9 @@ impl Deliverer<'_> {
         let now = Moment::now();
         for (staged, sighting) in sought.into_iter().zip(sightings) {
             let since = staged.handover().and_then(|handover| handover.absent);
-            match decide(&sighting, since, now) {
+            // A time in the future was noted by a clock that has been set back since.
+            let absence = since.and_then(|since| now.since(since));
+            match decide(&sighting, absence, target.settling_time()) {
                 Decision::Record(location) => {
                     match self
                         .ledger
@@ -165,35 +165,35 @@ mod tests {
 
     #[test]
     fn absence_is_believed_after_a_while() {
-        let now = Moment(1_800_000_000);
-        let ago = |seconds| Some(Moment(now.0 - seconds));
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
         let there = Location("1/2".to_owned());
+        let record = Decision::Record(there.clone());
+        let there = Sighting::There(there);
         let unclear = Sighting::Unclear("why".to_owned());
-        for (sighting, absent, decision) in [
-            (
-                Sighting::There(there.clone()),
-                None,
-                Decision::Record(there.clone()),
-            ),
-            (
-                Sighting::There(there.clone()),
-                ago(1000),
-                Decision::Record(there),
-            ),
-            (Sighting::Absent, None, Decision::Note),
-            (Sighting::Absent, ago(0), Decision::Wait),
-            (Sighting::Absent, ago(299), Decision::Wait),
-            (Sighting::Absent, ago(300), Decision::HandOver),
-            (Sighting::Absent, ago(-1), Decision::Note),
-            (unclear.clone(), None, Decision::Note),
-            (unclear.clone(), ago(299), Decision::Wait),
-            (unclear, ago(300), Decision::HandOverInDoubt),
+        for (sighting, absence, decision) in [
+            (&there, None, &record),
+            (&there, seconds(1000), &record),
+            (&Sighting::Absent, None, &Decision::Note),
+            (&Sighting::Absent, seconds(0), &Decision::Wait),
+            (&Sighting::Absent, seconds(299), &Decision::Wait),
+            (&Sighting::Absent, seconds(300), &Decision::HandOver),
+            (&unclear, None, &Decision::Note),
+            (&unclear, seconds(299), &Decision::Wait),
+            (&unclear, seconds(300), &Decision::HandOverInDoubt),
         ] {
-            assert_eq!(
-                decide(&sighting, absent, now),
-                decision,
-                "{sighting:?} {absent:?}"
-            );
+            let decided = decide(sighting, absence, Duration::from_secs(300));
+            assert_eq!(decided, *decision, "{sighting:?} {absence:?}");
+        }
+    }
+
+    #[test]
+    fn absence_is_believed_at_once_where_nothing_goes_on() {
+        let unclear = Sighting::Unclear("why".to_owned());
+        for (sighting, decision) in [
+            (Sighting::Absent, Decision::HandOver),
+            (unclear, Decision::HandOverInDoubt),
+        ] {
+            assert_eq!(decide(&sighting, None, Duration::ZERO), decision);
         }
     }
 }

@@ -1,14 +1,12 @@
 //! Delivery into a folder of an IMAP server (RFC 3501). The server is told nothing about us but the
 //! message, and can be asked after a crash which messages it has: none is stored twice.
 
-use std::fmt;
 use std::io::Seek;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::delivery::{self, Intake, Recall, Sighting, Spool, Target, read_header};
-use crate::dial::DialOptions;
 use crate::digest::Digest;
 use crate::imap::{Fate, ImapSession, InternalDate, MailboxName, MessageUid, OutgoingMessage};
 use crate::mail::custody::{Delivered, NotDelivered, Outcome, Staged, TargetPlace};
@@ -22,10 +20,13 @@ use crate::text::ServerText;
 
 mod dialer;
 mod error;
+mod options;
 mod search;
 
 pub(crate) use dialer::ImapDialer;
 pub(crate) use error::Error;
+pub(crate) use options::INBOX;
+pub use options::ImapOptions;
 
 pub(crate) use crate::imap::MailboxStatus;
 
@@ -33,51 +34,14 @@ pub(crate) use crate::imap::MailboxStatus;
 const START_TIMEOUT: Duration = Duration::from_secs(1);
 /// A connection that was not used for this long is closed: servers close idle ones after some minutes.
 const IDLE_TIME: Duration = Duration::from_secs(30);
+/// The time for which a server may go on storing a message after its connection was lost. It is longer than
+/// Dovecot waits for a lock (2 to 3 minutes) and Linux repeats what the other end has not confirmed.
+const SETTLING: Duration = Duration::from_secs(5 * 60);
 /// The most messages between two records.
 const GROUP: usize = 64;
 /// The most octets that are sent before the answers are awaited. With MULTIAPPEND a refusal of one message
 /// means that all are sent again.
 const FLIGHT_OCTETS: u64 = 16 * 1024 * 1024;
-
-/// The folder that every user has.
-pub(crate) const INBOX: &str = "INBOX";
-
-/// The configured folder.
-#[derive(Clone, Debug)]
-pub struct ImapOptions {
-    /// The name of the target in the configuration.
-    pub(crate) name: String,
-    /// The server, the way to it, and the user.
-    pub(crate) dial: DialOptions,
-    /// The folder, with `/` between its levels.
-    pub(crate) folder: String,
-    /// True if the folder is created where there is none.
-    pub(crate) creates_folder: bool,
-}
-
-impl ImapOptions {
-    /// Returns true if the folder is the inbox, whose name can be written in any case (RFC 3501 section 5.1).
-    pub(crate) fn is_inbox(&self) -> bool {
-        self.folder.eq_ignore_ascii_case(INBOX)
-    }
-}
-
-impl fmt::Display for ImapOptions {
-    /// Writes the text by which the database knows the folder. Two ports of a host mostly lead to the same
-    /// server. On this machine they may be tunnels to different ones.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (endpoint, user) = (&self.dial.net.endpoint, &self.dial.user);
-        let server = match endpoint.is_loopback() {
-            true => endpoint.to_string(),
-            false => endpoint.host().to_ascii_lowercase(),
-        };
-        let folder = match self.is_inbox() {
-            true => INBOX,
-            false => &self.folder,
-        };
-        write!(f, "IMAP {server} {folder} ({user})")
-    }
-}
 
 /// A folder of an IMAP server that takes messages from a spool.
 pub(crate) struct Imap<'a> {
@@ -468,6 +432,10 @@ impl Recall for Imap<'_> {
         followed
             .map(|()| earliest)
             .map_err(|source| Error::session(self.dialer.options, source).not_delivered())
+    }
+
+    fn settling_time(&self) -> Duration {
+        SETTLING
     }
 
     fn find(&self, sought: &[Staged], claims: &Claims) -> Result<Vec<Sighting>, NotDelivered> {
