@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_mailpull_global_optspecs
-    string join \n c/config= state-dir= q/quiet v/verbose json color= progress= k/keep= d/delete maildir= mda= lmtp= recipient= n/dry-run retry max-messages= max-size= max-total= order= j/jobs= shard= run-timeout= o= h/help V/version
+    string join \n c/config= state-dir= q/quiet v/verbose json color= progress= k/keep= d/delete maildir= mbox= mda= lmtp= recipient= n/dry-run retry max-messages= max-size= max-total= order= j/jobs= shard= run-timeout= o= h/help V/version
 end
 
 function __fish_mailpull_needs_command
@@ -34,6 +34,7 @@ auto\t'Only if the output is a terminal'
 never\t'In no case'"
 complete -c mailpull -n "__fish_mailpull_needs_command" -s k -l keep -d 'Leave delivered messages on the server, or delete them at AGE (14days)' -r
 complete -c mailpull -n "__fish_mailpull_needs_command" -l maildir -d 'Deliver to the Maildir DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_needs_command" -l mbox -d 'Deliver to the mbox file FILE' -r -F
 complete -c mailpull -n "__fish_mailpull_needs_command" -l mda -d 'Deliver by COMMAND, which reads one message on its standard input' -r -f -a "(__fish_complete_command)"
 complete -c mailpull -n "__fish_mailpull_needs_command" -l lmtp -d 'Deliver to the mail server at ADDRESS by LMTP: HOST:PORT or the path of a socket' -r -F
 complete -c mailpull -n "__fish_mailpull_needs_command" -l recipient -d 'The recipient of the messages at the mail server' -r
@@ -108,6 +109,8 @@ mda-allow-root=true\t''
 mda-allow-root=false\t''
 mda-may-ignore-input=true\t''
 mda-may-ignore-input=false\t''
+mbox=\t''
+mbox-lock=\t''
 lmtp=\t''
 deliver=\t''
 recipient=\t''
@@ -139,6 +142,7 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "account" -d 'Add,
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "seen" -d 'Inspect or repair what mailpull remembers'
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -s k -l keep -d 'Leave delivered messages on the server, or delete them at AGE (14days)' -r
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l maildir -d 'Deliver to the Maildir DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l mbox -d 'Deliver to the mbox file FILE' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l mda -d 'Deliver by COMMAND, which reads one message on its standard input' -r -f -a "(__fish_complete_command)"
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l lmtp -d 'Deliver to the mail server at ADDRESS by LMTP: HOST:PORT or the path of a socket' -r -F
 complete -c mailpull -n "__fish_mailpull_using_subcommand fetch" -l recipient -d 'The recipient of the messages at the mail server' -r
@@ -213,6 +217,8 @@ mda-allow-root=true\t''
 mda-allow-root=false\t''
 mda-may-ignore-input=true\t''
 mda-may-ignore-input=false\t''
+mbox=\t''
+mbox-lock=\t''
 lmtp=\t''
 deliver=\t''
 recipient=\t''
@@ -307,6 +313,8 @@ mda-allow-root=true\t''
 mda-allow-root=false\t''
 mda-may-ignore-input=true\t''
 mda-may-ignore-input=false\t''
+mbox=\t''
+mbox-lock=\t''
 lmtp=\t''
 deliver=\t''
 recipient=\t''
@@ -421,6 +429,8 @@ mda-allow-root=true\t''
 mda-allow-root=false\t''
 mda-may-ignore-input=true\t''
 mda-may-ignore-input=false\t''
+mbox=\t''
+mbox-lock=\t''
 lmtp=\t''
 deliver=\t''
 recipient=\t''
@@ -539,6 +549,8 @@ mda-allow-root=true\t''
 mda-allow-root=false\t''
 mda-may-ignore-input=true\t''
 mda-may-ignore-input=false\t''
+mbox=\t''
+mbox-lock=\t''
 lmtp=\t''
 deliver=\t''
 recipient=\t''
@@ -665,6 +677,8 @@ mda-allow-root=true\t''
 mda-allow-root=false\t''
 mda-may-ignore-input=true\t''
 mda-may-ignore-input=false\t''
+mbox=\t''
+mbox-lock=\t''
 lmtp=\t''
 deliver=\t''
 recipient=\t''

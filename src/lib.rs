@@ -15,7 +15,7 @@
 //!           ├─► smtp         LMTP: the same for the server that takes messages
 //!           ├─► imap         IMAP: the same for the server that stores messages
 //!           ├─► net          addresses, proxies, TLS
-//!           ├─► delivery     Maildir, spool and MDA
+//!           ├─► delivery     Maildir, mbox, spool and MDA
 //!           ├─► seen         the database: everything that mailpull remembers
 //!           └─► report       events: progress bars, lines, JSON
 //!                 ├─► sasl   exchanges for a login, in any protocol

@@ -164,8 +164,13 @@ pub struct FetchFlags {
 
     /// Deliver to the Maildir DIR
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    #[arg(conflicts_with_all = ["mda", "lmtp"])]
+    #[arg(conflicts_with_all = ["mbox", "mda", "lmtp"])]
     pub maildir: Option<String>,
+
+    /// Deliver to the mbox file FILE
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(conflicts_with_all = ["mda", "lmtp"])]
+    pub mbox: Option<String>,
 
     /// Deliver by COMMAND, which reads one message on its standard input
     #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString)]
@@ -229,6 +234,7 @@ impl FetchFlags {
             ("--keep", "keep", self.keep.as_deref()),
             ("--delete", "keep", delete),
             ("--maildir", "maildir", self.maildir.as_deref()),
+            ("--mbox", "mbox", self.mbox.as_deref()),
             ("--mda", "mda", self.mda.as_deref()),
             ("--lmtp", "lmtp", self.lmtp.as_deref()),
             ("--recipient", "recipient", self.recipient.as_deref()),
@@ -391,6 +397,8 @@ mod tests {
             "-k -d",
             "--maildir m --mda x",
             "--maildir m --lmtp x",
+            "--maildir m --mbox x",
+            "--mbox m --mda x",
             "--lmtp m --mda x",
             "--order sideways",
             "--color sometimes",

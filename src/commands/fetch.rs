@@ -7,7 +7,7 @@ use super::workers::Workers;
 use super::{Context, parse_shard};
 use crate::cli;
 use crate::config::{self, Account, Overrides, Selection, Selector};
-use crate::delivery::{Maildir, Mda, Target};
+use crate::delivery::{Maildir, Mbox, Mda, Target};
 use crate::exit::{Exit, Failure};
 use crate::limits;
 use crate::mail::policy::Keep;
@@ -188,6 +188,10 @@ impl FetchAccount<'_> {
                 let earlier = ledger.places().find(path)?;
                 let maildir = Maildir::open(path, marks, earlier.as_ref(), *file_mode)?;
                 Box::new(maildir)
+            }
+            Destination::Mbox(options) => {
+                let (options, interrupt) = (options.clone(), self.context.interrupt.clone());
+                Box::new(Mbox::open(options, &self.folder.spool(), marks, interrupt)?)
             }
             Destination::Mda(options) => {
                 let (options, spool) = (options.clone(), self.folder.spool());

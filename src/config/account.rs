@@ -3,23 +3,19 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::config::Config;
 use crate::config::connection::{self, MailService};
+use crate::config::destination::Surroundings;
 use crate::config::error::Error;
-use crate::config::imap;
-use crate::config::lmtp;
 use crate::config::oauth2::{self, SignInOptions};
 use crate::config::origin::Origin;
 use crate::config::overrides::Overrides;
 use crate::config::password::{self, Login, Source};
 use crate::config::paths;
 use crate::config::settings::{Settings, value_or, value_or_default};
-use crate::config::targets::{self, Targets};
+use crate::config::targets::Targets;
 use crate::config::url;
-use crate::config::values::delivery::WrittenTarget;
-use crate::delivery::mda;
 use crate::dial;
 use crate::mail::policy::{Keep, Policy};
 use crate::os::secret::Secret;
@@ -90,16 +86,16 @@ impl Account {
     /// Returns where its messages go.
     ///
     /// # Errors
-    /// Neither `maildir`, `mda`, `lmtp` nor `deliver` is set.
+    /// Neither `maildir`, `mda`, `mbox`, `lmtp` nor `deliver` is set.
     pub fn require_destination(&self) -> Result<&Destination, Error> {
         self.destination.as_ref().ok_or_else(|| Error::Incomplete {
             at: self.origin.clone(),
             what: "destination",
             hint: match self.origin {
                 Origin::Url => {
-                    "Add --maildir DIR, --mda COMMAND, or --lmtp ADDRESS with --recipient WHO"
+                    "Add --maildir DIR, --mbox FILE, --mda COMMAND, or --lmtp ADDRESS with --recipient WHO"
                 }
-                _ => "Add \"maildir\", \"mda\", \"lmtp\" or \"deliver\"",
+                _ => "Add \"maildir\", \"mbox\", \"mda\", \"lmtp\" or \"deliver\"",
             },
         })
     }
@@ -190,13 +186,13 @@ impl Draft<'_> {
             &self.secret_variables,
             self.home,
         )?;
-        let (destination, target_password) = destination(
-            &settings,
-            &dial,
-            self.targets,
-            &self.secret_variables,
-            self.home,
-        )?;
+        let (destination, target_password) = Surroundings {
+            dial: &dial,
+            targets: self.targets,
+            secret_variables: &self.secret_variables,
+            home: self.home,
+        }
+        .destination(&settings)?;
         Ok(Account {
             name: self.name,
             enabled: settings.enabled.as_ref().is_none_or(|at| at.value),
@@ -227,69 +223,6 @@ fn password(settings: &Settings, origin: &Origin, home: Option<&Path>) -> Result
     }
 }
 
-/// The mistake of a target from which the messages would come back as new ones.
-const LEADS_BACK: &str = "leads back to the mailbox that is fetched";
-
-fn destination(
-    settings: &Settings,
-    dial: &dial::DialOptions,
-    targets: &Targets,
-    secret_variables: &Arc<[String]>,
-    home: Option<&Path>,
-) -> Result<(Option<Destination>, Source), Error> {
-    let mut password = Source::NotNeeded;
-    let Some(at) = &settings.target else {
-        return Ok((None, password));
-    };
-    let destination = match &at.value {
-        WrittenTarget::Lmtp(server) => {
-            let options = lmtp::options(settings, server, &at.origin)?;
-            let recipient = options.recipient.to_string();
-            if targets::leads_back(&options.endpoint, &recipient, dial) {
-                return Err(at.wrong_with_hint(
-                    LEADS_BACK,
-                    "Name another recipient, or another account's server",
-                ));
-            }
-            Destination::Lmtp(options)
-        }
-        WrittenTarget::Named(name) => {
-            let target = targets.find(at, name)?;
-            let (options, source) = imap::options(target, secret_variables, home)?;
-            password = source;
-            if imap::leads_back(&options, dial) {
-                let hint = "Name another folder, or another server";
-                return Err(at.wrong_with_hint(LEADS_BACK, hint));
-            }
-            Destination::Imap(Box::new(options))
-        }
-        WrittenTarget::Maildir(path) => Destination::Maildir {
-            path: paths::absolute(at, path, home)?,
-            file_mode: value_or_default(&settings.file_mode),
-        },
-        WrittenTarget::Mda(words) => {
-            let words = paths::program(at, words, home)?;
-            let user = value_or_default(&settings.user);
-            if user.starts_with('-') && words.iter().any(|word| word.starts_with("%T")) {
-                return Err(at.wrong_with_hint(
-                    "would pass the user as an option",
-                    "Write %T after other text",
-                ));
-            }
-            Destination::Mda(mda::Options {
-                command: mda::Template::new(words).map_err(|problem| at.wrong(problem))?,
-                timeout: value_or(&settings.mda_timeout, MDA_TIMEOUT),
-                jobs: value_or(&settings.mda_jobs, 1) as usize,
-                allow_root: value_or_default(&settings.mda_allow_root),
-                may_ignore_input: value_or_default(&settings.mda_may_ignore_input),
-                user,
-                hidden_variables: Arc::clone(secret_variables),
-            })
-        }
-    };
-    Ok((Some(destination), password))
-}
-
 fn policy(settings: &Settings) -> Policy {
     Policy {
         keep: value_or_default(&settings.keep),
@@ -300,12 +233,13 @@ fn policy(settings: &Settings) -> Policy {
     }
 }
 
-const MDA_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 const MAX_PER_HOST: u64 = 8;
 const REPORT_AFTER: u64 = 3;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::config::document::Document;
     use crate::config::keys::SectionKind;

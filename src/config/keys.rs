@@ -14,6 +14,7 @@ use crate::config::values::server::{self, Host};
 use crate::config::values::via::{self, Via};
 use crate::config::values::{self, secrets};
 use crate::delivery::FileMode;
+use crate::delivery::mbox::MboxLocks;
 use crate::dial::{Auth, Security};
 use crate::mail::policy::{Keep, Order};
 use crate::net::tls::{Pin, Version};
@@ -56,6 +57,15 @@ impl Key {
             }
         }
     }
+
+    /// Returns true if the key means something for such a target.
+    pub(super) fn fits_target(&self, kind: TargetKind) -> bool {
+        let is_of_mbox = OF_MBOX.contains(&self.name);
+        match kind {
+            TargetKind::Imap => !is_of_mbox || self.name == "kind",
+            TargetKind::Mbox => is_of_mbox,
+        }
+    }
 }
 
 /// A section of the configuration.
@@ -70,8 +80,8 @@ pub(super) enum SectionKind {
 /// The title of the keys that only a target has.
 const TARGET: &str = "A target";
 
-/// The keys of the connection that an account and a target have, beside those of two groups.
-const IN_BOTH: [&str; 10] = [
+/// The keys that an account and a target have, beside those of two groups.
+const IN_BOTH: [&str; 12] = [
     "server",
     "port",
     "security",
@@ -82,7 +92,12 @@ const IN_BOTH: [&str; 10] = [
     "timeout-connect",
     "timeout",
     "user",
+    "file-mode",
+    "mbox-lock",
 ];
+
+/// The keys of a target that is an mbox file.
+const OF_MBOX: [&str; 4] = ["kind", "path", "file-mode", "mbox-lock"];
 
 /// The keys whose value is a secret.
 pub(super) const SECRETS: [&str; 2] = ["password", "oauth2-client-secret"];
@@ -343,6 +358,14 @@ keys! {
         /// of it.
         "mda-may-ignore-input", default "false", words ["true", "false"]
             => mda_may_ignore_input: bool, read values::boolean;
+        /// The mbox file to deliver to (mboxrd). It is created if it does not exist, but the folder that contains
+        /// it must exist. Messages wait in the spool until they are in the file: another program may keep it
+        /// locked, for at most a minute.
+        "mbox" => target, read delivery::mbox;
+        /// The locks that are taken on the mbox file: a list of *fcntl* and *dotlock*, the lock file
+        /// *FILE*`.lock`. Without *dotlock*, all programs that use the file must lock it by `fcntl`(2).
+        "mbox-lock", otherwise "both"
+            => mbox_lock: MboxLocks, read delivery::mbox_lock;
         /// The mail server that takes the messages by LMTP: the absolute path of its Unix socket, or
         /// `"host:port"` (port 24 if none is named). Messages wait in the spool until the server has
         /// taken them. It is not the POP3 session that waits: see `docs/targets.md`.
@@ -372,8 +395,11 @@ keys! {
     }
     "A target" {
         /// `imap`: the messages are stored in a folder of an IMAP server. It is asked after a crash which
-        /// messages it has, so that none is stored twice. Required.
-        "kind", words ["imap"] => kind: TargetKind, read delivery::kind;
+        /// messages it has, so that none is stored twice.
+        /// `mbox`: the messages are appended to a file. Required.
+        "kind", words ["imap", "mbox"] => kind: TargetKind, read delivery::kind;
+        /// The path of the mbox file. See `mbox`.
+        "path" => path: String, read values::line;
         /// The folder of the IMAP server. Its levels are separated by `/`, whatever the server uses.
         "folder", default "INBOX" => folder: String, read delivery::folder;
         /// With `true` the folder is created, and subscribed to, if there is none. Otherwise a mistyped

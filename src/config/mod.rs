@@ -19,6 +19,7 @@ use crate::os::walk::{ROOT, find_unknown_root};
 mod account;
 mod accounts_dir;
 mod connection;
+mod destination;
 mod document;
 mod error;
 mod imap;
@@ -238,8 +239,8 @@ impl Config {
             path: path.to_owned(),
             home,
             defaults: Settings::read(SectionKind::Account, document.defaults)?,
-            accounts: sections(SectionKind::Account, document.accounts)?,
-            targets: Targets(sections(SectionKind::Target, document.targets)?),
+            accounts: sections(document.accounts)?,
+            targets: Targets::read(document.targets)?,
             unusable: Vec::new(),
             run_timeout: document.run_timeout.map(run_timeout).transpose()?,
         };
@@ -310,17 +311,14 @@ pub(crate) fn parse_run_timeout(text: &str) -> Result<Duration, Error> {
     })
 }
 
-fn sections(
-    kind: SectionKind,
-    written: Vec<document::WrittenSection>,
-) -> Result<Vec<Section>, Error> {
+fn sections(written: Vec<document::WrittenSection>) -> Result<Vec<Section>, Error> {
     written
         .into_iter()
         .map(|section| {
             Ok(Section {
                 name: section.name,
                 origin: section.origin,
-                settings: Settings::read(kind, section.entries)?,
+                settings: Settings::read(SectionKind::Account, section.entries)?,
                 scope: Scope::All,
             })
         })

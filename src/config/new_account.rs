@@ -368,6 +368,7 @@ fn cannot_write(path: &str, source: std::io::Error) -> Error {
 /// The keys whose values are paths.
 const PATHS: &[&str] = &[
     "maildir",
+    "mbox",
     "password-file",
     "tls-ca-file",
     "tls-client-cert",

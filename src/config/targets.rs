@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
-use crate::config::Section;
+use crate::config::document::{WrittenSection, WrittenValue};
 use crate::config::error::Error;
+use crate::config::keys::{KEYS, SectionKind};
 use crate::config::settings::{At, Settings, nearest};
 use crate::config::values::delivery::WrittenTarget;
 use crate::config::values::quoted;
+use crate::config::{Scope, Section};
 use crate::dial::DialOptions;
 use crate::net::{Endpoint, Route};
 
@@ -15,6 +17,18 @@ use crate::net::{Endpoint, Route};
 pub(super) struct Targets(pub(super) Vec<Section>);
 
 impl Targets {
+    /// Reads the sections of targets.
+    ///
+    /// # Errors
+    /// A target has no kind, a key that does not exist, or one that means nothing for its kind.
+    pub(super) fn read(written: Vec<WrittenSection>) -> Result<Self, Error> {
+        written
+            .into_iter()
+            .map(section)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
     /// Finds the target that an account names.
     ///
     /// # Errors
@@ -56,6 +70,40 @@ impl Targets {
             }),
         }
     }
+}
+
+/// Reads the section of a target.
+fn section(written: WrittenSection) -> Result<Section, Error> {
+    let WrittenSection {
+        name,
+        origin,
+        entries,
+    } = written;
+    let place = |entry: &WrittenValue| (entry.key.clone(), entry.origin.clone());
+    let places: Vec<_> = entries.iter().map(place).collect();
+    let settings = Settings::read(SectionKind::Target, entries)?;
+    let kind = settings.kind.as_ref().ok_or_else(|| Error::Incomplete {
+        at: origin.clone(),
+        what: "\"kind\"",
+        hint: "Add kind = \"imap\" or kind = \"mbox\"",
+    })?;
+    for (written, at) in places {
+        let key = KEYS.iter().find(|key| key.name == written);
+        if let Some(key) = key.filter(|key| !key.fits_target(kind.value)) {
+            return Err(Error::Value {
+                at,
+                key: key.name,
+                problem: "means nothing for a target of this kind".to_owned(),
+                hint: None,
+            });
+        }
+    }
+    Ok(Section {
+        name,
+        origin,
+        settings,
+        scope: Scope::All,
+    })
 }
 
 /// Returns true if an account would deliver its messages into the very mailbox that it fetches, as far as

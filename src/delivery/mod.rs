@@ -1,5 +1,5 @@
 //! Delivery targets: a message arrives in a folder, becomes durable there, and is brought to its
-//! place, a Maildir or a program (MDA). `targets` has those that are mail servers. Custody steps 1, 2, 4 and 5 are taken here.
+//! place, a Maildir, an mbox file or a program (MDA). `targets` has those that are mail servers. Custody steps 1, 2, 4 and 5 are taken here.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ mod folder;
 mod intake;
 mod leftovers;
 mod maildir;
+pub(crate) mod mbox;
 pub(crate) mod mda;
 mod new_maildir;
 mod recall;
@@ -32,6 +33,7 @@ pub use file_mode::FileMode;
 pub(crate) use intake::{Incoming, Intake};
 pub(crate) use leftovers::Leftovers;
 pub(crate) use maildir::Maildir;
+pub(crate) use mbox::Mbox;
 pub(crate) use mda::Mda;
 pub(crate) use recall::{Recall, Sighting, found_again};
 pub(crate) use recovered::{EarlierFiles, SoughtMessages};
@@ -173,6 +175,9 @@ pub(crate) enum Error {
         /// The system's error.
         source: io::Error,
     },
+    /// The mbox file cannot be used.
+    #[error(transparent)]
+    Mbox(#[from] mbox::Error),
     /// The MDA did not accept a message, or cannot run.
     #[error(transparent)]
     Mda(#[from] mda::Error),
@@ -263,6 +268,7 @@ impl Error {
                 "Is its disk mounted? To begin with a new Maildir: {}",
                 new_maildir::command(path)
             )),
+            Self::Mbox(source) => source.hint(),
             Self::Mda(source) => source.hint().map(str::to_owned),
             Self::NoParent { parent, .. } => {
                 Some(format!("Create it first: mkdir -p {}", parent.display()))
@@ -318,6 +324,7 @@ impl Error {
             | Self::OtherDevice { .. }
             | Self::ReadOnly { .. } => Exit::CannotCreate,
             Self::Local { .. } | Self::Rename { .. } => Exit::LocalIo,
+            Self::Mbox(error) => error.exit(),
             Self::Mda(error) => error.exit(),
             Self::NoRoom { .. } => Exit::Temporary,
             Self::NotMaildir(_) | Self::Path(_) => Exit::Configuration,

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use crate::delivery::mbox::MboxOptions;
 use crate::delivery::{FileMode, mda};
 
 mod connection;
@@ -19,6 +20,8 @@ pub enum Destination {
         /// The permissions of the files in it.
         file_mode: FileMode,
     },
+    /// An mbox file.
+    Mbox(MboxOptions),
     /// A program that reads one message on its standard input.
     Mda(mda::Options),
     /// A folder of an IMAP server.

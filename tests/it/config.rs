@@ -115,7 +115,7 @@ fn an_incomplete_account_is_reported_with_the_missing_key() {
         ),
         (
             "[accounts.work]\nserver = 'h'\nuser = 'me'",
-            "there is no destination. Add \"maildir\", \"mda\", \"lmtp\" or \"deliver\"",
+            "there is no destination. Add \"maildir\", \"mbox\", \"mda\", \"lmtp\" or \"deliver\"",
         ),
         (
             "[accounts.work]\nserver = 'h'\nuser = 'me'\nsecurity = 'none'",

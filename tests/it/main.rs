@@ -37,6 +37,7 @@ mod lmtp;
 mod login;
 mod lost_database;
 mod many_accounts;
+mod mbox;
 mod mda;
 mod memory;
 mod migration;

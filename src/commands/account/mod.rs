@@ -98,6 +98,7 @@ fn target(account: &Account) -> Option<String> {
     Some(match account.destination.as_ref()? {
         Destination::Maildir { path, .. } => path.display().to_string(),
         Destination::Imap(options) => options.to_string(),
+        Destination::Mbox(options) => options.to_string(),
         Destination::Mda(options) => options.command.program().to_owned(),
         Destination::Lmtp(options) => options.to_string(),
     })

@@ -3,10 +3,11 @@
 use super::findings;
 use crate::commands::Context;
 use crate::config::Account;
+use crate::delivery::mbox;
 use crate::exit::{Exit, Failure};
 use crate::net::tls::Proof;
 use crate::net::{ConnectStep, Stream};
-use crate::report::{Fact, Finding};
+use crate::report::{Fact, Finding, Octets};
 use crate::targets::Destination;
 use crate::targets::{imap, lmtp};
 
@@ -19,6 +20,10 @@ pub(super) fn test(account: &Account, context: &Context<'_>, report: &dyn Fn(&Fi
         }
         Some(Destination::Lmtp(options)) => {
             let probed = probe_lmtp(options, account, context, report);
+            probed.map_err(|error| (error.to_string(), error.hint(), error.exit()))
+        }
+        Some(Destination::Mbox(options)) => {
+            let probed = probe_mbox(options, context, report);
             probed.map_err(|error| (error.to_string(), error.hint(), error.exit()))
         }
         Some(Destination::Maildir { .. } | Destination::Mda(_)) | None => Ok(()),
@@ -78,6 +83,27 @@ fn probe_imap(
         false => "exactly once, unless several accounts store equal messages (no UIDPLUS)",
     };
     report(&Finding::new("promise", promise));
+    Ok(())
+}
+
+fn probe_mbox(
+    options: &mbox::MboxOptions,
+    context: &Context<'_>,
+    report: &dyn Fn(&Finding),
+) -> Result<(), mbox::Error> {
+    let state = match mbox::look_at(options, &context.interrupt)? {
+        None => "will be created".to_owned(),
+        Some(octets) => {
+            let locks = match options.locks {
+                mbox::MboxLocks::Fcntl => "fcntl",
+                mbox::MboxLocks::FcntlAndDotLock => "fcntl and dotlock",
+            };
+            report(&Finding::new("lock", format_args!("{locks} can be taken")));
+            format!("has {}", Octets(octets))
+        }
+    };
+    report(&Finding::new("target", format_args!("{options} {state}")));
+    report(&Finding::new("promise", "exactly once"));
     Ok(())
 }
 

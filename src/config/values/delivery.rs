@@ -3,6 +3,7 @@
 use super::server::{self, Server};
 use super::{Value, Wrong, count, line, quoted, words};
 use crate::delivery::FileMode;
+use crate::delivery::mbox::MboxLocks;
 use crate::targets::lmtp::EnvelopeAddress;
 
 /// The destination of messages, as it was written.
@@ -10,6 +11,7 @@ use crate::targets::lmtp::EnvelopeAddress;
 pub(in crate::config) enum WrittenTarget {
     Lmtp(Server),
     Maildir(String),
+    Mbox(String),
     Mda(Vec<String>),
     /// The target with this name.
     Named(String),
@@ -19,6 +21,7 @@ pub(in crate::config) enum WrittenTarget {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::config) enum TargetKind {
     Imap,
+    Mbox,
 }
 
 /// The protection of a connection by LMTP.
@@ -45,7 +48,8 @@ pub(in crate::config) fn deliver(value: Value) -> Result<WrittenTarget, Wrong> {
 pub(in crate::config) fn kind(value: Value) -> Result<TargetKind, Wrong> {
     match line(value)?.as_str() {
         "imap" => Ok(TargetKind::Imap),
-        other => Err(format!("must be \"imap\", not {}", quoted(other)).into()),
+        "mbox" => Ok(TargetKind::Mbox),
+        other => Err(format!("must be \"imap\" or \"mbox\", not {}", quoted(other)).into()),
     }
 }
 
@@ -83,6 +87,25 @@ pub(in crate::config) fn recipient(value: Value) -> Result<EnvelopeAddress, Wron
 /// Reads `maildir`.
 pub(in crate::config) fn maildir(value: Value) -> Result<WrittenTarget, Wrong> {
     Ok(WrittenTarget::Maildir(line(value)?))
+}
+
+/// Reads `mbox`.
+pub(in crate::config) fn mbox(value: Value) -> Result<WrittenTarget, Wrong> {
+    Ok(WrittenTarget::Mbox(line(value)?))
+}
+
+/// Reads `mbox-lock`.
+pub(in crate::config) fn mbox_lock(value: Value) -> Result<MboxLocks, Wrong> {
+    let mut names = match value {
+        Value::List(values) => words(values)?,
+        value => vec![line(value)?],
+    };
+    names.sort_unstable();
+    match names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["fcntl"] => Ok(MboxLocks::Fcntl),
+        ["dotlock", "fcntl"] => Ok(MboxLocks::FcntlAndDotLock),
+        _ => Err("must be \"fcntl\", or [\"fcntl\", \"dotlock\"]".into()),
+    }
 }
 
 /// Reads `mda`. A string is split like the words of a shell, but no shell is run.
@@ -135,6 +158,22 @@ mod tests {
                 is_address,
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn an_mbox_is_always_locked_by_fcntl() {
+        let list = |names: &[&str]| {
+            let names = names.iter().map(|name| Value::from_text(name));
+            mbox_lock(Value::List(names.collect())).ok()
+        };
+        assert_eq!(mbox_lock(Value::from_text("fcntl")), Ok(MboxLocks::Fcntl));
+        assert_eq!(list(&["fcntl"]), Some(MboxLocks::Fcntl));
+        for both in [["fcntl", "dotlock"], ["dotlock", "fcntl"]] {
+            assert_eq!(list(&both), Some(MboxLocks::FcntlAndDotLock));
+        }
+        for other in [&["dotlock"][..], &["flock"], &["fcntl", "fcntl"], &[]] {
+            assert_eq!(list(other), None, "{other:?}");
         }
     }
 

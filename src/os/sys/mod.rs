@@ -31,7 +31,7 @@ pub(crate) use real::RealCalls as WorldCalls;
 pub(crate) use simulated::SimulatedCalls as WorldCalls;
 pub(crate) use world::{
     AtFlags, File, Instant, Mode, OFlags, RenameFlags, Stat, calendar_time, can_run, crash_point,
-    fchmod, fstat, fstatvfs, fsync, getrandom, host_name, linkat, metadata, mpsc, names, openat,
-    process_id, read_to_string, renameat, renameat_with, require_writable, statat, syncfs,
-    syncfs_reports_errors, thread, undivided, unlinkat,
+    fchmod, fstat, fstatvfs, fsync, getrandom, host_name, linkat, lock_record, metadata, mpsc,
+    names, openat, process_id, read_to_string, renameat, renameat_with, require_writable, statat,
+    syncfs, syncfs_reports_errors, thread, undivided, unlinkat,
 };

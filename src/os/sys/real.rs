@@ -4,7 +4,7 @@ use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use rustix::fs::{Access, Dir, FileType};
+use rustix::fs::{Access, Dir, FileType, FlockOperation};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
@@ -107,6 +107,16 @@ pub(crate) fn openat(
     mode: Mode,
 ) -> Result<File, Errno> {
     rustix::fs::openat(folder, name, flags, mode).map(File::from)
+}
+
+/// Takes the lock on a whole file that other programs take by fcntl(2), without waiting. Returns false if another
+/// process has it. The lock ends when the process closes *any* descriptor of the file.
+pub(crate) fn lock_record(file: &File) -> Result<bool, Errno> {
+    match rustix::fs::fcntl_lock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::ACCESS | Errno::AGAIN) => Ok(false),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// Confirms that the effective user may create files in a folder.

@@ -166,8 +166,9 @@ impl Settler<'_> {
                 delivery::Reopened::Unreachable(error) => return Err(error.into()),
                 delivery::Reopened::NeedsMda => {
                     let problem = format!(
-                        "{} (messages: {}) waits for an MDA or a mail server, but the account has \
-                         none now: set mda, lmtp or deliver once more to have it delivered",
+                        "{} (messages: {}) waits for an MDA, an mbox file or a mail server, but the \
+                         account has none now: set mda, mbox, lmtp or deliver once more to have it \
+                         delivered",
                         place.path.display(),
                         there.len()
                     );

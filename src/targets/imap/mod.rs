@@ -26,7 +26,7 @@ mod search;
 pub(crate) use dialer::ImapDialer;
 pub(crate) use error::Error;
 pub(crate) use options::INBOX;
-pub use options::ImapOptions;
+pub(crate) use options::ImapOptions;
 
 pub(crate) use crate::imap::MailboxStatus;
 

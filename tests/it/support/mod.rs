@@ -16,6 +16,7 @@ pub(crate) mod listing_server;
 pub(crate) mod lmtp_server;
 pub(crate) mod mail;
 pub(crate) mod maildir;
+pub(crate) mod mbox;
 pub(crate) mod model_server;
 pub(crate) mod mount;
 pub(crate) mod oauth2;

@@ -28,6 +28,7 @@ pub(crate) struct File {
 pub(crate) struct Stat {
     pub st_dev: u64,
     pub st_ino: Inode,
+    pub st_size: i64,
     pub st_mtime: i64,
     pub st_mtime_nsec: u64,
 }
@@ -261,6 +262,10 @@ fn stat(state: &MachineState, inode: Inode) -> Stat {
     Stat {
         st_dev: 1,
         st_ino: inode,
+        st_size: state
+            .disk
+            .octets(inode)
+            .map_or(0, |octets| octets.len() as i64),
         st_mtime: 0,
         st_mtime_nsec: state.disk.changed(inode),
     }
@@ -272,6 +277,11 @@ pub(crate) fn fstatvfs(_: &File) -> Result<StatVfs, Errno> {
         f_blocks: 1 << 31,
         f_frsize: 4096,
     })
+}
+
+/// No other program uses the simulated files.
+pub(crate) fn lock_record(_: &File) -> Result<bool, Errno> {
+    Ok(true)
 }
 
 pub(crate) fn require_writable(_: &File) -> Result<(), Errno> {

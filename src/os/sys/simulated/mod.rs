@@ -21,8 +21,8 @@ pub(crate) use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 #[cfg_attr(test, allow(unused_imports, reason = "the same"))]
 pub(crate) use calls::{
     File, Instant, Stat, calendar_time, can_run, crash_point, fchmod, fstat, fstatvfs, fsync,
-    getrandom, host_name, linkat, metadata, names, openat, process_id, read_to_string, renameat,
-    renameat_with, require_writable, statat, syncfs, syncfs_reports_errors, unlinkat,
+    getrandom, host_name, linkat, lock_record, metadata, names, openat, process_id, read_to_string,
+    renameat, renameat_with, require_writable, statat, syncfs, syncfs_reports_errors, unlinkat,
 };
 #[cfg_attr(test, allow(unused_imports, reason = "the same"))]
 pub(crate) use machine::undivided;
