@@ -106,6 +106,11 @@ const EXCEPTIONS: &[NotPromised] = &[
         why: "neither the database nor the Maildir has the message any more",
     },
     NotPromised {
+        faults: &[Fault::FullDisk, Fault::RemovingReader],
+        permits: Permits::Repeats,
+        why: "there is no room for the list that proves that the message was in its place",
+    },
+    NotPromised {
         faults: &[Fault::OldDatabase, Fault::RemovingReader],
         permits: Permits::Repeats,
         why: "neither the database nor the Maildir has the message any more",

@@ -1,7 +1,6 @@
 //! One history of an account: its runs, what happens to them, and the promises that are checked.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use super::locks::lock;
 use super::mail_program::mail_program;
 use super::maildir::{Others, SPOOL, delivered_ids};
 use super::message::MailboxMessage;
-use super::program::{Program, SimulatedTarget, staged_files};
+use super::program::{Program, SimulatedTarget, settled_to_stay, staged_files};
 use super::promises::{Ages, Checks, SharedWatch, Watch, deletion_check};
 use super::server::{ServerFaults, ServerMailbox, SharedMailbox};
 use super::state::NewDatabase;
@@ -196,6 +195,8 @@ impl<'a> History<'a> {
     fn run_quietly(&mut self, databases: &mut Databases<'_>, run: u64) -> Result<(), String> {
         self.run(databases, run, None)?;
         self.check_files(databases)?;
+        let staying = self.ask(databases, settled_to_stay)?;
+        lock(&self.watch).staying.extend(staying);
         databases.turn();
         Ok(())
     }
@@ -212,18 +213,21 @@ impl<'a> History<'a> {
         let present = delivered_ids(&state.disk);
         drop(state);
         if self.faults.have(Fault::RemovingReader) {
-            let staged = self.staged(databases)?;
+            let staged = self.ask(databases, staged_files)?;
             lock(&self.watch).note_power_cut(staged, &present);
         }
         Ok(())
     }
 
-    /// Returns the names of the files that are staged.
-    fn staged(&self, databases: &mut Databases<'_>) -> Result<BTreeSet<Vec<u8>>, String> {
+    /// Asks the database in a process: only that can read the clock, which the ledger does.
+    fn ask<T: Send>(
+        &self,
+        databases: &mut Databases<'_>,
+        question: impl FnOnce(&StateFolder) -> Result<T, String> + Send,
+    ) -> Result<T, String> {
         let folder = databases.open()?;
-        // Only a process can read the clock, which the ledger does.
-        let (staged, _) = self.machine.run(None, || staged_files(folder));
-        staged.unwrap_or_else(|| Err("it was killed".into()))
+        let (answer, _) = self.machine.run(None, || question(folder));
+        answer.unwrap_or_else(|| Err("it was killed".into()))
     }
 
     fn set_clock(&mut self, chance: &mut Chance) {
@@ -337,7 +341,7 @@ impl<'a> History<'a> {
         self.count("runs");
         let is_killed = ended.is_none();
         if lock(&self.watch).has_unproven() {
-            let staged = self.staged(databases)?;
+            let staged = self.ask(databases, staged_files)?;
             lock(&self.watch).note_staged(&staged);
         }
         if let Some(ended) = ended {

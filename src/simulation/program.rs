@@ -17,6 +17,7 @@ use crate::exit::{Exit, Failure};
 use crate::limits;
 use crate::mail::memory::ListingMemory;
 use crate::mail::policy::{Keep, Policy};
+use crate::mail::suspicion::Suspicion;
 use crate::os::secret::Secret;
 use crate::os::signals::Interrupt;
 use crate::os::sys::simulated::generator::Chance;
@@ -192,6 +193,17 @@ pub(super) fn staged_files(folder: &StateFolder) -> Result<BTreeSet<Vec<u8>>, St
     let staged = staged.map_err(|error| error.to_string())?.into_iter();
     Ok(staged
         .map(|one| one.into_file_name().into_bytes())
+        .collect())
+}
+
+/// Returns the unique-ids of messages that stay on the server for good, as the user was told.
+pub(super) fn settled_to_stay(folder: &StateFolder) -> Result<BTreeSet<Vec<u8>>, String> {
+    let ledger = ledger(folder).map_err(|error| error.to_string())?;
+    let entries = ledger.messages().entries();
+    let entries = entries.map_err(|error| error.to_string())?.into_iter();
+    Ok(entries
+        .filter(|entry| entry.known.suspicion == Suspicion::Unsettled)
+        .map(|entry| entry.unique_id.as_octets().to_vec())
         .collect())
 }
 

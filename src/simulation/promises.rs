@@ -33,6 +33,12 @@ pub(super) struct Watch {
     pub(super) ordered: BTreeSet<usize>,
     /// The messages that a program has taken.
     pub(super) taken: Vec<Vec<u8>>,
+    /// The number of repetitions of which the log has told, and those of them that it has forgotten: what the
+    /// server has not listed for 90 days.
+    told: usize,
+    forgotten: usize,
+    /// The unique-ids of messages that stay on the server for good, as the user was told.
+    pub(super) staying: BTreeSet<Vec<u8>>,
     /// True once no faults happen any more.
     pub(super) is_quiet: bool,
     /// The number of this run.
@@ -74,6 +80,9 @@ impl Watch {
             delivered: BTreeMap::new(),
             ages,
             unproven: BTreeSet::new(),
+            told: 0,
+            forgotten: 0,
+            staying: BTreeSet::new(),
             ordered: BTreeSet::new(),
             taken: Vec::new(),
             is_quiet: false,
@@ -198,9 +207,11 @@ impl Checks<'_> {
         let may_repeat = self.permit(Permits::Repeats);
         let delivered = self.delivered(watch)?;
         let has_program = self.faults.have(Fault::MailProgram);
+        watch.forgotten += watch.told.saturating_sub(told);
+        watch.told = told;
         if has_program && !may_repeat {
             let repeated = delivered.values().filter(|names| names.len() > 1).count();
-            if repeated > told {
+            if repeated > told + watch.forgotten {
                 return Err(format!(
                     "{repeated} messages were given to the program again, and the log tells of {told}"
                 ));
@@ -244,8 +255,12 @@ impl Checks<'_> {
         }
         let may_stay = self.permit(Permits::Stays);
         match (watch.keep, &*self.mailbox.messages) {
-            (Keep::Never, [first, ..]) if !may_stay => {
-                Err(format!("message {} is left on the server", first.id))
+            (Keep::Never, left) if !may_stay => {
+                let stays = |id: &[u8]| watch.staying.contains(id);
+                match left.iter().find(|left| !stays(left.unique_id.as_bytes())) {
+                    Some(left) => Err(format!("message {} is left on the server", left.id)),
+                    None => Ok(()),
+                }
             }
             (Keep::Always, left)
                 if left.len() + watch.ordered.len() < self.sent.len() && !was_deleted =>
