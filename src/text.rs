@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::charset;
 use crate::hidden;
 
 /// The most octets of such text that are shown.
@@ -9,7 +10,8 @@ pub(crate) const SHOWN_OCTETS: usize = 512;
 
 /// Text from a server or a message. `Display` shows it escaped and cut, on one line.
 ///
-/// Control characters (C0, DEL, C1), octets that are not UTF-8, and the characters that reorder a
+/// Text in another character set than UTF-8 is shown readably if the character set can be told. Control
+/// characters (C0, DEL, C1), other octets that are not UTF-8, and the characters that reorder a
 /// line (bidi controls) could rewrite a terminal or a log, so each is shown as an escape. Secrets of this
 /// process are left out.
 #[derive(Clone, Default, Eq, PartialEq)]
@@ -28,6 +30,17 @@ impl ServerText {
     /// Returns the octets as they came, for comparisons.
     pub fn as_octets(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Returns it in lower case for comparisons, which may contain secrets. What is no text is replaced.
+    pub(crate) fn to_comparable(&self) -> String {
+        let octets = &self.0[..];
+        let text = match str::from_utf8(octets) {
+            Ok(text) => text.into(),
+            Err(_) => charset::decoded(octets, self.shown().1)
+                .map_or_else(|| String::from_utf8_lossy(octets), Into::into),
+        };
+        text.to_lowercase()
     }
 
     /// Shows it also with secrets: for a name that the user has to type as it is.
@@ -56,7 +69,16 @@ impl fmt::Debug for ServerText {
 impl fmt::Display for ServerText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (shown, is_cut) = self.shown();
-        write_escaped(f, &hidden::mask(shown, is_cut), is_cut)
+        let masked = hidden::mask(shown, is_cut);
+        let readable = match str::from_utf8(&masked) {
+            Ok(_) => None,
+            Err(_) => charset::decoded(&masked, is_cut),
+        };
+        match readable {
+            // A secret may have been in that character set.
+            Some(text) => write_escaped(f, &hidden::mask(text.as_bytes(), is_cut), is_cut),
+            None => write_escaped(f, &masked, is_cut),
+        }
     }
 }
 
@@ -163,6 +185,32 @@ mod tests {
         ] {
             assert_eq!(ServerText::new(octets).to_string(), shown);
         }
+    }
+
+    #[test]
+    fn text_in_another_character_set_is_shown_readably() {
+        for (octets, shown) in [
+            (&b"\xc3\xdc\xc2\xeb\xb4\xed\xce\xf3"[..], "密码错误"),
+            (b"Pa\xdfwort ung\xfcltig", "Paßwort ungültig"),
+            (
+                b"Pa\xdfwort ung\xfcltig\x07",
+                "Pa\\xdfwort ung\\xfcltig\\u{7}",
+            ),
+        ] {
+            assert_eq!(ServerText::new(octets).to_string(), shown);
+        }
+        let long = ServerText::new(&b"\xc3\xdc\xc2\xeb".repeat(1000)).to_string();
+        assert!(
+            long.starts_with("密码密码") && long.ends_with('…'),
+            "{long}"
+        );
+    }
+
+    #[test]
+    fn a_secret_in_another_character_set_is_masked() {
+        hidden::hide("grüßgott".as_bytes());
+        let text = ServerText::new(b"Pa\xdfwort gr\xfc\xdfgott ist ung\xfcltig");
+        assert_eq!(text.to_string(), "Paßwort (hidden) ist ungültig");
     }
 
     #[test]

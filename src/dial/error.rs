@@ -4,7 +4,7 @@
 use super::auth::NoMechanism;
 use crate::exit::Exit;
 use crate::net::{self, tls};
-use crate::pop3::{self, Mechanism, ResponseCode};
+use crate::pop3::{self, Mechanism, RefusalCause, RefusedStep, ResponseCode};
 
 /// The reason why there is no session.
 #[derive(Debug, thiserror::Error)]
@@ -111,8 +111,8 @@ impl Error {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Login { source, .. } => match source.refusal() {
-                Some(refusal) if !refusal.is_transient() => Exit::LoginRefused,
-                _ => source.exit(),
+                Some(refusal) => refusal.exit_at(RefusedStep::Login),
+                None => source.exit(),
             },
             Self::NoMechanism { .. } => Exit::Unavailable,
             Self::Net(source) => source.exit(),
@@ -177,6 +177,22 @@ fn login_hint(
         );
     }
     let takes_token = mechanism.is_some_and(Mechanism::takes_token);
+    match refusal.cause() {
+        Some(RefusalCause::Account) => {
+            return Some(
+                "Look into the settings of the account at the provider: it is locked, or POP3 is \
+                 switched off",
+            );
+        }
+        Some(RefusalCause::Busy | RefusalCause::Fault) if refusal.code.is_none() => return None,
+        Some(RefusalCause::Policy) if refusal.code.is_none() => {
+            return Some(
+                "Check \"security\": the server may want an encrypted connection, or does not accept \
+                 this address",
+            );
+        }
+        _ => {}
+    }
     Some(match refusal.code {
         Some(ResponseCode::InUse) => "Wait until the other session with this mailbox has ended",
         Some(ResponseCode::LoginDelay) => "Wait longer between two logins",
@@ -186,7 +202,6 @@ fn login_hint(
         Some(ResponseCode::SysPerm) => {
             "Ask the operator of the server: it says that the fault is its own and permanent"
         }
-        None if refusal.is_transient() => return None,
         _ if takes_token => {
             "Get a new access token of this user for mail, and check that POP3 is switched on at the \
              provider"

@@ -202,7 +202,7 @@ pub(crate) fn survey<S: Read + Write>(
     let mut listing = match session.list(sizes) {
         // With `keep = false` all fetched messages are deleted in this session, so that unique-ids
         // are not needed to tell old messages from new ones.
-        Err(pop3::Error::NoUniqueIds)
+        Err(pop3::Error::NoUniqueIds(_))
             if policy.keep == Keep::Never
                 && !session.announces_uidl()
                 && !known.have_names()? =>

@@ -239,7 +239,7 @@ impl<S: Read + Write> Authorization<S> {
             Err(_) => return Ok(refused),
             Ok(()) => {}
         }
-        let is_of_login = refusal.is_transient() || refusal.is_of_login();
+        let is_of_login = refusal.is_of_server() || refusal.is_of_login();
         if is_of_login || self.hints.remembered().is_none() {
             return Ok(refused);
         }

@@ -3,7 +3,9 @@
 
 use std::io;
 
-use super::reply::{Refusal, Status};
+use super::refusal::Refusal;
+use super::refusal::RefusedStep;
+use super::reply::Status;
 use crate::exit::Exit;
 use crate::mail::maildrop::BadListing;
 use crate::os::signals::is_interrupt;
@@ -53,6 +55,14 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The server refused to list the messages.
+    #[error("the server refused {command}{refusal}")]
+    ListingRefused {
+        /// UIDL or LIST.
+        command: &'static str,
+        /// The server's reply.
+        refusal: Refusal,
+    },
     /// The server lacks something that is needed.
     #[error("the server does not offer {0}")]
     Lacks(&'static str),
@@ -60,12 +70,13 @@ pub enum Error {
     /// with this many octets may succeed.
     #[error("it needs more memory than the listings of other accounts leave")]
     NoMemory(u64),
-    /// The server has no unique-ids.
+    /// The server has no unique-ids. It refused UIDL like this.
     #[error(
         "the server does not offer UIDL, without which new messages cannot be distinguished from \
-         old ones"
+         old ones; it said \"{}\"",
+        .0.text
     )]
-    NoUniqueIds,
+    NoUniqueIds(Refusal),
     /// A line is not a POP3 reply.
     #[error("waiting for {waiting_for}: the server said \"{line}\", which is not POP3")]
     NotPop3 {
@@ -202,7 +213,7 @@ impl Error {
     /// Returns the hint: what the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoUniqueIds => {
+            Self::NoUniqueIds(_) => {
                 Some("Set keep = false, so that every message is fetched and deleted".to_owned())
             }
             Self::TooSlow { .. } => {
@@ -229,11 +240,10 @@ impl Error {
             | Self::Io { .. }
             | Self::NoMemory(_)
             | Self::TooSlow { .. } => Exit::Temporary,
-            Self::Lacks(_) | Self::NoUniqueIds | Self::Unbound { .. } => Exit::Unavailable,
-            Self::Refused { refusal, .. } | Self::RefusedAt { refusal, .. }
-                if refusal.is_transient() =>
-            {
-                Exit::Temporary
+            Self::Lacks(_) | Self::NoUniqueIds(_) | Self::Unbound { .. } => Exit::Unavailable,
+            Self::ListingRefused { refusal, .. } => refusal.exit_at(RefusedStep::Listing),
+            Self::Refused { refusal, .. } | Self::RefusedAt { refusal, .. } => {
+                refusal.exit_at(RefusedStep::Greeting)
             }
             Self::UnusableCredentials { .. } => Exit::Configuration,
             _ => Exit::Protocol,

@@ -6,7 +6,8 @@ use std::iter::Peekable;
 
 use super::Error;
 use super::command::Command;
-use super::reply::{Refusal, Status, announced_size};
+use super::refusal::Refusal;
+use super::reply::{Status, announced_size};
 use super::unstuff::ResponseSize;
 use super::wire::Wire;
 use crate::mail::deletable::Deletable;

@@ -1,8 +1,7 @@
 //! The status lines of a server (RFC 1939, 2449, 3206). Pure: any octets have a defined result.
 
-use std::fmt;
-
 use super::listing_line::{decimal, is_blank};
+use super::refusal::Refusal;
 use crate::text::ServerText;
 
 /// The first line of a reply.
@@ -14,30 +13,6 @@ pub enum Status {
     Negative(Refusal),
     /// `+OK`, and the text after it.
     Positive(ServerText),
-}
-
-/// The server's reply when it refused something.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Refusal {
-    /// The response code in brackets, if mailpull knows it.
-    pub code: Option<ResponseCode>,
-    /// The text after `-ERR`, with the code. A bare `-ERR` is its own text, so that a quotation is not empty.
-    pub text: ServerText,
-}
-
-/// Response codes of RFC 2449 section 8 and RFC 3206.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ResponseCode {
-    /// `[AUTH]`: the credentials are the problem.
-    Auth,
-    /// `[IN-USE]`: another session holds the maildrop.
-    InUse,
-    /// `[LOGIN-DELAY]`: the last login was too recent.
-    LoginDelay,
-    /// `[SYS/PERM]`: a fault of the server that waiting does not repair.
-    SysPerm,
-    /// `[SYS/TEMP]`: a temporary fault of the server.
-    SysTemp,
 }
 
 impl Status {
@@ -53,11 +28,7 @@ impl Status {
         let positive = keyword(line, b"+OK");
         let refused = keyword(positive.unwrap_or(line), b"-ERR");
         if let Some(text) = refused.or_else(|| keyword(line, b"+ERR")) {
-            let said = if text.is_empty() { BARE } else { text };
-            return Some(Self::Negative(Refusal {
-                code: ResponseCode::parse(text),
-                text: ServerText::new(said),
-            }));
+            return Some(Self::Negative(Refusal::new(text)));
         }
         if let Some(text) = positive {
             return Some(Self::Positive(ServerText::new(text)));
@@ -98,69 +69,6 @@ pub fn announced_size(text: &ServerText) -> Option<u64> {
         }
     }
     None
-}
-
-/// The end of a sentence that says what the server has refused.
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.text.as_octets() {
-            BARE => f.write_str(" without saying why"),
-            _ => write!(f, ": {}", self.text),
-        }
-    }
-}
-
-/// A refusal without a text.
-const BARE: &[u8] = b"-ERR";
-
-impl Refusal {
-    /// Returns true if the server says that user or password are wrong (RFC 3206).
-    pub fn is_of_login(&self) -> bool {
-        self.code == Some(ResponseCode::Auth)
-    }
-
-    /// Returns true if a later attempt may succeed. The response code decides; without one, the
-    /// words decide that servers use for a locked maildrop or too many logins (from fetchmail's
-    /// list).
-    pub fn is_transient(&self) -> bool {
-        match self.code {
-            Some(ResponseCode::InUse | ResponseCode::LoginDelay | ResponseCode::SysTemp) => true,
-            Some(ResponseCode::Auth | ResponseCode::SysPerm) => false,
-            None => {
-                let text = self.text.as_octets().to_ascii_lowercase();
-                let says = |word: &[u8]| memchr::memmem::find(&text, word).is_some();
-                let locked = says(b"lock") && !says(b"account");
-                locked
-                    || [
-                        &b"in use"[..],
-                        b"busy",
-                        b"try again",
-                        b"unavailable",
-                        b"too many",
-                    ]
-                    .iter()
-                    .any(|word| says(word))
-            }
-        }
-    }
-}
-
-impl ResponseCode {
-    fn parse(text: &[u8]) -> Option<Self> {
-        let inside = text.strip_prefix(b"[")?;
-        let end = inside.iter().position(|&octet| octet == b']')?;
-        let code = inside[..end].to_ascii_uppercase();
-        [
-            (&b"AUTH"[..], Self::Auth),
-            (b"IN-USE", Self::InUse),
-            (b"LOGIN-DELAY", Self::LoginDelay),
-            (b"SYS/PERM", Self::SysPerm),
-            (b"SYS/TEMP", Self::SysTemp),
-        ]
-        .into_iter()
-        .find(|(name, _)| *name == code)
-        .map(|(_, code)| code)
-    }
 }
 
 /// Returns the rest of the line after a keyword, without the punctuation and the blanks between them.
@@ -254,35 +162,6 @@ mod tests {
             ("99999999999999999999 octets", None),
         ] {
             assert_eq!(announced_size(&text.into()), size, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_refusal_is_temporary_by_its_code_or_words() {
-        for (line, code, transient) in [
-            (&b"-ERR [AUTH] no"[..], Some(ResponseCode::Auth), false),
-            (b"-ERR [in-use] x", Some(ResponseCode::InUse), true),
-            (
-                b"-ERR [LOGIN-DELAY] x",
-                Some(ResponseCode::LoginDelay),
-                true,
-            ),
-            (b"-ERR [SYS/TEMP] x", Some(ResponseCode::SysTemp), true),
-            (
-                b"-ERR [SYS/PERM] try again",
-                Some(ResponseCode::SysPerm),
-                false,
-            ),
-            (b"-ERR maildrop already locked", None, true),
-            (b"-ERR your account is locked", None, false),
-            (b"-ERR Service unavailable", None, true),
-            (b"-ERR [NEWS] wrong password", None, false),
-            (b"-ERR", None, false),
-        ] {
-            let Some(Status::Negative(refusal)) = Status::parse(line) else {
-                panic!("{line:?} is a refusal");
-            };
-            assert_eq!((refusal.code, refusal.is_transient()), (code, transient));
         }
     }
 }

@@ -34,7 +34,7 @@ impl<S: Read + Write> Authorization<S> {
                 Error::Refused { refusal, .. } | Error::RefusedAt { refusal, .. }
                     if mechanism.is_bound()
                         && exchange.has_only_begun()
-                        && !refusal.is_transient() =>
+                        && !refusal.is_of_server() =>
                 {
                     Error::Unbound { mechanism, refusal }
                 }

@@ -71,9 +71,16 @@ impl ServerProfile {
         }
     }
 
-    /// Returns true if the server announces UIDL.
+    /// Returns true if the server announces UIDL, before or after the login.
     pub fn announces_uidl(&self) -> bool {
-        matches!(self, Self::Announced { after_login, .. } if after_login.uidl)
+        match self {
+            Self::Announced {
+                before_login,
+                after_login,
+                ..
+            } => before_login.uidl || after_login.uidl,
+            Self::CapaUnsupported => false,
+        }
     }
 
     /// Returns true if the server may have TOP: it announces TOP, or has not said what it has.

@@ -7,7 +7,8 @@ use super::Error;
 use super::command::Command;
 use super::listing_line::{self, Garbled};
 use super::pipeline::{Ask, Pipeline, Window};
-use super::reply::{Refusal, Status};
+use super::refusal::Refusal;
+use super::reply::Status;
 use super::server_profile::ServerProfile;
 use super::session_hints::{Pipelining, Sizes};
 use super::wire::Wire;
@@ -114,7 +115,7 @@ impl<S: Read + Write> Transaction<S> {
         &self.announced
     }
 
-    /// Returns true if the server announces UIDL, even if it refuses the command.
+    /// Returns true if the server announces UIDL, before or after the login, even if it refuses the command.
     pub fn announces_uidl(&self) -> bool {
         self.profile.announces_uidl()
     }
@@ -131,13 +132,14 @@ impl<S: Read + Write> Transaction<S> {
             None => self.ask_for_listing(sizes)?,
             asked => asked,
         };
-        let mut listing = match self.read_unique_ids() {
-            Err(Error::NoUniqueIds) => {
+        let mut listing = match self.read_unique_ids()? {
+            Ok(listing) => listing,
+            Err(refusal) => {
                 // The other answer must be read to stay in step.
-                self.read_asked(asked, &mut Listing::default())?;
-                return Err(Error::NoUniqueIds);
+                let mut other = Listing::default();
+                let counted = self.read_asked(asked, &mut other)?;
+                return self.list_nothing(refusal, other, counted);
             }
-            listing => listing?,
         };
         let mut counted = self.read_asked(asked, &mut listing)?;
         if sizes == Sizes::Each && asked != Some(Sizes::Each) {
@@ -152,6 +154,33 @@ impl<S: Read + Write> Transaction<S> {
             });
         }
         Ok(listing)
+    }
+
+    /// Returns an empty listing if the server refused UIDL because there is no message: some do. It was
+    /// counted otherwise how many there are.
+    fn list_nothing(
+        &mut self,
+        refusal: Refusal,
+        mut listing: Listing,
+        counted: u64,
+    ) -> Result<Listing, Error> {
+        let command = UIDL;
+        if refusal.is_of_server() {
+            return Err(Error::ListingRefused { command, refusal });
+        }
+        if refusal.is_of_command() && !self.announces_uidl() {
+            return Err(Error::NoUniqueIds(refusal));
+        }
+        if counted == 0 {
+            self.add_total(&mut listing)?;
+        }
+        match listing.total() {
+            MaildropTotal::Known { messages: 0, .. } if counted == 0 => Ok(listing),
+            _ if self.announces_uidl() || !refusal.may_be_of_command() => {
+                Err(Error::ListingRefused { command, refusal })
+            }
+            _ => Err(Error::NoUniqueIds(refusal)),
+        }
     }
 
     /// Reads the answer to the command that was sent together with UIDL. Returns the number of messages
@@ -176,7 +205,14 @@ impl<S: Read + Write> Transaction<S> {
     /// The server refuses LIST, or its answer is invalid.
     pub fn list_unnamed(&mut self) -> Result<Listing, Error> {
         self.wire.send(&[Command::List])?;
-        self.wire.expect_positive(LIST)?;
+        match self.wire.reply()? {
+            Status::Positive(_) => {}
+            Status::Negative(refusal) => {
+                let command = LIST;
+                return Err(Error::ListingRefused { command, refusal });
+            }
+            status @ Status::Continue(_) => return Err(Error::unexpected(LIST, status)),
+        }
         let mut listing = Listing::without_unique_ids(std::mem::take(&mut self.memory));
         let mut sizes = Vec::new();
         self.wire.lines(limits::LISTING_OCTETS, |line| {
@@ -240,15 +276,12 @@ impl<S: Read + Write> Transaction<S> {
         self.read_sizes(listing).map(drop)
     }
 
-    fn read_unique_ids(&mut self) -> Result<Listing, Error> {
+    /// Reads the answer to UIDL, which may be a refusal.
+    fn read_unique_ids(&mut self) -> Result<Result<Listing, Refusal>, Error> {
         match self.wire.reply()? {
             Status::Positive(_) => {}
-            // A temporary fault must not be taken for a missing command: then everything would be
-            // new.
-            Status::Negative(refusal) if !refusal.is_transient() => {
-                return Err(Error::NoUniqueIds);
-            }
-            status => return Err(Error::unexpected(UIDL, status)),
+            Status::Negative(refusal) => return Ok(Err(refusal)),
+            status @ Status::Continue(_) => return Err(Error::unexpected(UIDL, status)),
         }
         let mut listing = Listing::within(std::mem::take(&mut self.memory));
         self.wire.lines(limits::LISTING_OCTETS, |line| {
@@ -263,6 +296,7 @@ impl<S: Read + Write> Transaction<S> {
         })?;
         listing
             .finish()
+            .map(Ok)
             .map_err(|why| Error::bad_listing(UIDL, why))
     }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 use zeroize::Zeroizing;
 
 use super::Error;
@@ -201,7 +201,10 @@ impl<S: Read + Write> Wire<S> {
         }
         if self.unanswered.is_empty() {
             self.pipelining_log.note_answered();
+            self.skip_words();
         }
+        // Among several replies, such a line shows that the server does not support pipelining.
+        self.stray.words &= commands.len() == 1 && self.unanswered.is_empty();
         // Enough room for everything: a vector that grows leaves copies of a password in freed
         // memory.
         let room = commands.iter().map(Command::room).sum();
@@ -271,6 +274,14 @@ impl<S: Read + Write> Wire<S> {
                 waiting_for: what.into(),
                 line: ServerText::new(&first),
             }),
+        }
+    }
+
+    /// Skips the further lines of the greeting that have arrived.
+    fn skip_words(&mut self) {
+        let buffered = &self.buffer[self.start..self.end];
+        if self.stray.words {
+            self.start += memrchr(b'\n', buffered).map_or(0, |end| end + 1);
         }
     }
 

@@ -123,6 +123,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("mail", &[LEAVES]),
     ("os", &[LEAVES]),
     ("os/sys", &[]),
+    ("charset", &[]),
     ("digest", &[&["hex"]]),
     ("exit", &[]),
     ("hex", &[]),
@@ -130,7 +131,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("limits", &[]),
     ("moment", &[&["os/sys"]]),
     ("pace", &[&["limits"]]),
-    ("text", &[&["hidden"]]),
+    ("text", &[&["charset", "hidden"]]),
     ("trace", &[]),
 ];
 const SERVICES: &[&str] = &["delivery", "net", "pop3", "report", "seen"];
@@ -154,9 +155,11 @@ const CRATE_PLACES: &[(&str, &[&str])] = &[
             "sasl/",
         ],
     ),
+    ("chardetng", &["charset.rs"]),
     ("clap", &["cli/"]),
     ("dbus_secret_service", &["os/keyring/secret_service.rs"]),
     ("dirs", &["config/"]),
+    ("encoding_rs", &["charset.rs"]),
     ("humantime", &["commands/log.rs"]),
     ("indicatif", &["report/terminal.rs"]),
     ("mailparse", &["mail/headers.rs"]),

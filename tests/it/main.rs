@@ -58,6 +58,7 @@ mod ports;
 mod power_cuts;
 mod programs;
 mod properties;
+mod refusals;
 mod refused_login;
 mod report_after;
 mod retrieval;

@@ -18,6 +18,7 @@ use script::ScriptedServer;
 
 mod authorization;
 mod pipeline;
+mod refusal;
 mod sasl_login;
 pub(crate) mod script;
 mod transaction;

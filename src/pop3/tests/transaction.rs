@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use crate::exit::Exit;
 use crate::limits;
 use crate::mail::deletable::{Deletable, Ordered, Recorded};
 use crate::mail::maildrop::{Identity, Listing, UniqueId};
@@ -111,7 +112,7 @@ fn a_server_without_uidl_stays_in_step() {
                   S: .";
     let mut session = session(true, script);
     let listed = session.list(Sizes::Each);
-    assert!(matches!(listed, Err(Error::NoUniqueIds)));
+    assert!(matches!(listed, Err(Error::NoUniqueIds(_))));
     let listing = session.list_unnamed().expect("LIST is answered");
     assert_eq!(listing.len(), 1);
     assert!(listing.names_are_made_up());
@@ -121,7 +122,58 @@ fn a_server_without_uidl_stays_in_step() {
 fn a_temporary_refusal_of_uidl_does_not_mean_that_it_is_missing() {
     let mut session = session(false, "C: UIDL\nS: -ERR [SYS/TEMP] disk is full");
     let listed = session.list(Sizes::Total);
-    assert!(matches!(listed, Err(Error::Refused { .. })));
+    assert!(matches!(listed, Err(Error::ListingRefused { .. })));
+}
+
+#[test]
+fn a_refused_uidl_may_mean_that_there_is_no_message() {
+    const REFUSED: &str = "C: UIDL\nS: -ERR no messages\n";
+    for (pipelining, sizes, script) in [
+        (false, Sizes::Total, format!("{REFUSED}C: STAT\nS: +OK 0 0")),
+        (false, Sizes::Each, format!("{REFUSED}C: STAT\nS: +OK 0 0")),
+        (
+            true,
+            Sizes::Total,
+            "C: UIDL\nC: STAT\nS: -ERR no messages\nS: +OK 0 0".to_owned(),
+        ),
+        (
+            true,
+            Sizes::Each,
+            "C: UIDL\nC: LIST\nS: -ERR empty\nS: -ERR empty\nC: STAT\nS: +OK 0 0".to_owned(),
+        ),
+    ] {
+        let listing = session(pipelining, &script).list(sizes).expect(&script);
+        assert!(listing.is_empty(), "{script}");
+    }
+}
+
+#[test]
+fn a_refused_uidl_is_a_missing_command_only_without_an_announcement() {
+    for (announced, said, is_missing) in [
+        ("PIPELINING", "unknown command", true),
+        ("PIPELINING", "no", true),
+        ("PIPELINING", "internal error", false),
+        ("PIPELINING", "access denied", false),
+        ("PIPELINING,UIDL", "unknown command", false),
+        ("PIPELINING,UIDL", "no", false),
+    ] {
+        let answers = format!("S: -ERR {said}\nS: +OK\nS: 1 10\nS: .");
+        let server = ScriptedServer::new(&format!("C: UIDL\nC: LIST\n{answers}"));
+        let wire = Wire::new(server, None, PipeliningLog::default());
+        let profile = ServerProfile::parse(&format!("{announced}\n{announced}\ntls 1"));
+        let profile = profile.expect("it is a profile");
+        let error = Transaction::new(wire, profile, Pipelining::Always)
+            .list(Sizes::Each)
+            .expect_err(said);
+        assert_eq!(matches!(error, Error::NoUniqueIds(_)), is_missing, "{said}");
+        let exit = if is_missing {
+            Exit::Unavailable
+        } else {
+            Exit::Temporary
+        };
+        assert_eq!(error.exit(), exit, "{announced} {said}");
+        assert!(error.to_string().contains(said), "{error}");
+    }
 }
 
 #[test]
