@@ -137,6 +137,7 @@ complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "fetch" -d 'Fetch 
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "check" -d 'Show how many new messages wait; exit with 1 if there are none'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "delete" -d 'Delete messages from the server without fetching them'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "log" -d 'Show what was fetched, where it was delivered and when it was deleted from the server'
+complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "status" -d 'Show when each account was fetched last, what failed, and what waits'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "login" -d 'Sign in to an account\'s provider, or put its password into the keyring'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "account" -d 'Add, test and list accounts; rename or remove what is remembered of one'
 complete -c mailpull -n "__fish_mailpull_needs_command" -f -a "seen" -d 'Inspect or repair what mailpull remembers'
@@ -366,6 +367,19 @@ complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s q -l quiet -d 
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -l json -d 'Print each event as a JSON object on a line of its own'
 complete -c mailpull -n "__fish_mailpull_using_subcommand log" -s h -l help -d 'Print help'
+complete -c mailpull -n "__fish_mailpull_using_subcommand status" -s c -l config -d 'Read FILE instead of the user\'s configuration' -r -F
+complete -c mailpull -n "__fish_mailpull_using_subcommand status" -l state-dir -d 'Keep the database, the spool and the locks in DIR' -r -f -a "(__fish_complete_directories)"
+complete -c mailpull -n "__fish_mailpull_using_subcommand status" -l color -d 'Colour the output: auto, always, never' -r -f -a "always\t'In any case'
+auto\t'Only if the output is a terminal'
+never\t'In no case'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand status" -l progress -d 'Draw progress bars: auto, always, never' -r -f -a "always\t'In any case'
+auto\t'Only if the output is a terminal'
+never\t'In no case'"
+complete -c mailpull -n "__fish_mailpull_using_subcommand status" -l metrics -d 'Print OpenMetrics text for monitoring'
+complete -c mailpull -n "__fish_mailpull_using_subcommand status" -s q -l quiet -d 'Show only errors'
+complete -c mailpull -n "__fish_mailpull_using_subcommand status" -s v -l verbose -d 'Show more; -vv also shows the conversation, with secrets masked'
+complete -c mailpull -n "__fish_mailpull_using_subcommand status" -l json -d 'Print each event as a JSON object on a line of its own'
+complete -c mailpull -n "__fish_mailpull_using_subcommand status" -s h -l help -d 'Print help'
 complete -c mailpull -n "__fish_mailpull_using_subcommand login" -s o -d 'Set any configuration key except a password, for this run' -r -f -a "enabled=true\t''
 enabled=false\t''
 server=\t''

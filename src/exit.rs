@@ -56,6 +56,27 @@ impl Exit {
         }
     }
 
+    /// Returns the status of a run that ended with this number. One that a signal ended may succeed the next
+    /// time.
+    pub(crate) fn of_earlier_run(code: u8) -> Self {
+        const ALL: [Exit; 12] = [
+            Exit::Done,
+            Exit::NothingNew,
+            Exit::Temporary,
+            Exit::SetAside,
+            Exit::Unavailable,
+            Exit::CannotCreate,
+            Exit::LocalIo,
+            Exit::Protocol,
+            Exit::LoginRefused,
+            Exit::Configuration,
+            Exit::Bug,
+            Exit::Usage,
+        ];
+        let known = ALL.into_iter().find(|exit| exit.code() == code);
+        known.unwrap_or(Self::Temporary)
+    }
+
     /// Returns true if a later run may succeed although nobody changes anything.
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Temporary | Self::Signal(_))

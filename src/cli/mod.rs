@@ -127,6 +127,8 @@ pub enum CliCommand {
     Delete(DeleteArgs),
     /// Show what was fetched, where it was delivered and when it was deleted from the server
     Log(LogArgs),
+    /// Show when each account was fetched last, what failed, and what waits
+    Status(StatusArgs),
     /// Sign in to an account's provider, or put its password into the keyring
     Login(LoginArgs),
     /// Add, test and list accounts; rename or remove what is remembered of one
@@ -287,6 +289,18 @@ pub struct LogArgs {
     /// Show only this account
     #[arg(value_name = "ACCOUNT")]
     pub account: Option<String>,
+}
+
+/// The arguments of `status`.
+#[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
+pub struct StatusArgs {
+    /// Show only these accounts
+    #[arg(value_name = "ACCOUNT")]
+    pub accounts: Vec<String>,
+
+    /// Print OpenMetrics text for monitoring
+    #[arg(long, conflicts_with = "json")]
+    pub metrics: bool,
 }
 
 fn jobs(text: &str) -> Result<NonZeroUsize, &'static str> {

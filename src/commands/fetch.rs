@@ -1,5 +1,7 @@
 //! `mailpull fetch`: fetches new mail for every account.
 
+use std::cell::Cell;
+
 use super::credentials::Passwords;
 use super::login_delay::login_delay_left;
 use super::run_limit::RunLimit;
@@ -16,7 +18,7 @@ use crate::os::walk::require_safe_program;
 use crate::poll::survey::{self, KnownMessages};
 use crate::poll::{self, Course, Poll, PollOptions};
 use crate::pop3::{SessionHints, Transaction};
-use crate::report::{AccountReporter, Event, Summary};
+use crate::report::{AccountReporter, Event, LastProblem, Summary};
 use crate::seen::{self, Ledger, RunEnd, StateFolder};
 use crate::targets::Destination;
 use crate::targets::imap::Imap;
@@ -50,12 +52,15 @@ pub(super) fn run(arguments: &cli::FetchArgs, context: &Context<'_>) -> Result<E
     let workers = Workers::new(&accounts, flags.jobs);
     let descriptors = workers.descriptors();
     let done = workers.each(&context.interrupt, |account| {
+        let problems = LastProblem::new(&*context.reporter);
         let fetch_account = FetchAccount {
             account,
             folder: &folder,
             passwords: &passwords,
             context,
-            reporter: context.reporter(&account.name),
+            reporter: AccountReporter::new(&problems, &account.name),
+            problems: &problems,
+            may_note: Cell::new(true),
             is_dry: flags.dry_run,
             retries_all: flags.retry,
             // A user who asks for a retry does not want to wait until LOGIN-DELAY is over either.
@@ -81,6 +86,9 @@ struct FetchAccount<'a> {
     passwords: &'a Passwords,
     context: &'a Context<'a>,
     reporter: AccountReporter<'a>,
+    problems: &'a LastProblem<'a>,
+    /// False once nothing more is written to the database, which may be damaged.
+    may_note: Cell<bool>,
     is_dry: bool,
     retries_all: bool,
     is_named: bool,
@@ -100,7 +108,8 @@ impl FetchAccount<'_> {
     /// Fetches the account and reports how that ended.
     fn run(mut self) -> Exit {
         let mut summary = Summary::default();
-        match self.attempt(&mut summary) {
+        let mut ledger = None;
+        match self.attempt(&mut ledger, &mut summary) {
             Ok(Attempt::Skipped) => return Exit::Done,
             Ok(Attempt::Made) => {}
             Err(failure) => {
@@ -113,12 +122,22 @@ impl FetchAccount<'_> {
                 summary.exit = summary.exit.max(exit);
             }
         }
+        if let Some(ledger) = ledger.filter(|_| self.may_note.get() && !self.is_dry)
+            && let Some(problem) = self.problems.take()
+        {
+            // What the user is told decides nothing.
+            let _ = ledger.runs().note_problem(&problem);
+        }
         self.reporter.report(Event::Finished(&summary));
         summary.exit
     }
 
-    fn attempt(&mut self, summary: &mut Summary) -> Result<Attempt, Failure> {
-        let ledger = self.context.open_ledger(self.account, self.folder)?;
+    fn attempt(
+        &mut self,
+        ledger: &mut Option<Ledger>,
+        summary: &mut Summary,
+    ) -> Result<Attempt, Failure> {
+        let ledger = ledger.insert(self.context.open_ledger(self.account, self.folder)?);
         let last = ledger.runs().last()?;
         let wait = login_delay_left(&last, ledger.clock()).filter(|_| !self.is_named);
         if let Some(wait) = wait {
@@ -138,7 +157,7 @@ impl FetchAccount<'_> {
         self.fetch(ledger, summary)
     }
 
-    fn fetch(&self, mut ledger: Ledger, summary: &mut Summary) -> Result<Attempt, Failure> {
+    fn fetch(&self, ledger: &mut Ledger, summary: &mut Summary) -> Result<Attempt, Failure> {
         let _lock = match ledger.lock() {
             Ok(lock) => lock,
             Err(seen::Error::Locked) if ledger.notices().is_said(poll::HANDING_OVER)? => {
@@ -152,7 +171,10 @@ impl FetchAccount<'_> {
                 return Err(error.into());
             }
         };
-        let target = self.open_target(&ledger)?;
+        let target = self.open_target(ledger).inspect_err(|failure| {
+            // The error is reported in any case.
+            let _ = ledger.runs().end(&RunEnd::without_session(failure.exit));
+        })?;
         let options = PollOptions {
             policy: self.account.policy.clone(),
             configured_keep: self.account.configured_keep,
@@ -165,7 +187,7 @@ impl FetchAccount<'_> {
         };
         let poll = Poll {
             options: &options,
-            ledger: &mut ledger,
+            ledger,
             target: &*target,
             reporter: self.reporter,
             find_other_accounts: &|ledger| self.context.other_accounts(self.account, ledger),
@@ -173,8 +195,10 @@ impl FetchAccount<'_> {
             summary,
             course: Course::default(),
         };
-        poll.run(self.connect())?;
-        Ok(Attempt::Made)
+        let ended = poll.run(self.connect());
+        let is_of_database = ended.as_ref().is_err_and(poll::Error::is_of_database);
+        self.may_note.set(!is_of_database);
+        ended.map(|()| Attempt::Made).map_err(Failure::from)
     }
 
     fn connect(&self) -> impl FnMut(&SessionHints) -> Result<Transaction<Stream>, Failure> {
@@ -211,11 +235,11 @@ impl FetchAccount<'_> {
     }
 
     /// `--dry-run`: shows what a run would do. Changes nothing here or on the server.
-    fn rehearse(&self, ledger: Ledger, summary: &mut Summary) -> Result<(), Failure> {
+    fn rehearse(&self, ledger: &Ledger, summary: &mut Summary) -> Result<(), Failure> {
         let Self {
             account, reporter, ..
         } = *self;
-        let known = KnownMessages::of(&ledger)?;
+        let known = KnownMessages::of(ledger)?;
         let mut policy = account.policy.clone();
         if matches!(policy.keep, Keep::For(_)) && !ledger.clock().is_plausible() {
             // A run would start all ages anew, so that no message is due.

@@ -3,22 +3,28 @@
 use std::time::Duration;
 
 use crate::mail::clock::Clock;
+use crate::moment::Moment;
 use crate::pop3::ServerProfile;
 use crate::seen::LastRun;
 
 /// Returns the time until the next login is allowed, if it is not allowed now. The last login has
 /// learned what the server demands.
 pub(super) fn login_delay_left(last: &LastRun, clock: &Clock) -> Option<Duration> {
-    let profile = last
-        .server_profile
-        .as_deref()
-        .and_then(ServerProfile::parse)?;
-    let delay = profile.login_delay()?;
+    delay_left(last.server_profile.as_deref(), last.logged_in, clock)
+}
+
+/// Does the same for a server with this profile.
+pub(super) fn delay_left(
+    profile: Option<&str>,
+    logged_in: Option<Moment>,
+    clock: &Clock,
+) -> Option<Duration> {
+    let delay = profile.and_then(ServerProfile::parse)?.login_delay()?;
     if !clock.is_plausible() {
         // Nobody knows how long ago the last login was. A run that is left out would not put it right.
         return None;
     }
-    let since = clock.now().since(last.logged_in?)?;
+    let since = clock.now().since(logged_in?)?;
     delay.checked_sub(since).filter(|left| !left.is_zero())
 }
 
@@ -27,7 +33,6 @@ mod tests {
     use super::*;
 
     use crate::mail::clock::ClockRecord;
-    use crate::moment::Moment;
 
     /// The time of the last login.
     const LOGIN: i64 = 2_000_000_000;

@@ -27,6 +27,7 @@ mod login_delay;
 mod questions;
 mod run_limit;
 mod seen;
+mod status;
 mod workers;
 
 use context::Context;
@@ -63,6 +64,7 @@ fn carry_out(command: &CliCommand, context: &Context<'_>) -> Result<Exit, Failur
         CliCommand::Log(arguments) => log::run(arguments, context),
         CliCommand::Login(arguments) => login::run(arguments, context),
         CliCommand::Seen(command) => seen::run(command, context),
+        CliCommand::Status(arguments) => status::run(arguments, context),
     }
 }
 
@@ -78,7 +80,10 @@ fn interrupt(command: &CliCommand) -> io::Result<Interrupt> {
         | CliCommand::Seen(SeenCommand::CatchUp(_) | SeenCommand::Rematch(_)) => {
             Interrupt::install()
         }
-        CliCommand::Account(_) | CliCommand::Log(_) | CliCommand::Seen(_) => Interrupt::never(),
+        CliCommand::Account(_)
+        | CliCommand::Log(_)
+        | CliCommand::Seen(_)
+        | CliCommand::Status(_) => Interrupt::never(),
     }
 }
 

@@ -17,6 +17,7 @@ pub mod policy;
 pub mod reader;
 pub mod same;
 pub mod same_header;
+pub(crate) mod status;
 pub(crate) mod streak;
 pub mod suspicion;
 pub mod total;

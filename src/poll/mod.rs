@@ -335,7 +335,7 @@ impl Poll<'_> {
             notices.forget(DELETIONS_WAIT).map_err(recording)?;
             return Ok(true);
         }
-        let is_their_turn = last.failures < DELETIONS_FIRST_RUNS || last.failures % 2 == 0;
+        let is_their_turn = last.failures < DELETIONS_FIRST_RUNS || last.failures.is_multiple_of(2);
         Ok(last.was_cut_off && is_their_turn)
     }
 
@@ -457,6 +457,10 @@ impl Poll<'_> {
             },
             was_surprised: ended.is_err(),
             recognition: self.recognition_end(ended),
+            on_server: ended.is_ok().then_some(self.summary.kept as u64),
+            delivered: self.summary.delivered as u64,
+            octets: self.summary.octets,
+            deleted: self.summary.deleted as u64,
         };
         self.ledger.runs().end(&end).map_err(recording)
     }

@@ -9,6 +9,7 @@ use super::{Event, Fact, Finding, Reporter};
 use crate::exit::Failure;
 use crate::mail::known::Delivery;
 use crate::mail::maildrop::UniqueId;
+use crate::mail::status::AccountStatus;
 use crate::moment::Moment;
 
 /// Writes JSON lines, and passes events on to a reporter for people.
@@ -117,6 +118,30 @@ pub(crate) fn delivery(delivery: &Delivery, time: &dyn Fn(Moment) -> String) -> 
         object["location"] = location.as_str().into();
     }
     object.to_string()
+}
+
+/// Returns the line of `status` for an account. `time` formats a point in time.
+pub(crate) fn status(
+    account: &str,
+    status: &AccountStatus,
+    next_try: Option<Moment>,
+    time: &dyn Fn(Moment) -> String,
+) -> String {
+    json!({
+        "event": "status",
+        "account": account,
+        "last_run": status.last_run.map(|(when, _)| time(when)),
+        "status": status.last_run.map(|(_, exit)| exit),
+        "last_success": status.last_success.map(time),
+        "failures": status.failures,
+        "last_error": status.problem.as_ref().map(|(_, problem)| problem),
+        "last_error_time": status.problem.as_ref().map(|(when, _)| time(*when)),
+        "next_try": next_try.map(time),
+        "staged": status.staged,
+        "set_aside": status.set_aside,
+        "on_server": status.on_server,
+    })
+    .to_string()
 }
 
 /// Returns the line of `seen list` for a message.

@@ -10,11 +10,14 @@ use crate::mail::known::MAX_FAILURES;
 
 pub(crate) mod finding;
 pub(crate) mod json;
+mod last_problem;
+pub(crate) mod metrics;
 pub(crate) mod plain;
 pub(crate) mod terminal;
 
 pub(crate) use finding::{Fact, Finding};
 pub(crate) use json::Json;
+pub(crate) use last_problem::LastProblem;
 pub(crate) use plain::Plain;
 pub(crate) use terminal::Terminal;
 

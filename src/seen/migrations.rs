@@ -259,4 +259,19 @@ CREATE TABLE deletion_order (               -- a message that the user wants to 
     PRIMARY KEY (account, unique_id)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+ALTER TABLE account ADD COLUMN last_success INTEGER /* the end of the last run that succeeded */;
+ALTER TABLE account ADD COLUMN problem TEXT         /* the last error, as the user was told */;
+ALTER TABLE account ADD COLUMN problem_at INTEGER   /* when that was */;
+ALTER TABLE account ADD COLUMN on_server INTEGER    /* messages that the last good run left there */;
+ALTER TABLE account ADD COLUMN total_runs INTEGER NOT NULL DEFAULT 0      /* since this column exists */;
+ALTER TABLE account ADD COLUMN total_failed INTEGER NOT NULL DEFAULT 0    /* of these runs */;
+ALTER TABLE account ADD COLUMN total_delivered INTEGER NOT NULL DEFAULT 0 /* messages */;
+ALTER TABLE account ADD COLUMN total_octets INTEGER NOT NULL DEFAULT 0    /* of these messages */;
+ALTER TABLE account ADD COLUMN total_deleted INTEGER NOT NULL DEFAULT 0   /* messages, from the server */;
+
+UPDATE account SET last_success = last_run WHERE last_status = 0;
+
+CREATE INDEX seen_attempts ON seen (account) WHERE attempts > 0;
+",
 ];

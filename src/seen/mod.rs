@@ -37,6 +37,7 @@ mod schema;
 mod size_checks;
 mod state;
 mod state_folder;
+mod status;
 mod suspicions;
 #[cfg(test)]
 mod tests;
@@ -56,4 +57,5 @@ pub(crate) use recognition::{Headers, KnownContent, Match};
 pub(crate) use runs::{LastRun, RunEnd};
 pub(crate) use size_checks::{Compared, Comparison};
 pub(crate) use state_folder::StateFolder;
+pub(crate) use status::account_statuses;
 pub(crate) use suspicions::{DeliveryMark, Suspect};

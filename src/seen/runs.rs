@@ -32,6 +32,14 @@ pub(crate) struct RunEnd {
     pub recognition: RecognitionEnd,
     /// True if the run may have failed because the server profile was out of date.
     pub was_surprised: bool,
+    /// The number of messages that the run left on the server, if it has seen them all.
+    pub on_server: Option<u64>,
+    /// The number of messages delivered.
+    pub delivered: u64,
+    /// Their octets.
+    pub octets: u64,
+    /// The number of messages deleted from the server.
+    pub deleted: u64,
 }
 
 /// The facts that earlier runs left for this one.
@@ -72,6 +80,10 @@ impl RunEnd {
             was_cut_off: None,
             recognition: RecognitionEnd::Unfinished,
             was_surprised: false,
+            on_server: None,
+            delivered: 0,
+            octets: 0,
+            deleted: 0,
         }
     }
 }
@@ -191,6 +203,17 @@ impl Runs<'_> {
         })
     }
 
+    /// Records the error that the user was told of.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(crate) fn note_problem(self, problem: &str) -> Result<(), Error> {
+        let values = params![self.0.key(), problem, Moment::now()];
+        self.0
+            .write(|queries| queries.execute(&NOTE_PROBLEM, values))?;
+        Ok(())
+    }
+
     /// Records how a run ended, also for the account's doubt. After a run that ended well, messages that
     /// have been missing for very long are forgotten.
     ///
@@ -221,6 +244,10 @@ impl Runs<'_> {
                         clock.last,
                         clock.behind,
                         account.listing_memory.map(u64::cast_signed),
+                        end.on_server.map(u64::cast_signed),
+                        end.delivered.cast_signed(),
+                        end.octets.cast_signed(),
+                        end.deleted.cast_signed(),
                     ],
                 )?;
                 if let Some(generation) = generation {
@@ -274,6 +301,8 @@ statements! {
         "UPDATE account SET pipelining_doubt = 0, pipelining_flight = 0, pipelining_breaks = 0
          WHERE id = ?1";
 
+    NOTE_PROBLEM = "UPDATE account SET problem = ?2, problem_at = ?3 WHERE id = ?1";
+
     COUNT_RECOGNITION = "UPDATE account SET recognitions = recognitions + 1 WHERE id = ?1";
 
     END_RECOGNITION = "UPDATE account SET recognitions = ?2 WHERE id = ?1";
@@ -292,7 +321,11 @@ statements! {
              login = coalesce(?11, login), logged_in = coalesce(?12, logged_in),
              clock = coalesce(?13, clock),
              clock_behind = CASE WHEN ?13 IS NULL THEN clock_behind ELSE ?14 END,
-             listing_memory = coalesce(?15, listing_memory)
+             listing_memory = coalesce(?15, listing_memory),
+             last_success = CASE ?3 WHEN 0 THEN ?2 ELSE last_success END,
+             on_server = coalesce(?16, on_server), total_runs = total_runs + 1,
+             total_failed = total_failed + (?3 <> 0), total_delivered = total_delivered + ?17,
+             total_octets = total_octets + ?18, total_deleted = total_deleted + ?19
          WHERE id = ?1";
 
     FORGET_MISSING_DELIVERIES =

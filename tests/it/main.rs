@@ -75,6 +75,7 @@ mod signals;
 mod slow_servers;
 mod soak;
 mod state_folder;
+mod status;
 mod support;
 mod terminal;
 mod tls;

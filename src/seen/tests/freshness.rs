@@ -10,12 +10,10 @@ use crate::mail::mark::Mark;
 
 fn good_end() -> RunEnd {
     RunEnd {
-        exit: Exit::Done,
         keep: Some("7d".to_owned()),
-        configured_keep: None,
         was_cut_off: Some(false),
         recognition: RecognitionEnd::Complete,
-        was_surprised: false,
+        ..RunEnd::without_session(Exit::Done)
     }
 }
 

@@ -259,6 +259,7 @@ fn statements() -> impl Iterator<Item = (&'static str, &'static Sql)> {
         super::recognition::STATEMENTS,
         super::runs::STATEMENTS,
         super::size_checks::STATEMENTS,
+        super::status::STATEMENTS,
         super::suspicions::STATEMENTS,
     ];
     modules.into_iter().flatten().copied()
